@@ -1,0 +1,2 @@
+//! A live room.
+fn main() {}

@@ -1,0 +1,38 @@
+//! What people send into the room.
+
+use serde::{Deserialize, Serialize};
+
+/// What a message holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "lowercase")]
+pub(crate) enum What {
+    /// A line of chat.
+    Text {
+        /// Its words.
+        text: String,
+    },
+    /// A number of gifts of one kind.
+    Gift {
+        /// The kind's name: one of [`GIFTS`](crate::gifts::GIFTS), or whatever a recording calls it.
+        name: String,
+        /// How many.
+        count: u32,
+    },
+    /// A number of likes.
+    Like {
+        /// How many.
+        count: u32,
+    },
+    /// A line of chat that was paid for.
+    SuperChat {
+        /// Its words.
+        text: String,
+        /// What it cost.
+        price: u32,
+    },
+    /// Someone joined the streamer's guard.
+    Guard {
+        /// The guard's rank, 1 being the highest, if it is known.
+        rank: Option<u32>,
+    },
+}

@@ -1,0 +1,142 @@
+// The live room's page: joins the modules of the page to the connection.
+//
+// For tests, these stay as they are:
+//   #status[data-state=connecting|open|waiting|closed]   the connection
+//   #join  #nick  #join-named  #join-guest  #join-error  the way in; #who opens it again
+//   #text  #send  [data-gift="rocket"] (in #gifts)  #like  #notice (shown to guests)
+//   #mine li  .sent-text  .outcome[data-state=waiting|dispatched|dropped|refused|merged|counted|unknown]
+//   #stage  .flyer (.own, .gap)  .gift-card[data-gift]  .superchat-card  .guard-card  .heart  #unseen
+//   #audience  #users  #tokens  #queue [data-level] .number  #chart
+//   #ledger [data-level] [data-column]  #reasons  #balance[data-balanced=yes|no]
+//   #deliveries [data-column]  #delivery-balance[data-balanced]
+//   #speed  #likes  #gift-rate  #slow  #reset  #recording  #progress[aria-valuenow]
+//
+// In the address: ?name=kim or ?guest enters at once; ?demo shows made-up data without a server.
+
+import { Cards, Hearts } from './cards.js';
+import { Composer } from './composer.js';
+import { Connection } from './connection.js';
+import { Panel } from './panel.js';
+import { Stage } from './stage.js';
+
+/** So many numbers of shown messages are remembered, so that one's own is shown once. */
+const REMEMBERED = 2_000;
+
+const address = new URLSearchParams(location.search);
+const find = (id) => document.getElementById(id);
+const stage = new Stage(find('lanes'), find('unseen'));
+const cards = new Cards(find('cards'), find('finale'));
+const hearts = new Hearts(find('hearts'));
+const shown = new Set();
+let nick = null;
+
+const openSocket = async () => {
+  if (address.has('demo')) {
+    const { DemoSocket } = await import('./demo.js');
+    return (query) => new DemoSocket(query);
+  }
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+  return (query) => new WebSocket(`${scheme}://${location.host}/ws?${query}`);
+};
+
+const connection = new Connection({
+  open: await openSocket(),
+  onMessage: (message) => handlers[message.type]?.(message),
+  onState: (state, text) => {
+    find('status').dataset.state = state;
+    find('status').textContent = text;
+    if (state !== 'open') composer.offline();
+  },
+});
+const composer = new Composer(
+  {
+    say: find('say'), text: find('text'), send: find('send'), gifts: find('gifts'), like: find('like'),
+    who: find('who'), notice: find('notice'), mine: find('mine'),
+  },
+  { send: (request) => connection.send(request), onHeart: () => hearts.rise(1) },
+);
+const panel = new Panel(find('panel'), {
+  onControls: (change) => connection.send({ type: 'controls', ...change }),
+  onReset: () => connection.send({ type: 'reset' }),
+});
+
+const handlers = {
+  hello(hello) {
+    nick = hello.nick;
+    shown.clear();
+    find('recording').textContent = hello.recording;
+    cards.setGifts(hello.gifts);
+    composer.greet(hello);
+    panel.greet(hello);
+  },
+  batch({ items }) {
+    for (const item of items) (item.kind === 'gap' ? showGap : showOnce)(item);
+  },
+  outcome(outcome) {
+    const request = composer.outcome(outcome);
+    // A server need not echo: what was sent is shown when it is known to have gone out.
+    if (outcome.state !== 'dispatched' || !request) return;
+    const own = { say: 'text', gift: 'gift', like: 'like' }[request.type];
+    if (own) showOnce({ ...request, seq: outcome.seq, what: own, nick, own: true });
+  },
+  stats(stats) {
+    panel.stats(stats);
+    const percent = Math.round(stats.crowd.progress * 100);
+    find('progress').setAttribute('aria-valuenow', String(percent));
+    find('progress').firstElementChild.style.transform = `scaleX(${stats.crowd.progress})`;
+  },
+  error({ reason }) {
+    stage.fly({ nick: '', text: reason, kind: 'gap' });
+  },
+  bye({ reason, retry }) {
+    if (retry) return;
+    openDoor(reason);
+  },
+};
+
+function showOnce(item) {
+  if (shown.has(item.seq)) return;
+  shown.add(item.seq);
+  if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
+  const own = item.own || (nick !== null && item.nick === nick);
+  if (item.what === 'text') stage.fly({ nick: item.nick, text: item.text, kind: own ? 'own' : '' });
+  else if (item.what === 'like') { if (!item.own) hearts.rise(item.count); }
+  else cards[item.what]?.(item);
+}
+
+function showGap({ level, count }) {
+  stage.fly({ nick: '', text: `${count.toLocaleString('en')} ${level} missed here`, kind: 'gap' });
+}
+
+function openDoor(reason = '') {
+  find('join').hidden = false;
+  find('join-error').hidden = reason === '';
+  find('join-error').textContent = reason;
+  find('nick').focus();
+}
+
+function enter(name) {
+  find('join').hidden = true;
+  connection.join(name);
+  if (name !== null) find('text').focus();
+}
+
+find('join').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const name = find('nick').value.trim();
+  if (name === '') openDoor('Choose a name, or just watch.');
+  else enter(name);
+});
+find('join-guest').addEventListener('click', () => enter(null));
+find('who').addEventListener('click', () => openDoor());
+find('join').addEventListener('keydown', (event) => {
+  if (event.key === 'Escape') find('join').hidden = true;
+});
+
+if (address.get('name')) enter(address.get('name'));
+else if (address.has('guest')) enter(null);
+else {
+  // The room is alive behind the door.
+  connection.join(null);
+  find('nick').focus({ preventScroll: true });
+}

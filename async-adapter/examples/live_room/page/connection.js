@@ -1,0 +1,73 @@
+// The connection to the room: opens the WebSocket, and opens it again, with growing pauses, when it breaks.
+
+const FIRST_PAUSE_MS = 400;
+const LONGEST_PAUSE_MS = 8_000;
+
+/**
+ * `open(query)` makes a socket; `onMessage(message)` is given each parsed reply, and
+ * `onState(state, text)` each change: connecting, open, waiting (for the next try), closed (for good).
+ */
+export class Connection {
+  #open; #onMessage; #onState;
+  #query = 'guest'; #socket = null; #pause = FIRST_PAUSE_MS; #timer = 0;
+
+  constructor({ open, onMessage, onState }) {
+    this.#open = open;
+    this.#onMessage = onMessage;
+    this.#onState = onState;
+  }
+
+  /** Enters the room as `nick`, or as a guest if it is null; leaves it first if need be. */
+  join(nick) {
+    this.#query = nick === null ? 'guest' : `name=${encodeURIComponent(nick)}`;
+    this.#pause = FIRST_PAUSE_MS;
+    this.#leave();
+    this.#connect();
+  }
+
+  /** Sends a request; false if there is no connection to send it by. */
+  send(request) {
+    if (this.#socket?.readyState !== 1) return false;
+    this.#socket.send(JSON.stringify(request));
+    return true;
+  }
+
+  #leave() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) socket.close(1000);
+  }
+
+  #connect() {
+    this.#onState('connecting', 'connecting…');
+    const socket = this.#open(this.#query);
+    this.#socket = socket;
+    let farewell = null;
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
+      const message = JSON.parse(data);
+      if (message.type === 'bye') farewell = message;
+      if (message.type === 'hello') {
+        this.#pause = FIRST_PAUSE_MS;
+        this.#onState('open', 'connected');
+      }
+      this.#onMessage(message);
+    };
+    socket.onclose = ({ reason }) => {
+      if (socket !== this.#socket) return;
+      this.#socket = null;
+      const why = farewell?.reason || reason || 'no connection';
+      if (farewell && !farewell.retry) this.#onState('closed', why);
+      else this.#retry(why);
+    };
+  }
+
+  #retry(why) {
+    // Spread out, so that a thousand pages do not come back in the same instant.
+    const pause = this.#pause * (0.75 + Math.random() / 2);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
+    this.#onState('waiting', `${why} · again in ${Math.max(1, Math.round(pause / 1000))} s`);
+    this.#timer = setTimeout(() => this.#connect(), pause);
+  }
+}

@@ -1,0 +1,114 @@
+// The stage: messages fly over it in lanes, and never over one another.
+
+const LANE_PX = 31;
+const GAP_PX = 26;
+const CALM_SECONDS = 9.5;
+const FASTEST = 3.2;
+const MOST_FLYING = 240;
+const MOST_WAITING = 24;
+/** Of so many messages one each has one of the tints of the style sheet; the others are white. */
+const TINTS = 9;
+
+export class Stage {
+  #root; #unseenLabel; #width = 0; #lanes = []; #pool = []; #flying = 0; #waiting = [];
+  #recent = 0; #unseen = 0;
+
+  constructor(root, unseenLabel) {
+    this.#root = root;
+    this.#unseenLabel = unseenLabel;
+    new ResizeObserver(() => this.#measure()).observe(root);
+    this.#measure();
+    setInterval(() => this.#place(), 60);
+    setInterval(() => this.#second(), 1_000);
+  }
+
+  /** Lets a message fly: `{ nick, text, kind }`, kind being '', 'own' or 'gap'. */
+  fly(message) {
+    this.#recent += 1;
+    if (document.hidden) return;
+    if (message.kind) this.#waiting.unshift(message);
+    else this.#waiting.push(message);
+    // What is shed here was delivered: it is only not shown, and that is told.
+    while (this.#waiting.length > MOST_WAITING) {
+      this.#waiting.pop();
+      this.#unseen += 1;
+    }
+    this.#place();
+  }
+
+  #measure() {
+    this.#width = this.#root.clientWidth;
+    const count = Math.max(3, Math.floor((this.#root.clientHeight - 30) / LANE_PX));
+    while (this.#lanes.length < count) this.#lanes.push(null);
+    this.#lanes.length = count;
+  }
+
+  #second() {
+    this.#unseenLabel.hidden = this.#unseen === 0;
+    this.#unseenLabel.textContent = `stage full: ${this.#unseen}/s not shown`;
+    this.#unseen = 0;
+    this.#recent *= 0.5;
+  }
+
+  #place() {
+    while (this.#waiting.length > 0 && this.#flying < MOST_FLYING) {
+      if (!this.#launch(this.#waiting[0])) return;
+      this.#waiting.shift();
+    }
+  }
+
+  #launch(message) {
+    // Flights and lanes go by the clock of the frames, so that a slow frame delays both.
+    const now = document.timeline.currentTime ?? 0;
+    const pressure = Math.min(1, this.#recent / 60 + this.#waiting.length / MOST_WAITING);
+    const speed = (this.#width / CALM_SECONDS / 1000) * (1 + (FASTEST - 1) * pressure);
+    const lane = this.#freeLane(now, speed);
+    if (lane < 0) return false;
+
+    const flyer = this.#pool.pop() ?? newFlyer();
+    flyer.className = `flyer ${message.kind}`;
+    flyer.dataset.tint = Math.floor(Math.random() * TINTS);
+    const [nick, words] = flyer.children;
+    // With the stage crowded, who said it gives way to what was said.
+    nick.textContent = message.nick && (pressure < 0.45 || message.kind) ? message.nick : '';
+    nick.hidden = nick.textContent === '';
+    words.textContent = message.text;
+    this.#root.append(flyer);
+    const length = flyer.offsetWidth;
+    const top = 14 + lane * LANE_PX;
+    const duration = (this.#width + length) / speed;
+    const flight = flyer.animate(
+      [{ transform: `translate3d(${this.#width}px, ${top}px, 0)` }, { transform: `translate3d(${-length}px, ${top}px, 0)` }],
+      { duration, fill: 'both' },
+    );
+    flight.startTime = now;
+    this.#flying += 1;
+    flight.onfinish = () => {
+      flight.cancel();
+      flyer.remove();
+      this.#pool.push(flyer);
+      this.#flying -= 1;
+    };
+    this.#lanes[lane] = { tailIn: now + (length + GAP_PX) / speed, gone: now + duration };
+    return true;
+  }
+
+  /** A lane whose last message is wholly in, and will have left before a new one at `speed` could catch up with it. */
+  #freeLane(now, speed) {
+    const crossing = this.#width / speed;
+    const free = [];
+    this.#lanes.forEach((last, lane) => {
+      if (!last || (last.tailIn <= now && last.gone <= now + crossing)) free.push(lane);
+    });
+    if (free.length === 0) return -1;
+    return free[Math.floor(Math.random() * free.length)];
+  }
+}
+
+function newFlyer() {
+  const flyer = document.createElement('div');
+  const nick = document.createElement('span');
+  nick.className = 'nick';
+  flyer.append(nick, document.createElement('span'));
+  return flyer;
+}

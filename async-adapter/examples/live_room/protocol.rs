@@ -1,0 +1,44 @@
+//! What page and server say to each other: JSON text frames over the WebSocket `/ws`.
+//!
+//! A page joins with `/ws?name=kim`, or with `/ws?guest` to read only; [`Visitor`] reads that. It then sends
+//! [`Request`]s and is sent [`Reply`]s, the first of them `hello`. In all of them the field `type` says which it is.
+
+mod client;
+mod server;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use client::{ControlsChange, MAX_FRAME_BYTES, Rejection, Request, Visitor};
+pub(crate) use server::{
+    Controls, CrowdState, DeliveryRow, Fate, Hello, Item, LedgerRow, Reply, Stats,
+};
+
+/// One value for each priority.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Levels<T> {
+    /// Gifts, and what was paid for.
+    pub(crate) high: T,
+    /// Chat.
+    pub(crate) normal: T,
+    /// Likes.
+    pub(crate) low: T,
+    /// Nothing in this room, so far.
+    pub(crate) lowest: T,
+}
+
+/// A priority by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    /// Gifts, and what was paid for.
+    High,
+    /// Chat.
+    Normal,
+    /// Likes.
+    Low,
+    /// Nothing in this room, so far.
+    Lowest,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! Who may speak, and what: the checks before the queue, in their order.
+//!
+//! A check looks and changes nothing (decision D9); the first that fails decides. The order is that of DESIGN: room open → sender is a
+//! member → payload size → a slot for the outcome → queue.
+
+use crate::config::Settings;
+use crate::event::EventQueue;
+use crate::ids::UserId;
+use crate::ledger::RefusalReason;
+use crate::message::{Limit, Payload, Publish, Report, Sender, Source};
+use crate::roster::Roster;
+
+/// A refusal that has not got its payload back yet.
+pub(super) type Denied = (RefusalReason, Option<Limit>);
+
+/// What the gate found out about a message that may pass.
+pub(super) struct Passed {
+    pub(super) sender: Sender,
+    pub(super) report: Report,
+}
+
+pub(super) fn check<M: Payload>(
+    open: bool,
+    settings: &Settings,
+    roster: &Roster<M>,
+    events: &EventQueue,
+    publish: &Publish<M>,
+) -> Result<Passed, Denied> {
+    if !open {
+        return Err((RefusalReason::RoomClosed, None));
+    }
+    let sender = sender(roster, publish.source)?;
+    payload_size(settings, &publish.payload)?;
+    let report = publish.report.unwrap_or_else(|| settings.report[publish.priority].into());
+    if report != Report::CountedOnly && !events.has_room(publish.priority) {
+        let max = settings.outcomes[publish.priority];
+        return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max })));
+    }
+    Ok(Passed { sender, report })
+}
+
+fn sender<M>(roster: &Roster<M>, source: Source) -> Result<Sender, Denied> {
+    match source {
+        Source::Host => Ok(Sender::Host),
+        Source::Session(session) => match roster.user_of(session) {
+            Some(user) => Ok(Sender::User(user)),
+            None if session.is_guest() => Err((RefusalReason::Guest, None)),
+            None => Err((RefusalReason::NotMember, None)),
+        },
+    }
+}
+
+fn payload_size<M: Payload>(settings: &Settings, payload: &M) -> Result<(), Denied> {
+    let (size, max) = (payload.size(), settings.payload_bytes as usize);
+    if size > max { Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }))) } else { Ok(()) }
+}
+
+/// Whether `user` owns the room.
+pub(super) fn is_owner(settings: &Settings, user: UserId) -> bool {
+    settings.owner == user
+}

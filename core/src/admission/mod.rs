@@ -1,0 +1,464 @@
+//! Admission: the half of a room that messages enter by.
+//!
+//! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it dispatches waits at the seam, the feed,
+//! until an audience takes it over.
+
+mod feed;
+mod gate;
+
+use crate::config::{MAX_WORK, RoomConfig, Settings};
+use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
+use crate::event::{Event, EventQueue, Presence, PresenceCause};
+use crate::ids::{MessageId, Seq, SessionId, UserId};
+use crate::index::Hasher;
+use crate::ledger::{DropReason, Ledger, RefusalReason};
+use crate::message::{Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Source};
+use crate::priority::{PerLevel, Priority};
+use crate::queue::{Popped, Queue};
+use crate::quota::TokenBucket;
+use crate::roster::{Gone, Roster, UserSessions};
+use crate::time::{Instant, Watermark};
+use alloc::sync::Arc;
+use feed::Feed;
+
+/// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
+///
+/// [`Room`](crate::Room) joins it to one audience and is what most hosts want. By itself it serves whoever puts each half under a
+/// lock of its own, or feeds several audiences: what it dispatches is read with [`dispatched_after`](Self::dispatched_after).
+#[derive(Debug)]
+pub struct Admission<M> {
+    settings: Settings,
+    state: State,
+    clock: Watermark,
+    roster: Roster<M>,
+    bucket: TokenBucket,
+    kept: PerLevel<u32>,
+    queue: Queue<Waiting<M>>,
+    feed: Feed<M>,
+    heads: PerLevel<u64>,
+    ledger: Ledger,
+    events: EventQueue,
+    /// Publish calls so far.
+    submitted: u64,
+}
+
+/// What a room still does with messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Takes messages and members.
+    Open,
+    /// Takes nothing more; what waits still goes out at the room's rate.
+    Draining,
+    /// Closed: nothing goes out any more.
+    Closed,
+}
+
+/// Who asks for a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// The host, who may do everything.
+    Host,
+    /// A user, who may do what the room's rules say.
+    User(UserId),
+}
+
+/// A message in the queue.
+#[derive(Debug)]
+struct Waiting<M> {
+    id: MessageId,
+    kind: Kind,
+    session: Option<SessionId>,
+    profile: Option<Arc<M>>,
+    report: Report,
+    payload: M,
+}
+
+/// The publish call that is running: what it decides about its own message it answers itself.
+struct Call {
+    id: MessageId,
+    outcome: Option<Outcome>,
+}
+
+impl Call {
+    /// No publish call is running; no message has the id 0.
+    const fn none() -> Self {
+        Self { id: MessageId(0), outcome: None }
+    }
+}
+
+/// What admission's books say at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AdmissionSnapshot {
+    /// What the room still does.
+    pub state: State,
+    /// What became of every message (law L1).
+    pub ledger: Ledger,
+    /// Whole tokens in the room's bucket.
+    pub tokens: u32,
+    /// Messages in the queue, by level.
+    pub queued: PerLevel<u32>,
+    /// Payload bytes in the queue, by level.
+    pub queued_bytes: PerLevel<u64>,
+    /// Outcome slots in use, by level: promised to messages that wait, or filled and not polled.
+    pub outcomes: PerLevel<u32>,
+    /// The last message dispatched.
+    pub dispatched: Seq,
+    /// Users with at least one session.
+    pub users: u32,
+    /// Sessions of users (guests are not counted).
+    pub user_sessions: u32,
+}
+
+impl<M: Payload> Admission<M> {
+    /// The admission of a room that nobody is in yet.
+    pub fn new(config: &RoomConfig) -> Self {
+        Self::starting_at(config, PerLevel::default())
+    }
+
+    /// As [`new`](Self::new), as if so many messages of each level had been dispatched before.
+    pub(crate) fn starting_at(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
+        let settings = config.settings.clone();
+        let hasher = Hasher::new(settings.seed);
+        Self {
+            state: State::Open,
+            clock: Watermark::default(),
+            roster: Roster::new(hasher),
+            bucket: TokenBucket::new(config.rate(), config.burst()),
+            kept: PerLevel::from_fn(|level| config.kept_from(level)),
+            queue: Queue::new(settings.queue, settings.seed),
+            feed: Feed::new(Seq(heads.values().sum()), settings.feed_messages),
+            heads,
+            ledger: Ledger::default(),
+            events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
+            submitted: 0,
+            settings,
+        }
+    }
+
+    /// Offers a message. It is refused, or it enters the queue; then whatever is due goes out, this message perhaps among it.
+    ///
+    /// Tokens are granted at the time of the call: after a late `handle_timeout`, an arriving High still goes before a waiting
+    /// Low (decision D13). O(1), plus what falls due; the audience costs it nothing.
+    ///
+    /// # Errors
+    /// The refusal says why, which limit decided, when to try again, and hands the payload back.
+    pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        let now = self.clock.advance(now);
+        let level = publish.priority;
+        self.submitted += 1;
+        self.ledger.levels[level].submitted += 1;
+        let open = self.state == State::Open;
+        let passed = match gate::check(open, &self.settings, &self.roster, &self.events, &publish) {
+            Ok(passed) => passed,
+            Err((reason, limit)) => return Err(self.refuse(level, reason, limit, None, publish.payload)),
+        };
+        let mut call = Call { id: MessageId(self.submitted), outcome: None };
+        let work = self.expire(now, MAX_WORK);
+        let waiting = self.waiting(call.id, passed.report, publish);
+        let size = waiting.payload.size() as u64;
+        let key = self.queue.insert(now, level, passed.sender, size, waiting);
+        self.ledger.levels[level].queued += 1;
+        if passed.report != Report::CountedOnly {
+            self.events.reserve(level);
+        }
+        self.dispatch(now, work, &mut call);
+        match self.queue.settle(key) {
+            Ok(evicted) => {
+                let limit = Some(self.queue_limit());
+                for popped in evicted {
+                    self.drop_one(now, popped, DropReason::Evicted, limit, &mut call);
+                }
+            }
+            Err(full) => {
+                self.ledger.levels[level].queued -= 1;
+                self.release_slot(level, full.item.report);
+                let retry_at = self.bucket.next_at(now, self.kept[level]);
+                return Err(self.refuse(level, RefusalReason::QueueFull, Some(full.limit), retry_at, full.item.payload));
+            }
+        }
+        Ok(Receipt { id: call.id, outcome: call.outcome })
+    }
+
+    /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call when nothing is due is harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.state == State::Closed {
+            self.drop_waiting(now);
+        } else {
+            let work = self.expire(now, MAX_WORK);
+            self.dispatch(now, work, &mut Call::none());
+        }
+    }
+
+    /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing waits. An instant that has passed
+    /// already means at once. Every other call may change the answer.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let now = self.clock.peek(Instant::ZERO);
+        let highest = self.queue.highest()?;
+        if self.state == State::Closed {
+            return Some(now);
+        }
+        // A lower level needs no fewer tokens, so the highest that waits is served first.
+        let token = self.bucket.next_at(now, self.kept[highest]);
+        token.into_iter().chain(self.queue.next_deadline()).min()
+    }
+
+    /// The next event, if there is one. Outcomes first, in the order in which they were decided.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) has something.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Whether a user (`None`: a guest) may join now. Changes nothing.
+    pub fn check_join(&self, user: Option<UserId>) -> Result<(), JoinError> {
+        if self.state != State::Open {
+            return Err(JoinError::RoomClosed);
+        }
+        let Some(user) = user else { return Ok(()) };
+        let max = self.settings.sessions_per_user;
+        if self.roster.sessions_of(user).len() >= max as usize {
+            return Err(JoinError::TooManySessions { user, max });
+        }
+        Ok(())
+    }
+
+    /// Registers a session of a user, fresh from an audience. O(1).
+    pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
+        self.clock.advance(now);
+        if self.roster.add(user, session) {
+            self.events.presence(user, Presence::Online, PresenceCause::Join);
+        }
+    }
+
+    /// Takes one session out; harmless when it is not registered. O(sessions of the user).
+    pub fn remove_session(&mut self, now: Instant, session: SessionId) {
+        self.clock.advance(now);
+        if let Some(Gone::Last(user)) = self.roster.remove(session) {
+            self.events.presence(user, Presence::Offline, PresenceCause::Quit);
+        }
+    }
+
+    /// Takes all sessions of a user out and answers them; the audience has to end them (clause A6).
+    pub fn leave(&mut self, now: Instant, user: UserId) -> Result<UserSessions, LeaveError> {
+        if gate::is_owner(&self.settings, user) {
+            return Err(LeaveError::OwnerCannotLeave { owner: user });
+        }
+        let sessions = self.roster.sessions_of(user);
+        if sessions.is_empty() {
+            return Err(LeaveError::NotMember { user });
+        }
+        for &session in &sessions {
+            self.remove_session(now, session);
+        }
+        Ok(sessions)
+    }
+
+    /// Takes nothing more; what waits still goes out at the room's rate.
+    pub fn stop(&mut self) {
+        if self.state == State::Open {
+            self.state = State::Draining;
+        }
+    }
+
+    /// Closes the room: what waits is dropped as `RoomClosed` (clause A4), at most 1,024 messages in this call.
+    pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
+        let now = self.clock.advance(now);
+        if let Actor::User(actor) = actor
+            && !gate::is_owner(&self.settings, actor)
+        {
+            return Err(CloseError::NotAllowed { actor, owner: self.settings.owner });
+        }
+        if self.state == State::Closed {
+            return Err(CloseError::AlreadyClosed);
+        }
+        self.state = State::Closed;
+        self.events.closed();
+        self.drop_waiting(now);
+        Ok(())
+    }
+
+    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away. It goes when the user's
+    /// last session does.
+    pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        let Some(profile) = profile else {
+            self.roster.take_profile(user);
+            return Ok(());
+        };
+        let (size, max) = (profile.size(), self.settings.profile_bytes as usize);
+        if size > max {
+            return Err(ProfileError::TooLarge { size, max, profile });
+        }
+        if !self.roster.is_online(user) {
+            return Err(ProfileError::NotMember { user, profile });
+        }
+        self.roster.set_profile(user, Arc::new(profile));
+        Ok(())
+    }
+
+    /// The sessions of a user.
+    pub fn sessions_of(&self, user: UserId) -> UserSessions {
+        self.roster.sessions_of(user)
+    }
+
+    /// The user whom a session speaks for; `None` for a guest's and for one that is gone. O(1).
+    pub fn user_of(&self, session: SessionId) -> Option<UserId> {
+        self.roster.user_of(session)
+    }
+
+    /// The dispatched messages after `seq` that still wait at the seam, the oldest first.
+    pub fn dispatched_after(&self, seq: Seq) -> impl Iterator<Item = &Arc<Message<M>>> {
+        self.feed.after(seq)
+    }
+
+    /// Lets go of the messages up to and with `seq`: every audience has taken them over.
+    pub fn release_through(&mut self, seq: Seq) {
+        self.feed.trim(seq);
+    }
+
+    /// Whether nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The last message dispatched.
+    pub fn dispatched(&self) -> Seq {
+        self.feed.last()
+    }
+
+    /// What the room still does with messages.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The books. O(1); changes nothing.
+    pub fn snapshot(&self, now: Instant) -> AdmissionSnapshot {
+        AdmissionSnapshot {
+            state: self.state,
+            ledger: self.ledger,
+            tokens: self.bucket.available(self.clock.peek(now)),
+            queued: PerLevel::from_fn(|level| self.queue.level_len(level)),
+            queued_bytes: PerLevel::from_fn(|level| self.queue.level_bytes(level)),
+            outcomes: PerLevel::from_fn(|level| self.events.held(level)),
+            dispatched: self.feed.last(),
+            users: self.roster.online(),
+            user_sessions: self.roster.sessions(),
+        }
+    }
+
+    fn waiting(&self, id: MessageId, report: Report, publish: Publish<M>) -> Waiting<M> {
+        let session = match publish.source {
+            Source::Session(session) => Some(session),
+            Source::Host => None,
+        };
+        let user = session.and_then(|session| self.roster.user_of(session));
+        let profile = user.and_then(|user| self.roster.profile(user)).cloned();
+        Waiting { id, kind: publish.kind, session, profile, report, payload: publish.payload }
+    }
+
+    fn refuse(
+        &mut self,
+        level: Priority,
+        reason: RefusalReason,
+        limit: Option<Limit>,
+        retry_at: Option<Instant>,
+        payload: M,
+    ) -> Refused<M> {
+        self.ledger.levels[level].refused.add(reason);
+        Refused { reason, limit, retry_at, payload }
+    }
+
+    /// Drops what has waited too long, at most `work` messages. Answers how much work is left.
+    fn expire(&mut self, now: Instant, mut work: u32) -> u32 {
+        while work > 0 {
+            let Some(popped) = self.queue.pop_expired(now) else { break };
+            let limit = self.settings.queue.max_wait[popped.priority].map(|max| Limit::MaxWait { max });
+            self.drop_one(now, popped, DropReason::Expired, limit, &mut Call::none());
+            work -= 1;
+        }
+        work
+    }
+
+    /// Sends out what may go, at most `work` messages. None that is past its deadline: when `expire` ran out of work, so does this.
+    fn dispatch(&mut self, now: Instant, mut work: u32, call: &mut Call) {
+        while work > 0 {
+            let Some(level) = self.queue.highest() else { break };
+            if self.bucket.try_take_keeping(now, self.kept[level]).is_err() {
+                break;
+            }
+            let Some(popped) = self.queue.pop(level) else { break };
+            self.send(now, popped, call);
+            work -= 1;
+        }
+    }
+
+    fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, call: &mut Call) {
+        let Popped { item, priority, sender, entered, .. } = popped;
+        let Waiting { id, kind, session, profile, report, payload } = item;
+        let seq = Seq(self.feed.last().0 + 1);
+        let position = self.heads[priority];
+        self.heads[priority] += 1;
+        self.ledger.levels[priority].dispatched += 1;
+        self.feed.push(Arc::new(Message {
+            seq,
+            position,
+            priority,
+            kind,
+            sender,
+            session,
+            admitted_at: entered,
+            dispatched_at: now,
+            profile,
+            payload,
+        }));
+        self.conclude(id, priority, report, Outcome::Dispatched { seq, at: now }, call);
+    }
+
+    fn drop_one(&mut self, now: Instant, popped: Popped<Waiting<M>>, reason: DropReason, limit: Option<Limit>, call: &mut Call) {
+        let Popped { item, priority, .. } = popped;
+        self.ledger.levels[priority].dropped.add(reason);
+        let retry_at = match self.state {
+            State::Open => self.bucket.next_at(now, self.kept[priority]),
+            State::Draining | State::Closed => None,
+        };
+        self.conclude(item.id, priority, item.report, Outcome::Dropped { reason, limit, retry_at }, call);
+    }
+
+    fn drop_waiting(&mut self, now: Instant) {
+        for _ in 0..MAX_WORK {
+            let Some(popped) = self.queue.pop_highest() else { break };
+            self.drop_one(now, popped, DropReason::RoomClosed, None, &mut Call::none());
+        }
+    }
+
+    /// A message has left the queue for good: its fate is told once, by the running call or as an event.
+    fn conclude(&mut self, id: MessageId, level: Priority, report: Report, outcome: Outcome, call: &mut Call) {
+        self.ledger.levels[level].queued -= 1;
+        if id == call.id {
+            call.outcome = Some(outcome);
+            self.release_slot(level, report);
+        } else if report != Report::CountedOnly {
+            self.events.outcome(id, level, report, outcome);
+        }
+    }
+
+    fn release_slot(&mut self, level: Priority, report: Report) {
+        if report != Report::CountedOnly {
+            self.events.release(level);
+        }
+    }
+
+    /// The limit to name when something was evicted: which of the two it was shows in what the queue holds now.
+    fn queue_limit(&self) -> Limit {
+        let queue = &self.settings.queue;
+        if self.queue.len() >= queue.messages {
+            Limit::QueueMessages { max: queue.messages }
+        } else {
+            Limit::QueueBytes { max: queue.bytes }
+        }
+    }
+}

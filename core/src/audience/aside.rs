@@ -1,0 +1,150 @@
+//! What only some sessions need, made when it is needed: their own messages in the log, skips, an end.
+
+use crate::chunked::Slab;
+use crate::event::EndReason;
+use crate::index::{Hasher, Index};
+use crate::list::{Links, List};
+use crate::priority::PerLevel;
+use crate::time::Instant;
+use alloc::collections::VecDeque;
+
+#[derive(Debug)]
+pub(super) struct Aside {
+    slot: u32,
+    pub(super) levels: PerLevel<AsideLevel>,
+    pub(super) ending: Option<Ending>,
+    /// The place among the sessions that end.
+    links: Links,
+}
+
+/// One level of a session's state aside.
+#[derive(Debug, Default)]
+pub(super) struct AsideLevel {
+    /// Missed, over the session's whole life.
+    pub(super) skipped: u64,
+    /// Missed and not told yet.
+    pub(super) untold: u64,
+    /// Its own messages, over its whole life.
+    pub(super) excluded: u64,
+    /// Dispatched before the start position that the session keeps now: the part of its books that the hand has folded.
+    pub(super) folded: u64,
+    /// Positions of its own messages that it has not passed yet and that the log still held when last looked at.
+    own: VecDeque<u64>,
+    /// More such messages, which have fallen out of the log.
+    own_lost: u64,
+}
+
+impl AsideLevel {
+    /// Own messages that the session has not passed yet.
+    pub(super) fn own_unread(&self) -> u64 {
+        self.own.len() as u64 + self.own_lost
+    }
+
+    /// Notes a message of the session's own. The memory is bounded by what the log holds: what has fallen out is only counted.
+    pub(super) fn add_own(&mut self, position: u64, tail: u64) {
+        while self.own.front().is_some_and(|&first| first < tail) {
+            self.own.pop_front();
+            self.own_lost += 1;
+        }
+        self.own.push_back(position);
+        self.excluded += 1;
+    }
+
+    pub(super) fn is_own(&self, position: u64) -> bool {
+        self.own.binary_search(&position).is_ok()
+    }
+
+    /// The session passes all positions below `to`, which is at or past the log's tail or the session's end. Answers how many of them
+    /// were its own.
+    pub(super) fn pass(&mut self, to: u64) -> u64 {
+        let mut own = core::mem::take(&mut self.own_lost);
+        while self.own.front().is_some_and(|&first| first < to) {
+            self.own.pop_front();
+            own += 1;
+        }
+        own
+    }
+}
+
+/// A session that was closed from outside: it takes what it is due up to here, then the reason.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    pub(super) reason: EndReason,
+    pub(super) until: Instant,
+    pub(super) ends: PerLevel<u64>,
+}
+
+fn links(aside: &mut Aside) -> &mut Links {
+    &mut aside.links
+}
+
+/// All state aside, found by the session's slot.
+#[derive(Debug)]
+pub(super) struct Asides {
+    slab: Slab<Aside>,
+    index: Index,
+    /// The sessions that end, the first to end first.
+    ending: List,
+    hasher: Hasher,
+}
+
+impl Asides {
+    pub(super) fn new(hasher: Hasher) -> Self {
+        Self { slab: Slab::new(), index: Index::new(), ending: List::EMPTY, hasher }
+    }
+
+    fn find(&self, slot: u32) -> Option<u32> {
+        self.index.find(self.hasher.hash(u64::from(slot)), |place| self.slab[place].slot == slot)
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&Aside> {
+        self.find(slot).and_then(|place| self.slab.get(place))
+    }
+
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Aside> {
+        self.find(slot).and_then(|place| self.slab.get_mut(place))
+    }
+
+    pub(super) fn get_or_insert(&mut self, slot: u32) -> &mut Aside {
+        let place = if let Some(place) = self.find(slot) {
+            place
+        } else {
+            let fresh = Aside { slot, levels: PerLevel::default(), ending: None, links: Links::NONE };
+            let place = self.slab.insert(fresh);
+            let (slab, hasher) = (&self.slab, self.hasher);
+            let hash = |place: u32| hasher.hash(u64::from(slab[place].slot));
+            self.index.insert(hash(place), place, hash);
+            place
+        };
+        &mut self.slab[place]
+    }
+
+    /// Lets a session end. Those that end later must be given later.
+    pub(super) fn end(&mut self, slot: u32, ending: Ending) {
+        self.get_or_insert(slot).ending = Some(ending);
+        if let Some(place) = self.find(slot) {
+            self.ending.push_back(&mut self.slab, place, links);
+        }
+    }
+
+    /// The slot of the session that ends first, and when.
+    pub(super) fn first_ending(&self) -> Option<(u32, Instant)> {
+        let aside = &self.slab[self.ending.front()?];
+        aside.ending.map(|ending| (aside.slot, ending.until))
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) {
+        if let Some(place) = self.find(slot) {
+            if self.slab[place].ending.is_some() {
+                self.ending.unlink(&mut self.slab, place, links);
+            }
+            self.index.remove(self.hasher.hash(u64::from(slot)), place);
+            self.slab.remove(place);
+        }
+    }
+
+    /// Sessions that have state aside.
+    pub(super) fn len(&self) -> u32 {
+        self.slab.len()
+    }
+}

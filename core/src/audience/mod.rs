@@ -1,0 +1,486 @@
+//! The audience: the half of a room that members take messages from.
+//!
+//! Four rings shared by all, four cursors for each session. A message that is applied is stored once; nothing is done for any session
+//! until that session reads. Falling out of a ring is a skip: the subtraction of two positions.
+
+mod aside;
+mod batch;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use batch::{Batch, Budget, Item};
+
+use crate::config::{Echo, RoomConfig};
+use crate::error::{JoinError, SessionEnd};
+use crate::event::{EndReason, Joined};
+use crate::ids::{Seq, SessionId};
+use crate::index::Hasher;
+use crate::ledger::Deliveries;
+use crate::log::Log;
+use crate::message::{Message, Payload};
+use crate::priority::{PerLevel, Priority};
+use crate::time::{Duration, Instant, Watermark};
+use alloc::sync::Arc;
+use aside::{Asides, Ending};
+use session::Sessions;
+use smallvec::SmallVec;
+
+/// Slots that the hand looks at for each applied message.
+const HAND_STEPS: u32 = 4;
+/// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart.
+const MAX_LAG: u64 = 1 << 30;
+/// Sessions that one call of `handle_timeout` ends at the most.
+const MAX_ENDED: u32 = 1_024;
+
+/// The half of a room that members take messages from: the log and the sessions' cursors.
+///
+/// [`Room`](crate::Room) joins it to an admission and is what most hosts want. By itself it serves whoever puts each half under a lock
+/// of its own. It is fed with [`apply`](Self::apply).
+#[derive(Debug)]
+pub struct Audience<M> {
+    log: Log<M>,
+    applied: Seq,
+    echo: Echo,
+    grace: Duration,
+    max_sessions: u32,
+    clock: Watermark,
+    sessions: Sessions,
+    asides: Asides,
+    /// Sessions that are in and not ending: those for which `due` grows.
+    live: u32,
+    sums: PerLevel<Sums>,
+    closed: Option<(EndReason, Instant)>,
+    /// The next slot that the hand looks at.
+    hand: u32,
+}
+
+/// The books of one level over all sessions, kept so that no walk is needed (decision D22).
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    /// Of the live sessions: their start positions, their cursors, their own messages that they have not passed.
+    starts: u128,
+    cursors: u128,
+    own_unread: u64,
+    /// Of the ending sessions: what they have not read.
+    ending_pending: u64,
+    /// `due` that no longer follows from a start position: of sessions that end or ended, and what the hand folded.
+    settled_due: u64,
+    delivered: u64,
+    skipped: u64,
+    excluded: u64,
+    abandoned: u64,
+}
+
+/// What the audience's books say once it has applied the messages up to [`applied`](Self::applied).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AudienceSnapshot {
+    /// The last message applied.
+    pub applied: Seq,
+    /// What became of every delivery, by level, over all sessions that are and were in (law L2).
+    pub deliveries: PerLevel<Deliveries>,
+    /// Sessions that are in, ending ones included.
+    pub sessions: u32,
+    /// Sessions that have something of their own beside their cursors: own messages, skips, an end.
+    pub aside: u32,
+    /// Messages in the log, by level.
+    pub log: PerLevel<u32>,
+    /// Payload and profile bytes in the log, by level.
+    pub log_bytes: PerLevel<u64>,
+}
+
+impl<M: Payload> Audience<M> {
+    /// The audience of a room that nobody is in yet.
+    pub fn new(config: &RoomConfig) -> Self {
+        Self::starting_at(config, PerLevel::default())
+    }
+
+    /// As [`new`](Self::new), as if so many messages of each level had been applied before.
+    pub(crate) fn starting_at(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
+        let settings = &config.settings;
+        Self {
+            log: Log::new(settings.log_messages, settings.log_bytes, heads),
+            applied: Seq(heads.values().sum()),
+            echo: settings.echo,
+            grace: settings.grace,
+            max_sessions: settings.sessions,
+            clock: Watermark::default(),
+            sessions: Sessions::new(),
+            asides: Asides::new(Hasher::new(settings.seed)),
+            live: 0,
+            sums: PerLevel::default(),
+            closed: None,
+            hand: 0,
+        }
+    }
+
+    /// Lets a session in, at the head: it gets what is applied from now on. O(1).
+    ///
+    /// # Errors
+    /// The audience is closed or full, or `known`, the session that the connection had before, is still in (clause A1).
+    pub fn join(&mut self, guest: bool, known: Option<SessionId>) -> Result<Joined, JoinError> {
+        if self.closed.is_some() {
+            return Err(JoinError::RoomClosed);
+        }
+        if let Some(session) = known.filter(|&session| self.is_live(session)) {
+            return Err(JoinError::AlreadyJoined { session });
+        }
+        if self.sessions.len() >= self.max_sessions {
+            return Err(JoinError::RoomFull { max: self.max_sessions });
+        }
+        let heads = self.heads();
+        let session = self.sessions.insert(guest, heads);
+        self.live += 1;
+        for level in Priority::ALL {
+            let sums = &mut self.sums[level];
+            sums.starts += u128::from(heads[level]);
+            sums.cursors += u128::from(heads[level]);
+        }
+        Ok(Joined { session, after: self.applied })
+    }
+
+    /// Whether a session is in and nothing has closed it.
+    pub fn is_live(&self, session: SessionId) -> bool {
+        self.closed.is_none() && self.sessions.slot_of(session).is_some_and(|slot| self.ending(slot).is_none())
+    }
+
+    /// Lets a session go at once; what it had not read is abandoned. Answers whether it was in. O(1), plus its own messages in the log.
+    pub fn leave(&mut self, session: SessionId) -> bool {
+        let Some(slot) = self.sessions.slot_of(session) else { return false };
+        self.release(slot);
+        true
+    }
+
+    /// Closes a session from outside: it still takes what it is due by now, then the reason; after the grace it is gone
+    /// (decision D26). Harmless when it is not in or ends already. O(1).
+    pub fn end(&mut self, now: Instant, session: SessionId, reason: EndReason) {
+        let now = self.clock.advance(now);
+        let Some(slot) = self.sessions.slot_of(session) else { return };
+        if self.ending(slot).is_none() {
+            self.retire(slot);
+            self.sessions.mark_aside(slot);
+            self.asides.end(slot, Ending { reason, until: now + self.grace, ends: self.heads() });
+        }
+    }
+
+    /// Closes the audience: every session still takes what it is due, then the reason; after the grace they are gone. Nothing is
+    /// applied any more. O(1).
+    pub fn close(&mut self, now: Instant, reason: EndReason) {
+        let now = self.clock.advance(now);
+        if self.closed.is_none() {
+            self.closed = Some((reason, now + self.grace));
+        }
+    }
+
+    /// Whether the audience is closed and everyone is gone.
+    pub fn is_ended(&self) -> bool {
+        self.closed.is_some() && self.sessions.len() == 0
+    }
+
+    /// Takes over a dispatched message. Messages come in order of their sequence numbers; one that was taken over already changes
+    /// nothing, and those that are missing become skips. O(1), whatever the number of sessions.
+    pub fn apply(&mut self, message: Arc<Message<M>>) {
+        if message.seq <= self.applied || self.closed.is_some() {
+            return;
+        }
+        let (level, position, session) = (message.priority, message.position, message.session);
+        self.applied = message.seq;
+        self.log.append(message);
+        if self.echo == Echo::Excluded {
+            self.exclude(level, position, session);
+        }
+        for _ in 0..HAND_STEPS.min(self.sessions.slots()) {
+            self.move_hand();
+        }
+    }
+
+    /// Takes what a session is due, within a budget; `None` when that is nothing. Costs what is read.
+    ///
+    /// # Errors
+    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
+    pub fn next_batch(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
+        let slot = self.sessions.slot_of(session).ok_or(SessionEnd::NoSession(session))?;
+        let heads = self.heads();
+        if self.closed.is_none() && !self.sessions.has_aside(slot) && self.sessions.is_caught_up(slot, heads) {
+            return Ok(None);
+        }
+        let ending = self.ending(slot);
+        let ends = ending.map_or(heads, |ending| ending.ends);
+        let mut batch = Batch { gaps: PerLevel::default(), messages: SmallVec::new(), more: false };
+        let mut left = Budget { messages: budget.messages.max(1), ..budget };
+        for level in Priority::ALL {
+            self.read_level(slot, level, ends[level], &mut left, &mut batch);
+        }
+        if !batch.messages.is_empty() || batch.gaps != PerLevel::default() {
+            return Ok(Some(batch));
+        }
+        let reason = ending.map(|ending| ending.reason).or(self.closed.map(|(reason, _)| reason));
+        match reason {
+            Some(reason) => {
+                self.release(slot);
+                Err(SessionEnd::Closed(reason))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Whether [`next_batch`](Self::next_batch) would answer anything but `Ok(None)`. Changes nothing. O(1).
+    pub fn is_ready(&self, session: SessionId) -> bool {
+        let Some(slot) = self.sessions.slot_of(session) else { return true };
+        if self.closed.is_some() || self.ending(slot).is_some() {
+            return true;
+        }
+        let books = |level| self.books_of(slot, level).pending > 0;
+        !self.sessions.is_caught_up(slot, self.heads()) && Priority::ALL.into_iter().any(books)
+            || self.asides.get(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0))
+    }
+
+    /// Ends the sessions whose grace is over, at most 1,024 in one call.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        for _ in 0..MAX_ENDED {
+            match self.asides.first_ending() {
+                Some((slot, until)) if now >= until => self.release(slot),
+                _ => break,
+            }
+        }
+        if self.closed.is_some_and(|(_, until)| now >= until) {
+            for _ in 0..MAX_ENDED.min(self.sessions.slots()) {
+                let slot = self.next_slot();
+                if self.sessions.is_held(slot) {
+                    self.release(slot);
+                }
+            }
+        }
+    }
+
+    /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing ends. An instant that has passed
+    /// already means at once.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let closed = self.closed.filter(|_| self.sessions.len() > 0).map(|(_, until)| until);
+        let ending = self.asides.first_ending().map(|(_, until)| until);
+        closed.into_iter().chain(ending).min()
+    }
+
+    /// The last message applied.
+    pub fn applied(&self) -> Seq {
+        self.applied
+    }
+
+    /// Sessions that are in.
+    pub fn sessions(&self) -> u32 {
+        self.sessions.len()
+    }
+
+    /// The books of one session, by level; `None` when it is not in. O(1).
+    pub fn books(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
+        let slot = self.sessions.slot_of(session)?;
+        Some(PerLevel::from_fn(|level| self.books_of(slot, level)))
+    }
+
+    /// The books over all sessions. O(1).
+    pub fn snapshot(&self) -> AudienceSnapshot {
+        AudienceSnapshot {
+            applied: self.applied,
+            deliveries: PerLevel::from_fn(|level| self.deliveries(level)),
+            sessions: self.sessions.len(),
+            aside: self.asides.len(),
+            log: PerLevel::from_fn(|level| self.log.len(level)),
+            log_bytes: PerLevel::from_fn(|level| self.log.bytes(level)),
+        }
+    }
+
+    fn deliveries(&self, level: Priority) -> Deliveries {
+        let sums = &self.sums[level];
+        let reached = u128::from(self.live) * u128::from(self.log.head(level));
+        Deliveries {
+            due: sums.settled_due + (reached - sums.starts) as u64,
+            delivered: sums.delivered,
+            skipped: sums.skipped,
+            pending: sums.ending_pending + (reached - sums.cursors) as u64 - sums.own_unread,
+            excluded: sums.excluded,
+            abandoned: sums.abandoned,
+        }
+    }
+
+    fn books_of(&self, slot: u32, level: Priority) -> Deliveries {
+        let head = self.log.head(level);
+        let (start, cursor) = (self.sessions.start(slot, level, head), self.sessions.cursor(slot, level, head));
+        let Some(aside) = self.aside(slot) else {
+            return Deliveries { due: head - start, delivered: cursor - start, pending: head - cursor, ..Deliveries::default() };
+        };
+        let end = aside.ending.map_or(head, |ending| ending.ends[level]);
+        let aside = &aside.levels[level];
+        let passed_own = aside.excluded - aside.own_unread();
+        Deliveries {
+            due: aside.folded + end - start,
+            delivered: aside.folded + cursor - start - aside.skipped - passed_own,
+            skipped: aside.skipped,
+            pending: end - cursor - aside.own_unread(),
+            excluded: aside.excluded,
+            abandoned: 0,
+        }
+    }
+
+    fn heads(&self) -> PerLevel<u64> {
+        PerLevel::from_fn(|level| self.log.head(level))
+    }
+
+    fn aside(&self, slot: u32) -> Option<&aside::Aside> {
+        if self.sessions.has_aside(slot) { self.asides.get(slot) } else { None }
+    }
+
+    fn aside_mut(&mut self, slot: u32) -> &mut aside::Aside {
+        self.sessions.mark_aside(slot);
+        self.asides.get_or_insert(slot)
+    }
+
+    fn existing_aside_mut(&mut self, slot: u32) -> Option<&mut aside::Aside> {
+        if self.sessions.has_aside(slot) { self.asides.get_mut(slot) } else { None }
+    }
+
+    fn ending(&self, slot: u32) -> Option<Ending> {
+        self.aside(slot)?.ending
+    }
+
+    /// A message is not meant for the session that sent it (clause A23, decision D34).
+    fn exclude(&mut self, level: Priority, position: u64, session: Option<SessionId>) {
+        let Some(slot) = session.and_then(|session| self.sessions.slot_of(session)) else { return };
+        if self.ending(slot).is_some() {
+            return;
+        }
+        let tail = self.log.tail(level);
+        self.aside_mut(slot).levels[level].add_own(position, tail);
+        self.sums[level].own_unread += 1;
+        self.sums[level].excluded += 1;
+    }
+
+    /// Reads one level of one session up to `end`, within what is left of the budget.
+    fn read_level(&mut self, slot: u32, level: Priority, end: u64, left: &mut Budget, batch: &mut Batch<M>) {
+        if left.messages == 0 {
+            batch.more |= self.sessions.cursor(slot, level, self.log.head(level)) < end;
+            return;
+        }
+        self.skip_lost(slot, level, end);
+        if let Some(aside) = self.existing_aside_mut(slot) {
+            batch.gaps[level] = core::mem::take(&mut aside.levels[level].untold);
+        }
+        let from = self.sessions.cursor(slot, level, self.log.head(level));
+        let aside = self.aside(slot);
+        let mut to = from;
+        while to < end {
+            let Some(message) = self.log.get(level, to) else { break };
+            if !aside.is_some_and(|aside| aside.levels[level].is_own(to)) {
+                let bytes = message.bytes();
+                if left.messages == 0 || (bytes > left.bytes && !batch.messages.is_empty()) {
+                    left.messages = 0;
+                    batch.more = true;
+                    break;
+                }
+                left.messages -= 1;
+                left.bytes = left.bytes.saturating_sub(bytes);
+                batch.messages.push(Arc::clone(message));
+            }
+            to += 1;
+        }
+        let read = self.pass(slot, level, to);
+        self.sums[level].delivered += read;
+    }
+
+    /// Books what has fallen out of the log before the session read it.
+    fn skip_lost(&mut self, slot: u32, level: Priority, end: u64) {
+        let lost_below = self.log.tail(level).min(end);
+        if self.sessions.cursor(slot, level, self.log.head(level)) >= lost_below {
+            return;
+        }
+        let skipped = self.pass(slot, level, lost_below);
+        if skipped > 0 {
+            self.sums[level].skipped += skipped;
+            let aside = &mut self.aside_mut(slot).levels[level];
+            aside.skipped += skipped;
+            aside.untold += skipped;
+        }
+    }
+
+    /// Moves a cursor up to `to` and keeps the sums. Answers how many positions it passed that were not the session's own.
+    fn pass(&mut self, slot: u32, level: Priority, to: u64) -> u64 {
+        let from = self.sessions.cursor(slot, level, self.log.head(level));
+        if to <= from {
+            return 0;
+        }
+        self.sessions.set_cursor(slot, level, to);
+        let (own, ends) = match self.existing_aside_mut(slot) {
+            Some(aside) => (aside.levels[level].pass(to), aside.ending.is_some()),
+            None => (0, false),
+        };
+        let sums = &mut self.sums[level];
+        let others = to - from - own;
+        if ends {
+            sums.ending_pending -= others;
+        } else {
+            sums.cursors += u128::from(to - from);
+            sums.own_unread -= own;
+        }
+        others
+    }
+
+    /// Takes a live session out of the sums that grow: from here on, nothing more becomes due for it.
+    fn retire(&mut self, slot: u32) {
+        self.live -= 1;
+        for level in Priority::ALL {
+            let head = self.log.head(level);
+            let (start, cursor) = (self.sessions.start(slot, level, head), self.sessions.cursor(slot, level, head));
+            let own = self.aside(slot).map_or(0, |aside| aside.levels[level].own_unread());
+            let sums = &mut self.sums[level];
+            sums.starts -= u128::from(start);
+            sums.cursors -= u128::from(cursor);
+            sums.own_unread -= own;
+            sums.settled_due += head - start;
+            sums.ending_pending += head - cursor - own;
+        }
+    }
+
+    /// A session is gone: what it had not read is abandoned.
+    fn release(&mut self, slot: u32) {
+        if self.ending(slot).is_none() {
+            self.retire(slot);
+        }
+        for level in Priority::ALL {
+            let pending = self.books_of(slot, level).pending;
+            self.sums[level].ending_pending -= pending;
+            self.sums[level].abandoned += pending;
+        }
+        if self.sessions.has_aside(slot) {
+            self.asides.remove(slot);
+        }
+        self.sessions.remove(slot);
+    }
+
+    fn next_slot(&mut self) -> u32 {
+        self.hand = if self.hand + 1 < self.sessions.slots() { self.hand + 1 } else { 0 };
+        self.hand
+    }
+
+    /// Looks at one slot, so that no position ever falls so far behind that its low half could mean another (decision D5).
+    fn move_hand(&mut self) {
+        let slot = self.next_slot();
+        if !self.sessions.is_held(slot) || self.ending(slot).is_some() {
+            return;
+        }
+        for level in Priority::ALL {
+            let head = self.log.head(level);
+            if head - self.sessions.cursor(slot, level, head) > MAX_LAG {
+                self.skip_lost(slot, level, head);
+            }
+            let start = self.sessions.start(slot, level, head);
+            let cursor = self.sessions.cursor(slot, level, head);
+            if head - start > MAX_LAG && cursor > start {
+                self.sessions.set_start(slot, level, cursor);
+                self.aside_mut(slot).levels[level].folded += cursor - start;
+                self.sums[level].starts += u128::from(cursor - start);
+                self.sums[level].settled_due += cursor - start;
+            }
+        }
+    }
+}

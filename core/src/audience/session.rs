@@ -1,0 +1,166 @@
+//! The hot state of sessions: four cursors and four start positions each, laid out for sweeping.
+//!
+//! Positions are 64 bits wide; a session keeps the low half of each and the log's head supplies the rest (decision D5). That is exact
+//! while a session is less than 2³² messages behind, and the audience's hand sees to it that it is.
+
+use crate::chunked::{Chunked, NIL};
+use crate::ids::SessionId;
+use crate::priority::{PerLevel, Priority};
+
+/// Positions of one session, one for each level: the low halves.
+type Positions = [u32; Priority::NUM];
+
+#[derive(Debug)]
+pub(super) struct Sessions {
+    cursors: Chunked<Positions>,
+    starts: Chunked<Positions>,
+    generations: Chunked<u32>,
+    marks: Chunked<Marks>,
+    /// The first free slot; the others are chained through their first start position.
+    free: u32,
+    len: u32,
+}
+
+/// One byte beside the cursors.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks(u8);
+
+impl Marks {
+    /// Someone holds the slot.
+    const HELD: u8 = 1;
+    /// The session has state aside: something of its own in the log, skips, an end.
+    const ASIDE: u8 = 2;
+}
+
+/// The whole position of which `low` is the low half, given a `head` that it is at most 2³² behind.
+const fn widen(head: u64, low: u32) -> u64 {
+    head.wrapping_sub((head as u32).wrapping_sub(low) as u64)
+}
+
+impl Sessions {
+    pub(super) fn new() -> Self {
+        Self {
+            cursors: Chunked::new(),
+            starts: Chunked::new(),
+            generations: Chunked::new(),
+            marks: Chunked::new(),
+            free: NIL,
+            len: 0,
+        }
+    }
+
+    /// Sessions that are in.
+    pub(super) fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Slots, taken or free.
+    pub(super) fn slots(&self) -> u32 {
+        self.marks.len() as u32
+    }
+
+    /// Takes a slot whose cursors start at `heads`.
+    pub(super) fn insert(&mut self, guest: bool, heads: PerLevel<u64>) -> SessionId {
+        let positions = heads.0.map(|head| head as u32);
+        let slot = self.free;
+        let slot = if slot == NIL {
+            let slot = self.slots();
+            self.cursors.push(positions);
+            self.starts.push(positions);
+            self.generations.push(0);
+            self.marks.push(Marks::default());
+            slot
+        } else {
+            self.free = self.starts[slot][0];
+            self.cursors[slot] = positions;
+            self.starts[slot] = positions;
+            slot
+        };
+        let generation = SessionId::next_generation(self.generations[slot], guest);
+        self.generations[slot] = generation;
+        self.marks[slot] = Marks(Marks::HELD);
+        self.len += 1;
+        SessionId::new(slot, generation)
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) {
+        self.marks[slot] = Marks::default();
+        self.starts[slot][0] = self.free;
+        self.free = slot;
+        self.len -= 1;
+    }
+
+    /// The slot of a session that is in.
+    pub(super) fn slot_of(&self, session: SessionId) -> Option<u32> {
+        let slot = session.slot();
+        let held = self.is_held(slot) && self.generations[slot] == session.generation();
+        held.then_some(slot)
+    }
+
+    pub(super) fn is_held(&self, slot: u32) -> bool {
+        self.marks.get(slot).is_some_and(|marks| marks.0 & Marks::HELD != 0)
+    }
+
+    pub(super) fn has_aside(&self, slot: u32) -> bool {
+        self.marks[slot].0 & Marks::ASIDE != 0
+    }
+
+    pub(super) fn mark_aside(&mut self, slot: u32) {
+        self.marks[slot].0 |= Marks::ASIDE;
+    }
+
+    /// Where a session reads next.
+    pub(super) fn cursor(&self, slot: u32, level: Priority, head: u64) -> u64 {
+        widen(head, self.cursors[slot][level.index()])
+    }
+
+    pub(super) fn set_cursor(&mut self, slot: u32, level: Priority, position: u64) {
+        self.cursors[slot][level.index()] = position as u32;
+    }
+
+    /// Where a session's books start.
+    pub(super) fn start(&self, slot: u32, level: Priority, head: u64) -> u64 {
+        widen(head, self.starts[slot][level.index()])
+    }
+
+    pub(super) fn set_start(&mut self, slot: u32, level: Priority, position: u64) {
+        self.starts[slot][level.index()] = position as u32;
+    }
+
+    /// Whether a session has read all that there is. One comparison of 16 bytes.
+    pub(super) fn is_caught_up(&self, slot: u32, heads: PerLevel<u64>) -> bool {
+        self.cursors[slot] == heads.0.map(|head| head as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_widen_across_the_wrap() {
+        let border = 1_u64 << 32;
+        for (head, position) in [(5, 5), (5, 0), (border + 3, border - 2), (border, border), (3 * border + 1, 2 * border + 2)] {
+            assert_eq!(widen(head, position as u32), position);
+        }
+    }
+
+    #[test]
+    fn a_slot_is_used_again_under_another_name() {
+        let mut sessions = Sessions::new();
+        let first = sessions.insert(false, PerLevel::default());
+        sessions.insert(true, PerLevel::default());
+        sessions.remove(first.slot());
+        assert_eq!(sessions.slot_of(first), None);
+        let second = sessions.insert(true, PerLevel([9; 4]));
+        assert_eq!((second.slot(), sessions.len(), sessions.slots()), (first.slot(), 2, 2));
+        assert!(second != first && second.is_guest());
+        assert_eq!(sessions.slot_of(second), Some(second.slot()));
+    }
+
+    #[test]
+    fn the_hot_state_of_a_session_is_sixteen_bytes() {
+        assert_eq!(size_of::<Positions>(), 16);
+        assert_eq!(size_of::<Marks>(), 1);
+    }
+}

@@ -1,0 +1,208 @@
+//! Storage that grows without stalling: no call moves more than one chunk's worth of values (decision D2).
+
+use alloc::vec::Vec;
+use core::ops::{Index, IndexMut};
+
+/// Values in a chunk. Growing copies at most this many.
+const CHUNK: usize = 1 << SHIFT;
+const SHIFT: u32 = 10;
+
+/// A growable array in chunks of 1,024: a push never moves what earlier chunks hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunked<T> {
+    chunks: Vec<Vec<T>>,
+}
+
+impl<T> Chunked<T> {
+    pub(crate) const fn new() -> Self {
+        Self { chunks: Vec::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self.chunks.split_last() {
+            Some((last, full)) => full.len() * CHUNK + last.len(),
+            None => 0,
+        }
+    }
+
+    pub(crate) fn get(&self, at: u32) -> Option<&T> {
+        self.chunks.get((at >> SHIFT) as usize)?.get(at as usize & (CHUNK - 1))
+    }
+
+    pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
+        self.chunks.get_mut((at >> SHIFT) as usize)?.get_mut(at as usize & (CHUNK - 1))
+    }
+
+    pub(crate) fn push(&mut self, value: T) {
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(value),
+            // The first chunk grows as a vector does, for the many small rooms; the others are made whole.
+            first => {
+                let mut chunk = Vec::with_capacity(if first.is_none() { 4 } else { CHUNK });
+                chunk.push(value);
+                self.chunks.push(chunk);
+            }
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let value = self.chunks.last_mut()?.pop();
+        if self.chunks.len() > 1 && self.chunks.last().is_some_and(Vec::is_empty) {
+            self.chunks.pop();
+        }
+        value
+    }
+
+    /// Grows with copies of `fill` until `at` is inside.
+    pub(crate) fn reach(&mut self, at: u32, fill: T)
+    where
+        T: Copy,
+    {
+        while self.len() <= at as usize {
+            self.push(fill);
+        }
+    }
+
+    /// Takes the value at `at` and puts the last one in its place.
+    pub(crate) fn swap_remove(&mut self, at: u32) -> Option<T> {
+        let last = self.pop()?;
+        match self.get_mut(at) {
+            Some(slot) => Some(core::mem::replace(slot, last)),
+            None => Some(last),
+        }
+    }
+}
+
+impl<T> Index<u32> for Chunked<T> {
+    type Output = T;
+
+    fn index(&self, at: u32) -> &T {
+        &self.chunks[(at >> SHIFT) as usize][at as usize & (CHUNK - 1)]
+    }
+}
+
+impl<T> IndexMut<u32> for Chunked<T> {
+    fn index_mut(&mut self, at: u32) -> &mut T {
+        &mut self.chunks[(at >> SHIFT) as usize][at as usize & (CHUNK - 1)]
+    }
+}
+
+/// "No slot": the end of a chain of slots.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// Values in numbered slots, a freed slot first to be used again.
+#[derive(Clone, Debug)]
+pub(crate) struct Slab<T> {
+    slots: Chunked<Slot<T>>,
+    free: u32,
+    len: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Slot<T> {
+    Full(T),
+    Free { next: u32 },
+}
+
+impl<T> Slab<T> {
+    pub(crate) const fn new() -> Self {
+        Self { slots: Chunked::new(), free: NIL, len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Stores `value` and answers its slot.
+    pub(crate) fn insert(&mut self, value: T) -> u32 {
+        self.len += 1;
+        let slot = self.free;
+        if let Some(place) = self.slots.get_mut(slot)
+            && let Slot::Free { next } = *place
+        {
+            self.free = next;
+            *place = Slot::Full(value);
+            return slot;
+        }
+        let slot = self.slots.len() as u32;
+        self.slots.push(Slot::Full(value));
+        slot
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> Option<&T> {
+        match self.slots.get(slot) {
+            Some(Slot::Full(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        match self.slots.get_mut(slot) {
+            Some(Slot::Full(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<T> {
+        let place = self.slots.get_mut(slot)?;
+        match core::mem::replace(place, Slot::Free { next: self.free }) {
+            Slot::Full(value) => {
+                self.free = slot;
+                self.len -= 1;
+                Some(value)
+            }
+            free @ Slot::Free { .. } => {
+                *place = free;
+                None
+            }
+        }
+    }
+}
+
+impl<T> Index<u32> for Slab<T> {
+    type Output = T;
+
+    /// A slot that the caller knows to be full; an empty one is a bug in this crate.
+    fn index(&self, slot: u32) -> &T {
+        self.get(slot).unwrap_or_else(|| unreachable!("slot {slot} is empty"))
+    }
+}
+
+impl<T> IndexMut<u32> for Slab<T> {
+    fn index_mut(&mut self, slot: u32) -> &mut T {
+        self.get_mut(slot).unwrap_or_else(|| unreachable!("slot {slot} is empty"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_grows_and_shrinks_over_chunk_borders() {
+        let mut array = Chunked::new();
+        for n in 0..5_000_u32 {
+            array.push(n);
+        }
+        assert_eq!(array.len(), 5_000);
+        assert_eq!((array[0], array[1023], array[1024], array[4999]), (0, 1023, 1024, 4999));
+        assert_eq!(array.swap_remove(3), Some(3));
+        assert_eq!(array[3], 4999);
+        for n in (4..4999).rev() {
+            assert_eq!(array.pop(), Some(n));
+        }
+        assert_eq!(array.len(), 4);
+        assert_eq!(array.get(4), None);
+    }
+
+    #[test]
+    fn a_slab_uses_freed_slots_again() {
+        let mut slab = Slab::new();
+        let (a, b) = (slab.insert('a'), slab.insert('b'));
+        assert_eq!(slab.remove(a), Some('a'));
+        assert_eq!(slab.remove(a), None);
+        assert_eq!(slab.remove(99), None);
+        assert_eq!(slab.insert('c'), a);
+        assert_eq!((slab[a], slab[b], slab.len()), ('c', 'b', 2));
+    }
+}

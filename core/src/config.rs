@@ -1,0 +1,407 @@
+//! The configuration of a room: valid by construction.
+
+use crate::ids::UserId;
+use crate::message::Report;
+use crate::priority::{PerLevel, Priority};
+use crate::quota::Rate;
+use crate::time::Duration;
+use core::num::NonZeroU32;
+
+/// Whose turn it is among the messages of one level (decision D17).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TieBreak {
+    /// First come, first served (clause A14).
+    #[default]
+    Fifo,
+    /// The senders in turn, each with its oldest: a flooder gets no more turns than anybody else (clause B4).
+    RoundRobin,
+    /// At random among the messages; the drawn one's sender sends the oldest. Drawn from the room's seed (clause B7).
+    Random,
+}
+
+/// Which message of the lowest waiting level gives way when the queue is full (clause B8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VictimPolicy {
+    /// The newest of the sender who holds most of that level, so that a flooder evicts himself (clause B4).
+    #[default]
+    BiggestSender,
+    /// The one that came last.
+    Newest,
+    /// The one that came first.
+    Oldest,
+    /// Any, drawn from the room's seed (clause B7).
+    Random,
+}
+
+/// Whether a message comes back to the session that sent it (clause A23). The user's other sessions always get it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Echo {
+    /// It does not.
+    #[default]
+    Excluded,
+    /// It does.
+    Included,
+}
+
+/// What a queue of four levels may hold and how it chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueConfig {
+    /// Messages at the most, over all levels.
+    pub messages: u32,
+    /// Payload bytes at the most, over all levels.
+    pub bytes: u64,
+    /// Whose turn it is inside a level.
+    pub tie_break: TieBreak,
+    /// Who gives way when it is full.
+    pub victim: VictimPolicy,
+    /// How long a message of each level may wait; `None` is for ever. At the deadline itself it is expired.
+    pub max_wait: PerLevel<Option<Duration>>,
+}
+
+impl Default for QueueConfig {
+    /// 1,024 messages, 4 MiB, first come first served, the biggest sender gives way; High waits as long as it takes, Normal
+    /// 5 s, Low 2 s, Lowest 1 s.
+    fn default() -> Self {
+        let seconds = |n| Some(Duration::from_secs(n));
+        Self {
+            messages: 1_024,
+            bytes: 4 << 20,
+            tie_break: TieBreak::Fifo,
+            victim: VictimPolicy::BiggestSender,
+            max_wait: PerLevel([None, seconds(5), seconds(2), seconds(1)]),
+        }
+    }
+}
+
+/// How outcomes are reported when a publisher does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultReport {
+    /// In the ledger only.
+    CountedOnly,
+    /// As an event with tag 0.
+    Event,
+}
+
+impl From<DefaultReport> for Report {
+    fn from(default: DefaultReport) -> Self {
+        match default {
+            DefaultReport::CountedOnly => Self::CountedOnly,
+            DefaultReport::Event => Self::Event(crate::ids::Tag(0)),
+        }
+    }
+}
+
+/// A setting that cannot be, with what would be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A setting is zero and may not be.
+    #[error("{setting} is 0; want at least 1")]
+    Zero {
+        /// Its name.
+        setting: &'static str,
+    },
+    /// A setting is above what it may be.
+    #[error("{setting} is {value}; want at most {max}")]
+    TooLarge {
+        /// Its name.
+        setting: &'static str,
+        /// Its value.
+        value: u64,
+        /// The most it may be.
+        max: u64,
+    },
+    /// A setting is below what another one asks for.
+    #[error("{setting} is {value}; want at least {min}, since {because}")]
+    TooSmall {
+        /// Its name.
+        setting: &'static str,
+        /// Its value.
+        value: u64,
+        /// The least it may be.
+        min: u64,
+        /// The other setting.
+        because: &'static str,
+    },
+}
+
+/// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomConfig {
+    pub(crate) settings: Settings,
+    pub(crate) rate: Rate,
+    pub(crate) burst: NonZeroU32,
+}
+
+/// The values of a configuration, as the builder collects them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) owner: UserId,
+    pub(crate) rate: u32,
+    pub(crate) rate_period: Duration,
+    pub(crate) burst: u32,
+    pub(crate) reserve: PerLevel<u32>,
+    pub(crate) queue: QueueConfig,
+    pub(crate) payload_bytes: u32,
+    pub(crate) profile_bytes: u32,
+    pub(crate) log_messages: PerLevel<u32>,
+    pub(crate) log_bytes: PerLevel<u64>,
+    pub(crate) feed_messages: u32,
+    pub(crate) echo: Echo,
+    pub(crate) sessions: u32,
+    pub(crate) sessions_per_user: u32,
+    pub(crate) outcomes: PerLevel<u32>,
+    pub(crate) report: PerLevel<DefaultReport>,
+    pub(crate) presence_events: u32,
+    pub(crate) grace: Duration,
+    pub(crate) seed: u64,
+}
+
+/// Messages that one call expires, dispatches or drops at the most. If more is due, `poll_timeout` answers at once.
+pub(crate) const MAX_WORK: u32 = 1_024;
+/// Slots are 32-bit numbers and the last one means "none".
+const MAX_SLOTS: u32 = u32::MAX - 1;
+/// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
+const MAX_LOG: u32 = 1 << 24;
+
+/// The rate and the burst of an `AVChatRoom`.
+const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
+
+impl RoomConfig {
+    /// Starts from the defaults of [`av_chat_room`](Self::av_chat_room).
+    pub fn builder(owner: UserId) -> RoomConfigBuilder {
+        use DefaultReport::{CountedOnly, Event};
+        RoomConfigBuilder {
+            settings: Settings {
+                owner,
+                rate: 40,
+                rate_period: Duration::from_secs(1),
+                burst: 40,
+                reserve: PerLevel::default(),
+                queue: QueueConfig::default(),
+                payload_bytes: 12 * 1024,
+                profile_bytes: 1024,
+                log_messages: PerLevel([512, 512, 256, 256]),
+                log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
+                feed_messages: 1_024,
+                echo: Echo::Excluded,
+                sessions: 1 << 26,
+                sessions_per_user: 16,
+                outcomes: PerLevel([2_048; 4]),
+                report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
+                presence_events: 1_024,
+                grace: Duration::from_secs(10),
+                seed: 0,
+            },
+        }
+    }
+
+    /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source together, higher priority first,
+    /// first come first served inside one priority, payloads of at most 12 KiB, no echo to the sender, nothing for late joiners
+    /// (clauses A14, A22 to A24; "Rate limits" and "Message priority" of the Chat documentation).
+    pub fn av_chat_room(owner: UserId) -> Self {
+        let settings = Self::builder(owner).settings;
+        Self { settings, rate: Rate::per_second(FORTY), burst: FORTY }
+    }
+
+    /// A builder that starts from this configuration.
+    pub fn to_builder(&self) -> RoomConfigBuilder {
+        RoomConfigBuilder { settings: self.settings.clone() }
+    }
+
+    /// The owner.
+    pub fn owner(&self) -> UserId {
+        self.settings.owner
+    }
+
+    /// The room's rate.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// How many tokens the room's bucket holds.
+    pub fn burst(&self) -> NonZeroU32 {
+        self.burst
+    }
+
+    /// The queue's settings.
+    pub fn queue(&self) -> QueueConfig {
+        self.settings.queue
+    }
+
+    /// Payload bytes at the most.
+    pub fn payload_bytes(&self) -> u32 {
+        self.settings.payload_bytes
+    }
+
+    /// Tokens that a message of `level` must leave behind: the reserves of all higher levels.
+    pub fn kept_from(&self, level: Priority) -> u32 {
+        self.settings.reserve.0[..level.index()].iter().sum()
+    }
+
+    /// Messages that the log holds of each level.
+    pub fn log_messages(&self) -> PerLevel<u32> {
+        self.settings.log_messages
+    }
+}
+
+/// Collects the settings of a room; [`build`](Self::build) checks them together.
+///
+/// ```
+/// use roomcast_core::{PerLevel, RoomConfig, TieBreak, UserId};
+///
+/// let config = RoomConfig::builder(UserId(1)).rate(100).burst(20).reserve(PerLevel([5, 0, 0, 0])).tie_break(TieBreak::RoundRobin);
+/// assert!(config.build().is_ok());
+/// let error = RoomConfig::builder(UserId(1)).rate(0).build().unwrap_err();
+/// assert_eq!(error.to_string(), "rate is 0; want at least 1");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct RoomConfigBuilder {
+    settings: Settings,
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty => $($field:ident).+;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.settings.$($field).+ = $name;
+            self
+        }
+    )*};
+}
+
+impl RoomConfigBuilder {
+    setters! {
+        /// Messages in each [`rate_period`](Self::rate_period), from every source together. Default 40 (clause A14).
+        rate: u32 => rate;
+        /// The period of [`rate`](Self::rate). Default 1 s.
+        rate_period: Duration => rate_period;
+        /// Tokens that the room's bucket holds when full. Default 40.
+        burst: u32 => burst;
+        /// Tokens kept back for each level: a lower level takes one only while more than the reserves above it are left. They sum
+        /// to less than the burst; what is unused is not wasted (clause B3). Default none.
+        reserve: PerLevel<u32> => reserve;
+        /// Messages in the queue at the most. Default 1,024.
+        queue_messages: u32 => queue.messages;
+        /// Payload bytes in the queue at the most. Default 4 MiB.
+        queue_bytes: u64 => queue.bytes;
+        /// Whose turn it is inside a level. Default first come, first served.
+        tie_break: TieBreak => queue.tie_break;
+        /// Who gives way when the queue is full. Default the biggest sender.
+        victim: VictimPolicy => queue.victim;
+        /// How long a message of each level may wait; `None` is for ever. Default none, 5 s, 2 s, 1 s.
+        max_wait: PerLevel<Option<Duration>> => queue.max_wait;
+        /// Bytes of a payload at the most. Default 12 KiB (clause A22).
+        payload_bytes: u32 => payload_bytes;
+        /// Bytes of a profile at the most. Default 1 KiB.
+        profile_bytes: u32 => profile_bytes;
+        /// Messages that the log holds of each level: how far a session may fall behind before it skips. Default 512, 512, 256,
+        /// 256; at most 2²⁴.
+        log_messages: PerLevel<u32> => log_messages;
+        /// Payload and profile bytes that the log holds of each level. Default 2, 2, 1 and 1 MiB.
+        log_bytes: PerLevel<u64> => log_bytes;
+        /// Dispatched messages that wait at the seam for an audience to take them over. Default 1,024, which is also the least: one call
+        /// may dispatch that many.
+        feed_messages: u32 => feed_messages;
+        /// Whether a message comes back to the session that sent it. Default not (clause A23).
+        echo: Echo => echo;
+        /// Sessions at the most. Default 2²⁶.
+        sessions: u32 => sessions;
+        /// Sessions of one user at the most. Default 16.
+        sessions_per_user: u32 => sessions_per_user;
+        /// Outcomes of each level that may wait to be polled. Default 2,048 each.
+        outcomes: PerLevel<u32> => outcomes;
+        /// How outcomes are reported when the publisher does not say. Default: events for High and Normal, counted only for Low and
+        /// Lowest (decision D7).
+        report: PerLevel<DefaultReport> => report;
+        /// Changes of presence that may wait to be polled; more are folded and counted. Default 1,024.
+        presence_events: u32 => presence_events;
+        /// How long a session that was closed may still take what it is due. Default 10 s (decision D26).
+        grace: Duration => grace;
+        /// The seed of every random choice and hash of the room (law L9). Default 0; a server that fears crafted ids sets its own.
+        seed: u64 => seed;
+    }
+
+    /// Checks all settings together.
+    pub fn build(self) -> Result<RoomConfig, ConfigError> {
+        let s = &self.settings;
+        let count = NonZeroU32::new(s.rate).ok_or(ConfigError::Zero { setting: "rate" })?;
+        let rate = Rate::new(count, s.rate_period).ok_or(ConfigError::Zero { setting: "rate_period" })?;
+        let burst = NonZeroU32::new(s.burst).ok_or(ConfigError::Zero { setting: "burst" })?;
+        let reserved: u64 = s.reserve.values().map(|&tokens| u64::from(tokens)).sum();
+        at_most("the sum of reserve", reserved, u64::from(s.burst) - 1)?;
+        for (setting, value) in [
+            ("queue_messages", s.queue.messages),
+            ("payload_bytes", s.payload_bytes),
+            ("sessions", s.sessions),
+            ("sessions_per_user", s.sessions_per_user),
+        ] {
+            if value == 0 {
+                return Err(ConfigError::Zero { setting });
+            }
+        }
+        at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
+        at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
+        at_most("sessions", u64::from(s.sessions), u64::from(MAX_SLOTS))?;
+        let payload = u64::from(s.payload_bytes);
+        at_least("queue_bytes", s.queue.bytes, payload, "payload_bytes is that large")?;
+        let stored = payload + u64::from(s.profile_bytes);
+        for &bytes in s.log_bytes.values() {
+            at_least("log_bytes", bytes, stored, "payload_bytes and profile_bytes together are that large")?;
+        }
+        for &messages in s.log_messages.values() {
+            at_least("log_messages", u64::from(messages), 1, "a message passes through the log")?;
+            at_most("log_messages", u64::from(messages), u64::from(MAX_LOG))?;
+        }
+        Ok(RoomConfig { rate, burst, settings: self.settings })
+    }
+}
+
+fn at_most(setting: &'static str, value: u64, max: u64) -> Result<(), ConfigError> {
+    if value > max { Err(ConfigError::TooLarge { setting, value, max }) } else { Ok(()) }
+}
+
+fn at_least(setting: &'static str, value: u64, min: u64, because: &'static str) -> Result<(), ConfigError> {
+    if value < min { Err(ConfigError::TooSmall { setting, value, min, because }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    fn builder() -> RoomConfigBuilder {
+        RoomConfig::builder(UserId(1))
+    }
+
+    #[test]
+    fn the_preset_is_what_the_builder_starts_from() {
+        assert_eq!(builder().build(), Ok(RoomConfig::av_chat_room(UserId(1))));
+    }
+
+    #[test]
+    fn each_bad_setting_is_named_with_its_value() {
+        let message = |builder: RoomConfigBuilder| builder.build().unwrap_err().to_string();
+        assert_eq!(message(builder().burst(0)), "burst is 0; want at least 1");
+        assert_eq!(message(builder().rate_period(Duration::ZERO)), "rate_period is 0; want at least 1");
+        assert_eq!(message(builder().reserve(PerLevel([30, 10, 0, 0]))), "the sum of reserve is 40; want at most 39");
+        assert_eq!(message(builder().queue_messages(0)), "queue_messages is 0; want at least 1");
+        assert_eq!(message(builder().queue_messages(u32::MAX)), "queue_messages is 4294967295; want at most 4294967294");
+        assert_eq!(
+            message(builder().queue_bytes(100)),
+            "queue_bytes is 100; want at least 12288, since payload_bytes is that large"
+        );
+        assert_eq!(message(builder().log_messages(PerLevel([1, 1, 0, 1]))).split(';').next(), Some("log_messages is 0"));
+        assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
+    }
+
+    #[test]
+    fn reserves_add_up_downwards() {
+        let config = builder().reserve(PerLevel([5, 3, 1, 0])).build().unwrap();
+        assert_eq!(Priority::ALL.map(|level| config.kept_from(level)), [0, 5, 8, 9]);
+    }
+}

@@ -1,0 +1,116 @@
+//! What a call that changes the room may answer instead.
+
+use crate::event::EndReason;
+use crate::ids::{SessionId, UserId};
+
+/// Why a join was not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The room takes nobody any more.
+    #[error("the room is closed")]
+    RoomClosed,
+    /// The connection is in the room already (clause A1).
+    #[error("already joined, as {session}")]
+    AlreadyJoined {
+        /// The session it has.
+        session: SessionId,
+    },
+    /// The user has as many sessions as one user may have.
+    #[error("{user} has {max} sessions, the most one user may have in this room")]
+    TooManySessions {
+        /// The user.
+        user: UserId,
+        /// The most.
+        max: u32,
+    },
+    /// The room has as many sessions as it may have.
+    #[error("the room has {max} sessions, the most it may have")]
+    RoomFull {
+        /// The most.
+        max: u32,
+    },
+}
+
+/// Why a user could not leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// The user has no session in the room.
+    #[error("{user} is not in the room")]
+    NotMember {
+        /// The user.
+        user: UserId,
+    },
+    /// The owner cannot leave, only close the room (clause A4).
+    #[error("{owner} owns the room and cannot leave it; the owner may close it")]
+    OwnerCannotLeave {
+        /// The owner.
+        owner: UserId,
+    },
+}
+
+/// Why a room was not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// Only the host and the owner may close a room.
+    #[error("{actor} may not close the room; only the host and its owner, {owner}, may")]
+    NotAllowed {
+        /// Who tried.
+        actor: UserId,
+        /// Who might.
+        owner: UserId,
+    },
+    /// It is closed already.
+    #[error("the room is closed already")]
+    AlreadyClosed,
+}
+
+/// Why a profile was not taken over. It hands the profile back.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError<M> {
+    /// The user has no session in the room.
+    #[error("{user} is not in the room")]
+    NotMember {
+        /// The user.
+        user: UserId,
+        /// What was to be set.
+        profile: M,
+    },
+    /// It is over the room's limit.
+    #[error("the profile has {size} bytes; this room takes at most {max}")]
+    TooLarge {
+        /// Its size.
+        size: usize,
+        /// The most it may be.
+        max: usize,
+        /// What was to be set.
+        profile: M,
+    },
+}
+
+impl<M> core::fmt::Debug for ProfileError<M> {
+    /// Without the profile, which need not be printable.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NotMember { user, .. } => f.debug_struct("NotMember").field("user", user).finish_non_exhaustive(),
+            Self::TooLarge { size, max, .. } => {
+                f.debug_struct("TooLarge").field("size", size).field("max", max).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+/// Why a session gets nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// It was closed from outside and has taken all that it was due. It is told once; then the session is gone.
+    #[error("the session has ended: {0}")]
+    Closed(EndReason),
+    /// No such session: it never was, or it is gone.
+    #[error("there is no {0} in this room")]
+    NoSession(SessionId),
+}

@@ -1,0 +1,272 @@
+//! What a room tells its host, in bounded memory.
+//!
+//! Outcomes are never lost: a slot is reserved when the message is let in. Presence is state, so what the host does not poll in
+//! time is folded and counted (decision D7).
+
+use crate::ids::{MessageId, SessionId, Tag, UserId};
+use crate::index::{Hasher, Index};
+use crate::message::{Outcome, Report};
+use crate::priority::{PerLevel, Priority};
+use alloc::collections::VecDeque;
+
+/// What `poll_event` hands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The fate of a message that its publish call could not tell yet.
+    Outcome {
+        /// The message.
+        id: MessageId,
+        /// Its priority.
+        priority: Priority,
+        /// How the publisher asked to hear of it, with the tag.
+        report: Report,
+        /// The fate.
+        outcome: Outcome,
+    },
+    /// A user's first session came or the last one went (clause A6).
+    Presence {
+        /// The user.
+        user: UserId,
+        /// Where the user stands now.
+        presence: Presence,
+        /// What brought that about.
+        cause: PresenceCause,
+        /// Earlier changes of the same user that nobody polled in time and that this one stands for.
+        folded: u32,
+    },
+    /// So many changes of presence found no room and were only counted: ask the room who is online.
+    PresenceLost {
+        /// How many.
+        count: u64,
+    },
+    /// The room was closed. It stands for the going of everyone.
+    RoomClosed,
+    /// The closed room has nobody in it any more: its books are final and it may be removed.
+    RoomEnded,
+}
+
+impl Event {
+    /// The host's own tag, if this is an outcome that carries one.
+    pub fn tag(&self) -> Option<Tag> {
+        match self {
+            Self::Outcome { report: Report::Event(tag), .. } => Some(*tag),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a user is online in a room: has at least one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// At least one session.
+    Online,
+    /// None.
+    Offline,
+}
+
+/// What made a user come or go (clause A7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PresenceCause {
+    /// Joined.
+    Join,
+    /// Left, or the last session was closed.
+    Quit,
+}
+
+/// Why a session ended, as the session itself is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The user left the room, on all devices.
+    Left,
+    /// The room was closed.
+    RoomClosed,
+}
+
+impl core::fmt::Display for EndReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Left => "the user left the room",
+            Self::RoomClosed => "the room was closed",
+        })
+    }
+}
+
+/// A joined session and where it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// The session.
+    pub session: SessionId,
+    /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one, without
+    /// a hole and without a message twice (decision D38).
+    pub after: crate::ids::Seq,
+}
+
+/// The events of one room that nobody has polled yet.
+#[derive(Debug)]
+pub(crate) struct EventQueue {
+    outcomes: VecDeque<Event>,
+    /// Slots of each level that are promised or filled.
+    held: PerLevel<u32>,
+    limits: PerLevel<u32>,
+    presence: PresenceQueue,
+    closed: bool,
+}
+
+impl EventQueue {
+    pub(crate) fn new(outcomes: PerLevel<u32>, presence: u32, hasher: Hasher) -> Self {
+        Self {
+            outcomes: VecDeque::new(),
+            held: PerLevel::default(),
+            limits: outcomes,
+            presence: PresenceQueue { changes: VecDeque::new(), base: 0, index: Index::new(), limit: presence, lost: 0, hasher },
+            closed: false,
+        }
+    }
+
+    /// Whether a message of this level can be promised that its outcome will be told.
+    pub(crate) fn has_room(&self, level: Priority) -> bool {
+        self.held[level] < self.limits[level]
+    }
+
+    /// Promises a slot; [`release`](Self::release) or [`outcome`](Self::outcome) takes it up.
+    pub(crate) fn reserve(&mut self, level: Priority) {
+        self.held[level] += 1;
+    }
+
+    /// Gives a promised slot back: the call told the outcome itself.
+    pub(crate) fn release(&mut self, level: Priority) {
+        self.held[level] -= 1;
+    }
+
+    /// Fills a promised slot.
+    pub(crate) fn outcome(&mut self, id: MessageId, priority: Priority, report: Report, outcome: Outcome) {
+        self.outcomes.push_back(Event::Outcome { id, priority, report, outcome });
+    }
+
+    pub(crate) fn presence(&mut self, user: UserId, presence: Presence, cause: PresenceCause) {
+        self.presence.push(Change { user, presence, cause, folded: 0 });
+    }
+
+    pub(crate) fn closed(&mut self) {
+        self.closed = true;
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        if let Some(event) = self.outcomes.pop_front() {
+            if let Event::Outcome { priority, .. } = event {
+                self.held[priority] -= 1;
+            }
+            return Some(event);
+        }
+        if let Some(change) = self.presence.pop() {
+            let Change { user, presence, cause, folded } = change;
+            return Some(Event::Presence { user, presence, cause, folded });
+        }
+        if self.presence.lost > 0 {
+            return Some(Event::PresenceLost { count: core::mem::take(&mut self.presence.lost) });
+        }
+        core::mem::take(&mut self.closed).then_some(Event::RoomClosed)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.outcomes.is_empty() && self.presence.changes.is_empty() && self.presence.lost == 0 && !self.closed
+    }
+
+    /// Outcome slots of a level that are promised or filled.
+    pub(crate) fn held(&self, level: Priority) -> u32 {
+        self.held[level]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    user: UserId,
+    presence: Presence,
+    cause: PresenceCause,
+    folded: u32,
+}
+
+/// At most one waiting change for each user, found by the user; the oldest first.
+#[derive(Debug)]
+struct PresenceQueue {
+    changes: VecDeque<Change>,
+    /// The running number of the front, modulo 2³²: the index keeps numbers, which pops do not shift.
+    base: u32,
+    index: Index,
+    limit: u32,
+    lost: u64,
+    hasher: Hasher,
+}
+
+impl PresenceQueue {
+    fn push(&mut self, change: Change) {
+        let hash = self.hasher.hash(change.user.0);
+        let found = self.index.find(hash, |number| self.at(number).is_some_and(|other| other.user == change.user));
+        if let Some(waiting) = found.and_then(|number| self.changes.get_mut(number.wrapping_sub(self.base) as usize)) {
+            *waiting = Change { folded: waiting.folded.saturating_add(1), ..change };
+        } else if self.changes.len() >= self.limit as usize {
+            self.lost += 1;
+        } else {
+            let number = self.base.wrapping_add(self.changes.len() as u32);
+            self.changes.push_back(change);
+            let (changes, base, hasher) = (&self.changes, self.base, self.hasher);
+            self.index.insert(hash, number, |number| {
+                changes.get(number.wrapping_sub(base) as usize).map_or(0, |change| hasher.hash(change.user.0))
+            });
+        }
+    }
+
+    fn pop(&mut self) -> Option<Change> {
+        let change = self.changes.pop_front()?;
+        self.index.remove(self.hasher.hash(change.user.0), self.base);
+        self.base = self.base.wrapping_add(1);
+        Some(change)
+    }
+
+    fn at(&self, number: u32) -> Option<&Change> {
+        self.changes.get(number.wrapping_sub(self.base) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(presence: u32) -> EventQueue {
+        EventQueue::new(PerLevel([1, 1, 0, 0]), presence, Hasher::new(0))
+    }
+
+    #[test]
+    fn changes_of_one_user_fold_into_the_last_and_keep_their_place() {
+        let mut events = queue(2);
+        events.presence(UserId(1), Presence::Online, PresenceCause::Join);
+        events.presence(UserId(2), Presence::Online, PresenceCause::Join);
+        events.presence(UserId(1), Presence::Offline, PresenceCause::Quit);
+        events.presence(UserId(3), Presence::Online, PresenceCause::Join);
+        let offline = Presence::Offline;
+        assert_eq!(
+            events.pop(),
+            Some(Event::Presence { user: UserId(1), presence: offline, cause: PresenceCause::Quit, folded: 1 })
+        );
+        assert!(matches!(events.pop(), Some(Event::Presence { user: UserId(2), folded: 0, .. })));
+        assert_eq!(events.pop(), Some(Event::PresenceLost { count: 1 }));
+        assert_eq!(events.pop(), None);
+        assert!(events.is_empty());
+    }
+
+    #[test]
+    fn slots_are_counted_by_level_until_polled() {
+        let mut events = queue(0);
+        assert!(events.has_room(Priority::High) && !events.has_room(Priority::Low));
+        events.reserve(Priority::High);
+        assert!(!events.has_room(Priority::High) && events.has_room(Priority::Normal));
+        let outcome = Outcome::Dropped { reason: crate::DropReason::Expired, limit: None, retry_at: None };
+        events.outcome(MessageId(1), Priority::High, Report::Event(Tag(5)), outcome);
+        assert!(!events.has_room(Priority::High));
+        assert_eq!(events.pop().and_then(|event| event.tag()), Some(Tag(5)));
+        assert!(events.has_room(Priority::High));
+    }
+}

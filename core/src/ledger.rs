@@ -1,0 +1,323 @@
+//! The books: what became of every message, and of every delivery, as plain counters.
+//!
+//! They balance to the integer at any instant (laws L1 and L2); [`LevelLedger::balances`] and [`Deliveries::balances`] say so.
+
+use crate::priority::{PerLevel, Priority};
+use core::fmt;
+use core::iter::Sum;
+use core::ops::{Add, AddAssign};
+
+/// A list of reasons that the ledger counts by.
+pub trait Reason: Copy + fmt::Debug + 'static {
+    /// One counter for each reason.
+    type Counters: Copy + Default + PartialEq + Eq + fmt::Debug + AsRef<[u64]> + AsMut<[u64]>;
+    /// Every reason, in the order in which the ledger lists them.
+    const ALL: &'static [Self];
+    /// The place in [`ALL`](Self::ALL).
+    fn index(self) -> usize;
+    /// The name in snake case, as metrics and tables want it.
+    fn name(self) -> &'static str;
+}
+
+macro_rules! reasons {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$doc])* $variant),*
+        }
+
+        impl Reason for $name {
+            type Counters = [u64; [$($text),*].len()];
+            const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),*
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a message was not let in. The checks are made in this order; the first that fails decides.
+    RefusalReason {
+        /// The room takes nothing any more.
+        RoomClosed = "room_closed",
+        /// No such session in this room: it never was, or it has ended.
+        NotMember = "not_member",
+        /// Guests receive and may not speak (clause A3).
+        Guest = "guest",
+        /// The payload is over the room's limit (clause A22).
+        TooLarge = "too_large",
+        /// Too many outcomes of this level wait to be polled.
+        OutcomesFull = "outcomes_full",
+        /// The queue is full and holds nothing that may be evicted for this message.
+        QueueFull = "queue_full",
+    }
+}
+
+reasons! {
+    /// Why a message that had been let in was never dispatched.
+    DropReason {
+        /// The queue was full and a message of the same or a higher level took the place.
+        Evicted = "evicted",
+        /// It waited longer than its level may (clause B6).
+        Expired = "expired",
+        /// The room was closed while it waited (clause A4).
+        RoomClosed = "room_closed",
+    }
+}
+
+/// Counters, one for each reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally<R: Reason>(R::Counters);
+
+impl<R: Reason> Default for Tally<R> {
+    fn default() -> Self {
+        Self(R::Counters::default())
+    }
+}
+
+impl<R: Reason> Tally<R> {
+    /// How many fell to `reason`.
+    pub fn count(&self, reason: R) -> u64 {
+        self.0.as_ref()[reason.index()]
+    }
+
+    /// How many in all.
+    pub fn total(&self) -> u64 {
+        self.0.as_ref().iter().sum()
+    }
+
+    /// Each reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (R, u64)> + '_ {
+        R::ALL.iter().map(|&reason| (reason, self.count(reason)))
+    }
+
+    pub(crate) fn add(&mut self, reason: R) {
+        self.0.as_mut()[reason.index()] += 1;
+    }
+}
+
+impl<R: Reason> AddAssign for Tally<R> {
+    fn add_assign(&mut self, other: Self) {
+        for (mine, theirs) in self.0.as_mut().iter_mut().zip(other.0.as_ref()) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// The messages of one priority, from publish to their fate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LevelLedger {
+    /// Publish calls.
+    pub submitted: u64,
+    /// Not let in, by reason.
+    pub refused: Tally<RefusalReason>,
+    /// Let in and never dispatched, by reason.
+    pub dropped: Tally<DropReason>,
+    /// Folded into another message.
+    pub merged: u64,
+    /// Sent out to the audience.
+    pub dispatched: u64,
+    /// Waiting in the queue now.
+    pub queued: u64,
+    /// Waiting for the host's verdict now.
+    pub under_review: u64,
+}
+
+impl LevelLedger {
+    /// The right side of law L1: everything that a submitted message can have come to.
+    pub fn accounted(&self) -> u64 {
+        self.refused.total() + self.dropped.total() + self.merged + self.dispatched + self.queued + self.under_review
+    }
+
+    /// Law L1: `submitted = refused + dropped + merged + dispatched + queued + under_review`.
+    pub fn balances(&self) -> bool {
+        self.submitted == self.accounted()
+    }
+}
+
+impl Add for LevelLedger {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self.submitted += other.submitted;
+        self.refused += other.refused;
+        self.dropped += other.dropped;
+        self.merged += other.merged;
+        self.dispatched += other.dispatched;
+        self.queued += other.queued;
+        self.under_review += other.under_review;
+        self
+    }
+}
+
+impl Sum for LevelLedger {
+    fn sum<I: Iterator<Item = Self>>(levels: I) -> Self {
+        levels.fold(Self::default(), Add::add)
+    }
+}
+
+/// The messages of a room by priority (law L1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// One row for each priority.
+    pub levels: PerLevel<LevelLedger>,
+}
+
+impl Ledger {
+    /// All priorities in one row.
+    pub fn total(&self) -> LevelLedger {
+        self.levels.values().copied().sum()
+    }
+
+    /// Whether each row balances.
+    pub fn balances(&self) -> bool {
+        self.levels.values().all(LevelLedger::balances)
+    }
+}
+
+impl Add for Ledger {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { levels: PerLevel::from_fn(|level| self.levels[level] + other.levels[level]) }
+    }
+}
+
+/// The deliveries of one priority, of one session or of all the sessions that a room has and had (law L2).
+///
+/// A delivery is one dispatched message to one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deliveries {
+    /// Dispatched while the session was in.
+    pub due: u64,
+    /// Handed over in a batch.
+    pub delivered: u64,
+    /// Missed because the log had moved on before the session read; told in-band as a gap.
+    pub skipped: u64,
+    /// Not read yet. What has fallen out of the log unread turns from pending to skipped when the session next reads.
+    pub pending: u64,
+    /// Not meant for the session: its own messages.
+    pub excluded: u64,
+    /// Unread when the session ended.
+    pub abandoned: u64,
+}
+
+impl Deliveries {
+    /// The right side of law L2: everything that a due delivery can have come to.
+    pub fn accounted(&self) -> u64 {
+        self.delivered + self.skipped + self.pending + self.excluded + self.abandoned
+    }
+
+    /// Law L2: `due = delivered + skipped + pending + excluded + abandoned`.
+    pub fn balances(&self) -> bool {
+        self.due == self.accounted()
+    }
+}
+
+impl Add for Deliveries {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            due: self.due + other.due,
+            delivered: self.delivered + other.delivered,
+            skipped: self.skipped + other.skipped,
+            pending: self.pending + other.pending,
+            excluded: self.excluded + other.excluded,
+            abandoned: self.abandoned + other.abandoned,
+        }
+    }
+}
+
+impl Sum for Deliveries {
+    fn sum<I: Iterator<Item = Self>>(rows: I) -> Self {
+        rows.fold(Self::default(), Add::add)
+    }
+}
+
+impl fmt::Display for Ledger {
+    /// A table with one row for each priority, a column for each fate, and a row for each reason that occurred.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<10}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}",
+            "", "submitted", "refused", "dropped", "merged", "dispatched", "queued"
+        )?;
+        let mut row = |name: &str, row: &LevelLedger| {
+            writeln!(
+                f,
+                "{:<10}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}",
+                name,
+                row.submitted,
+                row.refused.total(),
+                row.dropped.total(),
+                row.merged,
+                row.dispatched,
+                row.queued + row.under_review
+            )
+        };
+        for (level, ledger) in self.levels.iter() {
+            row(level.name(), ledger)?;
+        }
+        row("total", &self.total())?;
+        for (level, ledger) in self.levels.iter() {
+            write_reasons(f, level, "refused", &ledger.refused)?;
+            write_reasons(f, level, "dropped", &ledger.dropped)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_reasons<R: Reason>(f: &mut fmt::Formatter<'_>, level: Priority, what: &str, tally: &Tally<R>) -> fmt::Result {
+    for (reason, count) in tally.iter().filter(|(_, count)| *count > 0) {
+        writeln!(f, "  {level:<8}{what} as {:<16}{count:>12}", reason.name())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_reason_knows_its_own_place() {
+        for (place, reason) in RefusalReason::ALL.iter().enumerate() {
+            assert_eq!(reason.index(), place);
+        }
+        for (place, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(reason.index(), place);
+        }
+    }
+
+    #[test]
+    fn one_missing_line_unbalances_the_books() {
+        let mut ledger = Ledger::default();
+        ledger.levels[Priority::Low].submitted = 2;
+        ledger.levels[Priority::Low].dropped.add(DropReason::Expired);
+        assert!(!ledger.balances());
+        ledger.levels[Priority::Low].refused.add(RefusalReason::Guest);
+        assert!(ledger.balances());
+        assert_eq!(ledger.total().submitted, 2);
+        let table = ledger.to_string();
+        assert!(table.contains("low     dropped as expired"), "{table}");
+    }
+}

@@ -1,0 +1,81 @@
+//! The rules of a live room as a synchronous state machine: who is in, which messages get through when the room is too hot, in which
+//! order, and what every member is still due.
+//!
+//! This crate has no clock, does no I/O, starts no thread and draws no random number that was not seeded by its host. It is `no_std`
+//! (with `alloc`) and contains no unsafe code. The crate `roomcast` drives it from tokio or from plain threads; a host with a
+//! runtime of its own drives it directly.
+//!
+//! # A message on its way
+//!
+//! `publish` ─► gate ─► queue ─► dispatch ─► log ─► cursors ─► batch
+//!
+//! - **Refused**: not let in. `publish` answers an error that hands the payload back ([`Refused`]).
+//! - **Dropped**: let in, never dispatched: evicted, expired, or the room was closed ([`Outcome::Dropped`]).
+//! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here on it belongs to the audience.
+//! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told in-band as a gap ([`Item::Gap`]);
+//!   the session stays.
+//!
+//! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`], [`Deliveries`]) balance to the integer at any
+//! instant.
+//!
+//! # Calls in, polls out
+//!
+//! Methods take `now`, an [`Instant`] of the host's own making. [`Room::poll_event`] gives outcomes and presence,
+//! [`Room::poll_timeout`] says when [`Room::handle_timeout`] is due, and [`Room::next_batch`] is pulled by each session. A late or a
+//! spurious call is harmless.
+//!
+//! # Cost
+//!
+//! Publish, dispatch, join and leave are O(1), whatever the audience. Reading costs what is read. No call stalls: no table moves
+//! more than a few thousand entries at once.
+//!
+//! # Features
+//!
+//! - `bytes`: [`Payload`] for `bytes::Bytes`.
+//! - `internals`: for this workspace's tests and benches; promises nothing.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+// Slots are 32-bit numbers by design, and sizes on every supported target are at least that wide.
+#![allow(clippy::cast_possible_truncation)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod admission;
+mod audience;
+mod chunked;
+mod config;
+mod engine;
+mod error;
+mod event;
+mod ids;
+mod index;
+mod ledger;
+mod list;
+mod log;
+mod message;
+mod priority;
+mod queue;
+mod quota;
+mod room;
+mod roster;
+mod time;
+
+pub use admission::{Actor, Admission, AdmissionSnapshot, State};
+pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Item};
+pub use config::{ConfigError, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
+pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
+pub use error::{CloseError, JoinError, LeaveError, ProfileError, SessionEnd};
+pub use event::{EndReason, Event, Joined, Presence, PresenceCause};
+pub use ids::{MessageId, RoomId, Seq, SessionId, Tag, UserId};
+pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally};
+pub use message::{Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+pub use priority::{PerLevel, Priority};
+pub use queue::{Evicted, Full, Popped, Queue};
+pub use quota::{NotYet, Rate, TokenBucket};
+pub use room::{Join, Room, RoomSnapshot};
+pub use roster::UserSessions;
+pub use time::{Duration, Instant};

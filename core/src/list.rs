@@ -1,0 +1,114 @@
+//! Doubly linked lists through the slots of a slab: any entry leaves in O(1), and can be put back where it was.
+
+use crate::chunked::{NIL, Slab};
+
+/// An entry's neighbours in one list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Links {
+    prev: u32,
+    next: u32,
+}
+
+impl Links {
+    pub(crate) const NONE: Self = Self { prev: NIL, next: NIL };
+}
+
+/// Where entries of type `E` keep their links of one list.
+pub(crate) type Thread<E> = fn(&mut E) -> &mut Links;
+
+/// The ends of a list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct List {
+    head: u32,
+    tail: u32,
+}
+
+impl List {
+    pub(crate) const EMPTY: Self = Self { head: NIL, tail: NIL };
+
+    /// The slot of the first entry.
+    pub(crate) fn front(self) -> Option<u32> {
+        (self.head != NIL).then_some(self.head)
+    }
+
+    /// The slot of the last entry.
+    pub(crate) fn back(self) -> Option<u32> {
+        (self.tail != NIL).then_some(self.tail)
+    }
+
+    pub(crate) fn push_back<E>(&mut self, slab: &mut Slab<E>, at: u32, thread: Thread<E>) {
+        *thread(&mut slab[at]) = Links { prev: self.tail, next: NIL };
+        match self.back() {
+            Some(last) => thread(&mut slab[last]).next = at,
+            None => self.head = at,
+        }
+        self.tail = at;
+    }
+
+    /// Takes an entry out. Its own links stay as they were, for [`relink`](Self::relink).
+    pub(crate) fn unlink<E>(&mut self, slab: &mut Slab<E>, at: u32, thread: Thread<E>) {
+        let Links { prev, next } = *thread(&mut slab[at]);
+        match slab.get_mut(prev) {
+            Some(entry) => thread(entry).next = next,
+            None => self.head = next,
+        }
+        match slab.get_mut(next) {
+            Some(entry) => thread(entry).prev = prev,
+            None => self.tail = prev,
+        }
+    }
+
+    /// Puts an entry back where [`unlink`](Self::unlink) took it from. Several are put back in the reverse order, with nothing else
+    /// changed in between (Knuth's dancing links).
+    pub(crate) fn relink<E>(&mut self, slab: &mut Slab<E>, at: u32, thread: Thread<E>) {
+        let Links { prev, next } = *thread(&mut slab[at]);
+        match slab.get_mut(prev) {
+            Some(entry) => thread(entry).next = at,
+            None => self.head = at,
+        }
+        match slab.get_mut(next) {
+            Some(entry) => thread(entry).prev = at,
+            None => self.tail = at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn links(entry: &mut (char, Links)) -> &mut Links {
+        &mut entry.1
+    }
+
+    fn read(list: List, slab: &Slab<(char, Links)>) -> Vec<char> {
+        let mut at = list.front();
+        core::iter::from_fn(|| {
+            let entry = slab.get(at?)?;
+            at = Some(entry.1.next);
+            Some(entry.0)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn entries_go_back_to_where_they_were() {
+        let (mut slab, mut list) = (Slab::new(), List::EMPTY);
+        let slots: Vec<u32> = "abcde".chars().map(|name| slab.insert((name, Links::NONE))).collect();
+        for &at in &slots {
+            list.push_back(&mut slab, at, links);
+        }
+        let taken = [slots[0], slots[2], slots[1], slots[4], slots[3]];
+        for (count, &at) in taken.iter().enumerate() {
+            list.unlink(&mut slab, at, links);
+            assert_eq!(read(list, &slab).len(), 4 - count);
+        }
+        assert_eq!((list.front(), list.back()), (None, None));
+        for &at in taken.iter().rev() {
+            list.relink(&mut slab, at, links);
+        }
+        assert_eq!(read(list, &slab), ['a', 'b', 'c', 'd', 'e']);
+        assert_eq!(list.back(), Some(slots[4]));
+    }
+}

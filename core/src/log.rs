@@ -1,0 +1,136 @@
+//! The log: the dispatched messages that a room still holds, one ring for each priority.
+//!
+//! A message is stored once, whatever the size of the audience. A ring is bounded by count and by bytes; what falls out of it has
+//! been missed by whoever had not read it.
+
+use crate::message::{Message, Payload};
+use crate::priority::{PerLevel, Priority};
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+#[derive(Debug)]
+pub(crate) struct Log<M> {
+    rings: PerLevel<Ring<M>>,
+}
+
+/// The newest messages of one level. Positions count from the level's first message and never wrap.
+#[derive(Debug)]
+struct Ring<M> {
+    messages: VecDeque<Arc<Message<M>>>,
+    /// The position that the next message gets.
+    head: u64,
+    bytes: u64,
+    max_messages: u32,
+    max_bytes: u64,
+}
+
+impl<M: Payload> Log<M> {
+    pub(crate) fn new(max_messages: PerLevel<u32>, max_bytes: PerLevel<u64>, heads: PerLevel<u64>) -> Self {
+        Self {
+            rings: PerLevel::from_fn(|level| Ring {
+                messages: VecDeque::new(),
+                head: heads[level],
+                bytes: 0,
+                max_messages: max_messages[level],
+                max_bytes: max_bytes[level],
+            }),
+        }
+    }
+
+    /// The position that the next message of a level gets.
+    pub(crate) fn head(&self, level: Priority) -> u64 {
+        self.rings[level].head
+    }
+
+    /// The position of the oldest message of a level that is still there; the head when none is.
+    pub(crate) fn tail(&self, level: Priority) -> u64 {
+        let ring = &self.rings[level];
+        ring.head - ring.messages.len() as u64
+    }
+
+    /// Appends a message at its own position. Positions that were never seen (this audience fell behind the feed) are passed over,
+    /// and with them all that the ring held: what it holds has no holes. A position that was seen already changes nothing.
+    pub(crate) fn append(&mut self, message: Arc<Message<M>>) {
+        let ring = &mut self.rings[message.priority];
+        if message.position < ring.head {
+            return;
+        }
+        if message.position > ring.head {
+            ring.messages.clear();
+            ring.bytes = 0;
+        }
+        ring.head = message.position + 1;
+        ring.bytes += message.bytes();
+        ring.messages.push_back(message);
+        while ring.messages.len() > ring.max_messages as usize || ring.bytes > ring.max_bytes {
+            let Some(oldest) = ring.messages.pop_front() else { break };
+            ring.bytes -= oldest.bytes();
+        }
+    }
+
+    /// The message at a position, if the log still holds it.
+    pub(crate) fn get(&self, level: Priority, position: u64) -> Option<&Arc<Message<M>>> {
+        let place = position.checked_sub(self.tail(level))?;
+        self.rings[level].messages.get(usize::try_from(place).ok()?)
+    }
+
+    /// Messages that the log holds of a level.
+    pub(crate) fn len(&self, level: Priority) -> u32 {
+        // At most `max_messages`.
+        self.rings[level].messages.len() as u32
+    }
+
+    /// Payload and profile bytes that the log holds of a level.
+    pub(crate) fn bytes(&self, level: Priority) -> u64 {
+        self.rings[level].bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Instant, Kind, Sender, Seq};
+
+    fn message(position: u64, payload: &'static str) -> Arc<Message<&'static str>> {
+        Arc::new(Message {
+            seq: Seq(position + 1),
+            position,
+            priority: Priority::Normal,
+            kind: Kind::Text,
+            sender: Sender::Host,
+            session: None,
+            admitted_at: Instant::ZERO,
+            dispatched_at: Instant::ZERO,
+            profile: None,
+            payload,
+        })
+    }
+
+    fn log() -> Log<&'static str> {
+        Log::new(PerLevel([3; 4]), PerLevel([10; 4]), PerLevel([5; 4]))
+    }
+
+    #[test]
+    fn the_newest_stay_within_both_bounds() {
+        let mut log = log();
+        for (position, payload) in [(5, "a"), (6, "b"), (7, "c"), (8, "d")] {
+            log.append(message(position, payload));
+        }
+        assert_eq!((log.tail(Priority::Normal), log.head(Priority::Normal)), (6, 9));
+        log.append(message(9, "eight...."));
+        assert_eq!((log.tail(Priority::Normal), log.bytes(Priority::Normal)), (8, 10));
+        assert_eq!(log.get(Priority::Normal, 8).unwrap().payload, "d");
+        assert!(log.get(Priority::Normal, 7).is_none() && log.get(Priority::Normal, 10).is_none());
+        assert_eq!(log.len(Priority::High), 0);
+    }
+
+    #[test]
+    fn a_hole_empties_the_ring_and_a_repetition_changes_nothing() {
+        let mut log = log();
+        log.append(message(5, "a"));
+        log.append(message(5, "again"));
+        assert_eq!((log.head(Priority::Normal), log.bytes(Priority::Normal)), (6, 1));
+        log.append(message(8, "b"));
+        assert_eq!((log.tail(Priority::Normal), log.head(Priority::Normal), log.bytes(Priority::Normal)), (8, 9, 1));
+    }
+}

@@ -1,0 +1,162 @@
+//! What the queue promises, one promise a test.
+
+use super::*;
+use crate::ids::UserId;
+use crate::time::Duration;
+use Priority::{High, Low, Lowest, Normal};
+use alloc::vec::Vec;
+
+fn user(id: u64) -> Sender {
+    Sender::User(UserId(id))
+}
+
+fn config(messages: u32) -> QueueConfig {
+    QueueConfig { messages, max_wait: PerLevel::default(), ..QueueConfig::default() }
+}
+
+fn push(queue: &mut Queue<u32>, level: Priority, sender: u64, item: u32) -> Result<Vec<u32>, u32> {
+    match queue.push(Instant::ZERO, level, user(sender), 1, item) {
+        Ok(evicted) => Ok(evicted.into_iter().map(|popped| popped.item).collect()),
+        Err(full) => Err(full.item),
+    }
+}
+
+fn drain(queue: &mut Queue<u32>) -> Vec<u32> {
+    core::iter::from_fn(|| queue.pop_highest()).map(|popped| popped.item).collect()
+}
+
+#[test]
+fn higher_levels_go_first_and_each_level_in_order_of_entry() {
+    let mut queue = Queue::new(config(10), 0);
+    for (item, level) in [Low, High, Normal, Low, High, Lowest].into_iter().enumerate() {
+        assert_eq!(push(&mut queue, level, 1, item as u32), Ok(Vec::new()));
+    }
+    assert_eq!(drain(&mut queue), [1, 4, 2, 0, 3, 5]);
+    assert!(queue.is_empty() && queue.bytes() == 0);
+}
+
+#[test]
+fn the_victim_comes_from_the_lowest_level_and_never_from_a_higher_one() {
+    let mut queue = Queue::new(config(2), 0);
+    assert_eq!(push(&mut queue, Normal, 1, 0), Ok(Vec::new()));
+    assert_eq!(push(&mut queue, Lowest, 2, 1), Ok(Vec::new()));
+    assert_eq!(push(&mut queue, High, 3, 2), Ok([1].into()));
+    assert_eq!(push(&mut queue, Low, 4, 3), Err(3));
+    assert_eq!(drain(&mut queue), [2, 0]);
+}
+
+#[test]
+fn each_victim_policy_takes_its_own() {
+    let victims = |victim| {
+        let mut queue = Queue::new(QueueConfig { victim, ..config(4) }, 5);
+        for (item, sender) in [1, 2, 2, 3].into_iter().enumerate() {
+            assert_eq!(push(&mut queue, Normal, sender, item as u32), Ok(Vec::new()));
+        }
+        push(&mut queue, Normal, 4, 4)
+    };
+    assert_eq!(victims(VictimPolicy::BiggestSender), Ok([2].into()));
+    assert_eq!(victims(VictimPolicy::Newest), Err(4));
+    assert_eq!(victims(VictimPolicy::Oldest), Ok([0].into()));
+    let random = victims(VictimPolicy::Random);
+    assert_eq!(random, victims(VictimPolicy::Random), "the same seed draws the same victim");
+}
+
+#[test]
+fn a_flooder_evicts_himself() {
+    let mut queue = Queue::new(config(10), 0);
+    for item in 0..5 {
+        assert_eq!(push(&mut queue, Normal, 1, item), Ok(Vec::new()));
+        assert_eq!(push(&mut queue, Normal, 100 + u64::from(item), 100 + item), Ok(Vec::new()));
+    }
+    assert_eq!(push(&mut queue, Normal, 1, 5), Err(5));
+    assert_eq!(push(&mut queue, Normal, 200, 200), Ok([4].into()));
+    assert_eq!(push(&mut queue, Normal, 201, 201), Ok([3].into()));
+}
+
+#[test]
+fn round_robin_gives_every_sender_a_turn() {
+    let mut queue = Queue::new(QueueConfig { tie_break: TieBreak::RoundRobin, ..config(10) }, 0);
+    for (item, sender) in [1, 1, 1, 2, 3, 2].into_iter().enumerate() {
+        assert_eq!(push(&mut queue, Normal, sender, item as u32), Ok(Vec::new()));
+    }
+    assert_eq!(drain(&mut queue), [0, 3, 4, 1, 5, 2]);
+}
+
+#[test]
+fn random_turns_keep_the_order_of_each_sender_and_repeat_with_the_seed() {
+    let run = |seed| {
+        let mut queue = Queue::new(QueueConfig { tie_break: TieBreak::Random, ..config(100) }, seed);
+        for item in 0..60 {
+            assert_eq!(push(&mut queue, Normal, u64::from(item % 3), item), Ok(Vec::new()));
+        }
+        drain(&mut queue)
+    };
+    let order = run(1);
+    for sender in 0..3 {
+        assert!(order.iter().filter(|&item| item % 3 == sender).is_sorted());
+    }
+    assert!(!order.is_sorted());
+    assert_eq!(order, run(1));
+    assert_ne!(order, run(2));
+}
+
+#[test]
+fn a_large_message_evicts_several_or_is_refused_with_nothing_touched() {
+    let bytes = |size: u64, count: u32| {
+        let mut queue = Queue::new(QueueConfig { bytes: 100, ..config(1_000) }, 0);
+        for item in 0..count {
+            queue.push(Instant::ZERO, Low, user(u64::from(item % 7)), 100 / u64::from(count), item).unwrap();
+        }
+        let answer = queue.push(Instant::ZERO, High, user(99), size, 999).map(|evicted| evicted.len());
+        (answer.map_err(|full| full.limit), drain(&mut queue))
+    };
+    let (answer, left) = bytes(30, 10);
+    assert_eq!((answer, left.len()), (Ok(3), 8));
+    // 65 victims would be needed; 64 are the most.
+    let (answer, left) = bytes(65, 100);
+    assert_eq!(answer, Err(Limit::QueueBytes { max: 100 }));
+    assert_eq!(left, (0..100).collect::<Vec<_>>());
+    let (answer, left) = bytes(101, 10);
+    assert_eq!((answer, left.len()), (Err(Limit::QueueBytes { max: 100 }), 10));
+}
+
+#[test]
+fn a_refusal_undoes_random_draws_too() {
+    let mut queue = Queue::new(QueueConfig { bytes: 200, victim: VictimPolicy::Random, ..config(1_000) }, 3);
+    for item in 0..200 {
+        queue.push(Instant::ZERO, Low, user(u64::from(item % 7)), 1, item).unwrap();
+    }
+    assert!(queue.push(Instant::ZERO, Normal, user(1), 150, 999).is_err());
+    assert_eq!((queue.len(), queue.bytes()), (200, 200));
+    assert_eq!(queue.push(Instant::ZERO, Normal, user(1), 60, 999).unwrap().len(), 60);
+    let left = drain(&mut queue);
+    assert_eq!(left[0], 999);
+    assert!(left[1..].is_sorted() && left.len() == 141);
+}
+
+#[test]
+fn deadlines_expire_at_their_instant_whatever_the_tie_break() {
+    let max_wait = PerLevel([None, Some(Duration::from_secs(5)), Some(Duration::from_secs(1)), None]);
+    let mut queue = Queue::new(QueueConfig { tie_break: TieBreak::RoundRobin, max_wait, ..config(10) }, 0);
+    let at = Instant::from_secs;
+    queue.push(at(10), Normal, user(1), 1, 0).unwrap();
+    queue.push(at(11), Low, user(1), 1, 1).unwrap();
+    queue.push(at(11), High, user(1), 1, 2).unwrap();
+    // The clock runs backwards: it counts as standing still.
+    queue.push(at(3), Low, user(2), 1, 3).unwrap();
+    assert_eq!(queue.next_deadline(), Some(at(12)));
+    assert_eq!(queue.pop_expired(Instant::from_nanos(at(12).as_nanos() - 1)), None);
+    assert_eq!(queue.pop_expired(at(12)).unwrap().item, 1);
+    assert_eq!(queue.pop_expired(at(12)).unwrap().item, 3);
+    assert_eq!(queue.pop_expired(at(12)), None);
+    assert_eq!(queue.next_deadline(), Some(at(15)));
+    assert_eq!(queue.pop_expired(Instant::MAX).unwrap().item, 0);
+    assert_eq!((queue.pop_expired(Instant::MAX), queue.next_deadline(), queue.len()), (None, None, 1));
+}
+
+#[test]
+fn a_queue_of_nothing_refuses_everything() {
+    let mut queue = Queue::new(config(0), 0);
+    assert_eq!(push(&mut queue, High, 1, 1), Err(1));
+    assert_eq!(queue.pop_highest(), None);
+}

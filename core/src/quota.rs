@@ -1,0 +1,164 @@
+//! How much may pass: rates and the token bucket.
+
+use crate::time::{Duration, Instant, saturating_nanos};
+use core::fmt;
+use core::num::{NonZeroU32, NonZeroU64};
+
+/// So many in so long: a rate that cannot be zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    count: NonZeroU32,
+    period_nanos: NonZeroU64,
+}
+
+const SECOND: NonZeroU64 = NonZeroU64::new(1_000_000_000).unwrap();
+
+impl Rate {
+    /// `count` in each second.
+    pub const fn per_second(count: NonZeroU32) -> Self {
+        Self { count, period_nanos: SECOND }
+    }
+
+    /// `count` in each `period`; `None` when the period is zero. One longer than 584 years counts as 584 years.
+    pub const fn new(count: NonZeroU32, period: Duration) -> Option<Self> {
+        match NonZeroU64::new(saturating_nanos(period)) {
+            Some(period_nanos) => Some(Self { count, period_nanos }),
+            None => None,
+        }
+    }
+
+    /// How many pass in one [`period`](Self::period).
+    pub const fn count(self) -> NonZeroU32 {
+        self.count
+    }
+
+    /// The time in which [`count`](Self::count) pass.
+    pub const fn period(self) -> Duration {
+        Duration::from_nanos(self.period_nanos.get())
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.period() == Duration::from_secs(1) {
+            write!(f, "{} a second", self.count)
+        } else {
+            write!(f, "{} in {:?}", self.count, self.period())
+        }
+    }
+}
+
+/// A token bucket in exact integer arithmetic: in every window of length T at most `burst + rate × T` tokens pass (law L5).
+///
+/// It never reads a clock. It keeps what it holds in units of which one nanosecond brings `count` and one token costs `period`
+/// in nanoseconds, so nothing is ever rounded: no drift over years, no loss however often it is asked. Time that runs backwards
+/// counts as standing still; no jump of the clock brings more than the burst.
+///
+/// Every call is O(1).
+///
+/// ```
+/// use roomcast_core::{Instant, Rate, TokenBucket};
+/// use std::num::NonZeroU32;
+///
+/// let ten = NonZeroU32::new(10).unwrap();
+/// let mut bucket = TokenBucket::new(Rate::per_second(ten), NonZeroU32::MIN);
+/// let start = Instant::from_secs(1);
+/// assert!(bucket.try_take(start).is_ok());
+/// let refused = bucket.try_take(start).unwrap_err();
+/// assert_eq!(refused.retry_at, Some(Instant::from_millis(1_100)));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TokenBucket {
+    rate: Rate,
+    burst: NonZeroU32,
+    /// What was there at `last`; at most `burst × period`, which fits in 96 bits.
+    units: u128,
+    last: Instant,
+}
+
+/// The refusal of a [`TokenBucket`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotYet {
+    /// The first instant at which the same request would be granted if nobody took a token before; `None` when it never would
+    /// (more tokens are to stay behind than the bucket can hold, or the instant is not representable).
+    pub retry_at: Option<Instant>,
+}
+
+impl fmt::Display for NotYet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.retry_at {
+            Some(at) => write!(f, "no token before {at}"),
+            None => f.write_str("no token, ever: more must stay behind than the bucket holds"),
+        }
+    }
+}
+
+impl core::error::Error for NotYet {}
+
+impl TokenBucket {
+    /// A full bucket of `burst` tokens that refills at `rate`.
+    pub const fn new(rate: Rate, burst: NonZeroU32) -> Self {
+        Self { rate, burst, units: Self::cost(rate, burst.get()), last: Instant::ZERO }
+    }
+
+    /// The rate at which it refills.
+    pub const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// How many tokens it holds when full.
+    pub const fn burst(&self) -> NonZeroU32 {
+        self.burst
+    }
+
+    /// How many whole tokens are there at `now`. Changes nothing.
+    pub fn available(&self, now: Instant) -> u32 {
+        // At most `burst`, so it fits.
+        (self.units_at(now) / u128::from(self.rate.period_nanos.get())) as u32
+    }
+
+    /// Takes one token, or says when there will be one.
+    pub fn try_take(&mut self, now: Instant) -> Result<(), NotYet> {
+        self.try_take_keeping(now, 0)
+    }
+
+    /// Takes one token if at least `keep` are left afterwards, or says when that will be so. With a reserve for others as
+    /// `keep`, this is how a lower priority takes only what is not kept back (clause B3).
+    pub fn try_take_keeping(&mut self, now: Instant, keep: u32) -> Result<(), NotYet> {
+        self.units = self.units_at(now);
+        self.last = self.last.max(now);
+        let one = Self::cost(self.rate, 1);
+        if self.units >= one + Self::cost(self.rate, keep) {
+            self.units -= one;
+            Ok(())
+        } else {
+            Err(NotYet { retry_at: self.next_at(now, keep) })
+        }
+    }
+
+    /// The first instant, not before `now`, at which [`try_take_keeping`](Self::try_take_keeping) would succeed; `None` when it
+    /// never would. Changes nothing.
+    pub fn next_at(&self, now: Instant, keep: u32) -> Option<Instant> {
+        if keep >= self.burst.get() {
+            return None;
+        }
+        let now = self.last.max(now);
+        let wanted = Self::cost(self.rate, keep) + Self::cost(self.rate, 1);
+        let missing = wanted.saturating_sub(self.units_at(now));
+        let wait = u64::try_from(missing.div_ceil(u128::from(self.rate.count.get()))).ok()?;
+        now.as_nanos().checked_add(wait).map(Instant::from_nanos)
+    }
+
+    fn units_at(&self, now: Instant) -> u128 {
+        let elapsed = now.as_nanos().saturating_sub(self.last.as_nanos());
+        let gained = u128::from(elapsed) * u128::from(self.rate.count.get());
+        (self.units + gained).min(Self::cost(self.rate, self.burst.get()))
+    }
+
+    const fn cost(rate: Rate, tokens: u32) -> u128 {
+        rate.period_nanos.get() as u128 * tokens as u128
+    }
+}
+
+#[cfg(test)]
+mod tests;

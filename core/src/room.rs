@@ -1,0 +1,246 @@
+//! One room, whole: an admission and an audience.
+
+use crate::admission::{Actor, Admission, AdmissionSnapshot};
+use crate::audience::{Audience, AudienceSnapshot, Batch, Budget};
+use crate::config::RoomConfig;
+use crate::error::{CloseError, JoinError, LeaveError, ProfileError, SessionEnd};
+use crate::event::{EndReason, Event, Joined};
+use crate::ids::{SessionId, UserId};
+use crate::ledger::Deliveries;
+use crate::message::{Payload, Publish, Receipt, Refused};
+use crate::priority::PerLevel;
+use crate::roster::UserSessions;
+use crate::time::Instant;
+use alloc::sync::Arc;
+
+/// One live room as a complete state machine.
+///
+/// Calls go in and polls come out. Methods take `now`; between two calls no time passes. After any call the host may want to ask
+/// [`poll_event`](Self::poll_event) until it answers `None`, and to call [`handle_timeout`](Self::handle_timeout) at the instant that
+/// [`poll_timeout`](Self::poll_timeout) names. Nothing breaks when the host is late: tokens, deadlines and books are computed from the
+/// time that it does pass.
+///
+/// ```
+/// use roomcast_core::{Budget, Instant, Join, Priority, Publish, Room, RoomConfig, Source, UserId};
+///
+/// let mut room = Room::new(&RoomConfig::av_chat_room(UserId(1)));
+/// let now = Instant::from_secs(1);
+/// let ann = room.join(now, Join::user(UserId(7)))?.session;
+/// let guest = room.join(now, Join::guest())?.session;
+///
+/// let receipt = room.publish(now, Publish::new(Source::Session(ann), "hello").priority(Priority::Normal))?;
+/// assert!(receipt.outcome.is_some(), "a quiet room dispatches in the same call");
+///
+/// let batch = room.next_batch(now, guest, Budget::default())?.expect("a message is due");
+/// assert_eq!(batch.messages()[0].payload, "hello");
+/// assert!(room.next_batch(now, ann, Budget::default())?.is_none(), "no echo to the sender's session");
+/// assert!(room.snapshot(now).balances());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Room<M> {
+    admission: Admission<M>,
+    audience: Audience<M>,
+    end_told: bool,
+}
+
+/// Who joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a join does nothing until a room gets it"]
+pub struct Join {
+    user: Option<UserId>,
+    known: Option<SessionId>,
+}
+
+impl Join {
+    /// Someone without an id, who receives and may not speak (clause A3).
+    pub const fn guest() -> Self {
+        Self { user: None, known: None }
+    }
+
+    /// A user. Each session of a user joins for itself.
+    pub const fn user(user: UserId) -> Self {
+        Self { user: Some(user), known: None }
+    }
+
+    /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
+    pub const fn on(mut self, session: SessionId) -> Self {
+        self.known = Some(session);
+        self
+    }
+
+    /// The user; `None` for a guest.
+    pub const fn as_user(&self) -> Option<UserId> {
+        self.user
+    }
+
+    /// The session that the connection had before.
+    pub const fn known(&self) -> Option<SessionId> {
+        self.known
+    }
+}
+
+/// The books of a room at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoomSnapshot {
+    /// The books of the messages.
+    pub admission: AdmissionSnapshot,
+    /// The books of the deliveries.
+    pub audience: AudienceSnapshot,
+}
+
+impl RoomSnapshot {
+    /// Joins what the two halves say.
+    pub fn new(admission: AdmissionSnapshot, audience: AudienceSnapshot) -> Self {
+        Self { admission, audience }
+    }
+
+    /// Whether both books balance in every row (laws L1 and L2).
+    pub fn balances(&self) -> bool {
+        self.admission.ledger.balances() && self.audience.deliveries.values().all(Deliveries::balances)
+    }
+}
+
+impl<M: Payload> Room<M> {
+    /// An open room that nobody is in.
+    pub fn new(config: &RoomConfig) -> Self {
+        Self::from_heads(config, PerLevel::default())
+    }
+
+    /// As [`new`](Self::new), as if so many messages of each level had been dispatched before: for tests of what happens after years.
+    #[cfg(feature = "internals")]
+    pub fn starting_at(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
+        Self::from_heads(config, heads)
+    }
+
+    fn from_heads(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
+        Self { admission: Admission::starting_at(config, heads), audience: Audience::starting_at(config, heads), end_told: false }
+    }
+
+    /// Lets a session in, at the head of the room; the answer names the position (decision D38). O(1).
+    pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
+        self.admission.check_join(join.user)?;
+        let joined = self.audience.join(join.user.is_none(), join.known)?;
+        if let Some(user) = join.user {
+            self.admission.add_session(now, user, joined.session);
+        }
+        Ok(joined)
+    }
+
+    /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason. O(sessions of the user).
+    pub fn leave(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
+        for session in self.admission.leave(now, user)? {
+            self.audience.end(now, session, EndReason::Left);
+        }
+        Ok(())
+    }
+
+    /// Takes one session out at once, as when its connection is gone; what it had not read is abandoned. Answers whether it was in. O(1).
+    pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
+        self.admission.remove_session(now, session);
+        self.audience.leave(session)
+    }
+
+    /// Offers a message. O(1), whatever the audience. See [`Admission::publish`].
+    ///
+    /// # Errors
+    /// The refusal says why, which limit decided, when to try again, and hands the payload back.
+    pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        let answer = self.admission.publish(now, publish);
+        self.hand_over();
+        answer
+    }
+
+    /// Takes what a session is due, High first, within a budget; `None` when that is nothing. Costs what is read.
+    ///
+    /// # Errors
+    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
+    pub fn next_batch(&mut self, now: Instant, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
+        let answer = self.audience.next_batch(session, budget);
+        if answer.is_err() {
+            self.admission.remove_session(now, session);
+        }
+        answer
+    }
+
+    /// Does what is due at `now`. A call when nothing is due is harmless. One call does a bounded amount of work.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.admission.handle_timeout(now);
+        self.hand_over();
+        self.audience.handle_timeout(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while nothing is due. An instant that has passed
+    /// already means at once. Every other call may change the answer.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.admission.poll_timeout().into_iter().chain(self.audience.poll_timeout()).min()
+    }
+
+    /// The next event, if there is one. What is not polled stays within the configured bounds: outcomes by refusing messages that
+    /// want one, presence by folding.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.admission.poll_event() {
+            return Some(event);
+        }
+        let ended = self.is_ended() && !self.end_told;
+        self.end_told |= ended;
+        ended.then_some(Event::RoomEnded)
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) has something.
+    pub fn has_events(&self) -> bool {
+        self.admission.has_events() || (self.is_ended() && !self.end_told)
+    }
+
+    /// Closes the room (clause A4): nothing more is accepted, what waits is dropped as `RoomClosed`, every session gets what it is
+    /// still due, then the reason. O(1) in the audience.
+    pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
+        self.admission.close(now, actor)?;
+        self.hand_over();
+        self.audience.close(now, EndReason::RoomClosed);
+        Ok(())
+    }
+
+    /// Whether the room is closed, nothing waits and everyone is gone: its books are final.
+    pub fn is_ended(&self) -> bool {
+        self.audience.is_ended() && self.admission.is_idle()
+    }
+
+    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
+    pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        self.admission.set_profile(user, profile)
+    }
+
+    /// The sessions of a user.
+    pub fn sessions_of(&self, user: UserId) -> UserSessions {
+        self.admission.sessions_of(user)
+    }
+
+    /// The books of one session, by level; `None` when it is not in. O(1).
+    pub fn books(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
+        self.audience.books(session)
+    }
+
+    /// The books of the room. O(1); changes nothing.
+    pub fn snapshot(&self, now: Instant) -> RoomSnapshot {
+        RoomSnapshot::new(self.admission.snapshot(now), self.audience.snapshot())
+    }
+
+    /// The two halves, for whoever puts each under a lock of its own.
+    pub fn into_halves(self) -> (Admission<M>, Audience<M>) {
+        (self.admission, self.audience)
+    }
+
+    /// What was dispatched crosses the seam.
+    fn hand_over(&mut self) {
+        let applied = self.audience.applied();
+        if applied == self.admission.dispatched() {
+            return;
+        }
+        for message in self.admission.dispatched_after(applied) {
+            self.audience.apply(Arc::clone(message));
+        }
+        self.admission.release_through(self.audience.applied());
+    }
+}
