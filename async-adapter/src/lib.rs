@@ -1,1 +1,54 @@
-//! placeholder
+//! roomcast: an embeddable priority fan-out engine for live rooms.
+//!
+//! This crate drives [`roomcast_core`] from tokio tasks or from plain threads. It adds tasks, wakers and a clock, and nothing of the
+//! rules: those are the core's, whose types it re-exports.
+//!
+//! A [`Hub`] holds rooms. A [`RoomHandle`] publishes and joins. A [`Subscription`] takes batches; [`forward`] writes them to a sink.
+//!
+//! # Who waits for whom
+//!
+//! Publishing waits for nobody: it holds the admission's lock for one call of the core, whatever the audience. Readers never hold that
+//! lock for longer than it takes to pick up what was dispatched. Hooks and wakers run outside every lock.
+//!
+//! # Who drives
+//!
+//! - With tokio: [`HubBuilder::spawn`] starts a task for each shard in the current runtime. When the runtime ends, so do they: drain
+//!   first.
+//! - Without: [`HubBuilder::spawn_threads`] starts a thread for each shard; [`Subscription::next_batch_timeout`] and
+//!   [`Hub::drain_blocking`] block.
+//!
+//! A server ends in this order: stop accepting connections, [`Hub::drain`], drop the hub.
+//!
+//! # Features
+//!
+//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `forward`, and a clock that tests can pause. Without it the crate does not
+//!   depend on tokio; `RoomHandle::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+// Places and keys are 32-bit numbers by design.
+#![allow(clippy::cast_possible_truncation)]
+
+mod answers;
+mod cell;
+mod clock;
+mod drain;
+mod drive;
+#[cfg(feature = "tokio")]
+mod forward;
+mod hub;
+mod parked;
+mod shard;
+mod signal;
+mod subscription;
+
+#[cfg(feature = "tokio")]
+pub use clock::TokioClock;
+pub use clock::{Clock, SystemClock};
+pub use drain::DrainReport;
+#[cfg(feature = "tokio")]
+pub use forward::{ForwardEnd, ForwardOptions, Forwarded, forward};
+pub use hub::{Hub, HubBuilder, LiveSnapshot, RoomHandle};
+pub use roomcast_core;
+pub use roomcast_core::*;
+pub use subscription::Subscription;

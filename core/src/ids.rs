@@ -40,7 +40,8 @@ impl SessionId {
         self.generation & Self::GUEST != 0
     }
 
-    pub(crate) const fn slot(self) -> u32 {
+    /// The slot: a small number, below the most sessions that the room ever had at once, that no two sessions have at the same time.
+    pub const fn slot(self) -> u32 {
         self.slot
     }
 

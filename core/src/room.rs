@@ -10,7 +10,7 @@ use crate::ledger::Deliveries;
 use crate::message::{Payload, Publish, Receipt, Refused};
 use crate::priority::PerLevel;
 use crate::roster::UserSessions;
-use crate::time::Instant;
+use crate::time::{Instant, Watermark};
 use alloc::sync::Arc;
 
 /// One live room as a complete state machine.
@@ -41,6 +41,8 @@ use alloc::sync::Arc;
 pub struct Room<M> {
     admission: Admission<M>,
     audience: Audience<M>,
+    /// One clock for both halves: a call that only one of them hears of moves the time of the other too (law L6).
+    clock: Watermark,
     end_told: bool,
 }
 
@@ -115,11 +117,17 @@ impl<M: Payload> Room<M> {
     }
 
     fn from_heads(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
-        Self { admission: Admission::starting_at(config, heads), audience: Audience::starting_at(config, heads), end_told: false }
+        Self {
+            admission: Admission::starting_at(config, heads),
+            audience: Audience::starting_at(config, heads),
+            clock: Watermark::default(),
+            end_told: false,
+        }
     }
 
     /// Lets a session in, at the head of the room; the answer names the position (decision D38). O(1).
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
+        let now = self.clock.advance(now);
         self.admission.check_join(join.user)?;
         let joined = self.audience.join(join.user.is_none(), join.known)?;
         if let Some(user) = join.user {
@@ -130,6 +138,7 @@ impl<M: Payload> Room<M> {
 
     /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason. O(sessions of the user).
     pub fn leave(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
+        let now = self.clock.advance(now);
         for session in self.admission.leave(now, user)? {
             self.audience.end(now, session, EndReason::Left);
         }
@@ -138,6 +147,7 @@ impl<M: Payload> Room<M> {
 
     /// Takes one session out at once, as when its connection is gone; what it had not read is abandoned. Answers whether it was in. O(1).
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
+        let now = self.clock.advance(now);
         self.admission.remove_session(now, session);
         self.audience.leave(session)
     }
@@ -147,6 +157,7 @@ impl<M: Payload> Room<M> {
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        let now = self.clock.advance(now);
         let answer = self.admission.publish(now, publish);
         self.hand_over();
         answer
@@ -157,6 +168,7 @@ impl<M: Payload> Room<M> {
     /// # Errors
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
     pub fn next_batch(&mut self, now: Instant, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
+        let now = self.clock.advance(now);
         let answer = self.audience.next_batch(session, budget);
         if answer.is_err() {
             self.admission.remove_session(now, session);
@@ -166,6 +178,7 @@ impl<M: Payload> Room<M> {
 
     /// Does what is due at `now`. A call when nothing is due is harmless. One call does a bounded amount of work.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
         self.admission.handle_timeout(now);
         self.hand_over();
         self.audience.handle_timeout(now);
@@ -196,6 +209,7 @@ impl<M: Payload> Room<M> {
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped as `RoomClosed`, every session gets what it is
     /// still due, then the reason. O(1) in the audience.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
+        let now = self.clock.advance(now);
         self.admission.close(now, actor)?;
         self.hand_over();
         self.audience.close(now, EndReason::RoomClosed);
@@ -224,7 +238,7 @@ impl<M: Payload> Room<M> {
 
     /// The books of the room. O(1); changes nothing.
     pub fn snapshot(&self, now: Instant) -> RoomSnapshot {
-        RoomSnapshot::new(self.admission.snapshot(now), self.audience.snapshot())
+        RoomSnapshot::new(self.admission.snapshot(self.clock.peek(now)), self.audience.snapshot())
     }
 
     /// The two halves, for whoever puts each under a lock of its own.

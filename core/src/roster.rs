@@ -62,7 +62,8 @@ impl<M> Roster<M> {
     /// The user whom a session speaks for. O(1), without hashing (decision D3).
     pub(crate) fn user_of(&self, session: SessionId) -> Option<UserId> {
         let member = self.members.get(session.slot())?;
-        (member.generation == session.generation()).then_some(member.user)
+        // A made-up id may name generation 0, which no session has and an empty slot shows.
+        (member.generation != 0 && member.generation == session.generation()).then_some(member.user)
     }
 
     /// The sessions of a user.
@@ -186,6 +187,9 @@ mod tests {
         assert_eq!(roster.user_of(session(0)), Some(UserId(5)));
         assert_eq!(roster.user_of(SessionId::new(0, 2)), None);
         assert_eq!(roster.user_of(session(2)), None);
+        // Slot 2 is empty; generation 0 was never given out.
+        assert_eq!(roster.user_of(SessionId::new(2, 0)), None);
+        assert_eq!(roster.remove(SessionId::new(2, 0)), None);
         // The first, a middle one, the last.
         assert_eq!(roster.remove(session(3)), Some(Gone::OneOf));
         assert_eq!(roster.remove(session(3)), None);

@@ -173,6 +173,14 @@ impl<M: Payload> Audience<M> {
         }
     }
 
+    /// Ends the grace of a closed audience: the next calls of [`handle_timeout`](Self::handle_timeout) abandon what is left.
+    pub fn end_grace(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if let Some((_, until)) = &mut self.closed {
+            *until = now.min(*until);
+        }
+    }
+
     /// Whether the audience is closed and everyone is gone.
     pub fn is_ended(&self) -> bool {
         self.closed.is_some() && self.sessions.len() == 0
@@ -359,7 +367,9 @@ impl<M: Payload> Audience<M> {
     /// Reads one level of one session up to `end`, within what is left of the budget.
     fn read_level(&mut self, slot: u32, level: Priority, end: u64, left: &mut Budget, batch: &mut Batch<M>) {
         if left.messages == 0 {
-            batch.more |= self.sessions.cursor(slot, level, self.log.head(level)) < end;
+            // Not the distance of two positions: what is left may be the session's own messages, which are not due.
+            let untold = self.aside(slot).is_some_and(|aside| aside.levels[level].untold > 0);
+            batch.more |= untold || self.books_of(slot, level).pending > 0;
             return;
         }
         self.skip_lost(slot, level, end);

@@ -1,0 +1,346 @@
+//! One room in the hub: its two halves, each under a lock of its own, and the seam between them.
+//!
+//! Order of the locks: audience, then admission. Publishing takes the admission's alone, so it never waits for a reader (decision D1). No
+//! hook, waker or channel is touched under a lock.
+
+use crate::parked::{Parked, Place};
+use crate::shard::{Shard, Work};
+use parking_lot::Mutex;
+use roomcast_core::{
+    Actor, Admission, Audience, Batch, Budget, CloseError, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError, Payload,
+    ProfileError, Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionEnd, SessionId, UserId,
+};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
+
+/// Events that leave one lock together.
+pub(crate) type Events = SmallVec<[Event; 2]>;
+
+/// Events that leave under one lock at the most.
+const MAX_EVENTS: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Cell<M> {
+    id: RoomId,
+    shard: Arc<Shard<M>>,
+    admission: Mutex<Gate<M>>,
+    audience: Mutex<Hall<M>>,
+    /// The last message dispatched, so that a reader can tell without the admission's lock whether it is up to date.
+    dispatched: AtomicU64,
+    /// Whether the shard has been told that this room wants looking after.
+    called: AtomicBool,
+    /// Messages that were handed over and that a transport could not send.
+    unsent: AtomicU64,
+}
+
+/// What the admission's lock guards.
+#[derive(Debug)]
+struct Gate<M> {
+    admission: Admission<M>,
+    /// When the shard means to come by.
+    armed: Option<Instant>,
+}
+
+/// What the audience's lock guards.
+#[derive(Debug)]
+struct Hall<M> {
+    audience: Audience<M>,
+    parked: Parked,
+    /// Up to which message the parked sessions have been woken.
+    woken: Seq,
+    /// Whether a session was closed since then.
+    stirred: bool,
+    /// Whether `RoomEnded` has been told.
+    end_told: bool,
+}
+
+/// What a call leaves to be done once its lock is free.
+struct After {
+    events: Events,
+    call_shard: bool,
+}
+
+impl<M: Payload + Send + Sync + 'static> Cell<M> {
+    pub(crate) fn new(id: RoomId, config: &RoomConfig, shard: Arc<Shard<M>>) -> Self {
+        let (admission, audience) = Room::new(config).into_halves();
+        Self {
+            id,
+            shard,
+            admission: Mutex::new(Gate { admission, armed: None }),
+            audience: Mutex::new(Hall { audience, parked: Parked::default(), woken: Seq(0), stirred: false, end_told: false }),
+            dispatched: AtomicU64::new(0),
+            called: AtomicBool::new(false),
+            unsent: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn id(&self) -> RoomId {
+        self.id
+    }
+
+    pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        let now = self.shard.now();
+        let (answer, after) = {
+            let mut gate = self.admission.lock();
+            let answer = gate.admission.publish(now, publish);
+            (answer, self.leave_gate(&mut gate))
+        };
+        self.finish(&after);
+        answer
+    }
+
+    pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {
+        let now = self.shard.now();
+        let (joined, after) = {
+            let mut hall = self.audience.lock();
+            let mut gate = self.admission.lock();
+            gate.admission.check_join(join.as_user())?;
+            // It starts behind what is dispatched by now, as in a room under one lock.
+            Self::hand_over(&mut gate.admission, &mut hall.audience);
+            let joined = hall.audience.join(join.as_user().is_none(), join.known())?;
+            if let Some(user) = join.as_user() {
+                gate.admission.add_session(now, user, joined.session);
+            }
+            (joined, self.leave_gate(&mut gate))
+        };
+        self.finish(&after);
+        Ok(joined)
+    }
+
+    pub(crate) fn leave(self: &Arc<Self>, user: UserId) -> Result<(), LeaveError> {
+        let now = self.shard.now();
+        let after = {
+            let mut hall = self.audience.lock();
+            let mut gate = self.admission.lock();
+            let sessions = gate.admission.leave(now, user)?;
+            Self::hand_over(&mut gate.admission, &mut hall.audience);
+            for session in sessions {
+                hall.audience.end(now, session, EndReason::Left);
+            }
+            hall.stirred = true;
+            self.leave_gate(&mut gate)
+        };
+        self.finish(&After { call_shard: true, ..after });
+        Ok(())
+    }
+
+    /// Takes a session out at once. Answers whether it was in.
+    pub(crate) fn close_session(self: &Arc<Self>, session: SessionId, parked: Option<Place>) -> bool {
+        let now = self.shard.now();
+        let (was_in, after, waker) = {
+            let mut hall = self.audience.lock();
+            let mut gate = self.admission.lock();
+            gate.admission.remove_session(now, session);
+            let was_in = hall.audience.leave(session);
+            hall.stirred |= was_in;
+            let waker = parked.and_then(|place| hall.parked.unpark(place, session));
+            (was_in, self.leave_gate(&mut gate), waker)
+        };
+        // A reader that waits must learn of it.
+        let call_shard = after.call_shard || was_in;
+        self.finish(&After { call_shard, ..after });
+        drop(waker);
+        was_in
+    }
+
+    pub(crate) fn close(self: &Arc<Self>, actor: Actor) -> Result<(), CloseError> {
+        let now = self.shard.now();
+        let after = {
+            let mut hall = self.audience.lock();
+            let mut gate = self.admission.lock();
+            gate.admission.close(now, actor)?;
+            Self::hand_over(&mut gate.admission, &mut hall.audience);
+            hall.audience.close(now, EndReason::RoomClosed);
+            hall.stirred = true;
+            self.leave_gate(&mut gate)
+        };
+        self.finish(&After { call_shard: true, ..after });
+        Ok(())
+    }
+
+    /// Takes nothing more; what waits still goes out.
+    pub(crate) fn stop(&self) {
+        self.admission.lock().admission.stop();
+    }
+
+    /// Ends the grace of a closed room.
+    pub(crate) fn end_grace(self: &Arc<Self>) {
+        let now = self.shard.now();
+        self.audience.lock().audience.end_grace(now);
+        self.call_shard();
+    }
+
+    /// Whether nothing waits to be dispatched.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.admission.lock().admission.is_idle()
+    }
+
+    /// Whether every session has taken what it is due.
+    pub(crate) fn is_read_out(&self) -> bool {
+        let mut hall = self.audience.lock();
+        self.catch_up(&mut hall.audience);
+        hall.audience.snapshot().deliveries.values().all(|row| row.pending == 0)
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.audience.lock().audience.is_ended() && self.is_idle()
+    }
+
+    pub(crate) fn set_profile(&self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        self.admission.lock().admission.set_profile(user, profile)
+    }
+
+    /// Both halves at one instant.
+    pub(crate) fn snapshot(&self) -> RoomSnapshot {
+        let now = self.shard.now();
+        let mut hall = self.audience.lock();
+        let mut gate = self.admission.lock();
+        Self::hand_over(&mut gate.admission, &mut hall.audience);
+        RoomSnapshot::new(gate.admission.snapshot(now), hall.audience.snapshot())
+    }
+
+    pub(crate) fn unsent(&self) -> u64 {
+        self.unsent.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_unsent(&self, messages: u64) {
+        self.unsent.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// Takes a batch for a session, or parks `waker` until there is one. What is parked, or no longer is, shows in `place`.
+    pub(crate) fn next_batch(
+        self: &Arc<Self>,
+        session: SessionId,
+        budget: Budget,
+        waker: Option<&Waker>,
+        place: &mut Option<Place>,
+    ) -> Result<Option<Batch<M>>, SessionEnd> {
+        let (answer, old, after) = {
+            let mut hall = self.audience.lock();
+            self.catch_up(&mut hall.audience);
+            let answer = hall.audience.next_batch(session, budget);
+            match &answer {
+                Ok(Some(_)) => (answer, None, None),
+                Ok(None) => {
+                    let old = waker.and_then(|waker| {
+                        let (parked, old) = hall.parked.park(*place, session, waker);
+                        *place = Some(parked);
+                        old
+                    });
+                    (answer, old, None)
+                }
+                Err(_) => {
+                    let old = place.take().and_then(|place| hall.parked.unpark(place, session));
+                    let mut gate = self.admission.lock();
+                    gate.admission.remove_session(self.shard.now(), session);
+                    (answer, old, Some(self.leave_gate(&mut gate)))
+                }
+            }
+        };
+        drop(old);
+        if let Some(after) = after {
+            // It may have been the last one.
+            self.finish(&After { call_shard: true, ..after });
+        }
+        answer
+    }
+
+    /// The shard's visit: does what is due, wakes who is ready, and says when to come again.
+    pub(crate) fn visit(self: &Arc<Self>) -> Option<Instant> {
+        self.called.store(false, Ordering::Release);
+        let now = self.shard.now();
+        let (events, timeout) = {
+            let mut gate = self.admission.lock();
+            gate.admission.handle_timeout(now);
+            self.dispatched.store(gate.admission.dispatched().0, Ordering::Release);
+            let events = Self::take_events(&mut gate.admission);
+            gate.armed = if gate.admission.has_events() { Some(now) } else { gate.admission.poll_timeout() };
+            (events, gate.armed)
+        };
+        self.shard.deliver(self.id, &events);
+        let (segments, ends, ended) = {
+            let mut hall = self.audience.lock();
+            self.catch_up(&mut hall.audience);
+            let sessions = hall.audience.sessions();
+            hall.audience.handle_timeout(now);
+            hall.stirred |= hall.audience.sessions() != sessions;
+            let news = hall.woken != hall.audience.applied() || hall.stirred;
+            hall.woken = hall.audience.applied();
+            hall.stirred = false;
+            let ended = hall.audience.is_ended() && !hall.end_told && self.is_idle();
+            hall.end_told |= ended;
+            (if news { hall.parked.segments() } else { 0 }, hall.audience.poll_timeout(), ended)
+        };
+        self.wake_ready(segments);
+        if ended {
+            self.shard.deliver(self.id, &[Event::RoomEnded]);
+        }
+        timeout.into_iter().chain(ends).min()
+    }
+
+    /// Wakes the parked sessions that have something to read. The lock is held for one segment at a time, and never while waking.
+    fn wake_ready(&self, segments: usize) {
+        let mut wakers = Vec::new();
+        for segment in 0..segments {
+            {
+                let mut hall = self.audience.lock();
+                let Hall { audience, parked, .. } = &mut *hall;
+                parked.take_ready(segment, &mut wakers, |session| audience.is_ready(session));
+            }
+            wakers.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Brings the audience up to date with what was dispatched.
+    fn catch_up(&self, audience: &mut Audience<M>) {
+        if self.dispatched.load(Ordering::Acquire) != audience.applied().0 {
+            Self::hand_over(&mut self.admission.lock().admission, audience);
+        }
+    }
+
+    fn hand_over(admission: &mut Admission<M>, audience: &mut Audience<M>) {
+        for message in admission.dispatched_after(audience.applied()) {
+            audience.apply(Arc::clone(message));
+        }
+        admission.release_through(audience.applied());
+    }
+
+    /// What every call does last under the admission's lock.
+    fn leave_gate(&self, gate: &mut Gate<M>) -> After {
+        let dispatched = gate.admission.dispatched().0;
+        let news = self.dispatched.swap(dispatched, Ordering::AcqRel) != dispatched;
+        let events = Self::take_events(&mut gate.admission);
+        let timeout = gate.admission.poll_timeout();
+        let earlier = timeout.is_some_and(|timeout| gate.armed.is_none_or(|armed| timeout < armed));
+        if earlier {
+            gate.armed = timeout;
+        }
+        After { events, call_shard: news || earlier || gate.admission.has_events() }
+    }
+
+    fn take_events(admission: &mut Admission<M>) -> Events {
+        std::iter::from_fn(|| admission.poll_event()).take(MAX_EVENTS).collect()
+    }
+
+    /// What every call does last, outside the locks.
+    fn finish(self: &Arc<Self>, after: &After) {
+        self.shard.deliver(self.id, &after.events);
+        if after.call_shard {
+            self.call_shard();
+        }
+    }
+
+    /// Asks the shard to look after this room.
+    fn call_shard(self: &Arc<Self>) {
+        if !self.called.swap(true, Ordering::AcqRel) {
+            self.shard.send(Work::Visit(Arc::clone(self)));
+        }
+    }
+
+    /// A subscription was dropped: the shard takes its session out (decision D6: dropping never locks).
+    pub(crate) fn abandon(self: &Arc<Self>, session: SessionId, parked: Option<Place>) {
+        self.shard.send(Work::Gone { cell: Arc::clone(self), session, parked });
+    }
+}

@@ -1,0 +1,300 @@
+//! The hub: many rooms, spread over shards, called from anywhere.
+
+use crate::answers::Answers;
+use crate::cell::Cell;
+use crate::clock::{Clock, SystemClock};
+use crate::drain::DrainReport;
+use crate::drive;
+use crate::shard::{Common, Driver, Hook, Shard};
+use crate::subscription::Subscription;
+use parking_lot::RwLock;
+use roomcast_core::{
+    Actor, CloseError, CreateRoomError, Event, Join, JoinError, LeaveError, NoSuchRoom, Outcome, Payload, ProfileError, Publish,
+    Receipt, Refused, Report, RoomConfig, RoomId, RoomSnapshot, SessionId, UserId,
+};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Many rooms, callable from every task and thread; cheap to clone.
+///
+/// Publishing never awaits and never waits for a reader: it takes the room's admission lock for the length of one call of the core.
+/// Rooms are spread over shards; a driver for each shard (a tokio task or a thread) keeps the rooms' time and wakes their readers. The
+/// hub lives as long as any handle, room handle or subscription does; then its drivers end.
+#[derive(Debug)]
+pub struct Hub<M: Payload + Send + Sync + 'static> {
+    inner: Arc<Inner<M>>,
+}
+
+impl<M: Payload + Send + Sync + 'static> Clone for Hub<M> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner<M: Payload + Send + Sync + 'static> {
+    common: Arc<Common>,
+    shards: Box<[Arc<Shard<M>>]>,
+    rooms: RwLock<HashMap<RoomId, Arc<Cell<M>>>>,
+    max_rooms: u32,
+}
+
+impl<M: Payload + Send + Sync + 'static> Drop for Inner<M> {
+    fn drop(&mut self) {
+        for shard in &self.shards {
+            shard.stop();
+        }
+    }
+}
+
+/// Sets a hub up. See [`Hub::builder`].
+#[must_use = "a builder does nothing until `spawn` or `spawn_threads`"]
+pub struct HubBuilder {
+    shards: usize,
+    clock: Option<Box<dyn Clock>>,
+    hook: Option<Box<Hook>>,
+    max_rooms: u32,
+}
+
+impl std::fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HubBuilder").field("shards", &self.shards).field("max_rooms", &self.max_rooms).finish_non_exhaustive()
+    }
+}
+
+impl HubBuilder {
+    /// Drivers to spread the rooms over. Default: one for each processor. Zero counts as one.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards.max(1);
+        self
+    }
+
+    /// Where time comes from. Default: tokio's clock with `spawn`, the system's with `spawn_threads`.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Box::new(clock));
+        self
+    }
+
+    /// Called with every event of every room (clause A20): outcomes that the publish call could not tell yet, presence, closings.
+    ///
+    /// It runs outside every lock, on the thread whose call brought the event about, so it should be quick; events of one room that come
+    /// from different threads may overtake each other. If it panics, that event is lost to it, [`Hub::hook_panics`] counts one, and
+    /// nothing else happens.
+    pub fn on_event(mut self, hook: impl Fn(RoomId, &Event) + Send + Sync + 'static) -> Self {
+        self.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// Rooms at the most. Default 2²⁰.
+    pub fn max_rooms(mut self, max_rooms: u32) -> Self {
+        self.max_rooms = max_rooms;
+        self
+    }
+
+    /// Starts the hub with a tokio task for each shard.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled, as `tokio::spawn` does.
+    #[cfg(feature = "tokio")]
+    pub fn spawn<M: Payload + Send + Sync + 'static>(mut self) -> Hub<M> {
+        let clock = self.clock.take().unwrap_or_else(|| Box::new(crate::clock::TokioClock::default()));
+        let (hub, drivers) = self.build(clock);
+        for driver in drivers {
+            tokio::spawn(drive::as_task(driver));
+        }
+        hub
+    }
+
+    /// Starts the hub with a thread for each shard; no runtime is needed.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn spawn_threads<M: Payload + Send + Sync + 'static>(mut self) -> std::io::Result<Hub<M>> {
+        let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
+        let (hub, drivers) = self.build(clock);
+        for (number, driver) in drivers.into_iter().enumerate() {
+            std::thread::Builder::new().name(format!("roomcast-{number}")).spawn(move || drive::as_thread(driver))?;
+        }
+        Ok(hub)
+    }
+
+    fn build<M: Payload + Send + Sync + 'static>(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<Driver<M>>) {
+        let answers = Arc::new(Answers::default());
+        let common = Arc::new(Common { clock, answers, hook: self.hook, hook_panics: AtomicU64::new(0) });
+        let (shards, drivers): (Vec<_>, Vec<_>) = (0..self.shards).map(|_| Shard::new(Arc::clone(&common))).unzip();
+        let inner = Inner { common, shards: shards.into(), rooms: RwLock::default(), max_rooms: self.max_rooms };
+        (Hub { inner: Arc::new(inner) }, drivers)
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Hub<M> {
+    /// Sets a hub up.
+    pub fn builder() -> HubBuilder {
+        let shards = std::thread::available_parallelism().map_or(1, usize::from);
+        HubBuilder { shards, clock: None, hook: None, max_rooms: 1 << 20 }
+    }
+
+    /// Makes a room.
+    pub fn create_room(&self, id: RoomId, config: &RoomConfig) -> Result<RoomHandle<M>, CreateRoomError> {
+        let mut rooms = self.inner.rooms.write();
+        let count = rooms.len();
+        let max = self.inner.max_rooms;
+        match rooms.entry(id) {
+            Entry::Occupied(_) => Err(CreateRoomError::Exists(id)),
+            Entry::Vacant(_) if count >= max as usize => Err(CreateRoomError::TooManyRooms { max }),
+            Entry::Vacant(entry) => {
+                let shard = &self.inner.shards[count % self.inner.shards.len()];
+                let cell = Arc::new(Cell::new(id, config, Arc::clone(shard)));
+                entry.insert(Arc::clone(&cell));
+                Ok(self.handle(cell))
+            }
+        }
+    }
+
+    /// The room with this id.
+    pub fn room(&self, id: RoomId) -> Option<RoomHandle<M>> {
+        let cell = self.inner.rooms.read().get(&id).cloned()?;
+        Some(self.handle(cell))
+    }
+
+    /// Forgets a room. Its sessions go on as long as they are held; a host closes the room first and waits for
+    /// [`Event::RoomEnded`] if everyone is to get what is due.
+    pub fn remove_room(&self, id: RoomId) -> Result<RoomHandle<M>, NoSuchRoom> {
+        let cell = self.inner.rooms.write().remove(&id).ok_or(NoSuchRoom(id))?;
+        Ok(self.handle(cell))
+    }
+
+    /// All rooms, in no particular order.
+    pub fn rooms(&self) -> Vec<RoomHandle<M>> {
+        let cells: Vec<_> = self.inner.rooms.read().values().cloned().collect();
+        cells.into_iter().map(|cell| self.handle(cell)).collect()
+    }
+
+    /// Times that the event hook has panicked.
+    pub fn hook_panics(&self) -> u64 {
+        self.inner.common.hook_panics.load(Ordering::Relaxed)
+    }
+
+    /// Ends the server in order: no room takes anything more, what waits goes out at the rooms' rates, every session gets what it is
+    /// due, the rooms close. What is not done at the deadline is dropped, abandoned and counted.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.
+    #[cfg(feature = "tokio")]
+    pub async fn drain(&self, deadline: std::time::Duration) -> DrainReport {
+        let mut drain = crate::drain::Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
+        while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
+            tokio::time::sleep(pause).await;
+        }
+        drain.report()
+    }
+
+    /// As `drain`, blocking the thread. For threads, not for tasks.
+    pub fn drain_blocking(&self, deadline: std::time::Duration) -> DrainReport {
+        let mut drain = crate::drain::Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
+        while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
+            std::thread::sleep(pause);
+        }
+        drain.report()
+    }
+
+    fn handle(&self, cell: Arc<Cell<M>>) -> RoomHandle<M> {
+        RoomHandle { cell, hub: Arc::clone(&self.inner) }
+    }
+}
+
+/// One room of a hub; cheap to clone, callable from every task and thread.
+#[derive(Debug)]
+pub struct RoomHandle<M: Payload + Send + Sync + 'static> {
+    cell: Arc<Cell<M>>,
+    hub: Arc<Inner<M>>,
+}
+
+impl<M: Payload + Send + Sync + 'static> Clone for RoomHandle<M> {
+    fn clone(&self) -> Self {
+        Self { cell: Arc::clone(&self.cell), hub: Arc::clone(&self.hub) }
+    }
+}
+
+/// The books of a room and of its transports at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LiveSnapshot {
+    /// The books of the room.
+    pub room: RoomSnapshot,
+    /// Messages that count as delivered and that a transport could not send: what [`forward`](crate::forward) took and lost.
+    pub unsent: u64,
+}
+
+impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
+    /// The room's id.
+    pub fn id(&self) -> RoomId {
+        self.cell.id()
+    }
+
+    /// Offers a message and answers at once. It never awaits and never waits for a reader, whatever the audience.
+    ///
+    /// If the receipt holds no outcome yet, the outcome comes as an event to the hook of [`HubBuilder::on_event`], with the tag that
+    /// `publish` asked for with [`Report::Event`].
+    ///
+    /// # Errors
+    /// The refusal says why, which limit decided, when to try again, and hands the payload back.
+    pub fn try_publish(&self, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        self.cell.publish(publish)
+    }
+
+    /// Offers a message and waits for its outcome, however the message asked to be reported.
+    ///
+    /// # Errors
+    /// As [`try_publish`](Self::try_publish), at once.
+    ///
+    /// # Cancel safety
+    /// Nothing is published before the first poll. From then on, dropping the future gives up the answer and not the message.
+    pub async fn publish(&self, publish: Publish<M>) -> Result<Outcome, Refused<M>> {
+        // Registered before the call, so that the outcome finds it however soon it comes (decision D8).
+        let answer = self.hub.common.answers.register();
+        let receipt = self.cell.publish(publish.report(Report::Answer(answer.tag())))?;
+        match receipt.outcome {
+            Some(outcome) => Ok(outcome),
+            None => Ok(answer.await),
+        }
+    }
+
+    /// Lets a session in and answers its subscription; dropping that leaves.
+    pub fn join(&self, join: Join) -> Result<Subscription<M>, JoinError> {
+        let joined = self.cell.join(join)?;
+        Ok(Subscription::new(Arc::clone(&self.cell), Arc::clone(&self.hub), joined))
+    }
+
+    /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason.
+    pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
+        self.cell.leave(user)
+    }
+
+    /// Takes one session out at once; its subscription learns that it is gone. Answers whether it was in.
+    pub fn close_session(&self, session: SessionId) -> bool {
+        self.cell.close_session(session, None)
+    }
+
+    /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
+    /// reason. [`Event::RoomEnded`] says when everyone has gone.
+    pub fn close(&self, actor: Actor) -> Result<(), CloseError> {
+        self.cell.close(actor)
+    }
+
+    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
+    pub fn set_profile(&self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        self.cell.set_profile(user, profile)
+    }
+
+    /// The books, both halves at one instant. O(1).
+    pub fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot { room: self.cell.snapshot(), unsent: self.cell.unsent() }
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
+        &self.cell
+    }
+}

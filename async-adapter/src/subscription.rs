@@ -1,0 +1,133 @@
+//! One session's end of the hub.
+
+use crate::cell::Cell;
+use crate::hub::Inner;
+use crate::parked::Place;
+use crate::signal::{park_until, thread_waker};
+use futures_core::Stream;
+use roomcast_core::{Batch, Budget, EndReason, Joined, Payload, Seq, SessionEnd, SessionId};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// One session of a room: takes batches until the session ends, and leaves the room when it is dropped, exactly once.
+///
+/// There is no queue behind it: what is due is computed when it is asked for, so a slow reader costs nothing and, when it has fallen
+/// out of the room's log, is told the gap. Dropping it takes no lock; the shard takes the session out a moment later.
+#[derive(Debug)]
+pub struct Subscription<M: Payload + Send + Sync + 'static> {
+    cell: Arc<Cell<M>>,
+    /// Keeps the drivers alive.
+    _hub: Arc<Inner<M>>,
+    joined: Joined,
+    budget: Budget,
+    parked: Option<Place>,
+    ended: Option<SessionEnd>,
+}
+
+impl<M: Payload + Send + Sync + 'static> Subscription<M> {
+    pub(crate) fn new(cell: Arc<Cell<M>>, hub: Arc<Inner<M>>, joined: Joined) -> Self {
+        Self { cell, _hub: hub, joined, budget: Budget::default(), parked: None, ended: None }
+    }
+
+    /// With batches of at most this much.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// The session, to publish from.
+    pub fn session(&self) -> SessionId {
+        self.joined.session
+    }
+
+    /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
+    pub fn after(&self) -> Seq {
+        self.joined.after
+    }
+
+    /// Why the session ended, once a batch call has said so.
+    pub fn end_reason(&self) -> Option<EndReason> {
+        match self.ended {
+            Some(SessionEnd::Closed(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Waits for the next batch. High comes first, each level behind its gap.
+    ///
+    /// # Errors
+    /// The session has ended: it left, the room closed, or someone took the session out. Every later call says the same.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a batch is taken in the same poll that returns it, so dropping the future loses nothing.
+    pub async fn next_batch(&mut self) -> Result<Batch<M>, SessionEnd> {
+        poll_fn(|cx| self.poll_next_batch(cx)).await
+    }
+
+    /// As [`next_batch`](Self::next_batch), for hand-written futures. Only the last task to poll is woken.
+    pub fn poll_next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Batch<M>, SessionEnd>> {
+        match self.take(Some(cx.waker())) {
+            Ok(Some(batch)) => Poll::Ready(Ok(batch)),
+            Ok(None) => Poll::Pending,
+            Err(end) => Poll::Ready(Err(end)),
+        }
+    }
+
+    /// Takes the next batch if there is one by now. Never waits.
+    pub fn try_next_batch(&mut self) -> Result<Option<Batch<M>>, SessionEnd> {
+        self.take(None)
+    }
+
+    /// Blocks the thread until there is a batch, or for so long; `Ok(None)` when the time is up. For threads, not for tasks.
+    pub fn next_batch_timeout(&mut self, timeout: Duration) -> Result<Option<Batch<M>>, SessionEnd> {
+        // A timeout beyond what the clock can tell is none.
+        let deadline = std::time::Instant::now().checked_add(timeout);
+        let waker = thread_waker();
+        loop {
+            if let Some(batch) = self.take(Some(&waker))? {
+                return Ok(Some(batch));
+            }
+            if !park_until(deadline) {
+                return self.take(None);
+            }
+        }
+    }
+
+    /// Counts messages of a batch that the host took and could not send. They stay `delivered` in the room's books, which end where the
+    /// batch is handed over, and show as `unsent` in the room's [`LiveSnapshot`](crate::LiveSnapshot).
+    pub fn count_unsent(&self, messages: u64) {
+        self.cell.count_unsent(messages);
+    }
+
+    fn take(&mut self, waker: Option<&Waker>) -> Result<Option<Batch<M>>, SessionEnd> {
+        if let Some(end) = self.ended {
+            return Err(end);
+        }
+        let answer = self.cell.next_batch(self.joined.session, self.budget, waker, &mut self.parked);
+        if let Err(end) = answer {
+            self.ended = Some(end);
+        }
+        answer
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Stream for Subscription<M> {
+    type Item = Batch<M>;
+
+    /// The batches; the stream ends with the session. [`Subscription::end_reason`] tells why.
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<M>>> {
+        self.poll_next_batch(cx).map(Result::ok)
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Drop for Subscription<M> {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            self.cell.abandon(self.joined.session, self.parked);
+        }
+    }
+}

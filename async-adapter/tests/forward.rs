@@ -1,0 +1,166 @@
+//! `forward`: from a subscription to a sink, in paused time.
+#![cfg(feature = "tokio")]
+
+use futures_sink::Sink;
+use roomcast::{
+    Batch, Budget, EndReason, ForwardEnd, ForwardOptions, Hub, Item, Join, PerLevel, Publish, RoomConfig, RoomHandle, RoomId,
+    SessionEnd, Source, UserId, forward,
+};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// What a sink does when it is asked whether it is ready.
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Ready,
+    Stuck,
+    Broken,
+}
+
+#[derive(Clone)]
+struct Peer {
+    mood: Arc<Mutex<Mood>>,
+    waiting: Arc<Mutex<Option<Waker>>>,
+    /// Frames, and a `|` for each flush.
+    seen: Arc<Mutex<String>>,
+}
+
+impl Peer {
+    fn new(mood: Mood) -> Self {
+        Self { mood: Arc::new(Mutex::new(mood)), waiting: Arc::default(), seen: Arc::default() }
+    }
+
+    fn becomes(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+        if let Some(waker) = self.waiting.lock().unwrap().take() {
+            waker.wake();
+        }
+    }
+
+    fn seen(&self) -> String {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Sink<String> for Peer {
+    type Error = &'static str;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        match *self.mood.lock().unwrap() {
+            Mood::Ready => Poll::Ready(Ok(())),
+            Mood::Stuck => {
+                *self.waiting.lock().unwrap() = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Mood::Broken => Poll::Ready(Err("broken pipe")),
+        }
+    }
+
+    fn start_send(self: Pin<&mut Self>, frame: String) -> Result<(), Self::Error> {
+        self.seen.lock().unwrap().push_str(&frame);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.seen.lock().unwrap().push('|');
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn encode(batch: &Batch<&'static str>) -> Vec<String> {
+    batch
+        .items()
+        .map(|item| match item {
+            Item::Gap { count, .. } => format!("<{count}>"),
+            Item::Message(message) => message.payload.to_owned(),
+        })
+        .collect()
+}
+
+fn room(config: &RoomConfig) -> (Hub<&'static str>, RoomHandle<&'static str>) {
+    let hub = Hub::<&'static str>::builder().shards(1).spawn();
+    let room = hub.create_room(RoomId(1), config).unwrap();
+    (hub, room)
+}
+
+fn publish(room: &RoomHandle<&'static str>, texts: &[&'static str]) {
+    for &text in texts {
+        let _ = room.try_publish(Publish::new(Source::Host, text)).unwrap();
+    }
+}
+
+fn within(seconds: u64) -> ForwardOptions {
+    ForwardOptions { write_timeout: Duration::from_secs(seconds) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_flushed_once_and_the_end_is_told() {
+    let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
+    let reader = room.join(Join::guest()).unwrap().with_budget(Budget { messages: 2, bytes: 1_000 });
+    let peer = Peer::new(Mood::Ready);
+    publish(&room, &["a", "b", "c"]);
+    room.close(roomcast::Actor::Host).unwrap();
+    let done = forward(reader, peer.clone(), encode, within(1)).await;
+    assert!(matches!(done.end, ForwardEnd::Session(SessionEnd::Closed(EndReason::RoomClosed))));
+    assert_eq!((done.batches, done.messages, done.unsent), (2, 3, 0));
+    assert_eq!(peer.seen(), "ab|c|");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_peer_is_given_up_and_its_messages_count_as_unsent() {
+    let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
+    let reader = room.join(Join::guest()).unwrap();
+    publish(&room, &["a", "b"]);
+    let done = forward(reader, Peer::new(Mood::Stuck), encode, within(1)).await;
+    assert!(matches!(done.end, ForwardEnd::WriteTimeout));
+    assert_eq!(done.unsent, 2);
+    sleep(Duration::from_millis(1)).await;
+    let books = room.snapshot();
+    assert_eq!((books.unsent, books.room.audience.sessions), (2, 0));
+    assert!(books.room.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_peer_ends_it_with_the_sinks_own_error() {
+    let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
+    let reader = room.join(Join::guest()).unwrap();
+    publish(&room, &["a"]);
+    let done = forward(reader, Peer::new(Mood::Broken), encode, within(1)).await;
+    assert!(matches!(done.end, ForwardEnd::Sink("broken pipe")));
+    assert_eq!(room.snapshot().unsent, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_future_counts_what_was_being_written() {
+    let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
+    let reader = room.join(Join::guest()).unwrap();
+    publish(&room, &["a", "b", "c"]);
+    let writing = forward(reader, Peer::new(Mood::Stuck), encode, within(60));
+    assert!(tokio::time::timeout(Duration::from_secs(1), writing).await.is_err());
+    assert_eq!(room.snapshot().unsent, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_peer_is_busy_nothing_is_taken_and_what_it_misses_is_a_gap() {
+    let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([2; 4])).build().unwrap();
+    let (_hub, room) = room(&config);
+    let reader = room.join(Join::guest()).unwrap();
+    let peer = Peer::new(Mood::Stuck);
+    publish(&room, &["a"]);
+    let writing = tokio::spawn(forward(reader, peer.clone(), encode, within(60)));
+    sleep(Duration::from_millis(10)).await;
+    publish(&room, &["b", "c", "d", "e"]);
+    peer.becomes(Mood::Ready);
+    sleep(Duration::from_millis(10)).await;
+    room.close(roomcast::Actor::Host).unwrap();
+    let done = writing.await.unwrap();
+    assert_eq!((done.messages, done.unsent), (3, 0));
+    assert_eq!(peer.seen(), "a|<2>de|");
+}

@@ -1,0 +1,254 @@
+//! The hub on tokio, in paused time: what its docs promise.
+#![cfg(feature = "tokio")]
+
+use roomcast::{
+    Actor, Budget, DropReason, EndReason, Event, Hub, Join, Outcome, PerLevel, Presence, Priority, Publish, RefusalReason, Report,
+    RoomConfig, RoomHandle, RoomId, SessionEnd, Source, Subscription, Tag, UserId,
+};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+const OWNER: UserId = UserId(1);
+
+fn config() -> RoomConfig {
+    RoomConfig::builder(OWNER).rate(10).burst(2).build().unwrap()
+}
+
+fn room(config: &RoomConfig) -> (Hub<&'static str>, RoomHandle<&'static str>) {
+    let hub = Hub::<&'static str>::builder().shards(2).spawn();
+    let room = hub.create_room(RoomId(1), config).unwrap();
+    (hub, room)
+}
+
+fn user(room: &RoomHandle<&'static str>, id: u64) -> Subscription<&'static str> {
+    room.join(Join::user(UserId(id))).unwrap()
+}
+
+fn say(text: &'static str) -> Publish<&'static str> {
+    Publish::new(Source::Host, text)
+}
+
+async fn texts(subscription: &mut Subscription<&'static str>) -> Vec<&'static str> {
+    subscription.next_batch().await.unwrap().messages().iter().map(|message| message.payload).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_wakes_every_other_session() {
+    let (_hub, room) = room(&config());
+    let (mut ann, mut bob) = (user(&room, 7), user(&room, 8));
+    let reader = tokio::spawn(async move { texts(&mut bob).await });
+    sleep(Duration::from_millis(1)).await;
+    let outcome = room.publish(Publish::new(Source::Session(ann.session()), "hi")).await.unwrap();
+    assert!(matches!(outcome, Outcome::Dispatched { .. }));
+    assert_eq!(reader.await.unwrap(), ["hi"]);
+    assert!(timeout(Duration::from_secs(9), ann.next_batch()).await.is_err(), "no echo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_rate_holds_back_goes_out_in_time_and_its_publisher_is_told() {
+    let (_hub, room) = room(&config());
+    let start = tokio::time::Instant::now();
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        assert!(matches!(room.publish(say("x")).await.unwrap(), Outcome::Dispatched { .. }));
+        waits.push(start.elapsed().as_millis());
+    }
+    // Two at once, then one each tenth of a second; tokio's timer counts whole milliseconds.
+    for (wait, least) in waits.into_iter().zip([0, 0, 100, 200, 300]) {
+        assert!((least..least + 5).contains(&wait), "waited {wait} ms instead of {least}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_message_is_told_to_its_publisher_and_to_nobody_else() {
+    let config =
+        RoomConfig::builder(OWNER).rate(1).burst(1).max_wait(PerLevel([Some(Duration::from_millis(50)); 4])).build().unwrap();
+    let (_hub, room) = room(&config);
+    let mut reader = user(&room, 7);
+    let _ = room.publish(say("first")).await.unwrap();
+    let outcome = room.publish(say("late")).await.unwrap();
+    assert!(matches!(outcome, Outcome::Dropped { reason: DropReason::Expired, .. }));
+    assert_eq!(texts(&mut reader).await, ["first"]);
+    assert!(room.snapshot().room.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_subscription_leaves_exactly_once() {
+    let (_hub, room) = room(&config());
+    let (first, second, guest) = (user(&room, 7), user(&room, 7), room.join(Join::guest()).unwrap());
+    drop(first);
+    drop(guest);
+    sleep(Duration::from_millis(1)).await;
+    let books = room.snapshot().room;
+    assert_eq!((books.audience.sessions, books.admission.users, books.admission.user_sessions), (1, 1, 1));
+    drop(second);
+    sleep(Duration::from_millis(1)).await;
+    let books = room.snapshot().room;
+    assert_eq!((books.audience.sessions, books.admission.users), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_wait_loses_nothing() {
+    let (_hub, room) = room(&config());
+    let mut reader = user(&room, 7);
+    for _ in 0..3 {
+        assert!(timeout(Duration::from_millis(1), reader.next_batch()).await.is_err());
+    }
+    let _ = room.try_publish(say("kept")).unwrap();
+    // Woken, and cancelled before it polls again.
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(texts(&mut reader).await, ["kept"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_on_an_answer_does_not_withdraw_the_message() {
+    let (_hub, room) = room(&config());
+    let mut reader = user(&room, 7);
+    for text in ["a", "b"] {
+        let _ = room.try_publish(say(text)).unwrap();
+    }
+    assert!(timeout(Duration::from_millis(10), room.publish(say("c"))).await.is_err());
+    assert_eq!(texts(&mut reader).await, ["a", "b"]);
+    assert_eq!(texts(&mut reader).await, ["c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_takes_all_devices_out_with_what_they_are_due() {
+    let (_hub, room) = room(&config());
+    let (mut phone, mut laptop) = (user(&room, 7), user(&room, 7));
+    let waiting = tokio::spawn(async move { laptop.next_batch().await.map(drop) });
+    sleep(Duration::from_millis(1)).await;
+    room.leave(UserId(7)).unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap_err(), SessionEnd::Closed(EndReason::Left));
+    assert_eq!(phone.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Left));
+    assert_eq!(phone.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Left), "every later call says the same");
+    assert_eq!(phone.end_reason(), Some(EndReason::Left));
+    assert!(room.leave(OWNER).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_the_room_hands_out_what_is_due_then_the_reason_then_the_end() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let events = Arc::clone(&seen);
+    let hub = Hub::<&'static str>::builder().shards(1).on_event(move |_, event| events.lock().unwrap().push(*event)).spawn();
+    let room = hub.create_room(RoomId(1), &config()).unwrap();
+    let mut reader = user(&room, 7);
+    for text in ["a", "b", "never"] {
+        let _ = room.try_publish(say(text).report(Report::Event(Tag(9)))).unwrap();
+    }
+    room.close(Actor::User(OWNER)).unwrap();
+    let refused = room.try_publish(say("late")).unwrap_err();
+    assert_eq!((refused.reason, refused.payload), (RefusalReason::RoomClosed, "late"));
+    assert_eq!(texts(&mut reader).await, ["a", "b"]);
+    assert_eq!(reader.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::RoomClosed));
+    sleep(Duration::from_millis(1)).await;
+    let seen = seen.lock().unwrap();
+    assert!(matches!(seen[0], Event::Presence { presence: Presence::Online, .. }));
+    assert!(matches!(seen[1], Event::Outcome { outcome: Outcome::Dropped { reason: DropReason::RoomClosed, .. }, .. }));
+    assert_eq!(seen[1].tag(), Some(Tag(9)));
+    assert_eq!(seen[2], Event::RoomClosed);
+    assert_eq!(*seen.last().unwrap(), Event::RoomEnded);
+    assert!(room.snapshot().room.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_taken_out_by_the_host_learns_of_it() {
+    let (_hub, room) = room(&config());
+    let mut reader = user(&room, 7);
+    let session = reader.session();
+    let waiting = tokio::spawn(async move { reader.next_batch().await.map(drop) });
+    sleep(Duration::from_millis(1)).await;
+    assert!(room.close_session(session));
+    assert_eq!(waiting.await.unwrap().unwrap_err(), SessionEnd::NoSession(session));
+    assert!(!room.close_session(session));
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_lets_out_what_waits_and_counts_the_rest() {
+    let (hub, room) = room(&config());
+    let mut reader = user(&room, 7);
+    let idle = user(&room, 8);
+    for _ in 0..10 {
+        let _ = room.try_publish(say("x").priority(Priority::High)).unwrap();
+    }
+    let reading = tokio::spawn(async move { while reader.next_batch().await.is_ok() {} });
+    let report = hub.drain(Duration::from_secs(3)).await;
+    reading.await.unwrap();
+    assert_eq!((report.rooms, report.dispatched, report.dropped), (1, 8, 0));
+    // All ten for the reader, none for the one that never reads.
+    assert_eq!((report.delivered, report.abandoned), (10, 10));
+    assert!(room.snapshot().room.balances());
+    drop(idle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_hook_costs_its_own_event_only() {
+    let hub = Hub::<&'static str>::builder().shards(1).on_event(|_, _| panic!("a hook of the test panics on purpose")).spawn();
+    let room = hub.create_room(RoomId(1), &config()).unwrap();
+    let mut reader = user(&room, 7);
+    assert!(matches!(room.publish(say("still here")).await.unwrap(), Outcome::Dispatched { .. }));
+    assert_eq!(texts(&mut reader).await, ["still here"]);
+    assert_eq!(hub.hook_panics(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_keeps_to_its_budget_and_says_that_there_is_more() {
+    let (_hub, room) = room(&RoomConfig::av_chat_room(OWNER));
+    let mut reader = user(&room, 7).with_budget(Budget { messages: 2, bytes: 1_000 });
+    for text in ["a", "b", "c"] {
+        let _ = room.try_publish(say(text)).unwrap();
+    }
+    let batch = reader.next_batch().await.unwrap();
+    assert_eq!((batch.messages().len(), batch.more()), (2, true));
+    assert_eq!(texts(&mut reader).await, ["c"]);
+}
+
+#[tokio::test]
+async fn many_publishers_and_readers_on_many_threads_balance() {
+    let config = RoomConfig::builder(OWNER).rate(1_000_000).burst(1_000_000).build().unwrap();
+    let hub = Hub::<&'static str>::builder().spawn();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let runtime = std::thread::spawn({
+        let room = room.clone();
+        move || {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async move {
+                let publishers = (0..4).map(|_| {
+                    let room = room.clone();
+                    tokio::spawn(async move {
+                        for _ in 0..2_000 {
+                            let _ = room.try_publish(say("x").priority(Priority::Low));
+                            tokio::task::yield_now().await;
+                        }
+                    })
+                });
+                let publishers: Vec<_> = publishers.collect();
+                let churn = (0..4).map(|id| {
+                    let room = room.clone();
+                    tokio::spawn(async move {
+                        for _ in 0..500 {
+                            let mut reader = room.join(Join::user(UserId(id))).unwrap();
+                            let _ = timeout(Duration::from_micros(50), reader.next_batch()).await;
+                        }
+                    })
+                });
+                let churn: Vec<_> = churn.collect();
+                for task in publishers.into_iter().chain(churn) {
+                    task.await.unwrap();
+                }
+            });
+        }
+    });
+    while !runtime.is_finished() {
+        assert!(room.snapshot().room.balances());
+        sleep(Duration::from_millis(1)).await;
+    }
+    runtime.join().unwrap();
+    while room.snapshot().room.audience.sessions > 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let books = room.snapshot().room;
+    assert!(books.balances());
+    assert_eq!(books.admission.ledger.total().submitted, 8_000);
+    assert_eq!((books.admission.users, books.audience.aside), (0, 0));
+}
