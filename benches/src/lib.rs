@@ -1,1 +1,58 @@
-//! Helpers shared by the benchmark suites.
+//! Rooms and numbers that the benchmark suites share.
+
+use bytes::Bytes;
+use roomcast::{Instant, Join, Room, RoomConfig, RoomConfigBuilder, SessionId, UserId};
+use std::time::Duration;
+
+/// The owner of every room here.
+pub const OWNER: UserId = UserId(u64::MAX);
+
+/// What every message here carries: 100 bytes that are never copied.
+pub fn payload() -> Bytes {
+    Bytes::from_static(&[b'x'; 100])
+}
+
+/// A room whose rate is never reached.
+pub fn unlimited() -> RoomConfigBuilder {
+    RoomConfig::builder(OWNER).rate(u32::MAX).rate_period(Duration::from_nanos(1)).burst(u32::MAX)
+}
+
+/// A room with so many users in it, and their sessions.
+///
+/// # Panics
+/// Never: the configuration takes them.
+pub fn room_of(config: &RoomConfig, users: u32) -> (Room<Bytes>, Vec<SessionId>) {
+    let mut room = Room::new(config);
+    let sessions = (0..u64::from(users))
+        .map(|id| {
+            let joined = room.join(Instant::ZERO, Join::user(UserId(id))).expect("the room takes them all");
+            while room.poll_event().is_some() {}
+            joined.session
+        })
+        .collect();
+    (room, sessions)
+}
+
+/// Numbers below a bound that jump about, the same each time (a linear congruential generator, Knuth's MMIX).
+#[derive(Debug, Default)]
+pub struct Draws(u64);
+
+impl Draws {
+    /// The next number below `bound`.
+    pub const fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // The high half of the state is the part that jumps about.
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+/// The middle of some measurements, in nanoseconds.
+pub fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Whether the suite only checks that its benches run (`cargo bench -- --test`).
+pub fn is_test_run() -> bool {
+    std::env::args().any(|arg| arg == "--test")
+}

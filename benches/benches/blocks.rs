@@ -1,0 +1,55 @@
+//! The blocks by themselves: the token bucket and the four-level queue.
+#![allow(missing_docs)]
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use roomcast::{Instant, Priority, Queue, QueueConfig, Rate, Sender, TieBreak, TokenBucket, UserId, VictimPolicy};
+use std::hint::black_box;
+use std::num::NonZeroU32;
+
+fn bucket(c: &mut Criterion) {
+    let rate = Rate::per_second(NonZeroU32::new(40).expect("40 is not zero"));
+    let mut group = c.benchmark_group("bucket");
+    let mut granting = TokenBucket::new(rate, NonZeroU32::MAX);
+    let mut now = 0;
+    group.bench_function("try_take/granted", |b| {
+        b.iter(|| {
+            now += 25_000_000;
+            black_box(granting.try_take(Instant::from_nanos(now)))
+        });
+    });
+    let mut refusing = TokenBucket::new(rate, NonZeroU32::MIN);
+    let _ = refusing.try_take(Instant::ZERO);
+    group.bench_function("try_take/refused", |b| b.iter(|| black_box(refusing.try_take(black_box(Instant::ZERO)))));
+    group.finish();
+}
+
+/// Pushes into a full queue of 1,024 and pops one for every four: three of four evict or are refused.
+fn queue(c: &mut Criterion) {
+    let mut group = c.benchmark_group("queue/push_full_pop_each_fourth");
+    for (name, tie_break, victim) in [
+        ("fifo_biggest_sender", TieBreak::Fifo, VictimPolicy::BiggestSender),
+        ("fifo_oldest", TieBreak::Fifo, VictimPolicy::Oldest),
+        ("round_robin_biggest_sender", TieBreak::RoundRobin, VictimPolicy::BiggestSender),
+        ("random_random", TieBreak::Random, VictimPolicy::Random),
+    ] {
+        let mut config = QueueConfig::default();
+        config.tie_break = tie_break;
+        config.victim = victim;
+        let mut queue = Queue::new(config, 1);
+        let mut count = 0_u64;
+        group.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter(|| {
+                count += 1;
+                let level = Priority::ALL[(count % 4) as usize];
+                let _ = black_box(queue.push(Instant::from_nanos(count), level, Sender::User(UserId(count % 97)), 100, count));
+                if count.is_multiple_of(4) {
+                    black_box(queue.pop_highest());
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bucket, queue);
+criterion_main!(benches);

@@ -1,0 +1,90 @@
+//! What a publish costs, against the size of the audience.
+//!
+//! Every call goes through the whole of admission. `dispatched`: the room's rate is never reached, so the call sequences the message,
+//! appends it to the log and tells the outcome. `shed`: a room of 40 a second that is offered far more, so the call evicts or refuses.
+#![allow(missing_docs)]
+
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, Throughput};
+use roomcast::{Instant, Priority, Publish, Report, Room, RoomConfig, SessionId, Source};
+use roomcast_benches::{Draws, OWNER, is_test_run, median, payload, room_of, unlimited};
+use std::hint::black_box;
+
+const AUDIENCES: [u32; 4] = [1, 1_000, 100_000, 1_000_000];
+/// Senders that take turns where a warm set is asked for (decision D3).
+const ACTIVE: usize = 1_000;
+
+struct Load {
+    room: Room<Bytes>,
+    senders: Vec<SessionId>,
+    draws: Draws,
+    now: u64,
+    priority: Priority,
+}
+
+impl Load {
+    fn new(config: &RoomConfig, audience: u32, active: usize, priority: Priority) -> Self {
+        let (room, mut senders) = room_of(config, audience);
+        senders.truncate(active);
+        Self { room, senders, draws: Draws::default(), now: 0, priority }
+    }
+
+    fn publish(&mut self) {
+        self.now += 1_000;
+        let sender = self.senders[self.draws.below(self.senders.len())];
+        let publish = Publish::new(Source::Session(sender), payload()).priority(self.priority).report(Report::CountedOnly);
+        let _ = black_box(self.room.publish(Instant::from_nanos(self.now), publish));
+    }
+}
+
+fn against_audience(c: &mut Criterion) {
+    let dispatched = unlimited().build().expect("a valid configuration");
+    let shed = RoomConfig::av_chat_room(OWNER);
+    for (name, config, active, priority) in [
+        ("publish/dispatched", &dispatched, ACTIVE, Priority::Normal),
+        ("publish/dispatched_uniform_senders", &dispatched, usize::MAX, Priority::Normal),
+        ("publish/shed", &shed, ACTIVE, Priority::Low),
+    ] {
+        let mut group = c.benchmark_group(name);
+        group.throughput(Throughput::Elements(1));
+        for audience in AUDIENCES {
+            let mut load = Load::new(config, if is_test_run() { audience.min(1_000) } else { audience }, active, priority);
+            group.bench_function(BenchmarkId::from_parameter(audience), |b| b.iter(|| load.publish()));
+        }
+        group.finish();
+    }
+}
+
+/// The figure that the README quotes: both sizes in turn, in one process, the medians, their ratio.
+fn ratio() {
+    const CALLS: u32 = 1_000;
+    let config = unlimited().build().expect("a valid configuration");
+    // The same number of senders on both sides: what differs is the audience.
+    let (mut small, mut large) = (Load::new(&config, 1, 1, Priority::Normal), Load::new(&config, 1_000_000, 1, Priority::Normal));
+    let time = |load: &mut Load| {
+        let start = std::time::Instant::now();
+        for _ in 0..CALLS {
+            load.publish();
+        }
+        start.elapsed().as_nanos() as f64 / f64::from(CALLS)
+    };
+    let (mut of_small, mut of_large) = (Vec::new(), Vec::new());
+    for _ in 0..501 {
+        of_small.push(time(&mut small));
+        of_large.push(time(&mut large));
+    }
+    let (small, large) = (median(of_small), median(of_large));
+    println!(
+        "publish, median of 501 x {CALLS} calls in turn: {small:.1} ns with 1 session, {large:.1} ns with 1,000,000; ratio {:.2}",
+        large / small
+    );
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    against_audience(&mut criterion);
+    criterion.final_summary();
+    if !is_test_run() {
+        ratio();
+    }
+}
