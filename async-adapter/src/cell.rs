@@ -3,12 +3,13 @@
 //! Order of the locks: audience, then admission. Publishing takes the admission's alone, so it never waits for a reader (decision D1). No
 //! hook, waker or channel is touched under a lock.
 
+use crate::answers::Answers;
 use crate::parked::{Parked, Place};
-use crate::shard::{Shard, Work};
+use crate::shard::Shard;
 use parking_lot::Mutex;
 use roomcast_core::{
-    Actor, Admission, Audience, Batch, Budget, CloseError, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError, Payload,
-    ProfileError, Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionEnd, SessionId, UserId,
+    Actor, Admission, Audience, Batch, Budget, CloseError, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError, Message,
+    Payload, ProfileError, Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionEnd, SessionId, UserId,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ const MAX_EVENTS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Cell<M> {
     id: RoomId,
-    shard: Arc<Shard<M>>,
+    shard: Arc<Shard<Work<M>>>,
     admission: Mutex<Gate<M>>,
     audience: Mutex<Hall<M>>,
     /// The last message dispatched, so that a reader can tell without the admission's lock whether it is up to date.
@@ -56,6 +57,22 @@ struct Hall<M> {
     end_told: bool,
 }
 
+/// What a room asks of its shard's driver.
+#[derive(Debug)]
+pub(crate) enum Work<M> {
+    /// To be looked after.
+    Visit(Arc<Cell<M>>),
+    /// To take out the session of a subscription that was dropped.
+    Gone {
+        /// The room.
+        cell: Arc<Cell<M>>,
+        /// The session.
+        session: SessionId,
+        /// Where it may be parked.
+        parked: Option<Place>,
+    },
+}
+
 /// What a call leaves to be done once its lock is free.
 struct After {
     events: Events,
@@ -63,7 +80,7 @@ struct After {
 }
 
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
-    pub(crate) fn new(id: RoomId, config: &RoomConfig, shard: Arc<Shard<M>>) -> Self {
+    pub(crate) fn new(id: RoomId, config: &RoomConfig, shard: Arc<Shard<Work<M>>>) -> Self {
         let (admission, audience) = Room::new(config).into_halves();
         Self {
             id,
@@ -74,6 +91,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             called: AtomicBool::new(false),
             unsent: AtomicU64::new(0),
         }
+    }
+
+    /// The callers that await outcomes.
+    pub(crate) fn answers(&self) -> &Arc<Answers> {
+        self.shard.answers()
     }
 
     pub(crate) fn id(&self) -> RoomId {
@@ -293,18 +315,24 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         }
     }
 
-    /// Brings the audience up to date with what was dispatched.
+    /// Brings the audience up to date with what was dispatched. The admission's lock is held for picking it up, not for applying it.
     fn catch_up(&self, audience: &mut Audience<M>) {
         if self.dispatched.load(Ordering::Acquire) != audience.applied().0 {
-            Self::hand_over(&mut self.admission.lock().admission, audience);
+            let messages = Self::pick_up(&mut self.admission.lock().admission, audience.applied());
+            messages.into_iter().for_each(|message| audience.apply(message));
         }
     }
 
     fn hand_over(admission: &mut Admission<M>, audience: &mut Audience<M>) {
-        for message in admission.dispatched_after(audience.applied()) {
-            audience.apply(Arc::clone(message));
-        }
-        admission.release_through(audience.applied());
+        let messages = Self::pick_up(admission, audience.applied());
+        messages.into_iter().for_each(|message| audience.apply(message));
+    }
+
+    /// Takes what was dispatched after `applied` from the seam.
+    fn pick_up(admission: &mut Admission<M>, applied: Seq) -> SmallVec<[Arc<Message<M>>; 16]> {
+        let messages = admission.dispatched_after(applied).cloned().collect();
+        admission.release_through(admission.dispatched());
+        messages
     }
 
     /// What every call does last under the admission's lock.

@@ -1,7 +1,7 @@
 //! The orderly end of a server.
 
 use crate::clock::Clock;
-use crate::hub::RoomHandle;
+use crate::room::RoomHandle;
 use roomcast_core::{Actor, Deliveries, DropReason, Instant, LevelLedger, Payload, RoomSnapshot};
 use std::time::Duration;
 

@@ -1,17 +1,15 @@
 //! The hub: many rooms, spread over shards, called from anywhere.
 
 use crate::answers::Answers;
-use crate::cell::Cell;
+use crate::cell::{Cell, Work};
 use crate::clock::{Clock, SystemClock};
+use crate::drain::Drain;
 use crate::drain::DrainReport;
-use crate::drive;
-use crate::shard::{Common, Driver, Hook, Shard};
-use crate::subscription::Subscription;
+use crate::driver::{self, Driver};
+use crate::room::RoomHandle;
+use crate::shard::{Common, Hook, Shard, Shards};
 use parking_lot::RwLock;
-use roomcast_core::{
-    Actor, CloseError, CreateRoomError, Event, Join, JoinError, LeaveError, NoSuchRoom, Outcome, Payload, ProfileError, Publish,
-    Receipt, Refused, Report, RoomConfig, RoomId, RoomSnapshot, SessionId, UserId,
-};
+use roomcast_core::{CreateRoomError, Event, NoSuchRoom, Payload, RoomConfig, RoomId};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -34,19 +32,11 @@ impl<M: Payload + Send + Sync + 'static> Clone for Hub<M> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Inner<M: Payload + Send + Sync + 'static> {
+struct Inner<M> {
     common: Arc<Common>,
-    shards: Box<[Arc<Shard<M>>]>,
+    shards: Arc<Shards<Work<M>>>,
     rooms: RwLock<HashMap<RoomId, Arc<Cell<M>>>>,
     max_rooms: u32,
-}
-
-impl<M: Payload + Send + Sync + 'static> Drop for Inner<M> {
-    fn drop(&mut self) {
-        for shard in &self.shards {
-            shard.stop();
-        }
-    }
 }
 
 /// Sets a hub up. See [`Hub::builder`].
@@ -102,7 +92,7 @@ impl HubBuilder {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(crate::clock::TokioClock::default()));
         let (hub, drivers) = self.build(clock);
         for driver in drivers {
-            tokio::spawn(drive::as_task(driver));
+            tokio::spawn(driver::as_task(driver));
         }
         hub
     }
@@ -115,7 +105,7 @@ impl HubBuilder {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
         let (hub, drivers) = self.build(clock);
         for (number, driver) in drivers.into_iter().enumerate() {
-            std::thread::Builder::new().name(format!("roomcast-{number}")).spawn(move || drive::as_thread(driver))?;
+            std::thread::Builder::new().name(format!("roomcast-{number}")).spawn(move || driver::as_thread(driver))?;
         }
         Ok(hub)
     }
@@ -123,8 +113,12 @@ impl HubBuilder {
     fn build<M: Payload + Send + Sync + 'static>(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<Driver<M>>) {
         let answers = Arc::new(Answers::default());
         let common = Arc::new(Common { clock, answers, hook: self.hook, hook_panics: AtomicU64::new(0) });
-        let (shards, drivers): (Vec<_>, Vec<_>) = (0..self.shards).map(|_| Shard::new(Arc::clone(&common))).unzip();
-        let inner = Inner { common, shards: shards.into(), rooms: RwLock::default(), max_rooms: self.max_rooms };
+        let pairs = (0..self.shards).map(|_| {
+            let (shard, inbox) = Shard::new(Arc::clone(&common));
+            (Arc::clone(&shard), Driver::new(shard, inbox))
+        });
+        let (shards, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
+        let inner = Inner { common, shards: Arc::new(Shards(shards.into())), rooms: RwLock::default(), max_rooms: self.max_rooms };
         (Hub { inner: Arc::new(inner) }, drivers)
     }
 }
@@ -145,7 +139,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
             Entry::Occupied(_) => Err(CreateRoomError::Exists(id)),
             Entry::Vacant(_) if count >= max as usize => Err(CreateRoomError::TooManyRooms { max }),
             Entry::Vacant(entry) => {
-                let shard = &self.inner.shards[count % self.inner.shards.len()];
+                let shard = &self.inner.shards.0[count % self.inner.shards.0.len()];
                 let cell = Arc::new(Cell::new(id, config, Arc::clone(shard)));
                 entry.insert(Arc::clone(&cell));
                 Ok(self.handle(cell))
@@ -184,7 +178,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.
     #[cfg(feature = "tokio")]
     pub async fn drain(&self, deadline: std::time::Duration) -> DrainReport {
-        let mut drain = crate::drain::Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
+        let mut drain = Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
         while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
             tokio::time::sleep(pause).await;
         }
@@ -193,7 +187,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
 
     /// As `drain`, blocking the thread. For threads, not for tasks.
     pub fn drain_blocking(&self, deadline: std::time::Duration) -> DrainReport {
-        let mut drain = crate::drain::Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
+        let mut drain = Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
         while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
             std::thread::sleep(pause);
         }
@@ -201,100 +195,6 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     }
 
     fn handle(&self, cell: Arc<Cell<M>>) -> RoomHandle<M> {
-        RoomHandle { cell, hub: Arc::clone(&self.inner) }
-    }
-}
-
-/// One room of a hub; cheap to clone, callable from every task and thread.
-#[derive(Debug)]
-pub struct RoomHandle<M: Payload + Send + Sync + 'static> {
-    cell: Arc<Cell<M>>,
-    hub: Arc<Inner<M>>,
-}
-
-impl<M: Payload + Send + Sync + 'static> Clone for RoomHandle<M> {
-    fn clone(&self) -> Self {
-        Self { cell: Arc::clone(&self.cell), hub: Arc::clone(&self.hub) }
-    }
-}
-
-/// The books of a room and of its transports at one instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LiveSnapshot {
-    /// The books of the room.
-    pub room: RoomSnapshot,
-    /// Messages that count as delivered and that a transport could not send: what [`forward`](crate::forward) took and lost.
-    pub unsent: u64,
-}
-
-impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
-    /// The room's id.
-    pub fn id(&self) -> RoomId {
-        self.cell.id()
-    }
-
-    /// Offers a message and answers at once. It never awaits and never waits for a reader, whatever the audience.
-    ///
-    /// If the receipt holds no outcome yet, the outcome comes as an event to the hook of [`HubBuilder::on_event`], with the tag that
-    /// `publish` asked for with [`Report::Event`].
-    ///
-    /// # Errors
-    /// The refusal says why, which limit decided, when to try again, and hands the payload back.
-    pub fn try_publish(&self, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        self.cell.publish(publish)
-    }
-
-    /// Offers a message and waits for its outcome, however the message asked to be reported.
-    ///
-    /// # Errors
-    /// As [`try_publish`](Self::try_publish), at once.
-    ///
-    /// # Cancel safety
-    /// Nothing is published before the first poll. From then on, dropping the future gives up the answer and not the message.
-    pub async fn publish(&self, publish: Publish<M>) -> Result<Outcome, Refused<M>> {
-        // Registered before the call, so that the outcome finds it however soon it comes (decision D8).
-        let answer = self.hub.common.answers.register();
-        let receipt = self.cell.publish(publish.report(Report::Answer(answer.tag())))?;
-        match receipt.outcome {
-            Some(outcome) => Ok(outcome),
-            None => Ok(answer.await),
-        }
-    }
-
-    /// Lets a session in and answers its subscription; dropping that leaves.
-    pub fn join(&self, join: Join) -> Result<Subscription<M>, JoinError> {
-        let joined = self.cell.join(join)?;
-        Ok(Subscription::new(Arc::clone(&self.cell), Arc::clone(&self.hub), joined))
-    }
-
-    /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason.
-    pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
-        self.cell.leave(user)
-    }
-
-    /// Takes one session out at once; its subscription learns that it is gone. Answers whether it was in.
-    pub fn close_session(&self, session: SessionId) -> bool {
-        self.cell.close_session(session, None)
-    }
-
-    /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
-    /// reason. [`Event::RoomEnded`] says when everyone has gone.
-    pub fn close(&self, actor: Actor) -> Result<(), CloseError> {
-        self.cell.close(actor)
-    }
-
-    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
-    pub fn set_profile(&self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
-        self.cell.set_profile(user, profile)
-    }
-
-    /// The books, both halves at one instant. O(1).
-    pub fn snapshot(&self) -> LiveSnapshot {
-        LiveSnapshot { room: self.cell.snapshot(), unsent: self.cell.unsent() }
-    }
-
-    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
-        &self.cell
+        RoomHandle::new(cell, Arc::clone(&self.inner.shards))
     }
 }

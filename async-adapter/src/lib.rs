@@ -33,11 +33,12 @@ mod answers;
 mod cell;
 mod clock;
 mod drain;
-mod drive;
+mod driver;
 #[cfg(feature = "tokio")]
 mod forward;
 mod hub;
 mod parked;
+mod room;
 mod shard;
 mod signal;
 mod subscription;
@@ -48,7 +49,8 @@ pub use clock::{Clock, SystemClock};
 pub use drain::DrainReport;
 #[cfg(feature = "tokio")]
 pub use forward::{ForwardEnd, ForwardOptions, Forwarded, forward};
-pub use hub::{Hub, HubBuilder, LiveSnapshot, RoomHandle};
+pub use hub::{Hub, HubBuilder};
+pub use room::{LiveSnapshot, RoomHandle};
 pub use roomcast_core;
 pub use roomcast_core::*;
 pub use subscription::Subscription;

@@ -1,19 +1,13 @@
-//! A shard: the rooms that one driver looks after, and how they reach it.
+//! A shard, as its rooms see it: the clock, the hook, and the way to reach the driver that looks after them.
 
 use crate::answers::Answers;
-use crate::cell::Cell;
 use crate::clock::Clock;
-use crate::parked::Place;
 use crate::signal::Signal;
 use crossbeam_channel::{Receiver, Sender};
-use roomcast_core::{Event, Instant, Payload, Report, RoomId, SessionId};
-use std::collections::{BTreeSet, HashMap};
+use roomcast_core::{Event, Instant, Report, RoomId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-/// Pieces of work that one turn does at the most, so that other tasks of the runtime live.
-const MAX_WORK_A_TURN: usize = 128;
 
 /// A host's hook for events. It runs outside every lock, on whichever thread made the call that brought the event about.
 pub(crate) type Hook = dyn Fn(RoomId, &Event) + Send + Sync;
@@ -32,33 +26,32 @@ impl std::fmt::Debug for Common {
     }
 }
 
+/// The way to one driver. `W` is the work that it is sent.
 #[derive(Debug)]
-pub(crate) struct Shard<M> {
+pub(crate) struct Shard<W> {
     common: Arc<Common>,
-    work: Sender<Work<M>>,
-    pub(crate) signal: Signal,
+    work: Sender<W>,
+    signal: Signal,
     stopped: AtomicBool,
 }
 
-/// What a room asks of its shard.
-#[derive(Debug)]
-pub(crate) enum Work<M> {
-    /// To be looked after.
-    Visit(Arc<Cell<M>>),
-    /// To take out the session of a subscription that was dropped.
-    Gone { cell: Arc<Cell<M>>, session: SessionId, parked: Option<Place> },
-}
-
-impl<M: Payload + Send + Sync + 'static> Shard<M> {
-    pub(crate) fn new(common: Arc<Common>) -> (Arc<Self>, Driver<M>) {
+impl<W> Shard<W> {
+    /// A shard, and where its work arrives.
+    pub(crate) fn new(common: Arc<Common>) -> (Arc<Self>, Receiver<W>) {
         let (work, inbox) = crossbeam_channel::unbounded();
-        let shard = Arc::new(Self { common, work, signal: Signal::default(), stopped: AtomicBool::new(false) });
-        let driver = Driver { shard: Arc::clone(&shard), inbox, timers: BTreeSet::new(), rooms: HashMap::new() };
-        (shard, driver)
+        (Arc::new(Self { common, work, signal: Signal::default(), stopped: AtomicBool::new(false) }), inbox)
     }
 
     pub(crate) fn now(&self) -> Instant {
         self.common.clock.now()
+    }
+
+    pub(crate) fn answers(&self) -> &Arc<Answers> {
+        &self.common.answers
+    }
+
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.signal
     }
 
     /// Tells the awaiting callers and the host. Called outside the locks.
@@ -76,94 +69,27 @@ impl<M: Payload + Send + Sync + 'static> Shard<M> {
         }
     }
 
-    pub(crate) fn send(&self, work: Work<M>) {
+    pub(crate) fn send(&self, work: W) {
         // Each room is in the channel once and each subscription goes once, so it is bounded by them; after a stop nobody listens.
         if self.work.send(work).is_ok() {
             self.signal.raise();
         }
     }
 
-    /// Ends the driver.
-    pub(crate) fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
-        self.signal.raise();
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 }
 
-/// What a turn leaves.
-pub(crate) enum Next {
-    /// More is to be done at once.
-    Now,
-    /// Nothing before this long from now.
-    After(std::time::Duration),
-    /// Nothing until the signal is raised.
-    Idle,
-    /// The hub is gone.
-    Stop,
-}
-
-/// Looks after the rooms of one shard; a task or a thread turns it.
+/// The shards of a hub. Whatever still uses the hub holds this; when the last one lets go, the drivers end.
 #[derive(Debug)]
-pub(crate) struct Driver<M> {
-    shard: Arc<Shard<M>>,
-    inbox: Receiver<Work<M>>,
-    /// When which room wants a visit; rooms by their addresses, since one that is removed may leave its id to another.
-    timers: BTreeSet<(Instant, usize)>,
-    rooms: HashMap<usize, (Arc<Cell<M>>, Instant)>,
-}
+pub(crate) struct Shards<W>(pub(crate) Box<[Arc<Shard<W>>]>);
 
-impl<M: Payload + Send + Sync + 'static> Driver<M> {
-    pub(crate) fn signal(&self) -> &Signal {
-        &self.shard.signal
-    }
-
-    /// Does what is due, a bounded amount of it.
-    pub(crate) fn turn(&mut self) -> Next {
-        if self.shard.stopped.load(Ordering::Acquire) {
-            return Next::Stop;
-        }
-        let mut work_left = MAX_WORK_A_TURN;
-        while work_left > 0 {
-            match self.inbox.try_recv() {
-                Ok(Work::Visit(cell)) => self.visit(&cell),
-                Ok(Work::Gone { cell, session, parked }) => drop(cell.close_session(session, parked)),
-                Err(_) => break,
-            }
-            work_left -= 1;
-        }
-        while work_left > 0 {
-            let now = self.shard.now();
-            let Some(&(at, key)) = self.timers.first().filter(|(at, _)| *at <= now) else { break };
-            self.timers.remove(&(at, key));
-            if let Some((cell, _)) = self.rooms.remove(&key) {
-                self.visit(&cell);
-            }
-            work_left -= 1;
-        }
-        if work_left == 0 || !self.inbox.is_empty() {
-            return Next::Now;
-        }
-        match self.timers.first() {
-            Some((at, _)) => Next::After(at.saturating_since(self.shard.now())),
-            None => Next::Idle,
-        }
-    }
-
-    fn visit(&mut self, cell: &Arc<Cell<M>>) {
-        let next = cell.visit();
-        let key = Arc::as_ptr(cell) as usize;
-        match (self.rooms.get(&key).map(|(_, at)| *at), next) {
-            (old, new) if old == new => {}
-            (old, new) => {
-                if let Some(old) = old {
-                    self.timers.remove(&(old, key));
-                    self.rooms.remove(&key);
-                }
-                if let Some(new) = new {
-                    self.timers.insert((new, key));
-                    self.rooms.insert(key, (Arc::clone(cell), new));
-                }
-            }
+impl<W> Drop for Shards<W> {
+    fn drop(&mut self) {
+        for shard in &self.0 {
+            shard.stopped.store(true, Ordering::Release);
+            shard.signal.raise();
         }
     }
 }

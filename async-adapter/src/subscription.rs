@@ -1,8 +1,8 @@
 //! One session's end of the hub.
 
-use crate::cell::Cell;
-use crate::hub::Inner;
+use crate::cell::{Cell, Work};
 use crate::parked::Place;
+use crate::shard::Shards;
 use crate::signal::{park_until, thread_waker};
 use futures_core::Stream;
 use roomcast_core::{Batch, Budget, EndReason, Joined, Payload, Seq, SessionEnd, SessionId};
@@ -20,7 +20,7 @@ use std::time::Duration;
 pub struct Subscription<M: Payload + Send + Sync + 'static> {
     cell: Arc<Cell<M>>,
     /// Keeps the drivers alive.
-    _hub: Arc<Inner<M>>,
+    _shards: Arc<Shards<Work<M>>>,
     joined: Joined,
     budget: Budget,
     parked: Option<Place>,
@@ -28,8 +28,8 @@ pub struct Subscription<M: Payload + Send + Sync + 'static> {
 }
 
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {
-    pub(crate) fn new(cell: Arc<Cell<M>>, hub: Arc<Inner<M>>, joined: Joined) -> Self {
-        Self { cell, _hub: hub, joined, budget: Budget::default(), parked: None, ended: None }
+    pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>, joined: Joined) -> Self {
+        Self { cell, _shards: shards, joined, budget: Budget::default(), parked: None, ended: None }
     }
 
     /// With batches of at most this much.

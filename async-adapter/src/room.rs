@@ -1,0 +1,108 @@
+//! One room of a hub, as the host calls it.
+
+use crate::cell::{Cell, Work};
+use crate::shard::Shards;
+use crate::subscription::Subscription;
+use roomcast_core::{
+    Actor, CloseError, Join, JoinError, LeaveError, Outcome, Payload, ProfileError, Publish, Receipt, Refused, Report, RoomId,
+    RoomSnapshot, SessionId, UserId,
+};
+use std::sync::Arc;
+
+/// One room of a hub; cheap to clone, callable from every task and thread.
+#[derive(Debug)]
+pub struct RoomHandle<M: Payload + Send + Sync + 'static> {
+    cell: Arc<Cell<M>>,
+    shards: Arc<Shards<Work<M>>>,
+}
+
+impl<M: Payload + Send + Sync + 'static> Clone for RoomHandle<M> {
+    fn clone(&self) -> Self {
+        Self { cell: Arc::clone(&self.cell), shards: Arc::clone(&self.shards) }
+    }
+}
+
+/// The books of a room and of its transports at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LiveSnapshot {
+    /// The books of the room.
+    pub room: RoomSnapshot,
+    /// Messages that count as delivered and that a transport could not send: what [`forward`](crate::forward) took and lost.
+    pub unsent: u64,
+}
+
+impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
+    pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>) -> Self {
+        Self { cell, shards }
+    }
+
+    /// The room's id.
+    pub fn id(&self) -> RoomId {
+        self.cell.id()
+    }
+
+    /// Offers a message and answers at once. It never awaits and never waits for a reader, whatever the audience.
+    ///
+    /// If the receipt holds no outcome yet, the outcome comes as an event to the hook of [`HubBuilder::on_event`](crate::HubBuilder::on_event), with the tag that
+    /// `publish` asked for with [`Report::Event`].
+    ///
+    /// # Errors
+    /// The refusal says why, which limit decided, when to try again, and hands the payload back.
+    pub fn try_publish(&self, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        self.cell.publish(publish)
+    }
+
+    /// Offers a message and waits for its outcome, however the message asked to be reported.
+    ///
+    /// # Errors
+    /// As [`try_publish`](Self::try_publish), at once.
+    ///
+    /// # Cancel safety
+    /// Nothing is published before the first poll. From then on, dropping the future gives up the answer and not the message.
+    pub async fn publish(&self, publish: Publish<M>) -> Result<Outcome, Refused<M>> {
+        // Registered before the call, so that the outcome finds it however soon it comes (decision D8).
+        let answer = self.cell.answers().register();
+        let receipt = self.cell.publish(publish.report(Report::Answer(answer.tag())))?;
+        match receipt.outcome {
+            Some(outcome) => Ok(outcome),
+            None => Ok(answer.await),
+        }
+    }
+
+    /// Lets a session in and answers its subscription; dropping that leaves.
+    pub fn join(&self, join: Join) -> Result<Subscription<M>, JoinError> {
+        let joined = self.cell.join(join)?;
+        Ok(Subscription::new(Arc::clone(&self.cell), Arc::clone(&self.shards), joined))
+    }
+
+    /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason.
+    pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
+        self.cell.leave(user)
+    }
+
+    /// Takes one session out at once; its subscription learns that it is gone. Answers whether it was in.
+    pub fn close_session(&self, session: SessionId) -> bool {
+        self.cell.close_session(session, None)
+    }
+
+    /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
+    /// reason. [`Event::RoomEnded`] says when everyone has gone.
+    pub fn close(&self, actor: Actor) -> Result<(), CloseError> {
+        self.cell.close(actor)
+    }
+
+    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
+    pub fn set_profile(&self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        self.cell.set_profile(user, profile)
+    }
+
+    /// The books, both halves at one instant. O(1).
+    pub fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot { room: self.cell.snapshot(), unsent: self.cell.unsent() }
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
+        &self.cell
+    }
+}
