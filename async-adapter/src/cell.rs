@@ -8,8 +8,9 @@ use crate::parked::{Parked, Place};
 use crate::shard::Shard;
 use parking_lot::Mutex;
 use roomcast_core::{
-    Actor, Admission, Audience, Batch, Budget, CloseError, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError, Message,
-    Payload, ProfileError, Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionEnd, SessionId, UserId,
+    Actor, Admission, Audience, Batch, Budget, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError,
+    Message, Payload, ProfileError, Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionEnd, SessionId,
+    UserId,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -74,9 +75,11 @@ pub(crate) enum Work<M> {
 }
 
 /// What a call leaves to be done once its lock is free.
-struct After {
+struct After<M> {
     events: Events,
     call_shard: bool,
+    /// Dropped outside the locks: that may run foreign code (decision D6).
+    debris: Debris<M>,
 }
 
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
@@ -104,82 +107,63 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         let now = self.shard.now();
-        let (answer, after) = {
-            let mut gate = self.admission.lock();
-            let answer = gate.admission.publish(now, publish);
-            (answer, self.leave_gate(&mut gate))
-        };
-        self.finish(&after);
+        let (answer, after) = self.in_gate(|admission| admission.publish(now, publish));
+        self.finish(after);
         answer
     }
 
     pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {
         let now = self.shard.now();
-        let (joined, after) = {
-            let mut hall = self.audience.lock();
-            let mut gate = self.admission.lock();
-            gate.admission.check_join(join.as_user())?;
-            // It starts behind what is dispatched by now, as in a room under one lock.
-            Self::hand_over(&mut gate.admission, &mut hall.audience);
+        let (answer, after) = self.in_both(|admission, hall| {
+            admission.check_join(join.as_user())?;
             let joined = hall.audience.join(join.as_user().is_none(), join.known())?;
             if let Some(user) = join.as_user() {
-                gate.admission.add_session(now, user, joined.session);
+                admission.add_session(now, user, joined.session);
             }
-            (joined, self.leave_gate(&mut gate))
-        };
-        self.finish(&after);
-        Ok(joined)
+            Ok(joined)
+        });
+        self.finish(after);
+        answer
     }
 
     pub(crate) fn leave(self: &Arc<Self>, user: UserId) -> Result<(), LeaveError> {
         let now = self.shard.now();
-        let after = {
-            let mut hall = self.audience.lock();
-            let mut gate = self.admission.lock();
-            let sessions = gate.admission.leave(now, user)?;
-            Self::hand_over(&mut gate.admission, &mut hall.audience);
-            for session in sessions {
+        let (answer, after) = self.in_both(|admission, hall| {
+            for session in admission.leave(now, user)? {
                 hall.audience.end(now, session, EndReason::Left);
+                hall.stirred = true;
             }
-            hall.stirred = true;
-            self.leave_gate(&mut gate)
-        };
-        self.finish(&After { call_shard: true, ..after });
-        Ok(())
+            Ok(())
+        });
+        self.finish(After { call_shard: true, ..after });
+        answer
     }
 
     /// Takes a session out at once. Answers whether it was in.
     pub(crate) fn close_session(self: &Arc<Self>, session: SessionId, parked: Option<Place>) -> bool {
         let now = self.shard.now();
-        let (was_in, after, waker) = {
-            let mut hall = self.audience.lock();
-            let mut gate = self.admission.lock();
-            gate.admission.remove_session(now, session);
+        let ((was_in, waker), after) = self.in_both(|admission, hall| {
+            admission.remove_session(now, session);
             let was_in = hall.audience.leave(session);
             hall.stirred |= was_in;
-            let waker = parked.and_then(|place| hall.parked.unpark(place, session));
-            (was_in, self.leave_gate(&mut gate), waker)
-        };
-        // A reader that waits must learn of it.
-        let call_shard = after.call_shard || was_in;
-        self.finish(&After { call_shard, ..after });
+            (was_in, parked.and_then(|place| hall.parked.unpark(place, session)))
+        });
         drop(waker);
+        // A reader that waits must learn of it.
+        self.finish(After { call_shard: after.call_shard || was_in, ..after });
         was_in
     }
 
     pub(crate) fn close(self: &Arc<Self>, actor: Actor) -> Result<(), CloseError> {
         let now = self.shard.now();
-        let after = {
-            let mut hall = self.audience.lock();
-            let mut gate = self.admission.lock();
-            gate.admission.close(now, actor)?;
-            Self::hand_over(&mut gate.admission, &mut hall.audience);
+        let (answer, after) = self.in_both(|admission, hall| {
+            admission.close(now, actor)?;
             hall.audience.close(now, EndReason::RoomClosed);
             hall.stirred = true;
-            self.leave_gate(&mut gate)
-        };
-        self.finish(&After { call_shard: true, ..after });
-        Ok(())
+            Ok(())
+        });
+        self.finish(After { call_shard: true, ..after });
+        answer
     }
 
     /// Takes nothing more; what waits still goes out.
@@ -201,26 +185,29 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// Whether every session has taken what it is due.
     pub(crate) fn is_read_out(&self) -> bool {
-        let mut hall = self.audience.lock();
-        self.catch_up(&mut hall.audience);
-        hall.audience.snapshot().deliveries.values().all(|row| row.pending == 0)
+        self.in_hall(|hall| {
+            self.catch_up(&mut hall.audience);
+            hall.audience.snapshot().deliveries.values().all(|row| row.pending == 0)
+        })
     }
 
     pub(crate) fn is_ended(&self) -> bool {
         self.audience.lock().audience.is_ended() && self.is_idle()
     }
 
-    pub(crate) fn set_profile(&self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
-        self.admission.lock().admission.set_profile(user, profile)
+    pub(crate) fn set_profile(self: &Arc<Self>, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        let (answer, after) = self.in_gate(|admission| admission.set_profile(user, profile));
+        self.finish(after);
+        answer
     }
 
     /// Both halves at one instant.
-    pub(crate) fn snapshot(&self) -> RoomSnapshot {
+    pub(crate) fn snapshot(self: &Arc<Self>) -> RoomSnapshot {
         let now = self.shard.now();
-        let mut hall = self.audience.lock();
-        let mut gate = self.admission.lock();
-        Self::hand_over(&mut gate.admission, &mut hall.audience);
-        RoomSnapshot::new(gate.admission.snapshot(now), hall.audience.snapshot())
+        let (snapshot, after) =
+            self.in_both(|admission, hall| RoomSnapshot::new(admission.snapshot(now), hall.audience.snapshot()));
+        self.finish(after);
+        snapshot
     }
 
     pub(crate) fn unsent(&self) -> u64 {
@@ -239,8 +226,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         waker: Option<&Waker>,
         place: &mut Option<Place>,
     ) -> Result<Option<Batch<M>>, SessionEnd> {
-        let (answer, old, after) = {
-            let mut hall = self.audience.lock();
+        let now = self.shard.now();
+        let (answer, waker, after) = self.in_hall(|hall| {
             self.catch_up(&mut hall.audience);
             let answer = hall.audience.next_batch(session, budget);
             match &answer {
@@ -255,16 +242,15 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
                 }
                 Err(_) => {
                     let old = place.take().and_then(|place| hall.parked.unpark(place, session));
-                    let mut gate = self.admission.lock();
-                    gate.admission.remove_session(self.shard.now(), session);
-                    (answer, old, Some(self.leave_gate(&mut gate)))
+                    let ((), after) = self.in_gate(|admission| admission.remove_session(now, session));
+                    (answer, old, Some(after))
                 }
             }
-        };
-        drop(old);
+        });
+        drop(waker);
         if let Some(after) = after {
             // It may have been the last one.
-            self.finish(&After { call_shard: true, ..after });
+            self.finish(After { call_shard: true, ..after });
         }
         answer
     }
@@ -273,17 +259,14 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     pub(crate) fn visit(self: &Arc<Self>) -> Option<Instant> {
         self.called.store(false, Ordering::Release);
         let now = self.shard.now();
-        let (events, timeout) = {
-            let mut gate = self.admission.lock();
-            gate.admission.handle_timeout(now);
-            self.dispatched.store(gate.admission.dispatched().0, Ordering::Release);
-            let events = Self::take_events(&mut gate.admission);
-            gate.armed = if gate.admission.has_events() { Some(now) } else { gate.admission.poll_timeout() };
-            (events, gate.armed)
-        };
-        self.shard.deliver(self.id, &events);
-        let (segments, ends, ended) = {
-            let mut hall = self.audience.lock();
+        // From here on the shard comes when this visit says.
+        self.admission.lock().armed = None;
+        let (timeout, after) = self.in_gate(|admission| {
+            admission.handle_timeout(now);
+            admission.poll_timeout()
+        });
+        self.finish(After { call_shard: after.events.len() == MAX_EVENTS, ..after });
+        let (segments, ends, ended) = self.in_hall(|hall| {
             self.catch_up(&mut hall.audience);
             let sessions = hall.audience.sessions();
             hall.audience.handle_timeout(now);
@@ -294,7 +277,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             let ended = hall.audience.is_ended() && !hall.end_told && self.is_idle();
             hall.end_told |= ended;
             (if news { hall.parked.segments() } else { 0 }, hall.audience.poll_timeout(), ended)
-        };
+        });
         self.wake_ready(segments);
         if ended {
             self.shard.deliver(self.id, &[Event::RoomEnded]);
@@ -323,11 +306,6 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         }
     }
 
-    fn hand_over(admission: &mut Admission<M>, audience: &mut Audience<M>) {
-        let messages = Self::pick_up(admission, audience.applied());
-        messages.into_iter().for_each(|message| audience.apply(message));
-    }
-
     /// Takes what was dispatched after `applied` from the seam.
     fn pick_up(admission: &mut Admission<M>, applied: Seq) -> SmallVec<[Arc<Message<M>>; 16]> {
         let messages = admission.dispatched_after(applied).cloned().collect();
@@ -335,8 +313,10 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         messages
     }
 
-    /// What every call does last under the admission's lock.
-    fn leave_gate(&self, gate: &mut Gate<M>) -> After {
+    /// Runs a call of the admission under its lock. What is to be done outside comes back, for [`finish`](Self::finish).
+    fn in_gate<R>(&self, call: impl FnOnce(&mut Admission<M>) -> R) -> (R, After<M>) {
+        let mut gate = self.admission.lock();
+        let answer = call(&mut gate.admission);
         let dispatched = gate.admission.dispatched().0;
         let news = self.dispatched.swap(dispatched, Ordering::AcqRel) != dispatched;
         let events = Self::take_events(&mut gate.admission);
@@ -345,7 +325,29 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         if earlier {
             gate.armed = timeout;
         }
-        After { events, call_shard: news || earlier || gate.admission.has_events() }
+        let call_shard = news || earlier || gate.admission.has_events();
+        (answer, After { events, call_shard, debris: gate.admission.take_debris() })
+    }
+
+    /// Runs a call of the audience under its lock. What fell out of the log is dropped outside.
+    fn in_hall<R>(&self, call: impl FnOnce(&mut Hall<M>) -> R) -> R {
+        let (answer, debris) = {
+            let mut hall = self.audience.lock();
+            (call(&mut hall), hall.audience.take_debris())
+        };
+        drop(debris);
+        answer
+    }
+
+    /// Runs a call that needs both halves, with nothing between them: the audience has applied all that was dispatched.
+    fn in_both<R>(&self, call: impl FnOnce(&mut Admission<M>, &mut Hall<M>) -> R) -> (R, After<M>) {
+        self.in_hall(|hall| {
+            self.in_gate(|admission| {
+                let messages = Self::pick_up(admission, hall.audience.applied());
+                messages.into_iter().for_each(|message| hall.audience.apply(message));
+                call(admission, hall)
+            })
+        })
     }
 
     fn take_events(admission: &mut Admission<M>) -> Events {
@@ -353,9 +355,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     /// What every call does last, outside the locks.
-    fn finish(self: &Arc<Self>, after: &After) {
-        self.shard.deliver(self.id, &after.events);
-        if after.call_shard {
+    fn finish(self: &Arc<Self>, after: After<M>) {
+        let After { events, call_shard, debris } = after;
+        drop(debris);
+        self.shard.deliver(self.id, &events);
+        if call_shard {
             self.call_shard();
         }
     }

@@ -54,3 +54,8 @@ pub use room::{LiveSnapshot, RoomHandle};
 pub use roomcast_core;
 pub use roomcast_core::*;
 pub use subscription::Subscription;
+
+/// The README's embedding, compiled and run as a doc test.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

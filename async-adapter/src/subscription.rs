@@ -15,7 +15,8 @@ use std::time::Duration;
 /// One session of a room: takes batches until the session ends, and leaves the room when it is dropped, exactly once.
 ///
 /// There is no queue behind it: what is due is computed when it is asked for, so a slow reader costs nothing and, when it has fallen
-/// out of the room's log, is told the gap. Dropping it takes no lock; the shard takes the session out a moment later.
+/// out of the room's log, is told the gap. Dropping it takes no lock; the shard takes the session out a moment later, and until then it counts as one of the
+/// user's sessions.
 #[derive(Debug)]
 pub struct Subscription<M: Payload + Send + Sync + 'static> {
     cell: Arc<Cell<M>>,

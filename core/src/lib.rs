@@ -72,7 +72,7 @@ pub use error::{CloseError, JoinError, LeaveError, ProfileError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Presence, PresenceCause};
 pub use ids::{MessageId, RoomId, Seq, SessionId, Tag, UserId};
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally};
-pub use message::{Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+pub use message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
 pub use priority::{PerLevel, Priority};
 pub use queue::{Evicted, Full, Popped, Queue};
 pub use quota::{NotYet, Rate, TokenBucket};

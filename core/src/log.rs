@@ -3,7 +3,7 @@
 //! A message is stored once, whatever the size of the audience. A ring is bounded by count and by bytes; what falls out of it has
 //! been missed by whoever had not read it.
 
-use crate::message::{Message, Payload};
+use crate::message::{Debris, Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -49,14 +49,15 @@ impl<M: Payload> Log<M> {
     }
 
     /// Appends a message at its own position. Positions that were never seen (this audience fell behind the feed) are passed over,
-    /// and with them all that the ring held: what it holds has no holes. A position that was seen already changes nothing.
-    pub(crate) fn append(&mut self, message: Arc<Message<M>>) {
+    /// and with them all that the ring held: what it holds has no holes. A position that was seen already changes nothing. What
+    /// falls out goes to the debris.
+    pub(crate) fn append(&mut self, message: Arc<Message<M>>, debris: &mut Debris<M>) {
         let ring = &mut self.rings[message.priority];
         if message.position < ring.head {
             return;
         }
         if message.position > ring.head {
-            ring.messages.clear();
+            debris.messages.extend(ring.messages.drain(..));
             ring.bytes = 0;
         }
         ring.head = message.position + 1;
@@ -65,6 +66,7 @@ impl<M: Payload> Log<M> {
         while ring.messages.len() > ring.max_messages as usize || ring.bytes > ring.max_bytes {
             let Some(oldest) = ring.messages.pop_front() else { break };
             ring.bytes -= oldest.bytes();
+            debris.messages.push(oldest);
         }
     }
 
@@ -114,10 +116,10 @@ mod tests {
     fn the_newest_stay_within_both_bounds() {
         let mut log = log();
         for (position, payload) in [(5, "a"), (6, "b"), (7, "c"), (8, "d")] {
-            log.append(message(position, payload));
+            log.append(message(position, payload), &mut Debris::default());
         }
         assert_eq!((log.tail(Priority::Normal), log.head(Priority::Normal)), (6, 9));
-        log.append(message(9, "eight...."));
+        log.append(message(9, "eight...."), &mut Debris::default());
         assert_eq!((log.tail(Priority::Normal), log.bytes(Priority::Normal)), (8, 10));
         assert_eq!(log.get(Priority::Normal, 8).unwrap().payload, "d");
         assert!(log.get(Priority::Normal, 7).is_none() && log.get(Priority::Normal, 10).is_none());
@@ -127,10 +129,10 @@ mod tests {
     #[test]
     fn a_hole_empties_the_ring_and_a_repetition_changes_nothing() {
         let mut log = log();
-        log.append(message(5, "a"));
-        log.append(message(5, "again"));
+        log.append(message(5, "a"), &mut Debris::default());
+        log.append(message(5, "again"), &mut Debris::default());
         assert_eq!((log.head(Priority::Normal), log.bytes(Priority::Normal)), (6, 1));
-        log.append(message(8, "b"));
+        log.append(message(8, "b"), &mut Debris::default());
         assert_eq!((log.tail(Priority::Normal), log.head(Priority::Normal), log.bytes(Priority::Normal)), (8, 9, 1));
     }
 }

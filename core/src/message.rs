@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use smallvec::SmallVec;
 
 /// What a host sends. The engine never looks inside; it asks for the size and nothing else.
 ///
@@ -288,5 +289,41 @@ impl<M: Payload> Message<M> {
     pub(crate) fn bytes(&self) -> u64 {
         let profile = self.profile.as_ref().map_or(0, |profile| profile.size());
         (self.payload.size() as u64).saturating_add(profile as u64)
+    }
+}
+
+/// What a half of a room is done with: payloads, profiles, messages that fell out of the log.
+///
+/// Dropping a payload may run code of the host's. Who calls a half under a lock takes the debris out and drops it once the lock is free
+/// (decision D6); who does not need not ask, the next call clears it away.
+#[derive(Debug)]
+#[must_use = "take it to drop it outside the lock"]
+pub struct Debris<M> {
+    pub(crate) payloads: SmallVec<[M; 2]>,
+    pub(crate) profiles: SmallVec<[Arc<M>; 1]>,
+    pub(crate) messages: SmallVec<[Arc<Message<M>>; 2]>,
+}
+
+impl<M> Default for Debris<M> {
+    fn default() -> Self {
+        Self { payloads: SmallVec::new(), profiles: SmallVec::new(), messages: SmallVec::new() }
+    }
+}
+
+impl<M> Debris<M> {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.payloads.is_empty() && self.profiles.is_empty() && self.messages.is_empty()
+    }
+
+    /// Takes it out, at no cost when there is none.
+    pub(crate) fn take(&mut self) -> Self {
+        if self.is_empty() { Self::default() } else { core::mem::take(self) }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if !self.is_empty() {
+            *self = Self::default();
+        }
     }
 }

@@ -160,6 +160,7 @@ impl<M: Payload> Room<M> {
         let now = self.clock.advance(now);
         let answer = self.admission.publish(now, publish);
         self.hand_over();
+        drop(self.admission.take_debris());
         answer
     }
 
@@ -181,6 +182,7 @@ impl<M: Payload> Room<M> {
         let now = self.clock.advance(now);
         self.admission.handle_timeout(now);
         self.hand_over();
+        drop(self.admission.take_debris());
         self.audience.handle_timeout(now);
     }
 
@@ -212,6 +214,7 @@ impl<M: Payload> Room<M> {
         let now = self.clock.advance(now);
         self.admission.close(now, actor)?;
         self.hand_over();
+        drop(self.admission.take_debris());
         self.audience.close(now, EndReason::RoomClosed);
         Ok(())
     }
@@ -256,5 +259,6 @@ impl<M: Payload> Room<M> {
             self.audience.apply(Arc::clone(message));
         }
         self.admission.release_through(self.audience.applied());
+        drop(self.audience.take_debris());
     }
 }

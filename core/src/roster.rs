@@ -101,7 +101,7 @@ impl<M> Roster<M> {
         first.is_none()
     }
 
-    /// Takes a session out; `None` when it is not here. O(sessions of the user).
+    /// Takes a session out; `None` when it is not here. The user's profile stays. O(sessions of the user).
     pub(crate) fn remove(&mut self, session: SessionId) -> Option<Gone> {
         let user = self.user_of(session)?;
         let slot = session.slot();
@@ -123,25 +123,22 @@ impl<M> Roster<M> {
         }
         self.members[slot] = NOBODY;
         self.sessions -= 1;
-        if self.is_online(user) {
-            return Some(Gone::OneOf);
-        }
-        self.take_profile(user);
-        Some(Gone::Last(user))
+        Some(if self.is_online(user) { Gone::OneOf } else { Gone::Last(user) })
     }
 
     pub(crate) fn profile(&self, user: UserId) -> Option<&Arc<M>> {
         self.profile_slot(user).map(|slot| &self.profiles[slot].1)
     }
 
-    pub(crate) fn set_profile(&mut self, user: UserId, profile: Arc<M>) {
+    /// Answers the profile that the user had.
+    pub(crate) fn set_profile(&mut self, user: UserId, profile: Arc<M>) -> Option<Arc<M>> {
         if let Some(slot) = self.profile_slot(user) {
-            self.profiles[slot].1 = profile;
-            return;
+            return Some(core::mem::replace(&mut self.profiles[slot].1, profile));
         }
         let slot = self.profiles.insert((user, profile));
         let (profiles, hasher) = (&self.profiles, self.hasher);
         self.profile_of.insert(hasher.hash(user.0), slot, |slot| hasher.hash(profiles[slot].0.0));
+        None
     }
 
     pub(crate) fn take_profile(&mut self, user: UserId) -> Option<Arc<M>> {
@@ -201,14 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_goes_with_its_user() {
+    fn a_profile_is_replaced_and_taken() {
         let mut roster = Roster::new(Hasher::new(0));
         roster.add(UserId(1), SessionId::new(0, 1));
         assert!(roster.profile(UserId(1)).is_none());
-        roster.set_profile(UserId(1), Arc::new("old"));
-        roster.set_profile(UserId(1), Arc::new("new"));
-        assert_eq!(roster.profile(UserId(1)).map(|profile| **profile), Some("new"));
-        roster.remove(SessionId::new(0, 1));
+        assert_eq!(roster.set_profile(UserId(1), Arc::new("old")), None);
+        assert_eq!(roster.set_profile(UserId(1), Arc::new("new")), Some(Arc::new("old")));
+        assert_eq!(roster.take_profile(UserId(1)), Some(Arc::new("new")));
         assert!(roster.profile(UserId(1)).is_none());
     }
 }

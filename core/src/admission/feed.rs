@@ -26,12 +26,12 @@ impl<M> Feed<M> {
         self.last
     }
 
-    pub(super) fn push(&mut self, message: Arc<Message<M>>) {
-        if self.messages.len() >= self.limit as usize {
-            self.messages.pop_front();
-        }
+    /// Adds a message; answers the one that had to go for it.
+    pub(super) fn push(&mut self, message: Arc<Message<M>>) -> Option<Arc<Message<M>>> {
+        let lost = if self.messages.len() >= self.limit as usize { self.messages.pop_front() } else { None };
         self.last = message.seq;
         self.messages.push_back(message);
+        lost
     }
 
     /// The messages after `seq` that are still here, the oldest first.

@@ -12,7 +12,7 @@ use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, Seq, SessionId, UserId};
 use crate::index::Hasher;
 use crate::ledger::{DropReason, Ledger, RefusalReason};
-use crate::message::{Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Source};
+use crate::message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Source};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Popped, Queue};
 use crate::quota::TokenBucket;
@@ -40,6 +40,7 @@ pub struct Admission<M> {
     events: EventQueue,
     /// Publish calls so far.
     submitted: u64,
+    debris: Debris<M>,
 }
 
 /// What a room still does with messages.
@@ -132,6 +133,7 @@ impl<M: Payload> Admission<M> {
             ledger: Ledger::default(),
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
             submitted: 0,
+            debris: Debris::default(),
             settings,
         }
     }
@@ -145,6 +147,7 @@ impl<M: Payload> Admission<M> {
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         let now = self.clock.advance(now);
+        self.debris.clear();
         let level = publish.priority;
         self.submitted += 1;
         self.ledger.levels[level].submitted += 1;
@@ -183,6 +186,7 @@ impl<M: Payload> Admission<M> {
     /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
+        self.debris.clear();
         if self.state == State::Closed {
             self.drop_waiting(now);
         } else {
@@ -238,7 +242,10 @@ impl<M: Payload> Admission<M> {
     /// Takes one session out; harmless when it is not registered. O(sessions of the user).
     pub fn remove_session(&mut self, now: Instant, session: SessionId) {
         self.clock.advance(now);
-        if let Some(Gone::Last(user)) = self.roster.remove(session) {
+        let Some(Gone::Last(user)) = self.roster.remove(session) else { return };
+        self.debris.profiles.extend(self.roster.take_profile(user));
+        // The one event of the close stands for the going of everyone.
+        if self.state != State::Closed {
             self.events.presence(user, Presence::Offline, PresenceCause::Quit);
         }
     }
@@ -286,7 +293,7 @@ impl<M: Payload> Admission<M> {
     /// last session does.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         let Some(profile) = profile else {
-            self.roster.take_profile(user);
+            self.debris.profiles.extend(self.roster.take_profile(user));
             return Ok(());
         };
         let (size, max) = (profile.size(), self.settings.profile_bytes as usize);
@@ -296,7 +303,8 @@ impl<M: Payload> Admission<M> {
         if !self.roster.is_online(user) {
             return Err(ProfileError::NotMember { user, profile });
         }
-        self.roster.set_profile(user, Arc::new(profile));
+        let old = self.roster.set_profile(user, Arc::new(profile));
+        self.debris.profiles.extend(old);
         Ok(())
     }
 
@@ -318,6 +326,11 @@ impl<M: Payload> Admission<M> {
     /// Lets go of the messages up to and with `seq`: every audience has taken them over.
     pub fn release_through(&mut self, seq: Seq) {
         self.feed.trim(seq);
+    }
+
+    /// What the calls since the last time are done with: for whoever holds a lock.
+    pub fn take_debris(&mut self) -> Debris<M> {
+        self.debris.take()
     }
 
     /// Whether nothing waits.
@@ -403,7 +416,7 @@ impl<M: Payload> Admission<M> {
         let position = self.heads[priority];
         self.heads[priority] += 1;
         self.ledger.levels[priority].dispatched += 1;
-        self.feed.push(Arc::new(Message {
+        let lost = self.feed.push(Arc::new(Message {
             seq,
             position,
             priority,
@@ -415,6 +428,7 @@ impl<M: Payload> Admission<M> {
             profile,
             payload,
         }));
+        self.debris.messages.extend(lost);
         self.conclude(id, priority, report, Outcome::Dispatched { seq, at: now }, call);
     }
 
@@ -425,7 +439,10 @@ impl<M: Payload> Admission<M> {
             State::Open => self.bucket.next_at(now, self.kept[priority]),
             State::Draining | State::Closed => None,
         };
-        self.conclude(item.id, priority, item.report, Outcome::Dropped { reason, limit, retry_at }, call);
+        let Waiting { id, profile, report, payload, .. } = item;
+        self.debris.payloads.push(payload);
+        self.debris.profiles.extend(profile);
+        self.conclude(id, priority, report, Outcome::Dropped { reason, limit, retry_at }, call);
     }
 
     fn drop_waiting(&mut self, now: Instant) {

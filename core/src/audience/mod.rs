@@ -18,7 +18,7 @@ use crate::ids::{Seq, SessionId};
 use crate::index::Hasher;
 use crate::ledger::Deliveries;
 use crate::log::Log;
-use crate::message::{Message, Payload};
+use crate::message::{Debris, Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant, Watermark};
 use alloc::sync::Arc;
@@ -26,10 +26,9 @@ use aside::{Asides, Ending};
 use session::Sessions;
 use smallvec::SmallVec;
 
-/// Slots that the hand looks at for each applied message.
-const HAND_STEPS: u32 = 4;
-/// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart.
-const MAX_LAG: u64 = 1 << 30;
+/// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
+/// it comes by long before the rest is used up, however many slots there are.
+const MAX_LAG: u32 = 1 << 30;
 /// Sessions that one call of `handle_timeout` ends at the most.
 const MAX_ENDED: u32 = 1_024;
 
@@ -53,6 +52,7 @@ pub struct Audience<M> {
     closed: Option<(EndReason, Instant)>,
     /// The next slot that the hand looks at.
     hand: u32,
+    debris: Debris<M>,
 }
 
 /// The books of one level over all sessions, kept so that no walk is needed (decision D22).
@@ -112,6 +112,7 @@ impl<M: Payload> Audience<M> {
             sums: PerLevel::default(),
             closed: None,
             hand: 0,
+            debris: Debris::default(),
         }
     }
 
@@ -194,13 +195,11 @@ impl<M: Payload> Audience<M> {
         }
         let (level, position, session) = (message.priority, message.position, message.session);
         self.applied = message.seq;
-        self.log.append(message);
+        self.log.append(message, &mut self.debris);
         if self.echo == Echo::Excluded {
             self.exclude(level, position, session);
         }
-        for _ in 0..HAND_STEPS.min(self.sessions.slots()) {
-            self.move_hand();
-        }
+        self.move_hand();
     }
 
     /// Takes what a session is due, within a budget; `None` when that is nothing. Costs what is read.
@@ -271,6 +270,11 @@ impl<M: Payload> Audience<M> {
         closed.into_iter().chain(ending).min()
     }
 
+    /// What fell out of the log since the last time: for whoever holds a lock.
+    pub fn take_debris(&mut self) -> Debris<M> {
+        self.debris.take()
+    }
+
     /// The last message applied.
     pub fn applied(&self) -> Seq {
         self.applied
@@ -313,12 +317,13 @@ impl<M: Payload> Audience<M> {
     }
 
     fn books_of(&self, slot: u32, level: Priority) -> Deliveries {
-        let head = self.log.head(level);
-        let (start, cursor) = (self.sessions.start(slot, level, head), self.sessions.cursor(slot, level, head));
-        let Some(aside) = self.aside(slot) else {
-            return Deliveries { due: head - start, delivered: cursor - start, pending: head - cursor, ..Deliveries::default() };
+        let aside = self.aside(slot);
+        // An ending session's positions are seen from where it ends: the head moves on, and nobody's hand follows it.
+        let end = aside.and_then(|aside| aside.ending).map_or(self.log.head(level), |ending| ending.ends[level]);
+        let (start, cursor) = (self.sessions.start(slot, level, end), self.sessions.cursor(slot, level, end));
+        let Some(aside) = aside else {
+            return Deliveries { due: end - start, delivered: cursor - start, pending: end - cursor, ..Deliveries::default() };
         };
-        let end = aside.ending.map_or(head, |ending| ending.ends[level]);
         let aside = &aside.levels[level];
         let passed_own = aside.excluded - aside.own_unread();
         Deliveries {
@@ -376,7 +381,7 @@ impl<M: Payload> Audience<M> {
         if let Some(aside) = self.existing_aside_mut(slot) {
             batch.gaps[level] = core::mem::take(&mut aside.levels[level].untold);
         }
-        let from = self.sessions.cursor(slot, level, self.log.head(level));
+        let from = self.sessions.cursor(slot, level, end);
         let aside = self.aside(slot);
         let mut to = from;
         while to < end {
@@ -394,17 +399,17 @@ impl<M: Payload> Audience<M> {
             }
             to += 1;
         }
-        let read = self.pass(slot, level, to);
+        let read = self.pass(slot, level, to, end);
         self.sums[level].delivered += read;
     }
 
     /// Books what has fallen out of the log before the session read it.
     fn skip_lost(&mut self, slot: u32, level: Priority, end: u64) {
         let lost_below = self.log.tail(level).min(end);
-        if self.sessions.cursor(slot, level, self.log.head(level)) >= lost_below {
+        if self.sessions.cursor(slot, level, end) >= lost_below {
             return;
         }
-        let skipped = self.pass(slot, level, lost_below);
+        let skipped = self.pass(slot, level, lost_below, end);
         if skipped > 0 {
             self.sums[level].skipped += skipped;
             let aside = &mut self.aside_mut(slot).levels[level];
@@ -413,9 +418,10 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Moves a cursor up to `to` and keeps the sums. Answers how many positions it passed that were not the session's own.
-    fn pass(&mut self, slot: u32, level: Priority, to: u64) -> u64 {
-        let from = self.sessions.cursor(slot, level, self.log.head(level));
+    /// Moves a cursor up to `to`, at most the session's `end`, and keeps the sums. Answers how many positions it passed that were not
+    /// the session's own.
+    fn pass(&mut self, slot: u32, level: Priority, to: u64, end: u64) -> u64 {
+        let from = self.sessions.cursor(slot, level, end);
         if to <= from {
             return 0;
         }
@@ -475,17 +481,17 @@ impl<M: Payload> Audience<M> {
     /// Looks at one slot, so that no position ever falls so far behind that its low half could mean another (decision D5).
     fn move_hand(&mut self) {
         let slot = self.next_slot();
-        if !self.sessions.is_held(slot) || self.ending(slot).is_some() {
+        if !self.sessions.is_held(slot) || !self.sessions.lags(slot, self.heads(), MAX_LAG) || self.ending(slot).is_some() {
             return;
         }
         for level in Priority::ALL {
             let head = self.log.head(level);
-            if head - self.sessions.cursor(slot, level, head) > MAX_LAG {
+            if head - self.sessions.cursor(slot, level, head) > u64::from(MAX_LAG) {
                 self.skip_lost(slot, level, head);
             }
             let start = self.sessions.start(slot, level, head);
             let cursor = self.sessions.cursor(slot, level, head);
-            if head - start > MAX_LAG && cursor > start {
+            if head - start > u64::from(MAX_LAG) && cursor > start {
                 self.sessions.set_start(slot, level, cursor);
                 self.aside_mut(slot).levels[level].folded += cursor - start;
                 self.sums[level].starts += u128::from(cursor - start);

@@ -127,6 +127,14 @@ impl Sessions {
         self.starts[slot][level.index()] = position as u32;
     }
 
+    /// Whether any position of a session is more than `lag` behind.
+    pub(super) fn lags(&self, slot: u32, heads: PerLevel<u64>, lag: u32) -> bool {
+        let positions = self.cursors[slot].iter().zip(&self.starts[slot]).zip(heads.0);
+        positions.fold(false, |any, ((&cursor, &start), head)| {
+            any | ((head as u32).wrapping_sub(cursor) > lag) | ((head as u32).wrapping_sub(start) > lag)
+        })
+    }
+
     /// Whether a session has read all that there is. One comparison of 16 bytes.
     pub(super) fn is_caught_up(&self, slot: u32, heads: PerLevel<u64>) -> bool {
         self.cursors[slot] == heads.0.map(|head| head as u32)

@@ -1,1 +1,144 @@
-//! Tests of the audience.
+//! Positions: silence over more messages than 32 bits can count, a feed that fell behind, an end that lasts.
+
+use super::*;
+use crate::{Kind, RoomConfig, Sender, UserId};
+
+const LEVEL: Priority = Priority::Normal;
+const NOW: Instant = Instant::from_secs(1);
+
+struct Scene {
+    audience: Audience<&'static str>,
+    seq: u64,
+    position: u64,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).grace(Duration::MAX).build().unwrap();
+        Self { audience: Audience::new(&config), seq: 0, position: 0 }
+    }
+
+    fn join(&mut self) -> SessionId {
+        self.audience.join(false, None).unwrap().session
+    }
+
+    /// Applies the message `jump` positions further on, as an audience sees it that missed those in between.
+    fn apply(&mut self, jump: u64, session: Option<SessionId>) {
+        self.position += jump;
+        self.seq += jump;
+        self.audience.apply(Arc::new(Message {
+            seq: Seq(self.seq),
+            position: self.position - 1,
+            priority: LEVEL,
+            kind: Kind::Text,
+            sender: Sender::Host,
+            session,
+            admitted_at: NOW,
+            dispatched_at: NOW,
+            profile: None,
+            payload: "text",
+        }));
+    }
+
+    fn books(&self, session: SessionId) -> Deliveries {
+        self.audience.books(session).unwrap()[LEVEL]
+    }
+
+    /// Answers the gap and the number of messages of the next batch.
+    fn read(&mut self, session: SessionId) -> (u64, usize) {
+        match self.audience.next_batch(session, Budget::default()).unwrap() {
+            Some(batch) => (batch.gap(LEVEL), batch.messages().len()),
+            None => (0, 0),
+        }
+    }
+
+    fn sums_are_those_of(&self, sessions: &[SessionId]) {
+        let walked: Deliveries = sessions.iter().map(|&session| self.books(session)).sum();
+        assert_eq!(self.audience.snapshot().deliveries[LEVEL], walked);
+        assert!(walked.balances());
+    }
+}
+
+#[test]
+fn a_session_silent_for_more_than_two_to_the_32_messages_never_looks_caught_up() {
+    let mut scene = Scene::new();
+    let silent = scene.join();
+    // Sixteen jumps make exactly 2³², where the low halves are equal again.
+    for jump in 1..=50_u64 {
+        scene.apply(1 << 28, None);
+        assert_eq!(scene.books(silent).due, jump << 28);
+        assert!(scene.audience.is_ready(silent), "after {jump} jumps");
+        scene.sums_are_those_of(&[silent]);
+    }
+    let all = 50_u64 << 28;
+    assert_eq!(scene.read(silent), (all - 1, 1));
+    let books = scene.books(silent);
+    assert_eq!((books.due, books.skipped, books.delivered, books.pending), (all, all - 1, 1, 0));
+    assert_eq!(scene.read(silent), (0, 0));
+}
+
+#[test]
+fn a_session_that_reads_on_for_more_than_two_to_the_32_messages_keeps_its_books() {
+    let mut scene = Scene::new();
+    let (reader, silent) = (scene.join(), scene.join());
+    for _ in 0..50 {
+        scene.apply((1 << 28) - 1, None);
+        scene.apply(1, Some(reader));
+        assert_eq!(scene.read(reader), ((1 << 28) - 2, 1));
+        scene.sums_are_those_of(&[reader, silent]);
+    }
+    let books = scene.books(reader);
+    assert_eq!((books.due, books.delivered, books.excluded, books.pending), (50 << 28, 50, 50, 0));
+    assert_eq!(books.skipped, (50 << 28) - 100);
+}
+
+#[test]
+fn a_session_that_ends_and_is_never_fetched_keeps_its_books_while_the_room_goes_on() {
+    let mut scene = Scene::new();
+    let (leaver, other) = (scene.join(), scene.join());
+    scene.apply(1, Some(leaver));
+    scene.apply(1, None);
+    scene.audience.end(NOW, leaver, EndReason::Left);
+    for _ in 0..50 {
+        scene.apply(1 << 28, None);
+        let books = scene.books(leaver);
+        assert_eq!((books.due, books.pending, books.excluded), (2, 1, 1));
+        scene.sums_are_those_of(&[leaver, other]);
+    }
+    assert_eq!(scene.read(leaver), (1, 0));
+    scene.sums_are_those_of(&[leaver, other]);
+    assert_eq!(scene.audience.next_batch(leaver, Budget::default()).unwrap_err(), SessionEnd::Closed(EndReason::Left));
+    assert_eq!(scene.audience.snapshot().deliveries[LEVEL].skipped, 1 + scene.books(other).skipped);
+}
+
+#[test]
+fn what_an_audience_missed_at_the_seam_is_a_skip_for_each_of_its_sessions() {
+    let mut scene = Scene::new();
+    let (ann, bob) = (scene.join(), scene.join());
+    scene.apply(1, Some(ann));
+    scene.apply(3, None);
+    scene.sums_are_those_of(&[ann, bob]);
+    // Her own message is excluded, not missed as well.
+    assert_eq!((scene.read(ann), scene.read(bob)), ((2, 1), (3, 1)));
+    // What was applied already changes nothing.
+    scene.seq -= 2;
+    scene.position -= 2;
+    scene.apply(1, None);
+    assert_eq!((scene.read(ann), scene.audience.applied()), ((0, 0), Seq(4)));
+    scene.sums_are_those_of(&[ann, bob]);
+}
+
+#[test]
+fn own_messages_beyond_the_log_are_counted_and_not_kept() {
+    let mut scene = Scene::new();
+    let ann = scene.join();
+    for _ in 0..1_000 {
+        scene.apply(1, Some(ann));
+        scene.sums_are_those_of(&[ann]);
+    }
+    assert!(!scene.audience.is_ready(ann));
+    scene.apply(1, None);
+    assert_eq!(scene.read(ann), (0, 1));
+    let books = scene.books(ann);
+    assert_eq!((books.excluded, books.delivered, books.skipped), (1_000, 1, 0));
+}

@@ -238,7 +238,7 @@ impl<T> Queue<T> {
             }
         }
         if enough {
-            Ok(victims.into_iter().filter_map(|victim| self.release(victim)).collect())
+            Ok(self.release_all(&victims))
         } else {
             for &victim in victims.iter().rev() {
                 self.relink(victim);
@@ -324,12 +324,29 @@ impl<T> Queue<T> {
         self.release(key)
     }
 
+    /// Frees the slots of unlinked entries. Two of them may share a sender, whose slot goes once, after both.
+    fn release_all(&mut self, keys: &[u32]) -> Evicted<T> {
+        let places = keys.iter().map(|&key| (self.entries[key].priority, self.entries[key].sender));
+        let places: SmallVec<[(Priority, u32); 1]> = places.collect();
+        let popped = keys.iter().filter_map(|&key| self.detach(key)).collect();
+        for (level, sender) in places {
+            self.levels[level].senders.leave_if_empty(sender);
+        }
+        popped
+    }
+
     /// Frees the slot of an unlinked entry.
     fn release(&mut self, key: u32) -> Option<Popped<T>> {
-        let Entry { item, priority, sender: slot, entered, .. } = self.entries.remove(key)?;
-        let senders = &mut self.levels[priority].senders;
-        let sender = senders.sender(slot);
-        senders.leave_if_empty(slot);
+        let Entry { priority, sender, .. } = *self.entries.get(key)?;
+        let popped = self.detach(key);
+        self.levels[priority].senders.leave_if_empty(sender);
+        popped
+    }
+
+    /// Takes an unlinked entry out of its slot; its sender's slot stays.
+    fn detach(&mut self, key: u32) -> Option<Popped<T>> {
+        let Entry { item, priority, sender, entered, .. } = self.entries.remove(key)?;
+        let sender = self.levels[priority].senders.sender(sender);
         Some(Popped { item, priority, sender, entered })
     }
 }

@@ -89,11 +89,10 @@ impl Senders {
         }
     }
 
-    /// Gives up the slot of a sender who has nothing left.
+    /// Gives up the slot of a sender who has nothing left; harmless when that has been done.
     pub(super) fn leave_if_empty(&mut self, slot: u32) {
-        if self.queues[slot].count == 0 {
+        if let Some(&SenderQueue { sender, count: 0, .. }) = self.queues.get(slot) {
             self.turns.unlink(&mut self.queues, slot, turn);
-            let sender = self.queues[slot].sender;
             self.index.remove(hash(self.hasher, sender), slot);
             self.queues.remove(slot);
         }

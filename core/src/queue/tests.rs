@@ -121,6 +121,17 @@ fn a_large_message_evicts_several_or_is_refused_with_nothing_touched() {
 }
 
 #[test]
+fn one_message_may_evict_all_that_a_sender_has() {
+    let mut queue = Queue::new(QueueConfig { bytes: 10, ..config(10) }, 0);
+    for item in 0..2 {
+        queue.push(Instant::ZERO, Low, user(1), 5, item).unwrap();
+    }
+    let evicted = queue.push(Instant::ZERO, Normal, user(2), 10, 2).unwrap();
+    assert!(evicted.iter().all(|popped| popped.sender == user(1)) && evicted.len() == 2);
+    assert_eq!(drain(&mut queue), [2]);
+}
+
+#[test]
 fn a_refusal_undoes_random_draws_too() {
     let mut queue = Queue::new(QueueConfig { bytes: 200, victim: VictimPolicy::Random, ..config(1_000) }, 3);
     for item in 0..200 {
