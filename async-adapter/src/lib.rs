@@ -43,6 +43,7 @@ mod shard;
 mod signal;
 mod subscription;
 
+pub use bytes;
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
 pub use clock::{Clock, SystemClock};
