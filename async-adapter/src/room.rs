@@ -87,7 +87,7 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     }
 
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
-    /// reason. [`Event::RoomEnded`] says when everyone has gone.
+    /// reason. [`Event::RoomEnded`](crate::Event::RoomEnded) says when everyone has gone.
     pub fn close(&self, actor: Actor) -> Result<(), CloseError> {
         self.cell.close(actor)
     }

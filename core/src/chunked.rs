@@ -45,12 +45,12 @@ impl<T> Chunked<T> {
         }
     }
 
+    /// An emptied chunk stays until the one before it is popped from, so that hovering at the border of two costs nothing.
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let value = self.chunks.last_mut()?.pop();
         if self.chunks.len() > 1 && self.chunks.last().is_some_and(Vec::is_empty) {
             self.chunks.pop();
         }
-        value
+        self.chunks.last_mut()?.pop()
     }
 
     /// Grows with copies of `fill` until `at` is inside.

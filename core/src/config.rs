@@ -164,6 +164,8 @@ pub(crate) struct Settings {
 pub(crate) const MAX_WORK: u32 = 1_024;
 /// Slots are 32-bit numbers and the last one means "none".
 const MAX_SLOTS: u32 = u32::MAX - 1;
+/// Few enough that the audience's hand comes by each session before 32 bits of positions are used up.
+const MAX_SESSIONS: u32 = 1 << 30;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
 
@@ -309,7 +311,7 @@ impl RoomConfigBuilder {
         feed_messages: u32 => feed_messages;
         /// Whether a message comes back to the session that sent it. Default not (clause A23).
         echo: Echo => echo;
-        /// Sessions at the most. Default 2²⁶.
+        /// Sessions at the most. Default 2²⁶; at most 2³⁰.
         sessions: u32 => sessions;
         /// Sessions of one user at the most. Default 16.
         sessions_per_user: u32 => sessions_per_user;
@@ -346,7 +348,7 @@ impl RoomConfigBuilder {
         }
         at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
-        at_most("sessions", u64::from(s.sessions), u64::from(MAX_SLOTS))?;
+        at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
         let payload = u64::from(s.payload_bytes);
         at_least("queue_bytes", s.queue.bytes, payload, "payload_bytes is that large")?;
         let stored = payload + u64::from(s.profile_bytes);

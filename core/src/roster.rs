@@ -66,6 +66,12 @@ impl<M> Roster<M> {
         (member.generation != 0 && member.generation == session.generation()).then_some(member.user)
     }
 
+    /// The user's session that holds a slot.
+    pub(crate) fn holder(&self, slot: u32) -> Option<SessionId> {
+        let member = self.members.get(slot)?;
+        (member.generation != 0).then_some(SessionId::new(slot, member.generation))
+    }
+
     /// The sessions of a user.
     pub(crate) fn sessions_of(&self, user: UserId) -> UserSessions {
         let mut slot = self.first(user).unwrap_or(NIL);
@@ -82,7 +88,7 @@ impl<M> Roster<M> {
         self.first(user).is_some()
     }
 
-    /// Adds a session of a user. Answers whether it is the user's first.
+    /// Adds a session of a user in a slot that nobody holds. Answers whether it is the user's first.
     pub(crate) fn add(&mut self, user: UserId, session: SessionId) -> bool {
         let slot = session.slot();
         self.members.reach(slot, NOBODY);

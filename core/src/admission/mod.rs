@@ -5,6 +5,8 @@
 
 mod feed;
 mod gate;
+#[cfg(test)]
+mod tests;
 
 use crate::config::{MAX_WORK, RoomConfig, Settings};
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
@@ -231,8 +233,15 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Registers a session of a user, fresh from an audience. O(1).
+    /// Registers a session of a user, fresh from an audience. O(1). A guest's id, or one that no audience of this configuration gives
+    /// out, changes nothing; one whose slot is taken puts out who holds it.
     pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
+        if session.is_guest() || session.slot() >= self.settings.sessions {
+            return;
+        }
+        if let Some(holder) = self.roster.holder(session.slot()) {
+            self.remove_session(now, holder);
+        }
         self.clock.advance(now);
         if self.roster.add(user, session) {
             self.events.presence(user, Presence::Online, PresenceCause::Join);

@@ -27,7 +27,7 @@ use session::Sessions;
 use smallvec::SmallVec;
 
 /// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
-/// it comes by long before the rest is used up, however many slots there are.
+/// it comes by long before the rest is used up: there are at most 2³⁰ slots.
 const MAX_LAG: u32 = 1 << 30;
 /// Sessions that one call of `handle_timeout` ends at the most.
 const MAX_ENDED: u32 = 1_024;

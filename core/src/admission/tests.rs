@@ -1,0 +1,31 @@
+//! What only a host that holds the halves apart can do to an admission.
+
+use super::*;
+
+fn admission() -> Admission<&'static str> {
+    Admission::new(&RoomConfig::builder(UserId(1)).sessions(10).build().unwrap())
+}
+
+#[test]
+fn made_up_sessions_change_nothing() {
+    let mut admission = admission();
+    let guest = SessionId::new(0, SessionId::next_generation(0, true));
+    for session in [guest, SessionId::new(10, 1), SessionId::new(u32::MAX, 1)] {
+        admission.add_session(Instant::ZERO, UserId(7), session);
+    }
+    assert_eq!(admission.snapshot(Instant::ZERO).user_sessions, 0);
+    assert!(!admission.has_events());
+}
+
+#[test]
+fn a_session_in_a_taken_slot_puts_out_who_holds_it() {
+    let mut admission = admission();
+    let (old, new) = (SessionId::new(3, 1), SessionId::new(3, 2));
+    admission.add_session(Instant::ZERO, UserId(7), old);
+    admission.add_session(Instant::ZERO, UserId(7), new);
+    admission.add_session(Instant::ZERO, UserId(8), new);
+    assert_eq!((admission.user_of(old), admission.user_of(new)), (None, Some(UserId(8))));
+    assert!(admission.sessions_of(UserId(7)).is_empty());
+    let books = admission.snapshot(Instant::ZERO);
+    assert_eq!((books.users, books.user_sessions), (1, 1));
+}

@@ -1,0 +1,212 @@
+//! A real room under the oracle's eyes: each call goes to the room and to its halves, the answers are compared, then everything that
+//! can be seen.
+
+use crate::halves::Halves;
+use crate::oracle::Oracle;
+use crate::oracle::messages::Offer;
+use crate::payload::Probe;
+use crate::rules::Rules;
+use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::{
+    Actor, Batch, Budget, ConfigError, Event, Instant, Join, JoinError, Joined, Kind, Priority, Publish, Receipt, RefusalReason,
+    Report, Room, SessionEnd, SessionId, Source, UserId,
+};
+
+/// The watcher of one room. The room is passed to each call, since an engine may own it.
+#[derive(Debug)]
+pub struct Checked {
+    halves: Halves,
+    oracle: Oracle,
+    payloads: u64,
+    calls: u64,
+    /// The sessions are compared one by one after each so many calls.
+    stride: u64,
+}
+
+/// A message to offer.
+#[derive(Clone, Copy, Debug)]
+pub struct Say {
+    /// Where it comes from.
+    pub source: Source,
+    /// Its priority.
+    pub level: Priority,
+    /// Its kind.
+    pub kind: Kind,
+    /// How its outcome is reported.
+    pub report: Option<Report>,
+    /// Its size.
+    pub size: usize,
+}
+
+impl Say {
+    /// A text.
+    pub fn text(source: Source, level: Priority, size: usize) -> Self {
+        Self { source, level, kind: Kind::Text, report: None, size }
+    }
+}
+
+impl Checked {
+    /// A fresh room under these rules, and its watcher.
+    pub fn new(rules: Rules, stride: u64) -> Result<(Room<Probe>, Self), ConfigError> {
+        let config = rules.config()?;
+        let room = || Room::starting_at(&config, rules.heads);
+        Ok((room(), Self::watching(Halves::new(room()), rules, stride)))
+    }
+
+    /// The watcher of a room that is made elsewhere, fresh and under the same rules.
+    pub fn watching(halves: Halves, rules: Rules, stride: u64) -> Self {
+        Self { halves, oracle: Oracle::new(rules), payloads: 0, calls: 0, stride }
+    }
+
+    /// The model.
+    pub fn oracle(&self) -> &Oracle {
+        &self.oracle
+    }
+
+    /// `Room::join`.
+    pub fn join(&mut self, room: &mut Room<Probe>, now: Instant, join: Join) -> Result<Result<Joined, JoinError>, Violation> {
+        let answer = room.join(now, join);
+        same(Law::L9Deterministic, "join", &answer, &self.halves.join(now, join))?;
+        self.oracle.joined(now, join, &answer)?;
+        self.inspect(room).map(|()| answer)
+    }
+
+    /// `Room::leave`.
+    pub fn leave(&mut self, room: &mut Room<Probe>, now: Instant, user: UserId) -> Check {
+        let answer = room.leave(now, user);
+        same(Law::L9Deterministic, "leave", answer, self.halves.leave(now, user))?;
+        self.oracle.left(now, user, answer)?;
+        self.inspect(room)
+    }
+
+    /// `Room::close_session`.
+    pub fn close_session(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId) -> Check {
+        let answer = room.close_session(now, session);
+        same(Law::L9Deterministic, "close_session", answer, self.halves.close_session(now, session))?;
+        self.oracle.session_closed(now, session, answer)?;
+        self.inspect(room)
+    }
+
+    /// `Room::publish`.
+    pub fn publish(&mut self, room: &mut Room<Probe>, now: Instant, say: Say) -> Result<Result<Receipt, RefusalReason>, Violation> {
+        self.payloads += 1;
+        let pair = [Probe::new(self.payloads, say.size), Probe::new(self.payloads, say.size)];
+        let held = [pair[0].watch(), pair[1].watch()];
+        let Say { source, level, kind, report, size } = say;
+        let offer = Offer { source, level, kind, report, payload: self.payloads, size, held };
+        let [first, second] = pair.map(|payload| {
+            let publish = Publish::new(source, payload).priority(level).kind(kind);
+            report.into_iter().fold(publish, Publish::report)
+        });
+        let (answer, twin) = (room.publish(now, first), self.halves.publish(now, second));
+        let bare = |answer: &Result<Receipt, roomcast_core::Refused<Probe>>| {
+            answer.as_ref().map(|&receipt| receipt).map_err(|refused| (refused.reason, refused.limit, refused.retry_at))
+        };
+        same(Law::L9Deterministic, "publish", bare(&answer), bare(&twin))?;
+        self.oracle.published(now, &offer, &answer, &self.halves.crossed)?;
+        self.inspect(room)?;
+        Ok(answer.map_err(|refused| refused.reason))
+    }
+
+    /// `Room::next_batch`.
+    pub fn next_batch(
+        &mut self,
+        room: &mut Room<Probe>,
+        now: Instant,
+        session: SessionId,
+        budget: Budget,
+    ) -> Result<Result<Option<Batch<Probe>>, SessionEnd>, Violation> {
+        let ready = self.halves.audience.is_ready(session);
+        let (answer, twin) = (room.next_batch(now, session, budget), self.halves.next_batch(now, session, budget));
+        let numbers = |batch: &Batch<Probe>| -> Vec<u64> { batch.messages().iter().map(|message| message.payload.id()).collect() };
+        let bare = |answer: &Result<Option<Batch<Probe>>, SessionEnd>| match answer {
+            Ok(batch) => Ok(batch.as_ref().map(numbers)),
+            Err(end) => Err(*end),
+        };
+        same(Law::L9Deterministic, "next_batch", bare(&answer), bare(&twin))?;
+        same(Law::Batches, "whether a session is ready", !matches!(answer, Ok(None)), ready)?;
+        self.oracle.took(now, session, budget, &answer)?;
+        self.inspect(room).map(|()| answer)
+    }
+
+    /// `Room::handle_timeout`.
+    pub fn handle_timeout(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
+        room.handle_timeout(now);
+        self.timed_out(room, now)
+    }
+
+    /// `Room::handle_timeout` was called by someone else.
+    pub fn timed_out(&mut self, room: &Room<Probe>, now: Instant) -> Check {
+        self.halves.handle_timeout(now);
+        self.oracle.timed_out(now, &self.halves.crossed)?;
+        self.inspect(room)
+    }
+
+    /// `Room::poll_event`.
+    pub fn poll_event(&mut self, room: &mut Room<Probe>) -> Result<Option<Event>, Violation> {
+        let event = room.poll_event();
+        self.polled(room, event)?;
+        Ok(event)
+    }
+
+    /// `Room::poll_event` was called by someone else and answered this.
+    pub fn polled(&mut self, room: &Room<Probe>, event: Option<Event>) -> Check {
+        same(Law::L9Deterministic, "poll_event", event, self.halves.poll_event())?;
+        self.oracle.polled(event)?;
+        self.inspect(room)
+    }
+
+    /// `Room::close`.
+    pub fn close(&mut self, room: &mut Room<Probe>, now: Instant, actor: Actor) -> Check {
+        let answer = room.close(now, actor);
+        same(Law::L9Deterministic, "close", answer, self.halves.close(now, actor))?;
+        self.oracle.closed(now, actor, answer)?;
+        self.inspect(room)
+    }
+
+    /// `Room::set_profile`, with a new profile of this size.
+    pub fn set_profile(&mut self, room: &mut Room<Probe>, user: UserId, size: Option<usize>) -> Check {
+        self.payloads += 1;
+        let id = self.payloads;
+        let profile = || size.map(|size| Probe::new(id, size));
+        let answer = room.set_profile(user, profile());
+        let twin = self.halves.set_profile(user, profile());
+        same(Law::L9Deterministic, "set_profile", answer.is_ok(), twin.is_ok())?;
+        self.oracle.profile_set(user, size.map(|size| (id, size)), &answer)?;
+        self.inspect(room)
+    }
+
+    /// Lets everything come to its end: the room is closed, everyone takes what is due, every event is polled. Then the books are
+    /// final and nothing is owed.
+    pub fn finish(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
+        if !room.is_ended() && room.snapshot(now).admission.state == roomcast_core::State::Open {
+            self.close(room, now, Actor::Host)?;
+        }
+        let sessions: Vec<SessionId> = self.oracle.sessions().map(|(&session, _)| session).collect();
+        for session in sessions {
+            while self.next_batch(room, now, session, Budget { messages: 2, bytes: 1 << 20 })?.is_ok() {}
+        }
+        let mut last = None;
+        while let Some(event) = self.poll_event(room)? {
+            last = Some(event);
+        }
+        let (promised, told) = self.oracle.outcomes();
+        same(Law::Events, "outcomes told", promised, told)?;
+        same(Law::Timeouts, "when an ended room wants to be called", None, room.poll_timeout())?;
+        // It wants nothing more, so the end of time brings nothing.
+        self.handle_timeout(room, Instant::MAX)?;
+        match last {
+            None | Some(Event::RoomEnded) => same(Law::Members, "whether the room has ended", true, room.is_ended()),
+            other => Err(Violation::new(Law::Events, "the last event", Event::RoomEnded, other)),
+        }
+    }
+
+    fn inspect(&mut self, room: &Room<Probe>) -> Check {
+        let now = self.oracle.clock();
+        same(Law::L9Deterministic, "snapshot", room.snapshot(now), self.halves.snapshot(now))?;
+        same(Law::L9Deterministic, "poll_timeout", room.poll_timeout(), self.halves.poll_timeout())?;
+        self.oracle.inspect(room)?;
+        self.calls += 1;
+        if self.calls.is_multiple_of(self.stride) { self.oracle.inspect_sessions(room) } else { Ok(()) }
+    }
+}

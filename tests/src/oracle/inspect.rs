@@ -1,0 +1,115 @@
+//! What can be read from a room at any instant, compared with the model.
+
+use super::Oracle;
+use crate::payload::Probe;
+use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::{Deliveries, Instant, PerLevel, Priority, Reason, Room, RoomSnapshot, State};
+
+impl Oracle {
+    /// Compares everything that a look at the room shows, save the sessions one by one.
+    pub fn inspect(&mut self, room: &Room<Probe>) -> Check {
+        self.note_end();
+        let snapshot = room.snapshot(self.clock);
+        self.messages(&snapshot)?;
+        self.deliveries(&snapshot)?;
+        self.bounds(&snapshot)?;
+        let expected = self.next_timeout().map(|at| at.max(self.clock));
+        let found = room.poll_timeout().map(|at| at.max(self.clock));
+        same(Law::Timeouts, "when the room wants to be called", expected, found)?;
+        same(Law::Events, "whether there are events", self.inbox.owes(), room.has_events())?;
+        let ended = !self.is_open() && self.listeners.here.is_empty() && self.line.entries.is_empty();
+        same(Law::Members, "whether the room has ended", ended, room.is_ended())
+    }
+
+    /// Compares the books of each session, and the sessions of each user (law L2, by walking).
+    pub fn inspect_sessions(&self, room: &Room<Probe>) -> Check {
+        for (&session, listener) in &self.listeners.here {
+            let books = room.books(session);
+            let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));
+            same(Law::L2Deliveries, format!("the books of {session}"), Some(listener.books()), books)?;
+            same(Law::L2Deliveries, format!("whether the books of {session} balance"), true, balance)?;
+        }
+        for (&user, sessions) in &self.members.sessions {
+            let mut expected = sessions.clone();
+            let mut found = room.sessions_of(user).to_vec();
+            expected.sort_unstable();
+            found.sort_unstable();
+            same(Law::Members, format!("the sessions of {user}"), expected, found)?;
+        }
+        Ok(())
+    }
+
+    fn messages(&self, snapshot: &RoomSnapshot) -> Check {
+        let admission = &snapshot.admission;
+        same(Law::L1Messages, "whether the ledger balances", true, admission.ledger.balances())?;
+        for level in Priority::ALL {
+            let (own, row) = (&self.books[level], &admission.ledger.levels[level]);
+            let queued = self.line.level(level).count() as u64;
+            let name = |what: &str| format!("{what} {level} messages");
+            same(Law::L1Messages, name("submitted"), own.submitted, row.submitted)?;
+            same(Law::L1Messages, name("dispatched"), own.dispatched, row.dispatched)?;
+            same(Law::L1Messages, name("queued"), queued, row.queued)?;
+            same(Law::L1Messages, name("merged and reviewed"), 0, row.merged + row.under_review)?;
+            same(Law::L1Messages, name("counted"), queued, u64::from(admission.queued[level]))?;
+            reasons(&name("refused"), &own.refused, row.refused.iter())?;
+            reasons(&name("dropped"), &own.dropped, row.dropped.iter())?;
+            let bytes: u64 = self.line.level(level).map(|entry| entry.size).sum();
+            same(Law::L7Bounded, name("bytes of queued"), bytes, admission.queued_bytes[level])?;
+        }
+        let state = if self.is_open() { State::Open } else { State::Closed };
+        same(Law::Members, "the state of the room", state, admission.state)?;
+        same(Law::L5Rate, "whole tokens", self.tokens.whole(self.clock.as_nanos()), admission.tokens)?;
+        same(Law::Events, "outcome slots", self.inbox.held, admission.outcomes)?;
+        same(Law::L4Order, "the last number", self.heads.values().sum(), admission.dispatched.0)?;
+        same(Law::Members, "users", self.members.sessions.len(), admission.users as usize)?;
+        let sessions: usize = self.members.sessions.values().map(Vec::len).sum();
+        same(Law::Members, "sessions of users", sessions, admission.user_sessions as usize)
+    }
+
+    fn deliveries(&self, snapshot: &RoomSnapshot) -> Check {
+        let audience = &snapshot.audience;
+        let balance = audience.deliveries.values().all(Deliveries::balances);
+        same(Law::L2Deliveries, "whether the sums balance", true, balance)?;
+        same(Law::L2Deliveries, "the sums over all sessions", self.listeners.sums(), audience.deliveries)?;
+        same(Law::L2Deliveries, "the last number applied", self.heads.values().sum(), audience.applied.0)?;
+        same(Law::Members, "sessions", self.listeners.here.len(), audience.sessions as usize)?;
+        same(Law::L7Bounded, "messages in the log", self.listeners.log_len(), audience.log)?;
+        same(Law::L7Bounded, "bytes in the log", self.listeners.log_bytes(), audience.log_bytes)
+    }
+
+    fn bounds(&self, snapshot: &RoomSnapshot) -> Check {
+        let (rules, admission, audience) = (&self.rules, &snapshot.admission, &snapshot.audience);
+        let sum = |levels: &PerLevel<u32>| levels.values().map(|&n| u64::from(n)).sum();
+        Self::within("messages in the queue", rules.queue.messages.into(), sum(&admission.queued))?;
+        Self::within("bytes in the queue", rules.queue.bytes, admission.queued_bytes.values().sum())?;
+        for level in Priority::ALL {
+            Self::within("messages in the log", rules.log_messages[level].into(), audience.log[level].into())?;
+            Self::within("bytes in the log", rules.log_bytes[level], audience.log_bytes[level])?;
+            Self::within("outcome slots", rules.outcomes[level].into(), admission.outcomes[level].into())?;
+        }
+        Self::within("sessions", rules.sessions.into(), audience.sessions.into())?;
+        Self::within("state aside", audience.sessions.into(), audience.aside.into())?;
+        Self::within("changes of presence", rules.presence_events.into(), self.inbox.presence_len() as u64)?;
+        let most = self.members.sessions.values().map(Vec::len).max().unwrap_or(0) as u64;
+        Self::within("sessions of a user", rules.sessions_per_user.into(), most)
+    }
+
+    /// The clock of the room.
+    pub fn clock(&self) -> Instant {
+        self.clock
+    }
+}
+
+fn reasons<R: Reason + Eq + std::hash::Hash>(
+    what: &str,
+    own: &std::collections::HashMap<R, u64>,
+    found: impl Iterator<Item = (R, u64)>,
+) -> Check {
+    for (reason, count) in found {
+        let expected = own.get(&reason).copied().unwrap_or(0);
+        if expected != count {
+            return Err(Violation::new(Law::L1Messages, format!("{what}, {}", reason.name()), expected, count));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Who waits: the queue as one vector in order of entry, and for each level the senders in order of their turns.
+
+use roomcast_core::{Instant, Limit, PerLevel, Priority, QueueConfig, Sender, TieBreak};
+
+/// A message that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub id: u64,
+    /// Its priority.
+    pub level: Priority,
+    /// Its sender.
+    pub sender: Sender,
+    /// Its size.
+    pub size: u64,
+    /// When it came.
+    pub entered: Instant,
+}
+
+/// The messages that wait.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The settings.
+    pub config: QueueConfig,
+    /// All of them, in order of entry.
+    pub entries: Vec<Entry>,
+    turns: PerLevel<Vec<Sender>>,
+}
+
+impl Line {
+    /// Nobody waits.
+    pub fn new(config: QueueConfig) -> Self {
+        Self { config, entries: Vec::new(), turns: PerLevel::default() }
+    }
+
+    /// Those of one level, in order of entry.
+    pub fn level(&self, level: Priority) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.level == level)
+    }
+
+    /// The highest level in which somebody waits.
+    pub fn highest(&self) -> Option<Priority> {
+        Priority::ALL.into_iter().find(|&level| self.level(level).next().is_some())
+    }
+
+    /// The entry with this number.
+    pub fn find(&self, id: u64) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// One more waits.
+    pub fn enter(&mut self, entry: Entry) {
+        let turns = &mut self.turns[entry.level];
+        if !turns.contains(&entry.sender) {
+            turns.push(entry.sender);
+        }
+        self.entries.push(entry);
+    }
+
+    /// Those that may be the next of their level to go, by the configured tie-break.
+    pub fn may_go(&self, level: Priority) -> Vec<u64> {
+        let oldest_of = |sender: Sender| self.level(level).find(|entry| entry.sender == sender).map(|entry| entry.id);
+        match self.config.tie_break {
+            TieBreak::Fifo => self.level(level).next().map(|entry| entry.id).into_iter().collect(),
+            TieBreak::RoundRobin => self.turns[level].first().copied().and_then(oldest_of).into_iter().collect(),
+            _ => self.turns[level].iter().copied().filter_map(oldest_of).collect(),
+        }
+    }
+
+    /// One had its turn and goes out.
+    pub fn go(&mut self, id: u64) -> Option<Entry> {
+        let (level, sender) = self.find(id).map(|entry| (entry.level, entry.sender))?;
+        if self.config.tie_break == TieBreak::RoundRobin {
+            let turns = &mut self.turns[level];
+            turns.retain(|&other| other != sender);
+            turns.push(sender);
+        }
+        self.remove(id)
+    }
+
+    /// One goes without having had its turn.
+    pub fn remove(&mut self, id: u64) -> Option<Entry> {
+        let place = self.entries.iter().position(|entry| entry.id == id)?;
+        let entry = self.entries.remove(place);
+        if !self.level(entry.level).any(|other| other.sender == entry.sender) {
+            self.turns[entry.level].retain(|&sender| sender != entry.sender);
+        }
+        Some(entry)
+    }
+
+    /// When a message is past its time; `None` when it may wait for ever.
+    pub fn deadline(&self, entry: &Entry) -> Option<Instant> {
+        self.config.max_wait[entry.level].map(|wait| entry.entered + wait)
+    }
+
+    /// Takes out all that are past their time, the higher level first, each level in order of entry.
+    pub fn expire(&mut self, now: Instant) -> Vec<Entry> {
+        let late = |entry: &Entry| self.deadline(entry).is_some_and(|deadline| now >= deadline);
+        let ids: Vec<u64> = Priority::ALL
+            .into_iter()
+            .flat_map(|level| self.level(level).filter(|entry| late(entry)).map(|entry| entry.id))
+            .collect();
+        ids.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.size).sum()
+    }
+
+    /// The limit that is exceeded, if one is.
+    pub fn exceeded(&self) -> Option<Limit> {
+        exceeded(&self.config, self.entries.iter())
+    }
+
+    /// The limit to name when somebody has given way: the count, if the queue holds as many as it may now.
+    pub fn limit_of_eviction(&self) -> Limit {
+        if self.entries.len() as u64 >= u64::from(self.config.messages) {
+            Limit::QueueMessages { max: self.config.messages }
+        } else {
+            Limit::QueueBytes { max: self.config.bytes }
+        }
+    }
+}
+
+/// The limit that these entries exceed, if they do.
+pub fn exceeded<'a>(config: &QueueConfig, entries: impl Iterator<Item = &'a Entry>) -> Option<Limit> {
+    let (count, bytes) = entries.fold((0_u64, 0_u64), |(count, bytes), entry| (count + 1, bytes.saturating_add(entry.size)));
+    if count > u64::from(config.messages) {
+        Some(Limit::QueueMessages { max: config.messages })
+    } else if bytes > config.bytes {
+        Some(Limit::QueueBytes { max: config.bytes })
+    } else {
+        None
+    }
+}

@@ -1,0 +1,200 @@
+//! Who is due what: for each session the list of messages it has yet to take, and the log that still holds some of them.
+
+use crate::payload::Probe;
+use crate::rules::Rules;
+use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::{Batch, Budget, Deliveries, Echo, EndReason, Instant, Item, Message, PerLevel, Priority, Seq, SessionId};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A session's own counts and what it is due.
+#[derive(Clone, Debug, Default)]
+pub struct Listener {
+    counts: PerLevel<Deliveries>,
+    /// Positions of what it has yet to take, without its own messages.
+    pending: PerLevel<VecDeque<u64>>,
+    /// Why it ends, and when at the latest; nothing more becomes due.
+    pub end: Option<(EndReason, Instant)>,
+}
+
+impl Listener {
+    /// What its books should say.
+    pub fn books(&self) -> PerLevel<Deliveries> {
+        PerLevel::from_fn(|level| {
+            let mut row = self.counts[level];
+            row.pending = self.pending[level].len() as u64;
+            row
+        })
+    }
+
+    /// Whether something is due.
+    pub fn is_due(&self) -> bool {
+        self.pending.values().any(|pending| !pending.is_empty())
+    }
+}
+
+/// A message in the log: position, number and size.
+#[derive(Clone, Copy, Debug)]
+struct Logged {
+    position: u64,
+    id: u64,
+    bytes: u64,
+}
+
+/// All sessions that are in, and the log.
+#[derive(Clone, Debug, Default)]
+pub struct Listeners {
+    /// Those that are in.
+    pub here: BTreeMap<SessionId, Listener>,
+    /// The books of those that are gone.
+    gone: PerLevel<Deliveries>,
+    log: PerLevel<Vec<Logged>>,
+    /// Why and until when, once the room is closed.
+    pub closed: Option<(EndReason, Instant)>,
+}
+
+impl Listeners {
+    /// A message goes out: each session that is in and not ending is due it, save the one that sent it.
+    pub fn dispatched(&mut self, rules: &Rules, message: &Message<Probe>, bytes: u64) {
+        let level = message.priority;
+        for (&session, listener) in &mut self.here {
+            if listener.end.is_some() {
+                continue;
+            }
+            listener.counts[level].due += 1;
+            if rules.echo == Echo::Excluded && message.session == Some(session) {
+                listener.counts[level].excluded += 1;
+            } else {
+                listener.pending[level].push_back(message.position);
+            }
+        }
+        let log = &mut self.log[level];
+        log.push(Logged { position: message.position, id: message.payload.id(), bytes });
+        while log.len() as u64 > u64::from(rules.log_messages[level])
+            || log.iter().map(|logged| logged.bytes).sum::<u64>() > rules.log_bytes[level]
+        {
+            log.remove(0);
+        }
+    }
+
+    /// Messages in the log, by level.
+    pub fn log_len(&self) -> PerLevel<u32> {
+        PerLevel::from_fn(|level| u32::try_from(self.log[level].len()).unwrap_or(u32::MAX))
+    }
+
+    /// Bytes in the log, by level.
+    pub fn log_bytes(&self) -> PerLevel<u64> {
+        PerLevel::from_fn(|level| self.log[level].iter().map(|logged| logged.bytes).sum())
+    }
+
+    /// The books over all sessions, those that are gone included: by walking.
+    pub fn sums(&self) -> PerLevel<Deliveries> {
+        let books: Vec<_> = self.here.values().map(Listener::books).collect();
+        PerLevel::from_fn(|level| books.iter().map(|rows| rows[level]).sum::<Deliveries>() + self.gone[level])
+    }
+
+    /// A session is gone: what it had not taken is abandoned.
+    pub fn release(&mut self, session: SessionId) -> bool {
+        let Some(listener) = self.here.remove(&session) else { return false };
+        let books = listener.books();
+        self.gone = PerLevel::from_fn(|level| {
+            let mut row = books[level];
+            row.abandoned = std::mem::take(&mut row.pending);
+            self.gone[level] + row
+        });
+        true
+    }
+
+    /// Why a session ends, if it does.
+    pub fn reason(&self, session: SessionId) -> Option<EndReason> {
+        let own = self.here.get(&session).and_then(|listener| listener.end);
+        own.or(self.closed).map(|(reason, _)| reason)
+    }
+
+    /// Lets those go whose grace is over.
+    pub fn expire(&mut self, now: Instant) {
+        let closed = self.closed;
+        let over = |end: Option<(EndReason, Instant)>| end.is_some_and(|(_, until)| now >= until);
+        let late: Vec<_> =
+            self.here.iter().filter(|(_, listener)| over(listener.end) || over(closed)).map(|(&session, _)| session).collect();
+        for session in late {
+            self.release(session);
+        }
+    }
+
+    /// When the next grace is over.
+    pub fn next_end(&self) -> Option<Instant> {
+        let own = self.here.values().filter_map(|listener| listener.end);
+        own.chain(self.closed.filter(|_| !self.here.is_empty())).map(|(_, until)| until).min()
+    }
+
+    /// What a session should get now, and takes: gaps and message numbers in order, and whether more is due. Empty when nothing is due.
+    pub fn take(&mut self, session: SessionId, budget: Budget) -> (Vec<Taken>, bool) {
+        let Some(listener) = self.here.get_mut(&session) else { return (Vec::new(), false) };
+        let (mut messages, mut bytes) = (budget.messages.max(1), budget.bytes);
+        let mut taken = Vec::new();
+        let mut any = false;
+        for level in Priority::ALL {
+            if messages == 0 {
+                break;
+            }
+            let log = &self.log[level];
+            let pending = &mut listener.pending[level];
+            let mut gap = 0;
+            while pending.front().is_some_and(|&position| log.first().is_none_or(|oldest| position < oldest.position)) {
+                pending.pop_front();
+                gap += 1;
+            }
+            if gap > 0 {
+                listener.counts[level].skipped += gap;
+                taken.push(Taken::Gap(level, gap));
+            }
+            while let Some(logged) = pending.front().and_then(|&at| log.iter().find(|logged| logged.position == at)) {
+                if messages == 0 || (any && logged.bytes > bytes) {
+                    // Nothing lower may overtake what did not fit.
+                    messages = 0;
+                    break;
+                }
+                any = true;
+                messages -= 1;
+                bytes = bytes.saturating_sub(logged.bytes);
+                listener.counts[level].delivered += 1;
+                taken.push(Taken::Message(logged.id));
+                pending.pop_front();
+            }
+        }
+        (taken, listener.is_due())
+    }
+}
+
+/// A part of an expected batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A gap.
+    Gap(Priority, u64),
+    /// The message with this number.
+    Message(u64),
+}
+
+/// Compares a batch with what it should be.
+pub fn check_batch(expected: (Vec<Taken>, bool), batch: &Batch<Probe>) -> Check {
+    let mut last: Option<(Priority, Seq)> = None;
+    let mut found = Vec::new();
+    for item in batch.items() {
+        match item {
+            Item::Gap { priority, count } => {
+                same(Law::Batches, "the gap by its priority", batch.gap(priority), count)?;
+                found.push(Taken::Gap(priority, count));
+            }
+            Item::Message(message) => {
+                let here = (message.priority, message.seq);
+                if last.is_some_and(|(level, seq)| here.0 > level || (here.0 == level && here.1 <= seq)) {
+                    return Err(Violation::new(Law::L3Priority, "the order inside a batch", last, here));
+                }
+                last = Some(here);
+                found.push(Taken::Message(message.payload.id()));
+            }
+        }
+    }
+    same(Law::Batches, "the messages by themselves", batch.items().count(), found.len())?;
+    same(Law::Batches, "a batch and whether there is more", expected, (found, batch.more()))
+}

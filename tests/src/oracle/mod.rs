@@ -1,0 +1,303 @@
+//! A naive model of one room. It is told every call and the room's answer; it predicts the answer, and where the room may choose
+//! (which of equally big senders gives way, what a seeded draw gives) it checks that the choice was allowed and follows it.
+
+pub mod inbox;
+mod inspect;
+pub mod line;
+pub mod listeners;
+pub mod members;
+pub mod messages;
+pub mod tokens;
+pub mod victims;
+
+use crate::payload::{Probe, Watch};
+use crate::rules::Rules;
+use crate::violation::{Check, Law, Violation, same};
+use inbox::Inbox;
+use line::Line;
+use listeners::{Listener, Listeners, check_batch};
+use members::Members;
+use roomcast_core::{
+    Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Instant, Join, JoinError, Joined, Kind, LeaveError, MessageId,
+    PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId, TieBreak, UserId,
+};
+use std::collections::{BTreeSet, HashMap};
+use tokens::Tokens;
+
+/// The model of one room.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    rules: Rules,
+    clock: Instant,
+    tokens: Tokens,
+    line: Line,
+    waiting: HashMap<u64, Waiting>,
+    books: PerLevel<Row>,
+    submitted: u64,
+    heads: PerLevel<u64>,
+    inbox: Inbox,
+    members: Members,
+    listeners: Listeners,
+    sessions_ever: BTreeSet<SessionId>,
+    /// A message that was dropped and whose payload somebody still holds.
+    kept_too_long: Option<u64>,
+}
+
+/// What is known of a message that waits, beside its place in the line.
+#[derive(Clone, Debug)]
+struct Waiting {
+    id: MessageId,
+    kind: Kind,
+    session: Option<SessionId>,
+    profile: Option<(u64, usize)>,
+    report: Report,
+    held: [Watch; 2],
+}
+
+/// The own recount of one level of the ledger.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    submitted: u64,
+    refused: HashMap<RefusalReason, u64>,
+    dropped: HashMap<DropReason, u64>,
+    dispatched: u64,
+}
+
+impl Oracle {
+    /// The model of a fresh room under these rules.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            clock: Instant::ZERO,
+            tokens: Tokens::new(rules.rate, rules.period, rules.burst),
+            line: Line::new(rules.queue),
+            waiting: HashMap::new(),
+            books: PerLevel::default(),
+            submitted: 0,
+            heads: rules.heads,
+            inbox: Inbox::default(),
+            members: Members::default(),
+            listeners: Listeners::default(),
+            sessions_ever: BTreeSet::new(),
+            kept_too_long: None,
+            rules,
+        }
+    }
+
+    /// The sessions that are in.
+    pub fn sessions(&self) -> impl Iterator<Item = (&SessionId, &Listener)> {
+        self.listeners.here.iter()
+    }
+
+    /// Outcomes that were promised as events, and those of them that were told.
+    pub fn outcomes(&self) -> (u64, u64) {
+        (self.inbox.promised, self.inbox.told)
+    }
+
+    /// Messages that wait.
+    pub fn queued(&self) -> usize {
+        self.line.entries.len()
+    }
+
+    /// Time that runs backwards counts as standing still (law L6).
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.clock = self.clock.max(now);
+        self.clock
+    }
+
+    fn is_open(&self) -> bool {
+        self.listeners.closed.is_none()
+    }
+
+    /// `Room::join` answered this.
+    pub fn joined(&mut self, now: Instant, join: Join, answer: &Result<Joined, JoinError>) -> Check {
+        self.advance(now);
+        let expected = self.join_error(join);
+        match answer {
+            Err(error) => same(Law::Members, "why a join is not granted", expected, Some(*error)),
+            Ok(joined) => {
+                same(Law::Members, "a join is granted", expected, None)?;
+                let session = joined.session;
+                same(Law::Members, "a session id is new", true, self.sessions_ever.insert(session))?;
+                same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
+                same(Law::Members, "where a session starts", self.heads.values().sum(), joined.after.0)?;
+                self.listeners.here.insert(session, Listener::default());
+                if let Some(user) = join.as_user()
+                    && self.members.come(user, session)
+                {
+                    self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A user's session goes. Once the room is closed, its one event stands for the going of everyone.
+    fn go(&mut self, session: SessionId) {
+        if let Some(user) = self.members.go(session).filter(|_| self.is_open()) {
+            self.inbox.presence(&self.rules, user, Presence::Offline, PresenceCause::Quit);
+        }
+    }
+
+    fn join_error(&self, join: Join) -> Option<JoinError> {
+        let max = self.rules.sessions_per_user;
+        let is_live = |session: &SessionId| self.listeners.here.get(session).is_some_and(|listener| listener.end.is_none());
+        if !self.is_open() {
+            return Some(JoinError::RoomClosed);
+        }
+        if let Some(user) = join.as_user().filter(|&user| self.members.count(user) as u64 >= u64::from(max)) {
+            return Some(JoinError::TooManySessions { user, max });
+        }
+        if let Some(session) = join.known().filter(is_live) {
+            return Some(JoinError::AlreadyJoined { session });
+        }
+        let max = self.rules.sessions;
+        (self.listeners.here.len() as u64 >= u64::from(max)).then_some(JoinError::RoomFull { max })
+    }
+
+    /// `Room::leave` answered this.
+    pub fn left(&mut self, now: Instant, user: UserId, answer: Result<(), LeaveError>) -> Check {
+        let now = self.advance(now);
+        let sessions = self.members.sessions.get(&user).cloned().unwrap_or_default();
+        let expected = if user == self.rules.owner {
+            Err(LeaveError::OwnerCannotLeave { owner: user })
+        } else if sessions.is_empty() {
+            Err(LeaveError::NotMember { user })
+        } else {
+            Ok(())
+        };
+        if expected.is_ok() {
+            for session in sessions {
+                self.go(session);
+                if let Some(listener) = self.listeners.here.get_mut(&session) {
+                    listener.end = listener.end.or(Some((EndReason::Left, now + self.rules.grace)));
+                }
+            }
+        }
+        same(Law::Members, "leaving on all devices", expected, answer)
+    }
+
+    /// `Room::close_session` answered this.
+    pub fn session_closed(&mut self, now: Instant, session: SessionId, answer: bool) -> Check {
+        self.advance(now);
+        self.go(session);
+        same(Law::Members, "whether the closed session was in", self.listeners.release(session), answer)
+    }
+
+    /// `Room::next_batch` answered this.
+    pub fn took(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        budget: Budget,
+        answer: &Result<Option<Batch<Probe>>, SessionEnd>,
+    ) -> Check {
+        self.advance(now);
+        if !self.listeners.here.contains_key(&session) {
+            self.go(session);
+            let answer = answer.as_ref().map(Option::is_some).map_err(|&end| end);
+            return same(Law::Batches, "a session that is not in", Err(SessionEnd::NoSession(session)), answer);
+        }
+        let reason = self.listeners.reason(session);
+        let expected = self.listeners.take(session, budget);
+        match answer {
+            Ok(Some(batch)) => check_batch(expected, batch),
+            Ok(None) => {
+                same(Law::Batches, "what is due", expected, (Vec::new(), false))?;
+                same(Law::Batches, "a session that ends is told so", reason, None)
+            }
+            Err(end) => {
+                same(Law::Batches, "what is due before the end", expected, (Vec::new(), false))?;
+                same(Law::Batches, "why a session ends", reason.map(SessionEnd::Closed), Some(*end))?;
+                self.go(session);
+                self.listeners.release(session);
+                Ok(())
+            }
+        }
+    }
+
+    /// `Room::set_profile` answered this. `profile` is the number and the size.
+    pub fn profile_set(&mut self, user: UserId, profile: Option<(u64, usize)>, answer: &Result<(), ProfileError<Probe>>) -> Check {
+        let max = self.rules.profile_bytes as usize;
+        let expected = match profile {
+            Some((_, size)) if size > max => Some("too large"),
+            Some(_) if self.members.count(user) == 0 => Some("not a member"),
+            _ => None,
+        };
+        let (found, back) = match answer {
+            Ok(()) => (None, None),
+            Err(ProfileError::TooLarge { profile, .. }) => (Some("too large"), Some(profile.id())),
+            Err(ProfileError::NotMember { profile, .. }) => (Some("not a member"), Some(profile.id())),
+            Err(_) => (Some("for another reason"), None),
+        };
+        same(Law::Members, "setting a profile", expected, found)?;
+        if let Err(_error) = answer {
+            return same(Law::L8NothingLost, "the profile that was refused", profile.map(|(id, _)| id), back);
+        }
+        match profile {
+            Some(profile) => self.members.profiles.insert(user, profile),
+            None => self.members.profiles.remove(&user),
+        };
+        Ok(())
+    }
+
+    /// `Room::close` answered this.
+    pub fn closed(&mut self, now: Instant, actor: Actor, answer: Result<(), CloseError>) -> Check {
+        let now = self.advance(now);
+        let owner = self.rules.owner;
+        let expected = match actor {
+            Actor::User(actor) if actor != owner => Err(CloseError::NotAllowed { actor, owner }),
+            _ if !self.is_open() => Err(CloseError::AlreadyClosed),
+            _ => Ok(()),
+        };
+        if expected.is_ok() {
+            self.listeners.closed = Some((EndReason::RoomClosed, now + self.rules.grace));
+            self.inbox.closed();
+            self.drop_all();
+        }
+        self.check_held()?;
+        same(Law::Members, "closing the room", expected, answer)
+    }
+
+    /// What waits is dropped, in the order in which it would have gone.
+    fn drop_all(&mut self) {
+        let mut last = None;
+        while let Some(level) = self.line.highest() {
+            let Some(&id) = self.line.may_go(level).first() else { break };
+            // Random turns are not for us to guess: within a level their outcomes may come in any order.
+            if self.rules.queue.tie_break != TieBreak::Random || last != Some(level) {
+                self.inbox.decide();
+            }
+            last = Some(level);
+            if let Some(entry) = self.line.go(id) {
+                self.drop_entry(&entry, DropReason::RoomClosed, None, None);
+            }
+        }
+    }
+
+    /// `Room::poll_event` answered this.
+    pub fn polled(&mut self, event: Option<Event>) -> Check {
+        self.inbox.polled(event)?;
+        self.note_end();
+        Ok(())
+    }
+
+    fn note_end(&mut self) {
+        self.inbox.set_ended(!self.is_open() && self.listeners.here.is_empty() && self.line.entries.is_empty());
+    }
+
+    /// When `Room::handle_timeout` has something to do next.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let token = self.line.highest().and_then(|level| self.next_token(self.clock, level));
+        let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
+        deadlines.chain(token).chain(self.listeners.next_end()).min()
+    }
+
+    fn next_token(&self, now: Instant, level: Priority) -> Option<Instant> {
+        self.tokens.next(now.as_nanos(), self.rules.kept(level)).map(Instant::from_nanos)
+    }
+
+    /// A promise was broken if this is more than it may be.
+    fn within(what: &str, most: u64, found: u64) -> Check {
+        if found <= most { Ok(()) } else { Err(Violation::new(Law::L7Bounded, what, most, found)) }
+    }
+}

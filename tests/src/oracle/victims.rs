@@ -1,0 +1,99 @@
+//! Who may give way. Where the policy leaves a choice (equally big senders, a random draw) every choice is followed: the answer of the
+//! room must be one of those that some choice leads to.
+
+use super::line::{Entry, Line, exceeded};
+use roomcast_core::{Priority, Sender, VictimPolicy};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Victims of one call at the most (decision D16).
+const MOST: usize = 64;
+/// Ways that are followed before the search gives up and believes the room: only rooms far larger than those of the law tests get there.
+const PATIENCE: usize = 20_000;
+
+/// The line after `newcomer` entered it over the budget, looked at without changing it.
+pub struct Squeeze<'a> {
+    line: &'a Line,
+    newcomer: u64,
+}
+
+impl<'a> Squeeze<'a> {
+    /// `newcomer` must be in the line.
+    pub fn new(line: &'a Line, newcomer: u64) -> Self {
+        Self { line, newcomer }
+    }
+
+    /// Whether the policy allows that exactly `victims` give way.
+    pub fn may_evict(&self, victims: &BTreeSet<u64>) -> bool {
+        if victims.len() > MOST || victims.contains(&self.newcomer) || !self.can_help() {
+            return false;
+        }
+        self.search(|id| victims.contains(&id), |gone| gone == victims && !self.is_over(gone))
+    }
+
+    /// Whether the policy allows that the newcomer is refused.
+    pub fn may_refuse(&self) -> bool {
+        !self.can_help()
+            || self
+                .search(|_| true, |gone| self.is_over(gone) && (gone.len() == MOST || self.choices(gone).contains(&self.newcomer)))
+    }
+
+    /// Would it be enough if everything went that may go: all of the same and of lower levels?
+    fn can_help(&self) -> bool {
+        let Some(newcomer) = self.line.find(self.newcomer) else { return false };
+        let stays = self.line.entries.iter().filter(|entry| entry.level > newcomer.level || entry.id == newcomer.id);
+        stays.map(|entry| entry.size).sum::<u64>() <= self.line.config.bytes
+    }
+
+    fn left<'b>(&'b self, gone: &'b BTreeSet<u64>) -> impl DoubleEndedIterator<Item = &'b Entry> {
+        self.line.entries.iter().filter(|entry| !gone.contains(&entry.id))
+    }
+
+    fn is_over(&self, gone: &BTreeSet<u64>) -> bool {
+        exceeded(&self.line.config, self.left(gone)).is_some()
+    }
+
+    /// Those that may be the next to give way.
+    fn choices(&self, gone: &BTreeSet<u64>) -> Vec<u64> {
+        let Some(lowest) = Priority::ALL.into_iter().rev().find(|&level| self.left(gone).any(|entry| entry.level == level)) else {
+            return Vec::new();
+        };
+        let of_lowest = || self.left(gone).filter(|entry| entry.level == lowest);
+        match self.line.config.victim {
+            VictimPolicy::Newest => of_lowest().next_back().map(|entry| entry.id).into_iter().collect(),
+            VictimPolicy::Oldest => of_lowest().next().map(|entry| entry.id).into_iter().collect(),
+            VictimPolicy::BiggestSender => {
+                let mut held: BTreeMap<Sender, (u32, u64)> = BTreeMap::new();
+                for entry in of_lowest() {
+                    let (count, newest) = held.entry(entry.sender).or_default();
+                    *count += 1;
+                    *newest = entry.id;
+                }
+                let most = held.values().map(|&(count, _)| count).max();
+                held.values().filter(|(count, _)| Some(*count) == most).map(|&(_, newest)| newest).collect()
+            }
+            _ => of_lowest().map(|entry| entry.id).collect(),
+        }
+    }
+
+    /// Whether some way of choosing, among those that `follow` allows, comes to a state that is `wanted`.
+    fn search(&self, follow: impl Fn(u64) -> bool, wanted: impl Fn(&BTreeSet<u64>) -> bool) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![BTreeSet::new()];
+        while let Some(gone) = open.pop() {
+            if wanted(&gone) || seen.len() > PATIENCE {
+                return true;
+            }
+            if !self.is_over(&gone) || gone.len() >= MOST || !seen.insert(gone.clone()) {
+                continue;
+            }
+            for choice in self.choices(&gone) {
+                if choice != self.newcomer && follow(choice) {
+                    let mut next = gone.clone();
+                    next.insert(choice);
+                    open.push(next);
+                }
+            }
+        }
+        false
+    }
+}

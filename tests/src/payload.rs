@@ -1,0 +1,53 @@
+//! A payload that can be watched: who still holds it, and whether what came back is the very thing that was offered.
+
+use roomcast_core::Payload;
+use std::sync::{Arc, Weak};
+
+/// A payload with a number and a size. It cannot be cloned, so no room can copy it.
+#[derive(Debug)]
+pub struct Probe(Arc<Mark>);
+
+#[derive(Debug)]
+struct Mark {
+    id: u64,
+    size: usize,
+}
+
+impl Probe {
+    /// A payload of this size under this number.
+    pub fn new(id: u64, size: usize) -> Self {
+        Self(Arc::new(Mark { id, size }))
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Something that sees whether the payload still exists, without keeping it.
+    pub fn watch(&self) -> Watch {
+        Watch(Arc::downgrade(&self.0))
+    }
+
+    /// Whether this is the very payload that `watch` was made from.
+    pub fn is(&self, watch: &Watch) -> bool {
+        Weak::ptr_eq(&Arc::downgrade(&self.0), &watch.0)
+    }
+}
+
+impl Payload for Probe {
+    fn size(&self) -> usize {
+        self.0.size
+    }
+}
+
+/// Sees whether a payload still exists.
+#[derive(Clone, Debug)]
+pub struct Watch(Weak<Mark>);
+
+impl Watch {
+    /// Whether somebody still holds the payload.
+    pub fn is_held(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}

@@ -1,0 +1,123 @@
+//! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
+
+use roomcast_core::{
+    ConfigError, DefaultReport, Duration, Echo, PerLevel, Priority, QueueConfig, RoomConfig, TieBreak, UserId, VictimPolicy,
+};
+
+/// The settings of a room.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The owner.
+    pub owner: UserId,
+    /// Messages in each period.
+    pub rate: u32,
+    /// The period, in nanoseconds.
+    pub period: u64,
+    /// Tokens in a full bucket.
+    pub burst: u32,
+    /// Tokens kept back for each level.
+    pub reserve: PerLevel<u32>,
+    /// The queue.
+    pub queue: QueueConfig,
+    /// Bytes of a payload at the most.
+    pub payload_bytes: u32,
+    /// Bytes of a profile at the most.
+    pub profile_bytes: u32,
+    /// Messages in the log.
+    pub log_messages: PerLevel<u32>,
+    /// Bytes in the log.
+    pub log_bytes: PerLevel<u64>,
+    /// Whether a sender's session gets its own messages.
+    pub echo: Echo,
+    /// Sessions at the most.
+    pub sessions: u32,
+    /// Sessions of a user at the most.
+    pub sessions_per_user: u32,
+    /// Outcomes that may wait.
+    pub outcomes: PerLevel<u32>,
+    /// How outcomes are reported by default.
+    pub report: PerLevel<DefaultReport>,
+    /// Changes of presence that may wait.
+    pub presence_events: u32,
+    /// How long a closed session may still read.
+    pub grace: Duration,
+    /// The seed.
+    pub seed: u64,
+    /// Messages of each level that went out before the room's first.
+    pub heads: PerLevel<u64>,
+}
+
+impl Default for Rules {
+    /// What `RoomConfig::av_chat_room` documents.
+    fn default() -> Self {
+        use DefaultReport::{CountedOnly, Event};
+        let queue =
+            queue(1_024, 4 << 20, TieBreak::Fifo, VictimPolicy::BiggestSender, [None, Some(5_000), Some(2_000), Some(1_000)]);
+        Self {
+            owner: UserId(1),
+            rate: 40,
+            period: 1_000_000_000,
+            burst: 40,
+            reserve: PerLevel::default(),
+            queue,
+            payload_bytes: 12 * 1024,
+            profile_bytes: 1024,
+            log_messages: PerLevel([512, 512, 256, 256]),
+            log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
+            echo: Echo::Excluded,
+            sessions: 1 << 26,
+            sessions_per_user: 16,
+            outcomes: PerLevel([2_048; 4]),
+            report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
+            presence_events: 1_024,
+            grace: Duration::from_secs(10),
+            seed: 0,
+            heads: PerLevel::default(),
+        }
+    }
+}
+
+/// The settings of a queue; the longest waits in milliseconds.
+pub fn queue(messages: u32, bytes: u64, tie_break: TieBreak, victim: VictimPolicy, max_wait: [Option<u64>; 4]) -> QueueConfig {
+    let mut queue = QueueConfig::default();
+    queue.messages = messages;
+    queue.bytes = bytes;
+    queue.tie_break = tie_break;
+    queue.victim = victim;
+    queue.max_wait = PerLevel(max_wait.map(|millis| millis.map(Duration::from_millis)));
+    queue
+}
+
+impl Rules {
+    /// The configuration that says the same.
+    pub fn config(&self) -> Result<RoomConfig, ConfigError> {
+        RoomConfig::builder(self.owner)
+            .rate(self.rate)
+            .rate_period(Duration::from_nanos(self.period))
+            .burst(self.burst)
+            .reserve(self.reserve)
+            .queue_messages(self.queue.messages)
+            .queue_bytes(self.queue.bytes)
+            .tie_break(self.queue.tie_break)
+            .victim(self.queue.victim)
+            .max_wait(self.queue.max_wait)
+            .payload_bytes(self.payload_bytes)
+            .profile_bytes(self.profile_bytes)
+            .log_messages(self.log_messages)
+            .log_bytes(self.log_bytes)
+            .echo(self.echo)
+            .sessions(self.sessions)
+            .sessions_per_user(self.sessions_per_user)
+            .outcomes(self.outcomes)
+            .report(self.report)
+            .presence_events(self.presence_events)
+            .grace(self.grace)
+            .seed(self.seed)
+            .build()
+    }
+
+    /// Tokens that a message of `level` must leave behind.
+    pub fn kept(&self, level: Priority) -> u32 {
+        Priority::ALL.into_iter().filter(|&higher| higher > level).map(|higher| self.reserve[higher]).sum()
+    }
+}

@@ -1,0 +1,216 @@
+//! An evening of chat in virtual time: a discrete-event simulator. The clock jumps to whatever comes first, a person's next step or the
+//! engine's deadline; nothing sleeps and nothing is left to chance but a seed. The oracle watches every room.
+
+mod people;
+mod random;
+
+use crate::checked::{Checked, Say};
+use crate::halves::Halves;
+use crate::payload::Probe;
+use crate::rules::Rules;
+use crate::violation::{Check, Law, Violation, same};
+use people::Person;
+pub use random::Random;
+use roomcast_core::{Actor, Budget, Engine, Instant, Join, Room, RoomId, Source};
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Write};
+
+/// What evening it is.
+#[derive(Clone, Debug)]
+pub struct Evening {
+    /// The rules of each room.
+    pub rooms: Vec<Rules>,
+    /// People in all; each has one room and one habit.
+    pub people: usize,
+    /// How long it lasts, in virtual seconds.
+    pub seconds: u64,
+    /// Everything that is left to chance follows from it.
+    pub seed: u64,
+}
+
+/// What happened, line by line, and the books at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Every answer that the rooms gave.
+    pub transcript: String,
+    /// Calls that were checked.
+    pub calls: u64,
+    /// Messages dispatched, by room.
+    pub dispatched: Vec<u64>,
+}
+
+/// Plays an evening under the oracle's eyes.
+pub fn play(evening: &Evening) -> Result<Report, Violation> {
+    let mut stage = Stage::new(evening)?;
+    let end = Instant::from_secs(evening.seconds);
+    while let Some((now, person)) = stage.next(end) {
+        match person {
+            Some(person) => stage.step(now, person)?,
+            None => stage.timeout(now)?,
+        }
+        stage.events()?;
+    }
+    stage.finish(end)
+}
+
+struct Stage {
+    engine: Engine<Probe>,
+    watchers: Vec<Checked>,
+    people: Vec<Person>,
+    /// Who does something next, and when.
+    diary: BTreeSet<(Instant, usize)>,
+    random: Random,
+    report: Report,
+}
+
+fn room_id(room: usize) -> RoomId {
+    RoomId(room as u64)
+}
+
+fn trouble(error: impl Debug) -> Violation {
+    Violation::new(Law::Members, "the engine", "the room", error)
+}
+
+impl Stage {
+    fn new(evening: &Evening) -> Result<Self, Violation> {
+        let mut engine = Engine::new(u32::MAX, evening.seed);
+        let mut watchers = Vec::new();
+        for (room, rules) in evening.rooms.iter().enumerate() {
+            let config = rules.config().map_err(trouble)?;
+            engine.create_room(room_id(room), &config).map_err(trouble)?;
+            watchers.push(Checked::watching(Halves::new(Room::new(&config)), rules.clone(), 64));
+        }
+        let mut random = Random::new(evening.seed);
+        let people: Vec<Person> = (0..evening.people).map(|n| Person::new(n, evening.rooms.len(), &mut random)).collect();
+        let diary = (0..people.len()).map(|n| (Instant::from_millis(random.below(5_000)), n)).collect();
+        let report = Report { transcript: String::new(), calls: 0, dispatched: Vec::new() };
+        Ok(Self { engine, watchers, people, diary, random, report })
+    }
+
+    /// What comes first: somebody's step, or the engine's deadline.
+    fn next(&mut self, end: Instant) -> Option<(Instant, Option<usize>)> {
+        let step = self.diary.first().copied();
+        match (step, self.engine.poll_timeout()) {
+            (Some((at, _)), Some(due)) if due <= at => Some((due, None)),
+            (None, Some(due)) => Some((due, None)),
+            (Some((at, person)), _) => {
+                self.diary.pop_first();
+                Some((at, Some(person)))
+            }
+            (None, None) => None,
+        }
+        .filter(|(at, _)| *at < end)
+    }
+
+    fn note(&mut self, what: impl Debug) {
+        self.report.calls += 1;
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.report.transcript, "{what:?}");
+    }
+
+    /// Calls a room through the engine, with its watcher.
+    fn call<T>(
+        &mut self,
+        room: usize,
+        call: impl FnOnce(&mut Checked, &mut Room<Probe>) -> Result<T, Violation>,
+    ) -> Result<T, Violation> {
+        let mut room_mut = self.engine.room_mut(room_id(room)).map_err(trouble)?;
+        call(&mut self.watchers[room], &mut room_mut)
+    }
+
+    fn step(&mut self, now: Instant, n: usize) -> Check {
+        let person = self.people[n];
+        let Some(session) = person.session else { return self.come(now, n) };
+        match person.next_act(&mut self.random) {
+            people::Act::Speak { level, size } => {
+                let say = Say::text(Source::Session(session), level, size);
+                let answer = self.call(person.room, |watcher, room| watcher.publish(room, now, say))?;
+                self.note((now, n, answer));
+            }
+            people::Act::Read { messages } => {
+                let budget = Budget { messages, bytes: 4_096 };
+                let answer = self.call(person.room, |watcher, room| watcher.next_batch(room, now, session, budget))?;
+                let numbers =
+                    answer.map(|batch| batch.map(|batch| batch.messages().iter().map(|message| message.seq.0).collect::<Vec<_>>()));
+                if numbers.is_err() {
+                    self.people[n].session = None;
+                }
+                self.note((now, n, numbers));
+            }
+            people::Act::Rename { size } => {
+                if let Some(user) = person.user {
+                    self.call(person.room, |watcher, room| watcher.set_profile(room, user, Some(size)))?;
+                }
+            }
+            people::Act::HangUp => {
+                self.call(person.room, |watcher, room| watcher.close_session(room, now, session))?;
+                self.people[n].session = None;
+            }
+            people::Act::Leave => {
+                if let Some(user) = person.user {
+                    self.call(person.room, |watcher, room| watcher.leave(room, now, user))?;
+                }
+            }
+        }
+        self.again(now, n);
+        Ok(())
+    }
+
+    fn come(&mut self, now: Instant, n: usize) -> Check {
+        let person = self.people[n];
+        let join = person.user.map_or(Join::guest(), Join::user);
+        let joined = self.call(person.room, |watcher, room| watcher.join(room, now, join))?;
+        self.people[n].session = joined.ok().map(|joined| joined.session);
+        self.note((now, n, joined));
+        self.again(now, n);
+        Ok(())
+    }
+
+    fn again(&mut self, now: Instant, n: usize) {
+        let pause = self.people[n].pause(&mut self.random);
+        self.diary.insert((now + pause, n));
+    }
+
+    /// The engine is called in time, and does in each room what is due there.
+    fn timeout(&mut self, now: Instant) -> Check {
+        let due: Vec<usize> = (0..self.watchers.len())
+            .filter(|&room| self.engine.room(room_id(room)).is_ok_and(|room| room.poll_timeout().is_some_and(|at| at <= now)))
+            .collect();
+        same(Law::Timeouts, "whether a room is due when the engine says so", false, due.is_empty())?;
+        self.engine.handle_timeout(now);
+        for room in due {
+            let looked_at = self.engine.room(room_id(room)).map_err(trouble)?;
+            self.watchers[room].timed_out(looked_at, now)?;
+        }
+        let later = self.engine.poll_timeout().is_none_or(|at| at > now);
+        same(Law::Timeouts, "whether all that was due is done", true, later)
+    }
+
+    fn events(&mut self) -> Check {
+        while let Some((RoomId(id), event)) = self.engine.poll_event() {
+            let room = usize::try_from(id).unwrap_or(usize::MAX);
+            let looked_at = self.engine.room(RoomId(id)).map_err(trouble)?;
+            self.watchers[room].polled(looked_at, Some(event))?;
+            self.note((id, event));
+        }
+        Ok(())
+    }
+
+    /// The rooms close; everyone takes what is due; the books are final.
+    fn finish(mut self, now: Instant) -> Result<Report, Violation> {
+        for room in 0..self.watchers.len() {
+            let id = room_id(room);
+            self.call(room, |watcher, room| watcher.close(room, now, Actor::Host))?;
+            self.events()?;
+            self.call(room, |watcher, room| watcher.finish(room, now))?;
+            let books = self.engine.remove_room(now, id).map_err(trouble)?;
+            same(Law::L1Messages, "whether the last books balance", true, books.balances())?;
+            self.report.dispatched.push(books.admission.ledger.total().dispatched);
+            let _ = write!(self.report.transcript, "{}", books.admission.ledger);
+            self.note(books.audience.deliveries);
+        }
+        same(Law::Events, "events of rooms that are gone", None, self.engine.poll_event())?;
+        same(Law::Timeouts, "what an engine without rooms waits for", None, self.engine.poll_timeout())?;
+        Ok(self.report)
+    }
+}

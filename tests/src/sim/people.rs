@@ -1,0 +1,83 @@
+//! The people of an evening and their habits.
+
+use super::random::Random;
+use roomcast_core::{Duration, Priority, SessionId, UserId};
+
+/// What somebody is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    /// Says something now and then.
+    Talks,
+    /// Sends likes without end.
+    Floods,
+    /// Sends gifts.
+    Gives,
+    /// Reads a little, seldom.
+    Dawdles,
+    /// Reads.
+    Watches,
+}
+
+/// Somebody, on one device.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Person {
+    /// `None` for a guest.
+    pub(super) user: Option<UserId>,
+    pub(super) room: usize,
+    pub(super) session: Option<SessionId>,
+    habit: Habit,
+}
+
+/// What somebody does next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Act {
+    Speak { level: Priority, size: usize },
+    Read { messages: u32 },
+    Rename { size: usize },
+    HangUp,
+    Leave,
+}
+
+impl Person {
+    /// Every second user has a second device somewhere among the others.
+    pub(super) fn new(n: usize, rooms: usize, random: &mut Random) -> Self {
+        use Habit::{Dawdles, Floods, Gives, Talks, Watches};
+        let habit = match n % 16 {
+            0..5 => Talks,
+            5 => Floods,
+            6 => Gives,
+            7..10 => Dawdles,
+            _ => Watches,
+        };
+        let is_guest = habit == Watches && random.below(2) == 0;
+        let user = (!is_guest).then(|| UserId(100 + n as u64 * 2 / 3));
+        Self { user, room: n % rooms.max(1), session: None, habit }
+    }
+
+    /// How long until the next step.
+    pub(super) fn pause(&self, random: &mut Random) -> Duration {
+        let (least, spread) = match self.habit {
+            _ if self.session.is_none() => (1_000, 4_000),
+            Habit::Floods => (2, 20),
+            Habit::Talks => (200, 1_500),
+            Habit::Gives | Habit::Watches => (100, 900),
+            Habit::Dawdles => (2_000, 8_000),
+        };
+        Duration::from_millis(least + random.below(spread))
+    }
+
+    pub(super) fn next_act(&self, random: &mut Random) -> Act {
+        let chance = random.below(1_000);
+        let size = usize::try_from(random.below(200)).unwrap_or(0);
+        let read = if self.habit == Habit::Dawdles { Act::Read { messages: 2 } } else { Act::Read { messages: 100 } };
+        match (chance, self.habit) {
+            (0..4, _) => Act::HangUp,
+            (4..7, _) => Act::Leave,
+            (7..20, _) => Act::Rename { size },
+            (20..700, Habit::Talks) => Act::Speak { level: Priority::Normal, size },
+            (20..980, Habit::Floods) => Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 },
+            (20..600, Habit::Gives) => Act::Speak { level: Priority::High, size: 40 },
+            _ => read,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! No call stalls and nothing grows past its bound: what one call leaves undone it asks to be called for at once (decision D13).
+
+use roomcast_core::{
+    Actor, Budget, DropReason, Duration, Event, Instant, Join, PerLevel, Priority, Publish, Room, RoomConfig, RoomConfigBuilder,
+    Source, State, UserId,
+};
+
+/// Messages that one call deals with at the most.
+const WORK: u64 = 1_024;
+const START: Instant = Instant::from_secs(1);
+
+fn builder() -> RoomConfigBuilder {
+    RoomConfig::builder(UserId(1)).queue_messages(10_000).max_wait(PerLevel([None; 4]))
+}
+
+/// A room in which so many messages wait and no token is left.
+fn crowded(builder: RoomConfigBuilder, count: u64) -> Room<&'static str> {
+    let mut room = Room::new(&builder.burst(1).build().unwrap());
+    for _ in 0..=count {
+        let _ = room.publish(START, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
+    }
+    assert_eq!(queued(&room), count);
+    room
+}
+
+fn queued(room: &Room<&'static str>) -> u64 {
+    room.snapshot(START).admission.ledger.total().queued
+}
+
+#[test]
+fn one_call_expires_so_many_and_asks_to_be_called_at_once() {
+    let wait = PerLevel([Some(Duration::from_secs(5)); 4]);
+    let mut room = crowded(builder().rate_period(Duration::MAX).max_wait(wait), 2_500);
+    let late = START + Duration::from_secs(60);
+    for left in [2_500 - WORK, 2_500 - 2 * WORK, 0] {
+        room.handle_timeout(late);
+        assert_eq!(queued(&room), left);
+        assert_eq!(room.poll_timeout().is_some_and(|at| at <= late), left > 0);
+    }
+    assert_eq!(room.snapshot(late).admission.ledger.total().dropped.count(DropReason::Expired), 2_500);
+}
+
+#[test]
+fn one_call_dispatches_so_many_and_asks_to_be_called_at_once() {
+    let mut room = Room::new(&builder().rate(1_000_000_000).rate_period(Duration::from_secs(1)).burst(3_000).build().unwrap());
+    // The whole burst goes, a call at a time, so that later ones wait for tokens.
+    for _ in 0..3_000 {
+        let _ = room.publish(START, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
+    }
+    for _ in 0..2_500 {
+        let _ = room.publish(START, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
+    }
+    assert_eq!(queued(&room), 2_500);
+    let late = START + Duration::from_secs(60);
+    for left in [2_500 - WORK, 2_500 - 2 * WORK, 0] {
+        room.handle_timeout(late);
+        assert_eq!(queued(&room), left);
+        assert_eq!(room.poll_timeout().is_some_and(|at| at <= late), left > 0);
+    }
+    assert!(room.snapshot(late).balances());
+}
+
+#[test]
+fn a_close_drops_so_many_at_once_and_the_rest_when_it_is_called() {
+    let mut room = crowded(builder(), 2_500);
+    room.close(START, Actor::Host).unwrap();
+    for left in [2_500 - WORK, 2_500 - 2 * WORK, 0] {
+        assert_eq!((queued(&room), room.is_ended()), (left, left == 0));
+        assert_eq!(room.poll_timeout().is_some_and(|at| at <= START), left > 0);
+        room.handle_timeout(START);
+    }
+    assert_eq!(room.snapshot(START).admission.ledger.total().dropped.count(DropReason::RoomClosed), 2_500);
+    assert_eq!([room.poll_event(), room.poll_event()], [Some(Event::RoomClosed), Some(Event::RoomEnded)]);
+}
+
+#[test]
+fn the_end_of_the_grace_lets_so_many_sessions_go_in_one_call() {
+    let mut room: Room<&str> = Room::new(&builder().build().unwrap());
+    for _ in 0..3_000 {
+        room.join(START, Join::guest()).unwrap();
+    }
+    room.close(START, Actor::Host).unwrap();
+    let over = room.poll_timeout().unwrap();
+    assert_eq!(over, START + Duration::from_secs(10));
+    let mut calls = 0;
+    while room.poll_timeout().is_some() {
+        let before = room.snapshot(over).audience.sessions;
+        room.handle_timeout(over);
+        let gone = before - room.snapshot(over).audience.sessions;
+        assert!((1..=1_024).contains(&gone), "{gone} went in one call");
+        calls += 1;
+    }
+    assert!(calls <= 4 && room.is_ended(), "after {calls} calls");
+}
+
+#[test]
+fn an_admission_that_was_stopped_takes_nothing_more_and_still_sends_what_waits() {
+    let (mut admission, _) = crowded(builder(), 3).into_halves();
+    admission.stop();
+    assert_eq!(admission.state(), State::Draining);
+    assert!(admission.publish(START, Publish::new(Source::Host, "text")).is_err());
+    let mut now = START;
+    while let Some(at) = admission.poll_timeout() {
+        now = at;
+        admission.handle_timeout(now);
+    }
+    assert_eq!((admission.dispatched().0, now), (4, START + Duration::from_millis(75)));
+}
+
+#[test]
+fn a_reader_that_never_comes_costs_the_room_nothing_but_its_log() {
+    let config = builder().rate(1_000_000).burst(1_000).log_messages(PerLevel([8; 4])).log_bytes(PerLevel([20_000; 4]));
+    let mut room: Room<&str> = Room::new(&config.build().unwrap());
+    let silent = room.join(START, Join::user(UserId(7))).unwrap().session;
+    for step in 0..10_000 {
+        let now = Instant::from_millis(1_000 + step);
+        let _ = room.publish(now, Publish::new(Source::Session(silent), "own").priority(Priority::Low)).unwrap();
+        let _ = room.publish(now, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
+        let audience = room.snapshot(now).audience;
+        assert!(audience.log[Priority::Low] <= 8 && audience.aside <= 1);
+    }
+    let batch = room.next_batch(START, silent, Budget::default()).unwrap().unwrap();
+    // The log holds eight: four of them its own.
+    assert_eq!((batch.gap(Priority::Low), batch.messages().len()), (9_996, 4));
+}

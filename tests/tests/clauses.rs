@@ -1,0 +1,10 @@
+//! One test for each clause of the rulebook that the core keeps today, in virtual time and through the public API.
+
+#[path = "clauses/beyond.rs"]
+mod beyond;
+#[path = "clauses/members.rs"]
+mod members;
+#[path = "clauses/messages.rs"]
+mod messages;
+#[path = "clauses/scene.rs"]
+mod scene;

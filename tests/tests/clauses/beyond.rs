@@ -1,0 +1,222 @@
+//! What no chat service gives: B1 to B4, B6 to B8, B10, B13.
+
+use crate::scene::{ANN, BOB, Scene, texts};
+use Priority::{High, Low, Lowest, Normal};
+use roomcast_core::{
+    Budget, DropReason, Duration, Instant, Item, Limit, Outcome, PerLevel, Priority, RefusalReason, TieBreak, UserId, VictimPolicy,
+};
+
+const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
+
+#[test]
+fn b1_a_refusal_names_the_reason_the_limit_and_when_to_retry() {
+    let mut scene = Scene::busy(|builder| builder.queue_messages(1).max_wait(FOR_EVER));
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let _ = scene.say(ann, "waits").unwrap();
+    let refused =
+        scene.publish(roomcast_core::Publish::new(roomcast_core::Source::Session(bob), "no".into()).priority(Low)).unwrap_err();
+    assert_eq!(refused.reason, RefusalReason::QueueFull);
+    assert_eq!(refused.limit, Some(Limit::QueueMessages { max: 1 }));
+    assert_eq!(refused.retry_at, Some(Instant::from_secs(101)));
+}
+
+#[test]
+fn b1_one_final_outcome_for_each_message_even_when_nobody_polls() {
+    let mut scene = Scene::busy(|builder| builder.outcomes(PerLevel([3; 4])).max_wait(FOR_EVER));
+    let ann = scene.user(ANN);
+    for tag in 0..3 {
+        assert_eq!(scene.send(ann, Normal, "waits", tag), None);
+    }
+    let publish = roomcast_core::Publish::new(roomcast_core::Source::Session(ann), "one too many".into());
+    let refused = scene.publish(publish).unwrap_err();
+    assert_eq!((refused.reason, refused.limit), (RefusalReason::OutcomesFull, Some(Limit::Outcomes { max: 3 })));
+    // Likes cannot take the slots of gifts.
+    assert_eq!(scene.send(ann, High, "gift", 9), None);
+    for _ in 0..100 {
+        scene.wait_millis(1_000);
+    }
+    let tags: Vec<u64> = scene.outcomes().into_iter().map(|(tag, _)| tag).collect();
+    assert_eq!(tags, [9, 0, 1, 2]);
+}
+
+#[test]
+fn b2_the_books_balance_at_every_instant() {
+    let mut scene = Scene::busy(|builder| builder.queue_messages(3).log_messages(PerLevel([1; 4])));
+    let (ann, guest) = (scene.user(ANN), scene.guest());
+    for round in 0..40_u32 {
+        let level = Priority::ALL[round as usize % 4];
+        drop(scene.host(level, "host"));
+        drop(scene.say(ann, "ann"));
+        scene.wait_millis(u64::from(round) * 50);
+        if round % 5 == 0 {
+            scene.read(guest);
+        }
+        let snapshot = scene.room.snapshot(scene.now);
+        assert!(snapshot.balances());
+        let total = snapshot.admission.ledger.total();
+        let fates = total.refused.total() + total.dropped.total() + total.dispatched + total.queued;
+        assert_eq!((total.submitted, fates), (u64::from(round) * 2 + 3, u64::from(round) * 2 + 3));
+    }
+}
+
+#[test]
+fn b3_reserved_tokens_are_kept_for_the_higher_level_and_unused_ones_come_back() {
+    let mut scene = Scene::with(|builder| builder.rate(1).burst(5).reserve(PerLevel([2, 0, 0, 0])).max_wait(FOR_EVER));
+    let sent: Vec<bool> = (0..4).map(|_| scene.host(Normal, "text").unwrap().outcome.is_some()).collect();
+    assert_eq!(sent, [true, true, true, false]);
+    assert!(scene.host(High, "gift").unwrap().outcome.is_some());
+    assert!(scene.host(High, "gift").unwrap().outcome.is_some());
+    // Three seconds bring three tokens: two are kept back again, one is for the text that waits.
+    scene.wait_millis(2_000);
+    assert_eq!(scene.room.snapshot(scene.now).admission.queued[Normal], 1);
+    scene.wait_millis(1_000);
+    assert_eq!(scene.room.snapshot(scene.now).admission.queued[Normal], 0);
+}
+
+#[test]
+fn b4_a_flooder_costs_himself_in_whose_turn_it_is() {
+    let mut scene = Scene::busy(|builder| builder.rate(10).tie_break(TieBreak::RoundRobin).max_wait(FOR_EVER));
+    let (flooder, guest) = (scene.user(ANN), scene.guest());
+    for n in 0..50 {
+        let _ = scene.say(flooder, &format!("flood {n}")).unwrap();
+    }
+    for user in 0..5 {
+        let session = scene.user(UserId(100 + user));
+        let _ = scene.say(session, "text").unwrap();
+    }
+    scene.wait_millis(100);
+    let mut heard = scene.read(guest);
+    for _ in 0..5 {
+        scene.wait_millis(100);
+        heard.extend(scene.read(guest));
+    }
+    assert_eq!(heard, ["flood 0", "text", "text", "text", "text", "text"]);
+}
+
+#[test]
+fn b4_a_flooder_costs_himself_in_who_is_evicted() {
+    let mut scene = Scene::busy(|builder| builder.queue_messages(10).max_wait(FOR_EVER));
+    let (flooder, bob) = (scene.user(ANN), scene.user(BOB));
+    for tag in 0..10 {
+        scene.send(flooder, Normal, "flood", tag);
+    }
+    assert_eq!(scene.say(flooder, "more").unwrap_err().reason, RefusalReason::QueueFull);
+    assert_eq!(scene.send(bob, Normal, "text", 100), None);
+    let [(9, Outcome::Dropped { reason: DropReason::Evicted, .. })] = scene.outcomes()[..] else { panic!("not his newest") };
+}
+
+#[test]
+fn b6_a_deadline_is_met_to_the_nanosecond_and_has_an_outcome_of_its_own() {
+    let wait = PerLevel([None, Some(Duration::from_millis(1_500)), None, None]);
+    let mut scene = Scene::busy(|builder| builder.rate_period(Duration::from_secs(3_600)).max_wait(wait));
+    let ann = scene.user(ANN);
+    assert_eq!(scene.send(ann, Normal, "stale soon", 1), None);
+    let deadline = scene.now + Duration::from_millis(1_500);
+    assert_eq!(scene.room.poll_timeout(), Some(deadline));
+    scene.room.handle_timeout(Instant::from_nanos(deadline.as_nanos() - 1));
+    assert_eq!(scene.outcomes(), []);
+    scene.room.handle_timeout(deadline);
+    let limit = Some(Limit::MaxWait { max: Duration::from_millis(1_500) });
+    let retry_at = Some(scene.now + Duration::from_secs(3_600));
+    assert_eq!(scene.outcomes(), [(1, Outcome::Dropped { reason: DropReason::Expired, limit, retry_at })]);
+}
+
+#[test]
+fn b7_random_choices_replay_with_their_seed() {
+    let evicted = |seed| {
+        let mut scene =
+            Scene::busy(|builder| builder.queue_messages(20).victim(VictimPolicy::Random).seed(seed).max_wait(FOR_EVER));
+        let ann = scene.user(ANN);
+        for tag in 0..20 {
+            scene.send(ann, Low, "like", tag);
+        }
+        for _ in 0..10 {
+            let _ = scene.host(High, "gift").unwrap();
+        }
+        scene.outcomes().into_iter().map(|(tag, _)| tag).collect::<Vec<_>>()
+    };
+    assert_eq!(evicted(1).len(), 10);
+    assert_eq!(evicted(1), evicted(1));
+    assert_ne!(evicted(1), evicted(2));
+}
+
+#[test]
+fn b8_the_victim_policy_is_a_setting_and_never_takes_from_a_higher_level() {
+    let victim = |policy| {
+        let mut scene = Scene::busy(|builder| builder.queue_messages(5).victim(policy).max_wait(FOR_EVER));
+        let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+        scene.send(ann, High, "gift", 0);
+        for (session, tag) in [(ann, 1), (bob, 2), (bob, 3), (ann, 4)] {
+            scene.send(session, Low, "like", tag);
+        }
+        scene.send(ann, Low, "more", 5);
+        scene.send(bob, Normal, "text", 6);
+        scene.outcomes().into_iter().map(|(tag, _)| tag).collect::<Vec<_>>()
+    };
+    let refusing = |policy| {
+        let mut scene = Scene::busy(|builder| builder.queue_messages(1).victim(policy).max_wait(FOR_EVER));
+        let _ = scene.host(Low, "like").unwrap();
+        scene.host(Low, "newer").is_err()
+    };
+    assert_eq!(victim(VictimPolicy::Oldest), [1, 2]);
+    assert!(refusing(VictimPolicy::Newest) && refusing(VictimPolicy::BiggestSender) && !refusing(VictimPolicy::Oldest));
+}
+
+#[test]
+fn b10_a_slow_session_is_told_its_exact_gap_before_what_follows() {
+    let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([2, 2, 1, 1])));
+    let guest = scene.guest();
+    for n in 0..5 {
+        let _ = scene.host(Normal, &format!("{n}")).unwrap();
+    }
+    let _ = scene.host(High, "gift").unwrap();
+    let batch = scene.next(guest).unwrap().unwrap();
+    let told: Vec<String> = batch
+        .items()
+        .map(|item| match item {
+            Item::Gap { priority, count } => format!("missed {count} {priority}"),
+            Item::Message(message) => message.payload.clone(),
+        })
+        .collect();
+    assert_eq!(told, ["gift", "missed 3 normal", "3", "4"]);
+    let books = scene.room.books(guest).unwrap()[Normal];
+    assert_eq!((books.due, books.delivered, books.skipped, books.pending), (5, 2, 3, 0));
+    assert!(scene.next(guest).unwrap().is_none());
+}
+
+#[test]
+fn b10_a_batch_stays_within_its_budget_and_says_when_there_is_more() {
+    let mut scene = Scene::new();
+    let guest = scene.guest();
+    for (level, text) in [(Lowest, "ddd"), (High, "aaaa"), (High, "aa"), (Normal, "b")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    let mut take = |messages, bytes| {
+        let batch = scene.room.next_batch(scene.now, guest, Budget { messages, bytes }).unwrap().unwrap();
+        (texts(&batch), batch.more())
+    };
+    // Larger than the budget, so it comes alone.
+    assert_eq!(take(10, 3), (vec!["aaaa".into()], true));
+    assert_eq!(take(1, 100), (vec!["aa".into()], true));
+    assert_eq!(take(10, 4), (vec!["b".into(), "ddd".into()], false));
+}
+
+#[test]
+fn b13_an_evening_passes_without_a_clock_and_only_in_jumps_to_the_next_deadline() {
+    let mut scene = Scene::busy(|builder| builder.max_wait(FOR_EVER));
+    for _ in 0..600 {
+        let _ = scene.host(Low, "like").unwrap();
+    }
+    let mut jumps = 0;
+    while let Some(at) = scene.room.poll_timeout() {
+        assert!(at > scene.now, "a timeout that is not in the future would spin");
+        scene.now = at;
+        scene.room.handle_timeout(at);
+        jumps += 1;
+    }
+    assert_eq!((jumps, scene.now), (600, Instant::from_secs(700)));
+    // Time that runs backwards counts as standing still.
+    scene.now = Instant::from_secs(5);
+    assert!(scene.host(High, "gift").unwrap().outcome.is_none());
+    assert_eq!(scene.room.poll_timeout(), Some(Instant::from_secs(701)));
+}

@@ -1,0 +1,120 @@
+//! Who is in: A1 to A4, A6.
+
+use crate::scene::{ANN, BOB, OWNER, Scene};
+use roomcast_core::{
+    Actor, CloseError, DropReason, EndReason, Engine, Event, Instant, Join, JoinError, LeaveError, Outcome, Presence,
+    PresenceCause, Priority, RefusalReason, Room, RoomConfig, RoomId, SessionEnd,
+};
+
+#[test]
+fn a1_anyone_joins_an_open_room_at_once_and_once_a_session() {
+    let mut scene = Scene::new();
+    let ann = scene.user(ANN);
+    scene.guest();
+    let again = scene.room.join(scene.now, Join::user(ANN).on(ann));
+    assert_eq!(again, Err(JoinError::AlreadyJoined { session: ann }));
+    assert_eq!(scene.room.snapshot(scene.now).audience.sessions, 2);
+}
+
+#[test]
+fn a1_no_such_room_is_an_error() {
+    let mut engine: Engine<&str> = Engine::new(10, 0);
+    engine.create_room(RoomId(5), &RoomConfig::av_chat_room(OWNER)).unwrap();
+    assert!(engine.room_mut(RoomId(5)).is_ok());
+    assert!(engine.room_mut(RoomId(6)).is_err());
+}
+
+#[test]
+fn a2_no_limit_on_members_but_the_configured_one() {
+    let mut room: Room<&str> = Room::new(&RoomConfig::builder(OWNER).sessions(30_000).build().unwrap());
+    for _ in 0..30_000 {
+        room.join(Instant::ZERO, Join::guest()).unwrap();
+    }
+    assert_eq!(room.join(Instant::ZERO, Join::guest()), Err(JoinError::RoomFull { max: 30_000 }));
+}
+
+#[test]
+fn a3_a_guest_receives_and_may_not_speak_and_is_no_user() {
+    let mut scene = Scene::new();
+    let (guest, ann) = (scene.guest(), scene.user(ANN));
+    scene.events();
+    let refused = scene.say(guest, "hello").unwrap_err();
+    assert_eq!((refused.reason, refused.payload.as_str()), (RefusalReason::Guest, "hello"));
+    let _ = scene.say(ann, "welcome").unwrap();
+    assert_eq!(scene.read(guest), ["welcome"]);
+    let snapshot = scene.room.snapshot(scene.now);
+    assert_eq!((snapshot.admission.users, snapshot.audience.sessions), (1, 2));
+    assert!(scene.room.close_session(scene.now, guest));
+    assert_eq!(scene.events(), []);
+}
+
+#[test]
+fn a4_the_owner_cannot_leave_and_only_the_owner_and_the_host_close() {
+    let mut scene = Scene::new();
+    scene.user(OWNER);
+    scene.user(ANN);
+    assert_eq!(scene.room.leave(scene.now, OWNER), Err(LeaveError::OwnerCannotLeave { owner: OWNER }));
+    let not_allowed = CloseError::NotAllowed { actor: ANN, owner: OWNER };
+    assert_eq!(scene.room.close(scene.now, Actor::User(ANN)), Err(not_allowed));
+    assert_eq!(scene.room.close(scene.now, Actor::User(OWNER)), Ok(()));
+    assert_eq!(scene.room.close(scene.now, Actor::Host), Err(CloseError::AlreadyClosed));
+}
+
+#[test]
+fn a4_a_closed_room_drops_what_waits_hands_out_what_is_due_then_says_why() {
+    let mut scene = Scene::busy(|builder| builder);
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    scene.events();
+    scene.wait_millis(1_000);
+    let _ = scene.say(ann, "out").unwrap();
+    scene.send(ann, Priority::Normal, "waits", 5);
+    scene.room.close(scene.now, Actor::Host).unwrap();
+
+    assert_eq!(scene.say(ann, "late").unwrap_err().reason, RefusalReason::RoomClosed);
+    assert_eq!(scene.room.join(scene.now, Join::guest()), Err(JoinError::RoomClosed));
+    assert_eq!(scene.read(bob), ["out"]);
+    assert_eq!(scene.next(bob).unwrap_err(), SessionEnd::Closed(EndReason::RoomClosed));
+    assert_eq!(scene.next(bob).unwrap_err(), SessionEnd::NoSession(bob));
+
+    let events = scene.events();
+    let dropped = Outcome::Dropped { reason: DropReason::RoomClosed, limit: None, retry_at: None };
+    assert!(matches!(events[0], Event::Outcome { outcome, .. } if outcome == dropped));
+    assert_eq!(events[1..], [Event::RoomClosed]);
+    // Nobody fetches the other one's: after the grace it is gone too.
+    scene.wait_millis(9_999);
+    assert_eq!(scene.room.snapshot(scene.now).audience.sessions, 1);
+    scene.wait_millis(1);
+    assert_eq!(scene.events(), [Event::RoomEnded]);
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn a6_online_is_the_first_session_and_offline_the_last() {
+    let mut scene = Scene::new();
+    let (phone, laptop) = (scene.user(ANN), scene.user(ANN));
+    let online = Event::Presence { user: ANN, presence: Presence::Online, cause: PresenceCause::Join, folded: 0 };
+    assert_eq!(scene.events(), [online]);
+    assert!(scene.room.close_session(scene.now, phone));
+    assert_eq!(scene.events(), []);
+    assert_eq!(scene.say(phone, "gone").unwrap_err().reason, RefusalReason::NotMember);
+    assert!(scene.say(laptop, "still here").is_ok());
+    assert!(scene.room.close_session(scene.now, laptop));
+    let offline = Event::Presence { user: ANN, presence: Presence::Offline, cause: PresenceCause::Quit, folded: 0 };
+    assert_eq!(scene.events().last(), Some(&offline));
+}
+
+#[test]
+fn a6_leaving_takes_all_devices_out_and_each_takes_what_it_is_due_first() {
+    let mut scene = Scene::new();
+    let (phone, laptop, bob) = (scene.user(ANN), scene.user(ANN), scene.user(BOB));
+    let _ = scene.say(bob, "bye").unwrap();
+    scene.room.leave(scene.now, ANN).unwrap();
+    let _ = scene.say(bob, "too late").unwrap();
+    for device in [phone, laptop] {
+        assert_eq!(scene.read(device), ["bye"]);
+        assert_eq!(scene.next(device).unwrap_err(), SessionEnd::Closed(EndReason::Left));
+    }
+    assert_eq!(scene.room.leave(scene.now, ANN), Err(LeaveError::NotMember { user: ANN }));
+    let snapshot = scene.room.snapshot(scene.now);
+    assert_eq!((snapshot.admission.users, snapshot.audience.sessions), (1, 1));
+}

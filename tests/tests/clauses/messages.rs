@@ -1,0 +1,195 @@
+//! What is said: A13, A14, A17, A18, A20 to A23, A25.
+
+use crate::scene::{ANN, BOB, OWNER, Scene, texts};
+use Priority::{High, Low, Lowest, Normal};
+use roomcast_core::{
+    DropReason, Echo, Instant, Kind, Limit, Outcome, PerLevel, Priority, Publish, RefusalReason, Report, RoomConfig, Seq, Source,
+    Tag, TieBreak,
+};
+
+#[test]
+fn a13_there_are_four_priorities_and_normal_is_what_one_gets() {
+    assert_eq!(Priority::ALL, [High, Normal, Low, Lowest]);
+    let mut scene = Scene::new();
+    let (ann, guest) = (scene.user(ANN), scene.guest());
+    let _ = scene.say(ann, "hello").unwrap();
+    let batch = scene.next(guest).unwrap().unwrap();
+    assert_eq!(batch.messages()[0].priority, Normal);
+}
+
+#[test]
+fn a14_forty_pass_in_a_second_and_the_bucket_refills_one_each_25_ms() {
+    let mut scene = Scene::new();
+    let sent = |scene: &Scene| scene.room.snapshot(scene.now).admission.ledger.total().dispatched;
+    for n in 0..100 {
+        let source = scene.user(roomcast_core::UserId(100 + n));
+        let _ = scene.say(source, "hello").unwrap();
+    }
+    assert_eq!(sent(&scene), 40);
+    scene.wait_millis(24);
+    assert_eq!(sent(&scene), 40);
+    scene.wait_millis(1);
+    assert_eq!(sent(&scene), 41);
+    scene.wait_millis(1_000);
+    assert_eq!(sent(&scene), 80 + 1);
+    assert_eq!(RoomConfig::av_chat_room(OWNER).rate().to_string(), "40 a second");
+}
+
+#[test]
+fn a14_above_the_rate_the_higher_goes_first_and_inside_one_the_first_come() {
+    let mut scene = Scene::busy(|builder| builder.rate(40).max_wait(PerLevel::default()));
+    let guest = scene.guest();
+    for (level, text) in [(Low, "like"), (Normal, "first"), (Lowest, "ping"), (Normal, "second"), (High, "gift")] {
+        assert!(scene.host(level, text).unwrap().outcome.is_none());
+    }
+    let mut order = Vec::new();
+    for _ in 0..5 {
+        scene.wait_millis(25);
+        order.extend(scene.read(guest));
+    }
+    assert_eq!(order, ["gift", "first", "second", "like", "ping"]);
+}
+
+#[test]
+fn a14_inside_one_priority_at_random_when_configured_and_the_same_again_with_the_seed() {
+    let order = |seed| {
+        let mut scene = Scene::busy(|builder| builder.tie_break(TieBreak::Random).seed(seed).max_wait(PerLevel::default()));
+        let guest = scene.guest();
+        for user in 0..12 {
+            let session = scene.user(roomcast_core::UserId(100 + user));
+            let _ = scene.say(session, &format!("{user}")).unwrap();
+        }
+        (0..12)
+            .flat_map(|_| {
+                scene.wait_millis(1_000);
+                scene.read(guest)
+            })
+            .collect::<Vec<_>>()
+    };
+    let come: Vec<String> = (0..12).map(|user| format!("{user}")).collect();
+    assert_ne!(order(1), come);
+    assert_eq!(order(1), order(1));
+    assert_ne!(order(1), order(2));
+}
+
+#[test]
+fn a14_what_cannot_go_out_in_time_is_dropped() {
+    let mut scene = Scene::busy(|builder| builder.rate_period(roomcast_core::Duration::from_secs(60)));
+    let _ = scene.host(Low, "stale").unwrap();
+    scene.wait_millis(2_000);
+    assert_eq!(scene.room.snapshot(scene.now).admission.ledger.levels[Low].dropped.count(DropReason::Expired), 1);
+}
+
+#[test]
+fn a17_a_message_has_a_kind_and_its_payload_stays_opaque() {
+    let mut scene = Scene::new();
+    let guest = scene.guest();
+    let kinds = [Kind::Text, Kind::Custom, Kind::Tip, Kind::Notice];
+    for kind in kinds {
+        let _ = scene.publish(Publish::new(Source::Host, "\0{\"any\": thing".into()).kind(kind)).unwrap();
+    }
+    let batch = scene.next(guest).unwrap().unwrap();
+    assert_eq!(batch.messages().iter().map(|message| message.kind).collect::<Vec<_>>(), kinds);
+    assert!(batch.messages().iter().all(|message| message.payload == "\0{\"any\": thing"));
+}
+
+#[test]
+fn a18_a_profile_travels_from_the_next_message_on_and_goes_with_its_user() {
+    let mut scene = Scene::busy(|builder| builder.rate(40));
+    let (ann, guest) = (scene.user(ANN), scene.guest());
+    let nick = |scene: &mut Scene, text: &str| {
+        let _ = scene.say(ann, text).unwrap();
+    };
+    nick(&mut scene, "before");
+    // It waits already, so it keeps what it had.
+    scene.room.set_profile(ANN, Some("Ann".into())).unwrap();
+    nick(&mut scene, "after");
+    scene.room.set_profile(ANN, None).unwrap();
+    nick(&mut scene, "none");
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        scene.wait_millis(25);
+        let batch = scene.next(guest).unwrap().unwrap();
+        seen.push(batch.messages()[0].profile.as_ref().map(ToString::to_string));
+    }
+    assert_eq!(seen, [None, Some("Ann".into()), None]);
+    scene.room.set_profile(ANN, Some("Ann".into())).unwrap();
+    assert!(scene.room.close_session(scene.now, ann));
+    assert!(scene.room.set_profile(ANN, Some("Ann".into())).is_err());
+}
+
+#[test]
+fn a20_an_event_for_each_message_that_went_out_later_and_for_each_that_did_not_with_the_reason() {
+    let mut scene = Scene::busy(|builder| builder.queue_messages(2));
+    let ann = scene.user(ANN);
+    for (level, tag) in [(Normal, 1), (Low, 2), (High, 3)] {
+        assert_eq!(scene.send(ann, level, "waits", tag), None);
+    }
+    scene.wait_millis(1_000);
+    scene.wait_millis(1_000);
+    let outcomes = scene.outcomes();
+    let [(2, Outcome::Dropped { reason: DropReason::Evicted, limit: Some(Limit::QueueMessages { max: 2 }), .. }), high, normal] =
+        outcomes[..]
+    else {
+        panic!("{outcomes:?}");
+    };
+    assert_eq!(high, (3, Outcome::Dispatched { seq: Seq(2), at: Instant::from_secs(101) }));
+    assert_eq!(normal, (1, Outcome::Dispatched { seq: Seq(3), at: Instant::from_secs(102) }));
+}
+
+#[test]
+fn a21_the_sender_can_be_told_by_the_receipt_or_by_one_event_never_by_both() {
+    let mut scene = Scene::with(|builder| builder.burst(1));
+    let ann = scene.user(ANN);
+    scene.events();
+    let told = scene.send(ann, Normal, "at once", 1);
+    assert_eq!(told, Some(Outcome::Dispatched { seq: Seq(1), at: scene.now }));
+    assert_eq!(scene.send(ann, Normal, "later", 2), None);
+    assert_eq!(scene.events(), []);
+    scene.wait_millis(25);
+    assert_eq!(scene.outcomes(), [(2, Outcome::Dispatched { seq: Seq(2), at: scene.now })]);
+    assert_eq!(scene.events(), []);
+}
+
+#[test]
+fn a22_a_payload_over_12_kib_is_refused_and_comes_back() {
+    let mut scene = Scene::new();
+    let ann = scene.user(ANN);
+    assert!(scene.say(ann, &"x".repeat(12 * 1024)).is_ok());
+    let refused = scene.say(ann, &"x".repeat(12 * 1024 + 1)).unwrap_err();
+    assert_eq!(refused.reason, RefusalReason::TooLarge);
+    assert_eq!(refused.limit, Some(Limit::PayloadBytes { size: 12_289, max: 12_288 }));
+    assert_eq!(refused.payload.len(), 12_289);
+}
+
+#[test]
+fn a23_the_senders_session_gets_no_echo_and_the_other_device_does() {
+    let mut scene = Scene::new();
+    let (phone, laptop, bob) = (scene.user(ANN), scene.user(ANN), scene.user(BOB));
+    let _ = scene.say(phone, "hello").unwrap();
+    assert_eq!(scene.read(phone), [""; 0]);
+    assert_eq!((scene.read(laptop), scene.read(bob)), (vec!["hello".into()], vec!["hello".into()]));
+    let books = scene.room.books(phone).unwrap()[Normal];
+    assert_eq!((books.due, books.excluded, books.delivered, books.skipped), (1, 1, 0, 0));
+}
+
+#[test]
+fn a23_with_echo_the_senders_session_gets_its_own() {
+    let mut scene = Scene::with(|builder| builder.echo(Echo::Included));
+    let ann = scene.user(ANN);
+    let _ = scene.say(ann, "hello").unwrap();
+    assert_eq!(scene.read(ann), ["hello"]);
+}
+
+#[test]
+fn a25_a_member_receives_batches_with_the_higher_priority_first() {
+    let mut scene = Scene::new();
+    let guest = scene.guest();
+    for (level, text) in [(Lowest, "d"), (Normal, "b1"), (High, "a"), (Low, "c"), (Normal, "b2")] {
+        let publish = Publish::new(Source::Host, text.to_string()).priority(level).report(Report::Answer(Tag(0)));
+        let _ = scene.publish(publish).unwrap();
+    }
+    let batch = scene.next(guest).unwrap().unwrap();
+    assert_eq!(texts(&batch), ["a", "b1", "b2", "c", "d"]);
+    assert!(!batch.more() && scene.read(guest).is_empty());
+}

@@ -1,0 +1,55 @@
+//! Evenings of chat in virtual time, through the engine, with the oracle watching every room.
+
+use roomcast_core::{Duration, Echo, PerLevel, TieBreak, UserId, VictimPolicy};
+use roomcast_tests::rules::{Rules, queue};
+use roomcast_tests::sim::{Evening, Report, play};
+
+fn evening(seed: u64) -> Evening {
+    let calm = Rules {
+        queue: queue(60, 1 << 20, TieBreak::Fifo, VictimPolicy::Oldest, [None, Some(2_000), Some(500), Some(500)]),
+        ..Rules::default()
+    };
+    let fair = Rules {
+        queue: queue(40, 4_000, TieBreak::RoundRobin, VictimPolicy::BiggestSender, [None, Some(1_000), Some(1_000), None]),
+        payload_bytes: 190,
+        burst: 10,
+        reserve: PerLevel([3, 3, 0, 0]),
+        log_messages: PerLevel([20, 20, 4, 4]),
+        grace: Duration::from_secs(2),
+        ..Rules::default()
+    };
+    let wild = Rules {
+        rate: 7,
+        burst: 3,
+        queue: queue(20, 2_000, TieBreak::Random, VictimPolicy::Random, [Some(3_000), Some(700), None, None]),
+        payload_bytes: 256,
+        profile_bytes: 100,
+        log_messages: PerLevel([2, 3, 1, 1]),
+        log_bytes: PerLevel([600; 4]),
+        echo: Echo::Included,
+        sessions: 9,
+        sessions_per_user: 1,
+        outcomes: PerLevel([2, 5, 0, 0]),
+        presence_events: 1,
+        owner: UserId(100),
+        seed,
+        ..Rules::default()
+    };
+    Evening { rooms: vec![calm, fair, wild], people: 64, seconds: 60, seed }
+}
+
+fn run(seed: u64) -> Report {
+    match play(&evening(seed)) {
+        Ok(report) => report,
+        Err(violation) => panic!("seed {seed}: {violation}"),
+    }
+}
+
+#[test]
+fn every_law_holds_all_evening_and_the_same_seed_repeats_it_to_the_byte() {
+    let first = run(1);
+    assert!(first.calls > 5_000, "only {} calls", first.calls);
+    assert!(first.dispatched.iter().all(|&count| count > 50), "{:?}", first.dispatched);
+    assert_eq!(first, run(1));
+    assert_ne!(first.transcript, run(2).transcript);
+}

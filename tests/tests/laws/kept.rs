@@ -1,0 +1,156 @@
+//! Sequences that broke a law once, or that random ones seldom reach.
+
+use roomcast_tests::ops::{Op, Setup};
+
+/// A calm room: no reserve, no echo, everything reported, everything at its least.
+const CALM: Setup = Setup {
+    rate: 2,
+    burst: 0,
+    reserve: [0; 3],
+    queue: 3,
+    queue_bytes: 127,
+    tie_break: 0,
+    victim: 0,
+    wait: [0; 4],
+    log: [3; 4],
+    log_bytes: 63,
+    echo: false,
+    sessions: (11, 2),
+    outcomes: [3; 4],
+    report: 15,
+    presence: 3,
+    grace: 0,
+    seed: 0,
+    heads: 0,
+    start: 0,
+};
+
+const fn speak(who: u8, level: u8, size: u8) -> Op {
+    Op::Speak { who, level, size, report: 0 }
+}
+
+const fn join(user: u8) -> Op {
+    Op::Join { user, known: None }
+}
+
+const fn take(who: u8) -> Op {
+    Op::Batch { who, messages: 7, bytes: 255 }
+}
+
+type Kept = (&'static str, Setup, Vec<Op>);
+
+pub(crate) fn sequences() -> Vec<Kept> {
+    [once_failed(), seldom_reached()].concat()
+}
+
+fn once_failed() -> Vec<Kept> {
+    vec![
+        (
+            "generation 0 of an empty slot is nobody, not user 0",
+            CALM,
+            vec![
+                join(7),
+                join(0),
+                Op::Gone { who: 0 },
+                Op::Stranger { call: 0, bits: (0, 0) },
+                Op::Stranger { call: 1, bits: (0, 0) },
+                Op::Stranger { call: 2, bits: (0, 0) },
+            ],
+        ),
+        (
+            "a leave on a clock that ran backwards keeps its whole grace",
+            CALM,
+            vec![
+                join(1),
+                join(2),
+                Op::Wait { count: 200, unit: 2 },
+                speak(0, 1, 5),
+                Op::Back { millis: 200 },
+                Op::Leave { user: 2 },
+                Op::Tick,
+            ],
+        ),
+        (
+            "one message evicts two of one sender, who had no more",
+            Setup { queue_bytes: 0, burst: 0, ..CALM },
+            vec![join(1), join(2), speak(0, 1, 1), speak(0, 2, 30), speak(0, 2, 30), speak(1, 1, 64), Op::OnTime],
+        ),
+        (
+            "own messages alone are not more to come",
+            CALM,
+            vec![
+                join(1),
+                Op::Host { level: 0, size: 1, report: 0 },
+                Op::Wait { count: 100, unit: 2 },
+                speak(0, 1, 1),
+                Op::Batch { who: 0, messages: 1, bytes: 255 },
+            ],
+        ),
+    ]
+}
+
+fn seldom_reached() -> Vec<Kept> {
+    vec![
+        (
+            "the log turns over within one read, across the wrap of the low halves",
+            Setup { heads: 1, log: [0; 4], burst: 7, ..CALM },
+            vec![
+                join(1),
+                join(7),
+                speak(0, 1, 1),
+                speak(0, 1, 1),
+                take(1),
+                speak(0, 1, 1),
+                speak(0, 0, 1),
+                speak(0, 1, 1),
+                speak(0, 1, 1),
+                take(0),
+                take(1),
+            ],
+        ),
+        (
+            "nobody polls: slots run out, and every outcome is told in the end",
+            Setup { burst: 0, rate: 0, outcomes: [1; 4], wait: [2; 4], ..CALM },
+            vec![
+                join(1),
+                speak(0, 1, 1),
+                speak(0, 1, 1),
+                speak(0, 1, 1),
+                Op::Wait { count: 255, unit: 2 },
+                Op::Tick,
+                speak(0, 1, 1),
+            ],
+        ),
+        (
+            "a closed room hands out what is due and drops what waits, in each order of turns",
+            Setup { tie_break: 1, ..CALM },
+            vec![
+                join(1),
+                join(2),
+                speak(0, 1, 1),
+                speak(0, 1, 2),
+                speak(0, 2, 3),
+                speak(1, 1, 4),
+                Op::Close { by: 16 },
+                take(1),
+                take(1),
+                Op::OnTime,
+            ],
+        ),
+        (
+            "at the end of time nothing overflows and nothing comes back",
+            Setup { start: 2, rate: 0, wait: [3; 4], ..CALM },
+            vec![
+                join(1),
+                speak(0, 1, 1),
+                speak(0, 1, 1),
+                Op::Wait { count: 255, unit: 3 },
+                speak(0, 2, 1),
+                Op::Leave { user: 1 },
+                Op::Tick,
+                take(0),
+                Op::OnTime,
+            ],
+        ),
+    ]
+}

@@ -1,0 +1,63 @@
+//! Operations for proptest, weighted so that a room lives: more is said than left.
+
+use proptest::prelude::*;
+use roomcast_tests::ops::{Op, Setup};
+
+pub(crate) fn setup() -> impl Strategy<Value = Setup> {
+    let queue = (any::<u8>(), any::<u8>(), any::<[u8; 3]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<[u8; 4]>());
+    let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()));
+    let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
+    let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3]);
+    (queue, log, events, place).prop_map(|(queue, log, events, (heads, start))| {
+        let (rate, burst, reserve, queue, queue_bytes, tie_break, victim, wait) = queue;
+        let (log, log_bytes, echo, sessions) = log;
+        let (outcomes, report, presence, grace, seed) = events;
+        Setup {
+            rate,
+            burst,
+            reserve,
+            queue,
+            queue_bytes,
+            tie_break,
+            victim,
+            wait,
+            log,
+            log_bytes,
+            echo,
+            sessions,
+            outcomes,
+            report,
+            presence,
+            grace,
+            seed,
+            heads,
+            start,
+        }
+    })
+}
+
+pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(op(), 1..most)
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let n = any::<u8>;
+    prop_oneof![
+        24 => (n(), n(), n(), n()).prop_map(|(who, level, size, report)| Op::Speak { who, level, size, report }),
+        8 => (n(), n(), n()).prop_map(|(level, size, report)| Op::Host { level, size, report }),
+        10 => (n(), prop::option::weighted(0.2, n())).prop_map(|(user, known)| Op::Join { user, known }),
+        16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),
+        2 => n().prop_map(|user| Op::Leave { user }),
+        2 => n().prop_map(|who| Op::Gone { who }),
+        3 => (n(), prop::option::weighted(0.8, n())).prop_map(|(user, size)| Op::Profile { user, size }),
+        6 => n().prop_map(|times| Op::Poll { times }),
+        5 => Just(Op::Tick),
+        6 => Just(Op::OnTime),
+        12 => (n(), 0_u8..3).prop_map(|(count, unit)| Op::Wait { count, unit }),
+        1 => (n(), n()).prop_map(|(count, unit)| Op::Wait { count, unit }),
+        2 => n().prop_map(|millis| Op::Back { millis }),
+        1 => n().prop_map(|by| Op::Close { by }),
+        2 => (n(), (n(), prop_oneof![0_u32..4, (1_u32 << 31)..((1 << 31) + 3), any::<u32>()]))
+            .prop_map(|(call, bits)| Op::Stranger { call, bits }),
+    ]
+}
