@@ -33,6 +33,16 @@ impl<T> Chunked<T> {
         self.chunks.get_mut((at >> SHIFT) as usize)?.get_mut(at as usize & (CHUNK - 1))
     }
 
+    /// From `at`, which must be inside, to the end of its chunk.
+    pub(crate) fn chunk_from(&self, at: u32) -> &[T] {
+        &self.chunks[(at >> SHIFT) as usize][at as usize & (CHUNK - 1)..]
+    }
+
+    /// As [`chunk_from`](Self::chunk_from), to change.
+    pub(crate) fn chunk_from_mut(&mut self, at: u32) -> &mut [T] {
+        &mut self.chunks[(at >> SHIFT) as usize][at as usize & (CHUNK - 1)..]
+    }
+
     pub(crate) fn push(&mut self, value: T) {
         match self.chunks.last_mut() {
             Some(last) if last.len() < CHUNK => last.push(value),

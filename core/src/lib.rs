@@ -65,7 +65,7 @@ mod roster;
 mod time;
 
 pub use admission::{Actor, Admission, AdmissionSnapshot, State};
-pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Item};
+pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
 pub use config::{ConfigError, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ProfileError, SessionEnd};

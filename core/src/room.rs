@@ -1,7 +1,7 @@
 //! One room, whole: an admission and an audience.
 
 use crate::admission::{Actor, Admission, AdmissionSnapshot};
-use crate::audience::{Audience, AudienceSnapshot, Batch, Budget};
+use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
@@ -12,6 +12,7 @@ use crate::priority::PerLevel;
 use crate::roster::UserSessions;
 use crate::time::{Instant, Watermark};
 use alloc::sync::Arc;
+use core::ops::Range;
 
 /// One live room as a complete state machine.
 ///
@@ -175,6 +176,30 @@ impl<M: Payload> Room<M> {
             self.admission.remove_session(now, session);
         }
         answer
+    }
+
+    /// Hands every session in a range of slots what it is due; the sink says whether it took it. Answers how many had something. See
+    /// [`Audience::sweep`].
+    pub fn sweep(
+        &mut self,
+        now: Instant,
+        slots: Range<u32>,
+        budget: Budget,
+        mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
+    ) -> u32 {
+        let now = self.clock.advance(now);
+        let admission = &mut self.admission;
+        self.audience.sweep(slots, budget, |session, due| {
+            if let Due::End(_) = due {
+                admission.remove_session(now, session);
+            }
+            sink(session, due)
+        })
+    }
+
+    /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).
+    pub fn slots(&self) -> u32 {
+        self.audience.slots()
     }
 
     /// Does what is due at `now`. A call when nothing is due is harmless. One call does a bounded amount of work.

@@ -3,14 +3,17 @@
 
 use crate::halves::Halves;
 use crate::oracle::Oracle;
+use crate::oracle::listeners::{Swept, Taken};
 use crate::oracle::messages::Offer;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Budget, ConfigError, Event, Instant, Join, JoinError, Joined, Kind, Priority, Publish, Receipt, RefusalReason,
-    Report, Room, SessionEnd, SessionId, Source, UserId,
+    Actor, Batch, Budget, ConfigError, Due, Event, Instant, Item, Join, JoinError, Joined, Kind, Priority, Publish, RangeKey,
+    Receipt, RefusalReason, Report, Room, SessionEnd, SessionId, Source, UserId, Verdict,
 };
+use std::collections::HashMap;
+use std::ops::Range;
 
 /// The watcher of one room. The room is passed to each call, since an engine may own it.
 #[derive(Debug)]
@@ -21,6 +24,20 @@ pub struct Checked {
     calls: u64,
     /// The sessions are compared one by one after each so many calls.
     stride: u64,
+}
+
+/// What a sweep's sink sees, in comparable form.
+fn swept(due: Due<'_, Probe>) -> Swept {
+    match due {
+        Due::End(reason) => Swept::End(reason),
+        Due::Batch(reading) => {
+            let items = reading.items().map(|item| match item {
+                Item::Gap { priority, count } => Taken::Gap(priority, count),
+                Item::Message(message) => Taken::Message(message.payload.id()),
+            });
+            Swept::Batch(items.collect(), reading.more())
+        }
+    }
 }
 
 /// A message to offer.
@@ -127,6 +144,45 @@ impl Checked {
         same(Law::Batches, "whether a session is ready", !matches!(answer, Ok(None)), ready)?;
         self.oracle.took(now, session, budget, &answer)?;
         self.inspect(room).map(|()| answer)
+    }
+
+    /// `Room::sweep`, of which the sessions that are `busy` take nothing.
+    pub fn sweep(
+        &mut self,
+        room: &mut Room<Probe>,
+        now: Instant,
+        slots: &Range<u32>,
+        budget: Budget,
+        busy: impl Fn(SessionId) -> bool,
+    ) -> Check {
+        let mut keys: HashMap<RangeKey, Vec<Taken>> = HashMap::new();
+        let mut alike = Ok(());
+        let mut seen = [Vec::new(), Vec::new()];
+        let [first, second] = &mut seen;
+        let verdict = |session| if busy(session) { Verdict::NotNow } else { Verdict::Taken };
+        let count = room.sweep(now, slots.clone(), budget, |session, due| {
+            let key = if let Due::Batch(reading) = &due { reading.key().copied() } else { None };
+            let swept = swept(due);
+            if let (Some(key), Swept::Batch(items, _)) = (key, &swept) {
+                // What was encoded for one session has to serve every other one with the same key.
+                let other = keys.entry(key).or_insert_with(|| items.clone());
+                alike = std::mem::replace(&mut alike, Ok(())).and(same(Law::Batches, "two batches with one key", &*other, items));
+            }
+            first.push((session, swept));
+            verdict(session)
+        });
+        let twin = self.halves.sweep(now, slots.clone(), budget, |session, due| {
+            second.push((session, swept(due)));
+            verdict(session)
+        });
+        alike?;
+        let [seen, of_twin] = seen;
+        same(Law::L9Deterministic, "sweep", &seen, &of_twin)?;
+        same(Law::Batches, "how many a sweep handed something", [seen.len() as u64; 2], [count, twin].map(u64::from))?;
+        let has_gap = |items: &Vec<Taken>| items.iter().any(|item| matches!(item, Taken::Gap(..)));
+        same(Law::Batches, "whether a batch with a key has a gap", false, keys.values().any(has_gap))?;
+        self.oracle.swept(now, slots, budget, busy, &seen)?;
+        self.inspect(room)
     }
 
     /// `Room::handle_timeout`.

@@ -5,9 +5,10 @@
 
 use crate::payload::Probe;
 use roomcast_core::{
-    Actor, Admission, Audience, Batch, Budget, CloseError, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError, Message,
-    ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId, UserId,
+    Actor, Admission, Audience, Batch, Budget, CloseError, Due, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError,
+    Message, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId, UserId, Verdict,
 };
+use std::ops::Range;
 use std::sync::Arc;
 
 /// An admission and an audience, and what went over the seam in the last call.
@@ -81,6 +82,24 @@ impl Halves {
             self.admission.remove_session(now, session);
         }
         answer
+    }
+
+    /// As `Room::sweep`.
+    pub fn sweep(
+        &mut self,
+        now: Instant,
+        slots: Range<u32>,
+        budget: Budget,
+        mut sink: impl FnMut(SessionId, Due<'_, Probe>) -> Verdict,
+    ) -> u32 {
+        let now = self.call(now);
+        let admission = &mut self.admission;
+        self.audience.sweep(slots, budget, |session, due| {
+            if let Due::End(_) = due {
+                admission.remove_session(now, session);
+            }
+            sink(session, due)
+        })
     }
 
     /// As `Room::handle_timeout`.

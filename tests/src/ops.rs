@@ -95,6 +95,17 @@ pub enum Op {
         /// Bytes at the most.
         bytes: u8,
     },
+    /// `sweep`.
+    Sweep {
+        /// The first slot and how many.
+        slots: (u8, u8),
+        /// Messages for each at the most: 0 to 7.
+        messages: u8,
+        /// Bytes for each at the most.
+        bytes: u8,
+        /// Which slots take nothing, a bit for each of eight.
+        busy: u8,
+    },
     /// `leave`.
     Leave {
         /// Who.
@@ -256,6 +267,12 @@ impl Player {
                 let session = self.session(who);
                 let budget = Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) };
                 drop(self.checked.next_batch(&mut self.room, now, session, budget)?);
+            }
+            Op::Sweep { slots: (first, count), messages, bytes, busy } => {
+                let slots = u32::from(first % 12)..u32::from(first % 12) + u32::from(count % 16);
+                let budget = Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) };
+                let busy = |session: SessionId| busy >> (session.slot() % 8) & 1 != 0;
+                self.checked.sweep(&mut self.room, now, &slots, budget, busy)?;
             }
             Op::Leave { user } => self.checked.leave(&mut self.room, now, UserId(u64::from(user % 6)))?,
             Op::Gone { who } => {

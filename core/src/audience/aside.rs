@@ -54,6 +54,11 @@ impl AsideLevel {
         self.own.binary_search(&position).is_ok()
     }
 
+    /// Own messages below `position` that it has not passed yet. `position` is at or past the log's tail or the session's end.
+    pub(super) fn own_below(&self, position: u64) -> u64 {
+        self.own_lost + self.own.partition_point(|&own| own < position) as u64
+    }
+
     /// The session passes all positions below `to`, which is at or past the log's tail or the session's end. Answers how many of them
     /// were its own.
     pub(super) fn pass(&mut self, to: u64) -> u64 {

@@ -5,14 +5,17 @@
 
 mod aside;
 mod batch;
+mod books;
+mod reading;
 mod session;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, Budget, Item};
+pub use reading::{Due, RangeKey, Reading, Verdict};
 
 use crate::config::{Echo, RoomConfig};
-use crate::error::{JoinError, SessionEnd};
+use crate::error::JoinError;
 use crate::event::{EndReason, Joined};
 use crate::ids::{Seq, SessionId};
 use crate::index::Hasher;
@@ -23,8 +26,8 @@ use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant, Watermark};
 use alloc::sync::Arc;
 use aside::{Asides, Ending};
+use books::Sums;
 use session::Sessions;
-use smallvec::SmallVec;
 
 /// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
 /// it comes by long before the rest is used up: there are at most 2³⁰ slots.
@@ -53,23 +56,6 @@ pub struct Audience<M> {
     /// The next slot that the hand looks at.
     hand: u32,
     debris: Debris<M>,
-}
-
-/// The books of one level over all sessions, kept so that no walk is needed (decision D22).
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    /// Of the live sessions: their start positions, their cursors, their own messages that they have not passed.
-    starts: u128,
-    cursors: u128,
-    own_unread: u64,
-    /// Of the ending sessions: what they have not read.
-    ending_pending: u64,
-    /// `due` that no longer follows from a start position: of sessions that end or ended, and what the hand folded.
-    settled_due: u64,
-    delivered: u64,
-    skipped: u64,
-    excluded: u64,
-    abandoned: u64,
 }
 
 /// What the audience's books say once it has applied the messages up to [`applied`](Self::applied).
@@ -202,47 +188,6 @@ impl<M: Payload> Audience<M> {
         self.move_hand();
     }
 
-    /// Takes what a session is due, within a budget; `None` when that is nothing. Costs what is read.
-    ///
-    /// # Errors
-    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
-    pub fn next_batch(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
-        let slot = self.sessions.slot_of(session).ok_or(SessionEnd::NoSession(session))?;
-        let heads = self.heads();
-        if self.closed.is_none() && !self.sessions.has_aside(slot) && self.sessions.is_caught_up(slot, heads) {
-            return Ok(None);
-        }
-        let ending = self.ending(slot);
-        let ends = ending.map_or(heads, |ending| ending.ends);
-        let mut batch = Batch { gaps: PerLevel::default(), messages: SmallVec::new(), more: false };
-        let mut left = Budget { messages: budget.messages.max(1), ..budget };
-        for level in Priority::ALL {
-            self.read_level(slot, level, ends[level], &mut left, &mut batch);
-        }
-        if !batch.messages.is_empty() || batch.gaps != PerLevel::default() {
-            return Ok(Some(batch));
-        }
-        let reason = ending.map(|ending| ending.reason).or(self.closed.map(|(reason, _)| reason));
-        match reason {
-            Some(reason) => {
-                self.release(slot);
-                Err(SessionEnd::Closed(reason))
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// Whether [`next_batch`](Self::next_batch) would answer anything but `Ok(None)`. Changes nothing. O(1).
-    pub fn is_ready(&self, session: SessionId) -> bool {
-        let Some(slot) = self.sessions.slot_of(session) else { return true };
-        if self.closed.is_some() || self.ending(slot).is_some() {
-            return true;
-        }
-        let books = |level| self.books_of(slot, level).pending > 0;
-        !self.sessions.is_caught_up(slot, self.heads()) && Priority::ALL.into_iter().any(books)
-            || self.asides.get(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0))
-    }
-
     /// Ends the sessions whose grace is over, at most 1,024 in one call.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
@@ -303,39 +248,6 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    fn deliveries(&self, level: Priority) -> Deliveries {
-        let sums = &self.sums[level];
-        let reached = u128::from(self.live) * u128::from(self.log.head(level));
-        Deliveries {
-            due: sums.settled_due + (reached - sums.starts) as u64,
-            delivered: sums.delivered,
-            skipped: sums.skipped,
-            pending: sums.ending_pending + (reached - sums.cursors) as u64 - sums.own_unread,
-            excluded: sums.excluded,
-            abandoned: sums.abandoned,
-        }
-    }
-
-    fn books_of(&self, slot: u32, level: Priority) -> Deliveries {
-        let aside = self.aside(slot);
-        // An ending session's positions are seen from where it ends: the head moves on, and nobody's hand follows it.
-        let end = aside.and_then(|aside| aside.ending).map_or(self.log.head(level), |ending| ending.ends[level]);
-        let (start, cursor) = (self.sessions.start(slot, level, end), self.sessions.cursor(slot, level, end));
-        let Some(aside) = aside else {
-            return Deliveries { due: end - start, delivered: cursor - start, pending: end - cursor, ..Deliveries::default() };
-        };
-        let aside = &aside.levels[level];
-        let passed_own = aside.excluded - aside.own_unread();
-        Deliveries {
-            due: aside.folded + end - start,
-            delivered: aside.folded + cursor - start - aside.skipped - passed_own,
-            skipped: aside.skipped,
-            pending: end - cursor - aside.own_unread(),
-            excluded: aside.excluded,
-            abandoned: 0,
-        }
-    }
-
     fn heads(&self) -> PerLevel<u64> {
         PerLevel::from_fn(|level| self.log.head(level))
     }
@@ -367,78 +279,6 @@ impl<M: Payload> Audience<M> {
         self.aside_mut(slot).levels[level].add_own(position, tail);
         self.sums[level].own_unread += 1;
         self.sums[level].excluded += 1;
-    }
-
-    /// Reads one level of one session up to `end`, within what is left of the budget.
-    fn read_level(&mut self, slot: u32, level: Priority, end: u64, left: &mut Budget, batch: &mut Batch<M>) {
-        if left.messages == 0 {
-            // Not the distance of two positions: what is left may be the session's own messages, which are not due.
-            let untold = self.aside(slot).is_some_and(|aside| aside.levels[level].untold > 0);
-            batch.more |= untold || self.books_of(slot, level).pending > 0;
-            return;
-        }
-        self.skip_lost(slot, level, end);
-        if let Some(aside) = self.existing_aside_mut(slot) {
-            batch.gaps[level] = core::mem::take(&mut aside.levels[level].untold);
-        }
-        let from = self.sessions.cursor(slot, level, end);
-        let aside = self.aside(slot);
-        let mut to = from;
-        while to < end {
-            let Some(message) = self.log.get(level, to) else { break };
-            if !aside.is_some_and(|aside| aside.levels[level].is_own(to)) {
-                let bytes = message.bytes();
-                if left.messages == 0 || (bytes > left.bytes && !batch.messages.is_empty()) {
-                    left.messages = 0;
-                    batch.more = true;
-                    break;
-                }
-                left.messages -= 1;
-                left.bytes = left.bytes.saturating_sub(bytes);
-                batch.messages.push(Arc::clone(message));
-            }
-            to += 1;
-        }
-        let read = self.pass(slot, level, to, end);
-        self.sums[level].delivered += read;
-    }
-
-    /// Books what has fallen out of the log before the session read it.
-    fn skip_lost(&mut self, slot: u32, level: Priority, end: u64) {
-        let lost_below = self.log.tail(level).min(end);
-        if self.sessions.cursor(slot, level, end) >= lost_below {
-            return;
-        }
-        let skipped = self.pass(slot, level, lost_below, end);
-        if skipped > 0 {
-            self.sums[level].skipped += skipped;
-            let aside = &mut self.aside_mut(slot).levels[level];
-            aside.skipped += skipped;
-            aside.untold += skipped;
-        }
-    }
-
-    /// Moves a cursor up to `to`, at most the session's `end`, and keeps the sums. Answers how many positions it passed that were not
-    /// the session's own.
-    fn pass(&mut self, slot: u32, level: Priority, to: u64, end: u64) -> u64 {
-        let from = self.sessions.cursor(slot, level, end);
-        if to <= from {
-            return 0;
-        }
-        self.sessions.set_cursor(slot, level, to);
-        let (own, ends) = match self.existing_aside_mut(slot) {
-            Some(aside) => (aside.levels[level].pass(to), aside.ending.is_some()),
-            None => (0, false),
-        };
-        let sums = &mut self.sums[level];
-        let others = to - from - own;
-        if ends {
-            sums.ending_pending -= others;
-        } else {
-            sums.cursors += u128::from(to - from);
-            sums.own_unread -= own;
-        }
-        others
     }
 
     /// Takes a live session out of the sums that grow: from here on, nothing more becomes due for it.
@@ -486,8 +326,9 @@ impl<M: Payload> Audience<M> {
         }
         for level in Priority::ALL {
             let head = self.log.head(level);
-            if head - self.sessions.cursor(slot, level, head) > u64::from(MAX_LAG) {
-                self.skip_lost(slot, level, head);
+            let (cursor, tail) = (self.sessions.cursor(slot, level, head), self.log.tail(level));
+            if head - cursor > u64::from(MAX_LAG) && cursor < tail {
+                self.skip(slot, level, cursor, tail);
             }
             let start = self.sessions.start(slot, level, head);
             let cursor = self.sessions.cursor(slot, level, head);

@@ -3,12 +3,14 @@
 //! Positions are 64 bits wide; a session keeps the low half of each and the log's head supplies the rest (decision D5). That is exact
 //! while a session is less than 2³² messages behind, and the audience's hand sees to it that it is.
 
+use super::reading::Verdict;
 use crate::chunked::{Chunked, NIL};
 use crate::ids::SessionId;
 use crate::priority::{PerLevel, Priority};
+use core::ops::Range;
 
 /// Positions of one session, one for each level: the low halves.
-type Positions = [u32; Priority::NUM];
+pub(super) type Positions = [u32; Priority::NUM];
 
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -95,6 +97,50 @@ impl Sessions {
         let slot = session.slot();
         let held = self.is_held(slot) && self.generations[slot] == session.generation();
         held.then_some(slot)
+    }
+
+    /// The session that holds a slot.
+    pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
+        self.is_held(slot).then(|| SessionId::new(slot, self.generations[slot]))
+    }
+
+    /// The first session in a range of slots that is not at `heads`, or has state aside.
+    pub(super) fn first_behind(&self, mut slots: Range<u32>, heads: Positions) -> Option<u32> {
+        slots.find(|&slot| {
+            let marks = self.marks[slot].0;
+            marks & Marks::HELD != 0 && (marks & Marks::ASIDE != 0 || self.cursors[slot] != heads)
+        })
+    }
+
+    /// Offers each session that stands `here` to `take`, and moves those that are taken to `there`. Passes over free slots and
+    /// sessions that are at `heads`; stops at the first session that stands anywhere else or has state aside, and answers its slot.
+    pub(super) fn sweep(
+        &mut self,
+        mut slots: Range<u32>,
+        here: Positions,
+        there: Positions,
+        heads: Positions,
+        mut take: impl FnMut(SessionId) -> Verdict,
+    ) -> u32 {
+        while slots.start < slots.end {
+            // The three arrays have the same chunks.
+            let marks = self.marks.chunk_from(slots.start);
+            let generations = self.generations.chunk_from(slots.start);
+            let cursors = self.cursors.chunk_from_mut(slots.start);
+            let count = marks.len().min((slots.end - slots.start) as usize);
+            for (place, ((marks, generation), cursors)) in marks.iter().zip(generations).zip(cursors).take(count).enumerate() {
+                let slot = slots.start + place as u32;
+                if marks.0 == Marks::HELD && *cursors == here {
+                    if take(SessionId::new(slot, *generation)) == Verdict::Taken {
+                        *cursors = there;
+                    }
+                } else if marks.0 & Marks::ASIDE != 0 || (marks.0 == Marks::HELD && *cursors != heads) {
+                    return slot;
+                }
+            }
+            slots.start += count as u32;
+        }
+        slots.end
     }
 
     pub(super) fn is_held(&self, slot: u32) -> bool {

@@ -1,7 +1,7 @@
 //! Positions: silence over more messages than 32 bits can count, a feed that fell behind, an end that lasts.
 
 use super::*;
-use crate::{Kind, RoomConfig, Sender, UserId};
+use crate::{Kind, RoomConfig, Sender, SessionEnd, UserId};
 
 const LEVEL: Priority = Priority::Normal;
 const NOW: Instant = Instant::from_secs(1);

@@ -166,6 +166,15 @@ impl Listeners {
     }
 }
 
+/// What a sweep hands one session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// A batch, and whether more is due.
+    Batch(Vec<Taken>, bool),
+    /// The end.
+    End(EndReason),
+}
+
 /// A part of an expected batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {

@@ -15,13 +15,14 @@ use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use inbox::Inbox;
 use line::Line;
-use listeners::{Listener, Listeners, check_batch};
+use listeners::{Listener, Listeners, Swept, check_batch};
 use members::Members;
 use roomcast_core::{
     Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Instant, Join, JoinError, Joined, Kind, LeaveError, MessageId,
     PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId, TieBreak, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use tokens::Tokens;
 
 /// The model of one room.
@@ -213,6 +214,36 @@ impl Oracle {
                 Ok(())
             }
         }
+    }
+
+    /// `Room::sweep` handed out this, in this order; the sessions that are `busy` did not take theirs.
+    pub fn swept(
+        &mut self,
+        now: Instant,
+        slots: &Range<u32>,
+        budget: Budget,
+        busy: impl Fn(SessionId) -> bool,
+        found: &[(SessionId, Swept)],
+    ) -> Check {
+        self.advance(now);
+        let inside: Vec<SessionId> =
+            self.listeners.here.keys().copied().filter(|session| slots.contains(&session.slot())).collect();
+        let mut expected = Vec::new();
+        for session in inside {
+            let before = self.listeners.here[&session].clone();
+            let (taken, more) = self.listeners.take(session, budget);
+            if !taken.is_empty() {
+                expected.push((session, Swept::Batch(taken, more)));
+                if busy(session) {
+                    self.listeners.here.insert(session, before);
+                }
+            } else if let Some(reason) = self.listeners.reason(session) {
+                expected.push((session, Swept::End(reason)));
+                self.go(session);
+                self.listeners.release(session);
+            }
+        }
+        same(Law::Batches, "what a sweep hands out", expected, found.to_vec())
     }
 
     /// `Room::set_profile` answered this. `profile` is the number and the size.

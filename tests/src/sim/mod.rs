@@ -11,7 +11,7 @@ use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
-use roomcast_core::{Actor, Budget, Engine, Instant, Join, Room, RoomId, Source};
+use roomcast_core::{Actor, Budget, Engine, Instant, Join, Room, RoomId, SessionId, Source};
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 
@@ -136,6 +136,12 @@ impl Stage {
                     self.people[n].session = None;
                 }
                 self.note((now, n, numbers));
+            }
+            people::Act::Sweep { busy } => {
+                let budget = Budget { messages: 100, bytes: 4_096 };
+                let is_busy = |session: SessionId| session.slot().is_multiple_of(busy);
+                self.call(person.room, |watcher, room| watcher.sweep(room, now, &(0..u32::MAX), budget, is_busy))?;
+                self.note((now, n, "sweeps"));
             }
             people::Act::Rename { size } => {
                 if let Some(user) = person.user {

@@ -31,9 +31,20 @@ pub(super) struct Person {
 /// What somebody does next.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Act {
-    Speak { level: Priority, size: usize },
-    Read { messages: u32 },
-    Rename { size: usize },
+    Speak {
+        level: Priority,
+        size: usize,
+    },
+    Read {
+        messages: u32,
+    },
+    /// The host's pump goes over the room; one in `busy` connections cannot write.
+    Sweep {
+        busy: u32,
+    },
+    Rename {
+        size: usize,
+    },
     HangUp,
     Leave,
 }
@@ -74,6 +85,7 @@ impl Person {
             (0..4, _) => Act::HangUp,
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
+            (980.., _) => Act::Sweep { busy: 2 + u32::try_from(random.below(6)).unwrap_or(0) },
             (20..700, Habit::Talks) => Act::Speak { level: Priority::Normal, size },
             (20..980, Habit::Floods) => Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 },
             (20..600, Habit::Gives) => Act::Speak { level: Priority::High, size: 40 },

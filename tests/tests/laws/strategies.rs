@@ -47,6 +47,7 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (n(), n(), n()).prop_map(|(level, size, report)| Op::Host { level, size, report }),
         10 => (n(), prop::option::weighted(0.2, n())).prop_map(|(user, known)| Op::Join { user, known }),
         16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),
+        6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),
         2 => n().prop_map(|user| Op::Leave { user }),
         2 => n().prop_map(|who| Op::Gone { who }),
         3 => (n(), prop::option::weighted(0.8, n())).prop_map(|(user, size)| Op::Profile { user, size }),

@@ -1,0 +1,99 @@
+//! Handing two messages to every session of a room in one sweep, beside a bare sweep over the same 16 bytes a session.
+//!
+//! The sink counts what it is handed. The bare sweep compares each session's 16 bytes and writes them, and counts too: it is the floor.
+#![allow(missing_docs)]
+
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, Throughput};
+use roomcast::{Budget, Due, Instant, Publish, Room, Source, Verdict};
+use roomcast_benches::{is_test_run, median, payload, room_of, unlimited};
+use std::hint::black_box;
+use std::time::Duration;
+
+const MESSAGES: u32 = 2;
+
+/// Publishes and sweeps; answers the time of the sweep alone.
+fn roomcast(room: &mut Room<Bytes>, sessions: u32) -> Duration {
+    for _ in 0..MESSAGES {
+        let _ = room.publish(Instant::ZERO, Publish::new(Source::Host, payload()));
+    }
+    let mut handed = 0_u64;
+    let start = std::time::Instant::now();
+    for first in (0..room.slots()).step_by(1_024) {
+        room.sweep(Instant::ZERO, first..first + 1_024, Budget::default(), |session, due| {
+            if let Due::Batch(reading) = due {
+                handed += u64::from(reading.messages());
+                black_box((session, reading.key()));
+            }
+            Verdict::Taken
+        });
+    }
+    let time = start.elapsed();
+    assert_eq!(handed, u64::from(MESSAGES) * u64::from(sessions), "every session was handed every message");
+    time
+}
+
+/// The floor: every session's cursors are compared with where they should stand and moved on.
+fn bare(cursors: &mut [[u32; 4]], here: &mut u32) -> Duration {
+    let (from, to) = ([0, *here, 0, 0], [0, *here + MESSAGES, 0, 0]);
+    let mut handed = 0_u64;
+    let start = std::time::Instant::now();
+    for cursor in &mut *cursors {
+        if *cursor == from {
+            *cursor = to;
+            handed += u64::from(MESSAGES);
+        }
+    }
+    let time = start.elapsed();
+    *here += MESSAGES;
+    assert_eq!(black_box(handed), u64::from(MESSAGES) * cursors.len() as u64);
+    time
+}
+
+fn side_by_side(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sweep");
+    group.sample_size(10);
+    for sessions in [1_000, 100_000, 1_000_000] {
+        let count = if is_test_run() { 1_000 } else { sessions };
+        group.throughput(Throughput::Elements(u64::from(count) * u64::from(MESSAGES)));
+        let (mut room, _) = room_of(&unlimited().build().expect("a valid configuration"), count);
+        group.bench_function(BenchmarkId::new("roomcast", sessions), |b| {
+            b.iter_custom(|rounds| (0..rounds).map(|_| roomcast(&mut room, count)).sum());
+        });
+        let (mut cursors, mut here) = (vec![[0; 4]; count as usize], 0);
+        group.bench_function(BenchmarkId::new("bare", sessions), |b| {
+            b.iter_custom(|rounds| (0..rounds).map(|_| bare(&mut cursors, &mut here)).sum());
+        });
+    }
+    group.finish();
+}
+
+/// The figure that the README quotes: both in turn, in one process, the medians, their ratio.
+fn ratio() {
+    const SESSIONS: u32 = 1_000_000;
+    let (mut room, _) = room_of(&unlimited().build().expect("a valid configuration"), SESSIONS);
+    let (mut cursors, mut here) = (vec![[0; 4]; SESSIONS as usize], 0);
+    let (mut ours, mut floor) = (Vec::new(), Vec::new());
+    for _ in 0..101 {
+        ours.push(roomcast(&mut room, SESSIONS).as_nanos() as f64);
+        floor.push(bare(&mut cursors, &mut here).as_nanos() as f64);
+    }
+    let (ours, floor) = (median(ours), median(floor));
+    let deliveries = f64::from(SESSIONS * MESSAGES);
+    println!(
+        "sweep of 1,000,000 sessions with 2 messages, median of 101 in turn: {:.2} ms, {:.2} ns a delivery; bare sweep {:.2} ms; ratio {:.2}",
+        ours / 1e6,
+        ours / deliveries,
+        floor / 1e6,
+        ours / floor
+    );
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    side_by_side(&mut criterion);
+    criterion.final_summary();
+    if !is_test_run() {
+        ratio();
+    }
+}

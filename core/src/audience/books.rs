@@ -1,0 +1,59 @@
+//! The books of the audience (law L2): sums that are kept, so that no walk is needed (decision D22).
+
+use super::Audience;
+use crate::ledger::Deliveries;
+use crate::message::Payload;
+use crate::priority::Priority;
+
+/// The books of one level over all sessions, kept so that no walk is needed (decision D22).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    /// Of the live sessions: their start positions, their cursors, their own messages that they have not passed.
+    pub(super) starts: u128,
+    pub(super) cursors: u128,
+    pub(super) own_unread: u64,
+    /// Of the ending sessions: what they have not read.
+    pub(super) ending_pending: u64,
+    /// `due` that no longer follows from a start position: of sessions that end or ended, and what the hand folded.
+    pub(super) settled_due: u64,
+    pub(super) delivered: u64,
+    pub(super) skipped: u64,
+    pub(super) excluded: u64,
+    pub(super) abandoned: u64,
+}
+
+impl<M: Payload> Audience<M> {
+    /// The books of one level over all sessions that are and were in.
+    pub(super) fn deliveries(&self, level: Priority) -> Deliveries {
+        let sums = &self.sums[level];
+        let reached = u128::from(self.live) * u128::from(self.log.head(level));
+        Deliveries {
+            due: sums.settled_due + (reached - sums.starts) as u64,
+            delivered: sums.delivered,
+            skipped: sums.skipped,
+            pending: sums.ending_pending + (reached - sums.cursors) as u64 - sums.own_unread,
+            excluded: sums.excluded,
+            abandoned: sums.abandoned,
+        }
+    }
+
+    pub(super) fn books_of(&self, slot: u32, level: Priority) -> Deliveries {
+        let aside = self.aside(slot);
+        // An ending session's positions are seen from where it ends: the head moves on, and nobody's hand follows it.
+        let end = aside.and_then(|aside| aside.ending).map_or(self.log.head(level), |ending| ending.ends[level]);
+        let (start, cursor) = (self.sessions.start(slot, level, end), self.sessions.cursor(slot, level, end));
+        let Some(aside) = aside else {
+            return Deliveries { due: end - start, delivered: cursor - start, pending: end - cursor, ..Deliveries::default() };
+        };
+        let aside = &aside.levels[level];
+        let passed_own = aside.excluded - aside.own_unread();
+        Deliveries {
+            due: aside.folded + end - start,
+            delivered: aside.folded + cursor - start - aside.skipped - passed_own,
+            skipped: aside.skipped,
+            pending: end - cursor - aside.own_unread(),
+            excluded: aside.excluded,
+            abandoned: 0,
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Reading: what a session would take now is planned without changing anything, handed out, and then committed.
+
+use super::Audience;
+use super::aside::Aside;
+use super::batch::{Batch, Budget, Item};
+use super::session::Positions;
+use crate::error::SessionEnd;
+use crate::event::EndReason;
+use crate::ids::SessionId;
+use crate::log::Log;
+use crate::message::Payload;
+use crate::priority::{PerLevel, Priority};
+use alloc::sync::Arc;
+use core::ops::Range;
+
+/// What one session would take now.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    levels: PerLevel<LevelPlan>,
+    messages: u32,
+    more: bool,
+    /// Every session with the same cursors gets the very same.
+    key: Option<RangeKey>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct LevelPlan {
+    /// Where the session stands.
+    cursor: u64,
+    /// Where it starts to read: at its cursor, or behind what has fallen out of the log.
+    from: u64,
+    /// Where it will stand.
+    to: u64,
+    /// What it is to be told that it missed.
+    gap: u64,
+    /// Messages of its own from `from` to `to`.
+    own: u64,
+}
+
+impl Plan {
+    fn is_empty(&self) -> bool {
+        self.messages == 0 && self.levels.values().all(|level| level.gap == 0)
+    }
+
+    /// The key, unless there is a gap or something of the session's own.
+    fn shared_key(&self) -> Option<RangeKey> {
+        let levels = &self.levels.0;
+        let alone = levels.iter().any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
+        (!alone).then(|| RangeKey { from: levels.map(|level| level.from), to: levels.map(|level| level.to) })
+    }
+}
+
+/// What a session is due in a [sweep](Audience::sweep).
+#[derive(Debug)]
+pub enum Due<'a, M> {
+    /// Messages, gaps, or both.
+    Batch(Reading<'a, M>),
+    /// The session has ended and has taken all that it was due; it is gone with this.
+    End(EndReason),
+}
+
+/// What a sweep's sink did with a session's batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It took the batch.
+    Taken,
+    /// It could not, and nothing was taken: the session is due the same, or more, at the next sweep.
+    NotNow,
+}
+
+/// A batch that is looked at in place: nothing is copied, counted or allocated for it.
+#[derive(Debug)]
+pub struct Reading<'a, M> {
+    log: &'a Log<M>,
+    aside: Option<&'a Aside>,
+    plan: &'a Plan,
+}
+
+/// The range that a batch covers: batches with the same key, of the same room, hold the same messages and no gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RangeKey {
+    from: [u64; Priority::NUM],
+    to: [u64; Priority::NUM],
+}
+
+impl<'a, M: Payload> Reading<'a, M> {
+    /// The key under which what is encoded for one session serves all that read the same range (decision D29); `None` when this batch is
+    /// this session's alone.
+    pub fn key(&self) -> Option<&'a RangeKey> {
+        self.plan.key.as_ref()
+    }
+
+    /// Gaps and messages in the order in which the session should see them.
+    pub fn items(&self) -> impl Iterator<Item = Item<'a, M>> + use<'a, M> {
+        let (log, aside) = (self.log, self.aside);
+        self.plan.levels.iter().flat_map(move |(level, plan)| {
+            let gap = (plan.gap > 0).then_some(Item::Gap { priority: level, count: plan.gap });
+            let messages = (plan.from..plan.to)
+                .filter(move |&position| !is_own(aside, level, position))
+                .filter_map(move |position| log.get(level, position))
+                .map(Item::Message);
+            gap.into_iter().chain(messages)
+        })
+    }
+
+    /// Messages in it.
+    pub fn messages(&self) -> u32 {
+        self.plan.messages
+    }
+
+    /// Whether the budget cut it short: the session is due more at once.
+    pub fn more(&self) -> bool {
+        self.plan.more
+    }
+}
+
+fn is_own(aside: Option<&Aside>, level: Priority, position: u64) -> bool {
+    aside.is_some_and(|aside| aside.levels[level].is_own(position))
+}
+
+impl<M: Payload> Audience<M> {
+    /// Takes what a session is due, within a budget; `None` when that is nothing. Costs what is read.
+    ///
+    /// # Errors
+    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
+    pub fn next_batch(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
+        let slot = self.sessions.slot_of(session).ok_or(SessionEnd::NoSession(session))?;
+        if self.closed.is_none() && !self.sessions.has_aside(slot) && self.sessions.is_caught_up(slot, self.heads()) {
+            return Ok(None);
+        }
+        let plan = self.plan(slot, budget);
+        if plan.is_empty() {
+            self.commit(slot, &plan);
+            return self.end_of(slot).map_or(Ok(None), |reason| {
+                self.release(slot);
+                Err(SessionEnd::Closed(reason))
+            });
+        }
+        let reading = Reading { log: &self.log, aside: self.aside(slot), plan: &plan };
+        let messages = reading.items().filter_map(|item| match item {
+            Item::Message(message) => Some(Arc::clone(message)),
+            Item::Gap { .. } => None,
+        });
+        let gaps = PerLevel(plan.levels.0.map(|level| level.gap));
+        let batch = Batch { gaps, messages: messages.collect(), more: plan.more };
+        self.commit(slot, &plan);
+        Ok(Some(batch))
+    }
+
+    /// Hands every session in a range of slots what it is due, within a budget for each; the sink says whether it took it. Answers how
+    /// many sessions had something.
+    ///
+    /// Sessions that stand at the same place get the same plan, made once: going on along a room whose sessions are all caught up costs little
+    /// more than looking at their cursors. A host sweeps at most 1,024 slots under one lock (decision D1), from 0 up to
+    /// [`slots`](Self::slots).
+    pub fn sweep(&mut self, slots: Range<u32>, budget: Budget, mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict) -> u32 {
+        let end = slots.end.min(self.sessions.slots());
+        let mut slot = slots.start;
+        let mut due = 0;
+        while slot < end {
+            let (stopped, handed) = self.sweep_alike(slot..end, budget, &mut sink);
+            due += handed;
+            slot = stopped;
+            if slot < end {
+                due += u32::from(self.sweep_one(slot, budget, &mut sink));
+                slot += 1;
+            }
+        }
+        due
+    }
+
+    /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).
+    pub fn slots(&self) -> u32 {
+        self.sessions.slots()
+    }
+
+    /// Whether [`next_batch`](Self::next_batch) would answer anything but `Ok(None)`. Changes nothing. O(1).
+    pub fn is_ready(&self, session: SessionId) -> bool {
+        let Some(slot) = self.sessions.slot_of(session) else { return true };
+        if self.end_of(slot).is_some() {
+            return true;
+        }
+        let books = |level| self.books_of(slot, level).pending > 0;
+        !self.sessions.is_caught_up(slot, self.heads()) && Priority::ALL.into_iter().any(books)
+            || self.aside(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0))
+    }
+
+    /// Sweeps the run of sessions from `slots.start` on that have nothing aside and stand where the first of them stands, or are caught up.
+    /// Answers the slot at which the run ends, and how many were handed something.
+    fn sweep_alike(
+        &mut self,
+        slots: Range<u32>,
+        budget: Budget,
+        sink: &mut impl FnMut(SessionId, Due<'_, M>) -> Verdict,
+    ) -> (u32, u32) {
+        if self.closed.is_some() {
+            return (slots.start, 0);
+        }
+        let heads = self.heads().0.map(|head| head as u32);
+        let Some(first) = self.sessions.first_behind(slots.clone(), heads) else { return (slots.end, 0) };
+        let plan = self.plan(first, budget);
+        if self.sessions.has_aside(first) || plan.levels.values().any(|level| level.from != level.cursor) {
+            return (first, 0);
+        }
+        let here: Positions = plan.levels.0.map(|level| level.cursor as u32);
+        let there: Positions = plan.levels.0.map(|level| level.to as u32);
+        let (mut handed, mut taken) = (0, 0_u64);
+        let log = &self.log;
+        let stopped = self.sessions.sweep(first..slots.end, here, there, heads, |session| {
+            handed += 1;
+            let verdict = sink(session, Due::Batch(Reading { log, aside: None, plan: &plan }));
+            taken += u64::from(verdict == Verdict::Taken);
+            verdict
+        });
+        for (level, plan) in plan.levels.iter() {
+            let read = (plan.to - plan.from) * taken;
+            self.sums[level].cursors += u128::from(read);
+            self.sums[level].delivered += read;
+        }
+        (stopped, handed)
+    }
+
+    /// Hands one session what it is due. Answers whether that was anything.
+    fn sweep_one(&mut self, slot: u32, budget: Budget, sink: &mut impl FnMut(SessionId, Due<'_, M>) -> Verdict) -> bool {
+        let Some(session) = self.sessions.holder(slot) else { return false };
+        let plan = self.plan(slot, budget);
+        if plan.is_empty() {
+            self.commit(slot, &plan);
+            let Some(reason) = self.end_of(slot) else { return false };
+            self.release(slot);
+            sink(session, Due::End(reason));
+            return true;
+        }
+        let reading = Reading { log: &self.log, aside: self.aside(slot), plan: &plan };
+        if sink(session, Due::Batch(reading)) == Verdict::Taken {
+            self.commit(slot, &plan);
+        }
+        true
+    }
+
+    /// What a session would take now. Changes nothing.
+    fn plan(&self, slot: u32, budget: Budget) -> Plan {
+        let aside = self.aside(slot);
+        let ending = aside.and_then(|aside| aside.ending);
+        let mut plan = Plan::default();
+        let mut left = Budget { messages: budget.messages.max(1), ..budget };
+        for level in Priority::ALL {
+            let end = ending.map_or(self.log.head(level), |ending| ending.ends[level]);
+            plan.levels[level] = self.plan_level(slot, level, end, aside, &mut left, &mut plan);
+        }
+        plan.key = plan.shared_key();
+        plan
+    }
+
+    fn plan_level(
+        &self,
+        slot: u32,
+        level: Priority,
+        end: u64,
+        aside: Option<&Aside>,
+        left: &mut Budget,
+        plan: &mut Plan,
+    ) -> LevelPlan {
+        let cursor = self.sessions.cursor(slot, level, end);
+        let (untold, own_unread) = aside.map_or((0, 0), |aside| {
+            let aside = &aside.levels[level];
+            (aside.untold, aside.own_unread())
+        });
+        if left.messages == 0 {
+            // Not the distance of two positions: what is left may be the session's own messages, which are not due.
+            plan.more |= untold > 0 || end - cursor > own_unread;
+            return LevelPlan { cursor, from: cursor, to: cursor, gap: 0, own: 0 };
+        }
+        let from = cursor.max(self.log.tail(level).min(end));
+        let own_lost = aside.map_or(0, |aside| aside.levels[level].own_below(from));
+        let gap = untold + (from - cursor - own_lost);
+        let (mut to, mut own) = (from, 0);
+        while to < end {
+            let Some(message) = self.log.get(level, to) else { break };
+            if is_own(aside, level, to) {
+                own += 1;
+            } else {
+                let bytes = message.bytes();
+                if left.messages == 0 || (bytes > left.bytes && plan.messages > 0) {
+                    left.messages = 0;
+                    plan.more = true;
+                    break;
+                }
+                left.messages -= 1;
+                left.bytes = left.bytes.saturating_sub(bytes);
+                plan.messages += 1;
+            }
+            to += 1;
+        }
+        LevelPlan { cursor, from, to, gap, own }
+    }
+
+    /// Moves a session's cursors as planned and books what that means.
+    fn commit(&mut self, slot: u32, plan: &Plan) {
+        for (level, plan) in plan.levels.iter() {
+            if plan.from > plan.cursor {
+                self.skip(slot, level, plan.cursor, plan.from);
+            }
+            if plan.gap > 0
+                && let Some(aside) = self.existing_aside_mut(slot)
+            {
+                aside.levels[level].untold = 0;
+            }
+            let read = self.pass(slot, level, plan.from, plan.to);
+            self.sums[level].delivered += read;
+        }
+    }
+
+    /// Books what has fallen out of the log before the session read it: the positions from `cursor` to `to`.
+    pub(super) fn skip(&mut self, slot: u32, level: Priority, cursor: u64, to: u64) {
+        let skipped = self.pass(slot, level, cursor, to);
+        if skipped > 0 {
+            self.sums[level].skipped += skipped;
+            let aside = &mut self.aside_mut(slot).levels[level];
+            aside.skipped += skipped;
+            aside.untold += skipped;
+        }
+    }
+
+    /// Moves a cursor and keeps the sums. Answers how many positions it passed that were not the session's own.
+    fn pass(&mut self, slot: u32, level: Priority, cursor: u64, to: u64) -> u64 {
+        if to == cursor {
+            return 0;
+        }
+        self.sessions.set_cursor(slot, level, to);
+        let (own, ends) = match self.existing_aside_mut(slot) {
+            Some(aside) => (aside.levels[level].pass(to), aside.ending.is_some()),
+            None => (0, false),
+        };
+        let sums = &mut self.sums[level];
+        let others = to - cursor - own;
+        if ends {
+            sums.ending_pending -= others;
+        } else {
+            sums.cursors += u128::from(to - cursor);
+            sums.own_unread -= own;
+        }
+        others
+    }
+
+    /// Why a session ends once it has taken what it is due, if it ends.
+    fn end_of(&self, slot: u32) -> Option<EndReason> {
+        self.ending(slot).map(|ending| ending.reason).or(self.closed.map(|(reason, _)| reason))
+    }
+}
