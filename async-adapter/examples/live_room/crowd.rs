@@ -142,6 +142,11 @@ impl Crowd {
         self.playhead.speed()
     }
 
+    /// How many senders the recording has.
+    pub(crate) fn senders(&self) -> usize {
+        self.recording.senders().len()
+    }
+
     /// When the next offer is due; `None` once the crowd is [finished](Self::finished).
     pub(crate) fn next_at(&self) -> Option<u64> {
         self.next_source().map(|(at_ns, _)| at_ns)
@@ -168,14 +173,9 @@ impl Crowd {
 
     fn next_source(&self) -> Option<(u64, Source)> {
         let entry = self.recording.entries().get(self.entry)?;
-        let recorded = self
-            .playhead
-            .room(self.lap_begins() + entry.at_us as f64 * 1e3);
+        let recorded = self.playhead.room(self.lap_begins() + entry.at_us as f64 * 1e3);
         let mut next = (recorded, Source::Recording);
-        for (at, source) in [
-            (self.gifts.next_at(), Source::Gifts),
-            (self.likes.next_at(), Source::Likes),
-        ] {
+        for (at, source) in [(self.gifts.next_at(), Source::Gifts), (self.likes.next_at(), Source::Likes)] {
             if let Some(at) = at.filter(|&at| at < next.0) {
                 next = (at, source);
             }
@@ -189,17 +189,9 @@ impl Crowd {
         let index = self.entry as u64 + (self.lap << 32);
         let what = match &entry.content {
             Content::Text(text) => What::Text { text: text.clone() },
-            Content::TextLength(bytes) => What::Text {
-                text: phrase(self.seed, index, *bytes as usize),
-            },
-            Content::Gift { name, count } => What::Gift {
-                name: name.clone(),
-                count: *count,
-            },
-            Content::SuperChat { text, price } => What::SuperChat {
-                text: text.clone(),
-                price: *price,
-            },
+            Content::TextLength(bytes) => What::Text { text: phrase(self.seed, index, *bytes as usize) },
+            Content::Gift { name, count } => What::Gift { name: name.clone(), count: *count },
+            Content::SuperChat { text, price } => What::SuperChat { text: text.clone(), price: *price },
             Content::Guard { rank } => What::Guard { rank: *rank },
         };
         let sender = entry.sender;
@@ -217,15 +209,8 @@ impl Crowd {
         // The dearer, the rarer: of 15 gifts 8 are of the cheapest kind, then 4, 2, 1.
         let draw = self.random.below((1 << GIFTS.len()) - 1) + 1;
         let kind = GIFTS.len() - 1 - draw.ilog2() as usize;
-        let count = if kind == 0 {
-            1 + self.random.below(9)
-        } else {
-            1
-        };
-        What::Gift {
-            name: GIFTS[kind].name.to_owned(),
-            count: u32::try_from(count).unwrap_or(1),
-        }
+        let count = if kind == 0 { 1 + self.random.below(9) } else { 1 };
+        What::Gift { name: GIFTS[kind].name.to_owned(), count: u32::try_from(count).unwrap_or(1) }
     }
 
     fn anyone(&mut self) -> u32 {
@@ -250,12 +235,7 @@ impl Iterator for Crowd {
         };
         self.last_at_ns = at_ns;
         let nick = Arc::clone(self.recording.senders().get(sender as usize)?);
-        Some(Offer {
-            at_ns,
-            sender: sender.into(),
-            nick,
-            what,
-        })
+        Some(Offer { at_ns, sender: sender.into(), nick, what })
     }
 }
 

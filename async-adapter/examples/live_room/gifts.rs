@@ -15,26 +15,10 @@ pub(crate) struct Gift {
 
 /// All kinds, from the cheapest to the dearest.
 pub(crate) const GIFTS: [Gift; 4] = [
-    Gift {
-        name: "rose",
-        glyph: "🌹",
-        price: 1,
-    },
-    Gift {
-        name: "lantern",
-        glyph: "🏮",
-        price: 20,
-    },
-    Gift {
-        name: "fireworks",
-        glyph: "🎆",
-        price: 200,
-    },
-    Gift {
-        name: "rocket",
-        glyph: "🚀",
-        price: 1_000,
-    },
+    Gift { name: "rose", glyph: "🌹", price: 1 },
+    Gift { name: "lantern", glyph: "🏮", price: 20 },
+    Gift { name: "fireworks", glyph: "🎆", price: 200 },
+    Gift { name: "rocket", glyph: "🚀", price: 1_000 },
 ];
 
 /// The names of all kinds, as an error lists them.

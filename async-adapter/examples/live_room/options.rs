@@ -21,7 +21,7 @@ const MAX_QUEUE: u32 = 1_000_000;
 /// A live room in your browser: a recorded crowd chats through roomcast, and you chat along.
 ///
 /// Without options the room replays the chat of a real premiere at its own pace. Open the page that is printed, turn
-/// up speed and likes, and watch what gets through.
+/// up speed and likes, and watch what gets through. On the page, long silences of a recording are cut down to 3 s.
 #[derive(Debug, Clone, PartialEq, Parser)]
 #[command(name = "live_room", version, max_term_width = 100)]
 pub(crate) struct Options {
@@ -89,9 +89,7 @@ pub(crate) enum Stop {
 
 impl Options {
     /// Reads the command line, the program's name first.
-    pub(crate) fn read(
-        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    ) -> Result<Self, Stop> {
+    pub(crate) fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, Stop> {
         Self::try_parse_from(arguments).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Shown(error.to_string()),
             _ => Stop::Wrong(in_one_line(&error)),
@@ -100,11 +98,7 @@ impl Options {
 
     /// What the crowd does at the start.
     pub(crate) fn settings(&self) -> Settings {
-        Settings {
-            speed: self.speed,
-            likes_per_second: self.likes,
-            gifts_per_minute: self.gifts,
-        }
+        Settings { speed: self.speed, likes_per_second: self.likes, gifts_per_minute: self.gifts }
     }
 }
 
@@ -148,8 +142,7 @@ fn in_one_line(error: &clap::Error) -> String {
             format!("{option} has no value: want {}", want(option))
         }
         ErrorKind::ValueValidation => {
-            let reason =
-                std::error::Error::source(error).map_or_else(|| want(option), ToString::to_string);
+            let reason = std::error::Error::source(error).map_or_else(|| want(option), ToString::to_string);
             format!("{option} is \"{}\": want {reason}", value.escape_debug())
         }
         ErrorKind::MissingRequiredArgument => {
@@ -157,13 +150,7 @@ fn in_one_line(error: &clap::Error) -> String {
         }
         ErrorKind::ArgumentConflict => format!("{option} is given twice: want it once"),
         ErrorKind::TooManyValues => format!("{option} takes no value, and was given \"{value}\""),
-        _ => error
-            .to_string()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned(),
+        _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
     format!("live_room: {line}")
 }

@@ -7,47 +7,15 @@ const WORDS: [&[&str]; 12] = [
     &["w", "!", "?"],
     &["gg", "hi", "oh", "yo", "xD", "go"],
     &["wow", "yes", "lol", "草", "omg", "now"],
-    &[
-        "nice", "🔥", "🎉", "love", "haha", "💖", "👏", "this", "😂", "✨!",
-    ],
-    &[
-        "hello", "music", "again", "first", "whoa!", "great", "right", "voice",
-    ],
-    &[
-        "encore", "最高", "神回", "please", "my god", "好听", "lovely", "chills",
-    ],
-    &[
-        "amazing", "so good", "finally", "perfect", "we love", "hi all!",
-    ],
-    &[
-        "the drop", "good one", "so hyped", "👏👏", "🔥🔥", "hi again",
-    ],
-    &[
-        "beautiful",
-        "すごい",
-        "brilliant",
-        "hello all",
-        "太好听",
-        "wonderful",
-        "that bass",
-        "from Oslo",
-        "from Lima",
-    ],
-    &[
-        "incredible",
-        "no way wow",
-        "can't wait",
-        "here we go",
-        "best night",
-    ],
+    &["nice", "🔥", "🎉", "love", "haha", "💖", "👏", "this", "😂", "✨!"],
+    &["hello", "music", "again", "first", "whoa!", "great", "right", "voice"],
+    &["encore", "最高", "神回", "please", "my god", "好听", "lovely", "chills"],
+    &["amazing", "so good", "finally", "perfect", "we love", "hi all!"],
+    &["the drop", "good one", "so hyped", "👏👏", "🔥🔥", "hi again"],
+    &["beautiful", "すごい", "brilliant", "hello all", "太好听", "wonderful", "that bass", "from Oslo", "from Lima"],
+    &["incredible", "no way wow", "can't wait", "here we go", "best night"],
     &["masterpiece", "what a show", "unreal live", "play it all"],
-    &[
-        "love it 💖",
-        "so good 🔥",
-        "ありがと",
-        "this is art!",
-        "🎉🎉🎉",
-    ],
+    &["love it 💖", "so good 🔥", "ありがと", "this is art!", "🎉🎉🎉"],
 ];
 
 /// Makes up the phrase of message `index`: pleasant to read and exactly `bytes` bytes of UTF-8.
@@ -59,9 +27,7 @@ pub(crate) fn phrase(seed: u64, index: u64, bytes: usize) -> String {
     let mut last = "";
     // Words and spaces while there is room for more than one word; then one word that fits exactly.
     while bytes - phrase.len() > WORDS.len() {
-        let word = random
-            .pick(&WORDS[2..WORDS.len() - 2])
-            .and_then(|words| random.pick(words));
+        let word = random.pick(&WORDS[2..WORDS.len() - 2]).and_then(|words| random.pick(words));
         let Some(&word) = word.filter(|&&word| word != last) else {
             continue;
         };
@@ -70,10 +36,7 @@ pub(crate) fn phrase(seed: u64, index: u64, bytes: usize) -> String {
         last = word;
     }
     let rest = bytes - phrase.len();
-    if let Some(&word) = rest
-        .checked_sub(1)
-        .and_then(|length| random.pick(WORDS.get(length)?))
-    {
+    if let Some(&word) = rest.checked_sub(1).and_then(|length| random.pick(WORDS.get(length)?)) {
         phrase.push_str(word);
     }
     phrase

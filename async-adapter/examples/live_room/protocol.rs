@@ -6,12 +6,11 @@
 mod client;
 mod server;
 
+use roomcast::Priority;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client::{ControlsChange, MAX_FRAME_BYTES, Rejection, Request, Visitor};
-pub(crate) use server::{
-    Controls, CrowdState, DeliveryRow, Fate, Hello, Item, LedgerRow, Reply, Stats,
-};
+pub(crate) use server::{Controls, CrowdState, DeliveryRow, Fate, Hello, Item, LedgerRow, Reply, Stats, batch_frame};
 
 /// One value for each priority.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +37,17 @@ pub(crate) enum Level {
     Low,
     /// Nothing in this room, so far.
     Lowest,
+}
+
+impl From<Priority> for Level {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::High => Self::High,
+            Priority::Normal => Self::Normal,
+            Priority::Low => Self::Low,
+            Priority::Lowest => Self::Lowest,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ const MAX_TEXT_BYTES: u32 = 1 << 20;
 /// A recorded room, in order of time. It has at least one entry.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Recording {
+    name: String,
     entries: Vec<Entry>,
     senders: Vec<Arc<str>>,
 }
@@ -89,10 +90,7 @@ struct Flaw {
 impl Flaw {
     fn at(line: u64, what: impl Into<String>) -> Self {
         // What a parser says may quote the file, line breaks and all.
-        Self {
-            line: Some(line),
-            what: what.into().replace(char::is_control, " "),
-        }
+        Self { line: Some(line), what: what.into().replace(char::is_control, " ") }
     }
 
     /// A value that is not what it should be.
@@ -101,10 +99,7 @@ impl Flaw {
     }
 
     fn of_file(what: impl Into<String>) -> Self {
-        Self {
-            line: None,
-            what: what.into(),
-        }
+        Self { line: None, what: what.into() }
     }
 }
 
@@ -126,11 +121,7 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 60;
         let shown: String = self.0.chars().take(SHOWN).collect();
-        let cut = if shown.len() < self.0.len() {
-            "…"
-        } else {
-            ""
-        };
+        let cut = if shown.len() < self.0.len() { "…" } else { "" };
         write!(f, "\"{}{cut}\"", shown.escape_debug())
     }
 }
@@ -144,54 +135,55 @@ impl Recording {
     /// Reads a file of either format.
     pub(crate) fn open(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
-        let failed = |what: String| RecordingError {
-            file: name.clone(),
-            flaw: Flaw::of_file(what),
-        };
+        let failed = |what: String| RecordingError { file: name.clone(), flaw: Flaw::of_file(what) };
         let unreadable = |error: std::io::Error| failed(format!("cannot be read: {error}"));
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(failed(format!(
-                "is over {} MiB: want a smaller recording",
-                MAX_FILE_BYTES >> 20
-            )));
+            return Err(failed(format!("is over {} MiB: want a smaller recording", MAX_FILE_BYTES >> 20)));
         }
         Self::parse(&name, &bytes)
     }
 
     /// Reads the bytes of a file of either format; `file` is its name in errors.
     pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Self, RecordingError> {
-        Self::from_bytes(bytes).map_err(|flaw| RecordingError {
-            file: file.to_owned(),
-            flaw,
-        })
+        let name = Path::new(file).file_name().map_or_else(|| file.into(), |name| name.to_string_lossy());
+        Self::from_bytes(&name, bytes).map_err(|flaw| RecordingError { file: file.to_owned(), flaw })
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self, Flaw> {
+    fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, Flaw> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let line = line_of(bytes, error.valid_up_to());
             let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
-            Flaw::at(
-                line,
-                format!("byte 0x{byte:02x} is not UTF-8: want a text file in UTF-8"),
-            )
+            Flaw::at(line, format!("byte 0x{byte:02x} is not UTF-8: want a text file in UTF-8"))
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut builder = Builder::default();
         if text.trim().is_empty() {
-            return Err(Flaw::of_file(
-                "is empty: want a CSV trace or the XML of a danmaku recorder",
-            ));
+            return Err(Flaw::of_file("is empty: want a CSV trace or the XML of a danmaku recorder"));
         } else if text.trim_start().starts_with('<') {
             xml::read(text, &mut builder)?;
         } else {
             csv_trace::read(text, &mut builder)?;
         }
-        builder.finish()
+        builder.finish(name)
+    }
+
+    /// With every silence cut down to `longest_us`: for people who look on, and would see an empty room.
+    pub(crate) fn without_silences(mut self, longest_us: u64) -> Self {
+        let (mut before, mut cut) = (0, 0);
+        for entry in &mut self.entries {
+            cut += (entry.at_us - before).saturating_sub(longest_us);
+            before = entry.at_us;
+            entry.at_us -= cut;
+        }
+        self
+    }
+
+    /// Its name: that of the file, without the folder.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Everything that was sent, in order of time.
@@ -230,22 +222,15 @@ impl Builder {
             self.by_name.insert(name, id);
             id
         };
-        self.entries.push(Entry {
-            at_us,
-            sender,
-            content,
-        });
+        self.entries.push(Entry { at_us, sender, content });
     }
 
-    fn finish(mut self) -> Result<Recording, Flaw> {
+    fn finish(mut self, name: &str) -> Result<Recording, Flaw> {
         if self.entries.is_empty() {
             return Err(Flaw::of_file("has no messages: want at least one"));
         }
         self.entries.sort_by_key(|entry| entry.at_us);
-        Ok(Recording {
-            entries: self.entries,
-            senders: self.senders,
-        })
+        Ok(Recording { name: name.to_owned(), entries: self.entries, senders: self.senders })
     }
 }
 

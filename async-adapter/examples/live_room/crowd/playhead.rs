@@ -14,9 +14,7 @@ impl Speed {
 
     /// A speed of `times`; `None` if that is not a number from 1 to 100.
     pub(crate) fn new(times: f64) -> Option<Self> {
-        (Self::MIN.0..=Self::MAX.0)
-            .contains(&times)
-            .then_some(Self(times))
+        (Self::MIN.0..=Self::MAX.0).contains(&times).then_some(Self(times))
     }
 
     /// How many times faster than recorded.
@@ -42,11 +40,7 @@ pub(super) struct Playhead {
 impl Playhead {
     /// The recording begins at `room_ns`.
     pub(super) fn starting_at(room_ns: u64, speed: Speed) -> Self {
-        Self {
-            room_ns,
-            recorded_ns: 0.0,
-            speed,
-        }
+        Self { room_ns, recorded_ns: 0.0, speed }
     }
 
     pub(super) fn speed(&self) -> Speed {
@@ -60,14 +54,8 @@ impl Playhead {
 
     /// The room time at which `recorded_ns` is reached; what lies before the last change of speed is reached by it.
     pub(super) fn room(&self, recorded_ns: f64) -> u64 {
-        let ahead = ((recorded_ns - self.recorded_ns) / self.speed.0)
-            .max(0.0)
-            .ceil();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "not negative; `as` saturates"
-        )]
+        let ahead = ((recorded_ns - self.recorded_ns) / self.speed.0).max(0.0).ceil();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; `as` saturates")]
         self.room_ns.saturating_add(ahead as u64)
     }
 
@@ -98,11 +86,7 @@ mod tests {
         playhead.set_speed(1_300, Speed(10.0));
         assert!((playhead.recorded(1_300) - 300.0).abs() < f64::EPSILON);
         assert_eq!(playhead.room(500.0), 1_320);
-        assert_eq!(
-            playhead.room(100.0),
-            1_300,
-            "what was passed is due at once"
-        );
+        assert_eq!(playhead.room(100.0), 1_300, "what was passed is due at once");
     }
 
     #[test]

@@ -26,20 +26,13 @@ impl Pulse {
     }
 
     fn new(events: u32, period_ns: u64, now_ns: u64) -> Self {
-        Self {
-            events: events.into(),
-            period_ns,
-            since_ns: now_ns,
-            credit: 0,
-            due: period_ns.into(),
-        }
+        Self { events: events.into(), period_ns, since_ns: now_ns, credit: 0, due: period_ns.into() }
     }
 
     /// When the next event happens; `None` at rate 0.
     pub(super) fn next_at(&self) -> Option<u64> {
         let missing = self.due.saturating_sub(self.credit);
-        let wait =
-            missing.checked_add(u128::from(self.events).checked_sub(1)?)? / u128::from(self.events);
+        let wait = missing.checked_add(u128::from(self.events).checked_sub(1)?)? / u128::from(self.events);
         self.since_ns.checked_add(u64::try_from(wait).ok()?)
     }
 
@@ -73,15 +66,9 @@ mod tests {
     fn the_count_is_the_rate_times_the_time() {
         for rate in [1, 3, 7, 40, 99_999, 100_000] {
             let mut pulse = Pulse::per_second(rate, 5);
-            assert_eq!(
-                count_until(&mut pulse, 5 + 3 * NS_PER_SECOND),
-                u64::from(rate) * 3
-            );
+            assert_eq!(count_until(&mut pulse, 5 + 3 * NS_PER_SECOND), u64::from(rate) * 3);
         }
-        assert_eq!(
-            count_until(&mut Pulse::per_minute(6, 0), 60 * NS_PER_SECOND),
-            6
-        );
+        assert_eq!(count_until(&mut Pulse::per_minute(6, 0), 60 * NS_PER_SECOND), 6);
     }
 
     #[test]

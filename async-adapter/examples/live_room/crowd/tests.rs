@@ -10,11 +10,7 @@ fn recording(seconds: u64) -> Arc<Recording> {
 }
 
 fn settings(speed: f64, likes_per_second: u32, gifts_per_minute: u32) -> Settings {
-    Settings {
-        speed: Speed::new(speed).unwrap(),
-        likes_per_second,
-        gifts_per_minute,
-    }
+    Settings { speed: Speed::new(speed).unwrap(), likes_per_second, gifts_per_minute }
 }
 
 fn count(offers: &[Offer]) -> (usize, usize, usize) {
@@ -71,12 +67,7 @@ fn a_sender_keeps_number_and_name() {
     let offers = Crowd::new(recording(60), settings(1.0, 20, 0), 1);
     let mut names = std::collections::HashMap::new();
     for offer in offers {
-        assert_eq!(
-            *names
-                .entry(offer.sender)
-                .or_insert_with(|| Arc::clone(&offer.nick)),
-            offer.nick
-        );
+        assert_eq!(*names.entry(offer.sender).or_insert_with(|| Arc::clone(&offer.nick)), offer.nick);
     }
     assert_eq!(names.len(), 10);
 }

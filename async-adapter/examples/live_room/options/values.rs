@@ -32,8 +32,7 @@ impl SlowViewers {
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "an address and a port, such as 127.0.0.1:8080".to_owned())
+    text.parse().map_err(|_| "an address and a port, such as 127.0.0.1:8080".to_owned())
 }
 
 pub(super) fn speed(text: &str) -> Result<Speed, String> {
@@ -49,25 +48,15 @@ pub(super) fn whole(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, 
 }
 
 pub(super) fn seed(text: &str) -> Result<u64, String> {
-    text.parse()
-        .map_err(|_| format!("a whole number, 0 to {}", u64::MAX))
+    text.parse().map_err(|_| format!("a whole number, 0 to {}", u64::MAX))
 }
 
 pub(super) fn slow_viewers(text: &str) -> Result<SlowViewers, String> {
     let slow = match text.strip_suffix('%') {
-        Some(percent) => percent
-            .parse()
-            .ok()
-            .filter(|&percent| percent <= 100)
-            .map(SlowViewers::Percent),
+        Some(percent) => percent.parse().ok().filter(|&percent| percent <= 100).map(SlowViewers::Percent),
         None => text.parse().ok().map(SlowViewers::Count),
     };
-    slow.ok_or_else(|| {
-        format!(
-            "a number of viewers, 0 to {}, or a share, 0% to 100%",
-            u32::MAX
-        )
-    })
+    slow.ok_or_else(|| format!("a number of viewers, 0 to {}, or a share, 0% to 100%", u32::MAX))
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -81,12 +70,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(want()),
     };
-    let number = number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(milliseconds));
+    let number = number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds));
     let duration = number.map(Duration::from_millis);
-    duration
-        .filter(|duration| !duration.is_zero() && *duration <= MAX_DURATION)
-        .ok_or_else(want)
+    duration.filter(|duration| !duration.is_zero() && *duration <= MAX_DURATION).ok_or_else(want)
 }

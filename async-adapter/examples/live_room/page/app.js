@@ -9,7 +9,7 @@
 //   #audience  #users  #tokens  #queue [data-level] .number  #chart
 //   #ledger [data-level] [data-column]  #reasons  #balance[data-balanced=yes|no]
 //   #deliveries [data-column]  #delivery-balance[data-balanced]
-//   #speed  #likes  #gift-rate  #slow  #reset  #recording  #progress[aria-valuenow]
+//   #speed  #likes  #gift-rate  #slow  #reset  #steering  #recording  #progress[aria-valuenow]
 //
 // In the address: ?name=kim or ?guest enters at once; ?demo shows made-up data without a server.
 

@@ -54,8 +54,11 @@ export class Chart {
     const context = this.#canvas.getContext('2d');
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    const row = height / this.#levels.length;
-    this.#levels.forEach((level, index) => this.#row(context, level, { top: index * row, width, height: row - 5 }));
+    // A level that nobody has used needs no room.
+    const last = this.#samples.at(-1);
+    const levels = this.#levels.filter(({ key }, index) => index < 3 || last?.counters[key].offered > 0);
+    const row = height / levels.length;
+    levels.forEach((level, index) => this.#row(context, level, { top: index * row, width, height: row - 5 }));
   }
 
   #row(context, { key, name }, { top, width, height }) {

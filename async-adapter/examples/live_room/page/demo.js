@@ -23,7 +23,7 @@ export class DemoSocket {
     const nick = new URLSearchParams(query).get('name');
     setTimeout(() => {
       this.readyState = 1;
-      this.#say({ type: 'hello', nick, recording: 'demo · made-up data', gifts: GIFTS, max_text: 500, max_gifts: 99, max_likes: 100, rate: RATE, burst: RATE, queue_capacity: CAPACITY });
+      this.#say({ type: 'hello', nick, recording: 'demo · made-up data', gifts: GIFTS, max_text: 500, max_gifts: 99, max_likes: 100, rate: RATE, queue_capacity: CAPACITY });
       this.nick = nick;
       this.#timers = [setInterval(() => this.#step(50), 50), setInterval(() => this.#stats(), 250)];
     }, 150);
@@ -118,7 +118,7 @@ export class DemoSocket {
   #stats() {
     for (const level of LEVELS) this.#ledger[level].queued = this.#queue[level].length;
     this.#say({
-      type: 'stats', at_ms: this.#now, audience: AUDIENCE, users: 1_003, tokens: this.#tokens,
+      type: 'stats', at_ms: this.#now, audience: AUDIENCE, users: 1_003, visitors: 2, tokens: Math.floor(this.#tokens),
       queue: byLevel((level) => this.#queue[level].length), ledger: this.#ledger, deliveries: this.#deliveries,
       crowd: { progress: (this.#now / 98_000) % 1, controls: this.#controls },
     });

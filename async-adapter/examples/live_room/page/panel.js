@@ -18,7 +18,7 @@ const full = (number) => number.toLocaleString('en');
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
 export class Panel {
-  #find; #chart; #limits = { burst: 1, queue_capacity: 1 }; #queue = {}; #cells = {}; #foot = {}; #deliveries = {};
+  #find; #chart; #limits = { rate: 1, queue_capacity: 1 }; #queue = {}; #cells = {}; #foot = {}; #deliveries = {};
   #touched = 0; #sending = 0; #controls;
 
   /** `onControls(change)` is told new settings of the crowd, `onReset()` to start again. */
@@ -30,20 +30,22 @@ export class Panel {
     this.#find('reset').addEventListener('click', onReset);
   }
 
-  greet({ rate, burst, queue_capacity }) {
-    this.#limits = { burst, queue_capacity };
-    this.#find('rate').textContent = `of ${full(burst)}, ${full(rate)}/s`;
+  greet({ rate, queue_capacity }) {
+    this.#limits = { rate, queue_capacity };
+    this.#find('rate').textContent = `of ${full(rate)}`;
+    this.#find('rate').title = `the room sends ${full(rate)} messages a second`;
   }
 
   stats(stats) {
     this.#find('audience').textContent = short(stats.audience);
     this.#find('users').textContent = short(stats.users);
-    this.#find('tokens').textContent = stats.tokens.toFixed(1);
-    this.#find('tokens-bar').style.transform = `scaleX(${clamp(stats.tokens / this.#limits.burst)})`;
+    this.#find('tokens').textContent = full(stats.tokens);
+    this.#find('tokens-bar').style.transform = `scaleX(${clamp(stats.tokens / this.#limits.rate)})`;
     this.#showQueue(stats.queue);
     this.#showLedger(stats.ledger);
     this.#showDeliveries(stats.deliveries);
     this.#showControls(stats.crowd.controls);
+    this.#find('steering').textContent = stats.visitors > 1 ? `shared by the ${full(stats.visitors)} people here` : '';
     this.#chart.add(stats.at_ms, Object.fromEntries(LEVELS.map(({ key }) => {
       const row = totals(stats.ledger[key]);
       return [key, { offered: row.submitted, dispatched: row.dispatched, shed: row.refused + row.dropped }];

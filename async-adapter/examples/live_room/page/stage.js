@@ -1,11 +1,14 @@
 // The stage: messages fly over it in lanes, and never over one another.
 
-const LANE_PX = 31;
-const GAP_PX = 26;
+const LANE_PX = 29;
+const GAP_PX = 22;
 const CALM_SECONDS = 9.5;
-const FASTEST = 3.2;
+const FASTEST = 3.8;
 const MOST_FLYING = 240;
 const MOST_WAITING = 24;
+const PLACE_MS = 50;
+/** So many start together at the most: a burst is spread out, or it would cross the stage as one wall. */
+const MOST_AT_ONCE = 3;
 /** Of so many messages one each has one of the tints of the style sheet; the others are white. */
 const TINTS = 9;
 
@@ -18,7 +21,7 @@ export class Stage {
     this.#unseenLabel = unseenLabel;
     new ResizeObserver(() => this.#measure()).observe(root);
     this.#measure();
-    setInterval(() => this.#place(), 60);
+    setInterval(() => this.#place(), PLACE_MS);
     setInterval(() => this.#second(), 1_000);
   }
 
@@ -33,7 +36,6 @@ export class Stage {
       this.#waiting.pop();
       this.#unseen += 1;
     }
-    this.#place();
   }
 
   #measure() {
@@ -51,7 +53,7 @@ export class Stage {
   }
 
   #place() {
-    while (this.#waiting.length > 0 && this.#flying < MOST_FLYING) {
+    for (let n = 0; n < MOST_AT_ONCE && this.#waiting.length > 0 && this.#flying < MOST_FLYING; n += 1) {
       if (!this.#launch(this.#waiting[0])) return;
       this.#waiting.shift();
     }

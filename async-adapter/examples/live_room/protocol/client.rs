@@ -100,14 +100,10 @@ impl Visitor {
 impl Request {
     /// Reads a text frame.
     pub(crate) fn parse(frame: &str) -> Result<Self, Rejection> {
-        let request: Self = serde_json::from_str(frame).map_err(|error| {
-            Rejection::Malformed(format!("not a request of this protocol: {error}"))
-        })?;
+        let request: Self = serde_json::from_str(frame)
+            .map_err(|error| Rejection::Malformed(format!("not a request of this protocol: {error}")))?;
         match request.flaw() {
-            Some(reason) => Err(Rejection::Invalid {
-                id: request.id(),
-                reason,
-            }),
+            Some(reason) => Err(Rejection::Invalid { id: request.id(), reason }),
             None => Ok(request),
         }
     }
@@ -121,21 +117,14 @@ impl Request {
 
     fn flaw(&self) -> Option<String> {
         match self {
-            Self::Say { text, .. } if text.trim().is_empty() => {
-                Some("the text is empty: say something".to_owned())
-            }
+            Self::Say { text, .. } if text.trim().is_empty() => Some("the text is empty: say something".to_owned()),
             Self::Say { text, .. } => {
                 let length = text.chars().count();
-                (length > MAX_TEXT_CHARS).then(|| {
-                    format!("the text has {length} characters: want at most {MAX_TEXT_CHARS}")
-                })
+                (length > MAX_TEXT_CHARS).then(|| format!("the text has {length} characters: want at most {MAX_TEXT_CHARS}"))
             }
             Self::Gift { name, .. } if !GIFTS.iter().any(|gift| gift.name == name) => {
                 let shown: String = name.chars().take(MAX_NICK_CHARS).collect();
-                Some(format!(
-                    "no gift is called {shown:?}: want one of {}",
-                    names()
-                ))
+                Some(format!("no gift is called {shown:?}: want one of {}", names()))
             }
             Self::Gift { count, .. } => out_of("the number of gifts", *count, 1, MAX_GIFT_COUNT),
             Self::Like { count, .. } => out_of("the number of likes", *count, 1, MAX_LIKE_COUNT),
@@ -149,13 +138,7 @@ impl ControlsChange {
     fn flaw(&self) -> Option<String> {
         let speed = self.speed.filter(|&speed| Speed::new(speed).is_none());
         speed
-            .map(|speed| {
-                format!(
-                    "the speed is {speed}: want {} to {}",
-                    Speed::MIN,
-                    Speed::MAX
-                )
-            })
+            .map(|speed| format!("the speed is {speed}: want {} to {}", Speed::MIN, Speed::MAX))
             .or_else(|| out_of("likes a second", self.likes?, 0, MAX_LIKES_PER_SECOND))
             .or_else(|| out_of("gifts a minute", self.gifts?, 0, MAX_GIFTS_PER_MINUTE))
             .or_else(|| out_of("the percentage of slow viewers", self.slow?.into(), 0, 100))
@@ -163,8 +146,7 @@ impl ControlsChange {
 }
 
 fn out_of(what: &str, value: u32, least: u32, most: u32) -> Option<String> {
-    (!(least..=most).contains(&value))
-        .then(|| format!("{what}: {value} is not in {least} to {most}"))
+    (!(least..=most).contains(&value)).then(|| format!("{what}: {value} is not in {least} to {most}"))
 }
 
 fn nick(name: &str) -> Result<String, String> {
@@ -173,9 +155,7 @@ fn nick(name: &str) -> Result<String, String> {
     if length == 0 {
         Err("the name is empty: want 1 to 20 characters".to_owned())
     } else if length > MAX_NICK_CHARS {
-        Err(format!(
-            "the name has {length} characters: want at most {MAX_NICK_CHARS}"
-        ))
+        Err(format!("the name has {length} characters: want at most {MAX_NICK_CHARS}"))
     } else if nick.chars().any(char::is_control) {
         Err("the name has a control character: want letters, digits, signs".to_owned())
     } else {
@@ -205,7 +185,5 @@ fn percent_decoded(text: &str) -> String {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }

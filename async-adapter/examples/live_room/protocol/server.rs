@@ -15,11 +15,6 @@ use crate::message::What;
 pub(crate) enum Reply {
     /// The first word: who you are and what this room is like.
     Hello(Hello),
-    /// What the room heard, in the order in which it is to be shown.
-    Batch {
-        /// Messages, and the gaps where this page was too slow.
-        items: Vec<Item>,
-    },
     /// What became of a request.
     Outcome {
         /// The page's number for it.
@@ -60,11 +55,9 @@ pub(crate) struct Hello {
     /// The most likes at once.
     pub(crate) max_likes: u32,
     /// How many messages a second the room dispatches.
-    pub(crate) rate: f64,
-    /// How many tokens the room can save up.
-    pub(crate) burst: u64,
+    pub(crate) rate: u32,
     /// How many messages may wait.
-    pub(crate) queue_capacity: u64,
+    pub(crate) queue_capacity: u32,
 }
 
 /// One thing that the room heard, or that this page did not get.
@@ -131,8 +124,10 @@ pub(crate) struct Stats {
     pub(crate) audience: u64,
     /// Users among them, each counted once.
     pub(crate) users: u64,
+    /// Open pages.
+    pub(crate) visitors: u64,
     /// Tokens that the room has now.
-    pub(crate) tokens: f64,
+    pub(crate) tokens: u32,
     /// How many messages wait, by level.
     pub(crate) queue: Levels<u64>,
     /// What became of everything that was ever offered, by level.
@@ -209,15 +204,31 @@ impl Reply {
     }
 }
 
+impl Item {
+    /// The JSON text of its place in a batch.
+    pub(crate) fn to_json(&self) -> String {
+        // As above.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The frame that tells a page what the room heard: the texts of messages, and of the gaps where it was too slow, in the order in which
+/// they are to be shown.
+pub(crate) fn batch_frame(items: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let mut frame = String::from(r#"{"type":"batch","items":["#);
+    for (number, item) in items.enumerate() {
+        if number > 0 {
+            frame.push(',');
+        }
+        frame.push_str(item.as_ref());
+    }
+    frame.push_str("]}");
+    frame
+}
+
 impl Hello {
     /// Greets a visitor of the room.
-    pub(crate) fn to(
-        visitor: &Visitor,
-        recording: &str,
-        rate: f64,
-        burst: u64,
-        queue_capacity: u64,
-    ) -> Self {
+    pub(crate) fn to(visitor: &Visitor, recording: &str, rate: u32, queue_capacity: u32) -> Self {
         Self {
             nick: match visitor {
                 Visitor::Guest => None,
@@ -229,7 +240,6 @@ impl Hello {
             max_gifts: MAX_GIFT_COUNT,
             max_likes: MAX_LIKE_COUNT,
             rate,
-            burst,
             queue_capacity,
         }
     }

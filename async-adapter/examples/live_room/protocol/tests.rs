@@ -17,32 +17,15 @@ fn invalid(frame: &str) -> (Option<u64>, String) {
 #[test]
 fn requests_are_read() {
     let read = |frame: Value| Request::parse(&frame.to_string()).unwrap();
-    assert_eq!(
-        read(json!({"type": "say", "id": 1, "text": "hi"})),
-        Request::Say {
-            id: 1,
-            text: "hi".into()
-        }
-    );
+    assert_eq!(read(json!({"type": "say", "id": 1, "text": "hi"})), Request::Say { id: 1, text: "hi".into() });
     assert_eq!(
         read(json!({"type": "gift", "id": 2, "name": "rocket", "count": 3})),
-        Request::Gift {
-            id: 2,
-            name: "rocket".into(),
-            count: 3
-        }
+        Request::Gift { id: 2, name: "rocket".into(), count: 3 }
     );
-    assert_eq!(
-        read(json!({"type": "like", "id": 3, "count": 100})),
-        Request::Like { id: 3, count: 100 }
-    );
+    assert_eq!(read(json!({"type": "like", "id": 3, "count": 100})), Request::Like { id: 3, count: 100 });
     assert_eq!(
         read(json!({"type": "controls", "speed": 10, "slow": 5})),
-        Request::Controls(ControlsChange {
-            speed: Some(10.0),
-            slow: Some(5),
-            ..ControlsChange::default()
-        })
+        Request::Controls(ControlsChange { speed: Some(10.0), slow: Some(5), ..ControlsChange::default() })
     );
     assert_eq!(read(json!({"type": "reset"})), Request::Reset);
 }
@@ -61,58 +44,28 @@ fn what_is_no_request_is_malformed() {
         r#"{"type":"controls","speed":"fast"}"#,
         r#"{"type":"like","id":1,"count":99999999999}"#,
     ] {
-        assert!(
-            matches!(Request::parse(frame), Err(Rejection::Malformed(_))),
-            "{frame}"
-        );
+        assert!(matches!(Request::parse(frame), Err(Rejection::Malformed(_))), "{frame}");
     }
-    assert!(matches!(
-        Request::parse(&"[".repeat(8_000)),
-        Err(Rejection::Malformed(_))
-    ));
+    assert!(matches!(Request::parse(&"[".repeat(8_000)), Err(Rejection::Malformed(_))));
 }
 
 #[test]
 fn what_cannot_be_is_said_with_the_id() {
-    assert_eq!(
-        invalid(r#"{"type":"say","id":4,"text":" \t"}"#),
-        (Some(4), "the text is empty: say something".into())
-    );
+    assert_eq!(invalid(r#"{"type":"say","id":4,"text":" \t"}"#), (Some(4), "the text is empty: say something".into()));
     let long = json!({"type": "say", "id": 5, "text": "ä".repeat(501)}).to_string();
-    assert_eq!(
-        invalid(&long),
-        (
-            Some(5),
-            "the text has 501 characters: want at most 500".into()
-        )
-    );
+    assert_eq!(invalid(&long), (Some(5), "the text has 501 characters: want at most 500".into()));
     assert_eq!(
         invalid(r#"{"type":"gift","id":6,"name":"yacht","count":1}"#),
-        (
-            Some(6),
-            r#"no gift is called "yacht": want one of rose, lantern, fireworks, rocket"#.into()
-        )
+        (Some(6), r#"no gift is called "yacht": want one of rose, lantern, fireworks, rocket"#.into())
     );
     assert_eq!(
         invalid(r#"{"type":"gift","id":6,"name":"rose","count":0}"#),
         (Some(6), "the number of gifts: 0 is not in 1 to 99".into())
     );
-    assert_eq!(
-        invalid(r#"{"type":"like","id":7,"count":101}"#).1,
-        "the number of likes: 101 is not in 1 to 100"
-    );
-    assert_eq!(
-        invalid(r#"{"type":"controls","speed":101}"#),
-        (None, "the speed is 101: want 1 to 100".into())
-    );
-    assert_eq!(
-        invalid(r#"{"type":"controls","likes":100001}"#).1,
-        "likes a second: 100001 is not in 0 to 100000"
-    );
-    assert_eq!(
-        invalid(r#"{"type":"controls","slow":101}"#).1,
-        "the percentage of slow viewers: 101 is not in 0 to 100"
-    );
+    assert_eq!(invalid(r#"{"type":"like","id":7,"count":101}"#).1, "the number of likes: 101 is not in 1 to 100");
+    assert_eq!(invalid(r#"{"type":"controls","speed":101}"#), (None, "the speed is 101: want 1 to 100".into()));
+    assert_eq!(invalid(r#"{"type":"controls","likes":100001}"#).1, "likes a second: 100001 is not in 0 to 100000");
+    assert_eq!(invalid(r#"{"type":"controls","slow":101}"#).1, "the percentage of slow viewers: 101 is not in 0 to 100");
 }
 
 #[test]
@@ -128,55 +81,24 @@ fn a_visitor_is_a_guest_or_has_a_name() {
     let visit = |query: &str| Visitor::from_query(query);
     assert_eq!(visit("guest"), Ok(Visitor::Guest));
     assert_eq!(visit("name=kim"), Ok(Visitor::Named("kim".into())));
-    assert_eq!(
-        visit("v=1&name=%E5%B0%8F+%f0%9F%9A%80%"),
-        Ok(Visitor::Named("小 🚀%".into()))
-    );
-    assert_eq!(
-        visit(""),
-        Err("nobody is named: want /ws?name=… or /ws?guest".into())
-    );
-    assert_eq!(
-        visit("name=%20"),
-        Err("the name is empty: want 1 to 20 characters".into())
-    );
-    assert_eq!(
-        visit("name=abcdefghijklmnopqrstu"),
-        Err("the name has 21 characters: want at most 20".into())
-    );
-    assert_eq!(
-        visit("name=a%00b"),
-        Err("the name has a control character: want letters, digits, signs".into())
-    );
+    assert_eq!(visit("v=1&name=%E5%B0%8F+%f0%9F%9A%80%"), Ok(Visitor::Named("小 🚀%".into())));
+    assert_eq!(visit(""), Err("nobody is named: want /ws?name=… or /ws?guest".into()));
+    assert_eq!(visit("name=%20"), Err("the name is empty: want 1 to 20 characters".into()));
+    assert_eq!(visit("name=abcdefghijklmnopqrstu"), Err("the name has 21 characters: want at most 20".into()));
+    assert_eq!(visit("name=a%00b"), Err("the name has a control character: want letters, digits, signs".into()));
 }
 
 #[test]
 fn items_go_around() {
     let items = [
-        What::Text {
-            text: "<b>hi</b>".into(),
-        },
-        What::Gift {
-            name: "rocket".into(),
-            count: 2,
-        },
+        What::Text { text: "<b>hi</b>".into() },
+        What::Gift { name: "rocket".into(), count: 2 },
         What::Like { count: 9 },
-        What::SuperChat {
-            text: "wow".into(),
-            price: 30,
-        },
+        What::SuperChat { text: "wow".into(), price: 30 },
         What::Guard { rank: None },
     ]
-    .map(|what| Item::Message {
-        seq: u64::MAX,
-        level: Level::High,
-        nick: "kim".into(),
-        what,
-    });
-    let gap = Item::Gap {
-        level: Level::Low,
-        count: 5,
-    };
+    .map(|what| Item::Message { seq: u64::MAX, level: Level::High, nick: "kim".into(), what });
+    let gap = Item::Gap { level: Level::Low, count: 5 };
     for item in items.into_iter().chain([gap]) {
         let text = serde_json::to_string(&item).unwrap();
         assert_eq!(serde_json::from_str::<Item>(&text).unwrap(), item, "{text}");
@@ -185,89 +107,40 @@ fn items_go_around() {
 
 #[test]
 fn replies_have_the_shape_that_the_page_reads() {
-    let what = What::Gift {
-        name: "rose".into(),
-        count: 3,
-    };
-    let items = vec![
-        Item::Message {
-            seq: 7,
-            level: Level::High,
-            nick: "kim".into(),
-            what,
-        },
-        Item::Gap {
-            level: Level::Low,
-            count: 2,
-        },
-    ];
+    let what = What::Gift { name: "rose".into(), count: 3 };
+    let items = [Item::Message { seq: 7, level: Level::High, nick: "kim".into(), what }, Item::Gap { level: Level::Low, count: 2 }];
+    let frame = batch_frame(items.iter().map(Item::to_json));
     assert_eq!(
-        value(&Reply::Batch { items }),
+        serde_json::from_str::<Value>(&frame).unwrap(),
         json!({"type": "batch", "items": [
             {"kind": "message", "seq": 7, "level": "high", "nick": "kim", "what": "gift", "name": "rose", "count": 3},
             {"kind": "gap", "level": "low", "count": 2},
         ]})
     );
     assert_eq!(
-        value(&Reply::Outcome {
-            id: 1,
-            fate: Fate::Dispatched {
-                seq: 9,
-                waited_ms: 0.5
-            }
-        }),
+        value(&Reply::Outcome { id: 1, fate: Fate::Dispatched { seq: 9, waited_ms: 0.5 } }),
         json!({"type": "outcome", "id": 1, "state": "dispatched", "seq": 9, "waited_ms": 0.5})
     );
     assert_eq!(
-        value(&Reply::Outcome {
-            id: 2,
-            fate: Fate::Refused {
-                reason: "queue full".into(),
-                retry_ms: None
-            }
-        }),
+        value(&Reply::Outcome { id: 2, fate: Fate::Refused { reason: "queue full".into(), retry_ms: None } }),
         json!({"type": "outcome", "id": 2, "state": "refused", "reason": "queue full"})
     );
-    assert_eq!(
-        value(&Reply::Outcome {
-            id: 3,
-            fate: Fate::Merged
-        }),
-        json!({"type": "outcome", "id": 3, "state": "merged"})
-    );
-    let hello = Reply::Hello(Hello::to(&Visitor::Guest, "premiere", 40.0, 40, 400));
-    assert_eq!(
-        value(&hello)["gifts"][3],
-        json!({"name": "rocket", "glyph": "🚀", "price": 1000})
-    );
+    assert_eq!(value(&Reply::Outcome { id: 3, fate: Fate::Merged }), json!({"type": "outcome", "id": 3, "state": "merged"}));
+    let hello = Reply::Hello(Hello::to(&Visitor::Guest, "premiere", 40, 400));
+    assert_eq!(value(&hello)["gifts"][3], json!({"name": "rocket", "glyph": "🚀", "price": 1000}));
     assert_eq!(value(&hello)["nick"], Value::Null);
     assert_eq!(
-        value(&Reply::Bye {
-            reason: "the server stops".into(),
-            retry: true
-        }),
+        value(&Reply::Bye { reason: "the server stops".into(), retry: true }),
         json!({"type": "bye", "reason": "the server stops", "retry": true})
     );
 }
 
 #[test]
 fn stats_go_around() {
-    let mut stats = Stats {
-        audience: 3,
-        tokens: 1.5,
-        ..Stats::default()
-    };
-    stats.ledger.low = LedgerRow {
-        submitted: 5,
-        dispatched: 2,
-        ..LedgerRow::default()
-    };
+    let mut stats = Stats { audience: 3, tokens: 1, ..Stats::default() };
+    stats.ledger.low = LedgerRow { submitted: 5, dispatched: 2, ..LedgerRow::default() };
     stats.ledger.low.dropped.insert("expired".into(), 3);
-    stats.deliveries.high = DeliveryRow {
-        due: 6,
-        delivered: 6,
-        ..DeliveryRow::default()
-    };
+    stats.deliveries.high = DeliveryRow { due: 6, delivered: 6, ..DeliveryRow::default() };
     let text = serde_json::to_string(&stats).unwrap();
     assert_eq!(serde_json::from_str::<Stats>(&text).unwrap(), stats);
     let shown = value(&Reply::Stats(Box::new(stats)));

@@ -20,20 +20,13 @@ const NOBODY: &str = "someone";
 /// Reads all messages of the document into the recording.
 pub(super) fn read(document: &str, recording: &mut Builder) -> Result<(), Flaw> {
     let mut reader = Reader::from_str(document);
-    let mut line = LineCounter {
-        document,
-        offset: 0,
-        line: 1,
-    };
+    let mut line = LineCounter { document, offset: 0, line: 1 };
     let mut open: Option<Message> = None;
     loop {
         let begins = reader.buffer_position();
-        let event = reader.read_event().map_err(|error| {
-            Flaw::at(
-                line.at(reader.error_position()),
-                format!("{error}: want well-formed XML"),
-            )
-        })?;
+        let event = reader
+            .read_event()
+            .map_err(|error| Flaw::at(line.at(reader.error_position()), format!("{error}: want well-formed XML")))?;
         let at = line.at(begins);
         match event {
             Event::Start(tag) if open.is_none() => open = Message::begin(at, &tag)?,
@@ -43,9 +36,7 @@ pub(super) fn read(document: &str, recording: &mut Builder) -> Result<(), Flaw> 
                 }
             }
             Event::End(tag) => {
-                if let Some(message) =
-                    open.take_if(|message| message.element == tag.name().as_ref())
-                {
+                if let Some(message) = open.take_if(|message| message.element == tag.name().as_ref()) {
                     message.end(recording)?;
                 }
             }
@@ -69,10 +60,7 @@ pub(super) fn read(document: &str, recording: &mut Builder) -> Result<(), Flaw> 
         }
     }
     match open {
-        Some(Message { line, element, .. }) => Err(Flaw::at(
-            line,
-            format!("the file ends inside <{element}>: want </{element}>"),
-        )),
+        Some(Message { line, element, .. }) => Err(Flaw::at(line, format!("the file ends inside <{element}>: want </{element}>"))),
         None => Ok(()),
     }
 }
@@ -103,63 +91,27 @@ impl Message {
             "gift" => {
                 let name = tag.attribute("giftname")?.filter(|name| !name.is_empty());
                 let name = name.map_or_else(|| "gift".to_owned(), Cow::into_owned);
-                (
-                    "gift",
-                    Kind::Gift {
-                        name,
-                        count: tag.whole("giftcount", 1)?.unwrap_or(1),
-                    },
-                )
+                ("gift", Kind::Gift { name, count: tag.whole("giftcount", 1)?.unwrap_or(1) })
             }
-            "sc" => (
-                "sc",
-                Kind::SuperChat {
-                    price: tag.price()?,
-                },
-            ),
-            "guard" => (
-                "guard",
-                Kind::Guard {
-                    rank: tag.whole("level", 0)?,
-                },
-            ),
+            "sc" => ("sc", Kind::SuperChat { price: tag.price()? }),
+            "guard" => ("guard", Kind::Guard { rank: tag.whole("level", 0)? }),
             _ => return Ok(None),
         };
-        let at_us = if element == "d" {
-            tag.time_of_text()?
-        } else {
-            tag.time_of_event()?
-        };
-        let user = tag
-            .attribute("user")?
-            .filter(|user| !user.trim().is_empty());
+        let at_us = if element == "d" { tag.time_of_text()? } else { tag.time_of_event()? };
+        let user = tag.attribute("user")?.filter(|user| !user.trim().is_empty());
         let sender = user.map_or_else(|| NOBODY.to_owned(), Cow::into_owned);
-        Ok(Some(Self {
-            line,
-            element,
-            at_us,
-            sender,
-            kind,
-            text: String::new(),
-        }))
+        Ok(Some(Self { line, element, at_us, sender, kind, text: String::new() }))
     }
 
     fn end(self, recording: &mut Builder) -> Result<(), Flaw> {
         if self.text.len() > MAX_TEXT_BYTES as usize {
-            let what = format!(
-                "the text of <{}> has {} bytes: want at most {MAX_TEXT_BYTES}",
-                self.element,
-                self.text.len()
-            );
+            let what = format!("the text of <{}> has {} bytes: want at most {MAX_TEXT_BYTES}", self.element, self.text.len());
             return Err(Flaw::at(self.line, what));
         }
         let content = match self.kind {
             Kind::Text => Content::Text(self.text),
             Kind::Gift { name, count } => Content::Gift { name, count },
-            Kind::SuperChat { price } => Content::SuperChat {
-                text: self.text,
-                price,
-            },
+            Kind::SuperChat { price } => Content::SuperChat { text: self.text, price },
             Kind::Guard { rank } => Content::Guard { rank },
         };
         recording.push(self.at_us, &self.sender, content);
@@ -187,22 +139,12 @@ impl<'a> Tag<'a> {
     }
 
     fn broken(&self, error: impl Display) -> Flaw {
-        Flaw::at(
-            self.line,
-            format!(
-                "<{}> has a broken attribute: {error}",
-                self.tag.name().as_ref()
-            ),
-        )
+        Flaw::at(self.line, format!("<{}> has a broken attribute: {error}", self.tag.name().as_ref()))
     }
 
     fn required(&self, name: &str, want: &str) -> Result<Cow<'a, str>, Flaw> {
-        self.attribute(name)?.ok_or_else(|| {
-            Flaw::at(
-                self.line,
-                format!("<{}> has no {name}: want {want}", self.tag.name().as_ref()),
-            )
-        })
+        self.attribute(name)?
+            .ok_or_else(|| Flaw::at(self.line, format!("<{}> has no {name}: want {want}", self.tag.name().as_ref())))
     }
 
     fn time_of_text(&self) -> Result<u64, Flaw> {
@@ -221,19 +163,10 @@ impl<'a> Tag<'a> {
         match found.trim().parse::<f64>() {
             Ok(seconds) if (0.0..=latest).contains(&seconds) =>
             {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "0 to 30 days, checked above"
-                )]
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 30 days, checked above")]
                 Ok((seconds * 1e6).round() as u64)
             }
-            _ => Err(Flaw::value(
-                self.line,
-                name,
-                found,
-                format_args!("seconds, 0 to {MAX_SECONDS}"),
-            )),
+            _ => Err(Flaw::value(self.line, name, found, format_args!("seconds, 0 to {MAX_SECONDS}"))),
         }
     }
 
@@ -243,12 +176,7 @@ impl<'a> Tag<'a> {
         };
         match found.trim().parse::<u32>() {
             Ok(number) if number >= least => Ok(Some(number)),
-            _ => Err(Flaw::value(
-                self.line,
-                name,
-                &found,
-                format_args!("a whole number, {least} to {}", u32::MAX),
-            )),
+            _ => Err(Flaw::value(self.line, name, &found, format_args!("a whole number, {least} to {}", u32::MAX))),
         }
     }
 
@@ -260,19 +188,10 @@ impl<'a> Tag<'a> {
         match found.trim().parse::<f64>() {
             Ok(price) if (0.0..=f64::from(MOST)).contains(&price) =>
             {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "0 to MOST, checked above"
-                )]
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to MOST, checked above")]
                 Ok(price.round() as u32)
             }
-            _ => Err(Flaw::value(
-                self.line,
-                "price",
-                &found,
-                format_args!("a number, 0 to {MOST}"),
-            )),
+            _ => Err(Flaw::value(self.line, "price", &found, format_args!("a number, 0 to {MOST}"))),
         }
     }
 }
@@ -284,12 +203,7 @@ fn push_entity(line: u64, reference: &BytesRef<'_>, text: &mut String) -> Result
         Ok(None) if let Some(known) = resolve_xml_entity(name) => text.push_str(known),
         _ => {
             let found = format!("&{name};");
-            return Err(Flaw::value(
-                line,
-                "entity",
-                &found,
-                "&lt; &gt; &amp; &apos; &quot; or a character's number",
-            ));
+            return Err(Flaw::value(line, "entity", &found, "&lt; &gt; &amp; &apos; &quot; or a character's number"));
         }
     }
     Ok(())
@@ -304,9 +218,7 @@ struct LineCounter<'a> {
 
 impl LineCounter<'_> {
     fn at(&mut self, position: u64) -> u64 {
-        let end = usize::try_from(position)
-            .unwrap_or(usize::MAX)
-            .min(self.document.len());
+        let end = usize::try_from(position).unwrap_or(usize::MAX).min(self.document.len());
         if let Some(passed) = self.document.as_bytes().get(self.offset..end) {
             self.line += count_lines(passed);
             self.offset = end;

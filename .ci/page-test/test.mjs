@@ -1,0 +1,224 @@
+// The page of the example `live_room` in a real browser: three people in a room that is ten times too hot.
+//
+// usage: node test.mjs PATH_OF_LIVE_ROOM
+
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+import { Server } from './server.mjs';
+
+const PATIENCE_MS = 30_000;
+/** Frames in a second: far below what any screen shows, far above a page that hangs. */
+const FEWEST_FRAMES = 5;
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+
+let [passed, failed] = [0, 0];
+
+/** Runs one test; a failure is told and the next one goes on. */
+async function test(name, body) {
+  try {
+    await body();
+    passed += 1;
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${name}\n        ${String(error).split('\n').slice(0, 4).join('\n        ')}`);
+  }
+}
+
+function expect(condition, otherwise) {
+  if (!condition) throw new Error(otherwise);
+}
+
+/** Waits until `condition` answers something true, and answers that. */
+async function until(what, condition) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await condition();
+    if (answer) return answer;
+    expect(Date.now() < end, `not within ${PATIENCE_MS / 1_000} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** A page that remembers what it was told over its WebSocket. */
+async function open(browser, url, viewport) {
+  const page = await (await browser.newContext({ viewport })).newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.heard = [];
+  page.byes = [];
+  page.errors = [];
+  page.on('pageerror', (error) => page.errors.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && page.errors.push(message.text()));
+  page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => {
+    const message = JSON.parse(payload);
+    if (message.type === 'batch') page.heard.push(...message.items);
+    else if (message.type === 'stats') page.stats = message;
+    else if (message.type === 'bye') page.byes.push(message.reason);
+  }));
+  await page.goto(url);
+  return page;
+}
+
+const isOpen = (page) => until('the page is connected', async () => (await page.getAttribute('#status', 'data-state')) === 'open');
+
+/** What a WebSocket that says `frame` is told, and how it is closed. */
+const converse = (page, query, frame) => page.evaluate(([query, frame]) => new Promise((resolve) => {
+  const replies = [];
+  const socket = new WebSocket(`ws://${location.host}/ws?${query}`);
+  const done = (close) => {
+    resolve({ replies, ...close });
+    socket.close();
+  };
+  socket.onopen = () => socket.send(frame);
+  socket.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    if (message.type === 'batch' || message.type === 'stats') return;
+    replies.push(message);
+    if (message.type === 'outcome') done({});
+  };
+  socket.onclose = ({ code, reason }) => done({ code, reason });
+}), [query, frame]);
+
+const server = await Server.start(process.argv[2], ['--speed', '10', '--likes', '10000', '--listen', '127.0.0.1:0']);
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS });
+const pictures = await mkdtemp(join(tmpdir(), 'live-room-'));
+const wide = { width: 1280, height: 800 };
+
+const kim = await open(browser, server.url, wide);
+const lee = await open(browser, `${server.url}?name=lee`, wide);
+const guest = await open(browser, `${server.url}?guest`, { width: 390, height: 844 });
+const everyone = [kim, lee, guest];
+
+await test('kim joins by name at the door', async () => {
+  await kim.fill('#nick', 'kim');
+  await kim.click('#join-named');
+  await isOpen(kim);
+  await until('kim is named', async () => (await kim.textContent('#who')).includes('kim'));
+});
+
+await test('lee and a guest come in by their addresses', async () => {
+  await isOpen(lee);
+  await isOpen(guest);
+});
+
+await test('what kim says flies over the stage of lee and of the guest, and kim is told that it went out', async () => {
+  await until('the text goes out', async () => {
+    // In a room this hot a text may be shed; its sender is told, and says it again.
+    await kim.fill('#text', 'hello from kim');
+    await kim.click('#send');
+    const outcome = kim.locator('#mine li', { hasText: 'hello from kim' }).last().locator('.outcome:not([data-state=waiting])');
+    return (await outcome.getAttribute('data-state')) === 'dispatched';
+  });
+  for (const page of [lee, guest]) {
+    await until('the text arrives', () => page.heard.some(({ nick, text }) => nick === 'kim' && text === 'hello from kim'));
+  }
+});
+
+await test('a gift of kim is a card at lee and at the guest, and kim is told that it went out', async () => {
+  await kim.click('#gifts [data-gift=rocket]');
+  for (const page of [lee, guest]) await page.locator('.gift-card[data-gift=rocket]', { hasText: 'kim' }).first().waitFor();
+  await kim.locator('#mine li', { hasText: 'rocket' }).locator('.outcome[data-state=dispatched]').waitFor();
+});
+
+await test('the guest may not speak, on the page and past it', async () => {
+  expect(await guest.isDisabled('#text'), 'the guest can write');
+  expect(await guest.isVisible('#notice'), 'the guest is not told why');
+  const { replies } = await converse(guest, 'guest', JSON.stringify({ type: 'say', id: 7, text: 'psst' }));
+  const outcome = replies.find(({ type }) => type === 'outcome');
+  expect(outcome?.id === 7 && outcome.state === 'refused', JSON.stringify(replies));
+});
+
+await test('the room is too hot: likes and late text are shed', async () => {
+  await until('both are shed', () => {
+    const { normal, low } = kim.stats?.ledger ?? {};
+    return normal?.dropped.expired > 100 && low?.dropped.evicted > 10_000;
+  });
+});
+
+await test('ten gifts within the flood all arrive', async () => {
+  for (let sent = 0; sent < 10; sent += 1) await kim.click('#gifts [data-gift=rose]');
+  for (const page of [lee, guest]) {
+    const roses = () => page.heard.filter(({ what, nick, name }) => what === 'gift' && nick === 'kim' && name === 'rose').length;
+    await until('ten roses', () => roses() >= 10);
+    await page.waitForTimeout(300);
+    expect(roses() === 10, `${roses()} roses`);
+  }
+  const { high } = kim.stats.ledger;
+  expect(Object.keys({ ...high.refused, ...high.dropped }).length === 0, JSON.stringify(high));
+});
+
+await test('the books balance on every page, all the time', async () => {
+  for (let look = 0; look < 20; look += 1) {
+    for (const page of everyone) {
+      for (const id of ['balance', 'delivery-balance']) {
+        expect((await page.getAttribute(`#${id}`, 'data-balanced')) === 'yes', await page.textContent(`#${id}`));
+      }
+    }
+    await kim.waitForTimeout(60);
+  }
+});
+
+await test('lee turns the likes up for all', async () => {
+  await lee.locator('#likes').fill('20');
+  await until('kim sees it', async () => (await kim.textContent('output[for=likes]')) === '10');
+  await lee.locator('#likes').fill('80');
+  await until('kim sees it', async () => (await kim.textContent('output[for=likes]')) === '10,000');
+});
+
+await test('a broken and an oversized frame close their own connection, with a reason', async () => {
+  for (const frame of ['nonsense', JSON.stringify({ type: 'say', id: 1, text: 'x'.repeat(20_000) })]) {
+    const { replies, code, reason } = await converse(lee, 'name=mallory', frame);
+    const bye = replies.find(({ type }) => type === 'bye');
+    expect(bye?.reason && reason && code > 1_000, JSON.stringify({ replies, code, reason }));
+  }
+  for (const page of everyone) expect(await page.isVisible('#status[data-state=open]'), 'another connection was closed too');
+});
+
+await test('the pages go on drawing', async () => {
+  for (const page of everyone) {
+    await page.bringToFront();
+    const frames = await page.evaluate(() => new Promise((resolve) => {
+      let count = 0;
+      const end = performance.now() + 3_000;
+      const frame = (now) => {
+        count += 1;
+        if (now < end) requestAnimationFrame(frame);
+        else resolve(count);
+      };
+      requestAnimationFrame(frame);
+    }));
+    console.log(`        ${Math.round(frames / 3)} frames a second`);
+    expect(frames / 3 >= FEWEST_FRAMES, `${frames} frames in 3 s`);
+  }
+});
+
+await test('no page has met an error', async () => {
+  await kim.screenshot({ path: join(pictures, 'wide.png') });
+  await guest.screenshot({ path: join(pictures, 'narrow.png') });
+  console.log(`        pictures are in ${pictures}`);
+  for (const page of everyone) expect(page.errors.length === 0, page.errors.join('; '));
+});
+
+await test('a second server on the same port says so in one line', async () => {
+  const { status, errors } = await Server.fail(process.argv[2], ['--listen', new URL(server.url).host]);
+  expect(status === 2 && errors.trim().split('\n').length === 1 && errors.includes(new URL(server.url).port), `${status}: ${errors}`);
+});
+
+await test('Ctrl-C says goodbye to the pages, prints the ledger and ends with status 0', async () => {
+  const { status, output } = await server.interrupt();
+  expect(status === 0, `status ${status}: ${output}`);
+  for (const words of ['MESSAGES', 'dispatched', 'DELIVERIES', 'the books balance']) expect(output.includes(words), output);
+  for (const page of everyone) await until('a goodbye', () => page.byes.includes('the room was closed'));
+  await until('kim sees it', async () => ['waiting', 'connecting'].includes(await kim.getAttribute('#status', 'data-state')));
+});
+
+await browser.close();
+server.kill();
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

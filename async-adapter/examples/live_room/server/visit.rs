@@ -1,0 +1,222 @@
+//! One open page: what the room says goes out, what the page says comes in, in one task and with no queue between.
+//!
+//! A batch is taken from the room only when the one before it has been written, so a page that is too slow skips and is told
+//! so; one that takes nothing at all for a while is let go.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Error;
+use axum::extract::ws::{CloseCode, CloseFrame, Message as Frame, Utf8Bytes, WebSocket, close_code};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use roomcast::{
+    Batch, Clock, DropReason, Instant, Item, Join, Limit, Message, Outcome, Refused, SessionEnd, SessionId, Source, Subscription,
+};
+
+use super::House;
+use crate::live::Change;
+use crate::message::What;
+use crate::protocol::{Fate, Hello, Item as Shown, Level, Rejection, Reply, Request, Visitor, batch_frame};
+use crate::room::{Said, offer};
+
+/// A page that takes nothing for so long is let go.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a page that broke the rules may take to hear why.
+const LAST_WORD: Duration = Duration::from_secs(1);
+/// The longest reason that a close frame has room for, in bytes.
+const MAX_CLOSE_REASON: usize = 123;
+
+/// Why a visit ends.
+enum End {
+    /// The page is gone, or takes nothing any more: nobody hears a last word.
+    Gone,
+    /// It is told why.
+    Told { code: CloseCode, reason: String, retry: bool },
+}
+
+impl From<Error> for End {
+    fn from(_: Error) -> Self {
+        Self::Gone
+    }
+}
+
+/// Runs a visit to its end.
+pub(super) async fn run(mut socket: WebSocket, visitor: Result<Visitor, String>, house: &House) {
+    let end = match visit(&mut socket, visitor, house).await {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    let End::Told { code, reason, retry } = end else { return };
+    let close = CloseFrame { code, reason: cut(&reason, MAX_CLOSE_REASON).into() };
+    let farewell = async {
+        socket.send(Frame::Text(Reply::Bye { reason, retry }.to_json().into())).await?;
+        socket.send(Frame::Close(Some(close))).await?;
+        while socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
+        if code == close_code::PROTOCOL {
+            // A socket that is closed on bytes that nobody could read takes the last word away with it.
+            tokio::time::sleep(LAST_WORD).await;
+        }
+        Ok::<(), Error>(())
+    };
+    let _ = tokio::time::timeout(LAST_WORD, farewell).await;
+}
+
+async fn visit(socket: &mut WebSocket, visitor: Result<Visitor, String>, house: &House) -> Result<Infallible, End> {
+    let refuse = |reason: String| End::Told { code: close_code::POLICY, reason, retry: false };
+    let visitor = visitor.map_err(refuse)?;
+    let nick = match &visitor {
+        Visitor::Guest => None,
+        Visitor::Named(nick) => Some(nick.as_str()),
+    };
+    let seat = house.names.sit(nick);
+    let subscription = house.room.join(seat.user().map_or(Join::guest(), Join::user)).map_err(|error| refuse(error.to_string()))?;
+    let hello = Hello::to(&visitor, &house.recording, house.rate, house.queue);
+    write(socket, Reply::Hello(hello).to_json()).await?;
+    let nick = nick.unwrap_or_default().into();
+    let mut visit = Visit { house, nick, session: subscription.session(), outcomes: FuturesUnordered::new() };
+    visit.serve(socket, subscription).await
+}
+
+/// A visit that is under way.
+struct Visit<'a> {
+    house: &'a House,
+    nick: Arc<str>,
+    session: SessionId,
+    /// What became of what this page sent, when it is known.
+    outcomes: FuturesUnordered<BoxFuture<'a, (u64, Fate)>>,
+}
+
+impl Visit<'_> {
+    async fn serve(&mut self, socket: &mut WebSocket, mut subscription: Subscription<Said>) -> Result<Infallible, End> {
+        let mut stats = self.house.stats.clone();
+        stats.mark_changed();
+        loop {
+            tokio::select! {
+                batch = subscription.next_batch() => match batch {
+                    Ok(batch) => write(socket, encode(&batch)).await?,
+                    Err(end) => return Err(told(end)),
+                },
+                frame = socket.recv() => self.hear(socket, frame).await?,
+                Some((id, fate)) = self.outcomes.next(), if !self.outcomes.is_empty() => {
+                    write(socket, Reply::Outcome { id, fate }.to_json()).await?;
+                }
+                Ok(()) = stats.changed() => {
+                    let frame = stats.borrow_and_update().clone();
+                    write(socket, frame).await?;
+                }
+            }
+        }
+    }
+
+    async fn hear(&mut self, socket: &mut WebSocket, frame: Option<Result<Frame, Error>>) -> Result<(), End> {
+        let wrong = |code, reason: &str| Err(End::Told { code, reason: reason.to_owned(), retry: false });
+        match frame {
+            Some(Ok(Frame::Text(text))) => match Request::parse(&text) {
+                Ok(request) => self.carry_out(request).await,
+                Err(Rejection::Malformed(reason)) => return wrong(close_code::POLICY, &reason),
+                Err(Rejection::Invalid { id: Some(id), reason }) => {
+                    let fate = Fate::Refused { reason, retry_ms: None };
+                    write(socket, Reply::Outcome { id, fate }.to_json()).await?;
+                }
+                Err(Rejection::Invalid { id: None, reason }) => write(socket, Reply::Error { reason }.to_json()).await?,
+            },
+            Some(Ok(Frame::Binary(_))) => return wrong(close_code::UNSUPPORTED, "a binary frame: want text frames with JSON"),
+            Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
+            Some(Ok(Frame::Close(_))) | None => return Err(End::Gone),
+            Some(Err(error)) => return wrong(close_code::PROTOCOL, &format!("a frame that cannot be read: {error}")),
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, request: Request) {
+        match request {
+            Request::Say { id, text } => self.send(id, What::Text { text }),
+            Request::Gift { id, name, count } => self.send(id, What::Gift { name, count }),
+            Request::Like { id, count } => self.send(id, What::Like { count }),
+            // They fail when the crowd is gone: then there is nothing to change.
+            Request::Controls(change) => drop(self.house.changes.send(Change::Controls(change)).await),
+            Request::Reset => drop(self.house.changes.send(Change::Reset).await),
+        }
+    }
+
+    /// Offers a message; the futures are polled in the order in which they are pushed, so the messages go in order.
+    fn send(&mut self, id: u64, what: What) {
+        let message = offer(Source::Session(self.session), Arc::clone(&self.nick), what);
+        let house = self.house;
+        self.outcomes.push(Box::pin(async move {
+            let offered = house.clock.now();
+            let fate = match house.room.publish(message).await {
+                Ok(outcome) => fate(offered, &outcome),
+                Err(refused) => refusal(offered, &refused),
+            };
+            (id, fate)
+        }));
+    }
+}
+
+async fn write(socket: &mut WebSocket, text: impl Into<Utf8Bytes>) -> Result<(), End> {
+    match tokio::time::timeout(WRITE_TIMEOUT, socket.send(Frame::Text(text.into()))).await {
+        Ok(sent) => Ok(sent?),
+        Err(_) => Err(End::Gone),
+    }
+}
+
+fn told(end: SessionEnd) -> End {
+    let reason = match end {
+        SessionEnd::Closed(reason) => reason.to_string(),
+        other => other.to_string(),
+    };
+    End::Told { code: close_code::AWAY, reason, retry: true }
+}
+
+/// The frame of a batch; each message is encoded once, whoever gets it.
+fn encode(batch: &Batch<Said>) -> String {
+    batch_frame(batch.items().map(|item| match item {
+        Item::Message(message) => Cow::from(&**message.payload.encoded.get_or_init(|| show(message).to_json().into())),
+        Item::Gap { priority, count } => Shown::Gap { level: priority.into(), count }.to_json().into(),
+    }))
+}
+
+fn show(message: &Message<Said>) -> Shown {
+    Shown::Message {
+        seq: message.seq.0,
+        level: Level::from(message.priority),
+        nick: message.payload.nick.to_string(),
+        what: message.payload.what.clone(),
+    }
+}
+
+fn fate(offered: Instant, outcome: &Outcome) -> Fate {
+    match outcome {
+        Outcome::Dispatched { seq, at } => {
+            let waited = at.saturating_since(offered);
+            Fate::Dispatched { seq: seq.0, waited_ms: waited.as_secs_f64() * 1e3 }
+        }
+        Outcome::Dropped { reason, limit, .. } => Fate::Dropped {
+            reason: match (reason, limit) {
+                (DropReason::Expired, Some(Limit::MaxWait { max })) => format!("waited {max:?}, too hot"),
+                (DropReason::Evicted, _) => "the queue is full".to_owned(),
+                (reason, _) => reason.to_string().replace('_', " "),
+            },
+        },
+        other => Fate::Dropped { reason: other.to_string() },
+    }
+}
+
+fn refusal(offered: Instant, refused: &Refused<Said>) -> Fate {
+    let retry = refused.retry_at.map(|at| at.saturating_since(offered).as_millis());
+    Fate::Refused {
+        reason: refused.to_string().trim_start_matches("refused: ").to_owned(),
+        retry_ms: retry.and_then(|millis| u64::try_from(millis).ok()),
+    }
+}
+
+/// At most so many bytes of a text, whole characters.
+fn cut(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
