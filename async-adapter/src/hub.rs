@@ -9,7 +9,7 @@ use crate::driver::{self, Driver};
 use crate::room::RoomHandle;
 use crate::shard::{Common, Hook, Shard, Shards};
 use parking_lot::RwLock;
-use roomcast_core::{CreateRoomError, Event, NoSuchRoom, Payload, RoomConfig, RoomId};
+use roomcast_core::{CreateRoomError, Event, Instant, NoSuchRoom, Payload, RoomConfig, RoomId};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -164,6 +164,11 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     pub fn rooms(&self) -> Vec<RoomHandle<M>> {
         let cells: Vec<_> = self.inner.rooms.read().values().cloned().collect();
         cells.into_iter().map(|cell| self.handle(cell)).collect()
+    }
+
+    /// What the hub's clock says: the time in which every instant of its rooms is told.
+    pub fn now(&self) -> Instant {
+        self.inner.common.clock.now()
     }
 
     /// Times that the event hook has panicked.

@@ -11,22 +11,29 @@ use crate::crowd::AtEnd;
 use crate::live::LiveRoom;
 use crate::options::Options;
 use crate::recording::Recording;
+use crate::stop;
 
 /// How often the progress is shown.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often a line is printed where no progress bar can be shown.
+const LINE: Duration = Duration::from_secs(5);
 
 /// Runs the recording through a room in real time: to its end, for the duration that the options name, or until Ctrl-C.
 pub(crate) async fn run(recording: &Arc<Recording>, options: &Options, progress: &ProgressBar) -> Result<Books, String> {
     let live = LiveRoom::open(recording, options, AtEnd::Stop)?;
     let mut looks = tokio::time::interval(LOOK);
+    let mut lines = tokio::time::interval(LINE);
+    // One future for the whole run: a signal between two looks is not lost.
+    let mut stopped = std::pin::pin!(stop::requested());
     while !live.crowd_is_gone() {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => break,
+            () = &mut stopped => break,
             _ = looks.tick() => show(&live, options, progress),
+            _ = lines.tick(), if progress.is_hidden() => eprintln!("{}", progress.message()),
         }
     }
     progress.set_message("draining; Ctrl-C again ends that");
-    let mut books = live.end(tokio::signal::ctrl_c()).await;
+    let mut books = live.end(stop::requested()).await;
     progress.finish_and_clear();
     books.lasted = books.lasted.min(options.duration.unwrap_or(Duration::MAX));
     Ok(books)

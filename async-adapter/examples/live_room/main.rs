@@ -16,6 +16,7 @@ mod random;
 mod recording;
 mod room;
 mod server;
+mod stop;
 mod virtual_time;
 
 use std::process::ExitCode;

@@ -26,6 +26,7 @@ use crate::page::{CONTENT_SECURITY_POLICY, asset};
 use crate::protocol::{MAX_FRAME_BYTES, Visitor};
 use crate::recording::Recording;
 use crate::room::Said;
+use crate::stop;
 use names::Names;
 use stats::StatsFrame;
 
@@ -80,14 +81,14 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
     let server = tokio::spawn(axum::serve(listener, routes).into_future());
     println!("the room is open at http://{address} · Ctrl-C closes it and prints the ledger");
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
+        () = stop::requested() => {}
         // It fails when the crowd is gone, which here is when the duration is over.
         () = async { while live.crowd.changed().await.is_ok() {} } => {}
     }
     // Nobody new from here on; those who are here get what is due, and a last word.
     server.abort();
     eprintln!("closing; Ctrl-C again does not wait for anyone");
-    let mut books = live.end(tokio::signal::ctrl_c()).await;
+    let mut books = live.end(stop::requested()).await;
     reporter.abort();
     // A page that does not take its last word in time goes without.
     let _ = tokio::time::timeout(FAREWELL, house.doors.closed()).await;
