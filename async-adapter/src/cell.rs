@@ -226,7 +226,6 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         waker: Option<&Waker>,
         place: &mut Option<Place>,
     ) -> Result<Option<Batch<M>>, SessionEnd> {
-        let now = self.shard.now();
         let (answer, waker, after) = self.in_hall(|hall| {
             self.catch_up(&mut hall.audience);
             let answer = hall.audience.next_batch(session, budget);
@@ -242,7 +241,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
                 }
                 Err(_) => {
                     let old = place.take().and_then(|place| hall.parked.unpark(place, session));
-                    let ((), after) = self.in_gate(|admission| admission.remove_session(now, session));
+                    let ((), after) = self.in_gate(|admission| admission.remove_session(self.shard.now(), session));
                     (answer, old, Some(after))
                 }
             }

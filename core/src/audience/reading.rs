@@ -12,6 +12,7 @@ use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
 use alloc::sync::Arc;
 use core::ops::Range;
+use smallvec::SmallVec;
 
 /// What one session would take now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -136,13 +137,15 @@ impl<M: Payload> Audience<M> {
                 Err(SessionEnd::Closed(reason))
             });
         }
-        let reading = Reading { log: &self.log, aside: self.aside(slot), plan: &plan };
-        let messages = reading.items().filter_map(|item| match item {
-            Item::Message(message) => Some(Arc::clone(message)),
-            Item::Gap { .. } => None,
-        });
         let gaps = PerLevel(plan.levels.0.map(|level| level.gap));
-        let batch = Batch { gaps, messages: messages.collect(), more: plan.more };
+        let mut batch = Batch { gaps, messages: SmallVec::with_capacity(plan.messages as usize), more: plan.more };
+        let aside = self.aside(slot);
+        for (level, plan) in plan.levels.iter() {
+            let positions = (plan.from..plan.to).filter(|&position| !is_own(aside, level, position));
+            positions
+                .filter_map(|position| self.log.get(level, position))
+                .for_each(|message| batch.messages.push(Arc::clone(message)));
+        }
         self.commit(slot, &plan);
         Ok(Some(batch))
     }
@@ -180,9 +183,12 @@ impl<M: Payload> Audience<M> {
         if self.end_of(slot).is_some() {
             return true;
         }
-        let books = |level| self.books_of(slot, level).pending > 0;
-        !self.sessions.is_caught_up(slot, self.heads()) && Priority::ALL.into_iter().any(books)
-            || self.aside(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0))
+        // Without anything aside, what it has not passed is due.
+        let behind = !self.sessions.is_caught_up(slot, self.heads());
+        self.aside(slot).map_or(behind, |aside| {
+            let untold = aside.levels.values().any(|level| level.untold > 0);
+            untold || (behind && Priority::ALL.into_iter().any(|level| self.books_of(slot, level).pending > 0))
+        })
     }
 
     /// Sweeps the run of sessions from `slots.start` on that have nothing aside and stand where the first of them stands, or are caught up.
@@ -262,6 +268,9 @@ impl<M: Payload> Audience<M> {
         plan: &mut Plan,
     ) -> LevelPlan {
         let cursor = self.sessions.cursor(slot, level, end);
+        if cursor == end && aside.is_none() {
+            return LevelPlan { cursor, from: cursor, to: cursor, gap: 0, own: 0 };
+        }
         let (untold, own_unread) = aside.map_or((0, 0), |aside| {
             let aside = &aside.levels[level];
             (aside.untold, aside.own_unread())
