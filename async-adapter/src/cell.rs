@@ -31,6 +31,8 @@ pub(crate) struct Cell<M> {
     audience: Mutex<Hall<M>>,
     /// The last message dispatched, so that a reader can tell without the admission's lock whether it is up to date.
     dispatched: AtomicU64,
+    /// Grows with everything that may make a waiting session ready, before any of them is woken for it.
+    epoch: AtomicU64,
     /// Whether the shard has been told that this room wants looking after.
     called: AtomicBool,
     /// Messages that were handed over and that a transport could not send.
@@ -56,6 +58,14 @@ struct Hall<M> {
     stirred: bool,
     /// Whether `RoomEnded` has been told.
     end_told: bool,
+}
+
+/// Where a session is parked, and since when.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seat {
+    pub(crate) place: Option<Place>,
+    /// The epoch as of which it had nothing to read and was parked; `None` when it is not known to be parked.
+    pub(crate) parked_at: Option<u64>,
 }
 
 /// What a room asks of its shard's driver.
@@ -91,6 +101,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             admission: Mutex::new(Gate { admission, armed: None }),
             audience: Mutex::new(Hall { audience, parked: Parked::default(), woken: Seq(0), stirred: false, end_told: false }),
             dispatched: AtomicU64::new(0),
+            epoch: AtomicU64::new(0),
             called: AtomicBool::new(false),
             unsent: AtomicU64::new(0),
         }
@@ -131,7 +142,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let (answer, after) = self.in_both(|admission, hall| {
             for session in admission.leave(now, user)? {
                 hall.audience.end(now, session, EndReason::Left);
-                hall.stirred = true;
+                self.stir(hall);
             }
             Ok(())
         });
@@ -145,7 +156,9 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let ((was_in, waker), after) = self.in_both(|admission, hall| {
             admission.remove_session(now, session);
             let was_in = hall.audience.leave(session);
-            hall.stirred |= was_in;
+            if was_in {
+                self.stir(hall);
+            }
             (was_in, parked.and_then(|place| hall.parked.unpark(place, session)))
         });
         drop(waker);
@@ -159,7 +172,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let (answer, after) = self.in_both(|admission, hall| {
             admission.close(now, actor)?;
             hall.audience.close(now, EndReason::RoomClosed);
-            hall.stirred = true;
+            self.stir(hall);
             Ok(())
         });
         self.finish(After { call_shard: true, ..after });
@@ -218,35 +231,45 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         self.unsent.fetch_add(messages, Ordering::Relaxed);
     }
 
-    /// Takes a batch for a session, or parks `waker` until there is one. What is parked, or no longer is, shows in `place`.
+    /// While this stays the same, a session that [`next_batch`](Self::next_batch) has parked has nothing to read and is still parked.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Takes a batch for a session, or nothing. Either way `waker` is parked for what comes next, unless more is due at once; the seat
+    /// says where, and as of which epoch.
     pub(crate) fn next_batch(
         self: &Arc<Self>,
         session: SessionId,
         budget: Budget,
         waker: Option<&Waker>,
-        place: &mut Option<Place>,
+        seat: &mut Seat,
     ) -> Result<Option<Batch<M>>, SessionEnd> {
-        let (answer, waker, after) = self.in_hall(|hall| {
+        // Read first: what comes later than this is news.
+        let epoch = self.epoch();
+        seat.parked_at = None;
+        let (answer, old, after) = self.in_hall(|hall| {
             self.catch_up(&mut hall.audience);
             let answer = hall.audience.next_batch(session, budget);
             match &answer {
-                Ok(Some(_)) => (answer, None, None),
-                Ok(None) => {
+                // There is more, or the end is yet to be told.
+                Ok(Some(_)) if hall.audience.is_ready(session) => (answer, None, None),
+                Ok(_) => {
                     let old = waker.and_then(|waker| {
-                        let (parked, old) = hall.parked.park(*place, session, waker);
-                        *place = Some(parked);
+                        let (place, old) = hall.parked.park(seat.place, session, waker);
+                        *seat = Seat { place: Some(place), parked_at: Some(epoch) };
                         old
                     });
                     (answer, old, None)
                 }
                 Err(_) => {
-                    let old = place.take().and_then(|place| hall.parked.unpark(place, session));
+                    let old = seat.place.take().and_then(|place| hall.parked.unpark(place, session));
                     let ((), after) = self.in_gate(|admission| admission.remove_session(self.shard.now(), session));
                     (answer, old, Some(after))
                 }
             }
         });
-        drop(waker);
+        drop(old);
         if let Some(after) = after {
             // It may have been the last one.
             self.finish(After { call_shard: true, ..after });
@@ -269,7 +292,9 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             self.catch_up(&mut hall.audience);
             let sessions = hall.audience.sessions();
             hall.audience.handle_timeout(now);
-            hall.stirred |= hall.audience.sessions() != sessions;
+            if hall.audience.sessions() != sessions {
+                self.stir(hall);
+            }
             let news = hall.woken != hall.audience.applied() || hall.stirred;
             hall.woken = hall.audience.applied();
             hall.stirred = false;
@@ -282,6 +307,12 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             self.shard.deliver(self.id, &[Event::RoomEnded]);
         }
         timeout.into_iter().chain(ends).min()
+    }
+
+    /// Sessions were closed: those that wait must look.
+    fn stir(&self, hall: &mut Hall<M>) {
+        hall.stirred = true;
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     /// Wakes the parked sessions that have something to read. The lock is held for one segment at a time, and never while waking.
@@ -318,6 +349,9 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let answer = call(&mut gate.admission);
         let dispatched = gate.admission.dispatched().0;
         let news = self.dispatched.swap(dispatched, Ordering::AcqRel) != dispatched;
+        if news {
+            self.epoch.fetch_add(1, Ordering::Release);
+        }
         let events = Self::take_events(&mut gate.admission);
         let timeout = gate.admission.poll_timeout();
         let earlier = timeout.is_some_and(|timeout| gate.armed.is_none_or(|armed| timeout < armed));

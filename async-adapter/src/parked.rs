@@ -1,17 +1,24 @@
-//! The sessions that wait for a batch: one waker each, in segments, so that no lock is held for more than one segment.
+//! The sessions that wait for a batch, each with its waker: in segments, so that no lock is held for more than one of them.
 
 use roomcast_core::SessionId;
 use slab::Slab;
 use std::task::Waker;
 
-/// Wakers in a segment: as many as one lock is held for (decision D1).
+/// Sessions in a segment: as many as one lock is held for (decision D1).
 const SEGMENT: usize = 1_024;
 
 #[derive(Debug, Default)]
 pub(crate) struct Parked {
-    segments: Vec<Slab<(SessionId, Waker)>>,
+    segments: Vec<Slab<Entry>>,
     /// Segments that have room.
     open: Vec<u32>,
+}
+
+/// A session keeps its place for life; the waker is there while it waits.
+#[derive(Debug)]
+struct Entry {
+    session: SessionId,
+    waker: Option<Waker>,
 }
 
 /// Where a session is parked.
@@ -25,13 +32,16 @@ impl Place {
 }
 
 impl Parked {
-    /// Parks a session, at `place` if it still is there. Answers where, and a waker that is no longer needed: the caller drops it
+    /// Parks a session, at its `place` if it has one. Answers the place, and a waker that is no longer needed: the caller drops it
     /// outside the lock.
     pub(crate) fn park(&mut self, place: Option<Place>, session: SessionId, waker: &Waker) -> (Place, Option<Waker>) {
         if let Some(place) = place
-            && let Some((_, parked)) = self.entry(place, session)
+            && let Some(entry) = self.entry(place, session)
         {
-            let old = if parked.will_wake(waker) { None } else { Some(core::mem::replace(parked, waker.clone())) };
+            let old = match &mut entry.waker {
+                Some(parked) if parked.will_wake(waker) => None,
+                slot => slot.replace(waker.clone()),
+            };
             return (place, old);
         }
         if self.open.is_empty() {
@@ -40,7 +50,7 @@ impl Parked {
         }
         let number = self.open[self.open.len() - 1] as usize;
         let segment = &mut self.segments[number];
-        let key = segment.insert((session, waker.clone()));
+        let key = segment.insert(Entry { session, waker: Some(waker.clone()) });
         if segment.len() == SEGMENT {
             self.open.pop();
         }
@@ -51,34 +61,27 @@ impl Parked {
     pub(crate) fn unpark(&mut self, place: Place, session: SessionId) -> Option<Waker> {
         self.entry(place, session)?;
         let (number, key) = place.split();
-        self.take(number, key)
+        let segment = &mut self.segments[number];
+        if segment.len() == SEGMENT {
+            self.open.push(number as u32);
+        }
+        segment.try_remove(key)?.waker
     }
 
     pub(crate) fn segments(&self) -> usize {
         self.segments.len()
     }
 
-    /// Takes the wakers of those in one segment that are ready.
+    /// Takes the wakers of those in one segment that wait and are ready.
     pub(crate) fn take_ready(&mut self, number: usize, wakers: &mut Vec<Waker>, is_ready: impl Fn(SessionId) -> bool) {
-        let Some(segment) = self.segments.get(number) else { return };
-        let ready: smallvec::SmallVec<[usize; SEGMENT]> =
-            segment.iter().filter(|(_, (session, _))| is_ready(*session)).map(|(key, _)| key).collect();
-        for key in ready {
-            wakers.extend(self.take(number, key));
-        }
+        let Some(segment) = self.segments.get_mut(number) else { return };
+        let ready = segment.iter_mut().filter(|(_, entry)| entry.waker.is_some() && is_ready(entry.session));
+        wakers.extend(ready.filter_map(|(_, entry)| entry.waker.take()));
     }
 
-    fn take(&mut self, number: usize, key: usize) -> Option<Waker> {
-        let segment = &mut self.segments[number];
-        if segment.len() == SEGMENT {
-            self.open.push(number as u32);
-        }
-        segment.try_remove(key).map(|(_, waker)| waker)
-    }
-
-    fn entry(&mut self, place: Place, session: SessionId) -> Option<&mut (SessionId, Waker)> {
+    fn entry(&mut self, place: Place, session: SessionId) -> Option<&mut Entry> {
         let (number, key) = place.split();
-        self.segments.get_mut(number)?.get_mut(key).filter(|(parked, _)| *parked == session)
+        self.segments.get_mut(number)?.get_mut(key).filter(|entry| entry.session == session)
     }
 }
 
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_parks_once_and_is_taken_when_ready() {
+    fn a_session_keeps_its_place_and_its_waker_is_taken_when_it_is_ready() {
         let mut parked = Parked::default();
         let waker = Waker::noop();
         let session = |slot: u64| SessionId::from_bits(slot << 32 | 1);
@@ -95,14 +98,20 @@ mod tests {
         assert_eq!(parked.park(Some(places[7]), session(7), waker).0, places[7]);
         assert_eq!(parked.segments(), 3);
         let mut wakers = Vec::new();
-        for segment in 0..parked.segments() {
-            parked.take_ready(segment, &mut wakers, |session| session.slot() % 2 == 0);
+        for _ in 0..2 {
+            for segment in 0..parked.segments() {
+                parked.take_ready(segment, &mut wakers, |session| session.slot() % 2 == 0);
+            }
+            assert_eq!(wakers.len(), 1_500, "who was woken is not woken again before it waits again");
         }
-        assert_eq!(wakers.len(), 1_500);
-        assert!(parked.unpark(places[2], session(2)).is_none() && parked.unpark(places[3], session(3)).is_some());
-        for slot in 5_000..6_501 {
+        assert_eq!(parked.park(Some(places[2]), session(2), waker).0, places[2]);
+        for (slot, &place) in places.iter().enumerate().take(1_500) {
+            parked.unpark(place, session(slot as u64));
+        }
+        for slot in 5_000..6_500 {
             parked.park(None, session(slot), waker);
         }
         assert_eq!(parked.segments(), 3, "freed places are used again");
+        assert!(parked.unpark(places[3], session(3)).is_none());
     }
 }

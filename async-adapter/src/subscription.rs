@@ -1,7 +1,6 @@
 //! One session's end of the hub.
 
-use crate::cell::{Cell, Work};
-use crate::parked::Place;
+use crate::cell::{Cell, Seat, Work};
 use crate::shard::Shards;
 use crate::signal::{park_until, thread_waker};
 use futures_core::Stream;
@@ -24,13 +23,15 @@ pub struct Subscription<M: Payload + Send + Sync + 'static> {
     _shards: Arc<Shards<Work<M>>>,
     joined: Joined,
     budget: Budget,
-    parked: Option<Place>,
+    seat: Seat,
+    /// Which waker is parked, by its parts.
+    parked: Option<(usize, usize)>,
     ended: Option<SessionEnd>,
 }
 
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>, joined: Joined) -> Self {
-        Self { cell, _shards: shards, joined, budget: Budget::default(), parked: None, ended: None }
+        Self { cell, _shards: shards, joined, budget: Budget::default(), seat: Seat::default(), parked: None, ended: None }
     }
 
     /// With batches of at most this much.
@@ -108,7 +109,14 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         if let Some(end) = self.ended {
             return Err(end);
         }
-        let answer = self.cell.next_batch(self.joined.session, self.budget, waker, &mut self.parked);
+        let parts = waker.map(|waker| (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize));
+        // The usual second look of a reader's loop: nothing has happened since, and this very waker is parked. The parked clone keeps
+        // the parts from being used again.
+        if parts.is_some() && parts == self.parked && self.seat.parked_at == Some(self.cell.epoch()) {
+            return Ok(None);
+        }
+        self.parked = parts;
+        let answer = self.cell.next_batch(self.joined.session, self.budget, waker, &mut self.seat);
         if let Err(end) = answer {
             self.ended = Some(end);
         }
@@ -128,7 +136,7 @@ impl<M: Payload + Send + Sync + 'static> Stream for Subscription<M> {
 impl<M: Payload + Send + Sync + 'static> Drop for Subscription<M> {
     fn drop(&mut self) {
         if self.ended.is_none() {
-            self.cell.abandon(self.joined.session, self.parked);
+            self.cell.abandon(self.joined.session, self.seat.place);
         }
     }
 }

@@ -253,3 +253,43 @@ async fn many_publishers_and_readers_on_many_threads_balance() {
     assert_eq!(books.admission.ledger.total().submitted, 8_000);
     assert_eq!((books.admission.users, books.audience.aside), (0, 0));
 }
+
+/// A reader that is not woken waits for ever, so every reader that counts to the end shows that no wake-up was lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_waiting_reader_is_woken_for_every_message() {
+    const MESSAGES: u32 = 3_000;
+    let config = RoomConfig::builder(OWNER).rate(1_000_000).burst(1_000_000).log_messages(PerLevel([MESSAGES; 4])).build().unwrap();
+    let (_hub, room) = room(&config);
+    let readers: Vec<_> = (0..40)
+        .map(|number| {
+            let mut reader = room.join(Join::guest()).unwrap();
+            tokio::spawn(async move {
+                let mut read = 0;
+                while read < MESSAGES {
+                    // Some give up now and then and come back: a cancelled wait must not be taken for a parked one.
+                    let batch = if number % 4 == 0 {
+                        let Ok(batch) = timeout(Duration::from_micros(number), reader.next_batch()).await else { continue };
+                        batch
+                    } else {
+                        reader.next_batch().await
+                    };
+                    read += u32::try_from(batch.unwrap().messages().len()).unwrap();
+                }
+                read
+            })
+        })
+        .collect();
+    for number in 0..MESSAGES {
+        let _ = room.try_publish(say("x")).unwrap();
+        // In bursts and one by one, so that readers park and are woken in between.
+        if number % 7 == 0 {
+            tokio::task::yield_now().await;
+        }
+        if number % 500 == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    for reader in readers {
+        assert_eq!(timeout(Duration::from_secs(60), reader).await.expect("no reader waits for ever").unwrap(), MESSAGES);
+    }
+}

@@ -24,8 +24,20 @@ impl Default for Budget {
 /// What one session takes at once: the higher priority first (clause A25), each level in order, behind its gap.
 ///
 /// The messages are shared with every other session that gets them; nothing is copied.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Batch<M> {
+    /// Shared by all sessions that read the same range.
+    pub(super) contents: Arc<Contents<M>>,
+}
+
+impl<M> Clone for Batch<M> {
+    fn clone(&self) -> Self {
+        Self { contents: Arc::clone(&self.contents) }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Contents<M> {
     pub(super) gaps: PerLevel<u64>,
     pub(super) messages: SmallVec<[Arc<Message<M>>; 4]>,
     pub(super) more: bool,
@@ -49,24 +61,24 @@ impl<M> Batch<M> {
     /// Gaps and messages in the order in which the session should see them.
     pub fn items(&self) -> impl Iterator<Item = Item<'_, M>> {
         let gap = |(priority, &count): (Priority, &u64)| (count > 0).then_some(Item::Gap { priority, count });
-        self.gaps.iter().flat_map(move |(level, count)| {
-            let messages = self.messages.iter().filter(move |message| message.priority == level).map(Item::Message);
+        self.contents.gaps.iter().flat_map(move |(level, count)| {
+            let messages = self.contents.messages.iter().filter(move |message| message.priority == level).map(Item::Message);
             gap((level, count)).into_iter().chain(messages)
         })
     }
 
     /// The messages alone, the higher priority first.
     pub fn messages(&self) -> &[Arc<Message<M>>] {
-        &self.messages
+        &self.contents.messages
     }
 
     /// How many messages of a priority the session has just missed; 0 when none.
     pub fn gap(&self, priority: Priority) -> u64 {
-        self.gaps[priority]
+        self.contents.gaps[priority]
     }
 
     /// Whether the budget cut the batch short: the next one is ready at once.
     pub fn more(&self) -> bool {
-        self.more
+        self.contents.more
     }
 }

@@ -22,6 +22,14 @@ pub(super) struct Sums {
     pub(super) abandoned: u64,
 }
 
+impl Sums {
+    /// Live sessions with nothing aside have read so many messages.
+    pub(super) fn add_read(&mut self, messages: u64) {
+        self.cursors += u128::from(messages);
+        self.delivered += messages;
+    }
+}
+
 impl<M: Payload> Audience<M> {
     /// The books of one level over all sessions that are and were in.
     pub(super) fn deliveries(&self, level: Priority) -> Deliveries {

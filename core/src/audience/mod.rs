@@ -27,6 +27,7 @@ use crate::time::{Duration, Instant, Watermark};
 use alloc::sync::Arc;
 use aside::{Asides, Ending};
 use books::Sums;
+use reading::Shared;
 use session::Sessions;
 
 /// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
@@ -53,6 +54,8 @@ pub struct Audience<M> {
     live: u32,
     sums: PerLevel<Sums>,
     closed: Option<(EndReason, Instant)>,
+    /// The batch that was taken last, until something is dispatched.
+    shared: Option<Shared<M>>,
     /// The next slot that the hand looks at.
     hand: u32,
     debris: Debris<M>,
@@ -97,6 +100,7 @@ impl<M: Payload> Audience<M> {
             live: 0,
             sums: PerLevel::default(),
             closed: None,
+            shared: None,
             hand: 0,
             debris: Debris::default(),
         }
@@ -181,6 +185,7 @@ impl<M: Payload> Audience<M> {
         }
         let (level, position, session) = (message.priority, message.position, message.session);
         self.applied = message.seq;
+        self.unshare();
         self.log.append(message, &mut self.debris);
         if self.echo == Echo::Excluded {
             self.exclude(level, position, session);

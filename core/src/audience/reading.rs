@@ -2,7 +2,7 @@
 
 use super::Audience;
 use super::aside::Aside;
-use super::batch::{Batch, Budget, Item};
+use super::batch::{Batch, Budget, Contents, Item};
 use super::session::Positions;
 use crate::error::SessionEnd;
 use crate::event::EndReason;
@@ -39,6 +39,11 @@ struct LevelPlan {
 }
 
 impl Plan {
+    /// Where a session stands, and where it will stand: the low halves.
+    fn positions(&self) -> (Positions, Positions) {
+        (self.levels.0.map(|level| level.cursor as u32), self.levels.0.map(|level| level.to as u32))
+    }
+
     fn is_empty(&self) -> bool {
         self.messages == 0 && self.levels.values().all(|level| level.gap == 0)
     }
@@ -49,6 +54,14 @@ impl Plan {
         let alone = levels.iter().any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
         (!alone).then(|| RangeKey { from: levels.map(|level| level.from), to: levels.map(|level| level.to) })
     }
+}
+
+/// The batch that a session took last, for others that stand where it stood.
+#[derive(Debug)]
+pub(super) struct Shared<M> {
+    budget: Budget,
+    plan: Plan,
+    batch: Batch<M>,
 }
 
 /// What a session is due in a [sweep](Audience::sweep).
@@ -126,8 +139,13 @@ impl<M: Payload> Audience<M> {
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
     pub fn next_batch(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
         let slot = self.sessions.slot_of(session).ok_or(SessionEnd::NoSession(session))?;
-        if self.closed.is_none() && !self.sessions.has_aside(slot) && self.sessions.is_caught_up(slot, self.heads()) {
-            return Ok(None);
+        if self.closed.is_none() && !self.sessions.has_aside(slot) {
+            if self.sessions.is_caught_up(slot, self.heads()) {
+                return Ok(None);
+            }
+            if let Some(batch) = self.take_shared(slot, budget) {
+                return Ok(Some(batch));
+            }
         }
         let plan = self.plan(slot, budget);
         if plan.is_empty() {
@@ -138,16 +156,41 @@ impl<M: Payload> Audience<M> {
             });
         }
         let gaps = PerLevel(plan.levels.0.map(|level| level.gap));
-        let mut batch = Batch { gaps, messages: SmallVec::with_capacity(plan.messages as usize), more: plan.more };
+        let mut contents = Contents { gaps, messages: SmallVec::with_capacity(plan.messages as usize), more: plan.more };
         let aside = self.aside(slot);
         for (level, plan) in plan.levels.iter() {
             let positions = (plan.from..plan.to).filter(|&position| !is_own(aside, level, position));
             positions
                 .filter_map(|position| self.log.get(level, position))
-                .for_each(|message| batch.messages.push(Arc::clone(message)));
+                .for_each(|message| contents.messages.push(Arc::clone(message)));
         }
         self.commit(slot, &plan);
+        let batch = Batch { contents: Arc::new(contents) };
+        if plan.key.is_some() && !self.sessions.has_aside(slot) {
+            self.unshare();
+            self.shared = Some(Shared { budget, plan, batch: batch.clone() });
+        }
         Ok(Some(batch))
+    }
+
+    /// The batch that another session took last, if this one, which has nothing aside, stands where that one stood.
+    fn take_shared(&mut self, slot: u32, budget: Budget) -> Option<Batch<M>> {
+        let shared = self.shared.as_ref().filter(|shared| shared.budget == budget)?;
+        let (here, there) = shared.plan.positions();
+        if !self.sessions.advance(slot, here, there) {
+            return None;
+        }
+        for (sums, plan) in self.sums.0.iter_mut().zip(&shared.plan.levels.0) {
+            sums.add_read(plan.to - plan.from);
+        }
+        Some(shared.batch.clone())
+    }
+
+    /// Forgets the batch that was taken last: what is dispatched next changes what those who stand there are due.
+    pub(super) fn unshare(&mut self) {
+        if let Some(contents) = self.shared.take().and_then(|shared| Arc::into_inner(shared.batch.contents)) {
+            self.debris.messages.extend(contents.messages);
+        }
     }
 
     /// Hands every session in a range of slots what it is due, within a budget for each; the sink says whether it took it. Answers how
@@ -208,8 +251,7 @@ impl<M: Payload> Audience<M> {
         if self.sessions.has_aside(first) || plan.levels.values().any(|level| level.from != level.cursor) {
             return (first, 0);
         }
-        let here: Positions = plan.levels.0.map(|level| level.cursor as u32);
-        let there: Positions = plan.levels.0.map(|level| level.to as u32);
+        let (here, there) = plan.positions();
         let (mut handed, mut taken) = (0, 0_u64);
         let log = &self.log;
         let stopped = self.sessions.sweep(first..slots.end, here, there, heads, |session| {
@@ -219,9 +261,7 @@ impl<M: Payload> Audience<M> {
             verdict
         });
         for (level, plan) in plan.levels.iter() {
-            let read = (plan.to - plan.from) * taken;
-            self.sums[level].cursors += u128::from(read);
-            self.sums[level].delivered += read;
+            self.sums[level].add_read((plan.to - plan.from) * taken);
         }
         (stopped, handed)
     }

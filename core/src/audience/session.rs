@@ -173,6 +173,16 @@ impl Sessions {
         self.starts[slot][level.index()] = position as u32;
     }
 
+    /// Moves a session from `here` to `there`; answers whether it stood `here`.
+    pub(super) fn advance(&mut self, slot: u32, here: Positions, there: Positions) -> bool {
+        let cursors = &mut self.cursors[slot];
+        let stood = *cursors == here;
+        if stood {
+            *cursors = there;
+        }
+        stood
+    }
+
     /// Whether any position of a session is more than `lag` behind.
     pub(super) fn lags(&self, slot: u32, heads: PerLevel<u64>, lag: u32) -> bool {
         let positions = self.cursors[slot].iter().zip(&self.starts[slot]).zip(heads.0);
