@@ -89,7 +89,7 @@ struct After<M> {
     events: Events,
     call_shard: bool,
     /// Dropped outside the locks: that may run foreign code (decision D6).
-    debris: Debris<M>,
+    debris: Option<Debris<M>>,
 }
 
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
@@ -248,26 +248,27 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         // Read first: what comes later than this is news.
         let epoch = self.epoch();
         seat.parked_at = None;
-        let (answer, old, after) = self.in_hall(|hall| {
+        let mut after = None;
+        let mut old = None;
+        let answer = self.in_hall(|hall| {
             self.catch_up(&mut hall.audience);
             let answer = hall.audience.next_batch(session, budget);
             match &answer {
                 // There is more, or the end is yet to be told.
-                Ok(Some(_)) if hall.audience.is_ready(session) => (answer, None, None),
+                Ok(Some(_)) if hall.audience.is_ready(session) => {}
                 Ok(_) => {
-                    let old = waker.and_then(|waker| {
-                        let (place, old) = hall.parked.park(seat.place, session, waker);
+                    if let Some(waker) = waker {
+                        let (place, replaced) = hall.parked.park(seat.place, session, waker);
                         *seat = Seat { place: Some(place), parked_at: Some(epoch) };
-                        old
-                    });
-                    (answer, old, None)
+                        old = replaced;
+                    }
                 }
                 Err(_) => {
-                    let old = seat.place.take().and_then(|place| hall.parked.unpark(place, session));
-                    let ((), after) = self.in_gate(|admission| admission.remove_session(self.shard.now(), session));
-                    (answer, old, Some(after))
+                    old = seat.place.take().and_then(|place| hall.parked.unpark(place, session));
+                    after = Some(self.in_gate(|admission| admission.remove_session(self.shard.now(), session)).1);
                 }
             }
+            answer
         });
         drop(old);
         if let Some(after) = after {
@@ -364,10 +365,10 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// Runs a call of the audience under its lock. What fell out of the log is dropped outside.
     fn in_hall<R>(&self, call: impl FnOnce(&mut Hall<M>) -> R) -> R {
-        let (answer, debris) = {
-            let mut hall = self.audience.lock();
-            (call(&mut hall), hall.audience.take_debris())
-        };
+        let mut hall = self.audience.lock();
+        let answer = call(&mut hall);
+        let debris = hall.audience.take_debris();
+        drop(hall);
         drop(debris);
         answer
     }

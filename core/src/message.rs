@@ -316,9 +316,9 @@ impl<M> Debris<M> {
         self.payloads.is_empty() && self.profiles.is_empty() && self.messages.is_empty()
     }
 
-    /// Takes it out, at no cost when there is none.
-    pub(crate) fn take(&mut self) -> Self {
-        if self.is_empty() { Self::default() } else { core::mem::take(self) }
+    /// Takes it out, if there is any.
+    pub(crate) fn take(&mut self) -> Option<Self> {
+        (!self.is_empty()).then(|| core::mem::take(self))
     }
 
     pub(crate) fn clear(&mut self) {

@@ -338,7 +338,7 @@ impl<M: Payload> Admission<M> {
     }
 
     /// What the calls since the last time are done with: for whoever holds a lock.
-    pub fn take_debris(&mut self) -> Debris<M> {
+    pub fn take_debris(&mut self) -> Option<Debris<M>> {
         self.debris.take()
     }
 

@@ -221,7 +221,7 @@ impl<M: Payload> Audience<M> {
     }
 
     /// What fell out of the log since the last time: for whoever holds a lock.
-    pub fn take_debris(&mut self) -> Debris<M> {
+    pub fn take_debris(&mut self) -> Option<Debris<M>> {
         self.debris.take()
     }
 

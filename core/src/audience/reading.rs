@@ -223,15 +223,14 @@ impl<M: Payload> Audience<M> {
     /// Whether [`next_batch`](Self::next_batch) would answer anything but `Ok(None)`. Changes nothing. O(1).
     pub fn is_ready(&self, session: SessionId) -> bool {
         let Some(slot) = self.sessions.slot_of(session) else { return true };
-        if self.end_of(slot).is_some() {
-            return true;
-        }
-        // Without anything aside, what it has not passed is due.
         let behind = !self.sessions.is_caught_up(slot, self.heads());
-        self.aside(slot).map_or(behind, |aside| {
-            let untold = aside.levels.values().any(|level| level.untold > 0);
-            untold || (behind && Priority::ALL.into_iter().any(|level| self.books_of(slot, level).pending > 0))
-        })
+        if self.closed.is_some() || !self.sessions.has_aside(slot) {
+            // With nothing aside, what it has not passed is due; of a closed room, the end.
+            return behind || self.closed.is_some();
+        }
+        self.end_of(slot).is_some()
+            || self.aside(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0))
+            || (behind && Priority::ALL.into_iter().any(|level| self.books_of(slot, level).pending > 0))
     }
 
     /// Sweeps the run of sessions from `slots.start` on that have nothing aside and stand where the first of them stands, or are caught up.
