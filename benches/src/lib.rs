@@ -38,12 +38,25 @@ pub fn room_of(config: &RoomConfig, users: u32) -> (Room<Bytes>, Vec<SessionId>)
 pub struct Draws(u64);
 
 impl Draws {
+    /// Draws that differ from those that start elsewhere.
+    pub const fn starting_at(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The next number below `bound`.
     pub const fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // The high half of the state is the part that jumps about.
         (self.0 >> 33) as usize % bound
     }
+}
+
+/// Bytes of memory that this process holds; `None` where the system does not tell (it does on Linux).
+pub fn resident() -> Option<u64> {
+    // The same count as the second number of `statm`, in a unit that does not depend on the size of a page.
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
 }
 
 /// The middle of some measurements, in nanoseconds.

@@ -1,0 +1,78 @@
+//! Publishing into many rooms of one hub, from one thread and from two. No coalescing window.
+//!
+//! Each room holds one guest who does not read, so that every message is dispatched and logged and none waits for a reader. The rooms'
+//! shards run on threads of their own. The time is that of the whole: from the first publisher's start until the last one's end.
+#![allow(missing_docs)]
+
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use roomcast::{Hub, Join, Publish, Report, RoomHandle, RoomId, Source, Subscription};
+use roomcast_benches::{Draws, is_test_run, payload, unlimited};
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+struct Rooms {
+    handles: Vec<RoomHandle<Bytes>>,
+    _guests: Vec<Subscription<Bytes>>,
+    _hub: Hub<Bytes>,
+}
+
+impl Rooms {
+    fn new(count: u64) -> Self {
+        let hub = Hub::<Bytes>::builder().spawn_threads().expect("threads for the shards");
+        let config = unlimited().build().expect("a valid configuration");
+        let handles: Vec<_> = (0..count).map(|id| hub.create_room(RoomId(id), &config).expect("a new room")).collect();
+        let guests = handles.iter().map(|room| room.join(Join::guest()).expect("the room takes a guest")).collect();
+        Self { handles, _guests: guests, _hub: hub }
+    }
+
+    /// Publishes so many messages, each into a room drawn at random.
+    fn publish(&self, mut draws: Draws, messages: u64) {
+        for _ in 0..messages {
+            let room = &self.handles[draws.below(self.handles.len())];
+            let message = Publish::new(Source::Host, payload()).report(Report::CountedOnly);
+            let receipt = room.try_publish(message).expect("the room takes it");
+            assert!(receipt.outcome.is_some(), "it was dispatched in the call");
+        }
+    }
+
+    /// Publishes so many messages in all, spread over threads. Answers the time from the first publisher's start to the last one's end.
+    fn publish_on(&self, threads: usize, messages: u64) -> Duration {
+        let all_ready = Barrier::new(threads);
+        let spans: Vec<(Instant, Instant)> = std::thread::scope(|scope| {
+            let publishers: Vec<_> = (0..threads as u64)
+                .map(|number| {
+                    let share = messages / threads as u64 + u64::from(number < messages % threads as u64);
+                    let all_ready = &all_ready;
+                    scope.spawn(move || {
+                        all_ready.wait();
+                        let start = Instant::now();
+                        self.publish(Draws::starting_at(number), share);
+                        (start, Instant::now())
+                    })
+                })
+                .collect();
+            publishers.into_iter().map(|publisher| publisher.join().expect("a publisher does not panic")).collect()
+        });
+        let first = spans.iter().map(|&(start, _)| start).min();
+        let last = spans.iter().map(|&(_, end)| end).max();
+        first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first)
+    }
+}
+
+fn publishers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("many_rooms/publish");
+    group.throughput(Throughput::Elements(1)).sample_size(20);
+    for rooms in [1, 100, 10_000] {
+        let hub = Rooms::new(if is_test_run() { rooms.min(10) } else { rooms });
+        for threads in [1, 2] {
+            let name = format!("{rooms}_rooms_{threads}_threads");
+            group
+                .bench_function(BenchmarkId::from_parameter(name), |b| b.iter_custom(|messages| hub.publish_on(threads, messages)));
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, publishers);
+criterion_main!(benches);

@@ -1,0 +1,50 @@
+//! Bytes a session of the core, by resident memory, keys included: guests and users, 1,000,000 and 10,000,000 of them.
+//!
+//! Each figure is taken in a process of its own, so that nothing that was freed before is counted in or out.
+#![allow(missing_docs)]
+
+use bytes::Bytes;
+use roomcast::{Instant, Join, Room, UserId};
+use roomcast_benches::{is_test_run, resident, unlimited};
+use std::process::Command;
+
+/// Asks the program to take one figure: who, and how many.
+const TAKE: &str = "--take";
+
+/// Joins so many sessions and prints the growth of resident memory for each.
+fn take(who: &str, sessions: u32) {
+    let mut room = Room::<Bytes>::new(&unlimited().build().expect("a valid configuration"));
+    let before = resident();
+    for id in 0..sessions {
+        let join = if who == "users" { Join::user(UserId(id.into())) } else { Join::guest() };
+        room.join(Instant::ZERO, join).expect("the room takes them all");
+        while room.poll_event().is_some() {}
+    }
+    let after = resident();
+    assert_eq!(room.slots(), sessions, "all of them are in");
+    match before.zip(after) {
+        Some((before, after)) => println!("{:.1} bytes a session", after.saturating_sub(before) as f64 / f64::from(sessions)),
+        None => println!("not measured: this system does not tell resident memory"),
+    }
+}
+
+/// Starts this program once for each figure.
+fn all() {
+    let program = std::env::current_exe().expect("the program knows where it is");
+    let sizes: [u32; 2] = if is_test_run() { [1_000, 10_000] } else { [1_000_000, 10_000_000] };
+    for sessions in sizes {
+        for who in ["guests", "users"] {
+            let child = Command::new(&program).args([TAKE, who, &sessions.to_string()]).output().expect("the program starts again");
+            assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+            println!("memory of {sessions} {who}: {}", String::from_utf8_lossy(&child.stdout).trim_end());
+        }
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.as_slice() {
+        [take_one, who, sessions] if take_one == TAKE => take(who, sessions.parse().expect("a number of sessions")),
+        _ => all(),
+    }
+}

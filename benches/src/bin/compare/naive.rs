@@ -1,0 +1,39 @@
+//! The fan-out with priorities that one writes first: four queues for each member, and publishing fills one of every member.
+
+use crate::contender::{Fanout, count_handed};
+use bytes::Bytes;
+use roomcast_benches::payload;
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::sync::Arc;
+
+/// The level that every contender with levels publishes at: the second of four.
+const NORMAL: usize = 1;
+
+pub(crate) struct VecDeques(Vec<[VecDeque<Arc<Bytes>>; 4]>);
+
+impl Fanout for VecDeques {
+    async fn with_members(members: u32) -> Result<Self, String> {
+        Ok(Self((0..members).map(|_| <[VecDeque<Arc<Bytes>>; 4]>::default()).collect()))
+    }
+
+    fn publish(&mut self) -> Result<(), String> {
+        let message = Arc::new(payload());
+        for levels in &mut self.0 {
+            levels[NORMAL].push_back(Arc::clone(&message));
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, _handed: u64) -> Result<(), String> {
+        for levels in &mut self.0 {
+            for level in levels {
+                while let Some(message) = level.pop_front() {
+                    drop(black_box(message));
+                    count_handed(1);
+                }
+            }
+        }
+        Ok(())
+    }
+}
