@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 if ! command -v chromium >/dev/null; then
     sudo=$(command -v sudo || true)
     $sudo apt-get update -q
-    $sudo apt-get install -q -y --no-install-recommends chromium fonts-noto-cjk fonts-noto-color-emoji
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium fonts-noto-cjk fonts-noto-color-emoji
 fi
 npm ci --no-audit --no-fund --loglevel=error
 
