@@ -90,7 +90,7 @@ pub enum Op {
     Batch {
         /// Which session.
         who: u8,
-        /// Messages at the most: 0 to 7.
+        /// Messages at the most: 0 to 7; from 128 on the usual budget.
         messages: u8,
         /// Bytes at the most.
         bytes: u8,
@@ -99,7 +99,7 @@ pub enum Op {
     Sweep {
         /// The first slot and how many.
         slots: (u8, u8),
-        /// Messages for each at the most: 0 to 7.
+        /// Messages for each at the most: 0 to 7; from 128 on the usual budget.
         messages: u8,
         /// Bytes for each at the most.
         bytes: u8,
@@ -160,6 +160,11 @@ pub enum Op {
 
 fn pick<T: Copy>(table: &[T], at: u8) -> T {
     table[usize::from(at) % table.len()]
+}
+
+/// Half of the time the usual budget, so that sessions that stand at one place share a batch; else a tight one.
+fn budget(messages: u8, bytes: u8) -> Budget {
+    if messages >= 128 { Budget::default() } else { Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) } }
 }
 
 fn level(at: u8) -> Priority {
@@ -265,12 +270,12 @@ impl Player {
             Op::Join { user, known } => self.join(user, known)?,
             Op::Batch { who, messages, bytes } => {
                 let session = self.session(who);
-                let budget = Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) };
+                let budget = budget(messages, bytes);
                 drop(self.checked.next_batch(&mut self.room, now, session, budget)?);
             }
             Op::Sweep { slots: (first, count), messages, bytes, busy } => {
                 let slots = u32::from(first % 12)..u32::from(first % 12) + u32::from(count % 16);
-                let budget = Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) };
+                let budget = budget(messages, bytes);
                 let busy = |session: SessionId| busy >> (session.slot() % 8) & 1 != 0;
                 self.checked.sweep(&mut self.room, now, &slots, budget, busy)?;
             }

@@ -92,6 +92,28 @@ fn once_failed() -> Vec<Kept> {
 fn seldom_reached() -> Vec<Kept> {
     vec![
         (
+            "sessions that stand at one place share a batch until something is dispatched",
+            Setup { rate: 4, burst: 7, ..CALM },
+            vec![
+                join(7),
+                join(7),
+                join(7),
+                Op::Host { level: 1, size: 5, report: 0 },
+                take(0),
+                take(1),
+                Op::Host { level: 0, size: 6, report: 0 },
+                // One that shared and one that did not: they no longer stand at one place.
+                take(2),
+                take(1),
+                take(0),
+                Op::Host { level: 1, size: 7, report: 0 },
+                take(1),
+                Op::Host { level: 1, size: 8, report: 0 },
+                take(0),
+                take(2),
+            ],
+        ),
+        (
             "the log turns over within one read, across the wrap of the low halves",
             Setup { heads: 1, log: [0; 4], burst: 7, ..CALM },
             vec![
