@@ -376,6 +376,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     /// Runs a call that needs both halves, with nothing between them: the audience has applied all that was dispatched.
     fn in_both<R>(&self, call: impl FnOnce(&mut Admission<M>, &mut Hall<M>) -> R) -> (R, After<M>) {
         self.in_hall(|hall| {
+            // What has piled up is applied before publishers have to wait; under both locks only what came since.
+            self.catch_up(&mut hall.audience);
             self.in_gate(|admission| {
                 let messages = Self::pick_up(admission, hall.audience.applied());
                 messages.into_iter().for_each(|message| hall.audience.apply(message));

@@ -14,7 +14,8 @@ pub enum TieBreak {
     /// First come, first served (clause A14).
     #[default]
     Fifo,
-    /// The senders in turn, each with its oldest: a flooder gets no more turns than anybody else (clause B4).
+    /// The senders in turn, each with its oldest: a flooder gets no more turns than anybody else (clause B4). Among senders who have one
+    /// message each it is first come, first served.
     RoundRobin,
     /// At random among the messages; the drawn one's sender sends the oldest. Drawn from the room's seed (clause B7).
     Random,
