@@ -1,10 +1,11 @@
 //! Storage that grows without stalling: no call moves more than one chunk's worth of values (decision D2).
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
 
 /// Values in a chunk. Growing copies at most this many.
-const CHUNK: usize = 1 << SHIFT;
+pub(crate) const CHUNK: usize = 1 << SHIFT;
 const SHIFT: u32 = 10;
 
 /// A growable array in chunks of 1,024: a push never moves what earlier chunks hold.
@@ -73,6 +74,22 @@ impl<T> Chunked<T> {
         }
     }
 
+    /// Makes sure that there is a value at `at`, with copies of `fill` before it in its chunk; chunks that nobody has touched stay empty.
+    /// An array that is grown so has no length.
+    pub(crate) fn touch(&mut self, at: u32, fill: T)
+    where
+        T: Copy,
+    {
+        let (chunk, place) = ((at >> SHIFT) as usize, at as usize & (CHUNK - 1));
+        if self.chunks.len() <= chunk {
+            self.chunks.resize_with(chunk + 1, Vec::new);
+        }
+        let chunk = &mut self.chunks[chunk];
+        if chunk.len() <= place {
+            chunk.resize(place + 1, fill);
+        }
+    }
+
     /// Takes the value at `at` and puts the last one in its place.
     pub(crate) fn swap_remove(&mut self, at: u32) -> Option<T> {
         let last = self.pop()?;
@@ -94,6 +111,72 @@ impl<T> Index<u32> for Chunked<T> {
 impl<T> IndexMut<u32> for Chunked<T> {
     fn index_mut(&mut self, at: u32) -> &mut T {
         &mut self.chunks[(at >> SHIFT) as usize][at as usize & (CHUNK - 1)]
+    }
+}
+
+/// Values in a block of a [`Deque`].
+const BLOCK: usize = 4_096;
+
+/// A queue in which a push moves at most 4,096 values, however long it is. Shorter ones are one ring, as in a `VecDeque`.
+#[derive(Clone, Debug)]
+pub(crate) struct Deque<T> {
+    /// The older values in blocks, none of them empty. All but the first are full.
+    older: VecDeque<VecDeque<T>>,
+    /// The newest values, at most a block.
+    newest: VecDeque<T>,
+}
+
+impl<T> Deque<T> {
+    pub(crate) const fn new() -> Self {
+        Self { older: VecDeque::new(), newest: VecDeque::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.newest.len() + self.older.front().map_or(0, |first| first.len() + (self.older.len() - 1) * BLOCK)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.newest.is_empty() && self.older.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn push_back(&mut self, value: T) {
+        if self.newest.len() == BLOCK {
+            self.older.push_back(core::mem::take(&mut self.newest));
+        }
+        self.newest.push_back(value);
+    }
+
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<T> {
+        let Some(first) = self.older.front_mut() else { return self.newest.pop_front() };
+        let value = first.pop_front();
+        if first.is_empty() {
+            self.older.pop_front();
+        }
+        value
+    }
+
+    pub(crate) fn front(&self) -> Option<&T> {
+        self.older.front().unwrap_or(&self.newest).front()
+    }
+
+    /// The value that so many stand before.
+    pub(crate) fn get(&self, at: usize) -> Option<&T> {
+        let Some(first) = self.older.front() else { return self.newest.get(at) };
+        match at.checked_sub(first.len()) {
+            None => first.get(at),
+            Some(at) => self.older.get(1 + at / BLOCK).unwrap_or(&self.newest).get(at % BLOCK),
+        }
+    }
+
+    /// As [`get`](Self::get), to change.
+    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        let Some(first) = self.older.front() else { return self.newest.get_mut(at) };
+        match at.checked_sub(first.len()) {
+            None => self.older.front_mut()?.get_mut(at),
+            Some(at) => self.older.get_mut(1 + at / BLOCK).unwrap_or(&mut self.newest).get_mut(at % BLOCK),
+        }
     }
 }
 
@@ -124,6 +207,7 @@ impl<T> Slab<T> {
     }
 
     /// Stores `value` and answers its slot.
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         self.len += 1;
         let slot = self.free;
@@ -203,6 +287,32 @@ mod tests {
         }
         assert_eq!(array.len(), 4);
         assert_eq!(array.get(4), None);
+    }
+
+    #[test]
+    fn a_queue_keeps_its_order_over_block_borders() {
+        let (mut queue, mut next, mut oldest) = (Deque::new(), 0, 0);
+        // It grows to three blocks and more, goes along at that length, and shrinks to nothing: two steps on, one back.
+        for (pushes, pops) in [(14_000, 0), (20_000, 20_000), (3_000, 17_000)] {
+            let mut left = (pushes, pops);
+            while left != (0, 0) {
+                if left.0 > 0 {
+                    queue.push_back(next);
+                    (next, left.0) = (next + 1, left.0 - 1);
+                }
+                if left.1 > 0 {
+                    assert_eq!(queue.pop_front(), Some(oldest));
+                    (oldest, left.1) = (oldest + 1, left.1 - 1);
+                }
+                let len = next - oldest;
+                assert_eq!((queue.len(), queue.is_empty(), queue.front().copied()), (len, len == 0, (len > 0).then_some(oldest)));
+                for at in [0, 1, len / 2, len.saturating_sub(1), len] {
+                    assert_eq!(queue.get(at).copied(), (at < len).then_some(oldest + at));
+                    assert_eq!(queue.get_mut(at).copied(), (at < len).then_some(oldest + at));
+                }
+            }
+        }
+        assert_eq!((queue.len(), queue.pop_front()), (0, None));
     }
 
     #[test]

@@ -158,6 +158,7 @@ pub(crate) struct Settings {
     pub(crate) report: PerLevel<DefaultReport>,
     pub(crate) presence_events: u32,
     pub(crate) grace: Duration,
+    pub(crate) coalesce: PerLevel<Duration>,
     pub(crate) seed: u64,
 }
 
@@ -197,6 +198,7 @@ impl RoomConfig {
                 report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
                 presence_events: 1_024,
                 grace: Duration::from_secs(10),
+                coalesce: PerLevel([Duration::ZERO; 4]),
                 seed: 0,
             },
         }
@@ -243,6 +245,11 @@ impl RoomConfig {
     /// Tokens that a message of `level` must leave behind: the reserves of all higher levels.
     pub fn kept_from(&self, level: Priority) -> u32 {
         self.settings.reserve.0[..level.index()].iter().sum()
+    }
+
+    /// How long those who wait may be left waiting after a message of each level.
+    pub fn coalesce(&self) -> PerLevel<Duration> {
+        self.settings.coalesce
     }
 
     /// Messages that the log holds of each level.
@@ -325,6 +332,9 @@ impl RoomConfigBuilder {
         presence_events: u32 => presence_events;
         /// How long a session that was closed may still take what it is due. Default 10 s (decision D26).
         grace: Duration => grace;
+        /// How long those who wait may be left waiting after a message of each level, so that more of them share a wake-up and a
+        /// write. High is told at once: its window is zero. Default none (decision D30). See [`Audience::poll_wake`](crate::Audience::poll_wake).
+        coalesce: PerLevel<Duration> => coalesce;
         /// The seed of every random choice and hash of the room (law L9). Default 0; a server that fears crafted ids sets its own.
         seed: u64 => seed;
     }
@@ -350,6 +360,8 @@ impl RoomConfigBuilder {
         at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
+        let window = u64::try_from(s.coalesce[Priority::High].as_nanos()).unwrap_or(u64::MAX);
+        at_most("the nanoseconds of coalesce for High", window, 0)?;
         let payload = u64::from(s.payload_bytes);
         at_least("queue_bytes", s.queue.bytes, payload, "payload_bytes is that large")?;
         let stored = payload + u64::from(s.profile_bytes);
@@ -399,6 +411,8 @@ mod tests {
             "queue_bytes is 100; want at least 12288, since payload_bytes is that large"
         );
         assert_eq!(message(builder().log_messages(PerLevel([1, 1, 0, 1]))).split(';').next(), Some("log_messages is 0"));
+        let window = PerLevel([Duration::from_nanos(5), Duration::ZERO, Duration::ZERO, Duration::ZERO]);
+        assert_eq!(message(builder().coalesce(window)), "the nanoseconds of coalesce for High is 5; want at most 0");
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
     }
 

@@ -3,11 +3,11 @@
 //! Outcomes are never lost: a slot is reserved when the message is let in. Presence is state, so what the host does not poll in
 //! time is folded and counted (decision D7).
 
+use crate::chunked::Deque;
 use crate::ids::{MessageId, SessionId, Tag, UserId};
 use crate::index::{Hasher, Index};
 use crate::message::{Outcome, Report};
 use crate::priority::{PerLevel, Priority};
-use alloc::collections::VecDeque;
 
 /// What `poll_event` hands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ pub struct Joined {
 /// The events of one room that nobody has polled yet.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
-    outcomes: VecDeque<Event>,
+    outcomes: Deque<Event>,
     /// Slots of each level that are promised or filled.
     held: PerLevel<u32>,
     limits: PerLevel<u32>,
@@ -118,10 +118,10 @@ pub(crate) struct EventQueue {
 impl EventQueue {
     pub(crate) fn new(outcomes: PerLevel<u32>, presence: u32, hasher: Hasher) -> Self {
         Self {
-            outcomes: VecDeque::new(),
+            outcomes: Deque::new(),
             held: PerLevel::default(),
             limits: outcomes,
-            presence: PresenceQueue { changes: VecDeque::new(), base: 0, index: Index::new(), limit: presence, lost: 0, hasher },
+            presence: PresenceQueue { changes: Deque::new(), base: 0, index: Index::new(), limit: presence, lost: 0, hasher },
             closed: false,
         }
     }
@@ -192,7 +192,7 @@ struct Change {
 /// At most one waiting change for each user, found by the user; the oldest first.
 #[derive(Debug)]
 struct PresenceQueue {
-    changes: VecDeque<Change>,
+    changes: Deque<Change>,
     /// The running number of the front, modulo 2³²: the index keeps numbers, which pops do not shift.
     base: u32,
     index: Index,

@@ -60,6 +60,30 @@ impl SessionId {
     }
 }
 
+/// Who reads a session: the sessions of one group are swept together, and the others' are passed over.
+///
+/// A server whose connections are served in different ways (a task each, one pump for all) gives each way a group of its own. 0 to 63;
+/// the default is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Group(u8);
+
+impl Group {
+    /// The group of whoever names none.
+    pub const DEFAULT: Self = Self(0);
+    /// The last group.
+    pub const MAX: u8 = 63;
+
+    /// The group with this number; `None` above [`MAX`](Self::MAX).
+    pub const fn new(number: u8) -> Option<Self> {
+        if number <= Self::MAX { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
 /// An accepted message of one room: the count of publish calls at the time, so later messages have larger ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);

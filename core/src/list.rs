@@ -47,7 +47,12 @@ impl List {
 
     /// Takes an entry out. Its own links stay as they were, for [`relink`](Self::relink).
     pub(crate) fn unlink<E>(&mut self, slab: &mut Slab<E>, at: u32, thread: Thread<E>) {
-        let Links { prev, next } = *thread(&mut slab[at]);
+        let links = *thread(&mut slab[at]);
+        self.close(slab, links, thread);
+    }
+
+    /// Closes the gap of an entry that had these links, whether it still has its slot or not.
+    pub(crate) fn close<E>(&mut self, slab: &mut Slab<E>, Links { prev, next }: Links, thread: Thread<E>) {
         match slab.get_mut(prev) {
             Some(entry) => thread(entry).next = next,
             None => self.head = next,

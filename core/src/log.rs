@@ -3,9 +3,9 @@
 //! A message is stored once, whatever the size of the audience. A ring is bounded by count and by bytes; what falls out of it has
 //! been missed by whoever had not read it.
 
+use crate::chunked::Deque;
 use crate::message::{Debris, Message, Payload};
 use crate::priority::{PerLevel, Priority};
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Log<M> {
 /// The newest messages of one level. Positions count from the level's first message and never wrap.
 #[derive(Debug)]
 struct Ring<M> {
-    messages: VecDeque<Arc<Message<M>>>,
+    messages: Deque<Arc<Message<M>>>,
     /// The position that the next message gets.
     head: u64,
     bytes: u64,
@@ -28,7 +28,7 @@ impl<M: Payload> Log<M> {
     pub(crate) fn new(max_messages: PerLevel<u32>, max_bytes: PerLevel<u64>, heads: PerLevel<u64>) -> Self {
         Self {
             rings: PerLevel::from_fn(|level| Ring {
-                messages: VecDeque::new(),
+                messages: Deque::new(),
                 head: heads[level],
                 bytes: 0,
                 max_messages: max_messages[level],
@@ -57,7 +57,9 @@ impl<M: Payload> Log<M> {
             return;
         }
         if message.position > ring.head {
-            debris.messages.extend(ring.messages.drain(..));
+            while let Some(message) = ring.messages.pop_front() {
+                debris.messages.push(message);
+            }
             ring.bytes = 0;
         }
         ring.head = message.position + 1;

@@ -125,15 +125,18 @@ impl TokenBucket {
     /// Takes one token if at least `keep` are left afterwards, or says when that will be so. With a reserve for others as
     /// `keep`, this is how a lower priority takes only what is not kept back (clause B3).
     pub fn try_take_keeping(&mut self, now: Instant, keep: u32) -> Result<(), NotYet> {
+        if self.take_keeping(now, keep) { Ok(()) } else { Err(NotYet { retry_at: self.next_at(now, keep) }) }
+    }
+
+    /// As [`try_take_keeping`](Self::try_take_keeping), for who does not ask when: a refusal costs no division.
+    pub(crate) fn take_keeping(&mut self, now: Instant, keep: u32) -> bool {
         self.units = self.units_at(now);
         self.last = self.last.max(now);
-        let one = Self::cost(self.rate, 1);
-        if self.units >= one + Self::cost(self.rate, keep) {
-            self.units -= one;
-            Ok(())
-        } else {
-            Err(NotYet { retry_at: self.next_at(now, keep) })
+        let granted = self.units >= Self::wanted(self.rate, keep);
+        if granted {
+            self.units -= Self::cost(self.rate, 1);
         }
+        granted
     }
 
     /// The first instant, not before `now`, at which [`try_take_keeping`](Self::try_take_keeping) would succeed; `None` when it
@@ -143,9 +146,13 @@ impl TokenBucket {
             return None;
         }
         let now = self.last.max(now);
-        let wanted = Self::cost(self.rate, keep) + Self::cost(self.rate, 1);
-        let missing = wanted.saturating_sub(self.units_at(now));
-        let wait = u64::try_from(missing.div_ceil(u128::from(self.rate.count.get()))).ok()?;
+        let missing = Self::wanted(self.rate, keep).saturating_sub(self.units_at(now));
+        let count = self.rate.count.get();
+        let wait = match u64::try_from(missing) {
+            // Nearly always: a division of 128 bits takes as long as ten of these.
+            Ok(missing) => missing.div_ceil(u64::from(count)),
+            Err(_) => u64::try_from(missing.div_ceil(u128::from(count))).ok()?,
+        };
         now.as_nanos().checked_add(wait).map(Instant::from_nanos)
     }
 
@@ -153,6 +160,11 @@ impl TokenBucket {
         let elapsed = now.as_nanos().saturating_sub(self.last.as_nanos());
         let gained = u128::from(elapsed) * u128::from(self.rate.count.get());
         (self.units + gained).min(Self::cost(self.rate, self.burst.get()))
+    }
+
+    /// What must be there for one token to be taken and `keep` to be left.
+    const fn wanted(rate: Rate, keep: u32) -> u128 {
+        rate.period_nanos.get() as u128 * (keep as u128 + 1)
     }
 
     const fn cost(rate: Rate, tokens: u32) -> u128 {

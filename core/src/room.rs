@@ -5,9 +5,10 @@ use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{Group, SessionId, UserId};
 use crate::ledger::Deliveries;
 use crate::message::{Payload, Publish, Receipt, Refused};
+use crate::part::Part;
 use crate::priority::PerLevel;
 use crate::roster::UserSessions;
 use crate::time::{Instant, Watermark};
@@ -53,22 +54,29 @@ pub struct Room<M> {
 pub struct Join {
     user: Option<UserId>,
     known: Option<SessionId>,
+    group: Group,
 }
 
 impl Join {
     /// Someone without an id, who receives and may not speak (clause A3).
     pub const fn guest() -> Self {
-        Self { user: None, known: None }
+        Self { user: None, known: None, group: Group::DEFAULT }
     }
 
     /// A user. Each session of a user joins for itself.
     pub const fn user(user: UserId) -> Self {
-        Self { user: Some(user), known: None }
+        Self { user: Some(user), known: None, group: Group::DEFAULT }
     }
 
     /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
     pub const fn on(mut self, session: SessionId) -> Self {
         self.known = Some(session);
+        self
+    }
+
+    /// To be read together with the others of this group, in a [`sweep`](Room::sweep). Default group 0.
+    pub const fn group(mut self, group: Group) -> Self {
+        self.group = group;
         self
     }
 
@@ -80,6 +88,11 @@ impl Join {
     /// The session that the connection had before.
     pub const fn known(&self) -> Option<SessionId> {
         self.known
+    }
+
+    /// The group.
+    pub const fn in_group(&self) -> Group {
+        self.group
     }
 }
 
@@ -120,7 +133,7 @@ impl<M: Payload> Room<M> {
     fn from_heads(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
         Self {
             admission: Admission::starting_at(config, heads),
-            audience: Audience::starting_at(config, heads),
+            audience: Audience::starting_at(&config.settings, Part::WHOLE, heads),
             clock: Watermark::default(),
             end_told: false,
         }
@@ -130,7 +143,7 @@ impl<M: Payload> Room<M> {
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
         self.admission.check_join(join.user)?;
-        let joined = self.audience.join(join.user.is_none(), join.known)?;
+        let joined = self.audience.join(join.user.is_none(), join.group, join.known)?;
         if let Some(user) = join.user {
             self.admission.add_session(now, user, joined.session);
         }
@@ -178,18 +191,19 @@ impl<M: Payload> Room<M> {
         answer
     }
 
-    /// Hands every session in a range of slots what it is due; the sink says whether it took it. Answers how many had something. See
-    /// [`Audience::sweep`].
+    /// Hands every session of a group in a range of slots what it is due; the sink says whether it took it. Answers how many had
+    /// something. See [`Audience::sweep`].
     pub fn sweep(
         &mut self,
         now: Instant,
+        group: Group,
         slots: Range<u32>,
         budget: Budget,
         mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
     ) -> u32 {
         let now = self.clock.advance(now);
         let admission = &mut self.admission;
-        self.audience.sweep(slots, budget, |session, due| {
+        self.audience.sweep(group, slots, budget, |session, due| {
             if let Due::End(_) = due {
                 admission.remove_session(now, session);
             }
@@ -200,6 +214,17 @@ impl<M: Payload> Room<M> {
     /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).
     pub fn slots(&self) -> u32 {
         self.audience.slots()
+    }
+
+    /// When the host should tell those who wait that there is something to take. See [`Audience::poll_wake`].
+    pub fn poll_wake(&self) -> Option<Instant> {
+        self.audience.poll_wake()
+    }
+
+    /// Whether those who wait are to be told at `now`. See [`Audience::wake`].
+    pub fn wake(&mut self, now: Instant) -> bool {
+        let now = self.clock.advance(now);
+        self.audience.wake(now)
     }
 
     /// Does what is due at `now`. A call when nothing is due is harmless. One call does a bounded amount of work.

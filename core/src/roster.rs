@@ -91,7 +91,7 @@ impl<M> Roster<M> {
     /// Adds a session of a user in a slot that nobody holds. Answers whether it is the user's first.
     pub(crate) fn add(&mut self, user: UserId, session: SessionId) -> bool {
         let slot = session.slot();
-        self.members.reach(slot, NOBODY);
+        self.members.touch(slot, NOBODY);
         let first = self.first(user);
         let next = match first {
             // The newcomer goes second, so that the index need not change.

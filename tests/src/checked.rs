@@ -9,8 +9,8 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Budget, ConfigError, Due, Event, Instant, Item, Join, JoinError, Joined, Kind, Priority, Publish, RangeKey,
-    Receipt, RefusalReason, Report, Room, SessionEnd, SessionId, Source, UserId, Verdict,
+    Actor, Batch, Budget, ConfigError, Due, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, Priority, Publish,
+    RangeKey, Receipt, RefusalReason, Report, Room, SessionEnd, SessionId, Source, UserId, Verdict,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -66,13 +66,13 @@ impl Checked {
     /// A fresh room under these rules, and its watcher.
     pub fn new(rules: Rules, stride: u64) -> Result<(Room<Probe>, Self), ConfigError> {
         let config = rules.config()?;
-        let room = || Room::starting_at(&config, rules.heads);
-        Ok((room(), Self::watching(Halves::new(room()), rules, stride)))
+        let room = Room::starting_at(&config, rules.heads);
+        Ok((room, Self::watching(rules, stride)?))
     }
 
     /// The watcher of a room that is made elsewhere, fresh and under the same rules.
-    pub fn watching(halves: Halves, rules: Rules, stride: u64) -> Self {
-        Self { halves, oracle: Oracle::new(rules), payloads: 0, calls: 0, stride }
+    pub fn watching(rules: Rules, stride: u64) -> Result<Self, ConfigError> {
+        Ok(Self { halves: Halves::new(&rules)?, oracle: Oracle::new(rules), payloads: 0, calls: 0, stride })
     }
 
     /// The model.
@@ -83,7 +83,7 @@ impl Checked {
     /// `Room::join`.
     pub fn join(&mut self, room: &mut Room<Probe>, now: Instant, join: Join) -> Result<Result<Joined, JoinError>, Violation> {
         let answer = room.join(now, join);
-        same(Law::L9Deterministic, "join", &answer, &self.halves.join(now, join))?;
+        same(Law::L9Deterministic, "join", &answer, &self.halves.join(now, join, &answer))?;
         self.oracle.joined(now, join, &answer)?;
         self.inspect(room).map(|()| answer)
     }
@@ -151,6 +151,7 @@ impl Checked {
         &mut self,
         room: &mut Room<Probe>,
         now: Instant,
+        group: Group,
         slots: &Range<u32>,
         budget: Budget,
         busy: impl Fn(SessionId) -> bool,
@@ -160,7 +161,7 @@ impl Checked {
         let mut seen = [Vec::new(), Vec::new()];
         let [first, second] = &mut seen;
         let verdict = |session| if busy(session) { Verdict::NotNow } else { Verdict::Taken };
-        let count = room.sweep(now, slots.clone(), budget, |session, due| {
+        let count = room.sweep(now, group, slots.clone(), budget, |session, due| {
             let key = if let Due::Batch(reading) = &due { reading.key().copied() } else { None };
             let swept = swept(due);
             if let (Some(key), Swept::Batch(items, _)) = (key, &swept) {
@@ -171,7 +172,7 @@ impl Checked {
             first.push((session, swept));
             verdict(session)
         });
-        let twin = self.halves.sweep(now, slots.clone(), budget, |session, due| {
+        let twin = self.halves.sweep(now, group, slots.clone(), budget, |session, due| {
             second.push((session, swept(due)));
             verdict(session)
         });
@@ -181,7 +182,7 @@ impl Checked {
         same(Law::Batches, "how many a sweep handed something", [seen.len() as u64; 2], [count, twin].map(u64::from))?;
         let has_gap = |items: &Vec<Taken>| items.iter().any(|item| matches!(item, Taken::Gap(..)));
         same(Law::Batches, "whether a batch with a key has a gap", false, keys.values().any(has_gap))?;
-        self.oracle.swept(now, slots, budget, busy, &seen)?;
+        self.oracle.swept(now, group, slots, budget, busy, &seen)?;
         self.inspect(room)
     }
 
@@ -195,6 +196,17 @@ impl Checked {
     pub fn timed_out(&mut self, room: &Room<Probe>, now: Instant) -> Check {
         self.halves.handle_timeout(now);
         self.oracle.timed_out(now, &self.halves.crossed)?;
+        self.inspect(room)
+    }
+
+    /// `Room::wake`.
+    pub fn wake(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
+        let answer = room.wake(now);
+        let twin = self.halves.wake(now);
+        if self.halves.audience.is_whole() {
+            same(Law::L9Deterministic, "wake", answer, twin)?;
+        }
+        self.oracle.woken(now, answer)?;
         self.inspect(room)
     }
 
@@ -261,6 +273,10 @@ impl Checked {
         let now = self.oracle.clock();
         same(Law::L9Deterministic, "snapshot", room.snapshot(now), self.halves.snapshot(now))?;
         same(Law::L9Deterministic, "poll_timeout", room.poll_timeout(), self.halves.poll_timeout())?;
+        if self.halves.audience.is_whole() {
+            // The parts of one tell their own waiters, each in its time.
+            same(Law::L9Deterministic, "poll_wake", room.poll_wake(), self.halves.poll_wake())?;
+        }
         self.oracle.inspect(room)?;
         self.calls += 1;
         if self.calls.is_multiple_of(self.stride) { self.oracle.inspect_sessions(room) } else { Ok(()) }

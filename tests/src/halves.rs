@@ -3,32 +3,37 @@
 //! Beside a real room it shows two things. The same calls give the same answers (law L9). And each dispatched message is seen at the
 //! seam, so that the oracle knows what went out even when nobody is told and no log holds it for long.
 
+use crate::parts::{Crossed, Parts};
 use crate::payload::Probe;
+use crate::rules::Rules;
 use roomcast_core::{
-    Actor, Admission, Audience, Batch, Budget, CloseError, Due, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError,
-    Message, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId, UserId, Verdict,
+    Actor, Admission, Batch, Budget, CloseError, ConfigError, Due, EndReason, Event, Group, Instant, Join, JoinError, Joined,
+    LeaveError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId, Source, UserId, Verdict,
 };
 use std::ops::Range;
 use std::sync::Arc;
 
-/// An admission and an audience, and what went over the seam in the last call.
+/// An admission and an audience in one part or in several, and what went over the seam in the last call. Sessions are named as the
+/// whole room names them.
 #[derive(Debug)]
 pub struct Halves {
     /// The half that messages enter by.
     pub admission: Admission<Probe>,
     /// The half that members take them from.
-    pub audience: Audience<Probe>,
+    pub audience: Parts,
     /// What the last call dispatched.
-    pub crossed: Vec<Arc<Message<Probe>>>,
+    pub crossed: Vec<Crossed>,
     clock: Instant,
     end_told: bool,
 }
 
 impl Halves {
-    /// Takes a fresh room apart.
-    pub fn new(room: Room<Probe>) -> Self {
-        let (admission, audience) = room.into_halves();
-        Self { admission, audience, crossed: Vec::new(), clock: Instant::ZERO, end_told: false }
+    /// Takes a fresh room under these rules apart; the audience into as many parts as they say.
+    pub fn new(rules: &Rules) -> Result<Self, ConfigError> {
+        let config = rules.config()?;
+        let (admission, audience) = Room::starting_at(&config, rules.heads).into_halves();
+        let audience = Parts::new(audience, &config, rules.heads, rules.parts);
+        Ok(Self { admission, audience, crossed: Vec::new(), clock: Instant::ZERO, end_told: false })
     }
 
     /// Starts a call: time that runs backwards counts as standing still.
@@ -38,13 +43,17 @@ impl Halves {
         self.clock
     }
 
-    /// As `Room::join`.
-    pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
+    /// As `Room::join`, which answered `whole`.
+    pub fn join(&mut self, now: Instant, join: Join, whole: &Result<Joined, JoinError>) -> Result<Joined, JoinError> {
         let now = self.call(now);
         self.admission.check_join(join.as_user())?;
-        let joined = self.audience.join(join.as_user().is_none(), join.known())?;
+        let mut joined = self.audience.join(join)?;
         if let Some(user) = join.as_user() {
             self.admission.add_session(now, user, joined.session);
+        }
+        if let Ok(whole) = whole {
+            self.audience.name(joined.session, whole.session);
+            joined.session = self.audience.whole(joined.session);
         }
         Ok(joined)
     }
@@ -53,7 +62,7 @@ impl Halves {
     pub fn leave(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
         let now = self.call(now);
         for session in self.admission.leave(now, user)? {
-            self.audience.end(now, session, EndReason::Left);
+            self.audience.part_mut(session).end(now, session, EndReason::Left);
         }
         Ok(())
     }
@@ -61,13 +70,18 @@ impl Halves {
     /// As `Room::close_session`.
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
         let now = self.call(now);
+        let session = self.audience.here(session);
         self.admission.remove_session(now, session);
-        self.audience.leave(session)
+        self.audience.part_mut(session).leave(session)
     }
 
     /// As `Room::publish`.
     pub fn publish(&mut self, now: Instant, publish: Publish<Probe>) -> Result<Receipt, Refused<Probe>> {
         let now = self.call(now);
+        let mut publish = publish;
+        if let Source::Session(session) = &mut publish.source {
+            *session = self.audience.here(*session);
+        }
         let answer = self.admission.publish(now, publish);
         self.hand_over();
         self.clear();
@@ -79,7 +93,7 @@ impl Halves {
         let now = self.call(now);
         let answer = self.audience.next_batch(session, budget);
         if answer.is_err() {
-            self.admission.remove_session(now, session);
+            self.admission.remove_session(now, self.audience.here(session));
         }
         answer
     }
@@ -88,17 +102,18 @@ impl Halves {
     pub fn sweep(
         &mut self,
         now: Instant,
+        group: Group,
         slots: Range<u32>,
         budget: Budget,
         mut sink: impl FnMut(SessionId, Due<'_, Probe>) -> Verdict,
     ) -> u32 {
         let now = self.call(now);
         let admission = &mut self.admission;
-        self.audience.sweep(slots, budget, |session, due| {
+        self.audience.sweep(group, slots, budget, |whole, here, due| {
             if let Due::End(_) = due {
-                admission.remove_session(now, session);
+                admission.remove_session(now, here);
             }
-            sink(session, due)
+            sink(whole, due)
         })
     }
 
@@ -107,13 +122,25 @@ impl Halves {
         let now = self.call(now);
         self.admission.handle_timeout(now);
         self.hand_over();
-        self.audience.handle_timeout(now);
+        self.audience.all().for_each(|part| part.handle_timeout(now));
         self.clear();
     }
 
     /// As `Room::poll_timeout`.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.admission.poll_timeout(), self.audience.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// As `Room::poll_wake`.
+    pub fn poll_wake(&self) -> Option<Instant> {
+        self.audience.poll_wake()
+    }
+
+    /// As `Room::wake`.
+    pub fn wake(&mut self, now: Instant) -> bool {
+        let now = self.call(now);
+        // Each part's own waiters are told.
+        self.audience.all().map(|part| part.wake(now)).fold(false, |any, woken| any | woken)
     }
 
     /// As `Room::poll_event`.
@@ -131,7 +158,7 @@ impl Halves {
         let now = self.call(now);
         self.admission.close(now, actor)?;
         self.hand_over();
-        self.audience.close(now, EndReason::RoomClosed);
+        self.audience.all().for_each(|part| part.close(now, EndReason::RoomClosed));
         self.clear();
         Ok(())
     }
@@ -149,14 +176,18 @@ impl Halves {
 
     /// Here a host with locks would drop, once they are free, what the halves are done with.
     fn clear(&mut self) {
-        drop((self.admission.take_debris(), self.audience.take_debris()));
+        drop(self.admission.take_debris());
+        self.audience.all().for_each(|part| drop(part.take_debris()));
     }
 
     fn hand_over(&mut self) {
-        self.crossed.extend(self.admission.dispatched_after(self.audience.applied()).map(Arc::clone));
-        for message in &self.crossed {
-            self.audience.apply(Arc::clone(message));
-        }
-        self.admission.release_through(self.audience.applied());
+        let applied = self.audience.first().applied();
+        let named = self.admission.dispatched_after(applied).map(|message| Crossed {
+            session: message.session.map(|session| self.audience.whole(session)),
+            message: Arc::clone(message),
+        });
+        self.crossed.extend(named);
+        self.audience.apply(&self.crossed);
+        self.admission.release_through(applied.max(self.audience.first().applied()));
     }
 }

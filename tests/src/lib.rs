@@ -13,6 +13,7 @@ pub mod checked;
 pub mod halves;
 pub mod ops;
 pub mod oracle;
+pub mod parts;
 pub mod payload;
 pub mod rules;
 pub mod sim;

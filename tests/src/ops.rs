@@ -7,8 +7,8 @@ use crate::payload::Probe;
 use crate::rules::{Rules, queue};
 use crate::violation::{Check, Violation};
 use roomcast_core::{
-    Actor, Budget, DefaultReport, Duration, Echo, Instant, Join, Kind, PerLevel, Priority, Report, Room, SessionId, Source, Tag,
-    TieBreak, UserId, VictimPolicy,
+    Actor, Budget, DefaultReport, Duration, Echo, Group, Instant, Join, Kind, PerLevel, Priority, Report, Room, SessionId, Source,
+    Tag, TieBreak, UserId, VictimPolicy,
 };
 
 /// A room's settings in small numbers. Any value is a valid one.
@@ -47,6 +47,10 @@ pub struct Setup {
     pub presence: u8,
     /// The grace, by a table from zero to hours.
     pub grace: u8,
+    /// How long those who wait may be left waiting at the levels below High, by a table from not at all to a minute.
+    pub coalesce: [u8; 3],
+    /// Into how many parts the twin's audience is split: 1 to 3.
+    pub parts: u8,
     /// The seed.
     pub seed: u8,
     /// Where positions start: at 0, or shortly before a wrap of their low half.
@@ -79,7 +83,7 @@ pub enum Op {
         /// How to report.
         report: u8,
     },
-    /// `join` by a guest, the owner or one of five users.
+    /// `join` by a guest, the owner or one of five users; from 128 on to be swept in group 1.
     Join {
         /// Who.
         user: u8,
@@ -97,7 +101,7 @@ pub enum Op {
     },
     /// `sweep`.
     Sweep {
-        /// The first slot and how many.
+        /// The first slot and how many; from 128 on the first is one of group 1.
         slots: (u8, u8),
         /// Messages for each at the most: 0 to 7; from 128 on the usual budget.
         messages: u8,
@@ -128,6 +132,8 @@ pub enum Op {
         /// How many times: 0 to 15.
         times: u8,
     },
+    /// `wake`.
+    Wake,
     /// `handle_timeout` now, whether or not it is due.
     Tick,
     /// `handle_timeout` at the very instant it is due, after one a nanosecond early that must change nothing.
@@ -165,6 +171,10 @@ fn pick<T: Copy>(table: &[T], at: u8) -> T {
 /// Half of the time the usual budget, so that sessions that stand at one place share a batch; else a tight one.
 fn budget(messages: u8, bytes: u8) -> Budget {
     if messages >= 128 { Budget::default() } else { Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) } }
+}
+
+fn group(at: u8) -> Group {
+    Group::new(at / 128).unwrap_or_default()
 }
 
 fn level(at: u8) -> Priority {
@@ -223,6 +233,13 @@ impl Setup {
             report: PerLevel::from_fn(report),
             presence_events: u32::from(self.presence % 4),
             grace: pick(&[Duration::from_millis(100), Duration::ZERO, Duration::from_secs(10), Duration::MAX], self.grace),
+            coalesce: {
+                let window =
+                    |at| pick(&[Duration::ZERO, Duration::from_millis(250), Duration::from_nanos(1), Duration::from_secs(60)], at);
+                let [normal, low, lowest] = self.coalesce.map(window);
+                PerLevel([Duration::ZERO, normal, low, lowest])
+            },
+            parts: u32::from(self.parts % 3) + 1,
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),
         }
@@ -277,7 +294,7 @@ impl Player {
                 let slots = u32::from(first % 12)..u32::from(first % 12) + u32::from(count % 16);
                 let budget = budget(messages, bytes);
                 let busy = |session: SessionId| busy >> (session.slot() % 8) & 1 != 0;
-                self.checked.sweep(&mut self.room, now, &slots, budget, busy)?;
+                self.checked.sweep(&mut self.room, now, group(first), &slots, budget, busy)?;
             }
             Op::Leave { user } => self.checked.leave(&mut self.room, now, UserId(u64::from(user % 6)))?,
             Op::Gone { who } => {
@@ -293,6 +310,7 @@ impl Player {
                     self.checked.poll_event(&mut self.room)?;
                 }
             }
+            Op::Wake => self.checked.wake(&mut self.room, now)?,
             Op::Tick => self.tick()?,
             Op::OnTime => self.on_time()?,
             Op::Wait { count, unit } => {
@@ -332,8 +350,9 @@ impl Player {
     fn join(&mut self, user: u8, known: Option<u8>) -> Check {
         let join = match user % 8 {
             6.. => Join::guest(),
-            user => Join::user(UserId(u64::from(user))),
+            id => Join::user(UserId(u64::from(id))),
         };
+        let join = join.group(group(user));
         let join = known.into_iter().fold(join, |join, who| join.on(self.session(who)));
         let now = self.now();
         if let Ok(joined) = self.checked.join(&mut self.room, now, join)? {

@@ -41,6 +41,10 @@ pub struct Rules {
     pub presence_events: u32,
     /// How long a closed session may still read.
     pub grace: Duration,
+    /// How long those who wait may be left waiting; nothing for High.
+    pub coalesce: PerLevel<Duration>,
+    /// Into how many parts the twin's audience is split.
+    pub parts: u32,
     /// The seed.
     pub seed: u64,
     /// Messages of each level that went out before the room's first.
@@ -70,6 +74,8 @@ impl Default for Rules {
             outcomes: PerLevel([2_048; 4]),
             report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
             presence_events: 1_024,
+            coalesce: PerLevel([Duration::ZERO; 4]),
+            parts: 1,
             grace: Duration::from_secs(10),
             seed: 0,
             heads: PerLevel::default(),
@@ -112,6 +118,7 @@ impl Rules {
             .report(self.report)
             .presence_events(self.presence_events)
             .grace(self.grace)
+            .coalesce(self.coalesce)
             .seed(self.seed)
             .build()
     }

@@ -3,22 +3,22 @@
 //! An audience reads it by position, as a session reads the log. If it falls behind, that is a skip for each of its sessions
 //! (decision D1); admission never waits.
 
+use crate::chunked::Deque;
 use crate::ids::Seq;
 use crate::message::Message;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Feed<M> {
     /// With sequence numbers up to and with `last`, without a hole.
-    messages: VecDeque<Arc<Message<M>>>,
+    messages: Deque<Arc<Message<M>>>,
     last: Seq,
     limit: u32,
 }
 
 impl<M> Feed<M> {
     pub(super) fn new(last: Seq, limit: u32) -> Self {
-        Self { messages: VecDeque::new(), last, limit }
+        Self { messages: Deque::new(), last, limit }
     }
 
     /// The last message that was dispatched.
@@ -37,8 +37,8 @@ impl<M> Feed<M> {
     /// The messages after `seq` that are still here, the oldest first.
     pub(super) fn after(&self, seq: Seq) -> impl Iterator<Item = &Arc<Message<M>>> {
         let first = self.last.0 - self.messages.len() as u64;
-        let read = usize::try_from(seq.0.saturating_sub(first)).unwrap_or(usize::MAX).min(self.messages.len());
-        self.messages.range(read..)
+        let read = usize::try_from(seq.0.saturating_sub(first)).unwrap_or(usize::MAX);
+        (read..self.messages.len()).filter_map(|at| self.messages.get(at))
     }
 
     /// Lets go of what every audience has taken over: all up to and with `seq`.

@@ -14,6 +14,7 @@ use crate::roster::Roster;
 pub(super) type Denied = (RefusalReason, Option<Limit>);
 
 /// What the gate found out about a message that may pass.
+#[derive(Clone, Copy)]
 pub(super) struct Passed {
     pub(super) sender: Sender,
     pub(super) report: Report,

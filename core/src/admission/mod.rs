@@ -14,7 +14,8 @@ use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, Seq, SessionId, UserId};
 use crate::index::Hasher;
 use crate::ledger::{DropReason, Ledger, RefusalReason};
-use crate::message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Source};
+use crate::message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Popped, Queue};
 use crate::quota::TokenBucket;
@@ -22,6 +23,7 @@ use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
 use alloc::sync::Arc;
 use feed::Feed;
+use gate::Passed;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
@@ -160,7 +162,7 @@ impl<M: Payload> Admission<M> {
         };
         let mut call = Call { id: MessageId(self.submitted), outcome: None };
         let work = self.expire(now, MAX_WORK);
-        let waiting = self.waiting(call.id, passed.report, publish);
+        let waiting = self.waiting(call.id, passed, publish);
         let size = waiting.payload.size() as u64;
         let key = self.queue.insert(now, level, passed.sender, size, waiting);
         self.ledger.levels[level].queued += 1;
@@ -168,19 +170,8 @@ impl<M: Payload> Admission<M> {
             self.events.reserve(level);
         }
         self.dispatch(now, work, &mut call);
-        match self.queue.settle(key) {
-            Ok(evicted) => {
-                let limit = Some(self.queue_limit());
-                for popped in evicted {
-                    self.drop_one(now, popped, DropReason::Evicted, limit, &mut call);
-                }
-            }
-            Err(full) => {
-                self.ledger.levels[level].queued -= 1;
-                self.release_slot(level, full.item.report);
-                let retry_at = self.bucket.next_at(now, self.kept[level]);
-                return Err(self.refuse(level, RefusalReason::QueueFull, Some(full.limit), retry_at, full.item.payload));
-            }
+        if self.queue.is_over_budget() {
+            self.make_room(now, level, key, &mut call)?;
         }
         Ok(Receipt { id: call.id, outcome: call.outcome })
     }
@@ -236,7 +227,7 @@ impl<M: Payload> Admission<M> {
     /// Registers a session of a user, fresh from an audience. O(1). A guest's id, or one that no audience of this configuration gives
     /// out, changes nothing; one whose slot is taken puts out who holds it.
     pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
-        if session.is_guest() || session.slot() >= self.settings.sessions {
+        if session.is_guest() || session.slot() >= Part::slots(self.settings.sessions) {
             return;
         }
         if let Some(holder) = self.roster.holder(session.slot()) {
@@ -332,6 +323,11 @@ impl<M: Payload> Admission<M> {
         self.feed.after(seq)
     }
 
+    /// How many messages of each level have been dispatched: where an audience stands that is opened now.
+    pub fn heads(&self) -> PerLevel<u64> {
+        self.heads
+    }
+
     /// Lets go of the messages up to and with `seq`: every audience has taken them over.
     pub fn release_through(&mut self, seq: Seq) {
         self.feed.trim(seq);
@@ -372,14 +368,16 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    fn waiting(&self, id: MessageId, report: Report, publish: Publish<M>) -> Waiting<M> {
+    fn waiting(&self, id: MessageId, passed: Passed, publish: Publish<M>) -> Waiting<M> {
         let session = match publish.source {
             Source::Session(session) => Some(session),
             Source::Host => None,
         };
-        let user = session.and_then(|session| self.roster.user_of(session));
-        let profile = user.and_then(|user| self.roster.profile(user)).cloned();
-        Waiting { id, kind: publish.kind, session, profile, report, payload: publish.payload }
+        let profile = match passed.sender {
+            Sender::User(user) => self.roster.profile(user).cloned(),
+            Sender::Host => None,
+        };
+        Waiting { id, kind: publish.kind, session, profile, report: passed.report, payload: publish.payload }
     }
 
     fn refuse(
@@ -409,7 +407,7 @@ impl<M: Payload> Admission<M> {
     fn dispatch(&mut self, now: Instant, mut work: u32, call: &mut Call) {
         while work > 0 {
             let Some(level) = self.queue.highest() else { break };
-            if self.bucket.try_take_keeping(now, self.kept[level]).is_err() {
+            if !self.bucket.take_keeping(now, self.kept[level]) {
                 break;
             }
             let Some(popped) = self.queue.pop(level) else { break };
@@ -425,19 +423,11 @@ impl<M: Payload> Admission<M> {
         let position = self.heads[priority];
         self.heads[priority] += 1;
         self.ledger.levels[priority].dispatched += 1;
-        let lost = self.feed.push(Arc::new(Message {
-            seq,
-            position,
-            priority,
-            kind,
-            sender,
-            session,
-            admitted_at: entered,
-            dispatched_at: now,
-            profile,
-            payload,
-        }));
-        self.debris.messages.extend(lost);
+        let message =
+            Message { seq, position, priority, kind, sender, session, admitted_at: entered, dispatched_at: now, profile, payload };
+        if let Some(lost) = self.feed.push(Arc::new(message)) {
+            self.debris.messages.push(lost);
+        }
         self.conclude(id, priority, report, Outcome::Dispatched { seq, at: now }, call);
     }
 
@@ -452,6 +442,25 @@ impl<M: Payload> Admission<M> {
         self.debris.payloads.push(payload);
         self.debris.profiles.extend(profile);
         self.conclude(id, priority, report, Outcome::Dropped { reason, limit, retry_at }, call);
+    }
+
+    /// Others give way to the newcomer, or it is refused.
+    fn make_room(&mut self, now: Instant, level: Priority, newcomer: u32, call: &mut Call) -> Result<(), Refused<M>> {
+        match self.queue.settle(newcomer) {
+            Ok(evicted) => {
+                let limit = Some(self.queue_limit());
+                for popped in evicted {
+                    self.drop_one(now, popped, DropReason::Evicted, limit, call);
+                }
+                Ok(())
+            }
+            Err(full) => {
+                self.ledger.levels[level].queued -= 1;
+                self.release_slot(level, full.item.report);
+                let retry_at = self.bucket.next_at(now, self.kept[level]);
+                Err(self.refuse(level, RefusalReason::QueueFull, Some(full.limit), retry_at, full.item.payload))
+            }
+        }
     }
 
     fn drop_waiting(&mut self, now: Instant) {

@@ -1,8 +1,8 @@
 //! What only some sessions need, made when it is needed: their own messages in the log, skips, an end.
 
-use crate::chunked::Slab;
+use crate::chunked::{Chunked, NIL, Slab};
 use crate::event::EndReason;
-use crate::index::{Hasher, Index};
+use crate::index::Hasher;
 use crate::list::{Links, List};
 use crate::priority::PerLevel;
 use crate::time::Instant;
@@ -87,41 +87,41 @@ fn links(aside: &mut Aside) -> &mut Links {
 #[derive(Debug)]
 pub(super) struct Asides {
     slab: Slab<Aside>,
-    index: Index,
+    /// The place in the slab of each session's state, where there is some: a look-up without a hash.
+    places: Chunked<u32>,
     /// The sessions that end, the first to end first.
     ending: List,
-    hasher: Hasher,
 }
 
 impl Asides {
-    pub(super) fn new(hasher: Hasher) -> Self {
-        Self { slab: Slab::new(), index: Index::new(), ending: List::EMPTY, hasher }
+    pub(super) fn new(_: Hasher) -> Self {
+        Self { slab: Slab::new(), places: Chunked::new(), ending: List::EMPTY }
     }
 
     fn find(&self, slot: u32) -> Option<u32> {
-        self.index.find(self.hasher.hash(u64::from(slot)), |place| self.slab[place].slot == slot)
+        self.places.get(slot).copied().filter(|&place| place != NIL)
     }
 
     pub(super) fn get(&self, slot: u32) -> Option<&Aside> {
-        self.find(slot).and_then(|place| self.slab.get(place))
+        // No slab has as many slots as would make this one full.
+        self.slab.get(*self.places.get(slot)?)
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Aside> {
-        self.find(slot).and_then(|place| self.slab.get_mut(place))
+        self.slab.get_mut(*self.places.get(slot)?)
     }
 
     pub(super) fn get_or_insert(&mut self, slot: u32) -> &mut Aside {
-        let place = if let Some(place) = self.find(slot) {
-            place
-        } else {
-            let fresh = Aside { slot, levels: PerLevel::default(), ending: None, links: Links::NONE };
-            let place = self.slab.insert(fresh);
-            let (slab, hasher) = (&self.slab, self.hasher);
-            let hash = |place: u32| hasher.hash(u64::from(slab[place].slot));
-            self.index.insert(hash(place), place, hash);
-            place
-        };
+        let place = self.find(slot).unwrap_or_else(|| self.insert(slot));
         &mut self.slab[place]
+    }
+
+    fn insert(&mut self, slot: u32) -> u32 {
+        let fresh = Aside { slot, levels: PerLevel::default(), ending: None, links: Links::NONE };
+        let place = self.slab.insert(fresh);
+        self.places.touch(slot, NIL);
+        self.places[slot] = place;
+        place
     }
 
     /// Lets a session end. Those that end later must be given later.
@@ -143,7 +143,7 @@ impl Asides {
             if self.slab[place].ending.is_some() {
                 self.ending.unlink(&mut self.slab, place, links);
             }
-            self.index.remove(self.hasher.hash(u64::from(slot)), place);
+            self.places[slot] = NIL;
             self.slab.remove(place);
         }
     }

@@ -14,14 +14,15 @@ mod tests;
 pub use batch::{Batch, Budget, Item};
 pub use reading::{Due, RangeKey, Reading, Verdict};
 
-use crate::config::{Echo, RoomConfig};
+use crate::config::{Echo, RoomConfig, Settings};
 use crate::error::JoinError;
 use crate::event::{EndReason, Joined};
-use crate::ids::{Seq, SessionId};
+use crate::ids::{Group, Seq, SessionId};
 use crate::index::Hasher;
 use crate::ledger::Deliveries;
 use crate::log::Log;
 use crate::message::{Debris, Message, Payload};
+use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant, Watermark};
 use alloc::sync::Arc;
@@ -46,7 +47,9 @@ pub struct Audience<M> {
     applied: Seq,
     echo: Echo,
     grace: Duration,
-    max_sessions: u32,
+    coalesce: PerLevel<Duration>,
+    /// The room's, and this part's share of them.
+    max_sessions: (u32, u32),
     clock: Watermark,
     sessions: Sessions,
     asides: Asides,
@@ -56,6 +59,8 @@ pub struct Audience<M> {
     closed: Option<(EndReason, Instant)>,
     /// The batch that was taken last, until something is dispatched.
     shared: Option<Shared<M>>,
+    /// When those who wait should be told that there is something new; `None` once they have been.
+    wake: Option<Instant>,
     /// The next slot that the hand looks at.
     hand: u32,
     debris: Debris<M>,
@@ -79,49 +84,71 @@ pub struct AudienceSnapshot {
     pub log_bytes: PerLevel<u64>,
 }
 
+impl AudienceSnapshot {
+    /// The books of two parts of one room, taken together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            applied: self.applied.min(other.applied),
+            deliveries: PerLevel::from_fn(|level| self.deliveries[level] + other.deliveries[level]),
+            sessions: self.sessions + other.sessions,
+            aside: self.aside + other.aside,
+            ..*self
+        }
+    }
+}
+
 impl<M: Payload> Audience<M> {
     /// The audience of a room that nobody is in yet.
     pub fn new(config: &RoomConfig) -> Self {
-        Self::starting_at(config, PerLevel::default())
+        Self::starting_at(&config.settings, Part::WHOLE, PerLevel::default())
     }
 
-    /// As [`new`](Self::new), as if so many messages of each level had been applied before.
-    pub(crate) fn starting_at(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
-        let settings = &config.settings;
+    /// One of several audiences that share a room, opened when so many messages of each level have been dispatched: it gets those
+    /// that follow. See [`Part`] for which sessions it gives out, and how many.
+    pub fn part(config: &RoomConfig, part: Part, heads: PerLevel<u64>) -> Self {
+        Self::starting_at(&config.settings, part, heads)
+    }
+
+    /// One of the audiences of a room, as if so many messages of each level had been applied before.
+    pub(crate) fn starting_at(settings: &Settings, part: Part, heads: PerLevel<u64>) -> Self {
         Self {
             log: Log::new(settings.log_messages, settings.log_bytes, heads),
             applied: Seq(heads.values().sum()),
             echo: settings.echo,
             grace: settings.grace,
-            max_sessions: settings.sessions,
+            coalesce: settings.coalesce,
+            max_sessions: (settings.sessions, part.share(settings.sessions)),
             clock: Watermark::default(),
-            sessions: Sessions::new(),
+            sessions: Sessions::new(part),
             asides: Asides::new(Hasher::new(settings.seed)),
             live: 0,
             sums: PerLevel::default(),
             closed: None,
             shared: None,
+            wake: None,
             hand: 0,
             debris: Debris::default(),
         }
     }
 
-    /// Lets a session in, at the head: it gets what is applied from now on. O(1).
+    /// Lets a session in, at the head: it gets what is applied from now on, when its `group` is swept or when it asks. O(1).
     ///
     /// # Errors
     /// The audience is closed or full, or `known`, the session that the connection had before, is still in (clause A1).
-    pub fn join(&mut self, guest: bool, known: Option<SessionId>) -> Result<Joined, JoinError> {
+    pub fn join(&mut self, guest: bool, group: Group, known: Option<SessionId>) -> Result<Joined, JoinError> {
         if self.closed.is_some() {
             return Err(JoinError::RoomClosed);
         }
         if let Some(session) = known.filter(|&session| self.is_live(session)) {
             return Err(JoinError::AlreadyJoined { session });
         }
-        if self.sessions.len() >= self.max_sessions {
-            return Err(JoinError::RoomFull { max: self.max_sessions });
+        let (max, share) = self.max_sessions;
+        if self.sessions.len() >= share {
+            return Err(JoinError::RoomFull { max });
         }
         let heads = self.heads();
-        let session = self.sessions.insert(guest, heads);
+        let session = self.sessions.insert(guest, group, heads);
         self.live += 1;
         for level in Priority::ALL {
             let sums = &mut self.sums[level];
@@ -152,6 +179,7 @@ impl<M: Payload> Audience<M> {
             self.retire(slot);
             self.sessions.mark_aside(slot);
             self.asides.end(slot, Ending { reason, until: now + self.grace, ends: self.heads() });
+            self.wake_by(now);
         }
     }
 
@@ -161,6 +189,7 @@ impl<M: Payload> Audience<M> {
         let now = self.clock.advance(now);
         if self.closed.is_none() {
             self.closed = Some((reason, now + self.grace));
+            self.wake_by(now);
         }
     }
 
@@ -185,12 +214,31 @@ impl<M: Payload> Audience<M> {
         }
         let (level, position, session) = (message.priority, message.position, message.session);
         self.applied = message.seq;
+        self.wake_by(message.dispatched_at + self.coalesce[level]);
         self.unshare();
         self.log.append(message, &mut self.debris);
         if self.echo == Echo::Excluded {
             self.exclude(level, position, session);
         }
         self.move_hand();
+    }
+
+    /// When the host should tell those who wait that there is something to take; `None` while nothing has come since it last did.
+    ///
+    /// That is the instant at which something came, or up to the level's [`coalesce`](crate::RoomConfigBuilder::coalesce) later, so that
+    /// more messages share one wake-up and one write (decision D30). It delays being told and nothing else: who asks before gets all there is.
+    pub fn poll_wake(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// Whether those who wait are to be told at `now`; then the host does, and [`poll_wake`](Self::poll_wake) starts anew.
+    pub fn wake(&mut self, now: Instant) -> bool {
+        let now = self.clock.advance(now);
+        self.wake.take_if(|wake| *wake <= now).is_some()
+    }
+
+    fn wake_by(&mut self, at: Instant) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
     /// Ends the sessions whose grace is over, at most 1,024 in one call.
@@ -277,11 +325,12 @@ impl<M: Payload> Audience<M> {
     /// A message is not meant for the session that sent it (clause A23, decision D34).
     fn exclude(&mut self, level: Priority, position: u64, session: Option<SessionId>) {
         let Some(slot) = session.and_then(|session| self.sessions.slot_of(session)) else { return };
-        if self.ending(slot).is_some() {
+        let tail = self.log.tail(level);
+        let aside = self.aside_mut(slot);
+        if aside.ending.is_some() {
             return;
         }
-        let tail = self.log.tail(level);
-        self.aside_mut(slot).levels[level].add_own(position, tail);
+        aside.levels[level].add_own(position, tail);
         self.sums[level].own_unread += 1;
         self.sums[level].excluded += 1;
     }

@@ -6,7 +6,7 @@ use super::batch::{Batch, Budget, Contents, Item};
 use super::session::Positions;
 use crate::error::SessionEnd;
 use crate::event::EndReason;
-use crate::ids::SessionId;
+use crate::ids::{Group, SessionId};
 use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
@@ -193,22 +193,28 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Hands every session in a range of slots what it is due, within a budget for each; the sink says whether it took it. Answers how
-    /// many sessions had something.
+    /// Hands every session of a group in a range of slots what it is due, within a budget for each; the sink says whether it took it.
+    /// Answers how many sessions had something.
     ///
     /// Sessions that stand at the same place get the same plan, made once: going on along a room whose sessions are all caught up costs little
     /// more than looking at their cursors. A host sweeps at most 1,024 slots under one lock (decision D1), from 0 up to
-    /// [`slots`](Self::slots).
-    pub fn sweep(&mut self, slots: Range<u32>, budget: Budget, mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict) -> u32 {
+    /// [`slots`](Self::slots); in a [`Part`](crate::Part) of a room these are the places of its own slots.
+    pub fn sweep(
+        &mut self,
+        group: Group,
+        slots: Range<u32>,
+        budget: Budget,
+        mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
+    ) -> u32 {
         let end = slots.end.min(self.sessions.slots());
         let mut slot = slots.start;
         let mut due = 0;
         while slot < end {
-            let (stopped, handed) = self.sweep_alike(slot..end, budget, &mut sink);
+            let (stopped, handed) = self.sweep_alike(group, slot..end, budget, &mut sink);
             due += handed;
             slot = stopped;
             if slot < end {
-                due += u32::from(self.sweep_one(slot, budget, &mut sink));
+                due += u32::from(self.sessions.is_in(slot, group) && self.sweep_one(slot, budget, &mut sink));
                 slot += 1;
             }
         }
@@ -237,6 +243,7 @@ impl<M: Payload> Audience<M> {
     /// Answers the slot at which the run ends, and how many were handed something.
     fn sweep_alike(
         &mut self,
+        group: Group,
         slots: Range<u32>,
         budget: Budget,
         sink: &mut impl FnMut(SessionId, Due<'_, M>) -> Verdict,
@@ -245,7 +252,7 @@ impl<M: Payload> Audience<M> {
             return (slots.start, 0);
         }
         let heads = self.heads().0.map(|head| head as u32);
-        let Some(first) = self.sessions.first_behind(slots.clone(), heads) else { return (slots.end, 0) };
+        let Some(first) = self.sessions.first_behind(slots.clone(), group, heads) else { return (slots.end, 0) };
         let plan = self.plan(first, budget);
         if self.sessions.has_aside(first) || plan.levels.values().any(|level| level.from != level.cursor) {
             return (first, 0);
@@ -253,7 +260,7 @@ impl<M: Payload> Audience<M> {
         let (here, there) = plan.positions();
         let (mut handed, mut taken) = (0, 0_u64);
         let log = &self.log;
-        let stopped = self.sessions.sweep(first..slots.end, here, there, heads, |session| {
+        let stopped = self.sessions.sweep(first..slots.end, group, here, there, heads, |session| {
             handed += 1;
             let verdict = sink(session, Due::Batch(Reading { log, aside: None, plan: &plan }));
             taken += u64::from(verdict == Verdict::Taken);

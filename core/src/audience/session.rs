@@ -5,7 +5,8 @@
 
 use super::reading::Verdict;
 use crate::chunked::{Chunked, NIL};
-use crate::ids::SessionId;
+use crate::ids::{Group, SessionId};
+use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use core::ops::Range;
 
@@ -14,6 +15,8 @@ pub(super) type Positions = [u32; Priority::NUM];
 
 #[derive(Debug)]
 pub(super) struct Sessions {
+    /// The room numbers its slots over all its parts; here and in all of the audience a slot is the place among this part's.
+    part: Part,
     cursors: Chunked<Positions>,
     starts: Chunked<Positions>,
     generations: Chunked<u32>,
@@ -23,7 +26,7 @@ pub(super) struct Sessions {
     len: u32,
 }
 
-/// One byte beside the cursors.
+/// One byte beside the cursors: two bits, and above them the number of the session's group.
 #[derive(Clone, Copy, Debug, Default)]
 struct Marks(u8);
 
@@ -32,6 +35,11 @@ impl Marks {
     const HELD: u8 = 1;
     /// The session has state aside: something of its own in the log, skips, an end.
     const ASIDE: u8 = 2;
+
+    /// A session of this group with nothing aside.
+    const fn plain(group: Group) -> u8 {
+        Self::HELD | group.number() << 2
+    }
 }
 
 /// The whole position of which `low` is the low half, given a `head` that it is at most 2³² behind.
@@ -40,8 +48,9 @@ const fn widen(head: u64, low: u32) -> u64 {
 }
 
 impl Sessions {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(part: Part) -> Self {
         Self {
+            part,
             cursors: Chunked::new(),
             starts: Chunked::new(),
             generations: Chunked::new(),
@@ -62,7 +71,7 @@ impl Sessions {
     }
 
     /// Takes a slot whose cursors start at `heads`.
-    pub(super) fn insert(&mut self, guest: bool, heads: PerLevel<u64>) -> SessionId {
+    pub(super) fn insert(&mut self, guest: bool, group: Group, heads: PerLevel<u64>) -> SessionId {
         let positions = heads.0.map(|head| head as u32);
         let slot = self.free;
         let slot = if slot == NIL {
@@ -80,9 +89,9 @@ impl Sessions {
         };
         let generation = SessionId::next_generation(self.generations[slot], guest);
         self.generations[slot] = generation;
-        self.marks[slot] = Marks(Marks::HELD);
+        self.marks[slot] = Marks(Marks::plain(group));
         self.len += 1;
-        SessionId::new(slot, generation)
+        SessionId::new(self.part.slot(slot), generation)
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
@@ -94,34 +103,42 @@ impl Sessions {
 
     /// The slot of a session that is in.
     pub(super) fn slot_of(&self, session: SessionId) -> Option<u32> {
-        let slot = session.slot();
+        let slot = self.part.place(session.slot())?;
         let held = self.is_held(slot) && self.generations[slot] == session.generation();
         held.then_some(slot)
     }
 
     /// The session that holds a slot.
     pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
-        self.is_held(slot).then(|| SessionId::new(slot, self.generations[slot]))
+        self.is_held(slot).then(|| SessionId::new(self.part.slot(slot), self.generations[slot]))
     }
 
-    /// The first session in a range of slots that is not at `heads`, or has state aside.
-    pub(super) fn first_behind(&self, mut slots: Range<u32>, heads: Positions) -> Option<u32> {
+    /// The first session of a group in a range of slots that is not at `heads`, or has state aside.
+    pub(super) fn first_behind(&self, mut slots: Range<u32>, group: Group, heads: Positions) -> Option<u32> {
+        let plain = Marks::plain(group);
         slots.find(|&slot| {
             let marks = self.marks[slot].0;
-            marks & Marks::HELD != 0 && (marks & Marks::ASIDE != 0 || self.cursors[slot] != heads)
+            marks == plain | Marks::ASIDE || (marks == plain && self.cursors[slot] != heads)
         })
     }
 
-    /// Offers each session that stands `here` to `take`, and moves those that are taken to `there`. Passes over free slots and
-    /// sessions that are at `heads`; stops at the first session that stands anywhere else or has state aside, and answers its slot.
+    /// Whether a session of this group holds a slot.
+    pub(super) fn is_in(&self, slot: u32, group: Group) -> bool {
+        self.marks.get(slot).is_some_and(|marks| marks.0 & !Marks::ASIDE == Marks::plain(group))
+    }
+
+    /// Offers each session of a group that stands `here` to `take`, and moves those that are taken to `there`. Passes over free slots,
+    /// other groups and sessions that are at `heads`; stops at the first that stands anywhere else or has state aside, and answers its slot.
     pub(super) fn sweep(
         &mut self,
         mut slots: Range<u32>,
+        group: Group,
         here: Positions,
         there: Positions,
         heads: Positions,
         mut take: impl FnMut(SessionId) -> Verdict,
     ) -> u32 {
+        let (part, plain) = (self.part, Marks::plain(group));
         while slots.start < slots.end {
             // The three arrays have the same chunks.
             let marks = self.marks.chunk_from(slots.start);
@@ -130,11 +147,11 @@ impl Sessions {
             let count = marks.len().min((slots.end - slots.start) as usize);
             for (place, ((marks, generation), cursors)) in marks.iter().zip(generations).zip(cursors).take(count).enumerate() {
                 let slot = slots.start + place as u32;
-                if marks.0 == Marks::HELD && *cursors == here {
-                    if take(SessionId::new(slot, *generation)) == Verdict::Taken {
+                if marks.0 == plain && *cursors == here {
+                    if take(SessionId::new(part.slot(slot), *generation)) == Verdict::Taken {
                         *cursors = there;
                     }
-                } else if marks.0 & Marks::ASIDE != 0 || (marks.0 == Marks::HELD && *cursors != heads) {
+                } else if marks.0 == plain | Marks::ASIDE || (marks.0 == plain && *cursors != heads) {
                     return slot;
                 }
             }
@@ -211,12 +228,13 @@ mod tests {
 
     #[test]
     fn a_slot_is_used_again_under_another_name() {
-        let mut sessions = Sessions::new();
-        let first = sessions.insert(false, PerLevel::default());
-        sessions.insert(true, PerLevel::default());
+        let group = Group::default();
+        let mut sessions = Sessions::new(Part::WHOLE);
+        let first = sessions.insert(false, group, PerLevel::default());
+        sessions.insert(true, group, PerLevel::default());
         sessions.remove(first.slot());
         assert_eq!(sessions.slot_of(first), None);
-        let second = sessions.insert(true, PerLevel([9; 4]));
+        let second = sessions.insert(true, group, PerLevel([9; 4]));
         assert_eq!((second.slot(), sessions.len(), sessions.slots()), (first.slot(), 2, 2));
         assert!(second != first && second.is_guest());
         assert_eq!(sessions.slot_of(second), Some(second.slot()));

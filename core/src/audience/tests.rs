@@ -19,7 +19,7 @@ impl Scene {
     }
 
     fn join(&mut self) -> SessionId {
-        self.audience.join(false, None).unwrap().session
+        self.audience.join(false, Group::default(), None).unwrap().session
     }
 
     /// Applies the message `jump` positions further on, as an audience sees it that missed those in between.

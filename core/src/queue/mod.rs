@@ -1,17 +1,18 @@
 //! Four bounded levels under one budget.
 
+mod books;
 mod senders;
 #[cfg(test)]
 mod tests;
 
-use crate::chunked::{Chunked, Slab};
+use crate::chunked::{NIL, Slab};
 use crate::config::{QueueConfig, TieBreak, VictimPolicy};
 use crate::index::{Hasher, Rng};
 use crate::list::{Links, List};
 use crate::message::{Limit, Sender};
 use crate::priority::{PerLevel, Priority};
-use crate::time::{Instant, Watermark};
-use senders::Senders;
+use crate::time::{Instant, Watermark, saturating_nanos};
+use books::{Books, Page};
 use smallvec::SmallVec;
 
 /// Victims of one call at the most; a message that would need more is refused (decision D16).
@@ -39,8 +40,13 @@ pub struct Queue<T> {
     config: QueueConfig,
     entries: Slab<Entry<T>>,
     levels: PerLevel<Level>,
+    /// A bit for each level that has something, that of `High` the lowest.
+    occupied: u8,
     len: u32,
     bytes: u64,
+    /// The entry that came last, while its level's books do not know it: one that goes out at once never needs them.
+    fresh: u32,
+    books: PerLevel<Books>,
     rng: Rng,
     clock: Watermark,
 }
@@ -48,34 +54,27 @@ pub struct Queue<T> {
 #[derive(Debug)]
 struct Entry<T> {
     item: T,
-    priority: Priority,
-    sender: u32,
+    sender: Sender,
     size: u64,
     entered: Instant,
     /// The neighbours in the level, in order of entry.
     order: Links,
-    /// The neighbours of the same sender.
-    peers: Links,
-    /// The place in the level's dense array.
-    dense: u32,
+    page: Page,
+    priority: Priority,
 }
 
 fn order<T>(entry: &mut Entry<T>) -> &mut Links {
     &mut entry.order
 }
 
-fn peers<T>(entry: &mut Entry<T>) -> &mut Links {
-    &mut entry.peers
-}
-
+/// One level: what waits, in order of entry.
 #[derive(Debug)]
 struct Level {
     order: List,
-    senders: Senders,
-    /// Every entry in some order, for random draws.
-    dense: Chunked<u32>,
     len: u32,
     bytes: u64,
+    /// How long its messages may wait, in nanoseconds.
+    max_wait: Option<u64>,
 }
 
 /// A message that left the queue.
@@ -108,16 +107,18 @@ pub struct Full<T> {
 impl<T> Queue<T> {
     /// An empty queue. The seed drives its random choices and its hashes.
     pub fn new(config: QueueConfig, seed: u64) -> Self {
-        let level =
-            |_| Level { order: List::EMPTY, senders: Senders::new(Hasher::new(seed)), dense: Chunked::new(), len: 0, bytes: 0 };
+        let max_wait = |level| config.max_wait[level].map(saturating_nanos);
         Self {
-            config,
             entries: Slab::new(),
-            levels: PerLevel::from_fn(level),
+            levels: PerLevel::from_fn(|level| Level { order: List::EMPTY, len: 0, bytes: 0, max_wait: max_wait(level) }),
+            occupied: 0,
             len: 0,
             bytes: 0,
+            fresh: NIL,
+            books: PerLevel::from_fn(|_| Books::new(&config, Hasher::new(seed))),
             rng: Rng::new(seed),
             clock: Watermark::default(),
+            config,
         }
     }
 
@@ -148,7 +149,7 @@ impl<T> Queue<T> {
 
     /// The highest level that has something.
     pub fn highest(&self) -> Option<Priority> {
-        Priority::ALL.into_iter().find(|&level| self.levels[level].len > 0)
+        Priority::ALL.get(self.occupied.trailing_zeros() as usize).copied()
     }
 
     /// Puts a message in; answers those that gave way to it. When the queue is full and nothing gives way, nothing changes and the
@@ -160,19 +161,12 @@ impl<T> Queue<T> {
 
     /// Takes out the message of `level` whose turn it is.
     pub fn pop(&mut self, level: Priority) -> Option<Popped<T>> {
-        let Level { order, senders, dense, len, .. } = &self.levels[level];
+        let Level { order, len, .. } = self.levels[level];
         let key = match self.config.tie_break {
-            TieBreak::Fifo => order.front()?,
-            TieBreak::RoundRobin => {
-                let sender = senders.next()?;
-                let key = senders.queue(sender).messages.front()?;
-                self.levels[level].senders.end_turn(sender);
-                key
-            }
-            TieBreak::Random => {
-                let drawn = *dense.get(self.rng.below(*len))?;
-                senders.queue(self.entries[drawn].sender).messages.front()?
-            }
+            // One alone has its turn, whatever decides between several.
+            TieBreak::RoundRobin if len > 1 => self.take_turn(level)?,
+            TieBreak::Random if len > 1 => self.draw_turn(level, len)?,
+            _ => order.front()?,
         };
         self.take(key)
     }
@@ -183,42 +177,60 @@ impl<T> Queue<T> {
     }
 
     /// Takes out a message whose deadline has come: `now` is at or past the instant it was pushed plus its level's `max_wait`.
+    #[inline]
     pub fn pop_expired(&mut self, now: Instant) -> Option<Popped<T>> {
         let now = self.clock.advance(now);
-        let level = Priority::ALL.into_iter().find(|&level| self.deadline(level).is_some_and(|deadline| now >= deadline))?;
+        let level = self.occupied().find(|&level| self.deadline(level).is_some_and(|deadline| now >= deadline))?;
         let key = self.levels[level].order.front()?;
         self.take(key)
     }
 
     /// The first deadline of all that wait.
     pub fn next_deadline(&self) -> Option<Instant> {
-        Priority::ALL.into_iter().filter_map(|level| self.deadline(level)).min()
+        self.occupied().filter_map(|level| self.deadline(level)).min()
+    }
+
+    /// The levels that have something, the highest first.
+    fn occupied(&self) -> impl DoubleEndedIterator<Item = Priority> + use<T> {
+        let occupied = self.occupied;
+        let levels = if occupied == 0 { &[][..] } else { &Priority::ALL[..] };
+        levels.iter().copied().filter(move |level| occupied & bit(*level) != 0)
     }
 
     /// The deadline of the message of a level that came first, and so the first of the level.
     fn deadline(&self, level: Priority) -> Option<Instant> {
-        let max_wait = self.config.max_wait[level]?;
-        let first = self.levels[level].order.front()?;
-        Some(self.entries[first].entered + max_wait)
+        let Level { order, max_wait, .. } = self.levels[level];
+        let entered = self.entries[order.front()?].entered;
+        Some(Instant::from_nanos(entered.as_nanos().saturating_add(max_wait?)))
     }
 
-    /// Puts a message in, over the budget if need be; [`settle`](Self::settle) must follow.
+    /// The oldest message of the sender whose turn it is; the turn is over with it.
+    fn take_turn(&mut self, level: Priority) -> Option<u32> {
+        self.enter_books();
+        let senders = &mut self.books[level].senders;
+        let sender = senders.next()?;
+        senders.end_turn(sender);
+        senders.queue(sender).messages.front()
+    }
+
+    /// The oldest message of the sender of a message drawn from so many.
+    fn draw_turn(&mut self, level: Priority, len: u32) -> Option<u32> {
+        self.enter_books();
+        let books = &self.books[level];
+        let drawn = *books.dense.get(self.rng.below(len))?;
+        books.senders.queue(self.entries[drawn].page.sender).messages.front()
+    }
+
+    /// Puts a message in, over the budget if need be: then [`settle`](Self::settle) must follow.
+    #[inline]
     pub(crate) fn insert(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> u32 {
+        self.enter_books();
         let entered = self.clock.advance(now);
+        let key = self.entries.insert(Entry { item, sender, size, entered, order: Links::NONE, page: Page::NONE, priority });
         let level = &mut self.levels[priority];
-        let sender = level.senders.enter(sender);
-        let entry = Entry { item, priority, sender, size, entered, order: Links::NONE, peers: Links::NONE, dense: level.len };
-        let key = self.entries.insert(entry);
         level.order.push_back(&mut self.entries, key, order);
-        let queue = level.senders.queue_mut(sender);
-        queue.messages.push_back(&mut self.entries, key, peers);
-        let count = queue.count + 1;
-        level.senders.recount(sender, count);
-        level.dense.push(key);
-        level.len += 1;
-        level.bytes = level.bytes.saturating_add(size);
-        self.len += 1;
-        self.bytes = self.bytes.saturating_add(size);
+        self.count_in(priority, size);
+        self.fresh = key;
         key
     }
 
@@ -226,7 +238,8 @@ impl<T> Queue<T> {
     /// goes. Nothing to do if it has been popped in the meantime.
     pub(crate) fn settle(&mut self, newcomer: u32) -> Result<Evicted<T>, Full<T>> {
         let Some(limit) = self.exceeded() else { return Ok(Evicted::new()) };
-        let mut victims = SmallVec::<[u32; MAX_VICTIMS]>::new();
+        self.enter_books();
+        let mut victims = SmallVec::<[u32; 4]>::new();
         let mut enough = self.eviction_can_help(newcomer);
         while enough && self.exceeded().is_some() {
             match self.choose_victim() {
@@ -238,7 +251,13 @@ impl<T> Queue<T> {
             }
         }
         if enough {
-            Ok(self.release_all(&victims))
+            let mut evicted = Evicted::new();
+            for &victim in &victims {
+                if let Some(popped) = self.release(victim) {
+                    evicted.push(popped);
+                }
+            }
+            Ok(evicted)
         } else {
             for &victim in victims.iter().rev() {
                 self.relink(victim);
@@ -258,6 +277,11 @@ impl<T> Queue<T> {
         kept_bytes.saturating_add(newcomer.size) <= self.config.bytes
     }
 
+    /// Whether there is something to [`settle`](Self::settle).
+    pub(crate) fn is_over_budget(&self) -> bool {
+        self.exceeded().is_some()
+    }
+
     fn exceeded(&self) -> Option<Limit> {
         if self.len > self.config.messages {
             Some(Limit::QueueMessages { max: self.config.messages })
@@ -269,84 +293,90 @@ impl<T> Queue<T> {
     }
 
     fn choose_victim(&mut self) -> Option<u32> {
-        let lowest = Priority::ALL.into_iter().rev().find(|&level| self.levels[level].len > 0)?;
-        let Level { order, senders, dense, len, .. } = &self.levels[lowest];
+        let lowest = self.occupied().next_back()?;
+        let Level { order, len, .. } = self.levels[lowest];
+        let Books { senders, dense, .. } = &self.books[lowest];
         match self.config.victim {
             VictimPolicy::BiggestSender => senders.queue(senders.biggest()?).messages.back(),
             VictimPolicy::Newest => order.back(),
             VictimPolicy::Oldest => order.front(),
-            VictimPolicy::Random => dense.get(self.rng.below(*len)).copied(),
+            VictimPolicy::Random => dense.get(self.rng.below(len)).copied(),
+        }
+    }
+
+    /// Tells the books of its level of the entry that came last. Whoever asks them, or changes them for another entry, does this first.
+    fn enter_books(&mut self) {
+        let fresh = core::mem::replace(&mut self.fresh, NIL);
+        if let Some(&Entry { priority, sender, .. }) = self.entries.get(fresh) {
+            self.books[priority].enter(&mut self.entries, fresh, sender);
         }
     }
 
     /// Takes an entry out of all lists and counts; its slot and its sender's stay, so that [`relink`](Self::relink) can undo it.
     fn unlink(&mut self, key: u32) {
-        let Entry { priority, sender, size, dense, .. } = self.entries[key];
-        let level = &mut self.levels[priority];
-        level.order.unlink(&mut self.entries, key, order);
-        let queue = level.senders.queue_mut(sender);
-        queue.messages.unlink(&mut self.entries, key, peers);
-        let count = queue.count - 1;
-        level.senders.recount(sender, count);
-        level.dense.swap_remove(dense);
-        if let Some(&moved) = level.dense.get(dense) {
-            self.entries[moved].dense = dense;
+        let Entry { priority, size, order, page, .. } = self.entries[key];
+        self.cut(priority, size, order, Some(page));
+    }
+
+    /// Closes the gaps that an entry leaves in the lists and counts. One that no book knows yet has no page.
+    fn cut(&mut self, priority: Priority, size: u64, links: Links, page: Option<Page>) {
+        self.levels[priority].order.close(&mut self.entries, links, order);
+        if let Some(page) = page {
+            self.books[priority].unlink(&mut self.entries, page);
         }
+        self.count_out(priority, size);
+    }
+
+    fn relink(&mut self, key: u32) {
+        let Entry { priority, size, page, .. } = self.entries[key];
+        self.levels[priority].order.relink(&mut self.entries, key, order);
+        self.books[priority].relink(&mut self.entries, key, page);
+        self.count_in(priority, size);
+    }
+
+    fn count_in(&mut self, priority: Priority, size: u64) {
+        let level = &mut self.levels[priority];
+        level.len += 1;
+        level.bytes = level.bytes.saturating_add(size);
+        self.occupied |= bit(priority);
+        self.len += 1;
+        self.bytes = self.bytes.saturating_add(size);
+    }
+
+    fn count_out(&mut self, priority: Priority, size: u64) {
+        let level = &mut self.levels[priority];
         level.len -= 1;
         level.bytes -= size;
+        if level.len == 0 {
+            self.occupied &= !bit(priority);
+        }
         self.len -= 1;
         self.bytes -= size;
     }
 
-    fn relink(&mut self, key: u32) {
-        let Entry { priority, sender, size, dense, .. } = self.entries[key];
-        let level = &mut self.levels[priority];
-        level.order.relink(&mut self.entries, key, order);
-        let queue = level.senders.queue_mut(sender);
-        queue.messages.relink(&mut self.entries, key, peers);
-        let count = queue.count + 1;
-        level.senders.recount(sender, count);
-        level.dense.push(key);
-        if dense < level.len {
-            let moved = core::mem::replace(&mut level.dense[dense], key);
-            level.dense[level.len] = moved;
-            self.entries[moved].dense = level.len;
-        }
-        level.len += 1;
-        level.bytes += size;
-        self.len += 1;
-        self.bytes += size;
-    }
-
     fn take(&mut self, key: u32) -> Option<Popped<T>> {
-        self.entries.get(key)?;
-        self.unlink(key);
-        self.release(key)
-    }
-
-    /// Frees the slots of unlinked entries. Two of them may share a sender, whose slot goes once, after both.
-    fn release_all(&mut self, keys: &[u32]) -> Evicted<T> {
-        let places = keys.iter().map(|&key| (self.entries[key].priority, self.entries[key].sender));
-        let places: SmallVec<[(Priority, u32); 1]> = places.collect();
-        let popped = keys.iter().filter_map(|&key| self.detach(key)).collect();
-        for (level, sender) in places {
-            self.levels[level].senders.leave_if_empty(sender);
+        let is_fresh = key == self.fresh;
+        if is_fresh {
+            self.fresh = NIL;
+        } else {
+            // Those who hold as many stand in the order in which they came to it: the newcomer before one who now holds less.
+            self.enter_books();
         }
-        popped
-    }
-
-    /// Frees the slot of an unlinked entry.
-    fn release(&mut self, key: u32) -> Option<Popped<T>> {
-        let Entry { priority, sender, .. } = *self.entries.get(key)?;
-        let popped = self.detach(key);
-        self.levels[priority].senders.leave_if_empty(sender);
-        popped
-    }
-
-    /// Takes an unlinked entry out of its slot; its sender's slot stays.
-    fn detach(&mut self, key: u32) -> Option<Popped<T>> {
-        let Entry { item, priority, sender, entered, .. } = self.entries.remove(key)?;
-        let sender = self.levels[priority].senders.sender(sender);
+        let Entry { item, priority, sender, size, entered, order, page } = self.entries.remove(key)?;
+        self.cut(priority, size, order, (!is_fresh).then_some(page));
+        self.books[priority].leave(page);
         Some(Popped { item, priority, sender, entered })
     }
+
+    /// Frees the slot of an unlinked entry, and its sender's if that was the last one.
+    fn release(&mut self, key: u32) -> Option<Popped<T>> {
+        let Entry { item, priority, sender, entered, page, .. } = self.entries.remove(key)?;
+        self.books[priority].leave(page);
+        Some(Popped { item, priority, sender, entered })
+    }
+}
+
+/// The bit of a level.
+fn bit(level: Priority) -> u8 {
+    1 << level.index()
 }

@@ -12,7 +12,7 @@ pub(super) struct SenderQueue {
     sender: Sender,
     /// The messages, threaded through the queue's entries.
     pub(super) messages: List,
-    pub(super) count: u32,
+    count: u32,
     /// The place in the round of turns.
     turn: Links,
     /// The place among those who hold as many.
@@ -45,10 +45,6 @@ impl Senders {
         Self { queues: Slab::new(), index: Index::new(), turns: List::EMPTY, ranks: Chunked::new(), most: 0, hasher }
     }
 
-    pub(super) fn sender(&self, slot: u32) -> Sender {
-        self.queues[slot].sender
-    }
-
     pub(super) fn queue_mut(&mut self, slot: u32) -> &mut SenderQueue {
         &mut self.queues[slot]
     }
@@ -72,8 +68,17 @@ impl Senders {
         slot
     }
 
-    /// Counts one message more or less for a sender.
-    pub(super) fn recount(&mut self, slot: u32, count: u32) {
+    /// Counts one message more for a sender.
+    pub(super) fn add_one(&mut self, slot: u32) {
+        self.recount(slot, self.queues[slot].count + 1);
+    }
+
+    /// Counts one message less for a sender.
+    pub(super) fn take_one(&mut self, slot: u32) {
+        self.recount(slot, self.queues[slot].count - 1);
+    }
+
+    fn recount(&mut self, slot: u32, count: u32) {
         let old = self.queues[slot].count;
         self.queues[slot].count = count;
         if old > 0 {

@@ -16,6 +16,8 @@ impl Oracle {
         let expected = self.next_timeout().map(|at| at.max(self.clock));
         let found = room.poll_timeout().map(|at| at.max(self.clock));
         same(Law::Timeouts, "when the room wants to be called", expected, found)?;
+        let wake = self.listeners.news.iter().copied().min();
+        same(Law::Timeouts, "when those who wait are to be told", wake, room.poll_wake())?;
         same(Law::Events, "whether there are events", self.inbox.owes(), room.has_events())?;
         let ended = !self.is_open() && self.listeners.here.is_empty() && self.line.entries.is_empty();
         same(Law::Members, "whether the room has ended", ended, room.is_ended())

@@ -1,9 +1,10 @@
 //! Who is due what: for each session the list of messages it has yet to take, and the log that still holds some of them.
 
+use crate::parts::Crossed;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Batch, Budget, Deliveries, Echo, EndReason, Instant, Item, Message, PerLevel, Priority, Seq, SessionId};
+use roomcast_core::{Batch, Budget, Deliveries, Echo, EndReason, Group, Instant, Item, PerLevel, Priority, Seq, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A session's own counts and what it is due.
@@ -14,9 +15,16 @@ pub struct Listener {
     pending: PerLevel<VecDeque<u64>>,
     /// Why it ends, and when at the latest; nothing more becomes due.
     pub end: Option<(EndReason, Instant)>,
+    /// Who sweeps it.
+    pub group: Group,
 }
 
 impl Listener {
+    /// A session that has just joined.
+    pub fn new(group: Group) -> Self {
+        Self { group, ..Self::default() }
+    }
+
     /// What its books should say.
     pub fn books(&self) -> PerLevel<Deliveries> {
         PerLevel::from_fn(|level| {
@@ -48,14 +56,17 @@ pub struct Listeners {
     /// The books of those that are gone.
     gone: PerLevel<Deliveries>,
     log: PerLevel<Vec<Logged>>,
+    /// When those who wait are to be told of each thing that came since they were told last.
+    pub news: Vec<Instant>,
     /// Why and until when, once the room is closed.
     pub closed: Option<(EndReason, Instant)>,
 }
 
 impl Listeners {
     /// A message goes out: each session that is in and not ending is due it, save the one that sent it.
-    pub fn dispatched(&mut self, rules: &Rules, message: &Message<Probe>, bytes: u64) {
+    pub fn dispatched(&mut self, rules: &Rules, message: &Crossed, bytes: u64) {
         let level = message.priority;
+        self.news.push(message.dispatched_at + rules.coalesce[level]);
         for (&session, listener) in &mut self.here {
             if listener.end.is_some() {
                 continue;

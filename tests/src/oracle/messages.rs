@@ -3,14 +3,14 @@
 use super::line::Entry;
 use super::victims::Squeeze;
 use super::{Oracle, Waiting};
+use crate::parts::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    DropReason, Event, Instant, Kind, Limit, Message, MessageId, Outcome, Priority, Receipt, RefusalReason, Refused, Report,
-    Sender, Seq, Source,
+    DropReason, Event, Instant, Kind, Limit, MessageId, Outcome, Priority, Receipt, RefusalReason, Refused, Report, Sender, Seq,
+    Source,
 };
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// A message as it was offered, in so far as the oracle needs to know it.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct Offer {
 }
 
 type Answer = Result<Receipt, Refused<Probe>>;
-type Sent<'a> = &'a [Arc<Message<Probe>>];
+type Sent<'a> = &'a [Crossed];
 
 impl Oracle {
     /// `Room::publish` answered this, and this went out.
@@ -190,7 +190,7 @@ impl Oracle {
         }
     }
 
-    fn sent(&mut self, now: Instant, message: &Message<Probe>) -> Result<(Outcome, Waiting), Violation> {
+    fn sent(&mut self, now: Instant, message: &Crossed) -> Result<(Outcome, Waiting), Violation> {
         let (Some(entry), Some(waiting)) = (self.line.go(message.payload.id()), self.waiting.remove(&message.payload.id())) else {
             return Err(Violation::new(Law::L4Order, "what goes out has waited", "a waiting message", message));
         };

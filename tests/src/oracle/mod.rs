@@ -18,8 +18,9 @@ use line::Line;
 use listeners::{Listener, Listeners, Swept, check_batch};
 use members::Members;
 use roomcast_core::{
-    Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Instant, Join, JoinError, Joined, Kind, LeaveError, MessageId,
-    PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId, TieBreak, UserId,
+    Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind, LeaveError,
+    MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId, TieBreak,
+    UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -121,7 +122,7 @@ impl Oracle {
                 same(Law::Members, "a session id is new", true, self.sessions_ever.insert(session))?;
                 same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
                 same(Law::Members, "where a session starts", self.heads.values().sum(), joined.after.0)?;
-                self.listeners.here.insert(session, Listener::default());
+                self.listeners.here.insert(session, Listener::new(join.in_group()));
                 if let Some(user) = join.as_user()
                     && self.members.come(user, session)
                 {
@@ -169,8 +170,9 @@ impl Oracle {
         if expected.is_ok() {
             for session in sessions {
                 self.go(session);
-                if let Some(listener) = self.listeners.here.get_mut(&session) {
-                    listener.end = listener.end.or(Some((EndReason::Left, now + self.rules.grace)));
+                if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
+                    listener.end = Some((EndReason::Left, now + self.rules.grace));
+                    self.listeners.news.push(now);
                 }
             }
         }
@@ -220,14 +222,15 @@ impl Oracle {
     pub fn swept(
         &mut self,
         now: Instant,
+        group: Group,
         slots: &Range<u32>,
         budget: Budget,
         busy: impl Fn(SessionId) -> bool,
         found: &[(SessionId, Swept)],
     ) -> Check {
         self.advance(now);
-        let inside: Vec<SessionId> =
-            self.listeners.here.keys().copied().filter(|session| slots.contains(&session.slot())).collect();
+        let inside = self.listeners.here.iter().filter(|(session, other)| slots.contains(&session.slot()) && other.group == group);
+        let inside: Vec<SessionId> = inside.map(|(&session, _)| session).collect();
         let mut expected = Vec::new();
         for session in inside {
             let before = self.listeners.here[&session].clone();
@@ -282,6 +285,7 @@ impl Oracle {
         };
         if expected.is_ok() {
             self.listeners.closed = Some((EndReason::RoomClosed, now + self.rules.grace));
+            self.listeners.news.push(now);
             self.inbox.closed();
             self.drop_all();
         }
@@ -303,6 +307,16 @@ impl Oracle {
                 self.drop_entry(&entry, DropReason::RoomClosed, None, None);
             }
         }
+    }
+
+    /// `Room::wake` answered this.
+    pub fn woken(&mut self, now: Instant, answer: bool) -> Check {
+        let now = self.advance(now);
+        let due = self.listeners.news.iter().any(|&at| at <= now);
+        if due {
+            self.listeners.news.clear();
+        }
+        same(Law::Batches, "whether those who wait are to be told", due, answer)
     }
 
     /// `Room::poll_event` answered this.

@@ -5,7 +5,6 @@ mod people;
 mod random;
 
 use crate::checked::{Checked, Say};
-use crate::halves::Halves;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
@@ -78,7 +77,7 @@ impl Stage {
         for (room, rules) in evening.rooms.iter().enumerate() {
             let config = rules.config().map_err(trouble)?;
             engine.create_room(room_id(room), &config).map_err(trouble)?;
-            watchers.push(Checked::watching(Halves::new(Room::new(&config)), rules.clone(), 64));
+            watchers.push(Checked::watching(rules.clone(), 64).map_err(trouble)?);
         }
         let mut random = Random::new(evening.seed);
         let people: Vec<Person> = (0..evening.people).map(|n| Person::new(n, evening.rooms.len(), &mut random)).collect();
@@ -137,10 +136,12 @@ impl Stage {
                 }
                 self.note((now, n, numbers));
             }
+            people::Act::Wake => self.call(person.room, |watcher, room| watcher.wake(room, now))?,
             people::Act::Sweep { busy } => {
+                let group = person.group();
                 let budget = Budget { messages: 100, bytes: 4_096 };
                 let is_busy = |session: SessionId| session.slot().is_multiple_of(busy);
-                self.call(person.room, |watcher, room| watcher.sweep(room, now, &(0..u32::MAX), budget, is_busy))?;
+                self.call(person.room, |watcher, room| watcher.sweep(room, now, group, &(0..u32::MAX), budget, is_busy))?;
                 self.note((now, n, "sweeps"));
             }
             people::Act::Rename { size } => {
@@ -164,7 +165,7 @@ impl Stage {
 
     fn come(&mut self, now: Instant, n: usize) -> Check {
         let person = self.people[n];
-        let join = person.user.map_or(Join::guest(), Join::user);
+        let join = person.user.map_or(Join::guest(), Join::user).group(person.group());
         let joined = self.call(person.room, |watcher, room| watcher.join(room, now, join))?;
         self.people[n].session = joined.ok().map(|joined| joined.session);
         self.note((now, n, joined));

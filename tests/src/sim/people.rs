@@ -1,7 +1,7 @@
 //! The people of an evening and their habits.
 
 use super::random::Random;
-use roomcast_core::{Duration, Priority, SessionId, UserId};
+use roomcast_core::{Duration, Group, Priority, SessionId, UserId};
 
 /// What somebody is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(super) enum Act {
     Sweep {
         busy: u32,
     },
+    /// The host asks whether those who wait are to be told.
+    Wake,
     Rename {
         size: usize,
     },
@@ -65,6 +67,11 @@ impl Person {
         Self { user, room: n % rooms.max(1), session: None, habit }
     }
 
+    /// Those who only read are swept apart from the others.
+    pub(super) fn group(&self) -> Group {
+        Group::new(u8::from(matches!(self.habit, Habit::Watches | Habit::Dawdles))).unwrap_or_default()
+    }
+
     /// How long until the next step.
     pub(super) fn pause(&self, random: &mut Random) -> Duration {
         let (least, spread) = match self.habit {
@@ -85,9 +92,10 @@ impl Person {
             (0..4, _) => Act::HangUp,
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
+            (970..980, _) => Act::Wake,
             (980.., _) => Act::Sweep { busy: 2 + u32::try_from(random.below(6)).unwrap_or(0) },
             (20..700, Habit::Talks) => Act::Speak { level: Priority::Normal, size },
-            (20..980, Habit::Floods) => Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 },
+            (20..970, Habit::Floods) => Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 },
             (20..600, Habit::Gives) => Act::Speak { level: Priority::High, size: 40 },
             _ => read,
         }

@@ -20,6 +20,8 @@ const CALM: Setup = Setup {
     report: 15,
     presence: 3,
     grace: 0,
+    coalesce: [0; 3],
+    parts: 0,
     seed: 0,
     heads: 0,
     start: 0,

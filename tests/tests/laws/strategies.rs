@@ -7,8 +7,8 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let queue = (any::<u8>(), any::<u8>(), any::<[u8; 3]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<[u8; 4]>());
     let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()));
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
-    let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3]);
-    (queue, log, events, place).prop_map(|(queue, log, events, (heads, start))| {
+    let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
+    (queue, log, events, place).prop_map(|(queue, log, events, (heads, start, coalesce, parts))| {
         let (rate, burst, reserve, queue, queue_bytes, tie_break, victim, wait) = queue;
         let (log, log_bytes, echo, sessions) = log;
         let (outcomes, report, presence, grace, seed) = events;
@@ -29,6 +29,8 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             report,
             presence,
             grace,
+            coalesce,
+            parts,
             seed,
             heads,
             start,
@@ -52,6 +54,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => n().prop_map(|who| Op::Gone { who }),
         3 => (n(), prop::option::weighted(0.8, n())).prop_map(|(user, size)| Op::Profile { user, size }),
         6 => n().prop_map(|times| Op::Poll { times }),
+        5 => Just(Op::Wake),
         5 => Just(Op::Tick),
         6 => Just(Op::OnTime),
         12 => (n(), 0_u8..3).prop_map(|(count, unit)| Op::Wait { count, unit }),

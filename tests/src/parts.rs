@@ -1,0 +1,182 @@
+//! The audiences of a room in parts, under the calls of a whole one; with the names that the whole room gave its sessions.
+
+use crate::payload::Probe;
+use roomcast_core::{
+    Audience, AudienceSnapshot, Batch, Budget, Due, Group, Instant, Join, JoinError, Joined, Message, Part, PerLevel, RoomConfig,
+    SessionEnd, SessionId, Verdict,
+};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// What a host with several audiences keeps: who joins goes to them in turn. The whole room's ids and the ids here name the same
+/// sessions; outside this module only the whole room's are seen.
+#[derive(Debug)]
+pub struct Parts {
+    all: Vec<Audience<Probe>>,
+    joins: usize,
+    /// From the whole room's id to the id here, and back.
+    here: HashMap<SessionId, SessionId>,
+    whole: HashMap<SessionId, SessionId>,
+    /// The last session that the whole room gave each of its slots.
+    slots: BTreeMap<u32, SessionId>,
+}
+
+/// A dispatched message, with the name that the whole room gave the session that sent it.
+#[derive(Clone, Debug)]
+pub struct Crossed {
+    /// The message.
+    pub message: Arc<Message<Probe>>,
+    /// The session that sent it.
+    pub session: Option<SessionId>,
+}
+
+impl Deref for Crossed {
+    type Target = Message<Probe>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.message
+    }
+}
+
+impl Parts {
+    /// A room's audience, in so many parts.
+    pub fn new(whole: Audience<Probe>, config: &RoomConfig, heads: PerLevel<u64>, parts: u32) -> Self {
+        let split = |index| Part::new(index, parts).map(|part| Audience::part(config, part, heads));
+        let parts = if parts > 1 { (0..parts).filter_map(split).collect() } else { vec![whole] };
+        Self { all: parts, joins: 0, here: HashMap::new(), whole: HashMap::new(), slots: BTreeMap::new() }
+    }
+
+    /// The id here of a session of the whole room's. One that was never given out gets one that nobody here has.
+    pub fn here(&self, session: SessionId) -> SessionId {
+        let stranger = || SessionId::from_bits(u64::from(u32::MAX) << 32 | session.to_bits());
+        self.here.get(&session).copied().unwrap_or_else(stranger)
+    }
+
+    /// The whole room's id.
+    pub fn whole(&self, session: SessionId) -> SessionId {
+        self.whole.get(&session).copied().unwrap_or(session)
+    }
+
+    /// The whole room gave a session this id.
+    pub fn name(&mut self, here: SessionId, whole: SessionId) {
+        self.here.insert(whole, here);
+        self.whole.insert(here, whole);
+        self.slots.insert(whole.slot(), whole);
+    }
+
+    /// The part that a session of ours is in.
+    pub fn part_mut(&mut self, here: SessionId) -> &mut Audience<Probe> {
+        let of = u32::try_from(self.all.len()).unwrap_or(1);
+        let part = Part::new(0, of).map_or(0, |part| part.at(here.slot()).index());
+        &mut self.all[part as usize]
+    }
+
+    /// Whether there is one part only.
+    pub fn is_whole(&self) -> bool {
+        self.all.len() == 1
+    }
+
+    /// All parts.
+    pub fn all(&mut self) -> impl Iterator<Item = &mut Audience<Probe>> {
+        self.all.iter_mut()
+    }
+
+    /// The first part.
+    pub fn first(&self) -> &Audience<Probe> {
+        &self.all[0]
+    }
+
+    /// Takes over what was dispatched.
+    pub fn apply(&mut self, messages: &[Crossed]) {
+        for part in &mut self.all {
+            for crossed in messages {
+                part.apply(Arc::clone(&crossed.message));
+            }
+        }
+    }
+
+    /// As `Audience::join`, in the next part that has room. The answer names the session by its id here.
+    pub fn join(&mut self, join: Join) -> Result<Joined, JoinError> {
+        self.joins += 1;
+        let known = join.known().map(|known| self.here(known));
+        if let Some(known) = known.filter(|&known| self.part_mut(known).is_live(known)) {
+            return Err(JoinError::AlreadyJoined { session: self.whole(known) });
+        }
+        let count = self.all.len();
+        let mut answer = Err(JoinError::RoomClosed);
+        for turn in 0..count {
+            answer = self.all[(self.joins + turn) % count].join(join.as_user().is_none(), join.in_group(), None);
+            if !matches!(answer, Err(JoinError::RoomFull { .. })) {
+                break;
+            }
+        }
+        answer
+    }
+
+    /// As `Audience::next_batch`.
+    pub fn next_batch(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<Probe>>, SessionEnd> {
+        let here = self.here(session);
+        self.part_mut(here).next_batch(here, budget).map_err(|end| match end {
+            SessionEnd::NoSession(_) => SessionEnd::NoSession(session),
+            end => end,
+        })
+    }
+
+    /// As `Audience::is_ready`.
+    pub fn is_ready(&mut self, session: SessionId) -> bool {
+        let here = self.here(session);
+        self.part_mut(here).is_ready(here)
+    }
+
+    /// As `Audience::sweep` over slots of the whole room; the sink gets the whole room's ids. In several parts each session is swept alone.
+    pub fn sweep(
+        &mut self,
+        group: Group,
+        slots: Range<u32>,
+        budget: Budget,
+        mut sink: impl FnMut(SessionId, SessionId, Due<'_, Probe>) -> Verdict,
+    ) -> u32 {
+        if let [whole] = &mut self.all[..] {
+            return whole.sweep(group, slots, budget, |session, due| sink(session, session, due));
+        }
+        let inside: Vec<SessionId> = self.slots.range(slots).map(|(_, &session)| session).collect();
+        let of = u32::try_from(self.all.len()).unwrap_or(1);
+        let mut due = 0;
+        for whole in inside {
+            let here = self.here(whole);
+            let part = Part::new(0, of).unwrap_or(Part::WHOLE).at(here.slot());
+            let Some(place) = part.place(here.slot()) else { continue };
+            let audience = &mut self.all[part.index() as usize];
+            if audience.books(here).is_none() {
+                // It is gone, and its slot here may be another's.
+                continue;
+            }
+            due += audience.sweep(group, place..place + 1, budget, |session, what| {
+                let name = self.whole.get(&session).copied().unwrap_or(session);
+                sink(name, session, what)
+            });
+        }
+        due
+    }
+
+    /// As `Audience::snapshot`.
+    pub fn snapshot(&self) -> AudienceSnapshot {
+        self.all[1..].iter().fold(self.all[0].snapshot(), |sum, part| sum.and(&part.snapshot()))
+    }
+
+    /// As `Audience::poll_timeout`.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.all.iter().filter_map(Audience::poll_timeout).min()
+    }
+
+    /// As `Audience::poll_wake`.
+    pub fn poll_wake(&self) -> Option<Instant> {
+        self.all.iter().filter_map(Audience::poll_wake).min()
+    }
+
+    /// As `Audience::is_ended`.
+    pub fn is_ended(&self) -> bool {
+        self.all.iter().all(Audience::is_ended)
+    }
+}
