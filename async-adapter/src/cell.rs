@@ -1,40 +1,42 @@
-//! One room in the hub: its two halves, each under a lock of its own, and the seam between them.
+//! One room in the hub: its admission, its audience in halls, and the seam between them.
 //!
-//! Order of the locks: audience, then admission. Publishing takes the admission's alone, so it never waits for a reader (decision D1). No
-//! hook, waker or channel is touched under a lock.
+//! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
+//! reader (decision D1). No hook, waker or channel is touched under a lock.
 
 use crate::answers::Answers;
-use crate::parked::{Parked, Place};
+use crate::hall::{Hall, Seats};
 use crate::shard::Shard;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use roomcast_core::{
-    Actor, Admission, Audience, Batch, Budget, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError,
-    Message, Payload, ProfileError, Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionEnd, SessionId,
-    UserId,
+    Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError, Message, Part,
+    Payload, ProfileError, Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionId, State, UserId,
 };
 use smallvec::SmallVec;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Waker;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Events that leave one lock together.
 pub(crate) type Events = SmallVec<[Event; 2]>;
 
 /// Events that leave under one lock at the most.
 const MAX_EVENTS: usize = 256;
+/// Sessions that each open hall has before another one is opened.
+const OPEN_AT: u32 = 256;
 
 #[derive(Debug)]
 pub(crate) struct Cell<M> {
     id: RoomId,
-    shard: Arc<Shard<Work<M>>>,
+    config: RoomConfig,
+    /// The shard of each hall.
+    shards: Box<[Arc<Shard<Work<M>>>]>,
     admission: Mutex<Gate<M>>,
-    audience: Mutex<Hall<M>>,
+    /// One for each shard that the room may use; opened in order, as the audience grows.
+    halls: Box<[OnceLock<Arc<Hall<M>>>]>,
+    open: AtomicU32,
     /// The last message dispatched, so that a reader can tell without the admission's lock whether it is up to date.
     dispatched: AtomicU64,
-    /// Grows with everything that may make a waiting session ready, before any of them is woken for it.
-    epoch: AtomicU64,
-    /// Whether the shard has been told that this room wants looking after.
-    called: AtomicBool,
+    /// Whether `RoomEnded` has been told.
+    end_told: AtomicBool,
     /// Messages that were handed over and that a transport could not send.
     unsent: AtomicU64,
 }
@@ -47,90 +49,139 @@ struct Gate<M> {
     armed: Option<Instant>,
 }
 
-/// What the audience's lock guards.
-#[derive(Debug)]
-struct Hall<M> {
-    audience: Audience<M>,
-    parked: Parked,
-    /// Up to which message the parked sessions have been woken.
-    woken: Seq,
-    /// Whether a session was closed since then.
-    stirred: bool,
-    /// Whether `RoomEnded` has been told.
-    end_told: bool,
-}
-
-/// Where a session is parked, and since when.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seat {
-    pub(crate) place: Option<Place>,
-    /// The epoch as of which it had nothing to read and was parked; `None` when it is not known to be parked.
-    pub(crate) parked_at: Option<u64>,
-}
-
-/// What a room asks of its shard's driver.
+/// What a room asks of a shard's driver.
 #[derive(Debug)]
 pub(crate) enum Work<M> {
-    /// To be looked after.
-    Visit(Arc<Cell<M>>),
+    /// To look after a hall, and with the first after the admission.
+    Visit(Arc<Cell<M>>, u32),
     /// To take out the session of a subscription that was dropped.
-    Gone {
-        /// The room.
-        cell: Arc<Cell<M>>,
-        /// The session.
-        session: SessionId,
-        /// Where it may be parked.
-        parked: Option<Place>,
-    },
+    Gone(Arc<Cell<M>>, SessionId),
 }
 
 /// What a call leaves to be done once its lock is free.
-struct After<M> {
+pub(crate) struct After<M> {
     events: Events,
-    call_shard: bool,
+    /// Something was dispatched: every hall's shard has to look.
+    news: bool,
+    /// The first hall's shard has to look after the admission.
+    home: bool,
     /// Dropped outside the locks: that may run foreign code (decision D6).
     debris: Option<Debris<M>>,
 }
 
+/// What a visit leaves.
+pub(crate) struct Visited {
+    /// Readers that were woken.
+    pub(crate) woken: usize,
+    /// When to come again; `None` when nothing is due.
+    pub(crate) next: Option<Instant>,
+}
+
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
-    pub(crate) fn new(id: RoomId, config: &RoomConfig, shard: Arc<Shard<Work<M>>>) -> Self {
-        let (admission, audience) = Room::new(config).into_halves();
-        Self {
+    pub(crate) fn new(id: RoomId, config: &RoomConfig, shards: Box<[Arc<Shard<Work<M>>>]>) -> Self {
+        let (admission, _) = Room::new(config).into_halves();
+        let halls: Box<[OnceLock<Arc<Hall<M>>>]> = shards.iter().map(|_| OnceLock::new()).collect();
+        let cell = Self {
             id,
-            shard,
+            config: config.clone(),
+            shards,
             admission: Mutex::new(Gate { admission, armed: None }),
-            audience: Mutex::new(Hall { audience, parked: Parked::default(), woken: Seq(0), stirred: false, end_told: false }),
+            halls,
+            open: AtomicU32::new(0),
             dispatched: AtomicU64::new(0),
-            epoch: AtomicU64::new(0),
-            called: AtomicBool::new(false),
+            end_told: AtomicBool::new(false),
             unsent: AtomicU64::new(0),
-        }
+        };
+        cell.open_hall(0);
+        cell
     }
 
     /// The callers that await outcomes.
     pub(crate) fn answers(&self) -> &Arc<Answers> {
-        self.shard.answers()
+        self.shards[0].answers()
     }
 
     pub(crate) fn id(&self) -> RoomId {
         self.id
     }
 
+    pub(crate) fn now(&self) -> Instant {
+        self.shards[0].now()
+    }
+
+    /// The halls that are open.
+    pub(crate) fn halls(&self) -> impl Iterator<Item = &Arc<Hall<M>>> {
+        self.halls[..self.open.load(Ordering::Acquire) as usize].iter().filter_map(OnceLock::get)
+    }
+
+    /// An open hall.
+    pub(crate) fn hall(&self, index: u32) -> &Arc<Hall<M>> {
+        self.halls[index as usize].get().unwrap_or_else(|| unreachable!("hall {index} is not open"))
+    }
+
+    /// The hall that a session is in, if it is in any.
+    pub(crate) fn hall_of(&self, session: SessionId) -> Option<&Arc<Hall<M>>> {
+        let index = self.hall(0).part.at(session.slot()).index();
+        self.halls.get(index as usize)?.get()
+    }
+
+    /// Opens the next hall, which is `index`; harmless when it is open. A room that takes nobody any more opens none.
+    fn open_hall(&self, index: u32) -> &Hall<M> {
+        let Some(part) = Part::new(index, self.halls.len() as u32) else { return self.hall(0) };
+        let gate = self.admission.lock();
+        if gate.admission.state() != State::Open {
+            return self.hall(0);
+        }
+        let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(&self.config, part, gate.admission.heads())));
+        self.open.fetch_max(index + 1, Ordering::AcqRel);
+        hall
+    }
+
     pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        let now = self.shard.now();
+        let now = self.now();
         let (answer, after) = self.in_gate(|admission| admission.publish(now, publish));
         self.finish(after);
         answer
     }
 
     pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {
-        let now = self.shard.now();
-        let (answer, after) = self.in_both(|admission, hall| {
+        if let Some(known) = join.known() {
+            self.admission.lock().admission.check_join(join.as_user())?;
+            if self.hall_of(known).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(known))) {
+                return Err(JoinError::AlreadyJoined { session: known });
+            }
+        }
+        let mut full = SmallVec::<[u32; 8]>::new();
+        loop {
+            let hall = self.hall_for_next(&full);
+            let answer = self.join_in(hall, join);
+            match answer {
+                Err(JoinError::RoomFull { .. }) if full.len() + 1 < self.halls.len() => full.push(hall.part.index()),
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Where the next session joins: a new hall once the open ones have enough, else the one that has fewest.
+    fn hall_for_next(&self, full: &[u32]) -> &Hall<M> {
+        let candidates = self.halls().filter(|hall| !full.contains(&hall.part.index()));
+        let fewest = candidates.min_by_key(|hall| hall.sessions.load(Ordering::Relaxed));
+        let open = self.open.load(Ordering::Acquire);
+        match fewest {
+            Some(hall) if hall.sessions.load(Ordering::Relaxed) < OPEN_AT || open as usize == self.halls.len() => hall,
+            _ => self.open_hall(open.min(self.halls.len() as u32 - 1)),
+        }
+    }
+
+    fn join_in(self: &Arc<Self>, hall: &Hall<M>, join: Join) -> Result<Joined, JoinError> {
+        let now = self.now();
+        let (answer, after) = self.in_both(hall, |admission, seats| {
             admission.check_join(join.as_user())?;
-            let joined = hall.audience.join(join.as_user().is_none(), join.known())?;
+            let joined = seats.audience.join(join.as_user().is_none(), join.in_group(), None)?;
             if let Some(user) = join.as_user() {
                 admission.add_session(now, user, joined.session);
             }
+            hall.sessions.store(seats.audience.sessions(), Ordering::Relaxed);
             Ok(joined)
         });
         self.finish(after);
@@ -138,44 +189,50 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     pub(crate) fn leave(self: &Arc<Self>, user: UserId) -> Result<(), LeaveError> {
-        let now = self.shard.now();
-        let (answer, after) = self.in_both(|admission, hall| {
+        let now = self.now();
+        let (answer, after) = self.in_all(|admission, seats| {
             for session in admission.leave(now, user)? {
-                hall.audience.end(now, session, EndReason::Left);
-                self.stir(hall);
+                let Some(hall) = self.hall_of(session) else { continue };
+                seats[hall.part.index() as usize].audience.end(now, session, EndReason::Left);
+                hall.advance();
             }
             Ok(())
         });
-        self.finish(After { call_shard: true, ..after });
+        self.finish(After { news: true, ..after });
         answer
     }
 
-    /// Takes a session out at once. Answers whether it was in.
-    pub(crate) fn close_session(self: &Arc<Self>, session: SessionId, parked: Option<Place>) -> bool {
-        let now = self.shard.now();
-        let ((was_in, waker), after) = self.in_both(|admission, hall| {
+    /// Takes a session out at once. Answers whether it was in. Whoever waits for it learns of it.
+    pub(crate) fn close_session(self: &Arc<Self>, session: SessionId) -> bool {
+        let Some(hall) = self.hall_of(session) else { return false };
+        let now = self.now();
+        let ((was_in, waker, ends), after) = self.in_both(hall, |admission, seats| {
             admission.remove_session(now, session);
-            let was_in = hall.audience.leave(session);
-            if was_in {
-                self.stir(hall);
-            }
-            (was_in, parked.and_then(|place| hall.parked.unpark(place, session)))
+            let was_in = seats.audience.leave(session);
+            hall.sessions.store(seats.audience.sessions(), Ordering::Relaxed);
+            let waker = hall.place(session).and_then(|place| seats.waiters.remove(place, session));
+            (was_in, waker, seats.audience.is_ended())
         });
-        drop(waker);
-        // A reader that waits must learn of it.
-        self.finish(After { call_shard: after.call_shard || was_in, ..after });
+        hall.advance();
+        Hall::<M>::dismiss(waker);
+        self.finish(after);
+        if ends {
+            self.call(hall);
+        }
         was_in
     }
 
     pub(crate) fn close(self: &Arc<Self>, actor: Actor) -> Result<(), CloseError> {
-        let now = self.shard.now();
-        let (answer, after) = self.in_both(|admission, hall| {
+        let now = self.now();
+        let (answer, after) = self.in_all(|admission, seats| {
             admission.close(now, actor)?;
-            hall.audience.close(now, EndReason::RoomClosed);
-            self.stir(hall);
+            for seats in seats {
+                seats.audience.close(now, EndReason::RoomClosed);
+            }
+            self.halls().for_each(|hall| hall.advance());
             Ok(())
         });
-        self.finish(After { call_shard: true, ..after });
+        self.finish(After { news: true, home: true, ..after });
         answer
     }
 
@@ -186,9 +243,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// Ends the grace of a closed room.
     pub(crate) fn end_grace(self: &Arc<Self>) {
-        let now = self.shard.now();
-        self.audience.lock().audience.end_grace(now);
-        self.call_shard();
+        let now = self.now();
+        for hall in self.halls() {
+            hall.enter(|seats| seats.audience.end_grace(now));
+            self.call(hall);
+        }
     }
 
     /// Whether nothing waits to be dispatched.
@@ -198,14 +257,16 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// Whether every session has taken what it is due.
     pub(crate) fn is_read_out(&self) -> bool {
-        self.in_hall(|hall| {
-            self.catch_up(&mut hall.audience);
-            hall.audience.snapshot().deliveries.values().all(|row| row.pending == 0)
+        self.halls().all(|hall| {
+            hall.enter(|seats| {
+                self.catch_up(hall, &mut seats.audience);
+                seats.audience.snapshot().deliveries.values().all(|row| row.pending == 0)
+            })
         })
     }
 
     pub(crate) fn is_ended(&self) -> bool {
-        self.audience.lock().audience.is_ended() && self.is_idle()
+        self.halls().all(|hall| hall.enter(|seats| seats.audience.is_ended())) && self.is_idle()
     }
 
     pub(crate) fn set_profile(self: &Arc<Self>, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
@@ -214,11 +275,24 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         answer
     }
 
-    /// Both halves at one instant.
+    /// A session has told its end and is gone from its audience.
+    pub(crate) fn forget(self: &Arc<Self>, hall: &Hall<M>, session: SessionId) {
+        let now = self.now();
+        hall.sessions.fetch_sub(1, Ordering::Relaxed);
+        let ((), after) = self.in_gate(|admission| admission.remove_session(now, session));
+        self.finish(after);
+        // It may have been the last one.
+        self.call(hall);
+    }
+
+    /// All halves at one instant.
     pub(crate) fn snapshot(self: &Arc<Self>) -> RoomSnapshot {
-        let now = self.shard.now();
-        let (snapshot, after) =
-            self.in_both(|admission, hall| RoomSnapshot::new(admission.snapshot(now), hall.audience.snapshot()));
+        let now = self.now();
+        let (snapshot, after) = self.in_all(|admission, seats| {
+            let parts = seats.iter().map(|seats| seats.audience.snapshot());
+            let audience = parts.reduce(|sum, part| sum.and(&part));
+            RoomSnapshot::new(admission.snapshot(now), audience.unwrap_or_else(|| unreachable!("the first hall is always open")))
+        });
         self.finish(after);
         snapshot
     }
@@ -231,116 +305,74 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         self.unsent.fetch_add(messages, Ordering::Relaxed);
     }
 
-    /// While this stays the same, a session that [`next_batch`](Self::next_batch) has parked has nothing to read and is still parked.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
-    /// Takes a batch for a session, or nothing. Either way `waker` is parked for what comes next, unless more is due at once; the seat
-    /// says where, and as of which epoch.
-    pub(crate) fn next_batch(
-        self: &Arc<Self>,
-        session: SessionId,
-        budget: Budget,
-        waker: Option<&Waker>,
-        seat: &mut Seat,
-    ) -> Result<Option<Batch<M>>, SessionEnd> {
-        // Read first: what comes later than this is news.
-        let epoch = self.epoch();
-        seat.parked_at = None;
-        let mut after = None;
-        let mut old = None;
-        let answer = self.in_hall(|hall| {
-            self.catch_up(&mut hall.audience);
-            let answer = hall.audience.next_batch(session, budget);
-            match &answer {
-                // There is more, or the end is yet to be told.
-                Ok(Some(_)) if hall.audience.is_ready(session) => {}
-                Ok(_) => {
-                    if let Some(waker) = waker {
-                        let (place, replaced) = hall.parked.park(seat.place, session, waker);
-                        *seat = Seat { place: Some(place), parked_at: Some(epoch) };
-                        old = replaced;
-                    }
-                }
-                Err(_) => {
-                    old = seat.place.take().and_then(|place| hall.parked.unpark(place, session));
-                    after = Some(self.in_gate(|admission| admission.remove_session(self.shard.now(), session)).1);
-                }
+    /// A shard's visit to a hall: does what is due, and wakes some of those who are ready.
+    pub(crate) fn visit(self: &Arc<Self>, index: u32) -> Visited {
+        let hall = self.hall(index);
+        hall.called.store(false, Ordering::Release);
+        let now = self.now();
+        let timeout = if index == 0 { self.visit_admission(now) } else { None };
+        let (bells, next) = hall.enter(|seats| {
+            self.catch_up(hall, &mut seats.audience);
+            let sessions = seats.audience.sessions();
+            seats.audience.handle_timeout(now);
+            let ends = seats.audience.sessions() != sessions;
+            if ends {
+                hall.sessions.store(seats.audience.sessions(), Ordering::Relaxed);
+                hall.advance();
             }
-            answer
+            let bells = if seats.audience.wake(now) || ends {
+                seats.tell();
+                seats.bells.clone()
+            } else {
+                SmallVec::new()
+            };
+            hall.ended.store(seats.audience.is_ended(), Ordering::Release);
+            (bells, seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min())
         });
-        drop(old);
-        if let Some(after) = after {
-            // It may have been the last one.
-            self.finish(After { call_shard: true, ..after });
+        bells.iter().for_each(|bell| bell.raise());
+        let (woken, left) = hall.wake_some();
+        if left {
+            self.call(hall);
         }
-        answer
+        self.tell_end();
+        Visited { woken, next: timeout.into_iter().chain(next).min() }
     }
 
-    /// The shard's visit: does what is due, wakes who is ready, and says when to come again.
-    pub(crate) fn visit(self: &Arc<Self>) -> Option<Instant> {
-        self.called.store(false, Ordering::Release);
-        let now = self.shard.now();
+    /// Does what is due in the admission; answers when to come again.
+    fn visit_admission(self: &Arc<Self>, now: Instant) -> Option<Instant> {
         // From here on the shard comes when this visit says.
         self.admission.lock().armed = None;
         let (timeout, after) = self.in_gate(|admission| {
             admission.handle_timeout(now);
             admission.poll_timeout()
         });
-        self.finish(After { call_shard: after.events.len() == MAX_EVENTS, ..after });
-        let (segments, ends, ended) = self.in_hall(|hall| {
-            self.catch_up(&mut hall.audience);
-            let sessions = hall.audience.sessions();
-            hall.audience.handle_timeout(now);
-            if hall.audience.sessions() != sessions {
-                self.stir(hall);
-            }
-            let news = hall.woken != hall.audience.applied() || hall.stirred;
-            hall.woken = hall.audience.applied();
-            hall.stirred = false;
-            let ended = hall.audience.is_ended() && !hall.end_told && self.is_idle();
-            hall.end_told |= ended;
-            (if news { hall.parked.segments() } else { 0 }, hall.audience.poll_timeout(), ended)
-        });
-        self.wake_ready(segments);
-        if ended {
-            self.shard.deliver(self.id, &[Event::RoomEnded]);
-        }
-        timeout.into_iter().chain(ends).min()
+        self.finish(After { home: after.events.len() == MAX_EVENTS, ..after });
+        timeout
     }
 
-    /// Sessions were closed: those that wait must look.
-    fn stir(&self, hall: &mut Hall<M>) {
-        hall.stirred = true;
-        self.epoch.fetch_add(1, Ordering::Release);
-    }
-
-    /// Wakes the parked sessions that have something to read. The lock is held for one segment at a time, and never while waking.
-    fn wake_ready(&self, segments: usize) {
-        let mut wakers = Vec::new();
-        for segment in 0..segments {
-            {
-                let mut hall = self.audience.lock();
-                let Hall { audience, parked, .. } = &mut *hall;
-                parked.take_ready(segment, &mut wakers, |session| audience.is_ready(session));
-            }
-            wakers.drain(..).for_each(Waker::wake);
+    /// Tells that the room has ended, once everyone has gone from every hall.
+    fn tell_end(&self) {
+        let ended = self.halls().all(|hall| hall.ended.load(Ordering::Acquire));
+        if ended && self.is_idle() && !self.end_told.swap(true, Ordering::AcqRel) {
+            self.shards[0].deliver(self.id, &[Event::RoomEnded]);
         }
     }
 
-    /// Brings the audience up to date with what was dispatched. The admission's lock is held for picking it up, not for applying it.
-    fn catch_up(&self, audience: &mut Audience<M>) {
+    /// Brings a hall up to date with what was dispatched. The admission's lock is held for picking it up, not for applying it.
+    pub(crate) fn catch_up(&self, hall: &Hall<M>, audience: &mut Audience<M>) {
         if self.dispatched.load(Ordering::Acquire) != audience.applied().0 {
-            let messages = Self::pick_up(&mut self.admission.lock().admission, audience.applied());
+            let messages = self.pick_up(hall, &mut self.admission.lock().admission, audience.applied());
             messages.into_iter().for_each(|message| audience.apply(message));
         }
     }
 
-    /// Takes what was dispatched after `applied` from the seam.
-    fn pick_up(admission: &mut Admission<M>, applied: Seq) -> SmallVec<[Arc<Message<M>>; 16]> {
+    /// Takes what was dispatched after `applied` from the seam, and lets go there of what every hall has.
+    fn pick_up(&self, hall: &Hall<M>, admission: &mut Admission<M>, applied: Seq) -> SmallVec<[Arc<Message<M>>; 16]> {
         let messages = admission.dispatched_after(applied).cloned().collect();
-        admission.release_through(admission.dispatched());
+        hall.picked.store(admission.dispatched().0, Ordering::Relaxed);
+        // Written and read under the admission's lock, and so is the number of open halls.
+        let all_have = self.halls().map(|hall| hall.picked.load(Ordering::Relaxed)).min();
+        admission.release_through(Seq(all_have.unwrap_or(0)));
         messages
     }
 
@@ -349,66 +381,83 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let mut gate = self.admission.lock();
         let answer = call(&mut gate.admission);
         let dispatched = gate.admission.dispatched().0;
-        let news = self.dispatched.swap(dispatched, Ordering::AcqRel) != dispatched;
+        let news = self.dispatched.load(Ordering::Relaxed) != dispatched;
         if news {
-            self.epoch.fetch_add(1, Ordering::Release);
+            self.dispatched.store(dispatched, Ordering::Release);
+            self.halls().for_each(|hall| hall.advance());
         }
-        let events = Self::take_events(&mut gate.admission);
+        let events: Events = std::iter::from_fn(|| gate.admission.poll_event()).take(MAX_EVENTS).collect();
         let timeout = gate.admission.poll_timeout();
         let earlier = timeout.is_some_and(|timeout| gate.armed.is_none_or(|armed| timeout < armed));
         if earlier {
             gate.armed = timeout;
         }
-        let call_shard = news || earlier || gate.admission.has_events();
-        (answer, After { events, call_shard, debris: gate.admission.take_debris() })
+        let home = earlier || gate.admission.has_events();
+        (answer, After { events, news, home, debris: gate.admission.take_debris() })
     }
 
-    /// Runs a call of the audience under its lock. What fell out of the log is dropped outside.
-    fn in_hall<R>(&self, call: impl FnOnce(&mut Hall<M>) -> R) -> R {
-        let mut hall = self.audience.lock();
-        let answer = call(&mut hall);
-        let debris = hall.audience.take_debris();
-        drop(hall);
-        drop(debris);
-        answer
-    }
-
-    /// Runs a call that needs both halves, with nothing between them: the audience has applied all that was dispatched.
-    fn in_both<R>(&self, call: impl FnOnce(&mut Admission<M>, &mut Hall<M>) -> R) -> (R, After<M>) {
-        self.in_hall(|hall| {
+    /// Runs a call that needs the admission and one hall, with nothing between them: the hall has applied all that was dispatched.
+    fn in_both<R>(&self, hall: &Hall<M>, call: impl FnOnce(&mut Admission<M>, &mut Seats<M>) -> R) -> (R, After<M>) {
+        hall.enter(|seats| {
             // What has piled up is applied before publishers have to wait; under both locks only what came since.
-            self.catch_up(&mut hall.audience);
+            self.catch_up(hall, &mut seats.audience);
             self.in_gate(|admission| {
-                let messages = Self::pick_up(admission, hall.audience.applied());
-                messages.into_iter().for_each(|message| hall.audience.apply(message));
-                call(admission, hall)
+                let messages = self.pick_up(hall, admission, seats.audience.applied());
+                messages.into_iter().for_each(|message| seats.audience.apply(message));
+                call(admission, seats)
             })
         })
     }
 
-    fn take_events(admission: &mut Admission<M>) -> Events {
-        std::iter::from_fn(|| admission.poll_event()).take(MAX_EVENTS).collect()
-    }
-
-    /// What every call does last, outside the locks.
-    fn finish(self: &Arc<Self>, after: After<M>) {
-        let After { events, call_shard, debris } = after;
-        drop(debris);
-        self.shard.deliver(self.id, &events);
-        if call_shard {
-            self.call_shard();
+    /// As `in_both`, with all halls, in the order of their numbers.
+    fn in_all<R>(&self, call: impl FnOnce(&mut Admission<M>, &mut [MutexGuard<'_, Seats<M>>]) -> R) -> (R, After<M>) {
+        let mut call = Some(call);
+        loop {
+            let mut seats: SmallVec<[MutexGuard<'_, Seats<M>>; 4]> = self.halls().map(|hall| hall.lock()).collect();
+            for (hall, seats) in self.halls().zip(seats.iter_mut()) {
+                self.catch_up(hall, &mut seats.audience);
+            }
+            let (answer, after) = self.in_gate(|admission| {
+                // Halls are opened under this lock; one that came in between has to be locked as well.
+                let call = call.take_if(|_| self.open.load(Ordering::Acquire) as usize == seats.len())?;
+                for (hall, seats) in self.halls().zip(seats.iter_mut()) {
+                    let messages = self.pick_up(hall, admission, seats.audience.applied());
+                    messages.into_iter().for_each(|message| seats.audience.apply(message));
+                }
+                Some(call(admission, &mut seats))
+            });
+            let debris: SmallVec<[_; 4]> = seats.iter_mut().map(|seats| seats.audience.take_debris()).collect();
+            drop(seats);
+            drop(debris);
+            if let Some(answer) = answer {
+                return (answer, after);
+            }
         }
     }
 
-    /// Asks the shard to look after this room.
-    fn call_shard(self: &Arc<Self>) {
-        if !self.called.swap(true, Ordering::AcqRel) {
-            self.shard.send(Work::Visit(Arc::clone(self)));
+    /// What every call does last, outside the locks.
+    pub(crate) fn finish(self: &Arc<Self>, after: After<M>) {
+        let After { events, news, home, debris } = after;
+        drop(debris);
+        self.shards[0].deliver(self.id, &events);
+        if news {
+            self.halls().for_each(|hall| self.call(hall));
+        } else if home {
+            self.call(self.hall(0));
+        }
+    }
+
+    /// Asks a hall's shard to look after it.
+    fn call(self: &Arc<Self>, hall: &Hall<M>) {
+        if !hall.called.swap(true, Ordering::AcqRel) {
+            let index = hall.part.index();
+            self.shards[index as usize].send(Work::Visit(Arc::clone(self), index));
         }
     }
 
     /// A subscription was dropped: the shard takes its session out (decision D6: dropping never locks).
-    pub(crate) fn abandon(self: &Arc<Self>, session: SessionId, parked: Option<Place>) {
-        self.shard.send(Work::Gone { cell: Arc::clone(self), session, parked });
+    pub(crate) fn abandon(self: &Arc<Self>, session: SessionId) {
+        let index = self.hall(0).part.at(session.slot()).index();
+        self.shards[index as usize].send(Work::Gone(Arc::clone(self), session));
     }
 }

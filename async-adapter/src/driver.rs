@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 /// Pieces of work that one turn does at the most, so that other tasks of the runtime live.
 const MAX_WORK_A_TURN: usize = 128;
+/// Readers woken that count as one piece of work. The tasks that were woken run between turns, while what waking them touched is still in
+/// the caches.
+const WAKES_A_PIECE: usize = 32;
 
 /// What a turn leaves.
 pub(crate) enum Next {
@@ -28,14 +31,14 @@ pub(crate) enum Next {
 pub(crate) struct Driver<M> {
     shard: Arc<Shard<Work<M>>>,
     inbox: Receiver<Work<M>>,
-    /// When which room wants a visit; rooms by their addresses, since one that is removed may leave its id to another.
+    /// When which hall wants a visit; halls by their addresses, since a room that is removed may leave its id to another.
     timers: BTreeSet<(Instant, usize)>,
-    rooms: HashMap<usize, (Arc<Cell<M>>, Instant)>,
+    halls: HashMap<usize, (Arc<Cell<M>>, u32, Instant)>,
 }
 
 impl<M: Payload + Send + Sync + 'static> Driver<M> {
     pub(crate) fn new(shard: Arc<Shard<Work<M>>>, inbox: Receiver<Work<M>>) -> Self {
-        Self { shard, inbox, timers: BTreeSet::new(), rooms: HashMap::new() }
+        Self { shard, inbox, timers: BTreeSet::new(), halls: HashMap::new() }
     }
 
     pub(crate) fn signal(&self) -> &Signal {
@@ -49,21 +52,23 @@ impl<M: Payload + Send + Sync + 'static> Driver<M> {
         }
         let mut work_left = MAX_WORK_A_TURN;
         while work_left > 0 {
-            match self.inbox.try_recv() {
-                Ok(Work::Visit(cell)) => self.visit(&cell),
-                Ok(Work::Gone { cell, session, parked }) => drop(cell.close_session(session, parked)),
+            let done = match self.inbox.try_recv() {
+                Ok(Work::Visit(cell, hall)) => self.visit(&cell, hall),
+                Ok(Work::Gone(cell, session)) => {
+                    cell.close_session(session);
+                    1
+                }
                 Err(_) => break,
-            }
-            work_left -= 1;
+            };
+            work_left = work_left.saturating_sub(done);
         }
         while work_left > 0 {
             let now = self.shard.now();
             let Some(&(at, key)) = self.timers.first().filter(|(at, _)| *at <= now) else { break };
             self.timers.remove(&(at, key));
-            if let Some((cell, _)) = self.rooms.remove(&key) {
-                self.visit(&cell);
+            if let Some((cell, hall, _)) = self.halls.remove(&key) {
+                work_left = work_left.saturating_sub(self.visit(&cell, hall));
             }
-            work_left -= 1;
         }
         if work_left == 0 || !self.inbox.is_empty() {
             return Next::Now;
@@ -74,22 +79,22 @@ impl<M: Payload + Send + Sync + 'static> Driver<M> {
         }
     }
 
-    fn visit(&mut self, cell: &Arc<Cell<M>>) {
-        let next = cell.visit();
-        let key = Arc::as_ptr(cell) as usize;
-        match (self.rooms.get(&key).map(|(_, at)| *at), next) {
-            (old, new) if old == new => {}
-            (old, new) => {
-                if let Some(old) = old {
-                    self.timers.remove(&(old, key));
-                    self.rooms.remove(&key);
-                }
-                if let Some(new) = new {
-                    self.timers.insert((new, key));
-                    self.rooms.insert(key, (Arc::clone(cell), new));
-                }
+    /// Visits a hall; answers how many pieces of work that was.
+    fn visit(&mut self, cell: &Arc<Cell<M>>, hall: u32) -> usize {
+        let visited = cell.visit(hall);
+        let key = Arc::as_ptr(cell.hall(hall)) as usize;
+        let old = self.halls.get(&key).map(|(.., at)| *at);
+        if old != visited.next {
+            if let Some(old) = old {
+                self.timers.remove(&(old, key));
+                self.halls.remove(&key);
+            }
+            if let Some(new) = visited.next {
+                self.timers.insert((new, key));
+                self.halls.insert(key, (Arc::clone(cell), hall, new));
             }
         }
+        1 + visited.woken / WAKES_A_PIECE
     }
 }
 

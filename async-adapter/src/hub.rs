@@ -9,7 +9,7 @@ use crate::driver::{self, Driver};
 use crate::room::RoomHandle;
 use crate::shard::{Common, Hook, Shard, Shards};
 use parking_lot::RwLock;
-use roomcast_core::{CreateRoomError, Event, Instant, NoSuchRoom, Payload, RoomConfig, RoomId};
+use roomcast_core::{CreateRoomError, Event, Instant, NoSuchRoom, Part, Payload, RoomConfig, RoomId};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -37,12 +37,14 @@ struct Inner<M> {
     shards: Arc<Shards<Work<M>>>,
     rooms: RwLock<HashMap<RoomId, Arc<Cell<M>>>>,
     max_rooms: u32,
+    shards_a_room: usize,
 }
 
 /// Sets a hub up. See [`Hub::builder`].
 #[must_use = "a builder does nothing until `spawn` or `spawn_threads`"]
 pub struct HubBuilder {
     shards: usize,
+    shards_a_room: usize,
     clock: Option<Box<dyn Clock>>,
     hook: Option<Box<Hook>>,
     max_rooms: u32,
@@ -50,7 +52,11 @@ pub struct HubBuilder {
 
 impl std::fmt::Debug for HubBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HubBuilder").field("shards", &self.shards).field("max_rooms", &self.max_rooms).finish_non_exhaustive()
+        f.debug_struct("HubBuilder")
+            .field("shards", &self.shards)
+            .field("shards_a_room", &self.shards_a_room)
+            .field("max_rooms", &self.max_rooms)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,6 +64,13 @@ impl HubBuilder {
     /// Drivers to spread the rooms over. Default: one for each processor. Zero counts as one.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = shards.max(1);
+        self
+    }
+
+    /// Shards that the audience of one room may be spread over, so that several processors serve it: a room opens another one once each
+    /// that it has holds 256 sessions. Default: all of the hub's. Zero counts as one.
+    pub fn shards_a_room(mut self, shards: usize) -> Self {
+        self.shards_a_room = shards.max(1);
         self
     }
 
@@ -118,7 +131,10 @@ impl HubBuilder {
             (Arc::clone(&shard), Driver::new(shard, inbox))
         });
         let (shards, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
-        let inner = Inner { common, shards: Arc::new(Shards(shards.into())), rooms: RwLock::default(), max_rooms: self.max_rooms };
+        // A power of two; where that is more than there are shards, some look after two parts.
+        let shards_a_room = self.shards_a_room.min(shards.len()).next_power_of_two().min(Part::MAX as usize);
+        let shards = Arc::new(Shards(shards.into()));
+        let inner = Inner { common, shards, rooms: RwLock::default(), max_rooms: self.max_rooms, shards_a_room };
         (Hub { inner: Arc::new(inner) }, drivers)
     }
 }
@@ -127,7 +143,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// Sets a hub up.
     pub fn builder() -> HubBuilder {
         let shards = std::thread::available_parallelism().map_or(1, usize::from);
-        HubBuilder { shards, clock: None, hook: None, max_rooms: 1 << 20 }
+        HubBuilder { shards, shards_a_room: usize::MAX, clock: None, hook: None, max_rooms: 1 << 20 }
     }
 
     /// Makes a room.
@@ -139,8 +155,9 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
             Entry::Occupied(_) => Err(CreateRoomError::Exists(id)),
             Entry::Vacant(_) if count >= max as usize => Err(CreateRoomError::TooManyRooms { max }),
             Entry::Vacant(entry) => {
-                let shard = &self.inner.shards.0[count % self.inner.shards.0.len()];
-                let cell = Arc::new(Cell::new(id, config, Arc::clone(shard)));
+                // Each room starts at another shard and may grow over so many more.
+                let shards = self.inner.shards.0.iter().cycle().skip(count % self.inner.shards.0.len());
+                let cell = Arc::new(Cell::new(id, config, shards.take(self.inner.shards_a_room).cloned().collect()));
                 entry.insert(Arc::clone(&cell));
                 Ok(self.handle(cell))
             }

@@ -36,12 +36,14 @@ mod drain;
 mod driver;
 #[cfg(feature = "tokio")]
 mod forward;
+mod hall;
 mod hub;
-mod parked;
+mod reader;
 mod room;
 mod shard;
 mod signal;
 mod subscription;
+mod waiters;
 
 pub use bytes;
 #[cfg(feature = "tokio")]

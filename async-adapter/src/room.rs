@@ -83,7 +83,7 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// Takes one session out at once; its subscription learns that it is gone. Answers whether it was in.
     pub fn close_session(&self, session: SessionId) -> bool {
-        self.cell.close_session(session, None)
+        self.cell.close_session(session)
     }
 
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the

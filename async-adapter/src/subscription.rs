@@ -1,6 +1,8 @@
 //! One session's end of the hub.
 
-use crate::cell::{Cell, Seat, Work};
+use crate::cell::{Cell, Work};
+use crate::hall::Hall;
+use crate::reader::Seat;
 use crate::shard::Shards;
 use crate::signal::{park_until, thread_waker};
 use futures_core::Stream;
@@ -19,19 +21,21 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Subscription<M: Payload + Send + Sync + 'static> {
     cell: Arc<Cell<M>>,
+    hall: Arc<Hall<M>>,
     /// Keeps the drivers alive.
     _shards: Arc<Shards<Work<M>>>,
-    joined: Joined,
+    after: Seq,
     budget: Budget,
     seat: Seat,
-    /// Which waker is parked, by its parts.
-    parked: Option<(usize, usize)>,
+    /// Which waker waits, by its parts.
+    parts: (usize, usize),
     ended: Option<SessionEnd>,
 }
 
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>, joined: Joined) -> Self {
-        Self { cell, _shards: shards, joined, budget: Budget::default(), seat: Seat::default(), parked: None, ended: None }
+        let (hall, seat) = cell.seat(joined.session);
+        Self { cell, hall, _shards: shards, after: joined.after, budget: Budget::default(), seat, parts: (0, 0), ended: None }
     }
 
     /// With batches of at most this much.
@@ -43,12 +47,12 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
 
     /// The session, to publish from.
     pub fn session(&self) -> SessionId {
-        self.joined.session
+        self.seat.session
     }
 
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
     pub fn after(&self) -> Seq {
-        self.joined.after
+        self.after
     }
 
     /// Why the session ended, once a batch call has said so.
@@ -109,14 +113,14 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         if let Some(end) = self.ended {
             return Err(end);
         }
-        let parts = waker.map(|waker| (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize));
-        // The usual second look of a reader's loop: nothing has happened since, and this very waker is parked. The parked clone keeps
+        let parts = waker.map_or((0, 0), |waker| (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize));
+        // The usual second look of a reader's loop: nothing has happened since, and this very waker waits. The clone that waits keeps
         // the parts from being used again.
-        if parts.is_some() && parts == self.parked && self.seat.parked_at == Some(self.cell.epoch()) {
+        if waker.is_some() && parts == self.parts && self.seat.waits_since == Some(self.hall.epoch()) {
             return Ok(None);
         }
-        self.parked = parts;
-        let answer = self.cell.next_batch(self.joined.session, self.budget, waker, &mut self.seat);
+        self.parts = parts;
+        let answer = self.cell.next_batch(&self.hall, &mut self.seat, self.budget, waker);
         if let Err(end) = answer {
             self.ended = Some(end);
         }
@@ -136,7 +140,7 @@ impl<M: Payload + Send + Sync + 'static> Stream for Subscription<M> {
 impl<M: Payload + Send + Sync + 'static> Drop for Subscription<M> {
     fn drop(&mut self) {
         if self.ended.is_none() {
-            self.cell.abandon(self.joined.session, self.seat.place);
+            self.cell.abandon(self.seat.session);
         }
     }
 }

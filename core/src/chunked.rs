@@ -65,7 +65,17 @@ impl<T> Chunked<T> {
     }
 
     /// Grows with copies of `fill` until `at` is inside.
+    #[inline]
     pub(crate) fn reach(&mut self, at: u32, fill: T)
+    where
+        T: Copy,
+    {
+        if self.get(at).is_none() {
+            self.grow(at, fill);
+        }
+    }
+
+    fn grow(&mut self, at: u32, fill: T)
     where
         T: Copy,
     {
@@ -162,21 +172,33 @@ impl<T> Deque<T> {
     }
 
     /// The value that so many stand before.
+    #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
-        let Some(first) = self.older.front() else { return self.newest.get(at) };
-        match at.checked_sub(first.len()) {
-            None => first.get(at),
-            Some(at) => self.older.get(1 + at / BLOCK).unwrap_or(&self.newest).get(at % BLOCK),
+        match self.block_of(at) {
+            None => self.newest.get(at),
+            Some((block, at)) => self.older.get(block).unwrap_or(&self.newest).get(at),
         }
     }
 
     /// As [`get`](Self::get), to change.
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
-        let Some(first) = self.older.front() else { return self.newest.get_mut(at) };
-        match at.checked_sub(first.len()) {
-            None => self.older.front_mut()?.get_mut(at),
-            Some(at) => self.older.get_mut(1 + at / BLOCK).unwrap_or(&mut self.newest).get_mut(at % BLOCK),
+        match self.block_of(at) {
+            None => self.newest.get_mut(at),
+            Some((block, at)) => self.older.get_mut(block).unwrap_or(&mut self.newest).get_mut(at),
         }
+    }
+
+    /// In which block a value is, and its place there; the newest block has the number after the others. `None` when there is only that.
+    #[inline]
+    fn block_of(&self, at: usize) -> Option<(usize, usize)> {
+        let first = self.older.front()?.len();
+        Some(match at.checked_sub(first) {
+            None => (0, at),
+            Some(at) => {
+                let block = (1 + at / BLOCK).min(self.older.len());
+                (block, at - (block - 1) * BLOCK)
+            }
+        })
     }
 }
 
@@ -207,19 +229,23 @@ impl<T> Slab<T> {
     }
 
     /// Stores `value` and answers its slot.
-    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
-        self.len += 1;
-        let slot = self.free;
-        if let Some(place) = self.slots.get_mut(slot)
-            && let Slot::Free { next } = *place
-        {
-            self.free = next;
-            *place = Slot::Full(value);
-            return slot;
+        self.insert_with(|| value)
+    }
+
+    /// As [`insert`](Self::insert), with the value made when its place is there: a large one goes to it without a stop on the way.
+    #[inline]
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce() -> T) -> u32 {
+        if self.free == NIL {
+            self.free = self.slots.len() as u32;
+            self.slots.push(Slot::Free { next: NIL });
         }
-        let slot = self.slots.len() as u32;
-        self.slots.push(Slot::Full(value));
+        let slot = self.free;
+        let place = &mut self.slots[slot];
+        let Slot::Free { next } = *place else { unreachable!("slot {slot} is full and among the free") };
+        *place = Slot::Full(make());
+        self.free = next;
+        self.len += 1;
         slot
     }
 
@@ -239,16 +265,14 @@ impl<T> Slab<T> {
 
     pub(crate) fn remove(&mut self, slot: u32) -> Option<T> {
         let place = self.slots.get_mut(slot)?;
-        match core::mem::replace(place, Slot::Free { next: self.free }) {
-            Slot::Full(value) => {
-                self.free = slot;
-                self.len -= 1;
-                Some(value)
-            }
-            free @ Slot::Free { .. } => {
-                *place = free;
-                None
-            }
+        if let Slot::Free { .. } = place {
+            return None;
+        }
+        let next = core::mem::replace(&mut self.free, slot);
+        self.len -= 1;
+        match core::mem::replace(place, Slot::Free { next }) {
+            Slot::Full(value) => Some(value),
+            Slot::Free { .. } => None,
         }
     }
 }

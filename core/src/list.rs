@@ -1,6 +1,7 @@
-//! Doubly linked lists through the slots of a slab: any entry leaves in O(1), and can be put back where it was.
+//! Doubly linked lists through numbered slots: any entry leaves in O(1), and can be put back where it was.
 
-use crate::chunked::{NIL, Slab};
+use crate::chunked::NIL;
+use core::ops::IndexMut;
 
 /// An entry's neighbours in one list.
 #[derive(Clone, Copy, Debug)]
@@ -36,44 +37,45 @@ impl List {
         (self.tail != NIL).then_some(self.tail)
     }
 
-    pub(crate) fn push_back<E>(&mut self, slab: &mut Slab<E>, at: u32, thread: Thread<E>) {
-        *thread(&mut slab[at]) = Links { prev: self.tail, next: NIL };
+    pub(crate) fn push_back<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, thread: Thread<E>) {
+        *thread(&mut slots[at]) = Links { prev: self.tail, next: NIL };
         match self.back() {
-            Some(last) => thread(&mut slab[last]).next = at,
+            Some(last) => thread(&mut slots[last]).next = at,
             None => self.head = at,
         }
         self.tail = at;
     }
 
     /// Takes an entry out. Its own links stay as they were, for [`relink`](Self::relink).
-    pub(crate) fn unlink<E>(&mut self, slab: &mut Slab<E>, at: u32, thread: Thread<E>) {
-        let links = *thread(&mut slab[at]);
-        self.close(slab, links, thread);
-    }
-
-    /// Closes the gap of an entry that had these links, whether it still has its slot or not.
-    pub(crate) fn close<E>(&mut self, slab: &mut Slab<E>, Links { prev, next }: Links, thread: Thread<E>) {
-        match slab.get_mut(prev) {
-            Some(entry) => thread(entry).next = next,
-            None => self.head = next,
-        }
-        match slab.get_mut(next) {
-            Some(entry) => thread(entry).prev = prev,
-            None => self.tail = prev,
-        }
+    pub(crate) fn unlink<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, thread: Thread<E>) {
+        let Links { prev, next } = *thread(&mut slots[at]);
+        self.set_next(slots, prev, next, thread);
+        self.set_prev(slots, next, prev, thread);
     }
 
     /// Puts an entry back where [`unlink`](Self::unlink) took it from. Several are put back in the reverse order, with nothing else
     /// changed in between (Knuth's dancing links).
-    pub(crate) fn relink<E>(&mut self, slab: &mut Slab<E>, at: u32, thread: Thread<E>) {
-        let Links { prev, next } = *thread(&mut slab[at]);
-        match slab.get_mut(prev) {
-            Some(entry) => thread(entry).next = at,
-            None => self.head = at,
+    pub(crate) fn relink<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, thread: Thread<E>) {
+        let Links { prev, next } = *thread(&mut slots[at]);
+        self.set_next(slots, prev, at, thread);
+        self.set_prev(slots, next, at, thread);
+    }
+
+    /// Sets what follows `at`, or what comes first.
+    fn set_next<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, next: u32, thread: Thread<E>) {
+        if at == NIL {
+            self.head = next;
+        } else {
+            thread(&mut slots[at]).next = next;
         }
-        match slab.get_mut(next) {
-            Some(entry) => thread(entry).prev = at,
-            None => self.tail = at,
+    }
+
+    /// Sets what precedes `at`, or what comes last.
+    fn set_prev<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, prev: u32, thread: Thread<E>) {
+        if at == NIL {
+            self.tail = prev;
+        } else {
+            thread(&mut slots[at]).prev = prev;
         }
     }
 }
@@ -81,6 +83,7 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunked::Slab;
     use alloc::vec::Vec;
 
     fn links(entry: &mut (char, Links)) -> &mut Links {

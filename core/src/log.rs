@@ -51,25 +51,23 @@ impl<M: Payload> Log<M> {
     /// Appends a message at its own position. Positions that were never seen (this audience fell behind the feed) are passed over,
     /// and with them all that the ring held: what it holds has no holes. A position that was seen already changes nothing. What
     /// falls out goes to the debris.
+    #[inline]
     pub(crate) fn append(&mut self, message: Arc<Message<M>>, debris: &mut Debris<M>) {
         let ring = &mut self.rings[message.priority];
         if message.position < ring.head {
             return;
         }
         if message.position > ring.head {
-            while let Some(message) = ring.messages.pop_front() {
-                debris.messages.push(message);
-            }
-            ring.bytes = 0;
+            while ring.pop(debris) {}
+        }
+        // Before the newcomer comes, so that a full ring need not grow for a moment.
+        if ring.messages.len() >= ring.max_messages as usize {
+            ring.pop(debris);
         }
         ring.head = message.position + 1;
         ring.bytes += message.bytes();
         ring.messages.push_back(message);
-        while ring.messages.len() > ring.max_messages as usize || ring.bytes > ring.max_bytes {
-            let Some(oldest) = ring.messages.pop_front() else { break };
-            ring.bytes -= oldest.bytes();
-            debris.messages.push(oldest);
-        }
+        while ring.bytes > ring.max_bytes && ring.pop(debris) {}
     }
 
     /// The message at a position, if the log still holds it.
@@ -87,6 +85,16 @@ impl<M: Payload> Log<M> {
     /// Payload and profile bytes that the log holds of a level.
     pub(crate) fn bytes(&self, level: Priority) -> u64 {
         self.rings[level].bytes
+    }
+}
+
+impl<M: Payload> Ring<M> {
+    /// Gives up the oldest message; answers whether there was one.
+    fn pop(&mut self, debris: &mut Debris<M>) -> bool {
+        let Some(oldest) = self.messages.pop_front() else { return false };
+        self.bytes -= oldest.bytes();
+        debris.messages.push(oldest);
+        true
     }
 }
 

@@ -12,12 +12,13 @@ use crate::chunked::CHUNK;
 ///
 /// let part = Part::new(1, 4).unwrap();
 /// assert_eq!((part.index(), part.of()), (1, 4));
-/// assert!(Part::new(4, 4).is_none());
+/// assert!(Part::new(4, 4).is_none() && Part::new(0, 3).is_none());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Part {
     index: u32,
-    of: u32,
+    /// How many parts there are, as a power of two: a place is found without a division.
+    bits: u32,
 }
 
 /// Slots that go to one part before the next part's turn: a chunk of every table.
@@ -25,13 +26,13 @@ const BLOCK: u32 = CHUNK as u32;
 
 impl Part {
     /// The only part of a room that has one audience.
-    pub const WHOLE: Self = Self { index: 0, of: 1 };
+    pub const WHOLE: Self = Self { index: 0, bits: 0 };
     /// Parts at the most. With the most sessions that a room may have, the slots still are 32-bit numbers.
     pub const MAX: u32 = 1 << 10;
 
-    /// Part `index` of `of`; `None` unless `index < of` and `of` is at most [`MAX`](Self::MAX).
+    /// Part `index` of `of`; `None` unless `index < of` and `of` is a power of two and at most [`MAX`](Self::MAX).
     pub const fn new(index: u32, of: u32) -> Option<Self> {
-        if index < of && of <= Self::MAX { Some(Self { index, of }) } else { None }
+        if index < of && of.is_power_of_two() && of <= Self::MAX { Some(Self { index, bits: of.trailing_zeros() }) } else { None }
     }
 
     /// Its number, from 0.
@@ -41,34 +42,29 @@ impl Part {
 
     /// How many parts there are.
     pub const fn of(self) -> u32 {
-        self.of
+        1 << self.bits
     }
 
     /// The part, of as many as this one belongs to, that a slot of the room is in.
     pub const fn at(self, slot: u32) -> Self {
-        Self { index: if self.of == 1 { 0 } else { slot / BLOCK % self.of }, of: self.of }
+        Self { index: (slot / BLOCK) & (self.of() - 1), bits: self.bits }
     }
 
     /// The place of a slot of the room among the slots of this part; `None` when it is in another part.
+    #[inline]
     pub const fn place(self, slot: u32) -> Option<u32> {
-        if self.of == 1 {
-            return Some(slot);
-        }
         let block = slot / BLOCK;
-        if block % self.of == self.index { Some(block / self.of * BLOCK + slot % BLOCK) } else { None }
+        if block & (self.of() - 1) == self.index { Some((block >> self.bits) * BLOCK + slot % BLOCK) } else { None }
     }
 
     /// The slot of the room at a place of this part.
     pub(crate) const fn slot(self, place: u32) -> u32 {
-        if self.of == 1 {
-            return place;
-        }
-        (place / BLOCK * self.of + self.index) * BLOCK + place % BLOCK
+        ((place / BLOCK) << self.bits | self.index) * BLOCK + place % BLOCK
     }
 
     /// This part's share of so many sessions; the shares of all parts add up.
     pub(crate) const fn share(self, sessions: u32) -> u32 {
-        sessions / self.of + (self.index < sessions % self.of) as u32
+        (sessions >> self.bits) + (self.index < sessions & (self.of() - 1)) as u32
     }
 
     /// One more than the last slot that any part gives out in a room of so many sessions.
@@ -84,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_slot_is_in_one_part_and_has_one_place() {
-        let parts: std::vec::Vec<Part> = (0..3).map(|index| Part::new(index, 3).unwrap()).collect();
+        let parts: std::vec::Vec<Part> = (0..4).map(|index| Part::new(index, 4).unwrap()).collect();
         for slot in 0..10_000 {
             let homes: std::vec::Vec<_> = parts.iter().filter_map(|part| Some((part, part.place(slot)?))).collect();
             let [(part, place)] = homes[..] else { panic!("slot {slot} has {} homes", homes.len()) };
@@ -95,7 +91,7 @@ mod tests {
 
     #[test]
     fn shares_add_up_and_the_last_slot_is_below_the_bound() {
-        for (sessions, of) in [(1, 3), (10, 3), (1 << 26, 64), (1 << 30, Part::MAX)] {
+        for (sessions, of) in [(1, 2), (10, 4), (1 << 26, 64), (1 << 30, Part::MAX)] {
             let parts = (0..of).map(|index| Part::new(index, of).unwrap());
             assert_eq!(parts.clone().map(|part| part.share(sessions)).sum::<u32>(), sessions);
             let last = parts.filter(|part| part.share(sessions) > 0).map(|part| part.slot(part.share(sessions) - 1)).max();

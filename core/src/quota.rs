@@ -129,6 +129,7 @@ impl TokenBucket {
     }
 
     /// As [`try_take_keeping`](Self::try_take_keeping), for who does not ask when: a refusal costs no division.
+    #[inline]
     pub(crate) fn take_keeping(&mut self, now: Instant, keep: u32) -> bool {
         self.units = self.units_at(now);
         self.last = self.last.max(now);

@@ -49,7 +49,7 @@ pub struct Setup {
     pub grace: u8,
     /// How long those who wait may be left waiting at the levels below High, by a table from not at all to a minute.
     pub coalesce: [u8; 3],
-    /// Into how many parts the twin's audience is split: 1 to 3.
+    /// Into how many parts the twin's audience is split: 1, 2 or 4.
     pub parts: u8,
     /// The seed.
     pub seed: u8,
@@ -239,7 +239,7 @@ impl Setup {
                 let [normal, low, lowest] = self.coalesce.map(window);
                 PerLevel([Duration::ZERO, normal, low, lowest])
             },
-            parts: u32::from(self.parts % 3) + 1,
+            parts: 1 << (self.parts % 3),
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),
         }

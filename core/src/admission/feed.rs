@@ -27,6 +27,7 @@ impl<M> Feed<M> {
     }
 
     /// Adds a message; answers the one that had to go for it.
+    #[inline]
     pub(super) fn push(&mut self, message: Arc<Message<M>>) -> Option<Arc<Message<M>>> {
         let lost = if self.messages.len() >= self.limit as usize { self.messages.pop_front() } else { None };
         self.last = message.seq;
@@ -42,6 +43,7 @@ impl<M> Feed<M> {
     }
 
     /// Lets go of what every audience has taken over: all up to and with `seq`.
+    #[inline]
     pub(super) fn trim(&mut self, seq: Seq) {
         while self.messages.front().is_some_and(|message| message.seq <= seq) {
             self.messages.pop_front();

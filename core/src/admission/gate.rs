@@ -13,31 +13,29 @@ use crate::roster::Roster;
 /// A refusal that has not got its payload back yet.
 pub(super) type Denied = (RefusalReason, Option<Limit>);
 
-/// What the gate found out about a message that may pass.
-#[derive(Clone, Copy)]
-pub(super) struct Passed {
-    pub(super) sender: Sender,
-    pub(super) report: Report,
-}
-
+/// Answers who speaks.
 pub(super) fn check<M: Payload>(
     open: bool,
     settings: &Settings,
     roster: &Roster<M>,
     events: &EventQueue,
     publish: &Publish<M>,
-) -> Result<Passed, Denied> {
+) -> Result<Sender, Denied> {
     if !open {
         return Err((RefusalReason::RoomClosed, None));
     }
     let sender = sender(roster, publish.source)?;
     payload_size(settings, &publish.payload)?;
-    let report = publish.report.unwrap_or_else(|| settings.report[publish.priority].into());
-    if report != Report::CountedOnly && !events.has_room(publish.priority) {
+    if report(settings, publish) != Report::CountedOnly && !events.has_room(publish.priority) {
         let max = settings.outcomes[publish.priority];
         return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max })));
     }
-    Ok(Passed { sender, report })
+    Ok(sender)
+}
+
+/// How the publisher wants to hear of the outcome, or what the room does where nothing is said.
+pub(super) fn report<M>(settings: &Settings, publish: &Publish<M>) -> Report {
+    publish.report.unwrap_or_else(|| settings.report[publish.priority].into())
 }
 
 fn sender<M>(roster: &Roster<M>, source: Source) -> Result<Sender, Denied> {

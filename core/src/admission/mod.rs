@@ -23,7 +23,6 @@ use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
 use alloc::sync::Arc;
 use feed::Feed;
-use gate::Passed;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
@@ -78,16 +77,16 @@ struct Waiting<M> {
     payload: M,
 }
 
-/// The publish call that is running: what it decides about its own message it answers itself.
+/// The publish call that is running: that its own message went out it answers itself.
 struct Call {
     id: MessageId,
-    outcome: Option<Outcome>,
+    dispatched: Option<Seq>,
 }
 
 impl Call {
     /// No publish call is running; no message has the id 0.
     const fn none() -> Self {
-        Self { id: MessageId(0), outcome: None }
+        Self { id: MessageId(0), dispatched: None }
     }
 }
 
@@ -156,24 +155,31 @@ impl<M: Payload> Admission<M> {
         self.submitted += 1;
         self.ledger.levels[level].submitted += 1;
         let open = self.state == State::Open;
-        let passed = match gate::check(open, &self.settings, &self.roster, &self.events, &publish) {
-            Ok(passed) => passed,
+        let sender = match gate::check(open, &self.settings, &self.roster, &self.events, &publish) {
+            Ok(sender) => sender,
             Err((reason, limit)) => return Err(self.refuse(level, reason, limit, None, publish.payload)),
         };
-        let mut call = Call { id: MessageId(self.submitted), outcome: None };
+        let mut call = Call { id: MessageId(self.submitted), dispatched: None };
         let work = self.expire(now, MAX_WORK);
-        let waiting = self.waiting(call.id, passed, publish);
-        let size = waiting.payload.size() as u64;
-        let key = self.queue.insert(now, level, passed.sender, size, waiting);
+        let report = gate::report(&self.settings, &publish);
+        let Publish { source, kind, payload, .. } = publish;
+        let session = match source {
+            Source::Session(session) => Some(session),
+            Source::Host => None,
+        };
+        let profile = self.profile_of(sender);
+        let (id, size) = (call.id, payload.size() as u64);
+        let waiting = Waiting { id, kind, session, profile, report, payload };
+        let key = self.queue.insert(now, level, sender, size, waiting);
         self.ledger.levels[level].queued += 1;
-        if passed.report != Report::CountedOnly {
+        if report != Report::CountedOnly {
             self.events.reserve(level);
         }
         self.dispatch(now, work, &mut call);
-        if self.queue.is_over_budget() {
-            self.make_room(now, level, key, &mut call)?;
+        if call.dispatched.is_none() {
+            self.make_room(now, level, key)?;
         }
-        Ok(Receipt { id: call.id, outcome: call.outcome })
+        Ok(Receipt { id: call.id, outcome: call.dispatched.map(|seq| Outcome::Dispatched { seq, at: now }) })
     }
 
     /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call when nothing is due is harmless.
@@ -368,16 +374,11 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    fn waiting(&self, id: MessageId, passed: Passed, publish: Publish<M>) -> Waiting<M> {
-        let session = match publish.source {
-            Source::Session(session) => Some(session),
-            Source::Host => None,
-        };
-        let profile = match passed.sender {
+    fn profile_of(&self, sender: Sender) -> Option<Arc<M>> {
+        match sender {
             Sender::User(user) => self.roster.profile(user).cloned(),
             Sender::Host => None,
-        };
-        Waiting { id, kind: publish.kind, session, profile, report: passed.report, payload: publish.payload }
+        }
     }
 
     fn refuse(
@@ -394,10 +395,10 @@ impl<M: Payload> Admission<M> {
 
     /// Drops what has waited too long, at most `work` messages. Answers how much work is left.
     fn expire(&mut self, now: Instant, mut work: u32) -> u32 {
-        while work > 0 {
+        while work > 0 && self.queue.has_expired(now) {
             let Some(popped) = self.queue.pop_expired(now) else { break };
             let limit = self.settings.queue.max_wait[popped.priority].map(|max| Limit::MaxWait { max });
-            self.drop_one(now, popped, DropReason::Expired, limit, &mut Call::none());
+            self.drop_one(now, popped, DropReason::Expired, limit);
             work -= 1;
         }
         work
@@ -428,29 +429,42 @@ impl<M: Payload> Admission<M> {
         if let Some(lost) = self.feed.push(Arc::new(message)) {
             self.debris.messages.push(lost);
         }
-        self.conclude(id, priority, report, Outcome::Dispatched { seq, at: now }, call);
+        self.ledger.levels[priority].queued -= 1;
+        if id == call.id {
+            call.dispatched = Some(seq);
+            self.release_slot(priority, report);
+        } else if report != Report::CountedOnly {
+            self.events.outcome(id, priority, report, Outcome::Dispatched { seq, at: now });
+        }
     }
 
-    fn drop_one(&mut self, now: Instant, popped: Popped<Waiting<M>>, reason: DropReason, limit: Option<Limit>, call: &mut Call) {
+    /// A message that waited is dropped. None is that of the running call: one that finds no room is refused.
+    fn drop_one(&mut self, now: Instant, popped: Popped<Waiting<M>>, reason: DropReason, limit: Option<Limit>) {
         let Popped { item, priority, .. } = popped;
-        self.ledger.levels[priority].dropped.add(reason);
-        let retry_at = match self.state {
-            State::Open => self.bucket.next_at(now, self.kept[priority]),
-            State::Draining | State::Closed => None,
-        };
         let Waiting { id, profile, report, payload, .. } = item;
         self.debris.payloads.push(payload);
-        self.debris.profiles.extend(profile);
-        self.conclude(id, priority, report, Outcome::Dropped { reason, limit, retry_at }, call);
+        if let Some(profile) = profile {
+            self.debris.profiles.push(profile);
+        }
+        let books = &mut self.ledger.levels[priority];
+        books.queued -= 1;
+        books.dropped.add(reason);
+        if report != Report::CountedOnly {
+            let retry_at = match self.state {
+                State::Open => self.bucket.next_at(now, self.kept[priority]),
+                State::Draining | State::Closed => None,
+            };
+            self.events.outcome(id, priority, report, Outcome::Dropped { reason, limit, retry_at });
+        }
     }
 
-    /// Others give way to the newcomer, or it is refused.
-    fn make_room(&mut self, now: Instant, level: Priority, newcomer: u32, call: &mut Call) -> Result<(), Refused<M>> {
+    /// The newcomer has to wait: others give way to it if the queue is full, or it is refused.
+    fn make_room(&mut self, now: Instant, level: Priority, newcomer: u32) -> Result<(), Refused<M>> {
         match self.queue.settle(newcomer) {
             Ok(evicted) => {
                 let limit = Some(self.queue_limit());
                 for popped in evicted {
-                    self.drop_one(now, popped, DropReason::Evicted, limit, call);
+                    self.drop_one(now, popped, DropReason::Evicted, limit);
                 }
                 Ok(())
             }
@@ -466,18 +480,7 @@ impl<M: Payload> Admission<M> {
     fn drop_waiting(&mut self, now: Instant) {
         for _ in 0..MAX_WORK {
             let Some(popped) = self.queue.pop_highest() else { break };
-            self.drop_one(now, popped, DropReason::RoomClosed, None, &mut Call::none());
-        }
-    }
-
-    /// A message has left the queue for good: its fate is told once, by the running call or as an event.
-    fn conclude(&mut self, id: MessageId, level: Priority, report: Report, outcome: Outcome, call: &mut Call) {
-        self.ledger.levels[level].queued -= 1;
-        if id == call.id {
-            call.outcome = Some(outcome);
-            self.release_slot(level, report);
-        } else if report != Report::CountedOnly {
-            self.events.outcome(id, level, report, outcome);
+            self.drop_one(now, popped, DropReason::RoomClosed, None);
         }
     }
 

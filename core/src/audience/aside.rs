@@ -28,7 +28,7 @@ pub(super) struct AsideLevel {
     pub(super) excluded: u64,
     /// Dispatched before the start position that the session keeps now: the part of its books that the hand has folded.
     pub(super) folded: u64,
-    /// Positions of its own messages that it has not passed yet and that the log still held when last looked at.
+    /// Positions of its own messages that it has not passed yet, and that the log still held when space was last looked for.
     own: VecDeque<u64>,
     /// More such messages, which have fallen out of the log.
     own_lost: u64,
@@ -41,10 +41,14 @@ impl AsideLevel {
     }
 
     /// Notes a message of the session's own. The memory is bounded by what the log holds: what has fallen out is only counted.
+    #[inline]
     pub(super) fn add_own(&mut self, position: u64, tail: u64) {
-        while self.own.front().is_some_and(|&first| first < tail) {
-            self.own.pop_front();
-            self.own_lost += 1;
+        // Looked for only when there is no space left: nobody asks for the position of one that has fallen out.
+        if self.own.len() == self.own.capacity() {
+            while self.own.front().is_some_and(|&first| first < tail) {
+                self.own.pop_front();
+                self.own_lost += 1;
+            }
         }
         self.own.push_back(position);
         self.excluded += 1;
@@ -111,6 +115,7 @@ impl Asides {
         self.slab.get_mut(*self.places.get(slot)?)
     }
 
+    #[inline]
     pub(super) fn get_or_insert(&mut self, slot: u32) -> &mut Aside {
         let place = self.find(slot).unwrap_or_else(|| self.insert(slot));
         &mut self.slab[place]

@@ -29,7 +29,7 @@ use alloc::sync::Arc;
 use aside::{Asides, Ending};
 use books::Sums;
 use reading::Shared;
-use session::Sessions;
+use session::{Positions, Sessions};
 
 /// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
 /// it comes by long before the rest is used up: there are at most 2³⁰ slots.
@@ -44,6 +44,8 @@ const MAX_ENDED: u32 = 1_024;
 #[derive(Debug)]
 pub struct Audience<M> {
     log: Log<M>,
+    /// The low halves of the log's heads: what the cursors of whoever has read everything say.
+    low_heads: Positions,
     applied: Seq,
     echo: Echo,
     grace: Duration,
@@ -114,6 +116,7 @@ impl<M: Payload> Audience<M> {
     pub(crate) fn starting_at(settings: &Settings, part: Part, heads: PerLevel<u64>) -> Self {
         Self {
             log: Log::new(settings.log_messages, settings.log_bytes, heads),
+            low_heads: heads.0.map(|head| head as u32),
             applied: Seq(heads.values().sum()),
             echo: settings.echo,
             grace: settings.grace,
@@ -189,6 +192,7 @@ impl<M: Payload> Audience<M> {
         let now = self.clock.advance(now);
         if self.closed.is_none() {
             self.closed = Some((reason, now + self.grace));
+            self.unshare();
             self.wake_by(now);
         }
     }
@@ -217,6 +221,7 @@ impl<M: Payload> Audience<M> {
         self.wake_by(message.dispatched_at + self.coalesce[level]);
         self.unshare();
         self.log.append(message, &mut self.debris);
+        self.low_heads[level.index()] = self.log.head(level) as u32;
         if self.echo == Echo::Excluded {
             self.exclude(level, position, session);
         }
@@ -266,6 +271,12 @@ impl<M: Payload> Audience<M> {
         let closed = self.closed.filter(|_| self.sessions.len() > 0).map(|(_, until)| until);
         let ending = self.asides.first_ending().map(|(_, until)| until);
         closed.into_iter().chain(ending).min()
+    }
+
+    /// Whether [`take_debris`](Self::take_debris) has something.
+    #[inline]
+    pub fn has_debris(&self) -> bool {
+        !self.debris.is_empty()
     }
 
     /// What fell out of the log since the last time: for whoever holds a lock.

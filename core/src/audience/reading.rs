@@ -3,7 +3,7 @@
 use super::Audience;
 use super::aside::Aside;
 use super::batch::{Batch, Budget, Contents, Item};
-use super::session::Positions;
+use super::session::{Positions, Stand};
 use crate::error::SessionEnd;
 use crate::event::EndReason;
 use crate::ids::{Group, SessionId};
@@ -60,7 +60,10 @@ impl Plan {
 #[derive(Debug)]
 pub(super) struct Shared<M> {
     budget: Budget,
-    plan: Plan,
+    here: Positions,
+    there: Positions,
+    /// Messages of each level in it.
+    counts: PerLevel<u32>,
     batch: Batch<M>,
 }
 
@@ -137,15 +140,18 @@ impl<M: Payload> Audience<M> {
     ///
     /// # Errors
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
+    #[inline]
     pub fn next_batch(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
+        match self.take_shared(session, budget) {
+            Some(batch) => Ok(Some(batch)),
+            None => self.take_own(session, budget),
+        }
+    }
+
+    fn take_own(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
         let slot = self.sessions.slot_of(session).ok_or(SessionEnd::NoSession(session))?;
-        if self.closed.is_none() && !self.sessions.has_aside(slot) {
-            if self.sessions.is_caught_up(slot, self.heads()) {
-                return Ok(None);
-            }
-            if let Some(batch) = self.take_shared(slot, budget) {
-                return Ok(Some(batch));
-            }
+        if self.closed.is_none() && !self.sessions.has_aside(slot) && self.sessions.is_caught_up(slot, self.low_heads) {
+            return Ok(None);
         }
         let plan = self.plan(slot, budget);
         if plan.is_empty() {
@@ -168,20 +174,27 @@ impl<M: Payload> Audience<M> {
         let batch = Batch { contents: Arc::new(contents) };
         if plan.key.is_some() && !self.sessions.has_aside(slot) {
             self.unshare();
-            self.shared = Some(Shared { budget, plan, batch: batch.clone() });
+            let (here, there) = plan.positions();
+            let counts = PerLevel(plan.levels.0.map(|level| (level.to - level.from) as u32));
+            // Once the audience is closed, the end is due as well.
+            self.shared = self.closed.is_none().then(|| Shared { budget, here, there, counts, batch: batch.clone() });
         }
         Ok(Some(batch))
     }
 
-    /// The batch that another session took last, if this one, which has nothing aside, stands where that one stood.
-    fn take_shared(&mut self, slot: u32, budget: Budget) -> Option<Batch<M>> {
+    /// The batch that another session took last, if this one has nothing aside and stands where that one stood.
+    #[inline]
+    fn take_shared(&mut self, session: SessionId, budget: Budget) -> Option<Batch<M>> {
         let shared = self.shared.as_ref().filter(|shared| shared.budget == budget)?;
-        let (here, there) = shared.plan.positions();
-        if !self.sessions.advance(slot, here, there) {
+        let cursors = self.sessions.plain_cursors(session)?;
+        if *cursors != shared.here {
             return None;
         }
-        for (sums, plan) in self.sums.0.iter_mut().zip(&shared.plan.levels.0) {
-            sums.add_read(plan.to - plan.from);
+        *cursors = shared.there;
+        for (sums, &count) in self.sums.0.iter_mut().zip(&shared.counts.0) {
+            if count > 0 {
+                sums.add_read(u64::from(count));
+            }
         }
         Some(shared.batch.clone())
     }
@@ -227,12 +240,20 @@ impl<M: Payload> Audience<M> {
     }
 
     /// Whether [`next_batch`](Self::next_batch) would answer anything but `Ok(None)`. Changes nothing. O(1).
+    #[inline]
     pub fn is_ready(&self, session: SessionId) -> bool {
-        let Some(slot) = self.sessions.slot_of(session) else { return true };
-        let behind = !self.sessions.is_caught_up(slot, self.heads());
-        if self.closed.is_some() || !self.sessions.has_aside(slot) {
-            // With nothing aside, what it has not passed is due; of a closed room, the end.
-            return behind || self.closed.is_some();
+        match self.sessions.stands(session) {
+            // With nothing aside, what it has not passed is due; of a closed audience, the end.
+            Some(Stand::Plain(cursors)) => *cursors != self.low_heads || self.closed.is_some(),
+            Some(Stand::Aside(slot)) => self.is_ready_aside(slot),
+            None => true,
+        }
+    }
+
+    fn is_ready_aside(&self, slot: u32) -> bool {
+        let behind = !self.sessions.is_caught_up(slot, self.low_heads);
+        if self.closed.is_some() {
+            return true;
         }
         self.end_of(slot).is_some()
             || self.aside(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0))
@@ -251,7 +272,7 @@ impl<M: Payload> Audience<M> {
         if self.closed.is_some() {
             return (slots.start, 0);
         }
-        let heads = self.heads().0.map(|head| head as u32);
+        let heads = self.low_heads;
         let Some(first) = self.sessions.first_behind(slots.clone(), group, heads) else { return (slots.end, 0) };
         let plan = self.plan(first, budget);
         if self.sessions.has_aside(first) || plan.levels.values().any(|level| level.from != level.cursor) {

@@ -26,6 +26,14 @@ pub(super) struct Sessions {
     len: u32,
 }
 
+/// Where a session stands.
+pub(super) enum Stand<'a> {
+    /// At these cursors, with nothing aside.
+    Plain(&'a Positions),
+    /// In this slot, with something aside.
+    Aside(u32),
+}
+
 /// One byte beside the cursors: two bits, and above them the number of the session's group.
 #[derive(Clone, Copy, Debug, Default)]
 struct Marks(u8);
@@ -101,7 +109,30 @@ impl Sessions {
         self.len -= 1;
     }
 
+    /// Where a session stands that is in.
+    #[inline]
+    pub(super) fn stands(&self, session: SessionId) -> Option<Stand<'_>> {
+        let slot = self.part.place(session.slot())?;
+        let marks = self.marks.get(slot)?.0;
+        if marks & Marks::HELD == 0 || self.generations[slot] != session.generation() {
+            return None;
+        }
+        Some(if marks & Marks::ASIDE == 0 { Stand::Plain(&self.cursors[slot]) } else { Stand::Aside(slot) })
+    }
+
+    /// The cursors of a session that is in and has nothing aside.
+    #[inline]
+    pub(super) fn plain_cursors(&mut self, session: SessionId) -> Option<&mut Positions> {
+        let slot = self.part.place(session.slot())?;
+        let marks = self.marks.get(slot)?.0;
+        if marks & (Marks::HELD | Marks::ASIDE) != Marks::HELD || self.generations[slot] != session.generation() {
+            return None;
+        }
+        Some(&mut self.cursors[slot])
+    }
+
     /// The slot of a session that is in.
+    #[inline]
     pub(super) fn slot_of(&self, session: SessionId) -> Option<u32> {
         let slot = self.part.place(session.slot())?;
         let held = self.is_held(slot) && self.generations[slot] == session.generation();
@@ -109,6 +140,7 @@ impl Sessions {
     }
 
     /// The session that holds a slot.
+    #[inline]
     pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
         self.is_held(slot).then(|| SessionId::new(self.part.slot(slot), self.generations[slot]))
     }
@@ -123,6 +155,7 @@ impl Sessions {
     }
 
     /// Whether a session of this group holds a slot.
+    #[inline]
     pub(super) fn is_in(&self, slot: u32, group: Group) -> bool {
         self.marks.get(slot).is_some_and(|marks| marks.0 & !Marks::ASIDE == Marks::plain(group))
     }
@@ -160,10 +193,12 @@ impl Sessions {
         slots.end
     }
 
+    #[inline]
     pub(super) fn is_held(&self, slot: u32) -> bool {
         self.marks.get(slot).is_some_and(|marks| marks.0 & Marks::HELD != 0)
     }
 
+    #[inline]
     pub(super) fn has_aside(&self, slot: u32) -> bool {
         self.marks[slot].0 & Marks::ASIDE != 0
     }
@@ -173,31 +208,24 @@ impl Sessions {
     }
 
     /// Where a session reads next.
+    #[inline]
     pub(super) fn cursor(&self, slot: u32, level: Priority, head: u64) -> u64 {
         widen(head, self.cursors[slot][level.index()])
     }
 
+    #[inline]
     pub(super) fn set_cursor(&mut self, slot: u32, level: Priority, position: u64) {
         self.cursors[slot][level.index()] = position as u32;
     }
 
     /// Where a session's books start.
+    #[inline]
     pub(super) fn start(&self, slot: u32, level: Priority, head: u64) -> u64 {
         widen(head, self.starts[slot][level.index()])
     }
 
     pub(super) fn set_start(&mut self, slot: u32, level: Priority, position: u64) {
         self.starts[slot][level.index()] = position as u32;
-    }
-
-    /// Moves a session from `here` to `there`; answers whether it stood `here`.
-    pub(super) fn advance(&mut self, slot: u32, here: Positions, there: Positions) -> bool {
-        let cursors = &mut self.cursors[slot];
-        let stood = *cursors == here;
-        if stood {
-            *cursors = there;
-        }
-        stood
     }
 
     /// Whether any position of a session is more than `lag` behind.
@@ -209,8 +237,9 @@ impl Sessions {
     }
 
     /// Whether a session has read all that there is. One comparison of 16 bytes.
-    pub(super) fn is_caught_up(&self, slot: u32, heads: PerLevel<u64>) -> bool {
-        self.cursors[slot] == heads.0.map(|head| head as u32)
+    #[inline]
+    pub(super) fn is_caught_up(&self, slot: u32, heads: Positions) -> bool {
+        self.cursors[slot] == heads
     }
 }
 

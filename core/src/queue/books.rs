@@ -1,8 +1,7 @@
 //! What a level knows of its messages beside their order of entry, as far as its policies ask for it: by sender, and for random draws.
 
-use super::Entry;
 use super::senders::Senders;
-use crate::chunked::{Chunked, NIL, Slab};
+use crate::chunked::{Chunked, NIL};
 use crate::config::{QueueConfig, TieBreak, VictimPolicy};
 use crate::index::Hasher;
 use crate::list::Links;
@@ -18,7 +17,7 @@ pub(super) struct Books {
     by_draw: bool,
 }
 
-/// Where an entry stands in the books.
+/// Where an entry stands in the books. Beside the entries, at the same slots: one that goes out at once never has a page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Page {
     /// The sender's slot.
@@ -30,12 +29,14 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// In no book.
-    pub(super) const NONE: Self = Self { sender: NIL, peers: Links::NONE, dense: NIL };
+    const NONE: Self = Self { sender: NIL, peers: Links::NONE, dense: NIL };
 }
 
-fn peers<T>(entry: &mut Entry<T>) -> &mut Links {
-    &mut entry.page.peers
+/// The pages of all entries that are in the books of their level.
+pub(super) type Pages = Chunked<Page>;
+
+fn peers(page: &mut Page) -> &mut Links {
+    &mut page.peers
 }
 
 impl Books {
@@ -49,54 +50,60 @@ impl Books {
     }
 
     /// Adds an entry.
-    pub(super) fn enter<T>(&mut self, entries: &mut Slab<Entry<T>>, key: u32, sender: Sender) {
+    pub(super) fn enter(&mut self, pages: &mut Pages, key: u32, sender: Sender) {
+        if self.by_sender || self.by_draw {
+            pages.reach(key, Page::NONE);
+        }
         if self.by_sender {
             let slot = self.senders.enter(sender);
-            entries[key].page.sender = slot;
-            self.senders.queue_mut(slot).messages.push_back(entries, key, peers);
+            pages[key].sender = slot;
+            self.senders.queue_mut(slot).messages.push_back(pages, key, peers);
             self.senders.add_one(slot);
         }
         if self.by_draw {
-            entries[key].page.dense = self.dense.len() as u32;
+            pages[key].dense = self.dense.len() as u32;
             self.dense.push(key);
         }
     }
 
-    /// Takes out the entry of this page; its sender's slot stays, for [`relink`](Self::relink).
-    pub(super) fn unlink<T>(&mut self, entries: &mut Slab<Entry<T>>, page: Page) {
+    /// Takes an entry out; its page and its sender's slot stay, for [`relink`](Self::relink).
+    pub(super) fn unlink(&mut self, pages: &mut Pages, key: u32) {
         if self.by_sender {
-            self.senders.queue_mut(page.sender).messages.close(entries, page.peers, peers);
-            self.senders.take_one(page.sender);
+            let slot = pages[key].sender;
+            self.senders.queue_mut(slot).messages.unlink(pages, key, peers);
+            self.senders.take_one(slot);
         }
         if self.by_draw {
-            self.dense.swap_remove(page.dense);
-            if let Some(&moved) = self.dense.get(page.dense) {
-                entries[moved].page.dense = page.dense;
+            let place = pages[key].dense;
+            self.dense.swap_remove(place);
+            if let Some(&moved) = self.dense.get(place) {
+                pages[moved].dense = place;
             }
         }
     }
 
     /// Puts an entry back where [`unlink`](Self::unlink) took it from; several in the reverse order.
-    pub(super) fn relink<T>(&mut self, entries: &mut Slab<Entry<T>>, key: u32, page: Page) {
+    pub(super) fn relink(&mut self, pages: &mut Pages, key: u32) {
         if self.by_sender {
-            self.senders.queue_mut(page.sender).messages.relink(entries, key, peers);
-            self.senders.add_one(page.sender);
+            let slot = pages[key].sender;
+            self.senders.queue_mut(slot).messages.relink(pages, key, peers);
+            self.senders.add_one(slot);
         }
         if self.by_draw {
-            let len = self.dense.len() as u32;
+            let (place, len) = (pages[key].dense, self.dense.len() as u32);
             self.dense.push(key);
-            if page.dense < len {
-                let moved = core::mem::replace(&mut self.dense[page.dense], key);
+            if place < len {
+                let moved = core::mem::replace(&mut self.dense[place], key);
                 self.dense[len] = moved;
-                entries[moved].page.dense = len;
+                pages[moved].dense = len;
             }
         }
     }
 
     /// An entry that was taken out is gone for good: so is its sender, if it was the last one.
-    pub(super) fn leave(&mut self, page: Page) {
-        if page.sender != NIL {
-            self.senders.leave_if_empty(page.sender);
+    pub(super) fn leave(&mut self, pages: &Pages, key: u32) {
+        if self.by_sender {
+            self.senders.leave_if_empty(pages[key].sender);
         }
     }
 }

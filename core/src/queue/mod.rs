@@ -12,7 +12,7 @@ use crate::list::{Links, List};
 use crate::message::{Limit, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Instant, Watermark, saturating_nanos};
-use books::{Books, Page};
+use books::{Books, Pages};
 use smallvec::SmallVec;
 
 /// Victims of one call at the most; a message that would need more is refused (decision D16).
@@ -41,12 +41,13 @@ pub struct Queue<T> {
     entries: Slab<Entry<T>>,
     levels: PerLevel<Level>,
     /// A bit for each level that has something, that of `High` the lowest.
-    occupied: u8,
+    occupied: u32,
     len: u32,
     bytes: u64,
-    /// The entry that came last, while its level's books do not know it: one that goes out at once never needs them.
-    fresh: u32,
+    /// The entry that came last, while it is in no list and in no book, only in the counts: one that goes out at once needs no more.
+    newcomer: u32,
     books: PerLevel<Books>,
+    pages: Pages,
     rng: Rng,
     clock: Watermark,
 }
@@ -59,7 +60,6 @@ struct Entry<T> {
     entered: Instant,
     /// The neighbours in the level, in order of entry.
     order: Links,
-    page: Page,
     priority: Priority,
 }
 
@@ -114,8 +114,9 @@ impl<T> Queue<T> {
             occupied: 0,
             len: 0,
             bytes: 0,
-            fresh: NIL,
+            newcomer: NIL,
             books: PerLevel::from_fn(|_| Books::new(&config, Hasher::new(seed))),
+            pages: Pages::new(),
             rng: Rng::new(seed),
             clock: Watermark::default(),
             config,
@@ -160,13 +161,16 @@ impl<T> Queue<T> {
     }
 
     /// Takes out the message of `level` whose turn it is.
+    #[inline]
     pub fn pop(&mut self, level: Priority) -> Option<Popped<T>> {
         let Level { order, len, .. } = self.levels[level];
         let key = match self.config.tie_break {
             // One alone has its turn, whatever decides between several.
             TieBreak::RoundRobin if len > 1 => self.take_turn(level)?,
             TieBreak::Random if len > 1 => self.draw_turn(level, len)?,
-            _ => order.front()?,
+            _ if len == 0 => return None,
+            // Counted and in no list: that is the newcomer.
+            _ => order.front().unwrap_or(self.newcomer),
         };
         self.take(key)
     }
@@ -177,11 +181,9 @@ impl<T> Queue<T> {
     }
 
     /// Takes out a message whose deadline has come: `now` is at or past the instant it was pushed plus its level's `max_wait`.
-    #[inline]
     pub fn pop_expired(&mut self, now: Instant) -> Option<Popped<T>> {
         let now = self.clock.advance(now);
-        let level = self.occupied().find(|&level| self.deadline(level).is_some_and(|deadline| now >= deadline))?;
-        let key = self.levels[level].order.front()?;
+        let key = self.expired(now)?;
         self.take(key)
     }
 
@@ -191,10 +193,20 @@ impl<T> Queue<T> {
     }
 
     /// The levels that have something, the highest first.
-    fn occupied(&self) -> impl DoubleEndedIterator<Item = Priority> + use<T> {
+    fn occupied(&self) -> impl Iterator<Item = Priority> + use<T> {
         let occupied = self.occupied;
-        let levels = if occupied == 0 { &[][..] } else { &Priority::ALL[..] };
-        levels.iter().copied().filter(move |level| occupied & bit(*level) != 0)
+        Priority::ALL.into_iter().filter(move |&level| occupied & bit(level) != 0)
+    }
+
+    /// Whether [`pop_expired`](Self::pop_expired) would find one at a `now` that is not behind the queue's clock.
+    #[inline]
+    pub(crate) fn has_expired(&self, now: Instant) -> bool {
+        self.occupied != 0 && self.expired(now).is_some()
+    }
+
+    fn expired(&self, now: Instant) -> Option<u32> {
+        let level = self.occupied().find(|&level| self.deadline(level).is_some_and(|deadline| now >= deadline))?;
+        self.levels[level].order.front()
     }
 
     /// The deadline of the message of a level that came first, and so the first of the level.
@@ -206,7 +218,7 @@ impl<T> Queue<T> {
 
     /// The oldest message of the sender whose turn it is; the turn is over with it.
     fn take_turn(&mut self, level: Priority) -> Option<u32> {
-        self.enter_books();
+        self.enter();
         let senders = &mut self.books[level].senders;
         let sender = senders.next()?;
         senders.end_turn(sender);
@@ -215,30 +227,28 @@ impl<T> Queue<T> {
 
     /// The oldest message of the sender of a message drawn from so many.
     fn draw_turn(&mut self, level: Priority, len: u32) -> Option<u32> {
-        self.enter_books();
+        self.enter();
         let books = &self.books[level];
         let drawn = *books.dense.get(self.rng.below(len))?;
-        books.senders.queue(self.entries[drawn].page.sender).messages.front()
+        books.senders.queue(self.pages[drawn].sender).messages.front()
     }
 
-    /// Puts a message in, over the budget if need be: then [`settle`](Self::settle) must follow.
+    /// Puts a message in, over the budget if need be. Unless the next calls pop it, [`settle`](Self::settle) must follow them.
     #[inline]
     pub(crate) fn insert(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> u32 {
-        self.enter_books();
+        debug_assert_eq!(self.newcomer, NIL, "the one before has been settled");
         let entered = self.clock.advance(now);
-        let key = self.entries.insert(Entry { item, sender, size, entered, order: Links::NONE, page: Page::NONE, priority });
-        let level = &mut self.levels[priority];
-        level.order.push_back(&mut self.entries, key, order);
+        let key = self.entries.insert_with(|| Entry { item, sender, size, entered, order: Links::NONE, priority });
         self.count_in(priority, size);
-        self.fresh = key;
+        self.newcomer = key;
         key
     }
 
     /// Brings the queue back under its budget after [`insert`](Self::insert) answered `newcomer`: others give way, or the newcomer
     /// goes. Nothing to do if it has been popped in the meantime.
     pub(crate) fn settle(&mut self, newcomer: u32) -> Result<Evicted<T>, Full<T>> {
+        self.enter();
         let Some(limit) = self.exceeded() else { return Ok(Evicted::new()) };
-        self.enter_books();
         let mut victims = SmallVec::<[u32; 4]>::new();
         let mut enough = self.eviction_can_help(newcomer);
         while enough && self.exceeded().is_some() {
@@ -272,14 +282,9 @@ impl<T> Queue<T> {
     /// From the totals alone: would it be enough if all went that may go for this newcomer?
     fn eviction_can_help(&self, newcomer: u32) -> bool {
         let Some(newcomer) = self.entries.get(newcomer) else { return false };
-        let kept = Priority::ALL.into_iter().filter(|&level| level > newcomer.priority);
-        let kept_bytes: u64 = kept.map(|level| self.levels[level].bytes).fold(0, u64::saturating_add);
+        let kept = &self.levels.0[..newcomer.priority.index()];
+        let kept_bytes = kept.iter().map(|level| level.bytes).fold(0, u64::saturating_add);
         kept_bytes.saturating_add(newcomer.size) <= self.config.bytes
-    }
-
-    /// Whether there is something to [`settle`](Self::settle).
-    pub(crate) fn is_over_budget(&self) -> bool {
-        self.exceeded().is_some()
     }
 
     fn exceeded(&self) -> Option<Limit> {
@@ -293,7 +298,7 @@ impl<T> Queue<T> {
     }
 
     fn choose_victim(&mut self) -> Option<u32> {
-        let lowest = self.occupied().next_back()?;
+        let lowest = *Priority::ALL.get(self.occupied.checked_ilog2()? as usize)?;
         let Level { order, len, .. } = self.levels[lowest];
         let Books { senders, dense, .. } = &self.books[lowest];
         match self.config.victim {
@@ -304,33 +309,28 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Tells the books of its level of the entry that came last. Whoever asks them, or changes them for another entry, does this first.
-    fn enter_books(&mut self) {
-        let fresh = core::mem::replace(&mut self.fresh, NIL);
-        if let Some(&Entry { priority, sender, .. }) = self.entries.get(fresh) {
-            self.books[priority].enter(&mut self.entries, fresh, sender);
+    /// Enters the newcomer into the list and the books of its level. Whoever asks those, or changes them for another entry, does this first:
+    /// so it stands where it would if it had been entered at once.
+    fn enter(&mut self) {
+        let key = core::mem::replace(&mut self.newcomer, NIL);
+        if let Some(&Entry { priority, sender, .. }) = self.entries.get(key) {
+            self.levels[priority].order.push_back(&mut self.entries, key, order);
+            self.books[priority].enter(&mut self.pages, key, sender);
         }
     }
 
-    /// Takes an entry out of all lists and counts; its slot and its sender's stay, so that [`relink`](Self::relink) can undo it.
+    /// Takes an entry out of all lists and counts; its slots stay, so that [`relink`](Self::relink) can undo it.
     fn unlink(&mut self, key: u32) {
-        let Entry { priority, size, order, page, .. } = self.entries[key];
-        self.cut(priority, size, order, Some(page));
-    }
-
-    /// Closes the gaps that an entry leaves in the lists and counts. One that no book knows yet has no page.
-    fn cut(&mut self, priority: Priority, size: u64, links: Links, page: Option<Page>) {
-        self.levels[priority].order.close(&mut self.entries, links, order);
-        if let Some(page) = page {
-            self.books[priority].unlink(&mut self.entries, page);
-        }
+        let Entry { priority, size, .. } = self.entries[key];
+        self.levels[priority].order.unlink(&mut self.entries, key, order);
+        self.books[priority].unlink(&mut self.pages, key);
         self.count_out(priority, size);
     }
 
     fn relink(&mut self, key: u32) {
-        let Entry { priority, size, page, .. } = self.entries[key];
+        let Entry { priority, size, .. } = self.entries[key];
         self.levels[priority].order.relink(&mut self.entries, key, order);
-        self.books[priority].relink(&mut self.entries, key, page);
+        self.books[priority].relink(&mut self.pages, key);
         self.count_in(priority, size);
     }
 
@@ -354,29 +354,29 @@ impl<T> Queue<T> {
         self.bytes -= size;
     }
 
+    #[inline]
     fn take(&mut self, key: u32) -> Option<Popped<T>> {
-        let is_fresh = key == self.fresh;
-        if is_fresh {
-            self.fresh = NIL;
-        } else {
-            // Those who hold as many stand in the order in which they came to it: the newcomer before one who now holds less.
-            self.enter_books();
+        if key == self.newcomer {
+            self.newcomer = NIL;
+            let Entry { item, priority, sender, size, entered, .. } = self.entries.remove(key)?;
+            self.count_out(priority, size);
+            return Some(Popped { item, priority, sender, entered });
         }
-        let Entry { item, priority, sender, size, entered, order, page } = self.entries.remove(key)?;
-        self.cut(priority, size, order, (!is_fresh).then_some(page));
-        self.books[priority].leave(page);
-        Some(Popped { item, priority, sender, entered })
+        self.enter();
+        self.entries.get(key)?;
+        self.unlink(key);
+        self.release(key)
     }
 
-    /// Frees the slot of an unlinked entry, and its sender's if that was the last one.
+    /// Frees the slots of an unlinked entry, its sender's too if that was the last one.
     fn release(&mut self, key: u32) -> Option<Popped<T>> {
-        let Entry { item, priority, sender, entered, page, .. } = self.entries.remove(key)?;
-        self.books[priority].leave(page);
+        let Entry { item, priority, sender, entered, .. } = self.entries.remove(key)?;
+        self.books[priority].leave(&self.pages, key);
         Some(Popped { item, priority, sender, entered })
     }
 }
 
 /// The bit of a level.
-fn bit(level: Priority) -> u8 {
+fn bit(level: Priority) -> u32 {
     1 << level.index()
 }

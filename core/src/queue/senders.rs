@@ -70,27 +70,31 @@ impl Senders {
 
     /// Counts one message more for a sender.
     pub(super) fn add_one(&mut self, slot: u32) {
-        self.recount(slot, self.queues[slot].count + 1);
+        let count = &mut self.queues[slot].count;
+        let (old, new) = (*count, *count + 1);
+        *count = new;
+        self.move_rank(slot, old, new);
+        self.most = self.most.max(new);
     }
 
     /// Counts one message less for a sender.
     pub(super) fn take_one(&mut self, slot: u32) {
-        self.recount(slot, self.queues[slot].count - 1);
+        let count = &mut self.queues[slot].count;
+        let (old, new) = (*count, *count - 1);
+        *count = new;
+        self.move_rank(slot, old, new);
+        if old == self.most && self.ranks[old].front().is_none() {
+            self.most = new;
+        }
     }
 
-    fn recount(&mut self, slot: u32, count: u32) {
-        let old = self.queues[slot].count;
-        self.queues[slot].count = count;
+    fn move_rank(&mut self, slot: u32, old: u32, new: u32) {
         if old > 0 {
             self.ranks[old].unlink(&mut self.queues, slot, rank);
         }
-        if count > 0 {
-            self.ranks.reach(count, List::EMPTY);
-            self.ranks[count].push_back(&mut self.queues, slot, rank);
-        }
-        self.most = self.most.max(count);
-        while self.most > 0 && self.ranks[self.most].front().is_none() {
-            self.most -= 1;
+        if new > 0 {
+            self.ranks.reach(new, List::EMPTY);
+            self.ranks[new].push_back(&mut self.queues, slot, rank);
         }
     }
 

@@ -1,0 +1,124 @@
+//! One part of a room's audience in the hub: its lock, and those who wait for it. One shard looks after it.
+
+use crate::signal::Signal;
+use crate::waiters::{Out, Waiters};
+use parking_lot::{Mutex, MutexGuard};
+use roomcast_core::{Audience, Part, Payload, RoomConfig, SessionId};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+
+#[derive(Debug)]
+pub(crate) struct Hall<M> {
+    pub(crate) part: Part,
+    seats: Mutex<Seats<M>>,
+    /// Grows with everything that may make a waiting session ready, before any of them is woken for it.
+    epoch: AtomicU64,
+    /// The last message that it has picked up at the seam.
+    pub(crate) picked: AtomicU64,
+    /// About how many sessions there are: for choosing where the next one joins.
+    pub(crate) sessions: AtomicU32,
+    /// Whether its shard has been told that it wants looking after.
+    pub(crate) called: AtomicBool,
+    /// Whether the room is closed and everyone here has gone.
+    pub(crate) ended: AtomicBool,
+}
+
+/// What a hall's lock guards.
+#[derive(Debug)]
+pub(crate) struct Seats<M> {
+    pub(crate) audience: Audience<M>,
+    pub(crate) waiters: Waiters,
+    /// Raised when those who wait are to be told: the pumps that serve sessions here.
+    pub(crate) bells: SmallVec<[Arc<Signal>; 1]>,
+    /// Segments of waiters that have yet to be looked at for what came last, and the next of them.
+    left: usize,
+    next: usize,
+}
+
+impl<M> Seats<M> {
+    /// Those who wait are to be told: all segments will be looked at.
+    pub(crate) fn tell(&mut self) {
+        self.left = self.waiters.segments();
+    }
+}
+
+impl<M: Payload> Hall<M> {
+    pub(crate) fn new(config: &RoomConfig, part: Part, heads: roomcast_core::PerLevel<u64>) -> Self {
+        let audience = Audience::part(config, part, heads);
+        let applied = audience.applied().0;
+        Self {
+            part,
+            seats: Mutex::new(Seats { audience, waiters: Waiters::default(), bells: SmallVec::new(), left: 0, next: 0 }),
+            epoch: AtomicU64::new(0),
+            picked: AtomicU64::new(applied),
+            sessions: AtomicU32::new(0),
+            called: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The lock itself, for a call that needs several.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Seats<M>> {
+        self.seats.lock()
+    }
+
+    /// Runs a call under the lock. What fell out of the log is dropped outside.
+    pub(crate) fn enter<R>(&self, call: impl FnOnce(&mut Seats<M>) -> R) -> R {
+        let mut seats = self.seats.lock();
+        let answer = call(&mut seats);
+        // Most calls leave none, and an empty one is not worth moving.
+        if seats.audience.has_debris() {
+            let debris = seats.audience.take_debris();
+            drop(seats);
+            drop(debris);
+        }
+        answer
+    }
+
+    /// While this stays the same, a session that waits has nothing to read.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Something came that may make those who wait ready.
+    pub(crate) fn advance(&self) {
+        self.epoch.fetch_add(1, Ordering::Release);
+    }
+
+    /// The place of a session among the slots here.
+    pub(crate) fn place(&self, session: SessionId) -> Option<u32> {
+        self.part.place(session.slot())
+    }
+
+    /// Wakes those of the next segment that are ready, if segments are left. Answers how many were woken, and whether more are left. The
+    /// lock is not held while waking.
+    pub(crate) fn wake_some(&self) -> (usize, bool) {
+        let mut out: Vec<Out> = Vec::new();
+        let left = {
+            let Seats { audience, waiters, left, next, .. } = &mut *self.seats.lock();
+            if *left == 0 {
+                return (0, false);
+            }
+            *next = if *next < waiters.segments() { *next } else { 0 };
+            waiters.take_ready(*next, &mut out, |session| audience.is_ready(session));
+            *next += 1;
+            *left -= 1;
+            *left > 0
+        };
+        let woken = out.len();
+        if woken > 0 {
+            out.iter().for_each(Out::wake);
+            self.seats.lock().waiters.put_back(&mut out);
+        }
+        (woken, left)
+    }
+
+    /// Lets a session wait no more; whoever waits for it learns so. Outside the lock.
+    pub(crate) fn dismiss(waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
