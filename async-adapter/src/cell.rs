@@ -4,6 +4,8 @@
 //! reader (decision D1). No hook, waker or channel is touched under a lock.
 
 use crate::answers::Answers;
+#[cfg(feature = "tokio")]
+use crate::bell::Groups;
 use crate::hall::{Hall, Seats};
 use crate::shard::Shard;
 use parking_lot::{Mutex, MutexGuard};
@@ -39,6 +41,8 @@ pub(crate) struct Cell<M> {
     end_told: AtomicBool,
     /// Messages that were handed over and that a transport could not send.
     unsent: AtomicU64,
+    #[cfg(feature = "tokio")]
+    pub(crate) groups: Groups,
 }
 
 /// What the admission's lock guards.
@@ -91,6 +95,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             dispatched: AtomicU64::new(0),
             end_told: AtomicBool::new(false),
             unsent: AtomicU64::new(0),
+            #[cfg(feature = "tokio")]
+            groups: Groups::default(),
         };
         cell.open_hall(0);
         cell
@@ -121,8 +127,12 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// The hall that a session is in, if it is in any.
     pub(crate) fn hall_of(&self, session: SessionId) -> Option<&Arc<Hall<M>>> {
-        let index = self.hall(0).part.at(session.slot()).index();
-        self.halls.get(index as usize)?.get()
+        self.halls.get(self.hall_number(session) as usize)?.get()
+    }
+
+    /// The number of the hall that a session is in.
+    pub(crate) fn hall_number(&self, session: SessionId) -> u32 {
+        self.hall(0).part.at(session.slot()).index()
     }
 
     /// Opens the next hall, which is `index`; harmless when it is open. A room that takes nobody any more opens none.
@@ -206,15 +216,17 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     pub(crate) fn close_session(self: &Arc<Self>, session: SessionId) -> bool {
         let Some(hall) = self.hall_of(session) else { return false };
         let now = self.now();
-        let ((was_in, waker, ends), after) = self.in_both(hall, |admission, seats| {
+        let ((was_in, waker, bells, ends), after) = self.in_both(hall, |admission, seats| {
             admission.remove_session(now, session);
             let was_in = seats.audience.leave(session);
             hall.sessions.store(seats.audience.sessions(), Ordering::Relaxed);
             let waker = hall.place(session).and_then(|place| seats.waiters.remove(place, session));
-            (was_in, waker, seats.audience.is_ended())
+            let bells = if was_in { seats.bells.clone() } else { SmallVec::new() };
+            (was_in, waker, bells, seats.audience.is_ended())
         });
         hall.advance();
         Hall::<M>::dismiss(waker);
+        bells.iter().for_each(|bell| bell.tell_gone(session));
         self.finish(after);
         if ends {
             self.call(hall);
@@ -329,7 +341,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             hall.ended.store(seats.audience.is_ended(), Ordering::Release);
             (bells, seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min())
         });
-        bells.iter().for_each(|bell| bell.raise());
+        bells.iter().for_each(|bell| bell.tell());
         let (woken, left) = hall.wake_some();
         if left {
             self.call(hall);
@@ -457,7 +469,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// A subscription was dropped: the shard takes its session out (decision D6: dropping never locks).
     pub(crate) fn abandon(self: &Arc<Self>, session: SessionId) {
-        let index = self.hall(0).part.at(session.slot()).index();
+        let index = self.hall_number(session);
         self.shards[index as usize].send(Work::Gone(Arc::clone(self), session));
     }
 }

@@ -1,6 +1,6 @@
 //! One part of a room's audience in the hub: its lock, and those who wait for it. One shard looks after it.
 
-use crate::signal::Signal;
+use crate::bell::Bell;
 use crate::waiters::{Out, Waiters};
 use parking_lot::{Mutex, MutexGuard};
 use roomcast_core::{Audience, Part, Payload, RoomConfig, SessionId};
@@ -30,8 +30,8 @@ pub(crate) struct Hall<M> {
 pub(crate) struct Seats<M> {
     pub(crate) audience: Audience<M>,
     pub(crate) waiters: Waiters,
-    /// Raised when those who wait are to be told: the pumps that serve sessions here.
-    pub(crate) bells: SmallVec<[Arc<Signal>; 1]>,
+    /// Told when those who wait are: the pumps that serve sessions here.
+    pub(crate) bells: SmallVec<[Arc<Bell>; 1]>,
     /// Segments of waiters that have yet to be looked at for what came last, and the next of them.
     left: usize,
     next: usize,

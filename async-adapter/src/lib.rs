@@ -3,7 +3,8 @@
 //! This crate drives [`roomcast_core`] from tokio tasks or from plain threads. It adds tasks, wakers and a clock, and nothing of the
 //! rules: those are the core's, whose types it re-exports.
 //!
-//! A [`Hub`] holds rooms. A [`RoomHandle`] publishes and joins. A [`Subscription`] takes batches; [`forward`] writes them to a sink.
+//! A [`Hub`] holds rooms. A [`RoomHandle`] publishes and joins. A [`Subscription`] takes batches; [`forward`] writes them to a sink. A
+//! [`Pump`] writes to very many connections without a task for each.
 //!
 //! # Who waits for whom
 //!
@@ -21,8 +22,10 @@
 //!
 //! # Features
 //!
-//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `forward`, and a clock that tests can pause. Without it the crate does not
-//!   depend on tokio; `RoomHandle::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `forward`, the pump, and a clock that tests can pause. Without it the crate does
+//!   not depend on tokio; `RoomHandle::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+//! - `net`: `TcpTransport`, for the pump.
+//! - `websocket`: WebSocket connections for the pump, on the server side.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -30,33 +33,57 @@
 #![allow(clippy::cast_possible_truncation)]
 
 mod answers;
+// Without tokio there are no pumps to ring for.
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+mod bell;
 mod cell;
 mod clock;
 mod drain;
 mod driver;
 #[cfg(feature = "tokio")]
 mod forward;
+#[cfg(feature = "tokio")]
+mod frames;
 mod hall;
 mod hub;
+#[cfg(feature = "tokio")]
+mod pump;
 mod reader;
 mod room;
 mod shard;
 mod signal;
 mod subscription;
+#[cfg(feature = "net")]
+mod tcp;
+#[cfg(feature = "tokio")]
+mod transport;
 mod waiters;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use bytes;
+pub use bytes::Bytes;
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
 pub use clock::{Clock, SystemClock};
 pub use drain::DrainReport;
 #[cfg(feature = "tokio")]
 pub use forward::{ForwardEnd, ForwardOptions, Forwarded, forward};
+#[cfg(feature = "tokio")]
+pub use frames::Encoder;
 pub use hub::{Hub, HubBuilder};
+#[cfg(feature = "tokio")]
+pub use pump::{Pump, PumpJoinError, PumpOptions, PumpStats, Pumped, TooManyPumps};
 pub use room::{LiveSnapshot, RoomHandle};
 pub use roomcast_core;
 pub use roomcast_core::*;
 pub use subscription::Subscription;
+#[cfg(feature = "net")]
+pub use tcp::TcpTransport;
+#[cfg(feature = "tokio")]
+pub use transport::Transport;
+#[cfg(feature = "websocket")]
+pub use websocket::{FromPeer, WebSocketError, WebSocketFrames, WebSocketOptions, WebSocketReader};
 
 /// The README's embedding, compiled and run as a doc test.
 #[cfg(all(doctest, feature = "tokio"))]

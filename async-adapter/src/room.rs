@@ -102,6 +102,11 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         LiveSnapshot { room: self.cell.snapshot(), unsent: self.cell.unsent() }
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn shards(&self) -> &Arc<Shards<Work<M>>> {
+        &self.shards
+    }
+
     pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
         &self.cell
     }

@@ -322,8 +322,14 @@ impl<M> Debris<M> {
     }
 
     pub(crate) fn clear(&mut self) {
-        if !self.is_empty() {
-            *self = Self::default();
+        if !self.payloads.is_empty() {
+            self.payloads = SmallVec::new();
+        }
+        if !self.profiles.is_empty() {
+            self.profiles = SmallVec::new();
+        }
+        if !self.messages.is_empty() {
+            self.messages = SmallVec::new();
         }
     }
 }

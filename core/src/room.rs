@@ -12,7 +12,6 @@ use crate::part::Part;
 use crate::priority::PerLevel;
 use crate::roster::UserSessions;
 use crate::time::{Instant, Watermark};
-use alloc::sync::Arc;
 use core::ops::Range;
 
 /// One live room as a complete state machine.
@@ -174,7 +173,7 @@ impl<M: Payload> Room<M> {
         let now = self.clock.advance(now);
         let answer = self.admission.publish(now, publish);
         self.hand_over();
-        drop(self.admission.take_debris());
+        self.admission.clear_debris();
         answer
     }
 
@@ -301,14 +300,9 @@ impl<M: Payload> Room<M> {
 
     /// What was dispatched crosses the seam.
     fn hand_over(&mut self) {
-        let applied = self.audience.applied();
-        if applied == self.admission.dispatched() {
-            return;
+        while let Some(message) = self.admission.hand_out() {
+            self.audience.apply(message);
         }
-        for message in self.admission.dispatched_after(applied) {
-            self.audience.apply(Arc::clone(message));
-        }
-        self.admission.release_through(self.audience.applied());
-        drop(self.audience.take_debris());
+        self.audience.clear_debris();
     }
 }

@@ -60,6 +60,7 @@ impl<M> Roster<M> {
     }
 
     /// The user whom a session speaks for. O(1), without hashing (decision D3).
+    #[inline]
     pub(crate) fn user_of(&self, session: SessionId) -> Option<UserId> {
         let member = self.members.get(session.slot())?;
         // A made-up id may name generation 0, which no session has and an empty slot shows.
@@ -132,6 +133,7 @@ impl<M> Roster<M> {
         Some(if self.is_online(user) { Gone::OneOf } else { Gone::Last(user) })
     }
 
+    #[inline]
     pub(crate) fn profile(&self, user: UserId) -> Option<&Arc<M>> {
         self.profile_slot(user).map(|slot| &self.profiles[slot].1)
     }

@@ -76,12 +76,14 @@ pub(crate) struct Watermark(Instant);
 
 impl Watermark {
     /// Moves to `now`, unless that lies in the past, and answers where the clock stands.
+    #[inline]
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
         self.0 = self.0.max(now);
         self.0
     }
 
     /// What `advance` would answer.
+    #[inline]
     pub(crate) fn peek(self, now: Instant) -> Instant {
         self.0.max(now)
     }

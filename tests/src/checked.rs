@@ -35,7 +35,13 @@ fn swept(due: Due<'_, Probe>) -> Swept {
                 Item::Gap { priority, count } => Taken::Gap(priority, count),
                 Item::Message(message) => Taken::Message(message.payload.id()),
             });
-            Swept::Batch(items.collect(), reading.more())
+            let (items, batch) = (items.collect::<Vec<_>>(), reading.to_batch());
+            let kept = batch.items().map(|item| match item {
+                Item::Gap { priority, count } => Taken::Gap(priority, count),
+                Item::Message(message) => Taken::Message(message.payload.id()),
+            });
+            // A batch that is kept says the same; if not, the oracle is shown nothing and complains.
+            if kept.eq(items.iter().copied()) { Swept::Batch(items, batch.more()) } else { Swept::Batch(Vec::new(), batch.more()) }
         }
     }
 }

@@ -42,6 +42,12 @@ impl<M> Feed<M> {
         (read..self.messages.len()).filter_map(|at| self.messages.get(at))
     }
 
+    /// Hands the oldest over.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<Arc<Message<M>>> {
+        self.messages.pop_front()
+    }
+
     /// Lets go of what every audience has taken over: all up to and with `seq`.
     #[inline]
     pub(super) fn trim(&mut self, seq: Seq) {

@@ -5,8 +5,11 @@
 
 mod feed;
 mod gate;
+mod snapshot;
 #[cfg(test)]
 mod tests;
+
+pub use snapshot::AdmissionSnapshot;
 
 use crate::config::{MAX_WORK, RoomConfig, Settings};
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
@@ -77,43 +80,6 @@ struct Waiting<M> {
     payload: M,
 }
 
-/// The publish call that is running: that its own message went out it answers itself.
-struct Call {
-    id: MessageId,
-    dispatched: Option<Seq>,
-}
-
-impl Call {
-    /// No publish call is running; no message has the id 0.
-    const fn none() -> Self {
-        Self { id: MessageId(0), dispatched: None }
-    }
-}
-
-/// What admission's books say at one instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AdmissionSnapshot {
-    /// What the room still does.
-    pub state: State,
-    /// What became of every message (law L1).
-    pub ledger: Ledger,
-    /// Whole tokens in the room's bucket.
-    pub tokens: u32,
-    /// Messages in the queue, by level.
-    pub queued: PerLevel<u32>,
-    /// Payload bytes in the queue, by level.
-    pub queued_bytes: PerLevel<u64>,
-    /// Outcome slots in use, by level: promised to messages that wait, or filled and not polled.
-    pub outcomes: PerLevel<u32>,
-    /// The last message dispatched.
-    pub dispatched: Seq,
-    /// Users with at least one session.
-    pub users: u32,
-    /// Sessions of users (guests are not counted).
-    pub user_sessions: u32,
-}
-
 impl<M: Payload> Admission<M> {
     /// The admission of a room that nobody is in yet.
     pub fn new(config: &RoomConfig) -> Self {
@@ -159,7 +125,7 @@ impl<M: Payload> Admission<M> {
             Ok(sender) => sender,
             Err((reason, limit)) => return Err(self.refuse(level, reason, limit, None, publish.payload)),
         };
-        let mut call = Call { id: MessageId(self.submitted), dispatched: None };
+        let id = MessageId(self.submitted);
         let work = self.expire(now, MAX_WORK);
         let report = gate::report(&self.settings, &publish);
         let Publish { source, kind, payload, .. } = publish;
@@ -168,18 +134,18 @@ impl<M: Payload> Admission<M> {
             Source::Host => None,
         };
         let profile = self.profile_of(sender);
-        let (id, size) = (call.id, payload.size() as u64);
+        let size = payload.size() as u64;
         let waiting = Waiting { id, kind, session, profile, report, payload };
         let key = self.queue.insert(now, level, sender, size, waiting);
         self.ledger.levels[level].queued += 1;
         if report != Report::CountedOnly {
             self.events.reserve(level);
         }
-        self.dispatch(now, work, &mut call);
-        if call.dispatched.is_none() {
+        let dispatched = self.dispatch(now, work, Some(id));
+        if dispatched.is_none() {
             self.make_room(now, level, key)?;
         }
-        Ok(Receipt { id: call.id, outcome: call.dispatched.map(|seq| Outcome::Dispatched { seq, at: now }) })
+        Ok(Receipt { id, outcome: dispatched.map(|seq| Outcome::Dispatched { seq, at: now }) })
     }
 
     /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call when nothing is due is harmless.
@@ -190,7 +156,7 @@ impl<M: Payload> Admission<M> {
             self.drop_waiting(now);
         } else {
             let work = self.expire(now, MAX_WORK);
-            self.dispatch(now, work, &mut Call::none());
+            self.dispatch(now, work, None);
         }
     }
 
@@ -344,6 +310,15 @@ impl<M: Payload> Admission<M> {
         self.debris.take()
     }
 
+    /// Hands a dispatched message over to the only audience.
+    pub(crate) fn hand_out(&mut self) -> Option<Arc<Message<M>>> {
+        self.feed.pop()
+    }
+
+    pub(crate) fn clear_debris(&mut self) {
+        self.debris.clear();
+    }
+
     /// Whether nothing waits.
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty()
@@ -405,19 +380,23 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Sends out what may go, at most `work` messages. None that is past its deadline: when `expire` ran out of work, so does this.
-    fn dispatch(&mut self, now: Instant, mut work: u32, call: &mut Call) {
+    /// Answers the number of `own`, the message of the running publish call, if it was among them.
+    fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> Option<Seq> {
+        let mut dispatched = None;
         while work > 0 {
             let Some(level) = self.queue.highest() else { break };
             if !self.bucket.take_keeping(now, self.kept[level]) {
                 break;
             }
             let Some(popped) = self.queue.pop(level) else { break };
-            self.send(now, popped, call);
+            dispatched = dispatched.or(self.send(now, popped, own));
             work -= 1;
         }
+        dispatched
     }
 
-    fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, call: &mut Call) {
+    /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this answers the number, or as an event.
+    fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, own: Option<MessageId>) -> Option<Seq> {
         let Popped { item, priority, sender, entered, .. } = popped;
         let Waiting { id, kind, session, profile, report, payload } = item;
         let seq = Seq(self.feed.last().0 + 1);
@@ -430,12 +409,14 @@ impl<M: Payload> Admission<M> {
             self.debris.messages.push(lost);
         }
         self.ledger.levels[priority].queued -= 1;
-        if id == call.id {
-            call.dispatched = Some(seq);
+        if own == Some(id) {
             self.release_slot(priority, report);
-        } else if report != Report::CountedOnly {
+            return Some(seq);
+        }
+        if report != Report::CountedOnly {
             self.events.outcome(id, priority, report, Outcome::Dispatched { seq, at: now });
         }
+        None
     }
 
     /// A message that waited is dropped. None is that of the running call: one that finds no room is refused.
@@ -461,10 +442,12 @@ impl<M: Payload> Admission<M> {
     /// The newcomer has to wait: others give way to it if the queue is full, or it is refused.
     fn make_room(&mut self, now: Instant, level: Priority, newcomer: u32) -> Result<(), Refused<M>> {
         match self.queue.settle(newcomer) {
-            Ok(evicted) => {
+            Ok(victims) => {
                 let limit = Some(self.queue_limit());
-                for popped in evicted {
-                    self.drop_one(now, popped, DropReason::Evicted, limit);
+                for victim in victims {
+                    if let Some(popped) = self.queue.release(victim) {
+                        self.drop_one(now, popped, DropReason::Evicted, limit);
+                    }
                 }
                 Ok(())
             }

@@ -284,6 +284,10 @@ impl<M: Payload> Audience<M> {
         self.debris.take()
     }
 
+    pub(crate) fn clear_debris(&mut self) {
+        self.debris.clear();
+    }
+
     /// The last message applied.
     pub fn applied(&self) -> Seq {
         self.applied

@@ -120,6 +120,16 @@ impl<'a, M: Payload> Reading<'a, M> {
         })
     }
 
+    /// The same as a [`Batch`], to be kept.
+    pub fn to_batch(&self) -> Batch<M> {
+        let gaps = PerLevel(self.plan.levels.0.map(|level| level.gap));
+        let messages = self.items().filter_map(|item| match item {
+            Item::Message(message) => Some(Arc::clone(message)),
+            Item::Gap { .. } => None,
+        });
+        Batch { contents: Arc::new(Contents { gaps, messages: messages.collect(), more: self.plan.more }) }
+    }
+
     /// Messages in it.
     pub fn messages(&self) -> u32 {
         self.plan.messages

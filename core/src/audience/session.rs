@@ -74,6 +74,7 @@ impl Sessions {
     }
 
     /// Slots, taken or free.
+    #[inline]
     pub(super) fn slots(&self) -> u32 {
         self.marks.len() as u32
     }
@@ -203,6 +204,7 @@ impl Sessions {
         self.marks[slot].0 & Marks::ASIDE != 0
     }
 
+    #[inline]
     pub(super) fn mark_aside(&mut self, slot: u32) {
         self.marks[slot].0 |= Marks::ASIDE;
     }
@@ -229,6 +231,7 @@ impl Sessions {
     }
 
     /// Whether any position of a session is more than `lag` behind.
+    #[inline]
     pub(super) fn lags(&self, slot: u32, heads: PerLevel<u64>, lag: u32) -> bool {
         let positions = self.cursors[slot].iter().zip(&self.starts[slot]).zip(heads.0);
         positions.fold(false, |any, ((&cursor, &start), head)| {

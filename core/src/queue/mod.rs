@@ -94,6 +94,9 @@ pub struct Popped<T> {
 /// The messages that gave way to a newcomer.
 pub type Evicted<T> = SmallVec<[Popped<T>; 1]>;
 
+/// The slots of those that give way.
+pub(crate) type Victims = SmallVec<[u32; 4]>;
+
 /// The refusal of a full queue. It hands the message back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -157,7 +160,8 @@ impl<T> Queue<T> {
     /// message comes back. `size` is what the budget of bytes counts.
     pub fn push(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> Result<Evicted<T>, Full<T>> {
         let key = self.insert(now, priority, sender, size, item);
-        self.settle(key)
+        let victims = self.settle(key)?;
+        Ok(victims.into_iter().filter_map(|victim| self.release(victim)).collect())
     }
 
     /// Takes out the message of `level` whose turn it is.
@@ -245,11 +249,11 @@ impl<T> Queue<T> {
     }
 
     /// Brings the queue back under its budget after [`insert`](Self::insert) answered `newcomer`: others give way, or the newcomer
-    /// goes. Nothing to do if it has been popped in the meantime.
-    pub(crate) fn settle(&mut self, newcomer: u32) -> Result<Evicted<T>, Full<T>> {
+    /// goes. Nothing to do if it has been popped in the meantime. The victims wait no longer; [`release`](Self::release) hands each out.
+    pub(crate) fn settle(&mut self, newcomer: u32) -> Result<Victims, Full<T>> {
         self.enter();
-        let Some(limit) = self.exceeded() else { return Ok(Evicted::new()) };
-        let mut victims = SmallVec::<[u32; 4]>::new();
+        let mut victims = Victims::new();
+        let Some(limit) = self.exceeded() else { return Ok(victims) };
         let mut enough = self.eviction_can_help(newcomer);
         while enough && self.exceeded().is_some() {
             match self.choose_victim() {
@@ -261,21 +265,14 @@ impl<T> Queue<T> {
             }
         }
         if enough {
-            let mut evicted = Evicted::new();
-            for &victim in &victims {
-                if let Some(popped) = self.release(victim) {
-                    evicted.push(popped);
-                }
-            }
-            Ok(evicted)
-        } else {
-            for &victim in victims.iter().rev() {
-                self.relink(victim);
-            }
-            match self.take(newcomer) {
-                Some(popped) => Err(Full { item: popped.item, limit }),
-                None => Ok(Evicted::new()),
-            }
+            return Ok(victims);
+        }
+        for &victim in victims.iter().rev() {
+            self.relink(victim);
+        }
+        match self.take(newcomer) {
+            Some(popped) => Err(Full { item: popped.item, limit }),
+            None => Ok(Victims::new()),
         }
     }
 
@@ -369,7 +366,7 @@ impl<T> Queue<T> {
     }
 
     /// Frees the slots of an unlinked entry, its sender's too if that was the last one.
-    fn release(&mut self, key: u32) -> Option<Popped<T>> {
+    pub(crate) fn release(&mut self, key: u32) -> Option<Popped<T>> {
         let Entry { item, priority, sender, entered, .. } = self.entries.remove(key)?;
         self.books[priority].leave(&self.pages, key);
         Some(Popped { item, priority, sender, entered })

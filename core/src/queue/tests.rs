@@ -171,3 +171,31 @@ fn a_queue_of_nothing_refuses_everything() {
     assert_eq!(push(&mut queue, High, 1, 1), Err(1));
     assert_eq!(queue.pop_highest(), None);
 }
+
+#[test]
+fn a_newcomer_that_is_popped_before_it_is_settled_leaves_no_trace() {
+    for tie_break in [TieBreak::Fifo, TieBreak::RoundRobin, TieBreak::Random] {
+        let mut queue = Queue::new(QueueConfig { tie_break, ..config(2) }, 0);
+        let key = queue.insert(Instant::ZERO, Normal, user(1), 1, 0);
+        assert_eq!(queue.pop(Normal).unwrap().item, 0);
+        assert!(queue.settle(key).unwrap().is_empty() && queue.is_empty() && queue.next_deadline().is_none());
+        assert_eq!(push(&mut queue, Normal, 1, 1), Ok(Vec::new()));
+        let key = queue.insert(Instant::ZERO, Normal, user(2), 1, 2);
+        let first = queue.pop(Normal).unwrap().item;
+        assert!(queue.settle(key).unwrap().is_empty());
+        assert_eq!((first + queue.pop(Normal).unwrap().item, queue.len()), (3, 0));
+    }
+}
+
+#[test]
+fn a_newcomer_counts_from_its_entry_though_another_leaves_before_it_is_settled() {
+    let mut queue = Queue::new(config(2), 0);
+    for item in 0..2 {
+        assert_eq!(push(&mut queue, Normal, 1, item), Ok(Vec::new()));
+    }
+    let key = queue.insert(Instant::ZERO, Normal, user(2), 1, 2);
+    assert_eq!(queue.pop(Normal).unwrap().item, 0);
+    assert!(queue.settle(key).unwrap().is_empty());
+    // Both hold one; the newcomer's sender has held one for longer.
+    assert_eq!(push(&mut queue, Normal, 3, 3), Ok([2].into()));
+}

@@ -1,0 +1,272 @@
+//! The connections of one task, by the place of their session's slot, and what each has yet to take.
+
+use super::PumpStats;
+use crate::bell::Bell;
+use crate::frames::Frame;
+use crate::transport::Transport;
+use bytes::{Buf, Bytes};
+use parking_lot::Mutex;
+use roomcast_core::SessionId;
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
+
+/// Control frames that wait for one connection at the most.
+const MAX_CONTROLS: usize = 8;
+
+/// Where transports that may take more are listed.
+#[derive(Debug)]
+pub(super) struct Writable {
+    places: Mutex<Vec<(u32, SessionId)>>,
+    bell: Arc<Bell>,
+}
+
+impl Writable {
+    pub(super) fn new(bell: Arc<Bell>) -> Self {
+        Self { places: Mutex::default(), bell }
+    }
+
+    pub(super) fn take(&self, into: &mut Vec<(u32, SessionId)>) {
+        into.append(&mut self.places.lock());
+    }
+}
+
+/// The waker of one blocked connection.
+struct Unblock {
+    writable: Arc<Writable>,
+    place: u32,
+    session: SessionId,
+}
+
+impl Wake for Unblock {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.writable.places.lock().push((self.place, self.session));
+        self.writable.bell.ring();
+    }
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// All of it was taken.
+    All,
+    /// The rest is kept; the connection is blocked until its transport says otherwise.
+    Blocked,
+    /// The connection is gone.
+    Gone,
+}
+
+#[derive(Debug)]
+struct Connection<T> {
+    session: SessionId,
+    transport: T,
+    /// While it could not take all.
+    blocked: Option<Box<Blocked>>,
+}
+
+#[derive(Debug)]
+struct Blocked {
+    waker: Waker,
+    rest: VecDeque<Frame>,
+    controls: usize,
+    /// When it last took something.
+    since: Instant,
+    /// Nothing follows the rest.
+    last: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Connections<T> {
+    table: Vec<Option<Connection<T>>>,
+    writable: Arc<Writable>,
+    /// Who blocked, and when they were last looked at, the first to be looked at again first.
+    watch: VecDeque<(Instant, u32, SessionId)>,
+}
+
+impl<T: Transport> Connections<T> {
+    pub(super) fn new(writable: Arc<Writable>) -> Self {
+        Self { table: Vec::new(), writable, watch: VecDeque::new() }
+    }
+
+    pub(super) fn add(&mut self, place: u32, session: SessionId, transport: T, stats: &mut PumpStats) {
+        // Its slot was another's who has gone without our hearing of it.
+        self.remove_any(place, stats);
+        if self.table.len() <= place as usize {
+            self.table.resize_with(place as usize + 1, || None);
+        }
+        self.table[place as usize] = Some(Connection { session, transport, blocked: None });
+        stats.connections += 1;
+    }
+
+    /// Whether a session's connection is here and takes what it is offered.
+    pub(super) fn is_free(&self, place: u32, session: SessionId) -> bool {
+        let connection = self.table.get(place as usize).and_then(Option::as_ref);
+        connection.is_some_and(|connection| connection.session == session && connection.blocked.is_none())
+    }
+
+    pub(super) fn holds(&self, place: u32, session: SessionId) -> bool {
+        let connection = self.table.get(place as usize).and_then(Option::as_ref);
+        connection.is_some_and(|connection| connection.session == session)
+    }
+
+    /// Whose connection is at a place.
+    pub(super) fn session_at(&self, place: u32) -> Option<SessionId> {
+        Some(self.table.get(place as usize)?.as_ref()?.session)
+    }
+
+    /// Whose connections are here.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.table.iter().flatten().map(|connection| connection.session)
+    }
+
+    /// Drops a connection; what it had not taken to the last byte is unsent. Answers whether it was here.
+    pub(super) fn remove(&mut self, place: u32, session: SessionId, stats: &mut PumpStats) -> bool {
+        let here = self.holds(place, session);
+        if here {
+            self.remove_any(place, stats);
+        }
+        here
+    }
+
+    fn remove_any(&mut self, place: u32, stats: &mut PumpStats) {
+        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::take) else { return };
+        stats.connections -= 1;
+        if let Some(blocked) = &connection.blocked {
+            stats.blocked -= 1;
+            stats.unsent += blocked.rest.iter().map(|frame| u64::from(frame.messages)).sum::<u64>();
+        }
+    }
+
+    /// Offers a connection a frame. `last`: nothing follows, and once it has been taken the connection is to go.
+    pub(super) fn write(&mut self, place: u32, frame: &Frame, last: bool, now: Instant, stats: &mut PumpStats) -> Written {
+        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else { return Written::Gone };
+        if let Some(blocked) = &mut connection.blocked {
+            blocked.rest.push_back(frame.clone());
+            blocked.last |= last;
+            return Written::Blocked;
+        }
+        match offer(&mut connection.transport, &frame.bytes, stats) {
+            Ok(taken) if taken == frame.bytes.len() => {
+                stats.messages += u64::from(frame.messages);
+                if last { Written::Gone } else { Written::All }
+            }
+            Ok(taken) => {
+                let (writable, session) = (Arc::clone(&self.writable), connection.session);
+                let waker = Waker::from(Arc::new(Unblock { writable, place, session }));
+                let rest = VecDeque::from([Frame { bytes: frame.bytes.slice(taken..), messages: frame.messages }]);
+                connection.blocked = Some(Box::new(Blocked { waker, rest, controls: 0, since: now, last }));
+                self.watch.push_back((now, place, session));
+                stats.blocked += 1;
+                self.unblock(place, session, now, stats)
+            }
+            Err(()) => {
+                // The frame is lost with the connection.
+                stats.unsent += u64::from(frame.messages);
+                Written::Gone
+            }
+        }
+    }
+
+    /// Has a control frame written after what the connection has yet to take.
+    pub(super) fn control(&mut self, place: u32, session: SessionId, bytes: Bytes, now: Instant, stats: &mut PumpStats) -> Written {
+        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else { return Written::All };
+        if connection.session != session {
+            return Written::All;
+        }
+        if let Some(blocked) = &mut connection.blocked {
+            if blocked.controls == MAX_CONTROLS {
+                stats.controls_dropped += 1;
+                return Written::Blocked;
+            }
+            blocked.controls += 1;
+        }
+        self.write(place, &Frame { bytes, messages: 0 }, false, now, stats)
+    }
+
+    /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker will be woken.
+    pub(super) fn unblock(&mut self, place: u32, session: SessionId, now: Instant, stats: &mut PumpStats) -> Written {
+        let connection = self.table.get_mut(place as usize).and_then(Option::as_mut);
+        let Some(connection) = connection.filter(|connection| connection.session == session) else { return Written::All };
+        let Some(blocked) = &mut connection.blocked else { return Written::All };
+        loop {
+            match connection.transport.poll_writable(&mut Context::from_waker(&blocked.waker)) {
+                Poll::Pending => return Written::Blocked,
+                Poll::Ready(Err(_)) => return Written::Gone,
+                Poll::Ready(Ok(())) => {}
+            }
+            while let Some(frame) = blocked.rest.front_mut() {
+                let Ok(taken) = offer(&mut connection.transport, &frame.bytes, stats) else { return Written::Gone };
+                if taken > 0 {
+                    blocked.since = now;
+                }
+                frame.bytes.advance(taken);
+                if !frame.bytes.is_empty() {
+                    break;
+                }
+                stats.messages += u64::from(frame.messages);
+                blocked.controls = blocked.controls.min(blocked.rest.len() - 1);
+                blocked.rest.pop_front();
+            }
+            if blocked.rest.is_empty() {
+                let last = blocked.last;
+                connection.blocked = None;
+                stats.blocked -= 1;
+                return if last { Written::Gone } else { Written::All };
+            }
+        }
+    }
+
+    /// Looks at those who have been blocked for `patience` since they were last looked at, and puts down in `stalled` who took nothing in
+    /// that time. Answers when to look again.
+    pub(super) fn watch(
+        &mut self,
+        now: Instant,
+        patience: std::time::Duration,
+        stalled: &mut Vec<(u32, SessionId)>,
+    ) -> Option<Instant> {
+        while let Some(&(at, place, session)) = self.watch.front() {
+            // A patience beyond what the clock can tell is none.
+            let due = at.checked_add(patience)?;
+            if due > now {
+                return Some(due);
+            }
+            self.watch.pop_front();
+            let connection = self.table.get(place as usize).and_then(Option::as_ref).filter(|it| it.session == session);
+            if let Some(blocked) = connection.and_then(|connection| connection.blocked.as_ref()) {
+                if now.saturating_duration_since(blocked.since) >= patience {
+                    stalled.push((place, session));
+                } else {
+                    let later = self.watch.partition_point(|(other, ..)| *other <= blocked.since);
+                    self.watch.insert(later, (blocked.since, place, session));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Offers bytes until they are all taken or nothing more is taken now; answers how many were.
+fn offer<T: Transport>(transport: &mut T, bytes: &[u8], stats: &mut PumpStats) -> Result<usize, ()> {
+    let mut taken = 0;
+    while taken < bytes.len() {
+        stats.writes += 1;
+        match transport.try_write(&bytes[taken..]) {
+            Ok(0) => return Err(()),
+            Ok(count) => {
+                let count = count.min(bytes.len() - taken);
+                stats.bytes += count as u64;
+                taken += count;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Err(()),
+        }
+    }
+    Ok(taken)
+}

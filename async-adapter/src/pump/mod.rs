@@ -1,0 +1,296 @@
+//! The pump: one task for each shard of a room writes to all connections there.
+
+mod connections;
+mod task;
+
+use crate::bell::Bell;
+use crate::cell::{Cell, Work};
+use crate::frames::Encoder;
+use crate::room::RoomHandle;
+use crate::shard::Shards;
+use crate::transport::Transport;
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender};
+use roomcast_core::{Budget, Group, Join, JoinError, Joined, Payload, Seq, SessionId};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How a pump works.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PumpOptions {
+    /// What one connection is written at once at the most. Default 256 messages, 256 KiB.
+    pub budget: Budget,
+    /// Connections that one turn writes to at the most; then other tasks of the runtime get theirs. Default 256.
+    pub writes_a_turn: u32,
+    /// How long a connection may take nothing of what it is offered before it is dropped and its session leaves. Default 30 s.
+    pub stalled_after: Duration,
+}
+
+impl Default for PumpOptions {
+    fn default() -> Self {
+        Self { budget: Budget::default(), writes_a_turn: 256, stalled_after: Duration::from_secs(30) }
+    }
+}
+
+/// What a pump has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PumpStats {
+    /// Connections now.
+    pub connections: u64,
+    /// Of those, connections that could not take all that they were offered and are waited for.
+    pub blocked: u64,
+    /// Calls of [`Transport::try_write`].
+    pub writes: u64,
+    /// Bytes that transports took.
+    pub bytes: u64,
+    /// Messages in frames that transports took to the last byte.
+    pub messages: u64,
+    /// Messages that were handed over and that the transport never took to the last byte, because its connection ended. They count as
+    /// `unsent` in the room's [`LiveSnapshot`](crate::LiveSnapshot).
+    pub unsent: u64,
+    /// Messages that were encoded.
+    pub encoded: u64,
+    /// Frames that were put together; every other one was shared.
+    pub framed: u64,
+    /// Connections that were dropped because they took nothing for [`stalled_after`](PumpOptions::stalled_after).
+    pub stalled: u64,
+    /// Control frames that were dropped because too many waited for one connection.
+    pub controls_dropped: u64,
+    /// Calls of the encoder that panicked.
+    pub panics: u64,
+}
+
+macro_rules! counters {
+    ($($name:ident),*) => {
+        /// The stats of one task, for all to read.
+        #[derive(Debug, Default)]
+        struct Counters {
+            $($name: AtomicU64,)*
+        }
+
+        impl Counters {
+            fn set(&self, stats: &PumpStats) {
+                $(self.$name.store(stats.$name, Ordering::Relaxed);)*
+            }
+
+            fn add_to(&self, stats: &mut PumpStats) {
+                $(stats.$name += self.$name.load(Ordering::Relaxed);)*
+            }
+        }
+    };
+}
+counters!(connections, blocked, writes, bytes, messages, unsent, encoded, framed, stalled, controls_dropped, panics);
+
+/// Why a connection was not let in; it comes back.
+#[derive(Debug)]
+pub struct PumpJoinError<T> {
+    /// Why.
+    pub error: JoinError,
+    /// The transport.
+    pub transport: T,
+}
+
+impl<T> fmt::Display for PumpJoinError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for PumpJoinError<T> {}
+
+/// A room takes no more pumps: [`Group::MAX`] of them serve it already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the room has {} pumps, the most there may be", Group::MAX)]
+pub struct TooManyPumps;
+
+/// What a handle asks of a task.
+#[derive(Debug)]
+enum Command<T> {
+    Add(SessionId, T),
+    Control(SessionId, Bytes),
+    Gone(SessionId),
+}
+
+/// A task's end that the handles see.
+#[derive(Debug)]
+struct Station<T> {
+    commands: Sender<Command<T>>,
+    bell: Arc<Bell>,
+    counters: Arc<Counters>,
+}
+
+impl<T> Station<T> {
+    fn send(&self, command: Command<T>) {
+        // Each connection is added and goes once, and its host bounds its control frames; after the end nobody listens.
+        if self.commands.send(command).is_ok() {
+            self.bell.ring();
+        }
+    }
+}
+
+/// What starts the task of a hall.
+type Start<M, T> = dyn Fn(Arc<Seat<M>>, u32, Receiver<Command<T>>, Arc<Bell>, Arc<Counters>) + Send + Sync;
+
+/// A pump's place in its room, until its last task has ended.
+#[derive(Debug)]
+struct Seat<M: Payload + Send + Sync + 'static> {
+    cell: Arc<Cell<M>>,
+    group: Group,
+}
+
+impl<M: Payload + Send + Sync + 'static> Drop for Seat<M> {
+    fn drop(&mut self) {
+        self.cell.groups.free(self.group);
+    }
+}
+
+struct Inner<M: Payload + Send + Sync + 'static, T: Transport> {
+    seat: Arc<Seat<M>>,
+    /// Keeps the drivers alive.
+    _shards: Arc<Shards<Work<M>>>,
+    /// One for each hall of the room, from its first connection on.
+    stations: Box<[OnceLock<Station<T>>]>,
+    start: Box<Start<M, T>>,
+}
+
+impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
+    fn drop(&mut self) {
+        // The tasks find that nobody can command them any more, let their connections go, and end.
+        for station in std::mem::take(&mut self.stations) {
+            if let Some(Station { commands, bell, .. }) = station.into_inner() {
+                drop(commands);
+                bell.ring();
+            }
+        }
+    }
+}
+
+/// Writes to very many connections of one room: a task for each shard of the room, not one for each connection.
+///
+/// What many connections read is encoded once, framed once and shared. A connection whose transport takes nothing now leaves the fast path
+/// and comes back when its transport says so; until then it costs nothing, and what it misses is skipped and told as a gap. A
+/// [coalescing window](crate::RoomConfigBuilder::coalesce) lets more messages share a write.
+///
+/// Cheap to clone. When the last handle, and the last [`Pumped`] of its connections, is dropped, all its connections are let go.
+pub struct Pump<M: Payload + Send + Sync + 'static, T: Transport> {
+    inner: Arc<Inner<M, T>>,
+}
+
+impl<M: Payload + Send + Sync + 'static, T: Transport> Clone for Pump<M, T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pump<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pump").field("room", &self.inner.seat.cell.id()).field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
+    /// A pump for this room. Its tasks run on the current tokio runtime, from the first connection of a shard on; each has a clone of
+    /// `encoder`.
+    ///
+    /// # Errors
+    /// The room has [`Group::MAX`] pumps already.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, as `tokio::spawn` does.
+    pub fn pump<T: Transport, E: Encoder<M> + Sync>(&self, encoder: E, options: PumpOptions) -> Result<Pump<M, T>, TooManyPumps> {
+        let cell = Arc::clone(self.cell());
+        let group = cell.groups.take().ok_or(TooManyPumps)?;
+        let runtime = Handle::current();
+        let start = move |seat, hall, commands, bell, counters| {
+            runtime.spawn(task::Pumper::new(seat, hall, options, encoder.clone(), commands, bell, counters).run());
+        };
+        let stations = (0..cell.hall(0).part.of()).map(|_| OnceLock::new()).collect();
+        let seat = Arc::new(Seat { cell, group });
+        let inner = Inner { seat, _shards: Arc::clone(self.shards()), stations, start: Box::new(start) };
+        Ok(Pump { inner: Arc::new(inner) })
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
+    /// Lets a session in and gives its connection to the pump. Dropping the answer leaves, and drops the transport.
+    ///
+    /// # Errors
+    /// As [`RoomHandle::join`]; the transport comes back.
+    pub fn join(&self, join: Join, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
+        let inner = &self.inner;
+        match inner.seat.cell.join(join.group(inner.seat.group)) {
+            Err(error) => Err(PumpJoinError { error, transport }),
+            Ok(Joined { session, after, .. }) => {
+                let hall = inner.seat.cell.hall_number(session);
+                inner.station(hall).send(Command::Add(session, transport));
+                Ok(Pumped { inner: Arc::clone(inner), hall, session, after })
+            }
+        }
+    }
+
+    /// What the pump has done so far, over all its tasks, which put it down after each turn.
+    pub fn stats(&self) -> PumpStats {
+        let mut stats = PumpStats::default();
+        for station in self.inner.stations.iter().filter_map(OnceLock::get) {
+            station.counters.add_to(&mut stats);
+        }
+        stats
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static, T: Transport> Inner<M, T> {
+    /// The station of a hall; its task is started for the first connection.
+    fn station(&self, hall: u32) -> &Station<T> {
+        self.stations[hall as usize].get_or_init(|| {
+            let (commands, inbox) = crossbeam_channel::unbounded();
+            let (bell, counters) = (Arc::new(Bell::default()), Arc::new(Counters::default()));
+            (self.start)(Arc::clone(&self.seat), hall, inbox, Arc::clone(&bell), Arc::clone(&counters));
+            Station { commands, bell, counters }
+        })
+    }
+}
+
+/// One connection that a pump serves. Dropping it leaves the room, exactly once, and drops the transport.
+pub struct Pumped<M: Payload + Send + Sync + 'static, T: Transport> {
+    inner: Arc<Inner<M, T>>,
+    hall: u32,
+    session: SessionId,
+    after: Seq,
+}
+
+impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pumped<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pumped").field("session", &self.session).field("after", &self.after).finish_non_exhaustive()
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
+    /// The session, to publish from.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
+    pub fn after(&self) -> Seq {
+        self.after
+    }
+
+    /// Has bytes of the host's own written between two frames: a pong, an answer. They keep their order among themselves.
+    ///
+    /// For a connection that takes nothing now at most eight wait; more are dropped and counted in
+    /// [`PumpStats::controls_dropped`](PumpStats::controls_dropped), so a peer that asks and never reads costs no memory.
+    pub fn control(&self, bytes: Bytes) {
+        self.inner.station(self.hall).send(Command::Control(self.session, bytes));
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Pumped<M, T> {
+    fn drop(&mut self) {
+        self.inner.station(self.hall).send(Command::Gone(self.session));
+    }
+}

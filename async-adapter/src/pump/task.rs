@@ -1,0 +1,328 @@
+//! One task of a pump: it serves the connections of one hall, a bounded number of them in each turn.
+
+use super::connections::{Connections, Writable, Written};
+use super::{Command, Counters, PumpOptions, PumpStats, Seat};
+use crate::bell::Bell;
+use crate::cell::Cell;
+use crate::frames::{Encoder, Frame, Frames};
+use crate::hall::Hall;
+use crate::transport::Transport;
+use crossbeam_channel::{Receiver, TryRecvError};
+use roomcast_core::{Batch, Due, EndReason, Payload, RangeKey, SessionId, Verdict};
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::time::Instant;
+
+/// Slots that are swept under one lock. Less than decision D1 allows: what they take is written before the next.
+const SLICE: u32 = 256;
+/// Commands that one turn obeys at the most.
+const COMMANDS: usize = 1_024;
+
+/// What a turn leaves.
+enum Next {
+    /// More is to be done at once.
+    Now,
+    /// Nothing before the bell, or before this instant.
+    Wait(Option<Instant>),
+    /// Nobody holds the pump any more.
+    Stop,
+}
+
+/// What a range that was swept is written from.
+enum Prepared<M> {
+    Frame(Frame),
+    Batch(Batch<M>),
+}
+
+pub(super) struct Pumper<M: Payload + Send + Sync + 'static, E, T> {
+    cell: Arc<Cell<M>>,
+    hall: Arc<Hall<M>>,
+    seat: Arc<Seat<M>>,
+    options: PumpOptions,
+    frames: Frames<E>,
+    connections: Connections<T>,
+    writable: Arc<Writable>,
+    commands: Receiver<Command<T>>,
+    bell: Arc<Bell>,
+    counters: Arc<Counters>,
+    stats: PumpStats,
+    /// What of `stats.unsent` the room knows.
+    unsent_told: u64,
+    /// Slots that have yet to be swept for what came last, and the next of them.
+    left: u32,
+    next: u32,
+    /// Whether a budget cut somebody short, so that another sweep follows.
+    again: bool,
+    /// Connections to look at by themselves: they came, or can take more.
+    fresh: Vec<u32>,
+    /// Sessions that ended before their connection came.
+    early: HashMap<SessionId, EndReason>,
+}
+
+impl<M, E, T> Pumper<M, E, T>
+where
+    M: Payload + Send + Sync + 'static,
+    E: Encoder<M>,
+    T: Transport,
+{
+    pub(super) fn new(
+        seat: Arc<Seat<M>>,
+        hall: u32,
+        options: PumpOptions,
+        encoder: E,
+        commands: Receiver<Command<T>>,
+        bell: Arc<Bell>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let (cell, hall) = (Arc::clone(&seat.cell), Arc::clone(seat.cell.hall(hall)));
+        let writable = Arc::new(Writable::new(Arc::clone(&bell)));
+        hall.enter(|seats| seats.bells.push(Arc::clone(&bell)));
+        Self {
+            cell,
+            hall,
+            seat,
+            options,
+            frames: Frames::new(encoder),
+            connections: Connections::new(Arc::clone(&writable)),
+            writable,
+            commands,
+            bell,
+            counters,
+            stats: PumpStats::default(),
+            unsent_told: 0,
+            left: 0,
+            next: 0,
+            again: false,
+            fresh: Vec::new(),
+            early: HashMap::new(),
+        }
+    }
+
+    /// Works until nobody holds the pump any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.turn() {
+                Next::Now => tokio::task::yield_now().await,
+                Next::Wait(None) => poll_fn(|cx| self.bell.poll(cx)).await,
+                Next::Wait(Some(deadline)) => {
+                    let mut sleep = std::pin::pin!(tokio::time::sleep_until(deadline));
+                    poll_fn(|cx| match self.bell.poll(cx) {
+                        Poll::Ready(()) => Poll::Ready(()),
+                        Poll::Pending => sleep.as_mut().poll(cx),
+                    })
+                    .await;
+                }
+                Next::Stop => return self.let_go(),
+            }
+        }
+    }
+
+    /// Does what is to be done, a bounded amount of it.
+    fn turn(&mut self) -> Next {
+        let now = Instant::now();
+        let Some(more_commands) = self.obey(now) else { return Next::Stop };
+        for session in self.bell.take_gone() {
+            self.drop_connection(session);
+        }
+        self.take_writable(now);
+        if self.bell.take_news() {
+            self.left = self.hall.enter(|seats| seats.audience.slots());
+        }
+        let before = self.stats.writes;
+        let mut is_done = self.serve_fresh(now, before);
+        while self.left > 0 && is_done {
+            let end = self.next.saturating_add(SLICE.min(self.left));
+            let slots = self.sweep(self.next..end, now);
+            self.left -= SLICE.min(self.left);
+            self.next = if end >= slots { 0 } else { end };
+            if self.left == 0 && std::mem::take(&mut self.again) {
+                self.left = slots;
+            }
+            is_done = self.stats.writes - before < u64::from(self.options.writes_a_turn);
+        }
+        let mut stalled = Vec::new();
+        let deadline = self.connections.watch(now.into_std(), self.options.stalled_after, &mut stalled);
+        for (place, session) in stalled {
+            self.stats.stalled += 1;
+            self.lose(place, session);
+        }
+        self.put_down();
+        if more_commands || self.left > 0 || !self.fresh.is_empty() {
+            Next::Now
+        } else {
+            Next::Wait(deadline.map(Instant::from_std))
+        }
+    }
+
+    /// Obeys the handles. Answers whether more commands wait; `None` when nobody holds the pump any more.
+    fn obey(&mut self, now: Instant) -> Option<bool> {
+        for _ in 0..COMMANDS {
+            match self.commands.try_recv() {
+                Ok(Command::Add(session, transport)) => self.add(session, transport, now),
+                Ok(Command::Control(session, bytes)) => {
+                    let Some(place) = self.hall.place(session) else { continue };
+                    if self.connections.control(place, session, bytes, now.into_std(), &mut self.stats) == Written::Gone {
+                        self.lose(place, session);
+                    }
+                }
+                Ok(Command::Gone(session)) => {
+                    self.early.remove(&session);
+                    self.drop_connection(session);
+                    self.cell.close_session(session);
+                }
+                Err(TryRecvError::Empty) => return Some(false),
+                Err(TryRecvError::Disconnected) => return None,
+            }
+        }
+        Some(true)
+    }
+
+    fn add(&mut self, session: SessionId, transport: T, now: Instant) {
+        let Some(place) = self.hall.place(session) else { return };
+        self.connections.add(place, session, transport, &mut self.stats);
+        if let Some(reason) = self.early.remove(&session) {
+            self.end(place, session, reason, now);
+        } else {
+            // Something may have come since it joined.
+            self.fresh.push(place);
+        }
+    }
+
+    /// Offers those more who can take more.
+    fn take_writable(&mut self, now: Instant) {
+        let mut places = Vec::new();
+        self.writable.take(&mut places);
+        for (place, session) in places {
+            match self.connections.unblock(place, session, now.into_std(), &mut self.stats) {
+                Written::All => self.fresh.push(place),
+                Written::Blocked => {}
+                Written::Gone => self.lose(place, session),
+            }
+        }
+    }
+
+    /// Serves single connections until a turn's work is done. Answers whether it is not.
+    fn serve_fresh(&mut self, now: Instant, before: u64) -> bool {
+        while let Some(place) = self.fresh.pop() {
+            let again = std::mem::take(&mut self.again);
+            self.sweep(place..place + 1, now);
+            if std::mem::replace(&mut self.again, again) {
+                self.fresh.push(place);
+            }
+            if self.stats.writes - before >= u64::from(self.options.writes_a_turn) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Takes what the sessions of some slots are due, under the lock, and writes it, outside. Answers how many slots there are.
+    fn sweep(&mut self, places: Range<u32>, now: Instant) -> u32 {
+        let (cell, hall, part) = (&self.cell, &self.hall, self.hall.part);
+        let (connections, frames) = (&self.connections, &mut self.frames);
+        let mut prepared: Vec<(Option<RangeKey>, Prepared<M>)> = Vec::new();
+        let mut taken: Vec<(u32, u32)> = Vec::new();
+        let mut ended: Vec<(u32, SessionId, EndReason)> = Vec::new();
+        let mut again = false;
+        let slots = hall.enter(|seats| {
+            cell.catch_up(hall, &mut seats.audience);
+            seats.audience.sweep(self.seat.group, places, self.options.budget, |session, due| {
+                let place = part.place(session.slot()).unwrap_or(0);
+                match due {
+                    Due::Batch(_) if !connections.is_free(place, session) => Verdict::NotNow,
+                    Due::Batch(reading) => {
+                        let key = reading.key();
+                        if key.is_none() || prepared.last().is_none_or(|(last, _)| last.as_ref() != key) {
+                            let kept = key.and_then(|key| frames.kept(key));
+                            let what = kept.map_or_else(|| Prepared::Batch(reading.to_batch()), Prepared::Frame);
+                            prepared.push((key.copied(), what));
+                        }
+                        again |= reading.more();
+                        taken.push((place, prepared.len() as u32 - 1));
+                        Verdict::Taken
+                    }
+                    Due::End(reason) => {
+                        ended.push((place, session, reason));
+                        Verdict::Taken
+                    }
+                }
+            });
+            // Who has taken the last is to be told the end next.
+            again |= !taken.is_empty() && seats.audience.poll_timeout().is_some();
+            seats.audience.slots()
+        });
+        self.again |= again;
+        self.write(&prepared, &taken, now);
+        for (place, session, reason) in ended {
+            self.cell.forget(&self.hall, session);
+            if self.connections.holds(place, session) {
+                self.end(place, session, reason, now);
+            } else {
+                self.early.insert(session, reason);
+            }
+        }
+        slots
+    }
+
+    /// Writes to each connection what it took: its place, and which of the prepared ranges.
+    fn write(&mut self, prepared: &[(Option<RangeKey>, Prepared<M>)], taken: &[(u32, u32)], now: Instant) {
+        let frames: Vec<Frame> = prepared
+            .iter()
+            .map(|(key, prepared)| match prepared {
+                Prepared::Frame(frame) => frame.clone(),
+                Prepared::Batch(batch) => self.frames.frame(key.as_ref(), batch),
+            })
+            .collect();
+        for &(place, frame) in taken {
+            let frame = &frames[frame as usize];
+            if self.connections.write(place, frame, false, now.into_std(), &mut self.stats) == Written::Gone
+                && let Some(session) = self.connections.session_at(place)
+            {
+                self.lose(place, session);
+            }
+        }
+    }
+
+    /// A session has taken all and ended: its connection gets the last words and goes.
+    fn end(&mut self, place: u32, session: SessionId, reason: EndReason, now: Instant) {
+        let last = Frame { bytes: self.frames.end(reason), messages: 0 };
+        if self.connections.write(place, &last, true, now.into_std(), &mut self.stats) == Written::Gone {
+            self.connections.remove(place, session, &mut self.stats);
+        }
+    }
+
+    /// A connection is gone or given up: so is its session.
+    fn lose(&mut self, place: u32, session: SessionId) {
+        self.connections.remove(place, session, &mut self.stats);
+        self.cell.close_session(session);
+    }
+
+    /// A session is gone: so is its connection.
+    fn drop_connection(&mut self, session: SessionId) {
+        if let Some(place) = self.hall.place(session) {
+            self.connections.remove(place, session, &mut self.stats);
+        }
+    }
+
+    /// Puts the stats down for all to read.
+    fn put_down(&mut self) {
+        (self.stats.encoded, self.stats.framed, self.stats.panics) = (self.frames.encoded, self.frames.framed, self.frames.panics);
+        let unsent = std::mem::replace(&mut self.unsent_told, self.stats.unsent);
+        self.cell.count_unsent(self.stats.unsent - unsent);
+        self.counters.set(&self.stats);
+    }
+
+    /// The pump is gone: so are its connections and their sessions.
+    fn let_go(mut self) {
+        let sessions: Vec<SessionId> = self.connections.sessions().collect();
+        for session in sessions {
+            self.drop_connection(session);
+            self.cell.close_session(session);
+        }
+        self.hall.enter(|seats| seats.bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell)));
+        self.put_down();
+    }
+}

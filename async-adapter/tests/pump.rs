@@ -1,0 +1,366 @@
+//! The pump: shared frames, connections that take nothing, ends, control frames, and the books of it all.
+#![cfg(feature = "tokio")]
+
+use parking_lot::Mutex;
+use roomcast::{
+    Actor, Budget, Bytes, Encoder, EndReason, Hub, Join, Message, PerLevel, Priority, Publish, Pump, PumpOptions, RoomConfig,
+    RoomHandle, RoomId, Source, Transport, UserId,
+};
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+#[derive(Clone)]
+struct Lines;
+
+impl Encoder<String> for Lines {
+    fn message(&mut self, message: &Message<String>, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(message.payload.as_bytes());
+        frame.push(b'\n');
+    }
+
+    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(format!("missed {count} {priority:?}\n").as_bytes());
+    }
+
+    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(format!("end: {reason}\n").as_bytes());
+    }
+}
+
+/// A connection in memory: takes so many bytes, then nothing until it is given room.
+#[derive(Clone, Debug)]
+struct Wire(Arc<Mutex<Inside>>);
+
+#[derive(Debug)]
+struct Inside {
+    taken: Vec<u8>,
+    room: usize,
+    waker: Option<Waker>,
+    is_broken: bool,
+    is_dropped: bool,
+}
+
+/// What the pump holds of it.
+#[derive(Debug)]
+struct End(Wire);
+
+impl Wire {
+    fn with_room(room: usize) -> Self {
+        Self(Arc::new(Mutex::new(Inside { taken: Vec::new(), room, waker: None, is_broken: false, is_dropped: false })))
+    }
+
+    fn open() -> Self {
+        Self::with_room(usize::MAX)
+    }
+
+    fn end(&self) -> End {
+        End(self.clone())
+    }
+
+    fn give(&self, room: usize) {
+        let mut inside = self.0.lock();
+        inside.room = room;
+        if let Some(waker) = inside.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn break_it(&self) {
+        self.0.lock().is_broken = true;
+        self.give(1);
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().taken.clone()).unwrap()
+    }
+
+    fn is_dropped(&self) -> bool {
+        self.0.lock().is_dropped
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.0.lock().is_dropped = true;
+    }
+}
+
+impl Transport for End {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut inside = self.0.0.lock();
+        if inside.is_broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let count = bytes.len().min(inside.room);
+        if count == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        inside.room -= if inside.room == usize::MAX { 0 } else { count };
+        inside.taken.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inside = self.0.0.lock();
+        if inside.room > 0 || inside.is_broken {
+            return Poll::Ready(Ok(()));
+        }
+        inside.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+fn room_of(config: &RoomConfig) -> (Hub<String>, RoomHandle<String>) {
+    let hub = Hub::<String>::builder().shards(2).spawn();
+    let room = hub.create_room(RoomId(1), config).unwrap();
+    (hub, room)
+}
+
+fn av() -> RoomConfig {
+    RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap()
+}
+
+fn say(room: &RoomHandle<String>, text: &str) {
+    let receipt = room.try_publish(Publish::new(Source::Host, text.to_owned())).unwrap();
+    assert!(receipt.outcome.is_some(), "a quiet room sends at once");
+}
+
+/// Lets the tasks work until nothing is left to do; with the time paused, it advances only then.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+fn pump_of(room: &RoomHandle<String>) -> Pump<String, End> {
+    room.pump(Lines, PumpOptions::default()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_encoded_and_framed_once_for_all() {
+    let (_hub, room) = room_of(&av());
+    let pump = pump_of(&room);
+    let wires: Vec<Wire> = (0..3_000).map(|_| Wire::open()).collect();
+    let pumped: Vec<_> = wires.iter().map(|wire| pump.join(Join::guest(), wire.end()).unwrap()).collect();
+    for text in ["one", "two"] {
+        say(&room, text);
+        settle().await;
+    }
+    assert!(wires.iter().all(|wire| wire.text() == "one\ntwo\n"));
+    let stats = pump.stats();
+    assert_eq!((stats.connections, stats.messages, stats.writes, stats.blocked), (3_000, 6_000, 6_000, 0));
+    // Each shard's task encodes for itself.
+    assert!(stats.encoded <= 4 && stats.framed <= 4, "{stats:?}");
+    let books = room.snapshot();
+    assert!(books.room.balances());
+    assert_eq!(books.room.audience.deliveries[Priority::Normal].delivered, 6_000);
+    drop(pumped);
+    settle().await;
+    assert!(wires.iter().all(Wire::is_dropped));
+    assert_eq!(room.snapshot().room.audience.sessions, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_takes_nothing_leaves_the_fast_path_and_comes_back_with_a_gap() {
+    let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).log_messages(PerLevel([2; 4])).build().unwrap();
+    let (_hub, room) = room_of(&config);
+    let pump = pump_of(&room);
+    let (slow, fast) = (Wire::with_room(2), Wire::open());
+    let _pumped = [pump.join(Join::guest(), slow.end()).unwrap(), pump.join(Join::guest(), fast.end()).unwrap()];
+    for text in ["one", "two", "three", "four", "five"] {
+        say(&room, text);
+        settle().await;
+    }
+    assert_eq!(fast.text(), "one\ntwo\nthree\nfour\nfive\n");
+    assert_eq!(slow.text(), "on");
+    assert_eq!(pump.stats().blocked, 1);
+    let writes = pump.stats().writes;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(pump.stats().writes, writes, "whoever takes nothing costs nothing");
+    slow.give(usize::MAX);
+    settle().await;
+    // What was begun is ended, then the gap, then what the log still holds.
+    assert_eq!(slow.text(), "one\nmissed 2 Normal\nfour\nfive\n");
+    assert_eq!(pump.stats().blocked, 0);
+    let row = room.snapshot().room.audience.deliveries[Priority::Normal];
+    assert_eq!((row.delivered, row.skipped, row.pending), (8, 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_nothing_for_long_is_dropped_and_what_it_did_not_take_is_unsent() {
+    let (_hub, room) = room_of(&av());
+    let pump = pump_of(&room);
+    let (stuck, alive) = (Wire::with_room(1), Wire::with_room(1));
+    let _pumped = [pump.join(Join::guest(), stuck.end()).unwrap(), pump.join(Join::guest(), alive.end()).unwrap()];
+    say(&room, "hello");
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        alive.give(1);
+    }
+    settle().await;
+    assert!(stuck.is_dropped() && !alive.is_dropped());
+    assert_eq!(alive.text(), "hello\n");
+    let stats = pump.stats();
+    assert_eq!((stats.stalled, stats.unsent, stats.connections), (1, 1, 1));
+    assert_eq!((room.snapshot().unsent, room.snapshot().room.audience.sessions), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_breaks_takes_its_session_along() {
+    let (_hub, room) = room_of(&av());
+    let pump = pump_of(&room);
+    let (first, second) = (Wire::open(), Wire::with_room(3));
+    let _pumped = [pump.join(Join::guest(), first.end()).unwrap(), pump.join(Join::guest(), second.end()).unwrap()];
+    first.break_it();
+    say(&room, "hello");
+    settle().await;
+    second.break_it();
+    settle().await;
+    assert!(first.is_dropped() && second.is_dropped());
+    assert_eq!(pump.stats(), {
+        let mut stats = pump.stats();
+        stats.connections = 0;
+        stats.unsent = 2;
+        stats.blocked = 0;
+        stats
+    });
+    assert_eq!(room.snapshot().room.audience.sessions, 0);
+    assert!(room.snapshot().room.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_words_come_last_and_then_the_transport_goes() {
+    let (_hub, room) = room_of(&av());
+    let pump = pump_of(&room);
+    let (ann, guest, slow) = (Wire::open(), Wire::open(), Wire::with_room(1));
+    let _ann = pump.join(Join::user(UserId(7)), ann.end()).unwrap();
+    let _others = [pump.join(Join::guest(), guest.end()).unwrap(), pump.join(Join::guest(), slow.end()).unwrap()];
+    say(&room, "hello");
+    room.leave(UserId(7)).unwrap();
+    settle().await;
+    assert_eq!(ann.text(), "hello\nend: the user left the room\n");
+    assert!(ann.is_dropped() && !guest.is_dropped());
+    say(&room, "bye");
+    room.close(Actor::Host).unwrap();
+    settle().await;
+    assert_eq!(guest.text(), "hello\nbye\nend: the room was closed\n");
+    slow.give(usize::MAX);
+    settle().await;
+    assert_eq!(slow.text(), "hello\nbye\nend: the room was closed\n");
+    assert!(guest.is_dropped() && slow.is_dropped());
+    assert_eq!(pump.stats().connections, 0);
+    assert!(room.snapshot().room.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn control_frames_stand_between_frames_and_are_bounded() {
+    let (_hub, room) = room_of(&av());
+    let pump = pump_of(&room);
+    let wire = Wire::with_room(2);
+    let pumped = pump.join(Join::guest(), wire.end()).unwrap();
+    say(&room, "hello");
+    settle().await;
+    for n in 0..20 {
+        pumped.control(Bytes::from(format!("<{n}>")));
+    }
+    settle().await;
+    wire.give(usize::MAX);
+    settle().await;
+    assert_eq!(wire.text(), "hello\n<0><1><2><3><4><5><6><7>");
+    assert_eq!(pump.stats().controls_dropped, 12);
+    pumped.control(Bytes::from_static(b"<again>"));
+    settle().await;
+    assert!(wire.text().ends_with("<7><again>"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_somebody_else_closes_takes_its_connection_along() {
+    let (_hub, room) = room_of(&av());
+    let pump = pump_of(&room);
+    let wire = Wire::open();
+    let pumped = pump.join(Join::guest(), wire.end()).unwrap();
+    settle().await;
+    assert!(room.close_session(pumped.session()));
+    settle().await;
+    assert!(wire.is_dropped());
+    assert_eq!(pump.stats().connections, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscriptions_and_several_pumps_share_a_room() {
+    let (_hub, room) = room_of(&av());
+    let pumps = [pump_of(&room), pump_of(&room)];
+    let wires = [Wire::open(), Wire::open()];
+    let pumped = [0, 1].map(|n| pumps[n].join(Join::guest(), wires[n].end()).unwrap());
+    let mut subscription = room.join(Join::guest()).unwrap();
+    say(&room, "hello");
+    assert_eq!(subscription.next_batch().await.unwrap().messages().len(), 1);
+    settle().await;
+    assert!(wires.iter().all(|wire| wire.text() == "hello\n"));
+    // A dropped pump lets its connections go and leaves the others alone.
+    let [first, second] = pumps;
+    let [of_first, _of_second] = pumped;
+    drop((first, of_first));
+    settle().await;
+    assert!(wires[0].is_dropped() && !wires[1].is_dropped());
+    let more: Vec<_> = (0..62).map(|_| pump_of(&room)).collect();
+    assert!(room.pump::<End, _>(Lines, PumpOptions::default()).is_err(), "63 pumps at the most");
+    drop(more);
+    say(&room, "again");
+    settle().await;
+    assert_eq!(second.stats().messages, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_lets_messages_share_a_write_and_high_bypasses_it() {
+    let window = Duration::from_millis(250);
+    let coalesce = PerLevel([Duration::ZERO, window, window, window]);
+    let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).coalesce(coalesce).build().unwrap();
+    let (_hub, room) = room_of(&config);
+    let pump = pump_of(&room);
+    let wire = Wire::open();
+    let _pumped = pump.join(Join::guest(), wire.end()).unwrap();
+    settle().await;
+    for n in 0..10 {
+        say(&room, &n.to_string());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(wire.text(), "");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!((wire.text().lines().count(), pump.stats().writes), (10, 1));
+    say(&room, "text");
+    let gift = Publish::new(Source::Host, "gift".to_owned()).priority(Priority::High);
+    assert!(room.try_publish(gift).is_ok());
+    settle().await;
+    assert!(wire.text().ends_with("gift\ntext\n"), "High is told at once, and takes along what waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_cuts_writes_and_nothing_is_left() {
+    let (_hub, room) = room_of(&av());
+    let mut options = PumpOptions::default();
+    options.budget = Budget { messages: 3, bytes: 1 << 20 };
+    options.writes_a_turn = 2;
+    let pump: Pump<String, End> = room.pump(Lines, options).unwrap();
+    let wires: Vec<Wire> = (0..5).map(|_| Wire::open()).collect();
+    let _pumped: Vec<_> = wires.iter().map(|wire| pump.join(Join::guest(), wire.end()).unwrap()).collect();
+    for n in 0..10 {
+        say(&room, &n.to_string());
+    }
+    settle().await;
+    assert!(wires.iter().all(|wire| wire.text().lines().count() == 10));
+    assert_eq!(pump.stats().writes, 5 * 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_comes_back_from_a_room_that_takes_nobody() {
+    let (_hub, room) = room_of(&RoomConfig::builder(UserId(1)).sessions(1).build().unwrap());
+    let pump = pump_of(&room);
+    let wires = [Wire::open(), Wire::open()];
+    let _pumped = pump.join(Join::guest(), wires[0].end()).unwrap();
+    let refused = pump.join(Join::guest(), wires[1].end()).unwrap_err();
+    assert_eq!(refused.to_string(), refused.error.to_string());
+    assert!(!wires[1].is_dropped());
+    drop(refused.transport);
+    assert!(wires[1].is_dropped());
+}

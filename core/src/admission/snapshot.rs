@@ -1,0 +1,30 @@
+//! The books of an admission, as they are read.
+
+use super::State;
+use crate::ids::Seq;
+use crate::ledger::Ledger;
+use crate::priority::PerLevel;
+
+/// What admission's books say at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AdmissionSnapshot {
+    /// What the room still does.
+    pub state: State,
+    /// What became of every message (law L1).
+    pub ledger: Ledger,
+    /// Whole tokens in the room's bucket.
+    pub tokens: u32,
+    /// Messages in the queue, by level.
+    pub queued: PerLevel<u32>,
+    /// Payload bytes in the queue, by level.
+    pub queued_bytes: PerLevel<u64>,
+    /// Outcome slots in use, by level: promised to messages that wait, or filled and not polled.
+    pub outcomes: PerLevel<u32>,
+    /// The last message dispatched.
+    pub dispatched: Seq,
+    /// Users with at least one session.
+    pub users: u32,
+    /// Sessions of users (guests are not counted).
+    pub user_sessions: u32,
+}
