@@ -371,11 +371,17 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     /// Brings a hall up to date with what was dispatched. The admission's lock is held for picking it up, not for applying it.
+    #[inline]
     pub(crate) fn catch_up(&self, hall: &Hall<M>, audience: &mut Audience<M>) {
         if self.dispatched.load(Ordering::Acquire) != audience.applied().0 {
-            let messages = self.pick_up(hall, &mut self.admission.lock().admission, audience.applied());
-            messages.into_iter().for_each(|message| audience.apply(message));
+            self.bring_up(hall, audience);
         }
+    }
+
+    #[inline(never)]
+    fn bring_up(&self, hall: &Hall<M>, audience: &mut Audience<M>) {
+        let messages = self.pick_up(hall, &mut self.admission.lock().admission, audience.applied());
+        messages.into_iter().for_each(|message| audience.apply(message));
     }
 
     /// Takes what was dispatched after `applied` from the seam, and lets go there of what every hall has.

@@ -1,7 +1,7 @@
 //! One part of a room's audience in the hub: its lock, and those who wait for it. One shard looks after it.
 
 use crate::bell::Bell;
-use crate::waiters::{Out, Waiters};
+use crate::waiters::Waiters;
 use parking_lot::{Mutex, MutexGuard};
 use roomcast_core::{Audience, Part, Payload, RoomConfig, SessionId};
 use smallvec::SmallVec;
@@ -60,6 +60,7 @@ impl<M: Payload> Hall<M> {
     }
 
     /// The lock itself, for a call that needs several.
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Seats<M>> {
         self.seats.lock()
     }
@@ -78,6 +79,7 @@ impl<M: Payload> Hall<M> {
     }
 
     /// While this stays the same, a session that waits has nothing to read.
+    #[inline]
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
     }
@@ -95,23 +97,22 @@ impl<M: Payload> Hall<M> {
     /// Wakes those of the next segment that are ready, if segments are left. Answers how many were woken, and whether more are left. The
     /// lock is not held while waking.
     pub(crate) fn wake_some(&self) -> (usize, bool) {
-        let mut out: Vec<Out> = Vec::new();
-        let left = {
+        let (out, left) = {
             let Seats { audience, waiters, left, next, .. } = &mut *self.seats.lock();
             if *left == 0 {
                 return (0, false);
             }
             *next = if *next < waiters.segments() { *next } else { 0 };
-            waiters.take_ready(*next, &mut out, |session| audience.is_ready(session));
+            let out = waiters.take_ready(*next, |first, waiting| audience.ready_among(first, waiting));
             *next += 1;
             *left -= 1;
-            *left > 0
+            (out, *left > 0)
         };
+        let Some(out) = out else { return (0, left) };
+        out.wake();
         let woken = out.len();
-        if woken > 0 {
-            out.iter().for_each(Out::wake);
-            self.seats.lock().waiters.put_back(&mut out);
-        }
+        let old = self.seats.lock().waiters.put_back(out);
+        drop(old);
         (woken, left)
     }
 

@@ -1,7 +1,8 @@
 //! How one session reads: a batch, or a place among those who wait.
 
 use crate::cell::Cell;
-use crate::hall::Hall;
+use crate::hall::{Hall, Seats};
+use parking_lot::MutexGuard;
 use roomcast_core::{Batch, Budget, Payload, SessionEnd, SessionId};
 use std::sync::Arc;
 use std::task::Waker;
@@ -26,6 +27,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// Takes a batch for a session, or nothing. Either way it waits with `waker` for what comes next, unless more is due at once; the seat
     /// says since which epoch.
+    #[inline]
     pub(crate) fn next_batch(
         self: &Arc<Self>,
         hall: &Hall<M>,
@@ -35,27 +37,39 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     ) -> Result<Option<Batch<M>>, SessionEnd> {
         // Read first: what comes later than this is news.
         let epoch = hall.epoch();
-        let session = seat.session;
+        let mut seats = hall.lock();
+        self.catch_up(hall, &mut seats.audience);
+        let answer = seats.audience.next_batch(seat.session, budget);
+        let waits = match &answer {
+            // There may be more, or an end yet to be told.
+            Ok(Some(batch)) => !batch.more() && (!seats.audience.has_ends() || !seats.audience.is_ready(seat.session)),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        seat.waits_since = None;
         let mut old = None;
-        let answer = hall.enter(|seats| {
-            self.catch_up(hall, &mut seats.audience);
-            let answer = seats.audience.next_batch(session, budget);
-            match (&answer, waker) {
-                (Err(_), _) => old = seats.waiters.remove(seat.place, session),
-                // There is more, or the end is yet to be told.
-                (Ok(Some(_)), _) if seats.audience.is_ready(session) => seat.waits_since = None,
-                (Ok(_), Some(waker)) => {
-                    old = seats.waiters.park(seat.place, session, waker);
-                    seat.waits_since = Some(epoch);
-                }
-                (Ok(_), None) => seat.waits_since = None,
-            }
-            answer
-        });
-        drop(old);
         if answer.is_err() {
-            self.forget(hall, session);
+            old = seats.waiters.remove(seat.place, seat.session);
+        } else if waits && let Some(waker) = waker {
+            old = seats.waiters.park(seat.place, seat.session, waker);
+            seat.waits_since = Some(epoch);
+        }
+        if seats.audience.has_debris() || old.is_some() || answer.is_err() {
+            Self::clean_up(seats, old);
+            if answer.is_err() {
+                self.forget(hall, seat.session);
+            }
         }
         answer
+    }
+
+    /// What is left is dropped outside the lock: that may run foreign code (decision D6).
+    #[cold]
+    #[inline(never)]
+    fn clean_up(mut seats: MutexGuard<'_, Seats<M>>, old: Option<Waker>) {
+        let debris = seats.audience.take_debris();
+        drop(seats);
+        drop(debris);
+        drop(old);
     }
 }

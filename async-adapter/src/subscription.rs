@@ -75,6 +75,7 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     }
 
     /// As [`next_batch`](Self::next_batch), for hand-written futures. Only the last task to poll is woken.
+    #[inline]
     pub fn poll_next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Batch<M>, SessionEnd>> {
         match self.take(Some(cx.waker())) {
             Ok(Some(batch)) => Poll::Ready(Ok(batch)),

@@ -284,6 +284,14 @@ impl Checked {
             same(Law::L9Deterministic, "poll_wake", room.poll_wake(), self.halves.poll_wake())?;
         }
         self.oracle.inspect(room)?;
+        if self.halves.audience.is_whole() {
+            for (&session, _) in self.oracle.sessions().take_while(|(session, _)| session.slot() < 64) {
+                let bit = 1 << session.slot();
+                let ready = self.halves.audience.first().ready_among(0, bit) == bit;
+                let alone = self.halves.audience.first().is_ready(session);
+                same(Law::Batches, "whether one of several sessions is ready", alone, ready)?;
+            }
+        }
         self.calls += 1;
         if self.calls.is_multiple_of(self.stride) { self.oracle.inspect_sessions(room) } else { Ok(()) }
     }

@@ -251,7 +251,7 @@ where
                 }
             });
             // Who has taken the last is to be told the end next.
-            again |= !taken.is_empty() && seats.audience.poll_timeout().is_some();
+            again |= !taken.is_empty() && seats.audience.has_ends();
             seats.audience.slots()
         });
         self.again |= again;

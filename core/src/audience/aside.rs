@@ -137,6 +137,12 @@ impl Asides {
         }
     }
 
+    /// Whether any session ends.
+    #[inline]
+    pub(super) fn has_ending(&self) -> bool {
+        self.ending.front().is_some()
+    }
+
     /// The slot of the session that ends first, and when.
     pub(super) fn first_ending(&self) -> Option<(u32, Instant)> {
         let aside = &self.slab[self.ending.front()?];

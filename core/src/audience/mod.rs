@@ -273,6 +273,12 @@ impl<M: Payload> Audience<M> {
         closed.into_iter().chain(ending).min()
     }
 
+    /// Whether any session ends: the audience is closed, or a session was closed from outside and has not gone.
+    #[inline]
+    pub fn has_ends(&self) -> bool {
+        self.closed.is_some() || self.asides.has_ending()
+    }
+
     /// Whether [`take_debris`](Self::take_debris) has something.
     #[inline]
     pub fn has_debris(&self) -> bool {

@@ -260,6 +260,23 @@ impl<M: Payload> Audience<M> {
         }
     }
 
+    /// Which of those who wait are ready, of 64 slots from `first` on, which is a multiple of 64: a bit for each. What `waiting` leaves out
+    /// is not looked at; a slot that nobody holds is ready. In a [`Part`](crate::Part) these are the places of its own slots.
+    pub fn ready_among(&self, first: u32, waiting: u64) -> u64 {
+        if self.closed.is_some() {
+            return waiting;
+        }
+        let (behind, aside) = self.sessions.behind_among(first, waiting, self.low_heads);
+        let mut left = aside;
+        let mut ready = behind;
+        while left != 0 {
+            let bit = left.trailing_zeros();
+            left &= left - 1;
+            ready |= u64::from(self.is_ready_aside(first + bit)) << bit;
+        }
+        ready
+    }
+
     fn is_ready_aside(&self, slot: u32) -> bool {
         let behind = !self.sessions.is_caught_up(slot, self.low_heads);
         if self.closed.is_some() {

@@ -155,6 +155,27 @@ impl Sessions {
         })
     }
 
+    /// Of 64 slots from `first` on, those that `waiting` names: which are free or hold a session that is not at `heads` and has nothing
+    /// aside, and which hold one that has something aside.
+    #[inline]
+    pub(super) fn behind_among(&self, first: u32, waiting: u64, heads: Positions) -> (u64, u64) {
+        let (mut behind, mut aside) = (0, 0);
+        if first >= self.slots() {
+            return (waiting, 0);
+        }
+        // Chunks are a multiple of 64 long.
+        let (marks, cursors) = (self.marks.chunk_from(first), self.cursors.chunk_from(first));
+        for (bit, (marks, cursors)) in marks.iter().zip(cursors).take(64).enumerate() {
+            let has_aside = marks.0 & Marks::ASIDE != 0;
+            let is_behind = !has_aside && (*cursors != heads || marks.0 & Marks::HELD == 0);
+            behind |= u64::from(is_behind) << bit;
+            aside |= u64::from(has_aside) << bit;
+        }
+        let known = marks.len().min(64);
+        let unknown = if known < 64 { u64::MAX << known } else { 0 };
+        ((behind | unknown) & waiting, aside & waiting)
+    }
+
     /// Whether a session of this group holds a slot.
     #[inline]
     pub(super) fn is_in(&self, slot: u32, group: Group) -> bool {
