@@ -267,16 +267,6 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         self.admission.lock().admission.is_idle()
     }
 
-    /// Whether every session has taken what it is due.
-    pub(crate) fn is_read_out(&self) -> bool {
-        self.halls().all(|hall| {
-            hall.enter(|seats| {
-                self.catch_up(hall, &mut seats.audience);
-                seats.audience.snapshot().deliveries.values().all(|row| row.pending == 0)
-            })
-        })
-    }
-
     pub(crate) fn is_ended(&self) -> bool {
         self.halls().all(|hall| hall.enter(|seats| seats.audience.is_ended())) && self.is_idle()
     }

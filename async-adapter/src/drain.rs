@@ -37,9 +37,9 @@ pub(crate) struct Drain<M: Payload + Send + Sync + 'static> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// What waits goes out, and is read.
+    /// What waits goes out.
     Emptying,
-    /// The rooms are closed; sessions take their last batch and the reason.
+    /// The rooms are closed; sessions take what they are due, then the reason.
     Closing,
     /// The deadline has come; what is left is abandoned.
     Abandoning,
@@ -58,7 +58,7 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
     /// Goes on as far as it can; answers how long to wait before the next step, `None` when all is done.
     pub(crate) fn step(&mut self, clock: &dyn Clock) -> Option<Duration> {
         let late = clock.now() >= self.deadline;
-        if self.phase == Phase::Emptying && (late || self.all(|room| room.cell().is_idle() && room.cell().is_read_out())) {
+        if self.phase == Phase::Emptying && (late || self.all(|room| room.cell().is_idle())) {
             for room in &self.rooms {
                 // A room that was closed already is as it should be.
                 let _ = room.close(Actor::Host);

@@ -219,6 +219,18 @@ const FIN: u8 = 0x80;
 /// "Going away": the room has ended or the session was taken out (RFC 6455, section 7.4.1).
 const GOING_AWAY: u16 = 1001;
 
+impl WebSocketFrames<()> {
+    /// Appends one text frame: something of the host's own, for [`Pumped::control`](crate::Pumped::control).
+    pub fn put_text(text: &str, frame: &mut Vec<u8>) {
+        put_frame(TEXT, text.as_bytes(), frame);
+    }
+
+    /// Appends one binary frame.
+    pub fn put_binary(bytes: &[u8], frame: &mut Vec<u8>) {
+        put_frame(BINARY, bytes, frame);
+    }
+}
+
 impl<E> WebSocketFrames<E> {
     /// Text frames: the encoder writes UTF-8.
     pub fn text(encoder: E) -> Self {

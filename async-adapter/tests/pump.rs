@@ -364,3 +364,22 @@ async fn a_transport_comes_back_from_a_room_that_takes_nobody() {
     drop(refused.transport);
     assert!(wires[1].is_dropped());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_writes_what_is_due_and_says_goodbye() {
+    let (hub, room) = room_of(&av());
+    let pump = pump_of(&room);
+    let (wire, stuck) = (Wire::open(), Wire::with_room(1));
+    let _pumped = [pump.join(Join::guest(), wire.end()).unwrap(), pump.join(Join::guest(), stuck.end()).unwrap()];
+    settle().await;
+    for text in ["one", "two"] {
+        say(&room, text);
+        settle().await;
+    }
+    say(&room, "three");
+    let report = hub.drain(Duration::from_secs(5)).await;
+    assert_eq!(wire.text(), "one\ntwo\nthree\nend: the room was closed\n");
+    // The stuck one has begun the first and never took the others.
+    assert_eq!((report.delivered, report.abandoned), (1, 2));
+    assert!(room.snapshot().room.balances());
+}

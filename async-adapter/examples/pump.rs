@@ -1,0 +1,96 @@
+//! A whole chat server in one file: WebSocket connections, one room, no task for writing.
+//!
+//! Run it, then open two consoles in a browser and type `ws = new WebSocket("ws://127.0.0.1:9001/?ann"); ws.onmessage = m => m.data.text().then(console.log)`
+//! and `ws.send("hello")`. What begins with `!` is a gift: it goes out at High.
+//!
+//! Each connection has a task that reads it; the pump writes to all of them.
+
+use roomcast::{
+    Bytes, EndReason, Encoder, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump, PumpOptions, RoomConfig, RoomHandle, RoomId, Source,
+    TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
+};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// How this server's protocol looks: a line for each message. A payload is a line already, so it is only copied.
+#[derive(Clone)]
+struct Lines;
+
+impl Encoder<Bytes> for Lines {
+    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(&message.payload);
+    }
+
+    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(format!("({count} {priority:?} messages missed)").as_bytes());
+    }
+
+    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(format!("(goodbye: {reason})").as_bytes());
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let listener = TcpListener::bind(&address).await.map_err(|error| format!("cannot listen on `{address}`: {error}"))?;
+    println!("ws://{}/", listener.local_addr()?);
+
+    let hub = Hub::<Bytes>::builder().spawn();
+    // Text may wait a tenth of a second for company, so that more messages share a write; gifts do not.
+    let window = Duration::from_millis(100);
+    let config = RoomConfig::builder(UserId(1)).coalesce(roomcast::PerLevel([Duration::ZERO, window, window, window])).build()?;
+    let room = hub.create_room(RoomId(1), &config)?;
+    let pump = room.pump(WebSocketFrames::binary(Lines), PumpOptions::default())?;
+
+    let server = async {
+        let mut next_user = 100;
+        loop {
+            let Ok((stream, _)) = listener.accept().await else { continue };
+            next_user += 1;
+            tokio::spawn(serve(stream, UserId(next_user), room.clone(), pump.clone()));
+        }
+    };
+    tokio::select! {
+        () = server => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    // Everyone gets what is due, then the goodbye.
+    let report = hub.drain(Duration::from_secs(2)).await;
+    println!("{report:?}");
+    Ok(())
+}
+
+/// Reads one connection until it ends. What the room has to say is written by the pump.
+async fn serve(stream: TcpStream, user: UserId, room: RoomHandle<Bytes>, pump: Pump<Bytes, TcpTransport>) {
+    let handshake = WebSocketReader::accept(stream, WebSocketOptions::default());
+    let Ok(Ok((mut reader, transport))) = tokio::time::timeout(Duration::from_secs(5), handshake).await else { return };
+    let pumped = match pump.join(Join::user(user), transport) {
+        Ok(pumped) => pumped,
+        Err(refused) => return eprintln!("{user}: {refused}"),
+    };
+    while let Some(said) = reader.next(|answer| pumped.control(answer)).await {
+        let text = match said {
+            Ok(FromPeer::Text(text) | FromPeer::Binary(text)) => text,
+            Ok(_) => continue,
+            Err(error) => return eprintln!("{user}: {error}"),
+        };
+        let line = Bytes::from([format!("{user}: ").as_bytes(), &text].concat());
+        let publish = Publish::new(Source::Session(pumped.session()), line);
+        let is_gift = text.starts_with(b"!");
+        let publish = if is_gift { publish.priority(Priority::High).kind(Kind::Custom) } else { publish };
+        if let Err(refused) = room.try_publish(publish) {
+            // Only the one who spoke is told.
+            pumped.control(note(&refused.to_string()));
+        }
+    }
+    // The peer has said goodbye; the answer goes out before the connection is dropped.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+/// One WebSocket frame with a note of the server's own.
+fn note(text: &str) -> Bytes {
+    let mut frame = Vec::new();
+    WebSocketFrames::put_text(text, &mut frame);
+    frame.into()
+}
