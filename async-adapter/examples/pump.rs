@@ -6,8 +6,8 @@
 //! Each connection has a task that reads it; the pump writes to all of them.
 
 use roomcast::{
-    Bytes, EndReason, Encoder, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump, PumpOptions, RoomConfig, RoomHandle, RoomId, Source,
-    TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
+    Bytes, Encoder, EndReason, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump, PumpOptions, RoomConfig, RoomHandle,
+    RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
 };
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};

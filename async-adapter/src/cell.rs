@@ -10,8 +10,8 @@ use crate::hall::{Hall, Seats};
 use crate::shard::Shard;
 use parking_lot::{Mutex, MutexGuard};
 use roomcast_core::{
-    Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, LeaveError, Message, Part,
-    Payload, ProfileError, Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionId, State, UserId,
+    Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, Message, Part, Payload,
+    Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionId, State, UserSessions,
 };
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -148,15 +148,12 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        let now = self.now();
-        let (answer, after) = self.in_gate(|admission| admission.publish(now, publish));
-        self.finish(after);
-        answer
+        self.admit(|admission, now| admission.publish(now, publish))
     }
 
     pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {
         if let Some(known) = join.known() {
-            self.admission.lock().admission.check_join(join.as_user())?;
+            self.admission.lock().admission.check_join(self.now(), join.as_user())?;
             if self.hall_of(known).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(known))) {
                 return Err(JoinError::AlreadyJoined { session: known });
             }
@@ -186,7 +183,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     fn join_in(self: &Arc<Self>, hall: &Hall<M>, join: Join) -> Result<Joined, JoinError> {
         let now = self.now();
         let (answer, after) = self.in_both(hall, |admission, seats| {
-            admission.check_join(join.as_user())?;
+            admission.check_join(now, join.as_user())?;
             let joined = seats.audience.join(join.as_user().is_none(), join.in_group(), None)?;
             if let Some(user) = join.as_user() {
                 admission.add_session(now, user, joined.session);
@@ -198,17 +195,30 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         answer
     }
 
-    pub(crate) fn leave(self: &Arc<Self>, user: UserId) -> Result<(), LeaveError> {
+    /// Takes out the sessions that a call of the admission answers; they still get what they are due, then the reason.
+    pub(crate) fn take_out<E>(
+        self: &Arc<Self>,
+        reason: EndReason,
+        call: impl FnOnce(&mut Admission<M>, Instant) -> Result<UserSessions, E>,
+    ) -> Result<(), E> {
         let now = self.now();
         let (answer, after) = self.in_all(|admission, seats| {
-            for session in admission.leave(now, user)? {
+            for session in call(admission, now)? {
                 let Some(hall) = self.hall_of(session) else { continue };
-                seats[hall.part.index() as usize].audience.end(now, session, EndReason::Left);
+                seats[hall.part.index() as usize].audience.end(now, session, reason);
                 hall.advance();
             }
             Ok(())
         });
         self.finish(After { news: true, ..after });
+        answer
+    }
+
+    /// Calls the admission alone.
+    pub(crate) fn admit<R>(self: &Arc<Self>, call: impl FnOnce(&mut Admission<M>, Instant) -> R) -> R {
+        let now = self.now();
+        let (answer, after) = self.in_gate(|admission| call(admission, now));
+        self.finish(after);
         answer
     }
 
@@ -269,12 +279,6 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     pub(crate) fn is_ended(&self) -> bool {
         self.halls().all(|hall| hall.enter(|seats| seats.audience.is_ended())) && self.is_idle()
-    }
-
-    pub(crate) fn set_profile(self: &Arc<Self>, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
-        let (answer, after) = self.in_gate(|admission| admission.set_profile(user, profile));
-        self.finish(after);
-        answer
     }
 
     /// A session has told its end and is gone from its audience.

@@ -4,8 +4,8 @@ use crate::cell::{Cell, Work};
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
-    Actor, CloseError, Join, JoinError, LeaveError, Outcome, Payload, ProfileError, Publish, Receipt, Refused, Report, RoomId,
-    RoomSnapshot, SessionId, UserId,
+    Actor, CloseError, Duration, EndReason, Join, JoinError, LeaveError, ModerationError, Outcome, Payload, ProfileError, Publish,
+    Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, UserId,
 };
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason.
     pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
-        self.cell.leave(user)
+        self.cell.take_out(EndReason::Left, |admission, now| admission.leave(now, user))
     }
 
     /// Takes one session out at once; its subscription learns that it is gone. Answers whether it was in.
@@ -92,9 +92,49 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         self.cell.close(actor)
     }
 
+    /// Names a user admin, or no longer (clause A5). Answers whether that changed anything.
+    pub fn set_admin(&self, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
+        self.cell.admit(|admission, now| admission.set_admin(now, actor, user, is_admin))
+    }
+
+    /// Keeps users from speaking for a time (`None`: for good), through leave and rejoin (clause A11). At most 256 in one call.
+    pub fn mute(&self, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        self.cell.admit(|admission, now| admission.mute(now, actor, users, time))
+    }
+
+    /// Lets users speak again.
+    pub fn unmute(&self, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        self.cell.admit(|admission, now| admission.unmute(now, actor, users))
+    }
+
+    /// Lets only the owner and the admins speak, or everyone again (clause A11).
+    pub fn mute_room(&self, actor: Actor, muted: bool) -> Result<(), ModerationError> {
+        self.cell.admit(|admission, now| admission.mute_room(now, actor, muted))
+    }
+
+    /// Takes users out (clause A9): their sessions still get what they are due, then the reason; what they have in the queue is dropped.
+    pub fn kick(&self, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        self.cell.take_out(EndReason::Kicked, |admission, now| admission.kick(now, actor, users))
+    }
+
+    /// Takes users out and keeps them out for a time (`None`: for good; clause A10). At most 256 in one call.
+    pub fn ban(&self, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        self.cell.take_out(EndReason::Banned, |admission, now| admission.ban(now, actor, users, time))
+    }
+
+    /// Lets banned users in again.
+    pub fn unban(&self, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        self.cell.admit(|admission, now| admission.unban(now, actor, users))
+    }
+
+    /// What a user is in this room, present or not.
+    pub fn role_of(&self, user: UserId) -> Role {
+        self.cell.admit(|admission, _| admission.role_of(user))
+    }
+
     /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
     pub fn set_profile(&self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
-        self.cell.set_profile(user, profile)
+        self.cell.admit(|admission, _| admission.set_profile(user, profile))
     }
 
     /// The books, both halves at one instant. O(1).

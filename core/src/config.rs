@@ -154,6 +154,9 @@ pub(crate) struct Settings {
     pub(crate) echo: Echo,
     pub(crate) sessions: u32,
     pub(crate) sessions_per_user: u32,
+    pub(crate) admins: u32,
+    pub(crate) mutes: u32,
+    pub(crate) bans: u32,
     pub(crate) outcomes: PerLevel<u32>,
     pub(crate) report: PerLevel<DefaultReport>,
     pub(crate) presence_events: u32,
@@ -194,6 +197,9 @@ impl RoomConfig {
                 echo: Echo::Excluded,
                 sessions: 1 << 26,
                 sessions_per_user: 16,
+                admins: 5,
+                mutes: 10_000,
+                bans: 10_000,
                 outcomes: PerLevel([2_048; 4]),
                 report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
                 presence_events: 1_024,
@@ -323,6 +329,12 @@ impl RoomConfigBuilder {
         sessions: u32 => sessions;
         /// Sessions of one user at the most. Default 16.
         sessions_per_user: u32 => sessions_per_user;
+        /// Admins at the most. Default 5 (clause A5).
+        admins: u32 => admins;
+        /// Users who are muted at one time at the most. Default 10,000; a full table refuses (decision D27).
+        mutes: u32 => mutes;
+        /// Users who are banned at one time at the most. Default 10,000; a full table refuses (decision D27).
+        bans: u32 => bans;
         /// Outcomes of each level that may wait to be polled. Default 2,048 each.
         outcomes: PerLevel<u32> => outcomes;
         /// How outcomes are reported when the publisher does not say. Default: events for High and Normal, counted only for Low and

@@ -2,6 +2,8 @@
 
 use crate::event::EndReason;
 use crate::ids::{SessionId, UserId};
+use crate::rights::NotAllowed;
+use crate::timed::Until;
 
 /// Why a join was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +25,14 @@ pub enum JoinError {
         user: UserId,
         /// The most.
         max: u32,
+    },
+    /// The user is banned (clause A10).
+    #[error("{user} is banned {until}")]
+    Banned {
+        /// The user.
+        user: UserId,
+        /// Until when.
+        until: Until,
     },
     /// The room has as many sessions as it may have.
     #[error("the room has {max} sessions, the most it may have")]
@@ -55,16 +65,49 @@ pub enum LeaveError {
 #[non_exhaustive]
 pub enum CloseError {
     /// Only the host and the owner may close a room.
-    #[error("{actor} may not close the room; only the host and its owner, {owner}, may")]
-    NotAllowed {
-        /// Who tried.
-        actor: UserId,
-        /// Who might.
-        owner: UserId,
-    },
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// It is closed already.
     #[error("the room is closed already")]
     AlreadyClosed,
+}
+
+/// Why users were not dealt with. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModerationError {
+    /// The room is closed.
+    #[error("the room is closed")]
+    RoomClosed,
+    /// The actor may not do this, to one of them at least.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    /// One call names too many.
+    #[error("{count} users in one call; want at most {max}")]
+    TooManyUsers {
+        /// How many it names.
+        count: usize,
+        /// The most.
+        max: usize,
+    },
+    /// The room has as many admins as it may have (clause A5).
+    #[error("the room has {max} admins, the most it may have")]
+    TooManyAdmins {
+        /// The most.
+        max: u32,
+    },
+    /// As many users are muted as may be.
+    #[error("{max} users are muted, the most there may be; unmute some")]
+    MutesFull {
+        /// The most.
+        max: u32,
+    },
+    /// As many users are banned as may be.
+    #[error("{max} users are banned, the most there may be; unban some")]
+    BansFull {
+        /// The most.
+        max: u32,
+    },
 }
 
 /// Why a profile was not taken over. It hands the profile back.

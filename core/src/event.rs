@@ -83,6 +83,10 @@ pub enum EndReason {
     Left,
     /// The room was closed.
     RoomClosed,
+    /// The user was taken out (clause A9).
+    Kicked,
+    /// The user was taken out and may not come again (clause A10).
+    Banned,
 }
 
 impl core::fmt::Display for EndReason {
@@ -90,6 +94,8 @@ impl core::fmt::Display for EndReason {
         f.write_str(match self {
             Self::Left => "the user left the room",
             Self::RoomClosed => "the room was closed",
+            Self::Kicked => "the user was kicked",
+            Self::Banned => "the user was banned",
         })
     }
 }

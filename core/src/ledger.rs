@@ -60,6 +60,10 @@ reasons! {
         NotMember = "not_member",
         /// Guests receive and may not speak (clause A3).
         Guest = "guest",
+        /// The sender is muted (clause A11).
+        Muted = "muted",
+        /// The room is muted and the sender is neither its owner nor an admin (clause A11).
+        RoomMuted = "room_muted",
         /// The payload is over the room's limit (clause A22).
         TooLarge = "too_large",
         /// Too many outcomes of this level wait to be polled.
@@ -76,6 +80,8 @@ reasons! {
         Evicted = "evicted",
         /// It waited longer than its level may (clause B6).
         Expired = "expired",
+        /// Its sender was kicked or banned while it waited (decision D11).
+        SenderOut = "sender_out",
         /// The room was closed while it waited (clause A4).
         RoomClosed = "room_closed",
     }

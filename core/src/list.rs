@@ -1,7 +1,7 @@
 //! Doubly linked lists through numbered slots: any entry leaves in O(1), and can be put back where it was.
 
 use crate::chunked::NIL;
-use core::ops::IndexMut;
+use core::ops::{Index, IndexMut};
 
 /// An entry's neighbours in one list.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,18 @@ impl List {
     /// The slot of the last entry.
     pub(crate) fn back(self) -> Option<u32> {
         (self.tail != NIL).then_some(self.tail)
+    }
+
+    /// The slots of all entries, the first first; `links` reads an entry's links of this list.
+    pub(crate) fn iter<'a, S: Index<u32>>(
+        self,
+        slots: &'a S,
+        links: impl Fn(&S::Output) -> Links + 'a,
+    ) -> impl Iterator<Item = u32> + 'a {
+        core::iter::successors(self.front(), move |&at| {
+            let next = links(&slots[at]).next;
+            (next != NIL).then_some(next)
+        })
     }
 
     pub(crate) fn push_back<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, thread: Thread<E>) {

@@ -3,15 +3,17 @@
 use crate::admission::{Actor, Admission, AdmissionSnapshot};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
-use crate::error::{CloseError, JoinError, LeaveError, ProfileError, SessionEnd};
+use crate::error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
 use crate::ids::{Group, SessionId, UserId};
 use crate::ledger::Deliveries;
 use crate::message::{Payload, Publish, Receipt, Refused};
 use crate::part::Part;
 use crate::priority::PerLevel;
+use crate::rights::Role;
 use crate::roster::UserSessions;
-use crate::time::{Instant, Watermark};
+use crate::time::{Duration, Instant, Watermark};
+use crate::timed::Until;
 use core::ops::Range;
 
 /// One live room as a complete state machine.
@@ -141,7 +143,7 @@ impl<M: Payload> Room<M> {
     /// Lets a session in, at the head of the room; the answer names the position (decision D38). O(1).
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
-        self.admission.check_join(join.user)?;
+        self.admission.check_join(now, join.user)?;
         let joined = self.audience.join(join.user.is_none(), join.group, join.known)?;
         if let Some(user) = join.user {
             self.admission.add_session(now, user, joined.session);
@@ -276,6 +278,74 @@ impl<M: Payload> Room<M> {
     /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         self.admission.set_profile(user, profile)
+    }
+
+    /// Names a user admin, or no longer. See [`Admission::set_admin`].
+    pub fn set_admin(&mut self, now: Instant, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.set_admin(now, actor, user, is_admin)
+    }
+
+    /// Keeps users from speaking for a time. See [`Admission::mute`].
+    pub fn mute(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.mute(now, actor, users, time)
+    }
+
+    /// Lets users speak again. See [`Admission::unmute`].
+    pub fn unmute(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.unmute(now, actor, users)
+    }
+
+    /// Lets only the owner and the admins speak, or everyone again. See [`Admission::mute_room`].
+    pub fn mute_room(&mut self, now: Instant, actor: Actor, muted: bool) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.mute_room(now, actor, muted)
+    }
+
+    /// Takes users out (clause A9). Their sessions still take what they are due, then the reason. See [`Admission::kick`].
+    pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        let sessions = self.admission.kick(now, actor, users)?;
+        self.end_sessions(now, &sessions, EndReason::Kicked);
+        Ok(())
+    }
+
+    /// Takes users out and keeps them out for a time (clause A10). See [`Admission::ban`].
+    pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        let sessions = self.admission.ban(now, actor, users, time)?;
+        self.end_sessions(now, &sessions, EndReason::Banned);
+        Ok(())
+    }
+
+    /// Lets banned users in again. See [`Admission::unban`].
+    pub fn unban(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.unban(now, actor, users)
+    }
+
+    /// What a user is in this room, present or not.
+    pub fn role_of(&self, user: UserId) -> Role {
+        self.admission.role_of(user)
+    }
+
+    /// Until when a user is muted, if so.
+    pub fn muted_until(&self, now: Instant, user: UserId) -> Option<Until> {
+        self.admission.muted_until(self.clock.peek(now), user)
+    }
+
+    /// Until when a user is banned, if so.
+    pub fn banned_until(&self, now: Instant, user: UserId) -> Option<Until> {
+        self.admission.banned_until(self.clock.peek(now), user)
+    }
+
+    fn end_sessions(&mut self, now: Instant, sessions: &[SessionId], reason: EndReason) {
+        for &session in sessions {
+            self.audience.end(now, session, reason);
+        }
+        self.admission.clear_debris();
     }
 
     /// The sessions of a user.

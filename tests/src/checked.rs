@@ -2,6 +2,7 @@
 //! can be seen.
 
 use crate::halves::Halves;
+use crate::moderation::Act;
 use crate::oracle::Oracle;
 use crate::oracle::listeners::{Swept, Taken};
 use crate::oracle::messages::Offer;
@@ -235,6 +236,14 @@ impl Checked {
         let answer = room.close(now, actor);
         same(Law::L9Deterministic, "close", answer, self.halves.close(now, actor))?;
         self.oracle.closed(now, actor, answer)?;
+        self.inspect(room)
+    }
+
+    /// A call that deals with users.
+    pub fn moderate(&mut self, room: &mut Room<Probe>, now: Instant, actor: Actor, act: &Act) -> Check {
+        let answer = act.on(room, now, actor);
+        same(Law::L9Deterministic, "moderation", answer, self.halves.moderate(now, actor, act))?;
+        self.oracle.moderated(now, actor, act, answer)?;
         self.inspect(room)
     }
 

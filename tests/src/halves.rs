@@ -3,12 +3,14 @@
 //! Beside a real room it shows two things. The same calls give the same answers (law L9). And each dispatched message is seen at the
 //! seam, so that the oracle knows what went out even when nobody is told and no log holds it for long.
 
+use crate::moderation::Act;
 use crate::parts::{Crossed, Parts};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
     Actor, Admission, Batch, Budget, CloseError, ConfigError, Due, EndReason, Event, Group, Instant, Join, JoinError, Joined,
-    LeaveError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId, Source, UserId, Verdict,
+    LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId, Source,
+    UserId, Verdict,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,7 +48,7 @@ impl Halves {
     /// As `Room::join`, which answered `whole`.
     pub fn join(&mut self, now: Instant, join: Join, whole: &Result<Joined, JoinError>) -> Result<Joined, JoinError> {
         let now = self.call(now);
-        self.admission.check_join(join.as_user())?;
+        self.admission.check_join(now, join.as_user())?;
         let mut joined = self.audience.join(join)?;
         if let Some(user) = join.as_user() {
             self.admission.add_session(now, user, joined.session);
@@ -161,6 +163,25 @@ impl Halves {
         self.audience.all().for_each(|part| part.close(now, EndReason::RoomClosed));
         self.clear();
         Ok(())
+    }
+
+    /// As the calls of `Room` that deal with users.
+    pub fn moderate(&mut self, now: Instant, actor: Actor, act: &Act) -> Result<bool, ModerationError> {
+        let now = self.call(now);
+        let (sessions, reason) = match act {
+            Act::SetAdmin(user, is_admin) => return self.admission.set_admin(now, actor, *user, *is_admin),
+            Act::Mute(users, time) => return self.admission.mute(now, actor, users, *time).map(|()| true),
+            Act::Unmute(users) => return self.admission.unmute(now, actor, users).map(|()| true),
+            Act::MuteRoom(muted) => return self.admission.mute_room(now, actor, *muted).map(|()| true),
+            Act::Unban(users) => return self.admission.unban(now, actor, users).map(|()| true),
+            Act::Kick(users) => (self.admission.kick(now, actor, users)?, EndReason::Kicked),
+            Act::Ban(users, time) => (self.admission.ban(now, actor, users, *time)?, EndReason::Banned),
+        };
+        for session in sessions {
+            self.audience.part_mut(session).end(now, session, reason);
+        }
+        self.clear();
+        Ok(true)
     }
 
     /// As `Room::set_profile`.

@@ -11,6 +11,7 @@
 
 pub mod checked;
 pub mod halves;
+pub mod moderation;
 pub mod ops;
 pub mod oracle;
 pub mod parts;

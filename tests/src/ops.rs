@@ -3,6 +3,7 @@
 //! Every number is small and taken modulo what there is, so that any bytes make a sequence and limits are hit often.
 
 use crate::checked::{Checked, Say};
+use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::rules::{Rules, queue};
 use crate::violation::{Check, Violation};
@@ -39,6 +40,8 @@ pub struct Setup {
     pub echo: bool,
     /// Sessions: 1 to 12, and 1 to 3 a user.
     pub sessions: (u8, u8),
+    /// Admins at the most, 0 to 2; mutes and bans, 0 to 3.
+    pub moderation: u8,
     /// Outcomes that may wait: 0 to 3 a level.
     pub outcomes: [u8; 4],
     /// Which levels report by default.
@@ -120,6 +123,17 @@ pub enum Op {
         /// Which session.
         who: u8,
     },
+    /// A call that deals with users.
+    Moderate {
+        /// Which call, and for from 128 on two users at once.
+        act: u8,
+        /// By whom: a user, or from 6 on the host.
+        actor: u8,
+        /// To whom.
+        user: u8,
+        /// For how long, by a table from no time to for good.
+        time: u8,
+    },
     /// `set_profile`; above 40 bytes it is too large.
     Profile {
         /// Who.
@@ -177,6 +191,23 @@ fn group(at: u8) -> Group {
     Group::new(at / 128).unwrap_or_default()
 }
 
+fn moderation(act: u8, user: u8, time: u8) -> Act {
+    let seconds = [Some(Duration::ZERO), Some(Duration::from_millis(3)), Some(Duration::from_secs(60)), Some(Duration::MAX), None];
+    let time = pick(&seconds, time);
+    let first = UserId(u64::from(user % 6));
+    let users = if act >= 128 { vec![first, UserId(u64::from(user / 6 % 6))] } else { vec![first] };
+    match act % 9 {
+        0 => Act::SetAdmin(first, true),
+        1 => Act::SetAdmin(first, false),
+        2 => Act::Mute(users, time),
+        3 => Act::Unmute(users),
+        4 => Act::MuteRoom(user.is_multiple_of(4)),
+        5 => Act::Kick(users),
+        6 => Act::Ban(users, time),
+        _ => Act::Unban(users),
+    }
+}
+
 fn level(at: u8) -> Priority {
     pick(&Priority::ALL, at)
 }
@@ -229,6 +260,9 @@ impl Setup {
             echo: if self.echo { Echo::Included } else { Echo::Excluded },
             sessions: u32::from(self.sessions.0 % 12) + 1,
             sessions_per_user: u32::from(self.sessions.1 % 3) + 1,
+            admins: u32::from(self.moderation % 3),
+            mutes: u32::from(self.moderation / 3 % 4),
+            bans: u32::from(self.moderation / 12 % 4),
             outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4))),
             report: PerLevel::from_fn(report),
             presence_events: u32::from(self.presence % 4),
@@ -300,6 +334,10 @@ impl Player {
             Op::Gone { who } => {
                 let session = self.session(who);
                 self.checked.close_session(&mut self.room, now, session)?;
+            }
+            Op::Moderate { act, actor, user, time } => {
+                let actor = if actor % 8 >= 6 { Actor::Host } else { Actor::User(UserId(u64::from(actor % 8))) };
+                self.checked.moderate(&mut self.room, now, actor, &moderation(act, user, time))?;
             }
             Op::Profile { user, size } => {
                 let size = size.map(|size| usize::from(size % 20));

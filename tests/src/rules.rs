@@ -33,6 +33,12 @@ pub struct Rules {
     pub sessions: u32,
     /// Sessions of a user at the most.
     pub sessions_per_user: u32,
+    /// Admins at the most.
+    pub admins: u32,
+    /// Mutes at the most.
+    pub mutes: u32,
+    /// Bans at the most.
+    pub bans: u32,
     /// Outcomes that may wait.
     pub outcomes: PerLevel<u32>,
     /// How outcomes are reported by default.
@@ -71,6 +77,9 @@ impl Default for Rules {
             echo: Echo::Excluded,
             sessions: 1 << 26,
             sessions_per_user: 16,
+            admins: 5,
+            mutes: 10_000,
+            bans: 10_000,
             outcomes: PerLevel([2_048; 4]),
             report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
             presence_events: 1_024,
@@ -114,6 +123,9 @@ impl Rules {
             .echo(self.echo)
             .sessions(self.sessions)
             .sessions_per_user(self.sessions_per_user)
+            .admins(self.admins)
+            .mutes(self.mutes)
+            .bans(self.bans)
             .outcomes(self.outcomes)
             .report(self.report)
             .presence_events(self.presence_events)

@@ -6,5 +6,7 @@ mod beyond;
 mod members;
 #[path = "clauses/messages.rs"]
 mod messages;
+#[path = "clauses/moderation.rs"]
+mod moderation;
 #[path = "clauses/scene.rs"]
 mod scene;

@@ -1,34 +1,44 @@
 //! Who may speak, and what: the checks before the queue, in their order.
 //!
 //! A check looks and changes nothing (decision D9); the first that fails decides. The order is that of DESIGN: room open → sender is a
-//! member → payload size → a slot for the outcome → queue.
+//! member (who is banned is none) → muted, room muted → payload size → a slot for the outcome → queue.
 
+use super::moderation::{Moderation, Silence};
 use crate::config::Settings;
 use crate::event::EventQueue;
 use crate::ids::UserId;
 use crate::ledger::RefusalReason;
 use crate::message::{Limit, Payload, Publish, Report, Sender, Source};
 use crate::roster::Roster;
+use crate::time::Instant;
 
-/// A refusal that has not got its payload back yet.
-pub(super) type Denied = (RefusalReason, Option<Limit>);
+/// A refusal that has not got its payload back yet: why, the limit that decided, and when to try again.
+pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
 
 /// Answers who speaks.
 pub(super) fn check<M: Payload>(
+    now: Instant,
     open: bool,
     settings: &Settings,
-    roster: &Roster<M>,
+    (roster, moderation): (&Roster<M>, &Moderation),
     events: &EventQueue,
     publish: &Publish<M>,
 ) -> Result<Sender, Denied> {
     if !open {
-        return Err((RefusalReason::RoomClosed, None));
+        return Err((RefusalReason::RoomClosed, None, None));
     }
     let sender = sender(roster, publish.source)?;
+    if let Sender::User(user) = sender {
+        match moderation.silence(settings, now, user) {
+            Some(Silence::Muted(until)) => return Err((RefusalReason::Muted, None, until.instant())),
+            Some(Silence::RoomMuted) => return Err((RefusalReason::RoomMuted, None, None)),
+            None => {}
+        }
+    }
     payload_size(settings, &publish.payload)?;
     if report(settings, publish) != Report::CountedOnly && !events.has_room(publish.priority) {
         let max = settings.outcomes[publish.priority];
-        return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max })));
+        return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
     }
     Ok(sender)
 }
@@ -43,15 +53,15 @@ fn sender<M>(roster: &Roster<M>, source: Source) -> Result<Sender, Denied> {
         Source::Host => Ok(Sender::Host),
         Source::Session(session) => match roster.user_of(session) {
             Some(user) => Ok(Sender::User(user)),
-            None if session.is_guest() => Err((RefusalReason::Guest, None)),
-            None => Err((RefusalReason::NotMember, None)),
+            None if session.is_guest() => Err((RefusalReason::Guest, None, None)),
+            None => Err((RefusalReason::NotMember, None, None)),
         },
     }
 }
 
 fn payload_size<M: Payload>(settings: &Settings, payload: &M) -> Result<(), Denied> {
     let (size, max) = (payload.size(), settings.payload_bytes as usize);
-    if size > max { Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }))) } else { Ok(()) }
+    if size > max { Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None)) } else { Ok(()) }
 }
 
 /// Whether `user` owns the room.

@@ -5,10 +5,12 @@
 
 mod feed;
 mod gate;
+mod moderation;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use moderation::ModerationCounts;
 pub use snapshot::AdmissionSnapshot;
 
 use crate::config::{MAX_WORK, RoomConfig, Settings};
@@ -22,10 +24,12 @@ use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Popped, Queue};
 use crate::quota::TokenBucket;
+use crate::rights::Action;
 use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
 use alloc::sync::Arc;
 use feed::Feed;
+use moderation::Moderation;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
@@ -37,6 +41,7 @@ pub struct Admission<M> {
     state: State,
     clock: Watermark,
     roster: Roster<M>,
+    moderation: Moderation,
     bucket: TokenBucket,
     kept: PerLevel<u32>,
     queue: Queue<Waiting<M>>,
@@ -94,6 +99,7 @@ impl<M: Payload> Admission<M> {
             state: State::Open,
             clock: Watermark::default(),
             roster: Roster::new(hasher),
+            moderation: Moderation::new(&settings, hasher),
             bucket: TokenBucket::new(config.rate(), config.burst()),
             kept: PerLevel::from_fn(|level| config.kept_from(level)),
             queue: Queue::new(settings.queue, settings.seed),
@@ -121,9 +127,10 @@ impl<M: Payload> Admission<M> {
         self.submitted += 1;
         self.ledger.levels[level].submitted += 1;
         let open = self.state == State::Open;
-        let sender = match gate::check(open, &self.settings, &self.roster, &self.events, &publish) {
+        let people = (&self.roster, &self.moderation);
+        let sender = match gate::check(now, open, &self.settings, people, &self.events, &publish) {
             Ok(sender) => sender,
-            Err((reason, limit)) => return Err(self.refuse(level, reason, limit, None, publish.payload)),
+            Err((reason, limit, retry_at)) => return Err(self.refuse(level, reason, limit, retry_at, publish.payload)),
         };
         let id = MessageId(self.submitted);
         let work = self.expire(now, MAX_WORK);
@@ -184,11 +191,14 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Whether a user (`None`: a guest) may join now. Changes nothing.
-    pub fn check_join(&self, user: Option<UserId>) -> Result<(), JoinError> {
+    pub fn check_join(&self, now: Instant, user: Option<UserId>) -> Result<(), JoinError> {
         if self.state != State::Open {
             return Err(JoinError::RoomClosed);
         }
         let Some(user) = user else { return Ok(()) };
+        if let Some(until) = self.moderation.banned(self.clock.peek(now), user) {
+            return Err(JoinError::Banned { user, until });
+        }
         let max = self.settings.sessions_per_user;
         if self.roster.sessions_of(user).len() >= max as usize {
             return Err(JoinError::TooManySessions { user, max });
@@ -247,11 +257,7 @@ impl<M: Payload> Admission<M> {
     /// Closes the room: what waits is dropped as `RoomClosed` (clause A4), at most 1,024 messages in this call.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
-        if let Actor::User(actor) = actor
-            && !gate::is_owner(&self.settings, actor)
-        {
-            return Err(CloseError::NotAllowed { actor, owner: self.settings.owner });
-        }
+        self.allows_one(actor, Action::Close, None)?;
         if self.state == State::Closed {
             return Err(CloseError::AlreadyClosed);
         }
@@ -346,6 +352,7 @@ impl<M: Payload> Admission<M> {
             dispatched: self.feed.last(),
             users: self.roster.online(),
             user_sessions: self.roster.sessions(),
+            moderation: self.moderation.counts(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The books of an admission, as they are read.
 
-use super::State;
+use super::{ModerationCounts, State};
 use crate::ids::Seq;
 use crate::ledger::Ledger;
 use crate::priority::PerLevel;
@@ -27,4 +27,6 @@ pub struct AdmissionSnapshot {
     pub users: u32,
     /// Sessions of users (guests are not counted).
     pub user_sessions: u32,
+    /// Admins, mutes, bans.
+    pub moderation: ModerationCounts,
 }

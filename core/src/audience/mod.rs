@@ -5,6 +5,7 @@
 
 mod aside;
 mod batch;
+mod block;
 mod books;
 mod reading;
 mod session;
@@ -151,7 +152,7 @@ impl<M: Payload> Audience<M> {
             return Err(JoinError::RoomFull { max });
         }
         let heads = self.heads();
-        let session = self.sessions.insert(guest, group, heads);
+        let session = self.sessions.insert(guest, group, self.low_heads);
         self.live += 1;
         for level in Priority::ALL {
             let sums = &mut self.sums[level];

@@ -91,6 +91,8 @@ pub struct Reading<'a, M> {
     log: &'a Log<M>,
     aside: Option<&'a Aside>,
     plan: &'a Plan,
+    key: Option<&'a RangeKey>,
+    messages: u32,
 }
 
 /// The range that a batch covers: batches with the same key, of the same room, hold the same messages and no gap.
@@ -104,7 +106,7 @@ impl<'a, M: Payload> Reading<'a, M> {
     /// The key under which what is encoded for one session serves all that read the same range (decision D29); `None` when this batch is
     /// this session's alone.
     pub fn key(&self) -> Option<&'a RangeKey> {
-        self.plan.key.as_ref()
+        self.key
     }
 
     /// Gaps and messages in the order in which the session should see them.
@@ -132,7 +134,7 @@ impl<'a, M: Payload> Reading<'a, M> {
 
     /// Messages in it.
     pub fn messages(&self) -> u32 {
-        self.plan.messages
+        self.messages
     }
 
     /// Whether the budget cut it short: the session is due more at once.
@@ -222,6 +224,7 @@ impl<M: Payload> Audience<M> {
     /// Sessions that stand at the same place get the same plan, made once: going on along a room whose sessions are all caught up costs little
     /// more than looking at their cursors. A host sweeps at most 1,024 slots under one lock (decision D1), from 0 up to
     /// [`slots`](Self::slots); in a [`Part`](crate::Part) of a room these are the places of its own slots.
+    #[inline]
     pub fn sweep(
         &mut self,
         group: Group,
@@ -289,6 +292,7 @@ impl<M: Payload> Audience<M> {
 
     /// Sweeps the run of sessions from `slots.start` on that have nothing aside and stand where the first of them stands, or are caught up.
     /// Answers the slot at which the run ends, and how many were handed something.
+    #[inline]
     fn sweep_alike(
         &mut self,
         group: Group,
@@ -301,26 +305,27 @@ impl<M: Payload> Audience<M> {
         }
         let heads = self.low_heads;
         let Some(first) = self.sessions.first_behind(slots.clone(), group, heads) else { return (slots.end, 0) };
+        if self.sessions.has_aside(first) {
+            return (first, 0);
+        }
         let plan = self.plan(first, budget);
-        if self.sessions.has_aside(first) || plan.levels.values().any(|level| level.from != level.cursor) {
+        if plan.levels.values().any(|level| level.from != level.cursor) {
             return (first, 0);
         }
         let (here, there) = plan.positions();
-        let (mut handed, mut taken) = (0, 0_u64);
         let log = &self.log;
-        let stopped = self.sessions.sweep(first..slots.end, group, here, there, heads, |session| {
-            handed += 1;
-            let verdict = sink(session, Due::Batch(Reading { log, aside: None, plan: &plan }));
-            taken += u64::from(verdict == Verdict::Taken);
-            verdict
+        let (key, messages) = (plan.key.as_ref(), plan.messages);
+        let swept = self.sessions.sweep(first..slots.end, group, [here, there, heads], |session| {
+            sink(session, Due::Batch(Reading { log, aside: None, plan: &plan, key, messages }))
         });
         for (level, plan) in plan.levels.iter() {
-            self.sums[level].add_read((plan.to - plan.from) * taken);
+            self.sums[level].add_read((plan.to - plan.from) * u64::from(swept.taken));
         }
-        (stopped, handed)
+        (swept.stopped, swept.handed)
     }
 
     /// Hands one session what it is due. Answers whether that was anything.
+    #[inline]
     fn sweep_one(&mut self, slot: u32, budget: Budget, sink: &mut impl FnMut(SessionId, Due<'_, M>) -> Verdict) -> bool {
         let Some(session) = self.sessions.holder(slot) else { return false };
         let plan = self.plan(slot, budget);
@@ -331,7 +336,8 @@ impl<M: Payload> Audience<M> {
             sink(session, Due::End(reason));
             return true;
         }
-        let reading = Reading { log: &self.log, aside: self.aside(slot), plan: &plan };
+        let reading =
+            Reading { log: &self.log, aside: self.aside(slot), plan: &plan, key: plan.key.as_ref(), messages: plan.messages };
         if sink(session, Due::Batch(reading)) == Verdict::Taken {
             self.commit(slot, &plan);
         }

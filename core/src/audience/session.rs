@@ -3,6 +3,7 @@
 //! Positions are 64 bits wide; a session keeps the low half of each and the log's head supplies the rest (decision D5). That is exact
 //! while a session is less than 2³² messages behind, and the audience's hand sees to it that it is.
 
+use super::block::{BLOCK, Block, Found, Marks};
 use super::reading::Verdict;
 use crate::chunked::{Chunked, NIL};
 use crate::ids::{Group, SessionId};
@@ -17,10 +18,11 @@ pub(super) type Positions = [u32; Priority::NUM];
 pub(super) struct Sessions {
     /// The room numbers its slots over all its parts; here and in all of the audience a slot is the place among this part's.
     part: Part,
-    cursors: Chunked<Positions>,
+    /// Cursors, generations, marks.
+    hot: Chunked<Block>,
     starts: Chunked<Positions>,
-    generations: Chunked<u32>,
-    marks: Chunked<Marks>,
+    /// Slots that were ever taken.
+    slots: u32,
     /// The first free slot; the others are chained through their first start position.
     free: u32,
     len: u32,
@@ -34,20 +36,14 @@ pub(super) enum Stand<'a> {
     Aside(u32),
 }
 
-/// One byte beside the cursors: two bits, and above them the number of the session's group.
-#[derive(Clone, Copy, Debug, Default)]
-struct Marks(u8);
-
-impl Marks {
-    /// Someone holds the slot.
-    const HELD: u8 = 1;
-    /// The session has state aside: something of its own in the log, skips, an end.
-    const ASIDE: u8 = 2;
-
-    /// A session of this group with nothing aside.
-    const fn plain(group: Group) -> u8 {
-        Self::HELD | group.number() << 2
-    }
+/// What a sweep over sessions that are alike did.
+pub(super) struct Swept {
+    /// The slot at which it stopped.
+    pub(super) stopped: u32,
+    /// Sessions that were offered what they are due.
+    pub(super) handed: u32,
+    /// Those that took it.
+    pub(super) taken: u32,
 }
 
 /// The whole position of which `low` is the low half, given a `head` that it is at most 2³² behind.
@@ -57,15 +53,7 @@ const fn widen(head: u64, low: u32) -> u64 {
 
 impl Sessions {
     pub(super) fn new(part: Part) -> Self {
-        Self {
-            part,
-            cursors: Chunked::new(),
-            starts: Chunked::new(),
-            generations: Chunked::new(),
-            marks: Chunked::new(),
-            free: NIL,
-            len: 0,
-        }
+        Self { part, hot: Chunked::new(), starts: Chunked::new(), slots: 0, free: NIL, len: 0 }
     }
 
     /// Sessions that are in.
@@ -76,83 +64,116 @@ impl Sessions {
     /// Slots, taken or free.
     #[inline]
     pub(super) fn slots(&self) -> u32 {
-        self.marks.len() as u32
+        self.slots
     }
 
     /// Takes a slot whose cursors start at `heads`.
-    pub(super) fn insert(&mut self, guest: bool, group: Group, heads: PerLevel<u64>) -> SessionId {
-        let positions = heads.0.map(|head| head as u32);
-        let slot = self.free;
-        let slot = if slot == NIL {
-            let slot = self.slots();
-            self.cursors.push(positions);
-            self.starts.push(positions);
-            self.generations.push(0);
-            self.marks.push(Marks::default());
-            slot
-        } else {
-            self.free = self.starts[slot][0];
-            self.cursors[slot] = positions;
-            self.starts[slot] = positions;
-            slot
-        };
-        let generation = SessionId::next_generation(self.generations[slot], guest);
-        self.generations[slot] = generation;
-        self.marks[slot] = Marks(Marks::plain(group));
+    pub(super) fn insert(&mut self, guest: bool, group: Group, heads: Positions) -> SessionId {
+        let slot = self.take_slot(heads);
+        let (block, place) = self.at_mut(slot);
+        let generation = SessionId::next_generation(block.generations[place], guest);
+        block.cursors[place] = heads;
+        block.generations[place] = generation;
+        block.marks[place] = Marks::plain(group);
         self.len += 1;
         SessionId::new(self.part.slot(slot), generation)
     }
 
+    fn take_slot(&mut self, starts: Positions) -> u32 {
+        let slot = self.free;
+        if slot != NIL {
+            let place = &mut self.starts[slot];
+            self.free = place[0];
+            *place = starts;
+            return slot;
+        }
+        let slot = self.slots;
+        if slot.is_multiple_of(BLOCK) {
+            self.hot.push(Block::EMPTY);
+        }
+        self.starts.push(starts);
+        self.slots += 1;
+        slot
+    }
+
     pub(super) fn remove(&mut self, slot: u32) {
-        self.marks[slot] = Marks::default();
+        let (block, place) = self.at_mut(slot);
+        block.marks[place] = Marks::FREE;
         self.starts[slot][0] = self.free;
         self.free = slot;
         self.len -= 1;
     }
 
+    /// The block of a slot that there is, and the place in it.
+    #[inline]
+    fn at(&self, slot: u32) -> (&Block, usize) {
+        let block = self.hot.get(slot / BLOCK).unwrap_or_else(|| unreachable!("nobody ever held slot {slot}"));
+        (block, (slot % BLOCK) as usize)
+    }
+
+    /// As [`at`](Self::at), to change.
+    #[inline]
+    fn at_mut(&mut self, slot: u32) -> (&mut Block, usize) {
+        let block = self.hot.get_mut(slot / BLOCK).unwrap_or_else(|| unreachable!("nobody ever held slot {slot}"));
+        (block, (slot % BLOCK) as usize)
+    }
+
+    /// The slot of a session that is in, with its block and the place in that.
+    #[inline]
+    fn find(&self, session: SessionId) -> Option<(u32, &Block, usize)> {
+        let slot = self.part.place(session.slot())?;
+        let (block, place) = (self.hot.get(slot / BLOCK)?, (slot % BLOCK) as usize);
+        (block.marks[place].is_held() & (block.generations[place] == session.generation())).then_some((slot, block, place))
+    }
+
     /// Where a session stands that is in.
     #[inline]
     pub(super) fn stands(&self, session: SessionId) -> Option<Stand<'_>> {
-        let slot = self.part.place(session.slot())?;
-        let marks = self.marks.get(slot)?.0;
-        if marks & Marks::HELD == 0 || self.generations[slot] != session.generation() {
-            return None;
-        }
-        Some(if marks & Marks::ASIDE == 0 { Stand::Plain(&self.cursors[slot]) } else { Stand::Aside(slot) })
+        let (slot, block, place) = self.find(session)?;
+        Some(if block.marks[place].has_aside() { Stand::Aside(slot) } else { Stand::Plain(&block.cursors[place]) })
     }
 
     /// The cursors of a session that is in and has nothing aside.
     #[inline]
     pub(super) fn plain_cursors(&mut self, session: SessionId) -> Option<&mut Positions> {
         let slot = self.part.place(session.slot())?;
-        let marks = self.marks.get(slot)?.0;
-        if marks & (Marks::HELD | Marks::ASIDE) != Marks::HELD || self.generations[slot] != session.generation() {
-            return None;
-        }
-        Some(&mut self.cursors[slot])
+        let (block, place) = (self.hot.get_mut(slot / BLOCK)?, (slot % BLOCK) as usize);
+        let is_it = block.marks[place].is_plain() & (block.generations[place] == session.generation());
+        is_it.then(|| &mut block.cursors[place])
     }
 
     /// The slot of a session that is in.
     #[inline]
     pub(super) fn slot_of(&self, session: SessionId) -> Option<u32> {
-        let slot = self.part.place(session.slot())?;
-        let held = self.is_held(slot) && self.generations[slot] == session.generation();
-        held.then_some(slot)
+        self.find(session).map(|(slot, ..)| slot)
     }
 
     /// The session that holds a slot.
     #[inline]
     pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
-        self.is_held(slot).then(|| SessionId::new(self.part.slot(slot), self.generations[slot]))
+        let (block, place) = (self.hot.get(slot / BLOCK)?, (slot % BLOCK) as usize);
+        block.marks[place].is_held().then(|| SessionId::new(self.part.slot(slot), block.generations[place]))
     }
 
     /// The first session of a group in a range of slots that is not at `heads`, or has state aside.
     pub(super) fn first_behind(&self, mut slots: Range<u32>, group: Group, heads: Positions) -> Option<u32> {
-        let plain = Marks::plain(group);
-        slots.find(|&slot| {
-            let marks = self.marks[slot].0;
-            marks == plain | Marks::ASIDE || (marks == plain && self.cursors[slot] != heads)
-        })
+        while slots.start < slots.end {
+            for block in self.hot.chunk_from(slots.start / BLOCK) {
+                let place = slots.start % BLOCK;
+                let places = place..BLOCK.min(place + (slots.end - slots.start));
+                slots.start += places.end - place;
+                // A search that begins inside of a block goes on from where one has just stopped: the next is most likely behind as well.
+                if (place > 0 || !block.none_behind(heads))
+                    && let Some(stop) = block.first_behind(places.clone(), group, heads)
+                {
+                    return Some(slots.start - places.end + stop);
+                }
+                if slots.start == slots.end {
+                    break;
+                }
+            }
+        }
+        None
     }
 
     /// Of 64 slots from `first` on, those that `waiting` names: which are free or hold a session that is not at `heads` and has nothing
@@ -164,14 +185,13 @@ impl Sessions {
             return (waiting, 0);
         }
         // Chunks are a multiple of 64 long.
-        let (marks, cursors) = (self.marks.chunk_from(first), self.cursors.chunk_from(first));
-        for (bit, (marks, cursors)) in marks.iter().zip(cursors).take(64).enumerate() {
-            let has_aside = marks.0 & Marks::ASIDE != 0;
-            let is_behind = !has_aside && (*cursors != heads || marks.0 & Marks::HELD == 0);
-            behind |= u64::from(is_behind) << bit;
-            aside |= u64::from(has_aside) << bit;
+        let mut known = 0;
+        for block in self.hot.chunk_from(first / BLOCK).iter().take((64 / BLOCK) as usize) {
+            let found = block.behind(heads);
+            behind |= u64::from(found.0) << known;
+            aside |= u64::from(found.1) << known;
+            known += BLOCK;
         }
-        let known = marks.len().min(64);
         let unknown = if known < 64 { u64::MAX << known } else { 0 };
         ((behind | unknown) & waiting, aside & waiting)
     }
@@ -179,66 +199,100 @@ impl Sessions {
     /// Whether a session of this group holds a slot.
     #[inline]
     pub(super) fn is_in(&self, slot: u32, group: Group) -> bool {
-        self.marks.get(slot).is_some_and(|marks| marks.0 & !Marks::ASIDE == Marks::plain(group))
+        let plain = Marks::plain(group);
+        self.hot.get(slot / BLOCK).is_some_and(|block| {
+            let marks = block.marks[(slot % BLOCK) as usize];
+            marks == plain || marks == plain.with_aside()
+        })
     }
 
     /// Offers each session of a group that stands `here` to `take`, and moves those that are taken to `there`. Passes over free slots,
-    /// other groups and sessions that are at `heads`; stops at the first that stands anywhere else or has state aside, and answers its slot.
+    /// other groups and sessions that are at `heads`; stops at the first that stands anywhere else or has state aside.
+    ///
+    /// Most blocks are all alike, and to see that takes no branch for each session; then a sink that takes whatever it gets costs little
+    /// more than the writing of the cursors. Inlined into the caller's loop, so that what such a sink counts stays in a register.
+    #[inline]
     pub(super) fn sweep(
         &mut self,
-        mut slots: Range<u32>,
+        slots: Range<u32>,
         group: Group,
-        here: Positions,
-        there: Positions,
-        heads: Positions,
+        [here, there, heads]: [Positions; 3],
         mut take: impl FnMut(SessionId) -> Verdict,
-    ) -> u32 {
-        let (part, plain) = (self.part, Marks::plain(group));
-        while slots.start < slots.end {
-            // The three arrays have the same chunks.
-            let marks = self.marks.chunk_from(slots.start);
-            let generations = self.generations.chunk_from(slots.start);
-            let cursors = self.cursors.chunk_from_mut(slots.start);
-            let count = marks.len().min((slots.end - slots.start) as usize);
-            for (place, ((marks, generation), cursors)) in marks.iter().zip(generations).zip(cursors).take(count).enumerate() {
-                let slot = slots.start + place as u32;
-                if marks.0 == plain && *cursors == here {
-                    if take(SessionId::new(part.slot(slot), *generation)) == Verdict::Taken {
-                        *cursors = there;
+    ) -> Swept {
+        let part = self.part;
+        let mut swept = Swept { stopped: slots.start, handed: 0, taken: 0 };
+        while swept.stopped < slots.end {
+            for block in self.hot.chunk_from_mut(swept.stopped / BLOCK) {
+                let (place, left) = (swept.stopped % BLOCK, slots.end - swept.stopped);
+                // The slots of one block follow each other in the room, too.
+                let slot = part.slot(swept.stopped - place);
+                if place == 0 && left >= BLOCK && block.all_stand(here, group) {
+                    swept.handed += BLOCK;
+                    for (slot, (&generation, cursors)) in (slot..).zip(block.generations.iter().zip(&mut block.cursors)) {
+                        if take(SessionId::new(slot, generation)) == Verdict::Taken {
+                            *cursors = there;
+                            swept.taken += 1;
+                        }
                     }
-                } else if marks.0 == plain | Marks::ASIDE || (marks.0 == plain && *cursors != heads) {
-                    return slot;
+                } else {
+                    let Found { mut due, stop } = block.find(place..BLOCK.min(place + left), group, here, heads);
+                    swept.handed += due.count_ones();
+                    while due != 0 {
+                        let place = due.trailing_zeros();
+                        due &= due - 1;
+                        if take(SessionId::new(slot + place, block.generations[place as usize])) == Verdict::Taken {
+                            block.cursors[place as usize] = there;
+                            swept.taken += 1;
+                        }
+                    }
+                    if let Some(stop) = stop {
+                        swept.stopped += stop - place;
+                        return swept;
+                    }
+                }
+                swept.stopped += left.min(BLOCK - place);
+                if swept.stopped == slots.end {
+                    break;
                 }
             }
-            slots.start += count as u32;
         }
-        slots.end
+        swept
     }
 
     #[inline]
     pub(super) fn is_held(&self, slot: u32) -> bool {
-        self.marks.get(slot).is_some_and(|marks| marks.0 & Marks::HELD != 0)
+        self.hot.get(slot / BLOCK).is_some_and(|block| block.marks[(slot % BLOCK) as usize].is_held())
     }
 
     #[inline]
     pub(super) fn has_aside(&self, slot: u32) -> bool {
-        self.marks[slot].0 & Marks::ASIDE != 0
+        let (block, place) = self.at(slot);
+        block.marks[place].has_aside()
     }
 
     #[inline]
     pub(super) fn mark_aside(&mut self, slot: u32) {
-        self.marks[slot].0 |= Marks::ASIDE;
+        let (block, place) = self.at_mut(slot);
+        block.marks[place] = block.marks[place].with_aside();
+    }
+
+    /// The cursors of a slot.
+    #[inline]
+    fn cursors(&self, slot: u32) -> &Positions {
+        let (block, place) = self.at(slot);
+        &block.cursors[place]
     }
 
     /// Where a session reads next.
     #[inline]
     pub(super) fn cursor(&self, slot: u32, level: Priority, head: u64) -> u64 {
-        widen(head, self.cursors[slot][level.index()])
+        widen(head, self.cursors(slot)[level.index()])
     }
 
     #[inline]
     pub(super) fn set_cursor(&mut self, slot: u32, level: Priority, position: u64) {
-        self.cursors[slot][level.index()] = position as u32;
+        let (block, place) = self.at_mut(slot);
+        block.cursors[place][level.index()] = position as u32;
     }
 
     /// Where a session's books start.
@@ -254,7 +308,7 @@ impl Sessions {
     /// Whether any position of a session is more than `lag` behind.
     #[inline]
     pub(super) fn lags(&self, slot: u32, heads: PerLevel<u64>, lag: u32) -> bool {
-        let positions = self.cursors[slot].iter().zip(&self.starts[slot]).zip(heads.0);
+        let positions = self.cursors(slot).iter().zip(&self.starts[slot]).zip(heads.0);
         positions.fold(false, |any, ((&cursor, &start), head)| {
             any | ((head as u32).wrapping_sub(cursor) > lag) | ((head as u32).wrapping_sub(start) > lag)
         })
@@ -263,13 +317,15 @@ impl Sessions {
     /// Whether a session has read all that there is. One comparison of 16 bytes.
     #[inline]
     pub(super) fn is_caught_up(&self, slot: u32, heads: Positions) -> bool {
-        self.cursors[slot] == heads
+        *self.cursors(slot) == heads
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Rng;
+    use alloc::vec::Vec;
 
     #[test]
     fn positions_widen_across_the_wrap() {
@@ -283,19 +339,73 @@ mod tests {
     fn a_slot_is_used_again_under_another_name() {
         let group = Group::default();
         let mut sessions = Sessions::new(Part::WHOLE);
-        let first = sessions.insert(false, group, PerLevel::default());
-        sessions.insert(true, group, PerLevel::default());
+        let first = sessions.insert(false, group, [0; 4]);
+        sessions.insert(true, group, [0; 4]);
         sessions.remove(first.slot());
         assert_eq!(sessions.slot_of(first), None);
-        let second = sessions.insert(true, group, PerLevel([9; 4]));
+        let second = sessions.insert(true, group, [9; 4]);
         assert_eq!((second.slot(), sessions.len(), sessions.slots()), (first.slot(), 2, 2));
         assert!(second != first && second.is_guest());
         assert_eq!(sessions.slot_of(second), Some(second.slot()));
     }
 
     #[test]
-    fn the_hot_state_of_a_session_is_sixteen_bytes() {
-        assert_eq!(size_of::<Positions>(), 16);
-        assert_eq!(size_of::<Marks>(), 1);
+    fn a_sweep_does_what_looking_at_each_session_would_do() {
+        let (group, other) = (Group::default(), Group::new(1).unwrap());
+        let [here, there, heads, elsewhere] = [[1; 4], [2; 4], [3; 4], [1, 1, 1, 2]];
+        let mut rng = Rng::new(5);
+        for round in 0..3_000 {
+            let part = Part::new(rng.below(2), 2).unwrap();
+            let mut sessions = Sessions::new(part);
+            // Mostly alike: the rarest of the others are in every thirtieth room only.
+            let rare = [40, 400, 4_000][round % 3];
+            for slot in 0..rng.below(200) {
+                let at = if rng.below(rare) == 0 { elsewhere } else { [here, heads][usize::from(rng.below(rare / 4) == 0)] };
+                sessions.insert(false, if rng.below(rare) == 0 { other } else { group }, at);
+                match rng.below(rare) {
+                    0 => sessions.mark_aside(slot),
+                    1 => sessions.remove(slot),
+                    _ => {}
+                }
+                // Whoever comes now takes a new slot.
+                sessions.free = NIL;
+            }
+            let end = rng.below(sessions.slots() + 1);
+            let start = rng.below(end + 1);
+            let seed = rng.below(u32::MAX);
+            let taken = |session: SessionId| session.slot().wrapping_mul(seed | 1) >> 28 > 0;
+            // One by one.
+            let mut expected = (Vec::new(), end, Vec::new(), None);
+            for slot in start..end {
+                let (marks, at) = (sessions.at(slot).0.marks[(slot % BLOCK) as usize], *sessions.cursors(slot));
+                let is_in = sessions.is_in(slot, group);
+                if expected.3.is_none() && is_in && (marks.has_aside() || at != heads) {
+                    expected.3 = Some(slot);
+                }
+                if is_in && (marks.has_aside() || (at != here && at != heads)) {
+                    expected.1 = slot;
+                    break;
+                }
+                if let Some(session) = sessions.holder(slot).filter(|_| is_in && at == here) {
+                    expected.0.push(session);
+                    expected.2.extend(taken(session).then_some(slot));
+                }
+            }
+            assert_eq!(
+                sessions.first_behind(start..end, group, heads),
+                expected.3.or_else(|| (expected.1 < end).then_some(expected.1))
+            );
+            let before: Vec<Positions> = (0..sessions.slots()).map(|slot| *sessions.cursors(slot)).collect();
+            let mut handed = Vec::new();
+            let swept = sessions.sweep(start..end, group, [here, there, heads], |session| {
+                handed.push(session);
+                if taken(session) { Verdict::Taken } else { Verdict::NotNow }
+            });
+            assert_eq!((&handed, swept.stopped), (&expected.0, expected.1));
+            assert_eq!((swept.handed as usize, swept.taken as usize), (expected.0.len(), expected.2.len()));
+            for (slot, before) in (0..).zip(before) {
+                assert_eq!(*sessions.cursors(slot), if expected.2.contains(&slot) { there } else { before });
+            }
+        }
     }
 }

@@ -66,6 +66,16 @@ impl Books {
         }
     }
 
+    /// Whether [`oldest_of`](Self::oldest_of) knows.
+    pub(super) fn is_by_sender(&self) -> bool {
+        self.by_sender
+    }
+
+    /// The oldest entry of a sender.
+    pub(super) fn oldest_of(&self, sender: Sender) -> Option<u32> {
+        self.senders.queue(self.senders.find(sender)?).messages.front()
+    }
+
     /// Takes an entry out; its page and its sender's slot stay, for [`relink`](Self::relink).
     pub(super) fn unlink(&mut self, pages: &mut Pages, key: u32) {
         if self.by_sender {

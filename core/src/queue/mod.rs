@@ -191,6 +191,13 @@ impl<T> Queue<T> {
         self.take(key)
     }
 
+    /// Takes out the oldest message of a sender in the highest level that has one. O(1) where a policy asks who sent what, else O(n).
+    pub fn pop_of(&mut self, sender: Sender) -> Option<Popped<T>> {
+        self.enter();
+        let key = self.occupied().find_map(|level| self.oldest_of(level, sender))?;
+        self.take(key)
+    }
+
     /// The first deadline of all that wait.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.occupied().filter_map(|level| self.deadline(level)).min()
@@ -211,6 +218,14 @@ impl<T> Queue<T> {
     fn expired(&self, now: Instant) -> Option<u32> {
         let level = self.occupied().find(|&level| self.deadline(level).is_some_and(|deadline| now >= deadline))?;
         self.levels[level].order.front()
+    }
+
+    fn oldest_of(&self, level: Priority, sender: Sender) -> Option<u32> {
+        if self.books[level].is_by_sender() {
+            return self.books[level].oldest_of(sender);
+        }
+        let mut keys = self.levels[level].order.iter(&self.entries, |entry| entry.order);
+        keys.find(|&key| self.entries[key].sender == sender)
     }
 
     /// The deadline of the message of a level that came first, and so the first of the level.

@@ -53,6 +53,11 @@ impl Senders {
         &self.queues[slot]
     }
 
+    /// The slot of a sender who has something.
+    pub(super) fn find(&self, sender: Sender) -> Option<u32> {
+        self.index.find(hash(self.hasher, sender), |slot| self.queues[slot].sender == sender)
+    }
+
     /// The slot of a sender, with an empty queue if it has none yet.
     pub(super) fn enter(&mut self, sender: Sender) -> u32 {
         let hash = hash(self.hasher, sender);

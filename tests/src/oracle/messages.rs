@@ -42,9 +42,9 @@ impl Oracle {
         self.books[offer.level].submitted += 1;
         let sender = match self.gate(offer) {
             Ok(sender) => sender,
-            Err((reason, limit)) => {
+            Err((reason, limit, retry_at)) => {
                 same(Law::L5Rate, "what goes out on a refusal at the gate", 0, sent.len())?;
-                return self.refused(offer, answer, reason, limit, None);
+                return self.refused(offer, answer, reason, limit, retry_at);
             }
         };
         self.expire(now);
@@ -87,26 +87,34 @@ impl Oracle {
         self.check_held()
     }
 
-    /// The checks in their documented order: room open, member, size, a slot for the outcome.
-    fn gate(&self, offer: &Offer) -> Result<Sender, (RefusalReason, Option<Limit>)> {
+    /// The checks in their documented order: room open, member, muted, room muted, size, a slot for the outcome.
+    fn gate(&self, offer: &Offer) -> Result<Sender, (RefusalReason, Option<Limit>, Option<Instant>)> {
         if !self.is_open() {
-            return Err((RefusalReason::RoomClosed, None));
+            return Err((RefusalReason::RoomClosed, None, None));
         }
         let sender = match offer.source {
             Source::Host => Sender::Host,
             Source::Session(session) => match self.members.user_of(session) {
                 Some(user) => Sender::User(user),
-                None if session.is_guest() => return Err((RefusalReason::Guest, None)),
-                None => return Err((RefusalReason::NotMember, None)),
+                None if session.is_guest() => return Err((RefusalReason::Guest, None, None)),
+                None => return Err((RefusalReason::NotMember, None, None)),
             },
         };
+        if let Sender::User(user) = sender {
+            if let Some(until) = self.muted(user) {
+                return Err((RefusalReason::Muted, None, until.instant()));
+            }
+            if self.is_silenced_with_the_room(user) {
+                return Err((RefusalReason::RoomMuted, None, None));
+            }
+        }
         let (size, max) = (offer.size, self.rules.payload_bytes as usize);
         if size > max {
-            return Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max })));
+            return Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None));
         }
         let max = self.rules.outcomes[offer.level];
         if self.report(offer) != Report::CountedOnly && self.inbox.held[offer.level] >= max {
-            return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max })));
+            return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
         }
         Ok(sender)
     }

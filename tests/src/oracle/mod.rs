@@ -7,6 +7,7 @@ pub mod line;
 pub mod listeners;
 pub mod members;
 pub mod messages;
+pub mod moderation;
 pub mod tokens;
 pub mod victims;
 
@@ -17,10 +18,11 @@ use inbox::Inbox;
 use line::Line;
 use listeners::{Listener, Listeners, Swept, check_batch};
 use members::Members;
+use moderation::Moderation;
 use roomcast_core::{
-    Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind, LeaveError,
-    MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId, TieBreak,
-    UserId,
+    Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
+    LeaveError, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId,
+    TieBreak, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -39,6 +41,7 @@ pub struct Oracle {
     heads: PerLevel<u64>,
     inbox: Inbox,
     members: Members,
+    moderation: Moderation,
     listeners: Listeners,
     sessions_ever: BTreeSet<SessionId>,
     /// A message that was dropped and whose payload somebody still holds.
@@ -78,6 +81,7 @@ impl Oracle {
             heads: rules.heads,
             inbox: Inbox::default(),
             members: Members::default(),
+            moderation: Moderation::default(),
             listeners: Listeners::default(),
             sessions_ever: BTreeSet::new(),
             kept_too_long: None,
@@ -145,6 +149,9 @@ impl Oracle {
         let is_live = |session: &SessionId| self.listeners.here.get(session).is_some_and(|listener| listener.end.is_none());
         if !self.is_open() {
             return Some(JoinError::RoomClosed);
+        }
+        if let Some((user, until)) = join.as_user().and_then(|user| Some((user, self.banned(user)?))) {
+            return Some(JoinError::Banned { user, until });
         }
         if let Some(user) = join.as_user().filter(|&user| self.members.count(user) as u64 >= u64::from(max)) {
             return Some(JoinError::TooManySessions { user, max });
@@ -277,11 +284,10 @@ impl Oracle {
     /// `Room::close` answered this.
     pub fn closed(&mut self, now: Instant, actor: Actor, answer: Result<(), CloseError>) -> Check {
         let now = self.advance(now);
-        let owner = self.rules.owner;
-        let expected = match actor {
-            Actor::User(actor) if actor != owner => Err(CloseError::NotAllowed { actor, owner }),
-            _ if !self.is_open() => Err(CloseError::AlreadyClosed),
-            _ => Ok(()),
+        let expected = match self.rule(actor, Action::Close, None) {
+            Some(error) => Err(CloseError::NotAllowed(error)),
+            None if !self.is_open() => Err(CloseError::AlreadyClosed),
+            None => Ok(()),
         };
         if expected.is_ok() {
             self.listeners.closed = Some((EndReason::RoomClosed, now + self.rules.grace));

@@ -5,12 +5,13 @@ mod people;
 mod random;
 
 use crate::checked::{Checked, Say};
+use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
-use roomcast_core::{Actor, Budget, Engine, Instant, Join, Room, RoomId, SessionId, Source};
+use roomcast_core::{Actor, Budget, Duration, Engine, Instant, Join, Room, RoomId, SessionId, Source};
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 
@@ -143,6 +144,20 @@ impl Stage {
                 let is_busy = |session: SessionId| session.slot().is_multiple_of(busy);
                 self.call(person.room, |watcher, room| watcher.sweep(room, now, group, &(0..u32::MAX), budget, is_busy))?;
                 self.note((now, n, "sweeps"));
+            }
+            people::Act::Moderate { act, user } => {
+                let (users, time) = (vec![user], Some(Duration::from_secs(20)));
+                let act = match act {
+                    0 => Act::SetAdmin(user, true),
+                    1 => Act::Mute(users, time),
+                    2 => Act::Unmute(users),
+                    3 => Act::Kick(users),
+                    4 => Act::Ban(users, time),
+                    5 => Act::Unban(users),
+                    _ => Act::SetAdmin(user, false),
+                };
+                self.call(person.room, |watcher, room| watcher.moderate(room, now, Actor::Host, &act))?;
+                self.note((now, act));
             }
             people::Act::Rename { size } => {
                 if let Some(user) = person.user {

@@ -2,8 +2,8 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Actor, CloseError, DropReason, EndReason, Engine, Event, Instant, Join, JoinError, LeaveError, Outcome, Presence,
-    PresenceCause, Priority, RefusalReason, Room, RoomConfig, RoomId, SessionEnd,
+    Action, Actor, CloseError, DropReason, EndReason, Engine, Event, Instant, Join, JoinError, LeaveError, NotAllowed, Outcome,
+    Presence, PresenceCause, Priority, RefusalReason, Room, RoomConfig, RoomId, Rule, SessionEnd,
 };
 
 #[test]
@@ -54,7 +54,7 @@ fn a4_the_owner_cannot_leave_and_only_the_owner_and_the_host_close() {
     scene.user(OWNER);
     scene.user(ANN);
     assert_eq!(scene.room.leave(scene.now, OWNER), Err(LeaveError::OwnerCannotLeave { owner: OWNER }));
-    let not_allowed = CloseError::NotAllowed { actor: ANN, owner: OWNER };
+    let not_allowed = CloseError::from(NotAllowed { actor: Some(ANN), action: Action::Close, target: None, rule: Rule::OwnerOnly });
     assert_eq!(scene.room.close(scene.now, Actor::User(ANN)), Err(not_allowed));
     assert_eq!(scene.room.close(scene.now, Actor::User(OWNER)), Ok(()));
     assert_eq!(scene.room.close(scene.now, Actor::Host), Err(CloseError::AlreadyClosed));

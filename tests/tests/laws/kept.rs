@@ -16,6 +16,7 @@ const CALM: Setup = Setup {
     log_bytes: 63,
     echo: false,
     sessions: (11, 2),
+    moderation: 47,
     outcomes: [3; 4],
     report: 15,
     presence: 3,

@@ -5,12 +5,12 @@ use roomcast_tests::ops::{Op, Setup};
 
 pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let queue = (any::<u8>(), any::<u8>(), any::<[u8; 3]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<[u8; 4]>());
-    let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()));
+    let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()), any::<u8>());
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     (queue, log, events, place).prop_map(|(queue, log, events, (heads, start, coalesce, parts))| {
         let (rate, burst, reserve, queue, queue_bytes, tie_break, victim, wait) = queue;
-        let (log, log_bytes, echo, sessions) = log;
+        let (log, log_bytes, echo, sessions, moderation) = log;
         let (outcomes, report, presence, grace, seed) = events;
         Setup {
             rate,
@@ -25,6 +25,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             log_bytes,
             echo,
             sessions,
+            moderation,
             outcomes,
             report,
             presence,
@@ -52,6 +53,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),
         2 => n().prop_map(|user| Op::Leave { user }),
         2 => n().prop_map(|who| Op::Gone { who }),
+        8 => (n(), n(), n(), n()).prop_map(|(act, actor, user, time)| Op::Moderate { act, actor, user, time }),
         3 => (n(), prop::option::weighted(0.8, n())).prop_map(|(user, size)| Op::Profile { user, size }),
         6 => n().prop_map(|times| Op::Poll { times }),
         5 => Just(Op::Wake),

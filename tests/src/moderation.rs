@@ -1,0 +1,38 @@
+//! What owners and admins do, as data.
+
+use crate::payload::Probe;
+use roomcast_core::{Actor, Duration, Instant, ModerationError, Room, UserId};
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// `set_admin`.
+    SetAdmin(UserId, bool),
+    /// `mute`.
+    Mute(Vec<UserId>, Option<Duration>),
+    /// `unmute`.
+    Unmute(Vec<UserId>),
+    /// `mute_room`.
+    MuteRoom(bool),
+    /// `kick`.
+    Kick(Vec<UserId>),
+    /// `ban`.
+    Ban(Vec<UserId>, Option<Duration>),
+    /// `unban`.
+    Unban(Vec<UserId>),
+}
+
+impl Act {
+    /// Makes the call. Answers whether it changed anything, where that is told.
+    pub fn on(&self, room: &mut Room<Probe>, now: Instant, actor: Actor) -> Result<bool, ModerationError> {
+        match self {
+            Self::SetAdmin(user, is_admin) => room.set_admin(now, actor, *user, *is_admin),
+            Self::Mute(users, time) => room.mute(now, actor, users, *time).map(|()| true),
+            Self::Unmute(users) => room.unmute(now, actor, users).map(|()| true),
+            Self::MuteRoom(muted) => room.mute_room(now, actor, *muted).map(|()| true),
+            Self::Kick(users) => room.kick(now, actor, users).map(|()| true),
+            Self::Ban(users, time) => room.ban(now, actor, users, *time).map(|()| true),
+            Self::Unban(users) => room.unban(now, actor, users).map(|()| true),
+        }
+    }
+}

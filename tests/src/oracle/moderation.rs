@@ -1,0 +1,176 @@
+//! Admins, mutes and bans, as lists.
+
+use super::Oracle;
+use crate::moderation::Act;
+use crate::payload::Probe;
+use crate::violation::{Check, Law, same};
+use roomcast_core::{
+    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Role, Room, Rule, Sender, Until, UserId,
+};
+use std::collections::BTreeMap;
+
+/// Whom the owner and the admins have dealt with.
+#[derive(Clone, Debug, Default)]
+pub struct Moderation {
+    admins: Vec<UserId>,
+    mutes: BTreeMap<UserId, Until>,
+    bans: BTreeMap<UserId, Until>,
+    /// Whether the room is muted.
+    pub room_muted: bool,
+}
+
+impl Oracle {
+    fn role(&self, user: UserId) -> Role {
+        if user == self.rules.owner {
+            return Role::Owner;
+        }
+        if self.moderation.admins.contains(&user) { Role::Admin } else { Role::Member }
+    }
+
+    /// Until when a user is muted.
+    pub fn muted(&self, user: UserId) -> Option<Until> {
+        self.moderation.mutes.get(&user).copied().filter(|until| until.holds(self.clock))
+    }
+
+    /// Until when a user is banned.
+    pub fn banned(&self, user: UserId) -> Option<Until> {
+        self.moderation.bans.get(&user).copied().filter(|until| until.holds(self.clock))
+    }
+
+    /// Whether the muted room lets this user speak.
+    pub fn is_silenced_with_the_room(&self, user: UserId) -> bool {
+        self.moderation.room_muted && self.role(user) == Role::Member
+    }
+
+    /// The rules in prose: the owner alone names admins; the owner and the admins do the rest; nobody touches the owner; admins leave each
+    /// other alone; the host may do what the owner may.
+    pub(super) fn rule(&self, actor: Actor, action: Action, target: Option<UserId>) -> Option<NotAllowed> {
+        let (actor, as_role) = match actor {
+            Actor::Host => (None, Role::Owner),
+            Actor::User(user) => (Some(user), self.role(user)),
+        };
+        let target_role = target.map(|target| self.role(target));
+        let rule = if matches!(action, Action::SetAdmin | Action::Close) && as_role != Role::Owner {
+            Rule::OwnerOnly
+        } else if as_role == Role::Member {
+            Rule::AdminsOnly
+        } else if target_role == Some(Role::Owner) {
+            Rule::NotToTheOwner
+        } else if as_role == Role::Admin && target_role == Some(Role::Admin) {
+            Rule::NotToAnAdmin
+        } else {
+            return None;
+        };
+        Some(NotAllowed { actor, action, target, rule })
+    }
+
+    fn expected(&self, actor: Actor, act: &Act) -> Result<bool, ModerationError> {
+        if !self.is_open() {
+            return Err(ModerationError::RoomClosed);
+        }
+        let (action, users): (Action, &[UserId]) = match act {
+            Act::SetAdmin(user, _) => (Action::SetAdmin, std::slice::from_ref(user)),
+            Act::Mute(users, _) => (Action::Mute, users),
+            Act::Unmute(users) => (Action::Unmute, users),
+            Act::MuteRoom(_) => (Action::MuteRoom, &[]),
+            Act::Kick(users) => (Action::Kick, users),
+            Act::Ban(users, _) => (Action::Ban, users),
+            Act::Unban(users) => (Action::Unban, users),
+        };
+        let room = users.is_empty().then_some(None);
+        for target in users.iter().copied().map(Some).chain(room) {
+            if let Some(error) = self.rule(actor, action, target) {
+                return Err(error.into());
+            }
+        }
+        let full = |table: &BTreeMap<UserId, Until>, users: &[UserId], max: u32| {
+            let mut all: Vec<UserId> = table
+                .iter()
+                .filter(|(_, until)| until.holds(self.clock))
+                .map(|(&user, _)| user)
+                .chain(users.iter().copied())
+                .collect();
+            all.sort_unstable();
+            all.dedup();
+            all.len() as u64 > u64::from(max)
+        };
+        match act {
+            Act::SetAdmin(user, true) if self.moderation.admins.contains(user) => Ok(false),
+            Act::SetAdmin(_, true) if self.moderation.admins.len() as u64 >= u64::from(self.rules.admins) => {
+                Err(ModerationError::TooManyAdmins { max: self.rules.admins })
+            }
+            Act::SetAdmin(user, false) => Ok(self.moderation.admins.contains(user)),
+            Act::Mute(users, _) if full(&self.moderation.mutes, users, self.rules.mutes) => {
+                Err(ModerationError::MutesFull { max: self.rules.mutes })
+            }
+            Act::Ban(users, _) if full(&self.moderation.bans, users, self.rules.bans) => {
+                Err(ModerationError::BansFull { max: self.rules.bans })
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// A call that deals with users answered this.
+    pub fn moderated(&mut self, now: Instant, actor: Actor, act: &Act, answer: Result<bool, ModerationError>) -> Check {
+        let now = self.advance(now);
+        same(Law::Members, "who may do what to whom", self.expected(actor, act), answer)?;
+        if answer.is_err() {
+            return Ok(());
+        }
+        let until = |time: &Option<roomcast_core::Duration>| time.map_or(Until::Forever, |time| Until::At(now + time));
+        match act {
+            Act::SetAdmin(user, is_admin) => {
+                self.moderation.admins.retain(|other| other != user);
+                self.moderation.admins.extend(is_admin.then_some(*user));
+            }
+            Act::Mute(users, time) => self.moderation.mutes.extend(users.iter().map(|&user| (user, until(time)))),
+            Act::Unmute(users) => self.moderation.mutes.retain(|user, _| !users.contains(user)),
+            Act::MuteRoom(muted) => self.moderation.room_muted = *muted,
+            Act::Kick(users) => self.take_out(now, users, EndReason::Kicked),
+            Act::Ban(users, time) => {
+                self.moderation.bans.extend(users.iter().map(|&user| (user, until(time))));
+                self.take_out(now, users, EndReason::Banned);
+            }
+            Act::Unban(users) => self.moderation.bans.retain(|user, _| !users.contains(user)),
+        }
+        self.check_held()
+    }
+
+    fn take_out(&mut self, now: Instant, users: &[UserId], reason: EndReason) {
+        for &user in users {
+            loop {
+                let theirs = self.line.entries.iter().filter(|entry| entry.sender == Sender::User(user));
+                // The highest level first, in each the oldest.
+                let Some(next) = theirs.max_by_key(|entry| (entry.level, std::cmp::Reverse(entry.id))).map(|entry| entry.id) else {
+                    break;
+                };
+                self.inbox.decide();
+                if let Some(entry) = self.line.remove(next) {
+                    let retry_at = self.next_token(now, entry.level);
+                    self.drop_entry(&entry, DropReason::SenderOut, None, retry_at);
+                }
+            }
+            let sessions = self.members.sessions.get(&user).cloned().unwrap_or_default();
+            for session in sessions {
+                self.go(session);
+                if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
+                    listener.end = Some((reason, now + self.rules.grace));
+                    self.listeners.news.push(now);
+                }
+            }
+        }
+    }
+
+    /// What can be asked of each user.
+    pub fn inspect_moderation(&self, room: &Room<Probe>) -> Check {
+        for user in (0..6).map(UserId) {
+            same(Law::Members, format!("the role of {user}"), self.role(user), room.role_of(user))?;
+            same(Law::Members, format!("the mute of {user}"), self.muted(user), room.muted_until(self.clock, user))?;
+            same(Law::Members, format!("the ban of {user}"), self.banned(user), room.banned_until(self.clock, user))?;
+        }
+        let counts = room.snapshot(self.clock).admission.moderation;
+        Self::within("mutes", self.rules.mutes.into(), counts.mutes.into())?;
+        Self::within("bans", self.rules.bans.into(), counts.bans.into())?;
+        same(Law::Members, "admins", self.moderation.admins.len() as u64, u64::from(counts.admins))
+    }
+}

@@ -1,0 +1,179 @@
+//! Who deals with whom: A5, A9 to A11.
+
+use crate::scene::{ANN, BOB, OWNER, Scene};
+use roomcast_core::{
+    Action, Actor, DropReason, Duration, EndReason, Instant, Join, JoinError, ModerationError, NotAllowed, Outcome, Priority,
+    RefusalReason, Role, Rule, SessionEnd, UserId,
+};
+
+const CAT: UserId = UserId(9);
+
+fn not_allowed(actor: UserId, action: Action, target: Option<UserId>, rule: Rule) -> ModerationError {
+    NotAllowed { actor: Some(actor), action, target, rule }.into()
+}
+
+const fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[test]
+fn a5_the_owner_names_up_to_five_admins_who_stay_so_through_leave_and_rejoin() {
+    let mut scene = Scene::new();
+    let (now, owner) = (scene.now, Actor::User(OWNER));
+    scene.user(ANN);
+    assert_eq!(scene.room.set_admin(now, owner, ANN, true), Ok(true));
+    assert_eq!(scene.room.set_admin(now, owner, ANN, true), Ok(false));
+    scene.room.leave(now, ANN).unwrap();
+    assert_eq!(scene.room.role_of(ANN), Role::Admin);
+    scene.user(ANN);
+    let refused = not_allowed(ANN, Action::SetAdmin, Some(BOB), Rule::OwnerOnly);
+    assert_eq!(scene.room.set_admin(now, Actor::User(ANN), BOB, true), Err(refused));
+    for id in 20..24 {
+        assert_eq!(scene.room.set_admin(now, owner, UserId(id), true), Ok(true));
+    }
+    assert_eq!(scene.room.set_admin(now, owner, BOB, true), Err(ModerationError::TooManyAdmins { max: 5 }));
+    assert_eq!(scene.room.set_admin(now, owner, ANN, false), Ok(true));
+    assert_eq!((scene.room.role_of(ANN), scene.room.role_of(OWNER)), (Role::Member, Role::Owner));
+    assert_eq!(scene.room.set_admin(now, owner, BOB, true), Ok(true));
+}
+
+#[test]
+fn a9_a_kick_takes_all_devices_out_with_the_reason_and_what_waits_of_theirs_is_dropped() {
+    let mut scene = Scene::busy(|builder| builder);
+    let (now, first, second) = (scene.now, scene.user(ANN), scene.user(ANN));
+    let bob = scene.user(BOB);
+    assert_eq!(scene.send(first, Priority::Normal, "spam", 1), None);
+    assert_eq!(scene.send(bob, Priority::Normal, "hello", 2), None);
+    scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
+    let refused = not_allowed(BOB, Action::Kick, Some(ANN), Rule::AdminsOnly);
+    assert_eq!(scene.room.kick(now, Actor::User(BOB), &[ANN]), Err(refused));
+    assert_eq!(scene.room.kick(now, Actor::User(CAT), &[ANN]), Ok(()));
+    assert!(matches!(scene.outcomes()[..], [(1, Outcome::Dropped { reason: DropReason::SenderOut, .. })]));
+    for session in [first, second] {
+        assert_eq!(scene.next(session).unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
+    }
+    assert_eq!(scene.say(first, "again").unwrap_err().reason, RefusalReason::NotMember);
+    // It is no ban.
+    scene.user(ANN);
+    scene.wait_millis(1_000);
+    assert_eq!(scene.read(bob), Vec::<String>::new());
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn a9_a_kick_message_reaches_its_target_in_the_hottest_flood_of_likes() {
+    let mut scene = Scene::with(|builder| builder.queue_messages(100));
+    let target = scene.user(ANN);
+    for n in 0..50_000_u64 {
+        let _ = scene.host(Priority::Lowest, "like");
+        if n == 25_000 {
+            let receipt = scene.host(Priority::High, "you are out").expect("High is let in");
+            if receipt.outcome.is_none() {
+                scene.wait_millis(25);
+            }
+        }
+    }
+    let mut seen = Vec::new();
+    loop {
+        let texts = scene.read(target);
+        if texts.is_empty() {
+            break;
+        }
+        seen.extend(texts);
+    }
+    assert_eq!(seen.iter().filter(|text| *text == "you are out").count(), 1);
+    assert_eq!(seen[0], "you are out", "High comes first");
+}
+
+#[test]
+fn a10_a_ban_keeps_users_out_for_its_time_and_ends_by_itself() {
+    let mut scene = Scene::new();
+    let (now, ann) = (scene.now, scene.user(ANN));
+    assert_eq!(scene.room.ban(now, Actor::User(OWNER), &[ANN, BOB], Some(seconds(60))), Ok(()));
+    assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::Closed(EndReason::Banned));
+    let until = scene.room.banned_until(now, ANN).unwrap();
+    for user in [ANN, BOB] {
+        assert_eq!(scene.room.join(now, Join::user(user)), Err(JoinError::Banned { user, until }));
+    }
+    assert_eq!(JoinError::Banned { user: ANN, until }.to_string(), "user 7 is banned until 160.000000000s");
+    assert_eq!(scene.room.unban(now, Actor::User(OWNER), &[BOB]), Ok(()));
+    scene.user(BOB);
+    scene.wait_millis(59_999);
+    assert!(scene.room.join(scene.now, Join::user(ANN)).is_err());
+    scene.wait_millis(1);
+    scene.user(ANN);
+    assert_eq!(scene.room.ban(scene.now, Actor::Host, &[ANN], None), Ok(()));
+    let later = scene.now + Duration::from_secs(1_000_000_000);
+    assert!(scene.room.join(later, Join::user(ANN)).is_err(), "for good");
+}
+
+#[test]
+fn a10_nobody_bans_the_owner_and_a_batch_with_one_who_may_not_be_changes_nothing() {
+    let mut scene = Scene::new();
+    let now = scene.now;
+    scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
+    scene.room.set_admin(now, Actor::Host, BOB, true).unwrap();
+    let error =
+        ModerationError::from(NotAllowed { actor: None, action: Action::Ban, target: Some(OWNER), rule: Rule::NotToTheOwner });
+    assert_eq!(scene.room.ban(now, Actor::Host, &[ANN, OWNER], None), Err(error));
+    assert_eq!(error.to_string(), "the host may not ban user 1: nobody may do that to the owner");
+    let among = not_allowed(CAT, Action::Ban, Some(BOB), Rule::NotToAnAdmin);
+    assert_eq!(scene.room.ban(now, Actor::User(CAT), &[ANN, BOB], None), Err(among));
+    assert_eq!(scene.room.banned_until(now, ANN), None);
+}
+
+#[test]
+fn a10_a_full_table_refuses_and_what_has_lapsed_gives_way() {
+    let mut scene = Scene::with(|builder| builder.bans(3));
+    let now = scene.now;
+    let users = [ANN, BOB, CAT];
+    assert_eq!(scene.room.ban(now, Actor::Host, &users, Some(seconds(10))), Ok(()));
+    assert_eq!(scene.room.ban(now, Actor::Host, &[UserId(50)], None), Err(ModerationError::BansFull { max: 3 }));
+    assert_eq!(scene.room.ban(now, Actor::Host, &users, Some(seconds(20))), Ok(()), "anew, not one more");
+    scene.wait_millis(20_000);
+    assert_eq!(scene.room.ban(scene.now, Actor::Host, &[UserId(50)], None), Ok(()));
+    assert_eq!(scene.room.snapshot(scene.now).admission.moderation.bans, 1);
+    let many: Vec<UserId> = (0..300).map(UserId).collect();
+    let refused = scene.room.ban(scene.now, Actor::Host, &many, None);
+    assert_eq!(refused.unwrap_err().to_string(), "300 users in one call; want at most 256");
+}
+
+#[test]
+fn a11_a_mute_survives_rejoin_says_until_when_and_ends_by_itself() {
+    let mut scene = Scene::new();
+    let (now, ann) = (scene.now, scene.user(ANN));
+    assert_eq!(scene.room.mute(now, Actor::User(OWNER), &[ANN, BOB], Some(seconds(30))), Ok(()));
+    let refused = scene.say(ann, "hello").unwrap_err();
+    assert_eq!((refused.reason, refused.retry_at), (RefusalReason::Muted, Some(Instant::from_secs(130))));
+    assert_eq!((refused.to_string(), refused.payload.as_str()), ("refused: the sender is muted".into(), "hello"));
+    scene.room.leave(now, ANN).unwrap();
+    let ann = scene.user(ANN);
+    assert_eq!(scene.say(ann, "hello").unwrap_err().reason, RefusalReason::Muted);
+    // She receives all the same.
+    let _ = scene.host(Priority::Normal, "news").unwrap();
+    assert_eq!(scene.read(ann), ["news"]);
+    scene.wait_millis(30_000);
+    assert!(scene.say(ann, "hello").is_ok());
+    let bob = scene.user(BOB);
+    assert!(scene.say(bob, "hello").is_ok());
+    scene.room.mute(scene.now, Actor::Host, &[BOB], None).unwrap();
+    assert_eq!(scene.say(bob, "hello").unwrap_err().retry_at, None, "for good");
+    scene.room.unmute(scene.now, Actor::Host, &[BOB]).unwrap();
+    assert!(scene.say(bob, "hello").is_ok());
+}
+
+#[test]
+fn a11_in_a_muted_room_the_owner_the_admins_and_the_host_speak() {
+    let mut scene = Scene::new();
+    let (now, ann, bob, owner) = (scene.now, scene.user(ANN), scene.user(BOB), scene.user(OWNER));
+    scene.room.set_admin(now, Actor::User(OWNER), BOB, true).unwrap();
+    let refused = not_allowed(ANN, Action::MuteRoom, None, Rule::AdminsOnly);
+    assert_eq!(scene.room.mute_room(now, Actor::User(ANN), true), Err(refused));
+    assert_eq!(refused.to_string(), "user 7 may not mute the room: only the host, the owner and the admins may");
+    scene.room.mute_room(now, Actor::User(BOB), true).unwrap();
+    assert_eq!(scene.say(ann, "hello").unwrap_err().reason, RefusalReason::RoomMuted);
+    assert!(scene.say(bob, "quiet please").is_ok() && scene.say(owner, "thanks").is_ok());
+    assert!(scene.host(Priority::Normal, "news").is_ok());
+    scene.room.mute_room(now, Actor::Host, false).unwrap();
+    assert!(scene.say(ann, "hello").is_ok());
+}
