@@ -145,6 +145,8 @@ pub(crate) struct Settings {
     pub(crate) rate_period: Duration,
     pub(crate) burst: u32,
     pub(crate) reserve: PerLevel<u32>,
+    pub(crate) floor: Option<u32>,
+    pub(crate) notices: NonZeroU32,
     pub(crate) queue: QueueConfig,
     pub(crate) payload_bytes: u32,
     pub(crate) profile_bytes: u32,
@@ -174,6 +176,8 @@ const MAX_SESSIONS: u32 = 1 << 30;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
 
+/// The notices of an `AVChatRoom`.
+const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
 /// The rate and the burst of an `AVChatRoom`.
 const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
 
@@ -188,6 +192,8 @@ impl RoomConfig {
                 rate_period: Duration::from_secs(1),
                 burst: 40,
                 reserve: PerLevel::default(),
+                floor: None,
+                notices: TWO_HUNDRED,
                 queue: QueueConfig::default(),
                 payload_bytes: 12 * 1024,
                 profile_bytes: 1024,
@@ -301,6 +307,10 @@ impl RoomConfigBuilder {
         /// Tokens kept back for each level: a lower level takes one only while more than the reserves above it are left. They sum
         /// to less than the burst; what is unused is not wasted (clause B3). Default none.
         reserve: PerLevel<u32> => reserve;
+        /// One dispatch in so many goes to the lowest level that waits, so that none starves: what passes a lower level over is counted, and the
+        /// last of so many goes to the lowest instead, whatever the reserves. High is safe while it is below rate × (1 − 1/floor). At least
+        /// 2; default none (clause B5).
+        floor: Option<u32> => floor;
         /// Messages in the queue at the most. Default 1,024.
         queue_messages: u32 => queue.messages;
         /// Payload bytes in the queue at the most. Default 4 MiB.
@@ -351,6 +361,13 @@ impl RoomConfigBuilder {
         seed: u64 => seed;
     }
 
+    /// Notices of the host a second, and in a burst (clause A16): messages of [`Kind::Notice`](crate::Kind::Notice) from
+    /// [`Source::Host`](crate::Source::Host). They go out at once, beside the room's rate and its queue. Default 200.
+    pub fn notices(mut self, notices: NonZeroU32) -> Self {
+        self.settings.notices = notices;
+        self
+    }
+
     /// Checks all settings together.
     pub fn build(self) -> Result<RoomConfig, ConfigError> {
         let s = &self.settings;
@@ -359,6 +376,9 @@ impl RoomConfigBuilder {
         let burst = NonZeroU32::new(s.burst).ok_or(ConfigError::Zero { setting: "burst" })?;
         let reserved: u64 = s.reserve.values().map(|&tokens| u64::from(tokens)).sum();
         at_most("the sum of reserve", reserved, u64::from(s.burst) - 1)?;
+        if let Some(floor) = s.floor {
+            at_least("floor", u64::from(floor), 2, "every dispatch would go to the lowest level")?;
+        }
         for (setting, value) in [
             ("queue_messages", s.queue.messages),
             ("payload_bytes", s.payload_bytes),
@@ -425,6 +445,8 @@ mod tests {
         assert_eq!(message(builder().log_messages(PerLevel([1, 1, 0, 1]))).split(';').next(), Some("log_messages is 0"));
         let window = PerLevel([Duration::from_nanos(5), Duration::ZERO, Duration::ZERO, Duration::ZERO]);
         assert_eq!(message(builder().coalesce(window)), "the nanoseconds of coalesce for High is 5; want at most 0");
+        let floor = "floor is 1; want at least 2, since every dispatch would go to the lowest level";
+        assert_eq!(message(builder().floor(Some(1))), floor);
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
     }
 

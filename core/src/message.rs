@@ -188,6 +188,11 @@ pub enum Limit {
         /// The most there may be.
         max: u32,
     },
+    /// The host's notices.
+    Notices {
+        /// The most there may be in a second.
+        max: u32,
+    },
     /// How long a message of its level may wait.
     MaxWait {
         /// The longest.
@@ -202,6 +207,7 @@ impl fmt::Display for Limit {
             Self::QueueMessages { max } => write!(f, "the queue holds its most, {max} messages"),
             Self::QueueBytes { max } => write!(f, "the queue holds its most, {max} bytes"),
             Self::Outcomes { max } => write!(f, "{max} outcomes of this level wait to be polled, the most there may be"),
+            Self::Notices { max } => write!(f, "the room takes {max} notices a second"),
             Self::MaxWait { max } => write!(f, "it may wait {max:?} at most"),
         }
     }
@@ -238,7 +244,9 @@ impl<M> fmt::Display for Refused<M> {
             RefusalReason::Guest => f.write_str("refused: guests may not speak; join with a user id"),
             RefusalReason::Muted => f.write_str("refused: the sender is muted"),
             RefusalReason::RoomMuted => f.write_str("refused: the room is muted; only the owner and the admins may speak"),
-            RefusalReason::TooLarge | RefusalReason::OutcomesFull | RefusalReason::QueueFull => f.write_str("refused"),
+            RefusalReason::NoticeQuota | RefusalReason::TooLarge | RefusalReason::OutcomesFull | RefusalReason::QueueFull => {
+                f.write_str("refused")
+            }
         }?;
         match &self.limit {
             Some(limit) => write!(f, ": {limit}"),

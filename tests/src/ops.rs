@@ -22,6 +22,8 @@ pub struct Setup {
     pub burst: u8,
     /// The reserves of the three higher levels, in so far as the burst allows them.
     pub reserve: [u8; 3],
+    /// The floor, by a table from none to one dispatch in two; and 1 to 4 notices a second.
+    pub floor: (u8, u8),
     /// Messages in the queue: 1 to 8.
     pub queue: u8,
     /// Bytes in the queue: 64 to 191.
@@ -246,6 +248,8 @@ impl Setup {
             period,
             burst,
             reserve,
+            floor: pick(&[None, Some(2), None, Some(3), Some(7)], self.floor.0),
+            notices: u32::from(self.floor.1 % 4) + 1,
             queue: queue(
                 u32::from(self.queue % 8) + 1,
                 u64::from(self.queue_bytes % 128) + 64,

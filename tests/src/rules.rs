@@ -3,6 +3,7 @@
 use roomcast_core::{
     ConfigError, DefaultReport, Duration, Echo, PerLevel, Priority, QueueConfig, RoomConfig, TieBreak, UserId, VictimPolicy,
 };
+use std::num::NonZeroU32;
 
 /// The settings of a room.
 #[derive(Clone, Debug)]
@@ -17,6 +18,10 @@ pub struct Rules {
     pub burst: u32,
     /// Tokens kept back for each level.
     pub reserve: PerLevel<u32>,
+    /// One dispatch in so many goes to the lowest level that waits.
+    pub floor: Option<u32>,
+    /// Notices a second, and in a burst.
+    pub notices: u32,
     /// The queue.
     pub queue: QueueConfig,
     /// Bytes of a payload at the most.
@@ -69,6 +74,8 @@ impl Default for Rules {
             period: 1_000_000_000,
             burst: 40,
             reserve: PerLevel::default(),
+            floor: None,
+            notices: 200,
             queue,
             payload_bytes: 12 * 1024,
             profile_bytes: 1024,
@@ -111,6 +118,8 @@ impl Rules {
             .rate_period(Duration::from_nanos(self.period))
             .burst(self.burst)
             .reserve(self.reserve)
+            .floor(self.floor)
+            .notices(NonZeroU32::new(self.notices).unwrap_or(NonZeroU32::MIN))
             .queue_messages(self.queue.messages)
             .queue_bytes(self.queue.bytes)
             .tie_break(self.queue.tie_break)

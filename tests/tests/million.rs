@@ -4,9 +4,14 @@
 use roomcast_core::{Budget, Deliveries, Instant, Join, PerLevel, Priority, Publish, Room, RoomConfig, SessionId, Source, UserId};
 use roomcast_tests::sim::Random;
 
-/// A debug build is thirty times slower.
-const SESSIONS: usize = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
 const STEPS: u64 = 2_000;
+
+/// `ROOMCAST_SESSIONS=10000000` for as many; a debug build is thirty times slower and takes fewer.
+fn sessions() -> usize {
+    let wanted = std::env::var("ROOMCAST_SESSIONS").ok();
+    let wanted = wanted.map(|text| text.parse().expect("ROOMCAST_SESSIONS is a whole number of sessions"));
+    wanted.unwrap_or(if cfg!(debug_assertions) { 50_000 } else { 1_000_000 })
+}
 
 struct Crowd {
     room: Room<&'static str>,
@@ -100,7 +105,7 @@ fn the_sums_over_a_million_sessions_are_right_at_every_step_of_their_churn() {
         random: Random::new(7),
         now: Instant::ZERO,
     };
-    for _ in 0..SESSIONS {
+    for _ in 0..sessions() {
         crowd.join();
     }
     for step in 0..STEPS {

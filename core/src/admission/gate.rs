@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::event::EventQueue;
 use crate::ids::UserId;
 use crate::ledger::RefusalReason;
-use crate::message::{Limit, Payload, Publish, Report, Sender, Source};
+use crate::message::{Kind, Limit, Payload, Publish, Report, Sender, Source};
 use crate::roster::Roster;
 use crate::time::Instant;
 
@@ -36,11 +36,17 @@ pub(super) fn check<M: Payload>(
         }
     }
     payload_size(settings, &publish.payload)?;
-    if report(settings, publish) != Report::CountedOnly && !events.has_room(publish.priority) {
+    // The call itself tells the fate of a notice.
+    if report(settings, publish) != Report::CountedOnly && !is_notice(sender, publish) && !events.has_room(publish.priority) {
         let max = settings.outcomes[publish.priority];
         return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
     }
     Ok(sender)
+}
+
+/// Whether the host speaks to the room (clause A16).
+pub(super) fn is_notice<M>(sender: Sender, publish: &Publish<M>) -> bool {
+    sender == Sender::Host && publish.kind == Kind::Notice
 }
 
 /// How the publisher wants to hear of the outcome, or what the room does where nothing is said.

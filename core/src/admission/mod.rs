@@ -3,6 +3,7 @@
 //! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it dispatches waits at the seam, the feed,
 //! until an audience takes it over.
 
+mod dispatch;
 mod feed;
 mod gate;
 mod moderation;
@@ -18,12 +19,12 @@ use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, Seq, SessionId, UserId};
 use crate::index::Hasher;
-use crate::ledger::{DropReason, Ledger, RefusalReason};
+use crate::ledger::{Ledger, RefusalReason};
 use crate::message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
 use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
-use crate::queue::{Popped, Queue};
-use crate::quota::TokenBucket;
+use crate::queue::Queue;
+use crate::quota::{Rate, TokenBucket};
 use crate::rights::Action;
 use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
@@ -43,6 +44,10 @@ pub struct Admission<M> {
     roster: Roster<M>,
     moderation: Moderation,
     bucket: TokenBucket,
+    /// The host's notices have a bucket of their own (clause A16).
+    notices: TokenBucket,
+    /// Dispatches since the floor's last that passed a lower level over (clause B5).
+    passed_over: u32,
     kept: PerLevel<u32>,
     queue: Queue<Waiting<M>>,
     feed: Feed<M>,
@@ -101,6 +106,8 @@ impl<M: Payload> Admission<M> {
             roster: Roster::new(hasher),
             moderation: Moderation::new(&settings, hasher),
             bucket: TokenBucket::new(config.rate(), config.burst()),
+            notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
+            passed_over: 0,
             kept: PerLevel::from_fn(|level| config.kept_from(level)),
             queue: Queue::new(settings.queue, settings.seed),
             feed: Feed::new(Seq(heads.values().sum()), settings.feed_messages),
@@ -134,6 +141,9 @@ impl<M: Payload> Admission<M> {
         };
         let id = MessageId(self.submitted);
         let work = self.expire(now, MAX_WORK);
+        if gate::is_notice(sender, &publish) {
+            return self.notify(now, id, publish, work);
+        }
         let report = gate::report(&self.settings, &publish);
         let Publish { source, kind, payload, .. } = publish;
         let session = match source {
@@ -175,8 +185,8 @@ impl<M: Payload> Admission<M> {
         if self.state == State::Closed {
             return Some(now);
         }
-        // A lower level needs no fewer tokens, so the highest that waits is served first.
-        let token = self.bucket.next_at(now, self.kept[highest]);
+        let (_, kept) = self.turn(highest);
+        let token = self.bucket.next_at(now, kept);
         token.into_iter().chain(self.queue.next_deadline()).min()
     }
 
@@ -363,7 +373,7 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         level: Priority,
         reason: RefusalReason,
@@ -373,120 +383,5 @@ impl<M: Payload> Admission<M> {
     ) -> Refused<M> {
         self.ledger.levels[level].refused.add(reason);
         Refused { reason, limit, retry_at, payload }
-    }
-
-    /// Drops what has waited too long, at most `work` messages. Answers how much work is left.
-    fn expire(&mut self, now: Instant, mut work: u32) -> u32 {
-        while work > 0 && self.queue.has_expired(now) {
-            let Some(popped) = self.queue.pop_expired(now) else { break };
-            let limit = self.settings.queue.max_wait[popped.priority].map(|max| Limit::MaxWait { max });
-            self.drop_one(now, popped, DropReason::Expired, limit);
-            work -= 1;
-        }
-        work
-    }
-
-    /// Sends out what may go, at most `work` messages. None that is past its deadline: when `expire` ran out of work, so does this.
-    /// Answers the number of `own`, the message of the running publish call, if it was among them.
-    fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> Option<Seq> {
-        let mut dispatched = None;
-        while work > 0 {
-            let Some(level) = self.queue.highest() else { break };
-            if !self.bucket.take_keeping(now, self.kept[level]) {
-                break;
-            }
-            let Some(popped) = self.queue.pop(level) else { break };
-            dispatched = dispatched.or(self.send(now, popped, own));
-            work -= 1;
-        }
-        dispatched
-    }
-
-    /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this answers the number, or as an event.
-    fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, own: Option<MessageId>) -> Option<Seq> {
-        let Popped { item, priority, sender, entered, .. } = popped;
-        let Waiting { id, kind, session, profile, report, payload } = item;
-        let seq = Seq(self.feed.last().0 + 1);
-        let position = self.heads[priority];
-        self.heads[priority] += 1;
-        self.ledger.levels[priority].dispatched += 1;
-        let message =
-            Message { seq, position, priority, kind, sender, session, admitted_at: entered, dispatched_at: now, profile, payload };
-        if let Some(lost) = self.feed.push(Arc::new(message)) {
-            self.debris.messages.push(lost);
-        }
-        self.ledger.levels[priority].queued -= 1;
-        if own == Some(id) {
-            self.release_slot(priority, report);
-            return Some(seq);
-        }
-        if report != Report::CountedOnly {
-            self.events.outcome(id, priority, report, Outcome::Dispatched { seq, at: now });
-        }
-        None
-    }
-
-    /// A message that waited is dropped. None is that of the running call: one that finds no room is refused.
-    fn drop_one(&mut self, now: Instant, popped: Popped<Waiting<M>>, reason: DropReason, limit: Option<Limit>) {
-        let Popped { item, priority, .. } = popped;
-        let Waiting { id, profile, report, payload, .. } = item;
-        self.debris.payloads.push(payload);
-        if let Some(profile) = profile {
-            self.debris.profiles.push(profile);
-        }
-        let books = &mut self.ledger.levels[priority];
-        books.queued -= 1;
-        books.dropped.add(reason);
-        if report != Report::CountedOnly {
-            let retry_at = match self.state {
-                State::Open => self.bucket.next_at(now, self.kept[priority]),
-                State::Draining | State::Closed => None,
-            };
-            self.events.outcome(id, priority, report, Outcome::Dropped { reason, limit, retry_at });
-        }
-    }
-
-    /// The newcomer has to wait: others give way to it if the queue is full, or it is refused.
-    fn make_room(&mut self, now: Instant, level: Priority, newcomer: u32) -> Result<(), Refused<M>> {
-        match self.queue.settle(newcomer) {
-            Ok(victims) => {
-                let limit = Some(self.queue_limit());
-                for victim in victims {
-                    if let Some(popped) = self.queue.release(victim) {
-                        self.drop_one(now, popped, DropReason::Evicted, limit);
-                    }
-                }
-                Ok(())
-            }
-            Err(full) => {
-                self.ledger.levels[level].queued -= 1;
-                self.release_slot(level, full.item.report);
-                let retry_at = self.bucket.next_at(now, self.kept[level]);
-                Err(self.refuse(level, RefusalReason::QueueFull, Some(full.limit), retry_at, full.item.payload))
-            }
-        }
-    }
-
-    fn drop_waiting(&mut self, now: Instant) {
-        for _ in 0..MAX_WORK {
-            let Some(popped) = self.queue.pop_highest() else { break };
-            self.drop_one(now, popped, DropReason::RoomClosed, None);
-        }
-    }
-
-    fn release_slot(&mut self, level: Priority, report: Report) {
-        if report != Report::CountedOnly {
-            self.events.release(level);
-        }
-    }
-
-    /// The limit to name when something was evicted: which of the two it was shows in what the queue holds now.
-    fn queue_limit(&self) -> Limit {
-        let queue = &self.settings.queue;
-        if self.queue.len() >= queue.messages {
-            Limit::QueueMessages { max: queue.messages }
-        } else {
-            Limit::QueueBytes { max: queue.bytes }
-        }
     }
 }

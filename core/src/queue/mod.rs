@@ -156,6 +156,11 @@ impl<T> Queue<T> {
         Priority::ALL.get(self.occupied.trailing_zeros() as usize).copied()
     }
 
+    /// The lowest level that has something.
+    pub fn lowest(&self) -> Option<Priority> {
+        Priority::ALL.get(self.occupied.checked_ilog2()? as usize).copied()
+    }
+
     /// Puts a message in; answers those that gave way to it. When the queue is full and nothing gives way, nothing changes and the
     /// message comes back. `size` is what the budget of bytes counts.
     pub fn push(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> Result<Evicted<T>, Full<T>> {
@@ -310,7 +315,7 @@ impl<T> Queue<T> {
     }
 
     fn choose_victim(&mut self) -> Option<u32> {
-        let lowest = *Priority::ALL.get(self.occupied.checked_ilog2()? as usize)?;
+        let lowest = self.lowest()?;
         let Level { order, len, .. } = self.levels[lowest];
         let Books { senders, dense, .. } = &self.books[lowest];
         match self.config.victim {

@@ -43,6 +43,11 @@ impl Line {
         Priority::ALL.into_iter().find(|&level| self.level(level).next().is_some())
     }
 
+    /// The lowest level in which somebody waits.
+    pub fn lowest(&self) -> Option<Priority> {
+        Priority::ALL.into_iter().rev().find(|&level| self.level(level).next().is_some())
+    }
+
     /// The entry with this number.
     pub fn find(&self, id: u64) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.id == id)

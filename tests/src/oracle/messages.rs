@@ -48,6 +48,9 @@ impl Oracle {
             }
         };
         self.expire(now);
+        if sender == Sender::Host && offer.kind == Kind::Notice {
+            return self.notified(now, offer, answer, sent);
+        }
         let waiting = self.enter(now, offer, sender);
         let outcome = self.dispatch(now, sent, Some(offer.payload))?;
         if outcome.is_some() {
@@ -72,6 +75,41 @@ impl Oracle {
             (None, Err(refused)) => return Err(Violation::new(Law::L8NothingLost, "the message is let in", receipt, refused)),
         }
         self.check_held()
+    }
+
+    /// A notice goes out at once, by its own rate, before anything that waits (clause A16).
+    fn notified(&mut self, now: Instant, offer: &Offer, answer: &Answer, sent: Sent<'_>) -> Check {
+        let nanos = now.as_nanos();
+        if !self.notices.may_pass(nanos, 0) {
+            same(Law::L5Rate, "what goes out with a notice that is refused", 0, sent.len())?;
+            let limit = Limit::Notices { max: self.rules.notices };
+            let retry_at = self.notices.next(nanos, 0).map(Instant::from_nanos);
+            return self.refused(offer, answer, RefusalReason::NoticeQuota, Some(limit), retry_at);
+        }
+        same(Law::L5Rate, "every window of the notices holds", true, self.notices.pass(nanos))?;
+        let Some((notice, others)) = sent.split_first() else {
+            return Err(Violation::new(Law::L5Rate, "a notice goes out", offer.payload, "nothing sent"));
+        };
+        let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[offer.level]);
+        self.heads[offer.level] += 1;
+        self.books[offer.level].dispatched += 1;
+        let expected = (offer.payload, seq, position, offer.level, Kind::Notice, Sender::Host, None, now, now);
+        let m = notice;
+        let found = (m.payload.id(), m.seq, m.position, m.priority, m.kind, m.sender, m.session, m.admitted_at, m.dispatched_at);
+        same(Law::L4Order, "the notice", expected, found)?;
+        self.listeners.dispatched(&self.rules, notice, offer.size as u64);
+        self.dispatch(now, others, None)?;
+        let receipt = Receipt { id: MessageId(self.submitted), outcome: Some(Outcome::Dispatched { seq, at: now }) };
+        same(Law::Events, "a receipt", Some(receipt), answer.as_ref().ok().copied())?;
+        self.check_held()
+    }
+
+    /// Which level is served next, and what its message must leave behind: the highest that waits; but once so many have passed a lower
+    /// one over, the lowest, whatever the reserves (clause B5).
+    pub(super) fn turn(&self) -> Option<(Priority, u32)> {
+        let (highest, lowest) = (self.line.highest()?, self.line.lowest()?);
+        let is_floors = self.rules.floor.is_some_and(|floor| highest != lowest && self.passed_over + 1 >= floor);
+        Some(if is_floors { (lowest, 0) } else { (highest, self.rules.kept(highest)) })
     }
 
     /// `Room::handle_timeout` was called, and this went out.
@@ -113,7 +151,8 @@ impl Oracle {
             return Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None));
         }
         let max = self.rules.outcomes[offer.level];
-        if self.report(offer) != Report::CountedOnly && self.inbox.held[offer.level] >= max {
+        let is_notice = sender == Sender::Host && offer.kind == Kind::Notice;
+        if self.report(offer) != Report::CountedOnly && !is_notice && self.inbox.held[offer.level] >= max {
             return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
         }
         Ok(sender)
@@ -167,10 +206,11 @@ impl Oracle {
     fn dispatch(&mut self, now: Instant, sent: Sent<'_>, own: Option<u64>) -> Result<Option<Outcome>, Violation> {
         let mut sent = sent.iter();
         let mut answer = None;
-        while let Some(level) = self.line.highest() {
-            if !self.tokens.may_pass(now.as_nanos(), self.rules.kept(level)) {
+        while let Some((level, kept)) = self.turn() {
+            if !self.tokens.may_pass(now.as_nanos(), kept) {
                 break;
             }
+            let (highest, lowest) = (self.line.highest(), self.line.lowest());
             let Some(message) = sent.next() else {
                 return Err(Violation::new(Law::L5Rate, "a token that is there is granted", level, "nothing sent"));
             };
@@ -181,6 +221,9 @@ impl Oracle {
                 return Err(Violation::new(Law::L4Order, "whose turn it is", may_go, id));
             }
             same(Law::L5Rate, "every window holds", true, self.tokens.pass(now.as_nanos()))?;
+            if self.rules.floor.is_some() && highest != lowest {
+                self.passed_over = if Some(level) == highest { self.passed_over + 1 } else { 0 };
+            }
             let (outcome, waiting) = self.sent(now, message)?;
             if own == Some(id) {
                 answer = Some(outcome);

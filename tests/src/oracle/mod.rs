@@ -34,6 +34,9 @@ pub struct Oracle {
     rules: Rules,
     clock: Instant,
     tokens: Tokens,
+    notices: Tokens,
+    /// Dispatches since the floor's last that passed a lower level over.
+    passed_over: u32,
     line: Line,
     waiting: HashMap<u64, Waiting>,
     books: PerLevel<Row>,
@@ -74,6 +77,8 @@ impl Oracle {
         Self {
             clock: Instant::ZERO,
             tokens: Tokens::new(rules.rate, rules.period, rules.burst),
+            notices: Tokens::new(rules.notices, 1_000_000_000, rules.notices),
+            passed_over: 0,
             line: Line::new(rules.queue),
             waiting: HashMap::new(),
             books: PerLevel::default(),
@@ -338,7 +343,7 @@ impl Oracle {
 
     /// When `Room::handle_timeout` has something to do next.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let token = self.line.highest().and_then(|level| self.next_token(self.clock, level));
+        let token = self.turn().and_then(|(_, kept)| self.tokens.next(self.clock.as_nanos(), kept)).map(Instant::from_nanos);
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
         deadlines.chain(token).chain(self.listeners.next_end()).min()
     }

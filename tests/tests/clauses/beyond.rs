@@ -1,9 +1,10 @@
-//! What no chat service gives: B1 to B4, B6 to B8, B10, B13.
+//! What no chat service gives: B1 to B8, B10, B13.
 
-use crate::scene::{ANN, BOB, Scene, texts};
+use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Budget, DropReason, Duration, Instant, Item, Limit, Outcome, PerLevel, Priority, RefusalReason, TieBreak, UserId, VictimPolicy,
+    Budget, DropReason, Duration, Instant, Item, Limit, Outcome, PerLevel, Priority, RefusalReason, RoomConfig, RoomConfigBuilder,
+    TieBreak, UserId, VictimPolicy,
 };
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
@@ -219,4 +220,30 @@ fn b13_an_evening_passes_without_a_clock_and_only_in_jumps_to_the_next_deadline(
     scene.now = Instant::from_secs(5);
     assert!(scene.host(High, "gift").unwrap().outcome.is_none());
     assert_eq!(scene.room.poll_timeout(), Some(Instant::from_secs(701)));
+}
+
+#[test]
+fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserves() {
+    let change =
+        |builder: RoomConfigBuilder| builder.floor(Some(3)).burst(3).reserve(PerLevel([2, 0, 0, 0])).max_wait(PerLevel([None; 4]));
+    let mut scene = Scene::with(|builder| change(builder.rate(1)));
+    for n in 0..9 {
+        let _ = scene.host(Priority::High, &format!("high {n}")).unwrap();
+    }
+    for n in 0..3 {
+        let _ = scene.host(Priority::Lowest, &format!("lowest {n}")).unwrap();
+    }
+    let guest = scene.guest();
+    let mut order = Vec::new();
+    for _ in 0..9 {
+        scene.wait_millis(1_000);
+        order.extend(scene.read(guest));
+    }
+    // Three of High had gone out before the others came, and passed nobody over.
+    let expected = ["high 3", "high 4", "lowest 0", "high 5", "high 6", "lowest 1", "high 7", "high 8", "lowest 2"];
+    // The last of the lowest is alone and waits for the reserve to fill, as any other.
+    assert_eq!(order, expected[..order.len()]);
+    assert_eq!(order.len(), 8);
+    let without = RoomConfig::builder(OWNER).floor(Some(1)).build().unwrap_err();
+    assert_eq!(without.to_string(), "floor is 1; want at least 2, since every dispatch would go to the lowest level");
 }

@@ -1,10 +1,10 @@
-//! What is said: A13, A14, A17, A18, A20 to A23, A25.
+//! What is said: A13, A14, A16, A17, A18, A20 to A23, A25.
 
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    DropReason, Echo, Instant, Kind, Limit, Outcome, PerLevel, Priority, Publish, RefusalReason, Report, RoomConfig, Seq, Source,
-    Tag, TieBreak,
+    DropReason, Duration, Echo, Instant, Kind, Limit, Outcome, PerLevel, Priority, Publish, RefusalReason, Report, RoomConfig, Seq,
+    Source, Tag, TieBreak,
 };
 
 #[test]
@@ -192,4 +192,26 @@ fn a25_a_member_receives_batches_with_the_higher_priority_first() {
     let batch = scene.next(guest).unwrap().unwrap();
     assert_eq!(texts(&batch), ["a", "b1", "b2", "c", "d"]);
     assert!(!batch.more() && scene.read(guest).is_empty());
+}
+
+#[test]
+fn a16_the_hosts_notices_pass_beside_the_rooms_rate_200_a_second() {
+    let mut scene = Scene::busy(|builder| builder);
+    let (ann, guest) = (scene.user(ANN), scene.guest());
+    assert!(scene.host(Priority::High, "waits").unwrap().outcome.is_none());
+    let notice = |text: &str| Publish::new(Source::Host, text.to_owned()).kind(Kind::Notice);
+    for n in 0..200 {
+        assert!(scene.publish(notice(&n.to_string())).unwrap().outcome.is_some());
+    }
+    let refused = scene.publish(notice("one too many")).unwrap_err();
+    assert_eq!((refused.reason, refused.limit), (RefusalReason::NoticeQuota, Some(Limit::Notices { max: 200 })));
+    assert_eq!(refused.retry_at, Some(scene.now + Duration::from_millis(5)));
+    assert_eq!(refused.to_string(), "refused: the room takes 200 notices a second");
+    assert_eq!(scene.read(guest).len(), 200);
+    scene.wait_millis(5);
+    assert!(scene.publish(notice("now")).unwrap().outcome.is_some());
+    // What a member calls a notice is a message like any other.
+    let of_ann = Publish::new(Source::Session(ann), "hello".to_owned()).kind(Kind::Notice);
+    assert!(scene.publish(of_ann).unwrap().outcome.is_none());
+    assert!(scene.room.snapshot(scene.now).balances());
 }

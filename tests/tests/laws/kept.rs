@@ -7,6 +7,7 @@ const CALM: Setup = Setup {
     rate: 2,
     burst: 0,
     reserve: [0; 3],
+    floor: (0, 3),
     queue: 3,
     queue_bytes: 127,
     tie_break: 0,

@@ -4,18 +4,28 @@ use proptest::prelude::*;
 use roomcast_tests::ops::{Op, Setup};
 
 pub(crate) fn setup() -> impl Strategy<Value = Setup> {
-    let queue = (any::<u8>(), any::<u8>(), any::<[u8; 3]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<[u8; 4]>());
+    let queue = (
+        any::<u8>(),
+        any::<u8>(),
+        (any::<[u8; 3]>(), any::<(u8, u8)>()),
+        any::<u8>(),
+        any::<u8>(),
+        any::<u8>(),
+        any::<u8>(),
+        any::<[u8; 4]>(),
+    );
     let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()), any::<u8>());
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     (queue, log, events, place).prop_map(|(queue, log, events, (heads, start, coalesce, parts))| {
-        let (rate, burst, reserve, queue, queue_bytes, tie_break, victim, wait) = queue;
+        let (rate, burst, (reserve, floor), queue, queue_bytes, tie_break, victim, wait) = queue;
         let (log, log_bytes, echo, sessions, moderation) = log;
         let (outcomes, report, presence, grace, seed) = events;
         Setup {
             rate,
             burst,
             reserve,
+            floor,
             queue,
             queue_bytes,
             tie_break,

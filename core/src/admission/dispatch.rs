@@ -1,0 +1,170 @@
+//! Out of the queue: what expires, what goes out, what gives way.
+
+use super::{Admission, State, Waiting};
+use crate::config::MAX_WORK;
+use crate::ids::{MessageId, Seq};
+use crate::ledger::{DropReason, RefusalReason};
+use crate::message::{Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender};
+use crate::priority::Priority;
+use crate::queue::Popped;
+use crate::time::Instant;
+use alloc::sync::Arc;
+
+impl<M: Payload> Admission<M> {
+    /// Which level is served next while `highest` is the highest that waits, and how many tokens its message must leave behind.
+    ///
+    /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the room is configured so, goes to the lowest
+    /// that waits, and the reserves do not bind it (clause B5, decision D15).
+    pub(super) fn turn(&self, highest: Priority) -> (Priority, u32) {
+        match (self.settings.floor, self.queue.lowest()) {
+            (Some(floor), Some(lowest)) if lowest != highest && self.passed_over + 1 >= floor => (lowest, 0),
+            _ => (highest, self.kept[highest]),
+        }
+    }
+
+    /// A message of `level` goes out.
+    #[inline]
+    fn note_turn(&mut self, level: Priority, highest: Priority) {
+        if self.settings.floor.is_some() {
+            if level != highest {
+                self.passed_over = 0;
+            } else if self.queue.lowest() != Some(level) {
+                self.passed_over += 1;
+            }
+        }
+    }
+
+    /// The host speaks to the room: at once, by a rate of its own (clause A16). Then what is due goes out.
+    pub(super) fn notify(&mut self, now: Instant, id: MessageId, publish: Publish<M>, work: u32) -> Result<Receipt, Refused<M>> {
+        let level = publish.priority;
+        if !self.notices.take_keeping(now, 0) {
+            let limit = Limit::Notices { max: self.settings.notices.get() };
+            let retry_at = self.notices.next_at(now, 0);
+            return Err(self.refuse(level, RefusalReason::NoticeQuota, Some(limit), retry_at, publish.payload));
+        }
+        self.ledger.levels[level].queued += 1;
+        let report = Report::CountedOnly;
+        let item = Waiting { id, kind: publish.kind, session: None, profile: None, report, payload: publish.payload };
+        let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
+        let seq = self.send(now, popped, Some(id));
+        self.dispatch(now, work, None);
+        Ok(Receipt { id, outcome: seq.map(|seq| Outcome::Dispatched { seq, at: now }) })
+    }
+
+    /// Drops what has waited too long, at most `work` messages. Answers how much work is left.
+    pub(super) fn expire(&mut self, now: Instant, mut work: u32) -> u32 {
+        while work > 0 && self.queue.has_expired(now) {
+            let Some(popped) = self.queue.pop_expired(now) else { break };
+            let limit = self.settings.queue.max_wait[popped.priority].map(|max| Limit::MaxWait { max });
+            self.drop_one(now, popped, DropReason::Expired, limit);
+            work -= 1;
+        }
+        work
+    }
+
+    /// Sends out what may go, at most `work` messages. None that is past its deadline: when `expire` ran out of work, so does this.
+    /// Answers the number of `own`, the message of the running publish call, if it was among them.
+    pub(super) fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> Option<Seq> {
+        let mut dispatched = None;
+        while work > 0 {
+            let Some(highest) = self.queue.highest() else { break };
+            let (level, kept) = self.turn(highest);
+            if !self.bucket.take_keeping(now, kept) {
+                break;
+            }
+            self.note_turn(level, highest);
+            let Some(popped) = self.queue.pop(level) else { break };
+            dispatched = dispatched.or(self.send(now, popped, own));
+            work -= 1;
+        }
+        dispatched
+    }
+
+    /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this answers the number, or as an event.
+    fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, own: Option<MessageId>) -> Option<Seq> {
+        let Popped { item, priority, sender, entered, .. } = popped;
+        let Waiting { id, kind, session, profile, report, payload } = item;
+        let seq = Seq(self.feed.last().0 + 1);
+        let position = self.heads[priority];
+        self.heads[priority] += 1;
+        self.ledger.levels[priority].dispatched += 1;
+        let message =
+            Message { seq, position, priority, kind, sender, session, admitted_at: entered, dispatched_at: now, profile, payload };
+        if let Some(lost) = self.feed.push(Arc::new(message)) {
+            self.debris.messages.push(lost);
+        }
+        self.ledger.levels[priority].queued -= 1;
+        if own == Some(id) {
+            self.release_slot(priority, report);
+            return Some(seq);
+        }
+        if report != Report::CountedOnly {
+            self.events.outcome(id, priority, report, Outcome::Dispatched { seq, at: now });
+        }
+        None
+    }
+
+    /// A message that waited is dropped. None is that of the running call: one that finds no room is refused.
+    pub(super) fn drop_one(&mut self, now: Instant, popped: Popped<Waiting<M>>, reason: DropReason, limit: Option<Limit>) {
+        let Popped { item, priority, .. } = popped;
+        let Waiting { id, profile, report, payload, .. } = item;
+        self.debris.payloads.push(payload);
+        if let Some(profile) = profile {
+            self.debris.profiles.push(profile);
+        }
+        let books = &mut self.ledger.levels[priority];
+        books.queued -= 1;
+        books.dropped.add(reason);
+        if report != Report::CountedOnly {
+            let retry_at = match self.state {
+                State::Open => self.bucket.next_at(now, self.kept[priority]),
+                State::Draining | State::Closed => None,
+            };
+            self.events.outcome(id, priority, report, Outcome::Dropped { reason, limit, retry_at });
+        }
+    }
+
+    /// The newcomer has to wait: others give way to it if the queue is full, or it is refused.
+    pub(super) fn make_room(&mut self, now: Instant, level: Priority, newcomer: u32) -> Result<(), Refused<M>> {
+        match self.queue.settle(newcomer) {
+            Ok(victims) => {
+                let limit = Some(self.queue_limit());
+                for victim in victims {
+                    if let Some(popped) = self.queue.release(victim) {
+                        self.drop_one(now, popped, DropReason::Evicted, limit);
+                    }
+                }
+                Ok(())
+            }
+            Err(full) => {
+                self.ledger.levels[level].queued -= 1;
+                self.release_slot(level, full.item.report);
+                let retry_at = self.bucket.next_at(now, self.kept[level]);
+                Err(self.refuse(level, RefusalReason::QueueFull, Some(full.limit), retry_at, full.item.payload))
+            }
+        }
+    }
+
+    pub(super) fn drop_waiting(&mut self, now: Instant) {
+        for _ in 0..MAX_WORK {
+            let Some(popped) = self.queue.pop_highest() else { break };
+            self.drop_one(now, popped, DropReason::RoomClosed, None);
+        }
+    }
+
+    fn release_slot(&mut self, level: Priority, report: Report) {
+        if report != Report::CountedOnly {
+            self.events.release(level);
+        }
+    }
+
+    /// The limit to name when something was evicted: which of the two it was shows in what the queue holds now.
+    fn queue_limit(&self) -> Limit {
+        let queue = &self.settings.queue;
+        if self.queue.len() >= queue.messages {
+            Limit::QueueMessages { max: queue.messages }
+        } else {
+            Limit::QueueBytes { max: queue.bytes }
+        }
+    }
+}
