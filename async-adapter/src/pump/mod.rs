@@ -87,7 +87,6 @@ macro_rules! counters {
 counters!(connections, blocked, writes, bytes, messages, unsent, encoded, framed, stalled, controls_dropped, panics);
 
 /// Why a connection was not let in; it comes back.
-#[derive(Debug)]
 pub struct PumpJoinError<T> {
     /// Why.
     pub error: JoinError,
@@ -101,7 +100,14 @@ impl<T> fmt::Display for PumpJoinError<T> {
     }
 }
 
-impl<T: fmt::Debug> std::error::Error for PumpJoinError<T> {}
+impl<T> fmt::Debug for PumpJoinError<T> {
+    /// Without the transport, which need not be printable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PumpJoinError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T> std::error::Error for PumpJoinError<T> {}
 
 /// A room takes no more pumps: [`Group::MAX`] of them serve it already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -228,10 +228,10 @@ fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserve
         |builder: RoomConfigBuilder| builder.floor(Some(3)).burst(3).reserve(PerLevel([2, 0, 0, 0])).max_wait(PerLevel([None; 4]));
     let mut scene = Scene::with(|builder| change(builder.rate(1)));
     for n in 0..9 {
-        let _ = scene.host(Priority::High, &format!("high {n}")).unwrap();
+        let _ = scene.host(High, &format!("high {n}")).unwrap();
     }
     for n in 0..3 {
-        let _ = scene.host(Priority::Lowest, &format!("lowest {n}")).unwrap();
+        let _ = scene.host(Lowest, &format!("lowest {n}")).unwrap();
     }
     let guest = scene.guest();
     let mut order = Vec::new();

@@ -74,7 +74,7 @@ fn a14_inside_one_priority_at_random_when_configured_and_the_same_again_with_the
 
 #[test]
 fn a14_what_cannot_go_out_in_time_is_dropped() {
-    let mut scene = Scene::busy(|builder| builder.rate_period(roomcast_core::Duration::from_secs(60)));
+    let mut scene = Scene::busy(|builder| builder.rate_period(Duration::from_secs(60)));
     let _ = scene.host(Low, "stale").unwrap();
     scene.wait_millis(2_000);
     assert_eq!(scene.room.snapshot(scene.now).admission.ledger.levels[Low].dropped.count(DropReason::Expired), 1);
