@@ -4,8 +4,8 @@ use crate::cell::{Cell, Work};
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
-    Actor, CloseError, Duration, EndReason, Join, JoinError, LeaveError, ModerationError, Outcome, Payload, ProfileError, Publish,
-    Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, UserId,
+    Actor, CloseError, DataError, Duration, EndReason, Join, JoinError, LeaveError, ModerationError, Outcome, Payload,
+    ProfileError, Publish, Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, UserId,
 };
 use std::sync::Arc;
 
@@ -130,6 +130,40 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// What a user is in this room, present or not.
     pub fn role_of(&self, user: UserId) -> Role {
         self.cell.admit(|admission, _| admission.role_of(user))
+    }
+
+    /// Writes attributes, all of these changes or none; answers the new version (clause A27). See
+    /// [`Admission::write_attributes`](crate::Admission::write_attributes).
+    pub fn write_attributes(&self, based_on: Option<u64>, changes: &[(&str, Option<&[u8]>)]) -> Result<u64, DataError> {
+        self.cell.admit(|admission, now| admission.write_attributes(now, based_on, changes))
+    }
+
+    /// All attributes by key, and their version.
+    pub fn attributes(&self) -> (u64, Vec<(String, Arc<[u8]>)>) {
+        self.cell.admit(|admission, _| {
+            let all = admission.attributes().map(|(key, value)| (key.to_owned(), Arc::clone(value)));
+            (admission.attributes_version(), all.collect())
+        })
+    }
+
+    /// Sets a counter, whatever it said; answers what that was (clause A28).
+    pub fn set_counter(&self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
+        self.cell.admit(|admission, _| admission.set_counter(key, value))
+    }
+
+    /// Adds to a counter; one that is missing starts at 0. Answers the sum, which never wraps (clause A28).
+    pub fn add_counter(&self, key: &str, delta: i64) -> Result<i64, DataError> {
+        self.cell.admit(|admission, _| admission.add_counter(key, delta))
+    }
+
+    /// Takes a counter away; answers what it said.
+    pub fn remove_counter(&self, key: &str) -> Option<i64> {
+        self.cell.admit(|admission, _| admission.remove_counter(key))
+    }
+
+    /// All counters, by key.
+    pub fn counters(&self) -> Vec<(String, i64)> {
+        self.cell.admit(|admission, _| admission.counters().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
     /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.

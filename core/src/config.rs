@@ -77,6 +77,42 @@ impl Default for QueueConfig {
     }
 }
 
+/// How much of its own data a room may hold (clauses A27, A28).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DataLimits {
+    /// Attributes at the most.
+    pub attribute_keys: u32,
+    /// Bytes of an attribute's key at the most.
+    pub attribute_key_bytes: u32,
+    /// Bytes of an attribute's value at the most.
+    pub attribute_value_bytes: u32,
+    /// Bytes of all attributes, keys and values, at the most.
+    pub attribute_bytes: u32,
+    /// Changes of the attributes in a second, and in a burst.
+    pub attribute_writes: NonZeroU32,
+    /// Counters at the most.
+    pub counters: u32,
+    /// Bytes of a counter's key at the most.
+    pub counter_key_bytes: u32,
+}
+
+impl Default for DataLimits {
+    /// 16 attributes with keys of 32 bytes and values of 4 KiB, 16 KiB in all, written 5 times a second; 20 counters with keys of 128
+    /// bytes.
+    fn default() -> Self {
+        Self {
+            attribute_keys: 16,
+            attribute_key_bytes: 32,
+            attribute_value_bytes: 4 << 10,
+            attribute_bytes: 16 << 10,
+            attribute_writes: FIVE,
+            counters: 20,
+            counter_key_bytes: 128,
+        }
+    }
+}
+
 /// How outcomes are reported when a publisher does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultReport {
@@ -159,6 +195,7 @@ pub(crate) struct Settings {
     pub(crate) admins: u32,
     pub(crate) mutes: u32,
     pub(crate) bans: u32,
+    pub(crate) data: DataLimits,
     pub(crate) outcomes: PerLevel<u32>,
     pub(crate) report: PerLevel<DefaultReport>,
     pub(crate) presence_events: u32,
@@ -176,6 +213,8 @@ const MAX_SESSIONS: u32 = 1 << 30;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
 
+/// The changes of attributes of an `AVChatRoom`.
+const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// The notices of an `AVChatRoom`.
 const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
 /// The rate and the burst of an `AVChatRoom`.
@@ -206,6 +245,7 @@ impl RoomConfig {
                 admins: 5,
                 mutes: 10_000,
                 bans: 10_000,
+                data: DataLimits::default(),
                 outcomes: PerLevel([2_048; 4]),
                 report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
                 presence_events: 1_024,
@@ -345,6 +385,8 @@ impl RoomConfigBuilder {
         mutes: u32 => mutes;
         /// Users who are banned at one time at the most. Default 10,000; a full table refuses (decision D27).
         bans: u32 => bans;
+        /// How many attributes and counters there may be, and how large. Default those of an `AVChatRoom` (clauses A27, A28).
+        data: DataLimits => data;
         /// Outcomes of each level that may wait to be polled. Default 2,048 each.
         outcomes: PerLevel<u32> => outcomes;
         /// How outcomes are reported when the publisher does not say. Default: events for High and Normal, counted only for Low and

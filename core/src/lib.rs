@@ -48,6 +48,7 @@ mod admission;
 mod audience;
 mod chunked;
 mod config;
+mod data;
 mod engine;
 mod error;
 mod event;
@@ -69,7 +70,10 @@ mod timed;
 
 pub use admission::{Actor, Admission, AdmissionSnapshot, ModerationCounts, State};
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
-pub use config::{ConfigError, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
+pub use config::{
+    ConfigError, DataLimits, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy,
+};
+pub use data::DataError;
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Presence, PresenceCause};

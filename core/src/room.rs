@@ -3,6 +3,7 @@
 use crate::admission::{Actor, Admission, AdmissionSnapshot};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
+use crate::data::DataError;
 use crate::error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
 use crate::ids::{Group, SessionId, UserId};
@@ -14,6 +15,7 @@ use crate::rights::Role;
 use crate::roster::UserSessions;
 use crate::time::{Duration, Instant, Watermark};
 use crate::timed::Until;
+use alloc::sync::Arc;
 use core::ops::Range;
 
 /// One live room as a complete state machine.
@@ -339,6 +341,47 @@ impl<M: Payload> Room<M> {
     /// Until when a user is banned, if so.
     pub fn banned_until(&self, now: Instant, user: UserId) -> Option<Until> {
         self.admission.banned_until(self.clock.peek(now), user)
+    }
+
+    /// Writes attributes (clause A27). See [`Admission::write_attributes`].
+    pub fn write_attributes(
+        &mut self,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        let now = self.clock.advance(now);
+        self.admission.write_attributes(now, based_on, changes)
+    }
+
+    /// The version of the attributes: how many changes have been made.
+    pub fn attributes_version(&self) -> u64 {
+        self.admission.attributes_version()
+    }
+
+    /// All attributes, by key.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
+        self.admission.attributes()
+    }
+
+    /// Sets a counter, whatever it said; answers what that was (clause A28).
+    pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
+        self.admission.set_counter(key, value)
+    }
+
+    /// Adds to a counter; one that is missing starts at 0. Answers the sum, which never wraps (clause A28).
+    pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
+        self.admission.add_counter(key, delta)
+    }
+
+    /// Takes a counter away; answers what it said.
+    pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
+        self.admission.remove_counter(key)
+    }
+
+    /// All counters, by key.
+    pub fn counters(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.admission.counters()
     }
 
     fn end_sessions(&mut self, now: Instant, sessions: &[SessionId], reason: EndReason) {

@@ -4,6 +4,7 @@
 use crate::halves::Halves;
 use crate::moderation::Act;
 use crate::oracle::Oracle;
+use crate::oracle::data::{Change, Count};
 use crate::oracle::listeners::{Swept, Taken};
 use crate::oracle::messages::Offer;
 use crate::payload::Probe;
@@ -244,6 +245,35 @@ impl Checked {
         let answer = act.on(room, now, actor);
         same(Law::L9Deterministic, "moderation", answer, self.halves.moderate(now, actor, act))?;
         self.oracle.moderated(now, actor, act, answer)?;
+        self.inspect(room)
+    }
+
+    /// `Room::write_attributes`, each value filled with `fill`.
+    pub fn write_attributes(
+        &mut self,
+        room: &mut Room<Probe>,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[Change],
+        fill: u8,
+    ) -> Check {
+        let values: Vec<_> = changes.iter().map(|(_, size)| size.map(|size| vec![fill; size])).collect();
+        let borrowed: Vec<_> = changes.iter().zip(&values).map(|((key, _), value)| (key.as_str(), value.as_deref())).collect();
+        let answer = room.write_attributes(now, based_on, &borrowed);
+        same(Law::L9Deterministic, "write_attributes", answer, self.halves.write_attributes(now, based_on, &borrowed))?;
+        self.oracle.attributes_written(now, based_on, changes, fill, answer)?;
+        self.inspect(room)
+    }
+
+    /// A call of a counter.
+    pub fn count(&mut self, room: &mut Room<Probe>, key: &str, count: Count) -> Check {
+        let answer = match count {
+            Count::Set(value) => room.set_counter(key, value),
+            Count::Add(delta) => room.add_counter(key, delta).map(Some),
+            Count::Remove => Ok(room.remove_counter(key)),
+        };
+        same(Law::L9Deterministic, "a counter", answer, self.halves.count(key, count))?;
+        self.oracle.counted(key, count, answer)?;
         self.inspect(room)
     }
 

@@ -4,13 +4,14 @@
 //! seam, so that the oracle knows what went out even when nobody is told and no log holds it for long.
 
 use crate::moderation::Act;
+use crate::oracle::data::Count;
 use crate::parts::{Crossed, Parts};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
-    Actor, Admission, Batch, Budget, CloseError, ConfigError, Due, EndReason, Event, Group, Instant, Join, JoinError, Joined,
-    LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId, Source,
-    UserId, Verdict,
+    Actor, Admission, Batch, Budget, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, Instant, Join, JoinError,
+    Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId,
+    Source, UserId, Verdict,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -182,6 +183,26 @@ impl Halves {
         }
         self.clear();
         Ok(true)
+    }
+
+    /// As `Room::write_attributes`.
+    pub fn write_attributes(
+        &mut self,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        let now = self.call(now);
+        self.admission.write_attributes(now, based_on, changes)
+    }
+
+    /// As the calls of `Room` that count.
+    pub fn count(&mut self, key: &str, count: Count) -> Result<Option<i64>, DataError> {
+        match count {
+            Count::Set(value) => self.admission.set_counter(key, value),
+            Count::Add(delta) => self.admission.add_counter(key, delta).map(Some),
+            Count::Remove => Ok(self.admission.remove_counter(key)),
+        }
     }
 
     /// As `Room::set_profile`.

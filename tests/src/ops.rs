@@ -4,13 +4,15 @@
 
 use crate::checked::{Checked, Say};
 use crate::moderation::Act;
+use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::rules::{Rules, queue};
 use crate::violation::{Check, Violation};
 use roomcast_core::{
-    Actor, Budget, DefaultReport, Duration, Echo, Group, Instant, Join, Kind, PerLevel, Priority, Report, Room, SessionId, Source,
-    Tag, TieBreak, UserId, VictimPolicy,
+    Actor, Budget, DataLimits, DefaultReport, Duration, Echo, Group, Instant, Join, Kind, PerLevel, Priority, Report, Room,
+    SessionId, Source, Tag, TieBreak, UserId, VictimPolicy,
 };
+use std::num::NonZeroU32;
 
 /// A room's settings in small numbers. Any value is a valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +138,22 @@ pub enum Op {
         /// For how long, by a table from no time to for good.
         time: u8,
     },
+    /// `write_attributes`, one change or two.
+    Attribute {
+        /// Which keys: two of seven, one of which is too long.
+        keys: (u8, u8),
+        /// The sizes of the values; `None` takes the key away.
+        sizes: (Option<u8>, Option<u8>),
+        /// Based on a version so far behind, or on none.
+        behind: u8,
+    },
+    /// A call of a counter.
+    Count {
+        /// Which.
+        key: u8,
+        /// Which call, and with what.
+        act: u8,
+    },
     /// `set_profile`; above 40 bytes it is too large.
     Profile {
         /// Who.
@@ -210,6 +228,20 @@ fn moderation(act: u8, user: u8, time: u8) -> Act {
     }
 }
 
+/// One of seven keys: one is empty, one is too long.
+fn key(at: u8) -> String {
+    pick(&["a", "b", "c", "d", "e", "", "far too long"], at).to_owned()
+}
+
+/// Three attributes and three counters at the most.
+fn data_limits() -> DataLimits {
+    let mut limits = DataLimits::default();
+    (limits.attribute_keys, limits.attribute_key_bytes, limits.attribute_value_bytes, limits.attribute_bytes) = (3, 8, 32, 64);
+    limits.attribute_writes = NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN);
+    (limits.counters, limits.counter_key_bytes) = (3, 8);
+    limits
+}
+
 fn level(at: u8) -> Priority {
     pick(&Priority::ALL, at)
 }
@@ -267,6 +299,7 @@ impl Setup {
             admins: u32::from(self.moderation % 3),
             mutes: u32::from(self.moderation / 3 % 4),
             bans: u32::from(self.moderation / 12 % 4),
+            data: data_limits(),
             outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4))),
             report: PerLevel::from_fn(report),
             presence_events: u32::from(self.presence % 4),
@@ -342,6 +375,19 @@ impl Player {
             Op::Moderate { act, actor, user, time } => {
                 let actor = if actor % 8 >= 6 { Actor::Host } else { Actor::User(UserId(u64::from(actor % 8))) };
                 self.checked.moderate(&mut self.room, now, actor, &moderation(act, user, time))?;
+            }
+            Op::Attribute { keys, sizes, behind } => {
+                let size = |size: Option<u8>| size.map(|size| usize::from(size % 40));
+                let mut changes = vec![(key(keys.0), size(sizes.0))];
+                changes.extend((keys.1 < 128).then(|| (key(keys.1), size(sizes.1))));
+                let version = self.room.attributes_version();
+                let based_on = (behind < 128).then(|| version.saturating_sub(u64::from(behind / 64)));
+                self.checked.write_attributes(&mut self.room, now, based_on, &changes, keys.0)?;
+            }
+            Op::Count { key: of, act } => {
+                let number = pick(&[1, -1, 5, i64::MAX, i64::MIN], act / 4);
+                let count = pick(&[Count::Add(number), Count::Set(number), Count::Add(1), Count::Remove], act);
+                self.checked.count(&mut self.room, &key(of), count)?;
             }
             Op::Profile { user, size } => {
                 let size = size.map(|size| usize::from(size % 20));

@@ -1,7 +1,8 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
 use roomcast_core::{
-    ConfigError, DefaultReport, Duration, Echo, PerLevel, Priority, QueueConfig, RoomConfig, TieBreak, UserId, VictimPolicy,
+    ConfigError, DataLimits, DefaultReport, Duration, Echo, PerLevel, Priority, QueueConfig, RoomConfig, TieBreak, UserId,
+    VictimPolicy,
 };
 use std::num::NonZeroU32;
 
@@ -44,6 +45,8 @@ pub struct Rules {
     pub mutes: u32,
     /// Bans at the most.
     pub bans: u32,
+    /// How much of its own data it holds.
+    pub data: DataLimits,
     /// Outcomes that may wait.
     pub outcomes: PerLevel<u32>,
     /// How outcomes are reported by default.
@@ -87,6 +90,7 @@ impl Default for Rules {
             admins: 5,
             mutes: 10_000,
             bans: 10_000,
+            data: DataLimits::default(),
             outcomes: PerLevel([2_048; 4]),
             report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
             presence_events: 1_024,
@@ -135,6 +139,7 @@ impl Rules {
             .admins(self.admins)
             .mutes(self.mutes)
             .bans(self.bans)
+            .data(self.data)
             .outcomes(self.outcomes)
             .report(self.report)
             .presence_events(self.presence_events)

@@ -2,6 +2,8 @@
 
 #[path = "clauses/beyond.rs"]
 mod beyond;
+#[path = "clauses/data.rs"]
+mod data;
 #[path = "clauses/members.rs"]
 mod members;
 #[path = "clauses/messages.rs"]

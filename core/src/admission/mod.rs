@@ -3,6 +3,7 @@
 //! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it dispatches waits at the seam, the feed,
 //! until an audience takes it over.
 
+mod data;
 mod dispatch;
 mod feed;
 mod gate;
@@ -15,6 +16,7 @@ pub use moderation::ModerationCounts;
 pub use snapshot::AdmissionSnapshot;
 
 use crate::config::{MAX_WORK, RoomConfig, Settings};
+use crate::data::{Attributes, Counters};
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, Seq, SessionId, UserId};
@@ -43,6 +45,8 @@ pub struct Admission<M> {
     clock: Watermark,
     roster: Roster<M>,
     moderation: Moderation,
+    attributes: Attributes,
+    counters: Counters,
     bucket: TokenBucket,
     /// The host's notices have a bucket of their own (clause A16).
     notices: TokenBucket,
@@ -105,6 +109,8 @@ impl<M: Payload> Admission<M> {
             clock: Watermark::default(),
             roster: Roster::new(hasher),
             moderation: Moderation::new(&settings, hasher),
+            attributes: Attributes::new(settings.data),
+            counters: Counters::new(settings.data),
             bucket: TokenBucket::new(config.rate(), config.burst()),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
             passed_over: 0,

@@ -26,6 +26,7 @@ impl Oracle {
     /// Compares the books of each session, and the sessions of each user (law L2, by walking).
     pub fn inspect_sessions(&self, room: &Room<Probe>) -> Check {
         self.inspect_moderation(room)?;
+        self.inspect_data(room)?;
         for (&session, listener) in &self.listeners.here {
             let books = room.books(session);
             let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));

@@ -1,6 +1,7 @@
 //! A naive model of one room. It is told every call and the room's answer; it predicts the answer, and where the room may choose
 //! (which of equally big senders gives way, what a seeded draw gives) it checks that the choice was allowed and follows it.
 
+pub mod data;
 pub mod inbox;
 mod inspect;
 pub mod line;
@@ -14,6 +15,7 @@ pub mod victims;
 use crate::payload::{Probe, Watch};
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
+use data::Data;
 use inbox::Inbox;
 use line::Line;
 use listeners::{Listener, Listeners, Swept, check_batch};
@@ -35,6 +37,8 @@ pub struct Oracle {
     clock: Instant,
     tokens: Tokens,
     notices: Tokens,
+    writes: Tokens,
+    data: Data,
     /// Dispatches since the floor's last that passed a lower level over.
     passed_over: u32,
     line: Line,
@@ -78,6 +82,8 @@ impl Oracle {
             clock: Instant::ZERO,
             tokens: Tokens::new(rules.rate, rules.period, rules.burst),
             notices: Tokens::new(rules.notices, 1_000_000_000, rules.notices),
+            writes: Tokens::new(rules.data.attribute_writes.get(), 1_000_000_000, rules.data.attribute_writes.get()),
+            data: Data::default(),
             passed_over: 0,
             line: Line::new(rules.queue),
             waiting: HashMap::new(),

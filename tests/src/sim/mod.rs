@@ -6,6 +6,7 @@ mod random;
 
 use crate::checked::{Checked, Say};
 use crate::moderation::Act;
+use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
@@ -158,6 +159,13 @@ impl Stage {
                 };
                 self.call(person.room, |watcher, room| watcher.moderate(room, now, Actor::Host, &act))?;
                 self.note((now, act));
+            }
+            people::Act::Note { size } => {
+                let changes = [(format!("key {}", size % 5), Some(size))];
+                self.call(person.room, |watcher, room| {
+                    watcher.write_attributes(room, now, Some(room.attributes_version()), &changes, 7)?;
+                    watcher.count(room, "notes", Count::Add(1))
+                })?;
             }
             people::Act::Rename { size } => {
                 if let Some(user) = person.user {

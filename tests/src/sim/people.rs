@@ -47,6 +47,10 @@ pub(super) enum Act {
     Rename {
         size: usize,
     },
+    /// The host writes an attribute and counts.
+    Note {
+        size: usize,
+    },
     /// The host deals with a user.
     Moderate {
         act: u8,
@@ -97,13 +101,14 @@ impl Person {
             (0..4, _) => Act::HangUp,
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
+            (960..965, _) => Act::Note { size },
             (965..970, _) => {
                 Act::Moderate { act: u8::try_from(random.below(7)).unwrap_or(0), user: UserId(100 + random.below(40)) }
             }
             (970..980, _) => Act::Wake,
             (980.., _) => Act::Sweep { busy: 2 + u32::try_from(random.below(6)).unwrap_or(0) },
             (20..700, Habit::Talks) => Act::Speak { level: Priority::Normal, size },
-            (20..965, Habit::Floods) => Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 },
+            (20..960, Habit::Floods) => Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 },
             (20..600, Habit::Gives) => Act::Speak { level: Priority::High, size: 40 },
             _ => read,
         }

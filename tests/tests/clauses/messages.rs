@@ -198,7 +198,7 @@ fn a25_a_member_receives_batches_with_the_higher_priority_first() {
 fn a16_the_hosts_notices_pass_beside_the_rooms_rate_200_a_second() {
     let mut scene = Scene::busy(|builder| builder);
     let (ann, guest) = (scene.user(ANN), scene.guest());
-    assert!(scene.host(Priority::High, "waits").unwrap().outcome.is_none());
+    assert!(scene.host(High, "waits").unwrap().outcome.is_none());
     let notice = |text: &str| Publish::new(Source::Host, text.to_owned()).kind(Kind::Notice);
     for n in 0..200 {
         assert!(scene.publish(notice(&n.to_string())).unwrap().outcome.is_some());

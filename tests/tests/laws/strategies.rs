@@ -64,6 +64,9 @@ fn op() -> impl Strategy<Value = Op> {
         2 => n().prop_map(|user| Op::Leave { user }),
         2 => n().prop_map(|who| Op::Gone { who }),
         8 => (n(), n(), n(), n()).prop_map(|(act, actor, user, time)| Op::Moderate { act, actor, user, time }),
+        4 => ((n(), n()), (prop::option::weighted(0.8, n()), prop::option::weighted(0.8, n())), n())
+            .prop_map(|(keys, sizes, behind)| Op::Attribute { keys, sizes, behind }),
+        4 => (n(), n()).prop_map(|(key, act)| Op::Count { key, act }),
         3 => (n(), prop::option::weighted(0.8, n())).prop_map(|(user, size)| Op::Profile { user, size }),
         6 => n().prop_map(|times| Op::Poll { times }),
         5 => Just(Op::Wake),

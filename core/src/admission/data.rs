@@ -1,0 +1,70 @@
+//! The room's own data: attributes and counters (clauses A27, A28).
+
+use super::{Admission, State};
+use crate::data::DataError;
+use crate::message::Payload;
+use crate::time::Instant;
+use alloc::sync::Arc;
+
+impl<M: Payload> Admission<M> {
+    /// Writes attributes, all of these changes or none; `None` takes a key away. Answers the new version (clause A27).
+    ///
+    /// `based_on` is the version that the writer had seen: of two who change the same version the first wins, and the other gets
+    /// [`DataError::Conflict`]. `None` writes over whatever is there. O(attributes), of which there are few.
+    pub fn write_attributes(
+        &mut self,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        let now = self.clock.advance(now);
+        self.is_open_for_data()?;
+        self.attributes.write(now, based_on, changes)
+    }
+
+    /// The version of the attributes: how many changes have been made.
+    pub fn attributes_version(&self) -> u64 {
+        self.attributes.version()
+    }
+
+    /// The value of an attribute.
+    pub fn attribute(&self, key: &str) -> Option<&Arc<[u8]>> {
+        self.attributes.get(key)
+    }
+
+    /// All attributes, by key.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
+        self.attributes.iter()
+    }
+
+    /// Sets a counter, whatever it said; answers what that was (clause A28).
+    pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
+        self.is_open_for_data()?;
+        self.counters.set(key, value)
+    }
+
+    /// Adds to a counter; one that is missing starts at 0. Answers the sum, which never wraps (clause A28).
+    pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
+        self.is_open_for_data()?;
+        self.counters.add(key, delta)
+    }
+
+    /// Takes a counter away; answers what it said.
+    pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
+        self.counters.remove(key)
+    }
+
+    /// What a counter says.
+    pub fn counter(&self, key: &str) -> Option<i64> {
+        self.counters.get(key)
+    }
+
+    /// All counters, by key.
+    pub fn counters(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.counters.iter()
+    }
+
+    fn is_open_for_data(&self) -> Result<(), DataError> {
+        if self.state == State::Closed { Err(DataError::RoomClosed) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,220 @@
+//! A room's own data: attributes with versions (clause A27) and counters (clause A28). Few, small, bounded.
+
+use crate::config::DataLimits;
+use crate::quota::{Rate, TokenBucket};
+use crate::time::Instant;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Why an attribute or a counter was not written. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The room is closed.
+    #[error("the room is closed")]
+    RoomClosed,
+    /// A key is too long, or empty.
+    #[error("a key of {bytes} bytes; want 1 to {max}")]
+    KeyLength {
+        /// Its length.
+        bytes: usize,
+        /// The most.
+        max: u32,
+    },
+    /// There would be too many keys.
+    #[error("there would be more than {max} keys, the most there may be")]
+    TooManyKeys {
+        /// The most.
+        max: u32,
+    },
+    /// A value is too large.
+    #[error("a value of {bytes} bytes; want at most {max}")]
+    ValueTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The most.
+        max: u32,
+    },
+    /// Keys and values together would be too large.
+    #[error("{bytes} bytes of attributes in all; want at most {max}")]
+    TooLarge {
+        /// Their size.
+        bytes: u64,
+        /// The most.
+        max: u32,
+    },
+    /// Somebody else wrote first: read again, and base the change on what is there now.
+    #[error("the attributes are at version {current}, and the change is based on {based_on}")]
+    Conflict {
+        /// Their version.
+        current: u64,
+        /// The version that the writer had seen.
+        based_on: u64,
+    },
+    /// As many changes were made as may be in a second.
+    #[error("the attributes may be written {max} times a second; try again at {retry_at}")]
+    Quota {
+        /// The most.
+        max: u32,
+        /// When the next one may be made.
+        retry_at: Instant,
+    },
+    /// The sum does not fit: the counter does not wrap.
+    #[error("{value} and {delta} do not add up within 64 bits")]
+    Overflow {
+        /// What the counter says.
+        value: i64,
+        /// What was to be added.
+        delta: i64,
+    },
+}
+
+/// The attributes of a room: opaque values by key, under one version.
+#[derive(Debug)]
+pub(crate) struct Attributes {
+    /// By key, in order.
+    entries: Vec<(Box<str>, Arc<[u8]>)>,
+    version: u64,
+    bucket: TokenBucket,
+    limits: DataLimits,
+}
+
+impl Attributes {
+    pub(crate) fn new(limits: DataLimits) -> Self {
+        let bucket = TokenBucket::new(Rate::per_second(limits.attribute_writes), limits.attribute_writes);
+        Self { entries: Vec::new(), version: 0, bucket, limits }
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Arc<[u8]>> {
+        let place = self.place(key).ok()?;
+        Some(&self.entries[place].1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
+        self.entries.iter().map(|(key, value)| (&**key, value))
+    }
+
+    /// Makes all changes or none; `None` takes a key away. Answers the new version.
+    pub(crate) fn write(
+        &mut self,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        let limits = &self.limits;
+        let max = limits.attribute_keys;
+        // One call may replace them all, and no more.
+        if changes.len() > 2 * max as usize {
+            return Err(DataError::TooManyKeys { max });
+        }
+        for (key, value) in changes {
+            check_key(key, limits.attribute_key_bytes)?;
+            let (bytes, max) = (value.map_or(0, <[u8]>::len), limits.attribute_value_bytes);
+            if bytes > max as usize {
+                return Err(DataError::ValueTooLarge { bytes, max });
+            }
+        }
+        if let Some(based_on) = based_on.filter(|&based_on| based_on != self.version) {
+            return Err(DataError::Conflict { current: self.version, based_on });
+        }
+        let mut entries = self.entries.clone();
+        for &(key, value) in changes {
+            match (place(&entries, key), value) {
+                (Ok(at), Some(value)) => entries[at].1 = value.into(),
+                (Ok(at), None) => drop(entries.remove(at)),
+                (Err(at), Some(value)) => entries.insert(at, (key.into(), value.into())),
+                (Err(_), None) => {}
+            }
+        }
+        if entries.len() > max as usize {
+            return Err(DataError::TooManyKeys { max });
+        }
+        let bytes: u64 = entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+        if bytes > u64::from(limits.attribute_bytes) {
+            return Err(DataError::TooLarge { bytes, max: limits.attribute_bytes });
+        }
+        if !self.bucket.take_keeping(now, 0) {
+            let retry_at = self.bucket.next_at(now, 0).unwrap_or(Instant::MAX);
+            return Err(DataError::Quota { max: limits.attribute_writes.get(), retry_at });
+        }
+        self.entries = entries;
+        self.version += 1;
+        Ok(self.version)
+    }
+
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        place(&self.entries, key)
+    }
+}
+
+fn place<V>(entries: &[(Box<str>, V)], key: &str) -> Result<usize, usize> {
+    entries.binary_search_by(|(other, _)| (**other).cmp(key))
+}
+
+fn check_key(key: &str, max: u32) -> Result<(), DataError> {
+    let bytes = key.len();
+    if bytes == 0 || bytes > max as usize { Err(DataError::KeyLength { bytes, max }) } else { Ok(()) }
+}
+
+/// The counters of a room.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    /// By key, in order.
+    entries: Vec<(Box<str>, i64)>,
+    limits: DataLimits,
+}
+
+impl Counters {
+    pub(crate) fn new(limits: DataLimits) -> Self {
+        Self { entries: Vec::new(), limits }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<i64> {
+        let place = place(&self.entries, key).ok()?;
+        Some(self.entries[place].1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.entries.iter().map(|(key, value)| (&**key, *value))
+    }
+
+    /// Sets a counter; answers what it said before.
+    pub(crate) fn set(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
+        let before = self.get(key);
+        *self.entry(key)? = value;
+        Ok(before)
+    }
+
+    /// Adds to a counter; one that is missing starts at 0. Answers the sum.
+    pub(crate) fn add(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
+        let value = self.get(key).unwrap_or(0);
+        let sum = value.checked_add(delta).ok_or(DataError::Overflow { value, delta })?;
+        *self.entry(key)? = sum;
+        Ok(sum)
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) -> Option<i64> {
+        let place = place(&self.entries, key).ok()?;
+        Some(self.entries.remove(place).1)
+    }
+
+    fn entry(&mut self, key: &str) -> Result<&mut i64, DataError> {
+        check_key(key, self.limits.counter_key_bytes)?;
+        let at = match place(&self.entries, key) {
+            Ok(at) => at,
+            Err(_) if self.entries.len() >= self.limits.counters as usize => {
+                return Err(DataError::TooManyKeys { max: self.limits.counters });
+            }
+            Err(at) => {
+                self.entries.insert(at, (key.into(), 0));
+                at
+            }
+        };
+        Ok(&mut self.entries[at].1)
+    }
+}

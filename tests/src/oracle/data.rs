@@ -1,0 +1,140 @@
+//! Attributes and counters, as maps.
+
+use super::Oracle;
+use crate::payload::Probe;
+use crate::violation::{Check, Law, same};
+use roomcast_core::{DataError, Instant, Room};
+use std::collections::BTreeMap;
+
+/// The room's own data.
+#[derive(Clone, Debug, Default)]
+pub struct Data {
+    attributes: BTreeMap<String, Vec<u8>>,
+    version: u64,
+    counters: BTreeMap<String, i64>,
+}
+
+/// A change of an attribute: its key, and the size of its new value if it is to have one.
+pub type Change = (String, Option<usize>);
+
+/// What is done to a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// It is set.
+    Set(i64),
+    /// Something is added.
+    Add(i64),
+    /// It is taken away.
+    Remove,
+}
+
+fn key_error(key: &str, max: u32) -> Option<DataError> {
+    let bytes = key.len();
+    (bytes == 0 || bytes > max as usize).then_some(DataError::KeyLength { bytes, max })
+}
+
+impl Oracle {
+    fn attribute_error(&self, based_on: Option<u64>, changes: &[Change], after: &BTreeMap<String, Vec<u8>>) -> Option<DataError> {
+        let limits = self.rules.data;
+        if !self.is_open() {
+            return Some(DataError::RoomClosed);
+        }
+        if changes.len() > 2 * limits.attribute_keys as usize {
+            return Some(DataError::TooManyKeys { max: limits.attribute_keys });
+        }
+        for (key, size) in changes {
+            if let Some(error) = key_error(key, limits.attribute_key_bytes) {
+                return Some(error);
+            }
+            let (bytes, max) = (size.unwrap_or(0), limits.attribute_value_bytes);
+            if bytes > max as usize {
+                return Some(DataError::ValueTooLarge { bytes, max });
+            }
+        }
+        let current = self.data.version;
+        if let Some(based_on) = based_on.filter(|&based_on| based_on != current) {
+            return Some(DataError::Conflict { current, based_on });
+        }
+        if after.len() > limits.attribute_keys as usize {
+            return Some(DataError::TooManyKeys { max: limits.attribute_keys });
+        }
+        let bytes = after.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+        if bytes > u64::from(limits.attribute_bytes) {
+            return Some(DataError::TooLarge { bytes, max: limits.attribute_bytes });
+        }
+        let nanos = self.clock.as_nanos();
+        if !self.writes.may_pass(nanos, 0) {
+            let retry_at = self.writes.next(nanos, 0).map_or(Instant::MAX, Instant::from_nanos);
+            return Some(DataError::Quota { max: limits.attribute_writes.get(), retry_at });
+        }
+        None
+    }
+
+    /// `Room::write_attributes` answered this; the bytes of every value are `fill`.
+    pub fn attributes_written(
+        &mut self,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[Change],
+        fill: u8,
+        answer: Result<u64, DataError>,
+    ) -> Check {
+        self.advance(now);
+        let mut after = self.data.attributes.clone();
+        for (key, size) in changes {
+            match size {
+                Some(size) => after.insert(key.clone(), vec![fill; *size]),
+                None => after.remove(key),
+            };
+        }
+        if let Some(error) = self.attribute_error(based_on, changes, &after) {
+            return same(Law::L7Bounded, "writing attributes", Err(error), answer);
+        }
+        let nanos = self.clock.as_nanos();
+        same(Law::L5Rate, "every window of the writes holds", true, self.writes.pass(nanos))?;
+        self.data.attributes = after;
+        self.data.version += 1;
+        same(Law::L7Bounded, "writing attributes", Ok(self.data.version), answer)
+    }
+
+    /// A call of a counter answered this; nothing where there is none.
+    pub fn counted(&mut self, key: &str, count: Count, answer: Result<Option<i64>, DataError>) -> Check {
+        let limits = self.rules.data;
+        let (before, is_open) = (self.data.counters.get(key).copied(), self.is_open());
+        let is_full = before.is_none() && self.data.counters.len() as u64 >= u64::from(limits.counters);
+        let fits = || match key_error(key, limits.counter_key_bytes) {
+            Some(error) => Err(error),
+            None if is_full => Err(DataError::TooManyKeys { max: limits.counters }),
+            None => Ok(()),
+        };
+        let value = before.unwrap_or(0);
+        let expected = match count {
+            Count::Remove => Ok(before),
+            _ if !is_open => Err(DataError::RoomClosed),
+            Count::Set(_) => fits().map(|()| before),
+            Count::Add(delta) => match value.checked_add(delta) {
+                None => Err(DataError::Overflow { value, delta }),
+                Some(sum) => fits().map(|()| Some(sum)),
+            },
+        };
+        if expected.is_ok() {
+            match count {
+                Count::Remove => drop(self.data.counters.remove(key)),
+                Count::Set(value) => drop(self.data.counters.insert(key.to_owned(), value)),
+                Count::Add(delta) => drop(self.data.counters.insert(key.to_owned(), value + delta)),
+            }
+        }
+        same(Law::L7Bounded, format!("{count:?} of counter {key}"), expected, answer)
+    }
+
+    /// What can be read.
+    pub fn inspect_data(&self, room: &Room<Probe>) -> Check {
+        let found: Vec<_> = room.attributes().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
+        let expected: Vec<_> = self.data.attributes.clone().into_iter().collect();
+        same(Law::L7Bounded, "the attributes", expected, found)?;
+        same(Law::L7Bounded, "their version", self.data.version, room.attributes_version())?;
+        let found: Vec<_> = room.counters().map(|(key, value)| (key.to_owned(), value)).collect();
+        let expected: Vec<_> = self.data.counters.clone().into_iter().collect();
+        same(Law::L7Bounded, "the counters", expected, found)
+    }
+}
