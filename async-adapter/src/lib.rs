@@ -74,7 +74,7 @@ pub use frames::Encoder;
 pub use hub::{Hub, HubBuilder};
 #[cfg(feature = "tokio")]
 pub use pump::{Pump, PumpJoinError, PumpOptions, PumpStats, Pumped, TooManyPumps};
-pub use room::{LiveSnapshot, RoomHandle};
+pub use room::{AttributesSnapshot, LiveSnapshot, RoomHandle};
 pub use roomcast_core;
 pub use roomcast_core::*;
 pub use subscription::Subscription;

@@ -32,6 +32,16 @@ pub struct LiveSnapshot {
     pub unsent: u64,
 }
 
+/// A room's attributes at one instant (clause A27).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttributesSnapshot {
+    /// Their version: what the next change is based on.
+    pub version: u64,
+    /// Keys and values, by key.
+    pub entries: Vec<(String, Arc<[u8]>)>,
+}
+
 impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>) -> Self {
         Self { cell, shards }
@@ -138,11 +148,11 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         self.cell.admit(|admission, now| admission.write_attributes(now, based_on, changes))
     }
 
-    /// All attributes by key, and their version.
-    pub fn attributes(&self) -> (u64, Vec<(String, Arc<[u8]>)>) {
+    /// All attributes, at one version.
+    pub fn attributes(&self) -> AttributesSnapshot {
         self.cell.admit(|admission, _| {
-            let all = admission.attributes().map(|(key, value)| (key.to_owned(), Arc::clone(value)));
-            (admission.attributes_version(), all.collect())
+            let entries = admission.attributes().map(|(key, value)| (key.to_owned(), Arc::clone(value)));
+            AttributesSnapshot { version: admission.attributes_version(), entries: entries.collect() }
         })
     }
 

@@ -41,8 +41,8 @@ impl Reader {
     }
 }
 
-fn room(log: u32) -> (Hub<Word>, RoomHandle<Word>) {
-    let hub = Hub::<Word>::builder().shards(4).spawn();
+fn room(log: u32, shards_a_room: usize) -> (Hub<Word>, RoomHandle<Word>) {
+    let hub = Hub::<Word>::builder().shards(4).shards_a_room(shards_a_room).spawn();
     let config = RoomConfig::builder(UserId(1)).rate(1_000_000).burst(1_000_000).log_messages(roomcast::PerLevel([log; 4]));
     let room = hub.create_room(RoomId(1), &config.build().unwrap()).unwrap();
     (hub, room)
@@ -98,7 +98,7 @@ async fn publish_all(room: &RoomHandle<Word>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn subscriptions_in_all_halls_get_everything_once_and_in_order() {
-    let (hub, room) = room(1 << 11);
+    let (hub, room) = room(1 << 11, 4);
     let readers: Vec<_> = (0..2_000).map(|n| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, n % 7 == 0))).collect();
     // Others come and go in all halls meanwhile.
     let churn = tokio::spawn({
@@ -133,7 +133,7 @@ async fn subscriptions_in_all_halls_get_everything_once_and_in_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn those_who_fall_behind_are_told_exactly_what_they_missed() {
-    let (hub, room) = room(16);
+    let (hub, room) = room(16, 4);
     let readers: Vec<_> = (0..1_500).map(|n| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, n % 2 == 0))).collect();
     publish_all(&room).await;
     timeout(LONG, hub.drain(LONG)).await.expect("nobody hangs");
@@ -145,6 +145,27 @@ async fn those_who_fall_behind_are_told_exactly_what_they_missed() {
     }
     let row = room.snapshot().room.audience.deliveries[Priority::Normal];
     assert_eq!((row.delivered, row.skipped, row.pending), (got, missed, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_segments_of_one_hall_are_all_woken() {
+    let (hub, room) = room(1 << 11, 1);
+    let readers: Vec<_> = (0..3_000).map(|_| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, false))).collect();
+    // Everyone waits before each message.
+    for n in 0..5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(room.try_publish(payload(n)).is_ok());
+    }
+    let all_read = async {
+        while room.snapshot().room.audience.deliveries[Priority::Normal].pending > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONG, all_read).await.expect("everyone is woken");
+    hub.drain(LONG).await;
+    for reader in readers {
+        assert_eq!(timeout(LONG, reader).await.expect("nobody hangs").unwrap().got, 5);
+    }
 }
 
 #[derive(Clone)]
@@ -199,7 +220,7 @@ impl Transport for Moody {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_pump_in_all_halls_writes_everything_once_and_in_order() {
-    let (_hub, room) = room(64);
+    let (_hub, room) = room(64, 4);
     let pump = room.pump(Raw, PumpOptions::default()).unwrap();
     let seen: Vec<_> = (0..1_500).map(|_| Arc::new(Mutex::new(Vec::new()))).collect();
     let pumped: Vec<_> = seen
