@@ -4,8 +4,8 @@ use crate::cell::{Cell, Work};
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
-    Actor, CloseError, DataError, Duration, EndReason, Join, JoinError, LeaveError, ModerationError, Outcome, Payload,
-    ProfileError, Publish, Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, UserId,
+    Actor, Carried, CloseError, DataError, Duration, EndReason, ImportError, Join, JoinError, LeaveError, ModerationError, Outcome,
+    Payload, ProfileError, Publish, Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, UserId,
 };
 use std::sync::Arc;
 
@@ -174,6 +174,17 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// All counters, by key.
     pub fn counters(&self) -> Vec<(String, i64)> {
         self.cell.admit(|admission, _| admission.counters().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    /// What the room carries over a restart, or to another machine (clause B20): everything about people and data, nothing about sessions
+    /// and messages.
+    pub fn export(&self) -> Carried {
+        self.cell.admit(|admission, now| admission.export(now))
+    }
+
+    /// Takes over what a room carried, in place of what is here: all of it, or with an error nothing (clause B20).
+    pub fn import(&self, carried: Carried) -> Result<(), ImportError> {
+        self.cell.admit(|admission, now| admission.import(now, carried))
     }
 
     /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.

@@ -256,6 +256,11 @@ impl<T> Slab<T> {
         }
     }
 
+    /// The values, by their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        (0..self.slots.len() as u32).filter_map(|slot| self.get(slot))
+    }
+
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
         match self.slots.get_mut(slot) {
             Some(Slot::Full(value)) => Some(value),

@@ -131,13 +131,8 @@ impl Attributes {
                 (Err(_), None) => {}
             }
         }
-        if entries.len() > max as usize {
-            return Err(DataError::TooManyKeys { max });
-        }
-        let bytes: u64 = entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
-        if bytes > u64::from(limits.attribute_bytes) {
-            return Err(DataError::TooLarge { bytes, max: limits.attribute_bytes });
-        }
+        self.check_all(&entries)?;
+        let limits = &self.limits;
         if !self.bucket.take_keeping(now, 0) {
             let retry_at = self.bucket.next_at(now, 0).unwrap_or(Instant::MAX);
             return Err(DataError::Quota { max: limits.attribute_writes.get(), retry_at });
@@ -145,6 +140,39 @@ impl Attributes {
         self.entries = entries;
         self.version += 1;
         Ok(self.version)
+    }
+
+    /// Takes the entries and the version of others; the quota stays.
+    pub(crate) fn replace(&mut self, other: Self) {
+        (self.entries, self.version) = (other.entries, other.version);
+    }
+
+    /// Takes over what another room's attributes held, in so far as it is within the limits.
+    pub(crate) fn import(&mut self, version: u64, entries: Vec<(Box<str>, Arc<[u8]>)>) -> Result<(), DataError> {
+        let limits = &self.limits;
+        for (key, value) in &entries {
+            check_key(key, limits.attribute_key_bytes)?;
+            let (bytes, max) = (value.len(), limits.attribute_value_bytes);
+            if bytes > max as usize {
+                return Err(DataError::ValueTooLarge { bytes, max });
+            }
+        }
+        self.check_all(&entries)?;
+        let mut entries = entries;
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        entries.dedup_by(|(a, _), (b, _)| a == b);
+        (self.entries, self.version) = (entries, version);
+        Ok(())
+    }
+
+    fn check_all(&self, entries: &[(Box<str>, Arc<[u8]>)]) -> Result<(), DataError> {
+        let max = self.limits.attribute_keys;
+        if entries.len() > max as usize {
+            return Err(DataError::TooManyKeys { max });
+        }
+        let bytes: u64 = entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+        let max = self.limits.attribute_bytes;
+        if bytes > u64::from(max) { Err(DataError::TooLarge { bytes, max }) } else { Ok(()) }
     }
 
     fn place(&self, key: &str) -> Result<usize, usize> {
@@ -201,6 +229,22 @@ impl Counters {
     pub(crate) fn remove(&mut self, key: &str) -> Option<i64> {
         let place = place(&self.entries, key).ok()?;
         Some(self.entries.remove(place).1)
+    }
+
+    /// Takes over what another room's counters said, in so far as it is within the limits.
+    pub(crate) fn import(&mut self, entries: Vec<(Box<str>, i64)>) -> Result<(), DataError> {
+        for (key, _) in &entries {
+            check_key(key, self.limits.counter_key_bytes)?;
+        }
+        let max = self.limits.counters;
+        if entries.len() > max as usize {
+            return Err(DataError::TooManyKeys { max });
+        }
+        let mut entries = entries;
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        entries.dedup_by(|(a, _), (b, _)| a == b);
+        self.entries = entries;
+        Ok(())
     }
 
     fn entry(&mut self, key: &str) -> Result<&mut i64, DataError> {

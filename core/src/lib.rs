@@ -68,7 +68,7 @@ mod roster;
 mod time;
 mod timed;
 
-pub use admission::{Actor, Admission, AdmissionSnapshot, ModerationCounts, State};
+pub use admission::{Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, State};
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
 pub use config::{
     ConfigError, DataLimits, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy,

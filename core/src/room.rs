@@ -1,6 +1,6 @@
 //! One room, whole: an admission and an audience.
 
-use crate::admission::{Actor, Admission, AdmissionSnapshot};
+use crate::admission::{Actor, Admission, AdmissionSnapshot, Carried, ImportError};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
 use crate::data::DataError;
@@ -382,6 +382,17 @@ impl<M: Payload> Room<M> {
     /// All counters, by key.
     pub fn counters(&self) -> impl Iterator<Item = (&str, i64)> {
         self.admission.counters()
+    }
+
+    /// What the room carries over a restart (clause B20). See [`Admission::export`].
+    pub fn export(&self, now: Instant) -> Carried {
+        self.admission.export(self.clock.peek(now))
+    }
+
+    /// Takes over what a room carried, in place of what is here (clause B20). See [`Admission::import`].
+    pub fn import(&mut self, now: Instant, carried: Carried) -> Result<(), ImportError> {
+        let now = self.clock.advance(now);
+        self.admission.import(now, carried)
     }
 
     fn end_sessions(&mut self, now: Instant, sessions: &[SessionId], reason: EndReason) {

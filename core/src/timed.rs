@@ -101,6 +101,11 @@ impl Timed {
         }
     }
 
+    /// Those under the rule at `now`, in no particular order that a hash decides: by the place they took.
+    pub(crate) fn iter(&self, now: Instant) -> impl Iterator<Item = (UserId, Until)> {
+        self.entries.iter().copied().filter(move |(_, until)| until.holds(now))
+    }
+
     /// Entries that are kept, lapsed ones included.
     pub(crate) fn len(&self) -> u32 {
         self.entries.len()

@@ -265,6 +265,16 @@ impl Checked {
         self.inspect(room)
     }
 
+    /// `Room::export`, and `Room::import` of the same: what lasts comes back as it was.
+    pub fn restart(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
+        let carried = room.export(now);
+        same(Law::L9Deterministic, "export", &carried, &self.halves.admission.export(now))?;
+        same(Law::L9Deterministic, "import", room.import(now, carried.clone()), self.halves.import(now, carried))?;
+        self.oracle.restarted(now);
+        self.inspect(room)?;
+        self.oracle.inspect_sessions(room)
+    }
+
     /// A call of a counter.
     pub fn count(&mut self, room: &mut Room<Probe>, key: &str, count: Count) -> Check {
         let answer = match count {

@@ -9,9 +9,9 @@ use crate::parts::{Crossed, Parts};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
-    Actor, Admission, Batch, Budget, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, Instant, Join, JoinError,
-    Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot, SessionEnd, SessionId,
-    Source, UserId, Verdict,
+    Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, ImportError,
+    Instant, Join, JoinError, Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot,
+    SessionEnd, SessionId, Source, UserId, Verdict,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -194,6 +194,12 @@ impl Halves {
     ) -> Result<u64, DataError> {
         let now = self.call(now);
         self.admission.write_attributes(now, based_on, changes)
+    }
+
+    /// As `Room::import`.
+    pub fn import(&mut self, now: Instant, carried: Carried) -> Result<(), ImportError> {
+        let now = self.call(now);
+        self.admission.import(now, carried)
     }
 
     /// As the calls of `Room` that count.

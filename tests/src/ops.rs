@@ -154,6 +154,8 @@ pub enum Op {
         /// Which call, and with what.
         act: u8,
     },
+    /// `export`, and `import` of the same.
+    Restart,
     /// `set_profile`; above 40 bytes it is too large.
     Profile {
         /// Who.
@@ -399,6 +401,7 @@ impl Player {
                 }
             }
             Op::Wake => self.checked.wake(&mut self.room, now)?,
+            Op::Restart => self.checked.restart(&mut self.room, now)?,
             Op::Tick => self.tick()?,
             Op::OnTime => self.on_time()?,
             Op::Wait { count, unit } => {

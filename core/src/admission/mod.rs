@@ -3,6 +3,7 @@
 //! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it dispatches waits at the seam, the feed,
 //! until an audience takes it over.
 
+mod carry;
 mod data;
 mod dispatch;
 mod feed;
@@ -12,6 +13,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use carry::{Carried, ImportError};
 pub use moderation::ModerationCounts;
 pub use snapshot::AdmissionSnapshot;
 

@@ -13,7 +13,11 @@ use crate::rights::{Action, NotAllowed, Role, forbids};
 use crate::roster::UserSessions;
 use crate::time::{Duration, Instant};
 use crate::timed::{Timed, Until};
+use alloc::vec::Vec;
 use smallvec::SmallVec;
+
+/// Users with how long a rule holds for them.
+type Ruled = [(UserId, Until)];
 
 /// Users that one call may name.
 pub(crate) const MAX_USERS: usize = 256;
@@ -80,6 +84,40 @@ impl Moderation {
 
     pub(super) fn banned(&self, now: Instant, user: UserId) -> Option<Until> {
         self.bans.get(now, user)
+    }
+
+    pub(super) fn admins(&self) -> &[UserId] {
+        &self.admins
+    }
+
+    pub(super) fn mutes(&self, now: Instant) -> Vec<(UserId, Until)> {
+        self.mutes.iter(now).collect()
+    }
+
+    pub(super) fn bans(&self, now: Instant) -> Vec<(UserId, Until)> {
+        self.bans.iter(now).collect()
+    }
+
+    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner are passed over.
+    pub(super) fn import(
+        &mut self,
+        settings: &Settings,
+        now: Instant,
+        admins: &[UserId],
+        (mutes, bans): (&Ruled, &Ruled),
+        room_muted: bool,
+    ) {
+        for &admin in admins.iter().filter(|&&admin| admin != settings.owner) {
+            if !self.admins.contains(&admin) {
+                self.admins.push(admin);
+            }
+        }
+        for (timed, list) in [(&mut self.mutes, mutes), (&mut self.bans, bans)] {
+            for &(user, until) in list.iter().filter(|(user, until)| until.holds(now) && *user != settings.owner) {
+                timed.set(user, until);
+            }
+        }
+        self.room_muted = room_muted;
     }
 
     pub(super) fn counts(&self) -> ModerationCounts {

@@ -136,6 +136,13 @@ impl Oracle {
         self.check_held()
     }
 
+    /// What the room carries was exported and imported.
+    pub fn restarted(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.moderation.mutes.retain(|_, until| until.holds(now));
+        self.moderation.bans.retain(|_, until| until.holds(now));
+    }
+
     fn take_out(&mut self, now: Instant, users: &[UserId], reason: EndReason) {
         for &user in users {
             loop {

@@ -164,7 +164,8 @@ impl Stage {
                 let changes = [(format!("key {}", size % 5), Some(size))];
                 self.call(person.room, |watcher, room| {
                     watcher.write_attributes(room, now, Some(room.attributes_version()), &changes, 7)?;
-                    watcher.count(room, "notes", Count::Add(1))
+                    watcher.count(room, "notes", Count::Add(1))?;
+                    watcher.restart(room, now)
                 })?;
             }
             people::Act::Rename { size } => {

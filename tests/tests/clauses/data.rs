@@ -1,7 +1,7 @@
-//! What a room holds of its own: A27, A28.
+//! What a room holds of its own: A27, A28, B20.
 
-use crate::scene::Scene;
-use roomcast_core::{Actor, DataError, Duration};
+use crate::scene::{ANN, BOB, OWNER, Scene};
+use roomcast_core::{Actor, DataError, Duration, ImportError, Join, JoinError, RefusalReason, Role, Until, UserId};
 
 #[test]
 fn a27_of_two_writers_on_one_version_the_first_wins_and_the_other_gets_a_conflict() {
@@ -64,4 +64,46 @@ fn a28_twenty_counters_that_add_from_zero_and_do_not_wrap() {
     assert_eq!(room.counters().count(), 20);
     room.close(scene.now, Actor::Host).unwrap();
     assert_eq!(room.add_counter("one more", 1), Err(DataError::RoomClosed));
+}
+
+#[test]
+fn b20_bans_mutes_roles_attributes_and_counters_survive_a_restart() {
+    let mut scene = Scene::new();
+    let (now, minute) = (scene.now, Duration::from_secs(60));
+    scene.room.set_admin(now, Actor::Host, ANN, true).unwrap();
+    scene.room.mute(now, Actor::Host, &[BOB], Some(minute)).unwrap();
+    scene.room.ban(now, Actor::Host, &[UserId(9)], None).unwrap();
+    scene.room.mute(now, Actor::Host, &[UserId(10)], Some(Duration::from_secs(1))).unwrap();
+    scene.room.write_attributes(now, None, &[("topic", Some(b"gifts"))]).unwrap();
+    scene.room.add_counter("likes", 77).unwrap();
+    scene.wait_millis(2_000);
+    let carried = scene.room.export(scene.now);
+    assert_eq!(carried.mutes, [(BOB, Until::At(now + minute))], "what has lapsed is left out");
+    let mut other = Scene::new();
+    other.now = scene.now;
+    other.room.import(other.now, carried.clone()).unwrap();
+    assert_eq!(other.room.export(other.now), carried);
+    assert_eq!(other.room.role_of(ANN), Role::Admin);
+    let bob = other.user(BOB);
+    assert_eq!(other.say(bob, "hello").unwrap_err().reason, RefusalReason::Muted);
+    let user = UserId(9);
+    let refused = other.room.join(other.now, Join::user(user));
+    assert_eq!(refused, Err(JoinError::Banned { user, until: Until::Forever }));
+    let conflict = other.room.write_attributes(other.now, Some(0), &[("topic", None)]);
+    assert_eq!(conflict, Err(DataError::Conflict { current: 1, based_on: 0 }));
+    // What does not fit changes nothing.
+    let mut too_many = carried.clone();
+    too_many.admins = (20..26).map(UserId).collect();
+    let refused = other.room.import(other.now, too_many).unwrap_err();
+    assert_eq!(refused, ImportError::TooMany { list: "admins", count: 6, max: 5 });
+    assert_eq!(refused.to_string(), "6 admins; this room may have 5");
+    let mut too_long = carried.clone();
+    too_long.counters.push(("x".repeat(200).into(), 1));
+    assert!(other.room.import(other.now, too_long).is_err());
+    assert_eq!(other.room.export(other.now), carried);
+    let mut odd = carried;
+    odd.admins = vec![OWNER, ANN, ANN];
+    odd.bans.push((OWNER, Until::Forever));
+    other.room.import(other.now, odd).unwrap();
+    assert_eq!((other.room.export(other.now).admins, other.room.banned_until(other.now, OWNER)), (vec![ANN], None));
 }

@@ -69,6 +69,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (n(), n()).prop_map(|(key, act)| Op::Count { key, act }),
         3 => (n(), prop::option::weighted(0.8, n())).prop_map(|(user, size)| Op::Profile { user, size }),
         6 => n().prop_map(|times| Op::Poll { times }),
+        1 => Just(Op::Restart),
         5 => Just(Op::Wake),
         5 => Just(Op::Tick),
         6 => Just(Op::OnTime),
