@@ -22,6 +22,8 @@ pub(crate) type Events = SmallVec<[Event; 2]>;
 
 /// Events that leave under one lock at the most.
 const MAX_EVENTS: usize = 256;
+/// Messages that are published under one lock at the most.
+const MANY: usize = 64;
 /// Sessions that each open hall has before another one is opened.
 const OPEN_AT: u32 = 256;
 
@@ -149,6 +151,27 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         self.admit(|admission, now| admission.publish(now, publish))
+    }
+
+    /// As [`publish`](Self::publish), one after the other at one instant; the lock is taken once for so many.
+    pub(crate) fn publish_many(self: &Arc<Self>, many: Vec<Publish<M>>) -> Vec<Result<Receipt, Refused<M>>> {
+        let mut answers = Vec::with_capacity(many.len());
+        let mut many = many.into_iter();
+        while many.len() > 0 {
+            let now = self.now();
+            // What each is done with is dropped outside, as always.
+            let (debris, after) = self.in_gate(|admission| {
+                let mut debris = Vec::new();
+                for publish in many.by_ref().take(MANY) {
+                    answers.push(admission.publish(now, publish));
+                    debris.extend(admission.take_debris());
+                }
+                debris
+            });
+            drop(debris);
+            self.finish(after);
+        }
+        answers
     }
 
     pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {

@@ -293,3 +293,17 @@ async fn every_waiting_reader_is_woken_for_every_message() {
         assert_eq!(timeout(Duration::from_secs(60), reader).await.expect("no reader waits for ever").unwrap(), MESSAGES);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn b19_a_burst_in_one_call_gets_the_answers_that_it_would_get_one_by_one() {
+    let config = RoomConfig::builder(OWNER).rate(10).burst(2).queue_messages(100).build().unwrap();
+    let ((_first, one_by_one), (_second, at_once)) = (room(&config), room(&config));
+    let publish = |n: usize| say("like").priority(Priority::ALL[n % 4]);
+    let singly: Vec<_> = (0..300).map(|n| one_by_one.try_publish(publish(n))).collect();
+    let burst = at_once.try_publish_many((0..300).map(publish).collect());
+    assert_eq!(burst, singly);
+    assert_eq!(at_once.snapshot(), one_by_one.snapshot());
+    assert!(at_once.try_publish_many(Vec::new()).is_empty());
+    let queued = at_once.snapshot().room.admission.ledger.total().queued;
+    assert_eq!(queued, 100, "the queue is full, and the rest was refused or gave way");
+}
