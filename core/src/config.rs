@@ -1,6 +1,8 @@
 //! The configuration of a room: valid by construction.
 
+use crate::data::DataLimits;
 use crate::ids::UserId;
+use crate::keyed::Quota;
 use crate::message::Report;
 use crate::priority::{PerLevel, Priority};
 use crate::quota::Rate;
@@ -77,42 +79,6 @@ impl Default for QueueConfig {
     }
 }
 
-/// How much of its own data a room may hold (clauses A27, A28).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DataLimits {
-    /// Attributes at the most.
-    pub attribute_keys: u32,
-    /// Bytes of an attribute's key at the most.
-    pub attribute_key_bytes: u32,
-    /// Bytes of an attribute's value at the most.
-    pub attribute_value_bytes: u32,
-    /// Bytes of all attributes, keys and values, at the most.
-    pub attribute_bytes: u32,
-    /// Changes of the attributes in a second, and in a burst.
-    pub attribute_writes: NonZeroU32,
-    /// Counters at the most.
-    pub counters: u32,
-    /// Bytes of a counter's key at the most.
-    pub counter_key_bytes: u32,
-}
-
-impl Default for DataLimits {
-    /// 16 attributes with keys of 32 bytes and values of 4 KiB, 16 KiB in all, written 5 times a second; 20 counters with keys of 128
-    /// bytes.
-    fn default() -> Self {
-        Self {
-            attribute_keys: 16,
-            attribute_key_bytes: 32,
-            attribute_value_bytes: 4 << 10,
-            attribute_bytes: 16 << 10,
-            attribute_writes: FIVE,
-            counters: 20,
-            counter_key_bytes: 128,
-        }
-    }
-}
-
 /// How outcomes are reported when a publisher does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultReport {
@@ -182,6 +148,8 @@ pub(crate) struct Settings {
     pub(crate) burst: u32,
     pub(crate) reserve: PerLevel<u32>,
     pub(crate) floor: Option<u32>,
+    pub(crate) sender_quota: PerLevel<Option<Quota>>,
+    pub(crate) senders: u32,
     pub(crate) notices: NonZeroU32,
     pub(crate) queue: QueueConfig,
     pub(crate) payload_bytes: u32,
@@ -213,8 +181,6 @@ const MAX_SESSIONS: u32 = 1 << 30;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
 
-/// The changes of attributes of an `AVChatRoom`.
-const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// The notices of an `AVChatRoom`.
 const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
 /// The rate and the burst of an `AVChatRoom`.
@@ -232,6 +198,8 @@ impl RoomConfig {
                 burst: 40,
                 reserve: PerLevel::default(),
                 floor: None,
+                sender_quota: PerLevel([None; 4]),
+                senders: 10_000,
                 notices: TWO_HUNDRED,
                 queue: QueueConfig::default(),
                 payload_bytes: 12 * 1024,
@@ -351,6 +319,11 @@ impl RoomConfigBuilder {
         /// last of so many goes to the lowest instead, whatever the reserves. High is safe while it is below rate × (1 − 1/floor). At least
         /// 2; default none (clause B5).
         floor: Option<u32> => floor;
+        /// What one user may say at each level (slow mode, clause B16); `None` is without limit. Default none at any: give High none, or a user's
+        /// likes spend the quota of a gift (decision D10).
+        sender_quota: PerLevel<Option<Quota>> => sender_quota;
+        /// Senders of each level whose quota is kept apart at a time; further ones share one. Default 10,000. See [`KeyedLimit`](crate::KeyedLimit).
+        senders: u32 => senders;
         /// Messages in the queue at the most. Default 1,024.
         queue_messages: u32 => queue.messages;
         /// Payload bytes in the queue at the most. Default 4 MiB.

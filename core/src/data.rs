@@ -1,11 +1,50 @@
 //! A room's own data: attributes with versions (clause A27) and counters (clause A28). Few, small, bounded.
 
-use crate::config::DataLimits;
 use crate::quota::{Rate, TokenBucket};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
+
+/// The changes of attributes of an `AVChatRoom`.
+const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
+
+/// How much of its own data a room may hold (clauses A27, A28).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DataLimits {
+    /// Attributes at the most.
+    pub attribute_keys: u32,
+    /// Bytes of an attribute's key at the most.
+    pub attribute_key_bytes: u32,
+    /// Bytes of an attribute's value at the most.
+    pub attribute_value_bytes: u32,
+    /// Bytes of all attributes, keys and values, at the most.
+    pub attribute_bytes: u32,
+    /// Changes of the attributes in a second, and in a burst.
+    pub attribute_writes: NonZeroU32,
+    /// Counters at the most.
+    pub counters: u32,
+    /// Bytes of a counter's key at the most.
+    pub counter_key_bytes: u32,
+}
+
+impl Default for DataLimits {
+    /// 16 attributes with keys of 32 bytes and values of 4 KiB, 16 KiB in all, written 5 times a second; 20 counters with keys of 128
+    /// bytes.
+    fn default() -> Self {
+        Self {
+            attribute_keys: 16,
+            attribute_key_bytes: 32,
+            attribute_value_bytes: 4 << 10,
+            attribute_bytes: 16 << 10,
+            attribute_writes: FIVE,
+            counters: 20,
+            counter_key_bytes: 128,
+        }
+    }
+}
 
 /// Why an attribute or a counter was not written. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

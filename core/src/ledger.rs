@@ -66,6 +66,8 @@ reasons! {
         RoomMuted = "room_muted",
         /// The payload is over the room's limit (clause A22).
         TooLarge = "too_large",
+        /// The sender has said as much as one may (clause B16).
+        SenderQuota = "sender_quota",
         /// The host has sent its notices of this second (clause A16).
         NoticeQuota = "notice_quota",
         /// Too many outcomes of this level wait to be polled.

@@ -54,6 +54,7 @@ mod error;
 mod event;
 mod ids;
 mod index;
+mod keyed;
 mod ledger;
 mod list;
 mod log;
@@ -70,14 +71,13 @@ mod timed;
 
 pub use admission::{Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, State};
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
-pub use config::{
-    ConfigError, DataLimits, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy,
-};
-pub use data::DataError;
+pub use config::{ConfigError, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
+pub use data::{DataError, DataLimits};
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Presence, PresenceCause};
 pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, UserId};
+pub use keyed::{KeyedLimit, Quota};
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally};
 pub use message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
 pub use part::Part;

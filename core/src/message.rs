@@ -3,6 +3,7 @@
 //! Admission and audience meet in this module and in no other.
 
 use crate::ids::{MessageId, Seq, SessionId, Tag, UserId};
+use crate::keyed::Quota;
 use crate::ledger::{DropReason, RefusalReason};
 use crate::priority::Priority;
 use crate::time::{Duration, Instant};
@@ -188,6 +189,11 @@ pub enum Limit {
         /// The most there may be.
         max: u32,
     },
+    /// What one sender may say at a level.
+    SenderQuota {
+        /// The rate and the burst.
+        quota: Quota,
+    },
     /// The host's notices.
     Notices {
         /// The most there may be in a second.
@@ -207,6 +213,7 @@ impl fmt::Display for Limit {
             Self::QueueMessages { max } => write!(f, "the queue holds its most, {max} messages"),
             Self::QueueBytes { max } => write!(f, "the queue holds its most, {max} bytes"),
             Self::Outcomes { max } => write!(f, "{max} outcomes of this level wait to be polled, the most there may be"),
+            Self::SenderQuota { quota } => write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst),
             Self::Notices { max } => write!(f, "the room takes {max} notices a second"),
             Self::MaxWait { max } => write!(f, "it may wait {max:?} at most"),
         }
@@ -244,9 +251,11 @@ impl<M> fmt::Display for Refused<M> {
             RefusalReason::Guest => f.write_str("refused: guests may not speak; join with a user id"),
             RefusalReason::Muted => f.write_str("refused: the sender is muted"),
             RefusalReason::RoomMuted => f.write_str("refused: the room is muted; only the owner and the admins may speak"),
-            RefusalReason::NoticeQuota | RefusalReason::TooLarge | RefusalReason::OutcomesFull | RefusalReason::QueueFull => {
-                f.write_str("refused")
-            }
+            RefusalReason::SenderQuota
+            | RefusalReason::NoticeQuota
+            | RefusalReason::TooLarge
+            | RefusalReason::OutcomesFull
+            | RefusalReason::QueueFull => f.write_str("refused"),
         }?;
         match &self.limit {
             Some(limit) => write!(f, ": {limit}"),

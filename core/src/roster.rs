@@ -2,7 +2,7 @@
 //!
 //! Guests are not here: their session ids say by themselves what they are.
 
-use crate::chunked::{Chunked, NIL, Slab};
+use crate::chunked::{Chunked, Slab};
 use crate::ids::{SessionId, UserId};
 use crate::index::{Hasher, Index};
 use alloc::sync::Arc;
@@ -15,8 +15,10 @@ pub type UserSessions = SmallVec<[SessionId; 2]>;
 pub(crate) struct Roster<M> {
     /// By the slot of the session.
     members: Chunked<Member>,
-    /// From a user to the slot of one of the sessions; the others are chained behind it.
+    /// From a user to the slot of one of the sessions; the others are in a ring with it.
     users: Index,
+    /// Users who have gone and whom the index still knows.
+    gone: GoneUsers,
     sessions: u32,
     profiles: Slab<(UserId, Arc<M>)>,
     profile_of: Index,
@@ -29,11 +31,56 @@ struct Member {
     user: UserId,
     /// Zero when no user's session holds the slot.
     generation: u32,
-    /// The slot of the user's next session.
+    /// The slot of the user's next session, round to the first; its own when there is no other.
     next: u32,
 }
 
-const NOBODY: Member = Member { user: UserId(0), generation: 0, next: NIL };
+const NOBODY: Member = Member { user: UserId(0), generation: 0, next: 0 };
+
+/// Users who have gone at once are taken out of the index together: for each of them memory has to be waited for, and so the waits
+/// overlap. Until then the index may answer a slot that nobody holds, or somebody else; whoever asks it compares the user anyway.
+#[derive(Debug, Default)]
+struct GoneUsers {
+    /// Their hashes, which differ as the users do.
+    hashes: [u64; Self::MAX],
+    /// The slots of their last sessions.
+    slots: [u32; Self::MAX],
+    len: usize,
+}
+
+impl GoneUsers {
+    /// Taken out in one call at the most.
+    const MAX: usize = 16;
+
+    /// Takes all of them out.
+    fn settle(&mut self, users: &mut Index) {
+        let (hashes, slots) = (&self.hashes[..self.len], &self.slots[..self.len]);
+        core::hint::black_box(hashes.iter().fold(0, |all, &hash| all ^ users.touch(hash)));
+        for (&hash, &slot) in hashes.iter().zip(slots) {
+            users.remove(hash, slot);
+        }
+        self.len = 0;
+    }
+
+    /// Takes one of them out if he is among them: he comes back.
+    #[inline]
+    fn settle_one(&mut self, hash: u64, users: &mut Index) {
+        if let Some(at) = self.hashes[..self.len].iter().position(|&gone| gone == hash) {
+            users.remove(hash, self.slots[at]);
+            self.len -= 1;
+            (self.hashes[at], self.slots[at]) = (self.hashes[self.len], self.slots[self.len]);
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, hash: u64, slot: u32, users: &mut Index) {
+        if self.len == Self::MAX {
+            self.settle(users);
+        }
+        (self.hashes[self.len], self.slots[self.len]) = (hash, slot);
+        self.len += 1;
+    }
+}
 
 /// What the going of a session means for its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +93,20 @@ pub(crate) enum Gone {
 
 impl<M> Roster<M> {
     pub(crate) fn new(hasher: Hasher) -> Self {
-        Self { members: Chunked::new(), users: Index::new(), sessions: 0, profiles: Slab::new(), profile_of: Index::new(), hasher }
+        Self {
+            members: Chunked::new(),
+            users: Index::new(),
+            gone: GoneUsers::default(),
+            sessions: 0,
+            profiles: Slab::new(),
+            profile_of: Index::new(),
+            hasher,
+        }
     }
 
     /// Users with at least one session.
     pub(crate) fn online(&self) -> u32 {
-        self.users.len() as u32
+        (self.users.len() - self.gone.len) as u32
     }
 
     /// Sessions of users.
@@ -75,62 +130,76 @@ impl<M> Roster<M> {
 
     /// The sessions of a user.
     pub(crate) fn sessions_of(&self, user: UserId) -> UserSessions {
-        let mut slot = self.first(user).unwrap_or(NIL);
-        core::iter::from_fn(|| {
-            let member = self.members.get(slot)?;
-            let session = SessionId::new(slot, member.generation);
-            slot = member.next;
-            Some(session)
-        })
-        .collect()
+        let mut sessions = UserSessions::new();
+        if let Some(first) = self.first(user, self.hasher.hash(user.0)) {
+            let mut slot = first;
+            loop {
+                let Member { generation, next, .. } = self.members[slot];
+                sessions.push(SessionId::new(slot, generation));
+                if next == first {
+                    break;
+                }
+                slot = next;
+            }
+        }
+        sessions
     }
 
     pub(crate) fn is_online(&self, user: UserId) -> bool {
-        self.first(user).is_some()
+        self.first(user, self.hasher.hash(user.0)).is_some()
     }
 
     /// Adds a session of a user in a slot that nobody holds. Answers whether it is the user's first.
     pub(crate) fn add(&mut self, user: UserId, session: SessionId) -> bool {
         let slot = session.slot();
         self.members.touch(slot, NOBODY);
-        let first = self.first(user);
+        let hash = self.hasher.hash(user.0);
+        self.gone.settle_one(hash, &mut self.users);
+        let first = self.first(user, hash);
         let next = match first {
-            // The newcomer goes second, so that the index need not change.
-            Some(first) => core::mem::replace(&mut self.members[first].next, slot),
-            None => NIL,
+            // The newcomer goes second, so that the index need not change. It must not show this slot under another name, either.
+            Some(first) => {
+                self.gone.settle(&mut self.users);
+                core::mem::replace(&mut self.members[first].next, slot)
+            }
+            None => slot,
         };
         self.members[slot] = Member { user, generation: session.generation(), next };
         self.sessions += 1;
         if first.is_none() {
+            if self.users.splits_next() {
+                // Those who have gone cannot be asked where they belong.
+                self.gone.settle(&mut self.users);
+            }
             let (members, hasher) = (&self.members, self.hasher);
-            self.users.insert(hasher.hash(user.0), slot, |slot| hasher.hash(members[slot].user.0));
+            self.users.insert(hash, slot, |slot| hasher.hash(members[slot].user.0));
         }
         first.is_none()
     }
 
     /// Takes a session out; `None` when it is not here. The user's profile stays. O(sessions of the user).
     pub(crate) fn remove(&mut self, session: SessionId) -> Option<Gone> {
+        if session.is_guest() {
+            return None;
+        }
         let user = self.user_of(session)?;
         let slot = session.slot();
-        let next = self.members[slot].next;
-        let first = self.first(user)?;
-        let hash = self.hasher.hash(user.0);
-        if first == slot {
-            if next == NIL {
-                self.users.remove(hash, slot);
-            } else {
-                self.users.replace(hash, slot, next);
-            }
-        } else {
-            let mut before = first;
-            while self.members[before].next != slot {
-                before = self.members[before].next;
-            }
-            self.members[before].next = next;
-        }
-        self.members[slot] = NOBODY;
+        let next = core::mem::replace(&mut self.members[slot], NOBODY).next;
         self.sessions -= 1;
-        Some(if self.is_online(user) { Gone::OneOf } else { Gone::Last(user) })
+        let hash = self.hasher.hash(user.0);
+        if next == slot {
+            self.gone.push(hash, slot, &mut self.users);
+            return Some(Gone::Last(user));
+        }
+        let mut before = next;
+        while self.members[before].next != slot {
+            before = self.members[before].next;
+        }
+        self.members[before].next = next;
+        self.gone.settle(&mut self.users);
+        // If it was the first.
+        self.users.replace(hash, slot, next);
+        Some(Gone::OneOf)
     }
 
     #[inline]
@@ -163,14 +232,20 @@ impl<M> Roster<M> {
         self.profile_of.find(self.hasher.hash(user.0), |slot| self.profiles[slot].0 == user)
     }
 
-    fn first(&self, user: UserId) -> Option<u32> {
-        self.users.find(self.hasher.hash(user.0), |slot| self.members[slot].user == user)
+    #[inline]
+    fn first(&self, user: UserId, hash: u64) -> Option<u32> {
+        self.users.find(hash, |slot| {
+            let member = &self.members[slot];
+            // A slot that nobody holds says user 0.
+            member.user == user && member.generation != 0
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Rng;
     use alloc::vec;
     use alloc::vec::Vec;
 
@@ -214,5 +289,38 @@ mod tests {
         assert_eq!(roster.set_profile(UserId(1), Arc::new("new")), Some(Arc::new("old")));
         assert_eq!(roster.take_profile(UserId(1)), Some(Arc::new("new")));
         assert!(roster.profile(UserId(1)).is_none());
+    }
+
+    #[test]
+    fn users_are_known_as_a_plain_list_would_know_them() {
+        let mut rng = Rng::new(11);
+        for users in [3, 40, 3_000] {
+            let mut roster: Roster<()> = Roster::new(Hasher::new(7));
+            // User 0 is a user like others. The slots are few, so that they are soon held by others.
+            let mut list: Vec<(u64, u32)> = Vec::new();
+            for step in 1..20_000_u32 {
+                let (user, slot) = (u64::from(rng.below(users)), rng.below(2 * users));
+                let held = list.iter().position(|&(_, other)| other == slot);
+                let fills = step / 2_000 % 2 == 0;
+                if let Some(at) = held.filter(|_| rng.below(3) > u32::from(fills)) {
+                    let (user, slot) = list.swap_remove(at);
+                    let left = list.iter().any(|&(other, _)| other == user);
+                    let session = roster.holder(slot).unwrap();
+                    assert_eq!(roster.user_of(session), Some(UserId(user)));
+                    assert_eq!(roster.remove(session), Some(if left { Gone::OneOf } else { Gone::Last(UserId(user)) }));
+                } else if held.is_none() && rng.below(3) > u32::from(!fills) {
+                    let is_first = list.iter().all(|&(other, _)| other != user);
+                    assert_eq!(roster.add(UserId(user), SessionId::new(slot, step)), is_first);
+                    list.push((user, slot));
+                }
+                let mut slots: Vec<u32> = list.iter().filter(|&&(other, _)| other == user).map(|&(_, slot)| slot).collect();
+                slots.sort_unstable();
+                assert_eq!((sorted(&roster, user), roster.is_online(UserId(user))), (slots.clone(), !slots.is_empty()));
+                if step % 100 == 0 {
+                    let online: alloc::collections::BTreeSet<u64> = list.iter().map(|&(user, _)| user).collect();
+                    assert_eq!((roster.online() as usize, roster.sessions() as usize), (online.len(), list.len()));
+                }
+            }
+        }
     }
 }

@@ -9,8 +9,8 @@ use crate::payload::Probe;
 use crate::rules::{Rules, queue};
 use crate::violation::{Check, Violation};
 use roomcast_core::{
-    Actor, Budget, DataLimits, DefaultReport, Duration, Echo, Group, Instant, Join, Kind, PerLevel, Priority, Report, Room,
-    SessionId, Source, Tag, TieBreak, UserId, VictimPolicy,
+    Actor, Budget, DataLimits, DefaultReport, Duration, Echo, Group, Instant, Join, Kind, PerLevel, Priority, Quota, Rate, Report,
+    Room, SessionId, Source, Tag, TieBreak, UserId, VictimPolicy,
 };
 use std::num::NonZeroU32;
 
@@ -26,6 +26,8 @@ pub struct Setup {
     pub reserve: [u8; 3],
     /// The floor, by a table from none to one dispatch in two; and 1 to 4 notices a second.
     pub floor: (u8, u8),
+    /// What one user may say at each level, by a table; and for how many users apart: 0 to 3.
+    pub sender_quota: ([u8; 4], u8),
     /// Messages in the queue: 1 to 8.
     pub queue: u8,
     /// Bytes in the queue: 64 to 191.
@@ -244,6 +246,13 @@ fn data_limits() -> DataLimits {
     limits
 }
 
+fn sender_quota(at: u8) -> Option<Quota> {
+    let (count, period, burst) =
+        pick(&[None, Some((1, 1_000_000_000, 1)), None, Some((3, 1_000_000_000, 2)), Some((2, 7_000_003, 3))], at)?;
+    let rate = Rate::new(NonZeroU32::new(count)?, Duration::from_nanos(period))?;
+    Some(Quota { rate, burst: NonZeroU32::new(burst)? })
+}
+
 fn level(at: u8) -> Priority {
     pick(&Priority::ALL, at)
 }
@@ -284,6 +293,8 @@ impl Setup {
             reserve,
             floor: pick(&[None, Some(2), None, Some(3), Some(7)], self.floor.0),
             notices: u32::from(self.floor.1 % 4) + 1,
+            sender_quota: PerLevel(self.sender_quota.0.map(sender_quota)),
+            senders: u32::from(self.sender_quota.1 % 4),
             queue: queue(
                 u32::from(self.queue % 8) + 1,
                 u64::from(self.queue_bytes % 128) + 64,

@@ -1,7 +1,7 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
 use roomcast_core::{
-    ConfigError, DataLimits, DefaultReport, Duration, Echo, PerLevel, Priority, QueueConfig, RoomConfig, TieBreak, UserId,
+    ConfigError, DataLimits, DefaultReport, Duration, Echo, PerLevel, Priority, QueueConfig, Quota, RoomConfig, TieBreak, UserId,
     VictimPolicy,
 };
 use std::num::NonZeroU32;
@@ -21,6 +21,10 @@ pub struct Rules {
     pub reserve: PerLevel<u32>,
     /// One dispatch in so many goes to the lowest level that waits.
     pub floor: Option<u32>,
+    /// What one user may say at each level.
+    pub sender_quota: PerLevel<Option<Quota>>,
+    /// Senders of each level whose quota is kept apart.
+    pub senders: u32,
     /// Notices a second, and in a burst.
     pub notices: u32,
     /// The queue.
@@ -78,6 +82,8 @@ impl Default for Rules {
             burst: 40,
             reserve: PerLevel::default(),
             floor: None,
+            sender_quota: PerLevel([None; 4]),
+            senders: 10_000,
             notices: 200,
             queue,
             payload_bytes: 12 * 1024,
@@ -123,6 +129,8 @@ impl Rules {
             .burst(self.burst)
             .reserve(self.reserve)
             .floor(self.floor)
+            .sender_quota(self.sender_quota)
+            .senders(self.senders)
             .notices(NonZeroU32::new(self.notices).unwrap_or(NonZeroU32::MIN))
             .queue_messages(self.queue.messages)
             .queue_bytes(self.queue.bytes)

@@ -1,14 +1,17 @@
 //! Who may speak, and what: the checks before the queue, in their order.
 //!
 //! A check looks and changes nothing (decision D9); the first that fails decides. The order is that of DESIGN: room open → sender is a
-//! member (who is banned is none) → muted, room muted → payload size → a slot for the outcome → queue.
+//! member (who is banned is none) → muted, room muted → payload size → the sender's own quota → a slot for the outcome → queue. What is
+//! taken from a quota is taken when the message has been let in.
 
 use super::moderation::{Moderation, Silence};
 use crate::config::Settings;
 use crate::event::EventQueue;
 use crate::ids::UserId;
+use crate::keyed::KeyedLimit;
 use crate::ledger::RefusalReason;
 use crate::message::{Kind, Limit, Payload, Publish, Report, Sender, Source};
+use crate::priority::PerLevel;
 use crate::roster::Roster;
 use crate::time::Instant;
 
@@ -20,7 +23,7 @@ pub(super) fn check<M: Payload>(
     now: Instant,
     open: bool,
     settings: &Settings,
-    (roster, moderation): (&Roster<M>, &Moderation),
+    (roster, moderation, quotas): (&Roster<M>, &Moderation, &PerLevel<Option<KeyedLimit>>),
     events: &EventQueue,
     publish: &Publish<M>,
 ) -> Result<Sender, Denied> {
@@ -36,6 +39,12 @@ pub(super) fn check<M: Payload>(
         }
     }
     payload_size(settings, &publish.payload)?;
+    if let (Sender::User(user), Some(quota)) = (sender, &quotas[publish.priority])
+        && let Err(not_yet) = quota.check(now, user.0)
+    {
+        let limit = Limit::SenderQuota { quota: quota.quota() };
+        return Err((RefusalReason::SenderQuota, Some(limit), not_yet.retry_at));
+    }
     // The call itself tells the fate of a notice.
     if report(settings, publish) != Report::CountedOnly && !is_notice(sender, publish) && !events.has_room(publish.priority) {
         let max = settings.outcomes[publish.priority];

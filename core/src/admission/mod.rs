@@ -23,6 +23,7 @@ use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, Seq, SessionId, UserId};
 use crate::index::Hasher;
+use crate::keyed::KeyedLimit;
 use crate::ledger::{Ledger, RefusalReason};
 use crate::message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
 use crate::part::Part;
@@ -54,6 +55,7 @@ pub struct Admission<M> {
     notices: TokenBucket,
     /// Dispatches since the floor's last that passed a lower level over (clause B5).
     passed_over: u32,
+    sender_quotas: PerLevel<Option<KeyedLimit>>,
     kept: PerLevel<u32>,
     queue: Queue<Waiting<M>>,
     feed: Feed<M>,
@@ -116,6 +118,9 @@ impl<M: Payload> Admission<M> {
             bucket: TokenBucket::new(config.rate(), config.burst()),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
             passed_over: 0,
+            sender_quotas: PerLevel(
+                settings.sender_quota.0.map(|quota| quota.map(|quota| KeyedLimit::new(quota, settings.senders, settings.seed))),
+            ),
             kept: PerLevel::from_fn(|level| config.kept_from(level)),
             queue: Queue::new(settings.queue, settings.seed),
             feed: Feed::new(Seq(heads.values().sum()), settings.feed_messages),
@@ -142,7 +147,7 @@ impl<M: Payload> Admission<M> {
         self.submitted += 1;
         self.ledger.levels[level].submitted += 1;
         let open = self.state == State::Open;
-        let people = (&self.roster, &self.moderation);
+        let people = (&self.roster, &self.moderation, &self.sender_quotas);
         let sender = match gate::check(now, open, &self.settings, people, &self.events, &publish) {
             Ok(sender) => sender,
             Err((reason, limit, retry_at)) => return Err(self.refuse(level, reason, limit, retry_at, publish.payload)),
@@ -169,6 +174,11 @@ impl<M: Payload> Admission<M> {
         let dispatched = self.dispatch(now, work, Some(id));
         if dispatched.is_none() {
             self.make_room(now, level, key)?;
+        }
+        if let (Some(quota), Sender::User(user)) = (&mut self.sender_quotas[level], sender) {
+            // The gate has looked, at this very instant.
+            let taken = quota.take(now, user.0);
+            debug_assert!(taken.is_ok(), "the gate has looked");
         }
         Ok(Receipt { id, outcome: dispatched.map(|seq| Outcome::Dispatched { seq, at: now }) })
     }

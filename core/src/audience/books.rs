@@ -8,9 +8,10 @@ use crate::priority::Priority;
 /// The books of one level over all sessions, kept so that no walk is needed (decision D22).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
-    /// Of the live sessions: their start positions, their cursors, their own messages that they have not passed.
-    pub(super) starts: u128,
-    pub(super) cursors: u128,
+    /// Of the live sessions: their start positions, their cursors, their own messages that they have not passed. The positions are
+    /// summed modulo 2⁶⁴: what is told is how far behind they are in all, and that fits.
+    pub(super) starts: u64,
+    pub(super) cursors: u64,
     pub(super) own_unread: u64,
     /// Of the ending sessions: what they have not read.
     pub(super) ending_pending: u64,
@@ -25,8 +26,22 @@ pub(super) struct Sums {
 impl Sums {
     /// Live sessions with nothing aside have read so many messages.
     pub(super) fn add_read(&mut self, messages: u64) {
-        self.cursors += u128::from(messages);
+        self.cursors = self.cursors.wrapping_add(messages);
         self.delivered += messages;
+    }
+
+    /// A session comes that starts at `head`.
+    pub(super) fn add_come(&mut self, head: u64) {
+        self.starts = self.starts.wrapping_add(head);
+        self.cursors = self.cursors.wrapping_add(head);
+    }
+
+    /// A live session with nothing aside goes.
+    pub(super) fn add_gone(&mut self, head: u64, start: u64, cursor: u64) {
+        self.starts = self.starts.wrapping_sub(start);
+        self.cursors = self.cursors.wrapping_sub(cursor);
+        self.settled_due += head - start;
+        self.abandoned += head - cursor;
     }
 }
 
@@ -34,12 +49,12 @@ impl<M: Payload> Audience<M> {
     /// The books of one level over all sessions that are and were in.
     pub(super) fn deliveries(&self, level: Priority) -> Deliveries {
         let sums = &self.sums[level];
-        let reached = u128::from(self.live) * u128::from(self.log.head(level));
+        let reached = u64::from(self.live).wrapping_mul(self.log.head(level));
         Deliveries {
-            due: sums.settled_due + (reached - sums.starts) as u64,
+            due: sums.settled_due + reached.wrapping_sub(sums.starts),
             delivered: sums.delivered,
             skipped: sums.skipped,
-            pending: sums.ending_pending + (reached - sums.cursors) as u64 - sums.own_unread,
+            pending: sums.ending_pending + reached.wrapping_sub(sums.cursors) - sums.own_unread,
             excluded: sums.excluded,
             abandoned: sums.abandoned,
         }

@@ -30,7 +30,7 @@ use alloc::sync::Arc;
 use aside::{Asides, Ending};
 use books::Sums;
 use reading::Shared;
-use session::{Positions, Sessions};
+use session::{Positions, Sessions, widen};
 
 /// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
 /// it comes by long before the rest is used up: there are at most 2³⁰ slots.
@@ -151,13 +151,10 @@ impl<M: Payload> Audience<M> {
         if self.sessions.len() >= share {
             return Err(JoinError::RoomFull { max });
         }
-        let heads = self.heads();
         let session = self.sessions.insert(guest, group, self.low_heads);
         self.live += 1;
         for level in Priority::ALL {
-            let sums = &mut self.sums[level];
-            sums.starts += u128::from(heads[level]);
-            sums.cursors += u128::from(heads[level]);
+            self.sums[level].add_come(self.log.head(level));
         }
         Ok(Joined { session, after: self.applied })
     }
@@ -365,8 +362,8 @@ impl<M: Payload> Audience<M> {
             let (start, cursor) = (self.sessions.start(slot, level, head), self.sessions.cursor(slot, level, head));
             let own = self.aside(slot).map_or(0, |aside| aside.levels[level].own_unread());
             let sums = &mut self.sums[level];
-            sums.starts -= u128::from(start);
-            sums.cursors -= u128::from(cursor);
+            sums.starts = sums.starts.wrapping_sub(start);
+            sums.cursors = sums.cursors.wrapping_sub(cursor);
             sums.own_unread -= own;
             sums.settled_due += head - start;
             sums.ending_pending += head - cursor - own;
@@ -375,6 +372,20 @@ impl<M: Payload> Audience<M> {
 
     /// A session is gone: what it had not read is abandoned.
     fn release(&mut self, slot: u32) {
+        if self.sessions.has_aside(slot) {
+            self.release_aside(slot);
+        } else {
+            self.live -= 1;
+            let (starts, cursors) = self.sessions.remove(slot);
+            for level in Priority::ALL {
+                let head = self.log.head(level);
+                let (start, cursor) = (widen(head, starts[level.index()]), widen(head, cursors[level.index()]));
+                self.sums[level].add_gone(head, start, cursor);
+            }
+        }
+    }
+
+    fn release_aside(&mut self, slot: u32) {
         if self.ending(slot).is_none() {
             self.retire(slot);
         }
@@ -383,9 +394,7 @@ impl<M: Payload> Audience<M> {
             self.sums[level].ending_pending -= pending;
             self.sums[level].abandoned += pending;
         }
-        if self.sessions.has_aside(slot) {
-            self.asides.remove(slot);
-        }
+        self.asides.remove(slot);
         self.sessions.remove(slot);
     }
 
@@ -411,7 +420,7 @@ impl<M: Payload> Audience<M> {
             if head - start > u64::from(MAX_LAG) && cursor > start {
                 self.sessions.set_start(slot, level, cursor);
                 self.aside_mut(slot).levels[level].folded += cursor - start;
-                self.sums[level].starts += u128::from(cursor - start);
+                self.sums[level].starts = self.sums[level].starts.wrapping_add(cursor - start);
                 self.sums[level].settled_due += cursor - start;
             }
         }

@@ -446,7 +446,7 @@ impl<M: Payload> Audience<M> {
         if ends {
             sums.ending_pending -= others;
         } else {
-            sums.cursors += u128::from(to - cursor);
+            sums.cursors = sums.cursors.wrapping_add(to - cursor);
             sums.own_unread -= own;
         }
         others

@@ -20,7 +20,8 @@ pub(super) struct Sessions {
     part: Part,
     /// Cursors, generations, marks.
     hot: Chunked<Block>,
-    starts: Chunked<Positions>,
+    /// By blocks, too: few chunks, whose addresses stay in the caches.
+    starts: Chunked<[Positions; BLOCK as usize]>,
     /// Slots that were ever taken.
     slots: u32,
     /// The first free slot; the others are chained through their first start position.
@@ -47,7 +48,7 @@ pub(super) struct Swept {
 }
 
 /// The whole position of which `low` is the low half, given a `head` that it is at most 2³² behind.
-const fn widen(head: u64, low: u32) -> u64 {
+pub(super) const fn widen(head: u64, low: u32) -> u64 {
     head.wrapping_sub((head as u32).wrapping_sub(low) as u64)
 }
 
@@ -68,6 +69,7 @@ impl Sessions {
     }
 
     /// Takes a slot whose cursors start at `heads`.
+    #[inline]
     pub(super) fn insert(&mut self, guest: bool, group: Group, heads: Positions) -> SessionId {
         let slot = self.take_slot(heads);
         let (block, place) = self.at_mut(slot);
@@ -79,29 +81,40 @@ impl Sessions {
         SessionId::new(self.part.slot(slot), generation)
     }
 
+    #[inline]
     fn take_slot(&mut self, starts: Positions) -> u32 {
         let slot = self.free;
         if slot != NIL {
-            let place = &mut self.starts[slot];
-            self.free = place[0];
-            *place = starts;
+            let place = self.starts_mut(slot);
+            let next = core::mem::replace(place, starts)[0];
+            self.free = next;
             return slot;
         }
+        self.add_slot(starts)
+    }
+
+    fn add_slot(&mut self, starts: Positions) -> u32 {
         let slot = self.slots;
         if slot.is_multiple_of(BLOCK) {
             self.hot.push(Block::EMPTY);
+            self.starts.push([starts; BLOCK as usize]);
         }
-        self.starts.push(starts);
+        *self.starts_mut(slot) = starts;
         self.slots += 1;
         slot
     }
 
-    pub(super) fn remove(&mut self, slot: u32) {
+    /// Frees a slot. Answers the start positions and the cursors.
+    #[inline]
+    pub(super) fn remove(&mut self, slot: u32) -> (Positions, Positions) {
         let (block, place) = self.at_mut(slot);
         block.marks[place] = Marks::FREE;
-        self.starts[slot][0] = self.free;
+        let cursors = block.cursors[place];
+        let chained = [self.free, 0, 0, 0];
+        let starts = core::mem::replace(self.starts_mut(slot), chained);
         self.free = slot;
         self.len -= 1;
+        (starts, cursors)
     }
 
     /// The block of a slot that there is, and the place in it.
@@ -116,6 +129,16 @@ impl Sessions {
     fn at_mut(&mut self, slot: u32) -> (&mut Block, usize) {
         let block = self.hot.get_mut(slot / BLOCK).unwrap_or_else(|| unreachable!("nobody ever held slot {slot}"));
         (block, (slot % BLOCK) as usize)
+    }
+
+    #[inline]
+    fn starts(&self, slot: u32) -> &Positions {
+        &self.starts[slot / BLOCK][(slot % BLOCK) as usize]
+    }
+
+    #[inline]
+    fn starts_mut(&mut self, slot: u32) -> &mut Positions {
+        &mut self.starts[slot / BLOCK][(slot % BLOCK) as usize]
     }
 
     /// The slot of a session that is in, with its block and the place in that.
@@ -298,17 +321,17 @@ impl Sessions {
     /// Where a session's books start.
     #[inline]
     pub(super) fn start(&self, slot: u32, level: Priority, head: u64) -> u64 {
-        widen(head, self.starts[slot][level.index()])
+        widen(head, self.starts(slot)[level.index()])
     }
 
     pub(super) fn set_start(&mut self, slot: u32, level: Priority, position: u64) {
-        self.starts[slot][level.index()] = position as u32;
+        self.starts_mut(slot)[level.index()] = position as u32;
     }
 
     /// Whether any position of a session is more than `lag` behind.
     #[inline]
     pub(super) fn lags(&self, slot: u32, heads: PerLevel<u64>, lag: u32) -> bool {
-        let positions = self.cursors(slot).iter().zip(&self.starts[slot]).zip(heads.0);
+        let positions = self.cursors(slot).iter().zip(self.starts(slot)).zip(heads.0);
         positions.fold(false, |any, ((&cursor, &start), head)| {
             any | ((head as u32).wrapping_sub(cursor) > lag) | ((head as u32).wrapping_sub(start) > lag)
         })
@@ -364,7 +387,7 @@ mod tests {
                 sessions.insert(false, if rng.below(rare) == 0 { other } else { group }, at);
                 match rng.below(rare) {
                     0 => sessions.mark_aside(slot),
-                    1 => sessions.remove(slot),
+                    1 => _ = sessions.remove(slot),
                     _ => {}
                 }
                 // Whoever comes now takes a new slot.

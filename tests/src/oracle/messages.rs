@@ -57,6 +57,9 @@ impl Oracle {
             self.inbox.release(offer.level, waiting.report);
         }
         let receipt = Receipt { id: waiting.id, outcome };
+        if let (Ok(_), Sender::User(user), Some(quotas)) = (answer, sender, &mut self.quotas[offer.level]) {
+            same(Law::L5Rate, "every window of the sender's quota holds", true, quotas.pass(now, user))?;
+        }
         match (self.line.exceeded(), answer) {
             (Some(limit), Err(_)) => {
                 let refusal = Squeeze::new(&self.line, offer.payload).may_refuse();
@@ -149,6 +152,12 @@ impl Oracle {
         let (size, max) = (offer.size, self.rules.payload_bytes as usize);
         if size > max {
             return Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None));
+        }
+        if let (Sender::User(user), Some(quotas)) = (sender, &self.quotas[offer.level])
+            && let Err(retry_at) = quotas.check(self.clock, user)
+        {
+            let limit = Limit::SenderQuota { quota: quotas.quota() };
+            return Err((RefusalReason::SenderQuota, Some(limit), retry_at));
         }
         let max = self.rules.outcomes[offer.level];
         let is_notice = sender == Sender::Host && offer.kind == Kind::Notice;

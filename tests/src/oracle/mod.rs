@@ -9,6 +9,7 @@ pub mod listeners;
 pub mod members;
 pub mod messages;
 pub mod moderation;
+pub mod quotas;
 pub mod tokens;
 pub mod victims;
 
@@ -21,6 +22,7 @@ use line::Line;
 use listeners::{Listener, Listeners, Swept, check_batch};
 use members::Members;
 use moderation::Moderation;
+use quotas::Quotas;
 use roomcast_core::{
     Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
     LeaveError, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId,
@@ -38,6 +40,7 @@ pub struct Oracle {
     tokens: Tokens,
     notices: Tokens,
     writes: Tokens,
+    quotas: PerLevel<Option<Quotas>>,
     data: Data,
     /// Dispatches since the floor's last that passed a lower level over.
     passed_over: u32,
@@ -84,6 +87,7 @@ impl Oracle {
             notices: Tokens::new(rules.notices, 1_000_000_000, rules.notices),
             writes: Tokens::new(rules.data.attribute_writes.get(), 1_000_000_000, rules.data.attribute_writes.get()),
             data: Data::default(),
+            quotas: PerLevel(rules.sender_quota.0.map(|quota| quota.map(|quota| Quotas::new(quota, rules.senders)))),
             passed_over: 0,
             line: Line::new(rules.queue),
             waiting: HashMap::new(),

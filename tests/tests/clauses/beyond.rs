@@ -1,11 +1,12 @@
-//! What no chat service gives: B1 to B8, B10, B13.
+//! What no chat service gives: B1 to B8, B10, B13, B16.
 
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Budget, DropReason, Duration, Instant, Item, Limit, Outcome, PerLevel, Priority, RefusalReason, RoomConfig, RoomConfigBuilder,
-    TieBreak, UserId, VictimPolicy,
+    Budget, DropReason, Duration, Instant, Item, Limit, Outcome, PerLevel, Priority, Quota, Rate, RefusalReason, RoomConfig,
+    RoomConfigBuilder, TieBreak, UserId, VictimPolicy,
 };
+use std::num::NonZeroU32;
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
 
@@ -246,4 +247,26 @@ fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserve
     assert_eq!(order.len(), 8);
     let without = RoomConfig::builder(OWNER).floor(Some(1)).build().unwrap_err();
     assert_eq!(without.to_string(), "floor is 1; want at least 2, since every dispatch would go to the lowest level");
+}
+
+#[test]
+fn b16_slow_mode_by_level_costs_one_sender_only_and_new_names_gain_nothing() {
+    let two = Quota { rate: Rate::per_second(NonZeroU32::MIN), burst: NonZeroU32::new(2).unwrap() };
+    let mut scene = Scene::with(|builder| builder.sender_quota(PerLevel([None, Some(two), Some(two), Some(two)])).senders(2));
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    assert!(scene.say(ann, "one").is_ok() && scene.say(ann, "two").is_ok());
+    let refused = scene.say(ann, "three").unwrap_err();
+    assert_eq!((refused.reason, refused.limit), (RefusalReason::SenderQuota, Some(Limit::SenderQuota { quota: two })));
+    assert_eq!((refused.retry_at, refused.payload.as_str()), (Some(scene.now + Duration::from_secs(1)), "three"));
+    assert_eq!(refused.to_string(), "refused: a sender may say 1 a second, 2 at once");
+    // Her likes and her gifts are counted apart, and so is everyone else.
+    assert!(scene.send(ann, Low, "like", 1).is_some() && scene.send(ann, High, "gift", 2).is_some());
+    assert!(scene.say(bob, "hello").is_ok());
+    // Two have a place; all others share what one may say.
+    let names: Vec<_> = (100..200).map(|id| scene.user(UserId(id))).collect();
+    let let_in = names.into_iter().filter(|&name| scene.say(name, "flood").is_ok()).count();
+    assert_eq!(let_in, 2);
+    assert!(scene.say(bob, "again").is_ok());
+    scene.wait_millis(1_000);
+    assert!(scene.say(ann, "three").is_ok() && scene.say(ann, "four").is_err());
 }

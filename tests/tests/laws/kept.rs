@@ -8,6 +8,7 @@ const CALM: Setup = Setup {
     burst: 0,
     reserve: [0; 3],
     floor: (0, 3),
+    sender_quota: ([0; 4], 3),
     queue: 3,
     queue_bytes: 127,
     tie_break: 0,

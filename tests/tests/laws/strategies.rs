@@ -7,7 +7,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let queue = (
         any::<u8>(),
         any::<u8>(),
-        (any::<[u8; 3]>(), any::<(u8, u8)>()),
+        (any::<[u8; 3]>(), any::<(u8, u8)>(), any::<([u8; 4], u8)>()),
         any::<u8>(),
         any::<u8>(),
         any::<u8>(),
@@ -18,7 +18,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     (queue, log, events, place).prop_map(|(queue, log, events, (heads, start, coalesce, parts))| {
-        let (rate, burst, (reserve, floor), queue, queue_bytes, tie_break, victim, wait) = queue;
+        let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
         let (log, log_bytes, echo, sessions, moderation) = log;
         let (outcomes, report, presence, grace, seed) = events;
         Setup {
@@ -26,6 +26,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             burst,
             reserve,
             floor,
+            sender_quota,
             queue,
             queue_bytes,
             tie_break,
