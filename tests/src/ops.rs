@@ -2,17 +2,18 @@
 //!
 //! Every number is small and taken modulo what there is, so that any bytes make a sequence and limits are hit often.
 
+mod numbers;
+
 use crate::checked::{Checked, Say};
-use crate::moderation::Act;
 use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::rules::{Rules, queue};
 use crate::violation::{Check, Violation};
+use numbers::{budget, data_limits, group, key, level, moderation, pick, sender_quota};
 use roomcast_core::{
-    Actor, Budget, DataLimits, DefaultReport, Duration, Echo, Group, Instant, Join, Kind, PerLevel, Priority, Quota, Rate, Report,
-    Room, SessionId, Source, Tag, TieBreak, UserId, VictimPolicy,
+    Actor, Budget, DefaultReport, Duration, Echo, Instant, Join, Kind, PerLevel, Priority, Report, Room, SessionId, Source, Tag,
+    TieBreak, UserId, VictimPolicy,
 };
-use std::num::NonZeroU32;
 
 /// A room's settings in small numbers. Any value is a valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,61 +201,6 @@ pub enum Op {
         /// The id.
         bits: (u8, u32),
     },
-}
-
-fn pick<T: Copy>(table: &[T], at: u8) -> T {
-    table[usize::from(at) % table.len()]
-}
-
-/// Half of the time the usual budget, so that sessions that stand at one place share a batch; else a tight one.
-fn budget(messages: u8, bytes: u8) -> Budget {
-    if messages >= 128 { Budget::default() } else { Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) } }
-}
-
-fn group(at: u8) -> Group {
-    Group::new(at / 128).unwrap_or_default()
-}
-
-fn moderation(act: u8, user: u8, time: u8) -> Act {
-    let seconds = [Some(Duration::ZERO), Some(Duration::from_millis(3)), Some(Duration::from_secs(60)), Some(Duration::MAX), None];
-    let time = pick(&seconds, time);
-    let first = UserId(u64::from(user % 6));
-    let users = if act >= 128 { vec![first, UserId(u64::from(user / 6 % 6))] } else { vec![first] };
-    match act % 9 {
-        0 => Act::SetAdmin(first, true),
-        1 => Act::SetAdmin(first, false),
-        2 => Act::Mute(users, time),
-        3 => Act::Unmute(users),
-        4 => Act::MuteRoom(user.is_multiple_of(4)),
-        5 => Act::Kick(users),
-        6 => Act::Ban(users, time),
-        _ => Act::Unban(users),
-    }
-}
-
-/// One of seven keys: one is empty, one is too long.
-fn key(at: u8) -> String {
-    pick(&["a", "b", "c", "d", "e", "", "far too long"], at).to_owned()
-}
-
-/// Three attributes and three counters at the most.
-fn data_limits() -> DataLimits {
-    let mut limits = DataLimits::default();
-    (limits.attribute_keys, limits.attribute_key_bytes, limits.attribute_value_bytes, limits.attribute_bytes) = (3, 8, 32, 64);
-    limits.attribute_writes = NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN);
-    (limits.counters, limits.counter_key_bytes) = (3, 8);
-    limits
-}
-
-fn sender_quota(at: u8) -> Option<Quota> {
-    let (count, period, burst) =
-        pick(&[None, Some((1, 1_000_000_000, 1)), None, Some((3, 1_000_000_000, 2)), Some((2, 7_000_003, 3))], at)?;
-    let rate = Rate::new(NonZeroU32::new(count)?, Duration::from_nanos(period))?;
-    Some(Quota { rate, burst: NonZeroU32::new(burst)? })
-}
-
-fn level(at: u8) -> Priority {
-    pick(&Priority::ALL, at)
 }
 
 impl Setup {
