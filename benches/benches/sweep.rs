@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{Budget, Due, Instant, Publish, Room, Source, Verdict};
+use roomcast::{Budget, Due, Group, Instant, Publish, Room, Source, Verdict};
 use roomcast_benches::{is_test_run, median, payload, room_of, unlimited};
 use std::hint::black_box;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn roomcast(room: &mut Room<Bytes>, sessions: u32) -> Duration {
     let mut handed = 0_u64;
     let start = std::time::Instant::now();
     for first in (0..room.slots()).step_by(1_024) {
-        room.sweep(Instant::ZERO, first..first + 1_024, Budget::default(), |session, due| {
+        room.sweep(Instant::ZERO, Group::DEFAULT, first..first + 1_024, Budget::default(), |session, due| {
             if let Due::Batch(reading) = due {
                 handed += u64::from(reading.messages());
                 black_box((session, reading.key()));

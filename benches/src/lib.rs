@@ -1,4 +1,9 @@
-//! Rooms and numbers that the benchmark suites share.
+//! Rooms, numbers and contenders that the benchmark suites and the side-by-side share.
+
+pub mod command_line;
+pub mod fanout;
+pub mod machine;
+pub mod text;
 
 use bytes::Bytes;
 use roomcast::{Instant, Join, Room, RoomConfig, RoomConfigBuilder, SessionId, UserId};

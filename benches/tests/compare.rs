@@ -10,35 +10,113 @@ fn compare(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_compare")).args(arguments).output().expect("the program starts")
 }
 
-#[test]
-fn every_contender_hands_every_message_to_every_member() {
-    let run = compare(&["--members", "10", "--messages", "2", "--json"]);
+fn json(arguments: &[&str]) -> Value {
+    let run = compare(&[arguments, &["--json"]].concat());
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    let report: Value = serde_json::from_slice(&run.stdout).expect("the output is JSON");
-    assert_eq!(report["members"], MEMBERS);
-    assert_eq!(report["messages"], MESSAGES);
-    assert_eq!(report["coalescing_window_ns"], 0);
-    let contenders = report["contenders"].as_array().expect("a list of contenders");
+    serde_json::from_slice(&run.stdout).expect("the output is JSON")
+}
+
+fn table(arguments: &[&str]) -> String {
+    let run = compare(arguments);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).expect("text")
+}
+
+/// The contenders of a run on so many threads.
+fn contenders(report: &Value, threads: u64) -> &Vec<Value> {
+    let runs = report["runs"].as_array().expect("a list of runs");
+    let run = runs.iter().find(|run| run["threads"] == threads).unwrap_or_else(|| panic!("a run on {threads} threads"));
+    run["contenders"].as_array().expect("a list of contenders")
+}
+
+const ALONE: [&str; 3] = ["bare-sweep", "roomcast-sweep", "vec-deques"];
+const TASKS: [&str; 6] =
+    ["wake-and-poll", "roomcast-pump", "roomcast-subscriptions", "tokio-broadcast", "tokio-mpsc", "async-broadcast"];
+
+/// Every contender was measured on as many threads as it can use, and its sinks were handed so many messages.
+fn check(report: &Value, threads: u64, deliveries: u64) {
+    let contenders = contenders(report, threads);
     let named = |wanted: &str| contenders.iter().find(|one| one["contender"] == wanted);
-    for name in
-        ["bare-sweep", "roomcast-sweep", "roomcast-subscriptions", "tokio-broadcast", "tokio-mpsc", "async-broadcast", "vec-deques"]
-    {
+    for name in ALONE.into_iter().chain(TASKS) {
         let one = named(name).unwrap_or_else(|| panic!("{name} was measured"));
-        assert_eq!(one["deliveries"], MEMBERS * MESSAGES, "{name}");
+        assert_eq!(one["deliveries"], deliveries, "{name}");
+        assert_eq!(one["threads"], if TASKS.contains(&name) { threads } else { 1 }, "{name}");
         assert!(one["ns_per_delivery"].as_f64().is_some_and(|ns| ns > 0.0), "{name}: {one}");
+        assert!(one["to_tokio_broadcast"].as_f64().is_some_and(|ratio| ratio > 0.0), "{name}: {one}");
         assert!(one["publish_p50"].as_u64() <= one["publish_max"].as_u64(), "{name}: {one}");
     }
     let append = named("bare-append").expect("the floor of a publish was measured");
     assert!(append["deliveries"].is_null(), "it has no members: {append}");
-    assert_eq!(contenders.len(), 8);
+    assert_eq!(contenders.len(), ALONE.len() + TASKS.len() + 1);
 }
 
 #[test]
-fn a_table_names_every_contender_the_cores_and_the_window() {
-    let run = compare(&["--members", "1", "--messages", "1"]);
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    let table = String::from_utf8(run.stdout).expect("text");
-    for words in ["Hub, a task each", "tokio broadcast", "async-broadcast", "VecDeques", "cores", "Coalescing window: none"] {
+fn every_contender_hands_every_message_to_every_member_on_one_thread_and_on_two() {
+    let report = json(&["--members", "10", "--messages", "2"]);
+    assert_eq!(report["members"], MEMBERS);
+    assert_eq!(report["messages"], MESSAGES);
+    assert_eq!(report["burst"], 1);
+    assert_eq!(report["coalescing_window_ns"], 0);
+    check(&report, 1, MEMBERS * MESSAGES);
+    check(&report, 2, MEMBERS * MESSAGES);
+}
+
+#[test]
+fn a_burst_is_handed_over_whole_and_the_last_one_may_be_short() {
+    for (threads, burst, messages) in [("1", "2", 5), ("2", "32", 33)] {
+        let report = json(&["--members", "1500", "--messages", &messages.to_string(), "--burst", burst, "--threads", threads]);
+        assert_eq!(report["burst"].to_string(), burst);
+        assert_eq!(report["runs"].as_array().map(Vec::len), Some(1), "only what was asked for");
+        check(&report, threads.parse().expect("a number"), 1_500 * messages);
+    }
+}
+
+#[test]
+fn a_contender_that_would_take_too_much_memory_is_skipped_and_says_why() {
+    let few = ["--members", "4000", "--messages", "1", "--threads", "1", "--memory", "4"];
+    let report = json(&few);
+    for one in contenders(&report, 1) {
+        let skipped = one["contender"] == "tokio-mpsc";
+        assert_eq!(one["skipped"].is_string(), skipped, "{one}");
+        assert_eq!(one["publish_p50"].is_null(), skipped, "{one}");
+    }
+    let table = table(&few);
+    let line = table.lines().find(|line| line.starts_with("tokio mpsc")).expect("its line");
+    assert!(line.contains("skipped: needs about 10 MiB of memory, and may take 4 MiB"), "{line}");
+}
+
+#[test]
+fn a_table_names_every_contender_the_cores_the_threads_and_the_window() {
+    let table = table(&["--members", "1", "--messages", "1"]);
+    for words in [
+        "Hub, a task each",
+        "Hub, a pump for all",
+        "tokio broadcast",
+        "async-broadcast",
+        "VecDeques",
+        "wake and poll",
+        "cores",
+        "Coalescing window: none",
+        "On one thread",
+        "On two threads",
+        "core's Room *",
+    ] {
+        assert!(table.contains(words), "`{words}` is missing from:\n{table}");
+    }
+}
+
+#[test]
+fn a_publish_is_timed_while_the_audience_is_swept_and_while_it_is_not() {
+    let arguments = ["--while-sweeping", "--members", "3000", "--messages", "101"];
+    let report = json(&arguments);
+    assert_eq!(report["deliveries"], 2 * 3_000 * 101, "everyone gets what was published in both");
+    assert!(report["sweeps"].as_u64() >= Some(5), "{report}");
+    for kind in ["without_a_sweep", "during_sweeps"] {
+        let at = |quantile: &str| report[kind][quantile].as_u64().expect("a time");
+        assert!(at("p50") > 0 && at("p50") <= at("p99") && at("p99") <= at("p999") && at("p999") <= at("max"), "{report}");
+    }
+    let table = table(&arguments);
+    for words in ["3,000 guests", "without a sweep", "while sweeping", "p99.9", "606,000 messages"] {
         assert!(table.contains(words), "`{words}` is missing from:\n{table}");
     }
 }
@@ -51,6 +129,14 @@ fn a_wrong_option_is_answered_by_one_line_and_status_2() {
         (&["--members=10000001"], "--members", "10000001"),
         (&["--messages", "many"], "--messages", "many"),
         (&["--messages"], "--messages", ""),
+        (&["--threads", "3"], "--threads", "3"),
+        (&["--threads=0"], "--threads", "0"),
+        (&["--burst", "33"], "--burst", "33"),
+        (&["--burst", "3", "--messages", "2"], "--burst", "with --messages 2"),
+        (&["--memory", "much"], "--memory", "much"),
+        (&["--while-sweeping", "--threads", "1"], "--while-sweeping", "--threads"),
+        (&["--burst", "2", "--while-sweeping"], "--while-sweeping", "--burst"),
+        (&["--while-sweeping=1"], "--while-sweeping", "1"),
         (&["--members", "5", "--members", "6"], "--members", ""),
         (&["--json=3"], "--json", "3"),
         (&["--window", "3"], "--window", ""),

@@ -127,7 +127,15 @@ impl EventQueue {
             outcomes: Deque::new(),
             held: PerLevel::default(),
             limits: outcomes,
-            presence: PresenceQueue { changes: Deque::new(), base: 0, index: Index::new(), limit: presence, lost: 0, hasher },
+            presence: PresenceQueue {
+                changes: Deque::new(),
+                base: 0,
+                index: Index::new(),
+                is_indexed: false,
+                limit: presence,
+                lost: 0,
+                hasher,
+            },
             closed: false,
         }
     }
@@ -201,33 +209,61 @@ struct PresenceQueue {
     changes: Deque<Change>,
     /// The running number of the front, modulo 2³²: the index keeps numbers, which pops do not shift.
     base: u32,
+    /// In use once more than a few wait, until none does: a host that polls often pays for no index.
     index: Index,
+    is_indexed: bool,
     limit: u32,
     lost: u64,
     hasher: Hasher,
 }
 
+/// Changes that are few enough to be looked through.
+const FEW: usize = 8;
+
 impl PresenceQueue {
     fn push(&mut self, change: Change) {
-        let hash = self.hasher.hash(change.user.0);
-        let found = self.index.find(hash, |number| self.at(number).is_some_and(|other| other.user == change.user));
-        if let Some(waiting) = found.and_then(|number| self.changes.get_mut(number.wrapping_sub(self.base) as usize)) {
+        let place = self.find(change.user);
+        if let Some(waiting) = place.and_then(|place| self.changes.get_mut(place)) {
             *waiting = Change { folded: waiting.folded.saturating_add(1), ..change };
         } else if self.changes.len() >= self.limit as usize {
             self.lost += 1;
         } else {
-            let number = self.base.wrapping_add(self.changes.len() as u32);
             self.changes.push_back(change);
-            let (changes, base, hasher) = (&self.changes, self.base, self.hasher);
-            self.index.insert(hash, number, |number| {
-                changes.get(number.wrapping_sub(base) as usize).map_or(0, |change| hasher.hash(change.user.0))
-            });
+            let len = self.changes.len();
+            if self.is_indexed {
+                self.note(len - 1);
+            } else if len > FEW {
+                self.is_indexed = true;
+                (0..len).for_each(|place| self.note(place));
+            }
         }
+    }
+
+    /// The place of the change of a user that waits.
+    fn find(&self, user: UserId) -> Option<usize> {
+        if !self.is_indexed {
+            return (0..self.changes.len()).find(|&place| self.changes.get(place).is_some_and(|change| change.user == user));
+        }
+        let is_its = |number| self.at(number).is_some_and(|change| change.user == user);
+        let number = self.index.find(self.hasher.hash(user.0), is_its)?;
+        Some(number.wrapping_sub(self.base) as usize)
+    }
+
+    /// Puts the change at a place into the index.
+    fn note(&mut self, place: usize) {
+        let Some(user) = self.changes.get(place).map(|change| change.user) else { return };
+        let (changes, base, hasher) = (&self.changes, self.base, self.hasher);
+        self.index.insert(hasher.hash(user.0), base.wrapping_add(place as u32), |number| {
+            changes.get(number.wrapping_sub(base) as usize).map_or(0, |change| hasher.hash(change.user.0))
+        });
     }
 
     fn pop(&mut self) -> Option<Change> {
         let change = self.changes.pop_front()?;
-        self.index.remove(self.hasher.hash(change.user.0), self.base);
+        if self.is_indexed {
+            self.index.remove(self.hasher.hash(change.user.0), self.base);
+            self.is_indexed = !self.changes.is_empty();
+        }
         self.base = self.base.wrapping_add(1);
         Some(change)
     }
@@ -261,6 +297,23 @@ mod tests {
         assert_eq!(events.pop(), Some(Event::PresenceLost { count: 1 }));
         assert_eq!(events.pop(), None);
         assert!(events.is_empty());
+    }
+
+    #[test]
+    fn many_changes_fold_as_few_do() {
+        let mut events = queue(1_000);
+        for round in 0..3_u32 {
+            for id in 0..100 {
+                events.presence(UserId(id), Presence::Online, PresenceCause::Join);
+                events.presence(UserId(id / 2), Presence::Offline, PresenceCause::Quit);
+            }
+            let mut left = 0;
+            while let Some(Event::Presence { user, folded, .. }) = events.pop() {
+                assert_eq!((user, folded), (UserId(left), if left < 50 { 2 } else { 0 }), "round {round}");
+                left += 1;
+            }
+            assert_eq!(left, 100);
+        }
     }
 
     #[test]

@@ -196,6 +196,7 @@ impl<M: Payload> Room<M> {
 
     /// Hands every session of a group in a range of slots what it is due; the sink says whether it took it. Answers how many had
     /// something. See [`Audience::sweep`].
+    #[inline]
     pub fn sweep(
         &mut self,
         now: Instant,

@@ -1,12 +1,11 @@
 //! Who is compared, and how one of them is measured.
 
-use crate::{floors, naive, peers, roomcast};
 use clap::ValueEnum;
 use hdrhistogram::Histogram;
+use roomcast_benches::fanout::{Crowd, Fanout, check_handed, floors, naive, peers, roomcast, run, runtime, tally};
 use roomcast_benches::{median, resident};
 use serde::{Deserialize, Serialize};
-use std::cell::Cell;
-use std::time::Instant;
+use std::time::Duration;
 
 /// Resident memory comes in pages; shared out among fewer members than this it says nothing.
 const MEMBERS_TO_MEASURE_MEMORY: u32 = 1_000;
@@ -14,18 +13,29 @@ const MEMBERS_TO_MEASURE_MEMORY: u32 = 1_000;
 /// The longest time that a publish is told apart from, in nanoseconds.
 const AN_HOUR: u64 = 3_600_000_000_000;
 
-/// Who is compared.
+/// Who is compared, in the order of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contender {
     BareAppend,
     BareSweep,
+    WakeAndPoll,
     RoomcastSweep,
+    RoomcastPump,
     RoomcastSubscriptions,
     TokioBroadcast,
     TokioMpsc,
     AsyncBroadcast,
     VecDeques,
+}
+
+/// The load: how many members, messages, messages together, and threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) members: u32,
+    pub(crate) messages: u32,
+    pub(crate) burst: u32,
+    pub(crate) threads: u32,
 }
 
 impl Contender {
@@ -34,7 +44,9 @@ impl Contender {
         match self {
             Self::BareAppend => "floor: append to a ring",
             Self::BareSweep => "floor: sweep of 16 bytes a session",
+            Self::WakeAndPoll => "floor: wake and poll a task each",
             Self::RoomcastSweep => "roomcast: sweep of the core's Room",
+            Self::RoomcastPump => "roomcast: Hub, a pump for all",
             Self::RoomcastSubscriptions => "roomcast: Hub, a task each",
             Self::TokioBroadcast => "tokio broadcast, a task each",
             Self::TokioMpsc => "tokio mpsc (bounded) each, a task each",
@@ -43,17 +55,49 @@ impl Contender {
         }
     }
 
-    /// Sets it up and measures it. Fails when a sink was not handed what it should have been.
-    pub(crate) async fn measure(self, members: u32, messages: u32) -> Result<Figures, String> {
+    /// The threads that it uses of those it may use.
+    pub(crate) fn threads(self, threads: u32) -> u32 {
         match self {
-            Self::BareAppend => measure::<floors::Append>(self, members, messages).await,
-            Self::BareSweep => measure::<floors::Sweep>(self, members, messages).await,
-            Self::RoomcastSweep => measure::<roomcast::Sweep>(self, members, messages).await,
-            Self::RoomcastSubscriptions => measure::<roomcast::Subscriptions>(self, members, messages).await,
-            Self::TokioBroadcast => measure::<peers::TokioBroadcast>(self, members, messages).await,
-            Self::TokioMpsc => measure::<peers::TokioMpsc>(self, members, messages).await,
-            Self::AsyncBroadcast => measure::<peers::AsyncBroadcast>(self, members, messages).await,
-            Self::VecDeques => measure::<naive::VecDeques>(self, members, messages).await,
+            Self::BareAppend | Self::BareSweep | Self::RoomcastSweep | Self::VecDeques => 1,
+            Self::WakeAndPoll
+            | Self::RoomcastPump
+            | Self::RoomcastSubscriptions
+            | Self::TokioBroadcast
+            | Self::TokioMpsc
+            | Self::AsyncBroadcast => threads,
+        }
+    }
+
+    /// Bytes of memory that it will need for its members: what was measured with a million of them, and a quarter more.
+    pub(crate) fn needs(self, members: u32, burst: u32) -> u64 {
+        let each = match self {
+            Self::BareAppend => 0,
+            Self::BareSweep => 16,
+            Self::WakeAndPoll => 345,
+            Self::RoomcastSweep => 40,
+            Self::RoomcastPump => 95,
+            Self::RoomcastSubscriptions => 525,
+            Self::TokioBroadcast => 460,
+            Self::TokioMpsc => 2_065,
+            Self::AsyncBroadcast => 505,
+            Self::VecDeques => 144 + 8 * u64::from(burst.next_power_of_two().max(4)),
+        };
+        each * u64::from(members) * 5 / 4
+    }
+
+    /// Sets it up in this process and measures it. Fails when a sink was not handed what it should have been.
+    pub(crate) fn measure(self, load: Load) -> Result<Figures, String> {
+        match self {
+            Self::BareAppend => measure_on::<floors::Append>(load),
+            Self::BareSweep => measure_on::<floors::BareSweep>(load),
+            Self::WakeAndPoll => measure_on::<floors::WakeAndPoll>(load),
+            Self::RoomcastSweep => measure_on::<roomcast::Sweep>(load),
+            Self::RoomcastPump => measure_on::<roomcast::Pumped>(load),
+            Self::RoomcastSubscriptions => measure_on::<roomcast::Subscriptions>(load),
+            Self::TokioBroadcast => measure_on::<peers::TokioBroadcast>(load),
+            Self::TokioMpsc => measure_on::<peers::TokioMpsc>(load),
+            Self::AsyncBroadcast => measure_on::<peers::AsyncBroadcast>(load),
+            Self::VecDeques => measure_on::<naive::VecDeques>(load),
         }
     }
 }
@@ -61,9 +105,8 @@ impl Contender {
 /// What was measured of one contender. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Figures {
-    pub(crate) contender: Contender,
-    /// From the publish until the last member has the message, divided by the members: the median of all rounds. `None` for the floor
-    /// that delivers nothing.
+    /// From the first publish of a burst until the last member has the last message, divided by the deliveries: the median of all
+    /// rounds. `None` for the floor that delivers nothing.
     pub(crate) ns_per_delivery: Option<f64>,
     pub(crate) publish_p50: u64,
     pub(crate) publish_p99: u64,
@@ -74,61 +117,42 @@ pub(crate) struct Figures {
     pub(crate) deliveries: Option<u64>,
 }
 
-/// One way to get each message to every member.
-pub(crate) trait Fanout: Sized {
-    /// Whether there are members at all.
-    const DELIVERS: bool = true;
-
-    /// Lets the members in; when it returns, all of them wait.
-    async fn with_members(members: u32) -> Result<Self, String>;
-
-    /// Publishes one message: what the publisher pays.
-    fn publish(&mut self) -> Result<(), String>;
-
-    /// Does, or waits for, the rest: returns when the sinks have been handed `handed` messages in all since the start.
-    async fn deliver(&mut self, handed: u64) -> Result<(), String>;
+/// Measures a fan-out on a runtime of its own.
+fn measure_on<F: Fanout>(load: Load) -> Result<Figures, String> {
+    let runtime = runtime(load.threads)?;
+    let figures = run(&runtime, measure::<F>(load));
+    // The process ends now; taking millions of tasks down one by one would only cost time.
+    std::mem::forget(runtime);
+    figures
 }
 
-thread_local! {
-    static HANDED: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts messages that a sink was handed.
-pub(crate) fn count_handed(messages: u64) {
-    HANDED.set(HANDED.get() + messages);
-}
-
-/// Messages that the sinks of this process were handed.
-pub(crate) fn handed() -> u64 {
-    HANDED.get()
-}
-
-async fn measure<F: Fanout>(contender: Contender, members: u32, messages: u32) -> Result<Figures, String> {
+async fn measure<F: Fanout>(load: Load) -> Result<Figures, String> {
+    let Load { members, messages, burst, .. } = load;
+    // What the first member of all brings about, whoever it is, is not a member's.
+    Crowd::<F>::new(1).await?.round(1, |_| {}).await?;
     let before = resident();
-    let mut fanout = F::with_members(members).await?;
-    // A first message that is not measured: from then on every queue has its memory.
-    round(&mut fanout, members).await?;
+    let mut crowd = Crowd::<F>::new(members).await?;
+    // A first burst that is not measured: from then on every queue has its memory.
+    crowd.round(burst, |_| {}).await?;
     let after = resident();
-    let warm = handed();
+    let warm = tally::handed();
 
-    let mut publishes = Histogram::<u64>::new_with_bounds(1, AN_HOUR, 3).map_err(|error| error.to_string())?;
-    let mut rounds = Vec::with_capacity(messages as usize);
-    for _ in 0..messages {
-        let (publish, all) = round(&mut fanout, members).await?;
-        publishes.saturating_record(publish);
-        rounds.push(all as f64);
+    let mut publishes = latencies()?;
+    let mut rounds = Vec::with_capacity(messages.div_ceil(burst) as usize);
+    let mut left = messages;
+    while left > 0 {
+        // The last round carries what is left.
+        let burst = burst.min(left);
+        let round = crowd.round(burst, |time| publishes.saturating_record(nanos(time))).await?;
+        rounds.push(nanos(round.all) as f64 / (f64::from(members) * f64::from(burst)));
+        left -= burst;
     }
-    // Whoever is handed something twice is found out.
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    let deliveries = handed() - warm;
-    let expected = if F::DELIVERS { u64::from(members) * u64::from(messages) } else { 0 };
-    if deliveries != expected {
-        return Err(format!("its sinks were handed {deliveries} messages, and {expected} would be right"));
-    }
+    let deliveries = crowd.deliveries(messages);
+    check_handed(warm, deliveries).await?;
+    crowd.forget();
     let grown = before.zip(after).filter(|_| F::DELIVERS && members >= MEMBERS_TO_MEASURE_MEMORY);
     Ok(Figures {
-        contender,
-        ns_per_delivery: F::DELIVERS.then(|| median(rounds) / f64::from(members)),
+        ns_per_delivery: F::DELIVERS.then(|| median(rounds)),
         publish_p50: publishes.value_at_quantile(0.5),
         publish_p99: publishes.value_at_quantile(0.99),
         publish_max: publishes.max(),
@@ -137,57 +161,11 @@ async fn measure<F: Fanout>(contender: Contender, members: u32, messages: u32) -
     })
 }
 
-/// One message, from the publish until the last member has it. Answers the time in the publish and the time in all, in nanoseconds.
-async fn round<F: Fanout>(fanout: &mut F, members: u32) -> Result<(u64, u64), String> {
-    let target = handed() + if F::DELIVERS { u64::from(members) } else { 0 };
-    let start = Instant::now();
-    fanout.publish()?;
-    let published = start.elapsed();
-    fanout.deliver(target).await?;
-    let all = start.elapsed();
-    Ok((nanos(published), nanos(all)))
+/// Times of calls, in nanoseconds, told apart to three digits.
+pub(crate) fn latencies() -> Result<Histogram<u64>, String> {
+    Histogram::new_with_bounds(1, AN_HOUR, 3).map_err(|error| error.to_string())
 }
 
-fn nanos(time: std::time::Duration) -> u64 {
+pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Hands each member every message so many times.
-    struct Hands<const TIMES: u64>(u64);
-
-    impl<const TIMES: u64> Fanout for Hands<TIMES> {
-        async fn with_members(members: u32) -> Result<Self, String> {
-            Ok(Self(members.into()))
-        }
-
-        fn publish(&mut self) -> Result<(), String> {
-            Ok(())
-        }
-
-        async fn deliver(&mut self, _handed: u64) -> Result<(), String> {
-            count_handed(TIMES * self.0);
-            Ok(())
-        }
-    }
-
-    fn deliveries<const TIMES: u64>() -> Result<Option<u64>, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let figures = runtime.block_on(measure::<Hands<TIMES>>(Contender::BareSweep, 3, 2));
-        figures.map(|figures| figures.deliveries)
-    }
-
-    #[test]
-    fn what_was_handed_once_is_counted() {
-        assert_eq!(deliveries::<1>(), Ok(Some(6)));
-    }
-
-    #[test]
-    fn what_was_lost_or_handed_twice_is_an_error() {
-        assert_eq!(deliveries::<0>(), Err("its sinks were handed 0 messages, and 6 would be right".to_owned()));
-        assert_eq!(deliveries::<2>(), Err("its sinks were handed 12 messages, and 6 would be right".to_owned()));
-    }
 }

@@ -1,28 +1,50 @@
 //! What the command line may say, and the one line that answers what it may not.
 
-use crate::contender::Contender;
+use crate::contender::{Contender, Load};
 use clap::Parser;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
+use roomcast_benches::command_line::{in_one_line, whole};
+use roomcast_benches::fanout::MAX_BURST;
 use std::ops::RangeInclusive;
 
 /// Members at the most: enough for every contender to be asked, if the memory is there.
 const MAX_MEMBERS: u32 = 10_000_000;
 const MAX_MESSAGES: u32 = 100_000;
+/// A terabyte.
+const MAX_MEMORY: u32 = 1 << 20;
+/// What a wrong name of an option is answered with.
+const KNOWN: &str = "--members N, --messages M, --burst K, --threads T, --memory MIB, --while-sweeping, --json and --help";
 
-/// Fan-out side by side: roomcast, its peers and two floors, one after the other, each in a process of its own.
+/// Fan-out side by side: roomcast, its peers and three floors, one after the other, each in a process of its own.
 ///
-/// Every contender gets one message after the other; the next is published when the last has reached every member. Sinks count what they
-/// are handed. One thread, no coalescing window.
+/// Messages are published in bursts; the next burst is published when the last has reached every member. Sinks count what they are
+/// handed. No coalescing window.
 #[derive(Clone, Copy, Debug, Parser)]
 #[command(name = "compare", max_term_width = 100)]
 pub(crate) struct Options {
-    /// How many members each message goes to, 1 to 10000000
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = whole(1..=MAX_MEMBERS), allow_hyphen_values = true)]
-    pub(crate) members: u32,
+    /// How many members each message goes to, 1 to 10000000 [default: 100000; 10000000 with --while-sweeping]
+    #[arg(long, value_name = "N", value_parser = whole(1..=MAX_MEMBERS), allow_hyphen_values = true)]
+    members: Option<u32>,
 
-    /// How many messages are published, one after the other, 1 to 100000
-    #[arg(long, value_name = "M", default_value = "20", value_parser = whole(1..=MAX_MESSAGES), allow_hyphen_values = true)]
-    pub(crate) messages: u32,
+    /// How many messages are published, 1 to 100000 [default: 20, and at least a burst; 10000 with --while-sweeping]
+    #[arg(long, value_name = "M", value_parser = whole(1..=MAX_MESSAGES), allow_hyphen_values = true)]
+    messages: Option<u32>,
+
+    /// How many messages are published together before they are delivered, 1 to 32
+    #[arg(long, value_name = "K", default_value = "1", value_parser = whole(1..=MAX_BURST), allow_hyphen_values = true)]
+    burst: u32,
+
+    /// On how many threads the contenders run whose members are tasks, 1 or 2 [default: both, one after the other]
+    #[arg(long, value_name = "T", value_parser = whole(1..=2), allow_hyphen_values = true)]
+    pub(crate) threads: Option<u32>,
+
+    /// Skip contenders that need more memory than this, in MiB, 1 to 1048576 [default: four fifths of what is available]
+    #[arg(long, value_name = "MIB", value_parser = whole(1..=MAX_MEMORY), allow_hyphen_values = true)]
+    memory: Option<u32>,
+
+    /// Instead: what a publish into roomcast costs while another thread sweeps all members, and while none does
+    #[arg(long, conflicts_with_all = ["burst", "threads", "memory"])]
+    pub(crate) while_sweeping: bool,
 
     /// Print JSON instead of a table
     #[arg(long)]
@@ -44,44 +66,39 @@ pub(crate) enum Stop {
 
 impl Options {
     pub(crate) fn from_args() -> Result<Self, Stop> {
-        Self::try_parse().map_err(|error| match error.kind() {
+        let options = Self::try_parse().map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp => Stop::Help(error.to_string()),
-            _ => Stop::Wrong(in_one_line(&error)),
-        })
-    }
-}
-
-/// What was wrong, with which value, and what would be right.
-fn in_one_line(error: &clap::Error) -> String {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    // Shown as `--members <N>`; the name alone is what was typed.
-    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
-    let option = argument.split(' ').next().unwrap_or_default();
-    let value = context(ContextKind::InvalidValue).filter(|value| !value.is_empty());
-    let right = context(ContextKind::ValidValue).map(|values| format!("one of {values}"));
-    let right = right.or_else(|| std::error::Error::source(error).map(ToString::to_string));
-    match (error.kind(), value, right) {
-        (ErrorKind::UnknownArgument, ..) => {
-            format!("compare: there is no option `{option}`; there are --members N, --messages M, --json and --help")
+            _ => Stop::Wrong(in_one_line("compare", KNOWN, &error)),
+        })?;
+        let (burst, messages) = (options.burst, options.messages());
+        if burst > messages {
+            let right = format!("a whole number from 1 to {messages}");
+            return Err(Stop::Wrong(format!(
+                "compare: `--burst` cannot be `{burst}` with --messages {messages}; right would be {right}"
+            )));
         }
-        (ErrorKind::ArgumentConflict, ..) => format!("compare: `{option}` is given twice; once would be right"),
-        (ErrorKind::TooManyValues, Some(value), _) => {
-            format!("compare: `{option}` takes no value and has `{value}`; right would be {option} alone")
-        }
-        (_, Some(value), Some(right)) => format!("compare: `{option}` cannot be `{value}`; right would be {right}"),
-        (_, None, _) => format!("compare: `{option}` has no value; right would be `{argument}`, as --help tells"),
-        _ => format!("compare: {}", error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ")),
+        Ok(options)
     }
-}
 
-/// Parses a whole number within bounds.
-fn whole(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
-    move |text| {
-        let number = text.parse().ok().filter(|number| bounds.contains(number));
-        number.ok_or_else(|| format!("a whole number from {} to {}", bounds.start(), bounds.end()))
+    pub(crate) fn members(&self) -> u32 {
+        self.members.unwrap_or(if self.while_sweeping { 10_000_000 } else { 100_000 })
+    }
+
+    pub(crate) fn messages(&self) -> u32 {
+        self.messages.unwrap_or(if self.while_sweeping { 10_000 } else { self.burst.max(20) })
+    }
+
+    /// The numbers of threads to measure on.
+    pub(crate) fn threads(&self) -> RangeInclusive<u32> {
+        self.threads.map_or(1..=2, |threads| threads..=threads)
+    }
+
+    /// Bytes that a contender may take.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        self.memory.map(|mib| u64::from(mib) << 20)
+    }
+
+    pub(crate) fn load(&self, threads: u32) -> Load {
+        Load { members: self.members(), messages: self.messages(), burst: self.burst, threads }
     }
 }

@@ -1,8 +1,9 @@
 //! The fan-out with priorities that one writes first: four queues for each member, and publishing fills one of every member.
 
-use crate::contender::{Fanout, count_handed};
+use super::Fanout;
+use super::tally::count_handed;
+use crate::payload;
 use bytes::Bytes;
-use roomcast_benches::payload;
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -10,10 +11,12 @@ use std::sync::Arc;
 /// The level that every contender with levels publishes at: the second of four.
 const NORMAL: usize = 1;
 
-pub(crate) struct VecDeques(Vec<[VecDeque<Arc<Bytes>>; 4]>);
+/// Four queues of each member.
+#[derive(Debug)]
+pub struct VecDeques(Vec<[VecDeque<Arc<Bytes>>; 4]>);
 
 impl Fanout for VecDeques {
-    async fn with_members(members: u32) -> Result<Self, String> {
+    fn with_members(members: u32) -> Result<Self, String> {
         Ok(Self((0..members).map(|_| <[VecDeque<Arc<Bytes>>; 4]>::default()).collect()))
     }
 
@@ -25,7 +28,7 @@ impl Fanout for VecDeques {
         Ok(())
     }
 
-    async fn deliver(&mut self, _handed: u64) -> Result<(), String> {
+    fn deliver(&mut self) {
         for levels in &mut self.0 {
             for level in levels {
                 while let Some(message) = level.pop_front() {
@@ -34,6 +37,5 @@ impl Fanout for VecDeques {
                 }
             }
         }
-        Ok(())
     }
 }

@@ -1,22 +1,25 @@
 //! What people use today: a channel, and a task for each member.
 
-use crate::contender::{Fanout, count_handed};
-use crate::tasks::{count_waiting, until_handed, until_waiting};
+use super::tally::{count_handed, count_waiting};
+use super::{Fanout, MAX_BURST};
+use crate::payload;
 use bytes::Bytes;
-use roomcast_benches::payload;
 use std::hint::black_box;
 use tokio::sync::{broadcast, mpsc};
 
 /// Messages that a shared channel holds.
 const SHARED: usize = 256;
 /// Messages that a channel of one member holds.
-const OWN: usize = 32;
+const OWN: usize = MAX_BURST as usize;
 
 /// `tokio::sync::broadcast`.
-pub(crate) struct TokioBroadcast(broadcast::Sender<Bytes>);
+#[derive(Debug)]
+pub struct TokioBroadcast(broadcast::Sender<Bytes>);
 
 impl Fanout for TokioBroadcast {
-    async fn with_members(members: u32) -> Result<Self, String> {
+    const TASKS: bool = true;
+
+    fn with_members(members: u32) -> Result<Self, String> {
         let (sender, _) = broadcast::channel(SHARED);
         for _ in 0..members {
             let mut receiver = sender.subscribe();
@@ -28,24 +31,22 @@ impl Fanout for TokioBroadcast {
                 }
             });
         }
-        until_waiting(members).await;
         Ok(Self(sender))
     }
 
     fn publish(&mut self) -> Result<(), String> {
         self.0.send(payload()).map(drop).map_err(|error| error.to_string())
     }
-
-    async fn deliver(&mut self, handed: u64) -> Result<(), String> {
-        until_handed(handed).await
-    }
 }
 
 /// A bounded `tokio::sync::mpsc` for each member; publishing sends into each.
-pub(crate) struct TokioMpsc(Vec<mpsc::Sender<Bytes>>);
+#[derive(Debug)]
+pub struct TokioMpsc(Vec<mpsc::Sender<Bytes>>);
 
 impl Fanout for TokioMpsc {
-    async fn with_members(members: u32) -> Result<Self, String> {
+    const TASKS: bool = true;
+
+    fn with_members(members: u32) -> Result<Self, String> {
         let mut senders = Vec::with_capacity(members as usize);
         for _ in 0..members {
             let (sender, mut receiver) = mpsc::channel(OWN);
@@ -58,7 +59,6 @@ impl Fanout for TokioMpsc {
                 }
             });
         }
-        until_waiting(members).await;
         Ok(Self(senders))
     }
 
@@ -66,19 +66,16 @@ impl Fanout for TokioMpsc {
         let message = payload();
         self.0.iter().try_for_each(|sender| sender.try_send(message.clone())).map_err(|error| error.to_string())
     }
-
-    async fn deliver(&mut self, handed: u64) -> Result<(), String> {
-        until_handed(handed).await
-    }
 }
 
 /// The crate `async-broadcast`, set so that a publish never waits: a full channel lets its oldest message go.
-pub(crate) struct AsyncBroadcast {
-    sender: async_broadcast::Sender<Bytes>,
-}
+#[derive(Debug)]
+pub struct AsyncBroadcast(async_broadcast::Sender<Bytes>);
 
 impl Fanout for AsyncBroadcast {
-    async fn with_members(members: u32) -> Result<Self, String> {
+    const TASKS: bool = true;
+
+    fn with_members(members: u32) -> Result<Self, String> {
         let (mut sender, first) = async_broadcast::broadcast(SHARED);
         sender.set_overflow(true);
         sender.set_await_active(false);
@@ -92,17 +89,11 @@ impl Fanout for AsyncBroadcast {
                 }
             });
         }
-        // The receiver that the others were made from would keep every message in the channel.
-        drop(first);
-        until_waiting(members).await;
-        Ok(Self { sender })
+        // The receiver that the others were made from would keep every message in the channel; it goes.
+        Ok(Self(sender))
     }
 
     fn publish(&mut self) -> Result<(), String> {
-        self.sender.try_broadcast(payload()).map(drop).map_err(|error| error.to_string())
-    }
-
-    async fn deliver(&mut self, handed: u64) -> Result<(), String> {
-        until_handed(handed).await
+        self.0.try_broadcast(payload()).map(drop).map_err(|error| error.to_string())
     }
 }

@@ -1,0 +1,119 @@
+//! What the command line may say, and the one line that answers what it may not.
+
+use crate::contender::Contender;
+use crate::load::Load;
+use clap::error::ErrorKind;
+use clap::{Parser, ValueEnum};
+use roomcast_benches::command_line::{in_one_line, whole};
+
+/// What a wrong name of an option is answered with.
+const KNOWN: &str = "--connections N, --messages-a-second R, --window MS, --seconds S, --high-every K, --slow PERCENT, --overload X, \
+    --threads T, --rounds N, --only NAME, --json and --help";
+
+/// Fan-out over real sockets on this machine: what a server's processor time buys, one server after the other.
+///
+/// Each server, and the clients that read from it, run in processes of their own. Clients count what they get; what a fast client
+/// misses fails the run. Slow clients read 1 KiB a second.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "sockets", max_term_width = 100)]
+pub(crate) struct Options {
+    /// How many connections each server has, 1 to 60000; a process may hold 20000 files, and what was reached is printed
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = whole(1..=60_000), allow_hyphen_values = true)]
+    connections: u32,
+
+    /// How many messages are offered in a second, 1 to 10000
+    #[arg(long, value_name = "R", default_value = "40", value_parser = whole(1..=10_000), allow_hyphen_values = true)]
+    messages_a_second: u32,
+
+    /// How long messages below High may wait for company before they are written, in milliseconds, 0 to 10000
+    #[arg(long, value_name = "MS", default_value = "250", value_parser = whole(0..=10_000), allow_hyphen_values = true)]
+    window: u32,
+
+    /// How long each server is measured, in seconds, 1 to 3600
+    #[arg(long, value_name = "S", default_value = "10", value_parser = whole(1..=3_600), allow_hyphen_values = true)]
+    seconds: u32,
+
+    /// One message in so many is High, 1 to 1000000
+    #[arg(long, value_name = "K", default_value = "20", value_parser = whole(1..=1_000_000), allow_hyphen_values = true)]
+    high_every: u32,
+
+    /// How many clients in a hundred read slowly, 0 to 99
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = whole(0..=99), allow_hyphen_values = true)]
+    slow: u32,
+
+    /// Offer so many times the messages, 1 to 1000; what is too much for the room is Normal, Low and Lowest
+    #[arg(long, value_name = "X", default_value = "1", value_parser = whole(1..=1_000), allow_hyphen_values = true)]
+    overload: u32,
+
+    /// On how many threads a server runs, 1 or 2
+    #[arg(long, value_name = "T", default_value = "1", value_parser = whole(1..=2), allow_hyphen_values = true)]
+    threads: u32,
+
+    /// How often each server is measured, in turns, 1 to 99; of each the round with the middle time for a write is shown
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole(1..=99), allow_hyphen_values = true)]
+    pub(crate) rounds: u32,
+
+    /// Measure this server alone; given several times, these
+    #[arg(long, value_name = "NAME")]
+    only: Vec<Contender>,
+
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Be the server of a run
+    #[arg(long, value_name = "JSON", hide = true)]
+    pub(crate) server: Option<String>,
+
+    /// Be a client process of a run
+    #[arg(long, value_name = "JSON", hide = true)]
+    pub(crate) client: Option<String>,
+}
+
+/// Why there is nothing to measure.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Help was asked for.
+    Help(String),
+    /// The command line is wrong.
+    Wrong(String),
+}
+
+impl Options {
+    pub(crate) fn from_args() -> Result<Self, Stop> {
+        let options = Self::try_parse().map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp => Stop::Help(error.to_string()),
+            _ => Stop::Wrong(in_one_line("sockets", KNOWN, &error)),
+        })?;
+        let load = options.load();
+        let (every, high, rate) = (options.high_every, load.high(), load.room_rate());
+        if options.overload > 1 && high >= rate {
+            let least = load.offered() / rate + 1;
+            return Err(Stop::Wrong(format!(
+                "sockets: `--high-every` cannot be `{every}` with --overload {}: that makes {high} High messages a second in a room of \
+                 {rate}; right would be {least} or more",
+                options.overload
+            )));
+        }
+        Ok(options)
+    }
+
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            connections: self.connections,
+            rate: self.messages_a_second,
+            window_ms: self.window,
+            seconds: self.seconds,
+            high_every: self.high_every,
+            slow: self.slow,
+            overload: self.overload,
+            threads: self.threads,
+        }
+    }
+
+    /// Who is measured.
+    pub(crate) fn contenders(&self) -> Vec<Contender> {
+        let all = Contender::value_variants().iter().copied();
+        all.filter(|contender| self.only.is_empty() || self.only.contains(contender)).collect()
+    }
+}

@@ -1,0 +1,111 @@
+//! roomcast with a pump, on TCP and on WebSocket.
+
+use super::room::Hall;
+use super::{Site, accept_each, greet, read_on};
+use crate::load::Load;
+use crate::orders::{Counts, Fates};
+use crate::record;
+use roomcast::{
+    Bytes, Encoder, Join, Message, Priority, Pump, PumpOptions, TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader,
+};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+struct Pumped {
+    hall: Hall,
+    pump: Pump<Bytes, TcpTransport>,
+}
+
+/// The records themselves, as WebSocket frames carry them.
+#[derive(Clone, Debug)]
+struct Records;
+
+impl Encoder<Bytes> for Records {
+    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
+        record::put_numbered(&message.payload, message.position, frame);
+    }
+
+    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+        record::put_gap(Some(priority), count, frame);
+    }
+}
+
+/// The records behind their lengths.
+#[derive(Clone, Debug)]
+struct Lengths(Records);
+
+impl Encoder<Bytes> for Lengths {
+    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
+        record::with_length(frame, |body| self.0.message(message, body));
+    }
+
+    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+        record::with_length(frame, |body| Encoder::<Bytes>::gap(&mut self.0, priority, count, body));
+    }
+}
+
+impl Pumped {
+    fn new(load: &Load, encoder: impl Encoder<Bytes> + Sync) -> Result<Self, String> {
+        let hall = Hall::open(load)?;
+        let mut options = PumpOptions::default();
+        options.budget = hall.budget;
+        let pump = hall.room.pump(encoder, options).map_err(|error| error.to_string())?;
+        Ok(Self { hall, pump })
+    }
+}
+
+pub(super) fn open_tcp(load: &Load, listener: TcpListener) -> Result<Arc<dyn Site>, String> {
+    let site = Pumped::new(load, Lengths(Records))?;
+    let pump = site.pump.clone();
+    tokio::spawn(accept_each(listener, move |mut stream| {
+        let pump = pump.clone();
+        async move {
+            if greet(&mut stream).await.is_err() {
+                return;
+            }
+            let Ok((read, transport)) = TcpTransport::split(stream) else { return };
+            let Ok(_member) = pump.join(Join::guest(), transport) else { return };
+            read_on(read).await;
+        }
+    }));
+    Ok(Arc::new(site))
+}
+
+pub(super) fn open_websocket(load: &Load, listener: TcpListener) -> Result<Arc<dyn Site>, String> {
+    let site = Pumped::new(load, WebSocketFrames::binary(Records))?;
+    let pump = site.pump.clone();
+    tokio::spawn(accept_each(listener, move |stream| {
+        let pump = pump.clone();
+        async move {
+            let Ok((mut reader, transport)) = WebSocketReader::accept(stream, WebSocketOptions::default()).await else { return };
+            let Ok(member) = pump.join(Join::guest(), transport) else { return };
+            while let Some(Ok(_)) = reader.next(|frame| member.control(frame)).await {}
+        }
+    }));
+    Ok(Arc::new(site))
+}
+
+impl Site for Pumped {
+    fn connections(&self) -> u64 {
+        self.hall.connections()
+    }
+
+    fn publish(&self, _: u64, level: Priority, sent: u64) {
+        self.hall.publish(level, sent);
+    }
+
+    fn counts(&self) -> Counts {
+        let stats = self.pump.stats();
+        Counts {
+            writes: stats.writes,
+            bytes: stats.bytes,
+            messages: stats.messages,
+            blocked: Some(stats.blocked),
+            stalled: stats.stalled,
+        }
+    }
+
+    fn fates(&self) -> Fates {
+        self.hall.fates()
+    }
+}
