@@ -9,7 +9,8 @@
 //! # Who waits for whom
 //!
 //! Publishing waits for nobody: it holds the admission's lock for one call of the core, whatever the audience. Readers never hold that
-//! lock for longer than it takes to pick up what was dispatched. Hooks and wakers run outside every lock.
+//! lock for longer than it takes to pick up what was dispatched. A large room's audience is in several parts, each with a lock of its own, on
+//! several shards. Hooks, wakers, encoders and transports run outside every lock. What that costs is told in [`how_it_scales`].
 //!
 //! # Who drives
 //!
@@ -84,6 +85,9 @@ pub use tcp::TcpTransport;
 pub use transport::Transport;
 #[cfg(feature = "websocket")]
 pub use websocket::{FromPeer, WebSocketError, WebSocketFrames, WebSocketOptions, WebSocketReader};
+
+#[doc = include_str!("../docs/how-it-scales.md")]
+pub mod how_it_scales {}
 
 /// The README's embedding, compiled and run as a doc test.
 #[cfg(all(doctest, feature = "tokio"))]

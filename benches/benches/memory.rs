@@ -1,10 +1,11 @@
-//! Bytes a session of the core, by resident memory, keys included: guests and users, 1,000,000 and 10,000,000 of them.
+//! Bytes a session of the core, by resident memory, keys included: guests and users, 1,000,000 and 10,000,000 of them; and bytes a room of
+//! a hub, with one guest in it.
 //!
 //! Each figure is taken in a process of its own, so that nothing that was freed before is counted in or out.
 #![allow(missing_docs)]
 
 use bytes::Bytes;
-use roomcast::{Instant, Join, Room, UserId};
+use roomcast::{Hub, Instant, Join, Room, RoomId, UserId};
 use roomcast_benches::{is_test_run, resident, unlimited};
 use std::process::Command;
 
@@ -28,22 +29,41 @@ fn take(who: &str, sessions: u32) {
     }
 }
 
+/// Makes so many rooms in a hub, each with one guest who reads nothing, and prints the growth of resident memory for each.
+fn take_rooms(rooms: u32) {
+    let hub: Hub<Bytes> = Hub::<Bytes>::builder().spawn_threads().expect("threads for the shards");
+    let config = unlimited().build().expect("a valid configuration");
+    let before = resident();
+    let make = |id: u32| {
+        let room = hub.create_room(RoomId(id.into()), &config).expect("a new room");
+        room.join(Join::guest()).expect("the room takes a guest")
+    };
+    let guests: Vec<_> = (0..rooms).map(make).collect();
+    let after = resident();
+    assert_eq!(guests.len(), rooms as usize, "all of them are there");
+    match before.zip(after) {
+        Some((before, after)) => println!("{:.0} bytes a room", after.saturating_sub(before) as f64 / f64::from(rooms)),
+        None => println!("not measured: this system does not tell resident memory"),
+    }
+}
+
 /// Starts this program once for each figure.
 fn all() {
     let program = std::env::current_exe().expect("the program knows where it is");
     let sizes: [u32; 2] = if is_test_run() { [1_000, 10_000] } else { [1_000_000, 10_000_000] };
-    for sessions in sizes {
-        for who in ["guests", "users"] {
-            let child = Command::new(&program).args([TAKE, who, &sessions.to_string()]).output().expect("the program starts again");
-            assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
-            println!("memory of {sessions} {who}: {}", String::from_utf8_lossy(&child.stdout).trim_end());
-        }
+    let rooms = if is_test_run() { 1_000 } else { 100_000 };
+    let sessions = sizes.into_iter().flat_map(|sessions| ["guests", "users"].map(|who| (who, sessions)));
+    for (who, sessions) in sessions.chain([("rooms", rooms)]) {
+        let child = Command::new(&program).args([TAKE, who, &sessions.to_string()]).output().expect("the program starts again");
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+        println!("memory of {sessions} {who}: {}", String::from_utf8_lossy(&child.stdout).trim_end());
     }
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
+        [take_one, who, rooms] if take_one == TAKE && who == "rooms" => take_rooms(rooms.parse().expect("a number of rooms")),
         [take_one, who, sessions] if take_one == TAKE => take(who, sessions.parse().expect("a number of sessions")),
         _ => all(),
     }

@@ -332,7 +332,8 @@ impl RoomConfigBuilder {
         tie_break: TieBreak => queue.tie_break;
         /// Who gives way when the queue is full. Default the biggest sender.
         victim: VictimPolicy => queue.victim;
-        /// How long a message of each level may wait; `None` is for ever. Default none, 5 s, 2 s, 1 s.
+        /// How long a message of each level may wait; `None` is for ever. Default none, 5 s, 2 s, 1 s. In a room that is offered far more than
+        /// its rate, what gets through first come first served has waited nearly this long: a hot room wants it short.
         max_wait: PerLevel<Option<Duration>> => queue.max_wait;
         /// Bytes of a payload at the most. Default 12 KiB (clause A22).
         payload_bytes: u32 => payload_bytes;
