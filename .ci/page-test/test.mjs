@@ -1,4 +1,4 @@
-// The page of the example `live_room` in a real browser: three people in a room that is ten times too hot.
+// The page of the example `live_room` in a real browser: three people in a room that is ten times too hot, then a host and his guests.
 //
 // usage: node test.mjs PATH_OF_LIVE_ROOM
 
@@ -7,65 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
+import { moderation } from './moderation.mjs';
+import { counts, expect, isOpen, open, test, until } from './pages.mjs';
 import { Server } from './server.mjs';
 
-const PATIENCE_MS = 30_000;
 /** Frames in a second: far below what any screen shows, far above a page that hangs. */
 const FEWEST_FRAMES = 5;
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
 ];
-
-let [passed, failed] = [0, 0];
-
-/** Runs one test; a failure is told and the next one goes on. */
-async function test(name, body) {
-  try {
-    await body();
-    passed += 1;
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n        ${String(error).split('\n').slice(0, 4).join('\n        ')}`);
-  }
-}
-
-function expect(condition, otherwise) {
-  if (!condition) throw new Error(otherwise);
-}
-
-/** Waits until `condition` answers something true, and answers that. */
-async function until(what, condition) {
-  const end = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const answer = await condition();
-    if (answer) return answer;
-    expect(Date.now() < end, `not within ${PATIENCE_MS / 1_000} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-/** A page that remembers what it was told over its WebSocket. */
-async function open(browser, url, viewport) {
-  const page = await (await browser.newContext({ viewport })).newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  page.heard = [];
-  page.byes = [];
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && page.errors.push(message.text()));
-  page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => {
-    const message = JSON.parse(payload);
-    if (message.type === 'batch') page.heard.push(...message.items);
-    else if (message.type === 'stats') page.stats = message;
-    else if (message.type === 'bye') page.byes.push(message.reason);
-  }));
-  await page.goto(url);
-  return page;
-}
-
-const isOpen = (page) => until('the page is connected', async () => (await page.getAttribute('#status', 'data-state')) === 'open');
 
 /** What a WebSocket that says `frame` is told, and how it is closed. */
 const converse = (page, query, frame) => page.evaluate(([query, frame]) => new Promise((resolve) => {
@@ -164,6 +115,17 @@ await test('the books balance on every page, all the time', async () => {
   }
 });
 
+await test('every like counts, shed or not, and everyone sees the total', async () => {
+  const total = async (page) => Number((await page.textContent('#like-total')).replace(/\D/g, ''));
+  await lee.locator('#likes').fill('0');
+  for (const page of everyone) {
+    await until('the total is the number of likes that were offered', async () => {
+      const { submitted, dispatched } = page.stats.ledger.low;
+      return dispatched * 5 < submitted && (await total(page)) === submitted;
+    });
+  }
+});
+
 await test('lee turns the likes up for all', async () => {
   await lee.locator('#likes').fill('20');
   await until('kim sees it', async () => (await kim.textContent('output[for=likes]')) === '10');
@@ -218,7 +180,8 @@ await test('Ctrl-C says goodbye to the pages, prints the ledger and ends with st
   await until('kim sees it', async () => ['waiting', 'connecting'].includes(await kim.getAttribute('#status', 'data-state')));
 });
 
-await browser.close();
 server.kill();
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+await moderation(browser, process.argv[2], pictures);
+await browser.close();
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exitCode = counts.failed === 0 ? 0 : 1;

@@ -5,9 +5,10 @@ mod feeder;
 mod viewers;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use roomcast::{Clock, Hub, Instant, Join, PerLevel, RoomHandle, RoomId, Subscription};
+use roomcast::{Clock, Event, Hub, Instant, Join, PerLevel, Presence, RoomHandle, RoomId, Subscription};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -65,6 +66,8 @@ pub(crate) struct LiveRoom {
     pub(crate) changes: mpsc::Sender<Change>,
     /// What the crowd is doing.
     pub(crate) crowd: watch::Receiver<CrowdState>,
+    /// How many users have come online so far.
+    pub(crate) joins: Arc<AtomicU64>,
     pace: watch::Sender<Pace>,
     feeder: JoinHandle<PerLevel<u64>>,
     heard: JoinHandle<Heard>,
@@ -75,7 +78,14 @@ impl LiveRoom {
     /// Opens the room. The error is a line for the person who started it.
     pub(crate) fn open(recording: &Arc<Recording>, options: &Options, at_end: AtEnd) -> Result<Self, String> {
         let clock = RoomClock::start();
-        let hub: Hub<Said> = Hub::<Said>::builder().shards(1).clock(clock).spawn();
+        let joins = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&joins);
+        let count = move |_, event: &Event| {
+            if matches!(event, Event::Presence { presence: Presence::Online, .. }) {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let hub: Hub<Said> = Hub::<Said>::builder().shards(1).clock(clock).on_event(count).spawn();
         let config = config(options).map_err(|error| error.to_string())?;
         let room = hub.create_room(ROOM, &config).map_err(|error| error.to_string())?;
         let witness = room.join(Join::guest()).map_err(|error| error.to_string())?;
@@ -92,6 +102,7 @@ impl LiveRoom {
             clock,
             changes,
             crowd: state,
+            joins,
             pace,
             feeder: tokio::spawn(feeder.run(options.duration)),
             heard: tokio::spawn(listen(witness)),

@@ -17,6 +17,7 @@ mod recording;
 mod room;
 mod server;
 mod stop;
+mod tip;
 mod virtual_time;
 
 use std::process::ExitCode;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tip::Tip;
+
 /// What a message holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "lowercase")]
@@ -34,5 +36,17 @@ pub(crate) enum What {
     Guard {
         /// The guard's rank, 1 being the highest, if it is known.
         rank: Option<u32>,
+    },
+    /// Something happened in the room.
+    Tip(Tip),
+    /// The host speaks to everyone.
+    Notice {
+        /// The words.
+        text: String,
+    },
+    /// How often the room was liked in all.
+    Total {
+        /// Every like that was offered by someone who may speak, shed or not.
+        likes: u64,
     },
 }

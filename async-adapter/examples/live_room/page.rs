@@ -30,6 +30,8 @@ pub(crate) fn asset(path: &str) -> Option<Asset> {
         "/composer.js" => (JS, include_str!("page/composer.js")),
         "/panel.js" => (JS, include_str!("page/panel.js")),
         "/chart.js" => (JS, include_str!("page/chart.js")),
+        "/social.js" => (JS, include_str!("page/social.js")),
+        "/host.js" => (JS, include_str!("page/host.js")),
         "/demo.js" => (JS, include_str!("page/demo.js")),
         _ => return None,
     };
@@ -43,7 +45,7 @@ mod tests {
     #[test]
     fn all_that_the_page_names_is_there() {
         let mut named = 0;
-        for path in ["/", "/app.js", "/stage.js", "/panel.js", "/composer.js"] {
+        for path in ["/", "/app.js", "/stage.js", "/panel.js", "/composer.js", "/host.js", "/social.js"] {
             let Asset { body, .. } = asset(path).unwrap();
             for piece in body.split(['"', '\'']).filter(|piece| matches!(piece.rsplit_once('.'), Some((_, "js" | "css")))) {
                 let path = format!("/{}", piece.trim_start_matches("./").trim_start_matches('/'));
@@ -57,7 +59,8 @@ mod tests {
 
     #[test]
     fn nothing_is_loaded_from_elsewhere_and_no_markup_is_made_of_text() {
-        for path in ["/", "/app.js", "/stage.js", "/cards.js", "/composer.js", "/panel.js", "/chart.js", "/connection.js"] {
+        let scripts = ["app", "stage", "cards", "composer", "panel", "chart", "connection", "social", "host"];
+        for path in scripts.map(|name| format!("/{name}.js")).iter().map(String::as_str).chain(["/"]) {
             let Asset { body, .. } = asset(path).unwrap();
             for never in ["http://", "https://", "innerHTML", "insertAdjacentHTML", "document.write", "eval("] {
                 assert!(!body.contains(never), "{path} has {never}");

@@ -1,16 +1,19 @@
 //! What page and server say to each other: JSON text frames over the WebSocket `/ws`.
 //!
-//! A page joins with `/ws?name=kim`, or with `/ws?guest` to read only; [`Visitor`] reads that. It then sends
+//! A page joins with `/ws?name=kim&key=…`, or with `/ws?guest` to read only; [`Visitor`] reads that. The key is the browser's own
+//! secret: a name belongs to the key with which it came first. It then sends
 //! [`Request`]s and is sent [`Reply`]s, the first of them `hello`. In all of them the field `type` says which it is.
 
 mod client;
+mod orders;
 mod server;
 
 use roomcast::Priority;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client::{ControlsChange, MAX_FRAME_BYTES, Rejection, Request, Visitor};
-pub(crate) use server::{Controls, CrowdState, DeliveryRow, Fate, Hello, Item, LedgerRow, Reply, Stats, batch_frame};
+pub(crate) use orders::{Act, Order};
+pub(crate) use server::{Controls, CrowdState, DeliveryRow, Fate, Hello, Item, LedgerRow, Reply, Standing, Stats, batch_frame};
 
 /// One value for each priority.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

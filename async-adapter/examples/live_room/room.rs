@@ -3,19 +3,26 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use roomcast::{ConfigError, Kind, Payload, PerLevel, Priority, Publish, RoomConfig, Source, TieBreak, UserId, VictimPolicy};
+use roomcast::{
+    ConfigError, Kind, Payload, PerLevel, Priority, Publish, RefusalReason, Refused, RoomConfig, Source, TieBreak, UserId,
+    VictimPolicy,
+};
 
 use crate::message::What;
 use crate::options::Options;
+use crate::tip::Tip;
 
-/// Who owns the room: nobody in the crowd, and no visitor.
-const OWNER: UserId = UserId(0);
+/// Who owns the room: nobody in the crowd; the first visitor who comes by name.
+pub(crate) const OWNER: UserId = UserId(0);
 
 /// Users with a number from here on are visitors; the crowd's are below.
 pub(crate) const FIRST_VISITOR: u64 = 1 << 40;
 
 /// Users with a number from here on are simulated viewers; those below spoke in the recording.
 const FIRST_VIEWER: u64 = 1 << 32;
+
+/// The counter of the likes.
+pub(crate) const LIKES: &str = "likes";
 
 /// So far behind a session may be in chat and likes before it skips: stale chat is worse than none.
 const LOG_SECONDS: u32 = 4;
@@ -35,18 +42,22 @@ impl Payload for Said {
     fn size(&self) -> usize {
         self.nick.len()
             + match &self.what {
-                What::Text { text } | What::SuperChat { text, .. } => text.len(),
+                What::Text { text } | What::SuperChat { text, .. } | What::Notice { text } => text.len(),
+                What::Tip(tip) => tip.size(),
                 What::Gift { name, .. } => name.len(),
-                What::Like { .. } | What::Guard { .. } => 0,
+                What::Like { .. } | What::Guard { .. } | What::Total { .. } => 0,
             }
     }
 }
 
-/// What matters more: gifts and what was paid for, then chat, then likes.
+/// What matters more: what the host says, gifts and what was paid for, then chat, then likes.
 pub(crate) fn level(what: &What) -> Priority {
     match what {
-        What::Gift { .. } | What::SuperChat { .. } | What::Guard { .. } => Priority::High,
-        What::Text { .. } => Priority::Normal,
+        What::Gift { .. } | What::SuperChat { .. } | What::Guard { .. } | What::Notice { .. } | What::Total { .. } => {
+            Priority::High
+        }
+        What::Text { .. } | What::Tip(Tip::Joined { .. }) => Priority::Normal,
+        What::Tip(_) => Priority::High,
         What::Like { .. } => Priority::Low,
     }
 }
@@ -57,8 +68,20 @@ pub(crate) fn offer(source: Source, nick: Arc<str>, what: What) -> Publish<Said>
     let kind = match what {
         What::Text { .. } | What::SuperChat { .. } => Kind::Text,
         What::Gift { .. } | What::Like { .. } | What::Guard { .. } => Kind::Custom,
+        What::Tip(_) => Kind::Tip,
+        // Beside the room's rate: they reach everyone, however hot the room is.
+        What::Notice { .. } | What::Total { .. } => Kind::Notice,
     };
     Publish::new(source, Said { nick, what, encoded: OnceLock::new() }).priority(level).kind(kind)
+}
+
+/// The likes in an offered message that count: all of them, shed or not, unless the sender may not speak.
+pub(crate) fn likes_that_count<T>(likes: u32, offered: &Result<T, Refused<Said>>) -> u32 {
+    match offered {
+        Err(Refused { reason: RefusalReason::QueueFull | RefusalReason::OutcomesFull | RefusalReason::SenderQuota, .. })
+        | Ok(_) => likes,
+        Err(_) => 0,
+    }
 }
 
 /// The user who spoke in the recording under this number.

@@ -1,5 +1,7 @@
 //! The room for everyone: a page, a WebSocket for each who opens it, and the crowd around them.
 
+mod announcer;
+mod moderation;
 mod names;
 mod stats;
 mod visit;
@@ -61,9 +63,11 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
     let recording = &Arc::new(Recording::clone(recording).without_silences(LONGEST_SILENCE_US));
     let mut live = LiveRoom::open(recording, options, AtEnd::Repeat)?;
     let (stats_sender, stats) = watch::channel(StatsFrame::default());
-    let names = Arc::new(Names::default());
+    let names = Arc::new(Names::new(recording.senders()));
     let reporter = stats::report(live.room.clone(), live.clock, live.crowd.clone(), Arc::clone(&names), stats_sender);
     let reporter = tokio::spawn(reporter);
+    let announcer = announcer::announce(live.room.clone(), Arc::clone(&names), Arc::clone(&live.joins));
+    let announcer = tokio::spawn(announcer);
     let house = Arc::new(House {
         room: live.room.clone(),
         clock: live.clock,
@@ -80,6 +84,7 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
     let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let server = tokio::spawn(axum::serve(listener, routes).into_future());
     println!("the room is open at http://{address} · Ctrl-C closes it and prints the ledger");
+    println!("the first to join by name is its host, who may mute, kick and ban");
     tokio::select! {
         () = stop::requested() => {}
         // It fails when the crowd is gone, which here is when the duration is over.
@@ -88,11 +93,12 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
     // Nobody new from here on; those who are here get what is due, and a last word.
     server.abort();
     eprintln!("closing; Ctrl-C again does not wait for anyone");
+    announcer.abort();
     let mut books = live.end(stop::requested()).await;
     reporter.abort();
     // A page that does not take its last word in time goes without.
     let _ = tokio::time::timeout(FAREWELL, house.doors.closed()).await;
-    // The pages spoke too.
+    // The pages spoke too, and the host.
     books.offered = None;
     Ok(books)
 }

@@ -26,19 +26,28 @@ impl Cast {
         Self { room, seats: vec![None; senders], readers: Vec::new(), turn: 0 }
     }
 
-    /// The session of a sender, who joins to say the first thing.
-    pub(super) fn session(&mut self, number: u64) -> Result<SessionId, JoinError> {
+    /// The session of a sender, who joins to say the first thing, and again when kicked; `None` for one who is banned.
+    pub(super) fn session(&mut self, number: u64) -> Result<Option<SessionId>, JoinError> {
         let place = usize::try_from(number).unwrap_or(usize::MAX);
-        if let Some(&Some(reader)) = self.seats.get(place) {
-            return Ok(self.readers[reader].session());
+        let seat = self.seats.get(place).copied().flatten();
+        if let Some(reader) = seat.map(|seat| &self.readers[seat]).filter(|reader| reader.end_reason().is_none()) {
+            return Ok(Some(reader.session()));
         }
-        let reader = self.room.join(Join::user(sender(number)))?;
+        let reader = match self.room.join(Join::user(sender(number))) {
+            Ok(reader) => reader,
+            Err(JoinError::Banned { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let session = reader.session();
+        if let Some(seat) = seat {
+            self.readers[seat] = reader;
+            return Ok(Some(session));
+        }
         if let Some(seat) = self.seats.get_mut(place) {
             *seat = Some(self.readers.len());
         }
         self.readers.push(reader);
-        Ok(session)
+        Ok(Some(session))
     }
 
     /// Reads for one in `share` of those who spoke, and next time for the next ones.

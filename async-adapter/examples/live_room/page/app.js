@@ -4,11 +4,14 @@
 //   #status[data-state=connecting|open|waiting|closed]   the connection
 //   #join  #nick  #join-named  #join-guest  #join-error  the way in; #who opens it again
 //   #text  #send  [data-gift="rocket"] (in #gifts)  #like  #notice (shown to guests)
-//   #mine li  .sent-text  .outcome[data-state=waiting|dispatched|dropped|refused|merged|counted|unknown]
+//   #mine li  .sent-text  .outcome[data-state=waiting|dispatched|dropped|refused|merged|counted|done|unknown]
 //   #stage  .flyer (.own, .gap)  .gift-card[data-gift]  .superchat-card  .guard-card  .heart  #unseen
 //   #audience  #users  #tokens  #queue [data-level] .number  #chart
 //   #ledger [data-level] [data-column]  #reasons  #balance[data-balanced=yes|no]
 //   #deliveries [data-column]  #delivery-balance[data-balanced]
+//   #online  #like-total  #tips li[data-tip]  #banner  #banner-text  #sanction  #door-host   what happens in the room
+//   #host  #mute-room  #notice-text  #notice-send  #name-text  #name-open   for the host and the admins
+//   #person [data-act]   what can be done to whoever was chosen, by the field or by a click on [data-nick]
 //   #speed  #likes  #gift-rate  #slow  #reset  #steering  #recording  #progress[aria-valuenow]
 //
 // In the address: ?name=kim or ?guest enters at once; ?demo shows made-up data without a server.
@@ -16,11 +19,15 @@
 import { Cards, Hearts } from './cards.js';
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
+import { Host } from './host.js';
 import { Panel } from './panel.js';
+import { Social, clock } from './social.js';
 import { Stage } from './stage.js';
 
 /** So many numbers of shown messages are remembered, so that one's own is shown once. */
 const REMEMBERED = 2_000;
+/** What is said about the room, and not in it. */
+const SOCIAL = new Set(['tip', 'notice', 'total']);
 
 const address = new URLSearchParams(location.search);
 const find = (id) => document.getElementById(id);
@@ -60,6 +67,16 @@ const panel = new Panel(find('panel'), {
   onReset: () => connection.send({ type: 'reset' }),
 });
 
+const host = new Host(
+  {
+    room: find('room'), panel: find('host'), title: find('host-title'), person: find('person'), personName: find('person-name'),
+    muteRoom: find('mute-room'), noticeForm: find('notice-form'), noticeText: find('notice-text'),
+    nameForm: find('name-form'), nameText: find('name-text'),
+  },
+  { post: (request, text) => composer.post(request, text) },
+);
+const social = new Social(document, { onRole: setRole });
+
 const handlers = {
   hello(hello) {
     nick = hello.nick;
@@ -68,12 +85,15 @@ const handlers = {
     cards.setGifts(hello.gifts);
     composer.greet(hello);
     panel.greet(hello);
+    social.greet(hello);
+    setRole(hello.role);
   },
   batch({ items }) {
     for (const item of items) (item.kind === 'gap' ? showGap : showOnce)(item);
   },
   outcome(outcome) {
     const request = composer.outcome(outcome);
+    social.outcome(outcome);
     // A server need not echo: what was sent is shown when it is known to have gone out.
     if (outcome.state !== 'dispatched' || !request) return;
     const own = { say: 'text', gift: 'gift', like: 'like' }[request.type];
@@ -81,6 +101,8 @@ const handlers = {
   },
   stats(stats) {
     panel.stats(stats);
+    social.stats(stats);
+    showRoom(stats);
     const percent = Math.round(stats.crowd.progress * 100);
     find('progress').setAttribute('aria-valuenow', String(percent));
     find('progress').firstElementChild.style.transform = `scaleX(${stats.crowd.progress})`;
@@ -88,18 +110,34 @@ const handlers = {
   error({ reason }) {
     stage.fly({ nick: '', text: reason, kind: 'gap' });
   },
-  bye({ reason, retry }) {
+  bye({ reason, retry, until_ms: ms }) {
     if (retry) return;
-    openDoor(reason);
+    setRole('guest');
+    openDoor(ms ? `${reason} until ${clock(ms)}` : reason);
   },
 };
+
+function setRole(role) {
+  host.setRole(role);
+  find('who').dataset.role = role ?? '';
+}
+
+function showRoom({ host: owner, room_muted: muted }) {
+  const first = 'Nobody hosts this room yet: the first to join by name does, and may mute, kick and ban.';
+  const words = owner ? `${owner} hosts this room.` : first;
+  if (find('door-host').textContent !== words) find('door-host').textContent = words;
+  host.setMuted(muted);
+  composer.setMuted(muted && !['owner', 'admin'].includes(find('who').dataset.role));
+  social.roomMuted(muted);
+}
 
 function showOnce(item) {
   if (shown.has(item.seq)) return;
   shown.add(item.seq);
   if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
   const own = item.own || (nick !== null && item.nick === nick);
-  if (item.what === 'text') stage.fly({ nick: item.nick, text: item.text, kind: own ? 'own' : '' });
+  if (item.what === 'text') stage.fly({ nick: item.nick, text: item.text, kind: own ? 'own' : '', who: item.nick });
+  else if (SOCIAL.has(item.what)) social[item.what](item);
   else if (item.what === 'like') { if (!item.own) hearts.rise(item.count); }
   else cards[item.what]?.(item);
 }

@@ -53,6 +53,7 @@ export class Cards {
       this.#shown.set(key, shown);
       this.#list.append(card);
     }
+    shown.card.dataset.nick = nick;
     const [glyphAt, nickAt, whatAt, countAt] = shown.card.children;
     glyphAt.textContent = glyph;
     nickAt.textContent = nick;

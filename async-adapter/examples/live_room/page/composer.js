@@ -1,6 +1,10 @@
 // The bar below the stage: who you are, what you send, and what became of it.
 
+import { clock } from './social.js';
+
 const SHOWN = 5;
+/** A refusal for less than this needs no time of day. */
+const SOON_MS = 2_000;
 const HOLD_MS = 320;
 const HEART_MS = 75;
 const FLUSH_MS = 250;
@@ -9,14 +13,15 @@ const OUTCOMES = {
   waiting: () => 'waiting…',
   dispatched: ({ seq }) => `sent #${seq.toLocaleString('en')}`,
   dropped: ({ reason }) => `dropped: ${reason}`,
-  refused: ({ reason }) => `refused: ${reason}`,
+  refused: ({ reason, retry_ms: ms }) => `refused: ${reason}${ms > SOON_MS ? ` until ${clock(ms)}` : ''}`,
   merged: () => 'merged into others',
   counted: () => 'let in, counted',
+  done: () => 'done',
   unknown: () => 'connection lost',
 };
 
 export class Composer {
-  #elements; #send; #onHeart; #nextId = 1; #sent = new Map(); #named = false; #limits = {};
+  #elements; #send; #onHeart; #nextId = 1; #sent = new Map(); #named = false; #muted = false; #limits = {};
   #likes = 0; #holding = 0; #held = false; #likeRow = null;
 
   /** `send(request)` says whether it went out; `onHeart()` shows a like at once. */
@@ -58,17 +63,27 @@ export class Composer {
     return row?.request;
   }
 
+  /** Whether the room is muted, for whoever that concerns. */
+  setMuted(muted) {
+    this.#muted = muted;
+    this.#place();
+  }
+
+  #place() {
+    const spoken = this.#muted ? 'The room is muted' : 'Say something to the room';
+    this.#elements.text.placeholder = this.#named ? spoken : 'Join by name to speak';
+  }
+
   #enable(can) {
     const { text, send, like, gifts } = this.#elements;
-    const placeholder = this.#named ? 'Say something to the room' : 'Join by name to speak';
-    text.placeholder = placeholder;
+    this.#place();
     for (const control of [text, send, like, ...gifts.children]) control.disabled = !can;
   }
 
   #say() {
     const text = this.#elements.text.value.trim();
     if (text === '') return;
-    if (this.#post({ type: 'say', text }, text)) this.#elements.text.value = '';
+    if (this.post({ type: 'say', text }, text)) this.#elements.text.value = '';
   }
 
   #giftButton({ name, glyph, price }) {
@@ -83,7 +98,7 @@ export class Composer {
     const cost = document.createElement('small');
     cost.textContent = price;
     button.append(shown, cost);
-    button.addEventListener('click', () => this.#post({ type: 'gift', name, count: 1 }, `${glyph} ${name}`));
+    button.addEventListener('click', () => this.post({ type: 'gift', name, count: 1 }, `${glyph} ${name}`));
     return button;
   }
 
@@ -118,10 +133,11 @@ export class Composer {
     if (this.#likes === 0) return;
     const count = Math.min(this.#likes, this.#limits.likes);
     this.#likes -= count;
-    this.#post({ type: 'like', count }, `♥ ×${count}`);
+    this.post({ type: 'like', count }, `♥ ×${count}`);
   }
 
-  #post(request, shown) {
+  /** Sends a request under a number of its own, and shows what becomes of it; answers whether it went out. */
+  post(request, shown) {
     const id = this.#nextId;
     this.#nextId += 1;
     const row = this.#row(request, shown);

@@ -2,6 +2,22 @@
 
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 8_000;
+const KEY = 'roomcast-key';
+
+/** This browser's secret: it keeps others from taking one's name. */
+function key() {
+  try {
+    let known = localStorage.getItem(KEY);
+    if (!known) {
+      known = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+      localStorage.setItem(KEY, known);
+    }
+    return known;
+  } catch {
+    // Without storage a name is anybody's.
+    return '';
+  }
+}
 
 /**
  * `open(query)` makes a socket; `onMessage(message)` is given each parsed reply, and
@@ -19,7 +35,7 @@ export class Connection {
 
   /** Enters the room as `nick`, or as a guest if it is null; leaves it first if need be. */
   join(nick) {
-    this.#query = nick === null ? 'guest' : `name=${encodeURIComponent(nick)}`;
+    this.#query = nick === null ? 'guest' : `name=${encodeURIComponent(nick)}&key=${key()}`;
     this.#pause = FIRST_PAUSE_MS;
     this.#leave();
     this.#connect();

@@ -17,13 +17,13 @@ export class DemoSocket {
   #queue = byLevel(() => []);
   #ledger = byLevel(() => ({ submitted: 0, refused: {}, dropped: {}, merged: 0, dispatched: 0, queued: 0, under_review: 0 }));
   #deliveries = byLevel(() => ({ due: 0, delivered: 0, skipped: 0, pending: 0, excluded: 0, abandoned: 0 }));
-  #tokens = RATE; #seq = 0; #now = 0; #owed = { texts: 0, likes: 0, gifts: 0 }; #timers = []; #batch = [];
+  #tokens = RATE; #seq = 0; #now = 0; #owed = { texts: 0, likes: 0, gifts: 0 }; #timers = []; #batch = []; #muted = false;
 
   constructor(query) {
     const nick = new URLSearchParams(query).get('name');
     setTimeout(() => {
       this.readyState = 1;
-      this.#say({ type: 'hello', nick, recording: 'demo · made-up data', gifts: GIFTS, max_text: 500, max_gifts: 99, max_likes: 100, rate: RATE, queue_capacity: CAPACITY });
+      this.#say({ type: 'hello', nick, role: nick ? 'owner' : 'guest', likes: 0, recording: 'demo · made-up data', gifts: GIFTS, max_text: 500, max_gifts: 99, max_likes: 100, rate: RATE, queue_capacity: CAPACITY });
       this.nick = nick;
       this.#timers = [setInterval(() => this.#step(50), 50), setInterval(() => this.#stats(), 250)];
     }, 150);
@@ -33,6 +33,9 @@ export class DemoSocket {
     const request = JSON.parse(data);
     const { id, text, name, count } = request;
     if (request.type === 'controls') Object.assign(this.#controls, request);
+    if (request.type === 'mute-room') this.#muted = request.muted;
+    if (request.type === 'mute-room' || request.type === 'moderate') this.#outcome(id, { state: 'done' });
+    if (request.type === 'notice') this.#send({ level: 'high', what: { what: 'notice', text }, nick: this.nick, id, at: this.#now });
     if (request.type === 'say') this.#offer('normal', { what: 'text', text }, this.nick, id);
     if (request.type === 'gift') this.#offer('high', { what: 'gift', name, count }, this.nick, id);
     if (request.type === 'like') this.#offer('low', { what: 'like', count }, this.nick, id);
@@ -118,7 +121,7 @@ export class DemoSocket {
   #stats() {
     for (const level of LEVELS) this.#ledger[level].queued = this.#queue[level].length;
     this.#say({
-      type: 'stats', at_ms: this.#now, audience: AUDIENCE, users: 1_003, visitors: 2, tokens: Math.floor(this.#tokens),
+      type: 'stats', at_ms: this.#now, host: this.nick ?? null, room_muted: this.#muted, audience: AUDIENCE, users: 1_003, visitors: 2, tokens: Math.floor(this.#tokens),
       queue: byLevel((level) => this.#queue[level].length), ledger: this.#ledger, deliveries: this.#deliveries,
       crowd: { progress: (this.#now / 98_000) % 1, controls: this.#controls },
     });

@@ -25,7 +25,7 @@ export class Stage {
     setInterval(() => this.#second(), 1_000);
   }
 
-  /** Lets a message fly: `{ nick, text, kind }`, kind being '', 'own' or 'gap'. */
+  /** Lets a message fly: `{ nick, text, kind, who }`, kind being '', 'own' or 'gap', and `who` whoever can be chosen by it. */
   fly(message) {
     this.#recent += 1;
     if (document.hidden) return;
@@ -69,6 +69,8 @@ export class Stage {
 
     const flyer = this.#pool.pop() ?? newFlyer();
     flyer.className = `flyer ${message.kind}`;
+    if (message.who) flyer.dataset.nick = message.who;
+    else delete flyer.dataset.nick;
     flyer.dataset.tint = Math.floor(Math.random() * TINTS);
     const [nick, words] = flyer.children;
     // With the stage crowded, who said it gives way to what was said.

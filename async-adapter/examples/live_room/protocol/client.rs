@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::orders::Order;
 use crate::crowd::{MAX_GIFTS_PER_MINUTE, MAX_LIKES_PER_SECOND, Speed};
 use crate::gifts::{GIFTS, names};
 
@@ -9,6 +10,7 @@ use crate::gifts::{GIFTS, names};
 pub(crate) const MAX_FRAME_BYTES: usize = 8 * 1024;
 
 const MAX_NICK_CHARS: usize = 20;
+const MAX_KEY_CHARS: usize = 64;
 pub(super) const MAX_TEXT_CHARS: usize = 500;
 pub(super) const MAX_GIFT_COUNT: u32 = 99;
 pub(super) const MAX_LIKE_COUNT: u32 = 100;
@@ -18,8 +20,13 @@ pub(super) const MAX_LIKE_COUNT: u32 = 100;
 pub(crate) enum Visitor {
     /// Someone who reads only.
     Guest,
-    /// Someone who may speak, under this nick.
-    Named(String),
+    /// Someone who may speak.
+    Named {
+        /// Under this nick.
+        nick: String,
+        /// The browser's secret, which keeps others from taking the nick; empty where there is none.
+        key: String,
+    },
 }
 
 /// What a page asks for. `id` is the page's own number for it, and comes back in the outcome.
@@ -48,6 +55,23 @@ pub(crate) enum Request {
         id: u64,
         /// How many: 1 to 100.
         count: u32,
+    },
+    /// Does something to someone: for the owner and the admins.
+    Moderate(Order),
+    /// Lets only the owner and the admins speak, or everyone again: for the owner and the admins.
+    #[serde(rename = "mute-room")]
+    MuteRoom {
+        /// The page's number.
+        id: u64,
+        /// Whether the room is to be muted.
+        muted: bool,
+    },
+    /// Speaks to everyone as the host: for the owner and the admins.
+    Notice {
+        /// The page's number.
+        id: u64,
+        /// The words: 1 to 500 characters that are not all blank.
+        text: String,
     },
     /// Changes the crowd.
     Controls(ControlsChange),
@@ -86,14 +110,13 @@ pub(crate) enum Rejection {
 impl Visitor {
     /// Reads the query of the WebSocket's address; the error is a line for the visitor.
     pub(crate) fn from_query(query: &str) -> Result<Self, String> {
-        for pair in query.split('&') {
-            match pair.split_once('=').unwrap_or((pair, "")) {
-                ("guest", _) => return Ok(Self::Guest),
-                ("name", name) => return nick(&percent_decoded(name)).map(Self::Named),
-                _ => {}
-            }
+        let pairs = || query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let value = |key| pairs().find(|&(found, _)| found == key).map(|(_, value)| percent_decoded(value));
+        match pairs().find(|(key, _)| matches!(*key, "guest" | "name")) {
+            Some(("guest", _)) => Ok(Self::Guest),
+            Some((_, name)) => Ok(Self::Named { nick: nick(&percent_decoded(name))?, key: key(value("key"))? }),
+            None => Err("nobody is named: want /ws?name=… or /ws?guest".to_owned()),
         }
-        Err("nobody is named: want /ws?name=… or /ws?guest".to_owned())
     }
 }
 
@@ -110,15 +133,22 @@ impl Request {
 
     fn id(&self) -> Option<u64> {
         match self {
-            Self::Say { id, .. } | Self::Gift { id, .. } | Self::Like { id, .. } => Some(*id),
+            Self::Say { id, .. }
+            | Self::Gift { id, .. }
+            | Self::Like { id, .. }
+            | Self::MuteRoom { id, .. }
+            | Self::Notice { id, .. }
+            | Self::Moderate(Order { id, .. }) => Some(*id),
             Self::Controls(_) | Self::Reset => None,
         }
     }
 
     fn flaw(&self) -> Option<String> {
         match self {
-            Self::Say { text, .. } if text.trim().is_empty() => Some("the text is empty: say something".to_owned()),
-            Self::Say { text, .. } => {
+            Self::Say { text, .. } | Self::Notice { text, .. } if text.trim().is_empty() => {
+                Some("the text is empty: say something".to_owned())
+            }
+            Self::Say { text, .. } | Self::Notice { text, .. } => {
                 let length = text.chars().count();
                 (length > MAX_TEXT_CHARS).then(|| format!("the text has {length} characters: want at most {MAX_TEXT_CHARS}"))
             }
@@ -128,8 +158,9 @@ impl Request {
             }
             Self::Gift { count, .. } => out_of("the number of gifts", *count, 1, MAX_GIFT_COUNT),
             Self::Like { count, .. } => out_of("the number of likes", *count, 1, MAX_LIKE_COUNT),
+            Self::Moderate(order) => order.flaw(),
             Self::Controls(change) => change.flaw(),
-            Self::Reset => None,
+            Self::MuteRoom { .. } | Self::Reset => None,
         }
     }
 }
@@ -145,7 +176,7 @@ impl ControlsChange {
     }
 }
 
-fn out_of(what: &str, value: u32, least: u32, most: u32) -> Option<String> {
+pub(super) fn out_of(what: &str, value: u32, least: u32, most: u32) -> Option<String> {
     (!(least..=most).contains(&value)).then(|| format!("{what}: {value} is not in {least} to {most}"))
 }
 
@@ -161,6 +192,12 @@ fn nick(name: &str) -> Result<String, String> {
     } else {
         Ok(nick.to_owned())
     }
+}
+
+fn key(key: Option<String>) -> Result<String, String> {
+    let key = key.unwrap_or_default();
+    let length = key.chars().count();
+    if length > MAX_KEY_CHARS { Err(format!("the key has {length} characters: want at most {MAX_KEY_CHARS}")) } else { Ok(key) }
 }
 
 /// Undoes the encoding of a query's value; what is not encoded well stays as it is.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use roomcast::Role;
 use serde::{Deserialize, Serialize};
 
 use super::client::{MAX_GIFT_COUNT, MAX_LIKE_COUNT, MAX_TEXT_CHARS};
-use super::{Level, Levels, Visitor};
+use super::{Level, Levels};
 use crate::gifts::{GIFTS, Gift};
 use crate::message::What;
 
@@ -34,8 +35,11 @@ pub(crate) enum Reply {
     Bye {
         /// Why.
         reason: String,
-        /// Whether it makes sense to come again.
+        /// Whether the page is to come again by itself.
         retry: bool,
+        /// How long it makes no sense to come again, in milliseconds, if that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until_ms: Option<u64>,
     },
 }
 
@@ -44,6 +48,10 @@ pub(crate) enum Reply {
 pub(crate) struct Hello {
     /// Your nick; none for a guest.
     pub(crate) nick: Option<String>,
+    /// What you are in the room.
+    pub(crate) role: Standing,
+    /// How often the room was liked so far.
+    pub(crate) likes: u64,
     /// The recording's name.
     pub(crate) recording: String,
     /// What can be given.
@@ -58,6 +66,32 @@ pub(crate) struct Hello {
     pub(crate) rate: u32,
     /// How many messages may wait.
     pub(crate) queue_capacity: u32,
+}
+
+/// What someone is in the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Standing {
+    /// Whose room it is.
+    Owner,
+    /// Named by the owner.
+    Admin,
+    /// Everyone else who comes by name.
+    Member,
+    /// Reads only.
+    Guest,
+}
+
+impl From<Option<Role>> for Standing {
+    /// The role that the engine answers for a user; none for a guest.
+    fn from(role: Option<Role>) -> Self {
+        match role {
+            Some(Role::Owner) => Self::Owner,
+            Some(Role::Admin) => Self::Admin,
+            Some(_) => Self::Member,
+            None => Self::Guest,
+        }
+    }
 }
 
 /// One thing that the room heard, or that this page did not get.
@@ -105,6 +139,9 @@ pub(crate) enum Fate {
     Refused {
         /// Why.
         reason: String,
+        /// The engine's short name for that, if it was the engine that refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
         /// When to try again, in milliseconds, if that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_ms: Option<u64>,
@@ -113,6 +150,8 @@ pub(crate) enum Fate {
     Merged,
     /// It was let in; what becomes of it is counted in the ledger only.
     Counted,
+    /// It was no message, and was carried out.
+    Done,
 }
 
 /// How the engine is doing, in plain numbers.
@@ -126,6 +165,10 @@ pub(crate) struct Stats {
     pub(crate) users: u64,
     /// Open pages.
     pub(crate) visitors: u64,
+    /// The nick of the room's owner, once there is one.
+    pub(crate) host: Option<String>,
+    /// Whether only the owner and the admins may speak.
+    pub(crate) room_muted: bool,
     /// Tokens that the room has now.
     pub(crate) tokens: u32,
     /// How many messages wait, by level.
@@ -228,12 +271,11 @@ pub(crate) fn batch_frame(items: impl Iterator<Item = impl AsRef<str>>) -> Strin
 
 impl Hello {
     /// Greets a visitor of the room.
-    pub(crate) fn to(visitor: &Visitor, recording: &str, rate: u32, queue_capacity: u32) -> Self {
+    pub(crate) fn to(nick: Option<&str>, role: Standing, likes: u64, recording: &str, (rate, queue_capacity): (u32, u32)) -> Self {
         Self {
-            nick: match visitor {
-                Visitor::Guest => None,
-                Visitor::Named(nick) => Some(nick.clone()),
-            },
+            nick: nick.map(str::to_owned),
+            role,
+            likes,
             recording: recording.to_owned(),
             gifts: &GIFTS,
             max_text: MAX_TEXT_CHARS,

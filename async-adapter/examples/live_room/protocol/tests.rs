@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::message::What;
+use crate::tip::Tip;
 
 fn value(reply: &Reply) -> Value {
     serde_json::from_str(&reply.to_json()).unwrap()
@@ -28,6 +29,51 @@ fn requests_are_read() {
         Request::Controls(ControlsChange { speed: Some(10.0), slow: Some(5), ..ControlsChange::default() })
     );
     assert_eq!(read(json!({"type": "reset"})), Request::Reset);
+}
+
+#[test]
+fn orders_are_read() {
+    let read = |frame: Value| Request::parse(&frame.to_string()).unwrap();
+    let order = |act, seconds| Request::Moderate(Order { id: 1, act, name: "ann".into(), seconds });
+    assert_eq!(read(json!({"type": "moderate", "id": 1, "act": "mute", "name": "ann", "seconds": 60})), order(Act::Mute, Some(60)));
+    for (word, act) in [
+        ("unmute", Act::Unmute),
+        ("kick", Act::Kick),
+        ("ban", Act::Ban),
+        ("unban", Act::Unban),
+        ("set-admin", Act::SetAdmin),
+        ("remove-admin", Act::RemoveAdmin),
+    ] {
+        assert_eq!(read(json!({"type": "moderate", "id": 1, "act": word, "name": "ann"})), order(act, None));
+    }
+    assert_eq!(read(json!({"type": "mute-room", "id": 2, "muted": true})), Request::MuteRoom { id: 2, muted: true });
+    assert_eq!(read(json!({"type": "notice", "id": 3, "text": "hi"})), Request::Notice { id: 3, text: "hi".into() });
+
+    let invalid_order =
+        |act, seconds| invalid(&json!({"type": "moderate", "id": 9, "act": act, "name": "ann", "seconds": seconds}).to_string());
+    assert_eq!(invalid_order("mute", 0), (Some(9), "the seconds: 0 is not in 1 to 86400".into()));
+    assert_eq!(invalid_order("ban", 86_401).1, "the seconds: 86401 is not in 1 to 86400");
+    assert_eq!(invalid_order("kick", 5).1, "only a mute or a ban has seconds: leave them out");
+    assert_eq!(invalid(r#"{"type":"notice","id":3,"text":" "}"#), (Some(3), "the text is empty: say something".into()));
+    for frame in [r#"{"type":"moderate","id":1,"act":"sing","name":"ann"}"#, r#"{"type":"mute-room","id":1}"#] {
+        assert!(matches!(Request::parse(frame), Err(Rejection::Malformed(_))), "{frame}");
+    }
+}
+
+#[test]
+fn tips_have_the_shape_that_the_page_reads() {
+    let tip = |tip| {
+        let item = Item::Message { seq: 1, level: Level::High, nick: "kim".into(), what: What::Tip(tip) };
+        serde_json::from_str::<Value>(&item.to_json()).unwrap()
+    };
+    assert_eq!(
+        tip(Tip::Muted { name: "ann".into(), seconds: Some(60) }),
+        json!({"kind": "message", "seq": 1, "level": "high", "nick": "kim", "what": "tip", "tip": "muted", "name": "ann", "seconds": 60})
+    );
+    assert_eq!(
+        (&tip(Tip::RoomMuted)["tip"], &tip(Tip::AdminSet { name: "ann".into() })["tip"]),
+        (&json!("room-muted"), &json!("admin-set"))
+    );
 }
 
 #[test]
@@ -80,8 +126,12 @@ fn the_longest_text_fits_into_a_frame_however_it_is_escaped() {
 fn a_visitor_is_a_guest_or_has_a_name() {
     let visit = |query: &str| Visitor::from_query(query);
     assert_eq!(visit("guest"), Ok(Visitor::Guest));
-    assert_eq!(visit("name=kim"), Ok(Visitor::Named("kim".into())));
-    assert_eq!(visit("v=1&name=%E5%B0%8F+%f0%9F%9A%80%"), Ok(Visitor::Named("小 🚀%".into())));
+    let named = |nick: &str, key: &str| Ok(Visitor::Named { nick: nick.into(), key: key.into() });
+    assert_eq!(visit("name=kim"), named("kim", ""));
+    assert_eq!(visit("key=s%2Bcret&name=kim"), named("kim", "s+cret"));
+    assert_eq!(visit("v=1&name=%E5%B0%8F+%f0%9F%9A%80%"), named("小 🚀%", ""));
+    let long = visit(&format!("name=kim&key={}", "x".repeat(65)));
+    assert_eq!(long, Err("the key has 65 characters: want at most 64".into()));
     assert_eq!(visit(""), Err("nobody is named: want /ws?name=… or /ws?guest".into()));
     assert_eq!(visit("name=%20"), Err("the name is empty: want 1 to 20 characters".into()));
     assert_eq!(visit("name=abcdefghijklmnopqrstu"), Err("the name has 21 characters: want at most 20".into()));
@@ -96,6 +146,11 @@ fn items_go_around() {
         What::Like { count: 9 },
         What::SuperChat { text: "wow".into(), price: 30 },
         What::Guard { rank: None },
+        What::Notice { text: "five minutes to go".into() },
+        What::Total { likes: 1 << 40 },
+        What::Tip(Tip::Joined { count: 5, first: Some("kim".into()) }),
+        What::Tip(Tip::Muted { name: "ann".into(), seconds: Some(60) }),
+        What::Tip(Tip::RoomMuted),
     ]
     .map(|what| Item::Message { seq: u64::MAX, level: Level::High, nick: "kim".into(), what });
     let gap = Item::Gap { level: Level::Low, count: 5 };
@@ -122,17 +177,28 @@ fn replies_have_the_shape_that_the_page_reads() {
         json!({"type": "outcome", "id": 1, "state": "dispatched", "seq": 9, "waited_ms": 0.5})
     );
     assert_eq!(
-        value(&Reply::Outcome { id: 2, fate: Fate::Refused { reason: "queue full".into(), retry_ms: None } }),
+        value(&Reply::Outcome { id: 2, fate: Fate::Refused { reason: "queue full".into(), code: None, retry_ms: None } }),
         json!({"type": "outcome", "id": 2, "state": "refused", "reason": "queue full"})
     );
     assert_eq!(value(&Reply::Outcome { id: 3, fate: Fate::Merged }), json!({"type": "outcome", "id": 3, "state": "merged"}));
-    let hello = Reply::Hello(Hello::to(&Visitor::Guest, "premiere", 40, 400));
+    let hello = Reply::Hello(Hello::to(None, Standing::from(None), 12, "premiere", (40, 400)));
     assert_eq!(value(&hello)["gifts"][3], json!({"name": "rocket", "glyph": "🚀", "price": 1000}));
     assert_eq!(value(&hello)["nick"], Value::Null);
+    assert_eq!((&value(&hello)["role"], &value(&hello)["likes"]), (&json!("guest"), &json!(12)));
     assert_eq!(
-        value(&Reply::Bye { reason: "the server stops".into(), retry: true }),
+        value(&Reply::Bye { reason: "the server stops".into(), retry: true, until_ms: None }),
         json!({"type": "bye", "reason": "the server stops", "retry": true})
     );
+    assert_eq!(
+        value(&Reply::Bye { reason: "you are banned".into(), retry: false, until_ms: Some(60_000) }),
+        json!({"type": "bye", "reason": "you are banned", "retry": false, "until_ms": 60_000})
+    );
+    let muted = Fate::Refused { reason: "the sender is muted".into(), code: Some("muted".into()), retry_ms: Some(9) };
+    assert_eq!(
+        value(&Reply::Outcome { id: 4, fate: muted }),
+        json!({"type": "outcome", "id": 4, "state": "refused", "reason": "the sender is muted", "code": "muted", "retry_ms": 9})
+    );
+    assert_eq!(value(&Reply::Outcome { id: 5, fate: Fate::Done }), json!({"type": "outcome", "id": 5, "state": "done"}));
 }
 
 #[test]

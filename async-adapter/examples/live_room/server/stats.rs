@@ -31,19 +31,21 @@ pub(super) async fn report(
         ticks.tick().await;
         let at_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         let state = *crowd.borrow();
-        let stats = stats(at_ms, &room, state, names.visits());
+        let stats = stats(at_ms, &room, state, &names);
         frames.send_replace(Reply::Stats(Box::new(stats)).to_json().into());
     }
 }
 
-fn stats(at_ms: u64, room: &RoomHandle<Said>, crowd: CrowdState, visitors: u64) -> Stats {
+fn stats(at_ms: u64, room: &RoomHandle<Said>, crowd: CrowdState, names: &Names) -> Stats {
     let books = room.snapshot().room;
     let (admission, audience) = (books.admission, books.audience);
     Stats {
         at_ms,
         audience: audience.sessions.into(),
         users: admission.users.into(),
-        visitors,
+        visitors: names.visits(),
+        host: names.owner().map(|nick| nick.to_string()),
+        room_muted: admission.moderation.room_muted,
         tokens: admission.tokens,
         queue: levels(&admission.queued, |&queued| queued.into()),
         ledger: levels(&admission.ledger.levels, ledger_row),

@@ -10,18 +10,21 @@ use std::time::Duration;
 
 use axum::Error;
 use axum::extract::ws::{CloseCode, CloseFrame, Message as Frame, Utf8Bytes, WebSocket, close_code};
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use roomcast::{
-    Batch, Clock, DropReason, Instant, Item, Join, Limit, Message, Outcome, Refused, SessionEnd, SessionId, Source, Subscription,
+    Batch, Clock, DropReason, EndReason, Instant, Item, Join, JoinError, Limit, Message, Outcome, Reason, Refused, SessionEnd,
+    Source, Subscription, Until, UserId,
 };
 
 use super::House;
+use super::announcer::likes;
+use super::moderation::Moderator;
 use crate::live::Change;
 use crate::message::What;
-use crate::protocol::{Fate, Hello, Item as Shown, Level, Rejection, Reply, Request, Visitor, batch_frame};
-use crate::room::{Said, offer};
+use crate::protocol::{Fate, Hello, Item as Shown, Level, Rejection, Reply, Request, Standing, Visitor, batch_frame};
+use crate::room::{LIKES, Said, likes_that_count, offer};
 
 /// A page that takes nothing for so long is let go.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +38,7 @@ enum End {
     /// The page is gone, or takes nothing any more: nobody hears a last word.
     Gone,
     /// It is told why.
-    Told { code: CloseCode, reason: String, retry: bool },
+    Told { code: CloseCode, reason: String, retry: bool, until_ms: Option<u64> },
 }
 
 impl From<Error> for End {
@@ -50,10 +53,10 @@ pub(super) async fn run(mut socket: WebSocket, visitor: Result<Visitor, String>,
         Ok(never) => match never {},
         Err(end) => end,
     };
-    let End::Told { code, reason, retry } = end else { return };
+    let End::Told { code, reason, retry, until_ms } = end else { return };
     let close = CloseFrame { code, reason: cut(&reason, MAX_CLOSE_REASON).into() };
     let farewell = async {
-        socket.send(Frame::Text(Reply::Bye { reason, retry }.to_json().into())).await?;
+        socket.send(Frame::Text(Reply::Bye { reason, retry, until_ms }.to_json().into())).await?;
         socket.send(Frame::Close(Some(close))).await?;
         while socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
         if code == close_code::PROTOCOL {
@@ -66,18 +69,23 @@ pub(super) async fn run(mut socket: WebSocket, visitor: Result<Visitor, String>,
 }
 
 async fn visit(socket: &mut WebSocket, visitor: Result<Visitor, String>, house: &House) -> Result<Infallible, End> {
-    let refuse = |reason: String| End::Told { code: close_code::POLICY, reason, retry: false };
-    let visitor = visitor.map_err(refuse)?;
-    let nick = match &visitor {
-        Visitor::Guest => None,
-        Visitor::Named(nick) => Some(nick.as_str()),
+    let refuse = |reason: String| End::Told { code: close_code::POLICY, reason, retry: false, until_ms: None };
+    let seat = match visitor.map_err(refuse)? {
+        Visitor::Guest => house.names.sit_as_guest(),
+        Visitor::Named { nick, key } => house.names.sit(&nick, &key).map_err(refuse)?,
     };
-    let seat = house.names.sit(nick);
-    let subscription = house.room.join(seat.user().map_or(Join::guest(), Join::user)).map_err(|error| refuse(error.to_string()))?;
-    let hello = Hello::to(&visitor, &house.recording, house.rate, house.queue);
+    let user = seat.user();
+    let subscription = house.room.join(user.map_or(Join::guest(), Join::user)).map_err(|error| match error {
+        JoinError::Banned { until, .. } => banned(house, until),
+        other => refuse(other.to_string()),
+    })?;
+    let nick = seat.nick().map(Arc::clone);
+    let role = Standing::from(user.map(|user| house.room.role_of(user)));
+    let hello = Hello::to(nick.as_deref(), role, likes(&house.room), &house.recording, (house.rate, house.queue));
     write(socket, Reply::Hello(hello).to_json()).await?;
-    let nick = nick.unwrap_or_default().into();
-    let mut visit = Visit { house, nick, session: subscription.session(), outcomes: FuturesUnordered::new() };
+    let nick = nick.unwrap_or_default();
+    let source = Source::Session(subscription.session());
+    let mut visit = Visit { house, nick, user, source, outcomes: FuturesUnordered::new() };
     visit.serve(socket, subscription).await
 }
 
@@ -85,7 +93,8 @@ async fn visit(socket: &mut WebSocket, visitor: Result<Visitor, String>, house: 
 struct Visit<'a> {
     house: &'a House,
     nick: Arc<str>,
-    session: SessionId,
+    user: Option<UserId>,
+    source: Source,
     /// What became of what this page sent, when it is known.
     outcomes: FuturesUnordered<BoxFuture<'a, (u64, Fate)>>,
 }
@@ -98,7 +107,7 @@ impl Visit<'_> {
             tokio::select! {
                 batch = subscription.next_batch() => match batch {
                     Ok(batch) => write(socket, encode(&batch)).await?,
-                    Err(end) => return Err(told(end)),
+                    Err(end) => return Err(self.told(end)),
                 },
                 frame = socket.recv() => self.hear(socket, frame).await?,
                 Some((id, fate)) = self.outcomes.next(), if !self.outcomes.is_empty() => {
@@ -113,14 +122,13 @@ impl Visit<'_> {
     }
 
     async fn hear(&mut self, socket: &mut WebSocket, frame: Option<Result<Frame, Error>>) -> Result<(), End> {
-        let wrong = |code, reason: &str| Err(End::Told { code, reason: reason.to_owned(), retry: false });
+        let wrong = |code, reason: &str| Err(End::Told { code, reason: reason.to_owned(), retry: false, until_ms: None });
         match frame {
             Some(Ok(Frame::Text(text))) => match Request::parse(&text) {
                 Ok(request) => self.carry_out(request).await,
                 Err(Rejection::Malformed(reason)) => return wrong(close_code::POLICY, &reason),
                 Err(Rejection::Invalid { id: Some(id), reason }) => {
-                    let fate = Fate::Refused { reason, retry_ms: None };
-                    write(socket, Reply::Outcome { id, fate }.to_json()).await?;
+                    write(socket, Reply::Outcome { id, fate: refused(reason) }.to_json()).await?;
                 }
                 Err(Rejection::Invalid { id: None, reason }) => write(socket, Reply::Error { reason }.to_json()).await?,
             },
@@ -134,28 +142,81 @@ impl Visit<'_> {
 
     async fn carry_out(&mut self, request: Request) {
         match request {
-            Request::Say { id, text } => self.send(id, What::Text { text }),
-            Request::Gift { id, name, count } => self.send(id, What::Gift { name, count }),
-            Request::Like { id, count } => self.send(id, What::Like { count }),
+            Request::Say { id, text } => self.send(id, self.source, What::Text { text }),
+            Request::Gift { id, name, count } => self.send(id, self.source, What::Gift { name, count }),
+            Request::Like { id, count } => self.send(id, self.source, What::Like { count }),
+            Request::Notice { id, text } => match self.as_moderator().may_give_notice() {
+                Ok(()) => self.send(id, Source::Host, What::Notice { text }),
+                Err(reason) => self.answer(id, refused(reason)),
+            },
+            Request::Moderate(order) => {
+                let id = order.id;
+                let done = self.as_moderator().carry_out(order);
+                self.answer(id, done.map_or_else(refused, |()| Fate::Done));
+            }
+            Request::MuteRoom { id, muted } => {
+                let done = self.as_moderator().mute_room(muted);
+                self.answer(id, done.map_or_else(refused, |()| Fate::Done));
+            }
             // They fail when the crowd is gone: then there is nothing to change.
             Request::Controls(change) => drop(self.house.changes.send(Change::Controls(change)).await),
             Request::Reset => drop(self.house.changes.send(Change::Reset).await),
         }
     }
 
-    /// Offers a message; the futures are polled in the order in which they are pushed, so the messages go in order.
-    fn send(&mut self, id: u64, what: What) {
-        let message = offer(Source::Session(self.session), Arc::clone(&self.nick), what);
+    fn as_moderator(&self) -> Moderator<'_> {
+        Moderator { room: &self.house.room, names: &self.house.names, user: self.user, nick: &self.nick }
+    }
+
+    fn answer(&mut self, id: u64, fate: Fate) {
+        self.outcomes.push(Box::pin(std::future::ready((id, fate))));
+    }
+
+    /// Offers a message at once; what becomes of it is told when it is known.
+    fn send(&mut self, id: u64, source: Source, what: What) {
         let house = self.house;
+        let liked = if let What::Like { count } = what { count } else { 0 };
+        let offered = house.clock.now();
+        let mut publishing = Box::pin(house.room.publish(offer(source, Arc::clone(&self.nick), what)));
+        // The first poll publishes. Likes are counted here and now: a page that goes has liked all the same.
+        let known = publishing.as_mut().now_or_never();
+        let likes = known.as_ref().map_or(liked, |known| likes_that_count(liked, known));
+        if likes > 0 {
+            // It fails only where the sum is beyond what a counter can tell.
+            let _ = house.room.add_counter(LIKES, likes.into());
+        }
         self.outcomes.push(Box::pin(async move {
-            let offered = house.clock.now();
-            let fate = match house.room.publish(message).await {
-                Ok(outcome) => fate(offered, &outcome),
-                Err(refused) => refusal(offered, &refused),
+            let outcome = match known {
+                Some(known) => known,
+                None => publishing.await,
             };
-            (id, fate)
+            (id, outcome.map_or_else(|refused| refusal(offered, &refused), |outcome| fate(offered, &outcome)))
         }));
     }
+
+    /// What a page is told whose session has ended.
+    fn told(&self, end: SessionEnd) -> End {
+        let last = |reason: String, retry| End::Told { code: close_code::AWAY, reason, retry, until_ms: None };
+        match end {
+            SessionEnd::Closed(EndReason::Kicked) => last("you were kicked; you may join again".to_owned(), false),
+            SessionEnd::Closed(EndReason::Banned) => {
+                // Until when, the engine says to whoever asks to be let in.
+                match self.user.map(|user| self.house.room.join(Join::user(user))) {
+                    Some(Err(JoinError::Banned { until, .. })) => banned(self.house, until),
+                    _ => last("you were banned; you may join again".to_owned(), false),
+                }
+            }
+            SessionEnd::Closed(reason) => last(reason.to_string(), true),
+            other => last(other.to_string(), true),
+        }
+    }
+}
+
+/// What someone is told who is banned.
+fn banned(house: &House, until: Until) -> End {
+    let left = until.instant().map(|until| until.saturating_since(house.clock.now()));
+    let reason = if left.is_some() { "you are banned" } else { "you are banned for good" };
+    End::Told { code: close_code::POLICY, reason: reason.to_owned(), retry: false, until_ms: left.map(millis) }
 }
 
 async fn write(socket: &mut WebSocket, text: impl Into<Utf8Bytes>) -> Result<(), End> {
@@ -163,14 +224,6 @@ async fn write(socket: &mut WebSocket, text: impl Into<Utf8Bytes>) -> Result<(),
         Ok(sent) => Ok(sent?),
         Err(_) => Err(End::Gone),
     }
-}
-
-fn told(end: SessionEnd) -> End {
-    let reason = match end {
-        SessionEnd::Closed(reason) => reason.to_string(),
-        other => other.to_string(),
-    };
-    End::Told { code: close_code::AWAY, reason, retry: true }
 }
 
 /// The frame of a batch; each message is encoded once, whoever gets it.
@@ -208,11 +261,20 @@ fn fate(offered: Instant, outcome: &Outcome) -> Fate {
 }
 
 fn refusal(offered: Instant, refused: &Refused<Said>) -> Fate {
-    let retry = refused.retry_at.map(|at| at.saturating_since(offered).as_millis());
     Fate::Refused {
         reason: refused.to_string().trim_start_matches("refused: ").to_owned(),
-        retry_ms: retry.and_then(|millis| u64::try_from(millis).ok()),
+        code: Some(refused.reason.name().to_owned()),
+        retry_ms: refused.retry_at.map(|at| millis(at.saturating_since(offered))),
     }
+}
+
+/// A refusal that is not the engine's verdict on a message.
+fn refused(reason: String) -> Fate {
+    Fate::Refused { reason, code: None, retry_ms: None }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// At most so many bytes of a text, whole characters.

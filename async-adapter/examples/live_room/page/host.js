@@ -1,0 +1,74 @@
+// What the host and the admins have: the choices for a name, the switch that mutes the room, and the field for a notice.
+// What is allowed is the engine's to say: the page offers, and shows what the engine answers.
+
+/** For so long after a touch the switch does not follow the server. */
+const HANDS_OFF_MS = 1_500;
+const MODERATORS = new Set(['owner', 'admin']);
+
+export class Host {
+  #elements; #post; #name = ''; #touched = -HANDS_OFF_MS;
+
+  /** `post(request, shown)` sends a request and shows what became of it. */
+  constructor(elements, { post }) {
+    this.#elements = elements;
+    this.#post = post;
+    const { room, person, panel, muteRoom, noticeForm, noticeText, nameForm, nameText } = elements;
+    room.addEventListener('click', ({ target }) => {
+      const name = target.closest?.('[data-nick]')?.dataset.nick;
+      if (name && this.#moderates) this.open(name);
+    });
+    for (const button of person.querySelectorAll('[data-act]')) button.addEventListener('click', () => this.#order(button));
+    muteRoom.addEventListener('change', () => {
+      const muted = muteRoom.checked;
+      this.#touched = performance.now();
+      this.#post({ type: 'mute-room', muted }, muted ? 'mute the room' : 'unmute the room');
+    });
+    submitted(noticeForm, noticeText, (text) => this.#post({ type: 'notice', text }, `notice: ${text}`));
+    submitted(nameForm, nameText, (name) => {
+      this.open(name);
+      return true;
+    });
+    panel.hidden = true;
+  }
+
+  /** What one is in the room: owner, admin, member or guest. */
+  setRole(role) {
+    const { panel, room, title } = this.#elements;
+    panel.hidden = !MODERATORS.has(role);
+    room.toggleAttribute('data-moderates', this.#moderates);
+    title.textContent = role === 'owner' ? 'You host this room' : 'You are an admin';
+  }
+
+  /** Whether the room is muted, as the server says. */
+  setMuted(muted) {
+    if (performance.now() - this.#touched >= HANDS_OFF_MS) this.#elements.muteRoom.checked = muted;
+  }
+
+  /** Offers what can be done to someone. */
+  open(name) {
+    this.#name = name;
+    const { person, personName } = this.#elements;
+    personName.textContent = name;
+    if (!person.open) person.showModal();
+  }
+
+  get #moderates() {
+    return !this.#elements.panel.hidden;
+  }
+
+  #order({ dataset: { act, seconds }, textContent }) {
+    const order = { type: 'moderate', act, name: this.#name };
+    if (seconds) order.seconds = Number(seconds);
+    this.#post(order, `${this.#name}: ${textContent.toLowerCase()}`);
+    this.#elements.person.close();
+  }
+}
+
+/** Hands over what is entered, and clears the field once it is taken. */
+function submitted(form, field, take) {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const text = field.value.trim();
+    if (text !== '' && take(text)) field.value = '';
+  });
+}

@@ -1,0 +1,141 @@
+//! Carries out what the owner and the admins want. Who may do what to whom is the engine's to say: this asks it in the actor's name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use roomcast::{Actor, ModerationError, Role, RoomHandle, Source, UserId};
+
+use super::names::Names;
+use crate::message::What;
+use crate::protocol::{Act, Order};
+use crate::room::{Said, offer};
+use crate::tip::Tip;
+
+/// Someone who wants something done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moderator<'a> {
+    /// The room.
+    pub(super) room: &'a RoomHandle<Said>,
+    /// Who stands for which nick.
+    pub(super) names: &'a Names,
+    /// Who wants it; `None` for a guest.
+    pub(super) user: Option<UserId>,
+    /// Their nick.
+    pub(super) nick: &'a Arc<str>,
+}
+
+impl Moderator<'_> {
+    /// Does something to someone and tells everyone. The error is a line for the one who wanted it.
+    pub(super) fn carry_out(self, order: Order) -> Result<(), String> {
+        let Order { act, name, seconds, .. } = order;
+        let actor = self.actor()?;
+        let user = self.names.user(&name).ok_or_else(|| format!("nobody called {name:?} has been here"))?;
+        let (room, users) = (self.room, &[user][..]);
+        let time = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let done = match act {
+            Act::Mute => room.mute(actor, users, time).map(|()| Some(Tip::Muted { name: name.clone(), seconds })),
+            Act::Unmute => room.unmute(actor, users).map(|()| Some(Tip::Unmuted { name: name.clone() })),
+            Act::Kick => room.kick(actor, users).map(|()| Some(Tip::Kicked { name: name.clone() })),
+            Act::Ban => room.ban(actor, users, time).map(|()| Some(Tip::Banned { name: name.clone(), seconds })),
+            Act::Unban => room.unban(actor, users).map(|()| Some(Tip::Unbanned { name: name.clone() })),
+            Act::SetAdmin => room.set_admin(actor, user, true).map(|changed| changed.then(|| Tip::AdminSet { name: name.clone() })),
+            Act::RemoveAdmin => {
+                room.set_admin(actor, user, false).map(|changed| changed.then(|| Tip::AdminRemoved { name: name.clone() }))
+            }
+        };
+        let tip = done.map_err(|error| self.words(&error, &name))?;
+        if let Some(tip) = tip {
+            self.tell(tip);
+        }
+        Ok(())
+    }
+
+    /// Mutes the room, or no longer, and tells everyone.
+    pub(super) fn mute_room(self, muted: bool) -> Result<(), String> {
+        self.room.mute_room(self.actor()?, muted).map_err(|error| self.words(&error, "the room"))?;
+        self.tell(if muted { Tip::RoomMuted } else { Tip::RoomUnmuted });
+        Ok(())
+    }
+
+    /// Whether they may speak in the host's name. The engine knows no such action of a user: a notice is the host's, and this host lends
+    /// its voice to those whom the engine calls owner or admin.
+    pub(super) fn may_give_notice(self) -> Result<(), String> {
+        let allowed = self.user.is_some_and(|user| self.room.role_of(user) >= Role::Admin);
+        allowed.then_some(()).ok_or_else(|| "only the owner and the admins may give notice".to_owned())
+    }
+
+    fn actor(self) -> Result<Actor, String> {
+        self.user.map(Actor::User).ok_or_else(|| "guests may not do that: join by name".to_owned())
+    }
+
+    /// Offers the tip. If the room is too hot even for this, the ledger says so; what was done is done.
+    fn tell(self, tip: Tip) {
+        let _ = self.room.try_publish(offer(Source::Host, Arc::clone(self.nick), What::Tip(tip)));
+    }
+
+    /// The engine's words, with names for numbers.
+    fn words(self, error: &ModerationError, target: &str) -> String {
+        match error {
+            ModerationError::NotAllowed(not) => format!("{} may not {} {target}: {}", self.nick, not.action, not.rule),
+            other => other.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roomcast::{Clock, Hub, Instant, Item, Join, RoomConfig, RoomId};
+
+    use super::*;
+    use crate::room::OWNER;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Instant {
+            Instant::ZERO
+        }
+    }
+
+    #[tokio::test]
+    async fn the_engine_decides_and_everyone_is_told() {
+        let hub = Hub::<Said>::builder().clock(Still).spawn();
+        let room = hub.create_room(RoomId(1), &RoomConfig::builder(OWNER).build().unwrap()).unwrap();
+        let names = Arc::new(Names::default());
+        let seats = ["kim", "ann", "bob"].map(|nick| names.sit(nick, "").unwrap());
+        let [kim, ann, bob] =
+            seats.each_ref().map(|seat| Moderator { room: &room, names: &names, user: seat.user(), nick: seat.nick().unwrap() });
+        let mut witness = room.join(Join::guest()).unwrap();
+        let order = |act, name: &str| Order { id: 1, act, name: name.to_owned(), seconds: None };
+
+        kim.carry_out(order(Act::SetAdmin, "ann")).unwrap();
+        kim.carry_out(order(Act::SetAdmin, "ann")).unwrap();
+        ann.carry_out(order(Act::Ban, "bob")).unwrap();
+        ann.mute_room(true).unwrap();
+        assert!(room.join(Join::user(bob.user.unwrap())).is_err());
+        let refused = |result: Result<(), String>| result.unwrap_err();
+        assert_eq!(refused(ann.carry_out(order(Act::Mute, "ann"))), "ann may not mute ann: an admin may not do that to an admin");
+        assert_eq!(refused(ann.carry_out(order(Act::Kick, "kim"))), "ann may not kick kim: nobody may do that to the owner");
+        assert_eq!(refused(bob.mute_room(false)), "bob may not mute the room: only the host, the owner and the admins may");
+        assert_eq!(refused(kim.carry_out(order(Act::Kick, "eve"))), r#"nobody called "eve" has been here"#);
+        assert_eq!((kim.may_give_notice(), ann.may_give_notice()), (Ok(()), Ok(())));
+        assert_eq!(refused(bob.may_give_notice()), "only the owner and the admins may give notice");
+        let guest = Moderator { user: None, ..bob };
+        assert_eq!(refused(guest.mute_room(true)), "guests may not do that: join by name");
+
+        let mut told = Vec::new();
+        while told.len() < 3 {
+            for item in witness.next_batch().await.unwrap().items() {
+                let Item::Message(message) = item else { continue };
+                told.push((message.payload.nick.to_string(), message.payload.what.clone()));
+            }
+        }
+        let tip = |nick: &str, tip| (nick.to_owned(), What::Tip(tip));
+        let expected = [
+            tip("kim", Tip::AdminSet { name: "ann".to_owned() }),
+            tip("ann", Tip::Banned { name: "bob".to_owned(), seconds: None }),
+            tip("ann", Tip::RoomMuted),
+        ];
+        assert_eq!(told, expected, "what changes nothing is not told");
+    }
+}
