@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Joins and leaves that the figures at the end are taken from.
 const PAIRS: u32 = 2_000_000;
+/// Pages of 4 KiB that are touched for comparison: about what ten million guests take.
+const PAGES: usize = 100_000;
 /// What no single call should take (law L10).
 const STALL: Duration = Duration::from_micros(100);
 
@@ -137,6 +139,17 @@ impl std::fmt::Display for Slowest {
     }
 }
 
+/// What the machine does to whoever asks it for memory: the time of the first write to each page. A room that fills asks for as much.
+fn touch_pages() -> Slowest {
+    let mut touching = Slowest::default();
+    let mut pages: Vec<Box<[u8]>> = Vec::with_capacity(PAGES);
+    for _ in 0..PAGES {
+        touching.time(|| pages.push(vec![1; 4_096].into()));
+    }
+    assert_eq!(black_box(pages).len(), PAGES, "every page was touched");
+    touching
+}
+
 /// The figures that the README quotes: pairs a second, and the slowest single call while the room fills and while it churns.
 fn figures() {
     let sizes = if is_test_run() { [1_000, 2_000] } else { [1_000_000, 10_000_000] };
@@ -146,6 +159,7 @@ fn figures() {
     let mut nothing = Slowest::default();
     (0..calls).for_each(|_| nothing.time(|| _ = black_box(0)));
     println!("slowest of {calls} calls that do nothing: {nothing}");
+    println!("slowest touch of a fresh page of memory, of {PAGES}: {}", touch_pages());
     for (who, sessions) in Who::ALL.into_iter().flat_map(|who| sizes.map(|sessions| (who, sessions))) {
         let mut filling = Slowest::default();
         let mut crowd = Crowd::new(who, sessions, |join| filling.time(join));
