@@ -211,7 +211,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             if let Some(user) = join.as_user() {
                 admission.add_session(now, user, joined.session);
             }
-            hall.sessions.store(seats.audience.sessions(), Ordering::Relaxed);
+            hall.note_sessions(seats);
             Ok(joined)
         });
         self.finish(after);
@@ -252,7 +252,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let ((was_in, waker, bells, ends), after) = self.in_both(hall, |admission, seats| {
             admission.remove_session(now, session);
             let was_in = seats.audience.leave(session);
-            hall.sessions.store(seats.audience.sessions(), Ordering::Relaxed);
+            hall.note_sessions(seats);
             let waker = hall.place(session).and_then(|place| seats.waiters.remove(place, session));
             let bells = if was_in { seats.bells.clone() } else { SmallVec::new() };
             (was_in, waker, bells, seats.audience.is_ended())
@@ -307,7 +307,6 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     /// A session has told its end and is gone from its audience.
     pub(crate) fn forget(self: &Arc<Self>, hall: &Hall<M>, session: SessionId) {
         let now = self.now();
-        hall.sessions.fetch_sub(1, Ordering::Relaxed);
         let ((), after) = self.in_gate(|admission| admission.remove_session(now, session));
         self.finish(after);
         // It may have been the last one.
@@ -346,7 +345,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             seats.audience.handle_timeout(now);
             let ends = seats.audience.sessions() != sessions;
             if ends {
-                hall.sessions.store(seats.audience.sessions(), Ordering::Relaxed);
+                hall.note_sessions(seats);
                 hall.advance();
             }
             let bells = if seats.audience.wake(now) || ends {

@@ -84,6 +84,11 @@ impl<M: Payload> Hall<M> {
         self.epoch.load(Ordering::Acquire)
     }
 
+    /// Puts down how many sessions there are, under the lock.
+    pub(crate) fn note_sessions(&self, seats: &Seats<M>) {
+        self.sessions.store(seats.audience.sessions(), Ordering::Relaxed);
+    }
+
     /// Something came that may make those who wait ready.
     pub(crate) fn advance(&self) {
         self.epoch.fetch_add(1, Ordering::Release);

@@ -49,6 +49,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         seat.waits_since = None;
         let mut old = None;
         if answer.is_err() {
+            hall.note_sessions(&seats);
             old = seats.waiters.remove(seat.place, seat.session);
         } else if waits && let Some(waker) = waker {
             old = seats.waiters.park(seat.place, seat.session, waker);

@@ -5,7 +5,7 @@ use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
     Actor, Carried, CloseError, DataError, Duration, EndReason, ImportError, Join, JoinError, LeaveError, ModerationError, Outcome,
-    Payload, ProfileError, Publish, Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, UserId,
+    Payload, ProfileError, Publish, Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, Until, UserId,
 };
 use std::sync::Arc;
 
@@ -141,6 +141,16 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// Lets banned users in again.
     pub fn unban(&self, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
         self.cell.admit(|admission, now| admission.unban(now, actor, users))
+    }
+
+    /// Until when a user is muted, if so.
+    pub fn muted_until(&self, user: UserId) -> Option<Until> {
+        self.cell.admit(|admission, now| admission.muted_until(now, user))
+    }
+
+    /// Until when a user is banned, if so.
+    pub fn banned_until(&self, user: UserId) -> Option<Until> {
+        self.cell.admit(|admission, now| admission.banned_until(now, user))
     }
 
     /// What a user is in this room, present or not.

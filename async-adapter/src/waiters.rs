@@ -13,6 +13,8 @@ const NOBODY: SessionId = SessionId::from_bits(0);
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     segments: Vec<Segment>,
+    /// Room for who is ready in a segment, so that none is allocated under the lock.
+    spare: Vec<u16>,
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +142,9 @@ impl Waiters {
     /// `ready` tells which of those at 64 places from one on are.
     pub(crate) fn take_ready(&mut self, number: usize, ready: impl Fn(u32, u64) -> u64) -> Option<Out> {
         let segment = self.segments.get_mut(number).filter(|segment| !segment.is_out)?;
-        let mut places = Vec::new();
+        let mut places = std::mem::take(&mut self.spare);
+        places.clear();
+        places.reserve(SEGMENT);
         for (word, waiting) in segment.waiting.iter_mut().enumerate().filter(|(_, waiting)| **waiting != 0) {
             let mut left = ready((number * SEGMENT + word * WORD) as u32, *waiting) & *waiting;
             *waiting ^= left;
@@ -150,6 +154,7 @@ impl Waiters {
             }
         }
         if places.is_empty() {
+            self.spare = places;
             return None;
         }
         segment.is_out = true;
@@ -158,6 +163,7 @@ impl Waiters {
 
     /// Puts a segment that has been woken back. Answers the wakers that are no longer needed: the caller drops them outside the lock.
     pub(crate) fn put_back(&mut self, out: Out) -> Vec<Waker> {
+        self.spare = out.ready;
         let segment = &mut self.segments[out.number];
         segment.entries = out.entries;
         segment.is_out = false;

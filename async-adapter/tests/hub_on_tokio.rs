@@ -165,7 +165,7 @@ async fn a_session_taken_out_by_the_host_learns_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drain_lets_out_what_waits_and_counts_the_rest() {
+async fn b14_drain_lets_out_what_waits_and_counts_the_rest() {
     let (hub, room) = room(&config());
     let mut reader = user(&room, 7);
     let idle = user(&room, 8);
@@ -306,4 +306,14 @@ async fn b19_a_burst_in_one_call_gets_the_answers_that_it_would_get_one_by_one()
     assert!(at_once.try_publish_many(Vec::new()).is_empty());
     let queued = at_once.snapshot().room.admission.ledger.total().queued;
     assert_eq!(queued, 100, "the queue is full, and the rest was refused or gave way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_went_twice_is_counted_once_and_the_next_joins_where_there_is_room() {
+    let (_hub, room) = room(&config());
+    let mut gone = user(&room, 7);
+    assert!(room.close_session(gone.session()));
+    assert!(gone.next_batch().await.is_err());
+    // A room that thought itself crowded would open its next part, whose slots begin at 1,024.
+    assert_eq!(user(&room, 8).session().slot(), 0);
 }

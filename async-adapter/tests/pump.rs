@@ -383,3 +383,76 @@ async fn a_drain_writes_what_is_due_and_says_goodbye() {
     assert_eq!((report.delivered, report.abandoned), (1, 2));
     assert!(room.snapshot().room.balances());
 }
+
+/// A connection at whose first write something more is said.
+struct Speaker(RoomHandle<String>, End, bool);
+
+impl Transport for Speaker {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !std::mem::replace(&mut self.2, true) {
+            say(&self.0, "two");
+        }
+        self.1.try_write(bytes)
+    }
+
+    fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.1.poll_writable(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_in_the_middle_of_a_sweep_reach_everyone() {
+    // Wherever in the room the sweep is by then; its slices do not come out even.
+    for speaker in [0, 100, 255, 256, 400, 511, 512, 699] {
+        let hub = Hub::<String>::builder().shards(1).spawn();
+        let room = hub.create_room(RoomId(1), &av()).unwrap();
+        let mut options = PumpOptions::default();
+        options.writes_a_turn = 1;
+        let pump: Pump<String, Box<dyn Transport>> = room.pump(Lines, options).unwrap();
+        let wires: Vec<Wire> = (0..700).map(|_| Wire::open()).collect();
+        let transport = |n: usize, wire: &Wire| -> Box<dyn Transport> {
+            if n == speaker { Box::new(Speaker(room.clone(), wire.end(), false)) } else { Box::new(wire.end()) }
+        };
+        let join = |(n, wire)| pump.join(Join::guest(), transport(n, wire)).unwrap();
+        let _pumped: Vec<_> = wires.iter().enumerate().map(join).collect();
+        settle().await;
+        say(&room, "one");
+        settle().await;
+        let missing = wires.iter().filter(|wire| wire.text() != "one\ntwo\n").count();
+        assert_eq!(missing, 0, "said at the write to {speaker}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_free_again_after_the_grace_is_let_go() {
+    let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).grace(Duration::from_secs(2)).build().unwrap();
+    let (_hub, room) = room_of(&config);
+    let pump = pump_of(&room);
+    let wire = Wire::with_room(1);
+    let _pumped = pump.join(Join::guest(), wire.end()).unwrap();
+    settle().await;
+    say(&room, "one");
+    settle().await;
+    say(&room, "two");
+    room.close(Actor::Host).unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(room.snapshot().room.audience.sessions, 0, "the grace is over");
+    wire.give(usize::MAX);
+    settle().await;
+    assert_eq!(wire.text(), "one\n", "what was begun is ended");
+    assert!(wire.is_dropped());
+    assert_eq!(pump.stats().connections, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_closed_before_its_connection_has_come_takes_it_along() {
+    let (_hub, room) = room_of(&av());
+    let pump = pump_of(&room);
+    let wire = Wire::open();
+    let pumped = pump.join(Join::guest(), wire.end()).unwrap();
+    // The pump's task has not run yet.
+    assert!(room.close_session(pumped.session()));
+    settle().await;
+    assert!(wire.is_dropped());
+    assert_eq!(pump.stats().connections, 0);
+}

@@ -77,12 +77,13 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     #[test]
     fn every_slot_is_in_one_part_and_has_one_place() {
-        let parts: std::vec::Vec<Part> = (0..4).map(|index| Part::new(index, 4).unwrap()).collect();
+        let parts: Vec<Part> = (0..4).map(|index| Part::new(index, 4).unwrap()).collect();
         for slot in 0..10_000 {
-            let homes: std::vec::Vec<_> = parts.iter().filter_map(|part| Some((part, part.place(slot)?))).collect();
+            let homes: Vec<_> = parts.iter().filter_map(|part| Some((part, part.place(slot)?))).collect();
             let [(part, place)] = homes[..] else { panic!("slot {slot} has {} homes", homes.len()) };
             assert_eq!((part.slot(place), part.at(slot)), (slot, *part));
         }

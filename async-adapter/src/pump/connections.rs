@@ -7,7 +7,8 @@ use crate::transport::Transport;
 use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
 use roomcast_core::SessionId;
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -68,6 +69,8 @@ struct Connection<T> {
     transport: T,
     /// While it could not take all.
     blocked: Option<Box<Blocked>>,
+    /// Whether `watch` has an entry for it.
+    is_watched: bool,
 }
 
 #[derive(Debug)]
@@ -85,13 +88,13 @@ struct Blocked {
 pub(super) struct Connections<T> {
     table: Vec<Option<Connection<T>>>,
     writable: Arc<Writable>,
-    /// Who blocked, and when they were last looked at, the first to be looked at again first.
-    watch: VecDeque<(Instant, u32, SessionId)>,
+    /// One entry for each that was blocked when last looked at: since when nothing was taken, the first first.
+    watch: BinaryHeap<Reverse<(Instant, u32, SessionId)>>,
 }
 
 impl<T: Transport> Connections<T> {
     pub(super) fn new(writable: Arc<Writable>) -> Self {
-        Self { table: Vec::new(), writable, watch: VecDeque::new() }
+        Self { table: Vec::new(), writable, watch: BinaryHeap::new() }
     }
 
     pub(super) fn add(&mut self, place: u32, session: SessionId, transport: T, stats: &mut PumpStats) {
@@ -100,7 +103,7 @@ impl<T: Transport> Connections<T> {
         if self.table.len() <= place as usize {
             self.table.resize_with(place as usize + 1, || None);
         }
-        self.table[place as usize] = Some(Connection { session, transport, blocked: None });
+        self.table[place as usize] = Some(Connection { session, transport, blocked: None, is_watched: false });
         stats.connections += 1;
     }
 
@@ -161,7 +164,9 @@ impl<T: Transport> Connections<T> {
                 let waker = Waker::from(Arc::new(Unblock { writable, place, session }));
                 let rest = VecDeque::from([Frame { bytes: frame.bytes.slice(taken..), messages: frame.messages }]);
                 connection.blocked = Some(Box::new(Blocked { waker, rest, controls: 0, since: now, last }));
-                self.watch.push_back((now, place, session));
+                if !std::mem::replace(&mut connection.is_watched, true) {
+                    self.watch.push(Reverse((now, place, session)));
+                }
                 stats.blocked += 1;
                 self.unblock(place, session, now, stats)
             }
@@ -222,29 +227,30 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Looks at those who have been blocked for `patience` since they were last looked at, and puts down in `stalled` who took nothing in
-    /// that time. Answers when to look again.
+    /// Looks at those who may have been blocked for `patience`, and puts down in `stalled` who took nothing in that time. Answers when to look
+    /// again. O(log blocked) for each.
     pub(super) fn watch(
         &mut self,
         now: Instant,
         patience: std::time::Duration,
         stalled: &mut Vec<(u32, SessionId)>,
     ) -> Option<Instant> {
-        while let Some(&(at, place, session)) = self.watch.front() {
+        while let Some(&Reverse((at, place, session))) = self.watch.peek() {
             // A patience beyond what the clock can tell is none.
             let due = at.checked_add(patience)?;
             if due > now {
                 return Some(due);
             }
-            self.watch.pop_front();
-            let connection = self.table.get(place as usize).and_then(Option::as_ref).filter(|it| it.session == session);
-            if let Some(blocked) = connection.and_then(|connection| connection.blocked.as_ref()) {
-                if now.saturating_duration_since(blocked.since) >= patience {
-                    stalled.push((place, session));
-                } else {
-                    let later = self.watch.partition_point(|(other, ..)| *other <= blocked.since);
-                    self.watch.insert(later, (blocked.since, place, session));
-                }
+            self.watch.pop();
+            let connection = self.table.get_mut(place as usize).and_then(Option::as_mut);
+            let Some(connection) = connection.filter(|connection| connection.session == session) else { continue };
+            connection.is_watched = false;
+            let Some(blocked) = &connection.blocked else { continue };
+            if now.saturating_duration_since(blocked.since) >= patience {
+                stalled.push((place, session));
+            } else {
+                connection.is_watched = true;
+                self.watch.push(Reverse((blocked.since, place, session)));
             }
         }
         None

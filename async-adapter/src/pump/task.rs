@@ -58,6 +58,8 @@ pub(super) struct Pumper<M: Payload + Send + Sync + 'static, E, T> {
     again: bool,
     /// Connections to look at by themselves: they came, or can take more.
     fresh: Vec<u32>,
+    /// Room for who took what in a slice: the place, and which of the prepared ranges.
+    taken: Vec<(u32, u32)>,
     /// Sessions that ended before their connection came.
     early: HashMap<SessionId, EndReason>,
 }
@@ -97,6 +99,7 @@ where
             next: 0,
             again: false,
             fresh: Vec::new(),
+            taken: Vec::with_capacity(SLICE as usize),
             early: HashMap::new(),
         }
     }
@@ -132,16 +135,18 @@ where
             self.left = self.hall.enter(|seats| seats.audience.slots());
         }
         let before = self.stats.writes;
-        let mut is_done = self.serve_fresh(now, before);
-        while self.left > 0 && is_done {
+        let mut may_go_on = self.serve_fresh(now, before);
+        while self.left > 0 && may_go_on {
             let end = self.next.saturating_add(SLICE.min(self.left));
             let slots = self.sweep(self.next..end, now);
-            self.left -= SLICE.min(self.left);
+            // A slice that reaches beyond the last slot has looked at fewer.
+            let looked_at = end.min(slots).saturating_sub(self.next);
+            self.left = if slots == 0 { 0 } else { self.left - looked_at };
             self.next = if end >= slots { 0 } else { end };
             if self.left == 0 && std::mem::take(&mut self.again) {
                 self.left = slots;
             }
-            is_done = self.stats.writes - before < u64::from(self.options.writes_a_turn);
+            may_go_on = self.stats.writes - before < u64::from(self.options.writes_a_turn);
         }
         let mut stalled = Vec::new();
         let deadline = self.connections.watch(now.into_std(), self.options.stalled_after, &mut stalled);
@@ -204,9 +209,15 @@ where
         }
     }
 
-    /// Serves single connections until a turn's work is done. Answers whether it is not.
+    /// Serves single connections. Answers whether the turn may go on.
     fn serve_fresh(&mut self, now: Instant, before: u64) -> bool {
         while let Some(place) = self.fresh.pop() {
+            let Some(session) = self.connections.session_at(place) else { continue };
+            if !self.hall.enter(|seats| seats.audience.books(session).is_some()) {
+                // It went before its connection came, or while that was blocked for longer than the grace.
+                self.connections.remove(place, session, &mut self.stats);
+                continue;
+            }
             let again = std::mem::take(&mut self.again);
             self.sweep(place..place + 1, now);
             if std::mem::replace(&mut self.again, again) {
@@ -223,8 +234,9 @@ where
     fn sweep(&mut self, places: Range<u32>, now: Instant) -> u32 {
         let (cell, hall, part) = (&self.cell, &self.hall, self.hall.part);
         let (connections, frames) = (&self.connections, &mut self.frames);
-        let mut prepared: Vec<(Option<RangeKey>, Prepared<M>)> = Vec::new();
-        let mut taken: Vec<(u32, u32)> = Vec::new();
+        // Nothing is allocated under the lock for those who share a range.
+        let mut prepared: Vec<(Option<RangeKey>, Prepared<M>)> = Vec::with_capacity(4);
+        let mut taken = std::mem::take(&mut self.taken);
         let mut ended: Vec<(u32, SessionId, EndReason)> = Vec::new();
         let mut again = false;
         let slots = hall.enter(|seats| {
@@ -252,10 +264,15 @@ where
             });
             // Who has taken the last is to be told the end next.
             again |= !taken.is_empty() && seats.audience.has_ends();
+            if !ended.is_empty() {
+                hall.note_sessions(seats);
+            }
             seats.audience.slots()
         });
         self.again |= again;
         self.write(&prepared, &taken, now);
+        taken.clear();
+        self.taken = taken;
         for (place, session, reason) in ended {
             self.cell.forget(&self.hall, session);
             if self.connections.holds(place, session) {
