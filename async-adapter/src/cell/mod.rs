@@ -3,15 +3,17 @@
 //! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
 //! reader (decision D1). No hook, waker or channel is touched under a lock.
 
+mod seam;
+
 use crate::answers::Answers;
 #[cfg(feature = "tokio")]
 use crate::bell::Groups;
-use crate::hall::{Hall, Seats};
+use crate::hall::Hall;
 use crate::shard::Shard;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use roomcast_core::{
-    Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, Message, Part, Payload,
-    Publish, Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, Seq, SessionId, State, UserSessions,
+    Actor, Admission, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, Part, Payload, Publish, Receipt,
+    Refused, Room, RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserSessions,
 };
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -383,89 +385,6 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let ended = self.halls().all(|hall| hall.ended.load(Ordering::Acquire));
         if ended && self.is_idle() && !self.end_told.swap(true, Ordering::AcqRel) {
             self.shards[0].deliver(self.id, &[Event::RoomEnded]);
-        }
-    }
-
-    /// Brings a hall up to date with what was dispatched. The admission's lock is held for picking it up, not for applying it.
-    #[inline]
-    pub(crate) fn catch_up(&self, hall: &Hall<M>, audience: &mut Audience<M>) {
-        if self.dispatched.load(Ordering::Acquire) != audience.applied().0 {
-            self.bring_up(hall, audience);
-        }
-    }
-
-    #[inline(never)]
-    fn bring_up(&self, hall: &Hall<M>, audience: &mut Audience<M>) {
-        let messages = self.pick_up(hall, &mut self.admission.lock().admission, audience.applied());
-        messages.into_iter().for_each(|message| audience.apply(message));
-    }
-
-    /// Takes what was dispatched after `applied` from the seam, and lets go there of what every hall has.
-    fn pick_up(&self, hall: &Hall<M>, admission: &mut Admission<M>, applied: Seq) -> SmallVec<[Arc<Message<M>>; 16]> {
-        let messages = admission.dispatched_after(applied).cloned().collect();
-        hall.picked.store(admission.dispatched().0, Ordering::Relaxed);
-        // Written and read under the admission's lock, and so is the number of open halls.
-        let all_have = self.halls().map(|hall| hall.picked.load(Ordering::Relaxed)).min();
-        admission.release_through(Seq(all_have.unwrap_or(0)));
-        messages
-    }
-
-    /// Runs a call of the admission under its lock. What is to be done outside comes back, for [`finish`](Self::finish).
-    fn in_gate<R>(&self, call: impl FnOnce(&mut Admission<M>) -> R) -> (R, After<M>) {
-        let mut gate = self.admission.lock();
-        let answer = call(&mut gate.admission);
-        let dispatched = gate.admission.dispatched().0;
-        let news = self.dispatched.load(Ordering::Relaxed) != dispatched;
-        if news {
-            self.dispatched.store(dispatched, Ordering::Release);
-            self.halls().for_each(|hall| hall.advance());
-        }
-        let events: Events = std::iter::from_fn(|| gate.admission.poll_event()).take(MAX_EVENTS).collect();
-        let timeout = gate.admission.poll_timeout();
-        let earlier = timeout.is_some_and(|timeout| gate.armed.is_none_or(|armed| timeout < armed));
-        if earlier {
-            gate.armed = timeout;
-        }
-        let home = earlier || gate.admission.has_events();
-        (answer, After { events, news, home, debris: gate.admission.take_debris() })
-    }
-
-    /// Runs a call that needs the admission and one hall, with nothing between them: the hall has applied all that was dispatched.
-    fn in_both<R>(&self, hall: &Hall<M>, call: impl FnOnce(&mut Admission<M>, &mut Seats<M>) -> R) -> (R, After<M>) {
-        hall.enter(|seats| {
-            // What has piled up is applied before publishers have to wait; under both locks only what came since.
-            self.catch_up(hall, &mut seats.audience);
-            self.in_gate(|admission| {
-                let messages = self.pick_up(hall, admission, seats.audience.applied());
-                messages.into_iter().for_each(|message| seats.audience.apply(message));
-                call(admission, seats)
-            })
-        })
-    }
-
-    /// As `in_both`, with all halls, in the order of their numbers.
-    fn in_all<R>(&self, call: impl FnOnce(&mut Admission<M>, &mut [MutexGuard<'_, Seats<M>>]) -> R) -> (R, After<M>) {
-        let mut call = Some(call);
-        loop {
-            let mut seats: SmallVec<[MutexGuard<'_, Seats<M>>; 4]> = self.halls().map(|hall| hall.lock()).collect();
-            for (hall, seats) in self.halls().zip(seats.iter_mut()) {
-                self.catch_up(hall, &mut seats.audience);
-            }
-            let (answer, after) = self.in_gate(|admission| {
-                // Halls are opened under this lock; one that came in between has to be locked as well.
-                let call = call.take_if(|_| self.open.load(Ordering::Acquire) as usize == seats.len())?;
-                for (hall, seats) in self.halls().zip(seats.iter_mut()) {
-                    let messages = self.pick_up(hall, admission, seats.audience.applied());
-                    messages.into_iter().for_each(|message| seats.audience.apply(message));
-                }
-                Some(call(admission, &mut seats))
-            });
-            let debris: SmallVec<[_; 4]> = seats.iter_mut().map(|seats| seats.audience.take_debris()).collect();
-            drop(seats);
-            drop(debris);
-            if let Some(answer) = answer {
-                return (answer, after);
-            }
         }
     }
 

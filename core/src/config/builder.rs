@@ -1,282 +1,13 @@
-//! The configuration of a room: valid by construction.
+//! The builder of a configuration, and what it checks.
 
+use super::error::{ConfigError, at_least, at_most};
+use super::{DefaultReport, Echo, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, RoomConfig, Settings, TieBreak, VictimPolicy};
 use crate::data::DataLimits;
-use crate::ids::UserId;
 use crate::keyed::Quota;
-use crate::message::Report;
 use crate::priority::{PerLevel, Priority};
 use crate::quota::Rate;
 use crate::time::Duration;
 use core::num::NonZeroU32;
-
-/// Whose turn it is among the messages of one level (decision D17).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TieBreak {
-    /// First come, first served (clause A14).
-    #[default]
-    Fifo,
-    /// The senders in turn, each with its oldest: a flooder gets no more turns than anybody else (clause B4). Among senders who have one
-    /// message each it is first come, first served.
-    RoundRobin,
-    /// At random among the messages; the drawn one's sender sends the oldest. Drawn from the room's seed (clause B7).
-    Random,
-}
-
-/// Which message of the lowest waiting level gives way when the queue is full (clause B8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum VictimPolicy {
-    /// The newest of the sender who holds most of that level, so that a flooder evicts himself (clause B4).
-    #[default]
-    BiggestSender,
-    /// The one that came last.
-    Newest,
-    /// The one that came first.
-    Oldest,
-    /// Any, drawn from the room's seed (clause B7).
-    Random,
-}
-
-/// Whether a message comes back to the session that sent it (clause A23). The user's other sessions always get it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Echo {
-    /// It does not.
-    #[default]
-    Excluded,
-    /// It does.
-    Included,
-}
-
-/// What a queue of four levels may hold and how it chooses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QueueConfig {
-    /// Messages at the most, over all levels.
-    pub messages: u32,
-    /// Payload bytes at the most, over all levels.
-    pub bytes: u64,
-    /// Whose turn it is inside a level.
-    pub tie_break: TieBreak,
-    /// Who gives way when it is full.
-    pub victim: VictimPolicy,
-    /// How long a message of each level may wait; `None` is for ever. At the deadline itself it is expired.
-    pub max_wait: PerLevel<Option<Duration>>,
-}
-
-impl Default for QueueConfig {
-    /// 1,024 messages, 4 MiB, first come first served, the biggest sender gives way; High waits as long as it takes, Normal
-    /// 5 s, Low 2 s, Lowest 1 s.
-    fn default() -> Self {
-        let seconds = |n| Some(Duration::from_secs(n));
-        Self {
-            messages: 1_024,
-            bytes: 4 << 20,
-            tie_break: TieBreak::Fifo,
-            victim: VictimPolicy::BiggestSender,
-            max_wait: PerLevel([None, seconds(5), seconds(2), seconds(1)]),
-        }
-    }
-}
-
-/// How outcomes are reported when a publisher does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DefaultReport {
-    /// In the ledger only.
-    CountedOnly,
-    /// As an event with tag 0.
-    Event,
-}
-
-impl From<DefaultReport> for Report {
-    fn from(default: DefaultReport) -> Self {
-        match default {
-            DefaultReport::CountedOnly => Self::CountedOnly,
-            DefaultReport::Event => Self::Event(crate::ids::Tag(0)),
-        }
-    }
-}
-
-/// A setting that cannot be, with what would be right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A setting is zero and may not be.
-    #[error("{setting} is 0; want at least 1")]
-    Zero {
-        /// Its name.
-        setting: &'static str,
-    },
-    /// A setting is above what it may be.
-    #[error("{setting} is {value}; want at most {max}")]
-    TooLarge {
-        /// Its name.
-        setting: &'static str,
-        /// Its value.
-        value: u64,
-        /// The most it may be.
-        max: u64,
-    },
-    /// A setting is below what another one asks for.
-    #[error("{setting} is {value}; want at least {min}, since {because}")]
-    TooSmall {
-        /// Its name.
-        setting: &'static str,
-        /// Its value.
-        value: u64,
-        /// The least it may be.
-        min: u64,
-        /// The other setting.
-        because: &'static str,
-    },
-}
-
-/// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomConfig {
-    pub(crate) settings: Settings,
-    pub(crate) rate: Rate,
-    pub(crate) burst: NonZeroU32,
-}
-
-/// The values of a configuration, as the builder collects them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    pub(crate) owner: UserId,
-    pub(crate) rate: u32,
-    pub(crate) rate_period: Duration,
-    pub(crate) burst: u32,
-    pub(crate) reserve: PerLevel<u32>,
-    pub(crate) floor: Option<u32>,
-    pub(crate) sender_quota: PerLevel<Option<Quota>>,
-    pub(crate) senders: u32,
-    pub(crate) notices: NonZeroU32,
-    pub(crate) queue: QueueConfig,
-    pub(crate) payload_bytes: u32,
-    pub(crate) profile_bytes: u32,
-    pub(crate) log_messages: PerLevel<u32>,
-    pub(crate) log_bytes: PerLevel<u64>,
-    pub(crate) feed_messages: u32,
-    pub(crate) echo: Echo,
-    pub(crate) sessions: u32,
-    pub(crate) sessions_per_user: u32,
-    pub(crate) admins: u32,
-    pub(crate) mutes: u32,
-    pub(crate) bans: u32,
-    pub(crate) data: DataLimits,
-    pub(crate) outcomes: PerLevel<u32>,
-    pub(crate) report: PerLevel<DefaultReport>,
-    pub(crate) presence_events: u32,
-    pub(crate) grace: Duration,
-    pub(crate) coalesce: PerLevel<Duration>,
-    pub(crate) seed: u64,
-}
-
-/// Messages that one call expires, dispatches or drops at the most. If more is due, `poll_timeout` answers at once.
-pub(crate) const MAX_WORK: u32 = 1_024;
-/// Slots are 32-bit numbers and the last one means "none".
-const MAX_SLOTS: u32 = u32::MAX - 1;
-/// Few enough that the audience's hand comes by each session before 32 bits of positions are used up.
-const MAX_SESSIONS: u32 = 1 << 30;
-/// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
-const MAX_LOG: u32 = 1 << 24;
-
-/// The notices of an `AVChatRoom`.
-const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
-/// The rate and the burst of an `AVChatRoom`.
-const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
-
-impl RoomConfig {
-    /// Starts from the defaults of [`av_chat_room`](Self::av_chat_room).
-    pub fn builder(owner: UserId) -> RoomConfigBuilder {
-        use DefaultReport::{CountedOnly, Event};
-        RoomConfigBuilder {
-            settings: Settings {
-                owner,
-                rate: 40,
-                rate_period: Duration::from_secs(1),
-                burst: 40,
-                reserve: PerLevel::default(),
-                floor: None,
-                sender_quota: PerLevel([None; 4]),
-                senders: 10_000,
-                notices: TWO_HUNDRED,
-                queue: QueueConfig::default(),
-                payload_bytes: 12 * 1024,
-                profile_bytes: 1024,
-                log_messages: PerLevel([512, 512, 256, 256]),
-                log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
-                feed_messages: 1_024,
-                echo: Echo::Excluded,
-                sessions: 1 << 26,
-                sessions_per_user: 16,
-                admins: 5,
-                mutes: 10_000,
-                bans: 10_000,
-                data: DataLimits::default(),
-                outcomes: PerLevel([2_048; 4]),
-                report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
-                presence_events: 1_024,
-                grace: Duration::from_secs(10),
-                coalesce: PerLevel([Duration::ZERO; 4]),
-                seed: 0,
-            },
-        }
-    }
-
-    /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source together, higher priority first,
-    /// first come first served inside one priority, payloads of at most 12 KiB, no echo to the sender, nothing for late joiners
-    /// (clauses A14, A22 to A24; "Rate limits" and "Message priority" of the Chat documentation).
-    pub fn av_chat_room(owner: UserId) -> Self {
-        let settings = Self::builder(owner).settings;
-        Self { settings, rate: Rate::per_second(FORTY), burst: FORTY }
-    }
-
-    /// A builder that starts from this configuration.
-    pub fn to_builder(&self) -> RoomConfigBuilder {
-        RoomConfigBuilder { settings: self.settings.clone() }
-    }
-
-    /// The owner.
-    pub fn owner(&self) -> UserId {
-        self.settings.owner
-    }
-
-    /// The room's rate.
-    pub fn rate(&self) -> Rate {
-        self.rate
-    }
-
-    /// How many tokens the room's bucket holds.
-    pub fn burst(&self) -> NonZeroU32 {
-        self.burst
-    }
-
-    /// The queue's settings.
-    pub fn queue(&self) -> QueueConfig {
-        self.settings.queue
-    }
-
-    /// Payload bytes at the most.
-    pub fn payload_bytes(&self) -> u32 {
-        self.settings.payload_bytes
-    }
-
-    /// Tokens that a message of `level` must leave behind: the reserves of all higher levels.
-    pub fn kept_from(&self, level: Priority) -> u32 {
-        self.settings.reserve.0[..level.index()].iter().sum()
-    }
-
-    /// How long those who wait may be left waiting after a message of each level.
-    pub fn coalesce(&self) -> PerLevel<Duration> {
-        self.settings.coalesce
-    }
-
-    /// Messages that the log holds of each level.
-    pub fn log_messages(&self) -> PerLevel<u32> {
-        self.settings.log_messages
-    }
-}
 
 /// Collects the settings of a room; [`build`](Self::build) checks them together.
 ///
@@ -291,7 +22,7 @@ impl RoomConfig {
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct RoomConfigBuilder {
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 macro_rules! setters {
@@ -424,17 +155,10 @@ impl RoomConfigBuilder {
     }
 }
 
-fn at_most(setting: &'static str, value: u64, max: u64) -> Result<(), ConfigError> {
-    if value > max { Err(ConfigError::TooLarge { setting, value, max }) } else { Ok(()) }
-}
-
-fn at_least(setting: &'static str, value: u64, min: u64, because: &'static str) -> Result<(), ConfigError> {
-    if value < min { Err(ConfigError::TooSmall { setting, value, min, because }) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::UserId;
     use alloc::string::ToString;
 
     fn builder() -> RoomConfigBuilder {

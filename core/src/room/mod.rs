@@ -1,21 +1,22 @@
 //! One room, whole: an admission and an audience.
 
-use crate::admission::{Actor, Admission, AdmissionSnapshot, Carried, ImportError};
+mod join;
+mod people;
+
+pub use join::Join;
+
+use crate::admission::{Actor, Admission, AdmissionSnapshot};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
-use crate::data::DataError;
-use crate::error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
+use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
 use crate::ids::{Group, SessionId, UserId};
 use crate::ledger::Deliveries;
 use crate::message::{Payload, Publish, Receipt, Refused};
 use crate::part::Part;
 use crate::priority::PerLevel;
-use crate::rights::Role;
 use crate::roster::UserSessions;
-use crate::time::{Duration, Instant, Watermark};
-use crate::timed::Until;
-use alloc::sync::Arc;
+use crate::time::{Instant, Watermark};
 use core::ops::Range;
 
 /// One live room as a complete state machine.
@@ -49,54 +50,6 @@ pub struct Room<M> {
     /// One clock for both halves: a call that only one of them hears of moves the time of the other too (law L6).
     clock: Watermark,
     end_told: bool,
-}
-
-/// Who joins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a join does nothing until a room gets it"]
-pub struct Join {
-    user: Option<UserId>,
-    known: Option<SessionId>,
-    group: Group,
-}
-
-impl Join {
-    /// Someone without an id, who receives and may not speak (clause A3).
-    pub const fn guest() -> Self {
-        Self { user: None, known: None, group: Group::DEFAULT }
-    }
-
-    /// A user. Each session of a user joins for itself.
-    pub const fn user(user: UserId) -> Self {
-        Self { user: Some(user), known: None, group: Group::DEFAULT }
-    }
-
-    /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
-    pub const fn on(mut self, session: SessionId) -> Self {
-        self.known = Some(session);
-        self
-    }
-
-    /// To be read together with the others of this group, in a [`sweep`](Room::sweep). Default group 0.
-    pub const fn group(mut self, group: Group) -> Self {
-        self.group = group;
-        self
-    }
-
-    /// The user; `None` for a guest.
-    pub const fn as_user(&self) -> Option<UserId> {
-        self.user
-    }
-
-    /// The session that the connection had before.
-    pub const fn known(&self) -> Option<SessionId> {
-        self.known
-    }
-
-    /// The group.
-    pub const fn in_group(&self) -> Group {
-        self.group
-    }
 }
 
 /// The books of a room at one instant.
@@ -276,131 +229,6 @@ impl<M: Payload> Room<M> {
     /// Whether the room is closed, nothing waits and everyone is gone: its books are final.
     pub fn is_ended(&self) -> bool {
         self.audience.is_ended() && self.admission.is_idle()
-    }
-
-    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
-    pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
-        self.admission.set_profile(user, profile)
-    }
-
-    /// Names a user admin, or no longer. See [`Admission::set_admin`].
-    pub fn set_admin(&mut self, now: Instant, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
-        let now = self.clock.advance(now);
-        self.admission.set_admin(now, actor, user, is_admin)
-    }
-
-    /// Keeps users from speaking for a time. See [`Admission::mute`].
-    pub fn mute(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
-        self.admission.mute(now, actor, users, time)
-    }
-
-    /// Lets users speak again. See [`Admission::unmute`].
-    pub fn unmute(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
-        self.admission.unmute(now, actor, users)
-    }
-
-    /// Lets only the owner and the admins speak, or everyone again. See [`Admission::mute_room`].
-    pub fn mute_room(&mut self, now: Instant, actor: Actor, muted: bool) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
-        self.admission.mute_room(now, actor, muted)
-    }
-
-    /// Takes users out (clause A9). Their sessions still take what they are due, then the reason. See [`Admission::kick`].
-    pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
-        let sessions = self.admission.kick(now, actor, users)?;
-        self.end_sessions(now, &sessions, EndReason::Kicked);
-        Ok(())
-    }
-
-    /// Takes users out and keeps them out for a time (clause A10). See [`Admission::ban`].
-    pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
-        let sessions = self.admission.ban(now, actor, users, time)?;
-        self.end_sessions(now, &sessions, EndReason::Banned);
-        Ok(())
-    }
-
-    /// Lets banned users in again. See [`Admission::unban`].
-    pub fn unban(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
-        self.admission.unban(now, actor, users)
-    }
-
-    /// What a user is in this room, present or not.
-    pub fn role_of(&self, user: UserId) -> Role {
-        self.admission.role_of(user)
-    }
-
-    /// Until when a user is muted, if so.
-    pub fn muted_until(&self, now: Instant, user: UserId) -> Option<Until> {
-        self.admission.muted_until(self.clock.peek(now), user)
-    }
-
-    /// Until when a user is banned, if so.
-    pub fn banned_until(&self, now: Instant, user: UserId) -> Option<Until> {
-        self.admission.banned_until(self.clock.peek(now), user)
-    }
-
-    /// Writes attributes (clause A27). See [`Admission::write_attributes`].
-    pub fn write_attributes(
-        &mut self,
-        now: Instant,
-        based_on: Option<u64>,
-        changes: &[(&str, Option<&[u8]>)],
-    ) -> Result<u64, DataError> {
-        let now = self.clock.advance(now);
-        self.admission.write_attributes(now, based_on, changes)
-    }
-
-    /// The version of the attributes: how many changes have been made.
-    pub fn attributes_version(&self) -> u64 {
-        self.admission.attributes_version()
-    }
-
-    /// All attributes, by key.
-    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
-        self.admission.attributes()
-    }
-
-    /// Sets a counter, whatever it said; answers what that was (clause A28).
-    pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
-        self.admission.set_counter(key, value)
-    }
-
-    /// Adds to a counter; one that is missing starts at 0. Answers the sum, which never wraps (clause A28).
-    pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
-        self.admission.add_counter(key, delta)
-    }
-
-    /// Takes a counter away; answers what it said.
-    pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
-        self.admission.remove_counter(key)
-    }
-
-    /// All counters, by key.
-    pub fn counters(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.admission.counters()
-    }
-
-    /// What the room carries over a restart (clause B20). See [`Admission::export`].
-    pub fn export(&self, now: Instant) -> Carried {
-        self.admission.export(self.clock.peek(now))
-    }
-
-    /// Takes over what a room carried, in place of what is here (clause B20). See [`Admission::import`].
-    pub fn import(&mut self, now: Instant, carried: Carried) -> Result<(), ImportError> {
-        let now = self.clock.advance(now);
-        self.admission.import(now, carried)
-    }
-
-    fn end_sessions(&mut self, now: Instant, sessions: &[SessionId], reason: EndReason) {
-        for &session in sessions {
-            self.audience.end(now, session, reason);
-        }
-        self.admission.clear_debris();
     }
 
     /// The sessions of a user.

@@ -3,71 +3,16 @@
 //! Every number is small and taken modulo what there is, so that any bytes make a sequence and limits are hit often.
 
 mod numbers;
+mod setup;
+
+pub use setup::Setup;
 
 use crate::checked::{Checked, Say};
 use crate::oracle::data::Count;
 use crate::payload::Probe;
-use crate::rules::{Rules, queue};
 use crate::violation::{Check, Violation};
-use numbers::{budget, data_limits, group, key, level, moderation, pick, sender_quota};
-use roomcast_core::{
-    Actor, Budget, DefaultReport, Duration, Echo, Instant, Join, Kind, PerLevel, Priority, Report, Room, SessionId, Source, Tag,
-    TieBreak, UserId, VictimPolicy,
-};
-
-/// A room's settings in small numbers. Any value is a valid one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub struct Setup {
-    /// The rate, by a table from 1 to 1,000 a second and a few odd ones.
-    pub rate: u8,
-    /// The burst: 1 to 8.
-    pub burst: u8,
-    /// The reserves of the three higher levels, in so far as the burst allows them.
-    pub reserve: [u8; 3],
-    /// The floor, by a table from none to one dispatch in two; and 1 to 4 notices a second.
-    pub floor: (u8, u8),
-    /// What one user may say at each level, by a table; and for how many users apart: 0 to 3.
-    pub sender_quota: ([u8; 4], u8),
-    /// Messages in the queue: 1 to 8.
-    pub queue: u8,
-    /// Bytes in the queue: 64 to 191.
-    pub queue_bytes: u8,
-    /// Whose turn it is.
-    pub tie_break: u8,
-    /// Who gives way.
-    pub victim: u8,
-    /// How long each level may wait, by a table from never to zero.
-    pub wait: [u8; 4],
-    /// Messages in the log: 1 to 4 a level.
-    pub log: [u8; 4],
-    /// Bytes in the log: 80 to 143 a level.
-    pub log_bytes: u8,
-    /// Whether there is an echo.
-    pub echo: bool,
-    /// Sessions: 1 to 12, and 1 to 3 a user.
-    pub sessions: (u8, u8),
-    /// Admins at the most, 0 to 2; mutes and bans, 0 to 3.
-    pub moderation: u8,
-    /// Outcomes that may wait: 0 to 3 a level.
-    pub outcomes: [u8; 4],
-    /// Which levels report by default.
-    pub report: u8,
-    /// Changes of presence that may wait: 0 to 3.
-    pub presence: u8,
-    /// The grace, by a table from zero to hours.
-    pub grace: u8,
-    /// How long those who wait may be left waiting at the levels below High, by a table from not at all to a minute.
-    pub coalesce: [u8; 3],
-    /// Into how many parts the twin's audience is split: 1, 2 or 4.
-    pub parts: u8,
-    /// The seed.
-    pub seed: u8,
-    /// Where positions start: at 0, or shortly before a wrap of their low half.
-    pub heads: u8,
-    /// When it begins: a second after the epoch, at the epoch, or shortly before the end of time.
-    pub start: u8,
-}
+use numbers::{budget, group, key, level, moderation, pick};
+use roomcast_core::{Actor, Budget, Instant, Join, Kind, Report, Room, SessionId, Source, Tag, UserId};
 
 /// One call, in small numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,79 +146,6 @@ pub enum Op {
         /// The id.
         bits: (u8, u32),
     },
-}
-
-impl Setup {
-    /// The settings that these numbers stand for.
-    pub fn rules(&self) -> Rules {
-        let burst = u32::from(self.burst % 8) + 1;
-        let mut left = burst - 1;
-        let mut reserve = PerLevel::default();
-        for (kept, wanted) in reserve.0.iter_mut().zip(self.reserve) {
-            *kept = u32::from(wanted % 4).min(left);
-            left -= *kept;
-        }
-        let (rate, period) = pick(
-            &[
-                (1, 1_000_000_000),
-                (3, 1_000_000_000),
-                (40, 1_000_000_000),
-                (7, 10_000_019),
-                (1_000, 1_000_000_000),
-                (1_000, 7),
-                (1, u64::MAX),
-            ],
-            self.rate,
-        );
-        let wait = self.wait.map(|at| pick(&[None, Some(0), Some(1), Some(25), Some(1_000), Some(60_000)], at));
-        let tie_break = pick(&[TieBreak::Fifo, TieBreak::RoundRobin, TieBreak::Random], self.tie_break);
-        let policies = [VictimPolicy::BiggestSender, VictimPolicy::Newest, VictimPolicy::Oldest, VictimPolicy::Random];
-        let report = |level: Priority| {
-            if self.report >> level.index() & 1 == 0 { DefaultReport::CountedOnly } else { DefaultReport::Event }
-        };
-        Rules {
-            owner: UserId(0),
-            rate,
-            period,
-            burst,
-            reserve,
-            floor: pick(&[None, Some(2), None, Some(3), Some(7)], self.floor.0),
-            notices: u32::from(self.floor.1 % 4) + 1,
-            sender_quota: PerLevel(self.sender_quota.0.map(sender_quota)),
-            senders: u32::from(self.sender_quota.1 % 4),
-            queue: queue(
-                u32::from(self.queue % 8) + 1,
-                u64::from(self.queue_bytes % 128) + 64,
-                tie_break,
-                pick(&policies, self.victim),
-                wait,
-            ),
-            payload_bytes: 64,
-            profile_bytes: 16,
-            log_messages: PerLevel(self.log.map(|n| u32::from(n % 4) + 1)),
-            log_bytes: PerLevel([u64::from(self.log_bytes % 64) + 80; 4]),
-            echo: if self.echo { Echo::Included } else { Echo::Excluded },
-            sessions: u32::from(self.sessions.0 % 12) + 1,
-            sessions_per_user: u32::from(self.sessions.1 % 3) + 1,
-            admins: u32::from(self.moderation % 3),
-            mutes: u32::from(self.moderation / 3 % 4),
-            bans: u32::from(self.moderation / 12 % 4),
-            data: data_limits(),
-            outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4))),
-            report: PerLevel::from_fn(report),
-            presence_events: u32::from(self.presence % 4),
-            grace: pick(&[Duration::from_millis(100), Duration::ZERO, Duration::from_secs(10), Duration::MAX], self.grace),
-            coalesce: {
-                let window =
-                    |at| pick(&[Duration::ZERO, Duration::from_millis(250), Duration::from_nanos(1), Duration::from_secs(60)], at);
-                let [normal, low, lowest] = self.coalesce.map(window);
-                PerLevel([Duration::ZERO, normal, low, lowest])
-            },
-            parts: 1 << (self.parts % 3),
-            seed: u64::from(self.seed),
-            heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),
-        }
-    }
 }
 
 /// Runs the operations on a room with these settings and checks every law after each; then lets the room come to its end.

@@ -1,0 +1,164 @@
+//! The configuration of a room: valid by construction.
+
+mod builder;
+mod error;
+mod policy;
+
+pub use builder::RoomConfigBuilder;
+pub use error::ConfigError;
+pub use policy::{DefaultReport, Echo, QueueConfig, TieBreak, VictimPolicy};
+
+use crate::data::DataLimits;
+use crate::ids::UserId;
+use crate::keyed::Quota;
+use crate::priority::{PerLevel, Priority};
+use crate::quota::Rate;
+use crate::time::Duration;
+use core::num::NonZeroU32;
+
+/// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomConfig {
+    pub(crate) settings: Settings,
+    pub(crate) rate: Rate,
+    pub(crate) burst: NonZeroU32,
+}
+
+/// The values of a configuration, as the builder collects them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) owner: UserId,
+    pub(crate) rate: u32,
+    pub(crate) rate_period: Duration,
+    pub(crate) burst: u32,
+    pub(crate) reserve: PerLevel<u32>,
+    pub(crate) floor: Option<u32>,
+    pub(crate) sender_quota: PerLevel<Option<Quota>>,
+    pub(crate) senders: u32,
+    pub(crate) notices: NonZeroU32,
+    pub(crate) queue: QueueConfig,
+    pub(crate) payload_bytes: u32,
+    pub(crate) profile_bytes: u32,
+    pub(crate) log_messages: PerLevel<u32>,
+    pub(crate) log_bytes: PerLevel<u64>,
+    pub(crate) feed_messages: u32,
+    pub(crate) echo: Echo,
+    pub(crate) sessions: u32,
+    pub(crate) sessions_per_user: u32,
+    pub(crate) admins: u32,
+    pub(crate) mutes: u32,
+    pub(crate) bans: u32,
+    pub(crate) data: DataLimits,
+    pub(crate) outcomes: PerLevel<u32>,
+    pub(crate) report: PerLevel<DefaultReport>,
+    pub(crate) presence_events: u32,
+    pub(crate) grace: Duration,
+    pub(crate) coalesce: PerLevel<Duration>,
+    pub(crate) seed: u64,
+}
+
+/// Messages that one call expires, dispatches or drops at the most. If more is due, `poll_timeout` answers at once.
+pub(crate) const MAX_WORK: u32 = 1_024;
+/// Slots are 32-bit numbers and the last one means "none".
+const MAX_SLOTS: u32 = u32::MAX - 1;
+/// Few enough that the audience's hand comes by each session before 32 bits of positions are used up.
+const MAX_SESSIONS: u32 = 1 << 30;
+/// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
+const MAX_LOG: u32 = 1 << 24;
+
+/// The notices of an `AVChatRoom`.
+const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
+/// The rate and the burst of an `AVChatRoom`.
+const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
+
+impl RoomConfig {
+    /// Starts from the defaults of [`av_chat_room`](Self::av_chat_room).
+    pub fn builder(owner: UserId) -> RoomConfigBuilder {
+        use DefaultReport::{CountedOnly, Event};
+        RoomConfigBuilder {
+            settings: Settings {
+                owner,
+                rate: 40,
+                rate_period: Duration::from_secs(1),
+                burst: 40,
+                reserve: PerLevel::default(),
+                floor: None,
+                sender_quota: PerLevel([None; 4]),
+                senders: 10_000,
+                notices: TWO_HUNDRED,
+                queue: QueueConfig::default(),
+                payload_bytes: 12 * 1024,
+                profile_bytes: 1024,
+                log_messages: PerLevel([512, 512, 256, 256]),
+                log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
+                feed_messages: 1_024,
+                echo: Echo::Excluded,
+                sessions: 1 << 26,
+                sessions_per_user: 16,
+                admins: 5,
+                mutes: 10_000,
+                bans: 10_000,
+                data: DataLimits::default(),
+                outcomes: PerLevel([2_048; 4]),
+                report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
+                presence_events: 1_024,
+                grace: Duration::from_secs(10),
+                coalesce: PerLevel([Duration::ZERO; 4]),
+                seed: 0,
+            },
+        }
+    }
+
+    /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source together, higher priority first,
+    /// first come first served inside one priority, payloads of at most 12 KiB, no echo to the sender, nothing for late joiners
+    /// (clauses A14, A22 to A24; "Rate limits" and "Message priority" of the Chat documentation).
+    pub fn av_chat_room(owner: UserId) -> Self {
+        let settings = Self::builder(owner).settings;
+        Self { settings, rate: Rate::per_second(FORTY), burst: FORTY }
+    }
+
+    /// A builder that starts from this configuration.
+    pub fn to_builder(&self) -> RoomConfigBuilder {
+        RoomConfigBuilder { settings: self.settings.clone() }
+    }
+
+    /// The owner.
+    pub fn owner(&self) -> UserId {
+        self.settings.owner
+    }
+
+    /// The room's rate.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// How many tokens the room's bucket holds.
+    pub fn burst(&self) -> NonZeroU32 {
+        self.burst
+    }
+
+    /// The queue's settings.
+    pub fn queue(&self) -> QueueConfig {
+        self.settings.queue
+    }
+
+    /// Payload bytes at the most.
+    pub fn payload_bytes(&self) -> u32 {
+        self.settings.payload_bytes
+    }
+
+    /// Tokens that a message of `level` must leave behind: the reserves of all higher levels.
+    pub fn kept_from(&self, level: Priority) -> u32 {
+        self.settings.reserve.0[..level.index()].iter().sum()
+    }
+
+    /// How long those who wait may be left waiting after a message of each level.
+    pub fn coalesce(&self) -> PerLevel<Duration> {
+        self.settings.coalesce
+    }
+
+    /// Messages that the log holds of each level.
+    pub fn log_messages(&self) -> PerLevel<u32> {
+        self.settings.log_messages
+    }
+}

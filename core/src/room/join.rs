@@ -1,0 +1,51 @@
+//! Who joins, and how.
+
+use crate::ids::{Group, SessionId, UserId};
+
+/// Who joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a join does nothing until a room gets it"]
+pub struct Join {
+    pub(super) user: Option<UserId>,
+    pub(super) known: Option<SessionId>,
+    pub(super) group: Group,
+}
+
+impl Join {
+    /// Someone without an id, who receives and may not speak (clause A3).
+    pub const fn guest() -> Self {
+        Self { user: None, known: None, group: Group::DEFAULT }
+    }
+
+    /// A user. Each session of a user joins for itself.
+    pub const fn user(user: UserId) -> Self {
+        Self { user: Some(user), known: None, group: Group::DEFAULT }
+    }
+
+    /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
+    pub const fn on(mut self, session: SessionId) -> Self {
+        self.known = Some(session);
+        self
+    }
+
+    /// To be read together with the others of this group, in a [`sweep`](crate::Room::sweep). Default group 0.
+    pub const fn group(mut self, group: Group) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// The user; `None` for a guest.
+    pub const fn as_user(&self) -> Option<UserId> {
+        self.user
+    }
+
+    /// The session that the connection had before.
+    pub const fn known(&self) -> Option<SessionId> {
+        self.known
+    }
+
+    /// The group.
+    pub const fn in_group(&self) -> Group {
+        self.group
+    }
+}

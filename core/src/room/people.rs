@@ -1,0 +1,140 @@
+//! Who may do what, and the room's own data: calls of admission, and what follows from them for the sessions.
+
+use super::Room;
+use crate::admission::{Actor, Carried, ImportError};
+use crate::data::DataError;
+use crate::error::{ModerationError, ProfileError};
+use crate::event::EndReason;
+use crate::ids::{SessionId, UserId};
+use crate::message::Payload;
+use crate::rights::Role;
+use crate::time::{Duration, Instant};
+use crate::timed::Until;
+use alloc::sync::Arc;
+
+impl<M: Payload> Room<M> {
+    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
+    pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        self.admission.set_profile(user, profile)
+    }
+
+    /// Names a user admin, or no longer. See [`Admission::set_admin`](crate::Admission::set_admin).
+    pub fn set_admin(&mut self, now: Instant, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.set_admin(now, actor, user, is_admin)
+    }
+
+    /// Keeps users from speaking for a time. See [`Admission::mute`](crate::Admission::mute).
+    pub fn mute(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.mute(now, actor, users, time)
+    }
+
+    /// Lets users speak again. See [`Admission::unmute`](crate::Admission::unmute).
+    pub fn unmute(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.unmute(now, actor, users)
+    }
+
+    /// Lets only the owner and the admins speak, or everyone again. See [`Admission::mute_room`](crate::Admission::mute_room).
+    pub fn mute_room(&mut self, now: Instant, actor: Actor, muted: bool) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.mute_room(now, actor, muted)
+    }
+
+    /// Takes users out (clause A9). Their sessions still take what they are due, then the reason. See [`Admission::kick`](crate::Admission::kick).
+    pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        let sessions = self.admission.kick(now, actor, users)?;
+        self.end_sessions(now, &sessions, EndReason::Kicked);
+        Ok(())
+    }
+
+    /// Takes users out and keeps them out for a time (clause A10). See [`Admission::ban`](crate::Admission::ban).
+    pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        let sessions = self.admission.ban(now, actor, users, time)?;
+        self.end_sessions(now, &sessions, EndReason::Banned);
+        Ok(())
+    }
+
+    /// Lets banned users in again. See [`Admission::unban`](crate::Admission::unban).
+    pub fn unban(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.admission.unban(now, actor, users)
+    }
+
+    /// What a user is in this room, present or not.
+    pub fn role_of(&self, user: UserId) -> Role {
+        self.admission.role_of(user)
+    }
+
+    /// Until when a user is muted, if so.
+    pub fn muted_until(&self, now: Instant, user: UserId) -> Option<Until> {
+        self.admission.muted_until(self.clock.peek(now), user)
+    }
+
+    /// Until when a user is banned, if so.
+    pub fn banned_until(&self, now: Instant, user: UserId) -> Option<Until> {
+        self.admission.banned_until(self.clock.peek(now), user)
+    }
+
+    /// Writes attributes (clause A27). See [`Admission::write_attributes`](crate::Admission::write_attributes).
+    pub fn write_attributes(
+        &mut self,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        let now = self.clock.advance(now);
+        self.admission.write_attributes(now, based_on, changes)
+    }
+
+    /// The version of the attributes: how many changes have been made.
+    pub fn attributes_version(&self) -> u64 {
+        self.admission.attributes_version()
+    }
+
+    /// All attributes, by key.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
+        self.admission.attributes()
+    }
+
+    /// Sets a counter, whatever it said; answers what that was (clause A28).
+    pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
+        self.admission.set_counter(key, value)
+    }
+
+    /// Adds to a counter; one that is missing starts at 0. Answers the sum, which never wraps (clause A28).
+    pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
+        self.admission.add_counter(key, delta)
+    }
+
+    /// Takes a counter away; answers what it said.
+    pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
+        self.admission.remove_counter(key)
+    }
+
+    /// All counters, by key.
+    pub fn counters(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.admission.counters()
+    }
+
+    /// What the room carries over a restart (clause B20). See [`Admission::export`](crate::Admission::export).
+    pub fn export(&self, now: Instant) -> Carried {
+        self.admission.export(self.clock.peek(now))
+    }
+
+    /// Takes over what a room carried, in place of what is here (clause B20). See [`Admission::import`](crate::Admission::import).
+    pub fn import(&mut self, now: Instant, carried: Carried) -> Result<(), ImportError> {
+        let now = self.clock.advance(now);
+        self.admission.import(now, carried)
+    }
+
+    fn end_sessions(&mut self, now: Instant, sessions: &[SessionId], reason: EndReason) {
+        for &session in sessions {
+            self.audience.end(now, session, reason);
+        }
+        self.admission.clear_debris();
+    }
+}
