@@ -2,31 +2,9 @@
 
 use crate::chunked::Slab;
 use crate::index::{Hasher, Index};
-use crate::quota::{NotYet, Rate, TokenBucket};
+use crate::quota::{NotYet, Quota, TokenBucket};
 use crate::time::Instant;
 use alloc::collections::BTreeSet;
-use core::num::NonZeroU32;
-
-/// A rate and a burst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// How many in how long.
-    pub rate: Rate,
-    /// How many at once.
-    pub burst: NonZeroU32,
-}
-
-impl Quota {
-    /// So many a second, and as many at once.
-    pub const fn per_second(count: NonZeroU32) -> Self {
-        Self { rate: Rate::per_second(count), burst: count }
-    }
-
-    /// A full bucket.
-    pub const fn bucket(self) -> TokenBucket {
-        TokenBucket::new(self.rate, self.burst)
-    }
-}
 
 /// A token bucket for each key, for at most so many keys at a time.
 ///
@@ -143,6 +121,7 @@ fn check(bucket: &TokenBucket, now: Instant) -> Result<(), NotYet> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::num::NonZeroU32;
 
     fn limit(max_keys: u32) -> KeyedLimit {
         KeyedLimit::new(Quota::per_second(NonZeroU32::new(2).unwrap()), max_keys, 7)

@@ -71,19 +71,22 @@ mod timed;
 
 pub use admission::{Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, State};
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
-pub use config::{ConfigError, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
+pub use config::{
+    ConfigError, Counting, DefaultReport, Echo, Exempt, LevelQuotas, Levels, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak,
+    VictimPolicy,
+};
 pub use data::{DataError, DataLimits};
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Presence, PresenceCause};
 pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, UserId};
-pub use keyed::{KeyedLimit, Quota};
+pub use keyed::KeyedLimit;
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally};
 pub use message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
 pub use part::Part;
 pub use priority::{PerLevel, Priority};
 pub use queue::{Evicted, Full, Popped, Queue};
-pub use quota::{NotYet, Rate, TokenBucket};
+pub use quota::{Allowance, NotYet, Quota, Rate, TokenBucket};
 pub use rights::{Action, NotAllowed, Role, Rule};
 pub use room::{Join, Room, RoomSnapshot};
 pub use roster::UserSessions;

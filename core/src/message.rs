@@ -3,9 +3,9 @@
 //! Admission and audience meet in this module and in no other.
 
 use crate::ids::{MessageId, Seq, SessionId, Tag, UserId};
-use crate::keyed::Quota;
 use crate::ledger::{DropReason, RefusalReason};
 use crate::priority::Priority;
+use crate::quota::Quota;
 use crate::time::{Duration, Instant};
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -118,7 +118,7 @@ impl Checked {
         let pair = [Probe::new(self.payloads, say.size), Probe::new(self.payloads, say.size)];
         let held = [pair[0].watch(), pair[1].watch()];
         let Say { source, level, kind, report, size } = say;
-        let offer = Offer { source, level, kind, report, payload: self.payloads, size, held };
+        let offer = Offer { source, level: self.oracle.counts_as(level), kind, report, payload: self.payloads, size, held };
         let [first, second] = pair.map(|payload| {
             let publish = Publish::new(source, payload).priority(level).kind(kind);
             report.into_iter().fold(publish, Publish::report)

@@ -1,8 +1,8 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
 use roomcast_core::{
-    ConfigError, DataLimits, DefaultReport, Duration, Echo, PerLevel, Priority, QueueConfig, Quota, RoomConfig, TieBreak, UserId,
-    VictimPolicy,
+    Allowance, ConfigError, Counting, DataLimits, DefaultReport, Duration, Echo, LevelQuotas, Levels, PerLevel, Priority,
+    QueueConfig, Quota, Rate, RoomConfig, TieBreak, UserId, VictimPolicy,
 };
 use std::num::NonZeroU32;
 
@@ -17,8 +17,14 @@ pub struct Rules {
     pub period: u64,
     /// Tokens in a full bucket.
     pub burst: u32,
+    /// How the rate is counted.
+    pub counting: Counting,
     /// Tokens kept back for each level.
     pub reserve: PerLevel<u32>,
+    /// What each level may take beside the rate.
+    pub level_quotas: LevelQuotas,
+    /// How many priorities there are.
+    pub levels: Levels,
     /// One dispatch in so many goes to the lowest level that waits.
     pub floor: Option<u32>,
     /// What one user may say at each level.
@@ -80,7 +86,10 @@ impl Default for Rules {
             rate: 40,
             period: 1_000_000_000,
             burst: 40,
+            counting: Counting::Bucket,
             reserve: PerLevel::default(),
+            level_quotas: LevelQuotas::NONE,
+            levels: Levels::Four,
             floor: None,
             sender_quota: PerLevel([None; 4]),
             senders: 10_000,
@@ -127,7 +136,10 @@ impl Rules {
             .rate(self.rate)
             .rate_period(Duration::from_nanos(self.period))
             .burst(self.burst)
+            .counting(self.counting)
             .reserve(self.reserve)
+            .level_quotas(self.level_quotas)
+            .levels(self.levels)
             .floor(self.floor)
             .sender_quota(self.sender_quota)
             .senders(self.senders)
@@ -155,6 +167,16 @@ impl Rules {
             .coalesce(self.coalesce)
             .seed(self.seed)
             .build()
+    }
+
+    /// What may pass, from every source together.
+    pub fn allowance(&self) -> Allowance {
+        let [rate, burst] = [self.rate, self.burst].map(|count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        let rate = Rate::new(rate, Duration::from_nanos(self.period)).unwrap_or(Rate::per_second(rate));
+        match self.counting {
+            Counting::Windows => Allowance::Window(rate),
+            _ => Allowance::Bucket(Quota { rate, burst }),
+        }
     }
 
     /// Tokens that a message of `level` must leave behind.

@@ -4,6 +4,8 @@
 mod beyond;
 #[path = "clauses/data.rs"]
 mod data;
+#[path = "clauses/limits.rs"]
+mod limits;
 #[path = "clauses/members.rs"]
 mod members;
 #[path = "clauses/messages.rs"]

@@ -11,29 +11,6 @@ use crate::time::Instant;
 use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
-    /// Which level is served next while `highest` is the highest that waits, and how many tokens its message must leave behind.
-    ///
-    /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the room is configured so, goes to the lowest
-    /// that waits, and the reserves do not bind it (clause B5, decision D15).
-    pub(super) fn turn(&self, highest: Priority) -> (Priority, u32) {
-        match (self.settings.floor, self.queue.lowest()) {
-            (Some(floor), Some(lowest)) if lowest != highest && self.passed_over + 1 >= floor => (lowest, 0),
-            _ => (highest, self.kept[highest]),
-        }
-    }
-
-    /// A message of `level` goes out.
-    #[inline]
-    fn note_turn(&mut self, level: Priority, highest: Priority) {
-        if self.settings.floor.is_some() {
-            if level != highest {
-                self.passed_over = 0;
-            } else if self.queue.lowest() != Some(level) {
-                self.passed_over += 1;
-            }
-        }
-    }
-
     /// The host speaks to the room: at once, by a rate of its own (clause A16). Then what is due goes out.
     pub(super) fn notify(&mut self, now: Instant, id: MessageId, publish: Publish<M>, work: u32) -> Result<Receipt, Refused<M>> {
         let level = publish.priority;
@@ -67,13 +44,16 @@ impl<M: Payload> Admission<M> {
     pub(super) fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> Option<Seq> {
         let mut dispatched = None;
         while work > 0 {
-            let Some(highest) = self.queue.highest() else { break };
-            let (level, kept) = self.turn(highest);
-            if !self.bucket.take_keeping(now, kept) {
+            let (settings, moderation) = (&self.settings, &self.moderation);
+            let is_staff = |sender| moderation.is_staff(settings, sender);
+            let Some(turn) = self.rates.turn(now, &self.queue, is_staff) else { break };
+            let is_open = self.rates.is_open(now, turn.level);
+            if !self.rates.take(now, turn) {
                 break;
             }
-            self.note_turn(level, highest);
-            let Some(popped) = self.queue.pop(level) else { break };
+            let popped = if is_open { self.queue.pop(turn.level) } else { self.queue.pop_head(turn.level) };
+            let Some(popped) = popped else { break };
+            self.rates.take_of_level(now, turn.level, popped.sender, is_staff);
             dispatched = dispatched.or(self.send(now, popped, own));
             work -= 1;
         }
@@ -106,7 +86,7 @@ impl<M: Payload> Admission<M> {
 
     /// A message that waited is dropped. None is that of the running call: one that finds no room is refused.
     pub(super) fn drop_one(&mut self, now: Instant, popped: Popped<Waiting<M>>, reason: DropReason, limit: Option<Limit>) {
-        let Popped { item, priority, .. } = popped;
+        let Popped { item, priority, sender, .. } = popped;
         let Waiting { id, profile, report, payload, .. } = item;
         self.debris.payloads.push(payload);
         if let Some(profile) = profile {
@@ -117,7 +97,7 @@ impl<M: Payload> Admission<M> {
         books.dropped.add(reason);
         if report != Report::CountedOnly {
             let retry_at = match self.state {
-                State::Open => self.bucket.next_at(now, self.kept[priority]),
+                State::Open => self.next_for(now, priority, sender),
                 State::Draining | State::Closed => None,
             };
             self.events.outcome(id, priority, report, Outcome::Dropped { reason, limit, retry_at });
@@ -125,7 +105,7 @@ impl<M: Payload> Admission<M> {
     }
 
     /// The newcomer has to wait: others give way to it if the queue is full, or it is refused.
-    pub(super) fn make_room(&mut self, now: Instant, level: Priority, newcomer: u32) -> Result<(), Refused<M>> {
+    pub(super) fn make_room(&mut self, now: Instant, level: Priority, sender: Sender, newcomer: u32) -> Result<(), Refused<M>> {
         match self.queue.settle(newcomer) {
             Ok(victims) => {
                 let limit = Some(self.queue_limit());
@@ -139,7 +119,7 @@ impl<M: Payload> Admission<M> {
             Err(full) => {
                 self.ledger.levels[level].queued -= 1;
                 self.release_slot(level, full.item.report);
-                let retry_at = self.bucket.next_at(now, self.kept[level]);
+                let retry_at = self.next_for(now, level, sender);
                 Err(self.refuse(level, RefusalReason::QueueFull, Some(full.limit), retry_at, full.item.payload))
             }
         }
@@ -150,6 +130,15 @@ impl<M: Payload> Admission<M> {
             let Some(popped) = self.queue.pop_highest() else { break };
             self.drop_one(now, popped, DropReason::RoomClosed, None);
         }
+    }
+
+    /// The earliest instant at which a message could go out if nothing else wanted to.
+    fn next_for(&self, now: Instant, level: Priority, sender: Sender) -> Option<Instant> {
+        self.rates.next_for(now, level, sender, |sender| self.is_staff(sender))
+    }
+
+    pub(super) fn is_staff(&self, sender: Sender) -> bool {
+        self.moderation.is_staff(&self.settings, sender)
     }
 
     fn release_slot(&mut self, level: Priority, report: Report) {

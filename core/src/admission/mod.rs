@@ -9,6 +9,7 @@ mod dispatch;
 mod feed;
 mod gate;
 mod moderation;
+mod rates;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use crate::time::{Instant, Watermark};
 use alloc::sync::Arc;
 use feed::Feed;
 use moderation::Moderation;
+use rates::Rates;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
@@ -50,13 +52,10 @@ pub struct Admission<M> {
     moderation: Moderation,
     attributes: Attributes,
     counters: Counters,
-    bucket: TokenBucket,
+    rates: Rates,
     /// The host's notices have a bucket of their own (clause A16).
     notices: TokenBucket,
-    /// Dispatches since the floor's last that passed a lower level over (clause B5).
-    passed_over: u32,
     sender_quotas: PerLevel<Option<KeyedLimit>>,
-    kept: PerLevel<u32>,
     queue: Queue<Waiting<M>>,
     feed: Feed<M>,
     heads: PerLevel<u64>,
@@ -115,13 +114,11 @@ impl<M: Payload> Admission<M> {
             moderation: Moderation::new(&settings, hasher),
             attributes: Attributes::new(settings.data),
             counters: Counters::new(settings.data),
-            bucket: TokenBucket::new(config.rate(), config.burst()),
+            rates: Rates::new(config),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
-            passed_over: 0,
             sender_quotas: PerLevel(
                 settings.sender_quota.0.map(|quota| quota.map(|quota| KeyedLimit::new(quota, settings.senders, settings.seed))),
             ),
-            kept: PerLevel::from_fn(|level| config.kept_from(level)),
             queue: Queue::new(settings.queue, settings.seed),
             feed: Feed::new(Seq(heads.values().sum()), settings.feed_messages),
             heads,
@@ -143,6 +140,8 @@ impl<M: Payload> Admission<M> {
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         let now = self.clock.advance(now);
         self.debris.clear();
+        let mut publish = publish;
+        publish.priority = self.settings.levels.level(publish.priority);
         let level = publish.priority;
         self.submitted += 1;
         self.ledger.levels[level].submitted += 1;
@@ -173,7 +172,7 @@ impl<M: Payload> Admission<M> {
         }
         let dispatched = self.dispatch(now, work, Some(id));
         if dispatched.is_none() {
-            self.make_room(now, level, key)?;
+            self.make_room(now, level, sender, key)?;
         }
         if let (Some(quota), Sender::User(user)) = (&mut self.sender_quotas[level], sender) {
             // The gate has looked, at this very instant.
@@ -199,12 +198,13 @@ impl<M: Payload> Admission<M> {
     /// already means at once. Every other call may change the answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.clock.peek(Instant::ZERO);
-        let highest = self.queue.highest()?;
+        if self.queue.is_empty() {
+            return None;
+        }
         if self.state == State::Closed {
             return Some(now);
         }
-        let (_, kept) = self.turn(highest);
-        let token = self.bucket.next_at(now, kept);
+        let token = self.rates.next_turn(now, &self.queue, |sender| self.is_staff(sender));
         token.into_iter().chain(self.queue.next_deadline()).min()
     }
 
@@ -373,7 +373,7 @@ impl<M: Payload> Admission<M> {
         AdmissionSnapshot {
             state: self.state,
             ledger: self.ledger,
-            tokens: self.bucket.available(self.clock.peek(now)),
+            tokens: self.rates.available(self.clock.peek(now)),
             queued: PerLevel::from_fn(|level| self.queue.level_len(level)),
             queued_bytes: PerLevel::from_fn(|level| self.queue.level_bytes(level)),
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),

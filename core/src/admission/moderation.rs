@@ -73,6 +73,14 @@ impl Moderation {
         }
     }
 
+    /// Whether it is the host, the owner or an admin who speaks.
+    pub(super) fn is_staff(&self, settings: &Settings, sender: Sender) -> bool {
+        match sender {
+            Sender::Host => true,
+            Sender::User(user) => self.role(settings, user) != Role::Member,
+        }
+    }
+
     /// Whether a user may speak. O(1).
     #[inline]
     pub(super) fn silence(&self, settings: &Settings, now: Instant, user: UserId) -> Option<Silence> {

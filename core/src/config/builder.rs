@@ -1,11 +1,13 @@
 //! The builder of a configuration, and what it checks.
 
 use super::error::{ConfigError, at_least, at_most};
-use super::{DefaultReport, Echo, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, RoomConfig, Settings, TieBreak, VictimPolicy};
+use super::{
+    Counting, DefaultReport, Echo, LevelQuotas, Levels, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, RoomConfig, Settings, TieBreak,
+    VictimPolicy,
+};
 use crate::data::DataLimits;
-use crate::keyed::Quota;
 use crate::priority::{PerLevel, Priority};
-use crate::quota::Rate;
+use crate::quota::{Allowance, Quota, Rate};
 use crate::time::Duration;
 use core::num::NonZeroU32;
 
@@ -43,13 +45,19 @@ impl RoomConfigBuilder {
         rate_period: Duration => rate_period;
         /// Tokens that the room's bucket holds when full. Default 40.
         burst: u32 => burst;
+        /// How the rate is counted: by a token bucket, or by aligned windows. Default a bucket.
+        counting: Counting => counting;
         /// Tokens kept back for each level: a lower level takes one only while more than the reserves above it are left. They sum
-        /// to less than the burst; what is unused is not wasted (clause B3). Default none.
+        /// to less than the burst, or what a window holds; what is unused is not wasted (clause B3). Default none.
         reserve: PerLevel<u32> => reserve;
         /// One dispatch in so many goes to the lowest level that waits, so that none starves: what passes a lower level over is counted, and the
         /// last of so many goes to the lowest instead, whatever the reserves. High is safe while it is below rate × (1 − 1/floor). At least
         /// 2; default none (clause B5).
         floor: Option<u32> => floor;
+        /// What each level may take beside the room's rate (clause A15). Default no second limit.
+        level_quotas: LevelQuotas => level_quotas;
+        /// How many priorities the room tells apart. Default four.
+        levels: Levels => levels;
         /// What one user may say at each level (slow mode, clause B16); `None` is without limit. Default none at any: give High none, or a user's
         /// likes spend the quota of a gift (decision D10).
         sender_quota: PerLevel<Option<Quota>> => sender_quota;
@@ -121,8 +129,12 @@ impl RoomConfigBuilder {
         let count = NonZeroU32::new(s.rate).ok_or(ConfigError::Zero { setting: "rate" })?;
         let rate = Rate::new(count, s.rate_period).ok_or(ConfigError::Zero { setting: "rate_period" })?;
         let burst = NonZeroU32::new(s.burst).ok_or(ConfigError::Zero { setting: "burst" })?;
+        let allowance = match s.counting {
+            Counting::Bucket => Allowance::Bucket(Quota { rate, burst }),
+            Counting::Windows => Allowance::Window(rate),
+        };
         let reserved: u64 = s.reserve.values().map(|&tokens| u64::from(tokens)).sum();
-        at_most("the sum of reserve", reserved, u64::from(s.burst) - 1)?;
+        at_most("the sum of reserve", reserved, u64::from(allowance.burst()) - 1)?;
         if let Some(floor) = s.floor {
             at_least("floor", u64::from(floor), 2, "every dispatch would go to the lowest level")?;
         }
@@ -151,7 +163,7 @@ impl RoomConfigBuilder {
             at_least("log_messages", u64::from(messages), 1, "a message passes through the log")?;
             at_most("log_messages", u64::from(messages), u64::from(MAX_LOG))?;
         }
-        Ok(RoomConfig { rate, burst, settings: self.settings })
+        Ok(RoomConfig { allowance, settings: self.settings })
     }
 }
 

@@ -3,16 +3,16 @@
 mod builder;
 mod error;
 mod policy;
+mod presets;
 
 pub use builder::RoomConfigBuilder;
 pub use error::ConfigError;
-pub use policy::{DefaultReport, Echo, QueueConfig, TieBreak, VictimPolicy};
+pub use policy::{Counting, DefaultReport, Echo, Exempt, LevelQuotas, Levels, QueueConfig, TieBreak, VictimPolicy};
 
 use crate::data::DataLimits;
 use crate::ids::UserId;
-use crate::keyed::Quota;
 use crate::priority::{PerLevel, Priority};
-use crate::quota::Rate;
+use crate::quota::{Allowance, Quota, Rate};
 use crate::time::Duration;
 use core::num::NonZeroU32;
 
@@ -20,8 +20,7 @@ use core::num::NonZeroU32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomConfig {
     pub(crate) settings: Settings,
-    pub(crate) rate: Rate,
-    pub(crate) burst: NonZeroU32,
+    pub(crate) allowance: Allowance,
 }
 
 /// The values of a configuration, as the builder collects them.
@@ -31,7 +30,10 @@ pub(crate) struct Settings {
     pub(crate) rate: u32,
     pub(crate) rate_period: Duration,
     pub(crate) burst: u32,
+    pub(crate) counting: Counting,
     pub(crate) reserve: PerLevel<u32>,
+    pub(crate) level_quotas: LevelQuotas,
+    pub(crate) levels: Levels,
     pub(crate) floor: Option<u32>,
     pub(crate) sender_quota: PerLevel<Option<Quota>>,
     pub(crate) senders: u32,
@@ -68,9 +70,6 @@ const MAX_LOG: u32 = 1 << 24;
 
 /// The notices of an `AVChatRoom`.
 const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
-/// The rate and the burst of an `AVChatRoom`.
-const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
-
 impl RoomConfig {
     /// Starts from the defaults of [`av_chat_room`](Self::av_chat_room).
     pub fn builder(owner: UserId) -> RoomConfigBuilder {
@@ -81,7 +80,10 @@ impl RoomConfig {
                 rate: 40,
                 rate_period: Duration::from_secs(1),
                 burst: 40,
+                counting: Counting::Bucket,
                 reserve: PerLevel::default(),
+                level_quotas: LevelQuotas::NONE,
+                levels: Levels::Four,
                 floor: None,
                 sender_quota: PerLevel([None; 4]),
                 senders: 10_000,
@@ -109,14 +111,6 @@ impl RoomConfig {
         }
     }
 
-    /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source together, higher priority first,
-    /// first come first served inside one priority, payloads of at most 12 KiB, no echo to the sender, nothing for late joiners
-    /// (clauses A14, A22 to A24; "Rate limits" and "Message priority" of the Chat documentation).
-    pub fn av_chat_room(owner: UserId) -> Self {
-        let settings = Self::builder(owner).settings;
-        Self { settings, rate: Rate::per_second(FORTY), burst: FORTY }
-    }
-
     /// A builder that starts from this configuration.
     pub fn to_builder(&self) -> RoomConfigBuilder {
         RoomConfigBuilder { settings: self.settings.clone() }
@@ -129,12 +123,15 @@ impl RoomConfig {
 
     /// The room's rate.
     pub fn rate(&self) -> Rate {
-        self.rate
+        match self.allowance {
+            Allowance::Bucket(quota) => quota.rate,
+            Allowance::Window(rate) => rate,
+        }
     }
 
-    /// How many tokens the room's bucket holds.
-    pub fn burst(&self) -> NonZeroU32 {
-        self.burst
+    /// What may pass, from every source together.
+    pub fn allowance(&self) -> Allowance {
+        self.allowance
     }
 
     /// The queue's settings.

@@ -1,8 +1,10 @@
 //! The choices that a room leaves to its configuration.
 
 use crate::message::Report;
-use crate::priority::PerLevel;
+use crate::priority::{PerLevel, Priority};
+use crate::quota::{Allowance, Quota};
 use crate::time::Duration;
+use core::num::NonZeroU32;
 
 /// Whose turn it is among the messages of one level (decision D17).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,3 +93,83 @@ impl From<DefaultReport> for Report {
         }
     }
 }
+
+/// How the room's rate is counted (decision D14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Counting {
+    /// By a token bucket: in every span of time T at most `burst + rate × T`.
+    #[default]
+    Bucket,
+    /// By aligned windows: at most the rate's count in each of its periods, which begin at whole multiples of the period on the host's
+    /// clock. The burst is not asked for.
+    Windows,
+}
+
+/// How many priorities the room tells apart (clause B12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Levels {
+    /// All four.
+    #[default]
+    Four,
+    /// Three: what is offered as `Lowest` counts as `Low`.
+    Three,
+    /// Two: what is not `High` counts as `Normal`.
+    Two,
+}
+
+impl Levels {
+    /// What a priority counts as.
+    #[inline]
+    pub(crate) fn level(self, priority: Priority) -> Priority {
+        match self {
+            Self::Three if priority == Priority::Lowest => Priority::Low,
+            Self::Two if priority != Priority::High => Priority::Normal,
+            Self::Two | Self::Three | Self::Four => priority,
+        }
+    }
+}
+
+/// Whose messages a level's own quota does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exempt {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Those of the host, the owner and the admins.
+    OwnerAndAdmins,
+}
+
+/// The second limit of a room: what each level may take beside the room's own rate (clause A15).
+///
+/// A message needs a token of the room and one of its level; both are looked at, then both are taken. A level that has used up its own is
+/// passed over. Whose message it is, is judged when it has its turn: whoever was an admin when it was let in and is none any more is not
+/// exempt. A level that is used up still lets an exempt message go that is at its head: the one whose turn it is, and where turns are drawn
+/// at random, the oldest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LevelQuotas {
+    /// What each level may take; `None` is without limit.
+    pub levels: PerLevel<Option<Allowance>>,
+    /// Whose messages it does not count.
+    pub exempt: Exempt,
+}
+
+impl LevelQuotas {
+    /// No second limit.
+    pub const NONE: Self = Self { levels: PerLevel([None; 4]), exempt: Exempt::Nobody };
+    /// 40 a second for each level but High; the owner's and the admins' messages are exempt.
+    pub const HIGH_AND_STAFF_EXEMPT: Self =
+        Self { levels: PerLevel([None, Some(FORTY), Some(FORTY), Some(FORTY)]), exempt: Exempt::OwnerAndAdmins };
+    /// 40 a second for each level; nobody is exempt.
+    pub const NOBODY_EXEMPT: Self = Self { levels: PerLevel([Some(FORTY); 4]), exempt: Exempt::Nobody };
+
+    /// Whether any level has a quota.
+    pub(crate) fn any(&self) -> bool {
+        self.levels.values().any(Option::is_some)
+    }
+}
+
+/// The second limit of an `AVChatRoom`.
+const FORTY: Allowance = Allowance::Bucket(Quota::per_second(NonZeroU32::new(40).unwrap()));

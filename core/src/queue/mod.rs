@@ -184,6 +184,35 @@ impl<T> Queue<T> {
         self.take(key)
     }
 
+    /// Whose message is at the head of a level: the one whose turn it is, and where turns are drawn at random, the oldest.
+    pub(crate) fn head(&self, level: Priority) -> Option<Sender> {
+        self.head_key(level).map(|key| self.entries[key].sender)
+    }
+
+    /// Takes out the message at the [`head`](Self::head) of a level.
+    pub(crate) fn pop_head(&mut self, level: Priority) -> Option<Popped<T>> {
+        if self.config.tie_break == TieBreak::RoundRobin {
+            return self.pop(level);
+        }
+        let key = self.head_key(level)?;
+        self.take(key)
+    }
+
+    fn head_key(&self, level: Priority) -> Option<u32> {
+        let Level { order, len, .. } = self.levels[level];
+        if len == 0 {
+            return None;
+        }
+        let turn = match self.config.tie_break {
+            // The newcomer, in no list yet, is behind everyone who is.
+            TieBreak::RoundRobin => {
+                self.books[level].senders.next().and_then(|sender| self.books[level].senders.queue(sender).messages.front())
+            }
+            TieBreak::Fifo | TieBreak::Random => order.front(),
+        };
+        Some(turn.unwrap_or(self.newcomer))
+    }
+
     /// Takes out a message of the highest level that has one.
     pub fn pop_highest(&mut self) -> Option<Popped<T>> {
         self.pop(self.highest()?)
@@ -209,7 +238,7 @@ impl<T> Queue<T> {
     }
 
     /// The levels that have something, the highest first.
-    fn occupied(&self) -> impl Iterator<Item = Priority> + use<T> {
+    pub(crate) fn occupied(&self) -> impl Iterator<Item = Priority> + use<T> {
         let occupied = self.occupied;
         Priority::ALL.into_iter().filter(move |&level| occupied & bit(level) != 0)
     }

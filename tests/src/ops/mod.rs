@@ -5,7 +5,7 @@
 mod numbers;
 mod setup;
 
-pub use setup::Setup;
+pub use setup::{Limits, Setup};
 
 use crate::checked::{Checked, Say};
 use crate::oracle::data::Count;

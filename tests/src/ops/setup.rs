@@ -2,7 +2,10 @@
 
 use super::numbers::{data_limits, pick, sender_quota};
 use crate::rules::{Rules, queue};
-use roomcast_core::{DefaultReport, Duration, Echo, PerLevel, Priority, TieBreak, UserId, VictimPolicy};
+use roomcast_core::{
+    Allowance, Counting, DefaultReport, Duration, Echo, Exempt, LevelQuotas, Levels, PerLevel, Priority, TieBreak, UserId,
+    VictimPolicy,
+};
 
 /// A room's settings in small numbers. Any value is a valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct Setup {
     pub burst: u8,
     /// The reserves of the three higher levels, in so far as the burst allows them.
     pub reserve: [u8; 3],
+    /// What comes with it: how the rate is counted, how many levels there are, and the second limit.
+    pub limits: Limits,
     /// The floor, by a table from none to one dispatch in two; and 1 to 4 notices a second.
     pub floor: (u8, u8),
     /// What one user may say at each level, by a table; and for how many users apart: 0 to 3.
@@ -58,17 +63,37 @@ pub struct Setup {
     pub start: u8,
 }
 
+/// More settings of what may pass, in small numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Limits {
+    /// Buckets, or from 192 on windows.
+    pub counting: u8,
+    /// Four levels, three or two.
+    pub levels: u8,
+    /// What each level may take, by a table.
+    pub quotas: [u8; 4],
+    /// Whether the owner and the admins are exempt.
+    pub exempt: bool,
+}
+
+impl Limits {
+    fn level_quotas(self) -> LevelQuotas {
+        let quota = |at: u8| {
+            let quota = sender_quota(at / 2)?;
+            Some(if at.is_multiple_of(2) { Allowance::Bucket(quota) } else { Allowance::Window(quota.rate) })
+        };
+        let exempt = if self.exempt { Exempt::OwnerAndAdmins } else { Exempt::Nobody };
+        LevelQuotas { levels: PerLevel(self.quotas.map(quota)), exempt }
+    }
+}
+
 impl Setup {
     /// The settings that these numbers stand for.
     pub fn rules(&self) -> Rules {
         let burst = u32::from(self.burst % 8) + 1;
-        let mut left = burst - 1;
-        let mut reserve = PerLevel::default();
-        for (kept, wanted) in reserve.0.iter_mut().zip(self.reserve) {
-            *kept = u32::from(wanted % 4).min(left);
-            left -= *kept;
-        }
-        let (rate, period) = pick(
+        let counting = if self.limits.counting < 192 { Counting::Bucket } else { Counting::Windows };
+        let (rate, period): (u32, u64) = pick(
             &[
                 (1, 1_000_000_000),
                 (3, 1_000_000_000),
@@ -80,6 +105,12 @@ impl Setup {
             ],
             self.rate,
         );
+        let mut left = if counting == Counting::Bucket { burst } else { rate } - 1;
+        let mut reserve = PerLevel::default();
+        for (kept, wanted) in reserve.0.iter_mut().zip(self.reserve) {
+            *kept = u32::from(wanted % 4).min(left);
+            left -= *kept;
+        }
         let wait = self.wait.map(|at| pick(&[None, Some(0), Some(1), Some(25), Some(1_000), Some(60_000)], at));
         let tie_break = pick(&[TieBreak::Fifo, TieBreak::RoundRobin, TieBreak::Random], self.tie_break);
         let policies = [VictimPolicy::BiggestSender, VictimPolicy::Newest, VictimPolicy::Oldest, VictimPolicy::Random];
@@ -91,6 +122,9 @@ impl Setup {
             rate,
             period,
             burst,
+            counting,
+            level_quotas: self.limits.level_quotas(),
+            levels: pick(&[Levels::Four, Levels::Four, Levels::Three, Levels::Two], self.limits.levels),
             reserve,
             floor: pick(&[None, Some(2), None, Some(3), Some(7)], self.floor.0),
             notices: u32::from(self.floor.1 % 4) + 1,

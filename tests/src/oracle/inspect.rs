@@ -62,7 +62,7 @@ impl Oracle {
         }
         let state = if self.is_open() { State::Open } else { State::Closed };
         same(Law::Members, "the state of the room", state, admission.state)?;
-        same(Law::L5Rate, "whole tokens", self.tokens.whole(self.clock.as_nanos()), admission.tokens)?;
+        same(Law::L5Rate, "whole tokens", self.turns.room.whole(self.clock.as_nanos()), admission.tokens)?;
         same(Law::Events, "outcome slots", self.inbox.held, admission.outcomes)?;
         same(Law::L4Order, "the last number", self.heads.values().sum(), admission.dispatched.0)?;
         same(Law::Members, "users", self.members.sessions.len(), admission.users as usize)?;

@@ -67,7 +67,7 @@ impl Oracle {
                 self.line.remove(offer.payload);
                 self.waiting.remove(&offer.payload);
                 self.inbox.release(offer.level, waiting.report);
-                let retry_at = self.next_token(now, offer.level);
+                let retry_at = self.next_chance(now, offer.level, sender);
                 self.refused(offer, answer, RefusalReason::QueueFull, Some(limit), retry_at)?;
             }
             (Some(_), Ok(found)) => {
@@ -105,14 +105,6 @@ impl Oracle {
         let receipt = Receipt { id: MessageId(self.submitted), outcome: Some(Outcome::Dispatched { seq, at: now }) };
         same(Law::Events, "a receipt", Some(receipt), answer.as_ref().ok().copied())?;
         self.check_held()
-    }
-
-    /// Which level is served next, and what its message must leave behind: the highest that waits; but once so many have passed a lower
-    /// one over, the lowest, whatever the reserves (clause B5).
-    pub(super) fn turn(&self) -> Option<(Priority, u32)> {
-        let (highest, lowest) = (self.line.highest()?, self.line.lowest()?);
-        let is_floors = self.rules.floor.is_some_and(|floor| highest != lowest && self.passed_over + 1 >= floor);
-        Some(if is_floors { (lowest, 0) } else { (highest, self.rules.kept(highest)) })
     }
 
     /// `Room::handle_timeout` was called, and this went out.
@@ -216,23 +208,19 @@ impl Oracle {
         let mut sent = sent.iter();
         let mut answer = None;
         while let Some((level, kept)) = self.turn() {
-            if !self.tokens.may_pass(now.as_nanos(), kept) {
+            if !self.turns.room.may_pass(now.as_nanos(), kept) {
                 break;
             }
-            let (highest, lowest) = (self.line.highest(), self.line.lowest());
             let Some(message) = sent.next() else {
                 return Err(Violation::new(Law::L5Rate, "a token that is there is granted", level, "nothing sent"));
             };
             let id = message.payload.id();
             same(Law::L3Priority, "the level that is served", level, message.priority)?;
-            let may_go = self.line.may_go(level);
+            let may_go = self.may_go(level);
             if !may_go.contains(&id) {
                 return Err(Violation::new(Law::L4Order, "whose turn it is", may_go, id));
             }
-            same(Law::L5Rate, "every window holds", true, self.tokens.pass(now.as_nanos()))?;
-            if self.rules.floor.is_some() && highest != lowest {
-                self.passed_over = if Some(level) == highest { self.passed_over + 1 } else { 0 };
-            }
+            same(Law::L5Rate, "every window holds", true, self.goes(level, message.sender))?;
             let (outcome, waiting) = self.sent(now, message)?;
             if own == Some(id) {
                 answer = Some(outcome);
@@ -244,7 +232,7 @@ impl Oracle {
         match sent.next() {
             None => Ok(answer),
             Some(message) => {
-                let tokens = self.tokens.whole(now.as_nanos());
+                let tokens = self.turns.room.whole(now.as_nanos());
                 Err(Violation::new(Law::L5Rate, format!("no more goes out with {tokens} tokens"), "nothing sent", message))
             }
         }
@@ -278,7 +266,7 @@ impl Oracle {
     fn expire(&mut self, now: Instant) {
         for entry in self.line.expire(now) {
             let limit = self.rules.queue.max_wait[entry.level].map(|max| Limit::MaxWait { max });
-            let retry_at = self.next_token(now, entry.level);
+            let retry_at = self.next_chance(now, entry.level, entry.sender);
             self.inbox.decide();
             self.drop_entry(&entry, DropReason::Expired, limit, retry_at);
         }
@@ -307,7 +295,7 @@ impl Oracle {
         let limit = Some(self.line.limit_of_eviction());
         self.inbox.decide();
         for entry in entries {
-            let retry_at = self.next_token(now, entry.level);
+            let retry_at = self.next_chance(now, entry.level, entry.sender);
             self.drop_entry(&entry, DropReason::Evicted, limit, retry_at);
         }
         Ok(())

@@ -8,9 +8,11 @@ pub mod line;
 pub mod listeners;
 pub mod members;
 pub mod messages;
+pub mod meters;
 pub mod moderation;
 pub mod quotas;
 pub mod tokens;
+pub mod turns;
 pub mod victims;
 
 use crate::payload::{Probe, Watch};
@@ -25,25 +27,24 @@ use moderation::Moderation;
 use quotas::Quotas;
 use roomcast_core::{
     Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
-    LeaveError, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId,
-    TieBreak, UserId,
+    LeaveError, Levels, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd,
+    SessionId, TieBreak, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use tokens::Tokens;
+use turns::Turns;
 
 /// The model of one room.
 #[derive(Clone, Debug)]
 pub struct Oracle {
     rules: Rules,
     clock: Instant,
-    tokens: Tokens,
+    turns: Turns,
     notices: Tokens,
     writes: Tokens,
     quotas: PerLevel<Option<Quotas>>,
     data: Data,
-    /// Dispatches since the floor's last that passed a lower level over.
-    passed_over: u32,
     line: Line,
     waiting: HashMap<u64, Waiting>,
     books: PerLevel<Row>,
@@ -83,12 +84,11 @@ impl Oracle {
     pub fn new(rules: Rules) -> Self {
         Self {
             clock: Instant::ZERO,
-            tokens: Tokens::new(rules.rate, rules.period, rules.burst),
+            turns: Turns::new(&rules),
             notices: Tokens::new(rules.notices, 1_000_000_000, rules.notices),
             writes: Tokens::new(rules.data.attribute_writes.get(), 1_000_000_000, rules.data.attribute_writes.get()),
             data: Data::default(),
             quotas: PerLevel(rules.sender_quota.0.map(|quota| quota.map(|quota| Quotas::new(quota, rules.senders)))),
-            passed_over: 0,
             line: Line::new(rules.queue),
             waiting: HashMap::new(),
             books: PerLevel::default(),
@@ -112,6 +112,15 @@ impl Oracle {
     /// Outcomes that were promised as events, and those of them that were told.
     pub fn outcomes(&self) -> (u64, u64) {
         (self.inbox.promised, self.inbox.told)
+    }
+
+    /// What a priority counts as in a room that tells fewer apart.
+    pub fn counts_as(&self, level: Priority) -> Priority {
+        match self.rules.levels {
+            Levels::Three if level == Priority::Lowest => Priority::Low,
+            Levels::Two if level != Priority::High => Priority::Normal,
+            _ => level,
+        }
     }
 
     /// Messages that wait.
@@ -353,13 +362,8 @@ impl Oracle {
 
     /// When `Room::handle_timeout` has something to do next.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let token = self.turn().and_then(|(_, kept)| self.tokens.next(self.clock.as_nanos(), kept)).map(Instant::from_nanos);
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
-        deadlines.chain(token).chain(self.listeners.next_end()).min()
-    }
-
-    fn next_token(&self, now: Instant, level: Priority) -> Option<Instant> {
-        self.tokens.next(now.as_nanos(), self.rules.kept(level)).map(Instant::from_nanos)
+        deadlines.chain(self.next_turn()).chain(self.listeners.next_end()).min()
     }
 
     /// A promise was broken if this is more than it may be.

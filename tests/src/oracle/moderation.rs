@@ -20,7 +20,7 @@ pub struct Moderation {
 }
 
 impl Oracle {
-    fn role(&self, user: UserId) -> Role {
+    pub(super) fn role(&self, user: UserId) -> Role {
         if user == self.rules.owner {
             return Role::Owner;
         }
@@ -153,7 +153,7 @@ impl Oracle {
                 };
                 self.inbox.decide();
                 if let Some(entry) = self.line.remove(next) {
-                    let retry_at = self.next_token(now, entry.level);
+                    let retry_at = self.next_chance(now, entry.level, entry.sender);
                     self.drop_entry(&entry, DropReason::SenderOut, None, retry_at);
                 }
             }

@@ -1,12 +1,13 @@
 //! Sequences that broke a law once, or that random ones seldom reach.
 
-use roomcast_tests::ops::{Op, Setup};
+use roomcast_tests::ops::{Limits, Op, Setup};
 
 /// A calm room: no reserve, no echo, everything reported, everything at its least.
 const CALM: Setup = Setup {
     rate: 2,
     burst: 0,
     reserve: [0; 3],
+    limits: Limits { counting: 0, levels: 0, quotas: [0; 4], exempt: false },
     floor: (0, 3),
     sender_quota: ([0; 4], 3),
     queue: 3,

@@ -1,7 +1,7 @@
 //! Operations for proptest, weighted so that a room lives: more is said than left.
 
 use proptest::prelude::*;
-use roomcast_tests::ops::{Op, Setup};
+use roomcast_tests::ops::{Limits, Op, Setup};
 
 pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let queue = (
@@ -16,8 +16,15 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     );
     let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()), any::<u8>());
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
+    let quotas = prop_oneof![2 => Just([0; 4]), 1 => any::<[u8; 4]>()];
+    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>()).prop_map(|(counting, levels, quotas, exempt)| Limits {
+        counting,
+        levels,
+        quotas,
+        exempt,
+    });
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
-    (queue, log, events, place).prop_map(|(queue, log, events, (heads, start, coalesce, parts))| {
+    (queue, log, events, limits, place).prop_map(|(queue, log, events, limits, (heads, start, coalesce, parts))| {
         let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
         let (log, log_bytes, echo, sessions, moderation) = log;
         let (outcomes, report, presence, grace, seed) = events;
@@ -25,6 +32,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             rate,
             burst,
             reserve,
+            limits,
             floor,
             sender_quota,
             queue,

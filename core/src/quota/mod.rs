@@ -1,5 +1,13 @@
 //! How much may pass: rates and the token bucket.
 
+mod meter;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use meter::Allowance;
+pub(crate) use meter::Meter;
+
 use crate::time::{Duration, Instant, saturating_nanos};
 use core::fmt;
 use core::num::{NonZeroU32, NonZeroU64};
@@ -45,6 +53,27 @@ impl fmt::Display for Rate {
         } else {
             write!(f, "{} in {:?}", self.count, self.period())
         }
+    }
+}
+
+/// A rate and a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How many in how long.
+    pub rate: Rate,
+    /// How many at once.
+    pub burst: NonZeroU32,
+}
+
+impl Quota {
+    /// So many a second, and as many at once.
+    pub const fn per_second(count: NonZeroU32) -> Self {
+        Self { rate: Rate::per_second(count), burst: count }
+    }
+
+    /// A full bucket.
+    pub const fn bucket(self) -> TokenBucket {
+        TokenBucket::new(self.rate, self.burst)
     }
 }
 
@@ -172,6 +201,3 @@ impl TokenBucket {
         rate.period_nanos.get() as u128 * tokens as u128
     }
 }
-
-#[cfg(test)]
-mod tests;

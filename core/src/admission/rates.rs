@@ -1,0 +1,151 @@
+//! How fast messages go out: the room's allowance, the levels' own, the reserves and the floor. It decides which level has its turn.
+
+use crate::config::{Exempt, RoomConfig};
+use crate::message::Sender;
+use crate::priority::{PerLevel, Priority};
+use crate::queue::Queue;
+use crate::quota::Meter;
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Rates {
+    room: Meter,
+    /// Tokens that a message of each level must leave behind (clause B3).
+    kept: PerLevel<u32>,
+    /// The second limit (clause A15).
+    levels: PerLevel<Option<Meter>>,
+    /// Whether any level has one.
+    by_level: bool,
+    exempt: Exempt,
+    /// One dispatch in so many goes to the lowest level that waits (clause B5).
+    floor: Option<u32>,
+    /// Dispatches since the floor's last that passed a lower level over.
+    passed_over: u32,
+}
+
+/// Which level is served next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    pub(super) level: Priority,
+    /// Tokens that its message must leave behind.
+    kept: u32,
+    /// Of the levels that could be served.
+    highest: Priority,
+    lowest: Priority,
+}
+
+impl Rates {
+    pub(super) fn new(config: &RoomConfig) -> Self {
+        let settings = &config.settings;
+        Self {
+            room: config.allowance().meter(),
+            kept: PerLevel::from_fn(|level| config.kept_from(level)),
+            levels: PerLevel(settings.level_quotas.levels.0.map(|quota| quota.map(crate::quota::Allowance::meter))),
+            by_level: settings.level_quotas.any(),
+            exempt: settings.level_quotas.exempt,
+            floor: settings.floor,
+            passed_over: 0,
+        }
+    }
+
+    /// Which level has its turn, of those that wait and have not used up their own quota or have somebody at their head whom it does not
+    /// bind. `None` when there is none.
+    ///
+    /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the room is configured so, goes to the lowest,
+    /// and the reserves do not bind it (clause B5, decision D15).
+    #[inline]
+    pub(super) fn turn<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Turn> {
+        if !self.by_level {
+            return Some(self.between(queue.highest()?, queue.lowest()?));
+        }
+        let mut open = queue.occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff));
+        let highest = open.next()?;
+        Some(self.between(highest, open.last().unwrap_or(highest)))
+    }
+
+    #[inline]
+    fn between(&self, highest: Priority, lowest: Priority) -> Turn {
+        let is_floors = lowest != highest && self.is_floors_turn();
+        let (level, kept) = if is_floors { (lowest, 0) } else { (highest, self.kept[highest]) };
+        Turn { level, kept, highest, lowest }
+    }
+
+    fn is_floors_turn(&self) -> bool {
+        self.floor.is_some_and(|floor| self.passed_over + 1 >= floor)
+    }
+
+    /// Takes the room's token for a turn, if it is there.
+    #[inline]
+    pub(super) fn take(&mut self, now: Instant, turn: Turn) -> bool {
+        if !self.room.take_keeping(now, turn.kept) {
+            return false;
+        }
+        if self.floor.is_some() {
+            if turn.level != turn.highest {
+                self.passed_over = 0;
+            } else if turn.lowest != turn.level {
+                self.passed_over += 1;
+            }
+        }
+        true
+    }
+
+    /// Whether a level has a token of its own left, or needs none.
+    #[inline]
+    pub(super) fn is_open(&self, now: Instant, level: Priority) -> bool {
+        !self.by_level || self.levels[level].as_ref().is_none_or(|meter| meter.available(now) > 0)
+    }
+
+    /// Takes the level's own token for a message that goes out, unless its sender is exempt.
+    #[inline]
+    pub(super) fn take_of_level(&mut self, now: Instant, level: Priority, sender: Sender, is_staff: impl Fn(Sender) -> bool) {
+        if self.by_level
+            && !self.is_exempt(sender, is_staff)
+            && let Some(meter) = &mut self.levels[level]
+        {
+            meter.take_keeping(now, 0);
+        }
+    }
+
+    fn is_exempt(&self, sender: Sender, is_staff: impl Fn(Sender) -> bool) -> bool {
+        self.exempt == Exempt::OwnerAndAdmins && is_staff(sender)
+    }
+
+    fn may_go(&self, now: Instant, level: Priority, head: Option<Sender>, is_staff: impl Fn(Sender) -> bool) -> bool {
+        self.is_open(now, level) || head.is_some_and(|head| self.is_exempt(head, is_staff))
+    }
+
+    /// When the next turn comes, as far as tokens decide; `None` when nothing that waits can ever go.
+    pub(super) fn next_turn<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Instant> {
+        let turn = self.turn(now, queue, &is_staff).and_then(|turn| self.room.next_at(now, turn.kept));
+        if !self.by_level {
+            return turn;
+        }
+        let blocked = queue.occupied().filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff));
+        let opens = blocked.filter_map(|level| {
+            let kept = if self.is_floors_turn() { 0 } else { self.kept[level] };
+            Some(self.levels[level].as_ref()?.next_at(now, 0)?.max(self.room.next_at(now, kept)?))
+        });
+        opens.chain(turn).min()
+    }
+
+    /// The earliest instant at which a message could go out if nothing else wanted to.
+    pub(super) fn next_for(
+        &self,
+        now: Instant,
+        level: Priority,
+        sender: Sender,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Instant> {
+        let room = self.room.next_at(now, self.kept[level])?;
+        match &self.levels[level] {
+            Some(meter) if !self.is_exempt(sender, is_staff) => meter.next_at(now, 0).map(|own| own.max(room)),
+            _ => Some(room),
+        }
+    }
+
+    /// Whole tokens of the room.
+    pub(super) fn available(&self, now: Instant) -> u32 {
+        self.room.available(now)
+    }
+}

@@ -1,0 +1,112 @@
+//! How others do it: configurations that follow the public documents of chat services (clause B12).
+
+use super::{Counting, LevelQuotas, Levels, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
+use crate::ids::UserId;
+use crate::priority::PerLevel;
+use crate::quota::{Allowance, Quota, Rate};
+use crate::time::Duration;
+use core::num::NonZeroU32;
+
+/// The rate and the burst of an `AVChatRoom`.
+const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
+
+impl RoomConfig {
+    /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source together, higher priority first,
+    /// first come first served inside one priority, payloads of at most 12 KiB, no echo to the sender, nothing for late joiners
+    /// (clauses A14, A22 to A24; "Rate limits" and "Message priority" of the Chat documentation).
+    ///
+    /// Its second limit of 40 a second for each priority can never decide while the room's own is 40: whoever raises the rate sets
+    /// [`level_quotas`](RoomConfigBuilder::level_quotas), to [`LevelQuotas::HIGH_AND_STAFF_EXEMPT`] or
+    /// [`LevelQuotas::NOBODY_EXEMPT`] (clause A15).
+    pub fn av_chat_room(owner: UserId) -> Self {
+        let settings = Self::builder(owner).settings;
+        Self { settings, allowance: Allowance::Bucket(Quota::per_second(FORTY)) }
+    }
+
+    /// An `AVChatRoom` that tells three priorities apart: what is offered as `Lowest` counts as `Low`, and the second limit of 40 a second
+    /// binds every priority and everyone (clause A15).
+    pub fn av_chat_room_three_levels(owner: UserId) -> Self {
+        let builder = Self::builder(owner).levels(Levels::Three).level_quotas(LevelQuotas::NOBODY_EXEMPT);
+        Self { settings: builder.settings, allowance: Allowance::Bucket(Quota::per_second(FORTY)) }
+    }
+
+    /// A chatroom of `RongCloud`: 40 messages in each 200 ms, of which those of low priority take at most 20; what is over that is discarded at
+    /// once, the latest first ("Add Low-Priority Message Types" of its server API, and its "Chatroom message discard policy").
+    ///
+    /// Messages there are of high priority unless their type is listed as low: here `High` and `Normal` are the high ones, `Low` and `Lowest`
+    /// the low ones.
+    pub fn rong_cloud(owner: UserId) -> Self {
+        let low = Some(windows(20, Duration::from_millis(200)));
+        let builder = by_windows(owner, 40, Duration::from_millis(200))
+            .levels(Levels::Three)
+            .level_quotas(LevelQuotas { levels: PerLevel([None, None, low, low]), ..LevelQuotas::NONE })
+            .victim(VictimPolicy::Newest)
+            .max_wait(PerLevel([Some(Duration::ZERO); 4]));
+        built(builder, 40, Duration::from_millis(200))
+    }
+
+    /// A chatroom of `NetEase` Yunxin: 20 messages a second, and beside them 10 of high priority; what is over that is dropped at random
+    /// ("Delivery of important chatroom messages" of its IM documentation).
+    ///
+    /// There are two priorities: all but `High` count as `Normal`. What comes in one second is drawn for in the next one.
+    pub fn net_ease(owner: UserId) -> Self {
+        let second = Duration::from_secs(1);
+        let [high, normal] = [10, 20].map(|count| Some(windows(count, second)));
+        let builder = by_windows(owner, 30, second)
+            .levels(Levels::Two)
+            .level_quotas(LevelQuotas { levels: PerLevel([high, normal, normal, normal]), ..LevelQuotas::NONE })
+            .tie_break(TieBreak::Random)
+            .victim(VictimPolicy::Random)
+            .max_wait(PerLevel([Some(second); 4]));
+        built(builder, 30, second)
+    }
+
+    /// A chat room of Easemob: 20 messages a second; of what is over that, the lower priority is dropped first, and of one priority what came
+    /// later ("Chatroom messages" of its product documentation). There are three priorities.
+    pub fn easemob(owner: UserId) -> Self {
+        let second = Duration::from_secs(1);
+        let builder = by_windows(owner, 20, second)
+            .levels(Levels::Three)
+            .victim(VictimPolicy::Newest)
+            .queue_messages(20)
+            .max_wait(PerLevel([Some(second); 4]));
+        built(builder, 20, second)
+    }
+}
+
+fn rate(count: u32, period: Duration) -> Rate {
+    let count = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+    Rate::new(count, period).unwrap_or(Rate::per_second(count))
+}
+
+fn windows(count: u32, period: Duration) -> Allowance {
+    Allowance::Window(rate(count, period))
+}
+
+fn by_windows(owner: UserId, count: u32, period: Duration) -> RoomConfigBuilder {
+    RoomConfig::builder(owner).rate(count).rate_period(period).burst(count).counting(Counting::Windows)
+}
+
+/// What the builder would make of it; a preset is known to be valid, and a test says so.
+fn built(builder: RoomConfigBuilder, count: u32, period: Duration) -> RoomConfig {
+    RoomConfig { settings: builder.settings, allowance: windows(count, period) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_preset_is_what_its_builder_would_build() {
+        let owner = UserId(1);
+        for preset in [
+            RoomConfig::av_chat_room(owner),
+            RoomConfig::av_chat_room_three_levels(owner),
+            RoomConfig::rong_cloud(owner),
+            RoomConfig::net_ease(owner),
+            RoomConfig::easemob(owner),
+        ] {
+            assert_eq!(preset.to_builder().build(), Ok(preset));
+        }
+    }
+}

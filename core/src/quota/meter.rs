@@ -1,0 +1,76 @@
+//! One of the two ways to count what passes.
+
+use super::window::Window;
+use super::{Quota, Rate, TokenBucket};
+use crate::time::Instant;
+
+/// What may pass (decision D14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowance {
+    /// A token bucket: in every span of time T at most `burst + rate × T`.
+    Bucket(Quota),
+    /// So many in each aligned window: those of 200 ms begin at every fifth of a second of the host's clock.
+    Window(Rate),
+}
+
+impl Allowance {
+    /// The most that can pass at one instant.
+    pub const fn burst(self) -> u32 {
+        match self {
+            Self::Bucket(quota) => quota.burst.get(),
+            Self::Window(rate) => rate.count().get(),
+        }
+    }
+
+    pub(crate) const fn meter(self) -> Meter {
+        match self {
+            Self::Bucket(quota) => Meter::Bucket(quota.bucket()),
+            Self::Window(rate) => Meter::Window(Window::new(rate)),
+        }
+    }
+}
+
+impl core::fmt::Display for Allowance {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Bucket(quota) => write!(f, "{}, {} at once", quota.rate, quota.burst),
+            Self::Window(rate) => write!(f, "{rate}, by aligned windows"),
+        }
+    }
+}
+
+/// An [`Allowance`] in use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Meter {
+    Bucket(TokenBucket),
+    Window(Window),
+}
+
+impl Meter {
+    /// How many may pass at `now`.
+    #[inline]
+    pub(crate) fn available(&self, now: Instant) -> u32 {
+        match self {
+            Self::Bucket(bucket) => bucket.available(now),
+            Self::Window(window) => window.available(now),
+        }
+    }
+
+    /// Lets one pass if at least `keep` could still pass after it.
+    #[inline]
+    pub(crate) fn take_keeping(&mut self, now: Instant, keep: u32) -> bool {
+        match self {
+            Self::Bucket(bucket) => bucket.take_keeping(now, keep),
+            Self::Window(window) => window.take_keeping(now, keep),
+        }
+    }
+
+    /// The first instant, not before `now`, at which [`take_keeping`](Self::take_keeping) would grant; `None` when it never would.
+    #[inline]
+    pub(crate) fn next_at(&self, now: Instant, keep: u32) -> Option<Instant> {
+        match self {
+            Self::Bucket(bucket) => bucket.next_at(now, keep),
+            Self::Window(window) => window.next_at(now, keep),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Whose turn it is among the levels: the room's tokens, the second limit, the reserves, the floor.
+
+use super::Oracle;
+use super::line::Entry;
+use super::meters::Meter;
+use crate::rules::Rules;
+use roomcast_core::{Exempt, Instant, PerLevel, Priority, Role, Sender, TieBreak};
+
+/// What has passed, and what the floor has counted.
+#[derive(Clone, Debug)]
+pub struct Turns {
+    /// Under the room's rate.
+    pub room: Meter,
+    levels: PerLevel<Option<Meter>>,
+    /// Dispatches since the floor's last that passed a lower level over.
+    passed_over: u32,
+}
+
+impl Turns {
+    /// Nothing has passed yet.
+    pub fn new(rules: &Rules) -> Self {
+        let levels = PerLevel(rules.level_quotas.levels.0.map(|quota| quota.map(Meter::new)));
+        Self { room: Meter::new(rules.allowance()), levels, passed_over: 0 }
+    }
+}
+
+impl Oracle {
+    /// Who goes next while a level's own quota is used up: the one whose turn it is, or the oldest where that is left to chance.
+    fn head(&self, level: Priority) -> Option<&Entry> {
+        match self.rules.queue.tie_break {
+            TieBreak::Random => self.line.level(level).next(),
+            _ => self.line.find(*self.line.may_go(level).first()?),
+        }
+    }
+
+    fn is_exempt(&self, sender: Sender) -> bool {
+        let is_staff = match sender {
+            Sender::Host => true,
+            Sender::User(user) => self.role(user) != Role::Member,
+        };
+        self.rules.level_quotas.exempt == Exempt::OwnerAndAdmins && is_staff
+    }
+
+    fn has_own(&self, level: Priority) -> bool {
+        self.turns.levels[level].as_ref().is_none_or(|meter| meter.may_pass(self.clock.as_nanos(), 0))
+    }
+
+    /// The levels that wait and that their own quota lets go, the highest first.
+    fn ready(&self) -> Vec<Priority> {
+        let may_go = |level| self.head(level).is_some_and(|head| self.has_own(level) || self.is_exempt(head.sender));
+        Priority::ALL.into_iter().filter(|&level| may_go(level)).collect()
+    }
+
+    /// Which level is served next, and what its message must leave behind: the highest that may go; but once so many have passed a lower
+    /// one over, the lowest, whatever the reserves (clause B5).
+    pub(super) fn turn(&self) -> Option<(Priority, u32)> {
+        let ready = self.ready();
+        let (highest, lowest) = (*ready.first()?, *ready.last()?);
+        let is_floors = highest != lowest && self.is_floors_turn();
+        Some(if is_floors { (lowest, 0) } else { (highest, self.rules.kept(highest)) })
+    }
+
+    fn is_floors_turn(&self) -> bool {
+        self.rules.floor.is_some_and(|floor| self.turns.passed_over + 1 >= floor)
+    }
+
+    /// Those of a level that may be next, at a level's turn.
+    pub(super) fn may_go(&self, level: Priority) -> Vec<u64> {
+        if self.has_own(level) { self.line.may_go(level) } else { self.head(level).map(|head| head.id).into_iter().collect() }
+    }
+
+    /// A message goes out at its level's turn. Answers whether every window still holds.
+    pub(super) fn goes(&mut self, level: Priority, sender: Sender) -> bool {
+        let ready = self.ready();
+        let now = self.clock.as_nanos();
+        if self.rules.floor.is_some() && ready.first() != ready.last() {
+            self.turns.passed_over = if ready.first() == Some(&level) { self.turns.passed_over + 1 } else { 0 };
+        }
+        let is_exempt = self.is_exempt(sender);
+        let own = self.turns.levels[level].as_mut().filter(|_| !is_exempt);
+        let holds = own.is_none_or(|meter| meter.pass(now));
+        self.turns.room.pass(now) && holds
+    }
+
+    /// The earliest instant at which a message could go out if nothing else wanted to.
+    pub(super) fn next_chance(&self, now: Instant, level: Priority, sender: Sender) -> Option<Instant> {
+        let now = now.as_nanos();
+        let room = self.turns.room.next(now, self.rules.kept(level))?;
+        let own = self.turns.levels[level].as_ref().filter(|_| !self.is_exempt(sender));
+        let own = own.map_or(Some(now), |meter| meter.next(now, 0))?;
+        Some(Instant::from_nanos(room.max(own)))
+    }
+
+    /// When tokens let something go next.
+    pub(super) fn next_turn(&self) -> Option<Instant> {
+        let now = self.clock.as_nanos();
+        let turn = self.turn().and_then(|(_, kept)| self.turns.room.next(now, kept));
+        let ready = self.ready();
+        let blocked = Priority::ALL.into_iter().filter(|level| !ready.contains(level) && self.head(*level).is_some());
+        let opens = blocked.filter_map(|level| {
+            let kept = if self.is_floors_turn() { 0 } else { self.rules.kept(level) };
+            Some(self.turns.levels[level].as_ref()?.next(now, 0)?.max(self.turns.room.next(now, kept)?))
+        });
+        opens.chain(turn).min().map(Instant::from_nanos)
+    }
+}

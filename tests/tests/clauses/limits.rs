@@ -1,0 +1,146 @@
+//! The second limit (A15), aligned windows (D14), and how others do it (B12).
+
+use crate::scene::{ANN, BOB, OWNER, Scene};
+use Priority::{High, Low, Lowest, Normal};
+use roomcast_core::{
+    Actor, Allowance, Counting, Duration, Exempt, Instant, LevelQuotas, PerLevel, Priority, Quota, RefusalReason, Room, RoomConfig,
+    Source, UserId,
+};
+use std::num::NonZeroU32;
+
+const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
+
+fn a_second(count: u32) -> Option<Allowance> {
+    NonZeroU32::new(count).map(|count| Allowance::Bucket(Quota::per_second(count)))
+}
+
+/// How many messages of each level have gone out.
+fn sent(scene: &Scene) -> [u64; 4] {
+    scene.room.snapshot(scene.now).admission.ledger.levels.0.map(|level| level.dispatched)
+}
+
+#[test]
+fn a15_a_level_that_has_used_up_its_own_is_passed_over() {
+    let quotas = LevelQuotas { levels: PerLevel([None, a_second(3), a_second(2), None]), exempt: Exempt::Nobody };
+    let mut scene = Scene::with(|builder| builder.rate(20).burst(20).max_wait(FOR_EVER).level_quotas(quotas));
+    for _ in 0..10 {
+        for level in Priority::ALL {
+            let _ = scene.host(level, "all at once").unwrap();
+        }
+    }
+    assert_eq!(sent(&scene), [8, 3, 2, 7], "twenty in all; Normal and Low by their own, the others by the room's");
+    scene.wait_millis(500);
+    // The room has ten more tokens, the levels one or one and a half.
+    assert_eq!(sent(&scene), [10, 4, 3, 10]);
+}
+
+#[test]
+fn a15_high_and_the_owner_and_the_admins_are_exempt_or_nobody_is() {
+    for (quotas, exempt) in [(LevelQuotas::HIGH_AND_STAFF_EXEMPT, true), (LevelQuotas::NOBODY_EXEMPT, false)] {
+        let mut scene = Scene::with(|builder| builder.rate(1_000).burst(1_000).max_wait(FOR_EVER).level_quotas(quotas));
+        let [owner, ann, bob] = [OWNER, ANN, BOB].map(|user| scene.user(user));
+        scene.room.set_admin(scene.now, Actor::Host, ANN, true).unwrap();
+        for _ in 0..50 {
+            let _ = scene.host(High, "gift").unwrap();
+            let _ = scene.say(bob, "text").unwrap();
+        }
+        assert_eq!(sent(&scene)[..2], if exempt { [50, 40] } else { [40, 40] });
+        // Bob's ten wait at the head of Normal. Whoever is exempt gets past none of them: it is judged whose turn it is.
+        for session in [owner, ann] {
+            assert!(scene.say(session, "behind").unwrap().outcome.is_none());
+        }
+        let low = scene.publish(roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low)).unwrap();
+        assert!(low.outcome.is_some());
+        for _ in 0..45 {
+            let _ = scene.publish(roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low)).unwrap();
+        }
+        assert_eq!(sent(&scene)[2], if exempt { 46 } else { 40 });
+    }
+}
+
+#[test]
+fn a15_who_is_admin_no_more_is_bound_like_everyone() {
+    let quotas = LevelQuotas { levels: PerLevel([a_second(1); 4]), exempt: Exempt::OwnerAndAdmins };
+    let mut scene = Scene::with(|builder| builder.rate(2).burst(2).max_wait(FOR_EVER).level_quotas(quotas));
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    scene.room.set_admin(scene.now, Actor::Host, ANN, true).unwrap();
+    let _ = scene.say(bob, "takes the token of Normal").unwrap();
+    assert!(scene.say(ann, "exempt").unwrap().outcome.is_some());
+    assert!(scene.say(ann, "waits for the room").unwrap().outcome.is_none());
+    scene.room.set_admin(scene.now, Actor::Host, ANN, false).unwrap();
+    scene.wait_millis(500);
+    assert_eq!(sent(&scene)[1], 2, "the room has a token and Ann is exempt no more");
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(500)));
+    scene.wait_millis(500);
+    assert_eq!(sent(&scene)[1], 3);
+}
+
+#[test]
+fn b12_a_window_lets_so_many_through_in_each_of_its_periods() {
+    let mut scene = Scene::with(|builder| {
+        builder.rate(4).rate_period(Duration::from_millis(200)).counting(Counting::Windows).max_wait(FOR_EVER)
+    });
+    scene.now = Instant::from_millis(100_150);
+    for _ in 0..20 {
+        let _ = scene.host(Normal, "text").unwrap();
+    }
+    assert_eq!((sent(&scene)[1], scene.room.poll_timeout()), (4, Some(Instant::from_millis(100_200))));
+    scene.wait_millis(50);
+    assert_eq!(sent(&scene)[1], 8, "eight within 50 ms, around the border of two windows");
+    scene.wait_millis(199);
+    assert_eq!(sent(&scene)[1], 8);
+    scene.wait_millis(1);
+    assert_eq!(sent(&scene)[1], 12);
+}
+
+/// Offers a second of 100 messages of each level, one each 10 ms, to a fresh room; answers what went out within two seconds.
+fn second_of(config: &RoomConfig) -> [u64; 4] {
+    let mut scene = Scene { room: Room::new(config), now: Instant::from_secs(100) };
+    for _ in 0..100 {
+        // The lowest first, so that priority has something to do.
+        for level in [Lowest, Low, Normal, High] {
+            match scene.host(level, "one of many") {
+                Ok(_) => {}
+                Err(refused) => assert_eq!(refused.reason, RefusalReason::QueueFull),
+            }
+        }
+        scene.wait_millis(10);
+    }
+    scene.wait_millis(1_000);
+    assert!(scene.room.snapshot(scene.now).balances());
+    sent(&scene)
+}
+
+#[test]
+fn b12_rong_cloud_sends_40_in_200_ms_of_which_low_takes_at_most_20() {
+    // 20 calls of each level fall into each of five windows: 40 of Low and Lowest, of which 20 may go, and 40 that are high there.
+    let [high, normal, low, lowest] = second_of(&RoomConfig::rong_cloud(OWNER));
+    assert_eq!((high + normal + low, lowest), (200, 0));
+    // The first come are served, and half of the first 40 are low.
+    assert_eq!(low, 100);
+}
+
+#[test]
+fn b12_net_ease_sends_20_and_beside_them_10_of_high_priority() {
+    let [high, normal, low, lowest] = second_of(&RoomConfig::net_ease(OWNER));
+    // What came in the first second goes out in that one and, as far as it waits, in the next.
+    assert_eq!([high, normal, low, lowest], [20, 40, 0, 0]);
+}
+
+#[test]
+fn b12_easemob_sends_20_a_second_and_drops_lower_and_later_first() {
+    let [high, normal, low, lowest] = second_of(&RoomConfig::easemob(OWNER));
+    assert_eq!(high + normal + low + lowest, 40);
+    assert_eq!((normal, high), (5, 25), "five rounds fill the first window, the next one is High's");
+}
+
+#[test]
+fn b12_an_av_chat_room_of_three_levels_counts_the_lowest_as_low() {
+    let mut scene = Scene { room: Room::new(&RoomConfig::av_chat_room_three_levels(OWNER)), now: Instant::from_secs(100) };
+    let ann = scene.user(UserId(9));
+    let _ = scene.host(Lowest, "like").unwrap();
+    let batch = scene.next(ann).unwrap().unwrap();
+    assert_eq!(batch.messages()[0].priority, Low);
+    let ledger = scene.room.snapshot(scene.now).admission.ledger;
+    assert_eq!((ledger.levels[Low].submitted, ledger.levels[Lowest].submitted), (1, 0));
+}
