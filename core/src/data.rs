@@ -265,6 +265,18 @@ impl Counters {
         Ok(sum)
     }
 
+    /// Whether [`add`](Self::add) would be granted.
+    pub(crate) fn check_add(&self, key: &str, delta: i64) -> Result<(), DataError> {
+        check_key(key, self.limits.counter_key_bytes)?;
+        match self.get(key) {
+            Some(value) => value.checked_add(delta).map(drop).ok_or(DataError::Overflow { value, delta }),
+            None if self.entries.len() >= self.limits.counters as usize => {
+                Err(DataError::TooManyKeys { max: self.limits.counters })
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: &str) -> Option<i64> {
         let place = place(&self.entries, key).ok()?;
         Some(self.entries.remove(place).1)

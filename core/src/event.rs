@@ -19,6 +19,10 @@ pub enum Event {
         id: MessageId,
         /// Its priority.
         priority: Priority,
+        /// Itself and the messages that were merged into it (clause B9).
+        messages: u32,
+        /// What they stand for.
+        units: u64,
         /// How the publisher asked to hear of it, with the tag.
         report: Report,
         /// The fate.
@@ -156,8 +160,15 @@ impl EventQueue {
     }
 
     /// Fills a promised slot.
-    pub(crate) fn outcome(&mut self, id: MessageId, priority: Priority, report: Report, outcome: Outcome) {
-        self.outcomes.push_back(Event::Outcome { id, priority, report, outcome });
+    pub(crate) fn outcome(
+        &mut self,
+        id: MessageId,
+        priority: Priority,
+        (messages, units): (u32, u64),
+        report: Report,
+        outcome: Outcome,
+    ) {
+        self.outcomes.push_back(Event::Outcome { id, priority, messages, units, report, outcome });
     }
 
     pub(crate) fn presence(&mut self, user: UserId, presence: Presence, cause: PresenceCause) {
@@ -323,7 +334,7 @@ mod tests {
         events.reserve(Priority::High);
         assert!(!events.has_room(Priority::High) && events.has_room(Priority::Normal));
         let outcome = Outcome::Dropped { reason: crate::DropReason::Expired, limit: None, retry_at: None };
-        events.outcome(MessageId(1), Priority::High, Report::Event(Tag(5)), outcome);
+        events.outcome(MessageId(1), Priority::High, (1, 1), Report::Event(Tag(5)), outcome);
         assert!(!events.has_room(Priority::High));
         assert_eq!(events.pop().and_then(|event| event.tag()), Some(Tag(5)));
         assert!(events.has_room(Priority::High));

@@ -88,6 +88,28 @@ impl Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
 
+/// A message that waits for the host's verdict, as the verdict must name it (clause A19). Nobody else's verdict can hit it: a ticket is never
+/// given out twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    pub(crate) id: MessageId,
+    /// Its place among those that wait.
+    pub(crate) slot: u32,
+}
+
+impl Ticket {
+    /// The message.
+    pub const fn message(self) -> MessageId {
+        self.id
+    }
+}
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the ticket of {}", self.id)
+    }
+}
+
 /// The sequence number of a dispatched message: 1 for a room's first, without holes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(pub u64);

@@ -66,12 +66,18 @@ reasons! {
         RoomMuted = "room_muted",
         /// The payload is over the room's limit (clause A22).
         TooLarge = "too_large",
+        /// The sender has said the same within the room's window.
+        Duplicate = "duplicate",
         /// The sender has said as much as one may (clause B16).
         SenderQuota = "sender_quota",
         /// The host has sent its notices of this second (clause A16).
         NoticeQuota = "notice_quota",
+        /// The counter that it would be counted in cannot take it.
+        Counter = "counter",
         /// Too many outcomes of this level wait to be polled.
         OutcomesFull = "outcomes_full",
+        /// Too many messages wait for a verdict, and none goes on without one (clause A19).
+        ReviewsFull = "reviews_full",
         /// The queue is full and holds nothing that may be evicted for this message.
         QueueFull = "queue_full",
     }
@@ -84,6 +90,12 @@ reasons! {
         Evicted = "evicted",
         /// It waited longer than its level may (clause B6).
         Expired = "expired",
+        /// The host's verdict (clause A19).
+        Denied = "denied",
+        /// No verdict came in time, and the room does not go on without one.
+        ReviewTimeout = "review_timeout",
+        /// Its sender, or the room, was muted while it waited for a verdict (decision D11).
+        Muted = "muted",
         /// Its sender was kicked or banned while it waited (decision D11).
         SenderOut = "sender_out",
         /// The room was closed while it waited (clause A4).
@@ -148,6 +160,49 @@ pub struct LevelLedger {
     pub queued: u64,
     /// Waiting for the host's verdict now.
     pub under_review: u64,
+    /// The same in units: what a message stands for, once or many times (decision D18).
+    pub units: Units,
+}
+
+/// The units of the messages of one priority, modulo 2⁶⁴. What is merged stays in it, with the message that carries it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Units {
+    /// Of all publish calls.
+    pub submitted: u64,
+    /// Of those not let in.
+    pub refused: u64,
+    /// Of those let in and never dispatched, what they carried included.
+    pub dropped: u64,
+    /// Sent out to the audience.
+    pub dispatched: u64,
+    /// Waiting in the queue now.
+    pub queued: u64,
+    /// Waiting for the host's verdict now.
+    pub under_review: u64,
+}
+
+impl Units {
+    /// `submitted = refused + dropped + dispatched + queued + under_review`.
+    pub fn balances(&self) -> bool {
+        let fates = [self.refused, self.dropped, self.dispatched, self.queued, self.under_review];
+        self.submitted == fates.into_iter().fold(0, u64::wrapping_add)
+    }
+}
+
+impl Add for Units {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            submitted: self.submitted.wrapping_add(other.submitted),
+            refused: self.refused.wrapping_add(other.refused),
+            dropped: self.dropped.wrapping_add(other.dropped),
+            dispatched: self.dispatched.wrapping_add(other.dispatched),
+            queued: self.queued.wrapping_add(other.queued),
+            under_review: self.under_review.wrapping_add(other.under_review),
+        }
+    }
 }
 
 impl LevelLedger {
@@ -156,9 +211,63 @@ impl LevelLedger {
         self.refused.total() + self.dropped.total() + self.merged + self.dispatched + self.queued + self.under_review
     }
 
-    /// Law L1: `submitted = refused + dropped + merged + dispatched + queued + under_review`.
+    /// Law L1: `submitted = refused + dropped + merged + dispatched + queued + under_review`, in messages; and in units.
     pub fn balances(&self) -> bool {
-        self.submitted == self.accounted()
+        self.submitted == self.accounted() && self.units.balances()
+    }
+
+    /// A message is offered.
+    pub(crate) fn submit(&mut self, units: u64) {
+        self.submitted += 1;
+        self.units.submitted = self.units.submitted.wrapping_add(units);
+    }
+
+    /// It is not let in.
+    pub(crate) fn refuse(&mut self, reason: RefusalReason, units: u64) {
+        self.refused.add(reason);
+        self.units.refused = self.units.refused.wrapping_add(units);
+    }
+
+    /// It waits in the queue.
+    pub(crate) fn queue(&mut self, units: u64) {
+        self.queued += 1;
+        self.units.queued = self.units.queued.wrapping_add(units);
+    }
+
+    /// It waits in the queue no more.
+    pub(crate) fn unqueue(&mut self, units: u64) {
+        self.queued -= 1;
+        self.units.queued = self.units.queued.wrapping_sub(units);
+    }
+
+    /// It waits for a verdict.
+    pub(crate) fn review(&mut self, units: u64) {
+        self.under_review += 1;
+        self.units.under_review = self.units.under_review.wrapping_add(units);
+    }
+
+    /// It waits for a verdict no more.
+    pub(crate) fn unreview(&mut self, units: u64) {
+        self.under_review -= 1;
+        self.units.under_review = self.units.under_review.wrapping_sub(units);
+    }
+
+    /// It became one with a message that waits.
+    pub(crate) fn merge(&mut self, units: u64) {
+        self.merged += 1;
+        self.units.queued = self.units.queued.wrapping_add(units);
+    }
+
+    /// It is dropped, with all that it carries.
+    pub(crate) fn drop(&mut self, reason: DropReason, units: u64) {
+        self.dropped.add(reason);
+        self.units.dropped = self.units.dropped.wrapping_add(units);
+    }
+
+    /// It goes out.
+    pub(crate) fn dispatch(&mut self, units: u64) {
+        self.dispatched += 1;
+        self.units.dispatched = self.units.dispatched.wrapping_add(units);
     }
 }
 
@@ -173,6 +282,7 @@ impl Add for LevelLedger {
         self.dispatched += other.dispatched;
         self.queued += other.queued;
         self.under_review += other.under_review;
+        self.units = self.units + other.units;
         self
     }
 }

@@ -49,6 +49,7 @@ mod audience;
 mod chunked;
 mod config;
 mod data;
+mod duplicates;
 mod engine;
 mod error;
 mod event;
@@ -69,20 +70,25 @@ mod roster;
 mod time;
 mod timed;
 
-pub use admission::{Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, State};
+pub use admission::{
+    Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, ReviewVerdict, State, UnderReview, VerdictError,
+};
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
 pub use config::{
-    ConfigError, Counting, DefaultReport, Echo, Exempt, LevelQuotas, Levels, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak,
-    VictimPolicy,
+    ConfigError, Counting, DefaultReport, Echo, Exempt, LevelQuotas, Levels, QueueConfig, ReviewConfig, ReviewTimeout, RoomConfig,
+    RoomConfigBuilder, TieBreak, VictimPolicy,
 };
 pub use data::{DataError, DataLimits};
+pub use duplicates::DuplicateWindow;
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Presence, PresenceCause};
-pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, UserId};
+pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, Ticket, UserId};
 pub use keyed::KeyedLimit;
-pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally};
-pub use message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units};
+pub use message::{
+    Debris, DuplicateKey, Kind, Limit, MergeKey, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source,
+};
 pub use part::Part;
 pub use priority::{PerLevel, Priority};
 pub use queue::{Evicted, Full, Popped, Queue};

@@ -111,6 +111,8 @@ mod tests {
             kind: Kind::Text,
             sender: Sender::Host,
             session: None,
+            units: 1,
+            messages: 1,
             admitted_at: Instant::ZERO,
             dispatched_at: Instant::ZERO,
             profile: None,

@@ -7,12 +7,14 @@ use crate::oracle::Oracle;
 use crate::oracle::data::{Change, Count};
 use crate::oracle::listeners::{Swept, Taken};
 use crate::oracle::messages::Offer;
+use crate::oracle::reviews::Said;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Budget, ConfigError, Due, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, Priority, Publish,
-    RangeKey, Receipt, RefusalReason, Report, Room, SessionEnd, SessionId, Source, UserId, Verdict,
+    Actor, Batch, Budget, ConfigError, Due, DuplicateKey, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, MergeKey,
+    Priority, Publish, RangeKey, Receipt, RefusalReason, Report, ReviewVerdict, Room, SessionEnd, SessionId, Source, Ticket,
+    UserId, Verdict,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -59,6 +61,14 @@ pub struct Say {
     pub kind: Kind,
     /// How its outcome is reported.
     pub report: Option<Report>,
+    /// What it may be merged by.
+    pub merge: Option<MergeKey>,
+    /// What it stands for.
+    pub units: u32,
+    /// What its repetition would carry.
+    pub key: Option<DuplicateKey>,
+    /// Where it is counted.
+    pub counter: Option<&'static str>,
     /// Its size.
     pub size: usize,
 }
@@ -66,7 +76,7 @@ pub struct Say {
 impl Say {
     /// A text.
     pub fn text(source: Source, level: Priority, size: usize) -> Self {
-        Self { source, level, kind: Kind::Text, report: None, size }
+        Self { source, level, kind: Kind::Text, report: None, merge: None, units: 1, key: None, counter: None, size }
     }
 }
 
@@ -117,10 +127,23 @@ impl Checked {
         self.payloads += 1;
         let pair = [Probe::new(self.payloads, say.size), Probe::new(self.payloads, say.size)];
         let held = [pair[0].watch(), pair[1].watch()];
-        let Say { source, level, kind, report, size } = say;
-        let offer = Offer { source, level: self.oracle.counts_as(level), kind, report, payload: self.payloads, size, held };
+        let Say { source, level, kind, report, merge, units, key, counter, size } = say;
+        let offer = Offer {
+            source,
+            level: self.oracle.counts_as(level),
+            kind,
+            report,
+            merge,
+            units,
+            key,
+            counter,
+            payload: self.payloads,
+            size,
+            held,
+        };
         let [first, second] = pair.map(|payload| {
-            let publish = Publish::new(source, payload).priority(level).kind(kind);
+            let mut publish = Publish::new(source, payload).priority(level).kind(kind).units(units);
+            (publish.merge, publish.key, publish.counter) = (merge, key, counter);
             report.into_iter().fold(publish, Publish::report)
         });
         let (answer, twin) = (room.publish(now, first), self.halves.publish(now, second));
@@ -131,6 +154,25 @@ impl Checked {
         self.oracle.published(now, &offer, &answer, &self.halves.crossed)?;
         self.inspect(room)?;
         Ok(answer.map_err(|refused| refused.reason))
+    }
+
+    /// `Room::review`.
+    pub fn review(&mut self, room: &mut Room<Probe>, now: Instant, ticket: Ticket, verdict: &ReviewVerdict<usize>) -> Check {
+        self.payloads += 1;
+        let id = self.payloads;
+        let probes = |size| [Probe::new(id, size), Probe::new(id, size)];
+        let (said, [first, second]) = match *verdict {
+            ReviewVerdict::Deny { code } => (Said::Deny(code), [ReviewVerdict::Deny { code }, ReviewVerdict::Deny { code }]),
+            ReviewVerdict::Rewrite(size) => {
+                let pair = probes(size);
+                (Said::Rewrite(id, size, [pair[0].watch(), pair[1].watch()]), pair.map(ReviewVerdict::Rewrite))
+            }
+            _ => (Said::Allow, [ReviewVerdict::Allow, ReviewVerdict::Allow]),
+        };
+        let (answer, twin) = (room.review(now, ticket, first), self.halves.review(now, ticket, second));
+        same(Law::L9Deterministic, "review", format!("{answer:?}"), format!("{twin:?}"))?;
+        self.oracle.reviewed(now, ticket, said, &answer, &self.halves.crossed)?;
+        self.inspect(room)
     }
 
     /// `Room::next_batch`.

@@ -10,8 +10,8 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
     Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, ImportError,
-    Instant, Join, JoinError, Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot,
-    SessionEnd, SessionId, Source, UserId, Verdict,
+    Instant, Join, JoinError, Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, ReviewVerdict, Room,
+    RoomSnapshot, SessionEnd, SessionId, Source, Ticket, UserId, Verdict, VerdictError,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -86,6 +86,15 @@ impl Halves {
             *session = self.audience.here(*session);
         }
         let answer = self.admission.publish(now, publish);
+        self.hand_over();
+        self.clear();
+        answer
+    }
+
+    /// As `Room::review`.
+    pub fn review(&mut self, now: Instant, ticket: Ticket, verdict: ReviewVerdict<Probe>) -> Result<(), VerdictError<Probe>> {
+        let now = self.call(now);
+        let answer = self.admission.review(now, ticket, verdict);
         self.hand_over();
         self.clear();
         answer

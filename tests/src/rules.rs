@@ -1,8 +1,8 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
 use roomcast_core::{
-    Allowance, ConfigError, Counting, DataLimits, DefaultReport, Duration, Echo, LevelQuotas, Levels, PerLevel, Priority,
-    QueueConfig, Quota, Rate, RoomConfig, TieBreak, UserId, VictimPolicy,
+    Allowance, ConfigError, Counting, DataLimits, DefaultReport, DuplicateWindow, Duration, Echo, LevelQuotas, Levels, PerLevel,
+    Priority, QueueConfig, Quota, Rate, ReviewConfig, RoomConfig, TieBreak, UserId, VictimPolicy,
 };
 use std::num::NonZeroU32;
 
@@ -33,6 +33,10 @@ pub struct Rules {
     pub senders: u32,
     /// Notices a second, and in a burst.
     pub notices: u32,
+    /// How long what was said is refused again.
+    pub duplicates: DuplicateWindow,
+    /// What waits for a verdict.
+    pub review: ReviewConfig,
     /// The queue.
     pub queue: QueueConfig,
     /// Bytes of a payload at the most.
@@ -94,6 +98,8 @@ impl Default for Rules {
             sender_quota: PerLevel([None; 4]),
             senders: 10_000,
             notices: 200,
+            duplicates: DuplicateWindow::default(),
+            review: ReviewConfig::NONE,
             queue,
             payload_bytes: 12 * 1024,
             profile_bytes: 1024,
@@ -144,6 +150,8 @@ impl Rules {
             .sender_quota(self.sender_quota)
             .senders(self.senders)
             .notices(NonZeroU32::new(self.notices).unwrap_or(NonZeroU32::MIN))
+            .duplicates(self.duplicates)
+            .review(self.review)
             .queue_messages(self.queue.messages)
             .queue_bytes(self.queue.bytes)
             .tie_break(self.queue.tie_break)

@@ -8,9 +8,13 @@ mod data;
 mod limits;
 #[path = "clauses/members.rs"]
 mod members;
+#[path = "clauses/merging.rs"]
+mod merging;
 #[path = "clauses/messages.rs"]
 mod messages;
 #[path = "clauses/moderation.rs"]
 mod moderation;
+#[path = "clauses/review.rs"]
+mod review;
 #[path = "clauses/scene.rs"]
 mod scene;

@@ -1,5 +1,6 @@
 //! Out of the queue: what expires, what goes out, what gives way.
 
+use super::carriers::CarrierPlace;
 use super::{Admission, State, Waiting};
 use crate::config::MAX_WORK;
 use crate::ids::{MessageId, Seq};
@@ -13,19 +14,21 @@ use alloc::sync::Arc;
 impl<M: Payload> Admission<M> {
     /// The host speaks to the room: at once, by a rate of its own (clause A16). Then what is due goes out.
     pub(super) fn notify(&mut self, now: Instant, id: MessageId, publish: Publish<M>, work: u32) -> Result<Receipt, Refused<M>> {
-        let level = publish.priority;
+        let (level, units) = (publish.priority, u64::from(publish.units));
         if !self.notices.take_keeping(now, 0) {
             let limit = Limit::Notices { max: self.settings.notices.get() };
-            let retry_at = self.notices.next_at(now, 0);
-            return Err(self.refuse(level, RefusalReason::NoticeQuota, Some(limit), retry_at, publish.payload));
+            let denied = (RefusalReason::NoticeQuota, Some(limit), self.notices.next_at(now, 0));
+            return Err(self.refuse(level, units, denied, publish.payload));
         }
-        self.ledger.levels[level].queued += 1;
-        let report = Report::CountedOnly;
-        let item = Waiting { id, kind: publish.kind, session: None, profile: None, report, payload: publish.payload };
+        self.pay(now, level, Sender::Host, publish.key, id);
+        self.ledger.levels[level].queue(units);
+        let Publish { kind, merge, key, payload, .. } = publish;
+        let (carrier, report) = (CarrierPlace::NONE, Report::CountedOnly);
+        let item = Waiting { id, messages: 1, units, merge, carrier, key, kind, session: None, profile: None, report, payload };
         let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
         let seq = self.send(now, popped, Some(id));
         self.dispatch(now, work, None);
-        Ok(Receipt { id, outcome: seq.map(|seq| Outcome::Dispatched { seq, at: now }) })
+        Ok(Receipt { id, outcome: seq.map(|seq| Outcome::Dispatched { seq, at: now }), review: None })
     }
 
     /// Drops what has waited too long, at most `work` messages. Answers how much work is left.
@@ -40,8 +43,8 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Sends out what may go, at most `work` messages. None that is past its deadline: when `expire` ran out of work, so does this.
-    /// Answers the number of `own`, the message of the running publish call, if it was among them.
-    pub(super) fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> Option<Seq> {
+    /// Answers the number of `own`, the message of the running publish call, if it was among them, and how much work is left.
+    pub(super) fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> (Option<Seq>, u32) {
         let mut dispatched = None;
         while work > 0 {
             let (settings, moderation) = (&self.settings, &self.moderation);
@@ -57,83 +60,86 @@ impl<M: Payload> Admission<M> {
             dispatched = dispatched.or(self.send(now, popped, own));
             work -= 1;
         }
-        dispatched
+        (dispatched, work)
     }
 
     /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this answers the number, or as an event.
     fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, own: Option<MessageId>) -> Option<Seq> {
+        self.leave_queue(&popped);
         let Popped { item, priority, sender, entered, .. } = popped;
-        let Waiting { id, kind, session, profile, report, payload } = item;
+        let Waiting { id, messages, units, kind, session, profile, report, payload, .. } = item;
         let seq = Seq(self.feed.last().0 + 1);
         let position = self.heads[priority];
         self.heads[priority] += 1;
-        self.ledger.levels[priority].dispatched += 1;
-        let message =
-            Message { seq, position, priority, kind, sender, session, admitted_at: entered, dispatched_at: now, profile, payload };
+        self.ledger.levels[priority].dispatch(units);
+        let (admitted_at, dispatched_at) = (entered, now);
+        let message = Message {
+            seq,
+            position,
+            priority,
+            kind,
+            sender,
+            session,
+            units,
+            messages,
+            admitted_at,
+            dispatched_at,
+            profile,
+            payload,
+        };
         if let Some(lost) = self.feed.push(Arc::new(message)) {
             self.debris.messages.push(lost);
         }
-        self.ledger.levels[priority].queued -= 1;
         if own == Some(id) {
             self.release_slot(priority, report);
             return Some(seq);
         }
         if report != Report::CountedOnly {
-            self.events.outcome(id, priority, report, Outcome::Dispatched { seq, at: now });
+            self.events.outcome(id, priority, (messages, units), report, Outcome::Dispatched { seq, at: now });
         }
         None
     }
 
-    /// A message that waited is dropped. None is that of the running call: one that finds no room is refused.
+    /// A message that waited in the queue is dropped. None is that of the running call: one that finds no room is refused.
     pub(super) fn drop_one(&mut self, now: Instant, popped: Popped<Waiting<M>>, reason: DropReason, limit: Option<Limit>) {
-        let Popped { item, priority, sender, .. } = popped;
-        let Waiting { id, profile, report, payload, .. } = item;
-        self.debris.payloads.push(payload);
-        if let Some(profile) = profile {
-            self.debris.profiles.push(profile);
-        }
-        let books = &mut self.ledger.levels[priority];
-        books.queued -= 1;
-        books.dropped.add(reason);
-        if report != Report::CountedOnly {
-            let retry_at = match self.state {
-                State::Open => self.next_for(now, priority, sender),
-                State::Draining | State::Closed => None,
-            };
-            self.events.outcome(id, priority, report, Outcome::Dropped { reason, limit, retry_at });
-        }
+        self.leave_queue(&popped);
+        self.drop_waiting_one(now, (popped.priority, popped.sender), popped.item, reason, limit);
     }
 
-    /// The newcomer has to wait: others give way to it if the queue is full, or it is refused.
-    pub(super) fn make_room(&mut self, now: Instant, level: Priority, sender: Sender, newcomer: u32) -> Result<(), Refused<M>> {
-        match self.queue.settle(newcomer) {
-            Ok(victims) => {
-                let limit = Some(self.queue_limit());
-                for victim in victims {
-                    if let Some(popped) = self.queue.release(victim) {
-                        self.drop_one(now, popped, DropReason::Evicted, limit);
-                    }
-                }
-                Ok(())
-            }
-            Err(full) => {
-                self.ledger.levels[level].queued -= 1;
-                self.release_slot(level, full.item.report);
-                let retry_at = self.next_for(now, level, sender);
-                Err(self.refuse(level, RefusalReason::QueueFull, Some(full.limit), retry_at, full.item.payload))
-            }
+    /// A message that is in no count of what waits any more is dropped. It may be said again.
+    pub(super) fn drop_waiting_one(
+        &mut self,
+        now: Instant,
+        (level, sender): (Priority, Sender),
+        waiting: Waiting<M>,
+        reason: DropReason,
+        limit: Option<Limit>,
+    ) {
+        let Waiting { id, messages, units, key, profile, report, payload, .. } = waiting;
+        self.debris.payloads.push(payload);
+        self.debris.profiles.extend(profile);
+        self.ledger.levels[level].drop(reason, units);
+        if let Some(key) = key {
+            self.duplicates.free(sender, key, id);
+        }
+        if report != Report::CountedOnly {
+            let retry_at = match self.state {
+                State::Open => self.next_for(now, level, sender),
+                State::Draining | State::Closed => None,
+            };
+            self.events.outcome(id, level, (messages, units), report, Outcome::Dropped { reason, limit, retry_at });
         }
     }
 
     pub(super) fn drop_waiting(&mut self, now: Instant) {
-        for _ in 0..MAX_WORK {
+        for _ in 0..self.drop_reviews(now, MAX_WORK) {
             let Some(popped) = self.queue.pop_highest() else { break };
             self.drop_one(now, popped, DropReason::RoomClosed, None);
         }
     }
 
     /// The earliest instant at which a message could go out if nothing else wanted to.
-    fn next_for(&self, now: Instant, level: Priority, sender: Sender) -> Option<Instant> {
+    pub(super) fn next_for(&self, now: Instant, level: Priority, sender: Sender) -> Option<Instant> {
         self.rates.next_for(now, level, sender, |sender| self.is_staff(sender))
     }
 
@@ -141,14 +147,14 @@ impl<M: Payload> Admission<M> {
         self.moderation.is_staff(&self.settings, sender)
     }
 
-    fn release_slot(&mut self, level: Priority, report: Report) {
+    pub(super) fn release_slot(&mut self, level: Priority, report: Report) {
         if report != Report::CountedOnly {
             self.events.release(level);
         }
     }
 
     /// The limit to name when something was evicted: which of the two it was shows in what the queue holds now.
-    fn queue_limit(&self) -> Limit {
+    pub(super) fn queue_limit(&self) -> Limit {
         let queue = &self.settings.queue;
         if self.queue.len() >= queue.messages {
             Limit::QueueMessages { max: queue.messages }

@@ -1,11 +1,13 @@
 //! Who may speak, and what: the checks before the queue, in their order.
 //!
 //! A check looks and changes nothing (decision D9); the first that fails decides. The order is that of DESIGN: room open → sender is a
-//! member (who is banned is none) → muted, room muted → payload size → the sender's own quota → a slot for the outcome → queue. What is
-//! taken from a quota is taken when the message has been let in.
+//! member (who is banned is none) → muted, room muted → payload size → said already → the sender's own quota → the counter → a slot for the
+//! outcome; then review and queue. What is taken from a quota, and a key, is taken when the message has been let in.
 
 use super::moderation::{Moderation, Silence};
 use crate::config::Settings;
+use crate::data::Counters;
+use crate::duplicates::Duplicates;
 use crate::event::EventQueue;
 use crate::ids::UserId;
 use crate::keyed::KeyedLimit;
@@ -18,39 +20,57 @@ use crate::time::Instant;
 /// A refusal that has not got its payload back yet: why, the limit that decided, and when to try again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
 
-/// Answers who speaks.
-pub(super) fn check<M: Payload>(
-    now: Instant,
-    open: bool,
-    settings: &Settings,
-    (roster, moderation, quotas): (&Roster<M>, &Moderation, &PerLevel<Option<KeyedLimit>>),
-    events: &EventQueue,
-    publish: &Publish<M>,
-) -> Result<Sender, Denied> {
-    if !open {
-        return Err((RefusalReason::RoomClosed, None, None));
-    }
-    let sender = sender(roster, publish.source)?;
-    if let Sender::User(user) = sender {
-        match moderation.silence(settings, now, user) {
-            Some(Silence::Muted(until)) => return Err((RefusalReason::Muted, None, until.instant())),
-            Some(Silence::RoomMuted) => return Err((RefusalReason::RoomMuted, None, None)),
-            None => {}
+/// What the checks look at.
+pub(super) struct Gate<'a, M> {
+    pub(super) open: bool,
+    pub(super) settings: &'a Settings,
+    pub(super) roster: &'a Roster<M>,
+    pub(super) moderation: &'a Moderation,
+    pub(super) duplicates: &'a Duplicates,
+    pub(super) quotas: &'a PerLevel<Option<KeyedLimit>>,
+    pub(super) counters: &'a Counters,
+    pub(super) events: &'a EventQueue,
+}
+
+impl<M: Payload> Gate<'_, M> {
+    /// Answers who speaks.
+    #[inline]
+    pub(super) fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, Denied> {
+        if !self.open {
+            return Err((RefusalReason::RoomClosed, None, None));
         }
+        let sender = sender(self.roster, publish.source)?;
+        if let Sender::User(user) = sender {
+            match self.moderation.silence(self.settings, now, user) {
+                Some(Silence::Muted(until)) => return Err((RefusalReason::Muted, None, until.instant())),
+                Some(Silence::RoomMuted) => return Err((RefusalReason::RoomMuted, None, None)),
+                None => {}
+            }
+        }
+        payload_size(self.settings, &publish.payload)?;
+        if let Some(until) = publish.key.and_then(|key| self.duplicates.refused_until(now, sender, key)) {
+            let limit = Limit::Duplicates { window: self.settings.duplicates.window };
+            return Err((RefusalReason::Duplicate, Some(limit), Some(until)));
+        }
+        if let (Sender::User(user), Some(quota)) = (sender, &self.quotas[publish.priority])
+            && let Err(not_yet) = quota.check(now, user.0)
+        {
+            let limit = Limit::SenderQuota { quota: quota.quota() };
+            return Err((RefusalReason::SenderQuota, Some(limit), not_yet.retry_at));
+        }
+        if let Some(counter) = publish.counter
+            && let Err(error) = self.counters.check_add(counter, i64::from(publish.units))
+        {
+            return Err((RefusalReason::Counter, Some(Limit::Counter { error }), None));
+        }
+        // The call itself tells the fate of a notice.
+        let is_told = report(self.settings, publish) != Report::CountedOnly && !is_notice(sender, publish);
+        if is_told && !self.events.has_room(publish.priority) {
+            let max = self.settings.outcomes[publish.priority];
+            return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
+        }
+        Ok(sender)
     }
-    payload_size(settings, &publish.payload)?;
-    if let (Sender::User(user), Some(quota)) = (sender, &quotas[publish.priority])
-        && let Err(not_yet) = quota.check(now, user.0)
-    {
-        let limit = Limit::SenderQuota { quota: quota.quota() };
-        return Err((RefusalReason::SenderQuota, Some(limit), not_yet.retry_at));
-    }
-    // The call itself tells the fate of a notice.
-    if report(settings, publish) != Report::CountedOnly && !is_notice(sender, publish) && !events.has_room(publish.priority) {
-        let max = settings.outcomes[publish.priority];
-        return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
-    }
-    Ok(sender)
 }
 
 /// Whether the host speaks to the room (clause A16).

@@ -3,41 +3,48 @@
 //! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it dispatches waits at the seam, the feed,
 //! until an audience takes it over.
 
+mod carriers;
 mod carry;
 mod data;
 mod dispatch;
+mod entry;
 mod feed;
 mod gate;
 mod moderation;
 mod rates;
+mod review;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
 pub use carry::{Carried, ImportError};
 pub use moderation::ModerationCounts;
+pub use review::{ReviewVerdict, UnderReview, VerdictError};
 pub use snapshot::AdmissionSnapshot;
 
 use crate::config::{MAX_WORK, RoomConfig, Settings};
 use crate::data::{Attributes, Counters};
+use crate::duplicates::Duplicates;
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, Seq, SessionId, UserId};
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
-use crate::ledger::{Ledger, RefusalReason};
-use crate::message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+use crate::ledger::Ledger;
+use crate::message::{Debris, DuplicateKey, Kind, MergeKey, Message, Payload, Report};
 use crate::part::Part;
-use crate::priority::{PerLevel, Priority};
+use crate::priority::PerLevel;
 use crate::queue::Queue;
 use crate::quota::{Rate, TokenBucket};
 use crate::rights::Action;
 use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
 use alloc::sync::Arc;
+use carriers::{CarrierPlace, Carriers};
 use feed::Feed;
 use moderation::Moderation;
 use rates::Rates;
+use review::Reviews;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
@@ -56,7 +63,10 @@ pub struct Admission<M> {
     /// The host's notices have a bucket of their own (clause A16).
     notices: TokenBucket,
     sender_quotas: PerLevel<Option<KeyedLimit>>,
+    duplicates: Duplicates,
+    reviews: Reviews<M>,
     queue: Queue<Waiting<M>>,
+    carriers: Carriers,
     feed: Feed<M>,
     heads: PerLevel<u64>,
     ledger: Ledger,
@@ -86,10 +96,16 @@ pub enum Actor {
     User(UserId),
 }
 
-/// A message in the queue.
+/// A message that waits, for a verdict or in the queue.
 #[derive(Debug)]
 struct Waiting<M> {
     id: MessageId,
+    /// Itself and those that were merged into it, and what they stand for.
+    messages: u32,
+    units: u64,
+    merge: Option<MergeKey>,
+    carrier: CarrierPlace,
+    key: Option<DuplicateKey>,
     kind: Kind,
     session: Option<SessionId>,
     profile: Option<Arc<M>>,
@@ -119,6 +135,9 @@ impl<M: Payload> Admission<M> {
             sender_quotas: PerLevel(
                 settings.sender_quota.0.map(|quota| quota.map(|quota| KeyedLimit::new(quota, settings.senders, settings.seed))),
             ),
+            duplicates: Duplicates::new(settings.duplicates, hasher),
+            reviews: Reviews::new(),
+            carriers: Carriers::new(hasher),
             queue: Queue::new(settings.queue, settings.seed),
             feed: Feed::new(Seq(heads.values().sum()), settings.feed_messages),
             heads,
@@ -130,58 +149,6 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Offers a message. It is refused, or it enters the queue; then whatever is due goes out, this message perhaps among it.
-    ///
-    /// Tokens are granted at the time of the call: after a late `handle_timeout`, an arriving High still goes before a waiting
-    /// Low (decision D13). O(1), plus what falls due; the audience costs it nothing.
-    ///
-    /// # Errors
-    /// The refusal says why, which limit decided, when to try again, and hands the payload back.
-    pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        let now = self.clock.advance(now);
-        self.debris.clear();
-        let mut publish = publish;
-        publish.priority = self.settings.levels.level(publish.priority);
-        let level = publish.priority;
-        self.submitted += 1;
-        self.ledger.levels[level].submitted += 1;
-        let open = self.state == State::Open;
-        let people = (&self.roster, &self.moderation, &self.sender_quotas);
-        let sender = match gate::check(now, open, &self.settings, people, &self.events, &publish) {
-            Ok(sender) => sender,
-            Err((reason, limit, retry_at)) => return Err(self.refuse(level, reason, limit, retry_at, publish.payload)),
-        };
-        let id = MessageId(self.submitted);
-        let work = self.expire(now, MAX_WORK);
-        if gate::is_notice(sender, &publish) {
-            return self.notify(now, id, publish, work);
-        }
-        let report = gate::report(&self.settings, &publish);
-        let Publish { source, kind, payload, .. } = publish;
-        let session = match source {
-            Source::Session(session) => Some(session),
-            Source::Host => None,
-        };
-        let profile = self.profile_of(sender);
-        let size = payload.size() as u64;
-        let waiting = Waiting { id, kind, session, profile, report, payload };
-        let key = self.queue.insert(now, level, sender, size, waiting);
-        self.ledger.levels[level].queued += 1;
-        if report != Report::CountedOnly {
-            self.events.reserve(level);
-        }
-        let dispatched = self.dispatch(now, work, Some(id));
-        if dispatched.is_none() {
-            self.make_room(now, level, sender, key)?;
-        }
-        if let (Some(quota), Sender::User(user)) = (&mut self.sender_quotas[level], sender) {
-            // The gate has looked, at this very instant.
-            let taken = quota.take(now, user.0);
-            debug_assert!(taken.is_ok(), "the gate has looked");
-        }
-        Ok(Receipt { id, outcome: dispatched.map(|seq| Outcome::Dispatched { seq, at: now }) })
-    }
-
     /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
@@ -189,7 +156,7 @@ impl<M: Payload> Admission<M> {
         if self.state == State::Closed {
             self.drop_waiting(now);
         } else {
-            let work = self.expire(now, MAX_WORK);
+            let work = self.fall_due(now, MAX_WORK);
             self.dispatch(now, work, None);
         }
     }
@@ -198,14 +165,14 @@ impl<M: Payload> Admission<M> {
     /// already means at once. Every other call may change the answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.clock.peek(Instant::ZERO);
-        if self.queue.is_empty() {
+        if self.is_idle() {
             return None;
         }
         if self.state == State::Closed {
             return Some(now);
         }
         let token = self.rates.next_turn(now, &self.queue, |sender| self.is_staff(sender));
-        token.into_iter().chain(self.queue.next_deadline()).min()
+        token.into_iter().chain(self.queue.next_deadline()).chain(self.next_review_deadline()).min()
     }
 
     /// The next event, if there is one. Outcomes first, in the order in which they were decided.
@@ -355,7 +322,7 @@ impl<M: Payload> Admission<M> {
 
     /// Whether nothing waits.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.reviews.len() == 0
     }
 
     /// The last message dispatched.
@@ -376,30 +343,13 @@ impl<M: Payload> Admission<M> {
             tokens: self.rates.available(self.clock.peek(now)),
             queued: PerLevel::from_fn(|level| self.queue.level_len(level)),
             queued_bytes: PerLevel::from_fn(|level| self.queue.level_bytes(level)),
+            under_review: self.reviews.len(),
+            duplicate_keys: self.duplicates.counts(),
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),
             dispatched: self.feed.last(),
             users: self.roster.online(),
             user_sessions: self.roster.sessions(),
             moderation: self.moderation.counts(),
         }
-    }
-
-    fn profile_of(&self, sender: Sender) -> Option<Arc<M>> {
-        match sender {
-            Sender::User(user) => self.roster.profile(user).cloned(),
-            Sender::Host => None,
-        }
-    }
-
-    pub(super) fn refuse(
-        &mut self,
-        level: Priority,
-        reason: RefusalReason,
-        limit: Option<Limit>,
-        retry_at: Option<Instant>,
-        payload: M,
-    ) -> Refused<M> {
-        self.ledger.levels[level].refused.add(reason);
-        Refused { reason, limit, retry_at, payload }
     }
 }

@@ -258,6 +258,7 @@ impl<M: Payload> Admission<M> {
         self.debris.clear();
         let mut sessions = UserSessions::new();
         for &user in users {
+            self.drop_reviews_of(now, Sender::User(user));
             while let Some(popped) = self.queue.pop_of(Sender::User(user)) {
                 self.drop_one(now, popped, DropReason::SenderOut, None);
             }

@@ -19,6 +19,11 @@ pub struct AdmissionSnapshot {
     pub queued: PerLevel<u32>,
     /// Payload bytes in the queue, by level.
     pub queued_bytes: PerLevel<u64>,
+    /// Messages that wait for a verdict.
+    pub under_review: u32,
+    /// Keys of messages that are remembered, lapsed ones that nothing has taken the place of included; and how many were forgotten for newer
+    /// ones within their window.
+    pub duplicate_keys: (u32, u64),
     /// Outcome slots in use, by level: promised to messages that wait, or filled and not polled.
     pub outcomes: PerLevel<u32>,
     /// The last message dispatched.

@@ -33,6 +33,8 @@ impl Scene {
             kind: Kind::Text,
             sender: Sender::Host,
             session,
+            units: 1,
+            messages: 1,
             admitted_at: NOW,
             dispatched_at: NOW,
             profile: None,

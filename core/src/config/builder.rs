@@ -2,10 +2,11 @@
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{
-    Counting, DefaultReport, Echo, LevelQuotas, Levels, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, RoomConfig, Settings, TieBreak,
-    VictimPolicy,
+    Counting, DefaultReport, Echo, LevelQuotas, Levels, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, ReviewConfig, RoomConfig,
+    Settings, TieBreak, VictimPolicy,
 };
 use crate::data::DataLimits;
+use crate::duplicates::DuplicateWindow;
 use crate::priority::{PerLevel, Priority};
 use crate::quota::{Allowance, Quota, Rate};
 use crate::time::Duration;
@@ -63,6 +64,11 @@ impl RoomConfigBuilder {
         sender_quota: PerLevel<Option<Quota>> => sender_quota;
         /// Senders of each level whose quota is kept apart at a time; further ones share one. Default 10,000. See [`KeyedLimit`](crate::KeyedLimit).
         senders: u32 => senders;
+        /// How long the same message of one sender is refused, and how many are remembered: those that are published with a
+        /// [`key`](crate::Publish::key). Default a minute, 4,096.
+        duplicates: DuplicateWindow => duplicates;
+        /// Which messages wait for the host's verdict, and how long (clause A19). Default none.
+        review: ReviewConfig => review;
         /// Messages in the queue at the most. Default 1,024.
         queue_messages: u32 => queue.messages;
         /// Payload bytes in the queue at the most. Default 4 MiB.

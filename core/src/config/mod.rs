@@ -4,12 +4,15 @@ mod builder;
 mod error;
 mod policy;
 mod presets;
+mod review;
 
 pub use builder::RoomConfigBuilder;
 pub use error::ConfigError;
 pub use policy::{Counting, DefaultReport, Echo, Exempt, LevelQuotas, Levels, QueueConfig, TieBreak, VictimPolicy};
+pub use review::{ReviewConfig, ReviewTimeout};
 
 use crate::data::DataLimits;
+use crate::duplicates::DuplicateWindow;
 use crate::ids::UserId;
 use crate::priority::{PerLevel, Priority};
 use crate::quota::{Allowance, Quota, Rate};
@@ -37,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) floor: Option<u32>,
     pub(crate) sender_quota: PerLevel<Option<Quota>>,
     pub(crate) senders: u32,
+    pub(crate) duplicates: DuplicateWindow,
+    pub(crate) review: ReviewConfig,
     pub(crate) notices: NonZeroU32,
     pub(crate) queue: QueueConfig,
     pub(crate) payload_bytes: u32,
@@ -87,6 +92,8 @@ impl RoomConfig {
                 floor: None,
                 sender_quota: PerLevel([None; 4]),
                 senders: 10_000,
+                duplicates: DuplicateWindow::default(),
+                review: ReviewConfig::default(),
                 notices: TWO_HUNDRED,
                 queue: QueueConfig::default(),
                 payload_bytes: 12 * 1024,

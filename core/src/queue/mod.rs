@@ -365,6 +365,11 @@ impl<T> Queue<T> {
         }
     }
 
+    /// What waits in a slot that [`insert`](Self::insert) answered, to change it; its size stays what it was.
+    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut T> {
+        self.entries.get_mut(key).map(|entry| &mut entry.item)
+    }
+
     /// Takes an entry out of all lists and counts; its slots stay, so that [`relink`](Self::relink) can undo it.
     fn unlink(&mut self, key: u32) {
         let Entry { priority, size, .. } = self.entries[key];

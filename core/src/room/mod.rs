@@ -5,12 +5,12 @@ mod people;
 
 pub use join::Join;
 
-use crate::admission::{Actor, Admission, AdmissionSnapshot};
+use crate::admission::{Actor, Admission, AdmissionSnapshot, ReviewVerdict, UnderReview, VerdictError};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
 use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
-use crate::ids::{Group, SessionId, UserId};
+use crate::ids::{Group, SessionId, Ticket, UserId};
 use crate::ledger::Deliveries;
 use crate::message::{Payload, Publish, Receipt, Refused};
 use crate::part::Part;
@@ -132,6 +132,20 @@ impl<M: Payload> Room<M> {
         self.hand_over();
         self.admission.clear_debris();
         answer
+    }
+
+    /// The host's verdict on a message that waits for it (clause A19). See [`Admission::review`](crate::Admission::review).
+    pub fn review(&mut self, now: Instant, ticket: Ticket, verdict: ReviewVerdict<M>) -> Result<(), VerdictError<M>> {
+        let now = self.clock.advance(now);
+        let answer = self.admission.review(now, ticket, verdict);
+        self.hand_over();
+        self.admission.clear_debris();
+        answer
+    }
+
+    /// The message that a ticket stands for; `None` when it waits no more. O(1).
+    pub fn under_review(&self, ticket: Ticket) -> Option<UnderReview<'_, M>> {
+        self.admission.under_review(ticket)
     }
 
     /// Takes what a session is due, High first, within a budget; `None` when that is nothing. Costs what is read.

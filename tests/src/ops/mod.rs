@@ -12,7 +12,7 @@ use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Violation};
 use numbers::{budget, group, key, level, moderation, pick};
-use roomcast_core::{Actor, Budget, Instant, Join, Kind, Report, Room, SessionId, Source, Tag, UserId};
+use roomcast_core::{Actor, Budget, Instant, Join, Kind, Report, Room, SessionId, Source, Tag, Ticket, UserId};
 
 /// One call, in small numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Op {
         size: u8,
         /// How to report.
         report: u8,
+        /// What it may be merged by, what it stands for, its key, its counter: by tables.
+        more: (u8, u8),
     },
     /// `publish` by the host.
     Host {
@@ -37,6 +39,15 @@ pub enum Op {
         size: u8,
         /// How to report.
         report: u8,
+        /// As when somebody speaks.
+        more: (u8, u8),
+    },
+    /// `review`, of one of the tickets that were given out.
+    Verdict {
+        /// Which.
+        which: u8,
+        /// Which verdict.
+        verdict: u8,
     },
     /// `join` by a guest, the owner or one of five users; from 128 on to be swept in group 1.
     Join {
@@ -153,7 +164,7 @@ pub fn run(setup: &Setup, ops: &[Op]) -> Check {
     let invalid = |error| Violation::new(crate::violation::Law::Members, "the settings", "valid ones", error);
     let (room, checked) = Checked::new(setup.rules(), 1).map_err(invalid)?;
     let start = pick(&[1_000_000_000, 0, u64::MAX - 200_000_000], setup.start);
-    let mut player = Player { room, checked, now: start, sessions: Vec::new() };
+    let mut player = Player { room, checked, now: start, sessions: Vec::new(), tickets: Vec::new() };
     for (step, op) in ops.iter().enumerate() {
         player.play(*op).map_err(|violation| violation.at(step))?;
     }
@@ -167,6 +178,8 @@ struct Player {
     now: u64,
     /// The newest sixteen that were given out, those that are gone included.
     sessions: Vec<SessionId>,
+    /// The newest sixteen.
+    tickets: Vec<Ticket>,
 }
 
 impl Player {
@@ -184,8 +197,15 @@ impl Player {
     fn play(&mut self, op: Op) -> Check {
         let now = self.now();
         match op {
-            Op::Speak { who, level, size, report } => self.publish(Source::Session(self.session(who)), level, size, report)?,
-            Op::Host { level, size, report } => self.publish(Source::Host, level, size, report)?,
+            Op::Speak { who, level, size, report, more } => {
+                self.publish(Source::Session(self.session(who)), (level, size, report), more)?;
+            }
+            Op::Host { level, size, report, more } => self.publish(Source::Host, (level, size, report), more)?,
+            Op::Verdict { which, verdict } => {
+                if let Some(&ticket) = self.tickets.get(usize::from(which) % self.tickets.len().max(1)) {
+                    self.checked.review(&mut self.room, now, ticket, &numbers::verdict(verdict))?;
+                }
+            }
             Op::Join { user, known } => self.join(user, known)?,
             Op::Batch { who, messages, bytes } => {
                 let session = self.session(who);
@@ -254,7 +274,7 @@ impl Player {
         Ok(())
     }
 
-    fn publish(&mut self, source: Source, at: u8, size: u8, report: u8) -> Check {
+    fn publish(&mut self, source: Source, (at, size, report): (u8, u8, u8), more: (u8, u8)) -> Check {
         let report = match report % 8 {
             0..4 => None,
             4 => Some(Report::CountedOnly),
@@ -262,9 +282,16 @@ impl Player {
             _ => Some(Report::Event(Tag(u64::from(size)))),
         };
         let kind = pick(&[Kind::Text, Kind::Custom, Kind::Tip, Kind::Notice], size);
-        let say = Say { source, level: level(at), kind, report, size: usize::from(size % 72) };
+        let (merge, units, key, counter) = numbers::more(more);
+        let say = Say { source, level: level(at), kind, report, merge, units, key, counter, size: usize::from(size % 72) };
         let now = self.now();
-        self.checked.publish(&mut self.room, now, say).map(drop)
+        if let Some(ticket) = self.checked.publish(&mut self.room, now, say)?.ok().and_then(|receipt| receipt.review) {
+            self.tickets.push(ticket);
+            if self.tickets.len() > 16 {
+                self.tickets.remove(0);
+            }
+        }
+        Ok(())
     }
 
     fn join(&mut self, user: u8, known: Option<u8>) -> Check {
@@ -312,7 +339,7 @@ impl Player {
         }
         let now = self.now();
         match call % 4 {
-            0 => self.publish(Source::Session(id), call, call, call),
+            0 => self.publish(Source::Session(id), (call, call, call), (call, call)),
             1 => self.checked.close_session(&mut self.room, now, id),
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
             _ => self.checked.join(&mut self.room, now, Join::guest().on(id)).map(|joined| {

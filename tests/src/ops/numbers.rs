@@ -1,7 +1,10 @@
 //! What small numbers stand for.
 
 use crate::moderation::Act;
-use roomcast_core::{Budget, DataLimits, Duration, Group, Priority, Quota, Rate, UserId};
+use roomcast_core::{
+    Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, MergeKey, Priority, Quota, Rate, ReviewConfig,
+    ReviewTimeout, ReviewVerdict, UserId,
+};
 use std::num::NonZeroU32;
 
 pub(super) fn pick<T: Copy>(table: &[T], at: u8) -> T {
@@ -57,4 +60,37 @@ pub(super) fn sender_quota(at: u8) -> Option<Quota> {
 
 pub(super) fn level(at: u8) -> Priority {
     pick(&Priority::ALL, at)
+}
+
+/// What a message may be merged by, what it stands for, its key, and its counter.
+pub(super) fn more((first, second): (u8, u8)) -> (Option<MergeKey>, u32, Option<DuplicateKey>, Option<&'static str>) {
+    let merge = pick(&[None, None, Some(MergeKey(1)), Some(MergeKey(2))], first);
+    let units = pick(&[1, 1, 1, 0, 3, u32::MAX], first / 4);
+    let key = pick(&[None, None, Some(DuplicateKey(1)), Some(DuplicateKey(2)), None], second);
+    let counter = pick(&[None, None, Some("a"), None, Some("b"), Some("far too long")], second / 5);
+    (merge, units, key, counter)
+}
+
+pub(super) fn duplicates(at: u8) -> DuplicateWindow {
+    let seconds = [Duration::from_secs(60), Duration::from_millis(40), Duration::ZERO, Duration::MAX];
+    DuplicateWindow { window: pick(&seconds, at), keys: u32::from(at / 4 % 4) }
+}
+
+/// A bit for each level, what happens at the deadline, which is by a table, and 0 to 3 tickets.
+pub(super) fn review((levels, more): (u8, u8)) -> ReviewConfig {
+    let mut review = ReviewConfig::NONE;
+    review.levels = roomcast_core::PerLevel::from_fn(|level| levels >> level.index() & 1 != 0);
+    review.timeout = pick(&[Duration::from_secs(2), Duration::from_millis(10), Duration::ZERO, Duration::MAX], more);
+    review.on_timeout = if more & 64 == 0 { ReviewTimeout::Open } else { ReviewTimeout::Closed };
+    review.tickets = u32::from(more / 4 % 4);
+    review
+}
+
+/// A verdict; with the size of a new payload.
+pub(super) fn verdict(at: u8) -> ReviewVerdict<usize> {
+    match at % 4 {
+        0 => ReviewVerdict::Deny { code: at.into() },
+        1 => ReviewVerdict::Rewrite(usize::from(at / 4) + usize::from(at / 16)),
+        _ => ReviewVerdict::Allow,
+    }
 }

@@ -1,6 +1,6 @@
 //! A room's settings as data.
 
-use super::numbers::{data_limits, pick, sender_quota};
+use super::numbers::{data_limits, duplicates, pick, review, sender_quota};
 use crate::rules::{Rules, queue};
 use roomcast_core::{
     Allowance, Counting, DefaultReport, Duration, Echo, Exempt, LevelQuotas, Levels, PerLevel, Priority, TieBreak, UserId,
@@ -75,6 +75,10 @@ pub struct Limits {
     pub quotas: [u8; 4],
     /// Whether the owner and the admins are exempt.
     pub exempt: bool,
+    /// How long what was said is refused again, and how many keys are remembered: 0 to 3.
+    pub duplicates: u8,
+    /// What is reviewed, and how.
+    pub review: (u8, u8),
 }
 
 impl Limits {
@@ -111,6 +115,7 @@ impl Setup {
             *kept = u32::from(wanted % 4).min(left);
             left -= *kept;
         }
+        let review = review(self.limits.review);
         let wait = self.wait.map(|at| pick(&[None, Some(0), Some(1), Some(25), Some(1_000), Some(60_000)], at));
         let tie_break = pick(&[TieBreak::Fifo, TieBreak::RoundRobin, TieBreak::Random], self.tie_break);
         let policies = [VictimPolicy::BiggestSender, VictimPolicy::Newest, VictimPolicy::Oldest, VictimPolicy::Random];
@@ -130,11 +135,18 @@ impl Setup {
             notices: u32::from(self.floor.1 % 4) + 1,
             sender_quota: PerLevel(self.sender_quota.0.map(sender_quota)),
             senders: u32::from(self.sender_quota.1 % 4),
+            duplicates: duplicates(self.limits.duplicates),
+            review,
             queue: queue(
                 u32::from(self.queue % 8) + 1,
                 u64::from(self.queue_bytes % 128) + 64,
                 tie_break,
-                pick(&policies, self.victim),
+                // With reviews, one that leaves no choice: so it is known who gave way to whom when several enter in one call.
+                if review.levels.values().any(|&is| is) {
+                    pick(&policies[1..3], self.victim)
+                } else {
+                    pick(&policies, self.victim)
+                },
                 wait,
             ),
             payload_bytes: 64,

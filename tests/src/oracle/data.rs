@@ -97,6 +97,21 @@ impl Oracle {
         same(Law::L7Bounded, "writing attributes", Ok(self.data.version), answer)
     }
 
+    /// What a message stands for is added to a counter.
+    pub(super) fn count_units(&mut self, key: &str, units: u32) -> Result<(), DataError> {
+        let (limits, before) = (self.rules.data, self.data.counters.get(key).copied());
+        if let Some(error) = key_error(key, limits.counter_key_bytes) {
+            return Err(error);
+        }
+        if before.is_none() && self.data.counters.len() as u64 >= u64::from(limits.counters) {
+            return Err(DataError::TooManyKeys { max: limits.counters });
+        }
+        let (value, delta) = (before.unwrap_or(0), i64::from(units));
+        let sum = value.checked_add(delta).ok_or(DataError::Overflow { value, delta })?;
+        self.data.counters.insert(key.to_owned(), sum);
+        Ok(())
+    }
+
     /// A call of a counter answered this; nothing where there is none.
     pub fn counted(&mut self, key: &str, count: Count, answer: Result<Option<i64>, DataError>) -> Check {
         let limits = self.rules.data;

@@ -19,7 +19,7 @@ impl Oracle {
         let wake = self.listeners.news.iter().copied().min();
         same(Law::Timeouts, "when those who wait are to be told", wake, room.poll_wake())?;
         same(Law::Events, "whether there are events", self.inbox.owes(), room.has_events())?;
-        let ended = !self.is_open() && self.listeners.here.is_empty() && self.line.entries.is_empty();
+        let ended = !self.is_open() && self.listeners.here.is_empty() && self.is_idle();
         same(Law::Members, "whether the room has ended", ended, room.is_ended())
     }
 
@@ -27,6 +27,7 @@ impl Oracle {
     pub fn inspect_sessions(&self, room: &Room<Probe>) -> Check {
         self.inspect_moderation(room)?;
         self.inspect_data(room)?;
+        self.inspect_reviews(room)?;
         for (&session, listener) in &self.listeners.here {
             let books = room.books(session);
             let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));
@@ -53,7 +54,16 @@ impl Oracle {
             same(Law::L1Messages, name("submitted"), own.submitted, row.submitted)?;
             same(Law::L1Messages, name("dispatched"), own.dispatched, row.dispatched)?;
             same(Law::L1Messages, name("queued"), queued, row.queued)?;
-            same(Law::L1Messages, name("merged and reviewed"), 0, row.merged + row.under_review)?;
+            let reviewed = self.reviews.pending.iter().filter(|pending| pending.entry.level == level);
+            same(Law::L1Messages, name("reviewed"), reviewed.clone().count() as u64, row.under_review)?;
+            same(Law::L1Messages, name("merged"), own.merged, row.merged)?;
+            let sum = |units: &mut dyn Iterator<Item = u64>| units.fold(0, u64::wrapping_add);
+            let queued_units = sum(&mut self.line.level(level).filter_map(|entry| Some(self.waiting.get(&entry.id)?.units)));
+            let reviewed_units = sum(&mut reviewed.map(|pending| pending.waiting.units));
+            let found = row.units;
+            let expected = [own.units_submitted, own.units_refused, own.units_dropped, own.units_dispatched];
+            same(Law::L1Messages, name("units of"), expected, [found.submitted, found.refused, found.dropped, found.dispatched])?;
+            same(Law::L1Messages, name("units of waiting"), [queued_units, reviewed_units], [found.queued, found.under_review])?;
             same(Law::L1Messages, name("counted"), queued, u64::from(admission.queued[level]))?;
             reasons(&name("refused"), &own.refused, row.refused.iter())?;
             reasons(&name("dropped"), &own.dropped, row.dropped.iter())?;
@@ -63,6 +73,10 @@ impl Oracle {
         let state = if self.is_open() { State::Open } else { State::Closed };
         same(Law::Members, "the state of the room", state, admission.state)?;
         same(Law::L5Rate, "whole tokens", self.turns.room.whole(self.clock.as_nanos()), admission.tokens)?;
+        same(Law::L1Messages, "reviews", self.reviews.pending.len(), admission.under_review as usize)?;
+        let forgotten = (self.said.len(), self.forgotten);
+        let (keys, found) = admission.duplicate_keys;
+        same(Law::L7Bounded, "keys that are remembered and forgotten", forgotten, (keys as usize, found))?;
         same(Law::Events, "outcome slots", self.inbox.held, admission.outcomes)?;
         same(Law::L4Order, "the last number", self.heads.values().sum(), admission.dispatched.0)?;
         same(Law::Members, "users", self.members.sessions.len(), admission.users as usize)?;
@@ -91,6 +105,8 @@ impl Oracle {
             Self::within("bytes in the log", rules.log_bytes[level], audience.log_bytes[level])?;
             Self::within("outcome slots", rules.outcomes[level].into(), admission.outcomes[level].into())?;
         }
+        Self::within("reviews", rules.review.tickets.into(), admission.under_review.into())?;
+        Self::within("keys", rules.duplicates.keys.into(), admission.duplicate_keys.0.into())?;
         Self::within("sessions", rules.sessions.into(), audience.sessions.into())?;
         Self::within("state aside", audience.sessions.into(), audience.aside.into())?;
         Self::within("changes of presence", rules.presence_events.into(), self.inbox.presence_len() as u64)?;

@@ -2,6 +2,8 @@
 //! (which of equally big senders gives way, what a seeded draw gives) it checks that the choice was allowed and follows it.
 
 pub mod data;
+mod gate;
+mod going;
 pub mod inbox;
 mod inspect;
 pub mod line;
@@ -11,6 +13,7 @@ pub mod messages;
 pub mod meters;
 pub mod moderation;
 pub mod quotas;
+pub mod reviews;
 pub mod tokens;
 pub mod turns;
 pub mod victims;
@@ -25,10 +28,11 @@ use listeners::{Listener, Listeners, Swept, check_batch};
 use members::Members;
 use moderation::Moderation;
 use quotas::Quotas;
+use reviews::Reviews;
 use roomcast_core::{
     Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
-    LeaveError, Levels, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd,
-    SessionId, TieBreak, UserId,
+    LeaveError, Levels, MergeKey, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report,
+    SessionEnd, SessionId, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -55,8 +59,13 @@ pub struct Oracle {
     moderation: Moderation,
     listeners: Listeners,
     sessions_ever: BTreeSet<SessionId>,
-    /// A message that was dropped and whose payload somebody still holds.
-    kept_too_long: Option<u64>,
+    /// Who has said what under a key.
+    said: Vec<gate::Said>,
+    forgotten: u64,
+    /// Who waits for a verdict.
+    pub reviews: Reviews,
+    /// What the running call has let go of: nobody may hold it when it is over.
+    gone: Vec<(u64, [Watch; 2])>,
 }
 
 /// What is known of a message that waits, beside its place in the line.
@@ -67,6 +76,9 @@ struct Waiting {
     session: Option<SessionId>,
     profile: Option<(u64, usize)>,
     report: Report,
+    merge: Option<MergeKey>,
+    units: u64,
+    messages: u32,
     held: [Watch; 2],
 }
 
@@ -77,6 +89,11 @@ struct Row {
     refused: HashMap<RefusalReason, u64>,
     dropped: HashMap<DropReason, u64>,
     dispatched: u64,
+    merged: u64,
+    units_submitted: u64,
+    units_refused: u64,
+    units_dropped: u64,
+    units_dispatched: u64,
 }
 
 impl Oracle {
@@ -99,7 +116,10 @@ impl Oracle {
             moderation: Moderation::default(),
             listeners: Listeners::default(),
             sessions_ever: BTreeSet::new(),
-            kept_too_long: None,
+            said: Vec::new(),
+            forgotten: 0,
+            reviews: Reviews::default(),
+            gone: Vec::new(),
             rules,
         }
     }
@@ -121,6 +141,11 @@ impl Oracle {
             Levels::Two if level != Priority::High => Priority::Normal,
             _ => level,
         }
+    }
+
+    /// Whether nothing waits.
+    fn is_idle(&self) -> bool {
+        self.line.entries.is_empty() && self.reviews.pending.is_empty()
     }
 
     /// Messages that wait.
@@ -323,22 +348,6 @@ impl Oracle {
         same(Law::Members, "closing the room", expected, answer)
     }
 
-    /// What waits is dropped, in the order in which it would have gone.
-    fn drop_all(&mut self) {
-        let mut last = None;
-        while let Some(level) = self.line.highest() {
-            let Some(&id) = self.line.may_go(level).first() else { break };
-            // Random turns are not for us to guess: within a level their outcomes may come in any order.
-            if self.rules.queue.tie_break != TieBreak::Random || last != Some(level) {
-                self.inbox.decide();
-            }
-            last = Some(level);
-            if let Some(entry) = self.line.go(id) {
-                self.drop_entry(&entry, DropReason::RoomClosed, None, None);
-            }
-        }
-    }
-
     /// `Room::wake` answered this.
     pub fn woken(&mut self, now: Instant, answer: bool) -> Check {
         let now = self.advance(now);
@@ -357,13 +366,13 @@ impl Oracle {
     }
 
     fn note_end(&mut self) {
-        self.inbox.set_ended(!self.is_open() && self.listeners.here.is_empty() && self.line.entries.is_empty());
+        self.inbox.set_ended(!self.is_open() && self.listeners.here.is_empty() && self.is_idle());
     }
 
     /// When `Room::handle_timeout` has something to do next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
-        deadlines.chain(self.next_turn()).chain(self.listeners.next_end()).min()
+        deadlines.chain(self.next_turn()).chain(self.next_review()).chain(self.listeners.next_end()).min()
     }
 
     /// A promise was broken if this is more than it may be.

@@ -145,6 +145,7 @@ impl Oracle {
 
     fn take_out(&mut self, now: Instant, users: &[UserId], reason: EndReason) {
         for &user in users {
+            self.drop_reviews_of(Sender::User(user));
             loop {
                 let theirs = self.line.entries.iter().filter(|entry| entry.sender == Sender::User(user));
                 // The highest level first, in each the oldest.
@@ -153,8 +154,7 @@ impl Oracle {
                 };
                 self.inbox.decide();
                 if let Some(entry) = self.line.remove(next) {
-                    let retry_at = self.next_chance(now, entry.level, entry.sender);
-                    self.drop_entry(&entry, DropReason::SenderOut, None, retry_at);
+                    self.drop_entry(&entry, DropReason::SenderOut, None);
                 }
             }
             let sessions = self.members.sessions.get(&user).cloned().unwrap_or_default();

@@ -30,6 +30,19 @@ impl<'a> Squeeze<'a> {
         self.search(|id| victims.contains(&id), |gone| gone == victims && !self.is_over(gone))
     }
 
+    /// Who gives way under a policy that leaves no choice; `None`: the newcomer does.
+    pub fn forced(&self) -> Option<BTreeSet<u64>> {
+        let mut gone = BTreeSet::new();
+        while self.can_help() && self.is_over(&gone) && gone.len() < MOST {
+            let choice = *self.choices(&gone).first()?;
+            if choice == self.newcomer {
+                return None;
+            }
+            gone.insert(choice);
+        }
+        (!self.is_over(&gone)).then_some(gone)
+    }
+
     /// Whether the policy allows that the newcomer is refused.
     pub fn may_refuse(&self) -> bool {
         !self.can_help()

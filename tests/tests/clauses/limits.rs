@@ -4,7 +4,7 @@ use crate::scene::{ANN, BOB, OWNER, Scene};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
     Actor, Allowance, Counting, Duration, Exempt, Instant, LevelQuotas, PerLevel, Priority, Quota, RefusalReason, Room, RoomConfig,
-    Source, UserId,
+    Source, TieBreak, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -73,6 +73,26 @@ fn a15_who_is_admin_no_more_is_bound_like_everyone() {
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(500)));
     scene.wait_millis(500);
     assert_eq!(sent(&scene)[1], 3);
+}
+
+#[test]
+fn a15_where_turns_are_drawn_the_oldest_counts_as_the_head_of_a_level_that_is_used_up() {
+    for seed in 0..32 {
+        let quotas = LevelQuotas { levels: PerLevel([a_second(1); 4]), exempt: Exempt::OwnerAndAdmins };
+        let mut scene = Scene::with(|builder| {
+            builder.rate(2).burst(2).max_wait(FOR_EVER).level_quotas(quotas).tie_break(TieBreak::Random).seed(seed)
+        });
+        let [owner, bob] = [OWNER, BOB].map(|user| scene.user(user));
+        let _ = scene.say(bob, "takes the token of Normal").unwrap();
+        let _ = scene.host(High, "takes the room's").unwrap();
+        for session in [owner, bob, bob, bob] {
+            assert!(scene.say(session, "waits").unwrap().outcome.is_none());
+        }
+        let guest = scene.guest();
+        scene.wait_millis(500);
+        let batch = scene.next(guest).unwrap().expect("the room has a token again");
+        assert_eq!(batch.messages()[0].sender, roomcast_core::Sender::User(OWNER));
+    }
 }
 
 #[test]

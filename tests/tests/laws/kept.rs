@@ -7,7 +7,7 @@ const CALM: Setup = Setup {
     rate: 2,
     burst: 0,
     reserve: [0; 3],
-    limits: Limits { counting: 0, levels: 0, quotas: [0; 4], exempt: false },
+    limits: Limits { counting: 0, levels: 0, quotas: [0; 4], exempt: false, duplicates: 12, review: (0, 0) },
     floor: (0, 3),
     sender_quota: ([0; 4], 3),
     queue: 3,
@@ -32,7 +32,7 @@ const CALM: Setup = Setup {
 };
 
 const fn speak(who: u8, level: u8, size: u8) -> Op {
-    Op::Speak { who, level, size, report: 0 }
+    Op::Speak { who, level, size, report: 0, more: (0, 0) }
 }
 
 const fn join(user: u8) -> Op {
@@ -86,7 +86,7 @@ fn once_failed() -> Vec<Kept> {
             CALM,
             vec![
                 join(1),
-                Op::Host { level: 0, size: 1, report: 0 },
+                Op::Host { level: 0, size: 1, report: 0, more: (0, 0) },
                 Op::Wait { count: 100, unit: 2 },
                 speak(0, 1, 1),
                 Op::Batch { who: 0, messages: 1, bytes: 255 },
@@ -104,17 +104,17 @@ fn seldom_reached() -> Vec<Kept> {
                 join(7),
                 join(7),
                 join(7),
-                Op::Host { level: 1, size: 5, report: 0 },
+                Op::Host { level: 1, size: 5, report: 0, more: (0, 0) },
                 take(0),
                 take(1),
-                Op::Host { level: 0, size: 6, report: 0 },
+                Op::Host { level: 0, size: 6, report: 0, more: (0, 0) },
                 // One that shared and one that did not: they no longer stand at one place.
                 take(2),
                 take(1),
                 take(0),
-                Op::Host { level: 1, size: 7, report: 0 },
+                Op::Host { level: 1, size: 7, report: 0, more: (0, 0) },
                 take(1),
-                Op::Host { level: 1, size: 8, report: 0 },
+                Op::Host { level: 1, size: 8, report: 0, more: (0, 0) },
                 take(0),
                 take(2),
             ],

@@ -17,12 +17,10 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()), any::<u8>());
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let quotas = prop_oneof![2 => Just([0; 4]), 1 => any::<[u8; 4]>()];
-    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>()).prop_map(|(counting, levels, quotas, exempt)| Limits {
-        counting,
-        levels,
-        quotas,
-        exempt,
-    });
+    let review = prop_oneof![1 => Just((0, 0)), 1 => any::<(u8, u8)>()];
+    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>(), any::<u8>(), review).prop_map(
+        |(counting, levels, quotas, exempt, duplicates, review)| Limits { counting, levels, quotas, exempt, duplicates, review },
+    );
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     (queue, log, events, limits, place).prop_map(|(queue, log, events, limits, (heads, start, coalesce, parts))| {
         let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
@@ -65,8 +63,10 @@ pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
 fn op() -> impl Strategy<Value = Op> {
     let n = any::<u8>;
     prop_oneof![
-        24 => (n(), n(), n(), n()).prop_map(|(who, level, size, report)| Op::Speak { who, level, size, report }),
-        8 => (n(), n(), n()).prop_map(|(level, size, report)| Op::Host { level, size, report }),
+        24 => (n(), n(), n(), n(), (n(), n()))
+            .prop_map(|(who, level, size, report, more)| Op::Speak { who, level, size, report, more }),
+        6 => (n(), n()).prop_map(|(which, verdict)| Op::Verdict { which, verdict }),
+        8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, report, more)| Op::Host { level, size, report, more }),
         10 => (n(), prop::option::weighted(0.2, n())).prop_map(|(user, known)| Op::Join { user, known }),
         16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),
         6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),

@@ -1,0 +1,232 @@
+//! The way in: past the gate and the review, a message joins another that waits, or goes out, or waits itself.
+
+use super::carriers::CarrierPlace;
+use super::{Admission, State, Waiting, gate};
+use crate::config::{MAX_WORK, ReviewTimeout};
+use crate::ids::{MessageId, Seq};
+use crate::ledger::{DropReason, RefusalReason};
+use crate::message::{DuplicateKey, Limit, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+use crate::priority::Priority;
+use crate::queue::{Full, Popped};
+use crate::time::Instant;
+use alloc::sync::Arc;
+
+/// What became of a message that entered.
+pub(super) enum Entered<M> {
+    /// Another one carries it.
+    Merged { carrier: MessageId },
+    /// It went out; with a number if the running call is to tell it.
+    Sent(Option<Seq>),
+    /// It waits.
+    Waits,
+    /// It found no room; nothing of it is in the books of what waits.
+    Full(Full<Waiting<M>>),
+}
+
+impl<M: Payload> Admission<M> {
+    /// Offers a message. It is refused, or it enters the queue; then whatever is due goes out, this message perhaps among it.
+    ///
+    /// Tokens are granted at the time of the call: after a late `handle_timeout`, an arriving High still goes before a waiting
+    /// Low (decision D13). O(1), plus what falls due; the audience costs it nothing.
+    ///
+    /// # Errors
+    /// The refusal says why, which limit decided, when to try again, and hands the payload back.
+    pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        let now = self.clock.advance(now);
+        self.debris.clear();
+        let mut publish = publish;
+        publish.priority = self.settings.levels.level(publish.priority);
+        let (level, units) = (publish.priority, u64::from(publish.units));
+        self.submitted += 1;
+        self.ledger.levels[level].submit(units);
+        let sender = match self.check(now, &publish) {
+            Ok(sender) => sender,
+            Err(denied) => return Err(self.refuse(level, units, denied, publish.payload)),
+        };
+        if let Some(counter) = publish.counter {
+            let counted = self.counters.add(counter, i64::from(publish.units));
+            debug_assert!(counted.is_ok(), "the gate has looked");
+        }
+        let id = MessageId(self.submitted);
+        let work = self.fall_due(now, MAX_WORK);
+        if gate::is_notice(sender, &publish) {
+            return self.notify(now, id, publish, work);
+        }
+        let report = gate::report(&self.settings, &publish);
+        let Publish { source, kind, merge, key, payload, .. } = publish;
+        let session = match source {
+            Source::Session(session) => Some(session),
+            Source::Host => None,
+        };
+        let profile = self.profile_of(sender);
+        let carrier = CarrierPlace::NONE;
+        let waiting = Waiting { id, messages: 1, units, merge, carrier, key, kind, session, profile, report, payload };
+        if report != Report::CountedOnly {
+            self.events.reserve(level);
+        }
+        let receipt = self.let_in(now, (level, sender), waiting, work)?;
+        self.pay(now, level, sender, key, id);
+        Ok(receipt)
+    }
+
+    /// Past the gate: to the review, or into the queue.
+    fn let_in(
+        &mut self,
+        now: Instant,
+        (level, sender): (Priority, Sender),
+        waiting: Waiting<M>,
+        work: u32,
+    ) -> Result<Receipt, Refused<M>> {
+        let (id, report, mut waiting, mut work) = (waiting.id, waiting.report, waiting, work);
+        if self.is_reviewed(level, sender) {
+            let (ticket, left) = self.put_under_review(now, (level, sender), waiting, work);
+            match ticket {
+                Ok(ticket) => {
+                    self.dispatch(now, left, None);
+                    return Ok(Receipt { id, outcome: None, review: Some(ticket) });
+                }
+                Err(back) if self.settings.review.on_timeout == ReviewTimeout::Closed => {
+                    self.release_slot(level, report);
+                    let denied = (RefusalReason::ReviewsFull, Some(Limit::Reviews { max: self.settings.review.tickets }), None);
+                    return Err(self.refuse(level, back.units, denied, back.payload));
+                }
+                Err(back) => (waiting, work) = (back, left),
+            }
+        }
+        let outcome = match self.enter(now, (level, sender), waiting, Some(id), work).0 {
+            Entered::Waits => None,
+            Entered::Sent(seq) => seq.map(|seq| Outcome::Dispatched { seq, at: now }),
+            Entered::Merged { carrier } => {
+                self.release_slot(level, report);
+                Some(Outcome::Merged { carrier })
+            }
+            Entered::Full(full) => {
+                self.release_slot(level, report);
+                let denied = (RefusalReason::QueueFull, Some(full.limit), self.next_for(now, level, sender));
+                return Err(self.refuse(level, full.item.units, denied, full.item.payload));
+            }
+        };
+        Ok(Receipt { id, outcome, review: None })
+    }
+
+    /// The message has been let in: now, and only now, it takes from its sender's quota, and its key is used (decision D9).
+    #[inline]
+    pub(super) fn pay(&mut self, now: Instant, level: Priority, sender: Sender, key: Option<DuplicateKey>, id: MessageId) {
+        if let (Some(quota), Sender::User(user)) = (&mut self.sender_quotas[level], sender) {
+            // The gate has looked, at this very instant.
+            let taken = quota.take(now, user.0);
+            debug_assert!(taken.is_ok(), "the gate has looked");
+        }
+        if let Some(key) = key {
+            self.duplicates.note(now, sender, key, id);
+        }
+    }
+
+    /// What time alone brings about, before anything goes out: what has waited too long expires, and reviews time out. Answers how much work
+    /// is left.
+    #[inline]
+    pub(super) fn fall_due(&mut self, now: Instant, work: u32) -> u32 {
+        let work = self.expire(now, work);
+        if self.reviews.len() == 0 { work } else { self.time_out_reviews(now, work) }
+    }
+
+    /// A message enters; then what is due goes out. If it is its `own`, its fate is told by the running call, else by an event.
+    /// What has waited too long must be gone before. Answers how much work is left, too.
+    pub(super) fn enter(
+        &mut self,
+        now: Instant,
+        (level, sender): (Priority, Sender),
+        waiting: Waiting<M>,
+        own: Option<MessageId>,
+        work: u32,
+    ) -> (Entered<M>, u32) {
+        if let Some(slot) = waiting.merge.and_then(|key| self.carriers.find(level, key)) {
+            let carrier = self.merge(slot, level, waiting);
+            let (_, work) = self.dispatch(now, work, None);
+            return (Entered::Merged { carrier }, work);
+        }
+        let (id, units, merge) = (waiting.id, waiting.units, waiting.merge);
+        let size = waiting.payload.size() as u64;
+        let key = self.queue.insert(now, level, sender, size, waiting);
+        self.ledger.levels[level].queue(units);
+        let (sent, work) = self.dispatch(now, work, own);
+        if sent.is_some() || self.queue.get_mut(key).is_none_or(|waiting| waiting.id != id) {
+            return (Entered::Sent(sent), work);
+        }
+        match self.queue.settle(key) {
+            Ok(victims) => {
+                let limit = Some(self.queue_limit());
+                for victim in victims {
+                    if let Some(popped) = self.queue.release(victim) {
+                        self.drop_one(now, popped, DropReason::Evicted, limit);
+                    }
+                }
+                if let Some(merge) = merge {
+                    let place = self.carriers.add(level, merge, key);
+                    if let Some(waiting) = self.queue.get_mut(key) {
+                        waiting.carrier = place;
+                    }
+                }
+                (Entered::Waits, work)
+            }
+            Err(full) => {
+                self.ledger.levels[level].unqueue(units);
+                (Entered::Full(full), work)
+            }
+        }
+    }
+
+    /// A message that waits carries another one. From now on it excludes nobody (decision D18).
+    fn merge(&mut self, slot: u32, level: Priority, waiting: Waiting<M>) -> MessageId {
+        self.ledger.levels[level].merge(waiting.units);
+        let carrier = self.queue.get_mut(slot).unwrap_or_else(|| unreachable!("a carrier waits until it is forgotten"));
+        carrier.units = carrier.units.wrapping_add(waiting.units);
+        carrier.messages = carrier.messages.saturating_add(1);
+        carrier.session = None;
+        let id = carrier.id;
+        self.debris.payloads.push(waiting.payload);
+        self.debris.profiles.extend(waiting.profile);
+        id
+    }
+
+    /// A message leaves the queue: nobody is merged into it any more.
+    #[inline]
+    pub(super) fn leave_queue(&mut self, popped: &Popped<Waiting<M>>) {
+        self.ledger.levels[popped.priority].unqueue(popped.item.units);
+        self.carriers.remove(popped.item.carrier);
+    }
+
+    fn profile_of(&self, sender: Sender) -> Option<Arc<M>> {
+        match sender {
+            Sender::User(user) => self.roster.profile(user).cloned(),
+            Sender::Host => None,
+        }
+    }
+
+    /// The checks before a message is let in, in their order.
+    #[inline]
+    fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, gate::Denied> {
+        gate::Gate {
+            open: self.state == State::Open,
+            settings: &self.settings,
+            roster: &self.roster,
+            moderation: &self.moderation,
+            duplicates: &self.duplicates,
+            quotas: &self.sender_quotas,
+            counters: &self.counters,
+            events: &self.events,
+        }
+        .check(now, publish)
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        level: Priority,
+        units: u64,
+        (reason, limit, retry_at): gate::Denied,
+        payload: M,
+    ) -> Refused<M> {
+        self.ledger.levels[level].refuse(reason, units);
+        Refused { reason, limit, retry_at, payload }
+    }
+}

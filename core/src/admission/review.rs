@@ -1,0 +1,295 @@
+//! The host's verdict before a message enters the queue (clause A19): a ticket goes out with the receipt, the verdict comes in.
+//!
+//! Nothing waits for it but the message itself. FIFO and deadlines count from the entry into the queue (decision D11).
+
+use super::entry::Entered;
+use super::{Admission, State, Waiting};
+use crate::chunked::Slab;
+use crate::config::ReviewTimeout;
+use crate::ids::{SessionId, Ticket};
+use crate::ledger::DropReason;
+use crate::list::{Links, List};
+use crate::message::{Kind, Limit, Outcome, Payload, Report, Sender};
+use crate::priority::{PerLevel, Priority};
+use crate::time::Instant;
+
+/// What the host says to a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReviewVerdict<M> {
+    /// It goes on as it is.
+    Allow,
+    /// It is dropped as [`DropReason::Denied`]; its sender can be told the code, which is the host's own.
+    Deny {
+        /// Why.
+        code: u32,
+    },
+    /// It goes on with another payload. Everything else stays.
+    Rewrite(M),
+}
+
+/// Why a verdict was not taken. Nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerdictError<M> {
+    /// This room never gave such a ticket out.
+    #[error("{ticket} is none of this room's")]
+    Unknown {
+        /// The ticket.
+        ticket: Ticket,
+    },
+    /// Its message waits no more: the time was over, a verdict has come, or its sender was taken out.
+    #[error("{ticket} has lapsed: its message waits for a verdict no more")]
+    Lapsed {
+        /// The ticket.
+        ticket: Ticket,
+    },
+    /// The payload that was to take the place is too large; it comes back, and the message still waits.
+    #[error("the payload has {size} bytes; this room takes at most {max}")]
+    TooLarge {
+        /// Its size.
+        size: usize,
+        /// The most it may be.
+        max: usize,
+        /// The payload.
+        payload: M,
+    },
+}
+
+impl<M> core::fmt::Debug for VerdictError<M> {
+    /// Without the payload, which need not be printable.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "VerdictError({self})")
+    }
+}
+
+/// A message that waits for a verdict.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct UnderReview<'a, M> {
+    /// Who speaks.
+    pub sender: Sender,
+    /// The session that sent it.
+    pub session: Option<SessionId>,
+    /// Its priority.
+    pub priority: Priority,
+    /// Its kind.
+    pub kind: Kind,
+    /// When it is too late for a verdict.
+    pub deadline: Instant,
+    /// What it carries.
+    pub payload: &'a M,
+}
+
+/// The messages that wait for a verdict.
+#[derive(Debug)]
+pub(super) struct Reviews<M> {
+    pending: Slab<Pending<M>>,
+    /// Those of each level, in order of their coming.
+    levels: PerLevel<List>,
+}
+
+#[derive(Debug)]
+struct Pending<M> {
+    waiting: Waiting<M>,
+    level: Priority,
+    sender: Sender,
+    came: Instant,
+    links: Links,
+}
+
+fn links<M>(pending: &mut Pending<M>) -> &mut Links {
+    &mut pending.links
+}
+
+impl<M> Reviews<M> {
+    pub(super) fn new() -> Self {
+        Self { pending: Slab::new(), levels: PerLevel([List::EMPTY; 4]) }
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.pending.len()
+    }
+
+    fn insert(&mut self, now: Instant, level: Priority, sender: Sender, waiting: Waiting<M>) -> Ticket {
+        let id = waiting.id;
+        let slot = self.pending.insert(Pending { waiting, level, sender, came: now, links: Links::NONE });
+        self.levels[level].push_back(&mut self.pending, slot, links);
+        Ticket { id, slot }
+    }
+
+    fn get(&self, ticket: Ticket) -> Option<&Pending<M>> {
+        self.pending.get(ticket.slot).filter(|pending| pending.waiting.id == ticket.id)
+    }
+
+    fn take(&mut self, slot: u32) -> Option<Pending<M>> {
+        let level = self.pending.get(slot)?.level;
+        self.levels[level].unlink(&mut self.pending, slot, links);
+        self.pending.remove(slot)
+    }
+
+    /// The oldest of the lowest level.
+    fn lowest(&self) -> Option<(Priority, u32)> {
+        Priority::ALL.into_iter().rev().find_map(|level| Some((level, self.levels[level].front()?)))
+    }
+
+    /// The one that came first; of several, the highest.
+    fn oldest(&self) -> Option<(Instant, u32)> {
+        let fronts = Priority::ALL.into_iter().filter_map(|level| self.levels[level].front());
+        fronts.map(|slot| (self.pending[slot].came, slot)).min_by_key(|&(came, _)| came)
+    }
+
+    /// The oldest of a sender, in the highest level that has one. O(those that wait).
+    fn oldest_of(&self, sender: Sender) -> Option<u32> {
+        let of_level = |level: Priority| self.levels[level].iter(&self.pending, |pending| pending.links);
+        Priority::ALL.into_iter().flat_map(of_level).find(|&slot| self.pending[slot].sender == sender)
+    }
+}
+
+impl<M: Payload> Admission<M> {
+    /// The message that a ticket stands for; `None` when it waits no more. O(1).
+    pub fn under_review(&self, ticket: Ticket) -> Option<UnderReview<'_, M>> {
+        let pending = self.reviews.get(ticket)?;
+        let Waiting { session, kind, payload, .. } = &pending.waiting;
+        let (deadline, priority) = (pending.came + self.settings.review.timeout, pending.level);
+        Some(UnderReview { sender: pending.sender, session: *session, priority, kind: *kind, deadline, payload })
+    }
+
+    /// The host's verdict on a message that waits for it. If it goes on, it enters the queue now, and it is checked once more whether its
+    /// sender may speak; whoever published it hears of its outcome by an event. O(1), plus what falls due.
+    ///
+    /// # Errors
+    /// The message waits no more, or the new payload is too large.
+    pub fn review(&mut self, now: Instant, ticket: Ticket, verdict: ReviewVerdict<M>) -> Result<(), VerdictError<M>> {
+        let now = self.clock.advance(now);
+        self.debris.clear();
+        let work = self.fall_due(now, crate::config::MAX_WORK);
+        if self.reviews.get(ticket).is_none() {
+            let is_known = ticket.id.0 != 0 && ticket.id.0 <= self.submitted;
+            return Err(if is_known { VerdictError::Lapsed { ticket } } else { VerdictError::Unknown { ticket } });
+        }
+        let max = self.settings.payload_bytes as usize;
+        let verdict = match verdict {
+            ReviewVerdict::Rewrite(payload) if payload.size() > max => {
+                return Err(VerdictError::TooLarge { size: payload.size(), max, payload });
+            }
+            verdict => verdict,
+        };
+        let Some(mut pending) = self.reviews.take(ticket.slot) else { return Ok(()) };
+        match verdict {
+            ReviewVerdict::Deny { code } => {
+                self.drop_pending(now, pending, DropReason::Denied, Some(Limit::Verdict { code }));
+                self.dispatch(now, work, None);
+            }
+            ReviewVerdict::Rewrite(payload) => {
+                self.debris.payloads.push(core::mem::replace(&mut pending.waiting.payload, payload));
+                self.go_on(now, pending, work);
+            }
+            ReviewVerdict::Allow => _ = self.go_on(now, pending, work),
+        }
+        Ok(())
+    }
+
+    /// Whether a message has to wait for a verdict.
+    #[inline]
+    pub(super) fn is_reviewed(&self, level: Priority, sender: Sender) -> bool {
+        self.settings.review.levels[level] && sender != Sender::Host
+    }
+
+    /// A message waits for a verdict, if there is a place; one that is full gives its lowest level up first (decision D10). Hands it back
+    /// when it finds none.
+    pub(super) fn put_under_review(
+        &mut self,
+        now: Instant,
+        (level, sender): (Priority, Sender),
+        waiting: Waiting<M>,
+        work: u32,
+    ) -> (Result<Ticket, Waiting<M>>, u32) {
+        let mut work = work;
+        if self.reviews.len() >= self.settings.review.tickets {
+            match self.reviews.lowest().filter(|&(lowest, _)| lowest <= level) {
+                Some((_, slot)) => work = self.time_out(now, slot, Limit::Reviews { max: self.settings.review.tickets }, work),
+                None => return (Err(waiting), work),
+            }
+        }
+        self.ledger.levels[level].review(waiting.units);
+        (Ok(self.reviews.insert(now, level, sender, waiting)), work)
+    }
+
+    /// Deals with those whose time is over, as far as there is work left. Answers how much is.
+    pub(super) fn time_out_reviews(&mut self, now: Instant, mut work: u32) -> u32 {
+        let timeout = self.settings.review.timeout;
+        while work > 0 {
+            let Some((_, slot)) = self.reviews.oldest().filter(|&(came, _)| now >= came + timeout) else { break };
+            work = self.time_out(now, slot, Limit::ReviewTime { max: timeout }, work - 1);
+        }
+        work
+    }
+
+    /// When the first of those that wait has waited too long.
+    pub(super) fn next_review_deadline(&self) -> Option<Instant> {
+        self.reviews.oldest().map(|(came, _)| came + self.settings.review.timeout)
+    }
+
+    fn time_out(&mut self, now: Instant, slot: u32, limit: Limit, work: u32) -> u32 {
+        let Some(pending) = self.reviews.take(slot) else { return work };
+        match self.settings.review.on_timeout {
+            ReviewTimeout::Open => self.go_on(now, pending, work),
+            ReviewTimeout::Closed => {
+                self.drop_pending(now, pending, DropReason::ReviewTimeout, Some(limit));
+                work
+            }
+        }
+    }
+
+    /// Past the review, into the queue.
+    fn go_on(&mut self, now: Instant, pending: Pending<M>, work: u32) -> u32 {
+        let silent = match pending.sender {
+            Sender::User(user) => self.moderation.silence(&self.settings, now, user).is_some(),
+            Sender::Host => false,
+        };
+        if silent {
+            self.drop_pending(now, pending, DropReason::Muted, None);
+            return work;
+        }
+        let Pending { waiting, level, sender, .. } = pending;
+        let (id, report) = (waiting.id, waiting.report);
+        let (messages, units) = (waiting.messages, waiting.units);
+        self.ledger.levels[level].unreview(units);
+        let (entered, work) = self.enter(now, (level, sender), waiting, None, work);
+        match entered {
+            Entered::Merged { carrier } => {
+                if report != Report::CountedOnly {
+                    self.events.outcome(id, level, (messages, units), report, Outcome::Merged { carrier });
+                }
+            }
+            Entered::Full(full) => self.drop_waiting_one(now, (level, sender), full.item, DropReason::Evicted, Some(full.limit)),
+            Entered::Sent(_) | Entered::Waits => {}
+        }
+        work
+    }
+
+    fn drop_pending(&mut self, now: Instant, pending: Pending<M>, reason: DropReason, limit: Option<Limit>) {
+        self.ledger.levels[pending.level].unreview(pending.waiting.units);
+        self.drop_waiting_one(now, (pending.level, pending.sender), pending.waiting, reason, limit);
+    }
+
+    /// Drops what a sender has under review.
+    pub(super) fn drop_reviews_of(&mut self, now: Instant, sender: Sender) {
+        while let Some(pending) = self.reviews.oldest_of(sender).and_then(|slot| self.reviews.take(slot)) {
+            self.drop_pending(now, pending, DropReason::SenderOut, None);
+        }
+    }
+
+    /// Drops what waits for a verdict in a room that is closed. Answers how much work is left.
+    pub(super) fn drop_reviews(&mut self, now: Instant, mut work: u32) -> u32 {
+        debug_assert_eq!(self.state, State::Closed, "only then is nothing reviewed any more");
+        while work > 0 {
+            let Some((_, slot)) = self.reviews.oldest() else { break };
+            let Some(pending) = self.reviews.take(slot) else { break };
+            self.drop_pending(now, pending, DropReason::RoomClosed, None);
+            work -= 1;
+        }
+        work
+    }
+}

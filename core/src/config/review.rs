@@ -1,0 +1,46 @@
+//! Which messages wait for the host's verdict (clause A19).
+
+use crate::priority::PerLevel;
+use crate::time::Duration;
+
+/// What becomes of a message for which no verdict comes in time (clause B11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReviewTimeout {
+    /// It goes on, as if it had been allowed.
+    #[default]
+    Open,
+    /// It is dropped.
+    Closed,
+}
+
+/// The review of a room: what users say at these levels waits for the host's verdict before it enters the queue (clause A19). What the host
+/// itself says does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReviewConfig {
+    /// Which levels are reviewed.
+    pub levels: PerLevel<bool>,
+    /// How long a verdict may take. At the deadline itself it is too late.
+    pub timeout: Duration,
+    /// What happens then.
+    pub on_timeout: ReviewTimeout,
+    /// Messages that may wait for a verdict at the most. When there are as many, the oldest of the lowest level gives its place up and is dealt
+    /// with as if its time were over; a message that is lower than all of them finds none.
+    pub tickets: u32,
+}
+
+impl ReviewConfig {
+    /// No level is reviewed.
+    pub const NONE: Self =
+        Self { levels: PerLevel([false; 4]), timeout: Duration::from_secs(2), on_timeout: ReviewTimeout::Open, tickets: 1_024 };
+    /// High and Normal are; likes skip it (decision D10).
+    pub const HIGH_AND_NORMAL: Self = Self { levels: PerLevel([true, true, false, false]), ..Self::NONE };
+}
+
+impl Default for ReviewConfig {
+    /// No level is reviewed; 2 s, then a message goes on; 1,024 tickets.
+    fn default() -> Self {
+        Self::NONE
+    }
+}

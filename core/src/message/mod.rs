@@ -1,0 +1,152 @@
+//! A message on its way: what a host offers, what the audience gets, and what the sender is told.
+//!
+//! Admission and audience meet in this module and in no other.
+
+mod outcome;
+mod publish;
+
+pub use outcome::{Limit, Outcome, Receipt, Refused};
+pub use publish::{DuplicateKey, MergeKey, Publish, Report};
+
+use crate::ids::{Seq, SessionId, UserId};
+use crate::priority::Priority;
+use crate::time::Instant;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use smallvec::SmallVec;
+
+/// What a host sends. The engine never looks inside; it asks for the size and nothing else.
+///
+/// A payload is stored once and never copied, whatever the size of the audience.
+pub trait Payload {
+    /// The size in bytes, as the limits count it. It must not change.
+    fn size(&self) -> usize;
+}
+
+macro_rules! payload_by_len {
+    ($($type:ty),*) => {$(
+        impl Payload for $type {
+            fn size(&self) -> usize {
+                self.len()
+            }
+        }
+    )*};
+}
+payload_by_len!(Arc<[u8]>, Arc<str>, Box<[u8]>, Box<str>, Vec<u8>, String, &'static [u8], &'static str);
+#[cfg(feature = "bytes")]
+payload_by_len!(bytes::Bytes);
+
+/// What a message is (clause A17). It travels with the message; the payload stays opaque.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// What people write.
+    #[default]
+    Text,
+    /// Anything of the host's own: a gift, a like, a kick.
+    Custom,
+    /// Something happened in the room.
+    Tip,
+    /// The host speaks to the room.
+    Notice,
+}
+
+/// Where a message comes from, as the host says when it publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A session of the room.
+    Session(SessionId),
+    /// The host itself: a gift server, a bot. It needs no session; the room's rate counts it all the same (clause A14).
+    Host,
+}
+
+/// Who speaks, as the audience sees it. All sessions of a user are one sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sender {
+    /// The host.
+    Host,
+    /// A user.
+    User(UserId),
+}
+
+/// A dispatched message, as every session that is due it gets it: stored once, shared by all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message<M> {
+    /// Its sequence number in the room.
+    pub seq: Seq,
+    /// How many messages of its priority the room had dispatched before it.
+    pub position: u64,
+    /// Its priority.
+    pub priority: Priority,
+    /// Its kind.
+    pub kind: Kind,
+    /// Who speaks.
+    pub sender: Sender,
+    /// The session that sent it, if one did; none if it carries others (clause B9).
+    pub session: Option<SessionId>,
+    /// What it stands for: its own units and those of the messages that it carries.
+    pub units: u64,
+    /// Itself and the messages that were merged into it.
+    pub messages: u32,
+    /// When it entered the queue.
+    pub admitted_at: Instant,
+    /// When it went out.
+    pub dispatched_at: Instant,
+    /// The sender's profile when the message was let in (clause A18).
+    pub profile: Option<Arc<M>>,
+    /// What it carries.
+    pub payload: M,
+}
+
+impl<M: Payload> Message<M> {
+    /// The bytes that the log's budget counts: payload and profile.
+    pub(crate) fn bytes(&self) -> u64 {
+        let profile = self.profile.as_ref().map_or(0, |profile| profile.size());
+        (self.payload.size() as u64).saturating_add(profile as u64)
+    }
+}
+
+/// What a half of a room is done with: payloads, profiles, messages that fell out of the log.
+///
+/// Dropping a payload may run code of the host's. Who calls a half under a lock takes the debris out and drops it once the lock is free
+/// (decision D6); who does not need not ask, the next call clears it away.
+#[derive(Debug)]
+#[must_use = "take it to drop it outside the lock"]
+pub struct Debris<M> {
+    pub(crate) payloads: SmallVec<[M; 2]>,
+    pub(crate) profiles: SmallVec<[Arc<M>; 1]>,
+    pub(crate) messages: SmallVec<[Arc<Message<M>>; 2]>,
+}
+
+impl<M> Default for Debris<M> {
+    fn default() -> Self {
+        Self { payloads: SmallVec::new(), profiles: SmallVec::new(), messages: SmallVec::new() }
+    }
+}
+
+impl<M> Debris<M> {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.payloads.is_empty() && self.profiles.is_empty() && self.messages.is_empty()
+    }
+
+    /// Takes it out, if there is any.
+    pub(crate) fn take(&mut self) -> Option<Self> {
+        (!self.is_empty()).then(|| core::mem::take(self))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if !self.payloads.is_empty() {
+            self.payloads = SmallVec::new();
+        }
+        if !self.profiles.is_empty() {
+            self.profiles = SmallVec::new();
+        }
+        if !self.messages.is_empty() {
+            self.messages = SmallVec::new();
+        }
+    }
+}

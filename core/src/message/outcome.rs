@@ -1,0 +1,195 @@
+//! What the publisher is told: the receipt, the outcome, the refusal, and the limit that decided.
+
+use crate::data::DataError;
+use crate::ids::{MessageId, Seq, Ticket};
+use crate::ledger::{DropReason, RefusalReason};
+use crate::quota::Quota;
+use crate::time::{Duration, Instant};
+use core::fmt;
+
+/// What `publish` answers for a message that was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a receipt may already hold the outcome, and a decided outcome is told only here"]
+pub struct Receipt {
+    /// The message.
+    pub id: MessageId,
+    /// Its fate, if the call has already decided it; then no event follows. `None`: it waits in the queue, or for a verdict.
+    pub outcome: Option<Outcome>,
+    /// What a verdict on it must name, if it waits for one (clause A19).
+    pub review: Option<Ticket>,
+}
+
+/// The one final fate of a message that was let in (clause B1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It went out to the audience.
+    Dispatched {
+        /// Its sequence number in the room.
+        seq: Seq,
+        /// When it went out.
+        at: Instant,
+    },
+    /// It was let in and never went out.
+    Dropped {
+        /// Why.
+        reason: DropReason,
+        /// The limit that decided, if one did.
+        limit: Option<Limit>,
+        /// The earliest instant at which the same message could go out if nothing else wanted to; `None` when that is never.
+        retry_at: Option<Instant>,
+    },
+    /// It became one with a message that waited, and shares its fate (clause B9).
+    Merged {
+        /// The message that carries it. Its own outcome tells how many it carries.
+        carrier: MessageId,
+    },
+}
+
+/// A limit that decided against a message, with its configured value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The size of a payload.
+    PayloadBytes {
+        /// The size of this one.
+        size: usize,
+        /// The most it may be.
+        max: usize,
+    },
+    /// The messages in the queue.
+    QueueMessages {
+        /// The most it may hold.
+        max: u32,
+    },
+    /// The payload bytes in the queue.
+    QueueBytes {
+        /// The most it may hold.
+        max: u64,
+    },
+    /// The outcomes of a level that wait to be polled.
+    Outcomes {
+        /// The most there may be.
+        max: u32,
+    },
+    /// What one sender may say at a level.
+    SenderQuota {
+        /// The rate and the burst.
+        quota: Quota,
+    },
+    /// The host's notices.
+    Notices {
+        /// The most there may be in a second.
+        max: u32,
+    },
+    /// How long the same message of one sender is refused.
+    Duplicates {
+        /// The window.
+        window: Duration,
+    },
+    /// The counter that a message would have been counted in.
+    Counter {
+        /// What it says.
+        error: DataError,
+    },
+    /// The messages that wait for a verdict.
+    Reviews {
+        /// The most there may be.
+        max: u32,
+    },
+    /// How long a verdict may take.
+    ReviewTime {
+        /// The longest.
+        max: Duration,
+    },
+    /// The host's verdict.
+    Verdict {
+        /// Its code.
+        code: u32,
+    },
+    /// How long a message of its level may wait.
+    MaxWait {
+        /// The longest.
+        max: Duration,
+    },
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PayloadBytes { size, max } => write!(f, "the payload has {size} bytes; this room takes at most {max}"),
+            Self::QueueMessages { max } => write!(f, "the queue holds its most, {max} messages"),
+            Self::QueueBytes { max } => write!(f, "the queue holds its most, {max} bytes"),
+            Self::Outcomes { max } => write!(f, "{max} outcomes of this level wait to be polled, the most there may be"),
+            Self::SenderQuota { quota } => write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst),
+            Self::Notices { max } => write!(f, "the room takes {max} notices a second"),
+            Self::Duplicates { window } => write!(f, "the same message within {window:?}"),
+            Self::Counter { error } => write!(f, "its counter: {error}"),
+            Self::Reviews { max } => write!(f, "{max} messages wait for a verdict, the most there may be"),
+            Self::ReviewTime { max } => write!(f, "no verdict within {max:?}"),
+            Self::Verdict { code } => write!(f, "verdict {code}"),
+            Self::MaxWait { max } => write!(f, "it may wait {max:?} at most"),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dispatched { seq, at } => write!(f, "dispatched as {seq} at {at}"),
+            Self::Merged { carrier } => write!(f, "merged into {carrier}"),
+            Self::Dropped { reason, limit: None, .. } => write!(f, "dropped: {reason}"),
+            Self::Dropped { reason, limit: Some(limit), .. } => write!(f, "dropped: {reason}: {limit}"),
+        }
+    }
+}
+
+/// A message that was not let in. It hands the payload back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Refused<M> {
+    /// Why.
+    pub reason: RefusalReason,
+    /// The limit that decided, if one did.
+    pub limit: Option<Limit>,
+    /// The earliest instant at which trying again may help; `None` when time alone will not.
+    pub retry_at: Option<Instant>,
+    /// What was to be published.
+    pub payload: M,
+}
+
+impl<M> fmt::Display for Refused<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason {
+            RefusalReason::RoomClosed => f.write_str("refused: the room is closed"),
+            RefusalReason::NotMember => f.write_str("refused: this session is not in the room; join first"),
+            RefusalReason::Guest => f.write_str("refused: guests may not speak; join with a user id"),
+            RefusalReason::Muted => f.write_str("refused: the sender is muted"),
+            RefusalReason::RoomMuted => f.write_str("refused: the room is muted; only the owner and the admins may speak"),
+            RefusalReason::Duplicate => f.write_str("refused: said already"),
+            RefusalReason::SenderQuota
+            | RefusalReason::Counter
+            | RefusalReason::ReviewsFull
+            | RefusalReason::NoticeQuota
+            | RefusalReason::TooLarge
+            | RefusalReason::OutcomesFull
+            | RefusalReason::QueueFull => f.write_str("refused"),
+        }?;
+        match &self.limit {
+            Some(limit) => write!(f, ": {limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<M> fmt::Debug for Refused<M> {
+    /// Without the payload, which need not be printable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("reason", &self.reason)
+            .field("limit", &self.limit)
+            .field("retry_at", &self.retry_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M> core::error::Error for Refused<M> {}

@@ -1,0 +1,106 @@
+//! Who may speak, and what: the checks before a message is let in, in their documented order.
+
+use super::Oracle;
+use super::messages::{Offer, counter_error};
+use roomcast_core::{DuplicateKey, Instant, Kind, Limit, MessageId, RefusalReason, Report, Sender, Source};
+
+/// Why a message is not let in, the limit that decided, and when to try again.
+pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
+
+/// A message that was let in under a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    sender: Sender,
+    key: DuplicateKey,
+    id: MessageId,
+    at: Instant,
+    /// It was dropped, or another one stands for it.
+    freed: bool,
+}
+
+impl Oracle {
+    /// Room open, member, muted, room muted, size, said already, the sender's quota, the counter, a slot for the outcome.
+    pub(super) fn gate(&self, offer: &Offer) -> Result<Sender, Denied> {
+        if !self.is_open() {
+            return Err((RefusalReason::RoomClosed, None, None));
+        }
+        let sender = match offer.source {
+            Source::Host => Sender::Host,
+            Source::Session(session) => match self.members.user_of(session) {
+                Some(user) => Sender::User(user),
+                None if session.is_guest() => return Err((RefusalReason::Guest, None, None)),
+                None => return Err((RefusalReason::NotMember, None, None)),
+            },
+        };
+        if let Some(silence) = self.silence(sender) {
+            return Err(silence);
+        }
+        let (size, max) = (offer.size, self.rules.payload_bytes as usize);
+        if size > max {
+            return Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None));
+        }
+        if let Some(until) = offer.key.and_then(|key| self.said_until(sender, key)) {
+            let limit = Limit::Duplicates { window: self.rules.duplicates.window };
+            return Err((RefusalReason::Duplicate, Some(limit), Some(until)));
+        }
+        if let (Sender::User(user), Some(quotas)) = (sender, &self.quotas[offer.level])
+            && let Err(retry_at) = quotas.check(self.clock, user)
+        {
+            let limit = Limit::SenderQuota { quota: quotas.quota() };
+            return Err((RefusalReason::SenderQuota, Some(limit), retry_at));
+        }
+        if let Some(error) = offer.counter.and_then(|counter| counter_error(self, counter, offer.units)) {
+            return Err((RefusalReason::Counter, Some(Limit::Counter { error }), None));
+        }
+        let max = self.rules.outcomes[offer.level];
+        let is_notice = sender == Sender::Host && offer.kind == Kind::Notice;
+        if self.report(offer) != Report::CountedOnly && !is_notice && self.inbox.held[offer.level] >= max {
+            return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
+        }
+        Ok(sender)
+    }
+
+    /// Why somebody may not speak now.
+    pub(super) fn silence(&self, sender: Sender) -> Option<Denied> {
+        let Sender::User(user) = sender else { return None };
+        if let Some(until) = self.muted(user) {
+            return Some((RefusalReason::Muted, None, until.instant()));
+        }
+        self.is_silenced_with_the_room(user).then_some((RefusalReason::RoomMuted, None, None))
+    }
+
+    pub(super) fn report(&self, offer: &Offer) -> Report {
+        offer.report.unwrap_or_else(|| self.rules.report[offer.level].into())
+    }
+
+    fn said_until(&self, sender: Sender, key: DuplicateKey) -> Option<Instant> {
+        let said = self.said.iter().find(|said| said.sender == sender && said.key == key && !said.freed)?;
+        let until = said.at + self.rules.duplicates.window;
+        (self.clock < until).then_some(until)
+    }
+
+    /// A message under a key was let in. Of those that are remembered the oldest goes when there are too many; what has lapsed goes anyway.
+    pub(super) fn say(&mut self, sender: Sender, key: DuplicateKey, id: MessageId) {
+        for said in self.said.iter_mut().filter(|said| said.sender == sender && said.key == key) {
+            said.freed = true;
+        }
+        let (now, window) = (self.clock, self.rules.duplicates.window);
+        while self.said.first().is_some_and(|said| said.freed || now >= said.at + window) {
+            self.said.remove(0);
+        }
+        let max = self.rules.duplicates.keys as usize;
+        if self.said.len() >= max && !self.said.is_empty() {
+            self.forgotten += u64::from(!self.said.remove(0).freed);
+        }
+        if max > 0 {
+            self.said.push(Said { sender, key, id, at: now, freed: false });
+        }
+    }
+
+    /// A message was dropped: its key is free.
+    pub(super) fn unsay(&mut self, id: MessageId) {
+        for said in self.said.iter_mut().filter(|said| said.id == id) {
+            said.freed = true;
+        }
+    }
+}

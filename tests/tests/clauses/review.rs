@@ -1,0 +1,217 @@
+//! The host's verdict (A19), the order of the checks (B11).
+
+use crate::scene::{ANN, BOB, OWNER, Scene};
+use Priority::{High, Lowest, Normal};
+use RefusalReason::{Counter, Duplicate, Muted, NotMember, OutcomesFull, QueueFull, RoomClosed, RoomMuted, SenderQuota, TooLarge};
+use roomcast_core::{
+    Actor, DropReason, DuplicateKey, Duration, Limit, Outcome, PerLevel, Priority, Publish, Quota, RefusalReason, Report,
+    ReviewConfig, ReviewTimeout, ReviewVerdict, RoomConfigBuilder, Source, Tag, Ticket, VerdictError,
+};
+use std::num::NonZeroU32;
+
+fn reviewed(change: impl FnOnce(&mut ReviewConfig)) -> impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder {
+    let mut review = ReviewConfig::HIGH_AND_NORMAL;
+    change(&mut review);
+    move |builder| builder.review(review)
+}
+
+impl Scene {
+    /// Says something that has to wait for a verdict.
+    fn submit(&mut self, session: roomcast_core::SessionId, text: &str, tag: u64) -> Ticket {
+        let publish = Publish::new(Source::Session(session), text.to_owned()).report(Report::Event(Tag(tag)));
+        let receipt = self.publish(publish).expect("let in");
+        assert_eq!(receipt.outcome, None);
+        receipt.review.expect("a ticket")
+    }
+
+    fn decide(&mut self, ticket: Ticket, verdict: ReviewVerdict<String>) -> Result<(), VerdictError<String>> {
+        self.room.review(self.now, ticket, verdict)
+    }
+}
+
+#[test]
+fn a19_the_host_allows_denies_with_a_code_or_rewrites() {
+    let mut scene = Scene::with(reviewed(|_| ()));
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let tickets = [(1, "fine"), (2, "bad"), (3, "ugly")].map(|(tag, text)| scene.submit(ann, text, tag));
+    assert_eq!(scene.room.snapshot(scene.now).admission.ledger.levels[Normal].under_review, 3);
+    assert_eq!(scene.room.under_review(tickets[2]).map(|review| review.payload.clone()), Some("ugly".to_owned()));
+    scene.decide(tickets[2], ReviewVerdict::Rewrite("pretty".into())).unwrap();
+    scene.decide(tickets[1], ReviewVerdict::Deny { code: 80_001 }).unwrap();
+    scene.decide(tickets[0], ReviewVerdict::Allow).unwrap();
+    // First in, first out counts from the verdict.
+    assert_eq!(scene.read(bob), ["pretty", "fine"]);
+    let outcomes = scene.outcomes();
+    let denied =
+        Outcome::Dropped { reason: DropReason::Denied, limit: Some(Limit::Verdict { code: 80_001 }), retry_at: Some(scene.now) };
+    assert_eq!((outcomes.len(), outcomes[1]), (3, (2, denied)));
+    assert!(matches!(outcomes[0], (3, Outcome::Dispatched { .. })) && matches!(outcomes[2], (1, Outcome::Dispatched { .. })));
+}
+
+#[test]
+fn a19_after_two_seconds_without_a_verdict_the_message_goes_on_or_not_as_configured() {
+    for (on_timeout, arrives) in [(ReviewTimeout::Open, true), (ReviewTimeout::Closed, false)] {
+        let mut scene = Scene::with(reviewed(|review| review.on_timeout = on_timeout));
+        let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+        let ticket = scene.submit(ann, "unseen", 7);
+        assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(2)));
+        scene.wait_millis(1_999);
+        assert!(scene.read(bob).is_empty() && scene.outcomes().is_empty());
+        scene.wait_millis(1);
+        assert_eq!(scene.read(bob).len(), usize::from(arrives));
+        match scene.outcomes()[..] {
+            [(7, Outcome::Dispatched { .. })] => assert!(arrives),
+            [(7, Outcome::Dropped { reason: DropReason::ReviewTimeout, limit: Some(Limit::ReviewTime { max }), .. })] => {
+                assert!(!arrives && max == Duration::from_secs(2));
+            }
+            ref other => panic!("{other:?}"),
+        }
+        let error = scene.decide(ticket, ReviewVerdict::Allow).unwrap_err();
+        assert_eq!(error.to_string(), "the ticket of message 1 has lapsed: its message waits for a verdict no more");
+    }
+}
+
+#[test]
+fn a19_a_slow_verdict_slows_nobody_else() {
+    let mut scene = Scene::with(reviewed(|review| review.timeout = Duration::from_secs(3_600)));
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    scene.submit(ann, "in review", 1);
+    // Likes skip the review, and so does the host.
+    let like = scene.publish(Publish::like(Source::Session(ann), "like".into())).unwrap();
+    let gift = scene.host(High, "gift").unwrap();
+    assert!(like.outcome.is_some() && gift.outcome.is_some());
+    assert_eq!(scene.read(bob), ["gift", "like"]);
+}
+
+#[test]
+fn a19_a_verdict_that_comes_too_late_or_for_nothing_has_its_own_error() {
+    let mut scene = Scene::with(reviewed(|_| ()));
+    let mut other = Scene::with(reviewed(|_| ()));
+    let (ann, stranger) = (scene.user(ANN), other.user(ANN));
+    let ticket = scene.submit(ann, "text", 1);
+    let theirs = [0, 1].map(|tag| other.submit(stranger, "elsewhere", tag))[1];
+    assert_eq!(
+        scene.decide(theirs, ReviewVerdict::Allow).unwrap_err().to_string(),
+        "the ticket of message 2 is none of this room's"
+    );
+    let long = "x".repeat(12 * 1024 + 1);
+    match scene.decide(ticket, ReviewVerdict::Rewrite(long)).unwrap_err() {
+        VerdictError::TooLarge { size: 12_289, max: 12_288, payload } => assert_eq!(payload.len(), 12_289),
+        other => panic!("{other}"),
+    }
+    scene.decide(ticket, ReviewVerdict::Deny { code: 1 }).unwrap();
+    assert!(matches!(scene.decide(ticket, ReviewVerdict::Allow), Err(VerdictError::Lapsed { .. })));
+}
+
+#[test]
+fn a19_who_is_muted_or_taken_out_in_the_meantime_is_not_let_through() {
+    let mut scene = Scene::with(reviewed(|_| ()));
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let ticket = scene.submit(ann, "muted by then", 1);
+    let gone = scene.submit(bob, "kicked by then", 2);
+    scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
+    scene.room.kick(scene.now, Actor::Host, &[BOB]).unwrap();
+    scene.decide(ticket, ReviewVerdict::Allow).unwrap();
+    assert!(matches!(scene.decide(gone, ReviewVerdict::Allow), Err(VerdictError::Lapsed { .. })));
+    let reasons = scene.outcomes().into_iter().map(|(tag, outcome)| match outcome {
+        Outcome::Dropped { reason, .. } => (tag, reason),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(reasons.collect::<Vec<_>>(), [(2, DropReason::SenderOut), (1, DropReason::Muted)]);
+}
+
+#[test]
+fn a19_a_full_table_gives_up_its_lowest_level_first() {
+    let mut scene = Scene::with(reviewed(|review| review.tickets = 2));
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let text = scene.submit(ann, "text", 1);
+    let gift = |text: &str| Publish::gift(Source::Session(ann), text.to_owned());
+    let first = scene.publish(gift("gift 1")).unwrap().review.unwrap();
+    let second = scene.publish(gift("gift 2")).unwrap().review.unwrap();
+    // The text goes on unseen; so does one that comes now, since nothing lower waits.
+    assert!(scene.room.under_review(text).is_none());
+    assert!(scene.say(ann, "text 2").unwrap().review.is_none());
+    assert_eq!(scene.read(bob), ["text", "text 2"]);
+    assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 2);
+    scene.decide(second, ReviewVerdict::Allow).unwrap();
+    scene.decide(first, ReviewVerdict::Allow).unwrap();
+    assert_eq!(scene.read(bob), ["gift 2", "gift 1"]);
+
+    let mut closed = Scene::with(reviewed(|review| (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed)));
+    let ann = closed.user(ANN);
+    let refused = closed.say(ann, "nobody has time").unwrap_err();
+    assert_eq!((refused.reason, refused.limit), (RefusalReason::ReviewsFull, Some(Limit::Reviews { max: 0 })));
+    assert_eq!(refused.payload, "nobody has time");
+}
+
+#[test]
+fn a19_what_is_under_review_is_dropped_when_the_room_closes() {
+    let mut scene = Scene::with(reviewed(|_| ()));
+    let ann = scene.user(ANN);
+    scene.submit(ann, "too late", 1);
+    scene.room.close(scene.now, Actor::User(OWNER)).unwrap();
+    assert!(matches!(scene.outcomes()[..], [(1, Outcome::Dropped { reason: DropReason::RoomClosed, .. })]));
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+/// Every check of the gate fails for this message; they are mended one after the other, in the documented order.
+#[test]
+fn b11_the_order_of_the_checks_is_the_documented_one() {
+    let one = Quota::per_second(NonZeroU32::MIN);
+    let mut scene = Scene::with(|builder| {
+        builder
+            .rate(1)
+            .burst(1)
+            .payload_bytes(8)
+            .sender_quota(PerLevel([Some(one); 4]))
+            .outcomes(PerLevel([1; 4]))
+            .queue_messages(2)
+            .max_wait(PerLevel([None; 4]))
+    });
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let said = |text: &str| {
+        let publish = Publish::new(Source::Session(ann), text.to_owned()).key(DuplicateKey(5)).counted("likes");
+        publish.report(Report::Event(Tag(0)))
+    };
+    // Ann has said it, and her quota is used up. The room's token is gone.
+    let _ = scene.publish(said("first")).unwrap();
+    // Bob takes the only slot for an outcome; the host fills the queue with what nothing of Ann's may evict.
+    let publish = Publish::new(Source::Session(bob), "waits".to_owned()).report(Report::Event(Tag(1)));
+    let _ = scene.publish(publish).unwrap();
+    let _ = scene.host(High, "waits").unwrap();
+    // Her counter can take nothing.
+    scene.room.set_counter("likes", i64::MAX).unwrap();
+    scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
+    scene.room.mute_room(scene.now, Actor::Host, true).unwrap();
+    let stranger = roomcast_core::SessionId::from_bits(9 << 32 | 7);
+    let from = |session, mut publish: Publish<String>| {
+        publish.source = session;
+        publish
+    };
+    let without_key = |text: &str, counter| {
+        let mut publish = said(text);
+        (publish.key, publish.counter) = (None, counter);
+        publish
+    };
+    let mut order = Vec::new();
+    let mut try_it = |scene: &mut Scene, publish: Publish<String>| order.push(scene.publish(publish).unwrap_err().reason);
+    try_it(&mut scene, from(Source::Session(stranger), said("far too long")));
+    try_it(&mut scene, said("far too long"));
+    scene.room.unmute(scene.now, Actor::Host, &[ANN]).unwrap();
+    try_it(&mut scene, said("far too long"));
+    scene.room.mute_room(scene.now, Actor::Host, false).unwrap();
+    try_it(&mut scene, said("far too long"));
+    try_it(&mut scene, said("again"));
+    try_it(&mut scene, without_key("again", Some("likes")));
+    // The host has no quota.
+    try_it(&mut scene, from(Source::Host, without_key("again", Some("likes"))));
+    try_it(&mut scene, from(Source::Host, without_key("again", None)));
+    try_it(&mut scene, from(Source::Host, without_key("again", None).priority(Lowest).report(Report::CountedOnly)));
+    scene.room.close(scene.now, Actor::Host).unwrap();
+    try_it(&mut scene, from(Source::Session(stranger), said("far too long")));
+    assert_eq!(
+        order,
+        [NotMember, Muted, RoomMuted, TooLarge, Duplicate, SenderQuota, Counter, OutcomesFull, QueueFull, RoomClosed],
+        "the room's being open is asked first of all: what comes last here has been mended last"
+    );
+}
