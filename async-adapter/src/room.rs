@@ -4,8 +4,8 @@ use crate::cell::{Cell, Work};
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
-    Actor, Carried, CloseError, DataError, Duration, EndReason, ImportError, Join, JoinError, LeaveError, ModerationError, Outcome,
-    Payload, ProfileError, Publish, Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, Until, UserId,
+    Actor, Carried, CloseError, DataError, Duration, EndReason, ImportError, Join, JoinError, LeaveError, Mask, ModerationError,
+    Outcome, Payload, ProfileError, Publish, Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, Until, UserId,
 };
 use std::sync::Arc;
 
@@ -100,6 +100,12 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// Takes one session out at once; its subscription learns that it is gone. Answers whether it was in.
     pub fn close_session(&self, session: SessionId) -> bool {
         self.cell.close_session(session)
+    }
+
+    /// Sets the levels that a session does not want, from the next message on; answers whether it is in (clause B10). See
+    /// [`Audience::set_mask`](crate::Audience::set_mask).
+    pub fn set_mask(&self, session: SessionId, mask: Mask) -> bool {
+        self.cell.set_mask(session, mask)
     }
 
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the

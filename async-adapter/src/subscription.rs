@@ -6,7 +6,7 @@ use crate::reader::Seat;
 use crate::shard::Shards;
 use crate::signal::{park_until, thread_waker};
 use futures_core::Stream;
-use roomcast_core::{Batch, Budget, EndReason, Joined, Payload, Seq, SessionEnd, SessionId};
+use roomcast_core::{Batch, Budget, EndReason, Joined, Mask, Payload, Seq, SessionEnd, SessionId};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +53,12 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
     pub fn after(&self) -> Seq {
         self.after
+    }
+
+    /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). See
+    /// [`Audience::set_mask`](crate::Audience::set_mask).
+    pub fn set_mask(&self, mask: Mask) -> bool {
+        self.cell.set_mask(self.seat.session, mask)
     }
 
     /// Why the session ended, once a batch call has said so.

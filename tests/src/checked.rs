@@ -11,7 +11,7 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Budget, ConfigError, Due, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, Priority, Publish,
+    Actor, Batch, Budget, ConfigError, Due, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, Mask, Priority, Publish,
     RangeKey, Receipt, RefusalReason, Report, Room, SessionEnd, SessionId, Source, UserId, Verdict,
 };
 use std::collections::HashMap;
@@ -191,6 +191,14 @@ impl Checked {
         let has_gap = |items: &Vec<Taken>| items.iter().any(|item| matches!(item, Taken::Gap(..)));
         same(Law::Batches, "whether a batch with a key has a gap", false, keys.values().any(has_gap))?;
         self.oracle.swept(now, group, slots, budget, busy, &seen)?;
+        self.inspect(room)
+    }
+
+    /// `Room::set_mask`.
+    pub fn set_mask(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId, mask: Mask) -> Check {
+        let answer = room.set_mask(now, session, mask);
+        same(Law::L9Deterministic, "set_mask", answer, self.halves.set_mask(now, session, mask))?;
+        self.oracle.masked(now, session, mask, answer)?;
         self.inspect(room)
     }
 

@@ -10,8 +10,8 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
     Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, ImportError,
-    Instant, Join, JoinError, Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot,
-    SessionEnd, SessionId, Source, UserId, Verdict,
+    Instant, Join, JoinError, Joined, LeaveError, Mask, ModerationError, ProfileError, Publish, Receipt, Refused, Room,
+    RoomSnapshot, SessionEnd, SessionId, Source, UserId, Verdict,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -99,6 +99,13 @@ impl Halves {
             self.admission.remove_session(now, self.audience.here(session));
         }
         answer
+    }
+
+    /// As `Room::set_mask`.
+    pub fn set_mask(&mut self, now: Instant, session: SessionId, mask: Mask) -> bool {
+        self.call(now);
+        let here = self.audience.here(session);
+        self.audience.part_mut(here).set_mask(here, mask)
     }
 
     /// As `Room::sweep`.

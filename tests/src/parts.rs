@@ -106,7 +106,11 @@ impl Parts {
         let count = self.all.len();
         let mut answer = Err(JoinError::RoomClosed);
         for turn in 0..count {
-            answer = self.all[(self.joins + turn) % count].join(join.as_user().is_none(), join.in_group(), None);
+            let audience = &mut self.all[(self.joins + turn) % count];
+            answer = audience.join(join.as_user().is_none(), join.in_group(), None);
+            if let Ok(joined) = &answer {
+                audience.set_mask(joined.session, join.masked());
+            }
             if !matches!(answer, Err(JoinError::RoomFull { .. })) {
                 break;
             }

@@ -12,3 +12,5 @@ mod messages;
 mod moderation;
 #[path = "clauses/scene.rs"]
 mod scene;
+#[path = "clauses/sessions.rs"]
+mod sessions;

@@ -3,6 +3,7 @@
 //! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
 //! reader (decision D1). No hook, waker or channel is touched under a lock.
 
+mod personal;
 mod seam;
 
 use crate::answers::Answers;
@@ -210,6 +211,9 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let (answer, after) = self.in_both(hall, |admission, seats| {
             admission.check_join(now, join.as_user())?;
             let joined = seats.audience.join(join.as_user().is_none(), join.in_group(), None)?;
+            if !join.masked().is_none() {
+                seats.audience.set_mask(joined.session, join.masked());
+            }
             if let Some(user) = join.as_user() {
                 admission.add_session(now, user, joined.session);
             }

@@ -11,7 +11,7 @@ use crate::shard::Shards;
 use crate::transport::Transport;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
-use roomcast_core::{Budget, Group, Join, JoinError, Joined, Payload, Seq, SessionId};
+use roomcast_core::{Budget, Group, Join, JoinError, Joined, Mask, Payload, Seq, SessionId};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -284,6 +284,12 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
     pub fn after(&self) -> Seq {
         self.after
+    }
+
+    /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). What the
+    /// connection has taken over already is still written. See [`Audience::set_mask`](crate::Audience::set_mask).
+    pub fn set_mask(&self, mask: Mask) -> bool {
+        self.inner.seat.cell.set_mask(self.session, mask)
     }
 
     /// Has bytes of the host's own written between two frames: a pong, an answer. They keep their order among themselves.

@@ -7,6 +7,7 @@ mod aside;
 mod batch;
 mod block;
 mod books;
+mod masks;
 mod reading;
 mod session;
 #[cfg(test)]
@@ -79,7 +80,7 @@ pub struct AudienceSnapshot {
     pub deliveries: PerLevel<Deliveries>,
     /// Sessions that are in, ending ones included.
     pub sessions: u32,
-    /// Sessions that have something of their own beside their cursors: own messages, skips, an end.
+    /// Sessions that have something of their own beside their cursors: own messages, skips, a mask, an end.
     pub aside: u32,
     /// Messages in the log, by level.
     pub log: PerLevel<u32>,
@@ -346,7 +347,8 @@ impl<M: Payload> Audience<M> {
         let Some(slot) = session.and_then(|session| self.sessions.slot_of(session)) else { return };
         let tail = self.log.tail(level);
         let aside = self.aside_mut(slot);
-        if aside.ending.is_some() {
+        // What is masked is excluded anyhow.
+        if aside.ending.is_some() || aside.mask.contains(level) {
             return;
         }
         aside.levels[level].add_own(position, tail);
@@ -358,6 +360,7 @@ impl<M: Payload> Audience<M> {
     fn retire(&mut self, slot: u32) {
         self.live -= 1;
         for level in Priority::ALL {
+            self.stop_mask(slot, level);
             let head = self.log.head(level);
             let (start, cursor) = (self.sessions.start(slot, level, head), self.sessions.cursor(slot, level, head));
             let own = self.aside(slot).map_or(0, |aside| aside.levels[level].own_unread());
@@ -412,7 +415,9 @@ impl<M: Payload> Audience<M> {
         for level in Priority::ALL {
             let head = self.log.head(level);
             let (cursor, tail) = (self.sessions.cursor(slot, level, head), self.log.tail(level));
-            if head - cursor > u64::from(MAX_LAG) && cursor < tail {
+            if head - cursor > u64::from(MAX_LAG) && self.is_masked(slot, level) {
+                self.settle_mask(slot, level);
+            } else if head - cursor > u64::from(MAX_LAG) && cursor < tail {
                 self.skip(slot, level, cursor, tail);
             }
             let start = self.sessions.start(slot, level, head);

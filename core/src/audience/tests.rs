@@ -1,7 +1,7 @@
 //! Positions: silence over more messages than 32 bits can count, a feed that fell behind, an end that lasts.
 
 use super::*;
-use crate::{Kind, RoomConfig, Sender, SessionEnd, UserId};
+use crate::{Kind, Mask, RoomConfig, Sender, SessionEnd, UserId};
 
 const LEVEL: Priority = Priority::Normal;
 const NOW: Instant = Instant::from_secs(1);
@@ -141,4 +141,30 @@ fn own_messages_beyond_the_log_are_counted_and_not_kept() {
     assert_eq!(scene.read(ann), (0, 1));
     let books = scene.books(ann);
     assert_eq!((books.excluded, books.delivered, books.skipped), (1_000, 1, 0));
+}
+
+#[test]
+fn a_masked_session_that_never_reads_keeps_its_books_over_more_messages_than_32_bits_count() {
+    let mut scene = Scene::new();
+    let (masked, late, other) = (scene.join(), scene.join(), scene.join());
+    assert!(scene.audience.set_mask(masked, Mask::NONE.with(LEVEL)));
+    for jump in 1..=50_u64 {
+        scene.apply(1 << 28, Some(masked));
+        assert!(!scene.audience.is_ready(masked), "after {jump} jumps");
+        assert_eq!((scene.books(masked).excluded, scene.books(masked).due), (jump << 28, jump << 28));
+        scene.sums_are_those_of(&[masked, late, other]);
+    }
+    // The hand has told this one that it missed most: the gap is told, masked or not.
+    let missed = scene.books(late).skipped;
+    assert!(missed > 1 << 32);
+    assert!(scene.audience.set_mask(late, Mask::NONE.with(LEVEL)));
+    scene.sums_are_those_of(&[masked, late, other]);
+    assert!(scene.audience.is_ready(late));
+    assert_eq!((scene.read(late), scene.read(late)), ((missed, 0), (0, 0)));
+    assert!(scene.audience.set_mask(masked, Mask::NONE));
+    scene.apply(1, None);
+    assert_eq!((scene.read(masked), scene.read(late)), ((0, 1), (0, 0)));
+    scene.sums_are_those_of(&[masked, late, other]);
+    assert!(scene.audience.leave(late) && scene.audience.leave(masked));
+    assert!(scene.audience.snapshot().deliveries[LEVEL].balances());
 }

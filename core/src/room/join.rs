@@ -1,6 +1,7 @@
 //! Who joins, and how.
 
 use crate::ids::{Group, SessionId, UserId};
+use crate::mask::Mask;
 
 /// Who joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,17 +10,18 @@ pub struct Join {
     pub(super) user: Option<UserId>,
     pub(super) known: Option<SessionId>,
     pub(super) group: Group,
+    pub(super) mask: Mask,
 }
 
 impl Join {
     /// Someone without an id, who receives and may not speak (clause A3).
     pub const fn guest() -> Self {
-        Self { user: None, known: None, group: Group::DEFAULT }
+        Self { user: None, known: None, group: Group::DEFAULT, mask: Mask::NONE }
     }
 
     /// A user. Each session of a user joins for itself.
     pub const fn user(user: UserId) -> Self {
-        Self { user: Some(user), known: None, group: Group::DEFAULT }
+        Self { user: Some(user), known: None, group: Group::DEFAULT, mask: Mask::NONE }
     }
 
     /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
@@ -31,6 +33,12 @@ impl Join {
     /// To be read together with the others of this group, in a [`sweep`](crate::Room::sweep). Default group 0.
     pub const fn group(mut self, group: Group) -> Self {
         self.group = group;
+        self
+    }
+
+    /// Without the messages of these levels, until [`Room::set_mask`](crate::Room::set_mask) says otherwise (clause B10). Default none.
+    pub const fn mask(mut self, mask: Mask) -> Self {
+        self.mask = mask;
         self
     }
 
@@ -47,5 +55,10 @@ impl Join {
     /// The group.
     pub const fn in_group(&self) -> Group {
         self.group
+    }
+
+    /// The levels that the session does not want.
+    pub const fn masked(&self) -> Mask {
+        self.mask
     }
 }

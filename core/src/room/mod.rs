@@ -2,6 +2,7 @@
 
 mod join;
 mod people;
+mod personal;
 
 pub use join::Join;
 
@@ -100,6 +101,9 @@ impl<M: Payload> Room<M> {
         let now = self.clock.advance(now);
         self.admission.check_join(now, join.user)?;
         let joined = self.audience.join(join.user.is_none(), join.group, join.known)?;
+        if !join.mask.is_none() {
+            self.audience.set_mask(joined.session, join.mask);
+        }
         if let Some(user) = join.user {
             self.admission.add_session(now, user, joined.session);
         }

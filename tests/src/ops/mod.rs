@@ -11,7 +11,7 @@ use crate::checked::{Checked, Say};
 use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Violation};
-use numbers::{budget, group, key, level, moderation, pick};
+use numbers::{budget, group, key, level, mask, moderation, pick};
 use roomcast_core::{Actor, Budget, Instant, Join, Kind, Report, Room, SessionId, Source, Tag, UserId};
 
 /// One call, in small numbers.
@@ -44,6 +44,8 @@ pub enum Op {
         user: u8,
         /// On a connection that had a session.
         known: Option<u8>,
+        /// Which levels it does not want: below 64 none, else a bit for each.
+        mask: u8,
     },
     /// `next_batch`.
     Batch {
@@ -64,6 +66,13 @@ pub enum Op {
         bytes: u8,
         /// Which slots take nothing, a bit for each of eight.
         busy: u8,
+    },
+    /// `set_mask`.
+    Mask {
+        /// Which session.
+        who: u8,
+        /// Which levels: below 64 none, else a bit for each.
+        levels: u8,
     },
     /// `leave`.
     Leave {
@@ -186,7 +195,11 @@ impl Player {
         match op {
             Op::Speak { who, level, size, report } => self.publish(Source::Session(self.session(who)), level, size, report)?,
             Op::Host { level, size, report } => self.publish(Source::Host, level, size, report)?,
-            Op::Join { user, known } => self.join(user, known)?,
+            Op::Join { user, known, mask } => self.join(user, known, mask)?,
+            Op::Mask { who, levels } => {
+                let session = self.session(who);
+                self.checked.set_mask(&mut self.room, now, session, mask(levels))?;
+            }
             Op::Batch { who, messages, bytes } => {
                 let session = self.session(who);
                 let budget = budget(messages, bytes);
@@ -267,12 +280,12 @@ impl Player {
         self.checked.publish(&mut self.room, now, say).map(drop)
     }
 
-    fn join(&mut self, user: u8, known: Option<u8>) -> Check {
+    fn join(&mut self, user: u8, known: Option<u8>, masked: u8) -> Check {
         let join = match user % 8 {
             6.. => Join::guest(),
             id => Join::user(UserId(u64::from(id))),
         };
-        let join = join.group(group(user));
+        let join = join.group(group(user)).mask(mask(masked));
         let join = known.into_iter().fold(join, |join, who| join.on(self.session(who)));
         let now = self.now();
         if let Ok(joined) = self.checked.join(&mut self.room, now, join)? {

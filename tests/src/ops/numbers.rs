@@ -1,7 +1,7 @@
 //! What small numbers stand for.
 
 use crate::moderation::Act;
-use roomcast_core::{Budget, DataLimits, Duration, Group, Priority, Quota, Rate, UserId};
+use roomcast_core::{Budget, DataLimits, Duration, Group, Mask, Priority, Quota, Rate, UserId};
 use std::num::NonZeroU32;
 
 pub(super) fn pick<T: Copy>(table: &[T], at: u8) -> T {
@@ -15,6 +15,11 @@ pub(super) fn budget(messages: u8, bytes: u8) -> Budget {
 
 pub(super) fn group(at: u8) -> Group {
     Group::new(at / 128).unwrap_or_default()
+}
+
+/// A quarter of the time none, else a bit for each level.
+pub(super) fn mask(at: u8) -> Mask {
+    if at < 64 { Mask::NONE } else { Priority::ALL.into_iter().filter(|level| at >> level.index() & 1 != 0).collect() }
 }
 
 pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {

@@ -4,7 +4,7 @@ use crate::parts::Crossed;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Batch, Budget, Deliveries, Echo, EndReason, Group, Instant, Item, PerLevel, Priority, Seq, SessionId};
+use roomcast_core::{Batch, Budget, Deliveries, Echo, EndReason, Group, Instant, Item, Mask, PerLevel, Priority, Seq, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A session's own counts and what it is due.
@@ -17,6 +17,8 @@ pub struct Listener {
     pub end: Option<(EndReason, Instant)>,
     /// Who sweeps it.
     pub group: Group,
+    /// The levels that it does not want.
+    pub mask: Mask,
 }
 
 impl Listener {
@@ -32,6 +34,12 @@ impl Listener {
             row.pending = self.pending[level].len() as u64;
             row
         })
+    }
+
+    /// What it has yet to take of a level is not meant for it any more.
+    pub fn exclude_pending(&mut self, level: Priority) {
+        self.counts[level].excluded += self.pending[level].len() as u64;
+        self.pending[level].clear();
     }
 
     /// Whether something is due.
@@ -72,7 +80,8 @@ impl Listeners {
                 continue;
             }
             listener.counts[level].due += 1;
-            if rules.echo == Echo::Excluded && message.session == Some(session) {
+            let is_own = rules.echo == Echo::Excluded && message.session == Some(session);
+            if is_own || listener.mask.contains(level) {
                 listener.counts[level].excluded += 1;
             } else {
                 listener.pending[level].push_back(message.position);

@@ -6,6 +6,7 @@ pub mod inbox;
 mod inspect;
 pub mod line;
 pub mod listeners;
+mod masks;
 pub mod members;
 pub mod messages;
 pub mod moderation;
@@ -141,7 +142,9 @@ impl Oracle {
                 same(Law::Members, "a session id is new", true, self.sessions_ever.insert(session))?;
                 same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
                 same(Law::Members, "where a session starts", self.heads.values().sum(), joined.after.0)?;
-                self.listeners.here.insert(session, Listener::new(join.in_group()));
+                let mut listener = Listener::new(join.in_group());
+                listener.set_mask(join.masked());
+                self.listeners.here.insert(session, listener);
                 if let Some(user) = join.as_user()
                     && self.members.come(user, session)
                 {

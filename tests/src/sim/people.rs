@@ -44,6 +44,10 @@ pub(super) enum Act {
     },
     /// The host asks whether those who wait are to be told.
     Wake,
+    /// Turns the levels of likes off, or on again.
+    Mask {
+        off: bool,
+    },
     Rename {
         size: usize,
     },
@@ -101,6 +105,7 @@ impl Person {
             (0..4, _) => Act::HangUp,
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
+            (950..960, _) => Act::Mask { off: random.below(2) == 0 },
             (960..965, _) => Act::Note { size },
             (965..970, _) => {
                 Act::Moderate { act: u8::try_from(random.below(7)).unwrap_or(0), user: UserId(100 + random.below(40)) }

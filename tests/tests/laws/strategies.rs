@@ -59,7 +59,9 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         24 => (n(), n(), n(), n()).prop_map(|(who, level, size, report)| Op::Speak { who, level, size, report }),
         8 => (n(), n(), n()).prop_map(|(level, size, report)| Op::Host { level, size, report }),
-        10 => (n(), prop::option::weighted(0.2, n())).prop_map(|(user, known)| Op::Join { user, known }),
+        10 => (n(), prop::option::weighted(0.2, n()), prop_oneof![4 => Just(0), 1 => n()])
+            .prop_map(|(user, known, mask)| Op::Join { user, known, mask }),
+        4 => (n(), n()).prop_map(|(who, levels)| Op::Mask { who, levels }),
         16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),
         6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),
         2 => n().prop_map(|user| Op::Leave { user }),

@@ -1,0 +1,80 @@
+//! What one session asks for by itself: masks (B10).
+
+use crate::scene::{ANN, Scene, texts};
+use Priority::{High, Low, Lowest, Normal};
+use roomcast_core::{Budget, Deliveries, EndReason, Join, Mask, PerLevel, Priority, SessionEnd, SessionId};
+
+const LIKES: Mask = Mask::NONE.with(Low).with(Lowest);
+
+fn books(scene: &Scene, session: SessionId, level: Priority) -> Deliveries {
+    scene.room.books(session).expect("the session is in")[level]
+}
+
+#[test]
+fn b10_what_is_dispatched_at_a_masked_level_is_excluded_whoever_sent_it() {
+    let mut scene = Scene::new();
+    let ann = scene.room.join(scene.now, Join::user(ANN).mask(LIKES)).unwrap().session;
+    let guest = scene.guest();
+    for (level, text) in [(Low, "like"), (Normal, "text"), (Lowest, "seen"), (High, "gift")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    let _ = scene.send(ann, Low, "her own like", 1);
+    assert_eq!((scene.read(ann), scene.read(guest).len()), (vec!["gift".into(), "text".into()], 5));
+    let likes = books(&scene, ann, Low);
+    assert_eq!((likes.due, likes.excluded, likes.pending, likes.skipped), (2, 2, 0, 0));
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn b10_masking_settles_what_was_not_read_and_unmasking_starts_at_the_head() {
+    let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([4; 4])));
+    let guest = scene.guest();
+    for n in 0..6 {
+        let _ = scene.host(Low, &format!("like {n}")).unwrap();
+    }
+    assert!(scene.room.set_mask(scene.now, guest, LIKES));
+    assert_eq!(books(&scene, guest, Low).excluded, 6);
+    let _ = scene.host(Low, "while masked").unwrap();
+    assert!(scene.next(guest).unwrap().is_none(), "neither a message nor a gap");
+    assert!(scene.room.set_mask(scene.now, guest, Mask::NONE.with(High)));
+    let _ = scene.host(Low, "after").unwrap();
+    assert_eq!(scene.read(guest), ["after"]);
+    let likes = books(&scene, guest, Low);
+    assert_eq!((likes.due, likes.excluded, likes.delivered, likes.skipped), (8, 7, 1, 0));
+    assert_eq!(scene.room.mask(guest), Some(Mask::NONE.with(High)));
+}
+
+#[test]
+fn b10_a_mask_beside_sessions_without_one_changes_nothing_for_them() {
+    let mut scene = Scene::new();
+    let sessions: Vec<SessionId> = (0..40).map(|_| scene.guest()).collect();
+    assert!(scene.room.set_mask(scene.now, sessions[20], Mask::NONE.with(Normal)));
+    let _ = scene.host(Normal, "text").unwrap();
+    let mut got = Vec::new();
+    let count = scene.room.sweep(scene.now, roomcast_core::Group::DEFAULT, 0..64, Budget::default(), |session, _| {
+        got.push(session);
+        roomcast_core::Verdict::Taken
+    });
+    let others: Vec<SessionId> = sessions.iter().copied().filter(|&session| session != sessions[20]).collect();
+    assert_eq!((got, count), (others, 39));
+    let sums = scene.room.snapshot(scene.now).audience.deliveries[Normal];
+    assert_eq!((sums.due, sums.delivered, sums.excluded, sums.pending), (40, 39, 1, 0));
+}
+
+#[test]
+fn b10_a_masked_session_that_ends_takes_the_rest_and_then_the_reason() {
+    let mut scene = Scene::new();
+    let ann = scene.user(ANN);
+    for (level, text) in [(Low, "like"), (Normal, "text")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    assert!(scene.room.set_mask(scene.now, ann, LIKES));
+    scene.room.leave(scene.now, ANN).unwrap();
+    let _ = scene.host(Low, "too late").unwrap();
+    assert_eq!(books(&scene, ann, Low).due, 1);
+    let batch = scene.next(ann).unwrap().unwrap();
+    assert_eq!((texts(&batch), batch.more()), (vec!["text".into()], false));
+    assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::Closed(EndReason::Left));
+    assert!(!scene.room.set_mask(scene.now, ann, Mask::NONE) && scene.room.mask(ann).is_none());
+    assert!(scene.room.snapshot(scene.now).balances());
+}
