@@ -2,7 +2,7 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Hub, Join, Mask, Priority, Publish, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, Source, Subscription, UserId,
+    Hub, Join, Mask, Priority, Publish, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, Source, Start, Subscription, UserId,
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -45,4 +45,27 @@ async fn a_masked_level_neither_comes_nor_wakes_and_unmasking_starts_behind_what
     assert!(snapshot.balances());
     assert_eq!(snapshot.audience.deliveries[Priority::Low].excluded, 2);
     assert!(room.close_session(ann.session()) && !ann.set_mask(LIKES));
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_joiners_get_the_same_in_every_hall_also_in_one_that_is_opened_later() {
+    let (_hub, room) = room(|builder| builder.late_joiners(3));
+    for (level, text) in [(Priority::Normal, "a"), (Priority::Normal, "b"), (Priority::High, "c"), (Priority::Low, "d")] {
+        say(&room, level, text);
+    }
+    let mut all = Vec::new();
+    for n in 0..1_100 {
+        // Each hall takes 256 before the next one is opened.
+        let mut late = room.join(Join::guest()).unwrap();
+        assert_eq!(texts(&mut late).await, ["c", "b", "d"], "number {n}");
+        assert_eq!((late.after().0, late.start()), (1, Start::Late));
+        all.push(late);
+    }
+    say(&room, Priority::High, "e");
+    for late in &mut all {
+        assert_eq!(texts(late).await, ["e"]);
+    }
+    let snapshot = room.snapshot().room;
+    assert!(snapshot.balances());
+    assert_eq!(snapshot.audience.deliveries[Priority::High].delivered, 2_200);
 }

@@ -76,7 +76,7 @@ pub use config::{ConfigError, DefaultReport, Echo, QueueConfig, RoomConfig, Room
 pub use data::{DataError, DataLimits};
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
-pub use event::{EndReason, Event, Joined, Presence, PresenceCause};
+pub use event::{EndReason, Event, Joined, Presence, PresenceCause, Start};
 pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, UserId};
 pub use keyed::{KeyedLimit, Quota};
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally};

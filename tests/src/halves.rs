@@ -35,7 +35,7 @@ impl Halves {
     pub fn new(rules: &Rules) -> Result<Self, ConfigError> {
         let config = rules.config()?;
         let (admission, audience) = Room::starting_at(&config, rules.heads).into_halves();
-        let audience = Parts::new(audience, &config, rules.heads, rules.parts);
+        let audience = Parts::new(audience, config, rules.heads, rules.parts);
         Ok(Self { admission, audience, crossed: Vec::new(), clock: Instant::ZERO, end_told: false })
     }
 

@@ -39,6 +39,8 @@ pub struct Rules {
     pub log_bytes: PerLevel<u64>,
     /// Whether a sender's session gets its own messages.
     pub echo: Echo,
+    /// Messages from before it came that a fresh session gets.
+    pub late_joiners: u32,
     /// Sessions at the most.
     pub sessions: u32,
     /// Sessions of a user at the most.
@@ -91,6 +93,7 @@ impl Default for Rules {
             log_messages: PerLevel([512, 512, 256, 256]),
             log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
             echo: Echo::Excluded,
+            late_joiners: 0,
             sessions: 1 << 26,
             sessions_per_user: 16,
             admins: 5,
@@ -142,6 +145,7 @@ impl Rules {
             .log_messages(self.log_messages)
             .log_bytes(self.log_bytes)
             .echo(self.echo)
+            .late_joiners(self.late_joiners)
             .sessions(self.sessions)
             .sessions_per_user(self.sessions_per_user)
             .admins(self.admins)

@@ -34,10 +34,10 @@ impl Sums {
         self.delivered += messages;
     }
 
-    /// A session comes that starts at `head`.
-    pub(super) fn add_come(&mut self, head: u64) {
-        self.starts = self.starts.wrapping_add(head);
-        self.cursors = self.cursors.wrapping_add(head);
+    /// A session comes that starts here.
+    pub(super) fn add_come(&mut self, start: u64) {
+        self.starts = self.starts.wrapping_add(start);
+        self.cursors = self.cursors.wrapping_add(start);
     }
 
     /// A live session with nothing aside goes.

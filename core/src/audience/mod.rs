@@ -7,6 +7,7 @@ mod aside;
 mod batch;
 mod block;
 mod books;
+mod late;
 mod masks;
 mod reading;
 mod session;
@@ -27,9 +28,11 @@ use crate::message::{Debris, Message, Payload};
 use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant, Watermark};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use aside::{Asides, Ending};
 use books::Sums;
+use late::Late;
 use reading::Shared;
 use session::{Positions, Sessions, widen};
 
@@ -65,6 +68,8 @@ pub struct Audience<M> {
     shared: Option<Shared<M>>,
     /// When those who wait should be told that there is something new; `None` once they have been.
     wake: Option<Instant>,
+    /// What a late joiner gets, if anything.
+    late: Option<Box<Late>>,
     /// The next slot that the hand looks at.
     hand: u32,
     debris: Debris<M>,
@@ -132,12 +137,14 @@ impl<M: Payload> Audience<M> {
             closed: None,
             shared: None,
             wake: None,
+            late: Late::new(settings.late_joiners),
             hand: 0,
             debris: Debris::default(),
         }
     }
 
-    /// Lets a session in, at the head: it gets what is applied from now on, when its `group` is swept or when it asks. O(1).
+    /// Lets a session in: it gets what is applied from now on, when its `group` is swept or when it asks; and before that the last few
+    /// messages, if the room is configured so (clause A24): then it is ready at once. O(1).
     ///
     /// # Errors
     /// The audience is closed or full, or `known`, the session that the connection had before, is still in (clause A1).
@@ -152,12 +159,19 @@ impl<M: Payload> Audience<M> {
         if self.sessions.len() >= share {
             return Err(JoinError::RoomFull { max });
         }
-        let session = self.sessions.insert(guest, group, self.low_heads);
+        let (given, (after, start)) = (self.given(), self.fresh_start());
+        let session = self.enter(guest, group, PerLevel::from_fn(|level| self.log.head(level) - u64::from(given[level])));
+        Ok(Joined { session, after, start })
+    }
+
+    /// A session comes that reads from these positions on.
+    #[inline]
+    fn enter(&mut self, guest: bool, group: Group, starts: PerLevel<u64>) -> SessionId {
         self.live += 1;
         for level in Priority::ALL {
-            self.sums[level].add_come(self.log.head(level));
+            self.sums[level].add_come(starts[level]);
         }
-        Ok(Joined { session, after: self.applied })
+        self.sessions.insert(guest, group, starts.0.map(|start| start as u32))
     }
 
     /// Whether a session is in and nothing has closed it.
@@ -216,10 +230,14 @@ impl<M: Payload> Audience<M> {
             return;
         }
         let (level, position, session) = (message.priority, message.position, message.session);
+        let follows = message.seq.0 == self.applied.0 + 1;
         self.applied = message.seq;
         self.wake_by(message.dispatched_at + self.coalesce[level]);
         self.unshare();
         self.log.append(message, &mut self.debris);
+        if let Some(late) = &mut self.late {
+            late.note(level, self.log.len(level), follows);
+        }
         self.low_heads[level.index()] = self.log.head(level) as u32;
         if self.echo == Echo::Excluded {
             self.exclude(level, position, session);

@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) log_bytes: PerLevel<u64>,
     pub(crate) feed_messages: u32,
     pub(crate) echo: Echo,
+    pub(crate) late_joiners: u32,
     pub(crate) sessions: u32,
     pub(crate) sessions_per_user: u32,
     pub(crate) admins: u32,
@@ -65,6 +66,9 @@ const MAX_SLOTS: u32 = u32::MAX - 1;
 const MAX_SESSIONS: u32 = 1 << 30;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
+
+/// What one call may let go of when one of them falls out of the log (decision D2).
+const MAX_LATE: u32 = 4_096;
 
 /// The notices of an `AVChatRoom`.
 const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
@@ -93,6 +97,7 @@ impl RoomConfig {
                 log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
                 feed_messages: 1_024,
                 echo: Echo::Excluded,
+                late_joiners: 0,
                 sessions: 1 << 26,
                 sessions_per_user: 16,
                 admins: 5,

@@ -34,6 +34,8 @@ pub struct Setup {
     pub log_bytes: u8,
     /// Whether there is an echo.
     pub echo: bool,
+    /// Messages for late joiners, by a table from none to more than the log holds.
+    pub late: u8,
     /// Sessions: 1 to 12, and 1 to 3 a user.
     pub sessions: (u8, u8),
     /// Admins at the most, 0 to 2; mutes and bans, 0 to 3.
@@ -108,6 +110,7 @@ impl Setup {
             log_messages: PerLevel(self.log.map(|n| u32::from(n % 4) + 1)),
             log_bytes: PerLevel([u64::from(self.log_bytes % 64) + 80; 4]),
             echo: if self.echo { Echo::Included } else { Echo::Excluded },
+            late_joiners: pick(&[0, 1, 3, 5, 40], self.late),
             sessions: u32::from(self.sessions.0 % 12) + 1,
             sessions_per_user: u32::from(self.sessions.1 % 3) + 1,
             admins: u32::from(self.moderation % 3),

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// A session's own counts and what it is due.
 #[derive(Clone, Debug, Default)]
 pub struct Listener {
-    counts: PerLevel<Deliveries>,
+    pub(super) counts: PerLevel<Deliveries>,
     /// Positions of what it has yet to take, without its own messages.
-    pending: PerLevel<VecDeque<u64>>,
+    pub(super) pending: PerLevel<VecDeque<u64>>,
     /// Why it ends, and when at the latest; nothing more becomes due.
     pub end: Option<(EndReason, Instant)>,
     /// Who sweeps it.
@@ -64,6 +64,8 @@ pub struct Listeners {
     /// The books of those that are gone.
     gone: PerLevel<Deliveries>,
     log: PerLevel<Vec<Logged>>,
+    /// The levels and positions of all that was dispatched, in order.
+    pub(super) order: Vec<(Priority, u64)>,
     /// When those who wait are to be told of each thing that came since they were told last.
     pub news: Vec<Instant>,
     /// Why and until when, once the room is closed.
@@ -87,6 +89,7 @@ impl Listeners {
                 listener.pending[level].push_back(message.position);
             }
         }
+        self.order.push((level, message.position));
         let log = &mut self.log[level];
         log.push(Logged { position: message.position, id: message.payload.id(), bytes });
         while log.len() as u64 > u64::from(rules.log_messages[level])
@@ -94,6 +97,11 @@ impl Listeners {
         {
             log.remove(0);
         }
+    }
+
+    /// Whether the log holds the message of a level at a position.
+    pub fn holds(&self, level: Priority, position: u64) -> bool {
+        self.log[level].iter().any(|logged| logged.position == position)
     }
 
     /// Messages in the log, by level.

@@ -4,6 +4,7 @@
 pub mod data;
 pub mod inbox;
 mod inspect;
+mod late;
 pub mod line;
 pub mod listeners;
 mod masks;
@@ -27,7 +28,7 @@ use quotas::Quotas;
 use roomcast_core::{
     Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
     LeaveError, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId,
-    TieBreak, UserId,
+    Start, TieBreak, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -141,8 +142,14 @@ impl Oracle {
                 let session = joined.session;
                 same(Law::Members, "a session id is new", true, self.sessions_ever.insert(session))?;
                 same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
-                same(Law::Members, "where a session starts", self.heads.values().sum(), joined.after.0)?;
                 let mut listener = Listener::new(join.in_group());
+                let given = self.listeners.given(self.rules.late_joiners);
+                let after = self.heads.values().sum::<u64>() - given.len() as u64;
+                let start = if given.is_empty() { Start::Head } else { Start::Late };
+                same(Law::Members, "where a session starts", (after, start), (joined.after.0, joined.start))?;
+                for (level, position) in given {
+                    listener.give(level, position);
+                }
                 listener.set_mask(join.masked());
                 self.listeners.here.insert(session, listener);
                 if let Some(user) = join.as_user()

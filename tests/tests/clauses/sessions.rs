@@ -1,8 +1,8 @@
-//! What one session asks for by itself: masks (B10).
+//! What one session asks for by itself: masks (B10); where it starts (A24).
 
 use crate::scene::{ANN, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
-use roomcast_core::{Budget, Deliveries, EndReason, Join, Mask, PerLevel, Priority, SessionEnd, SessionId};
+use roomcast_core::{Budget, Deliveries, EndReason, Join, Mask, PerLevel, Priority, SessionEnd, SessionId, Start};
 
 const LIKES: Mask = Mask::NONE.with(Low).with(Lowest);
 
@@ -77,4 +77,47 @@ fn b10_a_masked_session_that_ends_takes_the_rest_and_then_the_reason() {
     assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::Closed(EndReason::Left));
     assert!(!scene.room.set_mask(scene.now, ann, Mask::NONE) && scene.room.mask(ann).is_none());
     assert!(scene.room.snapshot(scene.now).balances());
+}
+
+/// The texts that somebody gets who comes now, and the message before them.
+fn comes(scene: &mut Scene) -> (Vec<String>, u64, Start) {
+    let joined = scene.room.join(scene.now, Join::guest()).unwrap();
+    (scene.read(joined.session), joined.after.0, joined.start)
+}
+
+#[test]
+fn a24_nothing_from_before_it_came_for_a_late_joiner_unless_configured() {
+    let mut scene = Scene::new();
+    let _ = scene.host(Normal, "before").unwrap();
+    assert_eq!(comes(&mut scene), (vec![], 1, Start::Head));
+}
+
+#[test]
+fn a24_a_late_joiner_gets_the_last_n_over_all_levels_and_its_books_start_there() {
+    let mut scene = Scene::with(|builder| builder.late_joiners(3));
+    assert_eq!(comes(&mut scene), (vec![], 0, Start::Head));
+    let _ = scene.host(Normal, "one").unwrap();
+    assert_eq!(comes(&mut scene), (vec!["one".into()], 0, Start::Late));
+    for (level, text) in [(Low, "two"), (High, "three"), (Normal, "four")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    let late = scene.room.join(scene.now, Join::guest()).unwrap();
+    assert_eq!((late.after.0, late.start), (1, Start::Late));
+    assert_eq!(books(&scene, late.session, Normal).due, 1);
+    let _ = scene.host(High, "five").unwrap();
+    assert_eq!(scene.read(late.session), ["three", "five", "four", "two"]);
+    assert_eq!(books(&scene, late.session, High).delivered, 2);
+    let masked = scene.room.join(scene.now, Join::guest().mask(Mask::NONE.with(High))).unwrap().session;
+    assert_eq!(scene.read(masked), ["four"]);
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn a24_a_late_joiner_gets_nothing_from_before_a_message_that_the_log_has_lost() {
+    let mut scene = Scene::with(|builder| builder.late_joiners(10).log_messages(PerLevel([4, 4, 1, 4])));
+    for (level, text) in [(High, "gift"), (Low, "lost"), (Normal, "text"), (Low, "like")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    // The log still holds the gift, but not what came between it and the text.
+    assert_eq!(comes(&mut scene), (vec!["text".into(), "like".into()], 2, Start::Late));
 }

@@ -17,6 +17,7 @@ const CALM: Setup = Setup {
     log: [3; 4],
     log_bytes: 63,
     echo: false,
+    late: 0,
     sessions: (11, 2),
     moderation: 47,
     outcomes: [3; 4],

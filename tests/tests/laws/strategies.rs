@@ -14,12 +14,12 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         any::<u8>(),
         any::<[u8; 4]>(),
     );
-    let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()), any::<u8>());
+    let log = (any::<[u8; 4]>(), any::<u8>(), any::<(bool, u8)>(), (any::<u8>(), any::<u8>()), any::<u8>());
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     (queue, log, events, place).prop_map(|(queue, log, events, (heads, start, coalesce, parts))| {
         let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
-        let (log, log_bytes, echo, sessions, moderation) = log;
+        let (log, log_bytes, (echo, late), sessions, moderation) = log;
         let (outcomes, report, presence, grace, seed) = events;
         Setup {
             rate,
@@ -35,6 +35,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             log,
             log_bytes,
             echo,
+            late,
             sessions,
             moderation,
             outcomes,
