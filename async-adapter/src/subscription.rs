@@ -6,7 +6,7 @@ use crate::reader::Seat;
 use crate::shard::Shards;
 use crate::signal::{park_until, thread_waker};
 use futures_core::Stream;
-use roomcast_core::{Batch, Budget, EndReason, Joined, Mask, Payload, Seq, SessionEnd, SessionId, Start};
+use roomcast_core::{Batch, Budget, EndReason, Joined, Mask, Payload, ResumeToken, Seq, SessionEnd, SessionId, Start};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -69,6 +69,12 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     /// Where the session started to read.
     pub fn start(&self) -> Start {
         self.start
+    }
+
+    /// Where the session stands, for it to come back to with [`Join::resume`](crate::Join::resume) (clause B18): behind the batches that were
+    /// taken, whether or not they could be sent. `None` when it has ended, or is about to.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.cell.resume_token(self.seat.session)
     }
 
     /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). See

@@ -2,7 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Hub, Join, Mask, Priority, Publish, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, Source, Start, Subscription, UserId,
+    Hub, Join, JoinError, Mask, Priority, Publish, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, Source, Start, Subscription,
+    UserId,
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -68,4 +69,32 @@ async fn late_joiners_get_the_same_in_every_hall_also_in_one_that_is_opened_late
     let snapshot = room.snapshot().room;
     assert!(snapshot.balances());
     assert_eq!(snapshot.audience.deliveries[Priority::High].delivered, 2_200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_taken_in_one_hall_serves_in_another() {
+    let (_hub, room) = room(|builder| builder);
+    let mut first = room.join(Join::user(UserId(7))).unwrap();
+    say(&room, Priority::Normal, "read");
+    assert_eq!(texts(&mut first).await, ["read"]);
+    let own = room.try_publish(Publish::new(Source::Session(first.session()), "own")).unwrap();
+    assert!(own.outcome.is_some());
+    let token = first.resume_token().unwrap();
+    assert_eq!(room.resume_token(first.session()), Some(token));
+    let error = room.join(Join::user(UserId(7)).resume(token)).unwrap_err();
+    assert_eq!(error, JoinError::AlreadyJoined { session: first.session() });
+    assert!(room.close_session(first.session()));
+    assert_eq!(first.resume_token(), None);
+    // So many that the next one sits in another hall.
+    let crowd: Vec<_> = (0..600).map(|_| room.join(Join::guest()).unwrap()).collect();
+    say(&room, Priority::High, "meanwhile");
+    let mut back = room.join(Join::user(UserId(7)).resume(token)).unwrap();
+    assert!(crowd.len() == 600 && back.session().slot() >= 1_024, "in the slots of another hall");
+    assert_eq!((back.start(), texts(&mut back).await), (Start::Resumed, vec!["meanwhile"]));
+    say(&room, Priority::Normal, "next");
+    assert_eq!(texts(&mut back).await, ["next"]);
+    assert!(room.close_session(back.session()));
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let late = room.join(Join::user(UserId(7)).resume(token)).unwrap();
+    assert_eq!((late.start(), room.snapshot().room.balances()), (Start::Head, true));
 }

@@ -12,7 +12,7 @@ use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
     Actor, Batch, Budget, ConfigError, Due, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, Mask, Priority, Publish,
-    RangeKey, Receipt, RefusalReason, Report, Room, SessionEnd, SessionId, Source, UserId, Verdict,
+    RangeKey, Receipt, RefusalReason, Report, ResumeToken, Room, SessionEnd, SessionId, Source, UserId, Verdict,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -192,6 +192,19 @@ impl Checked {
         same(Law::Batches, "whether a batch with a key has a gap", false, keys.values().any(has_gap))?;
         self.oracle.swept(now, group, slots, budget, busy, &seen)?;
         self.inspect(room)
+    }
+
+    /// `Room::resume_token`.
+    pub fn resume_token(
+        &mut self,
+        room: &mut Room<Probe>,
+        now: Instant,
+        session: SessionId,
+    ) -> Result<Option<ResumeToken>, Violation> {
+        let answer = room.resume_token(now, session);
+        same(Law::L9Deterministic, "resume_token", answer, self.halves.resume_token(now, session))?;
+        self.oracle.token_taken(now, session, answer)?;
+        self.inspect(room).map(|()| answer)
     }
 
     /// `Room::set_mask`.

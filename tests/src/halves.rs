@@ -10,8 +10,8 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
     Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, ImportError,
-    Instant, Join, JoinError, Joined, LeaveError, Mask, ModerationError, ProfileError, Publish, Receipt, Refused, Room,
-    RoomSnapshot, SessionEnd, SessionId, Source, UserId, Verdict,
+    Instant, Join, JoinError, Joined, LeaveError, Mask, ModerationError, ProfileError, Publish, Receipt, Refused, ResumeToken,
+    Room, RoomSnapshot, SessionEnd, SessionId, Source, UserId, Verdict,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Halves {
     pub fn join(&mut self, now: Instant, join: Join, whole: &Result<Joined, JoinError>) -> Result<Joined, JoinError> {
         let now = self.call(now);
         self.admission.check_join(now, join.as_user())?;
-        let mut joined = self.audience.join(join)?;
+        let mut joined = self.audience.join(now, join)?;
         if let Some(user) = join.as_user() {
             self.admission.add_session(now, user, joined.session);
         }
@@ -99,6 +99,13 @@ impl Halves {
             self.admission.remove_session(now, self.audience.here(session));
         }
         answer
+    }
+
+    /// As `Room::resume_token`.
+    pub fn resume_token(&mut self, now: Instant, session: SessionId) -> Option<ResumeToken> {
+        let (now, here) = (self.clock.max(now), self.audience.here(session));
+        let token = self.audience.part_mut(here).resume_token(now, here)?;
+        Some(ResumeToken { session, ..token })
     }
 
     /// As `Room::set_mask`.

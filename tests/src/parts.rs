@@ -2,8 +2,8 @@
 
 use crate::payload::Probe;
 use roomcast_core::{
-    Audience, AudienceSnapshot, Batch, Budget, Due, Group, Instant, Join, JoinError, Joined, Message, Part, PerLevel, RoomConfig,
-    SessionEnd, SessionId, Verdict,
+    Audience, AudienceSnapshot, Batch, Budget, Due, Group, Instant, Join, JoinError, Joined, Message, Part, PerLevel, ResumeToken,
+    RoomConfig, SessionEnd, SessionId, Verdict,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Deref, Range};
@@ -115,16 +115,23 @@ impl Parts {
     }
 
     /// As `Audience::join`, in the next part that has room. The answer names the session by its id here.
-    pub fn join(&mut self, join: Join) -> Result<Joined, JoinError> {
+    pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         self.joins += 1;
+        let token = join.token().map(|token| ResumeToken { session: self.here(token.session), ..token });
         let known = join.known().map(|known| self.here(known));
-        if let Some(known) = known.filter(|&known| self.part_mut(known).is_live(known)) {
-            return Err(JoinError::AlreadyJoined { session: self.whole(known) });
+        for former in known.into_iter().chain(token.map(|token| token.session)) {
+            if self.part_mut(former).is_live(former) {
+                return Err(JoinError::AlreadyJoined { session: self.whole(former) });
+            }
         }
         let mut answer = Err(JoinError::RoomClosed);
         for turn in 0..self.count {
             let audience = self.open((self.joins + turn) % self.count);
-            answer = audience.join(join.as_user().is_none(), join.in_group(), None);
+            let (guest, group) = (join.as_user().is_none(), join.in_group());
+            answer = match token {
+                None => audience.join(guest, group, None),
+                Some(token) => audience.resume(now, guest, group, None, token),
+            };
             if let Ok(joined) = &answer {
                 audience.set_mask(joined.session, join.masked());
             }

@@ -61,6 +61,8 @@ pub struct Rules {
     pub presence_events: u32,
     /// How long a closed session may still read.
     pub grace: Duration,
+    /// At what age a token is no good any more.
+    pub resume_within: Duration,
     /// How long those who wait may be left waiting; nothing for High.
     pub coalesce: PerLevel<Duration>,
     /// Into how many parts the twin's audience is split.
@@ -106,6 +108,7 @@ impl Default for Rules {
             coalesce: PerLevel([Duration::ZERO; 4]),
             parts: 1,
             grace: Duration::from_secs(10),
+            resume_within: Duration::from_secs(60),
             seed: 0,
             heads: PerLevel::default(),
         }
@@ -156,6 +159,7 @@ impl Rules {
             .report(self.report)
             .presence_events(self.presence_events)
             .grace(self.grace)
+            .resume_within(self.resume_within)
             .coalesce(self.coalesce)
             .seed(self.seed)
             .build()

@@ -191,10 +191,13 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {
-        if let Some(known) = join.known() {
+        let former: SmallVec<[SessionId; 2]> = join.known().into_iter().chain(join.token().map(|token| token.session)).collect();
+        if !former.is_empty() {
             self.admission.lock().admission.check_join(self.now(), join.as_user())?;
-            if self.hall_of(known).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(known))) {
-                return Err(JoinError::AlreadyJoined { session: known });
+        }
+        for session in former {
+            if self.hall_of(session).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(session))) {
+                return Err(JoinError::AlreadyJoined { session });
             }
         }
         let mut full = SmallVec::<[u32; 8]>::new();
@@ -223,7 +226,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let now = self.now();
         let (answer, after) = self.in_both(hall, |admission, seats| {
             admission.check_join(now, join.as_user())?;
-            let joined = seats.audience.join(join.as_user().is_none(), join.in_group(), None)?;
+            let (guest, group) = (join.as_user().is_none(), join.in_group());
+            let joined = match join.token() {
+                None => seats.audience.join(guest, group, None),
+                Some(token) => seats.audience.resume(now, guest, group, None, token),
+            }?;
             if !join.masked().is_none() {
                 seats.audience.set_mask(joined.session, join.masked());
             }

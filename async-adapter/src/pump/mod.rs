@@ -11,7 +11,7 @@ use crate::shard::Shards;
 use crate::transport::Transport;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
-use roomcast_core::{Budget, Group, Join, JoinError, Joined, Mask, Payload, Seq, SessionId, Start};
+use roomcast_core::{Budget, Group, Join, JoinError, Joined, Mask, Payload, ResumeToken, Seq, SessionId, Start};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -290,6 +290,12 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// Where the session started to read.
     pub fn start(&self) -> Start {
         self.start
+    }
+
+    /// Where the session stands, for it to come back to with [`Join::resume`] (clause B18): behind what was handed to its connection, whether or
+    /// not the peer has got it. `None` when it has ended, or is about to.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.inner.seat.cell.resume_token(self.session)
     }
 
     /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). What the

@@ -10,6 +10,7 @@ mod books;
 mod late;
 mod masks;
 mod reading;
+mod resume;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ pub struct Audience<M> {
     applied: Seq,
     echo: Echo,
     grace: Duration,
+    resume_within: Duration,
     coalesce: PerLevel<Duration>,
     /// The room's, and this part's share of them.
     max_sessions: (u32, u32),
@@ -127,6 +129,7 @@ impl<M: Payload> Audience<M> {
             applied: Seq(heads.values().sum()),
             echo: settings.echo,
             grace: settings.grace,
+            resume_within: settings.resume_within,
             coalesce: settings.coalesce,
             max_sessions: (settings.sessions, part.share(settings.sessions)),
             clock: Watermark::default(),
@@ -149,6 +152,15 @@ impl<M: Payload> Audience<M> {
     /// # Errors
     /// The audience is closed or full, or `known`, the session that the connection had before, is still in (clause A1).
     pub fn join(&mut self, guest: bool, group: Group, known: Option<SessionId>) -> Result<Joined, JoinError> {
+        self.check_enter(known)?;
+        let (given, (after, start)) = (self.given(), self.fresh_start());
+        let session = self.enter(guest, group, PerLevel::from_fn(|level| self.log.head(level) - u64::from(given[level])));
+        Ok(Joined { session, after, start })
+    }
+
+    /// Whether a session may come whose connection had another before.
+    #[inline]
+    fn check_enter(&self, known: Option<SessionId>) -> Result<(), JoinError> {
         if self.closed.is_some() {
             return Err(JoinError::RoomClosed);
         }
@@ -156,12 +168,7 @@ impl<M: Payload> Audience<M> {
             return Err(JoinError::AlreadyJoined { session });
         }
         let (max, share) = self.max_sessions;
-        if self.sessions.len() >= share {
-            return Err(JoinError::RoomFull { max });
-        }
-        let (given, (after, start)) = (self.given(), self.fresh_start());
-        let session = self.enter(guest, group, PerLevel::from_fn(|level| self.log.head(level) - u64::from(given[level])));
-        Ok(Joined { session, after, start })
+        if self.sessions.len() >= share { Err(JoinError::RoomFull { max }) } else { Ok(()) }
     }
 
     /// A session comes that reads from these positions on.
@@ -362,7 +369,12 @@ impl<M: Payload> Audience<M> {
 
     /// A message is not meant for the session that sent it (clause A23, decision D34).
     fn exclude(&mut self, level: Priority, position: u64, session: Option<SessionId>) {
-        let Some(slot) = session.and_then(|session| self.sessions.slot_of(session)) else { return };
+        if let Some(slot) = session.and_then(|session| self.sessions.slot_of(session)) {
+            self.exclude_own(slot, level, position);
+        }
+    }
+
+    fn exclude_own(&mut self, slot: u32, level: Priority, position: u64) {
         let tail = self.log.tail(level);
         let aside = self.aside_mut(slot);
         // What is masked is excluded anyhow.

@@ -206,3 +206,25 @@ fn an_audience_that_is_opened_beside_another_gives_late_joiners_the_same() {
         assert_eq!((books.due, books.delivered), (3, 3));
     }
 }
+
+#[test]
+fn a_token_tells_what_was_missed_and_not_told_and_is_good_while_32_bits_reach() {
+    let mut scene = Scene::new();
+    let silent = scene.join();
+    let token = scene.audience.resume_token(NOW, silent).unwrap();
+    (0..4).for_each(|_| scene.apply(1 << 28, None));
+    assert!(scene.audience.leave(silent));
+    // Exactly as far behind as positions may be, and one more.
+    let resume = |scene: &mut Scene, token| scene.audience.resume(NOW, false, Group::default(), None, token).unwrap();
+    let resumed = resume(&mut scene, token);
+    assert_eq!((resumed.start, scene.read(resumed.session)), (Start::Resumed, ((1 << 30) - 1, 1)));
+    scene.apply(1, None);
+    assert_eq!(resume(&mut scene, token).start, Start::Head);
+    // The hand has moved this one on, and it has not been told.
+    let silent = scene.join();
+    (0..50).for_each(|_| scene.apply(1 << 28, None));
+    let missed = scene.books(silent).skipped;
+    assert!(missed > 1 << 32);
+    let token = scene.audience.resume_token(NOW, silent).unwrap();
+    assert_eq!(token.positions[LEVEL], (1 << 30) + 1);
+}

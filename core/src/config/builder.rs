@@ -106,6 +106,8 @@ impl RoomConfigBuilder {
         presence_events: u32 => presence_events;
         /// How long a session that was closed may still take what it is due. Default 10 s (decision D26).
         grace: Duration => grace;
+        /// For how long a [`ResumeToken`](crate::ResumeToken) is good: at this age it no longer is. Default 60 s; zero honours none (clause B18).
+        resume_within: Duration => resume_within;
         /// How long those who wait may be left waiting after a message of each level, so that more of them share a wake-up and a
         /// write. High is told at once: its window is zero. Default none (decision D30). See [`Audience::poll_wake`](crate::Audience::poll_wake).
         coalesce: PerLevel<Duration> => coalesce;

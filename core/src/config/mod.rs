@@ -54,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) report: PerLevel<DefaultReport>,
     pub(crate) presence_events: u32,
     pub(crate) grace: Duration,
+    pub(crate) resume_within: Duration,
     pub(crate) coalesce: PerLevel<Duration>,
     pub(crate) seed: u64,
 }
@@ -108,6 +109,7 @@ impl RoomConfig {
                 report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
                 presence_events: 1_024,
                 grace: Duration::from_secs(10),
+                resume_within: Duration::from_secs(60),
                 coalesce: PerLevel([Duration::ZERO; 4]),
                 seed: 0,
             },

@@ -2,6 +2,7 @@
 
 use crate::ids::{Group, SessionId, UserId};
 use crate::mask::Mask;
+use crate::resume::ResumeToken;
 
 /// Who joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,17 +12,18 @@ pub struct Join {
     pub(super) known: Option<SessionId>,
     pub(super) group: Group,
     pub(super) mask: Mask,
+    pub(super) token: Option<ResumeToken>,
 }
 
 impl Join {
     /// Someone without an id, who receives and may not speak (clause A3).
     pub const fn guest() -> Self {
-        Self { user: None, known: None, group: Group::DEFAULT, mask: Mask::NONE }
+        Self { user: None, known: None, group: Group::DEFAULT, mask: Mask::NONE, token: None }
     }
 
     /// A user. Each session of a user joins for itself.
     pub const fn user(user: UserId) -> Self {
-        Self { user: Some(user), known: None, group: Group::DEFAULT, mask: Mask::NONE }
+        Self { user: Some(user), ..Self::guest() }
     }
 
     /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
@@ -42,6 +44,13 @@ impl Join {
         self
     }
 
+    /// To go on where another session was (clause B18), which must not be in any more: if it still is, the answer is `AlreadyJoined`. A
+    /// token that is not honoured changes nothing: [`Joined::start`](crate::Joined::start) tells. See [`Audience::resume`](crate::Audience::resume).
+    pub const fn resume(mut self, token: ResumeToken) -> Self {
+        self.token = Some(token);
+        self
+    }
+
     /// The user; `None` for a guest.
     pub const fn as_user(&self) -> Option<UserId> {
         self.user
@@ -55,6 +64,11 @@ impl Join {
     /// The group.
     pub const fn in_group(&self) -> Group {
         self.group
+    }
+
+    /// Where it wants to go on.
+    pub const fn token(&self) -> Option<ResumeToken> {
+        self.token
     }
 
     /// The levels that the session does not want.

@@ -4,6 +4,7 @@ use super::Room;
 use crate::ids::SessionId;
 use crate::mask::Mask;
 use crate::message::Payload;
+use crate::resume::ResumeToken;
 use crate::time::Instant;
 
 impl<M: Payload> Room<M> {
@@ -12,6 +13,12 @@ impl<M: Payload> Room<M> {
     pub fn set_mask(&mut self, now: Instant, session: SessionId, mask: Mask) -> bool {
         self.clock.advance(now);
         self.audience.set_mask(session, mask)
+    }
+
+    /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume); `None` when it is not in, or ends (clause
+    /// B18). O(1). See [`Audience::resume_token`](crate::Audience::resume_token).
+    pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
+        self.audience.resume_token(self.clock.peek(now), session)
     }
 
     /// The levels that a session does not want; `None` when it is not in. O(1).

@@ -36,6 +36,8 @@ pub struct Setup {
     pub echo: bool,
     /// Messages for late joiners, by a table from none to more than the log holds.
     pub late: u8,
+    /// At what age a token is no good any more, by a table from never to at once.
+    pub resume: u8,
     /// Sessions: 1 to 12, and 1 to 3 a user.
     pub sessions: (u8, u8),
     /// Admins at the most, 0 to 2; mutes and bans, 0 to 3.
@@ -121,6 +123,7 @@ impl Setup {
             report: PerLevel::from_fn(report),
             presence_events: u32::from(self.presence % 4),
             grace: pick(&[Duration::from_millis(100), Duration::ZERO, Duration::from_secs(10), Duration::MAX], self.grace),
+            resume_within: pick(&[Duration::from_secs(60), Duration::MAX, Duration::from_millis(200), Duration::ZERO], self.resume),
             coalesce: {
                 let window =
                     |at| pick(&[Duration::ZERO, Duration::from_millis(250), Duration::from_nanos(1), Duration::from_secs(60)], at);

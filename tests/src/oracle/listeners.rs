@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Clone, Debug, Default)]
 pub struct Listener {
     pub(super) counts: PerLevel<Deliveries>,
+    /// Positions of its own messages, which are excluded.
+    pub(super) own: PerLevel<Vec<u64>>,
     /// Positions of what it has yet to take, without its own messages.
     pub(super) pending: PerLevel<VecDeque<u64>>,
     /// Why it ends, and when at the latest; nothing more becomes due.
@@ -52,6 +54,7 @@ impl Listener {
 #[derive(Clone, Copy, Debug)]
 struct Logged {
     position: u64,
+    session: Option<SessionId>,
     id: u64,
     bytes: u64,
 }
@@ -81,17 +84,18 @@ impl Listeners {
             if listener.end.is_some() {
                 continue;
             }
-            listener.counts[level].due += 1;
             let is_own = rules.echo == Echo::Excluded && message.session == Some(session);
-            if is_own || listener.mask.contains(level) {
-                listener.counts[level].excluded += 1;
+            if listener.mask.contains(level) {
+                listener.exclude(level);
+            } else if is_own {
+                listener.exclude_own(level, message.position);
             } else {
-                listener.pending[level].push_back(message.position);
+                listener.give(level, message.position);
             }
         }
         self.order.push((level, message.position));
         let log = &mut self.log[level];
-        log.push(Logged { position: message.position, id: message.payload.id(), bytes });
+        log.push(Logged { position: message.position, session: message.session, id: message.payload.id(), bytes });
         while log.len() as u64 > u64::from(rules.log_messages[level])
             || log.iter().map(|logged| logged.bytes).sum::<u64>() > rules.log_bytes[level]
         {
@@ -102,6 +106,11 @@ impl Listeners {
     /// Whether the log holds the message of a level at a position.
     pub fn holds(&self, level: Priority, position: u64) -> bool {
         self.log[level].iter().any(|logged| logged.position == position)
+    }
+
+    /// Who sent the message of a level at a position, if the log holds it and a session did.
+    pub fn sender(&self, level: Priority, position: u64) -> Option<SessionId> {
+        self.log[level].iter().find(|logged| logged.position == position)?.session
     }
 
     /// Messages in the log, by level.

@@ -12,6 +12,7 @@ pub mod members;
 pub mod messages;
 pub mod moderation;
 pub mod quotas;
+mod resumes;
 pub mod tokens;
 pub mod victims;
 
@@ -28,7 +29,7 @@ use quotas::Quotas;
 use roomcast_core::{
     Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
     LeaveError, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report, SessionEnd, SessionId,
-    Start, TieBreak, UserId,
+    TieBreak, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -142,14 +143,9 @@ impl Oracle {
                 let session = joined.session;
                 same(Law::Members, "a session id is new", true, self.sessions_ever.insert(session))?;
                 same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
-                let mut listener = Listener::new(join.in_group());
-                let given = self.listeners.given(self.rules.late_joiners);
-                let after = self.heads.values().sum::<u64>() - given.len() as u64;
-                let start = if given.is_empty() { Start::Head } else { Start::Late };
+                let (mut listener, after, start) = self.resumed(join.token()).unwrap_or_else(|| self.comes());
                 same(Law::Members, "where a session starts", (after, start), (joined.after.0, joined.start))?;
-                for (level, position) in given {
-                    listener.give(level, position);
-                }
+                listener.group = join.in_group();
                 listener.set_mask(join.masked());
                 self.listeners.here.insert(session, listener);
                 if let Some(user) = join.as_user()
@@ -181,7 +177,8 @@ impl Oracle {
         if let Some(user) = join.as_user().filter(|&user| self.members.count(user) as u64 >= u64::from(max)) {
             return Some(JoinError::TooManySessions { user, max });
         }
-        if let Some(session) = join.known().filter(is_live) {
+        let former = join.token().map(|token| token.session);
+        if let Some(session) = join.known().filter(is_live).or(former.filter(is_live)) {
             return Some(JoinError::AlreadyJoined { session });
         }
         let max = self.rules.sessions;

@@ -178,6 +178,7 @@ impl Stage {
                 }
             }
             people::Act::HangUp => {
+                self.people[n].token = self.call(person.room, |watcher, room| watcher.resume_token(room, now, session))?;
                 self.call(person.room, |watcher, room| watcher.close_session(room, now, session))?;
                 self.people[n].session = None;
             }
@@ -194,6 +195,7 @@ impl Stage {
     fn come(&mut self, now: Instant, n: usize) -> Check {
         let person = self.people[n];
         let join = person.user.map_or(Join::guest(), Join::user).group(person.group());
+        let join = person.token.into_iter().fold(join, Join::resume);
         let joined = self.call(person.room, |watcher, room| watcher.join(room, now, join))?;
         self.people[n].session = joined.ok().map(|joined| joined.session);
         self.note((now, n, joined));

@@ -1,8 +1,11 @@
-//! What one session asks for by itself: masks (B10); where it starts (A24).
+//! What one session asks for by itself: masks (B10); where it starts (A24, B18).
 
-use crate::scene::{ANN, Scene, texts};
+use crate::scene::{ANN, BOB, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
-use roomcast_core::{Budget, Deliveries, EndReason, Join, Mask, PerLevel, Priority, SessionEnd, SessionId, Start};
+use roomcast_core::{
+    Budget, Deliveries, Duration, EndReason, Instant, Join, JoinError, Joined, Mask, PerLevel, Priority, ResumeToken, SessionEnd,
+    SessionId, Start,
+};
 
 const LIKES: Mask = Mask::NONE.with(Low).with(Lowest);
 
@@ -120,4 +123,88 @@ fn a24_a_late_joiner_gets_nothing_from_before_a_message_that_the_log_has_lost() 
     }
     // The log still holds the gift, but not what came between it and the text.
     assert_eq!(comes(&mut scene), (vec!["text".into(), "like".into()], 2, Start::Late));
+}
+
+/// Comes back with a token, as Ann.
+fn back(scene: &mut Scene, token: ResumeToken) -> Joined {
+    scene.room.join(scene.now, Join::user(ANN).resume(token)).unwrap()
+}
+
+fn token(scene: &Scene, session: SessionId) -> ResumeToken {
+    scene.room.resume_token(scene.now, session).expect("the session is in")
+}
+
+#[test]
+fn b18_a_session_that_comes_back_takes_up_where_it_was() {
+    let mut scene = Scene::new();
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let _ = scene.host(Normal, "read").unwrap();
+    assert_eq!(scene.read(ann), ["read"]);
+    let _ = scene.host(Normal, "unread").unwrap();
+    let token = token(&scene, ann);
+    assert_eq!(token.positions, PerLevel([0, 1, 0, 0]));
+    let _ = scene.say(ann, "her own").unwrap();
+    assert_eq!(scene.room.join(scene.now, Join::user(ANN).resume(token)), Err(JoinError::AlreadyJoined { session: ann }));
+    assert!(scene.room.close_session(scene.now, ann));
+    let _ = scene.say(bob, "meanwhile").unwrap();
+    let joined = back(&mut scene, token);
+    assert_eq!((joined.start, joined.after.0), (Start::Resumed, 1));
+    assert_eq!(scene.read(joined.session), ["unread", "meanwhile"]);
+    let row = books(&scene, joined.session, Normal);
+    assert_eq!((row.due, row.delivered, row.excluded, row.skipped), (3, 2, 1, 0));
+    // What she says now is her own as well.
+    let _ = scene.say(joined.session, "again").unwrap();
+    assert!(scene.next(joined.session).unwrap().is_none());
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn b18_what_the_log_no_longer_holds_is_a_gap() {
+    let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([2; 4])).late_joiners(1));
+    let ann = scene.user(ANN);
+    let token = token(&scene, ann);
+    assert!(scene.room.close_session(scene.now, ann));
+    for n in 0..5 {
+        let _ = scene.host(Normal, &format!("{n}")).unwrap();
+    }
+    let joined = back(&mut scene, token);
+    let batch = scene.next(joined.session).unwrap().unwrap();
+    assert_eq!((batch.gap(Normal), texts(&batch)), (3, vec!["3".into(), "4".into()]));
+}
+
+#[test]
+fn b18_a_token_that_is_too_old_or_of_no_such_position_makes_a_plain_join() {
+    let mut scene = Scene::with(|builder| builder.resume_within(Duration::from_secs(5)));
+    let ann = scene.user(ANN);
+    let _ = scene.host(Normal, "unread").unwrap();
+    let token = token(&scene, ann);
+    assert!(scene.room.close_session(scene.now, ann));
+    let ahead = ResumeToken { positions: PerLevel([0, 2, 0, 0]), ..token };
+    assert_eq!(back(&mut scene, ahead).start, Start::Head);
+    let later = ResumeToken { taken_at: Instant::from_nanos(scene.now.as_nanos() + 1), ..token };
+    assert_eq!(back(&mut scene, later).start, Start::Head);
+    scene.now = Instant::from_nanos(scene.now.as_nanos() + 4_999_999_999);
+    let joined = back(&mut scene, token);
+    assert_eq!((joined.start, scene.read(joined.session)), (Start::Resumed, vec!["unread".into()]));
+    scene.wait_millis(1);
+    let joined = back(&mut scene, token);
+    assert_eq!((joined.start, joined.after.0, scene.read(joined.session)), (Start::Head, 1, vec![]));
+}
+
+#[test]
+fn b18_a_token_of_masked_levels_stands_at_their_head_and_who_ends_gets_none() {
+    let mut scene = Scene::new();
+    let ann = scene.room.join(scene.now, Join::user(ANN).mask(LIKES)).unwrap().session;
+    for level in [Low, Normal, Low] {
+        let _ = scene.host(level, "text").unwrap();
+    }
+    let token = token(&scene, ann);
+    assert_eq!(token.positions, PerLevel([0, 0, 2, 0]));
+    scene.room.leave(scene.now, ANN).unwrap();
+    assert_eq!(scene.room.resume_token(scene.now, ann), None);
+    // It ends, so it is as good as gone; the mask is not in the token.
+    let joined = back(&mut scene, token);
+    let _ = scene.host(Low, "like").unwrap();
+    assert_eq!(scene.read(joined.session), ["text", "like"]);
+    assert_eq!(scene.read(ann), ["text"]);
 }
