@@ -3,7 +3,7 @@
 use crate::bell::Bell;
 use crate::waiters::Waiters;
 use parking_lot::{Mutex, MutexGuard};
-use roomcast_core::{Audience, Part, Payload, RoomConfig, SessionId};
+use roomcast_core::{Audience, Part, Payload, SessionId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -45,8 +45,8 @@ impl<M> Seats<M> {
 }
 
 impl<M: Payload> Hall<M> {
-    pub(crate) fn new(config: &RoomConfig, part: Part, heads: roomcast_core::PerLevel<u64>) -> Self {
-        let audience = Audience::part(config, part, heads);
+    /// A hall whose audience is this one.
+    pub(crate) fn new(part: Part, audience: Audience<M>) -> Self {
         let applied = audience.applied().0;
         Self {
             part,

@@ -4,8 +4,9 @@ use crate::cell::{Cell, Work};
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
-    Actor, Carried, CloseError, DataError, Duration, EndReason, ImportError, Join, JoinError, LeaveError, ModerationError, Outcome,
-    Payload, ProfileError, Publish, Receipt, Refused, Report, Role, RoomId, RoomSnapshot, SessionId, Until, UserId,
+    Actor, Carried, CloseError, DataError, Duration, EndReason, ImportError, Join, JoinError, LeaveError, Mask, ModerationError,
+    Outcome, Payload, ProfileError, Publish, Receipt, Refused, Report, ResumeToken, Role, RoomId, RoomSnapshot, SessionId, Until,
+    UserId,
 };
 use std::sync::Arc;
 
@@ -100,6 +101,18 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// Takes one session out at once; its subscription learns that it is gone. Answers whether it was in.
     pub fn close_session(&self, session: SessionId) -> bool {
         self.cell.close_session(session)
+    }
+
+    /// Sets the levels that a session does not want, from the next message on; answers whether it is in (clause B10). See
+    /// [`Audience::set_mask`](crate::Audience::set_mask).
+    pub fn set_mask(&self, session: SessionId, mask: Mask) -> bool {
+        self.cell.set_mask(session, mask)
+    }
+
+    /// Where a session stands, for it to come back to with [`Join::resume`], in any hall; `None` when it is not in, or ends (clause B18). A
+    /// host whose client is back before its old connection was found dead closes that session first, and then joins with the token.
+    pub fn resume_token(&self, session: SessionId) -> Option<ResumeToken> {
+        self.cell.resume_token(session)
     }
 
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the

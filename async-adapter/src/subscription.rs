@@ -6,7 +6,7 @@ use crate::reader::Seat;
 use crate::shard::Shards;
 use crate::signal::{park_until, thread_waker};
 use futures_core::Stream;
-use roomcast_core::{Batch, Budget, EndReason, Joined, Payload, Seq, SessionEnd, SessionId};
+use roomcast_core::{Batch, Budget, EndReason, Joined, Mask, Payload, ResumeToken, Seq, SessionEnd, SessionId, Start};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub struct Subscription<M: Payload + Send + Sync + 'static> {
     /// Keeps the drivers alive.
     _shards: Arc<Shards<Work<M>>>,
     after: Seq,
+    start: Start,
     budget: Budget,
     seat: Seat,
     /// Which waker waits, by its parts.
@@ -35,7 +36,17 @@ pub struct Subscription<M: Payload + Send + Sync + 'static> {
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>, joined: Joined) -> Self {
         let (hall, seat) = cell.seat(joined.session);
-        Self { cell, hall, _shards: shards, after: joined.after, budget: Budget::default(), seat, parts: (0, 0), ended: None }
+        Self {
+            cell,
+            hall,
+            _shards: shards,
+            after: joined.after,
+            start: joined.start,
+            budget: Budget::default(),
+            seat,
+            parts: (0, 0),
+            ended: None,
+        }
     }
 
     /// With batches of at most this much.
@@ -53,6 +64,23 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
     pub fn after(&self) -> Seq {
         self.after
+    }
+
+    /// Where the session started to read.
+    pub fn start(&self) -> Start {
+        self.start
+    }
+
+    /// Where the session stands, for it to come back to with [`Join::resume`](crate::Join::resume) (clause B18): behind the batches that were
+    /// taken, whether or not they could be sent. `None` when it has ended, or is about to.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.cell.resume_token(self.seat.session)
+    }
+
+    /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). See
+    /// [`Audience::set_mask`](crate::Audience::set_mask).
+    pub fn set_mask(&self, mask: Mask) -> bool {
+        self.cell.set_mask(self.seat.session, mask)
     }
 
     /// Why the session ended, once a batch call has said so.

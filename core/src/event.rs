@@ -110,8 +110,23 @@ pub struct Joined {
     /// The session.
     pub session: SessionId,
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one, without
-    /// a hole and without a message twice (decision D38).
+    /// a hole and without a message twice (decision D38). One that resumes goes on where the former session was; of that this is as many
+    /// messages as lie before its positions: the last that it had got, if it had taken all that it was due.
     pub after: crate::ids::Seq,
+    /// Where it starts.
+    pub start: Start,
+}
+
+/// Where a session starts to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// At the head: it gets what is dispatched from now on.
+    Head,
+    /// A few messages before the head: it gets the last that were dispatched, as the room is configured (clause A24).
+    Late,
+    /// Where the session was whose token it joined with (clause B18).
+    Resumed,
 }
 
 /// The events of one room that nobody has polled yet.

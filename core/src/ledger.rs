@@ -334,7 +334,7 @@ pub struct Deliveries {
     pub skipped: u64,
     /// Not read yet. What has fallen out of the log unread turns from pending to skipped when the session next reads.
     pub pending: u64,
-    /// Not meant for the session: its own messages.
+    /// Not meant for the session: its own messages, and those of a level while the session had masked it.
     pub excluded: u64,
     /// Unread when the session ended.
     pub abandoned: u64,

@@ -8,6 +8,9 @@ use crate::message::{Debris, Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use alloc::sync::Arc;
 
+/// Messages of each level that one call takes over from another log at the most.
+const MOVED: usize = 4_096;
+
 #[derive(Debug)]
 pub(crate) struct Log<M> {
     rings: PerLevel<Ring<M>>,
@@ -35,6 +38,11 @@ impl<M: Payload> Log<M> {
                 max_bytes: max_bytes[level],
             }),
         }
+    }
+
+    /// A log of the newest messages in this one, as many as one call may take over (decision D2).
+    pub(crate) fn newest(&self) -> Self {
+        Self { rings: PerLevel::from_fn(|level| self.rings[level].newest()) }
     }
 
     /// The position that the next message of a level gets.
@@ -89,6 +97,16 @@ impl<M: Payload> Log<M> {
 }
 
 impl<M: Payload> Ring<M> {
+    fn newest(&self) -> Self {
+        let (mut messages, mut bytes) = (Deque::new(), 0);
+        let len = self.messages.len();
+        for message in (len.saturating_sub(MOVED)..len).filter_map(|at| self.messages.get(at)) {
+            bytes += message.bytes();
+            messages.push_back(Arc::clone(message));
+        }
+        Self { messages, bytes, ..*self }
+    }
+
     /// Gives up the oldest message; answers whether there was one.
     fn pop(&mut self, debris: &mut Debris<M>) -> bool {
         let Some(oldest) = self.messages.pop_front() else { return false };
@@ -136,6 +154,20 @@ mod tests {
         assert_eq!(log.get(Priority::Normal, 8).unwrap().payload, "d");
         assert!(log.get(Priority::Normal, 7).is_none() && log.get(Priority::Normal, 10).is_none());
         assert_eq!(log.len(Priority::High), 0);
+    }
+
+    #[test]
+    fn what_is_taken_over_is_the_newest_and_goes_on_by_itself() {
+        let mut log = Log::new(PerLevel([5_000; 4]), PerLevel([1 << 20; 4]), PerLevel([5; 4]));
+        for position in 5..5_005 {
+            log.append(message(position, "ab"), &mut Debris::default());
+        }
+        let mut other = log.newest();
+        let range = |log: &Log<&'static str>| (log.tail(Priority::Normal), log.head(Priority::Normal));
+        assert_eq!((range(&other), other.bytes(Priority::Normal)), ((5_005 - 4_096, 5_005), 2 * 4_096));
+        other.append(message(5_005, "ab"), &mut Debris::default());
+        assert_eq!((range(&other).1, range(&log)), (5_006, (5, 5_005)));
+        assert!(Arc::ptr_eq(other.get(Priority::Normal, 5_000).unwrap(), log.get(Priority::Normal, 5_000).unwrap()));
     }
 
     #[test]

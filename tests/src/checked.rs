@@ -12,9 +12,9 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Budget, ConfigError, Due, DuplicateKey, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, MergeKey,
-    Priority, Publish, RangeKey, Receipt, RefusalReason, Report, ReviewVerdict, Room, SessionEnd, SessionId, Source, Ticket,
-    UserId, Verdict,
+    Actor, Batch, Budget, ConfigError, Due, DuplicateKey, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, Mask,
+    MergeKey, Priority, Publish, RangeKey, Receipt, RefusalReason, Report, ResumeToken, ReviewVerdict, Room, SessionEnd, SessionId,
+    Source, Ticket, UserId, Verdict,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -233,6 +233,27 @@ impl Checked {
         let has_gap = |items: &Vec<Taken>| items.iter().any(|item| matches!(item, Taken::Gap(..)));
         same(Law::Batches, "whether a batch with a key has a gap", false, keys.values().any(has_gap))?;
         self.oracle.swept(now, group, slots, budget, busy, &seen)?;
+        self.inspect(room)
+    }
+
+    /// `Room::resume_token`.
+    pub fn resume_token(
+        &mut self,
+        room: &mut Room<Probe>,
+        now: Instant,
+        session: SessionId,
+    ) -> Result<Option<ResumeToken>, Violation> {
+        let answer = room.resume_token(now, session);
+        same(Law::L9Deterministic, "resume_token", answer, self.halves.resume_token(now, session))?;
+        self.oracle.token_taken(now, session, answer)?;
+        self.inspect(room).map(|()| answer)
+    }
+
+    /// `Room::set_mask`.
+    pub fn set_mask(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId, mask: Mask) -> Check {
+        let answer = room.set_mask(now, session, mask);
+        same(Law::L9Deterministic, "set_mask", answer, self.halves.set_mask(now, session, mask))?;
+        self.oracle.masked(now, session, mask, answer)?;
         self.inspect(room)
     }
 

@@ -10,8 +10,8 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
     Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, ImportError,
-    Instant, Join, JoinError, Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, ReviewVerdict, Room,
-    RoomSnapshot, SessionEnd, SessionId, Source, Ticket, UserId, Verdict, VerdictError,
+    Instant, Join, JoinError, Joined, LeaveError, Mask, ModerationError, ProfileError, Publish, Receipt, Refused, ResumeToken,
+    ReviewVerdict, Room, RoomSnapshot, SessionEnd, SessionId, Source, Ticket, UserId, Verdict, VerdictError,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Halves {
     pub fn new(rules: &Rules) -> Result<Self, ConfigError> {
         let config = rules.config()?;
         let (admission, audience) = Room::starting_at(&config, rules.heads).into_halves();
-        let audience = Parts::new(audience, &config, rules.heads, rules.parts);
+        let audience = Parts::new(audience, config, rules.heads, rules.parts);
         Ok(Self { admission, audience, crossed: Vec::new(), clock: Instant::ZERO, end_told: false })
     }
 
@@ -50,7 +50,7 @@ impl Halves {
     pub fn join(&mut self, now: Instant, join: Join, whole: &Result<Joined, JoinError>) -> Result<Joined, JoinError> {
         let now = self.call(now);
         self.admission.check_join(now, join.as_user())?;
-        let mut joined = self.audience.join(join)?;
+        let mut joined = self.audience.join(now, join)?;
         if let Some(user) = join.as_user() {
             self.admission.add_session(now, user, joined.session);
         }
@@ -108,6 +108,20 @@ impl Halves {
             self.admission.remove_session(now, self.audience.here(session));
         }
         answer
+    }
+
+    /// As `Room::resume_token`.
+    pub fn resume_token(&mut self, now: Instant, session: SessionId) -> Option<ResumeToken> {
+        let (now, here) = (self.clock.max(now), self.audience.here(session));
+        let token = self.audience.part_mut(here).resume_token(now, here)?;
+        Some(ResumeToken { session, ..token })
+    }
+
+    /// As `Room::set_mask`.
+    pub fn set_mask(&mut self, now: Instant, session: SessionId, mask: Mask) -> bool {
+        self.call(now);
+        let here = self.audience.here(session);
+        self.audience.part_mut(here).set_mask(here, mask)
     }
 
     /// As `Room::sweep`.

@@ -2,8 +2,8 @@
 
 use crate::payload::Probe;
 use roomcast_core::{
-    Audience, AudienceSnapshot, Batch, Budget, Due, Group, Instant, Join, JoinError, Joined, Message, Part, PerLevel, RoomConfig,
-    SessionEnd, SessionId, Verdict,
+    Audience, AudienceSnapshot, Batch, Budget, Due, Group, Instant, Join, JoinError, Joined, Message, Part, PerLevel, ResumeToken,
+    RoomConfig, SessionEnd, SessionId, Verdict,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Deref, Range};
@@ -13,8 +13,11 @@ use std::sync::Arc;
 /// sessions; outside this module only the whole room's are seen.
 #[derive(Debug)]
 pub struct Parts {
+    /// Those that are open: each is opened beside the first when somebody joins it.
     all: Vec<Audience<Probe>>,
-    joins: usize,
+    config: RoomConfig,
+    count: u32,
+    joins: u32,
     /// From the whole room's id to the id here, and back.
     here: HashMap<SessionId, SessionId>,
     whole: HashMap<SessionId, SessionId>,
@@ -41,10 +44,24 @@ impl Deref for Crossed {
 
 impl Parts {
     /// A room's audience, in so many parts.
-    pub fn new(whole: Audience<Probe>, config: &RoomConfig, heads: PerLevel<u64>, parts: u32) -> Self {
-        let split = |index| Part::new(index, parts).map(|part| Audience::part(config, part, heads));
-        let parts = if parts > 1 { (0..parts).filter_map(split).collect() } else { vec![whole] };
-        Self { all: parts, joins: 0, here: HashMap::new(), whole: HashMap::new(), slots: BTreeMap::new() }
+    pub fn new(whole: Audience<Probe>, config: RoomConfig, heads: PerLevel<u64>, count: u32) -> Self {
+        let first = Part::new(0, count).filter(|_| count > 1).map(|part| Audience::part(&config, part, heads));
+        let all = vec![first.unwrap_or(whole)];
+        Self { all, config, count, joins: 0, here: HashMap::new(), whole: HashMap::new(), slots: BTreeMap::new() }
+    }
+
+    fn part_at(&self, slot: u32) -> Part {
+        Part::new(0, self.count).unwrap_or(Part::WHOLE).at(slot)
+    }
+
+    /// The part with this number, opened if it is not.
+    fn open(&mut self, index: u32) -> &mut Audience<Probe> {
+        while let Some(part) =
+            u32::try_from(self.all.len()).ok().filter(|&next| next <= index).and_then(|next| Part::new(next, self.count))
+        {
+            self.all.push(Audience::beside(&self.config, part, &self.all[0]));
+        }
+        &mut self.all[index as usize]
     }
 
     /// The id here of a session of the whole room's. One that was never given out gets one that nobody here has.
@@ -67,14 +84,15 @@ impl Parts {
 
     /// The part that a session of ours is in.
     pub fn part_mut(&mut self, here: SessionId) -> &mut Audience<Probe> {
-        let of = u32::try_from(self.all.len()).unwrap_or(1);
-        let part = Part::new(0, of).map_or(0, |part| part.at(here.slot()).index());
-        &mut self.all[part as usize]
+        // Nobody is in a part that is not open, and nobody of it in the first.
+        let index = self.part_at(here.slot()).index() as usize;
+        let index = if index < self.all.len() { index } else { 0 };
+        &mut self.all[index]
     }
 
     /// Whether there is one part only.
     pub fn is_whole(&self) -> bool {
-        self.all.len() == 1
+        self.count == 1
     }
 
     /// All parts.
@@ -97,16 +115,26 @@ impl Parts {
     }
 
     /// As `Audience::join`, in the next part that has room. The answer names the session by its id here.
-    pub fn join(&mut self, join: Join) -> Result<Joined, JoinError> {
+    pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         self.joins += 1;
+        let token = join.token().map(|token| ResumeToken { session: self.here(token.session), ..token });
         let known = join.known().map(|known| self.here(known));
-        if let Some(known) = known.filter(|&known| self.part_mut(known).is_live(known)) {
-            return Err(JoinError::AlreadyJoined { session: self.whole(known) });
+        for former in known.into_iter().chain(token.map(|token| token.session)) {
+            if self.part_mut(former).is_live(former) {
+                return Err(JoinError::AlreadyJoined { session: self.whole(former) });
+            }
         }
-        let count = self.all.len();
         let mut answer = Err(JoinError::RoomClosed);
-        for turn in 0..count {
-            answer = self.all[(self.joins + turn) % count].join(join.as_user().is_none(), join.in_group(), None);
+        for turn in 0..self.count {
+            let audience = self.open((self.joins + turn) % self.count);
+            let (guest, group) = (join.as_user().is_none(), join.in_group());
+            answer = match token {
+                None => audience.join(guest, group, None),
+                Some(token) => audience.resume(now, guest, group, None, token),
+            };
+            if let Ok(joined) = &answer {
+                audience.set_mask(joined.session, join.masked());
+            }
             if !matches!(answer, Err(JoinError::RoomFull { .. })) {
                 break;
             }
@@ -141,11 +169,10 @@ impl Parts {
             return whole.sweep(group, slots, budget, |session, due| sink(session, session, due));
         }
         let inside: Vec<SessionId> = self.slots.range(slots).map(|(_, &session)| session).collect();
-        let of = u32::try_from(self.all.len()).unwrap_or(1);
         let mut due = 0;
         for whole in inside {
             let here = self.here(whole);
-            let part = Part::new(0, of).unwrap_or(Part::WHOLE).at(here.slot());
+            let part = self.part_at(here.slot());
             let Some(place) = part.place(here.slot()) else { continue };
             let audience = &mut self.all[part.index() as usize];
             if audience.books(here).is_none() {

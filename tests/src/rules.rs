@@ -49,6 +49,8 @@ pub struct Rules {
     pub log_bytes: PerLevel<u64>,
     /// Whether a sender's session gets its own messages.
     pub echo: Echo,
+    /// Messages from before it came that a fresh session gets.
+    pub late_joiners: u32,
     /// Sessions at the most.
     pub sessions: u32,
     /// Sessions of a user at the most.
@@ -69,6 +71,8 @@ pub struct Rules {
     pub presence_events: u32,
     /// How long a closed session may still read.
     pub grace: Duration,
+    /// At what age a token is no good any more.
+    pub resume_within: Duration,
     /// How long those who wait may be left waiting; nothing for High.
     pub coalesce: PerLevel<Duration>,
     /// Into how many parts the twin's audience is split.
@@ -106,6 +110,7 @@ impl Default for Rules {
             log_messages: PerLevel([512, 512, 256, 256]),
             log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
             echo: Echo::Excluded,
+            late_joiners: 0,
             sessions: 1 << 26,
             sessions_per_user: 16,
             admins: 5,
@@ -118,6 +123,7 @@ impl Default for Rules {
             coalesce: PerLevel([Duration::ZERO; 4]),
             parts: 1,
             grace: Duration::from_secs(10),
+            resume_within: Duration::from_secs(60),
             seed: 0,
             heads: PerLevel::default(),
         }
@@ -162,6 +168,7 @@ impl Rules {
             .log_messages(self.log_messages)
             .log_bytes(self.log_bytes)
             .echo(self.echo)
+            .late_joiners(self.late_joiners)
             .sessions(self.sessions)
             .sessions_per_user(self.sessions_per_user)
             .admins(self.admins)
@@ -172,6 +179,7 @@ impl Rules {
             .report(self.report)
             .presence_events(self.presence_events)
             .grace(self.grace)
+            .resume_within(self.resume_within)
             .coalesce(self.coalesce)
             .seed(self.seed)
             .build()

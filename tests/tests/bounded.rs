@@ -123,3 +123,24 @@ fn a_reader_that_never_comes_costs_the_room_nothing_but_its_log() {
     // The log holds eight: four of them its own.
     assert_eq!((batch.gap(Priority::Low), batch.messages().len()), (9_996, 4));
 }
+
+#[test]
+fn late_joiners_get_as_many_as_the_bound_and_lose_them_in_one_call() {
+    let builder = builder().rate(1_000_000_000).burst(10_000).late_joiners(4_096);
+    let config = builder.log_messages(PerLevel([10_000, 10_000, 1, 1])).log_bytes(PerLevel([1 << 20; 4]));
+    let mut room: Room<&str> = Room::new(&config.build().unwrap());
+    let say = |room: &mut Room<&'static str>, level| {
+        let _ = room.publish(START, Publish::new(Source::Host, "text").priority(level)).unwrap();
+        let joined = room.join(START, Join::guest()).unwrap();
+        let due: u64 = room.books(joined.session).unwrap().values().map(|books| books.due).sum();
+        assert!(room.close_session(START, joined.session));
+        (joined.after.0, due)
+    };
+    for _ in 0..5_000 {
+        say(&mut room, Priority::Normal);
+    }
+    assert_eq!(say(&mut room, Priority::Low), (5_001 - 4_096, 4_096));
+    assert_eq!(say(&mut room, Priority::Normal), (5_002 - 4_096, 4_096));
+    // The like before the last text has fallen out, and all that came before it is not given either.
+    assert_eq!(say(&mut room, Priority::Low), (5_001, 2));
+}

@@ -18,3 +18,5 @@ mod moderation;
 mod review;
 #[path = "clauses/scene.rs"]
 mod scene;
+#[path = "clauses/sessions.rs"]
+mod sessions;

@@ -15,6 +15,7 @@ fn evening(seed: u64) -> Evening {
         burst: 10,
         reserve: PerLevel([3, 3, 0, 0]),
         log_messages: PerLevel([20, 20, 4, 4]),
+        late_joiners: 6,
         grace: Duration::from_secs(2),
         ..Rules::default()
     };

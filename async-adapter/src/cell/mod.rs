@@ -3,6 +3,7 @@
 //! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
 //! reader (decision D1). No hook, waker or channel is touched under a lock.
 
+mod personal;
 mod seam;
 
 use crate::answers::Answers;
@@ -12,8 +13,8 @@ use crate::hall::Hall;
 use crate::shard::Shard;
 use parking_lot::Mutex;
 use roomcast_core::{
-    Actor, Admission, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, Part, Payload, Publish, Receipt,
-    Refused, Room, RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserSessions,
+    Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, Part, Payload, Publish,
+    Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserSessions,
 };
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -88,22 +89,23 @@ pub(crate) struct Visited {
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
     pub(crate) fn new(id: RoomId, config: &RoomConfig, shards: Box<[Arc<Shard<Work<M>>>]>) -> Self {
         let (admission, _) = Room::new(config).into_halves();
-        let halls: Box<[OnceLock<Arc<Hall<M>>>]> = shards.iter().map(|_| OnceLock::new()).collect();
-        let cell = Self {
+        let part = Part::new(0, shards.len() as u32).unwrap_or(Part::WHOLE);
+        let first = Arc::new(Hall::new(part, Audience::part(config, part, admission.heads())));
+        let others = shards.iter().skip(1).map(|_| OnceLock::new());
+        let halls = std::iter::once(OnceLock::from(first)).chain(others).collect();
+        Self {
             id,
             config: config.clone(),
             shards,
             admission: Mutex::new(Gate { admission, armed: None }),
             halls,
-            open: AtomicU32::new(0),
+            open: AtomicU32::new(1),
             dispatched: AtomicU64::new(0),
             end_told: AtomicBool::new(false),
             unsent: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
-        };
-        cell.open_hall(0);
-        cell
+        }
     }
 
     /// The callers that await outcomes.
@@ -140,15 +142,27 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     /// Opens the next hall, which is `index`; harmless when it is open. A room that takes nobody any more opens none.
+    ///
+    /// It takes over what the first hall's log holds, for late joiners and for those who resume; publishers wait only for what came since.
     fn open_hall(&self, index: u32) -> &Hall<M> {
-        let Some(part) = Part::new(index, self.halls.len() as u32) else { return self.hall(0) };
-        let gate = self.admission.lock();
-        if gate.admission.state() != State::Open {
-            return self.hall(0);
-        }
-        let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(&self.config, part, gate.admission.heads())));
-        self.open.fetch_max(index + 1, Ordering::AcqRel);
-        hall
+        let (first, Some(part)) = (self.hall(0), Part::new(index, self.halls.len() as u32)) else { return self.hall(0) };
+        first.enter(|seats| {
+            if let Some(hall) = self.halls[index as usize].get() {
+                return hall;
+            }
+            self.catch_up(first, &mut seats.audience);
+            let mut audience = Audience::beside(&self.config, part, &seats.audience);
+            let gate = self.admission.lock();
+            if gate.admission.state() != State::Open {
+                return first;
+            }
+            // The first hall holds back at the seam what it has not picked up itself.
+            let since: SmallVec<[_; 16]> = gate.admission.dispatched_after(audience.applied()).cloned().collect();
+            since.into_iter().for_each(|message| audience.apply(message));
+            let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(part, audience)));
+            self.open.fetch_max(index + 1, Ordering::AcqRel);
+            hall
+        })
     }
 
     pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
@@ -177,10 +191,13 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {
-        if let Some(known) = join.known() {
+        let former: SmallVec<[SessionId; 2]> = join.known().into_iter().chain(join.token().map(|token| token.session)).collect();
+        if !former.is_empty() {
             self.admission.lock().admission.check_join(self.now(), join.as_user())?;
-            if self.hall_of(known).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(known))) {
-                return Err(JoinError::AlreadyJoined { session: known });
+        }
+        for session in former {
+            if self.hall_of(session).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(session))) {
+                return Err(JoinError::AlreadyJoined { session });
             }
         }
         let mut full = SmallVec::<[u32; 8]>::new();
@@ -209,7 +226,14 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let now = self.now();
         let (answer, after) = self.in_both(hall, |admission, seats| {
             admission.check_join(now, join.as_user())?;
-            let joined = seats.audience.join(join.as_user().is_none(), join.in_group(), None)?;
+            let (guest, group) = (join.as_user().is_none(), join.in_group());
+            let joined = match join.token() {
+                None => seats.audience.join(guest, group, None),
+                Some(token) => seats.audience.resume(now, guest, group, None, token),
+            }?;
+            if !join.masked().is_none() {
+                seats.audience.set_mask(joined.session, join.masked());
+            }
             if let Some(user) = join.as_user() {
                 admission.add_session(now, user, joined.session);
             }

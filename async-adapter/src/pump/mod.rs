@@ -11,7 +11,7 @@ use crate::shard::Shards;
 use crate::transport::Transport;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
-use roomcast_core::{Budget, Group, Join, JoinError, Joined, Payload, Seq, SessionId};
+use roomcast_core::{Budget, Group, Join, JoinError, Joined, Mask, Payload, ResumeToken, Seq, SessionId, Start};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -140,7 +140,7 @@ impl<T> Station<T> {
 }
 
 /// What starts the task of a hall.
-type Start<M, T> = dyn Fn(Arc<Seat<M>>, u32, Receiver<Command<T>>, Arc<Bell>, Arc<Counters>) + Send + Sync;
+type Launch<M, T> = dyn Fn(Arc<Seat<M>>, u32, Receiver<Command<T>>, Arc<Bell>, Arc<Counters>) + Send + Sync;
 
 /// A pump's place in its room, until its last task has ended.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ struct Inner<M: Payload + Send + Sync + 'static, T: Transport> {
     _shards: Arc<Shards<Work<M>>>,
     /// One for each hall of the room, from its first connection on.
     stations: Box<[OnceLock<Station<T>>]>,
-    start: Box<Start<M, T>>,
+    start: Box<Launch<M, T>>,
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
@@ -231,10 +231,10 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
         let inner = &self.inner;
         match inner.seat.cell.join(join.group(inner.seat.group)) {
             Err(error) => Err(PumpJoinError { error, transport }),
-            Ok(Joined { session, after, .. }) => {
+            Ok(Joined { session, after, start, .. }) => {
                 let hall = inner.seat.cell.hall_number(session);
                 inner.station(hall).send(Command::Add(session, transport));
-                Ok(Pumped { inner: Arc::clone(inner), hall, session, after })
+                Ok(Pumped { inner: Arc::clone(inner), hall, session, after, start })
             }
         }
     }
@@ -267,6 +267,7 @@ pub struct Pumped<M: Payload + Send + Sync + 'static, T: Transport> {
     hall: u32,
     session: SessionId,
     after: Seq,
+    start: Start,
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pumped<M, T> {
@@ -284,6 +285,23 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
     pub fn after(&self) -> Seq {
         self.after
+    }
+
+    /// Where the session started to read.
+    pub fn start(&self) -> Start {
+        self.start
+    }
+
+    /// Where the session stands, for it to come back to with [`Join::resume`] (clause B18): behind what was handed to its connection, whether or
+    /// not the peer has got it. `None` when it has ended, or is about to.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.inner.seat.cell.resume_token(self.session)
+    }
+
+    /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). What the
+    /// connection has taken over already is still written. See [`Audience::set_mask`](crate::Audience::set_mask).
+    pub fn set_mask(&self, mask: Mask) -> bool {
+        self.inner.seat.cell.set_mask(self.session, mask)
     }
 
     /// Has bytes of the host's own written between two frames: a pong, an answer. They keep their order among themselves.

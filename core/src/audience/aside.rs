@@ -1,9 +1,10 @@
-//! What only some sessions need, made when it is needed: their own messages in the log, skips, an end.
+//! What only some sessions need, made when it is needed: their own messages in the log, skips, a mask, an end.
 
 use crate::chunked::{Chunked, NIL, Slab};
 use crate::event::EndReason;
 use crate::index::Hasher;
 use crate::list::{Links, List};
+use crate::mask::Mask;
 use crate::priority::PerLevel;
 use crate::time::Instant;
 use alloc::collections::VecDeque;
@@ -12,6 +13,8 @@ use alloc::collections::VecDeque;
 pub(super) struct Aside {
     slot: u32,
     pub(super) levels: PerLevel<AsideLevel>,
+    /// The levels that it does not want. Of a live session, their cursors stand where the mask was set.
+    pub(super) mask: Mask,
     pub(super) ending: Option<Ending>,
     /// The place among the sessions that end.
     links: Links,
@@ -24,7 +27,7 @@ pub(super) struct AsideLevel {
     pub(super) skipped: u64,
     /// Missed and not told yet.
     pub(super) untold: u64,
-    /// Its own messages, over its whole life.
+    /// Its own messages and those of a level while that was masked, over its whole life; of the latter those before the cursor.
     pub(super) excluded: u64,
     /// Dispatched before the start position that the session keeps now: the part of its books that the hand has folded.
     pub(super) folded: u64,
@@ -122,7 +125,7 @@ impl Asides {
     }
 
     fn insert(&mut self, slot: u32) -> u32 {
-        let fresh = Aside { slot, levels: PerLevel::default(), ending: None, links: Links::NONE };
+        let fresh = Aside { slot, levels: PerLevel::default(), mask: Mask::NONE, ending: None, links: Links::NONE };
         let place = self.slab.insert(fresh);
         self.places.touch(slot, NIL);
         self.places[slot] = place;

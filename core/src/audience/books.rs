@@ -13,12 +13,16 @@ pub(super) struct Sums {
     pub(super) starts: u64,
     pub(super) cursors: u64,
     pub(super) own_unread: u64,
+    /// How many live sessions have masked the level, and the sum of their cursors, modulo 2⁶⁴.
+    masked: u64,
+    masked_cursors: u64,
     /// Of the ending sessions: what they have not read.
     pub(super) ending_pending: u64,
     /// `due` that no longer follows from a start position: of sessions that end or ended, and what the hand folded.
     pub(super) settled_due: u64,
     pub(super) delivered: u64,
     pub(super) skipped: u64,
+    /// Without what stands between the cursors of masked levels and the head.
     pub(super) excluded: u64,
     pub(super) abandoned: u64,
 }
@@ -30,10 +34,10 @@ impl Sums {
         self.delivered += messages;
     }
 
-    /// A session comes that starts at `head`.
-    pub(super) fn add_come(&mut self, head: u64) {
-        self.starts = self.starts.wrapping_add(head);
-        self.cursors = self.cursors.wrapping_add(head);
+    /// A session comes that starts here.
+    pub(super) fn add_come(&mut self, start: u64) {
+        self.starts = self.starts.wrapping_add(start);
+        self.cursors = self.cursors.wrapping_add(start);
     }
 
     /// A live session with nothing aside goes.
@@ -43,6 +47,24 @@ impl Sums {
         self.settled_due += head - start;
         self.abandoned += head - cursor;
     }
+
+    /// A live session masks the level, with its cursor at `head`.
+    pub(super) fn add_mask(&mut self, head: u64) {
+        self.masked += 1;
+        self.masked_cursors = self.masked_cursors.wrapping_add(head);
+    }
+
+    /// It does so no longer.
+    pub(super) fn remove_mask(&mut self, head: u64) {
+        self.masked -= 1;
+        self.masked_cursors = self.masked_cursors.wrapping_sub(head);
+    }
+
+    /// The cursor of a masked level moves on.
+    pub(super) fn move_mask(&mut self, messages: u64) {
+        self.cursors = self.cursors.wrapping_add(messages);
+        self.masked_cursors = self.masked_cursors.wrapping_add(messages);
+    }
 }
 
 impl<M: Payload> Audience<M> {
@@ -50,12 +72,13 @@ impl<M: Payload> Audience<M> {
     pub(super) fn deliveries(&self, level: Priority) -> Deliveries {
         let sums = &self.sums[level];
         let reached = u64::from(self.live).wrapping_mul(self.log.head(level));
+        let masked = sums.masked.wrapping_mul(self.log.head(level)).wrapping_sub(sums.masked_cursors);
         Deliveries {
             due: sums.settled_due + reached.wrapping_sub(sums.starts),
             delivered: sums.delivered,
             skipped: sums.skipped,
-            pending: sums.ending_pending + reached.wrapping_sub(sums.cursors) - sums.own_unread,
-            excluded: sums.excluded,
+            pending: sums.ending_pending + reached.wrapping_sub(sums.cursors) - sums.own_unread - masked,
+            excluded: sums.excluded + masked,
             abandoned: sums.abandoned,
         }
     }
@@ -68,14 +91,15 @@ impl<M: Payload> Audience<M> {
         let Some(aside) = aside else {
             return Deliveries { due: end - start, delivered: cursor - start, pending: end - cursor, ..Deliveries::default() };
         };
+        let masked = if aside.mask.contains(level) { end - cursor } else { 0 };
         let aside = &aside.levels[level];
         let passed_own = aside.excluded - aside.own_unread();
         Deliveries {
             due: aside.folded + end - start,
             delivered: aside.folded + cursor - start - aside.skipped - passed_own,
             skipped: aside.skipped,
-            pending: end - cursor - aside.own_unread(),
-            excluded: aside.excluded,
+            pending: end - cursor - aside.own_unread() - masked,
+            excluded: aside.excluded + masked,
             abandoned: 0,
         }
     }

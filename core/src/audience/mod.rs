@@ -7,7 +7,10 @@ mod aside;
 mod batch;
 mod block;
 mod books;
+mod late;
+mod masks;
 mod reading;
+mod resume;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -26,9 +29,11 @@ use crate::message::{Debris, Message, Payload};
 use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant, Watermark};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use aside::{Asides, Ending};
 use books::Sums;
+use late::Late;
 use reading::Shared;
 use session::{Positions, Sessions, widen};
 
@@ -50,6 +55,7 @@ pub struct Audience<M> {
     applied: Seq,
     echo: Echo,
     grace: Duration,
+    resume_within: Duration,
     coalesce: PerLevel<Duration>,
     /// The room's, and this part's share of them.
     max_sessions: (u32, u32),
@@ -64,6 +70,8 @@ pub struct Audience<M> {
     shared: Option<Shared<M>>,
     /// When those who wait should be told that there is something new; `None` once they have been.
     wake: Option<Instant>,
+    /// What a late joiner gets, if anything.
+    late: Option<Box<Late>>,
     /// The next slot that the hand looks at.
     hand: u32,
     debris: Debris<M>,
@@ -79,7 +87,7 @@ pub struct AudienceSnapshot {
     pub deliveries: PerLevel<Deliveries>,
     /// Sessions that are in, ending ones included.
     pub sessions: u32,
-    /// Sessions that have something of their own beside their cursors: own messages, skips, an end.
+    /// Sessions that have something of their own beside their cursors: own messages, skips, a mask, an end.
     pub aside: u32,
     /// Messages in the log, by level.
     pub log: PerLevel<u32>,
@@ -121,6 +129,7 @@ impl<M: Payload> Audience<M> {
             applied: Seq(heads.values().sum()),
             echo: settings.echo,
             grace: settings.grace,
+            resume_within: settings.resume_within,
             coalesce: settings.coalesce,
             max_sessions: (settings.sessions, part.share(settings.sessions)),
             clock: Watermark::default(),
@@ -131,16 +140,27 @@ impl<M: Payload> Audience<M> {
             closed: None,
             shared: None,
             wake: None,
+            late: Late::new(settings.late_joiners),
             hand: 0,
             debris: Debris::default(),
         }
     }
 
-    /// Lets a session in, at the head: it gets what is applied from now on, when its `group` is swept or when it asks. O(1).
+    /// Lets a session in: it gets what is applied from now on, when its `group` is swept or when it asks; and before that the last few
+    /// messages, if the room is configured so (clause A24): then it is ready at once. O(1).
     ///
     /// # Errors
     /// The audience is closed or full, or `known`, the session that the connection had before, is still in (clause A1).
     pub fn join(&mut self, guest: bool, group: Group, known: Option<SessionId>) -> Result<Joined, JoinError> {
+        self.check_enter(known)?;
+        let (given, (after, start)) = (self.given(), self.fresh_start());
+        let session = self.enter(guest, group, PerLevel::from_fn(|level| self.log.head(level) - u64::from(given[level])));
+        Ok(Joined { session, after, start })
+    }
+
+    /// Whether a session may come whose connection had another before.
+    #[inline]
+    fn check_enter(&self, known: Option<SessionId>) -> Result<(), JoinError> {
         if self.closed.is_some() {
             return Err(JoinError::RoomClosed);
         }
@@ -148,15 +168,17 @@ impl<M: Payload> Audience<M> {
             return Err(JoinError::AlreadyJoined { session });
         }
         let (max, share) = self.max_sessions;
-        if self.sessions.len() >= share {
-            return Err(JoinError::RoomFull { max });
-        }
-        let session = self.sessions.insert(guest, group, self.low_heads);
+        if self.sessions.len() >= share { Err(JoinError::RoomFull { max }) } else { Ok(()) }
+    }
+
+    /// A session comes that reads from these positions on.
+    #[inline]
+    fn enter(&mut self, guest: bool, group: Group, starts: PerLevel<u64>) -> SessionId {
         self.live += 1;
         for level in Priority::ALL {
-            self.sums[level].add_come(self.log.head(level));
+            self.sums[level].add_come(starts[level]);
         }
-        Ok(Joined { session, after: self.applied })
+        self.sessions.insert(guest, group, starts.0.map(|start| start as u32))
     }
 
     /// Whether a session is in and nothing has closed it.
@@ -215,10 +237,14 @@ impl<M: Payload> Audience<M> {
             return;
         }
         let (level, position, session) = (message.priority, message.position, message.session);
+        let follows = message.seq.0 == self.applied.0 + 1;
         self.applied = message.seq;
         self.wake_by(message.dispatched_at + self.coalesce[level]);
         self.unshare();
         self.log.append(message, &mut self.debris);
+        if let Some(late) = &mut self.late {
+            late.note(level, self.log.len(level), follows);
+        }
         self.low_heads[level.index()] = self.log.head(level) as u32;
         if self.echo == Echo::Excluded {
             self.exclude(level, position, session);
@@ -343,10 +369,16 @@ impl<M: Payload> Audience<M> {
 
     /// A message is not meant for the session that sent it (clause A23, decision D34).
     fn exclude(&mut self, level: Priority, position: u64, session: Option<SessionId>) {
-        let Some(slot) = session.and_then(|session| self.sessions.slot_of(session)) else { return };
+        if let Some(slot) = session.and_then(|session| self.sessions.slot_of(session)) {
+            self.exclude_own(slot, level, position);
+        }
+    }
+
+    fn exclude_own(&mut self, slot: u32, level: Priority, position: u64) {
         let tail = self.log.tail(level);
         let aside = self.aside_mut(slot);
-        if aside.ending.is_some() {
+        // What is masked is excluded anyhow.
+        if aside.ending.is_some() || aside.mask.contains(level) {
             return;
         }
         aside.levels[level].add_own(position, tail);
@@ -358,6 +390,7 @@ impl<M: Payload> Audience<M> {
     fn retire(&mut self, slot: u32) {
         self.live -= 1;
         for level in Priority::ALL {
+            self.stop_mask(slot, level);
             let head = self.log.head(level);
             let (start, cursor) = (self.sessions.start(slot, level, head), self.sessions.cursor(slot, level, head));
             let own = self.aside(slot).map_or(0, |aside| aside.levels[level].own_unread());
@@ -412,7 +445,9 @@ impl<M: Payload> Audience<M> {
         for level in Priority::ALL {
             let head = self.log.head(level);
             let (cursor, tail) = (self.sessions.cursor(slot, level, head), self.log.tail(level));
-            if head - cursor > u64::from(MAX_LAG) && cursor < tail {
+            if head - cursor > u64::from(MAX_LAG) && self.is_masked(slot, level) {
+                self.settle_mask(slot, level);
+            } else if head - cursor > u64::from(MAX_LAG) && cursor < tail {
                 self.skip(slot, level, cursor, tail);
             }
             let start = self.sessions.start(slot, level, head);

@@ -371,10 +371,12 @@ impl<M: Payload> Audience<M> {
         if cursor == end && aside.is_none() {
             return LevelPlan { cursor, from: cursor, to: cursor, gap: 0, own: 0 };
         }
-        let (untold, own_unread) = aside.map_or((0, 0), |aside| {
-            let aside = &aside.levels[level];
-            (aside.untold, aside.own_unread())
+        let (untold, own_unread, is_masked) = aside.map_or((0, 0, false), |aside| {
+            let of_level = &aside.levels[level];
+            (of_level.untold, of_level.own_unread(), aside.mask.contains(level))
         });
+        // Nobody reads a masked level; a gap from before is still told.
+        let end = if is_masked { cursor } else { end };
         if left.messages == 0 {
             // Not the distance of two positions: what is left may be the session's own messages, which are not due.
             plan.more |= untold > 0 || end - cursor > own_unread;
@@ -432,7 +434,7 @@ impl<M: Payload> Audience<M> {
     }
 
     /// Moves a cursor and keeps the sums. Answers how many positions it passed that were not the session's own.
-    fn pass(&mut self, slot: u32, level: Priority, cursor: u64, to: u64) -> u64 {
+    pub(super) fn pass(&mut self, slot: u32, level: Priority, cursor: u64, to: u64) -> u64 {
         if to == cursor {
             return 0;
         }

@@ -1,7 +1,8 @@
 //! Positions: silence over more messages than 32 bits can count, a feed that fell behind, an end that lasts.
 
 use super::*;
-use crate::{Kind, RoomConfig, Sender, SessionEnd, UserId};
+use crate::{Kind, Mask, RoomConfig, Sender, SessionEnd, Start, UserId};
+use alloc::vec::Vec;
 
 const LEVEL: Priority = Priority::Normal;
 const NOW: Instant = Instant::from_secs(1);
@@ -14,7 +15,13 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).grace(Duration::MAX).build().unwrap();
+        Self::giving(0)
+    }
+
+    /// With so many messages for late joiners.
+    fn giving(late: u32) -> Self {
+        let builder = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).grace(Duration::MAX);
+        let config = builder.late_joiners(late).build().unwrap();
         Self { audience: Audience::new(&config), seq: 0, position: 0 }
     }
 
@@ -143,4 +150,83 @@ fn own_messages_beyond_the_log_are_counted_and_not_kept() {
     assert_eq!(scene.read(ann), (0, 1));
     let books = scene.books(ann);
     assert_eq!((books.excluded, books.delivered, books.skipped), (1_000, 1, 0));
+}
+
+#[test]
+fn a_masked_session_that_never_reads_keeps_its_books_over_more_messages_than_32_bits_count() {
+    let mut scene = Scene::new();
+    let (masked, late, other) = (scene.join(), scene.join(), scene.join());
+    assert!(scene.audience.set_mask(masked, Mask::NONE.with(LEVEL)));
+    for jump in 1..=50_u64 {
+        scene.apply(1 << 28, Some(masked));
+        assert!(!scene.audience.is_ready(masked), "after {jump} jumps");
+        assert_eq!((scene.books(masked).excluded, scene.books(masked).due), (jump << 28, jump << 28));
+        scene.sums_are_those_of(&[masked, late, other]);
+    }
+    // The hand has told this one that it missed most: the gap is told, masked or not.
+    let missed = scene.books(late).skipped;
+    assert!(missed > 1 << 32);
+    assert!(scene.audience.set_mask(late, Mask::NONE.with(LEVEL)));
+    scene.sums_are_those_of(&[masked, late, other]);
+    assert!(scene.audience.is_ready(late));
+    assert_eq!((scene.read(late), scene.read(late)), ((missed, 0), (0, 0)));
+    assert!(scene.audience.set_mask(masked, Mask::NONE));
+    scene.apply(1, None);
+    assert_eq!((scene.read(masked), scene.read(late)), ((0, 1), (0, 0)));
+    scene.sums_are_those_of(&[masked, late, other]);
+    assert!(scene.audience.leave(late) && scene.audience.leave(masked));
+    assert!(scene.audience.snapshot().deliveries[LEVEL].balances());
+}
+
+#[test]
+fn a_late_joiner_gets_nothing_from_before_what_the_audience_missed_at_the_seam() {
+    let mut scene = Scene::giving(3);
+    for jump in [1, 1, 3, 1] {
+        scene.apply(jump, None);
+    }
+    let late = scene.audience.join(false, Group::default(), None).unwrap();
+    assert_eq!((late.after, late.start, scene.read(late.session)), (Seq(4), Start::Late, (0, 2)));
+    scene.sums_are_those_of(&[late.session]);
+    // Another level's messages were missed; this level's positions have no hole.
+    scene.seq += 1;
+    scene.apply(1, None);
+    assert_eq!(scene.audience.join(false, Group::default(), None).unwrap().after, Seq(7));
+}
+
+#[test]
+fn an_audience_that_is_opened_beside_another_gives_late_joiners_the_same() {
+    let mut scene = Scene::giving(3);
+    (0..6).for_each(|_| scene.apply(1, None));
+    let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).late_joiners(3).build().unwrap();
+    let mut beside = Audience::beside(&config, Part::new(1, 2).unwrap(), &scene.audience);
+    for audience in [&mut scene.audience, &mut beside] {
+        let joined = audience.join(false, Group::default(), None).unwrap();
+        assert_eq!((joined.after, joined.start), (Seq(3), Start::Late));
+        let batch = audience.next_batch(joined.session, Budget::default()).unwrap().unwrap();
+        assert_eq!(batch.messages().iter().map(|message| message.position).collect::<Vec<_>>(), [3, 4, 5]);
+        let books = audience.snapshot().deliveries[LEVEL];
+        assert_eq!((books.due, books.delivered), (3, 3));
+    }
+}
+
+#[test]
+fn a_token_tells_what_was_missed_and_not_told_and_is_good_while_32_bits_reach() {
+    let mut scene = Scene::new();
+    let silent = scene.join();
+    let token = scene.audience.resume_token(NOW, silent).unwrap();
+    (0..4).for_each(|_| scene.apply(1 << 28, None));
+    assert!(scene.audience.leave(silent));
+    // Exactly as far behind as positions may be, and one more.
+    let resume = |scene: &mut Scene, token| scene.audience.resume(NOW, false, Group::default(), None, token).unwrap();
+    let resumed = resume(&mut scene, token);
+    assert_eq!((resumed.start, scene.read(resumed.session)), (Start::Resumed, ((1 << 30) - 1, 1)));
+    scene.apply(1, None);
+    assert_eq!(resume(&mut scene, token).start, Start::Head);
+    // The hand has moved this one on, and it has not been told.
+    let silent = scene.join();
+    (0..50).for_each(|_| scene.apply(1 << 28, None));
+    let missed = scene.books(silent).skipped;
+    assert!(missed > 1 << 32);
+    let token = scene.audience.resume_token(NOW, silent).unwrap();
+    assert_eq!(token.positions[LEVEL], (1 << 30) + 1);
 }

@@ -2,8 +2,8 @@
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{
-    Counting, DefaultReport, Echo, LevelQuotas, Levels, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, ReviewConfig, RoomConfig,
-    Settings, TieBreak, VictimPolicy,
+    Counting, DefaultReport, Echo, LevelQuotas, Levels, MAX_LATE, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, ReviewConfig,
+    RoomConfig, Settings, TieBreak, VictimPolicy,
 };
 use crate::data::DataLimits;
 use crate::duplicates::DuplicateWindow;
@@ -94,6 +94,9 @@ impl RoomConfigBuilder {
         feed_messages: u32 => feed_messages;
         /// Whether a message comes back to the session that sent it. Default not (clause A23).
         echo: Echo => echo;
+        /// Messages from before it came that a fresh session gets: the last that were dispatched, over all levels together, back to the first
+        /// that the log does not hold any more, so that there is no hole. Default 0, at most 4,096 (clause A24).
+        late_joiners: u32 => late_joiners;
         /// Sessions at the most. Default 2²⁶; at most 2³⁰.
         sessions: u32 => sessions;
         /// Sessions of one user at the most. Default 16.
@@ -115,6 +118,8 @@ impl RoomConfigBuilder {
         presence_events: u32 => presence_events;
         /// How long a session that was closed may still take what it is due. Default 10 s (decision D26).
         grace: Duration => grace;
+        /// For how long a [`ResumeToken`](crate::ResumeToken) is good: at this age it no longer is. Default 60 s; zero honours none (clause B18).
+        resume_within: Duration => resume_within;
         /// How long those who wait may be left waiting after a message of each level, so that more of them share a wake-up and a
         /// write. High is told at once: its window is zero. Default none (decision D30). See [`Audience::poll_wake`](crate::Audience::poll_wake).
         coalesce: PerLevel<Duration> => coalesce;
@@ -157,6 +162,7 @@ impl RoomConfigBuilder {
         at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
+        at_most("late_joiners", u64::from(s.late_joiners), u64::from(MAX_LATE))?;
         let window = u64::try_from(s.coalesce[Priority::High].as_nanos()).unwrap_or(u64::MAX);
         at_most("the nanoseconds of coalesce for High", window, 0)?;
         let payload = u64::from(s.payload_bytes);
@@ -203,6 +209,7 @@ mod tests {
         assert_eq!(message(builder().log_messages(PerLevel([1, 1, 0, 1]))).split(';').next(), Some("log_messages is 0"));
         let window = PerLevel([Duration::from_nanos(5), Duration::ZERO, Duration::ZERO, Duration::ZERO]);
         assert_eq!(message(builder().coalesce(window)), "the nanoseconds of coalesce for High is 5; want at most 0");
+        assert_eq!(message(builder().late_joiners(4_097)), "late_joiners is 4097; want at most 4096");
         let floor = "floor is 1; want at least 2, since every dispatch would go to the lowest level";
         assert_eq!(message(builder().floor(Some(1))), floor);
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");

@@ -50,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) log_bytes: PerLevel<u64>,
     pub(crate) feed_messages: u32,
     pub(crate) echo: Echo,
+    pub(crate) late_joiners: u32,
     pub(crate) sessions: u32,
     pub(crate) sessions_per_user: u32,
     pub(crate) admins: u32,
@@ -60,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) report: PerLevel<DefaultReport>,
     pub(crate) presence_events: u32,
     pub(crate) grace: Duration,
+    pub(crate) resume_within: Duration,
     pub(crate) coalesce: PerLevel<Duration>,
     pub(crate) seed: u64,
 }
@@ -72,6 +74,9 @@ const MAX_SLOTS: u32 = u32::MAX - 1;
 const MAX_SESSIONS: u32 = 1 << 30;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
+
+/// What one call may let go of when one of them falls out of the log (decision D2).
+const MAX_LATE: u32 = 4_096;
 
 /// The notices of an `AVChatRoom`.
 const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
@@ -102,6 +107,7 @@ impl RoomConfig {
                 log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
                 feed_messages: 1_024,
                 echo: Echo::Excluded,
+                late_joiners: 0,
                 sessions: 1 << 26,
                 sessions_per_user: 16,
                 admins: 5,
@@ -112,6 +118,7 @@ impl RoomConfig {
                 report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
                 presence_events: 1_024,
                 grace: Duration::from_secs(10),
+                resume_within: Duration::from_secs(60),
                 coalesce: PerLevel([Duration::ZERO; 4]),
                 seed: 0,
             },

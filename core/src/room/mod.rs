@@ -2,6 +2,7 @@
 
 mod join;
 mod people;
+mod personal;
 
 pub use join::Join;
 
@@ -99,7 +100,13 @@ impl<M: Payload> Room<M> {
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
         self.admission.check_join(now, join.user)?;
-        let joined = self.audience.join(join.user.is_none(), join.group, join.known)?;
+        let joined = match join.token {
+            None => self.audience.join(join.user.is_none(), join.group, join.known),
+            Some(token) => self.audience.resume(now, join.user.is_none(), join.group, join.known, token),
+        }?;
+        if !join.mask.is_none() {
+            self.audience.set_mask(joined.session, join.mask);
+        }
         if let Some(user) = join.user {
             self.admission.add_session(now, user, joined.session);
         }

@@ -11,8 +11,9 @@ use crate::checked::{Checked, Say};
 use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Violation};
-use numbers::{budget, group, key, level, moderation, pick};
-use roomcast_core::{Actor, Budget, Instant, Join, Kind, Report, Room, SessionId, Source, Tag, Ticket, UserId};
+use numbers::{budget, group, key, level, mask, moderation, pick, tampered};
+use roomcast_core::{Actor, Budget, Instant, Join, Kind, Report, ResumeToken, Room, SessionId, Source, Tag, Ticket, UserId};
+use std::collections::VecDeque;
 
 /// One call, in small numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,10 @@ pub enum Op {
         user: u8,
         /// On a connection that had a session.
         known: Option<u8>,
+        /// Which levels it does not want: below 64 none, else a bit for each.
+        mask: u8,
+        /// With which of the tokens that were taken, and from 160 on in which way that was tampered with.
+        resume: Option<(u8, u8)>,
     },
     /// `next_batch`.
     Batch {
@@ -75,6 +80,18 @@ pub enum Op {
         bytes: u8,
         /// Which slots take nothing, a bit for each of eight.
         busy: u8,
+    },
+    /// `resume_token`.
+    Token {
+        /// Of which session.
+        who: u8,
+    },
+    /// `set_mask`.
+    Mask {
+        /// Which session.
+        who: u8,
+        /// Which levels: below 64 none, else a bit for each.
+        levels: u8,
     },
     /// `leave`.
     Leave {
@@ -164,7 +181,7 @@ pub fn run(setup: &Setup, ops: &[Op]) -> Check {
     let invalid = |error| Violation::new(crate::violation::Law::Members, "the settings", "valid ones", error);
     let (room, checked) = Checked::new(setup.rules(), 1).map_err(invalid)?;
     let start = pick(&[1_000_000_000, 0, u64::MAX - 200_000_000], setup.start);
-    let mut player = Player { room, checked, now: start, sessions: Vec::new(), tickets: Vec::new() };
+    let mut player = Player { room, checked, now: start, sessions: Vec::new(), tickets: Vec::new(), tokens: VecDeque::new() };
     for (step, op) in ops.iter().enumerate() {
         player.play(*op).map_err(|violation| violation.at(step))?;
     }
@@ -180,6 +197,8 @@ struct Player {
     sessions: Vec<SessionId>,
     /// The newest sixteen.
     tickets: Vec<Ticket>,
+    /// The newest sixteen that were taken.
+    tokens: VecDeque<ResumeToken>,
 }
 
 impl Player {
@@ -206,7 +225,22 @@ impl Player {
                     self.checked.review(&mut self.room, now, ticket, &numbers::verdict(verdict))?;
                 }
             }
-            Op::Join { user, known } => self.join(user, known)?,
+            Op::Join { user, known, mask, resume } => {
+                let token = resume
+                    .and_then(|(which, twist)| tampered(*self.tokens.get(usize::from(which) % self.tokens.len().max(1))?, twist));
+                self.join(user, known, mask, token)?;
+            }
+            Op::Token { who } => {
+                let session = self.session(who);
+                if let Some(token) = self.checked.resume_token(&mut self.room, now, session)? {
+                    self.tokens.push_front(token);
+                    self.tokens.truncate(16);
+                }
+            }
+            Op::Mask { who, levels } => {
+                let session = self.session(who);
+                self.checked.set_mask(&mut self.room, now, session, mask(levels))?;
+            }
             Op::Batch { who, messages, bytes } => {
                 let session = self.session(who);
                 let budget = budget(messages, bytes);
@@ -294,12 +328,13 @@ impl Player {
         Ok(())
     }
 
-    fn join(&mut self, user: u8, known: Option<u8>) -> Check {
+    fn join(&mut self, user: u8, known: Option<u8>, masked: u8, token: Option<ResumeToken>) -> Check {
         let join = match user % 8 {
             6.. => Join::guest(),
             id => Join::user(UserId(u64::from(id))),
         };
-        let join = join.group(group(user));
+        let join = join.group(group(user)).mask(mask(masked));
+        let join = token.into_iter().fold(join, Join::resume);
         let join = known.into_iter().fold(join, |join, who| join.on(self.session(who)));
         let now = self.now();
         if let Ok(joined) = self.checked.join(&mut self.room, now, join)? {

@@ -2,8 +2,8 @@
 
 use crate::moderation::Act;
 use roomcast_core::{
-    Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, MergeKey, Priority, Quota, Rate, ReviewConfig,
-    ReviewTimeout, ReviewVerdict, UserId,
+    Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, Mask, MergeKey, Priority, Quota, Rate, ResumeToken,
+    ReviewConfig, ReviewTimeout, ReviewVerdict, SessionId, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -18,6 +18,26 @@ pub(super) fn budget(messages: u8, bytes: u8) -> Budget {
 
 pub(super) fn group(at: u8) -> Group {
     Group::new(at / 128).unwrap_or_default()
+}
+
+/// A quarter of the time none, else a bit for each level.
+pub(super) fn mask(at: u8) -> Mask {
+    if at < 64 { Mask::NONE } else { Priority::ALL.into_iter().filter(|level| at >> level.index() & 1 != 0).collect() }
+}
+
+/// As it is, or somewhat elsewhere and at another time.
+pub(super) fn tampered(token: ResumeToken, twist: u8) -> Option<ResumeToken> {
+    let mut token = token;
+    let at = level(twist / 8);
+    match twist {
+        0..160 => {}
+        160..184 => token.positions[at] = token.positions[at].checked_add(1)?,
+        184..216 => token.positions[at] = token.positions[at].saturating_sub(u64::from(twist % 4)),
+        216..224 => token.positions[at] = token.positions[at].saturating_sub((1 << 30) + 100),
+        224..240 => token.taken_at = token.taken_at + Duration::from_millis(40),
+        240.. => token.session = SessionId::from_bits(u64::from(twist)),
+    }
+    Some(token)
 }
 
 pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {

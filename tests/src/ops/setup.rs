@@ -39,6 +39,10 @@ pub struct Setup {
     pub log_bytes: u8,
     /// Whether there is an echo.
     pub echo: bool,
+    /// Messages for late joiners, by a table from none to more than the log holds.
+    pub late: u8,
+    /// At what age a token is no good any more, by a table from never to at once.
+    pub resume: u8,
     /// Sessions: 1 to 12, and 1 to 3 a user.
     pub sessions: (u8, u8),
     /// Admins at the most, 0 to 2; mutes and bans, 0 to 3.
@@ -154,6 +158,7 @@ impl Setup {
             log_messages: PerLevel(self.log.map(|n| u32::from(n % 4) + 1)),
             log_bytes: PerLevel([u64::from(self.log_bytes % 64) + 80; 4]),
             echo: if self.echo { Echo::Included } else { Echo::Excluded },
+            late_joiners: pick(&[0, 1, 3, 5, 40], self.late),
             sessions: u32::from(self.sessions.0 % 12) + 1,
             sessions_per_user: u32::from(self.sessions.1 % 3) + 1,
             admins: u32::from(self.moderation % 3),
@@ -164,6 +169,7 @@ impl Setup {
             report: PerLevel::from_fn(report),
             presence_events: u32::from(self.presence % 4),
             grace: pick(&[Duration::from_millis(100), Duration::ZERO, Duration::from_secs(10), Duration::MAX], self.grace),
+            resume_within: pick(&[Duration::from_secs(60), Duration::MAX, Duration::from_millis(200), Duration::ZERO], self.resume),
             coalesce: {
                 let window =
                     |at| pick(&[Duration::ZERO, Duration::from_millis(250), Duration::from_nanos(1), Duration::from_secs(60)], at);

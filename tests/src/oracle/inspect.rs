@@ -32,6 +32,7 @@ impl Oracle {
             let books = room.books(session);
             let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));
             same(Law::L2Deliveries, format!("the books of {session}"), Some(listener.books()), books)?;
+            same(Law::Members, format!("the mask of {session}"), Some(listener.mask), room.mask(session))?;
             same(Law::L2Deliveries, format!("whether the books of {session} balance"), true, balance)?;
         }
         for (&user, sessions) in &self.members.sessions {

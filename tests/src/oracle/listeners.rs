@@ -4,19 +4,23 @@ use crate::parts::Crossed;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Batch, Budget, Deliveries, Echo, EndReason, Group, Instant, Item, PerLevel, Priority, Seq, SessionId};
+use roomcast_core::{Batch, Budget, Deliveries, Echo, EndReason, Group, Instant, Item, Mask, PerLevel, Priority, Seq, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A session's own counts and what it is due.
 #[derive(Clone, Debug, Default)]
 pub struct Listener {
-    counts: PerLevel<Deliveries>,
+    pub(super) counts: PerLevel<Deliveries>,
+    /// Positions of its own messages, which are excluded.
+    pub(super) own: PerLevel<Vec<u64>>,
     /// Positions of what it has yet to take, without its own messages.
-    pending: PerLevel<VecDeque<u64>>,
+    pub(super) pending: PerLevel<VecDeque<u64>>,
     /// Why it ends, and when at the latest; nothing more becomes due.
     pub end: Option<(EndReason, Instant)>,
     /// Who sweeps it.
     pub group: Group,
+    /// The levels that it does not want.
+    pub mask: Mask,
 }
 
 impl Listener {
@@ -34,6 +38,12 @@ impl Listener {
         })
     }
 
+    /// What it has yet to take of a level is not meant for it any more.
+    pub fn exclude_pending(&mut self, level: Priority) {
+        self.counts[level].excluded += self.pending[level].len() as u64;
+        self.pending[level].clear();
+    }
+
     /// Whether something is due.
     pub fn is_due(&self) -> bool {
         self.pending.values().any(|pending| !pending.is_empty())
@@ -44,6 +54,7 @@ impl Listener {
 #[derive(Clone, Copy, Debug)]
 struct Logged {
     position: u64,
+    session: Option<SessionId>,
     id: u64,
     bytes: u64,
 }
@@ -56,6 +67,8 @@ pub struct Listeners {
     /// The books of those that are gone.
     gone: PerLevel<Deliveries>,
     log: PerLevel<Vec<Logged>>,
+    /// The levels and positions of all that was dispatched, in order.
+    pub(super) order: Vec<(Priority, u64)>,
     /// When those who wait are to be told of each thing that came since they were told last.
     pub news: Vec<Instant>,
     /// Why and until when, once the room is closed.
@@ -71,20 +84,33 @@ impl Listeners {
             if listener.end.is_some() {
                 continue;
             }
-            listener.counts[level].due += 1;
-            if rules.echo == Echo::Excluded && message.session == Some(session) {
-                listener.counts[level].excluded += 1;
+            let is_own = rules.echo == Echo::Excluded && message.session == Some(session);
+            if listener.mask.contains(level) {
+                listener.exclude(level);
+            } else if is_own {
+                listener.exclude_own(level, message.position);
             } else {
-                listener.pending[level].push_back(message.position);
+                listener.give(level, message.position);
             }
         }
+        self.order.push((level, message.position));
         let log = &mut self.log[level];
-        log.push(Logged { position: message.position, id: message.payload.id(), bytes });
+        log.push(Logged { position: message.position, session: message.session, id: message.payload.id(), bytes });
         while log.len() as u64 > u64::from(rules.log_messages[level])
             || log.iter().map(|logged| logged.bytes).sum::<u64>() > rules.log_bytes[level]
         {
             log.remove(0);
         }
+    }
+
+    /// Whether the log holds the message of a level at a position.
+    pub fn holds(&self, level: Priority, position: u64) -> bool {
+        self.log[level].iter().any(|logged| logged.position == position)
+    }
+
+    /// Who sent the message of a level at a position, if the log holds it and a session did.
+    pub fn sender(&self, level: Priority, position: u64) -> Option<SessionId> {
+        self.log[level].iter().find(|logged| logged.position == position)?.session
     }
 
     /// Messages in the log, by level.

@@ -6,13 +6,16 @@ mod gate;
 mod going;
 pub mod inbox;
 mod inspect;
+mod late;
 pub mod line;
 pub mod listeners;
+mod masks;
 pub mod members;
 pub mod messages;
 pub mod meters;
 pub mod moderation;
 pub mod quotas;
+mod resumes;
 pub mod reviews;
 pub mod tokens;
 pub mod turns;
@@ -174,8 +177,11 @@ impl Oracle {
                 let session = joined.session;
                 same(Law::Members, "a session id is new", true, self.sessions_ever.insert(session))?;
                 same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
-                same(Law::Members, "where a session starts", self.heads.values().sum(), joined.after.0)?;
-                self.listeners.here.insert(session, Listener::new(join.in_group()));
+                let (mut listener, after, start) = self.resumed(join.token()).unwrap_or_else(|| self.comes());
+                same(Law::Members, "where a session starts", (after, start), (joined.after.0, joined.start))?;
+                listener.group = join.in_group();
+                listener.set_mask(join.masked());
+                self.listeners.here.insert(session, listener);
                 if let Some(user) = join.as_user()
                     && self.members.come(user, session)
                 {
@@ -205,7 +211,8 @@ impl Oracle {
         if let Some(user) = join.as_user().filter(|&user| self.members.count(user) as u64 >= u64::from(max)) {
             return Some(JoinError::TooManySessions { user, max });
         }
-        if let Some(session) = join.known().filter(is_live) {
+        let former = join.token().map(|token| token.session);
+        if let Some(session) = join.known().filter(is_live).or(former.filter(is_live)) {
             return Some(JoinError::AlreadyJoined { session });
         }
         let max = self.rules.sessions;

@@ -12,7 +12,7 @@ use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
-use roomcast_core::{Actor, Budget, Duration, Engine, Instant, Join, Room, RoomId, SessionId, Source};
+use roomcast_core::{Actor, Budget, Duration, Engine, Instant, Join, Mask, Priority, Room, RoomId, SessionId, Source};
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 
@@ -168,12 +168,17 @@ impl Stage {
                     watcher.restart(room, now)
                 })?;
             }
+            people::Act::Mask { off } => {
+                let mask = if off { [Priority::Low, Priority::Lowest].into_iter().collect() } else { Mask::NONE };
+                self.call(person.room, |watcher, room| watcher.set_mask(room, now, session, mask))?;
+            }
             people::Act::Rename { size } => {
                 if let Some(user) = person.user {
                     self.call(person.room, |watcher, room| watcher.set_profile(room, user, Some(size)))?;
                 }
             }
             people::Act::HangUp => {
+                self.people[n].token = self.call(person.room, |watcher, room| watcher.resume_token(room, now, session))?;
                 self.call(person.room, |watcher, room| watcher.close_session(room, now, session))?;
                 self.people[n].session = None;
             }
@@ -190,6 +195,7 @@ impl Stage {
     fn come(&mut self, now: Instant, n: usize) -> Check {
         let person = self.people[n];
         let join = person.user.map_or(Join::guest(), Join::user).group(person.group());
+        let join = person.token.into_iter().fold(join, Join::resume);
         let joined = self.call(person.room, |watcher, room| watcher.join(room, now, join))?;
         self.people[n].session = joined.ok().map(|joined| joined.session);
         self.note((now, n, joined));

@@ -1,7 +1,7 @@
 //! The people of an evening and their habits.
 
 use super::random::Random;
-use roomcast_core::{Duration, Group, Priority, SessionId, UserId};
+use roomcast_core::{Duration, Group, Priority, ResumeToken, SessionId, UserId};
 
 /// What somebody is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(super) struct Person {
     pub(super) user: Option<UserId>,
     pub(super) room: usize,
     pub(super) session: Option<SessionId>,
+    /// To come back with.
+    pub(super) token: Option<ResumeToken>,
     habit: Habit,
 }
 
@@ -44,6 +46,10 @@ pub(super) enum Act {
     },
     /// The host asks whether those who wait are to be told.
     Wake,
+    /// Turns the levels of likes off, or on again.
+    Mask {
+        off: bool,
+    },
     Rename {
         size: usize,
     },
@@ -73,7 +79,7 @@ impl Person {
         };
         let is_guest = habit == Watches && random.below(2) == 0;
         let user = (!is_guest).then(|| UserId(100 + n as u64 * 2 / 3));
-        Self { user, room: n % rooms.max(1), session: None, habit }
+        Self { user, room: n % rooms.max(1), session: None, token: None, habit }
     }
 
     /// Those who only read are swept apart from the others.
@@ -101,6 +107,7 @@ impl Person {
             (0..4, _) => Act::HangUp,
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
+            (950..960, _) => Act::Mask { off: random.below(2) == 0 },
             (960..965, _) => Act::Note { size },
             (965..970, _) => {
                 Act::Moderate { act: u8::try_from(random.below(7)).unwrap_or(0), user: UserId(100 + random.below(40)) }

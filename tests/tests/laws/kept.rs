@@ -18,6 +18,8 @@ const CALM: Setup = Setup {
     log: [3; 4],
     log_bytes: 63,
     echo: false,
+    late: 0,
+    resume: 0,
     sessions: (11, 2),
     moderation: 47,
     outcomes: [3; 4],
@@ -36,7 +38,7 @@ const fn speak(who: u8, level: u8, size: u8) -> Op {
 }
 
 const fn join(user: u8) -> Op {
-    Op::Join { user, known: None }
+    Op::Join { user, known: None, mask: 0, resume: None }
 }
 
 const fn take(who: u8) -> Op {

@@ -1,0 +1,100 @@
+//! What one session of the hub asks for by itself, in paused time.
+#![cfg(feature = "tokio")]
+
+use roomcast::{
+    Hub, Join, JoinError, Mask, Priority, Publish, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, Source, Start, Subscription,
+    UserId,
+};
+use std::time::Duration;
+use tokio::time::timeout;
+
+const LIKES: Mask = Mask::NONE.with(Priority::Low).with(Priority::Lowest);
+
+fn room(change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> (Hub<&'static str>, RoomHandle<&'static str>) {
+    let hub = Hub::<&'static str>::builder().shards(4).spawn();
+    let config = change(RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000)).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    (hub, room)
+}
+
+fn say(room: &RoomHandle<&'static str>, level: Priority, text: &'static str) {
+    let receipt = room.try_publish(Publish::new(Source::Host, text).priority(level)).unwrap();
+    assert!(receipt.outcome.is_some(), "a quiet room sends at once");
+}
+
+async fn texts(subscription: &mut Subscription<&'static str>) -> Vec<&'static str> {
+    subscription.next_batch().await.unwrap().messages().iter().map(|message| message.payload).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_masked_level_neither_comes_nor_wakes_and_unmasking_starts_behind_what_was_said_before() {
+    let (_hub, room) = room(|builder| builder);
+    let mut ann = room.join(Join::user(UserId(7)).mask(LIKES)).unwrap();
+    say(&room, Priority::Low, "like");
+    assert!(timeout(Duration::from_secs(9), ann.next_batch()).await.is_err(), "likes are masked");
+    say(&room, Priority::Normal, "text");
+    assert_eq!(texts(&mut ann).await, ["text"]);
+    // Nobody has come to take this one over when the mask changes.
+    say(&room, Priority::Low, "before");
+    assert!(ann.set_mask(Mask::NONE));
+    say(&room, Priority::Low, "after");
+    assert_eq!(texts(&mut ann).await, ["after"]);
+    assert!(room.set_mask(ann.session(), LIKES));
+    say(&room, Priority::Lowest, "like");
+    assert!(timeout(Duration::from_secs(9), ann.next_batch()).await.is_err());
+    let snapshot = room.snapshot().room;
+    assert!(snapshot.balances());
+    assert_eq!(snapshot.audience.deliveries[Priority::Low].excluded, 2);
+    assert!(room.close_session(ann.session()) && !ann.set_mask(LIKES));
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_joiners_get_the_same_in_every_hall_also_in_one_that_is_opened_later() {
+    let (_hub, room) = room(|builder| builder.late_joiners(3));
+    for (level, text) in [(Priority::Normal, "a"), (Priority::Normal, "b"), (Priority::High, "c"), (Priority::Low, "d")] {
+        say(&room, level, text);
+    }
+    let mut all = Vec::new();
+    for n in 0..1_100 {
+        // Each hall takes 256 before the next one is opened.
+        let mut late = room.join(Join::guest()).unwrap();
+        assert_eq!(texts(&mut late).await, ["c", "b", "d"], "number {n}");
+        assert_eq!((late.after().0, late.start()), (1, Start::Late));
+        all.push(late);
+    }
+    say(&room, Priority::High, "e");
+    for late in &mut all {
+        assert_eq!(texts(late).await, ["e"]);
+    }
+    let snapshot = room.snapshot().room;
+    assert!(snapshot.balances());
+    assert_eq!(snapshot.audience.deliveries[Priority::High].delivered, 2_200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_taken_in_one_hall_serves_in_another() {
+    let (_hub, room) = room(|builder| builder);
+    let mut first = room.join(Join::user(UserId(7))).unwrap();
+    say(&room, Priority::Normal, "read");
+    assert_eq!(texts(&mut first).await, ["read"]);
+    let own = room.try_publish(Publish::new(Source::Session(first.session()), "own")).unwrap();
+    assert!(own.outcome.is_some());
+    let token = first.resume_token().unwrap();
+    assert_eq!(room.resume_token(first.session()), Some(token));
+    let error = room.join(Join::user(UserId(7)).resume(token)).unwrap_err();
+    assert_eq!(error, JoinError::AlreadyJoined { session: first.session() });
+    assert!(room.close_session(first.session()));
+    assert_eq!(first.resume_token(), None);
+    // So many that the next one sits in another hall.
+    let crowd: Vec<_> = (0..600).map(|_| room.join(Join::guest()).unwrap()).collect();
+    say(&room, Priority::High, "meanwhile");
+    let mut back = room.join(Join::user(UserId(7)).resume(token)).unwrap();
+    assert!(crowd.len() == 600 && back.session().slot() >= 1_024, "in the slots of another hall");
+    assert_eq!((back.start(), texts(&mut back).await), (Start::Resumed, vec!["meanwhile"]));
+    say(&room, Priority::Normal, "next");
+    assert_eq!(texts(&mut back).await, ["next"]);
+    assert!(room.close_session(back.session()));
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let late = room.join(Join::user(UserId(7)).resume(token)).unwrap();
+    assert_eq!((late.start(), room.snapshot().room.balances()), (Start::Head, true));
+}

@@ -1,0 +1,75 @@
+//! Late joiners (clause A24, decision D23): where a fresh session starts that gets the last few messages.
+
+use super::Audience;
+use crate::chunked::Deque;
+use crate::config::RoomConfig;
+use crate::event::Start;
+use crate::ids::Seq;
+use crate::message::Payload;
+use crate::part::Part;
+use crate::priority::{PerLevel, Priority};
+use alloc::boxed::Box;
+
+/// The levels of the last dispatches, oldest first: as many as a late joiner gets. The log holds them all, without a hole.
+#[derive(Clone, Debug)]
+pub(super) struct Late {
+    most: u32,
+    levels: Deque<Priority>,
+    counts: PerLevel<u32>,
+}
+
+impl Late {
+    /// For late joiners who get at most so many; `None` when that is none.
+    pub(super) fn new(most: u32) -> Option<Box<Self>> {
+        (most > 0).then(|| Box::new(Self { most, levels: Deque::new(), counts: PerLevel::default() }))
+    }
+
+    /// A message of `level` was applied, and the log now holds so many of that level. `follows`: none is missing before it.
+    pub(super) fn note(&mut self, level: Priority, held: u32, follows: bool) {
+        while !follows && self.pop() {}
+        self.levels.push_back(level);
+        self.counts[level] += 1;
+        if self.levels.len() > self.most as usize {
+            self.pop();
+        }
+        // One that has fallen out takes all along that are older: nobody gets a hole.
+        while self.counts[level] > held && self.pop() {}
+    }
+
+    fn pop(&mut self) -> bool {
+        let Some(level) = self.levels.pop_front() else { return false };
+        self.counts[level] -= 1;
+        true
+    }
+}
+
+impl<M: Payload> Audience<M> {
+    /// One of several audiences that share a room, opened beside another one whose messages it takes over, at most 4,096 of each level: its
+    /// late joiners, and sessions that are resumed in it, find there what they would find in the other. See [`part`](Self::part).
+    /// Costs what is taken over.
+    pub fn beside(config: &RoomConfig, part: Part, other: &Self) -> Self {
+        Self {
+            log: other.log.newest(),
+            low_heads: other.low_heads,
+            applied: other.applied,
+            clock: other.clock,
+            late: other.late.clone(),
+            closed: other.closed,
+            ..Self::starting_at(&config.settings, part, other.heads())
+        }
+    }
+
+    /// How many messages of each level a fresh session gets that were dispatched before it came.
+    #[inline]
+    pub(super) fn given(&self) -> PerLevel<u32> {
+        self.late.as_ref().map_or(PerLevel::default(), |late| late.counts)
+    }
+
+    /// The last message that a fresh session does not get, and what that makes it.
+    pub(super) fn fresh_start(&self) -> (Seq, Start) {
+        match self.late.as_ref().map_or(0, |late| late.levels.len() as u64) {
+            0 => (self.applied, Start::Head),
+            given => (Seq(self.applied.0 - given), Start::Late),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Levels that a session does not want: what is dispatched there is excluded, and so is what it had not taken.
+
+use super::Oracle;
+use super::listeners::Listener;
+use crate::violation::{Check, Law, same};
+use roomcast_core::{Instant, Mask, SessionId};
+
+impl Listener {
+    /// The levels that it does not want, from now on.
+    pub fn set_mask(&mut self, mask: Mask) {
+        let old = std::mem::replace(&mut self.mask, mask);
+        mask.levels().filter(|&level| !old.contains(level)).for_each(|level| self.exclude_pending(level));
+    }
+}
+
+impl Oracle {
+    /// `Room::set_mask` answered this.
+    pub fn masked(&mut self, now: Instant, session: SessionId, mask: Mask, answer: bool) -> Check {
+        self.advance(now);
+        let listener = self.listeners.here.get_mut(&session);
+        same(Law::Members, "whether the session is in that masks levels", listener.is_some(), answer)?;
+        if let Some(listener) = listener {
+            listener.set_mask(mask);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! What one session asks for by itself: masks (B10); where it starts (A24, B18).
+
+use crate::scene::{ANN, BOB, Scene, texts};
+use Priority::{High, Low, Lowest, Normal};
+use roomcast_core::{
+    Budget, Deliveries, Duration, EndReason, Instant, Join, JoinError, Joined, Mask, PerLevel, Priority, ResumeToken, SessionEnd,
+    SessionId, Start,
+};
+
+const LIKES: Mask = Mask::NONE.with(Low).with(Lowest);
+
+fn books(scene: &Scene, session: SessionId, level: Priority) -> Deliveries {
+    scene.room.books(session).expect("the session is in")[level]
+}
+
+#[test]
+fn b10_what_is_dispatched_at_a_masked_level_is_excluded_whoever_sent_it() {
+    let mut scene = Scene::new();
+    let ann = scene.room.join(scene.now, Join::user(ANN).mask(LIKES)).unwrap().session;
+    let guest = scene.guest();
+    for (level, text) in [(Low, "like"), (Normal, "text"), (Lowest, "seen"), (High, "gift")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    let _ = scene.send(ann, Low, "her own like", 1);
+    assert_eq!((scene.read(ann), scene.read(guest).len()), (vec!["gift".into(), "text".into()], 5));
+    let likes = books(&scene, ann, Low);
+    assert_eq!((likes.due, likes.excluded, likes.pending, likes.skipped), (2, 2, 0, 0));
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn b10_masking_settles_what_was_not_read_and_unmasking_starts_at_the_head() {
+    let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([4; 4])));
+    let guest = scene.guest();
+    for n in 0..6 {
+        let _ = scene.host(Low, &format!("like {n}")).unwrap();
+    }
+    assert!(scene.room.set_mask(scene.now, guest, LIKES));
+    assert_eq!(books(&scene, guest, Low).excluded, 6);
+    let _ = scene.host(Low, "while masked").unwrap();
+    assert!(scene.next(guest).unwrap().is_none(), "neither a message nor a gap");
+    assert!(scene.room.set_mask(scene.now, guest, Mask::NONE.with(High)));
+    let _ = scene.host(Low, "after").unwrap();
+    assert_eq!(scene.read(guest), ["after"]);
+    let likes = books(&scene, guest, Low);
+    assert_eq!((likes.due, likes.excluded, likes.delivered, likes.skipped), (8, 7, 1, 0));
+    assert_eq!(scene.room.mask(guest), Some(Mask::NONE.with(High)));
+}
+
+#[test]
+fn b10_a_mask_beside_sessions_without_one_changes_nothing_for_them() {
+    let mut scene = Scene::new();
+    let sessions: Vec<SessionId> = (0..40).map(|_| scene.guest()).collect();
+    assert!(scene.room.set_mask(scene.now, sessions[20], Mask::NONE.with(Normal)));
+    let _ = scene.host(Normal, "text").unwrap();
+    let mut got = Vec::new();
+    let count = scene.room.sweep(scene.now, roomcast_core::Group::DEFAULT, 0..64, Budget::default(), |session, _| {
+        got.push(session);
+        roomcast_core::Verdict::Taken
+    });
+    let others: Vec<SessionId> = sessions.iter().copied().filter(|&session| session != sessions[20]).collect();
+    assert_eq!((got, count), (others, 39));
+    let sums = scene.room.snapshot(scene.now).audience.deliveries[Normal];
+    assert_eq!((sums.due, sums.delivered, sums.excluded, sums.pending), (40, 39, 1, 0));
+}
+
+#[test]
+fn b10_a_masked_session_that_ends_takes_the_rest_and_then_the_reason() {
+    let mut scene = Scene::new();
+    let ann = scene.user(ANN);
+    for (level, text) in [(Low, "like"), (Normal, "text")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    assert!(scene.room.set_mask(scene.now, ann, LIKES));
+    scene.room.leave(scene.now, ANN).unwrap();
+    let _ = scene.host(Low, "too late").unwrap();
+    assert_eq!(books(&scene, ann, Low).due, 1);
+    let batch = scene.next(ann).unwrap().unwrap();
+    assert_eq!((texts(&batch), batch.more()), (vec!["text".into()], false));
+    assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::Closed(EndReason::Left));
+    assert!(!scene.room.set_mask(scene.now, ann, Mask::NONE) && scene.room.mask(ann).is_none());
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+/// The texts that somebody gets who comes now, and the message before them.
+fn comes(scene: &mut Scene) -> (Vec<String>, u64, Start) {
+    let joined = scene.room.join(scene.now, Join::guest()).unwrap();
+    (scene.read(joined.session), joined.after.0, joined.start)
+}
+
+#[test]
+fn a24_nothing_from_before_it_came_for_a_late_joiner_unless_configured() {
+    let mut scene = Scene::new();
+    let _ = scene.host(Normal, "before").unwrap();
+    assert_eq!(comes(&mut scene), (vec![], 1, Start::Head));
+}
+
+#[test]
+fn a24_a_late_joiner_gets_the_last_n_over_all_levels_and_its_books_start_there() {
+    let mut scene = Scene::with(|builder| builder.late_joiners(3));
+    assert_eq!(comes(&mut scene), (vec![], 0, Start::Head));
+    let _ = scene.host(Normal, "one").unwrap();
+    assert_eq!(comes(&mut scene), (vec!["one".into()], 0, Start::Late));
+    for (level, text) in [(Low, "two"), (High, "three"), (Normal, "four")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    let late = scene.room.join(scene.now, Join::guest()).unwrap();
+    assert_eq!((late.after.0, late.start), (1, Start::Late));
+    assert_eq!(books(&scene, late.session, Normal).due, 1);
+    let _ = scene.host(High, "five").unwrap();
+    assert_eq!(scene.read(late.session), ["three", "five", "four", "two"]);
+    assert_eq!(books(&scene, late.session, High).delivered, 2);
+    let masked = scene.room.join(scene.now, Join::guest().mask(Mask::NONE.with(High))).unwrap().session;
+    assert_eq!(scene.read(masked), ["four"]);
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn a24_a_late_joiner_gets_nothing_from_before_a_message_that_the_log_has_lost() {
+    let mut scene = Scene::with(|builder| builder.late_joiners(10).log_messages(PerLevel([4, 4, 1, 4])));
+    for (level, text) in [(High, "gift"), (Low, "lost"), (Normal, "text"), (Low, "like")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    // The log still holds the gift, but not what came between it and the text.
+    assert_eq!(comes(&mut scene), (vec!["text".into(), "like".into()], 2, Start::Late));
+}
+
+/// Comes back with a token, as Ann.
+fn back(scene: &mut Scene, token: ResumeToken) -> Joined {
+    scene.room.join(scene.now, Join::user(ANN).resume(token)).unwrap()
+}
+
+fn token(scene: &Scene, session: SessionId) -> ResumeToken {
+    scene.room.resume_token(scene.now, session).expect("the session is in")
+}
+
+#[test]
+fn b18_a_session_that_comes_back_takes_up_where_it_was() {
+    let mut scene = Scene::new();
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let _ = scene.host(Normal, "read").unwrap();
+    assert_eq!(scene.read(ann), ["read"]);
+    let _ = scene.host(Normal, "unread").unwrap();
+    let token = token(&scene, ann);
+    assert_eq!(token.positions, PerLevel([0, 1, 0, 0]));
+    let _ = scene.say(ann, "her own").unwrap();
+    assert_eq!(scene.room.join(scene.now, Join::user(ANN).resume(token)), Err(JoinError::AlreadyJoined { session: ann }));
+    assert!(scene.room.close_session(scene.now, ann));
+    let _ = scene.say(bob, "meanwhile").unwrap();
+    let joined = back(&mut scene, token);
+    assert_eq!((joined.start, joined.after.0), (Start::Resumed, 1));
+    assert_eq!(scene.read(joined.session), ["unread", "meanwhile"]);
+    let row = books(&scene, joined.session, Normal);
+    assert_eq!((row.due, row.delivered, row.excluded, row.skipped), (3, 2, 1, 0));
+    // What she says now is her own as well.
+    let _ = scene.say(joined.session, "again").unwrap();
+    assert!(scene.next(joined.session).unwrap().is_none());
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn b18_what_the_log_no_longer_holds_is_a_gap() {
+    let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([2; 4])).late_joiners(1));
+    let ann = scene.user(ANN);
+    let token = token(&scene, ann);
+    assert!(scene.room.close_session(scene.now, ann));
+    for n in 0..5 {
+        let _ = scene.host(Normal, &format!("{n}")).unwrap();
+    }
+    let joined = back(&mut scene, token);
+    let batch = scene.next(joined.session).unwrap().unwrap();
+    assert_eq!((batch.gap(Normal), texts(&batch)), (3, vec!["3".into(), "4".into()]));
+}
+
+#[test]
+fn b18_a_token_that_is_too_old_or_of_no_such_position_makes_a_plain_join() {
+    let mut scene = Scene::with(|builder| builder.resume_within(Duration::from_secs(5)));
+    let ann = scene.user(ANN);
+    let _ = scene.host(Normal, "unread").unwrap();
+    let token = token(&scene, ann);
+    assert!(scene.room.close_session(scene.now, ann));
+    let ahead = ResumeToken { positions: PerLevel([0, 2, 0, 0]), ..token };
+    assert_eq!(back(&mut scene, ahead).start, Start::Head);
+    let later = ResumeToken { taken_at: Instant::from_nanos(scene.now.as_nanos() + 1), ..token };
+    assert_eq!(back(&mut scene, later).start, Start::Head);
+    scene.now = Instant::from_nanos(scene.now.as_nanos() + 4_999_999_999);
+    let joined = back(&mut scene, token);
+    assert_eq!((joined.start, scene.read(joined.session)), (Start::Resumed, vec!["unread".into()]));
+    scene.wait_millis(1);
+    let joined = back(&mut scene, token);
+    assert_eq!((joined.start, joined.after.0, scene.read(joined.session)), (Start::Head, 1, vec![]));
+}
+
+#[test]
+fn b18_a_token_of_masked_levels_stands_at_their_head_and_who_ends_gets_none() {
+    let mut scene = Scene::new();
+    let ann = scene.room.join(scene.now, Join::user(ANN).mask(LIKES)).unwrap().session;
+    for level in [Low, Normal, Low] {
+        let _ = scene.host(level, "text").unwrap();
+    }
+    let token = token(&scene, ann);
+    assert_eq!(token.positions, PerLevel([0, 0, 2, 0]));
+    scene.room.leave(scene.now, ANN).unwrap();
+    assert_eq!(scene.room.resume_token(scene.now, ann), None);
+    // It ends, so it is as good as gone; the mask is not in the token.
+    let joined = back(&mut scene, token);
+    let _ = scene.host(Low, "like").unwrap();
+    assert_eq!(scene.read(joined.session), ["text", "like"]);
+    assert_eq!(scene.read(ann), ["text"]);
+}
