@@ -232,8 +232,15 @@ fn check_key(key: &str, max: u32) -> Result<(), DataError> {
 #[derive(Debug)]
 pub(crate) struct Counters {
     /// By key, in order.
-    entries: Vec<(Box<str>, i64)>,
+    entries: Vec<(Box<str>, Counter)>,
     limits: DataLimits,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counter {
+    value: i64,
+    /// Since it was told last.
+    changed: bool,
 }
 
 impl Counters {
@@ -241,19 +248,29 @@ impl Counters {
         Self { entries: Vec::new(), limits }
     }
 
+    /// Those that have changed since the last [`told`](Self::told).
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.entries.iter().filter(|(_, counter)| counter.changed).map(|(key, counter)| (&**key, counter.value))
+    }
+
+    /// What has changed has been told.
+    pub(crate) fn told(&mut self) {
+        self.entries.iter_mut().for_each(|(_, counter)| counter.changed = false);
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<i64> {
         let place = place(&self.entries, key).ok()?;
-        Some(self.entries[place].1)
+        Some(self.entries[place].1.value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.entries.iter().map(|(key, value)| (&**key, *value))
+        self.entries.iter().map(|(key, counter)| (&**key, counter.value))
     }
 
     /// Sets a counter; answers what it said before.
     pub(crate) fn set(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         let before = self.get(key);
-        *self.entry(key)? = value;
+        *self.entry(key)? = Counter { value, changed: true };
         Ok(before)
     }
 
@@ -261,7 +278,7 @@ impl Counters {
     pub(crate) fn add(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
         let value = self.get(key).unwrap_or(0);
         let sum = value.checked_add(delta).ok_or(DataError::Overflow { value, delta })?;
-        *self.entry(key)? = sum;
+        *self.entry(key)? = Counter { value: sum, changed: true };
         Ok(sum)
     }
 
@@ -279,7 +296,7 @@ impl Counters {
 
     pub(crate) fn remove(&mut self, key: &str) -> Option<i64> {
         let place = place(&self.entries, key).ok()?;
-        Some(self.entries.remove(place).1)
+        Some(self.entries.remove(place).1.value)
     }
 
     /// Takes over what another room's counters said, in so far as it is within the limits.
@@ -294,11 +311,11 @@ impl Counters {
         let mut entries = entries;
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         entries.dedup_by(|(a, _), (b, _)| a == b);
-        self.entries = entries;
+        self.entries = entries.into_iter().map(|(key, value)| (key, Counter { value, changed: false })).collect();
         Ok(())
     }
 
-    fn entry(&mut self, key: &str) -> Result<&mut i64, DataError> {
+    fn entry(&mut self, key: &str) -> Result<&mut Counter, DataError> {
         check_key(key, self.limits.counter_key_bytes)?;
         let at = match place(&self.entries, key) {
             Ok(at) => at,
@@ -306,7 +323,7 @@ impl Counters {
                 return Err(DataError::TooManyKeys { max: self.limits.counters });
             }
             Err(at) => {
-                self.entries.insert(at, (key.into(), 0));
+                self.entries.insert(at, (key.into(), Counter::default()));
                 at
             }
         };

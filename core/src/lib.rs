@@ -71,6 +71,7 @@ mod room;
 mod roster;
 mod time;
 mod timed;
+mod tips;
 
 pub use admission::{
     Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, ReviewVerdict, State, UnderReview, VerdictError,
@@ -102,3 +103,4 @@ pub use room::{Join, Room, RoomSnapshot};
 pub use roster::UserSessions;
 pub use time::{Duration, Instant};
 pub use timed::Until;
+pub use tips::{Tip, TipKind, Tips};

@@ -1,6 +1,6 @@
 //! A payload that can be watched: who still holds it, and whether what came back is the very thing that was offered.
 
-use roomcast_core::Payload;
+use roomcast_core::{Payload, Tip};
 use std::sync::{Arc, Weak};
 
 /// A payload with a number and a size. It cannot be cloned, so no room can copy it.
@@ -35,9 +35,21 @@ impl Probe {
     }
 }
 
+/// The numbers of tips: apart from those of all that is offered.
+const TIPS: u64 = 1 << 63;
+
 impl Payload for Probe {
     fn size(&self) -> usize {
         self.0.size
+    }
+
+    /// Numbered by what it says. Of every eighth kind of storm nothing is made, and some are too large for the rooms of the law tests.
+    fn tip(tip: &Tip<'_>) -> Option<Self> {
+        let said = format!("{tip:?}");
+        let number =
+            said.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let size = usize::try_from(number >> 32 & 31).unwrap_or(0) + said.len() / 8 + 20;
+        (number >> 40 & 7 != 0).then(|| Self::new(TIPS | number, size))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use roomcast_core::{
     Allowance, ConfigError, Counting, DataLimits, DefaultReport, DuplicateWindow, Duration, Echo, LevelQuotas, Levels, PerLevel,
-    Priority, QueueConfig, Quota, Rate, ReviewConfig, RoomConfig, TieBreak, UserId, VictimPolicy,
+    Priority, QueueConfig, Quota, Rate, ReviewConfig, RoomConfig, TieBreak, Tips, UserId, VictimPolicy,
 };
 use std::num::NonZeroU32;
 
@@ -63,6 +63,8 @@ pub struct Rules {
     pub bans: u32,
     /// How much of its own data it holds.
     pub data: DataLimits,
+    /// What is told to the room.
+    pub tips: Tips,
     /// Outcomes that may wait.
     pub outcomes: PerLevel<u32>,
     /// How outcomes are reported by default.
@@ -117,6 +119,7 @@ impl Default for Rules {
             mutes: 10_000,
             bans: 10_000,
             data: DataLimits::default(),
+            tips: Tips::NONE,
             outcomes: PerLevel([2_048; 4]),
             report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
             presence_events: 1_024,
@@ -175,6 +178,7 @@ impl Rules {
             .mutes(self.mutes)
             .bans(self.bans)
             .data(self.data)
+            .tips(self.tips)
             .outcomes(self.outcomes)
             .report(self.report)
             .presence_events(self.presence_events)

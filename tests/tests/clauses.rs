@@ -20,3 +20,5 @@ mod review;
 mod scene;
 #[path = "clauses/sessions.rs"]
 mod sessions;
+#[path = "clauses/tips.rs"]
+mod tips;

@@ -4,6 +4,7 @@ use super::{Admission, State};
 use crate::data::DataError;
 use crate::message::Payload;
 use crate::time::Instant;
+use crate::tips::TipKind;
 use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
@@ -19,7 +20,9 @@ impl<M: Payload> Admission<M> {
     ) -> Result<u64, DataError> {
         let now = self.clock.advance(now);
         self.is_open_for_data()?;
-        self.attributes.write(now, based_on, changes)
+        let version = self.attributes.write(now, based_on, changes)?;
+        self.tips.note(now, TipKind::AttributesChanged, None);
+        Ok(version)
     }
 
     /// The version of the attributes: how many changes have been made.
@@ -40,13 +43,17 @@ impl<M: Payload> Admission<M> {
     /// Sets a counter, whatever it said; answers what that was (clause A28).
     pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         self.is_open_for_data()?;
-        self.counters.set(key, value)
+        let before = self.counters.set(key, value)?;
+        self.note_counter();
+        Ok(before)
     }
 
     /// Adds to a counter; one that is missing starts at 0. Answers the sum, which never wraps (clause A28).
     pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
         self.is_open_for_data()?;
-        self.counters.add(key, delta)
+        let sum = self.counters.add(key, delta)?;
+        self.note_counter();
+        Ok(sum)
     }
 
     /// Takes a counter away; answers what it said.
@@ -62,6 +69,10 @@ impl<M: Payload> Admission<M> {
     /// All counters, by key.
     pub fn counters(&self) -> impl Iterator<Item = (&str, i64)> {
         self.counters.iter()
+    }
+
+    fn note_counter(&mut self) {
+        self.tips.note(self.clock.peek(Instant::ZERO), TipKind::Counters, None);
     }
 
     fn is_open_for_data(&self) -> Result<(), DataError> {

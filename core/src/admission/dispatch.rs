@@ -64,7 +64,7 @@ impl<M: Payload> Admission<M> {
     }
 
     /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this answers the number, or as an event.
-    fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, own: Option<MessageId>) -> Option<Seq> {
+    pub(super) fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, own: Option<MessageId>) -> Option<Seq> {
         self.leave_queue(&popped);
         let Popped { item, priority, sender, entered, .. } = popped;
         let Waiting { id, messages, units, kind, session, profile, report, payload, .. } = item;

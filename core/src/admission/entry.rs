@@ -9,6 +9,7 @@ use crate::message::{DuplicateKey, Limit, Outcome, Payload, Publish, Receipt, Re
 use crate::priority::Priority;
 use crate::queue::{Full, Popped};
 use crate::time::Instant;
+use crate::tips::TipKind;
 use alloc::sync::Arc;
 
 /// What became of a message that entered.
@@ -46,6 +47,7 @@ impl<M: Payload> Admission<M> {
         if let Some(counter) = publish.counter {
             let counted = self.counters.add(counter, i64::from(publish.units));
             debug_assert!(counted.is_ok(), "the gate has looked");
+            self.tips.note(now, TipKind::Counters, None);
         }
         let id = MessageId(self.submitted);
         let work = self.fall_due(now, MAX_WORK);
@@ -122,10 +124,13 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// What time alone brings about, before anything goes out: what has waited too long expires, and reviews time out. Answers how much work
+    /// What time alone brings about, before anything goes out: tips are told, what has waited too long expires, and reviews time out. Answers how much work
     /// is left.
     #[inline]
     pub(super) fn fall_due(&mut self, now: Instant, work: u32) -> u32 {
+        if self.tips.next().is_some_and(|due| due <= now) {
+            self.tell(now);
+        }
         let work = self.expire(now, work);
         if self.reviews.len() == 0 { work } else { self.time_out_reviews(now, work) }
     }

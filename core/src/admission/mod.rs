@@ -16,6 +16,7 @@ mod review;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod tips;
 
 pub use carry::{Carried, ImportError};
 pub use moderation::ModerationCounts;
@@ -39,6 +40,7 @@ use crate::quota::{Rate, TokenBucket};
 use crate::rights::Action;
 use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
+use crate::tips::{Folds, TipKind};
 use alloc::sync::Arc;
 use carriers::{CarrierPlace, Carriers};
 use feed::Feed;
@@ -59,6 +61,7 @@ pub struct Admission<M> {
     moderation: Moderation,
     attributes: Attributes,
     counters: Counters,
+    tips: Folds,
     rates: Rates,
     /// The host's notices have a bucket of their own (clause A16).
     notices: TokenBucket,
@@ -130,6 +133,7 @@ impl<M: Payload> Admission<M> {
             moderation: Moderation::new(&settings, hasher),
             attributes: Attributes::new(settings.data),
             counters: Counters::new(settings.data),
+            tips: Folds::new(settings.tips),
             rates: Rates::new(config),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
             sender_quotas: PerLevel(
@@ -165,14 +169,15 @@ impl<M: Payload> Admission<M> {
     /// already means at once. Every other call may change the answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.clock.peek(Instant::ZERO);
+        let tip = self.next_tip();
         if self.is_idle() {
-            return None;
+            return tip;
         }
         if self.state == State::Closed {
             return Some(now);
         }
         let token = self.rates.next_turn(now, &self.queue, |sender| self.is_staff(sender));
-        token.into_iter().chain(self.queue.next_deadline()).chain(self.next_review_deadline()).min()
+        token.into_iter().chain(self.queue.next_deadline()).chain(self.next_review_deadline()).chain(tip).min()
     }
 
     /// The next event, if there is one. Outcomes first, in the order in which they were decided.
@@ -210,19 +215,26 @@ impl<M: Payload> Admission<M> {
         if let Some(holder) = self.roster.holder(session.slot()) {
             self.remove_session(now, holder);
         }
-        self.clock.advance(now);
+        let now = self.clock.advance(now);
         if self.roster.add(user, session) {
+            self.tips.note(now, TipKind::Joined, Some(user));
             self.events.presence(user, Presence::Online, PresenceCause::Join);
         }
     }
 
     /// Takes one session out; harmless when it is not registered. O(sessions of the user).
     pub fn remove_session(&mut self, now: Instant, session: SessionId) {
-        self.clock.advance(now);
+        self.let_go(now, session, TipKind::Left);
+    }
+
+    /// A session goes; if it is its user's last, a tip of this kind tells it.
+    fn let_go(&mut self, now: Instant, session: SessionId, tip: TipKind) {
+        let now = self.clock.advance(now);
         let Some(Gone::Last(user)) = self.roster.remove(session) else { return };
         self.debris.profiles.extend(self.roster.take_profile(user));
         // The one event of the close stands for the going of everyone.
         if self.state != State::Closed {
+            self.tips.note(now, tip, Some(user));
             self.events.presence(user, Presence::Offline, PresenceCause::Quit);
         }
     }
@@ -276,6 +288,7 @@ impl<M: Payload> Admission<M> {
         if !self.roster.is_online(user) {
             return Err(ProfileError::NotMember { user, profile });
         }
+        self.tips.note(self.clock.peek(Instant::ZERO), TipKind::ProfileChanged, Some(user));
         let old = self.roster.set_profile(user, Arc::new(profile));
         self.debris.profiles.extend(old);
         Ok(())

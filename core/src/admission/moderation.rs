@@ -13,6 +13,7 @@ use crate::rights::{Action, NotAllowed, Role, forbids};
 use crate::roster::UserSessions;
 use crate::time::{Duration, Instant};
 use crate::timed::{Timed, Until};
+use crate::tips::TipKind;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 
@@ -152,7 +153,7 @@ impl<M: Payload> Admission<M> {
 
     /// Names a user admin, or no longer (clause A5). It holds through leave and rejoin. Answers whether that changed anything.
     pub fn set_admin(&mut self, now: Instant, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
-        self.clock.advance(now);
+        let now = self.clock.advance(now);
         self.allows(actor, Action::SetAdmin, &[user])?;
         let (admins, max) = (&mut self.moderation.admins, self.settings.admins);
         let place = admins.iter().position(|&other| other == user);
@@ -162,6 +163,7 @@ impl<M: Payload> Admission<M> {
             None if is_admin => admins.push(user),
             _ => return Ok(false),
         }
+        self.tips.note(now, if is_admin { TipKind::AdminSet } else { TipKind::AdminRemoved }, Some(user));
         Ok(true)
     }
 
@@ -171,7 +173,13 @@ impl<M: Payload> Admission<M> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::Mute, users)?;
         let max = self.settings.mutes;
-        put_under(&mut self.moderation.mutes, now, users, time).then_some(()).ok_or(ModerationError::MutesFull { max })
+        if !put_under(&mut self.moderation.mutes, now, users, time) {
+            return Err(ModerationError::MutesFull { max });
+        }
+        for &user in users {
+            self.tips.note(now, TipKind::Muted, Some(user));
+        }
+        Ok(())
     }
 
     /// Lets users speak again.
@@ -207,7 +215,7 @@ impl<M: Payload> Admission<M> {
         if !put_under(&mut self.moderation.bans, now, users, time) {
             return Err(ModerationError::BansFull { max });
         }
-        Ok(self.take_out(now, users))
+        Ok(self.take_out(now, users, TipKind::Banned))
     }
 
     /// Lets banned users in again.
@@ -225,7 +233,7 @@ impl<M: Payload> Admission<M> {
     pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<UserSessions, ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::Kick, users)?;
-        Ok(self.take_out(now, users))
+        Ok(self.take_out(now, users, TipKind::Kicked))
     }
 
     /// Whether somebody may do something to all of these users, or with none, to the room.
@@ -254,7 +262,7 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Drops what users have in the queue and takes their sessions out.
-    fn take_out(&mut self, now: Instant, users: &[UserId]) -> UserSessions {
+    fn take_out(&mut self, now: Instant, users: &[UserId], tip: TipKind) -> UserSessions {
         self.debris.clear();
         let mut sessions = UserSessions::new();
         for &user in users {
@@ -264,7 +272,7 @@ impl<M: Payload> Admission<M> {
             }
             let of_user = self.roster.sessions_of(user);
             for &session in &of_user {
-                self.remove_session(now, session);
+                self.let_go(now, session, tip);
             }
             sessions.extend(of_user);
         }

@@ -10,6 +10,7 @@ use crate::duplicates::DuplicateWindow;
 use crate::priority::{PerLevel, Priority};
 use crate::quota::{Allowance, Quota, Rate};
 use crate::time::Duration;
+use crate::tips::{MAX_NAMES, Tips};
 use core::num::NonZeroU32;
 
 /// Collects the settings of a room; [`build`](Self::build) checks them together.
@@ -109,6 +110,8 @@ impl RoomConfigBuilder {
         bans: u32 => bans;
         /// How many attributes and counters there may be, and how large. Default those of an `AVChatRoom` (clauses A27, A28).
         data: DataLimits => data;
+        /// What happens in the room and is told to the room, at which priority, and how it is folded (clauses A26, A29). Default none.
+        tips: Tips => tips;
         /// Outcomes of each level that may wait to be polled. Default 2,048 each.
         outcomes: PerLevel<u32> => outcomes;
         /// How outcomes are reported when the publisher does not say. Default: events for High and Normal, counted only for Low and
@@ -159,6 +162,7 @@ impl RoomConfigBuilder {
                 return Err(ConfigError::Zero { setting });
             }
         }
+        at_most("the names of tips", u64::from(s.tips.names), u64::from(MAX_NAMES))?;
         at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;

@@ -17,6 +17,7 @@ use crate::ids::UserId;
 use crate::priority::{PerLevel, Priority};
 use crate::quota::{Allowance, Quota, Rate};
 use crate::time::Duration;
+use crate::tips::Tips;
 use core::num::NonZeroU32;
 
 /// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been checked.
@@ -57,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) mutes: u32,
     pub(crate) bans: u32,
     pub(crate) data: DataLimits,
+    pub(crate) tips: Tips,
     pub(crate) outcomes: PerLevel<u32>,
     pub(crate) report: PerLevel<DefaultReport>,
     pub(crate) presence_events: u32,
@@ -114,6 +116,7 @@ impl RoomConfig {
                 mutes: 10_000,
                 bans: 10_000,
                 data: DataLimits::default(),
+                tips: Tips::NONE,
                 outcomes: PerLevel([2_048; 4]),
                 report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
                 presence_events: 1_024,

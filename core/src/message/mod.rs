@@ -11,6 +11,7 @@ pub use publish::{DuplicateKey, MergeKey, Publish, Report};
 use crate::ids::{Seq, SessionId, UserId};
 use crate::priority::Priority;
 use crate::time::Instant;
+use crate::tips::Tip;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -23,6 +24,18 @@ use smallvec::SmallVec;
 pub trait Payload {
     /// The size in bytes, as the limits count it. It must not change.
     fn size(&self) -> usize;
+
+    /// What tells the room of something that happened in it (clause A26), for types that can; `None`: nothing is told.
+    ///
+    /// It is called under the room's lock, at most once in a window for each kind, so it should be quick. One that is larger than the room's
+    /// payloads may be is refused, and counted as such.
+    fn tip(tip: &Tip<'_>) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        let _ = tip;
+        None
+    }
 }
 
 macro_rules! payload_by_len {

@@ -3,7 +3,7 @@
 use crate::moderation::Act;
 use roomcast_core::{
     Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, Mask, MergeKey, Priority, Quota, Rate, ResumeToken,
-    ReviewConfig, ReviewTimeout, ReviewVerdict, SessionId, UserId,
+    ReviewConfig, ReviewTimeout, ReviewVerdict, SessionId, TipKind, Tips, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -113,4 +113,14 @@ pub(super) fn verdict(at: u8) -> ReviewVerdict<usize> {
         1 => ReviewVerdict::Rewrite(usize::from(at / 4) + usize::from(at / 16)),
         _ => ReviewVerdict::Allow,
     }
+}
+
+/// A bit for each kind; the levels, the windows and the names by tables.
+pub(super) fn tips((kinds, more): (u16, u8)) -> Tips {
+    let on = |(place, kind): (u8, TipKind)| (kinds >> place & 1 != 0).then_some((kind, level(more.wrapping_add(place))));
+    let mut tips = (0..).zip(TipKind::ALL).filter_map(on).fold(Tips::NONE, |tips, (kind, level)| tips.with(kind, Some(level)));
+    tips.window = pick(&[Duration::from_secs(1), Duration::from_millis(20), Duration::ZERO, Duration::MAX], more);
+    tips.counters_every = pick(&[Duration::from_millis(30), Duration::from_secs(4), Duration::ZERO], more / 4);
+    tips.names = u32::from(more / 16 % 4);
+    tips
 }

@@ -1,6 +1,6 @@
 //! A room's settings as data.
 
-use super::numbers::{data_limits, duplicates, pick, review, sender_quota};
+use super::numbers::{data_limits, duplicates, pick, review, sender_quota, tips};
 use crate::rules::{Rules, queue};
 use roomcast_core::{
     Allowance, Counting, DefaultReport, Duration, Echo, Exempt, LevelQuotas, Levels, PerLevel, Priority, TieBreak, UserId,
@@ -83,6 +83,8 @@ pub struct Limits {
     pub duplicates: u8,
     /// What is reviewed, and how.
     pub review: (u8, u8),
+    /// Which tips are given, none for 0, and how they are folded.
+    pub tips: (u16, u8),
 }
 
 impl Limits {
@@ -165,6 +167,7 @@ impl Setup {
             mutes: u32::from(self.moderation / 3 % 4),
             bans: u32::from(self.moderation / 12 % 4),
             data: data_limits(),
+            tips: tips(self.limits.tips),
             outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4))),
             report: PerLevel::from_fn(report),
             presence_events: u32::from(self.presence % 4),

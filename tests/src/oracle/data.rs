@@ -3,7 +3,7 @@
 use super::Oracle;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
-use roomcast_core::{DataError, Instant, Room};
+use roomcast_core::{DataError, Instant, Room, TipKind};
 use std::collections::BTreeMap;
 
 /// The room's own data.
@@ -26,6 +26,16 @@ pub enum Count {
     Add(i64),
     /// It is taken away.
     Remove,
+}
+
+impl Data {
+    pub(super) fn counter(&self, key: &str) -> Option<i64> {
+        self.counters.get(key).copied()
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 fn key_error(key: &str, max: u32) -> Option<DataError> {
@@ -94,6 +104,7 @@ impl Oracle {
         same(Law::L5Rate, "every window of the writes holds", true, self.writes.pass(nanos))?;
         self.data.attributes = after;
         self.data.version += 1;
+        self.happens(TipKind::AttributesChanged, None);
         same(Law::L7Bounded, "writing attributes", Ok(self.data.version), answer)
     }
 
@@ -109,6 +120,7 @@ impl Oracle {
         let (value, delta) = (before.unwrap_or(0), i64::from(units));
         let sum = value.checked_add(delta).ok_or(DataError::Overflow { value, delta })?;
         self.data.counters.insert(key.to_owned(), sum);
+        self.counter_changes(key);
         Ok(())
     }
 
@@ -133,6 +145,10 @@ impl Oracle {
             },
         };
         if expected.is_ok() {
+            match count {
+                Count::Remove => self.happened.counters.retain(|other| other != key),
+                Count::Set(_) | Count::Add(_) => self.counter_changes(key),
+            }
             match count {
                 Count::Remove => drop(self.data.counters.remove(key)),
                 Count::Set(value) => drop(self.data.counters.insert(key.to_owned(), value)),

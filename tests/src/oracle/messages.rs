@@ -53,6 +53,8 @@ impl Oracle {
         let now = self.advance(now);
         let mut sent = crossed.iter();
         self.submitted += 1;
+        // What time brings about in this call comes after it.
+        let number = MessageId(self.submitted);
         self.books[offer.level].submitted += 1;
         self.books[offer.level].units_submitted = self.books[offer.level].units_submitted.wrapping_add(offer.units.into());
         let sender = match self.gate(offer) {
@@ -69,9 +71,9 @@ impl Oracle {
         }
         self.fall_due(now, &mut sent)?;
         if sender == Sender::Host && offer.kind == Kind::Notice {
-            return self.notified(now, offer, answer, sent);
+            return self.notified(now, (offer, number), answer, sent);
         }
-        let waiting = self.waiting(offer, sender);
+        let waiting = self.waiting(number, offer, sender);
         let report = waiting.report;
         self.inbox.reserve(offer.level, report);
         let (id, size) = (offer.payload, offer.size as u64);
@@ -82,7 +84,7 @@ impl Oracle {
             && let Some(room) = self.put_under_review(now, entry.clone(), waiting.clone(), answer, &mut sent)?
         {
             if room {
-                self.pay(now, offer, sender)?;
+                self.pay(now, (offer, number), sender)?;
                 self.dispatch(now, &mut sent, None)?;
                 let review = answer.as_ref().ok().and_then(|receipt| receipt.review);
                 same(Law::Events, "a receipt", Some(Receipt { review, ..receipt }), answer.as_ref().ok().copied())?;
@@ -117,7 +119,7 @@ impl Oracle {
                 receipt.outcome = Some(Outcome::Merged { carrier });
             }
         }
-        self.pay(now, offer, sender)?;
+        self.pay(now, (offer, number), sender)?;
         match answer {
             Ok(found) => same(Law::Events, "a receipt", receipt, *found)?,
             Err(refused) => return Err(Violation::new(Law::L8NothingLost, "the message is let in", receipt, refused)),
@@ -125,13 +127,13 @@ impl Oracle {
         self.check_held()
     }
 
-    fn waiting(&self, offer: &Offer, sender: Sender) -> Waiting {
+    fn waiting(&self, id: MessageId, offer: &Offer, sender: Sender) -> Waiting {
         let (session, user) = match (offer.source, sender) {
             (Source::Session(session), Sender::User(user)) => (Some(session), Some(user)),
             _ => (None, None),
         };
         Waiting {
-            id: MessageId(self.submitted),
+            id,
             kind: offer.kind,
             session,
             profile: user.and_then(|user| self.members.profiles.get(&user)).copied(),
@@ -144,18 +146,18 @@ impl Oracle {
     }
 
     /// The message is let in: it takes from its sender's quota, and its key is used.
-    fn pay(&mut self, now: Instant, offer: &Offer, sender: Sender) -> Check {
+    fn pay(&mut self, now: Instant, (offer, id): (&Offer, MessageId), sender: Sender) -> Check {
         if let (Sender::User(user), Some(quotas)) = (sender, &mut self.quotas[offer.level]) {
             same(Law::L5Rate, "every window of the sender's quota holds", true, quotas.pass(now, user))?;
         }
         if let Some(key) = offer.key {
-            self.say(sender, key, MessageId(self.submitted));
+            self.say(sender, key, id);
         }
         Ok(())
     }
 
     /// A notice goes out at once, by its own rate, before anything that waits (clause A16).
-    fn notified(&mut self, now: Instant, offer: &Offer, answer: &Answer, mut sent: Sent<'_>) -> Check {
+    fn notified(&mut self, now: Instant, (offer, number): (&Offer, MessageId), answer: &Answer, mut sent: Sent<'_>) -> Check {
         let nanos = now.as_nanos();
         if !self.notices.may_pass(nanos, 0) {
             self.no_more(now, sent)?;
@@ -165,7 +167,7 @@ impl Oracle {
             return self.check_held();
         }
         same(Law::L5Rate, "every window of the notices holds", true, self.notices.pass(nanos))?;
-        self.pay(now, offer, Sender::Host)?;
+        self.pay(now, (offer, number), Sender::Host)?;
         let Some(notice) = sent.next() else {
             return Err(Violation::new(Law::L5Rate, "a notice goes out", offer.payload, "nothing sent"));
         };
@@ -182,13 +184,14 @@ impl Oracle {
         self.dispatch(now, &mut sent, None)?;
         self.no_more(now, sent)?;
         let outcome = Some(Outcome::Dispatched { seq, at: now });
-        let receipt = Receipt { id: MessageId(self.submitted), outcome, review: None };
+        let receipt = Receipt { id: number, outcome, review: None };
         same(Law::Events, "a receipt", Some(receipt), answer.as_ref().ok().copied())?;
         self.check_held()
     }
 
     /// What time alone brings about: what is late expires, and reviews time out.
     pub(super) fn fall_due(&mut self, now: Instant, sent: &mut Sent<'_>) -> Check {
+        self.tell(now, sent)?;
         self.expire(now);
         self.time_out_reviews(now, sent)
     }

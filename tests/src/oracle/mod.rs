@@ -17,6 +17,7 @@ pub mod moderation;
 pub mod quotas;
 mod resumes;
 pub mod reviews;
+pub mod tips;
 pub mod tokens;
 pub mod turns;
 pub mod victims;
@@ -35,10 +36,11 @@ use reviews::Reviews;
 use roomcast_core::{
     Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
     LeaveError, Levels, MergeKey, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report,
-    SessionEnd, SessionId, UserId,
+    SessionEnd, SessionId, TipKind, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use tips::Happened;
 use tokens::Tokens;
 use turns::Turns;
 
@@ -67,6 +69,8 @@ pub struct Oracle {
     forgotten: u64,
     /// Who waits for a verdict.
     pub reviews: Reviews,
+    /// What has yet to be told to the room.
+    happened: Happened,
     /// What the running call has let go of: nobody may hold it when it is over.
     gone: Vec<(u64, [Watch; 2])>,
 }
@@ -122,6 +126,7 @@ impl Oracle {
             said: Vec::new(),
             forgotten: 0,
             reviews: Reviews::default(),
+            happened: Happened::default(),
             gone: Vec::new(),
             rules,
         }
@@ -186,6 +191,7 @@ impl Oracle {
                     && self.members.come(user, session)
                 {
                     self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
+                    self.happens(TipKind::Joined, Some(user));
                 }
                 Ok(())
             }
@@ -194,7 +200,12 @@ impl Oracle {
 
     /// A user's session goes. Once the room is closed, its one event stands for the going of everyone.
     fn go(&mut self, session: SessionId) {
+        self.go_as(session, TipKind::Left);
+    }
+
+    fn go_as(&mut self, session: SessionId, tip: TipKind) {
         if let Some(user) = self.members.go(session).filter(|_| self.is_open()) {
+            self.happens(tip, Some(user));
             self.inbox.presence(&self.rules, user, Presence::Offline, PresenceCause::Quit);
         }
     }
@@ -330,6 +341,9 @@ impl Oracle {
         if let Err(_error) = answer {
             return same(Law::L8NothingLost, "the profile that was refused", profile.map(|(id, _)| id), back);
         }
+        if profile.is_some() {
+            self.happens(TipKind::ProfileChanged, Some(user));
+        }
         match profile {
             Some(profile) => self.members.profiles.insert(user, profile),
             None => self.members.profiles.remove(&user),
@@ -379,7 +393,7 @@ impl Oracle {
     /// When `Room::handle_timeout` has something to do next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
-        deadlines.chain(self.next_turn()).chain(self.next_review()).chain(self.listeners.next_end()).min()
+        deadlines.chain(self.next_turn()).chain(self.next_review()).chain(self.next_tip()).chain(self.listeners.next_end()).min()
     }
 
     /// A promise was broken if this is more than it may be.

@@ -5,7 +5,7 @@ use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
 use roomcast_core::{
-    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Role, Room, Rule, Sender, Until, UserId,
+    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Role, Room, Rule, Sender, TipKind, Until, UserId,
 };
 use std::collections::BTreeMap;
 
@@ -120,10 +120,18 @@ impl Oracle {
         let until = |time: &Option<roomcast_core::Duration>| time.map_or(Until::Forever, |time| Until::At(now + time));
         match act {
             Act::SetAdmin(user, is_admin) => {
+                if answer == Ok(true) {
+                    self.happens(if *is_admin { TipKind::AdminSet } else { TipKind::AdminRemoved }, Some(*user));
+                }
                 self.moderation.admins.retain(|other| other != user);
                 self.moderation.admins.extend(is_admin.then_some(*user));
             }
-            Act::Mute(users, time) => self.moderation.mutes.extend(users.iter().map(|&user| (user, until(time)))),
+            Act::Mute(users, time) => {
+                self.moderation.mutes.extend(users.iter().map(|&user| (user, until(time))));
+                for &user in users {
+                    self.happens(TipKind::Muted, Some(user));
+                }
+            }
             Act::Unmute(users) => self.moderation.mutes.retain(|user, _| !users.contains(user)),
             Act::MuteRoom(muted) => self.moderation.room_muted = *muted,
             Act::Kick(users) => self.take_out(now, users, EndReason::Kicked),
@@ -139,6 +147,8 @@ impl Oracle {
     /// What the room carries was exported and imported.
     pub fn restarted(&mut self, now: Instant) {
         let now = self.advance(now);
+        // What was imported has changed nothing.
+        self.happened.counters.clear();
         self.moderation.mutes.retain(|_, until| until.holds(now));
         self.moderation.bans.retain(|_, until| until.holds(now));
     }
@@ -159,7 +169,7 @@ impl Oracle {
             }
             let sessions = self.members.sessions.get(&user).cloned().unwrap_or_default();
             for session in sessions {
-                self.go(session);
+                self.go_as(session, if reason == EndReason::Banned { TipKind::Banned } else { TipKind::Kicked });
                 if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
                     listener.end = Some((reason, now + self.rules.grace));
                     self.listeners.news.push(now);

@@ -7,7 +7,7 @@ const CALM: Setup = Setup {
     rate: 2,
     burst: 0,
     reserve: [0; 3],
-    limits: Limits { counting: 0, levels: 0, quotas: [0; 4], exempt: false, duplicates: 12, review: (0, 0) },
+    limits: Limits { counting: 0, levels: 0, quotas: [0; 4], exempt: false, duplicates: 12, review: (0, 0), tips: (0, 0) },
     floor: (0, 3),
     sender_quota: ([0; 4], 3),
     queue: 3,

@@ -18,8 +18,17 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let quotas = prop_oneof![2 => Just([0; 4]), 1 => any::<[u8; 4]>()];
     let review = prop_oneof![1 => Just((0, 0)), 1 => any::<(u8, u8)>()];
-    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>(), any::<u8>(), review).prop_map(
-        |(counting, levels, quotas, exempt, duplicates, review)| Limits { counting, levels, quotas, exempt, duplicates, review },
+    let tips = prop_oneof![2 => Just((0, 0)), 1 => any::<(u16, u8)>()];
+    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>(), any::<u8>(), review, tips).prop_map(
+        |(counting, levels, quotas, exempt, duplicates, review, tips)| Limits {
+            counting,
+            levels,
+            quotas,
+            exempt,
+            duplicates,
+            review,
+            tips,
+        },
     );
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     (queue, log, events, limits, place).prop_map(|(queue, log, events, limits, (heads, start, coalesce, parts))| {

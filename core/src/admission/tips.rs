@@ -1,0 +1,67 @@
+//! What happened in the room goes out to the room (clause A26).
+
+use super::carriers::CarrierPlace;
+use super::{Admission, State, Waiting};
+use crate::ids::MessageId;
+use crate::ledger::RefusalReason;
+use crate::message::{Kind, Payload, Report, Sender};
+use crate::priority::Priority;
+use crate::queue::Popped;
+use crate::time::Instant;
+use crate::tips::{Fold, Tip, TipKind};
+use alloc::sync::Arc;
+use smallvec::SmallVec;
+
+impl<M: Payload> Admission<M> {
+    /// Tells what is due to be told: of each kind one message, beside the room's rate. A room that takes nothing any more tells nothing.
+    pub(super) fn tell(&mut self, now: Instant) {
+        if self.state != State::Open {
+            return;
+        }
+        while let Some((kind, level, fold)) = self.tips.take(now) {
+            if let Some(payload) = self.word(kind, &fold) {
+                self.send_tip(now, self.settings.levels.level(level), kind, &fold, payload);
+            }
+        }
+    }
+
+    /// When the next tip is due.
+    pub(super) fn next_tip(&self) -> Option<Instant> {
+        self.tips.next().filter(|_| self.state == State::Open)
+    }
+
+    fn word(&mut self, kind: TipKind, fold: &Fold) -> Option<M> {
+        match kind {
+            TipKind::AttributesChanged => M::tip(&Tip::Attributes { count: fold.count, version: self.attributes.version() }),
+            TipKind::Counters => {
+                let changed: SmallVec<[(&str, i64); 8]> = self.counters.changed().collect();
+                let payload = if changed.is_empty() { None } else { M::tip(&Tip::Counters { changed: &changed }) };
+                drop(changed);
+                self.counters.told();
+                payload
+            }
+            _ => M::tip(&Tip::Users { kind, count: fold.count, first: &fold.first }),
+        }
+    }
+
+    fn send_tip(&mut self, now: Instant, level: Priority, kind: TipKind, fold: &Fold, payload: M) {
+        self.submitted += 1;
+        self.ledger.levels[level].submit(1);
+        if payload.size() > self.settings.payload_bytes as usize {
+            self.ledger.levels[level].refuse(RefusalReason::TooLarge, 1);
+            self.debris.payloads.push(payload);
+            return;
+        }
+        // A tip of one user's travels with that user's profile (clause A18).
+        let profile = match (kind, fold.count, &fold.first[..]) {
+            (TipKind::AttributesChanged | TipKind::Counters, ..) => None,
+            (_, 1, &[user]) => self.roster.profile(user).map(Arc::clone),
+            _ => None,
+        };
+        self.ledger.levels[level].queue(1);
+        let (id, carrier, report) = (MessageId(self.submitted), CarrierPlace::NONE, Report::CountedOnly);
+        let (merge, key, session) = (None, None, None);
+        let item = Waiting { id, messages: 1, units: 1, merge, carrier, key, kind: Kind::Tip, session, profile, report, payload };
+        self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
+    }
+}

@@ -1,0 +1,252 @@
+//! Tips: what happened in the room, told to the room (clause A26). A storm is folded: one message of each kind a window.
+
+use crate::ids::UserId;
+use crate::priority::Priority;
+use crate::time::{Duration, Instant};
+use smallvec::SmallVec;
+
+/// What a tip tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum TipKind {
+    /// Users came online.
+    Joined,
+    /// Users left, or their last session was closed.
+    Left,
+    /// Users were kicked (clause A9).
+    Kicked,
+    /// Users were banned (clause A10).
+    Banned,
+    /// Users were named admin (clause A5).
+    AdminSet,
+    /// Users are admin no longer.
+    AdminRemoved,
+    /// Users were muted (clause A11).
+    Muted,
+    /// Profiles of users changed (clause A18).
+    ProfileChanged,
+    /// The attributes changed (clause A27).
+    AttributesChanged,
+    /// Counters changed: likes and follows above all (clause A29).
+    Counters,
+}
+
+impl TipKind {
+    /// How many kinds there are.
+    pub const NUM: usize = 10;
+    /// All of them, in the order in which they go out at one instant.
+    pub const ALL: [Self; Self::NUM] = [
+        Self::Joined,
+        Self::Left,
+        Self::Kicked,
+        Self::Banned,
+        Self::AdminSet,
+        Self::AdminRemoved,
+        Self::Muted,
+        Self::ProfileChanged,
+        Self::AttributesChanged,
+        Self::Counters,
+    ];
+
+    const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What happened, for [`Payload::tip`](crate::Payload::tip) to put into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tip<'a> {
+    /// Something that happened to users.
+    Users {
+        /// What.
+        kind: TipKind,
+        /// How often since the last tip of this kind.
+        count: u64,
+        /// To whom first: at most [`Tips::names`], in the order in which it happened. A user to whom it happened twice is there twice.
+        first: &'a [UserId],
+    },
+    /// The attributes changed.
+    Attributes {
+        /// How often since the last tip of this kind.
+        count: u64,
+        /// Their version now.
+        version: u64,
+    },
+    /// Counters that changed since the last tip of this kind, by key, with what they say now.
+    Counters {
+        /// Keys and values.
+        changed: &'a [(&'a str, i64)],
+    },
+}
+
+/// Which tips a room gives, and how they are folded (clauses A26, A29).
+///
+/// Tips go out beside the room's rate: of each kind at most one in a window, so joining and leaving 100,000 times a second costs the room
+/// none of its messages. What happens first after a quiet time is told at once; what happens in the window after that is folded into one.
+/// Whether a room gives tips at all is up to its payloads, too: see [`Payload::tip`](crate::Payload::tip).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tips {
+    levels: [Option<Priority>; TipKind::NUM],
+    /// At most one tip of each kind in so long. Default 1 s.
+    pub window: Duration,
+    /// At most one tip of changed counters in so long. Default 4 s: an `AVChatRoom` tells its likes every 3 to 5.
+    pub counters_every: Duration,
+    /// Users that a tip names, at most 16. Default 3.
+    pub names: u32,
+}
+
+/// Users that a tip may name.
+pub(crate) const MAX_NAMES: u32 = 16;
+
+impl Tips {
+    /// No tips.
+    pub const NONE: Self =
+        Self { levels: [None; TipKind::NUM], window: Duration::from_secs(1), counters_every: Duration::from_secs(4), names: 3 };
+    /// All of them: coming, going and profiles at `Lowest`, counters at `Low`, what is done to users and attributes at `Normal`.
+    pub const ALL: Self = {
+        use Priority::{Low, Lowest, Normal};
+        let [little, normal] = [Some(Lowest), Some(Normal)];
+        Self { levels: [little, little, normal, normal, normal, normal, normal, little, normal, Some(Low)], ..Self::NONE }
+    };
+
+    /// With tips of this kind at a priority; `None`: without.
+    #[must_use]
+    pub const fn with(mut self, kind: TipKind, level: Option<Priority>) -> Self {
+        self.levels[kind.index()] = level;
+        self
+    }
+
+    /// The priority of tips of this kind; `None` when the room gives none.
+    pub const fn level(&self, kind: TipKind) -> Option<Priority> {
+        self.levels[kind.index()]
+    }
+
+    const fn window_of(&self, kind: TipKind) -> Duration {
+        match kind {
+            TipKind::Counters => self.counters_every,
+            _ => self.window,
+        }
+    }
+}
+
+impl Default for Tips {
+    /// None.
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// What has happened and has not been told yet, by kind.
+#[derive(Debug)]
+pub(crate) struct Folds {
+    tips: Tips,
+    by_kind: [Fold; TipKind::NUM],
+    /// When the first is due.
+    next: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Fold {
+    pub(crate) count: u64,
+    pub(crate) first: SmallVec<[UserId; 3]>,
+    /// When the first of them happened.
+    since: Instant,
+    /// When the kind was told last.
+    told: Option<Instant>,
+}
+
+impl Folds {
+    pub(crate) fn new(tips: Tips) -> Self {
+        Self { tips, by_kind: core::array::from_fn(|_| Fold::default()), next: None }
+    }
+
+    /// Something happened, to a user or to the room. O(1); nothing if the room gives no tips of this kind.
+    #[inline]
+    pub(crate) fn note(&mut self, now: Instant, kind: TipKind, user: Option<UserId>) {
+        if self.tips.level(kind).is_some() {
+            self.fold(now, kind, user);
+        }
+    }
+
+    fn fold(&mut self, now: Instant, kind: TipKind, user: Option<UserId>) {
+        let fold = &mut self.by_kind[kind.index()];
+        if fold.count == 0 {
+            fold.since = now;
+        }
+        fold.count += 1;
+        if fold.first.len() < self.tips.names as usize {
+            fold.first.extend(user);
+        }
+        if let Some(due) = self.due(kind) {
+            self.next = Some(self.next.map_or(due, |next| next.min(due)));
+        }
+    }
+
+    /// When the first tip is due; `None` when nothing has happened.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// Takes what is to be told at `now`, in the order of the kinds; `None` when that is nothing more.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<(TipKind, Priority, Fold)> {
+        let is_due = |kind: &TipKind| self.due(*kind).is_some_and(|due| due <= now);
+        let taken = TipKind::ALL.into_iter().find(is_due).and_then(|kind| {
+            let level = self.tips.level(kind)?;
+            let fresh = Fold { told: Some(now), ..Fold::default() };
+            Some((kind, level, core::mem::replace(&mut self.by_kind[kind.index()], fresh)))
+        });
+        if taken.is_none() {
+            self.next = TipKind::ALL.into_iter().filter_map(|kind| self.due(kind)).min();
+        }
+        taken
+    }
+
+    fn due(&self, kind: TipKind) -> Option<Instant> {
+        let fold = &self.by_kind[kind.index()];
+        let after = fold.told.map_or(Instant::ZERO, |told| told + self.tips.window_of(kind));
+        (fold.count > 0).then(|| fold.since.max(after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_is_one_tip_a_window_and_a_calm_is_told_at_once() {
+        let mut folds = Folds::new(Tips::ALL);
+        let at = Instant::from_millis;
+        let mut told = std::vec::Vec::new();
+        for millis in 0..3_500 {
+            folds.note(at(millis), TipKind::Joined, Some(UserId(millis)));
+            while let Some((kind, level, fold)) = folds.take(at(millis)) {
+                assert_eq!((kind, level), (TipKind::Joined, Priority::Lowest));
+                told.push((millis, fold.count, fold.first.to_vec()));
+            }
+        }
+        let names = |from: u64| (from..from + 3).map(UserId).collect::<std::vec::Vec<_>>();
+        assert_eq!(
+            told,
+            [(0, 1, std::vec![UserId(0)]), (1_000, 1_000, names(1)), (2_000, 1_000, names(1_001)), (3_000, 1_000, names(2_001))]
+        );
+        assert_eq!(folds.next(), Some(at(4_000)));
+    }
+
+    #[test]
+    fn a_kind_that_is_off_costs_nothing_and_tells_nothing() {
+        let mut folds = Folds::new(Tips::NONE.with(TipKind::Kicked, Some(Priority::High)));
+        folds.note(Instant::ZERO, TipKind::Joined, Some(UserId(1)));
+        assert_eq!(folds.next(), None);
+        folds.note(Instant::ZERO, TipKind::Kicked, Some(UserId(1)));
+        assert_eq!(folds.take(Instant::ZERO).map(|(kind, level, _)| (kind, level)), Some((TipKind::Kicked, Priority::High)));
+        assert!(folds.take(Instant::ZERO).is_none() && folds.next().is_none());
+    }
+
+    #[test]
+    fn every_kind_knows_its_own_place() {
+        assert!(TipKind::ALL.iter().enumerate().all(|(place, kind)| kind.index() == place));
+    }
+}

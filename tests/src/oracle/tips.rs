@@ -1,0 +1,111 @@
+//! What happened and has yet to be told, by kind: a list of what happened, and when the kind was told last.
+
+use super::Oracle;
+use super::going::Sent;
+use crate::payload::Probe;
+use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::{Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionId, Tip, TipKind, UserId};
+use std::collections::BTreeMap;
+
+/// What has happened, by kind.
+#[derive(Clone, Debug, Default)]
+pub struct Happened {
+    waiting: BTreeMap<TipKind, Vec<(Instant, Option<UserId>)>>,
+    told: BTreeMap<TipKind, Instant>,
+    /// Counters that changed since they were told.
+    pub(super) counters: Vec<String>,
+}
+
+impl Oracle {
+    /// Something happened.
+    pub(super) fn happens(&mut self, kind: TipKind, user: Option<UserId>) {
+        if self.rules.tips.level(kind).is_some() {
+            self.happened.waiting.entry(kind).or_default().push((self.clock, user));
+        }
+    }
+
+    /// A counter changed.
+    pub(super) fn counter_changes(&mut self, key: &str) {
+        if !self.happened.counters.iter().any(|other| other == key) {
+            self.happened.counters.push(key.to_owned());
+        }
+        self.happens(TipKind::Counters, None);
+    }
+
+    fn tip_due(&self, kind: TipKind) -> Option<Instant> {
+        let (since, _) = self.happened.waiting.get(&kind)?.first()?;
+        let window = if kind == TipKind::Counters { self.rules.tips.counters_every } else { self.rules.tips.window };
+        let told = self.happened.told.get(&kind).map(|&told| told + window);
+        Some(told.map_or(*since, |told| told.max(*since)))
+    }
+
+    /// When the first is due, while the room is open.
+    pub(super) fn next_tip(&self) -> Option<Instant> {
+        TipKind::ALL.into_iter().filter_map(|kind| self.tip_due(kind)).min().filter(|_| self.is_open())
+    }
+
+    /// What is due is told, kind by kind, beside the room's rate.
+    pub(super) fn tell(&mut self, now: Instant, sent: &mut Sent<'_>) -> Check {
+        for kind in TipKind::ALL {
+            if self.tip_due(kind).is_some_and(|due| due <= now) {
+                self.tell_one(now, kind, sent)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_one(&mut self, now: Instant, kind: TipKind, sent: &mut Sent<'_>) -> Check {
+        let Some(all) = self.happened.waiting.remove(&kind) else { return Ok(()) };
+        self.happened.told.insert(kind, now);
+        let count = all.len() as u64;
+        let first: Vec<UserId> = all.iter().filter_map(|(_, user)| *user).take(self.rules.tips.names as usize).collect();
+        let mut keys = if kind == TipKind::Counters { std::mem::take(&mut self.happened.counters) } else { Vec::new() };
+        keys.sort_unstable();
+        let changed: Vec<(&str, i64)> = keys.iter().filter_map(|key| Some((key.as_str(), self.data.counter(key)?))).collect();
+        let tip = match kind {
+            TipKind::AttributesChanged => Tip::Attributes { count, version: self.data.version() },
+            TipKind::Counters if changed.is_empty() => return Ok(()),
+            TipKind::Counters => Tip::Counters { changed: &changed },
+            _ => Tip::Users { kind, count, first: &first },
+        };
+        // The payload that anybody would make of it.
+        let Some(payload) = Probe::tip(&tip) else { return Ok(()) };
+        let Some(level) = self.rules.tips.level(kind).map(|level| self.counts_as(level)) else { return Ok(()) };
+        self.submitted += 1;
+        let row = &mut self.books[level];
+        (row.submitted, row.units_submitted) = (row.submitted + 1, row.units_submitted.wrapping_add(1));
+        if payload.size() > self.rules.payload_bytes as usize {
+            *row.refused.entry(RefusalReason::TooLarge).or_default() += 1;
+            row.units_refused = row.units_refused.wrapping_add(1);
+            return Ok(());
+        }
+        (row.dispatched, row.units_dispatched) = (row.dispatched + 1, row.units_dispatched.wrapping_add(1));
+        let Some(message) = sent.next() else {
+            return Err(Violation::new(Law::L5Rate, "a tip that is due goes out", kind, "nothing sent"));
+        };
+        let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
+        self.heads[level] += 1;
+        let expected = (payload.id(), seq, position, level, Kind::Tip, Sender::Host, None::<SessionId>, (1, 1), now, now);
+        let m = message;
+        let found = (
+            m.payload.id(),
+            m.seq,
+            m.position,
+            m.priority,
+            m.kind,
+            m.sender,
+            m.session,
+            (m.messages, m.units),
+            m.admitted_at,
+            m.dispatched_at,
+        );
+        same(Law::L4Order, format!("the tip {tip:?}"), format!("{expected:?}"), format!("{found:?}"))?;
+        let is_of_one = count == 1 && matches!(tip, Tip::Users { .. });
+        let profile = first.first().filter(|_| is_of_one).and_then(|user| self.members.profiles.get(user)).copied();
+        let found = message.profile.as_ref().map(|profile| profile.id());
+        same(Law::Members, "the profile of a tip", profile.map(|(id, _)| id), found)?;
+        let bytes = payload.size() as u64 + profile.map_or(0, |(_, size)| size as u64);
+        self.listeners.dispatched(&self.rules, message, bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! Tips (A26), the like counter (A29), and all of it in one flood.
+
+use Priority::{High, Normal};
+use roomcast_core::{
+    Actor, Budget, Duration, Instant, Join, Kind, Outcome, Payload, PerLevel, Priority, Publish, Report, Room, RoomConfig,
+    RoomConfigBuilder, SessionId, Source, Tag, TieBreak, Tip, TipKind, Tips, UserId,
+};
+use std::collections::BTreeMap;
+
+/// A payload that can say what happened.
+#[derive(Clone, Debug, PartialEq)]
+struct Words(String);
+
+impl Payload for Words {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn tip(tip: &Tip<'_>) -> Option<Self> {
+        Some(Self(match tip {
+            Tip::Users { kind, count, first } => {
+                let names: Vec<String> = first.iter().map(|user| user.0.to_string()).collect();
+                format!("{kind:?} {count}: {}", names.join(" "))
+            }
+            Tip::Attributes { count, version } => format!("attributes {count}, version {version}"),
+            Tip::Counters { changed } => format!("{changed:?}"),
+            _ => return None,
+        }))
+    }
+}
+
+const OWNER: UserId = UserId(1);
+
+struct Hall {
+    room: Room<Words>,
+    now: Instant,
+    guest: SessionId,
+}
+
+impl Hall {
+    fn with(tips: Tips, change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> Self {
+        let config = change(RoomConfig::builder(OWNER).tips(tips)).build().expect("a valid configuration");
+        let mut room = Room::new(&config);
+        let now = Instant::from_secs(100);
+        let guest = room.join(now, Join::guest()).expect("there is room").session;
+        Self { room, now, guest }
+    }
+
+    fn wait_millis(&mut self, millis: u64) {
+        self.now = self.now + Duration::from_millis(millis);
+        self.room.handle_timeout(self.now);
+    }
+
+    fn join(&mut self, user: u64) -> SessionId {
+        self.room.join(self.now, Join::user(UserId(user))).expect("there is room").session
+    }
+
+    /// What the guest gets to see, as far as the room says it of itself.
+    fn tips(&mut self) -> Vec<String> {
+        self.room.handle_timeout(self.now);
+        let batch = self.room.next_batch(self.now, self.guest, Budget::default()).expect("the guest is in");
+        let messages = batch.iter().flat_map(|batch| batch.messages());
+        messages.filter(|message| message.kind == Kind::Tip).map(|message| message.payload.0.clone()).collect()
+    }
+}
+
+#[test]
+fn a26_what_happens_is_told_by_kind_and_priority_and_can_be_off() {
+    let mut hall = Hall::with(Tips::ALL.with(TipKind::Left, None), |builder| builder);
+    hall.join(7);
+    assert_eq!(hall.tips(), ["Joined 1: 7"]);
+    hall.join(8);
+    hall.room.set_admin(hall.now, Actor::Host, UserId(7), true).unwrap();
+    hall.room.mute(hall.now, Actor::Host, &[UserId(8), UserId(9)], None).unwrap();
+    hall.room.set_profile(UserId(7), Some(Words("Ann".into()))).unwrap();
+    hall.room.write_attributes(hall.now, None, &[("title", Some(b"hello"))]).unwrap();
+    // The second who joined waits for the end of the window; the others are first of their kinds.
+    let told = ["AdminSet 1: 7", "Muted 2: 8 9", "attributes 1, version 1", "ProfileChanged 1: 7"];
+    assert_eq!(hall.tips(), told, "Normal before Lowest");
+    hall.room.kick(hall.now, Actor::Host, &[UserId(8)]).unwrap();
+    hall.room.set_admin(hall.now, Actor::Host, UserId(7), false).unwrap();
+    hall.room.ban(hall.now, Actor::Host, &[UserId(7)], None).unwrap();
+    assert_eq!(hall.tips(), ["Kicked 1: 8", "Banned 1: 7", "AdminRemoved 1: 7"]);
+    hall.join(9);
+    hall.room.leave(hall.now, UserId(9)).unwrap();
+    hall.wait_millis(1_000);
+    assert_eq!(hall.tips(), ["Joined 2: 8 9"]);
+}
+
+#[test]
+fn a26_a_storm_of_joining_and_leaving_is_two_messages_a_window_and_costs_the_room_nothing() {
+    let mut hall = Hall::with(Tips::ALL, |builder| builder);
+    for round in 0..10_u64 {
+        for user in 0..10_000 {
+            let session = hall.join(1_000 + user);
+            hall.room.close_session(hall.now, session);
+        }
+        let _ = round;
+        hall.wait_millis(100);
+    }
+    hall.wait_millis(1_000);
+    assert_eq!(
+        hall.tips(),
+        [
+            "Joined 10000: 1000 1001 1002",
+            "Left 10000: 1000 1001 1002",
+            "Joined 90000: 1000 1001 1002",
+            "Left 90000: 1000 1001 1002"
+        ]
+    );
+    // All forty are still there.
+    let sent = (0..50).filter(|_| {
+        let publish = Publish::new(Source::Host, Words("text".into()));
+        hall.room.publish(hall.now, publish).unwrap().outcome.is_some()
+    });
+    assert_eq!(sent.count(), 40);
+    assert!(hall.room.snapshot(hall.now).balances());
+}
+
+#[test]
+fn a26_a_tip_of_one_user_travels_with_that_users_profile() {
+    let mut hall = Hall::with(Tips::ALL, |builder| builder);
+    hall.join(7);
+    hall.room.set_profile(UserId(7), Some(Words("Ann".into()))).unwrap();
+    hall.room.handle_timeout(hall.now);
+    let batch = hall.room.next_batch(hall.now, hall.guest, Budget::default()).unwrap().unwrap();
+    let profile = |message: &roomcast_core::Message<Words>| message.profile.as_ref().map(|profile| profile.0.clone());
+    let profiles: Vec<_> = batch.messages().iter().map(|message| profile(message)).collect();
+    assert_eq!(profiles, [Some("Ann".into()), Some("Ann".into())], "who joined had one by the time it was told");
+}
+
+#[test]
+fn a26_a_room_that_is_closed_and_a_payload_that_cannot_tell_say_nothing() {
+    let mut hall = Hall::with(Tips::ALL, |builder| builder);
+    hall.join(7);
+    hall.room.close(hall.now, Actor::Host).unwrap();
+    hall.room.handle_timeout(hall.now);
+    assert!(hall.room.next_batch(hall.now, hall.guest, Budget::default()).is_err(), "nothing before the reason");
+    let mut mute: Room<&str> = Room::new(&RoomConfig::builder(OWNER).tips(Tips::ALL).build().unwrap());
+    mute.join(hall.now, Join::user(UserId(7))).unwrap();
+    mute.handle_timeout(hall.now);
+    assert_eq!(mute.snapshot(hall.now).admission.ledger.total().submitted, 0);
+}
+
+#[test]
+fn a29_the_like_counter_reaches_everyone_every_four_seconds_and_is_exact() {
+    let mut hall = Hall::with(Tips::ALL, |builder| builder);
+    let ann = hall.join(7);
+    hall.tips();
+    let mut told = Vec::new();
+    for step in 0..120_u32 {
+        for _ in 0..50 {
+            drop(hall.room.publish(hall.now, Publish::like(Source::Session(ann), Words("like".into()))));
+        }
+        hall.wait_millis(100);
+        told.extend(hall.tips().into_iter().map(|said| (step, said)));
+    }
+    let likes = |n: u32| format!("[(\"likes\", {n})]");
+    // The first at once, then what has come together.
+    assert_eq!(told, [(0, likes(1)), (39, likes(2_000)), (79, likes(4_000)), (119, likes(6_000))]);
+    hall.wait_millis(40_000);
+    assert!(hall.tips().is_empty(), "nothing has changed");
+}
+
+/// 50,000 likes, 5,000 texts of one flooder, 100 texts of others, 100,000 joins and leaves, 10 gifts and a kick message in one second.
+#[test]
+fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
+    let forever = PerLevel([None; 4]);
+    let mut hall =
+        Hall::with(Tips::ALL, |builder| builder.tie_break(TieBreak::RoundRobin).max_wait(forever).outcomes(PerLevel([8_192; 4])));
+    let flooder = hall.join(2);
+    let others: Vec<SessionId> = (0..100).map(|n| hall.join(100 + n)).collect();
+    hall.tips();
+    let text = |session, tag| Publish::new(Source::Session(session), Words("text".into())).report(Report::Event(Tag(tag)));
+    let mut urgent: BTreeMap<u64, Option<Outcome>> = BTreeMap::new();
+    let (mut texts_sent, mut tag) = (BTreeMap::<u64, u32>::new(), 0);
+    let note = |outcome: Option<Outcome>, sender: u64, sent: &mut BTreeMap<u64, u32>| {
+        if matches!(outcome, Some(Outcome::Dispatched { .. })) {
+            *sent.entry(sender).or_default() += 1;
+        }
+    };
+    let mut senders = BTreeMap::new();
+    for milli in 0..1_000_u64 {
+        for _ in 0..100 {
+            let session = hall.join(1_000_000 + milli);
+            hall.room.close_session(hall.now, session);
+        }
+        for n in 0..50 {
+            let like = Publish::like(Source::Session(others[n as usize]), Words("like".into()));
+            drop(hall.room.publish(hall.now, like));
+        }
+        for _ in 0..5 {
+            tag += 1;
+            if let Ok(receipt) = hall.room.publish(hall.now, text(flooder, tag)) {
+                senders.insert(tag, 2);
+                note(receipt.outcome, 2, &mut texts_sent);
+            }
+        }
+        if milli % 10 == 5 {
+            let n = milli / 10;
+            tag += 1;
+            if let Ok(receipt) = hall.room.publish(hall.now, text(others[n as usize], tag)) {
+                senders.insert(tag, 100 + n);
+                note(receipt.outcome, 100 + n, &mut texts_sent);
+            }
+        }
+        let gift = (milli % 100 == 50).then_some(Publish::gift(Source::Host, Words("gift".into())));
+        let kick = (milli == 777).then_some(Publish::kick(Source::Host, Words("you are out".into())));
+        for publish in gift.into_iter().chain(kick) {
+            tag += 1;
+            let receipt = hall.room.publish(hall.now, publish.report(Report::Event(Tag(tag)))).expect("let in");
+            urgent.insert(tag, receipt.outcome);
+        }
+        hall.wait_millis(1);
+    }
+    for _ in 0..1_000 {
+        hall.wait_millis(20);
+        while let Some(event) = hall.room.poll_event() {
+            let Some(Tag(tag)) = event.tag() else { continue };
+            let roomcast_core::Event::Outcome { outcome, .. } = event else { continue };
+            if let Some(slot) = urgent.get_mut(&tag) {
+                *slot = Some(outcome);
+            } else if let Some(&sender) = senders.get(&tag) {
+                note(Some(outcome), sender, &mut texts_sent);
+            }
+        }
+        // While everybody has something waiting.
+        if hall.now < Instant::from_millis(102_500) {
+            let most_of_others = texts_sent.iter().filter(|(sender, _)| **sender != 2).map(|(_, &count)| count).max();
+            assert!(most_of_others <= Some(1));
+        }
+    }
+    assert_eq!(urgent.len(), 11);
+    assert!(
+        urgent.values().all(|outcome| matches!(outcome, Some(Outcome::Dispatched { .. }))),
+        "every gift and the kick: {urgent:?}"
+    );
+    // All hundred of the others got their turn, though he said fifty times as much.
+    assert_eq!(texts_sent.iter().filter(|(sender, _)| **sender != 2).count(), 100);
+    assert_eq!(hall.room.counters().collect::<Vec<_>>(), [("likes", 50_000)]);
+    let snapshot = hall.room.snapshot(hall.now);
+    assert!(snapshot.balances());
+    let tips = hall.tips();
+    assert!(tips.len() <= 12, "folded: {tips:?}");
+    let submitted = |level| snapshot.admission.ledger.levels[level].submitted;
+    assert_eq!((submitted(Normal), submitted(High)), (5_100, 11));
+}
