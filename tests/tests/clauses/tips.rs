@@ -59,7 +59,7 @@ impl Hall {
     fn tips(&mut self) -> Vec<String> {
         self.room.handle_timeout(self.now);
         let batch = self.room.next_batch(self.now, self.guest, Budget::default()).expect("the guest is in");
-        let messages = batch.iter().flat_map(|batch| batch.messages());
+        let messages = batch.iter().flat_map(roomcast_core::Batch::messages);
         messages.filter(|message| message.kind == Kind::Tip).map(|message| message.payload.0.clone()).collect()
     }
 }
@@ -185,8 +185,8 @@ fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
             let session = hall.join(1_000_000 + milli);
             hall.room.close_session(hall.now, session);
         }
-        for n in 0..50 {
-            let like = Publish::like(Source::Session(others[n as usize]), Words("like".into()));
+        for session in &others[..50] {
+            let like = Publish::like(Source::Session(*session), Words("like".into()));
             drop(hall.room.publish(hall.now, like));
         }
         for _ in 0..5 {
