@@ -14,6 +14,9 @@
 //! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here on it belongs to the audience.
 //! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told in-band as a gap ([`Item::Gap`]);
 //!   the session stays.
+//! - **Excluded**: dispatched, but not meant for one session: its own message, or a level that it has masked ([`Mask`]).
+//!
+//! Beside this flow the host may send something to one session or one user: it comes in its place among the messages ([`Direct`]).
 //!
 //! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`], [`Deliveries`]) balance to the integer at any
 //! instant.
@@ -49,6 +52,8 @@ mod audience;
 mod chunked;
 mod config;
 mod data;
+mod debris;
+mod direct;
 mod engine;
 mod error;
 mod event;
@@ -75,6 +80,8 @@ pub use admission::{Actor, Admission, AdmissionSnapshot, Carried, ImportError, M
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
 pub use config::{ConfigError, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
 pub use data::{DataError, DataLimits};
+pub use debris::Debris;
+pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Recipient};
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Presence, PresenceCause, Start};
@@ -82,7 +89,7 @@ pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, UserId};
 pub use keyed::{KeyedLimit, Quota};
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally};
 pub use mask::Mask;
-pub use message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+pub use message::{Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
 pub use part::Part;
 pub use priority::{PerLevel, Priority};
 pub use queue::{Evicted, Full, Popped, Queue};

@@ -12,7 +12,6 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use smallvec::SmallVec;
 
 /// What a host sends. The engine never looks inside; it asks for the size and nothing else.
 ///
@@ -199,6 +198,16 @@ pub enum Limit {
         /// The most there may be in a second.
         max: u32,
     },
+    /// The direct messages that wait for one session.
+    DirectMessages {
+        /// The most there may be.
+        max: u32,
+    },
+    /// The payload bytes of the direct messages that wait for one session.
+    DirectBytes {
+        /// The most there may be.
+        max: u64,
+    },
     /// How long a message of its level may wait.
     MaxWait {
         /// The longest.
@@ -215,6 +224,8 @@ impl fmt::Display for Limit {
             Self::Outcomes { max } => write!(f, "{max} outcomes of this level wait to be polled, the most there may be"),
             Self::SenderQuota { quota } => write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst),
             Self::Notices { max } => write!(f, "the room takes {max} notices a second"),
+            Self::DirectMessages { max } => write!(f, "{max} direct messages wait for the session, the most there may be"),
+            Self::DirectBytes { max } => write!(f, "the direct messages that wait for the session may have {max} bytes"),
             Self::MaxWait { max } => write!(f, "it may wait {max:?} at most"),
         }
     }
@@ -308,47 +319,5 @@ impl<M: Payload> Message<M> {
     pub(crate) fn bytes(&self) -> u64 {
         let profile = self.profile.as_ref().map_or(0, |profile| profile.size());
         (self.payload.size() as u64).saturating_add(profile as u64)
-    }
-}
-
-/// What a half of a room is done with: payloads, profiles, messages that fell out of the log.
-///
-/// Dropping a payload may run code of the host's. Who calls a half under a lock takes the debris out and drops it once the lock is free
-/// (decision D6); who does not need not ask, the next call clears it away.
-#[derive(Debug)]
-#[must_use = "take it to drop it outside the lock"]
-pub struct Debris<M> {
-    pub(crate) payloads: SmallVec<[M; 2]>,
-    pub(crate) profiles: SmallVec<[Arc<M>; 1]>,
-    pub(crate) messages: SmallVec<[Arc<Message<M>>; 2]>,
-}
-
-impl<M> Default for Debris<M> {
-    fn default() -> Self {
-        Self { payloads: SmallVec::new(), profiles: SmallVec::new(), messages: SmallVec::new() }
-    }
-}
-
-impl<M> Debris<M> {
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.payloads.is_empty() && self.profiles.is_empty() && self.messages.is_empty()
-    }
-
-    /// Takes it out, if there is any.
-    pub(crate) fn take(&mut self) -> Option<Self> {
-        (!self.is_empty()).then(|| core::mem::take(self))
-    }
-
-    pub(crate) fn clear(&mut self) {
-        if !self.payloads.is_empty() {
-            self.payloads = SmallVec::new();
-        }
-        if !self.profiles.is_empty() {
-            self.profiles = SmallVec::new();
-        }
-        if !self.messages.is_empty() {
-            self.messages = SmallVec::new();
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod carry;
 mod data;
+mod direct;
 mod dispatch;
 mod feed;
 mod gate;
@@ -19,13 +20,14 @@ pub use snapshot::AdmissionSnapshot;
 
 use crate::config::{MAX_WORK, RoomConfig, Settings};
 use crate::data::{Attributes, Counters};
+use crate::debris::Debris;
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, Seq, SessionId, UserId};
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
 use crate::ledger::{Ledger, RefusalReason};
-use crate::message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+use crate::message::{Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
 use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::queue::Queue;

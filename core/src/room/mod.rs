@@ -9,6 +9,7 @@ pub use join::Join;
 use crate::admission::{Actor, Admission, AdmissionSnapshot};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
+use crate::direct::Directs;
 use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
 use crate::ids::{Group, SessionId, UserId};
@@ -69,9 +70,12 @@ impl RoomSnapshot {
         Self { admission, audience }
     }
 
-    /// Whether both books balance in every row (laws L1 and L2).
+    /// Whether the books balance in every row (laws L1 and L2), those of direct messages too.
     pub fn balances(&self) -> bool {
-        self.admission.ledger.balances() && self.audience.deliveries.values().all(Deliveries::balances)
+        let audience = &self.audience;
+        self.admission.ledger.balances()
+            && audience.deliveries.values().all(Deliveries::balances)
+            && audience.directs.values().all(Directs::balances)
     }
 }
 
