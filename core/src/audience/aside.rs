@@ -91,6 +91,14 @@ pub(super) struct Ending {
     pub(super) ends: PerLevel<u64>,
 }
 
+impl<M> Aside<M> {
+    /// Whether the session would be no different without it.
+    pub(super) fn is_blank(&self) -> bool {
+        let is_blank = |level: &AsideLevel| (level.skipped, level.untold, level.excluded, level.folded) == (0, 0, 0, 0);
+        self.mask.is_none() && self.ending.is_none() && self.inbox.is_none() && self.levels.values().all(is_blank)
+    }
+}
+
 fn links<M>(aside: &mut Aside<M>) -> &mut Links {
     &mut aside.links
 }

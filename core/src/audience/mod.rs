@@ -372,6 +372,14 @@ impl<M: Payload> Audience<M> {
         self.asides.get_or_insert(slot)
     }
 
+    /// Whoever needs nothing aside any more is read on the fast path again.
+    fn drop_blank_aside(&mut self, slot: u32) {
+        if self.aside(slot).is_some_and(aside::Aside::is_blank) {
+            self.asides.remove(slot);
+            self.sessions.unmark_aside(slot);
+        }
+    }
+
     fn existing_aside_mut(&mut self, slot: u32) -> Option<&mut aside::Aside<M>> {
         if self.sessions.has_aside(slot) { self.asides.get_mut(slot) } else { None }
     }

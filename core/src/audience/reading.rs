@@ -355,6 +355,9 @@ impl<M: Payload> Audience<M> {
             self.sums[level].delivered += read;
             self.deliver_directs(slot, level, plan.directs);
         }
+        if plan.directs > 0 {
+            self.drop_blank_aside(slot);
+        }
     }
 
     /// Books what has fallen out of the log before the session read it: the positions from `cursor` to `to`.

@@ -65,7 +65,10 @@ fn d21_a_user_gets_it_on_all_devices_and_a_guest_by_its_session() {
     }
     let [one, other] = batches.each_ref().map(|batch| batch.directs().next().unwrap());
     assert!(std::sync::Arc::ptr_eq(one, other), "stored once");
+    assert_eq!(scene.room.snapshot(scene.now).audience.aside, 1);
     assert_eq!(read(&mut scene, guest), ["to you: hello, guest"]);
+    // Whoever has read all that was sent to it alone costs no more than anybody else.
+    assert_eq!(scene.room.snapshot(scene.now).audience.aside, 0);
     // The messages' own books know nothing of them.
     let audience = scene.room.snapshot(scene.now).audience;
     assert_eq!(audience.deliveries, PerLevel::default());
