@@ -6,8 +6,8 @@
 //! Each connection has a task that reads it; the pump writes to all of them.
 
 use roomcast::{
-    Bytes, Encoder, EndReason, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump, PumpOptions, RoomConfig, RoomHandle,
-    RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
+    Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump, PumpOptions, RoomConfig,
+    RoomHandle, RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
 };
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +19,11 @@ struct Lines;
 impl Encoder<Bytes> for Lines {
     fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
         frame.extend_from_slice(&message.payload);
+    }
+
+    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(b"(to you) ");
+        frame.extend_from_slice(&direct.payload);
     }
 
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {

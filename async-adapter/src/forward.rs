@@ -26,7 +26,7 @@ impl Default for ForwardOptions {
 pub struct Forwarded<E> {
     /// Batches that were written and flushed.
     pub batches: u64,
-    /// Messages in them.
+    /// Messages in them, direct ones too.
     pub messages: u64,
     /// Messages that were taken and may not have arrived: those of the batch that failed. They count as `unsent` in the room's
     /// [`LiveSnapshot`](crate::LiveSnapshot).
@@ -76,7 +76,7 @@ where
                 return done;
             }
         };
-        let count = batch.messages().len() as u64;
+        let count = (batch.messages().len() + batch.directs().len()) as u64;
         let mut unsent = Unsent { subscription: &subscription, messages: count };
         let write = write_all(sink.as_mut(), encode(&batch));
         match tokio::time::timeout(options.write_timeout, write).await {

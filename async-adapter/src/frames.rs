@@ -1,7 +1,7 @@
 //! From batches to bytes, once for all who read the same.
 
 use bytes::Bytes;
-use roomcast_core::{Batch, EndReason, Item, Message, Priority, RangeKey, Seq};
+use roomcast_core::{Batch, Direct, EndReason, Item, Message, Priority, RangeKey, Seq};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,6 +17,9 @@ pub trait Encoder<M>: Clone + Send + 'static {
     /// Appends a message.
     fn message(&mut self, message: &Message<M>, frame: &mut Vec<u8>);
 
+    /// Appends a direct message: it goes to this connection's frame alone.
+    fn direct(&mut self, direct: &Direct<M>, frame: &mut Vec<u8>);
+
     /// Appends that the connection missed so many messages of a priority, just before those that follow.
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>);
 
@@ -30,7 +33,7 @@ pub trait Encoder<M>: Clone + Send + 'static {
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub(crate) bytes: Bytes,
-    /// Messages in it.
+    /// Messages in it, direct ones too.
     pub(crate) messages: u32,
 }
 
@@ -93,9 +96,13 @@ impl<E> Frames<E> {
                     let encoded = self.message(message);
                     bytes.extend_from_slice(&encoded);
                 }
+                Item::Direct(direct) => {
+                    self.encoded += 1;
+                    self.guarded(&mut bytes, |encoder, frame| encoder.direct(direct, frame));
+                }
             }
         }
-        let frame = Frame { bytes: bytes.into(), messages: batch.messages().len() as u32 };
+        let frame = Frame { bytes: bytes.into(), messages: (batch.messages().len() + batch.directs().len()) as u32 };
         if let Some(&key) = key {
             if self.ranges.len() == RANGES {
                 self.ranges.remove(0);
@@ -157,7 +164,7 @@ impl<E> Frames<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use roomcast_core::{Budget, Due, Group, Instant, Join, Publish, Room, RoomConfig, Source, UserId, Verdict};
+    use roomcast_core::{Budget, Due, Group, Instant, Join, Publish, Recipient, Room, RoomConfig, Source, UserId, Verdict};
 
     #[derive(Clone)]
     struct Lines;
@@ -167,6 +174,10 @@ mod tests {
             frame.extend_from_slice(message.payload.as_bytes());
             assert_ne!(message.payload, "bad", "this encoder has a bug");
             frame.push(b'\n');
+        }
+
+        fn direct(&mut self, direct: &Direct<&'static str>, frame: &mut Vec<u8>) {
+            frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
         }
 
         fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
@@ -179,7 +190,7 @@ mod tests {
         room.sweep(Instant::ZERO, Group::DEFAULT, 0..9, Budget::default(), |_, due| {
             if let Due::Batch(reading) = due {
                 let frame = frames.frame(reading.key(), &reading.to_batch());
-                assert_eq!(frame.messages, reading.messages());
+                assert_eq!(frame.messages, reading.messages() + reading.directs());
                 all.push(String::from_utf8_lossy(&frame.bytes).into_owned());
             }
             Verdict::Taken
@@ -215,6 +226,19 @@ mod tests {
         assert!(room.close_session(Instant::ZERO, late));
         assert_eq!(frames_of(&mut room, &mut frames), ["-1 Normal\nf\ng\n"; 3]);
         assert_eq!(frames.encoded, 6, "whoever reads alone gets what was encoded for others");
+    }
+
+    #[test]
+    fn a_direct_message_is_framed_for_its_session_and_not_kept_for_others() {
+        let (mut room, mut frames) = (Room::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
+        let guests = [(); 3].map(|()| room.join(Instant::ZERO, Join::guest()).unwrap().session);
+        say(&mut room, "a");
+        for text in ["one", "two"] {
+            assert!(room.send_direct(Instant::ZERO, Recipient::Session(guests[1]), Direct::new(text)).is_ok());
+        }
+        say(&mut room, "b");
+        assert_eq!(frames_of(&mut room, &mut frames), ["a\nb\n", "a\nto you: one\nto you: two\nb\n", "a\nb\n"]);
+        assert_eq!((frames.encoded, frames.framed), (4, 2));
     }
 
     #[test]

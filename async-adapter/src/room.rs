@@ -4,9 +4,9 @@ use crate::cell::{Cell, Work};
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
-    Actor, Carried, CloseError, DataError, Duration, EndReason, ImportError, Join, JoinError, LeaveError, Mask, ModerationError,
-    Outcome, Payload, ProfileError, Publish, Receipt, Refused, Report, ResumeToken, Role, RoomId, RoomSnapshot, SessionId, Until,
-    UserId,
+    Actor, Carried, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration, EndReason, ImportError, Join, JoinError,
+    LeaveError, Mask, ModerationError, Outcome, Payload, ProfileError, Publish, Receipt, Recipient, Refused, Report, ResumeToken,
+    Role, RoomId, RoomSnapshot, SessionId, Until, UserId,
 };
 use std::sync::Arc;
 
@@ -113,6 +113,16 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// host whose client is back before its old connection was found dead closes that session first, and then joins with the token.
     pub fn resume_token(&self, session: SessionId) -> Option<ResumeToken> {
         self.cell.resume_token(session)
+    }
+
+    /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its queue: each gets it in a batch, at its level,
+    /// behind what the room has dispatched so far, and is woken at once (decisions D21, D37). It takes the locks of the halls in question, as
+    /// [`kick`](Self::kick) does. A farewell is sent first, then comes the kick. See [`Room::send_direct`](crate::Room::send_direct).
+    ///
+    /// # Errors
+    /// Nobody got it: the room is closed, the payload too large, nobody by that name in, or their queues full. The payload comes back.
+    pub fn send_direct(&self, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
+        self.cell.send_direct(to, direct)
     }
 
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the

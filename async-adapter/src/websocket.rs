@@ -7,7 +7,7 @@ use crate::frames::Encoder;
 use crate::tcp::{TcpTransport, prepare};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use roomcast_core::{EndReason, Message, Priority};
+use roomcast_core::{Direct, EndReason, Message, Priority};
 use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -255,6 +255,10 @@ impl<E> WebSocketFrames<E> {
 impl<M, E: Encoder<M>> Encoder<M> for WebSocketFrames<E> {
     fn message(&mut self, message: &Message<M>, frame: &mut Vec<u8>) {
         self.framed(frame, |encoder, scratch| encoder.message(message, scratch));
+    }
+
+    fn direct(&mut self, direct: &Direct<M>, frame: &mut Vec<u8>) {
+        self.framed(frame, |encoder, scratch| encoder.direct(direct, scratch));
     }
 
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {

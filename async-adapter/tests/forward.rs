@@ -80,6 +80,7 @@ fn encode(batch: &Batch<&'static str>) -> Vec<String> {
         .map(|item| match item {
             Item::Gap { count, .. } => format!("<{count}>"),
             Item::Message(message) => message.payload.to_owned(),
+            Item::Direct(direct) => format!("to you: {}", direct.payload),
         })
         .collect()
 }

@@ -4,7 +4,7 @@
 
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Encoder, EndReason, Hub, Item, Join, Message, Priority, Publish, PumpOptions, RoomConfig, RoomHandle, RoomId,
+    Actor, Direct, Encoder, EndReason, Hub, Item, Join, Message, Priority, Publish, PumpOptions, RoomConfig, RoomHandle, RoomId,
     SessionEnd, Source, Subscription, Transport, UserId,
 };
 use std::io;
@@ -67,6 +67,7 @@ async fn read(mut subscription: Subscription<Word>, first: u64, slow: bool) -> R
                     match item {
                         Item::Gap { count, .. } => reader.gap(count),
                         Item::Message(message) => reader.message(number(&message.payload)),
+                        Item::Direct(_) => unreachable!("nobody sends any"),
                     }
                 }
             }
@@ -174,6 +175,10 @@ struct Raw;
 impl Encoder<Word> for Raw {
     fn message(&mut self, message: &Message<Word>, frame: &mut Vec<u8>) {
         frame.extend_from_slice(&message.payload);
+    }
+
+    fn direct(&mut self, direct: &Direct<Word>, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(&direct.payload);
     }
 
     fn gap(&mut self, _: Priority, count: u64, frame: &mut Vec<u8>) {

@@ -3,8 +3,8 @@
 
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Budget, Bytes, Encoder, EndReason, Hub, Join, Message, PerLevel, Priority, Publish, Pump, PumpOptions, RoomConfig,
-    RoomHandle, RoomId, Source, Transport, UserId,
+    Actor, Budget, Bytes, Direct, Encoder, EndReason, Hub, Join, Mask, Message, PerLevel, Priority, Publish, Pump, PumpOptions,
+    Recipient, RoomConfig, RoomHandle, RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -18,6 +18,10 @@ impl Encoder<String> for Lines {
     fn message(&mut self, message: &Message<String>, frame: &mut Vec<u8>) {
         frame.extend_from_slice(message.payload.as_bytes());
         frame.push(b'\n');
+    }
+
+    fn direct(&mut self, direct: &Direct<String>, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
     }
 
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
@@ -455,4 +459,24 @@ async fn a_session_that_is_closed_before_its_connection_has_come_takes_it_along(
     settle().await;
     assert!(wire.is_dropped());
     assert_eq!(pump.stats().connections, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_to_one_connection_is_written_to_that_one_and_masks_hold_at_once() {
+    let hub = Hub::<String>::builder().shards(1).spawn();
+    let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
+    let pump = room.pump(Lines, PumpOptions::default()).unwrap();
+    let wires = [(); 3].map(|()| Wire::open());
+    let joined = wires.each_ref().map(|wire| pump.join(Join::guest(), wire.end()).unwrap());
+    assert!(joined[2].set_mask(Mask::NONE.with(Priority::Normal)));
+    let say = |text: &str| room.try_publish(Publish::new(Source::Host, text.to_owned())).map(drop).unwrap();
+    say("a");
+    let receipt = room.send_direct(Recipient::Session(joined[1].session()), Direct::new("psst".to_owned())).unwrap();
+    assert_eq!(receipt.sessions, 1);
+    say("b");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(wires.each_ref().map(Wire::text), ["a\nb\n", "a\nto you: psst\nb\n", ""]);
+    let token = joined[0].resume_token().unwrap();
+    assert_eq!(token.positions[Priority::Normal], 2);
+    assert_eq!(pump.stats().messages, 5);
 }

@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Hub, Join, JoinError, Mask, Priority, Publish, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, Source, Start, Subscription,
-    UserId,
+    Actor, Batch, Direct, DirectReason, EndReason, Hub, Item, Join, JoinError, Mask, PerLevel, Priority, Publish, Recipient,
+    RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, SessionEnd, SessionId, Source, Start, Subscription, UserId,
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -97,4 +97,59 @@ async fn a_token_taken_in_one_hall_serves_in_another() {
     tokio::time::sleep(Duration::from_secs(61)).await;
     let late = room.join(Join::user(UserId(7)).resume(token)).unwrap();
     assert_eq!((late.start(), room.snapshot().room.balances()), (Start::Head, true));
+}
+
+fn told(batch: &Batch<&'static str>) -> Vec<String> {
+    let item = |item: Item<'_, &'static str>| match item {
+        Item::Gap { priority, count } => format!("missed {count} {priority}"),
+        Item::Message(message) => message.payload.to_owned(),
+        Item::Direct(direct) => format!("to you: {}", direct.payload),
+    };
+    batch.items().map(item).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_message_wakes_its_sessions_in_all_halls_and_comes_in_its_place() {
+    let (_hub, room) =
+        room(|builder| builder.coalesce(PerLevel([Duration::ZERO, Duration::from_secs(60), Duration::ZERO, Duration::ZERO])));
+    let mut phone = room.join(Join::user(UserId(7))).unwrap();
+    let crowd: Vec<_> = (0..600).map(|_| room.join(Join::guest()).unwrap()).collect();
+    let mut laptop = room.join(Join::user(UserId(7))).unwrap();
+    assert!(laptop.session().slot() >= 1_024, "in another hall");
+    let reader = tokio::spawn(async move {
+        let told = told(&laptop.next_batch().await.unwrap());
+        (laptop, told)
+    });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let start = tokio::time::Instant::now();
+    say(&room, Priority::Normal, "before");
+    let to = Recipient::User(UserId(7));
+    let receipt = room.send_direct(to, Direct::new("hello")).unwrap();
+    assert_eq!((receipt.sessions, receipt.refused), (2, 0));
+    say(&room, Priority::Normal, "after");
+    let (laptop, heard) = reader.await.unwrap();
+    assert_eq!((heard, start.elapsed().as_millis()), (vec!["before".into(), "to you: hello".into(), "after".into()], 0));
+    assert_eq!(told(&phone.next_batch().await.unwrap()), ["before", "to you: hello", "after"]);
+    // To one session, a guest's.
+    let guest = Recipient::Session(crowd[300].session());
+    assert_eq!(room.send_direct(guest, Direct::new("guest")).unwrap().sessions, 1);
+    assert!(timeout(Duration::from_secs(9), phone.next_batch()).await.is_err());
+    // The farewell, then the reason.
+    let _ = room.send_direct(to, Direct::new("farewell").priority(Priority::High)).unwrap();
+    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    assert_eq!(room.send_direct(to, Direct::new("late")).unwrap_err().reason, DirectReason::NoRecipient { to });
+    for mut device in [phone, laptop] {
+        assert_eq!(told(&device.next_batch().await.unwrap()), ["to you: farewell"]);
+        assert_eq!(device.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
+    }
+    let nobody = Recipient::Session(SessionId::from_bits(u64::MAX));
+    assert_eq!(room.send_direct(nobody, Direct::new("x")).unwrap_err().reason, DirectReason::NoRecipient { to: nobody });
+    drop(crowd);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let directs = room.snapshot().room.audience.directs;
+    assert_eq!((directs[Priority::Normal].sent, directs[Priority::Normal].abandoned), (3, 1));
+    assert!(room.snapshot().room.balances());
+    room.close(Actor::Host).unwrap();
+    let refused = room.send_direct(guest, Direct::new("closed")).unwrap_err();
+    assert_eq!((refused.reason, refused.payload), (DirectReason::RoomClosed, "closed"));
 }

@@ -2,8 +2,8 @@
 
 use futures_util::{SinkExt, StreamExt};
 use roomcast::{
-    Actor, Bytes, Encoder, EndReason, FromPeer, Hub, Join, Message, Priority, Publish, PumpOptions, RoomConfig, RoomHandle, RoomId,
-    Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
+    Actor, Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Message, Priority, Publish, PumpOptions, RoomConfig, RoomHandle,
+    RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
 };
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +21,10 @@ struct Plain;
 impl Encoder<Bytes> for Plain {
     fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
         frame.extend_from_slice(&message.payload);
+    }
+
+    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(&direct.payload);
     }
 
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {

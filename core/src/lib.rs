@@ -14,6 +14,9 @@
 //! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here on it belongs to the audience.
 //! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told in-band as a gap ([`Item::Gap`]);
 //!   the session stays.
+//! - **Excluded**: dispatched, but not meant for one session: its own message, or a level that it has masked ([`Mask`]).
+//!
+//! Beside this flow the host may send something to one session or one user: it comes in its place among the messages ([`Direct`]).
 //!
 //! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`], [`Deliveries`]) balance to the integer at any
 //! instant.
@@ -49,6 +52,8 @@ mod audience;
 mod chunked;
 mod config;
 mod data;
+mod debris;
+mod direct;
 mod duplicates;
 mod engine;
 mod error;
@@ -82,6 +87,8 @@ pub use config::{
     RoomConfigBuilder, TieBreak, VictimPolicy,
 };
 pub use data::{DataError, DataLimits};
+pub use debris::Debris;
+pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Recipient};
 pub use duplicates::DuplicateWindow;
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
@@ -91,7 +98,7 @@ pub use keyed::KeyedLimit;
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units};
 pub use mask::Mask;
 pub use message::{
-    Debris, DuplicateKey, Kind, Limit, MergeKey, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source,
+    DuplicateKey, Kind, Limit, MergeKey, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source,
 };
 pub use part::Part;
 pub use priority::{PerLevel, Priority};

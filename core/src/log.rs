@@ -4,7 +4,8 @@
 //! been missed by whoever had not read it.
 
 use crate::chunked::Deque;
-use crate::message::{Debris, Message, Payload};
+use crate::debris::Debris;
+use crate::message::{Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use alloc::sync::Arc;
 

@@ -5,6 +5,7 @@ use crate::halves::Halves;
 use crate::moderation::Act;
 use crate::oracle::Oracle;
 use crate::oracle::data::{Change, Count};
+use crate::oracle::directs::Note;
 use crate::oracle::listeners::{Swept, Taken};
 use crate::oracle::messages::Offer;
 use crate::oracle::reviews::Said;
@@ -12,9 +13,9 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Budget, ConfigError, Due, DuplicateKey, Event, Group, Instant, Item, Join, JoinError, Joined, Kind, Mask,
-    MergeKey, Priority, Publish, RangeKey, Receipt, RefusalReason, Report, ResumeToken, ReviewVerdict, Room, SessionEnd, SessionId,
-    Source, Ticket, UserId, Verdict,
+    Actor, Batch, Budget, ConfigError, Direct, DirectReceipt, DirectRefused, Due, DuplicateKey, Event, Group, Instant, Item, Join,
+    JoinError, Joined, Kind, Mask, MergeKey, Priority, Publish, RangeKey, Receipt, Recipient, RefusalReason, Report, ResumeToken,
+    ReviewVerdict, Room, SessionEnd, SessionId, Source, Ticket, UserId, Verdict,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -38,11 +39,13 @@ fn swept(due: Due<'_, Probe>) -> Swept {
             let items = reading.items().map(|item| match item {
                 Item::Gap { priority, count } => Taken::Gap(priority, count),
                 Item::Message(message) => Taken::Message(message.payload.id()),
+                Item::Direct(direct) => Taken::Direct(direct.payload.id()),
             });
             let (items, batch) = (items.collect::<Vec<_>>(), reading.to_batch());
             let kept = batch.items().map(|item| match item {
                 Item::Gap { priority, count } => Taken::Gap(priority, count),
                 Item::Message(message) => Taken::Message(message.payload.id()),
+                Item::Direct(direct) => Taken::Direct(direct.payload.id()),
             });
             // A batch that is kept says the same; if not, the oracle is shown nothing and complains.
             if kept.eq(items.iter().copied()) { Swept::Batch(items, batch.more()) } else { Swept::Batch(Vec::new(), batch.more()) }
@@ -185,7 +188,10 @@ impl Checked {
     ) -> Result<Result<Option<Batch<Probe>>, SessionEnd>, Violation> {
         let ready = self.halves.audience.is_ready(session);
         let (answer, twin) = (room.next_batch(now, session, budget), self.halves.next_batch(now, session, budget));
-        let numbers = |batch: &Batch<Probe>| -> Vec<u64> { batch.messages().iter().map(|message| message.payload.id()).collect() };
+        let numbers = |batch: &Batch<Probe>| -> Vec<u64> {
+            let messages = batch.messages().iter().map(|message| message.payload.id());
+            messages.chain(batch.directs().map(|direct| direct.payload.id())).collect()
+        };
         let bare = |answer: &Result<Option<Batch<Probe>>, SessionEnd>| match answer {
             Ok(batch) => Ok(batch.as_ref().map(numbers)),
             Err(end) => Err(*end),
@@ -233,6 +239,21 @@ impl Checked {
         let has_gap = |items: &Vec<Taken>| items.iter().any(|item| matches!(item, Taken::Gap(..)));
         same(Law::Batches, "whether a batch with a key has a gap", false, keys.values().any(has_gap))?;
         self.oracle.swept(now, group, slots, budget, busy, &seen)?;
+        self.inspect(room)
+    }
+
+    /// `Room::send_direct`, with a new payload of this size.
+    pub fn send_direct(&mut self, room: &mut Room<Probe>, now: Instant, to: Recipient, level: Priority, size: usize) -> Check {
+        self.payloads += 1;
+        let pair = [Probe::new(self.payloads, size), Probe::new(self.payloads, size)];
+        let held = [pair[0].watch(), pair[1].watch()];
+        let [first, second] = pair.map(|payload| Direct::new(payload).priority(level));
+        let (answer, twin) = (room.send_direct(now, to, first), self.halves.send_direct(now, to, second));
+        let bare = |answer: &Result<DirectReceipt, DirectRefused<Probe>>| {
+            answer.as_ref().map(|&receipt| receipt).map_err(|refused| refused.reason)
+        };
+        same(Law::L9Deterministic, "send_direct", bare(&answer), bare(&twin))?;
+        self.oracle.sent_directly(now, &Note { to, level, payload: self.payloads, size, held }, &answer)?;
         self.inspect(room)
     }
 

@@ -9,9 +9,10 @@ use crate::parts::{Crossed, Parts};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
-    Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, ImportError,
-    Instant, Join, JoinError, Joined, LeaveError, Mask, ModerationError, ProfileError, Publish, Receipt, Refused, ResumeToken,
-    ReviewVerdict, Room, RoomSnapshot, SessionEnd, SessionId, Source, Ticket, UserId, Verdict, VerdictError,
+    Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Direct, DirectReason, DirectReceipt,
+    DirectRefused, Due, EndReason, Event, Group, ImportError, Instant, Join, JoinError, Joined, LeaveError, Mask, ModerationError,
+    ProfileError, Publish, Receipt, Recipient, Refused, ResumeToken, ReviewVerdict, Room, RoomSnapshot, SessionEnd, SessionId,
+    Source, Ticket, UserId, Verdict, VerdictError,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -108,6 +109,31 @@ impl Halves {
             self.admission.remove_session(now, self.audience.here(session));
         }
         answer
+    }
+
+    /// As `Room::send_direct`.
+    pub fn send_direct(
+        &mut self,
+        now: Instant,
+        to: Recipient,
+        direct: Direct<Probe>,
+    ) -> Result<DirectReceipt, DirectRefused<Probe>> {
+        let now = self.call(now);
+        let here = match to {
+            Recipient::Session(session) => Recipient::Session(self.audience.here(session)),
+            user @ Recipient::User(_) => user,
+        };
+        let audience = &mut self.audience;
+        let answer = self
+            .admission
+            .send_direct(here, direct, |session, direct| audience.part_mut(session).send_direct(now, session, direct));
+        answer.map_err(|mut refused| {
+            if let DirectReason::NoRecipient { to: named } = &mut refused.reason {
+                // Whom it was for is said in the words of the whole room.
+                *named = to;
+            }
+            refused
+        })
     }
 
     /// As `Room::resume_token`.

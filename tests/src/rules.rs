@@ -73,6 +73,10 @@ pub struct Rules {
     pub presence_events: u32,
     /// How long a closed session may still read.
     pub grace: Duration,
+    /// Direct messages that may wait for a session.
+    pub direct_messages: u32,
+    /// Their bytes.
+    pub direct_bytes: u64,
     /// At what age a token is no good any more.
     pub resume_within: Duration,
     /// How long those who wait may be left waiting; nothing for High.
@@ -127,6 +131,8 @@ impl Default for Rules {
             parts: 1,
             grace: Duration::from_secs(10),
             resume_within: Duration::from_secs(60),
+            direct_messages: 64,
+            direct_bytes: 64 << 10,
             seed: 0,
             heads: PerLevel::default(),
         }
@@ -184,6 +190,8 @@ impl Rules {
             .presence_events(self.presence_events)
             .grace(self.grace)
             .resume_within(self.resume_within)
+            .direct_messages(self.direct_messages)
+            .direct_bytes(self.direct_bytes)
             .coalesce(self.coalesce)
             .seed(self.seed)
             .build()

@@ -4,6 +4,8 @@
 mod beyond;
 #[path = "clauses/data.rs"]
 mod data;
+#[path = "clauses/directs.rs"]
+mod directs;
 #[path = "clauses/limits.rs"]
 mod limits;
 #[path = "clauses/members.rs"]

@@ -46,6 +46,8 @@ impl Heard {
                     wait.histogram.saturating_record(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
                     wait.longest = wait.longest.max(waited);
                 }
+                // This server sends nobody anything alone.
+                Item::Direct(_) => {}
                 Item::Gap { priority, count } => self.missed[priority] += count,
             }
         }

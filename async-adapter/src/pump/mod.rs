@@ -48,7 +48,7 @@ pub struct PumpStats {
     pub writes: u64,
     /// Bytes that transports took.
     pub bytes: u64,
-    /// Messages in frames that transports took to the last byte.
+    /// Messages in frames that transports took to the last byte, direct ones too.
     pub messages: u64,
     /// Messages that were handed over and that the transport never took to the last byte, because its connection ended. They count as
     /// `unsent` in the room's [`LiveSnapshot`](crate::LiveSnapshot).

@@ -5,8 +5,8 @@ use super::tally::{count_handed, count_waiting};
 use crate::{payload, unlimited};
 use bytes::Bytes;
 use roomcast::{
-    Budget, Due, Encoder, Group, Hub, Instant, Join, Message, Priority, Publish, Pump, PumpOptions, Room, RoomConfig, RoomHandle,
-    RoomId, Source, Transport, Verdict,
+    Budget, Direct, Due, Encoder, Group, Hub, Instant, Join, Message, Priority, Publish, Pump, PumpOptions, Room, RoomConfig,
+    RoomHandle, RoomId, Source, Transport, Verdict,
 };
 use std::hint::black_box;
 use std::io;
@@ -118,6 +118,10 @@ struct Payloads;
 impl Encoder<Bytes> for Payloads {
     fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
         frame.extend_from_slice(&message.payload);
+    }
+
+    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(&direct.payload);
     }
 
     /// Nothing: what was missed is not handed over, and whoever counts finds out.

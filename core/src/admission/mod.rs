@@ -6,6 +6,7 @@
 mod carriers;
 mod carry;
 mod data;
+mod direct;
 mod dispatch;
 mod entry;
 mod feed;
@@ -25,6 +26,7 @@ pub use snapshot::AdmissionSnapshot;
 
 use crate::config::{MAX_WORK, RoomConfig, Settings};
 use crate::data::{Attributes, Counters};
+use crate::debris::Debris;
 use crate::duplicates::Duplicates;
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
@@ -32,7 +34,7 @@ use crate::ids::{MessageId, Seq, SessionId, UserId};
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
 use crate::ledger::Ledger;
-use crate::message::{Debris, DuplicateKey, Kind, MergeKey, Message, Payload, Report};
+use crate::message::{DuplicateKey, Kind, MergeKey, Message, Payload, Report};
 use crate::part::Part;
 use crate::priority::PerLevel;
 use crate::queue::Queue;

@@ -1,5 +1,7 @@
-//! What only some sessions need, made when it is needed: their own messages in the log, skips, a mask, an end.
+//! What only some sessions need, made when it is needed: their own messages in the log, skips, a mask, direct
+//! messages, an end.
 
+use super::directs::Inbox;
 use crate::chunked::{Chunked, NIL, Slab};
 use crate::event::EndReason;
 use crate::index::Hasher;
@@ -7,15 +9,18 @@ use crate::list::{Links, List};
 use crate::mask::Mask;
 use crate::priority::PerLevel;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 #[derive(Debug)]
-pub(super) struct Aside {
+pub(super) struct Aside<M> {
     slot: u32,
     pub(super) levels: PerLevel<AsideLevel>,
     /// The levels that it does not want. Of a live session, their cursors stand where the mask was set.
     pub(super) mask: Mask,
     pub(super) ending: Option<Ending>,
+    /// What was sent to it directly and it has not read.
+    pub(super) inbox: Option<Box<Inbox<M>>>,
     /// The place among the sessions that end.
     links: Links,
 }
@@ -86,21 +91,29 @@ pub(super) struct Ending {
     pub(super) ends: PerLevel<u64>,
 }
 
-fn links(aside: &mut Aside) -> &mut Links {
+impl<M> Aside<M> {
+    /// Whether the session would be no different without it.
+    pub(super) fn is_blank(&self) -> bool {
+        let is_blank = |level: &AsideLevel| (level.skipped, level.untold, level.excluded, level.folded) == (0, 0, 0, 0);
+        self.mask.is_none() && self.ending.is_none() && self.inbox.is_none() && self.levels.values().all(is_blank)
+    }
+}
+
+fn links<M>(aside: &mut Aside<M>) -> &mut Links {
     &mut aside.links
 }
 
 /// All state aside, found by the session's slot.
 #[derive(Debug)]
-pub(super) struct Asides {
-    slab: Slab<Aside>,
+pub(super) struct Asides<M> {
+    slab: Slab<Aside<M>>,
     /// The place in the slab of each session's state, where there is some: a look-up without a hash.
     places: Chunked<u32>,
     /// The sessions that end, the first to end first.
     ending: List,
 }
 
-impl Asides {
+impl<M> Asides<M> {
     pub(super) fn new(_: Hasher) -> Self {
         Self { slab: Slab::new(), places: Chunked::new(), ending: List::EMPTY }
     }
@@ -109,23 +122,23 @@ impl Asides {
         self.places.get(slot).copied().filter(|&place| place != NIL)
     }
 
-    pub(super) fn get(&self, slot: u32) -> Option<&Aside> {
+    pub(super) fn get(&self, slot: u32) -> Option<&Aside<M>> {
         // No slab has as many slots as would make this one full.
         self.slab.get(*self.places.get(slot)?)
     }
 
-    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Aside> {
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Aside<M>> {
         self.slab.get_mut(*self.places.get(slot)?)
     }
 
     #[inline]
-    pub(super) fn get_or_insert(&mut self, slot: u32) -> &mut Aside {
+    pub(super) fn get_or_insert(&mut self, slot: u32) -> &mut Aside<M> {
         let place = self.find(slot).unwrap_or_else(|| self.insert(slot));
         &mut self.slab[place]
     }
 
     fn insert(&mut self, slot: u32) -> u32 {
-        let fresh = Aside { slot, levels: PerLevel::default(), mask: Mask::NONE, ending: None, links: Links::NONE };
+        let fresh = Aside { slot, levels: PerLevel::default(), mask: Mask::NONE, ending: None, inbox: None, links: Links::NONE };
         let place = self.slab.insert(fresh);
         self.places.touch(slot, NIL);
         self.places[slot] = place;

@@ -1,8 +1,10 @@
 //! What one session takes at once.
 
+use crate::direct::Direct;
 use crate::message::Message;
 use crate::priority::{PerLevel, Priority};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 /// How much one batch may hold (clause B10).
@@ -40,7 +42,15 @@ impl<M> Clone for Batch<M> {
 pub(super) struct Contents<M> {
     pub(super) gaps: PerLevel<u64>,
     pub(super) messages: SmallVec<[Arc<Message<M>>; 4]>,
+    /// Each with the number of messages that it follows.
+    pub(super) directs: Vec<(usize, Arc<Direct<M>>)>,
     pub(super) more: bool,
+}
+
+impl<M> Default for Contents<M> {
+    fn default() -> Self {
+        Self { gaps: PerLevel::default(), messages: SmallVec::new(), directs: Vec::new(), more: false }
+    }
 }
 
 /// A part of a [`Batch`].
@@ -55,21 +65,46 @@ pub enum Item<'a, M> {
     },
     /// A message.
     Message(&'a Arc<Message<M>>),
+    /// A message to this session, or to this session's user, alone (decision D21).
+    Direct(&'a Arc<Direct<M>>),
 }
 
 impl<M> Batch<M> {
-    /// Gaps and messages in the order in which the session should see them.
+    /// Gaps and messages in the order in which the session should see them, direct ones among them.
     pub fn items(&self) -> impl Iterator<Item = Item<'_, M>> {
-        let gap = |(priority, &count): (Priority, &u64)| (count > 0).then_some(Item::Gap { priority, count });
-        self.contents.gaps.iter().flat_map(move |(level, count)| {
-            let messages = self.contents.messages.iter().filter(move |message| message.priority == level).map(Item::Message);
-            gap((level, count)).into_iter().chain(messages)
+        let Contents { gaps, messages, directs, .. } = &*self.contents;
+        let (mut levels, mut is_told) = (Priority::ALL.into_iter().peekable(), false);
+        let (mut read, mut read_directs) = (0, 0);
+        core::iter::from_fn(move || {
+            loop {
+                let level = *levels.peek()?;
+                if !core::mem::replace(&mut is_told, true) && gaps[level] > 0 {
+                    return Some(Item::Gap { priority: level, count: gaps[level] });
+                }
+                let message = messages.get(read).filter(|message| message.priority == level);
+                let direct = directs.get(read_directs).filter(|(_, direct)| direct.priority == level);
+                if let Some((_, direct)) = direct.filter(|(follows, _)| *follows <= read) {
+                    read_directs += 1;
+                    return Some(Item::Direct(direct));
+                }
+                if let Some(message) = message {
+                    read += 1;
+                    return Some(Item::Message(message));
+                }
+                levels.next();
+                is_told = false;
+            }
         })
     }
 
-    /// The messages alone, the higher priority first.
+    /// The room's messages alone, the higher priority first.
     pub fn messages(&self) -> &[Arc<Message<M>>] {
         &self.contents.messages
+    }
+
+    /// The direct messages alone, the higher priority first.
+    pub fn directs(&self) -> impl ExactSizeIterator<Item = &Arc<Direct<M>>> {
+        self.contents.directs.iter().map(|(_, direct)| direct)
     }
 
     /// How many messages of a priority the session has just missed; 0 when none.

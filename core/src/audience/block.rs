@@ -114,7 +114,7 @@ impl Marks {
     pub(super) const FREE: Self = Self(0);
     /// Someone holds the slot.
     const HELD: u8 = 1;
-    /// The session has state aside: something of its own in the log, skips, an end.
+    /// The session has state aside: something of its own in the log, skips, a mask, direct messages, an end.
     const ASIDE: u8 = 2;
 
     /// A session of this group with nothing aside.
@@ -124,6 +124,10 @@ impl Marks {
 
     pub(super) const fn with_aside(self) -> Self {
         Self(self.0 | Self::ASIDE)
+    }
+
+    pub(super) const fn without_aside(self) -> Self {
+        Self(self.0 & !Self::ASIDE)
     }
 
     pub(super) const fn is_held(self) -> bool {

@@ -30,6 +30,7 @@ impl<M: Payload> Audience<M> {
             }
         }
         self.aside_mut(slot).mask = mask;
+        self.drop_blank_aside(slot);
         true
     }
 

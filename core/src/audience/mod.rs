@@ -7,8 +7,10 @@ mod aside;
 mod batch;
 mod block;
 mod books;
+mod directs;
 mod late;
 mod masks;
+mod plan;
 mod reading;
 mod resume;
 mod session;
@@ -19,13 +21,15 @@ pub use batch::{Batch, Budget, Item};
 pub use reading::{Due, RangeKey, Reading, Verdict};
 
 use crate::config::{Echo, RoomConfig, Settings};
+use crate::debris::Debris;
+use crate::direct::Directs;
 use crate::error::JoinError;
 use crate::event::{EndReason, Joined};
 use crate::ids::{Group, Seq, SessionId};
 use crate::index::Hasher;
 use crate::ledger::Deliveries;
 use crate::log::Log;
-use crate::message::{Debris, Message, Payload};
+use crate::message::{Message, Payload};
 use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant, Watermark};
@@ -57,14 +61,17 @@ pub struct Audience<M> {
     grace: Duration,
     resume_within: Duration,
     coalesce: PerLevel<Duration>,
+    /// Direct messages that may wait for one session, and their bytes.
+    direct_limits: (u32, u64),
     /// The room's, and this part's share of them.
     max_sessions: (u32, u32),
     clock: Watermark,
     sessions: Sessions,
-    asides: Asides,
+    asides: Asides<M>,
     /// Sessions that are in and not ending: those for which `due` grows.
     live: u32,
     sums: PerLevel<Sums>,
+    directs: PerLevel<Directs>,
     closed: Option<(EndReason, Instant)>,
     /// The batch that was taken last, until something is dispatched.
     shared: Option<Shared<M>>,
@@ -85,9 +92,11 @@ pub struct AudienceSnapshot {
     pub applied: Seq,
     /// What became of every delivery, by level, over all sessions that are and were in (law L2).
     pub deliveries: PerLevel<Deliveries>,
+    /// What became of every direct message, by level.
+    pub directs: PerLevel<Directs>,
     /// Sessions that are in, ending ones included.
     pub sessions: u32,
-    /// Sessions that have something of their own beside their cursors: own messages, skips, a mask, an end.
+    /// Sessions that have something of their own beside their cursors: own messages, skips, a mask, direct messages, an end.
     pub aside: u32,
     /// Messages in the log, by level.
     pub log: PerLevel<u32>,
@@ -102,6 +111,7 @@ impl AudienceSnapshot {
         Self {
             applied: self.applied.min(other.applied),
             deliveries: PerLevel::from_fn(|level| self.deliveries[level] + other.deliveries[level]),
+            directs: PerLevel::from_fn(|level| self.directs[level] + other.directs[level]),
             sessions: self.sessions + other.sessions,
             aside: self.aside + other.aside,
             ..*self
@@ -131,12 +141,14 @@ impl<M: Payload> Audience<M> {
             grace: settings.grace,
             resume_within: settings.resume_within,
             coalesce: settings.coalesce,
+            direct_limits: (settings.direct_messages, settings.direct_bytes),
             max_sessions: (settings.sessions, part.share(settings.sessions)),
             clock: Watermark::default(),
             sessions: Sessions::new(part),
             asides: Asides::new(Hasher::new(settings.seed)),
             live: 0,
             sums: PerLevel::default(),
+            directs: PerLevel::default(),
             closed: None,
             shared: None,
             wake: None,
@@ -309,7 +321,7 @@ impl<M: Payload> Audience<M> {
         !self.debris.is_empty()
     }
 
-    /// What fell out of the log since the last time: for whoever holds a lock.
+    /// What fell out of the log since the last time, and the direct messages that were read: for whoever holds a lock.
     pub fn take_debris(&mut self) -> Option<Debris<M>> {
         self.debris.take()
     }
@@ -339,6 +351,7 @@ impl<M: Payload> Audience<M> {
         AudienceSnapshot {
             applied: self.applied,
             deliveries: PerLevel::from_fn(|level| self.deliveries(level)),
+            directs: self.directs,
             sessions: self.sessions.len(),
             aside: self.asides.len(),
             log: PerLevel::from_fn(|level| self.log.len(level)),
@@ -350,16 +363,24 @@ impl<M: Payload> Audience<M> {
         PerLevel::from_fn(|level| self.log.head(level))
     }
 
-    fn aside(&self, slot: u32) -> Option<&aside::Aside> {
+    fn aside(&self, slot: u32) -> Option<&aside::Aside<M>> {
         if self.sessions.has_aside(slot) { self.asides.get(slot) } else { None }
     }
 
-    fn aside_mut(&mut self, slot: u32) -> &mut aside::Aside {
+    fn aside_mut(&mut self, slot: u32) -> &mut aside::Aside<M> {
         self.sessions.mark_aside(slot);
         self.asides.get_or_insert(slot)
     }
 
-    fn existing_aside_mut(&mut self, slot: u32) -> Option<&mut aside::Aside> {
+    /// Whoever needs nothing aside any more is read on the fast path again.
+    fn drop_blank_aside(&mut self, slot: u32) {
+        if self.aside(slot).is_some_and(aside::Aside::is_blank) {
+            self.asides.remove(slot);
+            self.sessions.unmark_aside(slot);
+        }
+    }
+
+    fn existing_aside_mut(&mut self, slot: u32) -> Option<&mut aside::Aside<M>> {
         if self.sessions.has_aside(slot) { self.asides.get_mut(slot) } else { None }
     }
 
@@ -427,6 +448,7 @@ impl<M: Payload> Audience<M> {
             self.sums[level].ending_pending -= pending;
             self.sums[level].abandoned += pending;
         }
+        self.abandon_directs(slot);
         self.asides.remove(slot);
         self.sessions.remove(slot);
     }

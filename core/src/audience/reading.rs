@@ -3,6 +3,7 @@
 use super::Audience;
 use super::aside::Aside;
 use super::batch::{Batch, Budget, Contents, Item};
+use super::plan::{LevelPlan, Plan};
 use super::session::{Positions, Stand};
 use crate::error::SessionEnd;
 use crate::event::EndReason;
@@ -13,48 +14,6 @@ use crate::priority::{PerLevel, Priority};
 use alloc::sync::Arc;
 use core::ops::Range;
 use smallvec::SmallVec;
-
-/// What one session would take now.
-#[derive(Clone, Copy, Debug, Default)]
-struct Plan {
-    levels: PerLevel<LevelPlan>,
-    messages: u32,
-    more: bool,
-    /// Every session with the same cursors gets the very same.
-    key: Option<RangeKey>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct LevelPlan {
-    /// Where the session stands.
-    cursor: u64,
-    /// Where it starts to read: at its cursor, or behind what has fallen out of the log.
-    from: u64,
-    /// Where it will stand.
-    to: u64,
-    /// What it is to be told that it missed.
-    gap: u64,
-    /// Messages of its own from `from` to `to`.
-    own: u64,
-}
-
-impl Plan {
-    /// Where a session stands, and where it will stand: the low halves.
-    fn positions(&self) -> (Positions, Positions) {
-        (self.levels.0.map(|level| level.cursor as u32), self.levels.0.map(|level| level.to as u32))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.messages == 0 && self.levels.values().all(|level| level.gap == 0)
-    }
-
-    /// The key, unless there is a gap or something of the session's own.
-    fn shared_key(&self) -> Option<RangeKey> {
-        let levels = &self.levels.0;
-        let alone = levels.iter().any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
-        (!alone).then(|| RangeKey { from: levels.map(|level| level.from), to: levels.map(|level| level.to) })
-    }
-}
 
 /// The batch that a session took last, for others that stand where it stood.
 #[derive(Debug)]
@@ -70,7 +29,7 @@ pub(super) struct Shared<M> {
 /// What a session is due in a [sweep](Audience::sweep).
 #[derive(Debug)]
 pub enum Due<'a, M> {
-    /// Messages, gaps, or both.
+    /// Messages, direct ones, gaps.
     Batch(Reading<'a, M>),
     /// The session has ended and has taken all that it was due; it is gone with this.
     End(EndReason),
@@ -89,7 +48,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Reading<'a, M> {
     log: &'a Log<M>,
-    aside: Option<&'a Aside>,
+    aside: Option<&'a Aside<M>>,
     plan: &'a Plan,
     key: Option<&'a RangeKey>,
     messages: u32,
@@ -102,6 +61,12 @@ pub struct RangeKey {
     to: [u64; Priority::NUM],
 }
 
+impl RangeKey {
+    pub(super) const fn new(from: [u64; Priority::NUM], to: [u64; Priority::NUM]) -> Self {
+        Self { from, to }
+    }
+}
+
 impl<'a, M: Payload> Reading<'a, M> {
     /// The key under which what is encoded for one session serves all that read the same range (decision D29); `None` when this batch is
     /// this session's alone.
@@ -109,32 +74,38 @@ impl<'a, M: Payload> Reading<'a, M> {
         self.key
     }
 
-    /// Gaps and messages in the order in which the session should see them.
+    /// Gaps and messages in the order in which the session should see them, direct ones among them.
     pub fn items(&self) -> impl Iterator<Item = Item<'a, M>> + use<'a, M> {
         let (log, aside) = (self.log, self.aside);
         self.plan.levels.iter().flat_map(move |(level, plan)| {
             let gap = (plan.gap > 0).then_some(Item::Gap { priority: level, count: plan.gap });
-            let messages = (plan.from..plan.to)
-                .filter(move |&position| !is_own(aside, level, position))
-                .filter_map(move |position| log.get(level, position))
-                .map(Item::Message);
-            gap.into_iter().chain(messages)
+            gap.into_iter().chain(level_items(log, aside, level, plan))
         })
     }
 
     /// The same as a [`Batch`], to be kept.
     pub fn to_batch(&self) -> Batch<M> {
         let gaps = PerLevel(self.plan.levels.0.map(|level| level.gap));
-        let messages = self.items().filter_map(|item| match item {
-            Item::Message(message) => Some(Arc::clone(message)),
-            Item::Gap { .. } => None,
-        });
-        Batch { contents: Arc::new(Contents { gaps, messages: messages.collect(), more: self.plan.more }) }
+        let mut contents = Contents { gaps, messages: SmallVec::with_capacity(self.messages as usize), ..Contents::default() };
+        contents.more = self.plan.more;
+        for item in self.items() {
+            match item {
+                Item::Message(message) => contents.messages.push(Arc::clone(message)),
+                Item::Direct(direct) => contents.directs.push((contents.messages.len(), Arc::clone(direct))),
+                Item::Gap { .. } => {}
+            }
+        }
+        Batch { contents: Arc::new(contents) }
     }
 
-    /// Messages in it.
+    /// Messages of the room in it.
     pub fn messages(&self) -> u32 {
         self.messages
+    }
+
+    /// Direct messages in it.
+    pub fn directs(&self) -> u32 {
+        self.plan.directs
     }
 
     /// Whether the budget cut it short: the session is due more at once.
@@ -143,7 +114,39 @@ impl<'a, M: Payload> Reading<'a, M> {
     }
 }
 
-fn is_own(aside: Option<&Aside>, level: Priority, position: u64) -> bool {
+/// What a session takes of one level, but for the gap.
+fn level_items<'a, M: Payload>(
+    log: &'a Log<M>,
+    aside: Option<&'a Aside<M>>,
+    level: Priority,
+    plan: &'a LevelPlan,
+) -> impl Iterator<Item = Item<'a, M>> + use<'a, M> {
+    let waiting = aside.filter(|_| plan.directs > 0).and_then(|aside| aside.inbox.as_ref()).map(|inbox| inbox.at(level));
+    let (mut position, mut directs) = (plan.from, 0);
+    core::iter::from_fn(move || {
+        loop {
+            if directs < plan.directs
+                && let Some(held) = waiting.and_then(|waiting| waiting.get(directs as usize))
+                && (held.follows <= position || position >= plan.to)
+            {
+                directs += 1;
+                return Some(Item::Direct(&held.direct));
+            }
+            if position >= plan.to {
+                return None;
+            }
+            let at = position;
+            position += 1;
+            if !is_own(aside, level, at)
+                && let Some(message) = log.get(level, at)
+            {
+                return Some(Item::Message(message));
+            }
+        }
+    })
+}
+
+pub(super) fn is_own<M>(aside: Option<&Aside<M>>, level: Priority, position: u64) -> bool {
     aside.is_some_and(|aside| aside.levels[level].is_own(position))
 }
 
@@ -173,17 +176,8 @@ impl<M: Payload> Audience<M> {
                 Err(SessionEnd::Closed(reason))
             });
         }
-        let gaps = PerLevel(plan.levels.0.map(|level| level.gap));
-        let mut contents = Contents { gaps, messages: SmallVec::with_capacity(plan.messages as usize), more: plan.more };
-        let aside = self.aside(slot);
-        for (level, plan) in plan.levels.iter() {
-            let positions = (plan.from..plan.to).filter(|&position| !is_own(aside, level, position));
-            positions
-                .filter_map(|position| self.log.get(level, position))
-                .for_each(|message| contents.messages.push(Arc::clone(message)));
-        }
+        let batch = self.reading(slot, &plan).to_batch();
         self.commit(slot, &plan);
-        let batch = Batch { contents: Arc::new(contents) };
         if plan.key.is_some() && !self.sessions.has_aside(slot) {
             self.unshare();
             let (here, there) = plan.positions();
@@ -286,7 +280,7 @@ impl<M: Payload> Audience<M> {
             return true;
         }
         self.end_of(slot).is_some()
-            || self.aside(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0))
+            || self.aside(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0) || aside.inbox.is_some())
             || (behind && Priority::ALL.into_iter().any(|level| self.books_of(slot, level).pending > 0))
     }
 
@@ -336,74 +330,14 @@ impl<M: Payload> Audience<M> {
             sink(session, Due::End(reason));
             return true;
         }
-        let reading =
-            Reading { log: &self.log, aside: self.aside(slot), plan: &plan, key: plan.key.as_ref(), messages: plan.messages };
-        if sink(session, Due::Batch(reading)) == Verdict::Taken {
+        if sink(session, Due::Batch(self.reading(slot, &plan))) == Verdict::Taken {
             self.commit(slot, &plan);
         }
         true
     }
 
-    /// What a session would take now. Changes nothing.
-    fn plan(&self, slot: u32, budget: Budget) -> Plan {
-        let aside = self.aside(slot);
-        let ending = aside.and_then(|aside| aside.ending);
-        let mut plan = Plan::default();
-        let mut left = Budget { messages: budget.messages.max(1), ..budget };
-        for level in Priority::ALL {
-            let end = ending.map_or(self.log.head(level), |ending| ending.ends[level]);
-            plan.levels[level] = self.plan_level(slot, level, end, aside, &mut left, &mut plan);
-        }
-        plan.key = plan.shared_key();
-        plan
-    }
-
-    fn plan_level(
-        &self,
-        slot: u32,
-        level: Priority,
-        end: u64,
-        aside: Option<&Aside>,
-        left: &mut Budget,
-        plan: &mut Plan,
-    ) -> LevelPlan {
-        let cursor = self.sessions.cursor(slot, level, end);
-        if cursor == end && aside.is_none() {
-            return LevelPlan { cursor, from: cursor, to: cursor, gap: 0, own: 0 };
-        }
-        let (untold, own_unread, is_masked) = aside.map_or((0, 0, false), |aside| {
-            let of_level = &aside.levels[level];
-            (of_level.untold, of_level.own_unread(), aside.mask.contains(level))
-        });
-        // Nobody reads a masked level; a gap from before is still told.
-        let end = if is_masked { cursor } else { end };
-        if left.messages == 0 {
-            // Not the distance of two positions: what is left may be the session's own messages, which are not due.
-            plan.more |= untold > 0 || end - cursor > own_unread;
-            return LevelPlan { cursor, from: cursor, to: cursor, gap: 0, own: 0 };
-        }
-        let from = cursor.max(self.log.tail(level).min(end));
-        let own_lost = aside.map_or(0, |aside| aside.levels[level].own_below(from));
-        let gap = untold + (from - cursor - own_lost);
-        let (mut to, mut own) = (from, 0);
-        while to < end {
-            let Some(message) = self.log.get(level, to) else { break };
-            if is_own(aside, level, to) {
-                own += 1;
-            } else {
-                let bytes = message.bytes();
-                if left.messages == 0 || (bytes > left.bytes && plan.messages > 0) {
-                    left.messages = 0;
-                    plan.more = true;
-                    break;
-                }
-                left.messages -= 1;
-                left.bytes = left.bytes.saturating_sub(bytes);
-                plan.messages += 1;
-            }
-            to += 1;
-        }
-        LevelPlan { cursor, from, to, gap, own }
+    fn reading<'a>(&'a self, slot: u32, plan: &'a Plan) -> Reading<'a, M> {
+        Reading { log: &self.log, aside: self.aside(slot), plan, key: plan.key.as_ref(), messages: plan.messages }
     }
 
     /// Moves a session's cursors as planned and books what that means.
@@ -419,6 +353,10 @@ impl<M: Payload> Audience<M> {
             }
             let read = self.pass(slot, level, plan.from, plan.to);
             self.sums[level].delivered += read;
+            self.deliver_directs(slot, level, plan.directs);
+        }
+        if plan.directs > 0 {
+            self.drop_blank_aside(slot);
         }
     }
 

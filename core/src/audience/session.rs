@@ -299,6 +299,11 @@ impl Sessions {
         block.marks[place] = block.marks[place].with_aside();
     }
 
+    pub(super) fn unmark_aside(&mut self, slot: u32) {
+        let (block, place) = self.at_mut(slot);
+        block.marks[place] = block.marks[place].without_aside();
+    }
+
     /// The cursors of a slot.
     #[inline]
     fn cursors(&self, slot: u32) -> &Positions {

@@ -119,6 +119,10 @@ impl RoomConfigBuilder {
         report: PerLevel<DefaultReport> => report;
         /// Changes of presence that may wait to be polled; more are folded and counted. Default 1,024.
         presence_events: u32 => presence_events;
+        /// Direct messages that may wait for one session. Default 64; with 0 none is sent (decision D21).
+        direct_messages: u32 => direct_messages;
+        /// Payload bytes of the direct messages that may wait for one session; a larger one is refused. Default 64 KiB.
+        direct_bytes: u64 => direct_bytes;
         /// How long a session that was closed may still take what it is due. Default 10 s (decision D26).
         grace: Duration => grace;
         /// For how long a [`ResumeToken`](crate::ResumeToken) is good: at this age it no longer is. Default 60 s; zero honours none (clause B18).

@@ -16,7 +16,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use smallvec::SmallVec;
 
 /// What a host sends. The engine never looks inside; it asks for the size and nothing else.
 ///
@@ -119,47 +118,5 @@ impl<M: Payload> Message<M> {
     pub(crate) fn bytes(&self) -> u64 {
         let profile = self.profile.as_ref().map_or(0, |profile| profile.size());
         (self.payload.size() as u64).saturating_add(profile as u64)
-    }
-}
-
-/// What a half of a room is done with: payloads, profiles, messages that fell out of the log.
-///
-/// Dropping a payload may run code of the host's. Who calls a half under a lock takes the debris out and drops it once the lock is free
-/// (decision D6); who does not need not ask, the next call clears it away.
-#[derive(Debug)]
-#[must_use = "take it to drop it outside the lock"]
-pub struct Debris<M> {
-    pub(crate) payloads: SmallVec<[M; 2]>,
-    pub(crate) profiles: SmallVec<[Arc<M>; 1]>,
-    pub(crate) messages: SmallVec<[Arc<Message<M>>; 2]>,
-}
-
-impl<M> Default for Debris<M> {
-    fn default() -> Self {
-        Self { payloads: SmallVec::new(), profiles: SmallVec::new(), messages: SmallVec::new() }
-    }
-}
-
-impl<M> Debris<M> {
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.payloads.is_empty() && self.profiles.is_empty() && self.messages.is_empty()
-    }
-
-    /// Takes it out, if there is any.
-    pub(crate) fn take(&mut self) -> Option<Self> {
-        (!self.is_empty()).then(|| core::mem::take(self))
-    }
-
-    pub(crate) fn clear(&mut self) {
-        if !self.payloads.is_empty() {
-            self.payloads = SmallVec::new();
-        }
-        if !self.profiles.is_empty() {
-            self.profiles = SmallVec::new();
-        }
-        if !self.messages.is_empty() {
-            self.messages = SmallVec::new();
-        }
     }
 }

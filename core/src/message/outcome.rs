@@ -82,6 +82,16 @@ pub enum Limit {
         /// The most there may be in a second.
         max: u32,
     },
+    /// The direct messages that wait for one session.
+    DirectMessages {
+        /// The most there may be.
+        max: u32,
+    },
+    /// The payload bytes of the direct messages that wait for one session.
+    DirectBytes {
+        /// The most there may be.
+        max: u64,
+    },
     /// How long the same message of one sender is refused.
     Duplicates {
         /// The window.
@@ -123,6 +133,8 @@ impl fmt::Display for Limit {
             Self::Outcomes { max } => write!(f, "{max} outcomes of this level wait to be polled, the most there may be"),
             Self::SenderQuota { quota } => write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst),
             Self::Notices { max } => write!(f, "the room takes {max} notices a second"),
+            Self::DirectMessages { max } => write!(f, "{max} direct messages wait for the session, the most there may be"),
+            Self::DirectBytes { max } => write!(f, "the direct messages that wait for the session may have {max} bytes"),
             Self::Duplicates { window } => write!(f, "the same message within {window:?}"),
             Self::Counter { error } => write!(f, "its counter: {error}"),
             Self::Reviews { max } => write!(f, "{max} messages wait for a verdict, the most there may be"),

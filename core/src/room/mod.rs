@@ -9,6 +9,7 @@ pub use join::Join;
 use crate::admission::{Actor, Admission, AdmissionSnapshot, ReviewVerdict, UnderReview, VerdictError};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
 use crate::config::RoomConfig;
+use crate::direct::Directs;
 use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
 use crate::ids::{Group, SessionId, Ticket, UserId};
@@ -69,9 +70,12 @@ impl RoomSnapshot {
         Self { admission, audience }
     }
 
-    /// Whether both books balance in every row (laws L1 and L2).
+    /// Whether the books balance in every row (laws L1 and L2), those of direct messages too.
     pub fn balances(&self) -> bool {
-        self.admission.ledger.balances() && self.audience.deliveries.values().all(Deliveries::balances)
+        let audience = &self.audience;
+        self.admission.ledger.balances()
+            && audience.deliveries.values().all(Deliveries::balances)
+            && audience.directs.values().all(Directs::balances)
     }
 }
 
@@ -96,7 +100,9 @@ impl<M: Payload> Room<M> {
         }
     }
 
-    /// Lets a session in, at the head of the room; the answer names the position (decision D38). O(1).
+    /// Lets a session in: at the head of the room, a few messages before it (clause A24), or where another session was (clause B18). The
+    /// answer names the position (decision D38); who starts before the head is ready at once, and nobody is told to wake for it. O(1), and for
+    /// one that resumes what is unread, at most the log.
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
         self.admission.check_join(now, join.user)?;

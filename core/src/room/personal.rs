@@ -1,6 +1,7 @@
 //! What one session asks for, or is sent, by itself: calls of the audience.
 
 use super::Room;
+use crate::direct::{Direct, DirectReceipt, DirectRefused, Recipient};
 use crate::ids::SessionId;
 use crate::mask::Mask;
 use crate::message::Payload;
@@ -19,6 +20,22 @@ impl<M: Payload> Room<M> {
     /// B18). O(1). See [`Audience::resume_token`](crate::Audience::resume_token).
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
         self.audience.resume_token(self.clock.peek(now), session)
+    }
+
+    /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its queue: each gets it in a batch, at its level,
+    /// behind what the room has dispatched so far; those who wait are to be told at once (decisions D21, D37). O(sessions of the user).
+    ///
+    /// A session that ends still gets what was sent before, then its reason. So a kick's farewell is sent first, and then comes the
+    /// [`kick`](Self::kick): afterwards the user is no recipient any more.
+    ///
+    /// # Errors
+    /// Nobody got it, and the payload comes back. Checked in this order: the room is closed, the payload is too large, nobody by that name is in,
+    /// the queues of all their sessions are full. When only some are, the receipt counts them.
+    pub fn send_direct(&mut self, now: Instant, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
+        let now = self.clock.advance(now);
+        self.audience.clear_debris();
+        let audience = &mut self.audience;
+        self.admission.send_direct(to, direct, |session, direct| audience.send_direct(now, session, direct))
     }
 
     /// The levels that a session does not want; `None` when it is not in. O(1).

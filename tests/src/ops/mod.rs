@@ -12,7 +12,9 @@ use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Violation};
 use numbers::{budget, group, key, level, mask, moderation, pick, tampered};
-use roomcast_core::{Actor, Budget, Instant, Join, Kind, Report, ResumeToken, Room, SessionId, Source, Tag, Ticket, UserId};
+use roomcast_core::{
+    Actor, Budget, Instant, Join, Kind, Recipient, Report, ResumeToken, Room, SessionId, Source, Tag, Ticket, UserId,
+};
 use std::collections::VecDeque;
 
 /// One call, in small numbers.
@@ -80,6 +82,15 @@ pub enum Op {
         bytes: u8,
         /// Which slots take nothing, a bit for each of eight.
         busy: u8,
+    },
+    /// `send_direct`.
+    Direct {
+        /// To which session; from 192 on to which user.
+        to: u8,
+        /// The priority.
+        level: u8,
+        /// The size: 0 to 71, of which 64 are allowed.
+        size: u8,
     },
     /// `resume_token`.
     Token {
@@ -230,6 +241,13 @@ impl Player {
                     .and_then(|(which, twist)| tampered(*self.tokens.get(usize::from(which) % self.tokens.len().max(1))?, twist));
                 self.join(user, known, mask, token)?;
             }
+            Op::Direct { to, level: at, size } => {
+                let to = match to {
+                    192.. => Recipient::User(UserId(u64::from(to % 6))),
+                    who => Recipient::Session(self.session(who)),
+                };
+                self.checked.send_direct(&mut self.room, now, to, level(at), usize::from(size % 72))?;
+            }
             Op::Token { who } => {
                 let session = self.session(who);
                 if let Some(token) = self.checked.resume_token(&mut self.room, now, session)? {
@@ -373,10 +391,11 @@ impl Player {
             return Ok(());
         }
         let now = self.now();
-        match call % 4 {
+        match call % 5 {
             0 => self.publish(Source::Session(id), (call, call, call), (call, call)),
             1 => self.checked.close_session(&mut self.room, now, id),
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
+            3 => self.checked.send_direct(&mut self.room, now, Recipient::Session(id), level(call), 1),
             _ => self.checked.join(&mut self.room, now, Join::guest().on(id)).map(|joined| {
                 self.sessions.extend(joined.ok().map(|joined| joined.session));
             }),

@@ -43,6 +43,8 @@ pub struct Setup {
     pub late: u8,
     /// At what age a token is no good any more, by a table from never to at once.
     pub resume: u8,
+    /// Direct messages that may wait for a session: 0 to 4; their bytes: 0 to 127.
+    pub directs: (u8, u8),
     /// Sessions: 1 to 12, and 1 to 3 a user.
     pub sessions: (u8, u8),
     /// Admins at the most, 0 to 2; mutes and bans, 0 to 3.
@@ -172,6 +174,8 @@ impl Setup {
             report: PerLevel::from_fn(report),
             presence_events: u32::from(self.presence % 4),
             grace: pick(&[Duration::from_millis(100), Duration::ZERO, Duration::from_secs(10), Duration::MAX], self.grace),
+            direct_messages: pick(&[4, 3, 2, 1, 0], self.directs.0),
+            direct_bytes: u64::from(self.directs.1 % 128),
             resume_within: pick(&[Duration::from_secs(60), Duration::MAX, Duration::from_millis(200), Duration::ZERO], self.resume),
             coalesce: {
                 let window =

@@ -12,6 +12,7 @@ impl Oracle {
         let snapshot = room.snapshot(self.clock);
         self.messages(&snapshot)?;
         self.deliveries(&snapshot)?;
+        self.inspect_directs(&snapshot)?;
         self.bounds(&snapshot)?;
         let expected = self.next_timeout().map(|at| at.max(self.clock));
         let found = room.poll_timeout().map(|at| at.max(self.clock));

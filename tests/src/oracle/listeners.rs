@@ -1,10 +1,13 @@
 //! Who is due what: for each session the list of messages it has yet to take, and the log that still holds some of them.
 
+use super::directs::Waits;
 use crate::parts::Crossed;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Batch, Budget, Deliveries, Echo, EndReason, Group, Instant, Item, Mask, PerLevel, Priority, Seq, SessionId};
+use roomcast_core::{
+    Batch, Budget, Deliveries, Directs, Echo, EndReason, Group, Instant, Item, Mask, PerLevel, Priority, Seq, SessionId,
+};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A session's own counts and what it is due.
@@ -15,6 +18,8 @@ pub struct Listener {
     pub(super) own: PerLevel<Vec<u64>>,
     /// Positions of what it has yet to take, without its own messages.
     pub(super) pending: PerLevel<VecDeque<u64>>,
+    /// What was sent to it directly and it has yet to take.
+    pub(super) directs: PerLevel<VecDeque<Waits>>,
     /// Why it ends, and when at the latest; nothing more becomes due.
     pub end: Option<(EndReason, Instant)>,
     /// Who sweeps it.
@@ -46,7 +51,7 @@ impl Listener {
 
     /// Whether something is due.
     pub fn is_due(&self) -> bool {
-        self.pending.values().any(|pending| !pending.is_empty())
+        self.pending.values().any(|pending| !pending.is_empty()) || self.directs.values().any(|directs| !directs.is_empty())
     }
 }
 
@@ -64,6 +69,8 @@ struct Logged {
 pub struct Listeners {
     /// Those that are in.
     pub here: BTreeMap<SessionId, Listener>,
+    /// The books of direct messages, but for those that wait.
+    pub(super) directs: PerLevel<Directs>,
     /// The books of those that are gone.
     gone: PerLevel<Deliveries>,
     log: PerLevel<Vec<Logged>>,
@@ -133,6 +140,9 @@ impl Listeners {
     pub fn release(&mut self, session: SessionId) -> bool {
         let Some(listener) = self.here.remove(&session) else { return false };
         let books = listener.books();
+        for level in Priority::ALL {
+            self.directs[level].abandoned += listener.directs[level].len() as u64;
+        }
         self.gone = PerLevel::from_fn(|level| {
             let mut row = books[level];
             row.abandoned = std::mem::take(&mut row.pending);
@@ -185,18 +195,33 @@ impl Listeners {
                 listener.counts[level].skipped += gap;
                 taken.push(Taken::Gap(level, gap));
             }
-            while let Some(logged) = pending.front().and_then(|&at| log.iter().find(|logged| logged.position == at)) {
-                if messages == 0 || (any && logged.bytes > bytes) {
+            let directs = &mut listener.directs[level];
+            loop {
+                let logged = pending.front().and_then(|&at| log.iter().find(|logged| logged.position == at));
+                // What was sent directly comes behind what had been dispatched before it.
+                let direct = directs.front().filter(|waits| logged.is_none_or(|logged| logged.position >= waits.follows));
+                let Some(size) = direct.map(|waits| waits.bytes).or(logged.map(|logged| logged.bytes)) else { break };
+                if messages == 0 || (any && size > bytes) {
                     // Nothing lower may overtake what did not fit.
                     messages = 0;
                     break;
                 }
                 any = true;
                 messages -= 1;
-                bytes = bytes.saturating_sub(logged.bytes);
-                listener.counts[level].delivered += 1;
-                taken.push(Taken::Message(logged.id));
-                pending.pop_front();
+                bytes = bytes.saturating_sub(size);
+                match (direct, logged) {
+                    (Some(waits), _) => {
+                        self.directs[level].delivered += 1;
+                        taken.push(Taken::Direct(waits.id));
+                        directs.pop_front();
+                    }
+                    (None, Some(logged)) => {
+                        listener.counts[level].delivered += 1;
+                        taken.push(Taken::Message(logged.id));
+                        pending.pop_front();
+                    }
+                    (None, None) => {}
+                }
             }
         }
         (taken, listener.is_due())
@@ -219,6 +244,8 @@ pub enum Taken {
     Gap(Priority, u64),
     /// The message with this number.
     Message(u64),
+    /// The direct message with this number.
+    Direct(u64),
 }
 
 /// Compares a batch with what it should be.
@@ -239,8 +266,11 @@ pub fn check_batch(expected: (Vec<Taken>, bool), batch: &Batch<Probe>) -> Check 
                 last = Some(here);
                 found.push(Taken::Message(message.payload.id()));
             }
+            Item::Direct(direct) => found.push(Taken::Direct(direct.payload.id())),
         }
     }
+    let directs = found.iter().filter(|item| matches!(item, Taken::Direct(_))).count();
+    same(Law::Batches, "the direct messages by themselves", directs, batch.directs().len())?;
     same(Law::Batches, "the messages by themselves", batch.items().count(), found.len())?;
     same(Law::Batches, "a batch and whether there is more", expected, (found, batch.more()))
 }

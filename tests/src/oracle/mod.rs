@@ -2,6 +2,7 @@
 //! (which of equally big senders gives way, what a seeded draw gives) it checks that the choice was allowed and follows it.
 
 pub mod data;
+pub mod directs;
 mod gate;
 mod going;
 pub mod inbox;
@@ -307,12 +308,13 @@ impl Oracle {
         let inside: Vec<SessionId> = inside.map(|(&session, _)| session).collect();
         let mut expected = Vec::new();
         for session in inside {
-            let before = self.listeners.here[&session].clone();
+            let (before, books) = (self.listeners.here[&session].clone(), self.listeners.directs);
             let (taken, more) = self.listeners.take(session, budget);
             if !taken.is_empty() {
                 expected.push((session, Swept::Batch(taken, more)));
                 if busy(session) {
                     self.listeners.here.insert(session, before);
+                    self.listeners.directs = books;
                 }
             } else if let Some(reason) = self.listeners.reason(session) {
                 expected.push((session, Swept::End(reason)));

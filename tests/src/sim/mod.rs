@@ -12,7 +12,7 @@ use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
-use roomcast_core::{Actor, Budget, Duration, Engine, Instant, Join, Mask, Priority, Room, RoomId, SessionId, Source};
+use roomcast_core::{Actor, Budget, Duration, Engine, Instant, Join, Mask, Priority, Recipient, Room, RoomId, SessionId, Source};
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 
@@ -167,6 +167,10 @@ impl Stage {
                     watcher.count(room, "notes", Count::Add(1))?;
                     watcher.restart(room, now)
                 })?;
+            }
+            people::Act::Direct { level, user, size } => {
+                let to = Recipient::User(user);
+                self.call(person.room, |watcher, room| watcher.send_direct(room, now, to, level, size))?;
             }
             people::Act::Mask { off } => {
                 let mask = if off { [Priority::Low, Priority::Lowest].into_iter().collect() } else { Mask::NONE };

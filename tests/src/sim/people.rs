@@ -46,6 +46,12 @@ pub(super) enum Act {
     },
     /// The host asks whether those who wait are to be told.
     Wake,
+    /// The host has something to say to a user.
+    Direct {
+        level: Priority,
+        user: UserId,
+        size: usize,
+    },
     /// Turns the levels of likes off, or on again.
     Mask {
         off: bool,
@@ -107,6 +113,7 @@ impl Person {
             (0..4, _) => Act::HangUp,
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
+            (930..950, _) => Act::Direct { level: random.of(&Priority::ALL), user: UserId(100 + random.below(40)), size },
             (950..960, _) => Act::Mask { off: random.below(2) == 0 },
             (960..965, _) => Act::Note { size },
             (965..970, _) => {

@@ -178,6 +178,7 @@ fn b10_a_slow_session_is_told_its_exact_gap_before_what_follows() {
         .map(|item| match item {
             Item::Gap { priority, count } => format!("missed {count} {priority}"),
             Item::Message(message) => message.payload.clone(),
+            Item::Direct(direct) => direct.payload.clone(),
         })
         .collect();
     assert_eq!(told, ["gift", "missed 3 normal", "3", "4"]);

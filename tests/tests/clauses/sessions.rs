@@ -51,7 +51,9 @@ fn b10_masking_settles_what_was_not_read_and_unmasking_starts_at_the_head() {
 fn b10_a_mask_beside_sessions_without_one_changes_nothing_for_them() {
     let mut scene = Scene::new();
     let sessions: Vec<SessionId> = (0..40).map(|_| scene.guest()).collect();
+    assert!(scene.room.set_mask(scene.now, sessions[0], LIKES) && scene.room.set_mask(scene.now, sessions[0], Mask::NONE));
     assert!(scene.room.set_mask(scene.now, sessions[20], Mask::NONE.with(Normal)));
+    assert_eq!(scene.room.snapshot(scene.now).audience.aside, 1, "a mask that excluded nothing leaves nothing behind");
     let _ = scene.host(Normal, "text").unwrap();
     let mut got = Vec::new();
     let count = scene.room.sweep(scene.now, roomcast_core::Group::DEFAULT, 0..64, Budget::default(), |session, _| {

@@ -20,6 +20,7 @@ const CALM: Setup = Setup {
     echo: false,
     late: 0,
     resume: 0,
+    directs: (0, 127),
     sessions: (11, 2),
     moderation: 47,
     outcomes: [3; 4],

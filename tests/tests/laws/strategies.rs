@@ -14,7 +14,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         any::<u8>(),
         any::<[u8; 4]>(),
     );
-    let log = (any::<[u8; 4]>(), any::<u8>(), any::<(bool, u8, u8)>(), (any::<u8>(), any::<u8>()), any::<u8>());
+    let log = (any::<[u8; 4]>(), any::<u8>(), any::<(bool, u8, u8, (u8, u8))>(), (any::<u8>(), any::<u8>()), any::<u8>());
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let quotas = prop_oneof![2 => Just([0; 4]), 1 => any::<[u8; 4]>()];
     let review = prop_oneof![1 => Just((0, 0)), 1 => any::<(u8, u8)>()];
@@ -33,7 +33,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     (queue, log, events, limits, place).prop_map(|(queue, log, events, limits, (heads, start, coalesce, parts))| {
         let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
-        let (log, log_bytes, (echo, late, resume), sessions, moderation) = log;
+        let (log, log_bytes, (echo, late, resume, directs), sessions, moderation) = log;
         let (outcomes, report, presence, grace, seed) = events;
         Setup {
             rate,
@@ -52,6 +52,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             echo,
             late,
             resume,
+            directs,
             sessions,
             moderation,
             outcomes,
@@ -81,6 +82,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => (n(), prop::option::weighted(0.2, n()), prop_oneof![4 => Just(0), 1 => n()], prop::option::weighted(0.4, (n(), n())))
             .prop_map(|(user, known, mask, resume)| Op::Join { user, known, mask, resume }),
         6 => n().prop_map(|who| Op::Token { who }),
+        12 => (n(), n(), n()).prop_map(|(to, level, size)| Op::Direct { to, level, size }),
         4 => (n(), n()).prop_map(|(who, levels)| Op::Mask { who, levels }),
         16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),
         6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),

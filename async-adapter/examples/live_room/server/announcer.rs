@@ -73,7 +73,7 @@ mod tests {
         while let Ok(Some(batch)) = witness.try_next_batch() {
             told.extend(batch.items().filter_map(|item| match item {
                 Item::Message(message) => Some(message.payload.what.clone()),
-                Item::Gap { .. } => None,
+                Item::Direct(_) | Item::Gap { .. } => None,
             }));
         }
         let joined = What::Tip(Tip::Joined { count: 5_000, first: Some("kim".to_owned()) });

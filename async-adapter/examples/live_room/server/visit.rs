@@ -230,6 +230,11 @@ async fn write(socket: &mut WebSocket, text: impl Into<Utf8Bytes>) -> Result<(),
 fn encode(batch: &Batch<Said>) -> String {
     batch_frame(batch.items().map(|item| match item {
         Item::Message(message) => Cow::from(&**message.payload.encoded.get_or_init(|| show(message).to_json().into())),
+        Item::Direct(direct) => {
+            let Said { nick, what, .. } = &direct.payload;
+            let level = Level::from(direct.priority);
+            Shown::Message { seq: 0, level, nick: nick.to_string(), what: what.clone() }.to_json().into()
+        }
         Item::Gap { priority, count } => Shown::Gap { level: priority.into(), count }.to_json().into(),
     }))
 }

@@ -6,7 +6,8 @@ use crate::load::Load;
 use crate::orders::{Counts, Fates};
 use crate::record;
 use roomcast::{
-    Bytes, Encoder, Join, Message, Priority, Pump, PumpOptions, TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader,
+    Bytes, Direct, Encoder, Join, Message, Priority, Pump, PumpOptions, TcpTransport, WebSocketFrames, WebSocketOptions,
+    WebSocketReader,
 };
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -25,6 +26,11 @@ impl Encoder<Bytes> for Records {
         record::put_numbered(&message.payload, message.position, frame);
     }
 
+    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+        // Nobody sends any here; a record of the room has a number.
+        frame.extend_from_slice(&direct.payload);
+    }
+
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
         record::put_gap(Some(priority), count, frame);
     }
@@ -37,6 +43,10 @@ struct Lengths(Records);
 impl Encoder<Bytes> for Lengths {
     fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
         record::with_length(frame, |body| self.0.message(message, body));
+    }
+
+    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+        record::with_length(frame, |body| self.0.direct(direct, body));
     }
 
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {

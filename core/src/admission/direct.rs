@@ -1,0 +1,43 @@
+//! Whom a direct message is for.
+
+use super::{Admission, State};
+use crate::direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Recipient};
+use crate::ids::SessionId;
+use crate::message::Payload;
+use crate::roster::UserSessions;
+use alloc::sync::Arc;
+
+impl<M: Payload> Admission<M> {
+    /// Sends a direct message to each session of a recipient, one after the other, with `send`: that is
+    /// [`Audience::send_direct`](crate::Audience::send_direct) of the audience that the session is in. No rate counts it. O(sessions of the
+    /// user). See [`Room::send_direct`](crate::Room::send_direct).
+    ///
+    /// # Errors
+    /// Nobody got it, and the payload comes back. When only some did, the receipt counts the others.
+    pub fn send_direct(
+        &self,
+        to: Recipient,
+        direct: Direct<M>,
+        send: impl FnMut(SessionId, &Arc<Direct<M>>) -> Result<(), DirectReason>,
+    ) -> Result<DirectReceipt, DirectRefused<M>> {
+        match self.recipients(to, direct.payload.size()) {
+            Ok(sessions) => direct.send(to, sessions, send),
+            Err(reason) => Err(DirectRefused { reason, payload: direct.payload }),
+        }
+    }
+
+    /// The sessions that a payload of so many bytes is for. Whether a session is in, its audience says.
+    fn recipients(&self, to: Recipient, size: usize) -> Result<UserSessions, DirectReason> {
+        if self.state == State::Closed {
+            return Err(DirectReason::RoomClosed);
+        }
+        let max = u64::from(self.settings.payload_bytes).min(self.settings.direct_bytes);
+        if size as u64 > max {
+            return Err(DirectReason::TooLarge { size, max });
+        }
+        Ok(match to {
+            Recipient::User(user) => self.roster.sessions_of(user),
+            Recipient::Session(session) => UserSessions::from_elem(session, 1),
+        })
+    }
+}
