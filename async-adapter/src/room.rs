@@ -102,6 +102,15 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         self.cell.close_session(session)
     }
 
+    /// A session shows life, as with each heartbeat that its client sends (clause A7). Answers whether it is in and nothing has closed it.
+    ///
+    /// Where the room's [`heartbeat`](crate::RoomConfigBuilder::heartbeat) is set, a host calls this for whatever a connection says, messages
+    /// included: publishing takes no reader's lock, so in a hub it is no sign of life by itself. O(1); takes the lock of the hall that the
+    /// session sits in.
+    pub fn touch(&self, session: SessionId) -> bool {
+        self.cell.touch(session)
+    }
+
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
     /// reason. [`Event::RoomEnded`](crate::Event::RoomEnded) says when everyone has gone.
     pub fn close(&self, actor: Actor) -> Result<(), CloseError> {

@@ -71,11 +71,11 @@ mod timed;
 
 pub use admission::{Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, State};
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
-pub use config::{ConfigError, DefaultReport, Echo, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
+pub use config::{ConfigError, DefaultReport, Echo, Heartbeat, QueueConfig, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
 pub use data::{DataError, DataLimits};
 pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
-pub use event::{EndReason, Event, Joined, Presence, PresenceCause};
+pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause};
 pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, UserId};
 pub use keyed::{KeyedLimit, Quota};
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally};

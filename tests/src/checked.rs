@@ -112,6 +112,14 @@ impl Checked {
         self.inspect(room)
     }
 
+    /// `Room::touch`.
+    pub fn touch(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId) -> Check {
+        let answer = room.touch(now, session);
+        same(Law::L9Deterministic, "touch", answer, self.halves.touch(now, session))?;
+        self.oracle.touched(now, session, answer)?;
+        self.inspect(room)
+    }
+
     /// `Room::publish`.
     pub fn publish(&mut self, room: &mut Room<Probe>, now: Instant, say: Say) -> Result<Result<Receipt, RefusalReason>, Violation> {
         self.payloads += 1;

@@ -54,6 +54,7 @@ impl Halves {
         if let Some(user) = join.as_user() {
             self.admission.add_session(now, user, joined.session);
         }
+        self.audience.part_mut(joined.session).touch(now, joined.session);
         if let Ok(whole) = whole {
             self.audience.name(joined.session, whole.session);
             joined.session = self.audience.whole(joined.session);
@@ -84,6 +85,8 @@ impl Halves {
         let mut publish = publish;
         if let Source::Session(session) = &mut publish.source {
             *session = self.audience.here(*session);
+            self.audience.part_mut(*session).touch(now, *session);
+            self.note_liveness(now);
         }
         let answer = self.admission.publish(now, publish);
         self.hand_over();
@@ -120,12 +123,31 @@ impl Halves {
         })
     }
 
+    /// As `Room::touch`.
+    pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
+        let now = self.call(now);
+        let session = self.audience.here(session);
+        let is_live = self.audience.part_mut(session).touch(now, session);
+        self.note_liveness(now);
+        is_live
+    }
+
+    /// What the parts found out goes back over the seam; whom they found in one call in the order of the whole room.
+    fn note_liveness(&mut self, now: Instant) {
+        let mut found: Vec<_> = self.audience.all().flat_map(|part| std::iter::from_fn(|| part.poll_liveness())).collect();
+        found.sort_by_key(|&(session, _)| self.audience.whole(session));
+        for (session, liveness) in found {
+            self.admission.note_liveness(now, session, liveness);
+        }
+    }
+
     /// As `Room::handle_timeout`.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.call(now);
         self.admission.handle_timeout(now);
         self.hand_over();
         self.audience.all().for_each(|part| part.handle_timeout(now));
+        self.note_liveness(now);
         self.clear();
     }
 

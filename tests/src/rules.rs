@@ -1,8 +1,8 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
 use roomcast_core::{
-    ConfigError, DataLimits, DefaultReport, Duration, Echo, PerLevel, Priority, QueueConfig, Quota, RoomConfig, TieBreak, UserId,
-    VictimPolicy,
+    ConfigError, DataLimits, DefaultReport, Duration, Echo, Heartbeat, PerLevel, Priority, QueueConfig, Quota, RoomConfig,
+    TieBreak, UserId, VictimPolicy,
 };
 use std::num::NonZeroU32;
 
@@ -61,6 +61,8 @@ pub struct Rules {
     pub grace: Duration,
     /// How long those who wait may be left waiting; nothing for High.
     pub coalesce: PerLevel<Duration>,
+    /// How silence is told.
+    pub heartbeat: Option<Heartbeat>,
     /// Into how many parts the twin's audience is split.
     pub parts: u32,
     /// The seed.
@@ -101,6 +103,7 @@ impl Default for Rules {
             report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
             presence_events: 1_024,
             coalesce: PerLevel([Duration::ZERO; 4]),
+            heartbeat: None,
             parts: 1,
             grace: Duration::from_secs(10),
             seed: 0,
@@ -153,6 +156,7 @@ impl Rules {
             .presence_events(self.presence_events)
             .grace(self.grace)
             .coalesce(self.coalesce)
+            .heartbeat(self.heartbeat)
             .seed(self.seed)
             .build()
     }

@@ -10,5 +10,7 @@ mod members;
 mod messages;
 #[path = "clauses/moderation.rs"]
 mod moderation;
+#[path = "clauses/presence.rs"]
+mod presence;
 #[path = "clauses/scene.rs"]
 mod scene;

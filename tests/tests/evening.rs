@@ -1,6 +1,6 @@
 //! Evenings of chat in virtual time, through the engine, with the oracle watching every room.
 
-use roomcast_core::{Duration, Echo, PerLevel, TieBreak, UserId, VictimPolicy};
+use roomcast_core::{Duration, Echo, Heartbeat, PerLevel, TieBreak, UserId, VictimPolicy};
 use roomcast_tests::rules::{Rules, queue};
 use roomcast_tests::sim::{Evening, Report, play};
 
@@ -16,6 +16,7 @@ fn evening(seed: u64) -> Evening {
         reserve: PerLevel([3, 3, 0, 0]),
         log_messages: PerLevel([20, 20, 4, 4]),
         grace: Duration::from_secs(2),
+        heartbeat: Some(Heartbeat { silence: Duration::from_secs(3), every: Duration::from_secs(2) }),
         ..Rules::default()
     };
     let wild = Rules {
@@ -32,6 +33,7 @@ fn evening(seed: u64) -> Evening {
         outcomes: PerLevel([2, 5, 0, 0]),
         presence_events: 1,
         owner: UserId(100),
+        heartbeat: Some(Heartbeat { silence: Duration::from_millis(500), every: Duration::from_millis(70) }),
         seed,
         ..Rules::default()
     };

@@ -3,6 +3,7 @@
 //! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
 //! reader (decision D1). No hook, waker or channel is touched under a lock.
 
+mod life;
 mod seam;
 
 use crate::answers::Answers;
@@ -209,15 +210,24 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let now = self.now();
         let (answer, after) = self.in_both(hall, |admission, seats| {
             admission.check_join(now, join.as_user())?;
+            let timer = seats.audience.has_heartbeat().then(|| seats.audience.poll_timeout());
             let joined = seats.audience.join(join.as_user().is_none(), join.in_group(), None)?;
             if let Some(user) = join.as_user() {
                 admission.add_session(now, user, joined.session);
             }
+            if timer.is_some() {
+                seats.audience.touch(now, joined.session);
+            }
             hall.note_sessions(seats);
-            Ok(joined)
+            Ok((joined, timer.is_some_and(|timer| timer != seats.audience.poll_timeout())))
         });
         self.finish(after);
-        answer
+        let (joined, is_looked_at) = answer?;
+        if is_looked_at {
+            // Nobody was, so far: the shard has to come for the next look.
+            self.call(hall);
+        }
+        Ok(joined)
     }
 
     /// Takes out the sessions that a call of the admission answers; they still get what they are due, then the reason.
@@ -341,7 +351,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         hall.called.store(false, Ordering::Release);
         let now = self.now();
         let timeout = if index == 0 { self.visit_admission(now) } else { None };
-        let (bells, next) = hall.enter(|seats| {
+        let (bells, has_found, next) = hall.enter(|seats| {
             self.catch_up(hall, &mut seats.audience);
             let sessions = seats.audience.sessions();
             seats.audience.handle_timeout(now);
@@ -357,8 +367,12 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
                 SmallVec::new()
             };
             hall.ended.store(seats.audience.is_ended(), Ordering::Release);
-            (bells, seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min())
+            let next = seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min();
+            (bells, seats.audience.has_liveness(), next)
         });
+        if has_found {
+            self.tell_liveness(hall);
+        }
         bells.iter().for_each(|bell| bell.tell());
         let (woken, left) = hall.wake_some();
         if left {

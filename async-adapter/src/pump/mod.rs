@@ -286,6 +286,12 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
         self.after
     }
 
+    /// The peer said something: the session shows life (clause A7). The pump only writes, so whoever reads the connection says so. See
+    /// [`RoomHandle::touch`].
+    pub fn touch(&self) -> bool {
+        self.inner.seat.cell.touch(self.session)
+    }
+
     /// Has bytes of the host's own written between two frames: a pong, an answer. They keep their order among themselves.
     ///
     /// For a connection that takes nothing now at most eight wait; more are dropped and counted in

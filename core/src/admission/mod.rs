@@ -9,6 +9,7 @@ mod dispatch;
 mod feed;
 mod gate;
 mod moderation;
+mod presence;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use crate::time::{Instant, Watermark};
 use alloc::sync::Arc;
 use feed::Feed;
 use moderation::Moderation;
+use presence::Silences;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
@@ -47,6 +49,7 @@ pub struct Admission<M> {
     state: State,
     clock: Watermark,
     roster: Roster<M>,
+    silences: Silences,
     moderation: Moderation,
     attributes: Attributes,
     counters: Counters,
@@ -112,6 +115,7 @@ impl<M: Payload> Admission<M> {
             state: State::Open,
             clock: Watermark::default(),
             roster: Roster::new(hasher),
+            silences: Silences::default(),
             moderation: Moderation::new(&settings, hasher),
             attributes: Attributes::new(settings.data),
             counters: Counters::new(settings.data),
@@ -244,7 +248,7 @@ impl<M: Payload> Admission<M> {
             self.remove_session(now, holder);
         }
         self.clock.advance(now);
-        if self.roster.add(user, session) {
+        if self.roster.add(user, session) || self.is_back(user, session) {
             self.events.presence(user, Presence::Online, PresenceCause::Join);
         }
     }
@@ -252,8 +256,11 @@ impl<M: Payload> Admission<M> {
     /// Takes one session out; harmless when it is not registered. O(sessions of the user).
     pub fn remove_session(&mut self, now: Instant, session: SessionId) {
         self.clock.advance(now);
-        let Some(Gone::Last(user)) = self.roster.remove(session) else { return };
-        self.debris.profiles.extend(self.roster.take_profile(user));
+        let Some(gone) = self.roster.remove(session) else { return };
+        if let Gone::Last(user) = gone {
+            self.debris.profiles.extend(self.roster.take_profile(user));
+        }
+        let Some(user) = self.goes_offline(session, gone) else { return };
         // The one event of the close stands for the going of everyone.
         if self.state != State::Closed {
             self.events.presence(user, Presence::Offline, PresenceCause::Quit);
@@ -306,7 +313,7 @@ impl<M: Payload> Admission<M> {
         if size > max {
             return Err(ProfileError::TooLarge { size, max, profile });
         }
-        if !self.roster.is_online(user) {
+        if !self.roster.is_in(user) {
             return Err(ProfileError::NotMember { user, profile });
         }
         let old = self.roster.set_profile(user, Arc::new(profile));
@@ -378,7 +385,8 @@ impl<M: Payload> Admission<M> {
             queued_bytes: PerLevel::from_fn(|level| self.queue.level_bytes(level)),
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),
             dispatched: self.feed.last(),
-            users: self.roster.online(),
+            users: self.roster.users(),
+            online: self.roster.users() - self.silences.users(),
             user_sessions: self.roster.sessions(),
             moderation: self.moderation.counts(),
         }

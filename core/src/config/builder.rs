@@ -1,7 +1,9 @@
 //! The builder of a configuration, and what it checks.
 
 use super::error::{ConfigError, at_least, at_most};
-use super::{DefaultReport, Echo, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, RoomConfig, Settings, TieBreak, VictimPolicy};
+use super::{
+    DefaultReport, Echo, Heartbeat, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, RoomConfig, Settings, TieBreak, VictimPolicy,
+};
 use crate::data::DataLimits;
 use crate::keyed::Quota;
 use crate::priority::{PerLevel, Priority};
@@ -104,6 +106,9 @@ impl RoomConfigBuilder {
         /// How long those who wait may be left waiting after a message of each level, so that more of them share a wake-up and a
         /// write. High is told at once: its window is zero. Default none (decision D30). See [`Audience::poll_wake`](crate::Audience::poll_wake).
         coalesce: PerLevel<Duration> => coalesce;
+        /// How long a session may show no sign of life before it counts as silent, and how often that is looked at (clause A7). Default
+        /// `None`: nobody is ever silent, since a host that never calls [`touch`](crate::Room::touch) would lose its users. See [`Heartbeat`].
+        heartbeat: Option<Heartbeat> => heartbeat;
         /// The seed of every random choice and hash of the room (law L9). Default 0; a server that fears crafted ids sets its own.
         seed: u64 => seed;
     }
@@ -136,6 +141,9 @@ impl RoomConfigBuilder {
                 return Err(ConfigError::Zero { setting });
             }
         }
+        if let Some(heartbeat) = &s.heartbeat {
+            heartbeat.check()?;
+        }
         at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
@@ -159,6 +167,7 @@ impl RoomConfigBuilder {
 mod tests {
     use super::*;
     use crate::ids::UserId;
+    use alloc::format;
     use alloc::string::ToString;
 
     fn builder() -> RoomConfigBuilder {
@@ -188,6 +197,15 @@ mod tests {
         let floor = "floor is 1; want at least 2, since every dispatch would go to the lowest level";
         assert_eq!(message(builder().floor(Some(1))), floor);
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
+        let beat = |silence, every| Some(Heartbeat { silence, every });
+        let (second, nanos) = (Duration::from_secs(1), "the nanoseconds of the heartbeat's silence");
+        assert_eq!(message(builder().heartbeat(beat(Duration::ZERO, second))), format!("{nanos} is 0; want at least 1"));
+        let too_long = format!("{nanos} is 100000000001; want at most 100000000000");
+        assert_eq!(message(builder().heartbeat(beat(Duration::from_nanos(100_000_000_001), second))), too_long);
+        let too_often =
+            "the nanoseconds between the heartbeat's looks is 999999; want at least 1000000, since a look goes over all sessions";
+        assert_eq!(message(builder().heartbeat(beat(second, Duration::from_nanos(999_999)))), too_often);
+        assert!(builder().heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().is_ok());
     }
 
     #[test]

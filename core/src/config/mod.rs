@@ -2,10 +2,13 @@
 
 mod builder;
 mod error;
+mod heartbeat;
 mod policy;
 
 pub use builder::RoomConfigBuilder;
 pub use error::ConfigError;
+pub use heartbeat::Heartbeat;
+pub(crate) use heartbeat::Looks;
 pub use policy::{DefaultReport, Echo, QueueConfig, TieBreak, VictimPolicy};
 
 use crate::data::DataLimits;
@@ -54,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) presence_events: u32,
     pub(crate) grace: Duration,
     pub(crate) coalesce: PerLevel<Duration>,
+    pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) seed: u64,
 }
 
@@ -104,6 +108,7 @@ impl RoomConfig {
                 presence_events: 1_024,
                 grace: Duration::from_secs(10),
                 coalesce: PerLevel([Duration::ZERO; 4]),
+                heartbeat: None,
                 seed: 0,
             },
         }

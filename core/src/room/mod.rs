@@ -1,6 +1,7 @@
 //! One room, whole: an admission and an audience.
 
 mod join;
+mod life;
 mod people;
 
 pub use join::Join;
@@ -12,7 +13,7 @@ use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
 use crate::ids::{Group, SessionId, UserId};
 use crate::ledger::Deliveries;
-use crate::message::{Payload, Publish, Receipt, Refused};
+use crate::message::{Payload, Publish, Receipt, Refused, Source};
 use crate::part::Part;
 use crate::priority::PerLevel;
 use crate::roster::UserSessions;
@@ -103,6 +104,9 @@ impl<M: Payload> Room<M> {
         if let Some(user) = join.user {
             self.admission.add_session(now, user, joined.session);
         }
+        if self.audience.has_heartbeat() {
+            self.audience.touch(now, joined.session);
+        }
         Ok(joined)
     }
 
@@ -122,12 +126,17 @@ impl<M: Payload> Room<M> {
         self.audience.leave(session)
     }
 
-    /// Offers a message. O(1), whatever the audience. See [`Admission::publish`].
+    /// Offers a message. O(1), whatever the audience. It is a sign of life of the session that it comes from (clause A7). See [`Admission::publish`].
     ///
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         let now = self.clock.advance(now);
+        if self.audience.has_heartbeat()
+            && let Source::Session(session) = publish.source
+        {
+            self.show_life(now, session);
+        }
         let answer = self.admission.publish(now, publish);
         self.hand_over();
         self.admission.clear_debris();
@@ -191,6 +200,7 @@ impl<M: Payload> Room<M> {
         self.hand_over();
         drop(self.admission.take_debris());
         self.audience.handle_timeout(now);
+        self.note_liveness(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while nothing is due. An instant that has passed

@@ -75,6 +75,11 @@ pub enum Op {
         /// Which session.
         who: u8,
     },
+    /// `touch`.
+    Touch {
+        /// Which session.
+        who: u8,
+    },
     /// A call that deals with users.
     Moderate {
         /// Which call, and for from 128 on two users at once.
@@ -203,6 +208,10 @@ impl Player {
                 let session = self.session(who);
                 self.checked.close_session(&mut self.room, now, session)?;
             }
+            Op::Touch { who } => {
+                let session = self.session(who);
+                self.checked.touch(&mut self.room, now, session)?;
+            }
             Op::Moderate { act, actor, user, time } => {
                 let actor = if actor % 8 >= 6 { Actor::Host } else { Actor::User(UserId(u64::from(actor % 8))) };
                 self.checked.moderate(&mut self.room, now, actor, &moderation(act, user, time))?;
@@ -297,9 +306,13 @@ impl Player {
         // The room's clock may be ahead of one that was read back.
         if due > self.now.max(self.checked.oracle().clock().as_nanos()) {
             self.now = due - 1;
-            let before = self.room.snapshot(self.now()).admission.ledger;
+            let look = |player: &Self| {
+                let snapshot = player.room.snapshot(player.now());
+                (snapshot.admission.ledger, snapshot.audience.online)
+            };
+            let before = look(self);
             self.tick()?;
-            let after = self.room.snapshot(self.now()).admission.ledger;
+            let after = look(self);
             crate::violation::same(crate::violation::Law::Timeouts, "what a call a nanosecond early changes", before, after)?;
             self.now = due;
         }
@@ -311,10 +324,11 @@ impl Player {
             return Ok(());
         }
         let now = self.now();
-        match call % 4 {
+        match call % 5 {
             0 => self.publish(Source::Session(id), call, call, call),
             1 => self.checked.close_session(&mut self.room, now, id),
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
+            3 => self.checked.touch(&mut self.room, now, id),
             _ => self.checked.join(&mut self.room, now, Join::guest().on(id)).map(|joined| {
                 self.sessions.extend(joined.ok().map(|joined| joined.session));
             }),

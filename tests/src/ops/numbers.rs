@@ -1,7 +1,7 @@
 //! What small numbers stand for.
 
 use crate::moderation::Act;
-use roomcast_core::{Budget, DataLimits, Duration, Group, Priority, Quota, Rate, UserId};
+use roomcast_core::{Budget, DataLimits, Duration, Group, Heartbeat, Priority, Quota, Rate, UserId};
 use std::num::NonZeroU32;
 
 pub(super) fn pick<T: Copy>(table: &[T], at: u8) -> T {
@@ -57,4 +57,19 @@ pub(super) fn sender_quota(at: u8) -> Option<Quota> {
 
 pub(super) fn level(at: u8) -> Priority {
     pick(&Priority::ALL, at)
+}
+
+/// Silence and looks in microseconds: both longer and shorter than the waits between operations, and at the edges of what may be.
+pub(super) fn heartbeat(at: u8) -> Option<Heartbeat> {
+    let table = [
+        None,
+        Some((30_000, 20_000)),
+        Some((5_000, 1_000)),
+        None,
+        Some((1, 7_000)),
+        Some((100_000, 1_000)),
+        Some((60_000_000, 20_000_000)),
+    ];
+    let (silence, every) = pick(&table, at)?;
+    Some(Heartbeat { silence: Duration::from_micros(silence), every: Duration::from_micros(every) })
 }

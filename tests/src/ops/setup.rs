@@ -1,6 +1,6 @@
 //! A room's settings as data.
 
-use super::numbers::{data_limits, pick, sender_quota};
+use super::numbers::{data_limits, heartbeat, pick, sender_quota};
 use crate::rules::{Rules, queue};
 use roomcast_core::{DefaultReport, Duration, Echo, PerLevel, Priority, TieBreak, UserId, VictimPolicy};
 
@@ -48,6 +48,8 @@ pub struct Setup {
     pub grace: u8,
     /// How long those who wait may be left waiting at the levels below High, by a table from not at all to a minute.
     pub coalesce: [u8; 3],
+    /// How silence is told, by a table from not at all to after a minute.
+    pub heartbeat: u8,
     /// Into how many parts the twin's audience is split: 1, 2 or 4.
     pub parts: u8,
     /// The seed.
@@ -124,6 +126,7 @@ impl Setup {
                 let [normal, low, lowest] = self.coalesce.map(window);
                 PerLevel([Duration::ZERO, normal, low, lowest])
             },
+            heartbeat: heartbeat(self.heartbeat),
             parts: 1 << (self.parts % 3),
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),

@@ -12,6 +12,7 @@ impl Oracle {
         let snapshot = room.snapshot(self.clock);
         self.messages(&snapshot)?;
         self.deliveries(&snapshot)?;
+        self.inspect_lives(&snapshot)?;
         self.bounds(&snapshot)?;
         let expected = self.next_timeout().map(|at| at.max(self.clock));
         let found = room.poll_timeout().map(|at| at.max(self.clock));
@@ -39,6 +40,7 @@ impl Oracle {
             expected.sort_unstable();
             found.sort_unstable();
             same(Law::Members, format!("the sessions of {user}"), expected, found)?;
+            same(Law::Members, format!("whether {user} is online"), self.is_online(user), room.is_online(user))?;
         }
         Ok(())
     }

@@ -40,6 +40,9 @@ impl Oracle {
         let now = self.advance(now);
         self.submitted += 1;
         self.books[offer.level].submitted += 1;
+        if let Source::Session(session) = offer.source {
+            self.shows_life(session);
+        }
         let sender = match self.gate(offer) {
             Ok(sender) => sender,
             Err((reason, limit, retry_at)) => {
@@ -125,6 +128,7 @@ impl Oracle {
             same(Law::Events, "what a closed room sends", 0, sent.len())?;
         }
         self.listeners.expire(now);
+        self.look(now);
         self.check_held()
     }
 

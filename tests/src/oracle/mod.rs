@@ -6,6 +6,7 @@ pub mod inbox;
 mod inspect;
 pub mod line;
 pub mod listeners;
+pub mod liveness;
 pub mod members;
 pub mod messages;
 pub mod moderation;
@@ -20,6 +21,7 @@ use data::Data;
 use inbox::Inbox;
 use line::Line;
 use listeners::{Listener, Listeners, Swept, check_batch};
+use liveness::Lives;
 use members::Members;
 use moderation::Moderation;
 use quotas::Quotas;
@@ -53,6 +55,7 @@ pub struct Oracle {
     members: Members,
     moderation: Moderation,
     listeners: Listeners,
+    lives: Lives,
     sessions_ever: BTreeSet<SessionId>,
     /// A message that was dropped and whose payload somebody still holds.
     kept_too_long: Option<u64>,
@@ -98,6 +101,7 @@ impl Oracle {
             members: Members::default(),
             moderation: Moderation::default(),
             listeners: Listeners::default(),
+            lives: Lives::default(),
             sessions_ever: BTreeSet::new(),
             kept_too_long: None,
             rules,
@@ -142,19 +146,26 @@ impl Oracle {
                 same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
                 same(Law::Members, "where a session starts", self.heads.values().sum(), joined.after.0)?;
                 self.listeners.here.insert(session, Listener::new(join.in_group()));
-                if let Some(user) = join.as_user()
-                    && self.members.come(user, session)
-                {
-                    self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
+                if let Some(user) = join.as_user() {
+                    let was_online = self.is_online(user);
+                    self.members.come(user, session);
+                    if !was_online {
+                        self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
+                    }
                 }
+                self.shows_life(session);
                 Ok(())
             }
         }
     }
 
-    /// A user's session goes. Once the room is closed, its one event stands for the going of everyone.
+    /// A user's session goes; who was offline already does not go offline again. Once the room is closed, its one event stands for the going
+    /// of everyone.
     fn go(&mut self, session: SessionId) {
-        if let Some(user) = self.members.go(session).filter(|_| self.is_open()) {
+        let was_online = self.members.user_of(session).filter(|&user| self.is_online(user));
+        self.members.go(session);
+        self.lives.forget(session);
+        if let Some(user) = was_online.filter(|&user| self.is_open() && !self.is_online(user)) {
             self.inbox.presence(&self.rules, user, Presence::Offline, PresenceCause::Quit);
         }
     }
@@ -355,7 +366,7 @@ impl Oracle {
     pub fn next_timeout(&self) -> Option<Instant> {
         let token = self.turn().and_then(|(_, kept)| self.tokens.next(self.clock.as_nanos(), kept)).map(Instant::from_nanos);
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
-        deadlines.chain(token).chain(self.listeners.next_end()).min()
+        deadlines.chain(token).chain(self.listeners.next_end()).chain(self.next_look()).min()
     }
 
     fn next_token(&self, now: Instant, level: Priority) -> Option<Instant> {

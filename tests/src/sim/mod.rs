@@ -173,6 +173,7 @@ impl Stage {
                     self.call(person.room, |watcher, room| watcher.set_profile(room, user, Some(size)))?;
                 }
             }
+            people::Act::Touch => self.call(person.room, |watcher, room| watcher.touch(room, now, session))?,
             people::Act::HangUp => {
                 self.call(person.room, |watcher, room| watcher.close_session(room, now, session))?;
                 self.people[n].session = None;

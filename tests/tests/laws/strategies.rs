@@ -17,7 +17,8 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()), any::<u8>());
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
-    (queue, log, events, place).prop_map(|(queue, log, events, (heads, start, coalesce, parts))| {
+    let people = any::<u8>();
+    (queue, log, events, place, people).prop_map(|(queue, log, events, (heads, start, coalesce, parts), heartbeat)| {
         let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
         let (log, log_bytes, echo, sessions, moderation) = log;
         let (outcomes, report, presence, grace, seed) = events;
@@ -42,6 +43,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             presence,
             grace,
             coalesce,
+            heartbeat,
             parts,
             seed,
             heads,
@@ -64,6 +66,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),
         2 => n().prop_map(|user| Op::Leave { user }),
         2 => n().prop_map(|who| Op::Gone { who }),
+        8 => n().prop_map(|who| Op::Touch { who }),
         8 => (n(), n(), n(), n()).prop_map(|(act, actor, user, time)| Op::Moderate { act, actor, user, time }),
         4 => ((n(), n()), (prop::option::weighted(0.8, n()), prop::option::weighted(0.8, n())), n())
             .prop_map(|(keys, sizes, behind)| Op::Attribute { keys, sizes, behind }),
