@@ -111,6 +111,13 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         self.cell.touch(session)
     }
 
+    /// The users who came online last by a join and are online now, the newest first (clause A12): of the last 1,000 arrivals, or as many as
+    /// [`newest_users`](crate::RoomConfigBuilder::newest_users) says. It holds the admission's lock while it looks them up, so it is for a
+    /// page that is drawn now and then, not for every message.
+    pub fn newest_users(&self) -> Vec<UserId> {
+        self.cell.admit(|admission, _| admission.newest_users())
+    }
+
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
     /// reason. [`Event::RoomEnded`](crate::Event::RoomEnded) says when everyone has gone.
     pub fn close(&self, actor: Actor) -> Result<(), CloseError> {

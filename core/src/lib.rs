@@ -59,6 +59,7 @@ mod ledger;
 mod list;
 mod log;
 mod message;
+mod newest;
 mod part;
 mod priority;
 mod queue;

@@ -63,6 +63,8 @@ pub struct Rules {
     pub coalesce: PerLevel<Duration>,
     /// How silence is told.
     pub heartbeat: Option<Heartbeat>,
+    /// Arrivals that are remembered.
+    pub newest_users: u32,
     /// Into how many parts the twin's audience is split.
     pub parts: u32,
     /// The seed.
@@ -104,6 +106,7 @@ impl Default for Rules {
             presence_events: 1_024,
             coalesce: PerLevel([Duration::ZERO; 4]),
             heartbeat: None,
+            newest_users: 1_000,
             parts: 1,
             grace: Duration::from_secs(10),
             seed: 0,
@@ -157,6 +160,7 @@ impl Rules {
             .grace(self.grace)
             .coalesce(self.coalesce)
             .heartbeat(self.heartbeat)
+            .newest_users(self.newest_users)
             .seed(self.seed)
             .build()
     }

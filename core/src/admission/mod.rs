@@ -27,6 +27,7 @@ use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
 use crate::ledger::{Ledger, RefusalReason};
 use crate::message::{Debris, Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+use crate::newest::Newest;
 use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::queue::Queue;
@@ -50,6 +51,7 @@ pub struct Admission<M> {
     clock: Watermark,
     roster: Roster<M>,
     silences: Silences,
+    newest: Newest,
     moderation: Moderation,
     attributes: Attributes,
     counters: Counters,
@@ -116,6 +118,7 @@ impl<M: Payload> Admission<M> {
             clock: Watermark::default(),
             roster: Roster::new(hasher),
             silences: Silences::default(),
+            newest: Newest::new(settings.newest_users),
             moderation: Moderation::new(&settings, hasher),
             attributes: Attributes::new(settings.data),
             counters: Counters::new(settings.data),
@@ -249,6 +252,7 @@ impl<M: Payload> Admission<M> {
         }
         self.clock.advance(now);
         if self.roster.add(user, session) || self.is_back(user, session) {
+            self.newest.push(user);
             self.events.presence(user, Presence::Online, PresenceCause::Join);
         }
     }

@@ -8,6 +8,7 @@ use crate::ids::{SessionId, UserId};
 use crate::message::Payload;
 use crate::roster::Gone;
 use crate::time::Instant;
+use alloc::vec::Vec;
 
 /// Which sessions of users are silent, and how many users have no other ones.
 #[derive(Debug)]
@@ -90,6 +91,13 @@ impl<M: Payload> Admission<M> {
     /// Whether a user who has sessions here is online: not all of them are silent. O(sessions of the user).
     pub fn is_online(&self, user: UserId) -> bool {
         self.roster.is_in(user) && !self.has_silent_only(user)
+    }
+
+    /// The users who came online last by a join and are online now, the newest first, nobody twice (clause A12): of the last
+    /// [`newest_users`](crate::RoomConfigBuilder::newest_users) arrivals, those who have not gone since. It does not reach further back to make
+    /// up for those who have. A second session of a user who is online is no arrival, nor is a sign of life. O(n log n).
+    pub fn newest_users(&self) -> Vec<UserId> {
+        self.newest.users(|user| self.is_online(user))
     }
 
     /// Whether all sessions that a user has are silent.

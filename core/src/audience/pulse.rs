@@ -288,10 +288,12 @@ mod tests {
                     if pulse.walk.is_none() {
                         break;
                     }
-                    let slot = rng.below(slots);
-                    if lives[slot as usize].is_some() && pulse.left[slot] != SILENT {
-                        pulse.touch(Instant::from_nanos(now), slot, session(slot));
-                        lives[slot as usize] = Some(now);
+                    let hand = pulse.walk.map_or(0, |walk| walk.hand);
+                    for slot in [rng.below(slots), hand - 1, hand] {
+                        if lives[slot as usize].is_some() && pulse.left[slot] != SILENT {
+                            pulse.touch(Instant::from_nanos(now), slot, session(slot));
+                            lives[slot as usize] = Some(now);
+                        }
                     }
                 }
                 assert!(calls <= 40, "{calls} calls");

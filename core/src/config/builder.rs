@@ -2,7 +2,8 @@
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{
-    DefaultReport, Echo, Heartbeat, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, RoomConfig, Settings, TieBreak, VictimPolicy,
+    DefaultReport, Echo, Heartbeat, MAX_LOG, MAX_NEWEST, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, RoomConfig, Settings, TieBreak,
+    VictimPolicy,
 };
 use crate::data::DataLimits;
 use crate::keyed::Quota;
@@ -109,6 +110,9 @@ impl RoomConfigBuilder {
         /// How long a session may show no sign of life before it counts as silent, and how often that is looked at (clause A7). Default
         /// `None`: nobody is ever silent, since a host that never calls [`touch`](crate::Room::touch) would lose its users. See [`Heartbeat`].
         heartbeat: Option<Heartbeat> => heartbeat;
+        /// Arrivals that the room remembers, so that it can tell its newest users (clause A12): 8 bytes each, written only when a user comes
+        /// online by a join. Default 1,000; at most 2¹⁶; 0 keeps none. See [`Room::newest_users`](crate::Room::newest_users).
+        newest_users: u32 => newest_users;
         /// The seed of every random choice and hash of the room (law L9). Default 0; a server that fears crafted ids sets its own.
         seed: u64 => seed;
     }
@@ -146,6 +150,7 @@ impl RoomConfigBuilder {
         }
         at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
+        at_most("newest_users", u64::from(s.newest_users), u64::from(MAX_NEWEST))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
         let window = u64::try_from(s.coalesce[Priority::High].as_nanos()).unwrap_or(u64::MAX);
         at_most("the nanoseconds of coalesce for High", window, 0)?;
@@ -197,6 +202,7 @@ mod tests {
         let floor = "floor is 1; want at least 2, since every dispatch would go to the lowest level";
         assert_eq!(message(builder().floor(Some(1))), floor);
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
+        assert_eq!(message(builder().newest_users(65_537)), "newest_users is 65537; want at most 65536");
         let beat = |silence, every| Some(Heartbeat { silence, every });
         let (second, nanos) = (Duration::from_secs(1), "the nanoseconds of the heartbeat's silence");
         assert_eq!(message(builder().heartbeat(beat(Duration::ZERO, second))), format!("{nanos} is 0; want at least 1"));

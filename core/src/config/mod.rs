@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     pub(crate) coalesce: PerLevel<Duration>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) newest_users: u32,
     pub(crate) seed: u64,
 }
 
@@ -67,6 +68,8 @@ pub(crate) const MAX_WORK: u32 = 1_024;
 const MAX_SLOTS: u32 = u32::MAX - 1;
 /// Few enough that the audience's hand comes by each session before 32 bits of positions are used up.
 const MAX_SESSIONS: u32 = 1 << 30;
+/// Whoever asks for the newest users goes over all of them at once.
+const MAX_NEWEST: u32 = 1 << 16;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
 
@@ -109,6 +112,7 @@ impl RoomConfig {
                 grace: Duration::from_secs(10),
                 coalesce: PerLevel([Duration::ZERO; 4]),
                 heartbeat: None,
+                newest_users: 1_000,
                 seed: 0,
             },
         }

@@ -4,6 +4,7 @@ use super::Room;
 use crate::ids::{SessionId, UserId};
 use crate::message::Payload;
 use crate::time::Instant;
+use alloc::vec::Vec;
 
 impl<M: Payload> Room<M> {
     /// A session shows life, as with each heartbeat that its client sends (clause A7). Answers whether it is in and nothing has closed it. O(1).
@@ -16,6 +17,12 @@ impl<M: Payload> Room<M> {
     /// Whether a user is online: has a session that is not silent (clauses A6, A7). O(sessions of the user).
     pub fn is_online(&self, user: UserId) -> bool {
         self.admission.is_online(user)
+    }
+
+    /// The users who came online last by a join and are online now, the newest first (clause A12). See
+    /// [`Admission::newest_users`](crate::Admission::newest_users).
+    pub fn newest_users(&self) -> Vec<UserId> {
+        self.admission.newest_users()
     }
 
     pub(super) fn show_life(&mut self, now: Instant, session: SessionId) -> bool {

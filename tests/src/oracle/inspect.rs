@@ -34,6 +34,7 @@ impl Oracle {
             same(Law::L2Deliveries, format!("the books of {session}"), Some(listener.books()), books)?;
             same(Law::L2Deliveries, format!("whether the books of {session} balance"), true, balance)?;
         }
+        same(Law::Members, "the newest users", self.newest_users(), room.newest_users())?;
         for (&user, sessions) in &self.members.sessions {
             let mut expected = sessions.clone();
             let mut found = room.sessions_of(user).to_vec();

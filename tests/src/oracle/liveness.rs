@@ -145,4 +145,16 @@ impl Oracle {
         let sessions = self.listeners.here.iter().filter(|(session, listener)| is_here(**session, listener.end.is_some()));
         same(Law::Members, "sessions online", sessions.count(), snapshot.audience.online as usize)
     }
+
+    /// Of the last arrivals, those who are online, the newest first and once.
+    pub(super) fn newest_users(&self) -> Vec<UserId> {
+        let remembered = self.arrivals.iter().rev().take(self.rules.newest_users as usize);
+        let mut newest = Vec::new();
+        for &user in remembered.filter(|&&user| self.is_online(user)) {
+            if !newest.contains(&user) {
+                newest.push(user);
+            }
+        }
+        newest
+    }
 }

@@ -56,6 +56,8 @@ pub struct Oracle {
     moderation: Moderation,
     listeners: Listeners,
     lives: Lives,
+    /// Every user who came online by a join, in order.
+    arrivals: Vec<UserId>,
     sessions_ever: BTreeSet<SessionId>,
     /// A message that was dropped and whose payload somebody still holds.
     kept_too_long: Option<u64>,
@@ -102,6 +104,7 @@ impl Oracle {
             moderation: Moderation::default(),
             listeners: Listeners::default(),
             lives: Lives::default(),
+            arrivals: Vec::new(),
             sessions_ever: BTreeSet::new(),
             kept_too_long: None,
             rules,
@@ -150,6 +153,7 @@ impl Oracle {
                     let was_online = self.is_online(user);
                     self.members.come(user, session);
                     if !was_online {
+                        self.arrivals.push(user);
                         self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
                     }
                 }

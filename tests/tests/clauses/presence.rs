@@ -200,3 +200,34 @@ fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
     assert_eq!((offline, room.snapshot(at).audience.online), (20_000, 0));
     assert!(calls <= 25, "{calls} calls");
 }
+
+#[test]
+fn a12_the_newest_users_are_the_last_arrivals_who_are_still_online() {
+    let mut scene = Scene::with(|builder| builder.newest_users(3).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
+    let ids = |scene: &Scene| scene.room.newest_users().iter().map(|user| user.0).collect::<Vec<_>>();
+    let sessions: Vec<SessionId> = (0..5).map(|user| scene.user(UserId(user))).collect();
+    scene.guest();
+    assert_eq!(ids(&scene), [4, 3, 2], "no more than it remembers, and no guest");
+    scene.user(UserId(0));
+    assert_eq!(ids(&scene), [4, 3, 2], "a second device is no arrival");
+    assert!(scene.room.close_session(scene.now, sessions[3]));
+    assert_eq!(ids(&scene), [4, 2], "it does not reach further back for who has gone");
+    scene.user(UserId(3));
+    scene.wait_millis(60_000);
+    assert_eq!(ids(&scene), [] as [u64; 0], "silent users are not online");
+    assert!(scene.room.touch(scene.now, sessions[4]));
+    assert_eq!(ids(&scene), [4]);
+    scene.user(UserId(4));
+    scene.user(UserId(3));
+    assert_eq!(ids(&scene), [3, 4], "each once, as of the last arrival");
+}
+
+#[test]
+fn a12_a_room_remembers_a_thousand_arrivals() {
+    let mut scene = Scene::new();
+    for user in 0..3_500 {
+        scene.user(UserId(user));
+    }
+    let newest = scene.room.newest_users();
+    assert_eq!(newest, (2_500..3_500).rev().map(UserId).collect::<Vec<_>>());
+}

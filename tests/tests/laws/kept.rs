@@ -24,7 +24,7 @@ const CALM: Setup = Setup {
     presence: 3,
     grace: 0,
     coalesce: [0; 3],
-    heartbeat: 0,
+    heartbeat: (0, 0),
     parts: 0,
     seed: 0,
     heads: 0,
