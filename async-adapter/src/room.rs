@@ -1,6 +1,7 @@
 //! One room of a hub, as the host calls it.
 
 use crate::cell::{Cell, Work};
+use crate::directory::Directory;
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
@@ -14,11 +15,12 @@ use std::sync::Arc;
 pub struct RoomHandle<M: Payload + Send + Sync + 'static> {
     cell: Arc<Cell<M>>,
     shards: Arc<Shards<Work<M>>>,
+    directory: Arc<Directory<M>>,
 }
 
 impl<M: Payload + Send + Sync + 'static> Clone for RoomHandle<M> {
     fn clone(&self) -> Self {
-        Self { cell: Arc::clone(&self.cell), shards: Arc::clone(&self.shards) }
+        Self { cell: Arc::clone(&self.cell), shards: Arc::clone(&self.shards), directory: Arc::clone(&self.directory) }
     }
 }
 
@@ -43,8 +45,8 @@ pub struct AttributesSnapshot {
 }
 
 impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
-    pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>) -> Self {
-        Self { cell, shards }
+    pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>, directory: Arc<Directory<M>>) -> Self {
+        Self { cell, shards, directory }
     }
 
     /// The room's id.
@@ -86,9 +88,10 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         }
     }
 
-    /// Lets a session in and answers its subscription; dropping that leaves.
+    /// Lets a session in and answers its subscription; dropping that leaves. In a hub of
+    /// [`one_room_a_user`](crate::HubBuilder::one_room_a_user) the user leaves the room that he or she was in.
     pub fn join(&self, join: Join) -> Result<Subscription<M>, JoinError> {
-        let joined = self.cell.join(join)?;
+        let joined = self.directory.join(&self.cell, join)?;
         Ok(Subscription::new(Arc::clone(&self.cell), Arc::clone(&self.shards), joined))
     }
 
@@ -227,6 +230,11 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// The books, both halves at one instant. O(1).
     pub fn snapshot(&self) -> LiveSnapshot {
         LiveSnapshot { room: self.cell.snapshot(), unsent: self.cell.unsent() }
+    }
+
+    #[cfg(any(feature = "tokio", test))]
+    pub(crate) fn directory(&self) -> &Arc<Directory<M>> {
+        &self.directory
     }
 
     #[cfg(feature = "tokio")]

@@ -100,6 +100,8 @@ pub enum EndReason {
     Kicked,
     /// The user was taken out and may not come again (clause A10).
     Banned,
+    /// The user joined another room, where a user is in one at a time (clause A8).
+    JoinedElsewhere,
 }
 
 impl core::fmt::Display for EndReason {
@@ -109,6 +111,7 @@ impl core::fmt::Display for EndReason {
             Self::RoomClosed => "the room was closed",
             Self::Kicked => "the user was kicked",
             Self::Banned => "the user was banned",
+            Self::JoinedElsewhere => "the user joined another room",
         })
     }
 }

@@ -62,11 +62,11 @@ impl Halves {
         Ok(joined)
     }
 
-    /// As `Room::leave`.
-    pub fn leave(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
+    /// As `Room::leave`, and for the reason that an engine may have.
+    pub fn leave(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
         let now = self.call(now);
         for session in self.admission.leave(now, user)? {
-            self.audience.part_mut(session).end(now, session, EndReason::Left);
+            self.audience.part_mut(session).end(now, session, reason);
         }
         Ok(())
     }

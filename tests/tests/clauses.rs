@@ -10,6 +10,8 @@ mod members;
 mod messages;
 #[path = "clauses/moderation.rs"]
 mod moderation;
+#[path = "clauses/one_room.rs"]
+mod one_room;
 #[path = "clauses/presence.rs"]
 mod presence;
 #[path = "clauses/scene.rs"]

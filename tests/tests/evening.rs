@@ -37,7 +37,7 @@ fn evening(seed: u64) -> Evening {
         seed,
         ..Rules::default()
     };
-    Evening { rooms: vec![calm, fair, wild], people: 64, seconds: 60, seed }
+    Evening { rooms: vec![calm, fair, wild], people: 64, one_room: false, seconds: 60, seed }
 }
 
 fn run(seed: u64) -> Report {
@@ -54,4 +54,13 @@ fn every_law_holds_all_evening_and_the_same_seed_repeats_it_to_the_byte() {
     assert!(first.dispatched.iter().all(|&count| count > 50), "{:?}", first.dispatched);
     assert_eq!(first, run(1));
     assert_ne!(first.transcript, run(2).transcript);
+}
+
+#[test]
+fn a8_every_law_holds_on_an_evening_on_which_each_user_is_in_one_room_at_a_time() {
+    let evening = Evening { one_room: true, seconds: 30, ..evening(3) };
+    let report = play(&evening).unwrap_or_else(|violation| panic!("{violation}"));
+    let moves = report.transcript.matches("leaves for another room").count();
+    assert!(moves > 10, "only {moves} moves");
+    assert!(report.transcript.contains("JoinedElsewhere"));
 }

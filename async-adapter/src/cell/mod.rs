@@ -14,7 +14,7 @@ use crate::shard::Shard;
 use parking_lot::Mutex;
 use roomcast_core::{
     Actor, Admission, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, Part, Payload, Publish, Receipt,
-    Refused, Room, RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserSessions,
+    Refused, Room, RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserId, UserSessions,
 };
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -177,7 +177,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         answers
     }
 
-    pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {
+    /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
+    pub(crate) fn join(self: &Arc<Self>, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
         if let Some(known) = join.known() {
             self.admission.lock().admission.check_join(self.now(), join.as_user())?;
             if self.hall_of(known).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(known))) {
@@ -187,7 +188,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let mut full = SmallVec::<[u32; 8]>::new();
         loop {
             let hall = self.hall_for_next(&full);
-            let answer = self.join_in(hall, join);
+            let answer = self.join_in(hall, join, note);
             match answer {
                 Err(JoinError::RoomFull { .. }) if full.len() + 1 < self.halls.len() => full.push(hall.part.index()),
                 answer => return answer,
@@ -206,7 +207,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         }
     }
 
-    fn join_in(self: &Arc<Self>, hall: &Hall<M>, join: Join) -> Result<Joined, JoinError> {
+    fn join_in(self: &Arc<Self>, hall: &Hall<M>, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
         let now = self.now();
         let (answer, after) = self.in_both(hall, |admission, seats| {
             admission.check_join(now, join.as_user())?;
@@ -214,6 +215,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             let joined = seats.audience.join(join.as_user().is_none(), join.in_group(), None)?;
             if let Some(user) = join.as_user() {
                 admission.add_session(now, user, joined.session);
+                note(user);
             }
             if timer.is_some() {
                 seats.audience.touch(now, joined.session);
@@ -247,6 +249,14 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         });
         self.finish(After { news: true, ..after });
         answer
+    }
+
+    /// Calls, under the admission's lock, if a user is not in.
+    pub(crate) fn unless_in(&self, user: UserId, call: impl FnOnce()) {
+        let gate = self.admission.lock();
+        if gate.admission.sessions_of(user).is_empty() {
+            call();
+        }
     }
 
     /// Calls the admission alone.

@@ -112,9 +112,18 @@ impl<M: Payload> Room<M> {
 
     /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason. O(sessions of the user).
     pub fn leave(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
+        self.leave_as(now, user, EndReason::Left)
+    }
+
+    /// The user has joined another room (clause A8). Who is not in, and the owner, do not leave.
+    pub(crate) fn leave_for_another(&mut self, now: Instant, user: UserId) {
+        let _ = self.leave_as(now, user, EndReason::JoinedElsewhere);
+    }
+
+    fn leave_as(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
         let now = self.clock.advance(now);
         for session in self.admission.leave(now, user)? {
-            self.audience.end(now, session, EndReason::Left);
+            self.audience.end(now, session, reason);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ pub mod liveness;
 pub mod members;
 pub mod messages;
 pub mod moderation;
+mod one_room;
 pub mod quotas;
 pub mod tokens;
 pub mod victims;
@@ -205,15 +206,20 @@ impl Oracle {
             Ok(())
         };
         if expected.is_ok() {
-            for session in sessions {
-                self.go(session);
-                if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
-                    listener.end = Some((EndReason::Left, now + self.rules.grace));
-                    self.listeners.news.push(now);
-                }
-            }
+            self.all_end(now, user, EndReason::Left);
         }
         same(Law::Members, "leaving on all devices", expected, answer)
+    }
+
+    /// All sessions of a user go; they still take what they are due, then the reason.
+    fn all_end(&mut self, now: Instant, user: UserId, reason: EndReason) {
+        for session in self.members.sessions.get(&user).cloned().unwrap_or_default() {
+            self.go(session);
+            if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
+                listener.end = Some((reason, now + self.rules.grace));
+                self.listeners.news.push(now);
+            }
+        }
     }
 
     /// `Room::close_session` answered this.
