@@ -176,6 +176,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
                 let shards = self.inner.shards.0.iter().cycle().skip(count % self.inner.shards.0.len());
                 let cell = Arc::new(Cell::new(id, config, shards.take(self.inner.shards_a_room).cloned().collect()));
                 entry.insert(Arc::clone(&cell));
+                cell.begin();
                 Ok(self.handle(cell))
             }
         }

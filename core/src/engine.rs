@@ -102,6 +102,7 @@ impl<M: Payload> Engine<M> {
         let slot = self.rooms.insert(Entry { id, room: Room::new(config), timer: None, listed: false });
         let (rooms, hasher) = (&self.rooms, self.hasher);
         self.index.insert(hasher.hash(id.0), slot, |slot| hasher.hash(rooms[slot].id.0));
+        self.note(slot);
         Ok(())
     }
 

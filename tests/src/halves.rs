@@ -9,9 +9,9 @@ use crate::parts::{Crossed, Parts};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
-    Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Due, EndReason, Event, Group, ImportError,
-    Instant, Join, JoinError, Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room, RoomSnapshot,
-    SessionEnd, SessionId, Source, UserId, Verdict,
+    Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Due, Duration, EndReason, Event, Group,
+    ImportError, Instant, Join, JoinError, Joined, LeaveError, ModerationError, ProfileError, Publish, Receipt, Refused, Room,
+    RoomSnapshot, SessionEnd, SessionId, Source, State, UserId, Verdict,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,6 +27,10 @@ pub struct Halves {
     /// What the last call dispatched.
     pub crossed: Vec<Crossed>,
     clock: Instant,
+    /// How long nobody may be in, sessions after the last call, and since when there are none.
+    expire_empty: Option<Duration>,
+    sessions: u32,
+    empty_since: Option<Instant>,
     end_told: bool,
 }
 
@@ -36,7 +40,8 @@ impl Halves {
         let config = rules.config()?;
         let (admission, audience) = Room::starting_at(&config, rules.heads).into_halves();
         let audience = Parts::new(audience, &config, rules.heads, rules.parts);
-        Ok(Self { admission, audience, crossed: Vec::new(), clock: Instant::ZERO, end_told: false })
+        let (expire_empty, clock) = (rules.expire_empty, Instant::ZERO);
+        Ok(Self { admission, audience, crossed: Vec::new(), clock, expire_empty, sessions: 0, empty_since: None, end_told: false })
     }
 
     /// Starts a call: time that runs backwards counts as standing still.
@@ -59,6 +64,7 @@ impl Halves {
             self.audience.name(joined.session, whole.session);
             joined.session = self.audience.whole(joined.session);
         }
+        self.note_sessions();
         Ok(joined)
     }
 
@@ -76,7 +82,9 @@ impl Halves {
         let now = self.call(now);
         let session = self.audience.here(session);
         self.admission.remove_session(now, session);
-        self.audience.part_mut(session).leave(session)
+        let was_in = self.audience.part_mut(session).leave(session);
+        self.note_sessions();
+        was_in
     }
 
     /// As `Room::publish`.
@@ -101,6 +109,7 @@ impl Halves {
         if answer.is_err() {
             self.admission.remove_session(now, self.audience.here(session));
         }
+        self.note_sessions();
         answer
     }
 
@@ -115,12 +124,14 @@ impl Halves {
     ) -> u32 {
         let now = self.call(now);
         let admission = &mut self.admission;
-        self.audience.sweep(group, slots, budget, |whole, here, due| {
+        let handed = self.audience.sweep(group, slots, budget, |whole, here, due| {
             if let Due::End(_) = due {
                 admission.remove_session(now, here);
             }
             sink(whole, due)
-        })
+        });
+        self.note_sessions();
+        handed
     }
 
     /// As `Room::touch`.
@@ -149,11 +160,32 @@ impl Halves {
         self.audience.all().for_each(|part| part.handle_timeout(now));
         self.note_liveness(now);
         self.clear();
+        self.note_sessions();
+        if let Some(after) = self.may_expire()
+            && now >= *self.empty_since.get_or_insert(now) + after
+        {
+            // What went out in this call still counts.
+            let _ = self.shut(now, Actor::Host);
+        }
+    }
+
+    /// Counts the sessions of all parts, and notes when there are none any more.
+    fn note_sessions(&mut self) {
+        let before = std::mem::replace(&mut self.sessions, self.audience.all().map(|part| part.sessions()).sum());
+        if before > 0 && self.sessions == 0 {
+            self.empty_since = Some(self.clock);
+        }
+    }
+
+    /// How long the room stays that nobody is in.
+    fn may_expire(&self) -> Option<Duration> {
+        self.expire_empty.filter(|_| self.sessions == 0 && self.admission.state() == State::Open)
     }
 
     /// As `Room::poll_timeout`.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.admission.poll_timeout(), self.audience.poll_timeout()].into_iter().flatten().min()
+        let expiry = self.may_expire().map(|after| self.empty_since.map_or(self.clock, |since| since + after));
+        [self.admission.poll_timeout(), self.audience.poll_timeout(), expiry].into_iter().flatten().min()
     }
 
     /// As `Room::poll_wake`.
@@ -181,6 +213,10 @@ impl Halves {
     /// As `Room::close`.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.call(now);
+        self.shut(now, actor)
+    }
+
+    fn shut(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         self.admission.close(now, actor)?;
         self.hand_over();
         self.audience.all().for_each(|part| part.close(now, EndReason::RoomClosed));

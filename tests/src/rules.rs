@@ -65,6 +65,8 @@ pub struct Rules {
     pub heartbeat: Option<Heartbeat>,
     /// Arrivals that are remembered.
     pub newest_users: u32,
+    /// How long a room may be empty.
+    pub expire_empty: Option<Duration>,
     /// Into how many parts the twin's audience is split.
     pub parts: u32,
     /// The seed.
@@ -107,6 +109,7 @@ impl Default for Rules {
             coalesce: PerLevel([Duration::ZERO; 4]),
             heartbeat: None,
             newest_users: 1_000,
+            expire_empty: None,
             parts: 1,
             grace: Duration::from_secs(10),
             seed: 0,
@@ -161,6 +164,7 @@ impl Rules {
             .coalesce(self.coalesce)
             .heartbeat(self.heartbeat)
             .newest_users(self.newest_users)
+            .expire_empty(self.expire_empty)
             .seed(self.seed)
             .build()
     }

@@ -16,3 +16,5 @@ mod one_room;
 mod presence;
 #[path = "clauses/scene.rs"]
 mod scene;
+#[path = "clauses/vacancy.rs"]
+mod vacancy;

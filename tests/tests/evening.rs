@@ -64,3 +64,13 @@ fn a8_every_law_holds_on_an_evening_on_which_each_user_is_in_one_room_at_a_time(
     assert!(moves > 10, "only {moves} moves");
     assert!(report.transcript.contains("JoinedElsewhere"));
 }
+
+#[test]
+fn b20_every_law_holds_on_an_evening_of_few_on_which_rooms_that_nobody_is_in_expire() {
+    let fleeting = Rules { expire_empty: Some(Duration::from_millis(1_500)), grace: Duration::from_secs(1), ..Rules::default() };
+    let evening = Evening { rooms: vec![fleeting; 6], people: 12, one_room: true, seconds: 200, seed: 5 };
+    let report = play(&evening).unwrap_or_else(|violation| panic!("{violation}"));
+    let closed = report.transcript.matches(", RoomClosed)").count();
+    assert!(report.transcript.contains("Err(RoomClosed)") && closed == 6, "{closed} were told to close");
+    assert!(report.dispatched.iter().sum::<u64>() > 100, "{:?}", report.dispatched);
+}

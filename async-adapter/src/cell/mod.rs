@@ -5,6 +5,7 @@
 
 mod life;
 mod seam;
+mod vacancy;
 
 use crate::answers::Answers;
 #[cfg(feature = "tokio")]
@@ -147,7 +148,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         if gate.admission.state() != State::Open {
             return self.hall(0);
         }
-        let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(&self.config, part, gate.admission.heads())));
+        let open = || Arc::new(Hall::new(&self.config, part, gate.admission.heads(), self.now()));
+        let hall = self.halls[index as usize].get_or_init(open);
         self.open.fetch_max(index + 1, Ordering::AcqRel);
         hall
     }
@@ -286,6 +288,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         if ends {
             self.call(hall);
         }
+        self.note_gone(hall, now);
         was_in
     }
 
@@ -333,6 +336,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         self.finish(after);
         // It may have been the last one.
         self.call(hall);
+        self.note_gone(hall, now);
     }
 
     /// All halves at one instant.
@@ -361,7 +365,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         hall.called.store(false, Ordering::Release);
         let now = self.now();
         let timeout = if index == 0 { self.visit_admission(now) } else { None };
-        let (bells, has_found, next) = hall.enter(|seats| {
+        let (bells, ends, has_found, next) = hall.enter(|seats| {
             self.catch_up(hall, &mut seats.audience);
             let sessions = seats.audience.sessions();
             seats.audience.handle_timeout(now);
@@ -378,18 +382,22 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             };
             hall.ended.store(seats.audience.is_ended(), Ordering::Release);
             let next = seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min();
-            (bells, seats.audience.has_liveness(), next)
+            (bells, ends, seats.audience.has_liveness(), next)
         });
         if has_found {
             self.tell_liveness(hall);
         }
+        if ends {
+            self.note_gone(hall, now);
+        }
+        let expiry = if index == 0 { self.expire_empty(now) } else { None };
         bells.iter().for_each(|bell| bell.tell());
         let (woken, left) = hall.wake_some();
         if left {
             self.call(hall);
         }
         self.tell_end();
-        Visited { woken, next: timeout.into_iter().chain(next).min() }
+        Visited { woken, next: timeout.into_iter().chain(next).chain(expiry).min() }
     }
 
     /// Does what is due in the admission; answers when to come again.

@@ -162,7 +162,9 @@ impl<M: Payload> Audience<M> {
         }
         let session = self.sessions.insert(guest, group, self.low_heads);
         self.live += 1;
-        if let (Some(pulse), Some(slot)) = (&mut self.pulse, self.sessions.slot_of(session)) {
+        if let Some(pulse) = &mut self.pulse
+            && let Some(slot) = self.sessions.slot_of(session)
+        {
             pulse.come(slot);
         }
         for level in Priority::ALL {

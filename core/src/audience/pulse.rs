@@ -329,4 +329,16 @@ mod tests {
         pulse.look(late, |slot| Some(session(slot)));
         assert_eq!((pulse.found.len(), pulse.silent), (MAX_FOUND, 2 * MAX_FOUND as u32));
     }
+
+    #[test]
+    fn guests_fall_silent_and_nobody_has_to_hear_of_it() {
+        let mut pulse = pulse(MILLI, MILLI);
+        let guest = SessionId::new(0, SessionId::next_generation(0, true));
+        pulse.come(0);
+        pulse.look(Instant::from_secs(1), |_| Some(guest));
+        pulse.look(Instant::from_secs(2), |_| Some(guest));
+        assert_eq!((pulse.silent, pulse.next()), (1, None));
+        pulse.touch(Instant::from_secs(3), 0, guest);
+        assert_eq!((pulse.silent, pulse.found.len()), (0, 0));
+    }
 }

@@ -113,6 +113,12 @@ impl RoomConfigBuilder {
         /// Arrivals that the room remembers, so that it can tell its newest users (clause A12): 8 bytes each, written only when a user comes
         /// online by a join. Default 1,000; at most 2¹⁶; 0 keeps none. See [`Room::newest_users`](crate::Room::newest_users).
         newest_users: u32 => newest_users;
+        /// How long a room may have no session before it closes by itself (clause B20): from the last one's going, or from its beginning. It
+        /// closes as by the host, with [`Event::RoomClosed`](crate::Event::RoomClosed) and then, since nobody is in,
+        /// [`Event::RoomEnded`](crate::Event::RoomEnded); what waited in the queue is dropped. A host that keeps what lasts exports it on
+        /// `RoomClosed`: [`export`](crate::Room::export) works in a closed room, too. A session in its grace is still one. More than zero;
+        /// default `None`: the room stays.
+        expire_empty: Option<Duration> => expire_empty;
         /// The seed of every random choice and hash of the room (law L9). Default 0; a server that fears crafted ids sets its own.
         seed: u64 => seed;
     }
@@ -144,6 +150,9 @@ impl RoomConfigBuilder {
             if value == 0 {
                 return Err(ConfigError::Zero { setting });
             }
+        }
+        if s.expire_empty.is_some_and(|after| after.is_zero()) {
+            return Err(ConfigError::Zero { setting: "expire_empty" });
         }
         if let Some(heartbeat) = &s.heartbeat {
             heartbeat.check()?;
@@ -202,6 +211,7 @@ mod tests {
         let floor = "floor is 1; want at least 2, since every dispatch would go to the lowest level";
         assert_eq!(message(builder().floor(Some(1))), floor);
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
+        assert_eq!(message(builder().expire_empty(Some(Duration::ZERO))), "expire_empty is 0; want at least 1");
         assert_eq!(message(builder().newest_users(65_537)), "newest_users is 65537; want at most 65536");
         let beat = |silence, every| Some(Heartbeat { silence, every });
         let (second, nanos) = (Duration::from_secs(1), "the nanoseconds of the heartbeat's silence");

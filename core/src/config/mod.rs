@@ -59,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) coalesce: PerLevel<Duration>,
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) newest_users: u32,
+    pub(crate) expire_empty: Option<Duration>,
     pub(crate) seed: u64,
 }
 
@@ -113,6 +114,7 @@ impl RoomConfig {
                 coalesce: PerLevel([Duration::ZERO; 4]),
                 heartbeat: None,
                 newest_users: 1_000,
+                expire_empty: None,
                 seed: 0,
             },
         }
@@ -164,6 +166,11 @@ impl RoomConfig {
     /// How long those who wait may be left waiting after a message of each level.
     pub fn coalesce(&self) -> PerLevel<Duration> {
         self.settings.coalesce
+    }
+
+    /// How long a room without a session stays open; `None` is for ever.
+    pub fn expire_empty(&self) -> Option<Duration> {
+        self.settings.expire_empty
     }
 
     /// Messages that the log holds of each level.

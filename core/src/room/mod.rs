@@ -3,6 +3,7 @@
 mod join;
 mod life;
 mod people;
+mod vacancy;
 
 pub use join::Join;
 
@@ -19,6 +20,7 @@ use crate::priority::PerLevel;
 use crate::roster::UserSessions;
 use crate::time::{Instant, Watermark};
 use core::ops::Range;
+use vacancy::Vacancy;
 
 /// One live room as a complete state machine.
 ///
@@ -50,6 +52,7 @@ pub struct Room<M> {
     audience: Audience<M>,
     /// One clock for both halves: a call that only one of them hears of moves the time of the other too (law L6).
     clock: Watermark,
+    vacancy: Option<Vacancy>,
     end_told: bool,
 }
 
@@ -92,6 +95,7 @@ impl<M: Payload> Room<M> {
             admission: Admission::starting_at(config, heads),
             audience: Audience::starting_at(&config.settings, Part::WHOLE, heads),
             clock: Watermark::default(),
+            vacancy: config.settings.expire_empty.map(Vacancy::new),
             end_told: false,
         }
     }
@@ -132,7 +136,10 @@ impl<M: Payload> Room<M> {
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
         let now = self.clock.advance(now);
         self.admission.remove_session(now, session);
-        self.audience.leave(session)
+        let before = self.audience.sessions();
+        let was_in = self.audience.leave(session);
+        self.note_gone(now, before);
+        was_in
     }
 
     /// Offers a message. O(1), whatever the audience. It is a sign of life of the session that it comes from (clause A7). See [`Admission::publish`].
@@ -158,9 +165,11 @@ impl<M: Payload> Room<M> {
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
     pub fn next_batch(&mut self, now: Instant, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
         let now = self.clock.advance(now);
+        let before = self.audience.sessions();
         let answer = self.audience.next_batch(session, budget);
         if answer.is_err() {
             self.admission.remove_session(now, session);
+            self.note_gone(now, before);
         }
         answer
     }
@@ -177,13 +186,15 @@ impl<M: Payload> Room<M> {
         mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
     ) -> u32 {
         let now = self.clock.advance(now);
-        let admission = &mut self.admission;
-        self.audience.sweep(group, slots, budget, |session, due| {
+        let (admission, before) = (&mut self.admission, self.audience.sessions());
+        let handed = self.audience.sweep(group, slots, budget, |session, due| {
             if let Due::End(_) = due {
                 admission.remove_session(now, session);
             }
             sink(session, due)
-        })
+        });
+        self.note_gone(now, before);
+        handed
     }
 
     /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).
@@ -208,14 +219,17 @@ impl<M: Payload> Room<M> {
         self.admission.handle_timeout(now);
         self.hand_over();
         drop(self.admission.take_debris());
+        let before = self.audience.sessions();
         self.audience.handle_timeout(now);
         self.note_liveness(now);
+        self.note_gone(now, before);
+        self.expire_empty(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while nothing is due. An instant that has passed
     /// already means at once. Every other call may change the answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.admission.poll_timeout().into_iter().chain(self.audience.poll_timeout()).min()
+        self.admission.poll_timeout().into_iter().chain(self.audience.poll_timeout()).chain(self.expires_at()).min()
     }
 
     /// The next event, if there is one. What is not polled stays within the configured bounds: outcomes by refusing messages that

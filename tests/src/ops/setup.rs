@@ -50,6 +50,8 @@ pub struct Setup {
     pub coalesce: [u8; 3],
     /// How silence is told, by a table from not at all to after a minute; and how many arrivals are remembered: 0 to 3, or 1,000.
     pub heartbeat: (u8, u8),
+    /// How long the room may be empty, by a table that mostly says for ever.
+    pub expire: u8,
     /// Into how many parts the twin's audience is split: 1, 2 or 4.
     pub parts: u8,
     /// The seed.
@@ -128,6 +130,8 @@ impl Setup {
             },
             heartbeat: heartbeat(self.heartbeat.0),
             newest_users: pick(&[1_000, 0, 1, 2, 3], self.heartbeat.1),
+            expire_empty: pick(&[None, Some(50), None, Some(5_000), None, None, Some(60_000), None], self.expire)
+                .map(Duration::from_millis),
             parts: 1 << (self.parts % 3),
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),

@@ -141,8 +141,9 @@ impl Oracle {
     pub(super) fn inspect_lives(&self, snapshot: &RoomSnapshot) -> Check {
         let users = self.members.sessions.keys().filter(|&&user| self.is_online(user)).count();
         same(Law::Members, "users online", users, snapshot.admission.online as usize)?;
-        let is_here = |session: SessionId, end: bool| end || !self.lives.is_silent(session);
-        let sessions = self.listeners.here.iter().filter(|(session, listener)| is_here(**session, listener.end.is_some()));
+        // One that ends is no longer watched.
+        let here = self.listeners.here.iter();
+        let sessions = here.filter(|&(&session, listener)| listener.end.is_some() || !self.lives.is_silent(session));
         same(Law::Members, "sessions online", sessions.count(), snapshot.audience.online as usize)
     }
 

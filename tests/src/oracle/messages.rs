@@ -129,6 +129,8 @@ impl Oracle {
         }
         self.listeners.expire(now);
         self.look(now);
+        self.note_vacancy();
+        self.expire_empty();
         self.check_held()
     }
 

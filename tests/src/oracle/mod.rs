@@ -13,6 +13,7 @@ pub mod moderation;
 mod one_room;
 pub mod quotas;
 pub mod tokens;
+mod vacancy;
 pub mod victims;
 
 use crate::payload::{Probe, Watch};
@@ -34,6 +35,7 @@ use roomcast_core::{
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use tokens::Tokens;
+use vacancy::Vacancy;
 
 /// The model of one room.
 #[derive(Clone, Debug)]
@@ -59,6 +61,7 @@ pub struct Oracle {
     lives: Lives,
     /// Every user who came online by a join, in order.
     arrivals: Vec<UserId>,
+    vacancy: Vacancy,
     sessions_ever: BTreeSet<SessionId>,
     /// A message that was dropped and whose payload somebody still holds.
     kept_too_long: Option<u64>,
@@ -106,6 +109,7 @@ impl Oracle {
             listeners: Listeners::default(),
             lives: Lives::default(),
             arrivals: Vec::new(),
+            vacancy: Vacancy::default(),
             sessions_ever: BTreeSet::new(),
             kept_too_long: None,
             rules,
@@ -159,6 +163,7 @@ impl Oracle {
                     }
                 }
                 self.shows_life(session);
+                self.note_vacancy();
                 Ok(())
             }
         }
@@ -226,7 +231,9 @@ impl Oracle {
     pub fn session_closed(&mut self, now: Instant, session: SessionId, answer: bool) -> Check {
         self.advance(now);
         self.go(session);
-        same(Law::Members, "whether the closed session was in", self.listeners.release(session), answer)
+        let was_in = self.listeners.release(session);
+        self.note_vacancy();
+        same(Law::Members, "whether the closed session was in", was_in, answer)
     }
 
     /// `Room::next_batch` answered this.
@@ -256,6 +263,7 @@ impl Oracle {
                 same(Law::Batches, "why a session ends", reason.map(SessionEnd::Closed), Some(*end))?;
                 self.go(session);
                 self.listeners.release(session);
+                self.note_vacancy();
                 Ok(())
             }
         }
@@ -289,6 +297,7 @@ impl Oracle {
                 self.listeners.release(session);
             }
         }
+        self.note_vacancy();
         same(Law::Batches, "what a sweep hands out", expected, found.to_vec())
     }
 
@@ -326,13 +335,18 @@ impl Oracle {
             None => Ok(()),
         };
         if expected.is_ok() {
-            self.listeners.closed = Some((EndReason::RoomClosed, now + self.rules.grace));
-            self.listeners.news.push(now);
-            self.inbox.closed();
-            self.drop_all();
+            self.shut(now);
         }
         self.check_held()?;
         same(Law::Members, "closing the room", expected, answer)
+    }
+
+    /// The room closes.
+    fn shut(&mut self, now: Instant) {
+        self.listeners.closed = Some((EndReason::RoomClosed, now + self.rules.grace));
+        self.listeners.news.push(now);
+        self.inbox.closed();
+        self.drop_all();
     }
 
     /// What waits is dropped, in the order in which it would have gone.
@@ -376,7 +390,7 @@ impl Oracle {
     pub fn next_timeout(&self) -> Option<Instant> {
         let token = self.turn().and_then(|(_, kept)| self.tokens.next(self.clock.as_nanos(), kept)).map(Instant::from_nanos);
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
-        deadlines.chain(token).chain(self.listeners.next_end()).chain(self.next_look()).min()
+        deadlines.chain(token).chain(self.listeners.next_end()).chain(self.next_look()).chain(self.next_expiry()).min()
     }
 
     fn next_token(&self, now: Instant, level: Priority) -> Option<Instant> {

@@ -25,6 +25,7 @@ const CALM: Setup = Setup {
     grace: 0,
     coalesce: [0; 3],
     heartbeat: (0, 0),
+    expire: 0,
     parts: 0,
     seed: 0,
     heads: 0,
@@ -80,6 +81,20 @@ fn once_failed() -> Vec<Kept> {
             "one message evicts two of one sender, who had no more",
             Setup { queue_bytes: 0, burst: 0, ..CALM },
             vec![join(1), join(2), speak(0, 1, 1), speak(0, 2, 30), speak(0, 2, 30), speak(1, 1, 64), Op::OnTime],
+        ),
+        (
+            "a room that expires still sends what a late call grants first",
+            Setup { rate: 2, burst: 0, expire: 1, ..CALM },
+            vec![
+                join(1),
+                speak(0, 0, 1),
+                speak(0, 0, 1),
+                Op::Leave { user: 1 },
+                take(0),
+                take(0),
+                Op::Wait { count: 100, unit: 2 },
+                Op::Tick,
+            ],
         ),
         (
             "own messages alone are not more to come",

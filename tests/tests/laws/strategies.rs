@@ -17,8 +17,8 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let log = (any::<[u8; 4]>(), any::<u8>(), any::<bool>(), (any::<u8>(), any::<u8>()), any::<u8>());
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
-    let people = any::<(u8, u8)>();
-    (queue, log, events, place, people).prop_map(|(queue, log, events, (heads, start, coalesce, parts), heartbeat)| {
+    let people = (any::<(u8, u8)>(), any::<u8>());
+    (queue, log, events, place, people).prop_map(|(queue, log, events, (heads, start, coalesce, parts), (heartbeat, expire))| {
         let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
         let (log, log_bytes, echo, sessions, moderation) = log;
         let (outcomes, report, presence, grace, seed) = events;
@@ -44,6 +44,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             grace,
             coalesce,
             heartbeat,
+            expire,
             parts,
             seed,
             heads,
