@@ -3,7 +3,7 @@
 use crate::bell::Bell;
 use crate::waiters::Waiters;
 use parking_lot::{Mutex, MutexGuard};
-use roomcast_core::{Audience, Part, Payload, SessionId};
+use roomcast_core::{Audience, Instant, Part, Payload, SessionId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -19,6 +19,8 @@ pub(crate) struct Hall<M> {
     pub(crate) picked: AtomicU64,
     /// About how many sessions there are: for choosing where the next one joins.
     pub(crate) sessions: AtomicU32,
+    /// When its last session went, as far as that is asked for; from its beginning on, when it was opened.
+    pub(crate) empty_since: AtomicU64,
     /// Whether its shard has been told that it wants looking after.
     pub(crate) called: AtomicBool,
     /// Whether the room is closed and everyone here has gone.
@@ -46,7 +48,7 @@ impl<M> Seats<M> {
 
 impl<M: Payload> Hall<M> {
     /// A hall whose audience is this one.
-    pub(crate) fn new(part: Part, audience: Audience<M>) -> Self {
+    pub(crate) fn new(part: Part, audience: Audience<M>, opened_at: Instant) -> Self {
         let applied = audience.applied().0;
         Self {
             part,
@@ -54,6 +56,7 @@ impl<M: Payload> Hall<M> {
             epoch: AtomicU64::new(0),
             picked: AtomicU64::new(applied),
             sessions: AtomicU32::new(0),
+            empty_since: AtomicU64::new(opened_at.as_nanos()),
             called: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         }

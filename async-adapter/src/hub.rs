@@ -3,14 +3,13 @@
 use crate::answers::Answers;
 use crate::cell::{Cell, Work};
 use crate::clock::{Clock, SystemClock};
+use crate::directory::Directory;
 use crate::drain::Drain;
 use crate::drain::DrainReport;
 use crate::driver::{self, Driver};
 use crate::room::RoomHandle;
 use crate::shard::{Common, Hook, Shard, Shards};
-use parking_lot::RwLock;
 use roomcast_core::{CreateRoomError, Event, Instant, NoSuchRoom, Part, Payload, RoomConfig, RoomId};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +34,7 @@ impl<M: Payload + Send + Sync + 'static> Clone for Hub<M> {
 struct Inner<M> {
     common: Arc<Common>,
     shards: Arc<Shards<Work<M>>>,
-    rooms: RwLock<HashMap<RoomId, Arc<Cell<M>>>>,
+    directory: Arc<Directory<M>>,
     max_rooms: u32,
     shards_a_room: usize,
 }
@@ -48,6 +47,7 @@ pub struct HubBuilder {
     clock: Option<Box<dyn Clock>>,
     hook: Option<Box<Hook>>,
     max_rooms: u32,
+    one_room_a_user: bool,
 }
 
 impl std::fmt::Debug for HubBuilder {
@@ -56,6 +56,7 @@ impl std::fmt::Debug for HubBuilder {
             .field("shards", &self.shards)
             .field("shards_a_room", &self.shards_a_room)
             .field("max_rooms", &self.max_rooms)
+            .field("one_room_a_user", &self.one_room_a_user)
             .finish_non_exhaustive()
     }
 }
@@ -93,6 +94,16 @@ impl HubBuilder {
     /// Rooms at the most. Default 2²⁰.
     pub fn max_rooms(mut self, max_rooms: u32) -> Self {
         self.max_rooms = max_rooms;
+        self
+    }
+
+    /// Has each user in one room at a time (clause A8): [`RoomHandle::join`] and [`Pump::join`](crate::Pump::join) of a user who is in another
+    /// room of this hub take the user out there. The sessions there still get what they are due, then
+    /// [`EndReason::JoinedElsewhere`](crate::EndReason::JoinedElsewhere). A second device in the same room leaves nothing, a join that is refused
+    /// leaves nothing, and nobody leaves a room that he or she owns. A room that was removed is not looked for. Default: users are in as
+    /// many rooms as they like.
+    pub fn one_room_a_user(mut self) -> Self {
+        self.one_room_a_user = true;
         self
     }
 
@@ -134,7 +145,13 @@ impl HubBuilder {
         // A power of two; where that is more than there are shards, some look after two parts.
         let shards_a_room = self.shards_a_room.min(shards.len()).next_power_of_two().min(Part::MAX as usize);
         let shards = Arc::new(Shards(shards.into()));
-        let inner = Inner { common, shards, rooms: RwLock::default(), max_rooms: self.max_rooms, shards_a_room };
+        let inner = Inner {
+            common,
+            shards,
+            directory: Arc::new(Directory::new(self.one_room_a_user)),
+            max_rooms: self.max_rooms,
+            shards_a_room,
+        };
         (Hub { inner: Arc::new(inner) }, drivers)
     }
 }
@@ -143,12 +160,12 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// Sets a hub up.
     pub fn builder() -> HubBuilder {
         let shards = std::thread::available_parallelism().map_or(1, usize::from);
-        HubBuilder { shards, shards_a_room: usize::MAX, clock: None, hook: None, max_rooms: 1 << 20 }
+        HubBuilder { shards, shards_a_room: usize::MAX, clock: None, hook: None, max_rooms: 1 << 20, one_room_a_user: false }
     }
 
     /// Makes a room.
     pub fn create_room(&self, id: RoomId, config: &RoomConfig) -> Result<RoomHandle<M>, CreateRoomError> {
-        let mut rooms = self.inner.rooms.write();
+        let mut rooms = self.inner.directory.rooms.write();
         let count = rooms.len();
         let max = self.inner.max_rooms;
         match rooms.entry(id) {
@@ -159,6 +176,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
                 let shards = self.inner.shards.0.iter().cycle().skip(count % self.inner.shards.0.len());
                 let cell = Arc::new(Cell::new(id, config, shards.take(self.inner.shards_a_room).cloned().collect()));
                 entry.insert(Arc::clone(&cell));
+                cell.begin();
                 Ok(self.handle(cell))
             }
         }
@@ -166,20 +184,20 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
 
     /// The room with this id.
     pub fn room(&self, id: RoomId) -> Option<RoomHandle<M>> {
-        let cell = self.inner.rooms.read().get(&id).cloned()?;
+        let cell = self.inner.directory.rooms.read().get(&id).cloned()?;
         Some(self.handle(cell))
     }
 
     /// Forgets a room. Its sessions go on as long as they are held; a host closes the room first and waits for
     /// [`Event::RoomEnded`] if everyone is to get what is due.
     pub fn remove_room(&self, id: RoomId) -> Result<RoomHandle<M>, NoSuchRoom> {
-        let cell = self.inner.rooms.write().remove(&id).ok_or(NoSuchRoom(id))?;
+        let cell = self.inner.directory.rooms.write().remove(&id).ok_or(NoSuchRoom(id))?;
         Ok(self.handle(cell))
     }
 
     /// All rooms, in no particular order.
     pub fn rooms(&self) -> Vec<RoomHandle<M>> {
-        let cells: Vec<_> = self.inner.rooms.read().values().cloned().collect();
+        let cells: Vec<_> = self.inner.directory.rooms.read().values().cloned().collect();
         cells.into_iter().map(|cell| self.handle(cell)).collect()
     }
 
@@ -217,6 +235,6 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     }
 
     fn handle(&self, cell: Arc<Cell<M>>) -> RoomHandle<M> {
-        RoomHandle::new(cell, Arc::clone(&self.inner.shards))
+        RoomHandle::new(cell, Arc::clone(&self.inner.shards), Arc::clone(&self.inner.directory))
     }
 }

@@ -39,6 +39,7 @@ mod answers;
 mod bell;
 mod cell;
 mod clock;
+mod directory;
 mod drain;
 mod driver;
 #[cfg(feature = "tokio")]

@@ -1,6 +1,7 @@
 //! One room of a hub, as the host calls it.
 
 use crate::cell::{Cell, Work};
+use crate::directory::Directory;
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
@@ -15,11 +16,12 @@ use std::sync::Arc;
 pub struct RoomHandle<M: Payload + Send + Sync + 'static> {
     cell: Arc<Cell<M>>,
     shards: Arc<Shards<Work<M>>>,
+    directory: Arc<Directory<M>>,
 }
 
 impl<M: Payload + Send + Sync + 'static> Clone for RoomHandle<M> {
     fn clone(&self) -> Self {
-        Self { cell: Arc::clone(&self.cell), shards: Arc::clone(&self.shards) }
+        Self { cell: Arc::clone(&self.cell), shards: Arc::clone(&self.shards), directory: Arc::clone(&self.directory) }
     }
 }
 
@@ -44,8 +46,8 @@ pub struct AttributesSnapshot {
 }
 
 impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
-    pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>) -> Self {
-        Self { cell, shards }
+    pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>, directory: Arc<Directory<M>>) -> Self {
+        Self { cell, shards, directory }
     }
 
     /// The room's id.
@@ -87,9 +89,10 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         }
     }
 
-    /// Lets a session in and answers its subscription; dropping that leaves.
+    /// Lets a session in and answers its subscription; dropping that leaves. In a hub of
+    /// [`one_room_a_user`](crate::HubBuilder::one_room_a_user) the user leaves the room that he or she was in.
     pub fn join(&self, join: Join) -> Result<Subscription<M>, JoinError> {
-        let joined = self.cell.join(join)?;
+        let joined = self.directory.join(&self.cell, join)?;
         Ok(Subscription::new(Arc::clone(&self.cell), Arc::clone(&self.shards), joined))
     }
 
@@ -123,6 +126,22 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// Nobody got it: the room is closed, the payload too large, nobody by that name in, or their queues full. The payload comes back.
     pub fn send_direct(&self, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
         self.cell.send_direct(to, direct)
+    }
+
+    /// A session shows life, as with each heartbeat that its client sends (clause A7). Answers whether it is in and nothing has closed it.
+    ///
+    /// Where the room's [`heartbeat`](crate::RoomConfigBuilder::heartbeat) is set, a host calls this for whatever a connection says, messages
+    /// included: publishing takes no reader's lock, so in a hub it is no sign of life by itself. O(1); takes the lock of the hall that the
+    /// session sits in.
+    pub fn touch(&self, session: SessionId) -> bool {
+        self.cell.touch(session)
+    }
+
+    /// The users who came online last by a join and are online now, the newest first (clause A12): of the last 1,000 arrivals, or as many as
+    /// [`newest_users`](crate::RoomConfigBuilder::newest_users) says. It holds the admission's lock while it looks them up, so it is for a
+    /// page that is drawn now and then, not for every message.
+    pub fn newest_users(&self) -> Vec<UserId> {
+        self.cell.admit(|admission, _| admission.newest_users())
     }
 
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
@@ -234,6 +253,11 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// The books, both halves at one instant. O(1).
     pub fn snapshot(&self) -> LiveSnapshot {
         LiveSnapshot { room: self.cell.snapshot(), unsent: self.cell.unsent() }
+    }
+
+    #[cfg(any(feature = "tokio", test))]
+    pub(crate) fn directory(&self) -> &Arc<Directory<M>> {
+        &self.directory
     }
 
     #[cfg(feature = "tokio")]

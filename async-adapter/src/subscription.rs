@@ -91,6 +91,11 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         }
     }
 
+    /// The peer said something: the session shows life (clause A7). See [`RoomHandle::touch`](crate::RoomHandle::touch).
+    pub fn touch(&self) -> bool {
+        self.cell.touch(self.seat.session)
+    }
+
     /// Waits for the next batch. High comes first, each level behind its gap.
     ///
     /// # Errors

@@ -126,7 +126,8 @@ impl WebSocketReader {
 
     /// Waits for the next message. `answer` gets the frames that the protocol asks for in answer to pings and to a close; the host gives
     /// them to the pump: `|frame| pumped.control(frame)`. `None`: the peer has closed the connection; then drop the
-    /// [`Pumped`](crate::Pumped) a little later, so that the answer goes out.
+    /// [`Pumped`](crate::Pumped) a little later, so that the answer goes out. In a room with a heartbeat both a message and an answer to a ping are
+    /// the moment for [`Pumped::touch`](crate::Pumped::touch).
     ///
     /// # Errors
     /// The peer broke the protocol, said too much at once, or is gone.

@@ -228,6 +228,11 @@ impl<T> Slab<T> {
         self.len
     }
 
+    /// Slots, full or free.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
     /// Stores `value` and answers its slot.
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         self.insert_with(|| value)

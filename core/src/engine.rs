@@ -1,8 +1,13 @@
 //! Many rooms: finds them, wakes those that are due, gathers their events. It computes nothing itself.
 
+mod one_room;
+
+pub use one_room::EngineJoinError;
+
 use crate::chunked::Slab;
 use crate::config::RoomConfig;
 use crate::event::Event;
+use crate::homes::Homes;
 use crate::ids::RoomId;
 use crate::index::{Hasher, Index};
 use crate::message::Payload;
@@ -33,6 +38,9 @@ pub struct Engine<M> {
     index: Index,
     hasher: Hasher,
     max_rooms: u32,
+    seed: u64,
+    /// Which room each user is in, where that is one at a time.
+    homes: Option<Homes>,
     /// The rooms that asked for a timeout, the first to be due first.
     timers: BTreeSet<(Instant, u32)>,
     /// The rooms that may have events.
@@ -76,6 +84,8 @@ impl<M: Payload> Engine<M> {
             index: Index::new(),
             hasher: Hasher::new(seed),
             max_rooms,
+            seed,
+            homes: None,
             timers: BTreeSet::new(),
             eventful: VecDeque::new(),
         }
@@ -92,6 +102,7 @@ impl<M: Payload> Engine<M> {
         let slot = self.rooms.insert(Entry { id, room: Room::new(config), timer: None, listed: false });
         let (rooms, hasher) = (&self.rooms, self.hasher);
         self.index.insert(hasher.hash(id.0), slot, |slot| hasher.hash(rooms[slot].id.0));
+        self.note(slot);
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub enum Event {
         /// The fate.
         outcome: Outcome,
     },
-    /// A user's first session came or the last one went (clause A6).
+    /// A user's first session came or the last one went (clause A6), silent ones not counted (clause A7).
     Presence {
         /// The user.
         user: UserId,
@@ -60,12 +60,12 @@ impl Event {
     }
 }
 
-/// Whether a user is online in a room: has at least one session.
+/// Whether a user is online in a room: has at least one session that is not silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// At least one session.
+    /// At least one session that is not silent.
     Online,
-    /// None.
+    /// None, or silent ones only.
     Offline,
 }
 
@@ -75,8 +75,21 @@ pub enum Presence {
 pub enum PresenceCause {
     /// Joined.
     Join,
-    /// Left, or the last session was closed.
+    /// Left, was taken out, or the last session that was not silent was closed. Who was offline by silence is not told to go again.
     Quit,
+    /// The last session that was not silent was found to be.
+    HeartbeatInterrupt,
+    /// A silent session showed life again.
+    HeartbeatRecover,
+}
+
+/// Whether a session shows signs of life (clause A7): what an audience tells its admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Liveness {
+    /// It was found silent.
+    Silent,
+    /// It shows life again.
+    Alive,
 }
 
 /// Why a session ended, as the session itself is told.
@@ -91,6 +104,8 @@ pub enum EndReason {
     Kicked,
     /// The user was taken out and may not come again (clause A10).
     Banned,
+    /// The user joined another room, where a user is in one at a time (clause A8).
+    JoinedElsewhere,
 }
 
 impl core::fmt::Display for EndReason {
@@ -100,6 +115,7 @@ impl core::fmt::Display for EndReason {
             Self::RoomClosed => "the room was closed",
             Self::Kicked => "the user was kicked",
             Self::Banned => "the user was banned",
+            Self::JoinedElsewhere => "the user joined another room",
         })
     }
 }

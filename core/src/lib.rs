@@ -58,6 +58,7 @@ mod duplicates;
 mod engine;
 mod error;
 mod event;
+mod homes;
 mod ids;
 mod index;
 mod keyed;
@@ -66,6 +67,7 @@ mod list;
 mod log;
 mod mask;
 mod message;
+mod newest;
 mod part;
 mod priority;
 mod queue;
@@ -83,16 +85,17 @@ pub use admission::{
 };
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
 pub use config::{
-    ConfigError, Counting, DefaultReport, Echo, Exempt, LevelQuotas, Levels, QueueConfig, ReviewConfig, ReviewTimeout, RoomConfig,
-    RoomConfigBuilder, TieBreak, VictimPolicy,
+    ConfigError, Counting, DefaultReport, Echo, Exempt, Heartbeat, LevelQuotas, Levels, QueueConfig, ReviewConfig, ReviewTimeout,
+    RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy,
 };
 pub use data::{DataError, DataLimits};
 pub use debris::Debris;
 pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Recipient};
 pub use duplicates::DuplicateWindow;
-pub use engine::{CreateRoomError, Engine, NoSuchRoom, RoomMut};
+pub use engine::{CreateRoomError, Engine, EngineJoinError, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
-pub use event::{EndReason, Event, Joined, Presence, PresenceCause, Start};
+pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, Start};
+pub use homes::Homes;
 pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, Ticket, UserId};
 pub use keyed::KeyedLimit;
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units};

@@ -87,8 +87,8 @@ impl GoneUsers {
 pub(crate) enum Gone {
     /// It was the last one.
     Last(UserId),
-    /// Others are left.
-    OneOf,
+    /// This user has others left.
+    OneOf(UserId),
 }
 
 impl<M> Roster<M> {
@@ -105,7 +105,7 @@ impl<M> Roster<M> {
     }
 
     /// Users with at least one session.
-    pub(crate) fn online(&self) -> u32 {
+    pub(crate) fn users(&self) -> u32 {
         (self.users.len() - self.gone.len) as u32
     }
 
@@ -145,7 +145,7 @@ impl<M> Roster<M> {
         sessions
     }
 
-    pub(crate) fn is_online(&self, user: UserId) -> bool {
+    pub(crate) fn is_in(&self, user: UserId) -> bool {
         self.first(user, self.hasher.hash(user.0)).is_some()
     }
 
@@ -199,7 +199,7 @@ impl<M> Roster<M> {
         self.gone.settle(&mut self.users);
         // If it was the first.
         self.users.replace(hash, slot, next);
-        Some(Gone::OneOf)
+        Some(Gone::OneOf(user))
     }
 
     #[inline]
@@ -271,13 +271,13 @@ mod tests {
         assert_eq!(roster.user_of(SessionId::new(2, 0)), None);
         assert_eq!(roster.remove(SessionId::new(2, 0)), None);
         // The first, a middle one, the last.
-        assert_eq!(roster.remove(session(3)), Some(Gone::OneOf));
+        assert_eq!(roster.remove(session(3)), Some(Gone::OneOf(UserId(5))));
         assert_eq!(roster.remove(session(3)), None);
-        assert_eq!(roster.remove(session(0)), Some(Gone::OneOf));
+        assert_eq!(roster.remove(session(0)), Some(Gone::OneOf(UserId(5))));
         assert_eq!(sorted(&roster, 5), vec![9]);
         assert_eq!(roster.remove(session(9)), Some(Gone::Last(UserId(5))));
-        assert!(!roster.is_online(UserId(5)));
-        assert_eq!((roster.online(), roster.sessions()), (1, 1));
+        assert!(!roster.is_in(UserId(5)));
+        assert_eq!((roster.users(), roster.sessions()), (1, 1));
     }
 
     #[test]
@@ -307,7 +307,10 @@ mod tests {
                     let left = list.iter().any(|&(other, _)| other == user);
                     let session = roster.holder(slot).unwrap();
                     assert_eq!(roster.user_of(session), Some(UserId(user)));
-                    assert_eq!(roster.remove(session), Some(if left { Gone::OneOf } else { Gone::Last(UserId(user)) }));
+                    assert_eq!(
+                        roster.remove(session),
+                        Some(if left { Gone::OneOf(UserId(user)) } else { Gone::Last(UserId(user)) })
+                    );
                 } else if held.is_none() && rng.below(3) > u32::from(!fills) {
                     let is_first = list.iter().all(|&(other, _)| other != user);
                     assert_eq!(roster.add(UserId(user), SessionId::new(slot, step)), is_first);
@@ -315,10 +318,10 @@ mod tests {
                 }
                 let mut slots: Vec<u32> = list.iter().filter(|&&(other, _)| other == user).map(|&(_, slot)| slot).collect();
                 slots.sort_unstable();
-                assert_eq!((sorted(&roster, user), roster.is_online(UserId(user))), (slots.clone(), !slots.is_empty()));
+                assert_eq!((sorted(&roster, user), roster.is_in(UserId(user))), (slots.clone(), !slots.is_empty()));
                 if step % 100 == 0 {
                     let online: alloc::collections::BTreeSet<u64> = list.iter().map(|&(user, _)| user).collect();
-                    assert_eq!((roster.online() as usize, roster.sessions() as usize), (online.len(), list.len()));
+                    assert_eq!((roster.users() as usize, roster.sessions() as usize), (online.len(), list.len()));
                 }
             }
         }

@@ -13,9 +13,9 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Budget, ConfigError, Direct, DirectReceipt, DirectRefused, Due, DuplicateKey, Event, Group, Instant, Item, Join,
-    JoinError, Joined, Kind, Mask, MergeKey, Priority, Publish, RangeKey, Receipt, Recipient, RefusalReason, Report, ResumeToken,
-    ReviewVerdict, Room, SessionEnd, SessionId, Source, Ticket, UserId, Verdict,
+    Actor, Batch, Budget, ConfigError, Direct, DirectReceipt, DirectRefused, Due, DuplicateKey, EndReason, Event, Group, Instant,
+    Item, Join, JoinError, Joined, Kind, Mask, MergeKey, Priority, Publish, RangeKey, Receipt, Recipient, RefusalReason, Report,
+    ResumeToken, ReviewVerdict, Room, SessionEnd, SessionId, Source, Ticket, UserId, Verdict,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -104,15 +104,28 @@ impl Checked {
     /// `Room::join`.
     pub fn join(&mut self, room: &mut Room<Probe>, now: Instant, join: Join) -> Result<Result<Joined, JoinError>, Violation> {
         let answer = room.join(now, join);
-        same(Law::L9Deterministic, "join", &answer, &self.halves.join(now, join, &answer))?;
-        self.oracle.joined(now, join, &answer)?;
-        self.inspect(room).map(|()| answer)
+        self.joined(room, now, join, &answer)?;
+        Ok(answer)
+    }
+
+    /// `Room::join` was called by someone else and answered this.
+    pub fn joined(&mut self, room: &Room<Probe>, now: Instant, join: Join, answer: &Result<Joined, JoinError>) -> Check {
+        same(Law::L9Deterministic, "join", answer, &self.halves.join(now, join, answer))?;
+        self.oracle.joined(now, join, answer)?;
+        self.inspect(room)
+    }
+
+    /// A user who was in this room has joined another one, and by the rule of one room a user has left this one.
+    pub fn left_for_another(&mut self, room: &Room<Probe>, now: Instant, user: UserId) -> Check {
+        same(Law::L9Deterministic, "leaving for another room", Ok(()), self.halves.leave(now, user, EndReason::JoinedElsewhere))?;
+        self.oracle.left_for_another(now, user);
+        self.inspect(room)
     }
 
     /// `Room::leave`.
     pub fn leave(&mut self, room: &mut Room<Probe>, now: Instant, user: UserId) -> Check {
         let answer = room.leave(now, user);
-        same(Law::L9Deterministic, "leave", answer, self.halves.leave(now, user))?;
+        same(Law::L9Deterministic, "leave", answer, self.halves.leave(now, user, EndReason::Left))?;
         self.oracle.left(now, user, answer)?;
         self.inspect(room)
     }
@@ -122,6 +135,14 @@ impl Checked {
         let answer = room.close_session(now, session);
         same(Law::L9Deterministic, "close_session", answer, self.halves.close_session(now, session))?;
         self.oracle.session_closed(now, session, answer)?;
+        self.inspect(room)
+    }
+
+    /// `Room::touch`.
+    pub fn touch(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId) -> Check {
+        let answer = room.touch(now, session);
+        same(Law::L9Deterministic, "touch", answer, self.halves.touch(now, session))?;
+        self.oracle.touched(now, session, answer)?;
         self.inspect(room)
     }
 

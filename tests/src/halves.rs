@@ -10,9 +10,9 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
     Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Direct, DirectReason, DirectReceipt,
-    DirectRefused, Due, EndReason, Event, Group, ImportError, Instant, Join, JoinError, Joined, LeaveError, Mask, ModerationError,
-    ProfileError, Publish, Receipt, Recipient, Refused, ResumeToken, ReviewVerdict, Room, RoomSnapshot, SessionEnd, SessionId,
-    Source, Ticket, UserId, Verdict, VerdictError,
+    DirectRefused, Due, Duration, EndReason, Event, Group, ImportError, Instant, Join, JoinError, Joined, LeaveError, Mask,
+    ModerationError, ProfileError, Publish, Receipt, Recipient, Refused, ResumeToken, ReviewVerdict, Room, RoomSnapshot,
+    SessionEnd, SessionId, Source, State, Ticket, UserId, Verdict, VerdictError,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,6 +28,10 @@ pub struct Halves {
     /// What the last call dispatched.
     pub crossed: Vec<Crossed>,
     clock: Instant,
+    /// How long nobody may be in, sessions after the last call, and since when there are none.
+    expire_empty: Option<Duration>,
+    sessions: u32,
+    empty_since: Option<Instant>,
     end_told: bool,
 }
 
@@ -37,7 +41,8 @@ impl Halves {
         let config = rules.config()?;
         let (admission, audience) = Room::starting_at(&config, rules.heads).into_halves();
         let audience = Parts::new(audience, config, rules.heads, rules.parts);
-        Ok(Self { admission, audience, crossed: Vec::new(), clock: Instant::ZERO, end_told: false })
+        let (expire_empty, clock) = (rules.expire_empty, Instant::ZERO);
+        Ok(Self { admission, audience, crossed: Vec::new(), clock, expire_empty, sessions: 0, empty_since: None, end_told: false })
     }
 
     /// Starts a call: time that runs backwards counts as standing still.
@@ -55,18 +60,20 @@ impl Halves {
         if let Some(user) = join.as_user() {
             self.admission.add_session(now, user, joined.session);
         }
+        self.audience.part_mut(joined.session).touch(now, joined.session);
         if let Ok(whole) = whole {
             self.audience.name(joined.session, whole.session);
             joined.session = self.audience.whole(joined.session);
         }
+        self.note_sessions();
         Ok(joined)
     }
 
-    /// As `Room::leave`.
-    pub fn leave(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
+    /// As `Room::leave`, and for the reason that an engine may have.
+    pub fn leave(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
         let now = self.call(now);
         for session in self.admission.leave(now, user)? {
-            self.audience.part_mut(session).end(now, session, EndReason::Left);
+            self.audience.part_mut(session).end(now, session, reason);
         }
         Ok(())
     }
@@ -76,7 +83,9 @@ impl Halves {
         let now = self.call(now);
         let session = self.audience.here(session);
         self.admission.remove_session(now, session);
-        self.audience.part_mut(session).leave(session)
+        let was_in = self.audience.part_mut(session).leave(session);
+        self.note_sessions();
+        was_in
     }
 
     /// As `Room::publish`.
@@ -85,6 +94,8 @@ impl Halves {
         let mut publish = publish;
         if let Source::Session(session) = &mut publish.source {
             *session = self.audience.here(*session);
+            self.audience.part_mut(*session).touch(now, *session);
+            self.note_liveness(now);
         }
         let answer = self.admission.publish(now, publish);
         self.hand_over();
@@ -108,6 +119,7 @@ impl Halves {
         if answer.is_err() {
             self.admission.remove_session(now, self.audience.here(session));
         }
+        self.note_sessions();
         answer
     }
 
@@ -161,12 +173,32 @@ impl Halves {
     ) -> u32 {
         let now = self.call(now);
         let admission = &mut self.admission;
-        self.audience.sweep(group, slots, budget, |whole, here, due| {
+        let handed = self.audience.sweep(group, slots, budget, |whole, here, due| {
             if let Due::End(_) = due {
                 admission.remove_session(now, here);
             }
             sink(whole, due)
-        })
+        });
+        self.note_sessions();
+        handed
+    }
+
+    /// As `Room::touch`.
+    pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
+        let now = self.call(now);
+        let session = self.audience.here(session);
+        let is_live = self.audience.part_mut(session).touch(now, session);
+        self.note_liveness(now);
+        is_live
+    }
+
+    /// What the parts found out goes back over the seam; whom they found in one call in the order of the whole room.
+    fn note_liveness(&mut self, now: Instant) {
+        let mut found: Vec<_> = self.audience.all().flat_map(|part| std::iter::from_fn(|| part.poll_liveness())).collect();
+        found.sort_by_key(|&(session, _)| self.audience.whole(session));
+        for (session, liveness) in found {
+            self.admission.note_liveness(now, session, liveness);
+        }
     }
 
     /// As `Room::handle_timeout`.
@@ -175,12 +207,34 @@ impl Halves {
         self.admission.handle_timeout(now);
         self.hand_over();
         self.audience.all().for_each(|part| part.handle_timeout(now));
+        self.note_liveness(now);
         self.clear();
+        self.note_sessions();
+        if let Some(after) = self.may_expire()
+            && now >= *self.empty_since.get_or_insert(now) + after
+        {
+            // What went out in this call still counts.
+            let _ = self.shut(now, Actor::Host);
+        }
+    }
+
+    /// Counts the sessions of all parts, and notes when there are none any more.
+    fn note_sessions(&mut self) {
+        let before = std::mem::replace(&mut self.sessions, self.audience.all().map(|part| part.sessions()).sum());
+        if before > 0 && self.sessions == 0 {
+            self.empty_since = Some(self.clock);
+        }
+    }
+
+    /// How long the room stays that nobody is in.
+    fn may_expire(&self) -> Option<Duration> {
+        self.expire_empty.filter(|_| self.sessions == 0 && self.admission.state() == State::Open)
     }
 
     /// As `Room::poll_timeout`.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.admission.poll_timeout(), self.audience.poll_timeout()].into_iter().flatten().min()
+        let expiry = self.may_expire().map(|after| self.empty_since.map_or(self.clock, |since| since + after));
+        [self.admission.poll_timeout(), self.audience.poll_timeout(), expiry].into_iter().flatten().min()
     }
 
     /// As `Room::poll_wake`.
@@ -208,6 +262,10 @@ impl Halves {
     /// As `Room::close`.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.call(now);
+        self.shut(now, actor)
+    }
+
+    fn shut(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         self.admission.close(now, actor)?;
         self.hand_over();
         self.audience.all().for_each(|part| part.close(now, EndReason::RoomClosed));

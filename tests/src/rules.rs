@@ -1,8 +1,8 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
 use roomcast_core::{
-    Allowance, ConfigError, Counting, DataLimits, DefaultReport, DuplicateWindow, Duration, Echo, LevelQuotas, Levels, PerLevel,
-    Priority, QueueConfig, Quota, Rate, ReviewConfig, RoomConfig, TieBreak, Tips, UserId, VictimPolicy,
+    Allowance, ConfigError, Counting, DataLimits, DefaultReport, DuplicateWindow, Duration, Echo, Heartbeat, LevelQuotas, Levels,
+    PerLevel, Priority, QueueConfig, Quota, Rate, ReviewConfig, RoomConfig, TieBreak, Tips, UserId, VictimPolicy,
 };
 use std::num::NonZeroU32;
 
@@ -81,6 +81,12 @@ pub struct Rules {
     pub resume_within: Duration,
     /// How long those who wait may be left waiting; nothing for High.
     pub coalesce: PerLevel<Duration>,
+    /// How silence is told.
+    pub heartbeat: Option<Heartbeat>,
+    /// Arrivals that are remembered.
+    pub newest_users: u32,
+    /// How long a room may be empty.
+    pub expire_empty: Option<Duration>,
     /// Into how many parts the twin's audience is split.
     pub parts: u32,
     /// The seed.
@@ -128,6 +134,9 @@ impl Default for Rules {
             report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
             presence_events: 1_024,
             coalesce: PerLevel([Duration::ZERO; 4]),
+            heartbeat: None,
+            newest_users: 1_000,
+            expire_empty: None,
             parts: 1,
             grace: Duration::from_secs(10),
             resume_within: Duration::from_secs(60),
@@ -193,6 +202,9 @@ impl Rules {
             .direct_messages(self.direct_messages)
             .direct_bytes(self.direct_bytes)
             .coalesce(self.coalesce)
+            .heartbeat(self.heartbeat)
+            .newest_users(self.newest_users)
+            .expire_empty(self.expire_empty)
             .seed(self.seed)
             .build()
     }

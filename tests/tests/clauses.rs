@@ -16,6 +16,10 @@ mod merging;
 mod messages;
 #[path = "clauses/moderation.rs"]
 mod moderation;
+#[path = "clauses/one_room.rs"]
+mod one_room;
+#[path = "clauses/presence.rs"]
+mod presence;
 #[path = "clauses/review.rs"]
 mod review;
 #[path = "clauses/scene.rs"]
@@ -24,3 +28,5 @@ mod scene;
 mod sessions;
 #[path = "clauses/tips.rs"]
 mod tips;
+#[path = "clauses/vacancy.rs"]
+mod vacancy;

@@ -1,6 +1,6 @@
 //! Evenings of chat in virtual time, through the engine, with the oracle watching every room.
 
-use roomcast_core::{Duration, Echo, PerLevel, TieBreak, UserId, VictimPolicy};
+use roomcast_core::{Duration, Echo, Heartbeat, PerLevel, TieBreak, UserId, VictimPolicy};
 use roomcast_tests::rules::{Rules, queue};
 use roomcast_tests::sim::{Evening, Report, play};
 
@@ -17,6 +17,7 @@ fn evening(seed: u64) -> Evening {
         log_messages: PerLevel([20, 20, 4, 4]),
         late_joiners: 6,
         grace: Duration::from_secs(2),
+        heartbeat: Some(Heartbeat { silence: Duration::from_secs(3), every: Duration::from_secs(2) }),
         ..Rules::default()
     };
     let wild = Rules {
@@ -33,10 +34,11 @@ fn evening(seed: u64) -> Evening {
         outcomes: PerLevel([2, 5, 0, 0]),
         presence_events: 1,
         owner: UserId(100),
+        heartbeat: Some(Heartbeat { silence: Duration::from_millis(500), every: Duration::from_millis(70) }),
         seed,
         ..Rules::default()
     };
-    Evening { rooms: vec![calm, fair, wild], people: 64, seconds: 60, seed }
+    Evening { rooms: vec![calm, fair, wild], people: 64, one_room: false, seconds: 60, seed }
 }
 
 fn run(seed: u64) -> Report {
@@ -53,4 +55,23 @@ fn every_law_holds_all_evening_and_the_same_seed_repeats_it_to_the_byte() {
     assert!(first.dispatched.iter().all(|&count| count > 50), "{:?}", first.dispatched);
     assert_eq!(first, run(1));
     assert_ne!(first.transcript, run(2).transcript);
+}
+
+#[test]
+fn a8_every_law_holds_on_an_evening_on_which_each_user_is_in_one_room_at_a_time() {
+    let evening = Evening { one_room: true, seconds: 30, ..evening(3) };
+    let report = play(&evening).unwrap_or_else(|violation| panic!("{violation}"));
+    let moves = report.transcript.matches("leaves for another room").count();
+    assert!(moves > 10, "only {moves} moves");
+    assert!(report.transcript.contains("JoinedElsewhere"));
+}
+
+#[test]
+fn b20_every_law_holds_on_an_evening_of_few_on_which_rooms_that_nobody_is_in_expire() {
+    let fleeting = Rules { expire_empty: Some(Duration::from_millis(1_500)), grace: Duration::from_secs(1), ..Rules::default() };
+    let evening = Evening { rooms: vec![fleeting; 6], people: 12, one_room: true, seconds: 200, seed: 5 };
+    let report = play(&evening).unwrap_or_else(|violation| panic!("{violation}"));
+    let closed = report.transcript.matches(", RoomClosed)").count();
+    assert!(report.transcript.contains("Err(RoomClosed)") && closed == 6, "{closed} were told to close");
+    assert!(report.dispatched.iter().sum::<u64>() > 100, "{:?}", report.dispatched);
 }

@@ -3,8 +3,10 @@
 //! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
 //! reader (decision D1). No hook, waker or channel is touched under a lock.
 
+mod life;
 mod personal;
 mod seam;
+mod vacancy;
 
 use crate::answers::Answers;
 #[cfg(feature = "tokio")]
@@ -14,7 +16,7 @@ use crate::shard::Shard;
 use parking_lot::Mutex;
 use roomcast_core::{
     Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, Part, Payload, Publish,
-    Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserSessions,
+    Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserId, UserSessions,
 };
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -90,7 +92,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     pub(crate) fn new(id: RoomId, config: &RoomConfig, shards: Box<[Arc<Shard<Work<M>>>]>) -> Self {
         let (admission, _) = Room::new(config).into_halves();
         let part = Part::new(0, shards.len() as u32).unwrap_or(Part::WHOLE);
-        let first = Arc::new(Hall::new(part, Audience::part(config, part, admission.heads())));
+        let audience = Audience::part(config, part, admission.heads());
+        let first = Arc::new(Hall::new(part, audience, shards[0].now()));
         let others = shards.iter().skip(1).map(|_| OnceLock::new());
         let halls = std::iter::once(OnceLock::from(first)).chain(others).collect();
         Self {
@@ -159,7 +162,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             // The first hall holds back at the seam what it has not picked up itself.
             let since: SmallVec<[_; 16]> = gate.admission.dispatched_after(audience.applied()).cloned().collect();
             since.into_iter().for_each(|message| audience.apply(message));
-            let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(part, audience)));
+            let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(part, audience, self.now())));
             self.open.fetch_max(index + 1, Ordering::AcqRel);
             hall
         })
@@ -190,7 +193,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         answers
     }
 
-    pub(crate) fn join(self: &Arc<Self>, join: Join) -> Result<Joined, JoinError> {
+    /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
+    pub(crate) fn join(self: &Arc<Self>, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
         let former: SmallVec<[SessionId; 2]> = join.known().into_iter().chain(join.token().map(|token| token.session)).collect();
         if !former.is_empty() {
             self.admission.lock().admission.check_join(self.now(), join.as_user())?;
@@ -203,7 +207,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let mut full = SmallVec::<[u32; 8]>::new();
         loop {
             let hall = self.hall_for_next(&full);
-            let answer = self.join_in(hall, join);
+            let answer = self.join_in(hall, join, note);
             match answer {
                 Err(JoinError::RoomFull { .. }) if full.len() + 1 < self.halls.len() => full.push(hall.part.index()),
                 answer => return answer,
@@ -222,10 +226,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         }
     }
 
-    fn join_in(self: &Arc<Self>, hall: &Hall<M>, join: Join) -> Result<Joined, JoinError> {
+    fn join_in(self: &Arc<Self>, hall: &Hall<M>, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
         let now = self.now();
         let (answer, after) = self.in_both(hall, |admission, seats| {
             admission.check_join(now, join.as_user())?;
+            let timer = seats.audience.has_heartbeat().then(|| seats.audience.poll_timeout());
             let (guest, group) = (join.as_user().is_none(), join.in_group());
             let joined = match join.token() {
                 None => seats.audience.join(guest, group, None),
@@ -236,12 +241,21 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             }
             if let Some(user) = join.as_user() {
                 admission.add_session(now, user, joined.session);
+                note(user);
+            }
+            if timer.is_some() {
+                seats.audience.touch(now, joined.session);
             }
             hall.note_sessions(seats);
-            Ok(joined)
+            Ok((joined, timer.is_some_and(|timer| timer != seats.audience.poll_timeout())))
         });
         self.finish(after);
-        answer
+        let (joined, is_looked_at) = answer?;
+        if is_looked_at {
+            // Nobody was, so far: the shard has to come for the next look.
+            self.call(hall);
+        }
+        Ok(joined)
     }
 
     /// Takes out the sessions that a call of the admission answers; they still get what they are due, then the reason.
@@ -261,6 +275,14 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         });
         self.finish(After { news: true, ..after });
         answer
+    }
+
+    /// Calls, under the admission's lock, if a user is not in.
+    pub(crate) fn unless_in(&self, user: UserId, call: impl FnOnce()) {
+        let gate = self.admission.lock();
+        if gate.admission.sessions_of(user).is_empty() {
+            call();
+        }
     }
 
     /// Calls the admission alone.
@@ -290,6 +312,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         if ends {
             self.call(hall);
         }
+        self.note_gone(hall, now);
         was_in
     }
 
@@ -337,6 +360,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         self.finish(after);
         // It may have been the last one.
         self.call(hall);
+        self.note_gone(hall, now);
     }
 
     /// All halves at one instant.
@@ -365,7 +389,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         hall.called.store(false, Ordering::Release);
         let now = self.now();
         let timeout = if index == 0 { self.visit_admission(now) } else { None };
-        let (bells, next) = hall.enter(|seats| {
+        let (bells, ends, has_found, next) = hall.enter(|seats| {
             self.catch_up(hall, &mut seats.audience);
             let sessions = seats.audience.sessions();
             seats.audience.handle_timeout(now);
@@ -381,15 +405,23 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
                 SmallVec::new()
             };
             hall.ended.store(seats.audience.is_ended(), Ordering::Release);
-            (bells, seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min())
+            let next = seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min();
+            (bells, ends, seats.audience.has_liveness(), next)
         });
+        if has_found {
+            self.tell_liveness(hall);
+        }
+        if ends {
+            self.note_gone(hall, now);
+        }
+        let expiry = if index == 0 { self.expire_empty(now) } else { None };
         bells.iter().for_each(|bell| bell.tell());
         let (woken, left) = hall.wake_some();
         if left {
             self.call(hall);
         }
         self.tell_end();
-        Visited { woken, next: timeout.into_iter().chain(next).min() }
+        Visited { woken, next: timeout.into_iter().chain(next).chain(expiry).min() }
     }
 
     /// Does what is due in the admission; answers when to come again.

@@ -5,6 +5,7 @@ mod task;
 
 use crate::bell::Bell;
 use crate::cell::{Cell, Work};
+use crate::directory::Directory;
 use crate::frames::Encoder;
 use crate::room::RoomHandle;
 use crate::shard::Shards;
@@ -159,6 +160,7 @@ struct Inner<M: Payload + Send + Sync + 'static, T: Transport> {
     seat: Arc<Seat<M>>,
     /// Keeps the drivers alive.
     _shards: Arc<Shards<Work<M>>>,
+    directory: Arc<Directory<M>>,
     /// One for each hall of the room, from its first connection on.
     stations: Box<[OnceLock<Station<T>>]>,
     start: Box<Launch<M, T>>,
@@ -217,7 +219,8 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         };
         let stations = (0..cell.hall(0).part.of()).map(|_| OnceLock::new()).collect();
         let seat = Arc::new(Seat { cell, group });
-        let inner = Inner { seat, _shards: Arc::clone(self.shards()), stations, start: Box::new(start) };
+        let (shards, directory) = (Arc::clone(self.shards()), Arc::clone(self.directory()));
+        let inner = Inner { seat, _shards: shards, directory, stations, start: Box::new(start) };
         Ok(Pump { inner: Arc::new(inner) })
     }
 }
@@ -229,7 +232,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     /// As [`RoomHandle::join`]; the transport comes back.
     pub fn join(&self, join: Join, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
-        match inner.seat.cell.join(join.group(inner.seat.group)) {
+        match inner.directory.join(&inner.seat.cell, join.group(inner.seat.group)) {
             Err(error) => Err(PumpJoinError { error, transport }),
             Ok(Joined { session, after, start, .. }) => {
                 let hall = inner.seat.cell.hall_number(session);
@@ -302,6 +305,12 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// connection has taken over already is still written. See [`Audience::set_mask`](crate::Audience::set_mask).
     pub fn set_mask(&self, mask: Mask) -> bool {
         self.inner.seat.cell.set_mask(self.session, mask)
+    }
+
+    /// The peer said something: the session shows life (clause A7). The pump only writes, so whoever reads the connection says so. See
+    /// [`RoomHandle::touch`].
+    pub fn touch(&self) -> bool {
+        self.inner.seat.cell.touch(self.session)
     }
 
     /// Has bytes of the host's own written between two frames: a pong, an answer. They keep their order among themselves.

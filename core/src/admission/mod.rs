@@ -12,6 +12,7 @@ mod entry;
 mod feed;
 mod gate;
 mod moderation;
+mod presence;
 mod rates;
 mod review;
 mod snapshot;
@@ -35,6 +36,7 @@ use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
 use crate::ledger::Ledger;
 use crate::message::{DuplicateKey, Kind, MergeKey, Message, Payload, Report};
+use crate::newest::Newest;
 use crate::part::Part;
 use crate::priority::PerLevel;
 use crate::queue::Queue;
@@ -47,6 +49,7 @@ use alloc::sync::Arc;
 use carriers::{CarrierPlace, Carriers};
 use feed::Feed;
 use moderation::Moderation;
+use presence::Silences;
 use rates::Rates;
 use review::Reviews;
 
@@ -60,6 +63,8 @@ pub struct Admission<M> {
     state: State,
     clock: Watermark,
     roster: Roster<M>,
+    silences: Silences,
+    newest: Newest,
     moderation: Moderation,
     attributes: Attributes,
     counters: Counters,
@@ -132,6 +137,8 @@ impl<M: Payload> Admission<M> {
             state: State::Open,
             clock: Watermark::default(),
             roster: Roster::new(hasher),
+            silences: Silences::default(),
+            newest: Newest::new(settings.newest_users),
             moderation: Moderation::new(&settings, hasher),
             attributes: Attributes::new(settings.data),
             counters: Counters::new(settings.data),
@@ -218,8 +225,12 @@ impl<M: Payload> Admission<M> {
             self.remove_session(now, holder);
         }
         let now = self.clock.advance(now);
-        if self.roster.add(user, session) {
+        let is_first = self.roster.add(user, session);
+        if is_first {
             self.tips.note(now, TipKind::Joined, Some(user));
+        }
+        if is_first || self.is_back(user, session) {
+            self.newest.push(user);
             self.events.presence(user, Presence::Online, PresenceCause::Join);
         }
     }
@@ -232,11 +243,16 @@ impl<M: Payload> Admission<M> {
     /// A session goes; if it is its user's last, a tip of this kind tells it.
     fn let_go(&mut self, now: Instant, session: SessionId, tip: TipKind) {
         let now = self.clock.advance(now);
-        let Some(Gone::Last(user)) = self.roster.remove(session) else { return };
-        self.debris.profiles.extend(self.roster.take_profile(user));
+        let Some(gone) = self.roster.remove(session) else { return };
+        if let Gone::Last(user) = gone {
+            self.debris.profiles.extend(self.roster.take_profile(user));
+            if self.state != State::Closed {
+                self.tips.note(now, tip, Some(user));
+            }
+        }
+        let Some(user) = self.goes_offline(session, gone) else { return };
         // The one event of the close stands for the going of everyone.
         if self.state != State::Closed {
-            self.tips.note(now, tip, Some(user));
             self.events.presence(user, Presence::Offline, PresenceCause::Quit);
         }
     }
@@ -287,7 +303,7 @@ impl<M: Payload> Admission<M> {
         if size > max {
             return Err(ProfileError::TooLarge { size, max, profile });
         }
-        if !self.roster.is_online(user) {
+        if !self.roster.is_in(user) {
             return Err(ProfileError::NotMember { user, profile });
         }
         self.tips.note(self.clock.peek(Instant::ZERO), TipKind::ProfileChanged, Some(user));
@@ -362,7 +378,8 @@ impl<M: Payload> Admission<M> {
             duplicate_keys: self.duplicates.counts(),
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),
             dispatched: self.feed.last(),
-            users: self.roster.online(),
+            users: self.roster.users(),
+            online: self.roster.users() - self.silences.users(),
             user_sessions: self.roster.sessions(),
             moderation: self.moderation.counts(),
         }

@@ -30,6 +30,8 @@ pub struct AdmissionSnapshot {
     pub dispatched: Seq,
     /// Users with at least one session.
     pub users: u32,
+    /// Of those, users who are online: with a session that is not silent (clauses A7, A12). Exact at any instant.
+    pub online: u32,
     /// Sessions of users (guests are not counted).
     pub user_sessions: u32,
     /// Admins, mutes, bans.

@@ -11,6 +11,7 @@ mod directs;
 mod late;
 mod masks;
 mod plan;
+mod pulse;
 mod reading;
 mod resume;
 mod session;
@@ -38,6 +39,7 @@ use alloc::sync::Arc;
 use aside::{Asides, Ending};
 use books::Sums;
 use late::Late;
+use pulse::Pulse;
 use reading::Shared;
 use session::{Positions, Sessions, widen};
 
@@ -73,6 +75,8 @@ pub struct Audience<M> {
     sums: PerLevel<Sums>,
     directs: PerLevel<Directs>,
     closed: Option<(EndReason, Instant)>,
+    /// Signs of life, where they are asked for.
+    pulse: Option<Box<Pulse>>,
     /// The batch that was taken last, until something is dispatched.
     shared: Option<Shared<M>>,
     /// When those who wait should be told that there is something new; `None` once they have been.
@@ -96,6 +100,8 @@ pub struct AudienceSnapshot {
     pub directs: PerLevel<Directs>,
     /// Sessions that are in, ending ones included.
     pub sessions: u32,
+    /// Of those, sessions that are not silent, guests included (clauses A7, A12).
+    pub online: u32,
     /// Sessions that have something of their own beside their cursors: own messages, skips, a mask, direct messages, an end.
     pub aside: u32,
     /// Messages in the log, by level.
@@ -113,6 +119,7 @@ impl AudienceSnapshot {
             deliveries: PerLevel::from_fn(|level| self.deliveries[level] + other.deliveries[level]),
             directs: PerLevel::from_fn(|level| self.directs[level] + other.directs[level]),
             sessions: self.sessions + other.sessions,
+            online: self.online + other.online,
             aside: self.aside + other.aside,
             ..*self
         }
@@ -150,6 +157,7 @@ impl<M: Payload> Audience<M> {
             sums: PerLevel::default(),
             directs: PerLevel::default(),
             closed: None,
+            pulse: Pulse::new(settings),
             shared: None,
             wake: None,
             late: Late::new(settings.late_joiners),
@@ -190,7 +198,13 @@ impl<M: Payload> Audience<M> {
         for level in Priority::ALL {
             self.sums[level].add_come(starts[level]);
         }
-        self.sessions.insert(guest, group, starts.0.map(|start| start as u32))
+        let session = self.sessions.insert(guest, group, starts.0.map(|start| start as u32));
+        if let Some(pulse) = &mut self.pulse
+            && let Some(slot) = self.sessions.slot_of(session)
+        {
+            pulse.come(slot);
+        }
+        session
     }
 
     /// Whether a session is in and nothing has closed it.
@@ -212,6 +226,7 @@ impl<M: Payload> Audience<M> {
         let Some(slot) = self.sessions.slot_of(session) else { return };
         if self.ending(slot).is_none() {
             self.retire(slot);
+            self.watch_no_more(slot);
             self.sessions.mark_aside(slot);
             self.asides.end(slot, Ending { reason, until: now + self.grace, ends: self.heads() });
             self.wake_by(now);
@@ -282,7 +297,8 @@ impl<M: Payload> Audience<M> {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
-    /// Ends the sessions whose grace is over, at most 1,024 in one call.
+    /// Ends the sessions whose grace is over, at most 1,024 in one call; and looks for silent ones, if a look is due: at 8,192 slots at the most,
+    /// of which at most 1,024 are found silent (clause A7). If more is due, [`poll_timeout`](Self::poll_timeout) answers at once.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         for _ in 0..MAX_ENDED {
@@ -299,14 +315,18 @@ impl<M: Payload> Audience<M> {
                 }
             }
         }
+        if let Some(pulse) = self.pulse.as_mut().filter(|_| self.closed.is_none()) {
+            pulse.look(now, |slot| self.sessions.holder(slot));
+        }
     }
 
-    /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing ends. An instant that has passed
-    /// already means at once.
+    /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing ends and nobody
+    /// is to be looked at. An instant that has passed already means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let closed = self.closed.filter(|_| self.sessions.len() > 0).map(|(_, until)| until);
         let ending = self.asides.first_ending().map(|(_, until)| until);
-        closed.into_iter().chain(ending).min()
+        let look = self.pulse.as_ref().filter(|_| self.closed.is_none()).and_then(|pulse| pulse.next());
+        closed.into_iter().chain(ending).chain(look).min()
     }
 
     /// Whether any session ends: the audience is closed, or a session was closed from outside and has not gone.
@@ -340,6 +360,11 @@ impl<M: Payload> Audience<M> {
         self.sessions.len()
     }
 
+    /// Of those, sessions that are not silent (clause A7).
+    pub fn online(&self) -> u32 {
+        self.sessions.len() - self.pulse.as_ref().map_or(0, |pulse| pulse.silent())
+    }
+
     /// The books of one session, by level; `None` when it is not in. O(1).
     pub fn books(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
         let slot = self.sessions.slot_of(session)?;
@@ -353,6 +378,7 @@ impl<M: Payload> Audience<M> {
             deliveries: PerLevel::from_fn(|level| self.deliveries(level)),
             directs: self.directs,
             sessions: self.sessions.len(),
+            online: self.online(),
             aside: self.asides.len(),
             log: PerLevel::from_fn(|level| self.log.len(level)),
             log_bytes: PerLevel::from_fn(|level| self.log.bytes(level)),
@@ -424,8 +450,17 @@ impl<M: Payload> Audience<M> {
         }
     }
 
+    /// A session ends or is gone: whether it shows life is of no interest any more.
+    #[inline]
+    fn watch_no_more(&mut self, slot: u32) {
+        if let Some(pulse) = &mut self.pulse {
+            pulse.go(slot);
+        }
+    }
+
     /// A session is gone: what it had not read is abandoned.
     fn release(&mut self, slot: u32) {
+        self.watch_no_more(slot);
         if self.sessions.has_aside(slot) {
             self.release_aside(slot);
         } else {

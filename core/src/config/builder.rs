@@ -2,8 +2,8 @@
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{
-    Counting, DefaultReport, Echo, LevelQuotas, Levels, MAX_LATE, MAX_LOG, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, ReviewConfig,
-    RoomConfig, Settings, TieBreak, VictimPolicy,
+    Counting, DefaultReport, Echo, Heartbeat, LevelQuotas, Levels, MAX_LATE, MAX_LOG, MAX_NEWEST, MAX_SESSIONS, MAX_SLOTS,
+    MAX_WORK, ReviewConfig, RoomConfig, Settings, TieBreak, VictimPolicy,
 };
 use crate::data::DataLimits;
 use crate::duplicates::DuplicateWindow;
@@ -130,6 +130,18 @@ impl RoomConfigBuilder {
         /// How long those who wait may be left waiting after a message of each level, so that more of them share a wake-up and a
         /// write. High is told at once: its window is zero. Default none (decision D30). See [`Audience::poll_wake`](crate::Audience::poll_wake).
         coalesce: PerLevel<Duration> => coalesce;
+        /// How long a session may show no sign of life before it counts as silent, and how often that is looked at (clause A7). Default
+        /// `None`: nobody is ever silent, since a host that never calls [`touch`](crate::Room::touch) would lose its users. See [`Heartbeat`].
+        heartbeat: Option<Heartbeat> => heartbeat;
+        /// Arrivals that the room remembers, so that it can tell its newest users (clause A12): 8 bytes each, written only when a user comes
+        /// online by a join. Default 1,000; at most 2¹⁶; 0 keeps none. See [`Room::newest_users`](crate::Room::newest_users).
+        newest_users: u32 => newest_users;
+        /// How long a room may have no session before it closes by itself (clause B20): from the last one's going, or from its beginning. It
+        /// closes as by the host, with [`Event::RoomClosed`](crate::Event::RoomClosed) and then, since nobody is in,
+        /// [`Event::RoomEnded`](crate::Event::RoomEnded); what waited in the queue is dropped. A host that keeps what lasts exports it on
+        /// `RoomClosed`: [`export`](crate::Room::export) works in a closed room, too. A session in its grace is still one. More than zero;
+        /// default `None`: the room stays.
+        expire_empty: Option<Duration> => expire_empty;
         /// The seed of every random choice and hash of the room (law L9). Default 0; a server that fears crafted ids sets its own.
         seed: u64 => seed;
     }
@@ -167,8 +179,15 @@ impl RoomConfigBuilder {
             }
         }
         at_most("the names of tips", u64::from(s.tips.names), u64::from(MAX_NAMES))?;
+        if s.expire_empty.is_some_and(|after| after.is_zero()) {
+            return Err(ConfigError::Zero { setting: "expire_empty" });
+        }
+        if let Some(heartbeat) = &s.heartbeat {
+            heartbeat.check()?;
+        }
         at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
+        at_most("newest_users", u64::from(s.newest_users), u64::from(MAX_NEWEST))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
         at_most("late_joiners", u64::from(s.late_joiners), u64::from(MAX_LATE))?;
         let window = u64::try_from(s.coalesce[Priority::High].as_nanos()).unwrap_or(u64::MAX);
@@ -191,6 +210,7 @@ impl RoomConfigBuilder {
 mod tests {
     use super::*;
     use crate::ids::UserId;
+    use alloc::format;
     use alloc::string::ToString;
 
     fn builder() -> RoomConfigBuilder {
@@ -221,6 +241,17 @@ mod tests {
         let floor = "floor is 1; want at least 2, since every dispatch would go to the lowest level";
         assert_eq!(message(builder().floor(Some(1))), floor);
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
+        assert_eq!(message(builder().expire_empty(Some(Duration::ZERO))), "expire_empty is 0; want at least 1");
+        assert_eq!(message(builder().newest_users(65_537)), "newest_users is 65537; want at most 65536");
+        let beat = |silence, every| Some(Heartbeat { silence, every });
+        let (second, nanos) = (Duration::from_secs(1), "the nanoseconds of the heartbeat's silence");
+        assert_eq!(message(builder().heartbeat(beat(Duration::ZERO, second))), format!("{nanos} is 0; want at least 1"));
+        let too_long = format!("{nanos} is 100000000001; want at most 100000000000");
+        assert_eq!(message(builder().heartbeat(beat(Duration::from_nanos(100_000_000_001), second))), too_long);
+        let too_often =
+            "the nanoseconds between the heartbeat's looks is 999999; want at least 1000000, since a look goes over all sessions";
+        assert_eq!(message(builder().heartbeat(beat(second, Duration::from_nanos(999_999)))), too_often);
+        assert!(builder().heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().is_ok());
     }
 
     #[test]

@@ -2,12 +2,15 @@
 
 mod builder;
 mod error;
+mod heartbeat;
 mod policy;
 mod presets;
 mod review;
 
 pub use builder::RoomConfigBuilder;
 pub use error::ConfigError;
+pub use heartbeat::Heartbeat;
+pub(crate) use heartbeat::Looks;
 pub use policy::{Counting, DefaultReport, Echo, Exempt, LevelQuotas, Levels, QueueConfig, TieBreak, VictimPolicy};
 pub use review::{ReviewConfig, ReviewTimeout};
 
@@ -67,6 +70,9 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     pub(crate) resume_within: Duration,
     pub(crate) coalesce: PerLevel<Duration>,
+    pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) newest_users: u32,
+    pub(crate) expire_empty: Option<Duration>,
     pub(crate) seed: u64,
 }
 
@@ -76,6 +82,8 @@ pub(crate) const MAX_WORK: u32 = 1_024;
 const MAX_SLOTS: u32 = u32::MAX - 1;
 /// Few enough that the audience's hand comes by each session before 32 bits of positions are used up.
 const MAX_SESSIONS: u32 = 1 << 30;
+/// Whoever asks for the newest users goes over all of them at once.
+const MAX_NEWEST: u32 = 1 << 16;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
 
@@ -127,6 +135,9 @@ impl RoomConfig {
                 grace: Duration::from_secs(10),
                 resume_within: Duration::from_secs(60),
                 coalesce: PerLevel([Duration::ZERO; 4]),
+                heartbeat: None,
+                newest_users: 1_000,
+                expire_empty: None,
                 seed: 0,
             },
         }
@@ -173,6 +184,11 @@ impl RoomConfig {
     /// How long those who wait may be left waiting after a message of each level.
     pub fn coalesce(&self) -> PerLevel<Duration> {
         self.settings.coalesce
+    }
+
+    /// How long a room without a session stays open; `None` is for ever.
+    pub fn expire_empty(&self) -> Option<Duration> {
+        self.settings.expire_empty
     }
 
     /// Messages that the log holds of each level.

@@ -1,8 +1,10 @@
 //! One room, whole: an admission and an audience.
 
 mod join;
+mod life;
 mod people;
 mod personal;
+mod vacancy;
 
 pub use join::Join;
 
@@ -14,12 +16,13 @@ use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
 use crate::ids::{Group, SessionId, Ticket, UserId};
 use crate::ledger::Deliveries;
-use crate::message::{Payload, Publish, Receipt, Refused};
+use crate::message::{Payload, Publish, Receipt, Refused, Source};
 use crate::part::Part;
 use crate::priority::PerLevel;
 use crate::roster::UserSessions;
 use crate::time::{Instant, Watermark};
 use core::ops::Range;
+use vacancy::Vacancy;
 
 /// One live room as a complete state machine.
 ///
@@ -51,6 +54,7 @@ pub struct Room<M> {
     audience: Audience<M>,
     /// One clock for both halves: a call that only one of them hears of moves the time of the other too (law L6).
     clock: Watermark,
+    vacancy: Option<Vacancy>,
     end_told: bool,
 }
 
@@ -96,6 +100,7 @@ impl<M: Payload> Room<M> {
             admission: Admission::starting_at(config, heads),
             audience: Audience::starting_at(&config.settings, Part::WHOLE, heads),
             clock: Watermark::default(),
+            vacancy: config.settings.expire_empty.map(Vacancy::new),
             end_told: false,
         }
     }
@@ -116,14 +121,26 @@ impl<M: Payload> Room<M> {
         if let Some(user) = join.user {
             self.admission.add_session(now, user, joined.session);
         }
+        if self.audience.has_heartbeat() {
+            self.audience.touch(now, joined.session);
+        }
         Ok(joined)
     }
 
     /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason. O(sessions of the user).
     pub fn leave(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
+        self.leave_as(now, user, EndReason::Left)
+    }
+
+    /// The user has joined another room (clause A8). Who is not in, and the owner, do not leave.
+    pub(crate) fn leave_for_another(&mut self, now: Instant, user: UserId) {
+        let _ = self.leave_as(now, user, EndReason::JoinedElsewhere);
+    }
+
+    fn leave_as(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
         let now = self.clock.advance(now);
         for session in self.admission.leave(now, user)? {
-            self.audience.end(now, session, EndReason::Left);
+            self.audience.end(now, session, reason);
         }
         Ok(())
     }
@@ -132,15 +149,23 @@ impl<M: Payload> Room<M> {
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
         let now = self.clock.advance(now);
         self.admission.remove_session(now, session);
-        self.audience.leave(session)
+        let before = self.audience.sessions();
+        let was_in = self.audience.leave(session);
+        self.note_gone(now, before);
+        was_in
     }
 
-    /// Offers a message. O(1), whatever the audience. See [`Admission::publish`].
+    /// Offers a message. O(1), whatever the audience. It is a sign of life of the session that it comes from (clause A7). See [`Admission::publish`].
     ///
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         let now = self.clock.advance(now);
+        if self.audience.has_heartbeat()
+            && let Source::Session(session) = publish.source
+        {
+            self.show_life(now, session);
+        }
         let answer = self.admission.publish(now, publish);
         self.hand_over();
         self.admission.clear_debris();
@@ -167,9 +192,11 @@ impl<M: Payload> Room<M> {
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
     pub fn next_batch(&mut self, now: Instant, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
         let now = self.clock.advance(now);
+        let before = self.audience.sessions();
         let answer = self.audience.next_batch(session, budget);
         if answer.is_err() {
             self.admission.remove_session(now, session);
+            self.note_gone(now, before);
         }
         answer
     }
@@ -186,13 +213,15 @@ impl<M: Payload> Room<M> {
         mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
     ) -> u32 {
         let now = self.clock.advance(now);
-        let admission = &mut self.admission;
-        self.audience.sweep(group, slots, budget, |session, due| {
+        let (admission, before) = (&mut self.admission, self.audience.sessions());
+        let handed = self.audience.sweep(group, slots, budget, |session, due| {
             if let Due::End(_) = due {
                 admission.remove_session(now, session);
             }
             sink(session, due)
-        })
+        });
+        self.note_gone(now, before);
+        handed
     }
 
     /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).
@@ -217,13 +246,17 @@ impl<M: Payload> Room<M> {
         self.admission.handle_timeout(now);
         self.hand_over();
         drop(self.admission.take_debris());
+        let before = self.audience.sessions();
         self.audience.handle_timeout(now);
+        self.note_liveness(now);
+        self.note_gone(now, before);
+        self.expire_empty(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while nothing is due. An instant that has passed
     /// already means at once. Every other call may change the answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.admission.poll_timeout().into_iter().chain(self.audience.poll_timeout()).min()
+        self.admission.poll_timeout().into_iter().chain(self.audience.poll_timeout()).chain(self.expires_at()).min()
     }
 
     /// The next event, if there is one. What is not polled stays within the configured bounds: outcomes by refusing messages that

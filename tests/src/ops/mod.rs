@@ -114,6 +114,11 @@ pub enum Op {
         /// Which session.
         who: u8,
     },
+    /// `touch`.
+    Touch {
+        /// Which session.
+        who: u8,
+    },
     /// A call that deals with users.
     Moderate {
         /// Which call, and for from 128 on two users at once.
@@ -275,23 +280,15 @@ impl Player {
                 let session = self.session(who);
                 self.checked.close_session(&mut self.room, now, session)?;
             }
+            Op::Touch { who } => {
+                let session = self.session(who);
+                self.checked.touch(&mut self.room, now, session)?;
+            }
             Op::Moderate { act, actor, user, time } => {
                 let actor = if actor % 8 >= 6 { Actor::Host } else { Actor::User(UserId(u64::from(actor % 8))) };
                 self.checked.moderate(&mut self.room, now, actor, &moderation(act, user, time))?;
             }
-            Op::Attribute { keys, sizes, behind } => {
-                let size = |size: Option<u8>| size.map(|size| usize::from(size % 40));
-                let mut changes = vec![(key(keys.0), size(sizes.0))];
-                changes.extend((keys.1 < 128).then(|| (key(keys.1), size(sizes.1))));
-                let version = self.room.attributes_version();
-                let based_on = (behind < 128).then(|| version.saturating_sub(u64::from(behind / 64)));
-                self.checked.write_attributes(&mut self.room, now, based_on, &changes, keys.0)?;
-            }
-            Op::Count { key: of, act } => {
-                let number = pick(&[1, -1, 5, i64::MAX, i64::MIN], act / 4);
-                let count = pick(&[Count::Add(number), Count::Set(number), Count::Add(1), Count::Remove], act);
-                self.checked.count(&mut self.room, &key(of), count)?;
-            }
+            Op::Attribute { .. } | Op::Count { .. } => self.play_data(op)?,
             Op::Profile { user, size } => {
                 let size = size.map(|size| usize::from(size % 20));
                 self.checked.set_profile(&mut self.room, UserId(u64::from(user % 6)), size)?;
@@ -322,6 +319,28 @@ impl Player {
             Op::Stranger { call, bits: (slot, generation) } => {
                 self.stranger(call, SessionId::from_bits(u64::from(slot % 16) << 32 | u64::from(generation)))?;
             }
+        }
+        Ok(())
+    }
+
+    /// A call of the room's own data.
+    fn play_data(&mut self, op: Op) -> Check {
+        let now = self.now();
+        match op {
+            Op::Attribute { keys, sizes, behind } => {
+                let size = |size: Option<u8>| size.map(|size| usize::from(size % 40));
+                let mut changes = vec![(key(keys.0), size(sizes.0))];
+                changes.extend((keys.1 < 128).then(|| (key(keys.1), size(sizes.1))));
+                let version = self.room.attributes_version();
+                let based_on = (behind < 128).then(|| version.saturating_sub(u64::from(behind / 64)));
+                self.checked.write_attributes(&mut self.room, now, based_on, &changes, keys.0)?;
+            }
+            Op::Count { key: of, act } => {
+                let number = pick(&[1, -1, 5, i64::MAX, i64::MIN], act / 4);
+                let count = pick(&[Count::Add(number), Count::Set(number), Count::Add(1), Count::Remove], act);
+                self.checked.count(&mut self.room, &key(of), count)?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -377,9 +396,13 @@ impl Player {
         // The room's clock may be ahead of one that was read back.
         if due > self.now.max(self.checked.oracle().clock().as_nanos()) {
             self.now = due - 1;
-            let before = self.room.snapshot(self.now()).admission.ledger;
+            let look = |player: &Self| {
+                let snapshot = player.room.snapshot(player.now());
+                (snapshot.admission.ledger, snapshot.audience.online)
+            };
+            let before = look(self);
             self.tick()?;
-            let after = self.room.snapshot(self.now()).admission.ledger;
+            let after = look(self);
             crate::violation::same(crate::violation::Law::Timeouts, "what a call a nanosecond early changes", before, after)?;
             self.now = due;
         }
@@ -396,6 +419,7 @@ impl Player {
             1 => self.checked.close_session(&mut self.room, now, id),
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
             3 => self.checked.send_direct(&mut self.room, now, Recipient::Session(id), level(call), 1),
+            4 => self.checked.touch(&mut self.room, now, id),
             _ => self.checked.join(&mut self.room, now, Join::guest().on(id)).map(|joined| {
                 self.sessions.extend(joined.ok().map(|joined| joined.session));
             }),

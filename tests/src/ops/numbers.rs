@@ -2,8 +2,8 @@
 
 use crate::moderation::Act;
 use roomcast_core::{
-    Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, Mask, MergeKey, Priority, Quota, Rate, ResumeToken,
-    ReviewConfig, ReviewTimeout, ReviewVerdict, SessionId, TipKind, Tips, UserId,
+    Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, Heartbeat, Mask, MergeKey, Priority, Quota, Rate,
+    ResumeToken, ReviewConfig, ReviewTimeout, ReviewVerdict, SessionId, TipKind, Tips, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -123,4 +123,19 @@ pub(super) fn tips((kinds, more): (u16, u8)) -> Tips {
     tips.counters_every = pick(&[Duration::from_millis(30), Duration::from_secs(4), Duration::ZERO], more / 4);
     tips.names = u32::from(more / 16 % 4);
     tips
+}
+
+/// Silence and looks in microseconds: both longer and shorter than the waits between operations, and at the edges of what may be.
+pub(super) fn heartbeat(at: u8) -> Option<Heartbeat> {
+    let table = [
+        None,
+        Some((30_000, 20_000)),
+        Some((5_000, 1_000)),
+        None,
+        Some((1, 7_000)),
+        Some((100_000, 1_000)),
+        Some((60_000_000, 20_000_000)),
+    ];
+    let (silence, every) = pick(&table, at)?;
+    Some(Heartbeat { silence: Duration::from_micros(silence), every: Duration::from_micros(every) })
 }

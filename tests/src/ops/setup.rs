@@ -1,6 +1,6 @@
 //! A room's settings as data.
 
-use super::numbers::{data_limits, duplicates, pick, review, sender_quota, tips};
+use super::numbers::{data_limits, duplicates, heartbeat, pick, review, sender_quota, tips};
 use crate::rules::{Rules, queue};
 use roomcast_core::{
     Allowance, Counting, DefaultReport, Duration, Echo, Exempt, LevelQuotas, Levels, PerLevel, Priority, TieBreak, UserId,
@@ -59,6 +59,10 @@ pub struct Setup {
     pub grace: u8,
     /// How long those who wait may be left waiting at the levels below High, by a table from not at all to a minute.
     pub coalesce: [u8; 3],
+    /// How silence is told, by a table from not at all to after a minute; and how many arrivals are remembered: 0 to 3, or 1,000.
+    pub heartbeat: (u8, u8),
+    /// How long the room may be empty, by a table that mostly says for ever.
+    pub expire: u8,
     /// Into how many parts the twin's audience is split: 1, 2 or 4.
     pub parts: u8,
     /// The seed.
@@ -183,6 +187,10 @@ impl Setup {
                 let [normal, low, lowest] = self.coalesce.map(window);
                 PerLevel([Duration::ZERO, normal, low, lowest])
             },
+            heartbeat: heartbeat(self.heartbeat.0),
+            newest_users: pick(&[1_000, 0, 1, 2, 3], self.heartbeat.1),
+            expire_empty: pick(&[None, Some(50), None, Some(5_000), None, None, Some(60_000), None], self.expire)
+                .map(Duration::from_millis),
             parts: 1 << (self.parts % 3),
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),

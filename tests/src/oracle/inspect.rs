@@ -13,6 +13,7 @@ impl Oracle {
         self.messages(&snapshot)?;
         self.deliveries(&snapshot)?;
         self.inspect_directs(&snapshot)?;
+        self.inspect_lives(&snapshot)?;
         self.bounds(&snapshot)?;
         let expected = self.next_timeout().map(|at| at.max(self.clock));
         let found = room.poll_timeout().map(|at| at.max(self.clock));
@@ -36,12 +37,14 @@ impl Oracle {
             same(Law::Members, format!("the mask of {session}"), Some(listener.mask), room.mask(session))?;
             same(Law::L2Deliveries, format!("whether the books of {session} balance"), true, balance)?;
         }
+        same(Law::Members, "the newest users", self.newest_users(), room.newest_users())?;
         for (&user, sessions) in &self.members.sessions {
             let mut expected = sessions.clone();
             let mut found = room.sessions_of(user).to_vec();
             expected.sort_unstable();
             found.sort_unstable();
             same(Law::Members, format!("the sessions of {user}"), expected, found)?;
+            same(Law::Members, format!("whether {user} is online"), self.is_online(user), room.is_online(user))?;
         }
         Ok(())
     }

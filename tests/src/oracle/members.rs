@@ -23,23 +23,19 @@ impl Members {
         self.sessions.get(&user).map_or(0, Vec::len)
     }
 
-    /// A session of a user comes. Answers whether it is the first.
-    pub fn come(&mut self, user: UserId, session: SessionId) -> bool {
-        let sessions = self.sessions.entry(user).or_default();
-        sessions.push(session);
-        sessions.len() == 1
+    /// A session of a user comes.
+    pub fn come(&mut self, user: UserId, session: SessionId) {
+        self.sessions.entry(user).or_default().push(session);
     }
 
-    /// A session goes; harmless when it is no user's. Answers the user if it was the last.
-    pub fn go(&mut self, session: SessionId) -> Option<UserId> {
-        let user = self.user_of(session)?;
+    /// A session goes; harmless when it is no user's. With the last one goes the user.
+    pub fn go(&mut self, session: SessionId) {
+        let Some(user) = self.user_of(session) else { return };
         let left = self.sessions.entry(user).or_default();
         left.retain(|&other| other != session);
-        if !left.is_empty() {
-            return None;
+        if left.is_empty() {
+            self.sessions.remove(&user);
+            self.profiles.remove(&user);
         }
-        self.sessions.remove(&user);
-        self.profiles.remove(&user);
-        Some(user)
     }
 }

@@ -57,6 +57,9 @@ impl Oracle {
         let number = MessageId(self.submitted);
         self.books[offer.level].submitted += 1;
         self.books[offer.level].units_submitted = self.books[offer.level].units_submitted.wrapping_add(offer.units.into());
+        if let Source::Session(session) = offer.source {
+            self.shows_life(session);
+        }
         let sender = match self.gate(offer) {
             Ok(sender) => sender,
             Err((reason, limit, retry_at)) => {
@@ -208,6 +211,9 @@ impl Oracle {
             same(Law::Events, "what a closed room sends", 0, crossed.len())?;
         }
         self.listeners.expire(now);
+        self.look(now);
+        self.note_vacancy();
+        self.expire_empty();
         self.check_held()
     }
 

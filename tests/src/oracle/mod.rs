@@ -10,17 +10,20 @@ mod inspect;
 mod late;
 pub mod line;
 pub mod listeners;
+pub mod liveness;
 mod masks;
 pub mod members;
 pub mod messages;
 pub mod meters;
 pub mod moderation;
+mod one_room;
 pub mod quotas;
 mod resumes;
 pub mod reviews;
 pub mod tips;
 pub mod tokens;
 pub mod turns;
+mod vacancy;
 pub mod victims;
 
 use crate::payload::{Probe, Watch};
@@ -30,6 +33,7 @@ use data::Data;
 use inbox::Inbox;
 use line::Line;
 use listeners::{Listener, Listeners, Swept, check_batch};
+use liveness::Lives;
 use members::Members;
 use moderation::Moderation;
 use quotas::Quotas;
@@ -44,6 +48,7 @@ use std::ops::Range;
 use tips::Happened;
 use tokens::Tokens;
 use turns::Turns;
+use vacancy::Vacancy;
 
 /// The model of one room.
 #[derive(Clone, Debug)]
@@ -64,6 +69,10 @@ pub struct Oracle {
     members: Members,
     moderation: Moderation,
     listeners: Listeners,
+    lives: Lives,
+    /// Every user who came online by a join, in order.
+    arrivals: Vec<UserId>,
+    vacancy: Vacancy,
     sessions_ever: BTreeSet<SessionId>,
     /// Who has said what under a key.
     said: Vec<gate::Said>,
@@ -123,6 +132,9 @@ impl Oracle {
             members: Members::default(),
             moderation: Moderation::default(),
             listeners: Listeners::default(),
+            lives: Lives::default(),
+            arrivals: Vec::new(),
+            vacancy: Vacancy::default(),
             sessions_ever: BTreeSet::new(),
             said: Vec::new(),
             forgotten: 0,
@@ -188,25 +200,39 @@ impl Oracle {
                 listener.group = join.in_group();
                 listener.set_mask(join.masked());
                 self.listeners.here.insert(session, listener);
-                if let Some(user) = join.as_user()
-                    && self.members.come(user, session)
-                {
-                    self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
-                    self.happens(TipKind::Joined, Some(user));
+                if let Some(user) = join.as_user() {
+                    let was_online = self.is_online(user);
+                    if self.members.count(user) == 0 {
+                        self.happens(TipKind::Joined, Some(user));
+                    }
+                    self.members.come(user, session);
+                    if !was_online {
+                        self.arrivals.push(user);
+                        self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
+                    }
                 }
+                self.shows_life(session);
+                self.note_vacancy();
                 Ok(())
             }
         }
     }
 
-    /// A user's session goes. Once the room is closed, its one event stands for the going of everyone.
+    /// A user's session goes; who was offline already does not go offline again. Once the room is closed, its one event stands for the going
+    /// of everyone.
     fn go(&mut self, session: SessionId) {
         self.go_as(session, TipKind::Left);
     }
 
     fn go_as(&mut self, session: SessionId, tip: TipKind) {
-        if let Some(user) = self.members.go(session).filter(|_| self.is_open()) {
+        let user = self.members.user_of(session);
+        let was_online = user.filter(|&user| self.is_online(user));
+        self.members.go(session);
+        self.lives.forget(session);
+        if let Some(user) = user.filter(|&user| self.is_open() && self.members.count(user) == 0) {
             self.happens(tip, Some(user));
+        }
+        if let Some(user) = was_online.filter(|&user| self.is_open() && !self.is_online(user)) {
             self.inbox.presence(&self.rules, user, Presence::Offline, PresenceCause::Quit);
         }
     }
@@ -243,22 +269,34 @@ impl Oracle {
             Ok(())
         };
         if expected.is_ok() {
-            for session in sessions {
-                self.go(session);
-                if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
-                    listener.end = Some((EndReason::Left, now + self.rules.grace));
-                    self.listeners.news.push(now);
-                }
-            }
+            self.all_end(now, user, EndReason::Left);
         }
         same(Law::Members, "leaving on all devices", expected, answer)
+    }
+
+    /// All sessions of a user go; they still take what they are due, then the reason.
+    fn all_end(&mut self, now: Instant, user: UserId, reason: EndReason) {
+        let tip = match reason {
+            EndReason::Kicked => TipKind::Kicked,
+            EndReason::Banned => TipKind::Banned,
+            _ => TipKind::Left,
+        };
+        for session in self.members.sessions.get(&user).cloned().unwrap_or_default() {
+            self.go_as(session, tip);
+            if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
+                listener.end = Some((reason, now + self.rules.grace));
+                self.listeners.news.push(now);
+            }
+        }
     }
 
     /// `Room::close_session` answered this.
     pub fn session_closed(&mut self, now: Instant, session: SessionId, answer: bool) -> Check {
         self.advance(now);
         self.go(session);
-        same(Law::Members, "whether the closed session was in", self.listeners.release(session), answer)
+        let was_in = self.listeners.release(session);
+        self.note_vacancy();
+        same(Law::Members, "whether the closed session was in", was_in, answer)
     }
 
     /// `Room::next_batch` answered this.
@@ -288,6 +326,7 @@ impl Oracle {
                 same(Law::Batches, "why a session ends", reason.map(SessionEnd::Closed), Some(*end))?;
                 self.go(session);
                 self.listeners.release(session);
+                self.note_vacancy();
                 Ok(())
             }
         }
@@ -322,6 +361,7 @@ impl Oracle {
                 self.listeners.release(session);
             }
         }
+        self.note_vacancy();
         same(Law::Batches, "what a sweep hands out", expected, found.to_vec())
     }
 
@@ -362,13 +402,18 @@ impl Oracle {
             None => Ok(()),
         };
         if expected.is_ok() {
-            self.listeners.closed = Some((EndReason::RoomClosed, now + self.rules.grace));
-            self.listeners.news.push(now);
-            self.inbox.closed();
-            self.drop_all();
+            self.shut(now);
         }
         self.check_held()?;
         same(Law::Members, "closing the room", expected, answer)
+    }
+
+    /// The room closes.
+    fn shut(&mut self, now: Instant) {
+        self.listeners.closed = Some((EndReason::RoomClosed, now + self.rules.grace));
+        self.listeners.news.push(now);
+        self.inbox.closed();
+        self.drop_all();
     }
 
     /// `Room::wake` answered this.
@@ -395,7 +440,8 @@ impl Oracle {
     /// When `Room::handle_timeout` has something to do next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
-        deadlines.chain(self.next_turn()).chain(self.next_review()).chain(self.next_tip()).chain(self.listeners.next_end()).min()
+        let deadlines = deadlines.chain(self.next_turn()).chain(self.next_review()).chain(self.next_tip());
+        deadlines.chain(self.listeners.next_end()).chain(self.next_look()).chain(self.next_expiry()).min()
     }
 
     /// A promise was broken if this is more than it may be.

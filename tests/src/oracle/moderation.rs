@@ -167,14 +167,7 @@ impl Oracle {
                     self.drop_entry(&entry, DropReason::SenderOut, None);
                 }
             }
-            let sessions = self.members.sessions.get(&user).cloned().unwrap_or_default();
-            for session in sessions {
-                self.go_as(session, if reason == EndReason::Banned { TipKind::Banned } else { TipKind::Kicked });
-                if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
-                    listener.end = Some((reason, now + self.rules.grace));
-                    self.listeners.news.push(now);
-                }
-            }
+            self.all_end(now, user, reason);
         }
     }
 

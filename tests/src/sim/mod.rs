@@ -12,7 +12,10 @@ use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
-use roomcast_core::{Actor, Budget, Duration, Engine, Instant, Join, Mask, Priority, Recipient, Room, RoomId, SessionId, Source};
+use roomcast_core::{
+    Actor, Budget, Duration, Engine, EngineJoinError, Instant, Join, Mask, Priority, Recipient, Room, RoomId, SessionId, Source,
+    UserId,
+};
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 
@@ -21,8 +24,10 @@ use std::fmt::{Debug, Write};
 pub struct Evening {
     /// The rules of each room.
     pub rooms: Vec<Rules>,
-    /// People in all; each has one room and one habit.
+    /// People in all; each has one habit, and one room unless each user may be in one at a time only: then they roam.
     pub people: usize,
+    /// Whether a user is in one room at a time (clause A8).
+    pub one_room: bool,
     /// How long it lasts, in virtual seconds.
     pub seconds: u64,
     /// Everything that is left to chance follows from it.
@@ -56,6 +61,7 @@ pub fn play(evening: &Evening) -> Result<Report, Violation> {
 
 struct Stage {
     engine: Engine<Probe>,
+    one_room: bool,
     watchers: Vec<Checked>,
     people: Vec<Person>,
     /// Who does something next, and when.
@@ -75,6 +81,9 @@ fn trouble(error: impl Debug) -> Violation {
 impl Stage {
     fn new(evening: &Evening) -> Result<Self, Violation> {
         let mut engine = Engine::new(u32::MAX, evening.seed);
+        if evening.one_room {
+            engine = engine.one_room_a_user();
+        }
         let mut watchers = Vec::new();
         for (room, rules) in evening.rooms.iter().enumerate() {
             let config = rules.config().map_err(trouble)?;
@@ -85,7 +94,7 @@ impl Stage {
         let people: Vec<Person> = (0..evening.people).map(|n| Person::new(n, evening.rooms.len(), &mut random)).collect();
         let diary = (0..people.len()).map(|n| (Instant::from_millis(random.below(5_000)), n)).collect();
         let report = Report { transcript: String::new(), calls: 0, dispatched: Vec::new() };
-        Ok(Self { engine, watchers, people, diary, random, report })
+        Ok(Self { engine, one_room: evening.one_room, watchers, people, diary, random, report })
     }
 
     /// What comes first: somebody's step, or the engine's deadline.
@@ -181,6 +190,7 @@ impl Stage {
                     self.call(person.room, |watcher, room| watcher.set_profile(room, user, Some(size)))?;
                 }
             }
+            people::Act::Touch => self.call(person.room, |watcher, room| watcher.touch(room, now, session))?,
             people::Act::HangUp => {
                 self.people[n].token = self.call(person.room, |watcher, room| watcher.resume_token(room, now, session))?;
                 self.call(person.room, |watcher, room| watcher.close_session(room, now, session))?;
@@ -197,14 +207,42 @@ impl Stage {
     }
 
     fn come(&mut self, now: Instant, n: usize) -> Check {
+        if self.one_room {
+            self.people[n].room = usize::try_from(self.random.below(self.watchers.len() as u64)).unwrap_or(0);
+        }
         let person = self.people[n];
         let join = person.user.map_or(Join::guest(), Join::user).group(person.group());
         let join = person.token.into_iter().fold(join, Join::resume);
-        let joined = self.call(person.room, |watcher, room| watcher.join(room, now, join))?;
+        let joined = match self.engine.join(now, room_id(person.room), join) {
+            Ok(joined) => Ok(joined),
+            Err(EngineJoinError::Join(error)) => Err(error),
+            Err(error) => return Err(trouble(error)),
+        };
+        self.watch(person.room, |watcher, room| watcher.joined(room, now, join, &joined))?;
+        if let Some(user) = person.user.filter(|_| self.one_room && joined.is_ok()) {
+            self.leaves_others(now, person.room, user)?;
+        }
         self.people[n].session = joined.ok().map(|joined| joined.session);
         self.note((now, n, joined));
         self.again(now, n);
         Ok(())
+    }
+
+    /// By the rule of one room a user, a join leaves every other room that the user does not own.
+    fn leaves_others(&mut self, now: Instant, joined: usize, user: UserId) -> Check {
+        for room in (0..self.watchers.len()).filter(|&room| room != joined) {
+            if self.watchers[room].oracle().must_leave(user) {
+                self.watch(room, |watcher, room| watcher.left_for_another(room, now, user))?;
+                self.note((now, user, "leaves for another room", room));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a room that the engine has called.
+    fn watch(&mut self, room: usize, look: impl FnOnce(&mut Checked, &Room<Probe>) -> Check) -> Check {
+        let looked_at = self.engine.room(room_id(room)).map_err(trouble)?;
+        look(&mut self.watchers[room], looked_at)
     }
 
     fn again(&mut self, now: Instant, n: usize) {

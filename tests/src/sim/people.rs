@@ -68,6 +68,8 @@ pub(super) enum Act {
         act: u8,
         user: UserId,
     },
+    /// The client's heartbeat.
+    Touch,
     HangUp,
     Leave,
 }
@@ -121,6 +123,7 @@ impl Person {
             }
             (970..980, _) => Act::Wake,
             (980.., _) => Act::Sweep { busy: 2 + u32::try_from(random.below(6)).unwrap_or(0) },
+            (700..760, _) => Act::Touch,
             (20..700, Habit::Talks) => Act::Speak { level: Priority::Normal, size },
             (20..960, Habit::Floods) => Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 },
             (20..600, Habit::Gives) => Act::Speak { level: Priority::High, size: 40 },

@@ -31,41 +31,46 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         },
     );
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
-    (queue, log, events, limits, place).prop_map(|(queue, log, events, limits, (heads, start, coalesce, parts))| {
-        let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
-        let (log, log_bytes, (echo, late, resume, directs), sessions, moderation) = log;
-        let (outcomes, report, presence, grace, seed) = events;
-        Setup {
-            rate,
-            burst,
-            reserve,
-            limits,
-            floor,
-            sender_quota,
-            queue,
-            queue_bytes,
-            tie_break,
-            victim,
-            wait,
-            log,
-            log_bytes,
-            echo,
-            late,
-            resume,
-            directs,
-            sessions,
-            moderation,
-            outcomes,
-            report,
-            presence,
-            grace,
-            coalesce,
-            parts,
-            seed,
-            heads,
-            start,
-        }
-    })
+    let people = (any::<(u8, u8)>(), any::<u8>());
+    (queue, log, events, limits, place, people).prop_map(
+        |(queue, log, events, limits, (heads, start, coalesce, parts), (heartbeat, expire))| {
+            let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
+            let (log, log_bytes, (echo, late, resume, directs), sessions, moderation) = log;
+            let (outcomes, report, presence, grace, seed) = events;
+            Setup {
+                rate,
+                burst,
+                reserve,
+                limits,
+                floor,
+                sender_quota,
+                queue,
+                queue_bytes,
+                tie_break,
+                victim,
+                wait,
+                log,
+                log_bytes,
+                echo,
+                late,
+                resume,
+                directs,
+                sessions,
+                moderation,
+                outcomes,
+                report,
+                presence,
+                grace,
+                coalesce,
+                heartbeat,
+                expire,
+                parts,
+                seed,
+                heads,
+                start,
+            }
+        },
+    )
 }
 
 pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
@@ -88,6 +93,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),
         2 => n().prop_map(|user| Op::Leave { user }),
         2 => n().prop_map(|who| Op::Gone { who }),
+        8 => n().prop_map(|who| Op::Touch { who }),
         8 => (n(), n(), n(), n()).prop_map(|(act, actor, user, time)| Op::Moderate { act, actor, user, time }),
         4 => ((n(), n()), (prop::option::weighted(0.8, n()), prop::option::weighted(0.8, n())), n())
             .prop_map(|(keys, sizes, behind)| Op::Attribute { keys, sizes, behind }),

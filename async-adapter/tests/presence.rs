@@ -1,0 +1,139 @@
+//! Who is online, in the hub on tokio, in paused time (clauses A7, A12).
+#![cfg(feature = "tokio")]
+
+use roomcast::{
+    Clock, Event, Heartbeat, Hub, Instant, Join, Presence, PresenceCause, Publish, RoomConfig, RoomHandle, RoomId, Source,
+    Subscription, UserId,
+};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::sleep;
+
+const OWNER: UserId = UserId(1);
+const ANN: UserId = UserId(7);
+
+type Told = Arc<Mutex<Vec<(UserId, Presence, PresenceCause)>>>;
+
+/// A hub whose events of presence are put down.
+fn hub() -> (Hub<&'static str>, Told) {
+    let told = Told::default();
+    let hook = Arc::clone(&told);
+    let hub = Hub::<&'static str>::builder().shards(2).on_event(move |_, event| {
+        if let Event::Presence { user, presence, cause, .. } = event {
+            hook.lock().unwrap().push((*user, *presence, *cause));
+        }
+    });
+    (hub.spawn(), told)
+}
+
+fn take(told: &Told) -> Vec<(UserId, Presence, PresenceCause)> {
+    std::mem::take(&mut *told.lock().unwrap())
+}
+
+fn join(room: &RoomHandle<&'static str>, user: UserId) -> Subscription<&'static str> {
+    room.join(Join::user(user)).unwrap()
+}
+
+/// Sessions and users online.
+fn online(room: &RoomHandle<&'static str>) -> (u32, u32) {
+    let snapshot = room.snapshot().room;
+    (snapshot.audience.online, snapshot.admission.online)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_brings_it_back() {
+    let (hub, told) = hub();
+    let config = RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let (ann, bob, guest) = (join(&room, ANN), join(&room, UserId(8)), room.join(Join::guest()).unwrap());
+    sleep(Duration::from_secs(29)).await;
+    assert_eq!((take(&told).len(), online(&room)), (2, (3, 2)));
+    assert!(ann.touch());
+    assert_eq!(room.newest_users(), [UserId(8), ANN]);
+    // Publishing takes no reader's lock: it is no sign of life here.
+    let _ = room.try_publish(Publish::new(Source::Session(bob.session()), "text")).unwrap();
+    sleep(Duration::from_secs(22)).await;
+    let silent = |user| (user, Presence::Offline, PresenceCause::HeartbeatInterrupt);
+    assert_eq!((take(&told), online(&room)), (vec![silent(UserId(8))], (1, 1)));
+    assert_eq!(room.newest_users(), [ANN]);
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!((take(&told), online(&room)), (vec![silent(ANN)], (0, 0)));
+    // Hours later, when no timer runs any more.
+    sleep(Duration::from_secs(10_000)).await;
+    assert!(room.touch(ann.session()) && guest.touch());
+    assert_eq!((take(&told), online(&room)), (vec![(ANN, Presence::Online, PresenceCause::HeartbeatRecover)], (2, 1)));
+    sleep(Duration::from_secs(51)).await;
+    assert_eq!((take(&told), online(&room)), (vec![silent(ANN)], (0, 0)));
+    // Who was offline does not go offline again.
+    drop(ann);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!((take(&told), room.snapshot().room.admission.users), (vec![], 1));
+}
+
+/// Who is touched in time stays, in every hall of a room and whoever else falls silent.
+#[tokio::test(start_paused = true)]
+async fn a7_of_many_sessions_in_several_halls_those_that_are_touched_stay_online() {
+    let (hub, told) = hub();
+    let heartbeat = Heartbeat { silence: Duration::from_secs(3), every: Duration::from_secs(1) };
+    let config = RoomConfig::builder(OWNER).heartbeat(Some(heartbeat)).presence_events(10_000).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let all: Vec<_> = (0..2_000).map(|user| join(&room, UserId(user))).collect();
+    for _ in 0..10 {
+        sleep(Duration::from_millis(900)).await;
+        assert!(all.iter().step_by(4).all(Subscription::touch));
+    }
+    assert_eq!((online(&room), room.snapshot().room.audience.sessions), ((500, 500), 2_000));
+    let offline = take(&told).into_iter().filter(|(.., cause)| *cause == PresenceCause::HeartbeatInterrupt);
+    assert_eq!(offline.map(|(user, ..)| user.0 % 4).collect::<Vec<_>>().iter().filter(|&&rest| rest == 0).count(), 0);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(online(&room), (0, 0));
+    let offline = take(&told).into_iter().filter(|(.., cause)| *cause == PresenceCause::HeartbeatInterrupt);
+    assert_eq!(offline.count(), 500);
+}
+
+/// A clock of the test's own, so that looks come while others touch.
+#[derive(Debug, Default)]
+struct Hurried(Arc<std::sync::atomic::AtomicU64>);
+
+impl Clock for Hurried {
+    fn now(&self) -> Instant {
+        // Every look at the clock takes a fifth of a millisecond.
+        Instant::from_nanos(self.0.fetch_add(200_000, std::sync::atomic::Ordering::Relaxed))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a7_whatever_order_threads_touch_in_admission_and_halls_agree_in_the_end() {
+    let heartbeat = Heartbeat { silence: Duration::from_millis(2), every: Duration::from_millis(1) };
+    let config = RoomConfig::builder(OWNER).heartbeat(Some(heartbeat)).build().unwrap();
+    let hub = Hub::<&'static str>::builder().shards(2).clock(Hurried::default()).spawn();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let tasks: Vec<_> = (0..4)
+        .map(|task| {
+            let room = room.clone();
+            tokio::spawn(async move {
+                let mine: Vec<_> = (0..8).map(|user| join(&room, UserId(task % 2 * 8 + user))).collect();
+                for step in 0..2_000 {
+                    assert!(mine[step * 7 % 5].touch());
+                    if step % 16 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                mine
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await.unwrap());
+    }
+    // Everyone falls silent, and everyone comes back: nobody is stuck on either side.
+    while online(&room) != (0, 0) {
+        sleep(Duration::from_millis(1)).await;
+    }
+    drop(all);
+    while room.snapshot().room.audience.sessions > 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(room.snapshot().room.admission.users, 0);
+}

@@ -1,0 +1,119 @@
+//! Rooms without sessions close by themselves, in the hub on tokio, in paused time (clause B20).
+#![cfg(feature = "tokio")]
+
+use roomcast::{
+    Actor, Event, Hub, Join, JoinError, Publish, RoomConfig, RoomHandle, RoomId, SessionEnd, Source, State, Subscription, UserId,
+};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::sleep;
+
+const ANN: UserId = UserId(7);
+
+type Told = Arc<Mutex<Vec<(RoomId, Event)>>>;
+
+/// A hub with one room that closes after a minute without a session, and what its rooms tell of closing.
+fn room() -> (Hub<&'static str>, RoomHandle<&'static str>, Told) {
+    let told = Told::default();
+    let hook = Arc::clone(&told);
+    let hub = Hub::<&'static str>::builder().shards(2).on_event(move |id, event| {
+        if matches!(event, Event::RoomClosed | Event::RoomEnded) {
+            hook.lock().unwrap().push((id, *event));
+        }
+    });
+    let hub = hub.spawn();
+    let config = RoomConfig::builder(UserId(1)).expire_empty(Some(Duration::from_secs(60))).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    (hub, room, told)
+}
+
+fn is_open(room: &RoomHandle<&'static str>) -> bool {
+    room.snapshot().room.admission.state == State::Open
+}
+
+fn guest(room: &RoomHandle<&'static str>) -> Subscription<&'static str> {
+    room.join(Join::guest()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn b20_a_room_that_nobody_joins_closes_and_is_exported_and_removed_by_its_host() {
+    let (hub, room, told) = room();
+    room.mute(Actor::Host, &[ANN], None).unwrap();
+    sleep(Duration::from_secs(59)).await;
+    assert!(is_open(&room) && told.lock().unwrap().is_empty());
+    sleep(Duration::from_secs(2)).await;
+    assert!(!is_open(&room));
+    assert_eq!(*told.lock().unwrap(), [(RoomId(1), Event::RoomClosed), (RoomId(1), Event::RoomEnded)]);
+    assert_eq!(room.join(Join::guest()).unwrap_err(), JoinError::RoomClosed);
+    assert_eq!(hub.remove_room(RoomId(1)).unwrap().export().mutes.len(), 1);
+    assert!(room.snapshot().room.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn b20_a_room_with_a_session_stays_and_counts_from_the_going_of_the_last() {
+    let (_hub, room, told) = room();
+    sleep(Duration::from_secs(50)).await;
+    let (mut ann, other) = (room.join(Join::user(ANN)).unwrap(), guest(&room));
+    sleep(Duration::from_secs(10_000)).await;
+    drop(other);
+    sleep(Duration::from_secs(10_000)).await;
+    assert!(is_open(&room));
+    // By leaving and reading to the end, by a dropped subscription, by a grace that is over, and by the host: each of them starts a minute anew.
+    room.leave(ANN).unwrap();
+    assert!(matches!(ann.next_batch().await, Err(SessionEnd::Closed(_))));
+    sleep(Duration::from_secs(59)).await;
+    drop(guest(&room));
+    sleep(Duration::from_secs(59)).await;
+    assert!(is_open(&room));
+    let silent = room.join(Join::user(ANN)).unwrap();
+    room.leave(ANN).unwrap();
+    sleep(Duration::from_secs(10 + 59)).await;
+    assert!(is_open(&room));
+    let session = guest(&room);
+    room.close_session(session.session());
+    sleep(Duration::from_secs(59)).await;
+    assert!(is_open(&room) && told.lock().unwrap().is_empty());
+    sleep(Duration::from_secs(2)).await;
+    assert!(!is_open(&room));
+    assert_eq!(told.lock().unwrap().last(), Some(&(RoomId(1), Event::RoomEnded)));
+    drop(silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b20_a_room_of_several_halls_is_empty_when_all_of_them_are() {
+    let (_hub, room, _) = room();
+    let mut all: Vec<_> = (0..700).map(|_| guest(&room)).collect();
+    assert!(all.iter().any(|session| session.session().slot() >= 1_024), "it has a second hall");
+    // The last one is in the first hall, then in the second.
+    for in_first in [true, false] {
+        let last = all.iter().position(|session| (session.session().slot() < 1_024) == in_first).unwrap();
+        let last = all.swap_remove(last);
+        all.clear();
+        sleep(Duration::from_secs(1_000)).await;
+        assert!(is_open(&room));
+        let _ = room.try_publish(Publish::new(Source::Host, "still here")).unwrap();
+        drop(last);
+        sleep(Duration::from_secs(59)).await;
+        assert!(is_open(&room));
+        all = (0..700).map(|_| guest(&room)).collect();
+    }
+    all.clear();
+    sleep(Duration::from_secs(61)).await;
+    assert!(!is_open(&room));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b20_a_drain_ends_a_room_that_would_expire_meanwhile() {
+    let (hub, room, told) = room();
+    let slow = RoomConfig::builder(UserId(1)).rate(1).burst(1).rate_period(Duration::from_secs(100));
+    let slow = slow.expire_empty(Some(Duration::from_secs(60))).build().unwrap();
+    let waits = hub.create_room(RoomId(2), &slow).unwrap();
+    for text in ["out", "waits"] {
+        let _ = waits.try_publish(Publish::new(Source::Host, text).priority(roomcast::Priority::High)).unwrap();
+    }
+    let report = hub.drain(Duration::from_secs(200)).await;
+    assert_eq!((report.rooms, report.dispatched, report.dropped), (2, 1, 0), "what waited went out in time");
+    assert!(!is_open(&room) && !is_open(&waits));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(told.lock().unwrap().len(), 4);
+}

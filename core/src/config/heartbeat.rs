@@ -1,0 +1,110 @@
+//! How silence is told from a slow reader: the settings of heartbeats.
+
+use super::error::{ConfigError, at_least, at_most};
+use super::{RoomConfig, Settings};
+use crate::index::Hasher;
+use crate::time::{Duration, Instant, saturating_nanos};
+
+/// How long a session may show no sign of life, and how often that is looked at (clause A7).
+///
+/// A session shows life when it joins, with each [`touch`](crate::Room::touch), and when it publishes through a [`Room`](crate::Room),
+/// accepted or refused. The room looks at all of its sessions at the same instants: at [`RoomConfig::first_look`] and each `every` after
+/// that. One whose last sign of life is at least `silence` ago is silent from that look on. It stays in the room and gets what it is
+/// due; but a user with silent sessions only is offline, until one of them shows life.
+///
+/// What a look costs is one byte a session, and no session has a timer (decision D25). The byte counts looks, so a host that is very late
+/// meets its end: a sign of life which, by the rule above, would be found old more than 253 looks after the last one that was made
+/// counts as given at the next look that is made. Whoever calls in time never sees that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Heartbeat {
+    /// How long a session may be silent. More than zero, and at most 100 times `every`.
+    pub silence: Duration,
+    /// The time between two looks. At least 1 ms.
+    pub every: Duration,
+}
+
+impl Heartbeat {
+    /// As an `AVChatRoom` has it: 30 s of silence, looked at every 20 s.
+    pub const AV_CHAT_ROOM: Self = Self { silence: Duration::from_secs(30), every: Duration::from_secs(20) };
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let (silence, every) = (saturating_nanos(self.silence), saturating_nanos(self.every));
+        if silence == 0 {
+            return Err(ConfigError::Zero { setting: "the nanoseconds of the heartbeat's silence" });
+        }
+        at_least("the nanoseconds between the heartbeat's looks", every, 1_000_000, "a look goes over all sessions")?;
+        at_most("the nanoseconds of the heartbeat's silence", silence, every.saturating_mul(100))
+    }
+}
+
+/// When looks are, and which one finds an old sign of life.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Looks {
+    silence: u64,
+    every: u64,
+    first: u64,
+}
+
+impl Looks {
+    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        let Heartbeat { silence, every } = settings.heartbeat?;
+        let every = saturating_nanos(every);
+        // Rooms of one configuration but of different owners do not look all at once.
+        let first = Hasher::new(settings.seed).hash(settings.owner.0) % every;
+        Some(Self { silence: saturating_nanos(silence), every, first })
+    }
+
+    /// How many looks there are up to and with an instant.
+    pub(crate) fn until(&self, now: Instant) -> u64 {
+        // A look takes a millisecond or more: the count is far from its end.
+        now.as_nanos().checked_sub(self.first).map_or(0, |since| since / self.every + 1)
+    }
+
+    /// The instant of a look, of which the first is number 1; `None` beyond the end of time.
+    pub(crate) fn at(&self, number: u64) -> Option<Instant> {
+        let after = number.checked_sub(1)?.checked_mul(self.every)?;
+        self.first.checked_add(after).map(Instant::from_nanos)
+    }
+
+    /// The number of the first look that finds a sign of life too old.
+    pub(crate) fn finds(&self, life: Instant) -> u64 {
+        match life.as_nanos().checked_add(self.silence) {
+            Some(old) => old.saturating_sub(self.first).div_ceil(self.every) + 1,
+            None => u64::MAX,
+        }
+    }
+}
+
+impl RoomConfig {
+    /// How a session's silence is told; `None` when it is not.
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        self.settings.heartbeat
+    }
+
+    /// The instant at which the room first looks for silent sessions; the others follow it at the heartbeat's `every`. It follows from the
+    /// owner and the seed and is less than `every` after the epoch, so that many rooms do not look all at once. `None` without a
+    /// heartbeat.
+    pub fn first_look(&self) -> Option<Instant> {
+        Looks::new(&self.settings).and_then(|looks| looks.at(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_counted_from_both_sides() {
+        let looks = Looks { silence: 30, every: 20, first: 7 };
+        for (nanos, count) in [(0, 0), (6, 0), (7, 1), (26, 1), (27, 2), (47, 3)] {
+            assert_eq!(looks.until(Instant::from_nanos(nanos)), count, "at {nanos}");
+        }
+        for number in 1..5 {
+            let at = looks.at(number).unwrap();
+            assert_eq!(looks.until(at), number);
+        }
+        // Life at 17 is 30 old at 47, which is the third look; a nanosecond later it takes the fourth.
+        assert_eq!((looks.finds(Instant::from_nanos(17)), looks.finds(Instant::from_nanos(18))), (3, 4));
+        assert_eq!((looks.finds(Instant::MAX), looks.at(u64::MAX), looks.at(0)), (u64::MAX, None, None));
+    }
+}

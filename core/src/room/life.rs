@@ -1,0 +1,40 @@
+//! Signs of life (clause A7): the audience finds the silent sessions, the admission knows who is online.
+
+use super::Room;
+use crate::ids::{SessionId, UserId};
+use crate::message::Payload;
+use crate::time::Instant;
+use alloc::vec::Vec;
+
+impl<M: Payload> Room<M> {
+    /// A session shows life, as with each heartbeat that its client sends (clause A7). Answers whether it is in and nothing has closed it. O(1).
+    /// See [`Heartbeat`](crate::Heartbeat).
+    pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
+        let now = self.clock.advance(now);
+        self.show_life(now, session)
+    }
+
+    /// Whether a user is online: has a session that is not silent (clauses A6, A7). O(sessions of the user).
+    pub fn is_online(&self, user: UserId) -> bool {
+        self.admission.is_online(user)
+    }
+
+    /// The users who came online last by a join and are online now, the newest first (clause A12). See
+    /// [`Admission::newest_users`](crate::Admission::newest_users).
+    pub fn newest_users(&self) -> Vec<UserId> {
+        self.admission.newest_users()
+    }
+
+    pub(super) fn show_life(&mut self, now: Instant, session: SessionId) -> bool {
+        let is_live = self.audience.touch(now, session);
+        self.note_liveness(now);
+        is_live
+    }
+
+    /// What the audience found out goes back over the seam.
+    pub(super) fn note_liveness(&mut self, now: Instant) {
+        while let Some((session, liveness)) = self.audience.poll_liveness() {
+            self.admission.note_liveness(now, session, liveness);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Who is online: A7, A12.
+
+use crate::scene::{ANN, BOB, OWNER, Scene};
+use roomcast_core::{
+    Duration, Event, Heartbeat, Instant, Presence, PresenceCause, Publish, RefusalReason, Room, RoomConfig, SessionEnd, SessionId,
+    Source, UserId,
+};
+
+const SILENCE: u64 = 30_000;
+
+/// A room that looks for silent sessions as an `AVChatRoom` does, at an instant of one of its looks.
+fn scene() -> Scene {
+    let mut scene = Scene::with(|builder| builder.heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
+    let config = RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().unwrap();
+    scene.now = config.first_look().unwrap() + Duration::from_secs(100);
+    scene.room.handle_timeout(scene.now);
+    scene
+}
+
+fn offline(user: UserId, cause: PresenceCause) -> Event {
+    Event::Presence { user, presence: Presence::Offline, cause, folded: 0 }
+}
+
+fn online(user: UserId, cause: PresenceCause) -> Event {
+    Event::Presence { user, presence: Presence::Online, cause, folded: 0 }
+}
+
+/// Sessions and users online.
+fn counts(scene: &Scene) -> (u32, u32) {
+    let snapshot = scene.room.snapshot(scene.now);
+    (snapshot.audience.online, snapshot.admission.online)
+}
+
+#[test]
+fn a7_a_silent_user_goes_offline_at_the_next_look_and_comes_back_with_a_sign_of_life() {
+    let mut scene = scene();
+    let ann = scene.user(ANN);
+    assert_eq!(scene.events(), [online(ANN, PresenceCause::Join)]);
+    // Silent for 30 s: found at the second look, after 40 s.
+    scene.wait_millis(39_999);
+    assert_eq!((scene.events(), scene.room.is_online(ANN)), (vec![], true));
+    scene.wait_millis(1);
+    assert_eq!((scene.events(), scene.room.is_online(ANN)), (vec![offline(ANN, PresenceCause::HeartbeatInterrupt)], false));
+    assert_eq!(scene.room.poll_timeout(), None, "nobody is left to look at");
+    // She is still in, and gets what is said.
+    let _ = scene.host(roomcast_core::Priority::Normal, "still there?").unwrap();
+    assert_eq!(scene.read(ann), ["still there?"]);
+    assert!(!scene.room.is_online(ANN), "to be read to is no sign of life");
+    assert!(scene.room.touch(scene.now, ann));
+    assert_eq!((scene.events(), scene.room.is_online(ANN)), (vec![online(ANN, PresenceCause::HeartbeatRecover)], true));
+    assert!(scene.room.poll_timeout().is_some());
+}
+
+#[test]
+fn a7_thirty_seconds_to_the_nanosecond_are_silence_and_one_less_is_none() {
+    for (early, is_silent) in [(0, true), (1, false)] {
+        let mut scene = scene();
+        let look = scene.now + Duration::from_secs(40);
+        scene.now = Instant::from_nanos(look.as_nanos() - SILENCE * 1_000_000 + early);
+        let ann = scene.user(ANN);
+        scene.now = look;
+        scene.room.handle_timeout(look);
+        assert_eq!(scene.room.is_online(ANN), !is_silent);
+        assert!(scene.room.touch(look, ann));
+    }
+}
+
+#[test]
+fn a7_publishing_is_a_sign_of_life_even_when_it_is_refused() {
+    let mut scene = scene();
+    let (ann, guest) = (scene.user(ANN), scene.guest());
+    for _ in 0..10 {
+        scene.wait_millis(20_000);
+        let _ = scene.say(ann, "here").unwrap();
+        assert_eq!(scene.say(guest, "me too").unwrap_err().reason, RefusalReason::Guest);
+    }
+    assert_eq!(counts(&scene), (2, 1));
+    scene.wait_millis(SILENCE + 10_000);
+    assert_eq!(counts(&scene), (0, 0));
+    scene.events();
+    let _ = scene.say(ann, "back").unwrap();
+    assert_eq!(counts(&scene), (1, 1));
+    assert_eq!(scene.events(), [online(ANN, PresenceCause::HeartbeatRecover)]);
+}
+
+#[test]
+fn a7_a_user_is_offline_only_once_all_sessions_are_silent() {
+    let mut scene = scene();
+    let (phone, laptop) = (scene.user(ANN), scene.user(ANN));
+    scene.events();
+    scene.wait_millis(30_000);
+    assert!(scene.room.touch(scene.now, laptop));
+    scene.wait_millis(10_000);
+    assert_eq!((scene.events(), counts(&scene)), (vec![], (1, 1)));
+    // The session that is not silent goes: that takes her offline.
+    assert!(scene.room.close_session(scene.now, laptop));
+    assert_eq!((scene.events(), counts(&scene)), (vec![offline(ANN, PresenceCause::Quit)], (0, 0)));
+    // The silent one goes, too: she was offline already.
+    assert!(scene.room.close_session(scene.now, phone));
+    assert_eq!((scene.events(), scene.room.snapshot(scene.now).admission.users), (vec![], 0));
+}
+
+#[test]
+fn a7_a_silent_user_who_joins_on_another_device_is_online_by_a_join_and_one_who_leaves_is_not_told_twice() {
+    let mut scene = scene();
+    scene.user(ANN);
+    scene.user(BOB);
+    scene.wait_millis(40_000);
+    scene.events();
+    scene.user(ANN);
+    assert_eq!((scene.events(), counts(&scene)), (vec![online(ANN, PresenceCause::Join)], (1, 1)));
+    scene.room.leave(scene.now, BOB).unwrap();
+    assert_eq!((scene.events(), scene.room.snapshot(scene.now).admission.users), (vec![], 1));
+    scene.room.leave(scene.now, ANN).unwrap();
+    assert_eq!(scene.events(), [offline(ANN, PresenceCause::Quit)]);
+}
+
+#[test]
+fn a7_silent_sessions_are_not_told_from_others_unless_the_room_is_configured_to() {
+    let mut scene = Scene::new();
+    let ann = scene.user(ANN);
+    scene.events();
+    scene.wait_millis(1_000_000_000);
+    assert_eq!((scene.events(), counts(&scene), scene.room.poll_timeout()), (vec![], (1, 1), None));
+    assert!(scene.room.touch(scene.now, ann));
+    assert!(!scene.room.touch(scene.now, SessionId::from_bits(99)), "nobody has that session");
+}
+
+#[test]
+fn a7_a_host_that_is_hours_late_finds_all_the_silent_at_once_and_nobody_who_has_just_shown_life() {
+    let mut scene = scene();
+    let (ann, _) = (scene.user(ANN), scene.user(BOB));
+    scene.events();
+    scene.now = scene.now + Duration::from_secs(36_000);
+    assert!(scene.room.touch(scene.now, ann));
+    scene.room.handle_timeout(scene.now);
+    assert_eq!(scene.events(), [offline(BOB, PresenceCause::HeartbeatInterrupt)]);
+    // So late that her sign of life counts from that look on.
+    scene.wait_millis(SILENCE - 1);
+    assert_eq!(counts(&scene), (1, 1));
+    scene.wait_millis(20_001);
+    assert_eq!(counts(&scene), (0, 0));
+}
+
+#[test]
+fn a7_a_room_that_nobody_is_in_has_no_timer_and_an_ended_session_shows_no_life() {
+    let mut scene = scene();
+    assert_eq!(scene.room.poll_timeout(), None);
+    let ann = scene.user(ANN);
+    assert!(scene.room.poll_timeout().is_some());
+    scene.room.leave(scene.now, ANN).unwrap();
+    assert!(!scene.room.touch(scene.now, ann));
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(10)), "only her grace");
+    assert!(matches!(scene.next(ann), Err(SessionEnd::Closed(_))));
+    assert_eq!(scene.room.poll_timeout(), None);
+}
+
+#[test]
+fn a12_the_online_count_is_exact_at_any_time_and_counts_guests_as_audience() {
+    let mut scene = scene();
+    let guests: Vec<SessionId> = (0..5).map(|_| scene.guest()).collect();
+    for user in 0..7 {
+        scene.user(UserId(100 + user));
+    }
+    assert_eq!(counts(&scene), (12, 7));
+    scene.wait_millis(39_999);
+    for &guest in &guests[..2] {
+        assert!(scene.room.touch(scene.now, guest));
+    }
+    let publish = Publish::new(Source::Session(scene.user(UserId(100))), "on a second device".to_owned());
+    let _ = scene.publish(publish).unwrap();
+    assert_eq!(counts(&scene), (13, 7));
+    scene.wait_millis(1);
+    let snapshot = scene.room.snapshot(scene.now);
+    assert_eq!((counts(&scene), snapshot.audience.sessions, snapshot.admission.users), ((3, 1), 13, 7));
+}
+
+#[test]
+fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
+    let config = RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).presence_events(1 << 20).build().unwrap();
+    let mut room: Room<&str> = Room::new(&config);
+    let start = config.first_look().unwrap() + Duration::from_secs(20);
+    room.handle_timeout(start);
+    for user in 0..20_000 {
+        room.join(start, roomcast_core::Join::user(UserId(user))).unwrap();
+    }
+    let at = start + Duration::from_secs(40);
+    assert_eq!(room.poll_timeout(), Some(start + Duration::from_secs(20)));
+    let (mut calls, mut offline) = (0, 0);
+    while room.poll_timeout().is_some_and(|due| due <= at) {
+        let before = room.snapshot(at).admission.online;
+        room.handle_timeout(at);
+        let found = before - room.snapshot(at).admission.online;
+        assert!(found <= 1_024, "{found} in one call");
+        calls += 1;
+    }
+    while let Some(event) = room.poll_event() {
+        offline += u32::from(matches!(event, Event::Presence { presence: Presence::Offline, folded: 1, .. }));
+    }
+    assert_eq!((offline, room.snapshot(at).audience.online), (20_000, 0));
+    assert!(calls <= 25, "{calls} calls");
+}
+
+#[test]
+fn a12_the_newest_users_are_the_last_arrivals_who_are_still_online() {
+    let mut scene = Scene::with(|builder| builder.newest_users(3).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
+    let ids = |scene: &Scene| scene.room.newest_users().iter().map(|user| user.0).collect::<Vec<_>>();
+    let sessions: Vec<SessionId> = (0..5).map(|user| scene.user(UserId(user))).collect();
+    scene.guest();
+    assert_eq!(ids(&scene), [4, 3, 2], "no more than it remembers, and no guest");
+    scene.user(UserId(0));
+    assert_eq!(ids(&scene), [4, 3, 2], "a second device is no arrival");
+    assert!(scene.room.close_session(scene.now, sessions[3]));
+    assert_eq!(ids(&scene), [4, 2], "it does not reach further back for who has gone");
+    scene.user(UserId(3));
+    scene.wait_millis(60_000);
+    assert_eq!(ids(&scene), [] as [u64; 0], "silent users are not online");
+    assert!(scene.room.touch(scene.now, sessions[4]));
+    assert_eq!(ids(&scene), [4]);
+    scene.user(UserId(4));
+    scene.user(UserId(3));
+    assert_eq!(ids(&scene), [3, 4], "each once, as of the last arrival");
+}
+
+#[test]
+fn a12_a_room_remembers_a_thousand_arrivals() {
+    let mut scene = Scene::new();
+    for user in 0..3_500 {
+        scene.user(UserId(user));
+    }
+    let newest = scene.room.newest_users();
+    assert_eq!(newest, (2_500..3_500).rev().map(UserId).collect::<Vec<_>>());
+}

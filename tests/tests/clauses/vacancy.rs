@@ -1,0 +1,115 @@
+//! A room without sessions expires by itself: the second half of B20.
+
+use crate::scene::{ANN, OWNER, Scene};
+use roomcast_core::{
+    Actor, DropReason, Duration, Engine, Event, Instant, Join, JoinError, Outcome, Priority, RoomConfig, RoomId, State, UserId,
+};
+
+/// A room that closes after ten minutes without a session, called for the first time.
+fn scene() -> Scene {
+    let mut scene = Scene::with(|builder| builder.expire_empty(Some(Duration::from_secs(600))));
+    assert!(scene.room.poll_timeout().is_some_and(|at| at <= scene.now), "it wants to know the time");
+    scene.room.handle_timeout(scene.now);
+    scene
+}
+
+fn state(scene: &Scene) -> State {
+    scene.room.snapshot(scene.now).admission.state
+}
+
+#[test]
+fn b20_a_room_that_nobody_joins_expires_and_can_still_be_exported() {
+    let mut scene = scene();
+    scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
+    scene.wait_millis(599_999);
+    assert_eq!((state(&scene), scene.events()), (State::Open, vec![]));
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(1)));
+    scene.wait_millis(1);
+    assert_eq!((state(&scene), scene.events()), (State::Closed, vec![Event::RoomClosed, Event::RoomEnded]));
+    assert_eq!(scene.room.export(scene.now).mutes.len(), 1);
+    assert_eq!(scene.room.join(scene.now, Join::guest()), Err(JoinError::RoomClosed));
+    assert_eq!(scene.room.poll_timeout(), None);
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn b20_a_room_with_a_session_never_expires_and_its_time_starts_when_the_last_one_goes() {
+    let mut scene = scene();
+    scene.wait_millis(599_999);
+    let (ann, guest) = (scene.user(ANN), scene.guest());
+    assert_eq!(scene.room.poll_timeout(), None);
+    scene.wait_millis(100_000_000);
+    assert!(scene.room.close_session(scene.now, ann));
+    scene.wait_millis(100_000_000);
+    assert!(scene.room.close_session(scene.now, guest));
+    scene.wait_millis(599_999);
+    // Somebody comes in time, and goes.
+    let guest = scene.guest();
+    scene.wait_millis(1);
+    assert!(scene.room.close_session(scene.now, guest));
+    assert!(!scene.room.close_session(scene.now + Duration::from_secs(9), guest), "who is gone goes no second time");
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(600)));
+    scene.now = scene.now + Duration::from_secs(9);
+    scene.wait_millis(590_999);
+    assert_eq!(state(&scene), State::Open);
+    scene.wait_millis(1);
+    assert_eq!(state(&scene), State::Closed);
+}
+
+#[test]
+fn b20_a_session_in_its_grace_is_still_one() {
+    let mut scene = scene();
+    scene.user(ANN);
+    scene.room.leave(scene.now, ANN).unwrap();
+    // Ten seconds of grace, then ten minutes.
+    scene.wait_millis(10_000);
+    assert_eq!(scene.room.snapshot(scene.now).audience.sessions, 0);
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(600)));
+    // Or until the session is told its end.
+    let ann = scene.user(ANN);
+    scene.room.leave(scene.now, ANN).unwrap();
+    scene.now = scene.now + Duration::from_secs(5);
+    assert!(scene.next(ann).is_err());
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(600)));
+}
+
+#[test]
+fn b20_what_waits_in_a_room_that_expires_is_dropped_and_told() {
+    let mut scene = Scene::with(|builder| {
+        let slow = builder.rate(1).burst(1).rate_period(Duration::from_secs(10_000));
+        slow.expire_empty(Some(Duration::from_secs(60)))
+    });
+    scene.room.handle_timeout(scene.now);
+    for text in ["out", "waits"] {
+        let _ = scene.host(Priority::High, text).unwrap();
+    }
+    scene.wait_millis(60_000);
+    let events = scene.events();
+    let dropped = Outcome::Dropped { reason: DropReason::RoomClosed, limit: None, retry_at: None };
+    assert!(matches!(events[..], [Event::Outcome { outcome, .. }, Event::RoomClosed, Event::RoomEnded] if outcome == dropped));
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn b20_an_engine_closes_its_empty_rooms_and_the_host_removes_them() {
+    let mut engine: Engine<&str> = Engine::new(10, 0);
+    let config = RoomConfig::builder(OWNER).expire_empty(Some(Duration::from_secs(60))).build().unwrap();
+    for id in 0..3 {
+        engine.create_room(RoomId(id), &config).unwrap();
+    }
+    let start = Instant::from_secs(1_000_000);
+    assert!(engine.poll_timeout().is_some_and(|at| at <= start));
+    engine.handle_timeout(start);
+    engine.join(start, RoomId(1), Join::user(UserId(5))).unwrap();
+    let end = engine.poll_timeout().unwrap();
+    assert_eq!(end, start + Duration::from_secs(60));
+    engine.handle_timeout(end);
+    let mut ended = Vec::new();
+    while let Some((id, event)) = engine.poll_event() {
+        if event == Event::RoomEnded {
+            assert!(engine.remove_room(end, id).unwrap().balances());
+            ended.push(id.0);
+        }
+    }
+    assert_eq!((ended, engine.len(), engine.poll_timeout()), (vec![0, 2], 1, None));
+}
