@@ -23,7 +23,9 @@ fn say(room: &RoomHandle<&'static str>, level: Priority, text: &'static str) {
 }
 
 async fn texts(subscription: &mut Subscription<&'static str>) -> Vec<&'static str> {
-    subscription.next_batch().await.unwrap().messages().iter().map(|message| message.payload).collect()
+    // In paused time this much passes at once when nothing comes.
+    let batch = timeout(Duration::from_secs(60), subscription.next_batch()).await.expect("something is due").unwrap();
+    batch.messages().iter().map(|message| message.payload).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,4 +154,29 @@ async fn a_direct_message_wakes_its_sessions_in_all_halls_and_comes_in_its_place
     room.close(Actor::Host).unwrap();
     let refused = room.send_direct(guest, Direct::new("closed")).unwrap_err();
     assert_eq!((refused.reason, refused.payload), (DirectReason::RoomClosed, "closed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_message_alone_wakes_a_reader_of_a_quiet_room() {
+    let (_hub, room) = room(|builder| builder);
+    let mut ann = room.join(Join::user(UserId(7))).unwrap();
+    for to in [Recipient::Session(ann.session()), Recipient::User(UserId(7))] {
+        // It waits, and nothing else happens in the room.
+        let reader = tokio::spawn(async move {
+            let told = timeout(Duration::from_secs(60), ann.next_batch()).await.map(|batch| told(&batch.unwrap()));
+            (ann, told)
+        });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let start = tokio::time::Instant::now();
+        assert_eq!(room.send_direct(to, Direct::new("psst")).unwrap().sessions, 1);
+        let heard;
+        (ann, heard) = reader.await.unwrap();
+        assert_eq!(heard.expect("woken"), ["to you: psst"]);
+        assert!(start.elapsed() < Duration::from_secs(1), "woken at once, not looking again when its time is up");
+        // A second look with the same waker finds what came meanwhile.
+        let mut next = Box::pin(ann.next_batch());
+        assert!(timeout(Duration::from_millis(1), &mut next).await.is_err());
+        let _ = room.send_direct(to, Direct::new("again")).unwrap();
+        assert_eq!(told(&timeout(Duration::ZERO, next).await.expect("ready").unwrap()), ["to you: again"]);
+    }
 }
