@@ -108,4 +108,20 @@ mod tests {
         }
         assert!((STRIPES as u32 / 2..=4 * STRIPES as u32).contains(&most), "{most} were known at a time");
     }
+
+    #[test]
+    fn a_leave_that_comes_late_leaves_who_has_come_back_alone() {
+        let hub: Hub<&'static str> = Hub::<&'static str>::builder().shards(1).one_room_a_user().spawn_threads().unwrap();
+        let rooms: Vec<_> = (0..2).map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap()).collect();
+        let users = |room: usize| rooms[room].snapshot().room.admission.users;
+        let (user, directory) = (UserId(7), rooms[0].directory());
+        let homes = directory.homes.as_ref().unwrap();
+        let _session = rooms[0].join(Join::user(user)).unwrap();
+        // Another thread's join of room 1 was put down, and then this one: only now does the other come to take the user out of here.
+        directory.leave(homes, user, RoomId(0));
+        assert_eq!((users(0), users(1)), (1, 0));
+        homes.of(user).lock().enter(user, RoomId(1));
+        directory.leave(homes, user, RoomId(0));
+        assert_eq!((users(0), users(1)), (0, 0));
+    }
 }
