@@ -79,7 +79,7 @@ impl<M> Direct<M> {
     }
 
     /// Has each of some sessions, those of `to`, take it. When none does, the payload comes back; the reason is that a queue was full, if
-    /// one was.
+    /// one was: of messages, if any was, else of bytes.
     pub(crate) fn send(
         self,
         to: Recipient,
@@ -95,7 +95,10 @@ impl<M> Direct<M> {
                 Err(DirectReason::NoRecipient { .. }) => {}
                 Err(error) => {
                     receipt.refused += 1;
-                    reason = error;
+                    // Whatever the order of the sessions.
+                    if !matches!(reason, DirectReason::QueueFull { limit: Limit::DirectMessages { .. } }) {
+                        reason = error;
+                    }
                 }
             }
         }

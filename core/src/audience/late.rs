@@ -55,6 +55,7 @@ impl<M: Payload> Audience<M> {
             clock: other.clock,
             late: other.late.clone(),
             closed: other.closed,
+            pulse: other.pulse.as_ref().map(|pulse| pulse.beside()),
             ..Self::starting_at(&config.settings, part, other.heads())
         }
     }

@@ -58,6 +58,12 @@ impl Pulse {
         Some(Box::new(Self { looks, left, done: 0, walk: None, watched: 0, silent: 0, found }))
     }
 
+    /// That of another part of the room, with nobody in it yet: it looks when this one does.
+    pub(super) fn beside(&self) -> Box<Self> {
+        let (left, found) = (Chunked::new(), Deque::new());
+        Box::new(Self { looks: self.looks, left, done: self.done, walk: None, watched: 0, silent: 0, found })
+    }
+
     /// Sessions that were found silent and have shown no life since.
     pub(super) fn silent(&self) -> u32 {
         self.silent

@@ -96,7 +96,10 @@ impl Oracle {
             if let Some(limit) = limit {
                 self.listeners.directs[level].refused += 1;
                 receipt.refused += 1;
-                reason = DirectReason::QueueFull { limit };
+                // Of several, the messages before the bytes.
+                if !matches!(reason, DirectReason::QueueFull { limit: Limit::DirectMessages { .. } }) {
+                    reason = DirectReason::QueueFull { limit };
+                }
             } else {
                 receipt.sessions += 1;
                 listener.directs[level].push_back(Waits { id: note.payload, bytes, follows: self.heads[level] });
