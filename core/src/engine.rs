@@ -1,9 +1,11 @@
 //! Many rooms: finds them, wakes those that are due, gathers their events. It computes nothing itself.
 
+mod broadcast;
 mod one_room;
 
 pub use one_room::EngineJoinError;
 
+use crate::broadcasts::{BroadcastLimits, Broadcasts};
 use crate::chunked::Slab;
 use crate::config::RoomConfig;
 use crate::event::Event;
@@ -41,6 +43,9 @@ pub struct Engine<M> {
     seed: u64,
     /// Which room each user is in, where that is one at a time.
     homes: Option<Homes>,
+    broadcasts: Broadcasts<M>,
+    /// The next slot whose room is to hear what was broadcast last, and when that was; `None` when all have.
+    spread: Option<(u32, Instant)>,
     /// The rooms that asked for a timeout, the first to be due first.
     timers: BTreeSet<(Instant, u32)>,
     /// The rooms that may have events.
@@ -86,6 +91,8 @@ impl<M: Payload> Engine<M> {
             max_rooms,
             seed,
             homes: None,
+            broadcasts: Broadcasts::new(BroadcastLimits::default(), seed),
+            spread: None,
             timers: BTreeSet::new(),
             eventful: VecDeque::new(),
         }
@@ -99,7 +106,7 @@ impl<M: Payload> Engine<M> {
         if self.rooms.len() >= self.max_rooms {
             return Err(CreateRoomError::TooManyRooms { max: self.max_rooms });
         }
-        let slot = self.rooms.insert(Entry { id, room: Room::new(config), timer: None, listed: false });
+        let slot = self.rooms.insert(Entry { id, room: Room::new(config).skipping(&self.broadcasts), timer: None, listed: false });
         let (rooms, hasher) = (&self.rooms, self.hasher);
         self.index.insert(hasher.hash(id.0), slot, |slot| hasher.hash(rooms[slot].id.0));
         self.note(slot);
@@ -130,7 +137,10 @@ impl<M: Payload> Engine<M> {
     /// timeout changes.
     pub fn room_mut(&mut self, id: RoomId) -> Result<RoomMut<'_, M>, NoSuchRoom> {
         match self.slot(id) {
-            Some(slot) => Ok(RoomMut { slot, engine: self }),
+            Some(slot) => {
+                self.let_hear(slot);
+                Ok(RoomMut { slot, engine: self })
+            }
             None => Err(NoSuchRoom(id)),
         }
     }
@@ -161,11 +171,14 @@ impl<M: Payload> Engine<M> {
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while no room waits for anything. O(log rooms).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.first().map(|&(at, _)| at)
+        let timer = self.timers.first().map(|&(at, _)| at);
+        timer.into_iter().chain(self.spread.map(|(_, at)| at)).min()
     }
 
-    /// Does what is due in the rooms, at most 256 of them in one call. A call when nothing is due is harmless.
+    /// Does what is due in the rooms, at most 256 of them in one call, and lets as many hear what was broadcast. A call when nothing is due is
+    /// harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.spread_broadcasts(MAX_ROOMS_A_CALL as u32);
         for _ in 0..MAX_ROOMS_A_CALL {
             let Some(&(at, slot)) = self.timers.first() else { break };
             if at > now {
@@ -173,7 +186,11 @@ impl<M: Payload> Engine<M> {
             }
             self.timers.pop_first();
             self.rooms[slot].timer = None;
-            self.rooms[slot].room.handle_timeout(now);
+            let room = &mut self.rooms[slot].room;
+            if room.has_to_hear(&self.broadcasts) {
+                room.hear(now, &self.broadcasts);
+            }
+            room.handle_timeout(now);
             self.note(slot);
         }
     }

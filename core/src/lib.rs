@@ -49,6 +49,7 @@ extern crate std;
 
 mod admission;
 mod audience;
+mod broadcasts;
 mod chunked;
 mod config;
 mod data;
@@ -84,6 +85,7 @@ pub use admission::{
     Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, ReviewVerdict, State, UnderReview, VerdictError,
 };
 pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
+pub use broadcasts::{Broadcast, BroadcastLimits, BroadcastReason, BroadcastRefused, Broadcasts};
 pub use config::{
     ConfigError, Counting, DefaultReport, Echo, Exempt, Heartbeat, LevelQuotas, Levels, QueueConfig, ReviewConfig, ReviewTimeout,
     RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy,

@@ -13,9 +13,9 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Budget, ConfigError, Direct, DirectReceipt, DirectRefused, Due, DuplicateKey, EndReason, Event, Group, Instant,
-    Item, Join, JoinError, Joined, Kind, Mask, MergeKey, Priority, Publish, RangeKey, Receipt, Recipient, RefusalReason, Report,
-    ResumeToken, ReviewVerdict, Room, SessionEnd, SessionId, Source, Ticket, UserId, Verdict,
+    Actor, Batch, Broadcasts, Budget, ConfigError, Direct, DirectReceipt, DirectRefused, Due, DuplicateKey, EndReason, Event,
+    Group, Instant, Item, Join, JoinError, Joined, Kind, Mask, MergeKey, Priority, Publish, RangeKey, Receipt, Recipient,
+    RefusalReason, Report, ResumeToken, ReviewVerdict, Room, SessionEnd, SessionId, Source, Ticket, UserId, Verdict,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -178,6 +178,24 @@ impl Checked {
         self.oracle.published(now, &offer, &answer, &self.halves.crossed)?;
         self.inspect(room)?;
         Ok(answer.map_err(|refused| refused.reason))
+    }
+
+    /// `Room::hear`.
+    pub fn hear(&mut self, room: &mut Room<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
+        room.hear(now, broadcasts);
+        self.heard(room, now, broadcasts)
+    }
+
+    /// `Room::hear` was called by someone else.
+    pub fn heard(&mut self, room: &Room<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
+        self.halves.hear(now, broadcasts);
+        self.oracle.heard(now, broadcasts.count(), &self.halves.crossed)?;
+        self.inspect(room)
+    }
+
+    /// The oracle is told of a broadcast before the room hears it.
+    pub fn broadcast(&mut self, level: Priority, id: u64, size: usize) {
+        self.oracle.broadcast(level, id, size);
     }
 
     /// `Room::review`.

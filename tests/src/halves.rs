@@ -9,7 +9,7 @@ use crate::parts::{Crossed, Parts};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use roomcast_core::{
-    Actor, Admission, Batch, Budget, Carried, CloseError, ConfigError, DataError, Direct, DirectReason, DirectReceipt,
+    Actor, Admission, Batch, Broadcasts, Budget, Carried, CloseError, ConfigError, DataError, Direct, DirectReason, DirectReceipt,
     DirectRefused, Due, Duration, EndReason, Event, Group, ImportError, Instant, Join, JoinError, Joined, LeaveError, Mask,
     ModerationError, ProfileError, Publish, Receipt, Recipient, Refused, ResumeToken, ReviewVerdict, Room, RoomSnapshot,
     SessionEnd, SessionId, Source, State, Ticket, UserId, Verdict, VerdictError,
@@ -101,6 +101,14 @@ impl Halves {
         self.hand_over();
         self.clear();
         answer
+    }
+
+    /// As `Room::hear`.
+    pub fn hear(&mut self, now: Instant, broadcasts: &Broadcasts<Probe>) {
+        let now = self.call(now);
+        self.admission.hear(now, broadcasts);
+        self.hand_over();
+        self.clear();
     }
 
     /// As `Room::review`.

@@ -3,7 +3,7 @@
 use roomcast_core::{Payload, Tip};
 use std::sync::{Arc, Weak};
 
-/// A payload with a number and a size. It cannot be cloned, so no room can copy it.
+/// A payload with a number and a size. A copy is another thing, and a test would see that it is not the very payload.
 #[derive(Debug)]
 pub struct Probe(Arc<Mark>);
 
@@ -32,6 +32,13 @@ impl Probe {
     /// Whether this is the very payload that `watch` was made from.
     pub fn is(&self, watch: &Watch) -> bool {
         Weak::ptr_eq(&Arc::downgrade(&self.0), &watch.0)
+    }
+}
+
+impl Clone for Probe {
+    /// A payload of its own, under the same number: who watches the one sees nothing of the other. Only what is broadcast is ever cloned.
+    fn clone(&self) -> Self {
+        Self::new(self.id(), self.0.size)
     }
 }
 

@@ -11,6 +11,7 @@ mod dispatch;
 mod entry;
 mod feed;
 mod gate;
+mod hearing;
 mod moderation;
 mod presence;
 mod rates;
@@ -83,6 +84,9 @@ pub struct Admission<M> {
     events: EventQueue,
     /// Publish calls so far.
     submitted: u64,
+    /// Broadcasts to every room that this one has heard, missed ones included.
+    heard: u64,
+    broadcasts_missed: u64,
     debris: Debris<M>,
 }
 
@@ -157,6 +161,8 @@ impl<M: Payload> Admission<M> {
             ledger: Ledger::default(),
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
             submitted: 0,
+            heard: 0,
+            broadcasts_missed: 0,
             debris: Debris::default(),
             settings,
         }
@@ -376,6 +382,7 @@ impl<M: Payload> Admission<M> {
             queued_bytes: PerLevel::from_fn(|level| self.queue.level_bytes(level)),
             under_review: self.reviews.len(),
             duplicate_keys: self.duplicates.counts(),
+            broadcasts_missed: self.broadcasts_missed,
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),
             dispatched: self.feed.last(),
             users: self.roster.users(),

@@ -24,6 +24,8 @@ pub struct AdmissionSnapshot {
     /// Keys of messages that are remembered, lapsed ones that nothing has taken the place of included; and how many were forgotten for newer
     /// ones within their window.
     pub duplicate_keys: (u32, u64),
+    /// Broadcasts to every room that this one has missed: it was looked at too late.
+    pub broadcasts_missed: u64,
     /// Outcome slots in use, by level: promised to messages that wait, or filled and not polled.
     pub outcomes: PerLevel<u32>,
     /// The last message dispatched.

@@ -10,6 +10,7 @@ pub use join::Join;
 
 use crate::admission::{Actor, Admission, AdmissionSnapshot, ReviewVerdict, UnderReview, VerdictError};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
+use crate::broadcasts::Broadcasts;
 use crate::config::RoomConfig;
 use crate::direct::Directs;
 use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
@@ -170,6 +171,26 @@ impl<M: Payload> Room<M> {
         self.hand_over();
         self.admission.clear_debris();
         answer
+    }
+
+    /// Takes over what was broadcast to every room since the last time. See [`Admission::hear`](crate::Admission::hear).
+    pub fn hear(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
+        let now = self.clock.advance(now);
+        self.admission.hear(now, broadcasts);
+        self.hand_over();
+        self.admission.clear_debris();
+    }
+
+    /// Whether there is something that the room has not heard. O(1).
+    pub(crate) fn has_to_hear(&self, broadcasts: &Broadcasts<M>) -> bool {
+        self.admission.has_to_hear(broadcasts)
+    }
+
+    /// This room, made when so much had been broadcast: it hears what comes from now on.
+    #[must_use]
+    pub fn skipping(mut self, broadcasts: &Broadcasts<M>) -> Self {
+        self.admission.skip_broadcasts(broadcasts);
+        self
     }
 
     /// The host's verdict on a message that waits for it (clause A19). See [`Admission::review`](crate::Admission::review).

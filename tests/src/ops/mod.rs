@@ -13,7 +13,8 @@ use crate::payload::Probe;
 use crate::violation::{Check, Violation};
 use numbers::{budget, group, key, level, mask, moderation, pick, tampered};
 use roomcast_core::{
-    Actor, Budget, Instant, Join, Kind, Recipient, Report, ResumeToken, Room, SessionId, Source, Tag, Ticket, UserId,
+    Actor, Broadcast, Broadcasts, Budget, DuplicateKey, Instant, Join, Kind, Recipient, Report, ResumeToken, Room, SessionId,
+    Source, Tag, Ticket, UserId,
 };
 use std::collections::VecDeque;
 
@@ -44,6 +45,15 @@ pub enum Op {
         report: u8,
         /// As when somebody speaks.
         more: (u8, u8),
+    },
+    /// Something is broadcast to every room, up to 70 times; then this one hears it, or not yet.
+    Broadcast {
+        /// The priority.
+        level: u8,
+        /// The size.
+        size: u8,
+        /// How many times; from 128 on the room hears it at once.
+        times: u8,
     },
     /// `review`, of one of the tickets that were given out.
     Verdict {
@@ -197,7 +207,15 @@ pub fn run(setup: &Setup, ops: &[Op]) -> Check {
     let invalid = |error| Violation::new(crate::violation::Law::Members, "the settings", "valid ones", error);
     let (room, checked) = Checked::new(setup.rules(), 1).map_err(invalid)?;
     let start = pick(&[1_000_000_000, 0, u64::MAX - 200_000_000], setup.start);
-    let mut player = Player { room, checked, now: start, sessions: Vec::new(), tickets: Vec::new(), tokens: VecDeque::new() };
+    let mut player = Player {
+        room,
+        checked,
+        now: start,
+        sessions: Vec::new(),
+        tickets: Vec::new(),
+        broadcasts: numbers::broadcasts(),
+        tokens: VecDeque::new(),
+    };
     for (step, op) in ops.iter().enumerate() {
         player.play(*op).map_err(|violation| violation.at(step))?;
     }
@@ -213,6 +231,7 @@ struct Player {
     sessions: Vec<SessionId>,
     /// The newest sixteen.
     tickets: Vec<Ticket>,
+    broadcasts: Broadcasts<Probe>,
     /// The newest sixteen that were taken.
     tokens: VecDeque<ResumeToken>,
 }
@@ -236,6 +255,7 @@ impl Player {
                 self.publish(Source::Session(self.session(who)), (level, size, report), more)?;
             }
             Op::Host { level, size, report, more } => self.publish(Source::Host, (level, size, report), more)?,
+            Op::Broadcast { level, size, times } => self.broadcast((level, size), times)?,
             Op::Verdict { which, verdict } => {
                 if let Some(&ticket) = self.tickets.get(usize::from(which) % self.tickets.len().max(1)) {
                     self.checked.review(&mut self.room, now, ticket, &numbers::verdict(verdict))?;
@@ -321,6 +341,19 @@ impl Player {
             }
         }
         Ok(())
+    }
+
+    fn broadcast(&mut self, (at, size): (u8, u8), times: u8) -> Check {
+        let (now, size) = (self.now(), usize::from(size % 72));
+        for _ in 0..times % 128 % 71 {
+            // Apart from all that is offered, and from tips.
+            let id = 1 << 62 | self.broadcasts.count();
+            let broadcast = Broadcast::new(DuplicateKey(id), Probe::new(id, size)).priority(level(at));
+            if self.broadcasts.publish(now, broadcast).is_ok() {
+                self.checked.broadcast(level(at), id, size);
+            }
+        }
+        if times >= 128 { self.checked.hear(&mut self.room, now, &self.broadcasts) } else { Ok(()) }
     }
 
     /// A call of the room's own data.

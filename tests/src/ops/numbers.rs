@@ -1,9 +1,10 @@
 //! What small numbers stand for.
 
 use crate::moderation::Act;
+use crate::payload::Probe;
 use roomcast_core::{
-    Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, Heartbeat, Mask, MergeKey, Priority, Quota, Rate,
-    ResumeToken, ReviewConfig, ReviewTimeout, ReviewVerdict, SessionId, TipKind, Tips, UserId,
+    BroadcastLimits, Broadcasts, Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, Heartbeat, Mask, MergeKey,
+    Priority, Quota, Rate, ResumeToken, ReviewConfig, ReviewTimeout, ReviewVerdict, SessionId, TipKind, Tips, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -138,4 +139,11 @@ pub(super) fn heartbeat(at: u8) -> Option<Heartbeat> {
     ];
     let (silence, every) = pick(&table, at)?;
     Some(Heartbeat { silence: Duration::from_micros(silence), every: Duration::from_micros(every) })
+}
+
+/// With a quota that lets them all through, so that rooms miss some.
+pub(super) fn broadcasts() -> Broadcasts<Probe> {
+    let mut limits = BroadcastLimits::default();
+    limits.quota = Quota::per_second(NonZeroU32::MAX);
+    Broadcasts::new(limits, 0)
 }

@@ -82,6 +82,7 @@ impl Oracle {
         let forgotten = (self.said.len(), self.forgotten);
         let (keys, found) = admission.duplicate_keys;
         same(Law::L7Bounded, "keys that are remembered and forgotten", forgotten, (keys as usize, found))?;
+        same(Law::L5Rate, "broadcasts that were missed", self.heard.missed, admission.broadcasts_missed)?;
         same(Law::Events, "outcome slots", self.inbox.held, admission.outcomes)?;
         same(Law::L4Order, "the last number", self.heads.values().sum(), admission.dispatched.0)?;
         same(Law::Members, "users", self.members.sessions.len(), admission.users as usize)?;

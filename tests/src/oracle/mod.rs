@@ -5,6 +5,7 @@ pub mod data;
 pub mod directs;
 mod gate;
 mod going;
+pub mod hearing;
 pub mod inbox;
 mod inspect;
 mod late;
@@ -30,6 +31,7 @@ use crate::payload::{Probe, Watch};
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use data::Data;
+use hearing::Heard;
 use inbox::Inbox;
 use line::Line;
 use listeners::{Listener, Listeners, Swept, check_batch};
@@ -79,6 +81,8 @@ pub struct Oracle {
     forgotten: u64,
     /// Who waits for a verdict.
     pub reviews: Reviews,
+    /// What was broadcast to every room.
+    heard: Heard,
     /// What has yet to be told to the room.
     happened: Happened,
     /// What the running call has let go of: nobody may hold it when it is over.
@@ -139,6 +143,7 @@ impl Oracle {
             said: Vec::new(),
             forgotten: 0,
             reviews: Reviews::default(),
+            heard: Heard::default(),
             happened: Happened::default(),
             gone: Vec::new(),
             rules,

@@ -13,8 +13,8 @@ use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
 use roomcast_core::{
-    Actor, Budget, Duration, Engine, EngineJoinError, Instant, Join, Mask, Priority, Recipient, Room, RoomId, SessionId, Source,
-    UserId,
+    Actor, Broadcast, Budget, DuplicateKey, Duration, Engine, EngineJoinError, Instant, Join, Mask, Priority, Recipient, Room,
+    RoomId, SessionId, Source, UserId,
 };
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
@@ -147,6 +147,7 @@ impl Stage {
                 }
                 self.note((now, n, numbers));
             }
+            people::Act::Broadcast { level } => self.broadcast(now, level)?,
             people::Act::Wake => self.call(person.room, |watcher, room| watcher.wake(room, now))?,
             people::Act::Sweep { busy } => {
                 let group = person.group();
@@ -243,6 +244,24 @@ impl Stage {
     fn watch(&mut self, room: usize, look: impl FnOnce(&mut Checked, &Room<Probe>) -> Check) -> Check {
         let looked_at = self.engine.room(room_id(room)).map_err(trouble)?;
         look(&mut self.watchers[room], looked_at)
+    }
+
+    /// Every room hears it within the same call, as there are few; none is due for anything else.
+    fn broadcast(&mut self, now: Instant, level: Priority) -> Check {
+        let id = 1 << 62 | self.engine.broadcasts().count();
+        let broadcast = Broadcast::new(DuplicateKey(id), Probe::new(id, 30)).priority(level);
+        if self.engine.broadcast(now, broadcast).is_err() {
+            self.note((now, "a broadcast too many"));
+            return Ok(());
+        }
+        self.engine.handle_timeout(now);
+        for room in 0..self.watchers.len() {
+            self.watchers[room].broadcast(level, id, 30);
+            let looked_at = self.engine.room(room_id(room)).map_err(trouble)?;
+            self.watchers[room].heard(looked_at, now, self.engine.broadcasts())?;
+        }
+        self.note((now, level, "is broadcast"));
+        Ok(())
     }
 
     fn again(&mut self, now: Instant, n: usize) {

@@ -63,6 +63,10 @@ pub(super) enum Act {
     Note {
         size: usize,
     },
+    /// The host says something to every room.
+    Broadcast {
+        level: Priority,
+    },
     /// The host deals with a user.
     Moderate {
         act: u8,
@@ -121,7 +125,8 @@ impl Person {
             (965..970, _) => {
                 Act::Moderate { act: u8::try_from(random.below(7)).unwrap_or(0), user: UserId(100 + random.below(40)) }
             }
-            (970..980, _) => Act::Wake,
+            (970..972, _) => Act::Broadcast { level: random.of(&[Priority::High, Priority::Normal]) },
+            (972..980, _) => Act::Wake,
             (980.., _) => Act::Sweep { busy: 2 + u32::try_from(random.below(6)).unwrap_or(0) },
             (700..760, _) => Act::Touch,
             (20..700, Habit::Talks) => Act::Speak { level: Priority::Normal, size },

@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    DropReason, Duration, Echo, Instant, Kind, Limit, Outcome, PerLevel, Priority, Publish, RefusalReason, Report, RoomConfig, Seq,
-    Source, Tag, TieBreak,
+    Broadcast, BroadcastLimits, Broadcasts, Budget, DropReason, DuplicateKey, Duration, Echo, Engine, Instant, Join, Kind, Limit,
+    Outcome, PerLevel, Priority, Publish, RefusalReason, Report, Room, RoomConfig, RoomId, Seq, Source, Tag, TieBreak,
 };
 
 #[test]
@@ -214,4 +214,51 @@ fn a16_the_hosts_notices_pass_beside_the_rooms_rate_200_a_second() {
     let of_ann = Publish::new(Source::Session(ann), "hello".to_owned()).kind(Kind::Notice);
     assert!(scene.publish(of_ann).unwrap().outcome.is_none());
     assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn a16_a_broadcast_reaches_every_room_beside_its_rate_and_the_same_key_is_refused_for_five_minutes() {
+    let mut engine: Engine<&str> = Engine::new(100, 0);
+    let config = RoomConfig::builder(OWNER).rate(1).burst(1).build().unwrap();
+    let now = Instant::from_secs(100);
+    let mut guests = Vec::new();
+    for id in (0..50).map(RoomId) {
+        engine.create_room(id, &config).unwrap();
+        let mut room = engine.room_mut(id).unwrap();
+        guests.push((id, room.join(now, Join::guest()).unwrap().session));
+        // The room has spent its token, and something waits.
+        for _ in 0..2 {
+            let _ = room.publish(now, Publish::new(Source::Host, "text")).unwrap();
+        }
+    }
+    let broadcast = |key| Broadcast::new(DuplicateKey(key), "to all").priority(High);
+    engine.broadcast(now, broadcast(1)).unwrap();
+    let refused = engine.broadcast(now, broadcast(2)).unwrap_err();
+    assert_eq!((refused.retry_at, refused.payload), (Some(now + Duration::from_secs(1)), "to all"));
+    let refused = engine.broadcast(now + Duration::from_secs(299), broadcast(1)).unwrap_err();
+    assert_eq!(refused.to_string(), "refused: the same key was broadcast within 300s");
+    engine.handle_timeout(now);
+    for (id, guest) in guests {
+        let batch = engine.room_mut(id).unwrap().next_batch(now, guest, Budget::default()).unwrap().unwrap();
+        assert_eq!((batch.messages()[0].kind, batch.messages()[0].payload, batch.messages().len()), (Kind::Notice, "to all", 2));
+        assert!(engine.room(id).unwrap().snapshot(now).balances());
+    }
+}
+
+#[test]
+fn a16_a_room_that_is_looked_at_too_late_counts_what_it_missed() {
+    let mut limits = BroadcastLimits::default();
+    limits.kept = 2;
+    let mut broadcasts = Broadcasts::new(limits, 0);
+    let mut room: Room<&str> = Room::new(&RoomConfig::av_chat_room(OWNER));
+    let guest = room.join(Instant::ZERO, Join::guest()).unwrap().session;
+    for (second, text) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
+        broadcasts.publish(Instant::from_secs(second), Broadcast::new(DuplicateKey(second), text)).unwrap();
+    }
+    room.hear(Instant::from_secs(4), &broadcasts);
+    room.hear(Instant::from_secs(5), &broadcasts);
+    let batch = room.next_batch(Instant::from_secs(4), guest, Budget::default()).unwrap().unwrap();
+    let heard: Vec<_> = batch.messages().iter().map(|message| (message.payload, message.dispatched_at)).collect();
+    assert_eq!(heard, [("c", Instant::from_secs(4)), ("d", Instant::from_secs(4))]);
+    assert_eq!(room.snapshot(Instant::from_secs(4)).admission.broadcasts_missed, 2);
 }
