@@ -54,6 +54,17 @@ impl<M: Payload + Send + Sync + 'static> Driver<M> {
         while work_left > 0 {
             let done = match self.inbox.try_recv() {
                 Ok(Work::Visit(cell, hall)) => self.visit(&cell, hall),
+                Ok(Work::Spread(air, place)) => {
+                    let (rooms, next) = air.rooms_from(place);
+                    // Whoever is called hears it.
+                    for cell in &rooms {
+                        cell.admit(|_, _| ());
+                    }
+                    if let Some(next) = next {
+                        self.shard.send(Work::Spread(air, next));
+                    }
+                    rooms.len() + 1
+                }
                 Ok(Work::Gone(cell, session)) => {
                     cell.close_session(session);
                     1

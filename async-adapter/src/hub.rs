@@ -1,5 +1,6 @@
 //! The hub: many rooms, spread over shards, called from anywhere.
 
+use crate::air::Air;
 use crate::answers::Answers;
 use crate::cell::{Cell, Work};
 use crate::clock::{Clock, SystemClock};
@@ -9,7 +10,9 @@ use crate::drain::DrainReport;
 use crate::driver::{self, Driver};
 use crate::room::RoomHandle;
 use crate::shard::{Common, Hook, Shard, Shards};
-use roomcast_core::{CreateRoomError, Event, Instant, NoSuchRoom, Part, Payload, RoomConfig, RoomId};
+use roomcast_core::{
+    Broadcast, BroadcastLimits, BroadcastRefused, CreateRoomError, Event, Instant, NoSuchRoom, Part, Payload, RoomConfig, RoomId,
+};
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +38,7 @@ struct Inner<M> {
     common: Arc<Common>,
     shards: Arc<Shards<Work<M>>>,
     directory: Arc<Directory<M>>,
+    air: Arc<Air<M>>,
     max_rooms: u32,
     shards_a_room: usize,
 }
@@ -48,6 +52,7 @@ pub struct HubBuilder {
     hook: Option<Box<Hook>>,
     max_rooms: u32,
     one_room_a_user: bool,
+    broadcasts: BroadcastLimits,
 }
 
 impl std::fmt::Debug for HubBuilder {
@@ -107,6 +112,12 @@ impl HubBuilder {
         self
     }
 
+    /// How much may be broadcast to every room. Default one a second, the same key not within 5 minutes (clause A16).
+    pub fn broadcasts(mut self, limits: BroadcastLimits) -> Self {
+        self.broadcasts = limits;
+        self
+    }
+
     /// Starts the hub with a tokio task for each shard.
     ///
     /// # Panics
@@ -149,6 +160,7 @@ impl HubBuilder {
             common,
             shards,
             directory: Arc::new(Directory::new(self.one_room_a_user)),
+            air: Arc::new(Air::new(self.broadcasts)),
             max_rooms: self.max_rooms,
             shards_a_room,
         };
@@ -160,7 +172,15 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// Sets a hub up.
     pub fn builder() -> HubBuilder {
         let shards = std::thread::available_parallelism().map_or(1, usize::from);
-        HubBuilder { shards, shards_a_room: usize::MAX, clock: None, hook: None, max_rooms: 1 << 20, one_room_a_user: false }
+        HubBuilder {
+            shards,
+            shards_a_room: usize::MAX,
+            clock: None,
+            hook: None,
+            max_rooms: 1 << 20,
+            one_room_a_user: false,
+            broadcasts: BroadcastLimits::default(),
+        }
     }
 
     /// Makes a room.
@@ -174,7 +194,8 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
             Entry::Vacant(entry) => {
                 // Each room starts at another shard and may grow over so many more.
                 let shards = self.inner.shards.0.iter().cycle().skip(count % self.inner.shards.0.len());
-                let cell = Arc::new(Cell::new(id, config, shards.take(self.inner.shards_a_room).cloned().collect()));
+                let shards = shards.take(self.inner.shards_a_room).cloned().collect();
+                let cell = Cell::new(id, config, shards, Arc::clone(&self.inner.air));
                 entry.insert(Arc::clone(&cell));
                 cell.begin();
                 Ok(self.handle(cell))
@@ -192,6 +213,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// [`Event::RoomEnded`] if everyone is to get what is due.
     pub fn remove_room(&self, id: RoomId) -> Result<RoomHandle<M>, NoSuchRoom> {
         let cell = self.inner.directory.rooms.write().remove(&id).ok_or(NoSuchRoom(id))?;
+        cell.forget_place();
         Ok(self.handle(cell))
     }
 
@@ -199,6 +221,40 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     pub fn rooms(&self) -> Vec<RoomHandle<M>> {
         let cells: Vec<_> = self.inner.directory.rooms.read().values().cloned().collect();
         cells.into_iter().map(|cell| self.handle(cell)).collect()
+    }
+
+    /// Says something to every room there is (clause A16). O(1), whatever the number of rooms: it takes no room's lock. The shards go from room
+    /// to room and let each hear it, and a room that is called in between hears it first; those who wait there are told as of any
+    /// message.
+    ///
+    /// # Errors
+    /// There was another one within the second, or one with the same key within 5 minutes, if [`HubBuilder::broadcasts`] says nothing else.
+    pub fn broadcast(&self, broadcast: Broadcast<M>) -> Result<(), BroadcastRefused<M>>
+    where
+        M: Clone,
+    {
+        self.inner.air.broadcast(self.now(), broadcast)?;
+        self.inner.shards.0[0].send(Work::Spread(Arc::clone(&self.inner.air), 0));
+        Ok(())
+    }
+
+    /// Has every message that waits for a verdict, in any room whose [`review`](roomcast_core::RoomConfigBuilder::review) asks for it, reviewed by this
+    /// hook, in a task of its own: nothing waits for it but the message itself, and no lock is held meanwhile (clause A19). It is dropped
+    /// when the message's time is over; if it panics, the message goes on, or is dropped, when its time is over. A new payload that is larger
+    /// than the room's may be counts as no verdict. Answers whether there was no reviewer yet: the first one stays.
+    ///
+    /// Without tokio, or to have the verdict come from elsewhere, take the ticket from the receipt and call [`RoomHandle::review`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[cfg(feature = "tokio")]
+    pub fn review_with<F, Fut>(&self, review: F) -> bool
+    where
+        M: Clone,
+        F: Fn(crate::Reviewed<M>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = roomcast_core::ReviewVerdict<M>> + Send + 'static,
+    {
+        self.inner.air.set_reviewer(Box::new(crate::review::by_tasks(review)))
     }
 
     /// What the hub's clock says: the time in which every instant of its rooms is told.

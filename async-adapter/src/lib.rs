@@ -33,6 +33,7 @@
 // Places and keys are 32-bit numbers by design.
 #![allow(clippy::cast_possible_truncation)]
 
+mod air;
 mod answers;
 // Without tokio there are no pumps to ring for.
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
@@ -51,6 +52,7 @@ mod hub;
 #[cfg(feature = "tokio")]
 mod pump;
 mod reader;
+mod review;
 mod room;
 mod shard;
 mod signal;
@@ -76,6 +78,7 @@ pub use frames::Encoder;
 pub use hub::{Hub, HubBuilder};
 #[cfg(feature = "tokio")]
 pub use pump::{Pump, PumpJoinError, PumpOptions, PumpStats, Pumped, TooManyPumps};
+pub use review::Reviewed;
 pub use room::{AttributesSnapshot, LiveSnapshot, RoomHandle};
 pub use roomcast_core;
 pub use roomcast_core::*;

@@ -2,12 +2,13 @@
 
 use crate::cell::{Cell, Work};
 use crate::directory::Directory;
+use crate::review::Reviewed;
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
     Actor, Carried, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration, EndReason, ImportError, Join, JoinError,
     LeaveError, Mask, ModerationError, Outcome, Payload, ProfileError, Publish, Receipt, Recipient, Refused, Report, ResumeToken,
-    Role, RoomId, RoomSnapshot, SessionId, Until, UserId,
+    ReviewVerdict, Role, RoomId, RoomSnapshot, SessionId, Ticket, Until, UserId, VerdictError,
 };
 use std::sync::Arc;
 
@@ -87,6 +88,23 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
             Some(outcome) => Ok(outcome),
             None => Ok(answer.await),
         }
+    }
+
+    /// The message that a ticket stands for; `None` when it waits for a verdict no more (clause A19).
+    pub fn under_review(&self, ticket: Ticket) -> Option<Reviewed<M>>
+    where
+        M: Clone,
+    {
+        self.cell.under_review(ticket)
+    }
+
+    /// The verdict on a message that waits for it; the ticket is in its receipt (clause A19). Whoever published it hears of its outcome as
+    /// asked for. See [`Hub::review_with`](crate::Hub::review_with) for a hook that does this.
+    ///
+    /// # Errors
+    /// The message waits no more, or the new payload is too large.
+    pub fn review(&self, ticket: Ticket, verdict: ReviewVerdict<M>) -> Result<(), VerdictError<M>> {
+        self.cell.admit(|admission, now| admission.review(now, ticket, verdict))
     }
 
     /// Lets a session in and answers its subscription; dropping that leaves. In a hub of

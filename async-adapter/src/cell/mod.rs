@@ -8,6 +8,7 @@ mod personal;
 mod seam;
 mod vacancy;
 
+use crate::air::Air;
 use crate::answers::Answers;
 #[cfg(feature = "tokio")]
 use crate::bell::Groups;
@@ -20,7 +21,7 @@ use roomcast_core::{
 };
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// Events that leave one lock together.
 pub(crate) type Events = SmallVec<[Event; 2]>;
@@ -36,6 +37,9 @@ const OPEN_AT: u32 = 256;
 pub(crate) struct Cell<M> {
     id: RoomId,
     config: RoomConfig,
+    air: Arc<Air<M>>,
+    /// Where it stands among the rooms that hear what is broadcast.
+    place: usize,
     /// The shard of each hall.
     shards: Box<[Arc<Shard<Work<M>>>]>,
     admission: Mutex<Gate<M>>,
@@ -58,6 +62,8 @@ struct Gate<M> {
     admission: Admission<M>,
     /// When the shard means to come by.
     armed: Option<Instant>,
+    /// Broadcasts that the room has heard.
+    heard: u64,
 }
 
 /// What a room asks of a shard's driver.
@@ -65,6 +71,8 @@ struct Gate<M> {
 pub(crate) enum Work<M> {
     /// To look after a hall, and with the first after the admission.
     Visit(Arc<Cell<M>>, u32),
+    /// To let the rooms from this place on hear what was broadcast.
+    Spread(Arc<Air<M>>, usize),
     /// To take out the session of a subscription that was dropped.
     Gone(Arc<Cell<M>>, SessionId),
 }
@@ -89,18 +97,21 @@ pub(crate) struct Visited {
 }
 
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
-    pub(crate) fn new(id: RoomId, config: &RoomConfig, shards: Box<[Arc<Shard<Work<M>>>]>) -> Self {
-        let (admission, _) = Room::new(config).into_halves();
+    pub(crate) fn new(id: RoomId, config: &RoomConfig, shards: Box<[Arc<Shard<Work<M>>>]>, air: Arc<Air<M>>) -> Arc<Self> {
+        let (admission, heard) =
+            air.with(|broadcasts| (Room::new(config).skipping(broadcasts).into_halves().0, broadcasts.count()));
         let part = Part::new(0, shards.len() as u32).unwrap_or(Part::WHOLE);
         let audience = Audience::part(config, part, admission.heads());
         let first = Arc::new(Hall::new(part, audience, shards[0].now()));
         let others = shards.iter().skip(1).map(|_| OnceLock::new());
         let halls = std::iter::once(OnceLock::from(first)).chain(others).collect();
-        Self {
+        Arc::new_cyclic(|cell| Self {
             id,
+            place: air.enter(Weak::clone(cell)),
+            air,
             config: config.clone(),
             shards,
-            admission: Mutex::new(Gate { admission, armed: None }),
+            admission: Mutex::new(Gate { admission, armed: None, heard }),
             halls,
             open: AtomicU32::new(1),
             dispatched: AtomicU64::new(0),
@@ -108,7 +119,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             unsent: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
-        }
+        })
     }
 
     /// The callers that await outcomes.
@@ -169,7 +180,27 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        self.admit(|admission, now| admission.publish(now, publish))
+        let answer = self.admit(|admission, now| admission.publish(now, publish));
+        self.have_reviewed(&answer);
+        answer
+    }
+
+    /// A message that waits for a verdict is shown to whoever reviews.
+    #[inline]
+    fn have_reviewed(self: &Arc<Self>, answer: &Result<Receipt, Refused<M>>) {
+        if let Ok(Receipt { review: Some(ticket), .. }) = answer {
+            self.air.review(self, *ticket);
+        }
+    }
+
+    /// Looks at the admission, changing nothing.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Admission<M>) -> R) -> R {
+        look(&self.admission.lock().admission)
+    }
+
+    /// Is forgotten by the hub: it hears no broadcasts any more.
+    pub(crate) fn forget_place(&self) {
+        self.air.leave(self.place);
     }
 
     /// As [`publish`](Self::publish), one after the other at one instant; the lock is taken once for so many.
@@ -189,6 +220,9 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             });
             drop(debris);
             self.finish(after);
+        }
+        for answer in &answers {
+            self.have_reviewed(answer);
         }
         answers
     }

@@ -1,9 +1,9 @@
 //! The seam between a room's admission and its halls, and the calls that hold their locks together.
 
-use super::{After, Cell, Events, MAX_EVENTS};
+use super::{After, Cell, Events, Gate, MAX_EVENTS};
 use crate::hall::{Hall, Seats};
 use parking_lot::MutexGuard;
-use roomcast_core::{Admission, Audience, Message, Payload, Seq};
+use roomcast_core::{Admission, Audience, Debris, Message, Payload, Seq};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -35,7 +35,12 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// Runs a call of the admission under its lock. What is to be done outside comes back, for [`finish`](Self::finish).
     pub(super) fn in_gate<R>(&self, call: impl FnOnce(&mut Admission<M>) -> R) -> (R, After<M>) {
+        // Dropped after the lock: that may run foreign code.
+        let mut _old = None;
         let mut gate = self.admission.lock();
+        if gate.heard != self.air.count() {
+            _old = self.hear(&mut gate);
+        }
         let answer = call(&mut gate.admission);
         let dispatched = gate.admission.dispatched().0;
         let news = self.dispatched.load(Ordering::Relaxed) != dispatched;
@@ -51,6 +56,17 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         }
         let home = earlier || gate.admission.has_events();
         (answer, After { events, news, home, debris: gate.admission.take_debris() })
+    }
+
+    /// The room takes over what was broadcast since it was called last (decision D24). Answers what is to be dropped outside the lock.
+    #[inline(never)]
+    fn hear(&self, gate: &mut Gate<M>) -> Option<Debris<M>> {
+        let now = self.now();
+        gate.heard = self.air.with(|broadcasts| {
+            gate.admission.hear(now, broadcasts);
+            broadcasts.count()
+        });
+        gate.admission.take_debris()
     }
 
     /// Runs a call that needs the admission and one hall, with nothing between them: the hall has applied all that was dispatched.
