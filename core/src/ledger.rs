@@ -60,6 +60,8 @@ reasons! {
         NotMember = "not_member",
         /// Guests receive and may not speak (clause A3).
         Guest = "guest",
+        /// The sender, who is at an edge, is banned (clauses A10, B17).
+        Banned = "banned",
         /// The sender is muted (clause A11).
         Muted = "muted",
         /// The room is muted and the sender is neither its owner nor an admin (clause A11).
@@ -304,6 +306,24 @@ impl Ledger {
     /// All priorities in one row.
     pub fn total(&self) -> LevelLedger {
         self.levels.values().copied().sum()
+    }
+
+    /// The books of a room and of the edges in front of it, as of one (clause B17): what the edges shed is added, and what they forwarded was
+    /// submitted there. They add up when nothing is on its way from an edge to the room.
+    #[must_use]
+    pub fn behind(&self, edges: impl IntoIterator<Item = Self>) -> Self {
+        let edges = edges.into_iter().fold(Self::default(), Add::add);
+        Self {
+            levels: PerLevel::from_fn(|level| {
+                let (mut edges, forwarded) = (edges.levels[level], edges.levels[level].dispatched);
+                let units = core::mem::take(&mut edges.units.dispatched);
+                edges.dispatched = 0;
+                let mut whole = edges + self.levels[level];
+                whole.submitted = whole.submitted.wrapping_sub(forwarded);
+                whole.units.submitted = whole.units.submitted.wrapping_sub(units);
+                whole
+            }),
+        }
     }
 
     /// Whether each row balances.

@@ -67,7 +67,7 @@ pub struct Say {
     /// What it may be merged by.
     pub merge: Option<MergeKey>,
     /// What it stands for.
-    pub units: u32,
+    pub units: u64,
     /// What its repetition would carry.
     pub key: Option<DuplicateKey>,
     /// Where it is counted.

@@ -92,6 +92,9 @@ impl Halves {
     pub fn publish(&mut self, now: Instant, publish: Publish<Probe>) -> Result<Receipt, Refused<Probe>> {
         let now = self.call(now);
         let mut publish = publish;
+        if let Source::Forwarded { session: Some(session), .. } = &mut publish.source {
+            *session = self.audience.here(*session);
+        }
         if let Source::Session(session) = &mut publish.source {
             *session = self.audience.here(*session);
             self.audience.part_mut(*session).touch(now, *session);

@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 impl<M: Payload> Admission<M> {
     /// The host speaks to the room: at once, by a rate of its own (clause A16). Then what is due goes out.
     pub(super) fn notify(&mut self, now: Instant, id: MessageId, publish: Publish<M>, work: u32) -> Result<Receipt, Refused<M>> {
-        let (level, units) = (publish.priority, u64::from(publish.units));
+        let (level, units) = (publish.priority, publish.units);
         if !self.notices.take_keeping(now, 0) {
             let limit = Limit::Notices { max: self.settings.notices.get() };
             let denied = (RefusalReason::NoticeQuota, Some(limit), self.notices.next_at(now, 0));
@@ -46,7 +46,7 @@ impl<M: Payload> Admission<M> {
     /// Answers the number of `own`, the message of the running publish call, if it was among them, and how much work is left.
     pub(super) fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> (Option<Seq>, u32) {
         let mut dispatched = None;
-        while work > 0 {
+        while work > 0 && !self.is_backed_up() {
             let (settings, moderation) = (&self.settings, &self.moderation);
             let is_staff = |sender| moderation.is_staff(settings, sender);
             let Some(turn) = self.rates.turn(now, &self.queue, is_staff) else { break };
@@ -66,6 +66,10 @@ impl<M: Payload> Admission<M> {
     /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this answers the number, or as an event.
     pub(super) fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, own: Option<MessageId>) -> Option<Seq> {
         self.leave_queue(&popped);
+        if self.forwards.is_some() {
+            self.forward(popped);
+            return None;
+        }
         let Popped { item, priority, sender, entered, .. } = popped;
         let Waiting { id, messages, units, kind, session, profile, report, payload, .. } = item;
         let seq = Seq(self.feed.last().0 + 1);

@@ -37,7 +37,7 @@ impl<M: Payload> Admission<M> {
         self.debris.clear();
         let mut publish = publish;
         publish.priority = self.settings.levels.level(publish.priority);
-        let (level, units) = (publish.priority, u64::from(publish.units));
+        let (level, units) = (publish.priority, publish.units);
         self.submitted += 1;
         self.ledger.levels[level].submit(units);
         let sender = match self.check(now, &publish) {
@@ -45,7 +45,7 @@ impl<M: Payload> Admission<M> {
             Err(denied) => return Err(self.refuse(level, units, denied, publish.payload)),
         };
         if let Some(counter) = publish.counter {
-            let counted = self.counters.add(counter, i64::from(publish.units));
+            let counted = self.counters.add(counter, gate::as_delta(publish.units));
             debug_assert!(counted.is_ok(), "the gate has looked");
             self.tips.note(now, TipKind::Counters, None);
         }
@@ -55,12 +55,16 @@ impl<M: Payload> Admission<M> {
             return self.notify(now, id, publish, work);
         }
         let report = gate::report(&self.settings, &publish);
-        let Publish { source, kind, merge, key, payload, .. } = publish;
+        let Publish { source, kind, merge, key, profile, payload, .. } = publish;
         let session = match source {
             Source::Session(session) => Some(session),
+            Source::Forwarded { session, .. } => session,
             Source::Host => None,
         };
-        let profile = self.profile_of(sender);
+        let profile = match source {
+            Source::Forwarded { .. } => profile,
+            Source::Session(_) | Source::Host => self.profile_of(sender),
+        };
         let carrier = CarrierPlace::NONE;
         let waiting = Waiting { id, messages: 1, units, merge, carrier, key, kind, session, profile, report, payload };
         if report != Report::CountedOnly {

@@ -40,6 +40,12 @@ impl<M: Payload> Gate<'_, M> {
             return Err((RefusalReason::RoomClosed, None, None));
         }
         let sender = sender(self.roster, publish.source)?;
+        if let Source::Forwarded { user, .. } = publish.source
+            && let Some(until) = self.moderation.banned(now, user)
+        {
+            // Elsewhere, who is banned is no member.
+            return Err((RefusalReason::Banned, None, until.instant()));
+        }
         if let Sender::User(user) = sender {
             match self.moderation.silence(self.settings, now, user) {
                 Some(Silence::Muted(until)) => return Err((RefusalReason::Muted, None, until.instant())),
@@ -59,7 +65,7 @@ impl<M: Payload> Gate<'_, M> {
             return Err((RefusalReason::SenderQuota, Some(limit), not_yet.retry_at));
         }
         if let Some(counter) = publish.counter
-            && let Err(error) = self.counters.check_add(counter, i64::from(publish.units))
+            && let Err(error) = self.counters.check_add(counter, as_delta(publish.units))
         {
             return Err((RefusalReason::Counter, Some(Limit::Counter { error }), None));
         }
@@ -78,6 +84,11 @@ pub(super) fn is_notice<M>(sender: Sender, publish: &Publish<M>) -> bool {
     sender == Sender::Host && publish.kind == Kind::Notice
 }
 
+/// What a counter adds for so many units; nobody has seen more than it can add.
+pub(super) fn as_delta(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
+}
+
 /// How the publisher wants to hear of the outcome, or what the room does where nothing is said.
 pub(super) fn report<M>(settings: &Settings, publish: &Publish<M>) -> Report {
     publish.report.unwrap_or_else(|| settings.report[publish.priority].into())
@@ -86,6 +97,7 @@ pub(super) fn report<M>(settings: &Settings, publish: &Publish<M>) -> Report {
 fn sender<M>(roster: &Roster<M>, source: Source) -> Result<Sender, Denied> {
     match source {
         Source::Host => Ok(Sender::Host),
+        Source::Forwarded { user, .. } => Ok(Sender::User(user)),
         Source::Session(session) => match roster.user_of(session) {
             Some(user) => Ok(Sender::User(user)),
             None if session.is_guest() => Err((RefusalReason::Guest, None, None)),

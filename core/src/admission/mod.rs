@@ -10,6 +10,7 @@ mod direct;
 mod dispatch;
 mod entry;
 mod feed;
+mod forward;
 mod gate;
 mod hearing;
 mod moderation;
@@ -49,6 +50,7 @@ use crate::tips::{Folds, TipKind};
 use alloc::sync::Arc;
 use carriers::{CarrierPlace, Carriers};
 use feed::Feed;
+use forward::Forwards;
 use moderation::Moderation;
 use presence::Silences;
 use rates::Rates;
@@ -79,6 +81,8 @@ pub struct Admission<M> {
     queue: Queue<Waiting<M>>,
     carriers: Carriers,
     feed: Feed<M>,
+    /// At an edge, what waits to be taken to the room.
+    forwards: Forwards<M>,
     heads: PerLevel<u64>,
     ledger: Ledger,
     events: EventQueue,
@@ -157,6 +161,7 @@ impl<M: Payload> Admission<M> {
             carriers: Carriers::new(hasher),
             queue: Queue::new(settings.queue, settings.seed),
             feed: Feed::new(Seq(heads.values().sum()), settings.feed_messages),
+            forwards: None,
             heads,
             ledger: Ledger::default(),
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
@@ -191,7 +196,8 @@ impl<M: Payload> Admission<M> {
         if self.state == State::Closed {
             return Some(now);
         }
-        let token = self.rates.next_turn(now, &self.queue, |sender| self.is_staff(sender));
+        let turn = || self.rates.next_turn(now, &self.queue, |sender| self.is_staff(sender));
+        let token = if self.is_backed_up() { None } else { turn() };
         token.into_iter().chain(self.queue.next_deadline()).chain(self.next_review_deadline()).chain(tip).min()
     }
 

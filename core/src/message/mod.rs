@@ -70,6 +70,14 @@ pub enum Kind {
 pub enum Source {
     /// A session of the room.
     Session(SessionId),
+    /// A user at an edge, whose admission has seen that the user is a member (clause B17); here it is looked at whether the user is banned or
+    /// muted.
+    Forwarded {
+        /// The user.
+        user: UserId,
+        /// The session, which need not be registered here.
+        session: Option<SessionId>,
+    },
     /// The host itself: a gift server, a bot. It needs no session; the room's rate counts it all the same (clause A14).
     Host,
 }

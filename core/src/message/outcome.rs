@@ -175,6 +175,7 @@ impl<M> fmt::Display for Refused<M> {
             RefusalReason::RoomClosed => f.write_str("refused: the room is closed"),
             RefusalReason::NotMember => f.write_str("refused: this session is not in the room; join first"),
             RefusalReason::Guest => f.write_str("refused: guests may not speak; join with a user id"),
+            RefusalReason::Banned => f.write_str("refused: the sender is banned"),
             RefusalReason::Muted => f.write_str("refused: the sender is muted"),
             RefusalReason::RoomMuted => f.write_str("refused: the room is muted; only the owner and the admins may speak"),
             RefusalReason::Duplicate => f.write_str("refused: said already"),

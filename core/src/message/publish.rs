@@ -3,6 +3,7 @@
 use super::{Kind, Source};
 use crate::ids::Tag;
 use crate::priority::Priority;
+use alloc::sync::Arc;
 
 /// How the publisher wants to hear of the outcome when the call itself cannot tell it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +58,13 @@ pub struct Publish<M> {
     /// What it may be merged by; `None`: it stays for itself.
     pub merge: Option<MergeKey>,
     /// How many it stands for: likes that a client has gathered, say. 1 unless said; a ledger of units balances beside that of messages.
-    pub units: u32,
+    pub units: u64,
     /// What its repetition would carry as well; `None`: it is never taken for one.
     pub key: Option<DuplicateKey>,
     /// The counter of the room that its units are added to (clause A28).
     pub counter: Option<&'static str>,
+    /// The profile that travels with a [`Source::Forwarded`] message; that of a session's user the room knows.
+    pub profile: Option<Arc<M>>,
     /// What it carries.
     pub payload: M,
 }
@@ -78,6 +81,7 @@ impl<M> Publish<M> {
             units: 1,
             key: None,
             counter: None,
+            profile: None,
             payload,
         }
     }
@@ -139,7 +143,7 @@ impl<M> Publish<M> {
 
     /// Standing for so many.
     #[must_use]
-    pub fn units(mut self, units: u32) -> Self {
+    pub fn units(mut self, units: u64) -> Self {
         self.units = units;
         self
     }

@@ -46,6 +46,17 @@ pub enum Op {
         /// As when somebody speaks.
         more: (u8, u8),
     },
+    /// `publish` of what comes from an edge.
+    Forward {
+        /// The user.
+        user: u8,
+        /// The session that sent it.
+        who: Option<u8>,
+        /// The priority, the size, how to report.
+        what: (u8, u8, u8),
+        /// As when somebody speaks.
+        more: (u8, u8),
+    },
     /// Something is broadcast to every room, up to 70 times; then this one hears it, or not yet.
     Broadcast {
         /// The priority.
@@ -255,6 +266,10 @@ impl Player {
                 self.publish(Source::Session(self.session(who)), (level, size, report), more)?;
             }
             Op::Host { level, size, report, more } => self.publish(Source::Host, (level, size, report), more)?,
+            Op::Forward { user, who, what, more } => {
+                let session = who.filter(|_| !self.sessions.is_empty()).map(|who| self.session(who));
+                self.publish(Source::Forwarded { user: UserId(u64::from(user % 6)), session }, what, more)?;
+            }
             Op::Broadcast { level, size, times } => self.broadcast((level, size), times)?,
             Op::Verdict { which, verdict } => {
                 if let Some(&ticket) = self.tickets.get(usize::from(which) % self.tickets.len().max(1)) {

@@ -84,9 +84,9 @@ pub(super) fn level(at: u8) -> Priority {
 }
 
 /// What a message may be merged by, what it stands for, its key, and its counter.
-pub(super) fn more((first, second): (u8, u8)) -> (Option<MergeKey>, u32, Option<DuplicateKey>, Option<&'static str>) {
+pub(super) fn more((first, second): (u8, u8)) -> (Option<MergeKey>, u64, Option<DuplicateKey>, Option<&'static str>) {
     let merge = pick(&[None, None, Some(MergeKey(1)), Some(MergeKey(2))], first);
-    let units = pick(&[1, 1, 1, 0, 3, u32::MAX], first / 4);
+    let units = pick(&[1, 1, 1, 0, 3, u64::MAX], first / 4);
     let key = pick(&[None, None, Some(DuplicateKey(1)), Some(DuplicateKey(2)), None], second);
     let counter = pick(&[None, None, Some("a"), None, Some("b"), Some("far too long")], second / 5);
     (merge, units, key, counter)

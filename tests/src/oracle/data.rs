@@ -109,7 +109,7 @@ impl Oracle {
     }
 
     /// What a message stands for is added to a counter.
-    pub(super) fn count_units(&mut self, key: &str, units: u32) -> Result<(), DataError> {
+    pub(super) fn count_units(&mut self, key: &str, units: u64) -> Result<(), DataError> {
         let (limits, before) = (self.rules.data, self.data.counters.get(key).copied());
         if let Some(error) = key_error(key, limits.counter_key_bytes) {
             return Err(error);
@@ -117,7 +117,7 @@ impl Oracle {
         if before.is_none() && self.data.counters.len() as u64 >= u64::from(limits.counters) {
             return Err(DataError::TooManyKeys { max: limits.counters });
         }
-        let (value, delta) = (before.unwrap_or(0), i64::from(units));
+        let (value, delta) = (before.unwrap_or(0), i64::try_from(units).unwrap_or(i64::MAX));
         let sum = value.checked_add(delta).ok_or(DataError::Overflow { value, delta })?;
         self.data.counters.insert(key.to_owned(), sum);
         self.counter_changes(key);

@@ -26,6 +26,10 @@ impl Oracle {
         }
         let sender = match offer.source {
             Source::Host => Sender::Host,
+            Source::Forwarded { user, .. } => match self.banned(user) {
+                Some(until) => return Err((RefusalReason::Banned, None, until.instant())),
+                None => Sender::User(user),
+            },
             Source::Session(session) => match self.members.user_of(session) {
                 Some(user) => Sender::User(user),
                 None if session.is_guest() => return Err((RefusalReason::Guest, None, None)),

@@ -26,7 +26,7 @@ pub struct Offer {
     /// What it may be merged by.
     pub merge: Option<MergeKey>,
     /// What it stands for.
-    pub units: u32,
+    pub units: u64,
     /// What its repetition would carry.
     pub key: Option<DuplicateKey>,
     /// Where it is counted.
@@ -42,7 +42,7 @@ pub struct Offer {
 type Answer = Result<Receipt, Refused<Probe>>;
 
 /// Why a counter cannot take what a message stands for.
-pub(super) fn counter_error(oracle: &Oracle, counter: &str, units: u32) -> Option<DataError> {
+pub(super) fn counter_error(oracle: &Oracle, counter: &str, units: u64) -> Option<DataError> {
     let mut after = oracle.clone();
     after.count_units(counter, units).err()
 }
@@ -56,7 +56,7 @@ impl Oracle {
         // What time brings about in this call comes after it.
         let number = MessageId(self.submitted);
         self.books[offer.level].submitted += 1;
-        self.books[offer.level].units_submitted = self.books[offer.level].units_submitted.wrapping_add(offer.units.into());
+        self.books[offer.level].units_submitted = self.books[offer.level].units_submitted.wrapping_add(offer.units);
         if let Source::Session(session) = offer.source {
             self.shows_life(session);
         }
@@ -133,6 +133,8 @@ impl Oracle {
     fn waiting(&self, id: MessageId, offer: &Offer, sender: Sender) -> Waiting {
         let (session, user) = match (offer.source, sender) {
             (Source::Session(session), Sender::User(user)) => (Some(session), Some(user)),
+            // The profile would come with it.
+            (Source::Forwarded { session, .. }, _) => (session, None),
             _ => (None, None),
         };
         Waiting {
@@ -142,7 +144,7 @@ impl Oracle {
             profile: user.and_then(|user| self.members.profiles.get(&user)).copied(),
             report: self.report(offer),
             merge: offer.merge,
-            units: offer.units.into(),
+            units: offer.units,
             messages: 1,
             held: offer.held.clone(),
         }
@@ -177,12 +179,12 @@ impl Oracle {
         let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[offer.level]);
         self.heads[offer.level] += 1;
         self.books[offer.level].dispatched += 1;
-        self.books[offer.level].units_dispatched = self.books[offer.level].units_dispatched.wrapping_add(offer.units.into());
+        self.books[offer.level].units_dispatched = self.books[offer.level].units_dispatched.wrapping_add(offer.units);
         let expected = (offer.payload, seq, position, offer.level, Kind::Notice, Sender::Host, None, now, now);
         let m = notice;
         let found = (m.payload.id(), m.seq, m.position, m.priority, m.kind, m.sender, m.session, m.admitted_at, m.dispatched_at);
         same(Law::L4Order, "the notice", expected, found)?;
-        same(Law::L1Messages, "what it stands for", (1, u64::from(offer.units)), (m.messages, m.units))?;
+        same(Law::L1Messages, "what it stands for", (1, offer.units), (m.messages, m.units))?;
         self.listeners.dispatched(&self.rules, notice, offer.size as u64);
         self.dispatch(now, &mut sent, None)?;
         self.no_more(now, sent)?;
@@ -227,7 +229,7 @@ impl Oracle {
     ) -> Check {
         let row = &mut self.books[offer.level];
         *row.refused.entry(reason).or_default() += 1;
-        row.units_refused = row.units_refused.wrapping_add(offer.units.into());
+        row.units_refused = row.units_refused.wrapping_add(offer.units);
         match answer {
             Ok(receipt) => Err(Violation::new(Law::L8NothingLost, "the message is refused", (reason, limit), receipt)),
             Err(found) => {

@@ -19,7 +19,7 @@ fn b9_messages_that_wait_under_one_key_become_one_with_an_exact_sum() {
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let like = |session, units| {
         let publish = Publish::new(Source::Session(session), "like".to_owned()).priority(Low).units(units);
-        publish.merge(MergeKey(4)).report(Report::Event(Tag(u64::from(units))))
+        publish.merge(MergeKey(4)).report(Report::Event(Tag(units)))
     };
     let carrier = scene.publish(like(ann, 3)).unwrap();
     assert_eq!(carrier.outcome, None);

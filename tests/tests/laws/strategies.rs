@@ -83,6 +83,8 @@ fn op() -> impl Strategy<Value = Op> {
         24 => (n(), n(), n(), n(), (n(), n()))
             .prop_map(|(who, level, size, report, more)| Op::Speak { who, level, size, report, more }),
         6 => (n(), n()).prop_map(|(which, verdict)| Op::Verdict { which, verdict }),
+        5 => (n(), prop::option::of(n()), (n(), n(), n()), (n(), n()))
+            .prop_map(|(user, who, what, more)| Op::Forward { user, who, what, more }),
         3 => (n(), n(), n()).prop_map(|(level, size, times)| Op::Broadcast { level, size, times }),
         8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, report, more)| Op::Host { level, size, report, more }),
         10 => (n(), prop::option::weighted(0.2, n()), prop_oneof![4 => Just(0), 1 => n()], prop::option::weighted(0.4, (n(), n())))

@@ -1,0 +1,113 @@
+//! Admission at an edge, in front of admission at the room (clause B17).
+
+use crate::admission::Admission;
+use crate::config::RoomConfig;
+use crate::ids::{MessageId, SessionId};
+use crate::message::{DuplicateKey, Kind, MergeKey, Payload, Publish, Report, Sender, Source};
+use crate::priority::Priority;
+use crate::time::Instant;
+use alloc::sync::Arc;
+use core::ops::{Deref, DerefMut};
+
+/// The admission of a room at an edge: the same gate, queue and rate, in front of the room's own.
+///
+/// A room cannot dispatch more than its rate, so an edge that runs the same admission need not forward more than that: a flood ends where it
+/// comes in. What an edge lets through is not dispatched but [forwarded](Self::poll_forward): its ledger reads "forwarded" where a
+/// room's reads "dispatched", and the outcome is the room's to tell. What it sheds has its outcome here. So every message has one, and the
+/// books of the edges and of the room add up ([`Ledger::behind`](crate::Ledger::behind)).
+///
+/// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh from a [`Part`](crate::Part) of the room's
+/// audience that the edge holds: then no two edges give out the same ids, and the room's messages exclude the very session that sent them.
+/// Mutes and bans come by [`import`](Admission::import), and hold at the room in any case. Counters count at the edge; a host adds
+/// them up. What is not taken by `poll_forward` is at most the configured `feed_messages`; then the queue holds the rest back.
+///
+/// ```
+/// use roomcast_core::{Admission, Edge, Instant, Kind, Priority, Publish, RoomConfig, Source, UserId};
+///
+/// let config = RoomConfig::av_chat_room(UserId(1));
+/// let (mut edge, mut room) = (Edge::new(&config), Admission::new(&config));
+/// let now = Instant::from_secs(1);
+/// let receipt = edge.publish(now, Publish::gift(Source::Host, "rocket"))?;
+/// assert_eq!(receipt.outcome, None, "the outcome is the room's");
+/// while let Some(forward) = edge.poll_forward() {
+///     let receipt = room.publish(now, forward.into_publish())?;
+///     assert!(receipt.outcome.is_some());
+/// }
+/// let whole = room.snapshot(now).ledger.behind([edge.snapshot(now).ledger]);
+/// assert!(whole.balances() && whole.total().submitted == 1);
+/// # Ok::<(), roomcast_core::Refused<&str>>(())
+/// ```
+#[derive(Debug)]
+pub struct Edge<M> {
+    admission: Admission<M>,
+}
+
+/// A message on its way from an edge to the room.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Forward<M> {
+    /// Its number at the edge.
+    pub id: MessageId,
+    /// Who speaks.
+    pub sender: Sender,
+    /// The session that sent it; none if it carries others.
+    pub session: Option<SessionId>,
+    /// Its priority.
+    pub priority: Priority,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it may be merged by at the room, too.
+    pub merge: Option<MergeKey>,
+    /// What it stands for, with all that it carries.
+    pub units: u64,
+    /// What tells it from its repetition.
+    pub key: Option<DuplicateKey>,
+    /// How its publisher wants to hear of the outcome. The tag is the publisher's; a host with several edges makes them tell each other apart.
+    pub report: Report,
+    /// When it was let in at the edge.
+    pub admitted_at: Instant,
+    /// The sender's profile.
+    pub profile: Option<Arc<M>>,
+    /// What it carries.
+    pub payload: M,
+}
+
+impl<M> Forward<M> {
+    /// What the room is offered. Sender, mutes and bans are looked at there once more; that the sender is a member the edge has seen.
+    pub fn into_publish(self) -> Publish<M> {
+        let source = match self.sender {
+            Sender::Host => Source::Host,
+            Sender::User(user) => Source::Forwarded { user, session: self.session },
+        };
+        let mut publish = Publish::new(source, self.payload).priority(self.priority).kind(self.kind).report(self.report);
+        (publish.merge, publish.units, publish.key, publish.profile) = (self.merge, self.units, self.key, self.profile);
+        publish
+    }
+}
+
+impl<M: Payload> Edge<M> {
+    /// An edge of a room with this configuration.
+    pub fn new(config: &RoomConfig) -> Self {
+        Self { admission: Admission::at_edge(config) }
+    }
+
+    /// The next message for the room, in the order in which they passed; `None` when there is none. After this,
+    /// [`poll_timeout`](Admission::poll_timeout) may have changed.
+    pub fn poll_forward(&mut self) -> Option<Forward<M>> {
+        self.admission.pop_forward()
+    }
+}
+
+impl<M> Deref for Edge<M> {
+    type Target = Admission<M>;
+
+    fn deref(&self) -> &Admission<M> {
+        &self.admission
+    }
+}
+
+impl<M> DerefMut for Edge<M> {
+    fn deref_mut(&mut self) -> &mut Admission<M> {
+        &mut self.admission
+    }
+}
