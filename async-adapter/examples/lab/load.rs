@@ -163,8 +163,11 @@ mod tests {
     #[test]
     fn another_seed_is_another_load() {
         let recording = Recording::parse("room", XML.as_bytes()).unwrap();
-        let load = |seed| Load::new(&recording, &Settings { likes: 5, seed, ..settings() }).collect::<Vec<_>>();
-        assert_eq!(load(1), load(1));
-        assert_ne!(load(1), load(2));
+        let load = |seed| Load::new(&recording, &Settings { likes: 5, seed, ..settings() });
+        assert!(load(1).eq(load(1)));
+        let times = |seed| load(seed).map(|offer| offer.at_ns).collect::<Vec<_>>();
+        assert_ne!(times(1), times(2));
+        let senders = |seed| load(seed).map(|offer| offer.sender).collect::<Vec<_>>();
+        assert_ne!(senders(1), senders(2));
     }
 }

@@ -1,5 +1,7 @@
 //! What became of one stream in one room, counted from what the room told its publisher.
 
+use std::fmt;
+
 use hdrhistogram::Histogram;
 use roomcast::{DropReason, Reason, RefusalReason};
 
@@ -41,7 +43,7 @@ impl<R: Reason> Count<R> {
 }
 
 /// What became of the messages of one stream.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Tally {
     /// Publish calls.
     pub(crate) offered: u64,
@@ -61,6 +63,21 @@ pub(crate) struct Tally {
     pub(crate) waits: Histogram<u64>,
     /// How long none went out.
     pub(crate) starvation: Starvation,
+}
+
+impl fmt::Debug for Tally {
+    /// Without the thousands of buckets that the waits are counted in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tally")
+            .field("offered", &self.offered)
+            .field("dispatched", &self.dispatched)
+            .field("merged", &(self.merged, self.carried, self.merged_and_lost))
+            .field("dropped", &self.dropped)
+            .field("refused", &self.refused)
+            .field("wait_micros", &[0.5, 0.99, 1.0].map(|share| self.wait_micros(share)))
+            .field("starvation", &self.starvation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Tally {

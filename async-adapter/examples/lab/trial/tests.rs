@@ -33,15 +33,15 @@ fn in_a_quiet_room_everything_goes_out_at_once() {
 
 #[test]
 fn what_waits_goes_out_in_order_and_its_wait_is_measured() {
-    // The bucket holds 40; of 60 texts in one instant, 20 wait, 25 ms for each.
+    // The bucket holds 40; of 60 texts in one instant, 20 wait, 25 ms for each. Then nobody speaks for a long time.
     let trace = (0..60).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| trace + &format!("5,{sender},1\n"));
-    let trial = run_in("av_chat_room", &trace, MergeLikes::Never, quiet());
+    let trial = run_in("av_chat_room", &(trace + "60000000,1,1\n"), MergeLikes::Never, quiet());
     let texts = &trial.tallies[Stream::Texts];
-    assert_eq!((texts.offered, texts.dispatched), (60, 60));
+    assert_eq!((texts.offered, texts.dispatched), (61, 61));
     assert_eq!(texts.waits.max() / 1_000, 500);
     assert_eq!(texts.wait_micros(0.5), Some(0));
     assert_eq!(texts.starvation.longest(), 25_000_000);
-    assert_eq!(trial.ledger.levels[Priority::Normal].dispatched, 60);
+    assert_eq!(trial.ledger.levels[Priority::Normal].dispatched, 61);
 }
 
 #[test]
@@ -92,6 +92,36 @@ fn a_flooder_is_one_user_and_turns_keep_the_room_open_for_others() {
     assert_eq!(texts, 300, "nobody else loses a text to the flooder, who got {flood} through");
     let (texts, flood) = share("av_chat_room");
     assert!(texts < 150, "{texts} texts, and {flood} of the flooder");
+}
+
+#[test]
+fn the_tuned_room_keeps_gifts_at_once_texts_fresh_and_likes_alive() {
+    // Sixty people a second, for ten seconds, each with one text.
+    let trace = (0..600).fold("offset_us,sender,bytes\n".to_owned(), |trace, n| trace + &format!("{},{n},1\n", n * 16_667));
+    let settings = Settings { gifts: 3, likes: 100, ..quiet() };
+    let tuned = run_in("tuned", &trace, MergeLikes::Tuned, settings).tallies;
+    let [gifts, texts, likes] = [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &tuned[stream]);
+    assert_eq!((gifts.through(), gifts.wait_micros(1.0)), (gifts.offered, Some(0)), "{gifts:?}");
+    assert!(texts.wait_micros(1.0) < Some(1_000_000) && texts.through() > 300, "{texts:?}");
+    assert!(likes.through() == likes.offered && likes.starvation.longest() < 1_000_000_000, "{likes:?}");
+    let plain = run_in("av_chat_room", &trace, MergeLikes::Never, settings).tallies;
+    let [gifts, texts, likes] = [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &plain[stream]);
+    assert!(gifts.through() == gifts.offered && gifts.waits.max() > 0, "{gifts:?}");
+    assert!(texts.waits.max() > 3_000_000, "{texts:?}");
+    assert!(likes.starvation.longest() > 5_000_000_000, "{likes:?}");
+}
+
+#[test]
+fn what_a_room_draws_at_random_follows_the_seed() {
+    let recording = Recording::parse("room", TRACE.as_bytes()).unwrap();
+    let load = Load::new(&recording, &Settings { likes: 100, ..quiet() });
+    let waits = |seed| {
+        let rooms = preset::all(MergeLikes::Never, seed).unwrap();
+        let preset = rooms.iter().find(|preset| preset.name == "net_ease").unwrap();
+        run(preset, load.clone(), |_| {}).unwrap().tallies[Stream::Likes].waits.mean()
+    };
+    assert_eq!(waits(1).to_bits(), waits(1).to_bits());
+    assert_ne!(waits(1).to_bits(), waits(2).to_bits());
 }
 
 #[test]
