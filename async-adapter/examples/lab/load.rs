@@ -167,7 +167,8 @@ mod tests {
         assert!(load(1).eq(load(1)));
         let times = |seed| load(seed).map(|offer| offer.at_ns).collect::<Vec<_>>();
         assert_ne!(times(1), times(2));
-        let senders = |seed| load(seed).map(|offer| offer.sender).collect::<Vec<_>>();
+        let likes = |seed| load(seed).filter(|offer| offer.stream == Stream::Likes);
+        let senders = |seed| likes(seed).map(|offer| offer.sender).collect::<Vec<_>>();
         assert_ne!(senders(1), senders(2));
     }
 }

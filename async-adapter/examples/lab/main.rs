@@ -29,6 +29,7 @@ mod live_room {
 }
 
 use std::fs;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -43,10 +44,14 @@ fn main() -> ExitCode {
         Err(stop) => return stop.print().into(),
     };
     match run(&options) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        // Whoever stops reading has read enough.
+        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                eprintln!("lab: the table cannot be printed: {error}");
+                ExitCode::from(2)
+            }
+            _ => ExitCode::SUCCESS,
+        },
         Err(LabError::Setup(line)) => {
             eprintln!("lab: {line}");
             ExitCode::from(2)

@@ -24,11 +24,13 @@ The rooms:
   tuned          roomcast's own advice for 40 messages a second: senders take turns, texts and likes wait 1 s at most,
                  one message in 20 is for the lowest priority that waits, 4 tokens are kept for gifts, likes are merged
 
+What no document says, such as how long a text may wait in av_chat_room, is as the preset has it: see its documentation.
+
 What is offered, each sort a row of its own:
-  gifts (high)      drawn by --gifts, and what was paid for in the recording
+  gifts (high)      as many as --gifts says, and what was paid for in the recording
   texts (normal)    the recording's
-  flooder (normal)  drawn by --flood: one user
-  likes (low)       drawn by --likes
+  flooder (normal)  as many as --flood says, all of one user
+  likes (low)       as many as --likes says
 
 The columns:
   offered      messages that were published into the room
