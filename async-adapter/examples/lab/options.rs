@@ -24,7 +24,8 @@ The rooms:
   tuned          roomcast's own advice for 40 messages a second: senders take turns, texts and likes wait 1 s at most,
                  one message in 20 is for the lowest priority that waits, 4 tokens are kept for gifts, likes are merged
 
-What no document says, such as how long a text may wait in av_chat_room, is as the preset has it: see its documentation.
+They are the presets of roomcast, whose documentation names the services' own documents. How long a message may wait
+in av_chat_room and three_levels (texts 5 s, likes 2 s, gifts as long as it takes) is a default of roomcast.
 
 What is offered, each sort a row of its own:
   gifts (high)      as many as --gifts says, and what was paid for in the recording
