@@ -3,6 +3,7 @@
 //! `cargo run --release --example live_room` starts it and prints its address; `--help` lists what else it can do.
 
 mod books;
+mod complaint;
 mod crowd;
 mod gifts;
 mod headless;

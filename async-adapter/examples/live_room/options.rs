@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use crate::complaint::Stop;
 use crate::crowd::{MAX_GIFTS_PER_MINUTE, MAX_LIKES_PER_SECOND, Settings, Speed};
 pub(crate) use values::SlowViewers;
 use values::{address, duration, seed, slow_viewers, speed, whole};
@@ -78,21 +79,14 @@ pub(crate) struct Options {
     pub(crate) duration: Option<Duration>,
 }
 
-/// Why the program ends before it begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The help or the version was asked for: print it to standard output, end with status 0.
-    Shown(String),
-    /// The command line is wrong: print this one line to standard error, end with status 2.
-    Wrong(String),
-}
-
 impl Options {
     /// Reads the command line, the program's name first.
     pub(crate) fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, Stop> {
         Self::try_parse_from(arguments).map_err(|error| match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Shown(error.to_string()),
-            _ => Stop::Wrong(in_one_line(&error)),
+            ErrorKind::MissingRequiredArgument => {
+                Stop::wrong(&Self::command(), "--virtual needs --headless: give both, or neither")
+            }
+            _ => Stop::from_clap(&Self::command(), &error),
         })
     }
 
@@ -100,68 +94,6 @@ impl Options {
     pub(crate) fn settings(&self) -> Settings {
         Settings { speed: self.speed, likes_per_second: self.likes, gifts_per_minute: self.gifts }
     }
-}
-
-impl Stop {
-    /// Prints what there is to say and returns the exit status.
-    pub(crate) fn print(&self) -> u8 {
-        match self {
-            Self::Shown(text) => {
-                print!("{text}");
-                0
-            }
-            Self::Wrong(line) => {
-                eprintln!("{line}");
-                2
-            }
-        }
-    }
-}
-
-/// Says what clap found wrong in one line: the option, the value, and what would be right.
-fn in_one_line(error: &clap::Error) -> String {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    // Shown as `--rate <N>`; the name alone is what was typed.
-    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
-    let option = argument.split(' ').next().unwrap_or_default();
-    let value = context(ContextKind::InvalidValue).unwrap_or_default();
-    let line = match error.kind() {
-        ErrorKind::UnknownArgument if option.starts_with('-') => {
-            let near = context(ContextKind::SuggestedArg);
-            let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
-            format!("{option} is no option: {near}--help lists them")
-        }
-        ErrorKind::UnknownArgument => {
-            format!("\"{argument}\" belongs to no option: --help lists them")
-        }
-        ErrorKind::InvalidValue if value.is_empty() => {
-            format!("{option} has no value: want {}", want(option))
-        }
-        ErrorKind::ValueValidation => {
-            let reason = std::error::Error::source(error).map_or_else(|| want(option), ToString::to_string);
-            format!("{option} is \"{}\": want {reason}", value.escape_debug())
-        }
-        ErrorKind::MissingRequiredArgument => {
-            format!("--virtual needs {option}: give both, or neither")
-        }
-        ErrorKind::ArgumentConflict => format!("{option} is given twice: want it once"),
-        ErrorKind::TooManyValues => format!("{option} takes no value, and was given \"{value}\""),
-        _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-    };
-    format!("live_room: {line}")
-}
-
-/// What an option's help says about its value.
-fn want(option: &str) -> String {
-    let command = Options::command();
-    let mut arguments = command.get_arguments();
-    let named = arguments.find(|argument| argument.get_long() == option.strip_prefix("--"));
-    let help = named.and_then(clap::Arg::get_help).map(ToString::to_string);
-    help.map_or_else(|| "one".to_owned(), |help| format!("one ({help})"))
 }
 
 #[cfg(test)]
