@@ -112,7 +112,7 @@ impl<M: Payload> Ring<M> {
     fn pop(&mut self, debris: &mut Debris<M>) -> bool {
         let Some(oldest) = self.messages.pop_front() else { return false };
         self.bytes -= oldest.bytes();
-        debris.messages.push(oldest);
+        debris.add_message(oldest);
         true
     }
 }

@@ -1,7 +1,7 @@
 //! Out of the queue: what expires, what goes out, what gives way.
 
-use super::carriers::CarrierPlace;
-use super::{Admission, State, Waiting};
+use super::waiting::{Extras, Waiting};
+use super::{Admission, State};
 use crate::config::MAX_WORK;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
@@ -23,8 +23,8 @@ impl<M: Payload> Admission<M> {
         self.pay(now, level, Sender::Host, publish.key, id);
         self.ledger.levels[level].queue(units);
         let Publish { kind, merge, key, payload, .. } = publish;
-        let (carrier, report) = (CarrierPlace::NONE, Report::CountedOnly);
-        let item = Waiting { id, messages: 1, units, merge, carrier, key, kind, session: None, profile: None, report, payload };
+        let (report, extras) = (Report::CountedOnly, Extras::of(units, merge, key));
+        let item = Waiting { id, kind, session: None, profile: None, report, extras, payload };
         let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
         let seq = self.send(now, popped, Some(id));
         self.dispatch(now, work, None);
@@ -71,7 +71,8 @@ impl<M: Payload> Admission<M> {
             return None;
         }
         let Popped { item, priority, sender, entered, .. } = popped;
-        let Waiting { id, messages, units, kind, session, profile, report, payload, .. } = item;
+        let Extras { messages, units, .. } = item.extras();
+        let Waiting { id, kind, session, profile, report, payload, .. } = item;
         let seq = Seq(self.feed.last().0 + 1);
         let position = self.heads[priority];
         self.heads[priority] += 1;
@@ -92,7 +93,7 @@ impl<M: Payload> Admission<M> {
             payload,
         };
         if let Some(lost) = self.feed.push(Arc::new(message)) {
-            self.debris.messages.push(lost);
+            self.debris.add_message(lost);
         }
         if own == Some(id) {
             self.release_slot(priority, report);
@@ -119,9 +120,10 @@ impl<M: Payload> Admission<M> {
         reason: DropReason,
         limit: Option<Limit>,
     ) {
-        let Waiting { id, messages, units, key, profile, report, payload, .. } = waiting;
-        self.debris.payloads.push(payload);
-        self.debris.profiles.extend(profile);
+        let Extras { messages, units, key, .. } = waiting.extras();
+        let Waiting { id, profile, report, payload, .. } = waiting;
+        self.debris.add_payload(payload);
+        self.debris.add_profile(profile);
         self.ledger.levels[level].drop(reason, units);
         if let Some(key) = key {
             self.duplicates.free(sender, key, id);

@@ -1,7 +1,7 @@
 //! The way in: past the gate and the review, a message joins another that waits, or goes out, or waits itself.
 
-use super::carriers::CarrierPlace;
-use super::{Admission, State, Waiting, gate};
+use super::waiting::{Extras, Waiting};
+use super::{Admission, State, gate};
 use crate::config::{MAX_WORK, ReviewTimeout};
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
@@ -32,10 +32,10 @@ impl<M: Payload> Admission<M> {
     ///
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
-    pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+    #[inline]
+    pub fn publish(&mut self, now: Instant, mut publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         let now = self.clock.advance(now);
         self.debris.clear();
-        let mut publish = publish;
         publish.priority = self.settings.levels.level(publish.priority);
         let (level, units) = (publish.priority, publish.units);
         self.submitted += 1;
@@ -65,17 +65,47 @@ impl<M: Payload> Admission<M> {
             Source::Forwarded { .. } => profile,
             Source::Session(_) | Source::Host => self.profile_of(sender),
         };
-        let carrier = CarrierPlace::NONE;
-        let waiting = Waiting { id, messages: 1, units, merge, carrier, key, kind, session, profile, report, payload };
+        let extras = Extras::of(units, merge, key);
+        let waiting = Waiting { id, kind, session, profile, report, extras, payload };
         if report != Report::CountedOnly {
             self.events.reserve(level);
         }
-        let receipt = self.let_in(now, (level, sender), waiting, work)?;
+        let receipt = if self.is_reviewed(level, sender) {
+            self.have_reviewed(now, (level, sender), waiting, work)?
+        } else {
+            self.let_in(now, (level, sender), waiting, work)?
+        };
         self.pay(now, level, sender, key, id);
         Ok(receipt)
     }
 
-    /// Past the gate: to the review, or into the queue.
+    /// To the review; into the queue if nobody has time for it.
+    #[inline(never)]
+    fn have_reviewed(
+        &mut self,
+        now: Instant,
+        (level, sender): (Priority, Sender),
+        waiting: Waiting<M>,
+        work: u32,
+    ) -> Result<Receipt, Refused<M>> {
+        let (id, report) = (waiting.id, waiting.report);
+        let (ticket, work) = self.put_under_review(now, (level, sender), waiting, work);
+        match ticket {
+            Ok(ticket) => {
+                self.dispatch(now, work, None);
+                Ok(Receipt { id, outcome: None, review: Some(ticket) })
+            }
+            Err(back) if self.settings.review.on_timeout == ReviewTimeout::Closed => {
+                self.release_slot(level, report);
+                let denied = (RefusalReason::ReviewsFull, Some(Limit::Reviews { max: self.settings.review.tickets }), None);
+                Err(self.refuse(level, back.units(), denied, back.payload))
+            }
+            Err(back) => self.let_in(now, (level, sender), back, work),
+        }
+    }
+
+    /// Past the gate and the review, into the queue.
+    #[inline]
     fn let_in(
         &mut self,
         now: Instant,
@@ -83,22 +113,7 @@ impl<M: Payload> Admission<M> {
         waiting: Waiting<M>,
         work: u32,
     ) -> Result<Receipt, Refused<M>> {
-        let (id, report, mut waiting, mut work) = (waiting.id, waiting.report, waiting, work);
-        if self.is_reviewed(level, sender) {
-            let (ticket, left) = self.put_under_review(now, (level, sender), waiting, work);
-            match ticket {
-                Ok(ticket) => {
-                    self.dispatch(now, left, None);
-                    return Ok(Receipt { id, outcome: None, review: Some(ticket) });
-                }
-                Err(back) if self.settings.review.on_timeout == ReviewTimeout::Closed => {
-                    self.release_slot(level, report);
-                    let denied = (RefusalReason::ReviewsFull, Some(Limit::Reviews { max: self.settings.review.tickets }), None);
-                    return Err(self.refuse(level, back.units, denied, back.payload));
-                }
-                Err(back) => (waiting, work) = (back, left),
-            }
-        }
+        let (id, report) = (waiting.id, waiting.report);
         let outcome = match self.enter(now, (level, sender), waiting, Some(id), work).0 {
             Entered::Waits => None,
             Entered::Sent(seq) => seq.map(|seq| Outcome::Dispatched { seq, at: now }),
@@ -109,7 +124,7 @@ impl<M: Payload> Admission<M> {
             Entered::Full(full) => {
                 self.release_slot(level, report);
                 let denied = (RefusalReason::QueueFull, Some(full.limit), self.next_for(now, level, sender));
-                return Err(self.refuse(level, full.item.units, denied, full.item.payload));
+                return Err(self.refuse(level, full.item.units(), denied, full.item.payload));
             }
         };
         Ok(Receipt { id, outcome, review: None })
@@ -135,12 +150,15 @@ impl<M: Payload> Admission<M> {
         if self.tips.next().is_some_and(|due| due <= now) {
             self.tell(now);
         }
-        let work = self.expire(now, work);
+        let work = if self.queue.has_expired(now) { self.expire(now, work) } else { work };
         if self.reviews.len() == 0 { work } else { self.time_out_reviews(now, work) }
     }
 
     /// A message enters; then what is due goes out. If it is its `own`, its fate is told by the running call, else by an event.
     /// What has waited too long must be gone before. Answers how much work is left, too.
+    // A message is large, and this is on every message's way: inlined, it is not copied once more.
+    #[allow(clippy::inline_always)]
+    #[inline(always)]
     pub(super) fn enter(
         &mut self,
         now: Instant,
@@ -149,12 +167,12 @@ impl<M: Payload> Admission<M> {
         own: Option<MessageId>,
         work: u32,
     ) -> (Entered<M>, u32) {
-        if let Some(slot) = waiting.merge.and_then(|key| self.carriers.find(level, key)) {
+        let (id, Extras { units, merge, .. }) = (waiting.id, waiting.extras());
+        if let Some(slot) = merge.and_then(|key| self.carriers.find(level, key)) {
             let carrier = self.merge(slot, level, waiting);
             let (_, work) = self.dispatch(now, work, None);
             return (Entered::Merged { carrier }, work);
         }
-        let (id, units, merge) = (waiting.id, waiting.units, waiting.merge);
         let size = waiting.payload.size() as u64;
         let key = self.queue.insert(now, level, sender, size, waiting);
         self.ledger.levels[level].queue(units);
@@ -172,8 +190,8 @@ impl<M: Payload> Admission<M> {
                 }
                 if let Some(merge) = merge {
                     let place = self.carriers.add(level, merge, key);
-                    if let Some(waiting) = self.queue.get_mut(key) {
-                        waiting.carrier = place;
+                    if let Some(extras) = self.queue.get_mut(key).and_then(|waiting| waiting.extras.as_mut()) {
+                        extras.carrier = place;
                     }
                 }
                 (Entered::Waits, work)
@@ -187,22 +205,27 @@ impl<M: Payload> Admission<M> {
 
     /// A message that waits carries another one. From now on it excludes nobody (decision D18).
     fn merge(&mut self, slot: u32, level: Priority, waiting: Waiting<M>) -> MessageId {
-        self.ledger.levels[level].merge(waiting.units);
+        let units = waiting.units();
+        self.ledger.levels[level].merge(units);
         let carrier = self.queue.get_mut(slot).unwrap_or_else(|| unreachable!("a carrier waits until it is forgotten"));
-        carrier.units = carrier.units.wrapping_add(waiting.units);
-        carrier.messages = carrier.messages.saturating_add(1);
+        if let Some(extras) = &mut carrier.extras {
+            extras.units = extras.units.wrapping_add(units);
+            extras.messages = extras.messages.saturating_add(1);
+        }
         carrier.session = None;
         let id = carrier.id;
-        self.debris.payloads.push(waiting.payload);
-        self.debris.profiles.extend(waiting.profile);
+        self.debris.add_payload(waiting.payload);
+        self.debris.add_profile(waiting.profile);
         id
     }
 
     /// A message leaves the queue: nobody is merged into it any more.
     #[inline]
     pub(super) fn leave_queue(&mut self, popped: &Popped<Waiting<M>>) {
-        self.ledger.levels[popped.priority].unqueue(popped.item.units);
-        self.carriers.remove(popped.item.carrier);
+        self.ledger.levels[popped.priority].unqueue(popped.item.units());
+        if let Some(extras) = &popped.item.extras {
+            self.carriers.remove(extras.carrier);
+        }
     }
 
     fn profile_of(&self, sender: Sender) -> Option<Arc<M>> {

@@ -1,6 +1,7 @@
 //! At an edge, what goes out goes to the room (clause B17).
 
-use super::{Admission, Waiting};
+use super::Admission;
+use super::waiting::{Extras, Waiting};
 use crate::chunked::Deque;
 use crate::config::RoomConfig;
 use crate::edge::Forward;
@@ -30,7 +31,8 @@ impl<M: Payload> Admission<M> {
     /// A message that has left the queue waits for the host to take it to the room. Its outcome will be told there: here it needs no slot.
     pub(super) fn forward(&mut self, popped: Popped<Waiting<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;
-        let Waiting { id, units, merge, key, kind, session, profile, report, payload, .. } = item;
+        let Extras { units, merge, key, .. } = item.extras();
+        let Waiting { id, kind, session, profile, report, payload, .. } = item;
         self.ledger.levels[priority].dispatch(units);
         self.release_slot(priority, report);
         let forward =

@@ -1,7 +1,7 @@
 //! The room takes over what was broadcast to every room (clause A16, decision D24).
 
-use super::carriers::CarrierPlace;
-use super::{Admission, State, Waiting};
+use super::waiting::Waiting;
+use super::{Admission, State};
 use crate::broadcasts::{Broadcasts, Heard};
 use crate::ids::MessageId;
 use crate::ledger::RefusalReason;
@@ -43,13 +43,13 @@ impl<M: Payload> Admission<M> {
         self.ledger.levels[level].submit(1);
         if payload.size() > self.settings.payload_bytes as usize {
             self.ledger.levels[level].refuse(RefusalReason::TooLarge, 1);
-            self.debris.payloads.push(payload);
+            self.debris.add_payload(payload);
             return;
         }
         self.ledger.levels[level].queue(1);
-        let (id, carrier, report) = (MessageId(self.submitted), CarrierPlace::NONE, Report::CountedOnly);
-        let (kind, merge, key, session, profile) = (Kind::Notice, None, None, None, None);
-        let item = Waiting { id, messages: 1, units: 1, merge, carrier, key, kind, session, profile, report, payload };
+        let (id, report) = (MessageId(self.submitted), Report::CountedOnly);
+        let (kind, session, profile) = (Kind::Notice, None, None);
+        let item = Waiting { id, kind, session, profile, report, extras: None, payload };
         self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 }

@@ -21,6 +21,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod tips;
+mod waiting;
 
 pub use carry::{Carried, ImportError};
 pub use moderation::ModerationCounts;
@@ -33,11 +34,11 @@ use crate::debris::Debris;
 use crate::duplicates::Duplicates;
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
-use crate::ids::{MessageId, Seq, SessionId, UserId};
+use crate::ids::{Seq, SessionId, UserId};
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
 use crate::ledger::Ledger;
-use crate::message::{DuplicateKey, Kind, MergeKey, Message, Payload, Report};
+use crate::message::{Message, Payload};
 use crate::newest::Newest;
 use crate::part::Part;
 use crate::priority::PerLevel;
@@ -48,13 +49,14 @@ use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
 use crate::tips::{Folds, TipKind};
 use alloc::sync::Arc;
-use carriers::{CarrierPlace, Carriers};
+use carriers::Carriers;
 use feed::Feed;
 use forward::Forwards;
 use moderation::Moderation;
 use presence::Silences;
 use rates::Rates;
 use review::Reviews;
+use waiting::Waiting;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
@@ -112,23 +114,6 @@ pub enum Actor {
     Host,
     /// A user, who may do what the room's rules say.
     User(UserId),
-}
-
-/// A message that waits, for a verdict or in the queue.
-#[derive(Debug)]
-struct Waiting<M> {
-    id: MessageId,
-    /// Itself and those that were merged into it, and what they stand for.
-    messages: u32,
-    units: u64,
-    merge: Option<MergeKey>,
-    carrier: CarrierPlace,
-    key: Option<DuplicateKey>,
-    kind: Kind,
-    session: Option<SessionId>,
-    profile: Option<Arc<M>>,
-    report: Report,
-    payload: M,
 }
 
 impl<M: Payload> Admission<M> {
@@ -248,8 +233,14 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Takes one session out; harmless when it is not registered. O(sessions of the user).
+    #[inline]
     pub fn remove_session(&mut self, now: Instant, session: SessionId) {
-        self.let_go(now, session, TipKind::Left);
+        if session.is_guest() {
+            // Nobody here knows it.
+            self.clock.advance(now);
+        } else {
+            self.let_go(now, session, TipKind::Left);
+        }
     }
 
     /// A session goes; if it is its user's last, a tip of this kind tells it.
@@ -257,7 +248,7 @@ impl<M: Payload> Admission<M> {
         let now = self.clock.advance(now);
         let Some(gone) = self.roster.remove(session) else { return };
         if let Gone::Last(user) = gone {
-            self.debris.profiles.extend(self.roster.take_profile(user));
+            self.debris.add_profile(self.roster.take_profile(user));
             if self.state != State::Closed {
                 self.tips.note(now, tip, Some(user));
             }
@@ -308,7 +299,7 @@ impl<M: Payload> Admission<M> {
     /// last session does.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         let Some(profile) = profile else {
-            self.debris.profiles.extend(self.roster.take_profile(user));
+            self.debris.add_profile(self.roster.take_profile(user));
             return Ok(());
         };
         let (size, max) = (profile.size(), self.settings.profile_bytes as usize);
@@ -320,7 +311,7 @@ impl<M: Payload> Admission<M> {
         }
         self.tips.note(self.clock.peek(Instant::ZERO), TipKind::ProfileChanged, Some(user));
         let old = self.roster.set_profile(user, Arc::new(profile));
-        self.debris.profiles.extend(old);
+        self.debris.add_profile(old);
         Ok(())
     }
 

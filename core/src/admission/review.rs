@@ -3,7 +3,8 @@
 //! Nothing waits for it but the message itself. FIFO and deadlines count from the entry into the queue (decision D11).
 
 use super::entry::Entered;
-use super::{Admission, State, Waiting};
+use super::waiting::{Extras, Waiting};
+use super::{Admission, State};
 use crate::chunked::Slab;
 use crate::config::ReviewTimeout;
 use crate::ids::{SessionId, Ticket};
@@ -182,7 +183,7 @@ impl<M: Payload> Admission<M> {
                 self.dispatch(now, work, None);
             }
             ReviewVerdict::Rewrite(payload) => {
-                self.debris.payloads.push(core::mem::replace(&mut pending.waiting.payload, payload));
+                self.debris.add_payload(core::mem::replace(&mut pending.waiting.payload, payload));
                 self.go_on(now, pending, work);
             }
             ReviewVerdict::Allow => _ = self.go_on(now, pending, work),
@@ -212,7 +213,7 @@ impl<M: Payload> Admission<M> {
                 None => return (Err(waiting), work),
             }
         }
-        self.ledger.levels[level].review(waiting.units);
+        self.ledger.levels[level].review(waiting.units());
         (Ok(self.reviews.insert(now, level, sender, waiting)), work)
     }
 
@@ -254,7 +255,7 @@ impl<M: Payload> Admission<M> {
         }
         let Pending { waiting, level, sender, .. } = pending;
         let (id, report) = (waiting.id, waiting.report);
-        let (messages, units) = (waiting.messages, waiting.units);
+        let Extras { messages, units, .. } = waiting.extras();
         self.ledger.levels[level].unreview(units);
         let (entered, work) = self.enter(now, (level, sender), waiting, None, work);
         match entered {
@@ -270,7 +271,7 @@ impl<M: Payload> Admission<M> {
     }
 
     fn drop_pending(&mut self, now: Instant, pending: Pending<M>, reason: DropReason, limit: Option<Limit>) {
-        self.ledger.levels[pending.level].unreview(pending.waiting.units);
+        self.ledger.levels[pending.level].unreview(pending.waiting.units());
         self.drop_waiting_one(now, (pending.level, pending.sender), pending.waiting, reason, limit);
     }
 

@@ -1,7 +1,7 @@
 //! What happened in the room goes out to the room (clause A26).
 
-use super::carriers::CarrierPlace;
-use super::{Admission, State, Waiting};
+use super::waiting::Waiting;
+use super::{Admission, State};
 use crate::ids::MessageId;
 use crate::ledger::RefusalReason;
 use crate::message::{Kind, Payload, Report, Sender};
@@ -49,7 +49,7 @@ impl<M: Payload> Admission<M> {
         self.ledger.levels[level].submit(1);
         if payload.size() > self.settings.payload_bytes as usize {
             self.ledger.levels[level].refuse(RefusalReason::TooLarge, 1);
-            self.debris.payloads.push(payload);
+            self.debris.add_payload(payload);
             return;
         }
         // A tip of one user's travels with that user's profile (clause A18).
@@ -59,9 +59,8 @@ impl<M: Payload> Admission<M> {
             _ => None,
         };
         self.ledger.levels[level].queue(1);
-        let (id, carrier, report) = (MessageId(self.submitted), CarrierPlace::NONE, Report::CountedOnly);
-        let (merge, key, session) = (None, None, None);
-        let item = Waiting { id, messages: 1, units: 1, merge, carrier, key, kind: Kind::Tip, session, profile, report, payload };
+        let (id, report) = (MessageId(self.submitted), Report::CountedOnly);
+        let item = Waiting { id, kind: Kind::Tip, session: None, profile, report, extras: None, payload };
         self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 }

@@ -99,7 +99,7 @@ impl<M: Payload> Audience<M> {
         if count > 0 && self.sessions.has_aside(slot) {
             let Some(aside) = self.asides.get_mut(slot) else { return };
             let Some(inbox) = &mut aside.inbox else { return };
-            self.debris.directs.extend((0..count).map_while(|_| inbox.pop(level)));
+            self.debris.add_directs((0..count).map_while(|_| inbox.pop(level)));
             if inbox.messages == 0 {
                 aside.inbox = None;
             }
@@ -113,7 +113,7 @@ impl<M: Payload> Audience<M> {
         let Some(mut inbox) = self.asides.get_mut(slot).and_then(|aside| aside.inbox.take()) else { return };
         for level in Priority::ALL {
             while let Some(direct) = inbox.pop(level) {
-                self.debris.directs.push(direct);
+                self.debris.add_directs([direct]);
                 self.directs[level].pending -= 1;
                 self.directs[level].abandoned += 1;
             }

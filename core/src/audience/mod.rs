@@ -25,7 +25,7 @@ use crate::config::{Echo, RoomConfig, Settings};
 use crate::debris::Debris;
 use crate::direct::Directs;
 use crate::error::JoinError;
-use crate::event::{EndReason, Joined};
+use crate::event::{EndReason, Joined, Start};
 use crate::ids::{Group, Seq, SessionId};
 use crate::index::Hasher;
 use crate::ledger::Deliveries;
@@ -173,6 +173,10 @@ impl<M: Payload> Audience<M> {
     /// The audience is closed or full, or `known`, the session that the connection had before, is still in (clause A1).
     pub fn join(&mut self, guest: bool, group: Group, known: Option<SessionId>) -> Result<Joined, JoinError> {
         self.check_enter(known)?;
+        if self.late.is_none() {
+            let session = self.enter(guest, group, self.heads());
+            return Ok(Joined { session, after: self.applied, start: Start::Head });
+        }
         let (given, (after, start)) = (self.given(), self.fresh_start());
         let session = self.enter(guest, group, PerLevel::from_fn(|level| self.log.head(level) - u64::from(given[level])));
         Ok(Joined { session, after, start })
@@ -421,6 +425,7 @@ impl<M: Payload> Audience<M> {
         }
     }
 
+    #[inline]
     fn exclude_own(&mut self, slot: u32, level: Priority, position: u64) {
         let tail = self.log.tail(level);
         let aside = self.aside_mut(slot);

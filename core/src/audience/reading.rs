@@ -208,7 +208,7 @@ impl<M: Payload> Audience<M> {
     /// Forgets the batch that was taken last: what is dispatched next changes what those who stand there are due.
     pub(super) fn unshare(&mut self) {
         if let Some(contents) = self.shared.take().and_then(|shared| Arc::into_inner(shared.batch.contents)) {
-            self.debris.messages.extend(contents.messages);
+            self.debris.add_messages(contents.messages);
         }
     }
 
