@@ -93,7 +93,7 @@ pub use debris::Debris;
 pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Recipient};
 pub use duplicates::DuplicateWindow;
 pub use engine::{CreateRoomError, Engine, EngineJoinError, NoSuchRoom, RoomMut};
-pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
+pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, ReconfigureError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, Start};
 pub use homes::Homes;
 pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, Ticket, UserId};

@@ -18,6 +18,7 @@ pub mod meters;
 pub mod moderation;
 mod one_room;
 pub mod quotas;
+mod reconfigure;
 mod resumes;
 pub mod reviews;
 pub mod tips;
@@ -81,6 +82,8 @@ pub struct Oracle {
     pub reviews: Reviews,
     /// What has yet to be told to the room.
     happened: Happened,
+    /// What may be over its bound, since there was room for more once.
+    eased: reconfigure::Eased,
     /// What the running call has let go of: nobody may hold it when it is over.
     gone: Vec<(u64, [Watch; 2])>,
 }
@@ -140,6 +143,7 @@ impl Oracle {
             forgotten: 0,
             reviews: Reviews::default(),
             happened: Happened::default(),
+            eased: reconfigure::Eased::default(),
             gone: Vec::new(),
             rules,
         }
