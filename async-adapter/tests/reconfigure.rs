@@ -2,9 +2,11 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Hub, Item, Join, JoinError, Outcome, PerLevel, Publish, ReconfigureError, RoomConfig, RoomConfigBuilder, RoomHandle,
-    RoomId, Source, State, Subscription, UserId,
+    Actor, Clock, Direct, Hub, Item, Join, JoinError, Outcome, PerLevel, Publish, Recipient, ReconfigureError, RoomConfig,
+    RoomConfigBuilder, RoomHandle, RoomId, Source, State, Subscription, UserId,
 };
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -77,6 +79,36 @@ async fn b15_a_shorter_deadline_and_a_smaller_queue_are_seen_to_by_the_shard() {
     assert!(room.snapshot().room.balances());
 }
 
+/// Moved by the test alone: no shard sees in between what time it is.
+#[derive(Clone, Debug, Default)]
+struct Hand(Arc<AtomicU64>);
+
+impl Clock for Hand {
+    fn now(&self) -> roomcast::Instant {
+        roomcast::Instant::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn b15_what_is_due_by_then_goes_out_in_the_call_and_reaches_every_hall() {
+    let hand = Hand::default();
+    let hub = Hub::<Word>::builder().shards(2).shards_a_room(2).clock(hand.clone()).spawn();
+    let slow = || builder().rate(1).burst(1);
+    let room = hub.create_room(RoomId(1), &slow().build().unwrap()).unwrap();
+    let mut all = guests(&room, 300);
+    assert_eq!(parts(&all), 2);
+    for text in ["at once", "in time", "too late"] {
+        let _ = room.try_publish(host(text)).unwrap();
+    }
+    hand.0.store(1_000, Ordering::Relaxed);
+    change(&room, slow().rate_period(Duration::from_secs(1_000))).unwrap();
+    for guest in &mut all {
+        let batch = guest.next_batch().await.unwrap();
+        let texts: Vec<Word> = batch.messages().iter().map(|message| message.payload).collect();
+        assert_eq!((texts, batch.items().count()), (vec!["at once", "in time"], 2));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn b15_every_hall_changes_and_one_that_opens_later_has_the_new_configuration() {
     let (_hub, room) = room(builder());
@@ -85,6 +117,10 @@ async fn b15_every_hall_changes_and_one_that_opens_later_has_the_new_configurati
     change(&room, builder().log_messages(PerLevel([2; 4])).direct_messages(1)).unwrap();
     all.extend(guests(&room, 500));
     assert_eq!(parts(&all), 2);
+    let late = all.iter().find(|guest| guest.session().slot() / 1_024 % 2 == 1).unwrap().session();
+    let direct = || room.send_direct(Recipient::Session(late), Direct::new("direct"));
+    assert!(direct().is_ok() && direct().is_err());
+    all.retain(|guest| guest.session() != late);
     for text in ["a", "b", "c"] {
         let _ = room.try_publish(host(text)).unwrap();
     }
