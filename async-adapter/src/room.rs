@@ -7,8 +7,8 @@ use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
     Actor, Carried, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration, EndReason, ImportError, Join, JoinError,
-    LeaveError, Mask, ModerationError, Outcome, Payload, ProfileError, Publish, Receipt, Recipient, Refused, Report, ResumeToken,
-    ReviewVerdict, Role, RoomId, RoomSnapshot, SessionId, Ticket, Until, UserId, VerdictError,
+    LeaveError, Mask, ModerationError, Outcome, Payload, ProfileError, Publish, Receipt, Recipient, ReconfigureError, Refused,
+    Report, ResumeToken, ReviewVerdict, Role, RoomConfig, RoomId, RoomSnapshot, SessionId, Ticket, Until, UserId, VerdictError,
 };
 use std::sync::Arc;
 
@@ -261,6 +261,16 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// Takes over what a room carried, in place of what is here: all of it, or with an error nothing (clause B20).
     pub fn import(&self, carried: Carried) -> Result<(), ImportError> {
         self.cell.admit(|admission, now| admission.import(now, carried))
+    }
+
+    /// Goes on under another configuration (clause B15): quotas and bounds change, policies do not. It takes all of the room's locks, as
+    /// [`kick`](Self::kick) does, and no reader or publisher sees half of it. What is due under the new configuration is done by the room's
+    /// shards, at once. The table of what happens to each setting stands at [`Room::reconfigure`](crate::Room::reconfigure).
+    ///
+    /// # Errors
+    /// The room is closed, or the new configuration changes what is fixed for its life. Nothing has changed then.
+    pub fn reconfigure(&self, config: &RoomConfig) -> Result<(), ReconfigureError> {
+        self.cell.reconfigure(config)
     }
 
     /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.

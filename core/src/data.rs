@@ -1,6 +1,6 @@
 //! A room's own data: attributes with versions (clause A27) and counters (clause A28). Few, small, bounded.
 
-use crate::quota::{Rate, TokenBucket};
+use crate::quota::{Quota, Rate, TokenBucket};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -125,6 +125,13 @@ impl Attributes {
         Self { entries: Vec::new(), version: 0, bucket, limits }
     }
 
+    /// From now on other limits (clause B15); what is there stays. The rate of the writes changes as every bucket does.
+    pub(crate) fn reconfigure(&mut self, now: Instant, limits: DataLimits) {
+        let writes = Quota::per_second(limits.attribute_writes);
+        self.bucket.change(now, writes);
+        self.limits = limits;
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
@@ -148,11 +155,14 @@ impl Attributes {
         let limits = &self.limits;
         let max = limits.attribute_keys;
         // One call may replace them all, and no more.
-        if changes.len() > 2 * max as usize {
+        if changes.len() > 2 * self.entries.len().max(max as usize) {
             return Err(DataError::TooManyKeys { max });
         }
         for (key, value) in changes {
-            check_key(key, limits.attribute_key_bytes)?;
+            // What is there can be taken away, however long its key.
+            if value.is_some() || self.place(key).is_err() {
+                check_key(key, limits.attribute_key_bytes)?;
+            }
             let (bytes, max) = (value.map_or(0, <[u8]>::len), limits.attribute_value_bytes);
             if bytes > max as usize {
                 return Err(DataError::ValueTooLarge { bytes, max });
@@ -204,19 +214,25 @@ impl Attributes {
         Ok(())
     }
 
+    /// Whether so much may be there; what is over a limit already may become less.
     fn check_all(&self, entries: &[(Box<str>, Arc<[u8]>)]) -> Result<(), DataError> {
         let max = self.limits.attribute_keys;
-        if entries.len() > max as usize {
+        if entries.len() > self.entries.len().max(max as usize) {
             return Err(DataError::TooManyKeys { max });
         }
-        let bytes: u64 = entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+        let bytes = bytes_of(entries);
         let max = self.limits.attribute_bytes;
-        if bytes > u64::from(max) { Err(DataError::TooLarge { bytes, max }) } else { Ok(()) }
+        if bytes > u64::from(max).max(bytes_of(&self.entries)) { Err(DataError::TooLarge { bytes, max }) } else { Ok(()) }
     }
 
     fn place(&self, key: &str) -> Result<usize, usize> {
         place(&self.entries, key)
     }
+}
+
+/// Keys and values together.
+fn bytes_of(entries: &[(Box<str>, Arc<[u8]>)]) -> u64 {
+    entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
 }
 
 fn place<V>(entries: &[(Box<str>, V)], key: &str) -> Result<usize, usize> {
@@ -246,6 +262,11 @@ struct Counter {
 impl Counters {
     pub(crate) fn new(limits: DataLimits) -> Self {
         Self { entries: Vec::new(), limits }
+    }
+
+    /// From now on other limits (clause B15); what is there stays.
+    pub(crate) fn reconfigure(&mut self, limits: DataLimits) {
+        self.limits = limits;
     }
 
     /// Those that have changed since the last [`told`](Self::told).

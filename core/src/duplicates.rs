@@ -24,6 +24,8 @@ impl Default for DuplicateWindow {
 
 /// Entries that have lapsed and that one call forgets at the most.
 const MAX_FORGOTTEN: u32 = 64;
+/// Entries that are let go of when there may be fewer (decision D2).
+const MAX_MOVED: u32 = 4_096;
 
 #[derive(Debug)]
 pub(crate) struct Duplicates {
@@ -53,6 +55,23 @@ impl Duplicates {
         Self { entries: Deque::new(), base: 0, index: Index::new(), hasher, limits, forgotten: 0 }
     }
 
+    /// From now on another window, for what is remembered as well, and another number of messages (clause B15). What has lapsed is forgotten
+    /// first; then the oldest, if there are too many: at most 4,096 in this call, the others as new ones come.
+    pub(crate) fn reconfigure(&mut self, now: Instant, limits: DuplicateWindow) {
+        let old = core::mem::replace(&mut self.limits, limits);
+        let mut left = MAX_MOVED;
+        for window in [old.window, limits.window] {
+            while left > 0 && self.entries.front().is_some_and(|entry| entry.freed || now >= entry.at + window) {
+                self.pop();
+                left -= 1;
+            }
+        }
+        while left > 0 && self.entries.len() > limits.keys as usize {
+            self.forgotten += u64::from(self.pop());
+            left -= 1;
+        }
+    }
+
     /// Until when a message is refused as said already, if so. Changes nothing.
     pub(crate) fn refused_until(&self, now: Instant, sender: Sender, key: DuplicateKey) -> Option<Instant> {
         let number = self.find(sender, key)?;
@@ -70,8 +89,12 @@ impl Duplicates {
             }
             self.pop();
         }
-        if self.entries.len() >= self.limits.keys as usize && self.pop() {
-            self.forgotten += 1;
+        // One goes for one that comes; more, where there may be fewer than there are.
+        for _ in 0..MAX_FORGOTTEN {
+            if self.entries.len() < self.limits.keys.max(1) as usize {
+                break;
+            }
+            self.forgotten += u64::from(self.pop());
         }
         if self.limits.keys == 0 {
             return;
@@ -154,6 +177,27 @@ mod tests {
         assert_eq!(seen.refused_until(at(16), ANN, DuplicateKey(1)), Some(at(25)), "what is freed is another's");
         seen.free(ANN, DuplicateKey(1), MessageId(2));
         assert_eq!(seen.refused_until(at(16), ANN, DuplicateKey(1)), None);
+    }
+
+    #[test]
+    fn fewer_keys_and_another_window_are_a_matter_of_one_call_or_of_a_few() {
+        let (mut seen, at) = (duplicates(10_000), Instant::from_secs);
+        for key in 0..6_000 {
+            seen.note(at(key / 1_000), ANN, DuplicateKey(key), MessageId(key));
+        }
+        let limits = |keys, secs| DuplicateWindow { window: Duration::from_secs(secs), keys };
+        // The first thousand has lapsed, and stays lapsed under a longer window.
+        seen.reconfigure(at(10), limits(10_000, 100));
+        assert_eq!((seen.counts(), seen.refused_until(at(10), ANN, DuplicateKey(0))), ((5_000, 0), None));
+        assert_eq!(seen.refused_until(at(10), ANN, DuplicateKey(1_000)), Some(at(101)));
+        seen.reconfigure(at(10), limits(5, 100));
+        assert_eq!(seen.counts(), (5_000 - 4_096, 4_096));
+        for key in 6_000..6_020 {
+            seen.note(at(10), ANN, DuplicateKey(key), MessageId(key));
+        }
+        assert_eq!(seen.counts(), (5, 4_995 + 20));
+        seen.reconfigure(at(10), limits(5, 0));
+        assert_eq!(seen.counts(), (0, 5_015));
     }
 
     #[test]

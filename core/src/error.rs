@@ -42,6 +42,21 @@ pub enum JoinError {
     },
 }
 
+/// Why a room was not reconfigured. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReconfigureError {
+    /// The room is closed.
+    #[error("the room is closed")]
+    RoomClosed,
+    /// The new configuration changes what stays as it is for a room's life.
+    #[error("{setting} is fixed for a room's life; want the one that the room was made with")]
+    Fixed {
+        /// The name of the setting: of several, the first in the order of [`Room::reconfigure`](crate::Room::reconfigure).
+        setting: &'static str,
+    },
+}
+
 /// Why a user could not leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

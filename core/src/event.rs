@@ -175,6 +175,11 @@ impl EventQueue {
         }
     }
 
+    /// From now on other limits (clause B15); what was promised and what waits stays.
+    pub(crate) fn reconfigure(&mut self, outcomes: PerLevel<u32>, presence: u32) {
+        (self.limits, self.presence.limit) = (outcomes, presence);
+    }
+
     /// Whether a message of this level can be promised that its outcome will be told.
     pub(crate) fn has_room(&self, level: Priority) -> bool {
         self.held[level] < self.limits[level]

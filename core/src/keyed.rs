@@ -35,6 +35,9 @@ pub struct KeyedLimit {
     hasher: Hasher,
 }
 
+/// Buckets that are full again and that one call forgets at the most.
+const MAX_FORGOTTEN: usize = 64;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     key: u64,
@@ -92,16 +95,31 @@ impl KeyedLimit {
         self.index.find(self.hasher.hash(key), |slot| self.entries[slot].key == key)
     }
 
+    /// From now on at most so many keys at a time (clause B15). Of those that have a place and are more, each keeps it until its bucket is full
+    /// again.
+    pub(crate) fn set_max_keys(&mut self, max_keys: u32) {
+        self.max_keys = max_keys;
+    }
+
     fn has_place(&self, now: Instant) -> bool {
-        self.entries.len() < self.max_keys || self.full.first().is_some_and(|&(full_at, _)| full_at <= now)
+        if self.entries.len() < self.max_keys {
+            return true;
+        }
+        // One has to go; more, if there may be fewer than there are.
+        let surplus = (self.entries.len() - self.max_keys) as usize;
+        surplus < MAX_FORGOTTEN && self.full.iter().nth(surplus).is_some_and(|&(full_at, _)| full_at <= now)
     }
 
     /// A place for a new key, if there is one: that of the bucket that has been full for longest, or a new one.
     fn give_place(&mut self, now: Instant, key: u64) -> Option<u32> {
-        if let Some(&(full_at, slot)) = self.full.first().filter(|(full_at, _)| *full_at <= now) {
+        for _ in 0..MAX_FORGOTTEN {
+            let Some(&(full_at, slot)) = self.full.first().filter(|(full_at, _)| *full_at <= now) else { break };
             self.full.remove(&(full_at, slot));
             self.index.remove(self.hasher.hash(self.entries[slot].key), slot);
             self.entries.remove(slot);
+            if self.entries.len() < self.max_keys {
+                break;
+            }
         }
         if self.entries.len() >= self.max_keys {
             return None;
@@ -156,6 +174,25 @@ mod tests {
             "the shared bucket has a token again"
         );
         assert!(limit.take(later, 7).is_err());
+    }
+
+    #[test]
+    fn with_fewer_places_each_stays_until_it_is_full_again_and_a_check_says_what_a_take_does() {
+        let mut limit = limit(200);
+        for key in 0..200 {
+            let now = Instant::from_millis(5_000 + key);
+            assert!(limit.take(now, key).is_ok());
+        }
+        limit.set_max_keys(3);
+        let mut newcomers = 0;
+        for millis in 5_200..5_800 {
+            let (now, key) = (Instant::from_millis(millis), 1_000 + millis);
+            let (expected, before) = (limit.check(now, key).is_ok(), limit.len());
+            assert_eq!(limit.take(now, key).is_ok(), expected, "at {millis} ms");
+            newcomers += u32::from(limit.find(key).is_some());
+            assert!(limit.len() <= before.max(3));
+        }
+        assert_eq!((limit.len(), newcomers > 0), (3, true));
     }
 
     #[test]

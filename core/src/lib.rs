@@ -97,7 +97,7 @@ pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Re
 pub use duplicates::DuplicateWindow;
 pub use edge::{Edge, Forward};
 pub use engine::{CreateRoomError, Engine, EngineJoinError, NoSuchRoom, RoomMut};
-pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, SessionEnd};
+pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, ReconfigureError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, Start};
 pub use homes::Homes;
 pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, Ticket, UserId};

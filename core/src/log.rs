@@ -9,7 +9,7 @@ use crate::message::{Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use alloc::sync::Arc;
 
-/// Messages of each level that one call takes over from another log at the most.
+/// Messages of each level that one call takes over from another log at the most, and those of all levels that one lets go of.
 const MOVED: usize = 4_096;
 
 #[derive(Debug)]
@@ -26,6 +26,8 @@ struct Ring<M> {
     bytes: u64,
     max_messages: u32,
     max_bytes: u64,
+    /// What the two are to be once [`Log::trim`] has let go of what is more.
+    wanted: (u32, u64),
 }
 
 impl<M: Payload> Log<M> {
@@ -37,8 +39,32 @@ impl<M: Payload> Log<M> {
                 bytes: 0,
                 max_messages: max_messages[level],
                 max_bytes: max_bytes[level],
+                wanted: (max_messages[level], max_bytes[level]),
             }),
         }
+    }
+
+    /// From now on other bounds (clause B15). What is more than they allow goes at [`trim`](Self::trim), which has to follow.
+    pub(crate) fn reconfigure(&mut self, max_messages: PerLevel<u32>, max_bytes: PerLevel<u64>) {
+        for level in Priority::ALL {
+            self.rings[level].wanted = (max_messages[level], max_bytes[level]);
+        }
+    }
+
+    /// Lets go of the oldest messages that are more than the bounds allow, at most 4,096 in one call (decision D2): until all of them have gone,
+    /// the rings stay as large as they are. Answers whether there are more.
+    pub(crate) fn trim(&mut self, debris: &mut Debris<M>) -> bool {
+        let (mut left, mut more) = (MOVED, false);
+        for ring in &mut self.rings.0 {
+            while ring.is_over() && left > 0 && ring.pop(debris) {
+                left -= 1;
+            }
+            more |= ring.is_over();
+            // At most what was configured before.
+            ring.max_messages = ring.wanted.0.max(ring.messages.len() as u32);
+            ring.max_bytes = ring.wanted.1.max(ring.bytes);
+        }
+        more
     }
 
     /// A log of the newest messages in this one, as many as one call may take over (decision D2).
@@ -106,6 +132,10 @@ impl<M: Payload> Ring<M> {
             messages.push_back(Arc::clone(message));
         }
         Self { messages, bytes, ..*self }
+    }
+
+    fn is_over(&self) -> bool {
+        self.messages.len() > self.wanted.0 as usize || self.bytes > self.wanted.1
     }
 
     /// Gives up the oldest message; answers whether there was one.

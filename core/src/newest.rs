@@ -5,6 +5,9 @@ use crate::ids::UserId;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+/// Arrivals that one call carries over at the most.
+const MAX_MOVED: usize = 4_096;
+
 /// The last arrivals, so many of them.
 #[derive(Debug)]
 pub(crate) struct Newest {
@@ -17,6 +20,23 @@ pub(crate) struct Newest {
 impl Newest {
     pub(crate) fn new(limit: u32) -> Self {
         Self { ring: Chunked::new(), next: 0, limit }
+    }
+
+    /// From now on so many (clause B15): of those that are kept the newest stay, at most 4,096 (decision D2).
+    pub(crate) fn reconfigure(&mut self, limit: u32) {
+        if limit == self.limit {
+            return;
+        }
+        let keep = (self.ring.len()).min(limit as usize).min(MAX_MOVED);
+        let newest: Vec<UserId> = self.newest_first().take(keep).collect();
+        *self = Self::new(limit);
+        newest.into_iter().rev().for_each(|user| self.push(user));
+    }
+
+    /// All that are kept, the newest first.
+    fn newest_first(&self) -> impl Iterator<Item = UserId> {
+        let len = self.ring.len() as u32;
+        (0..self.next).rev().chain((self.next..len).rev()).map(|place| self.ring[place])
     }
 
     /// A user arrives. One store, whoever it is: who left since and who is named twice is seen when somebody asks.
@@ -35,10 +55,8 @@ impl Newest {
 
     /// Those of the last arrivals for whom `is_in` says yes, the newest first, nobody twice. O(n log n).
     pub(crate) fn users(&self, is_in: impl Fn(UserId) -> bool) -> Vec<UserId> {
-        let len = self.ring.len() as u32;
-        let newest_first = (0..self.next).rev().chain((self.next..len).rev());
         let mut seen = BTreeSet::new();
-        newest_first.map(|place| self.ring[place]).filter(|&user| seen.insert(user) && is_in(user)).collect()
+        self.newest_first().filter(|&user| seen.insert(user) && is_in(user)).collect()
     }
 }
 
@@ -66,5 +84,26 @@ mod tests {
             }
             assert!(newest.ring.len() <= limit as usize);
         }
+    }
+
+    #[test]
+    fn fewer_or_more_of_them_keep_the_newest_in_their_order() {
+        let users = |range: core::ops::Range<u64>| range.rev().map(UserId).collect::<Vec<_>>();
+        let mut newest = Newest::new(10);
+        (0..14).for_each(|user| newest.push(UserId(user)));
+        newest.reconfigure(4);
+        assert_eq!(newest.users(|_| true), users(10..14));
+        newest.push(UserId(14));
+        newest.reconfigure(6);
+        assert_eq!(newest.users(|_| true), users(11..15));
+        (15..18).for_each(|user| newest.push(UserId(user)));
+        assert_eq!(newest.users(|_| true), users(12..18));
+        newest.reconfigure(0);
+        newest.push(UserId(18));
+        assert_eq!(newest.users(|_| true), []);
+        let mut newest = Newest::new(9_000);
+        (0..20_000).for_each(|user| newest.push(UserId(user)));
+        newest.reconfigure(8_000);
+        assert_eq!(newest.users(|_| true), users(20_000 - 4_096..20_000));
     }
 }

@@ -70,8 +70,16 @@ impl Timed {
         self.slot(user).map(|slot| self.entries[slot].1).filter(|until| until.holds(now))
     }
 
+    /// From now on at most so many (clause B15); who is under the rule stays so.
+    pub(crate) fn set_limit(&mut self, limit: u32) {
+        self.limit = limit;
+    }
+
     /// Whether so many users more, who are not under the rule, find room. What has lapsed is forgotten first. O(log n) for each.
     pub(crate) fn makes_room_for(&mut self, now: Instant, more: u32) -> bool {
+        if more == 0 {
+            return true;
+        }
         for _ in 0..MAX_FORGOTTEN.max(more as usize) {
             match self.ends.first() {
                 Some(&(end, slot)) if end <= now => self.forget(slot),

@@ -162,6 +162,19 @@ impl Folds {
         Self { tips, by_kind: core::array::from_fn(|_| Fold::default()), next: None }
     }
 
+    /// From now on other tips (clause B15). What has happened and is not told yet is told as the new ones say; of a kind that is off, never.
+    pub(crate) fn reconfigure(&mut self, tips: Tips) {
+        self.tips = tips;
+        for kind in TipKind::ALL {
+            let fold = &mut self.by_kind[kind.index()];
+            if tips.level(kind).is_none() {
+                *fold = Fold { told: fold.told, ..Fold::default() };
+            }
+            fold.first.truncate(tips.names as usize);
+        }
+        self.next = self.first_due();
+    }
+
     /// Something happened, to a user or to the room. O(1); nothing if the room gives no tips of this kind.
     #[inline]
     pub(crate) fn note(&mut self, now: Instant, kind: TipKind, user: Option<UserId>) {
@@ -175,10 +188,11 @@ impl Folds {
         if fold.count == 0 {
             fold.since = now;
         }
-        fold.count += 1;
-        if fold.first.len() < self.tips.names as usize {
+        // The first of them without a hole: a tip may name more by now than it did when they began.
+        if fold.first.len() < self.tips.names as usize && fold.first.len() as u64 == fold.count {
             fold.first.extend(user);
         }
+        fold.count += 1;
         if let Some(due) = self.due(kind) {
             self.next = Some(self.next.map_or(due, |next| next.min(due)));
         }
@@ -199,9 +213,13 @@ impl Folds {
             Some((kind, level, core::mem::replace(&mut self.by_kind[kind.index()], fresh)))
         });
         if taken.is_none() {
-            self.next = TipKind::ALL.into_iter().filter_map(|kind| self.due(kind)).min();
+            self.next = self.first_due();
         }
         taken
+    }
+
+    fn first_due(&self) -> Option<Instant> {
+        TipKind::ALL.into_iter().filter_map(|kind| self.due(kind)).min()
     }
 
     fn due(&self, kind: TipKind) -> Option<Instant> {

@@ -363,6 +363,15 @@ impl Checked {
         self.inspect(room)
     }
 
+    /// `Room::reconfigure`.
+    pub fn reconfigure(&mut self, room: &mut Room<Probe>, now: Instant, rules: &Rules) -> Check {
+        let config = rules.config().map_err(|error| Violation::new(Law::Members, "the new rules", "valid ones", error))?;
+        let answer = room.reconfigure(now, &config);
+        same(Law::L9Deterministic, "reconfigure", answer, self.halves.reconfigure(now, &config))?;
+        self.oracle.reconfigured(now, rules.clone(), answer, &self.halves.crossed)?;
+        self.inspect(room)
+    }
+
     /// A call that deals with users.
     pub fn moderate(&mut self, room: &mut Room<Probe>, now: Instant, actor: Actor, act: &Act) -> Check {
         let answer = act.on(room, now, actor);
@@ -392,8 +401,9 @@ impl Checked {
     pub fn restart(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
         let carried = room.export(now);
         same(Law::L9Deterministic, "export", &carried, &self.halves.admission.export(now))?;
-        same(Law::L9Deterministic, "import", room.import(now, carried.clone()), self.halves.import(now, carried))?;
-        self.oracle.restarted(now);
+        let answer = room.import(now, carried.clone());
+        same(Law::L9Deterministic, "import", answer, self.halves.import(now, carried))?;
+        self.oracle.restarted(now, answer.is_ok())?;
         self.inspect(room)?;
         self.oracle.inspect_sessions(room)
     }

@@ -11,8 +11,8 @@ use crate::rules::Rules;
 use roomcast_core::{
     Actor, Admission, Batch, Broadcasts, Budget, Carried, CloseError, ConfigError, DataError, Direct, DirectReason, DirectReceipt,
     DirectRefused, Due, Duration, EndReason, Event, Group, ImportError, Instant, Join, JoinError, Joined, LeaveError, Mask,
-    ModerationError, ProfileError, Publish, Receipt, Recipient, Refused, ResumeToken, ReviewVerdict, Room, RoomSnapshot,
-    SessionEnd, SessionId, Source, State, Ticket, UserId, Verdict, VerdictError,
+    ModerationError, ProfileError, Publish, Receipt, Recipient, ReconfigureError, Refused, ResumeToken, ReviewVerdict, Room,
+    RoomConfig, RoomSnapshot, SessionEnd, SessionId, Source, State, Ticket, UserId, Verdict, VerdictError,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -268,6 +268,20 @@ impl Halves {
             self.end_told |= ended;
             ended.then_some(Event::RoomEnded)
         })
+    }
+
+    /// As `Room::reconfigure`.
+    pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
+        let now = self.call(now);
+        self.admission.reconfigure(now, config)?;
+        self.hand_over();
+        self.audience.reconfigure(now, config)?;
+        self.clear();
+        let had = std::mem::replace(&mut self.expire_empty, config.expire_empty());
+        if had.is_none() && self.sessions == 0 {
+            self.empty_since = Some(now);
+        }
+        Ok(())
     }
 
     /// As `Room::close`.

@@ -2,8 +2,8 @@
 
 use crate::payload::Probe;
 use roomcast_core::{
-    Audience, AudienceSnapshot, Batch, Budget, Due, Group, Instant, Join, JoinError, Joined, Message, Part, PerLevel, ResumeToken,
-    RoomConfig, SessionEnd, SessionId, Verdict,
+    Audience, AudienceSnapshot, Batch, Budget, Due, Group, Instant, Join, JoinError, Joined, Message, Part, PerLevel,
+    ReconfigureError, ResumeToken, RoomConfig, SessionEnd, SessionId, Verdict,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Deref, Range};
@@ -114,6 +114,12 @@ impl Parts {
         }
     }
 
+    /// As `Audience::reconfigure`, in each.
+    pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
+        self.config = config.clone();
+        self.all.iter_mut().try_for_each(|part| part.reconfigure(now, config))
+    }
+
     /// As `Audience::join`, in the next part that has room. The answer names the session by its id here.
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         self.joins += 1;
@@ -123,6 +129,11 @@ impl Parts {
             if self.part_mut(former).is_live(former) {
                 return Err(JoinError::AlreadyJoined { session: self.whole(former) });
             }
+        }
+        // A part knows its own share, and others may have more than theirs.
+        let max = self.config.sessions();
+        if self.all.iter().map(Audience::sessions).sum::<u32>() >= max {
+            return Err(JoinError::RoomFull { max });
         }
         let mut answer = Err(JoinError::RoomClosed);
         for turn in 0..self.count {

@@ -7,7 +7,7 @@ use roomcast_core::{
 use std::num::NonZeroU32;
 
 /// The settings of a room.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     /// The owner.
     pub owner: UserId,

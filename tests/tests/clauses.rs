@@ -20,6 +20,8 @@ mod moderation;
 mod one_room;
 #[path = "clauses/presence.rs"]
 mod presence;
+#[path = "clauses/reconfigure.rs"]
+mod reconfigure;
 #[path = "clauses/review.rs"]
 mod review;
 #[path = "clauses/scene.rs"]

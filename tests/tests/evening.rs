@@ -53,6 +53,7 @@ fn every_law_holds_all_evening_and_the_same_seed_repeats_it_to_the_byte() {
     let first = run(1);
     assert!(first.calls > 5_000, "only {} calls", first.calls);
     assert!(first.dispatched.iter().all(|&count| count > 50), "{:?}", first.dispatched);
+    assert!(first.transcript.contains("other rules"));
     assert_eq!(first, run(1));
     assert_ne!(first.transcript, run(2).transcript);
 }

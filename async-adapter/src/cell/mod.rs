@@ -1,10 +1,11 @@
 //! One room in the hub: its admission, its audience in halls, and the seam between them.
 //!
 //! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
-//! reader (decision D1). No hook, waker or channel is touched under a lock.
+//! reader (decision D1). The settings' own comes last, and nothing is locked under it. No hook, waker or channel is touched under a lock.
 
 mod life;
 mod personal;
+mod reconfigure;
 mod seam;
 mod vacancy;
 
@@ -15,6 +16,7 @@ use crate::bell::Groups;
 use crate::hall::Hall;
 use crate::shard::Shard;
 use parking_lot::Mutex;
+use reconfigure::Live;
 use roomcast_core::{
     Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, Join, JoinError, Joined, Part, Payload, Publish,
     Receipt, Refused, Room, RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserId, UserSessions,
@@ -36,7 +38,7 @@ const OPEN_AT: u32 = 256;
 #[derive(Debug)]
 pub(crate) struct Cell<M> {
     id: RoomId,
-    config: RoomConfig,
+    settings: Live,
     air: Arc<Air<M>>,
     /// Where it stands among the rooms that hear what is broadcast.
     place: usize,
@@ -109,7 +111,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             id,
             place: air.enter(Weak::clone(cell)),
             air,
-            config: config.clone(),
+            settings: Live::new(config),
             shards,
             admission: Mutex::new(Gate { admission, armed: None, heard }),
             halls,
@@ -165,7 +167,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
                 return hall;
             }
             self.catch_up(first, &mut seats.audience);
-            let mut audience = Audience::beside(&self.config, part, &seats.audience);
+            // They do not change while the first hall is locked.
+            let mut audience = Audience::beside(&self.settings.config(), part, &seats.audience);
             let gate = self.admission.lock();
             if gate.admission.state() != State::Open {
                 return first;
@@ -243,7 +246,9 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             let hall = self.hall_for_next(&full);
             let answer = self.join_in(hall, join, note);
             match answer {
-                Err(JoinError::RoomFull { .. }) if full.len() + 1 < self.halls.len() => full.push(hall.part.index()),
+                Err(JoinError::RoomFull { .. }) if full.len() + 1 < self.halls.len() && !self.is_full() => {
+                    full.push(hall.part.index());
+                }
                 answer => return answer,
             }
         }
@@ -264,6 +269,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let now = self.now();
         let (answer, after) = self.in_both(hall, |admission, seats| {
             admission.check_join(now, join.as_user())?;
+            self.check_room()?;
             let timer = seats.audience.has_heartbeat().then(|| seats.audience.poll_timeout());
             let (guest, group) = (join.as_user().is_none(), join.in_group());
             let joined = match join.token() {

@@ -24,7 +24,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     /// Takes what was dispatched after `applied` from the seam, and lets go there of what every hall has.
-    fn pick_up(&self, hall: &Hall<M>, admission: &mut Admission<M>, applied: Seq) -> SmallVec<[Arc<Message<M>>; 16]> {
+    pub(super) fn pick_up(&self, hall: &Hall<M>, admission: &mut Admission<M>, applied: Seq) -> SmallVec<[Arc<Message<M>>; 16]> {
         let messages = admission.dispatched_after(applied).cloned().collect();
         hall.picked.store(admission.dispatched().0, Ordering::Relaxed);
         // Written and read under the admission's lock, and so is the number of open halls.

@@ -9,14 +9,14 @@ use std::sync::atomic::Ordering;
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
     /// A room that expires when it is empty is so from its beginning.
     pub(crate) fn begin(self: &Arc<Self>) {
-        if self.config.expire_empty().is_some() {
+        if self.settings.expire_empty().is_some() {
             self.call(self.hall(0));
         }
     }
 
     /// Sessions have gone from a hall: if those were its last ones, the first hall's shard has to come by in time.
     pub(super) fn note_gone(self: &Arc<Self>, hall: &Hall<M>, now: Instant) {
-        if self.config.expire_empty().is_some() && hall.sessions.load(Ordering::Relaxed) == 0 {
+        if self.settings.expire_empty().is_some() && hall.sessions.load(Ordering::Relaxed) == 0 {
             hall.empty_since.fetch_max(now.as_nanos(), Ordering::AcqRel);
             self.call(self.hall(0));
         }
@@ -24,7 +24,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// When the room closes if nobody comes; `None` while somebody is in. Of the halls, the last to become empty counts.
     fn expires_at(&self) -> Option<Instant> {
-        let after = self.config.expire_empty()?;
+        let after = self.settings.expire_empty()?;
         let mut since = Instant::ZERO;
         for hall in self.halls() {
             if hall.sessions.load(Ordering::Relaxed) > 0 {

@@ -22,7 +22,7 @@ impl<M: Payload> Admission<M> {
         while let Some((missed, heard)) = broadcasts.next(self.heard) {
             self.heard += missed + 1;
             self.broadcasts_missed += missed;
-            self.take_over(now, heard);
+            self.take_up(now, heard);
         }
     }
 
@@ -36,7 +36,7 @@ impl<M: Payload> Admission<M> {
         self.heard < broadcasts.count()
     }
 
-    fn take_over(&mut self, now: Instant, heard: Heard<M>) {
+    fn take_up(&mut self, now: Instant, heard: Heard<M>) {
         let Heard { priority, payload } = heard;
         let level = self.settings.levels.level(priority);
         self.submitted += 1;

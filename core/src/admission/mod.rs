@@ -16,6 +16,7 @@ mod hearing;
 mod moderation;
 mod presence;
 mod rates;
+mod reconfigure;
 mod review;
 mod snapshot;
 #[cfg(test)]
@@ -93,6 +94,8 @@ pub struct Admission<M> {
     /// Broadcasts to every room that this one has heard, missed ones included.
     heard: u64,
     broadcasts_missed: u64,
+    /// One more than the last slot that an audience has given out under any of the room's configurations.
+    slots: u32,
     debris: Debris<M>,
 }
 
@@ -153,6 +156,7 @@ impl<M: Payload> Admission<M> {
             submitted: 0,
             heard: 0,
             broadcasts_missed: 0,
+            slots: Part::slots(settings.sessions),
             debris: Debris::default(),
             settings,
         }
@@ -166,6 +170,7 @@ impl<M: Payload> Admission<M> {
             self.drop_waiting(now);
         } else {
             let work = self.fall_due(now, MAX_WORK);
+            let work = self.shed(now, work);
             self.dispatch(now, work, None);
         }
     }
@@ -178,7 +183,7 @@ impl<M: Payload> Admission<M> {
         if self.is_idle() {
             return tip;
         }
-        if self.state == State::Closed {
+        if self.state == State::Closed || self.queue.exceeds().is_some() {
             return Some(now);
         }
         let turn = || self.rates.next_turn(now, &self.queue, |sender| self.is_staff(sender));
@@ -215,7 +220,7 @@ impl<M: Payload> Admission<M> {
     /// Registers a session of a user, fresh from an audience. O(1). A guest's id, or one that no audience of this configuration gives
     /// out, changes nothing; one whose slot is taken puts out who holds it.
     pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
-        if session.is_guest() || session.slot() >= Part::slots(self.settings.sessions) {
+        if session.is_guest() || session.slot() >= self.slots {
             return;
         }
         if let Some(holder) = self.roster.holder(session.slot()) {

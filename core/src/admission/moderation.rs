@@ -64,6 +64,12 @@ impl Moderation {
         }
     }
 
+    /// From now on other limits (clause B15); nobody is let off.
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        self.mutes.set_limit(settings.mutes);
+        self.bans.set_limit(settings.bans);
+    }
+
     pub(super) fn role(&self, settings: &Settings, user: UserId) -> Role {
         if user == settings.owner {
             Role::Owner

@@ -48,6 +48,26 @@ impl Rates {
         }
     }
 
+    /// Goes on under other settings (clause B15). A level's quota that is new starts unused.
+    pub(super) fn reconfigure(&mut self, now: Instant, config: &RoomConfig) {
+        let new = Self::new(config);
+        self.room.change(now, config.allowance());
+        for level in Priority::ALL {
+            let quota = config.settings.level_quotas.levels[level];
+            self.levels[level] = match (self.levels[level], quota) {
+                (Some(mut meter), Some(quota)) => {
+                    meter.change(now, quota);
+                    Some(meter)
+                }
+                _ => new.levels[level],
+            };
+        }
+        if self.floor != new.floor {
+            self.passed_over = 0;
+        }
+        (self.kept, self.by_level, self.exempt, self.floor) = (new.kept, new.by_level, new.exempt, new.floor);
+    }
+
     /// Which level has its turn, of those that wait and have not used up their own quota or have somebody at their head whom it does not
     /// bind. `None` when there is none.
     ///

@@ -208,7 +208,9 @@ impl<M: Payload> Admission<M> {
     ) -> (Result<Ticket, Waiting<M>>, u32) {
         let mut work = work;
         if self.reviews.len() >= self.settings.review.tickets {
-            match self.reviews.lowest().filter(|&(lowest, _)| lowest <= level) {
+            // Where more wait than may, by now, nobody takes anybody's place: so they become fewer.
+            let is_over = self.reviews.len() > self.settings.review.tickets;
+            match self.reviews.lowest().filter(|&(lowest, _)| lowest <= level && !is_over) {
                 Some((_, slot)) => work = self.time_out(now, slot, Limit::Reviews { max: self.settings.review.tickets }, work),
                 None => return (Err(waiting), work),
             }

@@ -10,7 +10,7 @@ use crate::mask::Mask;
 use crate::priority::PerLevel;
 use crate::time::Instant;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 
 #[derive(Debug)]
 pub(super) struct Aside<M> {
@@ -111,11 +111,13 @@ pub(super) struct Asides<M> {
     places: Chunked<u32>,
     /// The sessions that end, the first to end first.
     ending: List,
+    /// Those that end before one that was given earlier: only where the grace has become shorter.
+    early: BTreeSet<(Instant, u32)>,
 }
 
 impl<M> Asides<M> {
     pub(super) fn new(_: Hasher) -> Self {
-        Self { slab: Slab::new(), places: Chunked::new(), ending: List::EMPTY }
+        Self { slab: Slab::new(), places: Chunked::new(), ending: List::EMPTY, early: BTreeSet::new() }
     }
 
     fn find(&self, slot: u32) -> Option<u32> {
@@ -145,10 +147,13 @@ impl<M> Asides<M> {
         place
     }
 
-    /// Lets a session end. Those that end later must be given later.
+    /// Lets a session end. O(1) for one that ends after those that were given before, as all do while the grace is the same; else O(log n).
     pub(super) fn end(&mut self, slot: u32, ending: Ending) {
+        let last = self.ending.back().and_then(|last| self.slab[last].ending);
         self.get_or_insert(slot).ending = Some(ending);
-        if let Some(place) = self.find(slot) {
+        if last.is_some_and(|last| ending.until < last.until) {
+            self.early.insert((ending.until, slot));
+        } else if let Some(place) = self.find(slot) {
             self.ending.push_back(&mut self.slab, place, links);
         }
     }
@@ -156,18 +161,26 @@ impl<M> Asides<M> {
     /// Whether any session ends.
     #[inline]
     pub(super) fn has_ending(&self) -> bool {
-        self.ending.front().is_some()
+        self.ending.front().is_some() || !self.early.is_empty()
     }
 
     /// The slot of the session that ends first, and when.
     pub(super) fn first_ending(&self) -> Option<(u32, Instant)> {
-        let aside = &self.slab[self.ending.front()?];
-        aside.ending.map(|ending| (aside.slot, ending.until))
+        let first = self.ending.front().and_then(|first| {
+            let aside = &self.slab[first];
+            aside.ending.map(|ending| (aside.slot, ending.until))
+        });
+        match self.early.first() {
+            Some(&(until, slot)) if first.is_none_or(|(_, first)| until < first) => Some((slot, until)),
+            _ => first,
+        }
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
         if let Some(place) = self.find(slot) {
-            if self.slab[place].ending.is_some() {
+            if let Some(ending) = self.slab[place].ending
+                && !self.early.remove(&(ending.until, slot))
+            {
                 self.ending.unlink(&mut self.slab, place, links);
             }
             self.places[slot] = NIL;

@@ -36,6 +36,19 @@ impl Late {
         while self.counts[level] > held && self.pop() {}
     }
 
+    /// The log holds so many of each level, and may hold fewer than it did.
+    pub(super) fn limit(&mut self, held: impl Fn(Priority) -> u32) {
+        while Priority::ALL.into_iter().any(|level| self.counts[level] > held(level)) && self.pop() {}
+    }
+
+    /// For late joiners who get at most so many, from now on (clause B15): nobody gets more than was kept for the others.
+    pub(super) fn change(late: Option<Box<Self>>, most: u32) -> Option<Box<Self>> {
+        let mut late = late.or_else(|| Self::new(most)).filter(|_| most > 0)?;
+        late.most = most;
+        while late.levels.len() > most as usize && late.pop() {}
+        Some(late)
+    }
+
     fn pop(&mut self) -> bool {
         let Some(level) = self.levels.pop_front() else { return false };
         self.counts[level] -= 1;
@@ -50,6 +63,7 @@ impl<M: Payload> Audience<M> {
     pub fn beside(config: &RoomConfig, part: Part, other: &Self) -> Self {
         Self {
             log: other.log.newest(),
+            is_trimming: other.is_trimming,
             low_heads: other.low_heads,
             applied: other.applied,
             clock: other.clock,

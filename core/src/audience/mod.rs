@@ -13,6 +13,7 @@ mod masks;
 mod plan;
 mod pulse;
 mod reading;
+mod reconfigure;
 mod resume;
 mod session;
 #[cfg(test)]
@@ -56,6 +57,8 @@ const MAX_ENDED: u32 = 1_024;
 #[derive(Debug)]
 pub struct Audience<M> {
     log: Log<M>,
+    /// Whether the log holds more than it may.
+    is_trimming: bool,
     /// The low halves of the log's heads: what the cursors of whoever has read everything say.
     low_heads: Positions,
     applied: Seq,
@@ -142,6 +145,7 @@ impl<M: Payload> Audience<M> {
     pub(crate) fn starting_at(settings: &Settings, part: Part, heads: PerLevel<u64>) -> Self {
         Self {
             log: Log::new(settings.log_messages, settings.log_bytes, heads),
+            is_trimming: false,
             low_heads: heads.0.map(|head| head as u32),
             applied: Seq(heads.values().sum()),
             echo: settings.echo,
@@ -224,7 +228,7 @@ impl<M: Payload> Audience<M> {
     }
 
     /// Closes a session from outside: it still takes what it is due by now, then the reason; after the grace it is gone
-    /// (decision D26). Harmless when it is not in or ends already. O(1).
+    /// (decision D26). Harmless when it is not in or ends already. O(1), or O(log n) while others end later who began to end before.
     pub fn end(&mut self, now: Instant, session: SessionId, reason: EndReason) {
         let now = self.clock.advance(now);
         let Some(slot) = self.sessions.slot_of(session) else { return };
@@ -305,6 +309,9 @@ impl<M: Payload> Audience<M> {
     /// of which at most 1,024 are found silent (clause A7). If more is due, [`poll_timeout`](Self::poll_timeout) answers at once.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
+        if self.is_trimming {
+            self.trim();
+        }
         for _ in 0..MAX_ENDED {
             match self.asides.first_ending() {
                 Some((slot, until)) if now >= until => self.release(slot),
@@ -330,7 +337,8 @@ impl<M: Payload> Audience<M> {
         let closed = self.closed.filter(|_| self.sessions.len() > 0).map(|(_, until)| until);
         let ending = self.asides.first_ending().map(|(_, until)| until);
         let look = self.pulse.as_ref().filter(|_| self.closed.is_none()).and_then(|pulse| pulse.next());
-        closed.into_iter().chain(ending).chain(look).min()
+        let trim = self.is_trimming.then(|| self.clock.peek(Instant::ZERO));
+        closed.into_iter().chain(ending).chain(look).chain(trim).min()
     }
 
     /// Whether any session ends: the audience is closed, or a session was closed from outside and has not gone.

@@ -64,6 +64,11 @@ impl Pulse {
         Box::new(Self { looks: self.looks, left, done: self.done, walk: None, watched: 0, silent: 0, found })
     }
 
+    /// Whether a room of these settings looks as this one does, or as this one does not.
+    pub(super) fn is_as(pulse: Option<&Self>, settings: &Settings) -> bool {
+        pulse.map(|pulse| pulse.looks) == Looks::new(settings)
+    }
+
     /// Sessions that were found silent and have shown no life since.
     pub(super) fn silent(&self) -> u32 {
         self.silent

@@ -57,6 +57,11 @@ impl Sessions {
         Self { part, hot: Chunked::new(), starts: Chunked::new(), slots: 0, free: NIL, len: 0 }
     }
 
+    /// Which part of the room this is.
+    pub(super) fn part(&self) -> Part {
+        self.part
+    }
+
     /// Sessions that are in.
     pub(super) fn len(&self) -> u32 {
         self.len

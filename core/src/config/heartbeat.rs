@@ -38,7 +38,7 @@ impl Heartbeat {
 }
 
 /// When looks are, and which one finds an old sign of life.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Looks {
     silence: u64,
     every: u64,

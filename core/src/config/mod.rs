@@ -1,6 +1,7 @@
 //! The configuration of a room: valid by construction.
 
 mod builder;
+mod change;
 mod error;
 mod heartbeat;
 mod policy;
@@ -189,6 +190,11 @@ impl RoomConfig {
     /// How long a room without a session stays open; `None` is for ever.
     pub fn expire_empty(&self) -> Option<Duration> {
         self.settings.expire_empty
+    }
+
+    /// Sessions at the most.
+    pub fn sessions(&self) -> u32 {
+        self.settings.sessions
     }
 
     /// Messages that the log holds of each level.

@@ -126,6 +126,29 @@ impl<T> Queue<T> {
         }
     }
 
+    /// From now on another budget and other deadlines, for what waits as well (clause B15). Whose turn it is, and who gives way, stays as it is;
+    /// [`shed`](Self::shed) takes out what is over the budget.
+    pub(crate) fn reconfigure(&mut self, config: &QueueConfig) {
+        (self.config.messages, self.config.bytes, self.config.max_wait) = (config.messages, config.bytes, config.max_wait);
+        for level in Priority::ALL {
+            self.levels[level].max_wait = config.max_wait[level].map(saturating_nanos);
+        }
+    }
+
+    /// The limit that what waits exceeds: only after [`reconfigure`](Self::reconfigure).
+    #[inline]
+    pub(crate) fn exceeds(&self) -> Option<Limit> {
+        self.exceeded()
+    }
+
+    /// Takes out one that gives way, if there is more than the budget allows.
+    pub(crate) fn shed(&mut self) -> Option<Popped<T>> {
+        self.enter();
+        self.exceeded()?;
+        let victim = self.choose_victim()?;
+        self.take(victim)
+    }
+
     /// Messages waiting, over all levels.
     pub fn len(&self) -> u32 {
         self.len

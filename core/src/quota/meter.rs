@@ -47,6 +47,17 @@ pub(crate) enum Meter {
 }
 
 impl Meter {
+    /// Goes on under another allowance (clause B15). The same one changes nothing; from one way of counting to the other, nothing is there at
+    /// `now`: the bucket is empty, or the window used up.
+    pub(crate) fn change(&mut self, now: Instant, allowance: Allowance) {
+        match (&mut *self, allowance) {
+            (Self::Bucket(bucket), Allowance::Bucket(quota)) => bucket.change(now, quota),
+            (Self::Window(window), Allowance::Window(rate)) => window.change(now, rate),
+            (_, Allowance::Bucket(quota)) => *self = Self::Bucket(quota.empty(now)),
+            (_, Allowance::Window(rate)) => *self = Self::Window(Window::used_up(now, rate)),
+        }
+    }
+
     /// How many may pass at `now`.
     #[inline]
     pub(crate) fn available(&self, now: Instant) -> u32 {

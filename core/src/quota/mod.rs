@@ -71,6 +71,11 @@ impl Quota {
         Self { rate: Rate::per_second(count), burst: count }
     }
 
+    /// A bucket that is empty at `now`.
+    pub(crate) const fn empty(self, now: Instant) -> TokenBucket {
+        TokenBucket { rate: self.rate, burst: self.burst, units: 0, last: now }
+    }
+
     /// A full bucket.
     pub const fn bucket(self) -> TokenBucket {
         TokenBucket::new(self.rate, self.burst)
@@ -184,6 +189,18 @@ impl TokenBucket {
             Err(_) => u64::try_from(missing.div_ceil(u128::from(count))).ok()?,
         };
         now.as_nanos().checked_add(wait).map(Instant::from_nanos)
+    }
+
+    /// Goes on at another rate and with another burst (clause B15): what was gained up to `now` counts, as far as the new burst holds it. A
+    /// fraction of a token is rounded down where the new period cannot say it.
+    pub(crate) fn change(&mut self, now: Instant, quota: Quota) {
+        let (units, old) = (self.units_at(now), u128::from(self.rate.period_nanos.get()));
+        let new = u128::from(quota.rate.period_nanos.get());
+        // At most 2³² whole tokens, and a fraction of two 64-bit numbers: neither product overflows.
+        let converted = (units / old) * new + (units % old) * new / old;
+        self.units = converted.min(Self::cost(quota.rate, quota.burst.get()));
+        self.last = self.last.max(now);
+        (self.rate, self.burst) = (quota.rate, quota.burst);
     }
 
     fn units_at(&self, now: Instant) -> u128 {

@@ -179,3 +179,73 @@ fn looking_changes_nothing() {
     assert_eq!(take_all(&mut bucket, at(0)), 0);
     assert_eq!(take_all(&mut bucket, at(SECOND / 40)), 1);
 }
+
+#[test]
+fn a_change_keeps_what_was_gained_and_rounds_fractions_down() {
+    let quota = |count, nanos, burst| Quota { rate: Rate::new(nz(count), Duration::from_nanos(nanos)).unwrap(), burst: nz(burst) };
+    let mut bucket = quota(10, SECOND, 10).bucket();
+    assert_eq!(take_all(&mut bucket, at(0)), 10);
+    // Two tokens and a half; of the period of three nanoseconds half a token is one of its three parts, rounded down.
+    bucket.change(at(SECOND / 4), quota(1, 3, 7));
+    assert_eq!((bucket.units, bucket.available(at(SECOND / 4))), (2 * 3 + 1, 2));
+    // A clock that ran backwards brings nothing twice.
+    bucket.change(at(0), quota(1, 3, 7));
+    assert_eq!((bucket.units, bucket.available(at(SECOND / 4))), (2 * 3 + 1, 2));
+    bucket.change(at(SECOND / 4), quota(u32::MAX, u64::MAX, 1));
+    assert_eq!(bucket.units, u128::from(u64::MAX));
+    bucket.change(Instant::MAX, quota(1, 1, u32::MAX));
+    assert_eq!(bucket.available(Instant::MAX), 1);
+    // The most that there can be, said in the longest period.
+    let mut most = quota(1, u64::MAX - 1, u32::MAX).bucket();
+    most.change(at(5), quota(1, u64::MAX, u32::MAX));
+    assert_eq!(most.available(at(5)), u32::MAX);
+}
+
+#[test]
+fn the_law_holds_in_every_window_across_random_changes() {
+    // In every window: the burst where it begins, and what each rate brings in its time; counted in parts of which a token has six thousand million.
+    const PERIODS: [u64; 4] = [SECOND, 2 * SECOND, 3 * SECOND, SECOND / 10];
+    let mut rng = crate::index::Rng::new(3);
+    let changed = |rng: &mut crate::index::Rng| {
+        let period = PERIODS[rng.below(4) as usize];
+        Quota { rate: Rate::new(nz(1 + rng.below(50)), Duration::from_nanos(period)).unwrap(), burst: nz(1 + rng.below(9)) }
+    };
+    for _ in 0..60 {
+        let quota = changed(&mut rng);
+        let (mut bucket, mut now) = (quota.bucket(), 0_u64);
+        // Since when which quota holds, and when one passed and under which.
+        let (mut regimes, mut grants) = (Vec::from([(0_u64, quota)]), Vec::new());
+        for _ in 0..400 {
+            now += u64::from(rng.below(90_000_000));
+            if rng.below(8) == 0 {
+                let quota = changed(&mut rng);
+                bucket.change(at(now), quota);
+                regimes.push((now, quota));
+                assert!(bucket.available(at(now)) <= quota.burst.get());
+            }
+            for _ in 0..rng.below(4) {
+                if bucket.try_take(at(now)).is_ok() {
+                    grants.push((now, regimes.len() - 1));
+                }
+            }
+        }
+        let brought = |start: u64, end: u64| -> u128 {
+            let ends = regimes.iter().skip(1).map(|&(since, _)| since).chain([u64::MAX]);
+            let gained = regimes.iter().zip(ends).map(|(&(since, quota), until)| {
+                let time = end.min(until).saturating_sub(start.max(since));
+                // Each period divides six seconds.
+                let period = quota.rate.period_nanos.get();
+                u128::from(time) * u128::from(quota.rate.count.get()) * u128::from(6 * SECOND / period)
+            });
+            gained.sum()
+        };
+        for (first, &(start, regime)) in grants.iter().enumerate() {
+            for (last, &(end, _)) in grants.iter().enumerate().skip(first).take(60) {
+                let passed = (last - first + 1) as u128 * u128::from(6 * SECOND);
+                let burst = u128::from(regimes[regime].1.burst.get()) * u128::from(6 * SECOND);
+                assert!(passed <= burst + brought(start, end), "from {start} to {end}");
+            }
+        }
+        assert!(grants.len() > 50, "only {}", grants.len());
+    }
+}

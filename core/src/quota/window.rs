@@ -22,6 +22,22 @@ impl Window {
         Self { rate, number: 0, used: 0, last: Instant::ZERO }
     }
 
+    /// Nothing passes before the next window after `now`.
+    pub(crate) fn used_up(now: Instant, rate: Rate) -> Self {
+        let mut window = Self { rate, number: 0, used: u32::MAX, last: now };
+        window.number = window.number_at(now);
+        window
+    }
+
+    /// Goes on at another rate (clause B15): of the same period, what has passed in the window of `now` counts; else that one is used up.
+    pub(crate) fn change(&mut self, now: Instant, rate: Rate) {
+        if rate.period_nanos == self.rate.period_nanos {
+            self.rate = rate;
+        } else {
+            *self = Self::used_up(self.last.max(now), rate);
+        }
+    }
+
     /// How many may still pass in the window of `now`.
     pub(crate) fn available(&self, now: Instant) -> u32 {
         let used = if self.number_at(now) == self.number { self.used } else { 0 };

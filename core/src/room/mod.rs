@@ -4,6 +4,7 @@ mod join;
 mod life;
 mod people;
 mod personal;
+mod reconfigure;
 mod vacancy;
 
 pub use join::Join;

@@ -15,7 +15,17 @@ pub(super) struct Vacancy {
 
 impl Vacancy {
     pub(super) const fn new(after: Duration) -> Self {
-        Self { after, since: None }
+        Self::since(after, None)
+    }
+
+    /// As [`new`](Self::new), where nobody has been in since.
+    pub(super) const fn since(after: Duration, since: Option<Instant>) -> Self {
+        Self { after, since }
+    }
+
+    /// The same room, that may stay so for another time.
+    pub(super) const fn after(self, after: Duration) -> Self {
+        Self { after, ..self }
     }
 }
 

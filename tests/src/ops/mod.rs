@@ -3,6 +3,7 @@
 //! Every number is small and taken modulo what there is, so that any bytes make a sequence and limits are hit often.
 
 mod numbers;
+mod reconfigure;
 mod setup;
 
 pub use setup::{Limits, Setup};
@@ -12,9 +13,10 @@ use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Violation};
 use numbers::{budget, group, key, level, mask, moderation, pick, tampered};
+use reconfigure::Change;
 use roomcast_core::{
     Actor, Broadcast, Broadcasts, Budget, DuplicateKey, Instant, Join, Kind, Recipient, Report, ResumeToken, Room, SessionId,
-    Source, Tag, Ticket, UserId,
+    Source, State, Tag, Ticket, UserId,
 };
 use std::collections::VecDeque;
 
@@ -204,6 +206,13 @@ pub enum Op {
         /// Who, and whether at all: one value in eight.
         by: u8,
     },
+    /// `reconfigure`.
+    Reconfigure {
+        /// Which settings, a bit for each group of them; and one that is fixed, by a table that mostly says none.
+        what: (u32, u8),
+        /// The numbers of the new ones.
+        to: [u8; 4],
+    },
     /// A call with a session id that nobody was given.
     Stranger {
         /// Which call.
@@ -216,11 +225,13 @@ pub enum Op {
 /// Runs the operations on a room with these settings and checks every law after each; then lets the room come to its end.
 pub fn run(setup: &Setup, ops: &[Op]) -> Check {
     let invalid = |error| Violation::new(crate::violation::Law::Members, "the settings", "valid ones", error);
-    let (room, checked) = Checked::new(setup.rules(), 1).map_err(invalid)?;
+    let change = Change::new(*setup);
+    let (room, checked) = Checked::new(change.rules(), 1).map_err(invalid)?;
     let start = pick(&[1_000_000_000, 0, u64::MAX - 200_000_000], setup.start);
     let mut player = Player {
         room,
         checked,
+        change,
         now: start,
         sessions: Vec::new(),
         tickets: Vec::new(),
@@ -237,6 +248,8 @@ pub fn run(setup: &Setup, ops: &[Op]) -> Check {
 struct Player {
     room: Room<Probe>,
     checked: Checked,
+    /// The settings by now.
+    change: Change,
     now: u64,
     /// The newest sixteen that were given out, those that are gone included.
     sessions: Vec<SessionId>,
@@ -262,19 +275,8 @@ impl Player {
     fn play(&mut self, op: Op) -> Check {
         let now = self.now();
         match op {
-            Op::Speak { who, level, size, report, more } => {
-                self.publish(Source::Session(self.session(who)), (level, size, report), more)?;
-            }
-            Op::Host { level, size, report, more } => self.publish(Source::Host, (level, size, report), more)?,
-            Op::Forward { user, who, what, more } => {
-                let session = who.filter(|_| !self.sessions.is_empty()).map(|who| self.session(who));
-                self.publish(Source::Forwarded { user: UserId(u64::from(user % 6)), session }, what, more)?;
-            }
-            Op::Broadcast { level, size, times } => self.broadcast((level, size), times)?,
-            Op::Verdict { which, verdict } => {
-                if let Some(&ticket) = self.tickets.get(usize::from(which) % self.tickets.len().max(1)) {
-                    self.checked.review(&mut self.room, now, ticket, &numbers::verdict(verdict))?;
-                }
+            Op::Speak { .. } | Op::Host { .. } | Op::Forward { .. } | Op::Broadcast { .. } | Op::Verdict { .. } => {
+                self.play_offer(op)?
             }
             Op::Join { user, known, mask, resume } => {
                 let token = resume
@@ -351,6 +353,14 @@ impl Player {
                 };
                 self.checked.close(&mut self.room, now, actor)?;
             }
+            Op::Reconfigure { what: (what, fixed), to } => {
+                let change = self.change.apply(what, to);
+                let rules = change.fixed(fixed);
+                self.checked.reconfigure(&mut self.room, now, &rules)?;
+                if rules == change.rules() && self.room.snapshot(now).admission.state == State::Open {
+                    self.change = change;
+                }
+            }
             Op::Stranger { call, bits: (slot, generation) } => {
                 self.stranger(call, SessionId::from_bits(u64::from(slot % 16) << 32 | u64::from(generation)))?;
             }
@@ -369,6 +379,29 @@ impl Player {
             }
         }
         if times >= 128 { self.checked.hear(&mut self.room, now, &self.broadcasts) } else { Ok(()) }
+    }
+
+    /// A call that offers a message, or decides on one.
+    fn play_offer(&mut self, op: Op) -> Check {
+        let now = self.now();
+        match op {
+            Op::Speak { who, level, size, report, more } => {
+                self.publish(Source::Session(self.session(who)), (level, size, report), more)?;
+            }
+            Op::Host { level, size, report, more } => self.publish(Source::Host, (level, size, report), more)?,
+            Op::Forward { user, who, what, more } => {
+                let session = who.filter(|_| !self.sessions.is_empty()).map(|who| self.session(who));
+                self.publish(Source::Forwarded { user: UserId(u64::from(user % 6)), session }, what, more)?;
+            }
+            Op::Broadcast { level, size, times } => self.broadcast((level, size), times)?,
+            Op::Verdict { which, verdict } => {
+                if let Some(&ticket) = self.tickets.get(usize::from(which) % self.tickets.len().max(1)) {
+                    self.checked.review(&mut self.room, now, ticket, &numbers::verdict(verdict))?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// A call of the room's own data.

@@ -43,17 +43,35 @@ fn key_error(key: &str, max: u32) -> Option<DataError> {
     (bytes == 0 || bytes > max as usize).then_some(DataError::KeyLength { bytes, max })
 }
 
+fn bytes_of(attributes: &BTreeMap<String, Vec<u8>>) -> u64 {
+    attributes.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+}
+
 impl Oracle {
+    /// Whether all of it could be imported by a room of these rules.
+    pub(super) fn data_fits(&self) -> bool {
+        let (limits, data) = (self.rules.data, &self.data);
+        let fits = |key: &str, max: u32| key_error(key, max).is_none();
+        let is_small = |value: &Vec<u8>| value.len() <= limits.attribute_value_bytes as usize;
+        data.attributes.iter().all(|(key, value)| fits(key, limits.attribute_key_bytes) && is_small(value))
+            && data.attributes.len() <= limits.attribute_keys as usize
+            && bytes_of(&data.attributes) <= u64::from(limits.attribute_bytes)
+            && data.counters.keys().all(|key| fits(key, limits.counter_key_bytes))
+            && data.counters.len() <= limits.counters as usize
+    }
+
     fn attribute_error(&self, based_on: Option<u64>, changes: &[Change], after: &BTreeMap<String, Vec<u8>>) -> Option<DataError> {
         let limits = self.rules.data;
         if !self.is_open() {
             return Some(DataError::RoomClosed);
         }
-        if changes.len() > 2 * limits.attribute_keys as usize {
+        let here = &self.data.attributes;
+        if changes.len() > 2 * here.len().max(limits.attribute_keys as usize) {
             return Some(DataError::TooManyKeys { max: limits.attribute_keys });
         }
         for (key, size) in changes {
-            if let Some(error) = key_error(key, limits.attribute_key_bytes) {
+            let goes = size.is_none() && here.contains_key(key);
+            if let Some(error) = key_error(key, limits.attribute_key_bytes).filter(|_| !goes) {
                 return Some(error);
             }
             let (bytes, max) = (size.unwrap_or(0), limits.attribute_value_bytes);
@@ -65,11 +83,12 @@ impl Oracle {
         if let Some(based_on) = based_on.filter(|&based_on| based_on != current) {
             return Some(DataError::Conflict { current, based_on });
         }
-        if after.len() > limits.attribute_keys as usize {
+        // What is too much may become less.
+        if after.len() > limits.attribute_keys as usize && after.len() > here.len() {
             return Some(DataError::TooManyKeys { max: limits.attribute_keys });
         }
-        let bytes = after.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
-        if bytes > u64::from(limits.attribute_bytes) {
+        let bytes = bytes_of(after);
+        if bytes > u64::from(limits.attribute_bytes) && bytes > bytes_of(here) {
             return Some(DataError::TooLarge { bytes, max: limits.attribute_bytes });
         }
         let nanos = self.clock.as_nanos();

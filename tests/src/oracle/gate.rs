@@ -2,7 +2,7 @@
 
 use super::Oracle;
 use super::messages::{Offer, counter_error};
-use roomcast_core::{DuplicateKey, Instant, Kind, Limit, MessageId, RefusalReason, Report, Sender, Source};
+use roomcast_core::{DuplicateKey, Duration, Instant, Kind, Limit, MessageId, RefusalReason, Report, Sender, Source};
 
 /// Why a message is not let in, the limit that decided, and when to try again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
@@ -98,6 +98,19 @@ impl Oracle {
         }
         if max > 0 {
             self.said.push(Said { sender, key, id, at: now, freed: false });
+        }
+    }
+
+    /// There is another window and another number of messages to remember: what has lapsed in either goes, then the oldest.
+    pub(super) fn forget_said(&mut self, old: Duration) {
+        let now = self.clock;
+        for window in [old, self.rules.duplicates.window] {
+            while self.said.first().is_some_and(|said| said.freed || now >= said.at + window) {
+                self.said.remove(0);
+            }
+        }
+        while self.said.len() > self.rules.duplicates.keys as usize {
+            self.forgotten += u64::from(!self.said.remove(0).freed);
         }
     }
 

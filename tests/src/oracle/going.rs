@@ -143,16 +143,22 @@ impl Oracle {
 
     /// Who gave way is seen by whose payload is gone.
     pub(super) fn evicted(&mut self, newcomer: u64) -> Check {
+        let victims = self.lost()?;
+        let allowed = Squeeze::new(&self.line, newcomer).may_evict(&victims);
+        same(Law::L7Bounded, format!("whether {victims:?} may give way to {newcomer}"), true, allowed)?;
+        self.give_way(victims);
+        Ok(())
+    }
+
+    /// Those in the line whose payload nobody holds any more.
+    pub(super) fn lost(&self) -> Result<BTreeSet<u64>, Violation> {
         let gone = |side: usize| -> BTreeSet<u64> {
             let lost = |entry: &&Entry| self.waiting.get(&entry.id).is_some_and(|waiting| !waiting.held[side].is_held());
             self.line.entries.iter().filter(lost).map(|entry| entry.id).collect()
         };
         let victims = gone(0);
         same(Law::L9Deterministic, "who gave way", &victims, &gone(1))?;
-        let allowed = Squeeze::new(&self.line, newcomer).may_evict(&victims);
-        same(Law::L7Bounded, format!("whether {victims:?} may give way to {newcomer}"), true, allowed)?;
-        self.give_way(victims);
-        Ok(())
+        Ok(victims)
     }
 
     /// These give way, in one decision.

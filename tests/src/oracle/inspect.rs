@@ -109,15 +109,15 @@ impl Oracle {
         for level in Priority::ALL {
             Self::within("messages in the log", rules.log_messages[level].into(), audience.log[level].into())?;
             Self::within("bytes in the log", rules.log_bytes[level], audience.log_bytes[level])?;
-            Self::within("outcome slots", rules.outcomes[level].into(), admission.outcomes[level].into())?;
+            self.eased(format!("outcome slots of {level}"), rules.outcomes[level], admission.outcomes[level])?;
         }
-        Self::within("reviews", rules.review.tickets.into(), admission.under_review.into())?;
+        self.eased("reviews", rules.review.tickets, admission.under_review)?;
         Self::within("keys", rules.duplicates.keys.into(), admission.duplicate_keys.0.into())?;
-        Self::within("sessions", rules.sessions.into(), audience.sessions.into())?;
+        self.eased("sessions", rules.sessions, audience.sessions)?;
         Self::within("state aside", audience.sessions.into(), audience.aside.into())?;
-        Self::within("changes of presence", rules.presence_events.into(), self.inbox.presence_len() as u64)?;
+        self.eased("changes of presence", rules.presence_events, self.inbox.presence_len() as u64)?;
         let most = self.members.sessions.values().map(Vec::len).max().unwrap_or(0) as u64;
-        Self::within("sessions of a user", rules.sessions_per_user.into(), most)
+        self.eased("sessions of a user", rules.sessions_per_user, most)
     }
 
     /// The clock of the room.

@@ -76,6 +76,8 @@ pub struct Listeners {
     log: PerLevel<Vec<Logged>>,
     /// The levels and positions of all that was dispatched, in order.
     pub(super) order: Vec<(Priority, u64)>,
+    /// Of those, the first that was kept for late joiners when their number changed last.
+    pub(super) kept_from: usize,
     /// When those who wait are to be told of each thing that came since they were told last.
     pub news: Vec<Instant>,
     /// Why and until when, once the room is closed.
@@ -103,6 +105,12 @@ impl Listeners {
         self.order.push((level, message.position));
         let log = &mut self.log[level];
         log.push(Logged { position: message.position, session: message.session, id: message.payload.id(), bytes });
+        self.trim(rules, level);
+    }
+
+    /// What the log may not hold falls out of it.
+    pub fn trim(&mut self, rules: &Rules, level: Priority) {
+        let log = &mut self.log[level];
         while log.len() as u64 > u64::from(rules.log_messages[level])
             || log.iter().map(|logged| logged.bytes).sum::<u64>() > rules.log_bytes[level]
         {

@@ -18,6 +18,8 @@ pub struct Aligned {
     count: u32,
     period: u64,
     passed: Vec<u64>,
+    /// An instant in whose window nothing passes.
+    closed: Option<u64>,
 }
 
 fn nanos(rate: Rate) -> u64 {
@@ -30,7 +32,27 @@ impl Meter {
         match allowance {
             Allowance::Bucket(quota) => Self::Tokens(Tokens::new(quota.rate.count().get(), nanos(quota.rate), quota.burst.get())),
             Allowance::Window(rate) => {
-                Self::Aligned(Aligned { count: rate.count().get(), period: nanos(rate), passed: Vec::new() })
+                Self::Aligned(Aligned { count: rate.count().get(), period: nanos(rate), passed: Vec::new(), closed: None })
+            }
+        }
+    }
+
+    /// From `now` on what passes is counted by another allowance.
+    #[must_use]
+    pub fn become_of(&self, now: u64, allowance: Allowance) -> Self {
+        match (self, allowance) {
+            (Self::Tokens(tokens), Allowance::Bucket(quota)) => {
+                Self::Tokens(tokens.become_of(now, quota.rate.count().get(), nanos(quota.rate), quota.burst.get()))
+            }
+            (_, Allowance::Bucket(quota)) => {
+                Self::Tokens(Tokens::holding(now, quota.rate.count().get(), nanos(quota.rate), quota.burst.get(), 0))
+            }
+            (Self::Aligned(aligned), Allowance::Window(rate)) if aligned.period == nanos(rate) => {
+                Self::Aligned(Aligned { count: rate.count().get(), ..aligned.clone() })
+            }
+            (_, Allowance::Window(rate)) => {
+                let (count, period) = (rate.count().get(), nanos(rate));
+                Self::Aligned(Aligned { count, period, passed: Vec::new(), closed: Some(now) })
             }
         }
     }
@@ -74,6 +96,9 @@ impl Meter {
 
 impl Aligned {
     fn left(&self, now: u64) -> u32 {
+        if self.closed.is_some_and(|closed| closed / self.period == now / self.period) {
+            return 0;
+        }
         let inside = self.passed.iter().filter(|&&at| at / self.period == now / self.period).count();
         self.count.saturating_sub(u32::try_from(inside).unwrap_or(u32::MAX))
     }

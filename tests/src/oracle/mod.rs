@@ -19,6 +19,7 @@ pub mod meters;
 pub mod moderation;
 mod one_room;
 pub mod quotas;
+mod reconfigure;
 mod resumes;
 pub mod reviews;
 pub mod tips;
@@ -85,6 +86,8 @@ pub struct Oracle {
     heard: Heard,
     /// What has yet to be told to the room.
     happened: Happened,
+    /// What may be over its bound, since there was room for more once.
+    eased: reconfigure::Eased,
     /// What the running call has let go of: nobody may hold it when it is over.
     gone: Vec<(u64, [Watch; 2])>,
 }
@@ -145,6 +148,7 @@ impl Oracle {
             reviews: Reviews::default(),
             heard: Heard::default(),
             happened: Happened::default(),
+            eased: reconfigure::Eased::default(),
             gone: Vec::new(),
             rules,
         }

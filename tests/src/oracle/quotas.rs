@@ -24,6 +24,11 @@ impl Quotas {
         Self { quota, places: places as usize, own: BTreeMap::new(), shared: full(quota) }
     }
 
+    /// From now on places for so many.
+    pub fn set_places(&mut self, places: u32) {
+        self.places = places as usize;
+    }
+
     /// The quota of each.
     pub fn quota(&self) -> Quota {
         self.quota

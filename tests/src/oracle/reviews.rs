@@ -56,9 +56,10 @@ impl Oracle {
     ) -> Result<Option<bool>, Violation> {
         let max = self.rules.review.tickets;
         if self.reviews.pending.len() as u64 >= u64::from(max) {
-            // The oldest of the lowest level gives way, if it is not above the newcomer.
-            let lowest =
-                self.reviews.pending.iter().map(|pending| pending.entry.level).min().filter(|&lowest| lowest <= entry.level);
+            // The oldest of the lowest level gives way, if it is not above the newcomer; none where there may be fewer than there are.
+            let is_over = self.reviews.pending.len() as u64 > u64::from(max);
+            let lowest = self.reviews.pending.iter().map(|pending| pending.entry.level).min();
+            let lowest = lowest.filter(|&lowest| lowest <= entry.level && !is_over);
             let Some(lowest) = lowest else {
                 return Ok((self.rules.review.on_timeout == ReviewTimeout::Closed).then_some(false));
             };

@@ -4,7 +4,7 @@ use super::Oracle;
 use super::going::Sent;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionId, Tip, TipKind, UserId};
+use roomcast_core::{Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionId, Tip, TipKind, Tips, UserId};
 use std::collections::BTreeMap;
 
 /// What has happened, by kind.
@@ -30,6 +30,15 @@ impl Oracle {
             self.happened.counters.push(key.to_owned());
         }
         self.happens(TipKind::Counters, None);
+    }
+
+    /// From now on other tips. Who is to be named is settled so far: those who have been left out by now stay so, and all who come after them.
+    pub(super) fn change_tips(&mut self, old: &Tips, new: &Tips) {
+        self.happened.waiting.retain(|&kind, _| new.level(kind).is_some());
+        for all in self.happened.waiting.values_mut() {
+            let named = old.names.min(new.names) as usize;
+            all.iter_mut().skip(named).for_each(|(_, user)| *user = None);
+        }
     }
 
     fn tip_due(&self, kind: TipKind) -> Option<Instant> {
@@ -58,7 +67,7 @@ impl Oracle {
         let Some(all) = self.happened.waiting.remove(&kind) else { return Ok(()) };
         self.happened.told.insert(kind, now);
         let count = all.len() as u64;
-        let first: Vec<UserId> = all.iter().filter_map(|(_, user)| *user).take(self.rules.tips.names as usize).collect();
+        let first: Vec<UserId> = all.iter().map_while(|(_, user)| *user).take(self.rules.tips.names as usize).collect();
         let mut keys = if kind == TipKind::Counters { std::mem::take(&mut self.happened.counters) } else { Vec::new() };
         keys.sort_unstable();
         let changed: Vec<(&str, i64)> = keys.iter().filter_map(|key| Some((key.as_str(), self.data.counter(key)?))).collect();

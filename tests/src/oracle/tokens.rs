@@ -3,7 +3,8 @@
 /// The grants of one bucket, and the windows that they begin.
 ///
 /// It is not a bucket: it keeps the windows and looks at all of them. A window that begins at `start` allows `burst + rate × T` and has
-/// used up `grants`. What is allowed now is the least that any window allows.
+/// used up `grants`. What is allowed now is the least that any window allows. What another rate and burst take over from the former is a window,
+/// too: one that begins with less than a burst.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     rate: u128,
@@ -15,6 +16,8 @@ pub struct Tokens {
 #[derive(Clone, Copy, Debug)]
 struct Window {
     start: u64,
+    /// What it allows where it begins, in parts of a token.
+    size: u128,
     grants: u128,
 }
 
@@ -24,12 +27,24 @@ impl Tokens {
         Self { rate: rate.into(), period: period.into(), burst: burst.into(), windows: Vec::new() }
     }
 
+    /// From `now` on another rate and burst: what is allowed now is allowed still, as far as the new burst goes.
+    #[must_use]
+    pub fn become_of(&self, now: u64, rate: u32, period: u64, burst: u32) -> Self {
+        let (parts, old, new) = (self.allowed(now).unwrap_or(0), self.period, u128::from(period));
+        Self::holding(now, rate, period, burst, parts / old * new + parts % old * new / old)
+    }
+
+    /// As [`new`](Self::new), where at `now` no more is allowed than so many parts of a token.
+    pub fn holding(now: u64, rate: u32, period: u64, burst: u32, parts: u128) -> Self {
+        Self { windows: vec![Window { start: now, size: parts, grants: 0 }], ..Self::new(rate, period, burst) }
+    }
+
     /// What may still pass at `now`, in parts of which a token has `period`; `None` when a window holds too many grants.
     fn allowed(&self, now: u64) -> Option<u128> {
         let full = self.burst * self.period;
         let mut least = full;
         for window in &self.windows {
-            let size = full + self.rate * u128::from(now - window.start);
+            let size = window.size + self.rate * u128::from(now - window.start);
             least = least.min(size.checked_sub(window.grants * self.period)?);
         }
         Some(least)
@@ -48,7 +63,7 @@ impl Tokens {
 
     /// One passes. Answers whether every window still holds.
     pub fn pass(&mut self, now: u64) -> bool {
-        self.windows.push(Window { start: now, grants: 0 });
+        self.windows.push(Window { start: now, size: self.burst * self.period, grants: 0 });
         for window in &mut self.windows {
             window.grants += 1;
         }
@@ -66,7 +81,7 @@ impl Tokens {
             return None;
         }
         let opens = self.windows.iter().map(|window| {
-            let missing = (wanted + window.grants).saturating_sub(self.burst) * self.period;
+            let missing = ((wanted + window.grants) * self.period).saturating_sub(window.size);
             u128::from(window.start) + missing.div_ceil(self.rate)
         });
         u64::try_from(opens.max().unwrap_or(0).max(u128::from(now))).ok()
@@ -76,7 +91,8 @@ impl Tokens {
     fn forget(&mut self) {
         let latest = self.windows.split_off(256);
         let now = latest[0].start;
-        let size = |window: &Window| self.rate * u128::from(now - window.start) + u128::from(u64::MAX) * self.period;
+        let more = u128::from(u64::MAX) * self.period;
+        let size = |window: &Window| window.size + self.rate * u128::from(now - window.start) + more;
         let tightest = self.windows.iter().min_by_key(|window| size(window) - window.grants * self.period).copied();
         self.windows = tightest.into_iter().chain(latest).collect();
     }

@@ -22,6 +22,19 @@ impl Turns {
         let levels = PerLevel(rules.level_quotas.levels.0.map(|quota| quota.map(Meter::new)));
         Self { room: Meter::new(rules.allowance()), levels, passed_over: 0 }
     }
+
+    /// From `now` on other rules. What is the same goes on as if nothing were.
+    #[must_use]
+    pub fn become_of(&self, now: u64, old: &Rules, new: &Rules) -> Self {
+        let meter = |meter: &Meter, old, new| if old == new { meter.clone() } else { meter.become_of(now, new) };
+        let levels = PerLevel::from_fn(|level| match (&self.levels[level], new.level_quotas.levels[level]) {
+            (_, None) => None,
+            (None, Some(quota)) => Some(Meter::new(quota)),
+            (Some(own), Some(quota)) => Some(meter(own, old.level_quotas.levels[level].unwrap_or(quota), quota)),
+        });
+        let passed_over = if old.floor == new.floor { self.passed_over } else { 0 };
+        Self { room: meter(&self.room, old.allowance(), new.allowance()), levels, passed_over }
+    }
 }
 
 impl Oracle {

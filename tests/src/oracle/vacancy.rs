@@ -10,6 +10,13 @@ pub(super) struct Vacancy {
     since: Option<Instant>,
 }
 
+impl Vacancy {
+    /// From here on it matters that nobody is in.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.since = Some(now);
+    }
+}
+
 impl Oracle {
     /// Sessions may have come or gone.
     pub(super) fn note_vacancy(&mut self) {

@@ -22,6 +22,17 @@ impl<'a> Squeeze<'a> {
         Self { line, newcomer }
     }
 
+    /// The line under a budget that has become smaller: nobody is new.
+    pub fn of_old(line: &'a Line) -> Self {
+        // Numbers start at 1.
+        Self { line, newcomer: 0 }
+    }
+
+    /// Whether the policy allows that exactly `victims` give way, without a newcomer.
+    pub fn may_shed(&self, victims: &BTreeSet<u64>) -> bool {
+        self.search(|id| victims.contains(&id), |gone| gone == victims && !self.is_over(gone))
+    }
+
     /// Whether the policy allows that exactly `victims` give way.
     pub fn may_evict(&self, victims: &BTreeSet<u64>) -> bool {
         if victims.len() > MOST || victims.contains(&self.newcomer) || !self.can_help() {

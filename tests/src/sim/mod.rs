@@ -3,6 +3,7 @@
 
 mod people;
 mod random;
+mod rules;
 
 use crate::checked::{Checked, Say};
 use crate::moderation::Act;
@@ -63,6 +64,8 @@ struct Stage {
     engine: Engine<Probe>,
     one_room: bool,
     watchers: Vec<Checked>,
+    /// Those that each room began with.
+    rules: Vec<Rules>,
     people: Vec<Person>,
     /// Who does something next, and when.
     diary: BTreeSet<(Instant, usize)>,
@@ -94,7 +97,8 @@ impl Stage {
         let people: Vec<Person> = (0..evening.people).map(|n| Person::new(n, evening.rooms.len(), &mut random)).collect();
         let diary = (0..people.len()).map(|n| (Instant::from_millis(random.below(5_000)), n)).collect();
         let report = Report { transcript: String::new(), calls: 0, dispatched: Vec::new() };
-        Ok(Self { engine, one_room: evening.one_room, watchers, people, diary, random, report })
+        let rules = evening.rooms.clone();
+        Ok(Self { engine, one_room: evening.one_room, watchers, rules, people, diary, random, report })
     }
 
     /// What comes first: somebody's step, or the engine's deadline.
@@ -185,6 +189,11 @@ impl Stage {
             people::Act::Mask { off } => {
                 let mask = if off { [Priority::Low, Priority::Lowest].into_iter().collect() } else { Mask::NONE };
                 self.call(person.room, |watcher, room| watcher.set_mask(room, now, session, mask))?;
+            }
+            people::Act::Reconfigure { draw } => {
+                let rules = rules::changed(&self.rules[person.room], draw);
+                self.call(person.room, |watcher, room| watcher.reconfigure(room, now, &rules))?;
+                self.note((now, "other rules", draw));
             }
             people::Act::Rename { size } => {
                 if let Some(user) = person.user {

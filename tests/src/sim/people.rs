@@ -72,6 +72,10 @@ pub(super) enum Act {
         act: u8,
         user: UserId,
     },
+    /// The host changes the room's rules: by this number.
+    Reconfigure {
+        draw: u64,
+    },
     /// The client's heartbeat.
     Touch,
     HangUp,
@@ -126,7 +130,8 @@ impl Person {
                 Act::Moderate { act: u8::try_from(random.below(7)).unwrap_or(0), user: UserId(100 + random.below(40)) }
             }
             (970..972, _) => Act::Broadcast { level: random.of(&[Priority::High, Priority::Normal]) },
-            (972..980, _) => Act::Wake,
+            (972..979, _) => Act::Wake,
+            (979, _) => Act::Reconfigure { draw: random.draw() },
             (980.., _) => Act::Sweep { busy: 2 + u32::try_from(random.below(6)).unwrap_or(0) },
             (700..760, _) => Act::Touch,
             (20..700, Habit::Talks) => Act::Speak { level: Priority::Normal, size },

@@ -111,6 +111,18 @@ fn once_failed() -> Vec<Kept> {
                 Op::Batch { who: 0, messages: 1, bytes: 255 },
             ],
         ),
+        (
+            "who ends after the grace became shorter goes before who ended earlier",
+            Setup { grace: 2, ..CALM },
+            vec![
+                join(1),
+                join(2),
+                Op::Leave { user: 1 },
+                Op::Reconfigure { what: (1 << 18, 7), to: [0; 4] },
+                Op::Leave { user: 2 },
+                Op::OnTime,
+            ],
+        ),
     ]
 }
 

@@ -111,6 +111,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (n(), n()).prop_map(|(count, unit)| Op::Wait { count, unit }),
         2 => n().prop_map(|millis| Op::Back { millis }),
         1 => n().prop_map(|by| Op::Close { by }),
+        6 => (prop_oneof![3 => (0..24_u32).prop_map(|group| 1 << group), 1 => any::<u32>()], 0_u8..60, any::<[u8; 4]>())
+            .prop_map(|(what, fixed, to)| Op::Reconfigure { what: (what, fixed), to }),
         2 => (n(), (n(), prop_oneof![0_u32..4, (1_u32 << 31)..((1 << 31) + 3), any::<u32>()]))
             .prop_map(|(call, bits)| Op::Stranger { call, bits }),
     ]

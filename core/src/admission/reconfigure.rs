@@ -1,0 +1,75 @@
+//! Other quotas and bounds while the room runs (clause B15).
+
+use super::{Admission, State};
+use crate::config::{MAX_WORK, RoomConfig, Settings};
+use crate::error::ReconfigureError;
+use crate::keyed::KeyedLimit;
+use crate::ledger::DropReason;
+use crate::message::Payload;
+use crate::part::Part;
+use crate::priority::Priority;
+use crate::quota::Quota;
+use crate::time::Instant;
+
+impl<M: Payload> Admission<M> {
+    /// Goes on under another configuration (clause B15): first what is due at `now` is done under the old one, then the new one holds. What it
+    /// does to each setting stands at [`Room::reconfigure`](crate::Room::reconfigure). The audiences are told with
+    /// [`Audience::reconfigure`](crate::Audience::reconfigure), once they have applied what was dispatched. Costs what falls due, and what the
+    /// tables let go of: at most 1,024 messages, and 4,096 entries of a table.
+    ///
+    /// # Errors
+    /// The room is closed, or the new configuration changes what is fixed for a room's life. Nothing has changed then.
+    pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
+        let now = self.clock.advance(now);
+        if self.state == State::Closed {
+            return Err(ReconfigureError::RoomClosed);
+        }
+        self.settings.may_become(&config.settings)?;
+        self.debris.clear();
+        let work = self.fall_due(now, MAX_WORK);
+        let work = self.shed(now, work);
+        self.dispatch(now, work, None);
+        self.take_over(now, config);
+        self.shed(now, MAX_WORK);
+        Ok(())
+    }
+
+    fn take_over(&mut self, now: Instant, config: &RoomConfig) {
+        let new = &config.settings;
+        self.rates.reconfigure(now, config);
+        self.notices.change(now, Quota::per_second(new.notices));
+        self.change_sender_quotas(new);
+        self.duplicates.reconfigure(now, new.duplicates);
+        self.queue.reconfigure(&new.queue);
+        self.attributes.reconfigure(now, new.data);
+        self.counters.reconfigure(new.data);
+        self.moderation.reconfigure(new);
+        self.tips.reconfigure(new.tips);
+        self.newest.reconfigure(new.newest_users);
+        self.events.reconfigure(new.outcomes, new.presence_events);
+        self.slots = self.slots.max(Part::slots(new.sessions));
+        self.settings = new.clone();
+    }
+
+    /// A level whose quota is another one starts anew.
+    fn change_sender_quotas(&mut self, new: &Settings) {
+        for level in Priority::ALL {
+            let (quota, limit) = (new.sender_quota[level], &mut self.sender_quotas[level]);
+            match limit {
+                Some(limit) if Some(limit.quota()) == quota => limit.set_max_keys(new.senders),
+                _ => *limit = quota.map(|quota| KeyedLimit::new(quota, new.senders, new.seed)),
+            }
+        }
+    }
+
+    /// Drops what the queue holds beyond its budget, at most `work` messages. Answers how much work is left.
+    pub(super) fn shed(&mut self, now: Instant, mut work: u32) -> u32 {
+        let Some(limit) = self.queue.exceeds() else { return work };
+        while work > 0 {
+            let Some(popped) = self.queue.shed() else { break };
+            self.drop_one(now, popped, DropReason::Evicted, Some(limit));
+            work -= 1;
+        }
+        work
+    }
+}

@@ -1,0 +1,301 @@
+//! Other quotas and bounds while the room runs: B15.
+
+use crate::scene::{ANN, BOB, OWNER, Scene};
+use roomcast_core::{
+    Actor, Allowance, Counting, DropReason, Duration, Echo, Event, Instant, Item, Join, JoinError, LevelQuotas, Limit, Outcome,
+    PerLevel, Priority, Quota, ReconfigureError, Room, RoomConfig, RoomConfigBuilder, SessionId, TipKind, Tips, UserId,
+    VictimPolicy,
+};
+use std::num::NonZeroU32;
+
+type Change = fn(RoomConfigBuilder) -> RoomConfigBuilder;
+
+fn reconfigure(scene: &mut Scene, change: Change) -> Result<(), ReconfigureError> {
+    scene.room.reconfigure(scene.now, &change(RoomConfig::builder(OWNER)).build().unwrap())
+}
+
+fn tokens(scene: &Scene) -> u32 {
+    scene.room.snapshot(scene.now).admission.tokens
+}
+
+fn per_second(count: u32) -> Quota {
+    Quota::per_second(NonZeroU32::new(count).unwrap())
+}
+
+#[test]
+fn b15_policies_are_fixed_and_a_closed_room_takes_nothing() {
+    let mut scene = Scene::new();
+    let fixed: [(&str, Change); 8] = [
+        ("owner", |_| RoomConfig::builder(UserId(9))),
+        ("seed", |builder| builder.seed(1)),
+        ("tie_break", |builder| builder.tie_break(roomcast_core::TieBreak::Random)),
+        ("victim", |builder| builder.victim(VictimPolicy::Oldest)),
+        ("echo", |builder| builder.echo(Echo::Included)),
+        ("levels", |builder| builder.levels(roomcast_core::Levels::Two)),
+        ("heartbeat", |builder| builder.heartbeat(Some(roomcast_core::Heartbeat::AV_CHAT_ROOM))),
+        ("feed_messages", |builder| builder.feed_messages(2_000)),
+    ];
+    for (setting, change) in fixed {
+        let before = scene.room.snapshot(scene.now);
+        assert_eq!(reconfigure(&mut scene, change), Err(ReconfigureError::Fixed { setting }));
+        assert_eq!(scene.room.snapshot(scene.now), before);
+    }
+    let error = ReconfigureError::Fixed { setting: "seed" };
+    assert_eq!(error.to_string(), "seed is fixed for a room's life; want the one that the room was made with");
+    scene.room.close(scene.now, Actor::Host).unwrap();
+    assert_eq!(reconfigure(&mut scene, |builder| builder.rate(5)), Err(ReconfigureError::RoomClosed));
+}
+
+#[test]
+fn b15_tokens_that_were_gained_count_as_far_as_the_new_burst_holds_them() {
+    let mut scene = Scene::with(|builder| builder.rate(10).burst(10));
+    for _ in 0..10 {
+        let _ = scene.host(Priority::High, "out").unwrap();
+    }
+    scene.wait_millis(450);
+    // Four and a half; a larger burst brings none.
+    reconfigure(&mut scene, |builder| builder.rate(1).burst(100)).unwrap();
+    assert_eq!(tokens(&scene), 4);
+    scene.wait_millis(500);
+    assert_eq!(tokens(&scene), 5, "half a token was kept");
+    reconfigure(&mut scene, |builder| builder.rate(1_000).burst(2)).unwrap();
+    assert_eq!(tokens(&scene), 2);
+    scene.wait_millis(10_000);
+    assert_eq!(tokens(&scene), 2);
+}
+
+#[test]
+fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_nothing() {
+    let mut scene = Scene::with(|builder| builder.counting(Counting::Windows).rate(10));
+    for _ in 0..6 {
+        let _ = scene.host(Priority::High, "out").unwrap();
+    }
+    reconfigure(&mut scene, |builder| builder.counting(Counting::Windows).rate(8)).unwrap();
+    assert_eq!(tokens(&scene), 2);
+    reconfigure(&mut scene, |builder| builder.counting(Counting::Windows).rate(3)).unwrap();
+    assert_eq!(tokens(&scene), 0);
+    scene.wait_millis(1_000);
+    assert_eq!(tokens(&scene), 3);
+    // Of another period: the running one is used up, the next one begins at 101.2 s.
+    reconfigure(&mut scene, |builder| builder.counting(Counting::Windows).rate(5).rate_period(Duration::from_millis(200))).unwrap();
+    scene.wait_millis(199);
+    assert_eq!(tokens(&scene), 0);
+    scene.wait_millis(1);
+    assert_eq!(tokens(&scene), 5);
+    // A bucket begins empty, and so does a window that follows it.
+    reconfigure(&mut scene, |builder| builder.rate(10).burst(10)).unwrap();
+    assert_eq!(tokens(&scene), 0);
+    scene.wait_millis(300);
+    assert_eq!(tokens(&scene), 3);
+    reconfigure(&mut scene, |builder| builder.counting(Counting::Windows).rate(4)).unwrap();
+    assert_eq!(tokens(&scene), 0);
+    scene.wait_millis(500);
+    assert_eq!(tokens(&scene), 4, "at 102 s");
+}
+
+#[test]
+fn b15_what_waits_goes_out_when_a_level_quota_disappears_and_one_that_appears_is_full() {
+    let quota =
+        || LevelQuotas { levels: PerLevel([None, Some(Allowance::Bucket(per_second(1))), None, None]), ..LevelQuotas::NONE };
+    let mut scene = Scene::with(|builder| builder.level_quotas(quota()));
+    for text in ["a", "b", "c"] {
+        let _ = scene.host(Priority::Normal, text).unwrap();
+    }
+    let guest = scene.guest();
+    reconfigure(&mut scene, |builder| builder).unwrap();
+    assert!(scene.room.poll_timeout().is_some_and(|at| at <= scene.now), "what may go now asks to be called");
+    scene.wait_millis(0);
+    assert_eq!(scene.read(guest), ["b", "c"]);
+    let config = RoomConfig::builder(OWNER).level_quotas(quota()).build().unwrap();
+    scene.room.reconfigure(scene.now, &config).unwrap();
+    assert!(scene.host(Priority::Normal, "d").unwrap().outcome.is_some());
+    assert!(scene.host(Priority::Normal, "e").unwrap().outcome.is_none());
+}
+
+#[test]
+fn b15_what_is_due_goes_out_under_the_old_settings_first() {
+    let mut scene = Scene::busy(|builder| builder);
+    let ann = scene.user(ANN);
+    assert_eq!(scene.send(ann, Priority::Normal, "late", 5), None);
+    // The host comes late, and with another rate.
+    scene.now = scene.now + Duration::from_secs(1);
+    reconfigure(&mut scene, |builder| builder.rate(1).rate_period(Duration::from_secs(1_000)).burst(1)).unwrap();
+    assert!(matches!(scene.outcomes()[..], [(5, Outcome::Dispatched { .. })]));
+    assert_eq!(tokens(&scene), 0);
+}
+
+#[test]
+fn b15_a_smaller_queue_evicts_the_lowest_by_the_victim_policy_and_says_which_limit_it_was() {
+    let mut scene = Scene::busy(|builder| builder.victim(VictimPolicy::Newest));
+    let ann = scene.user(ANN);
+    for (tag, level) in (1..).zip([Priority::Low, Priority::High, Priority::Low, Priority::Normal]) {
+        assert_eq!(scene.send(ann, level, "twelve bytes", tag), None);
+    }
+    let smaller: Change = |builder| builder.rate(1).burst(1).victim(VictimPolicy::Newest).queue_messages(3);
+    reconfigure(&mut scene, smaller).unwrap();
+    let dropped = scene.outcomes();
+    let [(3, Outcome::Dropped { reason: DropReason::Evicted, limit, .. })] = dropped[..] else { panic!("{dropped:?}") };
+    assert_eq!(limit, Some(Limit::QueueMessages { max: 3 }));
+    // Bytes as well, down to what is High.
+    let smaller: Change = |builder| {
+        let small = builder.rate(1).burst(1).victim(VictimPolicy::Newest).payload_bytes(10).queue_bytes(20);
+        small.log_bytes(PerLevel([1_034; 4]))
+    };
+    reconfigure(&mut scene, smaller).unwrap();
+    let dropped: Vec<u64> = scene.outcomes().iter().map(|&(tag, _)| tag).collect();
+    assert_eq!(dropped, [1, 4]);
+    let books = scene.room.snapshot(scene.now);
+    assert!(books.balances() && books.admission.queued[Priority::High] == 1);
+}
+
+#[test]
+fn b15_deadlines_and_the_time_for_a_verdict_count_for_what_waits_as_well() {
+    let reviewed: Change = |builder| {
+        let mut review = roomcast_core::ReviewConfig::HIGH_AND_NORMAL;
+        review.levels = PerLevel([true, false, false, false]);
+        builder.rate(1).burst(1).rate_period(Duration::from_secs(1_000)).max_wait(PerLevel([None; 4])).review(review)
+    };
+    let mut scene = Scene::with(reviewed);
+    let _ = scene.host(Priority::High, "the one of this time").unwrap();
+    let ann = scene.user(ANN);
+    assert_eq!(scene.send(ann, Priority::High, "reviewed", 1), None);
+    assert_eq!(scene.send(ann, Priority::Low, "waits", 2), None);
+    scene.wait_millis(300);
+    let shorter: Change = |builder| {
+        let mut review = roomcast_core::ReviewConfig::NONE;
+        (review.timeout, review.on_timeout) = (Duration::from_millis(500), roomcast_core::ReviewTimeout::Closed);
+        let waits = builder.rate(1).burst(1).rate_period(Duration::from_secs(1_000)).review(review);
+        waits.max_wait(PerLevel([None, None, Some(Duration::from_millis(400)), None]))
+    };
+    reconfigure(&mut scene, shorter).unwrap();
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(100)));
+    scene.wait_millis(100);
+    assert!(matches!(scene.outcomes()[..], [(2, Outcome::Dropped { reason: DropReason::Expired, .. })]));
+    scene.wait_millis(100);
+    assert!(matches!(scene.outcomes()[..], [(1, Outcome::Dropped { reason: DropReason::ReviewTimeout, .. })]));
+}
+
+#[test]
+fn b15_what_falls_out_of_a_smaller_log_is_a_gap_and_a_larger_one_fills_from_now_on() {
+    let mut scene = Scene::new();
+    let (guest, reader) = (scene.guest(), scene.guest());
+    for text in ["a", "b", "c", "d"] {
+        let _ = scene.host(Priority::Normal, text).unwrap();
+    }
+    // Who has read is not concerned, and what was read together is not handed out again.
+    assert_eq!(scene.read(reader), ["a", "b", "c", "d"]);
+    reconfigure(&mut scene, |builder| builder.log_messages(PerLevel([1; 4]))).unwrap();
+    assert_eq!(scene.room.snapshot(scene.now).audience.log[Priority::Normal], 1);
+    let batch = scene.next(guest).unwrap().unwrap();
+    assert!(matches!(batch.items().next(), Some(Item::Gap { priority: Priority::Normal, count: 3 })));
+    assert_eq!((crate::scene::texts(&batch), scene.read(reader)), (vec!["d".to_owned()], vec![]));
+    reconfigure(&mut scene, |builder| builder.log_messages(PerLevel([3; 4])).late_joiners(2)).unwrap();
+    for text in ["e", "f"] {
+        let _ = scene.host(Priority::Normal, text).unwrap();
+    }
+    let late = scene.guest();
+    assert_eq!((scene.read(guest), scene.read(late)), (vec!["e".into(), "f".into()], vec!["e".to_owned(), "f".into()]));
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn b15_sessions_that_are_in_stay_and_new_ones_are_refused_until_there_is_room() {
+    let mut scene = Scene::new();
+    let all: Vec<SessionId> = (0..4).map(|_| scene.user(ANN)).collect();
+    reconfigure(&mut scene, |builder| builder.sessions(2).sessions_per_user(1)).unwrap();
+    assert_eq!(scene.room.snapshot(scene.now).audience.sessions, 4);
+    assert_eq!(scene.room.join(scene.now, Join::guest()), Err(JoinError::RoomFull { max: 2 }));
+    assert_eq!(scene.room.join(scene.now, Join::user(ANN)), Err(JoinError::TooManySessions { user: ANN, max: 1 }));
+    for &session in &all[..3] {
+        assert!(scene.room.join(scene.now, Join::guest()).is_err());
+        assert!(scene.room.close_session(scene.now, session));
+    }
+    // A slot from the time when there were more still speaks for its user.
+    let bob = scene.user(BOB);
+    assert!(scene.say(bob, "here").is_ok());
+}
+
+#[test]
+fn b15_a_shorter_grace_is_for_those_who_end_from_now_on() {
+    let mut scene = Scene::new();
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    scene.room.leave(scene.now, ANN).unwrap();
+    reconfigure(&mut scene, |builder| builder.grace(Duration::from_secs(1))).unwrap();
+    scene.room.leave(scene.now, BOB).unwrap();
+    scene.wait_millis(1_000);
+    assert!(scene.room.books(bob).is_none() && scene.room.books(ann).is_some());
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(9)));
+    scene.wait_millis(9_000);
+    assert!(scene.room.books(ann).is_none());
+}
+
+#[test]
+fn b15_a_sender_keeps_a_used_quota_that_stays_the_same_and_starts_anew_under_another() {
+    let slow: Change = |builder| builder.sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(1)), None])).senders(9);
+    let mut scene = Scene::with(slow);
+    let ann = scene.user(ANN);
+    for level in [Priority::Normal, Priority::Low] {
+        assert_eq!(scene.send(ann, level, "once", 1).map(|_| ()), Some(()));
+    }
+    let other: Change = |builder| builder.sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(2)), None])).senders(0);
+    reconfigure(&mut scene, other).unwrap();
+    let quota = |level| roomcast_core::Publish::new(roomcast_core::Source::Session(ann), String::new()).priority(level);
+    assert!(scene.publish(quota(Priority::Normal)).is_err(), "whose place is kept");
+    assert!(scene.publish(quota(Priority::Low)).is_ok() && scene.publish(quota(Priority::Low)).is_ok());
+    assert!(scene.publish(quota(Priority::Low)).is_err());
+}
+
+#[test]
+fn b15_full_tables_of_mutes_keep_whom_they_hold_and_a_room_that_may_expire_counts_from_now() {
+    let mut scene = Scene::new();
+    for user in [ANN, BOB] {
+        scene.room.mute(scene.now, Actor::Host, &[user], None).unwrap();
+    }
+    scene.wait_millis(5_000);
+    reconfigure(&mut scene, |builder| builder.mutes(1).expire_empty(Some(Duration::from_secs(60)))).unwrap();
+    assert!(scene.room.mute(scene.now, Actor::Host, &[UserId(99)], None).is_err());
+    assert!(
+        scene.room.mute(scene.now, Actor::Host, &[ANN, BOB], Some(Duration::from_secs(9))).is_ok(),
+        "who is muted may be muted anew"
+    );
+    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(60)));
+    scene.wait_millis(60_000);
+    assert_eq!(scene.events(), [Event::RoomClosed, Event::RoomEnded]);
+}
+
+#[test]
+fn b15_tips_of_a_kind_that_is_turned_off_are_never_told() {
+    let mut scene = Scene::with(|builder| builder.tips(Tips::ALL));
+    scene.user(ANN);
+    scene.wait_millis(0);
+    scene.user(BOB);
+    assert!(scene.room.poll_timeout().is_some());
+    reconfigure(&mut scene, |builder| builder.tips(Tips::NONE.with(TipKind::Kicked, Some(Priority::High)))).unwrap();
+    assert_eq!(scene.room.poll_timeout(), None);
+}
+
+#[test]
+fn b15_one_call_evicts_so_many_lets_go_of_so_many_and_asks_to_be_called_at_once() {
+    let config = |messages, log| {
+        let builder = RoomConfig::builder(OWNER).rate_period(Duration::MAX).rate(1).max_wait(PerLevel([None; 4]));
+        builder.burst(10_000).queue_messages(messages).log_messages(PerLevel([log; 4])).build().unwrap()
+    };
+    let (mut room, now) = (Room::new(&config(10_000, 10_000)), Instant::from_secs(1));
+    for _ in 0..12_500 {
+        let _ =
+            room.publish(now, roomcast_core::Publish::new(roomcast_core::Source::Host, "text").priority(Priority::Low)).unwrap();
+    }
+    let look = |room: &Room<&'static str>| {
+        let books = room.snapshot(now);
+        assert!(books.balances());
+        (books.admission.queued[Priority::Low], books.audience.log[Priority::Low])
+    };
+    assert_eq!(look(&room), (2_500, 10_000));
+    room.reconfigure(now, &config(1, 1)).unwrap();
+    for left in [(2_500 - 1_024, 10_000 - 4_096), (2_500 - 2 * 1_024, 10_000 - 2 * 4_096), (1, 1)] {
+        assert_eq!(look(&room), left);
+        assert_eq!(room.poll_timeout().is_some_and(|at| at <= now), left.0 > 1);
+        room.handle_timeout(now);
+    }
+    assert_eq!(look(&room), (1, 1));
+}
