@@ -7,16 +7,20 @@
 //!
 //! # A message on its way
 //!
-//! `publish` ─► gate ─► queue ─► dispatch ─► log ─► cursors ─► batch
+//! `publish` ─► gate ─► review ─► queue ─► dispatch ─► log ─► cursors ─► batch
 //!
 //! - **Refused**: not let in. `publish` answers an error that hands the payload back ([`Refused`]).
-//! - **Dropped**: let in, never dispatched: evicted, expired, or the room was closed ([`Outcome::Dropped`]).
+//! - **Dropped**: let in, never dispatched: evicted, expired, denied by the host, or the room was closed ([`Outcome::Dropped`]).
+//! - **Merged**: it became one with a message that waits under the same [`MergeKey`] and shares its fate ([`Outcome::Merged`]).
 //! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here on it belongs to the audience.
 //! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told in-band as a gap ([`Item::Gap`]);
 //!   the session stays.
 //! - **Excluded**: dispatched, but not meant for one session: its own message, or a level that it has masked ([`Mask`]).
 //!
 //! Beside this flow the host may send something to one session or one user: it comes in its place among the messages ([`Direct`]).
+//!
+//! The host's notices, what is broadcast to every room ([`Broadcasts`]) and tips ([`Tips`]) go out beside the room's rate, each by a limit of its
+//! own. In front of the room's admission there may be the same at an edge ([`Edge`]).
 //!
 //! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`], [`Deliveries`]) balance to the integer at any
 //! instant.

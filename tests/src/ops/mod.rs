@@ -276,7 +276,7 @@ impl Player {
         let now = self.now();
         match op {
             Op::Speak { .. } | Op::Host { .. } | Op::Forward { .. } | Op::Broadcast { .. } | Op::Verdict { .. } => {
-                self.play_offer(op)?
+                self.play_offer(op)?;
             }
             Op::Join { user, known, mask, resume } => {
                 let token = resume
