@@ -111,3 +111,31 @@ impl<M> DerefMut for Edge<M> {
         &mut self.admission
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PerLevel, UserId};
+
+    #[test]
+    fn what_nobody_takes_to_the_room_is_held_back_in_the_queue() {
+        let builder = RoomConfig::builder(UserId(1)).rate(1_000_000).burst(1_000_000).max_wait(PerLevel([None; 4]));
+        let mut edge: Edge<&str> = Edge::new(&builder.queue_messages(2_000).build().unwrap());
+        let now = Instant::from_secs(1);
+        for _ in 0..3_000 {
+            let _ = edge.publish(now, Publish::new(Source::Host, "text")).unwrap();
+        }
+        let books = edge.snapshot(now).ledger.total();
+        assert_eq!((books.dispatched, books.queued), (1_024, 1_976));
+        assert_eq!(edge.poll_timeout(), None, "it waits for the host");
+        let mut forwarded = 0;
+        while edge.poll_forward().is_some() {
+            forwarded += 1;
+            if let Some(at) = edge.poll_timeout() {
+                edge.handle_timeout(at.max(now));
+            }
+        }
+        assert_eq!(forwarded, 3_000);
+        assert!(edge.snapshot(now).ledger.balances() && edge.is_idle());
+    }
+}
