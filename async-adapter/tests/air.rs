@@ -1,5 +1,7 @@
 //! What goes to every room of a hub: broadcasts (A16), and the reviewer (A19). In tokio's paused time.
 
+#![cfg(feature = "tokio")]
+
 use roomcast::{
     Broadcast, DropReason, DuplicateKey, Hub, Join, Kind, Limit, Outcome, Priority, Publish, Report, ReviewConfig, ReviewTimeout,
     ReviewVerdict, RoomConfig, RoomHandle, RoomId, Source, Subscription, Tag, UserId,

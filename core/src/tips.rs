@@ -264,6 +264,21 @@ mod tests {
     }
 
     #[test]
+    fn a_tip_that_may_name_more_by_now_names_the_first_without_a_hole() {
+        let tips = |names| Tips { names, ..Tips::NONE.with(TipKind::Kicked, Some(Priority::High)) };
+        for (changes, named) in [([1, 1, 3], 1), ([2, 1, 3], 1), ([3, 3, 3], 3), ([0, 2, 2], 0)] {
+            let mut folds = Folds::new(tips(changes[0]));
+            for (user, names) in (1..).zip(changes) {
+                folds.note(Instant::ZERO, TipKind::Kicked, Some(UserId(user)));
+                folds.reconfigure(tips(names));
+            }
+            folds.note(Instant::ZERO, TipKind::Kicked, Some(UserId(4)));
+            let (_, _, fold) = folds.take(Instant::ZERO).unwrap();
+            assert_eq!((fold.count, fold.first.to_vec()), (4, (1..=named).map(UserId).collect()), "{changes:?}");
+        }
+    }
+
+    #[test]
     fn every_kind_knows_its_own_place() {
         assert!(TipKind::ALL.iter().enumerate().all(|(place, kind)| kind.index() == place));
     }
