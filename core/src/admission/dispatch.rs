@@ -5,7 +5,7 @@ use super::{Admission, State};
 use crate::config::MAX_WORK;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
-use crate::message::{Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender};
+use crate::message::{Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender};
 use crate::priority::Priority;
 use crate::queue::Popped;
 use crate::time::Instant;
@@ -29,6 +29,21 @@ impl<M: Payload> Admission<M> {
         let seq = self.send(now, popped, Some(id));
         self.dispatch(now, work, None);
         Ok(Receipt { id, outcome: seq.map(|seq| Outcome::Dispatched { seq, at: now }), review: None })
+    }
+
+    /// The room speaks for the host or for itself, beside its rate: what was broadcast, and tips. What is too large is refused and counted.
+    pub(super) fn speak(&mut self, now: Instant, level: Priority, kind: Kind, profile: Option<Arc<M>>, payload: M) {
+        self.submitted += 1;
+        self.ledger.levels[level].submit(1);
+        if payload.size() > self.settings.payload_bytes as usize {
+            self.ledger.levels[level].refuse(RefusalReason::TooLarge, 1);
+            self.debris.add_payload(payload);
+            return;
+        }
+        self.ledger.levels[level].queue(1);
+        let (id, report) = (MessageId(self.submitted), Report::CountedOnly);
+        let item = Waiting { id, kind, session: None, profile, report, extras: None, payload };
+        self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 
     /// Drops what has waited too long, at most `work` messages. Answers how much work is left.

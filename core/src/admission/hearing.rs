@@ -1,12 +1,8 @@
 //! The room takes over what was broadcast to every room (clause A16, decision D24).
 
-use super::waiting::Waiting;
 use super::{Admission, State};
-use crate::broadcasts::{Broadcasts, Heard};
-use crate::ids::MessageId;
-use crate::ledger::RefusalReason;
-use crate::message::{Kind, Payload, Report, Sender};
-use crate::queue::Popped;
+use crate::broadcasts::Broadcasts;
+use crate::message::{Kind, Payload};
 use crate::time::Instant;
 
 impl<M: Payload> Admission<M> {
@@ -22,7 +18,8 @@ impl<M: Payload> Admission<M> {
         while let Some((missed, heard)) = broadcasts.next(self.heard) {
             self.heard += missed + 1;
             self.broadcasts_missed += missed;
-            self.take_up(now, heard);
+            let level = self.settings.levels.level(heard.priority);
+            self.speak(now, level, Kind::Notice, None, heard.payload);
         }
     }
 
@@ -34,22 +31,5 @@ impl<M: Payload> Admission<M> {
     /// Whether there is something that the room has not heard. O(1).
     pub fn has_to_hear(&self, broadcasts: &Broadcasts<M>) -> bool {
         self.heard < broadcasts.count()
-    }
-
-    fn take_up(&mut self, now: Instant, heard: Heard<M>) {
-        let Heard { priority, payload } = heard;
-        let level = self.settings.levels.level(priority);
-        self.submitted += 1;
-        self.ledger.levels[level].submit(1);
-        if payload.size() > self.settings.payload_bytes as usize {
-            self.ledger.levels[level].refuse(RefusalReason::TooLarge, 1);
-            self.debris.add_payload(payload);
-            return;
-        }
-        self.ledger.levels[level].queue(1);
-        let (id, report) = (MessageId(self.submitted), Report::CountedOnly);
-        let (kind, session, profile) = (Kind::Notice, None, None);
-        let item = Waiting { id, kind, session, profile, report, extras: None, payload };
-        self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 }

@@ -1,12 +1,7 @@
 //! What happened in the room goes out to the room (clause A26).
 
-use super::waiting::Waiting;
 use super::{Admission, State};
-use crate::ids::MessageId;
-use crate::ledger::RefusalReason;
-use crate::message::{Kind, Payload, Report, Sender};
-use crate::priority::Priority;
-use crate::queue::Popped;
+use crate::message::{Kind, Payload};
 use crate::time::Instant;
 use crate::tips::{Fold, Tip, TipKind};
 use alloc::sync::Arc;
@@ -20,7 +15,8 @@ impl<M: Payload> Admission<M> {
         }
         while let Some((kind, level, fold)) = self.tips.take(now) {
             if let Some(payload) = self.word(kind, &fold) {
-                self.send_tip(now, self.settings.levels.level(level), kind, &fold, payload);
+                let profile = self.profile_of_tip(kind, &fold);
+                self.speak(now, self.settings.levels.level(level), Kind::Tip, profile, payload);
             }
         }
     }
@@ -44,23 +40,12 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    fn send_tip(&mut self, now: Instant, level: Priority, kind: TipKind, fold: &Fold, payload: M) {
-        self.submitted += 1;
-        self.ledger.levels[level].submit(1);
-        if payload.size() > self.settings.payload_bytes as usize {
-            self.ledger.levels[level].refuse(RefusalReason::TooLarge, 1);
-            self.debris.add_payload(payload);
-            return;
-        }
-        // A tip of one user's travels with that user's profile (clause A18).
-        let profile = match (kind, fold.count, &fold.first[..]) {
+    /// A tip of one user's travels with that user's profile (clause A18).
+    fn profile_of_tip(&self, kind: TipKind, fold: &Fold) -> Option<Arc<M>> {
+        match (kind, fold.count, &fold.first[..]) {
             (TipKind::AttributesChanged | TipKind::Counters, ..) => None,
             (_, 1, &[user]) => self.roster.profile(user).map(Arc::clone),
             _ => None,
-        };
-        self.ledger.levels[level].queue(1);
-        let (id, report) = (MessageId(self.submitted), Report::CountedOnly);
-        let item = Waiting { id, kind: Kind::Tip, session: None, profile, report, extras: None, payload };
-        self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
+        }
     }
 }
