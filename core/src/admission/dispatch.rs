@@ -65,10 +65,10 @@ impl<M: Payload> Admission<M> {
             let (settings, moderation) = (&self.settings, &self.moderation);
             let is_staff = |sender| moderation.is_staff(settings, sender);
             let Some(turn) = self.rates.turn(now, &self.queue, is_staff) else { break };
-            let is_open = self.rates.is_open(now, turn.level);
             if !self.rates.take(now, turn) {
                 break;
             }
+            let is_open = self.rates.is_open(now, turn.level);
             let popped = if is_open { self.queue.pop(turn.level) } else { self.queue.pop_head(turn.level) };
             let Some(popped) = popped else { break };
             self.rates.take_of_level(now, turn.level, popped.sender, is_staff);
