@@ -59,7 +59,7 @@ impl KeyedLimit {
 
     /// Whether a key would get a token now, or when it would. Changes nothing. O(1).
     pub fn check(&self, now: Instant, key: u64) -> Result<(), NotYet> {
-        match self.find(key) {
+        match self.own(now, key) {
             Some(slot) => check(&self.entries[slot].bucket, now),
             None if self.has_place(now) => Ok(()),
             None => check(&self.shared, now),
@@ -68,7 +68,7 @@ impl KeyedLimit {
 
     /// Takes a token for a key, or says when there will be one. O(log keys).
     pub fn take(&mut self, now: Instant, key: u64) -> Result<(), NotYet> {
-        let Some(slot) = self.find(key).or_else(|| self.give_place(now, key)) else { return self.shared.try_take(now) };
+        let Some(slot) = self.own(now, key).or_else(|| self.give_place(now, key)) else { return self.shared.try_take(now) };
         let entry = &mut self.entries[slot];
         entry.bucket.try_take(now)?;
         let full_at = entry.bucket.next_at(now, self.quota.burst.get() - 1);
@@ -89,6 +89,13 @@ impl KeyedLimit {
     /// Whether no key has a place.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The place of a key. Where there are more than there may be now, one whose bucket is full again has none unless it would get one.
+    fn own(&self, now: Instant, key: u64) -> Option<u32> {
+        let slot = self.find(key)?;
+        let is_over = self.entries.len() > self.max_keys && self.entries[slot].full_at.is_some_and(|full_at| full_at <= now);
+        (!is_over || self.has_place(now)).then_some(slot)
     }
 
     fn find(&self, key: u64) -> Option<u32> {

@@ -400,7 +400,7 @@ impl Checked {
     /// `Room::export`, and `Room::import` of the same: what lasts comes back as it was.
     pub fn restart(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
         let carried = room.export(now);
-        same(Law::L9Deterministic, "export", &carried, &self.halves.admission.export(now))?;
+        same(Law::L9Deterministic, "export", &carried, &self.halves.export(now))?;
         let answer = room.import(now, carried.clone());
         same(Law::L9Deterministic, "import", answer, self.halves.import(now, carried))?;
         self.oracle.restarted(now, answer.is_ok())?;

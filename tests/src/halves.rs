@@ -328,6 +328,11 @@ impl Halves {
         self.admission.write_attributes(now, based_on, changes)
     }
 
+    /// As `Room::export`.
+    pub fn export(&self, now: Instant) -> Carried {
+        self.admission.export(self.clock.max(now))
+    }
+
     /// As `Room::import`.
     pub fn import(&mut self, now: Instant, carried: Carried) -> Result<(), ImportError> {
         let now = self.call(now);

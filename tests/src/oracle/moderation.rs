@@ -5,7 +5,8 @@ use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
 use roomcast_core::{
-    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Role, Room, Rule, Sender, TipKind, Until, UserId,
+    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Priority, Role, Room, Rule, Sender, TipKind, Until,
+    UserId,
 };
 use std::collections::BTreeMap;
 
@@ -169,11 +170,9 @@ impl Oracle {
         for &user in users {
             self.drop_reviews_of(Sender::User(user));
             loop {
-                let theirs = self.line.entries.iter().filter(|entry| entry.sender == Sender::User(user));
-                // The highest level first, in each the oldest.
-                let Some(next) = theirs.max_by_key(|entry| (entry.level, std::cmp::Reverse(entry.id))).map(|entry| entry.id) else {
-                    break;
-                };
+                // The highest level first, in each the one that has waited longest.
+                let of_level = |level| self.line.level(level).find(|entry| entry.sender == Sender::User(user));
+                let Some(next) = Priority::ALL.into_iter().find_map(of_level).map(|entry| entry.id) else { break };
                 self.inbox.decide();
                 if let Some(entry) = self.line.remove(next) {
                     self.drop_entry(&entry, DropReason::SenderOut, None);

@@ -37,7 +37,7 @@ impl Quotas {
     /// Who has not got the whole burst back has a place of their own; those who find none share.
     fn of(&mut self, now: u64, user: UserId) -> &mut Tokens {
         let last = self.quota.burst.get() - 1;
-        self.own.retain(|&other, tokens| other == user || tokens.next(now, last) != Some(now));
+        self.own.retain(|_, tokens| tokens.next(now, last) != Some(now));
         if !self.own.contains_key(&user) && self.own.len() >= self.places {
             return &mut self.shared;
         }
