@@ -143,8 +143,9 @@ impl Rates {
         }
         let blocked = queue.occupied().filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff));
         let opens = blocked.filter_map(|level| {
-            let kept = if self.is_floors_turn() { 0 } else { self.kept[level] };
-            Some(self.levels[level].as_ref()?.next_at(now, 0)?.max(self.room.next_at(now, kept)?))
+            let at = self.levels[level].as_ref()?.next_at(now, 0)?;
+            // Whose turn it will be when this level may go again is not said by whether it may go alone.
+            self.room.next_at(at, self.turn(at, queue, &is_staff)?.kept)
         });
         opens.chain(turn).min()
     }

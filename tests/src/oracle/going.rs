@@ -55,7 +55,7 @@ impl Oracle {
     /// Tokens go to the highest level that waits while there are any; what went out must be exactly that. Answers the outcome of `own`.
     pub(super) fn dispatch(&mut self, now: Instant, sent: &mut Sent<'_>, own: Option<u64>) -> Result<Option<Outcome>, Violation> {
         let mut answer = None;
-        while let Some((level, kept)) = self.turn() {
+        while let Some((level, kept)) = self.turn(now.as_nanos()) {
             if !self.turns.room.may_pass(now.as_nanos(), kept) {
                 break;
             }

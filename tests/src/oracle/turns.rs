@@ -54,20 +54,20 @@ impl Oracle {
         self.rules.level_quotas.exempt == Exempt::OwnerAndAdmins && is_staff
     }
 
-    fn has_own(&self, level: Priority) -> bool {
-        self.turns.levels[level].as_ref().is_none_or(|meter| meter.may_pass(self.clock.as_nanos(), 0))
+    fn has_own(&self, at: u64, level: Priority) -> bool {
+        self.turns.levels[level].as_ref().is_none_or(|meter| meter.may_pass(at, 0))
     }
 
-    /// The levels that wait and that their own quota lets go, the highest first.
-    fn ready(&self) -> Vec<Priority> {
-        let may_go = |level| self.head(level).is_some_and(|head| self.has_own(level) || self.is_exempt(head.sender));
+    /// The levels that wait and that their own quota lets go at an instant, the highest first.
+    fn ready(&self, at: u64) -> Vec<Priority> {
+        let may_go = |level| self.head(level).is_some_and(|head| self.has_own(at, level) || self.is_exempt(head.sender));
         Priority::ALL.into_iter().filter(|&level| may_go(level)).collect()
     }
 
-    /// Which level is served next, and what its message must leave behind: the highest that may go; but once so many have passed a lower
+    /// Which level is served next at an instant, and what its message must leave behind: the highest that may go; but once so many have passed a lower
     /// one over, the lowest, whatever the reserves (clause B5).
-    pub(super) fn turn(&self) -> Option<(Priority, u32)> {
-        let ready = self.ready();
+    pub(super) fn turn(&self, at: u64) -> Option<(Priority, u32)> {
+        let ready = self.ready(at);
         let (highest, lowest) = (*ready.first()?, *ready.last()?);
         let is_floors = highest != lowest && self.is_floors_turn();
         Some(if is_floors { (lowest, 0) } else { (highest, self.rules.kept(highest)) })
@@ -79,13 +79,17 @@ impl Oracle {
 
     /// Those of a level that may be next, at a level's turn.
     pub(super) fn may_go(&self, level: Priority) -> Vec<u64> {
-        if self.has_own(level) { self.line.may_go(level) } else { self.head(level).map(|head| head.id).into_iter().collect() }
+        if self.has_own(self.clock.as_nanos(), level) {
+            self.line.may_go(level)
+        } else {
+            self.head(level).map(|head| head.id).into_iter().collect()
+        }
     }
 
     /// A message goes out at its level's turn. Answers whether every window still holds.
     pub(super) fn goes(&mut self, level: Priority, sender: Sender) -> bool {
-        let ready = self.ready();
         let now = self.clock.as_nanos();
+        let ready = self.ready(now);
         if self.rules.floor.is_some() && ready.first() != ready.last() {
             self.turns.passed_over = if ready.first() == Some(&level) { self.turns.passed_over + 1 } else { 0 };
         }
@@ -104,16 +108,15 @@ impl Oracle {
         Some(Instant::from_nanos(room.max(own)))
     }
 
-    /// When tokens let something go next.
+    /// When tokens let something go next: of all instants at which a meter brings something, the first at which a turn is granted.
     pub(super) fn next_turn(&self) -> Option<Instant> {
         let now = self.clock.as_nanos();
-        let turn = self.turn().and_then(|(_, kept)| self.turns.room.next(now, kept));
-        let ready = self.ready();
-        let blocked = Priority::ALL.into_iter().filter(|level| !ready.contains(level) && self.head(*level).is_some());
-        let opens = blocked.filter_map(|level| {
-            let kept = if self.is_floors_turn() { 0 } else { self.rules.kept(level) };
-            Some(self.turns.levels[level].as_ref()?.next(now, 0)?.max(self.turns.room.next(now, kept)?))
-        });
-        opens.chain(turn).min().map(Instant::from_nanos)
+        let keeps = Priority::ALL.map(|level| self.rules.kept(level)).into_iter().chain([0]);
+        let of_room = keeps.filter_map(|kept| self.turns.room.next(now, kept));
+        let of_levels = self.turns.levels.values().flatten().filter_map(|meter| meter.next(now, 0));
+        let mut instants: Vec<u64> = of_room.chain(of_levels).collect();
+        instants.sort_unstable();
+        let is_granted = |&at: &u64| self.turn(at).is_some_and(|(_, kept)| self.turns.room.may_pass(at, kept));
+        instants.into_iter().find(is_granted).map(Instant::from_nanos)
     }
 }

@@ -123,6 +123,25 @@ fn once_failed() -> Vec<Kept> {
                 Op::OnTime,
             ],
         ),
+        (
+            "a level that is alone when its own quota lets it go again has no floor's turn",
+            Setup {
+                rate: 0,
+                burst: 2,
+                reserve: [0, 0, 2],
+                floor: (1, 0),
+                limits: Limits { quotas: [2; 4], ..CALM.limits },
+                ..CALM
+            },
+            vec![
+                Op::Host { level: 1, size: 1, report: 0, more: (0, 0) },
+                Op::Host { level: 3, size: 1, report: 0, more: (0, 0) },
+                Op::Host { level: 0, size: 1, report: 0, more: (0, 0) },
+                Op::Reconfigure { what: (1 << 4, 7), to: [2, 0, 0, 29] },
+                Op::Wait { count: 2, unit: 2 },
+                Op::Touch { who: 0 },
+            ],
+        ),
     ]
 }
 
