@@ -6,6 +6,7 @@ use crate::priority::{PerLevel, Priority};
 use crate::queue::Queue;
 use crate::quota::Meter;
 use crate::time::Instant;
+use core::cmp::Reverse;
 
 #[derive(Debug)]
 pub(super) struct Rates {
@@ -17,10 +18,12 @@ pub(super) struct Rates {
     /// Whether any level has one.
     by_level: bool,
     exempt: Exempt,
-    /// One dispatch in so many goes to the lowest level that waits (clause B5).
+    /// One dispatch in so many goes to a level that the highest passes over (clause B5).
     floor: Option<u32>,
     /// Dispatches since the floor's last that passed a lower level over.
     passed_over: u32,
+    /// With a floor: dispatches so far, and at which of them each level was served last.
+    served: (u64, PerLevel<u64>),
 }
 
 /// Which level is served next.
@@ -45,6 +48,7 @@ impl Rates {
             exempt: settings.level_quotas.exempt,
             floor: settings.floor,
             passed_over: 0,
+            served: (0, PerLevel::default()),
         }
     }
 
@@ -63,7 +67,7 @@ impl Rates {
             };
         }
         if self.floor != new.floor {
-            self.passed_over = 0;
+            (self.passed_over, self.served) = (0, new.served);
         }
         (self.kept, self.by_level, self.exempt, self.floor) = (new.kept, new.by_level, new.exempt, new.floor);
     }
@@ -71,23 +75,31 @@ impl Rates {
     /// Which level has its turn, of those that wait and have not used up their own quota or have somebody at their head whom it does not
     /// bind. `None` when there is none.
     ///
-    /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the room is configured so, goes to the lowest,
-    /// and the reserves do not bind it (clause B5, decision D15).
+    /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the room is configured so, goes to the one of the
+    /// others that was served the longest ago, and the reserves do not bind it (clause B5, decision D15).
     #[inline]
     pub(super) fn turn<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Turn> {
         if !self.by_level {
-            return Some(self.between(queue.highest()?, queue.lowest()?));
+            let (highest, lowest) = (queue.highest()?, queue.lowest()?);
+            return Some(self.between(highest, lowest, || self.longest_ago(queue.occupied(), highest)));
         }
-        let mut open = queue.occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff));
-        let highest = open.next()?;
-        Some(self.between(highest, open.last().unwrap_or(highest)))
+        let open = || queue.occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff));
+        let highest = open().next()?;
+        Some(self.between(highest, open().last().unwrap_or(highest), || self.longest_ago(open(), highest)))
     }
 
     #[inline]
-    fn between(&self, highest: Priority, lowest: Priority) -> Turn {
+    fn between(&self, highest: Priority, lowest: Priority, floors: impl FnOnce() -> Priority) -> Turn {
         let is_floors = lowest != highest && self.is_floors_turn();
-        let (level, kept) = if is_floors { (lowest, 0) } else { (highest, self.kept[highest]) };
+        let (level, kept) = if is_floors { (floors(), 0) } else { (highest, self.kept[highest]) };
         Turn { level, kept, highest, lowest }
+    }
+
+    /// The level below the highest that was served the longest ago; of several, the lowest.
+    #[inline(never)]
+    fn longest_ago(&self, open: impl Iterator<Item = Priority>, highest: Priority) -> Priority {
+        let others = open.filter(|&level| level != highest);
+        others.min_by_key(|&level| (self.served.1[level], Reverse(level.index()))).unwrap_or(highest)
     }
 
     fn is_floors_turn(&self) -> bool {
@@ -101,6 +113,8 @@ impl Rates {
             return false;
         }
         if self.floor.is_some() {
+            self.served.0 += 1;
+            self.served.1[turn.level] = self.served.0;
             if turn.level != turn.highest {
                 self.passed_over = 0;
             } else if turn.lowest != turn.level {

@@ -50,11 +50,12 @@ impl RoomConfigBuilder {
         /// How the rate is counted: by a token bucket, or by aligned windows. Default a bucket.
         counting: Counting => counting;
         /// Tokens kept back for each level: a lower level takes one only while more than the reserves above it are left. They sum
-        /// to less than the burst, or what a window holds; what is unused is not wasted (clause B3). Default none.
+        /// to less than the burst, or what a window holds. A bucket lends what is unused: once it is full, its reserve is there and all that comes
+        /// in beyond goes to whoever waits (clause B3). What is unused at the end of a window is gone. Default none.
         reserve: PerLevel<u32> => reserve;
-        /// One dispatch in so many goes to the lowest level that waits, so that none starves: what passes a lower level over is counted, and the
-        /// last of so many goes to the lowest instead, whatever the reserves. High is safe while it is below rate × (1 − 1/floor). At least
-        /// 2; default none (clause B5).
+        /// One dispatch in so many goes to a lower level, so that none starves: what passes a lower level over is counted, and the last of so many
+        /// goes to the level that was served the longest ago instead, whatever the reserves. High is safe while it is below
+        /// rate × (1 − 1/floor). At least 2; default none (clause B5).
         floor: Option<u32> => floor;
         /// What each level may take beside the room's rate (clause A15). Default no second limit.
         level_quotas: LevelQuotas => level_quotas;

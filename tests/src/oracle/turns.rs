@@ -14,13 +14,15 @@ pub struct Turns {
     levels: PerLevel<Option<Meter>>,
     /// Dispatches since the floor's last that passed a lower level over.
     passed_over: u32,
+    /// The levels of all that went out since there is this floor.
+    served: Vec<Priority>,
 }
 
 impl Turns {
     /// Nothing has passed yet.
     pub fn new(rules: &Rules) -> Self {
         let levels = PerLevel(rules.level_quotas.levels.0.map(|quota| quota.map(Meter::new)));
-        Self { room: Meter::new(rules.allowance()), levels, passed_over: 0 }
+        Self { room: Meter::new(rules.allowance()), levels, passed_over: 0, served: Vec::new() }
     }
 
     /// From `now` on other rules. What is the same goes on as if nothing were.
@@ -32,8 +34,8 @@ impl Turns {
             (None, Some(quota)) => Some(Meter::new(quota)),
             (Some(own), Some(quota)) => Some(meter(own, old.level_quotas.levels[level].unwrap_or(quota), quota)),
         });
-        let passed_over = if old.floor == new.floor { self.passed_over } else { 0 };
-        Self { room: meter(&self.room, old.allowance(), new.allowance()), levels, passed_over }
+        let (passed_over, served) = if old.floor == new.floor { (self.passed_over, self.served.clone()) } else { (0, Vec::new()) };
+        Self { room: meter(&self.room, old.allowance(), new.allowance()), levels, passed_over, served }
     }
 }
 
@@ -65,12 +67,21 @@ impl Oracle {
     }
 
     /// Which level is served next at an instant, and what its message must leave behind: the highest that may go; but once so many have passed a lower
-    /// one over, the lowest, whatever the reserves (clause B5).
+    /// one over, the one of the lower ones that waits for its turn the longest, whatever the reserves (clause B5).
     pub(super) fn turn(&self, at: u64) -> Option<(Priority, u32)> {
         let ready = self.ready(at);
         let (highest, lowest) = (*ready.first()?, *ready.last()?);
-        let is_floors = highest != lowest && self.is_floors_turn();
-        Some(if is_floors { (lowest, 0) } else { (highest, self.rules.kept(highest)) })
+        if highest == lowest || !self.is_floors_turn() {
+            return Some((highest, self.rules.kept(highest)));
+        }
+        let mut floors = lowest;
+        for &level in ready.iter().rev().filter(|&&level| level != highest) {
+            let last = |level| self.turns.served.iter().rposition(|&served| served == level);
+            if last(level) < last(floors) {
+                floors = level;
+            }
+        }
+        Some((floors, 0))
     }
 
     fn is_floors_turn(&self) -> bool {
@@ -90,6 +101,7 @@ impl Oracle {
     pub(super) fn goes(&mut self, level: Priority, sender: Sender) -> bool {
         let now = self.clock.as_nanos();
         let ready = self.ready(now);
+        self.turns.served.push(level);
         if self.rules.floor.is_some() && ready.first() != ready.last() {
             self.turns.passed_over = if ready.first() == Some(&level) { self.turns.passed_over + 1 } else { 0 };
         }

@@ -225,6 +225,22 @@ fn b13_an_evening_passes_without_a_clock_and_only_in_jumps_to_the_next_deadline(
 }
 
 #[test]
+fn b5_the_floor_is_shared_by_all_levels_that_the_highest_passes_over() {
+    let mut scene = Scene::with(|builder| builder.rate(1).burst(1).floor(Some(2)).max_wait(PerLevel([None; 4])));
+    for n in 0..12 {
+        for level in Priority::ALL {
+            let _ = scene.host(level, &format!("{level} {n}")).unwrap();
+        }
+    }
+    let sent = |scene: &Scene| scene.room.snapshot(scene.now).admission.ledger.levels.0.map(|level| level.dispatched);
+    assert_eq!(sent(&scene), [1, 0, 0, 0]);
+    for round in 1..=3 {
+        (0..6).for_each(|_| scene.wait_millis(1_000));
+        assert_eq!(sent(&scene), [1 + 3 * round, round, round, round], "every other one, and by turns");
+    }
+}
+
+#[test]
 fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserves() {
     let change =
         |builder: RoomConfigBuilder| builder.floor(Some(3)).burst(3).reserve(PerLevel([2, 0, 0, 0])).max_wait(PerLevel([None; 4]));
