@@ -21,13 +21,15 @@ pub struct BroadcastLimits {
     pub keys: DuplicateWindow,
     /// Broadcasts that are kept for rooms that have yet to hear them; what has fallen out they have missed. Default 64, at least 1.
     pub kept: u32,
+    /// Bytes of a payload at the most, so that what is kept is bounded by bytes, too. Default 12 KiB, as for a room's messages.
+    pub payload_bytes: u32,
 }
 
 impl Default for BroadcastLimits {
     /// Those of an `AVChatRoom`: one a second, the same key within 5 minutes refused; 64 are kept.
     fn default() -> Self {
         let keys = DuplicateWindow { window: Duration::from_secs(300), keys: 1_024 };
-        Self { quota: Quota::per_second(NonZeroU32::MIN), keys, kept: 64 }
+        Self { quota: Quota::per_second(NonZeroU32::MIN), keys, kept: 64, payload_bytes: 12 * 1024 }
     }
 }
 
@@ -67,6 +69,13 @@ pub enum BroadcastReason {
         /// The window.
         window: Duration,
     },
+    /// The payload is too large.
+    TooLarge {
+        /// The size of this one.
+        size: usize,
+        /// The most it may be.
+        max: usize,
+    },
 }
 
 /// A broadcast that was refused. It hands the payload back.
@@ -74,7 +83,7 @@ pub enum BroadcastReason {
 pub struct BroadcastRefused<M> {
     /// Why.
     pub reason: BroadcastReason,
-    /// The earliest instant at which trying again may help.
+    /// The earliest instant at which trying again may help; `None` when time alone will not.
     pub retry_at: Option<Instant>,
     /// What was to be broadcast.
     pub payload: M,
@@ -85,6 +94,9 @@ impl<M> fmt::Display for BroadcastRefused<M> {
         match self.reason {
             BroadcastReason::Quota { quota } => write!(f, "refused: broadcasts are {}, {} at once", quota.rate, quota.burst),
             BroadcastReason::Duplicate { window } => write!(f, "refused: the same key was broadcast within {window:?}"),
+            BroadcastReason::TooLarge { size, max } => {
+                write!(f, "refused: the payload has {size} bytes; a broadcast may have {max}")
+            }
         }
     }
 }
@@ -138,12 +150,16 @@ impl<M: Payload> Broadcasts<M> {
     /// to go for it, for whoever holds a lock.
     ///
     /// # Errors
-    /// The quota is used up, or the same key was broadcast within the window.
+    /// The payload is too large, the same key was broadcast within the window, or the quota is used up.
     pub fn publish(&mut self, now: Instant, broadcast: Broadcast<M>) -> Result<Option<M>, BroadcastRefused<M>>
     where
         M: Clone,
     {
         let Broadcast { key, priority, payload } = broadcast;
+        let (size, max) = (payload.size(), self.limits.payload_bytes as usize);
+        if size > max {
+            return Err(BroadcastRefused { reason: BroadcastReason::TooLarge { size, max }, retry_at: None, payload });
+        }
         if let Some(until) = self.keys.refused_until(now, Sender::Host, key) {
             let reason = BroadcastReason::Duplicate { window: self.limits.keys.window };
             return Err(BroadcastRefused { reason, retry_at: Some(until), payload });
@@ -182,6 +198,7 @@ impl<M: Payload> Broadcasts<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
 
     #[test]
     fn one_a_second_and_the_same_key_not_within_five_minutes() {
@@ -195,6 +212,17 @@ mod tests {
         assert_eq!(say(at(12), 1), Err(Some(at(310))));
         assert_eq!(say(at(310), 1), Ok(None));
         assert_eq!(broadcasts.count(), 3);
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_and_takes_nothing() {
+        let mut broadcasts: Broadcasts<&str> =
+            Broadcasts::new(BroadcastLimits { payload_bytes: 4, ..BroadcastLimits::default() }, 0);
+        let mut say = |text| broadcasts.publish(Instant::ZERO, Broadcast::new(DuplicateKey(1), text));
+        let refused = say("hello").unwrap_err();
+        assert_eq!((refused.reason, refused.retry_at), (BroadcastReason::TooLarge { size: 5, max: 4 }, None));
+        assert_eq!(refused.to_string(), "refused: the payload has 5 bytes; a broadcast may have 4");
+        assert_eq!(say("hell"), Ok(None));
     }
 
     #[test]

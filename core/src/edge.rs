@@ -19,7 +19,8 @@ use core::ops::{Deref, DerefMut};
 /// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh from a [`Part`](crate::Part) of the room's
 /// audience that the edge holds: then no two edges give out the same ids, and the room's messages exclude the very session that sent them.
 /// Mutes and bans come by [`import`](Admission::import), and hold at the room in any case. Counters count at the edge; a host adds
-/// them up. What is not taken by `poll_forward` is at most the configured `feed_messages`; then the queue holds the rest back.
+/// them up. Tips and broadcasts are the room's: an edge gives none and hears none. What is not taken by `poll_forward` is at most the
+/// configured `feed_messages`; then the queue holds the rest back, and notices are refused as `QueueFull`.
 ///
 /// ```
 /// use roomcast_core::{Admission, Edge, Instant, Kind, Priority, Publish, RoomConfig, Source, UserId};
@@ -115,7 +116,34 @@ impl<M> DerefMut for Edge<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PerLevel, UserId};
+    use crate::{Limit, PerLevel, RefusalReason, UserId};
+
+    #[test]
+    fn notices_tips_and_broadcasts_do_not_pass_the_bound_of_what_waits_for_the_room() {
+        let builder = RoomConfig::builder(UserId(1)).notices(core::num::NonZeroU32::MAX).tips(crate::Tips::ALL);
+        let config = builder.build().unwrap();
+        let mut edge: Edge<&str> = Edge::new(&config);
+        let mut broadcasts = crate::Broadcasts::new(crate::BroadcastLimits::default(), 0);
+        let now = Instant::from_secs(1);
+        let notice = || Publish::new(Source::Host, "notice").kind(Kind::Notice).report(Report::Event(crate::Tag(7)));
+        for _ in 0..1_024 {
+            assert_eq!(edge.publish(now, notice()).unwrap().outcome, None);
+        }
+        let refused = edge.publish(now, notice()).unwrap_err();
+        assert_eq!((refused.reason, refused.limit), (RefusalReason::QueueFull, Some(Limit::Forwards { max: 1_024 })));
+        edge.add_session(now, UserId(7), SessionId::new(0, 1));
+        broadcasts.publish(now, crate::Broadcast::new(DuplicateKey(1), "to all")).unwrap();
+        edge.hear(now, &broadcasts);
+        edge.reconfigure(now, &config).unwrap();
+        edge.handle_timeout(Instant::from_secs(9));
+        assert!(!edge.has_to_hear(&broadcasts) && edge.poll_timeout().is_none());
+        let forwards: std::vec::Vec<_> = core::iter::from_fn(|| edge.poll_forward()).collect();
+        assert_eq!(forwards.len(), 1_024);
+        // The room tells what becomes of it.
+        assert!(forwards.iter().all(|forward| forward.report == Report::Event(crate::Tag(7)) && forward.kind == Kind::Notice));
+        assert_eq!(edge.snapshot(now).outcomes.values().sum::<u32>(), 0);
+        assert!(edge.snapshot(now).ledger.balances());
+    }
 
     #[test]
     fn what_nobody_takes_to_the_room_is_held_back_in_the_queue() {

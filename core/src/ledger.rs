@@ -66,7 +66,7 @@ reasons! {
         Muted = "muted",
         /// The room is muted and the sender is neither its owner nor an admin (clause A11).
         RoomMuted = "room_muted",
-        /// The payload is over the room's limit (clause A22).
+        /// The payload is over the room's limit (clause A22), or the profile that comes with a forwarded message is.
         TooLarge = "too_large",
         /// The sender has said the same within the room's window.
         Duplicate = "duplicate",

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use roomcast_core::{
-    Actor, Admission, Audience, Budget, DropReason, Duration, Edge, Event, Group, Instant, MergeKey, Outcome, Part, PerLevel,
-    Priority, Publish, RefusalReason, Report, RoomConfig, SessionId, Source, Tag, UserId,
+    Actor, Admission, Audience, Budget, DropReason, DuplicateKey, Duration, Edge, Event, Group, Instant, Kind, Limit, MergeKey,
+    Outcome, Part, PerLevel, Priority, Publish, RefusalReason, Report, RoomConfig, SessionId, Source, Tag, UserId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -152,6 +152,31 @@ fn b17_a_flood_ends_at_its_edge_and_the_ledgers_add_up() {
     };
     assert_eq!(heard(0, ann), 0);
     assert!(heard(1, device) >= 10);
+}
+
+#[test]
+fn b17_what_is_forwarded_is_all_that_was_published_and_its_profile_within_the_rooms_limit() {
+    let config = RoomConfig::builder(OWNER).profile_bytes(8).build().unwrap();
+    let (mut edge, mut room) = (Edge::<String>::new(&config), Admission::<String>::new(&config));
+    let (now, ann) = (Instant::from_secs(100), UserId(7));
+    let part = Part::new(0, 4).expect("one of four");
+    let mut audience: Audience<String> = Audience::part(&config, part, PerLevel::default());
+    let session = audience.join(false, Group::default(), None).unwrap().session;
+    edge.add_session(now, ann, session);
+    edge.set_profile(ann, Some("ann, 31".into())).unwrap();
+    let publish = Publish::new(Source::Session(session), "a rocket".to_owned()).kind(Kind::Custom).priority(Priority::High);
+    let publish = publish.merge(MergeKey(4)).units(3).key(DuplicateKey(5)).report(Report::Event(Tag(6)));
+    let _ = edge.publish(now, publish).unwrap();
+    let mut publish = edge.poll_forward().expect("it goes on").into_publish();
+    assert_eq!(publish.source, Source::Forwarded { user: ann, session: Some(session) });
+    assert_eq!((publish.kind, publish.priority, publish.units), (Kind::Custom, Priority::High, 3));
+    assert_eq!((publish.merge, publish.key), (Some(MergeKey(4)), Some(DuplicateKey(5))));
+    assert_eq!((publish.report, &*publish.payload), (Some(Report::Event(Tag(6))), "a rocket"));
+    assert_eq!(publish.profile.as_deref().map(String::as_str), Some("ann, 31"));
+    publish.profile = Some(Arc::new("ann, 31, likes rockets".into()));
+    let refused = room.publish(now, publish).unwrap_err();
+    assert_eq!((refused.reason, refused.limit), (RefusalReason::TooLarge, Some(Limit::ProfileBytes { size: 22, max: 8 })));
+    assert_eq!(refused.to_string(), "refused: the profile has 22 bytes; this room takes at most 8");
 }
 
 #[test]

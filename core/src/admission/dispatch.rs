@@ -1,7 +1,7 @@
 //! Out of the queue: what expires, what goes out, what gives way.
 
 use super::waiting::{Extras, Waiting};
-use super::{Admission, State};
+use super::{Admission, State, gate};
 use crate::config::MAX_WORK;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
@@ -15,15 +15,21 @@ impl<M: Payload> Admission<M> {
     /// The host speaks to the room: at once, by a rate of its own (clause A16). Then what is due goes out.
     pub(super) fn notify(&mut self, now: Instant, id: MessageId, publish: Publish<M>, work: u32) -> Result<Receipt, Refused<M>> {
         let (level, units) = (publish.priority, publish.units);
-        if !self.notices.take_keeping(now, 0) {
-            let limit = Limit::Notices { max: self.settings.notices.get() };
-            let denied = (RefusalReason::NoticeQuota, Some(limit), self.notices.next_at(now, 0));
+        if self.is_backed_up() {
+            let denied = (RefusalReason::QueueFull, Some(Limit::Forwards { max: self.settings.feed_messages }), None);
             return Err(self.refuse(level, units, denied, publish.payload));
+        }
+        let taken = self.notices.take_keeping(now, 0);
+        debug_assert!(taken, "the gate has looked, at this very instant");
+        // This call tells the fate of a notice; but at an edge the room does.
+        let report = if self.forwards.is_some() { gate::report(&self.settings, &publish) } else { Report::CountedOnly };
+        if report != Report::CountedOnly {
+            self.events.reserve(level);
         }
         self.pay(now, level, Sender::Host, publish.key, id);
         self.ledger.levels[level].queue(units);
         let Publish { kind, merge, key, payload, .. } = publish;
-        let (report, extras) = (Report::CountedOnly, Extras::of(units, merge, key));
+        let extras = Extras::of(units, merge, key);
         let item = Waiting { id, kind, session: None, profile: None, report, extras, payload };
         let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
         let seq = self.send(now, popped, Some(id));

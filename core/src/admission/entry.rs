@@ -44,18 +44,16 @@ impl<M: Payload> Admission<M> {
             Ok(sender) => sender,
             Err(denied) => return Err(self.refuse(level, units, denied, publish.payload)),
         };
-        if let Some(counter) = publish.counter {
-            let counted = self.counters.add(counter, gate::as_delta(publish.units));
-            debug_assert!(counted.is_ok(), "the gate has looked");
-            self.tips.note(now, TipKind::Counters, None);
+        let (id, is_reviewed) = (MessageId(self.submitted), self.is_reviewed(level, sender));
+        if !is_reviewed {
+            self.count(now, publish.counter, units);
         }
-        let id = MessageId(self.submitted);
         let work = self.fall_due(now, MAX_WORK);
         if gate::is_notice(sender, &publish) {
             return self.notify(now, id, publish, work);
         }
         let report = gate::report(&self.settings, &publish);
-        let Publish { source, kind, merge, key, profile, payload, .. } = publish;
+        let Publish { source, kind, merge, key, counter, profile, payload, .. } = publish;
         let session = match source {
             Source::Session(session) => Some(session),
             Source::Forwarded { session, .. } => session,
@@ -70,8 +68,8 @@ impl<M: Payload> Admission<M> {
         if report != Report::CountedOnly {
             self.events.reserve(level);
         }
-        let receipt = if self.is_reviewed(level, sender) {
-            self.have_reviewed(now, (level, sender), waiting, work)?
+        let receipt = if is_reviewed {
+            self.have_reviewed(now, (level, sender), waiting, counter, work)?
         } else {
             self.let_in(now, (level, sender), waiting, work)?
         };
@@ -86,12 +84,14 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         (level, sender): (Priority, Sender),
         waiting: Waiting<M>,
+        counter: Option<&'static str>,
         work: u32,
     ) -> Result<Receipt, Refused<M>> {
-        let (id, report) = (waiting.id, waiting.report);
+        let (id, report, units) = (waiting.id, waiting.report, waiting.units());
         let (ticket, work) = self.put_under_review(now, (level, sender), waiting, work);
         match ticket {
             Ok(ticket) => {
+                self.count(now, counter, units);
                 self.dispatch(now, work, None);
                 Ok(Receipt { id, outcome: None, review: Some(ticket) })
             }
@@ -100,7 +100,10 @@ impl<M: Payload> Admission<M> {
                 let denied = (RefusalReason::ReviewsFull, Some(Limit::Reviews { max: self.settings.review.tickets }), None);
                 Err(self.refuse(level, back.units(), denied, back.payload))
             }
-            Err(back) => self.let_in(now, (level, sender), back, work),
+            Err(back) => {
+                self.count(now, counter, units);
+                self.let_in(now, (level, sender), back, work)
+            }
         }
     }
 
@@ -128,6 +131,16 @@ impl<M: Payload> Admission<M> {
             }
         };
         Ok(Receipt { id, outcome, review: None })
+    }
+
+    /// The message has passed the checks: its units are counted (clause A29).
+    #[inline]
+    fn count(&mut self, now: Instant, counter: Option<&'static str>, units: u64) {
+        if let Some(counter) = counter {
+            let counted = self.counters.add(counter, gate::as_delta(units));
+            debug_assert!(counted.is_ok(), "the gate has looked");
+            self.tips.note(now, TipKind::Counters, None);
+        }
     }
 
     /// The message has been let in: now, and only now, it takes from its sender's quota, and its key is used (decision D9).
@@ -245,6 +258,7 @@ impl<M: Payload> Admission<M> {
             moderation: &self.moderation,
             duplicates: &self.duplicates,
             quotas: &self.sender_quotas,
+            notices: &self.notices,
             counters: &self.counters,
             events: &self.events,
         }

@@ -7,6 +7,7 @@ use crate::config::RoomConfig;
 use crate::edge::Forward;
 use crate::message::Payload;
 use crate::queue::Popped;
+use crate::tips::{Folds, Tips};
 use alloc::boxed::Box;
 
 /// What waits to be taken to the room.
@@ -15,7 +16,7 @@ pub(super) type Forwards<M> = Option<Box<Deque<Forward<M>>>>;
 impl<M: Payload> Admission<M> {
     /// One whose messages are forwarded.
     pub(crate) fn at_edge(config: &RoomConfig) -> Self {
-        Self { forwards: Some(Box::new(Deque::new())), ..Self::new(config) }
+        Self { forwards: Some(Box::new(Deque::new())), tips: Folds::new(Tips::NONE), ..Self::new(config) }
     }
 
     pub(crate) fn pop_forward(&mut self) -> Option<Forward<M>> {

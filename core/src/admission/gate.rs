@@ -1,8 +1,8 @@
 //! Who may speak, and what: the checks before the queue, in their order.
 //!
 //! A check looks and changes nothing (decision D9); the first that fails decides. The order is that of DESIGN: room open → sender is a
-//! member (who is banned is none) → muted, room muted → payload size → said already → the sender's own quota → the counter → a slot for the
-//! outcome; then review and queue. What is taken from a quota, and a key, is taken when the message has been let in.
+//! member (who is banned is none) → muted, room muted → payload and profile size → said already → the sender's own quota, or the notices' →
+//! the counter → a slot for the outcome; then review and queue. What is taken from a quota, and a key, is taken when the message has been let in.
 
 use super::moderation::{Moderation, Silence};
 use crate::config::Settings;
@@ -14,6 +14,7 @@ use crate::keyed::KeyedLimit;
 use crate::ledger::RefusalReason;
 use crate::message::{Kind, Limit, Payload, Publish, Report, Sender, Source};
 use crate::priority::PerLevel;
+use crate::quota::TokenBucket;
 use crate::roster::Roster;
 use crate::time::Instant;
 
@@ -28,6 +29,7 @@ pub(super) struct Gate<'a, M> {
     pub(super) moderation: &'a Moderation,
     pub(super) duplicates: &'a Duplicates,
     pub(super) quotas: &'a PerLevel<Option<KeyedLimit>>,
+    pub(super) notices: &'a TokenBucket,
     pub(super) counters: &'a Counters,
     pub(super) events: &'a EventQueue,
 }
@@ -54,6 +56,9 @@ impl<M: Payload> Gate<'_, M> {
             }
         }
         payload_size(self.settings, &publish.payload)?;
+        if let (Source::Forwarded { .. }, Some(profile)) = (publish.source, &publish.profile) {
+            profile_size(self.settings, &**profile)?;
+        }
         if let Some(until) = publish.key.and_then(|key| self.duplicates.refused_until(now, sender, key)) {
             let limit = Limit::Duplicates { window: self.settings.duplicates.window };
             return Err((RefusalReason::Duplicate, Some(limit), Some(until)));
@@ -63,6 +68,10 @@ impl<M: Payload> Gate<'_, M> {
         {
             let limit = Limit::SenderQuota { quota: quota.quota() };
             return Err((RefusalReason::SenderQuota, Some(limit), not_yet.retry_at));
+        }
+        if is_notice(sender, publish) && self.notices.available(now) == 0 {
+            let limit = Limit::Notices { max: self.settings.notices.get() };
+            return Err((RefusalReason::NoticeQuota, Some(limit), self.notices.next_at(now, 0)));
         }
         if let Some(counter) = publish.counter
             && let Err(error) = self.counters.check_add(counter, as_delta(publish.units))
@@ -109,6 +118,11 @@ fn sender<M>(roster: &Roster<M>, source: Source) -> Result<Sender, Denied> {
 fn payload_size<M: Payload>(settings: &Settings, payload: &M) -> Result<(), Denied> {
     let (size, max) = (payload.size(), settings.payload_bytes as usize);
     if size > max { Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None)) } else { Ok(()) }
+}
+
+fn profile_size<M: Payload>(settings: &Settings, profile: &M) -> Result<(), Denied> {
+    let (size, max) = (profile.size(), settings.profile_bytes as usize);
+    if size > max { Err((RefusalReason::TooLarge, Some(Limit::ProfileBytes { size, max }), None)) } else { Ok(()) }
 }
 
 /// Whether `user` owns the room.

@@ -220,7 +220,7 @@ impl<M: Payload> Admission<M> {
     /// Registers a session of a user, fresh from an audience. O(1). A guest's id, or one that no audience of this configuration gives
     /// out, changes nothing; one whose slot is taken puts out who holds it.
     pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
-        if session.is_guest() || session.slot() >= self.slots {
+        if session.is_guest() || session.generation() == 0 || session.slot() >= self.slots {
             return;
         }
         if let Some(holder) = self.roster.holder(session.slot()) {

@@ -44,7 +44,9 @@ impl<M: Payload> Admission<M> {
         self.attributes.reconfigure(now, new.data);
         self.counters.reconfigure(new.data);
         self.moderation.reconfigure(new);
-        self.tips.reconfigure(new.tips);
+        if self.forwards.is_none() {
+            self.tips.reconfigure(new.tips);
+        }
         self.newest.reconfigure(new.newest_users);
         self.events.reconfigure(new.outcomes, new.presence_events);
         self.slots = self.slots.max(Part::slots(new.sessions));

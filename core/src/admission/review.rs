@@ -6,7 +6,7 @@ use super::entry::Entered;
 use super::waiting::{Extras, Waiting};
 use super::{Admission, State};
 use crate::chunked::Slab;
-use crate::config::ReviewTimeout;
+use crate::config::{MAX_WORK, ReviewTimeout};
 use crate::ids::{SessionId, Ticket};
 use crate::ledger::DropReason;
 use crate::list::{Links, List};
@@ -39,7 +39,8 @@ pub enum VerdictError<M> {
         /// The ticket.
         ticket: Ticket,
     },
-    /// Its message waits no more: the time was over, a verdict has come, or its sender was taken out.
+    /// Its message waits no more: the time was over, a verdict has come, its sender was taken out, or the room was closed. A payload that
+    /// was to take its place is dropped.
     #[error("{ticket} has lapsed: its message waits for a verdict no more")]
     Lapsed {
         /// The ticket.
@@ -148,9 +149,9 @@ impl<M> Reviews<M> {
 }
 
 impl<M: Payload> Admission<M> {
-    /// The message that a ticket stands for; `None` when it waits no more. O(1).
+    /// The message that a ticket stands for; `None` when it waits no more, or the room is closed. O(1).
     pub fn under_review(&self, ticket: Ticket) -> Option<UnderReview<'_, M>> {
-        let pending = self.reviews.get(ticket)?;
+        let pending = self.reviews.get(ticket).filter(|_| self.state != State::Closed)?;
         let Waiting { session, kind, payload, .. } = &pending.waiting;
         let (deadline, priority) = (pending.came + self.settings.review.timeout, pending.level);
         Some(UnderReview { sender: pending.sender, session: *session, priority, kind: *kind, deadline, payload })
@@ -160,12 +161,21 @@ impl<M: Payload> Admission<M> {
     /// sender may speak; whoever published it hears of its outcome by an event. O(1), plus what falls due.
     ///
     /// # Errors
-    /// The message waits no more, or the new payload is too large.
+    /// The message waits no more, the room is closed, or the new payload is too large.
     pub fn review(&mut self, now: Instant, ticket: Ticket, verdict: ReviewVerdict<M>) -> Result<(), VerdictError<M>> {
         let now = self.clock.advance(now);
         self.debris.clear();
-        let work = self.fall_due(now, crate::config::MAX_WORK);
-        if self.reviews.get(ticket).is_none() {
+        let work = if self.state == State::Closed {
+            // Nothing goes out any more: what is still here is dropped.
+            self.drop_waiting(now);
+            0
+        } else {
+            self.fall_due(now, MAX_WORK)
+        };
+        if self.state == State::Closed || self.reviews.get(ticket).is_none() {
+            if let ReviewVerdict::Rewrite(payload) = verdict {
+                self.debris.add_payload(payload);
+            }
             let is_known = ticket.id.0 != 0 && ticket.id.0 <= self.submitted;
             return Err(if is_known { VerdictError::Lapsed { ticket } } else { VerdictError::Unknown { ticket } });
         }

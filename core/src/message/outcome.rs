@@ -57,6 +57,13 @@ pub enum Limit {
         /// The most it may be.
         max: usize,
     },
+    /// The size of the profile that comes with a forwarded message.
+    ProfileBytes {
+        /// The size of this one.
+        size: usize,
+        /// The most it may be.
+        max: usize,
+    },
     /// The messages in the queue.
     QueueMessages {
         /// The most it may hold.
@@ -66,6 +73,11 @@ pub enum Limit {
     QueueBytes {
         /// The most it may hold.
         max: u64,
+    },
+    /// The messages at an edge that wait to be taken to the room.
+    Forwards {
+        /// The most there may be.
+        max: u32,
     },
     /// The outcomes of a level that wait to be polled.
     Outcomes {
@@ -128,8 +140,10 @@ impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PayloadBytes { size, max } => write!(f, "the payload has {size} bytes; this room takes at most {max}"),
+            Self::ProfileBytes { size, max } => write!(f, "the profile has {size} bytes; this room takes at most {max}"),
             Self::QueueMessages { max } => write!(f, "the queue holds its most, {max} messages"),
             Self::QueueBytes { max } => write!(f, "the queue holds its most, {max} bytes"),
+            Self::Forwards { max } => write!(f, "{max} messages wait to be taken to the room, the most there may be"),
             Self::Outcomes { max } => write!(f, "{max} outcomes of this level wait to be polled, the most there may be"),
             Self::SenderQuota { quota } => write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst),
             Self::Notices { max } => write!(f, "the room takes {max} notices a second"),

@@ -63,7 +63,8 @@ pub struct Publish<M> {
     pub key: Option<DuplicateKey>,
     /// The counter of the room that its units are added to (clause A28).
     pub counter: Option<&'static str>,
-    /// The profile that travels with a [`Source::Forwarded`] message; that of a session's user the room knows.
+    /// The profile that travels with a [`Source::Forwarded`] message, within the room's `profile_bytes`; that of a session's user the room
+    /// knows.
     pub profile: Option<Arc<M>>,
     /// What it carries.
     pub payload: M,

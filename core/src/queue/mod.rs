@@ -185,7 +185,7 @@ impl<T> Queue<T> {
     }
 
     /// Puts a message in; answers those that gave way to it. When the queue is full and nothing gives way, nothing changes and the
-    /// message comes back. `size` is what the budget of bytes counts.
+    /// message comes back. `size` is what the budget of bytes counts; one of 4 GiB or more counts as a byte less than that.
     pub fn push(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> Result<Evicted<T>, Full<T>> {
         let key = self.insert(now, priority, sender, size, item);
         let victims = self.settle(key)?;
@@ -314,6 +314,8 @@ impl<T> Queue<T> {
     pub(crate) fn insert(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> u32 {
         debug_assert_eq!(self.newcomer, NIL, "the one before has been settled");
         let entered = self.clock.advance(now);
+        // No sum of as many as a key can tell apart overflows.
+        let size = size.min(u32::MAX.into());
         let key = self.entries.insert_with(|| Entry { item, sender, size, entered, order: Links::NONE, priority });
         self.count_in(priority, size);
         self.newcomer = key;
@@ -411,10 +413,10 @@ impl<T> Queue<T> {
     fn count_in(&mut self, priority: Priority, size: u64) {
         let level = &mut self.levels[priority];
         level.len += 1;
-        level.bytes = level.bytes.saturating_add(size);
+        level.bytes += size;
         self.occupied |= bit(priority);
         self.len += 1;
-        self.bytes = self.bytes.saturating_add(size);
+        self.bytes += size;
     }
 
     fn count_out(&mut self, priority: Priority, size: u64) {

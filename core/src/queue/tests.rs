@@ -26,6 +26,20 @@ fn drain(queue: &mut Queue<u32>) -> Vec<u32> {
 }
 
 #[test]
+fn no_size_is_so_large_that_the_counts_of_bytes_go_wrong() {
+    let mut queue = Queue::new(config(10), 0);
+    let push = |queue: &mut Queue<u32>, size, item| queue.push(Instant::ZERO, Normal, Sender::Host, size, item).is_ok();
+    assert!(push(&mut queue, 10, 1) && !push(&mut queue, u64::MAX, 2));
+    assert_eq!((queue.bytes(), queue.level_bytes(Normal)), (10, 10));
+    assert_eq!((queue.pop(Normal).unwrap().item, queue.bytes()), (1, 0));
+    let mut queue = Queue::new(QueueConfig { bytes: u64::MAX, ..config(10) }, 0);
+    assert!(push(&mut queue, u64::MAX, 1) && push(&mut queue, u64::MAX, 2));
+    assert_eq!(queue.bytes(), 2 * u64::from(u32::MAX));
+    assert!(queue.pop(Normal).is_some() && queue.pop(Normal).is_some());
+    assert_eq!(queue.bytes(), 0);
+}
+
+#[test]
 fn higher_levels_go_first_and_each_level_in_order_of_entry() {
     let mut queue = Queue::new(config(10), 0);
     for (item, level) in [Low, High, Normal, Low, High, Lowest].into_iter().enumerate() {

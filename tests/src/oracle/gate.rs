@@ -19,7 +19,7 @@ pub(super) struct Said {
 }
 
 impl Oracle {
-    /// Room open, member, muted, room muted, size, said already, the sender's quota, the counter, a slot for the outcome.
+    /// Room open, member, muted, room muted, size, said already, the sender's quota or the notices', the counter, a slot for the outcome.
     pub(super) fn gate(&self, offer: &Offer) -> Result<Sender, Denied> {
         if !self.is_open() {
             return Err((RefusalReason::RoomClosed, None, None));
@@ -53,11 +53,16 @@ impl Oracle {
             let limit = Limit::SenderQuota { quota: quotas.quota() };
             return Err((RefusalReason::SenderQuota, Some(limit), retry_at));
         }
+        let is_notice = sender == Sender::Host && offer.kind == Kind::Notice;
+        let now = self.clock.as_nanos();
+        if is_notice && !self.notices.may_pass(now, 0) {
+            let limit = Limit::Notices { max: self.rules.notices };
+            return Err((RefusalReason::NoticeQuota, Some(limit), self.notices.next(now, 0).map(Instant::from_nanos)));
+        }
         if let Some(error) = offer.counter.and_then(|counter| counter_error(self, counter, offer.units)) {
             return Err((RefusalReason::Counter, Some(Limit::Counter { error }), None));
         }
         let max = self.rules.outcomes[offer.level];
-        let is_notice = sender == Sender::Host && offer.kind == Kind::Notice;
         if self.report(offer) != Report::CountedOnly && !is_notice && self.inbox.held[offer.level] >= max {
             return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
         }

@@ -67,10 +67,9 @@ impl Oracle {
                 return self.refused(offer, answer, reason, limit, retry_at);
             }
         };
-        if let Some(counter) = offer.counter {
-            // The gate has looked.
-            let counted = self.count_units(counter, offer.units).is_ok();
-            same(Law::L7Bounded, "a counter that the gate has looked at", true, counted)?;
+        let is_reviewed = self.is_reviewed(offer.level, sender);
+        if !is_reviewed {
+            self.count(offer)?;
         }
         self.fall_due(now, &mut sent)?;
         if sender == Sender::Host && offer.kind == Kind::Notice {
@@ -83,10 +82,9 @@ impl Oracle {
         let entry = Entry { id, level: offer.level, sender, size, entered: now };
         let message = waiting.id;
         let mut receipt = Receipt { id: message, outcome: None, review: None };
-        if self.is_reviewed(&entry)
-            && let Some(room) = self.put_under_review(now, entry.clone(), waiting.clone(), answer, &mut sent)?
-        {
+        if is_reviewed && let Some(room) = self.put_under_review(now, entry.clone(), waiting.clone(), answer, &mut sent)? {
             if room {
+                self.count(offer)?;
                 self.pay(now, (offer, number), sender)?;
                 self.dispatch(now, &mut sent, None)?;
                 let review = answer.as_ref().ok().and_then(|receipt| receipt.review);
@@ -97,6 +95,9 @@ impl Oracle {
             let limit = Limit::Reviews { max: self.rules.review.tickets };
             self.refused(offer, answer, RefusalReason::ReviewsFull, Some(limit), None)?;
             return self.no_more(now, sent).and_then(|()| self.check_held());
+        }
+        if is_reviewed {
+            self.count(offer)?;
         }
         let entered = self.enter(now, entry, waiting, &mut sent, true)?;
         self.no_more(now, sent)?;
@@ -150,6 +151,14 @@ impl Oracle {
         }
     }
 
+    /// What the message stands for is counted.
+    fn count(&mut self, offer: &Offer) -> Check {
+        let Some(counter) = offer.counter else { return Ok(()) };
+        // The gate has looked.
+        let counted = self.count_units(counter, offer.units).is_ok();
+        same(Law::L7Bounded, "a counter that the gate has looked at", true, counted)
+    }
+
     /// The message is let in: it takes from its sender's quota, and its key is used.
     fn pay(&mut self, now: Instant, (offer, id): (&Offer, MessageId), sender: Sender) -> Check {
         if let (Sender::User(user), Some(quotas)) = (sender, &mut self.quotas[offer.level]) {
@@ -164,13 +173,6 @@ impl Oracle {
     /// A notice goes out at once, by its own rate, before anything that waits (clause A16).
     fn notified(&mut self, now: Instant, (offer, number): (&Offer, MessageId), answer: &Answer, mut sent: Sent<'_>) -> Check {
         let nanos = now.as_nanos();
-        if !self.notices.may_pass(nanos, 0) {
-            self.no_more(now, sent)?;
-            let limit = Limit::Notices { max: self.rules.notices };
-            let retry_at = self.notices.next(nanos, 0).map(Instant::from_nanos);
-            self.refused(offer, answer, RefusalReason::NoticeQuota, Some(limit), retry_at)?;
-            return self.check_held();
-        }
         same(Law::L5Rate, "every window of the notices holds", true, self.notices.pass(nanos))?;
         self.pay(now, (offer, number), Sender::Host)?;
         let Some(notice) = sent.next() else {

@@ -40,8 +40,8 @@ pub enum Said {
 
 impl Oracle {
     /// What users say at some levels waits for a verdict.
-    pub(super) fn is_reviewed(&self, entry: &Entry) -> bool {
-        self.rules.review.levels[entry.level] && entry.sender != Sender::Host
+    pub(super) fn is_reviewed(&self, level: Priority, sender: Sender) -> bool {
+        self.rules.review.levels[level] && sender != Sender::Host
     }
 
     /// A message comes to the review: it has to wait for a verdict (`Some(true)`), or is refused (`Some(false)`), or goes on as nobody has

@@ -94,6 +94,11 @@ fn a29_likes_count_exactly_whatever_becomes_of_their_messages() {
     let refused = scene.publish(Publish::like(Source::Session(ann), "like".into())).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::Muted);
     assert_eq!(scene.room.counters().next(), Some(("likes", 20_200)));
+    // Nor does a notice that is one too many.
+    let notice = || Publish::new(Source::Host, "news".to_owned()).kind(Kind::Notice).counted("notices");
+    let sent = (0..300).filter(|_| scene.publish(notice()).is_ok()).count();
+    assert_eq!(scene.room.counters().find(|(key, _)| *key == "notices"), Some(("notices", 200)));
+    assert_eq!(sent, 200);
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use Priority::{High, Lowest, Normal};
-use RefusalReason::{Counter, Duplicate, Muted, NotMember, OutcomesFull, QueueFull, RoomClosed, RoomMuted, SenderQuota, TooLarge};
+use RefusalReason::{
+    Banned, Counter, Duplicate, Guest, Muted, NotMember, NoticeQuota, OutcomesFull, QueueFull, ReviewsFull, RoomClosed, RoomMuted,
+    SenderQuota, TooLarge,
+};
 use roomcast_core::{
-    Actor, DropReason, DuplicateKey, Duration, Limit, Outcome, PerLevel, Priority, Publish, Quota, RefusalReason, Report,
+    Actor, DropReason, DuplicateKey, Duration, Kind, Limit, Outcome, PerLevel, Priority, Publish, Quota, RefusalReason, Report,
     ReviewConfig, ReviewTimeout, ReviewVerdict, RoomConfigBuilder, Source, Tag, Ticket, VerdictError,
 };
 use std::num::NonZeroU32;
@@ -104,6 +107,31 @@ fn a19_a_verdict_that_comes_too_late_or_for_nothing_has_its_own_error() {
 }
 
 #[test]
+fn a19_no_verdict_sends_anything_out_of_a_closed_room() {
+    let mut scene = Scene::with(|builder| {
+        let mut review = ReviewConfig::HIGH_AND_NORMAL;
+        review.tickets = 3_000;
+        builder.review(review).outcomes(PerLevel([3_000; 4]))
+    });
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let tickets: Vec<Ticket> = (0..1_500).map(|tag| scene.submit(ann, "text", tag)).collect();
+    scene.room.close(scene.now, Actor::Host).unwrap();
+    // One call drops 1,024 of them. The others have lapsed as well, whatever time it is.
+    assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 476);
+    assert!(scene.room.under_review(tickets[1_499]).is_none());
+    scene.now = scene.now + Duration::from_secs(5);
+    for verdict in [ReviewVerdict::Allow, ReviewVerdict::Deny { code: 1 }, ReviewVerdict::Rewrite("other".into())] {
+        assert!(matches!(scene.decide(tickets[1_499], verdict), Err(VerdictError::Lapsed { .. })));
+    }
+    assert!(matches!(scene.next(bob), Err(roomcast_core::SessionEnd::Closed(_))));
+    let outcomes = scene.outcomes();
+    assert_eq!(outcomes.len(), 1_500);
+    assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Dropped { reason: DropReason::RoomClosed, .. })));
+    let snapshot = scene.room.snapshot(scene.now);
+    assert!(snapshot.balances() && snapshot.admission.ledger.total().dispatched == 0);
+}
+
+#[test]
 fn a19_who_is_muted_or_taken_out_in_the_meantime_is_not_let_through() {
     let mut scene = Scene::with(reviewed(|_| ()));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
@@ -140,7 +168,7 @@ fn a19_a_full_table_gives_up_its_lowest_level_first() {
     let mut closed = Scene::with(reviewed(|review| (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed)));
     let ann = closed.user(ANN);
     let refused = closed.say(ann, "nobody has time").unwrap_err();
-    assert_eq!((refused.reason, refused.limit), (RefusalReason::ReviewsFull, Some(Limit::Reviews { max: 0 })));
+    assert_eq!((refused.reason, refused.limit), (ReviewsFull, Some(Limit::Reviews { max: 0 })));
     assert_eq!(refused.payload, "nobody has time");
 }
 
@@ -166,8 +194,10 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
             .sender_quota(PerLevel([Some(one); 4]))
             .outcomes(PerLevel([1; 4]))
             .queue_messages(2)
+            .notices(NonZeroU32::MIN)
             .max_wait(PerLevel([None; 4]))
     });
+    let guest = scene.guest();
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let said = |text: &str| {
         let publish = Publish::new(Source::Session(ann), text.to_owned()).key(DuplicateKey(5)).counted("likes");
@@ -179,6 +209,13 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     let publish = Publish::new(Source::Session(bob), "waits".to_owned()).report(Report::Event(Tag(1)));
     let _ = scene.publish(publish).unwrap();
     let _ = scene.host(High, "waits").unwrap();
+    // The host has given its notice of this second.
+    let notice = |counter| {
+        let mut publish = Publish::new(Source::Host, "notice".to_owned()).kind(Kind::Notice);
+        publish.counter = counter;
+        publish
+    };
+    let _ = scene.publish(notice(None)).unwrap();
     // Her counter can take nothing.
     scene.room.set_counter("likes", i64::MAX).unwrap();
     scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
@@ -196,6 +233,12 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     let mut order = Vec::new();
     let mut try_it = |scene: &mut Scene, publish: Publish<String>| order.push(scene.publish(publish).unwrap_err().reason);
     try_it(&mut scene, from(Source::Session(stranger), said("far too long")));
+    try_it(&mut scene, from(Source::Session(guest), said("far too long")));
+    // At an edge, somebody is banned here who is muted, too.
+    scene.room.ban(scene.now, Actor::Host, &[roomcast_core::UserId(9)], None).unwrap();
+    scene.room.mute(scene.now, Actor::Host, &[roomcast_core::UserId(9)], None).unwrap();
+    let forwarded = Source::Forwarded { user: roomcast_core::UserId(9), session: None };
+    try_it(&mut scene, from(forwarded, said("far too long")));
     try_it(&mut scene, said("far too long"));
     scene.room.unmute(scene.now, Actor::Host, &[ANN]).unwrap();
     try_it(&mut scene, said("far too long"));
@@ -203,7 +246,8 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     try_it(&mut scene, said("far too long"));
     try_it(&mut scene, said("again"));
     try_it(&mut scene, without_key("again", Some("likes")));
-    // The host has no quota.
+    try_it(&mut scene, notice(Some("likes")));
+    // The host has no quota for what is no notice.
     try_it(&mut scene, from(Source::Host, without_key("again", Some("likes"))));
     try_it(&mut scene, from(Source::Host, without_key("again", None)));
     try_it(&mut scene, from(Source::Host, without_key("again", None).priority(Lowest).report(Report::CountedOnly)));
@@ -211,7 +255,39 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     try_it(&mut scene, from(Source::Session(stranger), said("far too long")));
     assert_eq!(
         order,
-        [NotMember, Muted, RoomMuted, TooLarge, Duplicate, SenderQuota, Counter, OutcomesFull, QueueFull, RoomClosed],
+        [
+            NotMember,
+            Guest,
+            Banned,
+            Muted,
+            RoomMuted,
+            TooLarge,
+            Duplicate,
+            SenderQuota,
+            NoticeQuota,
+            Counter,
+            OutcomesFull,
+            QueueFull,
+            RoomClosed
+        ],
         "the room's being open is asked first of all: what comes last here has been mended last"
     );
+}
+
+#[test]
+fn b11_what_finds_no_reviewer_has_a_slot_for_its_outcome_and_no_place_in_the_queue() {
+    let mut scene = Scene::with(|builder| {
+        let mut review = ReviewConfig::HIGH_AND_NORMAL;
+        (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed);
+        builder.review(review).rate(1).burst(1).queue_messages(1).outcomes(PerLevel([1; 4])).max_wait(PerLevel([None; 4]))
+    });
+    let ann = scene.user(ANN);
+    let said = |source| Publish::new(source, "text".to_owned()).counted("texts").report(Report::Event(Tag(0)));
+    let _ = scene.host(High, "the one of this second").unwrap();
+    // It fills the queue and takes the slot.
+    let _ = scene.publish(said(Source::Host)).unwrap();
+    assert_eq!(scene.publish(said(Source::Session(ann))).unwrap_err().reason, OutcomesFull);
+    let unreported = said(Source::Session(ann)).report(Report::CountedOnly);
+    assert_eq!(scene.publish(unreported).unwrap_err().reason, ReviewsFull);
+    assert_eq!(scene.room.counters().collect::<Vec<_>>(), [("texts", 1)], "what is refused here has not been counted");
 }
