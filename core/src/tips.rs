@@ -198,6 +198,11 @@ impl Folds {
         }
     }
 
+    /// What has happened of a kind and has not been told yet.
+    pub(crate) fn count(&self, kind: TipKind) -> u64 {
+        self.by_kind[kind.index()].count
+    }
+
     /// When the first tip is due; `None` when nothing has happened.
     #[inline]
     pub(crate) fn next(&self) -> Option<Instant> {

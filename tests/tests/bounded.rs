@@ -2,8 +2,9 @@
 
 use roomcast_core::{
     Actor, Budget, DropReason, Duration, Event, Instant, Join, PerLevel, Priority, Publish, Room, RoomConfig, RoomConfigBuilder,
-    Source, State, UserId,
+    Source, State, UserId, VictimPolicy,
 };
+use roomcast_tests::payload::Probe;
 
 /// Messages that one call deals with at the most.
 const WORK: u64 = 1_024;
@@ -91,6 +92,52 @@ fn the_end_of_the_grace_lets_so_many_sessions_go_in_one_call() {
         calls += 1;
     }
     assert!(calls <= 4 && room.is_ended(), "after {calls} calls");
+}
+
+#[test]
+fn what_nobody_says_anything_about_does_not_pile_up_in_a_quiet_room() {
+    let mut room: Room<Probe> = Room::new(&builder().build().unwrap());
+    let ann = UserId(7);
+    room.join(START, Join::user(ann)).unwrap();
+    let mut kept = Vec::new();
+    for id in 0..100 {
+        let profile = Probe::new(id, 10);
+        kept.push(profile.watch());
+        room.set_profile(ann, Some(profile)).unwrap();
+    }
+    assert_eq!(kept.iter().filter(|watch| watch.is_held()).count(), 1);
+    for round in 0..3 {
+        let session = room.sessions_of(ann)[0];
+        match round {
+            0 => _ = room.close_session(START, session),
+            1 => room.leave(START, ann).unwrap(),
+            _ => room.kick(START, Actor::Host, &[ann]).unwrap(),
+        }
+        assert_eq!(kept.iter().filter(|watch| watch.is_held()).count(), 0, "round {round}");
+        room.join(START, Join::user(ann)).unwrap();
+        let profile = Probe::new(200 + round, 10);
+        kept.push(profile.watch());
+        room.set_profile(ann, Some(profile)).unwrap();
+    }
+    assert_eq!(room.poll_timeout().filter(|&at| at <= START), None, "nothing asked for a call");
+}
+
+#[test]
+fn a_kick_drops_all_that_was_said_whoever_gives_way() {
+    for victim in [VictimPolicy::BiggestSender, VictimPolicy::Oldest, VictimPolicy::Random] {
+        let mut room: Room<&str> = Room::new(&builder().burst(1).victim(victim).build().unwrap());
+        let [ann, bob, flooder] = [7, 8, 9].map(|user| room.join(START, Join::user(UserId(user))).unwrap().session);
+        for n in 0..9_000 {
+            let session = [ann, bob, flooder, flooder][n % 4];
+            let _ = room.publish(START, Publish::new(Source::Session(session), "text").priority(Priority::Low)).unwrap();
+        }
+        room.kick(START, Actor::Host, &[UserId(9), UserId(7), UserId(9)]).unwrap();
+        let snapshot = room.snapshot(START);
+        let total = snapshot.admission.ledger.total();
+        // Ann's first had gone out.
+        assert_eq!((total.queued, total.dropped.count(DropReason::SenderOut)), (2_250, 2_249 + 4_500), "{victim:?}");
+        assert!(snapshot.balances());
+    }
 }
 
 #[test]

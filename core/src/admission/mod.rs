@@ -50,6 +50,7 @@ use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
 use crate::tips::{Folds, TipKind};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use carriers::Carriers;
 use feed::Feed;
 use forward::Forwards;
@@ -75,6 +76,8 @@ pub struct Admission<M> {
     attributes: Attributes,
     counters: Counters,
     tips: Folds,
+    /// Profiles of users who are gone, for tips that are still to tell it: at most one of each kind.
+    kept_profiles: Vec<(TipKind, Arc<M>)>,
     rates: Rates,
     /// The host's notices have a bucket of their own (clause A16).
     notices: TokenBucket,
@@ -139,6 +142,7 @@ impl<M: Payload> Admission<M> {
             attributes: Attributes::new(settings.data),
             counters: Counters::new(settings.data),
             tips: Folds::new(settings.tips),
+            kept_profiles: Vec::new(),
             rates: Rates::new(config),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
             sender_quotas: PerLevel(
@@ -253,9 +257,12 @@ impl<M: Payload> Admission<M> {
         let now = self.clock.advance(now);
         let Some(gone) = self.roster.remove(session) else { return };
         if let Gone::Last(user) = gone {
-            self.debris.add_profile(self.roster.take_profile(user));
-            if self.state != State::Closed {
+            let profile = self.roster.take_profile(user);
+            if self.state == State::Closed {
+                self.debris.add_profile(profile);
+            } else {
                 self.tips.note(now, tip, Some(user));
+                self.keep_for_tip(tip, profile);
             }
         }
         let Some(user) = self.goes_offline(session, gone) else { return };

@@ -206,8 +206,8 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Takes users out and keeps them out for a time (`None`: for good; clause A10); what they have in the queue is dropped. Answers their
-    /// sessions, which the audience has to end.
+    /// Takes users out and keeps them out for a time (`None`: for good; clause A10), whether they are in or not; what they have in the queue
+    /// is dropped. Answers their sessions, which the audience has to end. Costs what a [`kick`](Self::kick) does.
     pub fn ban(
         &mut self,
         now: Instant,
@@ -234,8 +234,8 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Takes users out (clause A9); what they have in the queue is dropped. They may come again. Answers their sessions, which the audience
-    /// has to end.
+    /// Takes users out (clause A9); what they have in the queue is dropped, all of it in this call. They may come again. Answers their sessions,
+    /// which the audience has to end. O(their sessions and messages), and where no policy asks who sent what, O(the messages that wait).
     pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<UserSessions, ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::Kick, users)?;
@@ -267,18 +267,37 @@ impl<M: Payload> Admission<M> {
         forbids(role(actor), action, role(target)).map_or(Ok(()), |rule| Err(NotAllowed { actor, action, target, rule }))
     }
 
-    /// Drops what users have in the queue and takes their sessions out.
+    /// Drops all that users have under review and in the queue, and takes their sessions out.
     fn take_out(&mut self, now: Instant, users: &[UserId], tip: TipKind) -> UserSessions {
         self.debris.clear();
-        let mut sessions = UserSessions::new();
-        for &user in users {
-            self.drop_reviews_of(now, Sender::User(user));
-            while let Some(popped) = self.queue.pop_of(Sender::User(user)) {
-                self.drop_one(now, popped, DropReason::SenderOut, None);
+        let mut senders: SmallVec<[Sender; 4]> = SmallVec::new();
+        for sender in users.iter().map(|&user| Sender::User(user)) {
+            if !senders.contains(&sender) {
+                senders.push(sender);
             }
+        }
+        let (mut reviews, mut waiting) = (self.reviews.all_of(&senders).into_iter(), self.queue.all_of(&senders).into_iter());
+        let (mut review, mut waits) = (reviews.next(), waiting.next());
+        let mut sessions = UserSessions::new();
+        for (at, &sender) in senders.iter().enumerate() {
+            while let Some((_, slot)) = review.filter(|&(place, _)| place == at) {
+                self.drop_review_of_sender(now, slot);
+                review = reviews.next();
+            }
+            while let Some((_, key)) = waits.filter(|&(place, _)| place == at) {
+                if let Some(popped) = self.queue.take(key) {
+                    self.drop_one(now, popped, DropReason::SenderOut, None);
+                }
+                waits = waiting.next();
+            }
+            let Sender::User(user) = sender else { continue };
             let of_user = self.roster.sessions_of(user);
             for &session in &of_user {
                 self.let_go(now, session, tip);
+            }
+            if of_user.is_empty() && tip == TipKind::Banned {
+                // Nobody goes, and still somebody is banned.
+                self.tips.note(now, tip, Some(user));
             }
             sessions.extend(of_user);
         }

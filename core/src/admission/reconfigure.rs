@@ -46,6 +46,7 @@ impl<M: Payload> Admission<M> {
         self.moderation.reconfigure(new);
         if self.forwards.is_none() {
             self.tips.reconfigure(new.tips);
+            self.drop_kept();
         }
         self.newest.reconfigure(new.newest_users);
         self.events.reconfigure(new.outcomes, new.presence_events);

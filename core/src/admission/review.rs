@@ -13,6 +13,7 @@ use crate::list::{Links, List};
 use crate::message::{Kind, Limit, Outcome, Payload, Report, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::time::Instant;
+use alloc::vec::Vec;
 
 /// What the host says to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,10 +142,15 @@ impl<M> Reviews<M> {
         fronts.map(|slot| (self.pending[slot].came, slot)).min_by_key(|&(came, _)| came)
     }
 
-    /// The oldest of a sender, in the highest level that has one. O(those that wait).
-    fn oldest_of(&self, sender: Sender) -> Option<u32> {
+    /// Those of some senders, each with its sender's place in the list: in the order of the list, of each sender the highest level first, of each
+    /// level the oldest first. O(those that wait), once for all senders.
+    pub(super) fn all_of(&self, senders: &[Sender]) -> Vec<(usize, u32)> {
         let of_level = |level: Priority| self.levels[level].iter(&self.pending, |pending| pending.links);
-        Priority::ALL.into_iter().flat_map(of_level).find(|&slot| self.pending[slot].sender == sender)
+        let place = |slot: u32| senders.iter().position(|&sender| sender == self.pending[slot].sender);
+        let mut found: Vec<_> =
+            Priority::ALL.into_iter().flat_map(of_level).filter_map(|slot| Some((place(slot)?, slot))).collect();
+        found.sort_by_key(|&(place, _)| place);
+        found
     }
 }
 
@@ -287,9 +293,9 @@ impl<M: Payload> Admission<M> {
         self.drop_waiting_one(now, (pending.level, pending.sender), pending.waiting, reason, limit);
     }
 
-    /// Drops what a sender has under review.
-    pub(super) fn drop_reviews_of(&mut self, now: Instant, sender: Sender) {
-        while let Some(pending) = self.reviews.oldest_of(sender).and_then(|slot| self.reviews.take(slot)) {
+    /// Drops one that is under review, as its sender is taken out.
+    pub(super) fn drop_review_of_sender(&mut self, now: Instant, slot: u32) {
+        if let Some(pending) = self.reviews.take(slot) {
             self.drop_pending(now, pending, DropReason::SenderOut, None);
         }
     }

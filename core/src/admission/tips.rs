@@ -14,9 +14,10 @@ impl<M: Payload> Admission<M> {
             return;
         }
         while let Some((kind, level, fold)) = self.tips.take(now) {
-            if let Some(payload) = self.word(kind, &fold) {
-                let profile = self.profile_of_tip(kind, &fold);
-                self.speak(now, self.settings.levels.level(level), Kind::Tip, profile, payload);
+            let (payload, profile) = (self.word(kind, &fold), self.profile_of_tip(kind, &fold));
+            match payload {
+                Some(payload) => self.speak(now, self.settings.levels.level(level), Kind::Tip, profile, payload),
+                None => self.debris.add_profile(profile),
             }
         }
     }
@@ -40,12 +41,41 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// A tip of one user's travels with that user's profile (clause A18).
-    fn profile_of_tip(&self, kind: TipKind, fold: &Fold) -> Option<Arc<M>> {
-        match (kind, fold.count, &fold.first[..]) {
+    /// A tip of one user's travels with that user's profile (clause A18): the one that the user has now, or had when going.
+    fn profile_of_tip(&mut self, kind: TipKind, fold: &Fold) -> Option<Arc<M>> {
+        let kept = self.take_kept(kind);
+        let profile = match (kind, fold.count, &fold.first[..]) {
             (TipKind::AttributesChanged | TipKind::Counters, ..) => None,
-            (_, 1, &[user]) => self.roster.profile(user).map(Arc::clone),
+            (_, 1, &[user]) => self.roster.profile(user).or(kept.as_ref()).map(Arc::clone),
             _ => None,
+        };
+        self.debris.add_profile(kept);
+        profile
+    }
+
+    /// The profile of a user who goes is kept for the tip that tells it, if that is to tell of nobody else so far.
+    pub(super) fn keep_for_tip(&mut self, kind: TipKind, profile: Option<Arc<M>>) {
+        if profile.is_some() && self.tips.count(kind) == 1 {
+            let before = self.take_kept(kind);
+            self.debris.add_profile(before);
+            self.kept_profiles.extend(profile.map(|profile| (kind, profile)));
+        } else {
+            self.debris.add_profile(profile);
+        }
+    }
+
+    fn take_kept(&mut self, kind: TipKind) -> Option<Arc<M>> {
+        let place = self.kept_profiles.iter().position(|&(of, _)| of == kind)?;
+        Some(self.kept_profiles.swap_remove(place).1)
+    }
+
+    /// Lets go of what was kept for tips that are not given any more.
+    pub(super) fn drop_kept(&mut self) {
+        for kind in TipKind::ALL {
+            if self.tips.count(kind) == 0 {
+                let kept = self.take_kept(kind);
+                self.debris.add_profile(kept);
+            }
         }
     }
 }

@@ -47,6 +47,12 @@ impl<M: Payload> Audience<M> {
         }
     }
 
+    /// A session whose grace is over is gone.
+    pub(super) fn release_late(&mut self, slot: u32) {
+        self.gone.extend(self.sessions.holder(slot));
+        self.release(slot);
+    }
+
     fn release_aside(&mut self, slot: u32) {
         if self.ending(slot).is_none() {
             self.retire(slot);

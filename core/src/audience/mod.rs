@@ -38,6 +38,7 @@ use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant, Watermark};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use aside::{Asides, Ending};
 use books::Sums;
 use late::Late;
@@ -89,6 +90,8 @@ pub struct Audience<M> {
     late: Option<Box<Late>>,
     /// The next slot that the hand looks at.
     hand: u32,
+    /// Whose grace was over in the last call.
+    gone: Vec<SessionId>,
     debris: Debris<M>,
 }
 
@@ -167,6 +170,7 @@ impl<M: Payload> Audience<M> {
             wake: None,
             late: Late::new(settings.late_joiners),
             hand: 0,
+            gone: Vec::new(),
             debris: Debris::default(),
         }
     }
@@ -310,12 +314,13 @@ impl<M: Payload> Audience<M> {
     /// of which at most 1,024 are found silent (clause A7). If more is due, [`poll_timeout`](Self::poll_timeout) answers at once.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
+        self.gone = Vec::new();
         if self.is_trimming {
             self.trim();
         }
         for _ in 0..MAX_ENDED {
             match self.asides.first_ending() {
-                Some((slot, until)) if now >= until => self.release(slot),
+                Some((slot, until)) if now >= until => self.release_late(slot),
                 _ => break,
             }
         }
@@ -323,13 +328,20 @@ impl<M: Payload> Audience<M> {
             for _ in 0..MAX_ENDED.min(self.sessions.slots()) {
                 let slot = self.next_slot();
                 if self.sessions.is_held(slot) {
-                    self.release(slot);
+                    self.release_late(slot);
                 }
             }
         }
         if let Some(pulse) = self.pulse.as_mut().filter(|_| self.closed.is_none()) {
             pulse.look(now, |slot| self.sessions.holder(slot));
         }
+    }
+
+    /// A session whose grace was over in the last call of [`handle_timeout`](Self::handle_timeout), and that has not been told here: it is gone,
+    /// and the admission has to hear of it ([`Admission::remove_session`](crate::Admission::remove_session)). The next call of
+    /// `handle_timeout` forgets those that nobody asked for.
+    pub fn poll_gone(&mut self) -> Option<SessionId> {
+        self.gone.pop()
     }
 
     /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing ends and nobody

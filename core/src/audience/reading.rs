@@ -257,9 +257,10 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Which of those who wait are ready, of 64 slots from `first` on, which is a multiple of 64: a bit for each. What `waiting` leaves out
+    /// Which of those who wait are ready, of 64 slots from `first` on, rounded down to a multiple of 64: a bit for each. What `waiting` leaves out
     /// is not looked at; a slot that nobody holds is ready. In a [`Part`](crate::Part) these are the places of its own slots.
     pub fn ready_among(&self, first: u32, waiting: u64) -> u64 {
+        let first = first - first % 64;
         if self.closed.is_some() {
             return waiting;
         }

@@ -76,6 +76,12 @@ impl Books {
         self.senders.queue(self.senders.find(sender)?).messages.front()
     }
 
+    /// All entries of a sender, the oldest first.
+    pub(super) fn all_of<'a>(&'a self, pages: &'a Pages, sender: Sender) -> impl Iterator<Item = u32> + 'a {
+        let slot = self.senders.find(sender);
+        slot.into_iter().flat_map(move |slot| self.senders.queue(slot).messages.iter(pages, |page| page.peers))
+    }
+
     /// Takes an entry out; its page and its sender's slot stay, for [`relink`](Self::relink).
     pub(super) fn unlink(&mut self, pages: &mut Pages, key: u32) {
         if self.by_sender {

@@ -12,6 +12,7 @@ use crate::list::{Links, List};
 use crate::message::{Limit, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Instant, Watermark, saturating_nanos};
+use alloc::vec::Vec;
 use books::{Books, Pages};
 use smallvec::SmallVec;
 
@@ -255,6 +256,27 @@ impl<T> Queue<T> {
         self.take(key)
     }
 
+    /// The messages of some senders, each with its sender's place in the list: in the order of the list, of each sender the highest level first,
+    /// of each level the oldest first. O(those of the senders) where a policy asks who sent what, else O(all that wait), once for all senders.
+    pub(crate) fn all_of(&mut self, senders: &[Sender]) -> Vec<(usize, u32)> {
+        self.enter();
+        let mut found = Vec::new();
+        for level in self.occupied() {
+            let books = &self.books[level];
+            if books.is_by_sender() {
+                for (place, &sender) in senders.iter().enumerate() {
+                    found.extend(books.all_of(&self.pages, sender).map(|key| (place, key)));
+                }
+            } else {
+                let keys = self.levels[level].order.iter(&self.entries, |entry| entry.order);
+                let place = |key: u32| senders.iter().position(|&sender| sender == self.entries[key].sender);
+                found.extend(keys.filter_map(|key| Some((place(key)?, key))));
+            }
+        }
+        found.sort_by_key(|&(place, _)| place);
+        found
+    }
+
     /// The first deadline of all that wait.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.occupied().filter_map(|level| self.deadline(level)).min()
@@ -431,7 +453,7 @@ impl<T> Queue<T> {
     }
 
     #[inline]
-    fn take(&mut self, key: u32) -> Option<Popped<T>> {
+    pub(crate) fn take(&mut self, key: u32) -> Option<Popped<T>> {
         if key == self.newcomer {
             self.newcomer = NIL;
             let Entry { item, priority, sender, size, entered, .. } = self.entries.remove(key)?;

@@ -144,6 +144,7 @@ impl<M: Payload> Room<M> {
         for session in self.admission.leave(now, user)? {
             self.audience.end(now, session, reason);
         }
+        self.clear_debris();
         Ok(())
     }
 
@@ -153,6 +154,7 @@ impl<M: Payload> Room<M> {
         self.admission.remove_session(now, session);
         let before = self.audience.sessions();
         let was_in = self.audience.leave(session);
+        self.clear_debris();
         self.note_gone(now, before);
         was_in
     }
@@ -220,6 +222,7 @@ impl<M: Payload> Room<M> {
             self.admission.remove_session(now, session);
             self.note_gone(now, before);
         }
+        self.clear_debris();
         answer
     }
 
@@ -242,6 +245,7 @@ impl<M: Payload> Room<M> {
             }
             sink(session, due)
         });
+        self.clear_debris();
         self.note_gone(now, before);
         handed
     }
@@ -271,6 +275,10 @@ impl<M: Payload> Room<M> {
         let before = self.audience.sessions();
         self.audience.handle_timeout(now);
         self.note_liveness(now);
+        while let Some(session) = self.audience.poll_gone() {
+            self.admission.remove_session(now, session);
+        }
+        self.clear_debris();
         self.note_gone(now, before);
         self.expire_empty(now);
     }
@@ -331,6 +339,13 @@ impl<M: Payload> Room<M> {
     /// The two halves, for whoever puts each under a lock of its own.
     pub fn into_halves(self) -> (Admission<M>, Audience<M>) {
         (self.admission, self.audience)
+    }
+
+    /// What the halves are done with goes: a room has no lock to be dropped outside of.
+    #[inline]
+    fn clear_debris(&mut self) {
+        self.admission.clear_debris();
+        self.audience.clear_debris();
     }
 
     /// What was dispatched crosses the seam.

@@ -15,7 +15,9 @@ use alloc::sync::Arc;
 impl<M: Payload> Room<M> {
     /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
-        self.admission.set_profile(user, profile)
+        let answer = self.admission.set_profile(user, profile);
+        self.admission.clear_debris();
+        answer
     }
 
     /// Names a user admin, or no longer. See [`Admission::set_admin`](crate::Admission::set_admin).

@@ -165,15 +165,14 @@ impl Listeners {
         own.or(self.closed).map(|(reason, _)| reason)
     }
 
-    /// Lets those go whose grace is over.
-    pub fn expire(&mut self, now: Instant) {
+    /// Lets those go whose grace is over; answers them.
+    pub fn expire(&mut self, now: Instant) -> Vec<SessionId> {
         let closed = self.closed;
         let over = |end: Option<(EndReason, Instant)>| end.is_some_and(|(_, until)| now >= until);
         let late: Vec<_> =
             self.here.iter().filter(|(_, listener)| over(listener.end) || over(closed)).map(|(&session, _)| session).collect();
-        for session in late {
-            self.release(session);
-        }
+        late.iter().for_each(|&session| _ = self.release(session));
+        late
     }
 
     /// When the next grace is over.

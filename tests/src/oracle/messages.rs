@@ -214,7 +214,9 @@ impl Oracle {
         } else {
             same(Law::Events, "what a closed room sends", 0, crossed.len())?;
         }
-        self.listeners.expire(now);
+        for session in self.listeners.expire(now) {
+            self.go(session);
+        }
         self.look(now);
         self.note_vacancy();
         self.expire_empty();

@@ -236,10 +236,11 @@ impl Oracle {
     fn go_as(&mut self, session: SessionId, tip: TipKind) {
         let user = self.members.user_of(session);
         let was_online = user.filter(|&user| self.is_online(user));
+        let profile = user.and_then(|user| self.members.profiles.get(&user)).copied();
         self.members.go(session);
         self.lives.forget(session);
         if let Some(user) = user.filter(|&user| self.is_open() && self.members.count(user) == 0) {
-            self.happens(tip, Some(user));
+            self.goes_with(tip, user, profile);
         }
         if let Some(user) = was_online.filter(|&user| self.is_open() && !self.is_online(user)) {
             self.inbox.presence(&self.rules, user, Presence::Offline, PresenceCause::Quit);

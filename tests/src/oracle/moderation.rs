@@ -167,7 +167,10 @@ impl Oracle {
     }
 
     fn take_out(&mut self, now: Instant, users: &[UserId], reason: EndReason) {
-        for &user in users {
+        for (place, &user) in users.iter().enumerate() {
+            if users[..place].contains(&user) {
+                continue;
+            }
             self.drop_reviews_of(Sender::User(user));
             loop {
                 // The highest level first, in each the one that has waited longest.
@@ -177,6 +180,9 @@ impl Oracle {
                 if let Some(entry) = self.line.remove(next) {
                     self.drop_entry(&entry, DropReason::SenderOut, None);
                 }
+            }
+            if reason == EndReason::Banned && self.members.count(user) == 0 {
+                self.goes_with(TipKind::Banned, user, None);
             }
             self.all_end(now, user, reason);
         }

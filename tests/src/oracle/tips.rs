@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct Happened {
     waiting: BTreeMap<TipKind, Vec<(Instant, Option<UserId>)>>,
+    /// What users had when they went, by what is to tell it.
+    profiles: BTreeMap<(TipKind, UserId), (u64, usize)>,
     told: BTreeMap<TipKind, Instant>,
     /// Counters that changed since they were told.
     pub(super) counters: Vec<String>,
@@ -24,6 +26,15 @@ impl Oracle {
         }
     }
 
+    /// A user goes, who had this profile.
+    pub(super) fn goes_with(&mut self, kind: TipKind, user: UserId, profile: Option<(u64, usize)>) {
+        self.happens(kind, Some(user));
+        match profile {
+            Some(profile) => self.happened.profiles.insert((kind, user), profile),
+            None => self.happened.profiles.remove(&(kind, user)),
+        };
+    }
+
     /// A counter changed.
     pub(super) fn counter_changes(&mut self, key: &str) {
         if !self.happened.counters.iter().any(|other| other == key) {
@@ -35,6 +46,7 @@ impl Oracle {
     /// From now on other tips. Who is to be named is settled so far: those who have been left out by now stay so, and all who come after them.
     pub(super) fn change_tips(&mut self, old: &Tips, new: &Tips) {
         self.happened.waiting.retain(|&kind, _| new.level(kind).is_some());
+        self.happened.profiles.retain(|&(kind, _), _| new.level(kind).is_some());
         for all in self.happened.waiting.values_mut() {
             let named = old.names.min(new.names) as usize;
             all.iter_mut().skip(named).for_each(|(_, user)| *user = None);
@@ -110,7 +122,10 @@ impl Oracle {
         );
         same(Law::L4Order, format!("the tip {tip:?}"), format!("{expected:?}"), format!("{found:?}"))?;
         let is_of_one = count == 1 && matches!(tip, Tip::Users { .. });
-        let profile = first.first().filter(|_| is_of_one).and_then(|user| self.members.profiles.get(user)).copied();
+        let had = |user: &UserId| self.happened.profiles.get(&(kind, *user));
+        let profile =
+            first.first().filter(|_| is_of_one).and_then(|user| self.members.profiles.get(user).or_else(|| had(user))).copied();
+        self.happened.profiles.retain(|&(of, _), _| of != kind);
         let found = message.profile.as_ref().map(|profile| profile.id());
         same(Law::Members, "the profile of a tip", profile.map(|(id, _)| id), found)?;
         let bytes = payload.size() as u64 + profile.map_or(0, |(_, size)| size as u64);

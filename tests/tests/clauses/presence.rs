@@ -2,8 +2,8 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Duration, Event, Heartbeat, Instant, Presence, PresenceCause, Publish, RefusalReason, Room, RoomConfig, SessionEnd, SessionId,
-    Source, UserId,
+    Actor, Duration, Event, Heartbeat, Instant, Presence, PresenceCause, Publish, RefusalReason, Room, RoomConfig, SessionEnd,
+    SessionId, Source, UserId,
 };
 
 const SILENCE: u64 = 30_000;
@@ -29,6 +29,21 @@ fn online(user: UserId, cause: PresenceCause) -> Event {
 fn counts(scene: &Scene) -> (u32, u32) {
     let snapshot = scene.room.snapshot(scene.now);
     (snapshot.audience.online, snapshot.admission.online)
+}
+
+#[test]
+fn a12_who_has_not_read_the_end_when_the_grace_is_over_is_counted_no_more() {
+    let mut scene = Scene::new();
+    let ann = scene.user(ANN);
+    scene.room.close(scene.now, Actor::Host).unwrap();
+    let users = |scene: &Scene| {
+        let snapshot = scene.room.snapshot(scene.now).admission;
+        (snapshot.users, snapshot.online, snapshot.user_sessions)
+    };
+    assert_eq!((users(&scene), scene.room.sessions_of(ANN).to_vec()), ((1, 1, 1), vec![ann]));
+    scene.wait_millis(10_000);
+    assert!(scene.room.is_ended() && !scene.room.is_online(ANN));
+    assert_eq!((users(&scene), scene.room.sessions_of(ANN).to_vec()), ((0, 0, 0), vec![]));
 }
 
 #[test]

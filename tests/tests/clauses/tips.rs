@@ -130,6 +130,42 @@ fn a26_a_tip_of_one_user_travels_with_that_users_profile() {
 }
 
 #[test]
+fn a18_the_tip_of_who_has_gone_still_has_the_profile() {
+    let mut hall = Hall::with(Tips::ALL.with(TipKind::Joined, None).with(TipKind::ProfileChanged, None), |builder| builder);
+    let sessions = [7, 8, 9, 10, 11].map(|user| hall.join(user));
+    for user in 7..=11 {
+        hall.room.set_profile(UserId(user), Some(Words(format!("profile {user}")))).unwrap();
+    }
+    let profiles = |hall: &mut Hall| {
+        hall.room.handle_timeout(hall.now);
+        let batch = hall.room.next_batch(hall.now, hall.guest, Budget::default()).unwrap().unwrap();
+        let said = |message: &roomcast_core::Message<Words>| {
+            (message.payload.0.clone(), message.profile.as_ref().map(|profile| profile.0.clone()))
+        };
+        batch.messages().iter().map(|message| said(message)).collect::<Vec<_>>()
+    };
+    hall.room.close_session(hall.now, sessions[0]);
+    hall.room.kick(hall.now, Actor::Host, &[UserId(8)]).unwrap();
+    hall.room.ban(hall.now, Actor::Host, &[UserId(9)], None).unwrap();
+    let told = profiles(&mut hall);
+    let expected = [("Kicked 1: 8", "profile 8"), ("Banned 1: 9", "profile 9"), ("Left 1: 7", "profile 7")];
+    assert_eq!(told, expected.map(|(text, profile)| (text.to_owned(), Some(profile.to_owned()))));
+    // A tip of several has none, and who is not in is banned as well.
+    hall.wait_millis(1_000);
+    hall.room.ban(hall.now, Actor::Host, &[UserId(10), UserId(12)], None).unwrap();
+    assert_eq!(profiles(&mut hall), [("Banned 2: 10 12".to_owned(), None)]);
+    hall.wait_millis(1_000);
+    hall.room.ban(hall.now, Actor::Host, &[UserId(13)], None).unwrap();
+    assert_eq!(profiles(&mut hall), [("Banned 1: 13".to_owned(), None)]);
+    // Who came back has another one by then.
+    hall.room.close_session(hall.now, sessions[4]);
+    hall.join(11);
+    hall.room.set_profile(UserId(11), Some(Words("new".into()))).unwrap();
+    hall.wait_millis(1_000);
+    assert_eq!(profiles(&mut hall), [("Left 1: 11".to_owned(), Some("new".to_owned()))]);
+}
+
+#[test]
 fn a26_a_room_that_is_closed_and_a_payload_that_cannot_tell_say_nothing() {
     let mut hall = Hall::with(Tips::ALL, |builder| builder);
     hall.join(7);
