@@ -253,7 +253,8 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     }
 
     /// What the room carries over a restart, or to another machine (clause B20): everything about people and data, nothing about sessions
-    /// and messages.
+    /// and messages. Mutes and bans end at instants of the hub's [`Clock`](crate::Clock): those of a clock of your own must mean the same to whoever
+    /// imports them, as those of the hub's default clock do.
     pub fn export(&self) -> Carried {
         self.cell.admit(|admission, now| admission.export(now))
     }

@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Budget, DropReason, EndReason, Event, Hub, Join, Outcome, PerLevel, Presence, Priority, Publish, RefusalReason, Report,
-    RoomConfig, RoomHandle, RoomId, SessionEnd, Source, Subscription, Tag, UserId,
+    Actor, Budget, DropReason, EndReason, Event, Hub, Instant, Join, Outcome, PerLevel, Presence, Priority, Publish, RefusalReason,
+    Report, RoomConfig, RoomHandle, RoomId, SessionEnd, Source, Subscription, Tag, TokioClock, UserId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,9 @@ fn config() -> RoomConfig {
 }
 
 fn room(config: &RoomConfig) -> (Hub<&'static str>, RoomHandle<&'static str>) {
-    let hub = Hub::<&'static str>::builder().shards(2).spawn();
+    // Paused, it runs the same every time.
+    let clock = TokioClock::starting_at(Instant::from_secs(100));
+    let hub = Hub::<&'static str>::builder().shards(2).clock(clock).spawn();
     let room = hub.create_room(RoomId(1), config).unwrap();
     (hub, room)
 }

@@ -3,7 +3,7 @@
 
 use roomcast::{
     Clock, Event, Heartbeat, Hub, Instant, Join, Presence, PresenceCause, Publish, RoomConfig, RoomHandle, RoomId, Source,
-    Subscription, UserId,
+    Subscription, TokioClock, UserId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn hub() -> (Hub<&'static str>, Told) {
             hook.lock().unwrap().push((*user, *presence, *cause));
         }
     });
-    (hub.spawn(), told)
+    (hub.clock(TokioClock::starting_at(Instant::from_secs(100))).spawn(), told)
 }
 
 fn take(told: &Told) -> Vec<(UserId, Presence, PresenceCause)> {

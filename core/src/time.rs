@@ -9,7 +9,8 @@ pub use core::time::Duration;
 /// A point in time: nanoseconds since an epoch of the host's choosing.
 ///
 /// The range is `0..=u64::MAX`, about 584 years. All arithmetic saturates. An epoch of "when the server started" and one of
-/// 1970 serve equally well, as long as one room sees only one of them.
+/// 1970 serve equally well, as long as one room sees only one of them; what a room exports for another process names instants, so there the
+/// epoch has to outlive the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 

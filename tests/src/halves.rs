@@ -220,7 +220,9 @@ impl Halves {
         self.audience.all().for_each(|part| part.handle_timeout(now));
         self.note_liveness(now);
         let gone: Vec<_> = self.audience.all().flat_map(|part| std::iter::from_fn(|| part.poll_gone())).collect();
-        gone.into_iter().for_each(|session| self.admission.remove_session(now, session));
+        for session in gone {
+            self.admission.remove_session(now, session);
+        }
         self.clear();
         self.note_sessions();
         if let Some(after) = self.may_expire()

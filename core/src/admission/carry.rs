@@ -52,7 +52,8 @@ pub enum ImportError {
 }
 
 impl<M: Payload> Admission<M> {
-    /// What this room carries over a restart. What has lapsed by `now` is left out.
+    /// What this room carries over a restart. What has lapsed by `now` is left out. Mutes and bans end at instants: whoever imports them has to
+    /// count time from the same epoch.
     pub fn export(&self, now: Instant) -> Carried {
         let now = self.clock.peek(now);
         let (mut mutes, mut bans) = (self.moderation.mutes(now), self.moderation.bans(now));

@@ -171,7 +171,9 @@ impl Listeners {
         let over = |end: Option<(EndReason, Instant)>| end.is_some_and(|(_, until)| now >= until);
         let late: Vec<_> =
             self.here.iter().filter(|(_, listener)| over(listener.end) || over(closed)).map(|(&session, _)| session).collect();
-        late.iter().for_each(|&session| _ = self.release(session));
+        for &session in &late {
+            self.release(session);
+        }
         late
     }
 
