@@ -23,8 +23,9 @@ impl RoomConfig {
         Self { settings, allowance: Allowance::Bucket(Quota::per_second(FORTY)) }
     }
 
-    /// An `AVChatRoom` that tells three priorities apart: what is offered as `Lowest` counts as `Low`, and the second limit of 40 a second
-    /// binds every priority and everyone (clause A15).
+    /// An `AVChatRoom` that tells three priorities apart, as the same documentation describes it for rooms without `Lowest`: what is offered as
+    /// `Lowest` counts as `Low`, and the second limit of 40 a second binds every priority and everyone (clause A15; "Message priority" of the
+    /// Chat documentation).
     pub fn av_chat_room_three_levels(owner: UserId) -> Self {
         let builder = Self::builder(owner).levels(Levels::Three).level_quotas(LevelQuotas::NOBODY_EXEMPT);
         Self { settings: builder.settings, allowance: Allowance::Bucket(Quota::per_second(FORTY)) }

@@ -55,6 +55,10 @@ fn a15_high_and_the_owner_and_the_admins_are_exempt_or_nobody_is() {
             let _ = scene.publish(roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low)).unwrap();
         }
         assert_eq!(sent(&scene)[2], if exempt { 46 } else { 40 });
+        for _ in 0..50 {
+            let _ = scene.publish(roomcast_core::Publish::new(Source::Session(bob), "lowest".into()).priority(Lowest)).unwrap();
+        }
+        assert_eq!(sent(&scene)[3], 40);
     }
 }
 
@@ -152,6 +156,27 @@ fn b12_easemob_sends_20_a_second_and_drops_lower_and_later_first() {
     let [high, normal, low, lowest] = second_of(&RoomConfig::easemob(OWNER));
     assert_eq!(high + normal + low + lowest, 40);
     assert_eq!((normal, high), (5, 25), "five rounds fill the first window, the next one is High's");
+    // Of one priority, what came later gives way.
+    let mut scene = Scene { room: Room::new(&RoomConfig::easemob(OWNER)), now: Instant::from_secs(100) };
+    let guest = scene.guest();
+    for n in 0..60 {
+        drop(scene.host(Normal, &n.to_string()));
+    }
+    assert_eq!(scene.read(guest), (0..20).map(|n| n.to_string()).collect::<Vec<_>>());
+    scene.wait_millis(999);
+    assert!(scene.read(guest).is_empty());
+    scene.wait_millis(1);
+    assert!(scene.read(guest).is_empty(), "a second old, they are discarded");
+    for n in 60..120 {
+        drop(scene.host(Normal, &n.to_string()));
+    }
+    scene.wait_millis(999);
+    for n in 120..160 {
+        drop(scene.host(Normal, &n.to_string()));
+    }
+    scene.wait_millis(1);
+    let seen = scene.read(guest);
+    assert_eq!(seen[..20], (60..80).map(|n| n.to_string()).collect::<Vec<_>>()[..]);
 }
 
 #[test]

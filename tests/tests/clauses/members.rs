@@ -2,8 +2,8 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Action, Actor, CloseError, DropReason, EndReason, Engine, Event, Instant, Join, JoinError, LeaveError, NotAllowed, Outcome,
-    Presence, PresenceCause, Priority, RefusalReason, Room, RoomConfig, RoomId, Rule, SessionEnd,
+    Action, Actor, Audience, CloseError, DropReason, EndReason, Engine, Event, Group, Instant, Join, JoinError, LeaveError,
+    NotAllowed, Outcome, Presence, PresenceCause, Priority, RefusalReason, Room, RoomConfig, RoomId, Rule, SessionEnd,
 };
 
 #[test]
@@ -31,6 +31,16 @@ fn a2_no_limit_on_members_but_the_configured_one() {
         room.join(Instant::ZERO, Join::guest()).unwrap();
     }
     assert_eq!(room.join(Instant::ZERO, Join::guest()), Err(JoinError::RoomFull { max: 30_000 }));
+}
+
+#[test]
+fn a2_a_room_takes_millions_by_default() {
+    let mut audience: Audience<&str> = Audience::new(&RoomConfig::av_chat_room(OWNER));
+    for _ in 0..100_000 {
+        audience.join(true, Group::default(), None).unwrap();
+    }
+    let config = RoomConfig::builder(OWNER);
+    assert!(config.sessions(1 << 26).build() == RoomConfig::builder(OWNER).build(), "67 million is the default");
 }
 
 #[test]
