@@ -23,8 +23,8 @@
 //!
 //! # Features
 //!
-//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `forward`, the pump, and a clock that tests can pause. Without it the crate does
-//!   not depend on tokio; `RoomHandle::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `Hub::review_with`, `forward`, the pump, and a clock that tests can pause. Without
+//!   it the crate does not depend on tokio; `RoomHandle::publish` and `Subscription::next_batch` are plain futures and work on any executor.
 //! - `net`: `TcpTransport`, for the pump.
 //! - `websocket`: WebSocket connections for the pump, on the server side.
 

@@ -67,8 +67,9 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         self.cell.publish(publish)
     }
 
-    /// Offers a burst of messages, likes above all, and answers for each what [`try_publish`](Self::try_publish) would: as if they were
-    /// offered one after the other at one instant (clause B19). It takes the room's lock and calls its shards once for 64 of them.
+    /// Offers a burst of messages, likes above all, and answers for each, in their order, what [`try_publish`](Self::try_publish) would: as if
+    /// they were offered one after the other at one instant (clause B19). It takes the room's lock and calls its shards once for 64 of them;
+    /// other callers may come in between.
     pub fn try_publish_many(&self, many: Vec<Publish<M>>) -> Vec<Result<Receipt, Refused<M>>> {
         self.cell.publish_many(many)
     }

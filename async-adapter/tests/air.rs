@@ -124,3 +124,17 @@ async fn a19_a_host_without_a_hook_rules_by_the_ticket_of_the_receipt() {
     assert!(room.under_review(tickets[1]).is_none());
     assert!(room.review(tickets[1], ReviewVerdict::Allow).unwrap_err().to_string().contains("lapsed"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn b19_the_reviewer_gets_every_message_of_a_burst() {
+    let hub: Hub<String> = Hub::<String>::builder().spawn();
+    assert!(hub.review_with(|_| async { ReviewVerdict::Deny { code: 7 } }));
+    let room = reviewed_room(&hub, ReviewTimeout::Open);
+    let ann = room.join(Join::user(UserId(7))).unwrap();
+    let publish = |n: u64| Publish::new(Source::Session(ann.session()), n.to_string());
+    let answers = room.try_publish_many((0..200).map(publish).collect());
+    assert_eq!(answers.iter().flatten().filter(|receipt| receipt.review.is_some()).count(), 200);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let ledger = room.snapshot().room.admission.ledger.total();
+    assert_eq!((ledger.dropped.count(DropReason::Denied), ledger.under_review), (200, 0));
+}

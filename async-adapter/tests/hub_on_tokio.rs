@@ -2,9 +2,10 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Budget, DropReason, EndReason, Event, Hub, Instant, Join, Outcome, PerLevel, Presence, Priority, Publish, RefusalReason,
-    Report, RoomConfig, RoomHandle, RoomId, SessionEnd, Source, Subscription, Tag, TokioClock, UserId,
+    Actor, Budget, Clock, DropReason, EndReason, Event, Hub, Instant, Join, Outcome, PerLevel, Presence, Priority, Publish,
+    RefusalReason, Report, RoomConfig, RoomHandle, RoomId, SessionEnd, Source, Subscription, Tag, TokioClock, UserId,
 };
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -308,6 +309,66 @@ async fn b19_a_burst_in_one_call_gets_the_answers_that_it_would_get_one_by_one()
     assert!(at_once.try_publish_many(Vec::new()).is_empty());
     let queued = at_once.snapshot().room.admission.ledger.total().queued;
     assert_eq!(queued, 100, "the queue is full, and the rest was refused or gave way");
+}
+
+/// A clock that is a second later each time that it is read.
+#[derive(Default)]
+struct Hasty(AtomicU64);
+
+impl Clock for Hasty {
+    fn now(&self) -> Instant {
+        Instant::from_secs(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn b19_a_burst_is_offered_at_one_instant_and_answered_in_order_however_long_it_is() {
+    let hub: Hub<String> = Hub::<String>::builder().shards(1).clock(Hasty::default()).spawn();
+    let config = RoomConfig::builder(OWNER).rate(1).burst(150).queue_messages(200).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let mut reader = room.join(Join::guest()).unwrap();
+    let answers = room.try_publish_many((0..500).map(|n| Publish::new(Source::Host, n.to_string())).collect());
+    assert_eq!(answers.len(), 500);
+    let (mut instants, mut ids) = (Vec::new(), Vec::new());
+    for (n, answer) in answers.into_iter().enumerate() {
+        match answer {
+            Ok(receipt) => {
+                ids.push((n, receipt.id));
+                if let Some(Outcome::Dispatched { seq, at }) = receipt.outcome {
+                    assert_eq!(seq.0, n as u64 + 1);
+                    instants.push(at);
+                }
+            }
+            Err(refused) => assert_eq!((refused.reason, refused.payload), (RefusalReason::QueueFull, n.to_string())),
+        }
+    }
+    // A second later a message more would have gone out.
+    assert_eq!((instants.len(), ids.len()), (150, 350));
+    assert!(instants.iter().all(|at| *at == instants[0]), "{instants:?}");
+    assert!(ids.iter().map(|(n, _)| *n).eq(0..350) && ids.is_sorted_by_key(|(_, id)| *id));
+    let batch = reader.try_next_batch().unwrap().unwrap();
+    assert!(batch.messages().iter().map(|message| &message.payload).eq(&(0..150).map(|n| n.to_string()).collect::<Vec<_>>()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn b19_a_burst_wakes_those_who_wait_and_tells_what_became_of_messages_before_it() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let events = Arc::clone(&seen);
+    let hub = Hub::<&'static str>::builder().shards(1).on_event(move |_, event| events.lock().unwrap().push(event.tag())).spawn();
+    let config = RoomConfig::builder(OWNER).rate(1).burst(1).queue_messages(1).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let mut reader = room.join(Join::guest()).unwrap();
+    let reading = tokio::spawn(async move {
+        let first =
+            timeout(Duration::from_millis(500), reader.next_batch()).await.map(|batch| batch.unwrap().messages()[0].payload);
+        (first, timeout(Duration::from_secs(60), reader.next_batch()).await.map(|batch| batch.unwrap().messages()[0].payload))
+    });
+    sleep(Duration::from_millis(1)).await;
+    let burst = [("like", Priority::Low, 1), ("like", Priority::Low, 2), ("gift", Priority::High, 3)];
+    let burst = burst.map(|(text, priority, tag)| say(text).priority(priority).report(Report::Event(Tag(tag))));
+    assert!(room.try_publish_many(burst.into()).iter().all(Result::is_ok));
+    assert_eq!(*seen.lock().unwrap(), [Some(Tag(2))], "the second like gave way to the gift");
+    assert_eq!(reading.await.unwrap(), (Ok("like"), Ok("gift")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 
 use roomcast::{
     Actor, Batch, Direct, DirectReason, EndReason, Hub, Item, Join, JoinError, Mask, PerLevel, Priority, Publish, Recipient,
-    RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, SessionEnd, SessionId, Source, Start, Subscription, UserId,
+    RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, SessionEnd, SessionId, Source, Start, Subscription, Until, UserId,
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -178,5 +178,41 @@ async fn a_direct_message_alone_wakes_a_reader_of_a_quiet_room() {
         assert!(timeout(Duration::from_millis(1), &mut next).await.is_err());
         let _ = room.send_direct(to, Direct::new("again")).unwrap();
         assert_eq!(told(&timeout(Duration::ZERO, next).await.expect("ready").unwrap()), ["to you: again"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_hall_it_sits() {
+    for shards_a_room in [1, 4] {
+        let hub: Hub<&'static str> = Hub::<&'static str>::builder().shards(4).shards_a_room(shards_a_room).spawn();
+        let room = hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
+        // Each hall takes 256 before the next one is opened.
+        let join = |n: u64| if n.is_multiple_of(2) { Join::user(UserId(n)) } else { Join::guest() };
+        let mut all: Vec<_> = (0..900).map(|n| (join(n), room.join(join(n)).unwrap())).collect();
+        let halls = if shards_a_room == 1 { 0 } else { 3 };
+        assert_eq!(all[899].1.session().slot() / 1_024, halls, "the last one sits in another hall");
+        for (join, subscription) in all.iter().step_by(50) {
+            let session = subscription.session();
+            assert_eq!(room.join(join.on(session)).unwrap_err(), JoinError::AlreadyJoined { session });
+        }
+        assert_eq!(room.snapshot().room.audience.sessions, 900);
+
+        // Whoever went, or is on the way out, may come again.
+        for gone in [0, 300, 899] {
+            let (join, subscription) = &mut all[gone];
+            assert!(room.close_session(subscription.session()));
+            *subscription = room.join(join.on(subscription.session())).unwrap();
+        }
+        let (join, kicked) = &mut all[600];
+        room.kick(Actor::Host, &[UserId(600)]).unwrap();
+        let _again = room.join(join.on(kicked.session())).unwrap();
+        assert_eq!(kicked.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
+        assert_eq!(room.snapshot().room.audience.sessions, 900);
+
+        // Who may not come at all is told that first, as by the room itself.
+        let (banned, until) = (UserId(5_000), Until::Forever);
+        room.ban(Actor::Host, &[banned], None).unwrap();
+        let refused = room.join(Join::user(banned).on(all[1].1.session())).unwrap_err();
+        assert_eq!(refused, JoinError::Banned { user: banned, until });
     }
 }

@@ -1,4 +1,4 @@
-//! What a publish costs, against the size of the audience.
+//! What a publish costs, against the size of the audience; and in a hub, what a burst costs in one call and in single ones.
 //!
 //! Every call goes through the whole of admission. `dispatched`: the room's rate is never reached, so the call sequences the message,
 //! appends it to the log and tells the outcome. `shed`: a room of 40 a second that is offered far more, so the call evicts or refuses.
@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{Instant, Priority, Publish, Report, Room, RoomConfig, SessionId, Source};
+use roomcast::{Hub, Instant, Join, Priority, Publish, Report, Room, RoomConfig, RoomHandle, RoomId, SessionId, Source};
 use roomcast_benches::{Draws, OWNER, is_test_run, median, payload, room_of, unlimited};
 use std::hint::black_box;
 
@@ -81,9 +81,58 @@ fn ratio() {
     );
 }
 
+/// Likes that come at once (clause B19).
+const BURST: usize = 64;
+
+fn like() -> Publish<Bytes> {
+    Publish::new(Source::Host, payload()).priority(Priority::Low).report(Report::CountedOnly)
+}
+
+fn in_one_call(room: &RoomHandle<Bytes>) {
+    black_box(room.try_publish_many((0..BURST).map(|_| like()).collect()));
+}
+
+fn one_by_one(room: &RoomHandle<Bytes>) {
+    for _ in 0..BURST {
+        let _ = black_box(room.try_publish(like()));
+    }
+}
+
+/// One room of a hub, with a guest who does not read; its shard runs on a thread of its own. Both ways, and then in turn for their ratio.
+fn bursts(c: &mut Criterion) {
+    let ways = [("one_call", in_one_call as fn(&RoomHandle<Bytes>)), ("one_by_one", one_by_one)];
+    let dispatched = unlimited().build().expect("a valid configuration");
+    for (name, config) in [("dispatched", dispatched), ("shed", RoomConfig::av_chat_room(OWNER))] {
+        let hub: Hub<Bytes> = Hub::<Bytes>::builder().shards(1).spawn_threads().expect("a thread for the shard");
+        let room = hub.create_room(RoomId(1), &config).expect("a new room");
+        let _guest = room.join(Join::guest()).expect("the room takes a guest");
+        let mut group = c.benchmark_group(format!("publish_many/{name}"));
+        group.throughput(Throughput::Elements(BURST as u64));
+        for (way, burst) in ways {
+            group.bench_function(BenchmarkId::new(way, BURST), |b| b.iter(|| burst(&room)));
+        }
+        group.finish();
+        if !is_test_run() {
+            let mut times = [const { Vec::new() }; 2];
+            for turn in 0..20_000 {
+                let start = std::time::Instant::now();
+                ways[turn % 2].1(&room);
+                times[turn % 2].push(start.elapsed().as_nanos() as f64 / BURST as f64);
+            }
+            let [many, single] = times.map(median);
+            println!(
+                "{BURST} likes, {name}, median of 10,000 bursts in turn: {many:.1} ns each in one call, {single:.1} ns in single ones; \
+                 ratio {:.2}",
+                many / single
+            );
+        }
+    }
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     against_audience(&mut criterion);
+    bursts(&mut criterion);
     criterion.final_summary();
     if !is_test_run() {
         ratio();

@@ -55,6 +55,7 @@ impl Halves {
     /// As `Room::join`, which answered `whole`.
     pub fn join(&mut self, now: Instant, join: Join, whole: &Result<Joined, JoinError>) -> Result<Joined, JoinError> {
         let now = self.call(now);
+        self.audience.check_former(join)?;
         self.admission.check_join(now, join.as_user())?;
         let mut joined = self.audience.join(now, join)?;
         if let Some(user) = join.as_user() {

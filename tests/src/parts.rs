@@ -120,16 +120,21 @@ impl Parts {
         self.all.iter_mut().try_for_each(|part| part.reconfigure(now, config))
     }
 
+    /// Whether the connection still has the session that it says it had.
+    pub fn check_former(&mut self, join: Join) -> Result<(), JoinError> {
+        for session in join.known().into_iter().chain(join.token().map(|token| token.session)) {
+            let here = self.here(session);
+            if self.part_mut(here).is_live(here) {
+                return Err(JoinError::AlreadyJoined { session });
+            }
+        }
+        Ok(())
+    }
+
     /// As `Audience::join`, in the next part that has room. The answer names the session by its id here.
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         self.joins += 1;
         let token = join.token().map(|token| ResumeToken { session: self.here(token.session), ..token });
-        let known = join.known().map(|known| self.here(known));
-        for former in known.into_iter().chain(token.map(|token| token.session)) {
-            if self.part_mut(former).is_live(former) {
-                return Err(JoinError::AlreadyJoined { session: self.whole(former) });
-            }
-        }
         // A part knows its own share, and others may have more than theirs.
         let max = self.config.sessions();
         if self.all.iter().map(Audience::sessions).sum::<u32>() >= max {

@@ -207,10 +207,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// As [`publish`](Self::publish), one after the other at one instant; the lock is taken once for so many.
     pub(crate) fn publish_many(self: &Arc<Self>, many: Vec<Publish<M>>) -> Vec<Result<Receipt, Refused<M>>> {
+        // Where somebody else comes in between, at a later instant, the room goes on at that one.
+        let now = self.now();
         let mut answers = Vec::with_capacity(many.len());
         let mut many = many.into_iter();
         while many.len() > 0 {
-            let now = self.now();
             // What each is done with is dropped outside, as always.
             let (debris, after) = self.in_gate(|admission| {
                 let mut debris = Vec::new();

@@ -253,15 +253,15 @@ impl Oracle {
         if !self.is_open() {
             return Some(JoinError::RoomClosed);
         }
+        let former = join.token().map(|token| token.session);
+        if let Some(session) = join.known().filter(is_live).or(former.filter(is_live)) {
+            return Some(JoinError::AlreadyJoined { session });
+        }
         if let Some((user, until)) = join.as_user().and_then(|user| Some((user, self.banned(user)?))) {
             return Some(JoinError::Banned { user, until });
         }
         if let Some(user) = join.as_user().filter(|&user| self.members.count(user) as u64 >= u64::from(max)) {
             return Some(JoinError::TooManySessions { user, max });
-        }
-        let former = join.token().map(|token| token.session);
-        if let Some(session) = join.known().filter(is_live).or(former.filter(is_live)) {
-            return Some(JoinError::AlreadyJoined { session });
         }
         let max = self.rules.sessions;
         (self.listeners.here.len() as u64 >= u64::from(max)).then_some(JoinError::RoomFull { max })

@@ -13,6 +13,10 @@ fn a1_anyone_joins_an_open_room_at_once_and_once_a_session() {
     scene.guest();
     let again = scene.room.join(scene.now, Join::user(ANN).on(ann));
     assert_eq!(again, Err(JoinError::AlreadyJoined { session: ann }));
+    let mut single = Scene::with(|builder| builder.sessions_per_user(1));
+    let ann = single.user(ANN);
+    let again = single.room.join(single.now, Join::user(ANN).on(ann));
+    assert_eq!(again, Err(JoinError::AlreadyJoined { session: ann }), "that is asked before how many sessions a user has");
     assert_eq!(scene.room.snapshot(scene.now).audience.sessions, 2);
 }
 
