@@ -55,8 +55,11 @@ impl Halves {
     /// As `Room::join`, which answered `whole`.
     pub fn join(&mut self, now: Instant, join: Join, whole: &Result<Joined, JoinError>) -> Result<Joined, JoinError> {
         let now = self.call(now);
-        self.audience.check_former(join)?;
-        self.admission.check_join(now, join.as_user())?;
+        let checked = self.admission.check_join(now, join.as_user());
+        if let Ok(()) | Err(JoinError::TooManySessions { .. }) = checked {
+            self.audience.check_former(join)?;
+        }
+        checked?;
         let mut joined = self.audience.join(now, join)?;
         if let Some(user) = join.as_user() {
             self.admission.add_session(now, user, joined.session);

@@ -14,6 +14,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
     pub(crate) fn join(self: &Arc<Self>, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
         let former: SmallVec<[SessionId; 2]> = join.known().into_iter().chain(join.token().map(|token| token.session)).collect();
+        if !former.is_empty() {
+            let answer = self.admission.lock().admission.check_join(self.now(), join.as_user());
+            // Who joins again on a session that is in has not one too many.
+            answer.or_else(|error| if matches!(error, JoinError::TooManySessions { .. }) { Ok(()) } else { Err(error) })?;
+        }
         for session in former {
             if self.hall_of(session).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(session))) {
                 return Err(JoinError::AlreadyJoined { session });

@@ -112,11 +112,15 @@ impl<M: Payload> Room<M> {
     /// one that resumes what is unread, at most the log.
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
-        let former = join.known.into_iter().chain(join.token.map(|token| token.session));
-        if let Some(session) = former.into_iter().find(|&session| self.audience.is_live(session)) {
-            return Err(JoinError::AlreadyJoined { session });
+        let checked = self.admission.check_join(now, join.user);
+        if let Ok(()) | Err(JoinError::TooManySessions { .. }) = checked {
+            // Who joins again on a session that is in has not one too many.
+            let mut former = join.known.into_iter().chain(join.token.map(|token| token.session));
+            if let Some(session) = former.find(|&session| self.audience.is_live(session)) {
+                return Err(JoinError::AlreadyJoined { session });
+            }
         }
-        self.admission.check_join(now, join.user)?;
+        checked?;
         let joined = match join.token {
             None => self.audience.join(join.user.is_none(), join.group, join.known),
             Some(token) => self.audience.resume(now, join.user.is_none(), join.group, join.known, token),

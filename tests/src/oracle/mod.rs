@@ -253,12 +253,12 @@ impl Oracle {
         if !self.is_open() {
             return Some(JoinError::RoomClosed);
         }
+        if let Some((user, until)) = join.as_user().and_then(|user| Some((user, self.banned(user)?))) {
+            return Some(JoinError::Banned { user, until });
+        }
         let former = join.token().map(|token| token.session);
         if let Some(session) = join.known().filter(is_live).or(former.filter(is_live)) {
             return Some(JoinError::AlreadyJoined { session });
-        }
-        if let Some((user, until)) = join.as_user().and_then(|user| Some((user, self.banned(user)?))) {
-            return Some(JoinError::Banned { user, until });
         }
         if let Some(user) = join.as_user().filter(|&user| self.members.count(user) as u64 >= u64::from(max)) {
             return Some(JoinError::TooManySessions { user, max });
