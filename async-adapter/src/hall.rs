@@ -1,13 +1,12 @@
 //! One part of a room's audience in the hub: its lock, and those who wait for it. One shard looks after it.
 
 use crate::bell::Bell;
-use crate::waiters::Waiters;
+use crate::waiters::{Former, Waiters};
 use parking_lot::{Mutex, MutexGuard};
 use roomcast_core::{Audience, Instant, Part, Payload, SessionId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::task::Waker;
 
 #[derive(Debug)]
 pub(crate) struct Hall<M> {
@@ -120,14 +119,7 @@ impl<M: Payload> Hall<M> {
         out.wake();
         let woken = out.len();
         let old = self.seats.lock().waiters.put_back(out);
-        drop(old);
+        old.into_iter().for_each(Former::settle);
         (woken, left)
-    }
-
-    /// Lets a session wait no more; whoever waits for it learns so. Outside the lock.
-    pub(crate) fn dismiss(waker: Option<Waker>) {
-        if let Some(waker) = waker {
-            waker.wake();
-        }
     }
 }

@@ -16,6 +16,7 @@ use crate::answers::Answers;
 use crate::bell::Groups;
 use crate::hall::Hall;
 use crate::shard::Shard;
+use crate::waiters::Former;
 use parking_lot::Mutex;
 use reconfigure::Live;
 use roomcast_core::{
@@ -268,16 +269,17 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     pub(crate) fn close_session(self: &Arc<Self>, session: SessionId) -> bool {
         let Some(hall) = self.hall_of(session) else { return false };
         let now = self.now();
-        let ((was_in, waker, bells, ends), after) = self.in_both(hall, |admission, seats| {
+        let ((was_in, former, bells, ends), after) = self.in_both(hall, |admission, seats| {
             admission.remove_session(now, session);
             let was_in = seats.audience.leave(session);
             hall.note_sessions(seats);
-            let waker = hall.place(session).and_then(|place| seats.waiters.remove(place, session));
+            // Before it is woken, which may be as soon as the lock is free.
+            hall.advance();
+            let former = hall.place(session).and_then(|place| seats.waiters.remove(place, session));
             let bells = if was_in { seats.bells.clone() } else { SmallVec::new() };
-            (was_in, waker, bells, seats.audience.is_ended())
+            (was_in, former, bells, seats.audience.is_ended())
         });
-        hall.advance();
-        Hall::<M>::dismiss(waker);
+        former.into_iter().for_each(Former::settle);
         bells.iter().for_each(|bell| bell.tell_gone(session));
         self.finish(after);
         if ends {
