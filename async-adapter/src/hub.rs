@@ -145,6 +145,13 @@ impl HubBuilder {
         Ok(hub)
     }
 
+    /// The hub, and its drivers for a test to turn by hand.
+    #[cfg(test)]
+    pub(crate) fn by_hand<M: Payload + Send + Sync + 'static>(mut self) -> (Hub<M>, Vec<Driver<M>>) {
+        let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
+        self.build(clock)
+    }
+
     fn build<M: Payload + Send + Sync + 'static>(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<Driver<M>>) {
         let answers = Arc::new(Answers::default());
         let common = Arc::new(Common { clock, answers, hook: self.hook, hook_panics: AtomicU64::new(0) });

@@ -8,6 +8,8 @@ mod life;
 mod personal;
 mod reconfigure;
 mod seam;
+#[cfg(test)]
+mod tests;
 mod vacancy;
 
 use crate::air::Air;
@@ -88,6 +90,8 @@ pub(crate) struct After<M> {
     home: bool,
     /// Dropped outside the locks: that may run foreign code (decision D6).
     debris: Option<Debris<M>>,
+    /// The same, of what was broadcast; seldom any.
+    heard: Option<Box<Debris<M>>>,
 }
 
 /// What a visit leaves.
@@ -419,8 +423,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// What every call does last, outside the locks.
     pub(crate) fn finish(self: &Arc<Self>, after: After<M>) {
-        let After { events, news, home, debris } = after;
-        drop(debris);
+        let After { events, news, home, debris, heard } = after;
+        drop((debris, heard));
         self.shards[0].deliver(self.id, &events);
         if news {
             self.halls().for_each(|hall| self.call(hall));
