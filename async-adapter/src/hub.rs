@@ -275,7 +275,8 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     }
 
     /// Ends the server in order: no room takes anything more, what waits goes out at the rooms' rates, every session gets what it is
-    /// due, the rooms close. What is not done at the deadline is dropped, abandoned and counted.
+    /// due, the rooms close. What is not done at the deadline is dropped, abandoned and counted. When this answers, the hook has been told
+    /// everything, [`Event::RoomEnded`] of each room last.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.

@@ -3,6 +3,7 @@
 //! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
 //! reader (decision D1). The settings' own comes last, and nothing is locked under it. No hook, waker or channel is touched under a lock.
 
+mod ending;
 mod join;
 mod life;
 mod personal;
@@ -19,6 +20,7 @@ use crate::bell::Groups;
 use crate::hall::Hall;
 use crate::shard::Shard;
 use crate::waiters::Former;
+use ending::Telling;
 use parking_lot::Mutex;
 use reconfigure::Live;
 use roomcast_core::{
@@ -26,7 +28,7 @@ use roomcast_core::{
     RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserId, UserSessions,
 };
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 /// Events that leave one lock together.
@@ -52,8 +54,7 @@ pub(crate) struct Cell<M> {
     open: AtomicU32,
     /// The last message dispatched, so that a reader can tell without the admission's lock whether it is up to date.
     dispatched: AtomicU64,
-    /// Whether `RoomEnded` has been told.
-    end_told: AtomicBool,
+    telling: Telling,
     /// Messages that were handed over and that a transport could not send.
     unsent: AtomicU64,
     #[cfg(feature = "tokio")]
@@ -121,7 +122,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             halls,
             open: AtomicU32::new(1),
             dispatched: AtomicU64::new(0),
-            end_told: AtomicBool::new(false),
+            telling: Telling::default(),
             unsent: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
@@ -326,10 +327,6 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         self.admission.lock().admission.is_idle()
     }
 
-    pub(crate) fn is_ended(&self) -> bool {
-        self.halls().all(|hall| hall.enter(|seats| seats.audience.is_ended())) && self.is_idle()
-    }
-
     /// A session has told its end and is gone from its audience.
     pub(crate) fn forget(self: &Arc<Self>, hall: &Hall<M>, session: SessionId) {
         let now = self.now();
@@ -381,7 +378,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             } else {
                 SmallVec::new()
             };
-            hall.ended.store(seats.audience.is_ended(), Ordering::Release);
+            hall.ended.store(seats.audience.is_ended(), Ordering::SeqCst);
             let next = seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min();
             (bells, ends, seats.audience.has_liveness(), next)
         });
@@ -413,19 +410,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         timeout
     }
 
-    /// Tells that the room has ended, once everyone has gone from every hall.
-    fn tell_end(&self) {
-        let ended = self.halls().all(|hall| hall.ended.load(Ordering::Acquire));
-        if ended && self.is_idle() && !self.end_told.swap(true, Ordering::AcqRel) {
-            self.shards[0].deliver(self.id, &[Event::RoomEnded]);
-        }
-    }
-
     /// What every call does last, outside the locks.
     pub(crate) fn finish(self: &Arc<Self>, after: After<M>) {
         let After { events, news, home, debris, heard } = after;
         drop((debris, heard));
-        self.shards[0].deliver(self.id, &events);
+        self.tell(&events);
         if news {
             self.halls().for_each(|hall| self.call(hall));
         } else if home {

@@ -45,6 +45,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             self.halls().for_each(|hall| hall.advance());
         }
         let events: Events = std::iter::from_fn(|| gate.admission.poll_event()).take(MAX_EVENTS).collect();
+        self.telling.begin(&events);
         let timeout = gate.admission.poll_timeout();
         let earlier = timeout.is_some_and(|timeout| gate.armed.is_none_or(|armed| timeout < armed));
         if earlier {

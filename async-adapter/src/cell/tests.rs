@@ -1,7 +1,7 @@
 use super::*;
 use crate::hub::Hub;
 use parking_lot::Mutex as Locked;
-use roomcast_core::{Broadcast, DuplicateKey, Join};
+use roomcast_core::{Broadcast, DuplicateKey, Join, Report, Source, Tag};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -39,6 +39,33 @@ fn what_is_polled_while_another_hall_opens_is_told() {
     });
     assert_eq!(cell.halls().count(), 2);
     assert!(matches!(told.lock()[..], [Event::Presence { user: UserId(7), .. }]), "{:?}", told.lock());
+}
+
+#[test]
+fn that_a_room_has_ended_waits_for_what_another_thread_is_about_to_tell() {
+    let told = Told::default();
+    let cell = Arc::new(OnceLock::<Arc<Cell<&'static str>>>::new());
+    let hook = {
+        let (told, cell) = (Arc::clone(&told), Arc::clone(&cell));
+        move |_, event: &Event| {
+            told.lock().push(*event);
+            if matches!(event, Event::Outcome { .. }) {
+                // As another thread may while this one tells what it has polled: nobody is in any more.
+                cell.get().unwrap().visit(0);
+            }
+        }
+    };
+    let (hub, _drivers) = Hub::<&'static str>::builder().shards(1).on_event(hook).by_hand();
+    let config = RoomConfig::builder(UserId(1)).rate(1).burst(1).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    cell.set(Arc::clone(room.cell())).unwrap();
+    for waits in [false, true] {
+        let publish = Publish::new(Source::Host, "hello").report(Report::Event(Tag(1)));
+        assert_eq!(room.try_publish(publish).unwrap().outcome.is_none(), waits);
+    }
+    room.close(Actor::Host).unwrap();
+    assert!(matches!(told.lock()[..], [Event::Outcome { .. }, Event::RoomClosed, Event::RoomEnded]), "{:?}", told.lock());
+    assert!(room.cell().is_ended());
 }
 
 /// A payload that looks at its room when it is dropped.
