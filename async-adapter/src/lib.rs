@@ -54,6 +54,7 @@ mod pump;
 mod reader;
 mod review;
 mod room;
+mod round;
 mod shard;
 mod signal;
 mod subscription;

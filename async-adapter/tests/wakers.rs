@@ -2,7 +2,7 @@
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
-use roomcast::{Actor, Direct, Hub, Join, Recipient, RoomConfig, RoomHandle, RoomId, Subscription, UserId};
+use roomcast::{Actor, Direct, Hub, Join, Publish, Recipient, RoomConfig, RoomHandle, RoomId, Source, Subscription, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -100,4 +100,47 @@ async fn a_reader_whose_slot_is_another_s_before_it_is_woken_learns_of_its_end()
         let mut cx = Context::from_waker(Waker::noop());
         assert!(matches!(last.poll_next_batch(&mut cx), Poll::Ready(Err(_))));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_woken_for_news_that_come_while_others_are_and_the_room_grows() {
+    let (_hub, room) = room_of(&RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap());
+    let say = |room: &RoomHandle<String>| assert!(room.try_publish(Publish::new(Source::Host, "hello".to_owned())).is_ok());
+    // In three segments, each is woken by itself.
+    let mut waiting: Vec<_> = (0..3 * 1_024).map(|_| room.join(Join::guest()).unwrap()).collect();
+    settle().await;
+    let count = Arc::new(Count::default());
+    // One of the first segment takes the first message and waits again.
+    let first = Arc::new(Mutex::new(waiting.swap_remove(0)));
+    let waits_again = act({
+        let (first, waker) = (Arc::clone(&first), Waker::from(Arc::clone(&count)));
+        move || {
+            assert!(first.lock().try_next_batch().unwrap().is_some());
+            park(&mut first.lock(), &waker);
+        }
+    });
+    park(&mut first.lock(), &waits_again);
+    // At one of the second, something more is said.
+    let says = act({
+        let room = room.clone();
+        move || say(&room)
+    });
+    park(&mut waiting[1_500], &says);
+    // At one of the third, the room grows.
+    let joined = Arc::new(Mutex::new(Vec::new()));
+    let joins = act({
+        let (room, joined) = (room.clone(), Arc::clone(&joined));
+        move || {
+            for _ in 0..2 * 1_024 {
+                let mut subscription = room.join(Join::guest()).unwrap();
+                park(&mut subscription, Waker::noop());
+                joined.lock().push(subscription);
+            }
+        }
+    });
+    park(&mut waiting[2_500], &joins);
+    say(&room);
+    settle().await;
+    assert_eq!(joined.lock().len(), 2 * 1_024);
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
 }

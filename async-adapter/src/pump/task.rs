@@ -6,6 +6,7 @@ use crate::bell::Bell;
 use crate::cell::Cell;
 use crate::frames::{Encoder, Frame, Frames};
 use crate::hall::Hall;
+use crate::round::Round;
 use crate::transport::Transport;
 use crossbeam_channel::{Receiver, TryRecvError};
 use roomcast_core::{Batch, Due, EndReason, Payload, RangeKey, SessionId, Verdict};
@@ -51,9 +52,8 @@ pub(super) struct Pumper<M: Payload + Send + Sync + 'static, E, T> {
     stats: PumpStats,
     /// What of `stats.unsent` the room knows.
     unsent_told: u64,
-    /// Slots that have yet to be swept for what came last, and the next of them.
-    left: u32,
-    next: u32,
+    /// The slots that have yet to be swept for what came last.
+    round: Round,
     /// Whether a budget cut somebody short, so that another sweep follows.
     again: bool,
     /// Connections to look at by themselves: they came, or can take more.
@@ -95,8 +95,7 @@ where
             counters,
             stats: PumpStats::default(),
             unsent_told: 0,
-            left: 0,
-            next: 0,
+            round: Round::default(),
             again: false,
             fresh: Vec::new(),
             taken: Vec::with_capacity(SLICE as usize),
@@ -132,19 +131,15 @@ where
         }
         self.take_writable(now);
         if self.bell.take_news() {
-            self.left = self.hall.enter(|seats| seats.audience.slots());
+            self.round.begin(self.hall.enter(|seats| seats.audience.slots()));
         }
         let before = self.stats.writes;
         let mut may_go_on = self.serve_fresh(now, before);
-        while self.left > 0 && may_go_on {
-            let end = self.next.saturating_add(SLICE.min(self.left));
-            let slots = self.sweep(self.next..end, now);
-            // A slice that reaches beyond the last slot has looked at fewer.
-            let looked_at = end.min(slots).saturating_sub(self.next);
-            self.left = if slots == 0 { 0 } else { self.left - looked_at };
-            self.next = if end >= slots { 0 } else { end };
-            if self.left == 0 && std::mem::take(&mut self.again) {
-                self.left = slots;
+        while !self.round.is_over() && may_go_on {
+            let places = self.round.pass(SLICE);
+            let slots = self.sweep(places, now);
+            if self.round.is_over() && std::mem::take(&mut self.again) {
+                self.round.begin(slots);
             }
             may_go_on = self.stats.writes - before < u64::from(self.options.writes_a_turn);
         }
@@ -155,7 +150,7 @@ where
             self.lose(place, session);
         }
         self.put_down();
-        if more_commands || self.left > 0 || !self.fresh.is_empty() {
+        if more_commands || !self.round.is_over() || !self.fresh.is_empty() {
             Next::Now
         } else {
             Next::Wait(deadline.map(Instant::from_std))
