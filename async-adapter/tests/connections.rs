@@ -1,10 +1,10 @@
-//! The pump's connections in trouble: rooms that grow under a sweep.
+//! The pump's connections in trouble: rooms that grow under a sweep, and last words to slow ones.
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
 use roomcast::{
-    Direct, Encoder, EndReason, Hub, Join, Message, Priority, Publish, Pump, PumpOptions, RoomConfig, RoomConfigBuilder,
-    RoomHandle, RoomId, Source, Transport, UserId,
+    Actor, Direct, Encoder, EndReason, Hub, Join, Message, Priority, Publish, Pump, PumpOptions, Pumped, RoomConfig,
+    RoomConfigBuilder, RoomHandle, RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -64,6 +64,18 @@ impl Wire {
 
     fn end(&self) -> End {
         End(self.clone())
+    }
+
+    fn give(&self, room: usize) {
+        let mut inside = self.0.lock();
+        inside.room = room;
+        let waker = inside.waker.take();
+        drop(inside);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn is_dropped(&self) -> bool {
+        self.0.lock().is_dropped
     }
 
     fn text(&self) -> String {
@@ -144,4 +156,84 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone_though_the_room_grows() {
     settle().await;
     assert_eq!(joined.lock().len(), 600);
     assert_eq!(wires.iter().filter(|wire| wire.text() != "one\ntwo\n").count(), 0);
+}
+
+/// Kicks a user whose connection has begun to take a message and takes no more, and lets another session in, in the same slot.
+async fn kick_and_join(room: &RoomHandle<String>, pump: &Pump<String, End>, slow: &Wire) -> [Pumped<String, End>; 2] {
+    let kicked = pump.join(Join::user(UserId(7)), slow.end()).unwrap();
+    say(room, "hello");
+    settle().await;
+    assert_eq!(slow.text(), "he");
+    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    settle().await;
+    let next = pump.join(Join::guest(), Wire::open().end()).unwrap();
+    assert_eq!(next.session().slot(), kicked.session().slot());
+    settle().await;
+    [kicked, next]
+}
+
+#[tokio::test(start_paused = true)]
+async fn last_words_are_taken_to_the_end_whoever_has_the_slot_by_then() {
+    let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
+    let slow = Wire::with_room(2);
+    let _pumped = kick_and_join(&room, &pump, &slow).await;
+    assert!(!slow.is_dropped());
+    assert_eq!((pump.stats().connections, pump.stats().blocked), (2, 1));
+    for room in [1, usize::MAX] {
+        slow.give(room);
+        settle().await;
+    }
+    assert_eq!(slow.text(), "hello\nend: the user was kicked\n");
+    assert!(slow.is_dropped());
+    assert_eq!((pump.stats().connections, pump.stats().blocked, pump.stats().unsent), (1, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_does_not_take_its_last_words_in_time_is_dropped() {
+    let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
+    let slow = Wire::with_room(2);
+    let _pumped = kick_and_join(&room, &pump, &slow).await;
+    // A little now and then is not enough: all of it has to be taken by then.
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        slow.give(1);
+    }
+    settle().await;
+    assert!(slow.is_dropped());
+    assert_eq!(slow.text(), "hello");
+    let stats = pump.stats();
+    assert_eq!((stats.connections, stats.blocked, stats.stalled, stats.unsent), (1, 0, 1, 1));
+    assert_eq!(room.snapshot().room.audience.sessions, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_lets_go_of_a_session_drops_its_connection_whoever_has_the_slot_by_then() {
+    let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
+    let slow = Wire::with_room(2);
+    let [kicked, _next] = kick_and_join(&room, &pump, &slow).await;
+    drop(kicked);
+    settle().await;
+    assert!(slow.is_dropped());
+    assert_eq!((pump.stats().connections, pump.stats().blocked, pump.stats().unsent), (1, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn last_words_are_taken_to_the_end_however_often_it_is_told_that_it_takes_more() {
+    let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
+    let slow = Wire::with_room(2);
+    let _kicked = pump.join(Join::user(UserId(7)), slow.end()).unwrap();
+    say(&room, "hello");
+    settle().await;
+    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    let waker = slow.0.lock().waker.clone().expect("it is waited for");
+    // It takes the rest of the message and a few letters more; and its waker is woken twice.
+    say(&room, "unheard");
+    slow.give(8);
+    waker.wake();
+    settle().await;
+    assert_eq!((slow.text().as_str(), slow.is_dropped()), ("hello\nend:", false));
+    slow.give(usize::MAX);
+    settle().await;
+    assert_eq!(slow.text(), "hello\nend: the user was kicked\n");
+    assert!(slow.is_dropped());
 }

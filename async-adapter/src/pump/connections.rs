@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
 use roomcast_core::SessionId;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -78,15 +78,26 @@ struct Blocked {
     waker: Waker,
     rest: VecDeque<Frame>,
     controls: usize,
-    /// When it last took something.
+    /// When it last took something; once nothing follows the rest, since when that is so.
     since: Instant,
-    /// Nothing follows the rest.
+    /// Nothing follows the rest: its session has ended.
     last: bool,
+}
+
+impl Blocked {
+    /// Nothing follows any more. From now on it has a limited time for all of the rest.
+    fn end(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.last, true) {
+            self.since = now;
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Connections<T> {
     table: Vec<Option<Connection<T>>>,
+    /// Those whose session has ended and whose slot is another's by now, as long as they have yet to take the rest.
+    leaving: BTreeMap<SessionId, Connection<T>>,
     writable: Arc<Writable>,
     /// One entry for each that was blocked when last looked at: since when nothing was taken, the first first.
     watch: BinaryHeap<Reverse<(Instant, u32, SessionId)>>,
@@ -94,17 +105,24 @@ pub(super) struct Connections<T> {
 
 impl<T: Transport> Connections<T> {
     pub(super) fn new(writable: Arc<Writable>) -> Self {
-        Self { table: Vec::new(), writable, watch: BinaryHeap::new() }
+        Self { table: Vec::new(), leaving: BTreeMap::new(), writable, watch: BinaryHeap::new() }
     }
 
-    pub(super) fn add(&mut self, place: u32, session: SessionId, transport: T, stats: &mut PumpStats) {
-        // Its slot was another's who has gone without our hearing of it.
-        self.remove_any(place, stats);
+    pub(super) fn add(&mut self, place: u32, session: SessionId, transport: T, now: Instant, stats: &mut PumpStats) {
         if self.table.len() <= place as usize {
             self.table.resize_with(place as usize + 1, || None);
         }
-        self.table[place as usize] = Some(Connection { session, transport, blocked: None, is_watched: false });
+        let connection = Connection { session, transport, blocked: None, is_watched: false };
         stats.connections += 1;
+        // Its slot was another's who has ended, and who may have yet to take the last words.
+        let Some(mut former) = self.table[place as usize].replace(connection) else { return };
+        match &mut former.blocked {
+            Some(blocked) => {
+                blocked.end(now);
+                self.leaving.insert(former.session, former);
+            }
+            None => Self::let_go(former, stats),
+        }
     }
 
     /// Whether a session's connection is here and takes what it is offered.
@@ -125,20 +143,21 @@ impl<T: Transport> Connections<T> {
 
     /// Whose connections are here.
     pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.table.iter().flatten().map(|connection| connection.session)
+        self.table.iter().flatten().chain(self.leaving.values()).map(|connection| connection.session)
     }
 
-    /// Drops a connection; what it had not taken to the last byte is unsent. Answers whether it was here.
-    pub(super) fn remove(&mut self, place: u32, session: SessionId, stats: &mut PumpStats) -> bool {
-        let here = self.holds(place, session);
-        if here {
-            self.remove_any(place, stats);
-        }
-        here
+    /// A session's connection, wherever it is.
+    fn find(&mut self, place: u32, session: SessionId) -> Option<&mut Connection<T>> {
+        if self.holds(place, session) { self.table[place as usize].as_mut() } else { self.leaving.get_mut(&session) }
     }
 
-    fn remove_any(&mut self, place: u32, stats: &mut PumpStats) {
-        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::take) else { return };
+    /// Drops a connection; what it had not taken to the last byte is unsent.
+    pub(super) fn remove(&mut self, place: u32, session: SessionId, stats: &mut PumpStats) {
+        let here = if self.holds(place, session) { self.table[place as usize].take() } else { self.leaving.remove(&session) };
+        here.into_iter().for_each(|connection| Self::let_go(connection, stats));
+    }
+
+    fn let_go(connection: Connection<T>, stats: &mut PumpStats) {
         stats.connections -= 1;
         if let Some(blocked) = &connection.blocked {
             stats.blocked -= 1;
@@ -151,7 +170,9 @@ impl<T: Transport> Connections<T> {
         let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else { return Written::Gone };
         if let Some(blocked) = &mut connection.blocked {
             blocked.rest.push_back(frame.clone());
-            blocked.last |= last;
+            if last {
+                blocked.end(now);
+            }
             return Written::Blocked;
         }
         match offer(&mut connection.transport, &frame.bytes, stats) {
@@ -196,8 +217,7 @@ impl<T: Transport> Connections<T> {
 
     /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker will be woken.
     pub(super) fn unblock(&mut self, place: u32, session: SessionId, now: Instant, stats: &mut PumpStats) -> Written {
-        let connection = self.table.get_mut(place as usize).and_then(Option::as_mut);
-        let Some(connection) = connection.filter(|connection| connection.session == session) else { return Written::All };
+        let Some(connection) = self.find(place, session) else { return Written::All };
         let Some(blocked) = &mut connection.blocked else { return Written::All };
         loop {
             match connection.transport.poll_writable(&mut Context::from_waker(&blocked.waker)) {
@@ -207,7 +227,7 @@ impl<T: Transport> Connections<T> {
             }
             while let Some(frame) = blocked.rest.front_mut() {
                 let Ok(taken) = offer(&mut connection.transport, &frame.bytes, stats) else { return Written::Gone };
-                if taken > 0 {
+                if taken > 0 && !blocked.last {
                     blocked.since = now;
                 }
                 frame.bytes.advance(taken);
@@ -227,8 +247,8 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Looks at those who may have been blocked for `patience`, and puts down in `stalled` who took nothing in that time. Answers when to look
-    /// again. O(log blocked) for each.
+    /// Looks at those who may have been blocked for `patience`, and puts down in `stalled` who took nothing in that time, or not all of its
+    /// last words. Answers when to look again. O(log blocked) for each.
     pub(super) fn watch(
         &mut self,
         now: Instant,
@@ -242,15 +262,14 @@ impl<T: Transport> Connections<T> {
                 return Some(due);
             }
             self.watch.pop();
-            let connection = self.table.get_mut(place as usize).and_then(Option::as_mut);
-            let Some(connection) = connection.filter(|connection| connection.session == session) else { continue };
+            let Some(connection) = self.find(place, session) else { continue };
             connection.is_watched = false;
-            let Some(blocked) = &connection.blocked else { continue };
-            if now.saturating_duration_since(blocked.since) >= patience {
+            let Some(since) = connection.blocked.as_ref().map(|blocked| blocked.since) else { continue };
+            if now.saturating_duration_since(since) >= patience {
                 stalled.push((place, session));
             } else {
                 connection.is_watched = true;
-                self.watch.push(Reverse((blocked.since, place, session)));
+                self.watch.push(Reverse((since, place, session)));
             }
         }
         None

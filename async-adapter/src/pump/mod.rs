@@ -27,7 +27,8 @@ pub struct PumpOptions {
     pub budget: Budget,
     /// Connections that one turn writes to at the most; then other tasks of the runtime get theirs. Default 256.
     pub writes_a_turn: u32,
-    /// How long a connection may take nothing of what it is offered before it is dropped and its session leaves. Default 30 s.
+    /// How long a connection may take nothing of what it is offered before it is dropped and its session leaves; and once its session has
+    /// ended, how long it has for all of the rest and the last words. Default 30 s.
     pub stalled_after: Duration,
 }
 
@@ -58,7 +59,8 @@ pub struct PumpStats {
     pub encoded: u64,
     /// Frames that were put together; every other one was shared.
     pub framed: u64,
-    /// Connections that were dropped because they took nothing for [`stalled_after`](PumpOptions::stalled_after).
+    /// Connections that were dropped because they took nothing for [`stalled_after`](PumpOptions::stalled_after), or not all of their last
+    /// words in that time.
     pub stalled: u64,
     /// Control frames that were dropped because too many waited for one connection.
     pub controls_dropped: u64,

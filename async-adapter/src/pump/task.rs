@@ -182,7 +182,7 @@ where
 
     fn add(&mut self, session: SessionId, transport: T, now: Instant) {
         let Some(place) = self.hall.place(session) else { return };
-        self.connections.add(place, session, transport, &mut self.stats);
+        self.connections.add(place, session, transport, now.into_std(), &mut self.stats);
         if let Some(reason) = self.early.remove(&session) {
             self.end(place, session, reason, now);
         } else {
@@ -208,6 +208,10 @@ where
     fn serve_fresh(&mut self, now: Instant, before: u64) -> bool {
         while let Some(place) = self.fresh.pop() {
             let Some(session) = self.connections.session_at(place) else { continue };
+            if !self.connections.is_free(place, session) {
+                // It comes back once it has taken the rest, if anything follows that.
+                continue;
+            }
             if !self.hall.enter(|seats| seats.audience.books(session).is_some()) {
                 // It went before its connection came, or while that was blocked for longer than the grace.
                 self.connections.remove(place, session, &mut self.stats);
