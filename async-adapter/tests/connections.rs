@@ -1,4 +1,4 @@
-//! The pump's connections in trouble: rooms that grow under a sweep, and last words to slow ones.
+//! The pump's connections in trouble: rooms that grow under a sweep, last words to slow ones, transports that panic.
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
@@ -45,13 +45,41 @@ struct Inside {
     waker: Option<Waker>,
     is_dropped: bool,
     act: Option<Act>,
+    /// What its transport panics at.
+    panics_at: Option<At>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Write,
+    Look,
+    Drop,
 }
 
 struct End(Wire);
 
 impl Wire {
     fn with_room(room: usize) -> Self {
-        Self(Arc::new(Mutex::new(Inside { taken: String::new(), room, waker: None, is_dropped: false, act: None })))
+        Self(Arc::new(Mutex::new(Inside {
+            taken: String::new(),
+            room,
+            waker: None,
+            is_dropped: false,
+            act: None,
+            panics_at: None,
+        })))
+    }
+
+    fn that_panics(at: At) -> Self {
+        // Full at once, so that it is asked whether it takes more.
+        let wire = Self::with_room(if at == At::Look { 1 } else { usize::MAX });
+        wire.0.lock().panics_at = Some(at);
+        wire
+    }
+
+    fn may_panic(&self, at: At) {
+        let panics_at = self.0.lock().panics_at;
+        assert!(panics_at != Some(at), "as wanted");
     }
 
     fn open() -> Self {
@@ -86,11 +114,13 @@ impl Wire {
 impl Drop for End {
     fn drop(&mut self) {
         self.0.0.lock().is_dropped = true;
+        self.0.may_panic(At::Drop);
     }
 }
 
 impl Transport for End {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.may_panic(At::Write);
         let act = self.0.0.lock().act.take();
         act.into_iter().for_each(|act| act());
         let mut inside = self.0.0.lock();
@@ -104,6 +134,7 @@ impl Transport for End {
     }
 
     fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.may_panic(At::Look);
         let mut inside = self.0.0.lock();
         if inside.room > 0 {
             return Poll::Ready(Ok(()));
@@ -236,4 +267,29 @@ async fn last_words_are_taken_to_the_end_however_often_it_is_told_that_it_takes_
     settle().await;
     assert_eq!(slow.text(), "hello\nend: the user was kicked\n");
     assert!(slow.is_dropped());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_panics_ends_its_own_connection_and_no_other() {
+    for (panics_at, unsent) in [(At::Write, 1), (At::Look, 1), (At::Drop, 0)] {
+        let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
+        let wires = [Wire::open(), Wire::that_panics(panics_at), Wire::open()];
+        let pumped = wires.each_ref().map(|wire| pump.join(Join::guest(), wire.end()).unwrap());
+        settle().await;
+        say(&room, "one");
+        settle().await;
+        if panics_at == At::Drop {
+            assert!(room.close_session(pumped[1].session()));
+            settle().await;
+        }
+        assert!(wires[1].is_dropped() && !wires[0].is_dropped() && !wires[2].is_dropped());
+        assert_eq!(room.snapshot().room.audience.sessions, 2);
+        let late = Wire::open();
+        let _late = pump.join(Join::guest(), late.end()).unwrap();
+        say(&room, "two");
+        settle().await;
+        assert_eq!([&wires[0], &wires[2], &late].map(Wire::text), ["one\ntwo\n", "one\ntwo\n", "two\n"]);
+        let stats = pump.stats();
+        assert_eq!((stats.connections, stats.blocked, stats.unsent, stats.panics), (3, 0, unsent, 1));
+    }
 }

@@ -10,6 +10,7 @@ use roomcast_core::SessionId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
@@ -163,6 +164,7 @@ impl<T: Transport> Connections<T> {
             stats.blocked -= 1;
             stats.unsent += blocked.rest.iter().map(|frame| u64::from(frame.messages)).sum::<u64>();
         }
+        guarded(stats, || drop(connection));
     }
 
     /// Offers a connection a frame. `last`: nothing follows, and once it has been taken the connection is to go.
@@ -220,10 +222,10 @@ impl<T: Transport> Connections<T> {
         let Some(connection) = self.find(place, session) else { return Written::All };
         let Some(blocked) = &mut connection.blocked else { return Written::All };
         loop {
-            match connection.transport.poll_writable(&mut Context::from_waker(&blocked.waker)) {
-                Poll::Pending => return Written::Blocked,
-                Poll::Ready(Err(_)) => return Written::Gone,
-                Poll::Ready(Ok(())) => {}
+            match guarded(stats, || connection.transport.poll_writable(&mut Context::from_waker(&blocked.waker))) {
+                Some(Poll::Pending) => return Written::Blocked,
+                Some(Poll::Ready(Ok(()))) => {}
+                Some(Poll::Ready(Err(_))) | None => return Written::Gone,
             }
             while let Some(frame) = blocked.rest.front_mut() {
                 let Ok(taken) = offer(&mut connection.transport, &frame.bytes, stats) else { return Written::Gone };
@@ -281,7 +283,7 @@ fn offer<T: Transport>(transport: &mut T, bytes: &[u8], stats: &mut PumpStats) -
     let mut taken = 0;
     while taken < bytes.len() {
         stats.writes += 1;
-        match transport.try_write(&bytes[taken..]) {
+        match guarded(stats, || transport.try_write(&bytes[taken..])).ok_or(())? {
             Ok(0) => return Err(()),
             Ok(count) => {
                 let count = count.min(bytes.len() - taken);
@@ -294,4 +296,11 @@ fn offer<T: Transport>(transport: &mut T, bytes: &[u8], stats: &mut PumpStats) -
         }
     }
     Ok(taken)
+}
+
+/// Calls a transport; `None` if it panics: that ends its own connection and nothing else (decision D32).
+fn guarded<R>(stats: &mut PumpStats, call: impl FnOnce() -> R) -> Option<R> {
+    let answer = catch_unwind(AssertUnwindSafe(call)).ok();
+    stats.panics += u64::from(answer.is_none());
+    answer
 }

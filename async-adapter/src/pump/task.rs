@@ -38,7 +38,12 @@ enum Prepared<M> {
     Batch(Batch<M>),
 }
 
-pub(super) struct Pumper<M: Payload + Send + Sync + 'static, E, T> {
+pub(super) struct Pumper<M, E, T>
+where
+    M: Payload + Send + Sync + 'static,
+    E: Encoder<M>,
+    T: Transport,
+{
     cell: Arc<Cell<M>>,
     hall: Arc<Hall<M>>,
     seat: Arc<Seat<M>>,
@@ -117,7 +122,7 @@ where
                     })
                     .await;
                 }
-                Next::Stop => return self.let_go(),
+                Next::Stop => return,
             }
         }
     }
@@ -325,20 +330,38 @@ where
 
     /// Puts the stats down for all to read.
     fn put_down(&mut self) {
-        (self.stats.encoded, self.stats.framed, self.stats.panics) = (self.frames.encoded, self.frames.framed, self.frames.panics);
+        (self.stats.encoded, self.stats.framed) = (self.frames.encoded, self.frames.framed);
         let unsent = std::mem::replace(&mut self.unsent_told, self.stats.unsent);
         self.cell.count_unsent(self.stats.unsent - unsent);
-        self.counters.set(&self.stats);
+        self.counters.set(&PumpStats { panics: self.stats.panics + self.frames.panics, ..self.stats });
     }
+}
 
-    /// The pump is gone: so are its connections and their sessions.
-    fn let_go(mut self) {
+impl<M, E, T> Drop for Pumper<M, E, T>
+where
+    M: Payload + Send + Sync + 'static,
+    E: Encoder<M>,
+    T: Transport,
+{
+    /// The pump is gone, or its runtime: so are its connections and their sessions.
+    fn drop(&mut self) {
+        self.hall.enter(|seats| seats.bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell)));
+        // What is sent from here on is found to come too late by those who send it.
+        self.bell.close();
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Add(session, transport) => self.add(session, transport, Instant::now()),
+                Command::Gone(session) => {
+                    self.cell.close_session(session);
+                }
+                Command::Control(..) => {}
+            }
+        }
         let sessions: Vec<SessionId> = self.connections.sessions().collect();
         for session in sessions {
             self.drop_connection(session);
             self.cell.close_session(session);
         }
-        self.hall.enter(|seats| seats.bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell)));
         self.put_down();
     }
 }
