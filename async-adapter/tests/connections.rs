@@ -3,8 +3,8 @@
 
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Direct, Encoder, EndReason, Hub, Join, Message, Priority, Publish, Pump, PumpOptions, Pumped, RoomConfig,
-    RoomConfigBuilder, RoomHandle, RoomId, Source, Transport, UserId,
+    Actor, Direct, Encoder, EndReason, Group, Hub, Join, Message, Priority, Publish, Pump, PumpOptions, Pumped, RoomConfig,
+    RoomConfigBuilder, RoomHandle, RoomId, SessionEnd, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -145,7 +145,7 @@ impl Transport for End {
 }
 
 fn config() -> RoomConfigBuilder {
-    RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000)
+    RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).sessions_per_user(64)
 }
 
 /// A room in one part, and a pump for it.
@@ -291,5 +291,20 @@ async fn a_transport_that_panics_ends_its_own_connection_and_no_other() {
         assert_eq!([&wires[0], &wires[2], &late].map(Wire::text), ["one\ntwo\n", "one\ntwo\n", "two\n"]);
         let stats = pump.stats();
         assert_eq!((stats.connections, stats.blocked, stats.unsent, stats.panics), (3, 0, unsent, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_is_told_its_end_whatever_group_it_names() {
+    let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
+    let _pumped = pump.join(Join::guest(), Wire::open().end()).unwrap();
+    let groups = (0..=Group::MAX).filter_map(Group::new);
+    let mut subscriptions: Vec<_> = groups.map(|group| room.join(Join::user(UserId(7)).group(group)).unwrap()).collect();
+    settle().await;
+    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    settle().await;
+    for (group, subscription) in subscriptions.iter_mut().enumerate() {
+        let end = subscription.next_batch().await.unwrap_err();
+        assert_eq!(end, SessionEnd::Closed(EndReason::Kicked), "in group {group}");
     }
 }
