@@ -7,8 +7,7 @@ use crate::transport::Transport;
 use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
 use roomcast_core::SessionId;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -70,8 +69,8 @@ struct Connection<T> {
     transport: T,
     /// While it could not take all.
     blocked: Option<Box<Blocked>>,
-    /// Whether `watch` has an entry for it.
-    is_watched: bool,
+    /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many are blocked again soon.
+    watched: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -100,20 +99,20 @@ pub(super) struct Connections<T> {
     /// Those whose session has ended and whose slot is another's by now, as long as they have yet to take the rest.
     leaving: BTreeMap<SessionId, Connection<T>>,
     writable: Arc<Writable>,
-    /// One entry for each that was blocked when last looked at: since when nothing was taken, the first first.
-    watch: BinaryHeap<Reverse<(Instant, u32, SessionId)>>,
+    /// One entry at the most for each that is here, of those that were blocked when last looked at: since when nothing was taken.
+    watch: BTreeSet<(Instant, u32, SessionId)>,
 }
 
 impl<T: Transport> Connections<T> {
     pub(super) fn new(writable: Arc<Writable>) -> Self {
-        Self { table: Vec::new(), leaving: BTreeMap::new(), writable, watch: BinaryHeap::new() }
+        Self { table: Vec::new(), leaving: BTreeMap::new(), writable, watch: BTreeSet::new() }
     }
 
     pub(super) fn add(&mut self, place: u32, session: SessionId, transport: T, now: Instant, stats: &mut PumpStats) {
         if self.table.len() <= place as usize {
             self.table.resize_with(place as usize + 1, || None);
         }
-        let connection = Connection { session, transport, blocked: None, is_watched: false };
+        let connection = Connection { session, transport, blocked: None, watched: None };
         stats.connections += 1;
         // Its slot was another's who has ended, and who may have yet to take the last words.
         let Some(mut former) = self.table[place as usize].replace(connection) else { return };
@@ -122,7 +121,7 @@ impl<T: Transport> Connections<T> {
                 blocked.end(now);
                 self.leaving.insert(former.session, former);
             }
-            None => Self::let_go(former, stats),
+            None => self.let_go(place, former, stats),
         }
     }
 
@@ -155,11 +154,16 @@ impl<T: Transport> Connections<T> {
     /// Drops a connection; what it had not taken to the last byte is unsent.
     pub(super) fn remove(&mut self, place: u32, session: SessionId, stats: &mut PumpStats) {
         let here = if self.holds(place, session) { self.table[place as usize].take() } else { self.leaving.remove(&session) };
-        here.into_iter().for_each(|connection| Self::let_go(connection, stats));
+        if let Some(connection) = here {
+            self.let_go(place, connection, stats);
+        }
     }
 
-    fn let_go(connection: Connection<T>, stats: &mut PumpStats) {
+    fn let_go(&mut self, place: u32, connection: Connection<T>, stats: &mut PumpStats) {
         stats.connections -= 1;
+        if let Some(at) = connection.watched {
+            self.watch.remove(&(at, place, connection.session));
+        }
         if let Some(blocked) = &connection.blocked {
             stats.blocked -= 1;
             stats.unsent += blocked.rest.iter().map(|frame| u64::from(frame.messages)).sum::<u64>();
@@ -187,8 +191,9 @@ impl<T: Transport> Connections<T> {
                 let waker = Waker::from(Arc::new(Unblock { writable, place, session }));
                 let rest = VecDeque::from([Frame { bytes: frame.bytes.slice(taken..), messages: frame.messages }]);
                 connection.blocked = Some(Box::new(Blocked { waker, rest, controls: 0, since: now, last }));
-                if !std::mem::replace(&mut connection.is_watched, true) {
-                    self.watch.push(Reverse((now, place, session)));
+                if connection.watched.is_none() {
+                    connection.watched = Some(now);
+                    self.watch.insert((now, place, session));
                 }
                 stats.blocked += 1;
                 self.unblock(place, session, now, stats)
@@ -250,28 +255,28 @@ impl<T: Transport> Connections<T> {
     }
 
     /// Looks at those who may have been blocked for `patience`, and puts down in `stalled` who took nothing in that time, or not all of its
-    /// last words. Answers when to look again. O(log blocked) for each.
+    /// last words. Answers when to look again. O(log connections) for each.
     pub(super) fn watch(
         &mut self,
         now: Instant,
         patience: std::time::Duration,
         stalled: &mut Vec<(u32, SessionId)>,
     ) -> Option<Instant> {
-        while let Some(&Reverse((at, place, session))) = self.watch.peek() {
+        while let Some(&(at, place, session)) = self.watch.first() {
             // A patience beyond what the clock can tell is none.
             let due = at.checked_add(patience)?;
             if due > now {
                 return Some(due);
             }
-            self.watch.pop();
+            self.watch.pop_first();
             let Some(connection) = self.find(place, session) else { continue };
-            connection.is_watched = false;
+            connection.watched = None;
             let Some(since) = connection.blocked.as_ref().map(|blocked| blocked.since) else { continue };
             if now.saturating_duration_since(since) >= patience {
                 stalled.push((place, session));
             } else {
-                connection.is_watched = true;
-                self.watch.push(Reverse((since, place, session)));
+                connection.watched = Some(since);
+                self.watch.insert((since, place, session));
             }
         }
         None
@@ -303,4 +308,40 @@ fn guarded<R>(stats: &mut PumpStats, call: impl FnOnce() -> R) -> Option<R> {
     let answer = catch_unwind(AssertUnwindSafe(call)).ok();
     stats.panics += u64::from(answer.is_none());
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::time::Duration;
+
+    /// Takes nothing.
+    struct Stuck;
+
+    impl Transport for Stuck {
+        fn try_write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::WouldBlock.into())
+        }
+
+        fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn who_has_gone_is_watched_no_more_however_long_the_patience() {
+        let mut connections = Connections::new(Arc::new(Writable::new(Arc::default())));
+        let (mut stats, now) = (PumpStats::default(), Instant::now());
+        let frame = Frame { bytes: Bytes::from_static(b"hello"), messages: 1 };
+        for generation in 1..1_000 {
+            let session = SessionId::from_bits(7 << 32 | generation);
+            connections.add(7, session, Stuck, now, &mut stats);
+            assert_eq!(connections.write(7, &frame, false, now, &mut stats), Written::Blocked);
+            assert_eq!(connections.watch(now, Duration::MAX, &mut Vec::new()), None);
+            assert_eq!(connections.watch.len(), 1);
+            connections.remove(7, session, &mut stats);
+            assert_eq!(connections.watch.len(), 0);
+        }
+    }
 }
