@@ -99,7 +99,9 @@ impl Wire {
         inside.room = room;
         let waker = inside.waker.take();
         drop(inside);
-        waker.into_iter().for_each(Waker::wake);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     fn is_dropped(&self) -> bool {
@@ -122,7 +124,9 @@ impl Transport for End {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.may_panic(At::Write);
         let act = self.0.0.lock().act.take();
-        act.into_iter().for_each(|act| act());
+        if let Some(act) = act {
+            act();
+        }
         let mut inside = self.0.0.lock();
         let count = bytes.len().min(inside.room);
         if count == 0 {

@@ -24,7 +24,9 @@ struct Act(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 impl Wake for Act {
     fn wake(self: Arc<Self>) {
         let act = self.0.lock().take();
-        act.into_iter().for_each(|act| act());
+        if let Some(act) = act {
+            act();
+        }
     }
 }
 
