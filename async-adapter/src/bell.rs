@@ -14,6 +14,8 @@ pub(crate) struct Bell {
     news: AtomicBool,
     /// Sessions that were taken out by somebody else.
     gone: Mutex<Vec<SessionId>>,
+    /// Whether the task has ended.
+    closed: AtomicBool,
 }
 
 impl Bell {
@@ -32,6 +34,15 @@ impl Bell {
     pub(crate) fn tell_gone(&self, session: SessionId) {
         self.gone.lock().push(session);
         self.signal.raise();
+    }
+
+    /// The task ends: it obeys what it was sent before this, and nothing that is sent later.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub(crate) fn take_news(&self) -> bool {

@@ -1,13 +1,13 @@
 //! One part of a room's audience in the hub: its lock, and those who wait for it. One shard looks after it.
 
 use crate::bell::Bell;
-use crate::waiters::Waiters;
+use crate::round::Round;
+use crate::waiters::{Former, Waiters};
 use parking_lot::{Mutex, MutexGuard};
 use roomcast_core::{Audience, Instant, Part, Payload, SessionId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::task::Waker;
 
 #[derive(Debug)]
 pub(crate) struct Hall<M> {
@@ -34,15 +34,14 @@ pub(crate) struct Seats<M> {
     pub(crate) waiters: Waiters,
     /// Told when those who wait are: the pumps that serve sessions here.
     pub(crate) bells: SmallVec<[Arc<Bell>; 1]>,
-    /// Segments of waiters that have yet to be looked at for what came last, and the next of them.
-    left: usize,
-    next: usize,
+    /// The segments of waiters that have yet to be looked at for what came last.
+    round: Round,
 }
 
 impl<M> Seats<M> {
     /// Those who wait are to be told: all segments will be looked at.
     pub(crate) fn tell(&mut self) {
-        self.left = self.waiters.segments();
+        self.round.begin(self.waiters.segments() as u32);
     }
 }
 
@@ -52,7 +51,7 @@ impl<M: Payload> Hall<M> {
         let applied = audience.applied().0;
         Self {
             part,
-            seats: Mutex::new(Seats { audience, waiters: Waiters::default(), bells: SmallVec::new(), left: 0, next: 0 }),
+            seats: Mutex::new(Seats { audience, waiters: Waiters::default(), bells: SmallVec::new(), round: Round::default() }),
             epoch: AtomicU64::new(0),
             picked: AtomicU64::new(applied),
             sessions: AtomicU32::new(0),
@@ -106,28 +105,16 @@ impl<M: Payload> Hall<M> {
     /// lock is not held while waking.
     pub(crate) fn wake_some(&self) -> (usize, bool) {
         let (out, left) = {
-            let Seats { audience, waiters, left, next, .. } = &mut *self.seats.lock();
-            if *left == 0 {
-                return (0, false);
-            }
-            *next = if *next < waiters.segments() { *next } else { 0 };
-            let out = waiters.take_ready(*next, |first, waiting| audience.ready_among(first, waiting));
-            *next += 1;
-            *left -= 1;
-            (out, *left > 0)
+            let Seats { audience, waiters, round, .. } = &mut *self.seats.lock();
+            let Some(segment) = round.pass(1).next() else { return (0, false) };
+            let out = waiters.take_ready(segment as usize, |first, waiting| audience.ready_among(first, waiting));
+            (out, !round.is_over())
         };
         let Some(out) = out else { return (0, left) };
         out.wake();
         let woken = out.len();
         let old = self.seats.lock().waiters.put_back(out);
-        drop(old);
+        old.into_iter().for_each(Former::settle);
         (woken, left)
-    }
-
-    /// Lets a session wait no more; whoever waits for it learns so. Outside the lock.
-    pub(crate) fn dismiss(waker: Option<Waker>) {
-        if let Some(waker) = waker {
-            waker.wake();
-        }
     }
 }

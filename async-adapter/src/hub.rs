@@ -145,6 +145,13 @@ impl HubBuilder {
         Ok(hub)
     }
 
+    /// The hub, and its drivers for a test to turn by hand.
+    #[cfg(test)]
+    pub(crate) fn by_hand<M: Payload + Send + Sync + 'static>(mut self) -> (Hub<M>, Vec<Driver<M>>) {
+        let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
+        self.build(clock)
+    }
+
     fn build<M: Payload + Send + Sync + 'static>(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<Driver<M>>) {
         let answers = Arc::new(Answers::default());
         let common = Arc::new(Common { clock, answers, hook: self.hook, hook_panics: AtomicU64::new(0) });
@@ -268,7 +275,8 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     }
 
     /// Ends the server in order: no room takes anything more, what waits goes out at the rooms' rates, every session gets what it is
-    /// due, the rooms close. What is not done at the deadline is dropped, abandoned and counted.
+    /// due, the rooms close. What is not done at the deadline is dropped, abandoned and counted. When this answers, the hook has been told
+    /// everything, [`Event::RoomEnded`] of each room last.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.

@@ -54,6 +54,7 @@ mod pump;
 mod reader;
 mod review;
 mod room;
+mod round;
 mod shard;
 mod signal;
 mod subscription;
@@ -77,7 +78,7 @@ pub use forward::{ForwardEnd, ForwardOptions, Forwarded, forward};
 pub use frames::Encoder;
 pub use hub::{Hub, HubBuilder};
 #[cfg(feature = "tokio")]
-pub use pump::{Pump, PumpJoinError, PumpOptions, PumpStats, Pumped, TooManyPumps};
+pub use pump::{Pump, PumpJoinError, PumpOptions, PumpRefusal, PumpStats, Pumped, TooManyPumps};
 pub use review::Reviewed;
 pub use room::{AttributesSnapshot, LiveSnapshot, RoomHandle};
 pub use roomcast_core;

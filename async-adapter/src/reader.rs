@@ -2,6 +2,7 @@
 
 use crate::cell::Cell;
 use crate::hall::{Hall, Seats};
+use crate::waiters::Former;
 use parking_lot::MutexGuard;
 use roomcast_core::{Batch, Budget, Payload, SessionEnd, SessionId};
 use std::sync::Arc;
@@ -50,7 +51,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         let mut old = None;
         if answer.is_err() {
             hall.note_sessions(&seats);
-            old = seats.waiters.remove(seat.place, seat.session);
+            // It learns of its end here and now.
+            old = seats.waiters.remove(seat.place, seat.session).map(Former::told);
         } else if waits && let Some(waker) = waker {
             old = seats.waiters.park(seat.place, seat.session, waker);
             seat.waits_since = Some(epoch);
@@ -67,10 +69,10 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     /// What is left is dropped outside the lock: that may run foreign code (decision D6).
     #[cold]
     #[inline(never)]
-    fn clean_up(mut seats: MutexGuard<'_, Seats<M>>, old: Option<Waker>) {
+    fn clean_up(mut seats: MutexGuard<'_, Seats<M>>, old: Option<Former>) {
         let debris = seats.audience.take_debris();
         drop(seats);
         drop(debris);
-        drop(old);
+        old.into_iter().for_each(Former::settle);
     }
 }

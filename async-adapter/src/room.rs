@@ -6,9 +6,10 @@ use crate::review::Reviewed;
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
-    Actor, Carried, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration, EndReason, ImportError, Join, JoinError,
-    LeaveError, Mask, ModerationError, Outcome, Payload, ProfileError, Publish, Receipt, Recipient, ReconfigureError, Refused,
-    Report, ResumeToken, ReviewVerdict, Role, RoomConfig, RoomId, RoomSnapshot, SessionId, Ticket, Until, UserId, VerdictError,
+    Actor, Carried, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration, EndReason, Group, ImportError, Join,
+    JoinError, LeaveError, Mask, ModerationError, Outcome, Payload, ProfileError, Publish, Receipt, Recipient, ReconfigureError,
+    Refused, Report, ResumeToken, ReviewVerdict, Role, RoomConfig, RoomId, RoomSnapshot, SessionId, Ticket, Until, UserId,
+    VerdictError,
 };
 use std::sync::Arc;
 
@@ -110,8 +111,11 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// Lets a session in and answers its subscription; dropping that leaves. In a hub of
     /// [`one_room_a_user`](crate::HubBuilder::one_room_a_user) the user leaves the room that he or she was in.
+    ///
+    /// The hub gives out the groups: subscriptions are in [`Group::DEFAULT`], whatever `join` says, and each pump has one of its own.
     pub fn join(&self, join: Join) -> Result<Subscription<M>, JoinError> {
-        let joined = self.directory.join(&self.cell, join)?;
+        // A pump that swept it would take its end from it.
+        let joined = self.directory.join(&self.cell, join.group(Group::DEFAULT))?;
         Ok(Subscription::new(Arc::clone(&self.cell), Arc::clone(&self.shards), joined))
     }
 

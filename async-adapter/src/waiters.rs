@@ -35,6 +35,33 @@ enum Change {
     Put(Entry),
     /// This session, if it is still the one, waits no more.
     Remove(SessionId),
+    /// Whoever waits here waits no more.
+    Clear,
+}
+
+/// A waker that has left its place. To be settled outside the lock, since that runs foreign code.
+#[derive(Debug)]
+#[must_use = "its session may sleep for ever"]
+pub(crate) enum Former {
+    /// The session waits with another one now.
+    Replaced(Waker),
+    /// The session waits no more, and may not know yet why.
+    Dismissed(Waker),
+}
+
+impl Former {
+    /// The session knows all there is to know: it is not woken.
+    pub(crate) fn told(self) -> Self {
+        let (Self::Replaced(waker) | Self::Dismissed(waker)) = self;
+        Self::Replaced(waker)
+    }
+
+    /// Wakes whoever has something to learn.
+    pub(crate) fn settle(self) {
+        if let Self::Dismissed(waker) = self {
+            waker.wake();
+        }
+    }
 }
 
 /// A session's waker stays when it has been woken: most readers wait again with the same one.
@@ -70,20 +97,28 @@ impl Out {
 
 impl Segment {
     /// Lets a session wait in a place; answers the waker that was there.
-    fn put(&mut self, at: usize, entry: Entry) -> Option<Waker> {
+    fn put(&mut self, at: usize, entry: Entry) -> Option<Former> {
         self.waiting[at / WORD] |= 1 << (at % WORD);
         while self.entries.len() <= at {
             self.entries.push(Entry { session: NOBODY, waker: None });
         }
-        std::mem::replace(&mut self.entries[at], entry).waker
+        let session = entry.session;
+        let old = std::mem::replace(&mut self.entries[at], entry);
+        let waker = old.waker?;
+        Some(if old.session == session { Former::Replaced(waker) } else { Former::Dismissed(waker) })
     }
 
     /// Lets a session wait no more; answers its waker.
-    fn remove(&mut self, at: usize, session: SessionId) -> Option<Waker> {
-        let entry = self.entries.get_mut(at).filter(|entry| entry.session == session)?;
+    fn remove(&mut self, at: usize, session: SessionId) -> Option<Former> {
+        if self.entries.get(at)?.session == session { self.clear(at) } else { None }
+    }
+
+    /// Lets nobody wait in a place; answers the waker that was there.
+    fn clear(&mut self, at: usize) -> Option<Former> {
+        let entry = self.entries.get_mut(at)?;
         self.waiting[at / WORD] &= !(1 << (at % WORD));
         entry.session = NOBODY;
-        entry.waker.take()
+        entry.waker.take().map(Former::Dismissed)
     }
 }
 
@@ -92,9 +127,9 @@ const fn split(place: u32) -> (usize, usize) {
 }
 
 impl Waiters {
-    /// Lets a session wait. Answers a waker that is no longer needed: the caller drops it outside the lock.
+    /// Lets a session wait. Answers the waker that was there: the caller settles it outside the lock.
     #[inline]
-    pub(crate) fn park(&mut self, place: u32, session: SessionId, waker: &Waker) -> Option<Waker> {
+    pub(crate) fn park(&mut self, place: u32, session: SessionId, waker: &Waker) -> Option<Former> {
         let (number, at) = split(place);
         // Most often the waker that is there serves again.
         if let Some(segment) = self.segments.get_mut(number)
@@ -109,7 +144,7 @@ impl Waiters {
     }
 
     #[inline(never)]
-    fn park_with(&mut self, place: u32, session: SessionId, waker: Waker) -> Option<Waker> {
+    fn park_with(&mut self, place: u32, session: SessionId, waker: Waker) -> Option<Former> {
         let (number, at) = split(place);
         if self.segments.len() <= number {
             self.segments.resize_with(number + 1, Segment::default);
@@ -122,9 +157,9 @@ impl Waiters {
         segment.put(at, entry)
     }
 
-    /// Takes a session out; the caller wakes it, if it is to learn of it, and drops the waker, outside the lock. `None` also while it is
-    /// being woken.
-    pub(crate) fn remove(&mut self, place: u32, session: SessionId) -> Option<Waker> {
+    /// Takes a session out. Answers its waker: the caller settles it outside the lock. While its segment is out to be woken, that is up to
+    /// whoever puts the segment back.
+    pub(crate) fn remove(&mut self, place: u32, session: SessionId) -> Option<Former> {
         let (number, at) = split(place);
         let segment = self.segments.get_mut(number)?;
         if segment.is_out {
@@ -132,6 +167,18 @@ impl Waiters {
             return None;
         }
         segment.remove(at, session)
+    }
+
+    /// A new session has come to a place: whoever still waits there has ended, and would not be found there any more. As
+    /// [`remove`](Self::remove).
+    pub(crate) fn clear(&mut self, place: u32) -> Option<Former> {
+        let (number, at) = split(place);
+        let segment = self.segments.get_mut(number)?;
+        if segment.is_out {
+            segment.changes.push((at, Change::Clear));
+            return None;
+        }
+        segment.clear(at)
     }
 
     pub(crate) fn segments(&self) -> usize {
@@ -161,8 +208,9 @@ impl Waiters {
         Some(Out { number, entries: std::mem::take(&mut segment.entries), ready: places })
     }
 
-    /// Puts a segment that has been woken back. Answers the wakers that are no longer needed: the caller drops them outside the lock.
-    pub(crate) fn put_back(&mut self, out: Out) -> Vec<Waker> {
+    /// Puts a segment that has been woken back. Answers the wakers that left their places meanwhile: the caller settles them outside the
+    /// lock.
+    pub(crate) fn put_back(&mut self, out: Out) -> Vec<Former> {
         self.spare = out.ready;
         let segment = &mut self.segments[out.number];
         segment.entries = out.entries;
@@ -171,6 +219,7 @@ impl Waiters {
         let applied = changes.into_iter().filter_map(|(at, change)| match change {
             Change::Put(entry) => segment.put(at, entry),
             Change::Remove(session) => segment.remove(at, session),
+            Change::Clear => segment.clear(at),
         });
         applied.collect()
     }
@@ -245,12 +294,34 @@ mod tests {
         assert!(waiters.remove(7, session(7, 1)).is_none(), "it has gone, and its place is another's");
         waiters.park(8, session(8, 1), &third);
         waiters.park(900, session(900, 1), &second);
-        assert_eq!(waiters.put_back(out).len(), 2, "the first ones' are not needed any more");
+        let former = waiters.put_back(out);
+        let is_first = |waker: &Waker| waker.will_wake(&first);
+        assert!(matches!(&former[..], [Former::Dismissed(gone), Former::Replaced(old)] if is_first(gone) && is_first(old)));
         assert!(waiters.remove(7, session(7, 1)).is_none());
-        assert!(waiters.remove(7, session(7, 2)).is_some_and(|waker| waker.will_wake(&second)));
+        assert!(matches!(waiters.remove(7, session(7, 2)), Some(Former::Dismissed(waker)) if waker.will_wake(&second)));
         assert_eq!(wake(&mut waiters, |_| true), 2);
-        assert!(waiters.remove(8, session(8, 1)).is_some_and(|waker| waker.will_wake(&third)));
+        assert!(matches!(waiters.remove(8, session(8, 1)), Some(Former::Dismissed(waker)) if waker.will_wake(&third)));
         assert!(waiters.remove(900, session(900, 1)).is_some());
         assert_eq!(wake(&mut waiters, |_| true), 0);
+    }
+
+    #[test]
+    fn whoever_waits_where_another_comes_is_dismissed() {
+        let mut waiters = Waiters::default();
+        let [first, second] = [(); 2].map(|()| Waker::from(Arc::new(Count::default())));
+        waiters.park(7, session(7, 1), &first);
+        assert!(matches!(waiters.park(7, session(7, 1), &second), Some(Former::Replaced(waker)) if waker.will_wake(&first)));
+        assert!(matches!(waiters.park(7, session(7, 2), &first), Some(Former::Dismissed(waker)) if waker.will_wake(&second)));
+        assert!(matches!(waiters.clear(7), Some(Former::Dismissed(waker)) if waker.will_wake(&first)));
+        assert!(waiters.clear(7).is_none() && waiters.clear(5_000).is_none());
+        // The same while the segment is out.
+        for place in [7, 8] {
+            waiters.park(place, session(place.into(), 2), &first);
+        }
+        let out = waiters.take_ready(0, |_, _| 1 << 8).unwrap();
+        assert!(waiters.clear(7).is_none());
+        waiters.park(7, session(7, 3), &second);
+        assert!(matches!(&waiters.put_back(out)[..], [Former::Dismissed(waker)] if waker.will_wake(&first)));
+        assert_eq!(wake(&mut waiters, |place| place == 7), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Cell;
 use crate::hall::Hall;
+use crate::waiters::Former;
 use roomcast_core::{Join, JoinError, Joined, Payload, SessionId, UserId};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -70,10 +71,13 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
                 seats.audience.touch(now, joined.session);
             }
             hall.note_sessions(seats);
-            Ok((joined, timer.is_some_and(|timer| timer != seats.audience.poll_timeout())))
+            // Its slot may be that of a session that has ended and whose reader has yet to be woken.
+            let former = hall.place(joined.session).and_then(|place| seats.waiters.clear(place));
+            Ok((joined, former, timer.is_some_and(|timer| timer != seats.audience.poll_timeout())))
         });
         self.finish(after);
-        let (joined, is_looked_at) = answer?;
+        let (joined, former, is_looked_at) = answer?;
+        former.into_iter().for_each(Former::settle);
         if is_looked_at {
             // Nobody was, so far: the shard has to come for the next look.
             self.call(hall);

@@ -3,11 +3,14 @@
 //! Order of the locks: the halls by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
 //! reader (decision D1). The settings' own comes last, and nothing is locked under it. No hook, waker or channel is touched under a lock.
 
+mod ending;
 mod join;
 mod life;
 mod personal;
 mod reconfigure;
 mod seam;
+#[cfg(test)]
+mod tests;
 mod vacancy;
 
 use crate::air::Air;
@@ -16,6 +19,8 @@ use crate::answers::Answers;
 use crate::bell::Groups;
 use crate::hall::Hall;
 use crate::shard::Shard;
+use crate::waiters::Former;
+use ending::Telling;
 use parking_lot::Mutex;
 use reconfigure::Live;
 use roomcast_core::{
@@ -23,7 +28,7 @@ use roomcast_core::{
     RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserId, UserSessions,
 };
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 /// Events that leave one lock together.
@@ -49,8 +54,7 @@ pub(crate) struct Cell<M> {
     open: AtomicU32,
     /// The last message dispatched, so that a reader can tell without the admission's lock whether it is up to date.
     dispatched: AtomicU64,
-    /// Whether `RoomEnded` has been told.
-    end_told: AtomicBool,
+    telling: Telling,
     /// Messages that were handed over and that a transport could not send.
     unsent: AtomicU64,
     #[cfg(feature = "tokio")]
@@ -87,6 +91,8 @@ pub(crate) struct After<M> {
     home: bool,
     /// Dropped outside the locks: that may run foreign code (decision D6).
     debris: Option<Debris<M>>,
+    /// The same, of what was broadcast; seldom any.
+    heard: Option<Box<Debris<M>>>,
 }
 
 /// What a visit leaves.
@@ -116,7 +122,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             halls,
             open: AtomicU32::new(1),
             dispatched: AtomicU64::new(0),
-            end_told: AtomicBool::new(false),
+            telling: Telling::default(),
             unsent: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
@@ -269,16 +275,17 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     pub(crate) fn close_session(self: &Arc<Self>, session: SessionId) -> bool {
         let Some(hall) = self.hall_of(session) else { return false };
         let now = self.now();
-        let ((was_in, waker, bells, ends), after) = self.in_both(hall, |admission, seats| {
+        let ((was_in, former, bells, ends), after) = self.in_both(hall, |admission, seats| {
             admission.remove_session(now, session);
             let was_in = seats.audience.leave(session);
             hall.note_sessions(seats);
-            let waker = hall.place(session).and_then(|place| seats.waiters.remove(place, session));
+            // Before it is woken, which may be as soon as the lock is free.
+            hall.advance();
+            let former = hall.place(session).and_then(|place| seats.waiters.remove(place, session));
             let bells = if was_in { seats.bells.clone() } else { SmallVec::new() };
-            (was_in, waker, bells, seats.audience.is_ended())
+            (was_in, former, bells, seats.audience.is_ended())
         });
-        hall.advance();
-        Hall::<M>::dismiss(waker);
+        former.into_iter().for_each(Former::settle);
         bells.iter().for_each(|bell| bell.tell_gone(session));
         self.finish(after);
         if ends {
@@ -319,10 +326,6 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     /// Whether nothing waits to be dispatched.
     pub(crate) fn is_idle(&self) -> bool {
         self.admission.lock().admission.is_idle()
-    }
-
-    pub(crate) fn is_ended(&self) -> bool {
-        self.halls().all(|hall| hall.enter(|seats| seats.audience.is_ended())) && self.is_idle()
     }
 
     /// A session has told its end and is gone from its audience.
@@ -376,7 +379,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             } else {
                 SmallVec::new()
             };
-            hall.ended.store(seats.audience.is_ended(), Ordering::Release);
+            hall.ended.store(seats.audience.is_ended(), Ordering::SeqCst);
             let next = seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min();
             (bells, ends, seats.audience.has_liveness(), next)
         });
@@ -408,19 +411,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         timeout
     }
 
-    /// Tells that the room has ended, once everyone has gone from every hall.
-    fn tell_end(&self) {
-        let ended = self.halls().all(|hall| hall.ended.load(Ordering::Acquire));
-        if ended && self.is_idle() && !self.end_told.swap(true, Ordering::AcqRel) {
-            self.shards[0].deliver(self.id, &[Event::RoomEnded]);
-        }
-    }
-
     /// What every call does last, outside the locks.
     pub(crate) fn finish(self: &Arc<Self>, after: After<M>) {
-        let After { events, news, home, debris } = after;
-        drop(debris);
-        self.shards[0].deliver(self.id, &events);
+        let After { events, news, home, debris, heard } = after;
+        drop((debris, heard));
+        self.tell(&events);
         if news {
             self.halls().for_each(|hall| self.call(hall));
         } else if home {

@@ -35,12 +35,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// Runs a call of the admission under its lock. What is to be done outside comes back, for [`finish`](Self::finish).
     pub(super) fn in_gate<R>(&self, call: impl FnOnce(&mut Admission<M>) -> R) -> (R, After<M>) {
-        // Dropped after the lock: that may run foreign code.
-        let mut _old = None;
         let mut gate = self.admission.lock();
-        if gate.heard != self.air.count() {
-            _old = self.hear(&mut gate);
-        }
+        let heard = if gate.heard == self.air.count() { None } else { self.hear(&mut gate) };
         let answer = call(&mut gate.admission);
         let dispatched = gate.admission.dispatched().0;
         let news = self.dispatched.load(Ordering::Relaxed) != dispatched;
@@ -49,24 +45,25 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             self.halls().for_each(|hall| hall.advance());
         }
         let events: Events = std::iter::from_fn(|| gate.admission.poll_event()).take(MAX_EVENTS).collect();
+        self.telling.begin(&events);
         let timeout = gate.admission.poll_timeout();
         let earlier = timeout.is_some_and(|timeout| gate.armed.is_none_or(|armed| timeout < armed));
         if earlier {
             gate.armed = timeout;
         }
         let home = earlier || gate.admission.has_events();
-        (answer, After { events, news, home, debris: gate.admission.take_debris() })
+        (answer, After { events, news, home, heard, debris: gate.admission.take_debris() })
     }
 
-    /// The room takes over what was broadcast since it was called last (decision D24). Answers what is to be dropped outside the lock.
+    /// The room takes over what was broadcast since it was called last (decision D24). Answers what is to be dropped outside the locks.
     #[inline(never)]
-    fn hear(&self, gate: &mut Gate<M>) -> Option<Debris<M>> {
+    fn hear(&self, gate: &mut Gate<M>) -> Option<Box<Debris<M>>> {
         let now = self.now();
         gate.heard = self.air.with(|broadcasts| {
             gate.admission.hear(now, broadcasts);
             broadcasts.count()
         });
-        gate.admission.take_debris()
+        gate.admission.take_debris().map(Box::new)
     }
 
     /// Runs a call that needs the admission and one hall, with nothing between them: the hall has applied all that was dispatched.
@@ -84,27 +81,23 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// As `in_both`, with all halls, in the order of their numbers.
     pub(super) fn in_all<R>(&self, call: impl FnOnce(&mut Admission<M>, &mut [MutexGuard<'_, Seats<M>>]) -> R) -> (R, After<M>) {
-        let mut call = Some(call);
-        loop {
-            let mut seats: SmallVec<[MutexGuard<'_, Seats<M>>; 4]> = self.halls().map(|hall| hall.lock()).collect();
-            for (hall, seats) in self.halls().zip(seats.iter_mut()) {
-                self.catch_up(hall, &mut seats.audience);
-            }
-            let (answer, after) = self.in_gate(|admission| {
-                // Halls are opened under this lock; one that came in between has to be locked as well.
-                let call = call.take_if(|_| self.open.load(Ordering::Acquire) as usize == seats.len())?;
-                for (hall, seats) in self.halls().zip(seats.iter_mut()) {
-                    let messages = self.pick_up(hall, admission, seats.audience.applied());
-                    messages.into_iter().for_each(|message| seats.audience.apply(message));
-                }
-                Some(call(admission, &mut seats))
-            });
-            let debris: SmallVec<[_; 4]> = seats.iter_mut().map(|seats| seats.audience.take_debris()).collect();
-            drop(seats);
-            drop(debris);
-            if let Some(answer) = answer {
-                return (answer, after);
-            }
+        let mut seats = SmallVec::<[MutexGuard<'_, Seats<M>>; 4]>::new();
+        seats.push(self.hall(0).lock());
+        // Halls are opened under the first one's lock: from here on there are as many as there are.
+        seats.extend(self.halls().skip(1).map(|hall| hall.lock()));
+        for (hall, seats) in self.halls().zip(seats.iter_mut()) {
+            self.catch_up(hall, &mut seats.audience);
         }
+        let answer = self.in_gate(|admission| {
+            for (hall, seats) in self.halls().zip(seats.iter_mut()) {
+                let messages = self.pick_up(hall, admission, seats.audience.applied());
+                messages.into_iter().for_each(|message| seats.audience.apply(message));
+            }
+            call(admission, &mut seats)
+        });
+        let debris: SmallVec<[_; 4]> = seats.iter_mut().map(|seats| seats.audience.take_debris()).collect();
+        drop(seats);
+        drop(debris);
+        answer
     }
 }

@@ -7,9 +7,9 @@ use crate::transport::Transport;
 use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
 use roomcast_core::SessionId;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
@@ -69,8 +69,8 @@ struct Connection<T> {
     transport: T,
     /// While it could not take all.
     blocked: Option<Box<Blocked>>,
-    /// Whether `watch` has an entry for it.
-    is_watched: bool,
+    /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many are blocked again soon.
+    watched: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -78,33 +78,51 @@ struct Blocked {
     waker: Waker,
     rest: VecDeque<Frame>,
     controls: usize,
-    /// When it last took something.
+    /// When it last took something; once nothing follows the rest, since when that is so.
     since: Instant,
-    /// Nothing follows the rest.
+    /// Nothing follows the rest: its session has ended.
     last: bool,
+}
+
+impl Blocked {
+    /// Nothing follows any more. From now on it has a limited time for all of the rest.
+    fn end(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.last, true) {
+            self.since = now;
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Connections<T> {
     table: Vec<Option<Connection<T>>>,
+    /// Those whose session has ended and whose slot is another's by now, as long as they have yet to take the rest.
+    leaving: BTreeMap<SessionId, Connection<T>>,
     writable: Arc<Writable>,
-    /// One entry for each that was blocked when last looked at: since when nothing was taken, the first first.
-    watch: BinaryHeap<Reverse<(Instant, u32, SessionId)>>,
+    /// One entry at the most for each that is here, of those that were blocked when last looked at: since when nothing was taken.
+    watch: BTreeSet<(Instant, u32, SessionId)>,
 }
 
 impl<T: Transport> Connections<T> {
     pub(super) fn new(writable: Arc<Writable>) -> Self {
-        Self { table: Vec::new(), writable, watch: BinaryHeap::new() }
+        Self { table: Vec::new(), leaving: BTreeMap::new(), writable, watch: BTreeSet::new() }
     }
 
-    pub(super) fn add(&mut self, place: u32, session: SessionId, transport: T, stats: &mut PumpStats) {
-        // Its slot was another's who has gone without our hearing of it.
-        self.remove_any(place, stats);
+    pub(super) fn add(&mut self, place: u32, session: SessionId, transport: T, now: Instant, stats: &mut PumpStats) {
         if self.table.len() <= place as usize {
             self.table.resize_with(place as usize + 1, || None);
         }
-        self.table[place as usize] = Some(Connection { session, transport, blocked: None, is_watched: false });
+        let connection = Connection { session, transport, blocked: None, watched: None };
         stats.connections += 1;
+        // Its slot was another's who has ended, and who may have yet to take the last words.
+        let Some(mut former) = self.table[place as usize].replace(connection) else { return };
+        match &mut former.blocked {
+            Some(blocked) => {
+                blocked.end(now);
+                self.leaving.insert(former.session, former);
+            }
+            None => self.let_go(place, former, stats),
+        }
     }
 
     /// Whether a session's connection is here and takes what it is offered.
@@ -125,25 +143,32 @@ impl<T: Transport> Connections<T> {
 
     /// Whose connections are here.
     pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.table.iter().flatten().map(|connection| connection.session)
+        self.table.iter().flatten().chain(self.leaving.values()).map(|connection| connection.session)
     }
 
-    /// Drops a connection; what it had not taken to the last byte is unsent. Answers whether it was here.
-    pub(super) fn remove(&mut self, place: u32, session: SessionId, stats: &mut PumpStats) -> bool {
-        let here = self.holds(place, session);
-        if here {
-            self.remove_any(place, stats);
+    /// A session's connection, wherever it is.
+    fn find(&mut self, place: u32, session: SessionId) -> Option<&mut Connection<T>> {
+        if self.holds(place, session) { self.table[place as usize].as_mut() } else { self.leaving.get_mut(&session) }
+    }
+
+    /// Drops a connection; what it had not taken to the last byte is unsent.
+    pub(super) fn remove(&mut self, place: u32, session: SessionId, stats: &mut PumpStats) {
+        let here = if self.holds(place, session) { self.table[place as usize].take() } else { self.leaving.remove(&session) };
+        if let Some(connection) = here {
+            self.let_go(place, connection, stats);
         }
-        here
     }
 
-    fn remove_any(&mut self, place: u32, stats: &mut PumpStats) {
-        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::take) else { return };
+    fn let_go(&mut self, place: u32, connection: Connection<T>, stats: &mut PumpStats) {
         stats.connections -= 1;
+        if let Some(at) = connection.watched {
+            self.watch.remove(&(at, place, connection.session));
+        }
         if let Some(blocked) = &connection.blocked {
             stats.blocked -= 1;
             stats.unsent += blocked.rest.iter().map(|frame| u64::from(frame.messages)).sum::<u64>();
         }
+        guarded(stats, || drop(connection));
     }
 
     /// Offers a connection a frame. `last`: nothing follows, and once it has been taken the connection is to go.
@@ -151,7 +176,9 @@ impl<T: Transport> Connections<T> {
         let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else { return Written::Gone };
         if let Some(blocked) = &mut connection.blocked {
             blocked.rest.push_back(frame.clone());
-            blocked.last |= last;
+            if last {
+                blocked.end(now);
+            }
             return Written::Blocked;
         }
         match offer(&mut connection.transport, &frame.bytes, stats) {
@@ -164,8 +191,9 @@ impl<T: Transport> Connections<T> {
                 let waker = Waker::from(Arc::new(Unblock { writable, place, session }));
                 let rest = VecDeque::from([Frame { bytes: frame.bytes.slice(taken..), messages: frame.messages }]);
                 connection.blocked = Some(Box::new(Blocked { waker, rest, controls: 0, since: now, last }));
-                if !std::mem::replace(&mut connection.is_watched, true) {
-                    self.watch.push(Reverse((now, place, session)));
+                if connection.watched.is_none() {
+                    connection.watched = Some(now);
+                    self.watch.insert((now, place, session));
                 }
                 stats.blocked += 1;
                 self.unblock(place, session, now, stats)
@@ -196,18 +224,17 @@ impl<T: Transport> Connections<T> {
 
     /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker will be woken.
     pub(super) fn unblock(&mut self, place: u32, session: SessionId, now: Instant, stats: &mut PumpStats) -> Written {
-        let connection = self.table.get_mut(place as usize).and_then(Option::as_mut);
-        let Some(connection) = connection.filter(|connection| connection.session == session) else { return Written::All };
+        let Some(connection) = self.find(place, session) else { return Written::All };
         let Some(blocked) = &mut connection.blocked else { return Written::All };
         loop {
-            match connection.transport.poll_writable(&mut Context::from_waker(&blocked.waker)) {
-                Poll::Pending => return Written::Blocked,
-                Poll::Ready(Err(_)) => return Written::Gone,
-                Poll::Ready(Ok(())) => {}
+            match guarded(stats, || connection.transport.poll_writable(&mut Context::from_waker(&blocked.waker))) {
+                Some(Poll::Pending) => return Written::Blocked,
+                Some(Poll::Ready(Ok(()))) => {}
+                Some(Poll::Ready(Err(_))) | None => return Written::Gone,
             }
             while let Some(frame) = blocked.rest.front_mut() {
                 let Ok(taken) = offer(&mut connection.transport, &frame.bytes, stats) else { return Written::Gone };
-                if taken > 0 {
+                if taken > 0 && !blocked.last {
                     blocked.since = now;
                 }
                 frame.bytes.advance(taken);
@@ -227,30 +254,29 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Looks at those who may have been blocked for `patience`, and puts down in `stalled` who took nothing in that time. Answers when to look
-    /// again. O(log blocked) for each.
+    /// Looks at those who may have been blocked for `patience`, and puts down in `stalled` who took nothing in that time, or not all of its
+    /// last words. Answers when to look again. O(log connections) for each.
     pub(super) fn watch(
         &mut self,
         now: Instant,
         patience: std::time::Duration,
         stalled: &mut Vec<(u32, SessionId)>,
     ) -> Option<Instant> {
-        while let Some(&Reverse((at, place, session))) = self.watch.peek() {
+        while let Some(&(at, place, session)) = self.watch.first() {
             // A patience beyond what the clock can tell is none.
             let due = at.checked_add(patience)?;
             if due > now {
                 return Some(due);
             }
-            self.watch.pop();
-            let connection = self.table.get_mut(place as usize).and_then(Option::as_mut);
-            let Some(connection) = connection.filter(|connection| connection.session == session) else { continue };
-            connection.is_watched = false;
-            let Some(blocked) = &connection.blocked else { continue };
-            if now.saturating_duration_since(blocked.since) >= patience {
+            self.watch.pop_first();
+            let Some(connection) = self.find(place, session) else { continue };
+            connection.watched = None;
+            let Some(since) = connection.blocked.as_ref().map(|blocked| blocked.since) else { continue };
+            if now.saturating_duration_since(since) >= patience {
                 stalled.push((place, session));
             } else {
-                connection.is_watched = true;
-                self.watch.push(Reverse((blocked.since, place, session)));
+                connection.watched = Some(since);
+                self.watch.insert((since, place, session));
             }
         }
         None
@@ -262,7 +288,7 @@ fn offer<T: Transport>(transport: &mut T, bytes: &[u8], stats: &mut PumpStats) -
     let mut taken = 0;
     while taken < bytes.len() {
         stats.writes += 1;
-        match transport.try_write(&bytes[taken..]) {
+        match guarded(stats, || transport.try_write(&bytes[taken..])).ok_or(())? {
             Ok(0) => return Err(()),
             Ok(count) => {
                 let count = count.min(bytes.len() - taken);
@@ -275,4 +301,47 @@ fn offer<T: Transport>(transport: &mut T, bytes: &[u8], stats: &mut PumpStats) -
         }
     }
     Ok(taken)
+}
+
+/// Calls a transport; `None` if it panics: that ends its own connection and nothing else (decision D32).
+fn guarded<R>(stats: &mut PumpStats, call: impl FnOnce() -> R) -> Option<R> {
+    let answer = catch_unwind(AssertUnwindSafe(call)).ok();
+    stats.panics += u64::from(answer.is_none());
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::time::Duration;
+
+    /// Takes nothing.
+    struct Stuck;
+
+    impl Transport for Stuck {
+        fn try_write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::WouldBlock.into())
+        }
+
+        fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn who_has_gone_is_watched_no_more_however_long_the_patience() {
+        let mut connections = Connections::new(Arc::new(Writable::new(Arc::default())));
+        let (mut stats, now) = (PumpStats::default(), Instant::now());
+        let frame = Frame { bytes: Bytes::from_static(b"hello"), messages: 1 };
+        for generation in 1..1_000 {
+            let session = SessionId::from_bits(7 << 32 | generation);
+            connections.add(7, session, Stuck, now, &mut stats);
+            assert_eq!(connections.write(7, &frame, false, now, &mut stats), Written::Blocked);
+            assert_eq!(connections.watch(now, Duration::MAX, &mut Vec::new()), None);
+            assert_eq!(connections.watch.len(), 1);
+            connections.remove(7, session, &mut stats);
+            assert_eq!(connections.watch.len(), 0);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 mod connections;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use crate::bell::Bell;
 use crate::cell::{Cell, Work};
@@ -11,7 +13,7 @@ use crate::room::RoomHandle;
 use crate::shard::Shards;
 use crate::transport::Transport;
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, SendError, Sender};
 use roomcast_core::{Budget, Group, Join, JoinError, Joined, Mask, Payload, ResumeToken, Seq, SessionId, Start};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +29,8 @@ pub struct PumpOptions {
     pub budget: Budget,
     /// Connections that one turn writes to at the most; then other tasks of the runtime get theirs. Default 256.
     pub writes_a_turn: u32,
-    /// How long a connection may take nothing of what it is offered before it is dropped and its session leaves. Default 30 s.
+    /// How long a connection may take nothing of what it is offered before it is dropped and its session leaves; and once its session has
+    /// ended, how long it has for all of the rest and the last words. Default 30 s.
     pub stalled_after: Duration,
 }
 
@@ -58,11 +61,12 @@ pub struct PumpStats {
     pub encoded: u64,
     /// Frames that were put together; every other one was shared.
     pub framed: u64,
-    /// Connections that were dropped because they took nothing for [`stalled_after`](PumpOptions::stalled_after).
+    /// Connections that were dropped because they took nothing for [`stalled_after`](PumpOptions::stalled_after), or not all of their last
+    /// words in that time.
     pub stalled: u64,
     /// Control frames that were dropped because too many waited for one connection.
     pub controls_dropped: u64,
-    /// Calls of the encoder that panicked.
+    /// Calls of the encoder or of a transport that panicked. A transport that does ends its own connection.
     pub panics: u64,
 }
 
@@ -87,10 +91,22 @@ macro_rules! counters {
 }
 counters!(connections, blocked, writes, bytes, messages, unsent, encoded, framed, stalled, controls_dropped, panics);
 
+/// Why a pump lets nobody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PumpRefusal {
+    /// The room does not.
+    #[error(transparent)]
+    Room(#[from] JoinError),
+    /// The pump's task has ended, most often because the runtime has that the pump was made in. It serves nobody any more.
+    #[error("the pump's task has ended, with the runtime that it was made in; want a pump that was made in one that goes on")]
+    Stopped,
+}
+
 /// Why a connection was not let in; it comes back.
 pub struct PumpJoinError<T> {
     /// Why.
-    pub error: JoinError,
+    pub error: PumpRefusal,
     /// The transport.
     pub transport: T,
 }
@@ -132,11 +148,12 @@ struct Station<T> {
 }
 
 impl<T> Station<T> {
-    fn send(&self, command: Command<T>) {
-        // Each connection is added and goes once, and its host bounds its control frames; after the end nobody listens.
-        if self.commands.send(command).is_ok() {
-            self.bell.ring();
-        }
+    /// Sends a command; it comes back if the task has ended.
+    fn send(&self, command: Command<T>) -> Result<(), Command<T>> {
+        // Each connection is added and goes once, and its host bounds its control frames; after the end nothing is kept.
+        self.commands.send(command).map_err(|SendError(command)| command)?;
+        self.bell.ring();
+        Ok(())
     }
 }
 
@@ -229,14 +246,23 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     /// Lets a session in and gives its connection to the pump. Dropping the answer leaves, and drops the transport.
     ///
     /// # Errors
-    /// As [`RoomHandle::join`]; the transport comes back.
+    /// As [`RoomHandle::join`], or the pump's task has ended; the transport comes back.
     pub fn join(&self, join: Join, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
         match inner.directory.join(&inner.seat.cell, join.group(inner.seat.group)) {
-            Err(error) => Err(PumpJoinError { error, transport }),
+            Err(error) => Err(PumpJoinError { error: error.into(), transport }),
             Ok(Joined { session, after, start, .. }) => {
-                let hall = inner.seat.cell.hall_number(session);
-                inner.station(hall).send(Command::Add(session, transport));
+                let cell = &inner.seat.cell;
+                let hall = cell.hall_number(session);
+                let station = inner.station(hall);
+                if let Err(Command::Add(_, transport)) = station.send(Command::Add(session, transport)) {
+                    cell.close_session(session);
+                    return Err(PumpJoinError { error: PumpRefusal::Stopped, transport });
+                }
+                if station.bell.is_closed() {
+                    // It may have come too late to be obeyed.
+                    cell.close_session(session);
+                }
                 Ok(Pumped { inner: Arc::clone(inner), hall, session, after, start })
             }
         }
@@ -318,12 +344,14 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// For a connection that takes nothing now at most eight wait; more are dropped and counted in
     /// [`PumpStats::controls_dropped`](PumpStats::controls_dropped), so a peer that asks and never reads costs no memory.
     pub fn control(&self, bytes: Bytes) {
-        self.inner.station(self.hall).send(Command::Control(self.session, bytes));
+        // Where the task has ended there is no connection.
+        let _ = self.inner.station(self.hall).send(Command::Control(self.session, bytes));
     }
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Pumped<M, T> {
     fn drop(&mut self) {
-        self.inner.station(self.hall).send(Command::Gone(self.session));
+        // Where the task has ended the session has, too.
+        let _ = self.inner.station(self.hall).send(Command::Gone(self.session));
     }
 }

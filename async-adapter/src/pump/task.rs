@@ -6,6 +6,7 @@ use crate::bell::Bell;
 use crate::cell::Cell;
 use crate::frames::{Encoder, Frame, Frames};
 use crate::hall::Hall;
+use crate::round::Round;
 use crate::transport::Transport;
 use crossbeam_channel::{Receiver, TryRecvError};
 use roomcast_core::{Batch, Due, EndReason, Payload, RangeKey, SessionId, Verdict};
@@ -37,7 +38,12 @@ enum Prepared<M> {
     Batch(Batch<M>),
 }
 
-pub(super) struct Pumper<M: Payload + Send + Sync + 'static, E, T> {
+pub(super) struct Pumper<M, E, T>
+where
+    M: Payload + Send + Sync + 'static,
+    E: Encoder<M>,
+    T: Transport,
+{
     cell: Arc<Cell<M>>,
     hall: Arc<Hall<M>>,
     seat: Arc<Seat<M>>,
@@ -51,9 +57,8 @@ pub(super) struct Pumper<M: Payload + Send + Sync + 'static, E, T> {
     stats: PumpStats,
     /// What of `stats.unsent` the room knows.
     unsent_told: u64,
-    /// Slots that have yet to be swept for what came last, and the next of them.
-    left: u32,
-    next: u32,
+    /// The slots that have yet to be swept for what came last.
+    round: Round,
     /// Whether a budget cut somebody short, so that another sweep follows.
     again: bool,
     /// Connections to look at by themselves: they came, or can take more.
@@ -95,8 +100,7 @@ where
             counters,
             stats: PumpStats::default(),
             unsent_told: 0,
-            left: 0,
-            next: 0,
+            round: Round::default(),
             again: false,
             fresh: Vec::new(),
             taken: Vec::with_capacity(SLICE as usize),
@@ -118,7 +122,7 @@ where
                     })
                     .await;
                 }
-                Next::Stop => return self.let_go(),
+                Next::Stop => return,
             }
         }
     }
@@ -132,19 +136,15 @@ where
         }
         self.take_writable(now);
         if self.bell.take_news() {
-            self.left = self.hall.enter(|seats| seats.audience.slots());
+            self.round.begin(self.hall.enter(|seats| seats.audience.slots()));
         }
         let before = self.stats.writes;
         let mut may_go_on = self.serve_fresh(now, before);
-        while self.left > 0 && may_go_on {
-            let end = self.next.saturating_add(SLICE.min(self.left));
-            let slots = self.sweep(self.next..end, now);
-            // A slice that reaches beyond the last slot has looked at fewer.
-            let looked_at = end.min(slots).saturating_sub(self.next);
-            self.left = if slots == 0 { 0 } else { self.left - looked_at };
-            self.next = if end >= slots { 0 } else { end };
-            if self.left == 0 && std::mem::take(&mut self.again) {
-                self.left = slots;
+        while !self.round.is_over() && may_go_on {
+            let places = self.round.pass(SLICE);
+            let slots = self.sweep(places, now);
+            if self.round.is_over() && std::mem::take(&mut self.again) {
+                self.round.begin(slots);
             }
             may_go_on = self.stats.writes - before < u64::from(self.options.writes_a_turn);
         }
@@ -155,7 +155,7 @@ where
             self.lose(place, session);
         }
         self.put_down();
-        if more_commands || self.left > 0 || !self.fresh.is_empty() {
+        if more_commands || !self.round.is_over() || !self.fresh.is_empty() {
             Next::Now
         } else {
             Next::Wait(deadline.map(Instant::from_std))
@@ -187,7 +187,7 @@ where
 
     fn add(&mut self, session: SessionId, transport: T, now: Instant) {
         let Some(place) = self.hall.place(session) else { return };
-        self.connections.add(place, session, transport, &mut self.stats);
+        self.connections.add(place, session, transport, now.into_std(), &mut self.stats);
         if let Some(reason) = self.early.remove(&session) {
             self.end(place, session, reason, now);
         } else {
@@ -213,6 +213,10 @@ where
     fn serve_fresh(&mut self, now: Instant, before: u64) -> bool {
         while let Some(place) = self.fresh.pop() {
             let Some(session) = self.connections.session_at(place) else { continue };
+            if !self.connections.is_free(place, session) {
+                // It comes back once it has taken the rest, if anything follows that.
+                continue;
+            }
             if !self.hall.enter(|seats| seats.audience.books(session).is_some()) {
                 // It went before its connection came, or while that was blocked for longer than the grace.
                 self.connections.remove(place, session, &mut self.stats);
@@ -326,20 +330,38 @@ where
 
     /// Puts the stats down for all to read.
     fn put_down(&mut self) {
-        (self.stats.encoded, self.stats.framed, self.stats.panics) = (self.frames.encoded, self.frames.framed, self.frames.panics);
+        (self.stats.encoded, self.stats.framed) = (self.frames.encoded, self.frames.framed);
         let unsent = std::mem::replace(&mut self.unsent_told, self.stats.unsent);
         self.cell.count_unsent(self.stats.unsent - unsent);
-        self.counters.set(&self.stats);
+        self.counters.set(&PumpStats { panics: self.stats.panics + self.frames.panics, ..self.stats });
     }
+}
 
-    /// The pump is gone: so are its connections and their sessions.
-    fn let_go(mut self) {
+impl<M, E, T> Drop for Pumper<M, E, T>
+where
+    M: Payload + Send + Sync + 'static,
+    E: Encoder<M>,
+    T: Transport,
+{
+    /// The pump is gone, or its runtime: so are its connections and their sessions.
+    fn drop(&mut self) {
+        self.hall.enter(|seats| seats.bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell)));
+        // What is sent from here on is found to come too late by those who send it.
+        self.bell.close();
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Add(session, transport) => self.add(session, transport, Instant::now()),
+                Command::Gone(session) => {
+                    self.cell.close_session(session);
+                }
+                Command::Control(..) => {}
+            }
+        }
         let sessions: Vec<SessionId> = self.connections.sessions().collect();
         for session in sessions {
             self.drop_connection(session);
             self.cell.close_session(session);
         }
-        self.hall.enter(|seats| seats.bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell)));
         self.put_down();
     }
 }

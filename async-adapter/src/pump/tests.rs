@@ -1,0 +1,51 @@
+use super::*;
+use crate::hub::Hub;
+use roomcast_core::{Direct, Message, Priority, RoomConfig, RoomId, UserId};
+use std::task::{Context, Poll};
+
+#[derive(Clone)]
+struct Nothing;
+
+impl Encoder<&'static str> for Nothing {
+    fn message(&mut self, _: &Message<&'static str>, _: &mut Vec<u8>) {}
+    fn direct(&mut self, _: &Direct<&'static str>, _: &mut Vec<u8>) {}
+    fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+}
+
+impl Transport for Arc<()> {
+    fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
+    let hub = Hub::<&'static str>::builder().shards(1).spawn_threads().unwrap();
+    let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let transport = Arc::new(());
+    let (pump, served, unserved) = runtime.block_on(async {
+        let pump = room.pump(Nothing, PumpOptions::default()).unwrap();
+        let served = pump.join(Join::guest(), Arc::clone(&transport)).unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        // Its connection is on its way when the runtime ends.
+        let unserved = pump.join(Join::guest(), Arc::clone(&transport)).unwrap();
+        (pump, served, unserved)
+    });
+    assert_eq!((Arc::strong_count(&transport), room.snapshot().room.audience.sessions), (3, 2));
+    drop(runtime);
+    assert_eq!((Arc::strong_count(&transport), room.snapshot().room.audience.sessions), (1, 0));
+    let hall = room.cell().hall(0);
+    assert!(hall.lock().bells.is_empty(), "nobody is told any more");
+    let refused = pump.join(Join::guest(), Arc::clone(&transport)).unwrap_err();
+    assert_eq!(refused.error, PumpRefusal::Stopped);
+    assert_eq!((Arc::strong_count(&refused.transport), room.snapshot().room.audience.sessions), (2, 0));
+    served.control(Bytes::from_static(b"nobody hears this"));
+    drop((served, unserved));
+    assert_eq!(pump.stats().connections, 0);
+    assert!(pump.inner.station(0).bell.take_gone().is_empty());
+}
