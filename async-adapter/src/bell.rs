@@ -14,6 +14,8 @@ pub(crate) struct Bell {
     news: AtomicBool,
     /// Sessions that were taken out by somebody else.
     gone: Mutex<Vec<SessionId>>,
+    /// Sessions whose grace was over.
+    over: Mutex<Vec<SessionId>>,
     /// Whether the task has ended.
     closed: AtomicBool,
 }
@@ -36,6 +38,12 @@ impl Bell {
         self.signal.raise();
     }
 
+    /// The grace of these sessions is over. Their connections still take what was begun.
+    pub(crate) fn tell_over(&self, sessions: &[SessionId]) {
+        self.over.lock().extend_from_slice(sessions);
+        self.signal.raise();
+    }
+
     /// The task ends: it obeys what it was sent before this, and nothing that is sent later.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
@@ -51,6 +59,10 @@ impl Bell {
 
     pub(crate) fn take_gone(&self) -> Vec<SessionId> {
         std::mem::take(&mut self.gone.lock())
+    }
+
+    pub(crate) fn take_over(&self) -> Vec<SessionId> {
+        std::mem::take(&mut self.over.lock())
     }
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {

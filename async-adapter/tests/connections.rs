@@ -253,6 +253,18 @@ async fn whoever_lets_go_of_a_session_drops_its_connection_whoever_has_the_slot_
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_gone_before_the_pump_comes_by_has_no_connection_left() {
+    let (_hub, room, pump) = pump_of(config().grace(Duration::ZERO), PumpOptions::default());
+    let wire = Wire::open();
+    let _pumped = pump.join(Join::user(UserId(7)), wire.end()).unwrap();
+    settle().await;
+    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    settle().await;
+    assert!(wire.is_dropped());
+    assert_eq!((pump.stats().connections, room.snapshot().room.audience.sessions), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn last_words_are_taken_to_the_end_however_often_it_is_told_that_it_takes_more() {
     let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
     let slow = Wire::with_room(2);

@@ -2,7 +2,7 @@
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
-use roomcast::{Actor, Event, Hub, Publish, Report, RoomConfig, RoomHandle, RoomId, Source, Tag, UserId};
+use roomcast::{Actor, Event, Hub, Join, Publish, Report, RoomConfig, RoomHandle, RoomId, Source, Tag, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,4 +48,19 @@ async fn a_drain_is_done_when_all_is_told() {
     let report = hub.drain(Duration::ZERO).await;
     assert_all_is_told(&told.lock());
     assert_eq!((report.dispatched, report.dropped), (0, MESSAGES));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a12_who_has_not_read_the_end_when_the_grace_is_over_is_counted_no_more() {
+    let hub: Hub<String> = Hub::<String>::builder().shards(2).spawn();
+    let room = hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
+    let _silent: Vec<_> = (7..157).map(|user| room.join(Join::user(UserId(user))).unwrap()).collect();
+    room.close(Actor::Host).unwrap();
+    let users = || {
+        let snapshot = room.snapshot().room;
+        (snapshot.admission.users, snapshot.admission.online, snapshot.audience.sessions)
+    };
+    assert_eq!(users(), (150, 150, 150));
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(users(), (0, 0, 0));
 }

@@ -132,9 +132,12 @@ mod tests {
         let refused = edge.publish(now, notice()).unwrap_err();
         assert_eq!((refused.reason, refused.limit), (RefusalReason::QueueFull, Some(Limit::Forwards { max: 1_024 })));
         edge.add_session(now, UserId(7), SessionId::new(0, 1));
+        assert_eq!(edge.poll_timeout(), None, "no tip is due");
         broadcasts.publish(now, crate::Broadcast::new(DuplicateKey(1), "to all")).unwrap();
         edge.hear(now, &broadcasts);
         edge.reconfigure(now, &config).unwrap();
+        edge.add_session(now, UserId(8), SessionId::new(1, 1));
+        assert_eq!(edge.poll_timeout(), None, "nor by now");
         edge.handle_timeout(Instant::from_secs(9));
         assert!(!edge.has_to_hear(&broadcasts) && edge.poll_timeout().is_none());
         let forwards: std::vec::Vec<_> = core::iter::from_fn(|| edge.poll_forward()).collect();

@@ -364,39 +364,52 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         hall.called.store(false, Ordering::Release);
         let now = self.now();
         let timeout = if index == 0 { self.visit_admission(now) } else { None };
-        let (bells, ends, has_found, next) = hall.enter(|seats| {
+        let (bells, gone, is_ended, has_found, next) = hall.enter(|seats| {
             self.catch_up(hall, &mut seats.audience);
-            let sessions = seats.audience.sessions();
             seats.audience.handle_timeout(now);
-            let ends = seats.audience.sessions() != sessions;
-            if ends {
+            let gone: Vec<SessionId> = std::iter::from_fn(|| seats.audience.poll_gone()).collect();
+            if !gone.is_empty() {
                 hall.note_sessions(seats);
                 hall.advance();
             }
-            let bells = if seats.audience.wake(now) || ends {
+            let bells = if seats.audience.wake(now) || !gone.is_empty() {
                 seats.tell();
                 seats.bells.clone()
             } else {
                 SmallVec::new()
             };
-            hall.ended.store(seats.audience.is_ended(), Ordering::SeqCst);
             let next = seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min();
-            (bells, ends, seats.audience.has_liveness(), next)
+            (bells, gone, seats.audience.is_ended(), seats.audience.has_liveness(), next)
         });
         if has_found {
             self.tell_liveness(hall);
         }
-        if ends {
+        if !gone.is_empty() {
+            self.forget_all(&gone, now);
             self.note_gone(hall, now);
         }
+        if is_ended {
+            hall.ended.store(true, Ordering::SeqCst);
+        }
         let expiry = if index == 0 { self.expire_empty(now) } else { None };
-        bells.iter().for_each(|bell| bell.tell());
+        for bell in &bells {
+            bell.tell_over(&gone);
+            bell.tell();
+        }
         let (woken, left) = hall.wake_some();
         if left {
             self.call(hall);
         }
         self.tell_end();
         Visited { woken, next: timeout.into_iter().chain(next).chain(expiry).min() }
+    }
+
+    /// The grace of these sessions is over, and the admission hears of it; a publisher waits for no more than a few of them.
+    fn forget_all(self: &Arc<Self>, gone: &[SessionId], now: Instant) {
+        for some in gone.chunks(MANY) {
+            let ((), after) = self.in_gate(|admission| some.iter().for_each(|&session| admission.remove_session(now, session)));
+            self.finish(after);
+        }
     }
 
     /// Does what is due in the admission; answers when to come again.

@@ -134,6 +134,9 @@ where
         for session in self.bell.take_gone() {
             self.drop_connection(session);
         }
+        for session in self.bell.take_over() {
+            self.fresh.extend(self.hall.place(session));
+        }
         self.take_writable(now);
         if self.bell.take_news() {
             self.round.begin(self.hall.enter(|seats| seats.audience.slots()));

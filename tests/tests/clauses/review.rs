@@ -114,18 +114,18 @@ fn a19_no_verdict_sends_anything_out_of_a_closed_room() {
         builder.review(review).outcomes(PerLevel([3_000; 4]))
     });
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
-    let tickets: Vec<Ticket> = (0..1_500).map(|tag| scene.submit(ann, "text", tag)).collect();
+    let tickets: Vec<Ticket> = (0..2_600).map(|tag| scene.submit(ann, "text", tag)).collect();
     scene.room.close(scene.now, Actor::Host).unwrap();
-    // One call drops 1,024 of them. The others have lapsed as well, whatever time it is.
-    assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 476);
-    assert!(scene.room.under_review(tickets[1_499]).is_none());
+    // One call drops 1,024 of them, and so does each verdict. The others have lapsed as well, whatever time it is.
+    assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 1_576);
+    assert!(scene.room.under_review(tickets[2_599]).is_none());
     scene.now = scene.now + Duration::from_secs(5);
     for verdict in [ReviewVerdict::Allow, ReviewVerdict::Deny { code: 1 }, ReviewVerdict::Rewrite("other".into())] {
-        assert!(matches!(scene.decide(tickets[1_499], verdict), Err(VerdictError::Lapsed { .. })));
+        assert!(matches!(scene.decide(tickets[2_599], verdict), Err(VerdictError::Lapsed { .. })));
     }
     assert!(matches!(scene.next(bob), Err(roomcast_core::SessionEnd::Closed(_))));
     let outcomes = scene.outcomes();
-    assert_eq!(outcomes.len(), 1_500);
+    assert_eq!(outcomes.len(), 2_600);
     assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Dropped { reason: DropReason::RoomClosed, .. })));
     let snapshot = scene.room.snapshot(scene.now);
     assert!(snapshot.balances() && snapshot.admission.ledger.total().dispatched == 0);
