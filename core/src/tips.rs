@@ -3,6 +3,7 @@
 use crate::ids::UserId;
 use crate::priority::Priority;
 use crate::time::{Duration, Instant};
+use alloc::boxed::Box;
 use smallvec::SmallVec;
 
 /// What a tip tells.
@@ -142,7 +143,8 @@ impl Default for Tips {
 #[derive(Debug)]
 pub(crate) struct Folds {
     tips: Tips,
-    by_kind: [Fold; TipKind::NUM],
+    /// Made when the first thing happens that is told: most rooms give no tips.
+    by_kind: Option<Box<[Fold; TipKind::NUM]>>,
     /// When the first is due.
     next: Option<Instant>,
 }
@@ -159,14 +161,13 @@ pub(crate) struct Fold {
 
 impl Folds {
     pub(crate) fn new(tips: Tips) -> Self {
-        Self { tips, by_kind: core::array::from_fn(|_| Fold::default()), next: None }
+        Self { tips, by_kind: None, next: None }
     }
 
     /// From now on other tips (clause B15). What has happened and is not told yet is told as the new ones say; of a kind that is off, never.
     pub(crate) fn reconfigure(&mut self, tips: Tips) {
         self.tips = tips;
-        for kind in TipKind::ALL {
-            let fold = &mut self.by_kind[kind.index()];
+        for (kind, fold) in TipKind::ALL.into_iter().zip(self.by_kind.iter_mut().flat_map(|folds| folds.iter_mut())) {
             if tips.level(kind).is_none() {
                 *fold = Fold { told: fold.told, ..Fold::default() };
             }
@@ -184,7 +185,8 @@ impl Folds {
     }
 
     fn fold(&mut self, now: Instant, kind: TipKind, user: Option<UserId>) {
-        let fold = &mut self.by_kind[kind.index()];
+        let folds = self.by_kind.get_or_insert_with(|| Box::new(core::array::from_fn(|_| Fold::default())));
+        let fold = &mut folds[kind.index()];
         if fold.count == 0 {
             fold.since = now;
         }
@@ -200,7 +202,7 @@ impl Folds {
 
     /// What has happened of a kind and has not been told yet.
     pub(crate) fn count(&self, kind: TipKind) -> u64 {
-        self.by_kind[kind.index()].count
+        self.by_kind.as_ref().map_or(0, |folds| folds[kind.index()].count)
     }
 
     /// When the first tip is due; `None` when nothing has happened.
@@ -215,7 +217,7 @@ impl Folds {
         let taken = TipKind::ALL.into_iter().find(is_due).and_then(|kind| {
             let level = self.tips.level(kind)?;
             let fresh = Fold { told: Some(now), ..Fold::default() };
-            Some((kind, level, core::mem::replace(&mut self.by_kind[kind.index()], fresh)))
+            Some((kind, level, core::mem::replace(&mut self.by_kind.as_mut()?[kind.index()], fresh)))
         });
         if taken.is_none() {
             self.next = self.first_due();
@@ -228,7 +230,7 @@ impl Folds {
     }
 
     fn due(&self, kind: TipKind) -> Option<Instant> {
-        let fold = &self.by_kind[kind.index()];
+        let fold = &self.by_kind.as_ref()?[kind.index()];
         let after = fold.told.map_or(Instant::ZERO, |told| told + self.tips.window_of(kind));
         (fold.count > 0).then(|| fold.since.max(after))
     }

@@ -17,6 +17,7 @@ use crate::priority::PerLevel;
 use crate::quota::TokenBucket;
 use crate::roster::Roster;
 use crate::time::Instant;
+use alloc::boxed::Box;
 
 /// A refusal that has not got its payload back yet: why, the limit that decided, and when to try again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
@@ -28,7 +29,7 @@ pub(super) struct Gate<'a, M> {
     pub(super) roster: &'a Roster<M>,
     pub(super) moderation: &'a Moderation,
     pub(super) duplicates: &'a Duplicates,
-    pub(super) quotas: &'a PerLevel<Option<KeyedLimit>>,
+    pub(super) quotas: &'a PerLevel<Option<Box<KeyedLimit>>>,
     pub(super) notices: &'a TokenBucket,
     pub(super) counters: &'a Counters,
     pub(super) events: &'a EventQueue,

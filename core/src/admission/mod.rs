@@ -49,6 +49,7 @@ use crate::rights::Action;
 use crate::roster::{Gone, Roster, UserSessions};
 use crate::time::{Instant, Watermark};
 use crate::tips::{Folds, TipKind};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use carriers::Carriers;
@@ -81,7 +82,7 @@ pub struct Admission<M> {
     rates: Rates,
     /// The host's notices have a bucket of their own (clause A16).
     notices: TokenBucket,
-    sender_quotas: PerLevel<Option<KeyedLimit>>,
+    sender_quotas: PerLevel<Option<Box<KeyedLimit>>>,
     duplicates: Duplicates,
     reviews: Reviews<M>,
     queue: Queue<Waiting<M>>,
@@ -146,7 +147,10 @@ impl<M: Payload> Admission<M> {
             rates: Rates::new(config),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
             sender_quotas: PerLevel(
-                settings.sender_quota.0.map(|quota| quota.map(|quota| KeyedLimit::new(quota, settings.senders, settings.seed))),
+                settings
+                    .sender_quota
+                    .0
+                    .map(|quota| quota.map(|quota| Box::new(KeyedLimit::new(quota, settings.senders, settings.seed)))),
             ),
             duplicates: Duplicates::new(settings.duplicates, hasher),
             reviews: Reviews::new(),

@@ -10,6 +10,7 @@ use crate::part::Part;
 use crate::priority::Priority;
 use crate::quota::Quota;
 use crate::time::Instant;
+use alloc::boxed::Box;
 
 impl<M: Payload> Admission<M> {
     /// Goes on under another configuration (clause B15): first what is due at `now` is done under the old one, then the new one holds. What it
@@ -46,7 +47,6 @@ impl<M: Payload> Admission<M> {
         self.moderation.reconfigure(new);
         if self.forwards.is_none() {
             self.tips.reconfigure(new.tips);
-            self.drop_kept();
         }
         self.newest.reconfigure(new.newest_users);
         self.events.reconfigure(new.outcomes, new.presence_events);
@@ -60,7 +60,7 @@ impl<M: Payload> Admission<M> {
             let (quota, limit) = (new.sender_quota[level], &mut self.sender_quotas[level]);
             match limit {
                 Some(limit) if Some(limit.quota()) == quota => limit.set_max_keys(new.senders),
-                _ => *limit = quota.map(|quota| KeyedLimit::new(quota, new.senders, new.seed)),
+                _ => *limit = quota.map(|quota| Box::new(KeyedLimit::new(quota, new.senders, new.seed))),
             }
         }
     }

@@ -55,7 +55,8 @@ impl<M: Payload> Admission<M> {
 
     /// The profile of a user who goes is kept for the tip that tells it, if that is to tell of nobody else so far.
     pub(super) fn keep_for_tip(&mut self, kind: TipKind, profile: Option<Arc<M>>) {
-        if profile.is_some() && self.tips.count(kind) == 1 {
+        if self.tips.count(kind) == 1 {
+            // What is there was kept for a tip that was never given.
             let before = self.take_kept(kind);
             self.debris.add_profile(before);
             self.kept_profiles.extend(profile.map(|profile| (kind, profile)));
@@ -67,15 +68,5 @@ impl<M: Payload> Admission<M> {
     fn take_kept(&mut self, kind: TipKind) -> Option<Arc<M>> {
         let place = self.kept_profiles.iter().position(|&(of, _)| of == kind)?;
         Some(self.kept_profiles.swap_remove(place).1)
-    }
-
-    /// Lets go of what was kept for tips that are not given any more.
-    pub(super) fn drop_kept(&mut self) {
-        for kind in TipKind::ALL {
-            if self.tips.count(kind) == 0 {
-                let kept = self.take_kept(kind);
-                self.debris.add_profile(kept);
-            }
-        }
     }
 }

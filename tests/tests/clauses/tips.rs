@@ -157,6 +157,20 @@ fn a18_the_tip_of_who_has_gone_still_has_the_profile() {
     hall.wait_millis(1_000);
     hall.room.ban(hall.now, Actor::Host, &[UserId(13)], None).unwrap();
     assert_eq!(profiles(&mut hall), [("Banned 1: 13".to_owned(), None)]);
+    // What was to be told and never was leaves nothing behind for whoever goes next.
+    let off = RoomConfig::builder(OWNER).tips(Tips::NONE).build().unwrap();
+    let on = RoomConfig::builder(OWNER).tips(Tips::NONE.with(TipKind::Left, Some(Normal))).build().unwrap();
+    hall.join(14);
+    hall.room.set_profile(UserId(14), Some(Words("profile 14".into()))).unwrap();
+    let (nameless, first) = (hall.join(15), hall.join(16));
+    hall.room.close_session(hall.now, first);
+    assert_eq!(profiles(&mut hall), [("Left 1: 16".to_owned(), None)], "the window begins");
+    hall.room.leave(hall.now, UserId(14)).unwrap();
+    hall.room.reconfigure(hall.now, &off).unwrap();
+    hall.room.reconfigure(hall.now, &on).unwrap();
+    hall.room.close_session(hall.now, nameless);
+    hall.wait_millis(1_000);
+    assert_eq!(profiles(&mut hall), [("Left 1: 15".to_owned(), None)]);
     // Who came back has another one by then.
     hall.room.close_session(hall.now, sessions[4]);
     hall.join(11);
