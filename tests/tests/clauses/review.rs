@@ -149,6 +149,19 @@ fn a19_who_is_muted_or_taken_out_in_the_meantime_is_not_let_through() {
 }
 
 #[test]
+fn a19_all_that_those_who_are_taken_out_together_have_under_review_is_dropped() {
+    let mut scene = Scene::with(reviewed(|_| ()));
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    for (session, level, tag) in [(ann, Normal, 1), (bob, High, 2), (ann, High, 3), (bob, Normal, 4)] {
+        let publish = Publish::new(Source::Session(session), "text".to_owned()).priority(level).report(Report::Event(Tag(tag)));
+        assert!(scene.publish(publish).unwrap().review.is_some());
+    }
+    scene.room.kick(scene.now, Actor::Host, &[ANN, BOB]).unwrap();
+    assert_eq!(scene.outcomes().into_iter().map(|(tag, _)| tag).collect::<Vec<_>>(), [3, 1, 2, 4]);
+    assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 0);
+}
+
+#[test]
 fn a19_a_full_table_gives_up_its_lowest_level_first() {
     let mut scene = Scene::with(reviewed(|review| review.tickets = 2));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
