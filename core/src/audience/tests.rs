@@ -230,3 +230,12 @@ fn a_token_tells_what_was_missed_and_not_told_and_is_good_while_32_bits_reach() 
     let token = scene.audience.resume_token(NOW, silent).unwrap();
     assert_eq!(token.positions[LEVEL], (1 << 30) + 1);
 }
+
+#[test]
+fn any_slot_may_be_named_where_64_are_looked_at() {
+    let mut scene = Scene::new();
+    let sessions: Vec<_> = (0..8).map(|_| scene.join()).collect();
+    assert!(scene.audience.set_mask(sessions[7], Mask::NONE.with(LEVEL)));
+    let ready = scene.audience.ready_among(0, u64::MAX);
+    assert!([1, 5, 63].iter().all(|&first| scene.audience.ready_among(first, u64::MAX) == ready));
+}
