@@ -171,6 +171,9 @@ impl<M: Payload> Room<M> {
     ///
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
+    // What is offered is large: inlined, it is not put into memory for this call and read again from there.
+    #[allow(clippy::inline_always)]
+    #[inline(always)]
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         let now = self.clock.advance(now);
         if self.audience.has_heartbeat()
