@@ -40,6 +40,9 @@ impl Bell {
 
     /// The grace of these sessions is over. Their connections still take what was begun.
     pub(crate) fn tell_over(&self, sessions: &[SessionId]) {
+        if sessions.is_empty() {
+            return;
+        }
         self.over.lock().extend_from_slice(sessions);
         self.signal.raise();
     }

@@ -1,36 +1,18 @@
 //! The pump's connections in trouble: rooms that grow under a sweep, last words to slow ones, transports that panic.
 #![cfg(feature = "tokio")]
 
+mod lines;
+
+use lines::Lines;
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Direct, Encoder, EndReason, Group, Hub, Join, Message, Priority, Publish, Pump, PumpOptions, Pumped, RoomConfig,
-    RoomConfigBuilder, RoomHandle, RoomId, SessionEnd, Source, Transport, UserId,
+    Actor, EndReason, Group, Hub, Join, Publish, Pump, PumpOptions, Pumped, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId,
+    SessionEnd, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-
-#[derive(Clone)]
-struct Lines;
-
-impl Encoder<String> for Lines {
-    fn message(&mut self, message: &Message<String>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("{}\n", message.payload).as_bytes());
-    }
-
-    fn direct(&mut self, direct: &Direct<String>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
-    }
-
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("missed {count} {priority:?}\n").as_bytes());
-    }
-
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("end: {reason}\n").as_bytes());
-    }
-}
 
 /// What a connection does at its first write.
 type Act = Box<dyn FnOnce() + Send>;

@@ -1,37 +1,18 @@
 //! The pump: shared frames, connections that take nothing, ends, control frames, and the books of it all.
 #![cfg(feature = "tokio")]
 
+mod lines;
+
+use lines::Lines;
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Budget, Bytes, Direct, Encoder, EndReason, Hub, Join, Mask, Message, PerLevel, Priority, Publish, Pump, PumpOptions,
-    Recipient, RoomConfig, RoomHandle, RoomId, Source, Transport, UserId,
+    Actor, Budget, Bytes, Direct, Hub, Join, Mask, PerLevel, Priority, Publish, Pump, PumpOptions, Recipient, RoomConfig,
+    RoomHandle, RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-
-#[derive(Clone)]
-struct Lines;
-
-impl Encoder<String> for Lines {
-    fn message(&mut self, message: &Message<String>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(message.payload.as_bytes());
-        frame.push(b'\n');
-    }
-
-    fn direct(&mut self, direct: &Direct<String>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
-    }
-
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("missed {count} {priority:?}\n").as_bytes());
-    }
-
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("end: {reason}\n").as_bytes());
-    }
-}
 
 /// A connection in memory: takes so many bytes, then nothing until it is given room.
 #[derive(Clone, Debug)]

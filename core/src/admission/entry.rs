@@ -156,8 +156,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// What time alone brings about, before anything goes out: tips are told, what has waited too long expires, and reviews time out. Answers how much work
-    /// is left.
+    /// What time alone brings about, before anything goes out: tips are told, what has waited too long expires, and reviews time
+    /// out. Answers how much work is left.
     #[inline]
     pub(super) fn fall_due(&mut self, now: Instant, work: u32) -> u32 {
         if self.tips.next().is_some_and(|due| due <= now) {

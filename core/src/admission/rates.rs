@@ -22,8 +22,10 @@ pub(super) struct Rates {
     floor: Option<u32>,
     /// Dispatches since the floor's last that passed a lower level over.
     passed_over: u32,
-    /// With a floor: dispatches so far, and at which of them each level was served last.
-    served: (u64, PerLevel<u64>),
+    /// With a floor: dispatches so far.
+    dispatches: u64,
+    /// At which of them each level was served last.
+    served: PerLevel<u64>,
 }
 
 /// Which level is served next.
@@ -48,7 +50,8 @@ impl Rates {
             exempt: settings.level_quotas.exempt,
             floor: settings.floor,
             passed_over: 0,
-            served: (0, PerLevel::default()),
+            dispatches: 0,
+            served: PerLevel::default(),
         }
     }
 
@@ -67,7 +70,7 @@ impl Rates {
             };
         }
         if self.floor != new.floor {
-            (self.passed_over, self.served) = (0, new.served);
+            (self.passed_over, self.dispatches, self.served) = (0, 0, new.served);
         }
         (self.kept, self.by_level, self.exempt, self.floor) = (new.kept, new.by_level, new.exempt, new.floor);
     }
@@ -99,7 +102,7 @@ impl Rates {
     #[inline(never)]
     fn longest_ago(&self, open: impl Iterator<Item = Priority>, highest: Priority) -> Priority {
         let others = open.filter(|&level| level != highest);
-        others.min_by_key(|&level| (self.served.1[level], Reverse(level.index()))).unwrap_or(highest)
+        others.min_by_key(|&level| (self.served[level], Reverse(level.index()))).unwrap_or(highest)
     }
 
     fn is_floors_turn(&self) -> bool {
@@ -113,8 +116,8 @@ impl Rates {
             return false;
         }
         if self.floor.is_some() {
-            self.served.0 += 1;
-            self.served.1[turn.level] = self.served.0;
+            self.dispatches += 1;
+            self.served[turn.level] = self.dispatches;
             if turn.level != turn.highest {
                 self.passed_over = 0;
             } else if turn.lowest != turn.level {

@@ -171,19 +171,14 @@ impl<M: Payload> Admission<M> {
     pub fn review(&mut self, now: Instant, ticket: Ticket, verdict: ReviewVerdict<M>) -> Result<(), VerdictError<M>> {
         let now = self.clock.advance(now);
         self.debris.clear();
-        let work = if self.state == State::Closed {
+        if self.state == State::Closed {
             // Nothing goes out any more: what is still here is dropped.
             self.drop_waiting(now);
-            0
-        } else {
-            self.fall_due(now, MAX_WORK)
-        };
-        if self.state == State::Closed || self.reviews.get(ticket).is_none() {
-            if let ReviewVerdict::Rewrite(payload) = verdict {
-                self.debris.add_payload(payload);
-            }
-            let is_known = ticket.id.0 != 0 && ticket.id.0 <= self.submitted;
-            return Err(if is_known { VerdictError::Lapsed { ticket } } else { VerdictError::Unknown { ticket } });
+            return Err(self.too_late(ticket, verdict));
+        }
+        let work = self.fall_due(now, MAX_WORK);
+        if self.reviews.get(ticket).is_none() {
+            return Err(self.too_late(ticket, verdict));
         }
         let max = self.settings.payload_bytes as usize;
         let verdict = match verdict {
@@ -205,6 +200,15 @@ impl<M: Payload> Admission<M> {
             ReviewVerdict::Allow => _ = self.go_on(now, pending, work),
         }
         Ok(())
+    }
+
+    /// Nothing waits for this verdict; a payload that came with it leaves the lock before it is dropped.
+    fn too_late(&mut self, ticket: Ticket, verdict: ReviewVerdict<M>) -> VerdictError<M> {
+        if let ReviewVerdict::Rewrite(payload) = verdict {
+            self.debris.add_payload(payload);
+        }
+        let is_known = ticket.id.0 != 0 && ticket.id.0 <= self.submitted;
+        if is_known { VerdictError::Lapsed { ticket } } else { VerdictError::Unknown { ticket } }
     }
 
     /// Whether a message has to wait for a verdict.
