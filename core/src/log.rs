@@ -88,12 +88,13 @@ impl<M: Payload> Log<M> {
     /// falls out goes to the debris.
     #[inline]
     pub(crate) fn append(&mut self, message: Arc<Message<M>>, debris: &mut Debris<M>) {
-        let ring = &mut self.rings[message.priority];
+        let level = message.priority;
+        if message.position > self.rings[level].head {
+            self.pass_over(level, message.position, debris);
+        }
+        let ring = &mut self.rings[level];
         if message.position < ring.head {
             return;
-        }
-        if message.position > ring.head {
-            while ring.pop(debris) {}
         }
         // Before the newcomer comes, so that a full ring need not grow for a moment.
         if ring.messages.len() >= ring.max_messages as usize {
@@ -103,6 +104,16 @@ impl<M: Payload> Log<M> {
         ring.bytes += message.bytes();
         ring.messages.push_back(message);
         while ring.bytes > ring.max_bytes && ring.pop(debris) {}
+    }
+
+    /// Moves the head of a level on to a position: what stood before it was never seen here. What the ring held goes with it, since what
+    /// it holds has no holes. A head that is there already changes nothing.
+    pub(crate) fn pass_over(&mut self, level: Priority, head: u64, debris: &mut Debris<M>) {
+        let ring = &mut self.rings[level];
+        if head > ring.head {
+            while ring.pop(debris) {}
+            ring.head = head;
+        }
     }
 
     /// The message at a position, if the log still holds it.

@@ -375,12 +375,13 @@ impl Halves {
 
     fn hand_over(&mut self) {
         let applied = self.audience.first().applied();
-        let named = self.admission.dispatched_after(applied).map(|message| Crossed {
+        let handed = self.admission.hand_over(applied);
+        let named = handed.messages().iter().map(|message| Crossed {
             session: message.session.map(|session| self.audience.whole(session)),
             message: Arc::clone(message),
         });
         self.crossed.extend(named);
-        self.audience.apply(&self.crossed);
+        self.audience.take_over(&handed);
         self.admission.release_through(applied.max(self.audience.first().applied()));
     }
 }

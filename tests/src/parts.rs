@@ -2,7 +2,7 @@
 
 use crate::payload::Probe;
 use roomcast_core::{
-    Audience, AudienceSnapshot, Batch, Budget, Due, Group, Instant, Join, JoinError, Joined, Message, Part, PerLevel,
+    Audience, AudienceSnapshot, Batch, Budget, Due, Group, HandOver, Instant, Join, JoinError, Joined, Message, Part, PerLevel,
     ReconfigureError, ResumeToken, RoomConfig, SessionEnd, SessionId, Verdict,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -106,11 +106,9 @@ impl Parts {
     }
 
     /// Takes over what was dispatched.
-    pub fn apply(&mut self, messages: &[Crossed]) {
+    pub fn take_over(&mut self, handed: &HandOver<Probe>) {
         for part in &mut self.all {
-            for crossed in messages {
-                part.apply(Arc::clone(&crossed.message));
-            }
+            part.take_over(handed.clone());
         }
     }
 

@@ -89,11 +89,9 @@ impl World {
             }
         }
         let applied = self.edges[0].1.applied();
-        let messages: Vec<_> = self.room.dispatched_after(applied).cloned().collect();
+        let handed = self.room.hand_over(applied);
         for (_, audience) in &mut self.edges {
-            for message in &messages {
-                audience.apply(Arc::clone(message));
-            }
+            audience.take_over(handed.clone());
         }
         self.room.release_through(self.room.dispatched());
         self.check();

@@ -179,8 +179,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
                 return first;
             }
             // The first hall holds back at the seam what it has not picked up itself.
-            let since: SmallVec<[_; 16]> = gate.admission.dispatched_after(audience.applied()).cloned().collect();
-            since.into_iter().for_each(|message| audience.apply(message));
+            let since = gate.admission.hand_over(audience.applied());
+            audience.take_over(since);
             let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(part, audience, self.now())));
             self.open.fetch_max(index + 1, Ordering::AcqRel);
             hall

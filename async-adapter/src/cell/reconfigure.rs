@@ -56,8 +56,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             admission.reconfigure(now, config)?;
             for (hall, seats) in self.halls().zip(seats) {
                 // What was due went out under the old configuration, and is applied under it.
-                let messages = self.pick_up(hall, admission, seats.audience.applied());
-                messages.into_iter().for_each(|message| seats.audience.apply(message));
+                let handed = self.pick_up(hall, admission, seats.audience.applied());
+                seats.audience.take_over(handed);
                 seats.audience.reconfigure(now, config)?;
                 hall.advance();
             }

@@ -3,9 +3,8 @@
 use super::{After, Cell, Events, Gate, MAX_EVENTS};
 use crate::hall::{Hall, Seats};
 use parking_lot::MutexGuard;
-use roomcast_core::{Admission, Audience, Debris, Message, Payload, Seq};
+use roomcast_core::{Admission, Audience, Debris, HandOver, Payload, Seq};
 use smallvec::SmallVec;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
@@ -19,18 +18,18 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     #[inline(never)]
     fn bring_up(&self, hall: &Hall<M>, audience: &mut Audience<M>) {
-        let messages = self.pick_up(hall, &mut self.admission.lock().admission, audience.applied());
-        messages.into_iter().for_each(|message| audience.apply(message));
+        let handed = self.pick_up(hall, &mut self.admission.lock().admission, audience.applied());
+        audience.take_over(handed);
     }
 
     /// Takes what was dispatched after `applied` from the seam, and lets go there of what every hall has.
-    pub(super) fn pick_up(&self, hall: &Hall<M>, admission: &mut Admission<M>, applied: Seq) -> SmallVec<[Arc<Message<M>>; 16]> {
-        let messages = admission.dispatched_after(applied).cloned().collect();
+    pub(super) fn pick_up(&self, hall: &Hall<M>, admission: &mut Admission<M>, applied: Seq) -> HandOver<M> {
+        let handed = admission.hand_over(applied);
         hall.picked.store(admission.dispatched().0, Ordering::Relaxed);
         // Written and read under the admission's lock, and so is the number of open halls.
         let all_have = self.halls().map(|hall| hall.picked.load(Ordering::Relaxed)).min();
         admission.release_through(Seq(all_have.unwrap_or(0)));
-        messages
+        handed
     }
 
     /// Runs a call of the admission under its lock. What is to be done outside comes back, for [`finish`](Self::finish).
@@ -72,8 +71,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             // What has piled up is applied before publishers have to wait; under both locks only what came since.
             self.catch_up(hall, &mut seats.audience);
             self.in_gate(|admission| {
-                let messages = self.pick_up(hall, admission, seats.audience.applied());
-                messages.into_iter().for_each(|message| seats.audience.apply(message));
+                let handed = self.pick_up(hall, admission, seats.audience.applied());
+                seats.audience.take_over(handed);
                 call(admission, seats)
             })
         })
@@ -90,8 +89,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         }
         let answer = self.in_gate(|admission| {
             for (hall, seats) in self.halls().zip(seats.iter_mut()) {
-                let messages = self.pick_up(hall, admission, seats.audience.applied());
-                messages.into_iter().for_each(|message| seats.audience.apply(message));
+                let handed = self.pick_up(hall, admission, seats.audience.applied());
+                seats.audience.take_over(handed);
             }
             call(admission, &mut seats)
         });

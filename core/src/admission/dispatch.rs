@@ -113,9 +113,7 @@ impl<M: Payload> Admission<M> {
             profile,
             payload,
         };
-        if let Some(lost) = self.feed.push(Arc::new(message)) {
-            self.debris.add_message(lost);
-        }
+        self.feed.push(Arc::new(message));
         if own == Some(id) {
             self.release_slot(priority, report);
             return Some(seq);

@@ -34,8 +34,7 @@ impl<M: Payload> Admission<M> {
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
     #[inline]
     pub fn publish(&mut self, now: Instant, mut publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        let now = self.clock.advance(now);
-        self.debris.clear();
+        let now = self.begin_call(now);
         publish.priority = self.settings.levels.level(publish.priority);
         let (level, units) = (publish.priority, publish.units);
         self.submitted += 1;

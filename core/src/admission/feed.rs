@@ -1,9 +1,11 @@
 //! The seam: the dispatched messages that an audience has yet to take over.
 //!
 //! An audience reads it by position, as a session reads the log. If it falls behind, that is a skip for each of its sessions
-//! (decision D1); admission never waits.
+//! (decision D1); admission never waits. What one call dispatches is never lost to that same call: the bound is kept when the
+//! next one begins.
 
 use crate::chunked::Deque;
+use crate::debris::Debris;
 use crate::ids::Seq;
 use crate::message::Message;
 use alloc::sync::Arc;
@@ -14,11 +16,31 @@ pub(super) struct Feed<M> {
     messages: Deque<Arc<Message<M>>>,
     last: Seq,
     limit: u32,
+    /// Messages that the running call has added.
+    added: u32,
 }
 
 impl<M> Feed<M> {
     pub(super) fn new(last: Seq, limit: u32) -> Self {
-        Self { messages: Deque::new(), last, limit }
+        Self { messages: Deque::new(), last, limit, added: 0 }
+    }
+
+    /// A call begins: what nobody has picked up and is over the limit goes, the oldest first. What the last call added stays,
+    /// however much that was.
+    #[inline]
+    pub(super) fn begin_call(&mut self, debris: &mut Debris<M>) {
+        if self.messages.len() > self.limit as usize {
+            self.shed(debris);
+        }
+        self.added = 0;
+    }
+
+    #[cold]
+    fn shed(&mut self, debris: &mut Debris<M>) {
+        let most = self.limit.max(self.added) as usize;
+        while self.messages.len() > most {
+            debris.add_messages(self.messages.pop_front());
+        }
     }
 
     /// The last message that was dispatched.
@@ -26,13 +48,12 @@ impl<M> Feed<M> {
         self.last
     }
 
-    /// Adds a message; answers the one that had to go for it.
+    /// Adds a message.
     #[inline]
-    pub(super) fn push(&mut self, message: Arc<Message<M>>) -> Option<Arc<Message<M>>> {
-        let lost = if self.messages.len() >= self.limit as usize { self.messages.pop_front() } else { None };
+    pub(super) fn push(&mut self, message: Arc<Message<M>>) {
         self.last = message.seq;
+        self.added += 1;
         self.messages.push_back(message);
-        lost
     }
 
     /// The messages after `seq` that are still here, the oldest first.

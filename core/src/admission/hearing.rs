@@ -10,8 +10,7 @@ impl<M: Payload> Admission<M> {
     /// longer holds is counted as missed ([`AdmissionSnapshot::broadcasts_missed`](crate::AdmissionSnapshot::broadcasts_missed)). A room
     /// that takes nothing any more hears nothing, nor does an [edge](crate::Edge): its room does. O(what it takes over), at most what the log keeps.
     pub fn hear(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
-        let now = self.clock.advance(now);
-        self.debris.clear();
+        let now = self.begin_call(now);
         if self.state != State::Open || self.forwards.is_some() {
             self.heard = broadcasts.count();
         }

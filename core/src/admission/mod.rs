@@ -35,6 +35,7 @@ use crate::debris::Debris;
 use crate::duplicates::Duplicates;
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
+use crate::handover::HandOver;
 use crate::ids::{Seq, SessionId, UserId};
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
@@ -64,7 +65,7 @@ use waiting::Waiting;
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
 /// [`Room`](crate::Room) joins it to one audience and is what most hosts want. By itself it serves whoever puts each half under a
-/// lock of its own, or feeds several audiences: what it dispatches is read with [`dispatched_after`](Self::dispatched_after).
+/// lock of its own, or feeds several audiences: what it dispatches is picked up with [`hand_over`](Self::hand_over).
 #[derive(Debug)]
 pub struct Admission<M> {
     settings: Settings,
@@ -172,8 +173,7 @@ impl<M: Payload> Admission<M> {
 
     /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.clock.advance(now);
-        self.debris.clear();
+        let now = self.begin_call(now);
         if self.state == State::Closed {
             self.drop_waiting(now);
         } else {
@@ -341,9 +341,21 @@ impl<M: Payload> Admission<M> {
         self.roster.user_of(session)
     }
 
-    /// The dispatched messages after `seq` that still wait at the seam, the oldest first.
-    pub fn dispatched_after(&self, seq: Seq) -> impl Iterator<Item = &Arc<Message<M>>> {
-        self.feed.after(seq)
+    /// A call begins that may dispatch: what the last one was done with is dropped, and the seam keeps its bound.
+    #[inline]
+    fn begin_call(&mut self, now: Instant) -> Instant {
+        self.debris.clear();
+        self.feed.begin_call(&mut self.debris);
+        self.clock.advance(now)
+    }
+
+    /// Returns what was dispatched after `seq`, for an audience that has applied the messages up to there. Afterwards, once every
+    /// audience of the room has done so, [`release_through`](Self::release_through) lets go of it. Costs what it returns.
+    ///
+    /// Between two pick-ups the seam keeps the last [`feed_messages`](crate::RoomConfigBuilder::feed_messages) messages and all that
+    /// the last call dispatched. What an audience came too late for shows in the heads, and becomes a gap.
+    pub fn hand_over(&self, seq: Seq) -> HandOver<M> {
+        HandOver { messages: self.feed.after(seq).cloned().collect(), heads: self.heads }
     }
 
     /// How many messages of each level have been dispatched: where an audience stands that is opened now.
@@ -398,6 +410,7 @@ impl<M: Payload> Admission<M> {
             broadcasts_missed: self.broadcasts_missed,
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),
             dispatched: self.feed.last(),
+            heads: self.heads,
             users: self.roster.users(),
             online: self.roster.users() - self.silences.users(),
             user_sessions: self.roster.sessions(),

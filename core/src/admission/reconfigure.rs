@@ -21,12 +21,11 @@ impl<M: Payload> Admission<M> {
     /// # Errors
     /// The room is closed, or the new configuration changes what is fixed for a room's life. Nothing has changed then.
     pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
-        let now = self.clock.advance(now);
+        let now = self.begin_call(now);
         if self.state == State::Closed {
             return Err(ReconfigureError::RoomClosed);
         }
         self.settings.may_become(&config.settings)?;
-        self.debris.clear();
         let work = self.fall_due(now, MAX_WORK);
         let work = self.shed(now, work);
         self.dispatch(now, work, None);

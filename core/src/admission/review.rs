@@ -169,8 +169,7 @@ impl<M: Payload> Admission<M> {
     /// # Errors
     /// The message waits no more, the room is closed, or the new payload is too large.
     pub fn review(&mut self, now: Instant, ticket: Ticket, verdict: ReviewVerdict<M>) -> Result<(), VerdictError<M>> {
-        let now = self.clock.advance(now);
-        self.debris.clear();
+        let now = self.begin_call(now);
         if self.state == State::Closed {
             // Nothing goes out any more: what is still here is dropped.
             self.drop_waiting(now);

@@ -30,6 +30,8 @@ pub struct AdmissionSnapshot {
     pub outcomes: PerLevel<u32>,
     /// The last message dispatched.
     pub dispatched: Seq,
+    /// How many messages of each level have been dispatched.
+    pub heads: PerLevel<u64>,
     /// Users with at least one session.
     pub users: u32,
     /// Of those, users who are online: with a session that is not silent (clauses A7, A12). Exact at any instant.

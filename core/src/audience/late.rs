@@ -26,7 +26,9 @@ impl Late {
 
     /// A message of `level` was applied, and the log now holds so many of that level. `follows`: none is missing before it.
     pub(super) fn note(&mut self, level: Priority, held: u32, follows: bool) {
-        while !follows && self.pop() {}
+        if !follows {
+            self.forget();
+        }
         self.levels.push_back(level);
         self.counts[level] += 1;
         if self.levels.len() > self.most as usize {
@@ -34,6 +36,11 @@ impl Late {
         }
         // One that has fallen out takes all along that are older: nobody gets a hole.
         while self.counts[level] > held && self.pop() {}
+    }
+
+    /// Some are missing: a late joiner gets only what comes after them.
+    pub(super) fn forget(&mut self) {
+        while self.pop() {}
     }
 
     /// The log holds so many of each level, and may hold fewer than it did.

@@ -28,6 +28,7 @@ use crate::debris::Debris;
 use crate::direct::Directs;
 use crate::error::JoinError;
 use crate::event::{EndReason, Joined, Start};
+use crate::handover::HandOver;
 use crate::ids::{Group, Seq, SessionId};
 use crate::index::Hasher;
 use crate::ledger::Deliveries;
@@ -55,7 +56,7 @@ const MAX_ENDED: u32 = 1_024;
 /// The half of a room that members take messages from: the log and the sessions' cursors.
 ///
 /// [`Room`](crate::Room) joins it to an admission and is what most hosts want. By itself it serves whoever puts each half under a lock
-/// of its own. It is fed with [`apply`](Self::apply).
+/// of its own. It is fed with [`take_over`](Self::take_over).
 #[derive(Debug)]
 pub struct Audience<M> {
     log: Log<M>,
@@ -101,6 +102,8 @@ pub struct Audience<M> {
 pub struct AudienceSnapshot {
     /// The last message applied.
     pub applied: Seq,
+    /// How many messages of each level have been applied or passed over.
+    pub heads: PerLevel<u64>,
     /// What became of every delivery, by level, over all sessions that are and were in (law L2).
     pub deliveries: PerLevel<Deliveries>,
     /// What became of every direct message, by level.
@@ -123,6 +126,7 @@ impl AudienceSnapshot {
     pub fn and(&self, other: &Self) -> Self {
         Self {
             applied: self.applied.min(other.applied),
+            heads: PerLevel::from_fn(|level| self.heads[level].min(other.heads[level])),
             deliveries: PerLevel::from_fn(|level| self.deliveries[level] + other.deliveries[level]),
             directs: PerLevel::from_fn(|level| self.directs[level] + other.directs[level]),
             sessions: self.sessions + other.sessions,
@@ -270,9 +274,39 @@ impl<M: Payload> Audience<M> {
         self.closed.is_some() && self.sessions.len() == 0
     }
 
-    /// Takes over a dispatched message. Messages come in order of their sequence numbers; one that was taken over already changes
-    /// nothing, and those that are missing become skips. O(1), whatever the number of sessions.
-    pub fn apply(&mut self, message: Arc<Message<M>>) {
+    /// Takes over what was dispatched since the last time. Messages that were taken over already change nothing; those that are
+    /// missing become skips of every session that was to get them, at whichever level they were. O(messages), whatever the number of
+    /// sessions.
+    pub fn take_over(&mut self, handed: HandOver<M>) {
+        if self.closed.is_some() {
+            return;
+        }
+        let before = handed.heads_before();
+        if before.values().sum::<u64>() > self.applied.0 {
+            self.pass_over(before);
+        }
+        for message in handed.messages {
+            self.apply(message);
+        }
+    }
+
+    /// So many messages of each level have been dispatched, and will not come here any more where they have not yet.
+    #[cold]
+    fn pass_over(&mut self, heads: PerLevel<u64>) {
+        self.unshare();
+        for level in Priority::ALL {
+            self.log.pass_over(level, heads[level], &mut self.debris);
+            self.low_heads[level.index()] = self.log.head(level) as u32;
+        }
+        self.applied = Seq(self.heads().values().sum());
+        if let Some(late) = &mut self.late {
+            late.forget();
+        }
+        self.wake_by(self.clock.peek(Instant::ZERO));
+    }
+
+    /// Takes over the next dispatched message, in order of the sequence numbers.
+    pub(crate) fn apply(&mut self, message: Arc<Message<M>>) {
         if message.seq <= self.applied || self.closed.is_some() {
             return;
         }
@@ -400,6 +434,7 @@ impl<M: Payload> Audience<M> {
     pub fn snapshot(&self) -> AudienceSnapshot {
         AudienceSnapshot {
             applied: self.applied,
+            heads: self.heads(),
             deliveries: PerLevel::from_fn(|level| self.deliveries(level)),
             directs: self.directs,
             sessions: self.sessions.len(),

@@ -91,8 +91,8 @@ impl RoomConfigBuilder {
         log_messages: PerLevel<u32> => log_messages;
         /// Payload and profile bytes that the log holds of each level. Default 2, 2, 1 and 1 MiB.
         log_bytes: PerLevel<u64> => log_bytes;
-        /// Dispatched messages that wait at the seam for an audience to take them over. Default 1,024, which is also the least: one call
-        /// may dispatch that many.
+        /// Dispatched messages that wait at the seam for an audience to take them over, beside those of the last call. Default 1,024,
+        /// which is also the least. An audience that comes too late for some counts them as skipped and tells the gap.
         feed_messages: u32 => feed_messages;
         /// Whether a message comes back to the session that sent it. Default not (clause A23).
         echo: Echo => echo;

@@ -20,7 +20,7 @@ use crate::ids::{Group, SessionId, Ticket, UserId};
 use crate::ledger::Deliveries;
 use crate::message::{Payload, Publish, Receipt, Refused, Source};
 use crate::part::Part;
-use crate::priority::PerLevel;
+use crate::priority::{PerLevel, Priority};
 use crate::roster::UserSessions;
 use crate::time::{Instant, Watermark};
 use core::ops::Range;
@@ -76,10 +76,16 @@ impl RoomSnapshot {
         Self { admission, audience }
     }
 
-    /// Whether the books balance in every row (laws L1 and L2), those of direct messages too.
+    /// Whether the books balance in every row (laws L1 and L2), those of direct messages too; and over the seam: an audience that has
+    /// applied all that was dispatched stands at each level where the admission does, and one that has not is ahead at none.
     pub fn balances(&self) -> bool {
         let audience = &self.audience;
-        self.admission.ledger.balances()
+        let meets = |level| match audience.applied == self.admission.dispatched {
+            true => audience.heads[level] == self.admission.heads[level],
+            false => audience.heads[level] <= self.admission.heads[level],
+        };
+        Priority::ALL.into_iter().all(meets)
+            && self.admission.ledger.balances()
             && audience.deliveries.values().all(Deliveries::balances)
             && audience.directs.values().all(Directs::balances)
     }

@@ -85,6 +85,7 @@ impl Oracle {
         same(Law::L5Rate, "broadcasts that were missed", self.heard.missed, admission.broadcasts_missed)?;
         same(Law::Events, "outcome slots", self.inbox.held, admission.outcomes)?;
         same(Law::L4Order, "the last number", self.heads.values().sum(), admission.dispatched.0)?;
+        same(Law::L2Deliveries, "what was dispatched of each level", self.heads, admission.heads)?;
         same(Law::Members, "users", self.members.sessions.len(), admission.users as usize)?;
         let sessions: usize = self.members.sessions.values().map(Vec::len).sum();
         same(Law::Members, "sessions of users", sessions, admission.user_sessions as usize)
@@ -96,6 +97,7 @@ impl Oracle {
         same(Law::L2Deliveries, "whether the sums balance", true, balance)?;
         same(Law::L2Deliveries, "the sums over all sessions", self.listeners.sums(), audience.deliveries)?;
         same(Law::L2Deliveries, "the last number applied", self.heads.values().sum(), audience.applied.0)?;
+        same(Law::L2Deliveries, "what crossed the seam of each level", self.heads, audience.heads)?;
         same(Law::Members, "sessions", self.listeners.here.len(), audience.sessions as usize)?;
         same(Law::L7Bounded, "messages in the log", self.listeners.log_len(), audience.log)?;
         same(Law::L7Bounded, "bytes in the log", self.listeners.log_bytes(), audience.log_bytes)

@@ -8,7 +8,7 @@ use crate::contender::{latencies, nanos};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use roomcast::{
-    Admission, Audience, Budget, Due, Group, Instant, Join, Message, Outcome, PerLevel, Publish, Report, Room, Seq, Source, Verdict,
+    Admission, Audience, Budget, Due, Group, Instant, Join, Outcome, PerLevel, Publish, Report, Room, Seq, Source, Verdict,
 };
 use roomcast_benches::fanout::roomcast::STRETCH;
 use roomcast_benches::machine::Machine;
@@ -18,7 +18,7 @@ use serde::Serialize;
 use std::fmt;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -121,16 +121,13 @@ impl Halves {
     fn catch_up(&self, audience: &mut Audience<Bytes>) {
         let dispatched = Seq(self.dispatched.load(Ordering::Acquire));
         if dispatched != audience.applied() {
-            let messages: Vec<Arc<Message<Bytes>>> = {
+            let handed = {
                 let mut admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
-                let messages = admission.dispatched_after(audience.applied()).cloned().collect();
-                let all = admission.dispatched();
-                admission.release_through(all);
-                messages
+                let handed = admission.hand_over(audience.applied());
+                admission.release_through(handed.through());
+                handed
             };
-            for message in messages {
-                audience.apply(message);
-            }
+            audience.take_over(handed);
         }
     }
 
