@@ -2,7 +2,7 @@
 
 use crate::cell::Cell;
 use parking_lot::{Mutex, RwLock};
-use roomcast_core::{EndReason, Homes, Join, JoinError, Joined, LeaveError, Payload, RoomId, UserId};
+use roomcast_core::{EndReason, Homes, Join, JoinError, Joined, Payload, RoomId, UserId};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -67,10 +67,8 @@ impl<M: Payload + Send + Sync + 'static> Directory<M> {
     fn leave(&self, homes: &Stripes, user: UserId, room: RoomId) {
         let Some(cell) = self.rooms.read().get(&room).cloned() else { return };
         // Who is not in, or may not leave, has nothing to leave.
-        let _ = cell.take_out(EndReason::JoinedElsewhere, |admission, now| {
-            let is_back = homes.of(user).lock().home(user) == Some(room);
-            if is_back { Err(LeaveError::NotMember { user }) } else { admission.leave(now, user) }
-        });
+        let is_back = || homes.of(user).lock().home(user) == Some(room);
+        let _ = cell.leave(user, EndReason::JoinedElsewhere, is_back);
     }
 
     /// Forgets a user who is not where he or she is said to be.

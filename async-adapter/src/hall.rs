@@ -19,13 +19,14 @@ pub(crate) struct Hall<M> {
     pub(crate) picked: AtomicU64,
     /// About how many sessions there are: for choosing where the next one joins.
     pub(crate) sessions: AtomicU32,
-    /// When its last session went, as far as that is asked for; from its beginning on, when it was opened.
-    pub(crate) empty_since: AtomicU64,
+    /// Sessions that showed life while the lock was taken.
+    signs: Mutex<Vec<SessionId>>,
     /// Whether its shard has been told that it wants looking after.
     pub(crate) called: AtomicBool,
-    /// Whether the room is closed and everyone here has gone.
-    pub(crate) ended: AtomicBool,
 }
+
+/// Signs of life that may wait for a hall's lock.
+const MAX_SIGNS: usize = 1_024;
 
 /// What a hall's lock guards.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Seats<M> {
     pub(crate) bells: SmallVec<[Arc<Bell>; 1]>,
     /// The segments of waiters that have yet to be looked at for what came last.
     round: Round,
+    /// When its shard means to come by.
+    armed: Option<Instant>,
 }
 
 impl<M> Seats<M> {
@@ -47,17 +50,22 @@ impl<M> Seats<M> {
 
 impl<M: Payload> Hall<M> {
     /// A hall whose audience is this one.
-    pub(crate) fn new(part: Part, audience: Audience<M>, opened_at: Instant) -> Self {
+    pub(crate) fn new(part: Part, audience: Audience<M>) -> Self {
         let applied = audience.applied().0;
         Self {
             part,
-            seats: Mutex::new(Seats { audience, waiters: Waiters::default(), bells: SmallVec::new(), round: Round::default() }),
+            seats: Mutex::new(Seats {
+                audience,
+                waiters: Waiters::default(),
+                bells: SmallVec::new(),
+                round: Round::default(),
+                armed: None,
+            }),
             epoch: AtomicU64::new(0),
             picked: AtomicU64::new(applied),
             sessions: AtomicU32::new(0),
-            empty_since: AtomicU64::new(opened_at.as_nanos()),
+            signs: Mutex::default(),
             called: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
         }
     }
 
@@ -69,7 +77,16 @@ impl<M: Payload> Hall<M> {
 
     /// Runs a call under the lock. What fell out of the log is dropped outside.
     pub(crate) fn enter<R>(&self, call: impl FnOnce(&mut Seats<M>) -> R) -> R {
-        let mut seats = self.seats.lock();
+        Self::run(self.seats.lock(), call)
+    }
+
+    /// As [`enter`](Self::enter), unless somebody has the lock.
+    pub(crate) fn try_enter<R>(&self, call: impl FnOnce(&mut Seats<M>) -> R) -> Option<R> {
+        Some(Self::run(self.seats.try_lock()?, call))
+    }
+
+    #[inline]
+    fn run<R>(mut seats: MutexGuard<'_, Seats<M>>, call: impl FnOnce(&mut Seats<M>) -> R) -> R {
         let answer = call(&mut seats);
         // Most calls leave none, and an empty one is not worth moving.
         if seats.audience.has_debris() {
@@ -78,6 +95,44 @@ impl<M: Payload> Hall<M> {
             drop(debris);
         }
         answer
+    }
+
+    /// A session showed life while the lock was taken. Returns whether there was room to put that down.
+    pub(crate) fn add_sign(&self, session: SessionId) -> bool {
+        let mut signs = self.signs.lock();
+        let has_room = signs.len() < MAX_SIGNS;
+        if has_room {
+            signs.push(session);
+        }
+        has_room
+    }
+
+    /// The signs of life that wait.
+    pub(crate) fn take_signs(&self) -> Vec<SessionId> {
+        std::mem::take(&mut self.signs.lock())
+    }
+
+    /// Puts down, under the lock, what is looked at without it: how many sessions there are, and whether somebody may have become ready.
+    /// Returns whether the shard has to come sooner than it means to.
+    pub(crate) fn note(&self, seats: &mut Seats<M>) -> bool {
+        self.note_sessions(seats);
+        let wake = seats.audience.poll_wake();
+        if wake.is_some() {
+            self.advance();
+        }
+        let due = seats.audience.poll_timeout().into_iter().chain(wake).min();
+        let sooner = due.is_some_and(|due| seats.armed.is_none_or(|armed| due < armed));
+        if sooner {
+            seats.armed = due;
+        }
+        sooner
+    }
+
+    /// The shard is here, and is told when to come next.
+    pub(crate) fn arm(&self, seats: &mut Seats<M>) -> Option<Instant> {
+        self.note_sessions(seats);
+        seats.armed = seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min();
+        seats.armed
     }
 
     /// While this stays the same, a session that waits has nothing to read.

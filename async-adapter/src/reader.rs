@@ -59,8 +59,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         }
         if seats.audience.has_debris() || old.is_some() || answer.is_err() {
             Self::clean_up(seats, old);
-            if answer.is_err() {
-                self.forget(hall, seat.session);
+            if let Err(SessionEnd::Closed(_)) = answer {
+                self.forget(seat.session);
             }
         }
         answer

@@ -6,10 +6,10 @@ use crate::review::Reviewed;
 use crate::shard::Shards;
 use crate::subscription::Subscription;
 use roomcast_core::{
-    Actor, Carried, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration, EndReason, Group, ImportError, Join,
-    JoinError, LeaveError, Mask, ModerationError, Outcome, Payload, ProfileError, Publish, Receipt, Recipient, ReconfigureError,
-    Refused, Report, ResumeToken, ReviewVerdict, Role, RoomConfig, RoomId, RoomSnapshot, SessionId, Ticket, Until, UserId,
-    VerdictError,
+    Actor, Admission, Carried, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration, EndReason, Group,
+    ImportError, Join, JoinError, LeaveError, Mask, ModerationError, Outcome, Payload, ProfileError, Publish, Receipt, Recipient,
+    ReconfigureError, Refused, Report, ResumeToken, ReviewVerdict, Role, RoomConfig, RoomId, RoomSnapshot, SessionId, Ticket,
+    Until, UserId, VerdictError,
 };
 use std::sync::Arc;
 
@@ -121,7 +121,7 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason.
     pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
-        self.cell.take_out(EndReason::Left, |admission, now| admission.leave(now, user))
+        self.cell.leave(user, EndReason::Left, || false)
     }
 
     /// Takes one session out at once; its subscription learns that it is gone. Answers whether it was in.
@@ -153,9 +153,8 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// A session shows life, as with each heartbeat that its client sends (clause A7). Answers whether it is in and nothing has closed it.
     ///
-    /// Where the room's [`heartbeat`](crate::RoomConfigBuilder::heartbeat) is set, a host calls this for whatever a connection says, messages
-    /// included: publishing takes no reader's lock, so in a hub it is no sign of life by itself. O(1); takes the lock of the hall that the
-    /// session sits in.
+    /// Where the room's [`heartbeat`](crate::RoomConfigBuilder::heartbeat) is set, a host calls this for whatever a connection says beside
+    /// its messages: publishing is a sign of life by itself. O(1); takes the lock of the hall that the session sits in.
     pub fn touch(&self, session: SessionId) -> bool {
         self.cell.touch(session)
     }
@@ -164,7 +163,7 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// [`newest_users`](crate::RoomConfigBuilder::newest_users) says. It holds the admission's lock while it looks them up, so it is for a
     /// page that is drawn now and then, not for every message.
     pub fn newest_users(&self) -> Vec<UserId> {
-        self.cell.admit(|admission, _| admission.newest_users())
+        self.cell.peek(Admission::newest_users)
     }
 
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
@@ -195,12 +194,12 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// Takes users out (clause A9): their sessions still get what they are due, then the reason; what they have in the queue is dropped.
     pub fn kick(&self, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
-        self.cell.take_out(EndReason::Kicked, |admission, now| admission.kick(now, actor, users))
+        self.cell.kick(actor, users)
     }
 
     /// Takes users out and keeps them out for a time (`None`: for good; clause A10). At most 256 in one call.
     pub fn ban(&self, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
-        self.cell.take_out(EndReason::Banned, |admission, now| admission.ban(now, actor, users, time))
+        self.cell.ban(actor, users, time)
     }
 
     /// Lets banned users in again.
@@ -210,17 +209,17 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// Until when a user is muted, if so.
     pub fn muted_until(&self, user: UserId) -> Option<Until> {
-        self.cell.admit(|admission, now| admission.muted_until(now, user))
+        self.cell.peek(|admission| admission.muted_until(self.cell.now(), user))
     }
 
     /// Until when a user is banned, if so.
     pub fn banned_until(&self, user: UserId) -> Option<Until> {
-        self.cell.admit(|admission, now| admission.banned_until(now, user))
+        self.cell.peek(|admission| admission.banned_until(self.cell.now(), user))
     }
 
     /// What a user is in this room, present or not.
     pub fn role_of(&self, user: UserId) -> Role {
-        self.cell.admit(|admission, _| admission.role_of(user))
+        self.cell.peek(|admission| admission.role_of(user))
     }
 
     /// Writes attributes, all of these changes or none; answers the new version (clause A27). See
@@ -231,7 +230,7 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// All attributes, at one version.
     pub fn attributes(&self) -> AttributesSnapshot {
-        self.cell.admit(|admission, _| {
+        self.cell.peek(|admission| {
             let entries = admission.attributes().map(|(key, value)| (key.to_owned(), Arc::clone(value)));
             AttributesSnapshot { version: admission.attributes_version(), entries: entries.collect() }
         })
@@ -254,14 +253,14 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
 
     /// All counters, by key.
     pub fn counters(&self) -> Vec<(String, i64)> {
-        self.cell.admit(|admission, _| admission.counters().map(|(key, value)| (key.to_owned(), value)).collect())
+        self.cell.peek(|admission| admission.counters().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
     /// What the room carries over a restart, or to another machine (clause B20): everything about people and data, nothing about sessions
     /// and messages. Mutes and bans end at instants of the hub's [`Clock`](crate::Clock): those of a clock of your own must mean the same to whoever
     /// imports them, as those of the hub's default clock do.
     pub fn export(&self) -> Carried {
-        self.cell.admit(|admission, now| admission.export(now))
+        self.cell.peek(|admission| admission.export(self.cell.now()))
     }
 
     /// Takes over what a room carried, in place of what is here: all of it, or with an error nothing (clause B20).

@@ -11,11 +11,18 @@ use smallvec::SmallVec;
 /// [`Admission::hand_over`](crate::Admission::hand_over) returns it and [`Audience::take_over`](crate::Audience::take_over) applies it. The heads of
 /// all levels travel with the messages, so an audience that fell behind knows at once what it has missed of every level, whether
 /// or not a later message of that level is among these.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use = "an audience has to take it over"]
 pub struct HandOver<M> {
     pub(crate) messages: SmallVec<[Arc<Message<M>>; 16]>,
     pub(crate) heads: PerLevel<u64>,
+}
+
+impl<M> Clone for HandOver<M> {
+    /// Shares the messages.
+    fn clone(&self) -> Self {
+        Self { messages: self.messages.clone(), heads: self.heads }
+    }
 }
 
 impl<M> HandOver<M> {

@@ -83,6 +83,7 @@ mod resume;
 mod rights;
 mod room;
 mod roster;
+mod rules;
 mod time;
 mod timed;
 mod tips;
@@ -100,7 +101,7 @@ pub use data::{DataError, DataLimits};
 pub use debris::Debris;
 pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Recipient};
 pub use duplicates::DuplicateWindow;
-pub use edge::{Edge, Forward};
+pub use edge::Edge;
 pub use engine::{CreateRoomError, Engine, EngineJoinError, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, ReconfigureError, SessionEnd};
 pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, Start};
@@ -111,7 +112,7 @@ pub use keyed::KeyedLimit;
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units};
 pub use mask::Mask;
 pub use message::{
-    DuplicateKey, Kind, Limit, MergeKey, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source,
+    DuplicateKey, Forward, Kind, Limit, MergeKey, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source,
 };
 pub use part::Part;
 pub use priority::{PerLevel, Priority};
@@ -119,8 +120,9 @@ pub use queue::{Evicted, Full, Popped, Queue};
 pub use quota::{Allowance, NotYet, Quota, Rate, TokenBucket};
 pub use resume::ResumeToken;
 pub use rights::{Action, NotAllowed, Role, Rule};
-pub use room::{Join, Room, RoomSnapshot};
+pub use room::{Room, RoomSnapshot};
 pub use roster::UserSessions;
+pub use rules::{Audiences, Halves, Join, NotJoined, Sharding};
 pub use time::{Duration, Instant};
 pub use timed::Until;
 pub use tips::{Tip, TipKind, Tips};

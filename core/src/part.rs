@@ -62,6 +62,11 @@ impl Part {
         ((place / BLOCK) << self.bits | self.index) * BLOCK + place % BLOCK
     }
 
+    /// The first slot of the room behind those that are in the same part as this one and next to it.
+    pub(crate) const fn block_after(slot: u32) -> u32 {
+        (slot / BLOCK + 1).saturating_mul(BLOCK)
+    }
+
     /// This part's share of so many sessions; the shares of all parts add up.
     pub(crate) const fn share(self, sessions: u32) -> u32 {
         (sessions >> self.bits) + (self.index < sessions & (self.of() - 1)) as u32

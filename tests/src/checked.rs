@@ -1,7 +1,7 @@
-//! A real room under the oracle's eyes: each call goes to the room and to its halves, the answers are compared, then everything that
-//! can be seen.
+//! A real room under the oracle's eyes: each call goes to the room and to a twin, the answers are compared, then everything that can be
+//! seen. The twin shows that the same calls give the same answers (law L9), and what crosses the seam: so the oracle knows what went out
+//! even when nobody is told and no log holds it for long.
 
-use crate::halves::Halves;
 use crate::moderation::Act;
 use crate::oracle::Oracle;
 use crate::oracle::data::{Change, Count};
@@ -13,17 +13,21 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Broadcasts, Budget, ConfigError, Direct, DirectReceipt, DirectRefused, Due, DuplicateKey, EndReason, Event,
-    Group, Instant, Item, Join, JoinError, Joined, Kind, Mask, MergeKey, Priority, Publish, RangeKey, Receipt, Recipient,
-    RefusalReason, Report, ResumeToken, ReviewVerdict, Room, SessionEnd, SessionId, Source, Ticket, UserId, Verdict,
+    Actor, Batch, Broadcasts, Budget, ConfigError, Direct, DirectReceipt, DirectRefused, Due, DuplicateKey, Event, Group, Instant,
+    Item, Join, JoinError, Joined, Kind, Mask, MergeKey, Message, Priority, Publish, RangeKey, Receipt, Recipient, RefusalReason,
+    Report, ResumeToken, ReviewVerdict, Room, SessionEnd, SessionId, Sharding, Source, Ticket, UserId, Verdict,
 };
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
+
+/// A message that was dispatched.
+pub type Crossed = Arc<Message<Probe>>;
 
 /// The watcher of one room. The room is passed to each call, since an engine may own it.
 #[derive(Debug)]
 pub struct Checked {
-    halves: Halves,
+    twin: Room<Probe>,
     oracle: Oracle,
     payloads: u64,
     calls: u64,
@@ -87,13 +91,20 @@ impl Checked {
     /// A fresh room under these rules, and its watcher.
     pub fn new(rules: Rules, stride: u64) -> Result<(Room<Probe>, Self), ConfigError> {
         let config = rules.config()?;
-        let room = Room::starting_at(&config, rules.heads);
-        Ok((room, Self::watching(rules, stride)?))
+        let sharding = rules.sharding();
+        let room = Room::starting_at(&config, sharding, rules.heads);
+        Ok((room, Self::beside(rules, sharding, stride)?))
     }
 
-    /// The watcher of a room that is made elsewhere, fresh and under the same rules.
+    /// The watcher of a room in one shard that is made elsewhere, fresh and under the same rules.
     pub fn watching(rules: Rules, stride: u64) -> Result<Self, ConfigError> {
-        Ok(Self { halves: Halves::new(&rules)?, oracle: Oracle::new(rules), payloads: 0, calls: 0, stride })
+        Self::beside(rules, Sharding::ONE, stride)
+    }
+
+    fn beside(rules: Rules, sharding: Sharding, stride: u64) -> Result<Self, ConfigError> {
+        let mut twin = Room::starting_at(&rules.config()?, sharding, rules.heads);
+        twin.record_dispatches();
+        Ok(Self { twin, oracle: Oracle::new(rules), payloads: 0, calls: 0, stride })
     }
 
     /// The model.
@@ -110,14 +121,14 @@ impl Checked {
 
     /// `Room::join` was called by someone else and answered this.
     pub fn joined(&mut self, room: &Room<Probe>, now: Instant, join: Join, answer: &Result<Joined, JoinError>) -> Check {
-        same(Law::L9Deterministic, "join", answer, &self.halves.join(now, join, answer))?;
+        same(Law::L9Deterministic, "join", answer, &self.twin.join(now, join))?;
         self.oracle.joined(now, join, answer)?;
         self.inspect(room)
     }
 
     /// A user who was in this room has joined another one, and by the rule of one room a user has left this one.
     pub fn left_for_another(&mut self, room: &Room<Probe>, now: Instant, user: UserId) -> Check {
-        same(Law::L9Deterministic, "leaving for another room", Ok(()), self.halves.leave(now, user, EndReason::JoinedElsewhere))?;
+        same(Law::L9Deterministic, "leaving for another room", Ok(()), self.twin.leave_for_another(now, user))?;
         self.oracle.left_for_another(now, user);
         self.inspect(room)
     }
@@ -125,7 +136,7 @@ impl Checked {
     /// `Room::leave`.
     pub fn leave(&mut self, room: &mut Room<Probe>, now: Instant, user: UserId) -> Check {
         let answer = room.leave(now, user);
-        same(Law::L9Deterministic, "leave", answer, self.halves.leave(now, user, EndReason::Left))?;
+        same(Law::L9Deterministic, "leave", answer, self.twin.leave(now, user))?;
         self.oracle.left(now, user, answer)?;
         self.inspect(room)
     }
@@ -133,7 +144,7 @@ impl Checked {
     /// `Room::close_session`.
     pub fn close_session(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId) -> Check {
         let answer = room.close_session(now, session);
-        same(Law::L9Deterministic, "close_session", answer, self.halves.close_session(now, session))?;
+        same(Law::L9Deterministic, "close_session", answer, self.twin.close_session(now, session))?;
         self.oracle.session_closed(now, session, answer)?;
         self.inspect(room)
     }
@@ -141,7 +152,7 @@ impl Checked {
     /// `Room::touch`.
     pub fn touch(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId) -> Check {
         let answer = room.touch(now, session);
-        same(Law::L9Deterministic, "touch", answer, self.halves.touch(now, session))?;
+        same(Law::L9Deterministic, "touch", answer, self.twin.touch(now, session))?;
         self.oracle.touched(now, session, answer)?;
         self.inspect(room)
     }
@@ -170,12 +181,12 @@ impl Checked {
             (publish.merge, publish.key, publish.counter) = (merge, key, counter);
             report.into_iter().fold(publish, Publish::report)
         });
-        let (answer, twin) = (room.publish(now, first), self.halves.publish(now, second));
+        let (answer, twin) = (room.publish(now, first), self.twin.publish(now, second));
         let bare = |answer: &Result<Receipt, roomcast_core::Refused<Probe>>| {
             answer.as_ref().map(|&receipt| receipt).map_err(|refused| (refused.reason, refused.limit, refused.retry_at))
         };
         same(Law::L9Deterministic, "publish", bare(&answer), bare(&twin))?;
-        self.oracle.published(now, &offer, &answer, &self.halves.crossed)?;
+        self.oracle.published(now, &offer, &answer, &self.twin.take_dispatches())?;
         self.inspect(room)?;
         Ok(answer.map_err(|refused| refused.reason))
     }
@@ -188,8 +199,8 @@ impl Checked {
 
     /// `Room::hear` was called by someone else.
     pub fn heard(&mut self, room: &Room<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
-        self.halves.hear(now, broadcasts);
-        self.oracle.heard(now, broadcasts.count(), &self.halves.crossed)?;
+        self.twin.hear(now, broadcasts);
+        self.oracle.heard(now, broadcasts.count(), &self.twin.take_dispatches())?;
         self.inspect(room)
     }
 
@@ -211,9 +222,9 @@ impl Checked {
             }
             _ => (Said::Allow, [ReviewVerdict::Allow, ReviewVerdict::Allow]),
         };
-        let (answer, twin) = (room.review(now, ticket, first), self.halves.review(now, ticket, second));
+        let (answer, twin) = (room.review(now, ticket, first), self.twin.review(now, ticket, second));
         same(Law::L9Deterministic, "review", format!("{answer:?}"), format!("{twin:?}"))?;
-        self.oracle.reviewed(now, ticket, said, &answer, &self.halves.crossed)?;
+        self.oracle.reviewed(now, ticket, said, &answer, &self.twin.take_dispatches())?;
         self.inspect(room)
     }
 
@@ -225,8 +236,8 @@ impl Checked {
         session: SessionId,
         budget: Budget,
     ) -> Result<Result<Option<Batch<Probe>>, SessionEnd>, Violation> {
-        let ready = self.halves.audience.is_ready(session);
-        let (answer, twin) = (room.next_batch(now, session, budget), self.halves.next_batch(now, session, budget));
+        let ready = room.is_ready(session);
+        let (answer, twin) = (room.next_batch(now, session, budget), self.twin.next_batch(now, session, budget));
         let numbers = |batch: &Batch<Probe>| -> Vec<u64> {
             let messages = batch.messages().iter().map(|message| message.payload.id());
             messages.chain(batch.directs().map(|direct| direct.payload.id())).collect()
@@ -267,7 +278,7 @@ impl Checked {
             first.push((session, swept));
             verdict(session)
         });
-        let twin = self.halves.sweep(now, group, slots.clone(), budget, |session, due| {
+        let twin = self.twin.sweep(now, group, slots.clone(), budget, |session, due| {
             second.push((session, swept(due)));
             verdict(session)
         });
@@ -287,7 +298,7 @@ impl Checked {
         let pair = [Probe::new(self.payloads, size), Probe::new(self.payloads, size)];
         let held = [pair[0].watch(), pair[1].watch()];
         let [first, second] = pair.map(|payload| Direct::new(payload).priority(level));
-        let (answer, twin) = (room.send_direct(now, to, first), self.halves.send_direct(now, to, second));
+        let (answer, twin) = (room.send_direct(now, to, first), self.twin.send_direct(now, to, second));
         let bare = |answer: &Result<DirectReceipt, DirectRefused<Probe>>| {
             answer.as_ref().map(|&receipt| receipt).map_err(|refused| refused.reason)
         };
@@ -304,7 +315,7 @@ impl Checked {
         session: SessionId,
     ) -> Result<Option<ResumeToken>, Violation> {
         let answer = room.resume_token(now, session);
-        same(Law::L9Deterministic, "resume_token", answer, self.halves.resume_token(now, session))?;
+        same(Law::L9Deterministic, "resume_token", answer, self.twin.resume_token(now, session))?;
         self.oracle.token_taken(now, session, answer)?;
         self.inspect(room).map(|()| answer)
     }
@@ -312,7 +323,7 @@ impl Checked {
     /// `Room::set_mask`.
     pub fn set_mask(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId, mask: Mask) -> Check {
         let answer = room.set_mask(now, session, mask);
-        same(Law::L9Deterministic, "set_mask", answer, self.halves.set_mask(now, session, mask))?;
+        same(Law::L9Deterministic, "set_mask", answer, self.twin.set_mask(now, session, mask))?;
         self.oracle.masked(now, session, mask, answer)?;
         self.inspect(room)
     }
@@ -325,18 +336,15 @@ impl Checked {
 
     /// `Room::handle_timeout` was called by someone else.
     pub fn timed_out(&mut self, room: &Room<Probe>, now: Instant) -> Check {
-        self.halves.handle_timeout(now);
-        self.oracle.timed_out(now, &self.halves.crossed)?;
+        self.twin.handle_timeout(now);
+        self.oracle.timed_out(now, &self.twin.take_dispatches())?;
         self.inspect(room)
     }
 
     /// `Room::wake`.
     pub fn wake(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
         let answer = room.wake(now);
-        let twin = self.halves.wake(now);
-        if self.halves.audience.is_whole() {
-            same(Law::L9Deterministic, "wake", answer, twin)?;
-        }
+        same(Law::L9Deterministic, "wake", answer, self.twin.wake(now))?;
         self.oracle.woken(now, answer)?;
         self.inspect(room)
     }
@@ -350,7 +358,7 @@ impl Checked {
 
     /// `Room::poll_event` was called by someone else and answered this.
     pub fn polled(&mut self, room: &Room<Probe>, event: Option<Event>) -> Check {
-        same(Law::L9Deterministic, "poll_event", event, self.halves.poll_event())?;
+        same(Law::L9Deterministic, "poll_event", event, self.twin.poll_event())?;
         self.oracle.polled(event)?;
         self.inspect(room)
     }
@@ -358,7 +366,7 @@ impl Checked {
     /// `Room::close`.
     pub fn close(&mut self, room: &mut Room<Probe>, now: Instant, actor: Actor) -> Check {
         let answer = room.close(now, actor);
-        same(Law::L9Deterministic, "close", answer, self.halves.close(now, actor))?;
+        same(Law::L9Deterministic, "close", answer, self.twin.close(now, actor))?;
         self.oracle.closed(now, actor, answer)?;
         self.inspect(room)
     }
@@ -367,15 +375,15 @@ impl Checked {
     pub fn reconfigure(&mut self, room: &mut Room<Probe>, now: Instant, rules: &Rules) -> Check {
         let config = rules.config().map_err(|error| Violation::new(Law::Members, "the new rules", "valid ones", error))?;
         let answer = room.reconfigure(now, &config);
-        same(Law::L9Deterministic, "reconfigure", answer, self.halves.reconfigure(now, &config))?;
-        self.oracle.reconfigured(now, rules.clone(), answer, &self.halves.crossed)?;
+        same(Law::L9Deterministic, "reconfigure", answer, self.twin.reconfigure(now, &config))?;
+        self.oracle.reconfigured(now, rules.clone(), answer, &self.twin.take_dispatches())?;
         self.inspect(room)
     }
 
     /// A call that deals with users.
     pub fn moderate(&mut self, room: &mut Room<Probe>, now: Instant, actor: Actor, act: &Act) -> Check {
         let answer = act.on(room, now, actor);
-        same(Law::L9Deterministic, "moderation", answer, self.halves.moderate(now, actor, act))?;
+        same(Law::L9Deterministic, "moderation", answer, act.on(&mut self.twin, now, actor))?;
         self.oracle.moderated(now, actor, act, answer)?;
         self.inspect(room)
     }
@@ -392,7 +400,7 @@ impl Checked {
         let values: Vec<_> = changes.iter().map(|(_, size)| size.map(|size| vec![fill; size])).collect();
         let borrowed: Vec<_> = changes.iter().zip(&values).map(|((key, _), value)| (key.as_str(), value.as_deref())).collect();
         let answer = room.write_attributes(now, based_on, &borrowed);
-        same(Law::L9Deterministic, "write_attributes", answer, self.halves.write_attributes(now, based_on, &borrowed))?;
+        same(Law::L9Deterministic, "write_attributes", answer, self.twin.write_attributes(now, based_on, &borrowed))?;
         self.oracle.attributes_written(now, based_on, changes, fill, answer)?;
         self.inspect(room)
     }
@@ -400,9 +408,9 @@ impl Checked {
     /// `Room::export`, and `Room::import` of the same: what lasts comes back as it was.
     pub fn restart(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
         let carried = room.export(now);
-        same(Law::L9Deterministic, "export", &carried, &self.halves.export(now))?;
+        same(Law::L9Deterministic, "export", &carried, &self.twin.export(now))?;
         let answer = room.import(now, carried.clone());
-        same(Law::L9Deterministic, "import", answer, self.halves.import(now, carried))?;
+        same(Law::L9Deterministic, "import", answer, self.twin.import(now, carried))?;
         self.oracle.restarted(now, answer.is_ok())?;
         self.inspect(room)?;
         self.oracle.inspect_sessions(room)
@@ -410,12 +418,13 @@ impl Checked {
 
     /// A call of a counter.
     pub fn count(&mut self, room: &mut Room<Probe>, key: &str, count: Count) -> Check {
-        let answer = match count {
+        let call = |room: &mut Room<Probe>| match count {
             Count::Set(value) => room.set_counter(key, value),
             Count::Add(delta) => room.add_counter(key, delta).map(Some),
             Count::Remove => Ok(room.remove_counter(key)),
         };
-        same(Law::L9Deterministic, "a counter", answer, self.halves.count(key, count))?;
+        let answer = call(room);
+        same(Law::L9Deterministic, "a counter", answer, call(&mut self.twin))?;
         self.oracle.counted(key, count, answer)?;
         self.inspect(room)
     }
@@ -426,7 +435,7 @@ impl Checked {
         let id = self.payloads;
         let profile = || size.map(|size| Probe::new(id, size));
         let answer = room.set_profile(user, profile());
-        let twin = self.halves.set_profile(user, profile());
+        let twin = self.twin.set_profile(user, profile());
         same(Law::L9Deterministic, "set_profile", answer.is_ok(), twin.is_ok())?;
         self.oracle.profile_set(user, size.map(|size| (id, size)), &answer)?;
         self.inspect(room)
@@ -459,20 +468,15 @@ impl Checked {
 
     fn inspect(&mut self, room: &Room<Probe>) -> Check {
         let now = self.oracle.clock();
-        same(Law::L9Deterministic, "snapshot", room.snapshot(now), self.halves.snapshot(now))?;
-        same(Law::L9Deterministic, "poll_timeout", room.poll_timeout(), self.halves.poll_timeout())?;
-        if self.halves.audience.is_whole() {
-            // The parts of one tell their own waiters, each in its time.
-            same(Law::L9Deterministic, "poll_wake", room.poll_wake(), self.halves.poll_wake())?;
-        }
+        same(Law::L9Deterministic, "snapshot", room.snapshot(now), self.twin.snapshot(now))?;
+        same(Law::L9Deterministic, "poll_timeout", room.poll_timeout(), self.twin.poll_timeout())?;
+        same(Law::L9Deterministic, "poll_wake", room.poll_wake(), self.twin.poll_wake())?;
         self.oracle.inspect(room)?;
-        if self.halves.audience.is_whole() {
-            for (&session, _) in self.oracle.sessions().take_while(|(session, _)| session.slot() < 64) {
-                let bit = 1 << session.slot();
-                let ready = self.halves.audience.first().ready_among(0, bit) == bit;
-                let alone = self.halves.audience.first().is_ready(session);
-                same(Law::Batches, "whether one of several sessions is ready", alone, ready)?;
-            }
+        for (&session, _) in self.oracle.sessions() {
+            let (shard, place) = room.place_of(session);
+            let bit = 1 << (place % 64);
+            let ready = shard.is_some_and(|shard| shard.ready_among(place, bit) == bit);
+            same(Law::Batches, "whether one of several sessions is ready", room.is_ready(session), ready)?;
         }
         self.calls += 1;
         if self.calls.is_multiple_of(self.stride) { self.oracle.inspect_sessions(room) } else { Ok(()) }

@@ -1,7 +1,7 @@
 //! The oracle and the simulator: what the laws of a room mean, said a second time and naively.
 //!
 //! - [`oracle`]: a model of one room out of vectors and loops. It shares nothing with the core but the types of its public calls.
-//! - [`checked`]: drives a real room, its two halves under the same calls, and the oracle; compares them after every call.
+//! - [`checked`]: drives a real room in one shard or several, a twin under the same calls, and the oracle; compares them after every call.
 //! - [`ops`]: sequences of operations as data, for proptest and for the fuzzers.
 //! - [`sim`]: an evening of chat in virtual time, through the engine.
 //!
@@ -10,11 +10,9 @@
 //! run the same operations under the same oracle: `cargo +nightly fuzz run room`.
 
 pub mod checked;
-pub mod halves;
 pub mod moderation;
 pub mod ops;
 pub mod oracle;
-pub mod parts;
 pub mod payload;
 pub mod rules;
 pub mod sim;

@@ -2,7 +2,7 @@
 
 use roomcast_core::{
     Allowance, ConfigError, Counting, DataLimits, DefaultReport, DuplicateWindow, Duration, Echo, Heartbeat, LevelQuotas, Levels,
-    PerLevel, Priority, QueueConfig, Quota, Rate, ReviewConfig, RoomConfig, TieBreak, Tips, UserId, VictimPolicy,
+    PerLevel, Priority, QueueConfig, Quota, Rate, ReviewConfig, RoomConfig, Sharding, TieBreak, Tips, UserId, VictimPolicy,
 };
 use std::num::NonZeroU32;
 
@@ -87,8 +87,8 @@ pub struct Rules {
     pub newest_users: u32,
     /// How long a room may be empty.
     pub expire_empty: Option<Duration>,
-    /// Into how many parts the twin's audience is split.
-    pub parts: u32,
+    /// How many shards the room may have; each is opened as soon as those before it have a session.
+    pub shards: u32,
     /// The seed.
     pub seed: u64,
     /// Messages of each level that went out before the room's first.
@@ -137,7 +137,7 @@ impl Default for Rules {
             heartbeat: None,
             newest_users: 1_000,
             expire_empty: None,
-            parts: 1,
+            shards: 1,
             grace: Duration::from_secs(10),
             resume_within: Duration::from_secs(60),
             direct_messages: 64,
@@ -207,6 +207,11 @@ impl Rules {
             .expire_empty(self.expire_empty)
             .seed(self.seed)
             .build()
+    }
+
+    /// How the sessions are spread.
+    pub fn sharding(&self) -> Sharding {
+        Sharding::new(self.shards, 1).unwrap_or_default()
     }
 
     /// What may pass, from every source together.

@@ -3,7 +3,7 @@
 use super::Cell;
 use crate::hall::Hall;
 use crate::waiters::Former;
-use roomcast_core::{Join, JoinError, Joined, Payload, SessionId, UserId};
+use roomcast_core::{Audience, Join, JoinError, Joined, NotJoined, Payload, Sharding, State, UserId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,76 +12,66 @@ use std::sync::atomic::Ordering;
 const OPEN_AT: u32 = 256;
 
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
+    /// How the sessions of a room are spread over so many shards; a power of two.
+    pub(super) fn sharding_over(shards: usize) -> Sharding {
+        Sharding::new(shards as u32, OPEN_AT).unwrap_or_default()
+    }
+
     /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
     pub(crate) fn join(self: &Arc<Self>, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
-        let former: SmallVec<[SessionId; 2]> = join.known().into_iter().chain(join.token().map(|token| token.session)).collect();
-        if !former.is_empty() {
-            let answer = self.admission.lock().admission.check_join(self.now(), join.as_user());
-            // Who joins again on a session that is in has not one too many.
-            answer.or_else(|error| if matches!(error, JoinError::TooManySessions { .. }) { Ok(()) } else { Err(error) })?;
-        }
-        for session in former {
-            if self.hall_of(session).is_some_and(|hall| hall.enter(|seats| seats.audience.is_live(session))) {
-                return Err(JoinError::AlreadyJoined { session });
-            }
-        }
-        let mut full = SmallVec::<[u32; 8]>::new();
-        loop {
-            let hall = self.hall_for_next(&full);
-            let answer = self.join_in(hall, join, note);
-            match answer {
-                Err(JoinError::RoomFull { .. }) if full.len() + 1 < self.halls.len() && !self.is_full() => {
-                    full.push(hall.part.index());
-                }
-                answer => return answer,
-            }
-        }
+        let loads = |cell: &Arc<Self>| cell.halls().map(|hall| hall.sessions.load(Ordering::Relaxed)).collect();
+        self.sharding.place(&mut Arc::clone(self), loads, |cell, index| cell.join_in(index, join, note))
     }
 
-    /// Where the next session joins: a new hall once the open ones have enough, else the one that has fewest.
-    fn hall_for_next(&self, full: &[u32]) -> &Hall<M> {
-        let candidates = self.halls().filter(|hall| !full.contains(&hall.part.index()));
-        let fewest = candidates.min_by_key(|hall| hall.sessions.load(Ordering::Relaxed));
-        let open = self.open.load(Ordering::Acquire);
-        match fewest {
-            Some(hall) if hall.sessions.load(Ordering::Relaxed) < OPEN_AT || open as usize == self.halls.len() => hall,
-            _ => self.open_hall(open.min(self.halls.len() as u32 - 1)),
-        }
-    }
-
-    fn join_in(self: &Arc<Self>, hall: &Hall<M>, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
-        let now = self.now();
-        let (answer, after) = self.in_both(hall, |admission, seats| {
-            admission.check_join(now, join.as_user())?;
-            self.check_room()?;
-            let timer = seats.audience.has_heartbeat().then(|| seats.audience.poll_timeout());
-            let (guest, group) = (join.as_user().is_none(), join.in_group());
-            let joined = match join.token() {
-                None => seats.audience.join(guest, group, None),
-                Some(token) => seats.audience.resume(now, guest, group, None, token),
-            }?;
-            if !join.masked().is_none() {
-                seats.audience.set_mask(joined.session, join.masked());
-            }
-            if let Some(user) = join.as_user() {
-                admission.add_session(now, user, joined.session);
+    fn join_in(self: &Arc<Self>, index: u32, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, NotJoined> {
+        let index = self.open_hall(index).part.index();
+        let mut numbers: SmallVec<[u32; 4]> = join.former().map(|session| self.hall_number(session)).collect();
+        numbers.push(index);
+        numbers.sort_unstable();
+        numbers.dedup();
+        let (answer, former) = self.in_halls(&numbers, |halves, now| {
+            let answer = halves.join(now, join, index);
+            if let (Ok(_), Some(user)) = (answer, join.as_user()) {
                 note(user);
             }
-            if timer.is_some() {
-                seats.audience.touch(now, joined.session);
-            }
-            hall.note_sessions(seats);
             // Its slot may be that of a session that has ended and whose reader has yet to be woken.
-            let former = hall.place(joined.session).and_then(|place| seats.waiters.clear(place));
-            Ok((joined, former, timer.is_some_and(|timer| timer != seats.audience.poll_timeout())))
+            let former = answer.ok().zip(halves.audiences.hall(index)).and_then(|(joined, (hall, seats))| {
+                let place = hall.place(joined.session)?;
+                seats.waiters.clear(place)
+            });
+            (answer, former)
         });
-        self.finish(after);
-        let (joined, former, is_looked_at) = answer?;
         former.into_iter().for_each(Former::settle);
-        if is_looked_at {
-            // Nobody was, so far: the shard has to come for the next look.
-            self.call(hall);
+        answer
+    }
+
+    /// Opens the hall with this number, if it is the next; harmless when it is open. A room that takes nobody any more opens none, and
+    /// answers its first.
+    ///
+    /// It takes over what the first hall's log holds, for late joiners and for those who resume; publishers wait only for what came since.
+    pub(super) fn open_hall(&self, index: u32) -> &Hall<M> {
+        if let Some(hall) = self.halls[index as usize].get() {
+            return hall;
         }
-        Ok(joined)
+        let first = self.hall(0);
+        first.enter(|seats| {
+            // No other is opened while the first hall is locked.
+            let index = self.open.load(Ordering::Acquire).min(index);
+            if let Some(hall) = self.halls[index as usize].get() {
+                return hall;
+            }
+            self.catch_up(first, &mut seats.audience);
+            let part = self.sharding.part(index);
+            let mut audience = Audience::beside(&self.settings.lock(), part, &seats.audience);
+            let gate = self.admission.lock();
+            if gate.admission.state() != State::Open {
+                return first;
+            }
+            // The first hall holds back at the seam what it has not picked up itself.
+            audience.take_over(gate.admission.hand_over(audience.applied()));
+            let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(part, audience)));
+            self.open.fetch_max(index + 1, Ordering::AcqRel);
+            hall
+        })
     }
 }

@@ -7,11 +7,9 @@ mod ending;
 mod join;
 mod life;
 mod personal;
-mod reconfigure;
 mod seam;
 #[cfg(test)]
 mod tests;
-mod vacancy;
 
 use crate::air::Air;
 use crate::answers::Answers;
@@ -22,10 +20,9 @@ use crate::shard::Shard;
 use crate::waiters::Former;
 use ending::Telling;
 use parking_lot::Mutex;
-use reconfigure::Live;
 use roomcast_core::{
-    Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, Part, Payload, Publish, Receipt, Refused, Room,
-    RoomConfig, RoomId, RoomSnapshot, SessionId, State, UserId, UserSessions,
+    Actor, Admission, Audience, CloseError, Debris, EndReason, Event, Instant, LeaveError, ModerationError, Payload, Publish,
+    Receipt, ReconfigureError, Refused, RoomConfig, RoomId, SessionId, Sharding, UserId,
 };
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -42,7 +39,10 @@ const MANY: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Cell<M> {
     id: RoomId,
-    settings: Live,
+    /// The configuration by now. Changed under the locks of all halls and of the admission.
+    settings: Mutex<Box<RoomConfig>>,
+    sharding: Sharding,
+    has_heartbeat: bool,
     air: Arc<Air<M>>,
     /// Where it stands among the rooms that hear what is broadcast.
     place: usize,
@@ -105,18 +105,24 @@ pub(crate) struct Visited {
 
 impl<M: Payload + Send + Sync + 'static> Cell<M> {
     pub(crate) fn new(id: RoomId, config: &RoomConfig, shards: Box<[Arc<Shard<Work<M>>>]>, air: Arc<Air<M>>) -> Arc<Self> {
-        let (admission, heard) =
-            air.with(|broadcasts| (Room::new(config).skipping(broadcasts).into_halves().0, broadcasts.count()));
-        let part = Part::new(0, shards.len() as u32).unwrap_or(Part::WHOLE);
-        let audience = Audience::part(config, part, admission.heads());
-        let first = Arc::new(Hall::new(part, audience, shards[0].now()));
+        let mut admission = Admission::new(config);
+        let heard = air.with(|broadcasts| {
+            admission.skip_broadcasts(broadcasts);
+            broadcasts.count()
+        });
+        let sharding = Self::sharding_over(shards.len());
+        let audience = Audience::part(config, sharding.part(0), admission.heads());
+        let has_heartbeat = audience.has_heartbeat();
+        let first = Arc::new(Hall::new(sharding.part(0), audience));
         let others = shards.iter().skip(1).map(|_| OnceLock::new());
         let halls = std::iter::once(OnceLock::from(first)).chain(others).collect();
         Arc::new_cyclic(|cell| Self {
             id,
             place: air.enter(Weak::clone(cell)),
             air,
-            settings: Live::new(config),
+            settings: Mutex::new(Box::new(config.clone())),
+            sharding,
+            has_heartbeat,
             shards,
             admission: Mutex::new(Gate { admission, armed: None, heard }),
             halls,
@@ -162,32 +168,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         self.hall(0).part.at(session.slot()).index()
     }
 
-    /// Opens the next hall, which is `index`; harmless when it is open. A room that takes nobody any more opens none.
-    ///
-    /// It takes over what the first hall's log holds, for late joiners and for those who resume; publishers wait only for what came since.
-    fn open_hall(&self, index: u32) -> &Hall<M> {
-        let (first, Some(part)) = (self.hall(0), Part::new(index, self.halls.len() as u32)) else { return self.hall(0) };
-        first.enter(|seats| {
-            if let Some(hall) = self.halls[index as usize].get() {
-                return hall;
-            }
-            self.catch_up(first, &mut seats.audience);
-            // They do not change while the first hall is locked.
-            let mut audience = Audience::beside(&self.settings.config(), part, &seats.audience);
-            let gate = self.admission.lock();
-            if gate.admission.state() != State::Open {
-                return first;
-            }
-            // The first hall holds back at the seam what it has not picked up itself.
-            let since = gate.admission.hand_over(audience.applied());
-            audience.take_over(since);
-            let hall = self.halls[index as usize].get_or_init(|| Arc::new(Hall::new(part, audience, self.now())));
-            self.open.fetch_max(index + 1, Ordering::AcqRel);
-            hall
-        })
-    }
-
     pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        self.note_life(&publish);
         let answer = self.admit(|admission, now| admission.publish(now, publish));
         self.have_reviewed(&answer);
         answer
@@ -216,6 +198,7 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         // Where somebody else comes in between, at a later instant, the room goes on at that one.
         let now = self.now();
         let mut answers = Vec::with_capacity(many.len());
+        many.iter().for_each(|publish| self.note_life(publish));
         let mut many = many.into_iter();
         while many.len() > 0 {
             // What each is done with is dropped outside, as always.
@@ -236,23 +219,38 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         answers
     }
 
-    /// Takes out the sessions that a call of the admission answers; they still get what they are due, then the reason.
-    pub(crate) fn take_out<E>(
+    /// A room that may not stay empty for long wants to be looked after from its beginning.
+    pub(crate) fn begin(self: &Arc<Self>) {
+        if self.peek(|admission| admission.poll_timeout().is_some()) {
+            self.call(self.hall(0));
+        }
+    }
+
+    /// Takes a user out on all devices, unless `stays` says otherwise under the locks.
+    pub(crate) fn leave(self: &Arc<Self>, user: UserId, reason: EndReason, stays: impl FnOnce() -> bool) -> Result<(), LeaveError> {
+        self.in_all(|halves, now| if stays() { Ok(()) } else { halves.leave(now, user, reason) })
+    }
+
+    pub(crate) fn kick(self: &Arc<Self>, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        self.in_all(|halves, now| halves.kick(now, actor, users))
+    }
+
+    pub(crate) fn ban(
         self: &Arc<Self>,
-        reason: EndReason,
-        call: impl FnOnce(&mut Admission<M>, Instant) -> Result<UserSessions, E>,
-    ) -> Result<(), E> {
-        let now = self.now();
-        let (answer, after) = self.in_all(|admission, seats| {
-            for session in call(admission, now)? {
-                let Some(hall) = self.hall_of(session) else { continue };
-                seats[hall.part.index() as usize].audience.end(now, session, reason);
-                hall.advance();
-            }
+        actor: Actor,
+        users: &[UserId],
+        time: Option<std::time::Duration>,
+    ) -> Result<(), ModerationError> {
+        self.in_all(|halves, now| halves.ban(now, actor, users, time))
+    }
+
+    /// Goes on under another configuration.
+    pub(crate) fn reconfigure(self: &Arc<Self>, config: &RoomConfig) -> Result<(), ReconfigureError> {
+        self.in_all(|halves, now| {
+            halves.reconfigure(now, config)?;
+            **self.settings.lock() = config.clone();
             Ok(())
-        });
-        self.finish(After { news: true, ..after });
-        answer
+        })
     }
 
     /// Calls, under the admission's lock, if a user is not in.
@@ -274,39 +272,23 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     /// Takes a session out at once. Answers whether it was in. Whoever waits for it learns of it.
     pub(crate) fn close_session(self: &Arc<Self>, session: SessionId) -> bool {
         let Some(hall) = self.hall_of(session) else { return false };
-        let now = self.now();
-        let ((was_in, former, bells, ends), after) = self.in_both(hall, |admission, seats| {
-            admission.remove_session(now, session);
-            let was_in = seats.audience.leave(session);
-            hall.note_sessions(seats);
+        let number = hall.part.index();
+        let (was_in, former, bells) = self.in_halls(&[number], |halves, now| {
+            let was_in = halves.close_session(now, session);
+            let Some((hall, seats)) = halves.audiences.hall(number) else { return (was_in, None, SmallVec::new()) };
             // Before it is woken, which may be as soon as the lock is free.
             hall.advance();
             let former = hall.place(session).and_then(|place| seats.waiters.remove(place, session));
             let bells = if was_in { seats.bells.clone() } else { SmallVec::new() };
-            (was_in, former, bells, seats.audience.is_ended())
+            (was_in, former, bells)
         });
         former.into_iter().for_each(Former::settle);
         bells.iter().for_each(|bell| bell.tell_gone(session));
-        self.finish(after);
-        if ends {
-            self.call(hall);
-        }
-        self.note_gone(hall, now);
         was_in
     }
 
     pub(crate) fn close(self: &Arc<Self>, actor: Actor) -> Result<(), CloseError> {
-        let now = self.now();
-        let (answer, after) = self.in_all(|admission, seats| {
-            admission.close(now, actor)?;
-            for seats in seats {
-                seats.audience.close(now, EndReason::RoomClosed);
-            }
-            self.halls().for_each(|hall| hall.advance());
-            Ok(())
-        });
-        self.finish(After { news: true, home: true, ..after });
-        answer
+        self.in_all(|halves, now| halves.close(now, actor))
     }
 
     /// Takes nothing more; what waits still goes out.
@@ -329,25 +311,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     /// A session has told its end and is gone from its audience.
-    pub(crate) fn forget(self: &Arc<Self>, hall: &Hall<M>, session: SessionId) {
-        let now = self.now();
-        let ((), after) = self.in_gate(|admission| admission.remove_session(now, session));
-        self.finish(after);
-        // It may have been the last one.
-        self.call(hall);
-        self.note_gone(hall, now);
-    }
-
-    /// All halves at one instant.
-    pub(crate) fn snapshot(self: &Arc<Self>) -> RoomSnapshot {
-        let now = self.now();
-        let (snapshot, after) = self.in_all(|admission, seats| {
-            let parts = seats.iter().map(|seats| seats.audience.snapshot());
-            let audience = parts.reduce(|sum, part| sum.and(&part));
-            RoomSnapshot::new(admission.snapshot(now), audience.unwrap_or_else(|| unreachable!("the first hall is always open")))
-        });
-        self.finish(after);
-        snapshot
+    pub(crate) fn forget(self: &Arc<Self>, session: SessionId) {
+        self.admit(|admission, now| admission.gone(now, session));
     }
 
     pub(crate) fn unsent(&self) -> u64 {
@@ -364,34 +329,26 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         hall.called.store(false, Ordering::Release);
         let now = self.now();
         let timeout = if index == 0 { self.visit_admission(now) } else { None };
-        let (bells, gone, is_ended, has_found, next) = hall.enter(|seats| {
+        let (bells, gone, has_found, next) = hall.enter(|seats| {
             self.catch_up(hall, &mut seats.audience);
+            self.take_signs(hall, seats);
             seats.audience.handle_timeout(now);
-            let gone: Vec<SessionId> = std::iter::from_fn(|| seats.audience.poll_gone()).collect();
-            if !gone.is_empty() {
-                hall.note_sessions(seats);
-                hall.advance();
-            }
+            let gone: Vec<SessionId> = seats.audience.gone().to_vec();
             let bells = if seats.audience.wake(now) || !gone.is_empty() {
                 seats.tell();
                 seats.bells.clone()
             } else {
                 SmallVec::new()
             };
-            let next = seats.audience.poll_timeout().into_iter().chain(seats.audience.poll_wake()).min();
-            (bells, gone, seats.audience.is_ended(), seats.audience.has_liveness(), next)
+            if !gone.is_empty() {
+                hall.advance();
+            }
+            let next = hall.arm(seats);
+            (bells, gone, seats.audience.has_liveness(), next)
         });
-        if has_found {
-            self.tell_liveness(hall);
+        if has_found || !gone.is_empty() {
+            self.settle(hall);
         }
-        if !gone.is_empty() {
-            self.forget_all(&gone, now);
-            self.note_gone(hall, now);
-        }
-        if is_ended {
-            hall.ended.store(true, Ordering::SeqCst);
-        }
-        let expiry = if index == 0 { self.expire_empty(now) } else { None };
         for bell in &bells {
             bell.tell_over(&gone);
             bell.tell();
@@ -400,28 +357,24 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
         if left {
             self.call(hall);
         }
-        self.tell_end();
-        Visited { woken, next: timeout.into_iter().chain(next).chain(expiry).min() }
+        Visited { woken, next: timeout.into_iter().chain(next).min() }
     }
 
-    /// The grace of these sessions is over, and the admission hears of it; a publisher waits for no more than a few of them.
-    fn forget_all(self: &Arc<Self>, gone: &[SessionId], now: Instant) {
-        for some in gone.chunks(MANY) {
-            let ((), after) = self.in_gate(|admission| some.iter().for_each(|&session| admission.remove_session(now, session)));
-            self.finish(after);
-        }
-    }
-
-    /// Does what is due in the admission; answers when to come again.
+    /// Does what is due in the admission; returns when to come again.
     fn visit_admission(self: &Arc<Self>, now: Instant) -> Option<Instant> {
-        // From here on the shard comes when this visit says.
-        self.admission.lock().armed = None;
-        let (timeout, after) = self.in_gate(|admission| {
+        // This visit says when the shard comes next: until then nothing is sooner.
+        self.admission.lock().armed = Some(Instant::ZERO);
+        let is_vacant = self.admit(|admission, _| {
             admission.handle_timeout(now);
-            admission.poll_timeout()
+            admission.is_vacant(now)
         });
-        self.finish(After { home: after.events.len() == MAX_EVENTS, ..after });
-        timeout
+        if is_vacant {
+            // Under all locks, nobody joins.
+            self.in_all(|halves, now| halves.close_vacant(now));
+        }
+        let mut gate = self.admission.lock();
+        gate.armed = gate.admission.poll_timeout();
+        gate.armed
     }
 
     /// What every call does last, outside the locks.

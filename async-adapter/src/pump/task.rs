@@ -281,7 +281,7 @@ where
         taken.clear();
         self.taken = taken;
         for (place, session, reason) in ended {
-            self.cell.forget(&self.hall, session);
+            self.cell.forget(session);
             if self.connections.holds(place, session) {
                 self.end(place, session, reason, now);
             } else {

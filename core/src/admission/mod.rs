@@ -3,6 +3,7 @@
 //! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it dispatches waits at the seam, the feed,
 //! until an audience takes it over.
 
+mod attendance;
 mod carriers;
 mod carry;
 mod data;
@@ -53,6 +54,7 @@ use crate::tips::{Folds, TipKind};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use attendance::Attendance;
 use carriers::Carriers;
 use feed::Feed;
 use forward::Forwards;
@@ -71,6 +73,7 @@ pub struct Admission<M> {
     settings: Settings,
     state: State,
     clock: Watermark,
+    attendance: Attendance,
     roster: Roster<M>,
     silences: Silences,
     newest: Newest,
@@ -137,6 +140,7 @@ impl<M: Payload> Admission<M> {
         Self {
             state: State::Open,
             clock: Watermark::default(),
+            attendance: Attendance::new(settings.expire_empty),
             roster: Roster::new(hasher),
             silences: Silences::default(),
             newest: Newest::new(settings.newest_users),
@@ -187,7 +191,7 @@ impl<M: Payload> Admission<M> {
     /// already means at once. Every other call may change the answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.clock.peek(Instant::ZERO);
-        let tip = self.next_tip();
+        let tip = self.next_tip().into_iter().chain(self.expires_at()).min();
         if self.is_idle() {
             return tip;
         }
@@ -199,14 +203,14 @@ impl<M: Payload> Admission<M> {
         token.into_iter().chain(self.queue.next_deadline()).chain(self.next_review_deadline()).chain(tip).min()
     }
 
-    /// The next event, if there is one. Outcomes first, in the order in which they were decided.
+    /// The next event, if there is one. Outcomes first, in the order in which they were decided; that the room has ended last of all.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop()
+        self.events.pop().or_else(|| self.poll_end())
     }
 
     /// Whether [`poll_event`](Self::poll_event) has something.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty()
+        !self.events.is_empty() || self.owes_end()
     }
 
     /// Whether a user (`None`: a guest) may join now. Changes nothing.

@@ -48,6 +48,7 @@ impl<M: Payload> Admission<M> {
             self.tips.reconfigure(new.tips);
         }
         self.newest.reconfigure(new.newest_users);
+        self.attendance.reconfigure(now, new.expire_empty);
         self.events.reconfigure(new.outcomes, new.presence_events);
         self.slots = self.slots.max(Part::slots(new.sessions));
         self.settings = new.clone();

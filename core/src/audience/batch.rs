@@ -69,6 +69,15 @@ pub enum Item<'a, M> {
     Direct(&'a Arc<Direct<M>>),
 }
 
+/// What a sweep's sink did with a session's batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It took the batch.
+    Taken,
+    /// It could not, and nothing was taken: the session is due the same, or more, at the next sweep.
+    NotNow,
+}
+
 impl<M> Batch<M> {
     /// Gaps and messages in the order in which the session should see them, direct ones among them.
     pub fn items(&self) -> impl Iterator<Item = Item<'_, M>> {

@@ -1,6 +1,6 @@
 //! Where the hot state of sessions lies: in blocks of sessions that are looked at together.
 
-use super::session::Positions;
+use super::positions::Positions;
 use crate::ids::Group;
 use crate::priority::Priority;
 use core::ops::Range;

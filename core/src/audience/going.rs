@@ -1,6 +1,6 @@
 //! How a session goes, and the hand that sees to it that none falls too far behind.
 
-use super::session::widen;
+use super::positions::widen;
 use super::{Audience, MAX_LAG};
 use crate::message::Payload;
 use crate::priority::Priority;

@@ -12,6 +12,7 @@ mod going;
 mod late;
 mod masks;
 mod plan;
+mod positions;
 mod pulse;
 mod reading;
 mod reconfigure;
@@ -20,8 +21,9 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Batch, Budget, Item};
-pub use reading::{Due, RangeKey, Reading, Verdict};
+pub use batch::{Batch, Budget, Item, Verdict};
+pub use plan::RangeKey;
+pub use reading::{Due, Reading};
 
 use crate::config::{Echo, RoomConfig, Settings};
 use crate::debris::Debris;
@@ -43,9 +45,10 @@ use alloc::vec::Vec;
 use aside::{Asides, Ending};
 use books::Sums;
 use late::Late;
+use positions::Positions;
 use pulse::Pulse;
 use reading::Shared;
-use session::{Positions, Sessions};
+use session::Sessions;
 
 /// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
 /// it comes by long before the rest is used up: there are at most 2³⁰ slots.
@@ -340,6 +343,11 @@ impl<M: Payload> Audience<M> {
         self.wake.take_if(|wake| *wake <= now).is_some()
     }
 
+    /// Those who wait are told now, though it may be for another audience's sake.
+    pub(crate) fn told(&mut self) {
+        self.wake = None;
+    }
+
     fn wake_by(&mut self, at: Instant) {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
@@ -376,6 +384,11 @@ impl<M: Payload> Audience<M> {
     /// `handle_timeout` forgets those that nobody asked for.
     pub fn poll_gone(&mut self) -> Option<SessionId> {
         self.gone.pop()
+    }
+
+    /// The sessions that [`poll_gone`](Self::poll_gone) has yet to return.
+    pub fn gone(&self) -> &[SessionId] {
+        &self.gone
     }
 
     /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing ends and nobody

@@ -3,8 +3,7 @@
 use super::Audience;
 use super::aside::Aside;
 use super::batch::Budget;
-use super::reading::{RangeKey, is_own};
-use super::session::Positions;
+use super::positions::Positions;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
 
@@ -36,6 +35,19 @@ pub(super) struct LevelPlan {
     pub(super) directs: u32,
 }
 
+/// The range that a batch covers: batches with the same key, of the same room, hold the same messages and no gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RangeKey {
+    from: [u64; Priority::NUM],
+    to: [u64; Priority::NUM],
+}
+
+impl RangeKey {
+    pub(super) const fn new(from: [u64; Priority::NUM], to: [u64; Priority::NUM]) -> Self {
+        Self { from, to }
+    }
+}
+
 impl LevelPlan {
     /// Nothing is taken.
     const fn standing(cursor: u64) -> Self {
@@ -59,6 +71,11 @@ impl Plan {
         let alone = self.directs > 0 || levels.iter().any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
         (!alone).then(|| RangeKey::new(levels.map(|level| level.from), levels.map(|level| level.to)))
     }
+}
+
+/// Whether a position is that of a message of the session's own.
+pub(super) fn is_own<M>(aside: Option<&Aside<M>>, level: Priority, position: u64) -> bool {
+    aside.is_some_and(|aside| aside.levels[level].is_own(position))
 }
 
 impl<M: Payload> Audience<M> {

@@ -2,9 +2,10 @@
 
 use super::Audience;
 use super::aside::Aside;
-use super::batch::{Batch, Budget, Contents, Item};
-use super::plan::{LevelPlan, Plan};
-use super::session::{Positions, Stand};
+use super::batch::{Batch, Budget, Contents, Item, Verdict};
+use super::plan::{LevelPlan, Plan, RangeKey, is_own};
+use super::positions::Positions;
+use super::session::Stand;
 use crate::error::SessionEnd;
 use crate::event::EndReason;
 use crate::ids::{Group, SessionId};
@@ -35,15 +36,6 @@ pub enum Due<'a, M> {
     End(EndReason),
 }
 
-/// What a sweep's sink did with a session's batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It took the batch.
-    Taken,
-    /// It could not, and nothing was taken: the session is due the same, or more, at the next sweep.
-    NotNow,
-}
-
 /// A batch that is looked at in place: nothing is copied, counted or allocated for it.
 #[derive(Debug)]
 pub struct Reading<'a, M> {
@@ -52,19 +44,6 @@ pub struct Reading<'a, M> {
     plan: &'a Plan,
     key: Option<&'a RangeKey>,
     messages: u32,
-}
-
-/// The range that a batch covers: batches with the same key, of the same room, hold the same messages and no gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RangeKey {
-    from: [u64; Priority::NUM],
-    to: [u64; Priority::NUM],
-}
-
-impl RangeKey {
-    pub(super) const fn new(from: [u64; Priority::NUM], to: [u64; Priority::NUM]) -> Self {
-        Self { from, to }
-    }
 }
 
 impl<'a, M: Payload> Reading<'a, M> {
@@ -144,10 +123,6 @@ fn level_items<'a, M: Payload>(
             }
         }
     })
-}
-
-pub(super) fn is_own<M>(aside: Option<&Aside<M>>, level: Priority, position: u64) -> bool {
-    aside.is_some_and(|aside| aside.levels[level].is_own(position))
 }
 
 impl<M: Payload> Audience<M> {
@@ -244,6 +219,12 @@ impl<M: Payload> Audience<M> {
     /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).
     pub fn slots(&self) -> u32 {
         self.sessions.slots()
+    }
+
+    /// One more than the last slot of the room that a session of this audience holds or held.
+    pub(crate) fn end_slot(&self) -> u32 {
+        let slots = self.sessions.slots();
+        if slots == 0 { 0 } else { self.sessions.part().slot(slots - 1) + 1 }
     }
 
     /// Whether [`next_batch`](Self::next_batch) would answer anything but `Ok(None)`. Changes nothing. O(1).

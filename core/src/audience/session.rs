@@ -3,16 +3,14 @@
 //! Positions are 64 bits wide; a session keeps the low half of each and the log's head supplies the rest (decision D5). That is exact
 //! while a session is less than 2³² messages behind, and the audience's hand sees to it that it is.
 
+use super::batch::Verdict;
 use super::block::{BLOCK, Block, Found, Marks};
-use super::reading::Verdict;
+use super::positions::{Positions, widen};
 use crate::chunked::{Chunked, NIL};
 use crate::ids::{Group, SessionId};
 use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use core::ops::Range;
-
-/// Positions of one session, one for each level: the low halves.
-pub(super) type Positions = [u32; Priority::NUM];
 
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -45,11 +43,6 @@ pub(super) struct Swept {
     pub(super) handed: u32,
     /// Those that took it.
     pub(super) taken: u32,
-}
-
-/// The whole position of which `low` is the low half, given a `head` that it is at most 2³² behind.
-pub(super) const fn widen(head: u64, low: u32) -> u64 {
-    head.wrapping_sub((head as u32).wrapping_sub(low) as u64)
 }
 
 impl Sessions {
@@ -359,14 +352,6 @@ mod tests {
     use super::*;
     use crate::index::Rng;
     use alloc::vec::Vec;
-
-    #[test]
-    fn positions_widen_across_the_wrap() {
-        let border = 1_u64 << 32;
-        for (head, position) in [(5, 5), (5, 0), (border + 3, border - 2), (border, border), (3 * border + 1, 2 * border + 2)] {
-            assert_eq!(widen(head, position as u32), position);
-        }
-    }
 
     #[test]
     fn a_slot_is_used_again_under_another_name() {

@@ -6,7 +6,7 @@ use crate::event::Joined;
 use crate::homes::Homes;
 use crate::ids::{RoomId, UserId};
 use crate::message::Payload;
-use crate::room::Join;
+use crate::rules::Join;
 use crate::time::Instant;
 
 /// Users whose place each join looks at, whether they are still there.
@@ -57,7 +57,8 @@ impl<M: Payload> Engine<M> {
         let Some(homes) = &mut self.homes else { return };
         let before = homes.enter(user, id);
         if let Some(mut room) = before.and_then(|before| self.room_mut(before).ok()) {
-            room.leave_for_another(now, user);
+            // Who is not in, and the owner, do not leave.
+            let _ = room.leave_for_another(now, user);
         }
         for _ in 0..SUSPECTS {
             let Some((user, room)) = self.homes.as_mut().and_then(Homes::suspect) else { continue };

@@ -2,9 +2,11 @@
 //!
 //! Admission and audience meet in this module and in no other.
 
+mod forward;
 mod outcome;
 mod publish;
 
+pub use forward::Forward;
 pub use outcome::{Limit, Outcome, Receipt, Refused};
 pub use publish::{DuplicateKey, MergeKey, Publish, Report};
 

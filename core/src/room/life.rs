@@ -11,7 +11,7 @@ impl<M: Payload> Room<M> {
     /// See [`Heartbeat`](crate::Heartbeat).
     pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
         let now = self.clock.advance(now);
-        self.show_life(now, session)
+        self.halves().touch(now, session)
     }
 
     /// Whether a user is online: has a session that is not silent (clauses A6, A7). O(sessions of the user).
@@ -23,18 +23,5 @@ impl<M: Payload> Room<M> {
     /// [`Admission::newest_users`](crate::Admission::newest_users).
     pub fn newest_users(&self) -> Vec<UserId> {
         self.admission.newest_users()
-    }
-
-    pub(super) fn show_life(&mut self, now: Instant, session: SessionId) -> bool {
-        let is_live = self.audience.touch(now, session);
-        self.note_liveness(now);
-        is_live
-    }
-
-    /// What the audience found out goes back over the seam.
-    pub(super) fn note_liveness(&mut self, now: Instant) {
-        while let Some((session, liveness)) = self.audience.poll_liveness() {
-            self.admission.note_liveness(now, session, liveness);
-        }
     }
 }

@@ -1,13 +1,10 @@
-//! One room, whole: an admission and an audience.
+//! One room, whole: an admission and its audiences behind one owner, under the rules of [`Halves`].
 
-mod join;
 mod life;
 mod people;
 mod personal;
 mod reconfigure;
-mod vacancy;
-
-pub use join::Join;
+mod shards;
 
 use crate::admission::{Actor, Admission, AdmissionSnapshot, ReviewVerdict, UnderReview, VerdictError};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
@@ -18,13 +15,18 @@ use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
 use crate::ids::{Group, SessionId, Ticket, UserId};
 use crate::ledger::Deliveries;
+#[cfg(feature = "internals")]
+use crate::message::Message;
 use crate::message::{Payload, Publish, Receipt, Refused, Source};
-use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
 use crate::roster::UserSessions;
+use crate::rules::{Audiences, Halves, Join, Sharding};
 use crate::time::{Instant, Watermark};
+#[cfg(feature = "internals")]
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::ops::Range;
-use vacancy::Vacancy;
+use shards::Shards;
 
 /// One live room as a complete state machine.
 ///
@@ -53,11 +55,9 @@ use vacancy::Vacancy;
 #[derive(Debug)]
 pub struct Room<M> {
     admission: Admission<M>,
-    audience: Audience<M>,
+    shards: Shards<M>,
     /// One clock for both halves: a call that only one of them hears of moves the time of the other too (law L6).
     clock: Watermark,
-    vacancy: Option<Vacancy>,
-    end_told: bool,
 }
 
 /// The books of a room at one instant.
@@ -94,23 +94,32 @@ impl RoomSnapshot {
 impl<M: Payload> Room<M> {
     /// An open room that nobody is in.
     pub fn new(config: &RoomConfig) -> Self {
-        Self::from_heads(config, PerLevel::default())
+        Self::sharded(config, Sharding::ONE)
     }
 
-    /// As [`new`](Self::new), as if so many messages of each level had been dispatched before: for tests of what happens after years.
+    /// An open room that nobody is in, whose sessions will be spread over several audiences.
+    pub fn sharded(config: &RoomConfig, sharding: Sharding) -> Self {
+        Self::from_heads(config, sharding, PerLevel::default())
+    }
+
+    /// As [`sharded`](Self::sharded), as if so many messages of each level had been dispatched before: for tests of what happens after years.
     #[cfg(feature = "internals")]
-    pub fn starting_at(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
-        Self::from_heads(config, heads)
+    pub fn starting_at(config: &RoomConfig, sharding: Sharding, heads: PerLevel<u64>) -> Self {
+        Self::from_heads(config, sharding, heads)
     }
 
-    fn from_heads(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
+    fn from_heads(config: &RoomConfig, sharding: Sharding, heads: PerLevel<u64>) -> Self {
         Self {
             admission: Admission::starting_at(config, heads),
-            audience: Audience::starting_at(&config.settings, Part::WHOLE, heads),
+            shards: Shards::new(config, sharding, heads),
             clock: Watermark::default(),
-            vacancy: config.settings.expire_empty.map(Vacancy::new),
-            end_told: false,
         }
+    }
+
+    /// The two halves, for a call that concerns both.
+    #[inline]
+    fn halves(&mut self) -> Halves<'_, M, Shards<M>> {
+        Halves::new(&mut self.admission, &mut self.shards)
     }
 
     /// Lets a session in: at the head of the room, a few messages before it (clause A24), or where another session was (clause B18). The
@@ -118,29 +127,14 @@ impl<M: Payload> Room<M> {
     /// one that resumes what is unread, at most the log.
     pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
-        let checked = self.admission.check_join(now, join.user);
-        if let Ok(()) | Err(JoinError::TooManySessions { .. }) = checked {
-            // Who joins again on a session that is in has not one too many.
-            let mut former = join.known.into_iter().chain(join.token.map(|token| token.session));
-            if let Some(session) = former.find(|&session| self.audience.is_live(session)) {
-                return Err(JoinError::AlreadyJoined { session });
-            }
-        }
-        checked?;
-        let joined = match join.token {
-            None => self.audience.join(join.user.is_none(), join.group, join.known),
-            Some(token) => self.audience.resume(now, join.user.is_none(), join.group, join.known, token),
-        }?;
-        if !join.mask.is_none() {
-            self.audience.set_mask(joined.session, join.mask);
-        }
-        if let Some(user) = join.user {
-            self.admission.add_session(now, user, joined.session);
-        }
-        if self.audience.has_heartbeat() {
-            self.audience.touch(now, joined.session);
-        }
-        Ok(joined)
+        self.shards.sharding().place(
+            self,
+            |room| room.shards.loads(),
+            |room, index| {
+                room.shards.open(index);
+                room.halves().join(now, join, index)
+            },
+        )
     }
 
     /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason. O(sessions of the user).
@@ -148,28 +142,23 @@ impl<M: Payload> Room<M> {
         self.leave_as(now, user, EndReason::Left)
     }
 
-    /// The user has joined another room (clause A8). Who is not in, and the owner, do not leave.
-    pub(crate) fn leave_for_another(&mut self, now: Instant, user: UserId) {
-        let _ = self.leave_as(now, user, EndReason::JoinedElsewhere);
+    /// As [`leave`](Self::leave), of a user who has joined another room where one may be in one at a time (clause A8).
+    pub fn leave_for_another(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
+        self.leave_as(now, user, EndReason::JoinedElsewhere)
     }
 
     fn leave_as(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
         let now = self.clock.advance(now);
-        for session in self.admission.leave(now, user)? {
-            self.audience.end(now, session, reason);
-        }
+        let answer = self.halves().leave(now, user, reason);
         self.clear_debris();
-        Ok(())
+        answer
     }
 
     /// Takes one session out at once, as when its connection is gone; what it had not read is abandoned. Answers whether it was in. O(1).
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
         let now = self.clock.advance(now);
-        self.admission.remove_session(now, session);
-        let before = self.audience.sessions();
-        let was_in = self.audience.leave(session);
+        let was_in = self.halves().close_session(now, session);
         self.clear_debris();
-        self.note_gone(now, before);
         was_in
     }
 
@@ -182,10 +171,10 @@ impl<M: Payload> Room<M> {
     #[inline(always)]
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         let now = self.clock.advance(now);
-        if self.audience.has_heartbeat()
+        if self.shards.has_heartbeat()
             && let Source::Session(session) = publish.source
         {
-            self.show_life(now, session);
+            self.halves().touch(now, session);
         }
         let answer = self.admission.publish(now, publish);
         self.hand_over();
@@ -233,14 +222,18 @@ impl<M: Payload> Room<M> {
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
     pub fn next_batch(&mut self, now: Instant, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
         let now = self.clock.advance(now);
-        let before = self.audience.sessions();
-        let answer = self.audience.next_batch(session, budget);
-        if answer.is_err() {
-            self.admission.remove_session(now, session);
-            self.note_gone(now, before);
+        let Some(audience) = self.shards.get_mut(session) else { return Err(SessionEnd::NoSession(session)) };
+        let answer = audience.next_batch(session, budget);
+        if let Err(SessionEnd::Closed(_)) = answer {
+            self.admission.gone(now, session);
         }
         self.clear_debris();
         answer
+    }
+
+    /// Whether [`next_batch`](Self::next_batch) would return anything but `Ok(None)`. Changes nothing. O(1).
+    pub fn is_ready(&self, session: SessionId) -> bool {
+        self.shards.get(session).is_none_or(|audience| audience.is_ready(session))
     }
 
     /// Hands every session of a group in a range of slots what it is due; the sink says whether it took it. Answers how many had
@@ -255,87 +248,74 @@ impl<M: Payload> Room<M> {
         mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
     ) -> u32 {
         let now = self.clock.advance(now);
-        let (admission, before) = (&mut self.admission, self.audience.sessions());
-        let handed = self.audience.sweep(group, slots, budget, |session, due| {
+        let admission = &mut self.admission;
+        let handed = self.shards.sweep(group, slots, budget, |session, due| {
             if let Due::End(_) = due {
-                admission.remove_session(now, session);
+                admission.gone(now, session);
             }
             sink(session, due)
         });
         self.clear_debris();
-        self.note_gone(now, before);
         handed
     }
 
     /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).
     pub fn slots(&self) -> u32 {
-        self.audience.slots()
+        self.shards.slots()
     }
 
     /// When the host should tell those who wait that there is something to take. See [`Audience::poll_wake`].
     pub fn poll_wake(&self) -> Option<Instant> {
-        self.audience.poll_wake()
+        self.shards.iter().filter_map(Audience::poll_wake).min()
     }
 
     /// Whether those who wait are to be told at `now`. See [`Audience::wake`].
     pub fn wake(&mut self, now: Instant) -> bool {
         let now = self.clock.advance(now);
-        self.audience.wake(now)
+        let is_due = self.poll_wake().is_some_and(|wake| wake <= now);
+        if is_due {
+            // Whoever waits is told, in every shard.
+            self.shards.held().for_each(Audience::told);
+        }
+        is_due
     }
 
     /// Does what is due at `now`. A call when nothing is due is harmless. One call does a bounded amount of work.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
-        self.admission.handle_timeout(now);
-        self.hand_over();
-        drop(self.admission.take_debris());
-        let before = self.audience.sessions();
-        self.audience.handle_timeout(now);
-        self.note_liveness(now);
-        while let Some(session) = self.audience.poll_gone() {
-            self.admission.remove_session(now, session);
-        }
+        self.halves().handle_timeout(now);
         self.clear_debris();
-        self.note_gone(now, before);
-        self.expire_empty(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while nothing is due. An instant that has passed
     /// already means at once. Every other call may change the answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.admission.poll_timeout().into_iter().chain(self.audience.poll_timeout()).chain(self.expires_at()).min()
+        self.admission.poll_timeout().into_iter().chain(self.shards.iter().filter_map(Audience::poll_timeout)).min()
     }
 
     /// The next event, if there is one. What is not polled stays within the configured bounds: outcomes by refusing messages that
     /// want one, presence by folding.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if let Some(event) = self.admission.poll_event() {
-            return Some(event);
-        }
-        let ended = self.is_ended() && !self.end_told;
-        self.end_told |= ended;
-        ended.then_some(Event::RoomEnded)
+        self.admission.poll_event()
     }
 
     /// Whether [`poll_event`](Self::poll_event) has something.
     pub fn has_events(&self) -> bool {
-        self.admission.has_events() || (self.is_ended() && !self.end_told)
+        self.admission.has_events()
     }
 
     /// Closes the room (clause A4): nothing more is accepted, what waits is dropped as `RoomClosed`, every session gets what it is
     /// still due, then the reason. O(1) in the audience.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
-        self.admission.close(now, actor)?;
-        self.hand_over();
-        drop(self.admission.take_debris());
-        self.audience.close(now, EndReason::RoomClosed);
-        Ok(())
+        let answer = self.halves().close(now, actor);
+        self.clear_debris();
+        answer
     }
 
     /// Whether the room is closed, nothing waits and everyone is gone: its books are final.
     pub fn is_ended(&self) -> bool {
-        self.audience.is_ended() && self.admission.is_idle()
+        self.admission.is_ended()
     }
 
     /// The sessions of a user.
@@ -345,31 +325,49 @@ impl<M: Payload> Room<M> {
 
     /// The books of one session, by level; `None` when it is not in. O(1).
     pub fn books(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
-        self.audience.books(session)
+        self.shards.get(session)?.books(session)
     }
 
     /// The books of the room. O(1); changes nothing.
     pub fn snapshot(&self, now: Instant) -> RoomSnapshot {
-        RoomSnapshot::new(self.admission.snapshot(self.clock.peek(now)), self.audience.snapshot())
+        RoomSnapshot::new(self.admission.snapshot(self.clock.peek(now)), self.shards.snapshot())
     }
 
-    /// The two halves, for whoever puts each under a lock of its own.
-    pub fn into_halves(self) -> (Admission<M>, Audience<M>) {
-        (self.admission, self.audience)
+    /// The two halves, for whoever puts each under a lock of its own: the audiences that are open, in order.
+    pub fn into_halves(self) -> (Admission<M>, Vec<Audience<M>>) {
+        (self.admission, self.shards.into_audiences())
+    }
+
+    /// What each call dispatches is kept from now on, until the next one.
+    #[cfg(feature = "internals")]
+    pub fn record_dispatches(&mut self) {
+        self.shards.crossed = Some(Vec::new());
+    }
+
+    /// What was dispatched since the last time this was asked.
+    #[cfg(feature = "internals")]
+    pub fn take_dispatches(&mut self) -> Vec<Arc<Message<M>>> {
+        self.shards.crossed.as_mut().map(core::mem::take).unwrap_or_default()
+    }
+
+    /// The audience that a session would be in, and its place among the slots there.
+    #[cfg(feature = "internals")]
+    pub fn place_of(&self, session: SessionId) -> (Option<&Audience<M>>, u32) {
+        let part = self.shards.sharding().part(0).at(session.slot());
+        (self.shards.get(session), part.place(session.slot()).unwrap_or(0))
     }
 
     /// What the halves are done with goes: a room has no lock to be dropped outside of.
     #[inline]
     fn clear_debris(&mut self) {
         self.admission.clear_debris();
-        self.audience.clear_debris();
+        self.shards.clear_debris();
     }
 
     /// What was dispatched crosses the seam.
+    #[inline]
     fn hand_over(&mut self) {
-        while let Some(message) = self.admission.hand_out() {
-            self.audience.apply(message);
-        }
-        self.audience.clear_debris();
+        self.shards.catch_up(&mut self.admission);
+        self.shards.clear_debris();
     }
 }

@@ -4,8 +4,7 @@ use super::Room;
 use crate::admission::{Actor, Carried, ImportError};
 use crate::data::DataError;
 use crate::error::{ModerationError, ProfileError};
-use crate::event::EndReason;
-use crate::ids::{SessionId, UserId};
+use crate::ids::UserId;
 use crate::message::Payload;
 use crate::rights::Role;
 use crate::time::{Duration, Instant};
@@ -47,17 +46,17 @@ impl<M: Payload> Room<M> {
     /// Takes users out (clause A9). Their sessions still take what they are due, then the reason. See [`Admission::kick`](crate::Admission::kick).
     pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
-        let sessions = self.admission.kick(now, actor, users)?;
-        self.end_sessions(now, &sessions, EndReason::Kicked);
-        Ok(())
+        let answer = self.halves().kick(now, actor, users);
+        self.clear_debris();
+        answer
     }
 
     /// Takes users out and keeps them out for a time (clause A10). See [`Admission::ban`](crate::Admission::ban).
     pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
-        let sessions = self.admission.ban(now, actor, users, time)?;
-        self.end_sessions(now, &sessions, EndReason::Banned);
-        Ok(())
+        let answer = self.halves().ban(now, actor, users, time);
+        self.clear_debris();
+        answer
     }
 
     /// Lets banned users in again. See [`Admission::unban`](crate::Admission::unban).
@@ -131,12 +130,5 @@ impl<M: Payload> Room<M> {
     pub fn import(&mut self, now: Instant, carried: Carried) -> Result<(), ImportError> {
         let now = self.clock.advance(now);
         self.admission.import(now, carried)
-    }
-
-    fn end_sessions(&mut self, now: Instant, sessions: &[SessionId], reason: EndReason) {
-        for &session in sessions {
-            self.audience.end(now, session, reason);
-        }
-        self.admission.clear_debris();
     }
 }

@@ -13,13 +13,13 @@ impl<M: Payload> Room<M> {
     /// [`Audience::set_mask`](crate::Audience::set_mask).
     pub fn set_mask(&mut self, now: Instant, session: SessionId, mask: Mask) -> bool {
         self.clock.advance(now);
-        self.audience.set_mask(session, mask)
+        self.shards.get_mut(session).is_some_and(|audience| audience.set_mask(session, mask))
     }
 
     /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume); `None` when it is not in, or ends (clause
     /// B18). O(1). See [`Audience::resume_token`](crate::Audience::resume_token).
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
-        self.audience.resume_token(self.clock.peek(now), session)
+        self.shards.get(session)?.resume_token(self.clock.peek(now), session)
     }
 
     /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its queue: each gets it in a batch, at its level,
@@ -33,13 +33,12 @@ impl<M: Payload> Room<M> {
     /// the queues of all their sessions are full. When only some are, the receipt counts them.
     pub fn send_direct(&mut self, now: Instant, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
         let now = self.clock.advance(now);
-        self.audience.clear_debris();
-        let audience = &mut self.audience;
-        self.admission.send_direct(to, direct, |session, direct| audience.send_direct(now, session, direct))
+        self.shards.clear_debris();
+        self.halves().send_direct(now, to, direct)
     }
 
     /// The levels that a session does not want; `None` when it is not in. O(1).
     pub fn mask(&self, session: SessionId) -> Option<Mask> {
-        self.audience.mask(session)
+        self.shards.get(session)?.mask(session)
     }
 }

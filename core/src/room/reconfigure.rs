@@ -1,7 +1,6 @@
 //! Other quotas and bounds while the room runs (clause B15).
 
 use super::Room;
-use super::vacancy::Vacancy;
 use crate::config::RoomConfig;
 use crate::error::ReconfigureError;
 use crate::message::Payload;
@@ -57,15 +56,11 @@ impl<M: Payload> Room<M> {
     /// ```
     pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
         let now = self.clock.advance(now);
-        self.admission.reconfigure(now, config)?;
-        self.hand_over();
-        self.admission.clear_debris();
-        self.audience.reconfigure(now, config)?;
-        self.audience.clear_debris();
-        self.vacancy = config.expire_empty().map(|after| match self.vacancy {
-            Some(vacancy) => vacancy.after(after),
-            None => Vacancy::since(after, (self.audience.sessions() == 0).then_some(now)),
-        });
-        Ok(())
+        let answer = self.halves().reconfigure(now, config);
+        if answer.is_ok() {
+            self.shards.reconfigure(config);
+        }
+        self.clear_debris();
+        answer
     }
 }

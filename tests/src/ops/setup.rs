@@ -64,7 +64,7 @@ pub struct Setup {
     /// How long the room may be empty, by a table that mostly says for ever.
     pub expire: u8,
     /// Into how many parts the twin's audience is split: 1, 2 or 4.
-    pub parts: u8,
+    pub shards: u8,
     /// The seed.
     pub seed: u8,
     /// Where positions start: at 0, or shortly before a wrap of their low half.
@@ -191,7 +191,7 @@ impl Setup {
             newest_users: pick(&[1_000, 0, 1, 2, 3], self.heartbeat.1),
             expire_empty: pick(&[None, Some(50), None, Some(5_000), None, None, Some(60_000), None], self.expire)
                 .map(Duration::from_millis),
-            parts: 1 << (self.parts % 3),
+            shards: 1 << (self.shards % 3),
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),
         }

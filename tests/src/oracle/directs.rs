@@ -30,7 +30,7 @@ pub struct Note {
     pub payload: u64,
     /// Its size.
     pub size: usize,
-    /// Its payload in the room and in the halves.
+    /// Its payload in the room and in its twin.
     pub held: [Watch; 2],
 }
 

@@ -3,7 +3,7 @@
 use super::line::Entry;
 use super::victims::Squeeze;
 use super::{Oracle, Waiting};
-use crate::parts::Crossed;
+use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{DropReason, Event, Instant, Limit, MessageId, Outcome, Report, Seq};
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! What was broadcast to every room, as a list; and how much of it this room has heard.
 
 use super::Oracle;
-use crate::parts::Crossed;
+use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{Instant, Kind, Priority, RefusalReason, Sender, Seq, SessionId};
 

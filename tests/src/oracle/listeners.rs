@@ -1,7 +1,7 @@
 //! Who is due what: for each session the list of messages it has yet to take, and the log that still holds some of them.
 
 use super::directs::Waits;
-use crate::parts::Crossed;
+use crate::checked::Crossed;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};

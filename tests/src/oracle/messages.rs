@@ -4,7 +4,7 @@ use super::going::{Entered, Sent};
 use super::line::Entry;
 use super::victims::Squeeze;
 use super::{Oracle, Waiting};
-use crate::parts::Crossed;
+use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
@@ -35,7 +35,7 @@ pub struct Offer {
     pub payload: u64,
     /// The size of its payload.
     pub size: usize,
-    /// Its payload in the room and in the halves.
+    /// Its payload in the room and in its twin.
     pub held: [Watch; 2],
 }
 

@@ -5,7 +5,7 @@ use super::quotas::Quotas;
 use super::tokens::Tokens;
 use super::turns::Turns;
 use super::victims::Squeeze;
-use crate::parts::Crossed;
+use crate::checked::Crossed;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, same};
 use roomcast_core::{DropReason, Instant, PerLevel, Priority, ReconfigureError};

@@ -30,7 +30,7 @@ const CALM: Setup = Setup {
     coalesce: [0; 3],
     heartbeat: (0, 0),
     expire: 0,
-    parts: 0,
+    shards: 0,
     seed: 0,
     heads: 0,
     start: 0,

@@ -33,7 +33,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     let people = (any::<(u8, u8)>(), any::<u8>());
     (queue, log, events, limits, place, people).prop_map(
-        |(queue, log, events, limits, (heads, start, coalesce, parts), (heartbeat, expire))| {
+        |(queue, log, events, limits, (heads, start, coalesce, shards), (heartbeat, expire))| {
             let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
             let (log, log_bytes, (echo, late, resume, directs), sessions, moderation) = log;
             let (outcomes, report, presence, grace, seed) = events;
@@ -64,7 +64,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
                 coalesce,
                 heartbeat,
                 expire,
-                parts,
+                shards,
                 seed,
                 heads,
                 start,

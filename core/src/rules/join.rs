@@ -1,0 +1,145 @@
+//! Who joins, and how.
+
+use super::{Audiences, Halves};
+use crate::error::JoinError;
+use crate::event::Joined;
+use crate::ids::{Group, SessionId, UserId};
+use crate::mask::Mask;
+use crate::message::Payload;
+use crate::resume::ResumeToken;
+use crate::time::Instant;
+
+/// Who joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a join does nothing until a room gets it"]
+pub struct Join {
+    user: Option<UserId>,
+    known: Option<SessionId>,
+    group: Group,
+    mask: Mask,
+    token: Option<ResumeToken>,
+}
+
+impl Join {
+    /// Someone without an id, who receives and may not speak (clause A3).
+    pub const fn guest() -> Self {
+        Self { user: None, known: None, group: Group::DEFAULT, mask: Mask::NONE, token: None }
+    }
+
+    /// A user. Each session of a user joins for itself.
+    pub const fn user(user: UserId) -> Self {
+        Self { user: Some(user), ..Self::guest() }
+    }
+
+    /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
+    pub const fn on(mut self, session: SessionId) -> Self {
+        self.known = Some(session);
+        self
+    }
+
+    /// To be read together with the others of this group, in a [`sweep`](crate::Room::sweep). Default group 0.
+    pub const fn group(mut self, group: Group) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// Without the messages of these levels, until [`Room::set_mask`](crate::Room::set_mask) says otherwise (clause B10). Default none.
+    pub const fn mask(mut self, mask: Mask) -> Self {
+        self.mask = mask;
+        self
+    }
+
+    /// To go on where another session was (clause B18), which must not be in any more: if it still is, the answer is `AlreadyJoined`. A
+    /// token that is not honoured changes nothing: [`Joined::start`](crate::Joined::start) tells. See [`Audience::resume`](crate::Audience::resume).
+    pub const fn resume(mut self, token: ResumeToken) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// The sessions that the connection had before.
+    pub fn former(&self) -> impl Iterator<Item = SessionId> + use<> {
+        self.known.into_iter().chain(self.token.map(|token| token.session))
+    }
+
+    /// The user; `None` for a guest.
+    pub const fn as_user(&self) -> Option<UserId> {
+        self.user
+    }
+
+    /// The session that the connection had before.
+    pub const fn known(&self) -> Option<SessionId> {
+        self.known
+    }
+
+    /// The group.
+    pub const fn in_group(&self) -> Group {
+        self.group
+    }
+
+    /// Where it wants to go on.
+    pub const fn token(&self) -> Option<ResumeToken> {
+        self.token
+    }
+
+    /// The levels that the session does not want.
+    pub const fn masked(&self) -> Mask {
+        self.mask
+    }
+}
+
+/// Why a session did not join the audience that was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotJoined {
+    /// It may not join this room now.
+    Refused(JoinError),
+    /// This audience has its share of the room's sessions; another one may have room.
+    ShareFull {
+        /// Sessions that the room may have.
+        max: u32,
+    },
+}
+
+impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
+    /// Lets a session into the audience with this number: at the head of the room, a few messages before it, or where another session
+    /// was. That audience has to be held, and those of the sessions that the connection had before. O(1), and for one that resumes
+    /// what is unread, at most the log.
+    ///
+    /// # Errors
+    /// Checked in this order: the room is closed, the user is banned, the connection has a session that is in, the user has as many
+    /// sessions as one may have, the room is full, this audience is.
+    pub fn join(&mut self, now: Instant, join: Join, into: u32) -> Result<Joined, NotJoined> {
+        self.check(now, join).map_err(NotJoined::Refused)?;
+        let Some(audience) = self.audiences.at(into) else { return Err(NotJoined::Refused(JoinError::RoomClosed)) };
+        let is_guest = join.user.is_none();
+        let joined = match join.token {
+            None => audience.join(is_guest, join.group, None),
+            Some(token) => audience.resume(now, is_guest, join.group, None, token),
+        };
+        let joined = joined.map_err(|error| match error {
+            JoinError::RoomFull { max } => NotJoined::ShareFull { max },
+            error => NotJoined::Refused(error),
+        })?;
+        if !join.mask.is_none() {
+            audience.set_mask(joined.session, join.mask);
+        }
+        if audience.has_heartbeat() {
+            audience.touch(now, joined.session);
+        }
+        self.admission.come(now, join.user, joined.session);
+        Ok(joined)
+    }
+
+    fn check(&mut self, now: Instant, join: Join) -> Result<(), JoinError> {
+        let checked = self.admission.check_join(now, join.user);
+        if let Ok(()) | Err(JoinError::TooManySessions { .. }) = checked {
+            // Joining again on a session that is in is not one session too many.
+            for session in join.former() {
+                if self.audiences.of(session).is_some_and(|audience| audience.is_live(session)) {
+                    return Err(JoinError::AlreadyJoined { session });
+                }
+            }
+        }
+        checked?;
+        self.admission.check_space()
+    }
+}

@@ -1,0 +1,70 @@
+//! How sessions go, one by one, with their user, or with the room.
+
+use super::{Audiences, Halves};
+use crate::admission::Actor;
+use crate::error::{CloseError, LeaveError, ModerationError};
+use crate::event::EndReason;
+use crate::ids::{SessionId, UserId};
+use crate::message::Payload;
+use crate::time::{Duration, Instant};
+
+impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
+    /// Takes a user out on all devices. The sessions still take what they are due, then the reason. O(sessions of the user).
+    ///
+    /// # Errors
+    /// The user is not in, or is the owner.
+    pub fn leave(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
+        let sessions = self.admission.leave(now, user)?;
+        self.end(now, &sessions, reason);
+        Ok(())
+    }
+
+    /// Takes users out. See [`Admission::kick`](crate::Admission::kick).
+    ///
+    /// # Errors
+    /// The actor may not do that to one of them, or named too many. Nobody has gone then.
+    pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+        let sessions = self.admission.kick(now, actor, users)?;
+        self.end(now, &sessions, EndReason::Kicked);
+        Ok(())
+    }
+
+    /// Takes users out and keeps them out for a time. See [`Admission::ban`](crate::Admission::ban).
+    ///
+    /// # Errors
+    /// The actor may not do that to one of them, or named too many, or the table is full. Nobody has gone then.
+    pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        let sessions = self.admission.ban(now, actor, users, time)?;
+        self.end(now, &sessions, EndReason::Banned);
+        Ok(())
+    }
+
+    /// Takes one session out at once; what it had not read is abandoned. Returns whether it was in. O(1).
+    pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
+        let was_in = self.audiences.of(session).is_some_and(|audience| audience.leave(session));
+        if was_in {
+            self.admission.gone(now, session);
+        }
+        was_in
+    }
+
+    /// Closes the room: nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
+    /// reason. All audiences of the room have to be held. O(1) in the audience.
+    ///
+    /// # Errors
+    /// The actor may not close it, or it is closed already.
+    pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
+        self.admission.close(now, actor)?;
+        self.audiences.catch_up(self.admission);
+        self.audiences.held().for_each(|audience| audience.close(now, EndReason::RoomClosed));
+        Ok(())
+    }
+
+    fn end(&mut self, now: Instant, sessions: &[SessionId], reason: EndReason) {
+        for &session in sessions {
+            if let Some(audience) = self.audiences.of(session) {
+                audience.end(now, session, reason);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What one session or one user is sent.
+
+use super::{Audiences, Halves};
+use crate::direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Recipient};
+use crate::message::Payload;
+use crate::time::Instant;
+
+impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
+    /// Sends a message to one session, or to all sessions of a user, beside the room's rate. The audiences of those sessions have to
+    /// be held. See [`Room::send_direct`](crate::Room::send_direct).
+    ///
+    /// # Errors
+    /// Nobody got it, and the payload comes back.
+    pub fn send_direct(&mut self, now: Instant, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
+        let audiences = &mut *self.audiences;
+        self.admission.send_direct(to, direct, |session, direct| {
+            let audience = audiences.of(session).ok_or(DirectReason::NoRecipient { to })?;
+            audience.send_direct(now, session, direct)
+        })
+    }
+}

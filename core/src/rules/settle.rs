@@ -1,0 +1,51 @@
+//! What the audiences find out goes back over the seam: who is silent, who shows life, who has gone.
+
+use super::{Audiences, Halves};
+use crate::admission::Actor;
+use crate::ids::SessionId;
+use crate::message::Payload;
+use crate::time::Instant;
+
+impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
+    /// A session shows life. Returns whether it is in and nothing has closed it. O(1).
+    pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
+        let Some(audience) = self.audiences.of(session) else { return false };
+        let is_live = audience.touch(now, session);
+        self.settle(now, usize::MAX);
+        is_live
+    }
+
+    /// Tells the admission what the held audiences have found out, at most so many things. Returns whether there may be more.
+    pub fn settle(&mut self, now: Instant, most: usize) -> bool {
+        let mut left = most;
+        for audience in self.audiences.held() {
+            while left > 0 {
+                let Some((session, liveness)) = audience.poll_liveness() else { break };
+                self.admission.note_liveness(now, session, liveness);
+                left -= 1;
+            }
+            while left > 0 {
+                let Some(session) = audience.poll_gone() else { break };
+                self.admission.gone(now, session);
+                left -= 1;
+            }
+        }
+        left == 0
+    }
+
+    /// Does what is due at `now`. All audiences of the room have to be held. One call does a bounded amount of work.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.admission.handle_timeout(now);
+        self.audiences.catch_up(self.admission);
+        self.audiences.held().for_each(|audience| audience.handle_timeout(now));
+        self.settle(now, usize::MAX);
+        self.close_vacant(now);
+    }
+
+    /// Closes the room if nobody has been in for as long as it may be empty. All audiences of the room have to be held. Returns whether
+    /// it closed.
+    pub fn close_vacant(&mut self, now: Instant) -> bool {
+        // The host may close it, and it is open.
+        self.admission.is_vacant(now) && self.close(now, Actor::Host).is_ok()
+    }
+}
