@@ -128,5 +128,5 @@ fn profile_size<M: Payload>(settings: &Settings, profile: &M) -> Result<(), Deni
 
 /// Whether `user` owns the room.
 pub(super) fn is_owner(settings: &Settings, user: UserId) -> bool {
-    settings.owner == user
+    settings.owner == Some(user)
 }

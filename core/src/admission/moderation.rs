@@ -71,7 +71,7 @@ impl Moderation {
     }
 
     pub(super) fn role(&self, settings: &Settings, user: UserId) -> Role {
-        if user == settings.owner {
+        if Some(user) == settings.owner {
             Role::Owner
         } else if self.admins.contains(&user) {
             Role::Admin
@@ -122,13 +122,13 @@ impl Moderation {
         (mutes, bans): (&Ruled, &Ruled),
         room_muted: bool,
     ) {
-        for &admin in admins.iter().filter(|&&admin| admin != settings.owner) {
+        for &admin in admins.iter().filter(|&&admin| Some(admin) != settings.owner) {
             if !self.admins.contains(&admin) {
                 self.admins.push(admin);
             }
         }
         for (timed, list) in [(&mut self.mutes, mutes), (&mut self.bans, bans)] {
-            for &(user, until) in list.iter().filter(|(user, until)| until.holds(now) && *user != settings.owner) {
+            for &(user, until) in list.iter().filter(|(user, until)| until.holds(now) && Some(*user) != settings.owner) {
                 timed.set(user, until);
             }
         }

@@ -50,7 +50,7 @@ impl Looks {
         let Heartbeat { silence, every } = settings.heartbeat?;
         let every = saturating_nanos(every);
         // Rooms of one configuration but of different owners do not look all at once.
-        let first = Hasher::new(settings.seed).hash(settings.owner.0) % every;
+        let first = Hasher::new(settings.seed).hash(settings.owner.map_or(0, |owner| owner.0)) % every;
         Some(Self { silence: saturating_nanos(silence), every, first })
     }
 

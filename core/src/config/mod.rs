@@ -31,10 +31,17 @@ pub struct RoomConfig {
     pub(crate) allowance: Allowance,
 }
 
+impl Default for RoomConfig {
+    /// A live room of 40 messages a second that nobody owns.
+    fn default() -> Self {
+        Self::av_chat_room(None)
+    }
+}
+
 /// The values of a configuration, as the builder collects them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    pub(crate) owner: UserId,
+    pub(crate) owner: Option<UserId>,
     pub(crate) rate: u32,
     pub(crate) rate_period: Duration,
     pub(crate) burst: u32,
@@ -94,12 +101,12 @@ const MAX_LATE: u32 = 4_096;
 /// The notices of an `AVChatRoom`.
 const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
 impl RoomConfig {
-    /// Starts from the defaults of [`av_chat_room`](Self::av_chat_room).
-    pub fn builder(owner: UserId) -> RoomConfigBuilder {
+    /// Starts from the defaults of [`av_chat_room`](Self::av_chat_room), with this owner or none.
+    pub fn builder(owner: impl Into<Option<UserId>>) -> RoomConfigBuilder {
         use DefaultReport::{CountedOnly, Event};
         RoomConfigBuilder {
             settings: Settings {
-                owner,
+                owner: owner.into(),
                 rate: 40,
                 rate_period: Duration::from_secs(1),
                 burst: 40,
@@ -149,8 +156,8 @@ impl RoomConfig {
         RoomConfigBuilder { settings: self.settings.clone() }
     }
 
-    /// The owner.
-    pub fn owner(&self) -> UserId {
+    /// The owner, if the room has one. One without is the host's: nobody else may close it or name admins.
+    pub fn owner(&self) -> Option<UserId> {
         self.settings.owner
     }
 

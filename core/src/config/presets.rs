@@ -18,7 +18,7 @@ impl RoomConfig {
     /// Its second limit of 40 a second for each priority can never decide while the room's own is 40: whoever raises the rate sets
     /// [`level_quotas`](RoomConfigBuilder::level_quotas), to [`LevelQuotas::HIGH_AND_STAFF_EXEMPT`] or
     /// [`LevelQuotas::NOBODY_EXEMPT`] (clause A15).
-    pub fn av_chat_room(owner: UserId) -> Self {
+    pub fn av_chat_room(owner: impl Into<Option<UserId>>) -> Self {
         let settings = Self::builder(owner).settings;
         Self { settings, allowance: Allowance::Bucket(Quota::per_second(FORTY)) }
     }
@@ -26,7 +26,7 @@ impl RoomConfig {
     /// An `AVChatRoom` that tells three priorities apart, as the same documentation describes it for rooms without `Lowest`: what is offered as
     /// `Lowest` counts as `Low`, and the second limit of 40 a second binds every priority and everyone (clause A15; "Message priority" of the
     /// Chat documentation).
-    pub fn av_chat_room_three_levels(owner: UserId) -> Self {
+    pub fn av_chat_room_three_levels(owner: impl Into<Option<UserId>>) -> Self {
         let builder = Self::builder(owner).levels(Levels::Three).level_quotas(LevelQuotas::NOBODY_EXEMPT);
         Self { settings: builder.settings, allowance: Allowance::Bucket(Quota::per_second(FORTY)) }
     }
@@ -36,7 +36,7 @@ impl RoomConfig {
     ///
     /// Messages there are of high priority unless their type is listed as low: here `High` and `Normal` are the high ones, `Low` and `Lowest`
     /// the low ones.
-    pub fn rong_cloud(owner: UserId) -> Self {
+    pub fn rong_cloud(owner: impl Into<Option<UserId>>) -> Self {
         let low = Some(windows(20, Duration::from_millis(200)));
         let builder = by_windows(owner, 40, Duration::from_millis(200))
             .levels(Levels::Three)
@@ -50,7 +50,7 @@ impl RoomConfig {
     /// ("Delivery of important chatroom messages" of its IM documentation).
     ///
     /// There are two priorities: all but `High` count as `Normal`. What comes in one second is drawn for in the next one.
-    pub fn net_ease(owner: UserId) -> Self {
+    pub fn net_ease(owner: impl Into<Option<UserId>>) -> Self {
         let second = Duration::from_secs(1);
         let [high, normal] = [10, 20].map(|count| Some(windows(count, second)));
         let builder = by_windows(owner, 30, second)
@@ -64,7 +64,7 @@ impl RoomConfig {
 
     /// A chat room of Easemob: 20 messages a second; of what is over that, the lower priority is dropped first, and of one priority what came
     /// later ("Chatroom messages" of its product documentation). There are three priorities.
-    pub fn easemob(owner: UserId) -> Self {
+    pub fn easemob(owner: impl Into<Option<UserId>>) -> Self {
         let second = Duration::from_secs(1);
         let builder = by_windows(owner, 20, second)
             .levels(Levels::Three)
@@ -84,7 +84,7 @@ fn windows(count: u32, period: Duration) -> Allowance {
     Allowance::Window(rate(count, period))
 }
 
-fn by_windows(owner: UserId, count: u32, period: Duration) -> RoomConfigBuilder {
+fn by_windows(owner: impl Into<Option<UserId>>, count: u32, period: Duration) -> RoomConfigBuilder {
     RoomConfig::builder(owner).rate(count).rate_period(period).burst(count).counting(Counting::Windows)
 }
 
