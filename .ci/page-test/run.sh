@@ -1,5 +1,6 @@
 #!/bin/sh
-# Opens the page of the example `live_room` in a real browser: installs what that takes, builds the example, runs the test.
+# Opens the page of the application `live_room` in a real browser: installs what that takes,
+# builds the application, runs the test.
 set -eu
 cd "$(dirname "$0")"
 
@@ -10,6 +11,6 @@ if ! command -v chromium >/dev/null; then
 fi
 npm ci --no-audit --no-fund --loglevel=error
 
-cargo build --quiet --release --manifest-path ../../Cargo.toml --package roomcast --example live_room
+cargo build --quiet --release --manifest-path ../../Cargo.toml --package roomcast-live-room
 target=$(cargo metadata --format-version 1 --no-deps --manifest-path ../../Cargo.toml | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-exec node test.mjs "$target/release/examples/live_room"
+exec node test.mjs "$target/release/live_room"

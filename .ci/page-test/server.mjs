@@ -1,4 +1,4 @@
-// The example as a process of its own.
+// The application as a process of its own.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ export class Server {
     this.#exit = once(this.#child, 'close').then(([status]) => status);
   }
 
-  /** Starts the example and waits for its address. */
+  /** Starts the application and waits for its address. */
   static async start(program, options) {
     const server = new Server(program, options);
     const end = Date.now() + PATIENCE_MS;
@@ -31,7 +31,7 @@ export class Server {
     return server;
   }
 
-  /** Starts the example where it cannot: its status and what it said of that. */
+  /** Starts the application where it cannot: its status and what it said of that. */
   static async fail(program, options) {
     const server = new Server(program, options);
     return { status: await server.#exit, errors: server.#errors };

@@ -1,0 +1,146 @@
+//! What a run comes to: the engine's books, what was counted beside it, and how long messages waited.
+
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use roomcast::{Batch, Deliveries, Item, LevelLedger, PerLevel, Priority, RoomSnapshot};
+use roomcast_replay::recording::Recording;
+
+use crate::options::Options;
+use crate::room::Said;
+
+/// The longest wait that the percentiles tell apart: an hour.
+const MOST_MICROS: u64 = 3_600_000_000;
+
+/// How long the dispatched messages of one level waited.
+#[derive(Debug)]
+struct Wait {
+    /// In microseconds, to three digits.
+    histogram: Histogram<u64>,
+    longest: Duration,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_bounds(1, MOST_MICROS, 3).expect("the bounds and digits are valid");
+        Self { histogram, longest: Duration::ZERO }
+    }
+}
+
+/// What a session heard that hears all: how long everything had waited, counted beside the engine's own books.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    waits: PerLevel<Wait>,
+    missed: PerLevel<u64>,
+}
+
+impl Heard {
+    /// The session took this.
+    pub(crate) fn take(&mut self, batch: &Batch<Said>) {
+        for item in batch.items() {
+            match item {
+                Item::Message(message) => {
+                    let waited = message.dispatched_at.saturating_since(message.admitted_at);
+                    let wait = &mut self.waits[message.priority];
+                    wait.histogram.saturating_record(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
+                    wait.longest = wait.longest.max(waited);
+                }
+                // This server sends nobody anything alone.
+                Item::Direct(_) => {}
+                Item::Gap { priority, count } => self.missed[priority] += count,
+            }
+        }
+    }
+
+    fn count(&self, level: Priority) -> u64 {
+        self.waits[level].histogram.len() + self.missed[level]
+    }
+}
+
+/// What a run came to, as it is printed at the end.
+#[derive(Debug)]
+pub(crate) struct Books {
+    /// What was run, for the first lines.
+    pub(crate) heading: String,
+    /// How long it ran, in room time.
+    pub(crate) lasted: Duration,
+    /// What the engine says.
+    pub(crate) room: RoomSnapshot,
+    /// What was heard; `None` if the run was cut off.
+    pub(crate) heard: Option<Heard>,
+    /// What the crowd offered, if nobody else may speak.
+    pub(crate) offered: Option<PerLevel<u64>>,
+}
+
+impl Books {
+    /// Whether the engine's books balance and agree with what was counted beside them.
+    pub(crate) fn balance(&self) -> bool {
+        let agrees = |(level, row): (Priority, &LevelLedger)| {
+            let offered = self.offered.map_or(row.submitted, |offered| offered[level]);
+            let heard = self.heard.as_ref().map_or(row.dispatched, |heard| heard.count(level));
+            row.submitted == offered && row.dispatched == heard
+        };
+        self.room.balances() && self.room.admission.ledger.levels.iter().all(agrees)
+    }
+}
+
+/// The lines that say what is run.
+pub(crate) fn heading(options: &Options, recording: &Recording) -> String {
+    let Options { rate, queue, likes, gifts, viewers, seed, .. } = options;
+    let seconds = recording.length_us() as f64 / 1e6;
+    let slow = options.slow_viewers.of(*viewers);
+    format!(
+        "recording  {}: {} messages of {} senders in {seconds:.1} s, at speed {}\n\
+         crowd      {likes} likes a second, {gifts} gifts a minute, {viewers} viewers ({slow} slow), seed {seed}\n\
+         room       {rate} messages a second, a queue of {queue}\n",
+        recording.name(),
+        recording.entries().len(),
+        recording.senders().len(),
+        options.speed,
+    )
+}
+
+impl fmt::Display for Books {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.heading)?;
+        writeln!(f, "lasted     {:.1} s\n", self.lasted.as_secs_f64())?;
+        writeln!(f, "MESSAGES\n{}", self.room.admission.ledger)?;
+        writeln!(f, "DELIVERIES")?;
+        write_deliveries(f, &self.room.audience.deliveries)?;
+        self.heard.iter().try_for_each(|heard| write_waits(f, heard))?;
+        let verdict = if self.balance() { "the books balance" } else { "THE BOOKS DO NOT BALANCE" };
+        writeln!(f, "\n{verdict}")
+    }
+}
+
+fn write_deliveries(f: &mut fmt::Formatter<'_>, levels: &PerLevel<Deliveries>) -> fmt::Result {
+    let names = ["due", "delivered", "skipped", "pending", "excluded", "abandoned"];
+    write!(f, "{:<10}", "")?;
+    names.iter().try_for_each(|name| write!(f, "{name:>12}"))?;
+    writeln!(f)?;
+    let total = ("total", levels.values().copied().sum::<Deliveries>());
+    for (name, row) in levels.iter().map(|(level, row)| (level.name(), *row)).chain([total]) {
+        write!(f, "{name:<10}")?;
+        let counts = [row.due, row.delivered, row.skipped, row.pending, row.excluded, row.abandoned];
+        counts.iter().try_for_each(|count| write!(f, "{count:>12}"))?;
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
+fn write_waits(f: &mut fmt::Formatter<'_>, heard: &Heard) -> fmt::Result {
+    writeln!(f, "\nWAIT OF DISPATCHED MESSAGES, in milliseconds")?;
+    writeln!(f, "{:<10}{:>12}{:>12}{:>12}{:>12}", "", "messages", "p50", "p99", "longest")?;
+    for (level, Wait { histogram, longest }) in heard.waits.iter() {
+        let quantile = |q| histogram.value_at_quantile(q) as f64 / 1e3;
+        let longest = longest.as_secs_f64() * 1e3;
+        let (p50, p99) = (quantile(0.5), quantile(0.99));
+        writeln!(f, "{level:<10}{:>12}{p50:>12.1}{p99:>12.1}{longest:>12.1}", histogram.len())?;
+    }
+    let missed: u64 = heard.missed.values().sum();
+    if missed > 0 {
+        writeln!(f, "not measured: {missed}, which the measuring session skipped")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The room: what a message carries, which messages matter more, and how the room sheds when it is too hot.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use roomcast::{
+    ConfigError, Kind, Payload, PerLevel, Priority, Publish, RefusalReason, Refused, RoomConfig, Source, TieBreak, UserId,
+    VictimPolicy,
+};
+
+use crate::message::What;
+use crate::options::Options;
+use crate::tip::Tip;
+
+/// Who owns the room: nobody in the crowd; the first visitor who comes by name.
+pub(crate) const OWNER: UserId = UserId(0);
+
+/// Users with a number from here on are visitors; the crowd's are below.
+pub(crate) const FIRST_VISITOR: u64 = 1 << 40;
+
+/// Users with a number from here on are simulated viewers; those below spoke in the recording.
+const FIRST_VIEWER: u64 = 1 << 32;
+
+/// The counter of the likes.
+pub(crate) const LIKES: &str = "likes";
+
+/// So far behind a session may be in chat and likes before it skips: stale chat is worse than none.
+const LOG_SECONDS: u32 = 4;
+
+/// What a message carries: who says what, encoded for the page at most once, whoever gets it.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// The sender's name.
+    pub(crate) nick: Arc<str>,
+    /// What is said.
+    pub(crate) what: What,
+    /// What the page gets, made by the first connection that needs it.
+    pub(crate) encoded: OnceLock<Box<str>>,
+}
+
+impl Payload for Said {
+    fn size(&self) -> usize {
+        self.nick.len()
+            + match &self.what {
+                What::Text { text } | What::SuperChat { text, .. } | What::Notice { text } => text.len(),
+                What::Tip(tip) => tip.size(),
+                What::Gift { name, .. } => name.len(),
+                What::Like { .. } | What::Guard { .. } | What::Total { .. } => 0,
+            }
+    }
+}
+
+/// What matters more: what the host says, gifts and what was paid for, then chat, then likes.
+pub(crate) fn level(what: &What) -> Priority {
+    match what {
+        What::Gift { .. } | What::SuperChat { .. } | What::Guard { .. } | What::Notice { .. } | What::Total { .. } => {
+            Priority::High
+        }
+        What::Text { .. } | What::Tip(Tip::Joined { .. }) => Priority::Normal,
+        What::Tip(_) => Priority::High,
+        What::Like { .. } => Priority::Low,
+    }
+}
+
+/// The message that offers this to the room.
+pub(crate) fn offer(source: Source, nick: Arc<str>, what: What) -> Publish<Said> {
+    let level = level(&what);
+    let kind = match what {
+        What::Text { .. } | What::SuperChat { .. } => Kind::Text,
+        What::Gift { .. } | What::Like { .. } | What::Guard { .. } => Kind::Custom,
+        What::Tip(_) => Kind::Tip,
+        // Beside the room's rate: they reach everyone, however hot the room is.
+        What::Notice { .. } | What::Total { .. } => Kind::Notice,
+    };
+    Publish::new(source, Said { nick, what, encoded: OnceLock::new() }).priority(level).kind(kind)
+}
+
+/// The likes in an offered message that count: all of them, shed or not, unless the sender may not speak.
+pub(crate) fn likes_that_count<T>(likes: u32, offered: &Result<T, Refused<Said>>) -> u32 {
+    match offered {
+        Err(Refused { reason: RefusalReason::QueueFull | RefusalReason::OutcomesFull | RefusalReason::SenderQuota, .. })
+        | Ok(_) => likes,
+        Err(_) => 0,
+    }
+}
+
+/// The user who spoke in the recording under this number.
+pub(crate) fn sender(number: u64) -> UserId {
+    UserId(1 + number)
+}
+
+/// The simulated viewer of this number: every other one is a guest.
+pub(crate) fn viewer(number: u32) -> Option<UserId> {
+    number.is_multiple_of(2).then(|| UserId(FIRST_VIEWER + u64::from(number)))
+}
+
+/// How long a slow viewer looks away each time: always longer than the log reaches back when the room is hot.
+pub(crate) fn nap(viewer: u32) -> Duration {
+    Duration::from_millis(5_000 + u64::from(viewer % 40) * 100)
+}
+
+/// A room that is made to be too hot.
+///
+/// - A tenth of the tokens is kept for gifts, so that one goes out at once even while chat takes all that comes in.
+/// - The senders take turns (`RoundRobin`): a flooder gets no more of the room than anybody else.
+/// - When the queue is full, the sender who holds most of the lowest level gives way (`BiggestSender`): he evicts himself.
+/// - Chat waits 2 s at most and likes 1 s, since nobody wants to read what was fitting a while ago; gifts wait as long as it takes.
+pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
+    let seconds = |n| Some(Duration::from_secs(n));
+    let recent = options.rate.saturating_mul(LOG_SECONDS).max(64);
+    let config = RoomConfig::builder(OWNER)
+        .rate(options.rate)
+        .burst(options.rate)
+        .reserve(PerLevel([options.rate / 10, 0, 0, 0]))
+        .queue_messages(options.queue)
+        .queue_bytes((u64::from(options.queue) * 256).max(4 << 20))
+        .tie_break(TieBreak::RoundRobin)
+        .victim(VictimPolicy::BiggestSender)
+        .max_wait(PerLevel([None, seconds(2), seconds(1), seconds(1)]))
+        .log_messages(PerLevel([recent.max(512), recent, recent, recent]))
+        .seed(options.seed);
+    config.build()
+}
