@@ -3,8 +3,8 @@
 use roomcast_replay::random::SplitMix64;
 use roomcast_replay::recording::{Content, Entry, Recording};
 
-use crate::options::Speed;
 use crate::scatter::Scatter;
+use crate::speed::Speed;
 use crate::stream::Stream;
 
 /// What a gift, a like and a flooder's text weigh, in bytes.

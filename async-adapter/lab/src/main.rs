@@ -13,6 +13,7 @@ mod plot;
 mod preset;
 mod scatter;
 mod share;
+mod speed;
 mod starvation;
 mod stream;
 mod table;

@@ -9,6 +9,7 @@ use roomcast_replay::complaint::Stop;
 
 use crate::load::Settings;
 use crate::preset::MergeLikes;
+use crate::speed::Speed;
 
 const MAX_LIKES: u32 = 100_000;
 const MAX_GIFTS: u32 = 10_000;
@@ -101,31 +102,6 @@ impl Options {
     /// The load that they ask for.
     pub(crate) fn settings(&self) -> Settings {
         Settings { speed: self.speed, gifts: self.gifts, likes: self.likes, flood: self.flood, seed: self.seed }
-    }
-}
-
-/// How many times faster than recorded a recording is replayed: 0.1 to 100.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Speed(f64);
-
-impl Speed {
-    const RANGE: RangeInclusive<f64> = 0.1..=100.0;
-
-    /// A speed of `times`; `None` if that is not a number in range.
-    pub(crate) fn new(times: f64) -> Option<Self> {
-        Self::RANGE.contains(&times).then_some(Self(times))
-    }
-
-    /// How many times faster than recorded.
-    pub(crate) fn times(self) -> f64 {
-        self.0
-    }
-
-    /// When something is replayed that was recorded at `recorded_us`, in nanoseconds.
-    pub(crate) fn of(self, recorded_us: u64) -> u64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and at most 300 days")]
-        let at = (recorded_us as f64 * 1e3 / self.0).ceil() as u64;
-        at
     }
 }
 

@@ -2,8 +2,8 @@ use roomcast_replay::recording::Recording;
 
 use super::*;
 use crate::load::{Load, Settings};
-use crate::options::Speed;
 use crate::preset::{self, MergeLikes};
+use crate::speed::Speed;
 use crate::stream::Stream;
 use crate::trial;
 

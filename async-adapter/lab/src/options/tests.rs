@@ -82,9 +82,3 @@ fn the_help_says_what_every_column_and_room_is() {
         assert!(matches!(read(&[flag]), Err(Stop::Shown(_))));
     }
 }
-
-#[test]
-fn a_recorded_time_is_replayed_at_the_speed() {
-    let at = |times| Speed::new(times).unwrap().of(1_000_000);
-    assert_eq!([at(1.0), at(2.0), at(0.1), at(100.0)], [1_000_000_000, 500_000_000, 10_000_000_000, 10_000_000]);
-}

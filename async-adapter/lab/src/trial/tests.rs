@@ -3,8 +3,8 @@ use roomcast_replay::recording::Recording;
 
 use super::*;
 use crate::load::Settings;
-use crate::options::Speed;
 use crate::preset::{self, MergeLikes};
+use crate::speed::Speed;
 
 /// Two texts of two people, ten seconds apart.
 const TRACE: &str = "offset_us,sender,bytes\n0,1,10\n9999999,2,10\n";
