@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::orders::Order;
+use super::orders::{Order, out_of};
 use crate::crowd::{MAX_GIFTS_PER_MINUTE, MAX_LIKES_PER_SECOND, Speed};
 use crate::gifts::{GIFTS, names};
 
@@ -174,10 +174,6 @@ impl ControlsChange {
             .or_else(|| out_of("gifts a minute", self.gifts?, 0, MAX_GIFTS_PER_MINUTE))
             .or_else(|| out_of("the percentage of slow viewers", self.slow?.into(), 0, 100))
     }
-}
-
-pub(super) fn out_of(what: &str, value: u32, least: u32, most: u32) -> Option<String> {
-    (!(least..=most).contains(&value)).then(|| format!("{what}: {value} is not in {least} to {most}"))
 }
 
 fn nick(name: &str) -> Result<String, String> {

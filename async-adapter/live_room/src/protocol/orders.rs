@@ -2,8 +2,6 @@
 
 use serde::Deserialize;
 
-use super::client::out_of;
-
 /// The longest time for which someone may be muted or banned, unless it is for good: a day.
 pub(super) const MAX_SECONDS: u32 = 24 * 60 * 60;
 
@@ -51,4 +49,9 @@ impl Order {
             _ => Some("only a mute or a ban has seconds: leave them out".to_owned()),
         }
     }
+}
+
+/// What is wrong with a number that is to lie in a range, if it does not.
+pub(super) fn out_of(what: &str, value: u32, least: u32, most: u32) -> Option<String> {
+    (!(least..=most).contains(&value)).then(|| format!("{what}: {value} is not in {least} to {most}"))
 }
