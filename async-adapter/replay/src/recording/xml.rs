@@ -198,9 +198,10 @@ impl<'a> Tag<'a> {
 
 fn push_entity(line: u64, reference: &BytesRef<'_>, text: &mut String) -> Result<(), Flaw> {
     let name: &str = reference;
-    match reference.resolve_char_ref() {
-        Ok(Some(character)) => text.push(character),
-        Ok(None) if let Some(known) = resolve_xml_entity(name) => text.push_str(known),
+    // `Ok(None)` is an entity with a name, `Err` a number that no character has.
+    match (reference.resolve_char_ref(), resolve_xml_entity(name)) {
+        (Ok(Some(character)), _) => text.push(character),
+        (Ok(None), Some(known)) => text.push_str(known),
         _ => {
             let found = format!("&{name};");
             return Err(Flaw::value(line, "entity", &found, "&lt; &gt; &amp; &apos; &quot; or a character's number"));
