@@ -1,4 +1,5 @@
-// The page of `live_room` in a real browser: three people in a room that is ten times too hot, then a host and his guests.
+// The page of `live_room` in a real browser: three people in a room that is ten times too hot,
+// then a host and his guests.
 //
 // usage: node test.mjs PATH_OF_LIVE_ROOM
 
