@@ -46,11 +46,12 @@ impl<M: Payload + Send + Sync + 'static> Directory<M> {
     ///
     /// No two rooms are locked at once. Each join is put down, and each leave asked for again, under the lock of its room's admission: when
     /// joins of one user race, the user ends up in the room that was put down last, and in no other.
-    pub(crate) fn join(&self, cell: &Arc<Cell<M>>, join: Join) -> Result<Joined, JoinError> {
+    pub(crate) fn join(&self, cell: &Arc<Cell<M>>, join: Join<M>) -> Result<Joined, JoinError> {
         let Some(homes) = &self.homes else { return cell.join(join, &mut |_| {}) };
         let mut before = None;
+        let user = join.as_user();
         let joined = cell.join(join, &mut |user| before = homes.of(user).lock().enter(user, cell.id()))?;
-        let Some(user) = join.as_user() else { return Ok(joined) };
+        let Some(user) = user else { return Ok(joined) };
         if let Some(before) = before {
             self.leave(homes, user, before);
         }

@@ -113,7 +113,7 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// [`one_room_a_user`](crate::HubBuilder::one_room_a_user) the user leaves the room that he or she was in.
     ///
     /// The hub gives out the groups: subscriptions are in [`Group::DEFAULT`], whatever `join` says, and each pump has one of its own.
-    pub fn join(&self, join: Join) -> Result<Subscription<M>, JoinError> {
+    pub fn join(&self, join: Join<M>) -> Result<Subscription<M>, JoinError> {
         // A pump that swept it would take its end from it.
         let joined = self.directory.join(&self.cell, join.group(Group::DEFAULT))?;
         Ok(Subscription::new(Arc::clone(&self.cell), Arc::clone(&self.shards), joined))

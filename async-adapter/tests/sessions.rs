@@ -193,7 +193,7 @@ async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_hall_i
         assert_eq!(all[899].1.session().slot() / 1_024, halls, "the last one sits in another hall");
         for (join, subscription) in all.iter().step_by(50) {
             let session = subscription.session();
-            assert_eq!(room.join(join.on(session)).unwrap_err(), JoinError::AlreadyJoined { session });
+            assert_eq!(room.join(join.clone().on(session)).unwrap_err(), JoinError::AlreadyJoined { session });
         }
         assert_eq!(room.snapshot().room.audience.sessions, 900);
 
@@ -201,11 +201,11 @@ async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_hall_i
         for gone in [0, 300, 899] {
             let (join, subscription) = &mut all[gone];
             assert!(room.close_session(subscription.session()));
-            *subscription = room.join(join.on(subscription.session())).unwrap();
+            *subscription = room.join(join.clone().on(subscription.session())).unwrap();
         }
         let (join, kicked) = &mut all[600];
         room.kick(Actor::Host, &[UserId(600)]).unwrap();
-        let _again = room.join(join.on(kicked.session())).unwrap();
+        let _again = room.join(join.clone().on(kicked.session())).unwrap();
         assert_eq!(kicked.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
         assert_eq!(room.snapshot().room.audience.sessions, 900);
 

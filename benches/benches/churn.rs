@@ -35,7 +35,7 @@ impl Who {
         }
     }
 
-    fn join(self, id: u64) -> Join {
+    fn join<M>(self, id: u64) -> Join<M> {
         match self {
             Self::Guests => Join::guest(),
             Self::Users => Join::user(UserId(id)),

@@ -34,6 +34,14 @@ pub enum JoinError {
         /// Until when.
         until: Until,
     },
+    /// The profile that the user brings is too large.
+    #[error("the profile has {size} bytes; want at most {max}")]
+    ProfileTooLarge {
+        /// Its size.
+        size: usize,
+        /// The most.
+        max: usize,
+    },
     /// The room has as many sessions as it may have.
     #[error("the room has {max} sessions, the most it may have")]
     RoomFull {

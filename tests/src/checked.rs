@@ -112,17 +112,28 @@ impl Checked {
         &self.oracle
     }
 
+    /// A new payload of this size.
+    pub fn probe(&mut self, size: usize) -> Probe {
+        self.payloads += 1;
+        Probe::new(self.payloads, size)
+    }
+
     /// `Room::join`.
-    pub fn join(&mut self, room: &mut Room<Probe>, now: Instant, join: Join) -> Result<Result<Joined, JoinError>, Violation> {
-        let answer = room.join(now, join);
+    pub fn join(
+        &mut self,
+        room: &mut Room<Probe>,
+        now: Instant,
+        join: Join<Probe>,
+    ) -> Result<Result<Joined, JoinError>, Violation> {
+        let answer = room.join(now, join.clone());
         self.joined(room, now, join, &answer)?;
         Ok(answer)
     }
 
     /// `Room::join` was called by someone else and answered this.
-    pub fn joined(&mut self, room: &Room<Probe>, now: Instant, join: Join, answer: &Result<Joined, JoinError>) -> Check {
-        same(Law::L9Deterministic, "join", answer, &self.twin.join(now, join))?;
-        self.oracle.joined(now, join, answer)?;
+    pub fn joined(&mut self, room: &Room<Probe>, now: Instant, join: Join<Probe>, answer: &Result<Joined, JoinError>) -> Check {
+        same(Law::L9Deterministic, "join", answer, &self.twin.join(now, join.clone()))?;
+        self.oracle.joined(now, &join, answer)?;
         self.inspect(room)
     }
 

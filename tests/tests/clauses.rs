@@ -6,6 +6,8 @@ mod beyond;
 mod data;
 #[path = "clauses/directs.rs"]
 mod directs;
+#[path = "clauses/joining.rs"]
+mod joining;
 #[path = "clauses/limits.rs"]
 mod limits;
 #[path = "clauses/members.rs"]

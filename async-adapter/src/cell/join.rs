@@ -18,12 +18,12 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
     }
 
     /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
-    pub(crate) fn join(self: &Arc<Self>, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
+    pub(crate) fn join(self: &Arc<Self>, mut join: Join<M>, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
         let loads = |cell: &Arc<Self>| cell.halls().map(|hall| hall.sessions.load(Ordering::Relaxed)).collect();
-        self.sharding.place(&mut Arc::clone(self), loads, |cell, index| cell.join_in(index, join, note))
+        self.sharding.place(&mut Arc::clone(self), loads, |cell, index| cell.join_in(index, &mut join, note))
     }
 
-    fn join_in(self: &Arc<Self>, index: u32, join: Join, note: &mut impl FnMut(UserId)) -> Result<Joined, NotJoined> {
+    fn join_in(self: &Arc<Self>, index: u32, join: &mut Join<M>, note: &mut impl FnMut(UserId)) -> Result<Joined, NotJoined> {
         let index = self.open_hall(index).part.index();
         let mut numbers: SmallVec<[u32; 4]> = join.former().map(|session| self.hall_number(session)).collect();
         numbers.push(index);

@@ -247,7 +247,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     ///
     /// # Errors
     /// As [`RoomHandle::join`], or the pump's task has ended; the transport comes back.
-    pub fn join(&self, join: Join, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
+    pub fn join(&self, join: Join<M>, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
         match inner.directory.join(&inner.seat.cell, join.group(inner.seat.group)) {
             Err(error) => Err(PumpJoinError { error: error.into(), transport }),

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::message::Payload;
 use crate::time::{Duration, Instant};
+use alloc::sync::Arc;
 
 /// The sessions of a room, guests and ending ones included.
 #[derive(Debug)]
@@ -47,14 +48,26 @@ impl Attendance {
 }
 
 impl<M: Payload> Admission<M> {
-    /// A session has joined an audience: `user`'s, or a guest's. Whoever says so says [`gone`](Self::gone) once, when the audience has
-    /// let it go. O(1).
-    pub fn come(&mut self, now: Instant, user: Option<UserId>, session: SessionId) {
+    /// A session has joined an audience: a user's, who may bring a profile, or a guest's. Whoever says so says [`gone`](Self::gone) once,
+    /// when the audience has let it go. O(1).
+    pub fn come(&mut self, now: Instant, session: SessionId, user: Option<(UserId, Option<M>)>) {
         let now = self.clock.advance(now);
         self.attendance.come();
-        if let Some(user) = user {
-            self.add_session(now, user, session);
+        let Some((user, profile)) = user else { return };
+        self.add_session(now, user, session);
+        if let Some(profile) = profile {
+            let old = self.roster.set_profile(user, Arc::new(profile));
+            self.debris.add_profile(old);
         }
+    }
+
+    /// Whether a profile of so many bytes may come with a join. Changes nothing.
+    ///
+    /// # Errors
+    /// It is larger than [`profile_bytes`](crate::RoomConfigBuilder::profile_bytes).
+    pub fn check_profile(&self, size: usize) -> Result<(), JoinError> {
+        let max = self.settings.profile_bytes as usize;
+        if size > max { Err(JoinError::ProfileTooLarge { size, max }) } else { Ok(()) }
     }
 
     /// An audience has let a session go. O(sessions of the user).

@@ -44,9 +44,10 @@ impl<M: Payload> Engine<M> {
     ///
     /// # Errors
     /// There is no such room, or it did not grant the join; then nothing is left either.
-    pub fn join(&mut self, now: Instant, id: RoomId, join: Join) -> Result<Joined, EngineJoinError> {
+    pub fn join(&mut self, now: Instant, id: RoomId, join: Join<M>) -> Result<Joined, EngineJoinError> {
+        let user = join.as_user();
         let joined = self.room_mut(id)?.join(now, join)?;
-        if let Some(user) = join.as_user() {
+        if let Some(user) = user {
             self.settle(now, id, user);
         }
         Ok(joined)

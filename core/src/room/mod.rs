@@ -125,14 +125,14 @@ impl<M: Payload> Room<M> {
     /// Lets a session in: at the head of the room, a few messages before it (clause A24), or where another session was (clause B18). The
     /// answer names the position (decision D38); who starts before the head is ready at once, and nobody is told to wake for it. O(1), and for
     /// one that resumes what is unread, at most the log.
-    pub fn join(&mut self, now: Instant, join: Join) -> Result<Joined, JoinError> {
+    pub fn join(&mut self, now: Instant, mut join: Join<M>) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
         self.shards.sharding().place(
             self,
             |room| room.shards.loads(),
             |room, index| {
                 room.shards.open(index);
-                room.halves().join(now, join, index)
+                room.halves().join(now, &mut join, index)
             },
         )
     }

@@ -10,79 +10,94 @@ use crate::resume::ResumeToken;
 use crate::time::Instant;
 
 /// Who joins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a join does nothing until a room gets it"]
-pub struct Join {
+pub struct Join<M> {
     user: Option<UserId>,
+    profile: Option<M>,
     known: Option<SessionId>,
     group: Group,
     mask: Mask,
     token: Option<ResumeToken>,
 }
 
-impl Join {
+impl<M> Join<M> {
     /// Someone without an id, who receives and may not speak (clause A3).
-    pub const fn guest() -> Self {
-        Self { user: None, known: None, group: Group::DEFAULT, mask: Mask::NONE, token: None }
+    pub fn guest() -> Self {
+        Self { user: None, profile: None, known: None, group: Group::DEFAULT, mask: Mask::NONE, token: None }
     }
 
     /// A user. Each session of a user joins for itself.
-    pub const fn user(user: UserId) -> Self {
-        Self { user: Some(user), ..Self::guest() }
+    pub fn user(user: UserId) -> Self {
+        let mut join = Self::guest();
+        join.user = Some(user);
+        join
+    }
+
+    /// With a profile, which travels with the user's messages and tips from the start, that of having joined included (clause A18). It takes
+    /// the place of what another session of the user brought, and no tip tells of that. A guest's is of no use and is not looked at.
+    pub fn profile(mut self, profile: M) -> Self {
+        self.profile = Some(profile);
+        self
     }
 
     /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
-    pub const fn on(mut self, session: SessionId) -> Self {
+    pub fn on(mut self, session: SessionId) -> Self {
         self.known = Some(session);
         self
     }
 
     /// To be read together with the others of this group, in a [`sweep`](crate::Room::sweep). Default group 0.
-    pub const fn group(mut self, group: Group) -> Self {
+    pub fn group(mut self, group: Group) -> Self {
         self.group = group;
         self
     }
 
     /// Without the messages of these levels, until [`Room::set_mask`](crate::Room::set_mask) says otherwise (clause B10). Default none.
-    pub const fn mask(mut self, mask: Mask) -> Self {
+    pub fn mask(mut self, mask: Mask) -> Self {
         self.mask = mask;
         self
     }
 
     /// To go on where another session was (clause B18), which must not be in any more: if it still is, the answer is `AlreadyJoined`. A
     /// token that is not honoured changes nothing: [`Joined::start`](crate::Joined::start) tells. See [`Audience::resume`](crate::Audience::resume).
-    pub const fn resume(mut self, token: ResumeToken) -> Self {
+    pub fn resume(mut self, token: ResumeToken) -> Self {
         self.token = Some(token);
         self
     }
 
     /// The sessions that the connection had before.
-    pub fn former(&self) -> impl Iterator<Item = SessionId> + use<> {
+    pub fn former(&self) -> impl Iterator<Item = SessionId> + use<M> {
         self.known.into_iter().chain(self.token.map(|token| token.session))
     }
 
     /// The user; `None` for a guest.
-    pub const fn as_user(&self) -> Option<UserId> {
+    pub fn as_user(&self) -> Option<UserId> {
         self.user
     }
 
+    /// The profile that the user brings.
+    pub fn as_profile(&self) -> Option<&M> {
+        self.profile.as_ref()
+    }
+
     /// The session that the connection had before.
-    pub const fn known(&self) -> Option<SessionId> {
+    pub fn known(&self) -> Option<SessionId> {
         self.known
     }
 
     /// The group.
-    pub const fn in_group(&self) -> Group {
+    pub fn in_group(&self) -> Group {
         self.group
     }
 
     /// Where it wants to go on.
-    pub const fn token(&self) -> Option<ResumeToken> {
+    pub fn token(&self) -> Option<ResumeToken> {
         self.token
     }
 
     /// The levels that the session does not want.
-    pub const fn masked(&self) -> Mask {
+    pub fn masked(&self) -> Mask {
         self.mask
     }
 }
@@ -106,8 +121,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     ///
     /// # Errors
     /// Checked in this order: the room is closed, the user is banned, the connection has a session that is in, the user has as many
-    /// sessions as one may have, the room is full, this audience is.
-    pub fn join(&mut self, now: Instant, join: Join, into: u32) -> Result<Joined, NotJoined> {
+    /// sessions as one may have, the room is full, the profile is too large, this audience is full. The profile stays in `join` then.
+    pub fn join(&mut self, now: Instant, join: &mut Join<M>, into: u32) -> Result<Joined, NotJoined> {
         self.check(now, join).map_err(NotJoined::Refused)?;
         let Some(audience) = self.audiences.at(into) else { return Err(NotJoined::Refused(JoinError::RoomClosed)) };
         let is_guest = join.user.is_none();
@@ -125,11 +140,12 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         if audience.has_heartbeat() {
             audience.touch(now, joined.session);
         }
-        self.admission.come(now, join.user, joined.session);
+        let profile = join.profile.take_if(|_| !is_guest);
+        self.admission.come(now, joined.session, join.user.map(|user| (user, profile)));
         Ok(joined)
     }
 
-    fn check(&mut self, now: Instant, join: Join) -> Result<(), JoinError> {
+    fn check(&mut self, now: Instant, join: &Join<M>) -> Result<(), JoinError> {
         let checked = self.admission.check_join(now, join.user);
         if let Ok(()) | Err(JoinError::TooManySessions { .. }) = checked {
             // Joining again on a session that is in is not one session too many.
@@ -140,6 +156,10 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             }
         }
         checked?;
-        self.admission.check_space()
+        self.admission.check_space()?;
+        match (&join.profile, join.user) {
+            (Some(profile), Some(_)) => self.admission.check_profile(profile.size()),
+            _ => Ok(()),
+        }
     }
 }

@@ -85,6 +85,8 @@ pub enum Op {
         mask: u8,
         /// With which of the tokens that were taken, and from 160 on in which way that was tampered with.
         resume: Option<(u8, u8)>,
+        /// With a profile of this size: 0 to 19, of which 16 are allowed.
+        profile: Option<u8>,
     },
     /// `next_batch`.
     Batch {
@@ -278,10 +280,10 @@ impl Player {
             Op::Speak { .. } | Op::Host { .. } | Op::Forward { .. } | Op::Broadcast { .. } | Op::Verdict { .. } => {
                 self.play_offer(op)?;
             }
-            Op::Join { user, known, mask, resume } => {
+            Op::Join { user, known, mask, resume, profile } => {
                 let token = resume
                     .and_then(|(which, twist)| tampered(*self.tokens.get(usize::from(which) % self.tokens.len().max(1))?, twist));
-                self.join(user, known, mask, token)?;
+                self.join(user, known, mask, token, profile)?;
             }
             Op::Direct { to, level: at, size } => {
                 let to = match to {
@@ -448,7 +450,7 @@ impl Player {
         Ok(())
     }
 
-    fn join(&mut self, user: u8, known: Option<u8>, masked: u8, token: Option<ResumeToken>) -> Check {
+    fn join(&mut self, user: u8, known: Option<u8>, masked: u8, token: Option<ResumeToken>, profile: Option<u8>) -> Check {
         let join = match user % 8 {
             6.. => Join::guest(),
             id => Join::user(UserId(u64::from(id))),
@@ -456,6 +458,8 @@ impl Player {
         let join = join.group(group(user)).mask(mask(masked));
         let join = token.into_iter().fold(join, Join::resume);
         let join = known.into_iter().fold(join, |join, who| join.on(self.session(who)));
+        let profile = profile.map(|size| self.checked.probe(usize::from(size % 20)));
+        let join = profile.into_iter().fold(join, Join::profile);
         let now = self.now();
         if let Ok(joined) = self.checked.join(&mut self.room, now, join)? {
             self.sessions.push(joined.session);

@@ -43,8 +43,8 @@ use quotas::Quotas;
 use reviews::Reviews;
 use roomcast_core::{
     Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
-    LeaveError, Levels, MergeKey, MessageId, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, Report,
-    SessionEnd, SessionId, TipKind, UserId,
+    LeaveError, Levels, MergeKey, MessageId, Payload, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason,
+    Report, SessionEnd, SessionId, TipKind, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -194,7 +194,7 @@ impl Oracle {
     }
 
     /// `Room::join` answered this.
-    pub fn joined(&mut self, now: Instant, join: Join, answer: &Result<Joined, JoinError>) -> Check {
+    pub fn joined(&mut self, now: Instant, join: &Join<Probe>, answer: &Result<Joined, JoinError>) -> Check {
         self.advance(now);
         let expected = self.join_error(join);
         match answer {
@@ -215,6 +215,9 @@ impl Oracle {
                         self.happens(TipKind::Joined, Some(user));
                     }
                     self.members.come(user, session);
+                    if let Some(profile) = join.as_profile() {
+                        self.members.profiles.insert(user, (profile.id(), profile.size()));
+                    }
                     if !was_online {
                         self.arrivals.push(user);
                         self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
@@ -247,7 +250,7 @@ impl Oracle {
         }
     }
 
-    fn join_error(&self, join: Join) -> Option<JoinError> {
+    fn join_error(&self, join: &Join<Probe>) -> Option<JoinError> {
         let max = self.rules.sessions_per_user;
         let is_live = |session: &SessionId| self.listeners.here.get(session).is_some_and(|listener| listener.end.is_none());
         if !self.is_open() {
@@ -264,7 +267,11 @@ impl Oracle {
             return Some(JoinError::TooManySessions { user, max });
         }
         let max = self.rules.sessions;
-        (self.listeners.here.len() as u64 >= u64::from(max)).then_some(JoinError::RoomFull { max })
+        if self.listeners.here.len() as u64 >= u64::from(max) {
+            return Some(JoinError::RoomFull { max });
+        }
+        let (size, max) = (join.as_user().and(join.as_profile())?.size(), self.rules.profile_bytes as usize);
+        (size > max).then_some(JoinError::ProfileTooLarge { size, max })
     }
 
     /// `Room::leave` answered this.

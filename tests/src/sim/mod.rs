@@ -223,7 +223,7 @@ impl Stage {
         let person = self.people[n];
         let join = person.user.map_or(Join::guest(), Join::user).group(person.group());
         let join = person.token.into_iter().fold(join, Join::resume);
-        let joined = match self.engine.join(now, room_id(person.room), join) {
+        let joined = match self.engine.join(now, room_id(person.room), join.clone()) {
             Ok(joined) => Ok(joined),
             Err(EngineJoinError::Join(error)) => Err(error),
             Err(error) => return Err(trouble(error)),

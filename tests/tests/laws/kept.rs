@@ -41,7 +41,7 @@ const fn speak(who: u8, level: u8, size: u8) -> Op {
 }
 
 const fn join(user: u8) -> Op {
-    Op::Join { user, known: None, mask: 0, resume: None }
+    Op::Join { user, known: None, mask: 0, resume: None, profile: None }
 }
 
 const fn take(who: u8) -> Op {

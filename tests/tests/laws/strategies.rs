@@ -87,8 +87,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(user, who, what, more)| Op::Forward { user, who, what, more }),
         3 => (n(), n(), n()).prop_map(|(level, size, times)| Op::Broadcast { level, size, times }),
         8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, report, more)| Op::Host { level, size, report, more }),
-        10 => (n(), prop::option::weighted(0.2, n()), prop_oneof![4 => Just(0), 1 => n()], prop::option::weighted(0.4, (n(), n())))
-            .prop_map(|(user, known, mask, resume)| Op::Join { user, known, mask, resume }),
+        10 => (n(), prop::option::weighted(0.2, n()), prop_oneof![4 => Just(0), 1 => n()], prop::option::weighted(0.4, (n(), n())), prop::option::weighted(0.5, n()))
+            .prop_map(|(user, known, mask, resume, profile)| Op::Join { user, known, mask, resume, profile }),
         6 => n().prop_map(|who| Op::Token { who }),
         12 => (n(), n(), n()).prop_map(|(to, level, size)| Op::Direct { to, level, size }),
         4 => (n(), n()).prop_map(|(who, levels)| Op::Mask { who, levels }),

@@ -86,7 +86,8 @@ impl Halves {
         for _ in 0..members {
             room.join(Instant::ZERO, Join::guest()).map_err(|error| error.to_string())?;
         }
-        let (admission, audience) = room.into_halves();
+        let (admission, mut audiences) = room.into_halves();
+        let audience = audiences.pop().ok_or("a room has an audience")?;
         Ok(Self {
             admission: Mutex::new(admission),
             audience: Mutex::new(audience),
