@@ -85,8 +85,9 @@ async fn serve(stream: TcpStream, user: UserId, room: RoomHandle<Bytes>, pump: P
         let is_gift = text.starts_with(b"!");
         let publish = if is_gift { publish.priority(Priority::High).kind(Kind::Custom) } else { publish };
         if let Err(refused) = room.try_publish(publish) {
-            // Only the one who spoke is told.
-            pumped.control(note(&refused.to_string()));
+            // Only the one who spoke is told; whoever goes on and does not read what comes back is
+            // told less.
+            let _ = pumped.control(note(&refused.to_string()));
         }
     }
     // The peer has said goodbye; the answer goes out before the connection is dropped.

@@ -78,7 +78,7 @@ pub use forward::{ForwardEnd, ForwardOptions, Forwarded, forward};
 pub use frames::Encoder;
 pub use hub::{Hub, HubBuilder};
 #[cfg(feature = "tokio")]
-pub use pump::{Pump, PumpJoinError, PumpOptions, PumpRefusal, PumpStats, Pumped, TooManyPumps};
+pub use pump::{Control, ControlRefused, Pump, PumpJoinError, PumpOptions, PumpRefusal, PumpStats, Pumped, TooManyPumps};
 pub use review::Reviewed;
 pub use room::{AttributesSnapshot, LiveSnapshot, RoomHandle};
 pub use roomcast_core;

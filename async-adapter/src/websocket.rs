@@ -4,6 +4,7 @@
 //! business of `tungstenite`; its answers are handed to the host, who gives them to the pump.
 
 use crate::frames::Encoder;
+use crate::pump::Control;
 use crate::tcp::{TcpTransport, prepare};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -82,6 +83,8 @@ pub enum FromPeer {
 /// The read half of a WebSocket connection; it stays with the host.
 pub struct WebSocketReader {
     stream: WebSocketStream<ReadSide>,
+    /// Frames that were read one after the other without a pause.
+    run: u32,
 }
 
 impl fmt::Debug for WebSocketReader {
@@ -121,28 +124,39 @@ impl WebSocketReader {
 
     fn split(mut stream: WebSocketStream<ReadSide>) -> Result<(Self, TcpTransport), WebSocketError> {
         let half = stream.get_mut().write.take().ok_or_else(|| WebSocketError::new("it was split before"))?;
-        Ok((Self { stream }, TcpTransport::new(half)))
+        Ok((Self { stream, run: 0 }, TcpTransport::new(half)))
     }
 
-    /// Waits for the next message. `answer` gets the frames that the protocol asks for in answer to pings and to a close; the host gives
-    /// them to the pump: `|frame| pumped.control(frame)`. `None`: the peer has closed the connection; then drop the
-    /// [`Pumped`](crate::Pumped) a little later, so that the answer goes out. In a room with a heartbeat both a message and an answer to a ping are
-    /// the moment for [`Pumped::touch`](crate::Pumped::touch).
+    /// Waits for the next message. `answer` gets what the protocol asks for in answer to pings and
+    /// to a close; the host gives it to the pump: `|answer| pumped.control(answer)`. What that
+    /// returns is not looked at: an answer is refused only where the connection has ended. `None`:
+    /// the peer has closed the connection; then drop the [`Pumped`](crate::Pumped) a little later,
+    /// so that the answer goes out. In a room with a heartbeat both a message and an answer to a
+    /// ping are the moment for [`Pumped::touch`](crate::Pumped::touch).
+    ///
+    /// A peer that sends more than is read never holds the runtime: after 64 frames in a row,
+    /// messages or not, other tasks get their turn.
     ///
     /// # Errors
     /// The peer broke the protocol, said too much at once, or is gone.
     ///
     /// # Cancel safety
     /// Cancel safe: what has been read of a message stays.
-    pub async fn next(&mut self, mut answer: impl FnMut(Bytes)) -> Option<Result<FromPeer, WebSocketError>> {
+    pub async fn next<R>(&mut self, mut answer: impl FnMut(Control) -> R) -> Option<Result<FromPeer, WebSocketError>> {
         loop {
+            if self.run >= FRAMES_A_TURN {
+                self.run = 0;
+                tokio::task::yield_now().await;
+            }
             let next = poll_fn(|cx| {
                 let next = self.stream.poll_next_unpin(cx);
                 // It answers while it waits for more, too.
-                let said = std::mem::take(&mut self.stream.get_mut().said);
-                if !said.is_empty() {
-                    answer(said.into());
+                let mut said = Bytes::from(std::mem::take(&mut self.stream.get_mut().said));
+                while let Some(control) = split_control(&mut said) {
+                    answer(control);
                 }
+                // Where nothing is left to read others have had their turn.
+                self.run = if next.is_pending() { 0 } else { self.run + 1 };
                 next
             });
             match next.await? {
@@ -154,6 +168,14 @@ impl WebSocketReader {
             }
         }
     }
+}
+
+/// Takes the first frame off what `tungstenite` has said: a control frame of at most 125 bytes, not
+/// masked.
+fn split_control(said: &mut Bytes) -> Option<Control> {
+    let (&first, &length) = (said.first()?, said.get(1)?);
+    let frame = said.split_to(said.len().min(2 + usize::from(length)));
+    Some(if first == FIN | CLOSE { Control::Close(frame) } else { Control::Pong(frame) })
 }
 
 /// What `tungstenite` reads from and answers to: the socket, and after the handshake a place where its answers are put down.
@@ -212,6 +234,10 @@ pub struct WebSocketFrames<E> {
     opcode: u8,
     scratch: Vec<u8>,
 }
+
+/// Frames that are read in a row before other tasks get their turn. One read of the socket brings
+/// hundreds of small ones.
+const FRAMES_A_TURN: u32 = 64;
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;

@@ -240,20 +240,21 @@ async fn the_last_words_come_last_and_then_the_transport_goes() {
 #[tokio::test(start_paused = true)]
 async fn control_frames_stand_between_frames_and_are_bounded() {
     let (_hub, room) = room_of(&av());
-    let pump = pump_of(&room);
+    let mut options = PumpOptions::default();
+    options.control_frames = 8;
+    let pump = room.pump(Lines, options).unwrap();
     let wire = Wire::with_room(2);
     let pumped = pump.join(Join::guest(), wire.end()).unwrap();
     say(&room, "hello");
     settle().await;
-    for n in 0..20 {
-        pumped.control(Bytes::from(format!("<{n}>")));
-    }
+    let taken = (0..20).filter(|n| pumped.control(Bytes::from(format!("<{n}>"))).is_ok());
+    assert_eq!(taken.count(), 8);
     settle().await;
     wire.give(usize::MAX);
     settle().await;
     assert_eq!(wire.text(), "hello\n<0><1><2><3><4><5><6><7>");
     assert_eq!(pump.stats().controls_dropped, 12);
-    pumped.control(Bytes::from_static(b"<again>"));
+    pumped.control(Bytes::from_static(b"<again>")).unwrap();
     settle().await;
     assert!(wire.text().ends_with("<7><again>"));
 }

@@ -1,21 +1,20 @@
 //! The connections of one task, by the place of their session's slot, and what each has yet to take.
 
 use super::PumpStats;
+use super::mailbox::Inbox;
 use crate::bell::Bell;
 use crate::frames::Frame;
 use crate::transport::Transport;
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use parking_lot::Mutex;
 use roomcast_core::SessionId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
-
-/// Control frames that wait for one connection at the most.
-const MAX_CONTROLS: usize = 8;
 
 /// Where transports that may take more are listed.
 #[derive(Debug)]
@@ -35,10 +34,13 @@ impl Writable {
 }
 
 /// The waker of one blocked connection.
+#[derive(Debug)]
 struct Unblock {
     writable: Arc<Writable>,
     place: u32,
     session: SessionId,
+    /// It is listed once, however often a transport wakes it, until it is looked at.
+    listed: AtomicBool,
 }
 
 impl Wake for Unblock {
@@ -47,8 +49,10 @@ impl Wake for Unblock {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.writable.places.lock().push((self.place, self.session));
-        self.writable.bell.ring();
+        if !self.listed.swap(true, Ordering::AcqRel) {
+            self.writable.places.lock().push((self.place, self.session));
+            self.writable.bell.ring();
+        }
     }
 }
 
@@ -67,6 +71,8 @@ pub(super) enum Written {
 struct Connection<T> {
     session: SessionId,
     transport: T,
+    /// What the host has to say to it. It waits there while the connection is blocked.
+    inbox: Inbox,
     /// While it could not take all.
     blocked: Option<Box<Blocked>>,
     /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many are blocked again soon.
@@ -75,9 +81,8 @@ struct Connection<T> {
 
 #[derive(Debug)]
 struct Blocked {
-    waker: Waker,
+    unblock: Arc<Unblock>,
     rest: VecDeque<Frame>,
-    controls: usize,
     /// When it last took something; once nothing follows the rest, since when that is so.
     since: Instant,
     /// Nothing follows the rest: its session has ended.
@@ -108,17 +113,25 @@ impl<T: Transport> Connections<T> {
         Self { table: Vec::new(), leaving: BTreeMap::new(), writable, watch: BTreeSet::new() }
     }
 
-    pub(super) fn add(&mut self, place: u32, session: SessionId, transport: T, now: Instant, stats: &mut PumpStats) {
+    pub(super) fn add(
+        &mut self,
+        place: u32,
+        session: SessionId,
+        (transport, inbox): (T, Inbox),
+        now: Instant,
+        stats: &mut PumpStats,
+    ) {
         if self.table.len() <= place as usize {
             self.table.resize_with(place as usize + 1, || None);
         }
-        let connection = Connection { session, transport, blocked: None, watched: None };
+        let connection = Connection { session, transport, inbox, blocked: None, watched: None };
         stats.connections += 1;
         // Its slot was another's who has ended, and who may have yet to take the last words.
         let Some(mut former) = self.table[place as usize].replace(connection) else { return };
         match &mut former.blocked {
             Some(blocked) => {
                 blocked.end(now);
+                guarded(stats, || drop(former.inbox.close()));
                 self.leaving.insert(former.session, former);
             }
             None => self.let_go(place, former, stats),
@@ -188,9 +201,9 @@ impl<T: Transport> Connections<T> {
             }
             Ok(taken) => {
                 let (writable, session) = (Arc::clone(&self.writable), connection.session);
-                let waker = Waker::from(Arc::new(Unblock { writable, place, session }));
+                let unblock = Arc::new(Unblock { writable, place, session, listed: AtomicBool::new(false) });
                 let rest = VecDeque::from([Frame { bytes: frame.bytes.slice(taken..), messages: frame.messages }]);
-                connection.blocked = Some(Box::new(Blocked { waker, rest, controls: 0, since: now, last }));
+                connection.blocked = Some(Box::new(Blocked { unblock, rest, since: now, last }));
                 if connection.watched.is_none() {
                     connection.watched = Some(now);
                     self.watch.insert((now, place, session));
@@ -206,28 +219,52 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Has a control frame written after what the connection has yet to take.
-    pub(super) fn control(&mut self, place: u32, session: SessionId, bytes: Bytes, now: Instant, stats: &mut PumpStats) -> Written {
-        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else { return Written::All };
-        if connection.session != session {
-            return Written::All;
+    /// Writes the next of the control frames that wait for a connection; `None` when none does.
+    /// Those of a blocked one wait on until it has taken the rest.
+    pub(super) fn write_control(&mut self, place: u32, now: Instant, stats: &mut PumpStats) -> Option<Written> {
+        let connection = self.table.get(place as usize).and_then(Option::as_ref)?;
+        if connection.blocked.is_some() {
+            return Some(Written::Blocked);
         }
-        if let Some(blocked) = &mut connection.blocked {
-            if blocked.controls == MAX_CONTROLS {
-                stats.controls_dropped += 1;
-                return Written::Blocked;
+        let bytes = connection.inbox.take()?;
+        Some(self.write(place, &Frame { bytes, messages: 0 }, false, now, stats))
+    }
+
+    /// Writes the control frames that wait for a connection that is about to be dropped, as far as
+    /// it takes them at once.
+    pub(super) fn write_waiting(&mut self, place: u32, session: SessionId, now: Instant, stats: &mut PumpStats) {
+        if !self.is_free(place, session) {
+            return;
+        }
+        let waiting = self.table[place as usize].as_ref().and_then(|connection| connection.inbox.close());
+        for bytes in waiting.into_iter().flatten() {
+            if self.write(place, &Frame { bytes, messages: 0 }, false, now, stats) != Written::All {
+                return;
             }
-            blocked.controls += 1;
         }
-        self.write(place, &Frame { bytes, messages: 0 }, false, now, stats)
+    }
+
+    /// Writes the last words of a connection's session, behind the control frames that wait. It
+    /// takes no further ones.
+    pub(super) fn write_last(&mut self, place: u32, frame: &Frame, now: Instant, stats: &mut PumpStats) -> Written {
+        let Some(connection) = self.table.get(place as usize).and_then(Option::as_ref) else { return Written::Gone };
+        for bytes in connection.inbox.close().into_iter().flatten() {
+            if self.write(place, &Frame { bytes, messages: 0 }, false, now, stats) == Written::Gone {
+                return Written::Gone;
+            }
+        }
+        self.write(place, frame, true, now, stats)
     }
 
     /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker will be woken.
     pub(super) fn unblock(&mut self, place: u32, session: SessionId, now: Instant, stats: &mut PumpStats) -> Written {
         let Some(connection) = self.find(place, session) else { return Written::All };
         let Some(blocked) = &mut connection.blocked else { return Written::All };
+        // Before it is asked: a wake from here on is another one.
+        blocked.unblock.listed.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&blocked.unblock));
         loop {
-            match guarded(stats, || connection.transport.poll_writable(&mut Context::from_waker(&blocked.waker))) {
+            match guarded(stats, || connection.transport.poll_writable(&mut Context::from_waker(&waker))) {
                 Some(Poll::Pending) => return Written::Blocked,
                 Some(Poll::Ready(Ok(()))) => {}
                 Some(Poll::Ready(Err(_))) | None => return Written::Gone,
@@ -242,7 +279,6 @@ impl<T: Transport> Connections<T> {
                     break;
                 }
                 stats.messages += u64::from(frame.messages);
-                blocked.controls = blocked.controls.min(blocked.rest.len() - 1);
                 blocked.rest.pop_front();
             }
             if blocked.rest.is_empty() {
@@ -312,7 +348,9 @@ fn guarded<R>(stats: &mut PumpStats, call: impl FnOnce() -> R) -> Option<R> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mailbox::Mailbox;
     use super::*;
+    use bytes::Bytes;
     use std::io;
     use std::time::Duration;
 
@@ -336,7 +374,8 @@ mod tests {
         let frame = Frame { bytes: Bytes::from_static(b"hello"), messages: 1 };
         for generation in 1..1_000 {
             let session = SessionId::from_bits(7 << 32 | generation);
-            connections.add(7, session, Stuck, now, &mut stats);
+            let inbox = Inbox::new(&Arc::new(Mailbox::default()));
+            connections.add(7, session, (Stuck, inbox), now, &mut stats);
             assert_eq!(connections.write(7, &frame, false, now, &mut stats), Written::Blocked);
             assert_eq!(connections.watch(now, Duration::MAX, &mut Vec::new()), None);
             assert_eq!(connections.watch.len(), 1);

@@ -1,6 +1,7 @@
 //! The pump: one task for each shard of a room writes to all connections there.
 
 mod connections;
+mod mailbox;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -12,8 +13,8 @@ use crate::frames::Encoder;
 use crate::room::RoomHandle;
 use crate::shard::Shards;
 use crate::transport::Transport;
-use bytes::Bytes;
 use crossbeam_channel::{Receiver, SendError, Sender};
+use mailbox::{Inbox, Limits, Mailbox};
 use roomcast_core::{Budget, Group, Join, JoinError, Joined, Mask, Payload, ResumeToken, Seq, SessionId, Start};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,22 +22,37 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
+pub use mailbox::{Control, ControlRefused};
+
 /// How a pump works.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PumpOptions {
     /// What one connection is written at once at the most. Default 256 messages, 256 KiB.
     pub budget: Budget,
-    /// Connections that one turn writes to at the most; then other tasks of the runtime get theirs. Default 256.
+    /// Connections that one turn writes the room's messages to at the most, and beside them those
+    /// that came, can take more again, or have control frames; then other tasks of the runtime get
+    /// theirs. Default 256.
     pub writes_a_turn: u32,
     /// How long a connection may take nothing of what it is offered before it is dropped and its session leaves; and once its session has
     /// ended, how long it has for all of the rest and the last words. Default 30 s.
     pub stalled_after: Duration,
+    /// Frames of [`Pumped::control`] that may wait for one connection; a pong and a close have
+    /// places of their own. Default 16.
+    pub control_frames: usize,
+    /// Bytes in those frames at the most. Default 64 KiB.
+    pub control_bytes: usize,
 }
 
 impl Default for PumpOptions {
     fn default() -> Self {
-        Self { budget: Budget::default(), writes_a_turn: 256, stalled_after: Duration::from_secs(30) }
+        Self {
+            budget: Budget::default(),
+            writes_a_turn: 256,
+            stalled_after: Duration::from_secs(30),
+            control_frames: 16,
+            control_bytes: 64 << 10,
+        }
     }
 }
 
@@ -64,8 +80,11 @@ pub struct PumpStats {
     /// Connections that were dropped because they took nothing for [`stalled_after`](PumpOptions::stalled_after), or not all of their last
     /// words in that time.
     pub stalled: u64,
-    /// Control frames that were dropped because too many waited for one connection.
+    /// Control frames that [`Pumped::control`] refused because too many waited for one connection,
+    /// or because they were too large.
     pub controls_dropped: u64,
+    /// Pongs and closes that a newer one took the place of, before their writing had begun.
+    pub controls_replaced: u64,
     /// Calls of the encoder or of a transport that panicked. A transport that does ends its own connection.
     pub panics: u64,
 }
@@ -89,7 +108,7 @@ macro_rules! counters {
         }
     };
 }
-counters!(connections, blocked, writes, bytes, messages, unsent, encoded, framed, stalled, controls_dropped, panics);
+counters!(connections, blocked, writes, bytes, messages, unsent, encoded, framed, stalled, panics);
 
 /// Why a pump lets nobody in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,11 +150,15 @@ impl<T> std::error::Error for PumpJoinError<T> {}
 #[error("the room has {} pumps, the most there may be", Group::MAX)]
 pub struct TooManyPumps;
 
-/// What a handle asks of a task.
+/// What a handle asks of a task. At most one of each kind waits for a connection, so what a peer
+/// says does not make the channel longer.
 #[derive(Debug)]
 enum Command<T> {
-    Add(SessionId, T),
-    Control(SessionId, Bytes),
+    /// A connection joined.
+    Add(SessionId, (T, Inbox)),
+    /// Something is in a connection's mailbox, which was empty.
+    Mail(SessionId),
+    /// The host let go of a connection.
     Gone(SessionId),
 }
 
@@ -145,12 +168,15 @@ struct Station<T> {
     commands: Sender<Command<T>>,
     bell: Arc<Bell>,
     counters: Arc<Counters>,
+    /// Control frames that did not find a place, and those that were replaced.
+    refused: AtomicU64,
+    replaced: AtomicU64,
 }
 
 impl<T> Station<T> {
     /// Sends a command; it comes back if the task has ended.
     fn send(&self, command: Command<T>) -> Result<(), Command<T>> {
-        // Each connection is added and goes once, and its host bounds its control frames; after the end nothing is kept.
+        // After the task's end nothing is kept.
         self.commands.send(command).map_err(|SendError(command)| command)?;
         self.bell.ring();
         Ok(())
@@ -181,6 +207,8 @@ struct Inner<M: Payload + Send + Sync + 'static, T: Transport> {
     /// One for each hall of the room, from its first connection on.
     stations: Box<[OnceLock<Station<T>>]>,
     start: Box<Launch<M, T>>,
+    /// What may wait for one connection.
+    limits: Limits,
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
@@ -237,7 +265,8 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         let stations = (0..cell.hall(0).part.of()).map(|_| OnceLock::new()).collect();
         let seat = Arc::new(Seat { cell, group });
         let (shards, directory) = (Arc::clone(self.shards()), Arc::clone(self.directory()));
-        let inner = Inner { seat, _shards: shards, directory, stations, start: Box::new(start) };
+        let limits = Limits { frames: options.control_frames, bytes: options.control_bytes };
+        let inner = Inner { seat, _shards: shards, directory, stations, start: Box::new(start), limits };
         Ok(Pump { inner: Arc::new(inner) })
     }
 }
@@ -255,7 +284,9 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
                 let cell = &inner.seat.cell;
                 let hall = cell.hall_number(session);
                 let station = inner.station(hall);
-                if let Err(Command::Add(_, transport)) = station.send(Command::Add(session, transport)) {
+                let mailbox = Arc::new(Mailbox::default());
+                let connection = (transport, Inbox::new(&mailbox));
+                if let Err(Command::Add(_, (transport, _))) = station.send(Command::Add(session, connection)) {
                     cell.close_session(session);
                     return Err(PumpJoinError { error: PumpRefusal::Stopped, transport });
                 }
@@ -263,7 +294,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
                     // It may have come too late to be obeyed.
                     cell.close_session(session);
                 }
-                Ok(Pumped { inner: Arc::clone(inner), hall, session, after, start })
+                Ok(Pumped { inner: Arc::clone(inner), hall, session, after, start, mailbox })
             }
         }
     }
@@ -273,6 +304,8 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
         let mut stats = PumpStats::default();
         for station in self.inner.stations.iter().filter_map(OnceLock::get) {
             station.counters.add_to(&mut stats);
+            stats.controls_dropped += station.refused.load(Ordering::Relaxed);
+            stats.controls_replaced += station.replaced.load(Ordering::Relaxed);
         }
         stats
     }
@@ -285,18 +318,21 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Inner<M, T> {
             let (commands, inbox) = crossbeam_channel::unbounded();
             let (bell, counters) = (Arc::new(Bell::default()), Arc::new(Counters::default()));
             (self.start)(Arc::clone(&self.seat), hall, inbox, Arc::clone(&bell), Arc::clone(&counters));
-            Station { commands, bell, counters }
+            Station { commands, bell, counters, refused: AtomicU64::new(0), replaced: AtomicU64::new(0) }
         })
     }
 }
 
-/// One connection that a pump serves. Dropping it leaves the room, exactly once, and drops the transport.
+/// One connection that a pump serves. Dropping it leaves the room, exactly once, and drops the
+/// transport, behind what [`control`](Self::control) was given, as far as that can be written at
+/// once.
 pub struct Pumped<M: Payload + Send + Sync + 'static, T: Transport> {
     inner: Arc<Inner<M, T>>,
     hall: u32,
     session: SessionId,
     after: Seq,
     start: Start,
+    mailbox: Arc<Mailbox>,
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pumped<M, T> {
@@ -339,13 +375,34 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
         self.inner.seat.cell.touch(self.session)
     }
 
-    /// Has bytes of the host's own written between two frames: a pong, an answer. They keep their order among themselves.
+    /// Has bytes of the host's own written between two frames: an answer, a pong, a close. Plain
+    /// [`Bytes`](crate::Bytes) are a frame of their own, and frames keep their order among
+    /// themselves.
     ///
-    /// For a connection that takes nothing now at most eight wait; more are dropped and counted in
-    /// [`PumpStats::controls_dropped`](PumpStats::controls_dropped), so a peer that asks and never reads costs no memory.
-    pub fn control(&self, bytes: Bytes) {
-        // Where the task has ended there is no connection.
-        let _ = self.inner.station(self.hall).send(Command::Control(self.session, bytes));
+    /// What a peer can make a server keep for it is bounded, whether or not the peer reads and the
+    /// pump's task comes by: at most [`control_frames`](PumpOptions::control_frames) frames with
+    /// [`control_bytes`](PumpOptions::control_bytes) bytes, one pong and one close wait for a
+    /// connection. Those are its own: nobody else's frames take their places. A [`Control::Pong`]
+    /// or [`Control::Close`] is always taken while the connection is there; it replaces an older
+    /// one whose writing has not begun.
+    ///
+    /// `Ok` means that it is written in its turn, if the connection lasts. Takes the connection's
+    /// own lock for a moment, and never waits.
+    ///
+    /// # Errors
+    /// As many frames or bytes wait as may, it is too large, or the connection has ended. Nothing
+    /// was kept of it then. The first two are counted in [`PumpStats::controls_dropped`].
+    pub fn control(&self, control: impl Into<Control>) -> Result<(), ControlRefused> {
+        let station = self.inner.station(self.hall);
+        let posted = self.mailbox.post(control.into(), self.inner.limits).inspect_err(|refused| {
+            let counts = !matches!(refused, ControlRefused::Ended);
+            station.refused.fetch_add(u64::from(counts), Ordering::Relaxed);
+        })?;
+        station.replaced.fetch_add(u64::from(posted.replaced), Ordering::Relaxed);
+        if posted.tell && station.send(Command::Mail(self.session)).is_err() {
+            return Err(ControlRefused::Ended);
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! One task of a pump: it serves the connections of one hall, a bounded number of them in each turn.
 
 use super::connections::{Connections, Writable, Written};
+use super::mailbox::Inbox;
 use super::{Command, Counters, PumpOptions, PumpStats, Seat};
 use crate::bell::Bell;
 use crate::cell::Cell;
@@ -10,7 +11,7 @@ use crate::round::Round;
 use crate::transport::Transport;
 use crossbeam_channel::{Receiver, TryRecvError};
 use roomcast_core::{Batch, Due, EndReason, Payload, RangeKey, SessionId, Verdict};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::ops::Range;
 use std::sync::Arc;
@@ -61,8 +62,9 @@ where
     round: Round,
     /// Whether a budget cut somebody short, so that another sweep follows.
     again: bool,
-    /// Connections to look at by themselves: they came, or can take more.
-    fresh: Vec<u32>,
+    /// Connections to look at by themselves, in turns: they came, can take more, or have control
+    /// frames.
+    fresh: VecDeque<u32>,
     /// Room for who took what in a slice: the place, and which of the prepared ranges.
     taken: Vec<(u32, u32)>,
     /// Sessions that ended before their connection came.
@@ -102,7 +104,7 @@ where
             unsent_told: 0,
             round: Round::default(),
             again: false,
-            fresh: Vec::new(),
+            fresh: VecDeque::new(),
             taken: Vec::with_capacity(SLICE as usize),
             early: HashMap::new(),
         }
@@ -132,7 +134,7 @@ where
         let now = Instant::now();
         let Some(more_commands) = self.obey(now) else { return Next::Stop };
         for session in self.bell.take_gone() {
-            self.drop_connection(session);
+            self.let_go(session, now);
         }
         for session in self.bell.take_over() {
             self.fresh.extend(self.hall.place(session));
@@ -141,8 +143,10 @@ where
         if self.bell.take_news() {
             self.round.begin(self.hall.enter(|seats| seats.audience.slots()));
         }
+        self.serve_fresh(now);
+        // What single connections ask for takes nothing from the room's messages to all.
         let before = self.stats.writes;
-        let mut may_go_on = self.serve_fresh(now, before);
+        let mut may_go_on = true;
         while !self.round.is_over() && may_go_on {
             let places = self.round.pass(SLICE);
             let slots = self.sweep(places, now);
@@ -169,16 +173,11 @@ where
     fn obey(&mut self, now: Instant) -> Option<bool> {
         for _ in 0..COMMANDS {
             match self.commands.try_recv() {
-                Ok(Command::Add(session, transport)) => self.add(session, transport, now),
-                Ok(Command::Control(session, bytes)) => {
-                    let Some(place) = self.hall.place(session) else { continue };
-                    if self.connections.control(place, session, bytes, now.into_std(), &mut self.stats) == Written::Gone {
-                        self.lose(place, session);
-                    }
-                }
+                Ok(Command::Add(session, connection)) => self.add(session, connection, now),
+                Ok(Command::Mail(session)) => self.fresh.extend(self.hall.place(session)),
                 Ok(Command::Gone(session)) => {
                     self.early.remove(&session);
-                    self.drop_connection(session);
+                    self.let_go(session, now);
                     self.cell.close_session(session);
                 }
                 Err(TryRecvError::Empty) => return Some(false),
@@ -188,14 +187,14 @@ where
         Some(true)
     }
 
-    fn add(&mut self, session: SessionId, transport: T, now: Instant) {
+    fn add(&mut self, session: SessionId, connection: (T, Inbox), now: Instant) {
         let Some(place) = self.hall.place(session) else { return };
-        self.connections.add(place, session, transport, now.into_std(), &mut self.stats);
+        self.connections.add(place, session, connection, now.into_std(), &mut self.stats);
         if let Some(reason) = self.early.remove(&session) {
             self.end(place, session, reason, now);
         } else {
             // Something may have come since it joined.
-            self.fresh.push(place);
+            self.fresh.push_back(place);
         }
     }
 
@@ -205,16 +204,20 @@ where
         self.writable.take(&mut places);
         for (place, session) in places {
             match self.connections.unblock(place, session, now.into_std(), &mut self.stats) {
-                Written::All => self.fresh.push(place),
+                Written::All => self.fresh.push_back(place),
                 Written::Blocked => {}
                 Written::Gone => self.lose(place, session),
             }
         }
     }
 
-    /// Serves single connections. Answers whether the turn may go on.
-    fn serve_fresh(&mut self, now: Instant, before: u64) -> bool {
-        while let Some(place) = self.fresh.pop() {
+    /// Serves single connections, one after the other: of what each has to be told beside the room,
+    /// one frame a time.
+    fn serve_fresh(&mut self, now: Instant) {
+        let before = self.stats.writes;
+        while self.stats.writes - before < u64::from(self.options.writes_a_turn)
+            && let Some(place) = self.fresh.pop_front()
+        {
             let Some(session) = self.connections.session_at(place) else { continue };
             if !self.connections.is_free(place, session) {
                 // It comes back once it has taken the rest, if anything follows that.
@@ -225,16 +228,25 @@ where
                 self.connections.remove(place, session, &mut self.stats);
                 continue;
             }
+            match self.connections.write_control(place, now.into_std(), &mut self.stats) {
+                None => {}
+                Some(Written::All) => {
+                    self.fresh.push_back(place);
+                    continue;
+                }
+                // What waits follows the rest.
+                Some(Written::Blocked) => continue,
+                Some(Written::Gone) => {
+                    self.lose(place, session);
+                    continue;
+                }
+            }
             let again = std::mem::take(&mut self.again);
             self.sweep(place..place + 1, now);
             if std::mem::replace(&mut self.again, again) {
-                self.fresh.push(place);
-            }
-            if self.stats.writes - before >= u64::from(self.options.writes_a_turn) {
-                return false;
+                self.fresh.push_back(place);
             }
         }
-        true
     }
 
     /// Takes what the sessions of some slots are due, under the lock, and writes it, outside. Answers how many slots there are.
@@ -313,7 +325,7 @@ where
     /// A session has taken all and ended: its connection gets the last words and goes.
     fn end(&mut self, place: u32, session: SessionId, reason: EndReason, now: Instant) {
         let last = Frame { bytes: self.frames.end(reason), messages: 0 };
-        if self.connections.write(place, &last, true, now.into_std(), &mut self.stats) == Written::Gone {
+        if self.connections.write_last(place, &last, now.into_std(), &mut self.stats) == Written::Gone {
             self.connections.remove(place, session, &mut self.stats);
         }
     }
@@ -322,6 +334,15 @@ where
     fn lose(&mut self, place: u32, session: SessionId) {
         self.connections.remove(place, session, &mut self.stats);
         self.cell.close_session(session);
+    }
+
+    /// A session is gone, and what its host said to it before that is still written, if that can be
+    /// done now.
+    fn let_go(&mut self, session: SessionId, now: Instant) {
+        if let Some(place) = self.hall.place(session) {
+            self.connections.write_waiting(place, session, now.into_std(), &mut self.stats);
+        }
+        self.drop_connection(session);
     }
 
     /// A session is gone: so is its connection.
@@ -353,11 +374,11 @@ where
         self.bell.close();
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::Add(session, transport) => self.add(session, transport, Instant::now()),
+                Command::Add(session, connection) => self.add(session, connection, Instant::now()),
                 Command::Gone(session) => {
                     self.cell.close_session(session);
                 }
-                Command::Control(..) => {}
+                Command::Mail(_) => {}
             }
         }
         let sessions: Vec<SessionId> = self.connections.sessions().collect();

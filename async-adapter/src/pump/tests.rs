@@ -1,5 +1,6 @@
 use super::*;
 use crate::hub::Hub;
+use bytes::Bytes;
 use roomcast_core::{Direct, Message, Priority, RoomConfig, RoomId, UserId};
 use std::task::{Context, Poll};
 
@@ -44,8 +45,31 @@ fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
     let refused = pump.join(Join::guest(), Arc::clone(&transport)).unwrap_err();
     assert_eq!(refused.error, PumpRefusal::Stopped);
     assert_eq!((Arc::strong_count(&refused.transport), room.snapshot().room.audience.sessions), (2, 0));
-    served.control(Bytes::from_static(b"nobody hears this"));
+    let unheard = served.control(Bytes::from_static(b"nobody hears this"));
+    assert_eq!(unheard, Err(ControlRefused::Ended));
     drop((served, unserved));
     assert_eq!(pump.stats().connections, 0);
     assert!(pump.inner.station(0).bell.take_gone().is_empty());
+}
+
+#[test]
+fn a_pump_that_does_not_come_by_is_told_once_of_each_connection_however_much_is_said_to_it() {
+    let hub = Hub::<&'static str>::builder().shards(1).spawn_threads().unwrap();
+    let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let pump = room.pump(Nothing, PumpOptions::default()).unwrap();
+    let pumped = [(); 3].map(|()| pump.join(Join::guest(), Arc::new(())).unwrap());
+    for n in 0..10_000 {
+        for one in &pumped {
+            let _ = one.control(Bytes::from_static(b"note"));
+            one.control(Control::Pong(Bytes::from_static(b"pong"))).unwrap();
+        }
+        assert_eq!(pump.inner.station(0).commands.len(), 6, "after {n}");
+    }
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+    assert_eq!(pump.inner.station(0).commands.len(), 0);
+    assert_eq!(pump.stats().bytes, 3 * (16 * 4 + 4));
+    pumped[0].control(Control::Pong(Bytes::from_static(b"pong"))).unwrap();
+    assert_eq!(pump.inner.station(0).commands.len(), 1, "it is told again once it has found the mailbox empty");
 }

@@ -1,0 +1,291 @@
+//! What a host says to one connection beside the room, until the pump's task writes it. It is
+//! bounded, whatever a peer asks for and however slow the task is.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Bytes of the host's own for one connection, for [`Pumped::control`](crate::Pumped::control).
+/// Plain [`Bytes`] are a [`Frame`](Self::Frame).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Control {
+    /// Something that is written as it is, in the order in which it was given. Refused while too
+    /// many wait.
+    Frame(Bytes),
+    /// The answer to a ping. A newer one takes the place of one whose writing has not begun: a peer
+    /// that sends many pings gets the answer to the newest, which is all that RFC 6455 (section
+    /// 5.5.3) asks for. Written behind the frames that wait.
+    Pong(Bytes),
+    /// The answer to a close. It has a place of its own and is written last. A newer one takes its
+    /// place, as with a pong.
+    Close(Bytes),
+}
+
+impl Control {
+    /// Bytes of a pong or a close at the most: those of a whole WebSocket control frame that is not
+    /// masked (RFC 6455, section 5.5).
+    pub const MAX_ANSWER: usize = 127;
+}
+
+impl From<Bytes> for Control {
+    fn from(bytes: Bytes) -> Self {
+        Self::Frame(bytes)
+    }
+}
+
+/// Why [`Pumped::control`](crate::Pumped::control) did not take something. It is dropped; a host
+/// that means to try again keeps a clone, which costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlRefused {
+    /// As many frames, or as many bytes in them, wait as may: the peer does not read what it asks
+    /// for.
+    #[error(
+        "{frames} of {max_frames} control frames with {bytes} of {max_bytes} bytes wait for the connection; \
+         want at most {max_frames} with {max_bytes}, so let the peer read before it gets {size} bytes more"
+    )]
+    Full {
+        /// Frames that wait.
+        frames: usize,
+        /// Bytes in them.
+        bytes: usize,
+        /// Bytes of the one that was refused.
+        size: usize,
+        /// Frames at the most: [`PumpOptions::control_frames`](crate::PumpOptions::control_frames).
+        max_frames: usize,
+        /// Bytes at the most: [`PumpOptions::control_bytes`](crate::PumpOptions::control_bytes).
+        max_bytes: usize,
+    },
+    /// It would not fit even if none waited.
+    #[error("the control frame has {size} bytes; want at most {max}")]
+    TooLarge {
+        /// Its bytes.
+        size: usize,
+        /// The most it may have.
+        max: usize,
+    },
+    /// The session has ended, or its connection has.
+    #[error("the connection has ended and takes no control frames; want one that is still served")]
+    Ended,
+}
+
+/// How much may wait for one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) frames: usize,
+    pub(super) bytes: usize,
+}
+
+/// What became of something that was posted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Posted {
+    /// The task has to be told. It is told once, however much comes until it has taken all.
+    pub(super) tell: bool,
+    /// Something older was replaced.
+    pub(super) replaced: bool,
+}
+
+/// What waits for one connection. Readers post, the pump's task takes. Nothing is dropped under its
+/// lock: that may run foreign code.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox(Mutex<Inside>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    /// Nothing is kept for a connection that nobody says anything to.
+    waiting: Option<Box<Waiting>>,
+    /// The task has been told and has not yet found the mailbox empty.
+    told: bool,
+    closed: bool,
+}
+
+/// What waits, in the order in which it is written.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    frames: VecDeque<Bytes>,
+    /// Bytes in `frames`.
+    bytes: usize,
+    pong: Option<Bytes>,
+    close: Option<Bytes>,
+}
+
+impl Iterator for Waiting {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        if let Some(frame) = self.frames.pop_front() {
+            self.bytes -= frame.len();
+            return Some(frame);
+        }
+        self.pong.take().or_else(|| self.close.take())
+    }
+}
+
+impl Inside {
+    /// Takes something in, and returns with it what is to be dropped outside the lock.
+    fn put(&mut self, control: Control, limits: Limits) -> (Result<Posted, ControlRefused>, Option<Bytes>) {
+        if self.closed {
+            return (Err(ControlRefused::Ended), Some(control.into_bytes()));
+        }
+        let waiting = self.waiting.get_or_insert_default();
+        let replaced = match control {
+            Control::Frame(frame) => {
+                if waiting.frames.len() >= limits.frames || frame.len() > limits.bytes - waiting.bytes {
+                    return (Err(waiting.full(frame.len(), limits)), Some(frame));
+                }
+                waiting.bytes += frame.len();
+                waiting.frames.push_back(frame);
+                None
+            }
+            Control::Pong(pong) => waiting.pong.replace(pong),
+            Control::Close(close) => waiting.close.replace(close),
+        };
+        let tell = !std::mem::replace(&mut self.told, true);
+        (Ok(Posted { tell, replaced: replaced.is_some() }), replaced)
+    }
+}
+
+impl Waiting {
+    fn full(&self, size: usize, limits: Limits) -> ControlRefused {
+        ControlRefused::Full {
+            frames: self.frames.len(),
+            bytes: self.bytes,
+            size,
+            max_frames: limits.frames,
+            max_bytes: limits.bytes,
+        }
+    }
+}
+
+impl Control {
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Frame(bytes) | Self::Pong(bytes) | Self::Close(bytes) => bytes,
+        }
+    }
+
+    fn check(&self, limits: Limits) -> Result<(), ControlRefused> {
+        let (size, max) = match self {
+            Self::Frame(bytes) => (bytes.len(), limits.bytes),
+            Self::Pong(bytes) | Self::Close(bytes) => (bytes.len(), Self::MAX_ANSWER),
+        };
+        if size > max { Err(ControlRefused::TooLarge { size, max }) } else { Ok(()) }
+    }
+}
+
+impl Mailbox {
+    pub(super) fn post(&self, control: Control, limits: Limits) -> Result<Posted, ControlRefused> {
+        control.check(limits)?;
+        let (posted, old) = self.0.lock().put(control, limits);
+        drop(old);
+        posted
+    }
+
+    /// The next one to be written. When there is none, whoever posts again has to tell the task.
+    fn take(&self) -> Option<Bytes> {
+        let mut inside = self.0.lock();
+        let next = inside.waiting.as_mut().and_then(Iterator::next);
+        if next.is_none() {
+            // Empty, so no foreign code runs when it is dropped.
+            inside.waiting = None;
+            inside.told = false;
+        }
+        next
+    }
+
+    /// Takes nothing more in, and returns what waits.
+    fn close(&self) -> Option<Box<Waiting>> {
+        let mut inside = self.0.lock();
+        inside.closed = true;
+        inside.waiting.take()
+    }
+}
+
+/// The task's end of a mailbox. Wherever it is dropped, the mailbox is closed and emptied: nobody
+/// would come by.
+#[derive(Debug)]
+pub(super) struct Inbox(Arc<Mailbox>);
+
+impl Inbox {
+    pub(super) fn new(mailbox: &Arc<Mailbox>) -> Self {
+        Self(Arc::clone(mailbox))
+    }
+
+    /// The next one to be written.
+    pub(super) fn take(&self) -> Option<Bytes> {
+        self.0.take()
+    }
+
+    /// Takes nothing more in, and returns what waits.
+    pub(super) fn close(&self) -> Option<Box<Waiting>> {
+        self.0.close()
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        drop(self.0.close());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { frames: 3, bytes: 10 };
+
+    fn frame(bytes: &'static [u8]) -> Control {
+        Bytes::from_static(bytes).into()
+    }
+
+    fn pong(bytes: &'static [u8]) -> Control {
+        Control::Pong(Bytes::from_static(bytes))
+    }
+
+    #[test]
+    fn frames_keep_their_order_the_newest_pong_follows_and_the_close_is_last() {
+        let mailbox = Mailbox::default();
+        let close = Control::Close(Bytes::from_static(b"close"));
+        let posts = [close, pong(b"old"), frame(b"a"), pong(b"new"), frame(b"b")];
+        let posted = posts.map(|post| mailbox.post(post, LIMITS).unwrap());
+        assert_eq!(posted.each_ref().map(|posted| posted.tell), [true, false, false, false, false]);
+        assert_eq!(posted.map(|posted| posted.replaced), [false, false, false, true, false]);
+        let taken: Vec<Bytes> = std::iter::from_fn(|| mailbox.take()).collect();
+        assert_eq!(taken, ["a", "b", "new", "close"]);
+        assert!(mailbox.0.lock().waiting.is_none(), "an empty one keeps nothing");
+        assert_eq!(mailbox.post(frame(b"c"), LIMITS), Ok(Posted { tell: true, replaced: false }));
+    }
+
+    #[test]
+    fn frames_are_bounded_by_count_and_by_bytes_and_the_answers_have_their_own_places() {
+        let mailbox = Mailbox::default();
+        mailbox.post(frame(b"12345"), LIMITS).unwrap();
+        let full = mailbox.post(frame(b"123456"), LIMITS).unwrap_err();
+        assert_eq!(full, ControlRefused::Full { frames: 1, bytes: 5, size: 6, max_frames: 3, max_bytes: 10 });
+        let text = "1 of 3 control frames with 5 of 10 bytes wait for the connection; \
+                    want at most 3 with 10, so let the peer read before it gets 6 bytes more";
+        assert_eq!(full.to_string(), text);
+        mailbox.post(frame(b"12345"), LIMITS).unwrap();
+        mailbox.post(frame(b""), LIMITS).unwrap();
+        let full = mailbox.post(frame(b""), LIMITS).unwrap_err();
+        assert_eq!(full, ControlRefused::Full { frames: 3, bytes: 10, size: 0, max_frames: 3, max_bytes: 10 });
+        let too_large = mailbox.post(frame(b"12345678901"), LIMITS).unwrap_err();
+        assert_eq!(too_large.to_string(), "the control frame has 11 bytes; want at most 10");
+        mailbox.post(pong(b"a pong of more than the bytes"), LIMITS).unwrap();
+        mailbox.post(Control::Close(Bytes::from_static(&[8; 127])), LIMITS).unwrap();
+        let too_large = mailbox.post(Control::Close(Bytes::from_static(&[8; 128])), LIMITS).unwrap_err();
+        assert_eq!(too_large, ControlRefused::TooLarge { size: 128, max: 127 });
+    }
+
+    #[test]
+    fn nothing_is_taken_in_once_the_task_has_let_go() {
+        let mailbox = Arc::new(Mailbox::default());
+        let inbox = Inbox::new(&mailbox);
+        mailbox.post(frame(b"a"), LIMITS).unwrap();
+        drop(inbox);
+        assert_eq!(mailbox.take(), None);
+        assert_eq!(mailbox.post(pong(b"b"), LIMITS), Err(ControlRefused::Ended));
+    }
+}
