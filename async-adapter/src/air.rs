@@ -4,7 +4,6 @@ use crate::cell::Cell;
 use parking_lot::Mutex;
 use roomcast_core::{Broadcast, BroadcastLimits, BroadcastRefused, Broadcasts, Instant, Payload, Ticket};
 use slab::Slab;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -31,8 +30,8 @@ impl<M> std::fmt::Debug for Air<M> {
 }
 
 impl<M: Payload> Air<M> {
-    pub(crate) fn new(limits: BroadcastLimits) -> Self {
-        let broadcasts = Mutex::new(Broadcasts::new(limits, RandomState::new().hash_one(0)));
+    pub(crate) fn new(limits: BroadcastLimits, seed: u64) -> Self {
+        let broadcasts = Mutex::new(Broadcasts::new(limits, seed));
         Self { broadcasts, count: AtomicU64::new(0), rooms: Mutex::default(), reviewer: OnceLock::new() }
     }
 

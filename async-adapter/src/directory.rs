@@ -4,7 +4,6 @@ use crate::cell::Cell;
 use parking_lot::{Mutex, RwLock};
 use roomcast_core::{EndReason, Homes, Join, JoinError, Joined, Payload, RoomId, UserId};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 /// Locks that the users' homes are spread over.
@@ -24,9 +23,7 @@ pub(crate) struct Directory<M> {
 struct Stripes(Box<[Mutex<Homes>]>);
 
 impl Stripes {
-    fn new() -> Self {
-        // Outsiders choose users' ids.
-        let seed = RandomState::new().hash_one(0);
+    fn new(seed: u64) -> Self {
         Self((0..STRIPES).map(|_| Mutex::new(Homes::new(seed))).collect())
     }
 
@@ -36,8 +33,9 @@ impl Stripes {
 }
 
 impl<M> Directory<M> {
-    pub(crate) fn new(one_room_a_user: bool) -> Self {
-        Self { rooms: RwLock::default(), homes: one_room_a_user.then(Stripes::new) }
+    /// `homes`: the seed of the users' homes, where each user is in one room.
+    pub(crate) fn new(homes: Option<u64>) -> Self {
+        Self { rooms: RwLock::default(), homes: homes.map(Stripes::new) }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::drain::Drain;
 use crate::drain::DrainReport;
 use crate::driver::{self, Driver};
 use crate::room::RoomHandle;
+use crate::seeds::{Seeds, Use};
 use crate::shard::{Common, Hook, Shard, Shards};
 use roomcast_core::{
     Broadcast, BroadcastLimits, BroadcastRefused, CreateRoomError, Event, Instant, NoSuchRoom, Part, Payload, RoomConfig, RoomId,
@@ -39,6 +40,7 @@ struct Inner<M> {
     shards: Arc<Shards<Work<M>>>,
     directory: Arc<Directory<M>>,
     air: Arc<Air<M>>,
+    seeds: Seeds,
     max_rooms: u32,
     shards_a_room: usize,
 }
@@ -53,6 +55,7 @@ pub struct HubBuilder {
     max_rooms: u32,
     one_room_a_user: bool,
     broadcasts: BroadcastLimits,
+    seed: Option<u64>,
 }
 
 impl std::fmt::Debug for HubBuilder {
@@ -118,6 +121,16 @@ impl HubBuilder {
         self
     }
 
+    /// The seed that those of all rooms follow from, each by its room's id: for tests and replays,
+    /// where the same calls are to have the same outcome. A room whose configuration has a seed
+    /// keeps that one. Default: one that is drawn when the hub is made and that nobody can guess.
+    /// Whoever knows the seed can craft ids of users that make each join slow, so a server that
+    /// others can reach keeps the default, or a secret. See [`RoomHandle::seed`].
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Starts the hub with a tokio task for each shard.
     ///
     /// # Panics
@@ -163,11 +176,13 @@ impl HubBuilder {
         // A power of two; where that is more than there are shards, some look after two parts.
         let shards_a_room = self.shards_a_room.min(shards.len()).next_power_of_two().min(Part::MAX as usize);
         let shards = Arc::new(Shards(shards.into()));
+        let seeds = Seeds::new(self.seed);
         let inner = Inner {
             common,
             shards,
-            directory: Arc::new(Directory::new(self.one_room_a_user)),
-            air: Arc::new(Air::new(self.broadcasts)),
+            directory: Arc::new(Directory::new(self.one_room_a_user.then(|| seeds.of(Use::Homes)))),
+            air: Arc::new(Air::new(self.broadcasts, seeds.of(Use::Broadcasts))),
+            seeds,
             max_rooms: self.max_rooms,
             shards_a_room,
         };
@@ -187,10 +202,12 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
             max_rooms: 1 << 20,
             one_room_a_user: false,
             broadcasts: BroadcastLimits::default(),
+            seed: None,
         }
     }
 
-    /// Makes a room.
+    /// Makes a room. Where its configuration has no seed it gets one of its own: see
+    /// [`RoomHandle::seed`].
     pub fn create_room(&self, id: RoomId, config: &RoomConfig) -> Result<RoomHandle<M>, CreateRoomError> {
         let mut rooms = self.inner.directory.rooms.write();
         let count = rooms.len();
@@ -202,7 +219,8 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
                 // Each room starts at another shard and may grow over so many more.
                 let shards = self.inner.shards.0.iter().cycle().skip(count % self.inner.shards.0.len());
                 let shards = shards.take(self.inner.shards_a_room).cloned().collect();
-                let cell = Cell::new(id, config, shards, Arc::clone(&self.inner.air));
+                let config = config.clone().or_seed(self.inner.seeds.of(Use::Room(id)));
+                let cell = Cell::new(id, &config, shards, Arc::clone(&self.inner.air));
                 entry.insert(Arc::clone(&cell));
                 cell.begin();
                 Ok(self.handle(cell))

@@ -55,6 +55,7 @@ mod reader;
 mod review;
 mod room;
 mod round;
+mod seeds;
 mod shard;
 mod signal;
 mod subscription;

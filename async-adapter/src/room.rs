@@ -57,6 +57,14 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
         self.cell.id()
     }
 
+    /// The seed of the room's hashes and random choices: that of its configuration, or else the one
+    /// that the hub gave it, at random unless [`HubBuilder::seed`](crate::HubBuilder::seed) says
+    /// otherwise. A host that puts it down with what the room was asked can replay the room in the
+    /// core, to the same choices. Keep it from those who choose their ids.
+    pub fn seed(&self) -> u64 {
+        self.cell.seed()
+    }
+
     /// Offers a message and answers at once. It never awaits and never waits for a reader, whatever the audience.
     ///
     /// If the receipt holds no outcome yet, the outcome comes as an event to the hook of [`HubBuilder::on_event`](crate::HubBuilder::on_event), with the tag that

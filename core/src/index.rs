@@ -395,6 +395,44 @@ mod tests {
         assert!(most <= 4_096, "one insertion looked at {most} entries");
     }
 
+    /// What `mix` makes this of: every step of it can be taken back.
+    const fn unmix(mut z: u64) -> u64 {
+        z = z ^ (z >> 31) ^ (z >> 62);
+        z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
+        z = z ^ (z >> 27) ^ (z >> 54);
+        z = z.wrapping_mul(0x96de_1b17_3f11_9089);
+        z ^ (z >> 30) ^ (z >> 60)
+    }
+
+    #[test]
+    fn keys_that_are_crafted_against_one_seed_are_as_good_as_any_under_another() {
+        let known = Hasher::new(0);
+        let key = |slot: u32| {
+            // The bucket is in the low half of the hash, the tag in the topmost byte.
+            let wanted = 0x7700_0000_0000_0001 | u64::from(slot) << 32;
+            unmix(unmix(wanted) ^ known.seed.rotate_left(32)) ^ known.seed
+        };
+        // How many entries are asked whether they are the one, over all that go in.
+        let asked = |hasher: Hasher| {
+            let (mut index, mut asked) = (Index::new(), 0_u32);
+            for slot in 0..3_000 {
+                let hash = hasher.hash(key(slot));
+                let found = index.find(hash, |_| {
+                    asked += 1;
+                    false
+                });
+                assert_eq!(found, None);
+                index.insert(hash, slot, |slot| hasher.hash(key(slot)));
+            }
+            asked
+        };
+        assert_eq!(asked(known), 3_000 * 2_999 / 2, "each is compared with all");
+        for seed in 1..50 {
+            let asked = asked(Hasher::new(seed));
+            assert!(asked < 3_000, "{asked} with the seed {seed}");
+        }
+    }
+
     #[test]
     fn what_goes_in_is_found_until_it_is_taken_out_however_the_buckets_overflow() {
         let mut rng = Rng::new(2);

@@ -41,6 +41,8 @@ pub(crate) struct Cell<M> {
     id: RoomId,
     /// The configuration by now. Changed under the locks of all halls and of the admission.
     settings: Mutex<Box<RoomConfig>>,
+    /// The seed, for the room's life.
+    seed: u64,
     sharding: Sharding,
     has_heartbeat: bool,
     air: Arc<Air<M>>,
@@ -121,6 +123,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             place: air.enter(Weak::clone(cell)),
             air,
             settings: Mutex::new(Box::new(config.clone())),
+            // The hub has given it one.
+            seed: config.seed().unwrap_or_default(),
             sharding,
             has_heartbeat,
             shards,
@@ -133,6 +137,11 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
         })
+    }
+
+    /// The seed of the room's hashes and random choices.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The callers that await outcomes.
@@ -246,6 +255,8 @@ impl<M: Payload + Send + Sync + 'static> Cell<M> {
 
     /// Goes on under another configuration.
     pub(crate) fn reconfigure(self: &Arc<Self>, config: &RoomConfig) -> Result<(), ReconfigureError> {
+        // Halls that open later are made with the room's own seed as well.
+        let config = &config.clone().or_seed(self.seed);
         self.in_all(|halves, now| {
             halves.reconfigure(now, config)?;
             **self.settings.lock() = config.clone();

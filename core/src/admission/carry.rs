@@ -88,7 +88,7 @@ impl<M: Payload> Admission<M> {
         attributes.import(carried.attributes_version, carried.attributes)?;
         let mut counters = Counters::new(settings.data);
         counters.import(carried.counters)?;
-        let mut moderation = Moderation::new(settings, Hasher::new(settings.seed));
+        let mut moderation = Moderation::new(settings, Hasher::new(settings.seed()));
         moderation.import(settings, now, &carried.admins, (&carried.mutes, &carried.bans), carried.room_muted);
         // The quota of the writes is the room's, not what it carried.
         self.attributes.replace(attributes);

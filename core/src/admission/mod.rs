@@ -136,7 +136,7 @@ impl<M: Payload> Admission<M> {
     /// As [`new`](Self::new), as if so many messages of each level had been dispatched before.
     pub(crate) fn starting_at(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
         let settings = config.settings.clone();
-        let hasher = Hasher::new(settings.seed);
+        let hasher = Hasher::new(settings.seed());
         Self {
             state: State::Open,
             clock: Watermark::default(),
@@ -155,12 +155,12 @@ impl<M: Payload> Admission<M> {
                 settings
                     .sender_quota
                     .0
-                    .map(|quota| quota.map(|quota| Box::new(KeyedLimit::new(quota, settings.senders, settings.seed)))),
+                    .map(|quota| quota.map(|quota| Box::new(KeyedLimit::new(quota, settings.senders, settings.seed())))),
             ),
             duplicates: Duplicates::new(settings.duplicates, hasher),
             reviews: Reviews::new(),
             carriers: Carriers::new(hasher),
-            queue: Queue::new(settings.queue, settings.seed),
+            queue: Queue::new(settings.queue, settings.seed()),
             feed: Feed::new(Seq(heads.values().sum()), settings.feed_messages),
             forwards: None,
             heads,

@@ -51,7 +51,8 @@ impl<M: Payload> Admission<M> {
         self.attendance.reconfigure(now, new.expire_empty);
         self.events.reconfigure(new.outcomes, new.presence_events);
         self.slots = self.slots.max(Part::slots(new.sessions));
-        self.settings = new.clone();
+        // A configuration without a seed leaves the room its own.
+        self.settings = Settings { seed: self.settings.seed, ..new.clone() };
     }
 
     /// A level whose quota is another one starts anew.
@@ -60,7 +61,7 @@ impl<M: Payload> Admission<M> {
             let (quota, limit) = (new.sender_quota[level], &mut self.sender_quotas[level]);
             match limit {
                 Some(limit) if Some(limit.quota()) == quota => limit.set_max_keys(new.senders),
-                _ => *limit = quota.map(|quota| Box::new(KeyedLimit::new(quota, new.senders, new.seed))),
+                _ => *limit = quota.map(|quota| Box::new(KeyedLimit::new(quota, new.senders, self.settings.seed()))),
             }
         }
     }

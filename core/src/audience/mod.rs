@@ -167,7 +167,7 @@ impl<M: Payload> Audience<M> {
             max_sessions: (settings.sessions, part.share(settings.sessions)),
             clock: Watermark::default(),
             sessions: Sessions::new(part),
-            asides: Asides::new(Hasher::new(settings.seed)),
+            asides: Asides::new(Hasher::new(settings.seed())),
             live: 0,
             sums: PerLevel::default(),
             directs: PerLevel::default(),

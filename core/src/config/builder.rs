@@ -143,8 +143,20 @@ impl RoomConfigBuilder {
         /// `RoomClosed`: [`export`](crate::Room::export) works in a closed room, too. A session in its grace is still one. More than zero;
         /// default `None`: the room stays.
         expire_empty: Option<Duration> => expire_empty;
-        /// The seed of every random choice and hash of the room (law L9). Default 0; a server that fears crafted ids sets its own.
-        seed: u64 => seed;
+    }
+
+    /// The seed of every random choice and hash of the room (law L9): with the same one, the same
+    /// calls have the same outcome. It is fixed for the room's life.
+    ///
+    /// Where none is set, a hub gives each room one of its own, at random unless the hub was given
+    /// one, and [`reconfigure`](crate::Room::reconfigure) keeps the one that the room has. The core
+    /// has no source of chance: a [`Room`](crate::Room), an [`Engine`](crate::Engine)'s room, an
+    /// [`Edge`](crate::Edge) and an [`Admission`](crate::Admission) that a host makes itself then
+    /// have seed 0. Whoever knows the seed can craft ids that all fall into one bucket of a hash
+    /// table, so a server whose users choose their ids sets a secret one there.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
     }
 
     /// Notices of the host a second, and in a burst (clause A16): messages of [`Kind::Notice`](crate::Kind::Notice) from

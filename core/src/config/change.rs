@@ -8,7 +8,7 @@ impl Settings {
     pub(crate) fn may_become(&self, new: &Self) -> Result<(), ReconfigureError> {
         let fixed = [
             ("owner", self.owner == new.owner),
-            ("seed", self.seed == new.seed),
+            ("seed", new.seed.is_none_or(|seed| seed == self.seed())),
             ("tie_break", self.queue.tie_break == new.queue.tie_break),
             ("victim", self.queue.victim == new.queue.victim),
             ("echo", self.echo == new.echo),
@@ -20,5 +20,33 @@ impl Settings {
             Some((setting, _)) => Err(ReconfigureError::Fixed { setting }),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Instant, ReconfigureError, Room, RoomConfig, RoomConfigBuilder, UserId};
+
+    #[test]
+    fn a_configuration_without_a_seed_leaves_the_room_its_own() {
+        let builder = || RoomConfig::builder(UserId(1));
+        let build = |builder: RoomConfigBuilder| builder.build().unwrap();
+        let fixed = Err(ReconfigureError::Fixed { setting: "seed" });
+        for (own, same, other) in [(Some(7), 7, 0), (Some(0), 0, 7), (None, 0, 7)] {
+            let first = own.map_or(builder(), |seed| builder().seed(seed));
+            let mut room: Room<&str> = Room::new(&build(first));
+            for _ in 0..2 {
+                assert_eq!(room.reconfigure(Instant::ZERO, &build(builder().rate(10))), Ok(()));
+                assert_eq!(room.reconfigure(Instant::ZERO, &build(builder().seed(same))), Ok(()));
+                assert_eq!(room.reconfigure(Instant::ZERO, &build(builder().seed(other))), fixed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_that_is_set_stays_and_one_that_is_not_is_given() {
+        let config = RoomConfig::av_chat_room(UserId(1));
+        assert_eq!((config.seed(), config.clone().or_seed(5).seed()), (None, Some(5)));
+        assert_eq!(config.or_seed(0).or_seed(5).seed(), Some(0));
     }
 }

@@ -50,7 +50,7 @@ impl Looks {
         let Heartbeat { silence, every } = settings.heartbeat?;
         let every = saturating_nanos(every);
         // Rooms of one configuration but of different owners do not look all at once.
-        let first = Hasher::new(settings.seed).hash(settings.owner.map_or(0, |owner| owner.0)) % every;
+        let first = Hasher::new(settings.seed()).hash(settings.owner.map_or(0, |owner| owner.0)) % every;
         Some(Self { silence: saturating_nanos(silence), every, first })
     }
 
@@ -81,9 +81,10 @@ impl RoomConfig {
         self.settings.heartbeat
     }
 
-    /// The instant at which the room first looks for silent sessions; the others follow it at the heartbeat's `every`. It follows from the
-    /// owner and the seed and is less than `every` after the epoch, so that many rooms do not look all at once. `None` without a
-    /// heartbeat.
+    /// The instant at which the room first looks for silent sessions; the others follow it at the
+    /// heartbeat's `every`. It follows from the owner and the seed and is less than `every` after
+    /// the epoch, so that many rooms do not look all at once. `None` without a heartbeat. Where no
+    /// seed is set, a room that a hub makes has one of its own: see [`or_seed`](Self::or_seed).
     pub fn first_look(&self) -> Option<Instant> {
         Looks::new(&self.settings).and_then(|looks| looks.at(1))
     }

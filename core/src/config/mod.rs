@@ -81,7 +81,15 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) newest_users: u32,
     pub(crate) expire_empty: Option<Duration>,
-    pub(crate) seed: u64,
+    pub(crate) seed: Option<u64>,
+}
+
+impl Settings {
+    /// The seed of the room's random choices and hashes. The core draws none itself: where the host
+    /// set none, it is 0.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
 }
 
 /// Messages that one call expires, dispatches or drops at the most. If more is due, `poll_timeout` answers at once.
@@ -146,7 +154,7 @@ impl RoomConfig {
                 heartbeat: None,
                 newest_users: 1_000,
                 expire_empty: None,
-                seed: 0,
+                seed: None,
             },
         }
     }
@@ -167,6 +175,19 @@ impl RoomConfig {
             Allowance::Bucket(quota) => quota.rate,
             Allowance::Window(rate) => rate,
         }
+    }
+
+    /// The seed, where one was set. See [`RoomConfigBuilder::seed`].
+    pub fn seed(&self) -> Option<u64> {
+        self.settings.seed
+    }
+
+    /// This configuration with a seed, unless one was set: for whoever makes rooms of
+    /// configurations that others wrote.
+    #[must_use]
+    pub fn or_seed(mut self, seed: u64) -> Self {
+        self.settings.seed.get_or_insert(seed);
+        self
     }
 
     /// What may pass, from every source together.

@@ -15,7 +15,7 @@ impl<M: Payload> Room<M> {
     ///
     /// | settings | what happens |
     /// | --- | --- |
-    /// | `owner`, `seed`, `tie_break`, `victim`, `echo`, `levels`, `heartbeat`, `feed_messages` | fixed for the room's life |
+    /// | `owner`, `seed`, `tie_break`, `victim`, `echo`, `levels`, `heartbeat`, `feed_messages` | fixed for the room's life; where `seed` is not set, the room keeps its own |
     /// | `rate`, `rate_period`, `burst`, level quotas, `notices`, `attribute_writes` as buckets | what was gained up to `now` counts, as far as the new burst holds it; then it goes on at the new rate. A fraction of a token is rounded down where the new period cannot say it. So in every span at most what was there, or the burst at its beginning, and what each rate brings (law L5) |
     /// | the same as windows | of the same period: what has passed in the running window counts. Of another period: the running window of the new kind counts as used up |
     /// | `counting`, or a level quota of the other kind | nothing is there: an empty bucket, a used-up window |

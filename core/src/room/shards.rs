@@ -56,7 +56,8 @@ impl<M: Payload> Shards<M> {
     /// Those that are opened from now on have this configuration.
     pub(super) fn reconfigure(&mut self, config: &RoomConfig) {
         if let Some(own) = &mut self.config {
-            **own = config.clone();
+            let seed = own.seed().unwrap_or_default();
+            **own = config.clone().or_seed(seed);
         }
     }
 

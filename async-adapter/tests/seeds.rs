@@ -1,0 +1,147 @@
+//! A hub's seeds: of its own for each room, so that nobody outside can aim at a room's hash tables.
+#![cfg(feature = "tokio")]
+
+use roomcast::{
+    Hub, Join, PerLevel, Publish, ReconfigureError, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, Sender, Source,
+    Subscription, TieBreak, UserId,
+};
+use std::time::{Duration, Instant};
+
+type Word = &'static str;
+
+fn builder() -> RoomConfigBuilder {
+    RoomConfig::builder(UserId(1))
+}
+
+fn hub(seed: Option<u64>) -> Hub<Word> {
+    let hub = Hub::<Word>::builder().shards(1);
+    match seed {
+        Some(seed) => hub.seed(seed).spawn(),
+        None => hub.spawn(),
+    }
+}
+
+fn room(hub: &Hub<Word>, id: u64, builder: RoomConfigBuilder) -> RoomHandle<Word> {
+    hub.create_room(RoomId(id), &builder.build().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn each_hub_and_each_room_has_a_seed_of_its_own_and_one_that_is_set_is_kept() {
+    let [first, second] = [hub(None), hub(None)];
+    let rooms = [room(&first, 1, builder()), room(&first, 2, builder()), room(&second, 1, builder())];
+    let [one, two, other] = rooms.each_ref().map(RoomHandle::seed);
+    assert!(one != two && one != other && two != other, "{one}, {two}, {other}");
+    assert!(![one, two, other].contains(&0));
+    for seed in [0, 7] {
+        let room = room(&first, 10 + seed, builder().seed(seed));
+        assert_eq!(room.seed(), seed);
+    }
+}
+
+#[tokio::test]
+async fn a_hub_with_a_seed_gives_its_rooms_the_same_ones_again() {
+    let seeds = |seed| {
+        let hub = hub(Some(seed));
+        [1, 2].map(|id| room(&hub, id, builder()).seed())
+    };
+    assert_eq!(seeds(7), seeds(7));
+    assert_ne!(seeds(7), seeds(8));
+    let [one, two] = seeds(7);
+    assert_ne!(one, two);
+    assert_eq!(room(&hub(Some(7)), 1, builder().seed(5)).seed(), 5, "the room's own goes before");
+}
+
+/// Which of 40 messages of as many users go out, and in which order, in a room that draws them.
+async fn drawn(hub: &Hub<Word>) -> Vec<Sender> {
+    let builder = builder().rate(1_000).burst(1).tie_break(TieBreak::Random).max_wait(PerLevel([None; 4]));
+    let room = room(hub, 1, builder);
+    let members: Vec<Subscription<Word>> = (0..40).map(|n| room.join(Join::user(UserId(100 + n))).unwrap()).collect();
+    let mut reader = room.join(Join::guest()).unwrap();
+    for member in &members {
+        let _ = room.try_publish(Publish::new(Source::Session(member.session()), "hi")).unwrap();
+    }
+    let mut order = Vec::new();
+    while order.len() < members.len() {
+        let batch = reader.next_batch().await.unwrap();
+        order.extend(batch.messages().iter().map(|message| message.sender));
+    }
+    order
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_room_draws_is_the_same_again_in_a_hub_with_the_same_seed() {
+    let first = drawn(&hub(Some(7))).await;
+    assert_eq!(first, drawn(&hub(Some(7))).await);
+    assert_ne!(first, drawn(&hub(Some(8))).await);
+    assert_ne!(first, drawn(&hub(None)).await);
+}
+
+#[tokio::test]
+async fn b15_a_configuration_without_a_seed_leaves_the_room_its_own() {
+    let hub = hub(None);
+    let room = room(&hub, 1, builder());
+    let seed = room.seed();
+    for builder in [builder().rate(10), builder().seed(seed), builder().rate(20)] {
+        room.reconfigure(&builder.build().unwrap()).unwrap();
+        assert_eq!(room.seed(), seed);
+    }
+    let other = builder().seed(seed ^ 1).build().unwrap();
+    assert_eq!(room.reconfigure(&other), Err(ReconfigureError::Fixed { setting: "seed" }));
+}
+
+/// Users whose ids all fall into one bucket of a table with this seed, whatever its size, and look
+/// the same there.
+mod crafted {
+    use roomcast::UserId;
+
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    fn mix(mut z: u64) -> u64 {
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// What `mix` makes this of: every step of it can be taken back.
+    fn unmix(mut z: u64) -> u64 {
+        z = z ^ (z >> 31) ^ (z >> 62);
+        z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
+        z = z ^ (z >> 27) ^ (z >> 54);
+        z = z.wrapping_mul(0x96de_1b17_3f11_9089);
+        z ^ (z >> 30) ^ (z >> 60)
+    }
+
+    pub(crate) fn users(seed: u64, count: u64) -> Vec<UserId> {
+        let inner = mix(seed ^ GOLDEN);
+        let hash = |key: u64| mix(mix(key ^ inner) ^ inner.rotate_left(32));
+        let crafted = (0..count).map(|n| {
+            // The bucket is in the low half of the hash, and the topmost byte is looked at there.
+            let wanted = 0x7700_0000_0000_0001 | n << 32;
+            let key = unmix(unmix(wanted) ^ inner.rotate_left(32)) ^ inner;
+            assert_eq!(hash(key), wanted);
+            UserId(key)
+        });
+        crafted.collect()
+    }
+}
+
+/// How long it takes until all are in.
+fn join_all(room: &RoomHandle<Word>, users: &[UserId]) -> Duration {
+    let begin = Instant::now();
+    let joined: Vec<_> = users.iter().map(|&user| room.join(Join::user(user)).unwrap()).collect();
+    let time = begin.elapsed();
+    assert_eq!(joined.len(), users.len());
+    time
+}
+
+#[tokio::test]
+async fn ids_that_are_crafted_against_the_core_s_own_seed_cost_a_hub_s_room_nothing() {
+    let users = crafted::users(0, 3_000);
+    let hub = hub(None);
+    // One who knows the seed makes each join look at all who are in. The same ids, so no clock's
+    // limit: the one beside the other.
+    let known = join_all(&room(&hub, 1, builder().seed(0)), &users);
+    let secret = join_all(&room(&hub, 2, builder()), &users);
+    println!("{secret:?} with a seed of the hub's, {known:?} with seed 0");
+    assert!(secret * 4 < known, "{secret:?} with a seed of the hub's, {known:?} with seed 0");
+}
