@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// What a sink does when it is asked whether it is ready.
 #[derive(Clone, Copy, PartialEq)]
@@ -18,6 +18,8 @@ enum Mood {
     Ready,
     Stuck,
     Broken,
+    /// Ready for more, and what it has cannot be flushed.
+    Unflushed,
 }
 
 #[derive(Clone)]
@@ -50,7 +52,7 @@ impl Sink<String> for Peer {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         match *self.mood.lock().unwrap() {
-            Mood::Ready => Poll::Ready(Ok(())),
+            Mood::Ready | Mood::Unflushed => Poll::Ready(Ok(())),
             Mood::Stuck => {
                 *self.waiting.lock().unwrap() = Some(cx.waker().clone());
                 Poll::Pending
@@ -66,7 +68,8 @@ impl Sink<String> for Peer {
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.seen.lock().unwrap().push('|');
-        Poll::Ready(Ok(()))
+        let is_broken = *self.mood.lock().unwrap() == Mood::Unflushed;
+        Poll::Ready(if is_broken { Err("cannot be flushed") } else { Ok(()) })
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -98,7 +101,7 @@ fn publish(room: &RoomHandle<&'static str>, texts: &[&'static str]) {
 }
 
 fn within(seconds: u64) -> ForwardOptions {
-    ForwardOptions { write_timeout: Duration::from_secs(seconds) }
+    ForwardOptions { write_timeout: Duration::from_secs(seconds), ..ForwardOptions::default() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,4 +167,64 @@ async fn while_a_peer_is_busy_nothing_is_taken_and_what_it_misses_is_a_gap() {
     let done = writing.await.unwrap();
     assert_eq!((done.messages, done.unsent), (3, 0));
     assert_eq!(peer.seen(), "a|<2>de|");
+}
+
+/// After 3 s in a quiet room the peer, which was so until then, becomes another. What ended the
+/// writing, and when.
+async fn in_a_quiet_room(peer: Peer, becomes: Mood, options: ForwardOptions) -> (ForwardEnd<&'static str>, Duration) {
+    let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
+    let reader = room.join(Join::guest()).unwrap();
+    let start = Instant::now();
+    let writing = tokio::spawn(forward(reader, peer.clone(), encode, options));
+    sleep(Duration::from_secs(3)).await;
+    peer.becomes(becomes);
+    let done = tokio::time::timeout(Duration::from_secs(100), writing).await.expect("it ends").unwrap();
+    assert_eq!((done.batches, done.messages, done.unsent), (0, 0, 0));
+    let time = start.elapsed();
+    sleep(Duration::from_millis(1)).await;
+    let books = room.snapshot();
+    assert_eq!((books.unsent, books.room.audience.sessions), (0, 0));
+    (done.end, time)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_fails_in_a_quiet_room_ends_it_at_the_next_look_or_when_it_wakes() {
+    let options = ForwardOptions::default();
+    let seconds = |time: Duration| time.as_millis() / 1_000;
+    let (end, time) = in_a_quiet_room(Peer::new(Mood::Ready), Mood::Broken, options).await;
+    assert!(matches!(end, ForwardEnd::Sink("broken pipe")), "{end:?}");
+    assert_eq!(seconds(time), 10, "it woke nobody");
+    let (end, time) = in_a_quiet_room(Peer::new(Mood::Ready), Mood::Unflushed, options).await;
+    assert!(matches!(end, ForwardEnd::Sink("cannot be flushed")), "{end:?}");
+    assert_eq!(seconds(time), 10);
+    let (end, time) = in_a_quiet_room(Peer::new(Mood::Stuck), Mood::Broken, options).await;
+    assert!(matches!(end, ForwardEnd::Sink("broken pipe")), "{end:?}");
+    assert_eq!(seconds(time), 3, "it woke whoever waited for it");
+    let often = ForwardOptions { check_sink_every: Some(Duration::ZERO), ..options };
+    let (_, time) = in_a_quiet_room(Peer::new(Mood::Ready), Mood::Broken, often).await;
+    assert!((3_000..3_010).contains(&time.as_millis()), "{time:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_well_is_looked_at_now_and_then_and_one_that_is_not_to_be_asked_never() {
+    for (every, looks, end) in [(Some(10), 10, "Session"), (None, 0, "Sink")] {
+        let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
+        let reader = room.join(Join::guest()).unwrap();
+        let options = ForwardOptions { check_sink_every: every.map(Duration::from_secs), ..ForwardOptions::default() };
+        let peer = Peer::new(Mood::Ready);
+        let writing = tokio::spawn(forward(reader, peer.clone(), encode, options));
+        sleep(Duration::from_secs(105)).await;
+        assert_eq!(peer.seen(), "|".repeat(looks));
+        if every.is_none() {
+            peer.becomes(Mood::Broken);
+            sleep(Duration::from_secs(1_000)).await;
+        }
+        assert!(!writing.is_finished());
+        publish(&room, &["a"]);
+        sleep(Duration::from_millis(1)).await;
+        room.close(roomcast::Actor::Host).unwrap();
+        let done = writing.await.unwrap();
+        assert!(format!("{:?}", done.end).starts_with(end), "{done:?}");
+        assert_eq!(done.messages + done.unsent, 1);
+    }
 }
