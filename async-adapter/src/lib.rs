@@ -28,6 +28,7 @@
 //! - `net`: `TcpTransport`, for the pump.
 //! - `websocket`: WebSocket connections for the pump, on the server side.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Places and keys are 32-bit numbers by design.

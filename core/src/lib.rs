@@ -42,6 +42,7 @@
 //! - `internals`: for this workspace's tests and benches; promises nothing.
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Slots are 32-bit numbers by design, and sizes on every supported target are at least that wide.
@@ -126,3 +127,9 @@ pub use rules::{Audiences, Halves, Join, NotJoined, Sharding};
 pub use time::{Duration, Instant};
 pub use timed::Until;
 pub use tips::{Tip, TipKind, Tips};
+
+#[doc = include_str!("../docs/design.md")]
+pub mod design {}
+
+#[doc = include_str!("../docs/rulebook.md")]
+pub mod rulebook {}
