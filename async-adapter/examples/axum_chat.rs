@@ -10,9 +10,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use futures_util::StreamExt;
 use roomcast::{Batch, Direct, ForwardOptions, Hub, Item, Join, Publish, Recipient, RoomConfig};
-use roomcast::{RoomHandle, RoomId, Source, UserId, forward};
+use roomcast::{Room, RoomId, Source, UserId, forward};
 
-type Chat = RoomHandle<String>;
+type Chat = Room<String>;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -6,8 +6,8 @@
 //! Each connection has a task that reads it; the pump writes to all of them.
 
 use roomcast::{
-    Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump, PumpOptions, RoomConfig,
-    RoomHandle, RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
+    Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump, PumpOptions, Room, RoomConfig,
+    RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
 };
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -67,7 +67,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Reads one connection until it ends. What the room has to say is written by the pump.
-async fn serve(stream: TcpStream, user: UserId, room: RoomHandle<Bytes>, pump: Pump<Bytes, TcpTransport>) {
+async fn serve(stream: TcpStream, user: UserId, room: Room<Bytes>, pump: Pump<Bytes, TcpTransport>) {
     let handshake = WebSocketReader::accept(stream, WebSocketOptions::default());
     let Ok(Ok((mut reader, transport))) = tokio::time::timeout(Duration::from_secs(5), handshake).await else { return };
     let pumped = match pump.join(Join::user(user), transport) {

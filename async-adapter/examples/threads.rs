@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::Duration;
 
-use roomcast::{Hub, Join, Publish, RoomConfig, RoomHandle, RoomId, Source, Subscription, UserId};
+use roomcast::{Hub, Join, Publish, Room, RoomConfig, RoomId, Source, Subscription, UserId};
 
 const TEXTS: u32 = 20;
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Says twenty things, leaves, and counts those that were let in.
-fn talk(room: &RoomHandle<String>, ann: Subscription<String>) -> u32 {
+fn talk(room: &Room<String>, ann: Subscription<String>) -> u32 {
     let mut sent = 0;
     for number in 1..=TEXTS {
         let text = Publish::new(Source::Session(ann.session()), format!("text {number}"));

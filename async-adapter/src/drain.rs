@@ -1,7 +1,7 @@
 //! The orderly end of a server.
 
 use crate::clock::Clock;
-use crate::room::RoomHandle;
+use crate::room::Room;
 use roomcast_core::{Actor, Deliveries, DropReason, Instant, LevelLedger, Payload, RoomSnapshot};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct DrainReport {
 /// A drain on its way.
 #[derive(Debug)]
 pub(crate) struct Drain<M: Payload + Send + Sync + 'static> {
-    rooms: Vec<RoomHandle<M>>,
+    rooms: Vec<Room<M>>,
     before: Totals,
     deadline: Instant,
     phase: Phase,
@@ -47,9 +47,9 @@ enum Phase {
 }
 
 impl<M: Payload + Send + Sync + 'static> Drain<M> {
-    pub(crate) fn begin(rooms: Vec<RoomHandle<M>>, clock: &dyn Clock, deadline: Duration) -> Self {
+    pub(crate) fn begin(rooms: Vec<Room<M>>, clock: &dyn Clock, deadline: Duration) -> Self {
         for room in &rooms {
-            room.cell().stop();
+            room.shared().stop();
         }
         let before = Totals::of(&rooms);
         Self { rooms, before, deadline: clock.now() + deadline, phase: Phase::Emptying }
@@ -58,7 +58,7 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
     /// Goes on as far as it can; answers how long to wait before the next step, `None` when all is done.
     pub(crate) fn step(&mut self, clock: &dyn Clock) -> Option<Duration> {
         let late = clock.now() >= self.deadline;
-        if self.phase == Phase::Emptying && (late || self.all(|room| room.cell().is_idle())) {
+        if self.phase == Phase::Emptying && (late || self.all(|room| room.shared().is_idle())) {
             for room in &self.rooms {
                 // A room that was closed already is as it should be.
                 let _ = room.close(Actor::Host);
@@ -67,11 +67,11 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
         }
         if self.phase == Phase::Closing && late {
             for room in &self.rooms {
-                room.cell().end_grace();
+                room.shared().end_grace();
             }
             self.phase = Phase::Abandoning;
         }
-        if self.phase != Phase::Emptying && self.all(|room| room.cell().is_ended()) {
+        if self.phase != Phase::Emptying && self.all(|room| room.shared().is_ended()) {
             self.phase = Phase::Done;
         }
         (self.phase != Phase::Done).then_some(PAUSE)
@@ -90,7 +90,7 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
         }
     }
 
-    fn all(&self, is_so: impl Fn(&RoomHandle<M>) -> bool) -> bool {
+    fn all(&self, is_so: impl Fn(&Room<M>) -> bool) -> bool {
         self.rooms.iter().all(is_so)
     }
 }
@@ -102,7 +102,7 @@ struct Totals {
 }
 
 impl Totals {
-    fn of<M: Payload + Send + Sync + 'static>(rooms: &[RoomHandle<M>]) -> Self {
+    fn of<M: Payload + Send + Sync + 'static>(rooms: &[Room<M>]) -> Self {
         let books: Vec<RoomSnapshot> = rooms.iter().map(|room| room.snapshot().room).collect();
         Self {
             messages: books.iter().map(|books| books.admission.ledger.total()).sum(),

@@ -1,7 +1,7 @@
 //! From batches to bytes, once for all who read the same.
 
 use bytes::Bytes;
-use roomcast_core::{Batch, Direct, EndReason, Item, Message, Priority, RangeKey, Seq};
+use roomcast_core::{Batch, BatchKey, Direct, EndReason, Item, Message, Priority, Seq};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -49,7 +49,7 @@ const MESSAGE_BYTES: usize = 1 << 20;
 pub(crate) struct Frames<E> {
     encoder: E,
     /// The one that was used last is the last.
-    ranges: Vec<(RangeKey, Frame)>,
+    ranges: Vec<(BatchKey, Frame)>,
     messages: VecDeque<(Seq, Bytes)>,
     message_bytes: usize,
     /// Calls of the encoder that panicked.
@@ -73,14 +73,14 @@ impl<E> Frames<E> {
     }
 
     /// The frame of a range, if it is kept.
-    pub(crate) fn kept(&mut self, key: &RangeKey) -> Option<Frame> {
+    pub(crate) fn kept(&mut self, key: &BatchKey) -> Option<Frame> {
         let place = self.ranges.iter().rposition(|(other, _)| other == key)?;
         self.ranges[place..].rotate_left(1);
         self.ranges.last().map(|(_, frame)| frame.clone())
     }
 
     /// The frame of a batch, which covers the range `key`, if others may have the same.
-    pub(crate) fn frame<M>(&mut self, key: Option<&RangeKey>, batch: &Batch<M>) -> Frame
+    pub(crate) fn frame<M>(&mut self, key: Option<&BatchKey>, batch: &Batch<M>) -> Frame
     where
         E: Encoder<M>,
     {
@@ -164,7 +164,9 @@ impl<E> Frames<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use roomcast_core::{Budget, Due, Group, Instant, Join, Publish, Recipient, Room, RoomConfig, Source, UserId, Verdict};
+    use roomcast_core::{
+        Budget, Delivery, Group, Handoff, Instant, Join, Publish, Recipient, RoomConfig, RoomState, Source, UserId,
+    };
 
     #[derive(Clone)]
     struct Lines;
@@ -185,20 +187,20 @@ mod tests {
         }
     }
 
-    fn frames_of(room: &mut Room<&'static str>, frames: &mut Frames<Lines>) -> Vec<String> {
+    fn frames_of(room: &mut RoomState<&'static str>, frames: &mut Frames<Lines>) -> Vec<String> {
         let mut all = Vec::new();
         room.sweep(Instant::ZERO, Group::DEFAULT, 0..9, Budget::default(), |_, due| {
-            if let Due::Batch(reading) = due {
+            if let Delivery::Batch(reading) = due {
                 let frame = frames.frame(reading.key(), &reading.to_batch());
                 assert_eq!(frame.messages, reading.messages() + reading.directs());
                 all.push(String::from_utf8_lossy(&frame.bytes).into_owned());
             }
-            Verdict::Taken
+            Handoff::Taken
         });
         all
     }
 
-    fn say(room: &mut Room<&'static str>, text: &'static str) {
+    fn say(room: &mut RoomState<&'static str>, text: &'static str) {
         let receipt = room.publish(Instant::ZERO, Publish::new(Source::Host, text));
         assert!(receipt.is_ok_and(|receipt| receipt.outcome.is_some()), "a quiet room sends at once");
     }
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn a_range_is_framed_once_and_a_message_encoded_once() {
         let config = RoomConfig::builder(UserId(1)).log_messages(roomcast_core::PerLevel([1, 2, 1, 1])).build().unwrap();
-        let (mut room, mut frames) = (Room::new(&config), Frames::new(Lines));
+        let (mut room, mut frames) = (RoomState::new(&config), Frames::new(Lines));
         for _ in 0..3 {
             room.join(Instant::ZERO, Join::guest()).unwrap();
         }
@@ -230,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_direct_message_is_framed_for_its_session_and_not_kept_for_others() {
-        let (mut room, mut frames) = (Room::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
+        let (mut room, mut frames) = (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
         let guests = [(); 3].map(|()| room.join(Instant::ZERO, Join::guest()).unwrap().session);
         say(&mut room, "a");
         for text in ["one", "two"] {
@@ -243,7 +245,7 @@ mod tests {
 
     #[test]
     fn an_encoder_that_panics_loses_that_message_and_nothing_else() {
-        let (mut room, mut frames) = (Room::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
+        let (mut room, mut frames) = (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
         room.join(Instant::ZERO, Join::guest()).unwrap();
         for text in ["a", "bad", "b"] {
             say(&mut room, text);

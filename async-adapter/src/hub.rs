@@ -1,18 +1,19 @@
-//! The hub: many rooms, spread over shards, called from anywhere.
+//! The hub: many rooms, spread over workers, called from anywhere.
 
-use crate::air::Air;
-use crate::answers::Answers;
-use crate::cell::{Cell, Work};
+use crate::broadcast_log::BroadcastLog;
 use crate::clock::{Clock, SystemClock};
-use crate::directory::Directory;
 use crate::drain::Drain;
 use crate::drain::DrainReport;
-use crate::driver::{self, Driver};
-use crate::room::RoomHandle;
+use crate::outcome_waiters::OutcomeWaiters;
+use crate::room::Room;
+use crate::room_registry::RoomRegistry;
 use crate::seeds::{Seeds, Use};
-use crate::shard::{Common, Hook, Shard, Shards};
+use crate::shared_room::{Job, SharedRoom};
+use crate::worker::{Common, Hook, Worker, Workers};
+use crate::worker_loop::{self, WorkerLoop};
 use roomcast_core::{
-    Broadcast, BroadcastLimits, BroadcastRefused, CreateRoomError, Event, Instant, NoSuchRoom, Part, Payload, RoomConfig, RoomId,
+    Broadcast, BroadcastLimits, BroadcastRefused, CreateRoomError, Event, Instant, NoSuchRoom, Payload, RoomConfig, RoomId,
+    ShardIndex,
 };
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Many rooms, callable from every task and thread; cheap to clone.
 ///
 /// Publishing never awaits and never waits for a reader: it takes the room's admission lock for the length of one call of the core.
-/// Rooms are spread over shards; a driver for each shard (a tokio task or a thread) keeps the rooms' time and wakes their readers. The
+/// Rooms are spread over workers; a driver for each worker (a tokio task or a thread) keeps the rooms' time and wakes their readers. The
 /// hub lives as long as any handle, room handle or subscription does; then its drivers end.
 #[derive(Debug)]
 pub struct Hub<M: Payload + Send + Sync + 'static> {
@@ -37,23 +38,23 @@ impl<M: Payload + Send + Sync + 'static> Clone for Hub<M> {
 #[derive(Debug)]
 struct Inner<M> {
     common: Arc<Common>,
-    shards: Arc<Shards<Work<M>>>,
-    directory: Arc<Directory<M>>,
-    air: Arc<Air<M>>,
+    workers: Arc<Workers<Job<M>>>,
+    registry: Arc<RoomRegistry<M>>,
+    broadcast_log: Arc<BroadcastLog<M>>,
     seeds: Seeds,
     max_rooms: u32,
-    shards_a_room: usize,
+    shards_per_room: usize,
 }
 
 /// Sets a hub up. See [`Hub::builder`].
 #[must_use = "a builder does nothing until `spawn` or `spawn_threads`"]
 pub struct HubBuilder {
-    shards: usize,
-    shards_a_room: usize,
+    workers: usize,
+    shards_per_room: usize,
     clock: Option<Box<dyn Clock>>,
     hook: Option<Box<Hook>>,
     max_rooms: u32,
-    one_room_a_user: bool,
+    exclusive_membership: bool,
     broadcasts: BroadcastLimits,
     seed: Option<u64>,
 }
@@ -61,25 +62,25 @@ pub struct HubBuilder {
 impl std::fmt::Debug for HubBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HubBuilder")
-            .field("shards", &self.shards)
-            .field("shards_a_room", &self.shards_a_room)
+            .field("workers", &self.workers)
+            .field("shards_per_room", &self.shards_per_room)
             .field("max_rooms", &self.max_rooms)
-            .field("one_room_a_user", &self.one_room_a_user)
+            .field("exclusive_membership", &self.exclusive_membership)
             .finish_non_exhaustive()
     }
 }
 
 impl HubBuilder {
     /// Drivers to spread the rooms over. Default: one for each processor. Zero counts as one.
-    pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = shards.max(1);
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.max(1);
         self
     }
 
-    /// Shards that the audience of one room may be spread over, so that several processors serve it: a room opens another one once each
+    /// Workers that the audience of one room may be spread over, so that several processors serve it: a room opens another one once each
     /// that it has holds 256 sessions. Default: all of the hub's. Zero counts as one.
-    pub fn shards_a_room(mut self, shards: usize) -> Self {
-        self.shards_a_room = shards.max(1);
+    pub fn shards_per_room(mut self, workers: usize) -> Self {
+        self.shards_per_room = workers.max(1);
         self
     }
 
@@ -105,13 +106,13 @@ impl HubBuilder {
         self
     }
 
-    /// Has each user in one room at a time (clause A8): [`RoomHandle::join`] and [`Pump::join`](crate::Pump::join) of a user who is in another
+    /// Has each user in one room at a time (clause A8): [`Room::join`] and [`Pump::join`](crate::Pump::join) of a user who is in another
     /// room of this hub take the user out there. The sessions there still get what they are due, then
     /// [`EndReason::JoinedElsewhere`](crate::EndReason::JoinedElsewhere). A second device in the same room leaves nothing, a join that is refused
     /// leaves nothing, and nobody leaves a room that he or she owns. A room that was removed is not looked for. Default: users are in as
     /// many rooms as they like.
-    pub fn one_room_a_user(mut self) -> Self {
-        self.one_room_a_user = true;
+    pub fn exclusive_membership(mut self) -> Self {
+        self.exclusive_membership = true;
         self
     }
 
@@ -125,13 +126,13 @@ impl HubBuilder {
     /// where the same calls are to have the same outcome. A room whose configuration has a seed
     /// keeps that one. Default: one that is drawn when the hub is made and that nobody can guess.
     /// Whoever knows the seed can craft ids of users that make each join slow, so a server that
-    /// others can reach keeps the default, or a secret. See [`RoomHandle::seed`].
+    /// others can reach keeps the default, or a secret. See [`Room::seed`].
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Starts the hub with a tokio task for each shard.
+    /// Starts the hub with a tokio task for each worker.
     ///
     /// # Panics
     /// Outside a tokio runtime with time enabled, as `tokio::spawn` does.
@@ -140,12 +141,12 @@ impl HubBuilder {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(crate::clock::TokioClock::default()));
         let (hub, drivers) = self.build(clock);
         for driver in drivers {
-            tokio::spawn(driver::as_task(driver));
+            tokio::spawn(worker_loop::as_task(driver));
         }
         hub
     }
 
-    /// Starts the hub with a thread for each shard; no runtime is needed.
+    /// Starts the hub with a thread for each worker; no runtime is needed.
     ///
     /// # Errors
     /// The operating system gives no thread.
@@ -153,38 +154,38 @@ impl HubBuilder {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
         let (hub, drivers) = self.build(clock);
         for (number, driver) in drivers.into_iter().enumerate() {
-            std::thread::Builder::new().name(format!("roomcast-{number}")).spawn(move || driver::as_thread(driver))?;
+            std::thread::Builder::new().name(format!("roomcast-{number}")).spawn(move || worker_loop::as_thread(driver))?;
         }
         Ok(hub)
     }
 
     /// The hub, and its drivers for a test to turn by hand.
     #[cfg(test)]
-    pub(crate) fn by_hand<M: Payload + Send + Sync + 'static>(mut self) -> (Hub<M>, Vec<Driver<M>>) {
+    pub(crate) fn by_hand<M: Payload + Send + Sync + 'static>(mut self) -> (Hub<M>, Vec<WorkerLoop<M>>) {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
         self.build(clock)
     }
 
-    fn build<M: Payload + Send + Sync + 'static>(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<Driver<M>>) {
-        let answers = Arc::new(Answers::default());
-        let common = Arc::new(Common { clock, answers, hook: self.hook, hook_panics: AtomicU64::new(0) });
-        let pairs = (0..self.shards).map(|_| {
-            let (shard, inbox) = Shard::new(Arc::clone(&common));
-            (Arc::clone(&shard), Driver::new(shard, inbox))
+    fn build<M: Payload + Send + Sync + 'static>(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<WorkerLoop<M>>) {
+        let outcome_waiters = Arc::new(OutcomeWaiters::default());
+        let common = Arc::new(Common { clock, outcome_waiters, hook: self.hook, hook_panics: AtomicU64::new(0) });
+        let pairs = (0..self.workers).map(|_| {
+            let (worker, inbox) = Worker::new(Arc::clone(&common));
+            (Arc::clone(&worker), WorkerLoop::new(worker, inbox))
         });
-        let (shards, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
-        // A power of two; where that is more than there are shards, some look after two parts.
-        let shards_a_room = self.shards_a_room.min(shards.len()).next_power_of_two().min(Part::MAX as usize);
-        let shards = Arc::new(Shards(shards.into()));
+        let (workers, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
+        // A power of two; where that is more than there are workers, some look after two parts.
+        let shards_per_room = self.shards_per_room.min(workers.len()).next_power_of_two().min(ShardIndex::MAX as usize);
+        let workers = Arc::new(Workers(workers.into()));
         let seeds = Seeds::new(self.seed);
         let inner = Inner {
             common,
-            shards,
-            directory: Arc::new(Directory::new(self.one_room_a_user.then(|| seeds.of(Use::Homes)))),
-            air: Arc::new(Air::new(self.broadcasts, seeds.of(Use::Broadcasts))),
+            workers,
+            registry: Arc::new(RoomRegistry::new(self.exclusive_membership.then(|| seeds.of(Use::UserRooms)))),
+            broadcast_log: Arc::new(BroadcastLog::new(self.broadcasts, seeds.of(Use::Broadcasts))),
             seeds,
             max_rooms: self.max_rooms,
-            shards_a_room,
+            shards_per_room,
         };
         (Hub { inner: Arc::new(inner) }, drivers)
     }
@@ -193,62 +194,62 @@ impl HubBuilder {
 impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// Sets a hub up.
     pub fn builder() -> HubBuilder {
-        let shards = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
         HubBuilder {
-            shards,
-            shards_a_room: usize::MAX,
+            workers,
+            shards_per_room: usize::MAX,
             clock: None,
             hook: None,
             max_rooms: 1 << 20,
-            one_room_a_user: false,
+            exclusive_membership: false,
             broadcasts: BroadcastLimits::default(),
             seed: None,
         }
     }
 
     /// Makes a room. Where its configuration has no seed it gets one of its own: see
-    /// [`RoomHandle::seed`].
-    pub fn create_room(&self, id: RoomId, config: &RoomConfig) -> Result<RoomHandle<M>, CreateRoomError> {
-        let mut rooms = self.inner.directory.rooms.write();
+    /// [`Room::seed`].
+    pub fn create_room(&self, id: RoomId, config: &RoomConfig) -> Result<Room<M>, CreateRoomError> {
+        let mut rooms = self.inner.registry.rooms.write();
         let count = rooms.len();
         let max = self.inner.max_rooms;
         match rooms.entry(id) {
             Entry::Occupied(_) => Err(CreateRoomError::Exists(id)),
             Entry::Vacant(_) if count >= max as usize => Err(CreateRoomError::TooManyRooms { max }),
             Entry::Vacant(entry) => {
-                // Each room starts at another shard and may grow over so many more.
-                let shards = self.inner.shards.0.iter().cycle().skip(count % self.inner.shards.0.len());
-                let shards = shards.take(self.inner.shards_a_room).cloned().collect();
-                let config = config.clone().or_seed(self.inner.seeds.of(Use::Room(id)));
-                let cell = Cell::new(id, &config, shards, Arc::clone(&self.inner.air));
-                entry.insert(Arc::clone(&cell));
-                cell.begin();
-                Ok(self.handle(cell))
+                // Each room starts at another worker and may grow over so many more.
+                let workers = self.inner.workers.0.iter().cycle().skip(count % self.inner.workers.0.len());
+                let workers = workers.take(self.inner.shards_per_room).cloned().collect();
+                let config = config.clone().or_seed(self.inner.seeds.of(Use::RoomState(id)));
+                let shared = SharedRoom::new(id, &config, workers, Arc::clone(&self.inner.broadcast_log));
+                entry.insert(Arc::clone(&shared));
+                shared.begin();
+                Ok(self.handle(shared))
             }
         }
     }
 
     /// The room with this id.
-    pub fn room(&self, id: RoomId) -> Option<RoomHandle<M>> {
-        let cell = self.inner.directory.rooms.read().get(&id).cloned()?;
-        Some(self.handle(cell))
+    pub fn room(&self, id: RoomId) -> Option<Room<M>> {
+        let shared = self.inner.registry.rooms.read().get(&id).cloned()?;
+        Some(self.handle(shared))
     }
 
     /// Forgets a room. Its sessions go on as long as they are held; a host closes the room first and waits for
     /// [`Event::RoomEnded`] if everyone is to get what is due.
-    pub fn remove_room(&self, id: RoomId) -> Result<RoomHandle<M>, NoSuchRoom> {
-        let cell = self.inner.directory.rooms.write().remove(&id).ok_or(NoSuchRoom(id))?;
-        cell.forget_place();
-        Ok(self.handle(cell))
+    pub fn remove_room(&self, id: RoomId) -> Result<Room<M>, NoSuchRoom> {
+        let shared = self.inner.registry.rooms.write().remove(&id).ok_or(NoSuchRoom(id))?;
+        shared.forget_place();
+        Ok(self.handle(shared))
     }
 
     /// All rooms, in no particular order.
-    pub fn rooms(&self) -> Vec<RoomHandle<M>> {
-        let cells: Vec<_> = self.inner.directory.rooms.read().values().cloned().collect();
-        cells.into_iter().map(|cell| self.handle(cell)).collect()
+    pub fn rooms(&self) -> Vec<Room<M>> {
+        let rooms: Vec<_> = self.inner.registry.rooms.read().values().cloned().collect();
+        rooms.into_iter().map(|shared| self.handle(shared)).collect()
     }
 
-    /// Says something to every room there is (clause A16). O(1), whatever the number of rooms: it takes no room's lock. The shards go from room
+    /// Says something to every room there is (clause A16). O(1), whatever the number of rooms: it takes no room's lock. The workers go from room
     /// to room and let each hear it, and a room that is called in between hears it first; those who wait there are told as of any
     /// message.
     ///
@@ -258,8 +259,8 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     where
         M: Clone,
     {
-        self.inner.air.broadcast(self.now(), broadcast)?;
-        self.inner.shards.0[0].send(Work::Spread(Arc::clone(&self.inner.air), 0));
+        self.inner.broadcast_log.broadcast(self.now(), broadcast)?;
+        self.inner.workers.0[0].send(Job::Spread(Arc::clone(&self.inner.broadcast_log), 0));
         Ok(())
     }
 
@@ -268,7 +269,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// when the message's time is over; if it panics, the message goes on, or is dropped, when its time is over. A new payload that is larger
     /// than the room's may be counts as no verdict. Answers whether there was no reviewer yet: the first one stays.
     ///
-    /// Without tokio, or to have the verdict come from elsewhere, take the ticket from the receipt and call [`RoomHandle::review`].
+    /// Without tokio, or to have the verdict come from elsewhere, take the ticket from the receipt and call [`Room::review`].
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -276,10 +277,10 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     pub fn review_with<F, Fut>(&self, review: F) -> bool
     where
         M: Clone,
-        F: Fn(crate::Reviewed<M>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = roomcast_core::ReviewVerdict<M>> + Send + 'static,
+        F: Fn(crate::PendingReview<M>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = roomcast_core::ReviewDecision<M>> + Send + 'static,
     {
-        self.inner.air.set_reviewer(Box::new(crate::review::by_tasks(review)))
+        self.inner.broadcast_log.set_reviewer(Box::new(crate::review::by_tasks(review)))
     }
 
     /// What the hub's clock says: the time in which every instant of its rooms is told.
@@ -316,7 +317,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         drain.report()
     }
 
-    fn handle(&self, cell: Arc<Cell<M>>) -> RoomHandle<M> {
-        RoomHandle::new(cell, Arc::clone(&self.inner.shards), Arc::clone(&self.inner.directory))
+    fn handle(&self, shared: Arc<SharedRoom<M>>) -> Room<M> {
+        Room::new(shared, Arc::clone(&self.inner.workers), Arc::clone(&self.inner.registry))
     }
 }

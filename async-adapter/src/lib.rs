@@ -3,20 +3,20 @@
 //! This crate drives [`roomcast_core`] from tokio tasks or from plain threads. It adds tasks, wakers and a clock, and nothing of the
 //! rules: those are the core's, whose types it re-exports.
 //!
-//! A [`Hub`] holds rooms. A [`RoomHandle`] publishes and joins. A [`Subscription`] takes batches; [`forward`] writes them to a sink. A
+//! A [`Hub`] holds rooms. A [`Room`] publishes and joins. A [`Subscription`] takes batches; [`forward`] writes them to a sink. A
 //! [`Pump`] writes to very many connections without a task for each.
 //!
 //! # Who waits for whom
 //!
 //! Publishing waits for nobody: it holds the admission's lock for one call of the core, whatever the audience. Readers never hold that
 //! lock for longer than it takes to pick up what was dispatched. A large room's audience is in several parts, each with a lock of its own, on
-//! several shards. Hooks, wakers, encoders and transports run outside every lock. What that costs is told in [`how_it_scales`].
+//! several workers. Hooks, wakers, encoders and transports run outside every lock. What that costs is told in [`how_it_scales`].
 //!
 //! # Who drives
 //!
-//! - With tokio: [`HubBuilder::spawn`] starts a task for each shard in the current runtime. When the runtime ends, so do they: drain
+//! - With tokio: [`HubBuilder::spawn`] starts a task for each worker in the current runtime. When the runtime ends, so do they: drain
 //!   first.
-//! - Without: [`HubBuilder::spawn_threads`] starts a thread for each shard; [`Subscription::next_batch_timeout`] and
+//! - Without: [`HubBuilder::spawn_threads`] starts a thread for each worker; [`Subscription::next_batch_timeout`] and
 //!   [`Hub::drain_blocking`] block.
 //!
 //! A server ends in this order: stop accepting connections, [`Hub::drain`], drop the hub.
@@ -24,7 +24,7 @@
 //! # Features
 //!
 //! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `Hub::review_with`, `forward`, the pump, and a clock that tests can pause. Without
-//!   it the crate does not depend on tokio; `RoomHandle::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+//!   it the crate does not depend on tokio; `Room::publish` and `Subscription::next_batch` are plain futures and work on any executor.
 //! - `net`: `TcpTransport`, for the pump.
 //! - `websocket`: WebSocket connections for the pump, on the server side.
 
@@ -34,30 +34,28 @@
 // Places and keys are 32-bit numbers by design.
 #![allow(clippy::cast_possible_truncation)]
 
-mod air;
-mod answers;
+mod broadcast_log;
+mod outcome_waiters;
 // Without tokio there are no pumps to ring for.
-#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-mod bell;
-mod cell;
+mod audience_shard;
 mod clock;
-mod directory;
 mod drain;
-mod driver;
 #[cfg(feature = "tokio")]
 mod forward;
 #[cfg(feature = "tokio")]
 mod frames;
-mod hall;
 mod hub;
 #[cfg(feature = "tokio")]
 mod pump;
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+mod pump_notify;
 mod reader;
 mod review;
 mod room;
-mod round;
+mod room_registry;
+mod round_robin;
 mod seeds;
-mod shard;
+mod shared_room;
 mod signal;
 mod subscription;
 #[cfg(feature = "net")]
@@ -67,6 +65,8 @@ mod transport;
 mod waiters;
 #[cfg(feature = "websocket")]
 mod websocket;
+mod worker;
+mod worker_loop;
 
 pub use bytes;
 pub use bytes::Bytes;
@@ -81,8 +81,8 @@ pub use frames::Encoder;
 pub use hub::{Hub, HubBuilder};
 #[cfg(feature = "tokio")]
 pub use pump::{Control, ControlRefused, Pump, PumpJoinError, PumpOptions, PumpRefusal, PumpStats, Pumped, TooManyPumps};
-pub use review::Reviewed;
-pub use room::{AttributesSnapshot, LiveSnapshot, RoomHandle};
+pub use review::PendingReview;
+pub use room::{AttributesSnapshot, LiveSnapshot, Room};
 pub use roomcast_core;
 pub use roomcast_core::*;
 pub use subscription::Subscription;

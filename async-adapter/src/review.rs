@@ -1,8 +1,8 @@
 //! The host's verdict before a message goes on (clause A19), as a hook that takes its time.
 
-use crate::cell::Cell;
+use crate::shared_room::SharedRoom;
 #[cfg(feature = "tokio")]
-use roomcast_core::ReviewVerdict;
+use roomcast_core::ReviewDecision;
 use roomcast_core::{Instant, Kind, Payload, Priority, RoomId, Sender, SessionId, Ticket};
 #[cfg(feature = "tokio")]
 use std::future::Future;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// A message that waits for a verdict, as a reviewer gets it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Reviewed<M> {
+pub struct PendingReview<M> {
     /// The room.
     pub room: RoomId,
     /// What the verdict has to name.
@@ -31,12 +31,12 @@ pub struct Reviewed<M> {
     pub payload: M,
 }
 
-impl<M: Payload + Clone + Send + Sync + 'static> Cell<M> {
+impl<M: Payload + Clone + Send + Sync + 'static> SharedRoom<M> {
     /// A message that waits for a verdict.
-    pub(crate) fn under_review(&self, ticket: Ticket) -> Option<Reviewed<M>> {
+    pub(crate) fn pending_review(&self, ticket: Ticket) -> Option<PendingReview<M>> {
         self.peek(|admission| {
-            let review = admission.under_review(ticket)?;
-            Some(Reviewed {
+            let review = admission.pending_review(ticket)?;
+            Some(PendingReview {
                 room: self.id(),
                 ticket,
                 sender: review.sender,
@@ -52,23 +52,23 @@ impl<M: Payload + Clone + Send + Sync + 'static> Cell<M> {
 
 /// What has each message reviewed by a task of its own, until its time is over.
 #[cfg(feature = "tokio")]
-pub(crate) fn by_tasks<M, F, Fut>(review: F) -> impl Fn(&Arc<Cell<M>>, Ticket) + Send + Sync
+pub(crate) fn by_tasks<M, F, Fut>(review: F) -> impl Fn(&Arc<SharedRoom<M>>, Ticket) + Send + Sync
 where
     M: Payload + Clone + Send + Sync + 'static,
-    F: Fn(Reviewed<M>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = ReviewVerdict<M>> + Send + 'static,
+    F: Fn(PendingReview<M>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ReviewDecision<M>> + Send + 'static,
 {
     let runtime = tokio::runtime::Handle::current();
     let review = Arc::new(review);
-    move |cell: &Arc<Cell<M>>, ticket: Ticket| {
-        let Some(reviewed) = cell.under_review(ticket) else { return };
-        let left = reviewed.deadline.saturating_since(cell.now());
-        let (cell, review) = (Arc::clone(cell), Arc::clone(&review));
+    move |shared: &Arc<SharedRoom<M>>, ticket: Ticket| {
+        let Some(reviewed) = shared.pending_review(ticket) else { return };
+        let left = reviewed.deadline.saturating_since(shared.now());
+        let (shared, review) = (Arc::clone(shared), Arc::clone(&review));
         // If the hook panics, that ends this task, and the message goes on when its time is over.
         runtime.spawn(async move {
-            if let Ok(verdict) = tokio::time::timeout(left, async { review(reviewed).await }).await {
+            if let Ok(decision) = tokio::time::timeout(left, async { review(reviewed).await }).await {
                 // It may have lapsed in the meantime, with the time or with its sender.
-                drop(cell.admit(|admission, now| admission.review(now, ticket, verdict)));
+                drop(shared.admit(|admission, now| admission.review(now, ticket, decision)));
             }
         });
     }

@@ -17,9 +17,9 @@ pub(crate) enum Seeds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Use {
     /// A room whose configuration has none.
-    Room(RoomId),
+    RoomState(RoomId),
     /// Which room each user is in.
-    Homes,
+    UserRooms,
     /// The keys of what was broadcast.
     Broadcasts,
 }
@@ -35,8 +35,8 @@ impl Seeds {
             Self::Random(state) => state.hash_one(usage),
             Self::Given(seed) => {
                 let (kind, id) = match usage {
-                    Use::Room(id) => (0, id.0),
-                    Use::Homes => (1, 0),
+                    Use::RoomState(id) => (0, id.0),
+                    Use::UserRooms => (1, 0),
                     Use::Broadcasts => (2, 0),
                 };
                 // Not the standard library's hasher: what it gives may change with its version.
@@ -58,7 +58,7 @@ const fn mix(number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const USES: [Use; 4] = [Use::Room(RoomId(0)), Use::Room(RoomId(1)), Use::Homes, Use::Broadcasts];
+    const USES: [Use; 4] = [Use::RoomState(RoomId(0)), Use::RoomState(RoomId(1)), Use::UserRooms, Use::Broadcasts];
 
     #[test]
     fn each_use_has_a_seed_of_its_own_which_stays() {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_given_seed_means_the_same_in_every_process_and_a_drawn_one_is_another_each_time() {
-        let of = |given| Seeds::new(given).of(Use::Room(RoomId(1)));
+        let of = |given| Seeds::new(given).of(Use::RoomState(RoomId(1)));
         assert_eq!(of(Some(7)), 0x27e8_ac81_e7bc_3b89);
         assert_ne!(of(Some(7)), of(Some(8)));
         assert_ne!(of(None), of(None));

@@ -1,12 +1,12 @@
 //! One session's end of the hub.
 
-use crate::cell::{Cell, Work};
-use crate::hall::Hall;
-use crate::reader::Seat;
-use crate::shard::Shards;
+use crate::audience_shard::AudienceShard;
+use crate::reader::ReaderState;
+use crate::shared_room::{Job, SharedRoom};
 use crate::signal::{park_until, thread_waker};
+use crate::worker::Workers;
 use futures_core::Stream;
-use roomcast_core::{Batch, Budget, EndReason, Joined, Mask, Payload, ResumeToken, Seq, SessionEnd, SessionId, Start};
+use roomcast_core::{Batch, Budget, EndReason, Joined, LevelSet, Payload, ResumeToken, Seq, SessionEnd, SessionId, StartPosition};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,34 +16,34 @@ use std::time::Duration;
 /// One session of a room: takes batches until the session ends, and leaves the room when it is dropped, exactly once.
 ///
 /// There is no queue behind it: what is due is computed when it is asked for, so a slow reader costs nothing and, when it has fallen
-/// out of the room's log, is told the gap. Dropping it takes no lock; the shard takes the session out a moment later, and until then it counts as one of the
+/// out of the room's log, is told the gap. Dropping it takes no lock; the worker takes the session out a moment later, and until then it counts as one of the
 /// user's sessions.
 #[derive(Debug)]
 pub struct Subscription<M: Payload + Send + Sync + 'static> {
-    cell: Arc<Cell<M>>,
-    hall: Arc<Hall<M>>,
+    shared: Arc<SharedRoom<M>>,
+    shard: Arc<AudienceShard<M>>,
     /// Keeps the drivers alive.
-    _shards: Arc<Shards<Work<M>>>,
-    after: Seq,
-    start: Start,
+    _workers: Arc<Workers<Job<M>>>,
+    starts_after: Seq,
+    start: StartPosition,
     budget: Budget,
-    seat: Seat,
+    reader: ReaderState,
     /// Which waker waits, by its parts.
     parts: (usize, usize),
     ended: Option<SessionEnd>,
 }
 
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {
-    pub(crate) fn new(cell: Arc<Cell<M>>, shards: Arc<Shards<Work<M>>>, joined: Joined) -> Self {
-        let (hall, seat) = cell.seat(joined.session);
+    pub(crate) fn new(shared: Arc<SharedRoom<M>>, workers: Arc<Workers<Job<M>>>, joined: Joined) -> Self {
+        let (shard, reader) = shared.reader(joined.session);
         Self {
-            cell,
-            hall,
-            _shards: shards,
-            after: joined.after,
+            shared,
+            shard,
+            _workers: workers,
+            starts_after: joined.starts_after,
             start: joined.start,
             budget: Budget::default(),
-            seat,
+            reader,
             parts: (0, 0),
             ended: None,
         }
@@ -58,29 +58,29 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
 
     /// The session, to publish from.
     pub fn session(&self) -> SessionId {
-        self.seat.session
+        self.reader.session
     }
 
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
-    pub fn after(&self) -> Seq {
-        self.after
+    pub fn starts_after(&self) -> Seq {
+        self.starts_after
     }
 
     /// Where the session started to read.
-    pub fn start(&self) -> Start {
+    pub fn start(&self) -> StartPosition {
         self.start
     }
 
     /// Where the session stands, for it to come back to with [`Join::resume`](crate::Join::resume) (clause B18): behind the batches that were
     /// taken, whether or not they could be sent. `None` when it has ended, or is about to.
     pub fn resume_token(&self) -> Option<ResumeToken> {
-        self.cell.resume_token(self.seat.session)
+        self.shared.resume_token(self.reader.session)
     }
 
     /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). See
-    /// [`Audience::set_mask`](crate::Audience::set_mask).
-    pub fn set_mask(&self, mask: Mask) -> bool {
-        self.cell.set_mask(self.seat.session, mask)
+    /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
+    pub fn set_masked_levels(&self, mask: LevelSet) -> bool {
+        self.shared.set_masked_levels(self.reader.session, mask)
     }
 
     /// Why the session ended, once a batch call has said so.
@@ -91,9 +91,9 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         }
     }
 
-    /// The peer said something: the session shows life (clause A7). See [`RoomHandle::touch`](crate::RoomHandle::touch).
+    /// The peer said something: the session shows life (clause A7). See [`Room::touch`](crate::Room::touch).
     pub fn touch(&self) -> bool {
-        self.cell.touch(self.seat.session)
+        self.shared.touch(self.reader.session)
     }
 
     /// Waits for the next batch. High comes first, each level behind its gap.
@@ -140,7 +140,7 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     /// Counts messages of a batch that the host took and could not send. They stay `delivered` in the room's books, which end where the
     /// batch is handed over, and show as `unsent` in the room's [`LiveSnapshot`](crate::LiveSnapshot).
     pub fn count_unsent(&self, messages: u64) {
-        self.cell.count_unsent(messages);
+        self.shared.count_unsent(messages);
     }
 
     fn take(&mut self, waker: Option<&Waker>) -> Result<Option<Batch<M>>, SessionEnd> {
@@ -150,11 +150,11 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         let parts = waker.map_or((0, 0), |waker| (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize));
         // The usual second look of a reader's loop: nothing has happened since, and this very waker waits. The clone that waits keeps
         // the parts from being used again.
-        if waker.is_some() && parts == self.parts && self.seat.waits_since == Some(self.hall.epoch()) {
+        if waker.is_some() && parts == self.parts && self.reader.waits_since == Some(self.shard.epoch()) {
             return Ok(None);
         }
         self.parts = parts;
-        let answer = self.cell.next_batch(&self.hall, &mut self.seat, self.budget, waker);
+        let answer = self.shared.next_batch(&self.shard, &mut self.reader, self.budget, waker);
         if let Err(end) = answer {
             self.ended = Some(end);
         }
@@ -174,7 +174,7 @@ impl<M: Payload + Send + Sync + 'static> Stream for Subscription<M> {
 impl<M: Payload + Send + Sync + 'static> Drop for Subscription<M> {
     fn drop(&mut self) {
         if self.ended.is_none() {
-            self.cell.abandon(self.seat.session);
+            self.shared.abandon(self.reader.session);
         }
     }
 }

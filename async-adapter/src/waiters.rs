@@ -42,14 +42,14 @@ enum Change {
 /// A waker that has left its place. To be settled outside the lock, since that runs foreign code.
 #[derive(Debug)]
 #[must_use = "its session may sleep for ever"]
-pub(crate) enum Former {
+pub(crate) enum DisplacedWaker {
     /// The session waits with another one now.
     Replaced(Waker),
     /// The session waits no more, and may not know yet why.
     Dismissed(Waker),
 }
 
-impl Former {
+impl DisplacedWaker {
     /// The session knows all there is to know: it is not woken.
     pub(crate) fn told(self) -> Self {
         let (Self::Replaced(waker) | Self::Dismissed(waker)) = self;
@@ -97,7 +97,7 @@ impl Out {
 
 impl Segment {
     /// Lets a session wait in a place; answers the waker that was there.
-    fn put(&mut self, at: usize, entry: Entry) -> Option<Former> {
+    fn put(&mut self, at: usize, entry: Entry) -> Option<DisplacedWaker> {
         self.waiting[at / WORD] |= 1 << (at % WORD);
         while self.entries.len() <= at {
             self.entries.push(Entry { session: NOBODY, waker: None });
@@ -105,20 +105,20 @@ impl Segment {
         let session = entry.session;
         let old = std::mem::replace(&mut self.entries[at], entry);
         let waker = old.waker?;
-        Some(if old.session == session { Former::Replaced(waker) } else { Former::Dismissed(waker) })
+        Some(if old.session == session { DisplacedWaker::Replaced(waker) } else { DisplacedWaker::Dismissed(waker) })
     }
 
     /// Lets a session wait no more; answers its waker.
-    fn remove(&mut self, at: usize, session: SessionId) -> Option<Former> {
+    fn remove(&mut self, at: usize, session: SessionId) -> Option<DisplacedWaker> {
         if self.entries.get(at)?.session == session { self.clear(at) } else { None }
     }
 
     /// Lets nobody wait in a place; answers the waker that was there.
-    fn clear(&mut self, at: usize) -> Option<Former> {
+    fn clear(&mut self, at: usize) -> Option<DisplacedWaker> {
         let entry = self.entries.get_mut(at)?;
         self.waiting[at / WORD] &= !(1 << (at % WORD));
         entry.session = NOBODY;
-        entry.waker.take().map(Former::Dismissed)
+        entry.waker.take().map(DisplacedWaker::Dismissed)
     }
 }
 
@@ -129,7 +129,7 @@ const fn split(place: u32) -> (usize, usize) {
 impl Waiters {
     /// Lets a session wait. Answers the waker that was there: the caller settles it outside the lock.
     #[inline]
-    pub(crate) fn park(&mut self, place: u32, session: SessionId, waker: &Waker) -> Option<Former> {
+    pub(crate) fn park(&mut self, place: u32, session: SessionId, waker: &Waker) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         // Most often the waker that is there serves again.
         if let Some(segment) = self.segments.get_mut(number)
@@ -144,7 +144,7 @@ impl Waiters {
     }
 
     #[inline(never)]
-    fn park_with(&mut self, place: u32, session: SessionId, waker: Waker) -> Option<Former> {
+    fn park_with(&mut self, place: u32, session: SessionId, waker: Waker) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         if self.segments.len() <= number {
             self.segments.resize_with(number + 1, Segment::default);
@@ -159,7 +159,7 @@ impl Waiters {
 
     /// Takes a session out. Answers its waker: the caller settles it outside the lock. While its segment is out to be woken, that is up to
     /// whoever puts the segment back.
-    pub(crate) fn remove(&mut self, place: u32, session: SessionId) -> Option<Former> {
+    pub(crate) fn remove(&mut self, place: u32, session: SessionId) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         let segment = self.segments.get_mut(number)?;
         if segment.is_out {
@@ -171,7 +171,7 @@ impl Waiters {
 
     /// A new session has come to a place: whoever still waits there has ended, and would not be found there any more. As
     /// [`remove`](Self::remove).
-    pub(crate) fn clear(&mut self, place: u32) -> Option<Former> {
+    pub(crate) fn clear(&mut self, place: u32) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         let segment = self.segments.get_mut(number)?;
         if segment.is_out {
@@ -210,7 +210,7 @@ impl Waiters {
 
     /// Puts a segment that has been woken back. Answers the wakers that left their places meanwhile: the caller settles them outside the
     /// lock.
-    pub(crate) fn put_back(&mut self, out: Out) -> Vec<Former> {
+    pub(crate) fn put_back(&mut self, out: Out) -> Vec<DisplacedWaker> {
         self.spare = out.ready;
         let segment = &mut self.segments[out.number];
         segment.entries = out.entries;
@@ -245,7 +245,7 @@ mod tests {
         SessionId::from_bits(slot << 32 | generation)
     }
 
-    /// Wakes those that are ready, as the shard does; answers how many.
+    /// Wakes those that are ready, as the worker does; answers how many.
     fn wake(waiters: &mut Waiters, is_ready: impl Fn(u32) -> bool) -> usize {
         let mut woken = 0;
         let ready = |first, waiting: u64| {
@@ -294,13 +294,15 @@ mod tests {
         assert!(waiters.remove(7, session(7, 1)).is_none(), "it has gone, and its place is another's");
         waiters.park(8, session(8, 1), &third);
         waiters.park(900, session(900, 1), &second);
-        let former = waiters.put_back(out);
+        let displaced = waiters.put_back(out);
         let is_first = |waker: &Waker| waker.will_wake(&first);
-        assert!(matches!(&former[..], [Former::Dismissed(gone), Former::Replaced(old)] if is_first(gone) && is_first(old)));
+        assert!(
+            matches!(&displaced[..], [DisplacedWaker::Dismissed(gone), DisplacedWaker::Replaced(old)] if is_first(gone) && is_first(old))
+        );
         assert!(waiters.remove(7, session(7, 1)).is_none());
-        assert!(matches!(waiters.remove(7, session(7, 2)), Some(Former::Dismissed(waker)) if waker.will_wake(&second)));
+        assert!(matches!(waiters.remove(7, session(7, 2)), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&second)));
         assert_eq!(wake(&mut waiters, |_| true), 2);
-        assert!(matches!(waiters.remove(8, session(8, 1)), Some(Former::Dismissed(waker)) if waker.will_wake(&third)));
+        assert!(matches!(waiters.remove(8, session(8, 1)), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&third)));
         assert!(waiters.remove(900, session(900, 1)).is_some());
         assert_eq!(wake(&mut waiters, |_| true), 0);
     }
@@ -310,9 +312,13 @@ mod tests {
         let mut waiters = Waiters::default();
         let [first, second] = [(); 2].map(|()| Waker::from(Arc::new(Count::default())));
         waiters.park(7, session(7, 1), &first);
-        assert!(matches!(waiters.park(7, session(7, 1), &second), Some(Former::Replaced(waker)) if waker.will_wake(&first)));
-        assert!(matches!(waiters.park(7, session(7, 2), &first), Some(Former::Dismissed(waker)) if waker.will_wake(&second)));
-        assert!(matches!(waiters.clear(7), Some(Former::Dismissed(waker)) if waker.will_wake(&first)));
+        assert!(
+            matches!(waiters.park(7, session(7, 1), &second), Some(DisplacedWaker::Replaced(waker)) if waker.will_wake(&first))
+        );
+        assert!(
+            matches!(waiters.park(7, session(7, 2), &first), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&second))
+        );
+        assert!(matches!(waiters.clear(7), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&first)));
         assert!(waiters.clear(7).is_none() && waiters.clear(5_000).is_none());
         // The same while the segment is out.
         for place in [7, 8] {
@@ -321,7 +327,7 @@ mod tests {
         let out = waiters.take_ready(0, |_, _| 1 << 8).unwrap();
         assert!(waiters.clear(7).is_none());
         waiters.park(7, session(7, 3), &second);
-        assert!(matches!(&waiters.put_back(out)[..], [Former::Dismissed(waker)] if waker.will_wake(&first)));
+        assert!(matches!(&waiters.put_back(out)[..], [DisplacedWaker::Dismissed(waker)] if waker.will_wake(&first)));
         assert_eq!(wake(&mut waiters, |place| place == 7), 1);
     }
 }

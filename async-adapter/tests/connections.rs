@@ -6,7 +6,7 @@ mod lines;
 use lines::Lines;
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, EndReason, Group, Hub, Join, Publish, Pump, PumpOptions, Pumped, RoomConfig, RoomConfigBuilder, RoomHandle, RoomId,
+    Actor, EndReason, Group, Hub, Join, Publish, Pump, PumpOptions, Pumped, Room, RoomConfig, RoomConfigBuilder, RoomId,
     SessionEnd, Source, Transport, UserId,
 };
 use std::io;
@@ -135,14 +135,14 @@ fn config() -> RoomConfigBuilder {
 }
 
 /// A room in one part, and a pump for it.
-fn pump_of(config: RoomConfigBuilder, options: PumpOptions) -> (Hub<String>, RoomHandle<String>, Pump<String, End>) {
-    let hub = Hub::<String>::builder().shards(1).spawn();
+fn pump_of(config: RoomConfigBuilder, options: PumpOptions) -> (Hub<String>, Room<String>, Pump<String, End>) {
+    let hub = Hub::<String>::builder().workers(1).spawn();
     let room = hub.create_room(RoomId(1), &config.build().unwrap()).unwrap();
     let pump = room.pump(Lines, options).unwrap();
     (hub, room, pump)
 }
 
-fn say(room: &RoomHandle<String>, text: &str) {
+fn say(room: &Room<String>, text: &str) {
     let receipt = room.try_publish(Publish::new(Source::Host, text.to_owned())).unwrap();
     assert!(receipt.outcome.is_some(), "a quiet room sends at once");
 }
@@ -176,7 +176,7 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone_though_the_room_grows() {
 }
 
 /// Kicks a user whose connection has begun to take a message and takes no more, and lets another session in, in the same slot.
-async fn kick_and_join(room: &RoomHandle<String>, pump: &Pump<String, End>, slow: &Wire) -> [Pumped<String, End>; 2] {
+async fn kick_and_join(room: &Room<String>, pump: &Pump<String, End>, slow: &Wire) -> [Pumped<String, End>; 2] {
     let kicked = pump.join(Join::user(UserId(7)), slow.end()).unwrap();
     say(room, "hello");
     settle().await;

@@ -7,8 +7,8 @@ mod lines;
 use lines::Lines;
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Bytes, Control, ControlRefused, Hub, Join, Publish, Pump, PumpOptions, RoomConfig, RoomHandle, RoomId, Source,
-    Transport, UserId,
+    Actor, Bytes, Control, ControlRefused, Hub, Join, Publish, Pump, PumpOptions, Room, RoomConfig, RoomId, Source, Transport,
+    UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -113,14 +113,14 @@ impl Kept {
     }
 }
 
-fn pump() -> (Hub<String>, RoomHandle<String>, Pump<String, Wire>) {
-    let hub = Hub::<String>::builder().shards(1).spawn();
+fn pump() -> (Hub<String>, Room<String>, Pump<String, Wire>) {
+    let hub = Hub::<String>::builder().workers(1).spawn();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     let pump = room.pump(Lines, PumpOptions::default()).unwrap();
     (hub, room, pump)
 }
 
-fn say(room: &RoomHandle<String>, text: &str) {
+fn say(room: &Room<String>, text: &str) {
     assert!(room.try_publish(Publish::new(Source::Host, text.to_owned())).is_ok());
 }
 
@@ -240,7 +240,7 @@ async fn what_is_said_just_before_a_connection_is_let_go_is_still_written() {
 #[tokio::test(start_paused = true)]
 async fn many_who_are_answered_all_the_time_hold_up_no_message_of_the_room() {
     let (_hub, room, pump) = {
-        let hub = Hub::<String>::builder().shards(1).spawn();
+        let hub = Hub::<String>::builder().workers(1).spawn();
         let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
         let mut options = PumpOptions::default();
         options.writes_a_turn = 2;

@@ -2,7 +2,7 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, DropReason, EndReason, Hub, Join, Outcome, PerLevel, Priority, Publish, RefusalReason, RoomConfig, RoomHandle, RoomId,
+    Actor, DropReason, EndReason, Hub, Join, Outcome, PerLevel, Priority, Publish, RefusalReason, Room, RoomConfig, RoomId,
     SessionEnd, Source, UserId,
 };
 use std::time::Duration;
@@ -14,13 +14,13 @@ fn slow() -> RoomConfig {
     RoomConfig::builder(UserId(1)).rate(1).burst(1).max_wait(PerLevel([None, half, half, half])).build().unwrap()
 }
 
-fn hub_with(rooms: u64) -> (Hub<&'static str>, Vec<RoomHandle<&'static str>>) {
-    let hub = Hub::<&'static str>::builder().shards(2).spawn();
+fn hub_with(rooms: u64) -> (Hub<&'static str>, Vec<Room<&'static str>>) {
+    let hub = Hub::<&'static str>::builder().workers(2).spawn();
     let rooms = (0..rooms).map(|id| hub.create_room(RoomId(id), &slow()).unwrap()).collect();
     (hub, rooms)
 }
 
-fn say(room: &RoomHandle<&'static str>, priority: Priority, times: usize) {
+fn say(room: &Room<&'static str>, priority: Priority, times: usize) {
     for _ in 0..times {
         let _ = room.try_publish(Publish::new(Source::Host, "x").priority(priority)).unwrap();
     }
@@ -74,7 +74,7 @@ async fn b14_the_report_counts_what_expired_during_the_drain_and_what_its_deadli
     say(&rooms[1], Priority::High, 7);
     rooms[1].close(Actor::Host).unwrap();
     sleep(Duration::from_millis(600)).await;
-    let books = |room: &RoomHandle<&'static str>| room.snapshot().room.admission.ledger.total();
+    let books = |room: &Room<&'static str>| room.snapshot().room.admission.ledger.total();
     assert_eq!(books(&rooms[0]).dropped.count(DropReason::Expired), 5);
     assert_eq!(books(&rooms[1]).dropped.count(DropReason::RoomClosed), 6);
 

@@ -3,8 +3,8 @@
 
 use futures_sink::Sink;
 use roomcast::{
-    Batch, Budget, EndReason, ForwardEnd, ForwardOptions, Hub, Item, Join, PerLevel, Publish, RoomConfig, RoomHandle, RoomId,
-    SessionEnd, Source, UserId, forward,
+    Batch, Budget, EndReason, ForwardEnd, ForwardOptions, Hub, Item, Join, PerLevel, Publish, Room, RoomConfig, RoomId, SessionEnd,
+    Source, UserId, forward,
 };
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -88,13 +88,13 @@ fn encode(batch: &Batch<&'static str>) -> Vec<String> {
         .collect()
 }
 
-fn room(config: &RoomConfig) -> (Hub<&'static str>, RoomHandle<&'static str>) {
-    let hub = Hub::<&'static str>::builder().shards(1).spawn();
+fn room(config: &RoomConfig) -> (Hub<&'static str>, Room<&'static str>) {
+    let hub = Hub::<&'static str>::builder().workers(1).spawn();
     let room = hub.create_room(RoomId(1), config).unwrap();
     (hub, room)
 }
 
-fn publish(room: &RoomHandle<&'static str>, texts: &[&'static str]) {
+fn publish(room: &Room<&'static str>, texts: &[&'static str]) {
     for &text in texts {
         let _ = room.try_publish(Publish::new(Source::Host, text)).unwrap();
     }

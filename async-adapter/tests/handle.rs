@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, DataError, EndReason, Hub, Instant, Join, JoinError, ModerationError, ProfileError, Publish, RefusalReason, Role,
-    RoomConfig, RoomHandle, RoomId, SessionEnd, Source, Subscription, TokioClock, Until, UserId,
+    Actor, DataError, EndReason, Hub, Instant, Join, JoinError, ModerationError, ProfileError, Publish, RefusalReason, Role, Room,
+    RoomConfig, RoomId, SessionEnd, Source, Subscription, TokioClock, Until, UserId,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +15,20 @@ const BOB: UserId = UserId(8);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A hub with two rooms of one kind.
-fn rooms() -> (Hub<&'static str>, [RoomHandle<&'static str>; 2]) {
+fn rooms() -> (Hub<&'static str>, [Room<&'static str>; 2]) {
     // Paused, it says the same every time.
-    let hub = Hub::<&'static str>::builder().shards(2).clock(TokioClock::starting_at(Instant::ZERO)).spawn();
+    let hub = Hub::<&'static str>::builder().workers(2).clock(TokioClock::starting_at(Instant::ZERO)).spawn();
     let config = RoomConfig::builder(OWNER).rate(1_000).burst(1_000).build().unwrap();
     let rooms = [1, 2].map(|id| hub.create_room(RoomId(id), &config).unwrap());
     (hub, rooms)
 }
 
-fn enter(room: &RoomHandle<&'static str>, user: UserId) -> Subscription<&'static str> {
+fn enter(room: &Room<&'static str>, user: UserId) -> Subscription<&'static str> {
     room.join(Join::user(user)).unwrap()
 }
 
 /// Why a session may not speak; `None` when it may.
-fn silence(room: &RoomHandle<&'static str>, session: &Subscription<&'static str>) -> Option<RefusalReason> {
+fn silence(room: &Room<&'static str>, session: &Subscription<&'static str>) -> Option<RefusalReason> {
     room.try_publish(Publish::new(Source::Session(session.session()), "hi")).err().map(|refused| refused.reason)
 }
 
@@ -113,7 +113,7 @@ async fn a18_a_profile_travels_with_its_users_messages_from_the_next_one_on_unti
 #[tokio::test(start_paused = true)]
 async fn a27_attributes_are_written_together_read_at_one_version_and_refused_to_the_second_writer() {
     let (_hub, [room, other]) = rooms();
-    let texts = |room: &RoomHandle<_>| -> (u64, Vec<(String, String)>) {
+    let texts = |room: &Room<_>| -> (u64, Vec<(String, String)>) {
         let read = room.attributes();
         let text = |value: Arc<[u8]>| String::from_utf8(value.to_vec()).unwrap();
         (read.version, read.entries.into_iter().map(|(key, value)| (key, text(value))).collect())

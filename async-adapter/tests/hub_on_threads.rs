@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[test]
 fn threads_publish_read_and_drain() {
-    let hub = Hub::<String>::builder().shards(2).spawn_threads().unwrap();
+    let hub = Hub::<String>::builder().workers(2).spawn_threads().unwrap();
     let config = RoomConfig::builder(UserId(1)).rate(10_000).burst(100).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     let mut reader = room.join(Join::guest()).unwrap();
@@ -38,7 +38,7 @@ fn threads_publish_read_and_drain() {
 
 #[test]
 fn the_drivers_end_with_the_last_handle_and_not_before() {
-    let hub = Hub::<&'static str>::builder().shards(1).spawn_threads().unwrap();
+    let hub = Hub::<&'static str>::builder().workers(1).spawn_threads().unwrap();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     drop(hub);
     let mut reader = room.join(Join::guest()).unwrap();

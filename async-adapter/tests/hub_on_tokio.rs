@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Budget, Clock, DropReason, EndReason, Event, Hub, Instant, Join, Outcome, PerLevel, Presence, Priority, Publish,
-    RefusalReason, Report, RoomConfig, RoomHandle, RoomId, SessionEnd, Source, Subscription, Tag, TokioClock, UserId,
+    Actor, Budget, Clock, CorrelationId, DropReason, EndReason, Event, Hub, Instant, Join, Outcome, OutcomeSink, PerLevel,
+    Presence, Priority, Publish, RefusalReason, Room, RoomConfig, RoomId, SessionEnd, Source, Subscription, TokioClock, UserId,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,15 +16,15 @@ fn config() -> RoomConfig {
     RoomConfig::builder(OWNER).rate(10).burst(2).build().unwrap()
 }
 
-fn room(config: &RoomConfig) -> (Hub<&'static str>, RoomHandle<&'static str>) {
+fn room(config: &RoomConfig) -> (Hub<&'static str>, Room<&'static str>) {
     // Paused, it runs the same every time.
     let clock = TokioClock::starting_at(Instant::from_secs(100));
-    let hub = Hub::<&'static str>::builder().shards(2).clock(clock).spawn();
+    let hub = Hub::<&'static str>::builder().workers(2).clock(clock).spawn();
     let room = hub.create_room(RoomId(1), config).unwrap();
     (hub, room)
 }
 
-fn user(room: &RoomHandle<&'static str>, id: u64) -> Subscription<&'static str> {
+fn user(room: &Room<&'static str>, id: u64) -> Subscription<&'static str> {
     room.join(Join::user(UserId(id))).unwrap()
 }
 
@@ -134,11 +134,11 @@ async fn leaving_takes_all_devices_out_with_what_they_are_due() {
 async fn closing_the_room_hands_out_what_is_due_then_the_reason_then_the_end() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&seen);
-    let hub = Hub::<&'static str>::builder().shards(1).on_event(move |_, event| events.lock().unwrap().push(*event)).spawn();
+    let hub = Hub::<&'static str>::builder().workers(1).on_event(move |_, event| events.lock().unwrap().push(*event)).spawn();
     let room = hub.create_room(RoomId(1), &config()).unwrap();
     let mut reader = user(&room, 7);
     for text in ["a", "b", "never"] {
-        let _ = room.try_publish(say(text).report(Report::Event(Tag(9)))).unwrap();
+        let _ = room.try_publish(say(text).outcome_sink(OutcomeSink::Event(CorrelationId(9)))).unwrap();
     }
     room.close(Actor::User(OWNER)).unwrap();
     let refused = room.try_publish(say("late")).unwrap_err();
@@ -149,7 +149,7 @@ async fn closing_the_room_hands_out_what_is_due_then_the_reason_then_the_end() {
     let seen = seen.lock().unwrap();
     assert!(matches!(seen[0], Event::Presence { presence: Presence::Online, .. }));
     assert!(matches!(seen[1], Event::Outcome { outcome: Outcome::Dropped { reason: DropReason::RoomClosed, .. }, .. }));
-    assert_eq!(seen[1].tag(), Some(Tag(9)));
+    assert_eq!(seen[1].correlation_id(), Some(CorrelationId(9)));
     assert_eq!(seen[2], Event::RoomClosed);
     assert_eq!(*seen.last().unwrap(), Event::RoomEnded);
     assert!(room.snapshot().room.balances());
@@ -187,7 +187,7 @@ async fn b14_drain_lets_out_what_waits_and_counts_the_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panicking_hook_costs_its_own_event_only() {
-    let hub = Hub::<&'static str>::builder().shards(1).on_event(|_, _| panic!("a hook of the test panics on purpose")).spawn();
+    let hub = Hub::<&'static str>::builder().workers(1).on_event(|_, _| panic!("a hook of the test panics on purpose")).spawn();
     let room = hub.create_room(RoomId(1), &config()).unwrap();
     let mut reader = user(&room, 7);
     assert!(matches!(room.publish(say("still here")).await.unwrap(), Outcome::Dispatched { .. }));
@@ -254,7 +254,7 @@ async fn many_publishers_and_readers_on_many_threads_balance() {
     let books = room.snapshot().room;
     assert!(books.balances());
     assert_eq!(books.admission.ledger.total().submitted, 8_000);
-    assert_eq!((books.admission.users, books.audience.aside), (0, 0));
+    assert_eq!((books.admission.users, books.audience.cold_sessions), (0, 0));
 }
 
 /// A reader that is not woken waits for ever, so every reader that counts to the end shows that no wake-up was lost.
@@ -323,7 +323,7 @@ impl Clock for Hasty {
 
 #[tokio::test(start_paused = true)]
 async fn b19_a_burst_is_offered_at_one_instant_and_answered_in_order_however_long_it_is() {
-    let hub: Hub<String> = Hub::<String>::builder().shards(1).clock(Hasty::default()).spawn();
+    let hub: Hub<String> = Hub::<String>::builder().workers(1).clock(Hasty::default()).spawn();
     let config = RoomConfig::builder(OWNER).rate(1).burst(150).queue_messages(200).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     let mut reader = room.join(Join::guest()).unwrap();
@@ -354,7 +354,10 @@ async fn b19_a_burst_is_offered_at_one_instant_and_answered_in_order_however_lon
 async fn b19_a_burst_wakes_those_who_wait_and_tells_what_became_of_messages_before_it() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&seen);
-    let hub = Hub::<&'static str>::builder().shards(1).on_event(move |_, event| events.lock().unwrap().push(event.tag())).spawn();
+    let hub = Hub::<&'static str>::builder()
+        .workers(1)
+        .on_event(move |_, event| events.lock().unwrap().push(event.correlation_id()))
+        .spawn();
     let config = RoomConfig::builder(OWNER).rate(1).burst(1).queue_messages(1).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     let mut reader = room.join(Join::guest()).unwrap();
@@ -365,9 +368,10 @@ async fn b19_a_burst_wakes_those_who_wait_and_tells_what_became_of_messages_befo
     });
     sleep(Duration::from_millis(1)).await;
     let burst = [("like", Priority::Low, 1), ("like", Priority::Low, 2), ("gift", Priority::High, 3)];
-    let burst = burst.map(|(text, priority, tag)| say(text).priority(priority).report(Report::Event(Tag(tag))));
+    let burst =
+        burst.map(|(text, priority, tag)| say(text).priority(priority).outcome_sink(OutcomeSink::Event(CorrelationId(tag))));
     assert!(room.try_publish_many(burst.into()).iter().all(Result::is_ok));
-    assert_eq!(*seen.lock().unwrap(), [Some(Tag(2))], "the second like gave way to the gift");
+    assert_eq!(*seen.lock().unwrap(), [Some(CorrelationId(2))], "the second like gave way to the gift");
     assert_eq!(reading.await.unwrap(), (Ok("like"), Ok("gift")));
 }
 

@@ -1,7 +1,7 @@
 //! One room a user in the hub (clause A8).
 #![cfg(feature = "tokio")]
 
-use roomcast::{Actor, EndReason, Hub, Join, Publish, RoomConfig, RoomHandle, RoomId, SessionEnd, Source, UserId};
+use roomcast::{Actor, EndReason, Hub, Join, Publish, Room, RoomConfig, RoomId, SessionEnd, Source, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio::time::sleep;
 const ANN: UserId = UserId(7);
 
 /// A hub of three rooms, each of which user 1,000 and its id owns.
-fn rooms() -> (Hub<&'static str>, Vec<RoomHandle<&'static str>>) {
-    let hub = Hub::<&'static str>::builder().shards(2).one_room_a_user().spawn();
+fn rooms() -> (Hub<&'static str>, Vec<Room<&'static str>>) {
+    let hub = Hub::<&'static str>::builder().workers(2).exclusive_membership().spawn();
     let rooms = (0..3).map(|id| {
         let config = RoomConfig::builder(UserId(1_000 + id)).sessions_per_user(1_000).build().unwrap();
         hub.create_room(RoomId(id), &config).unwrap()
@@ -20,7 +20,7 @@ fn rooms() -> (Hub<&'static str>, Vec<RoomHandle<&'static str>>) {
     (hub, rooms)
 }
 
-fn users(room: &RoomHandle<&'static str>) -> u32 {
+fn users(room: &Room<&'static str>) -> u32 {
     room.snapshot().room.admission.users
 }
 

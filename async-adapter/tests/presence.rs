@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Clock, Event, Heartbeat, Hub, Instant, Join, Presence, PresenceCause, Publish, RoomConfig, RoomHandle, RoomId, Source,
-    Subscription, TokioClock, UserId,
+    Clock, Event, Heartbeat, Hub, Instant, Join, Presence, PresenceCause, Publish, Room, RoomConfig, RoomId, Source, Subscription,
+    TokioClock, UserId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ type Told = Arc<Mutex<Vec<(UserId, Presence, PresenceCause)>>>;
 fn hub() -> (Hub<&'static str>, Told) {
     let told = Told::default();
     let hook = Arc::clone(&told);
-    let hub = Hub::<&'static str>::builder().shards(2).on_event(move |_, event| {
+    let hub = Hub::<&'static str>::builder().workers(2).on_event(move |_, event| {
         if let Event::Presence { user, presence, cause, .. } = event {
             hook.lock().unwrap().push((*user, *presence, *cause));
         }
@@ -30,12 +30,12 @@ fn take(told: &Told) -> Vec<(UserId, Presence, PresenceCause)> {
     std::mem::take(&mut *told.lock().unwrap())
 }
 
-fn join(room: &RoomHandle<&'static str>, user: UserId) -> Subscription<&'static str> {
+fn join(room: &Room<&'static str>, user: UserId) -> Subscription<&'static str> {
     room.join(Join::user(user)).unwrap()
 }
 
 /// Sessions and users online.
-fn online(room: &RoomHandle<&'static str>) -> (u32, u32) {
+fn online(room: &Room<&'static str>) -> (u32, u32) {
     let snapshot = room.snapshot().room;
     (snapshot.audience.online, snapshot.admission.online)
 }
@@ -49,13 +49,13 @@ async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_br
     sleep(Duration::from_secs(29)).await;
     assert_eq!((take(&told).len(), online(&room)), (2, (3, 2)));
     assert!(ann.touch());
-    assert_eq!(room.newest_users(), [UserId(8), ANN]);
+    assert_eq!(room.recent_users(), [UserId(8), ANN]);
     // Publishing is a sign of life, too; only the guest falls silent.
     let _ = room.try_publish(Publish::new(Source::Session(bob.session()), "text")).unwrap();
     sleep(Duration::from_secs(22)).await;
     let silent = |user| (user, Presence::Offline, PresenceCause::HeartbeatInterrupt);
     assert_eq!((take(&told), online(&room)), (vec![], (2, 2)));
-    assert_eq!(room.newest_users(), [UserId(8), ANN]);
+    assert_eq!(room.recent_users(), [UserId(8), ANN]);
     sleep(Duration::from_secs(30)).await;
     assert_eq!((take(&told), online(&room)), (vec![silent(ANN), silent(UserId(8))], (0, 0)));
     // Hours later, when no timer runs any more.
@@ -70,9 +70,9 @@ async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_br
     assert_eq!((take(&told), room.snapshot().room.admission.users), (vec![], 1));
 }
 
-/// Who is touched in time stays, in every hall of a room and whoever else falls silent.
+/// Who is touched in time stays, in every shard of a room and whoever else falls silent.
 #[tokio::test(start_paused = true)]
-async fn a7_of_many_sessions_in_several_halls_those_that_are_touched_stay_online() {
+async fn a7_of_many_sessions_in_several_shards_those_that_are_touched_stay_online() {
     let (hub, told) = hub();
     let heartbeat = Heartbeat { silence: Duration::from_secs(3), every: Duration::from_secs(1) };
     let config = RoomConfig::builder(OWNER).heartbeat(Some(heartbeat)).presence_events(10_000).build().unwrap();
@@ -103,10 +103,10 @@ impl Clock for Hurried {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a7_whatever_order_threads_touch_in_admission_and_halls_agree_in_the_end() {
+async fn a7_whatever_order_threads_touch_in_admission_and_shards_agree_in_the_end() {
     let heartbeat = Heartbeat { silence: Duration::from_millis(2), every: Duration::from_millis(1) };
     let config = RoomConfig::builder(OWNER).heartbeat(Some(heartbeat)).build().unwrap();
-    let hub = Hub::<&'static str>::builder().shards(2).clock(Hurried::default()).spawn();
+    let hub = Hub::<&'static str>::builder().workers(2).clock(Hurried::default()).spawn();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     let tasks: Vec<_> = (0..4)
         .map(|task| {

@@ -6,8 +6,8 @@ mod lines;
 use lines::Lines;
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Budget, Bytes, Direct, Hub, Join, Mask, PerLevel, Priority, Publish, Pump, PumpOptions, Recipient, RoomConfig,
-    RoomHandle, RoomId, Source, Transport, UserId,
+    Actor, Budget, Bytes, Direct, Hub, Join, LevelSet, PerLevel, Priority, Publish, Pump, PumpOptions, Recipient, Room, RoomConfig,
+    RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -97,8 +97,8 @@ impl Transport for End {
     }
 }
 
-fn room_of(config: &RoomConfig) -> (Hub<String>, RoomHandle<String>) {
-    let hub = Hub::<String>::builder().shards(2).spawn();
+fn room_of(config: &RoomConfig) -> (Hub<String>, Room<String>) {
+    let hub = Hub::<String>::builder().workers(2).spawn();
     let room = hub.create_room(RoomId(1), config).unwrap();
     (hub, room)
 }
@@ -107,7 +107,7 @@ fn av() -> RoomConfig {
     RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap()
 }
 
-fn say(room: &RoomHandle<String>, text: &str) {
+fn say(room: &Room<String>, text: &str) {
     let receipt = room.try_publish(Publish::new(Source::Host, text.to_owned())).unwrap();
     assert!(receipt.outcome.is_some(), "a quiet room sends at once");
 }
@@ -117,7 +117,7 @@ async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-fn pump_of(room: &RoomHandle<String>) -> Pump<String, End> {
+fn pump_of(room: &Room<String>) -> Pump<String, End> {
     room.pump(Lines, PumpOptions::default()).unwrap()
 }
 
@@ -371,7 +371,7 @@ async fn a_drain_writes_what_is_due_and_says_goodbye() {
 }
 
 /// A connection at whose first write something more is said.
-struct Speaker(RoomHandle<String>, End, bool);
+struct Speaker(Room<String>, End, bool);
 
 impl Transport for Speaker {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -390,7 +390,7 @@ impl Transport for Speaker {
 async fn news_in_the_middle_of_a_sweep_reach_everyone() {
     // Wherever in the room the sweep is by then; its slices do not come out even.
     for speaker in [0, 100, 255, 256, 400, 511, 512, 699] {
-        let hub = Hub::<String>::builder().shards(1).spawn();
+        let hub = Hub::<String>::builder().workers(1).spawn();
         let room = hub.create_room(RoomId(1), &av()).unwrap();
         let mut options = PumpOptions::default();
         options.writes_a_turn = 1;
@@ -445,12 +445,12 @@ async fn a_session_that_is_closed_before_its_connection_has_come_takes_it_along(
 
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_to_one_connection_is_written_to_that_one_and_masks_hold_at_once() {
-    let hub = Hub::<String>::builder().shards(1).spawn();
+    let hub = Hub::<String>::builder().workers(1).spawn();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     let pump = room.pump(Lines, PumpOptions::default()).unwrap();
     let wires = [(); 3].map(|()| Wire::open());
     let joined = wires.each_ref().map(|wire| pump.join(Join::guest(), wire.end()).unwrap());
-    assert!(joined[2].set_mask(Mask::NONE.with(Priority::Normal)));
+    assert!(joined[2].set_masked_levels(LevelSet::EMPTY.with(Priority::Normal)));
     let say = |text: &str| room.try_publish(Publish::new(Source::Host, text.to_owned())).map(drop).unwrap();
     say("a");
     let receipt = room.send_direct(Recipient::Session(joined[1].session()), Direct::new("psst".to_owned())).unwrap();

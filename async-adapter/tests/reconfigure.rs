@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Clock, Direct, Hub, Item, Join, JoinError, Outcome, PerLevel, Publish, Recipient, ReconfigureError, RoomConfig,
-    RoomConfigBuilder, RoomHandle, RoomId, Source, State, Subscription, UserId,
+    Actor, Clock, Direct, Hub, Item, Join, JoinError, Outcome, PerLevel, Publish, Recipient, ReconfigureError, Room, RoomConfig,
+    RoomConfigBuilder, RoomId, RoomStatus, Source, Subscription, UserId,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,17 +17,17 @@ fn builder() -> RoomConfigBuilder {
 }
 
 /// A room over two shards.
-fn room(builder: RoomConfigBuilder) -> (Hub<Word>, RoomHandle<Word>) {
-    let hub = Hub::<Word>::builder().shards(2).shards_a_room(2).spawn();
+fn room(builder: RoomConfigBuilder) -> (Hub<Word>, Room<Word>) {
+    let hub = Hub::<Word>::builder().workers(2).shards_per_room(2).spawn();
     let room = hub.create_room(RoomId(1), &builder.build().unwrap()).unwrap();
     (hub, room)
 }
 
-fn change(room: &RoomHandle<Word>, builder: RoomConfigBuilder) -> Result<(), ReconfigureError> {
+fn change(room: &Room<Word>, builder: RoomConfigBuilder) -> Result<(), ReconfigureError> {
     room.reconfigure(&builder.build().unwrap())
 }
 
-fn guests(room: &RoomHandle<Word>, count: usize) -> Vec<Subscription<Word>> {
+fn guests(room: &Room<Word>, count: usize) -> Vec<Subscription<Word>> {
     (0..count).map(|_| room.join(Join::guest()).unwrap()).collect()
 }
 
@@ -90,9 +90,9 @@ impl Clock for Hand {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b15_what_is_due_by_then_goes_out_in_the_call_and_reaches_every_hall() {
+async fn b15_what_is_due_by_then_goes_out_in_the_call_and_reaches_every_shard() {
     let hand = Hand::default();
-    let hub = Hub::<Word>::builder().shards(2).shards_a_room(2).clock(hand.clone()).spawn();
+    let hub = Hub::<Word>::builder().workers(2).shards_per_room(2).clock(hand.clone()).spawn();
     let slow = || builder().rate(1).burst(1);
     let room = hub.create_room(RoomId(1), &slow().build().unwrap()).unwrap();
     let mut all = guests(&room, 300);
@@ -110,7 +110,7 @@ async fn b15_what_is_due_by_then_goes_out_in_the_call_and_reaches_every_hall() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b15_every_hall_changes_and_one_that_opens_later_has_the_new_configuration() {
+async fn b15_every_shard_changes_and_one_that_opens_later_has_the_new_configuration() {
     let (_hub, room) = room(builder());
     let mut all = guests(&room, 10);
     assert_eq!(parts(&all), 1);
@@ -142,14 +142,14 @@ async fn b15_every_hall_changes_and_one_that_opens_later_has_the_new_configurati
 }
 
 #[tokio::test(start_paused = true)]
-async fn b15_a_room_with_more_sessions_than_it_may_have_by_now_takes_nobody_in_any_hall() {
+async fn b15_a_room_with_more_sessions_than_it_may_have_by_now_takes_nobody_in_any_shard() {
     let (_hub, room) = room(builder());
     let all = guests(&room, 520);
     assert_eq!(parts(&all), 2);
     let is_first = |guest: &Subscription<Word>| (guest.session().slot() / 1_024).is_multiple_of(2);
     let (mut firsts, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_first);
     change(&room, builder().sessions(300)).unwrap();
-    // One hall has fewer than its share of 150, and the other so many more that there are too many.
+    // One shard has fewer than its share of 150, and the other so many more that there are too many.
     assert!(others.len() > 200, "{}", others.len());
     firsts.truncate(100);
     sleep(Duration::from_millis(10)).await;
@@ -166,18 +166,18 @@ async fn b15_a_room_that_may_expire_by_now_does_so_and_takes_no_other_configurat
     let (_hub, room) = room(builder());
     sleep(Duration::from_secs(1_000)).await;
     assert_eq!(change(&room, builder().seed(3)), Err(ReconfigureError::Fixed { setting: "seed" }));
-    change(&room, builder().expire_empty(Some(Duration::from_secs(60)))).unwrap();
-    let is_open = || room.snapshot().room.admission.state == State::Open;
+    change(&room, builder().idle_timeout(Some(Duration::from_secs(60)))).unwrap();
+    let is_open = || room.snapshot().room.admission.state == RoomStatus::Open;
     sleep(Duration::from_secs(59)).await;
     assert!(is_open());
     // For longer, and for ever, and for as long as before.
-    change(&room, builder().expire_empty(Some(Duration::from_secs(90)))).unwrap();
+    change(&room, builder().idle_timeout(Some(Duration::from_secs(90)))).unwrap();
     sleep(Duration::from_secs(30)).await;
     assert!(is_open());
     change(&room, builder()).unwrap();
     sleep(Duration::from_secs(1_000)).await;
     assert!(is_open());
-    change(&room, builder().expire_empty(Some(Duration::from_secs(60)))).unwrap();
+    change(&room, builder().idle_timeout(Some(Duration::from_secs(60)))).unwrap();
     sleep(Duration::from_secs(61)).await;
     assert!(!is_open());
     assert_eq!(change(&room, builder()), Err(ReconfigureError::RoomClosed));

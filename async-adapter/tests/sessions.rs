@@ -2,22 +2,22 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Batch, Direct, DirectReason, EndReason, Hub, Item, Join, JoinError, Mask, PerLevel, Priority, Publish, Recipient,
-    RoomConfig, RoomConfigBuilder, RoomHandle, RoomId, SessionEnd, SessionId, Source, Start, Subscription, Until, UserId,
+    Actor, Batch, Direct, DirectReason, EndReason, Hub, Item, Join, JoinError, LevelSet, PerLevel, Priority, Publish, Recipient,
+    Room, RoomConfig, RoomConfigBuilder, RoomId, SessionEnd, SessionId, Source, StartPosition, Subscription, Until, UserId,
 };
 use std::time::Duration;
 use tokio::time::timeout;
 
-const LIKES: Mask = Mask::NONE.with(Priority::Low).with(Priority::Lowest);
+const LIKES: LevelSet = LevelSet::EMPTY.with(Priority::Low).with(Priority::Lowest);
 
-fn room(change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> (Hub<&'static str>, RoomHandle<&'static str>) {
-    let hub = Hub::<&'static str>::builder().shards(4).spawn();
+fn room(change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> (Hub<&'static str>, Room<&'static str>) {
+    let hub = Hub::<&'static str>::builder().workers(4).spawn();
     let config = change(RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000)).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     (hub, room)
 }
 
-fn say(room: &RoomHandle<&'static str>, level: Priority, text: &'static str) {
+fn say(room: &Room<&'static str>, level: Priority, text: &'static str) {
     let receipt = room.try_publish(Publish::new(Source::Host, text).priority(level)).unwrap();
     assert!(receipt.outcome.is_some(), "a quiet room sends at once");
 }
@@ -38,30 +38,30 @@ async fn a_masked_level_neither_comes_nor_wakes_and_unmasking_starts_behind_what
     assert_eq!(texts(&mut ann).await, ["text"]);
     // Nobody has come to take this one over when the mask changes.
     say(&room, Priority::Low, "before");
-    assert!(ann.set_mask(Mask::NONE));
+    assert!(ann.set_masked_levels(LevelSet::EMPTY));
     say(&room, Priority::Low, "after");
     assert_eq!(texts(&mut ann).await, ["after"]);
-    assert!(room.set_mask(ann.session(), LIKES));
+    assert!(room.set_masked_levels(ann.session(), LIKES));
     say(&room, Priority::Lowest, "like");
     assert!(timeout(Duration::from_secs(9), ann.next_batch()).await.is_err());
     let snapshot = room.snapshot().room;
     assert!(snapshot.balances());
     assert_eq!(snapshot.audience.deliveries[Priority::Low].excluded, 2);
-    assert!(room.close_session(ann.session()) && !ann.set_mask(LIKES));
+    assert!(room.close_session(ann.session()) && !ann.set_masked_levels(LIKES));
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_joiners_get_the_same_in_every_hall_also_in_one_that_is_opened_later() {
-    let (_hub, room) = room(|builder| builder.late_joiners(3));
+async fn late_joiners_get_the_same_in_every_shard_also_in_one_that_is_opened_later() {
+    let (_hub, room) = room(|builder| builder.replay_on_join(3));
     for (level, text) in [(Priority::Normal, "a"), (Priority::Normal, "b"), (Priority::High, "c"), (Priority::Low, "d")] {
         say(&room, level, text);
     }
     let mut all = Vec::new();
     for n in 0..1_100 {
-        // Each hall takes 256 before the next one is opened.
+        // Each shard takes 256 before the next one is opened.
         let mut late = room.join(Join::guest()).unwrap();
         assert_eq!(texts(&mut late).await, ["c", "b", "d"], "number {n}");
-        assert_eq!((late.after().0, late.start()), (1, Start::Late));
+        assert_eq!((late.starts_after().0, late.start()), (1, StartPosition::Late));
         all.push(late);
     }
     say(&room, Priority::High, "e");
@@ -74,7 +74,7 @@ async fn late_joiners_get_the_same_in_every_hall_also_in_one_that_is_opened_late
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_taken_in_one_hall_serves_in_another() {
+async fn a_token_taken_in_one_shard_serves_in_another() {
     let (_hub, room) = room(|builder| builder);
     let mut first = room.join(Join::user(UserId(7))).unwrap();
     say(&room, Priority::Normal, "read");
@@ -87,18 +87,18 @@ async fn a_token_taken_in_one_hall_serves_in_another() {
     assert_eq!(error, JoinError::AlreadyJoined { session: first.session() });
     assert!(room.close_session(first.session()));
     assert_eq!(first.resume_token(), None);
-    // So many that the next one sits in another hall.
+    // So many that the next one sits in another shard.
     let crowd: Vec<_> = (0..600).map(|_| room.join(Join::guest()).unwrap()).collect();
     say(&room, Priority::High, "meanwhile");
     let mut back = room.join(Join::user(UserId(7)).resume(token)).unwrap();
-    assert!(crowd.len() == 600 && back.session().slot() >= 1_024, "in the slots of another hall");
-    assert_eq!((back.start(), texts(&mut back).await), (Start::Resumed, vec!["meanwhile"]));
+    assert!(crowd.len() == 600 && back.session().slot() >= 1_024, "in the slots of another shard");
+    assert_eq!((back.start(), texts(&mut back).await), (StartPosition::Resumed, vec!["meanwhile"]));
     say(&room, Priority::Normal, "next");
     assert_eq!(texts(&mut back).await, ["next"]);
     assert!(room.close_session(back.session()));
     tokio::time::sleep(Duration::from_secs(61)).await;
     let late = room.join(Join::user(UserId(7)).resume(token)).unwrap();
-    assert_eq!((late.start(), room.snapshot().room.balances()), (Start::Head, true));
+    assert_eq!((late.start(), room.snapshot().room.balances()), (StartPosition::Head, true));
 }
 
 fn told(batch: &Batch<&'static str>) -> Vec<String> {
@@ -111,13 +111,13 @@ fn told(batch: &Batch<&'static str>) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_direct_message_wakes_its_sessions_in_all_halls_and_comes_in_its_place() {
+async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_place() {
     let (_hub, room) =
         room(|builder| builder.coalesce(PerLevel([Duration::ZERO, Duration::from_secs(60), Duration::ZERO, Duration::ZERO])));
     let mut phone = room.join(Join::user(UserId(7))).unwrap();
     let crowd: Vec<_> = (0..600).map(|_| room.join(Join::guest()).unwrap()).collect();
     let mut laptop = room.join(Join::user(UserId(7))).unwrap();
-    assert!(laptop.session().slot() >= 1_024, "in another hall");
+    assert!(laptop.session().slot() >= 1_024, "in another shard");
     let reader = tokio::spawn(async move {
         let told = told(&laptop.next_batch().await.unwrap());
         (laptop, told)
@@ -182,15 +182,15 @@ async fn a_direct_message_alone_wakes_a_reader_of_a_quiet_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_hall_it_sits() {
-    for shards_a_room in [1, 4] {
-        let hub: Hub<&'static str> = Hub::<&'static str>::builder().shards(4).shards_a_room(shards_a_room).spawn();
+async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_shard_it_sits() {
+    for shards_per_room in [1, 4] {
+        let hub: Hub<&'static str> = Hub::<&'static str>::builder().workers(4).shards_per_room(shards_per_room).spawn();
         let room = hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
-        // Each hall takes 256 before the next one is opened.
+        // Each shard takes 256 before the next one is opened.
         let join = |n: u64| if n.is_multiple_of(2) { Join::user(UserId(n)) } else { Join::guest() };
         let mut all: Vec<_> = (0..900).map(|n| (join(n), room.join(join(n)).unwrap())).collect();
-        let halls = if shards_a_room == 1 { 0 } else { 3 };
-        assert_eq!(all[899].1.session().slot() / 1_024, halls, "the last one sits in another hall");
+        let shards = if shards_per_room == 1 { 0 } else { 3 };
+        assert_eq!(all[899].1.session().slot() / 1_024, shards, "the last one sits in another shard");
         for (join, subscription) in all.iter().step_by(50) {
             let session = subscription.session();
             assert_eq!(room.join(join.clone().on(session)).unwrap_err(), JoinError::AlreadyJoined { session });

@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use roomcast::{
-    Actor, Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Message, Priority, Publish, PumpOptions, RoomConfig, RoomHandle,
+    Actor, Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Message, Priority, Publish, PumpOptions, Room, RoomConfig,
     RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
 };
 use std::time::Duration;
@@ -36,14 +36,14 @@ impl Encoder<Bytes> for Plain {
     }
 }
 
-fn room() -> (Hub<Bytes>, RoomHandle<Bytes>) {
+fn room() -> (Hub<Bytes>, Room<Bytes>) {
     let hub = Hub::<Bytes>::builder().spawn();
     let config = RoomConfig::builder(UserId(1)).rate(100_000).burst(100_000).payload_bytes(1 << 17).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     (hub, room)
 }
 
-fn say(room: &RoomHandle<Bytes>, payload: impl Into<Bytes>) {
+fn say(room: &Room<Bytes>, payload: impl Into<Bytes>) {
     let receipt = room.try_publish(Publish::new(Source::Host, payload.into())).unwrap();
     assert!(receipt.outcome.is_some());
 }

@@ -2,7 +2,7 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Event, Hub, Join, JoinError, Publish, RoomConfig, RoomHandle, RoomId, SessionEnd, Source, State, Subscription, UserId,
+    Actor, Event, Hub, Join, JoinError, Publish, Room, RoomConfig, RoomId, RoomStatus, SessionEnd, Source, Subscription, UserId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,25 +13,25 @@ const ANN: UserId = UserId(7);
 type Told = Arc<Mutex<Vec<(RoomId, Event)>>>;
 
 /// A hub with one room that closes after a minute without a session, and what its rooms tell of closing.
-fn room() -> (Hub<&'static str>, RoomHandle<&'static str>, Told) {
+fn room() -> (Hub<&'static str>, Room<&'static str>, Told) {
     let told = Told::default();
     let hook = Arc::clone(&told);
-    let hub = Hub::<&'static str>::builder().shards(2).on_event(move |id, event| {
+    let hub = Hub::<&'static str>::builder().workers(2).on_event(move |id, event| {
         if matches!(event, Event::RoomClosed | Event::RoomEnded) {
             hook.lock().unwrap().push((id, *event));
         }
     });
     let hub = hub.spawn();
-    let config = RoomConfig::builder(UserId(1)).expire_empty(Some(Duration::from_secs(60))).build().unwrap();
+    let config = RoomConfig::builder(UserId(1)).idle_timeout(Some(Duration::from_secs(60))).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     (hub, room, told)
 }
 
-fn is_open(room: &RoomHandle<&'static str>) -> bool {
-    room.snapshot().room.admission.state == State::Open
+fn is_open(room: &Room<&'static str>) -> bool {
+    room.snapshot().room.admission.state == RoomStatus::Open
 }
 
-fn guest(room: &RoomHandle<&'static str>) -> Subscription<&'static str> {
+fn guest(room: &Room<&'static str>) -> Subscription<&'static str> {
     room.join(Join::guest()).unwrap()
 }
 
@@ -80,11 +80,11 @@ async fn b20_a_room_with_a_session_stays_and_counts_from_the_going_of_the_last()
 }
 
 #[tokio::test(start_paused = true)]
-async fn b20_a_room_of_several_halls_is_empty_when_all_of_them_are() {
+async fn b20_a_room_of_several_shards_is_empty_when_all_of_them_are() {
     let (_hub, room, _) = room();
     let mut all: Vec<_> = (0..700).map(|_| guest(&room)).collect();
-    assert!(all.iter().any(|session| session.session().slot() >= 1_024), "it has a second hall");
-    // The last one is in the first hall, then in the second.
+    assert!(all.iter().any(|session| session.session().slot() >= 1_024), "it has a second shard");
+    // The last one is in the first shard, then in the second.
     for in_first in [true, false] {
         let last = all.iter().position(|session| (session.session().slot() < 1_024) == in_first).unwrap();
         let last = all.swap_remove(last);
@@ -106,7 +106,7 @@ async fn b20_a_room_of_several_halls_is_empty_when_all_of_them_are() {
 async fn b20_a_drain_ends_a_room_that_would_expire_meanwhile() {
     let (hub, room, told) = room();
     let slow = RoomConfig::builder(UserId(1)).rate(1).burst(1).rate_period(Duration::from_secs(100));
-    let slow = slow.expire_empty(Some(Duration::from_secs(60))).build().unwrap();
+    let slow = slow.idle_timeout(Some(Duration::from_secs(60))).build().unwrap();
     let waits = hub.create_room(RoomId(2), &slow).unwrap();
     for text in ["out", "waits"] {
         let _ = waits.try_publish(Publish::new(Source::Host, text).priority(roomcast::Priority::High)).unwrap();

@@ -2,7 +2,7 @@
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
-use roomcast::{Actor, Direct, Hub, Join, Publish, Recipient, RoomConfig, RoomHandle, RoomId, Source, Subscription, UserId};
+use roomcast::{Actor, Direct, Hub, Join, Publish, Recipient, Room, RoomConfig, RoomId, Source, Subscription, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -34,8 +34,8 @@ fn act(act: impl FnOnce() + Send + 'static) -> Waker {
     Waker::from(Arc::new(Act(Mutex::new(Some(Box::new(act))))))
 }
 
-fn room_of(config: &RoomConfig) -> (Hub<String>, RoomHandle<String>) {
-    let hub = Hub::<String>::builder().shards(1).spawn();
+fn room_of(config: &RoomConfig) -> (Hub<String>, Room<String>) {
+    let hub = Hub::<String>::builder().workers(1).spawn();
     let room = hub.create_room(RoomId(1), config).unwrap();
     (hub, room)
 }
@@ -107,7 +107,7 @@ async fn a_reader_whose_slot_is_another_s_before_it_is_woken_learns_of_its_end()
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_woken_for_news_that_come_while_others_are_and_the_room_grows() {
     let (_hub, room) = room_of(&RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap());
-    let say = |room: &RoomHandle<String>| assert!(room.try_publish(Publish::new(Source::Host, "hello".to_owned())).is_ok());
+    let say = |room: &Room<String>| assert!(room.try_publish(Publish::new(Source::Host, "hello".to_owned())).is_ok());
     // In three segments, each is woken by itself.
     let mut waiting: Vec<_> = (0..3 * 1_024).map(|_| room.join(Join::guest()).unwrap()).collect();
     settle().await;

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use roomcast::{Instant, Priority, Queue, QueueConfig, Rate, Sender, TieBreak, TokenBucket, UserId, VictimPolicy};
+use roomcast::{EvictionPolicy, Instant, Priority, Queue, QueueConfig, QueueDiscipline, Rate, Sender, TokenBucket, UserId};
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
@@ -26,15 +26,15 @@ fn bucket(c: &mut Criterion) {
 /// Pushes into a full queue of 1,024 and pops one for every four: three of four evict or are refused.
 fn queue(c: &mut Criterion) {
     let mut group = c.benchmark_group("queue/push_full_pop_each_fourth");
-    for (name, tie_break, victim) in [
-        ("fifo_biggest_sender", TieBreak::Fifo, VictimPolicy::BiggestSender),
-        ("fifo_oldest", TieBreak::Fifo, VictimPolicy::Oldest),
-        ("round_robin_biggest_sender", TieBreak::RoundRobin, VictimPolicy::BiggestSender),
-        ("random_random", TieBreak::Random, VictimPolicy::Random),
+    for (name, discipline, eviction) in [
+        ("fifo_biggest_sender", QueueDiscipline::Fifo, EvictionPolicy::BiggestSender),
+        ("fifo_oldest", QueueDiscipline::Fifo, EvictionPolicy::Oldest),
+        ("round_robin_biggest_sender", QueueDiscipline::RoundRobin, EvictionPolicy::BiggestSender),
+        ("random_random", QueueDiscipline::Random, EvictionPolicy::Random),
     ] {
         let mut config = QueueConfig::default();
-        config.tie_break = tie_break;
-        config.victim = victim;
+        config.discipline = discipline;
+        config.eviction = eviction;
         let mut queue = Queue::new(config, 1);
         let mut count = 0_u64;
         group.bench_function(BenchmarkId::from_parameter(name), |b| {

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{Instant, Join, Room, SessionId, UserId};
+use roomcast::{Instant, Join, RoomState, SessionId, UserId};
 use roomcast_benches::{Draws, is_test_run, unlimited};
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -46,7 +46,7 @@ impl Who {
 /// A room, who is in it, in the order in which they go, and who comes next.
 struct Crowd {
     who: Who,
-    room: Room<Bytes>,
+    room: RoomState<Bytes>,
     /// Shuffled once and walked in order, so that what is measured is the room's cache misses and not this list's.
     inside: Vec<(SessionId, u64)>,
     outside: VecDeque<u64>,
@@ -56,7 +56,7 @@ struct Crowd {
 impl Crowd {
     /// Fills a room. `timed` gets the time of each join.
     fn new(who: Who, sessions: u32, mut timed: impl FnMut(&mut dyn FnMut())) -> Self {
-        let mut room = Room::new(&unlimited().build().expect("a valid configuration"));
+        let mut room = RoomState::new(&unlimited().build().expect("a valid configuration"));
         let mut inside = Vec::with_capacity(sessions as usize);
         for id in 0..u64::from(sessions) {
             timed(&mut || inside.push((room.join(Instant::ZERO, who.join(id)).expect("the room takes them all").session, id)));

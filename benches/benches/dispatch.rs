@@ -7,7 +7,8 @@
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use roomcast::{
-    Budget, Instant, Join, PerLevel, Priority, Publish, Report, Room, RoomConfig, SessionId, Source, TieBreak, VictimPolicy,
+    Budget, EvictionPolicy, Instant, Join, OutcomeSink, PerLevel, Priority, Publish, QueueDiscipline, RoomConfig, RoomState,
+    SessionId, Source,
 };
 use roomcast_benches::{Draws, OWNER, is_test_run, payload, room_of};
 use std::hint::black_box;
@@ -20,12 +21,12 @@ const TOKEN: Duration = Duration::from_nanos(250);
 /// Users who send in random order.
 const SENDERS: u32 = 1_000;
 
-const TIE_BREAKS: [(&str, TieBreak); 3] =
-    [("fifo", TieBreak::Fifo), ("round_robin", TieBreak::RoundRobin), ("random", TieBreak::Random)];
+const TIE_BREAKS: [(&str, QueueDiscipline); 3] =
+    [("fifo", QueueDiscipline::Fifo), ("round_robin", QueueDiscipline::RoundRobin), ("random", QueueDiscipline::Random)];
 
 /// A room that has no token left.
 struct Hot {
-    room: Room<Bytes>,
+    room: RoomState<Bytes>,
     senders: Vec<SessionId>,
     guest: SessionId,
     draws: Draws,
@@ -33,7 +34,7 @@ struct Hot {
 }
 
 impl Hot {
-    fn new(tie_break: TieBreak, victim: VictimPolicy) -> Self {
+    fn new(discipline: QueueDiscipline, eviction: EvictionPolicy) -> Self {
         let config = RoomConfig::builder(OWNER)
             .rate(FULL)
             .rate_period(TOKEN * FULL)
@@ -41,8 +42,8 @@ impl Hot {
             .queue_messages(FULL)
             .max_wait(PerLevel::default())
             .log_messages(PerLevel([FULL; 4]))
-            .tie_break(tie_break)
-            .victim(victim)
+            .discipline(discipline)
+            .eviction(eviction)
             .build()
             .expect("a valid configuration");
         let (mut room, senders) = room_of(&config, SENDERS);
@@ -56,7 +57,7 @@ impl Hot {
 
     fn publish(&mut self, level: Priority) {
         let sender = self.senders[self.draws.below(self.senders.len())];
-        let publish = Publish::new(Source::Session(sender), payload()).priority(level).report(Report::CountedOnly);
+        let publish = Publish::new(Source::Session(sender), payload()).priority(level).outcome_sink(OutcomeSink::CountedOnly);
         let _ = black_box(self.room.publish(self.now, publish));
     }
 
@@ -108,8 +109,8 @@ fn out_of_a_full_queue(c: &mut Criterion) {
     for (what, tokens) in [("drained_at_once", FULL), ("one_at_a_time", 1)] {
         let mut group = c.benchmark_group(format!("dispatch/{what}"));
         group.sample_size(20).throughput(Throughput::Elements(FULL.into()));
-        for (name, tie_break) in TIE_BREAKS {
-            let mut hot = Hot::new(tie_break, VictimPolicy::default());
+        for (name, discipline) in TIE_BREAKS {
+            let mut hot = Hot::new(discipline, EvictionPolicy::default());
             group.bench_function(BenchmarkId::from_parameter(name), |b| {
                 b.iter_custom(|rounds| (0..rounds).map(|_| hot.drain(tokens)).sum());
             });
@@ -120,15 +121,15 @@ fn out_of_a_full_queue(c: &mut Criterion) {
 
 /// Publishes into a queue that is full of Normal and lets nothing out: each call sheds a message, its own or another.
 fn shed(c: &mut Criterion) {
-    for (what, level, victim) in [
-        ("refused", Priority::Lowest, VictimPolicy::default()),
-        ("biggest_sender_gives_way", Priority::Normal, VictimPolicy::BiggestSender),
-        ("oldest_gives_way", Priority::Normal, VictimPolicy::Oldest),
+    for (what, level, eviction) in [
+        ("refused", Priority::Lowest, EvictionPolicy::default()),
+        ("biggest_sender_gives_way", Priority::Normal, EvictionPolicy::BiggestSender),
+        ("oldest_gives_way", Priority::Normal, EvictionPolicy::Oldest),
     ] {
         let mut group = c.benchmark_group(format!("dispatch/shed/{what}"));
         group.sample_size(20).throughput(Throughput::Elements(1));
-        for (name, tie_break) in TIE_BREAKS {
-            let mut hot = Hot::new(tie_break, victim);
+        for (name, discipline) in TIE_BREAKS {
+            let mut hot = Hot::new(discipline, eviction);
             hot.fill(&[Priority::Normal]);
             let (before, mut calls) = (hot.shed(), 0);
             group.bench_function(BenchmarkId::from_parameter(name), |b| {

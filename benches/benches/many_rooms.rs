@@ -6,13 +6,13 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use roomcast::{Hub, Join, Publish, Report, RoomHandle, RoomId, Source, Subscription};
+use roomcast::{Hub, Join, OutcomeSink, Publish, Room, RoomId, Source, Subscription};
 use roomcast_benches::{Draws, is_test_run, payload, unlimited};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 struct Rooms {
-    handles: Vec<RoomHandle<Bytes>>,
+    handles: Vec<Room<Bytes>>,
     _guests: Vec<Subscription<Bytes>>,
     _hub: Hub<Bytes>,
 }
@@ -30,7 +30,7 @@ impl Rooms {
     fn publish(&self, mut draws: Draws, messages: u64) {
         for _ in 0..messages {
             let room = &self.handles[draws.below(self.handles.len())];
-            let message = Publish::new(Source::Host, payload()).report(Report::CountedOnly);
+            let message = Publish::new(Source::Host, payload()).outcome_sink(OutcomeSink::CountedOnly);
             let receipt = room.try_publish(message).expect("the room takes it");
             assert!(receipt.outcome.is_some(), "it was dispatched in the call");
         }

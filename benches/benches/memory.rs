@@ -5,7 +5,7 @@
 #![allow(missing_docs)]
 
 use bytes::Bytes;
-use roomcast::{Hub, Instant, Join, Room, RoomId, UserId};
+use roomcast::{Hub, Instant, Join, RoomId, RoomState, UserId};
 use roomcast_benches::{is_test_run, resident, unlimited};
 use std::process::Command;
 
@@ -14,7 +14,7 @@ const TAKE: &str = "--take";
 
 /// Joins so many sessions and prints the growth of resident memory for each.
 fn take(who: &str, sessions: u32) {
-    let mut room = Room::<Bytes>::new(&unlimited().build().expect("a valid configuration"));
+    let mut room = RoomState::<Bytes>::new(&unlimited().build().expect("a valid configuration"));
     let before = resident();
     for id in 0..sessions {
         let join = if who == "users" { Join::user(UserId(id.into())) } else { Join::guest() };

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{Hub, Instant, Join, Priority, Publish, Report, Room, RoomConfig, RoomHandle, RoomId, SessionId, Source};
+use roomcast::{Hub, Instant, Join, OutcomeSink, Priority, Publish, Room, RoomConfig, RoomId, RoomState, SessionId, Source};
 use roomcast_benches::{Draws, OWNER, is_test_run, median, payload, room_of, unlimited};
 use std::hint::black_box;
 
@@ -15,7 +15,7 @@ const AUDIENCES: [u32; 4] = [1, 1_000, 100_000, 1_000_000];
 const ACTIVE: usize = 1_000;
 
 struct Load {
-    room: Room<Bytes>,
+    room: RoomState<Bytes>,
     senders: Vec<SessionId>,
     draws: Draws,
     now: u64,
@@ -32,7 +32,8 @@ impl Load {
     fn publish(&mut self) {
         self.now += 1_000;
         let sender = self.senders[self.draws.below(self.senders.len())];
-        let publish = Publish::new(Source::Session(sender), payload()).priority(self.priority).report(Report::CountedOnly);
+        let publish =
+            Publish::new(Source::Session(sender), payload()).priority(self.priority).outcome_sink(OutcomeSink::CountedOnly);
         let _ = black_box(self.room.publish(Instant::from_nanos(self.now), publish));
     }
 }
@@ -85,14 +86,14 @@ fn ratio() {
 const BURST: usize = 64;
 
 fn like() -> Publish<Bytes> {
-    Publish::new(Source::Host, payload()).priority(Priority::Low).report(Report::CountedOnly)
+    Publish::new(Source::Host, payload()).priority(Priority::Low).outcome_sink(OutcomeSink::CountedOnly)
 }
 
-fn in_one_call(room: &RoomHandle<Bytes>) {
+fn in_one_call(room: &Room<Bytes>) {
     black_box(room.try_publish_many((0..BURST).map(|_| like()).collect()));
 }
 
-fn one_by_one(room: &RoomHandle<Bytes>) {
+fn one_by_one(room: &Room<Bytes>) {
     for _ in 0..BURST {
         let _ = black_box(room.try_publish(like()));
     }
@@ -100,10 +101,10 @@ fn one_by_one(room: &RoomHandle<Bytes>) {
 
 /// One room of a hub, with a guest who does not read; its shard runs on a thread of its own. Both ways, and then in turn for their ratio.
 fn bursts(c: &mut Criterion) {
-    let ways = [("one_call", in_one_call as fn(&RoomHandle<Bytes>)), ("one_by_one", one_by_one)];
+    let ways = [("one_call", in_one_call as fn(&Room<Bytes>)), ("one_by_one", one_by_one)];
     let dispatched = unlimited().build().expect("a valid configuration");
     for (name, config) in [("dispatched", dispatched), ("shed", RoomConfig::av_chat_room(OWNER))] {
-        let hub: Hub<Bytes> = Hub::<Bytes>::builder().shards(1).spawn_threads().expect("a thread for the shard");
+        let hub: Hub<Bytes> = Hub::<Bytes>::builder().workers(1).spawn_threads().expect("a thread for the worker");
         let room = hub.create_room(RoomId(1), &config).expect("a new room");
         let _guest = room.join(Join::guest()).expect("the room takes a guest");
         let mut group = c.benchmark_group(format!("publish_many/{name}"));

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{Budget, Due, Group, Instant, Publish, Room, Source, Verdict};
+use roomcast::{Budget, Delivery, Group, Handoff, Instant, Publish, RoomState, Source};
 use roomcast_benches::{is_test_run, median, payload, room_of, unlimited};
 use std::hint::black_box;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 const MESSAGES: u32 = 2;
 
 /// Publishes and sweeps; answers the time of the sweep alone.
-fn roomcast(room: &mut Room<Bytes>, sessions: u32) -> Duration {
+fn roomcast(room: &mut RoomState<Bytes>, sessions: u32) -> Duration {
     for _ in 0..MESSAGES {
         let _ = room.publish(Instant::ZERO, Publish::new(Source::Host, payload()));
     }
@@ -21,11 +21,11 @@ fn roomcast(room: &mut Room<Bytes>, sessions: u32) -> Duration {
     let start = std::time::Instant::now();
     for first in (0..room.slots()).step_by(1_024) {
         room.sweep(Instant::ZERO, Group::DEFAULT, first..first + 1_024, Budget::default(), |session, due| {
-            if let Due::Batch(reading) = due {
+            if let Delivery::Batch(reading) = due {
                 handed += u64::from(reading.messages());
                 black_box((session, reading.key()));
             }
-            Verdict::Taken
+            Handoff::Taken
         });
     }
     let time = start.elapsed();

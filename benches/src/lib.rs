@@ -6,7 +6,7 @@ pub mod machine;
 pub mod text;
 
 use bytes::Bytes;
-use roomcast::{Instant, Join, Room, RoomConfig, RoomConfigBuilder, SessionId, UserId};
+use roomcast::{Instant, Join, RoomConfig, RoomConfigBuilder, RoomState, SessionId, UserId};
 use std::time::Duration;
 
 /// The owner of every room here.
@@ -26,8 +26,8 @@ pub fn unlimited() -> RoomConfigBuilder {
 ///
 /// # Panics
 /// Never: the configuration takes them.
-pub fn room_of(config: &RoomConfig, users: u32) -> (Room<Bytes>, Vec<SessionId>) {
-    let mut room = Room::new(config);
+pub fn room_of(config: &RoomConfig, users: u32) -> (RoomState<Bytes>, Vec<SessionId>) {
+    let mut room = RoomState::new(config);
     let sessions = (0..u64::from(users))
         .map(|id| {
             let joined = room.join(Instant::ZERO, Join::user(UserId(id))).expect("the room takes them all");

@@ -1,10 +1,10 @@
 //! What the host says to every room (clause A16): one bounded log, which each room reads when it is next looked at (decision D24).
 
 use crate::chunked::Deque;
-use crate::duplicates::{DuplicateWindow, Duplicates};
+use crate::dedup::{Dedup, DedupWindow};
 use crate::ids::MessageId;
 use crate::index::Hasher;
-use crate::message::{DuplicateKey, Payload, Sender};
+use crate::message::{DedupKey, Payload, Sender};
 use crate::priority::Priority;
 use crate::quota::{Quota, TokenBucket};
 use crate::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub struct BroadcastLimits {
     /// Broadcasts in so long. Default 1 a second.
     pub quota: Quota,
     /// How long the same key is refused, and how many keys are remembered. Default 5 minutes, 1,024.
-    pub keys: DuplicateWindow,
+    pub keys: DedupWindow,
     /// Broadcasts that are kept for rooms that have yet to hear them; what has fallen out they have missed. Default 64, at least 1.
     pub kept: u32,
     /// Bytes of a payload at the most, so that what is kept is bounded by bytes, too. Default 12 KiB, as for a room's messages.
@@ -28,7 +28,7 @@ pub struct BroadcastLimits {
 impl Default for BroadcastLimits {
     /// Those of an `AVChatRoom`: one a second, the same key within 5 minutes refused; 64 are kept.
     fn default() -> Self {
-        let keys = DuplicateWindow { window: Duration::from_secs(300), keys: 1_024 };
+        let keys = DedupWindow { window: Duration::from_secs(300), keys: 1_024 };
         Self { quota: Quota::per_second(NonZeroU32::MIN), keys, kept: 64, payload_bytes: 12 * 1024 }
     }
 }
@@ -37,14 +37,14 @@ impl Default for BroadcastLimits {
 #[derive(Clone, Debug)]
 #[must_use = "a broadcast does nothing until it is published"]
 pub struct Broadcast<M> {
-    key: DuplicateKey,
+    key: DedupKey,
     priority: Priority,
     payload: M,
 }
 
 impl<M> Broadcast<M> {
     /// Under a key, at `Normal`. The same key is refused for a while.
-    pub const fn new(key: DuplicateKey, payload: M) -> Self {
+    pub const fn new(key: DedupKey, payload: M) -> Self {
         Self { key, priority: Priority::Normal, payload }
     }
 
@@ -113,7 +113,7 @@ impl<M> core::error::Error for BroadcastRefused<M> {}
 /// The log of what was broadcast.
 ///
 /// An [`Engine`](crate::Engine) and a hub have one each; a host that keeps its rooms itself makes one and has each room
-/// [`hear`](crate::Room::hear) it.
+/// [`import_broadcasts`](crate::RoomState::import_broadcasts) it.
 #[derive(Debug)]
 pub struct Broadcasts<M> {
     log: Deque<Entry<M>>,
@@ -121,7 +121,7 @@ pub struct Broadcasts<M> {
     count: u64,
     last: Instant,
     bucket: TokenBucket,
-    keys: Duplicates,
+    keys: Dedup,
     limits: BroadcastLimits,
 }
 
@@ -134,7 +134,7 @@ struct Entry<M> {
 }
 
 /// A broadcast, as a room takes it over.
-pub(crate) struct Heard<M> {
+pub(crate) struct BroadcastCopy<M> {
     pub(crate) priority: Priority,
     pub(crate) payload: M,
 }
@@ -142,7 +142,7 @@ pub(crate) struct Heard<M> {
 impl<M: Payload> Broadcasts<M> {
     /// Nothing has been broadcast. The seed keeps outsiders from choosing keys that collide.
     pub fn new(limits: BroadcastLimits, seed: u64) -> Self {
-        let keys = Duplicates::new(limits.keys, Hasher::new(seed));
+        let keys = Dedup::new(limits.keys, Hasher::new(seed));
         Self { log: Deque::new(), count: 0, last: Instant::ZERO, bucket: limits.quota.bucket(), keys, limits }
     }
 
@@ -186,12 +186,12 @@ impl<M: Payload> Broadcasts<M> {
         self.last
     }
 
-    /// What a room gets next that has heard `heard` of them, and how many it has missed before that one; `None` when it has heard all.
-    pub(crate) fn next(&self, heard: u64) -> Option<(u64, Heard<M>)> {
+    /// What a room gets next that has heard `imported` of them, and how many it has missed before that one; `None` when it has heard all.
+    pub(crate) fn next(&self, imported: u64) -> Option<(u64, BroadcastCopy<M>)> {
         let first = self.count - self.log.len() as u64;
-        let entry = self.log.get(usize::try_from(heard.saturating_sub(first)).ok()?)?;
+        let entry = self.log.get(usize::try_from(imported.saturating_sub(first)).ok()?)?;
         let payload = (entry.clone)(&entry.payload);
-        Some((first.saturating_sub(heard), Heard { priority: entry.priority, payload }))
+        Some((first.saturating_sub(imported), BroadcastCopy { priority: entry.priority, payload }))
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
         let mut broadcasts: Broadcasts<&str> = Broadcasts::new(BroadcastLimits::default(), 0);
         let at = Instant::from_secs;
         let mut say =
-            |now, key| broadcasts.publish(now, Broadcast::new(DuplicateKey(key), "hello")).map_err(|refused| refused.retry_at);
+            |now, key| broadcasts.publish(now, Broadcast::new(DedupKey(key), "hello")).map_err(|refused| refused.retry_at);
         assert_eq!(say(at(10), 1), Ok(None));
         assert_eq!(say(at(10), 2), Err(Some(at(11))));
         assert_eq!(say(at(11), 2), Ok(None));
@@ -218,7 +218,7 @@ mod tests {
     fn what_is_too_large_is_refused_and_takes_nothing() {
         let mut broadcasts: Broadcasts<&str> =
             Broadcasts::new(BroadcastLimits { payload_bytes: 4, ..BroadcastLimits::default() }, 0);
-        let mut say = |text| broadcasts.publish(Instant::ZERO, Broadcast::new(DuplicateKey(1), text));
+        let mut say = |text| broadcasts.publish(Instant::ZERO, Broadcast::new(DedupKey(1), text));
         let refused = say("hello").unwrap_err();
         assert_eq!((refused.reason, refused.retry_at), (BroadcastReason::TooLarge { size: 5, max: 4 }, None));
         assert_eq!(refused.to_string(), "refused: the payload has 5 bytes; a broadcast may have 4");
@@ -233,10 +233,10 @@ mod tests {
         let texts = ["0", "1", "2", "3", "4"];
         let fell_out: std::vec::Vec<_> = (0..)
             .zip(texts)
-            .filter_map(|(key, text)| broadcasts.publish(Instant::ZERO, Broadcast::new(DuplicateKey(key), text)).unwrap())
+            .filter_map(|(key, text)| broadcasts.publish(Instant::ZERO, Broadcast::new(DedupKey(key), text)).unwrap())
             .collect();
         assert_eq!(fell_out, ["0", "1"]);
-        let next = |heard| broadcasts.next(heard).map(|(missed, heard)| (missed, heard.payload));
+        let next = |imported| broadcasts.next(imported).map(|(missed, imported)| (missed, imported.payload));
         assert_eq!((next(0), next(2), next(4), next(5)), (Some((2, "2")), Some((0, "2")), Some((0, "4")), None));
     }
 }

@@ -2,21 +2,21 @@
 
 use crate::admission::Admission;
 use crate::config::RoomConfig;
-use crate::message::{Forward, Payload};
+use crate::message::{EdgeMessage, Payload};
 use core::ops::{Deref, DerefMut};
 
 /// The admission of a room at an edge: the same gate, queue and rate, in front of the room's own.
 ///
 /// A room cannot dispatch more than its rate, so an edge that runs the same admission need not forward more than that: a flood ends where it
-/// comes in. What an edge lets through is not dispatched but [forwarded](Self::poll_forward): its ledger reads "forwarded" where a
+/// comes in. What an edge lets through is not dispatched but [forwarded](Self::poll_message): its ledger reads "forwarded" where a
 /// room's reads "dispatched", and the outcome is the room's to tell. What it sheds has its outcome here. So every message has one, and the
-/// books of the edges and of the room add up ([`Ledger::behind`](crate::Ledger::behind)).
+/// books of the edges and of the room add up ([`Ledger::merged_with_edges`](crate::Ledger::merged_with_edges)).
 ///
-/// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh from a [`Part`](crate::Part) of the room's
+/// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh from a shard ([`ShardIndex`](crate::ShardIndex)) of the room's
 /// audience that the edge holds: then no two edges give out the same ids, and the room's messages exclude the very session that sent them.
 /// Mutes and bans come by [`import`](Admission::import), and hold at the room in any case. Counters count at the edge; a host adds
-/// them up. Tips and broadcasts are the room's: an edge gives none and hears none. What is not taken by `poll_forward` is at most the
-/// configured `feed_messages`; then the queue holds the rest back, and notices are refused as `QueueFull`.
+/// them up. Tips and broadcasts are the room's: an edge gives none and hears none. What is not taken by `poll_message` is at most the
+/// configured `outbox_capacity`; then the queue holds the rest back, and notices are refused as `QueueFull`.
 ///
 /// ```
 /// use roomcast_core::{Admission, Edge, Instant, Kind, Priority, Publish, RoomConfig, Source, UserId};
@@ -26,11 +26,11 @@ use core::ops::{Deref, DerefMut};
 /// let now = Instant::from_secs(1);
 /// let receipt = edge.publish(now, Publish::gift(Source::Host, "rocket"))?;
 /// assert_eq!(receipt.outcome, None, "the outcome is the room's");
-/// while let Some(forward) = edge.poll_forward() {
+/// while let Some(forward) = edge.poll_message() {
 ///     let receipt = room.publish(now, forward.into_publish())?;
 ///     assert!(receipt.outcome.is_some());
 /// }
-/// let whole = room.snapshot(now).ledger.behind([edge.snapshot(now).ledger]);
+/// let whole = room.snapshot(now).ledger.merged_with_edges([edge.snapshot(now).ledger]);
 /// assert!(whole.balances() && whole.total().submitted == 1);
 /// # Ok::<(), roomcast_core::Refused<&str>>(())
 /// ```
@@ -47,8 +47,8 @@ impl<M: Payload> Edge<M> {
 
     /// The next message for the room, in the order in which they passed; `None` when there is none. After this,
     /// [`poll_timeout`](Admission::poll_timeout) may have changed.
-    pub fn poll_forward(&mut self) -> Option<Forward<M>> {
-        self.admission.pop_forward()
+    pub fn poll_message(&mut self) -> Option<EdgeMessage<M>> {
+        self.admission.pop_edge_message()
     }
 }
 
@@ -69,34 +69,40 @@ impl<M> DerefMut for Edge<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DuplicateKey, Instant, Kind, Limit, PerLevel, Publish, RefusalReason, Report, SessionId, Source, UserId};
+    use crate::{DedupKey, Instant, Kind, Limit, OutcomeSink, PerLevel, Publish, RefusalReason, SessionId, Source, UserId};
 
     #[test]
     fn notices_tips_and_broadcasts_do_not_pass_the_bound_of_what_waits_for_the_room() {
-        let builder = RoomConfig::builder(UserId(1)).notices(core::num::NonZeroU32::MAX).tips(crate::Tips::ALL);
+        let builder =
+            RoomConfig::builder(UserId(1)).notices(core::num::NonZeroU32::MAX).system_messages(crate::SystemMessages::ALL);
         let config = builder.build().unwrap();
         let mut edge: Edge<&str> = Edge::new(&config);
         let mut broadcasts = crate::Broadcasts::new(crate::BroadcastLimits::default(), 0);
         let now = Instant::from_secs(1);
-        let notice = || Publish::new(Source::Host, "notice").kind(Kind::Notice).report(Report::Event(crate::Tag(7)));
+        let notice =
+            || Publish::new(Source::Host, "notice").kind(Kind::Notice).outcome_sink(OutcomeSink::Event(crate::CorrelationId(7)));
         for _ in 0..1_024 {
             assert_eq!(edge.publish(now, notice()).unwrap().outcome, None);
         }
         let refused = edge.publish(now, notice()).unwrap_err();
-        assert_eq!((refused.reason, refused.limit), (RefusalReason::QueueFull, Some(Limit::Forwards { max: 1_024 })));
+        assert_eq!((refused.reason, refused.limit), (RefusalReason::QueueFull, Some(Limit::EdgeOutbox { max: 1_024 })));
         edge.add_session(now, UserId(7), SessionId::new(0, 1));
         assert_eq!(edge.poll_timeout(), None, "no tip is due");
-        broadcasts.publish(now, crate::Broadcast::new(DuplicateKey(1), "to all")).unwrap();
-        edge.hear(now, &broadcasts);
+        broadcasts.publish(now, crate::Broadcast::new(DedupKey(1), "to all")).unwrap();
+        edge.import_broadcasts(now, &broadcasts);
         edge.reconfigure(now, &config).unwrap();
         edge.add_session(now, UserId(8), SessionId::new(1, 1));
         assert_eq!(edge.poll_timeout(), None, "nor by now");
         edge.handle_timeout(Instant::from_secs(9));
-        assert!(!edge.has_to_hear(&broadcasts) && edge.poll_timeout().is_none());
-        let forwards: std::vec::Vec<_> = core::iter::from_fn(|| edge.poll_forward()).collect();
+        assert!(!edge.has_broadcasts_to_import(&broadcasts) && edge.poll_timeout().is_none());
+        let forwards: std::vec::Vec<_> = core::iter::from_fn(|| edge.poll_message()).collect();
         assert_eq!(forwards.len(), 1_024);
         // The room tells what becomes of it.
-        assert!(forwards.iter().all(|forward| forward.report == Report::Event(crate::Tag(7)) && forward.kind == Kind::Notice));
+        assert!(
+            forwards
+                .iter()
+                .all(|forward| forward.outcome_sink == OutcomeSink::Event(crate::CorrelationId(7)) && forward.kind == Kind::Notice)
+        );
         assert_eq!(edge.snapshot(now).outcomes.values().sum::<u32>(), 0);
         assert!(edge.snapshot(now).ledger.balances());
     }
@@ -113,7 +119,7 @@ mod tests {
         assert_eq!((books.dispatched, books.queued), (1_024, 1_976));
         assert_eq!(edge.poll_timeout(), None, "it waits for the host");
         let mut forwarded = 0;
-        while edge.poll_forward().is_some() {
+        while edge.poll_message().is_some() {
             forwarded += 1;
             if let Some(at) = edge.poll_timeout() {
                 edge.handle_timeout(at.max(now));

@@ -9,12 +9,12 @@ use crate::broadcasts::{BroadcastLimits, Broadcasts};
 use crate::chunked::Slab;
 use crate::config::RoomConfig;
 use crate::event::Event;
-use crate::homes::Homes;
 use crate::ids::RoomId;
 use crate::index::{Hasher, Index};
 use crate::message::Payload;
-use crate::room::{Room, RoomSnapshot};
+use crate::room::{RoomSnapshot, RoomState};
 use crate::time::Instant;
+use crate::user_rooms::UserRooms;
 use alloc::collections::{BTreeSet, VecDeque};
 use core::ops::{Deref, DerefMut};
 
@@ -42,7 +42,7 @@ pub struct Engine<M> {
     max_rooms: u32,
     seed: u64,
     /// Which room each user is in, where that is one at a time.
-    homes: Option<Homes>,
+    user_rooms: Option<UserRooms>,
     broadcasts: Broadcasts<M>,
     /// The next slot whose room is to hear what was broadcast last, and when that was; `None` when all have.
     spread: Option<(u32, Instant)>,
@@ -55,7 +55,7 @@ pub struct Engine<M> {
 #[derive(Debug)]
 struct Entry<M> {
     id: RoomId,
-    room: Room<M>,
+    room: RoomState<M>,
     timer: Option<Instant>,
     /// Whether `eventful` lists the room.
     listed: bool,
@@ -90,7 +90,7 @@ impl<M: Payload> Engine<M> {
             hasher: Hasher::new(seed),
             max_rooms,
             seed,
-            homes: None,
+            user_rooms: None,
             broadcasts: Broadcasts::new(BroadcastLimits::default(), seed),
             spread: None,
             timers: BTreeSet::new(),
@@ -106,7 +106,12 @@ impl<M: Payload> Engine<M> {
         if self.rooms.len() >= self.max_rooms {
             return Err(CreateRoomError::TooManyRooms { max: self.max_rooms });
         }
-        let slot = self.rooms.insert(Entry { id, room: Room::new(config).skipping(&self.broadcasts), timer: None, listed: false });
+        let slot = self.rooms.insert(Entry {
+            id,
+            room: RoomState::new(config).with_broadcast_position(&self.broadcasts),
+            timer: None,
+            listed: false,
+        });
         let (rooms, hasher) = (&self.rooms, self.hasher);
         self.index.insert(hasher.hash(id.0), slot, |slot| hasher.hash(rooms[slot].id.0));
         self.note(slot);
@@ -129,7 +134,7 @@ impl<M: Payload> Engine<M> {
     }
 
     /// A room, to look at. O(1).
-    pub fn room(&self, id: RoomId) -> Result<&Room<M>, NoSuchRoom> {
+    pub fn room(&self, id: RoomId) -> Result<&RoomState<M>, NoSuchRoom> {
         self.slot(id).map(|slot| &self.rooms[slot].room).ok_or(NoSuchRoom(id))
     }
 
@@ -187,8 +192,8 @@ impl<M: Payload> Engine<M> {
             self.timers.pop_first();
             self.rooms[slot].timer = None;
             let room = &mut self.rooms[slot].room;
-            if room.has_to_hear(&self.broadcasts) {
-                room.hear(now, &self.broadcasts);
+            if room.has_broadcasts_to_import(&self.broadcasts) {
+                room.import_broadcasts(now, &self.broadcasts);
             }
             room.handle_timeout(now);
             self.note(slot);
@@ -226,15 +231,15 @@ pub struct RoomMut<'a, M: Payload> {
 }
 
 impl<M: Payload> Deref for RoomMut<'_, M> {
-    type Target = Room<M>;
+    type Target = RoomState<M>;
 
-    fn deref(&self) -> &Room<M> {
+    fn deref(&self) -> &RoomState<M> {
         &self.engine.rooms[self.slot].room
     }
 }
 
 impl<M: Payload> DerefMut for RoomMut<'_, M> {
-    fn deref_mut(&mut self) -> &mut Room<M> {
+    fn deref_mut(&mut self) -> &mut RoomState<M> {
         &mut self.engine.rooms[self.slot].room
     }
 }

@@ -60,7 +60,7 @@ pub enum ReconfigureError {
     /// The new configuration changes what stays as it is for a room's life.
     #[error("{setting} is fixed for a room's life; want the one that the room was made with")]
     Fixed {
-        /// The name of the setting: of several, the first in the order of [`Room::reconfigure`](crate::Room::reconfigure).
+        /// The name of the setting: of several, the first in the order of [`RoomState::reconfigure`](crate::RoomState::reconfigure).
         setting: &'static str,
     },
 }

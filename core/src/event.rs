@@ -4,9 +4,9 @@
 //! time is folded and counted (decision D7).
 
 use crate::chunked::Deque;
-use crate::ids::{MessageId, SessionId, Tag, UserId};
+use crate::ids::{CorrelationId, MessageId, SessionId, UserId};
 use crate::index::{Hasher, Index};
-use crate::message::{Outcome, Report};
+use crate::message::{Outcome, OutcomeSink};
 use crate::priority::{PerLevel, Priority};
 
 /// What `poll_event` hands out.
@@ -24,7 +24,7 @@ pub enum Event {
         /// What they stand for.
         units: u64,
         /// How the publisher asked to hear of it, with the tag.
-        report: Report,
+        outcome_sink: OutcomeSink,
         /// The fate.
         outcome: Outcome,
     },
@@ -52,9 +52,9 @@ pub enum Event {
 
 impl Event {
     /// The host's own tag, if this is an outcome that carries one.
-    pub fn tag(&self) -> Option<Tag> {
+    pub fn correlation_id(&self) -> Option<CorrelationId> {
         match self {
-            Self::Outcome { report: Report::Event(tag), .. } => Some(*tag),
+            Self::Outcome { outcome_sink: OutcomeSink::Event(tag), .. } => Some(*tag),
             _ => None,
         }
     }
@@ -128,15 +128,15 @@ pub struct Joined {
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one, without
     /// a hole and without a message twice (decision D38). One that resumes goes on where the former session was; of that this is as many
     /// messages as lie before its positions: the last that it had got, if it had taken all that it was due.
-    pub after: crate::ids::Seq,
+    pub starts_after: crate::ids::Seq,
     /// Where it starts.
-    pub start: Start,
+    pub start: StartPosition,
 }
 
 /// Where a session starts to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Start {
+pub enum StartPosition {
     /// At the head: it gets what is dispatched from now on.
     Head,
     /// A few messages before the head: it gets the last that were dispatched, as the room is configured (clause A24).
@@ -201,10 +201,10 @@ impl EventQueue {
         id: MessageId,
         priority: Priority,
         (messages, units): (u32, u64),
-        report: Report,
+        outcome_sink: OutcomeSink,
         outcome: Outcome,
     ) {
-        self.outcomes.push_back(Event::Outcome { id, priority, messages, units, report, outcome });
+        self.outcomes.push_back(Event::Outcome { id, priority, messages, units, outcome_sink, outcome });
     }
 
     pub(crate) fn presence(&mut self, user: UserId, presence: Presence, cause: PresenceCause) {
@@ -370,9 +370,9 @@ mod tests {
         events.reserve(Priority::High);
         assert!(!events.has_room(Priority::High) && events.has_room(Priority::Normal));
         let outcome = Outcome::Dropped { reason: crate::DropReason::Expired, limit: None, retry_at: None };
-        events.outcome(MessageId(1), Priority::High, (1, 1), Report::Event(Tag(5)), outcome);
+        events.outcome(MessageId(1), Priority::High, (1, 1), OutcomeSink::Event(CorrelationId(5)), outcome);
         assert!(!events.has_room(Priority::High));
-        assert_eq!(events.pop().and_then(|event| event.tag()), Some(Tag(5)));
+        assert_eq!(events.pop().and_then(|event| event.correlation_id()), Some(CorrelationId(5)));
         assert!(events.has_room(Priority::High));
     }
 }

@@ -116,7 +116,7 @@ pub struct Seq(pub u64);
 
 /// A number of the caller's own that comes back with the outcome of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag(pub u64);
+pub struct CorrelationId(pub u64);
 
 macro_rules! display {
     ($($name:ident => $prefix:literal),*) => {$(
@@ -127,7 +127,7 @@ macro_rules! display {
         }
     )*};
 }
-display!(RoomId => "room ", UserId => "user ", MessageId => "message ", Seq => "#", Tag => "tag ");
+display!(RoomId => "room ", UserId => "user ", MessageId => "message ", Seq => "#", CorrelationId => "correlation id ");
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

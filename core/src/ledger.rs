@@ -237,7 +237,7 @@ impl LevelLedger {
     }
 
     /// It waits in the queue no more.
-    pub(crate) fn unqueue(&mut self, units: u64) {
+    pub(crate) fn leave_queue(&mut self, units: u64) {
         self.queued -= 1;
         self.units.queued = self.units.queued.wrapping_sub(units);
     }
@@ -249,7 +249,7 @@ impl LevelLedger {
     }
 
     /// It waits for a verdict no more.
-    pub(crate) fn unreview(&mut self, units: u64) {
+    pub(crate) fn leave_review(&mut self, units: u64) {
         self.under_review -= 1;
         self.units.under_review = self.units.under_review.wrapping_sub(units);
     }
@@ -311,7 +311,7 @@ impl Ledger {
     /// The books of a room and of the edges in front of it, as of one (clause B17): what the edges shed is added, and what they forwarded was
     /// submitted there. They add up when nothing is on its way from an edge to the room.
     #[must_use]
-    pub fn behind(&self, edges: impl IntoIterator<Item = Self>) -> Self {
+    pub fn merged_with_edges(&self, edges: impl IntoIterator<Item = Self>) -> Self {
         let edges = edges.into_iter().fold(Self::default(), Add::add);
         Self {
             levels: PerLevel::from_fn(|level| {

@@ -15,11 +15,11 @@
 //! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here on it belongs to the audience.
 //! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told in-band as a gap ([`Item::Gap`]);
 //!   the session stays.
-//! - **Excluded**: dispatched, but not meant for one session: its own message, or a level that it has masked ([`Mask`]).
+//! - **Excluded**: dispatched, but not meant for one session: its own message, or a level that it has masked ([`LevelSet`]).
 //!
 //! Beside this flow the host may send something to one session or one user: it comes in its place among the messages ([`Direct`]).
 //!
-//! The host's notices, what is broadcast to every room ([`Broadcasts`]) and tips ([`Tips`]) go out beside the room's rate, each by a limit of its
+//! The host's notices, what is broadcast to every room ([`Broadcasts`]) and tips ([`SystemMessages`]) go out beside the room's rate, each by a limit of its
 //! own. In front of the room's admission there may be the same at an edge ([`Edge`]).
 //!
 //! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`], [`Deliveries`]) balance to the integer at any
@@ -27,8 +27,8 @@
 //!
 //! # Calls in, polls out
 //!
-//! Methods take `now`, an [`Instant`] of the host's own making. [`Room::poll_event`] gives outcomes and presence,
-//! [`Room::poll_timeout`] says when [`Room::handle_timeout`] is due, and [`Room::next_batch`] is pulled by each session. A late or a
+//! Methods take `now`, an [`Instant`] of the host's own making. [`RoomState::poll_event`] gives outcomes and presence,
+//! [`RoomState::poll_timeout`] says when [`RoomState::handle_timeout`] is due, and [`RoomState::next_batch`] is pulled by each session. A late or a
 //! spurious call is harmless.
 //!
 //! # Cost
@@ -58,75 +58,76 @@ mod broadcasts;
 mod chunked;
 mod config;
 mod data;
-mod debris;
+mod dedup;
+mod deferred_drops;
 mod direct;
-mod duplicates;
 mod edge;
 mod engine;
 mod error;
 mod event;
 mod handover;
-mod homes;
 mod ids;
 mod index;
 mod keyed;
 mod ledger;
+mod level_set;
 mod list;
 mod log;
-mod mask;
 mod message;
-mod newest;
-mod part;
 mod priority;
 mod queue;
 mod quota;
+mod recent_users;
 mod resume;
 mod rights;
 mod room;
 mod roster;
 mod rules;
+mod shard_index;
+mod system_messages;
 mod time;
 mod timed;
-mod tips;
+mod user_rooms;
 
 pub use admission::{
-    Actor, Admission, AdmissionSnapshot, Carried, ImportError, ModerationCounts, ReviewVerdict, State, UnderReview, VerdictError,
+    Actor, Admission, AdmissionSnapshot, ImportError, ModerationCounts, PendingReview, PersistedState, ReviewDecision, ReviewError,
+    RoomStatus,
 };
-pub use audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Item, RangeKey, Reading, Verdict};
+pub use audience::{Audience, AudienceSnapshot, Batch, BatchKey, BatchRef, Budget, Delivery, Handoff, Item};
 pub use broadcasts::{Broadcast, BroadcastLimits, BroadcastReason, BroadcastRefused, Broadcasts};
 pub use config::{
-    ConfigError, Counting, DefaultReport, Echo, Exempt, Heartbeat, LevelQuotas, Levels, QueueConfig, ReviewConfig, ReviewTimeout,
-    RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy,
+    ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, Heartbeat, LevelQuotas, Levels, QueueConfig, QueueDiscipline,
+    RateAlgorithm, ReviewConfig, ReviewTimeout, RoomConfig, RoomConfigBuilder,
 };
 pub use data::{DataError, DataLimits};
-pub use debris::Debris;
+pub use dedup::DedupWindow;
+pub use deferred_drops::DeferredDrops;
 pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Recipient};
-pub use duplicates::DuplicateWindow;
 pub use edge::Edge;
 pub use engine::{CreateRoomError, Engine, EngineJoinError, NoSuchRoom, RoomMut};
 pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, ReconfigureError, SessionEnd};
-pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, Start};
+pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, StartPosition};
 pub use handover::HandOver;
-pub use homes::Homes;
-pub use ids::{Group, MessageId, RoomId, Seq, SessionId, Tag, Ticket, UserId};
+pub use ids::{CorrelationId, Group, MessageId, RoomId, Seq, SessionId, Ticket, UserId};
 pub use keyed::KeyedLimit;
 pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units};
-pub use mask::Mask;
+pub use level_set::LevelSet;
 pub use message::{
-    DuplicateKey, Forward, Kind, Limit, MergeKey, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source,
+    DedupKey, EdgeMessage, Kind, Limit, MergeKey, Message, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender, Source,
 };
-pub use part::Part;
 pub use priority::{PerLevel, Priority};
 pub use queue::{Evicted, Full, Popped, Queue};
-pub use quota::{Allowance, NotYet, Quota, Rate, TokenBucket};
+pub use quota::{NotYet, Quota, Rate, RateLimit, TokenBucket};
 pub use resume::ResumeToken;
 pub use rights::{Action, NotAllowed, Role, Rule};
-pub use room::{Room, RoomSnapshot};
+pub use room::{RoomSnapshot, RoomState};
 pub use roster::UserSessions;
 pub use rules::{Audiences, Halves, Join, NotJoined, Sharding};
+pub use shard_index::ShardIndex;
+pub use system_messages::{SystemMessage, SystemMessageKind, SystemMessages};
 pub use time::{Duration, Instant};
 pub use timed::Until;
-pub use tips::{Tip, TipKind, Tips};
+pub use user_rooms::UserRooms;
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}

@@ -4,7 +4,7 @@
 //! been missed by whoever had not read it.
 
 use crate::chunked::Deque;
-use crate::debris::Debris;
+use crate::deferred_drops::DeferredDrops;
 use crate::message::{Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use alloc::sync::Arc;
@@ -53,10 +53,10 @@ impl<M: Payload> Log<M> {
 
     /// Lets go of the oldest messages that are more than the bounds allow, at most 4,096 in one call (decision D2): until all of them have gone,
     /// the rings stay as large as they are. Answers whether there are more.
-    pub(crate) fn trim(&mut self, debris: &mut Debris<M>) -> bool {
+    pub(crate) fn trim(&mut self, deferred: &mut DeferredDrops<M>) -> bool {
         let (mut left, mut more) = (MOVED, false);
         for ring in &mut self.rings.0 {
-            while ring.is_over() && left > 0 && ring.pop(debris) {
+            while ring.is_over() && left > 0 && ring.pop(deferred) {
                 left -= 1;
             }
             more |= ring.is_over();
@@ -85,12 +85,12 @@ impl<M: Payload> Log<M> {
 
     /// Appends a message at its own position. Positions that were never seen (this audience fell behind the feed) are passed over,
     /// and with them all that the ring held: what it holds has no holes. A position that was seen already changes nothing. What
-    /// falls out goes to the debris.
+    /// falls out goes to the deferred drops.
     #[inline]
-    pub(crate) fn append(&mut self, message: Arc<Message<M>>, debris: &mut Debris<M>) {
+    pub(crate) fn append(&mut self, message: Arc<Message<M>>, deferred: &mut DeferredDrops<M>) {
         let level = message.priority;
         if message.position > self.rings[level].head {
-            self.pass_over(level, message.position, debris);
+            self.pass_over(level, message.position, deferred);
         }
         let ring = &mut self.rings[level];
         if message.position < ring.head {
@@ -98,20 +98,20 @@ impl<M: Payload> Log<M> {
         }
         // Before the newcomer comes, so that a full ring need not grow for a moment.
         if ring.messages.len() >= ring.max_messages as usize {
-            ring.pop(debris);
+            ring.pop(deferred);
         }
         ring.head = message.position + 1;
         ring.bytes += message.bytes();
         ring.messages.push_back(message);
-        while ring.bytes > ring.max_bytes && ring.pop(debris) {}
+        while ring.bytes > ring.max_bytes && ring.pop(deferred) {}
     }
 
     /// Moves the head of a level on to a position: what stood before it was never seen here. What the ring held goes with it, since what
     /// it holds has no holes. A head that is there already changes nothing.
-    pub(crate) fn pass_over(&mut self, level: Priority, head: u64, debris: &mut Debris<M>) {
+    pub(crate) fn pass_over(&mut self, level: Priority, head: u64, deferred: &mut DeferredDrops<M>) {
         let ring = &mut self.rings[level];
         if head > ring.head {
-            while ring.pop(debris) {}
+            while ring.pop(deferred) {}
             ring.head = head;
         }
     }
@@ -150,10 +150,10 @@ impl<M: Payload> Ring<M> {
     }
 
     /// Gives up the oldest message; answers whether there was one.
-    fn pop(&mut self, debris: &mut Debris<M>) -> bool {
+    fn pop(&mut self, deferred: &mut DeferredDrops<M>) -> bool {
         let Some(oldest) = self.messages.pop_front() else { return false };
         self.bytes -= oldest.bytes();
-        debris.add_message(oldest);
+        deferred.add_message(oldest);
         true
     }
 }
@@ -188,10 +188,10 @@ mod tests {
     fn the_newest_stay_within_both_bounds() {
         let mut log = log();
         for (position, payload) in [(5, "a"), (6, "b"), (7, "c"), (8, "d")] {
-            log.append(message(position, payload), &mut Debris::default());
+            log.append(message(position, payload), &mut DeferredDrops::default());
         }
         assert_eq!((log.tail(Priority::Normal), log.head(Priority::Normal)), (6, 9));
-        log.append(message(9, "eight...."), &mut Debris::default());
+        log.append(message(9, "eight...."), &mut DeferredDrops::default());
         assert_eq!((log.tail(Priority::Normal), log.bytes(Priority::Normal)), (8, 10));
         assert_eq!(log.get(Priority::Normal, 8).unwrap().payload, "d");
         assert!(log.get(Priority::Normal, 7).is_none() && log.get(Priority::Normal, 10).is_none());
@@ -202,12 +202,12 @@ mod tests {
     fn what_is_taken_over_is_the_newest_and_goes_on_by_itself() {
         let mut log = Log::new(PerLevel([5_000; 4]), PerLevel([1 << 20; 4]), PerLevel([5; 4]));
         for position in 5..5_005 {
-            log.append(message(position, "ab"), &mut Debris::default());
+            log.append(message(position, "ab"), &mut DeferredDrops::default());
         }
         let mut other = log.newest();
         let range = |log: &Log<&'static str>| (log.tail(Priority::Normal), log.head(Priority::Normal));
         assert_eq!((range(&other), other.bytes(Priority::Normal)), ((5_005 - 4_096, 5_005), 2 * 4_096));
-        other.append(message(5_005, "ab"), &mut Debris::default());
+        other.append(message(5_005, "ab"), &mut DeferredDrops::default());
         assert_eq!((range(&other).1, range(&log)), (5_006, (5, 5_005)));
         assert!(Arc::ptr_eq(other.get(Priority::Normal, 5_000).unwrap(), log.get(Priority::Normal, 5_000).unwrap()));
     }
@@ -215,10 +215,10 @@ mod tests {
     #[test]
     fn a_hole_empties_the_ring_and_a_repetition_changes_nothing() {
         let mut log = log();
-        log.append(message(5, "a"), &mut Debris::default());
-        log.append(message(5, "again"), &mut Debris::default());
+        log.append(message(5, "a"), &mut DeferredDrops::default());
+        log.append(message(5, "again"), &mut DeferredDrops::default());
         assert_eq!((log.head(Priority::Normal), log.bytes(Priority::Normal)), (6, 1));
-        log.append(message(8, "b"), &mut Debris::default());
+        log.append(message(8, "b"), &mut DeferredDrops::default());
         assert_eq!((log.tail(Priority::Normal), log.head(Priority::Normal), log.bytes(Priority::Normal)), (8, 9, 1));
     }
 }

@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use roomcast_core::{Instant, Popped, Priority, Queue, Sender, TieBreak, UserId, VictimPolicy};
+use roomcast_core::{EvictionPolicy, Instant, Popped, Priority, Queue, QueueDiscipline, Sender, UserId};
 use roomcast_tests::oracle::line::{Entry, Line};
 use roomcast_tests::oracle::victims::Squeeze;
 use roomcast_tests::rules;
@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 struct Sequence {
     messages: u8,
     bytes: u8,
-    tie_break: u8,
-    victim: u8,
+    discipline: u8,
+    eviction: u8,
     wait: [Option<u8>; 4],
     seed: u64,
     calls: Vec<Call>,
@@ -105,11 +105,12 @@ fn same(popped: Option<Popped<u64>>, entry: Option<Entry>) {
 }
 
 fuzz_target!(|sequence: Sequence| {
-    let tie_break = [TieBreak::Fifo, TieBreak::RoundRobin, TieBreak::Random][usize::from(sequence.tie_break) % 3];
-    let policies = [VictimPolicy::BiggestSender, VictimPolicy::Newest, VictimPolicy::Oldest, VictimPolicy::Random];
-    let victim = policies[usize::from(sequence.victim) % 4];
+    let discipline =
+        [QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random][usize::from(sequence.discipline) % 3];
+    let policies = [EvictionPolicy::BiggestSender, EvictionPolicy::Newest, EvictionPolicy::Oldest, EvictionPolicy::Random];
+    let eviction = policies[usize::from(sequence.eviction) % 4];
     let wait = sequence.wait.map(|millis| millis.map(u64::from));
-    let config = rules::queue(u32::from(sequence.messages % 11), sequence.bytes.into(), tie_break, victim, wait);
+    let config = rules::queue(u32::from(sequence.messages % 11), sequence.bytes.into(), discipline, eviction, wait);
     let mut pair = Pair { queue: Queue::new(config, sequence.seed), line: Line::new(config), now: 0, latest: 0 };
     for (id, call) in sequence.calls.into_iter().enumerate() {
         match call {

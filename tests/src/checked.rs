@@ -13,9 +13,10 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, Broadcasts, Budget, ConfigError, Direct, DirectReceipt, DirectRefused, Due, DuplicateKey, Event, Group, Instant,
-    Item, Join, JoinError, Joined, Kind, Mask, MergeKey, Message, Priority, Publish, RangeKey, Receipt, Recipient, RefusalReason,
-    Report, ResumeToken, ReviewVerdict, Room, SessionEnd, SessionId, Sharding, Source, Ticket, UserId, Verdict,
+    Actor, Batch, BatchKey, Broadcasts, Budget, ConfigError, DedupKey, Delivery, Direct, DirectReceipt, DirectRefused, Event,
+    Group, Handoff, Instant, Item, Join, JoinError, Joined, Kind, LevelSet, MergeKey, Message, OutcomeSink, Priority, Publish,
+    Receipt, Recipient, RefusalReason, ResumeToken, ReviewDecision, RoomState, SessionEnd, SessionId, Sharding, Source, Ticket,
+    UserId,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -27,7 +28,7 @@ pub type Crossed = Arc<Message<Probe>>;
 /// The watcher of one room. The room is passed to each call, since an engine may own it.
 #[derive(Debug)]
 pub struct Checked {
-    twin: Room<Probe>,
+    twin: RoomState<Probe>,
     oracle: Oracle,
     payloads: u64,
     calls: u64,
@@ -36,10 +37,10 @@ pub struct Checked {
 }
 
 /// What a sweep's sink sees, in comparable form.
-fn swept(due: Due<'_, Probe>) -> Swept {
+fn swept(due: Delivery<'_, Probe>) -> Swept {
     match due {
-        Due::End(reason) => Swept::End(reason),
-        Due::Batch(reading) => {
+        Delivery::End(reason) => Swept::End(reason),
+        Delivery::Batch(reading) => {
             let items = reading.items().map(|item| match item {
                 Item::Gap { priority, count } => Taken::Gap(priority, count),
                 Item::Message(message) => Taken::Message(message.payload.id()),
@@ -67,13 +68,13 @@ pub struct Say {
     /// Its kind.
     pub kind: Kind,
     /// How its outcome is reported.
-    pub report: Option<Report>,
+    pub outcome_sink: Option<OutcomeSink>,
     /// What it may be merged by.
     pub merge: Option<MergeKey>,
     /// What it stands for.
     pub units: u64,
     /// What its repetition would carry.
-    pub key: Option<DuplicateKey>,
+    pub key: Option<DedupKey>,
     /// Where it is counted.
     pub counter: Option<&'static str>,
     /// Its size.
@@ -83,16 +84,16 @@ pub struct Say {
 impl Say {
     /// A text.
     pub fn text(source: Source, level: Priority, size: usize) -> Self {
-        Self { source, level, kind: Kind::Text, report: None, merge: None, units: 1, key: None, counter: None, size }
+        Self { source, level, kind: Kind::Text, outcome_sink: None, merge: None, units: 1, key: None, counter: None, size }
     }
 }
 
 impl Checked {
     /// A fresh room under these rules, and its watcher.
-    pub fn new(rules: Rules, stride: u64) -> Result<(Room<Probe>, Self), ConfigError> {
+    pub fn new(rules: Rules, stride: u64) -> Result<(RoomState<Probe>, Self), ConfigError> {
         let config = rules.config()?;
         let sharding = rules.sharding();
-        let room = Room::starting_at(&config, sharding, rules.heads);
+        let room = RoomState::starting_at(&config, sharding, rules.heads);
         Ok((room, Self::beside(rules, sharding, stride)?))
     }
 
@@ -102,7 +103,7 @@ impl Checked {
     }
 
     fn beside(rules: Rules, sharding: Sharding, stride: u64) -> Result<Self, ConfigError> {
-        let mut twin = Room::starting_at(&rules.config()?, sharding, rules.heads);
+        let mut twin = RoomState::starting_at(&rules.config()?, sharding, rules.heads);
         twin.record_dispatches();
         Ok(Self { twin, oracle: Oracle::new(rules), payloads: 0, calls: 0, stride })
     }
@@ -118,10 +119,10 @@ impl Checked {
         Probe::new(self.payloads, size)
     }
 
-    /// `Room::join`.
+    /// `RoomState::join`.
     pub fn join(
         &mut self,
-        room: &mut Room<Probe>,
+        room: &mut RoomState<Probe>,
         now: Instant,
         join: Join<Probe>,
     ) -> Result<Result<Joined, JoinError>, Violation> {
@@ -130,55 +131,66 @@ impl Checked {
         Ok(answer)
     }
 
-    /// `Room::join` was called by someone else and answered this.
-    pub fn joined(&mut self, room: &Room<Probe>, now: Instant, join: Join<Probe>, answer: &Result<Joined, JoinError>) -> Check {
+    /// `RoomState::join` was called by someone else and answered this.
+    pub fn joined(
+        &mut self,
+        room: &RoomState<Probe>,
+        now: Instant,
+        join: Join<Probe>,
+        answer: &Result<Joined, JoinError>,
+    ) -> Check {
         same(Law::L9Deterministic, "join", answer, &self.twin.join(now, join.clone()))?;
         self.oracle.joined(now, &join, answer)?;
         self.inspect(room)
     }
 
     /// A user who was in this room has joined another one, and by the rule of one room a user has left this one.
-    pub fn left_for_another(&mut self, room: &Room<Probe>, now: Instant, user: UserId) -> Check {
+    pub fn left_for_another(&mut self, room: &RoomState<Probe>, now: Instant, user: UserId) -> Check {
         same(Law::L9Deterministic, "leaving for another room", Ok(()), self.twin.leave_for_another(now, user))?;
         self.oracle.left_for_another(now, user);
         self.inspect(room)
     }
 
-    /// `Room::leave`.
-    pub fn leave(&mut self, room: &mut Room<Probe>, now: Instant, user: UserId) -> Check {
+    /// `RoomState::leave`.
+    pub fn leave(&mut self, room: &mut RoomState<Probe>, now: Instant, user: UserId) -> Check {
         let answer = room.leave(now, user);
         same(Law::L9Deterministic, "leave", answer, self.twin.leave(now, user))?;
         self.oracle.left(now, user, answer)?;
         self.inspect(room)
     }
 
-    /// `Room::close_session`.
-    pub fn close_session(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId) -> Check {
+    /// `RoomState::close_session`.
+    pub fn close_session(&mut self, room: &mut RoomState<Probe>, now: Instant, session: SessionId) -> Check {
         let answer = room.close_session(now, session);
         same(Law::L9Deterministic, "close_session", answer, self.twin.close_session(now, session))?;
         self.oracle.session_closed(now, session, answer)?;
         self.inspect(room)
     }
 
-    /// `Room::touch`.
-    pub fn touch(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId) -> Check {
+    /// `RoomState::touch`.
+    pub fn touch(&mut self, room: &mut RoomState<Probe>, now: Instant, session: SessionId) -> Check {
         let answer = room.touch(now, session);
         same(Law::L9Deterministic, "touch", answer, self.twin.touch(now, session))?;
         self.oracle.touched(now, session, answer)?;
         self.inspect(room)
     }
 
-    /// `Room::publish`.
-    pub fn publish(&mut self, room: &mut Room<Probe>, now: Instant, say: Say) -> Result<Result<Receipt, RefusalReason>, Violation> {
+    /// `RoomState::publish`.
+    pub fn publish(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        say: Say,
+    ) -> Result<Result<Receipt, RefusalReason>, Violation> {
         self.payloads += 1;
         let pair = [Probe::new(self.payloads, say.size), Probe::new(self.payloads, say.size)];
         let held = [pair[0].watch(), pair[1].watch()];
-        let Say { source, level, kind, report, merge, units, key, counter, size } = say;
+        let Say { source, level, kind, outcome_sink, merge, units, key, counter, size } = say;
         let offer = Offer {
             source,
             level: self.oracle.counts_as(level),
             kind,
-            report,
+            outcome_sink,
             merge,
             units,
             key,
@@ -189,8 +201,8 @@ impl Checked {
         };
         let [first, second] = pair.map(|payload| {
             let mut publish = Publish::new(source, payload).priority(level).kind(kind).units(units);
-            (publish.merge, publish.key, publish.counter) = (merge, key, counter);
-            report.into_iter().fold(publish, Publish::report)
+            (publish.merge_key, publish.dedup_key, publish.counter) = (merge, key, counter);
+            outcome_sink.into_iter().fold(publish, Publish::outcome_sink)
         });
         let (answer, twin) = (room.publish(now, first), self.twin.publish(now, second));
         let bare = |answer: &Result<Receipt, roomcast_core::Refused<Probe>>| {
@@ -202,15 +214,15 @@ impl Checked {
         Ok(answer.map_err(|refused| refused.reason))
     }
 
-    /// `Room::hear`.
-    pub fn hear(&mut self, room: &mut Room<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
-        room.hear(now, broadcasts);
+    /// `RoomState::import_broadcasts`.
+    pub fn import_broadcasts(&mut self, room: &mut RoomState<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
+        room.import_broadcasts(now, broadcasts);
         self.heard(room, now, broadcasts)
     }
 
-    /// `Room::hear` was called by someone else.
-    pub fn heard(&mut self, room: &Room<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
-        self.twin.hear(now, broadcasts);
+    /// `RoomState::import_broadcasts` was called by someone else.
+    pub fn heard(&mut self, room: &RoomState<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
+        self.twin.import_broadcasts(now, broadcasts);
         self.oracle.heard(now, broadcasts.count(), &self.twin.take_dispatches())?;
         self.inspect(room)
     }
@@ -220,18 +232,18 @@ impl Checked {
         self.oracle.broadcast(level, id, size);
     }
 
-    /// `Room::review`.
-    pub fn review(&mut self, room: &mut Room<Probe>, now: Instant, ticket: Ticket, verdict: &ReviewVerdict<usize>) -> Check {
+    /// `RoomState::review`.
+    pub fn review(&mut self, room: &mut RoomState<Probe>, now: Instant, ticket: Ticket, verdict: &ReviewDecision<usize>) -> Check {
         self.payloads += 1;
         let id = self.payloads;
         let probes = |size| [Probe::new(id, size), Probe::new(id, size)];
         let (said, [first, second]) = match *verdict {
-            ReviewVerdict::Deny { code } => (Said::Deny(code), [ReviewVerdict::Deny { code }, ReviewVerdict::Deny { code }]),
-            ReviewVerdict::Rewrite(size) => {
+            ReviewDecision::Deny { code } => (Said::Deny(code), [ReviewDecision::Deny { code }, ReviewDecision::Deny { code }]),
+            ReviewDecision::Rewrite(size) => {
                 let pair = probes(size);
-                (Said::Rewrite(id, size, [pair[0].watch(), pair[1].watch()]), pair.map(ReviewVerdict::Rewrite))
+                (Said::Rewrite(id, size, [pair[0].watch(), pair[1].watch()]), pair.map(ReviewDecision::Rewrite))
             }
-            _ => (Said::Allow, [ReviewVerdict::Allow, ReviewVerdict::Allow]),
+            _ => (Said::Allow, [ReviewDecision::Allow, ReviewDecision::Allow]),
         };
         let (answer, twin) = (room.review(now, ticket, first), self.twin.review(now, ticket, second));
         same(Law::L9Deterministic, "review", format!("{answer:?}"), format!("{twin:?}"))?;
@@ -239,10 +251,10 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// `Room::next_batch`.
+    /// `RoomState::next_batch`.
     pub fn next_batch(
         &mut self,
-        room: &mut Room<Probe>,
+        room: &mut RoomState<Probe>,
         now: Instant,
         session: SessionId,
         budget: Budget,
@@ -263,23 +275,23 @@ impl Checked {
         self.inspect(room).map(|()| answer)
     }
 
-    /// `Room::sweep`, of which the sessions that are `busy` take nothing.
+    /// `RoomState::sweep`, of which the sessions that are `busy` take nothing.
     pub fn sweep(
         &mut self,
-        room: &mut Room<Probe>,
+        room: &mut RoomState<Probe>,
         now: Instant,
         group: Group,
         slots: &Range<u32>,
         budget: Budget,
         busy: impl Fn(SessionId) -> bool,
     ) -> Check {
-        let mut keys: HashMap<RangeKey, Vec<Taken>> = HashMap::new();
+        let mut keys: HashMap<BatchKey, Vec<Taken>> = HashMap::new();
         let mut alike = Ok(());
         let mut seen = [Vec::new(), Vec::new()];
         let [first, second] = &mut seen;
-        let verdict = |session| if busy(session) { Verdict::NotNow } else { Verdict::Taken };
+        let verdict = |session| if busy(session) { Handoff::NotNow } else { Handoff::Taken };
         let count = room.sweep(now, group, slots.clone(), budget, |session, due| {
-            let key = if let Due::Batch(reading) = &due { reading.key().copied() } else { None };
+            let key = if let Delivery::Batch(reading) = &due { reading.key().copied() } else { None };
             let swept = swept(due);
             if let (Some(key), Swept::Batch(items, _)) = (key, &swept) {
                 // What was encoded for one session has to serve every other one with the same key.
@@ -303,8 +315,8 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// `Room::send_direct`, with a new payload of this size.
-    pub fn send_direct(&mut self, room: &mut Room<Probe>, now: Instant, to: Recipient, level: Priority, size: usize) -> Check {
+    /// `RoomState::send_direct`, with a new payload of this size.
+    pub fn send_direct(&mut self, room: &mut RoomState<Probe>, now: Instant, to: Recipient, level: Priority, size: usize) -> Check {
         self.payloads += 1;
         let pair = [Probe::new(self.payloads, size), Probe::new(self.payloads, size)];
         let held = [pair[0].watch(), pair[1].watch()];
@@ -318,10 +330,10 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// `Room::resume_token`.
+    /// `RoomState::resume_token`.
     pub fn resume_token(
         &mut self,
-        room: &mut Room<Probe>,
+        room: &mut RoomState<Probe>,
         now: Instant,
         session: SessionId,
     ) -> Result<Option<ResumeToken>, Violation> {
@@ -331,59 +343,59 @@ impl Checked {
         self.inspect(room).map(|()| answer)
     }
 
-    /// `Room::set_mask`.
-    pub fn set_mask(&mut self, room: &mut Room<Probe>, now: Instant, session: SessionId, mask: Mask) -> Check {
-        let answer = room.set_mask(now, session, mask);
-        same(Law::L9Deterministic, "set_mask", answer, self.twin.set_mask(now, session, mask))?;
+    /// `RoomState::set_masked_levels`.
+    pub fn set_masked_levels(&mut self, room: &mut RoomState<Probe>, now: Instant, session: SessionId, mask: LevelSet) -> Check {
+        let answer = room.set_masked_levels(now, session, mask);
+        same(Law::L9Deterministic, "set_masked_levels", answer, self.twin.set_masked_levels(now, session, mask))?;
         self.oracle.masked(now, session, mask, answer)?;
         self.inspect(room)
     }
 
-    /// `Room::handle_timeout`.
-    pub fn handle_timeout(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
+    /// `RoomState::handle_timeout`.
+    pub fn handle_timeout(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
         room.handle_timeout(now);
         self.timed_out(room, now)
     }
 
-    /// `Room::handle_timeout` was called by someone else.
-    pub fn timed_out(&mut self, room: &Room<Probe>, now: Instant) -> Check {
+    /// `RoomState::handle_timeout` was called by someone else.
+    pub fn timed_out(&mut self, room: &RoomState<Probe>, now: Instant) -> Check {
         self.twin.handle_timeout(now);
         self.oracle.timed_out(now, &self.twin.take_dispatches())?;
         self.inspect(room)
     }
 
-    /// `Room::wake`.
-    pub fn wake(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
+    /// `RoomState::wake`.
+    pub fn wake(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
         let answer = room.wake(now);
         same(Law::L9Deterministic, "wake", answer, self.twin.wake(now))?;
         self.oracle.woken(now, answer)?;
         self.inspect(room)
     }
 
-    /// `Room::poll_event`.
-    pub fn poll_event(&mut self, room: &mut Room<Probe>) -> Result<Option<Event>, Violation> {
+    /// `RoomState::poll_event`.
+    pub fn poll_event(&mut self, room: &mut RoomState<Probe>) -> Result<Option<Event>, Violation> {
         let event = room.poll_event();
         self.polled(room, event)?;
         Ok(event)
     }
 
-    /// `Room::poll_event` was called by someone else and answered this.
-    pub fn polled(&mut self, room: &Room<Probe>, event: Option<Event>) -> Check {
+    /// `RoomState::poll_event` was called by someone else and answered this.
+    pub fn polled(&mut self, room: &RoomState<Probe>, event: Option<Event>) -> Check {
         same(Law::L9Deterministic, "poll_event", event, self.twin.poll_event())?;
         self.oracle.polled(event)?;
         self.inspect(room)
     }
 
-    /// `Room::close`.
-    pub fn close(&mut self, room: &mut Room<Probe>, now: Instant, actor: Actor) -> Check {
+    /// `RoomState::close`.
+    pub fn close(&mut self, room: &mut RoomState<Probe>, now: Instant, actor: Actor) -> Check {
         let answer = room.close(now, actor);
         same(Law::L9Deterministic, "close", answer, self.twin.close(now, actor))?;
         self.oracle.closed(now, actor, answer)?;
         self.inspect(room)
     }
 
-    /// `Room::reconfigure`.
-    pub fn reconfigure(&mut self, room: &mut Room<Probe>, now: Instant, rules: &Rules) -> Check {
+    /// `RoomState::reconfigure`.
+    pub fn reconfigure(&mut self, room: &mut RoomState<Probe>, now: Instant, rules: &Rules) -> Check {
         let config = rules.config().map_err(|error| Violation::new(Law::Members, "the new rules", "valid ones", error))?;
         let answer = room.reconfigure(now, &config);
         same(Law::L9Deterministic, "reconfigure", answer, self.twin.reconfigure(now, &config))?;
@@ -392,17 +404,17 @@ impl Checked {
     }
 
     /// A call that deals with users.
-    pub fn moderate(&mut self, room: &mut Room<Probe>, now: Instant, actor: Actor, act: &Act) -> Check {
+    pub fn moderate(&mut self, room: &mut RoomState<Probe>, now: Instant, actor: Actor, act: &Act) -> Check {
         let answer = act.on(room, now, actor);
         same(Law::L9Deterministic, "moderation", answer, act.on(&mut self.twin, now, actor))?;
         self.oracle.moderated(now, actor, act, answer)?;
         self.inspect(room)
     }
 
-    /// `Room::write_attributes`, each value filled with `fill`.
+    /// `RoomState::write_attributes`, each value filled with `fill`.
     pub fn write_attributes(
         &mut self,
-        room: &mut Room<Probe>,
+        room: &mut RoomState<Probe>,
         now: Instant,
         based_on: Option<u64>,
         changes: &[Change],
@@ -416,8 +428,8 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// `Room::export`, and `Room::import` of the same: what lasts comes back as it was.
-    pub fn restart(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
+    /// `RoomState::export`, and `RoomState::import` of the same: what lasts comes back as it was.
+    pub fn restart(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
         let carried = room.export(now);
         same(Law::L9Deterministic, "export", &carried, &self.twin.export(now))?;
         let answer = room.import(now, carried.clone());
@@ -428,8 +440,8 @@ impl Checked {
     }
 
     /// A call of a counter.
-    pub fn count(&mut self, room: &mut Room<Probe>, key: &str, count: Count) -> Check {
-        let call = |room: &mut Room<Probe>| match count {
+    pub fn count(&mut self, room: &mut RoomState<Probe>, key: &str, count: Count) -> Check {
+        let call = |room: &mut RoomState<Probe>| match count {
             Count::Set(value) => room.set_counter(key, value),
             Count::Add(delta) => room.add_counter(key, delta).map(Some),
             Count::Remove => Ok(room.remove_counter(key)),
@@ -440,8 +452,8 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// `Room::set_profile`, with a new profile of this size.
-    pub fn set_profile(&mut self, room: &mut Room<Probe>, user: UserId, size: Option<usize>) -> Check {
+    /// `RoomState::set_profile`, with a new profile of this size.
+    pub fn set_profile(&mut self, room: &mut RoomState<Probe>, user: UserId, size: Option<usize>) -> Check {
         self.payloads += 1;
         let id = self.payloads;
         let profile = || size.map(|size| Probe::new(id, size));
@@ -454,8 +466,8 @@ impl Checked {
 
     /// Lets everything come to its end: the room is closed, everyone takes what is due, every event is polled. Then the books are
     /// final and nothing is owed.
-    pub fn finish(&mut self, room: &mut Room<Probe>, now: Instant) -> Check {
-        if !room.is_ended() && room.snapshot(now).admission.state == roomcast_core::State::Open {
+    pub fn finish(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
+        if !room.is_ended() && room.snapshot(now).admission.state == roomcast_core::RoomStatus::Open {
             self.close(room, now, Actor::Host)?;
         }
         let sessions: Vec<SessionId> = self.oracle.sessions().map(|(&session, _)| session).collect();
@@ -477,7 +489,7 @@ impl Checked {
         }
     }
 
-    fn inspect(&mut self, room: &Room<Probe>) -> Check {
+    fn inspect(&mut self, room: &RoomState<Probe>) -> Check {
         let now = self.oracle.clock();
         same(Law::L9Deterministic, "snapshot", room.snapshot(now), self.twin.snapshot(now))?;
         same(Law::L9Deterministic, "poll_timeout", room.poll_timeout(), self.twin.poll_timeout())?;

@@ -1,6 +1,6 @@
 //! A payload that can be watched: who still holds it, and whether what came back is the very thing that was offered.
 
-use roomcast_core::{Payload, Tip};
+use roomcast_core::{Payload, SystemMessage};
 use std::sync::{Arc, Weak};
 
 /// A payload with a number and a size. A copy is another thing, and a test would see that it is not the very payload.
@@ -51,7 +51,7 @@ impl Payload for Probe {
     }
 
     /// Numbered by what it says. Of every eighth kind of storm nothing is made, and some are too large for the rooms of the law tests.
-    fn tip(tip: &Tip<'_>) -> Option<Self> {
+    fn system_message(tip: &SystemMessage<'_>) -> Option<Self> {
         let said = format!("{tip:?}");
         let number =
             said.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

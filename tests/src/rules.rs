@@ -1,8 +1,9 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
 use roomcast_core::{
-    Allowance, ConfigError, Counting, DataLimits, DefaultReport, DuplicateWindow, Duration, Echo, Heartbeat, LevelQuotas, Levels,
-    PerLevel, Priority, QueueConfig, Quota, Rate, ReviewConfig, RoomConfig, Sharding, TieBreak, Tips, UserId, VictimPolicy,
+    ConfigError, DataLimits, DedupWindow, DefaultOutcomeSink, Duration, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels,
+    PerLevel, Priority, QueueConfig, QueueDiscipline, Quota, Rate, RateAlgorithm, RateLimit, ReviewConfig, RoomConfig, Sharding,
+    SystemMessages, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -18,7 +19,7 @@ pub struct Rules {
     /// Tokens in a full bucket.
     pub burst: u32,
     /// How the rate is counted.
-    pub counting: Counting,
+    pub rate_algorithm: RateAlgorithm,
     /// Tokens kept back for each level.
     pub reserve: PerLevel<u32>,
     /// What each level may take beside the rate.
@@ -26,7 +27,7 @@ pub struct Rules {
     /// How many priorities there are.
     pub levels: Levels,
     /// One dispatch in so many goes to the lowest level that waits.
-    pub floor: Option<u32>,
+    pub min_share: Option<u32>,
     /// What one user may say at each level.
     pub sender_quota: PerLevel<Option<Quota>>,
     /// Senders of each level whose quota is kept apart.
@@ -34,7 +35,7 @@ pub struct Rules {
     /// Notices a second, and in a burst.
     pub notices: u32,
     /// How long what was said is refused again.
-    pub duplicates: DuplicateWindow,
+    pub duplicates: DedupWindow,
     /// What waits for a verdict.
     pub review: ReviewConfig,
     /// The queue.
@@ -50,7 +51,7 @@ pub struct Rules {
     /// Whether a sender's session gets its own messages.
     pub echo: Echo,
     /// Messages from before it came that a fresh session gets.
-    pub late_joiners: u32,
+    pub replay_on_join: u32,
     /// Sessions at the most.
     pub sessions: u32,
     /// Sessions of a user at the most.
@@ -64,11 +65,11 @@ pub struct Rules {
     /// How much of its own data it holds.
     pub data: DataLimits,
     /// What is told to the room.
-    pub tips: Tips,
+    pub tips: SystemMessages,
     /// Outcomes that may wait.
     pub outcomes: PerLevel<u32>,
     /// How outcomes are reported by default.
-    pub report: PerLevel<DefaultReport>,
+    pub outcome_sink: PerLevel<DefaultOutcomeSink>,
     /// Changes of presence that may wait.
     pub presence_events: u32,
     /// How long a closed session may still read.
@@ -84,9 +85,9 @@ pub struct Rules {
     /// How silence is told.
     pub heartbeat: Option<Heartbeat>,
     /// Arrivals that are remembered.
-    pub newest_users: u32,
+    pub recent_users: u32,
     /// How long a room may be empty.
-    pub expire_empty: Option<Duration>,
+    pub idle_timeout: Option<Duration>,
     /// How many shards the room may have; each is opened as soon as those before it have a session.
     pub shards: u32,
     /// The seed.
@@ -98,45 +99,50 @@ pub struct Rules {
 impl Default for Rules {
     /// What `RoomConfig::av_chat_room` documents.
     fn default() -> Self {
-        use DefaultReport::{CountedOnly, Event};
-        let queue =
-            queue(1_024, 4 << 20, TieBreak::Fifo, VictimPolicy::BiggestSender, [None, Some(5_000), Some(2_000), Some(1_000)]);
+        use DefaultOutcomeSink::{CountedOnly, Event};
+        let queue = queue(
+            1_024,
+            4 << 20,
+            QueueDiscipline::Fifo,
+            EvictionPolicy::BiggestSender,
+            [None, Some(5_000), Some(2_000), Some(1_000)],
+        );
         Self {
             owner: UserId(1),
             rate: 40,
             period: 1_000_000_000,
             burst: 40,
-            counting: Counting::Bucket,
+            rate_algorithm: RateAlgorithm::TokenBucket,
             reserve: PerLevel::default(),
             level_quotas: LevelQuotas::NONE,
             levels: Levels::Four,
-            floor: None,
+            min_share: None,
             sender_quota: PerLevel([None; 4]),
             senders: 10_000,
             notices: 200,
-            duplicates: DuplicateWindow::default(),
+            duplicates: DedupWindow::default(),
             review: ReviewConfig::NONE,
             queue,
             payload_bytes: 12 * 1024,
             profile_bytes: 1024,
             log_messages: PerLevel([512, 512, 256, 256]),
             log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
-            echo: Echo::Excluded,
-            late_joiners: 0,
+            echo: Echo::Off,
+            replay_on_join: 0,
             sessions: 1 << 26,
             sessions_per_user: 16,
             admins: 5,
             mutes: 10_000,
             bans: 10_000,
             data: DataLimits::default(),
-            tips: Tips::NONE,
+            tips: SystemMessages::NONE,
             outcomes: PerLevel([2_048; 4]),
-            report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
+            outcome_sink: PerLevel([Event, Event, CountedOnly, CountedOnly]),
             presence_events: 1_024,
             coalesce: PerLevel([Duration::ZERO; 4]),
             heartbeat: None,
-            newest_users: 1_000,
-            expire_empty: None,
+            recent_users: 1_000,
+            idle_timeout: None,
             shards: 1,
             grace: Duration::from_secs(10),
             resume_within: Duration::from_secs(60),
@@ -149,12 +155,18 @@ impl Default for Rules {
 }
 
 /// The settings of a queue; the longest waits in milliseconds.
-pub fn queue(messages: u32, bytes: u64, tie_break: TieBreak, victim: VictimPolicy, max_wait: [Option<u64>; 4]) -> QueueConfig {
+pub fn queue(
+    messages: u32,
+    bytes: u64,
+    discipline: QueueDiscipline,
+    eviction: EvictionPolicy,
+    max_wait: [Option<u64>; 4],
+) -> QueueConfig {
     let mut queue = QueueConfig::default();
     queue.messages = messages;
     queue.bytes = bytes;
-    queue.tie_break = tie_break;
-    queue.victim = victim;
+    queue.discipline = discipline;
+    queue.eviction = eviction;
     queue.max_wait = PerLevel(max_wait.map(|millis| millis.map(Duration::from_millis)));
     queue
 }
@@ -166,36 +178,36 @@ impl Rules {
             .rate(self.rate)
             .rate_period(Duration::from_nanos(self.period))
             .burst(self.burst)
-            .counting(self.counting)
+            .rate_algorithm(self.rate_algorithm)
             .reserve(self.reserve)
             .level_quotas(self.level_quotas)
             .levels(self.levels)
-            .floor(self.floor)
+            .min_share(self.min_share)
             .sender_quota(self.sender_quota)
-            .senders(self.senders)
+            .sender_table_size(self.senders)
             .notices(NonZeroU32::new(self.notices).unwrap_or(NonZeroU32::MIN))
-            .duplicates(self.duplicates)
+            .dedup_window(self.duplicates)
             .review(self.review)
             .queue_messages(self.queue.messages)
             .queue_bytes(self.queue.bytes)
-            .tie_break(self.queue.tie_break)
-            .victim(self.queue.victim)
+            .discipline(self.queue.discipline)
+            .eviction(self.queue.eviction)
             .max_wait(self.queue.max_wait)
             .payload_bytes(self.payload_bytes)
             .profile_bytes(self.profile_bytes)
             .log_messages(self.log_messages)
             .log_bytes(self.log_bytes)
             .echo(self.echo)
-            .late_joiners(self.late_joiners)
+            .replay_on_join(self.replay_on_join)
             .sessions(self.sessions)
             .sessions_per_user(self.sessions_per_user)
             .admins(self.admins)
             .mutes(self.mutes)
             .bans(self.bans)
             .data(self.data)
-            .tips(self.tips)
+            .system_messages(self.tips)
             .outcomes(self.outcomes)
-            .report(self.report)
+            .outcome_sink(self.outcome_sink)
             .presence_events(self.presence_events)
             .grace(self.grace)
             .resume_within(self.resume_within)
@@ -203,8 +215,8 @@ impl Rules {
             .direct_bytes(self.direct_bytes)
             .coalesce(self.coalesce)
             .heartbeat(self.heartbeat)
-            .newest_users(self.newest_users)
-            .expire_empty(self.expire_empty)
+            .recent_users(self.recent_users)
+            .idle_timeout(self.idle_timeout)
             .seed(self.seed)
             .build()
     }
@@ -215,12 +227,12 @@ impl Rules {
     }
 
     /// What may pass, from every source together.
-    pub fn allowance(&self) -> Allowance {
+    pub fn rate_limit(&self) -> RateLimit {
         let [rate, burst] = [self.rate, self.burst].map(|count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
         let rate = Rate::new(rate, Duration::from_nanos(self.period)).unwrap_or(Rate::per_second(rate));
-        match self.counting {
-            Counting::Windows => Allowance::Window(rate),
-            _ => Allowance::Bucket(Quota { rate, burst }),
+        match self.rate_algorithm {
+            RateAlgorithm::FixedWindow => RateLimit::Window(rate),
+            _ => RateLimit::Bucket(Quota { rate, burst }),
         }
     }
 

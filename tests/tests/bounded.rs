@@ -1,8 +1,8 @@
 //! No call stalls and nothing grows past its bound: what one call leaves undone it asks to be called for at once (decision D13).
 
 use roomcast_core::{
-    Actor, Budget, DropReason, Duration, Event, Instant, Join, PerLevel, Priority, Publish, Room, RoomConfig, RoomConfigBuilder,
-    Source, State, UserId, VictimPolicy,
+    Actor, Budget, DropReason, Duration, Event, EvictionPolicy, Instant, Join, PerLevel, Priority, Publish, RoomConfig,
+    RoomConfigBuilder, RoomState, RoomStatus, Source, UserId,
 };
 use roomcast_tests::payload::Probe;
 
@@ -15,8 +15,8 @@ fn builder() -> RoomConfigBuilder {
 }
 
 /// A room in which so many messages wait and no token is left.
-fn crowded(builder: RoomConfigBuilder, count: u64) -> Room<&'static str> {
-    let mut room = Room::new(&builder.burst(1).build().unwrap());
+fn crowded(builder: RoomConfigBuilder, count: u64) -> RoomState<&'static str> {
+    let mut room = RoomState::new(&builder.burst(1).build().unwrap());
     for _ in 0..=count {
         let _ = room.publish(START, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
     }
@@ -24,7 +24,7 @@ fn crowded(builder: RoomConfigBuilder, count: u64) -> Room<&'static str> {
     room
 }
 
-fn queued(room: &Room<&'static str>) -> u64 {
+fn queued(room: &RoomState<&'static str>) -> u64 {
     room.snapshot(START).admission.ledger.total().queued
 }
 
@@ -43,7 +43,7 @@ fn one_call_expires_so_many_and_asks_to_be_called_at_once() {
 
 #[test]
 fn one_call_dispatches_so_many_and_asks_to_be_called_at_once() {
-    let mut room = Room::new(&builder().rate(1_000_000_000).rate_period(Duration::from_secs(1)).burst(3_000).build().unwrap());
+    let mut room = RoomState::new(&builder().rate(1_000_000_000).rate_period(Duration::from_secs(1)).burst(3_000).build().unwrap());
     // The whole burst goes, a call at a time, so that later ones wait for tokens.
     for _ in 0..3_000 {
         let _ = room.publish(START, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
@@ -76,7 +76,7 @@ fn a_close_drops_so_many_at_once_and_the_rest_when_it_is_called() {
 
 #[test]
 fn the_end_of_the_grace_lets_so_many_sessions_go_in_one_call() {
-    let mut room: Room<&str> = Room::new(&builder().build().unwrap());
+    let mut room: RoomState<&str> = RoomState::new(&builder().build().unwrap());
     for _ in 0..3_000 {
         room.join(START, Join::guest()).unwrap();
     }
@@ -96,7 +96,7 @@ fn the_end_of_the_grace_lets_so_many_sessions_go_in_one_call() {
 
 #[test]
 fn what_nobody_says_anything_about_does_not_pile_up_in_a_quiet_room() {
-    let mut room: Room<Probe> = Room::new(&builder().build().unwrap());
+    let mut room: RoomState<Probe> = RoomState::new(&builder().build().unwrap());
     let ann = UserId(7);
     room.join(START, Join::user(ann)).unwrap();
     let mut kept = Vec::new();
@@ -124,8 +124,8 @@ fn what_nobody_says_anything_about_does_not_pile_up_in_a_quiet_room() {
 
 #[test]
 fn a_kick_drops_all_that_was_said_whoever_gives_way() {
-    for victim in [VictimPolicy::BiggestSender, VictimPolicy::Oldest, VictimPolicy::Random] {
-        let mut room: Room<&str> = Room::new(&builder().burst(1).victim(victim).build().unwrap());
+    for eviction in [EvictionPolicy::BiggestSender, EvictionPolicy::Oldest, EvictionPolicy::Random] {
+        let mut room: RoomState<&str> = RoomState::new(&builder().burst(1).eviction(eviction).build().unwrap());
         let [ann, bob, flooder] = [7, 8, 9].map(|user| room.join(START, Join::user(UserId(user))).unwrap().session);
         for n in 0..9_000 {
             let session = [ann, bob, flooder, flooder][n % 4];
@@ -135,7 +135,7 @@ fn a_kick_drops_all_that_was_said_whoever_gives_way() {
         let snapshot = room.snapshot(START);
         let total = snapshot.admission.ledger.total();
         // Ann's first had gone out.
-        assert_eq!((total.queued, total.dropped.count(DropReason::SenderOut)), (2_250, 2_249 + 4_500), "{victim:?}");
+        assert_eq!((total.queued, total.dropped.count(DropReason::SenderOut)), (2_250, 2_249 + 4_500), "{eviction:?}");
         assert!(snapshot.balances());
     }
 }
@@ -144,7 +144,7 @@ fn a_kick_drops_all_that_was_said_whoever_gives_way() {
 fn an_admission_that_was_stopped_takes_nothing_more_and_still_sends_what_waits() {
     let (mut admission, _) = crowded(builder(), 3).into_halves();
     admission.stop();
-    assert_eq!(admission.state(), State::Draining);
+    assert_eq!(admission.state(), RoomStatus::Draining);
     assert!(admission.publish(START, Publish::new(Source::Host, "text")).is_err());
     let mut now = START;
     while let Some(at) = admission.poll_timeout() {
@@ -157,14 +157,14 @@ fn an_admission_that_was_stopped_takes_nothing_more_and_still_sends_what_waits()
 #[test]
 fn a_reader_that_never_comes_costs_the_room_nothing_but_its_log() {
     let config = builder().rate(1_000_000).burst(1_000).log_messages(PerLevel([8; 4])).log_bytes(PerLevel([20_000; 4]));
-    let mut room: Room<&str> = Room::new(&config.build().unwrap());
+    let mut room: RoomState<&str> = RoomState::new(&config.build().unwrap());
     let silent = room.join(START, Join::user(UserId(7))).unwrap().session;
     for step in 0..10_000 {
         let now = Instant::from_millis(1_000 + step);
         let _ = room.publish(now, Publish::new(Source::Session(silent), "own").priority(Priority::Low)).unwrap();
         let _ = room.publish(now, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
         let audience = room.snapshot(now).audience;
-        assert!(audience.log[Priority::Low] <= 8 && audience.aside <= 1);
+        assert!(audience.log[Priority::Low] <= 8 && audience.cold_sessions <= 1);
     }
     let batch = room.next_batch(START, silent, Budget::default()).unwrap().unwrap();
     // The log holds eight: four of them its own.
@@ -173,15 +173,15 @@ fn a_reader_that_never_comes_costs_the_room_nothing_but_its_log() {
 
 #[test]
 fn late_joiners_get_as_many_as_the_bound_and_lose_them_in_one_call() {
-    let builder = builder().rate(1_000_000_000).burst(10_000).late_joiners(4_096);
+    let builder = builder().rate(1_000_000_000).burst(10_000).replay_on_join(4_096);
     let config = builder.log_messages(PerLevel([10_000, 10_000, 1, 1])).log_bytes(PerLevel([1 << 20; 4]));
-    let mut room: Room<&str> = Room::new(&config.build().unwrap());
-    let say = |room: &mut Room<&'static str>, level| {
+    let mut room: RoomState<&str> = RoomState::new(&config.build().unwrap());
+    let say = |room: &mut RoomState<&'static str>, level| {
         let _ = room.publish(START, Publish::new(Source::Host, "text").priority(level)).unwrap();
         let joined = room.join(START, Join::guest()).unwrap();
-        let due: u64 = room.books(joined.session).unwrap().values().map(|books| books.due).sum();
+        let due: u64 = room.deliveries(joined.session).unwrap().values().map(|books| books.due).sum();
         assert!(room.close_session(START, joined.session));
-        (joined.after.0, due)
+        (joined.starts_after.0, due)
     };
     for _ in 0..5_000 {
         say(&mut room, Priority::Normal);

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use roomcast_core::{
-    Actor, Admission, Audience, Budget, DropReason, DuplicateKey, Duration, Edge, Event, Group, Instant, Kind, Limit, MergeKey,
-    Outcome, Part, PerLevel, Priority, Publish, RefusalReason, Report, RoomConfig, SessionId, Source, Tag, UserId,
+    Actor, Admission, Audience, Budget, CorrelationId, DedupKey, DropReason, Duration, Edge, Event, Group, Instant, Kind, Limit,
+    MergeKey, Outcome, OutcomeSink, PerLevel, Priority, Publish, RefusalReason, RoomConfig, SessionId, ShardIndex, Source, UserId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ struct World {
 impl World {
     fn new(edge: &RoomConfig, room: &RoomConfig) -> Self {
         let edges = (0..EDGES).map(|index| {
-            let part = Part::new(index, 4).expect("one of four");
-            (Edge::new(edge), Audience::part(room, part, PerLevel::default()))
+            let part = ShardIndex::new(index, 4).expect("one of four");
+            (Edge::new(edge), Audience::shard(room, part, PerLevel::default()))
         });
         Self {
             edges: edges.collect(),
@@ -49,8 +49,10 @@ impl World {
     }
 
     fn publish(&mut self, edge: usize, publish: Publish<String>, tag: u64) -> Result<(), RefusalReason> {
-        let receipt =
-            self.edges[edge].0.publish(self.now, publish.report(Report::Event(Tag(tag)))).map_err(|refused| refused.reason)?;
+        let receipt = self.edges[edge]
+            .0
+            .publish(self.now, publish.outcome_sink(OutcomeSink::Event(CorrelationId(tag))))
+            .map_err(|refused| refused.reason)?;
         self.fates.entry(tag).or_default();
         if let Some(outcome) = receipt.outcome {
             Self::note(&mut self.fates, tag, outcome);
@@ -63,8 +65,8 @@ impl World {
     fn carry(&mut self) {
         for (edge, _) in &mut self.edges {
             edge.handle_timeout(self.now);
-            while let Some(forward) = edge.poll_forward() {
-                let Report::Event(Tag(tag)) = forward.report else { panic!("all ask for their outcome") };
+            while let Some(forward) = edge.poll_message() {
+                let OutcomeSink::Event(CorrelationId(tag)) = forward.outcome_sink else { panic!("all ask for their outcome") };
                 self.forwarded.push(tag);
                 match self.room.publish(self.now, forward.into_publish()) {
                     Ok(receipt) => receipt.outcome.into_iter().for_each(|outcome| Self::note(&mut self.fates, tag, outcome)),
@@ -76,7 +78,7 @@ impl World {
                 }
             }
             while let Some(event) = edge.poll_event() {
-                if let Event::Outcome { report: Report::Event(Tag(tag)), outcome, .. } = event {
+                if let Event::Outcome { outcome_sink: OutcomeSink::Event(CorrelationId(tag)), outcome, .. } = event {
                     assert!(!matches!(outcome, Outcome::Dispatched { .. }), "that is for the room to say");
                     Self::note(&mut self.fates, tag, outcome);
                 }
@@ -84,7 +86,7 @@ impl World {
         }
         self.room.handle_timeout(self.now);
         while let Some(event) = self.room.poll_event() {
-            if let Event::Outcome { report: Report::Event(Tag(tag)), outcome, .. } = event {
+            if let Event::Outcome { outcome_sink: OutcomeSink::Event(CorrelationId(tag)), outcome, .. } = event {
                 Self::note(&mut self.fates, tag, outcome);
             }
         }
@@ -103,7 +105,7 @@ impl World {
         assert!(snapshots.iter().all(roomcast_core::Ledger::balances) && room.balances());
         let forwarded: u64 = snapshots.iter().map(|ledger| ledger.total().dispatched).sum();
         assert_eq!((forwarded, self.forwarded.len() as u64), (room.total().submitted, room.total().submitted));
-        let whole = room.behind(snapshots.iter().copied());
+        let whole = room.merged_with_edges(snapshots.iter().copied());
         assert!(whole.balances());
         let submitted: u64 = snapshots.iter().map(|ledger| ledger.total().submitted).sum();
         let units: u64 = snapshots.iter().map(|ledger| ledger.total().units.submitted).sum();
@@ -157,19 +159,19 @@ fn b17_what_is_forwarded_is_all_that_was_published_and_its_profile_within_the_ro
     let config = RoomConfig::builder(OWNER).profile_bytes(8).build().unwrap();
     let (mut edge, mut room) = (Edge::<String>::new(&config), Admission::<String>::new(&config));
     let (now, ann) = (Instant::from_secs(100), UserId(7));
-    let part = Part::new(0, 4).expect("one of four");
-    let mut audience: Audience<String> = Audience::part(&config, part, PerLevel::default());
+    let part = ShardIndex::new(0, 4).expect("one of four");
+    let mut audience: Audience<String> = Audience::shard(&config, part, PerLevel::default());
     let session = audience.join(false, Group::default(), None).unwrap().session;
     edge.add_session(now, ann, session);
     edge.set_profile(ann, Some("ann, 31".into())).unwrap();
     let publish = Publish::new(Source::Session(session), "a rocket".to_owned()).kind(Kind::Custom).priority(Priority::High);
-    let publish = publish.merge(MergeKey(4)).units(3).key(DuplicateKey(5)).report(Report::Event(Tag(6)));
+    let publish = publish.merge_key(MergeKey(4)).units(3).dedup_key(DedupKey(5)).outcome_sink(OutcomeSink::Event(CorrelationId(6)));
     let _ = edge.publish(now, publish).unwrap();
-    let mut publish = edge.poll_forward().expect("it goes on").into_publish();
-    assert_eq!(publish.source, Source::Forwarded { user: ann, session: Some(session) });
+    let mut publish = edge.poll_message().expect("it goes on").into_publish();
+    assert_eq!(publish.source, Source::Edge { user: ann, session: Some(session) });
     assert_eq!((publish.kind, publish.priority, publish.units), (Kind::Custom, Priority::High, 3));
-    assert_eq!((publish.merge, publish.key), (Some(MergeKey(4)), Some(DuplicateKey(5))));
-    assert_eq!((publish.report, &*publish.payload), (Some(Report::Event(Tag(6))), "a rocket"));
+    assert_eq!((publish.merge_key, publish.dedup_key), (Some(MergeKey(4)), Some(DedupKey(5))));
+    assert_eq!((publish.outcome_sink, &*publish.payload), (Some(OutcomeSink::Event(CorrelationId(6))), "a rocket"));
     assert_eq!(publish.profile.as_deref().map(String::as_str), Some("ann, 31"));
     publish.profile = Some(Arc::new("ann, 31, likes rockets".into()));
     let refused = room.publish(now, publish).unwrap_err();
@@ -205,7 +207,7 @@ proptest! {
         for (tag, (edge, user, level, what)) in (0_u64..).zip(steps) {
             let source = Source::Session(sessions[edge][usize::try_from(user).unwrap_or(0)]);
             let mut publish = Publish::new(source, tag.to_string()).priority(Priority::ALL[level]).units(u64::from(what % 5));
-            publish.merge = (what & 1 == 0).then_some(MergeKey(1));
+            publish.merge_key = (what & 1 == 0).then_some(MergeKey(1));
             let _ = world.publish(edge, publish, tag);
             world.wait(u64::from(what / 8) * 7);
         }

@@ -1,7 +1,9 @@
 //! The books of a very large audience under churn: every column of every sum after every step, against counts of our own, and now and
 //! then against a walk over all sessions (law L2).
 
-use roomcast_core::{Budget, Deliveries, Instant, Join, PerLevel, Priority, Publish, Room, RoomConfig, SessionId, Source, UserId};
+use roomcast_core::{
+    Budget, Deliveries, Instant, Join, PerLevel, Priority, Publish, RoomConfig, RoomState, SessionId, Source, UserId,
+};
 use roomcast_tests::sim::Random;
 
 const STEPS: u64 = 2_000;
@@ -14,7 +16,7 @@ fn sessions() -> usize {
 }
 
 struct Crowd {
-    room: Room<&'static str>,
+    room: RoomState<&'static str>,
     here: Vec<SessionId>,
     own: PerLevel<Deliveries>,
     gone: PerLevel<Deliveries>,
@@ -38,7 +40,7 @@ impl Crowd {
     fn part(&mut self) {
         let at = self.any();
         let session = self.here.swap_remove(at);
-        let books = self.room.books(session).unwrap();
+        let books = self.room.deliveries(session).unwrap();
         assert!(self.room.close_session(self.now, session));
         for level in Priority::ALL {
             let mut row = books[level];
@@ -85,7 +87,7 @@ impl Crowd {
     fn walk(&self) {
         let mut sums = self.gone;
         for &session in &self.here {
-            for (level, &row) in self.room.books(session).unwrap().iter() {
+            for (level, &row) in self.room.deliveries(session).unwrap().iter() {
                 assert!(row.balances());
                 sums[level] = sums[level] + row;
             }
@@ -98,7 +100,7 @@ impl Crowd {
 fn the_sums_over_a_million_sessions_are_right_at_every_step_of_their_churn() {
     let config = RoomConfig::builder(UserId(0)).rate(1_000_000).burst(1_000).log_messages(PerLevel([64, 32, 8, 1]));
     let mut crowd = Crowd {
-        room: Room::new(&config.build().unwrap()),
+        room: RoomState::new(&config.build().unwrap()),
         here: Vec::new(),
         own: PerLevel::default(),
         gone: PerLevel::default(),

@@ -1,8 +1,8 @@
 //! What crosses the seam between an admission and its audiences: nothing is lost there in silence, whatever one call dispatches.
 
 use roomcast_core::{
-    Actor, Admission, Audience, Broadcast, BroadcastLimits, Broadcasts, Budget, DuplicateKey, Duration, Group, Instant, Item, Join,
-    Kind, Outcome, PerLevel, Priority, Publish, Quota, Room, RoomConfig, RoomConfigBuilder, SessionId, Source, UserId,
+    Actor, Admission, Audience, Broadcast, BroadcastLimits, Broadcasts, Budget, DedupKey, Duration, Group, Instant, Item, Join,
+    Kind, Outcome, PerLevel, Priority, Publish, Quota, RoomConfig, RoomConfigBuilder, RoomState, SessionId, Source, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -18,7 +18,7 @@ fn text(level: Priority) -> Publish<&'static str> {
 }
 
 /// All that a session is due: messages of each level, and gaps.
-fn read(room: &mut Room<&'static str>, session: SessionId) -> (PerLevel<u64>, PerLevel<u64>) {
+fn read(room: &mut RoomState<&'static str>, session: SessionId) -> (PerLevel<u64>, PerLevel<u64>) {
     let (mut messages, mut gaps) = (PerLevel::default(), PerLevel::default());
     while let Some(batch) = room.next_batch(START, session, Budget::default()).unwrap() {
         for item in batch.items() {
@@ -34,7 +34,7 @@ fn read(room: &mut Room<&'static str>, session: SessionId) -> (PerLevel<u64>, Pe
 
 #[test]
 fn a_notice_is_not_lost_to_what_its_own_call_dispatches() {
-    let mut room: Room<&str> = Room::new(&fast().build().unwrap());
+    let mut room: RoomState<&str> = RoomState::new(&fast().build().unwrap());
     let guest = room.join(START, Join::guest()).unwrap().session;
     for _ in 0..2_000 + 1_024 {
         let _ = room.publish(START, text(Priority::Low)).unwrap();
@@ -67,7 +67,7 @@ fn what_an_audience_comes_too_late_for_is_a_gap_at_its_own_level() {
     let batch = audience.next_batch(guest, Budget { messages: 2_000, bytes: 1 << 20 }).unwrap().expect("a gap is due");
     assert_eq!((batch.gap(Priority::High), batch.gap(Priority::Low)), (1, 2_000 - 1 - 1_025));
     assert_eq!(batch.messages().len(), 1_025);
-    assert!(audience.books(guest).unwrap().values().all(roomcast_core::Deliveries::balances));
+    assert!(audience.deliveries(guest).unwrap().values().all(roomcast_core::Deliveries::balances));
 }
 
 #[test]
@@ -91,13 +91,13 @@ fn broadcasts_that_are_heard_at_once_all_cross() {
     limits.quota = Quota::per_second(NonZeroU32::MAX);
     limits.kept = 3_000;
     let mut broadcasts = Broadcasts::new(limits, 0);
-    let mut room: Room<&str> = Room::new(&fast().build().unwrap()).skipping(&broadcasts);
+    let mut room: RoomState<&str> = RoomState::new(&fast().build().unwrap()).with_broadcast_position(&broadcasts);
     let guest = room.join(START, Join::guest()).unwrap().session;
     for key in 0..3_000 {
         let level = if key == 0 { Priority::High } else { Priority::Normal };
-        broadcasts.publish(START, Broadcast::new(DuplicateKey(key), "to all").priority(level)).unwrap();
+        broadcasts.publish(START, Broadcast::new(DedupKey(key), "to all").priority(level)).unwrap();
     }
-    room.hear(START, &broadcasts);
+    room.import_broadcasts(START, &broadcasts);
     assert_eq!(read(&mut room, guest), (PerLevel([1, 2_999, 0, 0]), PerLevel::default()));
     room.close(START, Actor::Host).unwrap();
     assert!(room.snapshot(START).balances());

@@ -47,7 +47,7 @@ pub(crate) fn svg(lab: &Lab) -> Result<String, LabError> {
         let top = HEAD + room_height * place;
         let middle = top + (room_height - GAP) / 2;
         canvas.bold((MARGIN, middle - 8), 15, preset.name)?;
-        canvas.text((MARGIN, middle + 9), 12, Anchor::Start, GREY, preset.label)?;
+        canvas.text((MARGIN, middle + 9), 12, Anchor::StartPosition, GREY, preset.label)?;
         for (&stream, row) in streams.iter().zip(0..) {
             bars.row((top + BAR.1 * row, BAR.0), stream, &trial.tallies[stream])?;
         }
@@ -67,11 +67,11 @@ fn head(canvas: &Canvas<'_>, lab: &Lab) -> Result<(), LabError> {
         lab.settings.speed.times(),
         lab.on_top(),
     );
-    canvas.text((MARGIN, 51), 13, Anchor::Start, GREY, &load)?;
+    canvas.text((MARGIN, 51), 13, Anchor::StartPosition, GREY, &load)?;
     let mut left = MARGIN;
     let mut key = |ink: Ink, name: &str| {
         canvas.fill((left, 70), (12, 12), ink)?;
-        canvas.text((left + 18, 76), 13, Anchor::Start, INK, name)?;
+        canvas.text((left + 18, 76), 13, Anchor::StartPosition, INK, name)?;
         left += KEY;
         Ok(())
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roomcast::{ConfigError, PerLevel, Priority, RoomConfig, TieBreak, UserId};
+use roomcast::{ConfigError, PerLevel, Priority, QueueDiscipline, RoomConfig, UserId};
 
 use crate::stream::{PerStream, Stream};
 
@@ -91,8 +91,8 @@ pub(crate) fn all(merge: MergeLikes, seed: u64) -> Result<Vec<Preset>, ConfigErr
 fn tuned(merge: MergeLikes, seed: u64) -> Result<Preset, ConfigError> {
     let second = Some(Duration::from_secs(1));
     let builder = RoomConfig::av_chat_room(OWNER).to_builder().seed(seed);
-    let builder = builder.tie_break(TieBreak::RoundRobin).max_wait(PerLevel([None, second, second, second]));
-    let config = builder.floor(Some(20)).reserve(PerLevel([4, 0, 0, 0])).build()?;
+    let builder = builder.discipline(QueueDiscipline::RoundRobin).max_wait(PerLevel([None, second, second, second]));
+    let config = builder.min_share(Some(20)).reserve(PerLevel([4, 0, 0, 0])).build()?;
     let (likes, about) = if merge == MergeLikes::Never {
         (Likes::Apart, "senders take turns, waits of at most 1 s, one in 20 for the lowest")
     } else {

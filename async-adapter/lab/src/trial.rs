@@ -1,7 +1,8 @@
 //! One room under the load, in virtual time: a loop that jumps from one event to the next.
 
 use roomcast::{
-    Event, Instant, Join, JoinError, Ledger, Outcome, Payload, PerLevel, Publish, Report, Room, SessionId, Source, Tag, UserId,
+    CorrelationId, Event, Instant, Join, JoinError, Ledger, Outcome, OutcomeSink, Payload, PerLevel, Publish, RoomState, SessionId,
+    Source, UserId,
 };
 
 use crate::load::{Load, Offer};
@@ -31,7 +32,7 @@ impl Payload for Blank {
 /// Offers the whole load to a room of the preset and waits until nothing waits there any more; `sign` hears of each begun second.
 pub(crate) fn run(preset: &Preset, load: Load<'_>, mut sign: impl FnMut(u64)) -> Result<Trial, JoinError> {
     let mut simulation = Simulation {
-        room: Room::new(&preset.config),
+        room: RoomState::new(&preset.config),
         likes: preset.likes,
         seats: vec![None; load.senders() as usize],
         tallies: PerStream::default(),
@@ -51,7 +52,7 @@ pub(crate) fn run(preset: &Preset, load: Load<'_>, mut sign: impl FnMut(u64)) ->
 }
 
 struct Simulation {
-    room: Room<Blank>,
+    room: RoomState<Blank>,
     likes: Likes,
     /// The session of each sender who has spoken.
     seats: Vec<Option<SessionId>>,
@@ -91,9 +92,9 @@ impl Simulation {
             Stream::Texts | Stream::Flood => Publish::new(source, Blank(bytes)),
             Stream::Likes => Publish::like(source, Blank(bytes)),
         };
-        let mut publish = publish.report(Report::Event(tag(stream, self.now)));
+        let mut publish = publish.outcome_sink(OutcomeSink::Event(tag(stream, self.now)));
         if self.likes == Likes::Apart {
-            publish.merge = None;
+            publish.merge_key = None;
         }
         match self.room.publish(self.at(), publish) {
             Ok(receipt) => match receipt.outcome {
@@ -121,7 +122,7 @@ impl Simulation {
     /// Takes what the room tells of messages that waited.
     fn listen(&mut self) {
         while let Some(event) = self.room.poll_event() {
-            if let Event::Outcome { messages, report: Report::Event(tag), outcome, .. } = event {
+            if let Event::Outcome { messages, outcome_sink: OutcomeSink::Event(tag), outcome, .. } = event {
                 let (stream, offered) = untag(tag);
                 self.tallies[stream].starvation.waits_no_more();
                 self.decide(stream, offered, u64::from(messages).saturating_sub(1), outcome);
@@ -143,11 +144,11 @@ impl Simulation {
 }
 
 /// Two bits for the stream, the rest for the time: 146 years of nanoseconds.
-fn tag(stream: Stream, now: u64) -> Tag {
-    Tag(now << 2 | stream.index() as u64)
+fn tag(stream: Stream, now: u64) -> CorrelationId {
+    CorrelationId(now << 2 | stream.index() as u64)
 }
 
-fn untag(Tag(tag): Tag) -> (Stream, u64) {
+fn untag(CorrelationId(tag): CorrelationId) -> (Stream, u64) {
     (Stream::ALL[(tag & 3) as usize], tag >> 2)
 }
 

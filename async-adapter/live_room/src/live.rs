@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use roomcast::{Clock, Event, Hub, Instant, Join, PerLevel, Presence, RoomHandle, RoomId, Subscription};
+use roomcast::{Clock, Event, Hub, Instant, Join, PerLevel, Presence, Room, RoomId, Subscription};
 use roomcast_replay::recording::Recording;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -59,7 +59,7 @@ impl Clock for RoomClock {
 pub(crate) struct LiveRoom {
     hub: Hub<Said>,
     /// The room.
-    pub(crate) room: RoomHandle<Said>,
+    pub(crate) room: Room<Said>,
     /// The room's time.
     pub(crate) clock: RoomClock,
     /// Where the crowd is told to do otherwise.
@@ -85,7 +85,7 @@ impl LiveRoom {
                 counted.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let hub: Hub<Said> = Hub::<Said>::builder().shards(1).clock(clock).on_event(count).spawn();
+        let hub: Hub<Said> = Hub::<Said>::builder().workers(1).clock(clock).on_event(count).spawn();
         let config = config(options).map_err(|error| error.to_string())?;
         let room = hub.create_room(ROOM, &config).map_err(|error| error.to_string())?;
         let witness = room.join(Join::guest()).map_err(|error| error.to_string())?;

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use roomcast::{
-    ConfigError, Kind, Payload, PerLevel, Priority, Publish, RefusalReason, Refused, RoomConfig, Source, TieBreak, UserId,
-    VictimPolicy,
+    ConfigError, EvictionPolicy, Kind, Payload, PerLevel, Priority, Publish, QueueDiscipline, RefusalReason, Refused, RoomConfig,
+    Source, UserId,
 };
 
 use crate::message::What;
@@ -68,7 +68,7 @@ pub(crate) fn offer(source: Source, nick: Arc<str>, what: What) -> Publish<Said>
     let kind = match what {
         What::Text { .. } | What::SuperChat { .. } => Kind::Text,
         What::Gift { .. } | What::Like { .. } | What::Guard { .. } => Kind::Custom,
-        What::Tip(_) => Kind::Tip,
+        What::Tip(_) => Kind::System,
         // Beside the room's rate: they reach everyone, however hot the room is.
         What::Notice { .. } | What::Total { .. } => Kind::Notice,
     };
@@ -114,8 +114,8 @@ pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
         .reserve(PerLevel([options.rate / 10, 0, 0, 0]))
         .queue_messages(options.queue)
         .queue_bytes((u64::from(options.queue) * 256).max(4 << 20))
-        .tie_break(TieBreak::RoundRobin)
-        .victim(VictimPolicy::BiggestSender)
+        .discipline(QueueDiscipline::RoundRobin)
+        .eviction(EvictionPolicy::BiggestSender)
         .max_wait(PerLevel([None, seconds(2), seconds(1), seconds(1)]))
         .log_messages(PerLevel([recent.max(512), recent, recent, recent]))
         .seed(options.seed);

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use roomcast::RoomHandle;
+use roomcast::Room;
 use roomcast_replay::recording::Recording;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -44,7 +44,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// What every visit needs.
 #[derive(Debug)]
 struct House {
-    room: RoomHandle<Said>,
+    room: Room<Said>,
     clock: RoomClock,
     changes: mpsc::Sender<Change>,
     names: Arc<Names>,

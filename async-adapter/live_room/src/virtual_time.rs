@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use roomcast::{Actor, Budget, ConfigError, Instant, Join, JoinError, PerLevel, Report, Room, Seq, SessionId, Source};
+use roomcast::{Actor, Budget, ConfigError, Instant, Join, JoinError, OutcomeSink, PerLevel, RoomState, Seq, SessionId, Source};
 use roomcast_replay::recording::Recording;
 
 use crate::books::{Books, Heard, heading};
@@ -68,7 +68,7 @@ pub(crate) fn run(recording: &Arc<Recording>, options: &Options, progress: &Prog
 }
 
 struct Simulation {
-    room: Room<Said>,
+    room: RoomState<Said>,
     crowd: Crowd,
     /// The session of each sender who has spoken.
     senders: Vec<Option<SessionId>>,
@@ -89,7 +89,7 @@ struct Simulation {
 
 impl Simulation {
     fn new(recording: &Arc<Recording>, options: &Options) -> Result<Self, RunError> {
-        let mut room = Room::new(&config(options)?);
+        let mut room = RoomState::new(&config(options)?);
         let witness = room.join(Instant::ZERO, Join::guest())?.session;
         let slow_viewers = options.slow_viewers.of(options.viewers);
         let (mut fast, mut slow, mut slow_looks) = (Vec::new(), Vec::new(), BinaryHeap::new());
@@ -196,7 +196,7 @@ impl Simulation {
         let Some(said) = self.crowd.next() else { return Ok(()) };
         let session = self.seat(said.sender)?;
         self.offered[level(&said.what)] += 1;
-        let message = offer(Source::Session(session), said.nick, said.what).report(Report::CountedOnly);
+        let message = offer(Source::Session(session), said.nick, said.what).outcome_sink(OutcomeSink::CountedOnly);
         // What becomes of it is in the ledger, which is what this run is about.
         let _ = self.room.publish(self.at(), message);
         self.listen();
@@ -239,7 +239,7 @@ impl Simulation {
     }
 }
 
-fn take_all(room: &mut Room<Said>, now: u64, session: SessionId) {
+fn take_all(room: &mut RoomState<Said>, now: u64, session: SessionId) {
     while let Ok(Some(batch)) = room.next_batch(Instant::from_nanos(now), session, Budget::default()) {
         if !batch.more() {
             break;

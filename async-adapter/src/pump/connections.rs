@@ -2,8 +2,8 @@
 
 use super::PumpStats;
 use super::mailbox::Inbox;
-use crate::bell::Bell;
 use crate::frames::Frame;
+use crate::pump_notify::PumpNotify;
 use crate::transport::Transport;
 use bytes::Buf;
 use parking_lot::Mutex;
@@ -20,12 +20,12 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct Writable {
     places: Mutex<Vec<(u32, SessionId)>>,
-    bell: Arc<Bell>,
+    pump_notify: Arc<PumpNotify>,
 }
 
 impl Writable {
-    pub(super) fn new(bell: Arc<Bell>) -> Self {
-        Self { places: Mutex::default(), bell }
+    pub(super) fn new(pump_notify: Arc<PumpNotify>) -> Self {
+        Self { places: Mutex::default(), pump_notify }
     }
 
     pub(super) fn take(&self, into: &mut Vec<(u32, SessionId)>) {
@@ -51,7 +51,7 @@ impl Wake for Unblock {
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.listed.swap(true, Ordering::AcqRel) {
             self.writable.places.lock().push((self.place, self.session));
-            self.writable.bell.ring();
+            self.writable.pump_notify.notify_command();
         }
     }
 }
@@ -127,14 +127,14 @@ impl<T: Transport> Connections<T> {
         let connection = Connection { session, transport, inbox, blocked: None, watched: None };
         stats.connections += 1;
         // Its slot was another's who has ended, and who may have yet to take the last words.
-        let Some(mut former) = self.table[place as usize].replace(connection) else { return };
-        match &mut former.blocked {
+        let Some(mut displaced) = self.table[place as usize].replace(connection) else { return };
+        match &mut displaced.blocked {
             Some(blocked) => {
                 blocked.end(now);
-                guarded(stats, || drop(former.inbox.close()));
-                self.leaving.insert(former.session, former);
+                guarded(stats, || drop(displaced.inbox.close()));
+                self.leaving.insert(displaced.session, displaced);
             }
-            None => self.let_go(place, former, stats),
+            None => self.let_go(place, displaced, stats),
         }
     }
 

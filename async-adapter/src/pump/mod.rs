@@ -6,16 +6,16 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-use crate::bell::Bell;
-use crate::cell::{Cell, Work};
-use crate::directory::Directory;
 use crate::frames::Encoder;
-use crate::room::RoomHandle;
-use crate::shard::Shards;
+use crate::pump_notify::PumpNotify;
+use crate::room::Room;
+use crate::room_registry::RoomRegistry;
+use crate::shared_room::{Job, SharedRoom};
 use crate::transport::Transport;
+use crate::worker::Workers;
 use crossbeam_channel::{Receiver, SendError, Sender};
 use mailbox::{Inbox, Limits, Mailbox};
-use roomcast_core::{Budget, Group, Join, JoinError, Joined, Mask, Payload, ResumeToken, Seq, SessionId, Start};
+use roomcast_core::{Budget, Group, Join, JoinError, Joined, LevelSet, Payload, ResumeToken, Seq, SessionId, StartPosition};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -164,48 +164,48 @@ enum Command<T> {
 
 /// A task's end that the handles see.
 #[derive(Debug)]
-struct Station<T> {
+struct PumpShard<T> {
     commands: Sender<Command<T>>,
-    bell: Arc<Bell>,
+    pump_notify: Arc<PumpNotify>,
     counters: Arc<Counters>,
     /// Control frames that did not find a place, and those that were replaced.
     refused: AtomicU64,
     replaced: AtomicU64,
 }
 
-impl<T> Station<T> {
+impl<T> PumpShard<T> {
     /// Sends a command; it comes back if the task has ended.
     fn send(&self, command: Command<T>) -> Result<(), Command<T>> {
         // After the task's end nothing is kept.
         self.commands.send(command).map_err(|SendError(command)| command)?;
-        self.bell.ring();
+        self.pump_notify.notify_command();
         Ok(())
     }
 }
 
-/// What starts the task of a hall.
-type Launch<M, T> = dyn Fn(Arc<Seat<M>>, u32, Receiver<Command<T>>, Arc<Bell>, Arc<Counters>) + Send + Sync;
+/// What starts the task of a shard.
+type Launch<M, T> = dyn Fn(Arc<PumpLease<M>>, u32, Receiver<Command<T>>, Arc<PumpNotify>, Arc<Counters>) + Send + Sync;
 
 /// A pump's place in its room, until its last task has ended.
 #[derive(Debug)]
-struct Seat<M: Payload + Send + Sync + 'static> {
-    cell: Arc<Cell<M>>,
+struct PumpLease<M: Payload + Send + Sync + 'static> {
+    shared: Arc<SharedRoom<M>>,
     group: Group,
 }
 
-impl<M: Payload + Send + Sync + 'static> Drop for Seat<M> {
+impl<M: Payload + Send + Sync + 'static> Drop for PumpLease<M> {
     fn drop(&mut self) {
-        self.cell.groups.free(self.group);
+        self.shared.groups.free(self.group);
     }
 }
 
 struct Inner<M: Payload + Send + Sync + 'static, T: Transport> {
-    seat: Arc<Seat<M>>,
+    lease: Arc<PumpLease<M>>,
     /// Keeps the drivers alive.
-    _shards: Arc<Shards<Work<M>>>,
-    directory: Arc<Directory<M>>,
-    /// One for each hall of the room, from its first connection on.
-    stations: Box<[OnceLock<Station<T>>]>,
+    _workers: Arc<Workers<Job<M>>>,
+    registry: Arc<RoomRegistry<M>>,
+    /// One for each shard of the room, from its first connection on.
+    pump_shards: Box<[OnceLock<PumpShard<T>>]>,
     start: Box<Launch<M, T>>,
     /// What may wait for one connection.
     limits: Limits,
@@ -214,10 +214,10 @@ struct Inner<M: Payload + Send + Sync + 'static, T: Transport> {
 impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
     fn drop(&mut self) {
         // The tasks find that nobody can command them any more, let their connections go, and end.
-        for station in std::mem::take(&mut self.stations) {
-            if let Some(Station { commands, bell, .. }) = station.into_inner() {
+        for pump_shard in std::mem::take(&mut self.pump_shards) {
+            if let Some(PumpShard { commands, pump_notify, .. }) = pump_shard.into_inner() {
                 drop(commands);
-                bell.ring();
+                pump_notify.notify_command();
             }
         }
     }
@@ -242,11 +242,11 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Clone for Pump<M, T> {
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pump<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pump").field("room", &self.inner.seat.cell.id()).field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("Pump").field("room", &self.inner.lease.shared.id()).field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 
-impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
+impl<M: Payload + Send + Sync + 'static> Room<M> {
     /// A pump for this room. Its tasks run on the current tokio runtime, from the first connection of a shard on; each has a clone of
     /// `encoder`.
     ///
@@ -256,17 +256,17 @@ impl<M: Payload + Send + Sync + 'static> RoomHandle<M> {
     /// # Panics
     /// Outside a tokio runtime, as `tokio::spawn` does.
     pub fn pump<T: Transport, E: Encoder<M> + Sync>(&self, encoder: E, options: PumpOptions) -> Result<Pump<M, T>, TooManyPumps> {
-        let cell = Arc::clone(self.cell());
-        let group = cell.groups.take().ok_or(TooManyPumps)?;
+        let shared = Arc::clone(self.shared());
+        let group = shared.groups.take().ok_or(TooManyPumps)?;
         let runtime = Handle::current();
-        let start = move |seat, hall, commands, bell, counters| {
-            runtime.spawn(task::Pumper::new(seat, hall, options, encoder.clone(), commands, bell, counters).run());
+        let start = move |lease, shard, commands, pump_notify, counters| {
+            runtime.spawn(task::Pumper::new(lease, shard, options, encoder.clone(), commands, pump_notify, counters).run());
         };
-        let stations = (0..cell.hall(0).part.of()).map(|_| OnceLock::new()).collect();
-        let seat = Arc::new(Seat { cell, group });
-        let (shards, directory) = (Arc::clone(self.shards()), Arc::clone(self.directory()));
+        let pump_shards = (0..shared.shard(0).part.of()).map(|_| OnceLock::new()).collect();
+        let lease = Arc::new(PumpLease { shared, group });
+        let (workers, registry) = (Arc::clone(self.workers()), Arc::clone(self.registry()));
         let limits = Limits { frames: options.control_frames, bytes: options.control_bytes };
-        let inner = Inner { seat, _shards: shards, directory, stations, start: Box::new(start), limits };
+        let inner = Inner { lease, _workers: workers, registry, pump_shards, start: Box::new(start), limits };
         Ok(Pump { inner: Arc::new(inner) })
     }
 }
@@ -275,26 +275,26 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     /// Lets a session in and gives its connection to the pump. Dropping the answer leaves, and drops the transport.
     ///
     /// # Errors
-    /// As [`RoomHandle::join`], or the pump's task has ended; the transport comes back.
+    /// As [`Room::join`], or the pump's task has ended; the transport comes back.
     pub fn join(&self, join: Join<M>, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
-        match inner.directory.join(&inner.seat.cell, join.group(inner.seat.group)) {
+        match inner.registry.join(&inner.lease.shared, join.group(inner.lease.group)) {
             Err(error) => Err(PumpJoinError { error: error.into(), transport }),
-            Ok(Joined { session, after, start, .. }) => {
-                let cell = &inner.seat.cell;
-                let hall = cell.hall_number(session);
-                let station = inner.station(hall);
+            Ok(Joined { session, starts_after, start, .. }) => {
+                let shared = &inner.lease.shared;
+                let shard = shared.shard_number(session);
+                let pump_shard = inner.pump_shard(shard);
                 let mailbox = Arc::new(Mailbox::default());
                 let connection = (transport, Inbox::new(&mailbox));
-                if let Err(Command::Add(_, (transport, _))) = station.send(Command::Add(session, connection)) {
-                    cell.close_session(session);
+                if let Err(Command::Add(_, (transport, _))) = pump_shard.send(Command::Add(session, connection)) {
+                    shared.close_session(session);
                     return Err(PumpJoinError { error: PumpRefusal::Stopped, transport });
                 }
-                if station.bell.is_closed() {
+                if pump_shard.pump_notify.is_closed() {
                     // It may have come too late to be obeyed.
-                    cell.close_session(session);
+                    shared.close_session(session);
                 }
-                Ok(Pumped { inner: Arc::clone(inner), hall, session, after, start, mailbox })
+                Ok(Pumped { inner: Arc::clone(inner), shard, session, starts_after, start, mailbox })
             }
         }
     }
@@ -302,23 +302,23 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     /// What the pump has done so far, over all its tasks, which put it down after each turn.
     pub fn stats(&self) -> PumpStats {
         let mut stats = PumpStats::default();
-        for station in self.inner.stations.iter().filter_map(OnceLock::get) {
-            station.counters.add_to(&mut stats);
-            stats.controls_dropped += station.refused.load(Ordering::Relaxed);
-            stats.controls_replaced += station.replaced.load(Ordering::Relaxed);
+        for pump_shard in self.inner.pump_shards.iter().filter_map(OnceLock::get) {
+            pump_shard.counters.add_to(&mut stats);
+            stats.controls_dropped += pump_shard.refused.load(Ordering::Relaxed);
+            stats.controls_replaced += pump_shard.replaced.load(Ordering::Relaxed);
         }
         stats
     }
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> Inner<M, T> {
-    /// The station of a hall; its task is started for the first connection.
-    fn station(&self, hall: u32) -> &Station<T> {
-        self.stations[hall as usize].get_or_init(|| {
+    /// What commands a shard's task; its task is started for the first connection.
+    fn pump_shard(&self, shard: u32) -> &PumpShard<T> {
+        self.pump_shards[shard as usize].get_or_init(|| {
             let (commands, inbox) = crossbeam_channel::unbounded();
-            let (bell, counters) = (Arc::new(Bell::default()), Arc::new(Counters::default()));
-            (self.start)(Arc::clone(&self.seat), hall, inbox, Arc::clone(&bell), Arc::clone(&counters));
-            Station { commands, bell, counters, refused: AtomicU64::new(0), replaced: AtomicU64::new(0) }
+            let (pump_notify, counters) = (Arc::new(PumpNotify::default()), Arc::new(Counters::default()));
+            (self.start)(Arc::clone(&self.lease), shard, inbox, Arc::clone(&pump_notify), Arc::clone(&counters));
+            PumpShard { commands, pump_notify, counters, refused: AtomicU64::new(0), replaced: AtomicU64::new(0) }
         })
     }
 }
@@ -328,16 +328,16 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Inner<M, T> {
 /// once.
 pub struct Pumped<M: Payload + Send + Sync + 'static, T: Transport> {
     inner: Arc<Inner<M, T>>,
-    hall: u32,
+    shard: u32,
     session: SessionId,
-    after: Seq,
-    start: Start,
+    starts_after: Seq,
+    start: StartPosition,
     mailbox: Arc<Mailbox>,
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pumped<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pumped").field("session", &self.session).field("after", &self.after).finish_non_exhaustive()
+        f.debug_struct("Pumped").field("session", &self.session).field("starts_after", &self.starts_after).finish_non_exhaustive()
     }
 }
 
@@ -348,31 +348,31 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     }
 
     /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
-    pub fn after(&self) -> Seq {
-        self.after
+    pub fn starts_after(&self) -> Seq {
+        self.starts_after
     }
 
     /// Where the session started to read.
-    pub fn start(&self) -> Start {
+    pub fn start(&self) -> StartPosition {
         self.start
     }
 
     /// Where the session stands, for it to come back to with [`Join::resume`] (clause B18): behind what was handed to its connection, whether or
     /// not the peer has got it. `None` when it has ended, or is about to.
     pub fn resume_token(&self) -> Option<ResumeToken> {
-        self.inner.seat.cell.resume_token(self.session)
+        self.inner.lease.shared.resume_token(self.session)
     }
 
     /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). What the
-    /// connection has taken over already is still written. See [`Audience::set_mask`](crate::Audience::set_mask).
-    pub fn set_mask(&self, mask: Mask) -> bool {
-        self.inner.seat.cell.set_mask(self.session, mask)
+    /// connection has taken over already is still written. See [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
+    pub fn set_masked_levels(&self, mask: LevelSet) -> bool {
+        self.inner.lease.shared.set_masked_levels(self.session, mask)
     }
 
     /// The peer said something: the session shows life (clause A7). The pump only writes, so whoever reads the connection says so. See
-    /// [`RoomHandle::touch`].
+    /// [`Room::touch`].
     pub fn touch(&self) -> bool {
-        self.inner.seat.cell.touch(self.session)
+        self.inner.lease.shared.touch(self.session)
     }
 
     /// Has bytes of the host's own written between two frames: an answer, a pong, a close. Plain
@@ -393,13 +393,13 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// As many frames or bytes wait as may, it is too large, or the connection has ended. Nothing
     /// was kept of it then. The first two are counted in [`PumpStats::controls_dropped`].
     pub fn control(&self, control: impl Into<Control>) -> Result<(), ControlRefused> {
-        let station = self.inner.station(self.hall);
+        let pump_shard = self.inner.pump_shard(self.shard);
         let posted = self.mailbox.post(control.into(), self.inner.limits).inspect_err(|refused| {
             let counts = !matches!(refused, ControlRefused::Ended);
-            station.refused.fetch_add(u64::from(counts), Ordering::Relaxed);
+            pump_shard.refused.fetch_add(u64::from(counts), Ordering::Relaxed);
         })?;
-        station.replaced.fetch_add(u64::from(posted.replaced), Ordering::Relaxed);
-        if posted.tell && station.send(Command::Mail(self.session)).is_err() {
+        pump_shard.replaced.fetch_add(u64::from(posted.replaced), Ordering::Relaxed);
+        if posted.tell && pump_shard.send(Command::Mail(self.session)).is_err() {
             return Err(ControlRefused::Ended);
         }
         Ok(())
@@ -409,6 +409,6 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
 impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Pumped<M, T> {
     fn drop(&mut self) {
         // Where the task has ended the session has, too.
-        let _ = self.inner.station(self.hall).send(Command::Gone(self.session));
+        let _ = self.inner.pump_shard(self.shard).send(Command::Gone(self.session));
     }
 }

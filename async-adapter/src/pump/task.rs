@@ -1,16 +1,16 @@
-//! One task of a pump: it serves the connections of one hall, a bounded number of them in each turn.
+//! One task of a pump: it serves the connections of one shard, a bounded number of them in each turn.
 
 use super::connections::{Connections, Writable, Written};
 use super::mailbox::Inbox;
-use super::{Command, Counters, PumpOptions, PumpStats, Seat};
-use crate::bell::Bell;
-use crate::cell::Cell;
+use super::{Command, Counters, PumpLease, PumpOptions, PumpStats};
+use crate::audience_shard::AudienceShard;
 use crate::frames::{Encoder, Frame, Frames};
-use crate::hall::Hall;
-use crate::round::Round;
+use crate::pump_notify::PumpNotify;
+use crate::round_robin::RoundRobin;
+use crate::shared_room::SharedRoom;
 use crate::transport::Transport;
 use crossbeam_channel::{Receiver, TryRecvError};
-use roomcast_core::{Batch, Due, EndReason, Payload, RangeKey, SessionId, Verdict};
+use roomcast_core::{Batch, BatchKey, Delivery, EndReason, Handoff, Payload, SessionId};
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::ops::Range;
@@ -27,7 +27,7 @@ const COMMANDS: usize = 1_024;
 enum Next {
     /// More is to be done at once.
     Now,
-    /// Nothing before the bell, or before this instant.
+    /// Nothing before a notification, or before this instant.
     Wait(Option<Instant>),
     /// Nobody holds the pump any more.
     Stop,
@@ -45,21 +45,21 @@ where
     E: Encoder<M>,
     T: Transport,
 {
-    cell: Arc<Cell<M>>,
-    hall: Arc<Hall<M>>,
-    seat: Arc<Seat<M>>,
+    shared: Arc<SharedRoom<M>>,
+    shard: Arc<AudienceShard<M>>,
+    lease: Arc<PumpLease<M>>,
     options: PumpOptions,
     frames: Frames<E>,
     connections: Connections<T>,
     writable: Arc<Writable>,
     commands: Receiver<Command<T>>,
-    bell: Arc<Bell>,
+    pump_notify: Arc<PumpNotify>,
     counters: Arc<Counters>,
     stats: PumpStats,
     /// What of `stats.unsent` the room knows.
     unsent_told: u64,
     /// The slots that have yet to be swept for what came last.
-    round: Round,
+    round: RoundRobin,
     /// Whether a budget cut somebody short, so that another sweep follows.
     again: bool,
     /// Connections to look at by themselves, in turns: they came, can take more, or have control
@@ -78,31 +78,31 @@ where
     T: Transport,
 {
     pub(super) fn new(
-        seat: Arc<Seat<M>>,
-        hall: u32,
+        lease: Arc<PumpLease<M>>,
+        shard: u32,
         options: PumpOptions,
         encoder: E,
         commands: Receiver<Command<T>>,
-        bell: Arc<Bell>,
+        pump_notify: Arc<PumpNotify>,
         counters: Arc<Counters>,
     ) -> Self {
-        let (cell, hall) = (Arc::clone(&seat.cell), Arc::clone(seat.cell.hall(hall)));
-        let writable = Arc::new(Writable::new(Arc::clone(&bell)));
-        hall.enter(|seats| seats.bells.push(Arc::clone(&bell)));
+        let (shared, shard) = (Arc::clone(&lease.shared), Arc::clone(lease.shared.shard(shard)));
+        let writable = Arc::new(Writable::new(Arc::clone(&pump_notify)));
+        shard.enter(|state| state.pump_notifies.push(Arc::clone(&pump_notify)));
         Self {
-            cell,
-            hall,
-            seat,
+            shared,
+            shard,
+            lease,
             options,
             frames: Frames::new(encoder),
             connections: Connections::new(Arc::clone(&writable)),
             writable,
             commands,
-            bell,
+            pump_notify,
             counters,
             stats: PumpStats::default(),
             unsent_told: 0,
-            round: Round::default(),
+            round: RoundRobin::default(),
             again: false,
             fresh: VecDeque::new(),
             taken: Vec::with_capacity(SLICE as usize),
@@ -115,10 +115,10 @@ where
         loop {
             match self.turn() {
                 Next::Now => tokio::task::yield_now().await,
-                Next::Wait(None) => poll_fn(|cx| self.bell.poll(cx)).await,
+                Next::Wait(None) => poll_fn(|cx| self.pump_notify.poll(cx)).await,
                 Next::Wait(Some(deadline)) => {
                     let mut sleep = std::pin::pin!(tokio::time::sleep_until(deadline));
-                    poll_fn(|cx| match self.bell.poll(cx) {
+                    poll_fn(|cx| match self.pump_notify.poll(cx) {
                         Poll::Ready(()) => Poll::Ready(()),
                         Poll::Pending => sleep.as_mut().poll(cx),
                     })
@@ -133,15 +133,15 @@ where
     fn turn(&mut self) -> Next {
         let now = Instant::now();
         let Some(more_commands) = self.obey(now) else { return Next::Stop };
-        for session in self.bell.take_gone() {
+        for session in self.pump_notify.take_gone() {
             self.let_go(session, now);
         }
-        for session in self.bell.take_over() {
-            self.fresh.extend(self.hall.place(session));
+        for session in self.pump_notify.take_over() {
+            self.fresh.extend(self.shard.place(session));
         }
         self.take_writable(now);
-        if self.bell.take_news() {
-            self.round.begin(self.hall.enter(|seats| seats.audience.slots()));
+        if self.pump_notify.take_news() {
+            self.round.begin(self.shard.enter(|state| state.audience.slots()));
         }
         self.serve_fresh(now);
         // What single connections ask for takes nothing from the room's messages to all.
@@ -174,11 +174,11 @@ where
         for _ in 0..COMMANDS {
             match self.commands.try_recv() {
                 Ok(Command::Add(session, connection)) => self.add(session, connection, now),
-                Ok(Command::Mail(session)) => self.fresh.extend(self.hall.place(session)),
+                Ok(Command::Mail(session)) => self.fresh.extend(self.shard.place(session)),
                 Ok(Command::Gone(session)) => {
                     self.early.remove(&session);
                     self.let_go(session, now);
-                    self.cell.close_session(session);
+                    self.shared.close_session(session);
                 }
                 Err(TryRecvError::Empty) => return Some(false),
                 Err(TryRecvError::Disconnected) => return None,
@@ -188,7 +188,7 @@ where
     }
 
     fn add(&mut self, session: SessionId, connection: (T, Inbox), now: Instant) {
-        let Some(place) = self.hall.place(session) else { return };
+        let Some(place) = self.shard.place(session) else { return };
         self.connections.add(place, session, connection, now.into_std(), &mut self.stats);
         if let Some(reason) = self.early.remove(&session) {
             self.end(place, session, reason, now);
@@ -223,7 +223,7 @@ where
                 // It comes back once it has taken the rest, if anything follows that.
                 continue;
             }
-            if !self.hall.enter(|seats| seats.audience.books(session).is_some()) {
+            if !self.shard.enter(|state| state.audience.deliveries(session).is_some()) {
                 // It went before its connection came, or while that was blocked for longer than the grace.
                 self.connections.remove(place, session, &mut self.stats);
                 continue;
@@ -251,20 +251,20 @@ where
 
     /// Takes what the sessions of some slots are due, under the lock, and writes it, outside. Answers how many slots there are.
     fn sweep(&mut self, places: Range<u32>, now: Instant) -> u32 {
-        let (cell, hall, part) = (&self.cell, &self.hall, self.hall.part);
+        let (shared, shard, part) = (&self.shared, &self.shard, self.shard.part);
         let (connections, frames) = (&self.connections, &mut self.frames);
         // Nothing is allocated under the lock for those who share a range.
-        let mut prepared: Vec<(Option<RangeKey>, Prepared<M>)> = Vec::with_capacity(4);
+        let mut prepared: Vec<(Option<BatchKey>, Prepared<M>)> = Vec::with_capacity(4);
         let mut taken = std::mem::take(&mut self.taken);
         let mut ended: Vec<(u32, SessionId, EndReason)> = Vec::new();
         let mut again = false;
-        let slots = hall.enter(|seats| {
-            cell.catch_up(hall, &mut seats.audience);
-            seats.audience.sweep(self.seat.group, places, self.options.budget, |session, due| {
+        let slots = shard.enter(|state| {
+            shared.catch_up(shard, &mut state.audience);
+            state.audience.sweep(self.lease.group, places, self.options.budget, |session, due| {
                 let place = part.place(session.slot()).unwrap_or(0);
                 match due {
-                    Due::Batch(_) if !connections.is_free(place, session) => Verdict::NotNow,
-                    Due::Batch(reading) => {
+                    Delivery::Batch(_) if !connections.is_free(place, session) => Handoff::NotNow,
+                    Delivery::Batch(reading) => {
                         let key = reading.key();
                         if key.is_none() || prepared.last().is_none_or(|(last, _)| last.as_ref() != key) {
                             let kept = key.and_then(|key| frames.kept(key));
@@ -273,27 +273,27 @@ where
                         }
                         again |= reading.more();
                         taken.push((place, prepared.len() as u32 - 1));
-                        Verdict::Taken
+                        Handoff::Taken
                     }
-                    Due::End(reason) => {
+                    Delivery::End(reason) => {
                         ended.push((place, session, reason));
-                        Verdict::Taken
+                        Handoff::Taken
                     }
                 }
             });
             // Who has taken the last is to be told the end next.
-            again |= !taken.is_empty() && seats.audience.has_ends();
+            again |= !taken.is_empty() && state.audience.has_ends();
             if !ended.is_empty() {
-                hall.note_sessions(seats);
+                shard.note_sessions(state);
             }
-            seats.audience.slots()
+            state.audience.slots()
         });
         self.again |= again;
         self.write(&prepared, &taken, now);
         taken.clear();
         self.taken = taken;
         for (place, session, reason) in ended {
-            self.cell.forget(session);
+            self.shared.forget(session);
             if self.connections.holds(place, session) {
                 self.end(place, session, reason, now);
             } else {
@@ -304,7 +304,7 @@ where
     }
 
     /// Writes to each connection what it took: its place, and which of the prepared ranges.
-    fn write(&mut self, prepared: &[(Option<RangeKey>, Prepared<M>)], taken: &[(u32, u32)], now: Instant) {
+    fn write(&mut self, prepared: &[(Option<BatchKey>, Prepared<M>)], taken: &[(u32, u32)], now: Instant) {
         let frames: Vec<Frame> = prepared
             .iter()
             .map(|(key, prepared)| match prepared {
@@ -333,13 +333,13 @@ where
     /// A connection is gone or given up: so is its session.
     fn lose(&mut self, place: u32, session: SessionId) {
         self.connections.remove(place, session, &mut self.stats);
-        self.cell.close_session(session);
+        self.shared.close_session(session);
     }
 
     /// A session is gone, and what its host said to it before that is still written, if that can be
     /// done now.
     fn let_go(&mut self, session: SessionId, now: Instant) {
-        if let Some(place) = self.hall.place(session) {
+        if let Some(place) = self.shard.place(session) {
             self.connections.write_waiting(place, session, now.into_std(), &mut self.stats);
         }
         self.drop_connection(session);
@@ -347,7 +347,7 @@ where
 
     /// A session is gone: so is its connection.
     fn drop_connection(&mut self, session: SessionId) {
-        if let Some(place) = self.hall.place(session) {
+        if let Some(place) = self.shard.place(session) {
             self.connections.remove(place, session, &mut self.stats);
         }
     }
@@ -356,7 +356,7 @@ where
     fn put_down(&mut self) {
         (self.stats.encoded, self.stats.framed) = (self.frames.encoded, self.frames.framed);
         let unsent = std::mem::replace(&mut self.unsent_told, self.stats.unsent);
-        self.cell.count_unsent(self.stats.unsent - unsent);
+        self.shared.count_unsent(self.stats.unsent - unsent);
         self.counters.set(&PumpStats { panics: self.stats.panics + self.frames.panics, ..self.stats });
     }
 }
@@ -369,14 +369,14 @@ where
 {
     /// The pump is gone, or its runtime: so are its connections and their sessions.
     fn drop(&mut self) {
-        self.hall.enter(|seats| seats.bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell)));
+        self.shard.enter(|state| state.pump_notifies.retain(|pump_notify| !Arc::ptr_eq(pump_notify, &self.pump_notify)));
         // What is sent from here on is found to come too late by those who send it.
-        self.bell.close();
+        self.pump_notify.close();
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Add(session, connection) => self.add(session, connection, Instant::now()),
                 Command::Gone(session) => {
-                    self.cell.close_session(session);
+                    self.shared.close_session(session);
                 }
                 Command::Mail(_) => {}
             }
@@ -384,7 +384,7 @@ where
         let sessions: Vec<SessionId> = self.connections.sessions().collect();
         for session in sessions {
             self.drop_connection(session);
-            self.cell.close_session(session);
+            self.shared.close_session(session);
         }
         self.put_down();
     }

@@ -25,7 +25,7 @@ impl Transport for Arc<()> {
 
 #[test]
 fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
-    let hub = Hub::<&'static str>::builder().shards(1).spawn_threads().unwrap();
+    let hub = Hub::<&'static str>::builder().workers(1).spawn_threads().unwrap();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let transport = Arc::new(());
@@ -40,8 +40,8 @@ fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
     assert_eq!((Arc::strong_count(&transport), room.snapshot().room.audience.sessions), (3, 2));
     drop(runtime);
     assert_eq!((Arc::strong_count(&transport), room.snapshot().room.audience.sessions), (1, 0));
-    let hall = room.cell().hall(0);
-    assert!(hall.lock().bells.is_empty(), "nobody is told any more");
+    let shard = room.shared().shard(0);
+    assert!(shard.lock().pump_notifies.is_empty(), "nobody is told any more");
     let refused = pump.join(Join::guest(), Arc::clone(&transport)).unwrap_err();
     assert_eq!(refused.error, PumpRefusal::Stopped);
     assert_eq!((Arc::strong_count(&refused.transport), room.snapshot().room.audience.sessions), (2, 0));
@@ -49,12 +49,12 @@ fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
     assert_eq!(unheard, Err(ControlRefused::Ended));
     drop((served, unserved));
     assert_eq!(pump.stats().connections, 0);
-    assert!(pump.inner.station(0).bell.take_gone().is_empty());
+    assert!(pump.inner.pump_shard(0).pump_notify.take_gone().is_empty());
 }
 
 #[test]
 fn a_pump_that_does_not_come_by_is_told_once_of_each_connection_however_much_is_said_to_it() {
-    let hub = Hub::<&'static str>::builder().shards(1).spawn_threads().unwrap();
+    let hub = Hub::<&'static str>::builder().workers(1).spawn_threads().unwrap();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _entered = runtime.enter();
@@ -65,11 +65,11 @@ fn a_pump_that_does_not_come_by_is_told_once_of_each_connection_however_much_is_
             let _ = one.control(Bytes::from_static(b"note"));
             one.control(Control::Pong(Bytes::from_static(b"pong"))).unwrap();
         }
-        assert_eq!(pump.inner.station(0).commands.len(), 6, "after {n}");
+        assert_eq!(pump.inner.pump_shard(0).commands.len(), 6, "after {n}");
     }
     runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
-    assert_eq!(pump.inner.station(0).commands.len(), 0);
+    assert_eq!(pump.inner.pump_shard(0).commands.len(), 0);
     assert_eq!(pump.stats().bytes, 3 * (16 * 4 + 4));
     pumped[0].control(Control::Pong(Bytes::from_static(b"pong"))).unwrap();
-    assert_eq!(pump.inner.station(0).commands.len(), 1, "it is told again once it has found the mailbox empty");
+    assert_eq!(pump.inner.pump_shard(0).commands.len(), 1, "it is told again once it has found the mailbox empty");
 }

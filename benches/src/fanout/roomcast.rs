@@ -5,8 +5,8 @@ use super::tally::{count_handed, count_waiting};
 use crate::{payload, unlimited};
 use bytes::Bytes;
 use roomcast::{
-    Budget, Direct, Due, Encoder, Group, Hub, Instant, Join, Message, Priority, Publish, Pump, PumpOptions, Room, RoomConfig,
-    RoomHandle, RoomId, Source, Transport, Verdict,
+    Budget, Delivery, Direct, Encoder, Group, Handoff, Hub, Instant, Join, Message, Priority, Publish, Pump, PumpOptions, Room,
+    RoomConfig, RoomId, RoomState, Source, Transport,
 };
 use std::hint::black_box;
 use std::io;
@@ -26,11 +26,11 @@ fn message() -> Publish<Bytes> {
 
 /// The core alone: a sweep hands every session what it is due.
 #[derive(Debug)]
-pub struct Sweep(Room<Bytes>);
+pub struct Sweep(RoomState<Bytes>);
 
 impl Fanout for Sweep {
     fn with_members(members: u32) -> Result<Self, String> {
-        let mut room = Room::new(&config()?);
+        let mut room = RoomState::new(&config()?);
         for _ in 0..members {
             room.join(Instant::ZERO, Join::guest()).map_err(|error| error.to_string())?;
         }
@@ -46,11 +46,11 @@ impl Fanout for Sweep {
         while first < self.0.slots() {
             let next = first + STRETCH;
             self.0.sweep(Instant::ZERO, Group::DEFAULT, first..next, Budget::default(), |session, due| {
-                if let Due::Batch(reading) = due {
+                if let Delivery::Batch(reading) = due {
                     handed += u64::from(reading.messages());
                     black_box((session, reading.key()));
                 }
-                Verdict::Taken
+                Handoff::Taken
             });
             first = next;
         }
@@ -61,7 +61,7 @@ impl Fanout for Sweep {
 /// A hub, and a task for each subscription.
 #[derive(Debug)]
 pub struct Subscriptions {
-    room: RoomHandle<Bytes>,
+    room: Room<Bytes>,
     _hub: Hub<Bytes>,
 }
 
@@ -69,7 +69,7 @@ impl Fanout for Subscriptions {
     const TASKS: bool = true;
 
     fn with_members(members: u32) -> Result<Self, String> {
-        let hub = Hub::<Bytes>::builder().shards(1).spawn();
+        let hub = Hub::<Bytes>::builder().workers(1).spawn();
         let room = hub.create_room(RoomId(1), &config()?).map_err(|error| error.to_string())?;
         for _ in 0..members {
             let mut subscription = room.join(Join::guest()).map_err(|error| error.to_string())?;
@@ -91,7 +91,7 @@ impl Fanout for Subscriptions {
 /// A hub, and a pump that writes to connections in memory, on as many shards as the runtime has threads.
 #[derive(Debug)]
 pub struct Pumped {
-    room: RoomHandle<Bytes>,
+    room: Room<Bytes>,
     _pump: Pump<Bytes, Counts>,
     _hub: Hub<Bytes>,
 }
@@ -132,7 +132,7 @@ impl Fanout for Pumped {
     const TASKS: bool = true;
 
     fn with_members(members: u32) -> Result<Self, String> {
-        let hub = Hub::<Bytes>::builder().shards(Handle::current().metrics().num_workers()).spawn();
+        let hub = Hub::<Bytes>::builder().workers(Handle::current().metrics().num_workers()).spawn();
         let room = hub.create_room(RoomId(1), &config()?).map_err(|error| error.to_string())?;
         let pump = room.pump(Payloads, PumpOptions::default()).map_err(|error| error.to_string())?;
         let door = pump.clone();

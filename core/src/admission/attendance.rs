@@ -1,6 +1,6 @@
 //! How many sessions are in, over all audiences; a room that nobody is in closes by itself, and one that is closed ends with its last.
 
-use super::{Admission, State};
+use super::{Admission, RoomStatus};
 use crate::error::JoinError;
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
@@ -57,7 +57,7 @@ impl<M: Payload> Admission<M> {
         self.add_session(now, user, session);
         if let Some(profile) = profile {
             let old = self.roster.set_profile(user, Arc::new(profile));
-            self.debris.add_profile(old);
+            self.deferred.add_profile(old);
         }
     }
 
@@ -109,12 +109,12 @@ impl<M: Payload> Admission<M> {
     }
 
     fn may_expire(&self) -> bool {
-        self.attendance.sessions == 0 && self.state == State::Open
+        self.attendance.sessions == 0 && self.state == RoomStatus::Open
     }
 
     /// Whether the room is closed, nothing waits and everyone is gone: its books are final.
     pub fn is_ended(&self) -> bool {
-        self.state == State::Closed && self.attendance.sessions == 0 && self.is_idle()
+        self.state == RoomStatus::Closed && self.attendance.sessions == 0 && self.is_idle()
     }
 
     /// Whether the host has yet to be told that the room has ended.

@@ -1,10 +1,10 @@
 //! The room's own data: attributes and counters (clauses A27, A28).
 
-use super::{Admission, State};
+use super::{Admission, RoomStatus};
 use crate::data::DataError;
 use crate::message::Payload;
+use crate::system_messages::SystemMessageKind;
 use crate::time::Instant;
-use crate::tips::TipKind;
 use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
@@ -21,7 +21,7 @@ impl<M: Payload> Admission<M> {
         let now = self.clock.advance(now);
         self.is_open_for_data()?;
         let version = self.attributes.write(now, based_on, changes)?;
-        self.tips.note(now, TipKind::AttributesChanged, None);
+        self.system_messages.note(now, SystemMessageKind::AttributesChanged, None);
         Ok(version)
     }
 
@@ -72,10 +72,10 @@ impl<M: Payload> Admission<M> {
     }
 
     fn note_counter(&mut self) {
-        self.tips.note(self.clock.peek(Instant::ZERO), TipKind::Counters, None);
+        self.system_messages.note(self.clock.peek(Instant::ZERO), SystemMessageKind::Counters, None);
     }
 
     fn is_open_for_data(&self) -> Result<(), DataError> {
-        if self.state == State::Closed { Err(DataError::RoomClosed) } else { Ok(()) }
+        if self.state == RoomStatus::Closed { Err(DataError::RoomClosed) } else { Ok(()) }
     }
 }

@@ -1,6 +1,6 @@
 //! Whom a direct message is for.
 
-use super::{Admission, State};
+use super::{Admission, RoomStatus};
 use crate::direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Recipient};
 use crate::ids::SessionId;
 use crate::message::Payload;
@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 impl<M: Payload> Admission<M> {
     /// Sends a direct message to each session of a recipient, one after the other, with `send`: that is
     /// [`Audience::send_direct`](crate::Audience::send_direct) of the audience that the session is in. No rate counts it. O(sessions of the
-    /// user). See [`Room::send_direct`](crate::Room::send_direct).
+    /// user). See [`RoomState::send_direct`](crate::RoomState::send_direct).
     ///
     /// # Errors
     /// Nobody got it, and the payload comes back. When only some did, the receipt counts the others.
@@ -28,7 +28,7 @@ impl<M: Payload> Admission<M> {
 
     /// The sessions that a payload of so many bytes is for. Whether a session is in, its audience says.
     fn recipients(&self, to: Recipient, size: usize) -> Result<UserSessions, DirectReason> {
-        if self.state == State::Closed {
+        if self.state == RoomStatus::Closed {
             return Err(DirectReason::RoomClosed);
         }
         let max = u64::from(self.settings.payload_bytes).min(self.settings.direct_bytes);

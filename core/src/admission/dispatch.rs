@@ -1,11 +1,11 @@
 //! Out of the queue: what expires, what goes out, what gives way.
 
-use super::waiting::{Extras, Waiting};
-use super::{Admission, State, gate};
+use super::queued::{Queued, QueuedExt};
+use super::{Admission, RoomStatus, checks};
 use crate::config::MAX_WORK;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
-use crate::message::{Kind, Limit, Message, Outcome, Payload, Publish, Receipt, Refused, Report, Sender};
+use crate::message::{Kind, Limit, Message, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender};
 use crate::priority::Priority;
 use crate::queue::Popped;
 use crate::time::Instant;
@@ -13,24 +13,31 @@ use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
     /// The host speaks to the room: at once, by a rate of its own (clause A16). Then what is due goes out.
-    pub(super) fn notify(&mut self, now: Instant, id: MessageId, publish: Publish<M>, work: u32) -> Result<Receipt, Refused<M>> {
+    pub(super) fn send_notice(
+        &mut self,
+        now: Instant,
+        id: MessageId,
+        publish: Publish<M>,
+        work: u32,
+    ) -> Result<Receipt, Refused<M>> {
         let (level, units) = (publish.priority, publish.units);
         if self.is_backed_up() {
-            let denied = (RefusalReason::QueueFull, Some(Limit::Forwards { max: self.settings.feed_messages }), None);
+            let denied = (RefusalReason::QueueFull, Some(Limit::EdgeOutbox { max: self.settings.outbox_capacity }), None);
             return Err(self.refuse(level, units, denied, publish.payload));
         }
         let taken = self.notices.take_keeping(now, 0);
         debug_assert!(taken, "the gate has looked, at this very instant");
         // This call tells the fate of a notice; but at an edge the room does.
-        let report = if self.forwards.is_some() { gate::report(&self.settings, &publish) } else { Report::CountedOnly };
-        if report != Report::CountedOnly {
+        let outcome_sink =
+            if self.edge_outbox.is_some() { checks::outcome_sink(&self.settings, &publish) } else { OutcomeSink::CountedOnly };
+        if outcome_sink != OutcomeSink::CountedOnly {
             self.events.reserve(level);
         }
-        self.pay(now, level, Sender::Host, publish.key, id);
+        self.pay(now, level, Sender::Host, publish.dedup_key, id);
         self.ledger.levels[level].queue(units);
-        let Publish { kind, merge, key, payload, .. } = publish;
-        let extras = Extras::of(units, merge, key);
-        let item = Waiting { id, kind, session: None, profile: None, report, extras, payload };
+        let Publish { kind, merge_key, dedup_key, payload, .. } = publish;
+        let ext = QueuedExt::of(units, merge_key, dedup_key);
+        let item = Queued { id, kind, session: None, profile: None, outcome_sink, ext, payload };
         let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
         let seq = self.send(now, popped, Some(id));
         self.dispatch(now, work, None);
@@ -38,17 +45,17 @@ impl<M: Payload> Admission<M> {
     }
 
     /// The room speaks for the host or for itself, beside its rate: what was broadcast, and tips. What is too large is refused and counted.
-    pub(super) fn speak(&mut self, now: Instant, level: Priority, kind: Kind, profile: Option<Arc<M>>, payload: M) {
+    pub(super) fn emit(&mut self, now: Instant, level: Priority, kind: Kind, profile: Option<Arc<M>>, payload: M) {
         self.submitted += 1;
         self.ledger.levels[level].submit(1);
         if payload.size() > self.settings.payload_bytes as usize {
             self.ledger.levels[level].refuse(RefusalReason::TooLarge, 1);
-            self.debris.add_payload(payload);
+            self.deferred.add_payload(payload);
             return;
         }
         self.ledger.levels[level].queue(1);
-        let (id, report) = (MessageId(self.submitted), Report::CountedOnly);
-        let item = Waiting { id, kind, session: None, profile, report, extras: None, payload };
+        let (id, outcome_sink) = (MessageId(self.submitted), OutcomeSink::CountedOnly);
+        let item = Queued { id, kind, session: None, profile, outcome_sink, ext: None, payload };
         self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 
@@ -70,14 +77,14 @@ impl<M: Payload> Admission<M> {
         while work > 0 && !self.is_backed_up() {
             let (settings, moderation) = (&self.settings, &self.moderation);
             let is_staff = |sender| moderation.is_staff(settings, sender);
-            let Some(turn) = self.rates.turn(now, &self.queue, is_staff) else { break };
-            if !self.rates.take(now, turn) {
+            let Some(pick) = self.scheduler.pick(now, &self.queue, is_staff) else { break };
+            if !self.scheduler.take(now, pick) {
                 break;
             }
-            let is_open = self.rates.is_open(now, turn.level);
-            let popped = if is_open { self.queue.pop(turn.level) } else { self.queue.pop_head(turn.level) };
+            let is_open = self.scheduler.is_open(now, pick.level);
+            let popped = if is_open { self.queue.pop(pick.level) } else { self.queue.pop_head(pick.level) };
             let Some(popped) = popped else { break };
-            self.rates.take_of_level(now, turn.level, popped.sender, is_staff);
+            self.scheduler.take_of_level(now, pick.level, popped.sender, is_staff);
             dispatched = dispatched.or(self.send(now, popped, own));
             work -= 1;
         }
@@ -85,16 +92,16 @@ impl<M: Payload> Admission<M> {
     }
 
     /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this answers the number, or as an event.
-    pub(super) fn send(&mut self, now: Instant, popped: Popped<Waiting<M>>, own: Option<MessageId>) -> Option<Seq> {
+    pub(super) fn send(&mut self, now: Instant, popped: Popped<Queued<M>>, own: Option<MessageId>) -> Option<Seq> {
         self.leave_queue(&popped);
-        if self.forwards.is_some() {
-            self.forward(popped);
+        if self.edge_outbox.is_some() {
+            self.put_in_edge_outbox(popped);
             return None;
         }
         let Popped { item, priority, sender, entered, .. } = popped;
-        let Extras { messages, units, .. } = item.extras();
-        let Waiting { id, kind, session, profile, report, payload, .. } = item;
-        let seq = Seq(self.feed.last().0 + 1);
+        let QueuedExt { messages, units, .. } = item.ext();
+        let Queued { id, kind, session, profile, outcome_sink, payload, .. } = item;
+        let seq = Seq(self.outbox.last().0 + 1);
         let position = self.heads[priority];
         self.heads[priority] += 1;
         self.ledger.levels[priority].dispatch(units);
@@ -113,19 +120,19 @@ impl<M: Payload> Admission<M> {
             profile,
             payload,
         };
-        self.feed.push(Arc::new(message));
+        self.outbox.push(Arc::new(message));
         if own == Some(id) {
-            self.release_slot(priority, report);
+            self.release_slot(priority, outcome_sink);
             return Some(seq);
         }
-        if report != Report::CountedOnly {
-            self.events.outcome(id, priority, (messages, units), report, Outcome::Dispatched { seq, at: now });
+        if outcome_sink != OutcomeSink::CountedOnly {
+            self.events.outcome(id, priority, (messages, units), outcome_sink, Outcome::Dispatched { seq, at: now });
         }
         None
     }
 
     /// A message that waited in the queue is dropped. None is that of the running call: one that finds no room is refused.
-    pub(super) fn drop_one(&mut self, now: Instant, popped: Popped<Waiting<M>>, reason: DropReason, limit: Option<Limit>) {
+    pub(super) fn drop_one(&mut self, now: Instant, popped: Popped<Queued<M>>, reason: DropReason, limit: Option<Limit>) {
         self.leave_queue(&popped);
         self.drop_waiting_one(now, (popped.priority, popped.sender), popped.item, reason, limit);
     }
@@ -135,24 +142,24 @@ impl<M: Payload> Admission<M> {
         &mut self,
         now: Instant,
         (level, sender): (Priority, Sender),
-        waiting: Waiting<M>,
+        waiting: Queued<M>,
         reason: DropReason,
         limit: Option<Limit>,
     ) {
-        let Extras { messages, units, key, .. } = waiting.extras();
-        let Waiting { id, profile, report, payload, .. } = waiting;
-        self.debris.add_payload(payload);
-        self.debris.add_profile(profile);
+        let QueuedExt { messages, units, dedup_key, .. } = waiting.ext();
+        let Queued { id, profile, outcome_sink, payload, .. } = waiting;
+        self.deferred.add_payload(payload);
+        self.deferred.add_profile(profile);
         self.ledger.levels[level].drop(reason, units);
-        if let Some(key) = key {
-            self.duplicates.free(sender, key, id);
+        if let Some(dedup_key) = dedup_key {
+            self.duplicates.free(sender, dedup_key, id);
         }
-        if report != Report::CountedOnly {
+        if outcome_sink != OutcomeSink::CountedOnly {
             let retry_at = match self.state {
-                State::Open => self.next_for(now, level, sender),
-                State::Draining | State::Closed => None,
+                RoomStatus::Open => self.next_for(now, level, sender),
+                RoomStatus::Draining | RoomStatus::Closed => None,
             };
-            self.events.outcome(id, level, (messages, units), report, Outcome::Dropped { reason, limit, retry_at });
+            self.events.outcome(id, level, (messages, units), outcome_sink, Outcome::Dropped { reason, limit, retry_at });
         }
     }
 
@@ -165,15 +172,15 @@ impl<M: Payload> Admission<M> {
 
     /// The earliest instant at which a message could go out if nothing else wanted to.
     pub(super) fn next_for(&self, now: Instant, level: Priority, sender: Sender) -> Option<Instant> {
-        self.rates.next_for(now, level, sender, |sender| self.is_staff(sender))
+        self.scheduler.next_for(now, level, sender, |sender| self.is_staff(sender))
     }
 
     pub(super) fn is_staff(&self, sender: Sender) -> bool {
         self.moderation.is_staff(&self.settings, sender)
     }
 
-    pub(super) fn release_slot(&mut self, level: Priority, report: Report) {
-        if report != Report::CountedOnly {
+    pub(super) fn release_slot(&mut self, level: Priority, outcome_sink: OutcomeSink) {
+        if outcome_sink != OutcomeSink::CountedOnly {
             self.events.release(level);
         }
     }

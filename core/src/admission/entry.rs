@@ -1,15 +1,15 @@
 //! The way in: past the gate and the review, a message joins another that waits, or goes out, or waits itself.
 
-use super::waiting::{Extras, Waiting};
-use super::{Admission, State, gate};
+use super::queued::{Queued, QueuedExt};
+use super::{Admission, RoomStatus, checks};
 use crate::config::{MAX_WORK, ReviewTimeout};
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
-use crate::message::{DuplicateKey, Limit, Outcome, Payload, Publish, Receipt, Refused, Report, Sender, Source};
+use crate::message::{DedupKey, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender, Source};
 use crate::priority::Priority;
 use crate::queue::{Full, Popped};
+use crate::system_messages::SystemMessageKind;
 use crate::time::Instant;
-use crate::tips::TipKind;
 use alloc::sync::Arc;
 
 /// What became of a message that entered.
@@ -21,7 +21,7 @@ pub(super) enum Entered<M> {
     /// It waits.
     Waits,
     /// It found no room; nothing of it is in the books of what waits.
-    Full(Full<Waiting<M>>),
+    Full(Full<Queued<M>>),
 }
 
 impl<M: Payload> Admission<M> {
@@ -48,23 +48,23 @@ impl<M: Payload> Admission<M> {
             self.count(now, publish.counter, units);
         }
         let work = self.fall_due(now, MAX_WORK);
-        if gate::is_notice(sender, &publish) {
-            return self.notify(now, id, publish, work);
+        if checks::is_notice(sender, &publish) {
+            return self.send_notice(now, id, publish, work);
         }
-        let report = gate::report(&self.settings, &publish);
-        let Publish { source, kind, merge, key, counter, profile, payload, .. } = publish;
+        let outcome_sink = checks::outcome_sink(&self.settings, &publish);
+        let Publish { source, kind, merge_key, dedup_key, counter, profile, payload, .. } = publish;
         let session = match source {
             Source::Session(session) => Some(session),
-            Source::Forwarded { session, .. } => session,
+            Source::Edge { session, .. } => session,
             Source::Host => None,
         };
         let profile = match source {
-            Source::Forwarded { .. } => profile,
+            Source::Edge { .. } => profile,
             Source::Session(_) | Source::Host => self.profile_of(sender),
         };
-        let extras = Extras::of(units, merge, key);
-        let waiting = Waiting { id, kind, session, profile, report, extras, payload };
-        if report != Report::CountedOnly {
+        let ext = QueuedExt::of(units, merge_key, dedup_key);
+        let waiting = Queued { id, kind, session, profile, outcome_sink, ext, payload };
+        if outcome_sink != OutcomeSink::CountedOnly {
             self.events.reserve(level);
         }
         let receipt = if is_reviewed {
@@ -72,7 +72,7 @@ impl<M: Payload> Admission<M> {
         } else {
             self.let_in(now, (level, sender), waiting, work)?
         };
-        self.pay(now, level, sender, key, id);
+        self.pay(now, level, sender, dedup_key, id);
         Ok(receipt)
     }
 
@@ -82,11 +82,11 @@ impl<M: Payload> Admission<M> {
         &mut self,
         now: Instant,
         (level, sender): (Priority, Sender),
-        waiting: Waiting<M>,
+        waiting: Queued<M>,
         counter: Option<&'static str>,
         work: u32,
     ) -> Result<Receipt, Refused<M>> {
-        let (id, report, units) = (waiting.id, waiting.report, waiting.units());
+        let (id, outcome_sink, units) = (waiting.id, waiting.outcome_sink, waiting.units());
         let (ticket, work) = self.put_under_review(now, (level, sender), waiting, work);
         match ticket {
             Ok(ticket) => {
@@ -95,7 +95,7 @@ impl<M: Payload> Admission<M> {
                 Ok(Receipt { id, outcome: None, review: Some(ticket) })
             }
             Err(back) if self.settings.review.on_timeout == ReviewTimeout::Closed => {
-                self.release_slot(level, report);
+                self.release_slot(level, outcome_sink);
                 let denied = (RefusalReason::ReviewsFull, Some(Limit::Reviews { max: self.settings.review.tickets }), None);
                 Err(self.refuse(level, back.units(), denied, back.payload))
             }
@@ -112,19 +112,19 @@ impl<M: Payload> Admission<M> {
         &mut self,
         now: Instant,
         (level, sender): (Priority, Sender),
-        waiting: Waiting<M>,
+        waiting: Queued<M>,
         work: u32,
     ) -> Result<Receipt, Refused<M>> {
-        let (id, report) = (waiting.id, waiting.report);
+        let (id, outcome_sink) = (waiting.id, waiting.outcome_sink);
         let outcome = match self.enter(now, (level, sender), waiting, Some(id), work).0 {
             Entered::Waits => None,
             Entered::Sent(seq) => seq.map(|seq| Outcome::Dispatched { seq, at: now }),
             Entered::Merged { carrier } => {
-                self.release_slot(level, report);
+                self.release_slot(level, outcome_sink);
                 Some(Outcome::Merged { carrier })
             }
             Entered::Full(full) => {
-                self.release_slot(level, report);
+                self.release_slot(level, outcome_sink);
                 let denied = (RefusalReason::QueueFull, Some(full.limit), self.next_for(now, level, sender));
                 return Err(self.refuse(level, full.item.units(), denied, full.item.payload));
             }
@@ -136,15 +136,15 @@ impl<M: Payload> Admission<M> {
     #[inline]
     fn count(&mut self, now: Instant, counter: Option<&'static str>, units: u64) {
         if let Some(counter) = counter {
-            let counted = self.counters.add(counter, gate::as_delta(units));
+            let counted = self.counters.add(counter, checks::as_delta(units));
             debug_assert!(counted.is_ok(), "the gate has looked");
-            self.tips.note(now, TipKind::Counters, None);
+            self.system_messages.note(now, SystemMessageKind::Counters, None);
         }
     }
 
     /// The message has been let in: now, and only now, it takes from its sender's quota, and its key is used (decision D9).
     #[inline]
-    pub(super) fn pay(&mut self, now: Instant, level: Priority, sender: Sender, key: Option<DuplicateKey>, id: MessageId) {
+    pub(super) fn pay(&mut self, now: Instant, level: Priority, sender: Sender, key: Option<DedupKey>, id: MessageId) {
         if let (Some(quota), Sender::User(user)) = (&mut self.sender_quotas[level], sender) {
             // The gate has looked, at this very instant.
             let taken = quota.take(now, user.0);
@@ -159,8 +159,8 @@ impl<M: Payload> Admission<M> {
     /// out. Answers how much work is left.
     #[inline]
     pub(super) fn fall_due(&mut self, now: Instant, work: u32) -> u32 {
-        if self.tips.next().is_some_and(|due| due <= now) {
-            self.tell(now);
+        if self.system_messages.next().is_some_and(|due| due <= now) {
+            self.flush_system_messages(now);
         }
         let work = if self.queue.has_expired(now) { self.expire(now, work) } else { work };
         if self.reviews.len() == 0 { work } else { self.time_out_reviews(now, work) }
@@ -175,12 +175,12 @@ impl<M: Payload> Admission<M> {
         &mut self,
         now: Instant,
         (level, sender): (Priority, Sender),
-        waiting: Waiting<M>,
+        waiting: Queued<M>,
         own: Option<MessageId>,
         work: u32,
     ) -> (Entered<M>, u32) {
-        let (id, Extras { units, merge, .. }) = (waiting.id, waiting.extras());
-        if let Some(slot) = merge.and_then(|key| self.carriers.find(level, key)) {
+        let (id, QueuedExt { units, merge_key, .. }) = (waiting.id, waiting.ext());
+        if let Some(slot) = merge_key.and_then(|key| self.merge_index.find(level, key)) {
             let carrier = self.merge(slot, level, waiting);
             let (_, work) = self.dispatch(now, work, None);
             return (Entered::Merged { carrier }, work);
@@ -200,43 +200,43 @@ impl<M: Payload> Admission<M> {
                         self.drop_one(now, popped, DropReason::Evicted, limit);
                     }
                 }
-                if let Some(merge) = merge {
-                    let place = self.carriers.add(level, merge, key);
-                    if let Some(extras) = self.queue.get_mut(key).and_then(|waiting| waiting.extras.as_mut()) {
-                        extras.carrier = place;
+                if let Some(merge_key) = merge_key {
+                    let place = self.merge_index.add(level, merge_key, key);
+                    if let Some(ext) = self.queue.get_mut(key).and_then(|waiting| waiting.ext.as_mut()) {
+                        ext.carrier = place;
                     }
                 }
                 (Entered::Waits, work)
             }
             Err(full) => {
-                self.ledger.levels[level].unqueue(units);
+                self.ledger.levels[level].leave_queue(units);
                 (Entered::Full(full), work)
             }
         }
     }
 
     /// A message that waits carries another one. From now on it excludes nobody (decision D18).
-    fn merge(&mut self, slot: u32, level: Priority, waiting: Waiting<M>) -> MessageId {
+    fn merge(&mut self, slot: u32, level: Priority, waiting: Queued<M>) -> MessageId {
         let units = waiting.units();
         self.ledger.levels[level].merge(units);
         let carrier = self.queue.get_mut(slot).unwrap_or_else(|| unreachable!("a carrier waits until it is forgotten"));
-        if let Some(extras) = &mut carrier.extras {
-            extras.units = extras.units.wrapping_add(units);
-            extras.messages = extras.messages.saturating_add(1);
+        if let Some(ext) = &mut carrier.ext {
+            ext.units = ext.units.wrapping_add(units);
+            ext.messages = ext.messages.saturating_add(1);
         }
         carrier.session = None;
         let id = carrier.id;
-        self.debris.add_payload(waiting.payload);
-        self.debris.add_profile(waiting.profile);
+        self.deferred.add_payload(waiting.payload);
+        self.deferred.add_profile(waiting.profile);
         id
     }
 
     /// A message leaves the queue: nobody is merged into it any more.
     #[inline]
-    pub(super) fn leave_queue(&mut self, popped: &Popped<Waiting<M>>) {
-        self.ledger.levels[popped.priority].unqueue(popped.item.units());
-        if let Some(extras) = &popped.item.extras {
-            self.carriers.remove(extras.carrier);
+    pub(super) fn leave_queue(&mut self, popped: &Popped<Queued<M>>) {
+        self.ledger.levels[popped.priority].leave_queue(popped.item.units());
+        if let Some(ext) = &popped.item.ext {
+            self.merge_index.remove(ext.carrier);
         }
     }
 
@@ -249,9 +249,9 @@ impl<M: Payload> Admission<M> {
 
     /// The checks before a message is let in, in their order.
     #[inline]
-    fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, gate::Denied> {
-        gate::Gate {
-            open: self.state == State::Open,
+    fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, checks::Denied> {
+        checks::Checks {
+            open: self.state == RoomStatus::Open,
             settings: &self.settings,
             roster: &self.roster,
             moderation: &self.moderation,
@@ -268,7 +268,7 @@ impl<M: Payload> Admission<M> {
         &mut self,
         level: Priority,
         units: u64,
-        (reason, limit, retry_at): gate::Denied,
+        (reason, limit, retry_at): checks::Denied,
         payload: M,
     ) -> Refused<M> {
         self.ledger.levels[level].refuse(reason, units);

@@ -4,36 +4,36 @@
 //! until an audience takes it over.
 
 mod attendance;
-mod carriers;
-mod carry;
+mod broadcast_import;
+mod checks;
 mod data;
 mod direct;
 mod dispatch;
+mod edge_outbox;
 mod entry;
-mod feed;
-mod forward;
-mod gate;
-mod hearing;
+mod merge_index;
 mod moderation;
+mod outbox;
+mod persisted;
 mod presence;
-mod rates;
+mod queued;
 mod reconfigure;
 mod review;
+mod scheduler;
 mod snapshot;
+mod system_messages;
 #[cfg(test)]
 mod tests;
-mod tips;
-mod waiting;
 
-pub use carry::{Carried, ImportError};
 pub use moderation::ModerationCounts;
-pub use review::{ReviewVerdict, UnderReview, VerdictError};
+pub use persisted::{ImportError, PersistedState};
+pub use review::{PendingReview, ReviewDecision, ReviewError};
 pub use snapshot::AdmissionSnapshot;
 
 use crate::config::{MAX_WORK, RoomConfig, Settings};
 use crate::data::{Attributes, Counters};
-use crate::debris::Debris;
-use crate::duplicates::Duplicates;
+use crate::dedup::Dedup;
+use crate::deferred_drops::DeferredDrops;
 use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::handover::HandOver;
@@ -42,74 +42,74 @@ use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
-use crate::newest::Newest;
-use crate::part::Part;
 use crate::priority::PerLevel;
 use crate::queue::Queue;
 use crate::quota::{Rate, TokenBucket};
+use crate::recent_users::RecentUsers;
 use crate::rights::Action;
 use crate::roster::{Gone, Roster, UserSessions};
+use crate::shard_index::ShardIndex;
+use crate::system_messages::{Folds, SystemMessageKind};
 use crate::time::{Instant, Watermark};
-use crate::tips::{Folds, TipKind};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use attendance::Attendance;
-use carriers::Carriers;
-use feed::Feed;
-use forward::Forwards;
+use edge_outbox::EdgeOutbox;
+use merge_index::MergeIndex;
 use moderation::Moderation;
-use presence::Silences;
-use rates::Rates;
+use outbox::Outbox;
+use presence::SilentSessions;
+use queued::Queued;
 use review::Reviews;
-use waiting::Waiting;
+use scheduler::Scheduler;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
-/// [`Room`](crate::Room) joins it to one audience and is what most hosts want. By itself it serves whoever puts each half under a
+/// [`RoomState`](crate::RoomState) joins it to one audience and is what most hosts want. By itself it serves whoever puts each half under a
 /// lock of its own, or feeds several audiences: what it dispatches is picked up with [`hand_over`](Self::hand_over).
 #[derive(Debug)]
 pub struct Admission<M> {
     settings: Settings,
-    state: State,
+    state: RoomStatus,
     clock: Watermark,
     attendance: Attendance,
     roster: Roster<M>,
-    silences: Silences,
-    newest: Newest,
+    silent_sessions: SilentSessions,
+    newest: RecentUsers,
     moderation: Moderation,
     attributes: Attributes,
     counters: Counters,
-    tips: Folds,
+    system_messages: Folds,
     /// Profiles of users who are gone, for tips that are still to tell it: at most one of each kind.
-    kept_profiles: Vec<(TipKind, Arc<M>)>,
-    rates: Rates,
+    kept_profiles: Vec<(SystemMessageKind, Arc<M>)>,
+    scheduler: Scheduler,
     /// The host's notices have a bucket of their own (clause A16).
     notices: TokenBucket,
     sender_quotas: PerLevel<Option<Box<KeyedLimit>>>,
-    duplicates: Duplicates,
+    duplicates: Dedup,
     reviews: Reviews<M>,
-    queue: Queue<Waiting<M>>,
-    carriers: Carriers,
-    feed: Feed<M>,
+    queue: Queue<Queued<M>>,
+    merge_index: MergeIndex,
+    outbox: Outbox<M>,
     /// At an edge, what waits to be taken to the room.
-    forwards: Forwards<M>,
+    edge_outbox: EdgeOutbox<M>,
     heads: PerLevel<u64>,
     ledger: Ledger,
     events: EventQueue,
     /// Publish calls so far.
     submitted: u64,
     /// Broadcasts to every room that this one has heard, missed ones included.
-    heard: u64,
+    imported: u64,
     broadcasts_missed: u64,
     /// One more than the last slot that an audience has given out under any of the room's configurations.
     slots: u32,
-    debris: Debris<M>,
+    deferred: DeferredDrops<M>,
 }
 
 /// What a room still does with messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum RoomStatus {
     /// Takes messages and members.
     Open,
     /// Takes nothing more; what waits still goes out at the room's rate.
@@ -138,39 +138,39 @@ impl<M: Payload> Admission<M> {
         let settings = config.settings.clone();
         let hasher = Hasher::new(settings.seed());
         Self {
-            state: State::Open,
+            state: RoomStatus::Open,
             clock: Watermark::default(),
-            attendance: Attendance::new(settings.expire_empty),
+            attendance: Attendance::new(settings.idle_timeout),
             roster: Roster::new(hasher),
-            silences: Silences::default(),
-            newest: Newest::new(settings.newest_users),
+            silent_sessions: SilentSessions::default(),
+            newest: RecentUsers::new(settings.recent_users),
             moderation: Moderation::new(&settings, hasher),
             attributes: Attributes::new(settings.data),
             counters: Counters::new(settings.data),
-            tips: Folds::new(settings.tips),
+            system_messages: Folds::new(settings.system_messages),
             kept_profiles: Vec::new(),
-            rates: Rates::new(config),
+            scheduler: Scheduler::new(config),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
             sender_quotas: PerLevel(
                 settings
                     .sender_quota
                     .0
-                    .map(|quota| quota.map(|quota| Box::new(KeyedLimit::new(quota, settings.senders, settings.seed())))),
+                    .map(|quota| quota.map(|quota| Box::new(KeyedLimit::new(quota, settings.sender_table_size, settings.seed())))),
             ),
-            duplicates: Duplicates::new(settings.duplicates, hasher),
+            duplicates: Dedup::new(settings.dedup_window, hasher),
             reviews: Reviews::new(),
-            carriers: Carriers::new(hasher),
+            merge_index: MergeIndex::new(hasher),
             queue: Queue::new(settings.queue, settings.seed()),
-            feed: Feed::new(Seq(heads.values().sum()), settings.feed_messages),
-            forwards: None,
+            outbox: Outbox::new(Seq(heads.values().sum()), settings.outbox_capacity),
+            edge_outbox: None,
             heads,
             ledger: Ledger::default(),
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
             submitted: 0,
-            heard: 0,
+            imported: 0,
             broadcasts_missed: 0,
-            slots: Part::slots(settings.sessions),
-            debris: Debris::default(),
+            slots: ShardIndex::slots(settings.sessions),
+            deferred: DeferredDrops::default(),
             settings,
         }
     }
@@ -178,7 +178,7 @@ impl<M: Payload> Admission<M> {
     /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.begin_call(now);
-        if self.state == State::Closed {
+        if self.state == RoomStatus::Closed {
             self.drop_waiting(now);
         } else {
             let work = self.fall_due(now, MAX_WORK);
@@ -191,15 +191,15 @@ impl<M: Payload> Admission<M> {
     /// already means at once. Every other call may change the answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.clock.peek(Instant::ZERO);
-        let tip = self.next_tip().into_iter().chain(self.expires_at()).min();
+        let tip = self.next_system_message().into_iter().chain(self.expires_at()).min();
         if self.is_idle() {
             return tip;
         }
-        if self.state == State::Closed || self.queue.exceeds().is_some() {
+        if self.state == RoomStatus::Closed || self.queue.exceeds().is_some() {
             return Some(now);
         }
-        let turn = || self.rates.next_turn(now, &self.queue, |sender| self.is_staff(sender));
-        let token = if self.is_backed_up() { None } else { turn() };
+        let pick = || self.scheduler.next_turn(now, &self.queue, |sender| self.is_staff(sender));
+        let token = if self.is_backed_up() { None } else { pick() };
         token.into_iter().chain(self.queue.next_deadline()).chain(self.next_review_deadline()).chain(tip).min()
     }
 
@@ -215,7 +215,7 @@ impl<M: Payload> Admission<M> {
 
     /// Whether a user (`None`: a guest) may join now. Changes nothing.
     pub fn check_join(&self, now: Instant, user: Option<UserId>) -> Result<(), JoinError> {
-        if self.state != State::Open {
+        if self.state != RoomStatus::Open {
             return Err(JoinError::RoomClosed);
         }
         let Some(user) = user else { return Ok(()) };
@@ -241,7 +241,7 @@ impl<M: Payload> Admission<M> {
         let now = self.clock.advance(now);
         let is_first = self.roster.add(user, session);
         if is_first {
-            self.tips.note(now, TipKind::Joined, Some(user));
+            self.system_messages.note(now, SystemMessageKind::Joined, Some(user));
         }
         if is_first || self.is_back(user, session) {
             self.newest.push(user);
@@ -256,33 +256,33 @@ impl<M: Payload> Admission<M> {
             // Nobody here knows it.
             self.clock.advance(now);
         } else {
-            self.let_go(now, session, TipKind::Left);
+            self.let_go(now, session, SystemMessageKind::Left);
         }
     }
 
     /// A session goes; if it is its user's last, a tip of this kind tells it.
-    fn let_go(&mut self, now: Instant, session: SessionId, tip: TipKind) {
+    fn let_go(&mut self, now: Instant, session: SessionId, tip: SystemMessageKind) {
         let now = self.clock.advance(now);
         let Some(gone) = self.roster.remove(session) else { return };
         if let Gone::Last(user) = gone {
             let profile = self.roster.take_profile(user);
-            if self.state == State::Closed {
-                self.debris.add_profile(profile);
+            if self.state == RoomStatus::Closed {
+                self.deferred.add_profile(profile);
             } else {
-                self.tips.note(now, tip, Some(user));
-                self.keep_for_tip(tip, profile);
+                self.system_messages.note(now, tip, Some(user));
+                self.keep_for_system_message(tip, profile);
             }
         }
         let Some(user) = self.goes_offline(session, gone) else { return };
         // The one event of the close stands for the going of everyone.
-        if self.state != State::Closed {
+        if self.state != RoomStatus::Closed {
             self.events.presence(user, Presence::Offline, PresenceCause::Quit);
         }
     }
 
     /// Takes all sessions of a user out and answers them; the audience has to end them (clause A6).
     pub fn leave(&mut self, now: Instant, user: UserId) -> Result<UserSessions, LeaveError> {
-        if gate::is_owner(&self.settings, user) {
+        if checks::is_owner(&self.settings, user) {
             return Err(LeaveError::OwnerCannotLeave { owner: user });
         }
         let sessions = self.roster.sessions_of(user);
@@ -297,8 +297,8 @@ impl<M: Payload> Admission<M> {
 
     /// Takes nothing more; what waits still goes out at the room's rate.
     pub fn stop(&mut self) {
-        if self.state == State::Open {
-            self.state = State::Draining;
+        if self.state == RoomStatus::Open {
+            self.state = RoomStatus::Draining;
         }
     }
 
@@ -306,10 +306,10 @@ impl<M: Payload> Admission<M> {
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
         self.allows_one(actor, Action::Close, None)?;
-        if self.state == State::Closed {
+        if self.state == RoomStatus::Closed {
             return Err(CloseError::AlreadyClosed);
         }
-        self.state = State::Closed;
+        self.state = RoomStatus::Closed;
         self.events.closed();
         self.drop_waiting(now);
         Ok(())
@@ -319,7 +319,7 @@ impl<M: Payload> Admission<M> {
     /// last session does.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         let Some(profile) = profile else {
-            self.debris.add_profile(self.roster.take_profile(user));
+            self.deferred.add_profile(self.roster.take_profile(user));
             return Ok(());
         };
         let (size, max) = (profile.size(), self.settings.profile_bytes as usize);
@@ -329,9 +329,9 @@ impl<M: Payload> Admission<M> {
         if !self.roster.is_in(user) {
             return Err(ProfileError::NotMember { user, profile });
         }
-        self.tips.note(self.clock.peek(Instant::ZERO), TipKind::ProfileChanged, Some(user));
+        self.system_messages.note(self.clock.peek(Instant::ZERO), SystemMessageKind::ProfileChanged, Some(user));
         let old = self.roster.set_profile(user, Arc::new(profile));
-        self.debris.add_profile(old);
+        self.deferred.add_profile(old);
         Ok(())
     }
 
@@ -348,18 +348,18 @@ impl<M: Payload> Admission<M> {
     /// A call begins that may dispatch: what the last one was done with is dropped, and the seam keeps its bound.
     #[inline]
     fn begin_call(&mut self, now: Instant) -> Instant {
-        self.debris.clear();
-        self.feed.begin_call(&mut self.debris);
+        self.deferred.clear();
+        self.outbox.begin_call(&mut self.deferred);
         self.clock.advance(now)
     }
 
     /// Returns what was dispatched after `seq`, for an audience that has applied the messages up to there. Afterwards, once every
     /// audience of the room has done so, [`release_through`](Self::release_through) lets go of it. Costs what it returns.
     ///
-    /// Between two pick-ups the seam keeps the last [`feed_messages`](crate::RoomConfigBuilder::feed_messages) messages and all that
+    /// Between two pick-ups the seam keeps the last [`outbox_capacity`](crate::RoomConfigBuilder::outbox_capacity) messages and all that
     /// the last call dispatched. What an audience came too late for shows in the heads, and becomes a gap.
     pub fn hand_over(&self, seq: Seq) -> HandOver<M> {
-        HandOver { messages: self.feed.after(seq).cloned().collect(), heads: self.heads }
+        HandOver { messages: self.outbox.after(seq).cloned().collect(), heads: self.heads }
     }
 
     /// How many messages of each level have been dispatched: where an audience stands that is opened now.
@@ -369,21 +369,21 @@ impl<M: Payload> Admission<M> {
 
     /// Lets go of the messages up to and with `seq`: every audience has taken them over.
     pub fn release_through(&mut self, seq: Seq) {
-        self.feed.trim(seq);
+        self.outbox.trim(seq);
     }
 
     /// What the calls since the last time are done with: for whoever holds a lock.
-    pub fn take_debris(&mut self) -> Option<Debris<M>> {
-        self.debris.take()
+    pub fn take_deferred_drops(&mut self) -> Option<DeferredDrops<M>> {
+        self.deferred.take()
     }
 
     /// Hands a dispatched message over to the only audience.
     pub(crate) fn hand_out(&mut self) -> Option<Arc<Message<M>>> {
-        self.feed.pop()
+        self.outbox.pop()
     }
 
-    pub(crate) fn clear_debris(&mut self) {
-        self.debris.clear();
+    pub(crate) fn clear_deferred_drops(&mut self) {
+        self.deferred.clear();
     }
 
     /// Whether nothing waits.
@@ -393,11 +393,11 @@ impl<M: Payload> Admission<M> {
 
     /// The last message dispatched.
     pub fn dispatched(&self) -> Seq {
-        self.feed.last()
+        self.outbox.last()
     }
 
     /// What the room still does with messages.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> RoomStatus {
         self.state
     }
 
@@ -406,17 +406,17 @@ impl<M: Payload> Admission<M> {
         AdmissionSnapshot {
             state: self.state,
             ledger: self.ledger,
-            tokens: self.rates.available(self.clock.peek(now)),
+            tokens: self.scheduler.available(self.clock.peek(now)),
             queued: PerLevel::from_fn(|level| self.queue.level_len(level)),
             queued_bytes: PerLevel::from_fn(|level| self.queue.level_bytes(level)),
             under_review: self.reviews.len(),
             duplicate_keys: self.duplicates.counts(),
             broadcasts_missed: self.broadcasts_missed,
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),
-            dispatched: self.feed.last(),
+            dispatched: self.outbox.last(),
             heads: self.heads,
             users: self.roster.users(),
-            online: self.roster.users() - self.silences.users(),
+            online: self.roster.users() - self.silent_sessions.users(),
             user_sessions: self.roster.sessions(),
             moderation: self.moderation.counts(),
         }

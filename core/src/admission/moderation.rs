@@ -2,7 +2,7 @@
 //!
 //! A call with several users looks at all of them first and changes nothing if one is not allowed (decision D9).
 
-use super::{Actor, Admission, State};
+use super::{Actor, Admission, RoomStatus};
 use crate::config::Settings;
 use crate::error::ModerationError;
 use crate::ids::UserId;
@@ -11,9 +11,9 @@ use crate::ledger::DropReason;
 use crate::message::{Payload, Sender};
 use crate::rights::{Action, NotAllowed, Role, forbids};
 use crate::roster::UserSessions;
+use crate::system_messages::SystemMessageKind;
 use crate::time::{Duration, Instant};
 use crate::timed::{Timed, Until};
-use crate::tips::TipKind;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 
@@ -47,7 +47,7 @@ pub struct ModerationCounts {
 }
 
 /// Why somebody may not speak.
-pub(super) enum Silence {
+pub(super) enum MuteReason {
     /// Muted.
     Muted(Until),
     /// The room is.
@@ -90,11 +90,11 @@ impl Moderation {
 
     /// Whether a user may speak. O(1).
     #[inline]
-    pub(super) fn silence(&self, settings: &Settings, now: Instant, user: UserId) -> Option<Silence> {
+    pub(super) fn mute_reason(&self, settings: &Settings, now: Instant, user: UserId) -> Option<MuteReason> {
         if let Some(until) = self.mutes.get(now, user) {
-            return Some(Silence::Muted(until));
+            return Some(MuteReason::Muted(until));
         }
-        (self.room_muted && self.role(settings, user) == Role::Member).then_some(Silence::RoomMuted)
+        (self.room_muted && self.role(settings, user) == Role::Member).then_some(MuteReason::RoomMuted)
     }
 
     pub(super) fn banned(&self, now: Instant, user: UserId) -> Option<Until> {
@@ -169,7 +169,11 @@ impl<M: Payload> Admission<M> {
             None if is_admin => admins.push(user),
             _ => return Ok(false),
         }
-        self.tips.note(now, if is_admin { TipKind::AdminSet } else { TipKind::AdminRemoved }, Some(user));
+        self.system_messages.note(
+            now,
+            if is_admin { SystemMessageKind::AdminSet } else { SystemMessageKind::AdminRemoved },
+            Some(user),
+        );
         Ok(true)
     }
 
@@ -183,7 +187,7 @@ impl<M: Payload> Admission<M> {
             return Err(ModerationError::MutesFull { max });
         }
         for &user in users {
-            self.tips.note(now, TipKind::Muted, Some(user));
+            self.system_messages.note(now, SystemMessageKind::Muted, Some(user));
         }
         Ok(())
     }
@@ -221,7 +225,7 @@ impl<M: Payload> Admission<M> {
         if !put_under(&mut self.moderation.bans, now, users, time) {
             return Err(ModerationError::BansFull { max });
         }
-        Ok(self.take_out(now, users, TipKind::Banned))
+        Ok(self.take_out(now, users, SystemMessageKind::Banned))
     }
 
     /// Lets banned users in again.
@@ -239,12 +243,12 @@ impl<M: Payload> Admission<M> {
     pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<UserSessions, ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::Kick, users)?;
-        Ok(self.take_out(now, users, TipKind::Kicked))
+        Ok(self.take_out(now, users, SystemMessageKind::Kicked))
     }
 
     /// Whether somebody may do something to all of these users, or with none, to the room.
     fn allows(&self, actor: Actor, action: Action, users: &[UserId]) -> Result<(), ModerationError> {
-        if self.state == State::Closed {
+        if self.state == RoomStatus::Closed {
             return Err(ModerationError::RoomClosed);
         }
         if users.len() > MAX_USERS {
@@ -268,8 +272,8 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Drops all that users have under review and in the queue, and takes their sessions out.
-    fn take_out(&mut self, now: Instant, users: &[UserId], tip: TipKind) -> UserSessions {
-        self.debris.clear();
+    fn take_out(&mut self, now: Instant, users: &[UserId], tip: SystemMessageKind) -> UserSessions {
+        self.deferred.clear();
         let mut senders: SmallVec<[Sender; 4]> = SmallVec::new();
         for sender in users.iter().map(|&user| Sender::User(user)) {
             if !senders.contains(&sender) {
@@ -295,9 +299,9 @@ impl<M: Payload> Admission<M> {
             for &session in &of_user {
                 self.let_go(now, session, tip);
             }
-            if of_user.is_empty() && tip == TipKind::Banned {
+            if of_user.is_empty() && tip == SystemMessageKind::Banned {
                 // Nobody goes, and still somebody is banned.
-                self.tips.note(now, tip, Some(user));
+                self.system_messages.note(now, tip, Some(user));
             }
             sessions.extend(of_user);
         }

@@ -1,7 +1,7 @@
 //! Who is online (clauses A6, A7, A12): users with a session that is not silent. Only silent sessions are kept, so a room without any pays
 //! nothing.
 
-use super::{Admission, State};
+use super::{Admission, RoomStatus};
 use crate::chunked::Chunked;
 use crate::event::{Liveness, Presence, PresenceCause};
 use crate::ids::{SessionId, UserId};
@@ -12,20 +12,20 @@ use alloc::vec::Vec;
 
 /// Which sessions of users are silent, and how many users have no other ones.
 #[derive(Debug)]
-pub(super) struct Silences {
+pub(super) struct SilentSessions {
     /// A bit for each slot.
     slots: Chunked<u64>,
     sessions: u32,
     users: u32,
 }
 
-impl Default for Silences {
+impl Default for SilentSessions {
     fn default() -> Self {
         Self { slots: Chunked::new(), sessions: 0, users: 0 }
     }
 }
 
-impl Silences {
+impl SilentSessions {
     /// Users with silent sessions only.
     pub(super) fn users(&self) -> u32 {
         self.users
@@ -69,21 +69,21 @@ impl<M: Payload> Admission<M> {
         let Some(user) = self.roster.user_of(session) else { return };
         let was_online = !self.has_silent_only(user);
         let is_news = match liveness {
-            Liveness::Silent => self.silences.insert(session.slot()),
-            Liveness::Alive => self.silences.remove(session.slot()),
+            Liveness::Silent => self.silent_sessions.insert(session.slot()),
+            Liveness::Alive => self.silent_sessions.remove(session.slot()),
         };
         let is_online = !self.has_silent_only(user);
         if !is_news || was_online == is_online {
             return;
         }
         let (presence, cause) = if is_online {
-            self.silences.users -= 1;
+            self.silent_sessions.users -= 1;
             (Presence::Online, PresenceCause::HeartbeatRecover)
         } else {
-            self.silences.users += 1;
+            self.silent_sessions.users += 1;
             (Presence::Offline, PresenceCause::HeartbeatInterrupt)
         };
-        if self.state != State::Closed {
+        if self.state != RoomStatus::Closed {
             self.events.presence(user, presence, cause);
         }
     }
@@ -94,42 +94,43 @@ impl<M: Payload> Admission<M> {
     }
 
     /// The users who came online last by a join and are online now, the newest first, nobody twice (clause A12): of the last
-    /// [`newest_users`](crate::RoomConfigBuilder::newest_users) arrivals, those who have not gone since. It does not reach further back to make
+    /// [`recent_users`](crate::RoomConfigBuilder::recent_users) arrivals, those who have not gone since. It does not reach further back to make
     /// up for those who have. A second session of a user who is online is no arrival, nor is a sign of life. O(n log n).
-    pub fn newest_users(&self) -> Vec<UserId> {
+    pub fn recent_users(&self) -> Vec<UserId> {
         self.newest.users(|user| self.is_online(user))
     }
 
     /// Whether all sessions that a user has are silent.
     #[inline]
     fn has_silent_only(&self, user: UserId) -> bool {
-        self.silences.sessions > 0 && self.roster.sessions_of(user).iter().all(|session| self.silences.contains(session.slot()))
+        self.silent_sessions.sessions > 0
+            && self.roster.sessions_of(user).iter().all(|session| self.silent_sessions.contains(session.slot()))
     }
 
     /// Whether a user who had sessions, all of them silent, is online again with this new one.
     #[inline]
     pub(super) fn is_back(&mut self, user: UserId, session: SessionId) -> bool {
-        if self.silences.users == 0 {
+        if self.silent_sessions.users == 0 {
             return false;
         }
         let sessions = self.roster.sessions_of(user);
-        let others_are_silent = sessions.iter().all(|&other| other == session || self.silences.contains(other.slot()));
-        self.silences.users -= u32::from(others_are_silent);
+        let others_are_silent = sessions.iter().all(|&other| other == session || self.silent_sessions.contains(other.slot()));
+        self.silent_sessions.users -= u32::from(others_are_silent);
         others_are_silent
     }
 
     /// A session has gone: its user, if that takes the user offline. One who was offline already is not told to go again.
     #[inline]
     pub(super) fn goes_offline(&mut self, session: SessionId, gone: Gone) -> Option<UserId> {
-        let was_silent = self.silences.remove(session.slot());
+        let was_silent = self.silent_sessions.remove(session.slot());
         match gone {
             Gone::Last(user) if !was_silent => Some(user),
             Gone::OneOf(user) if !was_silent && self.has_silent_only(user) => {
-                self.silences.users += 1;
+                self.silent_sessions.users += 1;
                 Some(user)
             }
             Gone::Last(_) => {
-                self.silences.users -= 1;
+                self.silent_sessions.users -= 1;
                 None
             }
             Gone::OneOf(_) => None,

@@ -1,20 +1,20 @@
 //! Other quotas and bounds while the room runs (clause B15).
 
-use super::{Admission, State};
+use super::{Admission, RoomStatus};
 use crate::config::{MAX_WORK, RoomConfig, Settings};
 use crate::error::ReconfigureError;
 use crate::keyed::KeyedLimit;
 use crate::ledger::DropReason;
 use crate::message::Payload;
-use crate::part::Part;
 use crate::priority::Priority;
 use crate::quota::Quota;
+use crate::shard_index::ShardIndex;
 use crate::time::Instant;
 use alloc::boxed::Box;
 
 impl<M: Payload> Admission<M> {
     /// Goes on under another configuration (clause B15): first what is due at `now` is done under the old one, then the new one holds. What it
-    /// does to each setting stands at [`Room::reconfigure`](crate::Room::reconfigure). The audiences are told with
+    /// does to each setting stands at [`RoomState::reconfigure`](crate::RoomState::reconfigure). The audiences are told with
     /// [`Audience::reconfigure`](crate::Audience::reconfigure), once they have applied what was dispatched. Costs what falls due, and what the
     /// tables let go of: at most 1,024 messages, and 4,096 entries of a table.
     ///
@@ -22,7 +22,7 @@ impl<M: Payload> Admission<M> {
     /// The room is closed, or the new configuration changes what is fixed for a room's life. Nothing has changed then.
     pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
         let now = self.begin_call(now);
-        if self.state == State::Closed {
+        if self.state == RoomStatus::Closed {
             return Err(ReconfigureError::RoomClosed);
         }
         self.settings.may_become(&config.settings)?;
@@ -36,21 +36,21 @@ impl<M: Payload> Admission<M> {
 
     fn take_over(&mut self, now: Instant, config: &RoomConfig) {
         let new = &config.settings;
-        self.rates.reconfigure(now, config);
+        self.scheduler.reconfigure(now, config);
         self.notices.change(now, Quota::per_second(new.notices));
         self.change_sender_quotas(new);
-        self.duplicates.reconfigure(now, new.duplicates);
+        self.duplicates.reconfigure(now, new.dedup_window);
         self.queue.reconfigure(&new.queue);
         self.attributes.reconfigure(now, new.data);
         self.counters.reconfigure(new.data);
         self.moderation.reconfigure(new);
-        if self.forwards.is_none() {
-            self.tips.reconfigure(new.tips);
+        if self.edge_outbox.is_none() {
+            self.system_messages.reconfigure(new.system_messages);
         }
-        self.newest.reconfigure(new.newest_users);
-        self.attendance.reconfigure(now, new.expire_empty);
+        self.newest.reconfigure(new.recent_users);
+        self.attendance.reconfigure(now, new.idle_timeout);
         self.events.reconfigure(new.outcomes, new.presence_events);
-        self.slots = self.slots.max(Part::slots(new.sessions));
+        self.slots = self.slots.max(ShardIndex::slots(new.sessions));
         // A configuration without a seed leaves the room its own.
         self.settings = Settings { seed: self.settings.seed, ..new.clone() };
     }
@@ -60,8 +60,8 @@ impl<M: Payload> Admission<M> {
         for level in Priority::ALL {
             let (quota, limit) = (new.sender_quota[level], &mut self.sender_quotas[level]);
             match limit {
-                Some(limit) if Some(limit.quota()) == quota => limit.set_max_keys(new.senders),
-                _ => *limit = quota.map(|quota| Box::new(KeyedLimit::new(quota, new.senders, self.settings.seed()))),
+                Some(limit) if Some(limit.quota()) == quota => limit.set_max_keys(new.sender_table_size),
+                _ => *limit = quota.map(|quota| Box::new(KeyedLimit::new(quota, new.sender_table_size, self.settings.seed()))),
             }
         }
     }

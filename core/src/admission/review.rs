@@ -3,14 +3,14 @@
 //! Nothing waits for it but the message itself. FIFO and deadlines count from the entry into the queue (decision D11).
 
 use super::entry::Entered;
-use super::waiting::{Extras, Waiting};
-use super::{Admission, State};
+use super::queued::{Queued, QueuedExt};
+use super::{Admission, RoomStatus};
 use crate::chunked::Slab;
 use crate::config::{MAX_WORK, ReviewTimeout};
 use crate::ids::{SessionId, Ticket};
 use crate::ledger::DropReason;
 use crate::list::{Links, List};
-use crate::message::{Kind, Limit, Outcome, Payload, Report, Sender};
+use crate::message::{Kind, Limit, Outcome, OutcomeSink, Payload, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::time::Instant;
 use alloc::vec::Vec;
@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 /// What the host says to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ReviewVerdict<M> {
+pub enum ReviewDecision<M> {
     /// It goes on as it is.
     Allow,
     /// It is dropped as [`DropReason::Denied`]; its sender can be told the code, which is the host's own.
@@ -33,7 +33,7 @@ pub enum ReviewVerdict<M> {
 /// Why a verdict was not taken. Nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum VerdictError<M> {
+pub enum ReviewError<M> {
     /// This room never gave such a ticket out.
     #[error("{ticket} is none of this room's")]
     Unknown {
@@ -59,17 +59,17 @@ pub enum VerdictError<M> {
     },
 }
 
-impl<M> core::fmt::Debug for VerdictError<M> {
+impl<M> core::fmt::Debug for ReviewError<M> {
     /// Without the payload, which need not be printable.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "VerdictError({self})")
+        write!(f, "ReviewError({self})")
     }
 }
 
 /// A message that waits for a verdict.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct UnderReview<'a, M> {
+pub struct PendingReview<'a, M> {
     /// Who speaks.
     pub sender: Sender,
     /// The session that sent it.
@@ -94,7 +94,7 @@ pub(super) struct Reviews<M> {
 
 #[derive(Debug)]
 struct Pending<M> {
-    waiting: Waiting<M>,
+    waiting: Queued<M>,
     level: Priority,
     sender: Sender,
     came: Instant,
@@ -114,7 +114,7 @@ impl<M> Reviews<M> {
         self.pending.len()
     }
 
-    fn insert(&mut self, now: Instant, level: Priority, sender: Sender, waiting: Waiting<M>) -> Ticket {
+    fn insert(&mut self, now: Instant, level: Priority, sender: Sender, waiting: Queued<M>) -> Ticket {
         let id = waiting.id;
         let slot = self.pending.insert(Pending { waiting, level, sender, came: now, links: Links::NONE });
         self.levels[level].push_back(&mut self.pending, slot, links);
@@ -156,11 +156,11 @@ impl<M> Reviews<M> {
 
 impl<M: Payload> Admission<M> {
     /// The message that a ticket stands for; `None` when it waits no more, or the room is closed. O(1).
-    pub fn under_review(&self, ticket: Ticket) -> Option<UnderReview<'_, M>> {
-        let pending = self.reviews.get(ticket).filter(|_| self.state != State::Closed)?;
-        let Waiting { session, kind, payload, .. } = &pending.waiting;
+    pub fn pending_review(&self, ticket: Ticket) -> Option<PendingReview<'_, M>> {
+        let pending = self.reviews.get(ticket).filter(|_| self.state != RoomStatus::Closed)?;
+        let Queued { session, kind, payload, .. } = &pending.waiting;
         let (deadline, priority) = (pending.came + self.settings.review.timeout, pending.level);
-        Some(UnderReview { sender: pending.sender, session: *session, priority, kind: *kind, deadline, payload })
+        Some(PendingReview { sender: pending.sender, session: *session, priority, kind: *kind, deadline, payload })
     }
 
     /// The host's verdict on a message that waits for it. If it goes on, it enters the queue now, and it is checked once more whether its
@@ -168,46 +168,46 @@ impl<M: Payload> Admission<M> {
     ///
     /// # Errors
     /// The message waits no more, the room is closed, or the new payload is too large.
-    pub fn review(&mut self, now: Instant, ticket: Ticket, verdict: ReviewVerdict<M>) -> Result<(), VerdictError<M>> {
+    pub fn review(&mut self, now: Instant, ticket: Ticket, decision: ReviewDecision<M>) -> Result<(), ReviewError<M>> {
         let now = self.begin_call(now);
-        if self.state == State::Closed {
+        if self.state == RoomStatus::Closed {
             // Nothing goes out any more: what is still here is dropped.
             self.drop_waiting(now);
-            return Err(self.too_late(ticket, verdict));
+            return Err(self.too_late(ticket, decision));
         }
         let work = self.fall_due(now, MAX_WORK);
         if self.reviews.get(ticket).is_none() {
-            return Err(self.too_late(ticket, verdict));
+            return Err(self.too_late(ticket, decision));
         }
         let max = self.settings.payload_bytes as usize;
-        let verdict = match verdict {
-            ReviewVerdict::Rewrite(payload) if payload.size() > max => {
-                return Err(VerdictError::TooLarge { size: payload.size(), max, payload });
+        let decision = match decision {
+            ReviewDecision::Rewrite(payload) if payload.size() > max => {
+                return Err(ReviewError::TooLarge { size: payload.size(), max, payload });
             }
-            verdict => verdict,
+            decision => decision,
         };
         let Some(mut pending) = self.reviews.take(ticket.slot) else { return Ok(()) };
-        match verdict {
-            ReviewVerdict::Deny { code } => {
-                self.drop_pending(now, pending, DropReason::Denied, Some(Limit::Verdict { code }));
+        match decision {
+            ReviewDecision::Deny { code } => {
+                self.drop_pending(now, pending, DropReason::Denied, Some(Limit::ReviewDecision { code }));
                 self.dispatch(now, work, None);
             }
-            ReviewVerdict::Rewrite(payload) => {
-                self.debris.add_payload(core::mem::replace(&mut pending.waiting.payload, payload));
+            ReviewDecision::Rewrite(payload) => {
+                self.deferred.add_payload(core::mem::replace(&mut pending.waiting.payload, payload));
                 self.go_on(now, pending, work);
             }
-            ReviewVerdict::Allow => _ = self.go_on(now, pending, work),
+            ReviewDecision::Allow => _ = self.go_on(now, pending, work),
         }
         Ok(())
     }
 
     /// Nothing waits for this verdict; a payload that came with it leaves the lock before it is dropped.
-    fn too_late(&mut self, ticket: Ticket, verdict: ReviewVerdict<M>) -> VerdictError<M> {
-        if let ReviewVerdict::Rewrite(payload) = verdict {
-            self.debris.add_payload(payload);
+    fn too_late(&mut self, ticket: Ticket, decision: ReviewDecision<M>) -> ReviewError<M> {
+        if let ReviewDecision::Rewrite(payload) = decision {
+            self.deferred.add_payload(payload);
         }
         let is_known = ticket.id.0 != 0 && ticket.id.0 <= self.submitted;
-        if is_known { VerdictError::Lapsed { ticket } } else { VerdictError::Unknown { ticket } }
+        if is_known { ReviewError::Lapsed { ticket } } else { ReviewError::Unknown { ticket } }
     }
 
     /// Whether a message has to wait for a verdict.
@@ -222,9 +222,9 @@ impl<M: Payload> Admission<M> {
         &mut self,
         now: Instant,
         (level, sender): (Priority, Sender),
-        waiting: Waiting<M>,
+        waiting: Queued<M>,
         work: u32,
-    ) -> (Result<Ticket, Waiting<M>>, u32) {
+    ) -> (Result<Ticket, Queued<M>>, u32) {
         let mut work = work;
         if self.reviews.len() >= self.settings.review.tickets {
             // Where more wait than may, by now, nobody takes anybody's place: so they become fewer.
@@ -267,7 +267,7 @@ impl<M: Payload> Admission<M> {
     /// Past the review, into the queue.
     fn go_on(&mut self, now: Instant, pending: Pending<M>, work: u32) -> u32 {
         let silent = match pending.sender {
-            Sender::User(user) => self.moderation.silence(&self.settings, now, user).is_some(),
+            Sender::User(user) => self.moderation.mute_reason(&self.settings, now, user).is_some(),
             Sender::Host => false,
         };
         if silent {
@@ -275,14 +275,14 @@ impl<M: Payload> Admission<M> {
             return work;
         }
         let Pending { waiting, level, sender, .. } = pending;
-        let (id, report) = (waiting.id, waiting.report);
-        let Extras { messages, units, .. } = waiting.extras();
-        self.ledger.levels[level].unreview(units);
+        let (id, outcome_sink) = (waiting.id, waiting.outcome_sink);
+        let QueuedExt { messages, units, .. } = waiting.ext();
+        self.ledger.levels[level].leave_review(units);
         let (entered, work) = self.enter(now, (level, sender), waiting, None, work);
         match entered {
             Entered::Merged { carrier } => {
-                if report != Report::CountedOnly {
-                    self.events.outcome(id, level, (messages, units), report, Outcome::Merged { carrier });
+                if outcome_sink != OutcomeSink::CountedOnly {
+                    self.events.outcome(id, level, (messages, units), outcome_sink, Outcome::Merged { carrier });
                 }
             }
             Entered::Full(full) => self.drop_waiting_one(now, (level, sender), full.item, DropReason::Evicted, Some(full.limit)),
@@ -292,7 +292,7 @@ impl<M: Payload> Admission<M> {
     }
 
     fn drop_pending(&mut self, now: Instant, pending: Pending<M>, reason: DropReason, limit: Option<Limit>) {
-        self.ledger.levels[pending.level].unreview(pending.waiting.units());
+        self.ledger.levels[pending.level].leave_review(pending.waiting.units());
         self.drop_waiting_one(now, (pending.level, pending.sender), pending.waiting, reason, limit);
     }
 
@@ -305,7 +305,7 @@ impl<M: Payload> Admission<M> {
 
     /// Drops what waits for a verdict in a room that is closed. Answers how much work is left.
     pub(super) fn drop_reviews(&mut self, now: Instant, mut work: u32) -> u32 {
-        debug_assert_eq!(self.state, State::Closed, "only then is nothing reviewed any more");
+        debug_assert_eq!(self.state, RoomStatus::Closed, "only then is nothing reviewed any more");
         while work > 0 {
             let Some((_, slot)) = self.reviews.oldest() else { break };
             let Some(pending) = self.reviews.take(slot) else { break };

@@ -1,6 +1,6 @@
 //! The books of an admission, as they are read.
 
-use super::{ModerationCounts, State};
+use super::{ModerationCounts, RoomStatus};
 use crate::ids::Seq;
 use crate::ledger::Ledger;
 use crate::priority::PerLevel;
@@ -10,7 +10,7 @@ use crate::priority::PerLevel;
 #[non_exhaustive]
 pub struct AdmissionSnapshot {
     /// What the room still does.
-    pub state: State,
+    pub state: RoomStatus,
     /// What became of every message (law L1).
     pub ledger: Ledger,
     /// Whole tokens in the room's bucket.

@@ -71,7 +71,7 @@ pub enum Item<'a, M> {
 
 /// What a sweep's sink did with a session's batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Handoff {
     /// It took the batch.
     Taken,
     /// It could not, and nothing was taken: the session is due the same, or more, at the next sweep.

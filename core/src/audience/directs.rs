@@ -77,7 +77,7 @@ impl<M: Payload> Audience<M> {
             return Err(DirectReason::QueueFull { limit });
         }
         let held = Held { follows: self.log.head(level), direct: Arc::clone(direct) };
-        self.aside_mut(slot).inbox.get_or_insert_default().push(held);
+        self.cold_mut(slot).inbox.get_or_insert_default().push(held);
         self.directs[level].pending += 1;
         self.wake_by(now);
         Ok(())
@@ -85,7 +85,7 @@ impl<M: Payload> Audience<M> {
 
     /// The limit that keeps so many more bytes out of a session's queue, if one does.
     fn direct_limit(&self, slot: u32, bytes: u64) -> Option<Limit> {
-        let inbox = self.aside(slot).and_then(|aside| aside.inbox.as_ref());
+        let inbox = self.cold(slot).and_then(|cold| cold.inbox.as_ref());
         let (messages, held) = inbox.map_or((0, 0), |inbox| (inbox.messages, inbox.bytes));
         let (max_messages, max_bytes) = self.direct_limits;
         if messages >= max_messages {
@@ -96,12 +96,12 @@ impl<M: Payload> Audience<M> {
 
     /// Books the next of a level as handed over. The session lets go of them; what that drops is dropped outside.
     pub(super) fn deliver_directs(&mut self, slot: u32, level: Priority, count: u32) {
-        if count > 0 && self.sessions.has_aside(slot) {
-            let Some(aside) = self.asides.get_mut(slot) else { return };
-            let Some(inbox) = &mut aside.inbox else { return };
-            self.debris.add_directs((0..count).map_while(|_| inbox.pop(level)));
+        if count > 0 && self.sessions.is_cold(slot) {
+            let Some(cold) = self.cold_states.get_mut(slot) else { return };
+            let Some(inbox) = &mut cold.inbox else { return };
+            self.deferred.add_directs((0..count).map_while(|_| inbox.pop(level)));
             if inbox.messages == 0 {
-                aside.inbox = None;
+                cold.inbox = None;
             }
             self.directs[level].pending -= u64::from(count);
             self.directs[level].delivered += u64::from(count);
@@ -110,10 +110,10 @@ impl<M: Payload> Audience<M> {
 
     /// A session goes that has not read them.
     pub(super) fn abandon_directs(&mut self, slot: u32) {
-        let Some(mut inbox) = self.asides.get_mut(slot).and_then(|aside| aside.inbox.take()) else { return };
+        let Some(mut inbox) = self.cold_states.get_mut(slot).and_then(|cold| cold.inbox.take()) else { return };
         for level in Priority::ALL {
             while let Some(direct) = inbox.pop(level) {
-                self.debris.add_directs([direct]);
+                self.deferred.add_directs([direct]);
                 self.directs[level].pending -= 1;
                 self.directs[level].abandoned += 1;
             }

@@ -5,7 +5,7 @@
 
 use super::Audience;
 use crate::ids::SessionId;
-use crate::mask::Mask;
+use crate::level_set::LevelSet;
 use crate::message::Payload;
 use crate::priority::Priority;
 
@@ -16,7 +16,7 @@ impl<M: Payload> Audience<M> {
     /// What is dispatched at a masked level is `excluded` for the session, whoever sent it. A level that becomes masked is settled: what the
     /// session had not read of it is excluded as well; a gap that it has not been told yet still is. A level that is masked no
     /// longer starts at the head.
-    pub fn set_mask(&mut self, session: SessionId, mask: Mask) -> bool {
+    pub fn set_masked_levels(&mut self, session: SessionId, mask: LevelSet) -> bool {
         let Some(slot) = self.sessions.slot_of(session) else { return false };
         let old = self.mask_of(slot);
         if mask == old {
@@ -29,23 +29,23 @@ impl<M: Payload> Audience<M> {
                 _ => {}
             }
         }
-        self.aside_mut(slot).mask = mask;
+        self.cold_mut(slot).mask = mask;
         self.drop_blank_aside(slot);
         true
     }
 
     /// The levels that a session does not want; `None` when it is not in. O(1).
-    pub fn mask(&self, session: SessionId) -> Option<Mask> {
+    pub fn masked_levels(&self, session: SessionId) -> Option<LevelSet> {
         self.sessions.slot_of(session).map(|slot| self.mask_of(slot))
     }
 
-    pub(super) fn mask_of(&self, slot: u32) -> Mask {
-        self.aside(slot).map_or(Mask::NONE, |aside| aside.mask)
+    pub(super) fn mask_of(&self, slot: u32) -> LevelSet {
+        self.cold(slot).map_or(LevelSet::EMPTY, |cold| cold.mask)
     }
 
     /// Whether the cursor of a level stands still while the head moves on. Not that of a session that ends: nothing more becomes due for it.
     pub(super) fn is_masked(&self, slot: u32, level: Priority) -> bool {
-        self.aside(slot).is_some_and(|aside| aside.mask.contains(level) && aside.ending.is_none())
+        self.cold(slot).is_some_and(|cold| cold.mask.contains(level) && cold.ending.is_none())
     }
 
     /// What the session had not read is excluded; from here on its cursor stands still.
@@ -80,7 +80,7 @@ impl<M: Payload> Audience<M> {
 
     fn add_excluded(&mut self, slot: u32, level: Priority, count: u64) {
         if count > 0 {
-            self.aside_mut(slot).levels[level].excluded += count;
+            self.cold_mut(slot).levels[level].excluded += count;
             self.sums[level].excluded += count;
         }
     }

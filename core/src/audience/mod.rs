@@ -3,51 +3,51 @@
 //! Four rings shared by all, four cursors for each session. A message that is applied is stored once; nothing is done for any session
 //! until that session reads. Falling out of a ring is a skip: the subtraction of two positions.
 
-mod aside;
+mod accounting;
 mod batch;
 mod block;
-mod books;
+mod cold_state;
+mod departure;
 mod directs;
-mod going;
-mod late;
+mod heartbeat_wheel;
 mod masks;
 mod plan;
 mod positions;
-mod pulse;
 mod reading;
 mod reconfigure;
+mod replay;
 mod resume;
 mod session;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Batch, Budget, Item, Verdict};
-pub use plan::RangeKey;
-pub use reading::{Due, Reading};
+pub use batch::{Batch, Budget, Handoff, Item};
+pub use plan::BatchKey;
+pub use reading::{BatchRef, Delivery};
 
 use crate::config::{Echo, RoomConfig, Settings};
-use crate::debris::Debris;
+use crate::deferred_drops::DeferredDrops;
 use crate::direct::Directs;
 use crate::error::JoinError;
-use crate::event::{EndReason, Joined, Start};
+use crate::event::{EndReason, Joined, StartPosition};
 use crate::handover::HandOver;
 use crate::ids::{Group, Seq, SessionId};
 use crate::index::Hasher;
 use crate::ledger::Deliveries;
 use crate::log::Log;
 use crate::message::{Message, Payload};
-use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
+use crate::shard_index::ShardIndex;
 use crate::time::{Duration, Instant, Watermark};
+use accounting::Sums;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use aside::{Asides, Ending};
-use books::Sums;
-use late::Late;
+use cold_state::{ColdStates, Ending};
+use heartbeat_wheel::HeartbeatWheel;
 use positions::Positions;
-use pulse::Pulse;
 use reading::Shared;
+use replay::Replay;
 use session::Sessions;
 
 /// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
@@ -58,7 +58,7 @@ const MAX_ENDED: u32 = 1_024;
 
 /// The half of a room that members take messages from: the log and the sessions' cursors.
 ///
-/// [`Room`](crate::Room) joins it to an admission and is what most hosts want. By itself it serves whoever puts each half under a lock
+/// [`RoomState`](crate::RoomState) joins it to an admission and is what most hosts want. By itself it serves whoever puts each half under a lock
 /// of its own. It is fed with [`take_over`](Self::take_over).
 #[derive(Debug)]
 pub struct Audience<M> {
@@ -78,25 +78,25 @@ pub struct Audience<M> {
     max_sessions: (u32, u32),
     clock: Watermark,
     sessions: Sessions,
-    asides: Asides<M>,
+    cold_states: ColdStates<M>,
     /// Sessions that are in and not ending: those for which `due` grows.
     live: u32,
     sums: PerLevel<Sums>,
     directs: PerLevel<Directs>,
     closed: Option<(EndReason, Instant)>,
     /// Signs of life, where they are asked for.
-    pulse: Option<Box<Pulse>>,
+    wheel: Option<Box<HeartbeatWheel>>,
     /// The batch that was taken last, until something is dispatched.
     shared: Option<Shared<M>>,
     /// When those who wait should be told that there is something new; `None` once they have been.
     wake: Option<Instant>,
     /// What a late joiner gets, if anything.
-    late: Option<Box<Late>>,
+    replay: Option<Box<Replay>>,
     /// The next slot that the hand looks at.
     hand: u32,
     /// Whose grace was over in the last call.
     gone: Vec<SessionId>,
-    debris: Debris<M>,
+    deferred: DeferredDrops<M>,
 }
 
 /// What the audience's books say once it has applied the messages up to [`applied`](Self::applied).
@@ -116,7 +116,7 @@ pub struct AudienceSnapshot {
     /// Of those, sessions that are not silent, guests included (clauses A7, A12).
     pub online: u32,
     /// Sessions that have something of their own beside their cursors: own messages, skips, a mask, direct messages, an end.
-    pub aside: u32,
+    pub cold_sessions: u32,
     /// Messages in the log, by level.
     pub log: PerLevel<u32>,
     /// Payload and profile bytes in the log, by level.
@@ -134,7 +134,7 @@ impl AudienceSnapshot {
             directs: PerLevel::from_fn(|level| self.directs[level] + other.directs[level]),
             sessions: self.sessions + other.sessions,
             online: self.online + other.online,
-            aside: self.aside + other.aside,
+            cold_sessions: self.cold_sessions + other.cold_sessions,
             ..*self
         }
     }
@@ -143,17 +143,17 @@ impl AudienceSnapshot {
 impl<M: Payload> Audience<M> {
     /// The audience of a room that nobody is in yet.
     pub fn new(config: &RoomConfig) -> Self {
-        Self::starting_at(&config.settings, Part::WHOLE, PerLevel::default())
+        Self::starting_at(&config.settings, ShardIndex::WHOLE, PerLevel::default())
     }
 
     /// One of several audiences that share a room, opened when so many messages of each level have been dispatched: it gets those
-    /// that follow. See [`Part`] for which sessions it gives out, and how many.
-    pub fn part(config: &RoomConfig, part: Part, heads: PerLevel<u64>) -> Self {
+    /// that follow. See [`ShardIndex`] for which sessions it gives out, and how many.
+    pub fn shard(config: &RoomConfig, part: ShardIndex, heads: PerLevel<u64>) -> Self {
         Self::starting_at(&config.settings, part, heads)
     }
 
     /// One of the audiences of a room, as if so many messages of each level had been applied before.
-    pub(crate) fn starting_at(settings: &Settings, part: Part, heads: PerLevel<u64>) -> Self {
+    pub(crate) fn starting_at(settings: &Settings, part: ShardIndex, heads: PerLevel<u64>) -> Self {
         Self {
             log: Log::new(settings.log_messages, settings.log_bytes, heads),
             is_trimming: false,
@@ -167,18 +167,18 @@ impl<M: Payload> Audience<M> {
             max_sessions: (settings.sessions, part.share(settings.sessions)),
             clock: Watermark::default(),
             sessions: Sessions::new(part),
-            asides: Asides::new(Hasher::new(settings.seed())),
+            cold_states: ColdStates::new(Hasher::new(settings.seed())),
             live: 0,
             sums: PerLevel::default(),
             directs: PerLevel::default(),
             closed: None,
-            pulse: Pulse::new(settings),
+            wheel: HeartbeatWheel::new(settings),
             shared: None,
             wake: None,
-            late: Late::new(settings.late_joiners),
+            replay: Replay::new(settings.replay_on_join),
             hand: 0,
             gone: Vec::new(),
-            debris: Debris::default(),
+            deferred: DeferredDrops::default(),
         }
     }
 
@@ -189,13 +189,13 @@ impl<M: Payload> Audience<M> {
     /// The audience is closed or full, or `known`, the session that the connection had before, is still in (clause A1).
     pub fn join(&mut self, guest: bool, group: Group, known: Option<SessionId>) -> Result<Joined, JoinError> {
         self.check_enter(known)?;
-        if self.late.is_none() {
+        if self.replay.is_none() {
             let session = self.enter(guest, group, self.heads());
-            return Ok(Joined { session, after: self.applied, start: Start::Head });
+            return Ok(Joined { session, starts_after: self.applied, start: StartPosition::Head });
         }
-        let (given, (after, start)) = (self.given(), self.fresh_start());
+        let (given, (starts_after, start)) = (self.given(), self.fresh_start());
         let session = self.enter(guest, group, PerLevel::from_fn(|level| self.log.head(level) - u64::from(given[level])));
-        Ok(Joined { session, after, start })
+        Ok(Joined { session, starts_after, start })
     }
 
     /// Whether a session may come whose connection had another before.
@@ -219,10 +219,10 @@ impl<M: Payload> Audience<M> {
             self.sums[level].add_come(starts[level]);
         }
         let session = self.sessions.insert(guest, group, starts.0.map(|start| start as u32));
-        if let Some(pulse) = &mut self.pulse
+        if let Some(wheel) = &mut self.wheel
             && let Some(slot) = self.sessions.slot_of(session)
         {
-            pulse.come(slot);
+            wheel.come(slot);
         }
         session
     }
@@ -248,7 +248,7 @@ impl<M: Payload> Audience<M> {
             self.retire(slot);
             self.watch_no_more(slot);
             self.sessions.mark_aside(slot);
-            self.asides.end(slot, Ending { reason, until: now + self.grace, ends: self.heads() });
+            self.cold_states.end(slot, Ending { reason, until: now + self.grace, ends: self.heads() });
             self.wake_by(now);
         }
     }
@@ -298,12 +298,12 @@ impl<M: Payload> Audience<M> {
     fn pass_over(&mut self, heads: PerLevel<u64>) {
         self.unshare();
         for level in Priority::ALL {
-            self.log.pass_over(level, heads[level], &mut self.debris);
+            self.log.pass_over(level, heads[level], &mut self.deferred);
             self.low_heads[level.index()] = self.log.head(level) as u32;
         }
         self.applied = Seq(self.heads().values().sum());
-        if let Some(late) = &mut self.late {
-            late.forget();
+        if let Some(replay) = &mut self.replay {
+            replay.forget();
         }
         self.wake_by(self.clock.peek(Instant::ZERO));
     }
@@ -318,12 +318,12 @@ impl<M: Payload> Audience<M> {
         self.applied = message.seq;
         self.wake_by(message.dispatched_at + self.coalesce[level]);
         self.unshare();
-        self.log.append(message, &mut self.debris);
-        if let Some(late) = &mut self.late {
-            late.note(level, self.log.len(level), follows);
+        self.log.append(message, &mut self.deferred);
+        if let Some(replay) = &mut self.replay {
+            replay.note(level, self.log.len(level), follows);
         }
         self.low_heads[level.index()] = self.log.head(level) as u32;
-        if self.echo == Echo::Excluded {
+        if self.echo == Echo::Off {
             self.exclude(level, position, session);
         }
         self.move_hand();
@@ -361,7 +361,7 @@ impl<M: Payload> Audience<M> {
             self.trim();
         }
         for _ in 0..MAX_ENDED {
-            match self.asides.first_ending() {
+            match self.cold_states.first_ending() {
                 Some((slot, until)) if now >= until => self.release_late(slot),
                 _ => break,
             }
@@ -374,8 +374,8 @@ impl<M: Payload> Audience<M> {
                 }
             }
         }
-        if let Some(pulse) = self.pulse.as_mut().filter(|_| self.closed.is_none()) {
-            pulse.look(now, |slot| self.sessions.holder(slot));
+        if let Some(wheel) = self.wheel.as_mut().filter(|_| self.closed.is_none()) {
+            wheel.scan(now, |slot| self.sessions.holder(slot));
         }
     }
 
@@ -395,31 +395,31 @@ impl<M: Payload> Audience<M> {
     /// is to be looked at. An instant that has passed already means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let closed = self.closed.filter(|_| self.sessions.len() > 0).map(|(_, until)| until);
-        let ending = self.asides.first_ending().map(|(_, until)| until);
-        let look = self.pulse.as_ref().filter(|_| self.closed.is_none()).and_then(|pulse| pulse.next());
+        let ending = self.cold_states.first_ending().map(|(_, until)| until);
+        let scan = self.wheel.as_ref().filter(|_| self.closed.is_none()).and_then(|wheel| wheel.next());
         let trim = self.is_trimming.then(|| self.clock.peek(Instant::ZERO));
-        closed.into_iter().chain(ending).chain(look).chain(trim).min()
+        closed.into_iter().chain(ending).chain(scan).chain(trim).min()
     }
 
     /// Whether any session ends: the audience is closed, or a session was closed from outside and has not gone.
     #[inline]
     pub fn has_ends(&self) -> bool {
-        self.closed.is_some() || self.asides.has_ending()
+        self.closed.is_some() || self.cold_states.has_ending()
     }
 
-    /// Whether [`take_debris`](Self::take_debris) has something.
+    /// Whether [`take_deferred_drops`](Self::take_deferred_drops) has something.
     #[inline]
-    pub fn has_debris(&self) -> bool {
-        !self.debris.is_empty()
+    pub fn has_deferred_drops(&self) -> bool {
+        !self.deferred.is_empty()
     }
 
     /// What fell out of the log since the last time, and the direct messages that were read: for whoever holds a lock.
-    pub fn take_debris(&mut self) -> Option<Debris<M>> {
-        self.debris.take()
+    pub fn take_deferred_drops(&mut self) -> Option<DeferredDrops<M>> {
+        self.deferred.take()
     }
 
-    pub(crate) fn clear_debris(&mut self) {
-        self.debris.clear();
+    pub(crate) fn clear_deferred_drops(&mut self) {
+        self.deferred.clear();
     }
 
     /// The last message applied.
@@ -434,13 +434,13 @@ impl<M: Payload> Audience<M> {
 
     /// Of those, sessions that are not silent (clause A7).
     pub fn online(&self) -> u32 {
-        self.sessions.len() - self.pulse.as_ref().map_or(0, |pulse| pulse.silent())
+        self.sessions.len() - self.wheel.as_ref().map_or(0, |wheel| wheel.silent())
     }
 
     /// The books of one session, by level; `None` when it is not in. O(1).
-    pub fn books(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
+    pub fn deliveries(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
         let slot = self.sessions.slot_of(session)?;
-        Some(PerLevel::from_fn(|level| self.books_of(slot, level)))
+        Some(PerLevel::from_fn(|level| self.deliveries_of(slot, level)))
     }
 
     /// The books over all sessions. O(1).
@@ -448,11 +448,11 @@ impl<M: Payload> Audience<M> {
         AudienceSnapshot {
             applied: self.applied,
             heads: self.heads(),
-            deliveries: PerLevel::from_fn(|level| self.deliveries(level)),
+            deliveries: PerLevel::from_fn(|level| self.sum_of(level)),
             directs: self.directs,
             sessions: self.sessions.len(),
             online: self.online(),
-            aside: self.asides.len(),
+            cold_sessions: self.cold_states.len(),
             log: PerLevel::from_fn(|level| self.log.len(level)),
             log_bytes: PerLevel::from_fn(|level| self.log.bytes(level)),
         }
@@ -462,29 +462,29 @@ impl<M: Payload> Audience<M> {
         PerLevel::from_fn(|level| self.log.head(level))
     }
 
-    fn aside(&self, slot: u32) -> Option<&aside::Aside<M>> {
-        if self.sessions.has_aside(slot) { self.asides.get(slot) } else { None }
+    fn cold(&self, slot: u32) -> Option<&cold_state::ColdState<M>> {
+        if self.sessions.is_cold(slot) { self.cold_states.get(slot) } else { None }
     }
 
-    fn aside_mut(&mut self, slot: u32) -> &mut aside::Aside<M> {
+    fn cold_mut(&mut self, slot: u32) -> &mut cold_state::ColdState<M> {
         self.sessions.mark_aside(slot);
-        self.asides.get_or_insert(slot)
+        self.cold_states.get_or_insert(slot)
     }
 
-    /// Whoever needs nothing aside any more is read on the fast path again.
+    /// Whoever needs no cold state any more is read on the fast path again.
     fn drop_blank_aside(&mut self, slot: u32) {
-        if self.aside(slot).is_some_and(aside::Aside::is_blank) {
-            self.asides.remove(slot);
+        if self.cold(slot).is_some_and(cold_state::ColdState::is_blank) {
+            self.cold_states.remove(slot);
             self.sessions.unmark_aside(slot);
         }
     }
 
-    fn existing_aside_mut(&mut self, slot: u32) -> Option<&mut aside::Aside<M>> {
-        if self.sessions.has_aside(slot) { self.asides.get_mut(slot) } else { None }
+    fn existing_cold_mut(&mut self, slot: u32) -> Option<&mut cold_state::ColdState<M>> {
+        if self.sessions.is_cold(slot) { self.cold_states.get_mut(slot) } else { None }
     }
 
     fn ending(&self, slot: u32) -> Option<Ending> {
-        self.aside(slot)?.ending
+        self.cold(slot)?.ending
     }
 
     /// A message is not meant for the session that sent it (clause A23, decision D34).
@@ -497,12 +497,12 @@ impl<M: Payload> Audience<M> {
     #[inline]
     fn exclude_own(&mut self, slot: u32, level: Priority, position: u64) {
         let tail = self.log.tail(level);
-        let aside = self.aside_mut(slot);
+        let cold = self.cold_mut(slot);
         // What is masked is excluded anyhow.
-        if aside.ending.is_some() || aside.mask.contains(level) {
+        if cold.ending.is_some() || cold.mask.contains(level) {
             return;
         }
-        aside.levels[level].add_own(position, tail);
+        cold.levels[level].add_own(position, tail);
         self.sums[level].own_unread += 1;
         self.sums[level].excluded += 1;
     }

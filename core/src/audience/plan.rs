@@ -1,8 +1,8 @@
 //! What a session would take now: planned without changing anything.
 
 use super::Audience;
-use super::aside::Aside;
 use super::batch::Budget;
+use super::cold_state::ColdState;
 use super::positions::Positions;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
@@ -10,17 +10,17 @@ use crate::priority::{PerLevel, Priority};
 /// What one session would take now.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Plan {
-    pub(super) levels: PerLevel<LevelPlan>,
+    pub(super) levels: PerLevel<LevelRange>,
     /// The room's messages in it, and direct ones.
     pub(super) messages: u32,
     pub(super) directs: u32,
     pub(super) more: bool,
     /// Every session with the same cursors gets the very same.
-    pub(super) key: Option<RangeKey>,
+    pub(super) key: Option<BatchKey>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LevelPlan {
+pub(super) struct LevelRange {
     /// Where the session stands.
     pub(super) cursor: u64,
     /// Where it starts to read: at its cursor, or behind what has fallen out of the log.
@@ -37,18 +37,18 @@ pub(super) struct LevelPlan {
 
 /// The range that a batch covers: batches with the same key, of the same room, hold the same messages and no gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RangeKey {
+pub struct BatchKey {
     from: [u64; Priority::NUM],
     to: [u64; Priority::NUM],
 }
 
-impl RangeKey {
+impl BatchKey {
     pub(super) const fn new(from: [u64; Priority::NUM], to: [u64; Priority::NUM]) -> Self {
         Self { from, to }
     }
 }
 
-impl LevelPlan {
+impl LevelRange {
     /// Nothing is taken.
     const fn standing(cursor: u64) -> Self {
         Self { cursor, from: cursor, to: cursor, gap: 0, own: 0, directs: 0 }
@@ -66,28 +66,28 @@ impl Plan {
     }
 
     /// The key, unless there is a gap, something of the session's own, or something that was sent to it alone.
-    fn shared_key(&self) -> Option<RangeKey> {
+    fn shared_key(&self) -> Option<BatchKey> {
         let levels = &self.levels.0;
         let alone = self.directs > 0 || levels.iter().any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
-        (!alone).then(|| RangeKey::new(levels.map(|level| level.from), levels.map(|level| level.to)))
+        (!alone).then(|| BatchKey::new(levels.map(|level| level.from), levels.map(|level| level.to)))
     }
 }
 
 /// Whether a position is that of a message of the session's own.
-pub(super) fn is_own<M>(aside: Option<&Aside<M>>, level: Priority, position: u64) -> bool {
-    aside.is_some_and(|aside| aside.levels[level].is_own(position))
+pub(super) fn is_own<M>(cold: Option<&ColdState<M>>, level: Priority, position: u64) -> bool {
+    cold.is_some_and(|cold| cold.levels[level].is_own(position))
 }
 
 impl<M: Payload> Audience<M> {
     /// What a session would take now. Changes nothing.
     pub(super) fn plan(&self, slot: u32, budget: Budget) -> Plan {
-        let aside = self.aside(slot);
-        let ending = aside.and_then(|aside| aside.ending);
+        let cold = self.cold(slot);
+        let ending = cold.and_then(|cold| cold.ending);
         let mut plan = Plan::default();
         let mut left = Budget { messages: budget.messages.max(1), ..budget };
         for level in Priority::ALL {
             let end = ending.map_or(self.log.head(level), |ending| ending.ends[level]);
-            plan.levels[level] = self.plan_level(slot, level, end, aside, &mut left, &mut plan);
+            plan.levels[level] = self.plan_level(slot, level, end, cold, &mut left, &mut plan);
         }
         plan.key = plan.shared_key();
         plan
@@ -98,28 +98,28 @@ impl<M: Payload> Audience<M> {
         slot: u32,
         level: Priority,
         end: u64,
-        aside: Option<&Aside<M>>,
+        cold: Option<&ColdState<M>>,
         left: &mut Budget,
         plan: &mut Plan,
-    ) -> LevelPlan {
+    ) -> LevelRange {
         let cursor = self.sessions.cursor(slot, level, end);
-        if cursor == end && aside.is_none() {
-            return LevelPlan::standing(cursor);
+        if cursor == end && cold.is_none() {
+            return LevelRange::standing(cursor);
         }
-        let (untold, own_unread, is_masked) = aside.map_or((0, 0, false), |aside| {
-            let of_level = &aside.levels[level];
-            (of_level.untold, of_level.own_unread(), aside.mask.contains(level))
+        let (untold, own_unread, is_masked) = cold.map_or((0, 0, false), |cold| {
+            let of_level = &cold.levels[level];
+            (of_level.untold, of_level.own_unread(), cold.mask.contains(level))
         });
-        let waiting = aside.and_then(|aside| aside.inbox.as_ref()).map(|inbox| inbox.at(level));
+        let waiting = cold.and_then(|cold| cold.inbox.as_ref()).map(|inbox| inbox.at(level));
         // Nobody reads a masked level; a gap from before is still told.
         let end = if is_masked { cursor } else { end };
         if left.messages == 0 {
             // Not the distance of two positions: what is left may be the session's own messages, which are not due.
             plan.more |= untold > 0 || end - cursor > own_unread || waiting.is_some_and(|waiting| !waiting.is_empty());
-            return LevelPlan::standing(cursor);
+            return LevelRange::standing(cursor);
         }
         let from = cursor.max(self.log.tail(level).min(end));
-        let own_lost = aside.map_or(0, |aside| aside.levels[level].own_below(from));
+        let own_lost = cold.map_or(0, |cold| cold.levels[level].own_below(from));
         let gap = untold + (from - cursor - own_lost);
         let (mut to, mut own, mut directs) = (from, 0, 0);
         loop {
@@ -128,7 +128,7 @@ impl<M: Payload> Audience<M> {
                 held.direct.bytes()
             } else {
                 let Some(message) = (to < end).then(|| self.log.get(level, to)).flatten() else { break };
-                if is_own(aside, level, to) {
+                if is_own(cold, level, to) {
                     own += 1;
                     to += 1;
                     continue;
@@ -150,6 +150,6 @@ impl<M: Payload> Audience<M> {
                 to += 1;
             }
         }
-        LevelPlan { cursor, from, to, gap, own, directs }
+        LevelRange { cursor, from, to, gap, own, directs }
     }
 }

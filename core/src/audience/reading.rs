@@ -1,11 +1,11 @@
 //! Reading: what a session would take now is planned without changing anything, handed out, and then committed.
 
 use super::Audience;
-use super::aside::Aside;
-use super::batch::{Batch, Budget, Contents, Item, Verdict};
-use super::plan::{LevelPlan, Plan, RangeKey, is_own};
+use super::batch::{Batch, Budget, Contents, Handoff, Item};
+use super::cold_state::ColdState;
+use super::plan::{BatchKey, LevelRange, Plan, is_own};
 use super::positions::Positions;
-use super::session::Stand;
+use super::session::CursorState;
 use crate::error::SessionEnd;
 use crate::event::EndReason;
 use crate::ids::{Group, SessionId};
@@ -29,36 +29,36 @@ pub(super) struct Shared<M> {
 
 /// What a session is due in a [sweep](Audience::sweep).
 #[derive(Debug)]
-pub enum Due<'a, M> {
+pub enum Delivery<'a, M> {
     /// Messages, direct ones, gaps.
-    Batch(Reading<'a, M>),
+    Batch(BatchRef<'a, M>),
     /// The session has ended and has taken all that it was due; it is gone with this.
     End(EndReason),
 }
 
 /// A batch that is looked at in place: nothing is copied, counted or allocated for it.
 #[derive(Debug)]
-pub struct Reading<'a, M> {
+pub struct BatchRef<'a, M> {
     log: &'a Log<M>,
-    aside: Option<&'a Aside<M>>,
+    cold: Option<&'a ColdState<M>>,
     plan: &'a Plan,
-    key: Option<&'a RangeKey>,
+    key: Option<&'a BatchKey>,
     messages: u32,
 }
 
-impl<'a, M: Payload> Reading<'a, M> {
+impl<'a, M: Payload> BatchRef<'a, M> {
     /// The key under which what is encoded for one session serves all that read the same range (decision D29); `None` when this batch is
     /// this session's alone.
-    pub fn key(&self) -> Option<&'a RangeKey> {
+    pub fn key(&self) -> Option<&'a BatchKey> {
         self.key
     }
 
     /// Gaps and messages in the order in which the session should see them, direct ones among them.
     pub fn items(&self) -> impl Iterator<Item = Item<'a, M>> + use<'a, M> {
-        let (log, aside) = (self.log, self.aside);
+        let (log, cold) = (self.log, self.cold);
         self.plan.levels.iter().flat_map(move |(level, plan)| {
             let gap = (plan.gap > 0).then_some(Item::Gap { priority: level, count: plan.gap });
-            gap.into_iter().chain(level_items(log, aside, level, plan))
+            gap.into_iter().chain(level_items(log, cold, level, plan))
         })
     }
 
@@ -96,11 +96,11 @@ impl<'a, M: Payload> Reading<'a, M> {
 /// What a session takes of one level, but for the gap.
 fn level_items<'a, M: Payload>(
     log: &'a Log<M>,
-    aside: Option<&'a Aside<M>>,
+    cold: Option<&'a ColdState<M>>,
     level: Priority,
-    plan: &'a LevelPlan,
+    plan: &'a LevelRange,
 ) -> impl Iterator<Item = Item<'a, M>> + use<'a, M> {
-    let waiting = aside.filter(|_| plan.directs > 0).and_then(|aside| aside.inbox.as_ref()).map(|inbox| inbox.at(level));
+    let waiting = cold.filter(|_| plan.directs > 0).and_then(|cold| cold.inbox.as_ref()).map(|inbox| inbox.at(level));
     let (mut position, mut directs) = (plan.from, 0);
     core::iter::from_fn(move || {
         loop {
@@ -116,7 +116,7 @@ fn level_items<'a, M: Payload>(
             }
             let at = position;
             position += 1;
-            if !is_own(aside, level, at)
+            if !is_own(cold, level, at)
                 && let Some(message) = log.get(level, at)
             {
                 return Some(Item::Message(message));
@@ -140,7 +140,7 @@ impl<M: Payload> Audience<M> {
 
     fn take_own(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
         let slot = self.sessions.slot_of(session).ok_or(SessionEnd::NoSession(session))?;
-        if self.closed.is_none() && !self.sessions.has_aside(slot) && self.sessions.is_caught_up(slot, self.low_heads) {
+        if self.closed.is_none() && !self.sessions.is_cold(slot) && self.sessions.is_caught_up(slot, self.low_heads) {
             return Ok(None);
         }
         let plan = self.plan(slot, budget);
@@ -153,7 +153,7 @@ impl<M: Payload> Audience<M> {
         }
         let batch = self.reading(slot, &plan).to_batch();
         self.commit(slot, &plan);
-        if plan.key.is_some() && !self.sessions.has_aside(slot) {
+        if plan.key.is_some() && !self.sessions.is_cold(slot) {
             self.unshare();
             let (here, there) = plan.positions();
             let counts = PerLevel(plan.levels.0.map(|level| (level.to - level.from) as u32));
@@ -163,7 +163,7 @@ impl<M: Payload> Audience<M> {
         Ok(Some(batch))
     }
 
-    /// The batch that another session took last, if this one has nothing aside and stands where that one stood.
+    /// The batch that another session took last, if this one has no cold state and stands where that one stood.
     #[inline]
     fn take_shared(&mut self, session: SessionId, budget: Budget) -> Option<Batch<M>> {
         let shared = self.shared.as_ref().filter(|shared| shared.budget == budget)?;
@@ -183,7 +183,7 @@ impl<M: Payload> Audience<M> {
     /// Forgets the batch that was taken last: what is dispatched next changes what those who stand there are due.
     pub(super) fn unshare(&mut self) {
         if let Some(contents) = self.shared.take().and_then(|shared| Arc::into_inner(shared.batch.contents)) {
-            self.debris.add_messages(contents.messages);
+            self.deferred.add_messages(contents.messages);
         }
     }
 
@@ -192,14 +192,14 @@ impl<M: Payload> Audience<M> {
     ///
     /// Sessions that stand at the same place get the same plan, made once: going on along a room whose sessions are all caught up costs little
     /// more than looking at their cursors. A host sweeps at most 1,024 slots under one lock (decision D1), from 0 up to
-    /// [`slots`](Self::slots); in a [`Part`](crate::Part) of a room these are the places of its own slots.
+    /// [`slots`](Self::slots); in a shard (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own slots.
     #[inline]
     pub fn sweep(
         &mut self,
         group: Group,
         slots: Range<u32>,
         budget: Budget,
-        mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
+        mut sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> u32 {
         let end = slots.end.min(self.sessions.slots());
         let mut slot = slots.start;
@@ -232,41 +232,41 @@ impl<M: Payload> Audience<M> {
     pub fn is_ready(&self, session: SessionId) -> bool {
         match self.sessions.stands(session) {
             // With nothing aside, what it has not passed is due; of a closed audience, the end.
-            Some(Stand::Plain(cursors)) => *cursors != self.low_heads || self.closed.is_some(),
-            Some(Stand::Aside(slot)) => self.is_ready_aside(slot),
+            Some(CursorState::Plain(cursors)) => *cursors != self.low_heads || self.closed.is_some(),
+            Some(CursorState::Cold(slot)) => self.is_ready_cold(slot),
             None => true,
         }
     }
 
     /// Which of those who wait are ready, of 64 slots from `first` on, rounded down to a multiple of 64: a bit for each. What `waiting` leaves out
-    /// is not looked at; a slot that nobody holds is ready. In a [`Part`](crate::Part) these are the places of its own slots.
+    /// is not looked at; a slot that nobody holds is ready. In a shard (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own slots.
     pub fn ready_among(&self, first: u32, waiting: u64) -> u64 {
         let first = first - first % 64;
         if self.closed.is_some() {
             return waiting;
         }
-        let (behind, aside) = self.sessions.behind_among(first, waiting, self.low_heads);
-        let mut left = aside;
+        let (behind, cold) = self.sessions.behind_among(first, waiting, self.low_heads);
+        let mut left = cold;
         let mut ready = behind;
         while left != 0 {
             let bit = left.trailing_zeros();
             left &= left - 1;
-            ready |= u64::from(self.is_ready_aside(first + bit)) << bit;
+            ready |= u64::from(self.is_ready_cold(first + bit)) << bit;
         }
         ready
     }
 
-    fn is_ready_aside(&self, slot: u32) -> bool {
+    fn is_ready_cold(&self, slot: u32) -> bool {
         let behind = !self.sessions.is_caught_up(slot, self.low_heads);
         if self.closed.is_some() {
             return true;
         }
         self.end_of(slot).is_some()
-            || self.aside(slot).is_some_and(|aside| aside.levels.values().any(|level| level.untold > 0) || aside.inbox.is_some())
-            || (behind && Priority::ALL.into_iter().any(|level| self.books_of(slot, level).pending > 0))
+            || self.cold(slot).is_some_and(|cold| cold.levels.values().any(|level| level.untold > 0) || cold.inbox.is_some())
+            || (behind && Priority::ALL.into_iter().any(|level| self.deliveries_of(slot, level).pending > 0))
     }
 
-    /// Sweeps the run of sessions from `slots.start` on that have nothing aside and stand where the first of them stands, or are caught up.
+    /// Sweeps the run of sessions from `slots.start` on that have no cold state and stand where the first of them stands, or are caught up.
     /// Answers the slot at which the run ends, and how many were handed something.
     #[inline]
     fn sweep_alike(
@@ -274,14 +274,14 @@ impl<M: Payload> Audience<M> {
         group: Group,
         slots: Range<u32>,
         budget: Budget,
-        sink: &mut impl FnMut(SessionId, Due<'_, M>) -> Verdict,
+        sink: &mut impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> (u32, u32) {
         if self.closed.is_some() {
             return (slots.start, 0);
         }
         let heads = self.low_heads;
         let Some(first) = self.sessions.first_behind(slots.clone(), group, heads) else { return (slots.end, 0) };
-        if self.sessions.has_aside(first) {
+        if self.sessions.is_cold(first) {
             return (first, 0);
         }
         let plan = self.plan(first, budget);
@@ -292,7 +292,7 @@ impl<M: Payload> Audience<M> {
         let log = &self.log;
         let (key, messages) = (plan.key.as_ref(), plan.messages);
         let swept = self.sessions.sweep(first..slots.end, group, [here, there, heads], |session| {
-            sink(session, Due::Batch(Reading { log, aside: None, plan: &plan, key, messages }))
+            sink(session, Delivery::Batch(BatchRef { log, cold: None, plan: &plan, key, messages }))
         });
         for (level, plan) in plan.levels.iter() {
             self.sums[level].add_read((plan.to - plan.from) * u64::from(swept.taken));
@@ -302,24 +302,24 @@ impl<M: Payload> Audience<M> {
 
     /// Hands one session what it is due. Answers whether that was anything.
     #[inline]
-    fn sweep_one(&mut self, slot: u32, budget: Budget, sink: &mut impl FnMut(SessionId, Due<'_, M>) -> Verdict) -> bool {
+    fn sweep_one(&mut self, slot: u32, budget: Budget, sink: &mut impl FnMut(SessionId, Delivery<'_, M>) -> Handoff) -> bool {
         let Some(session) = self.sessions.holder(slot) else { return false };
         let plan = self.plan(slot, budget);
         if plan.is_empty() {
             self.commit(slot, &plan);
             let Some(reason) = self.end_of(slot) else { return false };
             self.release(slot);
-            sink(session, Due::End(reason));
+            sink(session, Delivery::End(reason));
             return true;
         }
-        if sink(session, Due::Batch(self.reading(slot, &plan))) == Verdict::Taken {
+        if sink(session, Delivery::Batch(self.reading(slot, &plan))) == Handoff::Taken {
             self.commit(slot, &plan);
         }
         true
     }
 
-    fn reading<'a>(&'a self, slot: u32, plan: &'a Plan) -> Reading<'a, M> {
-        Reading { log: &self.log, aside: self.aside(slot), plan, key: plan.key.as_ref(), messages: plan.messages }
+    fn reading<'a>(&'a self, slot: u32, plan: &'a Plan) -> BatchRef<'a, M> {
+        BatchRef { log: &self.log, cold: self.cold(slot), plan, key: plan.key.as_ref(), messages: plan.messages }
     }
 
     /// Moves a session's cursors as planned and books what that means.
@@ -329,9 +329,9 @@ impl<M: Payload> Audience<M> {
                 self.skip(slot, level, plan.cursor, plan.from);
             }
             if plan.gap > 0
-                && let Some(aside) = self.existing_aside_mut(slot)
+                && let Some(cold) = self.existing_cold_mut(slot)
             {
-                aside.levels[level].untold = 0;
+                cold.levels[level].untold = 0;
             }
             let read = self.pass(slot, level, plan.from, plan.to);
             self.sums[level].delivered += read;
@@ -347,9 +347,9 @@ impl<M: Payload> Audience<M> {
         let skipped = self.pass(slot, level, cursor, to);
         if skipped > 0 {
             self.sums[level].skipped += skipped;
-            let aside = &mut self.aside_mut(slot).levels[level];
-            aside.skipped += skipped;
-            aside.untold += skipped;
+            let cold = &mut self.cold_mut(slot).levels[level];
+            cold.skipped += skipped;
+            cold.untold += skipped;
         }
     }
 
@@ -359,8 +359,8 @@ impl<M: Payload> Audience<M> {
             return 0;
         }
         self.sessions.set_cursor(slot, level, to);
-        let (own, ends) = match self.existing_aside_mut(slot) {
-            Some(aside) => (aside.levels[level].pass(to), aside.ending.is_some()),
+        let (own, ends) = match self.existing_cold_mut(slot) {
+            Some(cold) => (cold.levels[level].pass(to), cold.ending.is_some()),
             None => (0, false),
         };
         let sums = &mut self.sums[level];

@@ -1,15 +1,15 @@
 //! Other bounds while the room runs (clause B15): what an audience holds of them.
 
 use super::Audience;
-use super::late::Late;
-use super::pulse::Pulse;
+use super::heartbeat_wheel::HeartbeatWheel;
+use super::replay::Replay;
 use crate::config::RoomConfig;
 use crate::error::ReconfigureError;
 use crate::message::Payload;
 use crate::time::Instant;
 
 impl<M: Payload> Audience<M> {
-    /// Goes on under another configuration (clause B15): what [`Room::reconfigure`](crate::Room::reconfigure) says of logs and sessions. It is
+    /// Goes on under another configuration (clause B15): what [`RoomState::reconfigure`](crate::RoomState::reconfigure) says of logs and sessions. It is
     /// for the audiences of a room whose [`Admission::reconfigure`](crate::Admission::reconfigure) has agreed and whose dispatched messages
     /// have been applied. Costs what the log lets go of: at most 4,096 messages in this call, and as many in each following
     /// [`handle_timeout`](Self::handle_timeout), for which [`poll_timeout`](Self::poll_timeout) asks at once.
@@ -28,13 +28,13 @@ impl<M: Payload> Audience<M> {
         if self.echo != settings.echo {
             return Err(ReconfigureError::Fixed { setting: "echo" });
         }
-        if !Pulse::is_as(self.pulse.as_deref(), settings) {
+        if !HeartbeatWheel::is_as(self.wheel.as_deref(), settings) {
             return Err(ReconfigureError::Fixed { setting: "heartbeat" });
         }
         (self.grace, self.resume_within, self.coalesce) = (settings.grace, settings.resume_within, settings.coalesce);
         self.direct_limits = (settings.direct_messages, settings.direct_bytes);
         self.max_sessions = (settings.sessions, self.sessions.part().share(settings.sessions));
-        self.late = Late::change(self.late.take(), settings.late_joiners);
+        self.replay = Replay::change(self.replay.take(), settings.replay_on_join);
         self.log.reconfigure(settings.log_messages, settings.log_bytes);
         self.trim();
         Ok(())
@@ -44,9 +44,9 @@ impl<M: Payload> Audience<M> {
     pub(super) fn trim(&mut self) {
         // What was taken last may have been longer than what is left.
         self.unshare();
-        self.is_trimming = self.log.trim(&mut self.debris);
-        if let Some(late) = &mut self.late {
-            late.limit(|level| self.log.len(level));
+        self.is_trimming = self.log.trim(&mut self.deferred);
+        if let Some(replay) = &mut self.replay {
+            replay.limit(|level| self.log.len(level));
         }
     }
 }

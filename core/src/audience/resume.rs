@@ -3,7 +3,7 @@
 use super::{Audience, MAX_LAG};
 use crate::config::Echo;
 use crate::error::JoinError;
-use crate::event::{Joined, Start};
+use crate::event::{Joined, StartPosition};
 use crate::ids::{Group, Seq, SessionId};
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
@@ -20,7 +20,7 @@ impl<M: Payload> Audience<M> {
         let positions = PerLevel::from_fn(|level| {
             let head = self.log.head(level);
             let reached = if self.is_masked(slot, level) { head } else { self.sessions.cursor(slot, level, head) };
-            let untold = self.aside(slot).map_or(0, |aside| aside.levels[level].untold);
+            let untold = self.cold(slot).map_or(0, |cold| cold.levels[level].untold);
             reached.saturating_sub(untold)
         });
         Some(ResumeToken { session, positions, taken_at: self.clock.peek(now) })
@@ -50,10 +50,10 @@ impl<M: Payload> Audience<M> {
             return self.join(guest, group, None);
         }
         let session = self.enter(guest, group, token.positions);
-        if self.echo == Echo::Excluded {
+        if self.echo == Echo::Off {
             self.exclude_former(session, &token);
         }
-        Ok(Joined { session, after: Seq(token.positions.values().sum()), start: Start::Resumed })
+        Ok(Joined { session, starts_after: Seq(token.positions.values().sum()), start: StartPosition::Resumed })
     }
 
     fn honours(&self, now: Instant, token: &ResumeToken) -> bool {

@@ -3,19 +3,19 @@
 //! Positions are 64 bits wide; a session keeps the low half of each and the log's head supplies the rest (decision D5). That is exact
 //! while a session is less than 2³² messages behind, and the audience's hand sees to it that it is.
 
-use super::batch::Verdict;
-use super::block::{BLOCK, Block, Found, Marks};
+use super::batch::Handoff;
+use super::block::{BLOCK, Block, Match, SlotFlags};
 use super::positions::{Positions, widen};
 use crate::chunked::{Chunked, NIL};
 use crate::ids::{Group, SessionId};
-use crate::part::Part;
 use crate::priority::{PerLevel, Priority};
+use crate::shard_index::ShardIndex;
 use core::ops::Range;
 
 #[derive(Debug)]
 pub(super) struct Sessions {
     /// The room numbers its slots over all its parts; here and in all of the audience a slot is the place among this part's.
-    part: Part,
+    part: ShardIndex,
     /// Cursors, generations, marks.
     hot: Chunked<Block>,
     /// By blocks, too: few chunks, whose addresses stay in the caches.
@@ -28,11 +28,11 @@ pub(super) struct Sessions {
 }
 
 /// Where a session stands.
-pub(super) enum Stand<'a> {
-    /// At these cursors, with nothing aside.
+pub(super) enum CursorState<'a> {
+    /// At these cursors, without cold state.
     Plain(&'a Positions),
-    /// In this slot, with something aside.
-    Aside(u32),
+    /// In this slot, with cold state.
+    Cold(u32),
 }
 
 /// What a sweep over sessions that are alike did.
@@ -46,12 +46,12 @@ pub(super) struct Swept {
 }
 
 impl Sessions {
-    pub(super) fn new(part: Part) -> Self {
+    pub(super) fn new(part: ShardIndex) -> Self {
         Self { part, hot: Chunked::new(), starts: Chunked::new(), slots: 0, free: NIL, len: 0 }
     }
 
     /// Which part of the room this is.
-    pub(super) fn part(&self) -> Part {
+    pub(super) fn part(&self) -> ShardIndex {
         self.part
     }
 
@@ -74,7 +74,7 @@ impl Sessions {
         let generation = SessionId::next_generation(block.generations[place], guest);
         block.cursors[place] = heads;
         block.generations[place] = generation;
-        block.marks[place] = Marks::plain(group);
+        block.flags[place] = SlotFlags::plain(group);
         self.len += 1;
         SessionId::new(self.part.slot(slot), generation)
     }
@@ -106,7 +106,7 @@ impl Sessions {
     #[inline]
     pub(super) fn remove(&mut self, slot: u32) -> (Positions, Positions) {
         let (block, place) = self.at_mut(slot);
-        block.marks[place] = Marks::FREE;
+        block.flags[place] = SlotFlags::FREE;
         let cursors = block.cursors[place];
         let chained = [self.free, 0, 0, 0];
         let starts = core::mem::replace(self.starts_mut(slot), chained);
@@ -144,22 +144,22 @@ impl Sessions {
     fn find(&self, session: SessionId) -> Option<(u32, &Block, usize)> {
         let slot = self.part.place(session.slot())?;
         let (block, place) = (self.hot.get(slot / BLOCK)?, (slot % BLOCK) as usize);
-        (block.marks[place].is_held() & (block.generations[place] == session.generation())).then_some((slot, block, place))
+        (block.flags[place].is_held() & (block.generations[place] == session.generation())).then_some((slot, block, place))
     }
 
     /// Where a session stands that is in.
     #[inline]
-    pub(super) fn stands(&self, session: SessionId) -> Option<Stand<'_>> {
+    pub(super) fn stands(&self, session: SessionId) -> Option<CursorState<'_>> {
         let (slot, block, place) = self.find(session)?;
-        Some(if block.marks[place].has_aside() { Stand::Aside(slot) } else { Stand::Plain(&block.cursors[place]) })
+        Some(if block.flags[place].is_cold() { CursorState::Cold(slot) } else { CursorState::Plain(&block.cursors[place]) })
     }
 
-    /// The cursors of a session that is in and has nothing aside.
+    /// The cursors of a session that is in and has no cold state.
     #[inline]
     pub(super) fn plain_cursors(&mut self, session: SessionId) -> Option<&mut Positions> {
         let slot = self.part.place(session.slot())?;
         let (block, place) = (self.hot.get_mut(slot / BLOCK)?, (slot % BLOCK) as usize);
-        let is_it = block.marks[place].is_plain() & (block.generations[place] == session.generation());
+        let is_it = block.flags[place].is_plain() & (block.generations[place] == session.generation());
         is_it.then(|| &mut block.cursors[place])
     }
 
@@ -173,10 +173,10 @@ impl Sessions {
     #[inline]
     pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
         let (block, place) = (self.hot.get(slot / BLOCK)?, (slot % BLOCK) as usize);
-        block.marks[place].is_held().then(|| SessionId::new(self.part.slot(slot), block.generations[place]))
+        block.flags[place].is_held().then(|| SessionId::new(self.part.slot(slot), block.generations[place]))
     }
 
-    /// The first session of a group in a range of slots that is not at `heads`, or has state aside.
+    /// The first session of a group in a range of slots that is not at `heads`, or has cold state.
     pub(super) fn first_behind(&self, mut slots: Range<u32>, group: Group, heads: Positions) -> Option<u32> {
         while slots.start < slots.end {
             for block in self.hot.chunk_from(slots.start / BLOCK) {
@@ -198,10 +198,10 @@ impl Sessions {
     }
 
     /// Of 64 slots from `first` on, those that `waiting` names: which are free or hold a session that is not at `heads` and has nothing
-    /// aside, and which hold one that has something aside.
+    /// aside, and which hold one that has cold state.
     #[inline]
     pub(super) fn behind_among(&self, first: u32, waiting: u64, heads: Positions) -> (u64, u64) {
-        let (mut behind, mut aside) = (0, 0);
+        let (mut behind, mut cold) = (0, 0);
         if first >= self.slots() {
             return (waiting, 0);
         }
@@ -210,25 +210,25 @@ impl Sessions {
         for block in self.hot.chunk_from(first / BLOCK).iter().take((64 / BLOCK) as usize) {
             let found = block.behind(heads);
             behind |= u64::from(found.0) << known;
-            aside |= u64::from(found.1) << known;
+            cold |= u64::from(found.1) << known;
             known += BLOCK;
         }
         let unknown = if known < 64 { u64::MAX << known } else { 0 };
-        ((behind | unknown) & waiting, aside & waiting)
+        ((behind | unknown) & waiting, cold & waiting)
     }
 
     /// Whether a session of this group holds a slot.
     #[inline]
     pub(super) fn is_in(&self, slot: u32, group: Group) -> bool {
-        let plain = Marks::plain(group);
+        let plain = SlotFlags::plain(group);
         self.hot.get(slot / BLOCK).is_some_and(|block| {
-            let marks = block.marks[(slot % BLOCK) as usize];
-            marks == plain || marks == plain.with_aside()
+            let flags = block.flags[(slot % BLOCK) as usize];
+            flags == plain || flags == plain.with_cold()
         })
     }
 
     /// Offers each session of a group that stands `here` to `take`, and moves those that are taken to `there`. Passes over free slots,
-    /// other groups and sessions that are at `heads`; stops at the first that stands anywhere else or has state aside.
+    /// other groups and sessions that are at `heads`; stops at the first that stands anywhere else or has cold state.
     ///
     /// Most blocks are all alike, and to see that takes no branch for each session; then a sink that takes whatever it gets costs little
     /// more than the writing of the cursors. Inlined into the caller's loop, so that what such a sink counts stays in a register.
@@ -238,7 +238,7 @@ impl Sessions {
         slots: Range<u32>,
         group: Group,
         [here, there, heads]: [Positions; 3],
-        mut take: impl FnMut(SessionId) -> Verdict,
+        mut take: impl FnMut(SessionId) -> Handoff,
     ) -> Swept {
         let part = self.part;
         let mut swept = Swept { stopped: slots.start, handed: 0, taken: 0 };
@@ -250,18 +250,18 @@ impl Sessions {
                 if place == 0 && left >= BLOCK && block.all_stand(here, group) {
                     swept.handed += BLOCK;
                     for (slot, (&generation, cursors)) in (slot..).zip(block.generations.iter().zip(&mut block.cursors)) {
-                        if take(SessionId::new(slot, generation)) == Verdict::Taken {
+                        if take(SessionId::new(slot, generation)) == Handoff::Taken {
                             *cursors = there;
                             swept.taken += 1;
                         }
                     }
                 } else {
-                    let Found { mut due, stop } = block.find(place..BLOCK.min(place + left), group, here, heads);
+                    let Match { mut due, stop } = block.find(place..BLOCK.min(place + left), group, here, heads);
                     swept.handed += due.count_ones();
                     while due != 0 {
                         let place = due.trailing_zeros();
                         due &= due - 1;
-                        if take(SessionId::new(slot + place, block.generations[place as usize])) == Verdict::Taken {
+                        if take(SessionId::new(slot + place, block.generations[place as usize])) == Handoff::Taken {
                             block.cursors[place as usize] = there;
                             swept.taken += 1;
                         }
@@ -282,24 +282,24 @@ impl Sessions {
 
     #[inline]
     pub(super) fn is_held(&self, slot: u32) -> bool {
-        self.hot.get(slot / BLOCK).is_some_and(|block| block.marks[(slot % BLOCK) as usize].is_held())
+        self.hot.get(slot / BLOCK).is_some_and(|block| block.flags[(slot % BLOCK) as usize].is_held())
     }
 
     #[inline]
-    pub(super) fn has_aside(&self, slot: u32) -> bool {
+    pub(super) fn is_cold(&self, slot: u32) -> bool {
         let (block, place) = self.at(slot);
-        block.marks[place].has_aside()
+        block.flags[place].is_cold()
     }
 
     #[inline]
     pub(super) fn mark_aside(&mut self, slot: u32) {
         let (block, place) = self.at_mut(slot);
-        block.marks[place] = block.marks[place].with_aside();
+        block.flags[place] = block.flags[place].with_cold();
     }
 
     pub(super) fn unmark_aside(&mut self, slot: u32) {
         let (block, place) = self.at_mut(slot);
-        block.marks[place] = block.marks[place].without_aside();
+        block.flags[place] = block.flags[place].without_cold();
     }
 
     /// The cursors of a slot.
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn a_slot_is_used_again_under_another_name() {
         let group = Group::default();
-        let mut sessions = Sessions::new(Part::WHOLE);
+        let mut sessions = Sessions::new(ShardIndex::WHOLE);
         let first = sessions.insert(false, group, [0; 4]);
         sessions.insert(true, group, [0; 4]);
         sessions.remove(first.slot());
@@ -373,7 +373,7 @@ mod tests {
         let [here, there, heads, elsewhere] = [[1; 4], [2; 4], [3; 4], [1, 1, 1, 2]];
         let mut rng = Rng::new(5);
         for round in 0..3_000 {
-            let part = Part::new(rng.below(2), 2).unwrap();
+            let part = ShardIndex::new(rng.below(2), 2).unwrap();
             let mut sessions = Sessions::new(part);
             // Mostly alike: the rarest of the others are in every thirtieth room only.
             let rare = [40, 400, 4_000][round % 3];
@@ -395,12 +395,12 @@ mod tests {
             // One by one.
             let mut expected = (Vec::new(), end, Vec::new(), None);
             for slot in start..end {
-                let (marks, at) = (sessions.at(slot).0.marks[(slot % BLOCK) as usize], *sessions.cursors(slot));
+                let (flags, at) = (sessions.at(slot).0.flags[(slot % BLOCK) as usize], *sessions.cursors(slot));
                 let is_in = sessions.is_in(slot, group);
-                if expected.3.is_none() && is_in && (marks.has_aside() || at != heads) {
+                if expected.3.is_none() && is_in && (flags.is_cold() || at != heads) {
                     expected.3 = Some(slot);
                 }
-                if is_in && (marks.has_aside() || (at != here && at != heads)) {
+                if is_in && (flags.is_cold() || (at != here && at != heads)) {
                     expected.1 = slot;
                     break;
                 }
@@ -417,7 +417,7 @@ mod tests {
             let mut handed = Vec::new();
             let swept = sessions.sweep(start..end, group, [here, there, heads], |session| {
                 handed.push(session);
-                if taken(session) { Verdict::Taken } else { Verdict::NotNow }
+                if taken(session) { Handoff::Taken } else { Handoff::NotNow }
             });
             assert_eq!((&handed, swept.stopped), (&expected.0, expected.1));
             assert_eq!((swept.handed as usize, swept.taken as usize), (expected.0.len(), expected.2.len()));

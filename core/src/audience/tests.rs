@@ -1,7 +1,7 @@
 //! Positions: silence over more messages than 32 bits can count, a feed that fell behind, an end that lasts.
 
 use super::*;
-use crate::{Kind, Mask, RoomConfig, Sender, SessionEnd, Start, UserId};
+use crate::{Kind, LevelSet, RoomConfig, Sender, SessionEnd, StartPosition, UserId};
 use alloc::vec::Vec;
 
 const LEVEL: Priority = Priority::Normal;
@@ -21,7 +21,7 @@ impl Scene {
     /// With so many messages for late joiners.
     fn giving(late: u32) -> Self {
         let builder = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).grace(Duration::MAX);
-        let config = builder.late_joiners(late).build().unwrap();
+        let config = builder.replay_on_join(late).build().unwrap();
         Self { audience: Audience::new(&config), seq: 0, position: 0 }
     }
 
@@ -49,8 +49,8 @@ impl Scene {
         }));
     }
 
-    fn books(&self, session: SessionId) -> Deliveries {
-        self.audience.books(session).unwrap()[LEVEL]
+    fn deliveries(&self, session: SessionId) -> Deliveries {
+        self.audience.deliveries(session).unwrap()[LEVEL]
     }
 
     /// Answers the gap and the number of messages of the next batch.
@@ -62,7 +62,7 @@ impl Scene {
     }
 
     fn sums_are_those_of(&self, sessions: &[SessionId]) {
-        let walked: Deliveries = sessions.iter().map(|&session| self.books(session)).sum();
+        let walked: Deliveries = sessions.iter().map(|&session| self.deliveries(session)).sum();
         assert_eq!(self.audience.snapshot().deliveries[LEVEL], walked);
         assert!(walked.balances());
     }
@@ -75,13 +75,13 @@ fn a_session_silent_for_more_than_two_to_the_32_messages_never_looks_caught_up()
     // Sixteen jumps make exactly 2³², where the low halves are equal again.
     for jump in 1..=50_u64 {
         scene.apply(1 << 28, None);
-        assert_eq!(scene.books(silent).due, jump << 28);
+        assert_eq!(scene.deliveries(silent).due, jump << 28);
         assert!(scene.audience.is_ready(silent), "after {jump} jumps");
         scene.sums_are_those_of(&[silent]);
     }
     let all = 50_u64 << 28;
     assert_eq!(scene.read(silent), (all - 1, 1));
-    let books = scene.books(silent);
+    let books = scene.deliveries(silent);
     assert_eq!((books.due, books.skipped, books.delivered, books.pending), (all, all - 1, 1, 0));
     assert_eq!(scene.read(silent), (0, 0));
 }
@@ -96,7 +96,7 @@ fn a_session_that_reads_on_for_more_than_two_to_the_32_messages_keeps_its_books(
         assert_eq!(scene.read(reader), ((1 << 28) - 2, 1));
         scene.sums_are_those_of(&[reader, silent]);
     }
-    let books = scene.books(reader);
+    let books = scene.deliveries(reader);
     assert_eq!((books.due, books.delivered, books.excluded, books.pending), (50 << 28, 50, 50, 0));
     assert_eq!(books.skipped, (50 << 28) - 100);
 }
@@ -110,14 +110,14 @@ fn a_session_that_ends_and_is_never_fetched_keeps_its_books_while_the_room_goes_
     scene.audience.end(NOW, leaver, EndReason::Left);
     for _ in 0..50 {
         scene.apply(1 << 28, None);
-        let books = scene.books(leaver);
+        let books = scene.deliveries(leaver);
         assert_eq!((books.due, books.pending, books.excluded), (2, 1, 1));
         scene.sums_are_those_of(&[leaver, other]);
     }
     assert_eq!(scene.read(leaver), (1, 0));
     scene.sums_are_those_of(&[leaver, other]);
     assert_eq!(scene.audience.next_batch(leaver, Budget::default()).unwrap_err(), SessionEnd::Closed(EndReason::Left));
-    assert_eq!(scene.audience.snapshot().deliveries[LEVEL].skipped, 1 + scene.books(other).skipped);
+    assert_eq!(scene.audience.snapshot().deliveries[LEVEL].skipped, 1 + scene.deliveries(other).skipped);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn own_messages_beyond_the_log_are_counted_and_not_kept() {
     assert!(!scene.audience.is_ready(ann));
     scene.apply(1, None);
     assert_eq!(scene.read(ann), (0, 1));
-    let books = scene.books(ann);
+    let books = scene.deliveries(ann);
     assert_eq!((books.excluded, books.delivered, books.skipped), (1_000, 1, 0));
 }
 
@@ -156,21 +156,21 @@ fn own_messages_beyond_the_log_are_counted_and_not_kept() {
 fn a_masked_session_that_never_reads_keeps_its_books_over_more_messages_than_32_bits_count() {
     let mut scene = Scene::new();
     let (masked, late, other) = (scene.join(), scene.join(), scene.join());
-    assert!(scene.audience.set_mask(masked, Mask::NONE.with(LEVEL)));
+    assert!(scene.audience.set_masked_levels(masked, LevelSet::EMPTY.with(LEVEL)));
     for jump in 1..=50_u64 {
         scene.apply(1 << 28, Some(masked));
         assert!(!scene.audience.is_ready(masked), "after {jump} jumps");
-        assert_eq!((scene.books(masked).excluded, scene.books(masked).due), (jump << 28, jump << 28));
+        assert_eq!((scene.deliveries(masked).excluded, scene.deliveries(masked).due), (jump << 28, jump << 28));
         scene.sums_are_those_of(&[masked, late, other]);
     }
     // The hand has told this one that it missed most: the gap is told, masked or not.
-    let missed = scene.books(late).skipped;
+    let missed = scene.deliveries(late).skipped;
     assert!(missed > 1 << 32);
-    assert!(scene.audience.set_mask(late, Mask::NONE.with(LEVEL)));
+    assert!(scene.audience.set_masked_levels(late, LevelSet::EMPTY.with(LEVEL)));
     scene.sums_are_those_of(&[masked, late, other]);
     assert!(scene.audience.is_ready(late));
     assert_eq!((scene.read(late), scene.read(late)), ((missed, 0), (0, 0)));
-    assert!(scene.audience.set_mask(masked, Mask::NONE));
+    assert!(scene.audience.set_masked_levels(masked, LevelSet::EMPTY));
     scene.apply(1, None);
     assert_eq!((scene.read(masked), scene.read(late)), ((0, 1), (0, 0)));
     scene.sums_are_those_of(&[masked, late, other]);
@@ -185,23 +185,23 @@ fn a_late_joiner_gets_nothing_from_before_what_the_audience_missed_at_the_seam()
         scene.apply(jump, None);
     }
     let late = scene.audience.join(false, Group::default(), None).unwrap();
-    assert_eq!((late.after, late.start, scene.read(late.session)), (Seq(4), Start::Late, (0, 2)));
+    assert_eq!((late.starts_after, late.start, scene.read(late.session)), (Seq(4), StartPosition::Late, (0, 2)));
     scene.sums_are_those_of(&[late.session]);
     // Another level's messages were missed; this level's positions have no hole.
     scene.seq += 1;
     scene.apply(1, None);
-    assert_eq!(scene.audience.join(false, Group::default(), None).unwrap().after, Seq(7));
+    assert_eq!(scene.audience.join(false, Group::default(), None).unwrap().starts_after, Seq(7));
 }
 
 #[test]
 fn an_audience_that_is_opened_beside_another_gives_late_joiners_the_same() {
     let mut scene = Scene::giving(3);
     (0..6).for_each(|_| scene.apply(1, None));
-    let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).late_joiners(3).build().unwrap();
-    let mut beside = Audience::beside(&config, Part::new(1, 2).unwrap(), &scene.audience);
+    let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).replay_on_join(3).build().unwrap();
+    let mut beside = Audience::new_shard(&config, ShardIndex::new(1, 2).unwrap(), &scene.audience);
     for audience in [&mut scene.audience, &mut beside] {
         let joined = audience.join(false, Group::default(), None).unwrap();
-        assert_eq!((joined.after, joined.start), (Seq(3), Start::Late));
+        assert_eq!((joined.starts_after, joined.start), (Seq(3), StartPosition::Late));
         let batch = audience.next_batch(joined.session, Budget::default()).unwrap().unwrap();
         assert_eq!(batch.messages().iter().map(|message| message.position).collect::<Vec<_>>(), [3, 4, 5]);
         let books = audience.snapshot().deliveries[LEVEL];
@@ -219,13 +219,13 @@ fn a_token_tells_what_was_missed_and_not_told_and_is_good_while_32_bits_reach() 
     // Exactly as far behind as positions may be, and one more.
     let resume = |scene: &mut Scene, token| scene.audience.resume(NOW, false, Group::default(), None, token).unwrap();
     let resumed = resume(&mut scene, token);
-    assert_eq!((resumed.start, scene.read(resumed.session)), (Start::Resumed, ((1 << 30) - 1, 1)));
+    assert_eq!((resumed.start, scene.read(resumed.session)), (StartPosition::Resumed, ((1 << 30) - 1, 1)));
     scene.apply(1, None);
-    assert_eq!(resume(&mut scene, token).start, Start::Head);
+    assert_eq!(resume(&mut scene, token).start, StartPosition::Head);
     // The hand has moved this one on, and it has not been told.
     let silent = scene.join();
     (0..50).for_each(|_| scene.apply(1 << 28, None));
-    let missed = scene.books(silent).skipped;
+    let missed = scene.deliveries(silent).skipped;
     assert!(missed > 1 << 32);
     let token = scene.audience.resume_token(NOW, silent).unwrap();
     assert_eq!(token.positions[LEVEL], (1 << 30) + 1);
@@ -235,7 +235,7 @@ fn a_token_tells_what_was_missed_and_not_told_and_is_good_while_32_bits_reach() 
 fn any_slot_may_be_named_where_64_are_looked_at() {
     let mut scene = Scene::new();
     let sessions: Vec<_> = (0..8).map(|_| scene.join()).collect();
-    assert!(scene.audience.set_mask(sessions[7], Mask::NONE.with(LEVEL)));
+    assert!(scene.audience.set_masked_levels(sessions[7], LevelSet::EMPTY.with(LEVEL)));
     let ready = scene.audience.ready_among(0, u64::MAX);
     assert!([1, 5, 63].iter().all(|&first| scene.audience.ready_among(first, u64::MAX) == ready));
 }

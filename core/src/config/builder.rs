@@ -2,23 +2,23 @@
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{
-    Counting, DefaultReport, Echo, Heartbeat, LevelQuotas, Levels, MAX_LATE, MAX_LOG, MAX_NEWEST, MAX_SESSIONS, MAX_SLOTS,
-    MAX_WORK, ReviewConfig, RoomConfig, Settings, TieBreak, VictimPolicy,
+    DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels, MAX_LOG, MAX_RECENT_USERS, MAX_REPLAY, MAX_SESSIONS,
+    MAX_SLOTS, MAX_WORK, QueueDiscipline, RateAlgorithm, ReviewConfig, RoomConfig, Settings,
 };
 use crate::data::DataLimits;
-use crate::duplicates::DuplicateWindow;
+use crate::dedup::DedupWindow;
 use crate::priority::{PerLevel, Priority};
-use crate::quota::{Allowance, Quota, Rate};
+use crate::quota::{Quota, Rate, RateLimit};
+use crate::system_messages::{MAX_NAMES, SystemMessages};
 use crate::time::Duration;
-use crate::tips::{MAX_NAMES, Tips};
 use core::num::NonZeroU32;
 
 /// Collects the settings of a room; [`build`](Self::build) checks them together.
 ///
 /// ```
-/// use roomcast_core::{PerLevel, RoomConfig, TieBreak, UserId};
+/// use roomcast_core::{PerLevel, RoomConfig, QueueDiscipline, UserId};
 ///
-/// let config = RoomConfig::builder(UserId(1)).rate(100).burst(20).reserve(PerLevel([5, 0, 0, 0])).tie_break(TieBreak::RoundRobin);
+/// let config = RoomConfig::builder(UserId(1)).rate(100).burst(20).reserve(PerLevel([5, 0, 0, 0])).discipline(QueueDiscipline::RoundRobin);
 /// assert!(config.build().is_ok());
 /// let error = RoomConfig::builder(UserId(1)).rate(0).build().unwrap_err();
 /// assert_eq!(error.to_string(), "rate is 0; want at least 1");
@@ -48,15 +48,15 @@ impl RoomConfigBuilder {
         /// Tokens that the room's bucket holds when full. Default 40.
         burst: u32 => burst;
         /// How the rate is counted: by a token bucket, or by aligned windows. Default a bucket.
-        counting: Counting => counting;
+        rate_algorithm: RateAlgorithm => rate_algorithm;
         /// Tokens kept back for each level: a lower level takes one only while more than the reserves above it are left. They sum
         /// to less than the burst, or what a window holds. A bucket lends what is unused: once it is full, its reserve is there and all that comes
         /// in beyond goes to whoever waits (clause B3). What is unused at the end of a window is gone. Default none.
         reserve: PerLevel<u32> => reserve;
         /// One dispatch in so many goes to a lower level, so that none starves: what passes a lower level over is counted, and the last of so many
         /// goes to the level that was served the longest ago instead, whatever the reserves. High is safe while it is below
-        /// rate × (1 − 1/floor). At least 2; default none (clause B5).
-        floor: Option<u32> => floor;
+        /// rate × (1 − 1/min_share). At least 2; default none (clause B5).
+        min_share: Option<u32> => min_share;
         /// What each level may take beside the room's rate (clause A15). Default no second limit.
         level_quotas: LevelQuotas => level_quotas;
         /// How many priorities the room tells apart. Default four.
@@ -65,10 +65,10 @@ impl RoomConfigBuilder {
         /// likes spend the quota of a gift (decision D10).
         sender_quota: PerLevel<Option<Quota>> => sender_quota;
         /// Senders of each level whose quota is kept apart at a time; further ones share one. Default 10,000. See [`KeyedLimit`](crate::KeyedLimit).
-        senders: u32 => senders;
+        sender_table_size: u32 => sender_table_size;
         /// How long the same message of one sender is refused, and how many are remembered: those that are published with a
-        /// [`key`](crate::Publish::key). Default a minute, 4,096.
-        duplicates: DuplicateWindow => duplicates;
+        /// [`dedup_key`](crate::Publish::dedup_key). Default a minute, 4,096.
+        dedup_window: DedupWindow => dedup_window;
         /// Which messages wait for the host's verdict, and how long (clause A19). Default none.
         review: ReviewConfig => review;
         /// Messages in the queue at the most. Default 1,024.
@@ -76,9 +76,9 @@ impl RoomConfigBuilder {
         /// Payload bytes in the queue at the most. Default 4 MiB.
         queue_bytes: u64 => queue.bytes;
         /// Whose turn it is inside a level. Default first come, first served.
-        tie_break: TieBreak => queue.tie_break;
+        discipline: QueueDiscipline => queue.discipline;
         /// Who gives way when the queue is full. Default the biggest sender.
-        victim: VictimPolicy => queue.victim;
+        eviction: EvictionPolicy => queue.eviction;
         /// How long a message of each level may wait; `None` is for ever. Default none, 5 s, 2 s, 1 s. In a room that is offered far more than
         /// its rate, what gets through first come first served has waited nearly this long: a hot room wants it short.
         max_wait: PerLevel<Option<Duration>> => queue.max_wait;
@@ -93,12 +93,12 @@ impl RoomConfigBuilder {
         log_bytes: PerLevel<u64> => log_bytes;
         /// Dispatched messages that wait at the seam for an audience to take them over, beside those of the last call. Default 1,024,
         /// which is also the least. An audience that comes too late for some counts them as skipped and tells the gap.
-        feed_messages: u32 => feed_messages;
+        outbox_capacity: u32 => outbox_capacity;
         /// Whether a message comes back to the session that sent it. Default not (clause A23).
         echo: Echo => echo;
         /// Messages from before it came that a fresh session gets: the last that were dispatched, over all levels together, back to the first
         /// that the log does not hold any more, so that there is no hole. Default 0, at most 4,096 (clause A24).
-        late_joiners: u32 => late_joiners;
+        replay_on_join: u32 => replay_on_join;
         /// Sessions at the most. Default 2²⁶; at most 2³⁰.
         sessions: u32 => sessions;
         /// Sessions of one user at the most. Default 16.
@@ -112,12 +112,12 @@ impl RoomConfigBuilder {
         /// How many attributes and counters there may be, and how large. Default those of an `AVChatRoom` (clauses A27, A28).
         data: DataLimits => data;
         /// What happens in the room and is told to the room, at which priority, and how it is folded (clauses A26, A29). Default none.
-        tips: Tips => tips;
+        system_messages: SystemMessages => system_messages;
         /// Outcomes of each level that may wait to be polled. Default 2,048 each.
         outcomes: PerLevel<u32> => outcomes;
         /// How outcomes are reported when the publisher does not say. Default: events for High and Normal, counted only for Low and
         /// Lowest (decision D7).
-        report: PerLevel<DefaultReport> => report;
+        outcome_sink: PerLevel<DefaultOutcomeSink> => outcome_sink;
         /// Changes of presence that may wait to be polled; more are folded and counted. Default 1,024.
         presence_events: u32 => presence_events;
         /// Direct messages that may wait for one session. Default 64; with 0 none is sent (decision D21).
@@ -132,25 +132,25 @@ impl RoomConfigBuilder {
         /// write. High is told at once: its window is zero. Default none (decision D30). See [`Audience::poll_wake`](crate::Audience::poll_wake).
         coalesce: PerLevel<Duration> => coalesce;
         /// How long a session may show no sign of life before it counts as silent, and how often that is looked at (clause A7). Default
-        /// `None`: nobody is ever silent, since a host that never calls [`touch`](crate::Room::touch) would lose its users. See [`Heartbeat`].
+        /// `None`: nobody is ever silent, since a host that never calls [`touch`](crate::RoomState::touch) would lose its users. See [`Heartbeat`].
         heartbeat: Option<Heartbeat> => heartbeat;
         /// Arrivals that the room remembers, so that it can tell its newest users (clause A12): 8 bytes each, written only when a user comes
-        /// online by a join. Default 1,000; at most 2¹⁶; 0 keeps none. See [`Room::newest_users`](crate::Room::newest_users).
-        newest_users: u32 => newest_users;
+        /// online by a join. Default 1,000; at most 2¹⁶; 0 keeps none. See [`RoomState::recent_users`](crate::RoomState::recent_users).
+        recent_users: u32 => recent_users;
         /// How long a room may have no session before it closes by itself (clause B20): from the last one's going, or from its beginning. It
         /// closes as by the host, with [`Event::RoomClosed`](crate::Event::RoomClosed) and then, since nobody is in,
         /// [`Event::RoomEnded`](crate::Event::RoomEnded); what waited in the queue is dropped. A host that keeps what lasts exports it on
-        /// `RoomClosed`: [`export`](crate::Room::export) works in a closed room, too. A session in its grace is still one. More than zero;
+        /// `RoomClosed`: [`export`](crate::RoomState::export) works in a closed room, too. A session in its grace is still one. More than zero;
         /// default `None`: the room stays.
-        expire_empty: Option<Duration> => expire_empty;
+        idle_timeout: Option<Duration> => idle_timeout;
     }
 
     /// The seed of every random choice and hash of the room (law L9): with the same one, the same
     /// calls have the same outcome. It is fixed for the room's life.
     ///
     /// Where none is set, a hub gives each room one of its own, at random unless the hub was given
-    /// one, and [`reconfigure`](crate::Room::reconfigure) keeps the one that the room has. The core
-    /// has no source of chance: a [`Room`](crate::Room), an [`Engine`](crate::Engine)'s room, an
+    /// one, and [`reconfigure`](crate::RoomState::reconfigure) keeps the one that the room has. The core
+    /// has no source of chance: a [`RoomState`](crate::RoomState), an [`Engine`](crate::Engine)'s room, an
     /// [`Edge`](crate::Edge) and an [`Admission`](crate::Admission) that a host makes itself then
     /// have seed 0. Whoever knows the seed can craft ids that all fall into one bucket of a hash
     /// table, so a server whose users choose their ids sets a secret one there.
@@ -172,14 +172,14 @@ impl RoomConfigBuilder {
         let count = NonZeroU32::new(s.rate).ok_or(ConfigError::Zero { setting: "rate" })?;
         let rate = Rate::new(count, s.rate_period).ok_or(ConfigError::Zero { setting: "rate_period" })?;
         let burst = NonZeroU32::new(s.burst).ok_or(ConfigError::Zero { setting: "burst" })?;
-        let allowance = match s.counting {
-            Counting::Bucket => Allowance::Bucket(Quota { rate, burst }),
-            Counting::Windows => Allowance::Window(rate),
+        let rate_limit = match s.rate_algorithm {
+            RateAlgorithm::TokenBucket => RateLimit::Bucket(Quota { rate, burst }),
+            RateAlgorithm::FixedWindow => RateLimit::Window(rate),
         };
         let reserved: u64 = s.reserve.values().map(|&tokens| u64::from(tokens)).sum();
-        at_most("the sum of reserve", reserved, u64::from(allowance.burst()) - 1)?;
-        if let Some(floor) = s.floor {
-            at_least("floor", u64::from(floor), 2, "every dispatch would go to the lowest level")?;
+        at_most("the sum of reserve", reserved, u64::from(rate_limit.burst()) - 1)?;
+        if let Some(min_share) = s.min_share {
+            at_least("min_share", u64::from(min_share), 2, "every dispatch would go to the lowest level")?;
         }
         for (setting, value) in [
             ("queue_messages", s.queue.messages),
@@ -191,18 +191,18 @@ impl RoomConfigBuilder {
                 return Err(ConfigError::Zero { setting });
             }
         }
-        at_most("the names of tips", u64::from(s.tips.names), u64::from(MAX_NAMES))?;
-        if s.expire_empty.is_some_and(|after| after.is_zero()) {
-            return Err(ConfigError::Zero { setting: "expire_empty" });
+        at_most("the names of tips", u64::from(s.system_messages.names), u64::from(MAX_NAMES))?;
+        if s.idle_timeout.is_some_and(|after| after.is_zero()) {
+            return Err(ConfigError::Zero { setting: "idle_timeout" });
         }
         if let Some(heartbeat) = &s.heartbeat {
             heartbeat.check()?;
         }
-        at_least("feed_messages", u64::from(s.feed_messages), u64::from(MAX_WORK), "one call may dispatch that many")?;
+        at_least("outbox_capacity", u64::from(s.outbox_capacity), u64::from(MAX_WORK), "one call may dispatch that many")?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
-        at_most("newest_users", u64::from(s.newest_users), u64::from(MAX_NEWEST))?;
+        at_most("recent_users", u64::from(s.recent_users), u64::from(MAX_RECENT_USERS))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
-        at_most("late_joiners", u64::from(s.late_joiners), u64::from(MAX_LATE))?;
+        at_most("replay_on_join", u64::from(s.replay_on_join), u64::from(MAX_REPLAY))?;
         let window = u64::try_from(s.coalesce[Priority::High].as_nanos()).unwrap_or(u64::MAX);
         at_most("the nanoseconds of coalesce for High", window, 0)?;
         let payload = u64::from(s.payload_bytes);
@@ -215,7 +215,7 @@ impl RoomConfigBuilder {
             at_least("log_messages", u64::from(messages), 1, "a message passes through the log")?;
             at_most("log_messages", u64::from(messages), u64::from(MAX_LOG))?;
         }
-        Ok(RoomConfig { allowance, settings: self.settings })
+        Ok(RoomConfig { rate_limit, settings: self.settings })
     }
 }
 
@@ -250,12 +250,12 @@ mod tests {
         assert_eq!(message(builder().log_messages(PerLevel([1, 1, 0, 1]))).split(';').next(), Some("log_messages is 0"));
         let window = PerLevel([Duration::from_nanos(5), Duration::ZERO, Duration::ZERO, Duration::ZERO]);
         assert_eq!(message(builder().coalesce(window)), "the nanoseconds of coalesce for High is 5; want at most 0");
-        assert_eq!(message(builder().late_joiners(4_097)), "late_joiners is 4097; want at most 4096");
-        let floor = "floor is 1; want at least 2, since every dispatch would go to the lowest level";
-        assert_eq!(message(builder().floor(Some(1))), floor);
+        assert_eq!(message(builder().replay_on_join(4_097)), "replay_on_join is 4097; want at most 4096");
+        let min_share = "min_share is 1; want at least 2, since every dispatch would go to the lowest level";
+        assert_eq!(message(builder().min_share(Some(1))), min_share);
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
-        assert_eq!(message(builder().expire_empty(Some(Duration::ZERO))), "expire_empty is 0; want at least 1");
-        assert_eq!(message(builder().newest_users(65_537)), "newest_users is 65537; want at most 65536");
+        assert_eq!(message(builder().idle_timeout(Some(Duration::ZERO))), "idle_timeout is 0; want at least 1");
+        assert_eq!(message(builder().recent_users(65_537)), "recent_users is 65537; want at most 65536");
         let beat = |silence, every| Some(Heartbeat { silence, every });
         let (second, nanos) = (Duration::from_secs(1), "the nanoseconds of the heartbeat's silence");
         assert_eq!(message(builder().heartbeat(beat(Duration::ZERO, second))), format!("{nanos} is 0; want at least 1"));
@@ -270,6 +270,6 @@ mod tests {
     #[test]
     fn reserves_add_up_downwards() {
         let config = builder().reserve(PerLevel([5, 3, 1, 0])).build().unwrap();
-        assert_eq!(Priority::ALL.map(|level| config.kept_from(level)), [0, 5, 8, 9]);
+        assert_eq!(Priority::ALL.map(|level| config.reserved_above(level)), [0, 5, 8, 9]);
     }
 }

@@ -9,12 +9,12 @@ impl Settings {
         let fixed = [
             ("owner", self.owner == new.owner),
             ("seed", new.seed.is_none_or(|seed| seed == self.seed())),
-            ("tie_break", self.queue.tie_break == new.queue.tie_break),
-            ("victim", self.queue.victim == new.queue.victim),
+            ("discipline", self.queue.discipline == new.queue.discipline),
+            ("eviction", self.queue.eviction == new.queue.eviction),
             ("echo", self.echo == new.echo),
             ("levels", self.levels == new.levels),
             ("heartbeat", self.heartbeat == new.heartbeat),
-            ("feed_messages", self.feed_messages == new.feed_messages),
+            ("outbox_capacity", self.outbox_capacity == new.outbox_capacity),
         ];
         match fixed.into_iter().find(|(_, is_same)| !is_same) {
             Some((setting, _)) => Err(ReconfigureError::Fixed { setting }),
@@ -25,7 +25,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Instant, ReconfigureError, Room, RoomConfig, RoomConfigBuilder, UserId};
+    use crate::{Instant, ReconfigureError, RoomConfig, RoomConfigBuilder, RoomState, UserId};
 
     #[test]
     fn a_configuration_without_a_seed_leaves_the_room_its_own() {
@@ -34,7 +34,7 @@ mod tests {
         let fixed = Err(ReconfigureError::Fixed { setting: "seed" });
         for (own, same, other) in [(Some(7), 7, 0), (Some(0), 0, 7), (None, 0, 7)] {
             let first = own.map_or(builder(), |seed| builder().seed(seed));
-            let mut room: Room<&str> = Room::new(&build(first));
+            let mut room: RoomState<&str> = RoomState::new(&build(first));
             for _ in 0..2 {
                 assert_eq!(room.reconfigure(Instant::ZERO, &build(builder().rate(10))), Ok(()));
                 assert_eq!(room.reconfigure(Instant::ZERO, &build(builder().seed(same))), Ok(()));

@@ -7,8 +7,8 @@ use crate::time::{Duration, Instant, saturating_nanos};
 
 /// How long a session may show no sign of life, and how often that is looked at (clause A7).
 ///
-/// A session shows life when it joins, with each [`touch`](crate::Room::touch), and when it publishes through a [`Room`](crate::Room),
-/// accepted or refused. The room looks at all of its sessions at the same instants: at [`RoomConfig::first_look`] and each `every` after
+/// A session shows life when it joins, with each [`touch`](crate::RoomState::touch), and when it publishes through a [`RoomState`](crate::RoomState),
+/// accepted or refused. The room looks at all of its sessions at the same instants: at [`RoomConfig::first_scan`] and each `every` after
 /// that. One whose last sign of life is at least `silence` ago is silent from that look on. It stays in the room and gets what it is
 /// due; but a user with silent sessions only is offline, until one of them shows life.
 ///
@@ -39,13 +39,13 @@ impl Heartbeat {
 
 /// When looks are, and which one finds an old sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Looks {
+pub(crate) struct Scans {
     silence: u64,
     every: u64,
     first: u64,
 }
 
-impl Looks {
+impl Scans {
     pub(crate) fn new(settings: &Settings) -> Option<Self> {
         let Heartbeat { silence, every } = settings.heartbeat?;
         let every = saturating_nanos(every);
@@ -67,7 +67,7 @@ impl Looks {
     }
 
     /// The number of the first look that finds a sign of life too old.
-    pub(crate) fn finds(&self, life: Instant) -> u64 {
+    pub(crate) fn expires_at_scan(&self, life: Instant) -> u64 {
         match life.as_nanos().checked_add(self.silence) {
             Some(old) => old.saturating_sub(self.first).div_ceil(self.every) + 1,
             None => u64::MAX,
@@ -85,8 +85,8 @@ impl RoomConfig {
     /// heartbeat's `every`. It follows from the owner and the seed and is less than `every` after
     /// the epoch, so that many rooms do not look all at once. `None` without a heartbeat. Where no
     /// seed is set, a room that a hub makes has one of its own: see [`or_seed`](Self::or_seed).
-    pub fn first_look(&self) -> Option<Instant> {
-        Looks::new(&self.settings).and_then(|looks| looks.at(1))
+    pub fn first_scan(&self) -> Option<Instant> {
+        Scans::new(&self.settings).and_then(|scans| scans.at(1))
     }
 }
 
@@ -96,16 +96,16 @@ mod tests {
 
     #[test]
     fn looks_are_counted_from_both_sides() {
-        let looks = Looks { silence: 30, every: 20, first: 7 };
+        let scans = Scans { silence: 30, every: 20, first: 7 };
         for (nanos, count) in [(0, 0), (6, 0), (7, 1), (26, 1), (27, 2), (47, 3)] {
-            assert_eq!(looks.until(Instant::from_nanos(nanos)), count, "at {nanos}");
+            assert_eq!(scans.until(Instant::from_nanos(nanos)), count, "at {nanos}");
         }
         for number in 1..5 {
-            let at = looks.at(number).unwrap();
-            assert_eq!(looks.until(at), number);
+            let at = scans.at(number).unwrap();
+            assert_eq!(scans.until(at), number);
         }
         // Life at 17 is 30 old at 47, which is the third look; a nanosecond later it takes the fourth.
-        assert_eq!((looks.finds(Instant::from_nanos(17)), looks.finds(Instant::from_nanos(18))), (3, 4));
-        assert_eq!((looks.finds(Instant::MAX), looks.at(u64::MAX), looks.at(0)), (u64::MAX, None, None));
+        assert_eq!((scans.expires_at_scan(Instant::from_nanos(17)), scans.expires_at_scan(Instant::from_nanos(18))), (3, 4));
+        assert_eq!((scans.expires_at_scan(Instant::MAX), scans.at(u64::MAX), scans.at(0)), (u64::MAX, None, None));
     }
 }

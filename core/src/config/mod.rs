@@ -11,24 +11,26 @@ mod review;
 pub use builder::RoomConfigBuilder;
 pub use error::ConfigError;
 pub use heartbeat::Heartbeat;
-pub(crate) use heartbeat::Looks;
-pub use policy::{Counting, DefaultReport, Echo, Exempt, LevelQuotas, Levels, QueueConfig, TieBreak, VictimPolicy};
+pub(crate) use heartbeat::Scans;
+pub use policy::{
+    DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, QueueConfig, QueueDiscipline, RateAlgorithm,
+};
 pub use review::{ReviewConfig, ReviewTimeout};
 
 use crate::data::DataLimits;
-use crate::duplicates::DuplicateWindow;
+use crate::dedup::DedupWindow;
 use crate::ids::UserId;
 use crate::priority::{PerLevel, Priority};
-use crate::quota::{Allowance, Quota, Rate};
+use crate::quota::{Quota, Rate, RateLimit};
+use crate::system_messages::SystemMessages;
 use crate::time::Duration;
-use crate::tips::Tips;
 use core::num::NonZeroU32;
 
 /// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomConfig {
     pub(crate) settings: Settings,
-    pub(crate) allowance: Allowance,
+    pub(crate) rate_limit: RateLimit,
 }
 
 impl Default for RoomConfig {
@@ -45,14 +47,14 @@ pub(crate) struct Settings {
     pub(crate) rate: u32,
     pub(crate) rate_period: Duration,
     pub(crate) burst: u32,
-    pub(crate) counting: Counting,
+    pub(crate) rate_algorithm: RateAlgorithm,
     pub(crate) reserve: PerLevel<u32>,
     pub(crate) level_quotas: LevelQuotas,
     pub(crate) levels: Levels,
-    pub(crate) floor: Option<u32>,
+    pub(crate) min_share: Option<u32>,
     pub(crate) sender_quota: PerLevel<Option<Quota>>,
-    pub(crate) senders: u32,
-    pub(crate) duplicates: DuplicateWindow,
+    pub(crate) sender_table_size: u32,
+    pub(crate) dedup_window: DedupWindow,
     pub(crate) review: ReviewConfig,
     pub(crate) notices: NonZeroU32,
     pub(crate) queue: QueueConfig,
@@ -60,18 +62,18 @@ pub(crate) struct Settings {
     pub(crate) profile_bytes: u32,
     pub(crate) log_messages: PerLevel<u32>,
     pub(crate) log_bytes: PerLevel<u64>,
-    pub(crate) feed_messages: u32,
+    pub(crate) outbox_capacity: u32,
     pub(crate) echo: Echo,
-    pub(crate) late_joiners: u32,
+    pub(crate) replay_on_join: u32,
     pub(crate) sessions: u32,
     pub(crate) sessions_per_user: u32,
     pub(crate) admins: u32,
     pub(crate) mutes: u32,
     pub(crate) bans: u32,
     pub(crate) data: DataLimits,
-    pub(crate) tips: Tips,
+    pub(crate) system_messages: SystemMessages,
     pub(crate) outcomes: PerLevel<u32>,
-    pub(crate) report: PerLevel<DefaultReport>,
+    pub(crate) outcome_sink: PerLevel<DefaultOutcomeSink>,
     pub(crate) presence_events: u32,
     pub(crate) direct_messages: u32,
     pub(crate) direct_bytes: u64,
@@ -79,8 +81,8 @@ pub(crate) struct Settings {
     pub(crate) resume_within: Duration,
     pub(crate) coalesce: PerLevel<Duration>,
     pub(crate) heartbeat: Option<Heartbeat>,
-    pub(crate) newest_users: u32,
-    pub(crate) expire_empty: Option<Duration>,
+    pub(crate) recent_users: u32,
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) seed: Option<u64>,
 }
 
@@ -99,33 +101,33 @@ const MAX_SLOTS: u32 = u32::MAX - 1;
 /// Few enough that the audience's hand comes by each session before 32 bits of positions are used up.
 const MAX_SESSIONS: u32 = 1 << 30;
 /// Whoever asks for the newest users goes over all of them at once.
-const MAX_NEWEST: u32 = 1 << 16;
+const MAX_RECENT_USERS: u32 = 1 << 16;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
 const MAX_LOG: u32 = 1 << 24;
 
 /// What one call may let go of when one of them falls out of the log (decision D2).
-const MAX_LATE: u32 = 4_096;
+const MAX_REPLAY: u32 = 4_096;
 
 /// The notices of an `AVChatRoom`.
 const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
 impl RoomConfig {
     /// Starts from the defaults of [`av_chat_room`](Self::av_chat_room), with this owner or none.
     pub fn builder(owner: impl Into<Option<UserId>>) -> RoomConfigBuilder {
-        use DefaultReport::{CountedOnly, Event};
+        use DefaultOutcomeSink::{CountedOnly, Event};
         RoomConfigBuilder {
             settings: Settings {
                 owner: owner.into(),
                 rate: 40,
                 rate_period: Duration::from_secs(1),
                 burst: 40,
-                counting: Counting::Bucket,
+                rate_algorithm: RateAlgorithm::TokenBucket,
                 reserve: PerLevel::default(),
                 level_quotas: LevelQuotas::NONE,
                 levels: Levels::Four,
-                floor: None,
+                min_share: None,
                 sender_quota: PerLevel([None; 4]),
-                senders: 10_000,
-                duplicates: DuplicateWindow::default(),
+                sender_table_size: 10_000,
+                dedup_window: DedupWindow::default(),
                 review: ReviewConfig::default(),
                 notices: TWO_HUNDRED,
                 queue: QueueConfig::default(),
@@ -133,18 +135,18 @@ impl RoomConfig {
                 profile_bytes: 1024,
                 log_messages: PerLevel([512, 512, 256, 256]),
                 log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
-                feed_messages: 1_024,
-                echo: Echo::Excluded,
-                late_joiners: 0,
+                outbox_capacity: 1_024,
+                echo: Echo::Off,
+                replay_on_join: 0,
                 sessions: 1 << 26,
                 sessions_per_user: 16,
                 admins: 5,
                 mutes: 10_000,
                 bans: 10_000,
                 data: DataLimits::default(),
-                tips: Tips::NONE,
+                system_messages: SystemMessages::NONE,
                 outcomes: PerLevel([2_048; 4]),
-                report: PerLevel([Event, Event, CountedOnly, CountedOnly]),
+                outcome_sink: PerLevel([Event, Event, CountedOnly, CountedOnly]),
                 presence_events: 1_024,
                 direct_messages: 64,
                 direct_bytes: 64 << 10,
@@ -152,8 +154,8 @@ impl RoomConfig {
                 resume_within: Duration::from_secs(60),
                 coalesce: PerLevel([Duration::ZERO; 4]),
                 heartbeat: None,
-                newest_users: 1_000,
-                expire_empty: None,
+                recent_users: 1_000,
+                idle_timeout: None,
                 seed: None,
             },
         }
@@ -171,9 +173,9 @@ impl RoomConfig {
 
     /// The room's rate.
     pub fn rate(&self) -> Rate {
-        match self.allowance {
-            Allowance::Bucket(quota) => quota.rate,
-            Allowance::Window(rate) => rate,
+        match self.rate_limit {
+            RateLimit::Bucket(quota) => quota.rate,
+            RateLimit::Window(rate) => rate,
         }
     }
 
@@ -191,8 +193,8 @@ impl RoomConfig {
     }
 
     /// What may pass, from every source together.
-    pub fn allowance(&self) -> Allowance {
-        self.allowance
+    pub fn rate_limit(&self) -> RateLimit {
+        self.rate_limit
     }
 
     /// The queue's settings.
@@ -206,7 +208,7 @@ impl RoomConfig {
     }
 
     /// Tokens that a message of `level` must leave behind: the reserves of all higher levels.
-    pub fn kept_from(&self, level: Priority) -> u32 {
+    pub fn reserved_above(&self, level: Priority) -> u32 {
         self.settings.reserve.0[..level.index()].iter().sum()
     }
 
@@ -216,8 +218,8 @@ impl RoomConfig {
     }
 
     /// How long a room without a session stays open; `None` is for ever.
-    pub fn expire_empty(&self) -> Option<Duration> {
-        self.settings.expire_empty
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.settings.idle_timeout
     }
 
     /// Sessions at the most.

@@ -1,15 +1,15 @@
 //! The choices that a room leaves to its configuration.
 
-use crate::message::Report;
+use crate::message::OutcomeSink;
 use crate::priority::{PerLevel, Priority};
-use crate::quota::{Allowance, Quota};
+use crate::quota::{Quota, RateLimit};
 use crate::time::Duration;
 use core::num::NonZeroU32;
 
 /// Whose turn it is among the messages of one level (decision D17).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum TieBreak {
+pub enum QueueDiscipline {
     /// First come, first served (clause A14).
     #[default]
     Fifo,
@@ -23,7 +23,7 @@ pub enum TieBreak {
 /// Which message of the lowest waiting level gives way when the queue is full (clause B8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum VictimPolicy {
+pub enum EvictionPolicy {
     /// The newest of the sender who holds most of that level, so that a flooder evicts himself (clause B4).
     #[default]
     BiggestSender,
@@ -40,9 +40,9 @@ pub enum VictimPolicy {
 pub enum Echo {
     /// It does not.
     #[default]
-    Excluded,
+    Off,
     /// It does.
-    Included,
+    On,
 }
 
 /// What a queue of four levels may hold and how it chooses.
@@ -54,9 +54,9 @@ pub struct QueueConfig {
     /// Payload bytes at the most, over all levels.
     pub bytes: u64,
     /// Whose turn it is inside a level.
-    pub tie_break: TieBreak,
+    pub discipline: QueueDiscipline,
     /// Who gives way when it is full.
-    pub victim: VictimPolicy,
+    pub eviction: EvictionPolicy,
     /// How long a message of each level may wait; `None` is for ever. At the deadline itself it is expired.
     pub max_wait: PerLevel<Option<Duration>>,
 }
@@ -69,8 +69,8 @@ impl Default for QueueConfig {
         Self {
             messages: 1_024,
             bytes: 4 << 20,
-            tie_break: TieBreak::Fifo,
-            victim: VictimPolicy::BiggestSender,
+            discipline: QueueDiscipline::Fifo,
+            eviction: EvictionPolicy::BiggestSender,
             max_wait: PerLevel([None, seconds(5), seconds(2), seconds(1)]),
         }
     }
@@ -78,18 +78,18 @@ impl Default for QueueConfig {
 
 /// How outcomes are reported when a publisher does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DefaultReport {
+pub enum DefaultOutcomeSink {
     /// In the ledger only.
     CountedOnly,
     /// As an event with tag 0.
     Event,
 }
 
-impl From<DefaultReport> for Report {
-    fn from(default: DefaultReport) -> Self {
+impl From<DefaultOutcomeSink> for OutcomeSink {
+    fn from(default: DefaultOutcomeSink) -> Self {
         match default {
-            DefaultReport::CountedOnly => Self::CountedOnly,
-            DefaultReport::Event => Self::Event(crate::ids::Tag(0)),
+            DefaultOutcomeSink::CountedOnly => Self::CountedOnly,
+            DefaultOutcomeSink::Event => Self::Event(crate::ids::CorrelationId(0)),
         }
     }
 }
@@ -97,13 +97,13 @@ impl From<DefaultReport> for Report {
 /// How the room's rate is counted (decision D14).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Counting {
+pub enum RateAlgorithm {
     /// By a token bucket: in every span of time T at most `burst + rate × T`.
     #[default]
-    Bucket,
+    TokenBucket,
     /// By aligned windows: at most the rate's count in each of its periods, which begin at whole multiples of the period on the host's
     /// clock. The burst is not asked for.
-    Windows,
+    FixedWindow,
 }
 
 /// How many priorities the room tells apart (clause B12).
@@ -151,7 +151,7 @@ pub enum Exempt {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LevelQuotas {
     /// What each level may take; `None` is without limit.
-    pub levels: PerLevel<Option<Allowance>>,
+    pub levels: PerLevel<Option<RateLimit>>,
     /// Whose messages it does not count.
     pub exempt: Exempt,
 }
@@ -172,4 +172,4 @@ impl LevelQuotas {
 }
 
 /// The second limit of an `AVChatRoom`.
-const FORTY: Allowance = Allowance::Bucket(Quota::per_second(NonZeroU32::new(40).unwrap()));
+const FORTY: RateLimit = RateLimit::Bucket(Quota::per_second(NonZeroU32::new(40).unwrap()));

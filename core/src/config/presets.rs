@@ -1,9 +1,9 @@
 //! How others do it: configurations that follow the public documents of chat services (clause B12).
 
-use super::{Counting, LevelQuotas, Levels, RoomConfig, RoomConfigBuilder, TieBreak, VictimPolicy};
+use super::{EvictionPolicy, LevelQuotas, Levels, QueueDiscipline, RateAlgorithm, RoomConfig, RoomConfigBuilder};
 use crate::ids::UserId;
 use crate::priority::PerLevel;
-use crate::quota::{Allowance, Quota, Rate};
+use crate::quota::{Quota, Rate, RateLimit};
 use crate::time::Duration;
 use core::num::NonZeroU32;
 
@@ -20,7 +20,7 @@ impl RoomConfig {
     /// [`LevelQuotas::NOBODY_EXEMPT`] (clause A15).
     pub fn av_chat_room(owner: impl Into<Option<UserId>>) -> Self {
         let settings = Self::builder(owner).settings;
-        Self { settings, allowance: Allowance::Bucket(Quota::per_second(FORTY)) }
+        Self { settings, rate_limit: RateLimit::Bucket(Quota::per_second(FORTY)) }
     }
 
     /// An `AVChatRoom` that tells three priorities apart, as the same documentation describes it for rooms without `Lowest`: what is offered as
@@ -28,7 +28,7 @@ impl RoomConfig {
     /// Chat documentation).
     pub fn av_chat_room_three_levels(owner: impl Into<Option<UserId>>) -> Self {
         let builder = Self::builder(owner).levels(Levels::Three).level_quotas(LevelQuotas::NOBODY_EXEMPT);
-        Self { settings: builder.settings, allowance: Allowance::Bucket(Quota::per_second(FORTY)) }
+        Self { settings: builder.settings, rate_limit: RateLimit::Bucket(Quota::per_second(FORTY)) }
     }
 
     /// A chatroom of `RongCloud`: 40 messages in each 200 ms, of which those of low priority take at most 20; what is over that is discarded at
@@ -41,7 +41,7 @@ impl RoomConfig {
         let builder = by_windows(owner, 40, Duration::from_millis(200))
             .levels(Levels::Three)
             .level_quotas(LevelQuotas { levels: PerLevel([None, None, low, low]), ..LevelQuotas::NONE })
-            .victim(VictimPolicy::Newest)
+            .eviction(EvictionPolicy::Newest)
             .max_wait(PerLevel([Some(Duration::ZERO); 4]));
         built(builder, 40, Duration::from_millis(200))
     }
@@ -56,8 +56,8 @@ impl RoomConfig {
         let builder = by_windows(owner, 30, second)
             .levels(Levels::Two)
             .level_quotas(LevelQuotas { levels: PerLevel([high, normal, normal, normal]), ..LevelQuotas::NONE })
-            .tie_break(TieBreak::Random)
-            .victim(VictimPolicy::Random)
+            .discipline(QueueDiscipline::Random)
+            .eviction(EvictionPolicy::Random)
             .max_wait(PerLevel([Some(second); 4]));
         built(builder, 30, second)
     }
@@ -68,7 +68,7 @@ impl RoomConfig {
         let second = Duration::from_secs(1);
         let builder = by_windows(owner, 20, second)
             .levels(Levels::Three)
-            .victim(VictimPolicy::Newest)
+            .eviction(EvictionPolicy::Newest)
             .queue_messages(20)
             .max_wait(PerLevel([Some(second); 4]));
         built(builder, 20, second)
@@ -80,17 +80,17 @@ fn rate(count: u32, period: Duration) -> Rate {
     Rate::new(count, period).unwrap_or(Rate::per_second(count))
 }
 
-fn windows(count: u32, period: Duration) -> Allowance {
-    Allowance::Window(rate(count, period))
+fn windows(count: u32, period: Duration) -> RateLimit {
+    RateLimit::Window(rate(count, period))
 }
 
 fn by_windows(owner: impl Into<Option<UserId>>, count: u32, period: Duration) -> RoomConfigBuilder {
-    RoomConfig::builder(owner).rate(count).rate_period(period).burst(count).counting(Counting::Windows)
+    RoomConfig::builder(owner).rate(count).rate_period(period).burst(count).rate_algorithm(RateAlgorithm::FixedWindow)
 }
 
 /// What the builder would make of it; a preset is known to be valid, and a test says so.
 fn built(builder: RoomConfigBuilder, count: u32, period: Duration) -> RoomConfig {
-    RoomConfig { settings: builder.settings, allowance: windows(count, period) }
+    RoomConfig { settings: builder.settings, rate_limit: windows(count, period) }
 }
 
 #[cfg(test)]

@@ -36,8 +36,8 @@ impl<M: Payload> Engine<M> {
     /// Lets a room hear what it has not heard yet.
     pub(super) fn let_hear(&mut self, slot: u32) {
         let Some(entry) = self.rooms.get_mut(slot) else { return };
-        if entry.room.has_to_hear(&self.broadcasts) {
-            entry.room.hear(self.broadcasts.last(), &self.broadcasts);
+        if entry.room.has_broadcasts_to_import(&self.broadcasts) {
+            entry.room.import_broadcasts(self.broadcasts.last(), &self.broadcasts);
             self.note(slot);
         }
     }
@@ -54,7 +54,7 @@ impl<M: Payload> Engine<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Budget, DuplicateKey, Join, Kind, Priority, RoomConfig, RoomId, UserId};
+    use crate::{Budget, DedupKey, Join, Kind, Priority, RoomConfig, RoomId, UserId};
 
     #[test]
     fn every_room_hears_it_once_and_none_that_is_made_later() {
@@ -66,7 +66,7 @@ mod tests {
         let now = Instant::from_secs(5);
         let guest = engine.join(now, RoomId(700), Join::guest()).unwrap().session;
         engine.remove_room(now, RoomId(3)).unwrap();
-        engine.broadcast(now, Broadcast::new(DuplicateKey(1), "maintenance at noon").priority(Priority::High)).unwrap();
+        engine.broadcast(now, Broadcast::new(DedupKey(1), "maintenance at noon").priority(Priority::High)).unwrap();
         engine.create_room(RoomId(5_000), &config).unwrap();
         // One that is called hears it at once.
         let first = engine.room_mut(RoomId(900)).unwrap().snapshot(now).admission.ledger.levels[Priority::High].dispatched;

@@ -3,11 +3,11 @@
 use super::{Engine, NoSuchRoom};
 use crate::error::JoinError;
 use crate::event::Joined;
-use crate::homes::Homes;
 use crate::ids::{RoomId, UserId};
 use crate::message::Payload;
 use crate::rules::Join;
 use crate::time::Instant;
+use crate::user_rooms::UserRooms;
 
 /// Users whose place each join looks at, whether they are still there.
 const SUSPECTS: usize = 2;
@@ -30,14 +30,14 @@ impl<M: Payload> Engine<M> {
     /// The engine then knows for each user which room that was last. It forgets those who have left as others join, so that it never knows
     /// more than about twice as many as there are at one time.
     #[must_use]
-    pub fn one_room_a_user(mut self) -> Self {
-        self.homes = Some(Homes::new(self.seed));
+    pub fn exclusive_membership(mut self) -> Self {
+        self.user_rooms = Some(UserRooms::new(self.seed));
         self
     }
 
     /// Lets a session into a room. O(1).
     ///
-    /// With [`one_room_a_user`](Self::one_room_a_user), a user who is let in leaves the room that he or she joined before through this call: the
+    /// With [`exclusive_membership`](Self::exclusive_membership), a user who is let in leaves the room that he or she joined before through this call: the
     /// sessions there still get what they are due, then [`EndReason::JoinedElsewhere`](crate::EndReason::JoinedElsewhere). A second device in
     /// the same room leaves nothing; nobody leaves a room that he or she owns (clause A4); guests are in as many as they like. Who
     /// joins a room by [`room_mut`](Self::room_mut) goes by the rule's back.
@@ -55,17 +55,17 @@ impl<M: Payload> Engine<M> {
 
     /// A user is in this room now, and in no other.
     fn settle(&mut self, now: Instant, id: RoomId, user: UserId) {
-        let Some(homes) = &mut self.homes else { return };
-        let before = homes.enter(user, id);
+        let Some(user_rooms) = &mut self.user_rooms else { return };
+        let before = user_rooms.enter(user, id);
         if let Some(mut room) = before.and_then(|before| self.room_mut(before).ok()) {
             // Who is not in, and the owner, do not leave.
             let _ = room.leave_for_another(now, user);
         }
         for _ in 0..SUSPECTS {
-            let Some((user, room)) = self.homes.as_mut().and_then(Homes::suspect) else { continue };
+            let Some((user, room)) = self.user_rooms.as_mut().and_then(UserRooms::next_stale_candidate) else { continue };
             let is_there = self.room(room).is_ok_and(|room| !room.sessions_of(user).is_empty());
-            if let Some(homes) = self.homes.as_mut().filter(|_| !is_there) {
-                homes.forget(user, room);
+            if let Some(user_rooms) = self.user_rooms.as_mut().filter(|_| !is_there) {
+                user_rooms.forget(user, room);
             }
         }
     }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn who_has_left_is_forgotten_as_others_join() {
-        let mut engine: Engine<&str> = Engine::new(10, 0).one_room_a_user();
+        let mut engine: Engine<&str> = Engine::new(10, 0).exclusive_membership();
         let config = RoomConfig::av_chat_room(UserId(1));
         for id in 0..3 {
             engine.create_room(RoomId(id), &config).unwrap();
@@ -95,7 +95,7 @@ mod tests {
             if user % 2 == 1 {
                 engine.room_mut(id).unwrap().leave(now, UserId(user)).unwrap();
             }
-            let known = engine.homes.as_ref().map_or(0, Homes::len);
+            let known = engine.user_rooms.as_ref().map_or(0, UserRooms::len);
             assert!(known <= 110, "{known} are known after user {user}");
         }
     }

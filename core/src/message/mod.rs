@@ -2,18 +2,18 @@
 //!
 //! Admission and audience meet in this module and in no other.
 
-mod forward;
+mod edge_message;
 mod outcome;
 mod publish;
 
-pub use forward::Forward;
+pub use edge_message::EdgeMessage;
 pub use outcome::{Limit, Outcome, Receipt, Refused};
-pub use publish::{DuplicateKey, MergeKey, Publish, Report};
+pub use publish::{DedupKey, MergeKey, OutcomeSink, Publish};
 
 use crate::ids::{Seq, SessionId, UserId};
 use crate::priority::Priority;
+use crate::system_messages::SystemMessage;
 use crate::time::Instant;
-use crate::tips::Tip;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -30,7 +30,7 @@ pub trait Payload {
     ///
     /// It is called under the room's lock, at most once in a window for each kind, so it should be quick. One that is larger than the room's
     /// payloads may be is refused, and counted as such.
-    fn tip(tip: &Tip<'_>) -> Option<Self>
+    fn system_message(tip: &SystemMessage<'_>) -> Option<Self>
     where
         Self: Sized,
     {
@@ -62,7 +62,7 @@ pub enum Kind {
     /// Anything of the host's own: a gift, a like, a kick.
     Custom,
     /// Something happened in the room.
-    Tip,
+    System,
     /// The host speaks to the room.
     Notice,
 }
@@ -74,7 +74,7 @@ pub enum Source {
     Session(SessionId),
     /// A user at an edge, whose admission has seen that the user is a member (clause B17); here it is looked at whether the user is banned or
     /// muted.
-    Forwarded {
+    Edge {
         /// The user.
         user: UserId,
         /// The session, which need not be registered here.

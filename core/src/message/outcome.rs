@@ -75,7 +75,7 @@ pub enum Limit {
         max: u64,
     },
     /// The messages at an edge that wait to be taken to the room.
-    Forwards {
+    EdgeOutbox {
         /// The most there may be.
         max: u32,
     },
@@ -125,7 +125,7 @@ pub enum Limit {
         max: Duration,
     },
     /// The host's verdict.
-    Verdict {
+    ReviewDecision {
         /// Its code.
         code: u32,
     },
@@ -143,7 +143,7 @@ impl fmt::Display for Limit {
             Self::ProfileBytes { size, max } => write!(f, "the profile has {size} bytes; this room takes at most {max}"),
             Self::QueueMessages { max } => write!(f, "the queue holds its most, {max} messages"),
             Self::QueueBytes { max } => write!(f, "the queue holds its most, {max} bytes"),
-            Self::Forwards { max } => write!(f, "{max} messages wait to be taken to the room, the most there may be"),
+            Self::EdgeOutbox { max } => write!(f, "{max} messages wait to be taken to the room, the most there may be"),
             Self::Outcomes { max } => write!(f, "{max} outcomes of this level wait to be polled, the most there may be"),
             Self::SenderQuota { quota } => write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst),
             Self::Notices { max } => write!(f, "the room takes {max} notices a second"),
@@ -153,7 +153,7 @@ impl fmt::Display for Limit {
             Self::Counter { error } => write!(f, "its counter: {error}"),
             Self::Reviews { max } => write!(f, "{max} messages wait for a verdict, the most there may be"),
             Self::ReviewTime { max } => write!(f, "no verdict within {max:?}"),
-            Self::Verdict { code } => write!(f, "verdict {code}"),
+            Self::ReviewDecision { code } => write!(f, "review decision {code}"),
             Self::MaxWait { max } => write!(f, "it may wait {max:?} at most"),
         }
     }

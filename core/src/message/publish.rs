@@ -1,20 +1,20 @@
 //! What a host offers to a room.
 
 use super::{Kind, Source};
-use crate::ids::Tag;
+use crate::ids::CorrelationId;
 use crate::priority::Priority;
 use alloc::sync::Arc;
 
 /// How the publisher wants to hear of the outcome when the call itself cannot tell it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Report {
+pub enum OutcomeSink {
     /// Not at all: the ledger has it. The default of `Low` and `Lowest`.
     CountedOnly,
     /// As an [`Event::Outcome`](crate::Event::Outcome) that carries this tag.
-    Event(Tag),
+    Event(CorrelationId),
     /// As [`Event`](Self::Event), for the layer that drives the core: the tag of a caller that awaits the outcome, in a number space apart from
     /// the host's own tags.
-    Answer(Tag),
+    Waiter(CorrelationId),
 }
 
 /// What messages have in common that may become one while they wait (clause B9), by a number of the host's choosing.
@@ -34,14 +34,14 @@ impl MergeKey {
 /// What tells a message from its own repetition, by a number of the sender's choosing: the number that a client gives to what it sends.
 /// Two senders may use the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DuplicateKey(pub u64);
+pub struct DedupKey(pub u64);
 
 /// A message that a host offers to a room.
 ///
 /// ```
-/// use roomcast_core::{Kind, Priority, Publish, Report, Source, Tag};
+/// use roomcast_core::{Kind, Priority, Publish, OutcomeSink, Source, CorrelationId};
 ///
-/// let gift = Publish::new(Source::Host, "rocket").priority(Priority::High).kind(Kind::Custom).report(Report::Event(Tag(7)));
+/// let gift = Publish::new(Source::Host, "rocket").priority(Priority::High).kind(Kind::Custom).outcome_sink(OutcomeSink::Event(CorrelationId(7)));
 /// assert_eq!(gift.priority, Priority::High);
 /// ```
 #[derive(Clone, Debug)]
@@ -54,16 +54,16 @@ pub struct Publish<M> {
     /// Its kind; `Text` unless said.
     pub kind: Kind,
     /// How to report the outcome; `None` asks the room's configuration for the level's default.
-    pub report: Option<Report>,
+    pub outcome_sink: Option<OutcomeSink>,
     /// What it may be merged by; `None`: it stays for itself.
-    pub merge: Option<MergeKey>,
+    pub merge_key: Option<MergeKey>,
     /// How many it stands for: likes that a client has gathered, say. 1 unless said; a ledger of units balances beside that of messages.
     pub units: u64,
     /// What its repetition would carry as well; `None`: it is never taken for one.
-    pub key: Option<DuplicateKey>,
+    pub dedup_key: Option<DedupKey>,
     /// The counter of the room that its units are added to (clause A28).
     pub counter: Option<&'static str>,
-    /// The profile that travels with a [`Source::Forwarded`] message, within the room's `profile_bytes`; that of a session's user the room
+    /// The profile that travels with a [`Source::Edge`] message, within the room's `profile_bytes`; that of a session's user the room
     /// knows.
     pub profile: Option<Arc<M>>,
     /// What it carries.
@@ -77,10 +77,10 @@ impl<M> Publish<M> {
             source,
             priority: Priority::Normal,
             kind: Kind::Text,
-            report: None,
-            merge: None,
+            outcome_sink: None,
+            merge_key: None,
             units: 1,
-            key: None,
+            dedup_key: None,
             counter: None,
             profile: None,
             payload,
@@ -92,26 +92,16 @@ impl<M> Publish<M> {
         Self { priority: Priority::High, kind: Kind::Custom, ..Self::new(source, payload) }
     }
 
-    /// A red packet: `High` (clause A30).
-    pub fn red_packet(source: Source, payload: M) -> Self {
-        Self::gift(source, payload)
-    }
-
-    /// The message that tells somebody that they are to go: `High`, so that it arrives in the hottest flood of likes (clauses A9, A30).
-    pub fn kick(source: Source, payload: M) -> Self {
-        Self::gift(source, payload)
-    }
-
     /// A like: `Low`, merged with others that wait, and counted in the room's counter "likes" (clauses A29, A30).
     pub fn like(source: Source, payload: M) -> Self {
-        let (merge, counter) = (Some(MergeKey::LIKES), Some("likes"));
-        Self { priority: Priority::Low, kind: Kind::Custom, merge, counter, ..Self::new(source, payload) }
+        let (merge_key, counter) = (Some(MergeKey::LIKES), Some("likes"));
+        Self { priority: Priority::Low, kind: Kind::Custom, merge_key, counter, ..Self::new(source, payload) }
     }
 
     /// A follow: `Low`, merged with others that wait, and counted in the room's counter "follows" (clauses A29, A30).
     pub fn follow(source: Source, payload: M) -> Self {
-        let (merge, counter) = (Some(MergeKey::FOLLOWS), Some("follows"));
-        Self { priority: Priority::Low, kind: Kind::Custom, merge, counter, ..Self::new(source, payload) }
+        let (merge_key, counter) = (Some(MergeKey::FOLLOWS), Some("follows"));
+        Self { priority: Priority::Low, kind: Kind::Custom, merge_key, counter, ..Self::new(source, payload) }
     }
 
     /// With this priority.
@@ -130,15 +120,15 @@ impl<M> Publish<M> {
 
     /// With the outcome reported this way.
     #[must_use]
-    pub fn report(mut self, report: Report) -> Self {
-        self.report = Some(report);
+    pub fn outcome_sink(mut self, outcome_sink: OutcomeSink) -> Self {
+        self.outcome_sink = Some(outcome_sink);
         self
     }
 
     /// To be merged with others that wait under the same key (clause B9).
     #[must_use]
-    pub fn merge(mut self, key: MergeKey) -> Self {
-        self.merge = Some(key);
+    pub fn merge_key(mut self, key: MergeKey) -> Self {
+        self.merge_key = Some(key);
         self
     }
 
@@ -151,8 +141,8 @@ impl<M> Publish<M> {
 
     /// To be refused if the same sender's message with this key has been let in within the room's window.
     #[must_use]
-    pub fn key(mut self, key: DuplicateKey) -> Self {
-        self.key = Some(key);
+    pub fn dedup_key(mut self, key: DedupKey) -> Self {
+        self.dedup_key = Some(key);
         self
     }
 

@@ -1,19 +1,19 @@
 //! Four bounded levels under one budget.
 
-mod books;
+mod accounting;
 mod senders;
 #[cfg(test)]
 mod tests;
 
 use crate::chunked::{NIL, Slab};
-use crate::config::{QueueConfig, TieBreak, VictimPolicy};
+use crate::config::{EvictionPolicy, QueueConfig, QueueDiscipline};
 use crate::index::{Hasher, Rng};
 use crate::list::{Links, List};
 use crate::message::{Limit, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Instant, Watermark, saturating_nanos};
+use accounting::{Books, Pages};
 use alloc::vec::Vec;
-use books::{Books, Pages};
 use smallvec::SmallVec;
 
 /// Victims of one call at the most; a message that would need more is refused (decision D16).
@@ -197,10 +197,10 @@ impl<T> Queue<T> {
     #[inline]
     pub fn pop(&mut self, level: Priority) -> Option<Popped<T>> {
         let Level { order, len, .. } = self.levels[level];
-        let key = match self.config.tie_break {
+        let key = match self.config.discipline {
             // One alone has its turn, whatever decides between several.
-            TieBreak::RoundRobin if len > 1 => self.take_turn(level)?,
-            TieBreak::Random if len > 1 => self.draw_turn(level, len)?,
+            QueueDiscipline::RoundRobin if len > 1 => self.take_turn(level)?,
+            QueueDiscipline::Random if len > 1 => self.draw_turn(level, len)?,
             _ if len == 0 => return None,
             // Counted and in no list: that is the newcomer.
             _ => order.front().unwrap_or(self.newcomer),
@@ -215,7 +215,7 @@ impl<T> Queue<T> {
 
     /// Takes out the message at the [`head`](Self::head) of a level.
     pub(crate) fn pop_head(&mut self, level: Priority) -> Option<Popped<T>> {
-        if self.config.tie_break == TieBreak::RoundRobin {
+        if self.config.discipline == QueueDiscipline::RoundRobin {
             return self.pop(level);
         }
         let key = self.head_key(level)?;
@@ -227,12 +227,12 @@ impl<T> Queue<T> {
         if len == 0 {
             return None;
         }
-        let turn = match self.config.tie_break {
+        let turn = match self.config.discipline {
             // The newcomer, in no list yet, is behind everyone who is.
-            TieBreak::RoundRobin => {
+            QueueDiscipline::RoundRobin => {
                 self.books[level].senders.next().and_then(|sender| self.books[level].senders.queue(sender).messages.front())
             }
-            TieBreak::Fifo | TieBreak::Random => order.front(),
+            QueueDiscipline::Fifo | QueueDiscipline::Random => order.front(),
         };
         Some(turn.unwrap_or(self.newcomer))
     }
@@ -394,11 +394,11 @@ impl<T> Queue<T> {
         let lowest = self.lowest()?;
         let Level { order, len, .. } = self.levels[lowest];
         let Books { senders, dense, .. } = &self.books[lowest];
-        match self.config.victim {
-            VictimPolicy::BiggestSender => senders.queue(senders.biggest()?).messages.back(),
-            VictimPolicy::Newest => order.back(),
-            VictimPolicy::Oldest => order.front(),
-            VictimPolicy::Random => dense.get(self.rng.below(len)).copied(),
+        match self.config.eviction {
+            EvictionPolicy::BiggestSender => senders.queue(senders.biggest()?).messages.back(),
+            EvictionPolicy::Newest => order.back(),
+            EvictionPolicy::Oldest => order.front(),
+            EvictionPolicy::Random => dense.get(self.rng.below(len)).copied(),
         }
     }
 

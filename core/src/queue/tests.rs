@@ -61,18 +61,18 @@ fn the_victim_comes_from_the_lowest_level_and_never_from_a_higher_one() {
 
 #[test]
 fn each_victim_policy_takes_its_own() {
-    let victims = |victim| {
-        let mut queue = Queue::new(QueueConfig { victim, ..config(4) }, 5);
+    let victims = |eviction| {
+        let mut queue = Queue::new(QueueConfig { eviction, ..config(4) }, 5);
         for (item, sender) in [1, 2, 2, 3].into_iter().enumerate() {
             assert_eq!(push(&mut queue, Normal, sender, item as u32), Ok(Vec::new()));
         }
         push(&mut queue, Normal, 4, 4)
     };
-    assert_eq!(victims(VictimPolicy::BiggestSender), Ok([2].into()));
-    assert_eq!(victims(VictimPolicy::Newest), Err(4));
-    assert_eq!(victims(VictimPolicy::Oldest), Ok([0].into()));
-    let random = victims(VictimPolicy::Random);
-    assert_eq!(random, victims(VictimPolicy::Random), "the same seed draws the same victim");
+    assert_eq!(victims(EvictionPolicy::BiggestSender), Ok([2].into()));
+    assert_eq!(victims(EvictionPolicy::Newest), Err(4));
+    assert_eq!(victims(EvictionPolicy::Oldest), Ok([0].into()));
+    let random = victims(EvictionPolicy::Random);
+    assert_eq!(random, victims(EvictionPolicy::Random), "the same seed draws the same victim");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_flooder_evicts_himself() {
 
 #[test]
 fn round_robin_gives_every_sender_a_turn() {
-    let mut queue = Queue::new(QueueConfig { tie_break: TieBreak::RoundRobin, ..config(10) }, 0);
+    let mut queue = Queue::new(QueueConfig { discipline: QueueDiscipline::RoundRobin, ..config(10) }, 0);
     for (item, sender) in [1, 1, 1, 2, 3, 2].into_iter().enumerate() {
         assert_eq!(push(&mut queue, Normal, sender, item as u32), Ok(Vec::new()));
     }
@@ -99,7 +99,7 @@ fn round_robin_gives_every_sender_a_turn() {
 #[test]
 fn random_turns_keep_the_order_of_each_sender_and_repeat_with_the_seed() {
     let run = |seed| {
-        let mut queue = Queue::new(QueueConfig { tie_break: TieBreak::Random, ..config(100) }, seed);
+        let mut queue = Queue::new(QueueConfig { discipline: QueueDiscipline::Random, ..config(100) }, seed);
         for item in 0..60 {
             assert_eq!(push(&mut queue, Normal, u64::from(item % 3), item), Ok(Vec::new()));
         }
@@ -147,7 +147,7 @@ fn one_message_may_evict_all_that_a_sender_has() {
 
 #[test]
 fn a_refusal_undoes_random_draws_too() {
-    let mut queue = Queue::new(QueueConfig { bytes: 200, victim: VictimPolicy::Random, ..config(1_000) }, 3);
+    let mut queue = Queue::new(QueueConfig { bytes: 200, eviction: EvictionPolicy::Random, ..config(1_000) }, 3);
     for item in 0..200 {
         queue.push(Instant::ZERO, Low, user(u64::from(item % 7)), 1, item).unwrap();
     }
@@ -162,7 +162,7 @@ fn a_refusal_undoes_random_draws_too() {
 #[test]
 fn deadlines_expire_at_their_instant_whatever_the_tie_break() {
     let max_wait = PerLevel([None, Some(Duration::from_secs(5)), Some(Duration::from_secs(1)), None]);
-    let mut queue = Queue::new(QueueConfig { tie_break: TieBreak::RoundRobin, max_wait, ..config(10) }, 0);
+    let mut queue = Queue::new(QueueConfig { discipline: QueueDiscipline::RoundRobin, max_wait, ..config(10) }, 0);
     let at = Instant::from_secs;
     queue.push(at(10), Normal, user(1), 1, 0).unwrap();
     queue.push(at(11), Low, user(1), 1, 1).unwrap();
@@ -188,8 +188,8 @@ fn a_queue_of_nothing_refuses_everything() {
 
 #[test]
 fn a_newcomer_that_is_popped_before_it_is_settled_leaves_no_trace() {
-    for tie_break in [TieBreak::Fifo, TieBreak::RoundRobin, TieBreak::Random] {
-        let mut queue = Queue::new(QueueConfig { tie_break, ..config(2) }, 0);
+    for discipline in [QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random] {
+        let mut queue = Queue::new(QueueConfig { discipline, ..config(2) }, 0);
         let key = queue.insert(Instant::ZERO, Normal, user(1), 1, 0);
         assert_eq!(queue.pop(Normal).unwrap().item, 0);
         assert!(queue.settle(key).unwrap().is_empty() && queue.is_empty() && queue.next_deadline().is_none());

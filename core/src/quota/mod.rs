@@ -1,12 +1,12 @@
 //! How much may pass: rates and the token bucket.
 
-mod meter;
+mod limiter;
 #[cfg(test)]
 mod tests;
 mod window;
 
-pub use meter::Allowance;
-pub(crate) use meter::Meter;
+pub(crate) use limiter::Limiter;
+pub use limiter::RateLimit;
 
 use crate::time::{Duration, Instant, saturating_nanos};
 use core::fmt;

@@ -1,12 +1,12 @@
 //! Signs of life (clause A7): the audience finds the silent sessions, the admission knows who is online.
 
-use super::Room;
+use super::RoomState;
 use crate::ids::{SessionId, UserId};
 use crate::message::Payload;
 use crate::time::Instant;
 use alloc::vec::Vec;
 
-impl<M: Payload> Room<M> {
+impl<M: Payload> RoomState<M> {
     /// A session shows life, as with each heartbeat that its client sends (clause A7). Answers whether it is in and nothing has closed it. O(1).
     /// See [`Heartbeat`](crate::Heartbeat).
     pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
@@ -20,8 +20,8 @@ impl<M: Payload> Room<M> {
     }
 
     /// The users who came online last by a join and are online now, the newest first (clause A12). See
-    /// [`Admission::newest_users`](crate::Admission::newest_users).
-    pub fn newest_users(&self) -> Vec<UserId> {
-        self.admission.newest_users()
+    /// [`Admission::recent_users`](crate::Admission::recent_users).
+    pub fn recent_users(&self) -> Vec<UserId> {
+        self.admission.recent_users()
     }
 }

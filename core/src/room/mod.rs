@@ -6,8 +6,8 @@ mod personal;
 mod reconfigure;
 mod shards;
 
-use crate::admission::{Actor, Admission, AdmissionSnapshot, ReviewVerdict, UnderReview, VerdictError};
-use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Due, Verdict};
+use crate::admission::{Actor, Admission, AdmissionSnapshot, PendingReview, ReviewDecision, ReviewError};
+use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Delivery, Handoff};
 use crate::broadcasts::Broadcasts;
 use crate::config::RoomConfig;
 use crate::direct::Directs;
@@ -36,9 +36,9 @@ use shards::Shards;
 /// time that it does pass.
 ///
 /// ```
-/// use roomcast_core::{Budget, Instant, Join, Priority, Publish, Room, RoomConfig, Source, UserId};
+/// use roomcast_core::{Budget, Instant, Join, Priority, Publish, RoomState, RoomConfig, Source, UserId};
 ///
-/// let mut room = Room::new(&RoomConfig::av_chat_room(UserId(1)));
+/// let mut room = RoomState::new(&RoomConfig::av_chat_room(UserId(1)));
 /// let now = Instant::from_secs(1);
 /// let ann = room.join(now, Join::user(UserId(7)))?.session;
 /// let guest = room.join(now, Join::guest())?.session;
@@ -53,7 +53,7 @@ use shards::Shards;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Room<M> {
+pub struct RoomState<M> {
     admission: Admission<M>,
     shards: Shards<M>,
     /// One clock for both halves: a call that only one of them hears of moves the time of the other too (law L6).
@@ -91,7 +91,7 @@ impl RoomSnapshot {
     }
 }
 
-impl<M: Payload> Room<M> {
+impl<M: Payload> RoomState<M> {
     /// An open room that nobody is in.
     pub fn new(config: &RoomConfig) -> Self {
         Self::sharded(config, Sharding::ONE)
@@ -150,7 +150,7 @@ impl<M: Payload> Room<M> {
     fn leave_as(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
         let now = self.clock.advance(now);
         let answer = self.halves().leave(now, user, reason);
-        self.clear_debris();
+        self.clear_deferred_drops();
         answer
     }
 
@@ -158,7 +158,7 @@ impl<M: Payload> Room<M> {
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
         let now = self.clock.advance(now);
         let was_in = self.halves().close_session(now, session);
-        self.clear_debris();
+        self.clear_deferred_drops();
         was_in
     }
 
@@ -178,42 +178,42 @@ impl<M: Payload> Room<M> {
         }
         let answer = self.admission.publish(now, publish);
         self.hand_over();
-        self.admission.clear_debris();
+        self.admission.clear_deferred_drops();
         answer
     }
 
-    /// Takes over what was broadcast to every room since the last time. See [`Admission::hear`](crate::Admission::hear).
-    pub fn hear(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
+    /// Takes over what was broadcast to every room since the last time. See [`Admission::import_broadcasts`](crate::Admission::import_broadcasts).
+    pub fn import_broadcasts(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
         let now = self.clock.advance(now);
-        self.admission.hear(now, broadcasts);
+        self.admission.import_broadcasts(now, broadcasts);
         self.hand_over();
-        self.admission.clear_debris();
+        self.admission.clear_deferred_drops();
     }
 
     /// Whether there is something that the room has not heard. O(1).
-    pub(crate) fn has_to_hear(&self, broadcasts: &Broadcasts<M>) -> bool {
-        self.admission.has_to_hear(broadcasts)
+    pub(crate) fn has_broadcasts_to_import(&self, broadcasts: &Broadcasts<M>) -> bool {
+        self.admission.has_broadcasts_to_import(broadcasts)
     }
 
     /// This room, made when so much had been broadcast: it hears what comes from now on.
     #[must_use]
-    pub fn skipping(mut self, broadcasts: &Broadcasts<M>) -> Self {
+    pub fn with_broadcast_position(mut self, broadcasts: &Broadcasts<M>) -> Self {
         self.admission.skip_broadcasts(broadcasts);
         self
     }
 
     /// The host's verdict on a message that waits for it (clause A19). See [`Admission::review`](crate::Admission::review).
-    pub fn review(&mut self, now: Instant, ticket: Ticket, verdict: ReviewVerdict<M>) -> Result<(), VerdictError<M>> {
+    pub fn review(&mut self, now: Instant, ticket: Ticket, decision: ReviewDecision<M>) -> Result<(), ReviewError<M>> {
         let now = self.clock.advance(now);
-        let answer = self.admission.review(now, ticket, verdict);
+        let answer = self.admission.review(now, ticket, decision);
         self.hand_over();
-        self.admission.clear_debris();
+        self.admission.clear_deferred_drops();
         answer
     }
 
     /// The message that a ticket stands for; `None` when it waits no more. O(1).
-    pub fn under_review(&self, ticket: Ticket) -> Option<UnderReview<'_, M>> {
-        self.admission.under_review(ticket)
+    pub fn pending_review(&self, ticket: Ticket) -> Option<PendingReview<'_, M>> {
+        self.admission.pending_review(ticket)
     }
 
     /// Takes what a session is due, High first, within a budget; `None` when that is nothing. Costs what is read.
@@ -227,7 +227,7 @@ impl<M: Payload> Room<M> {
         if let Err(SessionEnd::Closed(_)) = answer {
             self.admission.gone(now, session);
         }
-        self.clear_debris();
+        self.clear_deferred_drops();
         answer
     }
 
@@ -245,17 +245,17 @@ impl<M: Payload> Room<M> {
         group: Group,
         slots: Range<u32>,
         budget: Budget,
-        mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
+        mut sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> u32 {
         let now = self.clock.advance(now);
         let admission = &mut self.admission;
         let handed = self.shards.sweep(group, slots, budget, |session, due| {
-            if let Due::End(_) = due {
+            if let Delivery::End(_) = due {
                 admission.gone(now, session);
             }
             sink(session, due)
         });
-        self.clear_debris();
+        self.clear_deferred_drops();
         handed
     }
 
@@ -284,7 +284,7 @@ impl<M: Payload> Room<M> {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         self.halves().handle_timeout(now);
-        self.clear_debris();
+        self.clear_deferred_drops();
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while nothing is due. An instant that has passed
@@ -309,7 +309,7 @@ impl<M: Payload> Room<M> {
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
         let answer = self.halves().close(now, actor);
-        self.clear_debris();
+        self.clear_deferred_drops();
         answer
     }
 
@@ -324,8 +324,8 @@ impl<M: Payload> Room<M> {
     }
 
     /// The books of one session, by level; `None` when it is not in. O(1).
-    pub fn books(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
-        self.shards.get(session)?.books(session)
+    pub fn deliveries(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
+        self.shards.get(session)?.deliveries(session)
     }
 
     /// The books of the room. O(1); changes nothing.
@@ -359,15 +359,15 @@ impl<M: Payload> Room<M> {
 
     /// What the halves are done with goes: a room has no lock to be dropped outside of.
     #[inline]
-    fn clear_debris(&mut self) {
-        self.admission.clear_debris();
-        self.shards.clear_debris();
+    fn clear_deferred_drops(&mut self) {
+        self.admission.clear_deferred_drops();
+        self.shards.clear_deferred_drops();
     }
 
     /// What was dispatched crosses the seam.
     #[inline]
     fn hand_over(&mut self) {
         self.shards.catch_up(&mut self.admission);
-        self.shards.clear_debris();
+        self.shards.clear_deferred_drops();
     }
 }

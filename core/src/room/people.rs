@@ -1,7 +1,7 @@
 //! Who may do what, and the room's own data: calls of admission, and what follows from them for the sessions.
 
-use super::Room;
-use crate::admission::{Actor, Carried, ImportError};
+use super::RoomState;
+use crate::admission::{Actor, ImportError, PersistedState};
 use crate::data::DataError;
 use crate::error::{ModerationError, ProfileError};
 use crate::ids::UserId;
@@ -11,11 +11,11 @@ use crate::time::{Duration, Instant};
 use crate::timed::Until;
 use alloc::sync::Arc;
 
-impl<M: Payload> Room<M> {
+impl<M: Payload> RoomState<M> {
     /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         let answer = self.admission.set_profile(user, profile);
-        self.admission.clear_debris();
+        self.admission.clear_deferred_drops();
         answer
     }
 
@@ -47,7 +47,7 @@ impl<M: Payload> Room<M> {
     pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         let answer = self.halves().kick(now, actor, users);
-        self.clear_debris();
+        self.clear_deferred_drops();
         answer
     }
 
@@ -55,7 +55,7 @@ impl<M: Payload> Room<M> {
     pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         let answer = self.halves().ban(now, actor, users, time);
-        self.clear_debris();
+        self.clear_deferred_drops();
         answer
     }
 
@@ -122,12 +122,12 @@ impl<M: Payload> Room<M> {
     }
 
     /// What the room carries over a restart (clause B20). See [`Admission::export`](crate::Admission::export).
-    pub fn export(&self, now: Instant) -> Carried {
+    pub fn export(&self, now: Instant) -> PersistedState {
         self.admission.export(self.clock.peek(now))
     }
 
     /// Takes over what a room carried, in place of what is here (clause B20). See [`Admission::import`](crate::Admission::import).
-    pub fn import(&mut self, now: Instant, carried: Carried) -> Result<(), ImportError> {
+    pub fn import(&mut self, now: Instant, carried: PersistedState) -> Result<(), ImportError> {
         let now = self.clock.advance(now);
         self.admission.import(now, carried)
     }

@@ -1,19 +1,19 @@
 //! What one session asks for, or is sent, by itself: calls of the audience.
 
-use super::Room;
+use super::RoomState;
 use crate::direct::{Direct, DirectReceipt, DirectRefused, Recipient};
 use crate::ids::SessionId;
-use crate::mask::Mask;
+use crate::level_set::LevelSet;
 use crate::message::Payload;
 use crate::resume::ResumeToken;
 use crate::time::Instant;
 
-impl<M: Payload> Room<M> {
+impl<M: Payload> RoomState<M> {
     /// Sets the levels that a session does not want; answers whether it is in (clause B10). See
-    /// [`Audience::set_mask`](crate::Audience::set_mask).
-    pub fn set_mask(&mut self, now: Instant, session: SessionId, mask: Mask) -> bool {
+    /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
+    pub fn set_masked_levels(&mut self, now: Instant, session: SessionId, mask: LevelSet) -> bool {
         self.clock.advance(now);
-        self.shards.get_mut(session).is_some_and(|audience| audience.set_mask(session, mask))
+        self.shards.get_mut(session).is_some_and(|audience| audience.set_masked_levels(session, mask))
     }
 
     /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume); `None` when it is not in, or ends (clause
@@ -33,12 +33,12 @@ impl<M: Payload> Room<M> {
     /// the queues of all their sessions are full. When only some are, the receipt counts them.
     pub fn send_direct(&mut self, now: Instant, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
         let now = self.clock.advance(now);
-        self.shards.clear_debris();
+        self.shards.clear_deferred_drops();
         self.halves().send_direct(now, to, direct)
     }
 
     /// The levels that a session does not want; `None` when it is not in. O(1).
-    pub fn mask(&self, session: SessionId) -> Option<Mask> {
-        self.shards.get(session)?.mask(session)
+    pub fn masked_levels(&self, session: SessionId) -> Option<LevelSet> {
+        self.shards.get(session)?.masked_levels(session)
     }
 }

@@ -1,12 +1,12 @@
 //! Other quotas and bounds while the room runs (clause B15).
 
-use super::Room;
+use super::RoomState;
 use crate::config::RoomConfig;
 use crate::error::ReconfigureError;
 use crate::message::Payload;
 use crate::time::Instant;
 
-impl<M: Payload> Room<M> {
+impl<M: Payload> RoomState<M> {
     /// Goes on under another configuration (clause B15): quotas and bounds change, policies do not. Nobody is put out, and what a shrunken
     /// table holds stays, unless this table says otherwise.
     ///
@@ -15,27 +15,27 @@ impl<M: Payload> Room<M> {
     ///
     /// | settings | what happens |
     /// | --- | --- |
-    /// | `owner`, `seed`, `tie_break`, `victim`, `echo`, `levels`, `heartbeat`, `feed_messages` | fixed for the room's life; where `seed` is not set, the room keeps its own |
+    /// | `owner`, `seed`, `discipline`, `eviction`, `echo`, `levels`, `heartbeat`, `outbox_capacity` | fixed for the room's life; where `seed` is not set, the room keeps its own |
     /// | `rate`, `rate_period`, `burst`, level quotas, `notices`, `attribute_writes` as buckets | what was gained up to `now` counts, as far as the new burst holds it; then it goes on at the new rate. A fraction of a token is rounded down where the new period cannot say it. So in every span at most what was there, or the burst at its beginning, and what each rate brings (law L5) |
     /// | the same as windows | of the same period: what has passed in the running window counts. Of another period: the running window of the new kind counts as used up |
-    /// | `counting`, or a level quota of the other kind | nothing is there: an empty bucket, a used-up window |
+    /// | `rate_algorithm`, or a level quota of the other kind | nothing is there: an empty bucket, a used-up window |
     /// | a level quota that is new, or gone | starts unused; no longer asked |
     /// | `reserve`, who is exempt | from now on |
-    /// | `floor` | a new one counts from zero |
+    /// | `min_share` | a new one counts from zero |
     /// | `sender_quota` | a level whose quota changes starts anew, with everybody's full; the others keep what is used |
-    /// | `senders` | a sender keeps a place until the quota is full again; those who find none share |
-    /// | `duplicates` | what has lapsed is forgotten; the new window counts for what is remembered as well; too many: the oldest are forgotten |
+    /// | `sender_table_size` | a sender keeps a place until the quota is full again; those who find none share |
+    /// | `dedup_window` | what has lapsed is forgotten; the new window counts for what is remembered as well; too many: the oldest are forgotten |
     /// | `queue_messages`, `queue_bytes` | what is over is evicted, by the victim policy from the lowest level, with the limit that was exceeded: at most 1,024 messages in this call, the others in the next calls of `handle_timeout`, and until then the queue is full |
     /// | `max_wait` | for what waits as well, counted from its entry |
     /// | `payload_bytes`, `profile_bytes` | for what comes from now on |
     /// | `review` | the time and what happens then for what waits as well; what waits at a level that is reviewed no more waits on; where more wait than there are tickets, nobody takes a place and new ones find the table full |
     /// | `log_messages`, `log_bytes` | the oldest go, and who had not read them has skipped them: at most 4,096 messages in this call and in each next one of `handle_timeout`. A larger log fills from now on |
-    /// | `late_joiners` | fewer at once; more as they are dispatched |
+    /// | `replay_on_join` | fewer at once; more as they are dispatched |
     /// | `sessions`, `sessions_per_user`, `admins`, `mutes`, `bans`, `direct_messages`, `direct_bytes`, the other data limits, `outcomes`, `presence_events` | what is there stays; new ones are refused until there is room, and changes of presence counted as lost |
-    /// | `newest_users` | the oldest are forgotten; at most 4,096 are carried over |
-    /// | `tips` | what is not told yet is told as the new ones say; of a kind that is off, never |
-    /// | `report`, `grace`, `resume_within`, `coalesce` | for what comes, and for who ends, from now on |
-    /// | `expire_empty` | from now on; where it was not set, a room that nobody is in counts from `now` |
+    /// | `recent_users` | the oldest are forgotten; at most 4,096 are carried over |
+    /// | `system_messages` | what is not told yet is told as the new ones say; of a kind that is off, never |
+    /// | `outcome_sink`, `grace`, `resume_within`, `coalesce` | for what comes, and for who ends, from now on |
+    /// | `idle_timeout` | from now on; where it was not set, a room that nobody is in counts from `now` |
     ///
     /// Costs what falls due and what is let go of.
     ///
@@ -43,10 +43,10 @@ impl<M: Payload> Room<M> {
     /// The room is closed, or the new configuration changes what is fixed. Nothing has changed then.
     ///
     /// ```
-    /// use roomcast_core::{Instant, ReconfigureError, Room, RoomConfig, UserId};
+    /// use roomcast_core::{Instant, ReconfigureError, RoomState, RoomConfig, UserId};
     ///
     /// let config = RoomConfig::av_chat_room(UserId(1));
-    /// let (mut room, now) = (Room::<&str>::new(&config), Instant::from_secs(1));
+    /// let (mut room, now) = (RoomState::<&str>::new(&config), Instant::from_secs(1));
     /// room.reconfigure(now, &config.to_builder().rate(10).burst(10).build()?)?;
     /// assert_eq!(room.snapshot(now).admission.tokens, 10);
     ///
@@ -60,7 +60,7 @@ impl<M: Payload> Room<M> {
         if answer.is_ok() {
             self.shards.reconfigure(config);
         }
-        self.clear_debris();
+        self.clear_deferred_drops();
         answer
     }
 }

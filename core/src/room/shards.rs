@@ -1,15 +1,15 @@
 //! The audiences of a room that stand behind one owner.
 
 use crate::admission::Admission;
-use crate::audience::{Audience, AudienceSnapshot, Budget, Due, Verdict};
+use crate::audience::{Audience, AudienceSnapshot, Budget, Delivery, Handoff};
 use crate::config::RoomConfig;
 use crate::ids::{Group, SessionId};
 #[cfg(feature = "internals")]
 use crate::message::Message;
 use crate::message::Payload;
-use crate::part::Part;
 use crate::priority::PerLevel;
 use crate::rules::{Audiences, Sharding};
+use crate::shard_index::ShardIndex;
 use alloc::boxed::Box;
 #[cfg(feature = "internals")]
 use alloc::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct Shards<M> {
 impl<M: Payload> Shards<M> {
     pub(super) fn new(config: &RoomConfig, sharding: Sharding, heads: PerLevel<u64>) -> Self {
         Self {
-            first: Audience::part(config, sharding.part(0), heads),
+            first: Audience::shard(config, sharding.part(0), heads),
             others: Vec::new(),
             sharding,
             config: (sharding.shards() > 1).then(|| Box::new(config.clone())),
@@ -49,7 +49,7 @@ impl<M: Payload> Shards<M> {
     /// Opens the audience with this number if it is the next.
     pub(super) fn open(&mut self, index: u32) {
         if let Some(config) = self.config.as_deref().filter(|_| index as usize == self.others.len() + 1) {
-            self.others.push(Audience::beside(config, self.sharding.part(index), &self.first));
+            self.others.push(Audience::new_shard(config, self.sharding.part(index), &self.first));
         }
     }
 
@@ -109,9 +109,9 @@ impl<M: Payload> Shards<M> {
     }
 
     #[inline]
-    pub(super) fn clear_debris(&mut self) {
-        self.first.clear_debris();
-        self.others.iter_mut().for_each(Audience::clear_debris);
+    pub(super) fn clear_deferred_drops(&mut self) {
+        self.first.clear_deferred_drops();
+        self.others.iter_mut().for_each(Audience::clear_deferred_drops);
     }
 }
 
@@ -123,7 +123,7 @@ impl<M: Payload> Shards<M> {
         group: Group,
         slots: Range<u32>,
         budget: Budget,
-        mut sink: impl FnMut(SessionId, Due<'_, M>) -> Verdict,
+        mut sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> u32 {
         if self.others.is_empty() && self.sharding.shards() == 1 {
             return self.first.sweep(group, slots, budget, sink);
@@ -132,7 +132,7 @@ impl<M: Payload> Shards<M> {
         let (mut slot, end, part) = (slots.start, slots.end.min(self.slots()), self.sharding.part(0));
         let mut handed = 0;
         while slot < end {
-            let stop = end.min(Part::block_after(slot));
+            let stop = end.min(ShardIndex::block_after(slot));
             let here = part.at(slot);
             if let (Some(place), Some(audience)) = (here.place(slot), self.at(here.index())) {
                 handed += audience.sweep(group, place..place + (stop - slot), budget, &mut sink);
@@ -144,7 +144,7 @@ impl<M: Payload> Shards<M> {
 }
 
 impl<M: Payload> Audiences<M> for Shards<M> {
-    fn part(&self) -> Part {
+    fn part(&self) -> ShardIndex {
         self.sharding.part(0)
     }
 

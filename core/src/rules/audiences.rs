@@ -3,12 +3,12 @@
 use crate::admission::Admission;
 use crate::audience::Audience;
 use crate::ids::SessionId;
-use crate::part::Part;
+use crate::shard_index::ShardIndex;
 
 /// The audiences of a room that a call holds: all of them, or those that it needs.
 pub trait Audiences<M> {
     /// Returns the part that is number 0 of as many as the room may have.
-    fn part(&self) -> Part;
+    fn part(&self) -> ShardIndex;
 
     /// Returns the audience with this number, if it is held.
     fn at(&mut self, index: u32) -> Option<&mut Audience<M>>;

@@ -4,7 +4,7 @@ use super::{Audiences, Halves};
 use crate::error::JoinError;
 use crate::event::Joined;
 use crate::ids::{Group, SessionId, UserId};
-use crate::mask::Mask;
+use crate::level_set::LevelSet;
 use crate::message::Payload;
 use crate::resume::ResumeToken;
 use crate::time::Instant;
@@ -17,14 +17,14 @@ pub struct Join<M> {
     profile: Option<M>,
     known: Option<SessionId>,
     group: Group,
-    mask: Mask,
+    mask: LevelSet,
     token: Option<ResumeToken>,
 }
 
 impl<M> Join<M> {
     /// Someone without an id, who receives and may not speak (clause A3).
     pub fn guest() -> Self {
-        Self { user: None, profile: None, known: None, group: Group::DEFAULT, mask: Mask::NONE, token: None }
+        Self { user: None, profile: None, known: None, group: Group::DEFAULT, mask: LevelSet::EMPTY, token: None }
     }
 
     /// A user. Each session of a user joins for itself.
@@ -47,14 +47,14 @@ impl<M> Join<M> {
         self
     }
 
-    /// To be read together with the others of this group, in a [`sweep`](crate::Room::sweep). Default group 0.
+    /// To be read together with the others of this group, in a [`sweep`](crate::RoomState::sweep). Default group 0.
     pub fn group(mut self, group: Group) -> Self {
         self.group = group;
         self
     }
 
-    /// Without the messages of these levels, until [`Room::set_mask`](crate::Room::set_mask) says otherwise (clause B10). Default none.
-    pub fn mask(mut self, mask: Mask) -> Self {
+    /// Without the messages of these levels, until [`RoomState::set_masked_levels`](crate::RoomState::set_masked_levels) says otherwise (clause B10). Default none.
+    pub fn mask(mut self, mask: LevelSet) -> Self {
         self.mask = mask;
         self
     }
@@ -97,7 +97,7 @@ impl<M> Join<M> {
     }
 
     /// The levels that the session does not want.
-    pub fn masked(&self) -> Mask {
+    pub fn masked_levels(&self) -> LevelSet {
         self.mask
     }
 }
@@ -134,8 +134,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             JoinError::RoomFull { max } => NotJoined::ShareFull { max },
             error => NotJoined::Refused(error),
         })?;
-        if !join.mask.is_none() {
-            audience.set_mask(joined.session, join.mask);
+        if !join.mask.is_empty() {
+            audience.set_masked_levels(joined.session, join.mask);
         }
         if audience.has_heartbeat() {
             audience.touch(now, joined.session);

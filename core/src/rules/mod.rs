@@ -1,6 +1,6 @@
 //! The rules of a room that need both of its halves, written once.
 //!
-//! A room's admission and its audiences may stand behind one owner, as in [`Room`](crate::Room), or each behind a lock of its own, as in the
+//! A room's admission and its audiences may stand behind one owner, as in [`RoomState`](crate::RoomState), or each behind a lock of its own, as in the
 //! crate `roomcast`. Either way a call that concerns both holds the admission and the audiences that it needs, and asks [`Halves`] what
 //! follows. What a host adds is which locks to take and whom to wake.
 
@@ -40,7 +40,7 @@ impl<'a, M: Payload, A: Audiences<M>> Halves<'a, M, A> {
         Self { admission, audiences }
     }
 
-    /// Continues under another configuration. All audiences of the room have to be held. See [`Room::reconfigure`](crate::Room::reconfigure).
+    /// Continues under another configuration. All audiences of the room have to be held. See [`RoomState::reconfigure`](crate::RoomState::reconfigure).
     ///
     /// # Errors
     /// The room is closed, or the new configuration changes what is fixed for its life. Nothing has changed then.

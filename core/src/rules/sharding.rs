@@ -3,7 +3,7 @@
 use super::NotJoined;
 use crate::error::JoinError;
 use crate::event::Joined;
-use crate::part::Part;
+use crate::shard_index::ShardIndex;
 use smallvec::SmallVec;
 
 /// How the sessions of a room are spread over several audiences, so that several cores serve them.
@@ -32,9 +32,9 @@ impl Sharding {
     pub const ONE: Self = Self { shards: 1, open_at: 1 };
 
     /// Returns at most so many audiences, of which another one is opened once each that is open has `open_at` sessions; `None` unless
-    /// `shards` is a power of two and at most [`Part::MAX`].
+    /// `shards` is a power of two and at most [`ShardIndex::MAX`].
     pub const fn new(shards: u32, open_at: u32) -> Option<Self> {
-        if Part::new(0, shards).is_some() { Some(Self { shards, open_at }) } else { None }
+        if ShardIndex::new(0, shards).is_some() { Some(Self { shards, open_at }) } else { None }
     }
 
     /// Returns how many audiences there may be.
@@ -48,10 +48,10 @@ impl Sharding {
     }
 
     /// Returns the audience with this number as a part of the room.
-    pub const fn part(self, index: u32) -> Part {
-        match Part::new(index, self.shards) {
+    pub const fn part(self, index: u32) -> ShardIndex {
+        match ShardIndex::new(index, self.shards) {
             Some(part) => part,
-            None => Part::WHOLE,
+            None => ShardIndex::WHOLE,
         }
     }
 

@@ -9,7 +9,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::{c_int, c_void};
 use core::panic::PanicInfo;
-use roomcast_core::{Budget, Instant, Join, Priority, Publish, Room, RoomConfig, Source, UserId};
+use roomcast_core::{Budget, Instant, Join, Priority, Publish, RoomConfig, RoomState, Source, UserId};
 
 #[link(name = "c")]
 unsafe extern "C" {
@@ -48,7 +48,7 @@ extern "C" fn rust_eh_personality() {}
 /// A message goes through a room; `None` when anything is not as it should be.
 fn evening() -> Option<()> {
     let config = RoomConfig::builder(UserId(1)).rate(1).burst(1).build().ok()?;
-    let mut room = Room::new(&config);
+    let mut room = RoomState::new(&config);
     let now = Instant::from_secs(1);
     let ann = room.join(now, Join::user(UserId(7))).ok()?.session;
     let guest = room.join(now, Join::guest()).ok()?.session;

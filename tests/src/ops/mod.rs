@@ -15,8 +15,8 @@ use crate::violation::{Check, Violation};
 use numbers::{budget, group, key, level, mask, moderation, pick, tampered};
 use reconfigure::Change;
 use roomcast_core::{
-    Actor, Broadcast, Broadcasts, Budget, DuplicateKey, Instant, Join, Kind, Recipient, Report, ResumeToken, Room, SessionId,
-    Source, State, Tag, Ticket, UserId,
+    Actor, Broadcast, Broadcasts, Budget, CorrelationId, DedupKey, Instant, Join, Kind, OutcomeSink, Recipient, ResumeToken,
+    RoomState, RoomStatus, SessionId, Source, Ticket, UserId,
 };
 use std::collections::VecDeque;
 
@@ -33,7 +33,7 @@ pub enum Op {
         /// The size: 0 to 71, of which 64 are allowed.
         size: u8,
         /// How to report.
-        report: u8,
+        outcome_sink: u8,
         /// What it may be merged by, what it stands for, its key, its counter: by tables.
         more: (u8, u8),
     },
@@ -44,7 +44,7 @@ pub enum Op {
         /// The size.
         size: u8,
         /// How to report.
-        report: u8,
+        outcome_sink: u8,
         /// As when somebody speaks.
         more: (u8, u8),
     },
@@ -69,7 +69,7 @@ pub enum Op {
         times: u8,
     },
     /// `review`, of one of the tickets that were given out.
-    Verdict {
+    Decide {
         /// Which.
         which: u8,
         /// Which verdict.
@@ -122,8 +122,8 @@ pub enum Op {
         /// Of which session.
         who: u8,
     },
-    /// `set_mask`.
-    Mask {
+    /// `set_masked_levels`.
+    LevelSet {
         /// Which session.
         who: u8,
         /// Which levels: below 64 none, else a bit for each.
@@ -248,7 +248,7 @@ pub fn run(setup: &Setup, ops: &[Op]) -> Check {
 }
 
 struct Player {
-    room: Room<Probe>,
+    room: RoomState<Probe>,
     checked: Checked,
     /// The settings by now.
     change: Change,
@@ -277,7 +277,7 @@ impl Player {
     fn play(&mut self, op: Op) -> Check {
         let now = self.now();
         match op {
-            Op::Speak { .. } | Op::Host { .. } | Op::Forward { .. } | Op::Broadcast { .. } | Op::Verdict { .. } => {
+            Op::Speak { .. } | Op::Host { .. } | Op::Forward { .. } | Op::Broadcast { .. } | Op::Decide { .. } => {
                 self.play_offer(op)?;
             }
             Op::Join { user, known, mask, resume, profile } => {
@@ -299,9 +299,9 @@ impl Player {
                     self.tokens.truncate(16);
                 }
             }
-            Op::Mask { who, levels } => {
+            Op::LevelSet { who, levels } => {
                 let session = self.session(who);
-                self.checked.set_mask(&mut self.room, now, session, mask(levels))?;
+                self.checked.set_masked_levels(&mut self.room, now, session, mask(levels))?;
             }
             Op::Batch { who, messages, bytes } => {
                 let session = self.session(who);
@@ -361,7 +361,7 @@ impl Player {
                 let change = self.change.apply(what, to);
                 let rules = change.fixed(fixed);
                 self.checked.reconfigure(&mut self.room, now, &rules)?;
-                if rules == change.rules() && self.room.snapshot(now).admission.state == State::Open {
+                if rules == change.rules() && self.room.snapshot(now).admission.state == RoomStatus::Open {
                     self.change = change;
                 }
             }
@@ -377,28 +377,28 @@ impl Player {
         for _ in 0..times % 128 % 71 {
             // Apart from all that is offered, and from tips.
             let id = 1 << 62 | self.broadcasts.count();
-            let broadcast = Broadcast::new(DuplicateKey(id), Probe::new(id, size)).priority(level(at));
+            let broadcast = Broadcast::new(DedupKey(id), Probe::new(id, size)).priority(level(at));
             if self.broadcasts.publish(now, broadcast).is_ok() {
                 self.checked.broadcast(level(at), id, size);
             }
         }
-        if times >= 128 { self.checked.hear(&mut self.room, now, &self.broadcasts) } else { Ok(()) }
+        if times >= 128 { self.checked.import_broadcasts(&mut self.room, now, &self.broadcasts) } else { Ok(()) }
     }
 
     /// A call that offers a message, or decides on one.
     fn play_offer(&mut self, op: Op) -> Check {
         let now = self.now();
         match op {
-            Op::Speak { who, level, size, report, more } => {
-                self.publish(Source::Session(self.session(who)), (level, size, report), more)?;
+            Op::Speak { who, level, size, outcome_sink, more } => {
+                self.publish(Source::Session(self.session(who)), (level, size, outcome_sink), more)?;
             }
-            Op::Host { level, size, report, more } => self.publish(Source::Host, (level, size, report), more)?,
+            Op::Host { level, size, outcome_sink, more } => self.publish(Source::Host, (level, size, outcome_sink), more)?,
             Op::Forward { user, who, what, more } => {
                 let session = who.filter(|_| !self.sessions.is_empty()).map(|who| self.session(who));
-                self.publish(Source::Forwarded { user: UserId(u64::from(user % 6)), session }, what, more)?;
+                self.publish(Source::Edge { user: UserId(u64::from(user % 6)), session }, what, more)?;
             }
             Op::Broadcast { level, size, times } => self.broadcast((level, size), times)?,
-            Op::Verdict { which, verdict } => {
+            Op::Decide { which, verdict } => {
                 if let Some(&ticket) = self.tickets.get(usize::from(which) % self.tickets.len().max(1)) {
                     self.checked.review(&mut self.room, now, ticket, &numbers::verdict(verdict))?;
                 }
@@ -430,16 +430,16 @@ impl Player {
         Ok(())
     }
 
-    fn publish(&mut self, source: Source, (at, size, report): (u8, u8, u8), more: (u8, u8)) -> Check {
-        let report = match report % 8 {
+    fn publish(&mut self, source: Source, (at, size, outcome_sink): (u8, u8, u8), more: (u8, u8)) -> Check {
+        let outcome_sink = match outcome_sink % 8 {
             0..4 => None,
-            4 => Some(Report::CountedOnly),
-            5 => Some(Report::Answer(Tag(u64::from(size)))),
-            _ => Some(Report::Event(Tag(u64::from(size)))),
+            4 => Some(OutcomeSink::CountedOnly),
+            5 => Some(OutcomeSink::Waiter(CorrelationId(u64::from(size)))),
+            _ => Some(OutcomeSink::Event(CorrelationId(u64::from(size)))),
         };
-        let kind = pick(&[Kind::Text, Kind::Custom, Kind::Tip, Kind::Notice], size);
+        let kind = pick(&[Kind::Text, Kind::Custom, Kind::System, Kind::Notice], size);
         let (merge, units, key, counter) = numbers::more(more);
-        let say = Say { source, level: level(at), kind, report, merge, units, key, counter, size: usize::from(size % 72) };
+        let say = Say { source, level: level(at), kind, outcome_sink, merge, units, key, counter, size: usize::from(size % 72) };
         let now = self.now();
         if let Some(ticket) = self.checked.publish(&mut self.room, now, say)?.ok().and_then(|receipt| receipt.review) {
             self.tickets.push(ticket);

@@ -3,8 +3,9 @@
 use crate::moderation::Act;
 use crate::payload::Probe;
 use roomcast_core::{
-    BroadcastLimits, Broadcasts, Budget, DataLimits, DuplicateKey, DuplicateWindow, Duration, Group, Heartbeat, Mask, MergeKey,
-    Priority, Quota, Rate, ResumeToken, ReviewConfig, ReviewTimeout, ReviewVerdict, SessionId, TipKind, Tips, UserId,
+    BroadcastLimits, Broadcasts, Budget, DataLimits, DedupKey, DedupWindow, Duration, Group, Heartbeat, LevelSet, MergeKey,
+    Priority, Quota, Rate, ResumeToken, ReviewConfig, ReviewDecision, ReviewTimeout, SessionId, SystemMessageKind, SystemMessages,
+    UserId,
 };
 use std::num::NonZeroU32;
 
@@ -22,8 +23,8 @@ pub(super) fn group(at: u8) -> Group {
 }
 
 /// A quarter of the time none, else a bit for each level.
-pub(super) fn mask(at: u8) -> Mask {
-    if at < 64 { Mask::NONE } else { Priority::ALL.into_iter().filter(|level| at >> level.index() & 1 != 0).collect() }
+pub(super) fn mask(at: u8) -> LevelSet {
+    if at < 64 { LevelSet::EMPTY } else { Priority::ALL.into_iter().filter(|level| at >> level.index() & 1 != 0).collect() }
 }
 
 /// As it is, or somewhat elsewhere and at another time.
@@ -84,17 +85,17 @@ pub(super) fn level(at: u8) -> Priority {
 }
 
 /// What a message may be merged by, what it stands for, its key, and its counter.
-pub(super) fn more((first, second): (u8, u8)) -> (Option<MergeKey>, u64, Option<DuplicateKey>, Option<&'static str>) {
+pub(super) fn more((first, second): (u8, u8)) -> (Option<MergeKey>, u64, Option<DedupKey>, Option<&'static str>) {
     let merge = pick(&[None, None, Some(MergeKey(1)), Some(MergeKey(2))], first);
     let units = pick(&[1, 1, 1, 0, 3, u64::MAX], first / 4);
-    let key = pick(&[None, None, Some(DuplicateKey(1)), Some(DuplicateKey(2)), None], second);
+    let key = pick(&[None, None, Some(DedupKey(1)), Some(DedupKey(2)), None], second);
     let counter = pick(&[None, None, Some("a"), None, Some("b"), Some("far too long")], second / 5);
     (merge, units, key, counter)
 }
 
-pub(super) fn duplicates(at: u8) -> DuplicateWindow {
+pub(super) fn duplicates(at: u8) -> DedupWindow {
     let seconds = [Duration::from_secs(60), Duration::from_millis(40), Duration::ZERO, Duration::MAX];
-    DuplicateWindow { window: pick(&seconds, at), keys: u32::from(at / 4 % 4) }
+    DedupWindow { window: pick(&seconds, at), keys: u32::from(at / 4 % 4) }
 }
 
 /// A bit for each level, what happens at the deadline, which is by a table, and 0 to 3 tickets.
@@ -108,18 +109,21 @@ pub(super) fn review((levels, more): (u8, u8)) -> ReviewConfig {
 }
 
 /// A verdict; with the size of a new payload.
-pub(super) fn verdict(at: u8) -> ReviewVerdict<usize> {
+pub(super) fn verdict(at: u8) -> ReviewDecision<usize> {
     match at % 4 {
-        0 => ReviewVerdict::Deny { code: at.into() },
-        1 => ReviewVerdict::Rewrite(usize::from(at / 4) + usize::from(at / 16)),
-        _ => ReviewVerdict::Allow,
+        0 => ReviewDecision::Deny { code: at.into() },
+        1 => ReviewDecision::Rewrite(usize::from(at / 4) + usize::from(at / 16)),
+        _ => ReviewDecision::Allow,
     }
 }
 
 /// A bit for each kind; the levels, the windows and the names by tables.
-pub(super) fn tips((kinds, more): (u16, u8)) -> Tips {
-    let on = |(place, kind): (u8, TipKind)| (kinds >> place & 1 != 0).then_some((kind, level(more.wrapping_add(place))));
-    let mut tips = (0..).zip(TipKind::ALL).filter_map(on).fold(Tips::NONE, |tips, (kind, level)| tips.with(kind, Some(level)));
+pub(super) fn tips((kinds, more): (u16, u8)) -> SystemMessages {
+    let on = |(place, kind): (u8, SystemMessageKind)| (kinds >> place & 1 != 0).then_some((kind, level(more.wrapping_add(place))));
+    let mut tips = (0..)
+        .zip(SystemMessageKind::ALL)
+        .filter_map(on)
+        .fold(SystemMessages::NONE, |tips, (kind, level)| tips.with(kind, Some(level)));
     tips.window = pick(&[Duration::from_secs(1), Duration::from_millis(20), Duration::ZERO, Duration::MAX], more);
     tips.counters_every = pick(&[Duration::from_millis(30), Duration::from_secs(4), Duration::ZERO], more / 4);
     tips.names = u32::from(more / 16 % 4);

@@ -3,7 +3,7 @@
 use super::Setup;
 use super::numbers::{heartbeat, pick};
 use crate::rules::Rules;
-use roomcast_core::{Echo, Levels, TieBreak, UserId, VictimPolicy};
+use roomcast_core::{Echo, EvictionPolicy, Levels, QueueDiscipline, UserId};
 use std::num::NonZeroU32;
 
 /// The settings of a room that may change while it runs, in small numbers.
@@ -33,10 +33,10 @@ impl Change {
                 0 => setup.rate = a,
                 1 => setup.burst = b,
                 2 => setup.reserve = [a, b, c],
-                3 => setup.limits.counting = d,
+                3 => setup.limits.rate_algorithm = d,
                 4 => (setup.limits.quotas, setup.limits.exempt) = (to, a & 1 != 0),
-                5 => setup.floor.0 = c,
-                6 => setup.floor.1 = d,
+                5 => setup.min_share.0 = c,
+                6 => setup.min_share.1 = d,
                 7 => setup.sender_quota.0 = to,
                 8 => setup.sender_quota.1 = a,
                 9 => setup.queue = b,
@@ -47,7 +47,7 @@ impl Change {
                 14 => setup.late = a,
                 15 => setup.sessions = (b, c),
                 16 => setup.moderation = d,
-                17 => (setup.outcomes, setup.report, setup.presence) = (to, b, c),
+                17 => (setup.outcomes, setup.outcome_sink, setup.presence) = (to, b, c),
                 18 => (setup.directs, setup.grace, setup.resume) = ((a, b), c, d),
                 19 => (setup.coalesce, setup.heartbeat.1) = ([a, b, c], d),
                 20 => (setup.limits.review, setup.limits.duplicates) = ((a, b), c),
@@ -62,7 +62,7 @@ impl Change {
     /// The rules that these numbers stand for; what is fixed is as at the beginning.
     pub(super) fn rules(self) -> Rules {
         let (first, mut rules) = (self.first.rules(), self.setup.rules());
-        rules.queue.victim = first.queue.victim;
+        rules.queue.eviction = first.queue.eviction;
         if !first.review.levels.values().any(|&is| is) {
             // Its policy may leave a choice: see `Setup::rules`.
             rules.review.levels = first.review.levels;
@@ -83,14 +83,14 @@ impl Change {
             0 => rules.owner = UserId(5),
             1 => rules.seed += 1,
             2 => {
-                let is_fifo = rules.queue.tie_break == TieBreak::Fifo;
-                rules.queue.tie_break = if is_fifo { TieBreak::Random } else { TieBreak::Fifo };
+                let is_fifo = rules.queue.discipline == QueueDiscipline::Fifo;
+                rules.queue.discipline = if is_fifo { QueueDiscipline::Random } else { QueueDiscipline::Fifo };
             }
             3 => {
-                let is_newest = rules.queue.victim == VictimPolicy::Newest;
-                rules.queue.victim = if is_newest { VictimPolicy::Oldest } else { VictimPolicy::Newest };
+                let is_newest = rules.queue.eviction == EvictionPolicy::Newest;
+                rules.queue.eviction = if is_newest { EvictionPolicy::Oldest } else { EvictionPolicy::Newest };
             }
-            4 => rules.echo = if rules.echo == Echo::Excluded { Echo::Included } else { Echo::Excluded },
+            4 => rules.echo = if rules.echo == Echo::Off { Echo::On } else { Echo::Off },
             5 => rules.levels = if rules.levels == Levels::Four { Levels::Two } else { Levels::Four },
             6 => rules.heartbeat = if rules.heartbeat.is_some() { None } else { heartbeat(1) },
             _ => {}

@@ -3,8 +3,8 @@
 use super::numbers::{data_limits, duplicates, heartbeat, pick, review, sender_quota, tips};
 use crate::rules::{Rules, queue};
 use roomcast_core::{
-    Allowance, Counting, DefaultReport, Duration, Echo, Exempt, LevelQuotas, Levels, PerLevel, Priority, TieBreak, UserId,
-    VictimPolicy,
+    DefaultOutcomeSink, Duration, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, PerLevel, Priority, QueueDiscipline,
+    RateAlgorithm, RateLimit, UserId,
 };
 
 /// A room's settings in small numbers. Any value is a valid one.
@@ -20,7 +20,7 @@ pub struct Setup {
     /// What comes with it: how the rate is counted, how many levels there are, and the second limit.
     pub limits: Limits,
     /// The floor, by a table from none to one dispatch in two; and 1 to 4 notices a second.
-    pub floor: (u8, u8),
+    pub min_share: (u8, u8),
     /// What one user may say at each level, by a table; and for how many users apart: 0 to 3.
     pub sender_quota: ([u8; 4], u8),
     /// Messages in the queue: 1 to 8.
@@ -28,9 +28,9 @@ pub struct Setup {
     /// Bytes in the queue: 64 to 191.
     pub queue_bytes: u8,
     /// Whose turn it is.
-    pub tie_break: u8,
+    pub discipline: u8,
     /// Who gives way.
-    pub victim: u8,
+    pub eviction: u8,
     /// How long each level may wait, by a table from never to zero.
     pub wait: [u8; 4],
     /// Messages in the log: 1 to 4 a level.
@@ -52,7 +52,7 @@ pub struct Setup {
     /// Outcomes that may wait: 0 to 3 a level.
     pub outcomes: [u8; 4],
     /// Which levels report by default.
-    pub report: u8,
+    pub outcome_sink: u8,
     /// Changes of presence that may wait: 0 to 3.
     pub presence: u8,
     /// The grace, by a table from zero to hours.
@@ -78,7 +78,7 @@ pub struct Setup {
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Limits {
     /// Buckets, or from 192 on windows.
-    pub counting: u8,
+    pub rate_algorithm: u8,
     /// Four levels, three or two.
     pub levels: u8,
     /// What each level may take, by a table.
@@ -97,7 +97,7 @@ impl Limits {
     fn level_quotas(self) -> LevelQuotas {
         let quota = |at: u8| {
             let quota = sender_quota(at / 2)?;
-            Some(if at.is_multiple_of(2) { Allowance::Bucket(quota) } else { Allowance::Window(quota.rate) })
+            Some(if at.is_multiple_of(2) { RateLimit::Bucket(quota) } else { RateLimit::Window(quota.rate) })
         };
         let exempt = if self.exempt { Exempt::OwnerAndAdmins } else { Exempt::Nobody };
         LevelQuotas { levels: PerLevel(self.quotas.map(quota)), exempt }
@@ -108,7 +108,7 @@ impl Setup {
     /// The settings that these numbers stand for.
     pub fn rules(&self) -> Rules {
         let burst = u32::from(self.burst % 8) + 1;
-        let counting = if self.limits.counting < 192 { Counting::Bucket } else { Counting::Windows };
+        let rate_algorithm = if self.limits.rate_algorithm < 192 { RateAlgorithm::TokenBucket } else { RateAlgorithm::FixedWindow };
         let (rate, period): (u32, u64) = pick(
             &[
                 (1, 1_000_000_000),
@@ -121,7 +121,7 @@ impl Setup {
             ],
             self.rate,
         );
-        let mut left = if counting == Counting::Bucket { burst } else { rate } - 1;
+        let mut left = if rate_algorithm == RateAlgorithm::TokenBucket { burst } else { rate } - 1;
         let mut reserve = PerLevel::default();
         for (kept, wanted) in reserve.0.iter_mut().zip(self.reserve) {
             *kept = u32::from(wanted % 4).min(left);
@@ -129,22 +129,22 @@ impl Setup {
         }
         let review = review(self.limits.review);
         let wait = self.wait.map(|at| pick(&[None, Some(0), Some(1), Some(25), Some(1_000), Some(60_000)], at));
-        let tie_break = pick(&[TieBreak::Fifo, TieBreak::RoundRobin, TieBreak::Random], self.tie_break);
-        let policies = [VictimPolicy::BiggestSender, VictimPolicy::Newest, VictimPolicy::Oldest, VictimPolicy::Random];
-        let report = |level: Priority| {
-            if self.report >> level.index() & 1 == 0 { DefaultReport::CountedOnly } else { DefaultReport::Event }
+        let discipline = pick(&[QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random], self.discipline);
+        let policies = [EvictionPolicy::BiggestSender, EvictionPolicy::Newest, EvictionPolicy::Oldest, EvictionPolicy::Random];
+        let outcome_sink = |level: Priority| {
+            if self.outcome_sink >> level.index() & 1 == 0 { DefaultOutcomeSink::CountedOnly } else { DefaultOutcomeSink::Event }
         };
         Rules {
             owner: UserId(0),
             rate,
             period,
             burst,
-            counting,
+            rate_algorithm,
             level_quotas: self.limits.level_quotas(),
             levels: pick(&[Levels::Four, Levels::Four, Levels::Three, Levels::Two], self.limits.levels),
             reserve,
-            floor: pick(&[None, Some(2), None, Some(3), Some(7)], self.floor.0),
-            notices: u32::from(self.floor.1 % 4) + 1,
+            min_share: pick(&[None, Some(2), None, Some(3), Some(7)], self.min_share.0),
+            notices: u32::from(self.min_share.1 % 4) + 1,
             sender_quota: PerLevel(self.sender_quota.0.map(sender_quota)),
             senders: u32::from(self.sender_quota.1 % 4),
             duplicates: duplicates(self.limits.duplicates),
@@ -152,12 +152,12 @@ impl Setup {
             queue: queue(
                 u32::from(self.queue % 8) + 1,
                 u64::from(self.queue_bytes % 128) + 64,
-                tie_break,
+                discipline,
                 // With reviews, one that leaves no choice: so it is known who gave way to whom when several enter in one call.
                 if review.levels.values().any(|&is| is) {
-                    pick(&policies[1..3], self.victim)
+                    pick(&policies[1..3], self.eviction)
                 } else {
-                    pick(&policies, self.victim)
+                    pick(&policies, self.eviction)
                 },
                 wait,
             ),
@@ -165,8 +165,8 @@ impl Setup {
             profile_bytes: 16,
             log_messages: PerLevel(self.log.map(|n| u32::from(n % 4) + 1)),
             log_bytes: PerLevel([u64::from(self.log_bytes % 64) + 80; 4]),
-            echo: if self.echo { Echo::Included } else { Echo::Excluded },
-            late_joiners: pick(&[0, 1, 3, 5, 40], self.late),
+            echo: if self.echo { Echo::On } else { Echo::Off },
+            replay_on_join: pick(&[0, 1, 3, 5, 40], self.late),
             sessions: u32::from(self.sessions.0 % 12) + 1,
             sessions_per_user: u32::from(self.sessions.1 % 3) + 1,
             admins: u32::from(self.moderation % 3),
@@ -175,7 +175,7 @@ impl Setup {
             data: data_limits(),
             tips: tips(self.limits.tips),
             outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4))),
-            report: PerLevel::from_fn(report),
+            outcome_sink: PerLevel::from_fn(outcome_sink),
             presence_events: u32::from(self.presence % 4),
             grace: pick(&[Duration::from_millis(100), Duration::ZERO, Duration::from_secs(10), Duration::MAX], self.grace),
             direct_messages: pick(&[4, 3, 2, 1, 0], self.directs.0),
@@ -188,8 +188,8 @@ impl Setup {
                 PerLevel([Duration::ZERO, normal, low, lowest])
             },
             heartbeat: heartbeat(self.heartbeat.0),
-            newest_users: pick(&[1_000, 0, 1, 2, 3], self.heartbeat.1),
-            expire_empty: pick(&[None, Some(50), None, Some(5_000), None, None, Some(60_000), None], self.expire)
+            recent_users: pick(&[1_000, 0, 1, 2, 3], self.heartbeat.1),
+            idle_timeout: pick(&[None, Some(50), None, Some(5_000), None, None, Some(60_000), None], self.expire)
                 .map(Duration::from_millis),
             shards: 1 << (self.shards % 3),
             seed: u64::from(self.seed),

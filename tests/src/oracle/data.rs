@@ -3,7 +3,7 @@
 use super::Oracle;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
-use roomcast_core::{DataError, Instant, Room, TipKind};
+use roomcast_core::{DataError, Instant, RoomState, SystemMessageKind};
 use std::collections::BTreeMap;
 
 /// The room's own data.
@@ -99,7 +99,7 @@ impl Oracle {
         None
     }
 
-    /// `Room::write_attributes` answered this; the bytes of every value are `fill`.
+    /// `RoomState::write_attributes` answered this; the bytes of every value are `fill`.
     pub fn attributes_written(
         &mut self,
         now: Instant,
@@ -123,7 +123,7 @@ impl Oracle {
         same(Law::L5Rate, "every window of the writes holds", true, self.writes.pass(nanos))?;
         self.data.attributes = after;
         self.data.version += 1;
-        self.happens(TipKind::AttributesChanged, None);
+        self.happens(SystemMessageKind::AttributesChanged, None);
         same(Law::L7Bounded, "writing attributes", Ok(self.data.version), answer)
     }
 
@@ -178,7 +178,7 @@ impl Oracle {
     }
 
     /// What can be read.
-    pub fn inspect_data(&self, room: &Room<Probe>) -> Check {
+    pub fn inspect_data(&self, room: &RoomState<Probe>) -> Check {
         let found: Vec<_> = room.attributes().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
         let expected: Vec<_> = self.data.attributes.clone().into_iter().collect();
         same(Law::L7Bounded, "the attributes", expected, found)?;

@@ -47,7 +47,7 @@ impl Listeners {
 }
 
 impl Oracle {
-    /// `Room::send_direct` answered this.
+    /// `RoomState::send_direct` answered this.
     pub fn sent_directly(&mut self, now: Instant, note: &Note, answer: &Result<DirectReceipt, DirectRefused<Probe>>) -> Check {
         let now = self.advance(now);
         let expected = self.send_directly(note);

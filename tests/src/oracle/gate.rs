@@ -2,7 +2,7 @@
 
 use super::Oracle;
 use super::messages::{Offer, counter_error};
-use roomcast_core::{DuplicateKey, Duration, Instant, Kind, Limit, MessageId, RefusalReason, Report, Sender, Source};
+use roomcast_core::{DedupKey, Duration, Instant, Kind, Limit, MessageId, OutcomeSink, RefusalReason, Sender, Source};
 
 /// Why a message is not let in, the limit that decided, and when to try again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
@@ -11,7 +11,7 @@ pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Said {
     sender: Sender,
-    key: DuplicateKey,
+    key: DedupKey,
     id: MessageId,
     at: Instant,
     /// It was dropped, or another one stands for it.
@@ -26,7 +26,7 @@ impl Oracle {
         }
         let sender = match offer.source {
             Source::Host => Sender::Host,
-            Source::Forwarded { user, .. } => match self.banned(user) {
+            Source::Edge { user, .. } => match self.banned(user) {
                 Some(until) => return Err((RefusalReason::Banned, None, until.instant())),
                 None => Sender::User(user),
             },
@@ -63,7 +63,7 @@ impl Oracle {
             return Err((RefusalReason::Counter, Some(Limit::Counter { error }), None));
         }
         let max = self.rules.outcomes[offer.level];
-        if self.report(offer) != Report::CountedOnly && !is_notice && self.inbox.held[offer.level] >= max {
+        if self.outcome_sink(offer) != OutcomeSink::CountedOnly && !is_notice && self.inbox.held[offer.level] >= max {
             return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
         }
         Ok(sender)
@@ -78,18 +78,18 @@ impl Oracle {
         self.is_silenced_with_the_room(user).then_some((RefusalReason::RoomMuted, None, None))
     }
 
-    pub(super) fn report(&self, offer: &Offer) -> Report {
-        offer.report.unwrap_or_else(|| self.rules.report[offer.level].into())
+    pub(super) fn outcome_sink(&self, offer: &Offer) -> OutcomeSink {
+        offer.outcome_sink.unwrap_or_else(|| self.rules.outcome_sink[offer.level].into())
     }
 
-    fn said_until(&self, sender: Sender, key: DuplicateKey) -> Option<Instant> {
+    fn said_until(&self, sender: Sender, key: DedupKey) -> Option<Instant> {
         let said = self.said.iter().find(|said| said.sender == sender && said.key == key && !said.freed)?;
         let until = said.at + self.rules.duplicates.window;
         (self.clock < until).then_some(until)
     }
 
     /// A message under a key was let in. Of those that are remembered the oldest goes when there are too many; what has lapsed goes anyway.
-    pub(super) fn say(&mut self, sender: Sender, key: DuplicateKey, id: MessageId) {
+    pub(super) fn say(&mut self, sender: Sender, key: DedupKey, id: MessageId) {
         for said in self.said.iter_mut().filter(|said| said.sender == sender && said.key == key) {
             said.freed = true;
         }

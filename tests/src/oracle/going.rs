@@ -5,7 +5,7 @@ use super::victims::Squeeze;
 use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{DropReason, Event, Instant, Limit, MessageId, Outcome, Report, Seq};
+use roomcast_core::{DropReason, Event, Instant, Limit, MessageId, Outcome, OutcomeSink, Seq};
 use std::collections::BTreeSet;
 
 /// What went over the seam in one call and has not been accounted for yet.
@@ -110,9 +110,9 @@ impl Oracle {
 
     /// A fate is told by an event.
     pub(super) fn conclude(&mut self, waiting: &Waiting, priority: roomcast_core::Priority, outcome: Outcome) {
-        let Waiting { id, messages, units, report, .. } = *waiting;
-        if report != Report::CountedOnly {
-            self.inbox.outcome(Event::Outcome { id, priority, messages, units, report, outcome });
+        let Waiting { id, messages, units, outcome_sink, .. } = *waiting;
+        if outcome_sink != OutcomeSink::CountedOnly {
+            self.inbox.outcome(Event::Outcome { id, priority, messages, units, outcome_sink, outcome });
         }
     }
 

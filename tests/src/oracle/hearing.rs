@@ -23,7 +23,7 @@ impl Oracle {
         self.heard.all.push((level, id, size));
     }
 
-    /// `Room::hear` was called after so many broadcasts, and this went out.
+    /// `RoomState::import_broadcasts` was called after so many broadcasts, and this went out.
     pub fn heard(&mut self, now: Instant, count: u64, crossed: &[Crossed]) -> Check {
         let now = self.advance(now);
         same(Law::L5Rate, "broadcasts that the oracle was told of", self.heard.all.len() as u64, count)?;

@@ -2,7 +2,7 @@
 
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Event, PerLevel, Presence, PresenceCause, Priority, Report, UserId};
+use roomcast_core::{Event, OutcomeSink, PerLevel, Presence, PresenceCause, Priority, UserId};
 use std::collections::VecDeque;
 
 /// What `poll_event` still owes.
@@ -98,15 +98,15 @@ impl Inbox {
     }
 
     /// A message that wants its outcome told takes a slot.
-    pub fn reserve(&mut self, level: Priority, report: Report) {
-        if report != Report::CountedOnly {
+    pub fn reserve(&mut self, level: Priority, outcome_sink: OutcomeSink) {
+        if outcome_sink != OutcomeSink::CountedOnly {
             self.held[level] += 1;
         }
     }
 
     /// It needs the slot no more: it was refused, or the call told the outcome.
-    pub fn release(&mut self, level: Priority, report: Report) {
-        if report != Report::CountedOnly {
+    pub fn release(&mut self, level: Priority, outcome_sink: OutcomeSink) {
+        if outcome_sink != OutcomeSink::CountedOnly {
             self.held[level] -= 1;
         }
     }

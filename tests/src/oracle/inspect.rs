@@ -3,11 +3,11 @@
 use super::Oracle;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Deliveries, Instant, PerLevel, Priority, Reason, Room, RoomSnapshot, State};
+use roomcast_core::{Deliveries, Instant, PerLevel, Priority, Reason, RoomSnapshot, RoomState, RoomStatus};
 
 impl Oracle {
     /// Compares everything that a look at the room shows, save the sessions one by one.
-    pub fn inspect(&mut self, room: &Room<Probe>) -> Check {
+    pub fn inspect(&mut self, room: &RoomState<Probe>) -> Check {
         self.note_end();
         let snapshot = room.snapshot(self.clock);
         self.messages(&snapshot)?;
@@ -26,18 +26,18 @@ impl Oracle {
     }
 
     /// Compares the books of each session, and the sessions of each user (law L2, by walking).
-    pub fn inspect_sessions(&self, room: &Room<Probe>) -> Check {
+    pub fn inspect_sessions(&self, room: &RoomState<Probe>) -> Check {
         self.inspect_moderation(room)?;
         self.inspect_data(room)?;
         self.inspect_reviews(room)?;
         for (&session, listener) in &self.listeners.here {
-            let books = room.books(session);
+            let books = room.deliveries(session);
             let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));
-            same(Law::L2Deliveries, format!("the books of {session}"), Some(listener.books()), books)?;
-            same(Law::Members, format!("the mask of {session}"), Some(listener.mask), room.mask(session))?;
+            same(Law::L2Deliveries, format!("the books of {session}"), Some(listener.deliveries()), books)?;
+            same(Law::Members, format!("the mask of {session}"), Some(listener.mask), room.masked_levels(session))?;
             same(Law::L2Deliveries, format!("whether the books of {session} balance"), true, balance)?;
         }
-        same(Law::Members, "the newest users", self.newest_users(), room.newest_users())?;
+        same(Law::Members, "the newest users", self.recent_users(), room.recent_users())?;
         for (&user, sessions) in &self.members.sessions {
             let mut expected = sessions.clone();
             let mut found = room.sessions_of(user).to_vec();
@@ -75,7 +75,7 @@ impl Oracle {
             let bytes: u64 = self.line.level(level).map(|entry| entry.size).sum();
             same(Law::L7Bounded, name("bytes of queued"), bytes, admission.queued_bytes[level])?;
         }
-        let state = if self.is_open() { State::Open } else { State::Closed };
+        let state = if self.is_open() { RoomStatus::Open } else { RoomStatus::Closed };
         same(Law::Members, "the state of the room", state, admission.state)?;
         same(Law::L5Rate, "whole tokens", self.turns.room.whole(self.clock.as_nanos()), admission.tokens)?;
         same(Law::L1Messages, "reviews", self.reviews.pending.len(), admission.under_review as usize)?;
@@ -116,7 +116,7 @@ impl Oracle {
         self.eased("reviews", rules.review.tickets, admission.under_review)?;
         Self::within("keys", rules.duplicates.keys.into(), admission.duplicate_keys.0.into())?;
         self.eased("sessions", rules.sessions, audience.sessions)?;
-        Self::within("state aside", audience.sessions.into(), audience.aside.into())?;
+        Self::within("state aside", audience.sessions.into(), audience.cold_sessions.into())?;
         self.eased("changes of presence", rules.presence_events, self.inbox.presence_len() as u64)?;
         let most = self.members.sessions.values().map(Vec::len).max().unwrap_or(0) as u64;
         self.eased("sessions of a user", rules.sessions_per_user, most)

@@ -2,14 +2,14 @@
 
 use super::Oracle;
 use super::listeners::{Listener, Listeners};
-use roomcast_core::{Priority, Start};
+use roomcast_core::{Priority, StartPosition};
 
 impl Oracle {
     /// What a fresh session finds, with the last number that it does not get.
-    pub(super) fn comes(&self) -> (Listener, u64, Start) {
-        let given = self.listeners.given(self.rules.late_joiners);
+    pub(super) fn comes(&self) -> (Listener, u64, StartPosition) {
+        let given = self.listeners.given(self.rules.replay_on_join);
         let after = self.heads.values().sum::<u64>() - given.len() as u64;
-        let start = if given.is_empty() { Start::Head } else { Start::Late };
+        let start = if given.is_empty() { StartPosition::Head } else { StartPosition::Late };
         let mut listener = Listener::default();
         for (level, position) in given {
             listener.give(level, position);
@@ -21,7 +21,7 @@ impl Oracle {
 impl Listeners {
     /// The levels and positions of at most `most` dispatches that a session is given that comes now, the oldest first.
     pub fn given(&self, most: u32) -> Vec<(Priority, u64)> {
-        let newest = self.order[self.kept_from..].iter().rev().take(usize::try_from(most).unwrap_or(usize::MAX));
+        let newest = self.order[self.reserved_above..].iter().rev().take(usize::try_from(most).unwrap_or(usize::MAX));
         let mut given: Vec<_> = newest.copied().take_while(|&(level, position)| self.holds(level, position)).collect();
         given.reverse();
         given

@@ -1,6 +1,6 @@
 //! Who waits: the queue as one vector in order of entry, and for each level the senders in order of their turns.
 
-use roomcast_core::{Instant, Limit, PerLevel, Priority, QueueConfig, Sender, TieBreak};
+use roomcast_core::{Instant, Limit, PerLevel, Priority, QueueConfig, QueueDiscipline, Sender};
 
 /// A message that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +65,9 @@ impl Line {
     /// Those that may be the next of their level to go, by the configured tie-break.
     pub fn may_go(&self, level: Priority) -> Vec<u64> {
         let oldest_of = |sender: Sender| self.level(level).find(|entry| entry.sender == sender).map(|entry| entry.id);
-        match self.config.tie_break {
-            TieBreak::Fifo => self.level(level).next().map(|entry| entry.id).into_iter().collect(),
-            TieBreak::RoundRobin => self.turns[level].first().copied().and_then(oldest_of).into_iter().collect(),
+        match self.config.discipline {
+            QueueDiscipline::Fifo => self.level(level).next().map(|entry| entry.id).into_iter().collect(),
+            QueueDiscipline::RoundRobin => self.turns[level].first().copied().and_then(oldest_of).into_iter().collect(),
             _ => self.turns[level].iter().copied().filter_map(oldest_of).collect(),
         }
     }
@@ -75,7 +75,7 @@ impl Line {
     /// One had its turn and goes out.
     pub fn go(&mut self, id: u64) -> Option<Entry> {
         let (level, sender) = self.find(id).map(|entry| (entry.level, entry.sender))?;
-        if self.config.tie_break == TieBreak::RoundRobin {
+        if self.config.discipline == QueueDiscipline::RoundRobin {
             let turns = &mut self.turns[level];
             turns.retain(|&other| other != sender);
             turns.push(sender);

@@ -6,7 +6,7 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Batch, Budget, Deliveries, Directs, Echo, EndReason, Group, Instant, Item, Mask, PerLevel, Priority, Seq, SessionId,
+    Batch, Budget, Deliveries, Directs, Echo, EndReason, Group, Instant, Item, LevelSet, PerLevel, Priority, Seq, SessionId,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,7 +25,7 @@ pub struct Listener {
     /// Who sweeps it.
     pub group: Group,
     /// The levels that it does not want.
-    pub mask: Mask,
+    pub mask: LevelSet,
 }
 
 impl Listener {
@@ -35,7 +35,7 @@ impl Listener {
     }
 
     /// What its books should say.
-    pub fn books(&self) -> PerLevel<Deliveries> {
+    pub fn deliveries(&self) -> PerLevel<Deliveries> {
         PerLevel::from_fn(|level| {
             let mut row = self.counts[level];
             row.pending = self.pending[level].len() as u64;
@@ -77,7 +77,7 @@ pub struct Listeners {
     /// The levels and positions of all that was dispatched, in order.
     pub(super) order: Vec<(Priority, u64)>,
     /// Of those, the first that was kept for late joiners when their number changed last.
-    pub(super) kept_from: usize,
+    pub(super) reserved_above: usize,
     /// When those who wait are to be told of each thing that came since they were told last.
     pub news: Vec<Instant>,
     /// Why and until when, once the room is closed.
@@ -93,7 +93,7 @@ impl Listeners {
             if listener.end.is_some() {
                 continue;
             }
-            let is_own = rules.echo == Echo::Excluded && message.session == Some(session);
+            let is_own = rules.echo == Echo::Off && message.session == Some(session);
             if listener.mask.contains(level) {
                 listener.exclude(level);
             } else if is_own {
@@ -140,14 +140,14 @@ impl Listeners {
 
     /// The books over all sessions, those that are gone included: by walking.
     pub fn sums(&self) -> PerLevel<Deliveries> {
-        let books: Vec<_> = self.here.values().map(Listener::books).collect();
+        let books: Vec<_> = self.here.values().map(Listener::deliveries).collect();
         PerLevel::from_fn(|level| books.iter().map(|rows| rows[level]).sum::<Deliveries>() + self.gone[level])
     }
 
     /// A session is gone: what it had not taken is abandoned.
     pub fn release(&mut self, session: SessionId) -> bool {
         let Some(listener) = self.here.remove(&session) else { return false };
-        let books = listener.books();
+        let books = listener.deliveries();
         for level in Priority::ALL {
             self.directs[level].abandoned += listener.directs[level].len() as u64;
         }

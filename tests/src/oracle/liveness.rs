@@ -48,7 +48,7 @@ struct Looks {
 impl Looks {
     fn of(rules: &Rules) -> Option<Self> {
         let heartbeat = rules.heartbeat?;
-        let first = rules.config().ok()?.first_look()?;
+        let first = rules.config().ok()?.first_scan()?;
         let (every, silence) = (heartbeat.every.as_nanos(), heartbeat.silence.as_nanos());
         Some(Self { first: first.as_nanos().into(), every, silence })
     }
@@ -98,7 +98,7 @@ impl Oracle {
         }
     }
 
-    /// `Room::touch` answered this.
+    /// `RoomState::touch` answered this.
     pub fn touched(&mut self, now: Instant, session: SessionId, answer: bool) -> Check {
         self.advance(now);
         self.shows_life(session);
@@ -148,8 +148,8 @@ impl Oracle {
     }
 
     /// Of the last arrivals, those who are online, the newest first and once.
-    pub(super) fn newest_users(&self) -> Vec<UserId> {
-        let remembered = self.arrivals.iter().rev().take(self.rules.newest_users as usize);
+    pub(super) fn recent_users(&self) -> Vec<UserId> {
+        let remembered = self.arrivals.iter().rev().take(self.rules.recent_users as usize);
         let mut newest = Vec::new();
         for &user in remembered.filter(|&&user| self.is_online(user)) {
             if !newest.contains(&user) {

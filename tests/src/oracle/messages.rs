@@ -8,8 +8,8 @@ use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    DataError, DropReason, DuplicateKey, Instant, Kind, Limit, MergeKey, MessageId, Outcome, Priority, Receipt, RefusalReason,
-    Refused, Report, Sender, Seq, Source,
+    DataError, DedupKey, DropReason, Instant, Kind, Limit, MergeKey, MessageId, Outcome, OutcomeSink, Priority, Receipt,
+    RefusalReason, Refused, Sender, Seq, Source,
 };
 
 /// A message as it was offered, in so far as the oracle needs to know it.
@@ -22,13 +22,13 @@ pub struct Offer {
     /// Its kind.
     pub kind: Kind,
     /// How its outcome is to be reported.
-    pub report: Option<Report>,
+    pub outcome_sink: Option<OutcomeSink>,
     /// What it may be merged by.
     pub merge: Option<MergeKey>,
     /// What it stands for.
     pub units: u64,
     /// What its repetition would carry.
-    pub key: Option<DuplicateKey>,
+    pub key: Option<DedupKey>,
     /// Where it is counted.
     pub counter: Option<&'static str>,
     /// The number of its payload.
@@ -48,7 +48,7 @@ pub(super) fn counter_error(oracle: &Oracle, counter: &str, units: u64) -> Optio
 }
 
 impl Oracle {
-    /// `Room::publish` answered this, and this went out.
+    /// `RoomState::publish` answered this, and this went out.
     pub fn published(&mut self, now: Instant, offer: &Offer, answer: &Answer, crossed: &[Crossed]) -> Check {
         let now = self.advance(now);
         let mut sent = crossed.iter();
@@ -76,8 +76,8 @@ impl Oracle {
             return self.notified(now, (offer, number), answer, sent);
         }
         let waiting = self.waiting(number, offer, sender);
-        let report = waiting.report;
-        self.inbox.reserve(offer.level, report);
+        let outcome_sink = waiting.outcome_sink;
+        self.inbox.reserve(offer.level, outcome_sink);
         let (id, size) = (offer.payload, offer.size as u64);
         let entry = Entry { id, level: offer.level, sender, size, entered: now };
         let message = waiting.id;
@@ -91,7 +91,7 @@ impl Oracle {
                 same(Law::Events, "a receipt", Some(Receipt { review, ..receipt }), answer.as_ref().ok().copied())?;
                 return self.no_more(now, sent).and_then(|()| self.check_held());
             }
-            self.inbox.release(offer.level, report);
+            self.inbox.release(offer.level, outcome_sink);
             let limit = Limit::Reviews { max: self.rules.review.tickets };
             self.refused(offer, answer, RefusalReason::ReviewsFull, Some(limit), None)?;
             return self.no_more(now, sent).and_then(|()| self.check_held());
@@ -107,7 +107,7 @@ impl Oracle {
                 same(Law::L7Bounded, "whether a full queue may refuse", true, refusal)?;
                 self.line.remove(id);
                 self.waiting.remove(&id);
-                self.inbox.release(offer.level, report);
+                self.inbox.release(offer.level, outcome_sink);
                 let retry_at = self.next_chance(now, offer.level, sender);
                 self.refused(offer, answer, RefusalReason::QueueFull, Some(limit), retry_at)?;
                 return self.check_held();
@@ -115,11 +115,11 @@ impl Oracle {
             (Entered::Waits, Some(_), Ok(_)) => self.evicted(id)?,
             (Entered::Waits, None, _) => {}
             (Entered::Sent(outcome), ..) => {
-                self.inbox.release(offer.level, report);
+                self.inbox.release(offer.level, outcome_sink);
                 receipt.outcome = outcome;
             }
             (Entered::Merged(carrier), ..) => {
-                self.inbox.release(offer.level, report);
+                self.inbox.release(offer.level, outcome_sink);
                 receipt.outcome = Some(Outcome::Merged { carrier });
             }
         }
@@ -135,7 +135,7 @@ impl Oracle {
         let (session, user) = match (offer.source, sender) {
             (Source::Session(session), Sender::User(user)) => (Some(session), Some(user)),
             // The profile would come with it.
-            (Source::Forwarded { session, .. }, _) => (session, None),
+            (Source::Edge { session, .. }, _) => (session, None),
             _ => (None, None),
         };
         Waiting {
@@ -143,7 +143,7 @@ impl Oracle {
             kind: offer.kind,
             session,
             profile: user.and_then(|user| self.members.profiles.get(&user)).copied(),
-            report: self.report(offer),
+            outcome_sink: self.outcome_sink(offer),
             merge: offer.merge,
             units: offer.units,
             messages: 1,
@@ -203,7 +203,7 @@ impl Oracle {
         self.time_out_reviews(now, sent)
     }
 
-    /// `Room::handle_timeout` was called, and this went out.
+    /// `RoomState::handle_timeout` was called, and this went out.
     pub fn timed_out(&mut self, now: Instant, crossed: &[Crossed]) -> Check {
         let now = self.advance(now);
         if self.is_open() {
@@ -219,7 +219,7 @@ impl Oracle {
         }
         self.look(now);
         self.note_vacancy();
-        self.expire_empty();
+        self.idle_timeout();
         self.check_held()
     }
 
@@ -264,7 +264,7 @@ impl Oracle {
         while let Some(level) = self.line.highest() {
             let Some(&id) = self.line.may_go(level).first() else { break };
             // Random turns are not for us to guess: within a level their outcomes may come in any order.
-            if self.rules.queue.tie_break != roomcast_core::TieBreak::Random || last != Some(level) {
+            if self.rules.queue.discipline != roomcast_core::QueueDiscipline::Random || last != Some(level) {
                 self.inbox.decide();
             }
             last = Some(level);

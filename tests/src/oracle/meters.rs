@@ -1,7 +1,7 @@
 //! The two laws of what may pass: windows of any length, or aligned ones.
 
 use super::tokens::Tokens;
-use roomcast_core::{Allowance, Rate};
+use roomcast_core::{Rate, RateLimit};
 
 /// What has passed under one allowance.
 #[derive(Clone, Debug)]
@@ -28,10 +28,10 @@ fn nanos(rate: Rate) -> u64 {
 
 impl Meter {
     /// Nothing has passed yet.
-    pub fn new(allowance: Allowance) -> Self {
-        match allowance {
-            Allowance::Bucket(quota) => Self::Tokens(Tokens::new(quota.rate.count().get(), nanos(quota.rate), quota.burst.get())),
-            Allowance::Window(rate) => {
+    pub fn new(rate_limit: RateLimit) -> Self {
+        match rate_limit {
+            RateLimit::Bucket(quota) => Self::Tokens(Tokens::new(quota.rate.count().get(), nanos(quota.rate), quota.burst.get())),
+            RateLimit::Window(rate) => {
                 Self::Aligned(Aligned { count: rate.count().get(), period: nanos(rate), passed: Vec::new(), closed: None })
             }
         }
@@ -39,18 +39,18 @@ impl Meter {
 
     /// From `now` on what passes is counted by another allowance.
     #[must_use]
-    pub fn become_of(&self, now: u64, allowance: Allowance) -> Self {
-        match (self, allowance) {
-            (Self::Tokens(tokens), Allowance::Bucket(quota)) => {
+    pub fn become_of(&self, now: u64, rate_limit: RateLimit) -> Self {
+        match (self, rate_limit) {
+            (Self::Tokens(tokens), RateLimit::Bucket(quota)) => {
                 Self::Tokens(tokens.become_of(now, quota.rate.count().get(), nanos(quota.rate), quota.burst.get()))
             }
-            (_, Allowance::Bucket(quota)) => {
+            (_, RateLimit::Bucket(quota)) => {
                 Self::Tokens(Tokens::holding(now, quota.rate.count().get(), nanos(quota.rate), quota.burst.get(), 0))
             }
-            (Self::Aligned(aligned), Allowance::Window(rate)) if aligned.period == nanos(rate) => {
+            (Self::Aligned(aligned), RateLimit::Window(rate)) if aligned.period == nanos(rate) => {
                 Self::Aligned(Aligned { count: rate.count().get(), ..aligned.clone() })
             }
-            (_, Allowance::Window(rate)) => {
+            (_, RateLimit::Window(rate)) => {
                 let (count, period) = (rate.count().get(), nanos(rate));
                 Self::Aligned(Aligned { count, period, passed: Vec::new(), closed: Some(now) })
             }

@@ -43,8 +43,8 @@ use quotas::Quotas;
 use reviews::Reviews;
 use roomcast_core::{
     Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
-    LeaveError, Levels, MergeKey, MessageId, Payload, PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason,
-    Report, SessionEnd, SessionId, TipKind, UserId,
+    LeaveError, Levels, MergeKey, MessageId, OutcomeSink, Payload, PerLevel, Presence, PresenceCause, Priority, ProfileError,
+    RefusalReason, SessionEnd, SessionId, SystemMessageKind, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -99,7 +99,7 @@ struct Waiting {
     kind: Kind,
     session: Option<SessionId>,
     profile: Option<(u64, usize)>,
-    report: Report,
+    outcome_sink: OutcomeSink,
     merge: Option<MergeKey>,
     units: u64,
     messages: u32,
@@ -193,7 +193,7 @@ impl Oracle {
         self.listeners.closed.is_none()
     }
 
-    /// `Room::join` answered this.
+    /// `RoomState::join` answered this.
     pub fn joined(&mut self, now: Instant, join: &Join<Probe>, answer: &Result<Joined, JoinError>) -> Check {
         self.advance(now);
         let expected = self.join_error(join);
@@ -205,14 +205,14 @@ impl Oracle {
                 same(Law::Members, "a session id is new", true, self.sessions_ever.insert(session))?;
                 same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
                 let (mut listener, after, start) = self.resumed(join.token()).unwrap_or_else(|| self.comes());
-                same(Law::Members, "where a session starts", (after, start), (joined.after.0, joined.start))?;
+                same(Law::Members, "where a session starts", (after, start), (joined.starts_after.0, joined.start))?;
                 listener.group = join.in_group();
-                listener.set_mask(join.masked());
+                listener.set_masked_levels(join.masked_levels());
                 self.listeners.here.insert(session, listener);
                 if let Some(user) = join.as_user() {
                     let was_online = self.is_online(user);
                     if self.members.count(user) == 0 {
-                        self.happens(TipKind::Joined, Some(user));
+                        self.happens(SystemMessageKind::Joined, Some(user));
                     }
                     self.members.come(user, session);
                     if let Some(profile) = join.as_profile() {
@@ -233,10 +233,10 @@ impl Oracle {
     /// A user's session goes; who was offline already does not go offline again. Once the room is closed, its one event stands for the going
     /// of everyone.
     fn go(&mut self, session: SessionId) {
-        self.go_as(session, TipKind::Left);
+        self.go_as(session, SystemMessageKind::Left);
     }
 
-    fn go_as(&mut self, session: SessionId, tip: TipKind) {
+    fn go_as(&mut self, session: SessionId, tip: SystemMessageKind) {
         let user = self.members.user_of(session);
         let was_online = user.filter(|&user| self.is_online(user));
         let profile = user.and_then(|user| self.members.profiles.get(&user)).copied();
@@ -274,7 +274,7 @@ impl Oracle {
         (size > max).then_some(JoinError::ProfileTooLarge { size, max })
     }
 
-    /// `Room::leave` answered this.
+    /// `RoomState::leave` answered this.
     pub fn left(&mut self, now: Instant, user: UserId, answer: Result<(), LeaveError>) -> Check {
         let now = self.advance(now);
         let sessions = self.members.sessions.get(&user).cloned().unwrap_or_default();
@@ -294,9 +294,9 @@ impl Oracle {
     /// All sessions of a user go; they still take what they are due, then the reason.
     fn all_end(&mut self, now: Instant, user: UserId, reason: EndReason) {
         let tip = match reason {
-            EndReason::Kicked => TipKind::Kicked,
-            EndReason::Banned => TipKind::Banned,
-            _ => TipKind::Left,
+            EndReason::Kicked => SystemMessageKind::Kicked,
+            EndReason::Banned => SystemMessageKind::Banned,
+            _ => SystemMessageKind::Left,
         };
         for session in self.members.sessions.get(&user).cloned().unwrap_or_default() {
             self.go_as(session, tip);
@@ -307,7 +307,7 @@ impl Oracle {
         }
     }
 
-    /// `Room::close_session` answered this.
+    /// `RoomState::close_session` answered this.
     pub fn session_closed(&mut self, now: Instant, session: SessionId, answer: bool) -> Check {
         self.advance(now);
         self.go(session);
@@ -316,7 +316,7 @@ impl Oracle {
         same(Law::Members, "whether the closed session was in", was_in, answer)
     }
 
-    /// `Room::next_batch` answered this.
+    /// `RoomState::next_batch` answered this.
     pub fn took(
         &mut self,
         now: Instant,
@@ -349,7 +349,7 @@ impl Oracle {
         }
     }
 
-    /// `Room::sweep` handed out this, in this order; the sessions that are `busy` did not take theirs.
+    /// `RoomState::sweep` handed out this, in this order; the sessions that are `busy` did not take theirs.
     pub fn swept(
         &mut self,
         now: Instant,
@@ -382,7 +382,7 @@ impl Oracle {
         same(Law::Batches, "what a sweep hands out", expected, found.to_vec())
     }
 
-    /// `Room::set_profile` answered this. `profile` is the number and the size.
+    /// `RoomState::set_profile` answered this. `profile` is the number and the size.
     pub fn profile_set(&mut self, user: UserId, profile: Option<(u64, usize)>, answer: &Result<(), ProfileError<Probe>>) -> Check {
         let max = self.rules.profile_bytes as usize;
         let expected = match profile {
@@ -401,7 +401,7 @@ impl Oracle {
             return same(Law::L8NothingLost, "the profile that was refused", profile.map(|(id, _)| id), back);
         }
         if profile.is_some() {
-            self.happens(TipKind::ProfileChanged, Some(user));
+            self.happens(SystemMessageKind::ProfileChanged, Some(user));
         }
         match profile {
             Some(profile) => self.members.profiles.insert(user, profile),
@@ -410,7 +410,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// `Room::close` answered this.
+    /// `RoomState::close` answered this.
     pub fn closed(&mut self, now: Instant, actor: Actor, answer: Result<(), CloseError>) -> Check {
         let now = self.advance(now);
         let expected = match self.rule(actor, Action::Close, None) {
@@ -433,7 +433,7 @@ impl Oracle {
         self.drop_all();
     }
 
-    /// `Room::wake` answered this.
+    /// `RoomState::wake` answered this.
     pub fn woken(&mut self, now: Instant, answer: bool) -> Check {
         let now = self.advance(now);
         let due = self.listeners.news.iter().any(|&at| at <= now);
@@ -443,7 +443,7 @@ impl Oracle {
         same(Law::Batches, "whether those who wait are to be told", due, answer)
     }
 
-    /// `Room::poll_event` answered this.
+    /// `RoomState::poll_event` answered this.
     pub fn polled(&mut self, event: Option<Event>) -> Check {
         self.inbox.polled(event)?;
         self.note_end();
@@ -454,10 +454,10 @@ impl Oracle {
         self.inbox.set_ended(!self.is_open() && self.listeners.here.is_empty() && self.is_idle());
     }
 
-    /// When `Room::handle_timeout` has something to do next.
+    /// When `RoomState::handle_timeout` has something to do next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
-        let deadlines = deadlines.chain(self.next_turn()).chain(self.next_review()).chain(self.next_tip());
+        let deadlines = deadlines.chain(self.next_turn()).chain(self.next_review()).chain(self.next_system_message());
         deadlines.chain(self.listeners.next_end()).chain(self.next_look()).chain(self.next_expiry()).min()
     }
 

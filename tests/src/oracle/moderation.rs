@@ -5,8 +5,8 @@ use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
 use roomcast_core::{
-    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Priority, Role, Room, Rule, Sender, TipKind, Until,
-    UserId,
+    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Priority, Role, RoomState, Rule, Sender,
+    SystemMessageKind, Until, UserId,
 };
 use std::collections::BTreeMap;
 
@@ -124,7 +124,10 @@ impl Oracle {
         match act {
             Act::SetAdmin(user, is_admin) => {
                 if answer == Ok(true) {
-                    self.happens(if *is_admin { TipKind::AdminSet } else { TipKind::AdminRemoved }, Some(*user));
+                    self.happens(
+                        if *is_admin { SystemMessageKind::AdminSet } else { SystemMessageKind::AdminRemoved },
+                        Some(*user),
+                    );
                 }
                 self.moderation.admins.retain(|other| other != user);
                 self.moderation.admins.extend(is_admin.then_some(*user));
@@ -132,7 +135,7 @@ impl Oracle {
             Act::Mute(users, time) => {
                 self.moderation.mutes.extend(users.iter().map(|&user| (user, until(time))));
                 for &user in users {
-                    self.happens(TipKind::Muted, Some(user));
+                    self.happens(SystemMessageKind::Muted, Some(user));
                 }
             }
             Act::Unmute(users) => self.moderation.mutes.retain(|user, _| !users.contains(user)),
@@ -182,14 +185,14 @@ impl Oracle {
                 }
             }
             if reason == EndReason::Banned && self.members.count(user) == 0 {
-                self.goes_with(TipKind::Banned, user, None);
+                self.goes_with(SystemMessageKind::Banned, user, None);
             }
             self.all_end(now, user, reason);
         }
     }
 
     /// What can be asked of each user.
-    pub fn inspect_moderation(&self, room: &Room<Probe>) -> Check {
+    pub fn inspect_moderation(&self, room: &RoomState<Probe>) -> Check {
         for user in (0..6).map(UserId) {
             same(Law::Members, format!("the role of {user}"), self.role(user), room.role_of(user))?;
             same(Law::Members, format!("the mute of {user}"), self.muted(user), room.muted_until(self.clock, user))?;

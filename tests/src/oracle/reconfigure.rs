@@ -1,4 +1,4 @@
-//! Other rules while the room runs (clause B15): what the table of `Room::reconfigure` says.
+//! Other rules while the room runs (clause B15): what the table of `RoomState::reconfigure` says.
 
 use super::Oracle;
 use super::quotas::Quotas;
@@ -34,8 +34,8 @@ impl Oracle {
         let settings = [
             (old.owner != new.owner, "owner"),
             (old.seed != new.seed, "seed"),
-            (old.queue.tie_break != new.queue.tie_break, "tie_break"),
-            (old.queue.victim != new.queue.victim, "victim"),
+            (old.queue.discipline != new.queue.discipline, "discipline"),
+            (old.queue.eviction != new.queue.eviction, "eviction"),
             (old.echo != new.echo, "echo"),
             (old.levels != new.levels, "levels"),
             (old.heartbeat != new.heartbeat, "heartbeat"),
@@ -43,7 +43,7 @@ impl Oracle {
         settings.into_iter().find(|(changes, _)| *changes).map(|(_, setting)| setting)
     }
 
-    /// `Room::reconfigure` answered this, and this went out.
+    /// `RoomState::reconfigure` answered this, and this went out.
     pub fn reconfigured(&mut self, now: Instant, rules: Rules, answer: Result<(), ReconfigureError>, crossed: &[Crossed]) -> Check {
         let now = self.advance(now);
         let expected = match self.fixed(&rules) {
@@ -89,11 +89,11 @@ impl Oracle {
             self.listeners.trim(new, level);
         }
         let dispatched = self.listeners.order.len();
-        let kept = dispatched.saturating_sub(old.late_joiners as usize);
-        self.listeners.kept_from = self.listeners.kept_from.max(kept);
-        let kept = self.arrivals.len().saturating_sub(old.newest_users.min(new.newest_users) as usize);
+        let kept = dispatched.saturating_sub(old.replay_on_join as usize);
+        self.listeners.reserved_above = self.listeners.reserved_above.max(kept);
+        let kept = self.arrivals.len().saturating_sub(old.recent_users.min(new.recent_users) as usize);
         self.arrivals.drain(..kept);
-        if old.expire_empty.is_none() && new.expire_empty.is_some() && self.listeners.here.is_empty() {
+        if old.idle_timeout.is_none() && new.idle_timeout.is_some() && self.listeners.here.is_empty() {
             self.vacancy.begin(now);
         }
         let tips = self.rules.tips;

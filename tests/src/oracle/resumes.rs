@@ -3,10 +3,10 @@
 use super::Oracle;
 use super::listeners::Listener;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Duration, Echo, Instant, PerLevel, Priority, ResumeToken, SessionId, Start};
+use roomcast_core::{Duration, Echo, Instant, PerLevel, Priority, ResumeToken, SessionId, StartPosition};
 
 impl Oracle {
-    /// `Room::resume_token` answered this: all that is not due lies before it, or is the session's own.
+    /// `RoomState::resume_token` answered this: all that is not due lies before it, or is the session's own.
     pub fn token_taken(&mut self, now: Instant, session: SessionId, answer: Option<ResumeToken>) -> Check {
         // It only looks: the clock does not move.
         let now = self.clock.max(now);
@@ -30,7 +30,7 @@ impl Oracle {
     }
 
     /// What a session that joins with this token finds, if the token is honoured; with the last number that it does not get.
-    pub(super) fn resumed(&self, token: Option<ResumeToken>) -> Option<(Listener, u64, Start)> {
+    pub(super) fn resumed(&self, token: Option<ResumeToken>) -> Option<(Listener, u64, StartPosition)> {
         let token = token?;
         let age = Duration::from_nanos(self.clock.as_nanos().checked_sub(token.taken_at.as_nanos())?);
         let behind = PerLevel::from_fn(|level| self.heads[level].checked_sub(token.positions[level]));
@@ -41,13 +41,13 @@ impl Oracle {
         for level in Priority::ALL {
             for position in token.positions[level]..self.heads[level] {
                 let is_own = self.listeners.sender(level, position) == Some(token.session);
-                if is_own && self.rules.echo == Echo::Excluded {
+                if is_own && self.rules.echo == Echo::Off {
                     listener.exclude_own(level, position);
                 } else {
                     listener.give(level, position);
                 }
             }
         }
-        Some((listener, token.positions.values().sum(), Start::Resumed))
+        Some((listener, token.positions.values().sum(), StartPosition::Resumed))
     }
 }

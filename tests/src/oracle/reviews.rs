@@ -8,7 +8,7 @@ use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    DropReason, Instant, Limit, Outcome, Priority, Receipt, Refused, ReviewTimeout, Room, Sender, Ticket, VerdictError,
+    DropReason, Instant, Limit, Outcome, Priority, Receipt, Refused, ReviewError, ReviewTimeout, RoomState, Sender, Ticket,
 };
 
 /// Those that wait for a verdict, in order of their coming.
@@ -143,13 +143,13 @@ impl Oracle {
         Ok(())
     }
 
-    /// `Room::review` answered this, and this went out.
+    /// `RoomState::review` answered this, and this went out.
     pub fn reviewed(
         &mut self,
         now: Instant,
         ticket: Ticket,
         said: Said,
-        answer: &Result<(), VerdictError<Probe>>,
+        answer: &Result<(), ReviewError<Probe>>,
         crossed: &[Crossed],
     ) -> Check {
         let now = self.advance(now);
@@ -162,12 +162,12 @@ impl Oracle {
         let max = self.rules.payload_bytes as usize;
         match (place, &said) {
             (None, _) => {
-                let lapsed = matches!(answer, Err(VerdictError::Lapsed { ticket: found }) if *found == ticket);
+                let lapsed = matches!(answer, Err(ReviewError::Lapsed { ticket: found }) if *found == ticket);
                 same(Law::Events, "a verdict that comes too late", true, lapsed)?;
             }
             (Some(_), Said::Rewrite(id, size, _)) if *size > max => {
                 let back = match answer {
-                    Err(VerdictError::TooLarge { payload, .. }) => Some(payload.id()),
+                    Err(ReviewError::TooLarge { payload, .. }) => Some(payload.id()),
                     _ => None,
                 };
                 same(Law::L8NothingLost, "a payload that is too large comes back", Some(*id), back)?;
@@ -179,7 +179,7 @@ impl Oracle {
                     Said::Allow => self.go_on(now, pending, &mut sent)?,
                     Said::Deny(code) => {
                         self.inbox.decide();
-                        let limit = Some(Limit::Verdict { code });
+                        let limit = Some(Limit::ReviewDecision { code });
                         self.drop_waiting(&pending.entry, pending.waiting, DropReason::Denied, limit);
                         self.dispatch(now, &mut sent, None)?;
                     }
@@ -218,10 +218,10 @@ impl Oracle {
     }
 
     /// What can be asked of each that waits.
-    pub(super) fn inspect_reviews(&self, room: &Room<Probe>) -> Check {
+    pub(super) fn inspect_reviews(&self, room: &RoomState<Probe>) -> Check {
         for pending in &self.reviews.pending {
             let found = room
-                .under_review(pending.ticket)
+                .pending_review(pending.ticket)
                 .map(|review| (review.sender, review.priority, review.deadline, review.payload.id()));
             let Entry { sender, level, id, .. } = pending.entry;
             let expected = Some((sender, level, self.deadline_of(pending), id));

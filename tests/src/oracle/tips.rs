@@ -4,30 +4,32 @@ use super::Oracle;
 use super::going::Sent;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionId, Tip, TipKind, Tips, UserId};
+use roomcast_core::{
+    Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionId, SystemMessage, SystemMessageKind, SystemMessages, UserId,
+};
 use std::collections::BTreeMap;
 
 /// What has happened, by kind.
 #[derive(Clone, Debug, Default)]
 pub struct Happened {
-    waiting: BTreeMap<TipKind, Vec<(Instant, Option<UserId>)>>,
+    waiting: BTreeMap<SystemMessageKind, Vec<(Instant, Option<UserId>)>>,
     /// What users had when they went, by what is to tell it.
-    profiles: BTreeMap<(TipKind, UserId), (u64, usize)>,
-    told: BTreeMap<TipKind, Instant>,
+    profiles: BTreeMap<(SystemMessageKind, UserId), (u64, usize)>,
+    told: BTreeMap<SystemMessageKind, Instant>,
     /// Counters that changed since they were told.
     pub(super) counters: Vec<String>,
 }
 
 impl Oracle {
     /// Something happened.
-    pub(super) fn happens(&mut self, kind: TipKind, user: Option<UserId>) {
+    pub(super) fn happens(&mut self, kind: SystemMessageKind, user: Option<UserId>) {
         if self.rules.tips.level(kind).is_some() {
             self.happened.waiting.entry(kind).or_default().push((self.clock, user));
         }
     }
 
     /// A user goes, who had this profile.
-    pub(super) fn goes_with(&mut self, kind: TipKind, user: UserId, profile: Option<(u64, usize)>) {
+    pub(super) fn goes_with(&mut self, kind: SystemMessageKind, user: UserId, profile: Option<(u64, usize)>) {
         self.happens(kind, Some(user));
         match profile {
             Some(profile) => self.happened.profiles.insert((kind, user), profile),
@@ -40,11 +42,11 @@ impl Oracle {
         if !self.happened.counters.iter().any(|other| other == key) {
             self.happened.counters.push(key.to_owned());
         }
-        self.happens(TipKind::Counters, None);
+        self.happens(SystemMessageKind::Counters, None);
     }
 
     /// From now on other tips. Who is to be named is settled so far: those who have been left out by now stay so, and all who come after them.
-    pub(super) fn change_tips(&mut self, old: &Tips, new: &Tips) {
+    pub(super) fn change_tips(&mut self, old: &SystemMessages, new: &SystemMessages) {
         self.happened.waiting.retain(|&kind, _| new.level(kind).is_some());
         self.happened.profiles.retain(|&(kind, _), _| new.level(kind).is_some());
         for all in self.happened.waiting.values_mut() {
@@ -53,21 +55,21 @@ impl Oracle {
         }
     }
 
-    fn tip_due(&self, kind: TipKind) -> Option<Instant> {
+    fn tip_due(&self, kind: SystemMessageKind) -> Option<Instant> {
         let (since, _) = self.happened.waiting.get(&kind)?.first()?;
-        let window = if kind == TipKind::Counters { self.rules.tips.counters_every } else { self.rules.tips.window };
+        let window = if kind == SystemMessageKind::Counters { self.rules.tips.counters_every } else { self.rules.tips.window };
         let told = self.happened.told.get(&kind).map(|&told| told + window);
         Some(told.map_or(*since, |told| told.max(*since)))
     }
 
     /// When the first is due, while the room is open.
-    pub(super) fn next_tip(&self) -> Option<Instant> {
-        TipKind::ALL.into_iter().filter_map(|kind| self.tip_due(kind)).min().filter(|_| self.is_open())
+    pub(super) fn next_system_message(&self) -> Option<Instant> {
+        SystemMessageKind::ALL.into_iter().filter_map(|kind| self.tip_due(kind)).min().filter(|_| self.is_open())
     }
 
     /// What is due is told, kind by kind, beside the room's rate.
     pub(super) fn tell(&mut self, now: Instant, sent: &mut Sent<'_>) -> Check {
-        for kind in TipKind::ALL {
+        for kind in SystemMessageKind::ALL {
             if self.tip_due(kind).is_some_and(|due| due <= now) {
                 self.tell_one(now, kind, sent)?;
             }
@@ -75,22 +77,22 @@ impl Oracle {
         Ok(())
     }
 
-    fn tell_one(&mut self, now: Instant, kind: TipKind, sent: &mut Sent<'_>) -> Check {
+    fn tell_one(&mut self, now: Instant, kind: SystemMessageKind, sent: &mut Sent<'_>) -> Check {
         let Some(all) = self.happened.waiting.remove(&kind) else { return Ok(()) };
         self.happened.told.insert(kind, now);
         let count = all.len() as u64;
         let first: Vec<UserId> = all.iter().map_while(|(_, user)| *user).take(self.rules.tips.names as usize).collect();
-        let mut keys = if kind == TipKind::Counters { std::mem::take(&mut self.happened.counters) } else { Vec::new() };
+        let mut keys = if kind == SystemMessageKind::Counters { std::mem::take(&mut self.happened.counters) } else { Vec::new() };
         keys.sort_unstable();
         let changed: Vec<(&str, i64)> = keys.iter().filter_map(|key| Some((key.as_str(), self.data.counter(key)?))).collect();
         let tip = match kind {
-            TipKind::AttributesChanged => Tip::Attributes { count, version: self.data.version() },
-            TipKind::Counters if changed.is_empty() => return Ok(()),
-            TipKind::Counters => Tip::Counters { changed: &changed },
-            _ => Tip::Users { kind, count, first: &first },
+            SystemMessageKind::AttributesChanged => SystemMessage::Attributes { count, version: self.data.version() },
+            SystemMessageKind::Counters if changed.is_empty() => return Ok(()),
+            SystemMessageKind::Counters => SystemMessage::Counters { changed: &changed },
+            _ => SystemMessage::Users { kind, count, first: &first },
         };
         // The payload that anybody would make of it.
-        let Some(payload) = Probe::tip(&tip) else { return Ok(()) };
+        let Some(payload) = Probe::system_message(&tip) else { return Ok(()) };
         let Some(level) = self.rules.tips.level(kind).map(|level| self.counts_as(level)) else { return Ok(()) };
         self.submitted += 1;
         let row = &mut self.books[level];
@@ -106,7 +108,7 @@ impl Oracle {
         };
         let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
         self.heads[level] += 1;
-        let expected = (payload.id(), seq, position, level, Kind::Tip, Sender::Host, None::<SessionId>, (1, 1), now, now);
+        let expected = (payload.id(), seq, position, level, Kind::System, Sender::Host, None::<SessionId>, (1, 1), now, now);
         let m = message;
         let found = (
             m.payload.id(),
@@ -121,7 +123,7 @@ impl Oracle {
             m.dispatched_at,
         );
         same(Law::L4Order, format!("the tip {tip:?}"), format!("{expected:?}"), format!("{found:?}"))?;
-        let is_of_one = count == 1 && matches!(tip, Tip::Users { .. });
+        let is_of_one = count == 1 && matches!(tip, SystemMessage::Users { .. });
         let had = |user: &UserId| self.happened.profiles.get(&(kind, *user));
         let profile =
             first.first().filter(|_| is_of_one).and_then(|user| self.members.profiles.get(user).or_else(|| had(user))).copied();

@@ -4,7 +4,7 @@ use super::Oracle;
 use super::line::Entry;
 use super::meters::Meter;
 use crate::rules::Rules;
-use roomcast_core::{Exempt, Instant, PerLevel, Priority, Role, Sender, TieBreak};
+use roomcast_core::{Exempt, Instant, PerLevel, Priority, QueueDiscipline, Role, Sender};
 
 /// What has passed, and what the floor has counted.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Turns {
     /// Nothing has passed yet.
     pub fn new(rules: &Rules) -> Self {
         let levels = PerLevel(rules.level_quotas.levels.0.map(|quota| quota.map(Meter::new)));
-        Self { room: Meter::new(rules.allowance()), levels, passed_over: 0, served: Vec::new() }
+        Self { room: Meter::new(rules.rate_limit()), levels, passed_over: 0, served: Vec::new() }
     }
 
     /// From `now` on other rules. What is the same goes on as if nothing were.
@@ -34,16 +34,17 @@ impl Turns {
             (None, Some(quota)) => Some(Meter::new(quota)),
             (Some(own), Some(quota)) => Some(meter(own, old.level_quotas.levels[level].unwrap_or(quota), quota)),
         });
-        let (passed_over, served) = if old.floor == new.floor { (self.passed_over, self.served.clone()) } else { (0, Vec::new()) };
-        Self { room: meter(&self.room, old.allowance(), new.allowance()), levels, passed_over, served }
+        let (passed_over, served) =
+            if old.min_share == new.min_share { (self.passed_over, self.served.clone()) } else { (0, Vec::new()) };
+        Self { room: meter(&self.room, old.rate_limit(), new.rate_limit()), levels, passed_over, served }
     }
 }
 
 impl Oracle {
     /// Who goes next while a level's own quota is used up: the one whose turn it is, or the oldest where that is left to chance.
     fn head(&self, level: Priority) -> Option<&Entry> {
-        match self.rules.queue.tie_break {
-            TieBreak::Random => self.line.level(level).next(),
+        match self.rules.queue.discipline {
+            QueueDiscipline::Random => self.line.level(level).next(),
             _ => self.line.find(*self.line.may_go(level).first()?),
         }
     }
@@ -85,7 +86,7 @@ impl Oracle {
     }
 
     fn is_floors_turn(&self) -> bool {
-        self.rules.floor.is_some_and(|floor| self.turns.passed_over + 1 >= floor)
+        self.rules.min_share.is_some_and(|min_share| self.turns.passed_over + 1 >= min_share)
     }
 
     /// Those of a level that may be next, at a level's turn.
@@ -102,7 +103,7 @@ impl Oracle {
         let now = self.clock.as_nanos();
         let ready = self.ready(now);
         self.turns.served.push(level);
-        if self.rules.floor.is_some() && ready.first() != ready.last() {
+        if self.rules.min_share.is_some() && ready.first() != ready.last() {
             self.turns.passed_over = if ready.first() == Some(&level) { self.turns.passed_over + 1 } else { 0 };
         }
         let is_exempt = self.is_exempt(sender);

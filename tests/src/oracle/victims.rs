@@ -2,7 +2,7 @@
 //! room must be one of those that some choice leads to.
 
 use super::line::{Entry, Line, exceeded};
-use roomcast_core::{Priority, Sender, VictimPolicy};
+use roomcast_core::{EvictionPolicy, Priority, Sender};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Victims of one call at the most (decision D16).
@@ -82,10 +82,10 @@ impl<'a> Squeeze<'a> {
             return Vec::new();
         };
         let of_lowest = || self.left(gone).filter(|entry| entry.level == lowest);
-        match self.line.config.victim {
-            VictimPolicy::Newest => of_lowest().next_back().map(|entry| entry.id).into_iter().collect(),
-            VictimPolicy::Oldest => of_lowest().next().map(|entry| entry.id).into_iter().collect(),
-            VictimPolicy::BiggestSender => {
+        match self.line.config.eviction {
+            EvictionPolicy::Newest => of_lowest().next_back().map(|entry| entry.id).into_iter().collect(),
+            EvictionPolicy::Oldest => of_lowest().next().map(|entry| entry.id).into_iter().collect(),
+            EvictionPolicy::BiggestSender => {
                 let mut held: BTreeMap<Sender, (u32, u64)> = BTreeMap::new();
                 for entry in of_lowest() {
                     let (count, newest) = held.entry(entry.sender).or_default();

@@ -14,8 +14,8 @@ use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
 use roomcast_core::{
-    Actor, Broadcast, Budget, DuplicateKey, Duration, Engine, EngineJoinError, Instant, Join, Mask, Priority, Recipient, Room,
-    RoomId, SessionId, Source, UserId,
+    Actor, Broadcast, Budget, DedupKey, Duration, Engine, EngineJoinError, Instant, Join, LevelSet, Priority, Recipient, RoomId,
+    RoomState, SessionId, Source, UserId,
 };
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
@@ -85,7 +85,7 @@ impl Stage {
     fn new(evening: &Evening) -> Result<Self, Violation> {
         let mut engine = Engine::new(u32::MAX, evening.seed);
         if evening.one_room {
-            engine = engine.one_room_a_user();
+            engine = engine.exclusive_membership();
         }
         let mut watchers = Vec::new();
         for (room, rules) in evening.rooms.iter().enumerate() {
@@ -126,7 +126,7 @@ impl Stage {
     fn call<T>(
         &mut self,
         room: usize,
-        call: impl FnOnce(&mut Checked, &mut Room<Probe>) -> Result<T, Violation>,
+        call: impl FnOnce(&mut Checked, &mut RoomState<Probe>) -> Result<T, Violation>,
     ) -> Result<T, Violation> {
         let mut room_mut = self.engine.room_mut(room_id(room)).map_err(trouble)?;
         call(&mut self.watchers[room], &mut room_mut)
@@ -186,9 +186,9 @@ impl Stage {
                 let to = Recipient::User(user);
                 self.call(person.room, |watcher, room| watcher.send_direct(room, now, to, level, size))?;
             }
-            people::Act::Mask { off } => {
-                let mask = if off { [Priority::Low, Priority::Lowest].into_iter().collect() } else { Mask::NONE };
-                self.call(person.room, |watcher, room| watcher.set_mask(room, now, session, mask))?;
+            people::Act::LevelSet { off } => {
+                let mask = if off { [Priority::Low, Priority::Lowest].into_iter().collect() } else { LevelSet::EMPTY };
+                self.call(person.room, |watcher, room| watcher.set_masked_levels(room, now, session, mask))?;
             }
             people::Act::Reconfigure { draw } => {
                 let rules = rules::changed(&self.rules[person.room], draw);
@@ -250,7 +250,7 @@ impl Stage {
     }
 
     /// Looks at a room that the engine has called.
-    fn watch(&mut self, room: usize, look: impl FnOnce(&mut Checked, &Room<Probe>) -> Check) -> Check {
+    fn watch(&mut self, room: usize, look: impl FnOnce(&mut Checked, &RoomState<Probe>) -> Check) -> Check {
         let looked_at = self.engine.room(room_id(room)).map_err(trouble)?;
         look(&mut self.watchers[room], looked_at)
     }
@@ -258,7 +258,7 @@ impl Stage {
     /// Every room hears it within the same call, as there are few; none is due for anything else.
     fn broadcast(&mut self, now: Instant, level: Priority) -> Check {
         let id = 1 << 62 | self.engine.broadcasts().count();
-        let broadcast = Broadcast::new(DuplicateKey(id), Probe::new(id, 30)).priority(level);
+        let broadcast = Broadcast::new(DedupKey(id), Probe::new(id, 30)).priority(level);
         if self.engine.broadcast(now, broadcast).is_err() {
             self.note((now, "a broadcast too many"));
             return Ok(());

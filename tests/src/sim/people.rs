@@ -53,7 +53,7 @@ pub(super) enum Act {
         size: usize,
     },
     /// Turns the levels of likes off, or on again.
-    Mask {
+    LevelSet {
         off: bool,
     },
     Rename {
@@ -124,7 +124,7 @@ impl Person {
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
             (930..950, _) => Act::Direct { level: random.of(&Priority::ALL), user: UserId(100 + random.below(40)), size },
-            (950..960, _) => Act::Mask { off: random.below(2) == 0 },
+            (950..960, _) => Act::LevelSet { off: random.below(2) == 0 },
             (960..965, _) => Act::Note { size },
             (965..970, _) => {
                 Act::Moderate { act: u8::try_from(random.below(7)).unwrap_or(0), user: UserId(100 + random.below(40)) }

@@ -17,7 +17,7 @@ pub(super) fn changed(first: &Rules, draw: u64) -> Rules {
     // At least what is kept back, and one more.
     let kept: u32 = rules.reserve.values().sum();
     rules.burst = about(&mut random, first.burst).max(kept + 1);
-    rules.floor = random.of(&[first.floor, Some(3)]);
+    rules.min_share = random.of(&[first.min_share, Some(3)]);
     rules.notices = about(&mut random, first.notices);
     rules.queue.messages = about(&mut random, first.queue.messages);
     rules.queue.bytes = first.queue.bytes - random.below(first.queue.bytes - u64::from(first.payload_bytes));
@@ -25,8 +25,8 @@ pub(super) fn changed(first: &Rules, draw: u64) -> Rules {
         *messages = about(&mut random, *messages);
     }
     rules.sessions = about(&mut random, first.sessions.min(40));
-    rules.late_joiners = about(&mut random, 6) - 1;
-    rules.newest_users = about(&mut random, 10);
+    rules.replay_on_join = about(&mut random, 6) - 1;
+    rules.recent_users = about(&mut random, 10);
     rules.outcomes.0 = first.outcomes.0.map(|slots| about(&mut random, slots));
     rules.direct_messages = about(&mut random, 6);
     rules

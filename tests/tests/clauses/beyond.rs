@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Budget, DropReason, Duration, Instant, Item, Limit, Outcome, PerLevel, Priority, Quota, Rate, RefusalReason, RoomConfig,
-    RoomConfigBuilder, TieBreak, UserId, VictimPolicy,
+    Budget, DropReason, Duration, EvictionPolicy, Instant, Item, Limit, Outcome, PerLevel, Priority, QueueDiscipline, Quota, Rate,
+    RefusalReason, RoomConfig, RoomConfigBuilder, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -77,7 +77,7 @@ fn b3_reserved_tokens_are_kept_for_the_higher_level_and_unused_ones_come_back() 
 
 #[test]
 fn b4_a_flooder_costs_himself_in_whose_turn_it_is() {
-    let mut scene = Scene::busy(|builder| builder.rate(10).tie_break(TieBreak::RoundRobin).max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.rate(10).discipline(QueueDiscipline::RoundRobin).max_wait(FOR_EVER));
     let (flooder, guest) = (scene.user(ANN), scene.guest());
     for n in 0..50 {
         let _ = scene.say(flooder, &format!("flood {n}")).unwrap();
@@ -127,7 +127,7 @@ fn b6_a_deadline_is_met_to_the_nanosecond_and_has_an_outcome_of_its_own() {
 fn b7_random_choices_replay_with_their_seed() {
     let evicted = |seed| {
         let mut scene =
-            Scene::busy(|builder| builder.queue_messages(20).victim(VictimPolicy::Random).seed(seed).max_wait(FOR_EVER));
+            Scene::busy(|builder| builder.queue_messages(20).eviction(EvictionPolicy::Random).seed(seed).max_wait(FOR_EVER));
         let ann = scene.user(ANN);
         for tag in 0..20 {
             scene.send(ann, Low, "like", tag);
@@ -145,7 +145,7 @@ fn b7_random_choices_replay_with_their_seed() {
 #[test]
 fn b8_the_victim_policy_is_a_setting_and_never_takes_from_a_higher_level() {
     let victim = |policy| {
-        let mut scene = Scene::busy(|builder| builder.queue_messages(5).victim(policy).max_wait(FOR_EVER));
+        let mut scene = Scene::busy(|builder| builder.queue_messages(5).eviction(policy).max_wait(FOR_EVER));
         let (ann, bob) = (scene.user(ANN), scene.user(BOB));
         scene.send(ann, High, "gift", 0);
         for (session, tag) in [(ann, 1), (bob, 2), (bob, 3), (ann, 4)] {
@@ -156,12 +156,12 @@ fn b8_the_victim_policy_is_a_setting_and_never_takes_from_a_higher_level() {
         scene.outcomes().into_iter().map(|(tag, _)| tag).collect::<Vec<_>>()
     };
     let refusing = |policy| {
-        let mut scene = Scene::busy(|builder| builder.queue_messages(1).victim(policy).max_wait(FOR_EVER));
+        let mut scene = Scene::busy(|builder| builder.queue_messages(1).eviction(policy).max_wait(FOR_EVER));
         let _ = scene.host(Low, "like").unwrap();
         scene.host(Low, "newer").is_err()
     };
-    assert_eq!(victim(VictimPolicy::Oldest), [1, 2]);
-    assert!(refusing(VictimPolicy::Newest) && refusing(VictimPolicy::BiggestSender) && !refusing(VictimPolicy::Oldest));
+    assert_eq!(victim(EvictionPolicy::Oldest), [1, 2]);
+    assert!(refusing(EvictionPolicy::Newest) && refusing(EvictionPolicy::BiggestSender) && !refusing(EvictionPolicy::Oldest));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn b10_a_slow_session_is_told_its_exact_gap_before_what_follows() {
         })
         .collect();
     assert_eq!(told, ["gift", "missed 3 normal", "3", "4"]);
-    let books = scene.room.books(guest).unwrap()[Normal];
+    let books = scene.room.deliveries(guest).unwrap()[Normal];
     assert_eq!((books.due, books.delivered, books.skipped, books.pending), (5, 2, 3, 0));
     assert!(scene.next(guest).unwrap().is_none());
 }
@@ -226,7 +226,7 @@ fn b13_an_evening_passes_without_a_clock_and_only_in_jumps_to_the_next_deadline(
 
 #[test]
 fn b5_the_floor_is_shared_by_all_levels_that_the_highest_passes_over() {
-    let mut scene = Scene::with(|builder| builder.rate(1).burst(1).floor(Some(2)).max_wait(PerLevel([None; 4])));
+    let mut scene = Scene::with(|builder| builder.rate(1).burst(1).min_share(Some(2)).max_wait(PerLevel([None; 4])));
     for n in 0..12 {
         for level in Priority::ALL {
             let _ = scene.host(level, &format!("{level} {n}")).unwrap();
@@ -242,8 +242,9 @@ fn b5_the_floor_is_shared_by_all_levels_that_the_highest_passes_over() {
 
 #[test]
 fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserves() {
-    let change =
-        |builder: RoomConfigBuilder| builder.floor(Some(3)).burst(3).reserve(PerLevel([2, 0, 0, 0])).max_wait(PerLevel([None; 4]));
+    let change = |builder: RoomConfigBuilder| {
+        builder.min_share(Some(3)).burst(3).reserve(PerLevel([2, 0, 0, 0])).max_wait(PerLevel([None; 4]))
+    };
     let mut scene = Scene::with(|builder| change(builder.rate(1)));
     for n in 0..9 {
         let _ = scene.host(High, &format!("high {n}")).unwrap();
@@ -262,14 +263,15 @@ fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserve
     // The last of the lowest is alone and waits for the reserve to fill, as any other.
     assert_eq!(order, expected[..order.len()]);
     assert_eq!(order.len(), 8);
-    let without = RoomConfig::builder(OWNER).floor(Some(1)).build().unwrap_err();
-    assert_eq!(without.to_string(), "floor is 1; want at least 2, since every dispatch would go to the lowest level");
+    let without = RoomConfig::builder(OWNER).min_share(Some(1)).build().unwrap_err();
+    assert_eq!(without.to_string(), "min_share is 1; want at least 2, since every dispatch would go to the lowest level");
 }
 
 #[test]
 fn b16_slow_mode_by_level_costs_one_sender_only_and_new_names_gain_nothing() {
     let two = Quota { rate: Rate::per_second(NonZeroU32::MIN), burst: NonZeroU32::new(2).unwrap() };
-    let mut scene = Scene::with(|builder| builder.sender_quota(PerLevel([None, Some(two), Some(two), Some(two)])).senders(2));
+    let mut scene =
+        Scene::with(|builder| builder.sender_quota(PerLevel([None, Some(two), Some(two), Some(two)])).sender_table_size(2));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     assert!(scene.say(ann, "one").is_ok() && scene.say(ann, "two").is_ok());
     let refused = scene.say(ann, "three").unwrap_err();

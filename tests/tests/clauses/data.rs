@@ -1,7 +1,7 @@
 //! What a room holds of its own: A27, A28, B20.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
-use roomcast_core::{Actor, Carried, DataError, Duration, ImportError, Join, JoinError, RefusalReason, Role, Until, UserId};
+use roomcast_core::{Actor, DataError, Duration, ImportError, Join, JoinError, PersistedState, RefusalReason, Role, Until, UserId};
 
 #[test]
 fn a27_of_two_writers_on_one_version_the_first_wins_and_the_other_gets_a_conflict() {
@@ -111,6 +111,6 @@ fn b20_bans_mutes_roles_attributes_and_counters_survive_a_restart() {
 #[test]
 fn b20_the_version_after_the_last_is_the_first_again() {
     let mut scene = Scene::new();
-    scene.room.import(scene.now, Carried { attributes_version: u64::MAX, ..Carried::default() }).unwrap();
+    scene.room.import(scene.now, PersistedState { attributes_version: u64::MAX, ..PersistedState::default() }).unwrap();
     assert_eq!(scene.room.write_attributes(scene.now, Some(u64::MAX), &[("topic", Some(b"gifts"))]), Ok(0));
 }

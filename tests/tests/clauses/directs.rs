@@ -3,7 +3,7 @@
 use crate::scene::{ANN, BOB, Scene};
 use Priority::{High, Low, Normal};
 use roomcast_core::{
-    Actor, Batch, Budget, Direct, DirectReason, DirectReceipt, DirectRefused, Item, Kind, Limit, Mask, PerLevel, Priority,
+    Actor, Batch, Budget, Direct, DirectReason, DirectReceipt, DirectRefused, Item, Kind, LevelSet, Limit, PerLevel, Priority,
     Recipient, Sender, SessionEnd, SessionId,
 };
 
@@ -65,10 +65,10 @@ fn d21_a_user_gets_it_on_all_devices_and_a_guest_by_its_session() {
     }
     let [one, other] = batches.each_ref().map(|batch| batch.directs().next().unwrap());
     assert!(std::sync::Arc::ptr_eq(one, other), "stored once");
-    assert_eq!(scene.room.snapshot(scene.now).audience.aside, 1);
+    assert_eq!(scene.room.snapshot(scene.now).audience.cold_sessions, 1);
     assert_eq!(read(&mut scene, guest), ["to you: hello, guest"]);
     // Whoever has read all that was sent to it alone costs no more than anybody else.
-    assert_eq!(scene.room.snapshot(scene.now).audience.aside, 0);
+    assert_eq!(scene.room.snapshot(scene.now).audience.cold_sessions, 0);
     // The messages' own books know nothing of them.
     let audience = scene.room.snapshot(scene.now).audience;
     assert_eq!(audience.deliveries, PerLevel::default());
@@ -135,14 +135,14 @@ fn d21_direct_messages_share_the_budget_of_a_batch_and_come_behind_a_gap() {
 fn d21_a_mask_does_not_touch_what_is_sent_directly() {
     let mut scene = Scene::new();
     let guest = scene.guest();
-    assert!(scene.room.set_mask(scene.now, guest, Mask::NONE.with(Normal)));
+    assert!(scene.room.set_masked_levels(scene.now, guest, LevelSet::EMPTY.with(Normal)));
     let _ = scene.host(Normal, "text").unwrap();
     to_session(&mut scene, guest, Normal, "one");
     let _ = scene.host(Normal, "text").unwrap();
     to_session(&mut scene, guest, Normal, "two");
     assert_eq!(read(&mut scene, guest), ["to you: one", "to you: two"]);
     to_session(&mut scene, guest, Normal, "three");
-    assert!(scene.room.set_mask(scene.now, guest, Mask::NONE));
+    assert!(scene.room.set_masked_levels(scene.now, guest, LevelSet::EMPTY));
     let _ = scene.host(Normal, "four").unwrap();
     assert_eq!(read(&mut scene, guest), ["to you: three", "four"]);
 }

@@ -2,7 +2,8 @@
 
 use super::scene::OWNER;
 use roomcast_core::{
-    Batch, Budget, Instant, Join, JoinError, Kind, Payload, Room, RoomConfig, SessionId, Tip, TipKind, Tips, UserId,
+    Batch, Budget, Instant, Join, JoinError, Kind, Payload, RoomConfig, RoomState, SessionId, SystemMessage, SystemMessageKind,
+    SystemMessages, UserId,
 };
 
 const NOW: Instant = Instant::from_secs(1);
@@ -17,34 +18,34 @@ impl Payload for Text {
         self.0.len()
     }
 
-    fn tip(tip: &Tip<'_>) -> Option<Self> {
+    fn system_message(tip: &SystemMessage<'_>) -> Option<Self> {
         Some(Self(format!("{tip:?}")))
     }
 }
 
-fn batch(room: &mut Room<Text>, now: Instant, session: SessionId) -> Batch<Text> {
+fn batch(room: &mut RoomState<Text>, now: Instant, session: SessionId) -> Batch<Text> {
     room.next_batch(now, session, Budget::default()).unwrap().expect("something is due")
 }
 
 #[test]
 fn a18_the_tip_of_joining_carries_the_profile_that_came_with_it() {
-    let config = RoomConfig::builder(OWNER).tips(Tips::ALL).build().unwrap();
-    let mut room: Room<Text> = Room::new(&config);
+    let config = RoomConfig::builder(OWNER).system_messages(SystemMessages::ALL).build().unwrap();
+    let mut room: RoomState<Text> = RoomState::new(&config);
     let guest = room.join(NOW, Join::guest()).unwrap().session;
     let _ann = room.join(NOW, Join::user(ANN).profile(Text("ann".into()))).unwrap();
     let due = room.poll_timeout().expect("a tip is due");
     room.handle_timeout(due);
     let batch = batch(&mut room, due, guest);
     let tip = &batch.messages()[0];
-    assert_eq!((tip.kind, tip.profile.as_deref()), (Kind::Tip, Some(&Text("ann".into()))));
-    assert!(tip.payload.0.contains(&format!("{:?}", TipKind::Joined)), "{:?}", tip.payload);
+    assert_eq!((tip.kind, tip.profile.as_deref()), (Kind::System, Some(&Text("ann".into()))));
+    assert!(tip.payload.0.contains(&format!("{:?}", SystemMessageKind::Joined)), "{:?}", tip.payload);
     assert_eq!(batch.messages().len(), 1, "and no tip of a changed profile");
 }
 
 #[test]
 fn a18_a_profile_that_is_too_large_refuses_the_join() {
     let config = RoomConfig::builder(OWNER).profile_bytes(3).build().unwrap();
-    let mut room: Room<Text> = Room::new(&config);
+    let mut room: RoomState<Text> = RoomState::new(&config);
     let large = || Text("anna".into());
     let refused = room.join(NOW, Join::user(ANN).profile(large()));
     assert_eq!(refused, Err(JoinError::ProfileTooLarge { size: 4, max: 3 }));

@@ -3,15 +3,15 @@
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Actor, Allowance, Counting, Duration, Exempt, Instant, LevelQuotas, PerLevel, Priority, Quota, RefusalReason, Room, RoomConfig,
-    Source, TieBreak, UserId,
+    Actor, Duration, Exempt, Instant, LevelQuotas, PerLevel, Priority, QueueDiscipline, Quota, RateAlgorithm, RateLimit,
+    RefusalReason, RoomConfig, RoomState, Source, UserId,
 };
 use std::num::NonZeroU32;
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
 
-fn a_second(count: u32) -> Option<Allowance> {
-    NonZeroU32::new(count).map(|count| Allowance::Bucket(Quota::per_second(count)))
+fn a_second(count: u32) -> Option<RateLimit> {
+    NonZeroU32::new(count).map(|count| RateLimit::Bucket(Quota::per_second(count)))
 }
 
 /// How many messages of each level have gone out.
@@ -84,7 +84,7 @@ fn a15_where_turns_are_drawn_the_oldest_counts_as_the_head_of_a_level_that_is_us
     for seed in 0..32 {
         let quotas = LevelQuotas { levels: PerLevel([a_second(1); 4]), exempt: Exempt::OwnerAndAdmins };
         let mut scene = Scene::with(|builder| {
-            builder.rate(2).burst(2).max_wait(FOR_EVER).level_quotas(quotas).tie_break(TieBreak::Random).seed(seed)
+            builder.rate(2).burst(2).max_wait(FOR_EVER).level_quotas(quotas).discipline(QueueDiscipline::Random).seed(seed)
         });
         let [owner, bob] = [OWNER, BOB].map(|user| scene.user(user));
         let _ = scene.say(bob, "takes the token of Normal").unwrap();
@@ -102,7 +102,7 @@ fn a15_where_turns_are_drawn_the_oldest_counts_as_the_head_of_a_level_that_is_us
 #[test]
 fn b12_a_window_lets_so_many_through_in_each_of_its_periods() {
     let mut scene = Scene::with(|builder| {
-        builder.rate(4).rate_period(Duration::from_millis(200)).counting(Counting::Windows).max_wait(FOR_EVER)
+        builder.rate(4).rate_period(Duration::from_millis(200)).rate_algorithm(RateAlgorithm::FixedWindow).max_wait(FOR_EVER)
     });
     scene.now = Instant::from_millis(100_150);
     for _ in 0..20 {
@@ -119,7 +119,7 @@ fn b12_a_window_lets_so_many_through_in_each_of_its_periods() {
 
 /// Offers a second of 100 messages of each level, one each 10 ms, to a fresh room; answers what went out within two seconds.
 fn second_of(config: &RoomConfig) -> [u64; 4] {
-    let mut scene = Scene { room: Room::new(config), now: Instant::from_secs(100) };
+    let mut scene = Scene { room: RoomState::new(config), now: Instant::from_secs(100) };
     for _ in 0..100 {
         // The lowest first, so that priority has something to do.
         for level in [Lowest, Low, Normal, High] {
@@ -157,7 +157,7 @@ fn b12_easemob_sends_20_a_second_and_drops_lower_and_later_first() {
     assert_eq!(high + normal + low + lowest, 40);
     assert_eq!((normal, high), (5, 25), "five rounds fill the first window, the next one is High's");
     // Of one priority, what came later gives way.
-    let mut scene = Scene { room: Room::new(&RoomConfig::easemob(OWNER)), now: Instant::from_secs(100) };
+    let mut scene = Scene { room: RoomState::new(&RoomConfig::easemob(OWNER)), now: Instant::from_secs(100) };
     let guest = scene.guest();
     for n in 0..60 {
         drop(scene.host(Normal, &n.to_string()));
@@ -181,7 +181,7 @@ fn b12_easemob_sends_20_a_second_and_drops_lower_and_later_first() {
 
 #[test]
 fn b12_an_av_chat_room_of_three_levels_counts_the_lowest_as_low() {
-    let mut scene = Scene { room: Room::new(&RoomConfig::av_chat_room_three_levels(OWNER)), now: Instant::from_secs(100) };
+    let mut scene = Scene { room: RoomState::new(&RoomConfig::av_chat_room_three_levels(OWNER)), now: Instant::from_secs(100) };
     let ann = scene.user(UserId(9));
     let _ = scene.host(Lowest, "like").unwrap();
     let batch = scene.next(ann).unwrap().unwrap();

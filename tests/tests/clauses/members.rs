@@ -3,7 +3,7 @@
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
     Action, Actor, Audience, CloseError, DropReason, EndReason, Engine, Event, Group, Instant, Join, JoinError, LeaveError,
-    NotAllowed, Outcome, Presence, PresenceCause, Priority, RefusalReason, Room, RoomConfig, RoomId, Rule, SessionEnd,
+    NotAllowed, Outcome, Presence, PresenceCause, Priority, RefusalReason, RoomConfig, RoomId, RoomState, Rule, SessionEnd,
 };
 
 #[test]
@@ -30,7 +30,7 @@ fn a1_no_such_room_is_an_error() {
 
 #[test]
 fn a2_no_limit_on_members_but_the_configured_one() {
-    let mut room: Room<&str> = Room::new(&RoomConfig::builder(OWNER).sessions(30_000).build().unwrap());
+    let mut room: RoomState<&str> = RoomState::new(&RoomConfig::builder(OWNER).sessions(30_000).build().unwrap());
     for _ in 0..30_000 {
         room.join(Instant::ZERO, Join::guest()).unwrap();
     }

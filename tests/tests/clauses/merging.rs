@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, Scene};
 use Priority::{High, Low, Normal};
 use roomcast_core::{
-    Actor, DropReason, DuplicateKey, DuplicateWindow, Duration, Event, Kind, Limit, MergeKey, Outcome, PerLevel, Priority, Publish,
-    RefusalReason, Report, Source, Tag, Units,
+    Actor, CorrelationId, DedupKey, DedupWindow, DropReason, Duration, Event, Kind, Limit, MergeKey, Outcome, OutcomeSink,
+    PerLevel, Priority, Publish, RefusalReason, Source, Units,
 };
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
@@ -19,7 +19,7 @@ fn b9_messages_that_wait_under_one_key_become_one_with_an_exact_sum() {
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let like = |session, units| {
         let publish = Publish::new(Source::Session(session), "like".to_owned()).priority(Low).units(units);
-        publish.merge(MergeKey(4)).report(Report::Event(Tag(units)))
+        publish.merge_key(MergeKey(4)).outcome_sink(OutcomeSink::Event(CorrelationId(units)))
     };
     let carrier = scene.publish(like(ann, 3)).unwrap();
     assert_eq!(carrier.outcome, None);
@@ -28,7 +28,7 @@ fn b9_messages_that_wait_under_one_key_become_one_with_an_exact_sum() {
         assert_eq!(merged.outcome, Some(Outcome::Merged { carrier: carrier.id }));
     }
     // Another key, and another level, stay for themselves.
-    assert_eq!(scene.publish(like(bob, 1).merge(MergeKey(5))).unwrap().outcome, None);
+    assert_eq!(scene.publish(like(bob, 1).merge_key(MergeKey(5))).unwrap().outcome, None);
     assert_eq!(scene.publish(like(bob, 1).priority(Normal)).unwrap().outcome, None);
     scene.wait_millis(1_000);
     scene.wait_millis(1_000);
@@ -66,12 +66,12 @@ fn b9_what_is_merged_shares_the_fate_of_its_carrier() {
 #[test]
 fn a30_gifts_red_packets_and_kicks_are_high_text_normal_likes_and_follows_low() {
     let host = Source::Host;
-    let high = [Publish::gift(host, "g"), Publish::red_packet(host, "r"), Publish::kick(host, "k")];
-    assert!(high.iter().all(|publish| (publish.priority, publish.kind, publish.merge) == (High, Kind::Custom, None)));
+    let high = [Publish::gift(host, "g"), Publish::gift(host, "r"), Publish::gift(host, "k")];
+    assert!(high.iter().all(|publish| (publish.priority, publish.kind, publish.merge_key) == (High, Kind::Custom, None)));
     assert_eq!((Publish::new(host, "t").priority, Publish::new(host, "t").kind), (Normal, Kind::Text));
     let folded = [(Publish::like(host, "l"), "likes"), (Publish::follow(host, "f"), "follows")];
     assert!(folded.iter().all(|(publish, name)| (publish.priority, publish.counter) == (Low, Some(*name))));
-    assert_ne!(folded[0].0.merge, folded[1].0.merge);
+    assert_ne!(folded[0].0.merge_key, folded[1].0.merge_key);
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn a28_a_counter_that_cannot_take_a_like_refuses_it() {
 
 #[test]
 fn b11_the_same_message_is_refused_within_its_window() {
-    let window = DuplicateWindow { window: Duration::from_secs(10), keys: 3 };
-    let mut scene = Scene::with(|builder| builder.duplicates(window));
+    let window = DedupWindow { window: Duration::from_secs(10), keys: 3 };
+    let mut scene = Scene::with(|builder| builder.dedup_window(window));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
-    let said = |session, key| Publish::new(Source::Session(session), "hello".to_owned()).key(DuplicateKey(key));
+    let said = |session, key| Publish::new(Source::Session(session), "hello".to_owned()).dedup_key(DedupKey(key));
     let _ = scene.publish(said(ann, 1)).unwrap();
     let refused = scene.publish(said(ann, 1)).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::Duplicate);
@@ -140,7 +140,7 @@ fn b11_a_refused_message_has_used_nothing_up_and_a_dropped_one_may_be_said_again
         Scene::busy(|builder| builder.queue_messages(1).max_wait(PerLevel([None, Some(Duration::from_secs(2)), None, None])));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let _ = scene.host(High, "fills the queue").unwrap();
-    let said = |session| Publish::new(Source::Session(session), "hello".to_owned()).key(DuplicateKey(1));
+    let said = |session| Publish::new(Source::Session(session), "hello".to_owned()).dedup_key(DedupKey(1));
     assert_eq!(scene.publish(said(ann)).unwrap_err().reason, RefusalReason::QueueFull);
     assert_eq!(scene.publish(said(ann)).unwrap_err().reason, RefusalReason::QueueFull, "not a duplicate");
     scene.wait_millis(1_000);

@@ -3,8 +3,9 @@
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Broadcast, BroadcastLimits, Broadcasts, Budget, DropReason, DuplicateKey, Duration, Echo, Engine, Instant, Join, Kind, Limit,
-    Outcome, PerLevel, Priority, Publish, RefusalReason, Report, Room, RoomConfig, RoomId, Seq, Source, Tag, TieBreak,
+    Broadcast, BroadcastLimits, Broadcasts, Budget, CorrelationId, DedupKey, DropReason, Duration, Echo, Engine, Instant, Join,
+    Kind, Limit, Outcome, OutcomeSink, PerLevel, Priority, Publish, QueueDiscipline, RefusalReason, RoomConfig, RoomId, RoomState,
+    Seq, Source,
 };
 
 #[test]
@@ -53,7 +54,7 @@ fn a14_above_the_rate_the_higher_goes_first_and_inside_one_the_first_come() {
 #[test]
 fn a14_inside_one_priority_at_random_when_configured_and_the_same_again_with_the_seed() {
     let order = |seed| {
-        let mut scene = Scene::busy(|builder| builder.tie_break(TieBreak::Random).seed(seed).max_wait(PerLevel::default()));
+        let mut scene = Scene::busy(|builder| builder.discipline(QueueDiscipline::Random).seed(seed).max_wait(PerLevel::default()));
         let guest = scene.guest();
         for user in 0..12 {
             let session = scene.user(roomcast_core::UserId(100 + user));
@@ -84,7 +85,7 @@ fn a14_what_cannot_go_out_in_time_is_dropped() {
 fn a17_a_message_has_a_kind_and_its_payload_stays_opaque() {
     let mut scene = Scene::new();
     let guest = scene.guest();
-    let kinds = [Kind::Text, Kind::Custom, Kind::Tip, Kind::Notice];
+    let kinds = [Kind::Text, Kind::Custom, Kind::System, Kind::Notice];
     for kind in kinds {
         let _ = scene.publish(Publish::new(Source::Host, "\0{\"any\": thing".into()).kind(kind)).unwrap();
     }
@@ -169,13 +170,13 @@ fn a23_the_senders_session_gets_no_echo_and_the_other_device_does() {
     let _ = scene.say(phone, "hello").unwrap();
     assert_eq!(scene.read(phone), [""; 0]);
     assert_eq!((scene.read(laptop), scene.read(bob)), (vec!["hello".into()], vec!["hello".into()]));
-    let books = scene.room.books(phone).unwrap()[Normal];
+    let books = scene.room.deliveries(phone).unwrap()[Normal];
     assert_eq!((books.due, books.excluded, books.delivered, books.skipped), (1, 1, 0, 0));
 }
 
 #[test]
 fn a23_with_echo_the_senders_session_gets_its_own() {
-    let mut scene = Scene::with(|builder| builder.echo(Echo::Included));
+    let mut scene = Scene::with(|builder| builder.echo(Echo::On));
     let ann = scene.user(ANN);
     let _ = scene.say(ann, "hello").unwrap();
     assert_eq!(scene.read(ann), ["hello"]);
@@ -186,7 +187,8 @@ fn a25_a_member_receives_batches_with_the_higher_priority_first() {
     let mut scene = Scene::new();
     let guest = scene.guest();
     for (level, text) in [(Lowest, "d"), (Normal, "b1"), (High, "a"), (Low, "c"), (Normal, "b2")] {
-        let publish = Publish::new(Source::Host, text.to_string()).priority(level).report(Report::Answer(Tag(0)));
+        let publish =
+            Publish::new(Source::Host, text.to_string()).priority(level).outcome_sink(OutcomeSink::Waiter(CorrelationId(0)));
         let _ = scene.publish(publish).unwrap();
     }
     let batch = scene.next(guest).unwrap().unwrap();
@@ -231,7 +233,7 @@ fn a16_a_broadcast_reaches_every_room_beside_its_rate_and_the_same_key_is_refuse
             let _ = room.publish(now, Publish::new(Source::Host, "text")).unwrap();
         }
     }
-    let broadcast = |key| Broadcast::new(DuplicateKey(key), "to all").priority(High);
+    let broadcast = |key| Broadcast::new(DedupKey(key), "to all").priority(High);
     engine.broadcast(now, broadcast(1)).unwrap();
     let refused = engine.broadcast(now, broadcast(2)).unwrap_err();
     assert_eq!((refused.retry_at, refused.payload), (Some(now + Duration::from_secs(1)), "to all"));
@@ -250,13 +252,13 @@ fn a16_a_room_that_is_looked_at_too_late_counts_what_it_missed() {
     let mut limits = BroadcastLimits::default();
     limits.kept = 2;
     let mut broadcasts = Broadcasts::new(limits, 0);
-    let mut room: Room<&str> = Room::new(&RoomConfig::av_chat_room(OWNER));
+    let mut room: RoomState<&str> = RoomState::new(&RoomConfig::av_chat_room(OWNER));
     let guest = room.join(Instant::ZERO, Join::guest()).unwrap().session;
     for (second, text) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
-        broadcasts.publish(Instant::from_secs(second), Broadcast::new(DuplicateKey(second), text)).unwrap();
+        broadcasts.publish(Instant::from_secs(second), Broadcast::new(DedupKey(second), text)).unwrap();
     }
-    room.hear(Instant::from_secs(4), &broadcasts);
-    room.hear(Instant::from_secs(5), &broadcasts);
+    room.import_broadcasts(Instant::from_secs(4), &broadcasts);
+    room.import_broadcasts(Instant::from_secs(5), &broadcasts);
     let batch = room.next_batch(Instant::from_secs(4), guest, Budget::default()).unwrap().unwrap();
     let heard: Vec<_> = batch.messages().iter().map(|message| (message.payload, message.dispatched_at)).collect();
     assert_eq!(heard, [("c", Instant::from_secs(4)), ("d", Instant::from_secs(4))]);

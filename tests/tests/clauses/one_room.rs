@@ -10,7 +10,7 @@ const NOW: Instant = Instant::from_secs(100);
 
 /// An engine of three rooms; the owner of each is user 1,000 and its id.
 fn engine() -> Engine<&'static str> {
-    let mut engine = Engine::new(10, 0).one_room_a_user();
+    let mut engine = Engine::new(10, 0).exclusive_membership();
     for id in 0..3 {
         engine.create_room(RoomId(id), &RoomConfig::builder(UserId(1_000 + id)).sessions(3).build().unwrap()).unwrap();
     }

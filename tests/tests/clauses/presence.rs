@@ -2,7 +2,7 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Actor, Duration, Event, Heartbeat, Instant, Presence, PresenceCause, Publish, RefusalReason, Room, RoomConfig, SessionEnd,
+    Actor, Duration, Event, Heartbeat, Instant, Presence, PresenceCause, Publish, RefusalReason, RoomConfig, RoomState, SessionEnd,
     SessionId, Source, UserId,
 };
 
@@ -12,7 +12,7 @@ const SILENCE: u64 = 30_000;
 fn scene() -> Scene {
     let mut scene = Scene::with(|builder| builder.heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
     let config = RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().unwrap();
-    scene.now = config.first_look().unwrap() + Duration::from_secs(100);
+    scene.now = config.first_scan().unwrap() + Duration::from_secs(100);
     scene.room.handle_timeout(scene.now);
     scene
 }
@@ -193,8 +193,8 @@ fn a12_the_online_count_is_exact_at_any_time_and_counts_guests_as_audience() {
 #[test]
 fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
     let config = RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).presence_events(1 << 20).build().unwrap();
-    let mut room: Room<&str> = Room::new(&config);
-    let start = config.first_look().unwrap() + Duration::from_secs(20);
+    let mut room: RoomState<&str> = RoomState::new(&config);
+    let start = config.first_scan().unwrap() + Duration::from_secs(20);
     room.handle_timeout(start);
     for user in 0..20_000 {
         room.join(start, roomcast_core::Join::user(UserId(user))).unwrap();
@@ -218,8 +218,8 @@ fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
 
 #[test]
 fn a12_the_newest_users_are_the_last_arrivals_who_are_still_online() {
-    let mut scene = Scene::with(|builder| builder.newest_users(3).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
-    let ids = |scene: &Scene| scene.room.newest_users().iter().map(|user| user.0).collect::<Vec<_>>();
+    let mut scene = Scene::with(|builder| builder.recent_users(3).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
+    let ids = |scene: &Scene| scene.room.recent_users().iter().map(|user| user.0).collect::<Vec<_>>();
     let sessions: Vec<SessionId> = (0..5).map(|user| scene.user(UserId(user))).collect();
     scene.guest();
     assert_eq!(ids(&scene), [4, 3, 2], "no more than it remembers, and no guest");
@@ -243,6 +243,6 @@ fn a12_a_room_remembers_a_thousand_arrivals() {
     for user in 0..3_500 {
         scene.user(UserId(user));
     }
-    let newest = scene.room.newest_users();
+    let newest = scene.room.recent_users();
     assert_eq!(newest, (2_500..3_500).rev().map(UserId).collect::<Vec<_>>());
 }

@@ -2,9 +2,9 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Actor, Allowance, Counting, DropReason, Duration, Echo, Event, Instant, Item, Join, JoinError, LevelQuotas, Limit, Outcome,
-    PerLevel, Priority, Quota, ReconfigureError, Room, RoomConfig, RoomConfigBuilder, SessionId, TipKind, Tips, UserId,
-    VictimPolicy,
+    Actor, DropReason, Duration, Echo, Event, EvictionPolicy, Instant, Item, Join, JoinError, LevelQuotas, Limit, Outcome,
+    PerLevel, Priority, Quota, RateAlgorithm, RateLimit, ReconfigureError, RoomConfig, RoomConfigBuilder, RoomState, SessionId,
+    SystemMessageKind, SystemMessages, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -28,12 +28,12 @@ fn b15_policies_are_fixed_and_a_closed_room_takes_nothing() {
     let fixed: [(&str, Change); 8] = [
         ("owner", |_| RoomConfig::builder(UserId(9))),
         ("seed", |builder| builder.seed(1)),
-        ("tie_break", |builder| builder.tie_break(roomcast_core::TieBreak::Random)),
-        ("victim", |builder| builder.victim(VictimPolicy::Oldest)),
-        ("echo", |builder| builder.echo(Echo::Included)),
+        ("discipline", |builder| builder.discipline(roomcast_core::QueueDiscipline::Random)),
+        ("eviction", |builder| builder.eviction(EvictionPolicy::Oldest)),
+        ("echo", |builder| builder.echo(Echo::On)),
         ("levels", |builder| builder.levels(roomcast_core::Levels::Two)),
         ("heartbeat", |builder| builder.heartbeat(Some(roomcast_core::Heartbeat::AV_CHAT_ROOM))),
-        ("feed_messages", |builder| builder.feed_messages(2_000)),
+        ("outbox_capacity", |builder| builder.outbox_capacity(2_000)),
     ];
     for (setting, change) in fixed {
         let before = scene.room.snapshot(scene.now);
@@ -66,18 +66,21 @@ fn b15_tokens_that_were_gained_count_as_far_as_the_new_burst_holds_them() {
 
 #[test]
 fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_nothing() {
-    let mut scene = Scene::with(|builder| builder.counting(Counting::Windows).rate(10));
+    let mut scene = Scene::with(|builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(10));
     for _ in 0..6 {
         let _ = scene.host(Priority::High, "out").unwrap();
     }
-    reconfigure(&mut scene, |builder| builder.counting(Counting::Windows).rate(8)).unwrap();
+    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(8)).unwrap();
     assert_eq!(tokens(&scene), 2);
-    reconfigure(&mut scene, |builder| builder.counting(Counting::Windows).rate(3)).unwrap();
+    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(3)).unwrap();
     assert_eq!(tokens(&scene), 0);
     scene.wait_millis(1_000);
     assert_eq!(tokens(&scene), 3);
     // Of another period: the running one is used up, the next one begins at 101.2 s.
-    reconfigure(&mut scene, |builder| builder.counting(Counting::Windows).rate(5).rate_period(Duration::from_millis(200))).unwrap();
+    reconfigure(&mut scene, |builder| {
+        builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(5).rate_period(Duration::from_millis(200))
+    })
+    .unwrap();
     scene.wait_millis(199);
     assert_eq!(tokens(&scene), 0);
     scene.wait_millis(1);
@@ -87,7 +90,7 @@ fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_not
     assert_eq!(tokens(&scene), 0);
     scene.wait_millis(300);
     assert_eq!(tokens(&scene), 3);
-    reconfigure(&mut scene, |builder| builder.counting(Counting::Windows).rate(4)).unwrap();
+    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(4)).unwrap();
     assert_eq!(tokens(&scene), 0);
     scene.wait_millis(500);
     assert_eq!(tokens(&scene), 4, "at 102 s");
@@ -96,7 +99,7 @@ fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_not
 #[test]
 fn b15_what_waits_goes_out_when_a_level_quota_disappears_and_one_that_appears_is_full() {
     let quota =
-        || LevelQuotas { levels: PerLevel([None, Some(Allowance::Bucket(per_second(1))), None, None]), ..LevelQuotas::NONE };
+        || LevelQuotas { levels: PerLevel([None, Some(RateLimit::Bucket(per_second(1))), None, None]), ..LevelQuotas::NONE };
     let mut scene = Scene::with(|builder| builder.level_quotas(quota()));
     for text in ["a", "b", "c"] {
         let _ = scene.host(Priority::Normal, text).unwrap();
@@ -126,19 +129,19 @@ fn b15_what_is_due_goes_out_under_the_old_settings_first() {
 
 #[test]
 fn b15_a_smaller_queue_evicts_the_lowest_by_the_victim_policy_and_says_which_limit_it_was() {
-    let mut scene = Scene::busy(|builder| builder.victim(VictimPolicy::Newest));
+    let mut scene = Scene::busy(|builder| builder.eviction(EvictionPolicy::Newest));
     let ann = scene.user(ANN);
     for (tag, level) in (1..).zip([Priority::Low, Priority::High, Priority::Low, Priority::Normal]) {
         assert_eq!(scene.send(ann, level, "twelve bytes", tag), None);
     }
-    let smaller: Change = |builder| builder.rate(1).burst(1).victim(VictimPolicy::Newest).queue_messages(3);
+    let smaller: Change = |builder| builder.rate(1).burst(1).eviction(EvictionPolicy::Newest).queue_messages(3);
     reconfigure(&mut scene, smaller).unwrap();
     let dropped = scene.outcomes();
     let [(3, Outcome::Dropped { reason: DropReason::Evicted, limit, .. })] = dropped[..] else { panic!("{dropped:?}") };
     assert_eq!(limit, Some(Limit::QueueMessages { max: 3 }));
     // Bytes as well, down to what is High.
     let smaller: Change = |builder| {
-        let small = builder.rate(1).burst(1).victim(VictimPolicy::Newest).payload_bytes(10).queue_bytes(20);
+        let small = builder.rate(1).burst(1).eviction(EvictionPolicy::Newest).payload_bytes(10).queue_bytes(20);
         small.log_bytes(PerLevel([1_034; 4]))
     };
     reconfigure(&mut scene, smaller).unwrap();
@@ -189,7 +192,7 @@ fn b15_what_falls_out_of_a_smaller_log_is_a_gap_and_a_larger_one_fills_from_now_
     let batch = scene.next(guest).unwrap().unwrap();
     assert!(matches!(batch.items().next(), Some(Item::Gap { priority: Priority::Normal, count: 3 })));
     assert_eq!((crate::scene::texts(&batch), scene.read(reader)), (vec!["d".to_owned()], vec![]));
-    reconfigure(&mut scene, |builder| builder.log_messages(PerLevel([3; 4])).late_joiners(2)).unwrap();
+    reconfigure(&mut scene, |builder| builder.log_messages(PerLevel([3; 4])).replay_on_join(2)).unwrap();
     for text in ["e", "f"] {
         let _ = scene.host(Priority::Normal, text).unwrap();
     }
@@ -223,21 +226,23 @@ fn b15_a_shorter_grace_is_for_those_who_end_from_now_on() {
     reconfigure(&mut scene, |builder| builder.grace(Duration::from_secs(1))).unwrap();
     scene.room.leave(scene.now, BOB).unwrap();
     scene.wait_millis(1_000);
-    assert!(scene.room.books(bob).is_none() && scene.room.books(ann).is_some());
+    assert!(scene.room.deliveries(bob).is_none() && scene.room.deliveries(ann).is_some());
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(9)));
     scene.wait_millis(9_000);
-    assert!(scene.room.books(ann).is_none());
+    assert!(scene.room.deliveries(ann).is_none());
 }
 
 #[test]
 fn b15_a_sender_keeps_a_used_quota_that_stays_the_same_and_starts_anew_under_another() {
-    let slow: Change = |builder| builder.sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(1)), None])).senders(9);
+    let slow: Change =
+        |builder| builder.sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(1)), None])).sender_table_size(9);
     let mut scene = Scene::with(slow);
     let ann = scene.user(ANN);
     for level in [Priority::Normal, Priority::Low] {
         assert_eq!(scene.send(ann, level, "once", 1).map(|_| ()), Some(()));
     }
-    let other: Change = |builder| builder.sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(2)), None])).senders(0);
+    let other: Change =
+        |builder| builder.sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(2)), None])).sender_table_size(0);
     reconfigure(&mut scene, other).unwrap();
     let quota = |level| roomcast_core::Publish::new(roomcast_core::Source::Session(ann), String::new()).priority(level);
     assert!(scene.publish(quota(Priority::Normal)).is_err(), "whose place is kept");
@@ -252,7 +257,7 @@ fn b15_full_tables_of_mutes_keep_whom_they_hold_and_a_room_that_may_expire_count
         scene.room.mute(scene.now, Actor::Host, &[user], None).unwrap();
     }
     scene.wait_millis(5_000);
-    reconfigure(&mut scene, |builder| builder.mutes(1).expire_empty(Some(Duration::from_secs(60)))).unwrap();
+    reconfigure(&mut scene, |builder| builder.mutes(1).idle_timeout(Some(Duration::from_secs(60)))).unwrap();
     assert!(scene.room.mute(scene.now, Actor::Host, &[UserId(99)], None).is_err());
     assert!(
         scene.room.mute(scene.now, Actor::Host, &[ANN, BOB], Some(Duration::from_secs(9))).is_ok(),
@@ -265,12 +270,15 @@ fn b15_full_tables_of_mutes_keep_whom_they_hold_and_a_room_that_may_expire_count
 
 #[test]
 fn b15_tips_of_a_kind_that_is_turned_off_are_never_told() {
-    let mut scene = Scene::with(|builder| builder.tips(Tips::ALL));
+    let mut scene = Scene::with(|builder| builder.system_messages(SystemMessages::ALL));
     scene.user(ANN);
     scene.wait_millis(0);
     scene.user(BOB);
     assert!(scene.room.poll_timeout().is_some());
-    reconfigure(&mut scene, |builder| builder.tips(Tips::NONE.with(TipKind::Kicked, Some(Priority::High)))).unwrap();
+    reconfigure(&mut scene, |builder| {
+        builder.system_messages(SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High)))
+    })
+    .unwrap();
     assert_eq!(scene.room.poll_timeout(), None);
 }
 
@@ -280,12 +288,12 @@ fn b15_one_call_evicts_so_many_lets_go_of_so_many_and_asks_to_be_called_at_once(
         let builder = RoomConfig::builder(OWNER).rate_period(Duration::MAX).rate(1).max_wait(PerLevel([None; 4]));
         builder.burst(10_000).queue_messages(messages).log_messages(PerLevel([log; 4])).build().unwrap()
     };
-    let (mut room, now) = (Room::new(&config(10_000, 10_000)), Instant::from_secs(1));
+    let (mut room, now) = (RoomState::new(&config(10_000, 10_000)), Instant::from_secs(1));
     for _ in 0..12_500 {
         let _ =
             room.publish(now, roomcast_core::Publish::new(roomcast_core::Source::Host, "text").priority(Priority::Low)).unwrap();
     }
-    let look = |room: &Room<&'static str>| {
+    let look = |room: &RoomState<&'static str>| {
         let books = room.snapshot(now);
         assert!(books.balances());
         (books.admission.queued[Priority::Low], books.audience.log[Priority::Low])

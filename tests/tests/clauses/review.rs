@@ -7,8 +7,8 @@ use RefusalReason::{
     SenderQuota, TooLarge,
 };
 use roomcast_core::{
-    Actor, DropReason, DuplicateKey, Duration, Kind, Limit, Outcome, PerLevel, Priority, Publish, Quota, RefusalReason, Report,
-    ReviewConfig, ReviewTimeout, ReviewVerdict, RoomConfigBuilder, Source, Tag, Ticket, VerdictError,
+    Actor, CorrelationId, DedupKey, DropReason, Duration, Kind, Limit, Outcome, OutcomeSink, PerLevel, Priority, Publish, Quota,
+    RefusalReason, ReviewConfig, ReviewDecision, ReviewError, ReviewTimeout, RoomConfigBuilder, Source, Ticket,
 };
 use std::num::NonZeroU32;
 
@@ -21,13 +21,13 @@ fn reviewed(change: impl FnOnce(&mut ReviewConfig)) -> impl FnOnce(RoomConfigBui
 impl Scene {
     /// Says something that has to wait for a verdict.
     fn submit(&mut self, session: roomcast_core::SessionId, text: &str, tag: u64) -> Ticket {
-        let publish = Publish::new(Source::Session(session), text.to_owned()).report(Report::Event(Tag(tag)));
+        let publish = Publish::new(Source::Session(session), text.to_owned()).outcome_sink(OutcomeSink::Event(CorrelationId(tag)));
         let receipt = self.publish(publish).expect("let in");
         assert_eq!(receipt.outcome, None);
         receipt.review.expect("a ticket")
     }
 
-    fn decide(&mut self, ticket: Ticket, verdict: ReviewVerdict<String>) -> Result<(), VerdictError<String>> {
+    fn decide(&mut self, ticket: Ticket, verdict: ReviewDecision<String>) -> Result<(), ReviewError<String>> {
         self.room.review(self.now, ticket, verdict)
     }
 }
@@ -38,15 +38,18 @@ fn a19_the_host_allows_denies_with_a_code_or_rewrites() {
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let tickets = [(1, "fine"), (2, "bad"), (3, "ugly")].map(|(tag, text)| scene.submit(ann, text, tag));
     assert_eq!(scene.room.snapshot(scene.now).admission.ledger.levels[Normal].under_review, 3);
-    assert_eq!(scene.room.under_review(tickets[2]).map(|review| review.payload.clone()), Some("ugly".to_owned()));
-    scene.decide(tickets[2], ReviewVerdict::Rewrite("pretty".into())).unwrap();
-    scene.decide(tickets[1], ReviewVerdict::Deny { code: 80_001 }).unwrap();
-    scene.decide(tickets[0], ReviewVerdict::Allow).unwrap();
+    assert_eq!(scene.room.pending_review(tickets[2]).map(|review| review.payload.clone()), Some("ugly".to_owned()));
+    scene.decide(tickets[2], ReviewDecision::Rewrite("pretty".into())).unwrap();
+    scene.decide(tickets[1], ReviewDecision::Deny { code: 80_001 }).unwrap();
+    scene.decide(tickets[0], ReviewDecision::Allow).unwrap();
     // First in, first out counts from the verdict.
     assert_eq!(scene.read(bob), ["pretty", "fine"]);
     let outcomes = scene.outcomes();
-    let denied =
-        Outcome::Dropped { reason: DropReason::Denied, limit: Some(Limit::Verdict { code: 80_001 }), retry_at: Some(scene.now) };
+    let denied = Outcome::Dropped {
+        reason: DropReason::Denied,
+        limit: Some(Limit::ReviewDecision { code: 80_001 }),
+        retry_at: Some(scene.now),
+    };
     assert_eq!((outcomes.len(), outcomes[1]), (3, (2, denied)));
     assert!(matches!(outcomes[0], (3, Outcome::Dispatched { .. })) && matches!(outcomes[2], (1, Outcome::Dispatched { .. })));
 }
@@ -69,7 +72,7 @@ fn a19_after_two_seconds_without_a_verdict_the_message_goes_on_or_not_as_configu
             }
             ref other => panic!("{other:?}"),
         }
-        let error = scene.decide(ticket, ReviewVerdict::Allow).unwrap_err();
+        let error = scene.decide(ticket, ReviewDecision::Allow).unwrap_err();
         assert_eq!(error.to_string(), "the ticket of message 1 has lapsed: its message waits for a verdict no more");
     }
 }
@@ -94,16 +97,16 @@ fn a19_a_verdict_that_comes_too_late_or_for_nothing_has_its_own_error() {
     let ticket = scene.submit(ann, "text", 1);
     let theirs = [0, 1].map(|tag| other.submit(stranger, "elsewhere", tag))[1];
     assert_eq!(
-        scene.decide(theirs, ReviewVerdict::Allow).unwrap_err().to_string(),
+        scene.decide(theirs, ReviewDecision::Allow).unwrap_err().to_string(),
         "the ticket of message 2 is none of this room's"
     );
     let long = "x".repeat(12 * 1024 + 1);
-    match scene.decide(ticket, ReviewVerdict::Rewrite(long)).unwrap_err() {
-        VerdictError::TooLarge { size: 12_289, max: 12_288, payload } => assert_eq!(payload.len(), 12_289),
+    match scene.decide(ticket, ReviewDecision::Rewrite(long)).unwrap_err() {
+        ReviewError::TooLarge { size: 12_289, max: 12_288, payload } => assert_eq!(payload.len(), 12_289),
         other => panic!("{other}"),
     }
-    scene.decide(ticket, ReviewVerdict::Deny { code: 1 }).unwrap();
-    assert!(matches!(scene.decide(ticket, ReviewVerdict::Allow), Err(VerdictError::Lapsed { .. })));
+    scene.decide(ticket, ReviewDecision::Deny { code: 1 }).unwrap();
+    assert!(matches!(scene.decide(ticket, ReviewDecision::Allow), Err(ReviewError::Lapsed { .. })));
 }
 
 #[test]
@@ -118,10 +121,10 @@ fn a19_no_verdict_sends_anything_out_of_a_closed_room() {
     scene.room.close(scene.now, Actor::Host).unwrap();
     // One call drops 1,024 of them, and so does each verdict. The others have lapsed as well, whatever time it is.
     assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 1_576);
-    assert!(scene.room.under_review(tickets[2_599]).is_none());
+    assert!(scene.room.pending_review(tickets[2_599]).is_none());
     scene.now = scene.now + Duration::from_secs(5);
-    for verdict in [ReviewVerdict::Allow, ReviewVerdict::Deny { code: 1 }, ReviewVerdict::Rewrite("other".into())] {
-        assert!(matches!(scene.decide(tickets[2_599], verdict), Err(VerdictError::Lapsed { .. })));
+    for verdict in [ReviewDecision::Allow, ReviewDecision::Deny { code: 1 }, ReviewDecision::Rewrite("other".into())] {
+        assert!(matches!(scene.decide(tickets[2_599], verdict), Err(ReviewError::Lapsed { .. })));
     }
     assert!(matches!(scene.next(bob), Err(roomcast_core::SessionEnd::Closed(_))));
     let outcomes = scene.outcomes();
@@ -139,8 +142,8 @@ fn a19_who_is_muted_or_taken_out_in_the_meantime_is_not_let_through() {
     let gone = scene.submit(bob, "kicked by then", 2);
     scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
     scene.room.kick(scene.now, Actor::Host, &[BOB]).unwrap();
-    scene.decide(ticket, ReviewVerdict::Allow).unwrap();
-    assert!(matches!(scene.decide(gone, ReviewVerdict::Allow), Err(VerdictError::Lapsed { .. })));
+    scene.decide(ticket, ReviewDecision::Allow).unwrap();
+    assert!(matches!(scene.decide(gone, ReviewDecision::Allow), Err(ReviewError::Lapsed { .. })));
     let reasons = scene.outcomes().into_iter().map(|(tag, outcome)| match outcome {
         Outcome::Dropped { reason, .. } => (tag, reason),
         other => panic!("{other:?}"),
@@ -153,7 +156,9 @@ fn a19_all_that_those_who_are_taken_out_together_have_under_review_is_dropped() 
     let mut scene = Scene::with(reviewed(|_| ()));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     for (session, level, tag) in [(ann, Normal, 1), (bob, High, 2), (ann, High, 3), (bob, Normal, 4)] {
-        let publish = Publish::new(Source::Session(session), "text".to_owned()).priority(level).report(Report::Event(Tag(tag)));
+        let publish = Publish::new(Source::Session(session), "text".to_owned())
+            .priority(level)
+            .outcome_sink(OutcomeSink::Event(CorrelationId(tag)));
         assert!(scene.publish(publish).unwrap().review.is_some());
     }
     scene.room.kick(scene.now, Actor::Host, &[ANN, BOB]).unwrap();
@@ -170,12 +175,12 @@ fn a19_a_full_table_gives_up_its_lowest_level_first() {
     let first = scene.publish(gift("gift 1")).unwrap().review.unwrap();
     let second = scene.publish(gift("gift 2")).unwrap().review.unwrap();
     // The text goes on unseen; so does one that comes now, since nothing lower waits.
-    assert!(scene.room.under_review(text).is_none());
+    assert!(scene.room.pending_review(text).is_none());
     assert!(scene.say(ann, "text 2").unwrap().review.is_none());
     assert_eq!(scene.read(bob), ["text", "text 2"]);
     assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 2);
-    scene.decide(second, ReviewVerdict::Allow).unwrap();
-    scene.decide(first, ReviewVerdict::Allow).unwrap();
+    scene.decide(second, ReviewDecision::Allow).unwrap();
+    scene.decide(first, ReviewDecision::Allow).unwrap();
     assert_eq!(scene.read(bob), ["gift 2", "gift 1"]);
 
     let mut closed = Scene::with(reviewed(|review| (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed)));
@@ -213,13 +218,13 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     let guest = scene.guest();
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let said = |text: &str| {
-        let publish = Publish::new(Source::Session(ann), text.to_owned()).key(DuplicateKey(5)).counted("likes");
-        publish.report(Report::Event(Tag(0)))
+        let publish = Publish::new(Source::Session(ann), text.to_owned()).dedup_key(DedupKey(5)).counted("likes");
+        publish.outcome_sink(OutcomeSink::Event(CorrelationId(0)))
     };
     // Ann has said it, and her quota is used up. The room's token is gone.
     let _ = scene.publish(said("first")).unwrap();
     // Bob takes the only slot for an outcome; the host fills the queue with what nothing of Ann's may evict.
-    let publish = Publish::new(Source::Session(bob), "waits".to_owned()).report(Report::Event(Tag(1)));
+    let publish = Publish::new(Source::Session(bob), "waits".to_owned()).outcome_sink(OutcomeSink::Event(CorrelationId(1)));
     let _ = scene.publish(publish).unwrap();
     let _ = scene.host(High, "waits").unwrap();
     // The host has given its notice of this second.
@@ -240,7 +245,7 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     };
     let without_key = |text: &str, counter| {
         let mut publish = said(text);
-        (publish.key, publish.counter) = (None, counter);
+        (publish.dedup_key, publish.counter) = (None, counter);
         publish
     };
     let mut order = Vec::new();
@@ -250,7 +255,7 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     // At an edge, somebody is banned here who is muted, too.
     scene.room.ban(scene.now, Actor::Host, &[roomcast_core::UserId(9)], None).unwrap();
     scene.room.mute(scene.now, Actor::Host, &[roomcast_core::UserId(9)], None).unwrap();
-    let forwarded = Source::Forwarded { user: roomcast_core::UserId(9), session: None };
+    let forwarded = Source::Edge { user: roomcast_core::UserId(9), session: None };
     try_it(&mut scene, from(forwarded, said("far too long")));
     try_it(&mut scene, said("far too long"));
     scene.room.unmute(scene.now, Actor::Host, &[ANN]).unwrap();
@@ -263,7 +268,7 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     // The host has no quota for what is no notice.
     try_it(&mut scene, from(Source::Host, without_key("again", Some("likes"))));
     try_it(&mut scene, from(Source::Host, without_key("again", None)));
-    try_it(&mut scene, from(Source::Host, without_key("again", None).priority(Lowest).report(Report::CountedOnly)));
+    try_it(&mut scene, from(Source::Host, without_key("again", None).priority(Lowest).outcome_sink(OutcomeSink::CountedOnly)));
     scene.room.close(scene.now, Actor::Host).unwrap();
     try_it(&mut scene, from(Source::Session(stranger), said("far too long")));
     assert_eq!(
@@ -295,12 +300,12 @@ fn b11_what_finds_no_reviewer_has_a_slot_for_its_outcome_and_no_place_in_the_que
         builder.review(review).rate(1).burst(1).queue_messages(1).outcomes(PerLevel([1; 4])).max_wait(PerLevel([None; 4]))
     });
     let ann = scene.user(ANN);
-    let said = |source| Publish::new(source, "text".to_owned()).counted("texts").report(Report::Event(Tag(0)));
+    let said = |source| Publish::new(source, "text".to_owned()).counted("texts").outcome_sink(OutcomeSink::Event(CorrelationId(0)));
     let _ = scene.host(High, "the one of this second").unwrap();
     // It fills the queue and takes the slot.
     let _ = scene.publish(said(Source::Host)).unwrap();
     assert_eq!(scene.publish(said(Source::Session(ann))).unwrap_err().reason, OutcomesFull);
-    let unreported = said(Source::Session(ann)).report(Report::CountedOnly);
+    let unreported = said(Source::Session(ann)).outcome_sink(OutcomeSink::CountedOnly);
     assert_eq!(scene.publish(unreported).unwrap_err().reason, ReviewsFull);
     assert_eq!(scene.room.counters().collect::<Vec<_>>(), [("texts", 1)], "what is refused here has not been counted");
 }

@@ -1,8 +1,8 @@
 //! A room, its owner, and a clock that the test moves.
 
 use roomcast_core::{
-    Batch, Budget, Event, Instant, Join, Outcome, Priority, Publish, Receipt, Refused, Report, Room, RoomConfig, RoomConfigBuilder,
-    SessionEnd, SessionId, Source, Tag, UserId,
+    Batch, Budget, CorrelationId, Event, Instant, Join, Outcome, OutcomeSink, Priority, Publish, Receipt, Refused, RoomConfig,
+    RoomConfigBuilder, RoomState, SessionEnd, SessionId, Source, UserId,
 };
 
 pub(crate) const OWNER: UserId = UserId(1);
@@ -10,7 +10,7 @@ pub(crate) const ANN: UserId = UserId(7);
 pub(crate) const BOB: UserId = UserId(8);
 
 pub(crate) struct Scene {
-    pub(crate) room: Room<String>,
+    pub(crate) room: RoomState<String>,
     pub(crate) now: Instant,
 }
 
@@ -23,7 +23,7 @@ impl Scene {
     /// The preset with some settings changed.
     pub(crate) fn with(change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> Self {
         let config = change(RoomConfig::builder(OWNER)).build().expect("a valid configuration");
-        Self { room: Room::new(&config), now: Instant::from_secs(100) }
+        Self { room: RoomState::new(&config), now: Instant::from_secs(100) }
     }
 
     /// A room that sends one message a second and has sent the one of this second: whatever comes next waits.
@@ -61,7 +61,9 @@ impl Scene {
 
     /// Something of a user's that waits, with a tag to hear of it by.
     pub(crate) fn send(&mut self, session: SessionId, level: Priority, text: &str, tag: u64) -> Option<Outcome> {
-        let publish = Publish::new(Source::Session(session), text.into()).priority(level).report(Report::Event(Tag(tag)));
+        let publish = Publish::new(Source::Session(session), text.into())
+            .priority(level)
+            .outcome_sink(OutcomeSink::Event(CorrelationId(tag)));
         self.publish(publish).expect("let in").outcome
     }
 
@@ -82,7 +84,7 @@ impl Scene {
     /// The outcomes that wait, by tag.
     pub(crate) fn outcomes(&mut self) -> Vec<(u64, Outcome)> {
         let told = |event: Event| match event {
-            Event::Outcome { report: Report::Event(Tag(tag)), outcome, .. } => Some((tag, outcome)),
+            Event::Outcome { outcome_sink: OutcomeSink::Event(CorrelationId(tag)), outcome, .. } => Some((tag, outcome)),
             _ => None,
         };
         self.events().into_iter().filter_map(told).collect()

@@ -3,14 +3,14 @@
 use crate::scene::{ANN, BOB, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Budget, Deliveries, Duration, EndReason, Instant, Join, JoinError, Joined, Mask, PerLevel, Priority, ResumeToken, SessionEnd,
-    SessionId, Start,
+    Budget, Deliveries, Duration, EndReason, Instant, Join, JoinError, Joined, LevelSet, PerLevel, Priority, ResumeToken,
+    SessionEnd, SessionId, StartPosition,
 };
 
-const LIKES: Mask = Mask::NONE.with(Low).with(Lowest);
+const LIKES: LevelSet = LevelSet::EMPTY.with(Low).with(Lowest);
 
 fn books(scene: &Scene, session: SessionId, level: Priority) -> Deliveries {
-    scene.room.books(session).expect("the session is in")[level]
+    scene.room.deliveries(session).expect("the session is in")[level]
 }
 
 #[test]
@@ -35,30 +35,33 @@ fn b10_masking_settles_what_was_not_read_and_unmasking_starts_at_the_head() {
     for n in 0..6 {
         let _ = scene.host(Low, &format!("like {n}")).unwrap();
     }
-    assert!(scene.room.set_mask(scene.now, guest, LIKES));
+    assert!(scene.room.set_masked_levels(scene.now, guest, LIKES));
     assert_eq!(books(&scene, guest, Low).excluded, 6);
     let _ = scene.host(Low, "while masked").unwrap();
     assert!(scene.next(guest).unwrap().is_none(), "neither a message nor a gap");
-    assert!(scene.room.set_mask(scene.now, guest, Mask::NONE.with(High)));
+    assert!(scene.room.set_masked_levels(scene.now, guest, LevelSet::EMPTY.with(High)));
     let _ = scene.host(Low, "after").unwrap();
     assert_eq!(scene.read(guest), ["after"]);
     let likes = books(&scene, guest, Low);
     assert_eq!((likes.due, likes.excluded, likes.delivered, likes.skipped), (8, 7, 1, 0));
-    assert_eq!(scene.room.mask(guest), Some(Mask::NONE.with(High)));
+    assert_eq!(scene.room.masked_levels(guest), Some(LevelSet::EMPTY.with(High)));
 }
 
 #[test]
 fn b10_a_mask_beside_sessions_without_one_changes_nothing_for_them() {
     let mut scene = Scene::new();
     let sessions: Vec<SessionId> = (0..40).map(|_| scene.guest()).collect();
-    assert!(scene.room.set_mask(scene.now, sessions[0], LIKES) && scene.room.set_mask(scene.now, sessions[0], Mask::NONE));
-    assert!(scene.room.set_mask(scene.now, sessions[20], Mask::NONE.with(Normal)));
-    assert_eq!(scene.room.snapshot(scene.now).audience.aside, 1, "a mask that excluded nothing leaves nothing behind");
+    assert!(
+        scene.room.set_masked_levels(scene.now, sessions[0], LIKES)
+            && scene.room.set_masked_levels(scene.now, sessions[0], LevelSet::EMPTY)
+    );
+    assert!(scene.room.set_masked_levels(scene.now, sessions[20], LevelSet::EMPTY.with(Normal)));
+    assert_eq!(scene.room.snapshot(scene.now).audience.cold_sessions, 1, "a mask that excluded nothing leaves nothing behind");
     let _ = scene.host(Normal, "text").unwrap();
     let mut got = Vec::new();
     let count = scene.room.sweep(scene.now, roomcast_core::Group::DEFAULT, 0..64, Budget::default(), |session, _| {
         got.push(session);
-        roomcast_core::Verdict::Taken
+        roomcast_core::Handoff::Taken
     });
     let others: Vec<SessionId> = sessions.iter().copied().filter(|&session| session != sessions[20]).collect();
     assert_eq!((got, count), (others, 39));
@@ -73,58 +76,58 @@ fn b10_a_masked_session_that_ends_takes_the_rest_and_then_the_reason() {
     for (level, text) in [(Low, "like"), (Normal, "text")] {
         let _ = scene.host(level, text).unwrap();
     }
-    assert!(scene.room.set_mask(scene.now, ann, LIKES));
+    assert!(scene.room.set_masked_levels(scene.now, ann, LIKES));
     scene.room.leave(scene.now, ANN).unwrap();
     let _ = scene.host(Low, "too late").unwrap();
     assert_eq!(books(&scene, ann, Low).due, 1);
     let batch = scene.next(ann).unwrap().unwrap();
     assert_eq!((texts(&batch), batch.more()), (vec!["text".into()], false));
     assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::Closed(EndReason::Left));
-    assert!(!scene.room.set_mask(scene.now, ann, Mask::NONE) && scene.room.mask(ann).is_none());
+    assert!(!scene.room.set_masked_levels(scene.now, ann, LevelSet::EMPTY) && scene.room.masked_levels(ann).is_none());
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
 /// The texts that somebody gets who comes now, and the message before them.
-fn comes(scene: &mut Scene) -> (Vec<String>, u64, Start) {
+fn comes(scene: &mut Scene) -> (Vec<String>, u64, StartPosition) {
     let joined = scene.room.join(scene.now, Join::guest()).unwrap();
-    (scene.read(joined.session), joined.after.0, joined.start)
+    (scene.read(joined.session), joined.starts_after.0, joined.start)
 }
 
 #[test]
 fn a24_nothing_from_before_it_came_for_a_late_joiner_unless_configured() {
     let mut scene = Scene::new();
     let _ = scene.host(Normal, "before").unwrap();
-    assert_eq!(comes(&mut scene), (vec![], 1, Start::Head));
+    assert_eq!(comes(&mut scene), (vec![], 1, StartPosition::Head));
 }
 
 #[test]
 fn a24_a_late_joiner_gets_the_last_n_over_all_levels_and_its_books_start_there() {
-    let mut scene = Scene::with(|builder| builder.late_joiners(3));
-    assert_eq!(comes(&mut scene), (vec![], 0, Start::Head));
+    let mut scene = Scene::with(|builder| builder.replay_on_join(3));
+    assert_eq!(comes(&mut scene), (vec![], 0, StartPosition::Head));
     let _ = scene.host(Normal, "one").unwrap();
-    assert_eq!(comes(&mut scene), (vec!["one".into()], 0, Start::Late));
+    assert_eq!(comes(&mut scene), (vec!["one".into()], 0, StartPosition::Late));
     for (level, text) in [(Low, "two"), (High, "three"), (Normal, "four")] {
         let _ = scene.host(level, text).unwrap();
     }
     let late = scene.room.join(scene.now, Join::guest()).unwrap();
-    assert_eq!((late.after.0, late.start), (1, Start::Late));
+    assert_eq!((late.starts_after.0, late.start), (1, StartPosition::Late));
     assert_eq!(books(&scene, late.session, Normal).due, 1);
     let _ = scene.host(High, "five").unwrap();
     assert_eq!(scene.read(late.session), ["three", "five", "four", "two"]);
     assert_eq!(books(&scene, late.session, High).delivered, 2);
-    let masked = scene.room.join(scene.now, Join::guest().mask(Mask::NONE.with(High))).unwrap().session;
+    let masked = scene.room.join(scene.now, Join::guest().mask(LevelSet::EMPTY.with(High))).unwrap().session;
     assert_eq!(scene.read(masked), ["four"]);
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
 #[test]
 fn a24_a_late_joiner_gets_nothing_from_before_a_message_that_the_log_has_lost() {
-    let mut scene = Scene::with(|builder| builder.late_joiners(10).log_messages(PerLevel([4, 4, 1, 4])));
+    let mut scene = Scene::with(|builder| builder.replay_on_join(10).log_messages(PerLevel([4, 4, 1, 4])));
     for (level, text) in [(High, "gift"), (Low, "lost"), (Normal, "text"), (Low, "like")] {
         let _ = scene.host(level, text).unwrap();
     }
     // The log still holds the gift, but not what came between it and the text.
-    assert_eq!(comes(&mut scene), (vec!["text".into(), "like".into()], 2, Start::Late));
+    assert_eq!(comes(&mut scene), (vec!["text".into(), "like".into()], 2, StartPosition::Late));
 }
 
 /// Comes back with a token, as Ann.
@@ -150,7 +153,7 @@ fn b18_a_session_that_comes_back_takes_up_where_it_was() {
     assert!(scene.room.close_session(scene.now, ann));
     let _ = scene.say(bob, "meanwhile").unwrap();
     let joined = back(&mut scene, token);
-    assert_eq!((joined.start, joined.after.0), (Start::Resumed, 1));
+    assert_eq!((joined.start, joined.starts_after.0), (StartPosition::Resumed, 1));
     assert_eq!(scene.read(joined.session), ["unread", "meanwhile"]);
     let row = books(&scene, joined.session, Normal);
     assert_eq!((row.due, row.delivered, row.excluded, row.skipped), (3, 2, 1, 0));
@@ -162,7 +165,7 @@ fn b18_a_session_that_comes_back_takes_up_where_it_was() {
 
 #[test]
 fn b18_what_the_log_no_longer_holds_is_a_gap() {
-    let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([2; 4])).late_joiners(1));
+    let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([2; 4])).replay_on_join(1));
     let ann = scene.user(ANN);
     let token = token(&scene, ann);
     assert!(scene.room.close_session(scene.now, ann));
@@ -182,15 +185,15 @@ fn b18_a_token_that_is_too_old_or_of_no_such_position_makes_a_plain_join() {
     let token = token(&scene, ann);
     assert!(scene.room.close_session(scene.now, ann));
     let ahead = ResumeToken { positions: PerLevel([0, 2, 0, 0]), ..token };
-    assert_eq!(back(&mut scene, ahead).start, Start::Head);
+    assert_eq!(back(&mut scene, ahead).start, StartPosition::Head);
     let later = ResumeToken { taken_at: Instant::from_nanos(scene.now.as_nanos() + 1), ..token };
-    assert_eq!(back(&mut scene, later).start, Start::Head);
+    assert_eq!(back(&mut scene, later).start, StartPosition::Head);
     scene.now = Instant::from_nanos(scene.now.as_nanos() + 4_999_999_999);
     let joined = back(&mut scene, token);
-    assert_eq!((joined.start, scene.read(joined.session)), (Start::Resumed, vec!["unread".into()]));
+    assert_eq!((joined.start, scene.read(joined.session)), (StartPosition::Resumed, vec!["unread".into()]));
     scene.wait_millis(1);
     let joined = back(&mut scene, token);
-    assert_eq!((joined.start, joined.after.0, scene.read(joined.session)), (Start::Head, 1, vec![]));
+    assert_eq!((joined.start, joined.starts_after.0, scene.read(joined.session)), (StartPosition::Head, 1, vec![]));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use Priority::{High, Normal};
 use roomcast_core::{
-    Actor, Budget, Duration, Instant, Join, Kind, Outcome, Payload, PerLevel, Priority, Publish, Report, Room, RoomConfig,
-    RoomConfigBuilder, SessionId, Source, Tag, TieBreak, Tip, TipKind, Tips, UserId,
+    Actor, Budget, CorrelationId, Duration, Instant, Join, Kind, Outcome, OutcomeSink, Payload, PerLevel, Priority, Publish,
+    QueueDiscipline, RoomConfig, RoomConfigBuilder, RoomState, SessionId, Source, SystemMessage, SystemMessageKind, SystemMessages,
+    UserId,
 };
 use std::collections::BTreeMap;
 
@@ -16,14 +17,14 @@ impl Payload for Words {
         self.0.len()
     }
 
-    fn tip(tip: &Tip<'_>) -> Option<Self> {
+    fn system_message(tip: &SystemMessage<'_>) -> Option<Self> {
         Some(Self(match tip {
-            Tip::Users { kind, count, first } => {
+            SystemMessage::Users { kind, count, first } => {
                 let names: Vec<String> = first.iter().map(|user| user.0.to_string()).collect();
                 format!("{kind:?} {count}: {}", names.join(" "))
             }
-            Tip::Attributes { count, version } => format!("attributes {count}, version {version}"),
-            Tip::Counters { changed } => format!("{changed:?}"),
+            SystemMessage::Attributes { count, version } => format!("attributes {count}, version {version}"),
+            SystemMessage::Counters { changed } => format!("{changed:?}"),
             _ => return None,
         }))
     }
@@ -32,15 +33,15 @@ impl Payload for Words {
 const OWNER: UserId = UserId(1);
 
 struct Hall {
-    room: Room<Words>,
+    room: RoomState<Words>,
     now: Instant,
     guest: SessionId,
 }
 
 impl Hall {
-    fn with(tips: Tips, change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> Self {
-        let config = change(RoomConfig::builder(OWNER).tips(tips)).build().expect("a valid configuration");
-        let mut room = Room::new(&config);
+    fn with(tips: SystemMessages, change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> Self {
+        let config = change(RoomConfig::builder(OWNER).system_messages(tips)).build().expect("a valid configuration");
+        let mut room = RoomState::new(&config);
         let now = Instant::from_secs(100);
         let guest = room.join(now, Join::guest()).expect("there is room").session;
         Self { room, now, guest }
@@ -60,13 +61,13 @@ impl Hall {
         self.room.handle_timeout(self.now);
         let batch = self.room.next_batch(self.now, self.guest, Budget::default()).expect("the guest is in");
         let messages = batch.iter().flat_map(roomcast_core::Batch::messages);
-        messages.filter(|message| message.kind == Kind::Tip).map(|message| message.payload.0.clone()).collect()
+        messages.filter(|message| message.kind == Kind::System).map(|message| message.payload.0.clone()).collect()
     }
 }
 
 #[test]
 fn a26_what_happens_is_told_by_kind_and_priority_and_can_be_off() {
-    let mut hall = Hall::with(Tips::ALL.with(TipKind::Left, None), |builder| builder);
+    let mut hall = Hall::with(SystemMessages::ALL.with(SystemMessageKind::Left, None), |builder| builder);
     hall.join(7);
     assert_eq!(hall.tips(), ["Joined 1: 7"]);
     hall.join(8);
@@ -89,7 +90,7 @@ fn a26_what_happens_is_told_by_kind_and_priority_and_can_be_off() {
 
 #[test]
 fn a26_a_storm_of_joining_and_leaving_is_two_messages_a_window_and_costs_the_room_nothing() {
-    let mut hall = Hall::with(Tips::ALL, |builder| builder);
+    let mut hall = Hall::with(SystemMessages::ALL, |builder| builder);
     for round in 0..10_u64 {
         for user in 0..10_000 {
             let session = hall.join(1_000 + user);
@@ -119,7 +120,7 @@ fn a26_a_storm_of_joining_and_leaving_is_two_messages_a_window_and_costs_the_roo
 
 #[test]
 fn a26_a_tip_of_one_user_travels_with_that_users_profile() {
-    let mut hall = Hall::with(Tips::ALL, |builder| builder);
+    let mut hall = Hall::with(SystemMessages::ALL, |builder| builder);
     hall.join(7);
     hall.room.set_profile(UserId(7), Some(Words("Ann".into()))).unwrap();
     hall.room.handle_timeout(hall.now);
@@ -131,7 +132,10 @@ fn a26_a_tip_of_one_user_travels_with_that_users_profile() {
 
 #[test]
 fn a18_the_tip_of_who_has_gone_still_has_the_profile() {
-    let mut hall = Hall::with(Tips::ALL.with(TipKind::Joined, None).with(TipKind::ProfileChanged, None), |builder| builder);
+    let mut hall = Hall::with(
+        SystemMessages::ALL.with(SystemMessageKind::Joined, None).with(SystemMessageKind::ProfileChanged, None),
+        |builder| builder,
+    );
     let sessions = [7, 8, 9, 10, 11].map(|user| hall.join(user));
     for user in 7..=11 {
         hall.room.set_profile(UserId(user), Some(Words(format!("profile {user}")))).unwrap();
@@ -158,8 +162,11 @@ fn a18_the_tip_of_who_has_gone_still_has_the_profile() {
     hall.room.ban(hall.now, Actor::Host, &[UserId(13)], None).unwrap();
     assert_eq!(profiles(&mut hall), [("Banned 1: 13".to_owned(), None)]);
     // What was to be told and never was leaves nothing behind for whoever goes next.
-    let off = RoomConfig::builder(OWNER).tips(Tips::NONE).build().unwrap();
-    let on = RoomConfig::builder(OWNER).tips(Tips::NONE.with(TipKind::Left, Some(Normal))).build().unwrap();
+    let off = RoomConfig::builder(OWNER).system_messages(SystemMessages::NONE).build().unwrap();
+    let on = RoomConfig::builder(OWNER)
+        .system_messages(SystemMessages::NONE.with(SystemMessageKind::Left, Some(Normal)))
+        .build()
+        .unwrap();
     hall.join(14);
     hall.room.set_profile(UserId(14), Some(Words("profile 14".into()))).unwrap();
     let (nameless, first) = (hall.join(15), hall.join(16));
@@ -181,12 +188,13 @@ fn a18_the_tip_of_who_has_gone_still_has_the_profile() {
 
 #[test]
 fn a26_a_room_that_is_closed_and_a_payload_that_cannot_tell_say_nothing() {
-    let mut hall = Hall::with(Tips::ALL, |builder| builder);
+    let mut hall = Hall::with(SystemMessages::ALL, |builder| builder);
     hall.join(7);
     hall.room.close(hall.now, Actor::Host).unwrap();
     hall.room.handle_timeout(hall.now);
     assert!(hall.room.next_batch(hall.now, hall.guest, Budget::default()).is_err(), "nothing before the reason");
-    let mut mute: Room<&str> = Room::new(&RoomConfig::builder(OWNER).tips(Tips::ALL).build().unwrap());
+    let mut mute: RoomState<&str> =
+        RoomState::new(&RoomConfig::builder(OWNER).system_messages(SystemMessages::ALL).build().unwrap());
     mute.join(hall.now, Join::user(UserId(7))).unwrap();
     mute.handle_timeout(hall.now);
     assert_eq!(mute.snapshot(hall.now).admission.ledger.total().submitted, 0);
@@ -194,7 +202,7 @@ fn a26_a_room_that_is_closed_and_a_payload_that_cannot_tell_say_nothing() {
 
 #[test]
 fn a29_the_like_counter_reaches_everyone_every_four_seconds_and_is_exact() {
-    let mut hall = Hall::with(Tips::ALL, |builder| builder);
+    let mut hall = Hall::with(SystemMessages::ALL, |builder| builder);
     let ann = hall.join(7);
     hall.tips();
     let mut told = Vec::new();
@@ -216,12 +224,15 @@ fn a29_the_like_counter_reaches_everyone_every_four_seconds_and_is_exact() {
 #[test]
 fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
     let forever = PerLevel([None; 4]);
-    let mut hall =
-        Hall::with(Tips::ALL, |builder| builder.tie_break(TieBreak::RoundRobin).max_wait(forever).outcomes(PerLevel([8_192; 4])));
+    let mut hall = Hall::with(SystemMessages::ALL, |builder| {
+        builder.discipline(QueueDiscipline::RoundRobin).max_wait(forever).outcomes(PerLevel([8_192; 4]))
+    });
     let flooder = hall.join(2);
     let others: Vec<SessionId> = (0..100).map(|n| hall.join(100 + n)).collect();
     hall.tips();
-    let text = |session, tag| Publish::new(Source::Session(session), Words("text".into())).report(Report::Event(Tag(tag)));
+    let text = |session, tag| {
+        Publish::new(Source::Session(session), Words("text".into())).outcome_sink(OutcomeSink::Event(CorrelationId(tag)))
+    };
     let mut urgent: BTreeMap<u64, Option<Outcome>> = BTreeMap::new();
     let (mut texts_sent, mut tag) = (BTreeMap::<u64, u32>::new(), 0);
     let note = |outcome: Option<Outcome>, sender: u64, sent: &mut BTreeMap<u64, u32>| {
@@ -255,10 +266,11 @@ fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
             }
         }
         let gift = (milli % 100 == 50).then_some(Publish::gift(Source::Host, Words("gift".into())));
-        let kick = (milli == 777).then_some(Publish::kick(Source::Host, Words("you are out".into())));
+        let kick = (milli == 777).then_some(Publish::gift(Source::Host, Words("you are out".into())));
         for publish in gift.into_iter().chain(kick) {
             tag += 1;
-            let receipt = hall.room.publish(hall.now, publish.report(Report::Event(Tag(tag)))).expect("let in");
+            let receipt =
+                hall.room.publish(hall.now, publish.outcome_sink(OutcomeSink::Event(CorrelationId(tag)))).expect("let in");
             urgent.insert(tag, receipt.outcome);
         }
         hall.wait_millis(1);
@@ -266,7 +278,7 @@ fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
     for _ in 0..1_000 {
         hall.wait_millis(20);
         while let Some(event) = hall.room.poll_event() {
-            let Some(Tag(tag)) = event.tag() else { continue };
+            let Some(CorrelationId(tag)) = event.correlation_id() else { continue };
             let roomcast_core::Event::Outcome { outcome, .. } = event else { continue };
             if let Some(slot) = urgent.get_mut(&tag) {
                 *slot = Some(outcome);

@@ -2,18 +2,18 @@
 
 use crate::scene::{ANN, OWNER, Scene};
 use roomcast_core::{
-    Actor, DropReason, Duration, Engine, Event, Instant, Join, JoinError, Outcome, Priority, RoomConfig, RoomId, State, UserId,
+    Actor, DropReason, Duration, Engine, Event, Instant, Join, JoinError, Outcome, Priority, RoomConfig, RoomId, RoomStatus, UserId,
 };
 
 /// A room that closes after ten minutes without a session, called for the first time.
 fn scene() -> Scene {
-    let mut scene = Scene::with(|builder| builder.expire_empty(Some(Duration::from_secs(600))));
+    let mut scene = Scene::with(|builder| builder.idle_timeout(Some(Duration::from_secs(600))));
     assert!(scene.room.poll_timeout().is_some_and(|at| at <= scene.now), "it wants to know the time");
     scene.room.handle_timeout(scene.now);
     scene
 }
 
-fn state(scene: &Scene) -> State {
+fn state(scene: &Scene) -> RoomStatus {
     scene.room.snapshot(scene.now).admission.state
 }
 
@@ -22,10 +22,10 @@ fn b20_a_room_that_nobody_joins_expires_and_can_still_be_exported() {
     let mut scene = scene();
     scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
     scene.wait_millis(599_999);
-    assert_eq!((state(&scene), scene.events()), (State::Open, vec![]));
+    assert_eq!((state(&scene), scene.events()), (RoomStatus::Open, vec![]));
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(1)));
     scene.wait_millis(1);
-    assert_eq!((state(&scene), scene.events()), (State::Closed, vec![Event::RoomClosed, Event::RoomEnded]));
+    assert_eq!((state(&scene), scene.events()), (RoomStatus::Closed, vec![Event::RoomClosed, Event::RoomEnded]));
     assert_eq!(scene.room.export(scene.now).mutes.len(), 1);
     assert_eq!(scene.room.join(scene.now, Join::guest()), Err(JoinError::RoomClosed));
     assert_eq!(scene.room.poll_timeout(), None);
@@ -51,9 +51,9 @@ fn b20_a_room_with_a_session_never_expires_and_its_time_starts_when_the_last_one
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(600)));
     scene.now = scene.now + Duration::from_secs(9);
     scene.wait_millis(590_999);
-    assert_eq!(state(&scene), State::Open);
+    assert_eq!(state(&scene), RoomStatus::Open);
     scene.wait_millis(1);
-    assert_eq!(state(&scene), State::Closed);
+    assert_eq!(state(&scene), RoomStatus::Closed);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn b20_a_session_in_its_grace_is_still_one() {
 fn b20_what_waits_in_a_room_that_expires_is_dropped_and_told() {
     let mut scene = Scene::with(|builder| {
         let slow = builder.rate(1).burst(1).rate_period(Duration::from_secs(10_000));
-        slow.expire_empty(Some(Duration::from_secs(60)))
+        slow.idle_timeout(Some(Duration::from_secs(60)))
     });
     scene.room.handle_timeout(scene.now);
     for text in ["out", "waits"] {
@@ -93,7 +93,7 @@ fn b20_what_waits_in_a_room_that_expires_is_dropped_and_told() {
 #[test]
 fn b20_an_engine_closes_its_empty_rooms_and_the_host_removes_them() {
     let mut engine: Engine<&str> = Engine::new(10, 0);
-    let config = RoomConfig::builder(OWNER).expire_empty(Some(Duration::from_secs(60))).build().unwrap();
+    let config = RoomConfig::builder(OWNER).idle_timeout(Some(Duration::from_secs(60))).build().unwrap();
     for id in 0..3 {
         engine.create_room(RoomId(id), &config).unwrap();
     }

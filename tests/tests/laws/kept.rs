@@ -7,13 +7,13 @@ const CALM: Setup = Setup {
     rate: 2,
     burst: 0,
     reserve: [0; 3],
-    limits: Limits { counting: 0, levels: 0, quotas: [0; 4], exempt: false, duplicates: 12, review: (0, 0), tips: (0, 0) },
-    floor: (0, 3),
+    limits: Limits { rate_algorithm: 0, levels: 0, quotas: [0; 4], exempt: false, duplicates: 12, review: (0, 0), tips: (0, 0) },
+    min_share: (0, 3),
     sender_quota: ([0; 4], 3),
     queue: 3,
     queue_bytes: 127,
-    tie_break: 0,
-    victim: 0,
+    discipline: 0,
+    eviction: 0,
     wait: [0; 4],
     log: [3; 4],
     log_bytes: 63,
@@ -24,7 +24,7 @@ const CALM: Setup = Setup {
     sessions: (11, 2),
     moderation: 47,
     outcomes: [3; 4],
-    report: 15,
+    outcome_sink: 15,
     presence: 3,
     grace: 0,
     coalesce: [0; 3],
@@ -37,7 +37,7 @@ const CALM: Setup = Setup {
 };
 
 const fn speak(who: u8, level: u8, size: u8) -> Op {
-    Op::Speak { who, level, size, report: 0, more: (0, 0) }
+    Op::Speak { who, level, size, outcome_sink: 0, more: (0, 0) }
 }
 
 const fn join(user: u8) -> Op {
@@ -105,7 +105,7 @@ fn once_failed() -> Vec<Kept> {
             CALM,
             vec![
                 join(1),
-                Op::Host { level: 0, size: 1, report: 0, more: (0, 0) },
+                Op::Host { level: 0, size: 1, outcome_sink: 0, more: (0, 0) },
                 Op::Wait { count: 100, unit: 2 },
                 speak(0, 1, 1),
                 Op::Batch { who: 0, messages: 1, bytes: 255 },
@@ -129,14 +129,14 @@ fn once_failed() -> Vec<Kept> {
                 rate: 0,
                 burst: 2,
                 reserve: [0, 0, 2],
-                floor: (1, 0),
+                min_share: (1, 0),
                 limits: Limits { quotas: [2; 4], ..CALM.limits },
                 ..CALM
             },
             vec![
-                Op::Host { level: 1, size: 1, report: 0, more: (0, 0) },
-                Op::Host { level: 3, size: 1, report: 0, more: (0, 0) },
-                Op::Host { level: 0, size: 1, report: 0, more: (0, 0) },
+                Op::Host { level: 1, size: 1, outcome_sink: 0, more: (0, 0) },
+                Op::Host { level: 3, size: 1, outcome_sink: 0, more: (0, 0) },
+                Op::Host { level: 0, size: 1, outcome_sink: 0, more: (0, 0) },
                 Op::Reconfigure { what: (1 << 4, 7), to: [2, 0, 0, 29] },
                 Op::Wait { count: 2, unit: 2 },
                 Op::Touch { who: 0 },
@@ -154,17 +154,17 @@ fn seldom_reached() -> Vec<Kept> {
                 join(7),
                 join(7),
                 join(7),
-                Op::Host { level: 1, size: 5, report: 0, more: (0, 0) },
+                Op::Host { level: 1, size: 5, outcome_sink: 0, more: (0, 0) },
                 take(0),
                 take(1),
-                Op::Host { level: 0, size: 6, report: 0, more: (0, 0) },
+                Op::Host { level: 0, size: 6, outcome_sink: 0, more: (0, 0) },
                 // One that shared and one that did not: they no longer stand at one place.
                 take(2),
                 take(1),
                 take(0),
-                Op::Host { level: 1, size: 7, report: 0, more: (0, 0) },
+                Op::Host { level: 1, size: 7, outcome_sink: 0, more: (0, 0) },
                 take(1),
-                Op::Host { level: 1, size: 8, report: 0, more: (0, 0) },
+                Op::Host { level: 1, size: 8, outcome_sink: 0, more: (0, 0) },
                 take(0),
                 take(2),
             ],
@@ -201,7 +201,7 @@ fn seldom_reached() -> Vec<Kept> {
         ),
         (
             "a closed room hands out what is due and drops what waits, in each order of turns",
-            Setup { tie_break: 1, ..CALM },
+            Setup { discipline: 1, ..CALM },
             vec![
                 join(1),
                 join(2),

@@ -20,8 +20,8 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let review = prop_oneof![1 => Just((0, 0)), 1 => any::<(u8, u8)>()];
     let tips = prop_oneof![2 => Just((0, 0)), 1 => any::<(u16, u8)>()];
     let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>(), any::<u8>(), review, tips).prop_map(
-        |(counting, levels, quotas, exempt, duplicates, review, tips)| Limits {
-            counting,
+        |(rate_algorithm, levels, quotas, exempt, duplicates, review, tips)| Limits {
+            rate_algorithm,
             levels,
             quotas,
             exempt,
@@ -34,20 +34,20 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let people = (any::<(u8, u8)>(), any::<u8>());
     (queue, log, events, limits, place, people).prop_map(
         |(queue, log, events, limits, (heads, start, coalesce, shards), (heartbeat, expire))| {
-            let (rate, burst, (reserve, floor, sender_quota), queue, queue_bytes, tie_break, victim, wait) = queue;
+            let (rate, burst, (reserve, min_share, sender_quota), queue, queue_bytes, discipline, eviction, wait) = queue;
             let (log, log_bytes, (echo, late, resume, directs), sessions, moderation) = log;
-            let (outcomes, report, presence, grace, seed) = events;
+            let (outcomes, outcome_sink, presence, grace, seed) = events;
             Setup {
                 rate,
                 burst,
                 reserve,
                 limits,
-                floor,
+                min_share,
                 sender_quota,
                 queue,
                 queue_bytes,
-                tie_break,
-                victim,
+                discipline,
+                eviction,
                 wait,
                 log,
                 log_bytes,
@@ -58,7 +58,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
                 sessions,
                 moderation,
                 outcomes,
-                report,
+                outcome_sink,
                 presence,
                 grace,
                 coalesce,
@@ -81,17 +81,17 @@ fn op() -> impl Strategy<Value = Op> {
     let n = any::<u8>;
     prop_oneof![
         24 => (n(), n(), n(), n(), (n(), n()))
-            .prop_map(|(who, level, size, report, more)| Op::Speak { who, level, size, report, more }),
-        6 => (n(), n()).prop_map(|(which, verdict)| Op::Verdict { which, verdict }),
+            .prop_map(|(who, level, size, outcome_sink, more)| Op::Speak { who, level, size, outcome_sink, more }),
+        6 => (n(), n()).prop_map(|(which, verdict)| Op::Decide { which, verdict }),
         5 => (n(), prop::option::of(n()), (n(), n(), n()), (n(), n()))
             .prop_map(|(user, who, what, more)| Op::Forward { user, who, what, more }),
         3 => (n(), n(), n()).prop_map(|(level, size, times)| Op::Broadcast { level, size, times }),
-        8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, report, more)| Op::Host { level, size, report, more }),
+        8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, outcome_sink, more)| Op::Host { level, size, outcome_sink, more }),
         10 => (n(), prop::option::weighted(0.2, n()), prop_oneof![4 => Just(0), 1 => n()], prop::option::weighted(0.4, (n(), n())), prop::option::weighted(0.5, n()))
             .prop_map(|(user, known, mask, resume, profile)| Op::Join { user, known, mask, resume, profile }),
         6 => n().prop_map(|who| Op::Token { who }),
         12 => (n(), n(), n()).prop_map(|(to, level, size)| Op::Direct { to, level, size }),
-        4 => (n(), n()).prop_map(|(who, levels)| Op::Mask { who, levels }),
+        4 => (n(), n()).prop_map(|(who, levels)| Op::LevelSet { who, levels }),
         16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),
         6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),
         2 => n().prop_map(|user| Op::Leave { user }),

@@ -65,7 +65,7 @@ impl Bars<'_, '_> {
             // No line of a scale runs through it.
             let about = 7 * i32::try_from(words.len()).unwrap_or_default();
             self.canvas.fill((x + 3, top), (about, height), WHITE)?;
-            self.canvas.text((x + 6, top + height / 2), 12, Anchor::Start, INK, words)
+            self.canvas.text((x + 6, top + height / 2), 12, Anchor::StartPosition, INK, words)
         };
 
         bar(self.shares, 1.0, PALE)?;

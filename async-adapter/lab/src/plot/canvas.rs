@@ -53,7 +53,7 @@ impl From<Ink> for RGBColor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     /// The first letter.
-    Start,
+    StartPosition,
     /// The middle.
     Middle,
 }
@@ -89,7 +89,7 @@ impl<'a> Canvas<'a> {
 
     /// Words in bold that begin here.
     pub(super) fn bold(&self, at: (i32, i32), size: u32, words: &str) -> Result<(), LabError> {
-        self.words(at, (size, FontStyle::Bold), Anchor::Start, INK, words)
+        self.words(at, (size, FontStyle::Bold), Anchor::StartPosition, INK, words)
     }
 
     fn words(
@@ -101,7 +101,7 @@ impl<'a> Canvas<'a> {
         words: &str,
     ) -> Result<(), LabError> {
         let across = match anchor {
-            Anchor::Start => HPos::Left,
+            Anchor::StartPosition => HPos::Left,
             Anchor::Middle => HPos::Center,
         };
         // The size of a font counts the space between two lines; here it counts the letters.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roomcast::{Join, JoinError, RoomHandle, SessionId, Subscription};
+use roomcast::{Join, JoinError, Room, SessionId, Subscription};
 
 use crate::room::{Said, sender};
 
@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Who has spoken so far. One task reads for all of them.
 #[derive(Debug)]
 pub(super) struct Cast {
-    room: RoomHandle<Said>,
+    room: Room<Said>,
     /// Which reader a sender is.
     seats: Vec<Option<usize>>,
     readers: Vec<Subscription<Said>>,
@@ -22,7 +22,7 @@ pub(super) struct Cast {
 
 impl Cast {
     /// Nobody has spoken yet, of so many senders.
-    pub(super) fn new(room: RoomHandle<Said>, senders: usize) -> Self {
+    pub(super) fn new(room: Room<Said>, senders: usize) -> Self {
         Self { room, seats: vec![None; senders], readers: Vec::new(), turn: 0 }
     }
 

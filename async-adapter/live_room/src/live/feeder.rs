@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roomcast::{JoinError, PerLevel, Report, RoomHandle, Source};
+use roomcast::{JoinError, OutcomeSink, PerLevel, Room, Source};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -37,7 +37,7 @@ pub(crate) enum Change {
 /// The crowd in the room.
 #[derive(Debug)]
 pub(super) struct Feeder {
-    room: RoomHandle<Said>,
+    room: Room<Said>,
     clock: RoomClock,
     crowd: Crowd,
     cast: Cast,
@@ -52,7 +52,7 @@ pub(super) struct Feeder {
 impl Feeder {
     /// The crowd is ready and has said nothing yet.
     pub(super) fn new(
-        room: &RoomHandle<Said>,
+        room: &Room<Said>,
         clock: RoomClock,
         crowd: Crowd,
         options: &Options,
@@ -133,7 +133,7 @@ impl Feeder {
             let Some(session) = self.cast.session(said.sender)? else { continue };
             self.offered[level(&said.what)] += 1;
             let liked = if let What::Like { count } = said.what { count } else { 0 };
-            let message = offer(Source::Session(session), said.nick, said.what).report(Report::CountedOnly);
+            let message = offer(Source::Session(session), said.nick, said.what).outcome_sink(OutcomeSink::CountedOnly);
             // What becomes of it is in the ledger, which is what the page shows.
             let offered = self.room.try_publish(message);
             *likes += i64::from(likes_that_count(liked, &offered));

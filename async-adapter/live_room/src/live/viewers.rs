@@ -1,6 +1,6 @@
 //! Simulated viewers: a task and a subscription each, as for real connections.
 
-use roomcast::{Join, JoinError, RoomHandle, Subscription};
+use roomcast::{Join, JoinError, Room, Subscription};
 use tokio::sync::watch;
 
 use crate::room::{Said, nap, viewer};
@@ -15,7 +15,7 @@ pub(super) struct Pace {
 }
 
 /// Lets so many viewers in.
-pub(super) fn seat(room: &RoomHandle<Said>, count: u32, pace: &watch::Receiver<Pace>) -> Result<(), JoinError> {
+pub(super) fn seat(room: &Room<Said>, count: u32, pace: &watch::Receiver<Pace>) -> Result<(), JoinError> {
     for number in 0..count {
         let subscription = room.join(viewer(number).map_or(Join::guest(), Join::user))?;
         tokio::spawn(watch_along(number, subscription, pace.clone()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use roomcast::{RoomHandle, Source};
+use roomcast::{Room, Source};
 
 use super::names::Names;
 use crate::message::What;
@@ -15,7 +15,7 @@ use crate::tip::Tip;
 const EVERY: Duration = Duration::from_secs(4);
 
 /// Announces until it is aborted. Whoever is in already is no news.
-pub(super) async fn announce(room: RoomHandle<Said>, names: Arc<Names>, joins: Arc<AtomicU64>) {
+pub(super) async fn announce(room: Room<Said>, names: Arc<Names>, joins: Arc<AtomicU64>) {
     let mut told = joins.load(Ordering::Relaxed);
     let mut liked = 0;
     let mut ticks = tokio::time::interval(EVERY);
@@ -37,13 +37,13 @@ pub(super) async fn announce(room: RoomHandle<Said>, names: Arc<Names>, joins: A
 }
 
 /// How often the room was liked so far.
-pub(super) fn likes(room: &RoomHandle<Said>) -> u64 {
+pub(super) fn likes(room: &Room<Said>) -> u64 {
     let likes = room.counters().into_iter().find(|(key, _)| key == LIKES);
     likes.map_or(0, |(_, likes)| u64::try_from(likes).unwrap_or_default())
 }
 
 /// What becomes of it is in the ledger; the next one tells more.
-fn tell(room: &RoomHandle<Said>, what: What) {
+fn tell(room: &Room<Said>, what: What) {
     let _ = room.try_publish(offer(Source::Host, "".into(), what));
 }
 

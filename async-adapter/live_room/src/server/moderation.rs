@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomcast::{Actor, ModerationError, Role, RoomHandle, Source, UserId};
+use roomcast::{Actor, ModerationError, Role, Room, Source, UserId};
 
 use super::names::Names;
 use crate::message::What;
@@ -15,7 +15,7 @@ use crate::tip::Tip;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moderator<'a> {
     /// The room.
-    pub(super) room: &'a RoomHandle<Said>,
+    pub(super) room: &'a Room<Said>,
     /// Who stands for which nick.
     pub(super) names: &'a Names,
     /// Who wants it; `None` for a guest.

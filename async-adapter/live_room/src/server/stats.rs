@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use roomcast::{Deliveries, LevelLedger, PerLevel, Reason, RoomHandle, Tally};
+use roomcast::{Deliveries, LevelLedger, PerLevel, Reason, Room, Tally};
 use tokio::sync::watch;
 
 use super::names::Names;
@@ -20,7 +20,7 @@ pub(super) type StatsFrame = Utf8Bytes;
 
 /// Tells the books until nobody can look any more.
 pub(super) async fn report(
-    room: RoomHandle<Said>,
+    room: Room<Said>,
     clock: RoomClock,
     crowd: watch::Receiver<CrowdState>,
     names: Arc<Names>,
@@ -36,7 +36,7 @@ pub(super) async fn report(
     }
 }
 
-fn stats(at_ms: u64, room: &RoomHandle<Said>, crowd: CrowdState, names: &Names) -> Stats {
+fn stats(at_ms: u64, room: &Room<Said>, crowd: CrowdState, names: &Names) -> Stats {
     let books = room.snapshot().room;
     let (admission, audience) = (books.admission, books.audience);
     Stats {

@@ -85,7 +85,7 @@ enum Kind {
 impl Message {
     /// Reads the start tag; `None` if the element is none of those that are replayed.
     fn begin(line: u64, tag: &BytesStart<'_>) -> Result<Option<Self>, Flaw> {
-        let tag = Tag { line, tag };
+        let tag = CorrelationId { line, tag };
         let (element, kind) = match tag.tag.name().as_ref() {
             "d" => ("d", Kind::Text),
             "gift" => {
@@ -120,12 +120,12 @@ impl Message {
 }
 
 /// A start tag and the line it is on.
-struct Tag<'a> {
+struct CorrelationId<'a> {
     line: u64,
     tag: &'a BytesStart<'a>,
 }
 
-impl<'a> Tag<'a> {
+impl<'a> CorrelationId<'a> {
     fn attribute(&self, name: &str) -> Result<Option<Cow<'a, str>>, Flaw> {
         // Only the attributes that are asked for must be right.
         for attribute in self.tag.attributes().with_checks(false) {

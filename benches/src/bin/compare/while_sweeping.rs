@@ -8,7 +8,8 @@ use crate::contender::{latencies, nanos};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use roomcast::{
-    Admission, Audience, Budget, Due, Group, Instant, Join, Outcome, PerLevel, Publish, Report, Room, Seq, Source, Verdict,
+    Admission, Audience, Budget, Delivery, Group, Handoff, Instant, Join, Outcome, OutcomeSink, PerLevel, Publish, RoomState, Seq,
+    Source,
 };
 use roomcast_benches::fanout::roomcast::STRETCH;
 use roomcast_benches::machine::Machine;
@@ -82,7 +83,7 @@ impl Halves {
         // Nobody falls out of the log, so that every member is handed every message.
         let (all, bytes) = (2 * messages + TURNS, 1 << 30);
         let config = unlimited().log_messages(PerLevel([all; 4])).log_bytes(PerLevel([bytes; 4])).build();
-        let mut room = Room::new(&config.map_err(|error| error.to_string())?);
+        let mut room = RoomState::new(&config.map_err(|error| error.to_string())?);
         for _ in 0..members {
             room.join(Instant::ZERO, Join::guest()).map_err(|error| error.to_string())?;
         }
@@ -101,14 +102,14 @@ impl Halves {
         for _ in 0..messages {
             thread::sleep(PACE);
             let start = std::time::Instant::now();
-            let (answer, debris) = {
+            let (answer, deferred) = {
                 let mut admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
-                let message = Publish::new(Source::Host, payload()).report(Report::CountedOnly);
+                let message = Publish::new(Source::Host, payload()).outcome_sink(OutcomeSink::CountedOnly);
                 let answer = admission.publish(Instant::ZERO, message);
                 self.dispatched.store(admission.dispatched().0, Ordering::Release);
-                (answer, admission.take_debris())
+                (answer, admission.take_deferred_drops())
             };
-            drop(debris);
+            drop(deferred);
             times.saturating_record(nanos(start.elapsed()));
             match answer.map_err(|refused| refused.to_string())?.outcome {
                 Some(Outcome::Dispatched { .. }) => {}
@@ -140,16 +141,16 @@ impl Halves {
             let mut audience = self.audience.lock().unwrap_or_else(PoisonError::into_inner);
             self.catch_up(&mut audience);
             audience.sweep(Group::DEFAULT, first..first + STRETCH, budget, |session, due| {
-                if let Due::Batch(reading) = due {
+                if let Delivery::Batch(reading) = due {
                     handed += u64::from(reading.messages());
                     black_box((session, reading.key()));
                 }
-                Verdict::Taken
+                Handoff::Taken
             });
             slots = audience.slots();
-            let debris = audience.take_debris();
+            let deferred = audience.take_deferred_drops();
             drop(audience);
-            drop(debris);
+            drop(deferred);
             first += STRETCH;
         }
         handed

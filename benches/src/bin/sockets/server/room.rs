@@ -3,7 +3,7 @@
 use crate::load::Load;
 use crate::orders::Fates;
 use crate::record;
-use roomcast::{Budget, Bytes, Hub, PerLevel, Priority, Publish, Report, RoomConfig, RoomHandle, RoomId, Source, UserId};
+use roomcast::{Budget, Bytes, Hub, OutcomeSink, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source, UserId};
 use std::time::Duration;
 
 /// Seconds of messages that the log holds at the least: nobody who reads falls out of it.
@@ -14,7 +14,7 @@ const LOG: u32 = 512;
 /// A hub with one room.
 #[derive(Debug)]
 pub(super) struct Hall {
-    pub(super) room: RoomHandle<Bytes>,
+    pub(super) room: Room<Bytes>,
     /// What one connection is written at once: all that a window can bring.
     pub(super) budget: Budget,
     _hub: Hub<Bytes>,
@@ -33,7 +33,7 @@ impl Hall {
             .log_bytes(PerLevel([1 << 30; 4]))
             .coalesce(PerLevel([Duration::ZERO, window, window, window]));
         let config = config.build().map_err(|error| error.to_string())?;
-        let hub = Hub::<Bytes>::builder().shards(load.threads as usize).spawn();
+        let hub = Hub::<Bytes>::builder().workers(load.threads as usize).spawn();
         let room = hub.create_room(RoomId(1), &config).map_err(|error| error.to_string())?;
         let default = Budget::default();
         let budget = Budget { messages: default.messages.max(log), bytes: default.bytes.max(u64::from(log) * 256) };
@@ -48,7 +48,7 @@ impl Hall {
     pub(super) fn publish(&self, level: Priority, sent: u64) {
         let mut message = Vec::new();
         record::put_message(level, sent, 0, &mut message);
-        let message = Publish::new(Source::Host, Bytes::from(message)).priority(level).report(Report::CountedOnly);
+        let message = Publish::new(Source::Host, Bytes::from(message)).priority(level).outcome_sink(OutcomeSink::CountedOnly);
         drop(self.room.try_publish(message));
     }
 

@@ -1,0 +1,34 @@
+//! The room takes over what was broadcast to every room (clause A16, decision D24).
+
+use super::{Admission, RoomStatus};
+use crate::broadcasts::Broadcasts;
+use crate::message::{Kind, Payload};
+use crate::time::Instant;
+
+impl<M: Payload> Admission<M> {
+    /// Takes over what was broadcast since the last time: each goes out now, as a notice of the host's beside the room's rate. What the log no
+    /// longer holds is counted as missed ([`AdmissionSnapshot::broadcasts_missed`](crate::AdmissionSnapshot::broadcasts_missed)). A room
+    /// that takes nothing any more hears nothing, nor does an [edge](crate::Edge): its room does. O(what it takes over), at most what the log keeps.
+    pub fn import_broadcasts(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
+        let now = self.begin_call(now);
+        if self.state != RoomStatus::Open || self.edge_outbox.is_some() {
+            self.imported = broadcasts.count();
+        }
+        while let Some((missed, imported)) = broadcasts.next(self.imported) {
+            self.imported += missed + 1;
+            self.broadcasts_missed += missed;
+            let level = self.settings.levels.level(imported.priority);
+            self.emit(now, level, Kind::Notice, None, imported.payload);
+        }
+    }
+
+    /// A room that is made now has nothing to hear of what was broadcast before.
+    pub fn skip_broadcasts(&mut self, broadcasts: &Broadcasts<M>) {
+        self.imported = broadcasts.count();
+    }
+
+    /// Whether there is something that the room has not heard. O(1).
+    pub fn has_broadcasts_to_import(&self, broadcasts: &Broadcasts<M>) -> bool {
+        self.imported < broadcasts.count()
+    }
+}

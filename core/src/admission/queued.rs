@@ -1,0 +1,54 @@
+//! A message that waits, for a verdict or in the queue.
+
+use super::merge_index::CarrierPlace;
+use crate::ids::{MessageId, SessionId};
+use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+/// It is moved on its way a few times, so what few messages have lives apart.
+#[derive(Debug)]
+pub(super) struct Queued<M> {
+    pub(super) id: MessageId,
+    pub(super) kind: Kind,
+    pub(super) session: Option<SessionId>,
+    pub(super) profile: Option<Arc<M>>,
+    pub(super) outcome_sink: OutcomeSink,
+    pub(super) ext: Option<Box<QueuedExt>>,
+    pub(super) payload: M,
+}
+
+/// What a message has that stands for other than one, may be merged or has a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QueuedExt {
+    /// Itself and those that were merged into it.
+    pub(super) messages: u32,
+    /// What they stand for.
+    pub(super) units: u64,
+    pub(super) merge_key: Option<MergeKey>,
+    pub(super) carrier: CarrierPlace,
+    pub(super) dedup_key: Option<DedupKey>,
+}
+
+impl QueuedExt {
+    const NONE: Self = Self { messages: 1, units: 1, merge_key: None, carrier: CarrierPlace::NONE, dedup_key: None };
+
+    /// Those of a message, if it has any.
+    #[inline]
+    pub(super) fn of(units: u64, merge_key: Option<MergeKey>, dedup_key: Option<DedupKey>) -> Option<Box<Self>> {
+        let is_plain = units == 1 && merge_key.is_none() && dedup_key.is_none();
+        if is_plain { None } else { Some(Box::new(Self { units, merge_key, dedup_key, ..Self::NONE })) }
+    }
+}
+
+impl<M> Queued<M> {
+    #[inline]
+    pub(super) fn ext(&self) -> QueuedExt {
+        self.ext.as_deref().copied().unwrap_or(QueuedExt::NONE)
+    }
+
+    #[inline]
+    pub(super) fn units(&self) -> u64 {
+        self.ext.as_ref().map_or(1, |ext| ext.units)
+    }
+}

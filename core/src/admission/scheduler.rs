@@ -1,0 +1,189 @@
+//! How fast messages go out: the room's allowance, the levels' own, the reserves and the floor. It decides which level has its turn.
+
+use crate::config::{Exempt, RoomConfig};
+use crate::message::Sender;
+use crate::priority::{PerLevel, Priority};
+use crate::queue::Queue;
+use crate::quota::Limiter;
+use crate::time::Instant;
+use core::cmp::Reverse;
+
+#[derive(Debug)]
+pub(super) struct Scheduler {
+    room: Limiter,
+    /// Tokens that a message of each level must leave behind (clause B3).
+    kept: PerLevel<u32>,
+    /// The second limit (clause A15).
+    levels: PerLevel<Option<Limiter>>,
+    /// Whether any level has one.
+    by_level: bool,
+    exempt: Exempt,
+    /// One dispatch in so many goes to a level that the highest passes over (clause B5).
+    min_share: Option<u32>,
+    /// Dispatches since the floor's last that passed a lower level over.
+    passed_over: u32,
+    /// With a floor: dispatches so far.
+    dispatches: u64,
+    /// At which of them each level was served last.
+    served: PerLevel<u64>,
+}
+
+/// Which level is served next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pick {
+    pub(super) level: Priority,
+    /// Tokens that its message must leave behind.
+    kept: u32,
+    /// Of the levels that could be served.
+    highest: Priority,
+    lowest: Priority,
+}
+
+impl Scheduler {
+    pub(super) fn new(config: &RoomConfig) -> Self {
+        let settings = &config.settings;
+        Self {
+            room: config.rate_limit().limiter(),
+            kept: PerLevel::from_fn(|level| config.reserved_above(level)),
+            levels: PerLevel(settings.level_quotas.levels.0.map(|quota| quota.map(crate::quota::RateLimit::limiter))),
+            by_level: settings.level_quotas.any(),
+            exempt: settings.level_quotas.exempt,
+            min_share: settings.min_share,
+            passed_over: 0,
+            dispatches: 0,
+            served: PerLevel::default(),
+        }
+    }
+
+    /// Goes on under other settings (clause B15). A level's quota that is new starts unused.
+    pub(super) fn reconfigure(&mut self, now: Instant, config: &RoomConfig) {
+        let new = Self::new(config);
+        self.room.change(now, config.rate_limit());
+        for level in Priority::ALL {
+            let quota = config.settings.level_quotas.levels[level];
+            self.levels[level] = match (self.levels[level], quota) {
+                (Some(mut meter), Some(quota)) => {
+                    meter.change(now, quota);
+                    Some(meter)
+                }
+                _ => new.levels[level],
+            };
+        }
+        if self.min_share != new.min_share {
+            (self.passed_over, self.dispatches, self.served) = (0, 0, new.served);
+        }
+        (self.kept, self.by_level, self.exempt, self.min_share) = (new.kept, new.by_level, new.exempt, new.min_share);
+    }
+
+    /// Which level has its turn, of those that wait and have not used up their own quota or have somebody at their head whom it does not
+    /// bind. `None` when there is none.
+    ///
+    /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the room is configured so, goes to the one of the
+    /// others that was served the longest ago, and the reserves do not bind it (clause B5, decision D15).
+    #[inline]
+    pub(super) fn pick<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Pick> {
+        if !self.by_level {
+            let (highest, lowest) = (queue.highest()?, queue.lowest()?);
+            return Some(self.between(highest, lowest, || self.longest_ago(queue.occupied(), highest)));
+        }
+        let open = || queue.occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff));
+        let highest = open().next()?;
+        Some(self.between(highest, open().last().unwrap_or(highest), || self.longest_ago(open(), highest)))
+    }
+
+    #[inline]
+    fn between(&self, highest: Priority, lowest: Priority, floors: impl FnOnce() -> Priority) -> Pick {
+        let is_floors = lowest != highest && self.is_floors_turn();
+        let (level, kept) = if is_floors { (floors(), 0) } else { (highest, self.kept[highest]) };
+        Pick { level, kept, highest, lowest }
+    }
+
+    /// The level below the highest that was served the longest ago; of several, the lowest.
+    #[inline(never)]
+    fn longest_ago(&self, open: impl Iterator<Item = Priority>, highest: Priority) -> Priority {
+        let others = open.filter(|&level| level != highest);
+        others.min_by_key(|&level| (self.served[level], Reverse(level.index()))).unwrap_or(highest)
+    }
+
+    fn is_floors_turn(&self) -> bool {
+        self.min_share.is_some_and(|min_share| self.passed_over + 1 >= min_share)
+    }
+
+    /// Takes the room's token for a turn, if it is there.
+    #[inline]
+    pub(super) fn take(&mut self, now: Instant, pick: Pick) -> bool {
+        if !self.room.take_keeping(now, pick.kept) {
+            return false;
+        }
+        if self.min_share.is_some() {
+            self.dispatches += 1;
+            self.served[pick.level] = self.dispatches;
+            if pick.level != pick.highest {
+                self.passed_over = 0;
+            } else if pick.lowest != pick.level {
+                self.passed_over += 1;
+            }
+        }
+        true
+    }
+
+    /// Whether a level has a token of its own left, or needs none.
+    #[inline]
+    pub(super) fn is_open(&self, now: Instant, level: Priority) -> bool {
+        !self.by_level || self.levels[level].as_ref().is_none_or(|meter| meter.available(now) > 0)
+    }
+
+    /// Takes the level's own token for a message that goes out, unless its sender is exempt.
+    #[inline]
+    pub(super) fn take_of_level(&mut self, now: Instant, level: Priority, sender: Sender, is_staff: impl Fn(Sender) -> bool) {
+        if self.by_level
+            && !self.is_exempt(sender, is_staff)
+            && let Some(meter) = &mut self.levels[level]
+        {
+            meter.take_keeping(now, 0);
+        }
+    }
+
+    fn is_exempt(&self, sender: Sender, is_staff: impl Fn(Sender) -> bool) -> bool {
+        self.exempt == Exempt::OwnerAndAdmins && is_staff(sender)
+    }
+
+    fn may_go(&self, now: Instant, level: Priority, head: Option<Sender>, is_staff: impl Fn(Sender) -> bool) -> bool {
+        self.is_open(now, level) || head.is_some_and(|head| self.is_exempt(head, is_staff))
+    }
+
+    /// When the next turn comes, as far as tokens decide; `None` when nothing that waits can ever go.
+    pub(super) fn next_turn<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Instant> {
+        let pick = self.pick(now, queue, &is_staff).and_then(|pick| self.room.next_at(now, pick.kept));
+        if !self.by_level {
+            return pick;
+        }
+        let blocked = queue.occupied().filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff));
+        let opens = blocked.filter_map(|level| {
+            let at = self.levels[level].as_ref()?.next_at(now, 0)?;
+            // Whose turn it will be when this level may go again is not said by whether it may go alone.
+            self.room.next_at(at, self.pick(at, queue, &is_staff)?.kept)
+        });
+        opens.chain(pick).min()
+    }
+
+    /// The earliest instant at which a message could go out if nothing else wanted to.
+    pub(super) fn next_for(
+        &self,
+        now: Instant,
+        level: Priority,
+        sender: Sender,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Instant> {
+        let room = self.room.next_at(now, self.kept[level])?;
+        match &self.levels[level] {
+            Some(meter) if !self.is_exempt(sender, is_staff) => meter.next_at(now, 0).map(|own| own.max(room)),
+            _ => Some(room),
+        }
+    }
+
+    /// Whole tokens of the room.
+    pub(super) fn available(&self, now: Instant) -> u32 {
+        self.room.available(now)
+    }
+}

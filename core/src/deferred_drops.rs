@@ -1,0 +1,120 @@
+//! What is to be dropped where no lock is held.
+
+use crate::direct::Direct;
+use crate::message::Message;
+use alloc::sync::Arc;
+use smallvec::SmallVec;
+
+/// What a half of a room is done with: payloads, profiles, messages that fell out of the log, direct messages that were read.
+///
+/// Dropping a payload may run code of the host's. Who calls a half under a lock takes the deferred drops out and drops it once the lock is free
+/// (decision D6). Who does not need not ask: the next publish, verdict or [`handle_timeout`](crate::Admission::handle_timeout) clears away what an
+/// admission is done with, and of what nobody takes there is never more than 8,192 things.
+#[derive(Debug)]
+#[must_use = "take it to drop it outside the lock"]
+pub struct DeferredDrops<M> {
+    payloads: SmallVec<[M; 2]>,
+    profiles: SmallVec<[Arc<M>; 1]>,
+    messages: SmallVec<[Arc<Message<M>>; 2]>,
+    directs: SmallVec<[Arc<Direct<M>>; 1]>,
+    /// How many there are: every call asks.
+    things: u32,
+}
+
+/// Things that wait to be taken at the most; more are dropped where they come up. No call of a room in its default configuration leaves as many.
+const MOST: u32 = 8_192;
+
+impl<M> Default for DeferredDrops<M> {
+    fn default() -> Self {
+        Self {
+            payloads: SmallVec::new(),
+            profiles: SmallVec::new(),
+            messages: SmallVec::new(),
+            directs: SmallVec::new(),
+            things: 0,
+        }
+    }
+}
+
+impl<M> DeferredDrops<M> {
+    /// Whether there is nothing in it.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.things == 0
+    }
+
+    /// One more comes.
+    #[inline]
+    fn count(&mut self) {
+        if self.things == MOST {
+            self.empty();
+        }
+        self.things += 1;
+    }
+
+    pub(crate) fn add_payload(&mut self, payload: M) {
+        self.count();
+        self.payloads.push(payload);
+    }
+
+    pub(crate) fn add_profile(&mut self, profile: Option<Arc<M>>) {
+        if let Some(profile) = profile {
+            self.count();
+            self.profiles.push(profile);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn add_message(&mut self, message: Arc<Message<M>>) {
+        self.count();
+        self.messages.push(message);
+    }
+
+    pub(crate) fn add_messages(&mut self, messages: impl IntoIterator<Item = Arc<Message<M>>>) {
+        messages.into_iter().for_each(|message| self.add_message(message));
+    }
+
+    pub(crate) fn add_directs(&mut self, directs: impl IntoIterator<Item = Arc<Direct<M>>>) {
+        for direct in directs {
+            self.count();
+            self.directs.push(direct);
+        }
+    }
+
+    /// Takes it out, if there is any.
+    pub(crate) fn take(&mut self) -> Option<Self> {
+        (self.things > 0).then(|| core::mem::take(self))
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if self.things > 0 {
+            self.empty();
+        }
+    }
+
+    fn empty(&mut self) {
+        self.things = 0;
+        self.payloads.clear();
+        self.profiles.clear();
+        self.messages.clear();
+        self.directs.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_takes_does_not_pile_up() {
+        let mut deferred = DeferredDrops::default();
+        let profile = Arc::new("profile");
+        for _ in 0..3 * MOST {
+            deferred.add_profile(Some(Arc::clone(&profile)));
+        }
+        assert_eq!(Arc::strong_count(&profile), 1 + MOST as usize);
+        assert_eq!(deferred.take().map(|taken| taken.profiles.len()), Some(MOST as usize));
+        assert!(deferred.is_empty());
+    }
+}

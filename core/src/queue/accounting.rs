@@ -1,0 +1,125 @@
+//! What a level knows of its messages beside their order of entry, as far as its policies ask for it: by sender, and for random draws.
+
+use super::senders::Senders;
+use crate::chunked::{Chunked, NIL};
+use crate::config::{EvictionPolicy, QueueConfig, QueueDiscipline};
+use crate::index::Hasher;
+use crate::list::Links;
+use crate::message::Sender;
+
+#[derive(Debug)]
+pub(super) struct Books {
+    /// Kept if a policy asks who sent what.
+    pub(super) senders: Senders,
+    by_sender: bool,
+    /// Every entry in some order, for random draws; kept if there are any.
+    pub(super) dense: Chunked<u32>,
+    by_draw: bool,
+}
+
+/// Where an entry stands in the books. Beside the entries, at the same slots: one that goes out at once never has a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page {
+    /// The sender's slot.
+    pub(super) sender: u32,
+    /// The neighbours of the same sender.
+    peers: Links,
+    /// The place in the dense array.
+    dense: u32,
+}
+
+impl Page {
+    const NONE: Self = Self { sender: NIL, peers: Links::NONE, dense: NIL };
+}
+
+/// The pages of all entries that are in the books of their level.
+pub(super) type Pages = Chunked<Page>;
+
+fn peers(page: &mut Page) -> &mut Links {
+    &mut page.peers
+}
+
+impl Books {
+    pub(super) fn new(config: &QueueConfig, hasher: Hasher) -> Self {
+        Self {
+            senders: Senders::new(hasher),
+            by_sender: config.discipline != QueueDiscipline::Fifo || config.eviction == EvictionPolicy::BiggestSender,
+            dense: Chunked::new(),
+            by_draw: config.discipline == QueueDiscipline::Random || config.eviction == EvictionPolicy::Random,
+        }
+    }
+
+    /// Adds an entry.
+    pub(super) fn enter(&mut self, pages: &mut Pages, key: u32, sender: Sender) {
+        if self.by_sender || self.by_draw {
+            pages.reach(key, Page::NONE);
+        }
+        if self.by_sender {
+            let slot = self.senders.enter(sender);
+            pages[key].sender = slot;
+            self.senders.queue_mut(slot).messages.push_back(pages, key, peers);
+            self.senders.add_one(slot);
+        }
+        if self.by_draw {
+            pages[key].dense = self.dense.len() as u32;
+            self.dense.push(key);
+        }
+    }
+
+    /// Whether [`oldest_of`](Self::oldest_of) knows.
+    pub(super) fn is_by_sender(&self) -> bool {
+        self.by_sender
+    }
+
+    /// The oldest entry of a sender.
+    pub(super) fn oldest_of(&self, sender: Sender) -> Option<u32> {
+        self.senders.queue(self.senders.find(sender)?).messages.front()
+    }
+
+    /// All entries of a sender, the oldest first.
+    pub(super) fn all_of<'a>(&'a self, pages: &'a Pages, sender: Sender) -> impl Iterator<Item = u32> + 'a {
+        let slot = self.senders.find(sender);
+        slot.into_iter().flat_map(move |slot| self.senders.queue(slot).messages.iter(pages, |page| page.peers))
+    }
+
+    /// Takes an entry out; its page and its sender's slot stay, for [`relink`](Self::relink).
+    pub(super) fn unlink(&mut self, pages: &mut Pages, key: u32) {
+        if self.by_sender {
+            let slot = pages[key].sender;
+            self.senders.queue_mut(slot).messages.unlink(pages, key, peers);
+            self.senders.take_one(slot);
+        }
+        if self.by_draw {
+            let place = pages[key].dense;
+            self.dense.swap_remove(place);
+            if let Some(&moved) = self.dense.get(place) {
+                pages[moved].dense = place;
+            }
+        }
+    }
+
+    /// Puts an entry back where [`unlink`](Self::unlink) took it from; several in the reverse order.
+    pub(super) fn relink(&mut self, pages: &mut Pages, key: u32) {
+        if self.by_sender {
+            let slot = pages[key].sender;
+            self.senders.queue_mut(slot).messages.relink(pages, key, peers);
+            self.senders.add_one(slot);
+        }
+        if self.by_draw {
+            let (place, len) = (pages[key].dense, self.dense.len() as u32);
+            self.dense.push(key);
+            if place < len {
+                let moved = core::mem::replace(&mut self.dense[place], key);
+                self.dense[len] = moved;
+                pages[moved].dense = len;
+            }
+        }
+    }
+
+    /// An entry that was taken out is gone for good: so is its sender, if it was the last one.
+    pub(super) fn leave(&mut self, pages: &Pages, key: u32) {
+        if self.by_sender {
+            self.senders.leave_if_empty(pages[key].sender);
+        }
+    }
+}

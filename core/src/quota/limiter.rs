@@ -1,0 +1,87 @@
+//! One of the two ways to count what passes.
+
+use super::window::Window;
+use super::{Quota, Rate, TokenBucket};
+use crate::time::Instant;
+
+/// What may pass (decision D14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimit {
+    /// A token bucket: in every span of time T at most `burst + rate × T`.
+    Bucket(Quota),
+    /// So many in each aligned window: those of 200 ms begin at every fifth of a second of the host's clock.
+    Window(Rate),
+}
+
+impl RateLimit {
+    /// The most that can pass at one instant.
+    pub const fn burst(self) -> u32 {
+        match self {
+            Self::Bucket(quota) => quota.burst.get(),
+            Self::Window(rate) => rate.count().get(),
+        }
+    }
+
+    pub(crate) const fn limiter(self) -> Limiter {
+        match self {
+            Self::Bucket(quota) => Limiter::Bucket(quota.bucket()),
+            Self::Window(rate) => Limiter::Window(Window::new(rate)),
+        }
+    }
+}
+
+impl core::fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Bucket(quota) => write!(f, "{}, {} at once", quota.rate, quota.burst),
+            Self::Window(rate) => write!(f, "{rate}, by aligned windows"),
+        }
+    }
+}
+
+/// A [`RateLimit`] in use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limiter {
+    Bucket(TokenBucket),
+    Window(Window),
+}
+
+impl Limiter {
+    /// Goes on under another allowance (clause B15). The same one changes nothing; from one way of counting to the other, nothing is there at
+    /// `now`: the bucket is empty, or the window used up.
+    pub(crate) fn change(&mut self, now: Instant, rate_limit: RateLimit) {
+        match (&mut *self, rate_limit) {
+            (Self::Bucket(bucket), RateLimit::Bucket(quota)) => bucket.change(now, quota),
+            (Self::Window(window), RateLimit::Window(rate)) => window.change(now, rate),
+            (_, RateLimit::Bucket(quota)) => *self = Self::Bucket(quota.empty(now)),
+            (_, RateLimit::Window(rate)) => *self = Self::Window(Window::used_up(now, rate)),
+        }
+    }
+
+    /// How many may pass at `now`.
+    #[inline]
+    pub(crate) fn available(&self, now: Instant) -> u32 {
+        match self {
+            Self::Bucket(bucket) => bucket.available(now),
+            Self::Window(window) => window.available(now),
+        }
+    }
+
+    /// Lets one pass if at least `keep` could still pass after it.
+    #[inline]
+    pub(crate) fn take_keeping(&mut self, now: Instant, keep: u32) -> bool {
+        match self {
+            Self::Bucket(bucket) => bucket.take_keeping(now, keep),
+            Self::Window(window) => window.take_keeping(now, keep),
+        }
+    }
+
+    /// The first instant, not before `now`, at which [`take_keeping`](Self::take_keeping) would grant; `None` when it never would.
+    #[inline]
+    pub(crate) fn next_at(&self, now: Instant, keep: u32) -> Option<Instant> {
+        match self {
+            Self::Bucket(bucket) => bucket.next_at(now, keep),
+            Self::Window(window) => window.next_at(now, keep),
+        }
+    }
+}

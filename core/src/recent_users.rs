@@ -1,0 +1,109 @@
+//! The users who came last (clause A12, decision D25): a ring that every arrival is written into and nothing is taken out of.
+
+use crate::chunked::Chunked;
+use crate::ids::UserId;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+/// Arrivals that one call carries over at the most.
+const MAX_MOVED: usize = 4_096;
+
+/// The last arrivals, so many of them.
+#[derive(Debug)]
+pub(crate) struct RecentUsers {
+    ring: Chunked<UserId>,
+    /// The place of the oldest once the ring is full, which the next arrival takes.
+    next: u32,
+    limit: u32,
+}
+
+impl RecentUsers {
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { ring: Chunked::new(), next: 0, limit }
+    }
+
+    /// From now on so many (clause B15): of those that are kept the newest stay, at most 4,096 (decision D2).
+    pub(crate) fn reconfigure(&mut self, limit: u32) {
+        if limit == self.limit {
+            return;
+        }
+        let keep = (self.ring.len()).min(limit as usize).min(MAX_MOVED);
+        let newest: Vec<UserId> = self.newest_first().take(keep).collect();
+        *self = Self::new(limit);
+        newest.into_iter().rev().for_each(|user| self.push(user));
+    }
+
+    /// All that are kept, the newest first.
+    fn newest_first(&self) -> impl Iterator<Item = UserId> {
+        let len = self.ring.len() as u32;
+        (0..self.next).rev().chain((self.next..len).rev()).map(|place| self.ring[place])
+    }
+
+    /// A user arrives. One store, whoever it is: who left since and who is named twice is seen when somebody asks.
+    #[inline]
+    pub(crate) fn push(&mut self, user: UserId) {
+        if let Some(oldest) = self.ring.get_mut(self.next) {
+            *oldest = user;
+        } else if self.next < self.limit {
+            self.ring.push(user);
+        } else {
+            // Nobody is kept.
+            return;
+        }
+        self.next = if self.next + 1 < self.limit { self.next + 1 } else { 0 };
+    }
+
+    /// Those of the last arrivals for whom `is_in` says yes, the newest first, nobody twice. O(n log n).
+    pub(crate) fn users(&self, is_in: impl Fn(UserId) -> bool) -> Vec<UserId> {
+        let mut seen = BTreeSet::new();
+        self.newest_first().filter(|&user| seen.insert(user) && is_in(user)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_so_many_arrivals_are_kept_newest_first_and_nobody_twice() {
+        for limit in [0, 1, 2, 5, 3_000] {
+            let (mut newest, mut all) = (RecentUsers::new(limit), Vec::new());
+            for step in 0..7_000_u64 {
+                let user = UserId(step * step % 11);
+                newest.push(user);
+                all.push(user);
+                if step % 997 == 0 || step < 12 {
+                    let mut expected = Vec::new();
+                    for &user in all.iter().rev().take(limit as usize) {
+                        if !expected.contains(&user) && user.0 != 4 {
+                            expected.push(user);
+                        }
+                    }
+                    assert_eq!(newest.users(|user| user.0 != 4), expected);
+                }
+            }
+            assert!(newest.ring.len() <= limit as usize);
+        }
+    }
+
+    #[test]
+    fn fewer_or_more_of_them_keep_the_newest_in_their_order() {
+        let users = |range: core::ops::Range<u64>| range.rev().map(UserId).collect::<Vec<_>>();
+        let mut newest = RecentUsers::new(10);
+        (0..14).for_each(|user| newest.push(UserId(user)));
+        newest.reconfigure(4);
+        assert_eq!(newest.users(|_| true), users(10..14));
+        newest.push(UserId(14));
+        newest.reconfigure(6);
+        assert_eq!(newest.users(|_| true), users(11..15));
+        (15..18).for_each(|user| newest.push(UserId(user)));
+        assert_eq!(newest.users(|_| true), users(12..18));
+        newest.reconfigure(0);
+        newest.push(UserId(18));
+        assert_eq!(newest.users(|_| true), []);
+        let mut newest = RecentUsers::new(9_000);
+        (0..20_000).for_each(|user| newest.push(UserId(user)));
+        newest.reconfigure(8_000);
+        assert_eq!(newest.users(|_| true), users(20_000 - 4_096..20_000));
+    }
+}
