@@ -1,4 +1,5 @@
-//! One part of a room's audience in the hub: its lock, and those who wait for it. One worker looks after it.
+//! One part of a room's audience in the hub: its lock, and those who wait for it. One worker looks
+//! after it.
 
 use crate::pump_notify::PumpNotify;
 use crate::round_robin::RoundRobin;
@@ -13,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 pub(crate) struct AudienceShard<M> {
     pub(crate) part: ShardIndex,
     state: Mutex<ShardState<M>>,
-    /// Grows with everything that may make a waiting session ready, before any of them is woken for it.
+    /// Grows with everything that may make a waiting session ready, before any of them is woken for
+    /// it.
     epoch: AtomicU64,
     /// The last message that it has picked up at the seam.
     pub(crate) picked: AtomicU64,
@@ -97,7 +99,8 @@ impl<M: Payload> AudienceShard<M> {
         answer
     }
 
-    /// A session showed life while the lock was taken. Returns whether there was room to put that down.
+    /// A session showed life while the lock was taken. Returns whether there was room to put that
+    /// down.
     pub(crate) fn add_sign(&self, session: SessionId) -> bool {
         let mut signs = self.signs.lock();
         let has_room = signs.len() < MAX_SIGNS;
@@ -112,8 +115,9 @@ impl<M: Payload> AudienceShard<M> {
         std::mem::take(&mut self.signs.lock())
     }
 
-    /// Puts down, under the lock, what is looked at without it: how many sessions there are, and whether somebody may have become ready.
-    /// Returns whether the worker has to come sooner than it means to.
+    /// Puts down, under the lock, what is looked at without it: how many sessions there are, and
+    /// whether somebody may have become ready. Returns whether the worker has to come sooner than
+    /// it means to.
     pub(crate) fn note(&self, state: &mut ShardState<M>) -> bool {
         self.note_sessions(state);
         let wake = state.audience.poll_wake();
@@ -156,8 +160,8 @@ impl<M: Payload> AudienceShard<M> {
         self.part.place(session.slot())
     }
 
-    /// Wakes those of the next segment that are ready, if segments are left. Answers how many were woken, and whether more are left. The
-    /// lock is not held while waking.
+    /// Wakes those of the next segment that are ready, if segments are left. Returns how many were
+    /// woken, and whether more are left. The lock is not held while waking.
     pub(crate) fn wake_some(&self) -> (usize, bool) {
         let (out, left) = {
             let ShardState { audience, waiters, round, .. } = &mut *self.state.lock();

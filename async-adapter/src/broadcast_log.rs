@@ -1,4 +1,4 @@
-//! What all rooms of a hub share: what was broadcast to them (clause A16), and who reviews (clause A19).
+//! What all rooms of a hub share: what was broadcast to them, and who reviews.
 
 use crate::shared_room::SharedRoom;
 use parking_lot::Mutex;
@@ -16,7 +16,8 @@ const ROOMS_A_STEP: usize = 64;
 pub(crate) struct BroadcastLog<M> {
     /// The last lock that anybody takes: a room's admission may be locked.
     broadcasts: Mutex<Broadcasts<M>>,
-    /// How many there have been, so that a room can tell without the lock whether it has heard them all.
+    /// How many there have been, so that a room can tell without the lock whether it has heard them
+    /// all.
     count: AtomicU64,
     /// The rooms, by places that stay: so that a broadcast can go from one to the next.
     rooms: Mutex<Slab<Weak<SharedRoom<M>>>>,
@@ -44,7 +45,8 @@ impl<M: Payload> BroadcastLog<M> {
         self.rooms.lock().try_remove(place);
     }
 
-    /// The rooms at some places from this one on, and the place to go on at; `None` when those were the last.
+    /// The rooms at some places from this one on, and the place to go on at; `None` when those were
+    /// the last.
     pub(crate) fn rooms_from(&self, place: usize) -> (Vec<Arc<SharedRoom<M>>>, Option<usize>) {
         let rooms = self.rooms.lock();
         let end = place + ROOMS_A_STEP;
@@ -75,7 +77,7 @@ impl<M: Payload> BroadcastLog<M> {
         call(&self.broadcasts.lock())
     }
 
-    /// Answers whether there was none yet.
+    /// Returns whether there was none yet.
     #[cfg(feature = "tokio")]
     pub(crate) fn set_reviewer(&self, reviewer: Box<Reviewer<M>>) -> bool {
         self.reviewer.set(reviewer).is_ok()

@@ -4,8 +4,8 @@ use roomcast_core::Instant;
 
 /// Tells a hub what time it is.
 ///
-/// It may stand still and it may jump; where it runs backwards, rooms count it as standing still. It is read once for each call, so it
-/// should be cheap.
+/// It may stand still and it may jump; where it runs backwards, rooms count it as standing still.
+/// It is read once for each call, so it should be cheap.
 pub trait Clock: Send + Sync + 'static {
     /// The time now, from an epoch of the clock's choosing.
     fn now(&self) -> Instant;
@@ -13,8 +13,9 @@ pub trait Clock: Send + Sync + 'static {
 
 /// The clock of the operating system that no one can set, counted from 1970.
 ///
-/// What the time is, it asks when it is made; from then on nothing sets it. So a ban for an hour that one process exports is over at the same
-/// time in the next one, or on another machine, as far as their clocks agree (clause B20).
+/// What the time is, it asks when it is made; from then on nothing sets it. So a ban for an hour
+/// that one process exports is over at the same time in the next one, or on another machine, as far
+/// as their clocks agree.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     start: std::time::Instant,
@@ -85,7 +86,8 @@ mod tests {
         let first = SystemClock::default();
         let then = first.now();
         let second = SystemClock::default();
-        // A second is far more than lies between the two, and far less than what a clock says that begins when it is made.
+        // A second is far more than lies between the two, and far less than what a clock says that
+        // begins when it is made.
         let apart = second.now().saturating_since(first.now()).max(first.now().saturating_since(second.now()));
         assert!(apart < Duration::from_secs(60), "{apart:?}");
         assert!(then > Instant::from_secs(1_700_000_000), "{then}");

@@ -8,7 +8,8 @@ use std::time::Duration;
 /// How often a drain looks whether it is done.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What became of everything while a hub was drained: the difference that the drain made to the books of its rooms.
+/// What became of everything while a hub was drained: the difference that the drain made to the
+/// books of its rooms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {
@@ -55,7 +56,8 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
         Self { rooms, before, deadline: clock.now() + deadline, phase: Phase::Emptying }
     }
 
-    /// Goes on as far as it can; answers how long to wait before the next step, `None` when all is done.
+    /// Goes on as far as it can; returns how long to wait before the next step, `None` when all is
+    /// done.
     pub(crate) fn step(&mut self, clock: &dyn Clock) -> Option<Duration> {
         let late = clock.now() >= self.deadline;
         if self.phase == Phase::Emptying && (late || self.all(|room| room.shared().is_idle())) {

@@ -42,8 +42,8 @@ pub struct Forwarded<E> {
     pub batches: u64,
     /// Messages in them, direct ones too.
     pub messages: u64,
-    /// Messages that were taken and may not have arrived: those of the batch that failed. They count as `unsent` in the room's
-    /// [`LiveSnapshot`](crate::LiveSnapshot).
+    /// Messages that were taken and may not have arrived: those of the batch that failed. They
+    /// count as `unsent` in the room's [`LiveSnapshot`](crate::LiveSnapshot).
     pub unsent: u64,
     /// Why it stopped.
     pub end: ForwardEnd<E>,
@@ -61,10 +61,12 @@ pub enum ForwardEnd<E> {
     WriteTimeout,
 }
 
-/// Writes a session's batches to a sink until one of them ends: feeds what `encode` makes of a batch, flushes once, takes the next.
+/// Writes a session's batches to a sink until one of them ends: feeds what `encode` makes of a
+/// batch, flushes once, takes the next.
 ///
-/// While the sink is busy nothing is taken from the room: a slow peer costs no memory, what it misses is skipped and told in its next
-/// batch, and what it gets is fresh. Close the sink afterwards if it is yours to close; the subscription leaves when this returns.
+/// While the sink is busy nothing is taken from the room: a slow peer costs no memory, what it
+/// misses is skipped and told in its next batch, and what it gets is fresh. Close the sink
+/// afterwards if it is yours to close; the subscription leaves when this returns.
 ///
 /// # What it notices of the peer
 /// While there is nothing to write, the sink's `poll_ready` is polled whenever the task wakes, and
@@ -129,7 +131,8 @@ where
     }
 }
 
-/// Counts its messages as unsent when it is dropped: on an error, on a timeout, and when the whole future is dropped.
+/// Counts its messages as unsent when it is dropped: on an error, on a timeout, and when the whole
+/// future is dropped.
 struct Unsent<'a, M: Payload + Send + Sync + 'static> {
     subscription: &'a Subscription<M>,
     messages: u64,

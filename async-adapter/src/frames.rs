@@ -7,12 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Writes messages as bytes of the host's protocol, for a [`Pump`](crate::Pump).
 ///
-/// Each call appends to a frame; a connection gets its frame whole, in one write where the transport takes it. A message is encoded
-/// once and its bytes are copied into the frames of those who read different ranges; a range that many read is framed once for all
-/// of them. So the same message has to give the same bytes.
+/// Each call appends to a frame; a connection gets its frame whole, in one write where the
+/// transport takes it. A message is encoded once and its bytes are copied into the frames of those
+/// who read different ranges; a range that many read is framed once for all of them. So the same
+/// message has to give the same bytes.
 ///
-/// If a call panics, what it had appended is taken back, the message goes without, and the pump counts it
-/// ([`PumpStats::panics`](crate::PumpStats::panics)).
+/// If a call panics, what it had appended is taken back, the message goes without, and the pump
+/// counts it ([`PumpStats::panics`](crate::PumpStats::panics)).
 pub trait Encoder<M>: Clone + Send + 'static {
     /// Appends a message.
     fn message(&mut self, message: &Message<M>, frame: &mut Vec<u8>);
@@ -20,10 +21,12 @@ pub trait Encoder<M>: Clone + Send + 'static {
     /// Appends a direct message: it goes to this connection's frame alone.
     fn direct(&mut self, direct: &Direct<M>, frame: &mut Vec<u8>);
 
-    /// Appends that the connection missed so many messages of a priority, just before those that follow.
+    /// Appends that the connection missed so many messages of a priority, just before those that
+    /// follow.
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>);
 
-    /// Appends the last words to a connection whose session has ended. Then its transport is dropped. Default: nothing.
+    /// Appends the last words to a connection whose session has ended. Then its transport is
+    /// dropped. Default: nothing.
     fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
         let _ = (reason, frame);
     }
@@ -39,12 +42,14 @@ pub(crate) struct Frame {
 
 /// Ranges that are kept: those who are caught up read one and the same, those who lag few others.
 const RANGES: usize = 8;
-/// Encoded messages that are kept, by count and by bytes: for those who lag and read ranges of their own.
+/// Encoded messages that are kept, by count and by bytes: for those who lag and read ranges of
+/// their own.
 const MESSAGES: usize = 1_024;
 const MESSAGE_BYTES: usize = 1 << 20;
 
-/// Encodes, and keeps what it has encoded: a bounded number of ranges, the one that was asked for last longest, and of the messages the
-/// newest. Those who lag behind and scatter over ranges of their own push out none that many ask for.
+/// Encodes, and keeps what it has encoded: a bounded number of ranges, the one that was asked for
+/// last longest, and of the messages the newest. Those who lag behind and scatter over ranges of
+/// their own push out none that many ask for.
 #[derive(Debug)]
 pub(crate) struct Frames<E> {
     encoder: E,

@@ -21,9 +21,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Many rooms, callable from every task and thread; cheap to clone.
 ///
-/// Publishing never awaits and never waits for a reader: it takes the room's admission lock for the length of one call of the core.
-/// Rooms are spread over workers; a driver for each worker (a tokio task or a thread) keeps the rooms' time and wakes their readers. The
-/// hub lives as long as any handle, room handle or subscription does; then its drivers end.
+/// Publishing never awaits and never waits for a reader: it takes the room's admission lock for the
+/// length of one call of the core. Rooms are spread over workers; a driver for each worker (a tokio
+/// task or a thread) keeps the rooms' time and wakes their readers. The hub lives as long as any
+/// handle, room handle or subscription does; then its drivers end.
 #[derive(Debug)]
 pub struct Hub<M: Payload + Send + Sync + 'static> {
     inner: Arc<Inner<M>>,
@@ -77,46 +78,52 @@ impl HubBuilder {
         self
     }
 
-    /// Workers that the audience of one room may be spread over, so that several processors serve it: a room opens another one once each
-    /// that it has holds 256 sessions. Default: all of the hub's. Zero counts as one.
+    /// Workers that the audience of one room may be spread over, so that several processors serve
+    /// it: a room opens another one once each that it has holds 256 sessions. Default: all of the
+    /// hub's. Zero counts as one.
     pub fn shards_per_room(mut self, workers: usize) -> Self {
         self.shards_per_room = workers.max(1);
         self
     }
 
-    /// Where time comes from. Default: tokio's clock with `spawn`, the system's with `spawn_threads`.
+    /// Where time comes from. Default: tokio's clock with `spawn`, the system's with
+    /// `spawn_threads`.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Box::new(clock));
         self
     }
 
-    /// Called with every event of every room (clause A20): outcomes that the publish call could not tell yet, presence, closings.
+    /// Called with every event of every room: outcomes that the publish call could not tell yet,
+    /// presence, closings.
     ///
-    /// It runs outside every lock, on the thread whose call brought the event about, so it should be quick; events of one room that come
-    /// from different threads may overtake each other. If it panics, that event is lost to it, [`Hub::hook_panics`] counts one, and
-    /// nothing else happens.
+    /// It runs outside every lock, on the thread whose call brought the event about, so it should
+    /// be quick; events of one room that come from different threads may overtake each other. If it
+    /// panics, that event is lost to it, [`Hub::hook_panics`] counts one, and nothing else happens.
     pub fn on_event(mut self, hook: impl Fn(RoomId, &Event) + Send + Sync + 'static) -> Self {
         self.hook = Some(Box::new(hook));
         self
     }
 
-    /// Rooms at the most. Default 2²⁰.
+    /// The maximum number of rooms. Default 2²⁰.
     pub fn max_rooms(mut self, max_rooms: u32) -> Self {
         self.max_rooms = max_rooms;
         self
     }
 
-    /// Has each user in one room at a time (clause A8): [`Room::join`] and [`Pump::join`](crate::Pump::join) of a user who is in another
-    /// room of this hub take the user out there. The sessions there still get what they are due, then
-    /// [`EndReason::JoinedElsewhere`](crate::EndReason::JoinedElsewhere). A second device in the same room leaves nothing, a join that is refused
-    /// leaves nothing, and nobody leaves a room that he or she owns. A room that was removed is not looked for. Default: users are in as
+    /// Has each user in one room at a time: [`Room::join`] and [`Pump::join`](crate::Pump::join) of
+    /// a user who is in another room of this hub take the user out there. The sessions there still
+    /// get what they are due, then
+    /// [`EndReason::JoinedElsewhere`](crate::EndReason::JoinedElsewhere). A second device in the
+    /// same room leaves nothing, a join that is refused leaves nothing, and nobody leaves a room
+    /// that he or she owns. A room that was removed is not looked for. Default: users are in as
     /// many rooms as they like.
     pub fn exclusive_membership(mut self) -> Self {
         self.exclusive_membership = true;
         self
     }
 
-    /// How much may be broadcast to every room. Default one a second, the same key not within 5 minutes (clause A16).
+    /// How much may be broadcast to every room. Default one a second, the same key not within 5
+    /// minutes.
     pub fn broadcasts(mut self, limits: BroadcastLimits) -> Self {
         self.broadcasts = limits;
         self
@@ -235,8 +242,8 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         Some(self.handle(shared))
     }
 
-    /// Forgets a room. Its sessions go on as long as they are held; a host closes the room first and waits for
-    /// [`Event::RoomEnded`] if everyone is to get what is due.
+    /// Forgets a room. Its sessions go on as long as they are held; a host closes the room first
+    /// and waits for [`Event::RoomEnded`] if everyone is to get what is due.
     pub fn remove_room(&self, id: RoomId) -> Result<Room<M>, NoSuchRoom> {
         let shared = self.inner.registry.rooms.write().remove(&id).ok_or(NoSuchRoom(id))?;
         shared.forget_place();
@@ -249,12 +256,13 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         rooms.into_iter().map(|shared| self.handle(shared)).collect()
     }
 
-    /// Says something to every room there is (clause A16). O(1), whatever the number of rooms: it takes no room's lock. The workers go from room
-    /// to room and let each hear it, and a room that is called in between hears it first; those who wait there are told as of any
-    /// message.
+    /// Says something to every room there is. O(1), whatever the number of rooms: it takes no
+    /// room's lock. The workers go from room to room and let each hear it, and a room that is
+    /// called in between hears it first; those who wait there are told as of any message.
     ///
     /// # Errors
-    /// There was another one within the second, or one with the same key within 5 minutes, if [`HubBuilder::broadcasts`] says nothing else.
+    /// There was another one within the second, or one with the same key within 5 minutes, if
+    /// [`HubBuilder::broadcasts`] says nothing else.
     pub fn broadcast(&self, broadcast: Broadcast<M>) -> Result<(), BroadcastRefused<M>>
     where
         M: Clone,
@@ -264,12 +272,15 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         Ok(())
     }
 
-    /// Has every message that waits for a verdict, in any room whose [`review`](roomcast_core::RoomConfigBuilder::review) asks for it, reviewed by this
-    /// hook, in a task of its own: nothing waits for it but the message itself, and no lock is held meanwhile (clause A19). It is dropped
-    /// when the message's time is over; if it panics, the message goes on, or is dropped, when its time is over. A new payload that is larger
-    /// than the room's may be counts as no verdict. Answers whether there was no reviewer yet: the first one stays.
+    /// Has every message that waits for a verdict, in any room whose
+    /// [`review`](roomcast_core::RoomConfigBuilder::review) asks for it, reviewed by this hook, in
+    /// a task of its own: nothing waits for it but the message itself, and no lock is held
+    /// meanwhile. It is dropped when the message's time is over; if it panics, the message goes on,
+    /// or is dropped, when its time is over. A new payload that is larger than the room's may be
+    /// counts as no verdict. Returns whether there was no reviewer yet: the first one stays.
     ///
-    /// Without tokio, or to have the verdict come from elsewhere, take the ticket from the receipt and call [`Room::review`].
+    /// Without tokio, or to have the verdict come from elsewhere, take the ticket from the receipt
+    /// and call [`Room::review`].
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -293,9 +304,10 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         self.inner.common.hook_panics.load(Ordering::Relaxed)
     }
 
-    /// Ends the server in order: no room takes anything more, what waits goes out at the rooms' rates, every session gets what it is
-    /// due, the rooms close. What is not done at the deadline is dropped, abandoned and counted. When this answers, the hook has been told
-    /// everything, [`Event::RoomEnded`] of each room last.
+    /// Ends the server in order: no room takes anything more, what waits goes out at the rooms'
+    /// rates, every session gets what it is due, the rooms close. What is not done at the deadline
+    /// is dropped, abandoned and counted. When this returns, the hook has been told everything,
+    /// [`Event::RoomEnded`] of each room last.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.

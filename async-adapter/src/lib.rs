@@ -1,30 +1,34 @@
 //! roomcast: an embeddable priority fan-out engine for live rooms.
 //!
-//! This crate drives [`roomcast_core`] from tokio tasks or from plain threads. It adds tasks, wakers and a clock, and nothing of the
-//! rules: those are the core's, whose types it re-exports.
+//! This crate drives [`roomcast_core`] from tokio tasks or from plain threads. It adds tasks,
+//! wakers and a clock, and nothing of the rules: those are the core's, whose types it re-exports.
 //!
-//! A [`Hub`] holds rooms. A [`Room`] publishes and joins. A [`Subscription`] takes batches; [`forward`] writes them to a sink. A
-//! [`Pump`] writes to very many connections without a task for each.
+//! A [`Hub`] holds rooms. A [`Room`] publishes and joins. A [`Subscription`] takes batches;
+//! [`forward`] writes them to a sink. A [`Pump`] writes to very many connections without a task for
+//! each.
 //!
 //! # Who waits for whom
 //!
-//! Publishing waits for nobody: it holds the admission's lock for one call of the core, whatever the audience. Readers never hold that
-//! lock for longer than it takes to pick up what was dispatched. A large room's audience is in several parts, each with a lock of its own, on
-//! several workers. Hooks, wakers, encoders and transports run outside every lock. What that costs is told in [`how_it_scales`].
+//! Publishing waits for nobody: it holds the admission's lock for one call of the core, whatever
+//! the audience. Readers never hold that lock for longer than it takes to pick up what was
+//! dispatched. A large room's audience is in several parts, each with a lock of its own, on several
+//! workers. Hooks, wakers, encoders and transports run outside every lock. What that costs is told
+//! in [`how_it_scales`].
 //!
 //! # Who drives
 //!
-//! - With tokio: [`HubBuilder::spawn`] starts a task for each worker in the current runtime. When the runtime ends, so do they: drain
-//!   first.
-//! - Without: [`HubBuilder::spawn_threads`] starts a thread for each worker; [`Subscription::next_batch_timeout`] and
-//!   [`Hub::drain_blocking`] block.
+//! - With tokio: [`HubBuilder::spawn`] starts a task for each worker in the current runtime. When
+//!   the runtime ends, so do they: drain first.
+//! - Without: [`HubBuilder::spawn_threads`] starts a thread for each worker;
+//!   [`Subscription::next_batch_timeout`] and [`Hub::drain_blocking`] block.
 //!
 //! A server ends in this order: stop accepting connections, [`Hub::drain`], drop the hub.
 //!
 //! # Features
 //!
-//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `Hub::review_with`, `forward`, the pump, and a clock that tests can pause. Without
-//!   it the crate does not depend on tokio; `Room::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `Hub::review_with`, `forward`, the pump,
+//!   and a clock that tests can pause. Without it the crate does not depend on tokio;
+//!   `Room::publish` and `Subscription::next_batch` are plain futures and work on any executor.
 //! - `net`: `TcpTransport`, for the pump.
 //! - `websocket`: WebSocket connections for the pump, on the server side.
 

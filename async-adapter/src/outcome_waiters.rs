@@ -1,4 +1,5 @@
-//! The callers that await an outcome: one slot for each, found by the tag that the outcome brings back.
+//! The callers that await an outcome: one slot for each, found by the tag that the outcome brings
+//! back.
 
 use parking_lot::Mutex;
 use roomcast_core::{CorrelationId, Outcome};
@@ -59,7 +60,8 @@ fn unpack(tag: CorrelationId) -> (usize, u32) {
     ((tag.0 & u64::from(u32::MAX)) as usize, (tag.0 >> 32) as u32)
 }
 
-/// The outcome of one message, when it comes. Dropping it gives the slot up; the message goes its way.
+/// The outcome of one message, when it comes. Dropping it gives the slot up; the message goes its
+/// way.
 #[derive(Debug)]
 pub(crate) struct OutcomeFuture {
     outcome_waiters: Arc<OutcomeWaiters>,

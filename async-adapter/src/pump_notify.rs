@@ -73,7 +73,8 @@ impl PumpNotify {
     }
 }
 
-/// The groups of a room that are in use: a bit for each. Group 0 is that of the subscriptions, each other one a pump's.
+/// The groups of a room that are in use: a bit for each. Group 0 is that of the subscriptions, each
+/// other one a pump's.
 #[derive(Debug)]
 pub(crate) struct Groups(AtomicU64);
 

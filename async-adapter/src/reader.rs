@@ -14,7 +14,8 @@ pub(crate) struct ReaderState {
     pub(crate) session: SessionId,
     /// Its place in its shard.
     pub(crate) place: u32,
-    /// The epoch as of which it had nothing to read and waited; `None` when it is not known to wait.
+    /// The epoch as of which it had nothing to read and waited; `None` when it is not known to
+    /// wait.
     pub(crate) waits_since: Option<u64>,
 }
 
@@ -26,8 +27,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         (Arc::clone(self.shard(part.index())), ReaderState { session, place, waits_since: None })
     }
 
-    /// Takes a batch for a session, or nothing. Either way it waits with `waker` for what comes next, unless more is due at once; the seat
-    /// says since which epoch.
+    /// Takes a batch for a session, or nothing. Either way it waits with `waker` for what comes
+    /// next, unless more is due at once; the seat says since which epoch.
     #[inline]
     pub(crate) fn next_batch(
         self: &Arc<Self>,
@@ -66,7 +67,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         answer
     }
 
-    /// What is left is dropped outside the lock: that may run foreign code (decision D6).
+    /// What is left is dropped outside the lock: that may run foreign code.
     #[cold]
     #[inline(never)]
     fn clean_up(mut state: MutexGuard<'_, ShardState<M>>, old: Option<DisplacedWaker>) {

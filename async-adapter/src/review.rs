@@ -1,4 +1,4 @@
-//! The host's verdict before a message goes on (clause A19), as a hook that takes its time.
+//! The host's verdict before a message goes on, as a hook that takes its time.
 
 use crate::shared_room::SharedRoom;
 #[cfg(feature = "tokio")]
@@ -25,7 +25,8 @@ pub struct PendingReview<M> {
     pub priority: Priority,
     /// Its kind.
     pub kind: Kind,
-    /// When it is too late for a verdict: then the message goes on, or is dropped, as the room is configured.
+    /// When it is too late for a verdict: then the message goes on, or is dropped, as the room is
+    /// configured.
     pub deadline: Instant,
     /// What it carries.
     pub payload: M,

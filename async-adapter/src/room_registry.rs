@@ -1,4 +1,4 @@
-//! The rooms of a hub, and the rule that goes across them: one room a user (clause A8).
+//! The rooms of a hub, and the rule that goes across them: one room a user.
 
 use crate::shared_room::SharedRoom;
 use parking_lot::{Mutex, RwLock};
@@ -18,7 +18,8 @@ pub(crate) struct RoomRegistry<M> {
     user_rooms: Option<Stripes>,
 }
 
-/// Which room each user is in. The last locks that anybody takes: a room's admission may be locked, and nothing is called under them.
+/// Which room each user is in. The last locks that anybody takes: a room's admission may be locked,
+/// and nothing is called under them.
 #[derive(Debug)]
 struct Stripes(Box<[Mutex<UserRooms>]>);
 
@@ -40,10 +41,12 @@ impl<M> RoomRegistry<M> {
 }
 
 impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
-    /// Lets a session into a room. By the rule of one room a user, it then takes the user out of the room that he or she joined before.
+    /// Lets a session into a room. By the rule of one room a user, it then takes the user out of
+    /// the room that he or she joined before.
     ///
-    /// No two rooms are locked at once. Each join is put down, and each leave asked for again, under the lock of its room's admission: when
-    /// joins of one user race, the user ends up in the room that was put down last, and in no other.
+    /// No two rooms are locked at once. Each join is put down, and each leave asked for again,
+    /// under the lock of its room's admission: when joins of one user race, the user ends up in the
+    /// room that was put down last, and in no other.
     pub(crate) fn join(&self, shared: &Arc<SharedRoom<M>>, join: Join<M>) -> Result<Joined, JoinError> {
         let Some(user_rooms) = &self.user_rooms else { return shared.join(join, &mut |_| {}) };
         let mut before = None;
@@ -62,7 +65,7 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         Ok(joined)
     }
 
-    /// Takes a user out of a room that is not the last one joined. The owner stays (clause A4).
+    /// Takes a user out of a room that is not the last one joined. The owner stays.
     fn leave(&self, user_rooms: &Stripes, user: UserId, room: RoomId) {
         let Some(shared) = self.rooms.read().get(&room).cloned() else { return };
         // Who is not in, or may not leave, has nothing to leave.
@@ -114,7 +117,8 @@ mod tests {
         let (user, registry) = (UserId(7), rooms[0].registry());
         let user_rooms = registry.user_rooms.as_ref().unwrap();
         let _session = rooms[0].join(Join::user(user)).unwrap();
-        // Another thread's join of room 1 was put down, and then this one: only now does the other come to take the user out of here.
+        // Another thread's join of room 1 was put down, and then this one: only now does the other
+        // come to take the user out of here.
         registry.leave(user_rooms, user, RoomId(0));
         assert_eq!((users(0), users(1)), (1, 0));
         user_rooms.of(user).lock().enter(user, RoomId(1));

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-/// A walk round as many places as there were when it began. One that is begun anew goes on from where the last one stopped, so that news
-/// that never end starve nobody; places that are added meanwhile are for the next one.
+/// A walk round as many places as there were when it began. One that is begun anew goes on from
+/// where the last one stopped, so that news that never end starve nobody; places that are added
+/// meanwhile are for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
     of: u32,
@@ -22,7 +23,7 @@ impl RoundRobin {
         self.left == 0
     }
 
-    /// The next places, so many at the most; none when it is over.
+    /// The next places, at most that many; none when it is over.
     pub(crate) fn pass(&mut self, most: u32) -> Range<u32> {
         let start = if self.next < self.of { self.next } else { 0 };
         let count = most.min(self.left).min(self.of - start);

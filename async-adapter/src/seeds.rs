@@ -1,4 +1,4 @@
-//! Where the seeds of a hub's hashes and random choices come from (decision D44).
+//! Where the seeds of a hub's hashes and random choices come from.
 
 use roomcast_core::RoomId;
 use std::hash::{BuildHasher, RandomState};

@@ -40,7 +40,8 @@ impl Signal {
     }
 }
 
-/// Parks the thread until it is unparked or `deadline` has come; answers whether it had not come before.
+/// Parks the thread until it is unparked or `deadline` has come; returns whether it had not come
+/// before.
 pub(crate) fn park_until(deadline: Option<std::time::Instant>) -> bool {
     let Some(deadline) = deadline else {
         std::thread::park();

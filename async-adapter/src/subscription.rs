@@ -13,10 +13,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// One session of a room: takes batches until the session ends, and leaves the room when it is dropped, exactly once.
+/// One session of a room: takes batches until the session ends, and leaves the room when it is
+/// dropped, exactly once.
 ///
-/// There is no queue behind it: what is due is computed when it is asked for, so a slow reader costs nothing and, when it has fallen
-/// out of the room's log, is told the gap. Dropping it takes no lock; the worker takes the session out a moment later, and until then it counts as one of the
+/// There is no queue behind it: what is due is computed when it is asked for, so a slow reader
+/// costs nothing and, when it has fallen out of the room's log, is told the gap. Dropping it takes
+/// no lock; the worker takes the session out a moment later, and until then it counts as one of the
 /// user's sessions.
 #[derive(Debug)]
 pub struct Subscription<M: Payload + Send + Sync + 'static> {
@@ -61,7 +63,8 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         self.reader.session
     }
 
-    /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
+    /// The last message that this session does *not* get: a host that keeps a history fills in up
+    /// to and with this one.
     pub fn starts_after(&self) -> Seq {
         self.starts_after
     }
@@ -71,14 +74,15 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         self.start
     }
 
-    /// Where the session stands, for it to come back to with [`Join::resume`](crate::Join::resume) (clause B18): behind the batches that were
-    /// taken, whether or not they could be sent. `None` when it has ended, or is about to.
+    /// Where the session stands, for it to come back to with [`Join::resume`](crate::Join::resume):
+    /// behind the batches that were taken, whether or not they could be sent. `None` when it has
+    /// ended, or is about to.
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.shared.resume_token(self.reader.session)
     }
 
-    /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). See
-    /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
+    /// Sets the levels that the session does not want, from the next message on; returns whether it
+    /// is still in. See [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
     pub fn set_masked_levels(&self, mask: LevelSet) -> bool {
         self.shared.set_masked_levels(self.reader.session, mask)
     }
@@ -91,7 +95,7 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         }
     }
 
-    /// The peer said something: the session shows life (clause A7). See [`Room::touch`](crate::Room::touch).
+    /// The peer said something: the session shows life. See [`Room::touch`](crate::Room::touch).
     pub fn touch(&self) -> bool {
         self.shared.touch(self.reader.session)
     }
@@ -99,15 +103,18 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     /// Waits for the next batch. High comes first, each level behind its gap.
     ///
     /// # Errors
-    /// The session has ended: it left, the room closed, or someone took the session out. Every later call says the same.
+    /// The session has ended: it left, the room closed, or someone took the session out. Every
+    /// later call says the same.
     ///
     /// # Cancel safety
-    /// Cancel safe: a batch is taken in the same poll that returns it, so dropping the future loses nothing.
+    /// Cancel safe: a batch is taken in the same poll that returns it, so dropping the future loses
+    /// nothing.
     pub async fn next_batch(&mut self) -> Result<Batch<M>, SessionEnd> {
         poll_fn(|cx| self.poll_next_batch(cx)).await
     }
 
-    /// As [`next_batch`](Self::next_batch), for hand-written futures. Only the last task to poll is woken.
+    /// As [`next_batch`](Self::next_batch), for hand-written futures. Only the last task to poll is
+    /// woken.
     #[inline]
     pub fn poll_next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Batch<M>, SessionEnd>> {
         match self.take(Some(cx.waker())) {
@@ -122,7 +129,8 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         self.take(None)
     }
 
-    /// Blocks the thread until there is a batch, or for so long; `Ok(None)` when the time is up. For threads, not for tasks.
+    /// Blocks the thread until there is a batch, or for so long; `Ok(None)` when the time is up.
+    /// For threads, not for tasks.
     pub fn next_batch_timeout(&mut self, timeout: Duration) -> Result<Option<Batch<M>>, SessionEnd> {
         // A timeout beyond what the clock can tell is none.
         let deadline = std::time::Instant::now().checked_add(timeout);
@@ -137,8 +145,9 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         }
     }
 
-    /// Counts messages of a batch that the host took and could not send. They stay `delivered` in the room's books, which end where the
-    /// batch is handed over, and show as `unsent` in the room's [`LiveSnapshot`](crate::LiveSnapshot).
+    /// Counts messages of a batch that the host took and could not send. They stay `delivered` in
+    /// the room's books, which end where the batch is handed over, and show as `unsent` in the
+    /// room's [`LiveSnapshot`](crate::LiveSnapshot).
     pub fn count_unsent(&self, messages: u64) {
         self.shared.count_unsent(messages);
     }
@@ -148,8 +157,8 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
             return Err(end);
         }
         let parts = waker.map_or((0, 0), |waker| (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize));
-        // The usual second look of a reader's loop: nothing has happened since, and this very waker waits. The clone that waits keeps
-        // the parts from being used again.
+        // The usual second look of a reader's loop: nothing has happened since, and this very waker
+        // waits. The clone that waits keeps the parts from being used again.
         if waker.is_some() && parts == self.parts && self.reader.waits_since == Some(self.shard.epoch()) {
             return Ok(None);
         }

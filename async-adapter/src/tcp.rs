@@ -6,21 +6,24 @@ use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// The write half of a TCP connection, for a [`Pump`](crate::Pump). Dropping it shuts the write side down.
+/// The write half of a TCP connection, for a [`Pump`](crate::Pump). Dropping it shuts the write
+/// side down.
 #[derive(Debug)]
 pub struct TcpTransport {
     half: OwnedWriteHalf,
 }
 
 impl TcpTransport {
-    /// Unsent bytes that the kernel keeps for one connection, unless [`with_unsent`](Self::with_unsent) says otherwise.
+    /// Unsent bytes that the kernel keeps for one connection, unless
+    /// [`with_unsent`](Self::with_unsent) says otherwise.
     pub const UNSENT: u32 = 16 << 10;
 
     /// Splits a connection: the read half stays with the host, the write half is for the pump.
     ///
-    /// It switches Nagle's delay off, and tells the kernel (where it has `TCP_NOTSENT_LOWAT`: Linux, Android) to take no more than
-    /// [`UNSENT`](Self::UNSENT) bytes that it cannot send yet. Otherwise a send buffer of megabytes fills with stale messages before any
-    /// policy acts, and a gift waits behind all of them (decision D36).
+    /// It switches Nagle's delay off, and tells the kernel (where it has `TCP_NOTSENT_LOWAT`:
+    /// Linux, Android) to take no more than [`UNSENT`](Self::UNSENT) bytes that it cannot send yet.
+    /// Otherwise a send buffer of megabytes fills with stale messages before any policy acts, and a
+    /// gift waits behind all of them.
     ///
     /// # Errors
     /// The socket refuses an option: it is no longer connected.
@@ -56,7 +59,8 @@ pub(crate) fn prepare(stream: &TcpStream, unsent: u32) -> io::Result<()> {
 
 impl Transport for TcpTransport {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Not `poll_write`: tokio's budget for one task would make most sockets of a pump look full (decision D28).
+        // Not `poll_write`: tokio's budget for one task would make most sockets of a pump look
+        // full.
         self.half.try_write(bytes)
     }
 

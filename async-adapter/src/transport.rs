@@ -5,18 +5,21 @@ use std::task::{Context, Poll};
 
 /// The write half of a connection, to be served by a [`Pump`](crate::Pump).
 ///
-/// The pump owns it and is the only one that writes. It never waits for one connection: what a transport cannot take now is kept, and
-/// asked for again when the transport says so. Dropping the transport ends the connection's write side.
+/// The pump owns it and is the only one that writes. It never waits for one connection: what a
+/// transport cannot take now is kept, and asked for again when the transport says so. Dropping the
+/// transport ends the connection's write side.
 pub trait Transport: Send + 'static {
-    /// Writes as much of `bytes` as can be taken now, without blocking, and answers how much that was. What is left is offered again, from
-    /// there, when [`poll_writable`](Self::poll_writable) says that it may be.
+    /// Writes as much of `bytes` as can be taken now, without blocking, and returns how much that
+    /// was. What is left is offered again, from there, when [`poll_writable`](Self::poll_writable)
+    /// says that it may be.
     ///
     /// # Errors
-    /// `WouldBlock`: nothing can be taken now. `Interrupted`: it is called again at once. Anything else ends the connection.
+    /// `WouldBlock`: nothing can be taken now. `Interrupted`: it is called again at once. Anything
+    /// else ends the connection.
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Whether more can be taken. If not, the waker of `cx` is woken when that may have changed. Called only after `try_write` has taken less
-    /// than it was offered.
+    /// Whether more can be taken. If not, the waker of `cx` is woken when that may have changed.
+    /// Called only after `try_write` has taken less than it was offered.
     ///
     /// # Errors
     /// The connection is gone.

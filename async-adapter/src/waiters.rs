@@ -1,10 +1,10 @@
-//! The sessions that wait for a batch, each with its waker, by the place of its slot: in segments, so that no lock is held for more than
-//! one of them.
+//! The sessions that wait for a batch, each with its waker, by the place of its slot: in segments,
+//! so that no lock is held for more than one of them.
 
 use roomcast_core::SessionId;
 use std::task::Waker;
 
-/// Sessions in a segment: as many as one lock is held for (decision D1).
+/// Sessions in a segment: as many as one lock is held for.
 pub(crate) const SEGMENT: usize = 1_024;
 const WORD: usize = u64::BITS as usize;
 /// No session has this id.
@@ -96,7 +96,7 @@ impl Out {
 }
 
 impl Segment {
-    /// Lets a session wait in a place; answers the waker that was there.
+    /// Lets a session wait in a place; returns the waker that was there.
     fn put(&mut self, at: usize, entry: Entry) -> Option<DisplacedWaker> {
         self.waiting[at / WORD] |= 1 << (at % WORD);
         while self.entries.len() <= at {
@@ -108,12 +108,12 @@ impl Segment {
         Some(if old.session == session { DisplacedWaker::Replaced(waker) } else { DisplacedWaker::Dismissed(waker) })
     }
 
-    /// Lets a session wait no more; answers its waker.
+    /// Lets a session wait no more; returns its waker.
     fn remove(&mut self, at: usize, session: SessionId) -> Option<DisplacedWaker> {
         if self.entries.get(at)?.session == session { self.clear(at) } else { None }
     }
 
-    /// Lets nobody wait in a place; answers the waker that was there.
+    /// Lets nobody wait in a place; returns the waker that was there.
     fn clear(&mut self, at: usize) -> Option<DisplacedWaker> {
         let entry = self.entries.get_mut(at)?;
         self.waiting[at / WORD] &= !(1 << (at % WORD));
@@ -127,7 +127,8 @@ const fn split(place: u32) -> (usize, usize) {
 }
 
 impl Waiters {
-    /// Lets a session wait. Answers the waker that was there: the caller settles it outside the lock.
+    /// Lets a session wait. Returns the waker that was there: the caller settles it outside the
+    /// lock.
     #[inline]
     pub(crate) fn park(&mut self, place: u32, session: SessionId, waker: &Waker) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
@@ -157,8 +158,8 @@ impl Waiters {
         segment.put(at, entry)
     }
 
-    /// Takes a session out. Answers its waker: the caller settles it outside the lock. While its segment is out to be woken, that is up to
-    /// whoever puts the segment back.
+    /// Takes a session out. Returns its waker: the caller settles it outside the lock. While its
+    /// segment is out to be woken, that is up to whoever puts the segment back.
     pub(crate) fn remove(&mut self, place: u32, session: SessionId) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         let segment = self.segments.get_mut(number)?;
@@ -169,8 +170,8 @@ impl Waiters {
         segment.remove(at, session)
     }
 
-    /// A new session has come to a place: whoever still waits there has ended, and would not be found there any more. As
-    /// [`remove`](Self::remove).
+    /// A new session has come to a place: whoever still waits there has ended, and would not be
+    /// found there any more. As [`remove`](Self::remove).
     pub(crate) fn clear(&mut self, place: u32) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         let segment = self.segments.get_mut(number)?;
@@ -185,8 +186,9 @@ impl Waiters {
         self.segments.len()
     }
 
-    /// Takes a segment out, with those in it that wait and are ready: nobody of them waits any more. `None` when nobody is ready.
-    /// `ready` tells which of those at 64 places from one on are.
+    /// Takes a segment out, with those in it that wait and are ready: nobody of them waits any
+    /// more. `None` when nobody is ready. `ready` tells which of those at 64 places from one on
+    /// are.
     pub(crate) fn take_ready(&mut self, number: usize, ready: impl Fn(u32, u64) -> u64) -> Option<Out> {
         let segment = self.segments.get_mut(number).filter(|segment| !segment.is_out)?;
         let mut places = std::mem::take(&mut self.spare);
@@ -208,8 +210,8 @@ impl Waiters {
         Some(Out { number, entries: std::mem::take(&mut segment.entries), ready: places })
     }
 
-    /// Puts a segment that has been woken back. Answers the wakers that left their places meanwhile: the caller settles them outside the
-    /// lock.
+    /// Puts a segment that has been woken back. Returns the wakers that left their places
+    /// meanwhile: the caller settles them outside the lock.
     pub(crate) fn put_back(&mut self, out: Out) -> Vec<DisplacedWaker> {
         self.spare = out.ready;
         let segment = &mut self.segments[out.number];
@@ -245,7 +247,7 @@ mod tests {
         SessionId::from_bits(slot << 32 | generation)
     }
 
-    /// Wakes those that are ready, as the worker does; answers how many.
+    /// Wakes those that are ready, as the worker does; returns how many.
     fn wake(waiters: &mut Waiters, is_ready: impl Fn(u32) -> bool) -> usize {
         let mut woken = 0;
         let ready = |first, waiting: u64| {

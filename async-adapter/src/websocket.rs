@@ -1,7 +1,8 @@
 //! A ready transport: WebSocket (RFC 6455) on the server side, for tokio.
 //!
-//! The pump writes frames that are made once and shared. What is read, the handshake and the answers that the protocol asks for are the
-//! business of `tungstenite`; its answers are handed to the host, who gives them to the pump.
+//! The pump writes frames that are made once and shared. What is read, the handshake and the
+//! answers that the protocol asks for are the business of `tungstenite`; its answers are handed to
+//! the host, who gives them to the pump.
 
 use crate::frames::Encoder;
 use crate::pump::Control;
@@ -27,7 +28,8 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 pub struct WebSocketOptions {
     /// Unsent bytes that the kernel keeps: see [`TcpTransport::split`]. Default 16 KiB.
     pub unsent: u32,
-    /// Bytes of a message from the peer at the most; a larger one ends the connection. Default 64 KiB.
+    /// The maximum number of bytes of a message from the peer; a larger one ends the connection.
+    /// Default 64 KiB.
     pub max_message: usize,
 }
 
@@ -94,22 +96,23 @@ impl fmt::Debug for WebSocketReader {
 }
 
 impl WebSocketReader {
-    /// Accepts a connection that has not said anything yet: does the handshake and splits it. The write half is for a
-    /// [`Pump`](crate::Pump) whose encoder is wrapped in [`WebSocketFrames`].
+    /// Accepts a connection that has not said anything yet: does the handshake and splits it. The
+    /// write half is for a [`Pump`](crate::Pump) whose encoder is wrapped in [`WebSocketFrames`].
     ///
     /// # Errors
     /// The peer does not speak WebSocket, or is gone.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the connection. Give the handshake a timeout: a peer may never finish it.
+    /// Dropping the future drops the connection. Give the handshake a timeout: a peer may never
+    /// finish it.
     pub async fn accept(stream: TcpStream, options: WebSocketOptions) -> Result<(Self, TcpTransport), WebSocketError> {
         let side = ReadSide::new(stream, options, Bytes::new())?;
         let accepted = tokio_tungstenite::accept_async_with_config(side, Some(options.config())).await;
         Self::split(accepted.map_err(WebSocketError::new)?)
     }
 
-    /// Splits a connection on which another library has done the handshake: an HTTP server that upgraded it. `read` is what that library had
-    /// read beyond the handshake.
+    /// Splits a connection on which another library has done the handshake: an HTTP server that
+    /// upgraded it. `read` is what that library had read beyond the handshake.
     ///
     /// # Errors
     /// The socket is no longer connected.
@@ -178,7 +181,8 @@ fn split_control(said: &mut Bytes) -> Option<Control> {
     Some(if first == FIN | CLOSE { Control::Close(frame) } else { Control::Pong(frame) })
 }
 
-/// What `tungstenite` reads from and answers to: the socket, and after the handshake a place where its answers are put down.
+/// What `tungstenite` reads from and answers to: the socket, and after the handshake a place where
+/// its answers are put down.
 struct ReadSide {
     read: OwnedReadHalf,
     /// What was read before.
@@ -225,9 +229,11 @@ impl AsyncWrite for ReadSide {
     }
 }
 
-/// Puts what an encoder writes into WebSocket frames: one for each message, each gap and the last words, then a close frame.
+/// Puts what an encoder writes into WebSocket frames: one for each message, each gap and the last
+/// words, then a close frame.
 ///
-/// Ready-made: a server's frames are not masked, so the same bytes serve every connection (RFC 6455, section 5.1).
+/// Ready-made: a server's frames are not masked, so the same bytes serve every connection (RFC
+/// 6455, section 5.1).
 #[derive(Clone, Debug)]
 pub struct WebSocketFrames<E> {
     encoder: E,
@@ -247,7 +253,8 @@ const FIN: u8 = 0x80;
 const GOING_AWAY: u16 = 1001;
 
 impl WebSocketFrames<()> {
-    /// Appends one text frame: something of the host's own, for [`Pumped::control`](crate::Pumped::control).
+    /// Appends one text frame: something of the host's own, for
+    /// [`Pumped::control`](crate::Pumped::control).
     pub fn put_text(text: &str, frame: &mut Vec<u8>) {
         put_frame(TEXT, text.as_bytes(), frame);
     }

@@ -1,4 +1,5 @@
-//! A worker, as its rooms see it: the clock, the hook, and the way to reach the driver that looks after them.
+//! A worker, as its rooms see it: the clock, the hook, and the way to reach the driver that looks
+//! after them.
 
 use crate::clock::Clock;
 use crate::outcome_waiters::OutcomeWaiters;
@@ -9,7 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// A host's hook for events. It runs outside every lock, on whichever thread made the call that brought the event about.
+/// A host's hook for events. It runs outside every lock, on whichever thread made the call that
+/// brought the event about.
 pub(crate) type Hook = dyn Fn(RoomId, &Event) + Send + Sync;
 
 /// What all workers of a hub share.
@@ -61,7 +63,7 @@ impl<W> Worker<W> {
                 self.common.outcome_waiters.resolve(*tag, *outcome);
             }
             if let Some(hook) = &self.common.hook {
-                // A hook that panics loses its own event and nothing else (decision D32).
+                // A hook that panics loses its own event and nothing else.
                 if catch_unwind(AssertUnwindSafe(|| hook(room, event))).is_err() {
                     self.common.hook_panics.fetch_add(1, Ordering::Relaxed);
                 }
@@ -70,7 +72,8 @@ impl<W> Worker<W> {
     }
 
     pub(crate) fn send(&self, work: W) {
-        // Each room is in the channel once and each subscription goes once, so it is bounded by them; after a stop nobody listens.
+        // Each room is in the channel once and each subscription goes once, so it is bounded by
+        // them; after a stop nobody listens.
         if self.work.send(work).is_ok() {
             self.signal.raise();
         }
@@ -81,7 +84,8 @@ impl<W> Worker<W> {
     }
 }
 
-/// The workers of a hub. Whatever still uses the hub holds this; when the last one lets go, the drivers end.
+/// The workers of a hub. Whatever still uses the hub holds this; when the last one lets go, the
+/// drivers end.
 #[derive(Debug)]
 pub(crate) struct Workers<W>(pub(crate) Box<[Arc<Worker<W>>]>);
 

@@ -8,10 +8,11 @@ use roomcast_core::{Instant, Payload};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Pieces of work that one turn does at the most, so that other tasks of the runtime live.
+/// The maximum number of pieces of work that one turn does, so that other tasks of the runtime
+/// live.
 const MAX_WORK_A_TURN: usize = 128;
-/// Readers woken that count as one piece of work. The tasks that were woken run between turns, while what waking them touched is still in
-/// the caches.
+/// Readers woken that count as one piece of work. The tasks that were woken run between turns,
+/// while what waking them touched is still in the caches.
 const WAKES_A_PIECE: usize = 32;
 
 /// What a turn leaves.
@@ -31,7 +32,8 @@ pub(crate) enum Next {
 pub(crate) struct WorkerLoop<M> {
     worker: Arc<Worker<Job<M>>>,
     inbox: Receiver<Job<M>>,
-    /// When which shard wants a visit; shards by their addresses, since a room that is removed may leave its id to another.
+    /// When which shard wants a visit; shards by their addresses, since a room that is removed may
+    /// leave its id to another.
     timers: BTreeSet<(Instant, usize)>,
     shards: HashMap<usize, (Arc<SharedRoom<M>>, u32, Instant)>,
 }
@@ -90,7 +92,7 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         }
     }
 
-    /// Visits a shard; answers how many pieces of work that was.
+    /// Visits a shard; returns how many pieces of work that was.
     fn visit(&mut self, shared: &Arc<SharedRoom<M>>, shard: u32) -> usize {
         let visited = shared.visit(shard);
         let key = Arc::as_ptr(shared.shard(shard)) as usize;

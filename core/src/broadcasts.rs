@@ -1,4 +1,5 @@
-//! What the host says to every room (clause A16): one bounded log, which each room reads when it is next looked at (decision D24).
+//! What the host says to every room: one bounded log, which each room reads when it is next looked
+//! at.
 
 use crate::chunked::Deque;
 use crate::dedup::{Dedup, DedupWindow};
@@ -11,17 +12,20 @@ use crate::time::{Duration, Instant};
 use core::fmt;
 use core::num::NonZeroU32;
 
-/// How much may be broadcast (clause A16).
+/// How much may be broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BroadcastLimits {
     /// Broadcasts in so long. Default 1 a second.
     pub quota: Quota,
-    /// How long the same key is refused, and how many keys are remembered. Default 5 minutes, 1,024.
+    /// How long the same key is refused, and how many keys are remembered. Default 5 minutes,
+    /// 1,024.
     pub keys: DedupWindow,
-    /// Broadcasts that are kept for rooms that have yet to hear them; what has fallen out they have missed. Default 64, at least 1.
+    /// Broadcasts that are kept for rooms that have yet to hear them; what has fallen out they have
+    /// missed. Default 64, at least 1.
     pub kept: u32,
-    /// Bytes of a payload at the most, so that what is kept is bounded by bytes, too. Default 12 KiB, as for a room's messages.
+    /// The maximum number of bytes of a payload, so that what is kept is bounded by bytes, too.
+    /// Default 12 KiB, as for a room's messages.
     pub payload_bytes: u32,
 }
 
@@ -112,8 +116,8 @@ impl<M> core::error::Error for BroadcastRefused<M> {}
 
 /// The log of what was broadcast.
 ///
-/// An [`Engine`](crate::Engine) and a hub have one each; a host that keeps its rooms itself makes one and has each room
-/// [`import_broadcasts`](crate::RoomState::import_broadcasts) it.
+/// An [`Engine`](crate::Engine) and a hub have one each; a host that keeps its rooms itself makes
+/// one and has each room [`import_broadcasts`](crate::RoomState::import_broadcasts) it.
 #[derive(Debug)]
 pub struct Broadcasts<M> {
     log: Deque<Entry<M>>,
@@ -146,11 +150,12 @@ impl<M: Payload> Broadcasts<M> {
         Self { log: Deque::new(), count: 0, last: Instant::ZERO, bucket: limits.quota.bucket(), keys, limits }
     }
 
-    /// Puts something into the log, for every room there is. O(1), whatever the number of rooms and sessions. Answers the payload that had
-    /// to go for it, for whoever holds a lock.
+    /// Puts something into the log, for every room there is. O(1), whatever the number of rooms and
+    /// sessions. Returns the payload that had to go for it, for whoever holds a lock.
     ///
     /// # Errors
-    /// The payload is too large, the same key was broadcast within the window, or the quota is used up.
+    /// The payload is too large, the same key was broadcast within the window, or the quota is used
+    /// up.
     pub fn publish(&mut self, now: Instant, broadcast: Broadcast<M>) -> Result<Option<M>, BroadcastRefused<M>>
     where
         M: Clone,
@@ -186,7 +191,8 @@ impl<M: Payload> Broadcasts<M> {
         self.last
     }
 
-    /// What a room gets next that has heard `imported` of them, and how many it has missed before that one; `None` when it has heard all.
+    /// What a room gets next that has heard `imported` of them, and how many it has missed before
+    /// that one; `None` when it has heard all.
     pub(crate) fn next(&self, imported: u64) -> Option<(u64, BroadcastCopy<M>)> {
         let first = self.count - self.log.len() as u64;
         let entry = self.log.get(usize::try_from(imported.saturating_sub(first)).ok()?)?;

@@ -1,4 +1,4 @@
-//! Storage that grows without stalling: no call moves more than one chunk's worth of values (decision D2).
+//! Storage that grows without stalling: no call moves more than one chunk's worth of values.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -47,7 +47,8 @@ impl<T> Chunked<T> {
     pub(crate) fn push(&mut self, value: T) {
         match self.chunks.last_mut() {
             Some(last) if last.len() < CHUNK => last.push(value),
-            // The first chunk grows as a vector does, for the many small rooms; the others are made whole.
+            // The first chunk grows as a vector does, for the many small rooms; the others are made
+            // whole.
             first => {
                 let mut chunk = Vec::with_capacity(if first.is_none() { 4 } else { CHUNK });
                 chunk.push(value);
@@ -56,7 +57,8 @@ impl<T> Chunked<T> {
         }
     }
 
-    /// An emptied chunk stays until the one before it is popped from, so that hovering at the border of two costs nothing.
+    /// An emptied chunk stays until the one before it is popped from, so that hovering at the
+    /// border of two costs nothing.
     pub(crate) fn pop(&mut self) -> Option<T> {
         if self.chunks.len() > 1 && self.chunks.last().is_some_and(Vec::is_empty) {
             self.chunks.pop();
@@ -84,8 +86,8 @@ impl<T> Chunked<T> {
         }
     }
 
-    /// Makes sure that there is a value at `at`, with copies of `fill` before it in its chunk; chunks that nobody has touched stay empty.
-    /// An array that is grown so has no length.
+    /// Makes sure that there is a value at `at`, with copies of `fill` before it in its chunk;
+    /// chunks that nobody has touched stay empty. An array that is grown so has no length.
     pub(crate) fn touch(&mut self, at: u32, fill: T)
     where
         T: Copy,
@@ -127,7 +129,8 @@ impl<T> IndexMut<u32> for Chunked<T> {
 /// Values in a block of a [`Deque`].
 const BLOCK: usize = 4_096;
 
-/// A queue in which a push moves at most 4,096 values, however long it is. Shorter ones are one ring, as in a `VecDeque`.
+/// A queue in which a push moves at most 4,096 values, however long it is. Shorter ones are one
+/// ring, as in a `VecDeque`.
 #[derive(Clone, Debug)]
 pub(crate) struct Deque<T> {
     /// The older values in blocks, none of them empty. All but the first are full.
@@ -188,7 +191,8 @@ impl<T> Deque<T> {
         }
     }
 
-    /// In which block a value is, and its place there; the newest block has the number after the others. `None` when there is only that.
+    /// In which block a value is, and its place there; the newest block has the number after the
+    /// others. `None` when there is only that.
     #[inline]
     fn block_of(&self, at: usize) -> Option<(usize, usize)> {
         let first = self.older.front()?.len();
@@ -233,12 +237,13 @@ impl<T> Slab<T> {
         self.slots.len() as u32
     }
 
-    /// Stores `value` and answers its slot.
+    /// Stores `value` and returns its slot.
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         self.insert_with(|| value)
     }
 
-    /// As [`insert`](Self::insert), with the value made when its place is there: a large one goes to it without a stop on the way.
+    /// As [`insert`](Self::insert), with the value made when its place is there: a large one goes
+    /// to it without a stop on the way.
     #[inline]
     pub(crate) fn insert_with(&mut self, make: impl FnOnce() -> T) -> u32 {
         if self.free == NIL {
@@ -326,7 +331,8 @@ mod tests {
     #[test]
     fn a_queue_keeps_its_order_over_block_borders() {
         let (mut queue, mut next, mut oldest) = (Deque::new(), 0, 0);
-        // It grows to three blocks and more, goes along at that length, and shrinks to nothing: two steps on, one back.
+        // It grows to three blocks and more, goes along at that length, and shrinks to nothing: two
+        // steps on, one back.
         for (pushes, pops) in [(14_000, 0), (20_000, 20_000), (3_000, 17_000)] {
             let mut left = (pushes, pops);
             while left != (0, 0) {

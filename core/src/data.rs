@@ -1,4 +1,4 @@
-//! A room's own data: attributes with versions (clause A27) and counters (clause A28). Few, small, bounded.
+//! A room's own data: attributes with versions and counters. Few, small, bounded.
 
 use crate::quota::{Quota, Rate, TokenBucket};
 use crate::time::Instant;
@@ -10,29 +10,29 @@ use core::num::NonZeroU32;
 /// The changes of attributes of an `AVChatRoom`.
 const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
-/// How much of its own data a room may hold (clauses A27, A28).
+/// How much of its own data a room may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DataLimits {
-    /// Attributes at the most.
+    /// The maximum number of attributes.
     pub attribute_keys: u32,
-    /// Bytes of an attribute's key at the most.
+    /// The maximum number of bytes of an attribute's key.
     pub attribute_key_bytes: u32,
-    /// Bytes of an attribute's value at the most.
+    /// The maximum number of bytes of an attribute's value.
     pub attribute_value_bytes: u32,
-    /// Bytes of all attributes, keys and values, at the most.
+    /// The maximum number of bytes of all attributes, keys and values.
     pub attribute_bytes: u32,
     /// Changes of the attributes in a second, and in a burst.
     pub attribute_writes: NonZeroU32,
-    /// Counters at the most.
+    /// The maximum number of counters.
     pub counters: u32,
-    /// Bytes of a counter's key at the most.
+    /// The maximum number of bytes of a counter's key.
     pub counter_key_bytes: u32,
 }
 
 impl Default for DataLimits {
-    /// 16 attributes with keys of 32 bytes and values of 4 KiB, 16 KiB in all, written 5 times a second; 20 counters with keys of 128
-    /// bytes.
+    /// 16 attributes with keys of 32 bytes and values of 4 KiB, 16 KiB in all, written 5 times a
+    /// second; 20 counters with keys of 128 bytes.
     fn default() -> Self {
         Self {
             attribute_keys: 16,
@@ -125,7 +125,8 @@ impl Attributes {
         Self { entries: Vec::new(), version: 0, bucket, limits }
     }
 
-    /// From now on other limits (clause B15); what is there stays. The rate of the writes changes as every bucket does.
+    /// From now on other limits; what is there stays. The rate of the writes changes as every
+    /// bucket does.
     pub(crate) fn reconfigure(&mut self, now: Instant, limits: DataLimits) {
         let writes = Quota::per_second(limits.attribute_writes);
         self.bucket.change(now, writes);
@@ -145,7 +146,7 @@ impl Attributes {
         self.entries.iter().map(|(key, value)| (&**key, value))
     }
 
-    /// Makes all changes or none; `None` takes a key away. Answers the new version.
+    /// Makes all changes or none; `None` takes a key away. Returns the new version.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -265,7 +266,7 @@ impl Counters {
         Self { entries: Vec::new(), limits }
     }
 
-    /// From now on other limits (clause B15); what is there stays.
+    /// From now on other limits; what is there stays.
     pub(crate) fn reconfigure(&mut self, limits: DataLimits) {
         self.limits = limits;
     }
@@ -289,14 +290,14 @@ impl Counters {
         self.entries.iter().map(|(key, counter)| (&**key, counter.value))
     }
 
-    /// Sets a counter; answers what it said before.
+    /// Sets a counter; returns what it said before.
     pub(crate) fn set(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         let before = self.get(key);
         *self.entry(key)? = Counter { value, changed: true };
         Ok(before)
     }
 
-    /// Adds to a counter; one that is missing starts at 0. Answers the sum.
+    /// Adds to a counter; one that is missing starts at 0. Returns the sum.
     pub(crate) fn add(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
         let value = self.get(key).unwrap_or(0);
         let sum = value.checked_add(delta).ok_or(DataError::Overflow { value, delta })?;

@@ -1,4 +1,4 @@
-//! What has been said lately: the same message of the same sender is not let in twice (decision D9).
+//! What has been said lately: the same message of the same sender is not let in twice.
 
 use crate::chunked::Deque;
 use crate::ids::MessageId;
@@ -6,12 +6,13 @@ use crate::index::{Hasher, Index};
 use crate::message::{DedupKey, Sender};
 use crate::time::{Duration, Instant};
 
-/// How long, and how many: keys are refused within the window or while they are among the newest, whichever is shorter.
+/// How long, and how many: keys are refused within the window or while they are among the newest,
+/// whichever is shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DedupWindow {
     /// How long the same message is refused.
     pub window: Duration,
-    /// Messages that are remembered at the most; the oldest is forgotten for the newest.
+    /// The maximum number of messages that are remembered; the oldest is forgotten for the newest.
     pub keys: u32,
 }
 
@@ -22,16 +23,17 @@ impl Default for DedupWindow {
     }
 }
 
-/// Entries that have lapsed and that one call forgets at the most.
+/// The maximum number of entries that have lapsed and that one call forgets.
 const MAX_FORGOTTEN: u32 = 64;
-/// Entries that are let go of when there may be fewer (decision D2).
+/// Entries that are let go of when there may be fewer.
 const MAX_MOVED: u32 = 4_096;
 
 #[derive(Debug)]
 pub(crate) struct Dedup {
     /// In order of time.
     entries: Deque<Entry>,
-    /// The running number of the front, modulo 2³²: the index keeps numbers, which pops do not shift.
+    /// The running number of the front, modulo 2³²: the index keeps numbers, which pops do not
+    /// shift.
     base: u32,
     index: Index,
     hasher: Hasher,
@@ -55,8 +57,9 @@ impl Dedup {
         Self { entries: Deque::new(), base: 0, index: Index::new(), hasher, limits, forgotten: 0 }
     }
 
-    /// From now on another window, for what is remembered as well, and another number of messages (clause B15). What has lapsed is forgotten
-    /// first; then the oldest, if there are too many: at most 4,096 in this call, the others as new ones come.
+    /// From now on another window, for what is remembered as well, and another number of messages.
+    /// What has lapsed is forgotten first; then the oldest, if there are too many: at most 4,096 in
+    /// this call, the others as new ones come.
     pub(crate) fn reconfigure(&mut self, now: Instant, limits: DedupWindow) {
         let old = core::mem::replace(&mut self.limits, limits);
         let mut left = MAX_MOVED;
@@ -115,7 +118,8 @@ impl Dedup {
         }
     }
 
-    /// Keys that are kept, lapsed and freed ones included; and how many were forgotten within their window.
+    /// Keys that are kept, lapsed and freed ones included; and how many were forgotten within their
+    /// window.
     pub(crate) fn counts(&self) -> (u32, u64) {
         (self.entries.len() as u32, self.forgotten)
     }

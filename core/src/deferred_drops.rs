@@ -5,11 +5,13 @@ use crate::message::Message;
 use alloc::sync::Arc;
 use smallvec::SmallVec;
 
-/// What a half of a room is done with: payloads, profiles, messages that fell out of the log, direct messages that were read.
+/// What a half of a room is done with: payloads, profiles, messages that fell out of the log,
+/// direct messages that were read.
 ///
-/// Dropping a payload may run code of the host's. Who calls a half under a lock takes the deferred drops out and drops it once the lock is free
-/// (decision D6). Who does not need not ask: the next publish, verdict or [`handle_timeout`](crate::Admission::handle_timeout) clears away what an
-/// admission is done with, and of what nobody takes there is never more than 8,192 things.
+/// Dropping a payload may run code of the host's. Who calls a half under a lock takes the deferred
+/// drops out and drops it once the lock is free. Who does not need not ask: the next publish,
+/// verdict or [`handle_timeout`](crate::Admission::handle_timeout) clears away what an admission is
+/// done with, and of what nobody takes there is never more than 8,192 things.
 #[derive(Debug)]
 #[must_use = "take it to drop it outside the lock"]
 pub struct DeferredDrops<M> {
@@ -21,7 +23,8 @@ pub struct DeferredDrops<M> {
     things: u32,
 }
 
-/// Things that wait to be taken at the most; more are dropped where they come up. No call of a room in its default configuration leaves as many.
+/// The maximum number of things that wait to be taken; more are dropped where they come up. No call
+/// of a room in its default configuration leaves as many.
 const MOST: u32 = 8_192;
 
 impl<M> Default for DeferredDrops<M> {

@@ -1,4 +1,5 @@
-//! Direct messages: what a host sends to one session, or to the sessions of one user, in the stream that they read anyhow.
+//! Direct messages: what a host sends to one session, or to the sessions of one user, in the stream
+//! that they read anyhow.
 
 use crate::ids::{SessionId, UserId};
 use crate::message::{Kind, Limit, Payload, Sender};
@@ -25,12 +26,14 @@ impl fmt::Display for Recipient {
     }
 }
 
-/// A message of the host's to one session or to one user: an answer, a warning, the farewell before a kick (decisions D21, D37).
+/// A message of the host's to one session or to one user: an answer, a warning, the farewell before
+/// a kick.
 ///
-/// It waits in a bounded queue of each session that it is for, and comes in a batch of that session: at its level, behind what the room had
-/// dispatched before it and before what was dispatched later. Direct messages of one level keep their order. The payload is stored once,
-/// however many sessions it is for. It passes beside the room's rate and its queue, has no receipt to wait for, and masks do not
-/// touch it.
+/// It waits in a bounded queue of each session that it is for, and comes in a batch of that
+/// session: at its level, behind what the room had dispatched before it and before what was
+/// dispatched later. Direct messages of one level keep their order. The payload is stored once,
+/// however many sessions it is for. It passes beside the room's rate and its queue, has no receipt
+/// to wait for, and masks do not touch it.
 ///
 /// ```
 /// use roomcast_core::{Direct, Kind, Priority};
@@ -78,8 +81,8 @@ impl<M> Direct<M> {
         self
     }
 
-    /// Has each of some sessions, those of `to`, take it. When none does, the payload comes back; the reason is that a queue was full, if
-    /// one was: of messages, if any was, else of bytes.
+    /// Has each of some sessions, those of `to`, take it. When none does, the payload comes back;
+    /// the reason is that a queue was full, if one was: of messages, if any was, else of bytes.
     pub(crate) fn send(
         self,
         to: Recipient,
@@ -145,7 +148,7 @@ pub enum DirectReason {
         /// The most it may be.
         max: u64,
     },
-    /// The user has no session in the room, or the session is not in or is about to end (decision D21).
+    /// The user has no session in the room, or the session is not in or is about to end.
     #[error("{to} is not in the room")]
     NoRecipient {
         /// Whom it was for.
@@ -183,8 +186,8 @@ impl<M> fmt::Debug for DirectRefused<M> {
 
 impl<M> core::error::Error for DirectRefused<M> {}
 
-/// The books of direct messages, each counted once for each session that it was for. What was refused before any session was found is not
-/// in them: the error tells it.
+/// The books of direct messages, each counted once for each session that it was for. What was
+/// refused before any session was found is not in them: the error tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Directs {

@@ -1,4 +1,4 @@
-//! Admission at an edge, in front of admission at the room (clause B17).
+//! Admission at an edge, in front of admission at the room.
 
 use crate::admission::Admission;
 use crate::config::RoomConfig;
@@ -7,16 +7,20 @@ use core::ops::{Deref, DerefMut};
 
 /// The admission of a room at an edge: the same gate, queue and rate, in front of the room's own.
 ///
-/// A room cannot dispatch more than its rate, so an edge that runs the same admission need not forward more than that: a flood ends where it
-/// comes in. What an edge lets through is not dispatched but [forwarded](Self::poll_message): its ledger reads "forwarded" where a
-/// room's reads "dispatched", and the outcome is the room's to tell. What it sheds has its outcome here. So every message has one, and the
-/// books of the edges and of the room add up ([`Ledger::merged_with_edges`](crate::Ledger::merged_with_edges)).
+/// A room cannot dispatch more than its rate, so an edge that runs the same admission need not
+/// forward more than that: a flood ends where it comes in. What an edge lets through is not
+/// dispatched but [forwarded](Self::poll_message): its ledger reads "forwarded" where a room's
+/// reads "dispatched", and the outcome is the room's to tell. What it sheds has its outcome here.
+/// So every message has one, and the books of the edges and of the room add up
+/// ([`Ledger::merged_with_edges`](crate::Ledger::merged_with_edges)).
 ///
-/// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh from a shard ([`ShardIndex`](crate::ShardIndex)) of the room's
-/// audience that the edge holds: then no two edges give out the same ids, and the room's messages exclude the very session that sent them.
-/// Mutes and bans come by [`import`](Admission::import), and hold at the room in any case. Counters count at the edge; a host adds
-/// them up. Tips and broadcasts are the room's: an edge gives none and hears none. What is not taken by `poll_message` is at most the
-/// configured `outbox_capacity`; then the queue holds the rest back, and notices are refused as `QueueFull`.
+/// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh
+/// from a shard ([`ShardIndex`](crate::ShardIndex)) of the room's audience that the edge holds:
+/// then no two edges give out the same ids, and the room's messages exclude the very session that
+/// sent them. Mutes and bans come by [`import`](Admission::import), and hold at the room in any
+/// case. Counters count at the edge; a host adds them up. Tips and broadcasts are the room's: an
+/// edge gives none and hears none. What is not taken by `poll_message` is at most the configured
+/// `outbox_capacity`; then the queue holds the rest back, and notices are refused as `QueueFull`.
 ///
 /// ```
 /// use roomcast_core::{Admission, Edge, Instant, Kind, Priority, Publish, RoomConfig, Source, UserId};
@@ -45,8 +49,8 @@ impl<M: Payload> Edge<M> {
         Self { admission: Admission::at_edge(config) }
     }
 
-    /// The next message for the room, in the order in which they passed; `None` when there is none. After this,
-    /// [`poll_timeout`](Admission::poll_timeout) may have changed.
+    /// The next message for the room, in the order in which they passed; `None` when there is none.
+    /// After this, [`poll_timeout`](Admission::poll_timeout) may have changed.
     pub fn poll_message(&mut self) -> Option<EdgeMessage<M>> {
         self.admission.pop_edge_message()
     }

@@ -1,4 +1,5 @@
-//! Many rooms: finds them, wakes those that are due, gathers their events. It computes nothing itself.
+//! Many rooms: finds them, wakes those that are due, gathers their events. It computes nothing
+//! itself.
 
 mod broadcast;
 mod one_room;
@@ -18,12 +19,13 @@ use crate::user_rooms::UserRooms;
 use alloc::collections::{BTreeSet, VecDeque};
 use core::ops::{Deref, DerefMut};
 
-/// Rooms that one call of [`Engine::handle_timeout`] looks after at the most.
+/// The maximum number of rooms that one call of [`Engine::handle_timeout`] looks after.
 const MAX_ROOMS_A_CALL: usize = 256;
 
 /// Many rooms in one state machine, for a host that drives the core itself.
 ///
-/// A room that has nothing to do costs nothing. Rooms are handed events and time in an order that depends on the calls alone.
+/// A room that has nothing to do costs nothing. Rooms are handed events and time in an order that
+/// depends on the calls alone.
 ///
 /// ```
 /// use roomcast_core::{Engine, Instant, Join, RoomConfig, RoomId, UserId};
@@ -44,7 +46,8 @@ pub struct Engine<M> {
     /// Which room each user is in, where that is one at a time.
     user_rooms: Option<UserRooms>,
     broadcasts: Broadcasts<M>,
-    /// The next slot whose room is to hear what was broadcast last, and when that was; `None` when all have.
+    /// The next slot whose room is to hear what was broadcast last, and when that was; `None` when
+    /// all have.
     spread: Option<(u32, Instant)>,
     /// The rooms that asked for a timeout, the first to be due first.
     timers: BTreeSet<(Instant, u32)>,
@@ -76,13 +79,14 @@ pub enum CreateRoomError {
     },
 }
 
-/// No room has that id (clause A1).
+/// No room has that id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no {0}")]
 pub struct NoSuchRoom(pub RoomId);
 
 impl<M: Payload> Engine<M> {
-    /// An engine without rooms, which takes at most `max_rooms`. The seed keeps outsiders from choosing ids that collide.
+    /// An engine without rooms, which takes at most `max_rooms`. The seed keeps outsiders from
+    /// choosing ids that collide.
     pub fn new(max_rooms: u32, seed: u64) -> Self {
         Self {
             rooms: Slab::new(),
@@ -118,8 +122,8 @@ impl<M: Payload> Engine<M> {
         Ok(())
     }
 
-    /// Takes a room out, with whatever is in it, and answers its books. A host closes the room first and waits for
-    /// [`Event::RoomEnded`] if everyone is to get what is due.
+    /// Takes a room out, with whatever is in it, and returns its books. A host closes the room
+    /// first and waits for [`Event::RoomEnded`] if everyone is to get what is due.
     pub fn remove_room(&mut self, now: Instant, id: RoomId) -> Result<RoomSnapshot, NoSuchRoom> {
         let slot = self.slot(id).ok_or(NoSuchRoom(id))?;
         self.index.remove(self.hasher.hash(id.0), slot);
@@ -138,8 +142,8 @@ impl<M: Payload> Engine<M> {
         self.slot(id).map(|slot| &self.rooms[slot].room).ok_or(NoSuchRoom(id))
     }
 
-    /// A room, to call; when the answer is dropped, the engine notes what the room wants next. O(1), and O(log rooms) when its
-    /// timeout changes.
+    /// A room, to call; when the answer is dropped, the engine notes what the room wants next.
+    /// O(1), and O(log rooms) when its timeout changes.
     pub fn room_mut(&mut self, id: RoomId) -> Result<RoomMut<'_, M>, NoSuchRoom> {
         match self.slot(id) {
             Some(slot) => {
@@ -174,14 +178,15 @@ impl<M: Payload> Engine<M> {
         None
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while no room waits for anything. O(log rooms).
+    /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while no room
+    /// waits for anything. O(log rooms).
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|&(at, _)| at);
         timer.into_iter().chain(self.spread.map(|(_, at)| at)).min()
     }
 
-    /// Does what is due in the rooms, at most 256 of them in one call, and lets as many hear what was broadcast. A call when nothing is due is
-    /// harmless.
+    /// Does what is due in the rooms, at most 256 of them in one call, and lets as many hear what
+    /// was broadcast. A call when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.spread_broadcasts(MAX_ROOMS_A_CALL as u32);
         for _ in 0..MAX_ROOMS_A_CALL {

@@ -1,4 +1,4 @@
-//! What a call that changes the room may answer instead.
+//! What a call that changes the room may return instead.
 
 use crate::event::EndReason;
 use crate::ids::{SessionId, UserId};
@@ -12,7 +12,7 @@ pub enum JoinError {
     /// The room takes nobody any more.
     #[error("the room is closed")]
     RoomClosed,
-    /// The connection is in the room already (clause A1).
+    /// The connection is in the room already.
     #[error("already joined, as {session}")]
     AlreadyJoined {
         /// The session it has.
@@ -26,7 +26,7 @@ pub enum JoinError {
         /// The most.
         max: u32,
     },
-    /// The user is banned (clause A10).
+    /// The user is banned.
     #[error("{user} is banned {until}")]
     Banned {
         /// The user.
@@ -60,7 +60,8 @@ pub enum ReconfigureError {
     /// The new configuration changes what stays as it is for a room's life.
     #[error("{setting} is fixed for a room's life; want the one that the room was made with")]
     Fixed {
-        /// The name of the setting: of several, the first in the order of [`RoomState::reconfigure`](crate::RoomState::reconfigure).
+        /// The name of the setting: of several, the first in the order of
+        /// [`RoomState::reconfigure`](crate::RoomState::reconfigure).
         setting: &'static str,
     },
 }
@@ -75,7 +76,7 @@ pub enum LeaveError {
         /// The user.
         user: UserId,
     },
-    /// The owner cannot leave, only close the room (clause A4).
+    /// The owner cannot leave, only close the room.
     #[error("{owner} owns the room and cannot leave it; the owner may close it")]
     OwnerCannotLeave {
         /// The owner.
@@ -113,7 +114,7 @@ pub enum ModerationError {
         /// The most.
         max: usize,
     },
-    /// The room has as many admins as it may have (clause A5).
+    /// The room has as many admins as it may have.
     #[error("the room has {max} admins, the most it may have")]
     TooManyAdmins {
         /// The most.
@@ -173,7 +174,8 @@ impl<M> core::fmt::Debug for ProfileError<M> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionEnd {
-    /// It was closed from outside and has taken all that it was due. It is told once; then the session is gone.
+    /// It was closed from outside and has taken all that it was due. It is told once; then the
+    /// session is gone.
     #[error("the session has ended: {0}")]
     Closed(EndReason),
     /// No such session: it never was, or it is gone.

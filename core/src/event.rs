@@ -1,7 +1,7 @@
 //! What a room tells its host, in bounded memory.
 //!
-//! Outcomes are never lost: a slot is reserved when the message is let in. Presence is state, so what the host does not poll in
-//! time is folded and counted (decision D7).
+//! Outcomes are never lost: a slot is reserved when the message is let in. Presence is state, so
+//! what the host does not poll in time is folded and counted.
 
 use crate::chunked::Deque;
 use crate::ids::{CorrelationId, MessageId, SessionId, UserId};
@@ -19,7 +19,7 @@ pub enum Event {
         id: MessageId,
         /// Its priority.
         priority: Priority,
-        /// Itself and the messages that were merged into it (clause B9).
+        /// Itself and the messages that were merged into it.
         messages: u32,
         /// What they stand for.
         units: u64,
@@ -28,7 +28,7 @@ pub enum Event {
         /// The fate.
         outcome: Outcome,
     },
-    /// A user's first session came or the last one went (clause A6), silent ones not counted (clause A7).
+    /// A user's first session came or the last one went, silent ones not counted.
     Presence {
         /// The user.
         user: UserId,
@@ -36,7 +36,8 @@ pub enum Event {
         presence: Presence,
         /// What brought that about.
         cause: PresenceCause,
-        /// Earlier changes of the same user that nobody polled in time and that this one stands for.
+        /// Earlier changes of the same user that nobody polled in time and that this one stands
+        /// for.
         folded: u32,
     },
     /// So many changes of presence found no room and were only counted: ask the room who is online.
@@ -69,13 +70,14 @@ pub enum Presence {
     Offline,
 }
 
-/// What made a user come or go (clause A7).
+/// What made a user come or go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PresenceCause {
     /// Joined.
     Join,
-    /// Left, was taken out, or the last session that was not silent was closed. Who was offline by silence is not told to go again.
+    /// Left, was taken out, or the last session that was not silent was closed. Who was offline by
+    /// silence is not told to go again.
     Quit,
     /// The last session that was not silent was found to be.
     HeartbeatInterrupt,
@@ -83,7 +85,7 @@ pub enum PresenceCause {
     HeartbeatRecover,
 }
 
-/// Whether a session shows signs of life (clause A7): what an audience tells its admission.
+/// Whether a session shows signs of life: what an audience tells its admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Liveness {
     /// It was found silent.
@@ -100,11 +102,11 @@ pub enum EndReason {
     Left,
     /// The room was closed.
     RoomClosed,
-    /// The user was taken out (clause A9).
+    /// The user was taken out.
     Kicked,
-    /// The user was taken out and may not come again (clause A10).
+    /// The user was taken out and may not come again.
     Banned,
-    /// The user joined another room, where a user is in one at a time (clause A8).
+    /// The user joined another room, where a user is in one at a time.
     JoinedElsewhere,
 }
 
@@ -125,9 +127,10 @@ impl core::fmt::Display for EndReason {
 pub struct Joined {
     /// The session.
     pub session: SessionId,
-    /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one, without
-    /// a hole and without a message twice (decision D38). One that resumes goes on where the former session was; of that this is as many
-    /// messages as lie before its positions: the last that it had got, if it had taken all that it was due.
+    /// The last message that this session does *not* get: a host that keeps a history fills in up
+    /// to and with this one, without a hole and without a message twice. One that resumes goes on
+    /// where the former session was; of that this is as many messages as lie before its positions:
+    /// the last that it had got, if it had taken all that it was due.
     pub starts_after: crate::ids::Seq,
     /// Where it starts.
     pub start: StartPosition,
@@ -139,9 +142,10 @@ pub struct Joined {
 pub enum StartPosition {
     /// At the head: it gets what is dispatched from now on.
     Head,
-    /// A few messages before the head: it gets the last that were dispatched, as the room is configured (clause A24).
+    /// A few messages before the head: it gets the last that were dispatched, as the room is
+    /// configured.
     Late,
-    /// Where the session was whose token it joined with (clause B18).
+    /// Where the session was whose token it joined with.
     Resumed,
 }
 
@@ -175,7 +179,7 @@ impl EventQueue {
         }
     }
 
-    /// From now on other limits (clause B15); what was promised and what waits stays.
+    /// From now on other limits; what was promised and what waits stays.
     pub(crate) fn reconfigure(&mut self, outcomes: PerLevel<u32>, presence: u32) {
         (self.limits, self.presence.limit) = (outcomes, presence);
     }
@@ -254,9 +258,11 @@ struct Change {
 #[derive(Debug)]
 struct PresenceQueue {
     changes: Deque<Change>,
-    /// The running number of the front, modulo 2³²: the index keeps numbers, which pops do not shift.
+    /// The running number of the front, modulo 2³²: the index keeps numbers, which pops do not
+    /// shift.
     base: u32,
-    /// In use once more than a few wait, until none does: a host that polls often pays for no index.
+    /// In use once more than a few wait, until none does: a host that polls often pays for no
+    /// index.
     index: Index,
     is_indexed: bool,
     limit: u32,

@@ -1,4 +1,5 @@
-//! What crosses the seam between an admission and an audience: messages, and how far each level has come.
+//! What crosses the seam between an admission and an audience: messages, and how far each level has
+//! come.
 
 use crate::ids::Seq;
 use crate::message::Message;
@@ -6,11 +7,13 @@ use crate::priority::PerLevel;
 use alloc::sync::Arc;
 use smallvec::SmallVec;
 
-/// The messages that were dispatched after a given one, and how many of each level had been dispatched when they were picked up.
+/// The messages that were dispatched after a given one, and how many of each level had been
+/// dispatched when they were picked up.
 ///
-/// [`Admission::hand_over`](crate::Admission::hand_over) returns it and [`Audience::take_over`](crate::Audience::take_over) applies it. The heads of
-/// all levels travel with the messages, so an audience that fell behind knows at once what it has missed of every level, whether
-/// or not a later message of that level is among these.
+/// [`Admission::hand_over`](crate::Admission::hand_over) returns it and
+/// [`Audience::take_over`](crate::Audience::take_over) applies it. The heads of all levels travel
+/// with the messages, so an audience that fell behind knows at once what it has missed of every
+/// level, whether or not a later message of that level is among these.
 #[derive(Debug)]
 #[must_use = "an audience has to take it over"]
 pub struct HandOver<M> {
@@ -26,7 +29,8 @@ impl<M> Clone for HandOver<M> {
 }
 
 impl<M> HandOver<M> {
-    /// The messages, in order of their sequence numbers. Those that no longer waited at the seam are missing at the front.
+    /// The messages, in order of their sequence numbers. Those that no longer waited at the seam
+    /// are missing at the front.
     pub fn messages(&self) -> &[Arc<Message<M>>] {
         &self.messages
     }

@@ -12,8 +12,8 @@ pub struct UserId(pub u64);
 
 /// One session of a room: a slot and the generation of that slot.
 ///
-/// A session that has ended is never mistaken for the one that took its slot: the generation differs. Checking one is O(1),
-/// without hashing. It says by itself whether it belongs to a guest.
+/// A session that has ended is never mistaken for the one that took its slot: the generation
+/// differs. Checking one is O(1), without hashing. It says by itself whether it belongs to a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     slot: u32,
@@ -28,7 +28,8 @@ impl SessionId {
         Self { slot, generation }
     }
 
-    /// The generation that follows `generation` in its slot, for a guest or a user. It is never zero.
+    /// The generation that follows `generation` in its slot, for a guest or a user. It is never
+    /// zero.
     pub(crate) const fn next_generation(generation: u32, guest: bool) -> u32 {
         let count = generation.wrapping_add(1) & !Self::GUEST;
         let count = if count == 0 { 1 } else { count };
@@ -40,7 +41,8 @@ impl SessionId {
         self.generation & Self::GUEST != 0
     }
 
-    /// The slot: a small number, below the most sessions that the room ever had at once, that no two sessions have at the same time.
+    /// The slot: a small number, below the most sessions that the room ever had at once, that no
+    /// two sessions have at the same time.
     pub const fn slot(self) -> u32 {
         self.slot
     }
@@ -54,16 +56,18 @@ impl SessionId {
         (self.slot as u64) << 32 | self.generation as u64
     }
 
-    /// The id that [`to_bits`](Self::to_bits) gave. Any number is safe: one that was never given out names no session.
+    /// The id that [`to_bits`](Self::to_bits) gave. Any number is safe: one that was never given
+    /// out names no session.
     pub const fn from_bits(bits: u64) -> Self {
         Self { slot: (bits >> 32) as u32, generation: bits as u32 }
     }
 }
 
-/// Who reads a session: the sessions of one group are swept together, and the others' are passed over.
+/// Who reads a session: the sessions of one group are swept together, and the others' are passed
+/// over.
 ///
-/// A server whose connections are served in different ways (a task each, one pump for all) gives each way a group of its own. 0 to 63;
-/// the default is 0.
+/// A server whose connections are served in different ways (a task each, one pump for all) gives
+/// each way a group of its own. 0 to 63; the default is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Group(u8);
 
@@ -84,12 +88,13 @@ impl Group {
     }
 }
 
-/// An accepted message of one room: the count of publish calls at the time, so later messages have larger ids.
+/// An accepted message of one room: the count of publish calls at the time, so later messages have
+/// larger ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
 
-/// A message that waits for the host's verdict, as the verdict must name it (clause A19). Nobody else's verdict can hit it: a ticket is never
-/// given out twice.
+/// A message that waits for the host's verdict, as the verdict must name it. Nobody else's verdict
+/// can hit it: a ticket is never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
     pub(crate) id: MessageId,

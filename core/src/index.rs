@@ -1,15 +1,16 @@
 //! From a key to a slot: a hash table that grows one bucket at a time.
 //!
-//! Linear hashing (Litwin, 1980) over buckets of one cache line. A table that doubles would move everything in one call (half a second
-//! at four million entries); here one insertion splits at most one bucket, a dozen entries. Among ten million, to look one up is to wait
-//! for memory once.
+//! Linear hashing (Litwin, 1980) over buckets of one cache line. A table that doubles would move
+//! everything in one call (half a second at four million entries); here one insertion splits at
+//! most one bucket, a dozen entries. Among ten million, to look one up is to wait for memory once.
 
 use crate::chunked::{Chunked, NIL};
 
 /// Entries that a bucket has room for.
 const ROOM: usize = 12;
-/// Entries in a bucket, on average. One that is still to be split holds up to twice as many as one that has been; at eight the table
-/// takes 8.5 to 9.2 bytes an entry, and one look-up in five to twenty goes on into an overflow.
+/// Entries in a bucket, on average. One that is still to be split holds up to twice as many as one
+/// that has been; at eight the table takes 8.5 to 9.2 bytes an entry, and one look-up in five to
+/// twenty goes on into an overflow.
 const TARGET: usize = 8;
 
 /// Finds slots by the hash of a key that the caller keeps at the slot.
@@ -30,7 +31,8 @@ pub(crate) struct Index {
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Bucket {
-    /// Eight bits of each entry's hash, so that most of those that are not looked for need not be asked; 0 where there is no entry.
+    /// Eight bits of each entry's hash, so that most of those that are not looked for need not be
+    /// asked; 0 where there is no entry.
     tags: [u8; ROOM],
     /// The overflow that comes next in the chain.
     next: u32,
@@ -152,7 +154,8 @@ impl Index {
         }
     }
 
-    /// Stores a slot. The key must not be there yet. `hash_of` answers the hash of the key at a slot, for those that move.
+    /// Stores a slot. The key must not be there yet. `hash_of` returns the hash of the key at a
+    /// slot, for those that move.
     #[inline]
     pub(crate) fn insert(&mut self, hash: u64, slot: u32, hash_of: impl Fn(u32) -> u64) {
         let (bucket, tag) = (self.bucket(hash), tag(hash));
@@ -171,21 +174,21 @@ impl Index {
         self.len >= (self.round + self.split) as usize * TARGET
     }
 
-    /// Looks at the bucket of a hash. The answer says nothing; but for whoever looks at several before changing them, the waits for
-    /// memory overlap.
+    /// Looks at the bucket of a hash. The answer says nothing; but for whoever looks at several
+    /// before changing them, the waits for memory overlap.
     #[inline]
     pub(crate) fn touch(&self, hash: u64) -> u8 {
         self.buckets.get(self.bucket(hash)).map_or(0, |bucket| bucket.tags[0])
     }
 
-    /// Lets the key at `old` be found at `new`. Answers whether it was there.
+    /// Lets the key at `old` be found at `new`. Returns whether it was there.
     pub(crate) fn replace(&mut self, hash: u64, old: u32, new: u32) -> bool {
         let Some((link, place)) = self.locate(self.bucket(hash), tag(hash), old) else { return false };
         self.at_mut(link).slots[place] = new;
         true
     }
 
-    /// Takes a slot out. Answers whether it was there.
+    /// Takes a slot out. Returns whether it was there.
     #[inline]
     pub(crate) fn remove(&mut self, hash: u64, slot: u32) -> bool {
         let (first, tag) = (self.bucket(hash), tag(hash));
@@ -258,7 +261,8 @@ impl Index {
         self.at_mut(last).next = fresh;
     }
 
-    /// Fills a hole in a chain from its last bucket, so that all but that are full, and lets that go if it is empty.
+    /// Fills a hole in a chain from its last bucket, so that all but that are full, and lets that
+    /// go if it is empty.
     fn close_up(&mut self, first: u32, hole: Link) {
         let (mut before, mut last) = (Link::First(first), self.buckets[first].next);
         while last != NIL && self.overflows[last].next != NIL {

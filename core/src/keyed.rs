@@ -1,4 +1,4 @@
-//! A rate for each key (a sender, an address, a device), in bounded memory and without a janitor (clause B16).
+//! A rate for each key (a sender, an address, a device), in bounded memory and without a janitor.
 
 use crate::chunked::Slab;
 use crate::index::{Hasher, Index};
@@ -8,9 +8,10 @@ use alloc::collections::BTreeSet;
 
 /// A token bucket for each key, for at most so many keys at a time.
 ///
-/// A bucket that is full again says nothing that a fresh one would not, so its place goes to whoever needs one; nobody has to clean up. When
-/// every place is taken by a bucket that is not full, further keys share one bucket among themselves: a flood of new keys gains nothing by
-/// being new, and takes nothing from those who have a place.
+/// A bucket that is full again says nothing that a fresh one would not, so its place goes to
+/// whoever needs one; nobody has to clean up. When every place is taken by a bucket that is not
+/// full, further keys share one bucket among themselves: a flood of new keys gains nothing by being
+/// new, and takes nothing from those who have a place.
 ///
 /// ```
 /// use roomcast_core::{Instant, KeyedLimit, Quota};
@@ -35,7 +36,7 @@ pub struct KeyedLimit {
     hasher: Hasher,
 }
 
-/// Buckets that are full again and that one call forgets at the most.
+/// The maximum number of buckets that are full again and that one call forgets.
 const MAX_FORGOTTEN: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +47,8 @@ struct Entry {
 }
 
 impl KeyedLimit {
-    /// A limit for at most `max_keys` keys at a time. The seed keeps outsiders from choosing keys that collide.
+    /// A limit for at most `max_keys` keys at a time. The seed keeps outsiders from choosing keys
+    /// that collide.
     pub fn new(quota: Quota, max_keys: u32, seed: u64) -> Self {
         let (entries, index, full) = (Slab::new(), Index::new(), BTreeSet::new());
         Self { quota, entries, index, full, shared: quota.bucket(), max_keys, hasher: Hasher::new(seed) }
@@ -91,7 +93,8 @@ impl KeyedLimit {
         self.len() == 0
     }
 
-    /// The place of a key. Where there are more than there may be now, one whose bucket is full again has none unless it would get one.
+    /// The place of a key. Where there are more than there may be now, one whose bucket is full
+    /// again has none unless it would get one.
     fn own(&self, now: Instant, key: u64) -> Option<u32> {
         let slot = self.find(key)?;
         let is_over = self.entries.len() > self.max_keys && self.entries[slot].full_at.is_some_and(|full_at| full_at <= now);
@@ -102,8 +105,8 @@ impl KeyedLimit {
         self.index.find(self.hasher.hash(key), |slot| self.entries[slot].key == key)
     }
 
-    /// From now on at most so many keys at a time (clause B15). Of those that have a place and are more, each keeps it until its bucket is full
-    /// again.
+    /// From now on at most so many keys at a time. Of those that have a place and are more, each
+    /// keeps it until its bucket is full again.
     pub(crate) fn set_max_keys(&mut self, max_keys: u32) {
         self.max_keys = max_keys;
     }
@@ -117,7 +120,8 @@ impl KeyedLimit {
         surplus < MAX_FORGOTTEN && self.full.iter().nth(surplus).is_some_and(|&(full_at, _)| full_at <= now)
     }
 
-    /// A place for a new key, if there is one: that of the bucket that has been full for longest, or a new one.
+    /// A place for a new key, if there is one: that of the bucket that has been full for longest,
+    /// or a new one.
     fn give_place(&mut self, now: Instant, key: u64) -> Option<u32> {
         for _ in 0..MAX_FORGOTTEN {
             let Some(&(full_at, slot)) = self.full.first().filter(|(full_at, _)| *full_at <= now) else { break };

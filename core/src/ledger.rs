@@ -1,6 +1,7 @@
 //! The books: what became of every message, and of every delivery, as plain counters.
 //!
-//! They balance to the integer at any instant (laws L1 and L2); [`LevelLedger::balances`] and [`Deliveries::balances`] say so.
+//! They balance to the integer at any instant; [`LevelLedger::balances`] and
+//! [`Deliveries::balances`] say so.
 
 use crate::priority::{PerLevel, Priority};
 use core::fmt;
@@ -52,33 +53,35 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Why a message was not let in. The checks are made in this order; the first that fails decides.
+    /// Why a message was not let in. The checks are made in this order; the first that fails
+    /// decides.
     RefusalReason {
         /// The room takes nothing any more.
         RoomClosed = "room_closed",
         /// No such session in this room: it never was, or it has ended.
         NotMember = "not_member",
-        /// Guests receive and may not speak (clause A3).
+        /// Guests receive and may not speak.
         Guest = "guest",
-        /// The sender, who is at an edge, is banned (clauses A10, B17).
+        /// The sender, who is at an edge, is banned.
         Banned = "banned",
-        /// The sender is muted (clause A11).
+        /// The sender is muted.
         Muted = "muted",
-        /// The room is muted and the sender is neither its owner nor an admin (clause A11).
+        /// The room is muted and the sender is neither its owner nor an admin.
         RoomMuted = "room_muted",
-        /// The payload is over the room's limit (clause A22), or the profile that comes with a forwarded message is.
+        /// The payload is over the room's limit, or the profile that comes with a forwarded message
+        /// is.
         TooLarge = "too_large",
         /// The sender has said the same within the room's window.
         Duplicate = "duplicate",
-        /// The sender has said as much as one may (clause B16).
+        /// The sender has said as much as one may.
         SenderQuota = "sender_quota",
-        /// The host has sent its notices of this second (clause A16).
+        /// The host has sent its notices of this second.
         NoticeQuota = "notice_quota",
         /// The counter that it would be counted in cannot take it.
         Counter = "counter",
         /// Too many outcomes of this level wait to be polled.
         OutcomesFull = "outcomes_full",
-        /// Too many messages wait for a verdict, and none goes on without one (clause A19).
+        /// Too many messages wait for a verdict, and none goes on without one.
         ReviewsFull = "reviews_full",
         /// The queue is full and holds nothing that may be evicted for this message.
         QueueFull = "queue_full",
@@ -90,17 +93,17 @@ reasons! {
     DropReason {
         /// The queue was full and a message of the same or a higher level took the place.
         Evicted = "evicted",
-        /// It waited longer than its level may (clause B6).
+        /// It waited longer than its level may.
         Expired = "expired",
-        /// The host's verdict (clause A19).
+        /// The host's verdict.
         Denied = "denied",
         /// No verdict came in time, and the room does not go on without one.
         ReviewTimeout = "review_timeout",
-        /// Its sender, or the room, was muted while it waited for a verdict (decision D11).
+        /// Its sender, or the room, was muted while it waited for a verdict.
         Muted = "muted",
-        /// Its sender was kicked or banned while it waited (decision D11).
+        /// Its sender was kicked or banned while it waited.
         SenderOut = "sender_out",
-        /// The room was closed while it waited (clause A4).
+        /// The room was closed while it waited.
         RoomClosed = "room_closed",
     }
 }
@@ -162,11 +165,12 @@ pub struct LevelLedger {
     pub queued: u64,
     /// Waiting for the host's verdict now.
     pub under_review: u64,
-    /// The same in units: what a message stands for, once or many times (decision D18).
+    /// The same in units: what a message stands for, once or many times.
     pub units: Units,
 }
 
-/// The units of the messages of one priority, modulo 2⁶⁴. What is merged stays in it, with the message that carries it.
+/// The units of the messages of one priority, modulo 2⁶⁴. What is merged stays in it, with the
+/// message that carries it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Units {
@@ -213,7 +217,8 @@ impl LevelLedger {
         self.refused.total() + self.dropped.total() + self.merged + self.dispatched + self.queued + self.under_review
     }
 
-    /// Law L1: `submitted = refused + dropped + merged + dispatched + queued + under_review`, in messages; and in units.
+    /// Law L1: `submitted = refused + dropped + merged + dispatched + queued + under_review`, in
+    /// messages; and in units.
     pub fn balances(&self) -> bool {
         self.submitted == self.accounted() && self.units.balances()
     }
@@ -295,7 +300,7 @@ impl Sum for LevelLedger {
     }
 }
 
-/// The messages of a room by priority (law L1).
+/// The messages of a room by priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// One row for each priority.
@@ -308,8 +313,9 @@ impl Ledger {
         self.levels.values().copied().sum()
     }
 
-    /// The books of a room and of the edges in front of it, as of one (clause B17): what the edges shed is added, and what they forwarded was
-    /// submitted there. They add up when nothing is on its way from an edge to the room.
+    /// The books of a room and of the edges in front of it, as of one: what the edges shed is
+    /// added, and what they forwarded was submitted there. They add up when nothing is on its way
+    /// from an edge to the room.
     #[must_use]
     pub fn merged_with_edges(&self, edges: impl IntoIterator<Item = Self>) -> Self {
         let edges = edges.into_iter().fold(Self::default(), Add::add);
@@ -340,7 +346,7 @@ impl Add for Ledger {
     }
 }
 
-/// The deliveries of one priority, of one session or of all the sessions that a room has and had (law L2).
+/// The deliveries of one priority, of one session or of all the sessions that a room has and had.
 ///
 /// A delivery is one dispatched message to one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -352,9 +358,11 @@ pub struct Deliveries {
     pub delivered: u64,
     /// Missed because the log had moved on before the session read; told in-band as a gap.
     pub skipped: u64,
-    /// Not read yet. What has fallen out of the log unread turns from pending to skipped when the session next reads.
+    /// Not read yet. What has fallen out of the log unread turns from pending to skipped when the
+    /// session next reads.
     pub pending: u64,
-    /// Not meant for the session: its own messages, and those of a level while the session had masked it.
+    /// Not meant for the session: its own messages, and those of a level while the session had
+    /// masked it.
     pub excluded: u64,
     /// Unread when the session ended.
     pub abandoned: u64,
@@ -394,7 +402,8 @@ impl Sum for Deliveries {
 }
 
 impl fmt::Display for Ledger {
-    /// A table with one row for each priority, a column for each fate, and a row for each reason that occurred.
+    /// A table with one row for each priority, a column for each fate, and a row for each reason
+    /// that occurred.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

@@ -3,7 +3,7 @@
 use crate::priority::Priority;
 use core::fmt;
 
-/// A set of levels that a session does not want (clause B10).
+/// A set of levels that a session does not want.
 ///
 /// ```
 /// use roomcast_core::{LevelSet, Priority};

@@ -1,40 +1,48 @@
-//! The rules of a live room as a synchronous state machine: who is in, which messages get through when the room is too hot, in which
-//! order, and what every member is still due.
+//! The rules of a live room as a synchronous state machine: who is in, which messages get through
+//! when the room is too hot, in which order, and what every member is still due.
 //!
-//! This crate has no clock, does no I/O, starts no thread and draws no random number that was not seeded by its host. It is `no_std`
-//! (with `alloc`) and contains no unsafe code. The crate `roomcast` drives it from tokio or from plain threads; a host with a
-//! runtime of its own drives it directly.
+//! This crate has no clock, does no I/O, starts no thread and draws no random number that was not
+//! seeded by its host. It is `no_std` (with `alloc`) and contains no unsafe code. The crate
+//! `roomcast` drives it from tokio or from plain threads; a host with a runtime of its own drives
+//! it directly.
 //!
 //! # A message on its way
 //!
 //! `publish` ─► gate ─► review ─► queue ─► dispatch ─► log ─► cursors ─► batch
 //!
-//! - **Refused**: not let in. `publish` answers an error that hands the payload back ([`Refused`]).
-//! - **Dropped**: let in, never dispatched: evicted, expired, denied by the host, or the room was closed ([`Outcome::Dropped`]).
-//! - **Merged**: it became one with a message that waits under the same [`MergeKey`] and shares its fate ([`Outcome::Merged`]).
-//! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here on it belongs to the audience.
-//! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told in-band as a gap ([`Item::Gap`]);
-//!   the session stays.
-//! - **Excluded**: dispatched, but not meant for one session: its own message, or a level that it has masked ([`LevelSet`]).
+//! - **Refused**: not let in. `publish` returns an error that hands the payload back ([`Refused`]).
+//! - **Dropped**: let in, never dispatched: evicted, expired, denied by the host, or the room was
+//!   closed ([`Outcome::Dropped`]).
+//! - **Merged**: it became one with a message that waits under the same [`MergeKey`] and shares its
+//!   fate ([`Outcome::Merged`]).
+//! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here
+//!   on it belongs to the audience.
+//! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told
+//!   in-band as a gap ([`Item::Gap`]); the session stays.
+//! - **Excluded**: dispatched, but not meant for one session: its own message, or a level that it
+//!   has masked ([`LevelSet`]).
 //!
-//! Beside this flow the host may send something to one session or one user: it comes in its place among the messages ([`Direct`]).
+//! Beside this flow the host may send something to one session or one user: it comes in its place
+//! among the messages ([`Direct`]).
 //!
-//! The host's notices, what is broadcast to every room ([`Broadcasts`]) and tips ([`SystemMessages`]) go out beside the room's rate, each by a limit of its
-//! own. In front of the room's admission there may be the same at an edge ([`Edge`]).
+//! The host's notices, what is broadcast to every room ([`Broadcasts`]) and tips
+//! ([`SystemMessages`]) go out beside the room's rate, each by a limit of its own. In front of the
+//! room's admission there may be the same at an edge ([`Edge`]).
 //!
-//! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`], [`Deliveries`]) balance to the integer at any
-//! instant.
+//! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`], [`Deliveries`])
+//! balance to the integer at any instant.
 //!
 //! # Calls in, polls out
 //!
-//! Methods take `now`, an [`Instant`] of the host's own making. [`RoomState::poll_event`] gives outcomes and presence,
-//! [`RoomState::poll_timeout`] says when [`RoomState::handle_timeout`] is due, and [`RoomState::next_batch`] is pulled by each session. A late or a
-//! spurious call is harmless.
+//! Methods take `now`, an [`Instant`] of the host's own making. [`RoomState::poll_event`] gives
+//! outcomes and presence, [`RoomState::poll_timeout`] says when [`RoomState::handle_timeout`] is
+//! due, and [`RoomState::next_batch`] is pulled by each session. A late or a spurious call is
+//! harmless.
 //!
 //! # Cost
 //!
-//! Publish, dispatch, join and leave are O(1), whatever the audience. Reading costs what is read. No call stalls: no table moves
-//! more than a few thousand entries at once.
+//! Publish, dispatch, join and leave are O(1), whatever the audience. Reading costs what is read.
+//! No call stalls: no table moves more than a few thousand entries at once.
 //!
 //! # Features
 //!

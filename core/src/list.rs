@@ -1,4 +1,5 @@
-//! Doubly linked lists through numbered slots: any entry leaves in O(1), and can be put back where it was.
+//! Doubly linked lists through numbered slots: any entry leaves in O(1), and can be put back where
+//! it was.
 
 use crate::chunked::NIL;
 use core::ops::{Index, IndexMut};
@@ -65,8 +66,8 @@ impl List {
         self.set_prev(slots, next, prev, thread);
     }
 
-    /// Puts an entry back where [`unlink`](Self::unlink) took it from. Several are put back in the reverse order, with nothing else
-    /// changed in between (Knuth's dancing links).
+    /// Puts an entry back where [`unlink`](Self::unlink) took it from. Several are put back in the
+    /// reverse order, with nothing else changed in between (Knuth's dancing links).
     pub(crate) fn relink<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, thread: Thread<E>) {
         let Links { prev, next } = *thread(&mut slots[at]);
         self.set_next(slots, prev, at, thread);

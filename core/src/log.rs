@@ -1,7 +1,7 @@
 //! The log: the dispatched messages that a room still holds, one ring for each priority.
 //!
-//! A message is stored once, whatever the size of the audience. A ring is bounded by count and by bytes; what falls out of it has
-//! been missed by whoever had not read it.
+//! A message is stored once, whatever the size of the audience. A ring is bounded by count and by
+//! bytes; what falls out of it has been missed by whoever had not read it.
 
 use crate::chunked::Deque;
 use crate::deferred_drops::DeferredDrops;
@@ -9,7 +9,8 @@ use crate::message::{Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use alloc::sync::Arc;
 
-/// Messages of each level that one call takes over from another log at the most, and those of all levels that one lets go of.
+/// The maximum number of messages of each level that one call takes over from another log, and
+/// those of all levels that one lets go of.
 const MOVED: usize = 4_096;
 
 #[derive(Debug)]
@@ -44,15 +45,17 @@ impl<M: Payload> Log<M> {
         }
     }
 
-    /// From now on other bounds (clause B15). What is more than they allow goes at [`trim`](Self::trim), which has to follow.
+    /// From now on other bounds. What is more than they allow goes at [`trim`](Self::trim), which
+    /// has to follow.
     pub(crate) fn reconfigure(&mut self, max_messages: PerLevel<u32>, max_bytes: PerLevel<u64>) {
         for level in Priority::ALL {
             self.rings[level].wanted = (max_messages[level], max_bytes[level]);
         }
     }
 
-    /// Lets go of the oldest messages that are more than the bounds allow, at most 4,096 in one call (decision D2): until all of them have gone,
-    /// the rings stay as large as they are. Answers whether there are more.
+    /// Lets go of the oldest messages that are more than the bounds allow, at most 4,096 in one
+    /// call: until all of them have gone, the rings stay as large as they are. Returns whether
+    /// there are more.
     pub(crate) fn trim(&mut self, deferred: &mut DeferredDrops<M>) -> bool {
         let (mut left, mut more) = (MOVED, false);
         for ring in &mut self.rings.0 {
@@ -67,7 +70,7 @@ impl<M: Payload> Log<M> {
         more
     }
 
-    /// A log of the newest messages in this one, as many as one call may take over (decision D2).
+    /// A log of the newest messages in this one, as many as one call may take over.
     pub(crate) fn newest(&self) -> Self {
         Self { rings: PerLevel::from_fn(|level| self.rings[level].newest()) }
     }
@@ -83,9 +86,10 @@ impl<M: Payload> Log<M> {
         ring.head - ring.messages.len() as u64
     }
 
-    /// Appends a message at its own position. Positions that were never seen (this audience fell behind the feed) are passed over,
-    /// and with them all that the ring held: what it holds has no holes. A position that was seen already changes nothing. What
-    /// falls out goes to the deferred drops.
+    /// Appends a message at its own position. Positions that were never seen (this audience fell
+    /// behind the feed) are passed over, and with them all that the ring held: what it holds has no
+    /// holes. A position that was seen already changes nothing. What falls out goes to the deferred
+    /// drops.
     #[inline]
     pub(crate) fn append(&mut self, message: Arc<Message<M>>, deferred: &mut DeferredDrops<M>) {
         let level = message.priority;
@@ -106,8 +110,9 @@ impl<M: Payload> Log<M> {
         while ring.bytes > ring.max_bytes && ring.pop(deferred) {}
     }
 
-    /// Moves the head of a level on to a position: what stood before it was never seen here. What the ring held goes with it, since what
-    /// it holds has no holes. A head that is there already changes nothing.
+    /// Moves the head of a level on to a position: what stood before it was never seen here. What
+    /// the ring held goes with it, since what it holds has no holes. A head that is there already
+    /// changes nothing.
     pub(crate) fn pass_over(&mut self, level: Priority, head: u64, deferred: &mut DeferredDrops<M>) {
         let ring = &mut self.rings[level];
         if head > ring.head {
@@ -149,7 +154,7 @@ impl<M: Payload> Ring<M> {
         self.messages.len() > self.wanted.0 as usize || self.bytes > self.wanted.1
     }
 
-    /// Gives up the oldest message; answers whether there was one.
+    /// Gives up the oldest message; returns whether there was one.
     fn pop(&mut self, deferred: &mut DeferredDrops<M>) -> bool {
         let Some(oldest) = self.messages.pop_front() else { return false };
         self.bytes -= oldest.bytes();

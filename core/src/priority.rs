@@ -6,14 +6,14 @@ use core::ops::{Index, IndexMut};
 
 /// The priority of a message (its *level*): what goes first when the room is too hot.
 ///
-/// `High` compares greater than `Lowest`. Gifts, red packets and kicks belong to `High`, text to `Normal`, likes and follows to
-/// `Low` (clause A30).
+/// `High` compares greater than `Lowest`. Gifts, red packets and kicks belong to `High`, text to
+/// `Normal`, likes and follows to `Low`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Priority {
     /// Gifts, red packets, kicks: what must get through.
     High = 0,
-    /// Text; what a message has when nothing is said (clause A13).
+    /// Text; what a message has when nothing is said.
     #[default]
     Normal = 1,
     /// Likes and follows.

@@ -1,11 +1,11 @@
-//! The users who came last (clause A12, decision D25): a ring that every arrival is written into and nothing is taken out of.
+//! The users who came last: a ring that every arrival is written into and nothing is taken out of.
 
 use crate::chunked::Chunked;
 use crate::ids::UserId;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-/// Arrivals that one call carries over at the most.
+/// The maximum number of arrivals that one call carries over.
 const MAX_MOVED: usize = 4_096;
 
 /// The last arrivals, so many of them.
@@ -22,7 +22,7 @@ impl RecentUsers {
         Self { ring: Chunked::new(), next: 0, limit }
     }
 
-    /// From now on so many (clause B15): of those that are kept the newest stay, at most 4,096 (decision D2).
+    /// From now on so many: of those that are kept the newest stay, at most 4,096.
     pub(crate) fn reconfigure(&mut self, limit: u32) {
         if limit == self.limit {
             return;
@@ -39,7 +39,8 @@ impl RecentUsers {
         (0..self.next).rev().chain((self.next..len).rev()).map(|place| self.ring[place])
     }
 
-    /// A user arrives. One store, whoever it is: who left since and who is named twice is seen when somebody asks.
+    /// A user arrives. One store, whoever it is: who left since and who is named twice is seen when
+    /// somebody asks.
     #[inline]
     pub(crate) fn push(&mut self, user: UserId) {
         if let Some(oldest) = self.ring.get_mut(self.next) {
@@ -53,7 +54,8 @@ impl RecentUsers {
         self.next = if self.next + 1 < self.limit { self.next + 1 } else { 0 };
     }
 
-    /// Those of the last arrivals for whom `is_in` says yes, the newest first, nobody twice. O(n log n).
+    /// Those of the last arrivals for whom `is_in` says yes, the newest first, nobody twice. O(n
+    /// log n).
     pub(crate) fn users(&self, is_in: impl Fn(UserId) -> bool) -> Vec<UserId> {
         let mut seen = BTreeSet::new();
         self.newest_first().filter(|&user| seen.insert(user) && is_in(user)).collect()

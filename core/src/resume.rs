@@ -4,17 +4,19 @@ use crate::ids::SessionId;
 use crate::priority::PerLevel;
 use crate::time::Instant;
 
-/// Where a session of a room stood at an instant: whoever joins with it reads on from there (clause B18).
+/// Where a session of a room stood at an instant: whoever joins with it reads on from there.
 ///
-/// It is plain data, for a host to write in its own format. Who has one sees at most what the room's log holds, and so does who makes one
-/// up: a host that hands tokens to clients signs them, with the room and the user they are for. Positions are those of the whole room, so a
-/// token serves in any part of its audience; a room that is made anew starts its positions anew, and does not know an old token from one of
-/// its own.
+/// It is plain data, for a host to write in its own format. Who has one sees at most what the
+/// room's log holds, and so does who makes one up: a host that hands tokens to clients signs them,
+/// with the room and the user they are for. Positions are those of the whole room, so a token
+/// serves in any part of its audience; a room that is made anew starts its positions anew, and does
+/// not know an old token from one of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumeToken {
     /// The session that it was: what this one said is not echoed to the one that resumes it.
     pub session: SessionId,
-    /// Of each level, the first message that it had neither been handed nor been told that it missed.
+    /// Of each level, the first message that it had neither been handed nor been told that it
+    /// missed.
     pub positions: PerLevel<u64>,
     /// When it was taken, in the time of the room.
     pub taken_at: Instant,

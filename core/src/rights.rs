@@ -9,9 +9,9 @@ use core::fmt;
 pub enum Role {
     /// Everyone else, in the room or not.
     Member,
-    /// Named by the owner (clause A5).
+    /// Named by the owner.
     Admin,
-    /// Whose room it is (clause A4).
+    /// Whose room it is.
     Owner,
 }
 
@@ -19,21 +19,21 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
-    /// Close the room (clause A4).
+    /// Close the room.
     Close,
-    /// Name or remove an admin (clause A5).
+    /// Name or remove an admin.
     SetAdmin,
-    /// Take a user out (clause A9).
+    /// Take a user out.
     Kick,
-    /// Take a user out and keep them out (clause A10).
+    /// Take a user out and keep them out.
     Ban,
     /// Let a user in again.
     Unban,
-    /// Keep a user from speaking (clause A11).
+    /// Keep a user from speaking.
     Mute,
     /// Let a user speak again.
     Unmute,
-    /// Keep all but the owner and the admins from speaking, or no longer (clause A11).
+    /// Keep all but the owner and the admins from speaking, or no longer.
     MuteRoom,
 }
 
@@ -64,7 +64,8 @@ pub struct NotAllowed {
     pub rule: Rule,
 }
 
-/// The rule that forbids an action of somebody (`None` is the host) to somebody (`None` is the room), if one does.
+/// The rule that forbids an action of somebody (`None` is the host) to somebody (`None` is the
+/// room), if one does.
 pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>) -> Option<Rule> {
     let least = match action {
         Action::Close | Action::SetAdmin => Role::Owner,

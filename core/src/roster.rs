@@ -37,8 +37,9 @@ struct Member {
 
 const NOBODY: Member = Member { user: UserId(0), generation: 0, next: 0 };
 
-/// Users who have gone at once are taken out of the index together: for each of them memory has to be waited for, and so the waits
-/// overlap. Until then the index may answer a slot that nobody holds, or somebody else; whoever asks it compares the user anyway.
+/// Users who have gone at once are taken out of the index together: for each of them memory has to
+/// be waited for, and so the waits overlap. Until then the index may return a slot that nobody
+/// holds, or somebody else; whoever asks it compares the user anyway.
 #[derive(Debug, Default)]
 struct GoneUsers {
     /// Their hashes, which differ as the users do.
@@ -114,7 +115,7 @@ impl<M> Roster<M> {
         self.sessions
     }
 
-    /// The user whom a session speaks for. O(1), without hashing (decision D3).
+    /// The user whom a session speaks for. O(1), without hashing.
     #[inline]
     pub(crate) fn user_of(&self, session: SessionId) -> Option<UserId> {
         let member = self.members.get(session.slot())?;
@@ -149,7 +150,8 @@ impl<M> Roster<M> {
         self.first(user, self.hasher.hash(user.0)).is_some()
     }
 
-    /// Adds a session of a user in a slot that nobody holds. Answers whether it is the user's first.
+    /// Adds a session of a user in a slot that nobody holds. Returns whether it is the user's
+    /// first.
     pub(crate) fn add(&mut self, user: UserId, session: SessionId) -> bool {
         let slot = session.slot();
         self.members.touch(slot, NOBODY);
@@ -157,7 +159,8 @@ impl<M> Roster<M> {
         self.gone.settle_one(hash, &mut self.users);
         let first = self.first(user, hash);
         let next = match first {
-            // The newcomer goes second, so that the index need not change. It must not show this slot under another name, either.
+            // The newcomer goes second, so that the index need not change. It must not show this
+            // slot under another name, either.
             Some(first) => {
                 self.gone.settle(&mut self.users);
                 core::mem::replace(&mut self.members[first].next, slot)
@@ -177,7 +180,8 @@ impl<M> Roster<M> {
         first.is_none()
     }
 
-    /// Takes a session out; `None` when it is not here. The user's profile stays. O(sessions of the user).
+    /// Takes a session out; `None` when it is not here. The user's profile stays. O(sessions of the
+    /// user).
     pub(crate) fn remove(&mut self, session: SessionId) -> Option<Gone> {
         if session.is_guest() {
             return None;
@@ -207,7 +211,7 @@ impl<M> Roster<M> {
         self.profile_slot(user).map(|slot| &self.profiles[slot].1)
     }
 
-    /// Answers the profile that the user had.
+    /// Returns the profile that the user had.
     pub(crate) fn set_profile(&mut self, user: UserId, profile: Arc<M>) -> Option<Arc<M>> {
         if let Some(slot) = self.profile_slot(user) {
             return Some(core::mem::replace(&mut self.profiles[slot].1, profile));
@@ -296,7 +300,8 @@ mod tests {
         let mut rng = Rng::new(11);
         for users in [3, 40, 3_000] {
             let mut roster: Roster<()> = Roster::new(Hasher::new(7));
-            // User 0 is a user like others. The slots are few, so that they are soon held by others.
+            // User 0 is a user like others. The slots are few, so that they are soon held by
+            // others.
             let mut list: Vec<(u64, u32)> = Vec::new();
             for step in 1..20_000_u32 {
                 let (user, slot) = (u64::from(rng.below(users)), rng.below(2 * users));

@@ -1,11 +1,13 @@
-//! Several audiences for one room: which of its slots belong to which (decision D1).
+//! Several audiences for one room: which of its slots belong to which.
 
 use crate::chunked::CHUNK;
 
-/// One of the audiences that share a room, so that several cores serve it: its number, and how many there are.
+/// One of the audiences that share a room, so that several cores serve it: its number, and how many
+/// there are.
 ///
-/// The room's slots belong to the parts in turn, 1,024 at a time: the first 1,024 to part 0, the next to part 1, and so on round. A
-/// session's id says by itself which part it is in, and the sessions that a room may have are shared out evenly.
+/// The room's slots belong to the parts in turn, 1,024 at a time: the first 1,024 to part 0, the
+/// next to part 1, and so on round. A session's id says by itself which part it is in, and the
+/// sessions that a room may have are shared out evenly.
 ///
 /// ```
 /// use roomcast_core::ShardIndex;
@@ -27,10 +29,12 @@ const BLOCK: u32 = CHUNK as u32;
 impl ShardIndex {
     /// The only part of a room that has one audience.
     pub const WHOLE: Self = Self { index: 0, bits: 0 };
-    /// Parts at the most. With the most sessions that a room may have, the slots still are 32-bit numbers.
+    /// The maximum number of parts. With the most sessions that a room may have, the slots still
+    /// are 32-bit numbers.
     pub const MAX: u32 = 1 << 10;
 
-    /// Part `index` of `of`; `None` unless `index < of` and `of` is a power of two and at most [`MAX`](Self::MAX).
+    /// Part `index` of `of`; `None` unless `index < of` and `of` is a power of two and at most
+    /// [`MAX`](Self::MAX).
     pub const fn new(index: u32, of: u32) -> Option<Self> {
         if index < of && of.is_power_of_two() && of <= Self::MAX { Some(Self { index, bits: of.trailing_zeros() }) } else { None }
     }
@@ -50,7 +54,8 @@ impl ShardIndex {
         Self { index: (slot / BLOCK) & (self.of() - 1), bits: self.bits }
     }
 
-    /// The place of a slot of the room among the slots of this part; `None` when it is in another part.
+    /// The place of a slot of the room among the slots of this part; `None` when it is in another
+    /// part.
     #[inline]
     pub const fn place(self, slot: u32) -> Option<u32> {
         let block = slot / BLOCK;
@@ -62,7 +67,8 @@ impl ShardIndex {
         ((place / BLOCK) << self.bits | self.index) * BLOCK + place % BLOCK
     }
 
-    /// The first slot of the room behind those that are in the same part as this one and next to it.
+    /// The first slot of the room behind those that are in the same part as this one and next to
+    /// it.
     pub(crate) const fn block_after(slot: u32) -> u32 {
         (slot / BLOCK + 1).saturating_mul(BLOCK)
     }

@@ -1,4 +1,5 @@
-//! Tips: what happened in the room, told to the room (clause A26). A storm is folded: one message of each kind a window.
+//! Tips: what happened in the room, told to the room. A storm is folded: one message of each kind a
+//! window.
 
 use crate::ids::UserId;
 use crate::priority::Priority;
@@ -14,21 +15,21 @@ pub enum SystemMessageKind {
     Joined,
     /// Users left, or their last session was closed.
     Left,
-    /// Users were kicked (clause A9).
+    /// Users were kicked.
     Kicked,
-    /// Users were banned (clause A10).
+    /// Users were banned.
     Banned,
-    /// Users were named admin (clause A5).
+    /// Users were named admin.
     AdminSet,
     /// Users are admin no longer.
     AdminRemoved,
-    /// Users were muted (clause A11).
+    /// Users were muted.
     Muted,
-    /// Profiles of users changed (clause A18).
+    /// Profiles of users changed.
     ProfileChanged,
-    /// The attributes changed (clause A27).
+    /// The attributes changed.
     AttributesChanged,
-    /// Counters changed: likes and follows above all (clause A29).
+    /// Counters changed: likes and follows above all.
     Counters,
 }
 
@@ -54,7 +55,8 @@ impl SystemMessageKind {
     }
 }
 
-/// What happened, for [`Payload::system_message`](crate::Payload::system_message) to put into words.
+/// What happened, for [`Payload::system_message`](crate::Payload::system_message) to put into
+/// words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SystemMessage<'a> {
@@ -64,7 +66,8 @@ pub enum SystemMessage<'a> {
         kind: SystemMessageKind,
         /// How often since the last tip of this kind.
         count: u64,
-        /// To whom first: at most [`SystemMessages::names`], in the order in which it happened. A user to whom it happened twice is there twice.
+        /// To whom first: at most [`SystemMessages::names`], in the order in which it happened. A
+        /// user to whom it happened twice is there twice.
         first: &'a [UserId],
     },
     /// The attributes changed.
@@ -81,18 +84,21 @@ pub enum SystemMessage<'a> {
     },
 }
 
-/// Which tips a room gives, and how they are folded (clauses A26, A29).
+/// Which tips a room gives, and how they are folded.
 ///
-/// Tips go out beside the room's rate: of each kind at most one in a window, so joining and leaving 100,000 times a second costs the room
-/// none of its messages. What happens first after a quiet time is told at once; what happens in the window after that is folded into one.
-/// Whether a room gives tips at all is up to its payloads, too: see [`Payload::system_message`](crate::Payload::system_message).
+/// Tips go out beside the room's rate: of each kind at most one in a window, so joining and leaving
+/// 100,000 times a second costs the room none of its messages. What happens first after a quiet
+/// time is told at once; what happens in the window after that is folded into one. Whether a room
+/// gives tips at all is up to its payloads, too: see
+/// [`Payload::system_message`](crate::Payload::system_message).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SystemMessages {
     levels: [Option<Priority>; SystemMessageKind::NUM],
     /// At most one tip of each kind in so long. Default 1 s.
     pub window: Duration,
-    /// At most one tip of changed counters in so long. Default 4 s: an `AVChatRoom` tells its likes every 3 to 5.
+    /// At most one tip of changed counters in so long. Default 4 s: an `AVChatRoom` tells its likes
+    /// every 3 to 5.
     pub counters_every: Duration,
     /// Users that a tip names, at most 16. Default 3.
     pub names: u32,
@@ -109,7 +115,8 @@ impl SystemMessages {
         counters_every: Duration::from_secs(4),
         names: 3,
     };
-    /// All of them: coming, going and profiles at `Lowest`, counters at `Low`, what is done to users and attributes at `Normal`.
+    /// All of them: coming, going and profiles at `Lowest`, counters at `Low`, what is done to
+    /// users and attributes at `Normal`.
     pub const ALL: Self = {
         use Priority::{Low, Lowest, Normal};
         let [little, normal] = [Some(Lowest), Some(Normal)];
@@ -168,7 +175,8 @@ impl Folds {
         Self { system_messages, by_kind: None, next: None }
     }
 
-    /// From now on other tips (clause B15). What has happened and is not told yet is told as the new ones say; of a kind that is off, never.
+    /// From now on other tips. What has happened and is not told yet is told as the new ones say;
+    /// of a kind that is off, never.
     pub(crate) fn reconfigure(&mut self, system_messages: SystemMessages) {
         self.system_messages = system_messages;
         for (kind, fold) in SystemMessageKind::ALL.into_iter().zip(self.by_kind.iter_mut().flat_map(|folds| folds.iter_mut())) {
@@ -180,7 +188,8 @@ impl Folds {
         self.next = self.first_due();
     }
 
-    /// Something happened, to a user or to the room. O(1); nothing if the room gives no tips of this kind.
+    /// Something happened, to a user or to the room. O(1); nothing if the room gives no tips of
+    /// this kind.
     #[inline]
     pub(crate) fn note(&mut self, now: Instant, kind: SystemMessageKind, user: Option<UserId>) {
         if self.system_messages.level(kind).is_some() {
@@ -215,7 +224,8 @@ impl Folds {
         self.next
     }
 
-    /// Takes what is to be told at `now`, in the order of the kinds; `None` when that is nothing more.
+    /// Takes what is to be told at `now`, in the order of the kinds; `None` when that is nothing
+    /// more.
     pub(crate) fn take(&mut self, now: Instant) -> Option<(SystemMessageKind, Priority, Fold)> {
         let is_due = |kind: &SystemMessageKind| self.due(*kind).is_some_and(|due| due <= now);
         let taken = SystemMessageKind::ALL.into_iter().find(is_due).and_then(|kind| {

@@ -1,6 +1,7 @@
 //! Time as the host tells it.
 //!
-//! The core has no clock. Every call that depends on time takes an [`Instant`]; between two calls no time passes.
+//! The core has no clock. Every call that depends on time takes an [`Instant`]; between two calls
+//! no time passes.
 
 use core::fmt;
 use core::ops::Add;
@@ -8,9 +9,10 @@ pub use core::time::Duration;
 
 /// A point in time: nanoseconds since an epoch of the host's choosing.
 ///
-/// The range is `0..=u64::MAX`, about 584 years. All arithmetic saturates. An epoch of "when the server started" and one of
-/// 1970 serve equally well, as long as one room sees only one of them; what a room exports for another process names instants, so there the
-/// epoch has to outlive the process.
+/// The range is `0..=u64::MAX`, about 584 years. All arithmetic saturates. An epoch of "when the
+/// server started" and one of 1970 serve equally well, as long as one room sees only one of them;
+/// what a room exports for another process names instants, so there the epoch has to outlive the
+/// process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
@@ -76,14 +78,14 @@ pub(crate) const fn saturating_nanos(duration: Duration) -> u64 {
 pub(crate) struct Watermark(Instant);
 
 impl Watermark {
-    /// Moves to `now`, unless that lies in the past, and answers where the clock stands.
+    /// Moves to `now`, unless that lies in the past, and returns where the clock stands.
     #[inline]
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
         self.0 = self.0.max(now);
         self.0
     }
 
-    /// What `advance` would answer.
+    /// What `advance` would return.
     #[inline]
     pub(crate) fn peek(self, now: Instant) -> Instant {
         self.0.max(now)

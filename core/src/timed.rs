@@ -7,7 +7,7 @@ use crate::time::Instant;
 use alloc::collections::BTreeSet;
 use core::fmt;
 
-/// Entries that have lapsed and that one call forgets at the most.
+/// The maximum number of entries that have lapsed and that one call forgets.
 const MAX_FORGOTTEN: usize = 64;
 
 /// How long a rule holds.
@@ -43,8 +43,8 @@ impl fmt::Display for Until {
     }
 }
 
-/// Users under one rule. An entry that has lapsed says nothing any more and gives way when another needs its place; until then it takes
-/// memory, within the bound.
+/// Users under one rule. An entry that has lapsed says nothing any more and gives way when another
+/// needs its place; until then it takes memory, within the bound.
 #[derive(Debug)]
 pub(crate) struct Timed {
     entries: Slab<(UserId, Until)>,
@@ -70,12 +70,13 @@ impl Timed {
         self.slot(user).map(|slot| self.entries[slot].1).filter(|until| until.holds(now))
     }
 
-    /// From now on at most so many (clause B15); who is under the rule stays so.
+    /// From now on at most so many; who is under the rule stays so.
     pub(crate) fn set_limit(&mut self, limit: u32) {
         self.limit = limit;
     }
 
-    /// Whether so many users more, who are not under the rule, find room. What has lapsed is forgotten first. O(log n) for each.
+    /// Whether so many users more, who are not under the rule, find room. What has lapsed is
+    /// forgotten first. O(log n) for each.
     pub(crate) fn makes_room_for(&mut self, now: Instant, more: u32) -> bool {
         if more == 0 {
             return true;
@@ -89,7 +90,8 @@ impl Timed {
         self.entries.len().saturating_add(more) <= self.limit
     }
 
-    /// Puts a user under the rule, anew if they are already. The caller has asked for room. O(log n).
+    /// Puts a user under the rule, anew if they are already. The caller has asked for room. O(log
+    /// n).
     pub(crate) fn set(&mut self, user: UserId, until: Until) {
         if let Some(slot) = self.slot(user) {
             self.forget(slot);
@@ -109,7 +111,8 @@ impl Timed {
         }
     }
 
-    /// Those under the rule at `now`, in no particular order that a hash decides: by the place they took.
+    /// Those under the rule at `now`, in no particular order that a hash decides: by the place they
+    /// took.
     pub(crate) fn iter(&self, now: Instant) -> impl Iterator<Item = (UserId, Until)> {
         self.entries.iter().copied().filter(move |(_, until)| until.holds(now))
     }

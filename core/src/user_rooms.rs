@@ -1,15 +1,17 @@
-//! Which room each user is in, where that is one at a time (clause A8): bounded memory without a janitor.
+//! Which room each user is in, where that is one at a time: bounded memory without a janitor.
 
 use crate::chunked::Slab;
 use crate::ids::{RoomId, UserId};
 use crate::index::{Hasher, Index};
 
-/// The room that each user has joined last, for the rule of one room a user (clause A8, decision D27).
+/// The room that each user has joined last, for the rule of one room a user.
 ///
-/// [`Engine`](crate::Engine) has one inside, and so has a hub; it is for hosts that spread rooms over several of them. It hears of joins only.
-/// Who has left, or whose room is gone, is found when somebody else joins: the host asks for a [`next_stale_candidate`](Self::next_stale_candidate) twice a join
-/// and has it [`forget`](Self::forget) those who are not where it says. So it holds at most about twice as many users as are in rooms,
-/// or ever were at one time: 16 bytes each and 10 for the index.
+/// [`Engine`](crate::Engine) has one inside, and so has a hub; it is for hosts that spread rooms
+/// over several of them. It hears of joins only. Who has left, or whose room is gone, is found when
+/// somebody else joins: the host asks for a [`next_stale_candidate`](Self::next_stale_candidate)
+/// twice a join and has it [`forget`](Self::forget) those who are not where it says. So it holds at
+/// most about twice as many users as are in rooms, or ever were at one time: 16 bytes each and 10
+/// for the index.
 ///
 /// ```
 /// use roomcast_core::{UserRooms, RoomId, UserId};
@@ -40,7 +42,8 @@ impl UserRooms {
         self.slot(user).map(|slot| self.entries[slot].1)
     }
 
-    /// A user has joined a room. Answers the one that the user joined before, if it is another. O(1).
+    /// A user has joined a room. Returns the one that the user joined before, if it is another.
+    /// O(1).
     pub fn enter(&mut self, user: UserId, room: RoomId) -> Option<RoomId> {
         if let Some(slot) = self.slot(user) {
             let before = core::mem::replace(&mut self.entries[slot].1, room);
@@ -52,14 +55,16 @@ impl UserRooms {
         None
     }
 
-    /// The next place in turn: a user and the room where the user should be; `None` when that place is free. O(1).
+    /// The next place in turn: a user and the room where the user should be; `None` when that place
+    /// is free. O(1).
     pub fn next_stale_candidate(&mut self) -> Option<(UserId, RoomId)> {
         let slot = self.hand;
         self.hand = if slot + 1 < self.entries.slots() { slot + 1 } else { 0 };
         self.entries.get(slot).copied()
     }
 
-    /// Forgets that a user is in a room; harmless when the user is known to be elsewhere by now. O(1).
+    /// Forgets that a user is in a room; harmless when the user is known to be elsewhere by now.
+    /// O(1).
     pub fn forget(&mut self, user: UserId, room: RoomId) {
         let Some(slot) = self.slot(user).filter(|&slot| self.entries[slot].1 == room) else { return };
         self.index.remove(self.hasher.hash(user.0), slot);

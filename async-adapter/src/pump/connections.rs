@@ -1,4 +1,5 @@
-//! The connections of one task, by the place of their session's slot, and what each has yet to take.
+//! The connections of one task, by the place of their session's slot, and what each has yet to
+//! take.
 
 use super::PumpStats;
 use super::mailbox::Inbox;
@@ -75,7 +76,8 @@ struct Connection<T> {
     inbox: Inbox,
     /// While it could not take all.
     blocked: Option<Box<Blocked>>,
-    /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many are blocked again soon.
+    /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many
+    /// are blocked again soon.
     watched: Option<Instant>,
 }
 
@@ -101,10 +103,12 @@ impl Blocked {
 #[derive(Debug)]
 pub(super) struct Connections<T> {
     table: Vec<Option<Connection<T>>>,
-    /// Those whose session has ended and whose slot is another's by now, as long as they have yet to take the rest.
+    /// Those whose session has ended and whose slot is another's by now, as long as they have yet
+    /// to take the rest.
     leaving: BTreeMap<SessionId, Connection<T>>,
     writable: Arc<Writable>,
-    /// One entry at the most for each that is here, of those that were blocked when last looked at: since when nothing was taken.
+    /// At most one entry for each that is here, of those that were blocked when last looked at:
+    /// since when nothing was taken.
     watch: BTreeSet<(Instant, u32, SessionId)>,
 }
 
@@ -184,7 +188,8 @@ impl<T: Transport> Connections<T> {
         guarded(stats, || drop(connection));
     }
 
-    /// Offers a connection a frame. `last`: nothing follows, and once it has been taken the connection is to go.
+    /// Offers a connection a frame. `last`: nothing follows, and once it has been taken the
+    /// connection is to go.
     pub(super) fn write(&mut self, place: u32, frame: &Frame, last: bool, now: Instant, stats: &mut PumpStats) -> Written {
         let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else { return Written::Gone };
         if let Some(blocked) = &mut connection.blocked {
@@ -256,7 +261,8 @@ impl<T: Transport> Connections<T> {
         self.write(place, frame, true, now, stats)
     }
 
-    /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker will be woken.
+    /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker
+    /// will be woken.
     pub(super) fn unblock(&mut self, place: u32, session: SessionId, now: Instant, stats: &mut PumpStats) -> Written {
         let Some(connection) = self.find(place, session) else { return Written::All };
         let Some(blocked) = &mut connection.blocked else { return Written::All };
@@ -290,8 +296,9 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Looks at those who may have been blocked for `patience`, and puts down in `stalled` who took nothing in that time, or not all of its
-    /// last words. Answers when to look again. O(log connections) for each.
+    /// Looks at those who may have been blocked for `patience`, and puts down in `stalled` who took
+    /// nothing in that time, or not all of its last words. Returns when to look again. O(log
+    /// connections) for each.
     pub(super) fn watch(
         &mut self,
         now: Instant,
@@ -319,7 +326,7 @@ impl<T: Transport> Connections<T> {
     }
 }
 
-/// Offers bytes until they are all taken or nothing more is taken now; answers how many were.
+/// Offers bytes until they are all taken or nothing more is taken now; returns how many were.
 fn offer<T: Transport>(transport: &mut T, bytes: &[u8], stats: &mut PumpStats) -> Result<usize, ()> {
     let mut taken = 0;
     while taken < bytes.len() {
@@ -339,7 +346,7 @@ fn offer<T: Transport>(transport: &mut T, bytes: &[u8], stats: &mut PumpStats) -
     Ok(taken)
 }
 
-/// Calls a transport; `None` if it panics: that ends its own connection and nothing else (decision D32).
+/// Calls a transport; `None` if it panics: that ends its own connection and nothing else.
 fn guarded<R>(stats: &mut PumpStats, call: impl FnOnce() -> R) -> Option<R> {
     let answer = catch_unwind(AssertUnwindSafe(call)).ok();
     stats.panics += u64::from(answer.is_none());

@@ -24,8 +24,8 @@ pub enum Control {
 }
 
 impl Control {
-    /// Bytes of a pong or a close at the most: those of a whole WebSocket control frame that is not
-    /// masked (RFC 6455, section 5.5).
+    /// The maximum number of bytes of a pong or a close: those of a whole WebSocket control frame
+    /// that is not masked (RFC 6455, section 5.5).
     pub const MAX_ANSWER: usize = 127;
 }
 
@@ -53,9 +53,11 @@ pub enum ControlRefused {
         bytes: usize,
         /// Bytes of the one that was refused.
         size: usize,
-        /// Frames at the most: [`PumpOptions::control_frames`](crate::PumpOptions::control_frames).
+        /// The maximum number of frames:
+        /// [`PumpOptions::control_frames`](crate::PumpOptions::control_frames).
         max_frames: usize,
-        /// Bytes at the most: [`PumpOptions::control_bytes`](crate::PumpOptions::control_bytes).
+        /// The maximum number of bytes:
+        /// [`PumpOptions::control_bytes`](crate::PumpOptions::control_bytes).
         max_bytes: usize,
     },
     /// It would not fit even if none waited.

@@ -28,19 +28,20 @@ pub use mailbox::{Control, ControlRefused};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PumpOptions {
-    /// What one connection is written at once at the most. Default 256 messages, 256 KiB.
+    /// The most that one connection is written at once. Default 256 messages, 256 KiB.
     pub budget: Budget,
-    /// Connections that one turn writes the room's messages to at the most, and beside them those
-    /// that came, can take more again, or have control frames; then other tasks of the runtime get
-    /// theirs. Default 256.
+    /// The maximum number of connections that one turn writes the room's messages to, and beside
+    /// them those that came, can take more again, or have control frames; then other tasks of the
+    /// runtime get theirs. Default 256.
     pub writes_a_turn: u32,
-    /// How long a connection may take nothing of what it is offered before it is dropped and its session leaves; and once its session has
-    /// ended, how long it has for all of the rest and the last words. Default 30 s.
+    /// How long a connection may take nothing of what it is offered before it is dropped and its
+    /// session leaves; and once its session has ended, how long it has for all of the rest and the
+    /// last words. Default 30 s.
     pub stalled_after: Duration,
     /// Frames of [`Pumped::control`] that may wait for one connection; a pong and a close have
     /// places of their own. Default 16.
     pub control_frames: usize,
-    /// Bytes in those frames at the most. Default 64 KiB.
+    /// The maximum number of bytes in those frames. Default 64 KiB.
     pub control_bytes: usize,
 }
 
@@ -70,22 +71,24 @@ pub struct PumpStats {
     pub bytes: u64,
     /// Messages in frames that transports took to the last byte, direct ones too.
     pub messages: u64,
-    /// Messages that were handed over and that the transport never took to the last byte, because its connection ended. They count as
-    /// `unsent` in the room's [`LiveSnapshot`](crate::LiveSnapshot).
+    /// Messages that were handed over and that the transport never took to the last byte, because
+    /// its connection ended. They count as `unsent` in the room's
+    /// [`LiveSnapshot`](crate::LiveSnapshot).
     pub unsent: u64,
     /// Messages that were encoded.
     pub encoded: u64,
     /// Frames that were put together; every other one was shared.
     pub framed: u64,
-    /// Connections that were dropped because they took nothing for [`stalled_after`](PumpOptions::stalled_after), or not all of their last
-    /// words in that time.
+    /// Connections that were dropped because they took nothing for
+    /// [`stalled_after`](PumpOptions::stalled_after), or not all of their last words in that time.
     pub stalled: u64,
     /// Control frames that [`Pumped::control`] refused because too many waited for one connection,
     /// or because they were too large.
     pub controls_dropped: u64,
     /// Pongs and closes that a newer one took the place of, before their writing had begun.
     pub controls_replaced: u64,
-    /// Calls of the encoder or of a transport that panicked. A transport that does ends its own connection.
+    /// Calls of the encoder or of a transport that panicked. A transport that does ends its own
+    /// connection.
     pub panics: u64,
 }
 
@@ -117,7 +120,8 @@ pub enum PumpRefusal {
     /// The room does not.
     #[error(transparent)]
     Room(#[from] JoinError),
-    /// The pump's task has ended, most often because the runtime has that the pump was made in. It serves nobody any more.
+    /// The pump's task has ended, most often because the runtime has that the pump was made in. It
+    /// serves nobody any more.
     #[error("the pump's task has ended, with the runtime that it was made in; want a pump that was made in one that goes on")]
     Stopped,
 }
@@ -223,13 +227,16 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
     }
 }
 
-/// Writes to very many connections of one room: a task for each shard of the room, not one for each connection.
+/// Writes to very many connections of one room: a task for each shard of the room, not one for each
+/// connection.
 ///
-/// What many connections read is encoded once, framed once and shared. A connection whose transport takes nothing now leaves the fast path
-/// and comes back when its transport says so; until then it costs nothing, and what it misses is skipped and told as a gap. A
-/// [coalescing window](crate::RoomConfigBuilder::coalesce) lets more messages share a write.
+/// What many connections read is encoded once, framed once and shared. A connection whose transport
+/// takes nothing now leaves the fast path and comes back when its transport says so; until then it
+/// costs nothing, and what it misses is skipped and told as a gap. A [coalescing
+/// window](crate::RoomConfigBuilder::coalesce) lets more messages share a write.
 ///
-/// Cheap to clone. When the last handle, and the last [`Pumped`] of its connections, is dropped, all its connections are let go.
+/// Cheap to clone. When the last handle, and the last [`Pumped`] of its connections, is dropped,
+/// all its connections are let go.
 pub struct Pump<M: Payload + Send + Sync + 'static, T: Transport> {
     inner: Arc<Inner<M, T>>,
 }
@@ -247,8 +254,8 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pump<M, T>
 }
 
 impl<M: Payload + Send + Sync + 'static> Room<M> {
-    /// A pump for this room. Its tasks run on the current tokio runtime, from the first connection of a shard on; each has a clone of
-    /// `encoder`.
+    /// A pump for this room. Its tasks run on the current tokio runtime, from the first connection
+    /// of a shard on; each has a clone of `encoder`.
     ///
     /// # Errors
     /// The room has [`Group::MAX`] pumps already.
@@ -272,7 +279,8 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
-    /// Lets a session in and gives its connection to the pump. Dropping the answer leaves, and drops the transport.
+    /// Lets a session in and gives its connection to the pump. Dropping the answer leaves, and
+    /// drops the transport.
     ///
     /// # Errors
     /// As [`Room::join`], or the pump's task has ended; the transport comes back.
@@ -347,7 +355,8 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
         self.session
     }
 
-    /// The last message that this session does *not* get: a host that keeps a history fills in up to and with this one (decision D38).
+    /// The last message that this session does *not* get: a host that keeps a history fills in up
+    /// to and with this one.
     pub fn starts_after(&self) -> Seq {
         self.starts_after
     }
@@ -357,20 +366,22 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
         self.start
     }
 
-    /// Where the session stands, for it to come back to with [`Join::resume`] (clause B18): behind what was handed to its connection, whether or
-    /// not the peer has got it. `None` when it has ended, or is about to.
+    /// Where the session stands, for it to come back to with [`Join::resume`]: behind what was
+    /// handed to its connection, whether or not the peer has got it. `None` when it has ended, or
+    /// is about to.
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.inner.lease.shared.resume_token(self.session)
     }
 
-    /// Sets the levels that the session does not want, from the next message on; answers whether it is still in (clause B10). What the
-    /// connection has taken over already is still written. See [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
+    /// Sets the levels that the session does not want, from the next message on; returns whether it
+    /// is still in. What the connection has taken over already is still written. See
+    /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
     pub fn set_masked_levels(&self, mask: LevelSet) -> bool {
         self.inner.lease.shared.set_masked_levels(self.session, mask)
     }
 
-    /// The peer said something: the session shows life (clause A7). The pump only writes, so whoever reads the connection says so. See
-    /// [`Room::touch`].
+    /// The peer said something: the session shows life. The pump only writes, so whoever reads the
+    /// connection says so. See [`Room::touch`].
     pub fn touch(&self) -> bool {
         self.inner.lease.shared.touch(self.session)
     }

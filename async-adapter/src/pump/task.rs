@@ -1,4 +1,5 @@
-//! One task of a pump: it serves the connections of one shard, a bounded number of them in each turn.
+//! One task of a pump: it serves the connections of one shard, a bounded number of them in each
+//! turn.
 
 use super::connections::{Connections, Writable, Written};
 use super::mailbox::Inbox;
@@ -18,9 +19,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use tokio::time::Instant;
 
-/// Slots that are swept under one lock. Less than decision D1 allows: what they take is written before the next.
+/// Slots that are swept under one lock. Less than decision D1 allows: what they take is written
+/// before the next.
 const SLICE: u32 = 256;
-/// Commands that one turn obeys at the most.
+/// The maximum number of commands that one turn obeys.
 const COMMANDS: usize = 1_024;
 
 /// What a turn leaves.
@@ -169,7 +171,8 @@ where
         }
     }
 
-    /// Obeys the handles. Answers whether more commands wait; `None` when nobody holds the pump any more.
+    /// Obeys the handles. Returns whether more commands wait; `None` when nobody holds the pump any
+    /// more.
     fn obey(&mut self, now: Instant) -> Option<bool> {
         for _ in 0..COMMANDS {
             match self.commands.try_recv() {
@@ -224,7 +227,8 @@ where
                 continue;
             }
             if !self.shard.enter(|state| state.audience.deliveries(session).is_some()) {
-                // It went before its connection came, or while that was blocked for longer than the grace.
+                // It went before its connection came, or while that was blocked for longer than the
+                // grace.
                 self.connections.remove(place, session, &mut self.stats);
                 continue;
             }
@@ -249,7 +253,8 @@ where
         }
     }
 
-    /// Takes what the sessions of some slots are due, under the lock, and writes it, outside. Answers how many slots there are.
+    /// Takes what the sessions of some slots are due, under the lock, and writes it, outside.
+    /// Returns how many slots there are.
     fn sweep(&mut self, places: Range<u32>, now: Instant) -> u32 {
         let (shared, shard, part) = (&self.shared, &self.shard, self.shard.part);
         let (connections, frames) = (&self.connections, &mut self.frames);

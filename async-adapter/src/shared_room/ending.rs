@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How far a room has told what became of it.
 ///
-/// Whoever tells the last events and whoever polls the end may be two threads, and one of them has to find both: so both are put down and
-/// looked up in one order for all (`SeqCst`).
+/// Whoever tells the last events and whoever polls the end may be two threads, and one of them has
+/// to find both: so both are put down and looked up in one order for all (`SeqCst`).
 #[derive(Debug, Default)]
 pub(super) struct Telling {
     /// Events that were polled and are still being told. Grows under the admission's lock.
@@ -19,7 +19,8 @@ pub(super) struct Telling {
 }
 
 impl Telling {
-    /// Events were polled, under the admission's lock; [`SharedRoom::emit_events`] is to follow. The end waits for all others.
+    /// Events were polled, under the admission's lock; [`SharedRoom::emit_events`] is to follow.
+    /// The end waits for all others.
     pub(super) fn begin(&self, events: &mut Events) {
         if events.last() == Some(&Event::RoomEnded) {
             events.pop();
@@ -53,7 +54,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         }
     }
 
-    /// Whether the room is closed, everyone has gone, and the host has been told all, `RoomEnded` last.
+    /// Whether the room is closed, everyone has gone, and the host has been told all, `RoomEnded`
+    /// last.
     pub(crate) fn is_ended(&self) -> bool {
         self.telling.has_ended.load(Ordering::SeqCst)
     }

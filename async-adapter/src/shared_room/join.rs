@@ -34,7 +34,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             if let (Ok(_), Some(user)) = (answer, join.as_user()) {
                 note(user);
             }
-            // Its slot may be that of a session that has ended and whose reader has yet to be woken.
+            // Its slot may be that of a session that has ended and whose reader has yet to be
+            // woken.
             let displaced = answer.ok().zip(halves.audiences.shard(index)).and_then(|(joined, (shard, state))| {
                 let place = shard.place(joined.session)?;
                 state.waiters.clear(place)
@@ -45,10 +46,11 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         answer
     }
 
-    /// Opens the shard with this number, if it is the next; harmless when it is open. A room that takes nobody any more opens none, and
-    /// answers its first.
+    /// Opens the shard with this number, if it is the next; harmless when it is open. A room that
+    /// takes nobody any more opens none, and answers its first.
     ///
-    /// It takes over what the first shard's log holds, for late joiners and for those who resume; publishers wait only for what came since.
+    /// It takes over what the first shard's log holds, for late joiners and for those who resume;
+    /// publishers wait only for what came since.
     pub(super) fn open_shard(&self, index: u32) -> &AudienceShard<M> {
         if let Some(shard) = self.shards[index as usize].get() {
             return shard;

@@ -1,4 +1,5 @@
-//! Signs of life (clause A7): they go to the shard that a session sits in; what the shard finds out goes to the admission.
+//! Signs of life: they go to the shard that a session sits in; what the shard finds out goes to the
+//! admission.
 
 use super::SharedRoom;
 use crate::audience_shard::{AudienceShard, ShardState};
@@ -16,8 +17,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         self.after_touch(shard, touched)
     }
 
-    /// A message is a sign of life of the session that it comes from. Its shard may be busy with readers, and a publisher waits for none of
-    /// them: then the shard's worker is asked to put it down.
+    /// A message is a sign of life of the session that it comes from. Its shard may be busy with
+    /// readers, and a publisher waits for none of them: then the shard's worker is asked to put it
+    /// down.
     #[inline]
     pub(super) fn note_life(self: &Arc<Self>, publish: &Publish<M>) {
         if self.has_heartbeat
@@ -44,7 +46,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         }
     }
 
-    /// Whether the session is in, and whether the shard's worker has to come sooner than it means to, or something was found.
+    /// Whether the session is in, and whether the shard's worker has to come sooner than it means
+    /// to, or something was found.
     fn touch_in(&self, shard: &AudienceShard<M>, state: &mut ShardState<M>, session: SessionId) -> (bool, bool, bool) {
         let is_live = state.audience.touch(self.now(), session);
         (is_live, shard.note(state), state.audience.has_liveness())
@@ -60,8 +63,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         is_live
     }
 
-    /// Passes on what a shard found out. The shard stays locked meanwhile: two threads that each pass something on must not do it the
-    /// other way round.
+    /// Passes on what a shard found out. The shard stays locked meanwhile: two threads that each
+    /// pass something on must not do it the other way round.
     pub(super) fn settle(self: &Arc<Self>, shard: &AudienceShard<M>) {
         let number = [shard.part.index()];
         while self.in_shards(&number, |halves, now| halves.settle(now, SOME)) {}

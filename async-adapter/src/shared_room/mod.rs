@@ -1,7 +1,8 @@
 //! One room in the hub: its admission, its audience in shards, and the seam between them.
 //!
-//! Order of the locks: the shards by their numbers, then the admission. Publishing takes the admission's alone, so it never waits for a
-//! reader (decision D1). The settings' own comes last, and nothing is locked under it. No hook, waker or channel is touched under a lock.
+//! Order of the locks: the shards by their numbers, then the admission. Publishing takes the
+//! admission's alone, so it never waits for a reader. The settings' own comes last, and nothing is
+//! locked under it. No hook, waker or channel is touched under a lock.
 
 mod ending;
 mod join;
@@ -31,9 +32,9 @@ use std::sync::{Arc, OnceLock, Weak};
 /// Events that leave one lock together.
 pub(crate) type Events = SmallVec<[Event; 2]>;
 
-/// Events that leave under one lock at the most.
+/// The maximum number of events that leave under one lock.
 const MAX_EVENTS: usize = 256;
-/// Messages that are published under one lock at the most.
+/// The maximum number of messages that are published under one lock.
 const MANY: usize = 64;
 
 #[derive(Debug)]
@@ -54,7 +55,8 @@ pub(crate) struct SharedRoom<M> {
     /// One for each worker that the room may use; opened in order, as the audience grows.
     shards: Box<[OnceLock<Arc<AudienceShard<M>>>]>,
     open: AtomicU32,
-    /// The last message dispatched, so that a reader can tell without the admission's lock whether it is up to date.
+    /// The last message dispatched, so that a reader can tell without the admission's lock whether
+    /// it is up to date.
     dispatched: AtomicU64,
     telling: Telling,
     /// Messages that were handed over and that a transport could not send.
@@ -91,7 +93,7 @@ pub(crate) struct After<M> {
     news: bool,
     /// The first shard's worker has to look after the admission.
     home: bool,
-    /// Dropped outside the locks: that may run foreign code (decision D6).
+    /// Dropped outside the locks: that may run foreign code.
     deferred: Option<DeferredDrops<M>>,
     /// The same, of what was broadcast; seldom any.
     imported: Option<Box<DeferredDrops<M>>>,
@@ -207,7 +209,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         self.broadcast_log.leave(self.place);
     }
 
-    /// As [`publish`](Self::publish), one after the other at one instant; the lock is taken once for so many.
+    /// As [`publish`](Self::publish), one after the other at one instant; the lock is taken once
+    /// for so many.
     pub(crate) fn publish_many(self: &Arc<Self>, many: Vec<Publish<M>>) -> Vec<Result<Receipt, Refused<M>>> {
         // Where somebody else comes in between, at a later instant, the room goes on at that one.
         let now = self.now();
@@ -285,7 +288,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         answer
     }
 
-    /// Takes a session out at once. Answers whether it was in. Whoever waits for it learns of it.
+    /// Takes a session out at once. Returns whether it was in. Whoever waits for it learns of it.
     pub(crate) fn close_session(self: &Arc<Self>, session: SessionId) -> bool {
         let Some(shard) = self.shard_of(session) else { return false };
         let number = shard.part.index();
@@ -413,7 +416,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         }
     }
 
-    /// A subscription was dropped: the worker takes its session out (decision D6: dropping never locks).
+    /// A subscription was dropped: the worker takes its session out (dropping never locks).
     pub(crate) fn abandon(self: &Arc<Self>, session: SessionId) {
         let index = self.shard_number(session);
         self.workers[index as usize].send(Job::Gone(Arc::clone(self), session));

@@ -5,7 +5,8 @@ use roomcast_core::{Direct, DirectReceipt, DirectRefused, LevelSet, Payload, Rec
 use std::sync::Arc;
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
-    /// Sets the levels that a session does not want; what was dispatched before the call is settled first. Returns whether it is in.
+    /// Sets the levels that a session does not want; what was dispatched before the call is settled
+    /// first. Returns whether it is in.
     pub(crate) fn set_masked_levels(&self, session: SessionId, mask: LevelSet) -> bool {
         let Some(shard) = self.shard_of(session) else { return false };
         shard.enter(|state| {
@@ -24,7 +25,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         })
     }
 
-    /// Sends a message to one session or to one user: behind all that was dispatched before the call. Those who wait for it are woken.
+    /// Sends a message to one session or to one user: behind all that was dispatched before the
+    /// call. Those who wait for it are woken.
     pub(crate) fn send_direct(self: &Arc<Self>, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
         match to {
             Recipient::Session(session) => {

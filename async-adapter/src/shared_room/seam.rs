@@ -1,5 +1,5 @@
-//! The seam between a room's admission and its shards, and the calls that hold their locks together: take the locks, call the rules,
-//! then, outside, wake and drop.
+//! The seam between a room's admission and its shards, and the calls that hold their locks
+//! together: take the locks, call the rules, then, outside, wake and drop.
 
 use super::{AdmissionState, After, Events, MAX_EVENTS, SharedRoom};
 use crate::audience_shard::{AudienceShard, ShardState};
@@ -71,7 +71,8 @@ impl<M: Payload + Send + Sync + 'static> Audiences<M> for Held<'_, M> {
 }
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
-    /// Brings a shard up to date with what was dispatched. The admission's lock is held for picking it up, not for applying it.
+    /// Brings a shard up to date with what was dispatched. The admission's lock is held for picking
+    /// it up, not for applying it.
     #[inline]
     pub(crate) fn catch_up(&self, shard: &AudienceShard<M>, audience: &mut Audience<M>) {
         if self.dispatched.load(Ordering::Acquire) != audience.applied().0 {
@@ -85,7 +86,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         audience.take_over(handed);
     }
 
-    /// Takes what was dispatched after `applied` from the seam, and lets go there of what every shard has.
+    /// Takes what was dispatched after `applied` from the seam, and lets go there of what every
+    /// shard has.
     pub(super) fn pick_up(&self, shard: &AudienceShard<M>, admission: &mut Admission<M>, applied: Seq) -> HandOver<M> {
         let handed = admission.hand_over(applied);
         shard.picked.store(admission.dispatched().0, Ordering::Relaxed);
@@ -95,7 +97,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         handed
     }
 
-    /// Runs a call of the admission under its lock. What is to be done outside comes back, for [`finish`](Self::finish).
+    /// Runs a call of the admission under its lock. What is to be done outside comes back, for
+    /// [`finish`](Self::finish).
     pub(super) fn in_admission<R>(&self, call: impl FnOnce(&mut Admission<M>) -> R) -> (R, After<M>) {
         let mut guarded = self.admission.lock();
         let imported = if guarded.imported == self.broadcast_log.count() { None } else { self.import_broadcasts(&mut guarded) };
@@ -117,7 +120,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         (answer, After { events, news, home, imported, deferred: guarded.admission.take_deferred_drops() })
     }
 
-    /// The room takes over what was broadcast since it was called last (decision D24). Returns what is to be dropped outside the locks.
+    /// The room takes over what was broadcast since it was called last. Returns what is to be
+    /// dropped outside the locks.
     #[inline(never)]
     fn import_broadcasts(&self, guarded: &mut AdmissionState<M>) -> Option<Box<DeferredDrops<M>>> {
         let now = self.now();
@@ -128,7 +132,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         guarded.admission.take_deferred_drops().map(Box::new)
     }
 
-    /// Runs a call under the rules that needs the admission and these shards, whose numbers rise; then wakes and drops.
+    /// Runs a call under the rules that needs the admission and these shards, whose numbers rise;
+    /// then wakes and drops.
     pub(crate) fn in_shards<R>(
         self: &Arc<Self>,
         numbers: &[u32],
@@ -148,14 +153,16 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let first = self.shard(0);
         let mut shards = SmallVec::new();
         shards.push((first, first.lock()));
-        // Shards are opened under the first one's lock: from here on there are as many as there are.
+        // Shards are opened under the first one's lock: from here on there are as many as there
+        // are.
         shards.extend(self.shards().skip(1).map(|shard| (shard, shard.lock())));
         Held { shared: self, shards }
     }
 
     fn in_held<R>(self: &Arc<Self>, mut held: Held<'_, M>, call: impl FnOnce(&mut Halves<'_, M, Held<'_, M>>, Instant) -> R) -> R {
         let now = self.now();
-        // What has piled up is applied before publishers have to wait; under both locks only what came since.
+        // What has piled up is applied before publishers have to wait; under both locks only what
+        // came since.
         for (shard, state) in &mut held.shards {
             self.catch_up(shard, &mut state.audience);
         }
@@ -174,8 +181,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         }
     }
 
-    /// The books of both halves at one instant. Publishers wait while the admission's books are copied and what the shards have yet to
-    /// apply is picked up; readers of this room wait until the shards' books are added up.
+    /// The books of both halves at one instant. Publishers wait while the admission's books are
+    /// copied and what the shards have yet to apply is picked up; readers of this room wait until
+    /// the shards' books are added up.
     pub(crate) fn snapshot(self: &Arc<Self>) -> RoomSnapshot {
         let mut held = self.hold_all();
         let (admission, handed) = {

@@ -50,7 +50,8 @@ fn that_a_room_has_ended_waits_for_what_another_thread_is_about_to_tell() {
         move |_, event: &Event| {
             told.lock().push(*event);
             if matches!(event, Event::Outcome { .. }) {
-                // As another thread may while this one tells what it has polled: nobody is in any more.
+                // As another thread may while this one tells what it has polled: nobody is in any
+                // more.
                 shared.get().unwrap().visit(0);
             }
         }

@@ -1,4 +1,5 @@
-//! How many sessions are in, over all audiences; a room that nobody is in closes by itself, and one that is closed ends with its last.
+//! How many sessions are in, over all audiences; a room that nobody is in closes by itself, and one
+//! that is closed ends with its last.
 
 use super::{Admission, RoomStatus};
 use crate::error::JoinError;
@@ -14,7 +15,8 @@ pub(super) struct Attendance {
     sessions: u32,
     /// How long the room may be empty; `None` is for ever.
     empty_for: Option<Duration>,
-    /// Since when nobody is in, as far as that is known: a fresh room counts from the first call of `handle_timeout`.
+    /// Since when nobody is in, as far as that is known: a fresh room counts from the first call of
+    /// `handle_timeout`.
     empty_since: Option<Instant>,
     /// Whether the host has been told that the room has ended.
     is_end_told: bool,
@@ -25,7 +27,8 @@ impl Attendance {
         Self { sessions: 0, empty_for, empty_since: None, is_end_told: false }
     }
 
-    /// From now on the room may be empty for another time. One that could stay so for ever counts from now.
+    /// From now on the room may be empty for another time. One that could stay so for ever counts
+    /// from now.
     pub(super) fn reconfigure(&mut self, now: Instant, empty_for: Option<Duration>) {
         if self.empty_for.is_none() && self.sessions == 0 {
             self.empty_since = Some(now);
@@ -48,8 +51,8 @@ impl Attendance {
 }
 
 impl<M: Payload> Admission<M> {
-    /// A session has joined an audience: a user's, who may bring a profile, or a guest's. Whoever says so says [`gone`](Self::gone) once,
-    /// when the audience has let it go. O(1).
+    /// A session has joined an audience: a user's, who may bring a profile, or a guest's. Whoever
+    /// says so says [`gone`](Self::gone) once, when the audience has let it go. O(1).
     pub fn come(&mut self, now: Instant, session: SessionId, user: Option<(UserId, Option<M>)>) {
         let now = self.clock.advance(now);
         self.attendance.come();
@@ -92,7 +95,8 @@ impl<M: Payload> Admission<M> {
         if self.attendance.sessions < max { Ok(()) } else { Err(JoinError::RoomFull { max }) }
     }
 
-    /// Whether nobody has been in for as long as an open room may be empty. A fresh room counts from the first such call.
+    /// Whether nobody has been in for as long as an open room may be empty. A fresh room counts
+    /// from the first such call.
     pub fn is_vacant(&mut self, now: Instant) -> bool {
         let now = self.clock.advance(now);
         match self.attendance.empty_for.filter(|_| self.may_expire()) {

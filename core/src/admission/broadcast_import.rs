@@ -1,4 +1,4 @@
-//! The room takes over what was broadcast to every room (clause A16, decision D24).
+//! The room takes over what was broadcast to every room.
 
 use super::{Admission, RoomStatus};
 use crate::broadcasts::Broadcasts;
@@ -6,9 +6,11 @@ use crate::message::{Kind, Payload};
 use crate::time::Instant;
 
 impl<M: Payload> Admission<M> {
-    /// Takes over what was broadcast since the last time: each goes out now, as a notice of the host's beside the room's rate. What the log no
-    /// longer holds is counted as missed ([`AdmissionSnapshot::broadcasts_missed`](crate::AdmissionSnapshot::broadcasts_missed)). A room
-    /// that takes nothing any more hears nothing, nor does an [edge](crate::Edge): its room does. O(what it takes over), at most what the log keeps.
+    /// Takes over what was broadcast since the last time: each goes out now, as a notice of the
+    /// host's beside the room's rate. What the log no longer holds is counted as missed
+    /// ([`AdmissionSnapshot::broadcasts_missed`](crate::AdmissionSnapshot::broadcasts_missed)). A
+    /// room that takes nothing any more hears nothing, nor does an [edge](crate::Edge): its room
+    /// does. O(what it takes over), at most what the log keeps.
     pub fn import_broadcasts(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
         let now = self.begin_call(now);
         if self.state != RoomStatus::Open || self.edge_outbox.is_some() {

@@ -1,8 +1,10 @@
 //! Who may speak, and what: the checks before the queue, in their order.
 //!
-//! A check looks and changes nothing (decision D9); the first that fails decides. The order is that of DESIGN: room open → sender is a
-//! member (who is banned is none) → muted, room muted → payload and profile size → said already → the sender's own quota, or the notices' →
-//! the counter → a slot for the outcome; then review and queue. What is taken from a quota, and a key, is taken when the message has been let in.
+//! A check looks and changes nothing; the first that fails decides. The order is that of DESIGN:
+//! room open → sender is a member (who is banned is none) → muted, room muted → payload and profile
+//! size → said already → the sender's own quota, or the notices' → the counter → a slot for the
+//! outcome; then review and queue. What is taken from a quota, and a key, is taken when the message
+//! has been let in.
 
 use super::moderation::{Moderation, MuteReason};
 use crate::config::Settings;
@@ -19,7 +21,8 @@ use crate::roster::Roster;
 use crate::time::Instant;
 use alloc::boxed::Box;
 
-/// A refusal that has not got its payload back yet: why, the limit that decided, and when to try again.
+/// A refusal that has not got its payload back yet: why, the limit that decided, and when to try
+/// again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
 
 /// What the checks look at.
@@ -36,7 +39,7 @@ pub(super) struct Checks<'a, M> {
 }
 
 impl<M: Payload> Checks<'_, M> {
-    /// Answers who speaks.
+    /// Returns who speaks.
     #[inline]
     pub(super) fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, Denied> {
         if !self.open {
@@ -89,7 +92,7 @@ impl<M: Payload> Checks<'_, M> {
     }
 }
 
-/// Whether the host speaks to the room (clause A16).
+/// Whether the host speaks to the room.
 pub(super) fn is_notice<M>(sender: Sender, publish: &Publish<M>) -> bool {
     sender == Sender::Host && publish.kind == Kind::Notice
 }

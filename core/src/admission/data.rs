@@ -1,4 +1,4 @@
-//! The room's own data: attributes and counters (clauses A27, A28).
+//! The room's own data: attributes and counters.
 
 use super::{Admission, RoomStatus};
 use crate::data::DataError;
@@ -8,10 +8,12 @@ use crate::time::Instant;
 use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
-    /// Writes attributes, all of these changes or none; `None` takes a key away. Answers the new version (clause A27).
+    /// Writes attributes, all of these changes or none; `None` takes a key away. Returns the new
+    /// version.
     ///
-    /// `based_on` is the version that the writer had seen: of two who change the same version the first wins, and the other gets
-    /// [`DataError::Conflict`]. `None` writes over whatever is there. O(attributes), of which there are few.
+    /// `based_on` is the version that the writer had seen: of two who change the same version the
+    /// first wins, and the other gets [`DataError::Conflict`]. `None` writes over whatever is
+    /// there. O(attributes), of which there are few.
     pub fn write_attributes(
         &mut self,
         now: Instant,
@@ -40,7 +42,7 @@ impl<M: Payload> Admission<M> {
         self.attributes.iter()
     }
 
-    /// Sets a counter, whatever it said; answers what that was (clause A28).
+    /// Sets a counter, whatever it said; returns what that was.
     pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         self.is_open_for_data()?;
         let before = self.counters.set(key, value)?;
@@ -48,7 +50,7 @@ impl<M: Payload> Admission<M> {
         Ok(before)
     }
 
-    /// Adds to a counter; one that is missing starts at 0. Answers the sum, which never wraps (clause A28).
+    /// Adds to a counter; one that is missing starts at 0. Returns the sum, which never wraps.
     pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
         self.is_open_for_data()?;
         let sum = self.counters.add(key, delta)?;
@@ -56,7 +58,7 @@ impl<M: Payload> Admission<M> {
         Ok(sum)
     }
 
-    /// Takes a counter away; answers what it said.
+    /// Takes a counter away; returns what it said.
     pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
         self.counters.remove(key)
     }

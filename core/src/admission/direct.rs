@@ -8,12 +8,14 @@ use crate::roster::UserSessions;
 use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
-    /// Sends a direct message to each session of a recipient, one after the other, with `send`: that is
-    /// [`Audience::send_direct`](crate::Audience::send_direct) of the audience that the session is in. No rate counts it. O(sessions of the
-    /// user). See [`RoomState::send_direct`](crate::RoomState::send_direct).
+    /// Sends a direct message to each session of a recipient, one after the other, with `send`:
+    /// that is [`Audience::send_direct`](crate::Audience::send_direct) of the audience that the
+    /// session is in. No rate counts it. O(sessions of the user). See
+    /// [`RoomState::send_direct`](crate::RoomState::send_direct).
     ///
     /// # Errors
-    /// Nobody got it, and the payload comes back. When only some did, the receipt counts the others.
+    /// Nobody got it, and the payload comes back. When only some did, the receipt counts the
+    /// others.
     pub fn send_direct(
         &self,
         to: Recipient,
@@ -26,7 +28,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// The sessions that a payload of so many bytes is for. Whether a session is in, its audience says.
+    /// The sessions that a payload of so many bytes is for. Whether a session is in, its audience
+    /// says.
     fn recipients(&self, to: Recipient, size: usize) -> Result<UserSessions, DirectReason> {
         if self.state == RoomStatus::Closed {
             return Err(DirectReason::RoomClosed);

@@ -12,7 +12,7 @@ use crate::time::Instant;
 use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
-    /// The host speaks to the room: at once, by a rate of its own (clause A16). Then what is due goes out.
+    /// The host speaks to the room: at once, by a rate of its own. Then what is due goes out.
     pub(super) fn send_notice(
         &mut self,
         now: Instant,
@@ -44,7 +44,8 @@ impl<M: Payload> Admission<M> {
         Ok(Receipt { id, outcome: seq.map(|seq| Outcome::Dispatched { seq, at: now }), review: None })
     }
 
-    /// The room speaks for the host or for itself, beside its rate: what was broadcast, and tips. What is too large is refused and counted.
+    /// The room speaks for the host or for itself, beside its rate: what was broadcast, and tips.
+    /// What is too large is refused and counted.
     pub(super) fn emit(&mut self, now: Instant, level: Priority, kind: Kind, profile: Option<Arc<M>>, payload: M) {
         self.submitted += 1;
         self.ledger.levels[level].submit(1);
@@ -59,7 +60,7 @@ impl<M: Payload> Admission<M> {
         self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 
-    /// Drops what has waited too long, at most `work` messages. Answers how much work is left.
+    /// Drops what has waited too long, at most `work` messages. Returns how much work is left.
     pub(super) fn expire(&mut self, now: Instant, mut work: u32) -> u32 {
         while work > 0 && self.queue.has_expired(now) {
             let Some(popped) = self.queue.pop_expired(now) else { break };
@@ -70,8 +71,9 @@ impl<M: Payload> Admission<M> {
         work
     }
 
-    /// Sends out what may go, at most `work` messages. None that is past its deadline: when `expire` ran out of work, so does this.
-    /// Answers the number of `own`, the message of the running publish call, if it was among them, and how much work is left.
+    /// Sends out what may go, at most `work` messages. None that is past its deadline: when
+    /// `expire` ran out of work, so does this. Returns the number of `own`, the message of the
+    /// running publish call, if it was among them, and how much work is left.
     pub(super) fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> (Option<Seq>, u32) {
         let mut dispatched = None;
         while work > 0 && !self.is_backed_up() {
@@ -91,7 +93,8 @@ impl<M: Payload> Admission<M> {
         (dispatched, work)
     }
 
-    /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this answers the number, or as an event.
+    /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this
+    /// returns the number, or as an event.
     pub(super) fn send(&mut self, now: Instant, popped: Popped<Queued<M>>, own: Option<MessageId>) -> Option<Seq> {
         self.leave_queue(&popped);
         if self.edge_outbox.is_some() {
@@ -131,7 +134,8 @@ impl<M: Payload> Admission<M> {
         None
     }
 
-    /// A message that waited in the queue is dropped. None is that of the running call: one that finds no room is refused.
+    /// A message that waited in the queue is dropped. None is that of the running call: one that
+    /// finds no room is refused.
     pub(super) fn drop_one(&mut self, now: Instant, popped: Popped<Queued<M>>, reason: DropReason, limit: Option<Limit>) {
         self.leave_queue(&popped);
         self.drop_waiting_one(now, (popped.priority, popped.sender), popped.item, reason, limit);
@@ -185,7 +189,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// The limit to name when something was evicted: which of the two it was shows in what the queue holds now.
+    /// The limit to name when something was evicted: which of the two it was shows in what the
+    /// queue holds now.
     pub(super) fn queue_limit(&self) -> Limit {
         let queue = &self.settings.queue;
         if self.queue.len() >= queue.messages {

@@ -1,4 +1,4 @@
-//! At an edge, what goes out goes to the room (clause B17).
+//! At an edge, what goes out goes to the room.
 
 use super::Admission;
 use super::queued::{Queued, QueuedExt};
@@ -28,7 +28,8 @@ impl<M: Payload> Admission<M> {
         self.edge_outbox.as_ref().is_some_and(|edge_outbox| edge_outbox.len() >= self.settings.outbox_capacity as usize)
     }
 
-    /// A message that has left the queue waits for the host to take it to the room. Its outcome will be told there: here it needs no slot.
+    /// A message that has left the queue waits for the host to take it to the room. Its outcome
+    /// will be told there: here it needs no slot.
     pub(super) fn put_in_edge_outbox(&mut self, popped: Popped<Queued<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;
         let QueuedExt { units, merge_key, dedup_key, .. } = item.ext();

@@ -1,4 +1,5 @@
-//! The way in: past the gate and the review, a message joins another that waits, or goes out, or waits itself.
+//! The way in: past the gate and the review, a message joins another that waits, or goes out, or
+//! waits itself.
 
 use super::queued::{Queued, QueuedExt};
 use super::{Admission, RoomStatus, checks};
@@ -25,10 +26,11 @@ pub(super) enum Entered<M> {
 }
 
 impl<M: Payload> Admission<M> {
-    /// Offers a message. It is refused, or it enters the queue; then whatever is due goes out, this message perhaps among it.
+    /// Offers a message. It is refused, or it enters the queue; then whatever is due goes out, this
+    /// message perhaps among it.
     ///
-    /// Tokens are granted at the time of the call: after a late `handle_timeout`, an arriving High still goes before a waiting
-    /// Low (decision D13). O(1), plus what falls due; the audience costs it nothing.
+    /// Tokens are granted at the time of the call: after a late `handle_timeout`, an arriving High
+    /// still goes before a waiting Low. O(1), plus what falls due; the audience costs it nothing.
     ///
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
@@ -132,7 +134,7 @@ impl<M: Payload> Admission<M> {
         Ok(Receipt { id, outcome, review: None })
     }
 
-    /// The message has passed the checks: its units are counted (clause A29).
+    /// The message has passed the checks: its units are counted.
     #[inline]
     fn count(&mut self, now: Instant, counter: Option<&'static str>, units: u64) {
         if let Some(counter) = counter {
@@ -142,7 +144,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// The message has been let in: now, and only now, it takes from its sender's quota, and its key is used (decision D9).
+    /// The message has been let in: now, and only now, it takes from its sender's quota, and its
+    /// key is used.
     #[inline]
     pub(super) fn pay(&mut self, now: Instant, level: Priority, sender: Sender, key: Option<DedupKey>, id: MessageId) {
         if let (Some(quota), Sender::User(user)) = (&mut self.sender_quotas[level], sender) {
@@ -155,8 +158,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// What time alone brings about, before anything goes out: tips are told, what has waited too long expires, and reviews time
-    /// out. Answers how much work is left.
+    /// What time alone brings about, before anything goes out: tips are told, what has waited too
+    /// long expires, and reviews time out. Returns how much work is left.
     #[inline]
     pub(super) fn fall_due(&mut self, now: Instant, work: u32) -> u32 {
         if self.system_messages.next().is_some_and(|due| due <= now) {
@@ -166,8 +169,9 @@ impl<M: Payload> Admission<M> {
         if self.reviews.len() == 0 { work } else { self.time_out_reviews(now, work) }
     }
 
-    /// A message enters; then what is due goes out. If it is its `own`, its fate is told by the running call, else by an event.
-    /// What has waited too long must be gone before. Answers how much work is left, too.
+    /// A message enters; then what is due goes out. If it is its `own`, its fate is told by the
+    /// running call, else by an event. What has waited too long must be gone before. Returns how
+    /// much work is left, too.
     // A message is large, and this is on every message's way: inlined, it is not copied once more.
     #[allow(clippy::inline_always)]
     #[inline(always)]
@@ -215,7 +219,7 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// A message that waits carries another one. From now on it excludes nobody (decision D18).
+    /// A message that waits carries another one. From now on it excludes nobody.
     fn merge(&mut self, slot: u32, level: Priority, waiting: Queued<M>) -> MessageId {
         let units = waiting.units();
         self.ledger.levels[level].merge(units);

@@ -1,4 +1,4 @@
-//! The messages that wait and may carry others (clause B9), found by what they may be merged by.
+//! The messages that wait and may carry others, found by what they may be merged by.
 
 use crate::chunked::{NIL, Slab};
 use crate::index::{Hasher, Index};

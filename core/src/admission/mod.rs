@@ -1,7 +1,7 @@
 //! Admission: the half of a room that messages enter by.
 //!
-//! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it dispatches waits at the seam, the feed,
-//! until an audience takes it over.
+//! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it
+//! dispatches waits at the seam, the feed, until an audience takes it over.
 
 mod attendance;
 mod broadcast_import;
@@ -66,8 +66,9 @@ use scheduler::Scheduler;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
-/// [`RoomState`](crate::RoomState) joins it to one audience and is what most hosts want. By itself it serves whoever puts each half under a
-/// lock of its own, or feeds several audiences: what it dispatches is picked up with [`hand_over`](Self::hand_over).
+/// [`RoomState`](crate::RoomState) joins it to one audience and is what most hosts want. By itself
+/// it serves whoever puts each half under a lock of its own, or feeds several audiences: what it
+/// dispatches is picked up with [`hand_over`](Self::hand_over).
 #[derive(Debug)]
 pub struct Admission<M> {
     settings: Settings,
@@ -81,10 +82,11 @@ pub struct Admission<M> {
     attributes: Attributes,
     counters: Counters,
     system_messages: Folds,
-    /// Profiles of users who are gone, for tips that are still to tell it: at most one of each kind.
+    /// Profiles of users who are gone, for tips that are still to tell it: at most one of each
+    /// kind.
     kept_profiles: Vec<(SystemMessageKind, Arc<M>)>,
     scheduler: Scheduler,
-    /// The host's notices have a bucket of their own (clause A16).
+    /// The host's notices have a bucket of their own.
     notices: TokenBucket,
     sender_quotas: PerLevel<Option<Box<KeyedLimit>>>,
     duplicates: Dedup,
@@ -102,7 +104,8 @@ pub struct Admission<M> {
     /// Broadcasts to every room that this one has heard, missed ones included.
     imported: u64,
     broadcasts_missed: u64,
-    /// One more than the last slot that an audience has given out under any of the room's configurations.
+    /// One more than the last slot that an audience has given out under any of the room's
+    /// configurations.
     slots: u32,
     deferred: DeferredDrops<M>,
 }
@@ -175,7 +178,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call when nothing is due is harmless.
+    /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call
+    /// when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.begin_call(now);
         if self.state == RoomStatus::Closed {
@@ -187,8 +191,9 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing waits. An instant that has passed
-    /// already means at once. Every other call may change the answer.
+    /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing
+    /// waits. An instant that has passed already means at once. Every other call may change the
+    /// answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.clock.peek(Instant::ZERO);
         let tip = self.next_system_message().into_iter().chain(self.expires_at()).min();
@@ -203,7 +208,8 @@ impl<M: Payload> Admission<M> {
         token.into_iter().chain(self.queue.next_deadline()).chain(self.next_review_deadline()).chain(tip).min()
     }
 
-    /// The next event, if there is one. Outcomes first, in the order in which they were decided; that the room has ended last of all.
+    /// The next event, if there is one. Outcomes first, in the order in which they were decided;
+    /// that the room has ended last of all.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop().or_else(|| self.poll_end())
     }
@@ -229,8 +235,9 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Registers a session of a user, fresh from an audience. O(1). A guest's id, or one that no audience of this configuration gives
-    /// out, changes nothing; one whose slot is taken puts out who holds it.
+    /// Registers a session of a user, fresh from an audience. O(1). A guest's id, or one that no
+    /// audience of this configuration gives out, changes nothing; one whose slot is taken puts out
+    /// who holds it.
     pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
         if session.is_guest() || session.generation() == 0 || session.slot() >= self.slots {
             return;
@@ -280,7 +287,7 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Takes all sessions of a user out and answers them; the audience has to end them (clause A6).
+    /// Takes all sessions of a user out and returns them; the audience has to end them.
     pub fn leave(&mut self, now: Instant, user: UserId) -> Result<UserSessions, LeaveError> {
         if checks::is_owner(&self.settings, user) {
             return Err(LeaveError::OwnerCannotLeave { owner: user });
@@ -302,7 +309,7 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Closes the room: what waits is dropped as `RoomClosed` (clause A4), at most 1,024 messages in this call.
+    /// Closes the room: what waits is dropped as `RoomClosed`, at most 1,024 messages in this call.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
         self.allows_one(actor, Action::Close, None)?;
@@ -315,8 +322,8 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away. It goes when the user's
-    /// last session does.
+    /// Sets what travels with a user's messages from the next one on; `None` takes it away. It goes
+    /// when the user's last session does.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         let Some(profile) = profile else {
             self.deferred.add_profile(self.roster.take_profile(user));
@@ -345,7 +352,8 @@ impl<M: Payload> Admission<M> {
         self.roster.user_of(session)
     }
 
-    /// A call begins that may dispatch: what the last one was done with is dropped, and the seam keeps its bound.
+    /// A call begins that may dispatch: what the last one was done with is dropped, and the seam
+    /// keeps its bound.
     #[inline]
     fn begin_call(&mut self, now: Instant) -> Instant {
         self.deferred.clear();
@@ -353,16 +361,20 @@ impl<M: Payload> Admission<M> {
         self.clock.advance(now)
     }
 
-    /// Returns what was dispatched after `seq`, for an audience that has applied the messages up to there. Afterwards, once every
-    /// audience of the room has done so, [`release_through`](Self::release_through) lets go of it. Costs what it returns.
+    /// Returns what was dispatched after `seq`, for an audience that has applied the messages up to
+    /// there. Afterwards, once every audience of the room has done so,
+    /// [`release_through`](Self::release_through) lets go of it. Costs what it returns.
     ///
-    /// Between two pick-ups the seam keeps the last [`outbox_capacity`](crate::RoomConfigBuilder::outbox_capacity) messages and all that
-    /// the last call dispatched. What an audience came too late for shows in the heads, and becomes a gap.
+    /// Between two pick-ups the seam keeps the last
+    /// [`outbox_capacity`](crate::RoomConfigBuilder::outbox_capacity) messages and all that the
+    /// last call dispatched. What an audience came too late for shows in the heads, and becomes a
+    /// gap.
     pub fn hand_over(&self, seq: Seq) -> HandOver<M> {
         HandOver { messages: self.outbox.after(seq).cloned().collect(), heads: self.heads }
     }
 
-    /// How many messages of each level have been dispatched: where an audience stands that is opened now.
+    /// How many messages of each level have been dispatched: where an audience stands that is
+    /// opened now.
     pub fn heads(&self) -> PerLevel<u64> {
         self.heads
     }

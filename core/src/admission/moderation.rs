@@ -1,6 +1,6 @@
-//! Admins, mutes, bans and kicks (clauses A5, A9 to A11).
+//! Admins, mutes, bans and kicks.
 //!
-//! A call with several users looks at all of them first and changes nothing if one is not allowed (decision D9).
+//! A call with several users looks at all of them first and changes nothing if one is not allowed.
 
 use super::{Actor, Admission, RoomStatus};
 use crate::config::Settings;
@@ -23,7 +23,7 @@ type Ruled = [(UserId, Until)];
 /// Users that one call may name.
 pub(crate) const MAX_USERS: usize = 256;
 
-/// Whom the room's owner and admins have dealt with. It outlives everyone's sessions (clause A11).
+/// Whom the room's owner and admins have dealt with. It outlives everyone's sessions.
 #[derive(Debug)]
 pub(super) struct Moderation {
     admins: SmallVec<[UserId; 5]>,
@@ -64,7 +64,7 @@ impl Moderation {
         }
     }
 
-    /// From now on other limits (clause B15); nobody is let off.
+    /// From now on other limits; nobody is let off.
     pub(super) fn reconfigure(&mut self, settings: &Settings) {
         self.mutes.set_limit(settings.mutes);
         self.bans.set_limit(settings.bans);
@@ -113,7 +113,8 @@ impl Moderation {
         self.bans.iter(now).collect()
     }
 
-    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner are passed over.
+    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner are passed
+    /// over.
     pub(super) fn import(
         &mut self,
         settings: &Settings,
@@ -157,7 +158,8 @@ impl<M: Payload> Admission<M> {
         self.moderation.banned(self.clock.peek(now), user)
     }
 
-    /// Names a user admin, or no longer (clause A5). It holds through leave and rejoin. Answers whether that changed anything.
+    /// Names a user admin, or no longer. It holds through leave and rejoin. Returns whether that
+    /// changed anything.
     pub fn set_admin(&mut self, now: Instant, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::SetAdmin, &[user])?;
@@ -177,8 +179,8 @@ impl<M: Payload> Admission<M> {
         Ok(true)
     }
 
-    /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through leave and rejoin (clause A11). What
-    /// they have in the queue still goes out.
+    /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through
+    /// leave and rejoin. What they have in the queue still goes out.
     pub fn mute(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::Mute, users)?;
@@ -202,7 +204,7 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Lets only the owner and the admins speak, or everyone again (clause A11).
+    /// Lets only the owner and the admins speak, or everyone again.
     pub fn mute_room(&mut self, now: Instant, actor: Actor, muted: bool) -> Result<(), ModerationError> {
         self.clock.advance(now);
         self.allows(actor, Action::MuteRoom, &[])?;
@@ -210,8 +212,9 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Takes users out and keeps them out for a time (`None`: for good; clause A10), whether they are in or not; what they have in the queue
-    /// is dropped. Answers their sessions, which the audience has to end. Costs what a [`kick`](Self::kick) does.
+    /// Takes users out and keeps them out for a time (`None`: for good), whether they are in or
+    /// not; what they have in the queue is dropped. Returns their sessions, which the audience has
+    /// to end. Costs what a [`kick`](Self::kick) does.
     pub fn ban(
         &mut self,
         now: Instant,
@@ -238,8 +241,9 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Takes users out (clause A9); what they have in the queue is dropped, all of it in this call. They may come again. Answers their sessions,
-    /// which the audience has to end. O(their sessions and messages), and where no policy asks who sent what, O(the messages that wait).
+    /// Takes users out; what they have in the queue is dropped, all of it in this call. They may
+    /// come again. Returns their sessions, which the audience has to end. O(their sessions and
+    /// messages), and where no policy asks who sent what, O(the messages that wait).
     pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<UserSessions, ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::Kick, users)?;
@@ -309,7 +313,8 @@ impl<M: Payload> Admission<M> {
     }
 }
 
-/// Puts users under a rule from `now` on; answers whether there was room for all. If not, nobody is.
+/// Puts users under a rule from `now` on; returns whether there was room for all. If not, nobody
+/// is.
 fn put_under(timed: &mut Timed, now: Instant, users: &[UserId], time: Option<Duration>) -> bool {
     let until = time.map_or(Until::Forever, |time| Until::At(now + time));
     let is_new = |&(place, user): &(usize, &UserId)| timed.get(now, *user).is_none() && !users[..place].contains(user);

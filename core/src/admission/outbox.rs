@@ -1,8 +1,8 @@
 //! The seam: the dispatched messages that an audience has yet to take over.
 //!
-//! An audience reads it by position, as a session reads the log. If it falls behind, that is a skip for each of its sessions
-//! (decision D1); admission never waits. What one call dispatches is never lost to that same call: the bound is kept when the
-//! next one begins.
+//! An audience reads it by position, as a session reads the log. If it falls behind, that is a skip
+//! for each of its sessions; admission never waits. What one call dispatches is never lost to that
+//! same call: the bound is kept when the next one begins.
 
 use crate::chunked::Deque;
 use crate::deferred_drops::DeferredDrops;
@@ -25,8 +25,8 @@ impl<M> Outbox<M> {
         Self { messages: Deque::new(), last, limit, added: 0 }
     }
 
-    /// A call begins: what nobody has picked up and is over the limit goes, the oldest first. What the last call added stays,
-    /// however much that was.
+    /// A call begins: what nobody has picked up and is over the limit goes, the oldest first. What
+    /// the last call added stays, however much that was.
     #[inline]
     pub(super) fn begin_call(&mut self, deferred: &mut DeferredDrops<M>) {
         if self.messages.len() > self.limit as usize {

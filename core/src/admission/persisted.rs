@@ -1,5 +1,5 @@
-//! What a room carries over a restart, or to another machine (clause B20): everything about people and data, nothing about sessions and
-//! messages.
+//! What a room carries over a restart, or to another machine: everything about people and data,
+//! nothing about sessions and messages.
 
 use super::Admission;
 use super::moderation::Moderation;
@@ -13,7 +13,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What a room carries over. Plain lists, so that a host can write them as it likes; instants are those of the host's clock.
+/// What a room carries over. Plain lists, so that a host can write them as it likes; instants are
+/// those of the host's clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersistedState {
     /// Admins.
@@ -52,8 +53,8 @@ pub enum ImportError {
 }
 
 impl<M: Payload> Admission<M> {
-    /// What this room carries over a restart. What has lapsed by `now` is left out. Mutes and bans end at instants: whoever imports them has to
-    /// count time from the same epoch.
+    /// What this room carries over a restart. What has lapsed by `now` is left out. Mutes and bans
+    /// end at instants: whoever imports them has to count time from the same epoch.
     pub fn export(&self, now: Instant) -> PersistedState {
         let now = self.clock.peek(now);
         let (mut mutes, mut bans) = (self.moderation.mutes(now), self.moderation.bans(now));
@@ -70,8 +71,9 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Takes over what a room carried, in place of what is here: all of it, or with an error nothing. Whoever is banned by it and in the
-    /// room stays until they leave; the owner, if named among the admins, is not one. O(all of it).
+    /// Takes over what a room carried, in place of what is here: all of it, or with an error
+    /// nothing. Whoever is banned by it and in the room stays until they leave; the owner, if named
+    /// among the admins, is not one. O(all of it).
     pub fn import(&mut self, now: Instant, carried: PersistedState) -> Result<(), ImportError> {
         let now = self.clock.advance(now);
         let settings = &self.settings;

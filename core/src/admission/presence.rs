@@ -1,5 +1,5 @@
-//! Who is online (clauses A6, A7, A12): users with a session that is not silent. Only silent sessions are kept, so a room without any pays
-//! nothing.
+//! Who is online: users with a session that is not silent. Only silent sessions are kept, so a room
+//! without any pays nothing.
 
 use super::{Admission, RoomStatus};
 use crate::chunked::Chunked;
@@ -35,7 +35,7 @@ impl SilentSessions {
         self.slots.get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 != 0)
     }
 
-    /// Answers whether that was news.
+    /// Returns whether that was news.
     fn insert(&mut self, slot: u32) -> bool {
         let is_new = !self.contains(slot);
         if is_new {
@@ -46,7 +46,7 @@ impl SilentSessions {
         is_new
     }
 
-    /// Answers whether it was in.
+    /// Returns whether it was in.
     #[inline]
     fn remove(&mut self, slot: u32) -> bool {
         if self.sessions == 0 || !self.contains(slot) {
@@ -59,11 +59,13 @@ impl SilentSessions {
 }
 
 impl<M: Payload> Admission<M> {
-    /// Notes what an audience found out about a session (clause A7): a user whose sessions are all silent goes offline as
-    /// [`HeartbeatInterrupt`](PresenceCause::HeartbeatInterrupt), and online as [`HeartbeatRecover`](PresenceCause::HeartbeatRecover) when one
-    /// of them shows life. Harmless when the session is not registered, or when it is no news. O(sessions of the user).
+    /// Notes what an audience found out about a session: a user whose sessions are all silent goes
+    /// offline as [`HeartbeatInterrupt`](PresenceCause::HeartbeatInterrupt), and online as
+    /// [`HeartbeatRecover`](PresenceCause::HeartbeatRecover) when one of them shows life. Harmless
+    /// when the session is not registered, or when it is no news. O(sessions of the user).
     ///
-    /// An audience's findings come in its own order; whoever passes them on from several threads keeps that order for each session.
+    /// An audience's findings come in its own order; whoever passes them on from several threads
+    /// keeps that order for each session.
     pub fn note_liveness(&mut self, now: Instant, session: SessionId, liveness: Liveness) {
         self.clock.advance(now);
         let Some(user) = self.roster.user_of(session) else { return };
@@ -88,14 +90,16 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Whether a user who has sessions here is online: not all of them are silent. O(sessions of the user).
+    /// Whether a user who has sessions here is online: not all of them are silent. O(sessions of
+    /// the user).
     pub fn is_online(&self, user: UserId) -> bool {
         self.roster.is_in(user) && !self.has_silent_only(user)
     }
 
-    /// The users who came online last by a join and are online now, the newest first, nobody twice (clause A12): of the last
-    /// [`recent_users`](crate::RoomConfigBuilder::recent_users) arrivals, those who have not gone since. It does not reach further back to make
-    /// up for those who have. A second session of a user who is online is no arrival, nor is a sign of life. O(n log n).
+    /// The users who came online last by a join and are online now, the newest first, nobody twice:
+    /// of the last [`recent_users`](crate::RoomConfigBuilder::recent_users) arrivals, those who
+    /// have not gone since. It does not reach further back to make up for those who have. A second
+    /// session of a user who is online is no arrival, nor is a sign of life. O(n log n).
     pub fn recent_users(&self) -> Vec<UserId> {
         self.newest.users(|user| self.is_online(user))
     }
@@ -119,7 +123,8 @@ impl<M: Payload> Admission<M> {
         others_are_silent
     }
 
-    /// A session has gone: its user, if that takes the user offline. One who was offline already is not told to go again.
+    /// A session has gone: its user, if that takes the user offline. One who was offline already is
+    /// not told to go again.
     #[inline]
     pub(super) fn goes_offline(&mut self, session: SessionId, gone: Gone) -> Option<UserId> {
         let was_silent = self.silent_sessions.remove(session.slot());

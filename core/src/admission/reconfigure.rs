@@ -1,4 +1,4 @@
-//! Other quotas and bounds while the room runs (clause B15).
+//! Other quotas and bounds while the room runs.
 
 use super::{Admission, RoomStatus};
 use crate::config::{MAX_WORK, RoomConfig, Settings};
@@ -13,13 +13,16 @@ use crate::time::Instant;
 use alloc::boxed::Box;
 
 impl<M: Payload> Admission<M> {
-    /// Goes on under another configuration (clause B15): first what is due at `now` is done under the old one, then the new one holds. What it
-    /// does to each setting stands at [`RoomState::reconfigure`](crate::RoomState::reconfigure). The audiences are told with
-    /// [`Audience::reconfigure`](crate::Audience::reconfigure), once they have applied what was dispatched. Costs what falls due, and what the
-    /// tables let go of: at most 1,024 messages, and 4,096 entries of a table.
+    /// Goes on under another configuration: first what is due at `now` is done under the old one,
+    /// then the new one holds. What it does to each setting stands at
+    /// [`RoomState::reconfigure`](crate::RoomState::reconfigure). The audiences are told with
+    /// [`Audience::reconfigure`](crate::Audience::reconfigure), once they have applied what was
+    /// dispatched. Costs what falls due, and what the tables let go of: at most 1,024 messages, and
+    /// 4,096 entries of a table.
     ///
     /// # Errors
-    /// The room is closed, or the new configuration changes what is fixed for a room's life. Nothing has changed then.
+    /// The room is closed, or the new configuration changes what is fixed for a room's life.
+    /// Nothing has changed then.
     pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
         let now = self.begin_call(now);
         if self.state == RoomStatus::Closed {
@@ -66,7 +69,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Drops what the queue holds beyond its budget, at most `work` messages. Answers how much work is left.
+    /// Drops what the queue holds beyond its budget, at most `work` messages. Returns how much work
+    /// is left.
     pub(super) fn shed(&mut self, now: Instant, mut work: u32) -> u32 {
         let Some(limit) = self.queue.exceeds() else { return work };
         while work > 0 {

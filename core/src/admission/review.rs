@@ -1,6 +1,8 @@
-//! The host's verdict before a message enters the queue (clause A19): a ticket goes out with the receipt, the verdict comes in.
+//! The host's verdict before a message enters the queue: a ticket goes out with the receipt, the
+//! verdict comes in.
 //!
-//! Nothing waits for it but the message itself. FIFO and deadlines count from the entry into the queue (decision D11).
+//! Nothing waits for it but the message itself. FIFO and deadlines count from the entry into the
+//! queue.
 
 use super::entry::Entered;
 use super::queued::{Queued, QueuedExt};
@@ -21,7 +23,8 @@ use alloc::vec::Vec;
 pub enum ReviewDecision<M> {
     /// It goes on as it is.
     Allow,
-    /// It is dropped as [`DropReason::Denied`]; its sender can be told the code, which is the host's own.
+    /// It is dropped as [`DropReason::Denied`]; its sender can be told the code, which is the
+    /// host's own.
     Deny {
         /// Why.
         code: u32,
@@ -40,14 +43,15 @@ pub enum ReviewError<M> {
         /// The ticket.
         ticket: Ticket,
     },
-    /// Its message waits no more: the time was over, a verdict has come, its sender was taken out, or the room was closed. A payload that
-    /// was to take its place is dropped.
+    /// Its message waits no more: the time was over, a verdict has come, its sender was taken out,
+    /// or the room was closed. A payload that was to take its place is dropped.
     #[error("{ticket} has lapsed: its message waits for a verdict no more")]
     Lapsed {
         /// The ticket.
         ticket: Ticket,
     },
-    /// The payload that was to take the place is too large; it comes back, and the message still waits.
+    /// The payload that was to take the place is too large; it comes back, and the message still
+    /// waits.
     #[error("the payload has {size} bytes; this room takes at most {max}")]
     TooLarge {
         /// Its size.
@@ -142,8 +146,9 @@ impl<M> Reviews<M> {
         fronts.map(|slot| (self.pending[slot].came, slot)).min_by_key(|&(came, _)| came)
     }
 
-    /// Those of some senders, each with its sender's place in the list: in the order of the list, of each sender the highest level first, of each
-    /// level the oldest first. O(those that wait), once for all senders.
+    /// Those of some senders, each with its sender's place in the list: in the order of the list,
+    /// of each sender the highest level first, of each level the oldest first. O(those that wait),
+    /// once for all senders.
     pub(super) fn all_of(&self, senders: &[Sender]) -> Vec<(usize, u32)> {
         let of_level = |level: Priority| self.levels[level].iter(&self.pending, |pending| pending.links);
         let place = |slot: u32| senders.iter().position(|&sender| sender == self.pending[slot].sender);
@@ -155,7 +160,8 @@ impl<M> Reviews<M> {
 }
 
 impl<M: Payload> Admission<M> {
-    /// The message that a ticket stands for; `None` when it waits no more, or the room is closed. O(1).
+    /// The message that a ticket stands for; `None` when it waits no more, or the room is closed.
+    /// O(1).
     pub fn pending_review(&self, ticket: Ticket) -> Option<PendingReview<'_, M>> {
         let pending = self.reviews.get(ticket).filter(|_| self.state != RoomStatus::Closed)?;
         let Queued { session, kind, payload, .. } = &pending.waiting;
@@ -163,8 +169,9 @@ impl<M: Payload> Admission<M> {
         Some(PendingReview { sender: pending.sender, session: *session, priority, kind: *kind, deadline, payload })
     }
 
-    /// The host's verdict on a message that waits for it. If it goes on, it enters the queue now, and it is checked once more whether its
-    /// sender may speak; whoever published it hears of its outcome by an event. O(1), plus what falls due.
+    /// The host's verdict on a message that waits for it. If it goes on, it enters the queue now,
+    /// and it is checked once more whether its sender may speak; whoever published it hears of its
+    /// outcome by an event. O(1), plus what falls due.
     ///
     /// # Errors
     /// The message waits no more, the room is closed, or the new payload is too large.
@@ -201,7 +208,8 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Nothing waits for this verdict; a payload that came with it leaves the lock before it is dropped.
+    /// Nothing waits for this verdict; a payload that came with it leaves the lock before it is
+    /// dropped.
     fn too_late(&mut self, ticket: Ticket, decision: ReviewDecision<M>) -> ReviewError<M> {
         if let ReviewDecision::Rewrite(payload) = decision {
             self.deferred.add_payload(payload);
@@ -216,8 +224,8 @@ impl<M: Payload> Admission<M> {
         self.settings.review.levels[level] && sender != Sender::Host
     }
 
-    /// A message waits for a verdict, if there is a place; one that is full gives its lowest level up first (decision D10). Hands it back
-    /// when it finds none.
+    /// A message waits for a verdict, if there is a place; one that is full gives its lowest level
+    /// up first. Hands it back when it finds none.
     pub(super) fn put_under_review(
         &mut self,
         now: Instant,
@@ -238,7 +246,7 @@ impl<M: Payload> Admission<M> {
         (Ok(self.reviews.insert(now, level, sender, waiting)), work)
     }
 
-    /// Deals with those whose time is over, as far as there is work left. Answers how much is.
+    /// Deals with those whose time is over, as far as there is work left. Returns how much is.
     pub(super) fn time_out_reviews(&mut self, now: Instant, mut work: u32) -> u32 {
         let timeout = self.settings.review.timeout;
         while work > 0 {
@@ -303,7 +311,7 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Drops what waits for a verdict in a room that is closed. Answers how much work is left.
+    /// Drops what waits for a verdict in a room that is closed. Returns how much work is left.
     pub(super) fn drop_reviews(&mut self, now: Instant, mut work: u32) -> u32 {
         debug_assert_eq!(self.state, RoomStatus::Closed, "only then is nothing reviewed any more");
         while work > 0 {

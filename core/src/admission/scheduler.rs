@@ -1,4 +1,5 @@
-//! How fast messages go out: the room's allowance, the levels' own, the reserves and the floor. It decides which level has its turn.
+//! How fast messages go out: the room's allowance, the levels' own, the reserves and the floor. It
+//! decides which level has its turn.
 
 use crate::config::{Exempt, RoomConfig};
 use crate::message::Sender;
@@ -11,14 +12,14 @@ use core::cmp::Reverse;
 #[derive(Debug)]
 pub(super) struct Scheduler {
     room: Limiter,
-    /// Tokens that a message of each level must leave behind (clause B3).
+    /// Tokens that a message of each level must leave behind.
     kept: PerLevel<u32>,
-    /// The second limit (clause A15).
+    /// The second limit.
     levels: PerLevel<Option<Limiter>>,
     /// Whether any level has one.
     by_level: bool,
     exempt: Exempt,
-    /// One dispatch in so many goes to a level that the highest passes over (clause B5).
+    /// One dispatch in so many goes to a level that the highest passes over.
     min_share: Option<u32>,
     /// Dispatches since the floor's last that passed a lower level over.
     passed_over: u32,
@@ -55,7 +56,7 @@ impl Scheduler {
         }
     }
 
-    /// Goes on under other settings (clause B15). A level's quota that is new starts unused.
+    /// Goes on under other settings. A level's quota that is new starts unused.
     pub(super) fn reconfigure(&mut self, now: Instant, config: &RoomConfig) {
         let new = Self::new(config);
         self.room.change(now, config.rate_limit());
@@ -75,11 +76,12 @@ impl Scheduler {
         (self.kept, self.by_level, self.exempt, self.min_share) = (new.kept, new.by_level, new.exempt, new.min_share);
     }
 
-    /// Which level has its turn, of those that wait and have not used up their own quota or have somebody at their head whom it does not
-    /// bind. `None` when there is none.
+    /// Which level has its turn, of those that wait and have not used up their own quota or have
+    /// somebody at their head whom it does not bind. `None` when there is none.
     ///
-    /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the room is configured so, goes to the one of the
-    /// others that was served the longest ago, and the reserves do not bind it (clause B5, decision D15).
+    /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the
+    /// room is configured so, goes to the one of the others that was served the longest ago, and
+    /// the reserves do not bind it.
     #[inline]
     pub(super) fn pick<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Pick> {
         if !self.by_level {
@@ -152,7 +154,8 @@ impl Scheduler {
         self.is_open(now, level) || head.is_some_and(|head| self.is_exempt(head, is_staff))
     }
 
-    /// When the next turn comes, as far as tokens decide; `None` when nothing that waits can ever go.
+    /// When the next turn comes, as far as tokens decide; `None` when nothing that waits can ever
+    /// go.
     pub(super) fn next_turn<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Instant> {
         let pick = self.pick(now, queue, &is_staff).and_then(|pick| self.room.next_at(now, pick.kept));
         if !self.by_level {
@@ -161,7 +164,8 @@ impl Scheduler {
         let blocked = queue.occupied().filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff));
         let opens = blocked.filter_map(|level| {
             let at = self.levels[level].as_ref()?.next_at(now, 0)?;
-            // Whose turn it will be when this level may go again is not said by whether it may go alone.
+            // Whose turn it will be when this level may go again is not said by whether it may go
+            // alone.
             self.room.next_at(at, self.pick(at, queue, &is_staff)?.kept)
         });
         opens.chain(pick).min()

@@ -11,7 +11,7 @@ use crate::priority::PerLevel;
 pub struct AdmissionSnapshot {
     /// What the room still does.
     pub state: RoomStatus,
-    /// What became of every message (law L1).
+    /// What became of every message.
     pub ledger: Ledger,
     /// Whole tokens in the room's bucket.
     pub tokens: u32,
@@ -21,8 +21,8 @@ pub struct AdmissionSnapshot {
     pub queued_bytes: PerLevel<u64>,
     /// Messages that wait for a verdict.
     pub under_review: u32,
-    /// Keys of messages that are remembered, lapsed ones that nothing has taken the place of included; and how many were forgotten for newer
-    /// ones within their window.
+    /// Keys of messages that are remembered, lapsed ones that nothing has taken the place of
+    /// included; and how many were forgotten for newer ones within their window.
     pub duplicate_keys: (u32, u64),
     /// Broadcasts to every room that this one has missed: it was looked at too late.
     pub broadcasts_missed: u64,
@@ -34,7 +34,7 @@ pub struct AdmissionSnapshot {
     pub heads: PerLevel<u64>,
     /// Users with at least one session.
     pub users: u32,
-    /// Of those, users who are online: with a session that is not silent (clauses A7, A12). Exact at any instant.
+    /// Of those, users who are online: with a session that is not silent. Exact at any instant.
     pub online: u32,
     /// Sessions of users (guests are not counted).
     pub user_sessions: u32,

@@ -1,4 +1,4 @@
-//! What happened in the room goes out to the room (clause A26).
+//! What happened in the room goes out to the room.
 
 use super::{Admission, RoomStatus};
 use crate::message::{Kind, Payload};
@@ -8,7 +8,8 @@ use alloc::sync::Arc;
 use smallvec::SmallVec;
 
 impl<M: Payload> Admission<M> {
-    /// Tells what is due to be told: of each kind one message, beside the room's rate. A room that takes nothing any more tells nothing.
+    /// Tells what is due to be told: of each kind one message, beside the room's rate. A room that
+    /// takes nothing any more tells nothing.
     pub(super) fn flush_system_messages(&mut self, now: Instant) {
         if self.state != RoomStatus::Open {
             return;
@@ -44,7 +45,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// A tip of one user's travels with that user's profile (clause A18): the one that the user has now, or had when going.
+    /// A tip of one user's travels with that user's profile: the one that the user has now, or had
+    /// when going.
     fn profile_of_system_message(&mut self, kind: SystemMessageKind, fold: &Fold) -> Option<Arc<M>> {
         let kept = self.take_kept(kind);
         let profile = match (kind, fold.count, &fold.first[..]) {
@@ -56,7 +58,8 @@ impl<M: Payload> Admission<M> {
         profile
     }
 
-    /// The profile of a user who goes is kept for the tip that tells it, if that is to tell of nobody else so far.
+    /// The profile of a user who goes is kept for the tip that tells it, if that is to tell of
+    /// nobody else so far.
     pub(super) fn keep_for_system_message(&mut self, kind: SystemMessageKind, profile: Option<Arc<M>>) {
         if self.system_messages.count(kind) == 1 {
             // What is there was kept for a tip that was never given.

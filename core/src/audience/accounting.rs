@@ -1,15 +1,16 @@
-//! The books of the audience (law L2): sums that are kept, so that no walk is needed (decision D22).
+//! The books of the audience: sums that are kept, so that no walk is needed.
 
 use super::Audience;
 use crate::ledger::Deliveries;
 use crate::message::Payload;
 use crate::priority::Priority;
 
-/// The books of one level over all sessions, kept so that no walk is needed (decision D22).
+/// The books of one level over all sessions, kept so that no walk is needed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
-    /// Of the live sessions: their start positions, their cursors, their own messages that they have not passed. The positions are
-    /// summed modulo 2⁶⁴: what is told is how far behind they are in all, and that fits.
+    /// Of the live sessions: their start positions, their cursors, their own messages that they
+    /// have not passed. The positions are summed modulo 2⁶⁴: what is told is how far behind they
+    /// are in all, and that fits.
     pub(super) starts: u64,
     pub(super) cursors: u64,
     pub(super) own_unread: u64,
@@ -18,7 +19,8 @@ pub(super) struct Sums {
     masked_cursors: u64,
     /// Of the ending sessions: what they have not read.
     pub(super) ending_pending: u64,
-    /// `due` that no longer follows from a start position: of sessions that end or ended, and what the hand folded.
+    /// `due` that no longer follows from a start position: of sessions that end or ended, and what
+    /// the hand folded.
     pub(super) settled_due: u64,
     pub(super) delivered: u64,
     pub(super) skipped: u64,
@@ -85,7 +87,8 @@ impl<M: Payload> Audience<M> {
 
     pub(super) fn deliveries_of(&self, slot: u32, level: Priority) -> Deliveries {
         let cold = self.cold(slot);
-        // An ending session's positions are seen from where it ends: the head moves on, and nobody's hand follows it.
+        // An ending session's positions are seen from where it ends: the head moves on, and
+        // nobody's hand follows it.
         let end = cold.and_then(|cold| cold.ending).map_or(self.log.head(level), |ending| ending.ends[level]);
         let (start, cursor) = (self.sessions.start(slot, level, end), self.sessions.cursor(slot, level, end));
         let Some(cold) = cold else {

@@ -7,12 +7,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 
-/// How much one batch may hold (clause B10).
+/// How much one batch may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Messages at the most. At least one is handed over.
+    /// The maximum number of messages. At least one is handed over.
     pub messages: u32,
-    /// Payload and profile bytes at the most. A first message that is larger is handed over alone.
+    /// The maximum number of payload and profile bytes. A first message that is larger is handed
+    /// over alone.
     pub bytes: u64,
 }
 
@@ -23,7 +24,7 @@ impl Default for Budget {
     }
 }
 
-/// What one session takes at once: the higher priority first (clause A25), each level in order, behind its gap.
+/// What one session takes at once: the higher priority first, each level in order, behind its gap.
 ///
 /// The messages are shared with every other session that gets them; nothing is copied.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl<M> Default for Contents<M> {
 /// A part of a [`Batch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item<'a, M> {
-    /// So many messages of this priority were dispatched and missed, just before those that follow (clause B10).
+    /// So many messages of this priority were dispatched and missed, just before those that follow.
     Gap {
         /// Their priority.
         priority: Priority,
@@ -65,7 +66,7 @@ pub enum Item<'a, M> {
     },
     /// A message.
     Message(&'a Arc<Message<M>>),
-    /// A message to this session, or to this session's user, alone (decision D21).
+    /// A message to this session, or to this session's user, alone.
     Direct(&'a Arc<Direct<M>>),
 }
 
@@ -74,7 +75,8 @@ pub enum Item<'a, M> {
 pub enum Handoff {
     /// It took the batch.
     Taken,
-    /// It could not, and nothing was taken: the session is due the same, or more, at the next sweep.
+    /// It could not, and nothing was taken: the session is due the same, or more, at the next
+    /// sweep.
     NotNow,
 }
 

@@ -5,15 +5,17 @@ use crate::ids::Group;
 use crate::priority::Priority;
 use core::ops::Range;
 
-/// Sessions in a block: as many as make a chunk of blocks 8,192 sessions. A sweep pays for each border between two chunks, because the
-/// processor reads ahead only as long as the next session lies behind the last one; and the first chunk, which grows as a vector does,
-/// still copies at most 4,096 sessions in one call (decision D2).
+/// Sessions in a block: as many as make a chunk of blocks 8,192 sessions. A sweep pays for each
+/// border between two chunks, because the processor reads ahead only as long as the next session
+/// lies behind the last one; and the first chunk, which grows as a vector does, still copies at
+/// most 4,096 sessions in one call.
 pub(super) const BLOCK: u32 = 8;
 
-/// The hot state of some sessions that follow each other: a sweep goes through one stretch of memory, and whoever comes or goes meets
-/// what belongs to the session in one place.
+/// The hot state of some sessions that follow each other: a sweep goes through one stretch of
+/// memory, and whoever comes or goes meets what belongs to the session in one place.
 ///
-/// The order of the fields is the order in which a sweep looks at them: the other way round it takes twice as long.
+/// The order of the fields is the order in which a sweep looks at them: the other way round it
+/// takes twice as long.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(super) struct Block {
@@ -29,7 +31,8 @@ impl Block {
         flags: [SlotFlags::FREE; BLOCK as usize],
     };
 
-    /// Whether each slot is held by a session of this group that has no cold state and stands `here`. Without a branch for each.
+    /// Whether each slot is held by a session of this group that has no cold state and stands
+    /// `here`. Without a branch for each.
     #[inline]
     pub(super) fn all_stand(&self, here: Positions, group: Group) -> bool {
         let plain = SlotFlags::plain(group);
@@ -37,7 +40,8 @@ impl Block {
         others == 0 && self.all_at(here)
     }
 
-    /// Whether the cursors in all slots are the same as `here`, and nobody has cold state. Without a branch for each.
+    /// Whether the cursors in all slots are the same as `here`, and nobody has cold state. Without
+    /// a branch for each.
     #[inline]
     pub(super) fn none_behind(&self, here: Positions) -> bool {
         self.flags.iter().fold(0, |any, flags| any | flags.0) & SlotFlags::COLD == 0 && self.all_at(here)
@@ -57,7 +61,8 @@ impl Block {
         differences.iter().fold(0, |any, difference| any | difference) == 0
     }
 
-    /// The first session of a group, of those in some places, that is not at `heads`, or has cold state.
+    /// The first session of a group, of those in some places, that is not at `heads`, or has cold
+    /// state.
     #[inline]
     pub(super) fn first_behind(&self, places: Range<u32>, group: Group, heads: Positions) -> Option<u32> {
         let plain = SlotFlags::plain(group);
@@ -66,8 +71,8 @@ impl Block {
         sessions.into_iter().find(|&(_, (&flags, &cursors))| is_behind(flags, cursors)).map(|(place, _)| place)
     }
 
-    /// Which slots are free or hold a session that is not at `heads` and has no cold state, and which hold one that has cold state:
-    /// a bit for each.
+    /// Which slots are free or hold a session that is not at `heads` and has no cold state, and
+    /// which hold one that has cold state: a bit for each.
     #[inline]
     pub(super) fn behind(&self, heads: Positions) -> (u32, u32) {
         let (mut behind, mut cold) = (0, 0);
@@ -79,8 +84,9 @@ impl Block {
         (behind, cold)
     }
 
-    /// Which sessions of a group, of those in some places, a sweep finds that looks for those that stand `here`, and passes over those
-    /// at `heads`. It looks no further than to the first that stands anywhere else.
+    /// Which sessions of a group, of those in some places, a sweep finds that looks for those that
+    /// stand `here`, and passes over those at `heads`. It looks no further than to the first that
+    /// stands anywhere else.
     pub(super) fn find(&self, places: Range<u32>, group: Group, here: Positions, heads: Positions) -> Match {
         let plain = SlotFlags::plain(group);
         let mut found = Match { due: 0, stop: None };
@@ -114,7 +120,8 @@ impl SlotFlags {
     pub(super) const FREE: Self = Self(0);
     /// Someone holds the slot.
     const HELD: u8 = 1;
-    /// The session has cold state: something of its own in the log, skips, a mask, direct messages, an end.
+    /// The session has cold state: something of its own in the log, skips, a mask, direct messages,
+    /// an end.
     const COLD: u8 = 2;
 
     /// A session of this group without cold state.

@@ -1,5 +1,5 @@
-//! What only some sessions need, made when it is needed: their own messages in the log, skips, a mask, direct
-//! messages, an end.
+//! What only some sessions need, made when it is needed: their own messages in the log, skips, a
+//! mask, direct messages, an end.
 
 use super::directs::Inbox;
 use crate::chunked::{Chunked, NIL, Slab};
@@ -16,7 +16,8 @@ use alloc::collections::{BTreeSet, VecDeque};
 pub(super) struct ColdState<M> {
     slot: u32,
     pub(super) levels: PerLevel<AsideLevel>,
-    /// The levels that it does not want. Of a live session, their cursors stand where the mask was set.
+    /// The levels that it does not want. Of a live session, their cursors stand where the mask was
+    /// set.
     pub(super) mask: LevelSet,
     pub(super) ending: Option<Ending>,
     /// What was sent to it directly and it has not read.
@@ -32,11 +33,14 @@ pub(super) struct AsideLevel {
     pub(super) skipped: u64,
     /// Missed and not told yet.
     pub(super) untold: u64,
-    /// Its own messages and those of a level while that was masked, over its whole life; of the latter those before the cursor.
+    /// Its own messages and those of a level while that was masked, over its whole life; of the
+    /// latter those before the cursor.
     pub(super) excluded: u64,
-    /// Dispatched before the start position that the session keeps now: the part of its books that the hand has folded.
+    /// Dispatched before the start position that the session keeps now: the part of its books that
+    /// the hand has folded.
     pub(super) folded: u64,
-    /// Positions of its own messages that it has not passed yet, and that the log still held when space was last looked for.
+    /// Positions of its own messages that it has not passed yet, and that the log still held when
+    /// space was last looked for.
     own: VecDeque<u64>,
     /// More such messages, which have fallen out of the log.
     own_lost: u64,
@@ -48,10 +52,12 @@ impl AsideLevel {
         self.own.len() as u64 + self.own_lost
     }
 
-    /// Notes a message of the session's own. The memory is bounded by what the log holds: what has fallen out is only counted.
+    /// Notes a message of the session's own. The memory is bounded by what the log holds: what has
+    /// fallen out is only counted.
     #[inline]
     pub(super) fn add_own(&mut self, position: u64, tail: u64) {
-        // Looked for only when there is no space left: nobody asks for the position of one that has fallen out.
+        // Looked for only when there is no space left: nobody asks for the position of one that has
+        // fallen out.
         if self.own.len() == self.own.capacity() {
             while self.own.front().is_some_and(|&first| first < tail) {
                 self.own.pop_front();
@@ -66,13 +72,14 @@ impl AsideLevel {
         self.own.binary_search(&position).is_ok()
     }
 
-    /// Own messages below `position` that it has not passed yet. `position` is at or past the log's tail or the session's end.
+    /// Own messages below `position` that it has not passed yet. `position` is at or past the log's
+    /// tail or the session's end.
     pub(super) fn own_below(&self, position: u64) -> u64 {
         self.own_lost + self.own.partition_point(|&own| own < position) as u64
     }
 
-    /// The session passes all positions below `to`, which is at or past the log's tail or the session's end. Answers how many of them
-    /// were its own.
+    /// The session passes all positions below `to`, which is at or past the log's tail or the
+    /// session's end. Returns how many of them were its own.
     pub(super) fn pass(&mut self, to: u64) -> u64 {
         let mut own = core::mem::take(&mut self.own_lost);
         while self.own.front().is_some_and(|&first| first < to) {
@@ -107,7 +114,8 @@ fn links<M>(cold: &mut ColdState<M>) -> &mut Links {
 #[derive(Debug)]
 pub(super) struct ColdStates<M> {
     slab: Slab<ColdState<M>>,
-    /// The place in the slab of each session's state, where there is some: a look-up without a hash.
+    /// The place in the slab of each session's state, where there is some: a look-up without a
+    /// hash.
     places: Chunked<u32>,
     /// The sessions that end, the first to end first.
     ending: List,
@@ -148,7 +156,8 @@ impl<M> ColdStates<M> {
         place
     }
 
-    /// Lets a session end. O(1) for one that ends after those that were given before, as all do while the grace is the same; else O(log n).
+    /// Lets a session end. O(1) for one that ends after those that were given before, as all do
+    /// while the grace is the same; else O(log n).
     pub(super) fn end(&mut self, slot: u32, ending: Ending) {
         let last = self.ending.back().and_then(|last| self.slab[last].ending);
         self.get_or_insert(slot).ending = Some(ending);

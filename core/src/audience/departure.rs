@@ -6,7 +6,8 @@ use crate::message::Payload;
 use crate::priority::Priority;
 
 impl<M: Payload> Audience<M> {
-    /// Takes a live session out of the sums that grow: from here on, nothing more becomes due for it.
+    /// Takes a live session out of the sums that grow: from here on, nothing more becomes due for
+    /// it.
     pub(super) fn retire(&mut self, slot: u32) {
         self.live -= 1;
         for level in Priority::ALL {
@@ -72,7 +73,8 @@ impl<M: Payload> Audience<M> {
         self.hand
     }
 
-    /// Looks at one slot, so that no position ever falls so far behind that its low half could mean another (decision D5).
+    /// Looks at one slot, so that no position ever falls so far behind that its low half could mean
+    /// another.
     pub(super) fn move_hand(&mut self) {
         let slot = self.next_slot();
         if !self.sessions.is_held(slot) || !self.sessions.lags(slot, self.heads(), MAX_LAG) || self.ending(slot).is_some() {

@@ -1,4 +1,4 @@
-//! Direct messages (decision D21): a bounded queue beside the log for each session that is sent some.
+//! Direct messages: a bounded queue beside the log for each session that is sent some.
 
 use super::Audience;
 use crate::direct::{Direct, DirectReason, Recipient};
@@ -54,12 +54,13 @@ impl<M: Payload> Inbox<M> {
 }
 
 impl<M: Payload> Audience<M> {
-    /// Sends a message to one session, beside the log: the session gets it in a batch, at its level, behind what has been applied so far and
-    /// before what comes later; those who wait are to be told at once. O(1).
+    /// Sends a message to one session, beside the log: the session gets it in a batch, at its
+    /// level, behind what has been applied so far and before what comes later; those who wait are
+    /// to be told at once. O(1).
     ///
-    /// [`Admission::send_direct`](crate::Admission::send_direct) checks the size, knows which sessions a user has, and calls this for each of
-    /// them. A session that ends still gets what was sent before, then its reason: a farewell is sent first, then comes the kick (decision
-    /// D26).
+    /// [`Admission::send_direct`](crate::Admission::send_direct) checks the size, knows which
+    /// sessions a user has, and calls this for each of them. A session that ends still gets what
+    /// was sent before, then its reason: a farewell is sent first, then comes the kick.
     ///
     /// # Errors
     /// The audience is closed, the session is not in or ends, or as much waits for it as may.
@@ -94,7 +95,8 @@ impl<M: Payload> Audience<M> {
         (held.saturating_add(bytes) > max_bytes).then_some(Limit::DirectBytes { max: max_bytes })
     }
 
-    /// Books the next of a level as handed over. The session lets go of them; what that drops is dropped outside.
+    /// Books the next of a level as handed over. The session lets go of them; what that drops is
+    /// dropped outside.
     pub(super) fn deliver_directs(&mut self, slot: u32, level: Priority, count: u32) {
         if count > 0 && self.sessions.is_cold(slot) {
             let Some(cold) = self.cold_states.get_mut(slot) else { return };

@@ -1,7 +1,8 @@
-//! Signs of life (clause A7, decision D25): one byte a session, in an array of its own, and a hand that walks over it.
+//! Signs of life: one byte a session, in an array of its own, and a hand that walks over it.
 //!
-//! The byte counts the looks that are left until the session is found silent, so a look is a subtraction for each and finds out by the
-//! way who has none left. It is exact: a sign of life is put down as the number of the look that finds it too old.
+//! The byte counts the looks that are left until the session is found silent, so a look is a
+//! subtraction for each and finds out by the way who has none left. It is exact: a sign of life is
+//! put down as the number of the look that finds it too old.
 
 use super::Audience;
 use crate::chunked::{Chunked, Deque};
@@ -12,9 +13,10 @@ use crate::message::Payload;
 use crate::time::Instant;
 use alloc::boxed::Box;
 
-/// Slots that one call looks at at the most.
+/// The maximum number of slots that one call looks at.
 const MAX_SCANNED: u32 = 8_192;
-/// Sessions that one call finds silent at the most, and that may wait to be polled before a look goes on.
+/// The maximum number of sessions that one call finds silent, and that may wait to be polled before
+/// a look goes on.
 const MAX_EXPIRED: usize = 1_024;
 /// Slots that are looked at without a branch for each.
 const BLOCK: usize = 64;
@@ -23,7 +25,8 @@ const BLOCK: usize = 64;
 const NOBODY: u8 = 0;
 /// The most that the byte counts.
 const MOST: u8 = 253;
-/// It came after the last look, or so long after that the byte cannot tell: the next look counts from itself.
+/// It came after the last look, or so long after that the byte cannot tell: the next look counts
+/// from itself.
 const FRESH: u8 = 254;
 /// Found silent, and has shown no life since.
 const SILENT: u8 = 255;
@@ -81,7 +84,8 @@ impl HeartbeatWheel {
         self.watched += 1;
     }
 
-    /// A session goes, or begins to end: nobody looks at it any more. Harmless when that is so already.
+    /// A session goes, or begins to end: nobody looks at it any more. Harmless when that is so
+    /// already.
     pub(super) fn go(&mut self, slot: u32) {
         match core::mem::replace(&mut self.left[slot], NOBODY) {
             NOBODY => {}
@@ -191,16 +195,18 @@ impl HeartbeatWheel {
 }
 
 impl<M: Payload> Audience<M> {
-    /// Whether silent sessions are told from others here: [`heartbeat`](crate::RoomConfigBuilder::heartbeat) is set.
+    /// Whether silent sessions are told from others here:
+    /// [`heartbeat`](crate::RoomConfigBuilder::heartbeat) is set.
     #[inline]
     pub fn has_heartbeat(&self) -> bool {
         self.wheel.is_some()
     }
 
-    /// A session shows life (clause A7). Answers whether it is in and nothing has closed it. O(1).
+    /// A session shows life. Returns whether it is in and nothing has closed it. O(1).
     ///
-    /// Whoever joins a session here by hand touches it at once: [`join`](Self::join) knows no time, and counts as a sign of life at the
-    /// next look. [`RoomState::join`](crate::RoomState::join) does both.
+    /// Whoever joins a session here by hand touches it at once: [`join`](Self::join) knows no time,
+    /// and counts as a sign of life at the next look. [`RoomState::join`](crate::RoomState::join)
+    /// does both.
     pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
         let now = self.clock.advance(now);
         if self.closed.is_some() {
@@ -213,9 +219,9 @@ impl<M: Payload> Audience<M> {
         self.ending(slot).is_none()
     }
 
-    /// The next session of a user's that was found silent or shows life again, in the order in which that came about: for
-    /// [`Admission::note_liveness`](crate::Admission::note_liveness), which knows who is online. At most 1,024 sessions are found before they
-    /// are polled.
+    /// The next session of a user's that was found silent or shows life again, in the order in
+    /// which that came about: for [`Admission::note_liveness`](crate::Admission::note_liveness),
+    /// which knows who is online. At most 1,024 sessions are found before they are polled.
     pub fn poll_liveness(&mut self) -> Option<(SessionId, Liveness)> {
         self.wheel.as_mut()?.expired.pop_front()
     }
@@ -287,7 +293,8 @@ mod tests {
                     }
                 }
                 let scan = wheel.scans.at(wheel.scans.until(Instant::from_nanos(now))).unwrap().as_nanos();
-                // Whoever is touched in the middle of a look that is on its way is spared, whichever side of the hand it is on.
+                // Whoever is touched in the middle of a look that is on its way is spared,
+                // whichever side of the hand it is on.
                 let mut calls = 0;
                 while wheel.expired.pop_front().is_some() {}
                 loop {

@@ -1,7 +1,8 @@
-//! Masks (clause B10): what a session does not want is settled without a look at the session.
+//! Masks: what a session does not want is settled without a look at the session.
 //!
-//! The cursor of a masked level stays where the mask was set, and the room's sums keep how many such cursors there are and what they add
-//! up to: what has been dispatched to them meanwhile is one subtraction.
+//! The cursor of a masked level stays where the mask was set, and the room's sums keep how many
+//! such cursors there are and what they add up to: what has been dispatched to them meanwhile is
+//! one subtraction.
 
 use super::Audience;
 use crate::ids::SessionId;
@@ -10,12 +11,13 @@ use crate::message::Payload;
 use crate::priority::Priority;
 
 impl<M: Payload> Audience<M> {
-    /// Sets the levels that a session does not want, in place of those it did not want before. Answers whether it is in. O(1), plus its
-    /// own messages in the log (clause B10).
+    /// Sets the levels that a session does not want, in place of those it did not want before.
+    /// Returns whether it is in. O(1), plus its own messages in the log.
     ///
-    /// What is dispatched at a masked level is `excluded` for the session, whoever sent it. A level that becomes masked is settled: what the
-    /// session had not read of it is excluded as well; a gap that it has not been told yet still is. A level that is masked no
-    /// longer starts at the head.
+    /// What is dispatched at a masked level is `excluded` for the session, whoever sent it. A level
+    /// that becomes masked is settled: what the session had not read of it is excluded as well; a
+    /// gap that it has not been told yet still is. A level that is masked no longer starts at the
+    /// head.
     pub fn set_masked_levels(&mut self, session: SessionId, mask: LevelSet) -> bool {
         let Some(slot) = self.sessions.slot_of(session) else { return false };
         let old = self.mask_of(slot);
@@ -43,7 +45,8 @@ impl<M: Payload> Audience<M> {
         self.cold(slot).map_or(LevelSet::EMPTY, |cold| cold.mask)
     }
 
-    /// Whether the cursor of a level stands still while the head moves on. Not that of a session that ends: nothing more becomes due for it.
+    /// Whether the cursor of a level stands still while the head moves on. Not that of a session
+    /// that ends: nothing more becomes due for it.
     pub(super) fn is_masked(&self, slot: u32, level: Priority) -> bool {
         self.cold(slot).is_some_and(|cold| cold.mask.contains(level) && cold.ending.is_none())
     }

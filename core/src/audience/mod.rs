@@ -1,7 +1,8 @@
 //! The audience: the half of a room that members take messages from.
 //!
-//! Four rings shared by all, four cursors for each session. A message that is applied is stored once; nothing is done for any session
-//! until that session reads. Falling out of a ring is a skip: the subtraction of two positions.
+//! Four rings shared by all, four cursors for each session. A message that is applied is stored
+//! once; nothing is done for any session until that session reads. Falling out of a ring is a skip:
+//! the subtraction of two positions.
 
 mod accounting;
 mod batch;
@@ -50,16 +51,18 @@ use reading::Shared;
 use replay::Replay;
 use session::Sessions;
 
-/// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at one slot for each applied message, so
-/// it comes by long before the rest is used up: there are at most 2³⁰ slots.
+/// How far behind the hand lets a position fall: a quarter of what 32 bits tell apart. It looks at
+/// one slot for each applied message, so it comes by long before the rest is used up: there are at
+/// most 2³⁰ slots.
 const MAX_LAG: u32 = 1 << 30;
-/// Sessions that one call of `handle_timeout` ends at the most.
+/// The maximum number of sessions that one call of `handle_timeout` ends.
 const MAX_ENDED: u32 = 1_024;
 
 /// The half of a room that members take messages from: the log and the sessions' cursors.
 ///
-/// [`RoomState`](crate::RoomState) joins it to an admission and is what most hosts want. By itself it serves whoever puts each half under a lock
-/// of its own. It is fed with [`take_over`](Self::take_over).
+/// [`RoomState`](crate::RoomState) joins it to an admission and is what most hosts want. By itself
+/// it serves whoever puts each half under a lock of its own. It is fed with
+/// [`take_over`](Self::take_over).
 #[derive(Debug)]
 pub struct Audience<M> {
     log: Log<M>,
@@ -107,15 +110,16 @@ pub struct AudienceSnapshot {
     pub applied: Seq,
     /// How many messages of each level have been applied or passed over.
     pub heads: PerLevel<u64>,
-    /// What became of every delivery, by level, over all sessions that are and were in (law L2).
+    /// What became of every delivery, by level, over all sessions that are and were in.
     pub deliveries: PerLevel<Deliveries>,
     /// What became of every direct message, by level.
     pub directs: PerLevel<Directs>,
     /// Sessions that are in, ending ones included.
     pub sessions: u32,
-    /// Of those, sessions that are not silent, guests included (clauses A7, A12).
+    /// Of those, sessions that are not silent, guests included.
     pub online: u32,
-    /// Sessions that have something of their own beside their cursors: own messages, skips, a mask, direct messages, an end.
+    /// Sessions that have something of their own beside their cursors: own messages, skips, a mask,
+    /// direct messages, an end.
     pub cold_sessions: u32,
     /// Messages in the log, by level.
     pub log: PerLevel<u32>,
@@ -146,13 +150,15 @@ impl<M: Payload> Audience<M> {
         Self::starting_at(&config.settings, ShardIndex::WHOLE, PerLevel::default())
     }
 
-    /// One of several audiences that share a room, opened when so many messages of each level have been dispatched: it gets those
-    /// that follow. See [`ShardIndex`] for which sessions it gives out, and how many.
+    /// One of several audiences that share a room, opened when so many messages of each level have
+    /// been dispatched: it gets those that follow. See [`ShardIndex`] for which sessions it gives
+    /// out, and how many.
     pub fn shard(config: &RoomConfig, part: ShardIndex, heads: PerLevel<u64>) -> Self {
         Self::starting_at(&config.settings, part, heads)
     }
 
-    /// One of the audiences of a room, as if so many messages of each level had been applied before.
+    /// One of the audiences of a room, as if so many messages of each level had been applied
+    /// before.
     pub(crate) fn starting_at(settings: &Settings, part: ShardIndex, heads: PerLevel<u64>) -> Self {
         Self {
             log: Log::new(settings.log_messages, settings.log_bytes, heads),
@@ -182,11 +188,13 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Lets a session in: it gets what is applied from now on, when its `group` is swept or when it asks; and before that the last few
-    /// messages, if the room is configured so (clause A24): then it is ready at once. O(1).
+    /// Lets a session in: it gets what is applied from now on, when its `group` is swept or when it
+    /// asks; and before that the last few messages, if the room is configured so: then it is ready
+    /// at once. O(1).
     ///
     /// # Errors
-    /// The audience is closed or full, or `known`, the session that the connection had before, is still in (clause A1).
+    /// The audience is closed or full, or `known`, the session that the connection had before, is
+    /// still in.
     pub fn join(&mut self, guest: bool, group: Group, known: Option<SessionId>) -> Result<Joined, JoinError> {
         self.check_enter(known)?;
         if self.replay.is_none() {
@@ -232,15 +240,17 @@ impl<M: Payload> Audience<M> {
         self.closed.is_none() && self.sessions.slot_of(session).is_some_and(|slot| self.ending(slot).is_none())
     }
 
-    /// Lets a session go at once; what it had not read is abandoned. Answers whether it was in. O(1), plus its own messages in the log.
+    /// Lets a session go at once; what it had not read is abandoned. Returns whether it was in.
+    /// O(1), plus its own messages in the log.
     pub fn leave(&mut self, session: SessionId) -> bool {
         let Some(slot) = self.sessions.slot_of(session) else { return false };
         self.release(slot);
         true
     }
 
-    /// Closes a session from outside: it still takes what it is due by now, then the reason; after the grace it is gone
-    /// (decision D26). Harmless when it is not in or ends already. O(1), or O(log n) while others end later who began to end before.
+    /// Closes a session from outside: it still takes what it is due by now, then the reason; after
+    /// the grace it is gone. Harmless when it is not in or ends already. O(1), or O(log n) while
+    /// others end later who began to end before.
     pub fn end(&mut self, now: Instant, session: SessionId, reason: EndReason) {
         let now = self.clock.advance(now);
         let Some(slot) = self.sessions.slot_of(session) else { return };
@@ -253,8 +263,8 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Closes the audience: every session still takes what it is due, then the reason; after the grace they are gone. Nothing is
-    /// applied any more. O(1).
+    /// Closes the audience: every session still takes what it is due, then the reason; after the
+    /// grace they are gone. Nothing is applied any more. O(1).
     pub fn close(&mut self, now: Instant, reason: EndReason) {
         let now = self.clock.advance(now);
         if self.closed.is_none() {
@@ -264,7 +274,8 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Ends the grace of a closed audience: the next calls of [`handle_timeout`](Self::handle_timeout) abandon what is left.
+    /// Ends the grace of a closed audience: the next calls of
+    /// [`handle_timeout`](Self::handle_timeout) abandon what is left.
     pub fn end_grace(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         if let Some((_, until)) = &mut self.closed {
@@ -277,9 +288,9 @@ impl<M: Payload> Audience<M> {
         self.closed.is_some() && self.sessions.len() == 0
     }
 
-    /// Takes over what was dispatched since the last time. Messages that were taken over already change nothing; those that are
-    /// missing become skips of every session that was to get them, at whichever level they were. O(messages), whatever the number of
-    /// sessions.
+    /// Takes over what was dispatched since the last time. Messages that were taken over already
+    /// change nothing; those that are missing become skips of every session that was to get them,
+    /// at whichever level they were. O(messages), whatever the number of sessions.
     pub fn take_over(&mut self, handed: HandOver<M>) {
         if self.closed.is_some() {
             return;
@@ -293,7 +304,8 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// So many messages of each level have been dispatched, and will not come here any more where they have not yet.
+    /// So many messages of each level have been dispatched, and will not come here any more where
+    /// they have not yet.
     #[cold]
     fn pass_over(&mut self, heads: PerLevel<u64>) {
         self.unshare();
@@ -329,15 +341,19 @@ impl<M: Payload> Audience<M> {
         self.move_hand();
     }
 
-    /// When the host should tell those who wait that there is something to take; `None` while nothing has come since it last did.
+    /// When the host should tell those who wait that there is something to take; `None` while
+    /// nothing has come since it last did.
     ///
-    /// That is the instant at which something came, or up to the level's [`coalesce`](crate::RoomConfigBuilder::coalesce) later, so that
-    /// more messages share one wake-up and one write (decision D30). It delays being told and nothing else: who asks before gets all there is.
+    /// That is the instant at which something came, or up to the level's
+    /// [`coalesce`](crate::RoomConfigBuilder::coalesce) later, so that more messages share one
+    /// wake-up and one write. It delays being told and nothing else: who asks before gets all there
+    /// is.
     pub fn poll_wake(&self) -> Option<Instant> {
         self.wake
     }
 
-    /// Whether those who wait are to be told at `now`; then the host does, and [`poll_wake`](Self::poll_wake) starts anew.
+    /// Whether those who wait are to be told at `now`; then the host does, and
+    /// [`poll_wake`](Self::poll_wake) starts anew.
     pub fn wake(&mut self, now: Instant) -> bool {
         let now = self.clock.advance(now);
         self.wake.take_if(|wake| *wake <= now).is_some()
@@ -352,8 +368,9 @@ impl<M: Payload> Audience<M> {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
-    /// Ends the sessions whose grace is over, at most 1,024 in one call; and looks for silent ones, if a look is due: at 8,192 slots at the most,
-    /// of which at most 1,024 are found silent (clause A7). If more is due, [`poll_timeout`](Self::poll_timeout) answers at once.
+    /// Ends the sessions whose grace is over, at most 1,024 in one call; and looks for silent ones,
+    /// if a look is due: at no more than 8,192 slots, of which at most 1,024 are found silent. If
+    /// more is due, [`poll_timeout`](Self::poll_timeout) returns an instant that is already due.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         self.gone = Vec::new();
@@ -379,8 +396,9 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// A session whose grace was over in the last call of [`handle_timeout`](Self::handle_timeout), and that has not been told here: it is gone,
-    /// and the admission has to hear of it ([`Admission::remove_session`](crate::Admission::remove_session)). The next call of
+    /// A session whose grace was over in the last call of [`handle_timeout`](Self::handle_timeout),
+    /// and that has not been told here: it is gone, and the admission has to hear of it
+    /// ([`Admission::remove_session`](crate::Admission::remove_session)). The next call of
     /// `handle_timeout` forgets those that nobody asked for.
     pub fn poll_gone(&mut self) -> Option<SessionId> {
         self.gone.pop()
@@ -391,8 +409,8 @@ impl<M: Payload> Audience<M> {
         &self.gone
     }
 
-    /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing ends and nobody
-    /// is to be looked at. An instant that has passed already means at once.
+    /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing
+    /// ends and nobody is to be looked at. An instant that has passed already means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let closed = self.closed.filter(|_| self.sessions.len() > 0).map(|(_, until)| until);
         let ending = self.cold_states.first_ending().map(|(_, until)| until);
@@ -401,7 +419,8 @@ impl<M: Payload> Audience<M> {
         closed.into_iter().chain(ending).chain(scan).chain(trim).min()
     }
 
-    /// Whether any session ends: the audience is closed, or a session was closed from outside and has not gone.
+    /// Whether any session ends: the audience is closed, or a session was closed from outside and
+    /// has not gone.
     #[inline]
     pub fn has_ends(&self) -> bool {
         self.closed.is_some() || self.cold_states.has_ending()
@@ -413,7 +432,8 @@ impl<M: Payload> Audience<M> {
         !self.deferred.is_empty()
     }
 
-    /// What fell out of the log since the last time, and the direct messages that were read: for whoever holds a lock.
+    /// What fell out of the log since the last time, and the direct messages that were read: for
+    /// whoever holds a lock.
     pub fn take_deferred_drops(&mut self) -> Option<DeferredDrops<M>> {
         self.deferred.take()
     }
@@ -432,7 +452,7 @@ impl<M: Payload> Audience<M> {
         self.sessions.len()
     }
 
-    /// Of those, sessions that are not silent (clause A7).
+    /// Of those, sessions that are not silent.
     pub fn online(&self) -> u32 {
         self.sessions.len() - self.wheel.as_ref().map_or(0, |wheel| wheel.silent())
     }
@@ -487,7 +507,7 @@ impl<M: Payload> Audience<M> {
         self.cold(slot)?.ending
     }
 
-    /// A message is not meant for the session that sent it (clause A23, decision D34).
+    /// A message is not meant for the session that sent it.
     fn exclude(&mut self, level: Priority, position: u64, session: Option<SessionId>) {
         if let Some(slot) = session.and_then(|session| self.sessions.slot_of(session)) {
             self.exclude_own(slot, level, position);

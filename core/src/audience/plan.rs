@@ -35,7 +35,8 @@ pub(super) struct LevelRange {
     pub(super) directs: u32,
 }
 
-/// The range that a batch covers: batches with the same key, of the same room, hold the same messages and no gap.
+/// The range that a batch covers: batches with the same key, of the same room, hold the same
+/// messages and no gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BatchKey {
     from: [u64; Priority::NUM],
@@ -65,7 +66,8 @@ impl Plan {
         self.messages == 0 && self.directs == 0 && self.levels.values().all(|level| level.gap == 0)
     }
 
-    /// The key, unless there is a gap, something of the session's own, or something that was sent to it alone.
+    /// The key, unless there is a gap, something of the session's own, or something that was sent
+    /// to it alone.
     fn shared_key(&self) -> Option<BatchKey> {
         let levels = &self.levels.0;
         let alone = self.directs > 0 || levels.iter().any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
@@ -114,7 +116,8 @@ impl<M: Payload> Audience<M> {
         // Nobody reads a masked level; a gap from before is still told.
         let end = if is_masked { cursor } else { end };
         if left.messages == 0 {
-            // Not the distance of two positions: what is left may be the session's own messages, which are not due.
+            // Not the distance of two positions: what is left may be the session's own messages,
+            // which are not due.
             plan.more |= untold > 0 || end - cursor > own_unread || waiting.is_some_and(|waiting| !waiting.is_empty());
             return LevelRange::standing(cursor);
         }

@@ -1,4 +1,4 @@
-//! Where a session stands at each level, in 32 bits; the log's head supplies the rest (decision D5).
+//! Where a session stands at each level, in 32 bits; the log's head supplies the rest.
 
 use crate::priority::Priority;
 

@@ -1,4 +1,5 @@
-//! Reading: what a session would take now is planned without changing anything, handed out, and then committed.
+//! Reading: what a session would take now is planned without changing anything, handed out, and
+//! then committed.
 
 use super::Audience;
 use super::batch::{Batch, Budget, Contents, Handoff, Item};
@@ -47,8 +48,8 @@ pub struct BatchRef<'a, M> {
 }
 
 impl<'a, M: Payload> BatchRef<'a, M> {
-    /// The key under which what is encoded for one session serves all that read the same range (decision D29); `None` when this batch is
-    /// this session's alone.
+    /// The key under which what is encoded for one session serves all that read the same range;
+    /// `None` when this batch is this session's alone.
     pub fn key(&self) -> Option<&'a BatchKey> {
         self.key
     }
@@ -126,10 +127,12 @@ fn level_items<'a, M: Payload>(
 }
 
 impl<M: Payload> Audience<M> {
-    /// Takes what a session is due, within a budget; `None` when that is nothing. Costs what is read.
+    /// Takes what a session is due, within a budget; `None` when that is nothing. Costs what is
+    /// read.
     ///
     /// # Errors
-    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
+    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and
+    /// [`SessionEnd::NoSession`] from then on.
     #[inline]
     pub fn next_batch(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
         match self.take_shared(session, budget) {
@@ -163,7 +166,8 @@ impl<M: Payload> Audience<M> {
         Ok(Some(batch))
     }
 
-    /// The batch that another session took last, if this one has no cold state and stands where that one stood.
+    /// The batch that another session took last, if this one has no cold state and stands where
+    /// that one stood.
     #[inline]
     fn take_shared(&mut self, session: SessionId, budget: Budget) -> Option<Batch<M>> {
         let shared = self.shared.as_ref().filter(|shared| shared.budget == budget)?;
@@ -180,19 +184,21 @@ impl<M: Payload> Audience<M> {
         Some(shared.batch.clone())
     }
 
-    /// Forgets the batch that was taken last: what is dispatched next changes what those who stand there are due.
+    /// Forgets the batch that was taken last: what is dispatched next changes what those who stand
+    /// there are due.
     pub(super) fn unshare(&mut self) {
         if let Some(contents) = self.shared.take().and_then(|shared| Arc::into_inner(shared.batch.contents)) {
             self.deferred.add_messages(contents.messages);
         }
     }
 
-    /// Hands every session of a group in a range of slots what it is due, within a budget for each; the sink says whether it took it.
-    /// Answers how many sessions had something.
+    /// Hands every session of a group in a range of slots what it is due, within a budget for each;
+    /// the sink says whether it took it. Returns how many sessions had something.
     ///
-    /// Sessions that stand at the same place get the same plan, made once: going on along a room whose sessions are all caught up costs little
-    /// more than looking at their cursors. A host sweeps at most 1,024 slots under one lock (decision D1), from 0 up to
-    /// [`slots`](Self::slots); in a shard (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own slots.
+    /// Sessions that stand at the same place get the same plan, made once: going on along a room
+    /// whose sessions are all caught up costs little more than looking at their cursors. A host
+    /// sweeps at most 1,024 slots under one lock, from 0 up to [`slots`](Self::slots); in a shard
+    /// (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own slots.
     #[inline]
     pub fn sweep(
         &mut self,
@@ -227,7 +233,8 @@ impl<M: Payload> Audience<M> {
         if slots == 0 { 0 } else { self.sessions.part().slot(slots - 1) + 1 }
     }
 
-    /// Whether [`next_batch`](Self::next_batch) would answer anything but `Ok(None)`. Changes nothing. O(1).
+    /// Whether [`next_batch`](Self::next_batch) would return anything but `Ok(None)`. Changes
+    /// nothing. O(1).
     #[inline]
     pub fn is_ready(&self, session: SessionId) -> bool {
         match self.sessions.stands(session) {
@@ -238,8 +245,10 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Which of those who wait are ready, of 64 slots from `first` on, rounded down to a multiple of 64: a bit for each. What `waiting` leaves out
-    /// is not looked at; a slot that nobody holds is ready. In a shard (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own slots.
+    /// Which of those who wait are ready, of 64 slots from `first` on, rounded down to a multiple
+    /// of 64: a bit for each. What `waiting` leaves out is not looked at; a slot that nobody holds
+    /// is ready. In a shard (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own
+    /// slots.
     pub fn ready_among(&self, first: u32, waiting: u64) -> u64 {
         let first = first - first % 64;
         if self.closed.is_some() {
@@ -266,8 +275,9 @@ impl<M: Payload> Audience<M> {
             || (behind && Priority::ALL.into_iter().any(|level| self.deliveries_of(slot, level).pending > 0))
     }
 
-    /// Sweeps the run of sessions from `slots.start` on that have no cold state and stand where the first of them stands, or are caught up.
-    /// Answers the slot at which the run ends, and how many were handed something.
+    /// Sweeps the run of sessions from `slots.start` on that have no cold state and stand where the
+    /// first of them stands, or are caught up. Returns the slot at which the run ends, and how many
+    /// were handed something.
     #[inline]
     fn sweep_alike(
         &mut self,
@@ -300,7 +310,7 @@ impl<M: Payload> Audience<M> {
         (swept.stopped, swept.handed)
     }
 
-    /// Hands one session what it is due. Answers whether that was anything.
+    /// Hands one session what it is due. Returns whether that was anything.
     #[inline]
     fn sweep_one(&mut self, slot: u32, budget: Budget, sink: &mut impl FnMut(SessionId, Delivery<'_, M>) -> Handoff) -> bool {
         let Some(session) = self.sessions.holder(slot) else { return false };
@@ -342,7 +352,8 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Books what has fallen out of the log before the session read it: the positions from `cursor` to `to`.
+    /// Books what has fallen out of the log before the session read it: the positions from `cursor`
+    /// to `to`.
     pub(super) fn skip(&mut self, slot: u32, level: Priority, cursor: u64, to: u64) {
         let skipped = self.pass(slot, level, cursor, to);
         if skipped > 0 {
@@ -353,7 +364,8 @@ impl<M: Payload> Audience<M> {
         }
     }
 
-    /// Moves a cursor and keeps the sums. Answers how many positions it passed that were not the session's own.
+    /// Moves a cursor and keeps the sums. Returns how many positions it passed that were not the
+    /// session's own.
     pub(super) fn pass(&mut self, slot: u32, level: Priority, cursor: u64, to: u64) -> u64 {
         if to == cursor {
             return 0;

@@ -1,4 +1,4 @@
-//! Other bounds while the room runs (clause B15): what an audience holds of them.
+//! Other bounds while the room runs: what an audience holds of them.
 
 use super::Audience;
 use super::heartbeat_wheel::HeartbeatWheel;
@@ -9,13 +9,17 @@ use crate::message::Payload;
 use crate::time::Instant;
 
 impl<M: Payload> Audience<M> {
-    /// Goes on under another configuration (clause B15): what [`RoomState::reconfigure`](crate::RoomState::reconfigure) says of logs and sessions. It is
-    /// for the audiences of a room whose [`Admission::reconfigure`](crate::Admission::reconfigure) has agreed and whose dispatched messages
-    /// have been applied. Costs what the log lets go of: at most 4,096 messages in this call, and as many in each following
-    /// [`handle_timeout`](Self::handle_timeout), for which [`poll_timeout`](Self::poll_timeout) asks at once.
+    /// Goes on under another configuration: what
+    /// [`RoomState::reconfigure`](crate::RoomState::reconfigure) says of logs and sessions. It is
+    /// for the audiences of a room whose [`Admission::reconfigure`](crate::Admission::reconfigure)
+    /// has agreed and whose dispatched messages have been applied. Costs what the log lets go of:
+    /// at most 4,096 messages in this call, and as many in each following
+    /// [`handle_timeout`](Self::handle_timeout), for which [`poll_timeout`](Self::poll_timeout)
+    /// asks at once.
     ///
-    /// A part of a room takes in up to its own share of the sessions. After these have become fewer, other parts may have more than
-    /// theirs: a host with several parts asks for all of them before a join.
+    /// A part of a room takes in up to its own share of the sessions. After these have become
+    /// fewer, other parts may have more than theirs: a host with several parts asks for all of them
+    /// before a join.
     ///
     /// # Errors
     /// The audience is closed, or its echo or its heartbeat would change. Nothing has changed then.

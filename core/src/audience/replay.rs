@@ -1,4 +1,4 @@
-//! Late joiners (clause A24, decision D23): where a fresh session starts that gets the last few messages.
+//! Late joiners: where a fresh session starts that gets the last few messages.
 
 use super::Audience;
 use crate::chunked::Deque;
@@ -10,7 +10,8 @@ use crate::priority::{PerLevel, Priority};
 use crate::shard_index::ShardIndex;
 use alloc::boxed::Box;
 
-/// The levels of the last dispatches, oldest first: as many as a late joiner gets. The log holds them all, without a hole.
+/// The levels of the last dispatches, oldest first: as many as a late joiner gets. The log holds
+/// them all, without a hole.
 #[derive(Clone, Debug)]
 pub(super) struct Replay {
     most: u32,
@@ -24,7 +25,8 @@ impl Replay {
         (most > 0).then(|| Box::new(Self { most, levels: Deque::new(), counts: PerLevel::default() }))
     }
 
-    /// A message of `level` was applied, and the log now holds so many of that level. `follows`: none is missing before it.
+    /// A message of `level` was applied, and the log now holds so many of that level. `follows`:
+    /// none is missing before it.
     pub(super) fn note(&mut self, level: Priority, held: u32, follows: bool) {
         if !follows {
             self.forget();
@@ -48,7 +50,8 @@ impl Replay {
         while Priority::ALL.into_iter().any(|level| self.counts[level] > held(level)) && self.pop() {}
     }
 
-    /// For late joiners who get at most so many, from now on (clause B15): nobody gets more than was kept for the others.
+    /// For late joiners who get at most so many, from now on: nobody gets more than was kept for
+    /// the others.
     pub(super) fn change(replay: Option<Box<Self>>, most: u32) -> Option<Box<Self>> {
         let mut replay = replay.or_else(|| Self::new(most)).filter(|_| most > 0)?;
         replay.most = most;
@@ -64,9 +67,10 @@ impl Replay {
 }
 
 impl<M: Payload> Audience<M> {
-    /// One of several audiences that share a room, opened beside another one whose messages it takes over, at most 4,096 of each level: its
-    /// late joiners, and sessions that are resumed in it, find there what they would find in the other. See [`shard`](Self::shard).
-    /// Costs what is taken over.
+    /// One of several audiences that share a room, opened beside another one whose messages it
+    /// takes over, at most 4,096 of each level: its late joiners, and sessions that are resumed in
+    /// it, find there what they would find in the other. See [`shard`](Self::shard). Costs what is
+    /// taken over.
     pub fn new_shard(config: &RoomConfig, part: ShardIndex, other: &Self) -> Self {
         Self {
             log: other.log.newest(),

@@ -1,4 +1,4 @@
-//! Resuming (clause B18): a session that goes on where another one was.
+//! Resuming: a session that goes on where another one was.
 
 use super::{Audience, MAX_LAG};
 use crate::config::Echo;
@@ -11,8 +11,8 @@ use crate::resume::ResumeToken;
 use crate::time::Instant;
 
 impl<M: Payload> Audience<M> {
-    /// Where a session stands at `now`: what it has been handed, and been told that it missed, lies before. Of a level that it has masked, that
-    /// is all. `None` when it is not in, or ends. O(1).
+    /// Where a session stands at `now`: what it has been handed, and been told that it missed, lies
+    /// before. Of a level that it has masked, that is all. `None` when it is not in, or ends. O(1).
     ///
     /// It does not carry the session's mask, nor what was sent to it directly.
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
@@ -26,12 +26,13 @@ impl<M: Payload> Audience<M> {
         Some(ResumeToken { session, positions, taken_at: self.clock.peek(now) })
     }
 
-    /// Lets a session in that reads on from where another one was: what that had not got, and what has come since, is due to it; what
-    /// the log does not hold any more is a gap. Messages of the other's own that the log still holds are excluded. Costs what is unread, at
-    /// most the log.
+    /// Lets a session in that reads on from where another one was: what that had not got, and what
+    /// has come since, is due to it; what the log does not hold any more is a gap. Messages of the
+    /// other's own that the log still holds are excluded. Costs what is unread, at most the log.
     ///
-    /// A token that is as old as [`resume_within`](crate::RoomConfigBuilder::resume_within) or older, that is from the future (of time, or
-    /// of a level's positions), or that is more than 2³⁰ messages of a level behind, is not honoured: the session joins as any other.
+    /// A token that is as old as [`resume_within`](crate::RoomConfigBuilder::resume_within) or
+    /// older, that is from the future (of time, or of a level's positions), or that is more than
+    /// 2³⁰ messages of a level behind, is not honoured: the session joins as any other.
     /// [`Joined::start`] tells which it was.
     ///
     /// # Errors

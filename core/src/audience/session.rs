@@ -1,7 +1,8 @@
 //! The hot state of sessions: four cursors and four start positions each, laid out for sweeping.
 //!
-//! Positions are 64 bits wide; a session keeps the low half of each and the log's head supplies the rest (decision D5). That is exact
-//! while a session is less than 2³² messages behind, and the audience's hand sees to it that it is.
+//! Positions are 64 bits wide; a session keeps the low half of each and the log's head supplies the
+//! rest. That is exact while a session is less than 2³² messages behind, and the audience's hand
+//! sees to it that it is.
 
 use super::batch::Handoff;
 use super::block::{BLOCK, Block, Match, SlotFlags};
@@ -14,7 +15,8 @@ use core::ops::Range;
 
 #[derive(Debug)]
 pub(super) struct Sessions {
-    /// The room numbers its slots over all its parts; here and in all of the audience a slot is the place among this part's.
+    /// The room numbers its slots over all its parts; here and in all of the audience a slot is the
+    /// place among this part's.
     part: ShardIndex,
     /// Cursors, generations, marks.
     hot: Chunked<Block>,
@@ -102,7 +104,7 @@ impl Sessions {
         slot
     }
 
-    /// Frees a slot. Answers the start positions and the cursors.
+    /// Frees a slot. Returns the start positions and the cursors.
     #[inline]
     pub(super) fn remove(&mut self, slot: u32) -> (Positions, Positions) {
         let (block, place) = self.at_mut(slot);
@@ -183,7 +185,8 @@ impl Sessions {
                 let place = slots.start % BLOCK;
                 let places = place..BLOCK.min(place + (slots.end - slots.start));
                 slots.start += places.end - place;
-                // A search that begins inside of a block goes on from where one has just stopped: the next is most likely behind as well.
+                // A search that begins inside of a block goes on from where one has just stopped:
+                // the next is most likely behind as well.
                 if (place > 0 || !block.none_behind(heads))
                     && let Some(stop) = block.first_behind(places.clone(), group, heads)
                 {
@@ -197,8 +200,8 @@ impl Sessions {
         None
     }
 
-    /// Of 64 slots from `first` on, those that `waiting` names: which are free or hold a session that is not at `heads` and has nothing
-    /// aside, and which hold one that has cold state.
+    /// Of 64 slots from `first` on, those that `waiting` names: which are free or hold a session
+    /// that is not at `heads` and has nothing aside, and which hold one that has cold state.
     #[inline]
     pub(super) fn behind_among(&self, first: u32, waiting: u64, heads: Positions) -> (u64, u64) {
         let (mut behind, mut cold) = (0, 0);
@@ -227,11 +230,13 @@ impl Sessions {
         })
     }
 
-    /// Offers each session of a group that stands `here` to `take`, and moves those that are taken to `there`. Passes over free slots,
-    /// other groups and sessions that are at `heads`; stops at the first that stands anywhere else or has cold state.
+    /// Offers each session of a group that stands `here` to `take`, and moves those that are taken
+    /// to `there`. Passes over free slots, other groups and sessions that are at `heads`; stops at
+    /// the first that stands anywhere else or has cold state.
     ///
-    /// Most blocks are all alike, and to see that takes no branch for each session; then a sink that takes whatever it gets costs little
-    /// more than the writing of the cursors. Inlined into the caller's loop, so that what such a sink counts stays in a register.
+    /// Most blocks are all alike, and to see that takes no branch for each session; then a sink
+    /// that takes whatever it gets costs little more than the writing of the cursors. Inlined into
+    /// the caller's loop, so that what such a sink counts stays in a register.
     #[inline]
     pub(super) fn sweep(
         &mut self,

@@ -1,4 +1,5 @@
-//! Positions: silence over more messages than 32 bits can count, a feed that fell behind, an end that lasts.
+//! Positions: silence over more messages than 32 bits can count, a feed that fell behind, an end
+//! that lasts.
 
 use super::*;
 use crate::{Kind, LevelSet, RoomConfig, Sender, SessionEnd, StartPosition, UserId};
@@ -29,7 +30,8 @@ impl Scene {
         self.audience.join(false, Group::default(), None).unwrap().session
     }
 
-    /// Applies the message `jump` positions further on, as an audience sees it that missed those in between.
+    /// Applies the message `jump` positions further on, as an audience sees it that missed those in
+    /// between.
     fn apply(&mut self, jump: u64, session: Option<SessionId>) {
         self.position += jump;
         self.seq += jump;
@@ -53,7 +55,7 @@ impl Scene {
         self.audience.deliveries(session).unwrap()[LEVEL]
     }
 
-    /// Answers the gap and the number of messages of the next batch.
+    /// Returns the gap and the number of messages of the next batch.
     fn read(&mut self, session: SessionId) -> (u64, usize) {
         match self.audience.next_batch(session, Budget::default()).unwrap() {
             Some(batch) => (batch.gap(LEVEL), batch.messages().len()),

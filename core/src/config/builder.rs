@@ -41,7 +41,8 @@ macro_rules! setters {
 
 impl RoomConfigBuilder {
     setters! {
-        /// Messages in each [`rate_period`](Self::rate_period), from every source together. Default 40 (clause A14).
+        /// Messages in each [`rate_period`](Self::rate_period), from every source together. Default
+        /// 40.
         rate: u32 => rate;
         /// The period of [`rate`](Self::rate). Default 1 s.
         rate_period: Duration => rate_period;
@@ -49,118 +50,140 @@ impl RoomConfigBuilder {
         burst: u32 => burst;
         /// How the rate is counted: by a token bucket, or by aligned windows. Default a bucket.
         rate_algorithm: RateAlgorithm => rate_algorithm;
-        /// Tokens kept back for each level: a lower level takes one only while more than the reserves above it are left. They sum
-        /// to less than the burst, or what a window holds. A bucket lends what is unused: once it is full, its reserve is there and all that comes
-        /// in beyond goes to whoever waits (clause B3). What is unused at the end of a window is gone. Default none.
+        /// Tokens kept back for each level: a lower level takes one only while more than the
+        /// reserves above it are left. They sum to less than the burst, or what a window holds. A
+        /// bucket lends what is unused: once it is full, its reserve is there and all that comes in
+        /// beyond goes to whoever waits. What is unused at the end of a window is gone. Default
+        /// none.
         reserve: PerLevel<u32> => reserve;
-        /// One dispatch in so many goes to a lower level, so that none starves: what passes a lower level over is counted, and the last of so many
-        /// goes to the level that was served the longest ago instead, whatever the reserves. High is safe while it is below
-        /// rate × (1 − 1/min_share). At least 2; default none (clause B5).
+        /// One dispatch in so many goes to a lower level, so that none starves: what passes a lower
+        /// level over is counted, and the last of so many goes to the level that was served the
+        /// longest ago instead, whatever the reserves. High is safe while it is below rate × (1 −
+        /// 1/min_share). At least 2; default none.
         min_share: Option<u32> => min_share;
-        /// What each level may take beside the room's rate (clause A15). Default no second limit.
+        /// What each level may take beside the room's rate. Default no second limit.
         level_quotas: LevelQuotas => level_quotas;
         /// How many priorities the room tells apart. Default four.
         levels: Levels => levels;
-        /// What one user may say at each level (slow mode, clause B16); `None` is without limit. Default none at any: give High none, or a user's
-        /// likes spend the quota of a gift (decision D10).
+        /// What one user may say at each level (slow mode); `None` is without limit. Default none
+        /// at any: give High none, or a user's likes spend the quota of a gift.
         sender_quota: PerLevel<Option<Quota>> => sender_quota;
-        /// Senders of each level whose quota is kept apart at a time; further ones share one. Default 10,000. See [`KeyedLimit`](crate::KeyedLimit).
+        /// Senders of each level whose quota is kept apart at a time; further ones share one.
+        /// Default 10,000. See [`KeyedLimit`](crate::KeyedLimit).
         sender_table_size: u32 => sender_table_size;
-        /// How long the same message of one sender is refused, and how many are remembered: those that are published with a
-        /// [`dedup_key`](crate::Publish::dedup_key). Default a minute, 4,096.
+        /// How long the same message of one sender is refused, and how many are remembered: those
+        /// that are published with a [`dedup_key`](crate::Publish::dedup_key). Default a minute,
+        /// 4,096.
         dedup_window: DedupWindow => dedup_window;
-        /// Which messages wait for the host's verdict, and how long (clause A19). Default none.
+        /// Which messages wait for the host's verdict, and how long. Default none.
         review: ReviewConfig => review;
-        /// Messages in the queue at the most. Default 1,024.
+        /// The maximum number of messages in the queue. Default 1,024.
         queue_messages: u32 => queue.messages;
-        /// Payload bytes in the queue at the most. Default 4 MiB.
+        /// The maximum number of payload bytes in the queue. Default 4 MiB.
         queue_bytes: u64 => queue.bytes;
         /// Whose turn it is inside a level. Default first come, first served.
         discipline: QueueDiscipline => queue.discipline;
         /// Who gives way when the queue is full. Default the biggest sender.
         eviction: EvictionPolicy => queue.eviction;
-        /// How long a message of each level may wait; `None` is for ever. Default none, 5 s, 2 s, 1 s. In a room that is offered far more than
-        /// its rate, what gets through first come first served has waited nearly this long: a hot room wants it short.
+        /// How long a message of each level may wait; `None` is for ever. Default none, 5 s, 2 s, 1
+        /// s. In a room that is offered far more than its rate, what gets through first come first
+        /// served has waited nearly this long: a hot room wants it short.
         max_wait: PerLevel<Option<Duration>> => queue.max_wait;
-        /// Bytes of a payload at the most. Default 12 KiB (clause A22).
+        /// The maximum number of bytes of a payload. Default 12 KiB.
         payload_bytes: u32 => payload_bytes;
-        /// Bytes of a profile at the most. Default 1 KiB.
+        /// The maximum number of bytes of a profile. Default 1 KiB.
         profile_bytes: u32 => profile_bytes;
-        /// Messages that the log holds of each level: how far a session may fall behind before it skips. Default 512, 512, 256,
-        /// 256; at most 2²⁴.
+        /// Messages that the log holds of each level: how far a session may fall behind before it
+        /// skips. Default 512, 512, 256, 256; at most 2²⁴.
         log_messages: PerLevel<u32> => log_messages;
         /// Payload and profile bytes that the log holds of each level. Default 2, 2, 1 and 1 MiB.
         log_bytes: PerLevel<u64> => log_bytes;
-        /// Dispatched messages that wait at the seam for an audience to take them over, beside those of the last call. Default 1,024,
-        /// which is also the least. An audience that comes too late for some counts them as skipped and tells the gap.
+        /// Dispatched messages that wait at the seam for an audience to take them over, beside
+        /// those of the last call. Default 1,024, which is also the least. An audience that comes
+        /// too late for some counts them as skipped and tells the gap.
         outbox_capacity: u32 => outbox_capacity;
-        /// Whether a message comes back to the session that sent it. Default not (clause A23).
+        /// Whether a message comes back to the session that sent it. Default not.
         echo: Echo => echo;
-        /// Messages from before it came that a fresh session gets: the last that were dispatched, over all levels together, back to the first
-        /// that the log does not hold any more, so that there is no hole. Default 0, at most 4,096 (clause A24).
+        /// Messages from before it came that a fresh session gets: the last that were dispatched,
+        /// over all levels together, back to the first that the log does not hold any more, so that
+        /// there is no hole. Default 0, at most 4,096.
         replay_on_join: u32 => replay_on_join;
-        /// Sessions at the most. Default 2²⁶; at most 2³⁰.
+        /// The maximum number of sessions. Default 2²⁶; at most 2³⁰.
         sessions: u32 => sessions;
-        /// Sessions of one user at the most. Default 16.
+        /// The maximum number of sessions of one user. Default 16.
         sessions_per_user: u32 => sessions_per_user;
-        /// Admins at the most. Default 5 (clause A5).
+        /// The maximum number of admins. Default 5.
         admins: u32 => admins;
-        /// Users who are muted at one time at the most. Default 10,000; a full table refuses (decision D27).
+        /// The maximum number of users who are muted at one time. Default 10,000; a full table
+        /// refuses.
         mutes: u32 => mutes;
-        /// Users who are banned at one time at the most. Default 10,000; a full table refuses (decision D27).
+        /// The maximum number of users who are banned at one time. Default 10,000; a full table
+        /// refuses.
         bans: u32 => bans;
-        /// How many attributes and counters there may be, and how large. Default those of an `AVChatRoom` (clauses A27, A28).
+        /// How many attributes and counters there may be, and how large. Default those of an
+        /// `AVChatRoom`.
         data: DataLimits => data;
-        /// What happens in the room and is told to the room, at which priority, and how it is folded (clauses A26, A29). Default none.
+        /// What happens in the room and is told to the room, at which priority, and how it is
+        /// folded. Default none.
         system_messages: SystemMessages => system_messages;
         /// Outcomes of each level that may wait to be polled. Default 2,048 each.
         outcomes: PerLevel<u32> => outcomes;
-        /// How outcomes are reported when the publisher does not say. Default: events for High and Normal, counted only for Low and
-        /// Lowest (decision D7).
+        /// How outcomes are reported when the publisher does not say. Default: events for High and
+        /// Normal, counted only for Low and Lowest.
         outcome_sink: PerLevel<DefaultOutcomeSink> => outcome_sink;
-        /// Changes of presence that may wait to be polled; more are folded and counted. Default 1,024.
+        /// Changes of presence that may wait to be polled; more are folded and counted. Default
+        /// 1,024.
         presence_events: u32 => presence_events;
-        /// Direct messages that may wait for one session. Default 64; with 0 none is sent (decision D21).
+        /// Direct messages that may wait for one session. Default 64; with 0 none is sent.
         direct_messages: u32 => direct_messages;
-        /// Payload bytes of the direct messages that may wait for one session; a larger one is refused. Default 64 KiB.
+        /// Payload bytes of the direct messages that may wait for one session; a larger one is
+        /// refused. Default 64 KiB.
         direct_bytes: u64 => direct_bytes;
-        /// How long a session that was closed may still take what it is due. Default 10 s (decision D26).
+        /// How long a session that was closed may still take what it is due. Default 10 s.
         grace: Duration => grace;
-        /// For how long a [`ResumeToken`](crate::ResumeToken) is good: at this age it no longer is. Default 60 s; zero honours none (clause B18).
+        /// For how long a [`ResumeToken`](crate::ResumeToken) is good: at this age it no longer is.
+        /// Default 60 s; zero honours none.
         resume_within: Duration => resume_within;
-        /// How long those who wait may be left waiting after a message of each level, so that more of them share a wake-up and a
-        /// write. High is told at once: its window is zero. Default none (decision D30). See [`Audience::poll_wake`](crate::Audience::poll_wake).
+        /// How long those who wait may be left waiting after a message of each level, so that more
+        /// of them share a wake-up and a write. High is told at once: its window is zero. Default
+        /// none. See [`Audience::poll_wake`](crate::Audience::poll_wake).
         coalesce: PerLevel<Duration> => coalesce;
-        /// How long a session may show no sign of life before it counts as silent, and how often that is looked at (clause A7). Default
-        /// `None`: nobody is ever silent, since a host that never calls [`touch`](crate::RoomState::touch) would lose its users. See [`Heartbeat`].
+        /// How long a session may show no sign of life before it counts as silent, and how often
+        /// that is looked at. Default `None`: nobody is ever silent, since a host that never calls
+        /// [`touch`](crate::RoomState::touch) would lose its users. See [`Heartbeat`].
         heartbeat: Option<Heartbeat> => heartbeat;
-        /// Arrivals that the room remembers, so that it can tell its newest users (clause A12): 8 bytes each, written only when a user comes
-        /// online by a join. Default 1,000; at most 2¹⁶; 0 keeps none. See [`RoomState::recent_users`](crate::RoomState::recent_users).
+        /// Arrivals that the room remembers, so that it can tell its newest users: 8 bytes each,
+        /// written only when a user comes online by a join. Default 1,000; at most 2¹⁶; 0 keeps
+        /// none. See [`RoomState::recent_users`](crate::RoomState::recent_users).
         recent_users: u32 => recent_users;
-        /// How long a room may have no session before it closes by itself (clause B20): from the last one's going, or from its beginning. It
-        /// closes as by the host, with [`Event::RoomClosed`](crate::Event::RoomClosed) and then, since nobody is in,
-        /// [`Event::RoomEnded`](crate::Event::RoomEnded); what waited in the queue is dropped. A host that keeps what lasts exports it on
-        /// `RoomClosed`: [`export`](crate::RoomState::export) works in a closed room, too. A session in its grace is still one. More than zero;
-        /// default `None`: the room stays.
+        /// How long a room may have no session before it closes by itself: from the last one's
+        /// going, or from its beginning. It closes as by the host, with
+        /// [`Event::RoomClosed`](crate::Event::RoomClosed) and then, since nobody is in,
+        /// [`Event::RoomEnded`](crate::Event::RoomEnded); what waited in the queue is dropped. A
+        /// host that keeps what lasts exports it on `RoomClosed`:
+        /// [`export`](crate::RoomState::export) works in a closed room, too. A session in its grace
+        /// is still one. More than zero; default `None`: the room stays.
         idle_timeout: Option<Duration> => idle_timeout;
     }
 
-    /// The seed of every random choice and hash of the room (law L9): with the same one, the same
+    /// The seed of every random choice and hash of the room: with the same one, the same
     /// calls have the same outcome. It is fixed for the room's life.
     ///
     /// Where none is set, a hub gives each room one of its own, at random unless the hub was given
-    /// one, and [`reconfigure`](crate::RoomState::reconfigure) keeps the one that the room has. The core
-    /// has no source of chance: a [`RoomState`](crate::RoomState), an [`Engine`](crate::Engine)'s room, an
-    /// [`Edge`](crate::Edge) and an [`Admission`](crate::Admission) that a host makes itself then
-    /// have seed 0. Whoever knows the seed can craft ids that all fall into one bucket of a hash
-    /// table, so a server whose users choose their ids sets a secret one there.
+    /// one, and [`reconfigure`](crate::RoomState::reconfigure) keeps the one that the room has. The
+    /// core has no source of chance: a [`RoomState`](crate::RoomState), an
+    /// [`Engine`](crate::Engine)'s room, an [`Edge`](crate::Edge) and an
+    /// [`Admission`](crate::Admission) that a host makes itself then have seed 0. Whoever knows the
+    /// seed can craft ids that all fall into one bucket of a hash table, so a server whose users
+    /// choose their ids sets a secret one there.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
         self
     }
 
-    /// Notices of the host a second, and in a burst (clause A16): messages of [`Kind::Notice`](crate::Kind::Notice) from
-    /// [`Source::Host`](crate::Source::Host). They go out at once, beside the room's rate and its queue. Default 200.
+    /// Notices of the host a second, and in a burst: messages of
+    /// [`Kind::Notice`](crate::Kind::Notice) from [`Source::Host`](crate::Source::Host). They go
+    /// out at once, beside the room's rate and its queue. Default 200.
     pub fn notices(mut self, notices: NonZeroU32) -> Self {
         self.settings.notices = notices;
         self

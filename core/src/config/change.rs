@@ -1,4 +1,4 @@
-//! What of a configuration may change while a room runs (clause B15): quotas and bounds; policies do not.
+//! What of a configuration may change while a room runs: quotas and bounds; policies do not.
 
 use super::Settings;
 use crate::error::ReconfigureError;

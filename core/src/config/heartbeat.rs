@@ -5,16 +5,19 @@ use super::{RoomConfig, Settings};
 use crate::index::Hasher;
 use crate::time::{Duration, Instant, saturating_nanos};
 
-/// How long a session may show no sign of life, and how often that is looked at (clause A7).
+/// How long a session may show no sign of life, and how often that is looked at.
 ///
-/// A session shows life when it joins, with each [`touch`](crate::RoomState::touch), and when it publishes through a [`RoomState`](crate::RoomState),
-/// accepted or refused. The room looks at all of its sessions at the same instants: at [`RoomConfig::first_scan`] and each `every` after
-/// that. One whose last sign of life is at least `silence` ago is silent from that look on. It stays in the room and gets what it is
-/// due; but a user with silent sessions only is offline, until one of them shows life.
+/// A session shows life when it joins, with each [`touch`](crate::RoomState::touch), and when it
+/// publishes through a [`RoomState`](crate::RoomState), accepted or refused. The room looks at all
+/// of its sessions at the same instants: at [`RoomConfig::first_scan`] and each `every` after that.
+/// One whose last sign of life is at least `silence` ago is silent from that look on. It stays in
+/// the room and gets what it is due; but a user with silent sessions only is offline, until one of
+/// them shows life.
 ///
-/// What a look costs is one byte a session, and no session has a timer (decision D25). The byte counts looks, so a host that is very late
-/// meets its end: a sign of life which, by the rule above, would be found old more than 253 looks after the last one that was made
-/// counts as given at the next look that is made. Whoever calls in time never sees that.
+/// What a look costs is one byte a session, and no session has a timer. The byte counts looks, so a
+/// host that is very late meets its end: a sign of life which, by the rule above, would be found
+/// old more than 253 looks after the last one that was made counts as given at the next look that
+/// is made. Whoever calls in time never sees that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Heartbeat {
     /// How long a session may be silent. More than zero, and at most 100 times `every`.
@@ -104,7 +107,8 @@ mod tests {
             let at = scans.at(number).unwrap();
             assert_eq!(scans.until(at), number);
         }
-        // Life at 17 is 30 old at 47, which is the third look; a nanosecond later it takes the fourth.
+        // Life at 17 is 30 old at 47, which is the third look; a nanosecond later it takes the
+        // fourth.
         assert_eq!((scans.expires_at_scan(Instant::from_nanos(17)), scans.expires_at_scan(Instant::from_nanos(18))), (3, 4));
         assert_eq!((scans.expires_at_scan(Instant::MAX), scans.at(u64::MAX), scans.at(0)), (u64::MAX, None, None));
     }

@@ -26,7 +26,8 @@ use crate::system_messages::SystemMessages;
 use crate::time::Duration;
 use core::num::NonZeroU32;
 
-/// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been checked.
+/// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been
+/// checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomConfig {
     pub(crate) settings: Settings,
@@ -94,18 +95,21 @@ impl Settings {
     }
 }
 
-/// Messages that one call expires, dispatches or drops at the most. If more is due, `poll_timeout` answers at once.
+/// The maximum number of messages that one call expires, dispatches or drops. If more is due,
+/// `poll_timeout` returns an instant that is already due.
 pub(crate) const MAX_WORK: u32 = 1_024;
 /// Slots are 32-bit numbers and the last one means "none".
 const MAX_SLOTS: u32 = u32::MAX - 1;
-/// Few enough that the audience's hand comes by each session before 32 bits of positions are used up.
+/// Few enough that the audience's hand comes by each session before 32 bits of positions are used
+/// up.
 const MAX_SESSIONS: u32 = 1 << 30;
 /// Whoever asks for the newest users goes over all of them at once.
 const MAX_RECENT_USERS: u32 = 1 << 16;
-/// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a session.
+/// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a
+/// session.
 const MAX_LOG: u32 = 1 << 24;
 
-/// What one call may let go of when one of them falls out of the log (decision D2).
+/// What one call may let go of when one of them falls out of the log.
 const MAX_REPLAY: u32 = 4_096;
 
 /// The notices of an `AVChatRoom`.
@@ -166,7 +170,8 @@ impl RoomConfig {
         RoomConfigBuilder { settings: self.settings.clone() }
     }
 
-    /// The owner, if the room has one. One without is the host's: nobody else may close it or name admins.
+    /// The owner, if the room has one. One without is the host's: nobody else may close it or name
+    /// admins.
     pub fn owner(&self) -> Option<UserId> {
         self.settings.owner
     }
@@ -202,7 +207,7 @@ impl RoomConfig {
         self.settings.queue
     }
 
-    /// Payload bytes at the most.
+    /// The maximum number of payload bytes.
     pub fn payload_bytes(&self) -> u32 {
         self.settings.payload_bytes
     }
@@ -222,7 +227,7 @@ impl RoomConfig {
         self.settings.idle_timeout
     }
 
-    /// Sessions at the most.
+    /// The maximum number of sessions.
     pub fn sessions(&self) -> u32 {
         self.settings.sessions
     }

@@ -6,36 +6,38 @@ use crate::quota::{Quota, RateLimit};
 use crate::time::Duration;
 use core::num::NonZeroU32;
 
-/// Whose turn it is among the messages of one level (decision D17).
+/// Whose turn it is among the messages of one level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueDiscipline {
-    /// First come, first served (clause A14).
+    /// First come, first served.
     #[default]
     Fifo,
-    /// The senders in turn, each with its oldest: a flooder gets no more turns than anybody else (clause B4). Among senders who have one
-    /// message each it is first come, first served.
+    /// The senders in turn, each with its oldest: a flooder gets no more turns than anybody else.
+    /// Among senders who have one message each it is first come, first served.
     RoundRobin,
-    /// At random among the messages; the drawn one's sender sends the oldest. Drawn from the room's seed (clause B7).
+    /// At random among the messages; the drawn one's sender sends the oldest. Drawn from the room's
+    /// seed.
     Random,
 }
 
-/// Which message of the lowest waiting level gives way when the queue is full (clause B8).
+/// Which message of the lowest waiting level gives way when the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EvictionPolicy {
-    /// The newest of the sender who holds most of that level, so that a flooder evicts himself (clause B4).
+    /// The newest of the sender who holds most of that level, so that a flooder evicts himself.
     #[default]
     BiggestSender,
     /// The one that came last.
     Newest,
     /// The one that came first.
     Oldest,
-    /// Any, drawn from the room's seed (clause B7).
+    /// Any, drawn from the room's seed.
     Random,
 }
 
-/// Whether a message comes back to the session that sent it (clause A23). The user's other sessions always get it.
+/// Whether a message comes back to the session that sent it. The user's other sessions always get
+/// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Echo {
     /// It does not.
@@ -49,21 +51,22 @@ pub enum Echo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueConfig {
-    /// Messages at the most, over all levels.
+    /// The maximum number of messages, over all levels.
     pub messages: u32,
-    /// Payload bytes at the most, over all levels.
+    /// The maximum number of payload bytes, over all levels.
     pub bytes: u64,
     /// Whose turn it is inside a level.
     pub discipline: QueueDiscipline,
     /// Who gives way when it is full.
     pub eviction: EvictionPolicy,
-    /// How long a message of each level may wait; `None` is for ever. At the deadline itself it is expired.
+    /// How long a message of each level may wait; `None` is for ever. At the deadline itself it is
+    /// expired.
     pub max_wait: PerLevel<Option<Duration>>,
 }
 
 impl Default for QueueConfig {
-    /// 1,024 messages, 4 MiB, first come first served, the biggest sender gives way; High waits as long as it takes, Normal
-    /// 5 s, Low 2 s, Lowest 1 s.
+    /// 1,024 messages, 4 MiB, first come first served, the biggest sender gives way; High waits as
+    /// long as it takes, Normal 5 s, Low 2 s, Lowest 1 s.
     fn default() -> Self {
         let seconds = |n| Some(Duration::from_secs(n));
         Self {
@@ -94,19 +97,19 @@ impl From<DefaultOutcomeSink> for OutcomeSink {
     }
 }
 
-/// How the room's rate is counted (decision D14).
+/// How the room's rate is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RateAlgorithm {
     /// By a token bucket: in every span of time T at most `burst + rate × T`.
     #[default]
     TokenBucket,
-    /// By aligned windows: at most the rate's count in each of its periods, which begin at whole multiples of the period on the host's
-    /// clock. The burst is not asked for.
+    /// By aligned windows: at most the rate's count in each of its periods, which begin at whole
+    /// multiples of the period on the host's clock. The burst is not asked for.
     FixedWindow,
 }
 
-/// How many priorities the room tells apart (clause B12).
+/// How many priorities the room tells apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Levels {
@@ -142,12 +145,13 @@ pub enum Exempt {
     OwnerAndAdmins,
 }
 
-/// The second limit of a room: what each level may take beside the room's own rate (clause A15).
+/// The second limit of a room: what each level may take beside the room's own rate.
 ///
-/// A message needs a token of the room and one of its level; both are looked at, then both are taken. A level that has used up its own is
-/// passed over. Whose message it is, is judged when it has its turn: whoever was an admin when it was let in and is none any more is not
-/// exempt. A level that is used up still lets an exempt message go that is at its head: the one whose turn it is, and where turns are drawn
-/// at random, the oldest.
+/// A message needs a token of the room and one of its level; both are looked at, then both are
+/// taken. A level that has used up its own is passed over. Whose message it is, is judged when it
+/// has its turn: whoever was an admin when it was let in and is none any more is not exempt. A
+/// level that is used up still lets an exempt message go that is at its head: the one whose turn it
+/// is, and where turns are drawn at random, the oldest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LevelQuotas {
     /// What each level may take; `None` is without limit.

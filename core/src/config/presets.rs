@@ -1,4 +1,4 @@
-//! How others do it: configurations that follow the public documents of chat services (clause B12).
+//! How others do it: configurations that follow the public documents of chat services.
 
 use super::{EvictionPolicy, LevelQuotas, Levels, QueueDiscipline, RateAlgorithm, RoomConfig, RoomConfigBuilder};
 use crate::ids::UserId;
@@ -11,31 +11,34 @@ use core::num::NonZeroU32;
 const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
 
 impl RoomConfig {
-    /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source together, higher priority first,
-    /// first come first served inside one priority, payloads of at most 12 KiB, no echo to the sender, nothing for late joiners
-    /// (clauses A14, A22 to A24; "Rate limits" and "Message priority" of the Chat documentation).
+    /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source
+    /// together, higher priority first, first come first served inside one priority, payloads of at
+    /// most 12 KiB, no echo to the sender, nothing for late joiners ("Rate limits" and "Message
+    /// priority" of the Chat documentation).
     ///
-    /// Its second limit of 40 a second for each priority can never decide while the room's own is 40: whoever raises the rate sets
-    /// [`level_quotas`](RoomConfigBuilder::level_quotas), to [`LevelQuotas::HIGH_AND_STAFF_EXEMPT`] or
-    /// [`LevelQuotas::NOBODY_EXEMPT`] (clause A15).
+    /// Its second limit of 40 a second for each priority can never decide while the room's own is
+    /// 40: whoever raises the rate sets [`level_quotas`](RoomConfigBuilder::level_quotas), to
+    /// [`LevelQuotas::HIGH_AND_STAFF_EXEMPT`] or [`LevelQuotas::NOBODY_EXEMPT`].
     pub fn av_chat_room(owner: impl Into<Option<UserId>>) -> Self {
         let settings = Self::builder(owner).settings;
         Self { settings, rate_limit: RateLimit::Bucket(Quota::per_second(FORTY)) }
     }
 
-    /// An `AVChatRoom` that tells three priorities apart, as the same documentation describes it for rooms without `Lowest`: what is offered as
-    /// `Lowest` counts as `Low`, and the second limit of 40 a second binds every priority and everyone (clause A15; "Message priority" of the
-    /// Chat documentation).
+    /// An `AVChatRoom` that tells three priorities apart, as the same documentation describes it
+    /// for rooms without `Lowest`: what is offered as `Lowest` counts as `Low`, and the second
+    /// limit of 40 a second binds every priority and everyone ("Message priority" of the Chat
+    /// documentation).
     pub fn av_chat_room_three_levels(owner: impl Into<Option<UserId>>) -> Self {
         let builder = Self::builder(owner).levels(Levels::Three).level_quotas(LevelQuotas::NOBODY_EXEMPT);
         Self { settings: builder.settings, rate_limit: RateLimit::Bucket(Quota::per_second(FORTY)) }
     }
 
-    /// A chatroom of `RongCloud`: 40 messages in each 200 ms, of which those of low priority take at most 20; what is over that is discarded at
-    /// once, the latest first ("Add Low-Priority Message Types" of its server API, and its "Chatroom message discard policy").
+    /// A chatroom of `RongCloud`: 40 messages in each 200 ms, of which those of low priority take
+    /// at most 20; what is over that is discarded at once, the latest first ("Add Low-Priority
+    /// Message Types" of its server API, and its "Chatroom message discard policy").
     ///
-    /// Messages there are of high priority unless their type is listed as low: here `High` and `Normal` are the high ones, `Low` and `Lowest`
-    /// the low ones.
+    /// Messages there are of high priority unless their type is listed as low: here `High` and
+    /// `Normal` are the high ones, `Low` and `Lowest` the low ones.
     pub fn rong_cloud(owner: impl Into<Option<UserId>>) -> Self {
         let low = Some(windows(20, Duration::from_millis(200)));
         let builder = by_windows(owner, 40, Duration::from_millis(200))
@@ -46,10 +49,12 @@ impl RoomConfig {
         built(builder, 40, Duration::from_millis(200))
     }
 
-    /// A chatroom of `NetEase` Yunxin: 20 messages a second, and beside them 10 of high priority; what is over that is dropped at random
-    /// ("Delivery of important chatroom messages" of its IM documentation).
+    /// A chatroom of `NetEase` Yunxin: 20 messages a second, and beside them 10 of high priority;
+    /// what is over that is dropped at random ("Delivery of important chatroom messages" of its IM
+    /// documentation).
     ///
-    /// There are two priorities: all but `High` count as `Normal`. What comes in one second is drawn for in the next one.
+    /// There are two priorities: all but `High` count as `Normal`. What comes in one second is
+    /// drawn for in the next one.
     pub fn net_ease(owner: impl Into<Option<UserId>>) -> Self {
         let second = Duration::from_secs(1);
         let [high, normal] = [10, 20].map(|count| Some(windows(count, second)));
@@ -62,8 +67,9 @@ impl RoomConfig {
         built(builder, 30, second)
     }
 
-    /// A chat room of Easemob: 20 messages a second; of what is over that, the lower priority is dropped first, and of one priority what came
-    /// later ("Chatroom messages" of its product documentation). There are three priorities.
+    /// A chat room of Easemob: 20 messages a second; of what is over that, the lower priority is
+    /// dropped first, and of one priority what came later ("Chatroom messages" of its product
+    /// documentation). There are three priorities.
     pub fn easemob(owner: impl Into<Option<UserId>>) -> Self {
         let second = Duration::from_secs(1);
         let builder = by_windows(owner, 20, second)

@@ -1,9 +1,9 @@
-//! Which messages wait for the host's verdict (clause A19).
+//! Which messages wait for the host's verdict.
 
 use crate::priority::PerLevel;
 use crate::time::Duration;
 
-/// What becomes of a message for which no verdict comes in time (clause B11).
+/// What becomes of a message for which no verdict comes in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReviewTimeout {
@@ -14,8 +14,8 @@ pub enum ReviewTimeout {
     Closed,
 }
 
-/// The review of a room: what users say at these levels waits for the host's verdict before it enters the queue (clause A19). What the host
-/// itself says does not.
+/// The review of a room: what users say at these levels waits for the host's verdict before it
+/// enters the queue. What the host itself says does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReviewConfig {
@@ -25,8 +25,9 @@ pub struct ReviewConfig {
     pub timeout: Duration,
     /// What happens then.
     pub on_timeout: ReviewTimeout,
-    /// Messages that may wait for a verdict at the most. When there are as many, the oldest of the lowest level gives its place up and is dealt
-    /// with as if its time were over; a message that is lower than all of them finds none.
+    /// The maximum number of messages that may wait for a verdict. When there are as many, the
+    /// oldest of the lowest level gives its place up and is dealt with as if its time were over; a
+    /// message that is lower than all of them finds none.
     pub tickets: u32,
 }
 
@@ -34,7 +35,7 @@ impl ReviewConfig {
     /// No level is reviewed.
     pub const NONE: Self =
         Self { levels: PerLevel([false; 4]), timeout: Duration::from_secs(2), on_timeout: ReviewTimeout::Open, tickets: 1_024 };
-    /// High and Normal are; likes skip it (decision D10).
+    /// High and Normal are; likes skip it.
     pub const HIGH_AND_NORMAL: Self = Self { levels: PerLevel([true, true, false, false]), ..Self::NONE };
 }
 

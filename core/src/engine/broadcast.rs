@@ -1,4 +1,4 @@
-//! What the host says to every room of an engine (clause A16).
+//! What the host says to every room of an engine.
 
 use super::Engine;
 use crate::broadcasts::{Broadcast, BroadcastLimits, BroadcastRefused, Broadcasts};
@@ -6,19 +6,22 @@ use crate::message::Payload;
 use crate::time::Instant;
 
 impl<M: Payload> Engine<M> {
-    /// This engine with other limits for what is broadcast to every room; set them before anything is.
+    /// This engine with other limits for what is broadcast to every room; set them before anything
+    /// is.
     #[must_use]
     pub fn broadcast_limits(mut self, limits: BroadcastLimits) -> Self {
         self.broadcasts = Broadcasts::new(limits, self.seed);
         self
     }
 
-    /// Says something to every room there is (clause A16). O(1), whatever the number of rooms: a room hears it when it is next called, or
-    /// when [`handle_timeout`](Self::handle_timeout), which is due at once, comes by it, 256 rooms in a call. A room that is looked at by
-    /// [`room`](Self::room) before that shows its books without it.
+    /// Says something to every room there is. O(1), whatever the number of rooms: a room hears it
+    /// when it is next called, or when [`handle_timeout`](Self::handle_timeout), which is due at
+    /// once, comes by it, 256 rooms in a call. A room that is looked at by [`room`](Self::room)
+    /// before that shows its books without it.
     ///
     /// # Errors
-    /// There was another one within the second, or one with the same key within 5 minutes (the defaults of [`BroadcastLimits`]).
+    /// There was another one within the second, or one with the same key within 5 minutes (the
+    /// defaults of [`BroadcastLimits`]).
     pub fn broadcast(&mut self, now: Instant, broadcast: Broadcast<M>) -> Result<(), BroadcastRefused<M>>
     where
         M: Clone,

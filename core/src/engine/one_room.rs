@@ -1,4 +1,4 @@
-//! One room a user (clause A8): the rule that goes across rooms.
+//! One room a user: the rule that goes across rooms.
 
 use super::{Engine, NoSuchRoom};
 use crate::error::JoinError;
@@ -25,10 +25,12 @@ pub enum EngineJoinError {
 }
 
 impl<M: Payload> Engine<M> {
-    /// This engine with the rule that a user is in one room at a time (clause A8); set it before anyone joins. [`join`](Self::join) keeps it.
+    /// This engine with the rule that a user is in one room at a time; set it before anyone joins.
+    /// [`join`](Self::join) keeps it.
     ///
-    /// The engine then knows for each user which room that was last. It forgets those who have left as others join, so that it never knows
-    /// more than about twice as many as there are at one time.
+    /// The engine then knows for each user which room that was last. It forgets those who have left
+    /// as others join, so that it never knows more than about twice as many as there are at one
+    /// time.
     #[must_use]
     pub fn exclusive_membership(mut self) -> Self {
         self.user_rooms = Some(UserRooms::new(self.seed));
@@ -37,10 +39,12 @@ impl<M: Payload> Engine<M> {
 
     /// Lets a session into a room. O(1).
     ///
-    /// With [`exclusive_membership`](Self::exclusive_membership), a user who is let in leaves the room that he or she joined before through this call: the
-    /// sessions there still get what they are due, then [`EndReason::JoinedElsewhere`](crate::EndReason::JoinedElsewhere). A second device in
-    /// the same room leaves nothing; nobody leaves a room that he or she owns (clause A4); guests are in as many as they like. Who
-    /// joins a room by [`room_mut`](Self::room_mut) goes by the rule's back.
+    /// With [`exclusive_membership`](Self::exclusive_membership), a user who is let in leaves the
+    /// room that he or she joined before through this call: the sessions there still get what they
+    /// are due, then [`EndReason::JoinedElsewhere`](crate::EndReason::JoinedElsewhere). A second
+    /// device in the same room leaves nothing; nobody leaves a room that he or she owns; guests are
+    /// in as many as they like. Who joins a room by [`room_mut`](Self::room_mut) goes by the rule's
+    /// back.
     ///
     /// # Errors
     /// There is no such room, or it did not grant the join; then nothing is left either.

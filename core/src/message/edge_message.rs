@@ -1,4 +1,4 @@
-//! A message on its way from an edge to the room (clause B17).
+//! A message on its way from an edge to the room.
 
 use super::{DedupKey, Kind, MergeKey, OutcomeSink, Publish, Sender, Source};
 use crate::ids::{MessageId, SessionId};
@@ -26,7 +26,8 @@ pub struct EdgeMessage<M> {
     pub units: u64,
     /// What tells it from its repetition.
     pub dedup_key: Option<DedupKey>,
-    /// How its publisher wants to hear of the outcome. The tag is the publisher's; a host with several edges makes them tell each other apart.
+    /// How its publisher wants to hear of the outcome. The tag is the publisher's; a host with
+    /// several edges makes them tell each other apart.
     pub outcome_sink: OutcomeSink,
     /// When it was let in at the edge.
     pub admitted_at: Instant,
@@ -37,7 +38,8 @@ pub struct EdgeMessage<M> {
 }
 
 impl<M> EdgeMessage<M> {
-    /// What the room is offered. Sender, mutes and bans are looked at there once more; that the sender is a member the edge has seen.
+    /// What the room is offered. Sender, mutes and bans are looked at there once more; that the
+    /// sender is a member the edge has seen.
     pub fn into_publish(self) -> Publish<M> {
         let source = match self.sender {
             Sender::Host => Source::Host,

@@ -26,10 +26,11 @@ pub trait Payload {
     /// The size in bytes, as the limits count it. It must not change.
     fn size(&self) -> usize;
 
-    /// What tells the room of something that happened in it (clause A26), for types that can; `None`: nothing is told.
+    /// What tells the room of something that happened in it, for types that can; `None`: nothing is
+    /// told.
     ///
-    /// It is called under the room's lock, at most once in a window for each kind, so it should be quick. One that is larger than the room's
-    /// payloads may be is refused, and counted as such.
+    /// It is called under the room's lock, at most once in a window for each kind, so it should be
+    /// quick. One that is larger than the room's payloads may be is refused, and counted as such.
     fn system_message(tip: &SystemMessage<'_>) -> Option<Self>
     where
         Self: Sized,
@@ -52,7 +53,7 @@ payload_by_len!(Arc<[u8]>, Arc<str>, Box<[u8]>, Box<str>, Vec<u8>, String, &'sta
 #[cfg(feature = "bytes")]
 payload_by_len!(bytes::Bytes);
 
-/// What a message is (clause A17). It travels with the message; the payload stays opaque.
+/// What a message is. It travels with the message; the payload stays opaque.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -72,15 +73,16 @@ pub enum Kind {
 pub enum Source {
     /// A session of the room.
     Session(SessionId),
-    /// A user at an edge, whose admission has seen that the user is a member (clause B17); here it is looked at whether the user is banned or
-    /// muted.
+    /// A user at an edge, whose admission has seen that the user is a member; here it is looked at
+    /// whether the user is banned or muted.
     Edge {
         /// The user.
         user: UserId,
         /// The session, which need not be registered here.
         session: Option<SessionId>,
     },
-    /// The host itself: a gift server, a bot. It needs no session; the room's rate counts it all the same (clause A14).
+    /// The host itself: a gift server, a bot. It needs no session; the room's rate counts it all
+    /// the same.
     Host,
 }
 
@@ -107,7 +109,7 @@ pub struct Message<M> {
     pub kind: Kind,
     /// Who speaks.
     pub sender: Sender,
-    /// The session that sent it, if one did; none if it carries others (clause B9).
+    /// The session that sent it, if one did; none if it carries others.
     pub session: Option<SessionId>,
     /// What it stands for: its own units and those of the messages that it carries.
     pub units: u64,
@@ -117,7 +119,7 @@ pub struct Message<M> {
     pub admitted_at: Instant,
     /// When it went out.
     pub dispatched_at: Instant,
-    /// The sender's profile when the message was let in (clause A18).
+    /// The sender's profile when the message was let in.
     pub profile: Option<Arc<M>>,
     /// What it carries.
     pub payload: M,

@@ -7,19 +7,20 @@ use crate::quota::Quota;
 use crate::time::{Duration, Instant};
 use core::fmt;
 
-/// What `publish` answers for a message that was let in.
+/// What `publish` returns for a message that was let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a receipt may already hold the outcome, and a decided outcome is told only here"]
 pub struct Receipt {
     /// The message.
     pub id: MessageId,
-    /// Its fate, if the call has already decided it; then no event follows. `None`: it waits in the queue, or for a verdict.
+    /// Its fate, if the call has already decided it; then no event follows. `None`: it waits in the
+    /// queue, or for a verdict.
     pub outcome: Option<Outcome>,
-    /// What a verdict on it must name, if it waits for one (clause A19).
+    /// What a verdict on it must name, if it waits for one.
     pub review: Option<Ticket>,
 }
 
-/// The one final fate of a message that was let in (clause B1).
+/// The one final fate of a message that was let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -36,10 +37,11 @@ pub enum Outcome {
         reason: DropReason,
         /// The limit that decided, if one did.
         limit: Option<Limit>,
-        /// The earliest instant at which the same message could go out if nothing else wanted to; `None` when that is never.
+        /// The earliest instant at which the same message could go out if nothing else wanted to;
+        /// `None` when that is never.
         retry_at: Option<Instant>,
     },
-    /// It became one with a message that waited, and shares its fate (clause B9).
+    /// It became one with a message that waited, and shares its fate.
     Merged {
         /// The message that carries it. Its own outcome tells how many it carries.
         carrier: MessageId,

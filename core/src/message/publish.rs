@@ -12,15 +12,17 @@ pub enum OutcomeSink {
     CountedOnly,
     /// As an [`Event::Outcome`](crate::Event::Outcome) that carries this tag.
     Event(CorrelationId),
-    /// As [`Event`](Self::Event), for the layer that drives the core: the tag of a caller that awaits the outcome, in a number space apart from
-    /// the host's own tags.
+    /// As [`Event`](Self::Event), for the layer that drives the core: the tag of a caller that
+    /// awaits the outcome, in a number space apart from the host's own tags.
     Waiter(CorrelationId),
 }
 
-/// What messages have in common that may become one while they wait (clause B9), by a number of the host's choosing.
+/// What messages have in common that may become one while they wait, by a number of the host's
+/// choosing.
 ///
-/// Messages of one priority with one key that wait at the same time become one: the first, which carries the units of all. So a flood of likes
-/// takes one place in the queue and one token, and the sum is exact.
+/// Messages of one priority with one key that wait at the same time become one: the first, which
+/// carries the units of all. So a flood of likes takes one place in the queue and one token, and
+/// the sum is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MergeKey(pub u64);
 
@@ -31,8 +33,8 @@ impl MergeKey {
     pub const FOLLOWS: Self = Self(u64::MAX - 1);
 }
 
-/// What tells a message from its own repetition, by a number of the sender's choosing: the number that a client gives to what it sends.
-/// Two senders may use the same.
+/// What tells a message from its own repetition, by a number of the sender's choosing: the number
+/// that a client gives to what it sends. Two senders may use the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DedupKey(pub u64);
 
@@ -57,14 +59,15 @@ pub struct Publish<M> {
     pub outcome_sink: Option<OutcomeSink>,
     /// What it may be merged by; `None`: it stays for itself.
     pub merge_key: Option<MergeKey>,
-    /// How many it stands for: likes that a client has gathered, say. 1 unless said; a ledger of units balances beside that of messages.
+    /// How many it stands for: likes that a client has gathered, say. 1 unless said; a ledger of
+    /// units balances beside that of messages.
     pub units: u64,
     /// What its repetition would carry as well; `None`: it is never taken for one.
     pub dedup_key: Option<DedupKey>,
-    /// The counter of the room that its units are added to (clause A28).
+    /// The counter of the room that its units are added to.
     pub counter: Option<&'static str>,
-    /// The profile that travels with a [`Source::Edge`] message, within the room's `profile_bytes`; that of a session's user the room
-    /// knows.
+    /// The profile that travels with a [`Source::Edge`] message, within the room's `profile_bytes`;
+    /// that of a session's user the room knows.
     pub profile: Option<Arc<M>>,
     /// What it carries.
     pub payload: M,
@@ -87,18 +90,18 @@ impl<M> Publish<M> {
         }
     }
 
-    /// A gift: `High` (clause A30).
+    /// A gift: `High`.
     pub fn gift(source: Source, payload: M) -> Self {
         Self { priority: Priority::High, kind: Kind::Custom, ..Self::new(source, payload) }
     }
 
-    /// A like: `Low`, merged with others that wait, and counted in the room's counter "likes" (clauses A29, A30).
+    /// A like: `Low`, merged with others that wait, and counted in the room's counter "likes".
     pub fn like(source: Source, payload: M) -> Self {
         let (merge_key, counter) = (Some(MergeKey::LIKES), Some("likes"));
         Self { priority: Priority::Low, kind: Kind::Custom, merge_key, counter, ..Self::new(source, payload) }
     }
 
-    /// A follow: `Low`, merged with others that wait, and counted in the room's counter "follows" (clauses A29, A30).
+    /// A follow: `Low`, merged with others that wait, and counted in the room's counter "follows".
     pub fn follow(source: Source, payload: M) -> Self {
         let (merge_key, counter) = (Some(MergeKey::FOLLOWS), Some("follows"));
         Self { priority: Priority::Low, kind: Kind::Custom, merge_key, counter, ..Self::new(source, payload) }
@@ -125,7 +128,7 @@ impl<M> Publish<M> {
         self
     }
 
-    /// To be merged with others that wait under the same key (clause B9).
+    /// To be merged with others that wait under the same key.
     #[must_use]
     pub fn merge_key(mut self, key: MergeKey) -> Self {
         self.merge_key = Some(key);
@@ -139,15 +142,17 @@ impl<M> Publish<M> {
         self
     }
 
-    /// To be refused if the same sender's message with this key has been let in within the room's window.
+    /// To be refused if the same sender's message with this key has been let in within the room's
+    /// window.
     #[must_use]
     pub fn dedup_key(mut self, key: DedupKey) -> Self {
         self.dedup_key = Some(key);
         self
     }
 
-    /// With its units added to this counter of the room once the message has passed the checks, whatever becomes of it then: likes count even
-    /// when their message is shed (clause A29). A message that is refused as `QueueFull` has been counted; offer it again without.
+    /// With its units added to this counter of the room once the message has passed the checks,
+    /// whatever becomes of it then: likes count even when their message is shed. A message that is
+    /// refused as `QueueFull` has been counted; offer it again without.
     #[must_use]
     pub fn counted(mut self, counter: &'static str) -> Self {
         self.counter = Some(counter);

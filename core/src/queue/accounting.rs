@@ -1,4 +1,5 @@
-//! What a level knows of its messages beside their order of entry, as far as its policies ask for it: by sender, and for random draws.
+//! What a level knows of its messages beside their order of entry, as far as its policies ask for
+//! it: by sender, and for random draws.
 
 use super::senders::Senders;
 use crate::chunked::{Chunked, NIL};
@@ -17,7 +18,8 @@ pub(super) struct Books {
     by_draw: bool,
 }
 
-/// Where an entry stands in the books. Beside the entries, at the same slots: one that goes out at once never has a page.
+/// Where an entry stands in the books. Beside the entries, at the same slots: one that goes out at
+/// once never has a page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Page {
     /// The sender's slot.
@@ -98,7 +100,8 @@ impl Books {
         }
     }
 
-    /// Puts an entry back where [`unlink`](Self::unlink) took it from; several in the reverse order.
+    /// Puts an entry back where [`unlink`](Self::unlink) took it from; several in the reverse
+    /// order.
     pub(super) fn relink(&mut self, pages: &mut Pages, key: u32) {
         if self.by_sender {
             let slot = pages[key].sender;

@@ -16,13 +16,14 @@ use accounting::{Books, Pages};
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 
-/// Victims of one call at the most; a message that would need more is refused (decision D16).
+/// The maximum number of victims of one call; a message that would need more is refused.
 const MAX_VICTIMS: usize = 64;
 
 /// A queue of four priorities under one budget of messages and bytes.
 ///
-/// When it is full, the victim comes from the lowest level that has one: a High message evicts a Lowest, never the reverse.
-/// Nothing in it has a rate or a clock; who pops decides when. Each call is O(1), plus what it evicts.
+/// When it is full, the victim comes from the lowest level that has one: a High message evicts a
+/// Lowest, never the reverse. Nothing in it has a rate or a clock; who pops decides when. Each call
+/// is O(1), plus what it evicts.
 ///
 /// ```
 /// use roomcast_core::{Instant, Priority, Queue, QueueConfig, Sender, UserId};
@@ -45,7 +46,8 @@ pub struct Queue<T> {
     occupied: u32,
     len: u32,
     bytes: u64,
-    /// The entry that came last, while it is in no list and in no book, only in the counts: one that goes out at once needs no more.
+    /// The entry that came last, while it is in no list and in no book, only in the counts: one
+    /// that goes out at once needs no more.
     newcomer: u32,
     books: PerLevel<Books>,
     pages: Pages,
@@ -127,8 +129,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// From now on another budget and other deadlines, for what waits as well (clause B15). Whose turn it is, and who gives way, stays as it is;
-    /// [`shed`](Self::shed) takes out what is over the budget.
+    /// From now on another budget and other deadlines, for what waits as well. Whose turn it is,
+    /// and who gives way, stays as it is; [`shed`](Self::shed) takes out what is over the budget.
     pub(crate) fn reconfigure(&mut self, config: &QueueConfig) {
         (self.config.messages, self.config.bytes, self.config.max_wait) = (config.messages, config.bytes, config.max_wait);
         for level in Priority::ALL {
@@ -185,8 +187,9 @@ impl<T> Queue<T> {
         Priority::ALL.get(self.occupied.checked_ilog2()? as usize).copied()
     }
 
-    /// Puts a message in; answers those that gave way to it. When the queue is full and nothing gives way, nothing changes and the
-    /// message comes back. `size` is what the budget of bytes counts; one of 4 GiB or more counts as a byte less than that.
+    /// Puts a message in; returns those that gave way to it. When the queue is full and nothing
+    /// gives way, nothing changes and the message comes back. `size` is what the budget of bytes
+    /// counts; one of 4 GiB or more counts as a byte less than that.
     pub fn push(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> Result<Evicted<T>, Full<T>> {
         let key = self.insert(now, priority, sender, size, item);
         let victims = self.settle(key)?;
@@ -208,7 +211,8 @@ impl<T> Queue<T> {
         self.take(key)
     }
 
-    /// Whose message is at the head of a level: the one whose turn it is, and where turns are drawn at random, the oldest.
+    /// Whose message is at the head of a level: the one whose turn it is, and where turns are drawn
+    /// at random, the oldest.
     pub(crate) fn head(&self, level: Priority) -> Option<Sender> {
         self.head_key(level).map(|key| self.entries[key].sender)
     }
@@ -242,22 +246,25 @@ impl<T> Queue<T> {
         self.pop(self.highest()?)
     }
 
-    /// Takes out a message whose deadline has come: `now` is at or past the instant it was pushed plus its level's `max_wait`.
+    /// Takes out a message whose deadline has come: `now` is at or past the instant it was pushed
+    /// plus its level's `max_wait`.
     pub fn pop_expired(&mut self, now: Instant) -> Option<Popped<T>> {
         let now = self.clock.advance(now);
         let key = self.expired(now)?;
         self.take(key)
     }
 
-    /// Takes out the oldest message of a sender in the highest level that has one. O(1) where a policy asks who sent what, else O(n).
+    /// Takes out the oldest message of a sender in the highest level that has one. O(1) where a
+    /// policy asks who sent what, else O(n).
     pub fn pop_of(&mut self, sender: Sender) -> Option<Popped<T>> {
         self.enter();
         let key = self.occupied().find_map(|level| self.oldest_of(level, sender))?;
         self.take(key)
     }
 
-    /// The messages of some senders, each with its sender's place in the list: in the order of the list, of each sender the highest level first,
-    /// of each level the oldest first. O(those of the senders) where a policy asks who sent what, else O(all that wait), once for all senders.
+    /// The messages of some senders, each with its sender's place in the list: in the order of the
+    /// list, of each sender the highest level first, of each level the oldest first. O(those of the
+    /// senders) where a policy asks who sent what, else O(all that wait), once for all senders.
     pub(crate) fn all_of(&mut self, senders: &[Sender]) -> Vec<(usize, u32)> {
         self.enter();
         let mut found = Vec::new();
@@ -288,7 +295,8 @@ impl<T> Queue<T> {
         Priority::ALL.into_iter().filter(move |&level| occupied & bit(level) != 0)
     }
 
-    /// Whether [`pop_expired`](Self::pop_expired) would find one at a `now` that is not behind the queue's clock.
+    /// Whether [`pop_expired`](Self::pop_expired) would find one at a `now` that is not behind the
+    /// queue's clock.
     #[inline]
     pub(crate) fn has_expired(&self, now: Instant) -> bool {
         self.occupied != 0 && self.expired(now).is_some()
@@ -331,7 +339,8 @@ impl<T> Queue<T> {
         books.senders.queue(self.pages[drawn].sender).messages.front()
     }
 
-    /// Puts a message in, over the budget if need be. Unless the next calls pop it, [`settle`](Self::settle) must follow them.
+    /// Puts a message in, over the budget if need be. Unless the next calls pop it,
+    /// [`settle`](Self::settle) must follow them.
     #[inline]
     pub(crate) fn insert(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> u32 {
         debug_assert_eq!(self.newcomer, NIL, "the one before has been settled");
@@ -344,8 +353,9 @@ impl<T> Queue<T> {
         key
     }
 
-    /// Brings the queue back under its budget after [`insert`](Self::insert) answered `newcomer`: others give way, or the newcomer
-    /// goes. Nothing to do if it has been popped in the meantime. The victims wait no longer; [`release`](Self::release) hands each out.
+    /// Brings the queue back under its budget after [`insert`](Self::insert) answered `newcomer`:
+    /// others give way, or the newcomer goes. Nothing to do if it has been popped in the meantime.
+    /// The victims wait no longer; [`release`](Self::release) hands each out.
     pub(crate) fn settle(&mut self, newcomer: u32) -> Result<Victims, Full<T>> {
         self.enter();
         let mut victims = Victims::new();
@@ -402,8 +412,9 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Enters the newcomer into the list and the books of its level. Whoever asks those, or changes them for another entry, does this first:
-    /// so it stands where it would if it had been entered at once.
+    /// Enters the newcomer into the list and the books of its level. Whoever asks those, or changes
+    /// them for another entry, does this first: so it stands where it would if it had been entered
+    /// at once.
     fn enter(&mut self) {
         let key = core::mem::replace(&mut self.newcomer, NIL);
         if let Some(&Entry { priority, sender, .. }) = self.entries.get(key) {
@@ -412,12 +423,14 @@ impl<T> Queue<T> {
         }
     }
 
-    /// What waits in a slot that [`insert`](Self::insert) answered, to change it; its size stays what it was.
+    /// What waits in a slot that [`insert`](Self::insert) answered, to change it; its size stays
+    /// what it was.
     pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut T> {
         self.entries.get_mut(key).map(|entry| &mut entry.item)
     }
 
-    /// Takes an entry out of all lists and counts; its slots stay, so that [`relink`](Self::relink) can undo it.
+    /// Takes an entry out of all lists and counts; its slots stay, so that [`relink`](Self::relink)
+    /// can undo it.
     fn unlink(&mut self, key: u32) {
         let Entry { priority, size, .. } = self.entries[key];
         self.levels[priority].order.unlink(&mut self.entries, key, order);

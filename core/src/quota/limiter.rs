@@ -4,12 +4,13 @@ use super::window::Window;
 use super::{Quota, Rate, TokenBucket};
 use crate::time::Instant;
 
-/// What may pass (decision D14).
+/// What may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateLimit {
     /// A token bucket: in every span of time T at most `burst + rate × T`.
     Bucket(Quota),
-    /// So many in each aligned window: those of 200 ms begin at every fifth of a second of the host's clock.
+    /// So many in each aligned window: those of 200 ms begin at every fifth of a second of the
+    /// host's clock.
     Window(Rate),
 }
 
@@ -47,8 +48,8 @@ pub(crate) enum Limiter {
 }
 
 impl Limiter {
-    /// Goes on under another allowance (clause B15). The same one changes nothing; from one way of counting to the other, nothing is there at
-    /// `now`: the bucket is empty, or the window used up.
+    /// Goes on under another allowance. The same one changes nothing; from one way of counting to
+    /// the other, nothing is there at `now`: the bucket is empty, or the window used up.
     pub(crate) fn change(&mut self, now: Instant, rate_limit: RateLimit) {
         match (&mut *self, rate_limit) {
             (Self::Bucket(bucket), RateLimit::Bucket(quota)) => bucket.change(now, quota),
@@ -76,7 +77,8 @@ impl Limiter {
         }
     }
 
-    /// The first instant, not before `now`, at which [`take_keeping`](Self::take_keeping) would grant; `None` when it never would.
+    /// The first instant, not before `now`, at which [`take_keeping`](Self::take_keeping) would
+    /// grant; `None` when it never would.
     #[inline]
     pub(crate) fn next_at(&self, now: Instant, keep: u32) -> Option<Instant> {
         match self {

@@ -27,7 +27,8 @@ impl Rate {
         Self { count, period_nanos: SECOND }
     }
 
-    /// `count` in each `period`; `None` when the period is zero. One longer than 584 years counts as 584 years.
+    /// `count` in each `period`; `None` when the period is zero. One longer than 584 years counts
+    /// as 584 years.
     pub const fn new(count: NonZeroU32, period: Duration) -> Option<Self> {
         match NonZeroU64::new(saturating_nanos(period)) {
             Some(period_nanos) => Some(Self { count, period_nanos }),
@@ -82,11 +83,13 @@ impl Quota {
     }
 }
 
-/// A token bucket in exact integer arithmetic: in every window of length T at most `burst + rate × T` tokens pass (law L5).
+/// A token bucket in exact integer arithmetic: in every window of length T at most
+/// `burst + rate × T` tokens pass.
 ///
-/// It never reads a clock. It keeps what it holds in units of which one nanosecond brings `count` and one token costs `period`
-/// in nanoseconds, so nothing is ever rounded: no drift over years, no loss however often it is asked. Time that runs backwards
-/// counts as standing still; no jump of the clock brings more than the burst.
+/// It never reads a clock. It keeps what it holds in units of which one nanosecond brings `count`
+/// and one token costs `period` in nanoseconds, so nothing is ever rounded: no drift over years, no
+/// loss however often it is asked. Time that runs backwards counts as standing still; no jump of
+/// the clock brings more than the burst.
 ///
 /// Every call is O(1).
 ///
@@ -113,8 +116,9 @@ pub struct TokenBucket {
 /// The refusal of a [`TokenBucket`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotYet {
-    /// The first instant at which the same request would be granted if nobody took a token before; `None` when it never would
-    /// (more tokens are to stay behind than the bucket can hold, or the instant is not representable).
+    /// The first instant at which the same request would be granted if nobody took a token before;
+    /// `None` when it never would (more tokens are to stay behind than the bucket can hold, or the
+    /// instant is not representable).
     pub retry_at: Option<Instant>,
 }
 
@@ -156,13 +160,14 @@ impl TokenBucket {
         self.try_take_keeping(now, 0)
     }
 
-    /// Takes one token if at least `keep` are left afterwards, or says when that will be so. With a reserve for others as
-    /// `keep`, this is how a lower priority takes only what is not kept back (clause B3).
+    /// Takes one token if at least `keep` are left afterwards, or says when that will be so. With a
+    /// reserve for others as `keep`, this is how a lower priority takes only what is not kept back.
     pub fn try_take_keeping(&mut self, now: Instant, keep: u32) -> Result<(), NotYet> {
         if self.take_keeping(now, keep) { Ok(()) } else { Err(NotYet { retry_at: self.next_at(now, keep) }) }
     }
 
-    /// As [`try_take_keeping`](Self::try_take_keeping), for who does not ask when: a refusal costs no division.
+    /// As [`try_take_keeping`](Self::try_take_keeping), for who does not ask when: a refusal costs
+    /// no division.
     #[inline]
     pub(crate) fn take_keeping(&mut self, now: Instant, keep: u32) -> bool {
         self.units = self.units_at(now);
@@ -174,8 +179,8 @@ impl TokenBucket {
         granted
     }
 
-    /// The first instant, not before `now`, at which [`try_take_keeping`](Self::try_take_keeping) would succeed; `None` when it
-    /// never would. Changes nothing.
+    /// The first instant, not before `now`, at which [`try_take_keeping`](Self::try_take_keeping)
+    /// would succeed; `None` when it never would. Changes nothing.
     pub fn next_at(&self, now: Instant, keep: u32) -> Option<Instant> {
         if keep >= self.burst.get() {
             return None;
@@ -191,12 +196,14 @@ impl TokenBucket {
         now.as_nanos().checked_add(wait).map(Instant::from_nanos)
     }
 
-    /// Goes on at another rate and with another burst (clause B15): what was gained up to `now` counts, as far as the new burst holds it. A
-    /// fraction of a token is rounded down where the new period cannot say it.
+    /// Goes on at another rate and with another burst: what was gained up to `now` counts, as far
+    /// as the new burst holds it. A fraction of a token is rounded down where the new period cannot
+    /// say it.
     pub(crate) fn change(&mut self, now: Instant, quota: Quota) {
         let (units, old) = (self.units_at(now), u128::from(self.rate.period_nanos.get()));
         let new = u128::from(quota.rate.period_nanos.get());
-        // At most 2³² whole tokens, and a fraction of two 64-bit numbers: neither product overflows.
+        // At most 2³² whole tokens, and a fraction of two 64-bit numbers: neither product
+        // overflows.
         let converted = (units / old) * new + (units % old) * new / old;
         self.units = converted.min(Self::cost(quota.rate, quota.burst.get()));
         self.last = self.last.max(now);

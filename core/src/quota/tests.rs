@@ -1,4 +1,5 @@
-//! Known answers for the token bucket: years of time, jumps of the clock, extreme rates, polls at every distance.
+//! Known answers for the token bucket: years of time, jumps of the clock, extreme rates, polls at
+//! every distance.
 
 use alloc::vec::Vec;
 
@@ -35,7 +36,8 @@ fn it_starts_full_and_gives_exactly_the_burst() {
 
 #[test]
 fn the_next_token_comes_at_the_nanosecond_and_not_before() {
-    // 3 a second: 333,333,333.3 ns for each. Rounding down would let the second come a nanosecond early.
+    // 3 a second: 333,333,333.3 ns for each. Rounding down would let the second come a nanosecond
+    // early.
     let mut bucket = bucket(3, 1);
     assert!(bucket.try_take(at(0)).is_ok());
     let mut times = Vec::new();
@@ -51,7 +53,8 @@ fn the_next_token_comes_at_the_nanosecond_and_not_before() {
 
 #[test]
 fn a_bucket_that_is_never_full_loses_no_fraction() {
-    // Room for more than one token: the fractions stay, and the third token is there at the full second.
+    // Room for more than one token: the fractions stay, and the third token is there at the full
+    // second.
     let mut bucket = bucket(3, 2);
     assert_eq!(take_all(&mut bucket, at(0)), 2);
     assert!(bucket.try_take(at(333_333_334)).is_ok());
@@ -84,7 +87,8 @@ fn a_century_of_steady_polling_drifts_by_nothing() {
 
 #[test]
 fn polls_at_every_nanosecond_distance_lose_nothing() {
-    // Rates whose token takes 7.0, 6.99…, 3.14… ns, polled each 1..=50 ns: exactly floor(rate × T) pass.
+    // Rates whose token takes 7.0, 6.99…, 3.14… ns, polled each 1..=50 ns: exactly floor(rate × T)
+    // pass.
     for rate in [142_857_143, 143_000_001, 318_000_000, 1_000_000_000, 999_999_999, 1, 40] {
         for distance in 1..=50_u64 {
             let mut bucket = bucket(rate, u32::MAX);
@@ -185,7 +189,8 @@ fn a_change_keeps_what_was_gained_and_rounds_fractions_down() {
     let quota = |count, nanos, burst| Quota { rate: Rate::new(nz(count), Duration::from_nanos(nanos)).unwrap(), burst: nz(burst) };
     let mut bucket = quota(10, SECOND, 10).bucket();
     assert_eq!(take_all(&mut bucket, at(0)), 10);
-    // Two tokens and a half; of the period of three nanoseconds half a token is one of its three parts, rounded down.
+    // Two tokens and a half; of the period of three nanoseconds half a token is one of its three
+    // parts, rounded down.
     bucket.change(at(SECOND / 4), quota(1, 3, 7));
     assert_eq!((bucket.units, bucket.available(at(SECOND / 4))), (2 * 3 + 1, 2));
     // A clock that ran backwards brings nothing twice.
@@ -203,7 +208,8 @@ fn a_change_keeps_what_was_gained_and_rounds_fractions_down() {
 
 #[test]
 fn the_law_holds_in_every_window_across_random_changes() {
-    // In every window: the burst where it begins, and what each rate brings in its time; counted in parts of which a token has six thousand million.
+    // In every window: the burst where it begins, and what each rate brings in its time; counted in
+    // parts of which a token has six thousand million.
     const PERIODS: [u64; 4] = [SECOND, 2 * SECOND, 3 * SECOND, SECOND / 10];
     let mut rng = crate::index::Rng::new(3);
     let changed = |rng: &mut crate::index::Rng| {

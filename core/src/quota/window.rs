@@ -1,12 +1,14 @@
-//! So many in each aligned window, as some services count (decision D14).
+//! So many in each aligned window, as some services count.
 
 use super::Rate;
 use crate::time::Instant;
 
-/// At most [`Rate::count`] in each window of [`Rate::period`], windows beginning at whole multiples of the period.
+/// At most [`Rate::count`] in each window of [`Rate::period`], windows beginning at whole multiples
+/// of the period.
 ///
-/// Unlike a bucket it lets twice its count through around the border of two windows: that is how the services count whose presets use it.
-/// Time that runs backwards counts as standing still. Every call is O(1).
+/// Unlike a bucket it lets twice its count through around the border of two windows: that is how
+/// the services count whose presets use it. Time that runs backwards counts as standing still.
+/// Every call is O(1).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     rate: Rate,
@@ -29,7 +31,8 @@ impl Window {
         window
     }
 
-    /// Goes on at another rate (clause B15): of the same period, what has passed in the window of `now` counts; else that one is used up.
+    /// Goes on at another rate: of the same period, what has passed in the window of `now` counts;
+    /// else that one is used up.
     pub(crate) fn change(&mut self, now: Instant, rate: Rate) {
         if rate.period_nanos == self.rate.period_nanos {
             self.rate = rate;
@@ -57,7 +60,8 @@ impl Window {
         granted
     }
 
-    /// The first instant, not before `now`, at which [`take_keeping`](Self::take_keeping) would grant; `None` when it never would.
+    /// The first instant, not before `now`, at which [`take_keeping`](Self::take_keeping) would
+    /// grant; `None` when it never would.
     pub(crate) fn next_at(&self, now: Instant, keep: u32) -> Option<Instant> {
         if keep >= self.rate.count().get() {
             return None;

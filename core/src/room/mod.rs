@@ -30,10 +30,11 @@ use shards::Shards;
 
 /// One live room as a complete state machine.
 ///
-/// Calls go in and polls come out. Methods take `now`; between two calls no time passes. After any call the host may want to ask
-/// [`poll_event`](Self::poll_event) until it answers `None`, and to call [`handle_timeout`](Self::handle_timeout) at the instant that
-/// [`poll_timeout`](Self::poll_timeout) names. Nothing breaks when the host is late: tokens, deadlines and books are computed from the
-/// time that it does pass.
+/// Calls go in and polls come out. Methods take `now`; between two calls no time passes. After any
+/// call the host may want to ask [`poll_event`](Self::poll_event) until it returns `None`, and to
+/// call [`handle_timeout`](Self::handle_timeout) at the instant that
+/// [`poll_timeout`](Self::poll_timeout) names. Nothing breaks when the host is late: tokens,
+/// deadlines and books are computed from the time that it does pass.
 ///
 /// ```
 /// use roomcast_core::{Budget, Instant, Join, Priority, Publish, RoomState, RoomConfig, Source, UserId};
@@ -56,7 +57,8 @@ use shards::Shards;
 pub struct RoomState<M> {
     admission: Admission<M>,
     shards: Shards<M>,
-    /// One clock for both halves: a call that only one of them hears of moves the time of the other too (law L6).
+    /// One clock for both halves: a call that only one of them hears of moves the time of the other
+    /// too.
     clock: Watermark,
 }
 
@@ -76,8 +78,9 @@ impl RoomSnapshot {
         Self { admission, audience }
     }
 
-    /// Whether the books balance in every row (laws L1 and L2), those of direct messages too; and over the seam: an audience that has
-    /// applied all that was dispatched stands at each level where the admission does, and one that has not is ahead at none.
+    /// Whether the books balance in every row, those of direct messages too; and over the seam: an
+    /// audience that has applied all that was dispatched stands at each level where the admission
+    /// does, and one that has not is ahead at none.
     pub fn balances(&self) -> bool {
         let audience = &self.audience;
         let meets = |level| match audience.applied == self.admission.dispatched {
@@ -102,7 +105,8 @@ impl<M: Payload> RoomState<M> {
         Self::from_heads(config, sharding, PerLevel::default())
     }
 
-    /// As [`sharded`](Self::sharded), as if so many messages of each level had been dispatched before: for tests of what happens after years.
+    /// As [`sharded`](Self::sharded), as if so many messages of each level had been dispatched
+    /// before: for tests of what happens after years.
     #[cfg(feature = "internals")]
     pub fn starting_at(config: &RoomConfig, sharding: Sharding, heads: PerLevel<u64>) -> Self {
         Self::from_heads(config, sharding, heads)
@@ -122,9 +126,10 @@ impl<M: Payload> RoomState<M> {
         Halves::new(&mut self.admission, &mut self.shards)
     }
 
-    /// Lets a session in: at the head of the room, a few messages before it (clause A24), or where another session was (clause B18). The
-    /// answer names the position (decision D38); who starts before the head is ready at once, and nobody is told to wake for it. O(1), and for
-    /// one that resumes what is unread, at most the log.
+    /// Lets a session in: at the head of the room, a few messages before it, or where another
+    /// session was. The answer names the position; who starts before the head is ready at once, and
+    /// nobody is told to wake for it. O(1), and for one that resumes what is unread, at most the
+    /// log.
     pub fn join(&mut self, now: Instant, mut join: Join<M>) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
         self.shards.sharding().place(
@@ -137,12 +142,14 @@ impl<M: Payload> RoomState<M> {
         )
     }
 
-    /// Takes a user out on all devices (clause A6). The sessions still take what they are due, then the reason. O(sessions of the user).
+    /// Takes a user out on all devices. The sessions still take what they are due, then the reason.
+    /// O(sessions of the user).
     pub fn leave(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
         self.leave_as(now, user, EndReason::Left)
     }
 
-    /// As [`leave`](Self::leave), of a user who has joined another room where one may be in one at a time (clause A8).
+    /// As [`leave`](Self::leave), of a user who has joined another room where one may be in one at
+    /// a time.
     pub fn leave_for_another(&mut self, now: Instant, user: UserId) -> Result<(), LeaveError> {
         self.leave_as(now, user, EndReason::JoinedElsewhere)
     }
@@ -154,7 +161,8 @@ impl<M: Payload> RoomState<M> {
         answer
     }
 
-    /// Takes one session out at once, as when its connection is gone; what it had not read is abandoned. Answers whether it was in. O(1).
+    /// Takes one session out at once, as when its connection is gone; what it had not read is
+    /// abandoned. Returns whether it was in. O(1).
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
         let now = self.clock.advance(now);
         let was_in = self.halves().close_session(now, session);
@@ -162,11 +170,13 @@ impl<M: Payload> RoomState<M> {
         was_in
     }
 
-    /// Offers a message. O(1), whatever the audience. It is a sign of life of the session that it comes from (clause A7). See [`Admission::publish`].
+    /// Offers a message. O(1), whatever the audience. It is a sign of life of the session that it
+    /// comes from. See [`Admission::publish`].
     ///
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
-    // What is offered is large: inlined, it is not put into memory for this call and read again from there.
+    // What is offered is large: inlined, it is not put into memory for this call and read again
+    // from there.
     #[allow(clippy::inline_always)]
     #[inline(always)]
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
@@ -182,7 +192,8 @@ impl<M: Payload> RoomState<M> {
         answer
     }
 
-    /// Takes over what was broadcast to every room since the last time. See [`Admission::import_broadcasts`](crate::Admission::import_broadcasts).
+    /// Takes over what was broadcast to every room since the last time. See
+    /// [`Admission::import_broadcasts`](crate::Admission::import_broadcasts).
     pub fn import_broadcasts(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
         let now = self.clock.advance(now);
         self.admission.import_broadcasts(now, broadcasts);
@@ -202,7 +213,8 @@ impl<M: Payload> RoomState<M> {
         self
     }
 
-    /// The host's verdict on a message that waits for it (clause A19). See [`Admission::review`](crate::Admission::review).
+    /// The host's verdict on a message that waits for it. See
+    /// [`Admission::review`](crate::Admission::review).
     pub fn review(&mut self, now: Instant, ticket: Ticket, decision: ReviewDecision<M>) -> Result<(), ReviewError<M>> {
         let now = self.clock.advance(now);
         let answer = self.admission.review(now, ticket, decision);
@@ -216,10 +228,12 @@ impl<M: Payload> RoomState<M> {
         self.admission.pending_review(ticket)
     }
 
-    /// Takes what a session is due, High first, within a budget; `None` when that is nothing. Costs what is read.
+    /// Takes what a session is due, High first, within a budget; `None` when that is nothing. Costs
+    /// what is read.
     ///
     /// # Errors
-    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and [`SessionEnd::NoSession`] from then on.
+    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and
+    /// [`SessionEnd::NoSession`] from then on.
     pub fn next_batch(&mut self, now: Instant, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
         let now = self.clock.advance(now);
         let Some(audience) = self.shards.get_mut(session) else { return Err(SessionEnd::NoSession(session)) };
@@ -231,13 +245,14 @@ impl<M: Payload> RoomState<M> {
         answer
     }
 
-    /// Whether [`next_batch`](Self::next_batch) would return anything but `Ok(None)`. Changes nothing. O(1).
+    /// Whether [`next_batch`](Self::next_batch) would return anything but `Ok(None)`. Changes
+    /// nothing. O(1).
     pub fn is_ready(&self, session: SessionId) -> bool {
         self.shards.get(session).is_none_or(|audience| audience.is_ready(session))
     }
 
-    /// Hands every session of a group in a range of slots what it is due; the sink says whether it took it. Answers how many had
-    /// something. See [`Audience::sweep`].
+    /// Hands every session of a group in a range of slots what it is due; the sink says whether it
+    /// took it. Returns how many had something. See [`Audience::sweep`].
     #[inline]
     pub fn sweep(
         &mut self,
@@ -264,7 +279,8 @@ impl<M: Payload> RoomState<M> {
         self.shards.slots()
     }
 
-    /// When the host should tell those who wait that there is something to take. See [`Audience::poll_wake`].
+    /// When the host should tell those who wait that there is something to take. See
+    /// [`Audience::poll_wake`].
     pub fn poll_wake(&self) -> Option<Instant> {
         self.shards.iter().filter_map(Audience::poll_wake).min()
     }
@@ -280,21 +296,23 @@ impl<M: Payload> RoomState<M> {
         is_due
     }
 
-    /// Does what is due at `now`. A call when nothing is due is harmless. One call does a bounded amount of work.
+    /// Does what is due at `now`. A call when nothing is due is harmless. One call does a bounded
+    /// amount of work.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         self.halves().handle_timeout(now);
         self.clear_deferred_drops();
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while nothing is due. An instant that has passed
-    /// already means at once. Every other call may change the answer.
+    /// When [`handle_timeout`](Self::handle_timeout) should be called next; `None` while nothing is
+    /// due. An instant that has passed already means at once. Every other call may change the
+    /// answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.admission.poll_timeout().into_iter().chain(self.shards.iter().filter_map(Audience::poll_timeout)).min()
     }
 
-    /// The next event, if there is one. What is not polled stays within the configured bounds: outcomes by refusing messages that
-    /// want one, presence by folding.
+    /// The next event, if there is one. What is not polled stays within the configured bounds:
+    /// outcomes by refusing messages that want one, presence by folding.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.admission.poll_event()
     }
@@ -304,8 +322,8 @@ impl<M: Payload> RoomState<M> {
         self.admission.has_events()
     }
 
-    /// Closes the room (clause A4): nothing more is accepted, what waits is dropped as `RoomClosed`, every session gets what it is
-    /// still due, then the reason. O(1) in the audience.
+    /// Closes the room: nothing more is accepted, what waits is dropped as `RoomClosed`, every
+    /// session gets what it is still due, then the reason. O(1) in the audience.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
         let answer = self.halves().close(now, actor);
@@ -333,7 +351,8 @@ impl<M: Payload> RoomState<M> {
         RoomSnapshot::new(self.admission.snapshot(self.clock.peek(now)), self.shards.snapshot())
     }
 
-    /// The two halves, for whoever puts each under a lock of its own: the audiences that are open, in order.
+    /// The two halves, for whoever puts each under a lock of its own: the audiences that are open,
+    /// in order.
     pub fn into_halves(self) -> (Admission<M>, Vec<Audience<M>>) {
         (self.admission, self.shards.into_audiences())
     }

@@ -1,4 +1,5 @@
-//! Who may do what, and the room's own data: calls of admission, and what follows from them for the sessions.
+//! Who may do what, and the room's own data: calls of admission, and what follows from them for the
+//! sessions.
 
 use super::RoomState;
 use crate::admission::{Actor, ImportError, PersistedState};
@@ -12,7 +13,7 @@ use crate::timed::Until;
 use alloc::sync::Arc;
 
 impl<M: Payload> RoomState<M> {
-    /// Sets what travels with a user's messages from the next one on (clause A18); `None` takes it away.
+    /// Sets what travels with a user's messages from the next one on; `None` takes it away.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         let answer = self.admission.set_profile(user, profile);
         self.admission.clear_deferred_drops();
@@ -37,13 +38,15 @@ impl<M: Payload> RoomState<M> {
         self.admission.unmute(now, actor, users)
     }
 
-    /// Lets only the owner and the admins speak, or everyone again. See [`Admission::mute_room`](crate::Admission::mute_room).
+    /// Lets only the owner and the admins speak, or everyone again. See
+    /// [`Admission::mute_room`](crate::Admission::mute_room).
     pub fn mute_room(&mut self, now: Instant, actor: Actor, muted: bool) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         self.admission.mute_room(now, actor, muted)
     }
 
-    /// Takes users out (clause A9). Their sessions still take what they are due, then the reason. See [`Admission::kick`](crate::Admission::kick).
+    /// Takes users out. Their sessions still take what they are due, then the reason. See
+    /// [`Admission::kick`](crate::Admission::kick).
     pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         let answer = self.halves().kick(now, actor, users);
@@ -51,7 +54,8 @@ impl<M: Payload> RoomState<M> {
         answer
     }
 
-    /// Takes users out and keeps them out for a time (clause A10). See [`Admission::ban`](crate::Admission::ban).
+    /// Takes users out and keeps them out for a time. See
+    /// [`Admission::ban`](crate::Admission::ban).
     pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         let answer = self.halves().ban(now, actor, users, time);
@@ -80,7 +84,7 @@ impl<M: Payload> RoomState<M> {
         self.admission.banned_until(self.clock.peek(now), user)
     }
 
-    /// Writes attributes (clause A27). See [`Admission::write_attributes`](crate::Admission::write_attributes).
+    /// Writes attributes. See [`Admission::write_attributes`](crate::Admission::write_attributes).
     pub fn write_attributes(
         &mut self,
         now: Instant,
@@ -101,17 +105,17 @@ impl<M: Payload> RoomState<M> {
         self.admission.attributes()
     }
 
-    /// Sets a counter, whatever it said; answers what that was (clause A28).
+    /// Sets a counter, whatever it said; returns what that was.
     pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         self.admission.set_counter(key, value)
     }
 
-    /// Adds to a counter; one that is missing starts at 0. Answers the sum, which never wraps (clause A28).
+    /// Adds to a counter; one that is missing starts at 0. Returns the sum, which never wraps.
     pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
         self.admission.add_counter(key, delta)
     }
 
-    /// Takes a counter away; answers what it said.
+    /// Takes a counter away; returns what it said.
     pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
         self.admission.remove_counter(key)
     }
@@ -121,12 +125,13 @@ impl<M: Payload> RoomState<M> {
         self.admission.counters()
     }
 
-    /// What the room carries over a restart (clause B20). See [`Admission::export`](crate::Admission::export).
+    /// What the room carries over a restart. See [`Admission::export`](crate::Admission::export).
     pub fn export(&self, now: Instant) -> PersistedState {
         self.admission.export(self.clock.peek(now))
     }
 
-    /// Takes over what a room carried, in place of what is here (clause B20). See [`Admission::import`](crate::Admission::import).
+    /// Takes over what a room carried, in place of what is here. See
+    /// [`Admission::import`](crate::Admission::import).
     pub fn import(&mut self, now: Instant, carried: PersistedState) -> Result<(), ImportError> {
         let now = self.clock.advance(now);
         self.admission.import(now, carried)

@@ -9,28 +9,32 @@ use crate::resume::ResumeToken;
 use crate::time::Instant;
 
 impl<M: Payload> RoomState<M> {
-    /// Sets the levels that a session does not want; answers whether it is in (clause B10). See
+    /// Sets the levels that a session does not want; returns whether it is in. See
     /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
     pub fn set_masked_levels(&mut self, now: Instant, session: SessionId, mask: LevelSet) -> bool {
         self.clock.advance(now);
         self.shards.get_mut(session).is_some_and(|audience| audience.set_masked_levels(session, mask))
     }
 
-    /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume); `None` when it is not in, or ends (clause
-    /// B18). O(1). See [`Audience::resume_token`](crate::Audience::resume_token).
+    /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume);
+    /// `None` when it is not in, or ends. O(1). See
+    /// [`Audience::resume_token`](crate::Audience::resume_token).
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
         self.shards.get(session)?.resume_token(self.clock.peek(now), session)
     }
 
-    /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its queue: each gets it in a batch, at its level,
-    /// behind what the room has dispatched so far; those who wait are to be told at once (decisions D21, D37). O(sessions of the user).
+    /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its
+    /// queue: each gets it in a batch, at its level, behind what the room has dispatched so far;
+    /// those who wait are to be told at once. O(sessions of the user).
     ///
-    /// A session that ends still gets what was sent before, then its reason. So a kick's farewell is sent first, and then comes the
-    /// [`kick`](Self::kick): afterwards the user is no recipient any more.
+    /// A session that ends still gets what was sent before, then its reason. So a kick's farewell
+    /// is sent first, and then comes the [`kick`](Self::kick): afterwards the user is no recipient
+    /// any more.
     ///
     /// # Errors
-    /// Nobody got it, and the payload comes back. Checked in this order: the room is closed, the payload is too large, nobody by that name is in,
-    /// the queues of all their sessions are full. When only some are, the receipt counts them.
+    /// Nobody got it, and the payload comes back. Checked in this order: the room is closed, the
+    /// payload is too large, nobody by that name is in, the queues of all their sessions are full.
+    /// When only some are, the receipt counts them.
     pub fn send_direct(&mut self, now: Instant, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
         let now = self.clock.advance(now);
         self.shards.clear_deferred_drops();

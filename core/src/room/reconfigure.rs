@@ -1,4 +1,4 @@
-//! Other quotas and bounds while the room runs (clause B15).
+//! Other quotas and bounds while the room runs.
 
 use super::RoomState;
 use crate::config::RoomConfig;
@@ -7,16 +7,17 @@ use crate::message::Payload;
 use crate::time::Instant;
 
 impl<M: Payload> RoomState<M> {
-    /// Goes on under another configuration (clause B15): quotas and bounds change, policies do not. Nobody is put out, and what a shrunken
-    /// table holds stays, unless this table says otherwise.
+    /// Goes on under another configuration: quotas and bounds change, policies do not. Nobody is
+    /// put out, and what a shrunken table holds stays, unless this table says otherwise.
     ///
-    /// What is due at `now` is done first, under the old configuration; what falls due by the new one alone is done in the next
-    /// [`handle_timeout`](Self::handle_timeout), for which [`poll_timeout`](Self::poll_timeout) asks at once.
+    /// What is due at `now` is done first, under the old configuration; what falls due by the new
+    /// one alone is done in the next [`handle_timeout`](Self::handle_timeout), for which
+    /// [`poll_timeout`](Self::poll_timeout) asks at once.
     ///
     /// | settings | what happens |
     /// | --- | --- |
     /// | `owner`, `seed`, `discipline`, `eviction`, `echo`, `levels`, `heartbeat`, `outbox_capacity` | fixed for the room's life; where `seed` is not set, the room keeps its own |
-    /// | `rate`, `rate_period`, `burst`, level quotas, `notices`, `attribute_writes` as buckets | what was gained up to `now` counts, as far as the new burst holds it; then it goes on at the new rate. A fraction of a token is rounded down where the new period cannot say it. So in every span at most what was there, or the burst at its beginning, and what each rate brings (law L5) |
+    /// | `rate`, `rate_period`, `burst`, level quotas, `notices`, `attribute_writes` as buckets | what was gained up to `now` counts, as far as the new burst holds it; then it goes on at the new rate. A fraction of a token is rounded down where the new period cannot say it. So in every span at most what was there, or the burst at its beginning, and what each rate brings |
     /// | the same as windows | of the same period: what has passed in the running window counts. Of another period: the running window of the new kind counts as used up |
     /// | `rate_algorithm`, or a level quota of the other kind | nothing is there: an empty bucket, a used-up window |
     /// | a level quota that is new, or gone | starts unused; no longer asked |
@@ -40,7 +41,8 @@ impl<M: Payload> RoomState<M> {
     /// Costs what falls due and what is let go of.
     ///
     /// # Errors
-    /// The room is closed, or the new configuration changes what is fixed. Nothing has changed then.
+    /// The room is closed, or the new configuration changes what is fixed. Nothing has changed
+    /// then.
     ///
     /// ```
     /// use roomcast_core::{Instant, ReconfigureError, RoomState, RoomConfig, UserId};

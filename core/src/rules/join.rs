@@ -22,7 +22,7 @@ pub struct Join<M> {
 }
 
 impl<M> Join<M> {
-    /// Someone without an id, who receives and may not speak (clause A3).
+    /// Someone without an id, who receives and may not speak.
     pub fn guest() -> Self {
         Self { user: None, profile: None, known: None, group: Group::DEFAULT, mask: LevelSet::EMPTY, token: None }
     }
@@ -34,33 +34,40 @@ impl<M> Join<M> {
         join
     }
 
-    /// With a profile, which travels with the user's messages and tips from the start, that of having joined included (clause A18). It takes
-    /// the place of what another session of the user brought, and no tip tells of that. A guest's is of no use and is not looked at.
+    /// With a profile, which travels with the user's messages and tips from the start, that of
+    /// having joined included. It takes the place of what another session of the user brought, and
+    /// no tip tells of that. A guest's is of no use and is not looked at.
     pub fn profile(mut self, profile: M) -> Self {
         self.profile = Some(profile);
         self
     }
 
-    /// On a connection that had this session of the room before: if it still has it, the answer is `AlreadyJoined` (clause A1).
+    /// On a connection that had this session of the room before: if it still has it, the answer is
+    /// `AlreadyJoined`.
     pub fn on(mut self, session: SessionId) -> Self {
         self.known = Some(session);
         self
     }
 
-    /// To be read together with the others of this group, in a [`sweep`](crate::RoomState::sweep). Default group 0.
+    /// To be read together with the others of this group, in a [`sweep`](crate::RoomState::sweep).
+    /// Default group 0.
     pub fn group(mut self, group: Group) -> Self {
         self.group = group;
         self
     }
 
-    /// Without the messages of these levels, until [`RoomState::set_masked_levels`](crate::RoomState::set_masked_levels) says otherwise (clause B10). Default none.
+    /// Without the messages of these levels, until
+    /// [`RoomState::set_masked_levels`](crate::RoomState::set_masked_levels) says otherwise.
+    /// Default none.
     pub fn mask(mut self, mask: LevelSet) -> Self {
         self.mask = mask;
         self
     }
 
-    /// To go on where another session was (clause B18), which must not be in any more: if it still is, the answer is `AlreadyJoined`. A
-    /// token that is not honoured changes nothing: [`Joined::start`](crate::Joined::start) tells. See [`Audience::resume`](crate::Audience::resume).
+    /// To go on where another session was, which must not be in any more: if it still is, the
+    /// answer is `AlreadyJoined`. A token that is not honoured changes nothing:
+    /// [`Joined::start`](crate::Joined::start) tells. See
+    /// [`Audience::resume`](crate::Audience::resume).
     pub fn resume(mut self, token: ResumeToken) -> Self {
         self.token = Some(token);
         self
@@ -115,13 +122,15 @@ pub enum NotJoined {
 }
 
 impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
-    /// Lets a session into the audience with this number: at the head of the room, a few messages before it, or where another session
-    /// was. That audience has to be held, and those of the sessions that the connection had before. O(1), and for one that resumes
-    /// what is unread, at most the log.
+    /// Lets a session into the audience with this number: at the head of the room, a few messages
+    /// before it, or where another session was. That audience has to be held, and those of the
+    /// sessions that the connection had before. O(1), and for one that resumes what is unread, at
+    /// most the log.
     ///
     /// # Errors
-    /// Checked in this order: the room is closed, the user is banned, the connection has a session that is in, the user has as many
-    /// sessions as one may have, the room is full, the profile is too large, this audience is full. The profile stays in `join` then.
+    /// Checked in this order: the room is closed, the user is banned, the connection has a session
+    /// that is in, the user has as many sessions as one may have, the room is full, the profile is
+    /// too large, this audience is full. The profile stays in `join` then.
     pub fn join(&mut self, now: Instant, join: &mut Join<M>, into: u32) -> Result<Joined, NotJoined> {
         self.check(now, join).map_err(NotJoined::Refused)?;
         let Some(audience) = self.audiences.at(into) else { return Err(NotJoined::Refused(JoinError::RoomClosed)) };

@@ -9,7 +9,8 @@ use crate::message::Payload;
 use crate::time::{Duration, Instant};
 
 impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
-    /// Takes a user out on all devices. The sessions still take what they are due, then the reason. O(sessions of the user).
+    /// Takes a user out on all devices. The sessions still take what they are due, then the reason.
+    /// O(sessions of the user).
     ///
     /// # Errors
     /// The user is not in, or is the owner.
@@ -29,17 +30,20 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         Ok(())
     }
 
-    /// Takes users out and keeps them out for a time. See [`Admission::ban`](crate::Admission::ban).
+    /// Takes users out and keeps them out for a time. See
+    /// [`Admission::ban`](crate::Admission::ban).
     ///
     /// # Errors
-    /// The actor may not do that to one of them, or named too many, or the table is full. Nobody has gone then.
+    /// The actor may not do that to one of them, or named too many, or the table is full. Nobody
+    /// has gone then.
     pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
         let sessions = self.admission.ban(now, actor, users, time)?;
         self.end(now, &sessions, EndReason::Banned);
         Ok(())
     }
 
-    /// Takes one session out at once; what it had not read is abandoned. Returns whether it was in. O(1).
+    /// Takes one session out at once; what it had not read is abandoned. Returns whether it was in.
+    /// O(1).
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
         let was_in = self.audiences.of(session).is_some_and(|audience| audience.leave(session));
         if was_in {
@@ -48,8 +52,9 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         was_in
     }
 
-    /// Closes the room: nothing more is accepted, what waits is dropped, every session gets what it is still due, then the
-    /// reason. All audiences of the room have to be held. O(1) in the audience.
+    /// Closes the room: nothing more is accepted, what waits is dropped, every session gets what it
+    /// is still due, then the reason. All audiences of the room have to be held. O(1) in the
+    /// audience.
     ///
     /// # Errors
     /// The actor may not close it, or it is closed already.

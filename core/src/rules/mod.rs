@@ -1,8 +1,9 @@
 //! The rules of a room that need both of its halves, written once.
 //!
-//! A room's admission and its audiences may stand behind one owner, as in [`RoomState`](crate::RoomState), or each behind a lock of its own, as in the
-//! crate `roomcast`. Either way a call that concerns both holds the admission and the audiences that it needs, and asks [`Halves`] what
-//! follows. What a host adds is which locks to take and whom to wake.
+//! A room's admission and its audiences may stand behind one owner, as in
+//! [`RoomState`](crate::RoomState), or each behind a lock of its own, as in the crate `roomcast`.
+//! Either way a call that concerns both holds the admission and the audiences that it needs, and
+//! asks [`Halves`] what follows. What a host adds is which locks to take and whom to wake.
 
 mod audiences;
 mod join;
@@ -23,8 +24,8 @@ use crate::time::Instant;
 
 /// The admission of a room and those of its audiences that a call holds.
 ///
-/// Every method takes `now` and leaves the audiences that are held up to date with what was dispatched. Time that runs backwards counts
-/// as standing still.
+/// Every method takes `now` and leaves the audiences that are held up to date with what was
+/// dispatched. Time that runs backwards counts as standing still.
 #[derive(Debug)]
 pub struct Halves<'a, M, A> {
     /// The half that messages enter by.
@@ -34,16 +35,19 @@ pub struct Halves<'a, M, A> {
 }
 
 impl<'a, M: Payload, A: Audiences<M>> Halves<'a, M, A> {
-    /// The halves of one room, with nothing between them: what was dispatched before is handed over now.
+    /// The halves of one room, with nothing between them: what was dispatched before is handed over
+    /// now.
     pub fn new(admission: &'a mut Admission<M>, audiences: &'a mut A) -> Self {
         audiences.catch_up(admission);
         Self { admission, audiences }
     }
 
-    /// Continues under another configuration. All audiences of the room have to be held. See [`RoomState::reconfigure`](crate::RoomState::reconfigure).
+    /// Continues under another configuration. All audiences of the room have to be held. See
+    /// [`RoomState::reconfigure`](crate::RoomState::reconfigure).
     ///
     /// # Errors
-    /// The room is closed, or the new configuration changes what is fixed for its life. Nothing has changed then.
+    /// The room is closed, or the new configuration changes what is fixed for its life. Nothing has
+    /// changed then.
     pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
         self.admission.reconfigure(now, config)?;
         // What was due went out under the old configuration, and is applied under it.

@@ -6,8 +6,9 @@ use crate::message::Payload;
 use crate::time::Instant;
 
 impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
-    /// Sends a message to one session, or to all sessions of a user, beside the room's rate. The audiences of those sessions have to
-    /// be held. See [`RoomState::send_direct`](crate::RoomState::send_direct).
+    /// Sends a message to one session, or to all sessions of a user, beside the room's rate. The
+    /// audiences of those sessions have to be held. See
+    /// [`RoomState::send_direct`](crate::RoomState::send_direct).
     ///
     /// # Errors
     /// Nobody got it, and the payload comes back.

@@ -1,4 +1,5 @@
-//! What the audiences find out goes back over the seam: who is silent, who shows life, who has gone.
+//! What the audiences find out goes back over the seam: who is silent, who shows life, who has
+//! gone.
 
 use super::{Audiences, Halves};
 use crate::admission::Actor;
@@ -15,7 +16,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         is_live
     }
 
-    /// Tells the admission what the held audiences have found out, at most so many things. Returns whether there may be more.
+    /// Tells the admission what the held audiences have found out, at most so many things. Returns
+    /// whether there may be more.
     pub fn settle(&mut self, now: Instant, most: usize) -> bool {
         let mut left = most;
         for audience in self.audiences.held() {
@@ -33,7 +35,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         left == 0
     }
 
-    /// Does what is due at `now`. All audiences of the room have to be held. One call does a bounded amount of work.
+    /// Does what is due at `now`. All audiences of the room have to be held. One call does a
+    /// bounded amount of work.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.admission.handle_timeout(now);
         self.audiences.catch_up(self.admission);
@@ -42,8 +45,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         self.close_vacant(now);
     }
 
-    /// Closes the room if nobody has been in for as long as it may be empty. All audiences of the room have to be held. Returns whether
-    /// it closed.
+    /// Closes the room if nobody has been in for as long as it may be empty. All audiences of the
+    /// room have to be held. Returns whether it closed.
     pub fn close_vacant(&mut self, now: Instant) -> bool {
         // The host may close it, and it is open.
         self.admission.is_vacant(now) && self.close(now, Actor::Host).is_ok()

@@ -31,8 +31,9 @@ impl Sharding {
     /// One audience for all sessions.
     pub const ONE: Self = Self { shards: 1, open_at: 1 };
 
-    /// Returns at most so many audiences, of which another one is opened once each that is open has `open_at` sessions; `None` unless
-    /// `shards` is a power of two and at most [`ShardIndex::MAX`].
+    /// Returns at most so many audiences, of which another one is opened once each that is open has
+    /// `open_at` sessions; `None` unless `shards` is a power of two and at most
+    /// [`ShardIndex::MAX`].
     pub const fn new(shards: u32, open_at: u32) -> Option<Self> {
         if ShardIndex::new(0, shards).is_some() { Some(Self { shards, open_at }) } else { None }
     }
@@ -55,11 +56,12 @@ impl Sharding {
         }
     }
 
-    /// Lets a session in somewhere: `loads` tells the sessions of each open audience, in order, and `join` tries one, which it opens if it
-    /// is the next.
+    /// Lets a session in somewhere: `loads` tells the sessions of each open audience, in order, and
+    /// `join` tries one, which it opens if it is the next.
     ///
     /// # Errors
-    /// The last refusal of `join`. One that found an audience's share of the room full makes way for the next audience.
+    /// The last refusal of `join`. One that found an audience's share of the room full makes way
+    /// for the next audience.
     pub fn place<R: ?Sized>(
         self,
         room: &mut R,
