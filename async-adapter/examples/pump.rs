@@ -6,8 +6,9 @@
 //! Each connection has a task that reads it; the pump writes to all of them.
 
 use roomcast::{
-    Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump, PumpOptions, Room, RoomConfig,
-    RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
+    Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump,
+    PumpOptions, Room, RoomConfig, RoomId, Source, TcpTransport, UserId, WebSocketFrames,
+    WebSocketOptions, WebSocketReader,
 };
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -38,13 +39,17 @@ impl Encoder<Bytes> for Lines {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
-    let listener = TcpListener::bind(&address).await.map_err(|error| format!("cannot listen on `{address}`: {error}"))?;
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("cannot listen on `{address}`: {error}"))?;
     println!("ws://{}/", listener.local_addr()?);
 
     let hub = Hub::<Bytes>::builder().spawn();
     // Text may wait a tenth of a second for company, so that more messages share a write; gifts do not.
     let window = Duration::from_millis(100);
-    let config = RoomConfig::builder(UserId(1)).coalesce(roomcast::PerLevel([Duration::ZERO, window, window, window])).build()?;
+    let config = RoomConfig::builder(UserId(1))
+        .coalesce(roomcast::PerLevel([Duration::ZERO, window, window, window]))
+        .build()?;
     let room = hub.create_room(RoomId(1), &config)?;
     let pump = room.pump(WebSocketFrames::binary(Lines), PumpOptions::default())?;
 
@@ -67,9 +72,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Reads one connection until it ends. What the room has to say is written by the pump.
-async fn serve(stream: TcpStream, user: UserId, room: Room<Bytes>, pump: Pump<Bytes, TcpTransport>) {
+async fn serve(
+    stream: TcpStream,
+    user: UserId,
+    room: Room<Bytes>,
+    pump: Pump<Bytes, TcpTransport>,
+) {
     let handshake = WebSocketReader::accept(stream, WebSocketOptions::default());
-    let Ok(Ok((mut reader, transport))) = tokio::time::timeout(Duration::from_secs(5), handshake).await else { return };
+    let Ok(Ok((mut reader, transport))) =
+        tokio::time::timeout(Duration::from_secs(5), handshake).await
+    else {
+        return;
+    };
     let pumped = match pump.join(Join::user(user), transport) {
         Ok(pumped) => pumped,
         Err(refused) => return eprintln!("{user}: {refused}"),
@@ -83,7 +97,8 @@ async fn serve(stream: TcpStream, user: UserId, room: Room<Bytes>, pump: Pump<By
         let line = Bytes::from([format!("{user}: ").as_bytes(), &text].concat());
         let publish = Publish::new(Source::Session(pumped.session()), line);
         let is_gift = text.starts_with(b"!");
-        let publish = if is_gift { publish.priority(Priority::High).kind(Kind::Custom) } else { publish };
+        let publish =
+            if is_gift { publish.priority(Priority::High).kind(Kind::Custom) } else { publish };
         if let Err(refused) = room.try_publish(publish) {
             // Only the one who spoke is told; whoever goes on and does not read what comes back is
             // told less.

@@ -88,7 +88,10 @@ impl<M: Payload> AudienceShard<M> {
     }
 
     #[inline]
-    fn run<R>(mut state: MutexGuard<'_, ShardState<M>>, call: impl FnOnce(&mut ShardState<M>) -> R) -> R {
+    fn run<R>(
+        mut state: MutexGuard<'_, ShardState<M>>,
+        call: impl FnOnce(&mut ShardState<M>) -> R,
+    ) -> R {
         let answer = call(&mut state);
         // Most calls leave none, and an empty one is not worth moving.
         if state.audience.has_deferred_drops() {
@@ -135,7 +138,8 @@ impl<M: Payload> AudienceShard<M> {
     /// The worker is here, and is told when to come next.
     pub(crate) fn arm(&self, state: &mut ShardState<M>) -> Option<Instant> {
         self.note_sessions(state);
-        state.armed = state.audience.poll_timeout().into_iter().chain(state.audience.poll_wake()).min();
+        state.armed =
+            state.audience.poll_timeout().into_iter().chain(state.audience.poll_wake()).min();
         state.armed
     }
 
@@ -166,7 +170,9 @@ impl<M: Payload> AudienceShard<M> {
         let (out, left) = {
             let ShardState { audience, waiters, round, .. } = &mut *self.state.lock();
             let Some(segment) = round.pass(1).next() else { return (0, false) };
-            let out = waiters.take_ready(segment as usize, |first, waiting| audience.ready_among(first, waiting));
+            let out = waiters.take_ready(segment as usize, |first, waiting| {
+                audience.ready_among(first, waiting)
+            });
             (out, !round.is_over())
         };
         let Some(out) = out else { return (0, left) };

@@ -2,7 +2,9 @@
 
 use crate::shared_room::SharedRoom;
 use parking_lot::Mutex;
-use roomcast_core::{Broadcast, BroadcastLimits, BroadcastRefused, Broadcasts, Instant, Payload, Ticket};
+use roomcast_core::{
+    Broadcast, BroadcastLimits, BroadcastRefused, Broadcasts, Instant, Payload, Ticket,
+};
 use slab::Slab;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -33,7 +35,12 @@ impl<M> std::fmt::Debug for BroadcastLog<M> {
 impl<M: Payload> BroadcastLog<M> {
     pub(crate) fn new(limits: BroadcastLimits, seed: u64) -> Self {
         let broadcasts = Mutex::new(Broadcasts::new(limits, seed));
-        Self { broadcasts, count: AtomicU64::new(0), rooms: Mutex::default(), reviewer: OnceLock::new() }
+        Self {
+            broadcasts,
+            count: AtomicU64::new(0),
+            rooms: Mutex::default(),
+            reviewer: OnceLock::new(),
+        }
     }
 
     /// A room is there, at a place that it keeps until [`leave`](Self::leave).
@@ -60,7 +67,11 @@ impl<M: Payload> BroadcastLog<M> {
         self.count.load(Ordering::Acquire)
     }
 
-    pub(crate) fn broadcast(&self, now: Instant, broadcast: Broadcast<M>) -> Result<(), BroadcastRefused<M>>
+    pub(crate) fn broadcast(
+        &self,
+        now: Instant,
+        broadcast: Broadcast<M>,
+    ) -> Result<(), BroadcastRefused<M>>
     where
         M: Clone,
     {

@@ -88,7 +88,10 @@ mod tests {
         let second = SystemClock::default();
         // A second is far more than lies between the two, and far less than what a clock says that
         // begins when it is made.
-        let apart = second.now().saturating_since(first.now()).max(first.now().saturating_since(second.now()));
+        let apart = second
+            .now()
+            .saturating_since(first.now())
+            .max(first.now().saturating_since(second.now()));
         assert!(apart < Duration::from_secs(60), "{apart:?}");
         assert!(then > Instant::from_secs(1_700_000_000), "{then}");
         let own = SystemClock::starting_at(Instant::from_secs(5)).now();

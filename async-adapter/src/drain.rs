@@ -81,7 +81,8 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
 
     pub(crate) fn report(&self) -> DrainReport {
         let (before, after) = (&self.before, Totals::of(&self.rooms));
-        let dropped = |reason| after.messages.dropped.count(reason) - before.messages.dropped.count(reason);
+        let dropped =
+            |reason| after.messages.dropped.count(reason) - before.messages.dropped.count(reason);
         DrainReport {
             rooms: self.rooms.len(),
             dispatched: after.messages.dispatched - before.messages.dispatched,

@@ -30,7 +30,10 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 impl Default for ForwardOptions {
     fn default() -> Self {
-        Self { write_timeout: Duration::from_secs(10), check_sink_every: Some(Duration::from_secs(10)) }
+        Self {
+            write_timeout: Duration::from_secs(10),
+            check_sink_every: Some(Duration::from_secs(10)),
+        }
     }
 }
 
@@ -101,7 +104,9 @@ where
         let next = poll_fn(|cx| match subscription.poll_next_batch(cx) {
             Poll::Ready(batch) => Poll::Ready(batch.map_err(ForwardEnd::Session)),
             Poll::Pending => match &mut watch {
-                Some(watch) => watch.poll_failure(sink.as_mut(), cx).map(|error| Err(ForwardEnd::Sink(error))),
+                Some(watch) => {
+                    watch.poll_failure(sink.as_mut(), cx).map(|error| Err(ForwardEnd::Sink(error)))
+                }
                 None => Poll::Pending,
             },
         });
@@ -161,7 +166,11 @@ impl Watch {
 
     /// The sink's error, once it tells one. As long as it does not, the task is woken for the next
     /// look at the latest.
-    fn poll_failure<T, S: Sink<T>>(&mut self, mut sink: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<S::Error> {
+    fn poll_failure<T, S: Sink<T>>(
+        &mut self,
+        mut sink: Pin<&mut S>,
+        cx: &mut Context<'_>,
+    ) -> Poll<S::Error> {
         if let Poll::Ready(Err(error)) = sink.as_mut().poll_ready(cx) {
             return Poll::Ready(error);
         }
@@ -181,7 +190,10 @@ impl Watch {
 }
 
 /// Feeds every item, then flushes once.
-async fn write_all<T, S: Sink<T>>(mut sink: Pin<&mut S>, items: impl IntoIterator<Item = T>) -> Result<(), S::Error> {
+async fn write_all<T, S: Sink<T>>(
+    mut sink: Pin<&mut S>,
+    items: impl IntoIterator<Item = T>,
+) -> Result<(), S::Error> {
     for item in items {
         poll_fn(|cx| sink.as_mut().poll_ready(cx)).await?;
         sink.as_mut().start_send(item)?;

@@ -96,7 +96,9 @@ impl<E> Frames<E> {
         let mut bytes = Vec::new();
         for item in batch.items() {
             match item {
-                Item::Gap { priority, count } => self.guarded(&mut bytes, |encoder, frame| encoder.gap(priority, count, frame)),
+                Item::Gap { priority, count } => {
+                    self.guarded(&mut bytes, |encoder, frame| encoder.gap(priority, count, frame))
+                }
                 Item::Message(message) => {
                     let encoded = self.message(message);
                     bytes.extend_from_slice(&encoded);
@@ -107,7 +109,10 @@ impl<E> Frames<E> {
                 }
             }
         }
-        let frame = Frame { bytes: bytes.into(), messages: (batch.messages().len() + batch.directs().len()) as u32 };
+        let frame = Frame {
+            bytes: bytes.into(),
+            messages: (batch.messages().len() + batch.directs().len()) as u32,
+        };
         if let Some(&key) = key {
             if self.ranges.len() == RANGES {
                 self.ranges.remove(0);
@@ -170,7 +175,8 @@ impl<E> Frames<E> {
 mod tests {
     use super::*;
     use roomcast_core::{
-        Budget, Delivery, Group, Handoff, Instant, Join, Publish, Recipient, RoomConfig, RoomState, Source, UserId,
+        Budget, Delivery, Group, Handoff, Instant, Join, Publish, Recipient, RoomConfig, RoomState,
+        Source, UserId,
     };
 
     #[derive(Clone)]
@@ -207,12 +213,18 @@ mod tests {
 
     fn say(room: &mut RoomState<&'static str>, text: &'static str) {
         let receipt = room.publish(Instant::ZERO, Publish::new(Source::Host, text));
-        assert!(receipt.is_ok_and(|receipt| receipt.outcome.is_some()), "a quiet room sends at once");
+        assert!(
+            receipt.is_ok_and(|receipt| receipt.outcome.is_some()),
+            "a quiet room sends at once"
+        );
     }
 
     #[test]
     fn a_range_is_framed_once_and_a_message_encoded_once() {
-        let config = RoomConfig::builder(UserId(1)).log_messages(roomcast_core::PerLevel([1, 2, 1, 1])).build().unwrap();
+        let config = RoomConfig::builder(UserId(1))
+            .log_messages(roomcast_core::PerLevel([1, 2, 1, 1]))
+            .build()
+            .unwrap();
         let (mut room, mut frames) = (RoomState::new(&config), Frames::new(Lines));
         for _ in 0..3 {
             room.join(Instant::ZERO, Join::guest()).unwrap();
@@ -237,20 +249,28 @@ mod tests {
 
     #[test]
     fn a_direct_message_is_framed_for_its_session_and_not_kept_for_others() {
-        let (mut room, mut frames) = (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
+        let (mut room, mut frames) =
+            (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
         let guests = [(); 3].map(|()| room.join(Instant::ZERO, Join::guest()).unwrap().session);
         say(&mut room, "a");
         for text in ["one", "two"] {
-            assert!(room.send_direct(Instant::ZERO, Recipient::Session(guests[1]), Direct::new(text)).is_ok());
+            assert!(
+                room.send_direct(Instant::ZERO, Recipient::Session(guests[1]), Direct::new(text))
+                    .is_ok()
+            );
         }
         say(&mut room, "b");
-        assert_eq!(frames_of(&mut room, &mut frames), ["a\nb\n", "a\nto you: one\nto you: two\nb\n", "a\nb\n"]);
+        assert_eq!(
+            frames_of(&mut room, &mut frames),
+            ["a\nb\n", "a\nto you: one\nto you: two\nb\n", "a\nb\n"]
+        );
         assert_eq!((frames.encoded, frames.framed), (4, 2));
     }
 
     #[test]
     fn an_encoder_that_panics_loses_that_message_and_nothing_else() {
-        let (mut room, mut frames) = (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
+        let (mut room, mut frames) =
+            (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
         room.join(Instant::ZERO, Join::guest()).unwrap();
         for text in ["a", "bad", "b"] {
             say(&mut room, text);

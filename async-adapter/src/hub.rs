@@ -12,8 +12,8 @@ use crate::shared_room::{Job, SharedRoom};
 use crate::worker::{Common, Hook, Worker, Workers};
 use crate::worker_loop::{self, WorkerLoop};
 use roomcast_core::{
-    Broadcast, BroadcastLimits, BroadcastRefused, CreateRoomError, Event, Instant, NoSuchRoom, Payload, RoomConfig, RoomId,
-    ShardIndex,
+    Broadcast, BroadcastLimits, BroadcastRefused, CreateRoomError, Event, Instant, NoSuchRoom,
+    Payload, RoomConfig, RoomId, ShardIndex,
 };
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -145,7 +145,8 @@ impl HubBuilder {
     /// Outside a tokio runtime with time enabled, as `tokio::spawn` does.
     #[cfg(feature = "tokio")]
     pub fn spawn<M: Payload + Send + Sync + 'static>(mut self) -> Hub<M> {
-        let clock = self.clock.take().unwrap_or_else(|| Box::new(crate::clock::TokioClock::default()));
+        let clock =
+            self.clock.take().unwrap_or_else(|| Box::new(crate::clock::TokioClock::default()));
         let (hub, drivers) = self.build(clock);
         for driver in drivers {
             tokio::spawn(worker_loop::as_task(driver));
@@ -161,34 +162,52 @@ impl HubBuilder {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
         let (hub, drivers) = self.build(clock);
         for (number, driver) in drivers.into_iter().enumerate() {
-            std::thread::Builder::new().name(format!("roomcast-{number}")).spawn(move || worker_loop::as_thread(driver))?;
+            std::thread::Builder::new()
+                .name(format!("roomcast-{number}"))
+                .spawn(move || worker_loop::as_thread(driver))?;
         }
         Ok(hub)
     }
 
     /// The hub, and its drivers for a test to turn by hand.
     #[cfg(test)]
-    pub(crate) fn by_hand<M: Payload + Send + Sync + 'static>(mut self) -> (Hub<M>, Vec<WorkerLoop<M>>) {
+    pub(crate) fn by_hand<M: Payload + Send + Sync + 'static>(
+        mut self,
+    ) -> (Hub<M>, Vec<WorkerLoop<M>>) {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
         self.build(clock)
     }
 
-    fn build<M: Payload + Send + Sync + 'static>(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<WorkerLoop<M>>) {
+    fn build<M: Payload + Send + Sync + 'static>(
+        self,
+        clock: Box<dyn Clock>,
+    ) -> (Hub<M>, Vec<WorkerLoop<M>>) {
         let outcome_waiters = Arc::new(OutcomeWaiters::default());
-        let common = Arc::new(Common { clock, outcome_waiters, hook: self.hook, hook_panics: AtomicU64::new(0) });
+        let common = Arc::new(Common {
+            clock,
+            outcome_waiters,
+            hook: self.hook,
+            hook_panics: AtomicU64::new(0),
+        });
         let pairs = (0..self.workers).map(|_| {
             let (worker, inbox) = Worker::new(Arc::clone(&common));
             (Arc::clone(&worker), WorkerLoop::new(worker, inbox))
         });
         let (workers, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
         // A power of two; where that is more than there are workers, some look after two parts.
-        let shards_per_room = self.shards_per_room.min(workers.len()).next_power_of_two().min(ShardIndex::MAX as usize);
+        let shards_per_room = self
+            .shards_per_room
+            .min(workers.len())
+            .next_power_of_two()
+            .min(ShardIndex::MAX as usize);
         let workers = Arc::new(Workers(workers.into()));
         let seeds = Seeds::new(self.seed);
         let inner = Inner {
             common,
             workers,
-            registry: Arc::new(RoomRegistry::new(self.exclusive_membership.then(|| seeds.of(Use::UserRooms)))),
+            registry: Arc::new(RoomRegistry::new(
+                self.exclusive_membership.then(|| seeds.of(Use::UserRooms)),
+            )),
             broadcast_log: Arc::new(BroadcastLog::new(self.broadcasts, seeds.of(Use::Broadcasts))),
             seeds,
             max_rooms: self.max_rooms,
@@ -225,10 +244,12 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
             Entry::Vacant(_) if count >= max as usize => Err(CreateRoomError::TooManyRooms { max }),
             Entry::Vacant(entry) => {
                 // Each room starts at another worker and may grow over so many more.
-                let workers = self.inner.workers.0.iter().cycle().skip(count % self.inner.workers.0.len());
+                let workers =
+                    self.inner.workers.0.iter().cycle().skip(count % self.inner.workers.0.len());
                 let workers = workers.take(self.inner.shards_per_room).cloned().collect();
                 let config = config.clone().or_seed(self.inner.seeds.of(Use::RoomState(id)));
-                let shared = SharedRoom::new(id, &config, workers, Arc::clone(&self.inner.broadcast_log));
+                let shared =
+                    SharedRoom::new(id, &config, workers, Arc::clone(&self.inner.broadcast_log));
                 entry.insert(Arc::clone(&shared));
                 shared.begin();
                 Ok(self.handle(shared))

@@ -84,7 +84,10 @@ pub use forward::{ForwardEnd, ForwardOptions, Forwarded, forward};
 pub use frames::Encoder;
 pub use hub::{Hub, HubBuilder};
 #[cfg(feature = "tokio")]
-pub use pump::{Control, ControlRefused, Pump, PumpJoinError, PumpOptions, PumpRefusal, PumpStats, Pumped, TooManyPumps};
+pub use pump::{
+    Control, ControlRefused, Pump, PumpJoinError, PumpOptions, PumpRefusal, PumpStats, Pumped,
+    TooManyPumps,
+};
 pub use review::PendingReview;
 pub use room::{AttributesSnapshot, LiveSnapshot, Room};
 pub use roomcast_core;

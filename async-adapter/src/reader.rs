@@ -44,7 +44,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let answer = state.audience.next_batch(reader.session, budget);
         let waits = match &answer {
             // There may be more, or an end yet to be told.
-            Ok(Some(batch)) => !batch.more() && (!state.audience.has_ends() || !state.audience.is_ready(reader.session)),
+            Ok(Some(batch)) => {
+                !batch.more()
+                    && (!state.audience.has_ends() || !state.audience.is_ready(reader.session))
+            }
             Ok(None) => true,
             Err(_) => false,
         };

@@ -67,7 +67,8 @@ where
         let (shared, review) = (Arc::clone(shared), Arc::clone(&review));
         // If the hook panics, that ends this task, and the message goes on when its time is over.
         runtime.spawn(async move {
-            if let Ok(decision) = tokio::time::timeout(left, async { review(reviewed).await }).await {
+            if let Ok(decision) = tokio::time::timeout(left, async { review(reviewed).await }).await
+            {
                 // It may have lapsed in the meantime, with the time or with its sender.
                 drop(shared.admit(|admission, now| admission.review(now, ticket, decision)));
             }

@@ -6,9 +6,10 @@ use crate::shared_room::{Job, SharedRoom};
 use crate::subscription::Subscription;
 use crate::worker::Workers;
 use roomcast_core::{
-    Actor, Admission, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration, EndReason, Group, ImportError, Join,
-    JoinError, LeaveError, LevelSet, ModerationError, Outcome, OutcomeSink, Payload, PersistedState, ProfileError, Publish,
-    Receipt, Recipient, ReconfigureError, Refused, ResumeToken, ReviewDecision, ReviewError, Role, RoomConfig, RoomId,
+    Actor, Admission, CloseError, DataError, Direct, DirectReceipt, DirectRefused, Duration,
+    EndReason, Group, ImportError, Join, JoinError, LeaveError, LevelSet, ModerationError, Outcome,
+    OutcomeSink, Payload, PersistedState, ProfileError, Publish, Receipt, Recipient,
+    ReconfigureError, Refused, ResumeToken, ReviewDecision, ReviewError, Role, RoomConfig, RoomId,
     RoomSnapshot, SessionId, Ticket, Until, UserId,
 };
 use std::sync::Arc;
@@ -23,7 +24,11 @@ pub struct Room<M: Payload + Send + Sync + 'static> {
 
 impl<M: Payload + Send + Sync + 'static> Clone for Room<M> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), workers: Arc::clone(&self.workers), registry: Arc::clone(&self.registry) }
+        Self {
+            shared: Arc::clone(&self.shared),
+            workers: Arc::clone(&self.workers),
+            registry: Arc::clone(&self.registry),
+        }
     }
 }
 
@@ -49,7 +54,11 @@ pub struct AttributesSnapshot {
 }
 
 impl<M: Payload + Send + Sync + 'static> Room<M> {
-    pub(crate) fn new(shared: Arc<SharedRoom<M>>, workers: Arc<Workers<Job<M>>>, registry: Arc<RoomRegistry<M>>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<SharedRoom<M>>,
+        workers: Arc<Workers<Job<M>>>,
+        registry: Arc<RoomRegistry<M>>,
+    ) -> Self {
         Self { shared, workers, registry }
     }
 
@@ -98,7 +107,8 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     pub async fn publish(&self, publish: Publish<M>) -> Result<Outcome, Refused<M>> {
         // Registered before the call, so that the outcome finds it however soon it comes.
         let answer = self.shared.outcome_waiters().register();
-        let receipt = self.shared.publish(publish.outcome_sink(OutcomeSink::Waiter(answer.tag())))?;
+        let receipt =
+            self.shared.publish(publish.outcome_sink(OutcomeSink::Waiter(answer.tag())))?;
         match receipt.outcome {
             Some(outcome) => Ok(outcome),
             None => Ok(answer.await),
@@ -119,7 +129,11 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     ///
     /// # Errors
     /// The message waits no more, or the new payload is too large.
-    pub fn review(&self, ticket: Ticket, decision: ReviewDecision<M>) -> Result<(), ReviewError<M>> {
+    pub fn review(
+        &self,
+        ticket: Ticket,
+        decision: ReviewDecision<M>,
+    ) -> Result<(), ReviewError<M>> {
         self.shared.admit(|admission, now| admission.review(now, ticket, decision))
     }
 
@@ -168,7 +182,11 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     /// # Errors
     /// Nobody got it: the room is closed, the payload too large, nobody by that name in, or their
     /// queues full. The payload comes back.
-    pub fn send_direct(&self, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
+    pub fn send_direct(
+        &self,
+        to: Recipient,
+        direct: Direct<M>,
+    ) -> Result<DirectReceipt, DirectRefused<M>> {
         self.shared.send_direct(to, direct)
     }
 
@@ -198,13 +216,23 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     }
 
     /// Names a user admin, or no longer. Returns whether that changed anything.
-    pub fn set_admin(&self, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
+    pub fn set_admin(
+        &self,
+        actor: Actor,
+        user: UserId,
+        is_admin: bool,
+    ) -> Result<bool, ModerationError> {
         self.shared.admit(|admission, now| admission.set_admin(now, actor, user, is_admin))
     }
 
     /// Keeps users from speaking for a time (`None`: for good), through leave and rejoin. At most
     /// 256 in one call.
-    pub fn mute(&self, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+    pub fn mute(
+        &self,
+        actor: Actor,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
         self.shared.admit(|admission, now| admission.mute(now, actor, users, time))
     }
 
@@ -225,7 +253,12 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     }
 
     /// Takes users out and keeps them out for a time (`None`: for good). At most 256 in one call.
-    pub fn ban(&self, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+    pub fn ban(
+        &self,
+        actor: Actor,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
         self.shared.ban(actor, users, time)
     }
 
@@ -251,15 +284,23 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
 
     /// Writes attributes, all of these changes or none; returns the new version. See
     /// [`Admission::write_attributes`](crate::Admission::write_attributes).
-    pub fn write_attributes(&self, based_on: Option<u64>, changes: &[(&str, Option<&[u8]>)]) -> Result<u64, DataError> {
+    pub fn write_attributes(
+        &self,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
         self.shared.admit(|admission, now| admission.write_attributes(now, based_on, changes))
     }
 
     /// All attributes, at one version.
     pub fn attributes(&self) -> AttributesSnapshot {
         self.shared.peek(|admission| {
-            let entries = admission.attributes().map(|(key, value)| (key.to_owned(), Arc::clone(value)));
-            AttributesSnapshot { version: admission.attributes_version(), entries: entries.collect() }
+            let entries =
+                admission.attributes().map(|(key, value)| (key.to_owned(), Arc::clone(value)));
+            AttributesSnapshot {
+                version: admission.attributes_version(),
+                entries: entries.collect(),
+            }
         })
     }
 
@@ -280,7 +321,9 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
 
     /// All counters, by key.
     pub fn counters(&self) -> Vec<(String, i64)> {
-        self.shared.peek(|admission| admission.counters().map(|(key, value)| (key.to_owned(), value)).collect())
+        self.shared.peek(|admission| {
+            admission.counters().map(|(key, value)| (key.to_owned(), value)).collect()
+        })
     }
 
     /// What the room carries over a restart, or to another machine: everything about people and

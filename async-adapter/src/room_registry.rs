@@ -47,11 +47,16 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     /// No two rooms are locked at once. Each join is put down, and each leave asked for again,
     /// under the lock of its room's admission: when joins of one user race, the user ends up in the
     /// room that was put down last, and in no other.
-    pub(crate) fn join(&self, shared: &Arc<SharedRoom<M>>, join: Join<M>) -> Result<Joined, JoinError> {
+    pub(crate) fn join(
+        &self,
+        shared: &Arc<SharedRoom<M>>,
+        join: Join<M>,
+    ) -> Result<Joined, JoinError> {
         let Some(user_rooms) = &self.user_rooms else { return shared.join(join, &mut |_| {}) };
         let mut before = None;
         let user = join.as_user();
-        let joined = shared.join(join, &mut |user| before = user_rooms.of(user).lock().enter(user, shared.id()))?;
+        let joined = shared
+            .join(join, &mut |user| before = user_rooms.of(user).lock().enter(user, shared.id()))?;
         let Some(user) = user else { return Ok(joined) };
         if let Some(before) = before {
             self.leave(user_rooms, user, before);
@@ -86,7 +91,9 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
 
     #[cfg(test)]
     fn known(&self) -> u32 {
-        self.user_rooms.as_ref().map_or(0, |user_rooms| user_rooms.0.iter().map(|stripe| stripe.lock().len()).sum())
+        self.user_rooms
+            .as_ref()
+            .map_or(0, |user_rooms| user_rooms.0.iter().map(|stripe| stripe.lock().len()).sum())
     }
 }
 
@@ -98,21 +105,37 @@ mod tests {
 
     #[test]
     fn a_hub_forgets_who_has_left_as_others_join() {
-        let hub: Hub<&'static str> = Hub::<&'static str>::builder().workers(1).exclusive_membership().spawn_threads().unwrap();
-        let rooms: Vec<_> = (0..2).map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap()).collect();
+        let hub: Hub<&'static str> = Hub::<&'static str>::builder()
+            .workers(1)
+            .exclusive_membership()
+            .spawn_threads()
+            .unwrap();
+        let rooms: Vec<_> = (0..2)
+            .map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap())
+            .collect();
         let mut most = 0;
         for user in 2..5_000 {
-            let session = rooms[user as usize % 2].join(Join::user(UserId(user))).unwrap().session();
+            let session =
+                rooms[user as usize % 2].join(Join::user(UserId(user))).unwrap().session();
             rooms[user as usize % 2].close_session(session);
             most = most.max(rooms[0].registry().known());
         }
-        assert!((STRIPES as u32 / 2..=4 * STRIPES as u32).contains(&most), "{most} were known at a time");
+        assert!(
+            (STRIPES as u32 / 2..=4 * STRIPES as u32).contains(&most),
+            "{most} were known at a time"
+        );
     }
 
     #[test]
     fn a_leave_that_comes_late_leaves_who_has_come_back_alone() {
-        let hub: Hub<&'static str> = Hub::<&'static str>::builder().workers(1).exclusive_membership().spawn_threads().unwrap();
-        let rooms: Vec<_> = (0..2).map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap()).collect();
+        let hub: Hub<&'static str> = Hub::<&'static str>::builder()
+            .workers(1)
+            .exclusive_membership()
+            .spawn_threads()
+            .unwrap();
+        let rooms: Vec<_> = (0..2)
+            .map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap())
+            .collect();
         let users = |room: usize| rooms[room].snapshot().room.admission.users;
         let (user, registry) = (UserId(7), rooms[0].registry());
         let user_rooms = registry.user_rooms.as_ref().unwrap();

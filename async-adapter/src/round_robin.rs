@@ -39,12 +39,17 @@ mod tests {
 
     #[test]
     fn everyone_is_passed_once_however_it_was_begun() {
-        for (before, of, most) in [(0, 10, 3), (4, 10, 3), (10, 10, 3), (10, 25, 7), (12, 5, 100), (3, 0, 1)] {
+        for (before, of, most) in
+            [(0, 10, 3), (4, 10, 3), (10, 10, 3), (10, 25, 7), (12, 5, 100), (3, 0, 1)]
+        {
             let mut round = RoundRobin::default();
             round.begin(before);
             round.pass(before);
             round.begin(of);
-            let mut passed: Vec<u32> = std::iter::from_fn(|| (!round.is_over()).then(|| round.pass(most))).flatten().collect();
+            let mut passed: Vec<u32> =
+                std::iter::from_fn(|| (!round.is_over()).then(|| round.pass(most)))
+                    .flatten()
+                    .collect();
             passed.sort_unstable();
             assert_eq!(passed, (0..of).collect::<Vec<_>>(), "{before} before");
             assert!(round.pass(most).is_empty());

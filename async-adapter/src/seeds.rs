@@ -58,7 +58,8 @@ const fn mix(number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const USES: [Use; 4] = [Use::RoomState(RoomId(0)), Use::RoomState(RoomId(1)), Use::UserRooms, Use::Broadcasts];
+    const USES: [Use; 4] =
+        [Use::RoomState(RoomId(0)), Use::RoomState(RoomId(1)), Use::UserRooms, Use::Broadcasts];
 
     #[test]
     fn each_use_has_a_seed_of_its_own_which_stays() {

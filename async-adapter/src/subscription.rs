@@ -6,7 +6,10 @@ use crate::shared_room::{Job, SharedRoom};
 use crate::signal::{park_until, thread_waker};
 use crate::worker::Workers;
 use futures_core::Stream;
-use roomcast_core::{Batch, Budget, EndReason, Joined, LevelSet, Payload, ResumeToken, Seq, SessionEnd, SessionId, StartPosition};
+use roomcast_core::{
+    Batch, Budget, EndReason, Joined, LevelSet, Payload, ResumeToken, Seq, SessionEnd, SessionId,
+    StartPosition,
+};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,7 +39,11 @@ pub struct Subscription<M: Payload + Send + Sync + 'static> {
 }
 
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {
-    pub(crate) fn new(shared: Arc<SharedRoom<M>>, workers: Arc<Workers<Job<M>>>, joined: Joined) -> Self {
+    pub(crate) fn new(
+        shared: Arc<SharedRoom<M>>,
+        workers: Arc<Workers<Job<M>>>,
+        joined: Joined,
+    ) -> Self {
         let (shard, reader) = shared.reader(joined.session);
         Self {
             shared,
@@ -131,7 +138,10 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
 
     /// Blocks the thread until there is a batch, or for so long; `Ok(None)` when the time is up.
     /// For threads, not for tasks.
-    pub fn next_batch_timeout(&mut self, timeout: Duration) -> Result<Option<Batch<M>>, SessionEnd> {
+    pub fn next_batch_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Batch<M>>, SessionEnd> {
         // A timeout beyond what the clock can tell is none.
         let deadline = std::time::Instant::now().checked_add(timeout);
         let waker = thread_waker();
@@ -156,10 +166,15 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         if let Some(end) = self.ended {
             return Err(end);
         }
-        let parts = waker.map_or((0, 0), |waker| (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize));
+        let parts = waker.map_or((0, 0), |waker| {
+            (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize)
+        });
         // The usual second look of a reader's loop: nothing has happened since, and this very waker
         // waits. The clone that waits keeps the parts from being used again.
-        if waker.is_some() && parts == self.parts && self.reader.waits_since == Some(self.shard.epoch()) {
+        if waker.is_some()
+            && parts == self.parts
+            && self.reader.waits_since == Some(self.shard.epoch())
+        {
             return Ok(None);
         }
         self.parts = parts;

@@ -105,7 +105,11 @@ impl Segment {
         let session = entry.session;
         let old = std::mem::replace(&mut self.entries[at], entry);
         let waker = old.waker?;
-        Some(if old.session == session { DisplacedWaker::Replaced(waker) } else { DisplacedWaker::Dismissed(waker) })
+        Some(if old.session == session {
+            DisplacedWaker::Replaced(waker)
+        } else {
+            DisplacedWaker::Dismissed(waker)
+        })
     }
 
     /// Lets a session wait no more; returns its waker.
@@ -130,7 +134,12 @@ impl Waiters {
     /// Lets a session wait. Returns the waker that was there: the caller settles it outside the
     /// lock.
     #[inline]
-    pub(crate) fn park(&mut self, place: u32, session: SessionId, waker: &Waker) -> Option<DisplacedWaker> {
+    pub(crate) fn park(
+        &mut self,
+        place: u32,
+        session: SessionId,
+        waker: &Waker,
+    ) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         // Most often the waker that is there serves again.
         if let Some(segment) = self.segments.get_mut(number)
@@ -145,7 +154,12 @@ impl Waiters {
     }
 
     #[inline(never)]
-    fn park_with(&mut self, place: u32, session: SessionId, waker: Waker) -> Option<DisplacedWaker> {
+    fn park_with(
+        &mut self,
+        place: u32,
+        session: SessionId,
+        waker: Waker,
+    ) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         if self.segments.len() <= number {
             self.segments.resize_with(number + 1, Segment::default);
@@ -189,12 +203,18 @@ impl Waiters {
     /// Takes a segment out, with those in it that wait and are ready: nobody of them waits any
     /// more. `None` when nobody is ready. `ready` tells which of those at 64 places from one on
     /// are.
-    pub(crate) fn take_ready(&mut self, number: usize, ready: impl Fn(u32, u64) -> u64) -> Option<Out> {
+    pub(crate) fn take_ready(
+        &mut self,
+        number: usize,
+        ready: impl Fn(u32, u64) -> u64,
+    ) -> Option<Out> {
         let segment = self.segments.get_mut(number).filter(|segment| !segment.is_out)?;
         let mut places = std::mem::take(&mut self.spare);
         places.clear();
         places.reserve(SEGMENT);
-        for (word, waiting) in segment.waiting.iter_mut().enumerate().filter(|(_, waiting)| **waiting != 0) {
+        for (word, waiting) in
+            segment.waiting.iter_mut().enumerate().filter(|(_, waiting)| **waiting != 0)
+        {
             let mut left = ready((number * SEGMENT + word * WORD) as u32, *waiting) & *waiting;
             *waiting ^= left;
             while left != 0 {
@@ -293,7 +313,10 @@ mod tests {
         // One goes, and its place passes to another; one waits again; one comes.
         assert!(waiters.remove(7, session(7, 1)).is_none(), "its waker is out");
         waiters.park(7, session(7, 2), &second);
-        assert!(waiters.remove(7, session(7, 1)).is_none(), "it has gone, and its place is another's");
+        assert!(
+            waiters.remove(7, session(7, 1)).is_none(),
+            "it has gone, and its place is another's"
+        );
         waiters.park(8, session(8, 1), &third);
         waiters.park(900, session(900, 1), &second);
         let displaced = waiters.put_back(out);
@@ -302,9 +325,13 @@ mod tests {
             matches!(&displaced[..], [DisplacedWaker::Dismissed(gone), DisplacedWaker::Replaced(old)] if is_first(gone) && is_first(old))
         );
         assert!(waiters.remove(7, session(7, 1)).is_none());
-        assert!(matches!(waiters.remove(7, session(7, 2)), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&second)));
+        assert!(
+            matches!(waiters.remove(7, session(7, 2)), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&second))
+        );
         assert_eq!(wake(&mut waiters, |_| true), 2);
-        assert!(matches!(waiters.remove(8, session(8, 1)), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&third)));
+        assert!(
+            matches!(waiters.remove(8, session(8, 1)), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&third))
+        );
         assert!(waiters.remove(900, session(900, 1)).is_some());
         assert_eq!(wake(&mut waiters, |_| true), 0);
     }
@@ -320,7 +347,9 @@ mod tests {
         assert!(
             matches!(waiters.park(7, session(7, 2), &first), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&second))
         );
-        assert!(matches!(waiters.clear(7), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&first)));
+        assert!(
+            matches!(waiters.clear(7), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&first))
+        );
         assert!(waiters.clear(7).is_none() && waiters.clear(5_000).is_none());
         // The same while the segment is out.
         for place in [7, 8] {
@@ -329,7 +358,9 @@ mod tests {
         let out = waiters.take_ready(0, |_, _| 1 << 8).unwrap();
         assert!(waiters.clear(7).is_none());
         waiters.park(7, session(7, 3), &second);
-        assert!(matches!(&waiters.put_back(out)[..], [DisplacedWaker::Dismissed(waker)] if waker.will_wake(&first)));
+        assert!(
+            matches!(&waiters.put_back(out)[..], [DisplacedWaker::Dismissed(waker)] if waker.will_wake(&first))
+        );
         assert_eq!(wake(&mut waiters, |place| place == 7), 1);
     }
 }

@@ -105,9 +105,13 @@ impl WebSocketReader {
     /// # Cancel safety
     /// Dropping the future drops the connection. Give the handshake a timeout: a peer may never
     /// finish it.
-    pub async fn accept(stream: TcpStream, options: WebSocketOptions) -> Result<(Self, TcpTransport), WebSocketError> {
+    pub async fn accept(
+        stream: TcpStream,
+        options: WebSocketOptions,
+    ) -> Result<(Self, TcpTransport), WebSocketError> {
         let side = ReadSide::new(stream, options, Bytes::new())?;
-        let accepted = tokio_tungstenite::accept_async_with_config(side, Some(options.config())).await;
+        let accepted =
+            tokio_tungstenite::accept_async_with_config(side, Some(options.config())).await;
         Self::split(accepted.map_err(WebSocketError::new)?)
     }
 
@@ -122,11 +126,19 @@ impl WebSocketReader {
         options: WebSocketOptions,
     ) -> Result<(Self, TcpTransport), WebSocketError> {
         let side = ReadSide::new(stream, options, read)?;
-        Self::split(WebSocketStream::from_raw_socket(side, Role::Server, Some(options.config())).await)
+        Self::split(
+            WebSocketStream::from_raw_socket(side, Role::Server, Some(options.config())).await,
+        )
     }
 
-    fn split(mut stream: WebSocketStream<ReadSide>) -> Result<(Self, TcpTransport), WebSocketError> {
-        let half = stream.get_mut().write.take().ok_or_else(|| WebSocketError::new("it was split before"))?;
+    fn split(
+        mut stream: WebSocketStream<ReadSide>,
+    ) -> Result<(Self, TcpTransport), WebSocketError> {
+        let half = stream
+            .get_mut()
+            .write
+            .take()
+            .ok_or_else(|| WebSocketError::new("it was split before"))?;
         Ok((Self { stream, run: 0 }, TcpTransport::new(half)))
     }
 
@@ -145,7 +157,10 @@ impl WebSocketReader {
     ///
     /// # Cancel safety
     /// Cancel safe: what has been read of a message stays.
-    pub async fn next<R>(&mut self, mut answer: impl FnMut(Control) -> R) -> Option<Result<FromPeer, WebSocketError>> {
+    pub async fn next<R>(
+        &mut self,
+        mut answer: impl FnMut(Control) -> R,
+    ) -> Option<Result<FromPeer, WebSocketError>> {
         loop {
             if self.run >= FRAMES_A_TURN {
                 self.run = 0;
@@ -163,8 +178,12 @@ impl WebSocketReader {
                 next
             });
             match next.await? {
-                Ok(tungstenite::Message::Text(text)) => return Some(Ok(FromPeer::Text(text.into()))),
-                Ok(tungstenite::Message::Binary(bytes)) => return Some(Ok(FromPeer::Binary(bytes))),
+                Ok(tungstenite::Message::Text(text)) => {
+                    return Some(Ok(FromPeer::Text(text.into())));
+                }
+                Ok(tungstenite::Message::Binary(bytes)) => {
+                    return Some(Ok(FromPeer::Binary(bytes)));
+                }
                 Ok(_) => {}
                 Err(tungstenite::Error::ConnectionClosed) => return None,
                 Err(error) => return Some(Err(WebSocketError::new(error))),
@@ -193,7 +212,11 @@ struct ReadSide {
 }
 
 impl ReadSide {
-    fn new(stream: TcpStream, options: WebSocketOptions, before: Bytes) -> Result<Self, WebSocketError> {
+    fn new(
+        stream: TcpStream,
+        options: WebSocketOptions,
+        before: Bytes,
+    ) -> Result<Self, WebSocketError> {
         prepare(&stream, options.unsent).map_err(WebSocketError::new)?;
         let (read, write) = stream.into_split();
         Ok(Self { read, before, write: Some(write), said: Vec::new() })
@@ -201,7 +224,11 @@ impl ReadSide {
 }
 
 impl AsyncRead for ReadSide {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.before.is_empty() {
             return Pin::new(&mut self.read).poll_read(cx, into);
         }
@@ -212,7 +239,11 @@ impl AsyncRead for ReadSide {
 }
 
 impl AsyncWrite for ReadSide {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if let Some(write) = &mut self.write {
             return Pin::new(write).poll_write(cx, bytes);
         }

@@ -41,7 +41,15 @@ impl<W> Worker<W> {
     /// A worker, and where its work arrives.
     pub(crate) fn new(common: Arc<Common>) -> (Arc<Self>, Receiver<W>) {
         let (work, inbox) = crossbeam_channel::unbounded();
-        (Arc::new(Self { common, work, signal: Signal::default(), stopped: AtomicBool::new(false) }), inbox)
+        (
+            Arc::new(Self {
+                common,
+                work,
+                signal: Signal::default(),
+                stopped: AtomicBool::new(false),
+            }),
+            inbox,
+        )
     }
 
     pub(crate) fn now(&self) -> Instant {

@@ -4,8 +4,8 @@
 
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Direct, Encoder, EndReason, Hub, Item, Join, Message, Priority, Publish, PumpOptions, Room, RoomConfig, RoomId,
-    SessionEnd, Source, Subscription, Transport, UserId,
+    Actor, Direct, Encoder, EndReason, Hub, Item, Join, Message, Priority, Publish, PumpOptions,
+    Room, RoomConfig, RoomId, SessionEnd, Source, Subscription, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -43,7 +43,10 @@ impl Reader {
 
 fn room(log: u32, shards_per_room: usize) -> (Hub<Word>, Room<Word>) {
     let hub = Hub::<Word>::builder().workers(4).shards_per_room(shards_per_room).spawn();
-    let config = RoomConfig::builder(UserId(1)).rate(1_000_000).burst(1_000_000).log_messages(roomcast::PerLevel([log; 4]));
+    let config = RoomConfig::builder(UserId(1))
+        .rate(1_000_000)
+        .burst(1_000_000)
+        .log_messages(roomcast::PerLevel([log; 4]));
     let room = hub.create_room(RoomId(1), &config.build().unwrap()).unwrap();
     (hub, room)
 }
@@ -100,7 +103,9 @@ async fn publish_all(room: &Room<Word>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn subscriptions_in_all_shards_get_everything_once_and_in_order() {
     let (hub, room) = room(1 << 11, 4);
-    let readers: Vec<_> = (0..2_000).map(|n| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, n % 7 == 0))).collect();
+    let readers: Vec<_> = (0..2_000)
+        .map(|n| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, n % 7 == 0)))
+        .collect();
     // Others come and go in all shards meanwhile.
     let churn = tokio::spawn({
         let room = room.clone();
@@ -135,7 +140,9 @@ async fn subscriptions_in_all_shards_get_everything_once_and_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn those_who_fall_behind_are_told_exactly_what_they_missed() {
     let (hub, room) = room(16, 4);
-    let readers: Vec<_> = (0..1_500).map(|n| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, n % 2 == 0))).collect();
+    let readers: Vec<_> = (0..1_500)
+        .map(|n| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, n % 2 == 0)))
+        .collect();
     publish_all(&room).await;
     timeout(LONG, hub.drain(LONG)).await.expect("nobody hangs");
     let (mut got, mut missed) = (0, 0);
@@ -151,7 +158,9 @@ async fn those_who_fall_behind_are_told_exactly_what_they_missed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn several_segments_of_one_shard_are_all_woken() {
     let (hub, room) = room(1 << 11, 1);
-    let readers: Vec<_> = (0..3_000).map(|_| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, false))).collect();
+    let readers: Vec<_> = (0..3_000)
+        .map(|_| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, false)))
+        .collect();
     // Everyone waits before each message.
     for n in 0..5 {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -201,7 +210,8 @@ impl Transport for Moody {
         if self.writes.is_multiple_of(5) && self.open.swap(0, Ordering::Relaxed) != 1 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let count = if self.writes.is_multiple_of(3) { bytes.len().div_ceil(2) } else { bytes.len() };
+        let count =
+            if self.writes.is_multiple_of(3) { bytes.len().div_ceil(2) } else { bytes.len() };
         self.seen.lock().extend_from_slice(&bytes[..count]);
         Ok(count)
     }
@@ -236,7 +246,8 @@ async fn a_pump_in_all_shards_writes_everything_once_and_in_order() {
             pump.join(Join::guest(), moody).unwrap()
         })
         .collect();
-    let readers: Vec<_> = (0..500).map(|_| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, false))).collect();
+    let readers: Vec<_> =
+        (0..500).map(|_| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, false))).collect();
     publish_all(&room).await;
     room.close(Actor::Host).unwrap();
     let emptied = async {

@@ -3,8 +3,9 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Broadcast, CorrelationId, DedupKey, DropReason, Hub, Join, Kind, Limit, Outcome, OutcomeSink, Priority, Publish,
-    ReviewConfig, ReviewDecision, ReviewTimeout, Room, RoomConfig, RoomId, Source, Subscription, UserId,
+    Actor, Broadcast, CorrelationId, DedupKey, DropReason, Hub, Join, Kind, Limit, Outcome,
+    OutcomeSink, Priority, Publish, ReviewConfig, ReviewDecision, ReviewTimeout, Room, RoomConfig,
+    RoomId, Source, Subscription, UserId,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,13 +29,18 @@ async fn a16_a_broadcast_wakes_those_who_wait_in_every_room() {
             let mut subscription = room.join(Join::guest()).unwrap();
             tokio::spawn(async move {
                 let batch = subscription.next_batch().await.expect("the session is in");
-                (batch.messages()[0].kind, batch.messages()[0].payload.clone(), batch.messages().len())
+                (
+                    batch.messages()[0].kind,
+                    batch.messages()[0].payload.clone(),
+                    batch.messages().len(),
+                )
             })
         })
         .collect();
     tokio::task::yield_now().await;
     hub.remove_room(RoomId(77)).unwrap();
-    let broadcast = |key| Broadcast::new(DedupKey(key), "to all".to_owned()).priority(Priority::High);
+    let broadcast =
+        |key| Broadcast::new(DedupKey(key), "to all".to_owned()).priority(Priority::High);
     hub.broadcast(broadcast(1)).unwrap();
     assert!(hub.broadcast(broadcast(2)).unwrap_err().retry_at.is_some());
     // One that is called hears it at once, and once; to look at it is no call.
@@ -82,17 +88,24 @@ async fn a19_the_reviewer_decides_and_its_slowness_slows_nobody_else() {
     assert!(!hub.review_with(|_| async { ReviewDecision::Allow }), "the first one stays");
     for on_timeout in [ReviewTimeout::Open, ReviewTimeout::Closed] {
         let room = reviewed_room(&hub, on_timeout);
-        let (ann, mut bob) = (room.join(Join::user(UserId(7))).unwrap(), room.join(Join::user(UserId(8))).unwrap());
+        let (ann, mut bob) =
+            (room.join(Join::user(UserId(7))).unwrap(), room.join(Join::user(UserId(8))).unwrap());
         let say = |text: &str| {
-            let (room, publish) = (room.clone(), Publish::new(Source::Session(ann.session()), text.to_owned()));
+            let (room, publish) =
+                (room.clone(), Publish::new(Source::Session(ann.session()), text.to_owned()));
             tokio::spawn(async move { room.publish(publish).await.expect("let in") })
         };
         let start = tokio::time::Instant::now();
-        let (slow, panics, bad, ugly, fine) = (say("slow"), say("panic"), say("bad"), say("ugly"), say("fine"));
+        let (slow, panics, bad, ugly, fine) =
+            (say("slow"), say("panic"), say("bad"), say("ugly"), say("fine"));
         let denied = bad.await.unwrap();
         assert!(matches!(
             denied,
-            Outcome::Dropped { reason: DropReason::Denied, limit: Some(Limit::ReviewDecision { code: 7 }), .. }
+            Outcome::Dropped {
+                reason: DropReason::Denied,
+                limit: Some(Limit::ReviewDecision { code: 7 }),
+                ..
+            }
         ));
         assert!(matches!(ugly.await.unwrap(), Outcome::Dispatched { .. }));
         assert!(matches!(fine.await.unwrap(), Outcome::Dispatched { .. }));
@@ -105,7 +118,10 @@ async fn a19_the_reviewer_decides_and_its_slowness_slows_nobody_else() {
         for outcome in [slow.await.unwrap(), panics.await.unwrap()] {
             match on_timeout {
                 ReviewTimeout::Open => assert!(matches!(outcome, Outcome::Dispatched { .. })),
-                _ => assert!(matches!(outcome, Outcome::Dropped { reason: DropReason::ReviewTimeout, .. })),
+                _ => assert!(matches!(
+                    outcome,
+                    Outcome::Dropped { reason: DropReason::ReviewTimeout, .. }
+                )),
             }
         }
         assert!((2_000..2_010).contains(&start.elapsed().as_millis()));
@@ -118,17 +134,22 @@ async fn a19_the_reviewer_decides_and_its_slowness_slows_nobody_else() {
 async fn a19_a_host_without_a_hook_rules_by_the_ticket_of_the_receipt() {
     let hub: Hub<String> = Hub::<String>::builder().spawn();
     let room = reviewed_room(&hub, ReviewTimeout::Open);
-    let (ann, mut bob) = (room.join(Join::user(UserId(7))).unwrap(), room.join(Join::user(UserId(8))).unwrap());
+    let (ann, mut bob) =
+        (room.join(Join::user(UserId(7))).unwrap(), room.join(Join::user(UserId(8))).unwrap());
     let publish = |text: &str| {
-        Publish::new(Source::Session(ann.session()), text.to_owned()).outcome_sink(OutcomeSink::Event(CorrelationId(1)))
+        Publish::new(Source::Session(ann.session()), text.to_owned())
+            .outcome_sink(OutcomeSink::Event(CorrelationId(1)))
     };
     let answers = room.try_publish_many(vec![publish("one"), publish("two")]);
-    let tickets: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().review.expect("a ticket")).collect();
+    let tickets: Vec<_> =
+        answers.into_iter().map(|answer| answer.unwrap().review.expect("a ticket")).collect();
     assert_eq!(room.pending_review(tickets[1]).unwrap().payload, "two");
     room.review(tickets[1], ReviewDecision::Allow).unwrap();
     assert_eq!(texts(&mut bob).await, ["two"]);
     assert!(room.pending_review(tickets[1]).is_none());
-    assert!(room.review(tickets[1], ReviewDecision::Allow).unwrap_err().to_string().contains("lapsed"));
+    assert!(
+        room.review(tickets[1], ReviewDecision::Allow).unwrap_err().to_string().contains("lapsed")
+    );
 }
 
 #[tokio::test(start_paused = true)]

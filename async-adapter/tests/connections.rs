@@ -6,8 +6,8 @@ mod lines;
 use lines::Lines;
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, EndReason, Group, Hub, Join, Publish, Pump, PumpOptions, Pumped, Room, RoomConfig, RoomConfigBuilder, RoomId,
-    SessionEnd, Source, Transport, UserId,
+    Actor, EndReason, Group, Hub, Join, Publish, Pump, PumpOptions, Pumped, Room, RoomConfig,
+    RoomConfigBuilder, RoomId, SessionEnd, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -135,7 +135,10 @@ fn config() -> RoomConfigBuilder {
 }
 
 /// A room in one part, and a pump for it.
-fn pump_of(config: RoomConfigBuilder, options: PumpOptions) -> (Hub<String>, Room<String>, Pump<String, End>) {
+fn pump_of(
+    config: RoomConfigBuilder,
+    options: PumpOptions,
+) -> (Hub<String>, Room<String>, Pump<String, End>) {
     let hub = Hub::<String>::builder().workers(1).spawn();
     let room = hub.create_room(RoomId(1), &config.build().unwrap()).unwrap();
     let pump = room.pump(Lines, options).unwrap();
@@ -158,7 +161,8 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone_though_the_room_grows() {
     options.writes_a_turn = 1;
     let (_hub, room, pump) = pump_of(config(), options);
     let wires: Vec<Wire> = (0..700).map(|_| Wire::open()).collect();
-    let _pumped: Vec<_> = wires.iter().map(|wire| pump.join(Join::guest(), wire.end()).unwrap()).collect();
+    let _pumped: Vec<_> =
+        wires.iter().map(|wire| pump.join(Join::guest(), wire.end()).unwrap()).collect();
     settle().await;
     wires[100].at_first_write({
         let room = room.clone();
@@ -167,7 +171,11 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone_though_the_room_grows() {
     let joined = Arc::new(Mutex::new(Vec::new()));
     wires[300].at_first_write({
         let (pump, joined) = (pump.clone(), Arc::clone(&joined));
-        move || joined.lock().extend((0..600).map(|_| pump.join(Join::guest(), Wire::open().end()).unwrap()))
+        move || {
+            joined
+                .lock()
+                .extend((0..600).map(|_| pump.join(Join::guest(), Wire::open().end()).unwrap()))
+        }
     });
     say(&room, "one");
     settle().await;
@@ -176,7 +184,11 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone_though_the_room_grows() {
 }
 
 /// Kicks a user whose connection has begun to take a message and takes no more, and lets another session in, in the same slot.
-async fn kick_and_join(room: &Room<String>, pump: &Pump<String, End>, slow: &Wire) -> [Pumped<String, End>; 2] {
+async fn kick_and_join(
+    room: &Room<String>,
+    pump: &Pump<String, End>,
+    slow: &Wire,
+) -> [Pumped<String, End>; 2] {
     let kicked = pump.join(Join::user(UserId(7)), slow.end()).unwrap();
     say(room, "hello");
     settle().await;
@@ -286,9 +298,15 @@ async fn a_transport_that_panics_ends_its_own_connection_and_no_other() {
         let _late = pump.join(Join::guest(), late.end()).unwrap();
         say(&room, "two");
         settle().await;
-        assert_eq!([&wires[0], &wires[2], &late].map(Wire::text), ["one\ntwo\n", "one\ntwo\n", "two\n"]);
+        assert_eq!(
+            [&wires[0], &wires[2], &late].map(Wire::text),
+            ["one\ntwo\n", "one\ntwo\n", "two\n"]
+        );
         let stats = pump.stats();
-        assert_eq!((stats.connections, stats.blocked, stats.unsent, stats.panics), (3, 0, unsent, 1));
+        assert_eq!(
+            (stats.connections, stats.blocked, stats.unsent, stats.panics),
+            (3, 0, unsent, 1)
+        );
     }
 }
 
@@ -297,7 +315,8 @@ async fn a_subscription_is_told_its_end_whatever_group_it_names() {
     let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
     let _pumped = pump.join(Join::guest(), Wire::open().end()).unwrap();
     let groups = (0..=Group::MAX).filter_map(Group::new);
-    let mut subscriptions: Vec<_> = groups.map(|group| room.join(Join::user(UserId(7)).group(group)).unwrap()).collect();
+    let mut subscriptions: Vec<_> =
+        groups.map(|group| room.join(Join::user(UserId(7)).group(group)).unwrap()).collect();
     settle().await;
     room.kick(Actor::Host, &[UserId(7)]).unwrap();
     settle().await;

@@ -7,8 +7,8 @@ mod lines;
 use lines::Lines;
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Bytes, Control, ControlRefused, Hub, Join, Publish, Pump, PumpOptions, Room, RoomConfig, RoomId, Source, Transport,
-    UserId,
+    Actor, Bytes, Control, ControlRefused, Hub, Join, Publish, Pump, PumpOptions, Room, RoomConfig,
+    RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -145,7 +145,11 @@ async fn of_many_pongs_only_the_newest_is_kept_and_written_whether_or_not_the_pu
     say(&room, "hello");
     for n in 0..MANY {
         pumped.control(kept.pong(format!("<late {n:05}>"))).unwrap();
-        assert!(kept.now() <= (2, 13 + 12), "the one that is being written and the newest: {:?} after {n} pings", kept.now());
+        assert!(
+            kept.now() <= (2, 13 + 12),
+            "the one that is being written and the newest: {:?} after {n} pings",
+            kept.now()
+        );
         if n % 1_000 == 0 {
             settle().await;
         }
@@ -159,7 +163,8 @@ async fn of_many_pongs_only_the_newest_is_kept_and_written_whether_or_not_the_pu
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_that_a_peer_asks_for_and_does_not_read_are_refused_and_the_close_still_has_its_place() {
+async fn frames_that_a_peer_asks_for_and_does_not_read_are_refused_and_the_close_still_has_its_place()
+ {
     let (_hub, room, pump) = pump();
     let (wire, kept) = (Wire::with_room(1), Kept::default());
     let pumped = pump.join(Join::guest(), wire.clone()).unwrap();
@@ -168,7 +173,13 @@ async fn frames_that_a_peer_asks_for_and_does_not_read_are_refused_and_the_close
     let taken = (0..MANY).filter(|n| pumped.control(kept.frame(format!("<{n:05}>"))).is_ok());
     assert_eq!(taken.count(), 16);
     assert_eq!(kept.now(), (16, 16 * 7));
-    let full = ControlRefused::Full { frames: 16, bytes: 112, size: 1, max_frames: 16, max_bytes: 64 << 10 };
+    let full = ControlRefused::Full {
+        frames: 16,
+        bytes: 112,
+        size: 1,
+        max_frames: 16,
+        max_bytes: 64 << 10,
+    };
     assert_eq!(pumped.control(Bytes::from_static(b"x")), Err(full));
     pumped.control(kept.pong("<pong>")).unwrap();
     pumped.control(Control::Close(kept.frame("<close>"))).unwrap();
@@ -183,7 +194,10 @@ async fn frames_that_a_peer_asks_for_and_does_not_read_are_refused_and_the_close
     settle().await;
     pumped.control(kept.frame(vec![b'.'; 40 << 10])).unwrap();
     let full = pumped.control(kept.frame(vec![b'.'; 30 << 10])).unwrap_err();
-    assert!(matches!(full, ControlRefused::Full { frames: 1, bytes: 40_960, size: 30_720, .. }), "{full}");
+    assert!(
+        matches!(full, ControlRefused::Full { frames: 1, bytes: 40_960, size: 30_720, .. }),
+        "{full}"
+    );
     let too_large = pumped.control(kept.frame(vec![b'.'; (64 << 10) + 1])).unwrap_err();
     assert_eq!(too_large, ControlRefused::TooLarge { size: 65_537, max: 65_536 });
 }
@@ -224,7 +238,8 @@ async fn a_connection_that_goes_takes_what_waits_for_it_along() {
 async fn what_is_said_just_before_a_connection_is_let_go_is_still_written() {
     let (_hub, room, pump) = pump();
     let wires = [(); 2].map(|()| Wire::with_room(usize::MAX));
-    let [first, second] = wires.each_ref().map(|wire| pump.join(Join::guest(), wire.clone()).unwrap());
+    let [first, second] =
+        wires.each_ref().map(|wire| pump.join(Join::guest(), wire.clone()).unwrap());
     settle().await;
     for pumped in [&first, &second] {
         pumped.control(Bytes::from_static(b"<goodbye>")).unwrap();
@@ -248,7 +263,8 @@ async fn many_who_are_answered_all_the_time_hold_up_no_message_of_the_room() {
         (hub, room, pump)
     };
     let wires: Vec<Wire> = (0..20).map(|_| Wire::with_room(usize::MAX)).collect();
-    let pumped: Vec<_> = wires.iter().map(|wire| pump.join(Join::guest(), wire.clone()).unwrap()).collect();
+    let pumped: Vec<_> =
+        wires.iter().map(|wire| pump.join(Join::guest(), wire.clone()).unwrap()).collect();
     settle().await;
     say(&room, "hello");
     for _ in 0..200 {
@@ -276,19 +292,22 @@ mod websocket {
     }
 
     #[tokio::test]
-    async fn of_many_pings_that_are_there_at_once_the_newest_is_answered_and_others_get_their_turns() {
+    async fn of_many_pings_that_are_there_at_once_the_newest_is_answered_and_others_get_their_turns()
+     {
         let (_hub, _room, pump) = pump();
         let (wire, kept) = (Wire::default(), Kept::default());
         let pumped = pump.join(Join::guest(), wire.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (client, server) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let mut pings = Vec::new();
         for n in 0..MANY {
             ping(format!("{n:05}").as_bytes().try_into().unwrap(), &mut pings);
         }
         pings.extend_from_slice(&[0x88, 0x80, 0, 0, 0, 0]);
         let options = WebSocketOptions::default();
-        let (mut reader, transport) = WebSocketReader::upgraded(server.unwrap().0, pings.into(), options).await.unwrap();
+        let (mut reader, transport) =
+            WebSocketReader::upgraded(server.unwrap().0, pings.into(), options).await.unwrap();
         let turns = Arc::new(AtomicUsize::new(0));
         let other = tokio::spawn({
             let turns = Arc::clone(&turns);

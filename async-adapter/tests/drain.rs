@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, DropReason, EndReason, Hub, Join, Outcome, PerLevel, Priority, Publish, RefusalReason, Room, RoomConfig, RoomId,
-    SessionEnd, Source, UserId,
+    Actor, DropReason, EndReason, Hub, Join, Outcome, PerLevel, Priority, Publish, RefusalReason,
+    Room, RoomConfig, RoomId, SessionEnd, Source, UserId,
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -11,7 +11,12 @@ use tokio::time::{Instant, sleep};
 /// One message a second; High waits for ever, everything else half a second.
 fn slow() -> RoomConfig {
     let half = Some(Duration::from_millis(500));
-    RoomConfig::builder(UserId(1)).rate(1).burst(1).max_wait(PerLevel([None, half, half, half])).build().unwrap()
+    RoomConfig::builder(UserId(1))
+        .rate(1)
+        .burst(1)
+        .max_wait(PerLevel([None, half, half, half]))
+        .build()
+        .unwrap()
 }
 
 fn hub_with(rooms: u64) -> (Hub<&'static str>, Vec<Room<&'static str>>) {
@@ -43,7 +48,10 @@ async fn b14_a_drain_ends_at_its_deadline_though_messages_still_wait() {
     assert!((2_500..2_550).contains(&took), "took {took} ms");
     // One had gone out before it began, and one each second since.
     assert_eq!((report.dispatched, report.expired, report.dropped), (2, 0, 98));
-    assert!(matches!(last.await.unwrap(), Ok(Outcome::Dropped { reason: DropReason::RoomClosed, .. })));
+    assert!(matches!(
+        last.await.unwrap(),
+        Ok(Outcome::Dropped { reason: DropReason::RoomClosed, .. })
+    ));
     drop(never_reads);
 }
 

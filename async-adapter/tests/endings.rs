@@ -2,7 +2,10 @@
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
-use roomcast::{Actor, CorrelationId, Event, Hub, Join, OutcomeSink, Publish, Room, RoomConfig, RoomId, Source, UserId};
+use roomcast::{
+    Actor, CorrelationId, Event, Hub, Join, OutcomeSink, Publish, Room, RoomConfig, RoomId, Source,
+    UserId,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,11 +22,17 @@ fn full_room() -> (Hub<String>, Room<String>, Told) {
         move |_, event: &Event| told.lock().push(*event)
     };
     let hub = Hub::<String>::builder().workers(2).on_event(hook).spawn();
-    let config = RoomConfig::builder(UserId(1)).rate(1).burst(1).queue_messages(2_000).build().unwrap();
+    let config =
+        RoomConfig::builder(UserId(1)).rate(1).burst(1).queue_messages(2_000).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     for n in 0..=MESSAGES {
-        let publish = Publish::new(Source::Host, n.to_string()).outcome_sink(OutcomeSink::Event(CorrelationId(n)));
-        assert_eq!(room.try_publish(publish).unwrap().outcome.is_some(), n == 0, "the first one goes out, the others wait");
+        let publish = Publish::new(Source::Host, n.to_string())
+            .outcome_sink(OutcomeSink::Event(CorrelationId(n)));
+        assert_eq!(
+            room.try_publish(publish).unwrap().outcome.is_some(),
+            n == 0,
+            "the first one goes out, the others wait"
+        );
     }
     (hub, room, told)
 }
@@ -31,7 +40,11 @@ fn full_room() -> (Hub<String>, Room<String>, Told) {
 fn assert_all_is_told(told: &[Event]) {
     let outcomes = told.iter().filter(|event| event.correlation_id().is_some()).count();
     assert_eq!(outcomes as u64, MESSAGES);
-    assert!(matches!(told[told.len() - 2..], [Event::RoomClosed, Event::RoomEnded]), "{:?}", &told[told.len() - 2..]);
+    assert!(
+        matches!(told[told.len() - 2..], [Event::RoomClosed, Event::RoomEnded]),
+        "{:?}",
+        &told[told.len() - 2..]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,8 +66,10 @@ async fn a_drain_is_done_when_all_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a12_who_has_not_read_the_end_when_the_grace_is_over_is_counted_no_more() {
     let hub: Hub<String> = Hub::<String>::builder().workers(2).spawn();
-    let room = hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
-    let _silent: Vec<_> = (7..157).map(|user| room.join(Join::user(UserId(user))).unwrap()).collect();
+    let room =
+        hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
+    let _silent: Vec<_> =
+        (7..157).map(|user| room.join(Join::user(UserId(user))).unwrap()).collect();
     room.close(Actor::Host).unwrap();
     let users = || {
         let snapshot = room.snapshot().room;

@@ -3,8 +3,8 @@
 
 use futures_sink::Sink;
 use roomcast::{
-    Batch, Budget, EndReason, ForwardEnd, ForwardOptions, Hub, Item, Join, PerLevel, Publish, Room, RoomConfig, RoomId, SessionEnd,
-    Source, UserId, forward,
+    Batch, Budget, EndReason, ForwardEnd, ForwardOptions, Hub, Item, Join, PerLevel, Publish, Room,
+    RoomConfig, RoomId, SessionEnd, Source, UserId, forward,
 };
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -107,7 +107,8 @@ fn within(seconds: u64) -> ForwardOptions {
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_flushed_once_and_the_end_is_told() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
-    let reader = room.join(Join::guest()).unwrap().with_budget(Budget { messages: 2, bytes: 1_000 });
+    let reader =
+        room.join(Join::guest()).unwrap().with_budget(Budget { messages: 2, bytes: 1_000 });
     let peer = Peer::new(Mood::Ready);
     publish(&room, &["a", "b", "c"]);
     room.close(roomcast::Actor::Host).unwrap();
@@ -171,14 +172,19 @@ async fn while_a_peer_is_busy_nothing_is_taken_and_what_it_misses_is_a_gap() {
 
 /// After 3 s in a quiet room the peer, which was so until then, becomes another. What ended the
 /// writing, and when.
-async fn in_a_quiet_room(peer: Peer, becomes: Mood, options: ForwardOptions) -> (ForwardEnd<&'static str>, Duration) {
+async fn in_a_quiet_room(
+    peer: Peer,
+    becomes: Mood,
+    options: ForwardOptions,
+) -> (ForwardEnd<&'static str>, Duration) {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
     let reader = room.join(Join::guest()).unwrap();
     let start = Instant::now();
     let writing = tokio::spawn(forward(reader, peer.clone(), encode, options));
     sleep(Duration::from_secs(3)).await;
     peer.becomes(becomes);
-    let done = tokio::time::timeout(Duration::from_secs(100), writing).await.expect("it ends").unwrap();
+    let done =
+        tokio::time::timeout(Duration::from_secs(100), writing).await.expect("it ends").unwrap();
     assert_eq!((done.batches, done.messages, done.unsent), (0, 0, 0));
     let time = start.elapsed();
     sleep(Duration::from_millis(1)).await;
@@ -210,7 +216,10 @@ async fn a_sink_that_is_well_is_looked_at_now_and_then_and_one_that_is_not_to_be
     for (every, looks, end) in [(Some(10), 10, "Session"), (None, 0, "Sink")] {
         let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
         let reader = room.join(Join::guest()).unwrap();
-        let options = ForwardOptions { check_sink_every: every.map(Duration::from_secs), ..ForwardOptions::default() };
+        let options = ForwardOptions {
+            check_sink_every: every.map(Duration::from_secs),
+            ..ForwardOptions::default()
+        };
         let peer = Peer::new(Mood::Ready);
         let writing = tokio::spawn(forward(reader, peer.clone(), encode, options));
         sleep(Duration::from_secs(105)).await;

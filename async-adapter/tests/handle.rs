@@ -2,8 +2,9 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, DataError, EndReason, Hub, Instant, Join, JoinError, ModerationError, ProfileError, Publish, RefusalReason, Role, Room,
-    RoomConfig, RoomId, SessionEnd, Source, Subscription, TokioClock, Until, UserId,
+    Actor, DataError, EndReason, Hub, Instant, Join, JoinError, ModerationError, ProfileError,
+    Publish, RefusalReason, Role, Room, RoomConfig, RoomId, SessionEnd, Source, Subscription,
+    TokioClock, Until, UserId,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A hub with two rooms of one kind.
 fn rooms() -> (Hub<&'static str>, [Room<&'static str>; 2]) {
     // Paused, it says the same every time.
-    let hub = Hub::<&'static str>::builder().workers(2).clock(TokioClock::starting_at(Instant::ZERO)).spawn();
+    let hub = Hub::<&'static str>::builder()
+        .workers(2)
+        .clock(TokioClock::starting_at(Instant::ZERO))
+        .spawn();
     let config = RoomConfig::builder(OWNER).rate(1_000).burst(1_000).build().unwrap();
     let rooms = [1, 2].map(|id| hub.create_room(RoomId(id), &config).unwrap());
     (hub, rooms)
@@ -28,8 +32,13 @@ fn enter(room: &Room<&'static str>, user: UserId) -> Subscription<&'static str> 
 }
 
 /// Why a session may not speak; `None` when it may.
-fn silence(room: &Room<&'static str>, session: &Subscription<&'static str>) -> Option<RefusalReason> {
-    room.try_publish(Publish::new(Source::Session(session.session()), "hi")).err().map(|refused| refused.reason)
+fn silence(
+    room: &Room<&'static str>,
+    session: &Subscription<&'static str>,
+) -> Option<RefusalReason> {
+    room.try_publish(Publish::new(Source::Session(session.session()), "hi"))
+        .err()
+        .map(|refused| refused.reason)
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,8 +53,14 @@ async fn a10_a_ban_ends_the_sessions_as_banned_and_holds_until_its_time_or_until
     assert_eq!(reads.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Banned));
     assert_eq!(reads.end_reason(), Some(EndReason::Banned));
     assert_eq!([ANN, BOB].map(|user| room.banned_until(user)), [Some(Until::At(ends)), None]);
-    assert_eq!(room.join(Join::user(ANN)).unwrap_err(), JoinError::Banned { user: ANN, until: Until::At(ends) });
-    assert!(other.banned_until(ANN).is_none() && other.join(Join::user(ANN)).is_ok(), "another room has its own");
+    assert_eq!(
+        room.join(Join::user(ANN)).unwrap_err(),
+        JoinError::Banned { user: ANN, until: Until::At(ends) }
+    );
+    assert!(
+        other.banned_until(ANN).is_none() && other.join(Join::user(ANN)).is_ok(),
+        "another room has its own"
+    );
     sleep(MINUTE).await;
     assert_eq!(room.banned_until(ANN), None);
     drop(enter(&room, ANN));
@@ -84,7 +99,10 @@ async fn a11_in_a_muted_room_the_owner_and_the_admins_speak_until_it_is_lifted()
     let (_hub, [room, _]) = rooms();
     let (owner, ann, bob) = (enter(&room, OWNER), enter(&room, ANN), enter(&room, BOB));
     assert_eq!(room.set_admin(Actor::User(OWNER), BOB, true), Ok(true));
-    assert_eq!([OWNER, ANN, BOB].map(|user| room.role_of(user)), [Role::Owner, Role::Member, Role::Admin]);
+    assert_eq!(
+        [OWNER, ANN, BOB].map(|user| room.role_of(user)),
+        [Role::Owner, Role::Member, Role::Admin]
+    );
     assert!(matches!(room.mute_room(Actor::User(ANN), true), Err(ModerationError::NotAllowed(_))));
     room.mute_room(Actor::User(BOB), true).unwrap();
     let all = |room: &_| [&owner, &ann, &bob].map(|session| silence(room, session));
@@ -94,7 +112,8 @@ async fn a11_in_a_muted_room_the_owner_and_the_admins_speak_until_it_is_lifted()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a18_a_profile_travels_with_its_users_messages_from_the_next_one_on_until_it_is_taken_away() {
+async fn a18_a_profile_travels_with_its_users_messages_from_the_next_one_on_until_it_is_taken_away()
+{
     let (_hub, [room, _]) = rooms();
     let (ann, mut bob) = (enter(&room, ANN), enter(&room, BOB));
     let say = || assert_eq!(silence(&room, &ann), None);
@@ -104,23 +123,33 @@ async fn a18_a_profile_travels_with_its_users_messages_from_the_next_one_on_unti
         say();
     }
     let batch = bob.next_batch().await.unwrap();
-    let profiles: Vec<_> = batch.messages().iter().map(|message| message.profile.as_deref().copied()).collect();
+    let profiles: Vec<_> =
+        batch.messages().iter().map(|message| message.profile.as_deref().copied()).collect();
     assert_eq!(profiles, [None, Some("Ann"), Some("Annie"), None]);
     let stranger = UserId(9);
-    assert_eq!(room.set_profile(stranger, Some("Zoe")), Err(ProfileError::NotMember { user: stranger, profile: "Zoe" }));
+    assert_eq!(
+        room.set_profile(stranger, Some("Zoe")),
+        Err(ProfileError::NotMember { user: stranger, profile: "Zoe" })
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a27_attributes_are_written_together_read_at_one_version_and_refused_to_the_second_writer() {
+async fn a27_attributes_are_written_together_read_at_one_version_and_refused_to_the_second_writer()
+{
     let (_hub, [room, other]) = rooms();
     let texts = |room: &Room<_>| -> (u64, Vec<(String, String)>) {
         let read = room.attributes();
         let text = |value: Arc<[u8]>| String::from_utf8(value.to_vec()).unwrap();
         (read.version, read.entries.into_iter().map(|(key, value)| (key, text(value))).collect())
     };
-    let of = |entries: &[(&str, &str)]| entries.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect::<Vec<_>>();
+    let of = |entries: &[(&str, &str)]| {
+        entries.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect::<Vec<_>>()
+    };
     assert_eq!(texts(&room), (0, vec![]));
-    assert_eq!(room.write_attributes(Some(0), &[("topic", Some(b"cats")), ("mood", Some(b"calm"))]), Ok(1));
+    assert_eq!(
+        room.write_attributes(Some(0), &[("topic", Some(b"cats")), ("mood", Some(b"calm"))]),
+        Ok(1)
+    );
     assert_eq!(texts(&room), (1, of(&[("mood", "calm"), ("topic", "cats")])));
     let late = room.write_attributes(Some(0), &[("topic", Some(b"dogs"))]);
     assert_eq!(late, Err(DataError::Conflict { current: 1, based_on: 0 }));
@@ -132,7 +161,9 @@ async fn a27_attributes_are_written_together_read_at_one_version_and_refused_to_
 #[tokio::test(start_paused = true)]
 async fn a28_a_counter_is_set_added_to_read_and_taken_away() {
     let (_hub, [room, other]) = rooms();
-    let of = |counters: &[(&str, i64)]| counters.iter().map(|&(key, value)| (key.to_owned(), value)).collect::<Vec<_>>();
+    let of = |counters: &[(&str, i64)]| {
+        counters.iter().map(|&(key, value)| (key.to_owned(), value)).collect::<Vec<_>>()
+    };
     assert_eq!(room.set_counter("likes", 40), Ok(None));
     assert_eq!(room.set_counter("likes", 41), Ok(Some(40)));
     assert_eq!((room.add_counter("likes", 1), room.add_counter("follows", -3)), (Ok(42), Ok(-3)));
@@ -154,14 +185,20 @@ async fn b20_what_one_room_exports_another_takes_over_in_place_of_its_own() {
     assert_eq!(room.set_counter("likes", 42), Ok(None));
     let carried = room.export();
     let until = Until::At(Instant::ZERO + MINUTE);
-    assert_eq!((&carried.mutes[..], &carried.bans[..]), (&[(ANN, until)][..], &[(UserId(9), Until::Forever)][..]));
+    assert_eq!(
+        (&carried.mutes[..], &carried.bans[..]),
+        (&[(ANN, until)][..], &[(UserId(9), Until::Forever)][..])
+    );
 
     other.mute(Actor::Host, &[BOB], None).unwrap();
     assert_eq!(other.set_counter("follows", 1), Ok(None));
     other.import(carried.clone()).unwrap();
     assert_eq!(other.export(), carried);
     assert_eq!((other.role_of(BOB), other.muted_until(BOB)), (Role::Admin, None));
-    assert_eq!((other.muted_until(ANN), other.banned_until(UserId(9))), (Some(until), Some(Until::Forever)));
+    assert_eq!(
+        (other.muted_until(ANN), other.banned_until(UserId(9))),
+        (Some(until), Some(Until::Forever))
+    );
     assert_eq!(silence(&other, &enter(&other, UserId(10))), Some(RefusalReason::RoomMuted));
     assert_eq!(other.attributes(), room.attributes());
     assert_eq!(other.counters(), [("likes".to_owned(), 42)]);

@@ -1,6 +1,8 @@
 //! The hub without tokio: plain threads, blocking calls. Runs with and without the feature.
 
-use roomcast::{Actor, EndReason, Hub, Join, Priority, Publish, RoomConfig, RoomId, SessionEnd, Source, UserId};
+use roomcast::{
+    Actor, EndReason, Hub, Join, Priority, Publish, RoomConfig, RoomId, SessionEnd, Source, UserId,
+};
 use std::time::Duration;
 
 #[test]
@@ -14,7 +16,8 @@ fn threads_publish_read_and_drain() {
         move || {
             let session = room.join(Join::user(UserId(7))).unwrap();
             for number in 0..500 {
-                let publish = Publish::new(Source::Session(session.session()), number.to_string()).priority(Priority::High);
+                let publish = Publish::new(Source::Session(session.session()), number.to_string())
+                    .priority(Priority::High);
                 let _ = room.try_publish(publish).unwrap();
             }
             session
@@ -22,13 +25,18 @@ fn threads_publish_read_and_drain() {
     });
     let mut read = Vec::new();
     while read.len() < 500 {
-        let batch = reader.next_batch_timeout(Duration::from_secs(20)).unwrap().expect("the rest comes within the time");
+        let batch = reader
+            .next_batch_timeout(Duration::from_secs(20))
+            .unwrap()
+            .expect("the rest comes within the time");
         read.extend(batch.messages().iter().map(|message| message.payload.parse::<u32>().unwrap()));
     }
     assert_eq!(read, (0..500).collect::<Vec<_>>());
     let session = publisher.join().unwrap();
     assert_eq!(reader.next_batch_timeout(Duration::from_millis(5)).unwrap().map(drop), None);
-    let waiting = std::thread::spawn(move || reader.next_batch_timeout(Duration::from_secs(20)).map(|batch| batch.is_some()));
+    let waiting = std::thread::spawn(move || {
+        reader.next_batch_timeout(Duration::from_secs(20)).map(|batch| batch.is_some())
+    });
     let report = hub.drain_blocking(Duration::from_millis(200));
     assert_eq!(waiting.join().unwrap(), Err(SessionEnd::Closed(EndReason::RoomClosed)));
     assert_eq!((report.rooms, report.dropped, report.abandoned), (1, 0, 0));
@@ -45,5 +53,8 @@ fn the_drivers_end_with_the_last_handle_and_not_before() {
     let _ = room.try_publish(Publish::new(Source::Host, "x")).unwrap();
     assert!(reader.next_batch_timeout(Duration::from_secs(20)).unwrap().is_some());
     room.close(Actor::Host).unwrap();
-    assert_eq!(reader.next_batch_timeout(Duration::from_secs(20)).map(drop), Err(SessionEnd::Closed(EndReason::RoomClosed)));
+    assert_eq!(
+        reader.next_batch_timeout(Duration::from_secs(20)).map(drop),
+        Err(SessionEnd::Closed(EndReason::RoomClosed))
+    );
 }

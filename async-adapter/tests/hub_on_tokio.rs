@@ -2,8 +2,9 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Budget, Clock, CorrelationId, DropReason, EndReason, Event, Hub, Instant, Join, Outcome, OutcomeSink, PerLevel,
-    Presence, Priority, Publish, RefusalReason, Room, RoomConfig, RoomId, SessionEnd, Source, Subscription, TokioClock, UserId,
+    Actor, Budget, Clock, CorrelationId, DropReason, EndReason, Event, Hub, Instant, Join, Outcome,
+    OutcomeSink, PerLevel, Presence, Priority, Publish, RefusalReason, Room, RoomConfig, RoomId,
+    SessionEnd, Source, Subscription, TokioClock, UserId,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,7 +34,14 @@ fn say(text: &'static str) -> Publish<&'static str> {
 }
 
 async fn texts(subscription: &mut Subscription<&'static str>) -> Vec<&'static str> {
-    subscription.next_batch().await.unwrap().messages().iter().map(|message| message.payload).collect()
+    subscription
+        .next_batch()
+        .await
+        .unwrap()
+        .messages()
+        .iter()
+        .map(|message| message.payload)
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,8 +73,12 @@ async fn what_the_rate_holds_back_goes_out_in_time_and_its_publisher_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_message_is_told_to_its_publisher_and_to_nobody_else() {
-    let config =
-        RoomConfig::builder(OWNER).rate(1).burst(1).max_wait(PerLevel([Some(Duration::from_millis(50)); 4])).build().unwrap();
+    let config = RoomConfig::builder(OWNER)
+        .rate(1)
+        .burst(1)
+        .max_wait(PerLevel([Some(Duration::from_millis(50)); 4]))
+        .build()
+        .unwrap();
     let (_hub, room) = room(&config);
     let mut reader = user(&room, 7);
     let _ = room.publish(say("first")).await.unwrap();
@@ -79,12 +91,16 @@ async fn an_expired_message_is_told_to_its_publisher_and_to_nobody_else() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_subscription_leaves_exactly_once() {
     let (_hub, room) = room(&config());
-    let (first, second, guest) = (user(&room, 7), user(&room, 7), room.join(Join::guest()).unwrap());
+    let (first, second, guest) =
+        (user(&room, 7), user(&room, 7), room.join(Join::guest()).unwrap());
     drop(first);
     drop(guest);
     sleep(Duration::from_millis(1)).await;
     let books = room.snapshot().room;
-    assert_eq!((books.audience.sessions, books.admission.users, books.admission.user_sessions), (1, 1, 1));
+    assert_eq!(
+        (books.audience.sessions, books.admission.users, books.admission.user_sessions),
+        (1, 1, 1)
+    );
     drop(second);
     sleep(Duration::from_millis(1)).await;
     let books = room.snapshot().room;
@@ -125,7 +141,11 @@ async fn leaving_takes_all_devices_out_with_what_they_are_due() {
     room.leave(UserId(7)).unwrap();
     assert_eq!(waiting.await.unwrap().unwrap_err(), SessionEnd::Closed(EndReason::Left));
     assert_eq!(phone.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Left));
-    assert_eq!(phone.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Left), "every later call says the same");
+    assert_eq!(
+        phone.next_batch().await.unwrap_err(),
+        SessionEnd::Closed(EndReason::Left),
+        "every later call says the same"
+    );
     assert_eq!(phone.end_reason(), Some(EndReason::Left));
     assert!(room.leave(OWNER).is_err());
 }
@@ -134,11 +154,15 @@ async fn leaving_takes_all_devices_out_with_what_they_are_due() {
 async fn closing_the_room_hands_out_what_is_due_then_the_reason_then_the_end() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&seen);
-    let hub = Hub::<&'static str>::builder().workers(1).on_event(move |_, event| events.lock().unwrap().push(*event)).spawn();
+    let hub = Hub::<&'static str>::builder()
+        .workers(1)
+        .on_event(move |_, event| events.lock().unwrap().push(*event))
+        .spawn();
     let room = hub.create_room(RoomId(1), &config()).unwrap();
     let mut reader = user(&room, 7);
     for text in ["a", "b", "never"] {
-        let _ = room.try_publish(say(text).outcome_sink(OutcomeSink::Event(CorrelationId(9)))).unwrap();
+        let _ =
+            room.try_publish(say(text).outcome_sink(OutcomeSink::Event(CorrelationId(9)))).unwrap();
     }
     room.close(Actor::User(OWNER)).unwrap();
     let refused = room.try_publish(say("late")).unwrap_err();
@@ -148,7 +172,10 @@ async fn closing_the_room_hands_out_what_is_due_then_the_reason_then_the_end() {
     sleep(Duration::from_millis(1)).await;
     let seen = seen.lock().unwrap();
     assert!(matches!(seen[0], Event::Presence { presence: Presence::Online, .. }));
-    assert!(matches!(seen[1], Event::Outcome { outcome: Outcome::Dropped { reason: DropReason::RoomClosed, .. }, .. }));
+    assert!(matches!(
+        seen[1],
+        Event::Outcome { outcome: Outcome::Dropped { reason: DropReason::RoomClosed, .. }, .. }
+    ));
     assert_eq!(seen[1].correlation_id(), Some(CorrelationId(9)));
     assert_eq!(seen[2], Event::RoomClosed);
     assert_eq!(*seen.last().unwrap(), Event::RoomEnded);
@@ -187,7 +214,10 @@ async fn b14_drain_lets_out_what_waits_and_counts_the_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panicking_hook_costs_its_own_event_only() {
-    let hub = Hub::<&'static str>::builder().workers(1).on_event(|_, _| panic!("a hook of the test panics on purpose")).spawn();
+    let hub = Hub::<&'static str>::builder()
+        .workers(1)
+        .on_event(|_, _| panic!("a hook of the test panics on purpose"))
+        .spawn();
     let room = hub.create_room(RoomId(1), &config()).unwrap();
     let mut reader = user(&room, 7);
     assert!(matches!(room.publish(say("still here")).await.unwrap(), Outcome::Dispatched { .. }));
@@ -210,37 +240,48 @@ async fn a_batch_keeps_to_its_budget_and_says_that_there_is_more() {
 #[tokio::test]
 async fn many_publishers_and_readers_on_many_threads_balance() {
     // A dropped subscription is in the room until its shard comes by, so a user who comes and goes this fast has many for a moment.
-    let config = RoomConfig::builder(OWNER).rate(1_000_000).burst(1_000_000).sessions_per_user(1_000).build().unwrap();
+    let config = RoomConfig::builder(OWNER)
+        .rate(1_000_000)
+        .burst(1_000_000)
+        .sessions_per_user(1_000)
+        .build()
+        .unwrap();
     let hub = Hub::<&'static str>::builder().spawn();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     let runtime = std::thread::spawn({
         let room = room.clone();
         move || {
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async move {
-                let publishers = (0..4).map(|_| {
-                    let room = room.clone();
-                    tokio::spawn(async move {
-                        for _ in 0..2_000 {
-                            let _ = room.try_publish(say("x").priority(Priority::Low));
-                            tokio::task::yield_now().await;
-                        }
-                    })
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(async move {
+                    let publishers = (0..4).map(|_| {
+                        let room = room.clone();
+                        tokio::spawn(async move {
+                            for _ in 0..2_000 {
+                                let _ = room.try_publish(say("x").priority(Priority::Low));
+                                tokio::task::yield_now().await;
+                            }
+                        })
+                    });
+                    let publishers: Vec<_> = publishers.collect();
+                    let churn = (0..4).map(|id| {
+                        let room = room.clone();
+                        tokio::spawn(async move {
+                            for _ in 0..500 {
+                                let mut reader = room.join(Join::user(UserId(id))).unwrap();
+                                let _ =
+                                    timeout(Duration::from_micros(50), reader.next_batch()).await;
+                            }
+                        })
+                    });
+                    let churn: Vec<_> = churn.collect();
+                    for task in publishers.into_iter().chain(churn) {
+                        task.await.unwrap();
+                    }
                 });
-                let publishers: Vec<_> = publishers.collect();
-                let churn = (0..4).map(|id| {
-                    let room = room.clone();
-                    tokio::spawn(async move {
-                        for _ in 0..500 {
-                            let mut reader = room.join(Join::user(UserId(id))).unwrap();
-                            let _ = timeout(Duration::from_micros(50), reader.next_batch()).await;
-                        }
-                    })
-                });
-                let churn: Vec<_> = churn.collect();
-                for task in publishers.into_iter().chain(churn) {
-                    task.await.unwrap();
-                }
-            });
         }
     });
     while !runtime.is_finished() {
@@ -261,7 +302,12 @@ async fn many_publishers_and_readers_on_many_threads_balance() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_waiting_reader_is_woken_for_every_message() {
     const MESSAGES: u32 = 3_000;
-    let config = RoomConfig::builder(OWNER).rate(1_000_000).burst(1_000_000).log_messages(PerLevel([MESSAGES; 4])).build().unwrap();
+    let config = RoomConfig::builder(OWNER)
+        .rate(1_000_000)
+        .burst(1_000_000)
+        .log_messages(PerLevel([MESSAGES; 4]))
+        .build()
+        .unwrap();
     let (_hub, room) = room(&config);
     let readers: Vec<_> = (0..40)
         .map(|number| {
@@ -271,7 +317,11 @@ async fn every_waiting_reader_is_woken_for_every_message() {
                 while read < MESSAGES {
                     // Some give up now and then and come back: a cancelled wait must not be taken for a parked one.
                     let batch = if number % 4 == 0 {
-                        let Ok(batch) = timeout(Duration::from_micros(number), reader.next_batch()).await else { continue };
+                        let Ok(batch) =
+                            timeout(Duration::from_micros(number), reader.next_batch()).await
+                        else {
+                            continue;
+                        };
                         batch
                     } else {
                         reader.next_batch().await
@@ -293,7 +343,13 @@ async fn every_waiting_reader_is_woken_for_every_message() {
         }
     }
     for reader in readers {
-        assert_eq!(timeout(Duration::from_secs(60), reader).await.expect("no reader waits for ever").unwrap(), MESSAGES);
+        assert_eq!(
+            timeout(Duration::from_secs(60), reader)
+                .await
+                .expect("no reader waits for ever")
+                .unwrap(),
+            MESSAGES
+        );
     }
 }
 
@@ -327,7 +383,8 @@ async fn b19_a_burst_is_offered_at_one_instant_and_answered_in_order_however_lon
     let config = RoomConfig::builder(OWNER).rate(1).burst(150).queue_messages(200).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     let mut reader = room.join(Join::guest()).unwrap();
-    let answers = room.try_publish_many((0..500).map(|n| Publish::new(Source::Host, n.to_string())).collect());
+    let answers = room
+        .try_publish_many((0..500).map(|n| Publish::new(Source::Host, n.to_string())).collect());
     assert_eq!(answers.len(), 500);
     let (mut instants, mut ids) = (Vec::new(), Vec::new());
     for (n, answer) in answers.into_iter().enumerate() {
@@ -339,7 +396,10 @@ async fn b19_a_burst_is_offered_at_one_instant_and_answered_in_order_however_lon
                     instants.push(at);
                 }
             }
-            Err(refused) => assert_eq!((refused.reason, refused.payload), (RefusalReason::QueueFull, n.to_string())),
+            Err(refused) => assert_eq!(
+                (refused.reason, refused.payload),
+                (RefusalReason::QueueFull, n.to_string())
+            ),
         }
     }
     // A second later a message more would have gone out.
@@ -347,7 +407,13 @@ async fn b19_a_burst_is_offered_at_one_instant_and_answered_in_order_however_lon
     assert!(instants.iter().all(|at| *at == instants[0]), "{instants:?}");
     assert!(ids.iter().map(|(n, _)| *n).eq(0..350) && ids.is_sorted_by_key(|(_, id)| *id));
     let batch = reader.try_next_batch().unwrap().unwrap();
-    assert!(batch.messages().iter().map(|message| &message.payload).eq(&(0..150).map(|n| n.to_string()).collect::<Vec<_>>()));
+    assert!(
+        batch
+            .messages()
+            .iter()
+            .map(|message| &message.payload)
+            .eq(&(0..150).map(|n| n.to_string()).collect::<Vec<_>>())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -362,16 +428,28 @@ async fn b19_a_burst_wakes_those_who_wait_and_tells_what_became_of_messages_befo
     let room = hub.create_room(RoomId(1), &config).unwrap();
     let mut reader = room.join(Join::guest()).unwrap();
     let reading = tokio::spawn(async move {
-        let first =
-            timeout(Duration::from_millis(500), reader.next_batch()).await.map(|batch| batch.unwrap().messages()[0].payload);
-        (first, timeout(Duration::from_secs(60), reader.next_batch()).await.map(|batch| batch.unwrap().messages()[0].payload))
+        let first = timeout(Duration::from_millis(500), reader.next_batch())
+            .await
+            .map(|batch| batch.unwrap().messages()[0].payload);
+        (
+            first,
+            timeout(Duration::from_secs(60), reader.next_batch())
+                .await
+                .map(|batch| batch.unwrap().messages()[0].payload),
+        )
     });
     sleep(Duration::from_millis(1)).await;
-    let burst = [("like", Priority::Low, 1), ("like", Priority::Low, 2), ("gift", Priority::High, 3)];
     let burst =
-        burst.map(|(text, priority, tag)| say(text).priority(priority).outcome_sink(OutcomeSink::Event(CorrelationId(tag))));
+        [("like", Priority::Low, 1), ("like", Priority::Low, 2), ("gift", Priority::High, 3)];
+    let burst = burst.map(|(text, priority, tag)| {
+        say(text).priority(priority).outcome_sink(OutcomeSink::Event(CorrelationId(tag)))
+    });
     assert!(room.try_publish_many(burst.into()).iter().all(Result::is_ok));
-    assert_eq!(*seen.lock().unwrap(), [Some(CorrelationId(2))], "the second like gave way to the gift");
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [Some(CorrelationId(2))],
+        "the second like gave way to the gift"
+    );
     assert_eq!(reading.await.unwrap(), (Ok("like"), Ok("gift")));
 }
 

@@ -1,7 +1,9 @@
 //! One room a user in the hub (clause A8).
 #![cfg(feature = "tokio")]
 
-use roomcast::{Actor, EndReason, Hub, Join, Publish, Room, RoomConfig, RoomId, SessionEnd, Source, UserId};
+use roomcast::{
+    Actor, EndReason, Hub, Join, Publish, Room, RoomConfig, RoomId, SessionEnd, Source, UserId,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +15,8 @@ const ANN: UserId = UserId(7);
 fn rooms() -> (Hub<&'static str>, Vec<Room<&'static str>>) {
     let hub = Hub::<&'static str>::builder().workers(2).exclusive_membership().spawn();
     let rooms = (0..3).map(|id| {
-        let config = RoomConfig::builder(UserId(1_000 + id)).sessions_per_user(1_000).build().unwrap();
+        let config =
+            RoomConfig::builder(UserId(1_000 + id)).sessions_per_user(1_000).build().unwrap();
         hub.create_room(RoomId(id), &config).unwrap()
     });
     let rooms = rooms.collect();
@@ -27,8 +30,13 @@ fn users(room: &Room<&'static str>) -> u32 {
 #[tokio::test(start_paused = true)]
 async fn a8_joining_another_room_of_the_hub_leaves_the_first() {
     let (_hub, rooms) = rooms();
-    let (mut phone, _laptop) = (rooms[0].join(Join::user(ANN)).unwrap(), rooms[0].join(Join::user(ANN)).unwrap());
-    assert_eq!(rooms[0].snapshot().room.admission.user_sessions, 2, "a second device leaves nothing");
+    let (mut phone, _laptop) =
+        (rooms[0].join(Join::user(ANN)).unwrap(), rooms[0].join(Join::user(ANN)).unwrap());
+    assert_eq!(
+        rooms[0].snapshot().room.admission.user_sessions,
+        2,
+        "a second device leaves nothing"
+    );
     let _ = rooms[0].try_publish(Publish::new(Source::Host, "due")).unwrap();
     // Refused, and so nothing is left.
     rooms[2].ban(Actor::Host, &[ANN], None).unwrap();
@@ -37,7 +45,10 @@ async fn a8_joining_another_room_of_the_hub_leaves_the_first() {
     let _elsewhere = rooms[1].join(Join::user(ANN)).unwrap();
     assert_eq!((users(&rooms[0]), users(&rooms[1])), (0, 1));
     assert_eq!(phone.next_batch().await.unwrap().messages()[0].payload, "due");
-    assert_eq!(phone.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::JoinedElsewhere));
+    assert_eq!(
+        phone.next_batch().await.unwrap_err(),
+        SessionEnd::Closed(EndReason::JoinedElsewhere)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +77,9 @@ async fn a8_when_joins_of_one_user_race_one_room_has_the_user_in_the_end() {
                 tokio::spawn(async move {
                     let mut sessions = Vec::new();
                     for step in 0..25 {
-                        sessions.push(rooms[(step * (task + 1) + round) % 3].join(Join::user(ANN)).unwrap());
+                        sessions.push(
+                            rooms[(step * (task + 1) + round) % 3].join(Join::user(ANN)).unwrap(),
+                        );
                         moves.fetch_add(1, Ordering::Relaxed);
                         tokio::task::yield_now().await;
                     }

@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Clock, Event, Heartbeat, Hub, Instant, Join, Presence, PresenceCause, Publish, Room, RoomConfig, RoomId, Source, Subscription,
-    TokioClock, UserId,
+    Clock, Event, Heartbeat, Hub, Instant, Join, Presence, PresenceCause, Publish, Room,
+    RoomConfig, RoomId, Source, Subscription, TokioClock, UserId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,9 +43,11 @@ fn online(room: &Room<&'static str>) -> (u32, u32) {
 #[tokio::test(start_paused = true)]
 async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_brings_it_back() {
     let (hub, told) = hub();
-    let config = RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().unwrap();
+    let config =
+        RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
-    let (ann, bob, guest) = (join(&room, ANN), join(&room, UserId(8)), room.join(Join::guest()).unwrap());
+    let (ann, bob, guest) =
+        (join(&room, ANN), join(&room, UserId(8)), room.join(Join::guest()).unwrap());
     sleep(Duration::from_secs(29)).await;
     assert_eq!((take(&told).len(), online(&room)), (2, (3, 2)));
     assert!(ann.touch());
@@ -61,7 +63,10 @@ async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_br
     // Hours later, when no timer runs any more.
     sleep(Duration::from_secs(10_000)).await;
     assert!(room.touch(ann.session()) && guest.touch());
-    assert_eq!((take(&told), online(&room)), (vec![(ANN, Presence::Online, PresenceCause::HeartbeatRecover)], (2, 1)));
+    assert_eq!(
+        (take(&told), online(&room)),
+        (vec![(ANN, Presence::Online, PresenceCause::HeartbeatRecover)], (2, 1))
+    );
     sleep(Duration::from_secs(51)).await;
     assert_eq!((take(&told), online(&room)), (vec![silent(ANN)], (0, 0)));
     // Who was offline does not go offline again.
@@ -75,7 +80,11 @@ async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_br
 async fn a7_of_many_sessions_in_several_shards_those_that_are_touched_stay_online() {
     let (hub, told) = hub();
     let heartbeat = Heartbeat { silence: Duration::from_secs(3), every: Duration::from_secs(1) };
-    let config = RoomConfig::builder(OWNER).heartbeat(Some(heartbeat)).presence_events(10_000).build().unwrap();
+    let config = RoomConfig::builder(OWNER)
+        .heartbeat(Some(heartbeat))
+        .presence_events(10_000)
+        .build()
+        .unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     let all: Vec<_> = (0..2_000).map(|user| join(&room, UserId(user))).collect();
     for _ in 0..10 {
@@ -83,11 +92,21 @@ async fn a7_of_many_sessions_in_several_shards_those_that_are_touched_stay_onlin
         assert!(all.iter().step_by(4).all(Subscription::touch));
     }
     assert_eq!((online(&room), room.snapshot().room.audience.sessions), ((500, 500), 2_000));
-    let offline = take(&told).into_iter().filter(|(.., cause)| *cause == PresenceCause::HeartbeatInterrupt);
-    assert_eq!(offline.map(|(user, ..)| user.0 % 4).collect::<Vec<_>>().iter().filter(|&&rest| rest == 0).count(), 0);
+    let offline =
+        take(&told).into_iter().filter(|(.., cause)| *cause == PresenceCause::HeartbeatInterrupt);
+    assert_eq!(
+        offline
+            .map(|(user, ..)| user.0 % 4)
+            .collect::<Vec<_>>()
+            .iter()
+            .filter(|&&rest| rest == 0)
+            .count(),
+        0
+    );
     sleep(Duration::from_secs(5)).await;
     assert_eq!(online(&room), (0, 0));
-    let offline = take(&told).into_iter().filter(|(.., cause)| *cause == PresenceCause::HeartbeatInterrupt);
+    let offline =
+        take(&told).into_iter().filter(|(.., cause)| *cause == PresenceCause::HeartbeatInterrupt);
     assert_eq!(offline.count(), 500);
 }
 
@@ -104,7 +123,8 @@ impl Clock for Hurried {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a7_whatever_order_threads_touch_in_admission_and_shards_agree_in_the_end() {
-    let heartbeat = Heartbeat { silence: Duration::from_millis(2), every: Duration::from_millis(1) };
+    let heartbeat =
+        Heartbeat { silence: Duration::from_millis(2), every: Duration::from_millis(1) };
     let config = RoomConfig::builder(OWNER).heartbeat(Some(heartbeat)).build().unwrap();
     let hub = Hub::<&'static str>::builder().workers(2).clock(Hurried::default()).spawn();
     let room = hub.create_room(RoomId(1), &config).unwrap();
@@ -112,7 +132,8 @@ async fn a7_whatever_order_threads_touch_in_admission_and_shards_agree_in_the_en
         .map(|task| {
             let room = room.clone();
             tokio::spawn(async move {
-                let mine: Vec<_> = (0..8).map(|user| join(&room, UserId(task % 2 * 8 + user))).collect();
+                let mine: Vec<_> =
+                    (0..8).map(|user| join(&room, UserId(task % 2 * 8 + user))).collect();
                 for step in 0..2_000 {
                     assert!(mine[step * 7 % 5].touch());
                     if step % 16 == 0 {

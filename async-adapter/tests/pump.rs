@@ -6,8 +6,8 @@ mod lines;
 use lines::Lines;
 use parking_lot::Mutex;
 use roomcast::{
-    Actor, Budget, Bytes, Direct, Hub, Join, LevelSet, PerLevel, Priority, Publish, Pump, PumpOptions, Recipient, Room, RoomConfig,
-    RoomId, Source, Transport, UserId,
+    Actor, Budget, Bytes, Direct, Hub, Join, LevelSet, PerLevel, Priority, Publish, Pump,
+    PumpOptions, Recipient, Room, RoomConfig, RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -33,7 +33,13 @@ struct End(Wire);
 
 impl Wire {
     fn with_room(room: usize) -> Self {
-        Self(Arc::new(Mutex::new(Inside { taken: Vec::new(), room, waker: None, is_broken: false, is_dropped: false })))
+        Self(Arc::new(Mutex::new(Inside {
+            taken: Vec::new(),
+            room,
+            waker: None,
+            is_broken: false,
+            is_dropped: false,
+        })))
     }
 
     fn open() -> Self {
@@ -126,14 +132,18 @@ async fn a_message_is_encoded_and_framed_once_for_all() {
     let (_hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let wires: Vec<Wire> = (0..3_000).map(|_| Wire::open()).collect();
-    let pumped: Vec<_> = wires.iter().map(|wire| pump.join(Join::guest(), wire.end()).unwrap()).collect();
+    let pumped: Vec<_> =
+        wires.iter().map(|wire| pump.join(Join::guest(), wire.end()).unwrap()).collect();
     for text in ["one", "two"] {
         say(&room, text);
         settle().await;
     }
     assert!(wires.iter().all(|wire| wire.text() == "one\ntwo\n"));
     let stats = pump.stats();
-    assert_eq!((stats.connections, stats.messages, stats.writes, stats.blocked), (3_000, 6_000, 6_000, 0));
+    assert_eq!(
+        (stats.connections, stats.messages, stats.writes, stats.blocked),
+        (3_000, 6_000, 6_000, 0)
+    );
     // Each shard's task encodes for itself.
     assert!(stats.encoded <= 4 && stats.framed <= 4, "{stats:?}");
     let books = room.snapshot();
@@ -147,11 +157,19 @@ async fn a_message_is_encoded_and_framed_once_for_all() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_takes_nothing_leaves_the_fast_path_and_comes_back_with_a_gap() {
-    let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).log_messages(PerLevel([2; 4])).build().unwrap();
+    let config = RoomConfig::builder(UserId(1))
+        .rate(1_000)
+        .burst(1_000)
+        .log_messages(PerLevel([2; 4]))
+        .build()
+        .unwrap();
     let (_hub, room) = room_of(&config);
     let pump = pump_of(&room);
     let (slow, fast) = (Wire::with_room(2), Wire::open());
-    let _pumped = [pump.join(Join::guest(), slow.end()).unwrap(), pump.join(Join::guest(), fast.end()).unwrap()];
+    let _pumped = [
+        pump.join(Join::guest(), slow.end()).unwrap(),
+        pump.join(Join::guest(), fast.end()).unwrap(),
+    ];
     for text in ["one", "two", "three", "four", "five"] {
         say(&room, text);
         settle().await;
@@ -176,7 +194,10 @@ async fn whoever_takes_nothing_for_long_is_dropped_and_what_it_did_not_take_is_u
     let (_hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let (stuck, alive) = (Wire::with_room(1), Wire::with_room(1));
-    let _pumped = [pump.join(Join::guest(), stuck.end()).unwrap(), pump.join(Join::guest(), alive.end()).unwrap()];
+    let _pumped = [
+        pump.join(Join::guest(), stuck.end()).unwrap(),
+        pump.join(Join::guest(), alive.end()).unwrap(),
+    ];
     say(&room, "hello");
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_secs(8)).await;
@@ -195,7 +216,10 @@ async fn a_connection_that_breaks_takes_its_session_along() {
     let (_hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let (first, second) = (Wire::open(), Wire::with_room(3));
-    let _pumped = [pump.join(Join::guest(), first.end()).unwrap(), pump.join(Join::guest(), second.end()).unwrap()];
+    let _pumped = [
+        pump.join(Join::guest(), first.end()).unwrap(),
+        pump.join(Join::guest(), second.end()).unwrap(),
+    ];
     first.break_it();
     say(&room, "hello");
     settle().await;
@@ -219,7 +243,10 @@ async fn the_last_words_come_last_and_then_the_transport_goes() {
     let pump = pump_of(&room);
     let (ann, guest, slow) = (Wire::open(), Wire::open(), Wire::with_room(1));
     let _ann = pump.join(Join::user(UserId(7)), ann.end()).unwrap();
-    let _others = [pump.join(Join::guest(), guest.end()).unwrap(), pump.join(Join::guest(), slow.end()).unwrap()];
+    let _others = [
+        pump.join(Join::guest(), guest.end()).unwrap(),
+        pump.join(Join::guest(), slow.end()).unwrap(),
+    ];
     say(&room, "hello");
     room.leave(UserId(7)).unwrap();
     settle().await;
@@ -301,7 +328,8 @@ async fn subscriptions_and_several_pumps_share_a_room() {
 async fn a_window_lets_messages_share_a_write_and_high_bypasses_it() {
     let window = Duration::from_millis(250);
     let coalesce = PerLevel([Duration::ZERO, window, window, window]);
-    let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).coalesce(coalesce).build().unwrap();
+    let config =
+        RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).coalesce(coalesce).build().unwrap();
     let (_hub, room) = room_of(&config);
     let pump = pump_of(&room);
     let wire = Wire::open();
@@ -318,7 +346,10 @@ async fn a_window_lets_messages_share_a_write_and_high_bypasses_it() {
     let gift = Publish::new(Source::Host, "gift".to_owned()).priority(Priority::High);
     assert!(room.try_publish(gift).is_ok());
     settle().await;
-    assert!(wire.text().ends_with("gift\ntext\n"), "High is told at once, and takes along what waits");
+    assert!(
+        wire.text().ends_with("gift\ntext\n"),
+        "High is told at once, and takes along what waits"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -329,7 +360,8 @@ async fn a_budget_cuts_writes_and_nothing_is_left() {
     options.writes_a_turn = 2;
     let pump: Pump<String, End> = room.pump(Lines, options).unwrap();
     let wires: Vec<Wire> = (0..5).map(|_| Wire::open()).collect();
-    let _pumped: Vec<_> = wires.iter().map(|wire| pump.join(Join::guest(), wire.end()).unwrap()).collect();
+    let _pumped: Vec<_> =
+        wires.iter().map(|wire| pump.join(Join::guest(), wire.end()).unwrap()).collect();
     for n in 0..10 {
         say(&room, &n.to_string());
     }
@@ -356,7 +388,10 @@ async fn a_drain_writes_what_is_due_and_says_goodbye() {
     let (hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let (wire, stuck) = (Wire::open(), Wire::with_room(1));
-    let _pumped = [pump.join(Join::guest(), wire.end()).unwrap(), pump.join(Join::guest(), stuck.end()).unwrap()];
+    let _pumped = [
+        pump.join(Join::guest(), wire.end()).unwrap(),
+        pump.join(Join::guest(), stuck.end()).unwrap(),
+    ];
     settle().await;
     for text in ["one", "two"] {
         say(&room, text);
@@ -397,7 +432,11 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone() {
         let pump: Pump<String, Box<dyn Transport>> = room.pump(Lines, options).unwrap();
         let wires: Vec<Wire> = (0..700).map(|_| Wire::open()).collect();
         let transport = |n: usize, wire: &Wire| -> Box<dyn Transport> {
-            if n == speaker { Box::new(Speaker(room.clone(), wire.end(), false)) } else { Box::new(wire.end()) }
+            if n == speaker {
+                Box::new(Speaker(room.clone(), wire.end(), false))
+            } else {
+                Box::new(wire.end())
+            }
         };
         let join = |(n, wire)| pump.join(Join::guest(), transport(n, wire)).unwrap();
         let _pumped: Vec<_> = wires.iter().enumerate().map(join).collect();
@@ -411,7 +450,12 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_free_again_after_the_grace_is_let_go() {
-    let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).grace(Duration::from_secs(2)).build().unwrap();
+    let config = RoomConfig::builder(UserId(1))
+        .rate(1_000)
+        .burst(1_000)
+        .grace(Duration::from_secs(2))
+        .build()
+        .unwrap();
     let (_hub, room) = room_of(&config);
     let pump = pump_of(&room);
     let wire = Wire::with_room(1);
@@ -451,9 +495,13 @@ async fn what_is_sent_to_one_connection_is_written_to_that_one_and_masks_hold_at
     let wires = [(); 3].map(|()| Wire::open());
     let joined = wires.each_ref().map(|wire| pump.join(Join::guest(), wire.end()).unwrap());
     assert!(joined[2].set_masked_levels(LevelSet::EMPTY.with(Priority::Normal)));
-    let say = |text: &str| room.try_publish(Publish::new(Source::Host, text.to_owned())).map(drop).unwrap();
+    let say = |text: &str| {
+        room.try_publish(Publish::new(Source::Host, text.to_owned())).map(drop).unwrap()
+    };
     say("a");
-    let receipt = room.send_direct(Recipient::Session(joined[1].session()), Direct::new("psst".to_owned())).unwrap();
+    let receipt = room
+        .send_direct(Recipient::Session(joined[1].session()), Direct::new("psst".to_owned()))
+        .unwrap();
     assert_eq!(receipt.sessions, 1);
     say("b");
     tokio::time::sleep(Duration::from_millis(5)).await;

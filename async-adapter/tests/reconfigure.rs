@@ -2,8 +2,9 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Clock, Direct, Hub, Item, Join, JoinError, Outcome, PerLevel, Publish, Recipient, ReconfigureError, Room, RoomConfig,
-    RoomConfigBuilder, RoomId, RoomStatus, Source, Subscription, UserId,
+    Actor, Clock, Direct, Hub, Item, Join, JoinError, Outcome, PerLevel, Publish, Recipient,
+    ReconfigureError, Room, RoomConfig, RoomConfigBuilder, RoomId, RoomStatus, Source,
+    Subscription, UserId,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,7 +47,13 @@ fn parts(guests: &[Subscription<Word>]) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn b15_what_waits_for_a_slow_rate_goes_out_as_soon_as_the_new_one_lets_it() {
-    let slow = || builder().rate(1).rate_period(Duration::from_secs(1_000)).burst(1).max_wait(PerLevel([None; 4]));
+    let slow = || {
+        builder()
+            .rate(1)
+            .rate_period(Duration::from_secs(1_000))
+            .burst(1)
+            .max_wait(PerLevel([None; 4]))
+    };
     let (_hub, room) = room(slow());
     assert!(matches!(room.publish(host("at once")).await, Ok(Outcome::Dispatched { .. })));
     let waits = tokio::spawn({
@@ -58,7 +65,10 @@ async fn b15_what_waits_for_a_slow_rate_goes_out_as_soon_as_the_new_one_lets_it(
     change(&room, slow().rate(20_000)).unwrap();
     assert!(matches!(waits.await.unwrap(), Ok(Outcome::Dispatched { .. })));
     let waited = start.elapsed();
-    assert!(waited >= Duration::from_millis(40) && waited < Duration::from_millis(200), "{waited:?}");
+    assert!(
+        waited >= Duration::from_millis(40) && waited < Duration::from_millis(200),
+        "{waited:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +79,8 @@ async fn b15_a_shorter_deadline_and_a_smaller_queue_are_seen_to_by_the_shard() {
     for text in ["a", "b", "c"] {
         let _ = room.try_publish(host(text)).unwrap();
     }
-    change(&room, slow().max_wait(PerLevel([Some(Duration::from_secs(2)); 4])).queue_messages(2)).unwrap();
+    change(&room, slow().max_wait(PerLevel([Some(Duration::from_secs(2)); 4])).queue_messages(2))
+        .unwrap();
     let queued = || room.snapshot().room.admission.ledger.total().queued;
     assert_eq!(queued(), 2);
     sleep(Duration::from_millis(1_900)).await;

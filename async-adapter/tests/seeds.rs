@@ -2,8 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Hub, Join, PerLevel, Publish, QueueDiscipline, ReconfigureError, Room, RoomConfig, RoomConfigBuilder, RoomId, Sender, Source,
-    Subscription, UserId,
+    Hub, Join, PerLevel, Publish, QueueDiscipline, ReconfigureError, Room, RoomConfig,
+    RoomConfigBuilder, RoomId, Sender, Source, Subscription, UserId,
 };
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,8 @@ fn room(hub: &Hub<Word>, id: u64, builder: RoomConfigBuilder) -> Room<Word> {
 #[tokio::test]
 async fn each_hub_and_each_room_has_a_seed_of_its_own_and_one_that_is_set_is_kept() {
     let [first, second] = [hub(None), hub(None)];
-    let rooms = [room(&first, 1, builder()), room(&first, 2, builder()), room(&second, 1, builder())];
+    let rooms =
+        [room(&first, 1, builder()), room(&first, 2, builder()), room(&second, 1, builder())];
     let [one, two, other] = rooms.each_ref().map(Room::seed);
     assert!(one != two && one != other && two != other, "{one}, {two}, {other}");
     assert!(![one, two, other].contains(&0));
@@ -53,9 +54,14 @@ async fn a_hub_with_a_seed_gives_its_rooms_the_same_ones_again() {
 
 /// Which of 40 messages of as many users go out, and in which order, in a room that draws them.
 async fn drawn(hub: &Hub<Word>) -> Vec<Sender> {
-    let builder = builder().rate(1_000).burst(1).discipline(QueueDiscipline::Random).max_wait(PerLevel([None; 4]));
+    let builder = builder()
+        .rate(1_000)
+        .burst(1)
+        .discipline(QueueDiscipline::Random)
+        .max_wait(PerLevel([None; 4]));
     let room = room(hub, 1, builder);
-    let members: Vec<Subscription<Word>> = (0..40).map(|n| room.join(Join::user(UserId(100 + n))).unwrap()).collect();
+    let members: Vec<Subscription<Word>> =
+        (0..40).map(|n| room.join(Join::user(UserId(100 + n))).unwrap()).collect();
     let mut reader = room.join(Join::guest()).unwrap();
     for member in &members {
         let _ = room.try_publish(Publish::new(Source::Session(member.session()), "hi")).unwrap();

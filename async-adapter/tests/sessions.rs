@@ -2,15 +2,18 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Batch, Direct, DirectReason, EndReason, Hub, Item, Join, JoinError, LevelSet, PerLevel, Priority, Publish, Recipient,
-    Room, RoomConfig, RoomConfigBuilder, RoomId, SessionEnd, SessionId, Source, StartPosition, Subscription, Until, UserId,
+    Actor, Batch, Direct, DirectReason, EndReason, Hub, Item, Join, JoinError, LevelSet, PerLevel,
+    Priority, Publish, Recipient, Room, RoomConfig, RoomConfigBuilder, RoomId, SessionEnd,
+    SessionId, Source, StartPosition, Subscription, Until, UserId,
 };
 use std::time::Duration;
 use tokio::time::timeout;
 
 const LIKES: LevelSet = LevelSet::EMPTY.with(Priority::Low).with(Priority::Lowest);
 
-fn room(change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> (Hub<&'static str>, Room<&'static str>) {
+fn room(
+    change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder,
+) -> (Hub<&'static str>, Room<&'static str>) {
     let hub = Hub::<&'static str>::builder().workers(4).spawn();
     let config = change(RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000)).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
@@ -24,7 +27,10 @@ fn say(room: &Room<&'static str>, level: Priority, text: &'static str) {
 
 async fn texts(subscription: &mut Subscription<&'static str>) -> Vec<&'static str> {
     // In paused time this much passes at once when nothing comes.
-    let batch = timeout(Duration::from_secs(60), subscription.next_batch()).await.expect("something is due").unwrap();
+    let batch = timeout(Duration::from_secs(60), subscription.next_batch())
+        .await
+        .expect("something is due")
+        .unwrap();
     batch.messages().iter().map(|message| message.payload).collect()
 }
 
@@ -53,7 +59,12 @@ async fn a_masked_level_neither_comes_nor_wakes_and_unmasking_starts_behind_what
 #[tokio::test(start_paused = true)]
 async fn late_joiners_get_the_same_in_every_shard_also_in_one_that_is_opened_later() {
     let (_hub, room) = room(|builder| builder.replay_on_join(3));
-    for (level, text) in [(Priority::Normal, "a"), (Priority::Normal, "b"), (Priority::High, "c"), (Priority::Low, "d")] {
+    for (level, text) in [
+        (Priority::Normal, "a"),
+        (Priority::Normal, "b"),
+        (Priority::High, "c"),
+        (Priority::Low, "d"),
+    ] {
         say(&room, level, text);
     }
     let mut all = Vec::new();
@@ -112,8 +123,14 @@ fn told(batch: &Batch<&'static str>) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_place() {
-    let (_hub, room) =
-        room(|builder| builder.coalesce(PerLevel([Duration::ZERO, Duration::from_secs(60), Duration::ZERO, Duration::ZERO])));
+    let (_hub, room) = room(|builder| {
+        builder.coalesce(PerLevel([
+            Duration::ZERO,
+            Duration::from_secs(60),
+            Duration::ZERO,
+            Duration::ZERO,
+        ]))
+    });
     let mut phone = room.join(Join::user(UserId(7))).unwrap();
     let crowd: Vec<_> = (0..600).map(|_| room.join(Join::guest()).unwrap()).collect();
     let mut laptop = room.join(Join::user(UserId(7))).unwrap();
@@ -130,7 +147,10 @@ async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_plac
     assert_eq!((receipt.sessions, receipt.refused), (2, 0));
     say(&room, Priority::Normal, "after");
     let (laptop, heard) = reader.await.unwrap();
-    assert_eq!((heard, start.elapsed().as_millis()), (vec!["before".into(), "to you: hello".into(), "after".into()], 0));
+    assert_eq!(
+        (heard, start.elapsed().as_millis()),
+        (vec!["before".into(), "to you: hello".into(), "after".into()], 0)
+    );
     assert_eq!(told(&phone.next_batch().await.unwrap()), ["before", "to you: hello", "after"]);
     // To one session, a guest's.
     let guest = Recipient::Session(crowd[300].session());
@@ -139,13 +159,19 @@ async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_plac
     // The farewell, then the reason.
     let _ = room.send_direct(to, Direct::new("farewell").priority(Priority::High)).unwrap();
     room.kick(Actor::Host, &[UserId(7)]).unwrap();
-    assert_eq!(room.send_direct(to, Direct::new("late")).unwrap_err().reason, DirectReason::NoRecipient { to });
+    assert_eq!(
+        room.send_direct(to, Direct::new("late")).unwrap_err().reason,
+        DirectReason::NoRecipient { to }
+    );
     for mut device in [phone, laptop] {
         assert_eq!(told(&device.next_batch().await.unwrap()), ["to you: farewell"]);
         assert_eq!(device.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
     }
     let nobody = Recipient::Session(SessionId::from_bits(u64::MAX));
-    assert_eq!(room.send_direct(nobody, Direct::new("x")).unwrap_err().reason, DirectReason::NoRecipient { to: nobody });
+    assert_eq!(
+        room.send_direct(nobody, Direct::new("x")).unwrap_err().reason,
+        DirectReason::NoRecipient { to: nobody }
+    );
     drop(crowd);
     tokio::time::sleep(Duration::from_millis(10)).await;
     let directs = room.snapshot().room.audience.directs;
@@ -163,7 +189,9 @@ async fn a_direct_message_alone_wakes_a_reader_of_a_quiet_room() {
     for to in [Recipient::Session(ann.session()), Recipient::User(UserId(7))] {
         // It waits, and nothing else happens in the room.
         let reader = tokio::spawn(async move {
-            let told = timeout(Duration::from_secs(60), ann.next_batch()).await.map(|batch| told(&batch.unwrap()));
+            let told = timeout(Duration::from_secs(60), ann.next_batch())
+                .await
+                .map(|batch| told(&batch.unwrap()));
             (ann, told)
         });
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -172,28 +200,43 @@ async fn a_direct_message_alone_wakes_a_reader_of_a_quiet_room() {
         let heard;
         (ann, heard) = reader.await.unwrap();
         assert_eq!(heard.expect("woken"), ["to you: psst"]);
-        assert!(start.elapsed() < Duration::from_secs(1), "woken at once, not looking again when its time is up");
+        assert!(
+            start.elapsed() < Duration::from_secs(1),
+            "woken at once, not looking again when its time is up"
+        );
         // A second look with the same waker finds what came meanwhile.
         let mut next = Box::pin(ann.next_batch());
         assert!(timeout(Duration::from_millis(1), &mut next).await.is_err());
         let _ = room.send_direct(to, Direct::new("again")).unwrap();
-        assert_eq!(told(&timeout(Duration::ZERO, next).await.expect("ready").unwrap()), ["to you: again"]);
+        assert_eq!(
+            told(&timeout(Duration::ZERO, next).await.expect("ready").unwrap()),
+            ["to you: again"]
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_shard_it_sits() {
     for shards_per_room in [1, 4] {
-        let hub: Hub<&'static str> = Hub::<&'static str>::builder().workers(4).shards_per_room(shards_per_room).spawn();
-        let room = hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
+        let hub: Hub<&'static str> =
+            Hub::<&'static str>::builder().workers(4).shards_per_room(shards_per_room).spawn();
+        let room =
+            hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
         // Each shard takes 256 before the next one is opened.
         let join = |n: u64| if n.is_multiple_of(2) { Join::user(UserId(n)) } else { Join::guest() };
         let mut all: Vec<_> = (0..900).map(|n| (join(n), room.join(join(n)).unwrap())).collect();
         let shards = if shards_per_room == 1 { 0 } else { 3 };
-        assert_eq!(all[899].1.session().slot() / 1_024, shards, "the last one sits in another shard");
+        assert_eq!(
+            all[899].1.session().slot() / 1_024,
+            shards,
+            "the last one sits in another shard"
+        );
         for (join, subscription) in all.iter().step_by(50) {
             let session = subscription.session();
-            assert_eq!(room.join(join.clone().on(session)).unwrap_err(), JoinError::AlreadyJoined { session });
+            assert_eq!(
+                room.join(join.clone().on(session)).unwrap_err(),
+                JoinError::AlreadyJoined { session }
+            );
         }
         assert_eq!(room.snapshot().room.audience.sessions, 900);
 

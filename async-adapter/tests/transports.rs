@@ -2,8 +2,9 @@
 
 use futures_util::{SinkExt, StreamExt};
 use roomcast::{
-    Actor, Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Message, Priority, Publish, PumpOptions, Room, RoomConfig,
-    RoomId, Source, TcpTransport, UserId, WebSocketFrames, WebSocketOptions, WebSocketReader,
+    Actor, Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Message, Priority, Publish,
+    PumpOptions, Room, RoomConfig, RoomId, Source, TcpTransport, UserId, WebSocketFrames,
+    WebSocketOptions, WebSocketReader,
 };
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,7 +39,12 @@ impl Encoder<Bytes> for Plain {
 
 fn room() -> (Hub<Bytes>, Room<Bytes>) {
     let hub = Hub::<Bytes>::builder().spawn();
-    let config = RoomConfig::builder(UserId(1)).rate(100_000).burst(100_000).payload_bytes(1 << 17).build().unwrap();
+    let config = RoomConfig::builder(UserId(1))
+        .rate(100_000)
+        .burst(100_000)
+        .payload_bytes(1 << 17)
+        .build()
+        .unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     (hub, room)
 }
@@ -117,7 +123,8 @@ async fn websocket_frames_arrive_and_pings_and_closes_are_answered() {
         let (pump, room) = (pump.clone(), room.clone());
         async move {
             let (stream, _) = listener.accept().await.unwrap();
-            let (mut reader, transport) = WebSocketReader::accept(stream, WebSocketOptions::default()).await.unwrap();
+            let (mut reader, transport) =
+                WebSocketReader::accept(stream, WebSocketOptions::default()).await.unwrap();
             let pumped = pump.join(Join::user(UserId(7)), transport).unwrap();
             while let Some(said) = reader.next(|answer| pumped.control(answer)).await {
                 if let Ok(FromPeer::Text(text)) = said {
@@ -129,7 +136,8 @@ async fn websocket_frames_arrive_and_pings_and_closes_are_answered() {
         }
     });
     let stream = TcpStream::connect(address).await.unwrap();
-    let (mut client, _) = tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await.unwrap();
+    let (mut client, _) =
+        tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await.unwrap();
     let long = "x".repeat(70_000);
     client.send(tungstenite::Message::text("hello")).await.unwrap();
     client.send(tungstenite::Message::Ping(Bytes::from_static(b"are you there"))).await.unwrap();
@@ -175,19 +183,25 @@ async fn a_closed_room_says_goodbye_in_websocket_and_a_peer_that_breaks_the_prot
         tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await.unwrap().0
     });
     let (stream, _) = listener.accept().await.unwrap();
-    let (mut reader, transport) = WebSocketReader::accept(stream, WebSocketOptions::default()).await.unwrap();
+    let (mut reader, transport) =
+        WebSocketReader::accept(stream, WebSocketOptions::default()).await.unwrap();
     let pumped = pump.join(Join::guest(), transport).unwrap();
     let mut client = client.await.unwrap();
     room.close(Actor::Host).unwrap();
     let text = timeout(SOON, client.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(text, tungstenite::Message::text("the room was closed"));
     let close = timeout(SOON, client.next()).await.unwrap().unwrap().unwrap();
-    assert!(matches!(close, tungstenite::Message::Close(Some(frame)) if u16::from(frame.code) == 1001));
+    assert!(
+        matches!(close, tungstenite::Message::Close(Some(frame)) if u16::from(frame.code) == 1001)
+    );
     drop((client, pumped));
     assert!(!matches!(timeout(SOON, reader.next(drop)).await.unwrap(), Some(Ok(_))));
     // Someone who does not speak WebSocket.
     let (mut other, server) = pair(&listener).await;
     other.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
-    let error = timeout(SOON, WebSocketReader::accept(server, WebSocketOptions::default())).await.unwrap().unwrap_err();
+    let error = timeout(SOON, WebSocketReader::accept(server, WebSocketOptions::default()))
+        .await
+        .unwrap()
+        .unwrap_err();
     assert!(error.to_string().starts_with("the WebSocket connection failed: "), "{error}");
 }

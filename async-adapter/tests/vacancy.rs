@@ -2,7 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::{
-    Actor, Event, Hub, Join, JoinError, Publish, Room, RoomConfig, RoomId, RoomStatus, SessionEnd, Source, Subscription, UserId,
+    Actor, Event, Hub, Join, JoinError, Publish, Room, RoomConfig, RoomId, RoomStatus, SessionEnd,
+    Source, Subscription, UserId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,7 +23,8 @@ fn room() -> (Hub<&'static str>, Room<&'static str>, Told) {
         }
     });
     let hub = hub.spawn();
-    let config = RoomConfig::builder(UserId(1)).idle_timeout(Some(Duration::from_secs(60))).build().unwrap();
+    let config =
+        RoomConfig::builder(UserId(1)).idle_timeout(Some(Duration::from_secs(60))).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     (hub, room, told)
 }
@@ -43,7 +45,10 @@ async fn b20_a_room_that_nobody_joins_closes_and_is_exported_and_removed_by_its_
     assert!(is_open(&room) && told.lock().unwrap().is_empty());
     sleep(Duration::from_secs(2)).await;
     assert!(!is_open(&room));
-    assert_eq!(*told.lock().unwrap(), [(RoomId(1), Event::RoomClosed), (RoomId(1), Event::RoomEnded)]);
+    assert_eq!(
+        *told.lock().unwrap(),
+        [(RoomId(1), Event::RoomClosed), (RoomId(1), Event::RoomEnded)]
+    );
     assert_eq!(room.join(Join::guest()).unwrap_err(), JoinError::RoomClosed);
     assert_eq!(hub.remove_room(RoomId(1)).unwrap().export().mutes.len(), 1);
     assert!(room.snapshot().room.balances());
@@ -86,7 +91,8 @@ async fn b20_a_room_of_several_shards_is_empty_when_all_of_them_are() {
     assert!(all.iter().any(|session| session.session().slot() >= 1_024), "it has a second shard");
     // The last one is in the first shard, then in the second.
     for in_first in [true, false] {
-        let last = all.iter().position(|session| (session.session().slot() < 1_024) == in_first).unwrap();
+        let last =
+            all.iter().position(|session| (session.session().slot() < 1_024) == in_first).unwrap();
         let last = all.swap_remove(last);
         all.clear();
         sleep(Duration::from_secs(1_000)).await;
@@ -105,14 +111,21 @@ async fn b20_a_room_of_several_shards_is_empty_when_all_of_them_are() {
 #[tokio::test(start_paused = true)]
 async fn b20_a_drain_ends_a_room_that_would_expire_meanwhile() {
     let (hub, room, told) = room();
-    let slow = RoomConfig::builder(UserId(1)).rate(1).burst(1).rate_period(Duration::from_secs(100));
+    let slow =
+        RoomConfig::builder(UserId(1)).rate(1).burst(1).rate_period(Duration::from_secs(100));
     let slow = slow.idle_timeout(Some(Duration::from_secs(60))).build().unwrap();
     let waits = hub.create_room(RoomId(2), &slow).unwrap();
     for text in ["out", "waits"] {
-        let _ = waits.try_publish(Publish::new(Source::Host, text).priority(roomcast::Priority::High)).unwrap();
+        let _ = waits
+            .try_publish(Publish::new(Source::Host, text).priority(roomcast::Priority::High))
+            .unwrap();
     }
     let report = hub.drain(Duration::from_secs(200)).await;
-    assert_eq!((report.rooms, report.dispatched, report.dropped), (2, 1, 0), "what waited went out in time");
+    assert_eq!(
+        (report.rooms, report.dispatched, report.dropped),
+        (2, 1, 0),
+        "what waited went out in time"
+    );
     assert!(!is_open(&room) && !is_open(&waits));
     sleep(Duration::from_secs(1)).await;
     assert_eq!(told.lock().unwrap().len(), 4);

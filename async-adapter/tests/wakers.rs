@@ -2,7 +2,10 @@
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
-use roomcast::{Actor, Direct, Hub, Join, Publish, Recipient, Room, RoomConfig, RoomId, Source, Subscription, UserId};
+use roomcast::{
+    Actor, Direct, Hub, Join, Publish, Recipient, Room, RoomConfig, RoomId, Source, Subscription,
+    UserId,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -52,7 +55,8 @@ async fn settle() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_whose_session_is_closed_while_others_are_woken_learns_of_it() {
     let (_hub, room) = room_of(&RoomConfig::av_chat_room(UserId(1)));
-    let (mut closed, mut other) = (room.join(Join::guest()).unwrap(), room.join(Join::guest()).unwrap());
+    let (mut closed, mut other) =
+        (room.join(Join::guest()).unwrap(), room.join(Join::guest()).unwrap());
     let count = Arc::new(Count::default());
     park(&mut closed, &Waker::from(Arc::clone(&count)));
     // Only the other one is ready, and the segment of both is out while it is woken.
@@ -62,7 +66,9 @@ async fn a_reader_whose_session_is_closed_while_others_are_woken_learns_of_it() 
     });
     park(&mut other, &closes);
     settle().await;
-    let _ = room.send_direct(Recipient::Session(other.session()), Direct::new("psst".to_owned())).unwrap();
+    let _ = room
+        .send_direct(Recipient::Session(other.session()), Direct::new("psst".to_owned()))
+        .unwrap();
     settle().await;
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     let mut cx = Context::from_waker(Waker::noop());
@@ -96,7 +102,8 @@ async fn a_reader_whose_slot_is_another_s_before_it_is_woken_learns_of_its_end()
         settle().await;
         room.kick(Actor::Host, &[UserId(2), UserId(3)]).unwrap();
         settle().await;
-        let slots: Vec<u32> = joined.lock().iter().map(|subscription| subscription.session().slot()).collect();
+        let slots: Vec<u32> =
+            joined.lock().iter().map(|subscription| subscription.session().slot()).collect();
         assert!(slots.contains(&last.session().slot()), "its slot is another's by then");
         assert_eq!(count.0.load(Ordering::Relaxed), 1, "the new one waits: {parks}");
         let mut cx = Context::from_waker(Waker::noop());
@@ -106,8 +113,11 @@ async fn a_reader_whose_slot_is_another_s_before_it_is_woken_learns_of_its_end()
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_woken_for_news_that_come_while_others_are_and_the_room_grows() {
-    let (_hub, room) = room_of(&RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap());
-    let say = |room: &Room<String>| assert!(room.try_publish(Publish::new(Source::Host, "hello".to_owned())).is_ok());
+    let (_hub, room) =
+        room_of(&RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap());
+    let say = |room: &Room<String>| {
+        assert!(room.try_publish(Publish::new(Source::Host, "hello".to_owned())).is_ok())
+    };
     // In three segments, each is woken by itself.
     let mut waiting: Vec<_> = (0..3 * 1_024).map(|_| room.join(Join::guest()).unwrap()).collect();
     settle().await;

@@ -18,7 +18,8 @@ fn idle(c: &mut Criterion) {
 fn sweep(c: &mut Criterion) {
     let mut group = c.benchmark_group("batch/sweep_by_delivery");
     group.sample_size(10);
-    for (sessions, messages) in [(1_000, 1), (1_000, 2), (1_000, 10), (100_000, 2), (1_000_000, 2)] {
+    for (sessions, messages) in [(1_000, 1), (1_000, 2), (1_000, 10), (100_000, 2), (1_000_000, 2)]
+    {
         let count = if is_test_run() { 100 } else { sessions };
         let (mut room, ids) = room_of(&unlimited().build().expect("a valid configuration"), count);
         let deliveries = u64::from(count) * messages;
@@ -33,7 +34,9 @@ fn sweep(c: &mut Criterion) {
                     }
                     let start = std::time::Instant::now();
                     for &session in &ids {
-                        if let Ok(Some(batch)) = room.next_batch(Instant::ZERO, session, Budget::default()) {
+                        if let Ok(Some(batch)) =
+                            room.next_batch(Instant::ZERO, session, Budget::default())
+                        {
                             taken += batch.messages().len() as u64;
                         }
                     }

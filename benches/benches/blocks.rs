@@ -2,7 +2,10 @@
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use roomcast::{EvictionPolicy, Instant, Priority, Queue, QueueConfig, QueueDiscipline, Rate, Sender, TokenBucket, UserId};
+use roomcast::{
+    EvictionPolicy, Instant, Priority, Queue, QueueConfig, QueueDiscipline, Rate, Sender,
+    TokenBucket, UserId,
+};
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
@@ -19,7 +22,9 @@ fn bucket(c: &mut Criterion) {
     });
     let mut refusing = TokenBucket::new(rate, NonZeroU32::MIN);
     let _ = refusing.try_take(Instant::ZERO);
-    group.bench_function("try_take/refused", |b| b.iter(|| black_box(refusing.try_take(black_box(Instant::ZERO)))));
+    group.bench_function("try_take/refused", |b| {
+        b.iter(|| black_box(refusing.try_take(black_box(Instant::ZERO))))
+    });
     group.finish();
 }
 
@@ -41,7 +46,13 @@ fn queue(c: &mut Criterion) {
             b.iter(|| {
                 count += 1;
                 let level = Priority::ALL[(count % 4) as usize];
-                let _ = black_box(queue.push(Instant::from_nanos(count), level, Sender::User(UserId(count % 97)), 100, count));
+                let _ = black_box(queue.push(
+                    Instant::from_nanos(count),
+                    level,
+                    Sender::User(UserId(count % 97)),
+                    100,
+                    count,
+                ));
                 if count.is_multiple_of(4) {
                     black_box(queue.pop_highest());
                 }

@@ -59,7 +59,14 @@ impl Crowd {
         let mut room = RoomState::new(&unlimited().build().expect("a valid configuration"));
         let mut inside = Vec::with_capacity(sessions as usize);
         for id in 0..u64::from(sessions) {
-            timed(&mut || inside.push((room.join(Instant::ZERO, who.join(id)).expect("the room takes them all").session, id)));
+            timed(&mut || {
+                inside.push((
+                    room.join(Instant::ZERO, who.join(id))
+                        .expect("the room takes them all")
+                        .session,
+                    id,
+                ))
+            });
             while room.poll_event().is_some() {}
         }
         let mut draws = Draws::default();
@@ -78,7 +85,8 @@ impl Crowd {
     /// Whoever has been gone longest comes, and takes the place in line.
     fn join(&mut self) {
         let id = self.outside.pop_front().expect("someone is outside");
-        let session = self.room.join(Instant::ZERO, self.who.join(id)).expect("there is room again").session;
+        let session =
+            self.room.join(Instant::ZERO, self.who.join(id)).expect("there is room again").session;
         self.inside[self.next] = (session, id);
         self.next = (self.next + 1) % self.inside.len();
     }
@@ -134,8 +142,14 @@ impl Slowest {
 
 impl std::fmt::Display for Slowest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (longest, together) = (self.longest.as_nanos() as f64 / 1e3, self.together.as_secs_f64());
-        write!(f, "{longest:.1} us ({} over {} us in {together:.2} s)", self.stalls, STALL.as_micros())
+        let (longest, together) =
+            (self.longest.as_nanos() as f64 / 1e3, self.together.as_secs_f64());
+        write!(
+            f,
+            "{longest:.1} us ({} over {} us in {together:.2} s)",
+            self.stalls,
+            STALL.as_micros()
+        )
     }
 }
 
@@ -160,7 +174,9 @@ fn figures() {
     (0..calls).for_each(|_| nothing.time(|| _ = black_box(0)));
     println!("slowest of {calls} calls that do nothing: {nothing}");
     println!("slowest touch of a fresh page of memory, of {PAGES}: {}", touch_pages());
-    for (who, sessions) in Who::ALL.into_iter().flat_map(|who| sizes.map(|sessions| (who, sessions))) {
+    for (who, sessions) in
+        Who::ALL.into_iter().flat_map(|who| sizes.map(|sessions| (who, sessions)))
+    {
         let mut filling = Slowest::default();
         let mut crowd = Crowd::new(who, sessions, |join| filling.time(join));
         let start = std::time::Instant::now();

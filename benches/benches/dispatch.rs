@@ -7,8 +7,8 @@
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use roomcast::{
-    Budget, EvictionPolicy, Instant, Join, OutcomeSink, PerLevel, Priority, Publish, QueueDiscipline, RoomConfig, RoomState,
-    SessionId, Source,
+    Budget, EvictionPolicy, Instant, Join, OutcomeSink, PerLevel, Priority, Publish,
+    QueueDiscipline, RoomConfig, RoomState, SessionId, Source,
 };
 use roomcast_benches::{Draws, OWNER, is_test_run, payload, room_of};
 use std::hint::black_box;
@@ -21,8 +21,11 @@ const TOKEN: Duration = Duration::from_nanos(250);
 /// Users who send in random order.
 const SENDERS: u32 = 1_000;
 
-const TIE_BREAKS: [(&str, QueueDiscipline); 3] =
-    [("fifo", QueueDiscipline::Fifo), ("round_robin", QueueDiscipline::RoundRobin), ("random", QueueDiscipline::Random)];
+const TIE_BREAKS: [(&str, QueueDiscipline); 3] = [
+    ("fifo", QueueDiscipline::Fifo),
+    ("round_robin", QueueDiscipline::RoundRobin),
+    ("random", QueueDiscipline::Random),
+];
 
 /// A room that has no token left.
 struct Hot {
@@ -47,7 +50,8 @@ impl Hot {
             .build()
             .expect("a valid configuration");
         let (mut room, senders) = room_of(&config, SENDERS);
-        let guest = room.join(Instant::ZERO, Join::guest()).expect("the room takes a guest").session;
+        let guest =
+            room.join(Instant::ZERO, Join::guest()).expect("the room takes a guest").session;
         let mut hot = Self { room, senders, guest, draws: Draws::default(), now: Instant::ZERO };
         // The tokens of a full bucket go.
         hot.fill(&Priority::ALL);
@@ -57,7 +61,9 @@ impl Hot {
 
     fn publish(&mut self, level: Priority) {
         let sender = self.senders[self.draws.below(self.senders.len())];
-        let publish = Publish::new(Source::Session(sender), payload()).priority(level).outcome_sink(OutcomeSink::CountedOnly);
+        let publish = Publish::new(Source::Session(sender), payload())
+            .priority(level)
+            .outcome_sink(OutcomeSink::CountedOnly);
         let _ = black_box(self.room.publish(self.now, publish));
     }
 
@@ -94,7 +100,11 @@ impl Hot {
             }
         }
         let time = start.elapsed();
-        assert_eq!((self.queued(), self.read()), (0, u64::from(FULL)), "every message reached the audience");
+        assert_eq!(
+            (self.queued(), self.read()),
+            (0, u64::from(FULL)),
+            "every message reached the audience"
+        );
         time
     }
 
@@ -138,7 +148,11 @@ fn shed(c: &mut Criterion) {
                     hot.publish(level);
                 });
             });
-            assert_eq!((hot.queued(), hot.shed() - before), (FULL, calls), "each call shed one message");
+            assert_eq!(
+                (hot.queued(), hot.shed() - before),
+                (FULL, calls),
+                "each call shed one message"
+            );
         }
         group.finish();
     }

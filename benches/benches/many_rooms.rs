@@ -21,8 +21,13 @@ impl Rooms {
     fn new(count: u64) -> Self {
         let hub = Hub::<Bytes>::builder().spawn_threads().expect("threads for the shards");
         let config = unlimited().build().expect("a valid configuration");
-        let handles: Vec<_> = (0..count).map(|id| hub.create_room(RoomId(id), &config).expect("a new room")).collect();
-        let guests = handles.iter().map(|room| room.join(Join::guest()).expect("the room takes a guest")).collect();
+        let handles: Vec<_> = (0..count)
+            .map(|id| hub.create_room(RoomId(id), &config).expect("a new room"))
+            .collect();
+        let guests = handles
+            .iter()
+            .map(|room| room.join(Join::guest()).expect("the room takes a guest"))
+            .collect();
         Self { handles, _guests: guests, _hub: hub }
     }
 
@@ -30,7 +35,8 @@ impl Rooms {
     fn publish(&self, mut draws: Draws, messages: u64) {
         for _ in 0..messages {
             let room = &self.handles[draws.below(self.handles.len())];
-            let message = Publish::new(Source::Host, payload()).outcome_sink(OutcomeSink::CountedOnly);
+            let message =
+                Publish::new(Source::Host, payload()).outcome_sink(OutcomeSink::CountedOnly);
             let receipt = room.try_publish(message).expect("the room takes it");
             assert!(receipt.outcome.is_some(), "it was dispatched in the call");
         }
@@ -42,7 +48,8 @@ impl Rooms {
         let spans: Vec<(Instant, Instant)> = std::thread::scope(|scope| {
             let publishers: Vec<_> = (0..threads as u64)
                 .map(|number| {
-                    let share = messages / threads as u64 + u64::from(number < messages % threads as u64);
+                    let share =
+                        messages / threads as u64 + u64::from(number < messages % threads as u64);
                     let all_ready = &all_ready;
                     scope.spawn(move || {
                         all_ready.wait();
@@ -52,7 +59,10 @@ impl Rooms {
                     })
                 })
                 .collect();
-            publishers.into_iter().map(|publisher| publisher.join().expect("a publisher does not panic")).collect()
+            publishers
+                .into_iter()
+                .map(|publisher| publisher.join().expect("a publisher does not panic"))
+                .collect()
         });
         let first = spans.iter().map(|&(start, _)| start).min();
         let last = spans.iter().map(|&(_, end)| end).max();
@@ -67,8 +77,9 @@ fn publishers(c: &mut Criterion) {
         let hub = Rooms::new(if is_test_run() { rooms.min(10) } else { rooms });
         for threads in [1, 2] {
             let name = format!("{rooms}_rooms_{threads}_threads");
-            group
-                .bench_function(BenchmarkId::from_parameter(name), |b| b.iter_custom(|messages| hub.publish_on(threads, messages)));
+            group.bench_function(BenchmarkId::from_parameter(name), |b| {
+                b.iter_custom(|messages| hub.publish_on(threads, messages))
+            });
         }
     }
     group.finish();

@@ -24,7 +24,10 @@ fn take(who: &str, sessions: u32) {
     let after = resident();
     assert_eq!(room.slots(), sessions, "all of them are in");
     match before.zip(after) {
-        Some((before, after)) => println!("{:.1} bytes a session", after.saturating_sub(before) as f64 / f64::from(sessions)),
+        Some((before, after)) => println!(
+            "{:.1} bytes a session",
+            after.saturating_sub(before) as f64 / f64::from(sessions)
+        ),
         None => println!("not measured: this system does not tell resident memory"),
     }
 }
@@ -42,7 +45,9 @@ fn take_rooms(rooms: u32) {
     let after = resident();
     assert_eq!(guests.len(), rooms as usize, "all of them are there");
     match before.zip(after) {
-        Some((before, after)) => println!("{:.0} bytes a room", after.saturating_sub(before) as f64 / f64::from(rooms)),
+        Some((before, after)) => {
+            println!("{:.0} bytes a room", after.saturating_sub(before) as f64 / f64::from(rooms))
+        }
         None => println!("not measured: this system does not tell resident memory"),
     }
 }
@@ -52,19 +57,30 @@ fn all() {
     let program = std::env::current_exe().expect("the program knows where it is");
     let sizes: [u32; 2] = if is_test_run() { [1_000, 10_000] } else { [1_000_000, 10_000_000] };
     let rooms = if is_test_run() { 1_000 } else { 100_000 };
-    let sessions = sizes.into_iter().flat_map(|sessions| ["guests", "users"].map(|who| (who, sessions)));
+    let sessions =
+        sizes.into_iter().flat_map(|sessions| ["guests", "users"].map(|who| (who, sessions)));
     for (who, sessions) in sessions.chain([("rooms", rooms)]) {
-        let child = Command::new(&program).args([TAKE, who, &sessions.to_string()]).output().expect("the program starts again");
+        let child = Command::new(&program)
+            .args([TAKE, who, &sessions.to_string()])
+            .output()
+            .expect("the program starts again");
         assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
-        println!("memory of {sessions} {who}: {}", String::from_utf8_lossy(&child.stdout).trim_end());
+        println!(
+            "memory of {sessions} {who}: {}",
+            String::from_utf8_lossy(&child.stdout).trim_end()
+        );
     }
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [take_one, who, rooms] if take_one == TAKE && who == "rooms" => take_rooms(rooms.parse().expect("a number of rooms")),
-        [take_one, who, sessions] if take_one == TAKE => take(who, sessions.parse().expect("a number of sessions")),
+        [take_one, who, rooms] if take_one == TAKE && who == "rooms" => {
+            take_rooms(rooms.parse().expect("a number of rooms"))
+        }
+        [take_one, who, sessions] if take_one == TAKE => {
+            take(who, sessions.parse().expect("a number of sessions"))
+        }
         _ => all(),
     }
 }

@@ -6,7 +6,10 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{Hub, Instant, Join, OutcomeSink, Priority, Publish, Room, RoomConfig, RoomId, RoomState, SessionId, Source};
+use roomcast::{
+    Hub, Instant, Join, OutcomeSink, Priority, Publish, Room, RoomConfig, RoomId, RoomState,
+    SessionId, Source,
+};
 use roomcast_benches::{Draws, OWNER, is_test_run, median, payload, room_of, unlimited};
 use std::hint::black_box;
 
@@ -32,8 +35,9 @@ impl Load {
     fn publish(&mut self) {
         self.now += 1_000;
         let sender = self.senders[self.draws.below(self.senders.len())];
-        let publish =
-            Publish::new(Source::Session(sender), payload()).priority(self.priority).outcome_sink(OutcomeSink::CountedOnly);
+        let publish = Publish::new(Source::Session(sender), payload())
+            .priority(self.priority)
+            .outcome_sink(OutcomeSink::CountedOnly);
         let _ = black_box(self.room.publish(Instant::from_nanos(self.now), publish));
     }
 }
@@ -49,8 +53,15 @@ fn against_audience(c: &mut Criterion) {
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Elements(1));
         for audience in AUDIENCES {
-            let mut load = Load::new(config, if is_test_run() { audience.min(1_000) } else { audience }, active, priority);
-            group.bench_function(BenchmarkId::from_parameter(audience), |b| b.iter(|| load.publish()));
+            let mut load = Load::new(
+                config,
+                if is_test_run() { audience.min(1_000) } else { audience },
+                active,
+                priority,
+            );
+            group.bench_function(BenchmarkId::from_parameter(audience), |b| {
+                b.iter(|| load.publish())
+            });
         }
         group.finish();
     }
@@ -62,7 +73,10 @@ fn ratio() {
     const LARGE: u32 = 10_000_000;
     let config = unlimited().build().expect("a valid configuration");
     // The same number of senders on both sides: what differs is the audience.
-    let (mut small, mut large) = (Load::new(&config, 1, 1, Priority::Normal), Load::new(&config, LARGE, 1, Priority::Normal));
+    let (mut small, mut large) = (
+        Load::new(&config, 1, 1, Priority::Normal),
+        Load::new(&config, LARGE, 1, Priority::Normal),
+    );
     let time = |load: &mut Load| {
         let start = std::time::Instant::now();
         for _ in 0..CALLS {
@@ -86,7 +100,9 @@ fn ratio() {
 const BURST: usize = 64;
 
 fn like() -> Publish<Bytes> {
-    Publish::new(Source::Host, payload()).priority(Priority::Low).outcome_sink(OutcomeSink::CountedOnly)
+    Publish::new(Source::Host, payload())
+        .priority(Priority::Low)
+        .outcome_sink(OutcomeSink::CountedOnly)
 }
 
 fn in_one_call(room: &Room<Bytes>) {
@@ -104,7 +120,8 @@ fn bursts(c: &mut Criterion) {
     let ways = [("one_call", in_one_call as fn(&Room<Bytes>)), ("one_by_one", one_by_one)];
     let dispatched = unlimited().build().expect("a valid configuration");
     for (name, config) in [("dispatched", dispatched), ("shed", RoomConfig::av_chat_room(OWNER))] {
-        let hub: Hub<Bytes> = Hub::<Bytes>::builder().workers(1).spawn_threads().expect("a thread for the worker");
+        let hub: Hub<Bytes> =
+            Hub::<Bytes>::builder().workers(1).spawn_threads().expect("a thread for the worker");
         let room = hub.create_room(RoomId(1), &config).expect("a new room");
         let _guest = room.join(Join::guest()).expect("the room takes a guest");
         let mut group = c.benchmark_group(format!("publish_many/{name}"));

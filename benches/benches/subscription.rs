@@ -88,9 +88,15 @@ impl<'a, F: Fanout> Peer<'a, F> {
                 .sampling_mode(SamplingMode::Flat)
                 .warm_up_time(Duration::from_millis(100))
                 .measurement_time(size.time);
-            group.throughput(Throughput::Elements(if let What::Send = what { 1 } else { deliveries }));
+            group.throughput(Throughput::Elements(if let What::Send = what {
+                1
+            } else {
+                deliveries
+            }));
             group.bench_function(BenchmarkId::new(name, size.receivers), |b| {
-                b.iter_custom(|count| self.rounds(count).into_iter().map(|round| what.of(round)).sum());
+                b.iter_custom(|count| {
+                    self.rounds(count).into_iter().map(|round| what.of(round)).sum()
+                });
             });
             group.finish();
         }
@@ -106,7 +112,12 @@ impl<'a, F: Fanout> Peer<'a, F> {
 }
 
 /// The figures that the README quotes: both in turn, in one process, the medians, their ratios.
-fn ratios(ours: &mut Peer<'_, Subscriptions>, theirs: &mut Peer<'_, TokioBroadcast>, threads: u32, size: Size) {
+fn ratios(
+    ours: &mut Peer<'_, Subscriptions>,
+    theirs: &mut Peer<'_, TokioBroadcast>,
+    threads: u32,
+    size: Size,
+) {
     let (mut of_ours, mut of_theirs) = <((Vec<f64>, Vec<f64>), (Vec<f64>, Vec<f64>))>::default();
     for _ in 0..size.turns {
         ours.turn(size, &mut of_ours);

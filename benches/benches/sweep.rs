@@ -20,16 +20,26 @@ fn roomcast(room: &mut RoomState<Bytes>, sessions: u32) -> Duration {
     let mut handed = 0_u64;
     let start = std::time::Instant::now();
     for first in (0..room.slots()).step_by(1_024) {
-        room.sweep(Instant::ZERO, Group::DEFAULT, first..first + 1_024, Budget::default(), |session, due| {
-            if let Delivery::Batch(reading) = due {
-                handed += u64::from(reading.messages());
-                black_box((session, reading.key()));
-            }
-            Handoff::Taken
-        });
+        room.sweep(
+            Instant::ZERO,
+            Group::DEFAULT,
+            first..first + 1_024,
+            Budget::default(),
+            |session, due| {
+                if let Delivery::Batch(reading) = due {
+                    handed += u64::from(reading.messages());
+                    black_box((session, reading.key()));
+                }
+                Handoff::Taken
+            },
+        );
     }
     let time = start.elapsed();
-    assert_eq!(handed, u64::from(MESSAGES) * u64::from(sessions), "every session was handed every message");
+    assert_eq!(
+        handed,
+        u64::from(MESSAGES) * u64::from(sessions),
+        "every session was handed every message"
+    );
     time
 }
 

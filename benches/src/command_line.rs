@@ -19,7 +19,9 @@ pub fn in_one_line(program: &str, known: &str, error: &clap::Error) -> String {
     let right = context(ContextKind::ValidValue).map(|values| format!("one of {values}"));
     let right = right.or_else(|| std::error::Error::source(error).map(ToString::to_string));
     match (error.kind(), value, right) {
-        (ErrorKind::UnknownArgument, ..) => format!("{program}: there is no option `{option}`; there are {known}"),
+        (ErrorKind::UnknownArgument, ..) => {
+            format!("{program}: there is no option `{option}`; there are {known}")
+        }
         (ErrorKind::ArgumentConflict, ..) => {
             let other = context(ContextKind::PriorArg).unwrap_or_default();
             let other = other.split([' ', ',']).next().unwrap_or_default();
@@ -30,16 +32,27 @@ pub fn in_one_line(program: &str, known: &str, error: &clap::Error) -> String {
             }
         }
         (ErrorKind::TooManyValues, Some(value), _) => {
-            format!("{program}: `{option}` takes no value and has `{value}`; right would be {option} alone")
+            format!(
+                "{program}: `{option}` takes no value and has `{value}`; right would be {option} alone"
+            )
         }
-        (_, Some(value), Some(right)) => format!("{program}: `{option}` cannot be `{value}`; right would be {right}"),
-        (_, None, _) => format!("{program}: `{option}` has no value; right would be `{argument}`, as --help tells"),
-        _ => format!("{program}: {}", error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ")),
+        (_, Some(value), Some(right)) => {
+            format!("{program}: `{option}` cannot be `{value}`; right would be {right}")
+        }
+        (_, None, _) => format!(
+            "{program}: `{option}` has no value; right would be `{argument}`, as --help tells"
+        ),
+        _ => format!(
+            "{program}: {}",
+            error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ")
+        ),
     }
 }
 
 /// Parses a whole number within bounds.
-pub fn whole(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
+pub fn whole(
+    bounds: RangeInclusive<u32>,
+) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
     move |text| {
         let number = text.parse().ok().filter(|number| bounds.contains(number));
         number.ok_or_else(|| format!("a whole number from {} to {}", bounds.start(), bounds.end()))

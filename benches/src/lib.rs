@@ -30,7 +30,8 @@ pub fn room_of(config: &RoomConfig, users: u32) -> (RoomState<Bytes>, Vec<Sessio
     let mut room = RoomState::new(config);
     let sessions = (0..u64::from(users))
         .map(|id| {
-            let joined = room.join(Instant::ZERO, Join::user(UserId(id))).expect("the room takes them all");
+            let joined =
+                room.join(Instant::ZERO, Join::user(UserId(id))).expect("the room takes them all");
             while room.poll_event().is_some() {}
             joined.session
         })
@@ -50,7 +51,8 @@ impl Draws {
 
     /// The next number below `bound`.
     pub const fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // The high half of the state is the part that jumps about.
         (self.0 >> 33) as usize % bound
     }

@@ -7,7 +7,10 @@ const MEMBERS: u64 = 10;
 const MESSAGES: u64 = 2;
 
 fn compare(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_compare")).args(arguments).output().expect("the program starts")
+    Command::new(env!("CARGO_BIN_EXE_compare"))
+        .args(arguments)
+        .output()
+        .expect("the program starts")
 }
 
 fn json(arguments: &[&str]) -> Value {
@@ -25,13 +28,22 @@ fn table(arguments: &[&str]) -> String {
 /// The contenders of a run on so many threads.
 fn contenders(report: &Value, threads: u64) -> &Vec<Value> {
     let runs = report["runs"].as_array().expect("a list of runs");
-    let run = runs.iter().find(|run| run["threads"] == threads).unwrap_or_else(|| panic!("a run on {threads} threads"));
+    let run = runs
+        .iter()
+        .find(|run| run["threads"] == threads)
+        .unwrap_or_else(|| panic!("a run on {threads} threads"));
     run["contenders"].as_array().expect("a list of contenders")
 }
 
 const ALONE: [&str; 3] = ["bare-sweep", "roomcast-sweep", "vec-deques"];
-const TASKS: [&str; 6] =
-    ["wake-and-poll", "roomcast-pump", "roomcast-subscriptions", "tokio-broadcast", "tokio-mpsc", "async-broadcast"];
+const TASKS: [&str; 6] = [
+    "wake-and-poll",
+    "roomcast-pump",
+    "roomcast-subscriptions",
+    "tokio-broadcast",
+    "tokio-mpsc",
+    "async-broadcast",
+];
 
 /// Every contender was measured on as many threads as it can use, and its sinks were handed so many messages.
 fn check(report: &Value, threads: u64, deliveries: u64) {
@@ -42,7 +54,10 @@ fn check(report: &Value, threads: u64, deliveries: u64) {
         assert_eq!(one["deliveries"], deliveries, "{name}");
         assert_eq!(one["threads"], if TASKS.contains(&name) { threads } else { 1 }, "{name}");
         assert!(one["ns_per_delivery"].as_f64().is_some_and(|ns| ns > 0.0), "{name}: {one}");
-        assert!(one["to_tokio_broadcast"].as_f64().is_some_and(|ratio| ratio > 0.0), "{name}: {one}");
+        assert!(
+            one["to_tokio_broadcast"].as_f64().is_some_and(|ratio| ratio > 0.0),
+            "{name}: {one}"
+        );
         assert!(one["publish_p50"].as_u64() <= one["publish_max"].as_u64(), "{name}: {one}");
     }
     let append = named("bare-append").expect("the floor of a publish was measured");
@@ -64,7 +79,16 @@ fn every_contender_hands_every_message_to_every_member_on_one_thread_and_on_two(
 #[test]
 fn a_burst_is_handed_over_whole_and_the_last_one_may_be_short() {
     for (threads, burst, messages) in [("1", "2", 5), ("2", "32", 33)] {
-        let report = json(&["--members", "1500", "--messages", &messages.to_string(), "--burst", burst, "--threads", threads]);
+        let report = json(&[
+            "--members",
+            "1500",
+            "--messages",
+            &messages.to_string(),
+            "--burst",
+            burst,
+            "--threads",
+            threads,
+        ]);
         assert_eq!(report["burst"].to_string(), burst);
         assert_eq!(report["runs"].as_array().map(Vec::len), Some(1), "only what was asked for");
         check(&report, threads.parse().expect("a number"), 1_500 * messages);
@@ -113,10 +137,17 @@ fn a_publish_is_timed_while_the_audience_is_swept_and_while_it_is_not() {
     assert!(report["sweeps"].as_u64() >= Some(5), "{report}");
     for kind in ["without_a_sweep", "during_sweeps"] {
         let at = |quantile: &str| report[kind][quantile].as_u64().expect("a time");
-        assert!(at("p50") > 0 && at("p50") <= at("p99") && at("p99") <= at("p999") && at("p999") <= at("max"), "{report}");
+        assert!(
+            at("p50") > 0
+                && at("p50") <= at("p99")
+                && at("p99") <= at("p999")
+                && at("p999") <= at("max"),
+            "{report}"
+        );
     }
     let table = table(&arguments);
-    for words in ["3,000 guests", "without a sweep", "while sweeping", "p99.9", "606,000 messages"] {
+    for words in ["3,000 guests", "without a sweep", "while sweeping", "p99.9", "606,000 messages"]
+    {
         assert!(table.contains(words), "`{words}` is missing from:\n{table}");
     }
 }

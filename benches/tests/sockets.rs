@@ -4,7 +4,10 @@ use serde_json::Value;
 use std::process::{Command, Output};
 
 fn sockets(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sockets")).args(arguments).output().expect("the program starts")
+    Command::new(env!("CARGO_BIN_EXE_sockets"))
+        .args(arguments)
+        .output()
+        .expect("the program starts")
 }
 
 fn json(arguments: &[&str]) -> Value {
@@ -14,16 +17,23 @@ fn json(arguments: &[&str]) -> Value {
 }
 
 fn sum(counts: &Value) -> u64 {
-    counts.as_array().expect("a count for each level").iter().map(|count| count.as_u64().expect("a count")).sum()
+    counts
+        .as_array()
+        .expect("a count for each level")
+        .iter()
+        .map(|count| count.as_u64().expect("a count"))
+        .sum()
 }
 
-const SERVERS: [&str; 5] = ["bare", "roomcast-tcp", "roomcast-ws", "roomcast-axum", "axum-broadcast"];
+const SERVERS: [&str; 5] =
+    ["bare", "roomcast-tcp", "roomcast-ws", "roomcast-axum", "axum-broadcast"];
 
 #[test]
 fn every_server_gets_every_message_to_every_client() {
     let report = json(&["--connections", "20", "--seconds", "1"]);
     let contenders = report["contenders"].as_array().expect("a list");
-    let names: Vec<_> = contenders.iter().map(|one| one["contender"].as_str().expect("a name")).collect();
+    let names: Vec<_> =
+        contenders.iter().map(|one| one["contender"].as_str().expect("a name")).collect();
     assert_eq!(names, SERVERS);
     for one in contenders {
         let name = &one["contender"];
@@ -31,10 +41,24 @@ fn every_server_gets_every_message_to_every_client() {
         // Warm-up included.
         assert!(sum(&one["dispatched"]) >= 60, "{one}");
         assert_eq!(sum(&one["received"]), 20 * sum(&one["dispatched"]), "{one}");
-        assert!(one["writes"].as_u64() > Some(0) && one["cpu_ns_per_write"].as_f64() > Some(0.0), "{one}");
-        assert!(one["high"]["p50"].as_u64() <= one["high"]["max"].as_u64() && one["high"]["count"].as_u64() > Some(0), "{one}");
-        assert_eq!((one["high_lost"].as_u64(), one["told_fast"].as_u64()), (Some(0), Some(0)), "{one}");
-        assert_eq!(one["balances"].as_bool(), name.as_str().is_some_and(|name| name.starts_with("roomcast")).then_some(true));
+        assert!(
+            one["writes"].as_u64() > Some(0) && one["cpu_ns_per_write"].as_f64() > Some(0.0),
+            "{one}"
+        );
+        assert!(
+            one["high"]["p50"].as_u64() <= one["high"]["max"].as_u64()
+                && one["high"]["count"].as_u64() > Some(0),
+            "{one}"
+        );
+        assert_eq!(
+            (one["high_lost"].as_u64(), one["told_fast"].as_u64()),
+            (Some(0), Some(0)),
+            "{one}"
+        );
+        assert_eq!(
+            one["balances"].as_bool(),
+            name.as_str().is_some_and(|name| name.starts_with("roomcast")).then_some(true)
+        );
         assert_eq!(one["problems"], Value::Array(Vec::new()), "{one}");
     }
     assert_eq!(contenders[0]["per_write_to_bare"], 1.0);
@@ -44,11 +68,26 @@ fn every_server_gets_every_message_to_every_client() {
 #[test]
 fn an_overloaded_room_with_slow_clients_gets_every_high_message_to_every_one() {
     for name in ["roomcast-tcp", "roomcast-ws"] {
-        let report = json(&["--connections", "20", "--seconds", "1", "--overload", "10", "--slow", "10", "--only", name]);
+        let report = json(&[
+            "--connections",
+            "20",
+            "--seconds",
+            "1",
+            "--overload",
+            "10",
+            "--slow",
+            "10",
+            "--only",
+            name,
+        ]);
         let one = &report["contenders"][0];
         assert_eq!(one["contender"], name);
         assert_eq!(one["high_lost"], 0, "{one}");
-        assert_eq!(one["received"][0].as_u64(), one["offered"][0].as_u64().map(|offered| 20 * offered), "{one}");
+        assert_eq!(
+            one["received"][0].as_u64(),
+            one["offered"][0].as_u64().map(|offered| 20 * offered),
+            "{one}"
+        );
         assert!(sum(&one["dispatched"]) < sum(&one["offered"]), "it was overloaded: {one}");
         assert!(one["slow_high"]["count"].as_u64() > Some(0), "{one}");
         assert!(one["per_write_to_bare"].is_null(), "nothing to compare with: {one}");
@@ -57,10 +96,30 @@ fn an_overloaded_room_with_slow_clients_gets_every_high_message_to_every_one() {
 
 #[test]
 fn a_table_names_the_servers_the_load_and_the_latencies() {
-    let run = sockets(&["--connections", "3", "--seconds", "1", "--window", "0", "--rounds", "2", "--only", "roomcast-tcp"]);
+    let run = sockets(&[
+        "--connections",
+        "3",
+        "--seconds",
+        "1",
+        "--window",
+        "0",
+        "--rounds",
+        "2",
+        "--only",
+        "roomcast-tcp",
+    ]);
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let table = String::from_utf8(run.stdout).expect("text");
-    for words in ["roomcast: pump, TCP", "3 connections", "window 0 ms", "CPU/write", "p99", "High lost", "right", "cores"] {
+    for words in [
+        "roomcast: pump, TCP",
+        "3 connections",
+        "window 0 ms",
+        "CPU/write",
+        "p99",
+        "High lost",
+        "right",
+        "cores",
+    ] {
         assert!(table.contains(words), "`{words}` is missing from:\n{table}");
     }
 }

@@ -96,8 +96,12 @@ pub struct BroadcastRefused<M> {
 impl<M> fmt::Display for BroadcastRefused<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
-            BroadcastReason::Quota { quota } => write!(f, "refused: broadcasts are {}, {} at once", quota.rate, quota.burst),
-            BroadcastReason::Duplicate { window } => write!(f, "refused: the same key was broadcast within {window:?}"),
+            BroadcastReason::Quota { quota } => {
+                write!(f, "refused: broadcasts are {}, {} at once", quota.rate, quota.burst)
+            }
+            BroadcastReason::Duplicate { window } => {
+                write!(f, "refused: the same key was broadcast within {window:?}")
+            }
             BroadcastReason::TooLarge { size, max } => {
                 write!(f, "refused: the payload has {size} bytes; a broadcast may have {max}")
             }
@@ -108,7 +112,10 @@ impl<M> fmt::Display for BroadcastRefused<M> {
 impl<M> fmt::Debug for BroadcastRefused<M> {
     /// Without the payload, which need not be printable.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BroadcastRefused").field("reason", &self.reason).field("retry_at", &self.retry_at).finish_non_exhaustive()
+        f.debug_struct("BroadcastRefused")
+            .field("reason", &self.reason)
+            .field("retry_at", &self.retry_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,7 +154,14 @@ impl<M: Payload> Broadcasts<M> {
     /// Nothing has been broadcast. The seed keeps outsiders from choosing keys that collide.
     pub fn new(limits: BroadcastLimits, seed: u64) -> Self {
         let keys = Dedup::new(limits.keys, Hasher::new(seed));
-        Self { log: Deque::new(), count: 0, last: Instant::ZERO, bucket: limits.quota.bucket(), keys, limits }
+        Self {
+            log: Deque::new(),
+            count: 0,
+            last: Instant::ZERO,
+            bucket: limits.quota.bucket(),
+            keys,
+            limits,
+        }
     }
 
     /// Puts something into the log, for every room there is. O(1), whatever the number of rooms and
@@ -156,14 +170,22 @@ impl<M: Payload> Broadcasts<M> {
     /// # Errors
     /// The payload is too large, the same key was broadcast within the window, or the quota is used
     /// up.
-    pub fn publish(&mut self, now: Instant, broadcast: Broadcast<M>) -> Result<Option<M>, BroadcastRefused<M>>
+    pub fn publish(
+        &mut self,
+        now: Instant,
+        broadcast: Broadcast<M>,
+    ) -> Result<Option<M>, BroadcastRefused<M>>
     where
         M: Clone,
     {
         let Broadcast { key, priority, payload } = broadcast;
         let (size, max) = (payload.size(), self.limits.payload_bytes as usize);
         if size > max {
-            return Err(BroadcastRefused { reason: BroadcastReason::TooLarge { size, max }, retry_at: None, payload });
+            return Err(BroadcastRefused {
+                reason: BroadcastReason::TooLarge { size, max },
+                retry_at: None,
+                payload,
+            });
         }
         if let Some(until) = self.keys.refused_until(now, Sender::Host, key) {
             let reason = BroadcastReason::Duplicate { window: self.limits.keys.window };
@@ -171,12 +193,20 @@ impl<M: Payload> Broadcasts<M> {
         }
         if !self.bucket.take_keeping(now, 0) {
             let reason = BroadcastReason::Quota { quota: self.limits.quota };
-            return Err(BroadcastRefused { reason, retry_at: self.bucket.next_at(now, 0), payload });
+            return Err(BroadcastRefused {
+                reason,
+                retry_at: self.bucket.next_at(now, 0),
+                payload,
+            });
         }
         self.count += 1;
         self.last = self.last.max(now);
         self.keys.note(now, Sender::Host, key, MessageId(self.count));
-        let old = if self.log.len() >= self.limits.kept.max(1) as usize { self.log.pop_front() } else { None };
+        let old = if self.log.len() >= self.limits.kept.max(1) as usize {
+            self.log.pop_front()
+        } else {
+            None
+        };
         self.log.push_back(Entry { priority, payload, clone: M::clone });
         Ok(old.map(|entry| entry.payload))
     }
@@ -210,8 +240,11 @@ mod tests {
     fn one_a_second_and_the_same_key_not_within_five_minutes() {
         let mut broadcasts: Broadcasts<&str> = Broadcasts::new(BroadcastLimits::default(), 0);
         let at = Instant::from_secs;
-        let mut say =
-            |now, key| broadcasts.publish(now, Broadcast::new(DedupKey(key), "hello")).map_err(|refused| refused.retry_at);
+        let mut say = |now, key| {
+            broadcasts
+                .publish(now, Broadcast::new(DedupKey(key), "hello"))
+                .map_err(|refused| refused.retry_at)
+        };
         assert_eq!(say(at(10), 1), Ok(None));
         assert_eq!(say(at(10), 2), Err(Some(at(11))));
         assert_eq!(say(at(11), 2), Ok(None));
@@ -226,23 +259,36 @@ mod tests {
             Broadcasts::new(BroadcastLimits { payload_bytes: 4, ..BroadcastLimits::default() }, 0);
         let mut say = |text| broadcasts.publish(Instant::ZERO, Broadcast::new(DedupKey(1), text));
         let refused = say("hello").unwrap_err();
-        assert_eq!((refused.reason, refused.retry_at), (BroadcastReason::TooLarge { size: 5, max: 4 }, None));
+        assert_eq!(
+            (refused.reason, refused.retry_at),
+            (BroadcastReason::TooLarge { size: 5, max: 4 }, None)
+        );
         assert_eq!(refused.to_string(), "refused: the payload has 5 bytes; a broadcast may have 4");
         assert_eq!(say("hell"), Ok(None));
     }
 
     #[test]
     fn who_comes_late_is_told_how_many_were_missed() {
-        let limits =
-            BroadcastLimits { quota: Quota::per_second(NonZeroU32::new(100).unwrap()), kept: 3, ..BroadcastLimits::default() };
+        let limits = BroadcastLimits {
+            quota: Quota::per_second(NonZeroU32::new(100).unwrap()),
+            kept: 3,
+            ..BroadcastLimits::default()
+        };
         let mut broadcasts = Broadcasts::new(limits, 0);
         let texts = ["0", "1", "2", "3", "4"];
         let fell_out: std::vec::Vec<_> = (0..)
             .zip(texts)
-            .filter_map(|(key, text)| broadcasts.publish(Instant::ZERO, Broadcast::new(DedupKey(key), text)).unwrap())
+            .filter_map(|(key, text)| {
+                broadcasts.publish(Instant::ZERO, Broadcast::new(DedupKey(key), text)).unwrap()
+            })
             .collect();
         assert_eq!(fell_out, ["0", "1"]);
-        let next = |imported| broadcasts.next(imported).map(|(missed, imported)| (missed, imported.payload));
-        assert_eq!((next(0), next(2), next(4), next(5)), (Some((2, "2")), Some((0, "2")), Some((0, "4")), None));
+        let next = |imported| {
+            broadcasts.next(imported).map(|(missed, imported)| (missed, imported.payload))
+        };
+        assert_eq!(
+            (next(0), next(2), next(4), next(5)),
+            (Some((2, "2")), Some((0, "2")), Some((0, "4")), None)
+        );
     }
 }

@@ -145,7 +145,8 @@ impl<T> Deque<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.newest.len() + self.older.front().map_or(0, |first| first.len() + (self.older.len() - 1) * BLOCK)
+        self.newest.len()
+            + self.older.front().map_or(0, |first| first.len() + (self.older.len() - 1) * BLOCK)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -252,7 +253,9 @@ impl<T> Slab<T> {
         }
         let slot = self.free;
         let place = &mut self.slots[slot];
-        let Slot::Free { next } = *place else { unreachable!("slot {slot} is full and among the free") };
+        let Slot::Free { next } = *place else {
+            unreachable!("slot {slot} is full and among the free")
+        };
         *place = Slot::Full(make());
         self.free = next;
         self.len += 1;
@@ -345,7 +348,10 @@ mod tests {
                     (oldest, left.1) = (oldest + 1, left.1 - 1);
                 }
                 let len = next - oldest;
-                assert_eq!((queue.len(), queue.is_empty(), queue.front().copied()), (len, len == 0, (len > 0).then_some(oldest)));
+                assert_eq!(
+                    (queue.len(), queue.is_empty(), queue.front().copied()),
+                    (len, len == 0, (len > 0).then_some(oldest))
+                );
                 for at in [0, 1, len / 2, len.saturating_sub(1), len] {
                     assert_eq!(queue.get(at).copied(), (at < len).then_some(oldest + at));
                     assert_eq!(queue.get_mut(at).copied(), (at < len).then_some(oldest + at));

@@ -121,7 +121,8 @@ pub(crate) struct Attributes {
 
 impl Attributes {
     pub(crate) fn new(limits: DataLimits) -> Self {
-        let bucket = TokenBucket::new(Rate::per_second(limits.attribute_writes), limits.attribute_writes);
+        let bucket =
+            TokenBucket::new(Rate::per_second(limits.attribute_writes), limits.attribute_writes);
         Self { entries: Vec::new(), version: 0, bucket, limits }
     }
 
@@ -199,7 +200,11 @@ impl Attributes {
     }
 
     /// Takes over what another room's attributes held, in so far as it is within the limits.
-    pub(crate) fn import(&mut self, version: u64, entries: Vec<(Box<str>, Arc<[u8]>)>) -> Result<(), DataError> {
+    pub(crate) fn import(
+        &mut self,
+        version: u64,
+        entries: Vec<(Box<str>, Arc<[u8]>)>,
+    ) -> Result<(), DataError> {
         let limits = &self.limits;
         for (key, value) in &entries {
             check_key(key, limits.attribute_key_bytes)?;
@@ -224,7 +229,11 @@ impl Attributes {
         }
         let bytes = bytes_of(entries);
         let max = self.limits.attribute_bytes;
-        if bytes > u64::from(max).max(bytes_of(&self.entries)) { Err(DataError::TooLarge { bytes, max }) } else { Ok(()) }
+        if bytes > u64::from(max).max(bytes_of(&self.entries)) {
+            Err(DataError::TooLarge { bytes, max })
+        } else {
+            Ok(())
+        }
     }
 
     fn place(&self, key: &str) -> Result<usize, usize> {
@@ -243,7 +252,11 @@ fn place<V>(entries: &[(Box<str>, V)], key: &str) -> Result<usize, usize> {
 
 fn check_key(key: &str, max: u32) -> Result<(), DataError> {
     let bytes = key.len();
-    if bytes == 0 || bytes > max as usize { Err(DataError::KeyLength { bytes, max }) } else { Ok(()) }
+    if bytes == 0 || bytes > max as usize {
+        Err(DataError::KeyLength { bytes, max })
+    } else {
+        Ok(())
+    }
 }
 
 /// The counters of a room.
@@ -273,7 +286,10 @@ impl Counters {
 
     /// Those that have changed since the last [`told`](Self::told).
     pub(crate) fn changed(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.entries.iter().filter(|(_, counter)| counter.changed).map(|(key, counter)| (&**key, counter.value))
+        self.entries
+            .iter()
+            .filter(|(_, counter)| counter.changed)
+            .map(|(key, counter)| (&**key, counter.value))
     }
 
     /// What has changed has been told.
@@ -309,7 +325,9 @@ impl Counters {
     pub(crate) fn check_add(&self, key: &str, delta: i64) -> Result<(), DataError> {
         check_key(key, self.limits.counter_key_bytes)?;
         match self.get(key) {
-            Some(value) => value.checked_add(delta).map(drop).ok_or(DataError::Overflow { value, delta }),
+            Some(value) => {
+                value.checked_add(delta).map(drop).ok_or(DataError::Overflow { value, delta })
+            }
             None if self.entries.len() >= self.limits.counters as usize => {
                 Err(DataError::TooManyKeys { max: self.limits.counters })
             }
@@ -334,7 +352,10 @@ impl Counters {
         let mut entries = entries;
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         entries.dedup_by(|(a, _), (b, _)| a == b);
-        self.entries = entries.into_iter().map(|(key, value)| (key, Counter { value, changed: false })).collect();
+        self.entries = entries
+            .into_iter()
+            .map(|(key, value)| (key, Counter { value, changed: false }))
+            .collect();
         Ok(())
     }
 

@@ -64,7 +64,9 @@ impl Dedup {
         let old = core::mem::replace(&mut self.limits, limits);
         let mut left = MAX_MOVED;
         for window in [old.window, limits.window] {
-            while left > 0 && self.entries.front().is_some_and(|entry| entry.freed || now >= entry.at + window) {
+            while left > 0
+                && self.entries.front().is_some_and(|entry| entry.freed || now >= entry.at + window)
+            {
                 self.pop();
                 left -= 1;
             }
@@ -76,7 +78,12 @@ impl Dedup {
     }
 
     /// Until when a message is refused as said already, if so. Changes nothing.
-    pub(crate) fn refused_until(&self, now: Instant, sender: Sender, key: DedupKey) -> Option<Instant> {
+    pub(crate) fn refused_until(
+        &self,
+        now: Instant,
+        sender: Sender,
+        key: DedupKey,
+    ) -> Option<Instant> {
         let number = self.find(sender, key)?;
         let until = self.at(number)?.at + self.limits.window;
         (now < until).then_some(until)
@@ -87,7 +94,11 @@ impl Dedup {
         // One that has lapsed gives its place in the index up.
         self.unindex(sender, key);
         for _ in 0..MAX_FORGOTTEN {
-            if !self.entries.front().is_some_and(|entry| entry.freed || now >= entry.at + self.limits.window) {
+            if !self
+                .entries
+                .front()
+                .is_some_and(|entry| entry.freed || now >= entry.at + self.limits.window)
+            {
                 break;
             }
             self.pop();
@@ -106,14 +117,20 @@ impl Dedup {
         self.entries.push_back(Entry { sender, key, id, at: now, freed: false });
         let (entries, base, hasher) = (&self.entries, self.base, self.hasher);
         self.index.insert(hash(hasher, sender, key), number, |number| {
-            entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hash(hasher, entry.sender, entry.key))
+            entries
+                .get(number.wrapping_sub(base) as usize)
+                .map_or(0, |entry| hash(hasher, entry.sender, entry.key))
         });
     }
 
     /// The message was dropped: it may be said again.
     pub(crate) fn free(&mut self, sender: Sender, key: DedupKey, id: MessageId) {
         // After the window, or when this one has been forgotten, another may stand there.
-        if self.find(sender, key).and_then(|number| self.at(number)).is_some_and(|entry| entry.id == id) {
+        if self
+            .find(sender, key)
+            .and_then(|number| self.at(number))
+            .is_some_and(|entry| entry.id == id)
+        {
             self.unindex(sender, key);
         }
     }
@@ -142,7 +159,10 @@ impl Dedup {
     }
 
     fn find(&self, sender: Sender, key: DedupKey) -> Option<u32> {
-        let is_it = |number| self.at(number).is_some_and(|entry| entry.sender == sender && entry.key == key && !entry.freed);
+        let is_it = |number| {
+            self.at(number)
+                .is_some_and(|entry| entry.sender == sender && entry.key == key && !entry.freed)
+        };
         self.index.find(hash(self.hasher, sender, key), is_it)
     }
 
@@ -178,7 +198,11 @@ mod tests {
         assert_eq!(seen.refused_until(at(6), Sender::Host, DedupKey(1)), None);
         seen.note(at(15), ANN, DedupKey(1), MessageId(2));
         seen.free(ANN, DedupKey(1), MessageId(1));
-        assert_eq!(seen.refused_until(at(16), ANN, DedupKey(1)), Some(at(25)), "what is freed is another's");
+        assert_eq!(
+            seen.refused_until(at(16), ANN, DedupKey(1)),
+            Some(at(25)),
+            "what is freed is another's"
+        );
         seen.free(ANN, DedupKey(1), MessageId(2));
         assert_eq!(seen.refused_until(at(16), ANN, DedupKey(1)), None);
     }
@@ -192,7 +216,10 @@ mod tests {
         let limits = |keys, secs| DedupWindow { window: Duration::from_secs(secs), keys };
         // The first thousand has lapsed, and stays lapsed under a longer window.
         seen.reconfigure(at(10), limits(10_000, 100));
-        assert_eq!((seen.counts(), seen.refused_until(at(10), ANN, DedupKey(0))), ((5_000, 0), None));
+        assert_eq!(
+            (seen.counts(), seen.refused_until(at(10), ANN, DedupKey(0))),
+            ((5_000, 0), None)
+        );
         assert_eq!(seen.refused_until(at(10), ANN, DedupKey(1_000)), Some(at(101)));
         seen.reconfigure(at(10), limits(5, 100));
         assert_eq!(seen.counts(), (5_000 - 4_096, 4_096));
@@ -211,7 +238,10 @@ mod tests {
             seen.note(now, ANN, DedupKey(key), MessageId(key));
         }
         assert_eq!(seen.counts(), (3, 997));
-        assert_eq!((0..1_000).filter(|&key| seen.refused_until(now, ANN, DedupKey(key)).is_some()).count(), 3);
+        assert_eq!(
+            (0..1_000).filter(|&key| seen.refused_until(now, ANN, DedupKey(key)).is_some()).count(),
+            3
+        );
         let mut none = duplicates(0);
         none.note(now, ANN, DedupKey(1), MessageId(1));
         assert_eq!((none.counts(), none.refused_until(now, ANN, DedupKey(1))), ((0, 0), None));

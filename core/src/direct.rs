@@ -99,7 +99,10 @@ impl<M> Direct<M> {
                 Err(error) => {
                     receipt.refused += 1;
                     // Whatever the order of the sessions.
-                    if !matches!(reason, DirectReason::QueueFull { limit: Limit::DirectMessages { .. } }) {
+                    if !matches!(
+                        reason,
+                        DirectReason::QueueFull { limit: Limit::DirectMessages { .. } }
+                    ) {
                         reason = error;
                     }
                 }

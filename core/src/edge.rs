@@ -73,23 +73,33 @@ impl<M> DerefMut for Edge<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DedupKey, Instant, Kind, Limit, OutcomeSink, PerLevel, Publish, RefusalReason, SessionId, Source, UserId};
+    use crate::{
+        DedupKey, Instant, Kind, Limit, OutcomeSink, PerLevel, Publish, RefusalReason, SessionId,
+        Source, UserId,
+    };
 
     #[test]
     fn notices_tips_and_broadcasts_do_not_pass_the_bound_of_what_waits_for_the_room() {
-        let builder =
-            RoomConfig::builder(UserId(1)).notices(core::num::NonZeroU32::MAX).system_messages(crate::SystemMessages::ALL);
+        let builder = RoomConfig::builder(UserId(1))
+            .notices(core::num::NonZeroU32::MAX)
+            .system_messages(crate::SystemMessages::ALL);
         let config = builder.build().unwrap();
         let mut edge: Edge<&str> = Edge::new(&config);
         let mut broadcasts = crate::Broadcasts::new(crate::BroadcastLimits::default(), 0);
         let now = Instant::from_secs(1);
-        let notice =
-            || Publish::new(Source::Host, "notice").kind(Kind::Notice).outcome_sink(OutcomeSink::Event(crate::CorrelationId(7)));
+        let notice = || {
+            Publish::new(Source::Host, "notice")
+                .kind(Kind::Notice)
+                .outcome_sink(OutcomeSink::Event(crate::CorrelationId(7)))
+        };
         for _ in 0..1_024 {
             assert_eq!(edge.publish(now, notice()).unwrap().outcome, None);
         }
         let refused = edge.publish(now, notice()).unwrap_err();
-        assert_eq!((refused.reason, refused.limit), (RefusalReason::QueueFull, Some(Limit::EdgeOutbox { max: 1_024 })));
+        assert_eq!(
+            (refused.reason, refused.limit),
+            (RefusalReason::QueueFull, Some(Limit::EdgeOutbox { max: 1_024 }))
+        );
         edge.add_session(now, UserId(7), SessionId::new(0, 1));
         assert_eq!(edge.poll_timeout(), None, "no tip is due");
         broadcasts.publish(now, crate::Broadcast::new(DedupKey(1), "to all")).unwrap();
@@ -105,7 +115,8 @@ mod tests {
         assert!(
             forwards
                 .iter()
-                .all(|forward| forward.outcome_sink == OutcomeSink::Event(crate::CorrelationId(7)) && forward.kind == Kind::Notice)
+                .all(|forward| forward.outcome_sink == OutcomeSink::Event(crate::CorrelationId(7))
+                    && forward.kind == Kind::Notice)
         );
         assert_eq!(edge.snapshot(now).outcomes.values().sum::<u32>(), 0);
         assert!(edge.snapshot(now).ledger.balances());
@@ -113,7 +124,10 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_to_the_room_is_held_back_in_the_queue() {
-        let builder = RoomConfig::builder(UserId(1)).rate(1_000_000).burst(1_000_000).max_wait(PerLevel([None; 4]));
+        let builder = RoomConfig::builder(UserId(1))
+            .rate(1_000_000)
+            .burst(1_000_000)
+            .max_wait(PerLevel([None; 4]));
         let mut edge: Edge<&str> = Edge::new(&builder.queue_messages(2_000).build().unwrap());
         let now = Instant::from_secs(1);
         for _ in 0..3_000 {

@@ -275,12 +275,18 @@ mod tests {
         let config = RoomConfig::av_chat_room(UserId(1));
         assert_eq!(engine.create_room(RoomId(1), &config), Err(CreateRoomError::Exists(RoomId(1))));
         assert!(engine.remove_room(Instant::ZERO, RoomId(1)).unwrap().balances());
-        assert_eq!(engine.remove_room(Instant::ZERO, RoomId(1)).unwrap_err(), NoSuchRoom(RoomId(1)));
+        assert_eq!(
+            engine.remove_room(Instant::ZERO, RoomId(1)).unwrap_err(),
+            NoSuchRoom(RoomId(1))
+        );
         assert_eq!(engine.room(RoomId(1)).unwrap_err(), NoSuchRoom(RoomId(1)));
         for id in 10..19 {
             engine.create_room(RoomId(id), &config).unwrap();
         }
-        assert_eq!(engine.create_room(RoomId(20), &config), Err(CreateRoomError::TooManyRooms { max: 10 }));
+        assert_eq!(
+            engine.create_room(RoomId(20), &config),
+            Err(CreateRoomError::TooManyRooms { max: 10 })
+        );
     }
 
     #[test]

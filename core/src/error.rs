@@ -162,10 +162,14 @@ impl<M> core::fmt::Debug for ProfileError<M> {
     /// Without the profile, which need not be printable.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::NotMember { user, .. } => f.debug_struct("NotMember").field("user", user).finish_non_exhaustive(),
-            Self::TooLarge { size, max, .. } => {
-                f.debug_struct("TooLarge").field("size", size).field("max", max).finish_non_exhaustive()
+            Self::NotMember { user, .. } => {
+                f.debug_struct("NotMember").field("user", user).finish_non_exhaustive()
             }
+            Self::TooLarge { size, max, .. } => f
+                .debug_struct("TooLarge")
+                .field("size", size)
+                .field("max", max)
+                .finish_non_exhaustive(),
         }
     }
 }

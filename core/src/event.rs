@@ -208,7 +208,14 @@ impl EventQueue {
         outcome_sink: OutcomeSink,
         outcome: Outcome,
     ) {
-        self.outcomes.push_back(Event::Outcome { id, priority, messages, units, outcome_sink, outcome });
+        self.outcomes.push_back(Event::Outcome {
+            id,
+            priority,
+            messages,
+            units,
+            outcome_sink,
+            outcome,
+        });
     }
 
     pub(crate) fn presence(&mut self, user: UserId, presence: Presence, cause: PresenceCause) {
@@ -237,7 +244,10 @@ impl EventQueue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.outcomes.is_empty() && self.presence.changes.is_empty() && self.presence.lost == 0 && !self.closed
+        self.outcomes.is_empty()
+            && self.presence.changes.is_empty()
+            && self.presence.lost == 0
+            && !self.closed
     }
 
     /// Outcome slots of a level that are promised or filled.
@@ -295,7 +305,8 @@ impl PresenceQueue {
     /// The place of the change of a user that waits.
     fn find(&self, user: UserId) -> Option<usize> {
         if !self.is_indexed {
-            return (0..self.changes.len()).find(|&place| self.changes.get(place).is_some_and(|change| change.user == user));
+            return (0..self.changes.len())
+                .find(|&place| self.changes.get(place).is_some_and(|change| change.user == user));
         }
         let is_its = |number| self.at(number).is_some_and(|change| change.user == user);
         let number = self.index.find(self.hasher.hash(user.0), is_its)?;
@@ -307,7 +318,9 @@ impl PresenceQueue {
         let Some(user) = self.changes.get(place).map(|change| change.user) else { return };
         let (changes, base, hasher) = (&self.changes, self.base, self.hasher);
         self.index.insert(hasher.hash(user.0), base.wrapping_add(place as u32), |number| {
-            changes.get(number.wrapping_sub(base) as usize).map_or(0, |change| hasher.hash(change.user.0))
+            changes
+                .get(number.wrapping_sub(base) as usize)
+                .map_or(0, |change| hasher.hash(change.user.0))
         });
     }
 
@@ -344,7 +357,12 @@ mod tests {
         let offline = Presence::Offline;
         assert_eq!(
             events.pop(),
-            Some(Event::Presence { user: UserId(1), presence: offline, cause: PresenceCause::Quit, folded: 1 })
+            Some(Event::Presence {
+                user: UserId(1),
+                presence: offline,
+                cause: PresenceCause::Quit,
+                folded: 1
+            })
         );
         assert!(matches!(events.pop(), Some(Event::Presence { user: UserId(2), folded: 0, .. })));
         assert_eq!(events.pop(), Some(Event::PresenceLost { count: 1 }));
@@ -362,7 +380,11 @@ mod tests {
             }
             let mut left = 0;
             while let Some(Event::Presence { user, folded, .. }) = events.pop() {
-                assert_eq!((user, folded), (UserId(left), if left < 50 { 2 } else { 0 }), "round {round}");
+                assert_eq!(
+                    (user, folded),
+                    (UserId(left), if left < 50 { 2 } else { 0 }),
+                    "round {round}"
+                );
                 left += 1;
             }
             assert_eq!(left, 100);
@@ -375,8 +397,15 @@ mod tests {
         assert!(events.has_room(Priority::High) && !events.has_room(Priority::Low));
         events.reserve(Priority::High);
         assert!(!events.has_room(Priority::High) && events.has_room(Priority::Normal));
-        let outcome = Outcome::Dropped { reason: crate::DropReason::Expired, limit: None, retry_at: None };
-        events.outcome(MessageId(1), Priority::High, (1, 1), OutcomeSink::Event(CorrelationId(5)), outcome);
+        let outcome =
+            Outcome::Dropped { reason: crate::DropReason::Expired, limit: None, retry_at: None };
+        events.outcome(
+            MessageId(1),
+            Priority::High,
+            (1, 1),
+            OutcomeSink::Event(CorrelationId(5)),
+            outcome,
+        );
         assert!(!events.has_room(Priority::High));
         assert_eq!(events.pop().and_then(|event| event.correlation_id()), Some(CorrelationId(5)));
         assert!(events.has_room(Priority::High));

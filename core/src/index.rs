@@ -123,7 +123,14 @@ const fn tag(hash: u64) -> u8 {
 
 impl Index {
     pub(crate) const fn new() -> Self {
-        Self { buckets: Chunked::new(), overflows: Chunked::new(), free: NIL, split: 0, round: 1, len: 0 }
+        Self {
+            buckets: Chunked::new(),
+            overflows: Chunked::new(),
+            free: NIL,
+            split: 0,
+            round: 1,
+            len: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -147,7 +154,9 @@ impl Index {
         let tag = tag(hash);
         let mut bucket = &self.buckets[self.bucket(hash)];
         loop {
-            if let Some(slot) = bucket.tagged(tag).map(|place| bucket.slots[place]).find(|&slot| is_it(slot)) {
+            if let Some(slot) =
+                bucket.tagged(tag).map(|place| bucket.slots[place]).find(|&slot| is_it(slot))
+            {
                 return Some(slot);
             }
             bucket = self.overflows.get(bucket.next)?;
@@ -183,7 +192,9 @@ impl Index {
 
     /// Lets the key at `old` be found at `new`. Returns whether it was there.
     pub(crate) fn replace(&mut self, hash: u64, old: u32, new: u32) -> bool {
-        let Some((link, place)) = self.locate(self.bucket(hash), tag(hash), old) else { return false };
+        let Some((link, place)) = self.locate(self.bucket(hash), tag(hash), old) else {
+            return false;
+        };
         self.at_mut(link).slots[place] = new;
         true
     }
@@ -456,7 +467,10 @@ mod tests {
                     }
                 } else {
                     assert_eq!(index.find(hash_of(slot), |other| other == slot), None);
-                    assert!(!index.remove(hash_of(slot), slot) && !index.replace(hash_of(slot), slot, slot));
+                    assert!(
+                        !index.remove(hash_of(slot), slot)
+                            && !index.replace(hash_of(slot), slot, slot)
+                    );
                     if rng.below(3) < 1 + u32::from(grows) {
                         index.insert(hash_of(slot), slot, hash_of);
                         there.insert(slot);
@@ -468,7 +482,9 @@ mod tests {
                 assert!(index.remove(hash_of(slot), slot));
             }
             // An overflow that is not needed any more is free again.
-            let free = core::iter::successors(Some(index.free), |&at| index.overflows.get(at).map(|bucket| bucket.next));
+            let free = core::iter::successors(Some(index.free), |&at| {
+                index.overflows.get(at).map(|bucket| bucket.next)
+            });
             assert_eq!((index.len(), free.count()), (0, index.overflows.len() + 1));
         }
     }

@@ -51,7 +51,15 @@ impl KeyedLimit {
     /// that collide.
     pub fn new(quota: Quota, max_keys: u32, seed: u64) -> Self {
         let (entries, index, full) = (Slab::new(), Index::new(), BTreeSet::new());
-        Self { quota, entries, index, full, shared: quota.bucket(), max_keys, hasher: Hasher::new(seed) }
+        Self {
+            quota,
+            entries,
+            index,
+            full,
+            shared: quota.bucket(),
+            max_keys,
+            hasher: Hasher::new(seed),
+        }
     }
 
     /// The rate and the burst of each key.
@@ -70,7 +78,9 @@ impl KeyedLimit {
 
     /// Takes a token for a key, or says when there will be one. O(log keys).
     pub fn take(&mut self, now: Instant, key: u64) -> Result<(), NotYet> {
-        let Some(slot) = self.own(now, key).or_else(|| self.give_place(now, key)) else { return self.shared.try_take(now) };
+        let Some(slot) = self.own(now, key).or_else(|| self.give_place(now, key)) else {
+            return self.shared.try_take(now);
+        };
         let entry = &mut self.entries[slot];
         entry.bucket.try_take(now)?;
         let full_at = entry.bucket.next_at(now, self.quota.burst.get() - 1);
@@ -97,7 +107,8 @@ impl KeyedLimit {
     /// again has none unless it would get one.
     fn own(&self, now: Instant, key: u64) -> Option<u32> {
         let slot = self.find(key)?;
-        let is_over = self.entries.len() > self.max_keys && self.entries[slot].full_at.is_some_and(|full_at| full_at <= now);
+        let is_over = self.entries.len() > self.max_keys
+            && self.entries[slot].full_at.is_some_and(|full_at| full_at <= now);
         (!is_over || self.has_place(now)).then_some(slot)
     }
 
@@ -117,14 +128,18 @@ impl KeyedLimit {
         }
         // One has to go; more, if there may be fewer than there are.
         let surplus = (self.entries.len() - self.max_keys) as usize;
-        surplus < MAX_FORGOTTEN && self.full.iter().nth(surplus).is_some_and(|&(full_at, _)| full_at <= now)
+        surplus < MAX_FORGOTTEN
+            && self.full.iter().nth(surplus).is_some_and(|&(full_at, _)| full_at <= now)
     }
 
     /// A place for a new key, if there is one: that of the bucket that has been full for longest,
     /// or a new one.
     fn give_place(&mut self, now: Instant, key: u64) -> Option<u32> {
         for _ in 0..MAX_FORGOTTEN {
-            let Some(&(full_at, slot)) = self.full.first().filter(|(full_at, _)| *full_at <= now) else { break };
+            let Some(&(full_at, slot)) = self.full.first().filter(|(full_at, _)| *full_at <= now)
+            else {
+                break;
+            };
             self.full.remove(&(full_at, slot));
             self.index.remove(self.hasher.hash(self.entries[slot].key), slot);
             self.entries.remove(slot);
@@ -135,7 +150,11 @@ impl KeyedLimit {
         if self.entries.len() >= self.max_keys {
             return None;
         }
-        let slot = self.entries.insert(Entry { key, bucket: self.quota.bucket(), full_at: Some(Instant::ZERO) });
+        let slot = self.entries.insert(Entry {
+            key,
+            bucket: self.quota.bucket(),
+            full_at: Some(Instant::ZERO),
+        });
         let (entries, hasher) = (&self.entries, self.hasher);
         self.index.insert(hasher.hash(key), slot, |slot| hasher.hash(entries[slot].key));
         self.full.insert((Instant::ZERO, slot));
@@ -144,7 +163,11 @@ impl KeyedLimit {
 }
 
 fn check(bucket: &TokenBucket, now: Instant) -> Result<(), NotYet> {
-    if bucket.available(now) > 0 { Ok(()) } else { Err(NotYet { retry_at: bucket.next_at(now, 0) }) }
+    if bucket.available(now) > 0 {
+        Ok(())
+    } else {
+        Err(NotYet { retry_at: bucket.next_at(now, 0) })
+    }
 }
 
 #[cfg(test)]
@@ -162,8 +185,14 @@ mod tests {
         for key in [1, 2] {
             assert!(limit.check(now, key).is_ok());
             assert!(limit.take(now, key).is_ok() && limit.take(now, key).is_ok());
-            assert_eq!(limit.take(now, key).unwrap_err().retry_at, Some(Instant::from_millis(5_500)));
-            assert_eq!(limit.check(now, key).unwrap_err().retry_at, Some(Instant::from_millis(5_500)));
+            assert_eq!(
+                limit.take(now, key).unwrap_err().retry_at,
+                Some(Instant::from_millis(5_500))
+            );
+            assert_eq!(
+                limit.check(now, key).unwrap_err().retry_at,
+                Some(Instant::from_millis(5_500))
+            );
         }
         assert!(limit.take(Instant::from_millis(5_500), 1).is_ok());
     }
@@ -177,7 +206,9 @@ mod tests {
         assert!(limit.take(now, 1).is_ok(), "who has a place keeps it");
         // The second and the third are full again after half a second, the first after one.
         let later = Instant::from_millis(5_500);
-        assert!((4..=5).all(|key| limit.take(later, key).is_ok() && limit.take(later, key).is_ok()));
+        assert!(
+            (4..=5).all(|key| limit.take(later, key).is_ok() && limit.take(later, key).is_ok())
+        );
         assert_eq!(limit.len(), 3);
         assert_eq!(
             (limit.check(later, 1).is_ok(), limit.take(later, 6).is_ok()),

@@ -214,7 +214,12 @@ impl Add for Units {
 impl LevelLedger {
     /// The right side of law L1: everything that a submitted message can have come to.
     pub fn accounted(&self) -> u64 {
-        self.refused.total() + self.dropped.total() + self.merged + self.dispatched + self.queued + self.under_review
+        self.refused.total()
+            + self.dropped.total()
+            + self.merged
+            + self.dispatched
+            + self.queued
+            + self.under_review
     }
 
     /// Law L1: `submitted = refused + dropped + merged + dispatched + queued + under_review`, in
@@ -435,7 +440,12 @@ impl fmt::Display for Ledger {
     }
 }
 
-fn write_reasons<R: Reason>(f: &mut fmt::Formatter<'_>, level: Priority, what: &str, tally: &Tally<R>) -> fmt::Result {
+fn write_reasons<R: Reason>(
+    f: &mut fmt::Formatter<'_>,
+    level: Priority,
+    what: &str,
+    tally: &Tally<R>,
+) -> fmt::Result {
     for (reason, count) in tally.iter().filter(|(_, count)| *count > 0) {
         writeln!(f, "  {level:<8}{what} as {:<16}{count:>12}", reason.name())?;
     }

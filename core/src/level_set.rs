@@ -69,8 +69,12 @@ mod tests {
         for level in Priority::ALL {
             let one = LevelSet::EMPTY.with(level);
             assert!(one.levels().eq([level]) && !one.is_empty() && one.without(level).is_empty());
-            let others: LevelSet = Priority::ALL.into_iter().filter(|&other| other != level).collect();
-            assert!(!others.contains(level) && others.with(level) == Priority::ALL.into_iter().collect());
+            let others: LevelSet =
+                Priority::ALL.into_iter().filter(|&other| other != level).collect();
+            assert!(
+                !others.contains(level)
+                    && others.with(level) == Priority::ALL.into_iter().collect()
+            );
         }
         assert_eq!(format!("{:?}", LevelSet::EMPTY.with(Priority::Low)), "{Low}");
     }

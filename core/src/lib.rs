@@ -98,14 +98,17 @@ mod timed;
 mod user_rooms;
 
 pub use admission::{
-    Actor, Admission, AdmissionSnapshot, ImportError, ModerationCounts, PendingReview, PersistedState, ReviewDecision, ReviewError,
-    RoomStatus,
+    Actor, Admission, AdmissionSnapshot, ImportError, ModerationCounts, PendingReview,
+    PersistedState, ReviewDecision, ReviewError, RoomStatus,
 };
-pub use audience::{Audience, AudienceSnapshot, Batch, BatchKey, BatchRef, Budget, Delivery, Handoff, Item};
+pub use audience::{
+    Audience, AudienceSnapshot, Batch, BatchKey, BatchRef, Budget, Delivery, Handoff, Item,
+};
 pub use broadcasts::{Broadcast, BroadcastLimits, BroadcastReason, BroadcastRefused, Broadcasts};
 pub use config::{
-    ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, Heartbeat, LevelQuotas, Levels, QueueConfig, QueueDiscipline,
-    RateAlgorithm, ReviewConfig, ReviewTimeout, RoomConfig, RoomConfigBuilder,
+    ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, Heartbeat, LevelQuotas, Levels,
+    QueueConfig, QueueDiscipline, RateAlgorithm, ReviewConfig, ReviewTimeout, RoomConfig,
+    RoomConfigBuilder,
 };
 pub use data::{DataError, DataLimits};
 pub use dedup::DedupWindow;
@@ -113,15 +116,20 @@ pub use deferred_drops::DeferredDrops;
 pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Recipient};
 pub use edge::Edge;
 pub use engine::{CreateRoomError, Engine, EngineJoinError, NoSuchRoom, RoomMut};
-pub use error::{CloseError, JoinError, LeaveError, ModerationError, ProfileError, ReconfigureError, SessionEnd};
+pub use error::{
+    CloseError, JoinError, LeaveError, ModerationError, ProfileError, ReconfigureError, SessionEnd,
+};
 pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, StartPosition};
 pub use handover::HandOver;
 pub use ids::{CorrelationId, Group, MessageId, RoomId, Seq, SessionId, Ticket, UserId};
 pub use keyed::KeyedLimit;
-pub use ledger::{Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units};
+pub use ledger::{
+    Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units,
+};
 pub use level_set::LevelSet;
 pub use message::{
-    DedupKey, EdgeMessage, Kind, Limit, MergeKey, Message, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender, Source,
+    DedupKey, EdgeMessage, Kind, Limit, MergeKey, Message, Outcome, OutcomeSink, Payload, Publish,
+    Receipt, Refused, Sender, Source,
 };
 pub use priority::{PerLevel, Priority};
 pub use queue::{Evicted, Full, Popped, Queue};

@@ -50,7 +50,12 @@ impl List {
         })
     }
 
-    pub(crate) fn push_back<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, thread: Thread<E>) {
+    pub(crate) fn push_back<E>(
+        &mut self,
+        slots: &mut impl IndexMut<u32, Output = E>,
+        at: u32,
+        thread: Thread<E>,
+    ) {
         *thread(&mut slots[at]) = Links { prev: self.tail, next: NIL };
         match self.back() {
             Some(last) => thread(&mut slots[last]).next = at,
@@ -60,7 +65,12 @@ impl List {
     }
 
     /// Takes an entry out. Its own links stay as they were, for [`relink`](Self::relink).
-    pub(crate) fn unlink<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, thread: Thread<E>) {
+    pub(crate) fn unlink<E>(
+        &mut self,
+        slots: &mut impl IndexMut<u32, Output = E>,
+        at: u32,
+        thread: Thread<E>,
+    ) {
         let Links { prev, next } = *thread(&mut slots[at]);
         self.set_next(slots, prev, next, thread);
         self.set_prev(slots, next, prev, thread);
@@ -68,14 +78,25 @@ impl List {
 
     /// Puts an entry back where [`unlink`](Self::unlink) took it from. Several are put back in the
     /// reverse order, with nothing else changed in between (Knuth's dancing links).
-    pub(crate) fn relink<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, thread: Thread<E>) {
+    pub(crate) fn relink<E>(
+        &mut self,
+        slots: &mut impl IndexMut<u32, Output = E>,
+        at: u32,
+        thread: Thread<E>,
+    ) {
         let Links { prev, next } = *thread(&mut slots[at]);
         self.set_next(slots, prev, at, thread);
         self.set_prev(slots, next, at, thread);
     }
 
     /// Sets what follows `at`, or what comes first.
-    fn set_next<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, next: u32, thread: Thread<E>) {
+    fn set_next<E>(
+        &mut self,
+        slots: &mut impl IndexMut<u32, Output = E>,
+        at: u32,
+        next: u32,
+        thread: Thread<E>,
+    ) {
         if at == NIL {
             self.head = next;
         } else {
@@ -84,7 +105,13 @@ impl List {
     }
 
     /// Sets what precedes `at`, or what comes last.
-    fn set_prev<E>(&mut self, slots: &mut impl IndexMut<u32, Output = E>, at: u32, prev: u32, thread: Thread<E>) {
+    fn set_prev<E>(
+        &mut self,
+        slots: &mut impl IndexMut<u32, Output = E>,
+        at: u32,
+        prev: u32,
+        thread: Thread<E>,
+    ) {
         if at == NIL {
             self.tail = prev;
         } else {
@@ -116,7 +143,8 @@ mod tests {
     #[test]
     fn entries_go_back_to_where_they_were() {
         let (mut slab, mut list) = (Slab::new(), List::EMPTY);
-        let slots: Vec<u32> = "abcde".chars().map(|name| slab.insert((name, Links::NONE))).collect();
+        let slots: Vec<u32> =
+            "abcde".chars().map(|name| slab.insert((name, Links::NONE))).collect();
         for &at in &slots {
             list.push_back(&mut slab, at, links);
         }

@@ -32,7 +32,11 @@ struct Ring<M> {
 }
 
 impl<M: Payload> Log<M> {
-    pub(crate) fn new(max_messages: PerLevel<u32>, max_bytes: PerLevel<u64>, heads: PerLevel<u64>) -> Self {
+    pub(crate) fn new(
+        max_messages: PerLevel<u32>,
+        max_bytes: PerLevel<u64>,
+        heads: PerLevel<u64>,
+    ) -> Self {
         Self {
             rings: PerLevel::from_fn(|level| Ring {
                 messages: Deque::new(),
@@ -113,7 +117,12 @@ impl<M: Payload> Log<M> {
     /// Moves the head of a level on to a position: what stood before it was never seen here. What
     /// the ring held goes with it, since what it holds has no holes. A head that is there already
     /// changes nothing.
-    pub(crate) fn pass_over(&mut self, level: Priority, head: u64, deferred: &mut DeferredDrops<M>) {
+    pub(crate) fn pass_over(
+        &mut self,
+        level: Priority,
+        head: u64,
+        deferred: &mut DeferredDrops<M>,
+    ) {
         let ring = &mut self.rings[level];
         if head > ring.head {
             while ring.pop(deferred) {}
@@ -210,11 +219,18 @@ mod tests {
             log.append(message(position, "ab"), &mut DeferredDrops::default());
         }
         let mut other = log.newest();
-        let range = |log: &Log<&'static str>| (log.tail(Priority::Normal), log.head(Priority::Normal));
-        assert_eq!((range(&other), other.bytes(Priority::Normal)), ((5_005 - 4_096, 5_005), 2 * 4_096));
+        let range =
+            |log: &Log<&'static str>| (log.tail(Priority::Normal), log.head(Priority::Normal));
+        assert_eq!(
+            (range(&other), other.bytes(Priority::Normal)),
+            ((5_005 - 4_096, 5_005), 2 * 4_096)
+        );
         other.append(message(5_005, "ab"), &mut DeferredDrops::default());
         assert_eq!((range(&other).1, range(&log)), (5_006, (5, 5_005)));
-        assert!(Arc::ptr_eq(other.get(Priority::Normal, 5_000).unwrap(), log.get(Priority::Normal, 5_000).unwrap()));
+        assert!(Arc::ptr_eq(
+            other.get(Priority::Normal, 5_000).unwrap(),
+            log.get(Priority::Normal, 5_000).unwrap()
+        ));
     }
 
     #[test]
@@ -224,6 +240,9 @@ mod tests {
         log.append(message(5, "again"), &mut DeferredDrops::default());
         assert_eq!((log.head(Priority::Normal), log.bytes(Priority::Normal)), (6, 1));
         log.append(message(8, "b"), &mut DeferredDrops::default());
-        assert_eq!((log.tail(Priority::Normal), log.head(Priority::Normal), log.bytes(Priority::Normal)), (8, 9, 1));
+        assert_eq!(
+            (log.tail(Priority::Normal), log.head(Priority::Normal), log.bytes(Priority::Normal)),
+            (8, 9, 1)
+        );
     }
 }

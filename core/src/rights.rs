@@ -69,10 +69,17 @@ pub struct NotAllowed {
 pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>) -> Option<Rule> {
     let least = match action {
         Action::Close | Action::SetAdmin => Role::Owner,
-        Action::Kick | Action::Ban | Action::Unban | Action::Mute | Action::Unmute | Action::MuteRoom => Role::Admin,
+        Action::Kick
+        | Action::Ban
+        | Action::Unban
+        | Action::Mute
+        | Action::Unmute
+        | Action::MuteRoom => Role::Admin,
     };
     match (actor, target) {
-        (Some(actor), _) if actor < least => Some(if least == Role::Owner { Rule::OwnerOnly } else { Rule::AdminsOnly }),
+        (Some(actor), _) if actor < least => {
+            Some(if least == Role::Owner { Rule::OwnerOnly } else { Rule::AdminsOnly })
+        }
         (_, Some(Role::Owner)) => Some(Rule::NotToTheOwner),
         (Some(Role::Admin), Some(Role::Admin)) => Some(Rule::NotToAnAdmin),
         _ => None,
@@ -132,7 +139,10 @@ mod tests {
         let targets = [None, Some(Member), Some(Admin), Some(Owner)];
         let row = |action| {
             actors.map(|actor| {
-                targets.map(|target| if forbids(actor, action, target).is_none() { 'y' } else { '-' }).iter().collect()
+                targets
+                    .map(|target| if forbids(actor, action, target).is_none() { 'y' } else { '-' })
+                    .iter()
+                    .collect()
             })
         };
         let owners: [String; 4] = row(Action::SetAdmin);
@@ -143,7 +153,12 @@ mod tests {
 
     #[test]
     fn an_error_names_actor_action_target_and_rule() {
-        let error = NotAllowed { actor: Some(UserId(7)), action: Action::Ban, target: Some(UserId(1)), rule: Rule::NotToTheOwner };
+        let error = NotAllowed {
+            actor: Some(UserId(7)),
+            action: Action::Ban,
+            target: Some(UserId(1)),
+            rule: Rule::NotToTheOwner,
+        };
         assert_eq!(error.to_string(), "user 7 may not ban user 1: nobody may do that to the owner");
     }
 }

@@ -254,7 +254,8 @@ mod tests {
     use alloc::vec::Vec;
 
     fn sorted(roster: &Roster<()>, user: u64) -> Vec<u32> {
-        let mut slots: Vec<u32> = roster.sessions_of(UserId(user)).iter().map(|session| session.slot()).collect();
+        let mut slots: Vec<u32> =
+            roster.sessions_of(UserId(user)).iter().map(|session| session.slot()).collect();
         slots.sort_unstable();
         slots
     }
@@ -314,19 +315,34 @@ mod tests {
                     assert_eq!(roster.user_of(session), Some(UserId(user)));
                     assert_eq!(
                         roster.remove(session),
-                        Some(if left { Gone::OneOf(UserId(user)) } else { Gone::Last(UserId(user)) })
+                        Some(if left {
+                            Gone::OneOf(UserId(user))
+                        } else {
+                            Gone::Last(UserId(user))
+                        })
                     );
                 } else if held.is_none() && rng.below(3) > u32::from(!fills) {
                     let is_first = list.iter().all(|&(other, _)| other != user);
                     assert_eq!(roster.add(UserId(user), SessionId::new(slot, step)), is_first);
                     list.push((user, slot));
                 }
-                let mut slots: Vec<u32> = list.iter().filter(|&&(other, _)| other == user).map(|&(_, slot)| slot).collect();
+                let mut slots: Vec<u32> = list
+                    .iter()
+                    .filter(|&&(other, _)| other == user)
+                    .map(|&(_, slot)| slot)
+                    .collect();
                 slots.sort_unstable();
-                assert_eq!((sorted(&roster, user), roster.is_in(UserId(user))), (slots.clone(), !slots.is_empty()));
+                assert_eq!(
+                    (sorted(&roster, user), roster.is_in(UserId(user))),
+                    (slots.clone(), !slots.is_empty())
+                );
                 if step % 100 == 0 {
-                    let online: alloc::collections::BTreeSet<u64> = list.iter().map(|&(user, _)| user).collect();
-                    assert_eq!((roster.users() as usize, roster.sessions() as usize), (online.len(), list.len()));
+                    let online: alloc::collections::BTreeSet<u64> =
+                        list.iter().map(|&(user, _)| user).collect();
+                    assert_eq!(
+                        (roster.users() as usize, roster.sessions() as usize),
+                        (online.len(), list.len())
+                    );
                 }
             }
         }

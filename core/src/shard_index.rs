@@ -36,7 +36,11 @@ impl ShardIndex {
     /// Part `index` of `of`; `None` unless `index < of` and `of` is a power of two and at most
     /// [`MAX`](Self::MAX).
     pub const fn new(index: u32, of: u32) -> Option<Self> {
-        if index < of && of.is_power_of_two() && of <= Self::MAX { Some(Self { index, bits: of.trailing_zeros() }) } else { None }
+        if index < of && of.is_power_of_two() && of <= Self::MAX {
+            Some(Self { index, bits: of.trailing_zeros() })
+        } else {
+            None
+        }
     }
 
     /// Its number, from 0.
@@ -59,7 +63,11 @@ impl ShardIndex {
     #[inline]
     pub const fn place(self, slot: u32) -> Option<u32> {
         let block = slot / BLOCK;
-        if block & (self.of() - 1) == self.index { Some((block >> self.bits) * BLOCK + slot % BLOCK) } else { None }
+        if block & (self.of() - 1) == self.index {
+            Some((block >> self.bits) * BLOCK + slot % BLOCK)
+        } else {
+            None
+        }
     }
 
     /// The slot of the room at a place of this part.
@@ -92,10 +100,14 @@ mod tests {
 
     #[test]
     fn every_slot_is_in_one_part_and_has_one_place() {
-        let parts: Vec<ShardIndex> = (0..4).map(|index| ShardIndex::new(index, 4).unwrap()).collect();
+        let parts: Vec<ShardIndex> =
+            (0..4).map(|index| ShardIndex::new(index, 4).unwrap()).collect();
         for slot in 0..10_000 {
-            let homes: Vec<_> = parts.iter().filter_map(|part| Some((part, part.place(slot)?))).collect();
-            let [(part, place)] = homes[..] else { panic!("slot {slot} has {} homes", homes.len()) };
+            let homes: Vec<_> =
+                parts.iter().filter_map(|part| Some((part, part.place(slot)?))).collect();
+            let [(part, place)] = homes[..] else {
+                panic!("slot {slot} has {} homes", homes.len())
+            };
             assert_eq!((part.slot(place), part.at(slot)), (slot, *part));
         }
         assert_eq!(ShardIndex::WHOLE.place(77), Some(77));
@@ -106,7 +118,10 @@ mod tests {
         for (sessions, of) in [(1, 2), (10, 4), (1 << 26, 64), (1 << 30, ShardIndex::MAX)] {
             let parts = (0..of).map(|index| ShardIndex::new(index, of).unwrap());
             assert_eq!(parts.clone().map(|part| part.share(sessions)).sum::<u32>(), sessions);
-            let last = parts.filter(|part| part.share(sessions) > 0).map(|part| part.slot(part.share(sessions) - 1)).max();
+            let last = parts
+                .filter(|part| part.share(sessions) > 0)
+                .map(|part| part.slot(part.share(sessions) - 1))
+                .max();
             assert!(last.unwrap() < ShardIndex::slots(sessions), "{sessions} over {of}");
         }
     }

@@ -120,7 +120,21 @@ impl SystemMessages {
     pub const ALL: Self = {
         use Priority::{Low, Lowest, Normal};
         let [little, normal] = [Some(Lowest), Some(Normal)];
-        Self { levels: [little, little, normal, normal, normal, normal, normal, little, normal, Some(Low)], ..Self::NONE }
+        Self {
+            levels: [
+                little,
+                little,
+                normal,
+                normal,
+                normal,
+                normal,
+                normal,
+                little,
+                normal,
+                Some(Low),
+            ],
+            ..Self::NONE
+        }
     };
 
     /// With tips of this kind at a priority; `None`: without.
@@ -179,7 +193,10 @@ impl Folds {
     /// of a kind that is off, never.
     pub(crate) fn reconfigure(&mut self, system_messages: SystemMessages) {
         self.system_messages = system_messages;
-        for (kind, fold) in SystemMessageKind::ALL.into_iter().zip(self.by_kind.iter_mut().flat_map(|folds| folds.iter_mut())) {
+        for (kind, fold) in SystemMessageKind::ALL
+            .into_iter()
+            .zip(self.by_kind.iter_mut().flat_map(|folds| folds.iter_mut()))
+        {
             if system_messages.level(kind).is_none() {
                 *fold = Fold { told: fold.told, ..Fold::default() };
             }
@@ -198,13 +215,16 @@ impl Folds {
     }
 
     fn fold(&mut self, now: Instant, kind: SystemMessageKind, user: Option<UserId>) {
-        let folds = self.by_kind.get_or_insert_with(|| Box::new(core::array::from_fn(|_| Fold::default())));
+        let folds =
+            self.by_kind.get_or_insert_with(|| Box::new(core::array::from_fn(|_| Fold::default())));
         let fold = &mut folds[kind.index()];
         if fold.count == 0 {
             fold.since = now;
         }
         // The first of them without a hole: a tip may name more by now than it did when they began.
-        if fold.first.len() < self.system_messages.names as usize && fold.first.len() as u64 == fold.count {
+        if fold.first.len() < self.system_messages.names as usize
+            && fold.first.len() as u64 == fold.count
+        {
             fold.first.extend(user);
         }
         fold.count += 1;
@@ -231,7 +251,11 @@ impl Folds {
         let taken = SystemMessageKind::ALL.into_iter().find(is_due).and_then(|kind| {
             let level = self.system_messages.level(kind)?;
             let fresh = Fold { told: Some(now), ..Fold::default() };
-            Some((kind, level, core::mem::replace(&mut self.by_kind.as_mut()?[kind.index()], fresh)))
+            Some((
+                kind,
+                level,
+                core::mem::replace(&mut self.by_kind.as_mut()?[kind.index()], fresh),
+            ))
         });
         if taken.is_none() {
             self.next = self.first_due();
@@ -245,7 +269,8 @@ impl Folds {
 
     fn due(&self, kind: SystemMessageKind) -> Option<Instant> {
         let fold = &self.by_kind.as_ref()?[kind.index()];
-        let after = fold.told.map_or(Instant::ZERO, |told| told + self.system_messages.window_of(kind));
+        let after =
+            fold.told.map_or(Instant::ZERO, |told| told + self.system_messages.window_of(kind));
         (fold.count > 0).then(|| fold.since.max(after))
     }
 }
@@ -269,14 +294,20 @@ mod tests {
         let names = |from: u64| (from..from + 3).map(UserId).collect::<std::vec::Vec<_>>();
         assert_eq!(
             told,
-            [(0, 1, std::vec![UserId(0)]), (1_000, 1_000, names(1)), (2_000, 1_000, names(1_001)), (3_000, 1_000, names(2_001))]
+            [
+                (0, 1, std::vec![UserId(0)]),
+                (1_000, 1_000, names(1)),
+                (2_000, 1_000, names(1_001)),
+                (3_000, 1_000, names(2_001))
+            ]
         );
         assert_eq!(folds.next(), Some(at(4_000)));
     }
 
     #[test]
     fn a_kind_that_is_off_costs_nothing_and_tells_nothing() {
-        let mut folds = Folds::new(SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High)));
+        let mut folds =
+            Folds::new(SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High)));
         folds.note(Instant::ZERO, SystemMessageKind::Joined, Some(UserId(1)));
         assert_eq!(folds.next(), None);
         folds.note(Instant::ZERO, SystemMessageKind::Kicked, Some(UserId(1)));
@@ -289,8 +320,10 @@ mod tests {
 
     #[test]
     fn a_tip_that_may_name_more_by_now_names_the_first_without_a_hole() {
-        let system_messages =
-            |names| SystemMessages { names, ..SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High)) };
+        let system_messages = |names| SystemMessages {
+            names,
+            ..SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High))
+        };
         for (changes, named) in [([1, 1, 3], 1), ([2, 1, 3], 1), ([3, 3, 3], 3), ([0, 2, 2], 0)] {
             let mut folds = Folds::new(system_messages(changes[0]));
             for (user, names) in (1..).zip(changes) {
@@ -299,12 +332,18 @@ mod tests {
             }
             folds.note(Instant::ZERO, SystemMessageKind::Kicked, Some(UserId(4)));
             let (_, _, fold) = folds.take(Instant::ZERO).unwrap();
-            assert_eq!((fold.count, fold.first.to_vec()), (4, (1..=named).map(UserId).collect()), "{changes:?}");
+            assert_eq!(
+                (fold.count, fold.first.to_vec()),
+                (4, (1..=named).map(UserId).collect()),
+                "{changes:?}"
+            );
         }
     }
 
     #[test]
     fn every_kind_knows_its_own_place() {
-        assert!(SystemMessageKind::ALL.iter().enumerate().all(|(place, kind)| kind.index() == place));
+        assert!(
+            SystemMessageKind::ALL.iter().enumerate().all(|(place, kind)| kind.index() == place)
+        );
     }
 }

@@ -66,7 +66,9 @@ impl UserRooms {
     /// Forgets that a user is in a room; harmless when the user is known to be elsewhere by now.
     /// O(1).
     pub fn forget(&mut self, user: UserId, room: RoomId) {
-        let Some(slot) = self.slot(user).filter(|&slot| self.entries[slot].1 == room) else { return };
+        let Some(slot) = self.slot(user).filter(|&slot| self.entries[slot].1 == room) else {
+            return;
+        };
         self.index.remove(self.hasher.hash(user.0), slot);
         self.entries.remove(slot);
     }
@@ -114,13 +116,18 @@ mod tests {
             user_rooms.enter(UserId(user), RoomId(user % 5));
             // The last 1,000 are in.
             for _ in 0..2 {
-                if let Some((other, room)) = user_rooms.next_stale_candidate().filter(|(other, _)| other.0 + 1_000 <= user) {
+                if let Some((other, room)) =
+                    user_rooms.next_stale_candidate().filter(|(other, _)| other.0 + 1_000 <= user)
+                {
                     user_rooms.forget(other, room);
                 }
             }
             most = most.max(user_rooms.len());
             if user % 7_777 == 0 {
-                assert!((user.saturating_sub(999)..=user).all(|user| user_rooms.room_of(UserId(user)).is_some()));
+                assert!(
+                    (user.saturating_sub(999)..=user)
+                        .all(|user| user_rooms.room_of(UserId(user)).is_some())
+                );
             }
         }
         assert!((1_000..=2_010).contains(&most), "{most} were known at a time");

@@ -40,7 +40,8 @@ enum Call {
 
 fuzz_target!(|sequence: Sequence| {
     let Sequence { rate, period, burst, calls } = sequence;
-    let every = Rate::new(rate, Duration::from_nanos(period.get())).expect("the period is not zero");
+    let every =
+        Rate::new(rate, Duration::from_nanos(period.get())).expect("the period is not zero");
     let mut bucket = TokenBucket::new(every, burst);
     let mut oracle = Tokens::new(rate.get(), period.get(), burst.get());
     let (mut now, mut last) = (0_u64, 0_u64);
@@ -49,9 +50,9 @@ fuzz_target!(|sequence: Sequence| {
             Clock::Stays => now,
             Clock::Nanos(nanos) => now.saturating_add(nanos.into()),
             Clock::Later(nanos) => now.saturating_add(nanos.into()),
-            Clock::Next { keep, early } => {
-                bucket.next_at(Instant::from_nanos(now), keep.into()).map_or(now, |at| at.as_nanos().saturating_sub(early.into()))
-            }
+            Clock::Next { keep, early } => bucket
+                .next_at(Instant::from_nanos(now), keep.into())
+                .map_or(now, |at| at.as_nanos().saturating_sub(early.into())),
             Clock::Jumps(to) => to,
         };
         let at = Instant::from_nanos(now);

@@ -4,7 +4,9 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use roomcast_core::{EvictionPolicy, Instant, Popped, Priority, Queue, QueueDiscipline, Sender, UserId};
+use roomcast_core::{
+    EvictionPolicy, Instant, Popped, Priority, Queue, QueueDiscipline, Sender, UserId,
+};
 use roomcast_tests::oracle::line::{Entry, Line};
 use roomcast_tests::oracle::victims::Squeeze;
 use roomcast_tests::rules;
@@ -46,7 +48,13 @@ impl Pair {
     fn push(&mut self, id: u64, level: Priority, sender: Sender, size: u64) {
         let now = Instant::from_millis(self.now);
         self.latest = self.latest.max(self.now);
-        self.line.enter(Entry { id, level, sender, size, entered: Instant::from_millis(self.latest) });
+        self.line.enter(Entry {
+            id,
+            level,
+            sender,
+            size,
+            entered: Instant::from_millis(self.latest),
+        });
         let answer = self.queue.push(now, level, sender, size, id);
         match (self.line.exceeded(), answer) {
             (None, answer) => assert_eq!(answer.expect("there is room").len(), 0),
@@ -58,7 +66,10 @@ impl Pair {
             (Some(_), Ok(evicted)) => {
                 let victims: BTreeSet<u64> = evicted.iter().map(|popped| popped.item).collect();
                 assert_eq!(victims.len(), evicted.len(), "a victim twice");
-                assert!(Squeeze::new(&self.line, id).may_evict(&victims), "{victims:?} may not give way to {id}");
+                assert!(
+                    Squeeze::new(&self.line, id).may_evict(&victims),
+                    "{victims:?} may not give way to {id}"
+                );
                 for popped in evicted {
                     let entry = self.line.remove(popped.item);
                     same(Some(popped), entry);
@@ -71,7 +82,11 @@ impl Pair {
         let may_go = level.map(|level| self.line.may_go(level)).unwrap_or_default();
         assert_eq!(popped.is_some(), !may_go.is_empty());
         if let Some(popped) = popped {
-            assert!(may_go.contains(&popped.item), "{} had its turn before {may_go:?}", popped.item);
+            assert!(
+                may_go.contains(&popped.item),
+                "{} had its turn before {may_go:?}",
+                popped.item
+            );
             let entry = self.line.go(popped.item);
             same(Some(popped), entry);
         }
@@ -90,10 +105,16 @@ impl Pair {
         let (queue, line) = (&self.queue, &self.line);
         assert_eq!((queue.len() as usize, queue.bytes()), (line.entries.len(), line.bytes()));
         assert_eq!((queue.is_empty(), queue.highest()), (line.entries.is_empty(), line.highest()));
-        assert_eq!(queue.next_deadline(), line.entries.iter().filter_map(|entry| line.deadline(entry)).min());
+        assert_eq!(
+            queue.next_deadline(),
+            line.entries.iter().filter_map(|entry| line.deadline(entry)).min()
+        );
         for level in Priority::ALL {
             let bytes: u64 = line.level(level).map(|entry| entry.size).sum();
-            assert_eq!((queue.level_len(level) as usize, queue.level_bytes(level)), (line.level(level).count(), bytes));
+            assert_eq!(
+                (queue.level_len(level) as usize, queue.level_bytes(level)),
+                (line.level(level).count(), bytes)
+            );
         }
         assert_eq!(line.exceeded(), None);
     }
@@ -105,17 +126,37 @@ fn same(popped: Option<Popped<u64>>, entry: Option<Entry>) {
 }
 
 fuzz_target!(|sequence: Sequence| {
-    let discipline =
-        [QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random][usize::from(sequence.discipline) % 3];
-    let policies = [EvictionPolicy::BiggestSender, EvictionPolicy::Newest, EvictionPolicy::Oldest, EvictionPolicy::Random];
+    let discipline = [QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random]
+        [usize::from(sequence.discipline) % 3];
+    let policies = [
+        EvictionPolicy::BiggestSender,
+        EvictionPolicy::Newest,
+        EvictionPolicy::Oldest,
+        EvictionPolicy::Random,
+    ];
     let eviction = policies[usize::from(sequence.eviction) % 4];
     let wait = sequence.wait.map(|millis| millis.map(u64::from));
-    let config = rules::queue(u32::from(sequence.messages % 11), sequence.bytes.into(), discipline, eviction, wait);
-    let mut pair = Pair { queue: Queue::new(config, sequence.seed), line: Line::new(config), now: 0, latest: 0 };
+    let config = rules::queue(
+        u32::from(sequence.messages % 11),
+        sequence.bytes.into(),
+        discipline,
+        eviction,
+        wait,
+    );
+    let mut pair = Pair {
+        queue: Queue::new(config, sequence.seed),
+        line: Line::new(config),
+        now: 0,
+        latest: 0,
+    };
     for (id, call) in sequence.calls.into_iter().enumerate() {
         match call {
             Call::Push { level: at, sender, size } => {
-                let sender = if sender % 5 == 0 { Sender::Host } else { Sender::User(UserId(u64::from(sender % 5))) };
+                let sender = if sender % 5 == 0 {
+                    Sender::Host
+                } else {
+                    Sender::User(UserId(u64::from(sender % 5)))
+                };
                 pair.push(id as u64, level(at), sender, (size % 100).into());
             }
             Call::Pop { level: at } => {

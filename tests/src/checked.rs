@@ -13,10 +13,11 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Actor, Batch, BatchKey, Broadcasts, Budget, ConfigError, DedupKey, Delivery, Direct, DirectReceipt, DirectRefused, Event,
-    Group, Handoff, Instant, Item, Join, JoinError, Joined, Kind, LevelSet, MergeKey, Message, OutcomeSink, Priority, Publish,
-    Receipt, Recipient, RefusalReason, ResumeToken, ReviewDecision, RoomState, SessionEnd, SessionId, Sharding, Source, Ticket,
-    UserId,
+    Actor, Batch, BatchKey, Broadcasts, Budget, ConfigError, DedupKey, Delivery, Direct,
+    DirectReceipt, DirectRefused, Event, Group, Handoff, Instant, Item, Join, JoinError, Joined,
+    Kind, LevelSet, MergeKey, Message, OutcomeSink, Priority, Publish, Receipt, Recipient,
+    RefusalReason, ResumeToken, ReviewDecision, RoomState, SessionEnd, SessionId, Sharding, Source,
+    Ticket, UserId,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -53,7 +54,11 @@ fn swept(due: Delivery<'_, Probe>) -> Swept {
                 Item::Direct(direct) => Taken::Direct(direct.payload.id()),
             });
             // A batch that is kept says the same; if not, the oracle is shown nothing and complains.
-            if kept.eq(items.iter().copied()) { Swept::Batch(items, batch.more()) } else { Swept::Batch(Vec::new(), batch.more()) }
+            if kept.eq(items.iter().copied()) {
+                Swept::Batch(items, batch.more())
+            } else {
+                Swept::Batch(Vec::new(), batch.more())
+            }
         }
     }
 }
@@ -84,7 +89,17 @@ pub struct Say {
 impl Say {
     /// A text.
     pub fn text(source: Source, level: Priority, size: usize) -> Self {
-        Self { source, level, kind: Kind::Text, outcome_sink: None, merge: None, units: 1, key: None, counter: None, size }
+        Self {
+            source,
+            level,
+            kind: Kind::Text,
+            outcome_sink: None,
+            merge: None,
+            units: 1,
+            key: None,
+            counter: None,
+            size,
+        }
     }
 }
 
@@ -145,8 +160,18 @@ impl Checked {
     }
 
     /// A user who was in this room has joined another one, and by the rule of one room a user has left this one.
-    pub fn left_for_another(&mut self, room: &RoomState<Probe>, now: Instant, user: UserId) -> Check {
-        same(Law::L9Deterministic, "leaving for another room", Ok(()), self.twin.leave_for_another(now, user))?;
+    pub fn left_for_another(
+        &mut self,
+        room: &RoomState<Probe>,
+        now: Instant,
+        user: UserId,
+    ) -> Check {
+        same(
+            Law::L9Deterministic,
+            "leaving for another room",
+            Ok(()),
+            self.twin.leave_for_another(now, user),
+        )?;
         self.oracle.left_for_another(now, user);
         self.inspect(room)
     }
@@ -160,7 +185,12 @@ impl Checked {
     }
 
     /// `RoomState::close_session`.
-    pub fn close_session(&mut self, room: &mut RoomState<Probe>, now: Instant, session: SessionId) -> Check {
+    pub fn close_session(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        session: SessionId,
+    ) -> Check {
         let answer = room.close_session(now, session);
         same(Law::L9Deterministic, "close_session", answer, self.twin.close_session(now, session))?;
         self.oracle.session_closed(now, session, answer)?;
@@ -168,7 +198,12 @@ impl Checked {
     }
 
     /// `RoomState::touch`.
-    pub fn touch(&mut self, room: &mut RoomState<Probe>, now: Instant, session: SessionId) -> Check {
+    pub fn touch(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        session: SessionId,
+    ) -> Check {
         let answer = room.touch(now, session);
         same(Law::L9Deterministic, "touch", answer, self.twin.touch(now, session))?;
         self.oracle.touched(now, session, answer)?;
@@ -206,7 +241,10 @@ impl Checked {
         });
         let (answer, twin) = (room.publish(now, first), self.twin.publish(now, second));
         let bare = |answer: &Result<Receipt, roomcast_core::Refused<Probe>>| {
-            answer.as_ref().map(|&receipt| receipt).map_err(|refused| (refused.reason, refused.limit, refused.retry_at))
+            answer
+                .as_ref()
+                .map(|&receipt| receipt)
+                .map_err(|refused| (refused.reason, refused.limit, refused.retry_at))
         };
         same(Law::L9Deterministic, "publish", bare(&answer), bare(&twin))?;
         self.oracle.published(now, &offer, &answer, &self.twin.take_dispatches())?;
@@ -215,13 +253,23 @@ impl Checked {
     }
 
     /// `RoomState::import_broadcasts`.
-    pub fn import_broadcasts(&mut self, room: &mut RoomState<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
+    pub fn import_broadcasts(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        broadcasts: &Broadcasts<Probe>,
+    ) -> Check {
         room.import_broadcasts(now, broadcasts);
         self.heard(room, now, broadcasts)
     }
 
     /// `RoomState::import_broadcasts` was called by someone else.
-    pub fn heard(&mut self, room: &RoomState<Probe>, now: Instant, broadcasts: &Broadcasts<Probe>) -> Check {
+    pub fn heard(
+        &mut self,
+        room: &RoomState<Probe>,
+        now: Instant,
+        broadcasts: &Broadcasts<Probe>,
+    ) -> Check {
         self.twin.import_broadcasts(now, broadcasts);
         self.oracle.heard(now, broadcasts.count(), &self.twin.take_dispatches())?;
         self.inspect(room)
@@ -233,19 +281,31 @@ impl Checked {
     }
 
     /// `RoomState::review`.
-    pub fn review(&mut self, room: &mut RoomState<Probe>, now: Instant, ticket: Ticket, verdict: &ReviewDecision<usize>) -> Check {
+    pub fn review(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        ticket: Ticket,
+        verdict: &ReviewDecision<usize>,
+    ) -> Check {
         self.payloads += 1;
         let id = self.payloads;
         let probes = |size| [Probe::new(id, size), Probe::new(id, size)];
         let (said, [first, second]) = match *verdict {
-            ReviewDecision::Deny { code } => (Said::Deny(code), [ReviewDecision::Deny { code }, ReviewDecision::Deny { code }]),
+            ReviewDecision::Deny { code } => {
+                (Said::Deny(code), [ReviewDecision::Deny { code }, ReviewDecision::Deny { code }])
+            }
             ReviewDecision::Rewrite(size) => {
                 let pair = probes(size);
-                (Said::Rewrite(id, size, [pair[0].watch(), pair[1].watch()]), pair.map(ReviewDecision::Rewrite))
+                (
+                    Said::Rewrite(id, size, [pair[0].watch(), pair[1].watch()]),
+                    pair.map(ReviewDecision::Rewrite),
+                )
             }
             _ => (Said::Allow, [ReviewDecision::Allow, ReviewDecision::Allow]),
         };
-        let (answer, twin) = (room.review(now, ticket, first), self.twin.review(now, ticket, second));
+        let (answer, twin) =
+            (room.review(now, ticket, first), self.twin.review(now, ticket, second));
         same(Law::L9Deterministic, "review", format!("{answer:?}"), format!("{twin:?}"))?;
         self.oracle.reviewed(now, ticket, said, &answer, &self.twin.take_dispatches())?;
         self.inspect(room)
@@ -260,7 +320,8 @@ impl Checked {
         budget: Budget,
     ) -> Result<Result<Option<Batch<Probe>>, SessionEnd>, Violation> {
         let ready = room.is_ready(session);
-        let (answer, twin) = (room.next_batch(now, session, budget), self.twin.next_batch(now, session, budget));
+        let (answer, twin) =
+            (room.next_batch(now, session, budget), self.twin.next_batch(now, session, budget));
         let numbers = |batch: &Batch<Probe>| -> Vec<u64> {
             let messages = batch.messages().iter().map(|message| message.payload.id());
             messages.chain(batch.directs().map(|direct| direct.payload.id())).collect()
@@ -291,12 +352,18 @@ impl Checked {
         let [first, second] = &mut seen;
         let verdict = |session| if busy(session) { Handoff::NotNow } else { Handoff::Taken };
         let count = room.sweep(now, group, slots.clone(), budget, |session, due| {
-            let key = if let Delivery::Batch(reading) = &due { reading.key().copied() } else { None };
+            let key =
+                if let Delivery::Batch(reading) = &due { reading.key().copied() } else { None };
             let swept = swept(due);
             if let (Some(key), Swept::Batch(items, _)) = (key, &swept) {
                 // What was encoded for one session has to serve every other one with the same key.
                 let other = keys.entry(key).or_insert_with(|| items.clone());
-                alike = std::mem::replace(&mut alike, Ok(())).and(same(Law::Batches, "two batches with one key", &*other, items));
+                alike = std::mem::replace(&mut alike, Ok(())).and(same(
+                    Law::Batches,
+                    "two batches with one key",
+                    &*other,
+                    items,
+                ));
             }
             first.push((session, swept));
             verdict(session)
@@ -308,25 +375,47 @@ impl Checked {
         alike?;
         let [seen, of_twin] = seen;
         same(Law::L9Deterministic, "sweep", &seen, &of_twin)?;
-        same(Law::Batches, "how many a sweep handed something", [seen.len() as u64; 2], [count, twin].map(u64::from))?;
+        same(
+            Law::Batches,
+            "how many a sweep handed something",
+            [seen.len() as u64; 2],
+            [count, twin].map(u64::from),
+        )?;
         let has_gap = |items: &Vec<Taken>| items.iter().any(|item| matches!(item, Taken::Gap(..)));
-        same(Law::Batches, "whether a batch with a key has a gap", false, keys.values().any(has_gap))?;
+        same(
+            Law::Batches,
+            "whether a batch with a key has a gap",
+            false,
+            keys.values().any(has_gap),
+        )?;
         self.oracle.swept(now, group, slots, budget, busy, &seen)?;
         self.inspect(room)
     }
 
     /// `RoomState::send_direct`, with a new payload of this size.
-    pub fn send_direct(&mut self, room: &mut RoomState<Probe>, now: Instant, to: Recipient, level: Priority, size: usize) -> Check {
+    pub fn send_direct(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        to: Recipient,
+        level: Priority,
+        size: usize,
+    ) -> Check {
         self.payloads += 1;
         let pair = [Probe::new(self.payloads, size), Probe::new(self.payloads, size)];
         let held = [pair[0].watch(), pair[1].watch()];
         let [first, second] = pair.map(|payload| Direct::new(payload).priority(level));
-        let (answer, twin) = (room.send_direct(now, to, first), self.twin.send_direct(now, to, second));
+        let (answer, twin) =
+            (room.send_direct(now, to, first), self.twin.send_direct(now, to, second));
         let bare = |answer: &Result<DirectReceipt, DirectRefused<Probe>>| {
             answer.as_ref().map(|&receipt| receipt).map_err(|refused| refused.reason)
         };
         same(Law::L9Deterministic, "send_direct", bare(&answer), bare(&twin))?;
-        self.oracle.sent_directly(now, &Note { to, level, payload: self.payloads, size, held }, &answer)?;
+        self.oracle.sent_directly(
+            now,
+            &Note { to, level, payload: self.payloads, size, held },
+            &answer,
+        )?;
         self.inspect(room)
     }
 
@@ -344,9 +433,20 @@ impl Checked {
     }
 
     /// `RoomState::set_masked_levels`.
-    pub fn set_masked_levels(&mut self, room: &mut RoomState<Probe>, now: Instant, session: SessionId, mask: LevelSet) -> Check {
+    pub fn set_masked_levels(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        session: SessionId,
+        mask: LevelSet,
+    ) -> Check {
         let answer = room.set_masked_levels(now, session, mask);
-        same(Law::L9Deterministic, "set_masked_levels", answer, self.twin.set_masked_levels(now, session, mask))?;
+        same(
+            Law::L9Deterministic,
+            "set_masked_levels",
+            answer,
+            self.twin.set_masked_levels(now, session, mask),
+        )?;
         self.oracle.masked(now, session, mask, answer)?;
         self.inspect(room)
     }
@@ -395,8 +495,15 @@ impl Checked {
     }
 
     /// `RoomState::reconfigure`.
-    pub fn reconfigure(&mut self, room: &mut RoomState<Probe>, now: Instant, rules: &Rules) -> Check {
-        let config = rules.config().map_err(|error| Violation::new(Law::Members, "the new rules", "valid ones", error))?;
+    pub fn reconfigure(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        rules: &Rules,
+    ) -> Check {
+        let config = rules
+            .config()
+            .map_err(|error| Violation::new(Law::Members, "the new rules", "valid ones", error))?;
         let answer = room.reconfigure(now, &config);
         same(Law::L9Deterministic, "reconfigure", answer, self.twin.reconfigure(now, &config))?;
         self.oracle.reconfigured(now, rules.clone(), answer, &self.twin.take_dispatches())?;
@@ -404,7 +511,13 @@ impl Checked {
     }
 
     /// A call that deals with users.
-    pub fn moderate(&mut self, room: &mut RoomState<Probe>, now: Instant, actor: Actor, act: &Act) -> Check {
+    pub fn moderate(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        actor: Actor,
+        act: &Act,
+    ) -> Check {
         let answer = act.on(room, now, actor);
         same(Law::L9Deterministic, "moderation", answer, act.on(&mut self.twin, now, actor))?;
         self.oracle.moderated(now, actor, act, answer)?;
@@ -420,10 +533,20 @@ impl Checked {
         changes: &[Change],
         fill: u8,
     ) -> Check {
-        let values: Vec<_> = changes.iter().map(|(_, size)| size.map(|size| vec![fill; size])).collect();
-        let borrowed: Vec<_> = changes.iter().zip(&values).map(|((key, _), value)| (key.as_str(), value.as_deref())).collect();
+        let values: Vec<_> =
+            changes.iter().map(|(_, size)| size.map(|size| vec![fill; size])).collect();
+        let borrowed: Vec<_> = changes
+            .iter()
+            .zip(&values)
+            .map(|((key, _), value)| (key.as_str(), value.as_deref()))
+            .collect();
         let answer = room.write_attributes(now, based_on, &borrowed);
-        same(Law::L9Deterministic, "write_attributes", answer, self.twin.write_attributes(now, based_on, &borrowed))?;
+        same(
+            Law::L9Deterministic,
+            "write_attributes",
+            answer,
+            self.twin.write_attributes(now, based_on, &borrowed),
+        )?;
         self.oracle.attributes_written(now, based_on, changes, fill, answer)?;
         self.inspect(room)
     }
@@ -453,7 +576,12 @@ impl Checked {
     }
 
     /// `RoomState::set_profile`, with a new profile of this size.
-    pub fn set_profile(&mut self, room: &mut RoomState<Probe>, user: UserId, size: Option<usize>) -> Check {
+    pub fn set_profile(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        user: UserId,
+        size: Option<usize>,
+    ) -> Check {
         self.payloads += 1;
         let id = self.payloads;
         let profile = || size.map(|size| Probe::new(id, size));
@@ -467,12 +595,17 @@ impl Checked {
     /// Lets everything come to its end: the room is closed, everyone takes what is due, every event is polled. Then the books are
     /// final and nothing is owed.
     pub fn finish(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
-        if !room.is_ended() && room.snapshot(now).admission.state == roomcast_core::RoomStatus::Open {
+        if !room.is_ended() && room.snapshot(now).admission.state == roomcast_core::RoomStatus::Open
+        {
             self.close(room, now, Actor::Host)?;
         }
-        let sessions: Vec<SessionId> = self.oracle.sessions().map(|(&session, _)| session).collect();
+        let sessions: Vec<SessionId> =
+            self.oracle.sessions().map(|(&session, _)| session).collect();
         for session in sessions {
-            while self.next_batch(room, now, session, Budget { messages: 2, bytes: 1 << 20 })?.is_ok() {}
+            while self
+                .next_batch(room, now, session, Budget { messages: 2, bytes: 1 << 20 })?
+                .is_ok()
+            {}
         }
         let mut last = None;
         while let Some(event) = self.poll_event(room)? {
@@ -484,7 +617,9 @@ impl Checked {
         // It wants nothing more, so the end of time brings nothing.
         self.handle_timeout(room, Instant::MAX)?;
         match last {
-            None | Some(Event::RoomEnded) => same(Law::Members, "whether the room has ended", true, room.is_ended()),
+            None | Some(Event::RoomEnded) => {
+                same(Law::Members, "whether the room has ended", true, room.is_ended())
+            }
             other => Err(Violation::new(Law::Events, "the last event", Event::RoomEnded, other)),
         }
     }
@@ -499,9 +634,18 @@ impl Checked {
             let (shard, place) = room.place_of(session);
             let bit = 1 << (place % 64);
             let ready = shard.is_some_and(|shard| shard.ready_among(place, bit) == bit);
-            same(Law::Batches, "whether one of several sessions is ready", room.is_ready(session), ready)?;
+            same(
+                Law::Batches,
+                "whether one of several sessions is ready",
+                room.is_ready(session),
+                ready,
+            )?;
         }
         self.calls += 1;
-        if self.calls.is_multiple_of(self.stride) { self.oracle.inspect_sessions(room) } else { Ok(()) }
+        if self.calls.is_multiple_of(self.stride) {
+            self.oracle.inspect_sessions(room)
+        } else {
+            Ok(())
+        }
     }
 }

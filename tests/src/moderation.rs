@@ -24,7 +24,12 @@ pub enum Act {
 
 impl Act {
     /// Makes the call. Answers whether it changed anything, where that is told.
-    pub fn on(&self, room: &mut RoomState<Probe>, now: Instant, actor: Actor) -> Result<bool, ModerationError> {
+    pub fn on(
+        &self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        actor: Actor,
+    ) -> Result<bool, ModerationError> {
         match self {
             Self::SetAdmin(user, is_admin) => room.set_admin(now, actor, *user, *is_admin),
             Self::Mute(users, time) => room.mute(now, actor, users, *time).map(|()| true),

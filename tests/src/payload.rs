@@ -53,8 +53,9 @@ impl Payload for Probe {
     /// Numbered by what it says. Of every eighth kind of storm nothing is made, and some are too large for the rooms of the law tests.
     fn system_message(tip: &SystemMessage<'_>) -> Option<Self> {
         let said = format!("{tip:?}");
-        let number =
-            said.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let number = said.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         let size = usize::try_from(number >> 32 & 31).unwrap_or(0) + said.len() / 8 + 20;
         (number >> 40 & 7 != 0).then(|| Self::new(TIPS | number, size))
     }

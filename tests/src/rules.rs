@@ -1,9 +1,9 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
 use roomcast_core::{
-    ConfigError, DataLimits, DedupWindow, DefaultOutcomeSink, Duration, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels,
-    PerLevel, Priority, QueueConfig, QueueDiscipline, Quota, Rate, RateAlgorithm, RateLimit, ReviewConfig, RoomConfig, Sharding,
-    SystemMessages, UserId,
+    ConfigError, DataLimits, DedupWindow, DefaultOutcomeSink, Duration, Echo, EvictionPolicy,
+    Heartbeat, LevelQuotas, Levels, PerLevel, Priority, QueueConfig, QueueDiscipline, Quota, Rate,
+    RateAlgorithm, RateLimit, ReviewConfig, RoomConfig, Sharding, SystemMessages, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -228,8 +228,10 @@ impl Rules {
 
     /// What may pass, from every source together.
     pub fn rate_limit(&self) -> RateLimit {
-        let [rate, burst] = [self.rate, self.burst].map(|count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
-        let rate = Rate::new(rate, Duration::from_nanos(self.period)).unwrap_or(Rate::per_second(rate));
+        let [rate, burst] =
+            [self.rate, self.burst].map(|count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        let rate =
+            Rate::new(rate, Duration::from_nanos(self.period)).unwrap_or(Rate::per_second(rate));
         match self.rate_algorithm {
             RateAlgorithm::FixedWindow => RateLimit::Window(rate),
             _ => RateLimit::Bucket(Quota { rate, burst }),
@@ -238,6 +240,10 @@ impl Rules {
 
     /// Tokens that a message of `level` must leave behind.
     pub fn kept(&self, level: Priority) -> u32 {
-        Priority::ALL.into_iter().filter(|&higher| higher > level).map(|higher| self.reserve[higher]).sum()
+        Priority::ALL
+            .into_iter()
+            .filter(|&higher| higher > level)
+            .map(|higher| self.reserve[higher])
+            .sum()
     }
 }

@@ -51,8 +51,19 @@ pub type Check = Result<(), Violation>;
 
 impl Violation {
     /// A broken promise; [`at`](Self::at) tells the operation.
-    pub fn new(law: Law, what: impl Into<String>, expected: impl fmt::Debug, found: impl fmt::Debug) -> Self {
-        Self { law, step: 0, what: what.into(), expected: format!("{expected:?}"), found: format!("{found:?}") }
+    pub fn new(
+        law: Law,
+        what: impl Into<String>,
+        expected: impl fmt::Debug,
+        found: impl fmt::Debug,
+    ) -> Self {
+        Self {
+            law,
+            step: 0,
+            what: what.into(),
+            expected: format!("{expected:?}"),
+            found: format!("{found:?}"),
+        }
     }
 
     /// After this operation.
@@ -65,7 +76,10 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { law, step, what, expected, found } = self;
-        write!(f, "{law:?} after operation {step}: {what}\n  expected {expected}\n  found    {found}")
+        write!(
+            f,
+            "{law:?} after operation {step}: {what}\n  expected {expected}\n  found    {found}"
+        )
     }
 }
 
@@ -78,6 +92,11 @@ impl fmt::Debug for Violation {
 impl std::error::Error for Violation {}
 
 /// Whether two values are the same.
-pub fn same<T: PartialEq + fmt::Debug>(law: Law, what: impl Into<String>, expected: T, found: T) -> Check {
+pub fn same<T: PartialEq + fmt::Debug>(
+    law: Law,
+    what: impl Into<String>,
+    expected: T,
+    found: T,
+) -> Check {
     if expected == found { Ok(()) } else { Err(Violation::new(law, what, expected, found)) }
 }

@@ -1,8 +1,8 @@
 //! No call stalls and nothing grows past its bound: what one call leaves undone it asks to be called for at once (decision D13).
 
 use roomcast_core::{
-    Actor, Budget, DropReason, Duration, Event, EvictionPolicy, Instant, Join, PerLevel, Priority, Publish, RoomConfig,
-    RoomConfigBuilder, RoomState, RoomStatus, Source, UserId,
+    Actor, Budget, DropReason, Duration, Event, EvictionPolicy, Instant, Join, PerLevel, Priority,
+    Publish, RoomConfig, RoomConfigBuilder, RoomState, RoomStatus, Source, UserId,
 };
 use roomcast_tests::payload::Probe;
 
@@ -18,7 +18,9 @@ fn builder() -> RoomConfigBuilder {
 fn crowded(builder: RoomConfigBuilder, count: u64) -> RoomState<&'static str> {
     let mut room = RoomState::new(&builder.burst(1).build().unwrap());
     for _ in 0..=count {
-        let _ = room.publish(START, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
+        let _ = room
+            .publish(START, Publish::new(Source::Host, "text").priority(Priority::Low))
+            .unwrap();
     }
     assert_eq!(queued(&room), count);
     room
@@ -38,18 +40,32 @@ fn one_call_expires_so_many_and_asks_to_be_called_at_once() {
         assert_eq!(queued(&room), left);
         assert_eq!(room.poll_timeout().is_some_and(|at| at <= late), left > 0);
     }
-    assert_eq!(room.snapshot(late).admission.ledger.total().dropped.count(DropReason::Expired), 2_500);
+    assert_eq!(
+        room.snapshot(late).admission.ledger.total().dropped.count(DropReason::Expired),
+        2_500
+    );
 }
 
 #[test]
 fn one_call_dispatches_so_many_and_asks_to_be_called_at_once() {
-    let mut room = RoomState::new(&builder().rate(1_000_000_000).rate_period(Duration::from_secs(1)).burst(3_000).build().unwrap());
+    let mut room = RoomState::new(
+        &builder()
+            .rate(1_000_000_000)
+            .rate_period(Duration::from_secs(1))
+            .burst(3_000)
+            .build()
+            .unwrap(),
+    );
     // The whole burst goes, a call at a time, so that later ones wait for tokens.
     for _ in 0..3_000 {
-        let _ = room.publish(START, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
+        let _ = room
+            .publish(START, Publish::new(Source::Host, "text").priority(Priority::Low))
+            .unwrap();
     }
     for _ in 0..2_500 {
-        let _ = room.publish(START, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
+        let _ = room
+            .publish(START, Publish::new(Source::Host, "text").priority(Priority::Low))
+            .unwrap();
     }
     assert_eq!(queued(&room), 2_500);
     let late = START + Duration::from_secs(60);
@@ -70,8 +86,14 @@ fn a_close_drops_so_many_at_once_and_the_rest_when_it_is_called() {
         assert_eq!(room.poll_timeout().is_some_and(|at| at <= START), left > 0);
         room.handle_timeout(START);
     }
-    assert_eq!(room.snapshot(START).admission.ledger.total().dropped.count(DropReason::RoomClosed), 2_500);
-    assert_eq!([room.poll_event(), room.poll_event()], [Some(Event::RoomClosed), Some(Event::RoomEnded)]);
+    assert_eq!(
+        room.snapshot(START).admission.ledger.total().dropped.count(DropReason::RoomClosed),
+        2_500
+    );
+    assert_eq!(
+        [room.poll_event(), room.poll_event()],
+        [Some(Event::RoomClosed), Some(Event::RoomEnded)]
+    );
 }
 
 #[test]
@@ -124,18 +146,30 @@ fn what_nobody_says_anything_about_does_not_pile_up_in_a_quiet_room() {
 
 #[test]
 fn a_kick_drops_all_that_was_said_whoever_gives_way() {
-    for eviction in [EvictionPolicy::BiggestSender, EvictionPolicy::Oldest, EvictionPolicy::Random] {
-        let mut room: RoomState<&str> = RoomState::new(&builder().burst(1).eviction(eviction).build().unwrap());
-        let [ann, bob, flooder] = [7, 8, 9].map(|user| room.join(START, Join::user(UserId(user))).unwrap().session);
+    for eviction in [EvictionPolicy::BiggestSender, EvictionPolicy::Oldest, EvictionPolicy::Random]
+    {
+        let mut room: RoomState<&str> =
+            RoomState::new(&builder().burst(1).eviction(eviction).build().unwrap());
+        let [ann, bob, flooder] =
+            [7, 8, 9].map(|user| room.join(START, Join::user(UserId(user))).unwrap().session);
         for n in 0..9_000 {
             let session = [ann, bob, flooder, flooder][n % 4];
-            let _ = room.publish(START, Publish::new(Source::Session(session), "text").priority(Priority::Low)).unwrap();
+            let _ = room
+                .publish(
+                    START,
+                    Publish::new(Source::Session(session), "text").priority(Priority::Low),
+                )
+                .unwrap();
         }
         room.kick(START, Actor::Host, &[UserId(9), UserId(7), UserId(9)]).unwrap();
         let snapshot = room.snapshot(START);
         let total = snapshot.admission.ledger.total();
         // Ann's first had gone out.
-        assert_eq!((total.queued, total.dropped.count(DropReason::SenderOut)), (2_250, 2_249 + 4_500), "{eviction:?}");
+        assert_eq!(
+            (total.queued, total.dropped.count(DropReason::SenderOut)),
+            (2_250, 2_249 + 4_500),
+            "{eviction:?}"
+        );
         assert!(snapshot.balances());
     }
 }
@@ -156,13 +190,20 @@ fn an_admission_that_was_stopped_takes_nothing_more_and_still_sends_what_waits()
 
 #[test]
 fn a_reader_that_never_comes_costs_the_room_nothing_but_its_log() {
-    let config = builder().rate(1_000_000).burst(1_000).log_messages(PerLevel([8; 4])).log_bytes(PerLevel([20_000; 4]));
+    let config = builder()
+        .rate(1_000_000)
+        .burst(1_000)
+        .log_messages(PerLevel([8; 4]))
+        .log_bytes(PerLevel([20_000; 4]));
     let mut room: RoomState<&str> = RoomState::new(&config.build().unwrap());
     let silent = room.join(START, Join::user(UserId(7))).unwrap().session;
     for step in 0..10_000 {
         let now = Instant::from_millis(1_000 + step);
-        let _ = room.publish(now, Publish::new(Source::Session(silent), "own").priority(Priority::Low)).unwrap();
-        let _ = room.publish(now, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
+        let _ = room
+            .publish(now, Publish::new(Source::Session(silent), "own").priority(Priority::Low))
+            .unwrap();
+        let _ =
+            room.publish(now, Publish::new(Source::Host, "text").priority(Priority::Low)).unwrap();
         let audience = room.snapshot(now).audience;
         assert!(audience.log[Priority::Low] <= 8 && audience.cold_sessions <= 1);
     }
@@ -174,12 +215,14 @@ fn a_reader_that_never_comes_costs_the_room_nothing_but_its_log() {
 #[test]
 fn late_joiners_get_as_many_as_the_bound_and_lose_them_in_one_call() {
     let builder = builder().rate(1_000_000_000).burst(10_000).replay_on_join(4_096);
-    let config = builder.log_messages(PerLevel([10_000, 10_000, 1, 1])).log_bytes(PerLevel([1 << 20; 4]));
+    let config =
+        builder.log_messages(PerLevel([10_000, 10_000, 1, 1])).log_bytes(PerLevel([1 << 20; 4]));
     let mut room: RoomState<&str> = RoomState::new(&config.build().unwrap());
     let say = |room: &mut RoomState<&'static str>, level| {
         let _ = room.publish(START, Publish::new(Source::Host, "text").priority(level)).unwrap();
         let joined = room.join(START, Join::guest()).unwrap();
-        let due: u64 = room.deliveries(joined.session).unwrap().values().map(|books| books.due).sum();
+        let due: u64 =
+            room.deliveries(joined.session).unwrap().values().map(|books| books.due).sum();
         assert!(room.close_session(START, joined.session));
         (joined.starts_after.0, due)
     };

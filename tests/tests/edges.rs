@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use roomcast_core::{
-    Actor, Admission, Audience, Budget, CorrelationId, DedupKey, DropReason, Duration, Edge, Event, Group, Instant, Kind, Limit,
-    MergeKey, Outcome, OutcomeSink, PerLevel, Priority, Publish, RefusalReason, RoomConfig, SessionId, ShardIndex, Source, UserId,
+    Actor, Admission, Audience, Budget, CorrelationId, DedupKey, DropReason, Duration, Edge, Event,
+    Group, Instant, Kind, Limit, MergeKey, Outcome, OutcomeSink, PerLevel, Priority, Publish,
+    RefusalReason, RoomConfig, SessionId, ShardIndex, Source, UserId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,7 +49,12 @@ impl World {
         fates.entry(tag).or_default().push(outcome);
     }
 
-    fn publish(&mut self, edge: usize, publish: Publish<String>, tag: u64) -> Result<(), RefusalReason> {
+    fn publish(
+        &mut self,
+        edge: usize,
+        publish: Publish<String>,
+        tag: u64,
+    ) -> Result<(), RefusalReason> {
         let receipt = self.edges[edge]
             .0
             .publish(self.now, publish.outcome_sink(OutcomeSink::Event(CorrelationId(tag))))
@@ -66,27 +72,49 @@ impl World {
         for (edge, _) in &mut self.edges {
             edge.handle_timeout(self.now);
             while let Some(forward) = edge.poll_message() {
-                let OutcomeSink::Event(CorrelationId(tag)) = forward.outcome_sink else { panic!("all ask for their outcome") };
+                let OutcomeSink::Event(CorrelationId(tag)) = forward.outcome_sink else {
+                    panic!("all ask for their outcome")
+                };
                 self.forwarded.push(tag);
                 match self.room.publish(self.now, forward.into_publish()) {
-                    Ok(receipt) => receipt.outcome.into_iter().for_each(|outcome| Self::note(&mut self.fates, tag, outcome)),
+                    Ok(receipt) => receipt
+                        .outcome
+                        .into_iter()
+                        .for_each(|outcome| Self::note(&mut self.fates, tag, outcome)),
                     Err(refused) => {
                         let reason = DropReason::Evicted;
-                        let outcome = Outcome::Dropped { reason, limit: refused.limit, retry_at: refused.retry_at };
+                        let outcome = Outcome::Dropped {
+                            reason,
+                            limit: refused.limit,
+                            retry_at: refused.retry_at,
+                        };
                         Self::note(&mut self.fates, tag, outcome);
                     }
                 }
             }
             while let Some(event) = edge.poll_event() {
-                if let Event::Outcome { outcome_sink: OutcomeSink::Event(CorrelationId(tag)), outcome, .. } = event {
-                    assert!(!matches!(outcome, Outcome::Dispatched { .. }), "that is for the room to say");
+                if let Event::Outcome {
+                    outcome_sink: OutcomeSink::Event(CorrelationId(tag)),
+                    outcome,
+                    ..
+                } = event
+                {
+                    assert!(
+                        !matches!(outcome, Outcome::Dispatched { .. }),
+                        "that is for the room to say"
+                    );
                     Self::note(&mut self.fates, tag, outcome);
                 }
             }
         }
         self.room.handle_timeout(self.now);
         while let Some(event) = self.room.poll_event() {
-            if let Event::Outcome { outcome_sink: OutcomeSink::Event(CorrelationId(tag)), outcome, .. } = event {
+            if let Event::Outcome {
+                outcome_sink: OutcomeSink::Event(CorrelationId(tag)),
+                outcome,
+                ..
+            } = event
+            {
                 Self::note(&mut self.fates, tag, outcome);
             }
         }
@@ -100,11 +128,15 @@ impl World {
     }
 
     fn check(&self) {
-        let snapshots: Vec<_> = self.edges.iter().map(|(edge, _)| edge.snapshot(self.now).ledger).collect();
+        let snapshots: Vec<_> =
+            self.edges.iter().map(|(edge, _)| edge.snapshot(self.now).ledger).collect();
         let room = self.room.snapshot(self.now).ledger;
         assert!(snapshots.iter().all(roomcast_core::Ledger::balances) && room.balances());
         let forwarded: u64 = snapshots.iter().map(|ledger| ledger.total().dispatched).sum();
-        assert_eq!((forwarded, self.forwarded.len() as u64), (room.total().submitted, room.total().submitted));
+        assert_eq!(
+            (forwarded, self.forwarded.len() as u64),
+            (room.total().submitted, room.total().submitted)
+        );
         let whole = room.merged_with_edges(snapshots.iter().copied());
         assert!(whole.balances());
         let submitted: u64 = snapshots.iter().map(|ledger| ledger.total().submitted).sum();
@@ -122,7 +154,12 @@ impl World {
 fn config(rate: u32, wait: Option<u64>) -> RoomConfig {
     let builder = RoomConfig::builder(OWNER).rate(rate).burst(rate).queue_messages(8);
     builder
-        .max_wait(PerLevel([None, wait.map(Duration::from_millis), wait.map(Duration::from_millis), Some(Duration::ZERO)]))
+        .max_wait(PerLevel([
+            None,
+            wait.map(Duration::from_millis),
+            wait.map(Duration::from_millis),
+            Some(Duration::ZERO),
+        ]))
         .build()
         .unwrap()
 }
@@ -137,7 +174,11 @@ fn b17_a_flood_ends_at_its_edge_and_the_ledgers_add_up() {
     for tag in 0..1_000 {
         let _ = world.publish(0, Publish::new(Source::Session(ann), "flood".into()), tag);
     }
-    assert_eq!(world.room.snapshot(world.now).ledger.total().submitted, 10, "no more than the room could send");
+    assert_eq!(
+        world.room.snapshot(world.now).ledger.total().submitted,
+        10,
+        "no more than the room could send"
+    );
     world.publish(1, Publish::gift(Source::Session(bob), "gift".into()), 5_000).unwrap();
     for _ in 0..40 {
         world.wait(100);
@@ -148,7 +189,9 @@ fn b17_a_flood_ends_at_its_edge_and_the_ledgers_add_up() {
     let mut heard = |edge: usize, session| {
         let budget = Budget { messages: 10_000, bytes: 1 << 20 };
         let batch = world.edges[edge].1.next_batch(session, budget).unwrap();
-        batch.map_or(0, |batch| batch.messages().iter().filter(|message| message.payload == "flood").count())
+        batch.map_or(0, |batch| {
+            batch.messages().iter().filter(|message| message.payload == "flood").count()
+        })
     };
     assert_eq!(heard(0, ann), 0);
     assert!(heard(1, device) >= 10);
@@ -164,18 +207,30 @@ fn b17_what_is_forwarded_is_all_that_was_published_and_its_profile_within_the_ro
     let session = audience.join(false, Group::default(), None).unwrap().session;
     edge.add_session(now, ann, session);
     edge.set_profile(ann, Some("ann, 31".into())).unwrap();
-    let publish = Publish::new(Source::Session(session), "a rocket".to_owned()).kind(Kind::Custom).priority(Priority::High);
-    let publish = publish.merge_key(MergeKey(4)).units(3).dedup_key(DedupKey(5)).outcome_sink(OutcomeSink::Event(CorrelationId(6)));
+    let publish = Publish::new(Source::Session(session), "a rocket".to_owned())
+        .kind(Kind::Custom)
+        .priority(Priority::High);
+    let publish = publish
+        .merge_key(MergeKey(4))
+        .units(3)
+        .dedup_key(DedupKey(5))
+        .outcome_sink(OutcomeSink::Event(CorrelationId(6)));
     let _ = edge.publish(now, publish).unwrap();
     let mut publish = edge.poll_message().expect("it goes on").into_publish();
     assert_eq!(publish.source, Source::Edge { user: ann, session: Some(session) });
     assert_eq!((publish.kind, publish.priority, publish.units), (Kind::Custom, Priority::High, 3));
     assert_eq!((publish.merge_key, publish.dedup_key), (Some(MergeKey(4)), Some(DedupKey(5))));
-    assert_eq!((publish.outcome_sink, &*publish.payload), (Some(OutcomeSink::Event(CorrelationId(6))), "a rocket"));
+    assert_eq!(
+        (publish.outcome_sink, &*publish.payload),
+        (Some(OutcomeSink::Event(CorrelationId(6))), "a rocket")
+    );
     assert_eq!(publish.profile.as_deref().map(String::as_str), Some("ann, 31"));
     publish.profile = Some(Arc::new("ann, 31, likes rockets".into()));
     let refused = room.publish(now, publish).unwrap_err();
-    assert_eq!((refused.reason, refused.limit), (RefusalReason::TooLarge, Some(Limit::ProfileBytes { size: 22, max: 8 })));
+    assert_eq!(
+        (refused.reason, refused.limit),
+        (RefusalReason::TooLarge, Some(Limit::ProfileBytes { size: 22, max: 8 }))
+    );
     assert_eq!(refused.to_string(), "refused: the profile has 22 bytes; this room takes at most 8");
 }
 
@@ -187,7 +242,9 @@ fn b17_who_is_banned_or_muted_at_the_room_does_not_get_past_it() {
     world.room.ban(world.now, Actor::Host, &[UserId(7)], None).unwrap();
     world.room.mute(world.now, Actor::Host, &[UserId(8)], None).unwrap();
     for (edge, session) in [(0, ann), (1, bob)] {
-        world.publish(edge, Publish::new(Source::Session(session), "hello".into()), edge as u64).unwrap();
+        world
+            .publish(edge, Publish::new(Source::Session(session), "hello".into()), edge as u64)
+            .unwrap();
     }
     let refused = world.room.snapshot(world.now).ledger.total().refused;
     assert_eq!((refused.count(RefusalReason::Banned), refused.count(RefusalReason::Muted)), (1, 1));

@@ -6,24 +6,45 @@ use roomcast_tests::sim::{Evening, Report, play};
 
 fn evening(seed: u64) -> Evening {
     let calm = Rules {
-        queue: queue(60, 1 << 20, QueueDiscipline::Fifo, EvictionPolicy::Oldest, [None, Some(2_000), Some(500), Some(500)]),
+        queue: queue(
+            60,
+            1 << 20,
+            QueueDiscipline::Fifo,
+            EvictionPolicy::Oldest,
+            [None, Some(2_000), Some(500), Some(500)],
+        ),
         ..Rules::default()
     };
     let fair = Rules {
-        queue: queue(40, 4_000, QueueDiscipline::RoundRobin, EvictionPolicy::BiggestSender, [None, Some(1_000), Some(1_000), None]),
+        queue: queue(
+            40,
+            4_000,
+            QueueDiscipline::RoundRobin,
+            EvictionPolicy::BiggestSender,
+            [None, Some(1_000), Some(1_000), None],
+        ),
         payload_bytes: 190,
         burst: 10,
         reserve: PerLevel([3, 3, 0, 0]),
         log_messages: PerLevel([20, 20, 4, 4]),
         replay_on_join: 6,
         grace: Duration::from_secs(2),
-        heartbeat: Some(Heartbeat { silence: Duration::from_secs(3), every: Duration::from_secs(2) }),
+        heartbeat: Some(Heartbeat {
+            silence: Duration::from_secs(3),
+            every: Duration::from_secs(2),
+        }),
         ..Rules::default()
     };
     let wild = Rules {
         rate: 7,
         burst: 3,
-        queue: queue(20, 2_000, QueueDiscipline::Random, EvictionPolicy::Random, [Some(3_000), Some(700), None, None]),
+        queue: queue(
+            20,
+            2_000,
+            QueueDiscipline::Random,
+            EvictionPolicy::Random,
+            [Some(3_000), Some(700), None, None],
+        ),
         payload_bytes: 256,
         profile_bytes: 100,
         log_messages: PerLevel([2, 3, 1, 1]),
@@ -34,7 +55,10 @@ fn evening(seed: u64) -> Evening {
         outcomes: PerLevel([2, 5, 0, 0]),
         presence_events: 1,
         owner: UserId(100),
-        heartbeat: Some(Heartbeat { silence: Duration::from_millis(500), every: Duration::from_millis(70) }),
+        heartbeat: Some(Heartbeat {
+            silence: Duration::from_millis(500),
+            every: Duration::from_millis(70),
+        }),
         seed,
         ..Rules::default()
     };
@@ -69,10 +93,18 @@ fn a8_every_law_holds_on_an_evening_on_which_each_user_is_in_one_room_at_a_time(
 
 #[test]
 fn b20_every_law_holds_on_an_evening_of_few_on_which_rooms_that_nobody_is_in_expire() {
-    let fleeting = Rules { idle_timeout: Some(Duration::from_millis(1_500)), grace: Duration::from_secs(1), ..Rules::default() };
-    let evening = Evening { rooms: vec![fleeting; 6], people: 12, one_room: true, seconds: 200, seed: 5 };
+    let fleeting = Rules {
+        idle_timeout: Some(Duration::from_millis(1_500)),
+        grace: Duration::from_secs(1),
+        ..Rules::default()
+    };
+    let evening =
+        Evening { rooms: vec![fleeting; 6], people: 12, one_room: true, seconds: 200, seed: 5 };
     let report = play(&evening).unwrap_or_else(|violation| panic!("{violation}"));
     let closed = report.transcript.matches(", RoomClosed)").count();
-    assert!(report.transcript.contains("Err(RoomClosed)") && closed == 6, "{closed} were told to close");
+    assert!(
+        report.transcript.contains("Err(RoomClosed)") && closed == 6,
+        "{closed} were told to close"
+    );
     assert!(report.dispatched.iter().sum::<u64>() > 100, "{:?}", report.dispatched);
 }

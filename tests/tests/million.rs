@@ -2,7 +2,8 @@
 //! then against a walk over all sessions (law L2).
 
 use roomcast_core::{
-    Budget, Deliveries, Instant, Join, PerLevel, Priority, Publish, RoomConfig, RoomState, SessionId, Source, UserId,
+    Budget, Deliveries, Instant, Join, PerLevel, Priority, Publish, RoomConfig, RoomState,
+    SessionId, Source, UserId,
 };
 use roomcast_tests::sim::Random;
 
@@ -11,7 +12,8 @@ const STEPS: u64 = 2_000;
 /// `ROOMCAST_SESSIONS=10000000` for as many; a debug build is thirty times slower and takes fewer.
 fn sessions() -> usize {
     let wanted = std::env::var("ROOMCAST_SESSIONS").ok();
-    let wanted = wanted.map(|text| text.parse().expect("ROOMCAST_SESSIONS is a whole number of sessions"));
+    let wanted =
+        wanted.map(|text| text.parse().expect("ROOMCAST_SESSIONS is a whole number of sessions"));
     wanted.unwrap_or(if cfg!(debug_assertions) { 50_000 } else { 1_000_000 })
 }
 
@@ -55,7 +57,8 @@ impl Crowd {
         let at = self.any();
         let session = self.here[at];
         let source = if session.is_guest() { Source::Host } else { Source::Session(session) };
-        let receipt = self.room.publish(self.now, Publish::new(source, "text").priority(level)).unwrap();
+        let receipt =
+            self.room.publish(self.now, Publish::new(source, "text").priority(level)).unwrap();
         assert!(receipt.outcome.is_some(), "the rate allows it");
         self.own[level].due += self.here.len() as u64;
         self.own[level].excluded += u64::from(!session.is_guest());
@@ -64,11 +67,16 @@ impl Crowd {
 
     fn read(&mut self) {
         let at = self.any();
-        let budget = Budget { messages: 1 + u32::try_from(self.random.below(9)).unwrap(), ..Budget::default() };
+        let budget = Budget {
+            messages: 1 + u32::try_from(self.random.below(9)).unwrap(),
+            ..Budget::default()
+        };
         if let Some(batch) = self.room.next_batch(self.now, self.here[at], budget).unwrap() {
             for level in Priority::ALL {
                 self.own[level].skipped += batch.gap(level);
-                self.own[level].delivered += batch.messages().iter().filter(|message| message.priority == level).count() as u64;
+                self.own[level].delivered +=
+                    batch.messages().iter().filter(|message| message.priority == level).count()
+                        as u64;
             }
         }
     }
@@ -98,7 +106,10 @@ impl Crowd {
 
 #[test]
 fn the_sums_over_a_million_sessions_are_right_at_every_step_of_their_churn() {
-    let config = RoomConfig::builder(UserId(0)).rate(1_000_000).burst(1_000).log_messages(PerLevel([64, 32, 8, 1]));
+    let config = RoomConfig::builder(UserId(0))
+        .rate(1_000_000)
+        .burst(1_000)
+        .log_messages(PerLevel([64, 32, 8, 1]));
     let mut crowd = Crowd {
         room: RoomState::new(&config.build().unwrap()),
         here: Vec::new(),

@@ -1,8 +1,9 @@
 //! What crosses the seam between an admission and its audiences: nothing is lost there in silence, whatever one call dispatches.
 
 use roomcast_core::{
-    Actor, Admission, Audience, Broadcast, BroadcastLimits, Broadcasts, Budget, DedupKey, Duration, Group, Instant, Item, Join,
-    Kind, Outcome, PerLevel, Priority, Publish, Quota, RoomConfig, RoomConfigBuilder, RoomState, SessionId, Source, UserId,
+    Actor, Admission, Audience, Broadcast, BroadcastLimits, Broadcasts, Budget, DedupKey, Duration,
+    Group, Instant, Item, Join, Kind, Outcome, PerLevel, Priority, Publish, Quota, RoomConfig,
+    RoomConfigBuilder, RoomState, SessionId, Source, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -10,7 +11,10 @@ const START: Instant = Instant::from_secs(10);
 
 fn fast() -> RoomConfigBuilder {
     let roomy = RoomConfig::builder(UserId(1)).rate(2_000).burst(2_000).queue_messages(4_096);
-    roomy.max_wait(PerLevel([None; 4])).log_messages(PerLevel([8_192; 4])).log_bytes(PerLevel([1 << 24; 4]))
+    roomy
+        .max_wait(PerLevel([None; 4]))
+        .log_messages(PerLevel([8_192; 4]))
+        .log_bytes(PerLevel([1 << 24; 4]))
 }
 
 fn text(level: Priority) -> Publish<&'static str> {
@@ -40,7 +44,9 @@ fn a_notice_is_not_lost_to_what_its_own_call_dispatches() {
         let _ = room.publish(START, text(Priority::Low)).unwrap();
     }
     read(&mut room, guest);
-    let receipt = room.publish(START + Duration::from_secs(1), text(Priority::High).kind(Kind::Notice)).unwrap();
+    let receipt = room
+        .publish(START + Duration::from_secs(1), text(Priority::High).kind(Kind::Notice))
+        .unwrap();
     assert!(matches!(receipt.outcome, Some(Outcome::Dispatched { .. })));
     assert_eq!(read(&mut room, guest), (PerLevel([1, 0, 1_024, 0]), PerLevel::default()));
     let snapshot = room.snapshot(START);
@@ -64,7 +70,10 @@ fn what_an_audience_comes_too_late_for_is_a_gap_at_its_own_level() {
     assert!(handed.messages().iter().all(|message| message.priority == Priority::Low));
     audience.take_over(handed);
     assert_eq!(audience.snapshot().heads, admission.heads());
-    let batch = audience.next_batch(guest, Budget { messages: 2_000, bytes: 1 << 20 }).unwrap().expect("a gap is due");
+    let batch = audience
+        .next_batch(guest, Budget { messages: 2_000, bytes: 1 << 20 })
+        .unwrap()
+        .expect("a gap is due");
     assert_eq!((batch.gap(Priority::High), batch.gap(Priority::Low)), (1, 2_000 - 1 - 1_025));
     assert_eq!(batch.messages().len(), 1_025);
     assert!(audience.deliveries(guest).unwrap().values().all(roomcast_core::Deliveries::balances));
@@ -91,7 +100,8 @@ fn broadcasts_that_are_heard_at_once_all_cross() {
     limits.quota = Quota::per_second(NonZeroU32::MAX);
     limits.kept = 3_000;
     let mut broadcasts = Broadcasts::new(limits, 0);
-    let mut room: RoomState<&str> = RoomState::new(&fast().build().unwrap()).with_broadcast_position(&broadcasts);
+    let mut room: RoomState<&str> =
+        RoomState::new(&fast().build().unwrap()).with_broadcast_position(&broadcasts);
     let guest = room.join(START, Join::guest()).unwrap().session;
     for key in 0..3_000 {
         let level = if key == 0 { Priority::High } else { Priority::Normal };

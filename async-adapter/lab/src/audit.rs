@@ -9,7 +9,10 @@ use crate::trial::Trial;
 /// Checks the books of a room that has nothing waiting any more. The error is one line that names the first figure that is wrong.
 pub(crate) fn check(preset: &Preset, trial: &Trial) -> Result<(), String> {
     if !trial.ledger.balances() {
-        return Err(format!("{}: the books of the room do not balance:\n{}", preset.name, trial.ledger));
+        return Err(format!(
+            "{}: the books of the room do not balance:\n{}",
+            preset.name, trial.ledger
+        ));
     }
     for (stream, tally) in trial.tallies.iter() {
         let fates = tally.dispatched + tally.merged + tally.dropped.total() + tally.refused.total();
@@ -28,20 +31,31 @@ fn check_level(preset: &Preset, trial: &Trial, level: Priority) -> Result<(), St
         of_level.map(|(_, tally)| of(tally)).sum::<u64>()
     };
     let compare = |what: &str, of_room: u64, of: &dyn Fn(&Tally) -> u64| {
-        agree(preset, &format!("{what} at {level}"), ("in the room's ledger", of_room), ("counted by the lab", sum(of)))
+        agree(
+            preset,
+            &format!("{what} at {level}"),
+            ("in the room's ledger", of_room),
+            ("counted by the lab", sum(of)),
+        )
     };
     compare("submitted", row.submitted, &|tally| tally.offered)?;
     compare("merged", row.merged, &|tally| tally.merged)?;
     compare("dispatched", row.dispatched, &|tally| tally.dispatched)?;
     compare("units dispatched", row.units.dispatched, &Tally::through)?;
-    compare("units dropped", row.units.dropped, &|tally| tally.dropped.total() + tally.merged_and_lost)?;
+    compare("units dropped", row.units.dropped, &|tally| {
+        tally.dropped.total() + tally.merged_and_lost
+    })?;
     compare("units refused", row.units.refused, &|tally| tally.refused.total())?;
     compare("queued", row.queued + row.under_review, &|_| 0)?;
     for &reason in RefusalReason::ALL {
-        compare(&format!("refused as {reason}"), row.refused.count(reason), &|tally| tally.refused.of(reason))?;
+        compare(&format!("refused as {reason}"), row.refused.count(reason), &|tally| {
+            tally.refused.of(reason)
+        })?;
     }
     for &reason in DropReason::ALL {
-        compare(&format!("dropped as {reason}"), row.dropped.count(reason), &|tally| tally.dropped.of(reason))?;
+        compare(&format!("dropped as {reason}"), row.dropped.count(reason), &|tally| {
+            tally.dropped.of(reason)
+        })?;
     }
     Ok(())
 }
@@ -50,7 +64,10 @@ fn agree(preset: &Preset, what: &str, one: (&str, u64), other: (&str, u64)) -> R
     if one.1 == other.1 {
         return Ok(());
     }
-    Err(format!("{}: {what}: {} {}, {} {}: want the same", preset.name, one.1, one.0, other.1, other.0))
+    Err(format!(
+        "{}: {what}: {} {}, {} {}: want the same",
+        preset.name, one.1, one.0, other.1, other.0
+    ))
 }
 
 #[cfg(test)]

@@ -64,7 +64,10 @@ pub(crate) fn text(lab: &Lab) -> Result<String, LabError> {
         room: preset.name,
         label: preset.label,
         about: preset.about,
-        rows: streams.iter().map(|&stream| row(priority(stream), stream.name(), &trial.tallies[stream])).collect(),
+        rows: streams
+            .iter()
+            .map(|&stream| row(priority(stream), stream.name(), &trial.tallies[stream]))
+            .collect(),
     });
     let document = Document {
         recording: Recorded {
@@ -83,7 +86,8 @@ pub(crate) fn text(lab: &Lab) -> Result<String, LabError> {
         },
         rooms: rooms.collect(),
     };
-    let text = serde_json::to_string_pretty(&document).map_err(|error| LabError::Setup(format!("no JSON: {error}")))?;
+    let text = serde_json::to_string_pretty(&document)
+        .map_err(|error| LabError::Setup(format!("no JSON: {error}")))?;
     Ok(text + "\n")
 }
 

@@ -43,17 +43,24 @@ pub(crate) enum LabError {
 
 impl Lab {
     /// Replays the recording in every room.
-    pub(crate) fn run(recording: &Recording, options: &Options, progress: &ProgressBar) -> Result<Self, LabError> {
+    pub(crate) fn run(
+        recording: &Recording,
+        options: &Options,
+        progress: &ProgressBar,
+    ) -> Result<Self, LabError> {
         let settings = options.settings();
         let load = Load::new(recording, &settings);
-        let presets = preset::all(options.merge_likes, options.seed).map_err(|error| LabError::Setup(error.to_string()))?;
+        let presets = preset::all(options.merge_likes, options.seed)
+            .map_err(|error| LabError::Setup(error.to_string()))?;
         progress.set_length(load.seconds() * presets.len() as u64);
         let mut rooms = Vec::new();
         for preset in presets {
             progress.set_message(preset.name);
             let before = load.seconds() * rooms.len() as u64;
-            let trial = trial::run(&preset, load.clone(), |second| progress.set_position(before + second));
-            let trial = trial.map_err(|error| LabError::Setup(format!("{}: {error}", preset.name)))?;
+            let trial =
+                trial::run(&preset, load.clone(), |second| progress.set_position(before + second));
+            let trial =
+                trial.map_err(|error| LabError::Setup(format!("{}: {error}", preset.name)))?;
             audit::check(&preset, &trial).map_err(LabError::Books)?;
             rooms.push((preset, trial));
         }
@@ -71,14 +78,17 @@ impl Lab {
 
     /// The streams of which anything was offered: the rows of each room.
     pub(crate) fn streams(&self) -> Vec<Stream> {
-        let offered = |stream: &Stream| self.rooms.iter().any(|(_, trial)| trial.tallies[*stream].offered > 0);
+        let offered = |stream: &Stream| {
+            self.rooms.iter().any(|(_, trial)| trial.tallies[*stream].offered > 0)
+        };
         Stream::ALL.into_iter().filter(offered).collect()
     }
 
     /// What is offered on top of the recording, in words.
     pub(crate) fn on_top(&self) -> String {
         let Settings { gifts, likes, flood, .. } = self.settings;
-        let flood = if flood == 0 { String::new() } else { format!(", {flood} texts of one flooder") };
+        let flood =
+            if flood == 0 { String::new() } else { format!(", {flood} texts of one flooder") };
         format!("{gifts} gifts{flood} and {likes} likes a second")
     }
 }

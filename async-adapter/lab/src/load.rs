@@ -56,7 +56,9 @@ impl<'a> Load<'a> {
     /// included.
     pub(crate) fn new(recording: &'a Recording, settings: &Settings) -> Self {
         let seconds = settings.speed.of(recording.length_us()) / 1_000_000_000 + 1;
-        let scatter = |number, per_second| Scatter::new(per_second, seconds, SplitMix64::at(settings.seed, number));
+        let scatter = |number, per_second| {
+            Scatter::new(per_second, seconds, SplitMix64::at(settings.seed, number))
+        };
         Self {
             entries: recording.entries().iter().peekable(),
             senders: u32::try_from(recording.senders().len()).unwrap_or(u32::MAX - 1),
@@ -82,8 +84,14 @@ impl<'a> Load<'a> {
     /// Which source is next; of those that are at the same time, the first one named here. `None` is the recording.
     fn next_source(&mut self) -> Option<(u64, Option<Stream>)> {
         let entry = self.entries.peek().map(|entry| (self.speed.of(entry.at_us), None));
-        let scattered = [(&self.gifts, Stream::Gifts), (&self.flood, Stream::Flood), (&self.likes, Stream::Likes)];
-        let scattered = scattered.into_iter().filter_map(|(scatter, stream)| Some((scatter.next_at()?, Some(stream))));
+        let scattered = [
+            (&self.gifts, Stream::Gifts),
+            (&self.flood, Stream::Flood),
+            (&self.likes, Stream::Likes),
+        ];
+        let scattered = scattered
+            .into_iter()
+            .filter_map(|(scatter, stream)| Some((scatter.next_at()?, Some(stream))));
         entry.into_iter().chain(scattered).min_by_key(|(at_ns, _)| *at_ns)
     }
 
@@ -133,8 +141,7 @@ fn of_content(content: &Content) -> (Stream, usize) {
 mod tests {
     use super::*;
 
-    const XML: &str =
-        "<i><d p=\"0.5\" user=\"a\">hello</d><gift ts=\"1\" user=\"b\"/><sc ts=\"2\" user=\"a\" price=\"1\">hi</sc></i>";
+    const XML: &str = "<i><d p=\"0.5\" user=\"a\">hello</d><gift ts=\"1\" user=\"b\"/><sc ts=\"2\" user=\"a\" price=\"1\">hi</sc></i>";
 
     fn settings() -> Settings {
         Settings { speed: Speed::new(1.0).unwrap(), gifts: 0, likes: 0, flood: 0, seed: 1 }
@@ -143,9 +150,19 @@ mod tests {
     #[test]
     fn the_recording_is_replayed_at_its_speed() {
         let recording = Recording::parse("room", XML.as_bytes()).unwrap();
-        let load = Load::new(&recording, &Settings { speed: Speed::new(2.0).unwrap(), ..settings() });
-        let offers: Vec<_> = load.map(|offer| (offer.at_ns / 1_000_000, offer.sender, offer.stream, offer.bytes)).collect();
-        assert_eq!(offers, [(250, 0, Stream::Texts, 5), (500, 1, Stream::Gifts, BYTES), (1_000, 0, Stream::Gifts, 2)]);
+        let load =
+            Load::new(&recording, &Settings { speed: Speed::new(2.0).unwrap(), ..settings() });
+        let offers: Vec<_> = load
+            .map(|offer| (offer.at_ns / 1_000_000, offer.sender, offer.stream, offer.bytes))
+            .collect();
+        assert_eq!(
+            offers,
+            [
+                (250, 0, Stream::Texts, 5),
+                (500, 1, Stream::Gifts, BYTES),
+                (1_000, 0, Stream::Gifts, 2)
+            ]
+        );
     }
 
     #[test]
@@ -157,7 +174,10 @@ mod tests {
         assert!(offers.is_sorted_by_key(|offer| offer.at_ns));
         let count = |stream| offers.iter().filter(|offer| offer.stream == stream).count();
         assert_eq!(Stream::ALL.map(count), [2 * 3 + 2, 1, 3 * 3, 5 * 3]);
-        assert!(offers.iter().all(|offer| (offer.stream == Stream::Flood) == (offer.sender == 2)), "{offers:?}");
+        assert!(
+            offers.iter().all(|offer| (offer.stream == Stream::Flood) == (offer.sender == 2)),
+            "{offers:?}"
+        );
         assert_eq!(load.collect::<Vec<_>>(), offers);
     }
 

@@ -64,7 +64,8 @@ fn run(options: &Options) -> Result<String, LabError> {
     let recording = recording.map_err(|error| LabError::Setup(error.to_string()))?;
     let lab = Lab::run(&recording, options, &progress_bar())?;
     if let Some(path) = &options.plot {
-        let failed = |error| LabError::Setup(format!("{}: cannot be written: {error}", path.display()));
+        let failed =
+            |error| LabError::Setup(format!("{}: cannot be written: {error}", path.display()));
         fs::write(path, plot::svg(&lab)?).map_err(failed)?;
     }
     Ok(if options.json { json::text(&lab)? } else { table::text(&lab) })

@@ -95,13 +95,21 @@ pub(crate) struct Options {
 
 impl Options {
     /// Reads the command line, the program's name first.
-    pub(crate) fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, Stop> {
+    pub(crate) fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, Stop> {
         Self::try_parse_from(arguments).map_err(|error| Stop::from_clap(&Self::command(), &error))
     }
 
     /// The load that they ask for.
     pub(crate) fn settings(&self) -> Settings {
-        Settings { speed: self.speed, gifts: self.gifts, likes: self.likes, flood: self.flood, seed: self.seed }
+        Settings {
+            speed: self.speed,
+            gifts: self.gifts,
+            likes: self.likes,
+            flood: self.flood,
+            seed: self.seed,
+        }
     }
 }
 
@@ -124,7 +132,9 @@ fn seed(text: &str) -> Result<u64, String> {
 fn picture(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
-    is_svg.then_some(path).ok_or_else(|| "a name that ends in .svg, the one format that is drawn".to_owned())
+    is_svg
+        .then_some(path)
+        .ok_or_else(|| "a name that ends in .svg, the one format that is drawn".to_owned())
 }
 
 #[cfg(test)]

@@ -34,7 +34,11 @@ pub(crate) fn svg(lab: &Lab) -> Result<String, LabError> {
     let height = HEAD + room_height * count(lab.rooms.len()) + FOOT;
     let mut text = String::new();
     let canvas = Canvas::new(&mut text, (WIDTH, height.unsigned_abs()))?;
-    let longest = lab.rooms.iter().flat_map(|(_, trial)| trial.tallies.iter()).filter_map(|(_, tally)| tally.wait_micros(0.99));
+    let longest = lab
+        .rooms
+        .iter()
+        .flat_map(|(_, trial)| trial.tallies.iter())
+        .filter_map(|(_, tally)| tally.wait_micros(0.99));
     let bars = Bars {
         canvas: &canvas,
         shares: Scale::new(SHARES, 1.0),
@@ -58,7 +62,11 @@ pub(crate) fn svg(lab: &Lab) -> Result<String, LabError> {
 
 /// The title, the load, and what the colours mean.
 fn head(canvas: &Canvas<'_>, lab: &Lab) -> Result<(), LabError> {
-    canvas.bold((MARGIN, 26), 20, "How others do it: what gets through in a hot room, and how long it waits")?;
+    canvas.bold(
+        (MARGIN, 26),
+        20,
+        "How others do it: what gets through in a hot room, and how long it waits",
+    )?;
     let load = format!(
         "{}, {} messages of {} people, at {} times its speed, with {} on top",
         lab.recording,
@@ -103,6 +111,12 @@ mod tests {
     #[test]
     fn a_scale_ends_at_a_round_number() {
         let close = |value: f64, end: f64| (rounded_up(value) / end - 1.0).abs() < 1e-9;
-        assert!(close(0.0, 0.001) && close(0.9, 1.0) && close(1.1, 2.0) && close(4.9, 5.0) && close(26.0, 50.0));
+        assert!(
+            close(0.0, 0.001)
+                && close(0.9, 1.0)
+                && close(1.1, 2.0)
+                && close(4.9, 5.0)
+                && close(26.0, 50.0)
+        );
     }
 }

@@ -62,15 +62,22 @@ pub(crate) fn all(merge: MergeLikes, seed: u64) -> Result<Vec<Preset>, ConfigErr
     let own = Stream::priority;
     // Gifts are told from the rest there, and nothing else.
     let two = |stream| Stream::priority(stream).max(Priority::Normal);
-    let service = |name, [label, about]: [&'static str; 2], config: RoomConfig, levels: fn(Stream) -> Priority| {
+    let service = |name,
+                   [label, about]: [&'static str; 2],
+                   config: RoomConfig,
+                   levels: fn(Stream) -> Priority| {
         let likes = if merge == MergeLikes::Always { Likes::Merged } else { Likes::Apart };
         let config = config.to_builder().seed(seed).build()?;
         Ok(Preset { name, label, about, config, levels: PerStream::from_fn(levels), likes })
     };
     let av_chat_room = ["Tencent, 40 a second", "first come, first served in each priority"];
-    let three_levels = ["Tencent, 40 a second", "three priorities, each of them at 40 a second as well"];
+    let three_levels =
+        ["Tencent, 40 a second", "three priorities, each of them at 40 a second as well"];
     let rong_cloud = ["RongCloud, 40 in 200 ms", "at most 20 of them low; nothing waits"];
-    let net_ease = ["NetEase, 20 + 10 a second", "20 drawn at random, 10 more for gifts; likes count as texts"];
+    let net_ease = [
+        "NetEase, 20 + 10 a second",
+        "20 drawn at random, 10 more for gifts; likes count as texts",
+    ];
     let easemob = ["Easemob, 20 a second", "a queue of 20; the lowest and the latest go first"];
     Ok(vec![
         service("av_chat_room", av_chat_room, RoomConfig::av_chat_room(OWNER), own)?,
@@ -91,15 +98,27 @@ pub(crate) fn all(merge: MergeLikes, seed: u64) -> Result<Vec<Preset>, ConfigErr
 fn tuned(merge: MergeLikes, seed: u64) -> Result<Preset, ConfigError> {
     let second = Some(Duration::from_secs(1));
     let builder = RoomConfig::av_chat_room(OWNER).to_builder().seed(seed);
-    let builder = builder.discipline(QueueDiscipline::RoundRobin).max_wait(PerLevel([None, second, second, second]));
+    let builder = builder
+        .discipline(QueueDiscipline::RoundRobin)
+        .max_wait(PerLevel([None, second, second, second]));
     let config = builder.min_share(Some(20)).reserve(PerLevel([4, 0, 0, 0])).build()?;
     let (likes, about) = if merge == MergeLikes::Never {
         (Likes::Apart, "senders take turns, waits of at most 1 s, one in 20 for the lowest")
     } else {
-        (Likes::Merged, "senders take turns, waits of at most 1 s, one in 20 for the lowest, likes merged")
+        (
+            Likes::Merged,
+            "senders take turns, waits of at most 1 s, one in 20 for the lowest, likes merged",
+        )
     };
     let label = "roomcast, 40 a second";
-    Ok(Preset { name: "tuned", label, about, config, levels: PerStream::from_fn(Stream::priority), likes })
+    Ok(Preset {
+        name: "tuned",
+        label,
+        about,
+        config,
+        levels: PerStream::from_fn(Stream::priority),
+        likes,
+    })
 }
 
 #[cfg(test)]
@@ -117,7 +136,12 @@ mod tests {
 
     #[test]
     fn likes_are_merged_where_the_switch_says_so() {
-        let merging = |merge| all(merge, 1).unwrap().iter().filter(|room| room.likes == Likes::Merged).count();
-        assert_eq!([MergeLikes::Never, MergeLikes::Tuned, MergeLikes::Always].map(merging), [0, 1, 6]);
+        let merging = |merge| {
+            all(merge, 1).unwrap().iter().filter(|room| room.likes == Likes::Merged).count()
+        };
+        assert_eq!(
+            [MergeLikes::Never, MergeLikes::Tuned, MergeLikes::Always].map(merging),
+            [0, 1, 6]
+        );
     }
 }

@@ -38,6 +38,9 @@ mod tests {
     fn only_all_is_all_and_only_nothing_is_nothing() {
         let shown = |part, of| Share { part, of }.to_string();
         assert_eq!([shown(5, 5), shown(0, 5), shown(0, 0)], ["100%", "0%", "-"]);
-        assert_eq!([shown(999_999, 1_000_000), shown(1, 1_000_000), shown(1, 3)], ["99.9%", "<0.1%", "33.3%"]);
+        assert_eq!(
+            [shown(999_999, 1_000_000), shown(1, 1_000_000), shown(1, 3)],
+            ["99.9%", "<0.1%", "33.3%"]
+        );
     }
 }

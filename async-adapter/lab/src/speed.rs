@@ -22,7 +22,11 @@ impl Speed {
 
     /// When something is replayed that was recorded at `recorded_us`, in nanoseconds.
     pub(crate) fn of(self, recorded_us: u64) -> u64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and at most 300 days")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative, and at most 300 days"
+        )]
         let at = (recorded_us as f64 * 1e3 / self.0).ceil() as u64;
         at
     }
@@ -35,6 +39,9 @@ mod tests {
     #[test]
     fn a_recorded_time_is_replayed_at_the_speed() {
         let at = |times| Speed::new(times).unwrap().of(1_000_000);
-        assert_eq!([at(1.0), at(2.0), at(0.1), at(100.0)], [1_000_000_000, 500_000_000, 10_000_000_000, 10_000_000]);
+        assert_eq!(
+            [at(1.0), at(2.0), at(0.1), at(100.0)],
+            [1_000_000_000, 500_000_000, 10_000_000_000, 10_000_000]
+        );
     }
 }

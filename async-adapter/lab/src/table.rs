@@ -36,35 +36,65 @@ fn write(out: &mut String, lab: &Lab) -> fmt::Result {
         lab.length_us as f64 / 1e6,
         lab.settings.speed.times(),
     )?;
-    writeln!(out, "on top     {}; seed {}; likes merged: {}\n", lab.on_top(), lab.settings.seed, lab.merge.name())?;
+    writeln!(
+        out,
+        "on top     {}; seed {}; likes merged: {}\n",
+        lab.on_top(),
+        lab.settings.seed,
+        lab.merge.name()
+    )?;
     let columns = columns(lab);
     let streams = lab.streams();
-    let figures = |tally: &Tally| columns.iter().map(|column| (column.show)(tally)).collect::<Vec<_>>();
+    let figures =
+        |tally: &Tally| columns.iter().map(|column| (column.show)(tally)).collect::<Vec<_>>();
     let rows: Vec<_> = lab
         .rooms
         .iter()
-        .flat_map(|(preset, trial)| streams.iter().map(|&stream| (preset.name, stream, figures(&trial.tallies[stream]))))
+        .flat_map(|(preset, trial)| {
+            streams.iter().map(|&stream| (preset.name, stream, figures(&trial.tallies[stream])))
+        })
         .collect();
-    let widths: Vec<_> = (0..columns.len()).map(|place| width(&columns[place], rows.iter().map(|row| &row.2[place]))).collect();
+    let widths: Vec<_> = (0..columns.len())
+        .map(|place| width(&columns[place], rows.iter().map(|row| &row.2[place])))
+        .collect();
 
     write_line(out, ["", "", ""], columns.iter().map(|column| column.group), &widths)?;
-    write_line(out, ["room", "priority", "what"], columns.iter().map(|column| column.name), &widths)?;
+    write_line(
+        out,
+        ["room", "priority", "what"],
+        columns.iter().map(|column| column.name),
+        &widths,
+    )?;
     for (room, stream, figures) in &rows {
         if Some(stream) == streams.first() {
             writeln!(out)?;
         }
         let room = if Some(stream) == streams.first() { room } else { "" };
-        write_line(out, [room, priority(*stream), Stream::name(*stream)], figures.iter().map(String::as_str), &widths)?;
+        write_line(
+            out,
+            [room, priority(*stream), Stream::name(*stream)],
+            figures.iter().map(String::as_str),
+            &widths,
+        )?;
     }
     writeln!(out, "\nevery figure agrees with the room's own ledger")
 }
 
 fn width<'a>(column: &Column, figures: impl Iterator<Item = &'a String>) -> usize {
     let heads = [column.group, column.name].into_iter();
-    heads.chain(figures.map(String::as_str)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+    heads
+        .chain(figures.map(String::as_str))
+        .map(|cell| cell.chars().count())
+        .max()
+        .unwrap_or_default()
 }
 
-fn write_line<'a>(out: &mut String, names: [&str; 3], cells: impl Iterator<Item = &'a str>, widths: &[usize]) -> fmt::Result {
+fn write_line<'a>(
+    out: &mut String,
+    names: [&str; 3],
+    cells: impl Iterator<Item = &'a str>,
+    widths: &[usize],
+) -> fmt::Result {
     let mut line = String::new();
     for (name, width) in names.iter().zip(NAMES) {
         write!(line, "{name:<width$}  ")?;
@@ -76,10 +106,15 @@ fn write_line<'a>(out: &mut String, names: [&str; 3], cells: impl Iterator<Item 
 }
 
 fn columns(lab: &Lab) -> Vec<Column> {
-    fn column(group: &'static str, name: &'static str, show: impl Fn(&Tally) -> String + 'static) -> Column {
+    fn column(
+        group: &'static str,
+        name: &'static str,
+        show: impl Fn(&Tally) -> String + 'static,
+    ) -> Column {
         Column { group, name, show: Box::new(show) }
     }
-    let tallies = || lab.rooms.iter().flat_map(|(_, trial)| trial.tallies.iter()).map(|(_, tally)| tally);
+    let tallies =
+        || lab.rooms.iter().flat_map(|(_, trial)| trial.tallies.iter()).map(|(_, tally)| tally);
     let mut columns = vec![
         column("", "offered", |tally| tally.offered.to_string()),
         column("", "dispatched", |tally| tally.dispatched.to_string()),
@@ -87,17 +122,23 @@ fn columns(lab: &Lab) -> Vec<Column> {
     ];
     for &reason in DropReason::ALL {
         if tallies().any(|tally| tally.dropped.of(reason) > 0) {
-            columns.push(column("dropped:", reason.name(), move |tally| tally.dropped.of(reason).to_string()));
+            columns.push(column("dropped:", reason.name(), move |tally| {
+                tally.dropped.of(reason).to_string()
+            }));
         }
     }
     for &reason in RefusalReason::ALL {
         if tallies().any(|tally| tally.refused.of(reason) > 0) {
-            columns.push(column("refused:", reason.name(), move |tally| tally.refused.of(reason).to_string()));
+            columns.push(column("refused:", reason.name(), move |tally| {
+                tally.refused.of(reason).to_string()
+            }));
         }
     }
     columns.push(column("", "through", |tally| through(tally).to_string()));
     for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
-        columns.push(column("wait", name, move |tally| tally.wait_micros(share).map_or_else(|| "-".to_owned(), seconds)));
+        columns.push(column("wait", name, move |tally| {
+            tally.wait_micros(share).map_or_else(|| "-".to_owned(), seconds)
+        }));
     }
     columns.push(column("", "starved", |tally| seconds(tally.starvation.longest() / 1_000)));
     columns

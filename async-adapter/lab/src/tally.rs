@@ -90,7 +90,8 @@ impl Default for Tally {
             merged_and_lost: 0,
             dropped: Count::default(),
             refused: Count::default(),
-            waits: Histogram::new_with_bounds(1, MOST_MICROS, 3).expect("the bounds and digits are valid"),
+            waits: Histogram::new_with_bounds(1, MOST_MICROS, 3)
+                .expect("the bounds and digits are valid"),
             starvation: Starvation::default(),
         }
     }
@@ -106,7 +107,8 @@ impl Tally {
     /// dispatched.
     pub(crate) fn wait_micros(&self, share: f64) -> Option<u64> {
         // The histogram rounds up: a wait of 5 s would be one of 5.001 s.
-        (!self.waits.is_empty()).then(|| self.waits.lowest_equivalent(self.waits.value_at_quantile(share)))
+        (!self.waits.is_empty())
+            .then(|| self.waits.lowest_equivalent(self.waits.value_at_quantile(share)))
     }
 
     /// One is offered.

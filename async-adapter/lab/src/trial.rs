@@ -1,8 +1,8 @@
 //! One room under the load, in virtual time: a loop that jumps from one event to the next.
 
 use roomcast::{
-    CorrelationId, Event, Instant, Join, JoinError, Ledger, Outcome, OutcomeSink, Payload, PerLevel, Publish, RoomState, SessionId,
-    Source, UserId,
+    CorrelationId, Event, Instant, Join, JoinError, Ledger, Outcome, OutcomeSink, Payload,
+    PerLevel, Publish, RoomState, SessionId, Source, UserId,
 };
 
 use crate::load::{Load, Offer};
@@ -30,7 +30,11 @@ impl Payload for Blank {
 }
 
 /// Offers the whole load to a room of the preset and waits until nothing waits there any more; `sign` hears of each begun second.
-pub(crate) fn run(preset: &Preset, load: Load<'_>, mut sign: impl FnMut(u64)) -> Result<Trial, JoinError> {
+pub(crate) fn run(
+    preset: &Preset,
+    load: Load<'_>,
+    mut sign: impl FnMut(u64),
+) -> Result<Trial, JoinError> {
     let mut simulation = Simulation {
         room: RoomState::new(&preset.config),
         likes: preset.likes,
@@ -48,7 +52,10 @@ pub(crate) fn run(preset: &Preset, load: Load<'_>, mut sign: impl FnMut(u64)) ->
         }
     }
     simulation.drain();
-    Ok(Trial { ledger: simulation.room.snapshot(simulation.at()).admission.ledger, tallies: simulation.tallies })
+    Ok(Trial {
+        ledger: simulation.room.snapshot(simulation.at()).admission.ledger,
+        tallies: simulation.tallies,
+    })
 }
 
 struct Simulation {
@@ -122,7 +129,10 @@ impl Simulation {
     /// Takes what the room tells of messages that waited.
     fn listen(&mut self) {
         while let Some(event) = self.room.poll_event() {
-            if let Event::Outcome { messages, outcome_sink: OutcomeSink::Event(tag), outcome, .. } = event {
+            if let Event::Outcome {
+                messages, outcome_sink: OutcomeSink::Event(tag), outcome, ..
+            } = event
+            {
                 let (stream, offered) = untag(tag);
                 self.tallies[stream].starvation.waits_no_more();
                 self.decide(stream, offered, u64::from(messages).saturating_sub(1), outcome);
@@ -134,7 +144,9 @@ impl Simulation {
     fn decide(&mut self, stream: Stream, offered: u64, carried: u64, outcome: Outcome) {
         let tally = &mut self.tallies[stream];
         match outcome {
-            Outcome::Dispatched { at, .. } => tally.dispatch(at.as_nanos(), at.as_nanos().saturating_sub(offered), carried),
+            Outcome::Dispatched { at, .. } => {
+                tally.dispatch(at.as_nanos(), at.as_nanos().saturating_sub(offered), carried)
+            }
             Outcome::Dropped { reason, .. } => tally.lose(self.now, reason, carried),
             Outcome::Merged { .. } => tally.merged += 1,
             // A fate that this program does not know would leave a hole that the audit finds.

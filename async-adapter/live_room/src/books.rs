@@ -23,7 +23,8 @@ struct Wait {
 
 impl Default for Wait {
     fn default() -> Self {
-        let histogram = Histogram::new_with_bounds(1, MOST_MICROS, 3).expect("the bounds and digits are valid");
+        let histogram =
+            Histogram::new_with_bounds(1, MOST_MICROS, 3).expect("the bounds and digits are valid");
         Self { histogram, longest: Duration::ZERO }
     }
 }
@@ -43,7 +44,8 @@ impl Heard {
                 Item::Message(message) => {
                     let waited = message.dispatched_at.saturating_since(message.admitted_at);
                     let wait = &mut self.waits[message.priority];
-                    wait.histogram.saturating_record(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
+                    wait.histogram
+                        .saturating_record(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
                     wait.longest = wait.longest.max(waited);
                 }
                 // This server sends nobody anything alone.
@@ -122,7 +124,8 @@ fn write_deliveries(f: &mut fmt::Formatter<'_>, levels: &PerLevel<Deliveries>) -
     let total = ("total", levels.values().copied().sum::<Deliveries>());
     for (name, row) in levels.iter().map(|(level, row)| (level.name(), *row)).chain([total]) {
         write!(f, "{name:<10}")?;
-        let counts = [row.due, row.delivered, row.skipped, row.pending, row.excluded, row.abandoned];
+        let counts =
+            [row.due, row.delivered, row.skipped, row.pending, row.excluded, row.abandoned];
         counts.iter().try_for_each(|count| write!(f, "{count:>12}"))?;
         writeln!(f)?;
     }

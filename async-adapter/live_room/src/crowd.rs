@@ -175,7 +175,9 @@ impl Crowd {
         let entry = self.recording.entries().get(self.entry)?;
         let recorded = self.playhead.room(self.lap_begins() + entry.at_us as f64 * 1e3);
         let mut next = (recorded, Source::Recording);
-        for (at, source) in [(self.gifts.next_at(), Source::Gifts), (self.likes.next_at(), Source::Likes)] {
+        for (at, source) in
+            [(self.gifts.next_at(), Source::Gifts), (self.likes.next_at(), Source::Likes)]
+        {
             if let Some(at) = at.filter(|&at| at < next.0) {
                 next = (at, source);
             }
@@ -189,9 +191,13 @@ impl Crowd {
         let index = self.entry as u64 + (self.lap << 32);
         let what = match &entry.content {
             Content::Text(text) => What::Text { text: text.clone() },
-            Content::TextLength(bytes) => What::Text { text: phrase(self.seed, index, *bytes as usize) },
+            Content::TextLength(bytes) => {
+                What::Text { text: phrase(self.seed, index, *bytes as usize) }
+            }
             Content::Gift { name, count } => What::Gift { name: name.clone(), count: *count },
-            Content::SuperChat { text, price } => What::SuperChat { text: text.clone(), price: *price },
+            Content::SuperChat { text, price } => {
+                What::SuperChat { text: text.clone(), price: *price }
+            }
             Content::Guard { rank } => What::Guard { rank: *rank },
         };
         let sender = entry.sender;

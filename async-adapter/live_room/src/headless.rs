@@ -19,7 +19,11 @@ const LOOK: Duration = Duration::from_millis(100);
 const LINE: Duration = Duration::from_secs(5);
 
 /// Runs the recording through a room in real time: to its end, for the duration that the options name, or until Ctrl-C.
-pub(crate) async fn run(recording: &Arc<Recording>, options: &Options, progress: &ProgressBar) -> Result<Books, String> {
+pub(crate) async fn run(
+    recording: &Arc<Recording>,
+    options: &Options,
+    progress: &ProgressBar,
+) -> Result<Books, String> {
     let live = LiveRoom::open(recording, options, AtEnd::Stop)?;
     let mut looks = tokio::time::interval(LOOK);
     let mut lines = tokio::time::interval(LINE);
@@ -40,9 +44,15 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options, progress:
 }
 
 fn show(live: &LiveRoom, options: &Options, progress: &ProgressBar) {
-    let of_duration = options.duration.map_or(0.0, |duration| live.clock.elapsed().as_secs_f64() / duration.as_secs_f64());
+    let of_duration = options
+        .duration
+        .map_or(0.0, |duration| live.clock.elapsed().as_secs_f64() / duration.as_secs_f64());
     let share = live.crowd.borrow().progress.max(of_duration);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the length")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of the length"
+    )]
     progress.set_position((share * progress.length().unwrap_or_default() as f64) as u64);
     let admission = live.room.snapshot().room.admission;
     let total = admission.ledger.total();

@@ -76,7 +76,11 @@ pub(crate) struct LiveRoom {
 
 impl LiveRoom {
     /// Opens the room. The error is a line for the person who started it.
-    pub(crate) fn open(recording: &Arc<Recording>, options: &Options, at_end: AtEnd) -> Result<Self, String> {
+    pub(crate) fn open(
+        recording: &Arc<Recording>,
+        options: &Options,
+        at_end: AtEnd,
+    ) -> Result<Self, String> {
         let clock = RoomClock::start();
         let joins = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&joins);
@@ -92,7 +96,8 @@ impl LiveRoom {
         let slow = options.slow_viewers.of(options.viewers);
         let (pace, pace_seen) = watch::channel(Pace { slow, ending: false });
         viewers::seat(&room, options.viewers, &pace_seen).map_err(|error| error.to_string())?;
-        let crowd = Crowd::new(Arc::clone(recording), options.settings(), options.seed).at_end(at_end);
+        let crowd =
+            Crowd::new(Arc::clone(recording), options.settings(), options.seed).at_end(at_end);
         let (changes, changes_seen) = mpsc::channel(CHANGES);
         let feeder = Feeder::new(&room, clock, crowd, options, changes_seen, pace.clone());
         let state = feeder.state();

@@ -57,7 +57,8 @@ fn run(options: &Options) -> Result<Books, String> {
     };
     let recording = Arc::new(recording.map_err(|error| error.to_string())?);
     if options.virtual_time {
-        return virtual_time::run(&recording, options, &progress_bar()).map_err(|error| error.to_string());
+        return virtual_time::run(&recording, options, &progress_bar())
+            .map_err(|error| error.to_string());
     }
     let runtime = Runtime::new().map_err(|error| format!("cannot start: {error}"))?;
     if options.headless {

@@ -81,7 +81,9 @@ pub(crate) struct Options {
 
 impl Options {
     /// Reads the command line, the program's name first.
-    pub(crate) fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, Stop> {
+    pub(crate) fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, Stop> {
         Self::try_parse_from(arguments).map_err(|error| match error.kind() {
             ErrorKind::MissingRequiredArgument => {
                 Stop::wrong(&Self::command(), "--virtual needs --headless: give both, or neither")

@@ -14,8 +14,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
 /// What the page may load and where it may connect: itself only.
-pub(crate) const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'";
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'";
 
 /// The file at a path of the address, such as `/` or `/app.js`.
 pub(crate) fn asset(path: &str) -> Option<Asset> {
@@ -45,9 +44,14 @@ mod tests {
     #[test]
     fn all_that_the_page_names_is_there() {
         let mut named = 0;
-        for path in ["/", "/app.js", "/stage.js", "/panel.js", "/composer.js", "/host.js", "/social.js"] {
+        for path in
+            ["/", "/app.js", "/stage.js", "/panel.js", "/composer.js", "/host.js", "/social.js"]
+        {
             let Asset { body, .. } = asset(path).unwrap();
-            for piece in body.split(['"', '\'']).filter(|piece| matches!(piece.rsplit_once('.'), Some((_, "js" | "css")))) {
+            for piece in body
+                .split(['"', '\''])
+                .filter(|piece| matches!(piece.rsplit_once('.'), Some((_, "js" | "css"))))
+            {
                 let path = format!("/{}", piece.trim_start_matches("./").trim_start_matches('/'));
                 assert!(asset(&path).is_some(), "{piece}");
                 named += 1;
@@ -59,10 +63,20 @@ mod tests {
 
     #[test]
     fn nothing_is_loaded_from_elsewhere_and_no_markup_is_made_of_text() {
-        let scripts = ["app", "stage", "cards", "composer", "panel", "chart", "connection", "social", "host"];
-        for path in scripts.map(|name| format!("/{name}.js")).iter().map(String::as_str).chain(["/"]) {
+        let scripts =
+            ["app", "stage", "cards", "composer", "panel", "chart", "connection", "social", "host"];
+        for path in
+            scripts.map(|name| format!("/{name}.js")).iter().map(String::as_str).chain(["/"])
+        {
             let Asset { body, .. } = asset(path).unwrap();
-            for never in ["http://", "https://", "innerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            for never in [
+                "http://",
+                "https://",
+                "innerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+            ] {
                 assert!(!body.contains(never), "{path} has {never}");
             }
         }

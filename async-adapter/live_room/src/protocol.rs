@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use client::{ControlsChange, MAX_FRAME_BYTES, Rejection, Request, Visitor};
 pub(crate) use orders::{Act, Order};
-pub(crate) use server::{Controls, CrowdState, DeliveryRow, Fate, Hello, Item, LedgerRow, Reply, Standing, Stats, batch_frame};
+pub(crate) use server::{
+    Controls, CrowdState, DeliveryRow, Fate, Hello, Item, LedgerRow, Reply, Standing, Stats,
+    batch_frame,
+};
 
 /// One value for each priority.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use roomcast::{
-    ConfigError, EvictionPolicy, Kind, Payload, PerLevel, Priority, Publish, QueueDiscipline, RefusalReason, Refused, RoomConfig,
-    Source, UserId,
+    ConfigError, EvictionPolicy, Kind, Payload, PerLevel, Priority, Publish, QueueDiscipline,
+    RefusalReason, Refused, RoomConfig, Source, UserId,
 };
 
 use crate::message::What;
@@ -42,7 +42,9 @@ impl Payload for Said {
     fn size(&self) -> usize {
         self.nick.len()
             + match &self.what {
-                What::Text { text } | What::SuperChat { text, .. } | What::Notice { text } => text.len(),
+                What::Text { text } | What::SuperChat { text, .. } | What::Notice { text } => {
+                    text.len()
+                }
                 What::Tip(tip) => tip.size(),
                 What::Gift { name, .. } => name.len(),
                 What::Like { .. } | What::Guard { .. } | What::Total { .. } => 0,
@@ -53,9 +55,11 @@ impl Payload for Said {
 /// What matters more: what the host says, gifts and what was paid for, then chat, then likes.
 pub(crate) fn level(what: &What) -> Priority {
     match what {
-        What::Gift { .. } | What::SuperChat { .. } | What::Guard { .. } | What::Notice { .. } | What::Total { .. } => {
-            Priority::High
-        }
+        What::Gift { .. }
+        | What::SuperChat { .. }
+        | What::Guard { .. }
+        | What::Notice { .. }
+        | What::Total { .. } => Priority::High,
         What::Text { .. } | What::Tip(Tip::Joined { .. }) => Priority::Normal,
         What::Tip(_) => Priority::High,
         What::Like { .. } => Priority::Low,
@@ -78,7 +82,11 @@ pub(crate) fn offer(source: Source, nick: Arc<str>, what: What) -> Publish<Said>
 /// The likes in an offered message that count: all of them, shed or not, unless the sender may not speak.
 pub(crate) fn likes_that_count<T>(likes: u32, offered: &Result<T, Refused<Said>>) -> u32 {
     match offered {
-        Err(Refused { reason: RefusalReason::QueueFull | RefusalReason::OutcomesFull | RefusalReason::SenderQuota, .. })
+        Err(Refused {
+            reason:
+                RefusalReason::QueueFull | RefusalReason::OutcomesFull | RefusalReason::SenderQuota,
+            ..
+        })
         | Ok(_) => likes,
         Err(_) => 0,
     }

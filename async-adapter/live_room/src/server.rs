@@ -58,15 +58,24 @@ struct House {
 
 /// Serves the room until Ctrl-C, or for the duration that the options name. The error is a line for the person who started it.
 pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result<Books, String> {
-    let listener = TcpListener::bind(options.listen).await.map_err(|error| cannot_listen(options.listen, &error))?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| cannot_listen(options.listen, &error))?;
     let address = listener.local_addr().map_err(|error| cannot_listen(options.listen, &error))?;
     let recording = &Arc::new(Recording::clone(recording).without_silences(LONGEST_SILENCE_US));
     let mut live = LiveRoom::open(recording, options, AtEnd::Repeat)?;
     let (stats_sender, stats) = watch::channel(StatsFrame::default());
     let names = Arc::new(Names::new(recording.senders()));
-    let reporter = stats::report(live.room.clone(), live.clock, live.crowd.clone(), Arc::clone(&names), stats_sender);
+    let reporter = stats::report(
+        live.room.clone(),
+        live.clock,
+        live.crowd.clone(),
+        Arc::clone(&names),
+        stats_sender,
+    );
     let reporter = tokio::spawn(reporter);
-    let announcer = announcer::announce(live.room.clone(), Arc::clone(&names), Arc::clone(&live.joins));
+    let announcer =
+        announcer::announce(live.room.clone(), Arc::clone(&names), Arc::clone(&live.joins));
     let announcer = tokio::spawn(announcer);
     let house = Arc::new(House {
         room: live.room.clone(),
@@ -79,7 +88,8 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
         queue: options.queue,
         doors: watch::Sender::default(),
     });
-    let routes = Router::new().route("/ws", get(enter)).fallback(page).with_state(Arc::clone(&house));
+    let routes =
+        Router::new().route("/ws", get(enter)).fallback(page).with_state(Arc::clone(&house));
     // A frame is small and wanted now.
     let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let server = tokio::spawn(axum::serve(listener, routes).into_future());
@@ -106,7 +116,10 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            format!("{address} is taken by another program: choose another port with --listen, such as --listen {}:0", address.ip())
+            format!(
+                "{address} is taken by another program: choose another port with --listen, such as --listen {}:0",
+                address.ip()
+            )
         }
         _ => format!("cannot listen at {address}: {error}"),
     }
@@ -114,7 +127,8 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {
 
 async fn page(uri: Uri) -> Response {
     let Some(asset) = asset(uri.path()) else {
-        return (StatusCode::NOT_FOUND, "there is nothing here: the room is at /\n").into_response();
+        return (StatusCode::NOT_FOUND, "there is nothing here: the room is at /\n")
+            .into_response();
     };
     let headers = [
         (header::CONTENT_TYPE, asset.content_type),
@@ -132,7 +146,8 @@ async fn enter(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if !same_origin(&headers) {
-        return (StatusCode::FORBIDDEN, "a page from elsewhere may not enter the room\n").into_response();
+        return (StatusCode::FORBIDDEN, "a page from elsewhere may not enter the room\n")
+            .into_response();
     }
     let open = house.doors.subscribe();
     let visitor = Visitor::from_query(&query.unwrap_or_default());
@@ -152,7 +167,9 @@ fn same_origin(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     match (text(header::ORIGIN), text(header::HOST)) {
         (None, _) => true,
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host)),
+        (Some(origin), Some(host)) => origin
+            .split_once("://")
+            .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host)),
         (Some(_), None) => false,
     }
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use roomcast::{Actor, Budget, ConfigError, Instant, Join, JoinError, OutcomeSink, PerLevel, RoomState, Seq, SessionId, Source};
+use roomcast::{
+    Actor, Budget, ConfigError, Instant, Join, JoinError, OutcomeSink, PerLevel, RoomState, Seq,
+    SessionId, Source,
+};
 use roomcast_replay::recording::Recording;
 
 use crate::books::{Books, Heard, heading};
@@ -52,7 +55,11 @@ impl From<JoinError> for RunError {
 }
 
 /// Runs the recording through a room, to its end or for the duration that the options name.
-pub(crate) fn run(recording: &Arc<Recording>, options: &Options, progress: &ProgressBar) -> Result<Books, RunError> {
+pub(crate) fn run(
+    recording: &Arc<Recording>,
+    options: &Options,
+    progress: &ProgressBar,
+) -> Result<Books, RunError> {
     let mut simulation = Simulation::new(recording, options)?;
     let end = options.duration.map_or(u64::MAX, nanos);
     simulation.open_until(end, progress)?;
@@ -140,8 +147,13 @@ impl Simulation {
             }
             if steps.is_multiple_of(STEPS_PER_SIGN) {
                 let share = self.crowd.progress().max(self.now as f64 / end as f64);
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the length")]
-                progress.set_position((share * progress.length().unwrap_or_default() as f64) as u64);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a share of the length"
+                )]
+                progress
+                    .set_position((share * progress.length().unwrap_or_default() as f64) as u64);
             }
             steps += 1;
         }
@@ -164,7 +176,11 @@ impl Simulation {
         self.listen();
         let slow = self.slow.iter().map(|(session, _)| *session);
         for session in slow.chain(self.fast.iter().copied()).chain([self.witness]) {
-            while self.room.next_batch(Instant::from_nanos(self.now), session, Budget::default()).is_ok() {}
+            while self
+                .room
+                .next_batch(Instant::from_nanos(self.now), session, Budget::default())
+                .is_ok()
+            {}
         }
     }
 
@@ -184,7 +200,9 @@ impl Simulation {
             self.looks_at = self.now + nanos(LOOK);
             self.look();
         }
-        while let Some(&Reverse((at, place))) = self.slow_looks.peek().filter(|Reverse((at, _))| *at <= self.now) {
+        while let Some(&Reverse((at, place))) =
+            self.slow_looks.peek().filter(|Reverse((at, _))| *at <= self.now)
+        {
             self.slow_looks.pop();
             let (session, nap) = self.slow[place];
             take_all(&mut self.room, self.now, session);
@@ -196,7 +214,8 @@ impl Simulation {
         let Some(said) = self.crowd.next() else { return Ok(()) };
         let session = self.seat(said.sender)?;
         self.offered[level(&said.what)] += 1;
-        let message = offer(Source::Session(session), said.nick, said.what).outcome_sink(OutcomeSink::CountedOnly);
+        let message = offer(Source::Session(session), said.nick, said.what)
+            .outcome_sink(OutcomeSink::CountedOnly);
         // What becomes of it is in the ledger, which is what this run is about.
         let _ = self.room.publish(self.at(), message);
         self.listen();
@@ -240,7 +259,9 @@ impl Simulation {
 }
 
 fn take_all(room: &mut RoomState<Said>, now: u64, session: SessionId) {
-    while let Ok(Some(batch)) = room.next_batch(Instant::from_nanos(now), session, Budget::default()) {
+    while let Ok(Some(batch)) =
+        room.next_batch(Instant::from_nanos(now), session, Budget::default())
+    {
         if !batch.more() {
             break;
         }

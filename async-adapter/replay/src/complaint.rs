@@ -69,12 +69,19 @@ fn in_one_line(program: &Command, error: &clap::Error) -> String {
             format!("{option} is \"{}\": want one of {choices}", value.escape_debug())
         }
         ErrorKind::ValueValidation => {
-            let reason = std::error::Error::source(error).map_or_else(|| want(program, option), ToString::to_string);
+            let reason = std::error::Error::source(error)
+                .map_or_else(|| want(program, option), ToString::to_string);
             format!("{option} is \"{}\": want {reason}", value.escape_debug())
         }
         ErrorKind::ArgumentConflict => format!("{option} is given twice: want it once"),
         ErrorKind::TooManyValues => format!("{option} takes no value, and was given \"{value}\""),
-        _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        _ => error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned(),
     }
 }
 

@@ -135,21 +135,27 @@ impl Recording {
     /// Reads a file of either format.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
-        let failed = |what: String| RecordingError { file: name.clone(), flaw: Flaw::of_file(what) };
+        let failed =
+            |what: String| RecordingError { file: name.clone(), flaw: Flaw::of_file(what) };
         let unreadable = |error: std::io::Error| failed(format!("cannot be read: {error}"));
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(failed(format!("is over {} MiB: want a smaller recording", MAX_FILE_BYTES >> 20)));
+            return Err(failed(format!(
+                "is over {} MiB: want a smaller recording",
+                MAX_FILE_BYTES >> 20
+            )));
         }
         Self::parse(&name, &bytes)
     }
 
     /// Reads the bytes of a file of either format; `file` is its name in errors.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, RecordingError> {
-        let name = Path::new(file).file_name().map_or_else(|| file.into(), |name| name.to_string_lossy());
-        Self::from_bytes(&name, bytes).map_err(|flaw| RecordingError { file: file.to_owned(), flaw })
+        let name =
+            Path::new(file).file_name().map_or_else(|| file.into(), |name| name.to_string_lossy());
+        Self::from_bytes(&name, bytes)
+            .map_err(|flaw| RecordingError { file: file.to_owned(), flaw })
     }
 
     fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, Flaw> {
@@ -161,7 +167,9 @@ impl Recording {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut builder = Builder::default();
         if text.trim().is_empty() {
-            return Err(Flaw::of_file("is empty: want a CSV trace or the XML of a danmaku recorder"));
+            return Err(Flaw::of_file(
+                "is empty: want a CSV trace or the XML of a danmaku recorder",
+            ));
         } else if text.trim_start().starts_with('<') {
             xml::read(text, &mut builder)?;
         } else {

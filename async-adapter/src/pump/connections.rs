@@ -145,7 +145,8 @@ impl<T: Transport> Connections<T> {
     /// Whether a session's connection is here and takes what it is offered.
     pub(super) fn is_free(&self, place: u32, session: SessionId) -> bool {
         let connection = self.table.get(place as usize).and_then(Option::as_ref);
-        connection.is_some_and(|connection| connection.session == session && connection.blocked.is_none())
+        connection
+            .is_some_and(|connection| connection.session == session && connection.blocked.is_none())
     }
 
     pub(super) fn holds(&self, place: u32, session: SessionId) -> bool {
@@ -160,17 +161,29 @@ impl<T: Transport> Connections<T> {
 
     /// Whose connections are here.
     pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.table.iter().flatten().chain(self.leaving.values()).map(|connection| connection.session)
+        self.table
+            .iter()
+            .flatten()
+            .chain(self.leaving.values())
+            .map(|connection| connection.session)
     }
 
     /// A session's connection, wherever it is.
     fn find(&mut self, place: u32, session: SessionId) -> Option<&mut Connection<T>> {
-        if self.holds(place, session) { self.table[place as usize].as_mut() } else { self.leaving.get_mut(&session) }
+        if self.holds(place, session) {
+            self.table[place as usize].as_mut()
+        } else {
+            self.leaving.get_mut(&session)
+        }
     }
 
     /// Drops a connection; what it had not taken to the last byte is unsent.
     pub(super) fn remove(&mut self, place: u32, session: SessionId, stats: &mut PumpStats) {
-        let here = if self.holds(place, session) { self.table[place as usize].take() } else { self.leaving.remove(&session) };
+        let here = if self.holds(place, session) {
+            self.table[place as usize].take()
+        } else {
+            self.leaving.remove(&session)
+        };
         if let Some(connection) = here {
             self.let_go(place, connection, stats);
         }
@@ -190,8 +203,17 @@ impl<T: Transport> Connections<T> {
 
     /// Offers a connection a frame. `last`: nothing follows, and once it has been taken the
     /// connection is to go.
-    pub(super) fn write(&mut self, place: u32, frame: &Frame, last: bool, now: Instant, stats: &mut PumpStats) -> Written {
-        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else { return Written::Gone };
+    pub(super) fn write(
+        &mut self,
+        place: u32,
+        frame: &Frame,
+        last: bool,
+        now: Instant,
+        stats: &mut PumpStats,
+    ) -> Written {
+        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else {
+            return Written::Gone;
+        };
         if let Some(blocked) = &mut connection.blocked {
             blocked.rest.push_back(frame.clone());
             if last {
@@ -206,8 +228,12 @@ impl<T: Transport> Connections<T> {
             }
             Ok(taken) => {
                 let (writable, session) = (Arc::clone(&self.writable), connection.session);
-                let unblock = Arc::new(Unblock { writable, place, session, listed: AtomicBool::new(false) });
-                let rest = VecDeque::from([Frame { bytes: frame.bytes.slice(taken..), messages: frame.messages }]);
+                let unblock =
+                    Arc::new(Unblock { writable, place, session, listed: AtomicBool::new(false) });
+                let rest = VecDeque::from([Frame {
+                    bytes: frame.bytes.slice(taken..),
+                    messages: frame.messages,
+                }]);
                 connection.blocked = Some(Box::new(Blocked { unblock, rest, since: now, last }));
                 if connection.watched.is_none() {
                     connection.watched = Some(now);
@@ -226,7 +252,12 @@ impl<T: Transport> Connections<T> {
 
     /// Writes the next of the control frames that wait for a connection; `None` when none does.
     /// Those of a blocked one wait on until it has taken the rest.
-    pub(super) fn write_control(&mut self, place: u32, now: Instant, stats: &mut PumpStats) -> Option<Written> {
+    pub(super) fn write_control(
+        &mut self,
+        place: u32,
+        now: Instant,
+        stats: &mut PumpStats,
+    ) -> Option<Written> {
         let connection = self.table.get(place as usize).and_then(Option::as_ref)?;
         if connection.blocked.is_some() {
             return Some(Written::Blocked);
@@ -237,11 +268,18 @@ impl<T: Transport> Connections<T> {
 
     /// Writes the control frames that wait for a connection that is about to be dropped, as far as
     /// it takes them at once.
-    pub(super) fn write_waiting(&mut self, place: u32, session: SessionId, now: Instant, stats: &mut PumpStats) {
+    pub(super) fn write_waiting(
+        &mut self,
+        place: u32,
+        session: SessionId,
+        now: Instant,
+        stats: &mut PumpStats,
+    ) {
         if !self.is_free(place, session) {
             return;
         }
-        let waiting = self.table[place as usize].as_ref().and_then(|connection| connection.inbox.close());
+        let waiting =
+            self.table[place as usize].as_ref().and_then(|connection| connection.inbox.close());
         for bytes in waiting.into_iter().flatten() {
             if self.write(place, &Frame { bytes, messages: 0 }, false, now, stats) != Written::All {
                 return;
@@ -251,10 +289,19 @@ impl<T: Transport> Connections<T> {
 
     /// Writes the last words of a connection's session, behind the control frames that wait. It
     /// takes no further ones.
-    pub(super) fn write_last(&mut self, place: u32, frame: &Frame, now: Instant, stats: &mut PumpStats) -> Written {
-        let Some(connection) = self.table.get(place as usize).and_then(Option::as_ref) else { return Written::Gone };
+    pub(super) fn write_last(
+        &mut self,
+        place: u32,
+        frame: &Frame,
+        now: Instant,
+        stats: &mut PumpStats,
+    ) -> Written {
+        let Some(connection) = self.table.get(place as usize).and_then(Option::as_ref) else {
+            return Written::Gone;
+        };
         for bytes in connection.inbox.close().into_iter().flatten() {
-            if self.write(place, &Frame { bytes, messages: 0 }, false, now, stats) == Written::Gone {
+            if self.write(place, &Frame { bytes, messages: 0 }, false, now, stats) == Written::Gone
+            {
                 return Written::Gone;
             }
         }
@@ -263,20 +310,30 @@ impl<T: Transport> Connections<T> {
 
     /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker
     /// will be woken.
-    pub(super) fn unblock(&mut self, place: u32, session: SessionId, now: Instant, stats: &mut PumpStats) -> Written {
+    pub(super) fn unblock(
+        &mut self,
+        place: u32,
+        session: SessionId,
+        now: Instant,
+        stats: &mut PumpStats,
+    ) -> Written {
         let Some(connection) = self.find(place, session) else { return Written::All };
         let Some(blocked) = &mut connection.blocked else { return Written::All };
         // Before it is asked: a wake from here on is another one.
         blocked.unblock.listed.store(false, Ordering::Release);
         let waker = Waker::from(Arc::clone(&blocked.unblock));
         loop {
-            match guarded(stats, || connection.transport.poll_writable(&mut Context::from_waker(&waker))) {
+            match guarded(stats, || {
+                connection.transport.poll_writable(&mut Context::from_waker(&waker))
+            }) {
                 Some(Poll::Pending) => return Written::Blocked,
                 Some(Poll::Ready(Ok(()))) => {}
                 Some(Poll::Ready(Err(_))) | None => return Written::Gone,
             }
             while let Some(frame) = blocked.rest.front_mut() {
-                let Ok(taken) = offer(&mut connection.transport, &frame.bytes, stats) else { return Written::Gone };
+                let Ok(taken) = offer(&mut connection.transport, &frame.bytes, stats) else {
+                    return Written::Gone;
+                };
                 if taken > 0 && !blocked.last {
                     blocked.since = now;
                 }
@@ -314,7 +371,9 @@ impl<T: Transport> Connections<T> {
             self.watch.pop_first();
             let Some(connection) = self.find(place, session) else { continue };
             connection.watched = None;
-            let Some(since) = connection.blocked.as_ref().map(|blocked| blocked.since) else { continue };
+            let Some(since) = connection.blocked.as_ref().map(|blocked| blocked.since) else {
+                continue;
+            };
             if now.saturating_duration_since(since) >= patience {
                 stalled.push((place, session));
             } else {
@@ -327,7 +386,11 @@ impl<T: Transport> Connections<T> {
 }
 
 /// Offers bytes until they are all taken or nothing more is taken now; returns how many were.
-fn offer<T: Transport>(transport: &mut T, bytes: &[u8], stats: &mut PumpStats) -> Result<usize, ()> {
+fn offer<T: Transport>(
+    transport: &mut T,
+    bytes: &[u8],
+    stats: &mut PumpStats,
+) -> Result<usize, ()> {
     let mut taken = 0;
     while taken < bytes.len() {
         stats.writes += 1;

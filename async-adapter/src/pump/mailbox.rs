@@ -127,14 +127,20 @@ impl Iterator for Waiting {
 
 impl Inside {
     /// Takes something in, and returns with it what is to be dropped outside the lock.
-    fn put(&mut self, control: Control, limits: Limits) -> (Result<Posted, ControlRefused>, Option<Bytes>) {
+    fn put(
+        &mut self,
+        control: Control,
+        limits: Limits,
+    ) -> (Result<Posted, ControlRefused>, Option<Bytes>) {
         if self.closed {
             return (Err(ControlRefused::Ended), Some(control.into_bytes()));
         }
         let waiting = self.waiting.get_or_insert_default();
         let replaced = match control {
             Control::Frame(frame) => {
-                if waiting.frames.len() >= limits.frames || frame.len() > limits.bytes - waiting.bytes {
+                if waiting.frames.len() >= limits.frames
+                    || frame.len() > limits.bytes - waiting.bytes
+                {
                     return (Err(waiting.full(frame.len(), limits)), Some(frame));
                 }
                 waiting.bytes += frame.len();
@@ -265,19 +271,26 @@ mod tests {
         let mailbox = Mailbox::default();
         mailbox.post(frame(b"12345"), LIMITS).unwrap();
         let full = mailbox.post(frame(b"123456"), LIMITS).unwrap_err();
-        assert_eq!(full, ControlRefused::Full { frames: 1, bytes: 5, size: 6, max_frames: 3, max_bytes: 10 });
+        assert_eq!(
+            full,
+            ControlRefused::Full { frames: 1, bytes: 5, size: 6, max_frames: 3, max_bytes: 10 }
+        );
         let text = "1 of 3 control frames with 5 of 10 bytes wait for the connection; \
                     want at most 3 with 10, so let the peer read before it gets 6 bytes more";
         assert_eq!(full.to_string(), text);
         mailbox.post(frame(b"12345"), LIMITS).unwrap();
         mailbox.post(frame(b""), LIMITS).unwrap();
         let full = mailbox.post(frame(b""), LIMITS).unwrap_err();
-        assert_eq!(full, ControlRefused::Full { frames: 3, bytes: 10, size: 0, max_frames: 3, max_bytes: 10 });
+        assert_eq!(
+            full,
+            ControlRefused::Full { frames: 3, bytes: 10, size: 0, max_frames: 3, max_bytes: 10 }
+        );
         let too_large = mailbox.post(frame(b"12345678901"), LIMITS).unwrap_err();
         assert_eq!(too_large.to_string(), "the control frame has 11 bytes; want at most 10");
         mailbox.post(pong(b"a pong of more than the bytes"), LIMITS).unwrap();
         mailbox.post(Control::Close(Bytes::from_static(&[8; 127])), LIMITS).unwrap();
-        let too_large = mailbox.post(Control::Close(Bytes::from_static(&[8; 128])), LIMITS).unwrap_err();
+        let too_large =
+            mailbox.post(Control::Close(Bytes::from_static(&[8; 128])), LIMITS).unwrap_err();
         assert_eq!(too_large, ControlRefused::TooLarge { size: 128, max: 127 });
     }
 

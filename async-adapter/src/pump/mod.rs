@@ -15,7 +15,10 @@ use crate::transport::Transport;
 use crate::worker::Workers;
 use crossbeam_channel::{Receiver, SendError, Sender};
 use mailbox::{Inbox, Limits, Mailbox};
-use roomcast_core::{Budget, Group, Join, JoinError, Joined, LevelSet, Payload, ResumeToken, Seq, SessionId, StartPosition};
+use roomcast_core::{
+    Budget, Group, Join, JoinError, Joined, LevelSet, Payload, ResumeToken, Seq, SessionId,
+    StartPosition,
+};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -122,7 +125,9 @@ pub enum PumpRefusal {
     Room(#[from] JoinError),
     /// The pump's task has ended, most often because the runtime has that the pump was made in. It
     /// serves nobody any more.
-    #[error("the pump's task has ended, with the runtime that it was made in; want a pump that was made in one that goes on")]
+    #[error(
+        "the pump's task has ended, with the runtime that it was made in; want a pump that was made in one that goes on"
+    )]
     Stopped,
 }
 
@@ -188,7 +193,9 @@ impl<T> PumpShard<T> {
 }
 
 /// What starts the task of a shard.
-type Launch<M, T> = dyn Fn(Arc<PumpLease<M>>, u32, Receiver<Command<T>>, Arc<PumpNotify>, Arc<Counters>) + Send + Sync;
+type Launch<M, T> = dyn Fn(Arc<PumpLease<M>>, u32, Receiver<Command<T>>, Arc<PumpNotify>, Arc<Counters>)
+    + Send
+    + Sync;
 
 /// A pump's place in its room, until its last task has ended.
 #[derive(Debug)]
@@ -249,7 +256,10 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Clone for Pump<M, T> {
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pump<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pump").field("room", &self.inner.lease.shared.id()).field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("Pump")
+            .field("room", &self.inner.lease.shared.id())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 
@@ -262,18 +272,40 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     ///
     /// # Panics
     /// Outside a tokio runtime, as `tokio::spawn` does.
-    pub fn pump<T: Transport, E: Encoder<M> + Sync>(&self, encoder: E, options: PumpOptions) -> Result<Pump<M, T>, TooManyPumps> {
+    pub fn pump<T: Transport, E: Encoder<M> + Sync>(
+        &self,
+        encoder: E,
+        options: PumpOptions,
+    ) -> Result<Pump<M, T>, TooManyPumps> {
         let shared = Arc::clone(self.shared());
         let group = shared.groups.take().ok_or(TooManyPumps)?;
         let runtime = Handle::current();
         let start = move |lease, shard, commands, pump_notify, counters| {
-            runtime.spawn(task::Pumper::new(lease, shard, options, encoder.clone(), commands, pump_notify, counters).run());
+            runtime.spawn(
+                task::Pumper::new(
+                    lease,
+                    shard,
+                    options,
+                    encoder.clone(),
+                    commands,
+                    pump_notify,
+                    counters,
+                )
+                .run(),
+            );
         };
         let pump_shards = (0..shared.shard(0).part.of()).map(|_| OnceLock::new()).collect();
         let lease = Arc::new(PumpLease { shared, group });
         let (workers, registry) = (Arc::clone(self.workers()), Arc::clone(self.registry()));
         let limits = Limits { frames: options.control_frames, bytes: options.control_bytes };
-        let inner = Inner { lease, _workers: workers, registry, pump_shards, start: Box::new(start), limits };
+        let inner = Inner {
+            lease,
+            _workers: workers,
+            registry,
+            pump_shards,
+            start: Box::new(start),
+            limits,
+        };
         Ok(Pump { inner: Arc::new(inner) })
     }
 }
@@ -294,7 +326,9 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
                 let pump_shard = inner.pump_shard(shard);
                 let mailbox = Arc::new(Mailbox::default());
                 let connection = (transport, Inbox::new(&mailbox));
-                if let Err(Command::Add(_, (transport, _))) = pump_shard.send(Command::Add(session, connection)) {
+                if let Err(Command::Add(_, (transport, _))) =
+                    pump_shard.send(Command::Add(session, connection))
+                {
                     shared.close_session(session);
                     return Err(PumpJoinError { error: PumpRefusal::Stopped, transport });
                 }
@@ -302,7 +336,14 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
                     // It may have come too late to be obeyed.
                     shared.close_session(session);
                 }
-                Ok(Pumped { inner: Arc::clone(inner), shard, session, starts_after, start, mailbox })
+                Ok(Pumped {
+                    inner: Arc::clone(inner),
+                    shard,
+                    session,
+                    starts_after,
+                    start,
+                    mailbox,
+                })
             }
         }
     }
@@ -324,9 +365,22 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Inner<M, T> {
     fn pump_shard(&self, shard: u32) -> &PumpShard<T> {
         self.pump_shards[shard as usize].get_or_init(|| {
             let (commands, inbox) = crossbeam_channel::unbounded();
-            let (pump_notify, counters) = (Arc::new(PumpNotify::default()), Arc::new(Counters::default()));
-            (self.start)(Arc::clone(&self.lease), shard, inbox, Arc::clone(&pump_notify), Arc::clone(&counters));
-            PumpShard { commands, pump_notify, counters, refused: AtomicU64::new(0), replaced: AtomicU64::new(0) }
+            let (pump_notify, counters) =
+                (Arc::new(PumpNotify::default()), Arc::new(Counters::default()));
+            (self.start)(
+                Arc::clone(&self.lease),
+                shard,
+                inbox,
+                Arc::clone(&pump_notify),
+                Arc::clone(&counters),
+            );
+            PumpShard {
+                commands,
+                pump_notify,
+                counters,
+                refused: AtomicU64::new(0),
+                replaced: AtomicU64::new(0),
+            }
         })
     }
 }
@@ -345,7 +399,10 @@ pub struct Pumped<M: Payload + Send + Sync + 'static, T: Transport> {
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pumped<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pumped").field("session", &self.session).field("starts_after", &self.starts_after).finish_non_exhaustive()
+        f.debug_struct("Pumped")
+            .field("session", &self.session)
+            .field("starts_after", &self.starts_after)
+            .finish_non_exhaustive()
     }
 }
 
@@ -405,10 +462,11 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// was kept of it then. The first two are counted in [`PumpStats::controls_dropped`].
     pub fn control(&self, control: impl Into<Control>) -> Result<(), ControlRefused> {
         let pump_shard = self.inner.pump_shard(self.shard);
-        let posted = self.mailbox.post(control.into(), self.inner.limits).inspect_err(|refused| {
-            let counts = !matches!(refused, ControlRefused::Ended);
-            pump_shard.refused.fetch_add(u64::from(counts), Ordering::Relaxed);
-        })?;
+        let posted =
+            self.mailbox.post(control.into(), self.inner.limits).inspect_err(|refused| {
+                let counts = !matches!(refused, ControlRefused::Ended);
+                pump_shard.refused.fetch_add(u64::from(counts), Ordering::Relaxed);
+            })?;
         pump_shard.replaced.fetch_add(u64::from(posted.replaced), Ordering::Relaxed);
         if posted.tell && pump_shard.send(Command::Mail(self.session)).is_err() {
             return Err(ControlRefused::Ended);

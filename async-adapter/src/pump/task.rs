@@ -158,7 +158,8 @@ where
             may_go_on = self.stats.writes - before < u64::from(self.options.writes_a_turn);
         }
         let mut stalled = Vec::new();
-        let deadline = self.connections.watch(now.into_std(), self.options.stalled_after, &mut stalled);
+        let deadline =
+            self.connections.watch(now.into_std(), self.options.stalled_after, &mut stalled);
         for (place, session) in stalled {
             self.stats.stalled += 1;
             self.lose(place, session);
@@ -271,9 +272,14 @@ where
                     Delivery::Batch(_) if !connections.is_free(place, session) => Handoff::NotNow,
                     Delivery::Batch(reading) => {
                         let key = reading.key();
-                        if key.is_none() || prepared.last().is_none_or(|(last, _)| last.as_ref() != key) {
+                        if key.is_none()
+                            || prepared.last().is_none_or(|(last, _)| last.as_ref() != key)
+                        {
                             let kept = key.and_then(|key| frames.kept(key));
-                            let what = kept.map_or_else(|| Prepared::Batch(reading.to_batch()), Prepared::Frame);
+                            let what = kept.map_or_else(
+                                || Prepared::Batch(reading.to_batch()),
+                                Prepared::Frame,
+                            );
                             prepared.push((key.copied(), what));
                         }
                         again |= reading.more();
@@ -309,7 +315,12 @@ where
     }
 
     /// Writes to each connection what it took: its place, and which of the prepared ranges.
-    fn write(&mut self, prepared: &[(Option<BatchKey>, Prepared<M>)], taken: &[(u32, u32)], now: Instant) {
+    fn write(
+        &mut self,
+        prepared: &[(Option<BatchKey>, Prepared<M>)],
+        taken: &[(u32, u32)],
+        now: Instant,
+    ) {
         let frames: Vec<Frame> = prepared
             .iter()
             .map(|(key, prepared)| match prepared {
@@ -319,7 +330,8 @@ where
             .collect();
         for &(place, frame) in taken {
             let frame = &frames[frame as usize];
-            if self.connections.write(place, frame, false, now.into_std(), &mut self.stats) == Written::Gone
+            if self.connections.write(place, frame, false, now.into_std(), &mut self.stats)
+                == Written::Gone
                 && let Some(session) = self.connections.session_at(place)
             {
                 self.lose(place, session);
@@ -330,7 +342,9 @@ where
     /// A session has taken all and ended: its connection gets the last words and goes.
     fn end(&mut self, place: u32, session: SessionId, reason: EndReason, now: Instant) {
         let last = Frame { bytes: self.frames.end(reason), messages: 0 };
-        if self.connections.write_last(place, &last, now.into_std(), &mut self.stats) == Written::Gone {
+        if self.connections.write_last(place, &last, now.into_std(), &mut self.stats)
+            == Written::Gone
+        {
             self.connections.remove(place, session, &mut self.stats);
         }
     }
@@ -362,7 +376,8 @@ where
         (self.stats.encoded, self.stats.framed) = (self.frames.encoded, self.frames.framed);
         let unsent = std::mem::replace(&mut self.unsent_told, self.stats.unsent);
         self.shared.count_unsent(self.stats.unsent - unsent);
-        self.counters.set(&PumpStats { panics: self.stats.panics + self.frames.panics, ..self.stats });
+        self.counters
+            .set(&PumpStats { panics: self.stats.panics + self.frames.panics, ..self.stats });
     }
 }
 
@@ -374,7 +389,9 @@ where
 {
     /// The pump is gone, or its runtime: so are its connections and their sessions.
     fn drop(&mut self) {
-        self.shard.enter(|state| state.pump_notifies.retain(|pump_notify| !Arc::ptr_eq(pump_notify, &self.pump_notify)));
+        self.shard.enter(|state| {
+            state.pump_notifies.retain(|pump_notify| !Arc::ptr_eq(pump_notify, &self.pump_notify))
+        });
         // What is sent from here on is found to come too late by those who send it.
         self.pump_notify.close();
         while let Ok(command) = self.commands.try_recv() {

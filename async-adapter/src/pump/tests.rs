@@ -44,7 +44,10 @@ fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
     assert!(shard.lock().pump_notifies.is_empty(), "nobody is told any more");
     let refused = pump.join(Join::guest(), Arc::clone(&transport)).unwrap_err();
     assert_eq!(refused.error, PumpRefusal::Stopped);
-    assert_eq!((Arc::strong_count(&refused.transport), room.snapshot().room.audience.sessions), (2, 0));
+    assert_eq!(
+        (Arc::strong_count(&refused.transport), room.snapshot().room.audience.sessions),
+        (2, 0)
+    );
     let unheard = served.control(Bytes::from_static(b"nobody hears this"));
     assert_eq!(unheard, Err(ControlRefused::Ended));
     drop((served, unserved));
@@ -71,5 +74,9 @@ fn a_pump_that_does_not_come_by_is_told_once_of_each_connection_however_much_is_
     assert_eq!(pump.inner.pump_shard(0).commands.len(), 0);
     assert_eq!(pump.stats().bytes, 3 * (16 * 4 + 4));
     pumped[0].control(Control::Pong(Bytes::from_static(b"pong"))).unwrap();
-    assert_eq!(pump.inner.pump_shard(0).commands.len(), 1, "it is told again once it has found the mailbox empty");
+    assert_eq!(
+        pump.inner.pump_shard(0).commands.len(),
+        1,
+        "it is told again once it has found the mailbox empty"
+    );
 }

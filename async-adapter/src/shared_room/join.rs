@@ -3,7 +3,9 @@
 use super::SharedRoom;
 use crate::audience_shard::AudienceShard;
 use crate::waiters::DisplacedWaker;
-use roomcast_core::{Audience, Join, JoinError, Joined, NotJoined, Payload, RoomStatus, Sharding, UserId};
+use roomcast_core::{
+    Audience, Join, JoinError, Joined, NotJoined, Payload, RoomStatus, Sharding, UserId,
+};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,14 +20,28 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     }
 
     /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
-    pub(crate) fn join(self: &Arc<Self>, mut join: Join<M>, note: &mut impl FnMut(UserId)) -> Result<Joined, JoinError> {
-        let loads = |shared: &Arc<Self>| shared.shards().map(|shard| shard.sessions.load(Ordering::Relaxed)).collect();
-        self.sharding.place(&mut Arc::clone(self), loads, |shared, index| shared.join_in(index, &mut join, note))
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        mut join: Join<M>,
+        note: &mut impl FnMut(UserId),
+    ) -> Result<Joined, JoinError> {
+        let loads = |shared: &Arc<Self>| {
+            shared.shards().map(|shard| shard.sessions.load(Ordering::Relaxed)).collect()
+        };
+        self.sharding.place(&mut Arc::clone(self), loads, |shared, index| {
+            shared.join_in(index, &mut join, note)
+        })
     }
 
-    fn join_in(self: &Arc<Self>, index: u32, join: &mut Join<M>, note: &mut impl FnMut(UserId)) -> Result<Joined, NotJoined> {
+    fn join_in(
+        self: &Arc<Self>,
+        index: u32,
+        join: &mut Join<M>,
+        note: &mut impl FnMut(UserId),
+    ) -> Result<Joined, NotJoined> {
         let index = self.open_shard(index).part.index();
-        let mut numbers: SmallVec<[u32; 4]> = join.former().map(|session| self.shard_number(session)).collect();
+        let mut numbers: SmallVec<[u32; 4]> =
+            join.former().map(|session| self.shard_number(session)).collect();
         numbers.push(index);
         numbers.sort_unstable();
         numbers.dedup();
@@ -36,10 +52,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             }
             // Its slot may be that of a session that has ended and whose reader has yet to be
             // woken.
-            let displaced = answer.ok().zip(halves.audiences.shard(index)).and_then(|(joined, (shard, state))| {
-                let place = shard.place(joined.session)?;
-                state.waiters.clear(place)
-            });
+            let displaced = answer.ok().zip(halves.audiences.shard(index)).and_then(
+                |(joined, (shard, state))| {
+                    let place = shard.place(joined.session)?;
+                    state.waiters.clear(place)
+                },
+            );
             (answer, displaced)
         });
         displaced.into_iter().for_each(DisplacedWaker::settle);
@@ -71,7 +89,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             }
             // The first shard holds back at the seam what it has not picked up itself.
             audience.take_over(guarded.admission.hand_over(audience.applied()));
-            let shard = self.shards[index as usize].get_or_init(|| Arc::new(AudienceShard::new(part, audience)));
+            let shard = self.shards[index as usize]
+                .get_or_init(|| Arc::new(AudienceShard::new(part, audience)));
             self.open.fetch_max(index + 1, Ordering::AcqRel);
             shard
         })

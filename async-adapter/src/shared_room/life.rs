@@ -48,12 +48,21 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Whether the session is in, and whether the shard's worker has to come sooner than it means
     /// to, or something was found.
-    fn touch_in(&self, shard: &AudienceShard<M>, state: &mut ShardState<M>, session: SessionId) -> (bool, bool, bool) {
+    fn touch_in(
+        &self,
+        shard: &AudienceShard<M>,
+        state: &mut ShardState<M>,
+        session: SessionId,
+    ) -> (bool, bool, bool) {
         let is_live = state.audience.touch(self.now(), session);
         (is_live, shard.note(state), state.audience.has_liveness())
     }
 
-    fn after_touch(self: &Arc<Self>, shard: &AudienceShard<M>, (is_live, calls, has_found): (bool, bool, bool)) -> bool {
+    fn after_touch(
+        self: &Arc<Self>,
+        shard: &AudienceShard<M>,
+        (is_live, calls, has_found): (bool, bool, bool),
+    ) -> bool {
         if has_found {
             self.settle(shard);
         }

@@ -22,8 +22,9 @@ use crate::worker::Worker;
 use ending::Telling;
 use parking_lot::Mutex;
 use roomcast_core::{
-    Actor, Admission, Audience, CloseError, DeferredDrops, EndReason, Event, Instant, LeaveError, ModerationError, Payload,
-    Publish, Receipt, ReconfigureError, Refused, RoomConfig, RoomId, SessionId, Sharding, UserId,
+    Actor, Admission, Audience, CloseError, DeferredDrops, EndReason, Event, Instant, LeaveError,
+    ModerationError, Payload, Publish, Receipt, ReconfigureError, Refused, RoomConfig, RoomId,
+    SessionId, Sharding, UserId,
 };
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -171,7 +172,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// An open shard.
     pub(crate) fn shard(&self, index: u32) -> &Arc<AudienceShard<M>> {
-        self.shards[index as usize].get().unwrap_or_else(|| unreachable!("shard {index} is not open"))
+        self.shards[index as usize]
+            .get()
+            .unwrap_or_else(|| unreachable!("shard {index} is not open"))
     }
 
     /// The shard that a session is in, if it is in any.
@@ -211,7 +214,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// As [`publish`](Self::publish), one after the other at one instant; the lock is taken once
     /// for so many.
-    pub(crate) fn publish_many(self: &Arc<Self>, many: Vec<Publish<M>>) -> Vec<Result<Receipt, Refused<M>>> {
+    pub(crate) fn publish_many(
+        self: &Arc<Self>,
+        many: Vec<Publish<M>>,
+    ) -> Vec<Result<Receipt, Refused<M>>> {
         // Where somebody else comes in between, at a later instant, the room goes on at that one.
         let now = self.now();
         let mut outcome_waiters = Vec::with_capacity(many.len());
@@ -244,11 +250,20 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     }
 
     /// Takes a user out on all devices, unless `stays` says otherwise under the locks.
-    pub(crate) fn leave(self: &Arc<Self>, user: UserId, reason: EndReason, stays: impl FnOnce() -> bool) -> Result<(), LeaveError> {
+    pub(crate) fn leave(
+        self: &Arc<Self>,
+        user: UserId,
+        reason: EndReason,
+        stays: impl FnOnce() -> bool,
+    ) -> Result<(), LeaveError> {
         self.in_all(|halves, now| if stays() { Ok(()) } else { halves.leave(now, user, reason) })
     }
 
-    pub(crate) fn kick(self: &Arc<Self>, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+    pub(crate) fn kick(
+        self: &Arc<Self>,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
         self.in_all(|halves, now| halves.kick(now, actor, users))
     }
 
@@ -262,7 +277,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     }
 
     /// Goes on under another configuration.
-    pub(crate) fn reconfigure(self: &Arc<Self>, config: &RoomConfig) -> Result<(), ReconfigureError> {
+    pub(crate) fn reconfigure(
+        self: &Arc<Self>,
+        config: &RoomConfig,
+    ) -> Result<(), ReconfigureError> {
         // Shards that open later are made with the room's own seed as well.
         let config = &config.clone().or_seed(self.seed);
         self.in_all(|halves, now| {
@@ -281,7 +299,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     }
 
     /// Calls the admission alone.
-    pub(crate) fn admit<R>(self: &Arc<Self>, call: impl FnOnce(&mut Admission<M>, Instant) -> R) -> R {
+    pub(crate) fn admit<R>(
+        self: &Arc<Self>,
+        call: impl FnOnce(&mut Admission<M>, Instant) -> R,
+    ) -> R {
         let now = self.now();
         let (answer, after) = self.in_admission(|admission| call(admission, now));
         self.finish(after);
@@ -294,10 +315,13 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let number = shard.part.index();
         let (was_in, displaced, pump_notifies) = self.in_shards(&[number], |halves, now| {
             let was_in = halves.close_session(now, session);
-            let Some((shard, state)) = halves.audiences.shard(number) else { return (was_in, None, SmallVec::new()) };
+            let Some((shard, state)) = halves.audiences.shard(number) else {
+                return (was_in, None, SmallVec::new());
+            };
             // Before it is woken, which may be as soon as the lock is free.
             shard.advance();
-            let displaced = shard.place(session).and_then(|place| state.waiters.remove(place, session));
+            let displaced =
+                shard.place(session).and_then(|place| state.waiters.remove(place, session));
             let pump_notifies = if was_in { state.pump_notifies.clone() } else { SmallVec::new() };
             (was_in, displaced, pump_notifies)
         });

@@ -1,7 +1,9 @@
 //! What one session asks for by itself: calls of the shard that it is in.
 
 use super::SharedRoom;
-use roomcast_core::{Direct, DirectReceipt, DirectRefused, LevelSet, Payload, Recipient, ResumeToken, SessionId};
+use roomcast_core::{
+    Direct, DirectReceipt, DirectRefused, LevelSet, Payload, Recipient, ResumeToken, SessionId,
+};
 use std::sync::Arc;
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
@@ -27,11 +29,16 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Sends a message to one session or to one user: behind all that was dispatched before the
     /// call. Those who wait for it are woken.
-    pub(crate) fn send_direct(self: &Arc<Self>, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
+    pub(crate) fn send_direct(
+        self: &Arc<Self>,
+        to: Recipient,
+        direct: Direct<M>,
+    ) -> Result<DirectReceipt, DirectRefused<M>> {
         match to {
-            Recipient::Session(session) => {
-                self.in_shards(&[self.shard_number(session)], |halves, now| halves.send_direct(now, to, direct))
-            }
+            Recipient::Session(session) => self
+                .in_shards(&[self.shard_number(session)], |halves, now| {
+                    halves.send_direct(now, to, direct)
+                }),
             Recipient::User(_) => self.in_all(|halves, now| halves.send_direct(now, to, direct)),
         }
     }

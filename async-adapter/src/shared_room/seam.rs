@@ -5,7 +5,8 @@ use super::{AdmissionState, After, Events, MAX_EVENTS, SharedRoom};
 use crate::audience_shard::{AudienceShard, ShardState};
 use parking_lot::MutexGuard;
 use roomcast_core::{
-    Admission, Audience, Audiences, DeferredDrops, Halves, HandOver, Instant, Payload, RoomSnapshot, Seq, ShardIndex,
+    Admission, Audience, Audiences, DeferredDrops, Halves, HandOver, Instant, Payload,
+    RoomSnapshot, Seq, ShardIndex,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -88,7 +89,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Takes what was dispatched after `applied` from the seam, and lets go there of what every
     /// shard has.
-    pub(super) fn pick_up(&self, shard: &AudienceShard<M>, admission: &mut Admission<M>, applied: Seq) -> HandOver<M> {
+    pub(super) fn pick_up(
+        &self,
+        shard: &AudienceShard<M>,
+        admission: &mut Admission<M>,
+        applied: Seq,
+    ) -> HandOver<M> {
         let handed = admission.hand_over(applied);
         shard.picked.store(admission.dispatched().0, Ordering::Relaxed);
         // Written and read under the admission's lock, and so is the number of open shards.
@@ -99,9 +105,16 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Runs a call of the admission under its lock. What is to be done outside comes back, for
     /// [`finish`](Self::finish).
-    pub(super) fn in_admission<R>(&self, call: impl FnOnce(&mut Admission<M>) -> R) -> (R, After<M>) {
+    pub(super) fn in_admission<R>(
+        &self,
+        call: impl FnOnce(&mut Admission<M>) -> R,
+    ) -> (R, After<M>) {
         let mut guarded = self.admission.lock();
-        let imported = if guarded.imported == self.broadcast_log.count() { None } else { self.import_broadcasts(&mut guarded) };
+        let imported = if guarded.imported == self.broadcast_log.count() {
+            None
+        } else {
+            self.import_broadcasts(&mut guarded)
+        };
         let answer = call(&mut guarded.admission);
         let dispatched = guarded.admission.dispatched().0;
         let news = self.dispatched.load(Ordering::Relaxed) != dispatched;
@@ -109,15 +122,26 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             self.dispatched.store(dispatched, Ordering::Release);
             self.shards().for_each(|shard| shard.advance());
         }
-        let mut events: Events = std::iter::from_fn(|| guarded.admission.poll_event()).take(MAX_EVENTS).collect();
+        let mut events: Events =
+            std::iter::from_fn(|| guarded.admission.poll_event()).take(MAX_EVENTS).collect();
         self.telling.begin(&mut events);
         let timeout = guarded.admission.poll_timeout();
-        let earlier = timeout.is_some_and(|timeout| guarded.armed.is_none_or(|armed| timeout < armed));
+        let earlier =
+            timeout.is_some_and(|timeout| guarded.armed.is_none_or(|armed| timeout < armed));
         if earlier {
             guarded.armed = timeout;
         }
         let home = earlier || guarded.admission.has_events();
-        (answer, After { events, news, home, imported, deferred: guarded.admission.take_deferred_drops() })
+        (
+            answer,
+            After {
+                events,
+                news,
+                home,
+                imported,
+                deferred: guarded.admission.take_deferred_drops(),
+            },
+        )
     }
 
     /// The room takes over what was broadcast since it was called last. Returns what is to be
@@ -140,11 +164,17 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         call: impl FnOnce(&mut Halves<'_, M, Held<'_, M>>, Instant) -> R,
     ) -> R {
         let shards = numbers.iter().filter_map(|&number| self.shards.get(number as usize)?.get());
-        self.in_held(Held { shared: self, shards: shards.map(|shard| (shard, shard.lock())).collect() }, call)
+        self.in_held(
+            Held { shared: self, shards: shards.map(|shard| (shard, shard.lock())).collect() },
+            call,
+        )
     }
 
     /// As [`in_shards`](Self::in_shards), with all of them.
-    pub(crate) fn in_all<R>(self: &Arc<Self>, call: impl FnOnce(&mut Halves<'_, M, Held<'_, M>>, Instant) -> R) -> R {
+    pub(crate) fn in_all<R>(
+        self: &Arc<Self>,
+        call: impl FnOnce(&mut Halves<'_, M, Held<'_, M>>, Instant) -> R,
+    ) -> R {
         self.in_held(self.hold_all(), call)
     }
 
@@ -159,14 +189,19 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         Held { shared: self, shards }
     }
 
-    fn in_held<R>(self: &Arc<Self>, mut held: Held<'_, M>, call: impl FnOnce(&mut Halves<'_, M, Held<'_, M>>, Instant) -> R) -> R {
+    fn in_held<R>(
+        self: &Arc<Self>,
+        mut held: Held<'_, M>,
+        call: impl FnOnce(&mut Halves<'_, M, Held<'_, M>>, Instant) -> R,
+    ) -> R {
         let now = self.now();
         // What has piled up is applied before publishers have to wait; under both locks only what
         // came since.
         for (shard, state) in &mut held.shards {
             self.catch_up(shard, &mut state.audience);
         }
-        let (answer, after) = self.in_admission(|admission| call(&mut Halves::new(admission, &mut held), now));
+        let (answer, after) =
+            self.in_admission(|admission| call(&mut Halves::new(admission, &mut held), now));
         self.let_go(held);
         self.finish(after);
         answer
@@ -188,8 +223,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let mut held = self.hold_all();
         let (admission, handed) = {
             let mut guarded = self.admission.lock();
-            let picked =
-                held.shards.iter().map(|(shard, state)| self.pick_up(shard, &mut guarded.admission, state.audience.applied()));
+            let picked = held.shards.iter().map(|(shard, state)| {
+                self.pick_up(shard, &mut guarded.admission, state.audience.applied())
+            });
             let handed: SmallVec<[_; 2]> = picked.collect();
             (guarded.admission.snapshot(self.now()), handed)
         };
@@ -197,7 +233,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             state.audience.take_over(handed);
         }
         let audiences = held.shards.iter().map(|(_, state)| state.audience.snapshot());
-        let audience = audiences.reduce(|sum, one| sum.and(&one)).unwrap_or_else(|| unreachable!("the first shard is held"));
+        let audience = audiences
+            .reduce(|sum, one| sum.and(&one))
+            .unwrap_or_else(|| unreachable!("the first shard is held"));
         self.let_go(held);
         RoomSnapshot::new(admission, audience)
     }

@@ -23,7 +23,8 @@ const A_WHILE: Duration = Duration::from_millis(50);
 #[test]
 fn what_is_polled_while_another_shard_opens_is_told() {
     let (hub, told) = hub();
-    let room = hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
+    let room =
+        hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
     let (shared, now) = (room.shared(), hub.now());
     std::thread::scope(|scope| {
         let first = shared.shard(0).lock();
@@ -38,7 +39,11 @@ fn what_is_polled_while_another_shard_opens_is_told() {
         all.join().unwrap();
     });
     assert_eq!(shared.shards().count(), 2);
-    assert!(matches!(told.lock()[..], [Event::Presence { user: UserId(7), .. }]), "{:?}", told.lock());
+    assert!(
+        matches!(told.lock()[..], [Event::Presence { user: UserId(7), .. }]),
+        "{:?}",
+        told.lock()
+    );
 }
 
 #[test]
@@ -61,11 +66,16 @@ fn that_a_room_has_ended_waits_for_what_another_thread_is_about_to_tell() {
     let room = hub.create_room(RoomId(1), &config).unwrap();
     shared.set(Arc::clone(room.shared())).unwrap();
     for waits in [false, true] {
-        let publish = Publish::new(Source::Host, "hello").outcome_sink(OutcomeSink::Event(CorrelationId(1)));
+        let publish =
+            Publish::new(Source::Host, "hello").outcome_sink(OutcomeSink::Event(CorrelationId(1)));
         assert_eq!(room.try_publish(publish).unwrap().outcome.is_none(), waits);
     }
     room.close(Actor::Host).unwrap();
-    assert!(matches!(told.lock()[..], [Event::Outcome { .. }, Event::RoomClosed, Event::RoomEnded]), "{:?}", told.lock());
+    assert!(
+        matches!(told.lock()[..], [Event::Outcome { .. }, Event::RoomClosed, Event::RoomEnded]),
+        "{:?}",
+        told.lock()
+    );
     assert!(room.shared().is_ended());
 }
 

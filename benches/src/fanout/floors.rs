@@ -56,7 +56,12 @@ pub struct BareSweep {
 
 impl Fanout for BareSweep {
     fn with_members(members: u32) -> Result<Self, String> {
-        Ok(Self { ring: Append::new(), cursors: vec![[0; 4]; members as usize], swept: 0, published: 0 })
+        Ok(Self {
+            ring: Append::new(),
+            cursors: vec![[0; 4]; members as usize],
+            swept: 0,
+            published: 0,
+        })
     }
 
     fn publish(&mut self) -> Result<(), String> {
@@ -110,7 +115,11 @@ impl Future for Member {
         if let Some(read) = self.read.replace(head) {
             count_handed(head.wrapping_sub(read).into());
         } else {
-            self.shared.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(cx.waker().clone());
+            self.shared
+                .wakers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(cx.waker().clone());
             count_waiting();
         }
         Poll::Pending

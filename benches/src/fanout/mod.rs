@@ -62,7 +62,11 @@ impl<F: Fanout> Crowd<F> {
     }
 
     /// Publishes a burst and waits until the last member has it. `published` is told the time of each publish.
-    pub async fn round(&mut self, burst: u32, mut published: impl FnMut(Duration) + Send) -> Result<Round, String> {
+    pub async fn round(
+        &mut self,
+        burst: u32,
+        mut published: impl FnMut(Duration) + Send,
+    ) -> Result<Round, String> {
         tally::begin(self.deliveries(burst));
         let start = Instant::now();
         let mut last = start;
@@ -80,7 +84,8 @@ impl<F: Fanout> Crowd<F> {
             tally::until_ended().await?
         } else {
             tally::flush();
-            tally::ended_at().ok_or_else(|| format!("{} messages were not handed to anyone", tally::missing()))?
+            tally::ended_at()
+                .ok_or_else(|| format!("{} messages were not handed to anyone", tally::missing()))?
         };
         Ok(Round { publishing, all: end - start })
     }
@@ -97,16 +102,25 @@ pub async fn check_handed(before: u64, expected: u64) -> Result<(), String> {
     // Long enough for a second copy to arrive.
     tokio::time::sleep(Duration::from_millis(5)).await;
     let handed = tally::handed() - before;
-    if handed == expected { Ok(()) } else { Err(format!("its sinks were handed {handed} messages, and {expected} would be right")) }
+    if handed == expected {
+        Ok(())
+    } else {
+        Err(format!("its sinks were handed {handed} messages, and {expected} would be right"))
+    }
 }
 
 /// A runtime on one thread, or on so many workers, whose threads tell what they counted before they sleep.
 pub fn runtime(threads: u32) -> Result<Runtime, String> {
-    let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let mut builder =
+        if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     if threads > 1 {
         builder.worker_threads(threads as usize);
     }
-    builder.enable_time().on_thread_park(tally::flush).build().map_err(|error| format!("no runtime: {error}"))
+    builder
+        .enable_time()
+        .on_thread_park(tally::flush)
+        .build()
+        .map_err(|error| format!("no runtime: {error}"))
 }
 
 /// Runs something as a task, so that it publishes from a thread of the runtime, as a server does.
@@ -159,23 +173,41 @@ mod tests {
         for threads in [1, 2] {
             let runtime = runtime(threads).expect("a runtime");
             assert_eq!(run(&runtime, twice::<Hands<1>>(3, 2)), Ok(12));
-            assert_eq!(run(&runtime, twice::<Hands<0>>(3, 2)), Err("6 messages were not handed to anyone".to_owned()));
+            assert_eq!(
+                run(&runtime, twice::<Hands<0>>(3, 2)),
+                Err("6 messages were not handed to anyone".to_owned())
+            );
             let doubled = run(&runtime, twice::<Hands<2>>(3, 2));
-            assert_eq!(doubled, Err("its sinks were handed 24 messages, and 12 would be right".to_owned()));
+            assert_eq!(
+                doubled,
+                Err("its sinks were handed 24 messages, and 12 would be right".to_owned())
+            );
             assert_eq!(run(&runtime, twice::<floors::Append>(3, 2)), Ok(0));
             // More than a thread counts for itself, and less.
             for members in [1, 10, 3_000] {
                 for burst in [1, MAX_BURST] {
                     let expected = Ok(2 * u64::from(members) * u64::from(burst));
                     assert_eq!(run(&runtime, twice::<floors::BareSweep>(members, burst)), expected);
-                    assert_eq!(run(&runtime, twice::<floors::WakeAndPoll>(members, burst)), expected);
+                    assert_eq!(
+                        run(&runtime, twice::<floors::WakeAndPoll>(members, burst)),
+                        expected
+                    );
                     assert_eq!(run(&runtime, twice::<naive::VecDeques>(members, burst)), expected);
                     assert_eq!(run(&runtime, twice::<roomcast::Sweep>(members, burst)), expected);
                     assert_eq!(run(&runtime, twice::<roomcast::Pumped>(members, burst)), expected);
-                    assert_eq!(run(&runtime, twice::<roomcast::Subscriptions>(members, burst)), expected);
-                    assert_eq!(run(&runtime, twice::<peers::TokioBroadcast>(members, burst)), expected);
+                    assert_eq!(
+                        run(&runtime, twice::<roomcast::Subscriptions>(members, burst)),
+                        expected
+                    );
+                    assert_eq!(
+                        run(&runtime, twice::<peers::TokioBroadcast>(members, burst)),
+                        expected
+                    );
                     assert_eq!(run(&runtime, twice::<peers::TokioMpsc>(members, burst)), expected);
-                    assert_eq!(run(&runtime, twice::<peers::AsyncBroadcast>(members, burst)), expected);
+                    assert_eq!(
+                        run(&runtime, twice::<peers::AsyncBroadcast>(members, burst)),
+                        expected
+                    );
                 }
             }
         }

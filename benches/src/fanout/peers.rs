@@ -64,7 +64,10 @@ impl Fanout for TokioMpsc {
 
     fn publish(&mut self) -> Result<(), String> {
         let message = payload();
-        self.0.iter().try_for_each(|sender| sender.try_send(message.clone())).map_err(|error| error.to_string())
+        self.0
+            .iter()
+            .try_for_each(|sender| sender.try_send(message.clone()))
+            .map_err(|error| error.to_string())
     }
 }
 

@@ -5,8 +5,8 @@ use super::tally::{count_handed, count_waiting};
 use crate::{payload, unlimited};
 use bytes::Bytes;
 use roomcast::{
-    Budget, Delivery, Direct, Encoder, Group, Handoff, Hub, Instant, Join, Message, Priority, Publish, Pump, PumpOptions, Room,
-    RoomConfig, RoomId, RoomState, Source, Transport,
+    Budget, Delivery, Direct, Encoder, Group, Handoff, Hub, Instant, Join, Message, Priority,
+    Publish, Pump, PumpOptions, Room, RoomConfig, RoomId, RoomState, Source, Transport,
 };
 use std::hint::black_box;
 use std::io;
@@ -45,13 +45,19 @@ impl Fanout for Sweep {
         let (mut handed, mut first) = (0, 0);
         while first < self.0.slots() {
             let next = first + STRETCH;
-            self.0.sweep(Instant::ZERO, Group::DEFAULT, first..next, Budget::default(), |session, due| {
-                if let Delivery::Batch(reading) = due {
-                    handed += u64::from(reading.messages());
-                    black_box((session, reading.key()));
-                }
-                Handoff::Taken
-            });
+            self.0.sweep(
+                Instant::ZERO,
+                Group::DEFAULT,
+                first..next,
+                Budget::default(),
+                |session, due| {
+                    if let Delivery::Batch(reading) = due {
+                        handed += u64::from(reading.messages());
+                        black_box((session, reading.key()));
+                    }
+                    Handoff::Taken
+                },
+            );
             first = next;
         }
         count_handed(handed);
@@ -132,9 +138,11 @@ impl Fanout for Pumped {
     const TASKS: bool = true;
 
     fn with_members(members: u32) -> Result<Self, String> {
-        let hub = Hub::<Bytes>::builder().workers(Handle::current().metrics().num_workers()).spawn();
+        let hub =
+            Hub::<Bytes>::builder().workers(Handle::current().metrics().num_workers()).spawn();
         let room = hub.create_room(RoomId(1), &config()?).map_err(|error| error.to_string())?;
-        let pump = room.pump(Payloads, PumpOptions::default()).map_err(|error| error.to_string())?;
+        let pump =
+            room.pump(Payloads, PumpOptions::default()).map_err(|error| error.to_string())?;
         let door = pump.clone();
         tokio::spawn(async move {
             let mut inside = Vec::with_capacity(members as usize);

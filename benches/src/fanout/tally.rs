@@ -89,7 +89,11 @@ pub(super) async fn until_waiting(target: u32) -> Result<(), String> {
         if waiting() != seen {
             (seen, since) = (waiting(), Instant::now());
         } else if since.elapsed() > STALLED {
-            return Err(format!("{} members do not wait, and none began to for {} s", target - seen, STALLED.as_secs()));
+            return Err(format!(
+                "{} members do not wait, and none began to for {} s",
+                target - seen,
+                STALLED.as_secs()
+            ));
         }
     }
     Ok(())
@@ -126,7 +130,11 @@ pub(super) async fn until_ended() -> Result<Instant, String> {
         match timeout(STALLED, ended).await {
             Ok(at) => return Ok(at),
             Err(_) if handed() == before => {
-                return Err(format!("{} messages have not arrived, and none did for {} s", missing(), STALLED.as_secs()));
+                return Err(format!(
+                    "{} messages have not arrived, and none did for {} s",
+                    missing(),
+                    STALLED.as_secs()
+                ));
             }
             Err(_) => {}
         }

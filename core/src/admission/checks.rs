@@ -54,7 +54,9 @@ impl<M: Payload> Checks<'_, M> {
         }
         if let Sender::User(user) = sender {
             match self.moderation.mute_reason(self.settings, now, user) {
-                Some(MuteReason::Muted(until)) => return Err((RefusalReason::Muted, None, until.instant())),
+                Some(MuteReason::Muted(until)) => {
+                    return Err((RefusalReason::Muted, None, until.instant()));
+                }
                 Some(MuteReason::RoomMuted) => return Err((RefusalReason::RoomMuted, None, None)),
                 None => {}
             }
@@ -63,7 +65,9 @@ impl<M: Payload> Checks<'_, M> {
         if let (Source::Edge { .. }, Some(profile)) = (publish.source, &publish.profile) {
             profile_size(self.settings, &**profile)?;
         }
-        if let Some(until) = publish.dedup_key.and_then(|key| self.duplicates.refused_until(now, sender, key)) {
+        if let Some(until) =
+            publish.dedup_key.and_then(|key| self.duplicates.refused_until(now, sender, key))
+        {
             let limit = Limit::Duplicates { window: self.settings.dedup_window.window };
             return Err((RefusalReason::Duplicate, Some(limit), Some(until)));
         }
@@ -83,7 +87,8 @@ impl<M: Payload> Checks<'_, M> {
             return Err((RefusalReason::Counter, Some(Limit::Counter { error }), None));
         }
         // The call itself tells the fate of a notice.
-        let is_told = outcome_sink(self.settings, publish) != OutcomeSink::CountedOnly && !is_notice(sender, publish);
+        let is_told = outcome_sink(self.settings, publish) != OutcomeSink::CountedOnly
+            && !is_notice(sender, publish);
         if is_told && !self.events.has_room(publish.priority) {
             let max = self.settings.outcomes[publish.priority];
             return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
@@ -121,12 +126,20 @@ fn sender<M>(roster: &Roster<M>, source: Source) -> Result<Sender, Denied> {
 
 fn payload_size<M: Payload>(settings: &Settings, payload: &M) -> Result<(), Denied> {
     let (size, max) = (payload.size(), settings.payload_bytes as usize);
-    if size > max { Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None)) } else { Ok(()) }
+    if size > max {
+        Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None))
+    } else {
+        Ok(())
+    }
 }
 
 fn profile_size<M: Payload>(settings: &Settings, profile: &M) -> Result<(), Denied> {
     let (size, max) = (profile.size(), settings.profile_bytes as usize);
-    if size > max { Err((RefusalReason::TooLarge, Some(Limit::ProfileBytes { size, max }), None)) } else { Ok(()) }
+    if size > max {
+        Err((RefusalReason::TooLarge, Some(Limit::ProfileBytes { size, max }), None))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether `user` owns the room.

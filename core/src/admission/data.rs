@@ -74,7 +74,11 @@ impl<M: Payload> Admission<M> {
     }
 
     fn note_counter(&mut self) {
-        self.system_messages.note(self.clock.peek(Instant::ZERO), SystemMessageKind::Counters, None);
+        self.system_messages.note(
+            self.clock.peek(Instant::ZERO),
+            SystemMessageKind::Counters,
+            None,
+        );
     }
 
     fn is_open_for_data(&self) -> Result<(), DataError> {

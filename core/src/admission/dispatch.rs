@@ -5,7 +5,9 @@ use super::{Admission, RoomStatus, checks};
 use crate::config::MAX_WORK;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
-use crate::message::{Kind, Limit, Message, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender};
+use crate::message::{
+    Kind, Limit, Message, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender,
+};
 use crate::priority::Priority;
 use crate::queue::Popped;
 use crate::time::Instant;
@@ -22,14 +24,21 @@ impl<M: Payload> Admission<M> {
     ) -> Result<Receipt, Refused<M>> {
         let (level, units) = (publish.priority, publish.units);
         if self.is_backed_up() {
-            let denied = (RefusalReason::QueueFull, Some(Limit::EdgeOutbox { max: self.settings.outbox_capacity }), None);
+            let denied = (
+                RefusalReason::QueueFull,
+                Some(Limit::EdgeOutbox { max: self.settings.outbox_capacity }),
+                None,
+            );
             return Err(self.refuse(level, units, denied, publish.payload));
         }
         let taken = self.notices.take_keeping(now, 0);
         debug_assert!(taken, "the gate has looked, at this very instant");
         // This call tells the fate of a notice; but at an edge the room does.
-        let outcome_sink =
-            if self.edge_outbox.is_some() { checks::outcome_sink(&self.settings, &publish) } else { OutcomeSink::CountedOnly };
+        let outcome_sink = if self.edge_outbox.is_some() {
+            checks::outcome_sink(&self.settings, &publish)
+        } else {
+            OutcomeSink::CountedOnly
+        };
         if outcome_sink != OutcomeSink::CountedOnly {
             self.events.reserve(level);
         }
@@ -41,12 +50,23 @@ impl<M: Payload> Admission<M> {
         let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
         let seq = self.send(now, popped, Some(id));
         self.dispatch(now, work, None);
-        Ok(Receipt { id, outcome: seq.map(|seq| Outcome::Dispatched { seq, at: now }), review: None })
+        Ok(Receipt {
+            id,
+            outcome: seq.map(|seq| Outcome::Dispatched { seq, at: now }),
+            review: None,
+        })
     }
 
     /// The room speaks for the host or for itself, beside its rate: what was broadcast, and tips.
     /// What is too large is refused and counted.
-    pub(super) fn emit(&mut self, now: Instant, level: Priority, kind: Kind, profile: Option<Arc<M>>, payload: M) {
+    pub(super) fn emit(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        kind: Kind,
+        profile: Option<Arc<M>>,
+        payload: M,
+    ) {
         self.submitted += 1;
         self.ledger.levels[level].submit(1);
         if payload.size() > self.settings.payload_bytes as usize {
@@ -64,7 +84,8 @@ impl<M: Payload> Admission<M> {
     pub(super) fn expire(&mut self, now: Instant, mut work: u32) -> u32 {
         while work > 0 && self.queue.has_expired(now) {
             let Some(popped) = self.queue.pop_expired(now) else { break };
-            let limit = self.settings.queue.max_wait[popped.priority].map(|max| Limit::MaxWait { max });
+            let limit =
+                self.settings.queue.max_wait[popped.priority].map(|max| Limit::MaxWait { max });
             self.drop_one(now, popped, DropReason::Expired, limit);
             work -= 1;
         }
@@ -74,7 +95,12 @@ impl<M: Payload> Admission<M> {
     /// Sends out what may go, at most `work` messages. None that is past its deadline: when
     /// `expire` ran out of work, so does this. Returns the number of `own`, the message of the
     /// running publish call, if it was among them, and how much work is left.
-    pub(super) fn dispatch(&mut self, now: Instant, mut work: u32, own: Option<MessageId>) -> (Option<Seq>, u32) {
+    pub(super) fn dispatch(
+        &mut self,
+        now: Instant,
+        mut work: u32,
+        own: Option<MessageId>,
+    ) -> (Option<Seq>, u32) {
         let mut dispatched = None;
         while work > 0 && !self.is_backed_up() {
             let (settings, moderation) = (&self.settings, &self.moderation);
@@ -84,7 +110,8 @@ impl<M: Payload> Admission<M> {
                 break;
             }
             let is_open = self.scheduler.is_open(now, pick.level);
-            let popped = if is_open { self.queue.pop(pick.level) } else { self.queue.pop_head(pick.level) };
+            let popped =
+                if is_open { self.queue.pop(pick.level) } else { self.queue.pop_head(pick.level) };
             let Some(popped) = popped else { break };
             self.scheduler.take_of_level(now, pick.level, popped.sender, is_staff);
             dispatched = dispatched.or(self.send(now, popped, own));
@@ -95,7 +122,12 @@ impl<M: Payload> Admission<M> {
 
     /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this
     /// returns the number, or as an event.
-    pub(super) fn send(&mut self, now: Instant, popped: Popped<Queued<M>>, own: Option<MessageId>) -> Option<Seq> {
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        popped: Popped<Queued<M>>,
+        own: Option<MessageId>,
+    ) -> Option<Seq> {
         self.leave_queue(&popped);
         if self.edge_outbox.is_some() {
             self.put_in_edge_outbox(popped);
@@ -129,14 +161,26 @@ impl<M: Payload> Admission<M> {
             return Some(seq);
         }
         if outcome_sink != OutcomeSink::CountedOnly {
-            self.events.outcome(id, priority, (messages, units), outcome_sink, Outcome::Dispatched { seq, at: now });
+            self.events.outcome(
+                id,
+                priority,
+                (messages, units),
+                outcome_sink,
+                Outcome::Dispatched { seq, at: now },
+            );
         }
         None
     }
 
     /// A message that waited in the queue is dropped. None is that of the running call: one that
     /// finds no room is refused.
-    pub(super) fn drop_one(&mut self, now: Instant, popped: Popped<Queued<M>>, reason: DropReason, limit: Option<Limit>) {
+    pub(super) fn drop_one(
+        &mut self,
+        now: Instant,
+        popped: Popped<Queued<M>>,
+        reason: DropReason,
+        limit: Option<Limit>,
+    ) {
         self.leave_queue(&popped);
         self.drop_waiting_one(now, (popped.priority, popped.sender), popped.item, reason, limit);
     }
@@ -163,7 +207,13 @@ impl<M: Payload> Admission<M> {
                 RoomStatus::Open => self.next_for(now, level, sender),
                 RoomStatus::Draining | RoomStatus::Closed => None,
             };
-            self.events.outcome(id, level, (messages, units), outcome_sink, Outcome::Dropped { reason, limit, retry_at });
+            self.events.outcome(
+                id,
+                level,
+                (messages, units),
+                outcome_sink,
+                Outcome::Dropped { reason, limit, retry_at },
+            );
         }
     }
 
@@ -175,7 +225,12 @@ impl<M: Payload> Admission<M> {
     }
 
     /// The earliest instant at which a message could go out if nothing else wanted to.
-    pub(super) fn next_for(&self, now: Instant, level: Priority, sender: Sender) -> Option<Instant> {
+    pub(super) fn next_for(
+        &self,
+        now: Instant,
+        level: Priority,
+        sender: Sender,
+    ) -> Option<Instant> {
         self.scheduler.next_for(now, level, sender, |sender| self.is_staff(sender))
     }
 

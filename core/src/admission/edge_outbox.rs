@@ -15,7 +15,11 @@ pub(super) type EdgeOutbox<M> = Option<Box<Deque<EdgeMessage<M>>>>;
 impl<M: Payload> Admission<M> {
     /// One whose messages are forwarded.
     pub(crate) fn at_edge(config: &RoomConfig) -> Self {
-        Self { edge_outbox: Some(Box::new(Deque::new())), system_messages: Folds::new(SystemMessages::NONE), ..Self::new(config) }
+        Self {
+            edge_outbox: Some(Box::new(Deque::new())),
+            system_messages: Folds::new(SystemMessages::NONE),
+            ..Self::new(config)
+        }
     }
 
     pub(crate) fn pop_edge_message(&mut self) -> Option<EdgeMessage<M>> {
@@ -25,7 +29,9 @@ impl<M: Payload> Admission<M> {
     /// Whether the host has not taken what waits for the room: nothing more goes out until it does.
     #[inline]
     pub(super) fn is_backed_up(&self) -> bool {
-        self.edge_outbox.as_ref().is_some_and(|edge_outbox| edge_outbox.len() >= self.settings.outbox_capacity as usize)
+        self.edge_outbox
+            .as_ref()
+            .is_some_and(|edge_outbox| edge_outbox.len() >= self.settings.outbox_capacity as usize)
     }
 
     /// A message that has left the queue waits for the host to take it to the room. Its outcome

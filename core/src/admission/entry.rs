@@ -6,7 +6,9 @@ use super::{Admission, RoomStatus, checks};
 use crate::config::{MAX_WORK, ReviewTimeout};
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
-use crate::message::{DedupKey, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender, Source};
+use crate::message::{
+    DedupKey, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender, Source,
+};
 use crate::priority::Priority;
 use crate::queue::{Full, Popped};
 use crate::system_messages::SystemMessageKind;
@@ -35,7 +37,11 @@ impl<M: Payload> Admission<M> {
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
     #[inline]
-    pub fn publish(&mut self, now: Instant, mut publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+    pub fn publish(
+        &mut self,
+        now: Instant,
+        mut publish: Publish<M>,
+    ) -> Result<Receipt, Refused<M>> {
         let now = self.begin_call(now);
         publish.priority = self.settings.levels.level(publish.priority);
         let (level, units) = (publish.priority, publish.units);
@@ -98,7 +104,11 @@ impl<M: Payload> Admission<M> {
             }
             Err(back) if self.settings.review.on_timeout == ReviewTimeout::Closed => {
                 self.release_slot(level, outcome_sink);
-                let denied = (RefusalReason::ReviewsFull, Some(Limit::Reviews { max: self.settings.review.tickets }), None);
+                let denied = (
+                    RefusalReason::ReviewsFull,
+                    Some(Limit::Reviews { max: self.settings.review.tickets }),
+                    None,
+                );
                 Err(self.refuse(level, back.units(), denied, back.payload))
             }
             Err(back) => {
@@ -127,7 +137,8 @@ impl<M: Payload> Admission<M> {
             }
             Entered::Full(full) => {
                 self.release_slot(level, outcome_sink);
-                let denied = (RefusalReason::QueueFull, Some(full.limit), self.next_for(now, level, sender));
+                let denied =
+                    (RefusalReason::QueueFull, Some(full.limit), self.next_for(now, level, sender));
                 return Err(self.refuse(level, full.item.units(), denied, full.item.payload));
             }
         };
@@ -147,7 +158,14 @@ impl<M: Payload> Admission<M> {
     /// The message has been let in: now, and only now, it takes from its sender's quota, and its
     /// key is used.
     #[inline]
-    pub(super) fn pay(&mut self, now: Instant, level: Priority, sender: Sender, key: Option<DedupKey>, id: MessageId) {
+    pub(super) fn pay(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        sender: Sender,
+        key: Option<DedupKey>,
+        id: MessageId,
+    ) {
         if let (Some(quota), Sender::User(user)) = (&mut self.sender_quotas[level], sender) {
             // The gate has looked, at this very instant.
             let taken = quota.take(now, user.0);
@@ -206,7 +224,9 @@ impl<M: Payload> Admission<M> {
                 }
                 if let Some(merge_key) = merge_key {
                     let place = self.merge_index.add(level, merge_key, key);
-                    if let Some(ext) = self.queue.get_mut(key).and_then(|waiting| waiting.ext.as_mut()) {
+                    if let Some(ext) =
+                        self.queue.get_mut(key).and_then(|waiting| waiting.ext.as_mut())
+                    {
                         ext.carrier = place;
                     }
                 }
@@ -223,7 +243,10 @@ impl<M: Payload> Admission<M> {
     fn merge(&mut self, slot: u32, level: Priority, waiting: Queued<M>) -> MessageId {
         let units = waiting.units();
         self.ledger.levels[level].merge(units);
-        let carrier = self.queue.get_mut(slot).unwrap_or_else(|| unreachable!("a carrier waits until it is forgotten"));
+        let carrier = self
+            .queue
+            .get_mut(slot)
+            .unwrap_or_else(|| unreachable!("a carrier waits until it is forgotten"));
         if let Some(ext) = &mut carrier.ext {
             ext.units = ext.units.wrapping_add(units);
             ext.messages = ext.messages.saturating_add(1);

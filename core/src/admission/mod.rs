@@ -154,12 +154,11 @@ impl<M: Payload> Admission<M> {
             kept_profiles: Vec::new(),
             scheduler: Scheduler::new(config),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
-            sender_quotas: PerLevel(
-                settings
-                    .sender_quota
-                    .0
-                    .map(|quota| quota.map(|quota| Box::new(KeyedLimit::new(quota, settings.sender_table_size, settings.seed())))),
-            ),
+            sender_quotas: PerLevel(settings.sender_quota.0.map(|quota| {
+                quota.map(|quota| {
+                    Box::new(KeyedLimit::new(quota, settings.sender_table_size, settings.seed()))
+                })
+            })),
             duplicates: Dedup::new(settings.dedup_window, hasher),
             reviews: Reviews::new(),
             merge_index: MergeIndex::new(hasher),
@@ -205,7 +204,12 @@ impl<M: Payload> Admission<M> {
         }
         let pick = || self.scheduler.next_turn(now, &self.queue, |sender| self.is_staff(sender));
         let token = if self.is_backed_up() { None } else { pick() };
-        token.into_iter().chain(self.queue.next_deadline()).chain(self.next_review_deadline()).chain(tip).min()
+        token
+            .into_iter()
+            .chain(self.queue.next_deadline())
+            .chain(self.next_review_deadline())
+            .chain(tip)
+            .min()
     }
 
     /// The next event, if there is one. Outcomes first, in the order in which they were decided;
@@ -336,7 +340,11 @@ impl<M: Payload> Admission<M> {
         if !self.roster.is_in(user) {
             return Err(ProfileError::NotMember { user, profile });
         }
-        self.system_messages.note(self.clock.peek(Instant::ZERO), SystemMessageKind::ProfileChanged, Some(user));
+        self.system_messages.note(
+            self.clock.peek(Instant::ZERO),
+            SystemMessageKind::ProfileChanged,
+            Some(user),
+        );
         let old = self.roster.set_profile(user, Arc::new(profile));
         self.deferred.add_profile(old);
         Ok(())

@@ -90,11 +90,17 @@ impl Moderation {
 
     /// Whether a user may speak. O(1).
     #[inline]
-    pub(super) fn mute_reason(&self, settings: &Settings, now: Instant, user: UserId) -> Option<MuteReason> {
+    pub(super) fn mute_reason(
+        &self,
+        settings: &Settings,
+        now: Instant,
+        user: UserId,
+    ) -> Option<MuteReason> {
         if let Some(until) = self.mutes.get(now, user) {
             return Some(MuteReason::Muted(until));
         }
-        (self.room_muted && self.role(settings, user) == Role::Member).then_some(MuteReason::RoomMuted)
+        (self.room_muted && self.role(settings, user) == Role::Member)
+            .then_some(MuteReason::RoomMuted)
     }
 
     pub(super) fn banned(&self, now: Instant, user: UserId) -> Option<Until> {
@@ -129,7 +135,10 @@ impl Moderation {
             }
         }
         for (timed, list) in [(&mut self.mutes, mutes), (&mut self.bans, bans)] {
-            for &(user, until) in list.iter().filter(|(user, until)| until.holds(now) && Some(*user) != settings.owner) {
+            for &(user, until) in list
+                .iter()
+                .filter(|(user, until)| until.holds(now) && Some(*user) != settings.owner)
+            {
                 timed.set(user, until);
             }
         }
@@ -138,7 +147,12 @@ impl Moderation {
 
     pub(super) fn counts(&self) -> ModerationCounts {
         let (mutes, bans) = (self.mutes.len(), self.bans.len());
-        ModerationCounts { admins: self.admins.len() as u32, mutes, bans, room_muted: self.room_muted }
+        ModerationCounts {
+            admins: self.admins.len() as u32,
+            mutes,
+            bans,
+            room_muted: self.room_muted,
+        }
     }
 }
 
@@ -160,14 +174,22 @@ impl<M: Payload> Admission<M> {
 
     /// Names a user admin, or no longer. It holds through leave and rejoin. Returns whether that
     /// changed anything.
-    pub fn set_admin(&mut self, now: Instant, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
+    pub fn set_admin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        user: UserId,
+        is_admin: bool,
+    ) -> Result<bool, ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::SetAdmin, &[user])?;
         let (admins, max) = (&mut self.moderation.admins, self.settings.admins);
         let place = admins.iter().position(|&other| other == user);
         match place {
             Some(place) if !is_admin => drop(admins.remove(place)),
-            None if is_admin && admins.len() >= max as usize => return Err(ModerationError::TooManyAdmins { max }),
+            None if is_admin && admins.len() >= max as usize => {
+                return Err(ModerationError::TooManyAdmins { max });
+            }
             None if is_admin => admins.push(user),
             _ => return Ok(false),
         }
@@ -181,7 +203,13 @@ impl<M: Payload> Admission<M> {
 
     /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through
     /// leave and rejoin. What they have in the queue still goes out.
-    pub fn mute(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+    pub fn mute(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::Mute, users)?;
         let max = self.settings.mutes;
@@ -195,7 +223,12 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Lets users speak again.
-    pub fn unmute(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+    pub fn unmute(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
         self.clock.advance(now);
         self.allows(actor, Action::Unmute, users)?;
         for &user in users {
@@ -205,7 +238,12 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Lets only the owner and the admins speak, or everyone again.
-    pub fn mute_room(&mut self, now: Instant, actor: Actor, muted: bool) -> Result<(), ModerationError> {
+    pub fn mute_room(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        muted: bool,
+    ) -> Result<(), ModerationError> {
         self.clock.advance(now);
         self.allows(actor, Action::MuteRoom, &[])?;
         self.moderation.room_muted = muted;
@@ -232,7 +270,12 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Lets banned users in again.
-    pub fn unban(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+    pub fn unban(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
         self.clock.advance(now);
         self.allows(actor, Action::Unban, users)?;
         for &user in users {
@@ -244,14 +287,24 @@ impl<M: Payload> Admission<M> {
     /// Takes users out; what they have in the queue is dropped, all of it in this call. They may
     /// come again. Returns their sessions, which the audience has to end. O(their sessions and
     /// messages), and where no policy asks who sent what, O(the messages that wait).
-    pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<UserSessions, ModerationError> {
+    pub fn kick(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<UserSessions, ModerationError> {
         let now = self.clock.advance(now);
         self.allows(actor, Action::Kick, users)?;
         Ok(self.take_out(now, users, SystemMessageKind::Kicked))
     }
 
     /// Whether somebody may do something to all of these users, or with none, to the room.
-    fn allows(&self, actor: Actor, action: Action, users: &[UserId]) -> Result<(), ModerationError> {
+    fn allows(
+        &self,
+        actor: Actor,
+        action: Action,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
         if self.state == RoomStatus::Closed {
             return Err(ModerationError::RoomClosed);
         }
@@ -266,13 +319,19 @@ impl<M: Payload> Admission<M> {
     }
 
     /// The table of [`forbids`], for this room.
-    pub(super) fn allows_one(&self, actor: Actor, action: Action, target: Option<UserId>) -> Result<(), NotAllowed> {
+    pub(super) fn allows_one(
+        &self,
+        actor: Actor,
+        action: Action,
+        target: Option<UserId>,
+    ) -> Result<(), NotAllowed> {
         let actor = match actor {
             Actor::Host => None,
             Actor::User(user) => Some(user),
         };
         let role = |user: Option<UserId>| user.map(|user| self.role_of(user));
-        forbids(role(actor), action, role(target)).map_or(Ok(()), |rule| Err(NotAllowed { actor, action, target, rule }))
+        forbids(role(actor), action, role(target))
+            .map_or(Ok(()), |rule| Err(NotAllowed { actor, action, target, rule }))
     }
 
     /// Drops all that users have under review and in the queue, and takes their sessions out.
@@ -284,7 +343,8 @@ impl<M: Payload> Admission<M> {
                 senders.push(sender);
             }
         }
-        let (mut reviews, mut waiting) = (self.reviews.all_of(&senders).into_iter(), self.queue.all_of(&senders).into_iter());
+        let (mut reviews, mut waiting) =
+            (self.reviews.all_of(&senders).into_iter(), self.queue.all_of(&senders).into_iter());
         let (mut review, mut waits) = (reviews.next(), waiting.next());
         let mut sessions = UserSessions::new();
         for (at, &sender) in senders.iter().enumerate() {
@@ -317,7 +377,9 @@ impl<M: Payload> Admission<M> {
 /// is.
 fn put_under(timed: &mut Timed, now: Instant, users: &[UserId], time: Option<Duration>) -> bool {
     let until = time.map_or(Until::Forever, |time| Until::At(now + time));
-    let is_new = |&(place, user): &(usize, &UserId)| timed.get(now, *user).is_none() && !users[..place].contains(user);
+    let is_new = |&(place, user): &(usize, &UserId)| {
+        timed.get(now, *user).is_none() && !users[..place].contains(user)
+    };
     let more = users.iter().enumerate().filter(is_new).count() as u32;
     let has_room = timed.makes_room_for(now, more);
     if has_room {

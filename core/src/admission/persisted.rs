@@ -65,7 +65,11 @@ impl<M: Payload> Admission<M> {
             mutes,
             bans,
             room_muted: self.moderation.counts().room_muted,
-            attributes: self.attributes.iter().map(|(key, value)| (key.into(), Arc::clone(value))).collect(),
+            attributes: self
+                .attributes
+                .iter()
+                .map(|(key, value)| (key.into(), Arc::clone(value)))
+                .collect(),
             attributes_version: self.attributes.version(),
             counters: self.counters.iter().map(|(key, value)| (key.into(), value)).collect(),
         }
@@ -91,7 +95,13 @@ impl<M: Payload> Admission<M> {
         let mut counters = Counters::new(settings.data);
         counters.import(carried.counters)?;
         let mut moderation = Moderation::new(settings, Hasher::new(settings.seed()));
-        moderation.import(settings, now, &carried.admins, (&carried.mutes, &carried.bans), carried.room_muted);
+        moderation.import(
+            settings,
+            now,
+            &carried.admins,
+            (&carried.mutes, &carried.bans),
+            carried.room_muted,
+        );
         // The quota of the writes is the room's, not what it carried.
         self.attributes.replace(attributes);
         (self.counters, self.moderation) = (counters, moderation);

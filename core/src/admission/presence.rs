@@ -108,7 +108,11 @@ impl<M: Payload> Admission<M> {
     #[inline]
     fn has_silent_only(&self, user: UserId) -> bool {
         self.silent_sessions.sessions > 0
-            && self.roster.sessions_of(user).iter().all(|session| self.silent_sessions.contains(session.slot()))
+            && self
+                .roster
+                .sessions_of(user)
+                .iter()
+                .all(|session| self.silent_sessions.contains(session.slot()))
     }
 
     /// Whether a user who had sessions, all of them silent, is online again with this new one.
@@ -118,7 +122,9 @@ impl<M: Payload> Admission<M> {
             return false;
         }
         let sessions = self.roster.sessions_of(user);
-        let others_are_silent = sessions.iter().all(|&other| other == session || self.silent_sessions.contains(other.slot()));
+        let others_are_silent = sessions
+            .iter()
+            .all(|&other| other == session || self.silent_sessions.contains(other.slot()));
         self.silent_sessions.users -= u32::from(others_are_silent);
         others_are_silent
     }

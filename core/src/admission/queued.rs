@@ -31,13 +31,27 @@ pub(super) struct QueuedExt {
 }
 
 impl QueuedExt {
-    const NONE: Self = Self { messages: 1, units: 1, merge_key: None, carrier: CarrierPlace::NONE, dedup_key: None };
+    const NONE: Self = Self {
+        messages: 1,
+        units: 1,
+        merge_key: None,
+        carrier: CarrierPlace::NONE,
+        dedup_key: None,
+    };
 
     /// Those of a message, if it has any.
     #[inline]
-    pub(super) fn of(units: u64, merge_key: Option<MergeKey>, dedup_key: Option<DedupKey>) -> Option<Box<Self>> {
+    pub(super) fn of(
+        units: u64,
+        merge_key: Option<MergeKey>,
+        dedup_key: Option<DedupKey>,
+    ) -> Option<Box<Self>> {
         let is_plain = units == 1 && merge_key.is_none() && dedup_key.is_none();
-        if is_plain { None } else { Some(Box::new(Self { units, merge_key, dedup_key, ..Self::NONE })) }
+        if is_plain {
+            None
+        } else {
+            Some(Box::new(Self { units, merge_key, dedup_key, ..Self::NONE }))
+        }
     }
 }
 

@@ -23,7 +23,11 @@ impl<M: Payload> Admission<M> {
     /// # Errors
     /// The room is closed, or the new configuration changes what is fixed for a room's life.
     /// Nothing has changed then.
-    pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: &RoomConfig,
+    ) -> Result<(), ReconfigureError> {
         let now = self.begin_call(now);
         if self.state == RoomStatus::Closed {
             return Err(ReconfigureError::RoomClosed);
@@ -63,8 +67,18 @@ impl<M: Payload> Admission<M> {
         for level in Priority::ALL {
             let (quota, limit) = (new.sender_quota[level], &mut self.sender_quotas[level]);
             match limit {
-                Some(limit) if Some(limit.quota()) == quota => limit.set_max_keys(new.sender_table_size),
-                _ => *limit = quota.map(|quota| Box::new(KeyedLimit::new(quota, new.sender_table_size, self.settings.seed()))),
+                Some(limit) if Some(limit.quota()) == quota => {
+                    limit.set_max_keys(new.sender_table_size)
+                }
+                _ => {
+                    *limit = quota.map(|quota| {
+                        Box::new(KeyedLimit::new(
+                            quota,
+                            new.sender_table_size,
+                            self.settings.seed(),
+                        ))
+                    })
+                }
             }
         }
     }

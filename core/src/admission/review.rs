@@ -118,9 +118,16 @@ impl<M> Reviews<M> {
         self.pending.len()
     }
 
-    fn insert(&mut self, now: Instant, level: Priority, sender: Sender, waiting: Queued<M>) -> Ticket {
+    fn insert(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        sender: Sender,
+        waiting: Queued<M>,
+    ) -> Ticket {
         let id = waiting.id;
-        let slot = self.pending.insert(Pending { waiting, level, sender, came: now, links: Links::NONE });
+        let slot =
+            self.pending.insert(Pending { waiting, level, sender, came: now, links: Links::NONE });
         self.levels[level].push_back(&mut self.pending, slot, links);
         Ticket { id, slot }
     }
@@ -150,10 +157,15 @@ impl<M> Reviews<M> {
     /// of each sender the highest level first, of each level the oldest first. O(those that wait),
     /// once for all senders.
     pub(super) fn all_of(&self, senders: &[Sender]) -> Vec<(usize, u32)> {
-        let of_level = |level: Priority| self.levels[level].iter(&self.pending, |pending| pending.links);
-        let place = |slot: u32| senders.iter().position(|&sender| sender == self.pending[slot].sender);
-        let mut found: Vec<_> =
-            Priority::ALL.into_iter().flat_map(of_level).filter_map(|slot| Some((place(slot)?, slot))).collect();
+        let of_level =
+            |level: Priority| self.levels[level].iter(&self.pending, |pending| pending.links);
+        let place =
+            |slot: u32| senders.iter().position(|&sender| sender == self.pending[slot].sender);
+        let mut found: Vec<_> = Priority::ALL
+            .into_iter()
+            .flat_map(of_level)
+            .filter_map(|slot| Some((place(slot)?, slot)))
+            .collect();
         found.sort_by_key(|&(place, _)| place);
         found
     }
@@ -166,7 +178,14 @@ impl<M: Payload> Admission<M> {
         let pending = self.reviews.get(ticket).filter(|_| self.state != RoomStatus::Closed)?;
         let Queued { session, kind, payload, .. } = &pending.waiting;
         let (deadline, priority) = (pending.came + self.settings.review.timeout, pending.level);
-        Some(PendingReview { sender: pending.sender, session: *session, priority, kind: *kind, deadline, payload })
+        Some(PendingReview {
+            sender: pending.sender,
+            session: *session,
+            priority,
+            kind: *kind,
+            deadline,
+            payload,
+        })
     }
 
     /// The host's verdict on a message that waits for it. If it goes on, it enters the queue now,
@@ -175,7 +194,12 @@ impl<M: Payload> Admission<M> {
     ///
     /// # Errors
     /// The message waits no more, the room is closed, or the new payload is too large.
-    pub fn review(&mut self, now: Instant, ticket: Ticket, decision: ReviewDecision<M>) -> Result<(), ReviewError<M>> {
+    pub fn review(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        decision: ReviewDecision<M>,
+    ) -> Result<(), ReviewError<M>> {
         let now = self.begin_call(now);
         if self.state == RoomStatus::Closed {
             // Nothing goes out any more: what is still here is dropped.
@@ -196,11 +220,17 @@ impl<M: Payload> Admission<M> {
         let Some(mut pending) = self.reviews.take(ticket.slot) else { return Ok(()) };
         match decision {
             ReviewDecision::Deny { code } => {
-                self.drop_pending(now, pending, DropReason::Denied, Some(Limit::ReviewDecision { code }));
+                self.drop_pending(
+                    now,
+                    pending,
+                    DropReason::Denied,
+                    Some(Limit::ReviewDecision { code }),
+                );
                 self.dispatch(now, work, None);
             }
             ReviewDecision::Rewrite(payload) => {
-                self.deferred.add_payload(core::mem::replace(&mut pending.waiting.payload, payload));
+                self.deferred
+                    .add_payload(core::mem::replace(&mut pending.waiting.payload, payload));
                 self.go_on(now, pending, work);
             }
             ReviewDecision::Allow => _ = self.go_on(now, pending, work),
@@ -238,7 +268,14 @@ impl<M: Payload> Admission<M> {
             // Where more wait than may, by now, nobody takes anybody's place: so they become fewer.
             let is_over = self.reviews.len() > self.settings.review.tickets;
             match self.reviews.lowest().filter(|&(lowest, _)| lowest <= level && !is_over) {
-                Some((_, slot)) => work = self.time_out(now, slot, Limit::Reviews { max: self.settings.review.tickets }, work),
+                Some((_, slot)) => {
+                    work = self.time_out(
+                        now,
+                        slot,
+                        Limit::Reviews { max: self.settings.review.tickets },
+                        work,
+                    )
+                }
                 None => return (Err(waiting), work),
             }
         }
@@ -250,7 +287,10 @@ impl<M: Payload> Admission<M> {
     pub(super) fn time_out_reviews(&mut self, now: Instant, mut work: u32) -> u32 {
         let timeout = self.settings.review.timeout;
         while work > 0 {
-            let Some((_, slot)) = self.reviews.oldest().filter(|&(came, _)| now >= came + timeout) else { break };
+            let Some((_, slot)) = self.reviews.oldest().filter(|&(came, _)| now >= came + timeout)
+            else {
+                break;
+            };
             work = self.time_out(now, slot, Limit::ReviewTime { max: timeout }, work - 1);
         }
         work
@@ -290,16 +330,34 @@ impl<M: Payload> Admission<M> {
         match entered {
             Entered::Merged { carrier } => {
                 if outcome_sink != OutcomeSink::CountedOnly {
-                    self.events.outcome(id, level, (messages, units), outcome_sink, Outcome::Merged { carrier });
+                    self.events.outcome(
+                        id,
+                        level,
+                        (messages, units),
+                        outcome_sink,
+                        Outcome::Merged { carrier },
+                    );
                 }
             }
-            Entered::Full(full) => self.drop_waiting_one(now, (level, sender), full.item, DropReason::Evicted, Some(full.limit)),
+            Entered::Full(full) => self.drop_waiting_one(
+                now,
+                (level, sender),
+                full.item,
+                DropReason::Evicted,
+                Some(full.limit),
+            ),
             Entered::Sent(_) | Entered::Waits => {}
         }
         work
     }
 
-    fn drop_pending(&mut self, now: Instant, pending: Pending<M>, reason: DropReason, limit: Option<Limit>) {
+    fn drop_pending(
+        &mut self,
+        now: Instant,
+        pending: Pending<M>,
+        reason: DropReason,
+        limit: Option<Limit>,
+    ) {
         self.ledger.levels[pending.level].leave_review(pending.waiting.units());
         self.drop_waiting_one(now, (pending.level, pending.sender), pending.waiting, reason, limit);
     }

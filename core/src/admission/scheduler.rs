@@ -46,7 +46,13 @@ impl Scheduler {
         Self {
             room: config.rate_limit().limiter(),
             kept: PerLevel::from_fn(|level| config.reserved_above(level)),
-            levels: PerLevel(settings.level_quotas.levels.0.map(|quota| quota.map(crate::quota::RateLimit::limiter))),
+            levels: PerLevel(
+                settings
+                    .level_quotas
+                    .levels
+                    .0
+                    .map(|quota| quota.map(crate::quota::RateLimit::limiter)),
+            ),
             by_level: settings.level_quotas.any(),
             exempt: settings.level_quotas.exempt,
             min_share: settings.min_share,
@@ -73,7 +79,8 @@ impl Scheduler {
         if self.min_share != new.min_share {
             (self.passed_over, self.dispatches, self.served) = (0, 0, new.served);
         }
-        (self.kept, self.by_level, self.exempt, self.min_share) = (new.kept, new.by_level, new.exempt, new.min_share);
+        (self.kept, self.by_level, self.exempt, self.min_share) =
+            (new.kept, new.by_level, new.exempt, new.min_share);
     }
 
     /// Which level has its turn, of those that wait and have not used up their own quota or have
@@ -83,18 +90,34 @@ impl Scheduler {
     /// room is configured so, goes to the one of the others that was served the longest ago, and
     /// the reserves do not bind it.
     #[inline]
-    pub(super) fn pick<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Pick> {
+    pub(super) fn pick<T>(
+        &self,
+        now: Instant,
+        queue: &Queue<T>,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Pick> {
         if !self.by_level {
             let (highest, lowest) = (queue.highest()?, queue.lowest()?);
-            return Some(self.between(highest, lowest, || self.longest_ago(queue.occupied(), highest)));
+            return Some(
+                self.between(highest, lowest, || self.longest_ago(queue.occupied(), highest)),
+            );
         }
-        let open = || queue.occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff));
+        let open = || {
+            queue.occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff))
+        };
         let highest = open().next()?;
-        Some(self.between(highest, open().last().unwrap_or(highest), || self.longest_ago(open(), highest)))
+        Some(self.between(highest, open().last().unwrap_or(highest), || {
+            self.longest_ago(open(), highest)
+        }))
     }
 
     #[inline]
-    fn between(&self, highest: Priority, lowest: Priority, floors: impl FnOnce() -> Priority) -> Pick {
+    fn between(
+        &self,
+        highest: Priority,
+        lowest: Priority,
+        floors: impl FnOnce() -> Priority,
+    ) -> Pick {
         let is_floors = lowest != highest && self.is_floors_turn();
         let (level, kept) = if is_floors { (floors(), 0) } else { (highest, self.kept[highest]) };
         Pick { level, kept, highest, lowest }
@@ -137,7 +160,13 @@ impl Scheduler {
 
     /// Takes the level's own token for a message that goes out, unless its sender is exempt.
     #[inline]
-    pub(super) fn take_of_level(&mut self, now: Instant, level: Priority, sender: Sender, is_staff: impl Fn(Sender) -> bool) {
+    pub(super) fn take_of_level(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        sender: Sender,
+        is_staff: impl Fn(Sender) -> bool,
+    ) {
         if self.by_level
             && !self.is_exempt(sender, is_staff)
             && let Some(meter) = &mut self.levels[level]
@@ -150,18 +179,32 @@ impl Scheduler {
         self.exempt == Exempt::OwnerAndAdmins && is_staff(sender)
     }
 
-    fn may_go(&self, now: Instant, level: Priority, head: Option<Sender>, is_staff: impl Fn(Sender) -> bool) -> bool {
+    fn may_go(
+        &self,
+        now: Instant,
+        level: Priority,
+        head: Option<Sender>,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> bool {
         self.is_open(now, level) || head.is_some_and(|head| self.is_exempt(head, is_staff))
     }
 
     /// When the next turn comes, as far as tokens decide; `None` when nothing that waits can ever
     /// go.
-    pub(super) fn next_turn<T>(&self, now: Instant, queue: &Queue<T>, is_staff: impl Fn(Sender) -> bool) -> Option<Instant> {
-        let pick = self.pick(now, queue, &is_staff).and_then(|pick| self.room.next_at(now, pick.kept));
+    pub(super) fn next_turn<T>(
+        &self,
+        now: Instant,
+        queue: &Queue<T>,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Instant> {
+        let pick =
+            self.pick(now, queue, &is_staff).and_then(|pick| self.room.next_at(now, pick.kept));
         if !self.by_level {
             return pick;
         }
-        let blocked = queue.occupied().filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff));
+        let blocked = queue
+            .occupied()
+            .filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff));
         let opens = blocked.filter_map(|level| {
             let at = self.levels[level].as_ref()?.next_at(now, 0)?;
             // Whose turn it will be when this level may go again is not said by whether it may go
@@ -181,7 +224,9 @@ impl Scheduler {
     ) -> Option<Instant> {
         let room = self.room.next_at(now, self.kept[level])?;
         match &self.levels[level] {
-            Some(meter) if !self.is_exempt(sender, is_staff) => meter.next_at(now, 0).map(|own| own.max(room)),
+            Some(meter) if !self.is_exempt(sender, is_staff) => {
+                meter.next_at(now, 0).map(|own| own.max(room))
+            }
             _ => Some(room),
         }
     }

@@ -15,9 +15,16 @@ impl<M: Payload> Admission<M> {
             return;
         }
         while let Some((kind, level, fold)) = self.system_messages.take(now) {
-            let (payload, profile) = (self.system_payload(kind, &fold), self.profile_of_system_message(kind, &fold));
+            let (payload, profile) =
+                (self.system_payload(kind, &fold), self.profile_of_system_message(kind, &fold));
             match payload {
-                Some(payload) => self.emit(now, self.settings.levels.level(level), Kind::System, profile, payload),
+                Some(payload) => self.emit(
+                    now,
+                    self.settings.levels.level(level),
+                    Kind::System,
+                    profile,
+                    payload,
+                ),
                 None => self.deferred.add_profile(profile),
             }
         }
@@ -30,24 +37,36 @@ impl<M: Payload> Admission<M> {
 
     fn system_payload(&mut self, kind: SystemMessageKind, fold: &Fold) -> Option<M> {
         match kind {
-            SystemMessageKind::AttributesChanged => {
-                M::system_message(&SystemMessage::Attributes { count: fold.count, version: self.attributes.version() })
-            }
+            SystemMessageKind::AttributesChanged => M::system_message(&SystemMessage::Attributes {
+                count: fold.count,
+                version: self.attributes.version(),
+            }),
             SystemMessageKind::Counters => {
                 let changed: SmallVec<[(&str, i64); 8]> = self.counters.changed().collect();
-                let payload =
-                    if changed.is_empty() { None } else { M::system_message(&SystemMessage::Counters { changed: &changed }) };
+                let payload = if changed.is_empty() {
+                    None
+                } else {
+                    M::system_message(&SystemMessage::Counters { changed: &changed })
+                };
                 drop(changed);
                 self.counters.told();
                 payload
             }
-            _ => M::system_message(&SystemMessage::Users { kind, count: fold.count, first: &fold.first }),
+            _ => M::system_message(&SystemMessage::Users {
+                kind,
+                count: fold.count,
+                first: &fold.first,
+            }),
         }
     }
 
     /// A tip of one user's travels with that user's profile: the one that the user has now, or had
     /// when going.
-    fn profile_of_system_message(&mut self, kind: SystemMessageKind, fold: &Fold) -> Option<Arc<M>> {
+    fn profile_of_system_message(
+        &mut self,
+        kind: SystemMessageKind,
+        fold: &Fold,
+    ) -> Option<Arc<M>> {
         let kept = self.take_kept(kind);
         let profile = match (kind, fold.count, &fold.first[..]) {
             (SystemMessageKind::AttributesChanged | SystemMessageKind::Counters, ..) => None,
@@ -60,7 +79,11 @@ impl<M: Payload> Admission<M> {
 
     /// The profile of a user who goes is kept for the tip that tells it, if that is to tell of
     /// nobody else so far.
-    pub(super) fn keep_for_system_message(&mut self, kind: SystemMessageKind, profile: Option<Arc<M>>) {
+    pub(super) fn keep_for_system_message(
+        &mut self,
+        kind: SystemMessageKind,
+        profile: Option<Arc<M>>,
+    ) {
         if self.system_messages.count(kind) == 1 {
             // What is there was kept for a tip that was never given.
             let before = self.take_kept(kind);

@@ -11,7 +11,12 @@ fn made_up_sessions_change_nothing() {
     let mut admission = admission();
     let guest = SessionId::new(0, SessionId::next_generation(0, true));
     // Generation 0 is nobody's.
-    for session in [guest, SessionId::new(5, 0), SessionId::new(ShardIndex::slots(10), 1), SessionId::new(u32::MAX, 1)] {
+    for session in [
+        guest,
+        SessionId::new(5, 0),
+        SessionId::new(ShardIndex::slots(10), 1),
+        SessionId::new(u32::MAX, 1),
+    ] {
         admission.add_session(Instant::ZERO, UserId(7), session);
     }
     assert_eq!(admission.snapshot(Instant::ZERO).user_sessions, 0);

@@ -74,12 +74,15 @@ impl<M: Payload> Audience<M> {
     pub(super) fn sum_of(&self, level: Priority) -> Deliveries {
         let sums = &self.sums[level];
         let reached = u64::from(self.live).wrapping_mul(self.log.head(level));
-        let masked = sums.masked.wrapping_mul(self.log.head(level)).wrapping_sub(sums.masked_cursors);
+        let masked =
+            sums.masked.wrapping_mul(self.log.head(level)).wrapping_sub(sums.masked_cursors);
         Deliveries {
             due: sums.settled_due + reached.wrapping_sub(sums.starts),
             delivered: sums.delivered,
             skipped: sums.skipped,
-            pending: sums.ending_pending + reached.wrapping_sub(sums.cursors) - sums.own_unread - masked,
+            pending: sums.ending_pending + reached.wrapping_sub(sums.cursors)
+                - sums.own_unread
+                - masked,
             excluded: sums.excluded + masked,
             abandoned: sums.abandoned,
         }
@@ -89,10 +92,18 @@ impl<M: Payload> Audience<M> {
         let cold = self.cold(slot);
         // An ending session's positions are seen from where it ends: the head moves on, and
         // nobody's hand follows it.
-        let end = cold.and_then(|cold| cold.ending).map_or(self.log.head(level), |ending| ending.ends[level]);
-        let (start, cursor) = (self.sessions.start(slot, level, end), self.sessions.cursor(slot, level, end));
+        let end = cold
+            .and_then(|cold| cold.ending)
+            .map_or(self.log.head(level), |ending| ending.ends[level]);
+        let (start, cursor) =
+            (self.sessions.start(slot, level, end), self.sessions.cursor(slot, level, end));
         let Some(cold) = cold else {
-            return Deliveries { due: end - start, delivered: cursor - start, pending: end - cursor, ..Deliveries::default() };
+            return Deliveries {
+                due: end - start,
+                delivered: cursor - start,
+                pending: end - cursor,
+                ..Deliveries::default()
+            };
         };
         let masked = if cold.mask.contains(level) { end - cursor } else { 0 };
         let cold = &cold.levels[level];

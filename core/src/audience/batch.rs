@@ -50,7 +50,12 @@ pub(super) struct Contents<M> {
 
 impl<M> Default for Contents<M> {
     fn default() -> Self {
-        Self { gaps: PerLevel::default(), messages: SmallVec::new(), directs: Vec::new(), more: false }
+        Self {
+            gaps: PerLevel::default(),
+            messages: SmallVec::new(),
+            directs: Vec::new(),
+            more: false,
+        }
     }
 }
 
@@ -93,7 +98,8 @@ impl<M> Batch<M> {
                     return Some(Item::Gap { priority: level, count: gaps[level] });
                 }
                 let message = messages.get(read).filter(|message| message.priority == level);
-                let direct = directs.get(read_directs).filter(|(_, direct)| direct.priority == level);
+                let direct =
+                    directs.get(read_directs).filter(|(_, direct)| direct.priority == level);
                 if let Some((_, direct)) = direct.filter(|(follows, _)| *follows <= read) {
                     read_directs += 1;
                     return Some(Item::Direct(direct));

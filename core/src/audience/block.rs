@@ -44,7 +44,8 @@ impl Block {
     /// a branch for each.
     #[inline]
     pub(super) fn none_behind(&self, here: Positions) -> bool {
-        self.flags.iter().fold(0, |any, flags| any | flags.0) & SlotFlags::COLD == 0 && self.all_at(here)
+        self.flags.iter().fold(0, |any, flags| any | flags.0) & SlotFlags::COLD == 0
+            && self.all_at(here)
     }
 
     #[inline]
@@ -64,11 +65,23 @@ impl Block {
     /// The first session of a group, of those in some places, that is not at `heads`, or has cold
     /// state.
     #[inline]
-    pub(super) fn first_behind(&self, places: Range<u32>, group: Group, heads: Positions) -> Option<u32> {
+    pub(super) fn first_behind(
+        &self,
+        places: Range<u32>,
+        group: Group,
+        heads: Positions,
+    ) -> Option<u32> {
         let plain = SlotFlags::plain(group);
-        let sessions = (0..BLOCK).zip(self.flags.iter().zip(&self.cursors)).take(places.end as usize).skip(places.start as usize);
-        let is_behind = |flags, cursors| flags == plain.with_cold() || (flags == plain && cursors != heads);
-        sessions.into_iter().find(|&(_, (&flags, &cursors))| is_behind(flags, cursors)).map(|(place, _)| place)
+        let sessions = (0..BLOCK)
+            .zip(self.flags.iter().zip(&self.cursors))
+            .take(places.end as usize)
+            .skip(places.start as usize);
+        let is_behind =
+            |flags, cursors| flags == plain.with_cold() || (flags == plain && cursors != heads);
+        sessions
+            .into_iter()
+            .find(|&(_, (&flags, &cursors))| is_behind(flags, cursors))
+            .map(|(place, _)| place)
     }
 
     /// Which slots are free or hold a session that is not at `heads` and has no cold state, and
@@ -87,7 +100,13 @@ impl Block {
     /// Which sessions of a group, of those in some places, a sweep finds that looks for those that
     /// stand `here`, and passes over those at `heads`. It looks no further than to the first that
     /// stands anywhere else.
-    pub(super) fn find(&self, places: Range<u32>, group: Group, here: Positions, heads: Positions) -> Match {
+    pub(super) fn find(
+        &self,
+        places: Range<u32>,
+        group: Group,
+        here: Positions,
+        heads: Positions,
+    ) -> Match {
         let plain = SlotFlags::plain(group);
         let mut found = Match { due: 0, stop: None };
         let sessions = (0..BLOCK).zip(self.flags.iter().zip(&self.cursors));
@@ -164,8 +183,16 @@ mod tests {
     fn a_block_tells_who_stands_where() {
         let (group, heads, here) = (Group::new(3).unwrap(), [5, 6, 7, 8], [5, 6, 7, 7]);
         let plain = SlotFlags::plain(group);
-        let mut block = Block { cursors: [here; BLOCK as usize], flags: [plain; BLOCK as usize], ..Block::EMPTY };
-        assert!(block.all_stand(here, group) && !block.all_stand(here, Group::DEFAULT) && !block.all_stand(heads, group));
+        let mut block = Block {
+            cursors: [here; BLOCK as usize],
+            flags: [plain; BLOCK as usize],
+            ..Block::EMPTY
+        };
+        assert!(
+            block.all_stand(here, group)
+                && !block.all_stand(here, Group::DEFAULT)
+                && !block.all_stand(heads, group)
+        );
         assert!(block.none_behind(here) && !block.none_behind(heads));
         // Free, caught up, behind, with cold state, of another group.
         (block.flags[1], block.cursors[2], block.cursors[3]) = (SlotFlags::FREE, heads, [0; 4]);
@@ -177,7 +204,11 @@ mod tests {
         assert_eq!((due, stop), (0b1100_0000, None));
         // Each place counts.
         for place in 0..BLOCK as usize {
-            let mut block = Block { cursors: [here; BLOCK as usize], flags: [plain; BLOCK as usize], ..Block::EMPTY };
+            let mut block = Block {
+                cursors: [here; BLOCK as usize],
+                flags: [plain; BLOCK as usize],
+                ..Block::EMPTY
+            };
             block.cursors[place][place % 4] ^= 1 << place;
             assert!(!block.all_stand(here, group) && !block.none_behind(here));
             block.cursors[place] = here;

@@ -101,8 +101,13 @@ pub(super) struct Ending {
 impl<M> ColdState<M> {
     /// Whether the session would be no different without it.
     pub(super) fn is_blank(&self) -> bool {
-        let is_blank = |level: &AsideLevel| (level.skipped, level.untold, level.excluded, level.folded) == (0, 0, 0, 0);
-        self.mask.is_empty() && self.ending.is_none() && self.inbox.is_none() && self.levels.values().all(is_blank)
+        let is_blank = |level: &AsideLevel| {
+            (level.skipped, level.untold, level.excluded, level.folded) == (0, 0, 0, 0)
+        };
+        self.mask.is_empty()
+            && self.ending.is_none()
+            && self.inbox.is_none()
+            && self.levels.values().all(is_blank)
     }
 }
 
@@ -125,7 +130,12 @@ pub(super) struct ColdStates<M> {
 
 impl<M> ColdStates<M> {
     pub(super) fn new(_: Hasher) -> Self {
-        Self { slab: Slab::new(), places: Chunked::new(), ending: List::EMPTY, early: BTreeSet::new() }
+        Self {
+            slab: Slab::new(),
+            places: Chunked::new(),
+            ending: List::EMPTY,
+            early: BTreeSet::new(),
+        }
     }
 
     fn find(&self, slot: u32) -> Option<u32> {
@@ -148,8 +158,14 @@ impl<M> ColdStates<M> {
     }
 
     fn insert(&mut self, slot: u32) -> u32 {
-        let fresh =
-            ColdState { slot, levels: PerLevel::default(), mask: LevelSet::EMPTY, ending: None, inbox: None, links: Links::NONE };
+        let fresh = ColdState {
+            slot,
+            levels: PerLevel::default(),
+            mask: LevelSet::EMPTY,
+            ending: None,
+            inbox: None,
+            links: Links::NONE,
+        };
         let place = self.slab.insert(fresh);
         self.places.touch(slot, NIL);
         self.places[slot] = place;
@@ -181,7 +197,9 @@ impl<M> ColdStates<M> {
             cold.ending.map(|ending| (cold.slot, ending.until))
         });
         match self.early.first() {
-            Some(&(until, slot)) if first.is_none_or(|(_, first)| until < first) => Some((slot, until)),
+            Some(&(until, slot)) if first.is_none_or(|(_, first)| until < first) => {
+                Some((slot, until))
+            }
             _ => first,
         }
     }

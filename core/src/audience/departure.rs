@@ -13,7 +13,8 @@ impl<M: Payload> Audience<M> {
         for level in Priority::ALL {
             self.stop_mask(slot, level);
             let head = self.log.head(level);
-            let (start, cursor) = (self.sessions.start(slot, level, head), self.sessions.cursor(slot, level, head));
+            let (start, cursor) =
+                (self.sessions.start(slot, level, head), self.sessions.cursor(slot, level, head));
             let own = self.cold(slot).map_or(0, |cold| cold.levels[level].own_unread());
             let sums = &mut self.sums[level];
             sums.starts = sums.starts.wrapping_sub(start);
@@ -42,7 +43,8 @@ impl<M: Payload> Audience<M> {
             let (starts, cursors) = self.sessions.remove(slot);
             for level in Priority::ALL {
                 let head = self.log.head(level);
-                let (start, cursor) = (widen(head, starts[level.index()]), widen(head, cursors[level.index()]));
+                let (start, cursor) =
+                    (widen(head, starts[level.index()]), widen(head, cursors[level.index()]));
                 self.sums[level].add_gone(head, start, cursor);
             }
         }
@@ -77,7 +79,10 @@ impl<M: Payload> Audience<M> {
     /// another.
     pub(super) fn move_hand(&mut self) {
         let slot = self.next_slot();
-        if !self.sessions.is_held(slot) || !self.sessions.lags(slot, self.heads(), MAX_LAG) || self.ending(slot).is_some() {
+        if !self.sessions.is_held(slot)
+            || !self.sessions.lags(slot, self.heads(), MAX_LAG)
+            || self.ending(slot).is_some()
+        {
             return;
         }
         for level in Priority::ALL {

@@ -64,7 +64,12 @@ impl<M: Payload> Audience<M> {
     ///
     /// # Errors
     /// The audience is closed, the session is not in or ends, or as much waits for it as may.
-    pub fn send_direct(&mut self, now: Instant, session: SessionId, direct: &Arc<Direct<M>>) -> Result<(), DirectReason> {
+    pub fn send_direct(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        direct: &Arc<Direct<M>>,
+    ) -> Result<(), DirectReason> {
         let now = self.clock.advance(now);
         if self.closed.is_some() {
             return Err(DirectReason::RoomClosed);
@@ -112,7 +117,10 @@ impl<M: Payload> Audience<M> {
 
     /// A session goes that has not read them.
     pub(super) fn abandon_directs(&mut self, slot: u32) {
-        let Some(mut inbox) = self.cold_states.get_mut(slot).and_then(|cold| cold.inbox.take()) else { return };
+        let Some(mut inbox) = self.cold_states.get_mut(slot).and_then(|cold| cold.inbox.take())
+        else {
+            return;
+        };
         for level in Priority::ALL {
             while let Some(direct) = inbox.pop(level) {
                 self.deferred.add_directs([direct]);

@@ -64,7 +64,15 @@ impl HeartbeatWheel {
     /// That of another part of the room, with nobody in it yet: it looks when this one does.
     pub(super) fn beside(&self) -> Box<Self> {
         let (left, expired) = (Chunked::new(), Deque::new());
-        Box::new(Self { scans: self.scans, left, done: self.done, walk: None, watched: 0, silent: 0, expired })
+        Box::new(Self {
+            scans: self.scans,
+            left,
+            done: self.done,
+            walk: None,
+            watched: 0,
+            silent: 0,
+            expired,
+        })
     }
 
     /// Whether a room of these settings looks as this one does, or as this one does not.
@@ -123,14 +131,19 @@ impl HeartbeatWheel {
 
     /// Makes the looks that are due, all that were missed as one.
     pub(super) fn scan(&mut self, now: Instant, holder: impl Fn(u32) -> Option<SessionId>) {
-        let (mut may_scan, mut may_expire) = (MAX_SCANNED, MAX_EXPIRED.saturating_sub(self.expired.len()));
+        let (mut may_scan, mut may_expire) =
+            (MAX_SCANNED, MAX_EXPIRED.saturating_sub(self.expired.len()));
         while may_scan > 0 && may_expire > 0 {
             let number = self.scans.until(now);
             if self.watched == 0 {
                 (self.done, self.walk) = (number, None);
                 return;
             }
-            let Some(mut walk) = self.walk.or_else(|| (number > self.done).then_some(Walk { number, hand: 0 })) else { return };
+            let Some(mut walk) =
+                self.walk.or_else(|| (number > self.done).then_some(Walk { number, hand: 0 }))
+            else {
+                return;
+            };
             let missed = (walk.number - self.done).min(u64::from(MOST)) as u8;
             let end = (self.left.len() as u32).min(walk.hand + may_scan);
             may_scan -= end - walk.hand;
@@ -159,7 +172,11 @@ impl HeartbeatWheel {
         let block = &mut chunk[..len];
         // A free slot and a silent one wrap round to more than the most.
         let is_over = |left: u8| left.wrapping_sub(1) < missed;
-        if block.iter().fold(0, |any, &left| any | u8::from(is_over(left)) | u8::from(left == FRESH)) == 0 {
+        if block
+            .iter()
+            .fold(0, |any, &left| any | u8::from(is_over(left)) | u8::from(left == FRESH))
+            == 0
+        {
             for left in block {
                 *left -= if left.wrapping_sub(1) < MOST { missed } else { 0 };
             }
@@ -247,7 +264,10 @@ mod tests {
 
     fn wheel(silence: u64, every: u64) -> HeartbeatWheel {
         let (silence, every) = (Duration::from_nanos(silence), Duration::from_nanos(every));
-        let config = RoomConfig::builder(UserId(3)).heartbeat(Some(Heartbeat { silence, every })).build().unwrap();
+        let config = RoomConfig::builder(UserId(3))
+            .heartbeat(Some(Heartbeat { silence, every }))
+            .build()
+            .unwrap();
         *HeartbeatWheel::new(&config.settings).unwrap()
     }
 
@@ -256,7 +276,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hand_finds_whom_whole_instants_would_find_over_many_calls_and_while_sessions_come_and_go() {
+    fn a_hand_finds_whom_whole_instants_would_find_over_many_calls_and_while_sessions_come_and_go()
+    {
         let mut rng = Rng::new(3);
         for silence in [1, 10 * MILLI, 25 * MILLI, 1_000 * MILLI] {
             let mut wheel = wheel(silence, 10 * MILLI);
@@ -292,7 +313,8 @@ mod tests {
                         _ => {}
                     }
                 }
-                let scan = wheel.scans.at(wheel.scans.until(Instant::from_nanos(now))).unwrap().as_nanos();
+                let scan =
+                    wheel.scans.at(wheel.scans.until(Instant::from_nanos(now))).unwrap().as_nanos();
                 // Whoever is touched in the middle of a look that is on its way is spared,
                 // whichever side of the hand it is on.
                 let mut calls = 0;
@@ -318,7 +340,11 @@ mod tests {
                 let mut silent = 0;
                 for (slot, life) in (0..).zip(&mut lives) {
                     let is_silent = life.is_some_and(|life| life == 0 || scan >= life + silence);
-                    assert_eq!(wheel.left[slot] == SILENT, is_silent, "slot {slot} at {now}, last alive at {life:?}");
+                    assert_eq!(
+                        wheel.left[slot] == SILENT,
+                        is_silent,
+                        "slot {slot} at {now}, last alive at {life:?}"
+                    );
                     if is_silent {
                         *life = Some(0);
                         silent += 1;

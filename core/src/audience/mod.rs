@@ -195,14 +195,23 @@ impl<M: Payload> Audience<M> {
     /// # Errors
     /// The audience is closed or full, or `known`, the session that the connection had before, is
     /// still in.
-    pub fn join(&mut self, guest: bool, group: Group, known: Option<SessionId>) -> Result<Joined, JoinError> {
+    pub fn join(
+        &mut self,
+        guest: bool,
+        group: Group,
+        known: Option<SessionId>,
+    ) -> Result<Joined, JoinError> {
         self.check_enter(known)?;
         if self.replay.is_none() {
             let session = self.enter(guest, group, self.heads());
             return Ok(Joined { session, starts_after: self.applied, start: StartPosition::Head });
         }
         let (given, (starts_after, start)) = (self.given(), self.fresh_start());
-        let session = self.enter(guest, group, PerLevel::from_fn(|level| self.log.head(level) - u64::from(given[level])));
+        let session = self.enter(
+            guest,
+            group,
+            PerLevel::from_fn(|level| self.log.head(level) - u64::from(given[level])),
+        );
         Ok(Joined { session, starts_after, start })
     }
 
@@ -237,7 +246,8 @@ impl<M: Payload> Audience<M> {
 
     /// Whether a session is in and nothing has closed it.
     pub fn is_live(&self, session: SessionId) -> bool {
-        self.closed.is_none() && self.sessions.slot_of(session).is_some_and(|slot| self.ending(slot).is_none())
+        self.closed.is_none()
+            && self.sessions.slot_of(session).is_some_and(|slot| self.ending(slot).is_none())
     }
 
     /// Lets a session go at once; what it had not read is abandoned. Returns whether it was in.
@@ -258,7 +268,8 @@ impl<M: Payload> Audience<M> {
             self.retire(slot);
             self.watch_no_more(slot);
             self.sessions.mark_aside(slot);
-            self.cold_states.end(slot, Ending { reason, until: now + self.grace, ends: self.heads() });
+            self.cold_states
+                .end(slot, Ending { reason, until: now + self.grace, ends: self.heads() });
             self.wake_by(now);
         }
     }
@@ -414,7 +425,8 @@ impl<M: Payload> Audience<M> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let closed = self.closed.filter(|_| self.sessions.len() > 0).map(|(_, until)| until);
         let ending = self.cold_states.first_ending().map(|(_, until)| until);
-        let scan = self.wheel.as_ref().filter(|_| self.closed.is_none()).and_then(|wheel| wheel.next());
+        let scan =
+            self.wheel.as_ref().filter(|_| self.closed.is_none()).and_then(|wheel| wheel.next());
         let trim = self.is_trimming.then(|| self.clock.peek(Instant::ZERO));
         closed.into_iter().chain(ending).chain(scan).chain(trim).min()
     }

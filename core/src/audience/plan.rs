@@ -70,8 +70,12 @@ impl Plan {
     /// to it alone.
     fn shared_key(&self) -> Option<BatchKey> {
         let levels = &self.levels.0;
-        let alone = self.directs > 0 || levels.iter().any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
-        (!alone).then(|| BatchKey::new(levels.map(|level| level.from), levels.map(|level| level.to)))
+        let alone = self.directs > 0
+            || levels
+                .iter()
+                .any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
+        (!alone)
+            .then(|| BatchKey::new(levels.map(|level| level.from), levels.map(|level| level.to)))
     }
 }
 
@@ -118,7 +122,9 @@ impl<M: Payload> Audience<M> {
         if left.messages == 0 {
             // Not the distance of two positions: what is left may be the session's own messages,
             // which are not due.
-            plan.more |= untold > 0 || end - cursor > own_unread || waiting.is_some_and(|waiting| !waiting.is_empty());
+            plan.more |= untold > 0
+                || end - cursor > own_unread
+                || waiting.is_some_and(|waiting| !waiting.is_empty());
             return LevelRange::standing(cursor);
         }
         let from = cursor.max(self.log.tail(level).min(end));
@@ -126,11 +132,15 @@ impl<M: Payload> Audience<M> {
         let gap = untold + (from - cursor - own_lost);
         let (mut to, mut own, mut directs) = (from, 0, 0);
         loop {
-            let direct = waiting.and_then(|waiting| waiting.get(directs as usize)).filter(|held| held.follows <= to || to == end);
+            let direct = waiting
+                .and_then(|waiting| waiting.get(directs as usize))
+                .filter(|held| held.follows <= to || to == end);
             let bytes = if let Some(held) = direct {
                 held.direct.bytes()
             } else {
-                let Some(message) = (to < end).then(|| self.log.get(level, to)).flatten() else { break };
+                let Some(message) = (to < end).then(|| self.log.get(level, to)).flatten() else {
+                    break;
+                };
                 if is_own(cold, level, to) {
                     own += 1;
                     to += 1;

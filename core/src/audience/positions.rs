@@ -17,7 +17,13 @@ mod tests {
     #[test]
     fn positions_widen_across_the_wrap() {
         let border = 1_u64 << 32;
-        for (head, position) in [(5, 5), (5, 0), (border + 3, border - 2), (border, border), (3 * border + 1, 2 * border + 2)] {
+        for (head, position) in [
+            (5, 5),
+            (5, 0),
+            (border + 3, border - 2),
+            (border, border),
+            (3 * border + 1, 2 * border + 2),
+        ] {
             assert_eq!(widen(head, position as u32), position);
         }
     }

@@ -66,12 +66,18 @@ impl<'a, M: Payload> BatchRef<'a, M> {
     /// The same as a [`Batch`], to be kept.
     pub fn to_batch(&self) -> Batch<M> {
         let gaps = PerLevel(self.plan.levels.0.map(|level| level.gap));
-        let mut contents = Contents { gaps, messages: SmallVec::with_capacity(self.messages as usize), ..Contents::default() };
+        let mut contents = Contents {
+            gaps,
+            messages: SmallVec::with_capacity(self.messages as usize),
+            ..Contents::default()
+        };
         contents.more = self.plan.more;
         for item in self.items() {
             match item {
                 Item::Message(message) => contents.messages.push(Arc::clone(message)),
-                Item::Direct(direct) => contents.directs.push((contents.messages.len(), Arc::clone(direct))),
+                Item::Direct(direct) => {
+                    contents.directs.push((contents.messages.len(), Arc::clone(direct)))
+                }
                 Item::Gap { .. } => {}
             }
         }
@@ -101,7 +107,10 @@ fn level_items<'a, M: Payload>(
     level: Priority,
     plan: &'a LevelRange,
 ) -> impl Iterator<Item = Item<'a, M>> + use<'a, M> {
-    let waiting = cold.filter(|_| plan.directs > 0).and_then(|cold| cold.inbox.as_ref()).map(|inbox| inbox.at(level));
+    let waiting = cold
+        .filter(|_| plan.directs > 0)
+        .and_then(|cold| cold.inbox.as_ref())
+        .map(|inbox| inbox.at(level));
     let (mut position, mut directs) = (plan.from, 0);
     core::iter::from_fn(move || {
         loop {
@@ -134,16 +143,27 @@ impl<M: Payload> Audience<M> {
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and
     /// [`SessionEnd::NoSession`] from then on.
     #[inline]
-    pub fn next_batch(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
+    pub fn next_batch(
+        &mut self,
+        session: SessionId,
+        budget: Budget,
+    ) -> Result<Option<Batch<M>>, SessionEnd> {
         match self.take_shared(session, budget) {
             Some(batch) => Ok(Some(batch)),
             None => self.take_own(session, budget),
         }
     }
 
-    fn take_own(&mut self, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
+    fn take_own(
+        &mut self,
+        session: SessionId,
+        budget: Budget,
+    ) -> Result<Option<Batch<M>>, SessionEnd> {
         let slot = self.sessions.slot_of(session).ok_or(SessionEnd::NoSession(session))?;
-        if self.closed.is_none() && !self.sessions.is_cold(slot) && self.sessions.is_caught_up(slot, self.low_heads) {
+        if self.closed.is_none()
+            && !self.sessions.is_cold(slot)
+            && self.sessions.is_caught_up(slot, self.low_heads)
+        {
             return Ok(None);
         }
         let plan = self.plan(slot, budget);
@@ -161,7 +181,13 @@ impl<M: Payload> Audience<M> {
             let (here, there) = plan.positions();
             let counts = PerLevel(plan.levels.0.map(|level| (level.to - level.from) as u32));
             // Once the audience is closed, the end is due as well.
-            self.shared = self.closed.is_none().then(|| Shared { budget, here, there, counts, batch: batch.clone() });
+            self.shared = self.closed.is_none().then(|| Shared {
+                budget,
+                here,
+                there,
+                counts,
+                batch: batch.clone(),
+            });
         }
         Ok(Some(batch))
     }
@@ -187,7 +213,9 @@ impl<M: Payload> Audience<M> {
     /// Forgets the batch that was taken last: what is dispatched next changes what those who stand
     /// there are due.
     pub(super) fn unshare(&mut self) {
-        if let Some(contents) = self.shared.take().and_then(|shared| Arc::into_inner(shared.batch.contents)) {
+        if let Some(contents) =
+            self.shared.take().and_then(|shared| Arc::into_inner(shared.batch.contents))
+        {
             self.deferred.add_messages(contents.messages);
         }
     }
@@ -215,7 +243,9 @@ impl<M: Payload> Audience<M> {
             due += handed;
             slot = stopped;
             if slot < end {
-                due += u32::from(self.sessions.is_in(slot, group) && self.sweep_one(slot, budget, &mut sink));
+                due += u32::from(
+                    self.sessions.is_in(slot, group) && self.sweep_one(slot, budget, &mut sink),
+                );
                 slot += 1;
             }
         }
@@ -239,7 +269,9 @@ impl<M: Payload> Audience<M> {
     pub fn is_ready(&self, session: SessionId) -> bool {
         match self.sessions.stands(session) {
             // With nothing aside, what it has not passed is due; of a closed audience, the end.
-            Some(CursorState::Plain(cursors)) => *cursors != self.low_heads || self.closed.is_some(),
+            Some(CursorState::Plain(cursors)) => {
+                *cursors != self.low_heads || self.closed.is_some()
+            }
             Some(CursorState::Cold(slot)) => self.is_ready_cold(slot),
             None => true,
         }
@@ -271,8 +303,13 @@ impl<M: Payload> Audience<M> {
             return true;
         }
         self.end_of(slot).is_some()
-            || self.cold(slot).is_some_and(|cold| cold.levels.values().any(|level| level.untold > 0) || cold.inbox.is_some())
-            || (behind && Priority::ALL.into_iter().any(|level| self.deliveries_of(slot, level).pending > 0))
+            || self.cold(slot).is_some_and(|cold| {
+                cold.levels.values().any(|level| level.untold > 0) || cold.inbox.is_some()
+            })
+            || (behind
+                && Priority::ALL
+                    .into_iter()
+                    .any(|level| self.deliveries_of(slot, level).pending > 0))
     }
 
     /// Sweeps the run of sessions from `slots.start` on that have no cold state and stand where the
@@ -290,7 +327,9 @@ impl<M: Payload> Audience<M> {
             return (slots.start, 0);
         }
         let heads = self.low_heads;
-        let Some(first) = self.sessions.first_behind(slots.clone(), group, heads) else { return (slots.end, 0) };
+        let Some(first) = self.sessions.first_behind(slots.clone(), group, heads) else {
+            return (slots.end, 0);
+        };
         if self.sessions.is_cold(first) {
             return (first, 0);
         }
@@ -312,7 +351,12 @@ impl<M: Payload> Audience<M> {
 
     /// Hands one session what it is due. Returns whether that was anything.
     #[inline]
-    fn sweep_one(&mut self, slot: u32, budget: Budget, sink: &mut impl FnMut(SessionId, Delivery<'_, M>) -> Handoff) -> bool {
+    fn sweep_one(
+        &mut self,
+        slot: u32,
+        budget: Budget,
+        sink: &mut impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
+    ) -> bool {
         let Some(session) = self.sessions.holder(slot) else { return false };
         let plan = self.plan(slot, budget);
         if plan.is_empty() {
@@ -329,7 +373,13 @@ impl<M: Payload> Audience<M> {
     }
 
     fn reading<'a>(&'a self, slot: u32, plan: &'a Plan) -> BatchRef<'a, M> {
-        BatchRef { log: &self.log, cold: self.cold(slot), plan, key: plan.key.as_ref(), messages: plan.messages }
+        BatchRef {
+            log: &self.log,
+            cold: self.cold(slot),
+            plan,
+            key: plan.key.as_ref(),
+            messages: plan.messages,
+        }
     }
 
     /// Moves a session's cursors as planned and books what that means.

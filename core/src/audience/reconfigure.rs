@@ -23,7 +23,11 @@ impl<M: Payload> Audience<M> {
     ///
     /// # Errors
     /// The audience is closed, or its echo or its heartbeat would change. Nothing has changed then.
-    pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: &RoomConfig,
+    ) -> Result<(), ReconfigureError> {
         let settings = &config.settings;
         self.clock.advance(now);
         if self.closed.is_some() {
@@ -35,7 +39,8 @@ impl<M: Payload> Audience<M> {
         if !HeartbeatWheel::is_as(self.wheel.as_deref(), settings) {
             return Err(ReconfigureError::Fixed { setting: "heartbeat" });
         }
-        (self.grace, self.resume_within, self.coalesce) = (settings.grace, settings.resume_within, settings.coalesce);
+        (self.grace, self.resume_within, self.coalesce) =
+            (settings.grace, settings.resume_within, settings.coalesce);
         self.direct_limits = (settings.direct_messages, settings.direct_bytes);
         self.max_sessions = (settings.sessions, self.sessions.part().share(settings.sessions));
         self.replay = Replay::change(self.replay.take(), settings.replay_on_join);

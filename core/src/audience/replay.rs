@@ -22,7 +22,8 @@ pub(super) struct Replay {
 impl Replay {
     /// For late joiners who get at most so many; `None` when that is none.
     pub(super) fn new(most: u32) -> Option<Box<Self>> {
-        (most > 0).then(|| Box::new(Self { most, levels: Deque::new(), counts: PerLevel::default() }))
+        (most > 0)
+            .then(|| Box::new(Self { most, levels: Deque::new(), counts: PerLevel::default() }))
     }
 
     /// A message of `level` was applied, and the log now holds so many of that level. `follows`:
@@ -47,7 +48,9 @@ impl Replay {
 
     /// The log holds so many of each level, and may hold fewer than it did.
     pub(super) fn limit(&mut self, held: impl Fn(Priority) -> u32) {
-        while Priority::ALL.into_iter().any(|level| self.counts[level] > held(level)) && self.pop() {}
+        while Priority::ALL.into_iter().any(|level| self.counts[level] > held(level)) && self.pop()
+        {
+        }
     }
 
     /// For late joiners who get at most so many, from now on: nobody gets more than was kept for

@@ -19,7 +19,11 @@ impl<M: Payload> Audience<M> {
         let slot = self.sessions.slot_of(session).filter(|_| self.is_live(session))?;
         let positions = PerLevel::from_fn(|level| {
             let head = self.log.head(level);
-            let reached = if self.is_masked(slot, level) { head } else { self.sessions.cursor(slot, level, head) };
+            let reached = if self.is_masked(slot, level) {
+                head
+            } else {
+                self.sessions.cursor(slot, level, head)
+            };
             let untold = self.cold(slot).map_or(0, |cold| cold.levels[level].untold);
             reached.saturating_sub(untold)
         });
@@ -54,13 +58,21 @@ impl<M: Payload> Audience<M> {
         if self.echo == Echo::Off {
             self.exclude_former(session, &token);
         }
-        Ok(Joined { session, starts_after: Seq(token.positions.values().sum()), start: StartPosition::Resumed })
+        Ok(Joined {
+            session,
+            starts_after: Seq(token.positions.values().sum()),
+            start: StartPosition::Resumed,
+        })
     }
 
     fn honours(&self, now: Instant, token: &ResumeToken) -> bool {
-        let is_fresh = token.taken_at <= now && now.saturating_since(token.taken_at) < self.resume_within;
+        let is_fresh =
+            token.taken_at <= now && now.saturating_since(token.taken_at) < self.resume_within;
         let behind = |level| self.log.head(level).checked_sub(token.positions[level]);
-        is_fresh && Priority::ALL.into_iter().all(|level| behind(level).is_some_and(|behind| behind <= u64::from(MAX_LAG)))
+        is_fresh
+            && Priority::ALL
+                .into_iter()
+                .all(|level| behind(level).is_some_and(|behind| behind <= u64::from(MAX_LAG)))
     }
 
     /// What the former session sent is the new one's own.
@@ -68,7 +80,11 @@ impl<M: Payload> Audience<M> {
         let Some(slot) = self.sessions.slot_of(session) else { return };
         for level in Priority::ALL {
             for position in token.positions[level].max(self.log.tail(level))..self.log.head(level) {
-                if self.log.get(level, position).is_some_and(|message| message.session == Some(token.session)) {
+                if self
+                    .log
+                    .get(level, position)
+                    .is_some_and(|message| message.session == Some(token.session))
+                {
                     self.exclude_own(slot, level, position);
                 }
             }

@@ -120,14 +120,20 @@ impl Sessions {
     /// The block of a slot that there is, and the place in it.
     #[inline]
     fn at(&self, slot: u32) -> (&Block, usize) {
-        let block = self.hot.get(slot / BLOCK).unwrap_or_else(|| unreachable!("nobody ever held slot {slot}"));
+        let block = self
+            .hot
+            .get(slot / BLOCK)
+            .unwrap_or_else(|| unreachable!("nobody ever held slot {slot}"));
         (block, (slot % BLOCK) as usize)
     }
 
     /// As [`at`](Self::at), to change.
     #[inline]
     fn at_mut(&mut self, slot: u32) -> (&mut Block, usize) {
-        let block = self.hot.get_mut(slot / BLOCK).unwrap_or_else(|| unreachable!("nobody ever held slot {slot}"));
+        let block = self
+            .hot
+            .get_mut(slot / BLOCK)
+            .unwrap_or_else(|| unreachable!("nobody ever held slot {slot}"));
         (block, (slot % BLOCK) as usize)
     }
 
@@ -146,14 +152,19 @@ impl Sessions {
     fn find(&self, session: SessionId) -> Option<(u32, &Block, usize)> {
         let slot = self.part.place(session.slot())?;
         let (block, place) = (self.hot.get(slot / BLOCK)?, (slot % BLOCK) as usize);
-        (block.flags[place].is_held() & (block.generations[place] == session.generation())).then_some((slot, block, place))
+        (block.flags[place].is_held() & (block.generations[place] == session.generation()))
+            .then_some((slot, block, place))
     }
 
     /// Where a session stands that is in.
     #[inline]
     pub(super) fn stands(&self, session: SessionId) -> Option<CursorState<'_>> {
         let (slot, block, place) = self.find(session)?;
-        Some(if block.flags[place].is_cold() { CursorState::Cold(slot) } else { CursorState::Plain(&block.cursors[place]) })
+        Some(if block.flags[place].is_cold() {
+            CursorState::Cold(slot)
+        } else {
+            CursorState::Plain(&block.cursors[place])
+        })
     }
 
     /// The cursors of a session that is in and has no cold state.
@@ -161,7 +172,8 @@ impl Sessions {
     pub(super) fn plain_cursors(&mut self, session: SessionId) -> Option<&mut Positions> {
         let slot = self.part.place(session.slot())?;
         let (block, place) = (self.hot.get_mut(slot / BLOCK)?, (slot % BLOCK) as usize);
-        let is_it = block.flags[place].is_plain() & (block.generations[place] == session.generation());
+        let is_it =
+            block.flags[place].is_plain() & (block.generations[place] == session.generation());
         is_it.then(|| &mut block.cursors[place])
     }
 
@@ -175,11 +187,18 @@ impl Sessions {
     #[inline]
     pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
         let (block, place) = (self.hot.get(slot / BLOCK)?, (slot % BLOCK) as usize);
-        block.flags[place].is_held().then(|| SessionId::new(self.part.slot(slot), block.generations[place]))
+        block.flags[place]
+            .is_held()
+            .then(|| SessionId::new(self.part.slot(slot), block.generations[place]))
     }
 
     /// The first session of a group in a range of slots that is not at `heads`, or has cold state.
-    pub(super) fn first_behind(&self, mut slots: Range<u32>, group: Group, heads: Positions) -> Option<u32> {
+    pub(super) fn first_behind(
+        &self,
+        mut slots: Range<u32>,
+        group: Group,
+        heads: Positions,
+    ) -> Option<u32> {
         while slots.start < slots.end {
             for block in self.hot.chunk_from(slots.start / BLOCK) {
                 let place = slots.start % BLOCK;
@@ -254,19 +273,24 @@ impl Sessions {
                 let slot = part.slot(swept.stopped - place);
                 if place == 0 && left >= BLOCK && block.all_stand(here, group) {
                     swept.handed += BLOCK;
-                    for (slot, (&generation, cursors)) in (slot..).zip(block.generations.iter().zip(&mut block.cursors)) {
+                    for (slot, (&generation, cursors)) in
+                        (slot..).zip(block.generations.iter().zip(&mut block.cursors))
+                    {
                         if take(SessionId::new(slot, generation)) == Handoff::Taken {
                             *cursors = there;
                             swept.taken += 1;
                         }
                     }
                 } else {
-                    let Match { mut due, stop } = block.find(place..BLOCK.min(place + left), group, here, heads);
+                    let Match { mut due, stop } =
+                        block.find(place..BLOCK.min(place + left), group, here, heads);
                     swept.handed += due.count_ones();
                     while due != 0 {
                         let place = due.trailing_zeros();
                         due &= due - 1;
-                        if take(SessionId::new(slot + place, block.generations[place as usize])) == Handoff::Taken {
+                        if take(SessionId::new(slot + place, block.generations[place as usize]))
+                            == Handoff::Taken
+                        {
                             block.cursors[place as usize] = there;
                             swept.taken += 1;
                         }
@@ -287,7 +311,9 @@ impl Sessions {
 
     #[inline]
     pub(super) fn is_held(&self, slot: u32) -> bool {
-        self.hot.get(slot / BLOCK).is_some_and(|block| block.flags[(slot % BLOCK) as usize].is_held())
+        self.hot
+            .get(slot / BLOCK)
+            .is_some_and(|block| block.flags[(slot % BLOCK) as usize].is_held())
     }
 
     #[inline]
@@ -341,7 +367,8 @@ impl Sessions {
     pub(super) fn lags(&self, slot: u32, heads: PerLevel<u64>, lag: u32) -> bool {
         let positions = self.cursors(slot).iter().zip(self.starts(slot)).zip(heads.0);
         positions.fold(false, |any, ((&cursor, &start), head)| {
-            any | ((head as u32).wrapping_sub(cursor) > lag) | ((head as u32).wrapping_sub(start) > lag)
+            any | ((head as u32).wrapping_sub(cursor) > lag)
+                | ((head as u32).wrapping_sub(start) > lag)
         })
     }
 
@@ -383,7 +410,11 @@ mod tests {
             // Mostly alike: the rarest of the others are in every thirtieth room only.
             let rare = [40, 400, 4_000][round % 3];
             for slot in 0..rng.below(200) {
-                let at = if rng.below(rare) == 0 { elsewhere } else { [here, heads][usize::from(rng.below(rare / 4) == 0)] };
+                let at = if rng.below(rare) == 0 {
+                    elsewhere
+                } else {
+                    [here, heads][usize::from(rng.below(rare / 4) == 0)]
+                };
                 sessions.insert(false, if rng.below(rare) == 0 { other } else { group }, at);
                 match rng.below(rare) {
                     0 => sessions.mark_aside(slot),
@@ -400,7 +431,8 @@ mod tests {
             // One by one.
             let mut expected = (Vec::new(), end, Vec::new(), None);
             for slot in start..end {
-                let (flags, at) = (sessions.at(slot).0.flags[(slot % BLOCK) as usize], *sessions.cursors(slot));
+                let (flags, at) =
+                    (sessions.at(slot).0.flags[(slot % BLOCK) as usize], *sessions.cursors(slot));
                 let is_in = sessions.is_in(slot, group);
                 if expected.3.is_none() && is_in && (flags.is_cold() || at != heads) {
                     expected.3 = Some(slot);
@@ -418,16 +450,23 @@ mod tests {
                 sessions.first_behind(start..end, group, heads),
                 expected.3.or_else(|| (expected.1 < end).then_some(expected.1))
             );
-            let before: Vec<Positions> = (0..sessions.slots()).map(|slot| *sessions.cursors(slot)).collect();
+            let before: Vec<Positions> =
+                (0..sessions.slots()).map(|slot| *sessions.cursors(slot)).collect();
             let mut handed = Vec::new();
             let swept = sessions.sweep(start..end, group, [here, there, heads], |session| {
                 handed.push(session);
                 if taken(session) { Handoff::Taken } else { Handoff::NotNow }
             });
             assert_eq!((&handed, swept.stopped), (&expected.0, expected.1));
-            assert_eq!((swept.handed as usize, swept.taken as usize), (expected.0.len(), expected.2.len()));
+            assert_eq!(
+                (swept.handed as usize, swept.taken as usize),
+                (expected.0.len(), expected.2.len())
+            );
             for (slot, before) in (0..).zip(before) {
-                assert_eq!(*sessions.cursors(slot), if expected.2.contains(&slot) { there } else { before });
+                assert_eq!(
+                    *sessions.cursors(slot),
+                    if expected.2.contains(&slot) { there } else { before }
+                );
             }
         }
     }

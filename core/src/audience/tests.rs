@@ -21,7 +21,8 @@ impl Scene {
 
     /// With so many messages for late joiners.
     fn giving(late: u32) -> Self {
-        let builder = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).grace(Duration::MAX);
+        let builder =
+            RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).grace(Duration::MAX);
         let config = builder.replay_on_join(late).build().unwrap();
         Self { audience: Audience::new(&config), seq: 0, position: 0 }
     }
@@ -118,8 +119,14 @@ fn a_session_that_ends_and_is_never_fetched_keeps_its_books_while_the_room_goes_
     }
     assert_eq!(scene.read(leaver), (1, 0));
     scene.sums_are_those_of(&[leaver, other]);
-    assert_eq!(scene.audience.next_batch(leaver, Budget::default()).unwrap_err(), SessionEnd::Closed(EndReason::Left));
-    assert_eq!(scene.audience.snapshot().deliveries[LEVEL].skipped, 1 + scene.deliveries(other).skipped);
+    assert_eq!(
+        scene.audience.next_batch(leaver, Budget::default()).unwrap_err(),
+        SessionEnd::Closed(EndReason::Left)
+    );
+    assert_eq!(
+        scene.audience.snapshot().deliveries[LEVEL].skipped,
+        1 + scene.deliveries(other).skipped
+    );
 }
 
 #[test]
@@ -162,7 +169,10 @@ fn a_masked_session_that_never_reads_keeps_its_books_over_more_messages_than_32_
     for jump in 1..=50_u64 {
         scene.apply(1 << 28, Some(masked));
         assert!(!scene.audience.is_ready(masked), "after {jump} jumps");
-        assert_eq!((scene.deliveries(masked).excluded, scene.deliveries(masked).due), (jump << 28, jump << 28));
+        assert_eq!(
+            (scene.deliveries(masked).excluded, scene.deliveries(masked).due),
+            (jump << 28, jump << 28)
+        );
         scene.sums_are_those_of(&[masked, late, other]);
     }
     // The hand has told this one that it missed most: the gap is told, masked or not.
@@ -187,7 +197,10 @@ fn a_late_joiner_gets_nothing_from_before_what_the_audience_missed_at_the_seam()
         scene.apply(jump, None);
     }
     let late = scene.audience.join(false, Group::default(), None).unwrap();
-    assert_eq!((late.starts_after, late.start, scene.read(late.session)), (Seq(4), StartPosition::Late, (0, 2)));
+    assert_eq!(
+        (late.starts_after, late.start, scene.read(late.session)),
+        (Seq(4), StartPosition::Late, (0, 2))
+    );
     scene.sums_are_those_of(&[late.session]);
     // Another level's messages were missed; this level's positions have no hole.
     scene.seq += 1;
@@ -199,13 +212,20 @@ fn a_late_joiner_gets_nothing_from_before_what_the_audience_missed_at_the_seam()
 fn an_audience_that_is_opened_beside_another_gives_late_joiners_the_same() {
     let mut scene = Scene::giving(3);
     (0..6).for_each(|_| scene.apply(1, None));
-    let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).replay_on_join(3).build().unwrap();
+    let config = RoomConfig::builder(UserId(1))
+        .log_messages(PerLevel([4; 4]))
+        .replay_on_join(3)
+        .build()
+        .unwrap();
     let mut beside = Audience::new_shard(&config, ShardIndex::new(1, 2).unwrap(), &scene.audience);
     for audience in [&mut scene.audience, &mut beside] {
         let joined = audience.join(false, Group::default(), None).unwrap();
         assert_eq!((joined.starts_after, joined.start), (Seq(3), StartPosition::Late));
         let batch = audience.next_batch(joined.session, Budget::default()).unwrap().unwrap();
-        assert_eq!(batch.messages().iter().map(|message| message.position).collect::<Vec<_>>(), [3, 4, 5]);
+        assert_eq!(
+            batch.messages().iter().map(|message| message.position).collect::<Vec<_>>(),
+            [3, 4, 5]
+        );
         let books = audience.snapshot().deliveries[LEVEL];
         assert_eq!((books.due, books.delivered), (3, 3));
     }
@@ -219,9 +239,14 @@ fn a_token_tells_what_was_missed_and_not_told_and_is_good_while_32_bits_reach() 
     (0..4).for_each(|_| scene.apply(1 << 28, None));
     assert!(scene.audience.leave(silent));
     // Exactly as far behind as positions may be, and one more.
-    let resume = |scene: &mut Scene, token| scene.audience.resume(NOW, false, Group::default(), None, token).unwrap();
+    let resume = |scene: &mut Scene, token| {
+        scene.audience.resume(NOW, false, Group::default(), None, token).unwrap()
+    };
     let resumed = resume(&mut scene, token);
-    assert_eq!((resumed.start, scene.read(resumed.session)), (StartPosition::Resumed, ((1 << 30) - 1, 1)));
+    assert_eq!(
+        (resumed.start, scene.read(resumed.session)),
+        (StartPosition::Resumed, ((1 << 30) - 1, 1))
+    );
     scene.apply(1, None);
     assert_eq!(resume(&mut scene, token).start, StartPosition::Head);
     // The hand has moved this one on, and it has not been told.

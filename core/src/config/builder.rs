@@ -2,8 +2,9 @@
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{
-    DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels, MAX_LOG, MAX_RECENT_USERS, MAX_REPLAY, MAX_SESSIONS,
-    MAX_SLOTS, MAX_WORK, QueueDiscipline, RateAlgorithm, ReviewConfig, RoomConfig, Settings,
+    DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels, MAX_LOG,
+    MAX_RECENT_USERS, MAX_REPLAY, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, QueueDiscipline,
+    RateAlgorithm, ReviewConfig, RoomConfig, Settings,
 };
 use crate::data::DataLimits;
 use crate::dedup::DedupWindow;
@@ -193,7 +194,8 @@ impl RoomConfigBuilder {
     pub fn build(self) -> Result<RoomConfig, ConfigError> {
         let s = &self.settings;
         let count = NonZeroU32::new(s.rate).ok_or(ConfigError::Zero { setting: "rate" })?;
-        let rate = Rate::new(count, s.rate_period).ok_or(ConfigError::Zero { setting: "rate_period" })?;
+        let rate =
+            Rate::new(count, s.rate_period).ok_or(ConfigError::Zero { setting: "rate_period" })?;
         let burst = NonZeroU32::new(s.burst).ok_or(ConfigError::Zero { setting: "burst" })?;
         let rate_limit = match s.rate_algorithm {
             RateAlgorithm::TokenBucket => RateLimit::Bucket(Quota { rate, burst }),
@@ -202,7 +204,12 @@ impl RoomConfigBuilder {
         let reserved: u64 = s.reserve.values().map(|&tokens| u64::from(tokens)).sum();
         at_most("the sum of reserve", reserved, u64::from(rate_limit.burst()) - 1)?;
         if let Some(min_share) = s.min_share {
-            at_least("min_share", u64::from(min_share), 2, "every dispatch would go to the lowest level")?;
+            at_least(
+                "min_share",
+                u64::from(min_share),
+                2,
+                "every dispatch would go to the lowest level",
+            )?;
         }
         for (setting, value) in [
             ("queue_messages", s.queue.messages),
@@ -221,7 +228,12 @@ impl RoomConfigBuilder {
         if let Some(heartbeat) = &s.heartbeat {
             heartbeat.check()?;
         }
-        at_least("outbox_capacity", u64::from(s.outbox_capacity), u64::from(MAX_WORK), "one call may dispatch that many")?;
+        at_least(
+            "outbox_capacity",
+            u64::from(s.outbox_capacity),
+            u64::from(MAX_WORK),
+            "one call may dispatch that many",
+        )?;
         at_most("queue_messages", u64::from(s.queue.messages), u64::from(MAX_SLOTS))?;
         at_most("recent_users", u64::from(s.recent_users), u64::from(MAX_RECENT_USERS))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
@@ -232,7 +244,12 @@ impl RoomConfigBuilder {
         at_least("queue_bytes", s.queue.bytes, payload, "payload_bytes is that large")?;
         let stored = payload + u64::from(s.profile_bytes);
         for &bytes in s.log_bytes.values() {
-            at_least("log_bytes", bytes, stored, "payload_bytes and profile_bytes together are that large")?;
+            at_least(
+                "log_bytes",
+                bytes,
+                stored,
+                "payload_bytes and profile_bytes together are that large",
+            )?;
         }
         for &messages in s.log_messages.values() {
             at_least("log_messages", u64::from(messages), 1, "a message passes through the log")?;
@@ -262,31 +279,66 @@ mod tests {
     fn each_bad_setting_is_named_with_its_value() {
         let message = |builder: RoomConfigBuilder| builder.build().unwrap_err().to_string();
         assert_eq!(message(builder().burst(0)), "burst is 0; want at least 1");
-        assert_eq!(message(builder().rate_period(Duration::ZERO)), "rate_period is 0; want at least 1");
-        assert_eq!(message(builder().reserve(PerLevel([30, 10, 0, 0]))), "the sum of reserve is 40; want at most 39");
+        assert_eq!(
+            message(builder().rate_period(Duration::ZERO)),
+            "rate_period is 0; want at least 1"
+        );
+        assert_eq!(
+            message(builder().reserve(PerLevel([30, 10, 0, 0]))),
+            "the sum of reserve is 40; want at most 39"
+        );
         assert_eq!(message(builder().queue_messages(0)), "queue_messages is 0; want at least 1");
-        assert_eq!(message(builder().queue_messages(u32::MAX)), "queue_messages is 4294967295; want at most 4294967294");
+        assert_eq!(
+            message(builder().queue_messages(u32::MAX)),
+            "queue_messages is 4294967295; want at most 4294967294"
+        );
         assert_eq!(
             message(builder().queue_bytes(100)),
             "queue_bytes is 100; want at least 12288, since payload_bytes is that large"
         );
-        assert_eq!(message(builder().log_messages(PerLevel([1, 1, 0, 1]))).split(';').next(), Some("log_messages is 0"));
-        let window = PerLevel([Duration::from_nanos(5), Duration::ZERO, Duration::ZERO, Duration::ZERO]);
-        assert_eq!(message(builder().coalesce(window)), "the nanoseconds of coalesce for High is 5; want at most 0");
-        assert_eq!(message(builder().replay_on_join(4_097)), "replay_on_join is 4097; want at most 4096");
-        let min_share = "min_share is 1; want at least 2, since every dispatch would go to the lowest level";
+        assert_eq!(
+            message(builder().log_messages(PerLevel([1, 1, 0, 1]))).split(';').next(),
+            Some("log_messages is 0")
+        );
+        let window =
+            PerLevel([Duration::from_nanos(5), Duration::ZERO, Duration::ZERO, Duration::ZERO]);
+        assert_eq!(
+            message(builder().coalesce(window)),
+            "the nanoseconds of coalesce for High is 5; want at most 0"
+        );
+        assert_eq!(
+            message(builder().replay_on_join(4_097)),
+            "replay_on_join is 4097; want at most 4096"
+        );
+        let min_share =
+            "min_share is 1; want at least 2, since every dispatch would go to the lowest level";
         assert_eq!(message(builder().min_share(Some(1))), min_share);
         assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
-        assert_eq!(message(builder().idle_timeout(Some(Duration::ZERO))), "idle_timeout is 0; want at least 1");
-        assert_eq!(message(builder().recent_users(65_537)), "recent_users is 65537; want at most 65536");
+        assert_eq!(
+            message(builder().idle_timeout(Some(Duration::ZERO))),
+            "idle_timeout is 0; want at least 1"
+        );
+        assert_eq!(
+            message(builder().recent_users(65_537)),
+            "recent_users is 65537; want at most 65536"
+        );
         let beat = |silence, every| Some(Heartbeat { silence, every });
-        let (second, nanos) = (Duration::from_secs(1), "the nanoseconds of the heartbeat's silence");
-        assert_eq!(message(builder().heartbeat(beat(Duration::ZERO, second))), format!("{nanos} is 0; want at least 1"));
+        let (second, nanos) =
+            (Duration::from_secs(1), "the nanoseconds of the heartbeat's silence");
+        assert_eq!(
+            message(builder().heartbeat(beat(Duration::ZERO, second))),
+            format!("{nanos} is 0; want at least 1")
+        );
         let too_long = format!("{nanos} is 100000000001; want at most 100000000000");
-        assert_eq!(message(builder().heartbeat(beat(Duration::from_nanos(100_000_000_001), second))), too_long);
-        let too_often =
-            "the nanoseconds between the heartbeat's looks is 999999; want at least 1000000, since a look goes over all sessions";
-        assert_eq!(message(builder().heartbeat(beat(second, Duration::from_nanos(999_999)))), too_often);
+        assert_eq!(
+            message(builder().heartbeat(beat(Duration::from_nanos(100_000_000_001), second))),
+            too_long
+        );
+        let too_often = "the nanoseconds between the heartbeat's looks is 999999; want at least 1000000, since a look goes over all sessions";
+        assert_eq!(
+            message(builder().heartbeat(beat(second, Duration::from_nanos(999_999)))),
+            too_often
+        );
         assert!(builder().heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().is_ok());
     }
 

@@ -38,6 +38,11 @@ pub(super) fn at_most(setting: &'static str, value: u64, max: u64) -> Result<(),
     if value > max { Err(ConfigError::TooLarge { setting, value, max }) } else { Ok(()) }
 }
 
-pub(super) fn at_least(setting: &'static str, value: u64, min: u64, because: &'static str) -> Result<(), ConfigError> {
+pub(super) fn at_least(
+    setting: &'static str,
+    value: u64,
+    min: u64,
+    because: &'static str,
+) -> Result<(), ConfigError> {
     if value < min { Err(ConfigError::TooSmall { setting, value, min, because }) } else { Ok(()) }
 }

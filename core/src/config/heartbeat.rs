@@ -28,14 +28,22 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// As an `AVChatRoom` has it: 30 s of silence, looked at every 20 s.
-    pub const AV_CHAT_ROOM: Self = Self { silence: Duration::from_secs(30), every: Duration::from_secs(20) };
+    pub const AV_CHAT_ROOM: Self =
+        Self { silence: Duration::from_secs(30), every: Duration::from_secs(20) };
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let (silence, every) = (saturating_nanos(self.silence), saturating_nanos(self.every));
         if silence == 0 {
-            return Err(ConfigError::Zero { setting: "the nanoseconds of the heartbeat's silence" });
+            return Err(ConfigError::Zero {
+                setting: "the nanoseconds of the heartbeat's silence",
+            });
         }
-        at_least("the nanoseconds between the heartbeat's looks", every, 1_000_000, "a look goes over all sessions")?;
+        at_least(
+            "the nanoseconds between the heartbeat's looks",
+            every,
+            1_000_000,
+            "a look goes over all sessions",
+        )?;
         at_most("the nanoseconds of the heartbeat's silence", silence, every.saturating_mul(100))
     }
 }
@@ -53,7 +61,8 @@ impl Scans {
         let Heartbeat { silence, every } = settings.heartbeat?;
         let every = saturating_nanos(every);
         // Rooms of one configuration but of different owners do not look all at once.
-        let first = Hasher::new(settings.seed()).hash(settings.owner.map_or(0, |owner| owner.0)) % every;
+        let first =
+            Hasher::new(settings.seed()).hash(settings.owner.map_or(0, |owner| owner.0)) % every;
         Some(Self { silence: saturating_nanos(silence), every, first })
     }
 
@@ -109,7 +118,16 @@ mod tests {
         }
         // Life at 17 is 30 old at 47, which is the third look; a nanosecond later it takes the
         // fourth.
-        assert_eq!((scans.expires_at_scan(Instant::from_nanos(17)), scans.expires_at_scan(Instant::from_nanos(18))), (3, 4));
-        assert_eq!((scans.expires_at_scan(Instant::MAX), scans.at(u64::MAX), scans.at(0)), (u64::MAX, None, None));
+        assert_eq!(
+            (
+                scans.expires_at_scan(Instant::from_nanos(17)),
+                scans.expires_at_scan(Instant::from_nanos(18))
+            ),
+            (3, 4)
+        );
+        assert_eq!(
+            (scans.expires_at_scan(Instant::MAX), scans.at(u64::MAX), scans.at(0)),
+            (u64::MAX, None, None)
+        );
     }
 }

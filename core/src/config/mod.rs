@@ -13,7 +13,8 @@ pub use error::ConfigError;
 pub use heartbeat::Heartbeat;
 pub(crate) use heartbeat::Scans;
 pub use policy::{
-    DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, QueueConfig, QueueDiscipline, RateAlgorithm,
+    DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, QueueConfig,
+    QueueDiscipline, RateAlgorithm,
 };
 pub use review::{ReviewConfig, ReviewTimeout};
 

@@ -164,10 +164,13 @@ impl LevelQuotas {
     /// No second limit.
     pub const NONE: Self = Self { levels: PerLevel([None; 4]), exempt: Exempt::Nobody };
     /// 40 a second for each level but High; the owner's and the admins' messages are exempt.
-    pub const HIGH_AND_STAFF_EXEMPT: Self =
-        Self { levels: PerLevel([None, Some(FORTY), Some(FORTY), Some(FORTY)]), exempt: Exempt::OwnerAndAdmins };
+    pub const HIGH_AND_STAFF_EXEMPT: Self = Self {
+        levels: PerLevel([None, Some(FORTY), Some(FORTY), Some(FORTY)]),
+        exempt: Exempt::OwnerAndAdmins,
+    };
     /// 40 a second for each level; nobody is exempt.
-    pub const NOBODY_EXEMPT: Self = Self { levels: PerLevel([Some(FORTY); 4]), exempt: Exempt::Nobody };
+    pub const NOBODY_EXEMPT: Self =
+        Self { levels: PerLevel([Some(FORTY); 4]), exempt: Exempt::Nobody };
 
     /// Whether any level has a quota.
     pub(crate) fn any(&self) -> bool {

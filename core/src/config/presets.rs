@@ -1,6 +1,9 @@
 //! How others do it: configurations that follow the public documents of chat services.
 
-use super::{EvictionPolicy, LevelQuotas, Levels, QueueDiscipline, RateAlgorithm, RoomConfig, RoomConfigBuilder};
+use super::{
+    EvictionPolicy, LevelQuotas, Levels, QueueDiscipline, RateAlgorithm, RoomConfig,
+    RoomConfigBuilder,
+};
 use crate::ids::UserId;
 use crate::priority::PerLevel;
 use crate::quota::{Quota, Rate, RateLimit};
@@ -29,7 +32,8 @@ impl RoomConfig {
     /// limit of 40 a second binds every priority and everyone ("Message priority" of the Chat
     /// documentation).
     pub fn av_chat_room_three_levels(owner: impl Into<Option<UserId>>) -> Self {
-        let builder = Self::builder(owner).levels(Levels::Three).level_quotas(LevelQuotas::NOBODY_EXEMPT);
+        let builder =
+            Self::builder(owner).levels(Levels::Three).level_quotas(LevelQuotas::NOBODY_EXEMPT);
         Self { settings: builder.settings, rate_limit: RateLimit::Bucket(Quota::per_second(FORTY)) }
     }
 
@@ -43,7 +47,10 @@ impl RoomConfig {
         let low = Some(windows(20, Duration::from_millis(200)));
         let builder = by_windows(owner, 40, Duration::from_millis(200))
             .levels(Levels::Three)
-            .level_quotas(LevelQuotas { levels: PerLevel([None, None, low, low]), ..LevelQuotas::NONE })
+            .level_quotas(LevelQuotas {
+                levels: PerLevel([None, None, low, low]),
+                ..LevelQuotas::NONE
+            })
             .eviction(EvictionPolicy::Newest)
             .max_wait(PerLevel([Some(Duration::ZERO); 4]));
         built(builder, 40, Duration::from_millis(200))
@@ -60,7 +67,10 @@ impl RoomConfig {
         let [high, normal] = [10, 20].map(|count| Some(windows(count, second)));
         let builder = by_windows(owner, 30, second)
             .levels(Levels::Two)
-            .level_quotas(LevelQuotas { levels: PerLevel([high, normal, normal, normal]), ..LevelQuotas::NONE })
+            .level_quotas(LevelQuotas {
+                levels: PerLevel([high, normal, normal, normal]),
+                ..LevelQuotas::NONE
+            })
             .discipline(QueueDiscipline::Random)
             .eviction(EvictionPolicy::Random)
             .max_wait(PerLevel([Some(second); 4]));
@@ -91,7 +101,11 @@ fn windows(count: u32, period: Duration) -> RateLimit {
 }
 
 fn by_windows(owner: impl Into<Option<UserId>>, count: u32, period: Duration) -> RoomConfigBuilder {
-    RoomConfig::builder(owner).rate(count).rate_period(period).burst(count).rate_algorithm(RateAlgorithm::FixedWindow)
+    RoomConfig::builder(owner)
+        .rate(count)
+        .rate_period(period)
+        .burst(count)
+        .rate_algorithm(RateAlgorithm::FixedWindow)
 }
 
 /// What the builder would make of it; a preset is known to be valid, and a test says so.

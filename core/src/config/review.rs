@@ -33,10 +33,15 @@ pub struct ReviewConfig {
 
 impl ReviewConfig {
     /// No level is reviewed.
-    pub const NONE: Self =
-        Self { levels: PerLevel([false; 4]), timeout: Duration::from_secs(2), on_timeout: ReviewTimeout::Open, tickets: 1_024 };
+    pub const NONE: Self = Self {
+        levels: PerLevel([false; 4]),
+        timeout: Duration::from_secs(2),
+        on_timeout: ReviewTimeout::Open,
+        tickets: 1_024,
+    };
     /// High and Normal are; likes skip it.
-    pub const HIGH_AND_NORMAL: Self = Self { levels: PerLevel([true, true, false, false]), ..Self::NONE };
+    pub const HIGH_AND_NORMAL: Self =
+        Self { levels: PerLevel([true, true, false, false]), ..Self::NONE };
 }
 
 impl Default for ReviewConfig {

@@ -22,7 +22,11 @@ impl<M: Payload> Engine<M> {
     /// # Errors
     /// There was another one within the second, or one with the same key within 5 minutes (the
     /// defaults of [`BroadcastLimits`]).
-    pub fn broadcast(&mut self, now: Instant, broadcast: Broadcast<M>) -> Result<(), BroadcastRefused<M>>
+    pub fn broadcast(
+        &mut self,
+        now: Instant,
+        broadcast: Broadcast<M>,
+    ) -> Result<(), BroadcastRefused<M>>
     where
         M: Clone,
     {
@@ -69,10 +73,17 @@ mod tests {
         let now = Instant::from_secs(5);
         let guest = engine.join(now, RoomId(700), Join::guest()).unwrap().session;
         engine.remove_room(now, RoomId(3)).unwrap();
-        engine.broadcast(now, Broadcast::new(DedupKey(1), "maintenance at noon").priority(Priority::High)).unwrap();
+        engine
+            .broadcast(
+                now,
+                Broadcast::new(DedupKey(1), "maintenance at noon").priority(Priority::High),
+            )
+            .unwrap();
         engine.create_room(RoomId(5_000), &config).unwrap();
         // One that is called hears it at once.
-        let first = engine.room_mut(RoomId(900)).unwrap().snapshot(now).admission.ledger.levels[Priority::High].dispatched;
+        let first = engine.room_mut(RoomId(900)).unwrap().snapshot(now).admission.ledger.levels
+            [Priority::High]
+            .dispatched;
         assert_eq!(first, 1);
         let mut calls = 0;
         while engine.poll_timeout().is_some_and(|at| at <= now) {
@@ -80,11 +91,20 @@ mod tests {
             calls += 1;
         }
         assert_eq!(calls, 4, "256 rooms in a call");
-        let sent =
-            |engine: &Engine<&'static str>, id| engine.room(RoomId(id)).unwrap().snapshot(now).admission.ledger.total().dispatched;
+        let sent = |engine: &Engine<&'static str>, id| {
+            engine.room(RoomId(id)).unwrap().snapshot(now).admission.ledger.total().dispatched
+        };
         assert!((0..1_000).filter(|&id| id != 3).all(|id| sent(&engine, id) == 1));
         assert_eq!(sent(&engine, 5_000), 0);
-        let batch = engine.room_mut(RoomId(700)).unwrap().next_batch(now, guest, Budget::default()).unwrap().unwrap();
-        assert_eq!((batch.messages()[0].kind, batch.messages()[0].payload), (Kind::Notice, "maintenance at noon"));
+        let batch = engine
+            .room_mut(RoomId(700))
+            .unwrap()
+            .next_batch(now, guest, Budget::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (batch.messages()[0].kind, batch.messages()[0].payload),
+            (Kind::Notice, "maintenance at noon")
+        );
     }
 }

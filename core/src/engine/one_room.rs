@@ -48,7 +48,12 @@ impl<M: Payload> Engine<M> {
     ///
     /// # Errors
     /// There is no such room, or it did not grant the join; then nothing is left either.
-    pub fn join(&mut self, now: Instant, id: RoomId, join: Join<M>) -> Result<Joined, EngineJoinError> {
+    pub fn join(
+        &mut self,
+        now: Instant,
+        id: RoomId,
+        join: Join<M>,
+    ) -> Result<Joined, EngineJoinError> {
         let user = join.as_user();
         let joined = self.room_mut(id)?.join(now, join)?;
         if let Some(user) = user {
@@ -66,7 +71,11 @@ impl<M: Payload> Engine<M> {
             let _ = room.leave_for_another(now, user);
         }
         for _ in 0..SUSPECTS {
-            let Some((user, room)) = self.user_rooms.as_mut().and_then(UserRooms::next_stale_candidate) else { continue };
+            let Some((user, room)) =
+                self.user_rooms.as_mut().and_then(UserRooms::next_stale_candidate)
+            else {
+                continue;
+            };
             let is_there = self.room(room).is_ok_and(|room| !room.sessions_of(user).is_empty());
             if let Some(user_rooms) = self.user_rooms.as_mut().filter(|_| !is_there) {
                 user_rooms.forget(user, room);

@@ -45,8 +45,10 @@ impl<M> EdgeMessage<M> {
             Sender::Host => Source::Host,
             Sender::User(user) => Source::Edge { user, session: self.session },
         };
-        let mut publish =
-            Publish::new(source, self.payload).priority(self.priority).kind(self.kind).outcome_sink(self.outcome_sink);
+        let mut publish = Publish::new(source, self.payload)
+            .priority(self.priority)
+            .kind(self.kind)
+            .outcome_sink(self.outcome_sink);
         (publish.merge_key, publish.units, publish.dedup_key, publish.profile) =
             (self.merge_key, self.units, self.dedup_key, self.profile);
         publish

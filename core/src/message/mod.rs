@@ -49,7 +49,16 @@ macro_rules! payload_by_len {
         }
     )*};
 }
-payload_by_len!(Arc<[u8]>, Arc<str>, Box<[u8]>, Box<str>, Vec<u8>, String, &'static [u8], &'static str);
+payload_by_len!(
+    Arc<[u8]>,
+    Arc<str>,
+    Box<[u8]>,
+    Box<str>,
+    Vec<u8>,
+    String,
+    &'static [u8],
+    &'static str
+);
 #[cfg(feature = "bytes")]
 payload_by_len!(bytes::Bytes);
 

@@ -141,19 +141,35 @@ pub enum Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PayloadBytes { size, max } => write!(f, "the payload has {size} bytes; this room takes at most {max}"),
-            Self::ProfileBytes { size, max } => write!(f, "the profile has {size} bytes; this room takes at most {max}"),
+            Self::PayloadBytes { size, max } => {
+                write!(f, "the payload has {size} bytes; this room takes at most {max}")
+            }
+            Self::ProfileBytes { size, max } => {
+                write!(f, "the profile has {size} bytes; this room takes at most {max}")
+            }
             Self::QueueMessages { max } => write!(f, "the queue holds its most, {max} messages"),
             Self::QueueBytes { max } => write!(f, "the queue holds its most, {max} bytes"),
-            Self::EdgeOutbox { max } => write!(f, "{max} messages wait to be taken to the room, the most there may be"),
-            Self::Outcomes { max } => write!(f, "{max} outcomes of this level wait to be polled, the most there may be"),
-            Self::SenderQuota { quota } => write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst),
+            Self::EdgeOutbox { max } => {
+                write!(f, "{max} messages wait to be taken to the room, the most there may be")
+            }
+            Self::Outcomes { max } => {
+                write!(f, "{max} outcomes of this level wait to be polled, the most there may be")
+            }
+            Self::SenderQuota { quota } => {
+                write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst)
+            }
             Self::Notices { max } => write!(f, "the room takes {max} notices a second"),
-            Self::DirectMessages { max } => write!(f, "{max} direct messages wait for the session, the most there may be"),
-            Self::DirectBytes { max } => write!(f, "the direct messages that wait for the session may have {max} bytes"),
+            Self::DirectMessages { max } => {
+                write!(f, "{max} direct messages wait for the session, the most there may be")
+            }
+            Self::DirectBytes { max } => {
+                write!(f, "the direct messages that wait for the session may have {max} bytes")
+            }
             Self::Duplicates { window } => write!(f, "the same message within {window:?}"),
             Self::Counter { error } => write!(f, "its counter: {error}"),
-            Self::Reviews { max } => write!(f, "{max} messages wait for a verdict, the most there may be"),
+            Self::Reviews { max } => {
+                write!(f, "{max} messages wait for a verdict, the most there may be")
+            }
             Self::ReviewTime { max } => write!(f, "no verdict within {max:?}"),
             Self::ReviewDecision { code } => write!(f, "review decision {code}"),
             Self::MaxWait { max } => write!(f, "it may wait {max:?} at most"),
@@ -167,7 +183,9 @@ impl fmt::Display for Outcome {
             Self::Dispatched { seq, at } => write!(f, "dispatched as {seq} at {at}"),
             Self::Merged { carrier } => write!(f, "merged into {carrier}"),
             Self::Dropped { reason, limit: None, .. } => write!(f, "dropped: {reason}"),
-            Self::Dropped { reason, limit: Some(limit), .. } => write!(f, "dropped: {reason}: {limit}"),
+            Self::Dropped { reason, limit: Some(limit), .. } => {
+                write!(f, "dropped: {reason}: {limit}")
+            }
         }
     }
 }
@@ -189,11 +207,17 @@ impl<M> fmt::Display for Refused<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
             RefusalReason::RoomClosed => f.write_str("refused: the room is closed"),
-            RefusalReason::NotMember => f.write_str("refused: this session is not in the room; join first"),
-            RefusalReason::Guest => f.write_str("refused: guests may not speak; join with a user id"),
+            RefusalReason::NotMember => {
+                f.write_str("refused: this session is not in the room; join first")
+            }
+            RefusalReason::Guest => {
+                f.write_str("refused: guests may not speak; join with a user id")
+            }
             RefusalReason::Banned => f.write_str("refused: the sender is banned"),
             RefusalReason::Muted => f.write_str("refused: the sender is muted"),
-            RefusalReason::RoomMuted => f.write_str("refused: the room is muted; only the owner and the admins may speak"),
+            RefusalReason::RoomMuted => {
+                f.write_str("refused: the room is muted; only the owner and the admins may speak")
+            }
             RefusalReason::Duplicate => f.write_str("refused: said already"),
             RefusalReason::SenderQuota
             | RefusalReason::Counter

@@ -98,13 +98,25 @@ impl<M> Publish<M> {
     /// A like: `Low`, merged with others that wait, and counted in the room's counter "likes".
     pub fn like(source: Source, payload: M) -> Self {
         let (merge_key, counter) = (Some(MergeKey::LIKES), Some("likes"));
-        Self { priority: Priority::Low, kind: Kind::Custom, merge_key, counter, ..Self::new(source, payload) }
+        Self {
+            priority: Priority::Low,
+            kind: Kind::Custom,
+            merge_key,
+            counter,
+            ..Self::new(source, payload)
+        }
     }
 
     /// A follow: `Low`, merged with others that wait, and counted in the room's counter "follows".
     pub fn follow(source: Source, payload: M) -> Self {
         let (merge_key, counter) = (Some(MergeKey::FOLLOWS), Some("follows"));
-        Self { priority: Priority::Low, kind: Kind::Custom, merge_key, counter, ..Self::new(source, payload) }
+        Self {
+            priority: Priority::Low,
+            kind: Kind::Custom,
+            merge_key,
+            counter,
+            ..Self::new(source, payload)
+        }
     }
 
     /// With this priority.

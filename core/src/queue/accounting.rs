@@ -45,9 +45,11 @@ impl Books {
     pub(super) fn new(config: &QueueConfig, hasher: Hasher) -> Self {
         Self {
             senders: Senders::new(hasher),
-            by_sender: config.discipline != QueueDiscipline::Fifo || config.eviction == EvictionPolicy::BiggestSender,
+            by_sender: config.discipline != QueueDiscipline::Fifo
+                || config.eviction == EvictionPolicy::BiggestSender,
             dense: Chunked::new(),
-            by_draw: config.discipline == QueueDiscipline::Random || config.eviction == EvictionPolicy::Random,
+            by_draw: config.discipline == QueueDiscipline::Random
+                || config.eviction == EvictionPolicy::Random,
         }
     }
 
@@ -79,9 +81,14 @@ impl Books {
     }
 
     /// All entries of a sender, the oldest first.
-    pub(super) fn all_of<'a>(&'a self, pages: &'a Pages, sender: Sender) -> impl Iterator<Item = u32> + 'a {
+    pub(super) fn all_of<'a>(
+        &'a self,
+        pages: &'a Pages,
+        sender: Sender,
+    ) -> impl Iterator<Item = u32> + 'a {
         let slot = self.senders.find(sender);
-        slot.into_iter().flat_map(move |slot| self.senders.queue(slot).messages.iter(pages, |page| page.peers))
+        slot.into_iter()
+            .flat_map(move |slot| self.senders.queue(slot).messages.iter(pages, |page| page.peers))
     }
 
     /// Takes an entry out; its page and its sender's slot stay, for [`relink`](Self::relink).

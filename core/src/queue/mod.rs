@@ -116,7 +116,12 @@ impl<T> Queue<T> {
         let max_wait = |level| config.max_wait[level].map(saturating_nanos);
         Self {
             entries: Slab::new(),
-            levels: PerLevel::from_fn(|level| Level { order: List::EMPTY, len: 0, bytes: 0, max_wait: max_wait(level) }),
+            levels: PerLevel::from_fn(|level| Level {
+                order: List::EMPTY,
+                len: 0,
+                bytes: 0,
+                max_wait: max_wait(level),
+            }),
             occupied: 0,
             len: 0,
             bytes: 0,
@@ -132,7 +137,8 @@ impl<T> Queue<T> {
     /// From now on another budget and other deadlines, for what waits as well. Whose turn it is,
     /// and who gives way, stays as it is; [`shed`](Self::shed) takes out what is over the budget.
     pub(crate) fn reconfigure(&mut self, config: &QueueConfig) {
-        (self.config.messages, self.config.bytes, self.config.max_wait) = (config.messages, config.bytes, config.max_wait);
+        (self.config.messages, self.config.bytes, self.config.max_wait) =
+            (config.messages, config.bytes, config.max_wait);
         for level in Priority::ALL {
             self.levels[level].max_wait = config.max_wait[level].map(saturating_nanos);
         }
@@ -190,7 +196,14 @@ impl<T> Queue<T> {
     /// Puts a message in; returns those that gave way to it. When the queue is full and nothing
     /// gives way, nothing changes and the message comes back. `size` is what the budget of bytes
     /// counts; one of 4 GiB or more counts as a byte less than that.
-    pub fn push(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> Result<Evicted<T>, Full<T>> {
+    pub fn push(
+        &mut self,
+        now: Instant,
+        priority: Priority,
+        sender: Sender,
+        size: u64,
+        item: T,
+    ) -> Result<Evicted<T>, Full<T>> {
         let key = self.insert(now, priority, sender, size, item);
         let victims = self.settle(key)?;
         Ok(victims.into_iter().filter_map(|victim| self.release(victim)).collect())
@@ -233,9 +246,10 @@ impl<T> Queue<T> {
         }
         let turn = match self.config.discipline {
             // The newcomer, in no list yet, is behind everyone who is.
-            QueueDiscipline::RoundRobin => {
-                self.books[level].senders.next().and_then(|sender| self.books[level].senders.queue(sender).messages.front())
-            }
+            QueueDiscipline::RoundRobin => self.books[level]
+                .senders
+                .next()
+                .and_then(|sender| self.books[level].senders.queue(sender).messages.front()),
             QueueDiscipline::Fifo | QueueDiscipline::Random => order.front(),
         };
         Some(turn.unwrap_or(self.newcomer))
@@ -276,7 +290,9 @@ impl<T> Queue<T> {
                 }
             } else {
                 let keys = self.levels[level].order.iter(&self.entries, |entry| entry.order);
-                let place = |key: u32| senders.iter().position(|&sender| sender == self.entries[key].sender);
+                let place = |key: u32| {
+                    senders.iter().position(|&sender| sender == self.entries[key].sender)
+                };
                 found.extend(keys.filter_map(|key| Some((place(key)?, key))));
             }
         }
@@ -303,7 +319,9 @@ impl<T> Queue<T> {
     }
 
     fn expired(&self, now: Instant) -> Option<u32> {
-        let level = self.occupied().find(|&level| self.deadline(level).is_some_and(|deadline| now >= deadline))?;
+        let level = self
+            .occupied()
+            .find(|&level| self.deadline(level).is_some_and(|deadline| now >= deadline))?;
         self.levels[level].order.front()
     }
 
@@ -342,12 +360,26 @@ impl<T> Queue<T> {
     /// Puts a message in, over the budget if need be. Unless the next calls pop it,
     /// [`settle`](Self::settle) must follow them.
     #[inline]
-    pub(crate) fn insert(&mut self, now: Instant, priority: Priority, sender: Sender, size: u64, item: T) -> u32 {
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        priority: Priority,
+        sender: Sender,
+        size: u64,
+        item: T,
+    ) -> u32 {
         debug_assert_eq!(self.newcomer, NIL, "the one before has been settled");
         let entered = self.clock.advance(now);
         // No sum of as many as a key can tell apart overflows.
         let size = size.min(u32::MAX.into());
-        let key = self.entries.insert_with(|| Entry { item, sender, size, entered, order: Links::NONE, priority });
+        let key = self.entries.insert_with(|| Entry {
+            item,
+            sender,
+            size,
+            entered,
+            order: Links::NONE,
+            priority,
+        });
         self.count_in(priority, size);
         self.newcomer = key;
         key

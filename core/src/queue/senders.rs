@@ -42,7 +42,14 @@ pub(super) struct Senders {
 
 impl Senders {
     pub(super) fn new(hasher: Hasher) -> Self {
-        Self { queues: Slab::new(), index: Index::new(), turns: List::EMPTY, ranks: Chunked::new(), most: 0, hasher }
+        Self {
+            queues: Slab::new(),
+            index: Index::new(),
+            turns: List::EMPTY,
+            ranks: Chunked::new(),
+            most: 0,
+            hasher,
+        }
     }
 
     pub(super) fn queue_mut(&mut self, slot: u32) -> &mut SenderQueue {
@@ -65,7 +72,13 @@ impl Senders {
         if let Some(slot) = self.index.find(hash, |slot| queues[slot].sender == sender) {
             return slot;
         }
-        let fresh = SenderQueue { sender, messages: List::EMPTY, count: 0, turn: Links::NONE, rank: Links::NONE };
+        let fresh = SenderQueue {
+            sender,
+            messages: List::EMPTY,
+            count: 0,
+            turn: Links::NONE,
+            rank: Links::NONE,
+        };
         let slot = self.queues.insert(fresh);
         let (queues, hasher) = (&self.queues, self.hasher);
         self.index.insert(hash, slot, |slot| hash_at(queues, hasher, slot));

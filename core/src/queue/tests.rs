@@ -28,7 +28,9 @@ fn drain(queue: &mut Queue<u32>) -> Vec<u32> {
 #[test]
 fn no_size_is_so_large_that_the_counts_of_bytes_go_wrong() {
     let mut queue = Queue::new(config(10), 0);
-    let push = |queue: &mut Queue<u32>, size, item| queue.push(Instant::ZERO, Normal, Sender::Host, size, item).is_ok();
+    let push = |queue: &mut Queue<u32>, size, item| {
+        queue.push(Instant::ZERO, Normal, Sender::Host, size, item).is_ok()
+    };
     assert!(push(&mut queue, 10, 1) && !push(&mut queue, u64::MAX, 2));
     assert_eq!((queue.bytes(), queue.level_bytes(Normal)), (10, 10));
     assert_eq!((queue.pop(Normal).unwrap().item, queue.bytes()), (1, 0));
@@ -89,7 +91,8 @@ fn a_flooder_evicts_himself() {
 
 #[test]
 fn round_robin_gives_every_sender_a_turn() {
-    let mut queue = Queue::new(QueueConfig { discipline: QueueDiscipline::RoundRobin, ..config(10) }, 0);
+    let mut queue =
+        Queue::new(QueueConfig { discipline: QueueDiscipline::RoundRobin, ..config(10) }, 0);
     for (item, sender) in [1, 1, 1, 2, 3, 2].into_iter().enumerate() {
         assert_eq!(push(&mut queue, Normal, sender, item as u32), Ok(Vec::new()));
     }
@@ -99,7 +102,8 @@ fn round_robin_gives_every_sender_a_turn() {
 #[test]
 fn random_turns_keep_the_order_of_each_sender_and_repeat_with_the_seed() {
     let run = |seed| {
-        let mut queue = Queue::new(QueueConfig { discipline: QueueDiscipline::Random, ..config(100) }, seed);
+        let mut queue =
+            Queue::new(QueueConfig { discipline: QueueDiscipline::Random, ..config(100) }, seed);
         for item in 0..60 {
             assert_eq!(push(&mut queue, Normal, u64::from(item % 3), item), Ok(Vec::new()));
         }
@@ -119,9 +123,12 @@ fn a_large_message_evicts_several_or_is_refused_with_nothing_touched() {
     let bytes = |size: u64, count: u32| {
         let mut queue = Queue::new(QueueConfig { bytes: 100, ..config(1_000) }, 0);
         for item in 0..count {
-            queue.push(Instant::ZERO, Low, user(u64::from(item % 7)), 100 / u64::from(count), item).unwrap();
+            queue
+                .push(Instant::ZERO, Low, user(u64::from(item % 7)), 100 / u64::from(count), item)
+                .unwrap();
         }
-        let answer = queue.push(Instant::ZERO, High, user(99), size, 999).map(|evicted| evicted.len());
+        let answer =
+            queue.push(Instant::ZERO, High, user(99), size, 999).map(|evicted| evicted.len());
         (answer.map_err(|full| full.limit), drain(&mut queue))
     };
     let (answer, left) = bytes(30, 10);
@@ -147,7 +154,10 @@ fn one_message_may_evict_all_that_a_sender_has() {
 
 #[test]
 fn a_refusal_undoes_random_draws_too() {
-    let mut queue = Queue::new(QueueConfig { bytes: 200, eviction: EvictionPolicy::Random, ..config(1_000) }, 3);
+    let mut queue = Queue::new(
+        QueueConfig { bytes: 200, eviction: EvictionPolicy::Random, ..config(1_000) },
+        3,
+    );
     for item in 0..200 {
         queue.push(Instant::ZERO, Low, user(u64::from(item % 7)), 1, item).unwrap();
     }
@@ -161,8 +171,12 @@ fn a_refusal_undoes_random_draws_too() {
 
 #[test]
 fn deadlines_expire_at_their_instant_whatever_the_tie_break() {
-    let max_wait = PerLevel([None, Some(Duration::from_secs(5)), Some(Duration::from_secs(1)), None]);
-    let mut queue = Queue::new(QueueConfig { discipline: QueueDiscipline::RoundRobin, max_wait, ..config(10) }, 0);
+    let max_wait =
+        PerLevel([None, Some(Duration::from_secs(5)), Some(Duration::from_secs(1)), None]);
+    let mut queue = Queue::new(
+        QueueConfig { discipline: QueueDiscipline::RoundRobin, max_wait, ..config(10) },
+        0,
+    );
     let at = Instant::from_secs;
     queue.push(at(10), Normal, user(1), 1, 0).unwrap();
     queue.push(at(11), Low, user(1), 1, 1).unwrap();
@@ -176,7 +190,10 @@ fn deadlines_expire_at_their_instant_whatever_the_tie_break() {
     assert_eq!(queue.pop_expired(at(12)), None);
     assert_eq!(queue.next_deadline(), Some(at(15)));
     assert_eq!(queue.pop_expired(Instant::MAX).unwrap().item, 0);
-    assert_eq!((queue.pop_expired(Instant::MAX), queue.next_deadline(), queue.len()), (None, None, 1));
+    assert_eq!(
+        (queue.pop_expired(Instant::MAX), queue.next_deadline(), queue.len()),
+        (None, None, 1)
+    );
 }
 
 #[test]
@@ -188,11 +205,16 @@ fn a_queue_of_nothing_refuses_everything() {
 
 #[test]
 fn a_newcomer_that_is_popped_before_it_is_settled_leaves_no_trace() {
-    for discipline in [QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random] {
+    for discipline in [QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random]
+    {
         let mut queue = Queue::new(QueueConfig { discipline, ..config(2) }, 0);
         let key = queue.insert(Instant::ZERO, Normal, user(1), 1, 0);
         assert_eq!(queue.pop(Normal).unwrap().item, 0);
-        assert!(queue.settle(key).unwrap().is_empty() && queue.is_empty() && queue.next_deadline().is_none());
+        assert!(
+            queue.settle(key).unwrap().is_empty()
+                && queue.is_empty()
+                && queue.next_deadline().is_none()
+        );
         assert_eq!(push(&mut queue, Normal, 1, 1), Ok(Vec::new()));
         let key = queue.insert(Instant::ZERO, Normal, user(2), 1, 2);
         let first = queue.pop(Normal).unwrap().item;

@@ -163,7 +163,11 @@ impl TokenBucket {
     /// Takes one token if at least `keep` are left afterwards, or says when that will be so. With a
     /// reserve for others as `keep`, this is how a lower priority takes only what is not kept back.
     pub fn try_take_keeping(&mut self, now: Instant, keep: u32) -> Result<(), NotYet> {
-        if self.take_keeping(now, keep) { Ok(()) } else { Err(NotYet { retry_at: self.next_at(now, keep) }) }
+        if self.take_keeping(now, keep) {
+            Ok(())
+        } else {
+            Err(NotYet { retry_at: self.next_at(now, keep) })
+        }
     }
 
     /// As [`try_take_keeping`](Self::try_take_keeping), for who does not ask when: a refusal costs

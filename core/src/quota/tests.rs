@@ -149,7 +149,8 @@ fn very_low_and_very_high_rates_are_exact() {
     assert!(yearly.try_take(at(5 + 365 * 86_400 * SECOND - 1)).is_err());
     assert!(yearly.try_take(at(5) + year).is_ok());
 
-    let mut fast = TokenBucket::new(Rate::new(nz(u32::MAX), Duration::from_nanos(1)).unwrap(), nz(u32::MAX));
+    let mut fast =
+        TokenBucket::new(Rate::new(nz(u32::MAX), Duration::from_nanos(1)).unwrap(), nz(u32::MAX));
     fast.units = 0;
     assert_eq!(fast.available(at(1)), u32::MAX);
     assert_eq!(fast.available(Instant::MAX), u32::MAX);
@@ -186,7 +187,10 @@ fn looking_changes_nothing() {
 
 #[test]
 fn a_change_keeps_what_was_gained_and_rounds_fractions_down() {
-    let quota = |count, nanos, burst| Quota { rate: Rate::new(nz(count), Duration::from_nanos(nanos)).unwrap(), burst: nz(burst) };
+    let quota = |count, nanos, burst| Quota {
+        rate: Rate::new(nz(count), Duration::from_nanos(nanos)).unwrap(),
+        burst: nz(burst),
+    };
     let mut bucket = quota(10, SECOND, 10).bucket();
     assert_eq!(take_all(&mut bucket, at(0)), 10);
     // Two tokens and a half; of the period of three nanoseconds half a token is one of its three
@@ -214,7 +218,10 @@ fn the_law_holds_in_every_window_across_random_changes() {
     let mut rng = crate::index::Rng::new(3);
     let changed = |rng: &mut crate::index::Rng| {
         let period = PERIODS[rng.below(4) as usize];
-        Quota { rate: Rate::new(nz(1 + rng.below(50)), Duration::from_nanos(period)).unwrap(), burst: nz(1 + rng.below(9)) }
+        Quota {
+            rate: Rate::new(nz(1 + rng.below(50)), Duration::from_nanos(period)).unwrap(),
+            burst: nz(1 + rng.below(9)),
+        }
     };
     for _ in 0..60 {
         let quota = changed(&mut rng);
@@ -241,7 +248,9 @@ fn the_law_holds_in_every_window_across_random_changes() {
                 let time = end.min(until).saturating_sub(start.max(since));
                 // Each period divides six seconds.
                 let period = quota.rate.period_nanos.get();
-                u128::from(time) * u128::from(quota.rate.count.get()) * u128::from(6 * SECOND / period)
+                u128::from(time)
+                    * u128::from(quota.rate.count.get())
+                    * u128::from(6 * SECOND / period)
             });
             gained.sum()
         };

@@ -6,7 +6,9 @@ mod personal;
 mod reconfigure;
 mod shards;
 
-use crate::admission::{Actor, Admission, AdmissionSnapshot, PendingReview, ReviewDecision, ReviewError};
+use crate::admission::{
+    Actor, Admission, AdmissionSnapshot, PendingReview, ReviewDecision, ReviewError,
+};
 use crate::audience::{Audience, AudienceSnapshot, Batch, Budget, Delivery, Handoff};
 use crate::broadcasts::Broadcasts;
 use crate::config::RoomConfig;
@@ -154,7 +156,12 @@ impl<M: Payload> RoomState<M> {
         self.leave_as(now, user, EndReason::JoinedElsewhere)
     }
 
-    fn leave_as(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
+    fn leave_as(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        reason: EndReason,
+    ) -> Result<(), LeaveError> {
         let now = self.clock.advance(now);
         let answer = self.halves().leave(now, user, reason);
         self.clear_deferred_drops();
@@ -215,7 +222,12 @@ impl<M: Payload> RoomState<M> {
 
     /// The host's verdict on a message that waits for it. See
     /// [`Admission::review`](crate::Admission::review).
-    pub fn review(&mut self, now: Instant, ticket: Ticket, decision: ReviewDecision<M>) -> Result<(), ReviewError<M>> {
+    pub fn review(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        decision: ReviewDecision<M>,
+    ) -> Result<(), ReviewError<M>> {
         let now = self.clock.advance(now);
         let answer = self.admission.review(now, ticket, decision);
         self.hand_over();
@@ -234,9 +246,16 @@ impl<M: Payload> RoomState<M> {
     /// # Errors
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and
     /// [`SessionEnd::NoSession`] from then on.
-    pub fn next_batch(&mut self, now: Instant, session: SessionId, budget: Budget) -> Result<Option<Batch<M>>, SessionEnd> {
+    pub fn next_batch(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        budget: Budget,
+    ) -> Result<Option<Batch<M>>, SessionEnd> {
         let now = self.clock.advance(now);
-        let Some(audience) = self.shards.get_mut(session) else { return Err(SessionEnd::NoSession(session)) };
+        let Some(audience) = self.shards.get_mut(session) else {
+            return Err(SessionEnd::NoSession(session));
+        };
         let answer = audience.next_batch(session, budget);
         if let Err(SessionEnd::Closed(_)) = answer {
             self.admission.gone(now, session);
@@ -308,7 +327,11 @@ impl<M: Payload> RoomState<M> {
     /// due. An instant that has passed already means at once. Every other call may change the
     /// answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.admission.poll_timeout().into_iter().chain(self.shards.iter().filter_map(Audience::poll_timeout)).min()
+        self.admission
+            .poll_timeout()
+            .into_iter()
+            .chain(self.shards.iter().filter_map(Audience::poll_timeout))
+            .min()
     }
 
     /// The next event, if there is one. What is not polled stays within the configured bounds:

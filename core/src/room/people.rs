@@ -21,33 +21,60 @@ impl<M: Payload> RoomState<M> {
     }
 
     /// Names a user admin, or no longer. See [`Admission::set_admin`](crate::Admission::set_admin).
-    pub fn set_admin(&mut self, now: Instant, actor: Actor, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
+    pub fn set_admin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        user: UserId,
+        is_admin: bool,
+    ) -> Result<bool, ModerationError> {
         let now = self.clock.advance(now);
         self.admission.set_admin(now, actor, user, is_admin)
     }
 
     /// Keeps users from speaking for a time. See [`Admission::mute`](crate::Admission::mute).
-    pub fn mute(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+    pub fn mute(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         self.admission.mute(now, actor, users, time)
     }
 
     /// Lets users speak again. See [`Admission::unmute`](crate::Admission::unmute).
-    pub fn unmute(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+    pub fn unmute(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         self.admission.unmute(now, actor, users)
     }
 
     /// Lets only the owner and the admins speak, or everyone again. See
     /// [`Admission::mute_room`](crate::Admission::mute_room).
-    pub fn mute_room(&mut self, now: Instant, actor: Actor, muted: bool) -> Result<(), ModerationError> {
+    pub fn mute_room(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        muted: bool,
+    ) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         self.admission.mute_room(now, actor, muted)
     }
 
     /// Takes users out. Their sessions still take what they are due, then the reason. See
     /// [`Admission::kick`](crate::Admission::kick).
-    pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+    pub fn kick(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         let answer = self.halves().kick(now, actor, users);
         self.clear_deferred_drops();
@@ -56,7 +83,13 @@ impl<M: Payload> RoomState<M> {
 
     /// Takes users out and keeps them out for a time. See
     /// [`Admission::ban`](crate::Admission::ban).
-    pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+    pub fn ban(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         let answer = self.halves().ban(now, actor, users, time);
         self.clear_deferred_drops();
@@ -64,7 +97,12 @@ impl<M: Payload> RoomState<M> {
     }
 
     /// Lets banned users in again. See [`Admission::unban`](crate::Admission::unban).
-    pub fn unban(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+    pub fn unban(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
         self.admission.unban(now, actor, users)
     }

@@ -13,7 +13,9 @@ impl<M: Payload> RoomState<M> {
     /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
     pub fn set_masked_levels(&mut self, now: Instant, session: SessionId, mask: LevelSet) -> bool {
         self.clock.advance(now);
-        self.shards.get_mut(session).is_some_and(|audience| audience.set_masked_levels(session, mask))
+        self.shards
+            .get_mut(session)
+            .is_some_and(|audience| audience.set_masked_levels(session, mask))
     }
 
     /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume);
@@ -35,7 +37,12 @@ impl<M: Payload> RoomState<M> {
     /// Nobody got it, and the payload comes back. Checked in this order: the room is closed, the
     /// payload is too large, nobody by that name is in, the queues of all their sessions are full.
     /// When only some are, the receipt counts them.
-    pub fn send_direct(&mut self, now: Instant, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
+    pub fn send_direct(
+        &mut self,
+        now: Instant,
+        to: Recipient,
+        direct: Direct<M>,
+    ) -> Result<DirectReceipt, DirectRefused<M>> {
         let now = self.clock.advance(now);
         self.shards.clear_deferred_drops();
         self.halves().send_direct(now, to, direct)

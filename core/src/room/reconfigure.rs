@@ -56,7 +56,11 @@ impl<M: Payload> RoomState<M> {
     /// assert_eq!(room.reconfigure(now, &other), Err(ReconfigureError::Fixed { setting: "seed" }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: &RoomConfig,
+    ) -> Result<(), ReconfigureError> {
         let now = self.clock.advance(now);
         let answer = self.halves().reconfigure(now, config);
         if answer.is_ok() {

@@ -48,7 +48,9 @@ impl<M: Payload> Shards<M> {
 
     /// Opens the audience with this number if it is the next.
     pub(super) fn open(&mut self, index: u32) {
-        if let Some(config) = self.config.as_deref().filter(|_| index as usize == self.others.len() + 1) {
+        if let Some(config) =
+            self.config.as_deref().filter(|_| index as usize == self.others.len() + 1)
+        {
             self.others.push(Audience::new_shard(config, self.sharding.part(index), &self.first));
         }
     }
@@ -129,7 +131,8 @@ impl<M: Payload> Shards<M> {
             return self.first.sweep(group, slots, budget, sink);
         }
         // Each block of slots is in one audience, and follows itself there.
-        let (mut slot, end, part) = (slots.start, slots.end.min(self.slots()), self.sharding.part(0));
+        let (mut slot, end, part) =
+            (slots.start, slots.end.min(self.slots()), self.sharding.part(0));
         let mut handed = 0;
         while slot < end {
             let stop = end.min(ShardIndex::block_after(slot));
@@ -176,7 +179,9 @@ impl<M: Payload> Audiences<M> for Shards<M> {
         if admission.dispatched() != self.first.applied() {
             let handed = admission.hand_over(self.first.applied());
             #[cfg(feature = "internals")]
-            self.crossed.iter_mut().for_each(|crossed| crossed.extend(handed.messages().iter().cloned()));
+            self.crossed
+                .iter_mut()
+                .for_each(|crossed| crossed.extend(handed.messages().iter().cloned()));
             admission.release_through(handed.through());
             self.others.iter_mut().for_each(|other| other.take_over(handed.clone()));
             self.first.take_over(handed);

@@ -24,7 +24,14 @@ pub struct Join<M> {
 impl<M> Join<M> {
     /// Someone without an id, who receives and may not speak.
     pub fn guest() -> Self {
-        Self { user: None, profile: None, known: None, group: Group::DEFAULT, mask: LevelSet::EMPTY, token: None }
+        Self {
+            user: None,
+            profile: None,
+            known: None,
+            group: Group::DEFAULT,
+            mask: LevelSet::EMPTY,
+            token: None,
+        }
     }
 
     /// A user. Each session of a user joins for itself.
@@ -131,9 +138,16 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     /// Checked in this order: the room is closed, the user is banned, the connection has a session
     /// that is in, the user has as many sessions as one may have, the room is full, the profile is
     /// too large, this audience is full. The profile stays in `join` then.
-    pub fn join(&mut self, now: Instant, join: &mut Join<M>, into: u32) -> Result<Joined, NotJoined> {
+    pub fn join(
+        &mut self,
+        now: Instant,
+        join: &mut Join<M>,
+        into: u32,
+    ) -> Result<Joined, NotJoined> {
         self.check(now, join).map_err(NotJoined::Refused)?;
-        let Some(audience) = self.audiences.at(into) else { return Err(NotJoined::Refused(JoinError::RoomClosed)) };
+        let Some(audience) = self.audiences.at(into) else {
+            return Err(NotJoined::Refused(JoinError::RoomClosed));
+        };
         let is_guest = join.user.is_none();
         let joined = match join.token {
             None => audience.join(is_guest, join.group, None),

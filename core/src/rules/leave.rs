@@ -14,7 +14,12 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     ///
     /// # Errors
     /// The user is not in, or is the owner.
-    pub fn leave(&mut self, now: Instant, user: UserId, reason: EndReason) -> Result<(), LeaveError> {
+    pub fn leave(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        reason: EndReason,
+    ) -> Result<(), LeaveError> {
         let sessions = self.admission.leave(now, user)?;
         self.end(now, &sessions, reason);
         Ok(())
@@ -24,7 +29,12 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     ///
     /// # Errors
     /// The actor may not do that to one of them, or named too many. Nobody has gone then.
-    pub fn kick(&mut self, now: Instant, actor: Actor, users: &[UserId]) -> Result<(), ModerationError> {
+    pub fn kick(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
         let sessions = self.admission.kick(now, actor, users)?;
         self.end(now, &sessions, EndReason::Kicked);
         Ok(())
@@ -36,7 +46,13 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     /// # Errors
     /// The actor may not do that to one of them, or named too many, or the table is full. Nobody
     /// has gone then.
-    pub fn ban(&mut self, now: Instant, actor: Actor, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+    pub fn ban(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
         let sessions = self.admission.ban(now, actor, users, time)?;
         self.end(now, &sessions, EndReason::Banned);
         Ok(())

@@ -48,7 +48,11 @@ impl<'a, M: Payload, A: Audiences<M>> Halves<'a, M, A> {
     /// # Errors
     /// The room is closed, or the new configuration changes what is fixed for its life. Nothing has
     /// changed then.
-    pub fn reconfigure(&mut self, now: Instant, config: &RoomConfig) -> Result<(), ReconfigureError> {
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: &RoomConfig,
+    ) -> Result<(), ReconfigureError> {
         self.admission.reconfigure(now, config)?;
         // What was due went out under the old configuration, and is applied under it.
         self.audiences.catch_up(self.admission);

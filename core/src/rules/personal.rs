@@ -12,7 +12,12 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     ///
     /// # Errors
     /// Nobody got it, and the payload comes back.
-    pub fn send_direct(&mut self, now: Instant, to: Recipient, direct: Direct<M>) -> Result<DirectReceipt, DirectRefused<M>> {
+    pub fn send_direct(
+        &mut self,
+        now: Instant,
+        to: Recipient,
+        direct: Direct<M>,
+    ) -> Result<DirectReceipt, DirectRefused<M>> {
         let audiences = &mut *self.audiences;
         self.admission.send_direct(to, direct, |session, direct| {
             let audience = audiences.of(session).ok_or(DirectReason::NoRecipient { to })?;

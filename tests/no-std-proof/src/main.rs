@@ -9,7 +9,9 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::{c_int, c_void};
 use core::panic::PanicInfo;
-use roomcast_core::{Budget, Instant, Join, Priority, Publish, RoomConfig, RoomState, Source, UserId};
+use roomcast_core::{
+    Budget, Instant, Join, Priority, Publish, RoomConfig, RoomState, Source, UserId,
+};
 
 #[link(name = "c")]
 unsafe extern "C" {
@@ -24,7 +26,9 @@ unsafe impl GlobalAlloc for Libc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let align = layout.align().max(size_of::<usize>());
         // `aligned_alloc` wants a multiple of the alignment.
-        let Some(size) = layout.size().checked_next_multiple_of(align) else { return core::ptr::null_mut() };
+        let Some(size) = layout.size().checked_next_multiple_of(align) else {
+            return core::ptr::null_mut();
+        };
         unsafe { aligned_alloc(align, size) }.cast()
     }
 
@@ -53,7 +57,8 @@ fn evening() -> Option<()> {
     let ann = room.join(now, Join::user(UserId(7))).ok()?.session;
     let guest = room.join(now, Join::guest()).ok()?.session;
     let sent = room.publish(now, Publish::new(Source::Session(ann), "hello")).ok()?;
-    let waits = room.publish(now, Publish::new(Source::Host, "gift").priority(Priority::High)).ok()?;
+    let waits =
+        room.publish(now, Publish::new(Source::Host, "gift").priority(Priority::High)).ok()?;
     if sent.outcome.is_none() || waits.outcome.is_some() {
         return None;
     }
@@ -61,7 +66,8 @@ fn evening() -> Option<()> {
     room.handle_timeout(due);
     let batch = room.next_batch(due, guest, Budget::default()).ok()??;
     let heard = batch.messages().iter().map(|message| message.payload);
-    let is_right = heard.eq(["gift", "hello"]) && room.snapshot(due).balances() && room.poll_event().is_some();
+    let is_right =
+        heard.eq(["gift", "hello"]) && room.snapshot(due).balances() && room.poll_event().is_some();
     is_right.then_some(())
 }
 

@@ -15,8 +15,8 @@ use crate::violation::{Check, Violation};
 use numbers::{budget, group, key, level, mask, moderation, pick, tampered};
 use reconfigure::Change;
 use roomcast_core::{
-    Actor, Broadcast, Broadcasts, Budget, CorrelationId, DedupKey, Instant, Join, Kind, OutcomeSink, Recipient, ResumeToken,
-    RoomState, RoomStatus, SessionId, Source, Ticket, UserId,
+    Actor, Broadcast, Broadcasts, Budget, CorrelationId, DedupKey, Instant, Join, Kind,
+    OutcomeSink, Recipient, ResumeToken, RoomState, RoomStatus, SessionId, Source, Ticket, UserId,
 };
 use std::collections::VecDeque;
 
@@ -226,7 +226,8 @@ pub enum Op {
 
 /// Runs the operations on a room with these settings and checks every law after each; then lets the room come to its end.
 pub fn run(setup: &Setup, ops: &[Op]) -> Check {
-    let invalid = |error| Violation::new(crate::violation::Law::Members, "the settings", "valid ones", error);
+    let invalid =
+        |error| Violation::new(crate::violation::Law::Members, "the settings", "valid ones", error);
     let change = Change::new(*setup);
     let (room, checked) = Checked::new(change.rules(), 1).map_err(invalid)?;
     let start = pick(&[1_000_000_000, 0, u64::MAX - 200_000_000], setup.start);
@@ -277,12 +278,20 @@ impl Player {
     fn play(&mut self, op: Op) -> Check {
         let now = self.now();
         match op {
-            Op::Speak { .. } | Op::Host { .. } | Op::Forward { .. } | Op::Broadcast { .. } | Op::Decide { .. } => {
+            Op::Speak { .. }
+            | Op::Host { .. }
+            | Op::Forward { .. }
+            | Op::Broadcast { .. }
+            | Op::Decide { .. } => {
                 self.play_offer(op)?;
             }
             Op::Join { user, known, mask, resume, profile } => {
-                let token = resume
-                    .and_then(|(which, twist)| tampered(*self.tokens.get(usize::from(which) % self.tokens.len().max(1))?, twist));
+                let token = resume.and_then(|(which, twist)| {
+                    tampered(
+                        *self.tokens.get(usize::from(which) % self.tokens.len().max(1))?,
+                        twist,
+                    )
+                });
                 self.join(user, known, mask, token, profile)?;
             }
             Op::Direct { to, level: at, size } => {
@@ -290,7 +299,13 @@ impl Player {
                     192.. => Recipient::User(UserId(u64::from(to % 6))),
                     who => Recipient::Session(self.session(who)),
                 };
-                self.checked.send_direct(&mut self.room, now, to, level(at), usize::from(size % 72))?;
+                self.checked.send_direct(
+                    &mut self.room,
+                    now,
+                    to,
+                    level(at),
+                    usize::from(size % 72),
+                )?;
             }
             Op::Token { who } => {
                 let session = self.session(who);
@@ -311,12 +326,17 @@ impl Player {
             Op::Sweep { slots: (first, count), messages, bytes, busy } => {
                 // In several shards the slots that sessions hold are a thousand apart.
                 let stretch = if self.change.rules().shards == 1 { 1 } else { 300 };
-                let [first_slot, count] = [first % 12, count % 16].map(|slots| u32::from(slots) * stretch);
+                let [first_slot, count] =
+                    [first % 12, count % 16].map(|slots| u32::from(slots) * stretch);
                 let (slots, budget) = (first_slot..first_slot + count, budget(messages, bytes));
-                let busy = |session: SessionId| busy >> ((session.slot() + session.slot() / 1_024) % 8) & 1 != 0;
+                let busy = |session: SessionId| {
+                    busy >> ((session.slot() + session.slot() / 1_024) % 8) & 1 != 0
+                };
                 self.checked.sweep(&mut self.room, now, group(first), &slots, budget, busy)?;
             }
-            Op::Leave { user } => self.checked.leave(&mut self.room, now, UserId(u64::from(user % 6)))?,
+            Op::Leave { user } => {
+                self.checked.leave(&mut self.room, now, UserId(u64::from(user % 6)))?
+            }
             Op::Gone { who } => {
                 let session = self.session(who);
                 self.checked.close_session(&mut self.room, now, session)?;
@@ -326,7 +346,11 @@ impl Player {
                 self.checked.touch(&mut self.room, now, session)?;
             }
             Op::Moderate { act, actor, user, time } => {
-                let actor = if actor % 8 >= 6 { Actor::Host } else { Actor::User(UserId(u64::from(actor % 8))) };
+                let actor = if actor % 8 >= 6 {
+                    Actor::Host
+                } else {
+                    Actor::User(UserId(u64::from(actor % 8)))
+                };
                 self.checked.moderate(&mut self.room, now, actor, &moderation(act, user, time))?;
             }
             Op::Attribute { .. } | Op::Count { .. } => self.play_data(op)?,
@@ -347,7 +371,9 @@ impl Player {
                 let unit = pick(&[1, 1_000, 1_000_000, 60_000_000_000], unit);
                 self.now = self.now.saturating_add(u64::from(count) * unit);
             }
-            Op::Back { millis } => self.now = self.now.saturating_sub(u64::from(millis) * 1_000_000),
+            Op::Back { millis } => {
+                self.now = self.now.saturating_sub(u64::from(millis) * 1_000_000)
+            }
             Op::Close { by } => {
                 let actor = match by {
                     0..16 => Actor::Host,
@@ -361,12 +387,17 @@ impl Player {
                 let change = self.change.apply(what, to);
                 let rules = change.fixed(fixed);
                 self.checked.reconfigure(&mut self.room, now, &rules)?;
-                if rules == change.rules() && self.room.snapshot(now).admission.state == RoomStatus::Open {
+                if rules == change.rules()
+                    && self.room.snapshot(now).admission.state == RoomStatus::Open
+                {
                     self.change = change;
                 }
             }
             Op::Stranger { call, bits: (slot, generation) } => {
-                self.stranger(call, SessionId::from_bits(u64::from(slot % 16) << 32 | u64::from(generation)))?;
+                self.stranger(
+                    call,
+                    SessionId::from_bits(u64::from(slot % 16) << 32 | u64::from(generation)),
+                )?;
             }
         }
         Ok(())
@@ -382,7 +413,11 @@ impl Player {
                 self.checked.broadcast(level(at), id, size);
             }
         }
-        if times >= 128 { self.checked.import_broadcasts(&mut self.room, now, &self.broadcasts) } else { Ok(()) }
+        if times >= 128 {
+            self.checked.import_broadcasts(&mut self.room, now, &self.broadcasts)
+        } else {
+            Ok(())
+        }
     }
 
     /// A call that offers a message, or decides on one.
@@ -390,16 +425,29 @@ impl Player {
         let now = self.now();
         match op {
             Op::Speak { who, level, size, outcome_sink, more } => {
-                self.publish(Source::Session(self.session(who)), (level, size, outcome_sink), more)?;
+                self.publish(
+                    Source::Session(self.session(who)),
+                    (level, size, outcome_sink),
+                    more,
+                )?;
             }
-            Op::Host { level, size, outcome_sink, more } => self.publish(Source::Host, (level, size, outcome_sink), more)?,
+            Op::Host { level, size, outcome_sink, more } => {
+                self.publish(Source::Host, (level, size, outcome_sink), more)?
+            }
             Op::Forward { user, who, what, more } => {
-                let session = who.filter(|_| !self.sessions.is_empty()).map(|who| self.session(who));
-                self.publish(Source::Edge { user: UserId(u64::from(user % 6)), session }, what, more)?;
+                let session =
+                    who.filter(|_| !self.sessions.is_empty()).map(|who| self.session(who));
+                self.publish(
+                    Source::Edge { user: UserId(u64::from(user % 6)), session },
+                    what,
+                    more,
+                )?;
             }
             Op::Broadcast { level, size, times } => self.broadcast((level, size), times)?,
             Op::Decide { which, verdict } => {
-                if let Some(&ticket) = self.tickets.get(usize::from(which) % self.tickets.len().max(1)) {
+                if let Some(&ticket) =
+                    self.tickets.get(usize::from(which) % self.tickets.len().max(1))
+                {
                     self.checked.review(&mut self.room, now, ticket, &numbers::verdict(verdict))?;
                 }
             }
@@ -417,12 +465,16 @@ impl Player {
                 let mut changes = vec![(key(keys.0), size(sizes.0))];
                 changes.extend((keys.1 < 128).then(|| (key(keys.1), size(sizes.1))));
                 let version = self.room.attributes_version();
-                let based_on = (behind < 128).then(|| version.saturating_sub(u64::from(behind / 64)));
+                let based_on =
+                    (behind < 128).then(|| version.saturating_sub(u64::from(behind / 64)));
                 self.checked.write_attributes(&mut self.room, now, based_on, &changes, keys.0)?;
             }
             Op::Count { key: of, act } => {
                 let number = pick(&[1, -1, 5, i64::MAX, i64::MIN], act / 4);
-                let count = pick(&[Count::Add(number), Count::Set(number), Count::Add(1), Count::Remove], act);
+                let count = pick(
+                    &[Count::Add(number), Count::Set(number), Count::Add(1), Count::Remove],
+                    act,
+                );
                 self.checked.count(&mut self.room, &key(of), count)?;
             }
             _ => {}
@@ -430,7 +482,12 @@ impl Player {
         Ok(())
     }
 
-    fn publish(&mut self, source: Source, (at, size, outcome_sink): (u8, u8, u8), more: (u8, u8)) -> Check {
+    fn publish(
+        &mut self,
+        source: Source,
+        (at, size, outcome_sink): (u8, u8, u8),
+        more: (u8, u8),
+    ) -> Check {
         let outcome_sink = match outcome_sink % 8 {
             0..4 => None,
             4 => Some(OutcomeSink::CountedOnly),
@@ -439,9 +496,21 @@ impl Player {
         };
         let kind = pick(&[Kind::Text, Kind::Custom, Kind::System, Kind::Notice], size);
         let (merge, units, key, counter) = numbers::more(more);
-        let say = Say { source, level: level(at), kind, outcome_sink, merge, units, key, counter, size: usize::from(size % 72) };
+        let say = Say {
+            source,
+            level: level(at),
+            kind,
+            outcome_sink,
+            merge,
+            units,
+            key,
+            counter,
+            size: usize::from(size % 72),
+        };
         let now = self.now();
-        if let Some(ticket) = self.checked.publish(&mut self.room, now, say)?.ok().and_then(|receipt| receipt.review) {
+        if let Some(ticket) =
+            self.checked.publish(&mut self.room, now, say)?.ok().and_then(|receipt| receipt.review)
+        {
             self.tickets.push(ticket);
             if self.tickets.len() > 16 {
                 self.tickets.remove(0);
@@ -450,7 +519,14 @@ impl Player {
         Ok(())
     }
 
-    fn join(&mut self, user: u8, known: Option<u8>, masked: u8, token: Option<ResumeToken>, profile: Option<u8>) -> Check {
+    fn join(
+        &mut self,
+        user: u8,
+        known: Option<u8>,
+        masked: u8,
+        token: Option<ResumeToken>,
+        profile: Option<u8>,
+    ) -> Check {
         let join = match user % 8 {
             6.. => Join::guest(),
             id => Join::user(UserId(u64::from(id))),
@@ -490,7 +566,12 @@ impl Player {
             let before = look(self);
             self.tick()?;
             let after = look(self);
-            crate::violation::same(crate::violation::Law::Timeouts, "what a call a nanosecond early changes", before, after)?;
+            crate::violation::same(
+                crate::violation::Law::Timeouts,
+                "what a call a nanosecond early changes",
+                before,
+                after,
+            )?;
             self.now = due;
         }
         self.tick()
@@ -505,7 +586,13 @@ impl Player {
             0 => self.publish(Source::Session(id), (call, call, call), (call, call)),
             1 => self.checked.close_session(&mut self.room, now, id),
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
-            3 => self.checked.send_direct(&mut self.room, now, Recipient::Session(id), level(call), 1),
+            3 => self.checked.send_direct(
+                &mut self.room,
+                now,
+                Recipient::Session(id),
+                level(call),
+                1,
+            ),
             4 => self.checked.touch(&mut self.room, now, id),
             _ => self.checked.join(&mut self.room, now, Join::guest().on(id)).map(|joined| {
                 self.sessions.extend(joined.ok().map(|joined| joined.session));

@@ -3,9 +3,9 @@
 use crate::moderation::Act;
 use crate::payload::Probe;
 use roomcast_core::{
-    BroadcastLimits, Broadcasts, Budget, DataLimits, DedupKey, DedupWindow, Duration, Group, Heartbeat, LevelSet, MergeKey,
-    Priority, Quota, Rate, ResumeToken, ReviewConfig, ReviewDecision, ReviewTimeout, SessionId, SystemMessageKind, SystemMessages,
-    UserId,
+    BroadcastLimits, Broadcasts, Budget, DataLimits, DedupKey, DedupWindow, Duration, Group,
+    Heartbeat, LevelSet, MergeKey, Priority, Quota, Rate, ResumeToken, ReviewConfig,
+    ReviewDecision, ReviewTimeout, SessionId, SystemMessageKind, SystemMessages, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -15,7 +15,11 @@ pub(super) fn pick<T: Copy>(table: &[T], at: u8) -> T {
 
 /// Half of the time the usual budget, so that sessions that stand at one place share a batch; else a tight one.
 pub(super) fn budget(messages: u8, bytes: u8) -> Budget {
-    if messages >= 128 { Budget::default() } else { Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) } }
+    if messages >= 128 {
+        Budget::default()
+    } else {
+        Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) }
+    }
 }
 
 pub(super) fn group(at: u8) -> Group {
@@ -24,7 +28,11 @@ pub(super) fn group(at: u8) -> Group {
 
 /// A quarter of the time none, else a bit for each level.
 pub(super) fn mask(at: u8) -> LevelSet {
-    if at < 64 { LevelSet::EMPTY } else { Priority::ALL.into_iter().filter(|level| at >> level.index() & 1 != 0).collect() }
+    if at < 64 {
+        LevelSet::EMPTY
+    } else {
+        Priority::ALL.into_iter().filter(|level| at >> level.index() & 1 != 0).collect()
+    }
 }
 
 /// As it is, or somewhat elsewhere and at another time.
@@ -43,7 +51,13 @@ pub(super) fn tampered(token: ResumeToken, twist: u8) -> Option<ResumeToken> {
 }
 
 pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {
-    let seconds = [Some(Duration::ZERO), Some(Duration::from_millis(3)), Some(Duration::from_secs(60)), Some(Duration::MAX), None];
+    let seconds = [
+        Some(Duration::ZERO),
+        Some(Duration::from_millis(3)),
+        Some(Duration::from_secs(60)),
+        Some(Duration::MAX),
+        None,
+    ];
     let time = pick(&seconds, time);
     let first = UserId(u64::from(user % 6));
     let users = if act >= 128 { vec![first, UserId(u64::from(user / 6 % 6))] } else { vec![first] };
@@ -67,15 +81,28 @@ pub(super) fn key(at: u8) -> String {
 /// Three attributes and three counters at the most.
 pub(super) fn data_limits() -> DataLimits {
     let mut limits = DataLimits::default();
-    (limits.attribute_keys, limits.attribute_key_bytes, limits.attribute_value_bytes, limits.attribute_bytes) = (3, 8, 32, 64);
+    (
+        limits.attribute_keys,
+        limits.attribute_key_bytes,
+        limits.attribute_value_bytes,
+        limits.attribute_bytes,
+    ) = (3, 8, 32, 64);
     limits.attribute_writes = NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN);
     (limits.counters, limits.counter_key_bytes) = (3, 8);
     limits
 }
 
 pub(super) fn sender_quota(at: u8) -> Option<Quota> {
-    let (count, period, burst) =
-        pick(&[None, Some((1, 1_000_000_000, 1)), None, Some((3, 1_000_000_000, 2)), Some((2, 7_000_003, 3))], at)?;
+    let (count, period, burst) = pick(
+        &[
+            None,
+            Some((1, 1_000_000_000, 1)),
+            None,
+            Some((3, 1_000_000_000, 2)),
+            Some((2, 7_000_003, 3)),
+        ],
+        at,
+    )?;
     let rate = Rate::new(NonZeroU32::new(count)?, Duration::from_nanos(period))?;
     Some(Quota { rate, burst: NonZeroU32::new(burst)? })
 }
@@ -85,7 +112,9 @@ pub(super) fn level(at: u8) -> Priority {
 }
 
 /// What a message may be merged by, what it stands for, its key, and its counter.
-pub(super) fn more((first, second): (u8, u8)) -> (Option<MergeKey>, u64, Option<DedupKey>, Option<&'static str>) {
+pub(super) fn more(
+    (first, second): (u8, u8),
+) -> (Option<MergeKey>, u64, Option<DedupKey>, Option<&'static str>) {
     let merge = pick(&[None, None, Some(MergeKey(1)), Some(MergeKey(2))], first);
     let units = pick(&[1, 1, 1, 0, 3, u64::MAX], first / 4);
     let key = pick(&[None, None, Some(DedupKey(1)), Some(DedupKey(2)), None], second);
@@ -94,7 +123,8 @@ pub(super) fn more((first, second): (u8, u8)) -> (Option<MergeKey>, u64, Option<
 }
 
 pub(super) fn duplicates(at: u8) -> DedupWindow {
-    let seconds = [Duration::from_secs(60), Duration::from_millis(40), Duration::ZERO, Duration::MAX];
+    let seconds =
+        [Duration::from_secs(60), Duration::from_millis(40), Duration::ZERO, Duration::MAX];
     DedupWindow { window: pick(&seconds, at), keys: u32::from(at / 4 % 4) }
 }
 
@@ -102,7 +132,10 @@ pub(super) fn duplicates(at: u8) -> DedupWindow {
 pub(super) fn review((levels, more): (u8, u8)) -> ReviewConfig {
     let mut review = ReviewConfig::NONE;
     review.levels = roomcast_core::PerLevel::from_fn(|level| levels >> level.index() & 1 != 0);
-    review.timeout = pick(&[Duration::from_secs(2), Duration::from_millis(10), Duration::ZERO, Duration::MAX], more);
+    review.timeout = pick(
+        &[Duration::from_secs(2), Duration::from_millis(10), Duration::ZERO, Duration::MAX],
+        more,
+    );
     review.on_timeout = if more & 64 == 0 { ReviewTimeout::Open } else { ReviewTimeout::Closed };
     review.tickets = u32::from(more / 4 % 4);
     review
@@ -119,13 +152,19 @@ pub(super) fn verdict(at: u8) -> ReviewDecision<usize> {
 
 /// A bit for each kind; the levels, the windows and the names by tables.
 pub(super) fn tips((kinds, more): (u16, u8)) -> SystemMessages {
-    let on = |(place, kind): (u8, SystemMessageKind)| (kinds >> place & 1 != 0).then_some((kind, level(more.wrapping_add(place))));
+    let on = |(place, kind): (u8, SystemMessageKind)| {
+        (kinds >> place & 1 != 0).then_some((kind, level(more.wrapping_add(place))))
+    };
     let mut tips = (0..)
         .zip(SystemMessageKind::ALL)
         .filter_map(on)
         .fold(SystemMessages::NONE, |tips, (kind, level)| tips.with(kind, Some(level)));
-    tips.window = pick(&[Duration::from_secs(1), Duration::from_millis(20), Duration::ZERO, Duration::MAX], more);
-    tips.counters_every = pick(&[Duration::from_millis(30), Duration::from_secs(4), Duration::ZERO], more / 4);
+    tips.window = pick(
+        &[Duration::from_secs(1), Duration::from_millis(20), Duration::ZERO, Duration::MAX],
+        more,
+    );
+    tips.counters_every =
+        pick(&[Duration::from_millis(30), Duration::from_secs(4), Duration::ZERO], more / 4);
     tips.names = u32::from(more / 16 % 4);
     tips
 }

@@ -51,7 +51,9 @@ impl Change {
                 18 => (setup.directs, setup.grace, setup.resume) = ((a, b), c, d),
                 19 => (setup.coalesce, setup.heartbeat.1) = ([a, b, c], d),
                 20 => (setup.limits.review, setup.limits.duplicates) = ((a, b), c),
-                21 => (setup.limits.tips, setup.expire) = ((u16::from(a) << 8 | u16::from(b), c), d),
+                21 => {
+                    (setup.limits.tips, setup.expire) = ((u16::from(a) << 8 | u16::from(b), c), d)
+                }
                 22 => new.payload = a,
                 _ => new.data = to,
             }
@@ -67,12 +69,16 @@ impl Change {
             // Its policy may leave a choice: see `Setup::rules`.
             rules.review.levels = first.review.levels;
         }
-        (rules.payload_bytes, rules.profile_bytes) = pick(&[(64, 16), (40, 16), (64, 3)], self.payload);
+        (rules.payload_bytes, rules.profile_bytes) =
+            pick(&[(64, 16), (40, 16), (64, 3)], self.payload);
         let [keys, bytes, writes, counters] = self.data;
         rules.data.attribute_keys = pick(&[3, 2, 0], keys);
-        (rules.data.attribute_bytes, rules.data.attribute_value_bytes) = pick(&[(64, 32), (30, 32), (64, 10)], bytes);
-        rules.data.attribute_writes = NonZeroU32::new(pick(&[2, 1, 5], writes)).unwrap_or(NonZeroU32::MIN);
-        (rules.data.attribute_key_bytes, rules.data.counters) = pick(&[(8, 3), (8, 1), (1, 3)], counters);
+        (rules.data.attribute_bytes, rules.data.attribute_value_bytes) =
+            pick(&[(64, 32), (30, 32), (64, 10)], bytes);
+        rules.data.attribute_writes =
+            NonZeroU32::new(pick(&[2, 1, 5], writes)).unwrap_or(NonZeroU32::MIN);
+        (rules.data.attribute_key_bytes, rules.data.counters) =
+            pick(&[(8, 3), (8, 1), (1, 3)], counters);
         rules
     }
 
@@ -84,14 +90,18 @@ impl Change {
             1 => rules.seed += 1,
             2 => {
                 let is_fifo = rules.queue.discipline == QueueDiscipline::Fifo;
-                rules.queue.discipline = if is_fifo { QueueDiscipline::Random } else { QueueDiscipline::Fifo };
+                rules.queue.discipline =
+                    if is_fifo { QueueDiscipline::Random } else { QueueDiscipline::Fifo };
             }
             3 => {
                 let is_newest = rules.queue.eviction == EvictionPolicy::Newest;
-                rules.queue.eviction = if is_newest { EvictionPolicy::Oldest } else { EvictionPolicy::Newest };
+                rules.queue.eviction =
+                    if is_newest { EvictionPolicy::Oldest } else { EvictionPolicy::Newest };
             }
             4 => rules.echo = if rules.echo == Echo::Off { Echo::On } else { Echo::Off },
-            5 => rules.levels = if rules.levels == Levels::Four { Levels::Two } else { Levels::Four },
+            5 => {
+                rules.levels = if rules.levels == Levels::Four { Levels::Two } else { Levels::Four }
+            }
             6 => rules.heartbeat = if rules.heartbeat.is_some() { None } else { heartbeat(1) },
             _ => {}
         }

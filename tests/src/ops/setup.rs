@@ -3,8 +3,8 @@
 use super::numbers::{data_limits, duplicates, heartbeat, pick, review, sender_quota, tips};
 use crate::rules::{Rules, queue};
 use roomcast_core::{
-    DefaultOutcomeSink, Duration, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, PerLevel, Priority, QueueDiscipline,
-    RateAlgorithm, RateLimit, UserId,
+    DefaultOutcomeSink, Duration, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, PerLevel,
+    Priority, QueueDiscipline, RateAlgorithm, RateLimit, UserId,
 };
 
 /// A room's settings in small numbers. Any value is a valid one.
@@ -97,7 +97,11 @@ impl Limits {
     fn level_quotas(self) -> LevelQuotas {
         let quota = |at: u8| {
             let quota = sender_quota(at / 2)?;
-            Some(if at.is_multiple_of(2) { RateLimit::Bucket(quota) } else { RateLimit::Window(quota.rate) })
+            Some(if at.is_multiple_of(2) {
+                RateLimit::Bucket(quota)
+            } else {
+                RateLimit::Window(quota.rate)
+            })
         };
         let exempt = if self.exempt { Exempt::OwnerAndAdmins } else { Exempt::Nobody };
         LevelQuotas { levels: PerLevel(self.quotas.map(quota)), exempt }
@@ -108,7 +112,11 @@ impl Setup {
     /// The settings that these numbers stand for.
     pub fn rules(&self) -> Rules {
         let burst = u32::from(self.burst % 8) + 1;
-        let rate_algorithm = if self.limits.rate_algorithm < 192 { RateAlgorithm::TokenBucket } else { RateAlgorithm::FixedWindow };
+        let rate_algorithm = if self.limits.rate_algorithm < 192 {
+            RateAlgorithm::TokenBucket
+        } else {
+            RateAlgorithm::FixedWindow
+        };
         let (rate, period): (u32, u64) = pick(
             &[
                 (1, 1_000_000_000),
@@ -128,11 +136,25 @@ impl Setup {
             left -= *kept;
         }
         let review = review(self.limits.review);
-        let wait = self.wait.map(|at| pick(&[None, Some(0), Some(1), Some(25), Some(1_000), Some(60_000)], at));
-        let discipline = pick(&[QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random], self.discipline);
-        let policies = [EvictionPolicy::BiggestSender, EvictionPolicy::Newest, EvictionPolicy::Oldest, EvictionPolicy::Random];
+        let wait = self
+            .wait
+            .map(|at| pick(&[None, Some(0), Some(1), Some(25), Some(1_000), Some(60_000)], at));
+        let discipline = pick(
+            &[QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random],
+            self.discipline,
+        );
+        let policies = [
+            EvictionPolicy::BiggestSender,
+            EvictionPolicy::Newest,
+            EvictionPolicy::Oldest,
+            EvictionPolicy::Random,
+        ];
         let outcome_sink = |level: Priority| {
-            if self.outcome_sink >> level.index() & 1 == 0 { DefaultOutcomeSink::CountedOnly } else { DefaultOutcomeSink::Event }
+            if self.outcome_sink >> level.index() & 1 == 0 {
+                DefaultOutcomeSink::CountedOnly
+            } else {
+                DefaultOutcomeSink::Event
+            }
         };
         Rules {
             owner: UserId(0),
@@ -141,7 +163,10 @@ impl Setup {
             burst,
             rate_algorithm,
             level_quotas: self.limits.level_quotas(),
-            levels: pick(&[Levels::Four, Levels::Four, Levels::Three, Levels::Two], self.limits.levels),
+            levels: pick(
+                &[Levels::Four, Levels::Four, Levels::Three, Levels::Two],
+                self.limits.levels,
+            ),
             reserve,
             min_share: pick(&[None, Some(2), None, Some(3), Some(7)], self.min_share.0),
             notices: u32::from(self.min_share.1 % 4) + 1,
@@ -177,20 +202,48 @@ impl Setup {
             outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4))),
             outcome_sink: PerLevel::from_fn(outcome_sink),
             presence_events: u32::from(self.presence % 4),
-            grace: pick(&[Duration::from_millis(100), Duration::ZERO, Duration::from_secs(10), Duration::MAX], self.grace),
+            grace: pick(
+                &[
+                    Duration::from_millis(100),
+                    Duration::ZERO,
+                    Duration::from_secs(10),
+                    Duration::MAX,
+                ],
+                self.grace,
+            ),
             direct_messages: pick(&[4, 3, 2, 1, 0], self.directs.0),
             direct_bytes: u64::from(self.directs.1 % 128),
-            resume_within: pick(&[Duration::from_secs(60), Duration::MAX, Duration::from_millis(200), Duration::ZERO], self.resume),
+            resume_within: pick(
+                &[
+                    Duration::from_secs(60),
+                    Duration::MAX,
+                    Duration::from_millis(200),
+                    Duration::ZERO,
+                ],
+                self.resume,
+            ),
             coalesce: {
-                let window =
-                    |at| pick(&[Duration::ZERO, Duration::from_millis(250), Duration::from_nanos(1), Duration::from_secs(60)], at);
+                let window = |at| {
+                    pick(
+                        &[
+                            Duration::ZERO,
+                            Duration::from_millis(250),
+                            Duration::from_nanos(1),
+                            Duration::from_secs(60),
+                        ],
+                        at,
+                    )
+                };
                 let [normal, low, lowest] = self.coalesce.map(window);
                 PerLevel([Duration::ZERO, normal, low, lowest])
             },
             heartbeat: heartbeat(self.heartbeat.0),
             recent_users: pick(&[1_000, 0, 1, 2, 3], self.heartbeat.1),
-            idle_timeout: pick(&[None, Some(50), None, Some(5_000), None, None, Some(60_000), None], self.expire)
-                .map(Duration::from_millis),
+            idle_timeout: pick(
+                &[None, Some(50), None, Some(5_000), None, None, Some(60_000), None],
+                self.expire,
+            )
+            .map(Duration::from_millis),
             shards: 1 << (self.shards % 3),
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),

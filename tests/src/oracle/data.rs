@@ -53,14 +53,21 @@ impl Oracle {
         let (limits, data) = (self.rules.data, &self.data);
         let fits = |key: &str, max: u32| key_error(key, max).is_none();
         let is_small = |value: &Vec<u8>| value.len() <= limits.attribute_value_bytes as usize;
-        data.attributes.iter().all(|(key, value)| fits(key, limits.attribute_key_bytes) && is_small(value))
+        data.attributes
+            .iter()
+            .all(|(key, value)| fits(key, limits.attribute_key_bytes) && is_small(value))
             && data.attributes.len() <= limits.attribute_keys as usize
             && bytes_of(&data.attributes) <= u64::from(limits.attribute_bytes)
             && data.counters.keys().all(|key| fits(key, limits.counter_key_bytes))
             && data.counters.len() <= limits.counters as usize
     }
 
-    fn attribute_error(&self, based_on: Option<u64>, changes: &[Change], after: &BTreeMap<String, Vec<u8>>) -> Option<DataError> {
+    fn attribute_error(
+        &self,
+        based_on: Option<u64>,
+        changes: &[Change],
+        after: &BTreeMap<String, Vec<u8>>,
+    ) -> Option<DataError> {
         let limits = self.rules.data;
         if !self.is_open() {
             return Some(DataError::RoomClosed);
@@ -144,10 +151,16 @@ impl Oracle {
     }
 
     /// A call of a counter answered this; nothing where there is none.
-    pub fn counted(&mut self, key: &str, count: Count, answer: Result<Option<i64>, DataError>) -> Check {
+    pub fn counted(
+        &mut self,
+        key: &str,
+        count: Count,
+        answer: Result<Option<i64>, DataError>,
+    ) -> Check {
         let limits = self.rules.data;
         let (before, is_open) = (self.data.counters.get(key).copied(), self.is_open());
-        let is_full = before.is_none() && self.data.counters.len() as u64 >= u64::from(limits.counters);
+        let is_full =
+            before.is_none() && self.data.counters.len() as u64 >= u64::from(limits.counters);
         let fits = || match key_error(key, limits.counter_key_bytes) {
             Some(error) => Err(error),
             None if is_full => Err(DataError::TooManyKeys { max: limits.counters }),
@@ -179,7 +192,8 @@ impl Oracle {
 
     /// What can be read.
     pub fn inspect_data(&self, room: &RoomState<Probe>) -> Check {
-        let found: Vec<_> = room.attributes().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
+        let found: Vec<_> =
+            room.attributes().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
         let expected: Vec<_> = self.data.attributes.clone().into_iter().collect();
         same(Law::L7Bounded, "the attributes", expected, found)?;
         same(Law::L7Bounded, "their version", self.data.version, room.attributes_version())?;

@@ -5,7 +5,8 @@ use super::listeners::Listeners;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, same};
 use roomcast_core::{
-    DirectReason, DirectReceipt, DirectRefused, Directs, Instant, Limit, PerLevel, Priority, Recipient, RoomSnapshot, SessionId,
+    DirectReason, DirectReceipt, DirectRefused, Directs, Instant, Limit, PerLevel, Priority,
+    Recipient, RoomSnapshot, SessionId,
 };
 
 /// A direct message that waits for a session.
@@ -37,7 +38,8 @@ pub struct Note {
 impl Listeners {
     /// The books of direct messages: what waits is counted by walking.
     pub fn direct_books(&self) -> PerLevel<Directs> {
-        let waiting = |level| self.here.values().map(|listener| listener.directs[level].len() as u64).sum();
+        let waiting =
+            |level| self.here.values().map(|listener| listener.directs[level].len() as u64).sum();
         PerLevel::from_fn(|level| {
             let mut row = self.directs[level];
             row.pending = waiting(level);
@@ -48,7 +50,12 @@ impl Listeners {
 
 impl Oracle {
     /// `RoomState::send_direct` answered this.
-    pub fn sent_directly(&mut self, now: Instant, note: &Note, answer: &Result<DirectReceipt, DirectRefused<Probe>>) -> Check {
+    pub fn sent_directly(
+        &mut self,
+        now: Instant,
+        note: &Note,
+        answer: &Result<DirectReceipt, DirectRefused<Probe>>,
+    ) -> Check {
         let now = self.advance(now);
         let expected = self.send_directly(note);
         if expected.is_ok() {
@@ -57,10 +64,20 @@ impl Oracle {
         match answer {
             Ok(receipt) => {
                 same(Law::L8NothingLost, "a direct message is sent", expected, Ok(*receipt))?;
-                same(Law::L8NothingLost, "a payload that waits", [true; 2], note.held.each_ref().map(Watch::is_held))
+                same(
+                    Law::L8NothingLost,
+                    "a payload that waits",
+                    [true; 2],
+                    note.held.each_ref().map(Watch::is_held),
+                )
             }
             Err(refused) => {
-                same(Law::L8NothingLost, "why a direct message is not sent", expected, Err(refused.reason))?;
+                same(
+                    Law::L8NothingLost,
+                    "why a direct message is not sent",
+                    expected,
+                    Err(refused.reason),
+                )?;
                 let is_same = note.held.iter().any(|watch| refused.payload.is(watch));
                 same(Law::L8NothingLost, "the refused payload is the very payload", true, is_same)
             }
@@ -83,12 +100,18 @@ impl Oracle {
         let mut receipt = DirectReceipt { sessions: 0, refused: 0 };
         let mut reason = DirectReason::NoRecipient { to: note.to };
         for session in sessions {
-            let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) else { continue };
+            let Some(listener) =
+                self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none())
+            else {
+                continue;
+            };
             self.listeners.directs[level].sent += 1;
             let waiting = || listener.directs.values().flatten();
             let limit = if waiting().count() as u64 >= u64::from(self.rules.direct_messages) {
                 Some(Limit::DirectMessages { max: self.rules.direct_messages })
-            } else if waiting().map(|waits| waits.bytes).sum::<u64>() + bytes > self.rules.direct_bytes {
+            } else if waiting().map(|waits| waits.bytes).sum::<u64>() + bytes
+                > self.rules.direct_bytes
+            {
                 Some(Limit::DirectBytes { max: self.rules.direct_bytes })
             } else {
                 None
@@ -97,12 +120,19 @@ impl Oracle {
                 self.listeners.directs[level].refused += 1;
                 receipt.refused += 1;
                 // Of several, the messages before the bytes.
-                if !matches!(reason, DirectReason::QueueFull { limit: Limit::DirectMessages { .. } }) {
+                if !matches!(
+                    reason,
+                    DirectReason::QueueFull { limit: Limit::DirectMessages { .. } }
+                ) {
                     reason = DirectReason::QueueFull { limit };
                 }
             } else {
                 receipt.sessions += 1;
-                listener.directs[level].push_back(Waits { id: note.payload, bytes, follows: self.heads[level] });
+                listener.directs[level].push_back(Waits {
+                    id: note.payload,
+                    bytes,
+                    follows: self.heads[level],
+                });
             }
         }
         if receipt.sessions > 0 { Ok(receipt) } else { Err(reason) }
@@ -110,13 +140,31 @@ impl Oracle {
 
     pub(super) fn inspect_directs(&self, snapshot: &RoomSnapshot) -> Check {
         let books = snapshot.audience.directs;
-        same(Law::L2Deliveries, "the books of direct messages", self.listeners.direct_books(), books)?;
-        same(Law::L2Deliveries, "whether they balance", true, books.values().all(Directs::balances))?;
+        same(
+            Law::L2Deliveries,
+            "the books of direct messages",
+            self.listeners.direct_books(),
+            books,
+        )?;
+        same(
+            Law::L2Deliveries,
+            "whether they balance",
+            true,
+            books.values().all(Directs::balances),
+        )?;
         for (session, listener) in &self.listeners.here {
             let waiting = || listener.directs.values().flatten();
             let of = |what: &str| format!("{what} of {session}");
-            self.eased(of("direct messages"), self.rules.direct_messages, waiting().count() as u64)?;
-            self.eased(of("bytes of direct messages"), self.rules.direct_bytes, waiting().map(|waits| waits.bytes).sum::<u64>())?;
+            self.eased(
+                of("direct messages"),
+                self.rules.direct_messages,
+                waiting().count() as u64,
+            )?;
+            self.eased(
+                of("bytes of direct messages"),
+                self.rules.direct_bytes,
+                waiting().map(|waits| waits.bytes).sum::<u64>(),
+            )?;
         }
         Ok(())
     }

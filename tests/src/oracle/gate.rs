@@ -2,7 +2,9 @@
 
 use super::Oracle;
 use super::messages::{Offer, counter_error};
-use roomcast_core::{DedupKey, Duration, Instant, Kind, Limit, MessageId, OutcomeSink, RefusalReason, Sender, Source};
+use roomcast_core::{
+    DedupKey, Duration, Instant, Kind, Limit, MessageId, OutcomeSink, RefusalReason, Sender, Source,
+};
 
 /// Why a message is not let in, the limit that decided, and when to try again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
@@ -57,13 +59,22 @@ impl Oracle {
         let now = self.clock.as_nanos();
         if is_notice && !self.notices.may_pass(now, 0) {
             let limit = Limit::Notices { max: self.rules.notices };
-            return Err((RefusalReason::NoticeQuota, Some(limit), self.notices.next(now, 0).map(Instant::from_nanos)));
+            return Err((
+                RefusalReason::NoticeQuota,
+                Some(limit),
+                self.notices.next(now, 0).map(Instant::from_nanos),
+            ));
         }
-        if let Some(error) = offer.counter.and_then(|counter| counter_error(self, counter, offer.units)) {
+        if let Some(error) =
+            offer.counter.and_then(|counter| counter_error(self, counter, offer.units))
+        {
             return Err((RefusalReason::Counter, Some(Limit::Counter { error }), None));
         }
         let max = self.rules.outcomes[offer.level];
-        if self.outcome_sink(offer) != OutcomeSink::CountedOnly && !is_notice && self.inbox.held[offer.level] >= max {
+        if self.outcome_sink(offer) != OutcomeSink::CountedOnly
+            && !is_notice
+            && self.inbox.held[offer.level] >= max
+        {
             return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
         }
         Ok(sender)
@@ -83,7 +94,10 @@ impl Oracle {
     }
 
     fn said_until(&self, sender: Sender, key: DedupKey) -> Option<Instant> {
-        let said = self.said.iter().find(|said| said.sender == sender && said.key == key && !said.freed)?;
+        let said = self
+            .said
+            .iter()
+            .find(|said| said.sender == sender && said.key == key && !said.freed)?;
         let until = said.at + self.rules.duplicates.window;
         (self.clock < until).then_some(until)
     }

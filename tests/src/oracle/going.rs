@@ -53,14 +53,24 @@ impl Oracle {
     }
 
     /// Tokens go to the highest level that waits while there are any; what went out must be exactly that. Answers the outcome of `own`.
-    pub(super) fn dispatch(&mut self, now: Instant, sent: &mut Sent<'_>, own: Option<u64>) -> Result<Option<Outcome>, Violation> {
+    pub(super) fn dispatch(
+        &mut self,
+        now: Instant,
+        sent: &mut Sent<'_>,
+        own: Option<u64>,
+    ) -> Result<Option<Outcome>, Violation> {
         let mut answer = None;
         while let Some((level, kept)) = self.turn(now.as_nanos()) {
             if !self.turns.room.may_pass(now.as_nanos(), kept) {
                 break;
             }
             let Some(message) = sent.next() else {
-                return Err(Violation::new(Law::L5Rate, "a token that is there is granted", level, "nothing sent"));
+                return Err(Violation::new(
+                    Law::L5Rate,
+                    "a token that is there is granted",
+                    level,
+                    "nothing sent",
+                ));
             };
             let id = message.payload.id();
             same(Law::L3Priority, "the level that is served", level, message.priority)?;
@@ -84,23 +94,43 @@ impl Oracle {
     pub(super) fn no_more(&self, now: Instant, mut sent: Sent<'_>) -> Check {
         let Some(message) = sent.next() else { return Ok(()) };
         let tokens = self.turns.room.whole(now.as_nanos());
-        Err(Violation::new(Law::L5Rate, format!("no more goes out with {tokens} tokens"), "nothing sent", message))
+        Err(Violation::new(
+            Law::L5Rate,
+            format!("no more goes out with {tokens} tokens"),
+            "nothing sent",
+            message,
+        ))
     }
 
     fn sent(&mut self, now: Instant, message: &Crossed) -> Result<(Outcome, Waiting), Violation> {
-        let (Some(entry), Some(waiting)) = (self.line.go(message.payload.id()), self.waiting.remove(&message.payload.id())) else {
-            return Err(Violation::new(Law::L4Order, "what goes out has waited", "a waiting message", message));
+        let (Some(entry), Some(waiting)) =
+            (self.line.go(message.payload.id()), self.waiting.remove(&message.payload.id()))
+        else {
+            return Err(Violation::new(
+                Law::L4Order,
+                "what goes out has waited",
+                "a waiting message",
+                message,
+            ));
         };
         let level = entry.level;
         let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
         self.heads[level] += 1;
         self.books[level].dispatched += 1;
-        self.books[level].units_dispatched = self.books[level].units_dispatched.wrapping_add(waiting.units);
-        let expected = (seq, position, waiting.kind, entry.sender, waiting.session, entry.entered, now);
+        self.books[level].units_dispatched =
+            self.books[level].units_dispatched.wrapping_add(waiting.units);
+        let expected =
+            (seq, position, waiting.kind, entry.sender, waiting.session, entry.entered, now);
         let m = message;
-        let found = (m.seq, m.position, m.kind, m.sender, m.session, m.admitted_at, m.dispatched_at);
+        let found =
+            (m.seq, m.position, m.kind, m.sender, m.session, m.admitted_at, m.dispatched_at);
         same(Law::L4Order, "the dispatched message", expected, found)?;
-        same(Law::L1Messages, "what it carries", (waiting.messages, waiting.units), (m.messages, m.units))?;
+        same(
+            Law::L1Messages,
+            "what it carries",
+            (waiting.messages, waiting.units),
+            (m.messages, m.units),
+        )?;
         let profile = message.profile.as_ref().map(|profile| profile.id());
         same(Law::Members, "the profile at admission", waiting.profile.map(|(id, _)| id), profile)?;
         let bytes = entry.size + waiting.profile.map_or(0, |(_, size)| size as u64);
@@ -109,10 +139,22 @@ impl Oracle {
     }
 
     /// A fate is told by an event.
-    pub(super) fn conclude(&mut self, waiting: &Waiting, priority: roomcast_core::Priority, outcome: Outcome) {
+    pub(super) fn conclude(
+        &mut self,
+        waiting: &Waiting,
+        priority: roomcast_core::Priority,
+        outcome: Outcome,
+    ) {
         let Waiting { id, messages, units, outcome_sink, .. } = *waiting;
         if outcome_sink != OutcomeSink::CountedOnly {
-            self.inbox.outcome(Event::Outcome { id, priority, messages, units, outcome_sink, outcome });
+            self.inbox.outcome(Event::Outcome {
+                id,
+                priority,
+                messages,
+                units,
+                outcome_sink,
+                outcome,
+            });
         }
     }
 
@@ -131,12 +173,22 @@ impl Oracle {
         }
     }
 
-    pub(super) fn drop_waiting(&mut self, entry: &Entry, waiting: Waiting, reason: DropReason, limit: Option<Limit>) {
+    pub(super) fn drop_waiting(
+        &mut self,
+        entry: &Entry,
+        waiting: Waiting,
+        reason: DropReason,
+        limit: Option<Limit>,
+    ) {
         let row = &mut self.books[entry.level];
         *row.dropped.entry(reason).or_default() += 1;
         row.units_dropped = row.units_dropped.wrapping_add(waiting.units);
         self.unsay(waiting.id);
-        let retry_at = if self.is_open() { self.next_chance(self.clock, entry.level, entry.sender) } else { None };
+        let retry_at = if self.is_open() {
+            self.next_chance(self.clock, entry.level, entry.sender)
+        } else {
+            None
+        };
         self.conclude(&waiting, entry.level, Outcome::Dropped { reason, limit, retry_at });
         self.gone.push((entry.id, waiting.held));
     }
@@ -145,7 +197,12 @@ impl Oracle {
     pub(super) fn evicted(&mut self, newcomer: u64) -> Check {
         let victims = self.lost()?;
         let allowed = Squeeze::new(&self.line, newcomer).may_evict(&victims);
-        same(Law::L7Bounded, format!("whether {victims:?} may give way to {newcomer}"), true, allowed)?;
+        same(
+            Law::L7Bounded,
+            format!("whether {victims:?} may give way to {newcomer}"),
+            true,
+            allowed,
+        )?;
         self.give_way(victims);
         Ok(())
     }
@@ -153,7 +210,9 @@ impl Oracle {
     /// Those in the line whose payload nobody holds any more.
     pub(super) fn lost(&self) -> Result<BTreeSet<u64>, Violation> {
         let gone = |side: usize| -> BTreeSet<u64> {
-            let lost = |entry: &&Entry| self.waiting.get(&entry.id).is_some_and(|waiting| !waiting.held[side].is_held());
+            let lost = |entry: &&Entry| {
+                self.waiting.get(&entry.id).is_some_and(|waiting| !waiting.held[side].is_held())
+            };
             self.line.entries.iter().filter(lost).map(|entry| entry.id).collect()
         };
         let victims = gone(0);
@@ -163,7 +222,8 @@ impl Oracle {
 
     /// These give way, in one decision.
     pub(super) fn give_way(&mut self, victims: BTreeSet<u64>) {
-        let entries: Vec<Entry> = victims.into_iter().filter_map(|id| self.line.remove(id)).collect();
+        let entries: Vec<Entry> =
+            victims.into_iter().filter_map(|id| self.line.remove(id)).collect();
         let limit = Some(self.line.limit_of_eviction());
         self.inbox.decide();
         for entry in entries {

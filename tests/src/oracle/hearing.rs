@@ -26,7 +26,12 @@ impl Oracle {
     /// `RoomState::import_broadcasts` was called after so many broadcasts, and this went out.
     pub fn heard(&mut self, now: Instant, count: u64, crossed: &[Crossed]) -> Check {
         let now = self.advance(now);
-        same(Law::L5Rate, "broadcasts that the oracle was told of", self.heard.all.len() as u64, count)?;
+        same(
+            Law::L5Rate,
+            "broadcasts that the oracle was told of",
+            self.heard.all.len() as u64,
+            count,
+        )?;
         let mut sent = crossed.iter();
         let first = self.heard.all.len().saturating_sub(KEPT);
         let heard = self.heard.so_far;
@@ -41,20 +46,37 @@ impl Oracle {
             let level = self.counts_as(level);
             self.submitted += 1;
             let row = &mut self.books[level];
-            (row.submitted, row.units_submitted) = (row.submitted + 1, row.units_submitted.wrapping_add(1));
+            (row.submitted, row.units_submitted) =
+                (row.submitted + 1, row.units_submitted.wrapping_add(1));
             if size > self.rules.payload_bytes as usize {
                 *row.refused.entry(RefusalReason::TooLarge).or_default() += 1;
                 row.units_refused = row.units_refused.wrapping_add(1);
                 continue;
             }
-            (row.dispatched, row.units_dispatched) = (row.dispatched + 1, row.units_dispatched.wrapping_add(1));
+            (row.dispatched, row.units_dispatched) =
+                (row.dispatched + 1, row.units_dispatched.wrapping_add(1));
             let Some(m) = sent.next() else {
-                return Err(Violation::new(Law::L5Rate, "a broadcast goes out", id, "nothing sent"));
+                return Err(Violation::new(
+                    Law::L5Rate,
+                    "a broadcast goes out",
+                    id,
+                    "nothing sent",
+                ));
             };
             let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
             self.heads[level] += 1;
-            let expected = (id, seq, position, level, Kind::Notice, Sender::Host, None::<SessionId>, now);
-            let found = (m.payload.id(), m.seq, m.position, m.priority, m.kind, m.sender, m.session, m.dispatched_at);
+            let expected =
+                (id, seq, position, level, Kind::Notice, Sender::Host, None::<SessionId>, now);
+            let found = (
+                m.payload.id(),
+                m.seq,
+                m.position,
+                m.priority,
+                m.kind,
+                m.sender,
+                m.session,
+                m.dispatched_at,
+            );
             same(Law::L4Order, "a broadcast", expected, found)?;
             self.listeners.dispatched(&self.rules, m, size as u64);
         }

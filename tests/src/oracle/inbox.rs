@@ -37,7 +37,13 @@ impl Inbox {
     }
 
     /// A user came or went.
-    pub fn presence(&mut self, rules: &Rules, user: UserId, presence: Presence, cause: PresenceCause) {
+    pub fn presence(
+        &mut self,
+        rules: &Rules,
+        user: UserId,
+        presence: Presence,
+        cause: PresenceCause,
+    ) {
         if let Some(waiting) = self.presence.iter_mut().find(|waiting| waiting.0 == user) {
             *waiting = (user, presence, cause, waiting.3 + 1);
         } else if self.presence.len() as u64 >= u64::from(rules.presence_events) {
@@ -59,7 +65,11 @@ impl Inbox {
 
     /// Whether something is owed.
     pub fn owes(&self) -> bool {
-        !self.outcomes.is_empty() || !self.presence.is_empty() || self.lost > 0 || self.closed || (self.ended && !self.end_told)
+        !self.outcomes.is_empty()
+            || !self.presence.is_empty()
+            || self.lost > 0
+            || self.closed
+            || (self.ended && !self.end_told)
     }
 
     /// Changes of presence that wait.
@@ -72,8 +82,11 @@ impl Inbox {
         let what = "the next event";
         if let Some(&(decision, first)) = self.outcomes.front() {
             let same_decision = self.outcomes.iter().take_while(|(other, _)| *other == decision);
-            let place = same_decision.map(|&(_, event)| event).position(|event| Some(event) == found);
-            let Some(place) = place else { return Err(Violation::new(Law::Events, what, Some(first), found)) };
+            let place =
+                same_decision.map(|&(_, event)| event).position(|event| Some(event) == found);
+            let Some(place) = place else {
+                return Err(Violation::new(Law::Events, what, Some(first), found));
+            };
             self.outcomes.remove(place);
             if let Some(Event::Outcome { priority, .. }) = found {
                 self.held[priority] -= 1;

@@ -3,7 +3,9 @@
 use super::Oracle;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Deliveries, Instant, PerLevel, Priority, Reason, RoomSnapshot, RoomState, RoomStatus};
+use roomcast_core::{
+    Deliveries, Instant, PerLevel, Priority, Reason, RoomSnapshot, RoomState, RoomStatus,
+};
 
 impl Oracle {
     /// Compares everything that a look at the room shows, save the sessions one by one.
@@ -33,9 +35,24 @@ impl Oracle {
         for (&session, listener) in &self.listeners.here {
             let books = room.deliveries(session);
             let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));
-            same(Law::L2Deliveries, format!("the books of {session}"), Some(listener.deliveries()), books)?;
-            same(Law::Members, format!("the mask of {session}"), Some(listener.mask), room.masked_levels(session))?;
-            same(Law::L2Deliveries, format!("whether the books of {session} balance"), true, balance)?;
+            same(
+                Law::L2Deliveries,
+                format!("the books of {session}"),
+                Some(listener.deliveries()),
+                books,
+            )?;
+            same(
+                Law::Members,
+                format!("the mask of {session}"),
+                Some(listener.mask),
+                room.masked_levels(session),
+            )?;
+            same(
+                Law::L2Deliveries,
+                format!("whether the books of {session} balance"),
+                true,
+                balance,
+            )?;
         }
         same(Law::Members, "the newest users", self.recent_users(), room.recent_users())?;
         for (&user, sessions) in &self.members.sessions {
@@ -44,7 +61,12 @@ impl Oracle {
             expected.sort_unstable();
             found.sort_unstable();
             same(Law::Members, format!("the sessions of {user}"), expected, found)?;
-            same(Law::Members, format!("whether {user} is online"), self.is_online(user), room.is_online(user))?;
+            same(
+                Law::Members,
+                format!("whether {user} is online"),
+                self.is_online(user),
+                room.is_online(user),
+            )?;
         }
         Ok(())
     }
@@ -59,16 +81,36 @@ impl Oracle {
             same(Law::L1Messages, name("submitted"), own.submitted, row.submitted)?;
             same(Law::L1Messages, name("dispatched"), own.dispatched, row.dispatched)?;
             same(Law::L1Messages, name("queued"), queued, row.queued)?;
-            let reviewed = self.reviews.pending.iter().filter(|pending| pending.entry.level == level);
-            same(Law::L1Messages, name("reviewed"), reviewed.clone().count() as u64, row.under_review)?;
+            let reviewed =
+                self.reviews.pending.iter().filter(|pending| pending.entry.level == level);
+            same(
+                Law::L1Messages,
+                name("reviewed"),
+                reviewed.clone().count() as u64,
+                row.under_review,
+            )?;
             same(Law::L1Messages, name("merged"), own.merged, row.merged)?;
             let sum = |units: &mut dyn Iterator<Item = u64>| units.fold(0, u64::wrapping_add);
-            let queued_units = sum(&mut self.line.level(level).filter_map(|entry| Some(self.waiting.get(&entry.id)?.units)));
+            let queued_units = sum(&mut self
+                .line
+                .level(level)
+                .filter_map(|entry| Some(self.waiting.get(&entry.id)?.units)));
             let reviewed_units = sum(&mut reviewed.map(|pending| pending.waiting.units));
             let found = row.units;
-            let expected = [own.units_submitted, own.units_refused, own.units_dropped, own.units_dispatched];
-            same(Law::L1Messages, name("units of"), expected, [found.submitted, found.refused, found.dropped, found.dispatched])?;
-            same(Law::L1Messages, name("units of waiting"), [queued_units, reviewed_units], [found.queued, found.under_review])?;
+            let expected =
+                [own.units_submitted, own.units_refused, own.units_dropped, own.units_dispatched];
+            same(
+                Law::L1Messages,
+                name("units of"),
+                expected,
+                [found.submitted, found.refused, found.dropped, found.dispatched],
+            )?;
+            same(
+                Law::L1Messages,
+                name("units of waiting"),
+                [queued_units, reviewed_units],
+                [found.queued, found.under_review],
+            )?;
             same(Law::L1Messages, name("counted"), queued, u64::from(admission.queued[level]))?;
             reasons(&name("refused"), &own.refused, row.refused.iter())?;
             reasons(&name("dropped"), &own.dropped, row.dropped.iter())?;
@@ -77,12 +119,32 @@ impl Oracle {
         }
         let state = if self.is_open() { RoomStatus::Open } else { RoomStatus::Closed };
         same(Law::Members, "the state of the room", state, admission.state)?;
-        same(Law::L5Rate, "whole tokens", self.turns.room.whole(self.clock.as_nanos()), admission.tokens)?;
-        same(Law::L1Messages, "reviews", self.reviews.pending.len(), admission.under_review as usize)?;
+        same(
+            Law::L5Rate,
+            "whole tokens",
+            self.turns.room.whole(self.clock.as_nanos()),
+            admission.tokens,
+        )?;
+        same(
+            Law::L1Messages,
+            "reviews",
+            self.reviews.pending.len(),
+            admission.under_review as usize,
+        )?;
         let forgotten = (self.said.len(), self.forgotten);
         let (keys, found) = admission.duplicate_keys;
-        same(Law::L7Bounded, "keys that are remembered and forgotten", forgotten, (keys as usize, found))?;
-        same(Law::L5Rate, "broadcasts that were missed", self.heard.missed, admission.broadcasts_missed)?;
+        same(
+            Law::L7Bounded,
+            "keys that are remembered and forgotten",
+            forgotten,
+            (keys as usize, found),
+        )?;
+        same(
+            Law::L5Rate,
+            "broadcasts that were missed",
+            self.heard.missed,
+            admission.broadcasts_missed,
+        )?;
         same(Law::Events, "outcome slots", self.inbox.held, admission.outcomes)?;
         same(Law::L4Order, "the last number", self.heads.values().sum(), admission.dispatched.0)?;
         same(Law::L2Deliveries, "what was dispatched of each level", self.heads, admission.heads)?;
@@ -95,8 +157,18 @@ impl Oracle {
         let audience = &snapshot.audience;
         let balance = audience.deliveries.values().all(Deliveries::balances);
         same(Law::L2Deliveries, "whether the sums balance", true, balance)?;
-        same(Law::L2Deliveries, "the sums over all sessions", self.listeners.sums(), audience.deliveries)?;
-        same(Law::L2Deliveries, "the last number applied", self.heads.values().sum(), audience.applied.0)?;
+        same(
+            Law::L2Deliveries,
+            "the sums over all sessions",
+            self.listeners.sums(),
+            audience.deliveries,
+        )?;
+        same(
+            Law::L2Deliveries,
+            "the last number applied",
+            self.heads.values().sum(),
+            audience.applied.0,
+        )?;
         same(Law::L2Deliveries, "what crossed the seam of each level", self.heads, audience.heads)?;
         same(Law::Members, "sessions", self.listeners.here.len(), audience.sessions as usize)?;
         same(Law::L7Bounded, "messages in the log", self.listeners.log_len(), audience.log)?;
@@ -107,11 +179,23 @@ impl Oracle {
         let (rules, admission, audience) = (&self.rules, &snapshot.admission, &snapshot.audience);
         let sum = |levels: &PerLevel<u32>| levels.values().map(|&n| u64::from(n)).sum();
         Self::within("messages in the queue", rules.queue.messages.into(), sum(&admission.queued))?;
-        Self::within("bytes in the queue", rules.queue.bytes, admission.queued_bytes.values().sum())?;
+        Self::within(
+            "bytes in the queue",
+            rules.queue.bytes,
+            admission.queued_bytes.values().sum(),
+        )?;
         for level in Priority::ALL {
-            Self::within("messages in the log", rules.log_messages[level].into(), audience.log[level].into())?;
+            Self::within(
+                "messages in the log",
+                rules.log_messages[level].into(),
+                audience.log[level].into(),
+            )?;
             Self::within("bytes in the log", rules.log_bytes[level], audience.log_bytes[level])?;
-            self.eased(format!("outcome slots of {level}"), rules.outcomes[level], admission.outcomes[level])?;
+            self.eased(
+                format!("outcome slots of {level}"),
+                rules.outcomes[level],
+                admission.outcomes[level],
+            )?;
         }
         self.eased("reviews", rules.review.tickets, admission.under_review)?;
         Self::within("keys", rules.duplicates.keys.into(), admission.duplicate_keys.0.into())?;
@@ -136,7 +220,12 @@ fn reasons<R: Reason + Eq + std::hash::Hash>(
     for (reason, count) in found {
         let expected = own.get(&reason).copied().unwrap_or(0);
         if expected != count {
-            return Err(Violation::new(Law::L1Messages, format!("{what}, {}", reason.name()), expected, count));
+            return Err(Violation::new(
+                Law::L1Messages,
+                format!("{what}, {}", reason.name()),
+                expected,
+                count,
+            ));
         }
     }
     Ok(())

@@ -21,8 +21,12 @@ impl Oracle {
 impl Listeners {
     /// The levels and positions of at most `most` dispatches that a session is given that comes now, the oldest first.
     pub fn given(&self, most: u32) -> Vec<(Priority, u64)> {
-        let newest = self.order[self.reserved_above..].iter().rev().take(usize::try_from(most).unwrap_or(usize::MAX));
-        let mut given: Vec<_> = newest.copied().take_while(|&(level, position)| self.holds(level, position)).collect();
+        let newest = self.order[self.reserved_above..]
+            .iter()
+            .rev()
+            .take(usize::try_from(most).unwrap_or(usize::MAX));
+        let mut given: Vec<_> =
+            newest.copied().take_while(|&(level, position)| self.holds(level, position)).collect();
         given.reverse();
         given
     }

@@ -64,10 +64,16 @@ impl Line {
 
     /// Those that may be the next of their level to go, by the configured tie-break.
     pub fn may_go(&self, level: Priority) -> Vec<u64> {
-        let oldest_of = |sender: Sender| self.level(level).find(|entry| entry.sender == sender).map(|entry| entry.id);
+        let oldest_of = |sender: Sender| {
+            self.level(level).find(|entry| entry.sender == sender).map(|entry| entry.id)
+        };
         match self.config.discipline {
-            QueueDiscipline::Fifo => self.level(level).next().map(|entry| entry.id).into_iter().collect(),
-            QueueDiscipline::RoundRobin => self.turns[level].first().copied().and_then(oldest_of).into_iter().collect(),
+            QueueDiscipline::Fifo => {
+                self.level(level).next().map(|entry| entry.id).into_iter().collect()
+            }
+            QueueDiscipline::RoundRobin => {
+                self.turns[level].first().copied().and_then(oldest_of).into_iter().collect()
+            }
             _ => self.turns[level].iter().copied().filter_map(oldest_of).collect(),
         }
     }
@@ -129,8 +135,13 @@ impl Line {
 }
 
 /// The limit that these entries exceed, if they do.
-pub fn exceeded<'a>(config: &QueueConfig, entries: impl Iterator<Item = &'a Entry>) -> Option<Limit> {
-    let (count, bytes) = entries.fold((0_u64, 0_u64), |(count, bytes), entry| (count + 1, bytes.saturating_add(entry.size)));
+pub fn exceeded<'a>(
+    config: &QueueConfig,
+    entries: impl Iterator<Item = &'a Entry>,
+) -> Option<Limit> {
+    let (count, bytes) = entries.fold((0_u64, 0_u64), |(count, bytes), entry| {
+        (count + 1, bytes.saturating_add(entry.size))
+    });
     if count > u64::from(config.messages) {
         Some(Limit::QueueMessages { max: config.messages })
     } else if bytes > config.bytes {

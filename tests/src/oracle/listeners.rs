@@ -6,7 +6,8 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Batch, Budget, Deliveries, Directs, Echo, EndReason, Group, Instant, Item, LevelSet, PerLevel, Priority, Seq, SessionId,
+    Batch, Budget, Deliveries, Directs, Echo, EndReason, Group, Instant, Item, LevelSet, PerLevel,
+    Priority, Seq, SessionId,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -51,7 +52,8 @@ impl Listener {
 
     /// Whether something is due.
     pub fn is_due(&self) -> bool {
-        self.pending.values().any(|pending| !pending.is_empty()) || self.directs.values().any(|directs| !directs.is_empty())
+        self.pending.values().any(|pending| !pending.is_empty())
+            || self.directs.values().any(|directs| !directs.is_empty())
     }
 }
 
@@ -104,7 +106,12 @@ impl Listeners {
         }
         self.order.push((level, message.position));
         let log = &mut self.log[level];
-        log.push(Logged { position: message.position, session: message.session, id: message.payload.id(), bytes });
+        log.push(Logged {
+            position: message.position,
+            session: message.session,
+            id: message.payload.id(),
+            bytes,
+        });
         self.trim(rules, level);
     }
 
@@ -141,7 +148,9 @@ impl Listeners {
     /// The books over all sessions, those that are gone included: by walking.
     pub fn sums(&self) -> PerLevel<Deliveries> {
         let books: Vec<_> = self.here.values().map(Listener::deliveries).collect();
-        PerLevel::from_fn(|level| books.iter().map(|rows| rows[level]).sum::<Deliveries>() + self.gone[level])
+        PerLevel::from_fn(|level| {
+            books.iter().map(|rows| rows[level]).sum::<Deliveries>() + self.gone[level]
+        })
     }
 
     /// A session is gone: what it had not taken is abandoned.
@@ -169,8 +178,12 @@ impl Listeners {
     pub fn expire(&mut self, now: Instant) -> Vec<SessionId> {
         let closed = self.closed;
         let over = |end: Option<(EndReason, Instant)>| end.is_some_and(|(_, until)| now >= until);
-        let late: Vec<_> =
-            self.here.iter().filter(|(_, listener)| over(listener.end) || over(closed)).map(|(&session, _)| session).collect();
+        let late: Vec<_> = self
+            .here
+            .iter()
+            .filter(|(_, listener)| over(listener.end) || over(closed))
+            .map(|(&session, _)| session)
+            .collect();
         for &session in &late {
             self.release(session);
         }
@@ -196,7 +209,9 @@ impl Listeners {
             let log = &self.log[level];
             let pending = &mut listener.pending[level];
             let mut gap = 0;
-            while pending.front().is_some_and(|&position| log.first().is_none_or(|oldest| position < oldest.position)) {
+            while pending.front().is_some_and(|&position| {
+                log.first().is_none_or(|oldest| position < oldest.position)
+            }) {
                 pending.pop_front();
                 gap += 1;
             }
@@ -206,10 +221,17 @@ impl Listeners {
             }
             let directs = &mut listener.directs[level];
             loop {
-                let logged = pending.front().and_then(|&at| log.iter().find(|logged| logged.position == at));
+                let logged =
+                    pending.front().and_then(|&at| log.iter().find(|logged| logged.position == at));
                 // What was sent directly comes behind what had been dispatched before it.
-                let direct = directs.front().filter(|waits| logged.is_none_or(|logged| logged.position >= waits.follows));
-                let Some(size) = direct.map(|waits| waits.bytes).or(logged.map(|logged| logged.bytes)) else { break };
+                let direct = directs
+                    .front()
+                    .filter(|waits| logged.is_none_or(|logged| logged.position >= waits.follows));
+                let Some(size) =
+                    direct.map(|waits| waits.bytes).or(logged.map(|logged| logged.bytes))
+                else {
+                    break;
+                };
                 if messages == 0 || (any && size > bytes) {
                     // Nothing lower may overtake what did not fit.
                     messages = 0;
@@ -269,8 +291,15 @@ pub fn check_batch(expected: (Vec<Taken>, bool), batch: &Batch<Probe>) -> Check 
             }
             Item::Message(message) => {
                 let here = (message.priority, message.seq);
-                if last.is_some_and(|(level, seq)| here.0 > level || (here.0 == level && here.1 <= seq)) {
-                    return Err(Violation::new(Law::L3Priority, "the order inside a batch", last, here));
+                if last.is_some_and(|(level, seq)| {
+                    here.0 > level || (here.0 == level && here.1 <= seq)
+                }) {
+                    return Err(Violation::new(
+                        Law::L3Priority,
+                        "the order inside a batch",
+                        last,
+                        here,
+                    ));
                 }
                 last = Some(here);
                 found.push(Taken::Message(message.payload.id()));

@@ -78,12 +78,16 @@ impl Looks {
 impl Oracle {
     /// Whether a session is in, and nothing has closed it or the room.
     fn is_live(&self, session: SessionId) -> bool {
-        self.is_open() && self.listeners.here.get(&session).is_some_and(|listener| listener.end.is_none())
+        self.is_open()
+            && self.listeners.here.get(&session).is_some_and(|listener| listener.end.is_none())
     }
 
     /// Whether a user has a session that is not silent.
     pub(super) fn is_online(&self, user: UserId) -> bool {
-        self.members.sessions.get(&user).is_some_and(|all| all.iter().any(|&session| !self.lives.is_silent(session)))
+        self.members
+            .sessions
+            .get(&user)
+            .is_some_and(|all| all.iter().any(|&session| !self.lives.is_silent(session)))
     }
 
     /// A session shows life: it joins, publishes, or is touched. Who comes online by it is told why.
@@ -94,7 +98,12 @@ impl Oracle {
         let is_late = looks.finds(self.clock) - self.lives.looks > MOST;
         self.lives.last.insert(session, if is_late { Life::Fresh } else { Life::At(self.clock) });
         if let Some(user) = user.filter(|_| !was_online) {
-            self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::HeartbeatRecover);
+            self.inbox.presence(
+                &self.rules,
+                user,
+                Presence::Online,
+                PresenceCause::HeartbeatRecover,
+            );
         }
     }
 
@@ -102,7 +111,12 @@ impl Oracle {
     pub fn touched(&mut self, now: Instant, session: SessionId, answer: bool) -> Check {
         self.advance(now);
         self.shows_life(session);
-        same(Law::Members, "whether the session that shows life is in", self.is_live(session), answer)
+        same(
+            Law::Members,
+            "whether the session that shows life is in",
+            self.is_live(session),
+            answer,
+        )
     }
 
     /// Makes the look that is due, if one is.
@@ -113,15 +127,23 @@ impl Oracle {
             return;
         }
         self.lives.looks = number;
-        let live: Vec<SessionId> = self.listeners.here.keys().copied().filter(|&session| self.is_live(session)).collect();
+        let live: Vec<SessionId> =
+            self.listeners.here.keys().copied().filter(|&session| self.is_live(session)).collect();
         for session in live {
             match self.lives.last.get(&session).copied() {
                 Some(Life::Fresh) => _ = self.lives.last.insert(session, Life::At(now)),
-                Some(Life::At(life)) if u128::from(life.as_nanos()) + looks.silence <= looks.at(number) => {
+                Some(Life::At(life))
+                    if u128::from(life.as_nanos()) + looks.silence <= looks.at(number) =>
+                {
                     let user = self.members.user_of(session);
                     self.lives.last.insert(session, Life::Silent);
                     if let Some(user) = user.filter(|&user| !self.is_online(user)) {
-                        self.inbox.presence(&self.rules, user, Presence::Offline, PresenceCause::HeartbeatInterrupt);
+                        self.inbox.presence(
+                            &self.rules,
+                            user,
+                            Presence::Offline,
+                            PresenceCause::HeartbeatInterrupt,
+                        );
                     }
                 }
                 _ => {}
@@ -132,7 +154,8 @@ impl Oracle {
     /// When the next look is due: only where somebody could be found silent.
     pub(super) fn next_look(&self) -> Option<Instant> {
         let looks = Looks::of(&self.rules)?;
-        let could_fall_silent = |&session: &SessionId| self.is_live(session) && !self.lives.is_silent(session);
+        let could_fall_silent =
+            |&session: &SessionId| self.is_live(session) && !self.lives.is_silent(session);
         self.listeners.here.keys().copied().find(could_fall_silent)?;
         u64::try_from(looks.at(self.lives.looks + 1)).ok().map(Instant::from_nanos)
     }
@@ -143,7 +166,9 @@ impl Oracle {
         same(Law::Members, "users online", users, snapshot.admission.online as usize)?;
         // One that ends is no longer watched.
         let here = self.listeners.here.iter();
-        let sessions = here.filter(|&(&session, listener)| listener.end.is_some() || !self.lives.is_silent(session));
+        let sessions = here.filter(|&(&session, listener)| {
+            listener.end.is_some() || !self.lives.is_silent(session)
+        });
         same(Law::Members, "sessions online", sessions.count(), snapshot.audience.online as usize)
     }
 

@@ -15,7 +15,10 @@ pub struct Members {
 impl Members {
     /// Whom a session speaks for.
     pub fn user_of(&self, session: SessionId) -> Option<UserId> {
-        self.sessions.iter().find(|(_, sessions)| sessions.contains(&session)).map(|(&user, _)| user)
+        self.sessions
+            .iter()
+            .find(|(_, sessions)| sessions.contains(&session))
+            .map(|(&user, _)| user)
     }
 
     /// How many sessions a user has.

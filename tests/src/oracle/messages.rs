@@ -8,8 +8,8 @@ use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    DataError, DedupKey, DropReason, Instant, Kind, Limit, MergeKey, MessageId, Outcome, OutcomeSink, Priority, Receipt,
-    RefusalReason, Refused, Sender, Seq, Source,
+    DataError, DedupKey, DropReason, Instant, Kind, Limit, MergeKey, MessageId, Outcome,
+    OutcomeSink, Priority, Receipt, RefusalReason, Refused, Sender, Seq, Source,
 };
 
 /// A message as it was offered, in so far as the oracle needs to know it.
@@ -49,14 +49,21 @@ pub(super) fn counter_error(oracle: &Oracle, counter: &str, units: u64) -> Optio
 
 impl Oracle {
     /// `RoomState::publish` answered this, and this went out.
-    pub fn published(&mut self, now: Instant, offer: &Offer, answer: &Answer, crossed: &[Crossed]) -> Check {
+    pub fn published(
+        &mut self,
+        now: Instant,
+        offer: &Offer,
+        answer: &Answer,
+        crossed: &[Crossed],
+    ) -> Check {
         let now = self.advance(now);
         let mut sent = crossed.iter();
         self.submitted += 1;
         // What time brings about in this call comes after it.
         let number = MessageId(self.submitted);
         self.books[offer.level].submitted += 1;
-        self.books[offer.level].units_submitted = self.books[offer.level].units_submitted.wrapping_add(offer.units);
+        self.books[offer.level].units_submitted =
+            self.books[offer.level].units_submitted.wrapping_add(offer.units);
         if let Source::Session(session) = offer.source {
             self.shows_life(session);
         }
@@ -82,13 +89,21 @@ impl Oracle {
         let entry = Entry { id, level: offer.level, sender, size, entered: now };
         let message = waiting.id;
         let mut receipt = Receipt { id: message, outcome: None, review: None };
-        if is_reviewed && let Some(room) = self.put_under_review(now, entry.clone(), waiting.clone(), answer, &mut sent)? {
+        if is_reviewed
+            && let Some(room) =
+                self.put_under_review(now, entry.clone(), waiting.clone(), answer, &mut sent)?
+        {
             if room {
                 self.count(offer)?;
                 self.pay(now, (offer, number), sender)?;
                 self.dispatch(now, &mut sent, None)?;
                 let review = answer.as_ref().ok().and_then(|receipt| receipt.review);
-                same(Law::Events, "a receipt", Some(Receipt { review, ..receipt }), answer.as_ref().ok().copied())?;
+                same(
+                    Law::Events,
+                    "a receipt",
+                    Some(Receipt { review, ..receipt }),
+                    answer.as_ref().ok().copied(),
+                )?;
                 return self.no_more(now, sent).and_then(|()| self.check_held());
             }
             self.inbox.release(offer.level, outcome_sink);
@@ -126,7 +141,14 @@ impl Oracle {
         self.pay(now, (offer, number), sender)?;
         match answer {
             Ok(found) => same(Law::Events, "a receipt", receipt, *found)?,
-            Err(refused) => return Err(Violation::new(Law::L8NothingLost, "the message is let in", receipt, refused)),
+            Err(refused) => {
+                return Err(Violation::new(
+                    Law::L8NothingLost,
+                    "the message is let in",
+                    receipt,
+                    refused,
+                ));
+            }
         }
         self.check_held()
     }
@@ -162,7 +184,12 @@ impl Oracle {
     /// The message is let in: it takes from its sender's quota, and its key is used.
     fn pay(&mut self, now: Instant, (offer, id): (&Offer, MessageId), sender: Sender) -> Check {
         if let (Sender::User(user), Some(quotas)) = (sender, &mut self.quotas[offer.level]) {
-            same(Law::L5Rate, "every window of the sender's quota holds", true, quotas.pass(now, user))?;
+            same(
+                Law::L5Rate,
+                "every window of the sender's quota holds",
+                true,
+                quotas.pass(now, user),
+            )?;
         }
         if let Some(key) = offer.key {
             self.say(sender, key, id);
@@ -171,20 +198,43 @@ impl Oracle {
     }
 
     /// A notice goes out at once, by its own rate, before anything that waits (clause A16).
-    fn notified(&mut self, now: Instant, (offer, number): (&Offer, MessageId), answer: &Answer, mut sent: Sent<'_>) -> Check {
+    fn notified(
+        &mut self,
+        now: Instant,
+        (offer, number): (&Offer, MessageId),
+        answer: &Answer,
+        mut sent: Sent<'_>,
+    ) -> Check {
         let nanos = now.as_nanos();
         same(Law::L5Rate, "every window of the notices holds", true, self.notices.pass(nanos))?;
         self.pay(now, (offer, number), Sender::Host)?;
         let Some(notice) = sent.next() else {
-            return Err(Violation::new(Law::L5Rate, "a notice goes out", offer.payload, "nothing sent"));
+            return Err(Violation::new(
+                Law::L5Rate,
+                "a notice goes out",
+                offer.payload,
+                "nothing sent",
+            ));
         };
         let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[offer.level]);
         self.heads[offer.level] += 1;
         self.books[offer.level].dispatched += 1;
-        self.books[offer.level].units_dispatched = self.books[offer.level].units_dispatched.wrapping_add(offer.units);
-        let expected = (offer.payload, seq, position, offer.level, Kind::Notice, Sender::Host, None, now, now);
+        self.books[offer.level].units_dispatched =
+            self.books[offer.level].units_dispatched.wrapping_add(offer.units);
+        let expected =
+            (offer.payload, seq, position, offer.level, Kind::Notice, Sender::Host, None, now, now);
         let m = notice;
-        let found = (m.payload.id(), m.seq, m.position, m.priority, m.kind, m.sender, m.session, m.admitted_at, m.dispatched_at);
+        let found = (
+            m.payload.id(),
+            m.seq,
+            m.position,
+            m.priority,
+            m.kind,
+            m.sender,
+            m.session,
+            m.admitted_at,
+            m.dispatched_at,
+        );
         same(Law::L4Order, "the notice", expected, found)?;
         same(Law::L1Messages, "what it stands for", (1, offer.units), (m.messages, m.units))?;
         self.listeners.dispatched(&self.rules, notice, offer.size as u64);
@@ -235,7 +285,12 @@ impl Oracle {
         *row.refused.entry(reason).or_default() += 1;
         row.units_refused = row.units_refused.wrapping_add(offer.units);
         match answer {
-            Ok(receipt) => Err(Violation::new(Law::L8NothingLost, "the message is refused", (reason, limit), receipt)),
+            Ok(receipt) => Err(Violation::new(
+                Law::L8NothingLost,
+                "the message is refused",
+                (reason, limit),
+                receipt,
+            )),
             Err(found) => {
                 let is_same = offer.held.iter().any(|watch| found.payload.is(watch));
                 same(Law::L8NothingLost, "the refused payload is the very payload", true, is_same)?;
@@ -248,11 +303,23 @@ impl Oracle {
     /// What waits is still there, and what was dropped is not.
     pub(super) fn check_held(&mut self) -> Check {
         let gone = std::mem::take(&mut self.gone);
-        let kept = gone.into_iter().find(|(_, held)| held.iter().any(Watch::is_held)).map(|(id, _)| id);
+        let kept =
+            gone.into_iter().find(|(_, held)| held.iter().any(Watch::is_held)).map(|(id, _)| id);
         same(Law::L7Bounded, "a dropped payload that is still held", None, kept)?;
-        let reviewed = self.reviews.pending.iter().map(|pending| (&pending.entry.id, &pending.waiting));
-        match self.waiting.iter().chain(reviewed).find(|(_, waiting)| !waiting.held.iter().all(Watch::is_held)) {
-            Some((id, _)) => Err(Violation::new(Law::L8NothingLost, "a waiting payload", format!("{id} waits"), "it is gone")),
+        let reviewed =
+            self.reviews.pending.iter().map(|pending| (&pending.entry.id, &pending.waiting));
+        match self
+            .waiting
+            .iter()
+            .chain(reviewed)
+            .find(|(_, waiting)| !waiting.held.iter().all(Watch::is_held))
+        {
+            Some((id, _)) => Err(Violation::new(
+                Law::L8NothingLost,
+                "a waiting payload",
+                format!("{id} waits"),
+                "it is gone",
+            )),
             None => Ok(()),
         }
     }
@@ -264,7 +331,9 @@ impl Oracle {
         while let Some(level) = self.line.highest() {
             let Some(&id) = self.line.may_go(level).first() else { break };
             // Random turns are not for us to guess: within a level their outcomes may come in any order.
-            if self.rules.queue.discipline != roomcast_core::QueueDiscipline::Random || last != Some(level) {
+            if self.rules.queue.discipline != roomcast_core::QueueDiscipline::Random
+                || last != Some(level)
+            {
                 self.inbox.decide();
             }
             last = Some(level);

@@ -30,10 +30,17 @@ impl Meter {
     /// Nothing has passed yet.
     pub fn new(rate_limit: RateLimit) -> Self {
         match rate_limit {
-            RateLimit::Bucket(quota) => Self::Tokens(Tokens::new(quota.rate.count().get(), nanos(quota.rate), quota.burst.get())),
-            RateLimit::Window(rate) => {
-                Self::Aligned(Aligned { count: rate.count().get(), period: nanos(rate), passed: Vec::new(), closed: None })
-            }
+            RateLimit::Bucket(quota) => Self::Tokens(Tokens::new(
+                quota.rate.count().get(),
+                nanos(quota.rate),
+                quota.burst.get(),
+            )),
+            RateLimit::Window(rate) => Self::Aligned(Aligned {
+                count: rate.count().get(),
+                period: nanos(rate),
+                passed: Vec::new(),
+                closed: None,
+            }),
         }
     }
 
@@ -41,12 +48,19 @@ impl Meter {
     #[must_use]
     pub fn become_of(&self, now: u64, rate_limit: RateLimit) -> Self {
         match (self, rate_limit) {
-            (Self::Tokens(tokens), RateLimit::Bucket(quota)) => {
-                Self::Tokens(tokens.become_of(now, quota.rate.count().get(), nanos(quota.rate), quota.burst.get()))
-            }
-            (_, RateLimit::Bucket(quota)) => {
-                Self::Tokens(Tokens::holding(now, quota.rate.count().get(), nanos(quota.rate), quota.burst.get(), 0))
-            }
+            (Self::Tokens(tokens), RateLimit::Bucket(quota)) => Self::Tokens(tokens.become_of(
+                now,
+                quota.rate.count().get(),
+                nanos(quota.rate),
+                quota.burst.get(),
+            )),
+            (_, RateLimit::Bucket(quota)) => Self::Tokens(Tokens::holding(
+                now,
+                quota.rate.count().get(),
+                nanos(quota.rate),
+                quota.burst.get(),
+                0,
+            )),
             (Self::Aligned(aligned), RateLimit::Window(rate)) if aligned.period == nanos(rate) => {
                 Self::Aligned(Aligned { count: rate.count().get(), ..aligned.clone() })
             }
@@ -99,7 +113,8 @@ impl Aligned {
         if self.closed.is_some_and(|closed| closed / self.period == now / self.period) {
             return 0;
         }
-        let inside = self.passed.iter().filter(|&&at| at / self.period == now / self.period).count();
+        let inside =
+            self.passed.iter().filter(|&&at| at / self.period == now / self.period).count();
         self.count.saturating_sub(u32::try_from(inside).unwrap_or(u32::MAX))
     }
 }

@@ -42,9 +42,10 @@ use moderation::Moderation;
 use quotas::Quotas;
 use reviews::Reviews;
 use roomcast_core::{
-    Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join, JoinError, Joined, Kind,
-    LeaveError, Levels, MergeKey, MessageId, OutcomeSink, Payload, PerLevel, Presence, PresenceCause, Priority, ProfileError,
-    RefusalReason, SessionEnd, SessionId, SystemMessageKind, UserId,
+    Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join,
+    JoinError, Joined, Kind, LeaveError, Levels, MergeKey, MessageId, OutcomeSink, Payload,
+    PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, SessionEnd,
+    SessionId, SystemMessageKind, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -127,9 +128,18 @@ impl Oracle {
             clock: Instant::ZERO,
             turns: Turns::new(&rules),
             notices: Tokens::new(rules.notices, 1_000_000_000, rules.notices),
-            writes: Tokens::new(rules.data.attribute_writes.get(), 1_000_000_000, rules.data.attribute_writes.get()),
+            writes: Tokens::new(
+                rules.data.attribute_writes.get(),
+                1_000_000_000,
+                rules.data.attribute_writes.get(),
+            ),
             data: Data::default(),
-            quotas: PerLevel(rules.sender_quota.0.map(|quota| quota.map(|quota| Quotas::new(quota, rules.senders)))),
+            quotas: PerLevel(
+                rules
+                    .sender_quota
+                    .0
+                    .map(|quota| quota.map(|quota| Quotas::new(quota, rules.senders))),
+            ),
             line: Line::new(rules.queue),
             waiting: HashMap::new(),
             books: PerLevel::default(),
@@ -194,7 +204,12 @@ impl Oracle {
     }
 
     /// `RoomState::join` answered this.
-    pub fn joined(&mut self, now: Instant, join: &Join<Probe>, answer: &Result<Joined, JoinError>) -> Check {
+    pub fn joined(
+        &mut self,
+        now: Instant,
+        join: &Join<Probe>,
+        answer: &Result<Joined, JoinError>,
+    ) -> Check {
         self.advance(now);
         let expected = self.join_error(join);
         match answer {
@@ -202,10 +217,26 @@ impl Oracle {
             Ok(joined) => {
                 same(Law::Members, "a join is granted", expected, None)?;
                 let session = joined.session;
-                same(Law::Members, "a session id is new", true, self.sessions_ever.insert(session))?;
-                same(Law::Members, "a guest's id says so", join.as_user().is_none(), session.is_guest())?;
-                let (mut listener, after, start) = self.resumed(join.token()).unwrap_or_else(|| self.comes());
-                same(Law::Members, "where a session starts", (after, start), (joined.starts_after.0, joined.start))?;
+                same(
+                    Law::Members,
+                    "a session id is new",
+                    true,
+                    self.sessions_ever.insert(session),
+                )?;
+                same(
+                    Law::Members,
+                    "a guest's id says so",
+                    join.as_user().is_none(),
+                    session.is_guest(),
+                )?;
+                let (mut listener, after, start) =
+                    self.resumed(join.token()).unwrap_or_else(|| self.comes());
+                same(
+                    Law::Members,
+                    "where a session starts",
+                    (after, start),
+                    (joined.starts_after.0, joined.start),
+                )?;
                 listener.group = join.in_group();
                 listener.set_masked_levels(join.masked_levels());
                 self.listeners.here.insert(session, listener);
@@ -220,7 +251,12 @@ impl Oracle {
                     }
                     if !was_online {
                         self.arrivals.push(user);
-                        self.inbox.presence(&self.rules, user, Presence::Online, PresenceCause::Join);
+                        self.inbox.presence(
+                            &self.rules,
+                            user,
+                            Presence::Online,
+                            PresenceCause::Join,
+                        );
                     }
                 }
                 self.shows_life(session);
@@ -252,25 +288,32 @@ impl Oracle {
 
     fn join_error(&self, join: &Join<Probe>) -> Option<JoinError> {
         let max = self.rules.sessions_per_user;
-        let is_live = |session: &SessionId| self.listeners.here.get(session).is_some_and(|listener| listener.end.is_none());
+        let is_live = |session: &SessionId| {
+            self.listeners.here.get(session).is_some_and(|listener| listener.end.is_none())
+        };
         if !self.is_open() {
             return Some(JoinError::RoomClosed);
         }
-        if let Some((user, until)) = join.as_user().and_then(|user| Some((user, self.banned(user)?))) {
+        if let Some((user, until)) =
+            join.as_user().and_then(|user| Some((user, self.banned(user)?)))
+        {
             return Some(JoinError::Banned { user, until });
         }
         let former = join.token().map(|token| token.session);
         if let Some(session) = join.known().filter(is_live).or(former.filter(is_live)) {
             return Some(JoinError::AlreadyJoined { session });
         }
-        if let Some(user) = join.as_user().filter(|&user| self.members.count(user) as u64 >= u64::from(max)) {
+        if let Some(user) =
+            join.as_user().filter(|&user| self.members.count(user) as u64 >= u64::from(max))
+        {
             return Some(JoinError::TooManySessions { user, max });
         }
         let max = self.rules.sessions;
         if self.listeners.here.len() as u64 >= u64::from(max) {
             return Some(JoinError::RoomFull { max });
         }
-        let (size, max) = (join.as_user().and(join.as_profile())?.size(), self.rules.profile_bytes as usize);
+        let (size, max) =
+            (join.as_user().and(join.as_profile())?.size(), self.rules.profile_bytes as usize);
         (size > max).then_some(JoinError::ProfileTooLarge { size, max })
     }
 
@@ -300,7 +343,9 @@ impl Oracle {
         };
         for session in self.members.sessions.get(&user).cloned().unwrap_or_default() {
             self.go_as(session, tip);
-            if let Some(listener) = self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none()) {
+            if let Some(listener) =
+                self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none())
+            {
                 listener.end = Some((reason, now + self.rules.grace));
                 self.listeners.news.push(now);
             }
@@ -328,7 +373,12 @@ impl Oracle {
         if !self.listeners.here.contains_key(&session) {
             self.go(session);
             let answer = answer.as_ref().map(Option::is_some).map_err(|&end| end);
-            return same(Law::Batches, "a session that is not in", Err(SessionEnd::NoSession(session)), answer);
+            return same(
+                Law::Batches,
+                "a session that is not in",
+                Err(SessionEnd::NoSession(session)),
+                answer,
+            );
         }
         let reason = self.listeners.reason(session);
         let expected = self.listeners.take(session, budget);
@@ -340,7 +390,12 @@ impl Oracle {
             }
             Err(end) => {
                 same(Law::Batches, "what is due before the end", expected, (Vec::new(), false))?;
-                same(Law::Batches, "why a session ends", reason.map(SessionEnd::Closed), Some(*end))?;
+                same(
+                    Law::Batches,
+                    "why a session ends",
+                    reason.map(SessionEnd::Closed),
+                    Some(*end),
+                )?;
                 self.go(session);
                 self.listeners.release(session);
                 self.note_vacancy();
@@ -360,7 +415,11 @@ impl Oracle {
         found: &[(SessionId, Swept)],
     ) -> Check {
         self.advance(now);
-        let inside = self.listeners.here.iter().filter(|(session, other)| slots.contains(&session.slot()) && other.group == group);
+        let inside = self
+            .listeners
+            .here
+            .iter()
+            .filter(|(session, other)| slots.contains(&session.slot()) && other.group == group);
         let inside: Vec<SessionId> = inside.map(|(&session, _)| session).collect();
         let mut expected = Vec::new();
         for session in inside {
@@ -383,7 +442,12 @@ impl Oracle {
     }
 
     /// `RoomState::set_profile` answered this. `profile` is the number and the size.
-    pub fn profile_set(&mut self, user: UserId, profile: Option<(u64, usize)>, answer: &Result<(), ProfileError<Probe>>) -> Check {
+    pub fn profile_set(
+        &mut self,
+        user: UserId,
+        profile: Option<(u64, usize)>,
+        answer: &Result<(), ProfileError<Probe>>,
+    ) -> Check {
         let max = self.rules.profile_bytes as usize;
         let expected = match profile {
             Some((_, size)) if size > max => Some("too large"),
@@ -393,12 +457,19 @@ impl Oracle {
         let (found, back) = match answer {
             Ok(()) => (None, None),
             Err(ProfileError::TooLarge { profile, .. }) => (Some("too large"), Some(profile.id())),
-            Err(ProfileError::NotMember { profile, .. }) => (Some("not a member"), Some(profile.id())),
+            Err(ProfileError::NotMember { profile, .. }) => {
+                (Some("not a member"), Some(profile.id()))
+            }
             Err(_) => (Some("for another reason"), None),
         };
         same(Law::Members, "setting a profile", expected, found)?;
         if let Err(_error) = answer {
-            return same(Law::L8NothingLost, "the profile that was refused", profile.map(|(id, _)| id), back);
+            return same(
+                Law::L8NothingLost,
+                "the profile that was refused",
+                profile.map(|(id, _)| id),
+                back,
+            );
         }
         if profile.is_some() {
             self.happens(SystemMessageKind::ProfileChanged, Some(user));
@@ -457,8 +528,15 @@ impl Oracle {
     /// When `RoomState::handle_timeout` has something to do next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
-        let deadlines = deadlines.chain(self.next_turn()).chain(self.next_review()).chain(self.next_system_message());
-        deadlines.chain(self.listeners.next_end()).chain(self.next_look()).chain(self.next_expiry()).min()
+        let deadlines = deadlines
+            .chain(self.next_turn())
+            .chain(self.next_review())
+            .chain(self.next_system_message());
+        deadlines
+            .chain(self.listeners.next_end())
+            .chain(self.next_look())
+            .chain(self.next_expiry())
+            .min()
     }
 
     /// A promise was broken if this is more than it may be.

@@ -5,8 +5,8 @@ use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
 use roomcast_core::{
-    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Priority, Role, RoomState, Rule, Sender,
-    SystemMessageKind, Until, UserId,
+    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Priority, Role,
+    RoomState, Rule, Sender, SystemMessageKind, Until, UserId,
 };
 use std::collections::BTreeMap;
 
@@ -45,7 +45,12 @@ impl Oracle {
 
     /// The rules in prose: the owner alone names admins; the owner and the admins do the rest; nobody touches the owner; admins leave each
     /// other alone; the host may do what the owner may.
-    pub(super) fn rule(&self, actor: Actor, action: Action, target: Option<UserId>) -> Option<NotAllowed> {
+    pub(super) fn rule(
+        &self,
+        actor: Actor,
+        action: Action,
+        target: Option<UserId>,
+    ) -> Option<NotAllowed> {
         let (actor, as_role) = match actor {
             Actor::Host => (None, Role::Owner),
             Actor::User(user) => (Some(user), self.role(user)),
@@ -94,12 +99,16 @@ impl Oracle {
             all.sort_unstable();
             all.dedup();
             // Nobody is put under the rule who is not: that is no more than there were.
-            let is_more = users.iter().any(|user| !table.get(user).is_some_and(|until| until.holds(self.clock)));
+            let is_more = users
+                .iter()
+                .any(|user| !table.get(user).is_some_and(|until| until.holds(self.clock)));
             is_more && all.len() as u64 > u64::from(max)
         };
         match act {
             Act::SetAdmin(user, true) if self.moderation.admins.contains(user) => Ok(false),
-            Act::SetAdmin(_, true) if self.moderation.admins.len() as u64 >= u64::from(self.rules.admins) => {
+            Act::SetAdmin(_, true)
+                if self.moderation.admins.len() as u64 >= u64::from(self.rules.admins) =>
+            {
                 Err(ModerationError::TooManyAdmins { max: self.rules.admins })
             }
             Act::SetAdmin(user, false) => Ok(self.moderation.admins.contains(user)),
@@ -114,18 +123,30 @@ impl Oracle {
     }
 
     /// A call that deals with users answered this.
-    pub fn moderated(&mut self, now: Instant, actor: Actor, act: &Act, answer: Result<bool, ModerationError>) -> Check {
+    pub fn moderated(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        act: &Act,
+        answer: Result<bool, ModerationError>,
+    ) -> Check {
         let now = self.advance(now);
         same(Law::Members, "who may do what to whom", self.expected(actor, act), answer)?;
         if answer.is_err() {
             return Ok(());
         }
-        let until = |time: &Option<roomcast_core::Duration>| time.map_or(Until::Forever, |time| Until::At(now + time));
+        let until = |time: &Option<roomcast_core::Duration>| {
+            time.map_or(Until::Forever, |time| Until::At(now + time))
+        };
         match act {
             Act::SetAdmin(user, is_admin) => {
                 if answer == Ok(true) {
                     self.happens(
-                        if *is_admin { SystemMessageKind::AdminSet } else { SystemMessageKind::AdminRemoved },
+                        if *is_admin {
+                            SystemMessageKind::AdminSet
+                        } else {
+                            SystemMessageKind::AdminRemoved
+                        },
                         Some(*user),
                     );
                 }
@@ -153,11 +174,14 @@ impl Oracle {
     /// What the room carries was exported, and imported if that is not more than it may hold by now.
     pub fn restarted(&mut self, now: Instant, is_imported: bool) -> Check {
         let now = self.advance(now);
-        let held = |table: &BTreeMap<UserId, Until>| table.values().filter(|until| until.holds(now)).count();
+        let held = |table: &BTreeMap<UserId, Until>| {
+            table.values().filter(|until| until.holds(now)).count()
+        };
         let Moderation { admins, mutes, bans, .. } = &self.moderation;
         let counts = [admins.len(), held(mutes), held(bans)];
         let limits = [self.rules.admins, self.rules.mutes, self.rules.bans];
-        let fits = counts.iter().zip(limits).all(|(&count, max)| count as u64 <= u64::from(max)) && self.data_fits();
+        let fits = counts.iter().zip(limits).all(|(&count, max)| count as u64 <= u64::from(max))
+            && self.data_fits();
         same(Law::L7Bounded, "whether what is exported can be imported", fits, is_imported)?;
         if !fits {
             return Ok(());
@@ -177,8 +201,12 @@ impl Oracle {
             self.drop_reviews_of(Sender::User(user));
             loop {
                 // The highest level first, in each the one that has waited longest.
-                let of_level = |level| self.line.level(level).find(|entry| entry.sender == Sender::User(user));
-                let Some(next) = Priority::ALL.into_iter().find_map(of_level).map(|entry| entry.id) else { break };
+                let of_level =
+                    |level| self.line.level(level).find(|entry| entry.sender == Sender::User(user));
+                let Some(next) = Priority::ALL.into_iter().find_map(of_level).map(|entry| entry.id)
+                else {
+                    break;
+                };
                 self.inbox.decide();
                 if let Some(entry) = self.line.remove(next) {
                     self.drop_entry(&entry, DropReason::SenderOut, None);
@@ -195,8 +223,18 @@ impl Oracle {
     pub fn inspect_moderation(&self, room: &RoomState<Probe>) -> Check {
         for user in (0..6).map(UserId) {
             same(Law::Members, format!("the role of {user}"), self.role(user), room.role_of(user))?;
-            same(Law::Members, format!("the mute of {user}"), self.muted(user), room.muted_until(self.clock, user))?;
-            same(Law::Members, format!("the ban of {user}"), self.banned(user), room.banned_until(self.clock, user))?;
+            same(
+                Law::Members,
+                format!("the mute of {user}"),
+                self.muted(user),
+                room.muted_until(self.clock, user),
+            )?;
+            same(
+                Law::Members,
+                format!("the ban of {user}"),
+                self.banned(user),
+                room.banned_until(self.clock, user),
+            )?;
         }
         let counts = room.snapshot(self.clock).admission.moderation;
         self.eased("mutes", self.rules.mutes, counts.mutes)?;

@@ -49,7 +49,11 @@ impl Quotas {
         let now = now.as_nanos();
         let mut looked_at = self.clone();
         let tokens = looked_at.of(now, user);
-        if tokens.may_pass(now, 0) { Ok(()) } else { Err(tokens.next(now, 0).map(Instant::from_nanos)) }
+        if tokens.may_pass(now, 0) {
+            Ok(())
+        } else {
+            Err(tokens.next(now, 0).map(Instant::from_nanos))
+        }
     }
 
     /// A user has spoken. Answers whether every window holds.

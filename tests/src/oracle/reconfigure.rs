@@ -44,7 +44,13 @@ impl Oracle {
     }
 
     /// `RoomState::reconfigure` answered this, and this went out.
-    pub fn reconfigured(&mut self, now: Instant, rules: Rules, answer: Result<(), ReconfigureError>, crossed: &[Crossed]) -> Check {
+    pub fn reconfigured(
+        &mut self,
+        now: Instant,
+        rules: Rules,
+        answer: Result<(), ReconfigureError>,
+        crossed: &[Crossed],
+    ) -> Check {
         let now = self.advance(now);
         let expected = match self.fixed(&rules) {
             _ if !self.is_open() => Err(ReconfigureError::RoomClosed),
@@ -74,7 +80,8 @@ impl Oracle {
             if old == new { tokens.clone() } else { tokens.become_of(nanos, new, SECOND, new) }
         };
         self.notices = tokens(&self.notices, old.notices, new.notices);
-        self.writes = tokens(&self.writes, old.data.attribute_writes.get(), new.data.attribute_writes.get());
+        self.writes =
+            tokens(&self.writes, old.data.attribute_writes.get(), new.data.attribute_writes.get());
         let quotas = PerLevel::from_fn(|level| {
             let mut quotas = match (self.quotas[level].take(), new.sender_quota[level]) {
                 (Some(quotas), Some(quota)) if quotas.quota() == quota => quotas,
@@ -91,9 +98,13 @@ impl Oracle {
         let dispatched = self.listeners.order.len();
         let kept = dispatched.saturating_sub(old.replay_on_join as usize);
         self.listeners.reserved_above = self.listeners.reserved_above.max(kept);
-        let kept = self.arrivals.len().saturating_sub(old.recent_users.min(new.recent_users) as usize);
+        let kept =
+            self.arrivals.len().saturating_sub(old.recent_users.min(new.recent_users) as usize);
         self.arrivals.drain(..kept);
-        if old.idle_timeout.is_none() && new.idle_timeout.is_some() && self.listeners.here.is_empty() {
+        if old.idle_timeout.is_none()
+            && new.idle_timeout.is_some()
+            && self.listeners.here.is_empty()
+        {
             self.vacancy.begin(now);
         }
         let tips = self.rules.tips;
@@ -105,7 +116,12 @@ impl Oracle {
     fn shed(&mut self) -> Check {
         let victims = self.lost()?;
         let allowed = Squeeze::of_old(&self.line).may_shed(&victims);
-        same(Law::L7Bounded, format!("whether {victims:?} may give way to a smaller queue"), true, allowed)?;
+        same(
+            Law::L7Bounded,
+            format!("whether {victims:?} may give way to a smaller queue"),
+            true,
+            allowed,
+        )?;
         let limit = self.line.exceeded();
         self.inbox.decide();
         for id in victims {
@@ -117,9 +133,17 @@ impl Oracle {
     }
 
     /// As `within`, for what stays where it is when its bound shrinks.
-    pub(super) fn eased(&self, what: impl Into<String>, most: impl Into<u64>, found: impl Into<u64>) -> Check {
+    pub(super) fn eased(
+        &self,
+        what: impl Into<String>,
+        most: impl Into<u64>,
+        found: impl Into<u64>,
+    ) -> Check {
         let (what, most, found) = (what.into(), most.into(), found.into());
-        let seen = self.eased.has_changed.then(|| self.eased.seen.borrow_mut().insert(what.clone(), found).unwrap_or(u64::MAX));
+        let seen = self
+            .eased
+            .has_changed
+            .then(|| self.eased.seen.borrow_mut().insert(what.clone(), found).unwrap_or(u64::MAX));
         Self::within(&what, most.max(seen.unwrap_or(0)), found)
     }
 }

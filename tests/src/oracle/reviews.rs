@@ -8,7 +8,8 @@ use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    DropReason, Instant, Limit, Outcome, Priority, Receipt, Refused, ReviewError, ReviewTimeout, RoomState, Sender, Ticket,
+    DropReason, Instant, Limit, Outcome, Priority, Receipt, Refused, ReviewError, ReviewTimeout,
+    RoomState, Sender, Ticket,
 };
 
 /// Those that wait for a verdict, in order of their coming.
@@ -63,13 +64,20 @@ impl Oracle {
             let Some(lowest) = lowest else {
                 return Ok((self.rules.review.on_timeout == ReviewTimeout::Closed).then_some(false));
             };
-            if let Some(place) = self.reviews.pending.iter().position(|pending| pending.entry.level == lowest) {
+            if let Some(place) =
+                self.reviews.pending.iter().position(|pending| pending.entry.level == lowest)
+            {
                 self.time_out(now, place, Limit::Reviews { max }, sent)?;
             }
         }
         let ticket = answer.as_ref().ok().and_then(|receipt| receipt.review);
         let Some(ticket) = ticket else {
-            return Err(Violation::new(Law::Events, "a message under review has a ticket", "one", answer));
+            return Err(Violation::new(
+                Law::Events,
+                "a message under review has a ticket",
+                "one",
+                answer,
+            ));
         };
         same(Law::Events, "the message of a ticket", waiting.id, ticket.message())?;
         self.reviews.pending.push(Pending { entry, waiting, ticket });
@@ -88,13 +96,18 @@ impl Oracle {
     /// The one that came first; of several, the highest.
     fn first_come(&self) -> Option<usize> {
         let come = |place: &usize| {
-            (self.reviews.pending[*place].entry.entered, std::cmp::Reverse(self.reviews.pending[*place].entry.level))
+            (
+                self.reviews.pending[*place].entry.entered,
+                std::cmp::Reverse(self.reviews.pending[*place].entry.level),
+            )
         };
         (0..self.reviews.pending.len()).min_by_key(come)
     }
 
     pub(super) fn time_out_reviews(&mut self, now: Instant, sent: &mut Sent<'_>) -> Check {
-        while let Some(place) = self.first_come().filter(|&place| now >= self.deadline_of(&self.reviews.pending[place])) {
+        while let Some(place) =
+            self.first_come().filter(|&place| now >= self.deadline_of(&self.reviews.pending[place]))
+        {
             self.time_out(now, place, Limit::ReviewTime { max: self.rules.review.timeout }, sent)?;
         }
         Ok(())
@@ -170,7 +183,12 @@ impl Oracle {
                     Err(ReviewError::TooLarge { payload, .. }) => Some(payload.id()),
                     _ => None,
                 };
-                same(Law::L8NothingLost, "a payload that is too large comes back", Some(*id), back)?;
+                same(
+                    Law::L8NothingLost,
+                    "a payload that is too large comes back",
+                    Some(*id),
+                    back,
+                )?;
             }
             (Some(place), _) => {
                 same(Law::Events, what, true, answer.is_ok())?;
@@ -180,7 +198,12 @@ impl Oracle {
                     Said::Deny(code) => {
                         self.inbox.decide();
                         let limit = Some(Limit::ReviewDecision { code });
-                        self.drop_waiting(&pending.entry, pending.waiting, DropReason::Denied, limit);
+                        self.drop_waiting(
+                            &pending.entry,
+                            pending.waiting,
+                            DropReason::Denied,
+                            limit,
+                        );
                         self.dispatch(now, &mut sent, None)?;
                     }
                     Said::Rewrite(id, size, held) => {
@@ -200,7 +223,9 @@ impl Oracle {
     pub(super) fn drop_reviews_of(&mut self, sender: Sender) {
         for level in Priority::ALL {
             while let Some(place) =
-                self.reviews.pending.iter().position(|pending| pending.entry.sender == sender && pending.entry.level == level)
+                self.reviews.pending.iter().position(|pending| {
+                    pending.entry.sender == sender && pending.entry.level == level
+                })
             {
                 let pending = self.reviews.pending.remove(place);
                 self.inbox.decide();
@@ -220,9 +245,9 @@ impl Oracle {
     /// What can be asked of each that waits.
     pub(super) fn inspect_reviews(&self, room: &RoomState<Probe>) -> Check {
         for pending in &self.reviews.pending {
-            let found = room
-                .pending_review(pending.ticket)
-                .map(|review| (review.sender, review.priority, review.deadline, review.payload.id()));
+            let found = room.pending_review(pending.ticket).map(|review| {
+                (review.sender, review.priority, review.deadline, review.payload.id())
+            });
             let Entry { sender, level, id, .. } = pending.entry;
             let expected = Some((sender, level, self.deadline_of(pending), id));
             same(Law::Events, "a message under review", expected, found)?;

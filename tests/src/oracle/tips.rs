@@ -5,7 +5,8 @@ use super::going::Sent;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionId, SystemMessage, SystemMessageKind, SystemMessages, UserId,
+    Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionId, SystemMessage,
+    SystemMessageKind, SystemMessages, UserId,
 };
 use std::collections::BTreeMap;
 
@@ -29,7 +30,12 @@ impl Oracle {
     }
 
     /// A user goes, who had this profile.
-    pub(super) fn goes_with(&mut self, kind: SystemMessageKind, user: UserId, profile: Option<(u64, usize)>) {
+    pub(super) fn goes_with(
+        &mut self,
+        kind: SystemMessageKind,
+        user: UserId,
+        profile: Option<(u64, usize)>,
+    ) {
         self.happens(kind, Some(user));
         match profile {
             Some(profile) => self.happened.profiles.insert((kind, user), profile),
@@ -57,14 +63,22 @@ impl Oracle {
 
     fn tip_due(&self, kind: SystemMessageKind) -> Option<Instant> {
         let (since, _) = self.happened.waiting.get(&kind)?.first()?;
-        let window = if kind == SystemMessageKind::Counters { self.rules.tips.counters_every } else { self.rules.tips.window };
+        let window = if kind == SystemMessageKind::Counters {
+            self.rules.tips.counters_every
+        } else {
+            self.rules.tips.window
+        };
         let told = self.happened.told.get(&kind).map(|&told| told + window);
         Some(told.map_or(*since, |told| told.max(*since)))
     }
 
     /// When the first is due, while the room is open.
     pub(super) fn next_system_message(&self) -> Option<Instant> {
-        SystemMessageKind::ALL.into_iter().filter_map(|kind| self.tip_due(kind)).min().filter(|_| self.is_open())
+        SystemMessageKind::ALL
+            .into_iter()
+            .filter_map(|kind| self.tip_due(kind))
+            .min()
+            .filter(|_| self.is_open())
     }
 
     /// What is due is told, kind by kind, beside the room's rate.
@@ -81,34 +95,62 @@ impl Oracle {
         let Some(all) = self.happened.waiting.remove(&kind) else { return Ok(()) };
         self.happened.told.insert(kind, now);
         let count = all.len() as u64;
-        let first: Vec<UserId> = all.iter().map_while(|(_, user)| *user).take(self.rules.tips.names as usize).collect();
-        let mut keys = if kind == SystemMessageKind::Counters { std::mem::take(&mut self.happened.counters) } else { Vec::new() };
+        let first: Vec<UserId> =
+            all.iter().map_while(|(_, user)| *user).take(self.rules.tips.names as usize).collect();
+        let mut keys = if kind == SystemMessageKind::Counters {
+            std::mem::take(&mut self.happened.counters)
+        } else {
+            Vec::new()
+        };
         keys.sort_unstable();
-        let changed: Vec<(&str, i64)> = keys.iter().filter_map(|key| Some((key.as_str(), self.data.counter(key)?))).collect();
+        let changed: Vec<(&str, i64)> =
+            keys.iter().filter_map(|key| Some((key.as_str(), self.data.counter(key)?))).collect();
         let tip = match kind {
-            SystemMessageKind::AttributesChanged => SystemMessage::Attributes { count, version: self.data.version() },
+            SystemMessageKind::AttributesChanged => {
+                SystemMessage::Attributes { count, version: self.data.version() }
+            }
             SystemMessageKind::Counters if changed.is_empty() => return Ok(()),
             SystemMessageKind::Counters => SystemMessage::Counters { changed: &changed },
             _ => SystemMessage::Users { kind, count, first: &first },
         };
         // The payload that anybody would make of it.
         let Some(payload) = Probe::system_message(&tip) else { return Ok(()) };
-        let Some(level) = self.rules.tips.level(kind).map(|level| self.counts_as(level)) else { return Ok(()) };
+        let Some(level) = self.rules.tips.level(kind).map(|level| self.counts_as(level)) else {
+            return Ok(());
+        };
         self.submitted += 1;
         let row = &mut self.books[level];
-        (row.submitted, row.units_submitted) = (row.submitted + 1, row.units_submitted.wrapping_add(1));
+        (row.submitted, row.units_submitted) =
+            (row.submitted + 1, row.units_submitted.wrapping_add(1));
         if payload.size() > self.rules.payload_bytes as usize {
             *row.refused.entry(RefusalReason::TooLarge).or_default() += 1;
             row.units_refused = row.units_refused.wrapping_add(1);
             return Ok(());
         }
-        (row.dispatched, row.units_dispatched) = (row.dispatched + 1, row.units_dispatched.wrapping_add(1));
+        (row.dispatched, row.units_dispatched) =
+            (row.dispatched + 1, row.units_dispatched.wrapping_add(1));
         let Some(message) = sent.next() else {
-            return Err(Violation::new(Law::L5Rate, "a tip that is due goes out", kind, "nothing sent"));
+            return Err(Violation::new(
+                Law::L5Rate,
+                "a tip that is due goes out",
+                kind,
+                "nothing sent",
+            ));
         };
         let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
         self.heads[level] += 1;
-        let expected = (payload.id(), seq, position, level, Kind::System, Sender::Host, None::<SessionId>, (1, 1), now, now);
+        let expected = (
+            payload.id(),
+            seq,
+            position,
+            level,
+            Kind::System,
+            Sender::Host,
+            None::<SessionId>,
+            (1, 1),
+            now,
+            now,
+        );
         let m = message;
         let found = (
             m.payload.id(),
@@ -122,11 +164,19 @@ impl Oracle {
             m.admitted_at,
             m.dispatched_at,
         );
-        same(Law::L4Order, format!("the tip {tip:?}"), format!("{expected:?}"), format!("{found:?}"))?;
+        same(
+            Law::L4Order,
+            format!("the tip {tip:?}"),
+            format!("{expected:?}"),
+            format!("{found:?}"),
+        )?;
         let is_of_one = count == 1 && matches!(tip, SystemMessage::Users { .. });
         let had = |user: &UserId| self.happened.profiles.get(&(kind, *user));
-        let profile =
-            first.first().filter(|_| is_of_one).and_then(|user| self.members.profiles.get(user).or_else(|| had(user))).copied();
+        let profile = first
+            .first()
+            .filter(|_| is_of_one)
+            .and_then(|user| self.members.profiles.get(user).or_else(|| had(user)))
+            .copied();
         self.happened.profiles.retain(|&(of, _), _| of != kind);
         let found = message.profile.as_ref().map(|profile| profile.id());
         same(Law::Members, "the profile of a tip", profile.map(|(id, _)| id), found)?;

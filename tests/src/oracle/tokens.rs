@@ -36,7 +36,10 @@ impl Tokens {
 
     /// As [`new`](Self::new), where at `now` no more is allowed than so many parts of a token.
     pub fn holding(now: u64, rate: u32, period: u64, burst: u32, parts: u128) -> Self {
-        Self { windows: vec![Window { start: now, size: parts, grants: 0 }], ..Self::new(rate, period, burst) }
+        Self {
+            windows: vec![Window { start: now, size: parts, grants: 0 }],
+            ..Self::new(rate, period, burst)
+        }
     }
 
     /// What may still pass at `now`, in parts of which a token has `period`; `None` when a window holds too many grants.
@@ -92,8 +95,13 @@ impl Tokens {
         let latest = self.windows.split_off(256);
         let now = latest[0].start;
         let more = u128::from(u64::MAX) * self.period;
-        let size = |window: &Window| window.size + self.rate * u128::from(now - window.start) + more;
-        let tightest = self.windows.iter().min_by_key(|window| size(window) - window.grants * self.period).copied();
+        let size =
+            |window: &Window| window.size + self.rate * u128::from(now - window.start) + more;
+        let tightest = self
+            .windows
+            .iter()
+            .min_by_key(|window| size(window) - window.grants * self.period)
+            .copied();
         self.windows = tightest.into_iter().chain(latest).collect();
     }
 }

@@ -28,15 +28,29 @@ impl Turns {
     /// From `now` on other rules. What is the same goes on as if nothing were.
     #[must_use]
     pub fn become_of(&self, now: u64, old: &Rules, new: &Rules) -> Self {
-        let meter = |meter: &Meter, old, new| if old == new { meter.clone() } else { meter.become_of(now, new) };
-        let levels = PerLevel::from_fn(|level| match (&self.levels[level], new.level_quotas.levels[level]) {
-            (_, None) => None,
-            (None, Some(quota)) => Some(Meter::new(quota)),
-            (Some(own), Some(quota)) => Some(meter(own, old.level_quotas.levels[level].unwrap_or(quota), quota)),
+        let meter = |meter: &Meter, old, new| {
+            if old == new { meter.clone() } else { meter.become_of(now, new) }
+        };
+        let levels = PerLevel::from_fn(|level| {
+            match (&self.levels[level], new.level_quotas.levels[level]) {
+                (_, None) => None,
+                (None, Some(quota)) => Some(Meter::new(quota)),
+                (Some(own), Some(quota)) => {
+                    Some(meter(own, old.level_quotas.levels[level].unwrap_or(quota), quota))
+                }
+            }
         });
-        let (passed_over, served) =
-            if old.min_share == new.min_share { (self.passed_over, self.served.clone()) } else { (0, Vec::new()) };
-        Self { room: meter(&self.room, old.rate_limit(), new.rate_limit()), levels, passed_over, served }
+        let (passed_over, served) = if old.min_share == new.min_share {
+            (self.passed_over, self.served.clone())
+        } else {
+            (0, Vec::new())
+        };
+        Self {
+            room: meter(&self.room, old.rate_limit(), new.rate_limit()),
+            levels,
+            passed_over,
+            served,
+        }
     }
 }
 
@@ -63,7 +77,10 @@ impl Oracle {
 
     /// The levels that wait and that their own quota lets go at an instant, the highest first.
     fn ready(&self, at: u64) -> Vec<Priority> {
-        let may_go = |level| self.head(level).is_some_and(|head| self.has_own(at, level) || self.is_exempt(head.sender));
+        let may_go = |level| {
+            self.head(level)
+                .is_some_and(|head| self.has_own(at, level) || self.is_exempt(head.sender))
+        };
         Priority::ALL.into_iter().filter(|&level| may_go(level)).collect()
     }
 
@@ -104,7 +121,8 @@ impl Oracle {
         let ready = self.ready(now);
         self.turns.served.push(level);
         if self.rules.min_share.is_some() && ready.first() != ready.last() {
-            self.turns.passed_over = if ready.first() == Some(&level) { self.turns.passed_over + 1 } else { 0 };
+            self.turns.passed_over =
+                if ready.first() == Some(&level) { self.turns.passed_over + 1 } else { 0 };
         }
         let is_exempt = self.is_exempt(sender);
         let own = self.turns.levels[level].as_mut().filter(|_| !is_exempt);
@@ -113,7 +131,12 @@ impl Oracle {
     }
 
     /// The earliest instant at which a message could go out if nothing else wanted to.
-    pub(super) fn next_chance(&self, now: Instant, level: Priority, sender: Sender) -> Option<Instant> {
+    pub(super) fn next_chance(
+        &self,
+        now: Instant,
+        level: Priority,
+        sender: Sender,
+    ) -> Option<Instant> {
         let now = now.as_nanos();
         let room = self.turns.room.next(now, self.rules.kept(level))?;
         let own = self.turns.levels[level].as_ref().filter(|_| !self.is_exempt(sender));
@@ -129,7 +152,8 @@ impl Oracle {
         let of_levels = self.turns.levels.values().flatten().filter_map(|meter| meter.next(now, 0));
         let mut instants: Vec<u64> = of_room.chain(of_levels).collect();
         instants.sort_unstable();
-        let is_granted = |&at: &u64| self.turn(at).is_some_and(|(_, kept)| self.turns.room.may_pass(at, kept));
+        let is_granted =
+            |&at: &u64| self.turn(at).is_some_and(|(_, kept)| self.turns.room.may_pass(at, kept));
         instants.into_iter().find(is_granted).map(Instant::from_nanos)
     }
 }

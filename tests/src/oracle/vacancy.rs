@@ -29,7 +29,11 @@ impl Oracle {
 
     /// Time passes in a room that may be empty. A fresh one counts from here.
     pub(super) fn idle_timeout(&mut self) {
-        let Some(after) = self.rules.idle_timeout.filter(|_| self.is_open() && self.listeners.here.is_empty()) else { return };
+        let Some(after) =
+            self.rules.idle_timeout.filter(|_| self.is_open() && self.listeners.here.is_empty())
+        else {
+            return;
+        };
         let since = *self.vacancy.since.get_or_insert(self.clock);
         if self.clock >= since + after {
             self.shut(self.clock);
@@ -38,7 +42,8 @@ impl Oracle {
 
     /// When the room closes if nobody comes.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        let after = self.rules.idle_timeout.filter(|_| self.is_open() && self.listeners.here.is_empty())?;
+        let after =
+            self.rules.idle_timeout.filter(|_| self.is_open() && self.listeners.here.is_empty())?;
         Some(self.vacancy.since.map_or(self.clock, |since| since + after))
     }
 }

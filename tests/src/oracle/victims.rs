@@ -57,14 +57,23 @@ impl<'a> Squeeze<'a> {
     /// Whether the policy allows that the newcomer is refused.
     pub fn may_refuse(&self) -> bool {
         !self.can_help()
-            || self
-                .search(|_| true, |gone| self.is_over(gone) && (gone.len() == MOST || self.choices(gone).contains(&self.newcomer)))
+            || self.search(
+                |_| true,
+                |gone| {
+                    self.is_over(gone)
+                        && (gone.len() == MOST || self.choices(gone).contains(&self.newcomer))
+                },
+            )
     }
 
     /// Would it be enough if everything went that may go: all of the same and of lower levels?
     fn can_help(&self) -> bool {
         let Some(newcomer) = self.line.find(self.newcomer) else { return false };
-        let stays = self.line.entries.iter().filter(|entry| entry.level > newcomer.level || entry.id == newcomer.id);
+        let stays = self
+            .line
+            .entries
+            .iter()
+            .filter(|entry| entry.level > newcomer.level || entry.id == newcomer.id);
         stays.map(|entry| entry.size).sum::<u64>() <= self.line.config.bytes
     }
 
@@ -78,13 +87,21 @@ impl<'a> Squeeze<'a> {
 
     /// Those that may be the next to give way.
     fn choices(&self, gone: &BTreeSet<u64>) -> Vec<u64> {
-        let Some(lowest) = Priority::ALL.into_iter().rev().find(|&level| self.left(gone).any(|entry| entry.level == level)) else {
+        let Some(lowest) = Priority::ALL
+            .into_iter()
+            .rev()
+            .find(|&level| self.left(gone).any(|entry| entry.level == level))
+        else {
             return Vec::new();
         };
         let of_lowest = || self.left(gone).filter(|entry| entry.level == lowest);
         match self.line.config.eviction {
-            EvictionPolicy::Newest => of_lowest().next_back().map(|entry| entry.id).into_iter().collect(),
-            EvictionPolicy::Oldest => of_lowest().next().map(|entry| entry.id).into_iter().collect(),
+            EvictionPolicy::Newest => {
+                of_lowest().next_back().map(|entry| entry.id).into_iter().collect()
+            }
+            EvictionPolicy::Oldest => {
+                of_lowest().next().map(|entry| entry.id).into_iter().collect()
+            }
             EvictionPolicy::BiggestSender => {
                 let mut held: BTreeMap<Sender, (u32, u64)> = BTreeMap::new();
                 for entry in of_lowest() {
@@ -93,14 +110,21 @@ impl<'a> Squeeze<'a> {
                     *newest = entry.id;
                 }
                 let most = held.values().map(|&(count, _)| count).max();
-                held.values().filter(|(count, _)| Some(*count) == most).map(|&(_, newest)| newest).collect()
+                held.values()
+                    .filter(|(count, _)| Some(*count) == most)
+                    .map(|&(_, newest)| newest)
+                    .collect()
             }
             _ => of_lowest().map(|entry| entry.id).collect(),
         }
     }
 
     /// Whether some way of choosing, among those that `follow` allows, comes to a state that is `wanted`.
-    fn search(&self, follow: impl Fn(u64) -> bool, wanted: impl Fn(&BTreeSet<u64>) -> bool) -> bool {
+    fn search(
+        &self,
+        follow: impl Fn(u64) -> bool,
+        wanted: impl Fn(&BTreeSet<u64>) -> bool,
+    ) -> bool {
         let mut seen = BTreeSet::new();
         let mut open = vec![BTreeSet::new()];
         while let Some(gone) = open.pop() {

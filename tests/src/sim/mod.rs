@@ -14,8 +14,8 @@ use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
 use roomcast_core::{
-    Actor, Broadcast, Budget, DedupKey, Duration, Engine, EngineJoinError, Instant, Join, LevelSet, Priority, Recipient, RoomId,
-    RoomState, SessionId, Source, UserId,
+    Actor, Broadcast, Budget, DedupKey, Duration, Engine, EngineJoinError, Instant, Join, LevelSet,
+    Priority, Recipient, RoomId, RoomState, SessionId, Source, UserId,
 };
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
@@ -94,11 +94,22 @@ impl Stage {
             watchers.push(Checked::watching(rules.clone(), 64).map_err(trouble)?);
         }
         let mut random = Random::new(evening.seed);
-        let people: Vec<Person> = (0..evening.people).map(|n| Person::new(n, evening.rooms.len(), &mut random)).collect();
-        let diary = (0..people.len()).map(|n| (Instant::from_millis(random.below(5_000)), n)).collect();
+        let people: Vec<Person> =
+            (0..evening.people).map(|n| Person::new(n, evening.rooms.len(), &mut random)).collect();
+        let diary =
+            (0..people.len()).map(|n| (Instant::from_millis(random.below(5_000)), n)).collect();
         let report = Report { transcript: String::new(), calls: 0, dispatched: Vec::new() };
         let rules = evening.rooms.clone();
-        Ok(Self { engine, one_room: evening.one_room, watchers, rules, people, diary, random, report })
+        Ok(Self {
+            engine,
+            one_room: evening.one_room,
+            watchers,
+            rules,
+            people,
+            diary,
+            random,
+            report,
+        })
     }
 
     /// What comes first: somebody's step, or the engine's deadline.
@@ -138,14 +149,20 @@ impl Stage {
         match person.next_act(&mut self.random) {
             people::Act::Speak { level, size } => {
                 let say = Say::text(Source::Session(session), level, size);
-                let answer = self.call(person.room, |watcher, room| watcher.publish(room, now, say))?;
+                let answer =
+                    self.call(person.room, |watcher, room| watcher.publish(room, now, say))?;
                 self.note((now, n, answer));
             }
             people::Act::Read { messages } => {
                 let budget = Budget { messages, bytes: 4_096 };
-                let answer = self.call(person.room, |watcher, room| watcher.next_batch(room, now, session, budget))?;
-                let numbers =
-                    answer.map(|batch| batch.map(|batch| batch.messages().iter().map(|message| message.seq.0).collect::<Vec<_>>()));
+                let answer = self.call(person.room, |watcher, room| {
+                    watcher.next_batch(room, now, session, budget)
+                })?;
+                let numbers = answer.map(|batch| {
+                    batch.map(|batch| {
+                        batch.messages().iter().map(|message| message.seq.0).collect::<Vec<_>>()
+                    })
+                });
                 if numbers.is_err() {
                     self.people[n].session = None;
                 }
@@ -157,7 +174,9 @@ impl Stage {
                 let group = person.group();
                 let budget = Budget { messages: 100, bytes: 4_096 };
                 let is_busy = |session: SessionId| session.slot().is_multiple_of(busy);
-                self.call(person.room, |watcher, room| watcher.sweep(room, now, group, &(0..u32::MAX), budget, is_busy))?;
+                self.call(person.room, |watcher, room| {
+                    watcher.sweep(room, now, group, &(0..u32::MAX), budget, is_busy)
+                })?;
                 self.note((now, n, "sweeps"));
             }
             people::Act::Moderate { act, user } => {
@@ -171,24 +190,40 @@ impl Stage {
                     5 => Act::Unban(users),
                     _ => Act::SetAdmin(user, false),
                 };
-                self.call(person.room, |watcher, room| watcher.moderate(room, now, Actor::Host, &act))?;
+                self.call(person.room, |watcher, room| {
+                    watcher.moderate(room, now, Actor::Host, &act)
+                })?;
                 self.note((now, act));
             }
             people::Act::Note { size } => {
                 let changes = [(format!("key {}", size % 5), Some(size))];
                 self.call(person.room, |watcher, room| {
-                    watcher.write_attributes(room, now, Some(room.attributes_version()), &changes, 7)?;
+                    watcher.write_attributes(
+                        room,
+                        now,
+                        Some(room.attributes_version()),
+                        &changes,
+                        7,
+                    )?;
                     watcher.count(room, "notes", Count::Add(1))?;
                     watcher.restart(room, now)
                 })?;
             }
             people::Act::Direct { level, user, size } => {
                 let to = Recipient::User(user);
-                self.call(person.room, |watcher, room| watcher.send_direct(room, now, to, level, size))?;
+                self.call(person.room, |watcher, room| {
+                    watcher.send_direct(room, now, to, level, size)
+                })?;
             }
             people::Act::LevelSet { off } => {
-                let mask = if off { [Priority::Low, Priority::Lowest].into_iter().collect() } else { LevelSet::EMPTY };
-                self.call(person.room, |watcher, room| watcher.set_masked_levels(room, now, session, mask))?;
+                let mask = if off {
+                    [Priority::Low, Priority::Lowest].into_iter().collect()
+                } else {
+                    LevelSet::EMPTY
+                };
+                self.call(person.room, |watcher, room| {
+                    watcher.set_masked_levels(room, now, session, mask)
+                })?;
             }
             people::Act::Reconfigure { draw } => {
                 let rules = rules::changed(&self.rules[person.room], draw);
@@ -197,12 +232,17 @@ impl Stage {
             }
             people::Act::Rename { size } => {
                 if let Some(user) = person.user {
-                    self.call(person.room, |watcher, room| watcher.set_profile(room, user, Some(size)))?;
+                    self.call(person.room, |watcher, room| {
+                        watcher.set_profile(room, user, Some(size))
+                    })?;
                 }
             }
-            people::Act::Touch => self.call(person.room, |watcher, room| watcher.touch(room, now, session))?,
+            people::Act::Touch => {
+                self.call(person.room, |watcher, room| watcher.touch(room, now, session))?
+            }
             people::Act::HangUp => {
-                self.people[n].token = self.call(person.room, |watcher, room| watcher.resume_token(room, now, session))?;
+                self.people[n].token = self
+                    .call(person.room, |watcher, room| watcher.resume_token(room, now, session))?;
                 self.call(person.room, |watcher, room| watcher.close_session(room, now, session))?;
                 self.people[n].session = None;
             }
@@ -218,7 +258,8 @@ impl Stage {
 
     fn come(&mut self, now: Instant, n: usize) -> Check {
         if self.one_room {
-            self.people[n].room = usize::try_from(self.random.below(self.watchers.len() as u64)).unwrap_or(0);
+            self.people[n].room =
+                usize::try_from(self.random.below(self.watchers.len() as u64)).unwrap_or(0);
         }
         let person = self.people[n];
         let join = person.user.map_or(Join::guest(), Join::user).group(person.group());
@@ -250,7 +291,11 @@ impl Stage {
     }
 
     /// Looks at a room that the engine has called.
-    fn watch(&mut self, room: usize, look: impl FnOnce(&mut Checked, &RoomState<Probe>) -> Check) -> Check {
+    fn watch(
+        &mut self,
+        room: usize,
+        look: impl FnOnce(&mut Checked, &RoomState<Probe>) -> Check,
+    ) -> Check {
         let looked_at = self.engine.room(room_id(room)).map_err(trouble)?;
         look(&mut self.watchers[room], looked_at)
     }
@@ -281,9 +326,18 @@ impl Stage {
     /// The engine is called in time, and does in each room what is due there.
     fn timeout(&mut self, now: Instant) -> Check {
         let due: Vec<usize> = (0..self.watchers.len())
-            .filter(|&room| self.engine.room(room_id(room)).is_ok_and(|room| room.poll_timeout().is_some_and(|at| at <= now)))
+            .filter(|&room| {
+                self.engine
+                    .room(room_id(room))
+                    .is_ok_and(|room| room.poll_timeout().is_some_and(|at| at <= now))
+            })
             .collect();
-        same(Law::Timeouts, "whether a room is due when the engine says so", false, due.is_empty())?;
+        same(
+            Law::Timeouts,
+            "whether a room is due when the engine says so",
+            false,
+            due.is_empty(),
+        )?;
         self.engine.handle_timeout(now);
         for room in due {
             let looked_at = self.engine.room(room_id(room)).map_err(trouble)?;
@@ -317,7 +371,12 @@ impl Stage {
             self.note(books.audience.deliveries);
         }
         same(Law::Events, "events of rooms that are gone", None, self.engine.poll_event())?;
-        same(Law::Timeouts, "what an engine without rooms waits for", None, self.engine.poll_timeout())?;
+        same(
+            Law::Timeouts,
+            "what an engine without rooms waits for",
+            None,
+            self.engine.poll_timeout(),
+        )?;
         Ok(self.report)
     }
 }

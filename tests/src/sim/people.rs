@@ -100,7 +100,8 @@ impl Person {
 
     /// Those who only read are swept apart from the others.
     pub(super) fn group(&self) -> Group {
-        Group::new(u8::from(matches!(self.habit, Habit::Watches | Habit::Dawdles))).unwrap_or_default()
+        Group::new(u8::from(matches!(self.habit, Habit::Watches | Habit::Dawdles)))
+            .unwrap_or_default()
     }
 
     /// How long until the next step.
@@ -118,24 +119,37 @@ impl Person {
     pub(super) fn next_act(&self, random: &mut Random) -> Act {
         let chance = random.below(1_000);
         let size = usize::try_from(random.below(200)).unwrap_or(0);
-        let read = if self.habit == Habit::Dawdles { Act::Read { messages: 2 } } else { Act::Read { messages: 100 } };
+        let read = if self.habit == Habit::Dawdles {
+            Act::Read { messages: 2 }
+        } else {
+            Act::Read { messages: 100 }
+        };
         match (chance, self.habit) {
             (0..4, _) => Act::HangUp,
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
-            (930..950, _) => Act::Direct { level: random.of(&Priority::ALL), user: UserId(100 + random.below(40)), size },
+            (930..950, _) => Act::Direct {
+                level: random.of(&Priority::ALL),
+                user: UserId(100 + random.below(40)),
+                size,
+            },
             (950..960, _) => Act::LevelSet { off: random.below(2) == 0 },
             (960..965, _) => Act::Note { size },
-            (965..970, _) => {
-                Act::Moderate { act: u8::try_from(random.below(7)).unwrap_or(0), user: UserId(100 + random.below(40)) }
+            (965..970, _) => Act::Moderate {
+                act: u8::try_from(random.below(7)).unwrap_or(0),
+                user: UserId(100 + random.below(40)),
+            },
+            (970..972, _) => {
+                Act::Broadcast { level: random.of(&[Priority::High, Priority::Normal]) }
             }
-            (970..972, _) => Act::Broadcast { level: random.of(&[Priority::High, Priority::Normal]) },
             (972..979, _) => Act::Wake,
             (979, _) => Act::Reconfigure { draw: random.draw() },
             (980.., _) => Act::Sweep { busy: 2 + u32::try_from(random.below(6)).unwrap_or(0) },
             (700..760, _) => Act::Touch,
             (20..700, Habit::Talks) => Act::Speak { level: Priority::Normal, size },
-            (20..960, Habit::Floods) => Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 },
+            (20..960, Habit::Floods) => {
+                Act::Speak { level: random.of(&[Priority::Low, Priority::Lowest]), size: 4 }
+            }
             (20..600, Habit::Gives) => Act::Speak { level: Priority::High, size: 40 },
             _ => read,
         }

@@ -20,7 +20,8 @@ pub(super) fn changed(first: &Rules, draw: u64) -> Rules {
     rules.min_share = random.of(&[first.min_share, Some(3)]);
     rules.notices = about(&mut random, first.notices);
     rules.queue.messages = about(&mut random, first.queue.messages);
-    rules.queue.bytes = first.queue.bytes - random.below(first.queue.bytes - u64::from(first.payload_bytes));
+    rules.queue.bytes =
+        first.queue.bytes - random.below(first.queue.bytes - u64::from(first.payload_bytes));
     for messages in &mut rules.log_messages.0 {
         *messages = about(&mut random, *messages);
     }

@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Budget, DropReason, Duration, EvictionPolicy, Instant, Item, Limit, Outcome, PerLevel, Priority, QueueDiscipline, Quota, Rate,
-    RefusalReason, RoomConfig, RoomConfigBuilder, UserId,
+    Budget, DropReason, Duration, EvictionPolicy, Instant, Item, Limit, Outcome, PerLevel,
+    Priority, QueueDiscipline, Quota, Rate, RefusalReason, RoomConfig, RoomConfigBuilder, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -15,8 +15,12 @@ fn b1_a_refusal_names_the_reason_the_limit_and_when_to_retry() {
     let mut scene = Scene::busy(|builder| builder.queue_messages(1).max_wait(FOR_EVER));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let _ = scene.say(ann, "waits").unwrap();
-    let refused =
-        scene.publish(roomcast_core::Publish::new(roomcast_core::Source::Session(bob), "no".into()).priority(Low)).unwrap_err();
+    let refused = scene
+        .publish(
+            roomcast_core::Publish::new(roomcast_core::Source::Session(bob), "no".into())
+                .priority(Low),
+        )
+        .unwrap_err();
     assert_eq!(refused.reason, RefusalReason::QueueFull);
     assert_eq!(refused.limit, Some(Limit::QueueMessages { max: 1 }));
     assert_eq!(refused.retry_at, Some(Instant::from_secs(101)));
@@ -29,9 +33,13 @@ fn b1_one_final_outcome_for_each_message_even_when_nobody_polls() {
     for tag in 0..3 {
         assert_eq!(scene.send(ann, Normal, "waits", tag), None);
     }
-    let publish = roomcast_core::Publish::new(roomcast_core::Source::Session(ann), "one too many".into());
+    let publish =
+        roomcast_core::Publish::new(roomcast_core::Source::Session(ann), "one too many".into());
     let refused = scene.publish(publish).unwrap_err();
-    assert_eq!((refused.reason, refused.limit), (RefusalReason::OutcomesFull, Some(Limit::Outcomes { max: 3 })));
+    assert_eq!(
+        (refused.reason, refused.limit),
+        (RefusalReason::OutcomesFull, Some(Limit::Outcomes { max: 3 }))
+    );
     // Likes cannot take the slots of gifts.
     assert_eq!(scene.send(ann, High, "gift", 9), None);
     for _ in 0..100 {
@@ -63,8 +71,11 @@ fn b2_the_books_balance_at_every_instant() {
 
 #[test]
 fn b3_reserved_tokens_are_kept_for_the_higher_level_and_unused_ones_come_back() {
-    let mut scene = Scene::with(|builder| builder.rate(1).burst(5).reserve(PerLevel([2, 0, 0, 0])).max_wait(FOR_EVER));
-    let sent: Vec<bool> = (0..4).map(|_| scene.host(Normal, "text").unwrap().outcome.is_some()).collect();
+    let mut scene = Scene::with(|builder| {
+        builder.rate(1).burst(5).reserve(PerLevel([2, 0, 0, 0])).max_wait(FOR_EVER)
+    });
+    let sent: Vec<bool> =
+        (0..4).map(|_| scene.host(Normal, "text").unwrap().outcome.is_some()).collect();
     assert_eq!(sent, [true, true, true, false]);
     assert!(scene.host(High, "gift").unwrap().outcome.is_some());
     assert!(scene.host(High, "gift").unwrap().outcome.is_some());
@@ -77,7 +88,9 @@ fn b3_reserved_tokens_are_kept_for_the_higher_level_and_unused_ones_come_back() 
 
 #[test]
 fn b4_a_flooder_costs_himself_in_whose_turn_it_is() {
-    let mut scene = Scene::busy(|builder| builder.rate(10).discipline(QueueDiscipline::RoundRobin).max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| {
+        builder.rate(10).discipline(QueueDiscipline::RoundRobin).max_wait(FOR_EVER)
+    });
     let (flooder, guest) = (scene.user(ANN), scene.guest());
     for n in 0..50 {
         let _ = scene.say(flooder, &format!("flood {n}")).unwrap();
@@ -104,13 +117,16 @@ fn b4_a_flooder_costs_himself_in_who_is_evicted() {
     }
     assert_eq!(scene.say(flooder, "more").unwrap_err().reason, RefusalReason::QueueFull);
     assert_eq!(scene.send(bob, Normal, "text", 100), None);
-    let [(9, Outcome::Dropped { reason: DropReason::Evicted, .. })] = scene.outcomes()[..] else { panic!("not his newest") };
+    let [(9, Outcome::Dropped { reason: DropReason::Evicted, .. })] = scene.outcomes()[..] else {
+        panic!("not his newest")
+    };
 }
 
 #[test]
 fn b6_a_deadline_is_met_to_the_nanosecond_and_has_an_outcome_of_its_own() {
     let wait = PerLevel([None, Some(Duration::from_millis(1_500)), None, None]);
-    let mut scene = Scene::busy(|builder| builder.rate_period(Duration::from_secs(3_600)).max_wait(wait));
+    let mut scene =
+        Scene::busy(|builder| builder.rate_period(Duration::from_secs(3_600)).max_wait(wait));
     let ann = scene.user(ANN);
     assert_eq!(scene.send(ann, Normal, "stale soon", 1), None);
     let deadline = scene.now + Duration::from_millis(1_500);
@@ -120,14 +136,22 @@ fn b6_a_deadline_is_met_to_the_nanosecond_and_has_an_outcome_of_its_own() {
     scene.room.handle_timeout(deadline);
     let limit = Some(Limit::MaxWait { max: Duration::from_millis(1_500) });
     let retry_at = Some(scene.now + Duration::from_secs(3_600));
-    assert_eq!(scene.outcomes(), [(1, Outcome::Dropped { reason: DropReason::Expired, limit, retry_at })]);
+    assert_eq!(
+        scene.outcomes(),
+        [(1, Outcome::Dropped { reason: DropReason::Expired, limit, retry_at })]
+    );
 }
 
 #[test]
 fn b7_random_choices_replay_with_their_seed() {
     let evicted = |seed| {
-        let mut scene =
-            Scene::busy(|builder| builder.queue_messages(20).eviction(EvictionPolicy::Random).seed(seed).max_wait(FOR_EVER));
+        let mut scene = Scene::busy(|builder| {
+            builder
+                .queue_messages(20)
+                .eviction(EvictionPolicy::Random)
+                .seed(seed)
+                .max_wait(FOR_EVER)
+        });
         let ann = scene.user(ANN);
         for tag in 0..20 {
             scene.send(ann, Low, "like", tag);
@@ -145,7 +169,8 @@ fn b7_random_choices_replay_with_their_seed() {
 #[test]
 fn b8_the_victim_policy_is_a_setting_and_never_takes_from_a_higher_level() {
     let victim = |policy| {
-        let mut scene = Scene::busy(|builder| builder.queue_messages(5).eviction(policy).max_wait(FOR_EVER));
+        let mut scene =
+            Scene::busy(|builder| builder.queue_messages(5).eviction(policy).max_wait(FOR_EVER));
         let (ann, bob) = (scene.user(ANN), scene.user(BOB));
         scene.send(ann, High, "gift", 0);
         for (session, tag) in [(ann, 1), (bob, 2), (bob, 3), (ann, 4)] {
@@ -156,12 +181,17 @@ fn b8_the_victim_policy_is_a_setting_and_never_takes_from_a_higher_level() {
         scene.outcomes().into_iter().map(|(tag, _)| tag).collect::<Vec<_>>()
     };
     let refusing = |policy| {
-        let mut scene = Scene::busy(|builder| builder.queue_messages(1).eviction(policy).max_wait(FOR_EVER));
+        let mut scene =
+            Scene::busy(|builder| builder.queue_messages(1).eviction(policy).max_wait(FOR_EVER));
         let _ = scene.host(Low, "like").unwrap();
         scene.host(Low, "newer").is_err()
     };
     assert_eq!(victim(EvictionPolicy::Oldest), [1, 2]);
-    assert!(refusing(EvictionPolicy::Newest) && refusing(EvictionPolicy::BiggestSender) && !refusing(EvictionPolicy::Oldest));
+    assert!(
+        refusing(EvictionPolicy::Newest)
+            && refusing(EvictionPolicy::BiggestSender)
+            && !refusing(EvictionPolicy::Oldest)
+    );
 }
 
 #[test]
@@ -195,7 +225,8 @@ fn b10_a_batch_stays_within_its_budget_and_says_when_there_is_more() {
         let _ = scene.host(level, text).unwrap();
     }
     let mut take = |messages, bytes| {
-        let batch = scene.room.next_batch(scene.now, guest, Budget { messages, bytes }).unwrap().unwrap();
+        let batch =
+            scene.room.next_batch(scene.now, guest, Budget { messages, bytes }).unwrap().unwrap();
         (texts(&batch), batch.more())
     };
     // Larger than the budget, so it comes alone.
@@ -226,24 +257,36 @@ fn b13_an_evening_passes_without_a_clock_and_only_in_jumps_to_the_next_deadline(
 
 #[test]
 fn b5_the_floor_is_shared_by_all_levels_that_the_highest_passes_over() {
-    let mut scene = Scene::with(|builder| builder.rate(1).burst(1).min_share(Some(2)).max_wait(PerLevel([None; 4])));
+    let mut scene = Scene::with(|builder| {
+        builder.rate(1).burst(1).min_share(Some(2)).max_wait(PerLevel([None; 4]))
+    });
     for n in 0..12 {
         for level in Priority::ALL {
             let _ = scene.host(level, &format!("{level} {n}")).unwrap();
         }
     }
-    let sent = |scene: &Scene| scene.room.snapshot(scene.now).admission.ledger.levels.0.map(|level| level.dispatched);
+    let sent = |scene: &Scene| {
+        scene.room.snapshot(scene.now).admission.ledger.levels.0.map(|level| level.dispatched)
+    };
     assert_eq!(sent(&scene), [1, 0, 0, 0]);
     for round in 1..=3 {
         (0..6).for_each(|_| scene.wait_millis(1_000));
-        assert_eq!(sent(&scene), [1 + 3 * round, round, round, round], "every other one, and by turns");
+        assert_eq!(
+            sent(&scene),
+            [1 + 3 * round, round, round, round],
+            "every other one, and by turns"
+        );
     }
 }
 
 #[test]
 fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserves() {
     let change = |builder: RoomConfigBuilder| {
-        builder.min_share(Some(3)).burst(3).reserve(PerLevel([2, 0, 0, 0])).max_wait(PerLevel([None; 4]))
+        builder
+            .min_share(Some(3))
+            .burst(3)
+            .reserve(PerLevel([2, 0, 0, 0]))
+            .max_wait(PerLevel([None; 4]))
     };
     let mut scene = Scene::with(|builder| change(builder.rate(1)));
     for n in 0..9 {
@@ -259,27 +302,42 @@ fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserve
         order.extend(scene.read(guest));
     }
     // Three of High had gone out before the others came, and passed nobody over.
-    let expected = ["high 3", "high 4", "lowest 0", "high 5", "high 6", "lowest 1", "high 7", "high 8", "lowest 2"];
+    let expected = [
+        "high 3", "high 4", "lowest 0", "high 5", "high 6", "lowest 1", "high 7", "high 8",
+        "lowest 2",
+    ];
     // The last of the lowest is alone and waits for the reserve to fill, as any other.
     assert_eq!(order, expected[..order.len()]);
     assert_eq!(order.len(), 8);
     let without = RoomConfig::builder(OWNER).min_share(Some(1)).build().unwrap_err();
-    assert_eq!(without.to_string(), "min_share is 1; want at least 2, since every dispatch would go to the lowest level");
+    assert_eq!(
+        without.to_string(),
+        "min_share is 1; want at least 2, since every dispatch would go to the lowest level"
+    );
 }
 
 #[test]
 fn b16_slow_mode_by_level_costs_one_sender_only_and_new_names_gain_nothing() {
     let two = Quota { rate: Rate::per_second(NonZeroU32::MIN), burst: NonZeroU32::new(2).unwrap() };
-    let mut scene =
-        Scene::with(|builder| builder.sender_quota(PerLevel([None, Some(two), Some(two), Some(two)])).sender_table_size(2));
+    let mut scene = Scene::with(|builder| {
+        builder.sender_quota(PerLevel([None, Some(two), Some(two), Some(two)])).sender_table_size(2)
+    });
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     assert!(scene.say(ann, "one").is_ok() && scene.say(ann, "two").is_ok());
     let refused = scene.say(ann, "three").unwrap_err();
-    assert_eq!((refused.reason, refused.limit), (RefusalReason::SenderQuota, Some(Limit::SenderQuota { quota: two })));
-    assert_eq!((refused.retry_at, refused.payload.as_str()), (Some(scene.now + Duration::from_secs(1)), "three"));
+    assert_eq!(
+        (refused.reason, refused.limit),
+        (RefusalReason::SenderQuota, Some(Limit::SenderQuota { quota: two }))
+    );
+    assert_eq!(
+        (refused.retry_at, refused.payload.as_str()),
+        (Some(scene.now + Duration::from_secs(1)), "three")
+    );
     assert_eq!(refused.to_string(), "refused: a sender may say 1 a second, 2 at once");
     // Her likes and her gifts are counted apart, and so is everyone else.
-    assert!(scene.send(ann, Low, "like", 1).is_some() && scene.send(ann, High, "gift", 2).is_some());
+    assert!(
+        scene.send(ann, Low, "like", 1).is_some() && scene.send(ann, High, "gift", 2).is_some()
+    );
     assert!(scene.say(bob, "hello").is_ok());
     // Two have a place; all others share what one may say.
     let names: Vec<_> = (100..200).map(|id| scene.user(UserId(id))).collect();

@@ -1,7 +1,10 @@
 //! What a room holds of its own: A27, A28, B20.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
-use roomcast_core::{Actor, DataError, Duration, ImportError, Join, JoinError, PersistedState, RefusalReason, Role, Until, UserId};
+use roomcast_core::{
+    Actor, DataError, Duration, ImportError, Join, JoinError, PersistedState, RefusalReason, Role,
+    Until, UserId,
+};
 
 #[test]
 fn a27_of_two_writers_on_one_version_the_first_wins_and_the_other_gets_a_conflict() {
@@ -11,10 +14,17 @@ fn a27_of_two_writers_on_one_version_the_first_wins_and_the_other_gets_a_conflic
     let late = scene.room.write_attributes(now, Some(0), &[("topic", Some(b"likes"))]).unwrap_err();
     assert_eq!(late, DataError::Conflict { current: 1, based_on: 0 });
     assert_eq!(late.to_string(), "the attributes are at version 1, and the change is based on 0");
-    assert_eq!(scene.room.write_attributes(now, Some(1), &[("topic", None), ("seat 1", Some(b"ann"))]), Ok(2));
+    assert_eq!(
+        scene.room.write_attributes(now, Some(1), &[("topic", None), ("seat 1", Some(b"ann"))]),
+        Ok(2)
+    );
     let all: Vec<_> = scene.room.attributes().map(|(key, value)| (key, &value[..])).collect();
     assert_eq!(all, [("seat 1", &b"ann"[..])]);
-    assert_eq!(scene.room.write_attributes(now, None, &[("seat 1", Some(b"bob"))]), Ok(3), "over whatever is there");
+    assert_eq!(
+        scene.room.write_attributes(now, None, &[("seat 1", Some(b"bob"))]),
+        Ok(3),
+        "over whatever is there"
+    );
 }
 
 #[test]
@@ -22,26 +32,42 @@ fn a27_sixteen_keys_of_32_bytes_with_4_kib_each_16_in_all_and_five_writes_a_seco
     let mut scene = Scene::new();
     let now = scene.now;
     let keys: Vec<String> = (0..17).map(|n| format!("{n:032}")).collect();
-    let changes =
-        |count: usize, value: &'static [u8]| keys[..count].iter().map(|key| (key.as_str(), Some(value))).collect::<Vec<_>>();
+    let changes = |count: usize, value: &'static [u8]| {
+        keys[..count].iter().map(|key| (key.as_str(), Some(value))).collect::<Vec<_>>()
+    };
     let room = &mut scene.room;
     assert_eq!(room.write_attributes(now, None, &changes(16, b"x")), Ok(1));
-    assert_eq!(room.write_attributes(now, None, &changes(17, b"x")), Err(DataError::TooManyKeys { max: 16 }));
+    assert_eq!(
+        room.write_attributes(now, None, &changes(17, b"x")),
+        Err(DataError::TooManyKeys { max: 16 })
+    );
     let long = "x".repeat(33);
-    assert_eq!(room.write_attributes(now, None, &[(&long, None)]), Err(DataError::KeyLength { bytes: 33, max: 32 }));
-    assert_eq!(room.write_attributes(now, None, &[("", None)]).unwrap_err().to_string(), "a key of 0 bytes; want 1 to 32");
+    assert_eq!(
+        room.write_attributes(now, None, &[(&long, None)]),
+        Err(DataError::KeyLength { bytes: 33, max: 32 })
+    );
+    assert_eq!(
+        room.write_attributes(now, None, &[("", None)]).unwrap_err().to_string(),
+        "a key of 0 bytes; want 1 to 32"
+    );
     let large = [0; 4_097];
     let refused = room.write_attributes(now, None, &[("a", Some(&large))]);
     assert_eq!(refused, Err(DataError::ValueTooLarge { bytes: 4_097, max: 4_096 }));
     let four: Vec<_> = keys[..4].iter().map(|key| (key.as_str(), Some(&large[..4_096]))).collect();
     let refused = room.write_attributes(now, None, &four);
-    assert_eq!(refused, Err(DataError::TooLarge { bytes: 4 * (4_096 + 32) + 12 * 33, max: 16_384 }));
+    assert_eq!(
+        refused,
+        Err(DataError::TooLarge { bytes: 4 * (4_096 + 32) + 12 * 33, max: 16_384 })
+    );
     // None of those took one of the five.
     for version in 2..=5 {
         assert_eq!(room.write_attributes(now, None, &[(&keys[0], Some(b"y"))]), Ok(version));
     }
     let retry_at = now + Duration::from_millis(200);
-    assert_eq!(room.write_attributes(now, None, &[(&keys[0], None)]), Err(DataError::Quota { max: 5, retry_at }));
+    assert_eq!(
+        room.write_attributes(now, None, &[(&keys[0], None)]),
+        Err(DataError::Quota { max: 5, retry_at })
+    );
     assert_eq!(room.write_attributes(retry_at, None, &[(&keys[0], None)]), Ok(6));
 }
 
@@ -58,7 +84,10 @@ fn a28_twenty_counters_that_add_from_zero_and_do_not_wrap() {
         assert_eq!(room.set_counter(&format!("{n:0128}"), n), Ok(None));
     }
     assert_eq!(room.add_counter("one more", 1), Err(DataError::TooManyKeys { max: 20 }));
-    assert_eq!(room.set_counter(&"x".repeat(129), 1), Err(DataError::KeyLength { bytes: 129, max: 128 }));
+    assert_eq!(
+        room.set_counter(&"x".repeat(129), 1),
+        Err(DataError::KeyLength { bytes: 129, max: 128 })
+    );
     assert_eq!(room.remove_counter("likes"), Some(i64::MAX - 1));
     assert_eq!(room.add_counter("one more", -3), Ok(-3));
     assert_eq!(room.counters().count(), 20);
@@ -105,12 +134,24 @@ fn b20_bans_mutes_roles_attributes_and_counters_survive_a_restart() {
     odd.admins = vec![OWNER, ANN, ANN];
     odd.bans.push((OWNER, Until::Forever));
     other.room.import(other.now, odd).unwrap();
-    assert_eq!((other.room.export(other.now).admins, other.room.banned_until(other.now, OWNER)), (vec![ANN], None));
+    assert_eq!(
+        (other.room.export(other.now).admins, other.room.banned_until(other.now, OWNER)),
+        (vec![ANN], None)
+    );
 }
 
 #[test]
 fn b20_the_version_after_the_last_is_the_first_again() {
     let mut scene = Scene::new();
-    scene.room.import(scene.now, PersistedState { attributes_version: u64::MAX, ..PersistedState::default() }).unwrap();
-    assert_eq!(scene.room.write_attributes(scene.now, Some(u64::MAX), &[("topic", Some(b"gifts"))]), Ok(0));
+    scene
+        .room
+        .import(
+            scene.now,
+            PersistedState { attributes_version: u64::MAX, ..PersistedState::default() },
+        )
+        .unwrap();
+    assert_eq!(
+        scene.room.write_attributes(scene.now, Some(u64::MAX), &[("topic", Some(b"gifts"))]),
+        Ok(0)
+    );
 }

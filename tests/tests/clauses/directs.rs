@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, Scene};
 use Priority::{High, Low, Normal};
 use roomcast_core::{
-    Actor, Batch, Budget, Direct, DirectReason, DirectReceipt, DirectRefused, Item, Kind, LevelSet, Limit, PerLevel, Priority,
-    Recipient, Sender, SessionEnd, SessionId,
+    Actor, Batch, Budget, Direct, DirectReason, DirectReceipt, DirectRefused, Item, Kind, LevelSet,
+    Limit, PerLevel, Priority, Recipient, Sender, SessionEnd, SessionId,
 };
 
 type Answer = Result<DirectReceipt, DirectRefused<String>>;
@@ -60,7 +60,10 @@ fn d21_a_user_gets_it_on_all_devices_and_a_guest_by_its_session() {
     let batches = [phone, laptop].map(|device| scene.next(device).unwrap().unwrap());
     for batch in &batches {
         let direct = batch.directs().next().unwrap();
-        assert_eq!((direct.sender, direct.kind, direct.payload.as_str()), (Sender::User(BOB), Kind::Custom, "you won"));
+        assert_eq!(
+            (direct.sender, direct.kind, direct.payload.as_str()),
+            (Sender::User(BOB), Kind::Custom, "you won")
+        );
         assert!(batch.messages().is_empty() && !batch.more());
     }
     let [one, other] = batches.each_ref().map(|batch| batch.directs().next().unwrap());
@@ -77,7 +80,8 @@ fn d21_a_user_gets_it_on_all_devices_and_a_guest_by_its_session() {
 
 #[test]
 fn d21_each_refusal_says_why_and_hands_the_payload_back() {
-    let mut scene = Scene::with(|builder| builder.direct_messages(2).direct_bytes(10).payload_bytes(20));
+    let mut scene =
+        Scene::with(|builder| builder.direct_messages(2).direct_bytes(10).payload_bytes(20));
     let (phone, guest) = (scene.user(ANN), scene.guest());
     let refused = |answer: Answer, text: &str, reason, says: &str| {
         let refused = answer.unwrap_err();
@@ -85,10 +89,20 @@ fn d21_each_refusal_says_why_and_hands_the_payload_back() {
         assert_eq!(refused.to_string(), says);
     };
     let to = Recipient::User(BOB);
-    refused(send(&mut scene, to, Normal, "hi"), "hi", DirectReason::NoRecipient { to }, "not sent: user 8 is not in the room");
+    refused(
+        send(&mut scene, to, Normal, "hi"),
+        "hi",
+        DirectReason::NoRecipient { to },
+        "not sent: user 8 is not in the room",
+    );
     let to = Recipient::User(ANN);
     let says = "not sent: the payload has 11 bytes; this room sends at most 10 directly";
-    refused(send(&mut scene, to, Normal, "eleven long"), "eleven long", DirectReason::TooLarge { size: 11, max: 10 }, says);
+    refused(
+        send(&mut scene, to, Normal, "eleven long"),
+        "eleven long",
+        DirectReason::TooLarge { size: 11, max: 10 },
+        says,
+    );
     to_session(&mut scene, phone, Normal, "eight by");
     let limit = Limit::DirectBytes { max: 10 };
     let says = "not sent: the direct messages that wait for the session may have 10 bytes";
@@ -108,7 +122,12 @@ fn d21_each_refusal_says_why_and_hands_the_payload_back() {
     assert_eq!((directs[Normal].abandoned, directs[Low].abandoned), (1, 1));
     scene.room.close(scene.now, Actor::Host).unwrap();
     let to = Recipient::Session(guest);
-    refused(send(&mut scene, to, High, "hi"), "hi", DirectReason::RoomClosed, "not sent: the room is closed");
+    refused(
+        send(&mut scene, to, High, "hi"),
+        "hi",
+        DirectReason::RoomClosed,
+        "not sent: the room is closed",
+    );
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
@@ -122,7 +141,8 @@ fn d21_direct_messages_share_the_budget_of_a_batch_and_come_behind_a_gap() {
     let _ = scene.host(Normal, "kept").unwrap();
     to_session(&mut scene, guest, Low, "a long one");
     let mut take = |messages, bytes| {
-        let batch = scene.room.next_batch(scene.now, guest, Budget { messages, bytes }).unwrap().unwrap();
+        let batch =
+            scene.room.next_batch(scene.now, guest, Budget { messages, bytes }).unwrap().unwrap();
         (told(&batch), batch.more())
     };
     assert_eq!(take(1, 100), (vec!["missed 2 normal".into(), "to you: one".into()], true));
@@ -150,7 +170,9 @@ fn d21_a_mask_does_not_touch_what_is_sent_directly() {
 #[test]
 fn a9_a_farewell_is_read_before_the_reason_in_the_hottest_flood_and_wakes_at_once() {
     let minute = roomcast_core::Duration::from_secs(60);
-    let mut scene = Scene::with(|builder| builder.coalesce(PerLevel([roomcast_core::Duration::ZERO, minute, minute, minute])));
+    let mut scene = Scene::with(|builder| {
+        builder.coalesce(PerLevel([roomcast_core::Duration::ZERO, minute, minute, minute]))
+    });
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     for n in 0..1_000 {
         drop(scene.host(Low, &format!("like {n}")));
@@ -161,10 +183,17 @@ fn a9_a_farewell_is_read_before_the_reason_in_the_hottest_flood_and_wakes_at_onc
     assert!(scene.room.wake(scene.now));
     scene.room.kick(scene.now, Actor::Host, &[ANN]).unwrap();
     let to = Recipient::User(ANN);
-    assert_eq!(send(&mut scene, to, High, "too late").unwrap_err().reason, DirectReason::NoRecipient { to });
+    assert_eq!(
+        send(&mut scene, to, High, "too late").unwrap_err().reason,
+        DirectReason::NoRecipient { to }
+    );
     let to = Recipient::Session(ann);
-    assert_eq!(send(&mut scene, to, High, "too late").unwrap_err().reason, DirectReason::NoRecipient { to });
-    let first = scene.room.next_batch(scene.now, ann, Budget { messages: 1, bytes: 100 }).unwrap().unwrap();
+    assert_eq!(
+        send(&mut scene, to, High, "too late").unwrap_err().reason,
+        DirectReason::NoRecipient { to }
+    );
+    let first =
+        scene.room.next_batch(scene.now, ann, Budget { messages: 1, bytes: 100 }).unwrap().unwrap();
     assert_eq!(told(&first), ["to you: that was enough"]);
     while scene.next(ann).is_ok_and(|batch| batch.is_some()) {}
     assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::NoSession(ann));

@@ -2,8 +2,8 @@
 
 use super::scene::OWNER;
 use roomcast_core::{
-    Batch, Budget, Instant, Join, JoinError, Kind, Payload, RoomConfig, RoomState, SessionId, SystemMessage, SystemMessageKind,
-    SystemMessages, UserId,
+    Batch, Budget, Instant, Join, JoinError, Kind, Payload, RoomConfig, RoomState, SessionId,
+    SystemMessage, SystemMessageKind, SystemMessages, UserId,
 };
 
 const NOW: Instant = Instant::from_secs(1);
@@ -38,7 +38,11 @@ fn a18_the_tip_of_joining_carries_the_profile_that_came_with_it() {
     let batch = batch(&mut room, due, guest);
     let tip = &batch.messages()[0];
     assert_eq!((tip.kind, tip.profile.as_deref()), (Kind::System, Some(&Text("ann".into()))));
-    assert!(tip.payload.0.contains(&format!("{:?}", SystemMessageKind::Joined)), "{:?}", tip.payload);
+    assert!(
+        tip.payload.0.contains(&format!("{:?}", SystemMessageKind::Joined)),
+        "{:?}",
+        tip.payload
+    );
     assert_eq!(batch.messages().len(), 1, "and no tip of a changed profile");
 }
 

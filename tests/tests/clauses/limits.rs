@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Actor, Duration, Exempt, Instant, LevelQuotas, PerLevel, Priority, QueueDiscipline, Quota, RateAlgorithm, RateLimit,
-    RefusalReason, RoomConfig, RoomState, Source, UserId,
+    Actor, Duration, Exempt, Instant, LevelQuotas, PerLevel, Priority, QueueDiscipline, Quota,
+    RateAlgorithm, RateLimit, RefusalReason, RoomConfig, RoomState, Source, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -21,14 +21,22 @@ fn sent(scene: &Scene) -> [u64; 4] {
 
 #[test]
 fn a15_a_level_that_has_used_up_its_own_is_passed_over() {
-    let quotas = LevelQuotas { levels: PerLevel([None, a_second(3), a_second(2), None]), exempt: Exempt::Nobody };
-    let mut scene = Scene::with(|builder| builder.rate(20).burst(20).max_wait(FOR_EVER).level_quotas(quotas));
+    let quotas = LevelQuotas {
+        levels: PerLevel([None, a_second(3), a_second(2), None]),
+        exempt: Exempt::Nobody,
+    };
+    let mut scene =
+        Scene::with(|builder| builder.rate(20).burst(20).max_wait(FOR_EVER).level_quotas(quotas));
     for _ in 0..10 {
         for level in Priority::ALL {
             let _ = scene.host(level, "all at once").unwrap();
         }
     }
-    assert_eq!(sent(&scene), [8, 3, 2, 7], "twenty in all; Normal and Low by their own, the others by the room's");
+    assert_eq!(
+        sent(&scene),
+        [8, 3, 2, 7],
+        "twenty in all; Normal and Low by their own, the others by the room's"
+    );
     scene.wait_millis(500);
     // The room has ten more tokens, the levels one or one and a half.
     assert_eq!(sent(&scene), [10, 4, 3, 10]);
@@ -36,8 +44,12 @@ fn a15_a_level_that_has_used_up_its_own_is_passed_over() {
 
 #[test]
 fn a15_high_and_the_owner_and_the_admins_are_exempt_or_nobody_is() {
-    for (quotas, exempt) in [(LevelQuotas::HIGH_AND_STAFF_EXEMPT, true), (LevelQuotas::NOBODY_EXEMPT, false)] {
-        let mut scene = Scene::with(|builder| builder.rate(1_000).burst(1_000).max_wait(FOR_EVER).level_quotas(quotas));
+    for (quotas, exempt) in
+        [(LevelQuotas::HIGH_AND_STAFF_EXEMPT, true), (LevelQuotas::NOBODY_EXEMPT, false)]
+    {
+        let mut scene = Scene::with(|builder| {
+            builder.rate(1_000).burst(1_000).max_wait(FOR_EVER).level_quotas(quotas)
+        });
         let [owner, ann, bob] = [OWNER, ANN, BOB].map(|user| scene.user(user));
         scene.room.set_admin(scene.now, Actor::Host, ANN, true).unwrap();
         for _ in 0..50 {
@@ -49,14 +61,25 @@ fn a15_high_and_the_owner_and_the_admins_are_exempt_or_nobody_is() {
         for session in [owner, ann] {
             assert!(scene.say(session, "behind").unwrap().outcome.is_none());
         }
-        let low = scene.publish(roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low)).unwrap();
+        let low = scene
+            .publish(roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low))
+            .unwrap();
         assert!(low.outcome.is_some());
         for _ in 0..45 {
-            let _ = scene.publish(roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low)).unwrap();
+            let _ = scene
+                .publish(
+                    roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low),
+                )
+                .unwrap();
         }
         assert_eq!(sent(&scene)[2], if exempt { 46 } else { 40 });
         for _ in 0..50 {
-            let _ = scene.publish(roomcast_core::Publish::new(Source::Session(bob), "lowest".into()).priority(Lowest)).unwrap();
+            let _ = scene
+                .publish(
+                    roomcast_core::Publish::new(Source::Session(bob), "lowest".into())
+                        .priority(Lowest),
+                )
+                .unwrap();
         }
         assert_eq!(sent(&scene)[3], 40);
     }
@@ -65,7 +88,8 @@ fn a15_high_and_the_owner_and_the_admins_are_exempt_or_nobody_is() {
 #[test]
 fn a15_who_is_admin_no_more_is_bound_like_everyone() {
     let quotas = LevelQuotas { levels: PerLevel([a_second(1); 4]), exempt: Exempt::OwnerAndAdmins };
-    let mut scene = Scene::with(|builder| builder.rate(2).burst(2).max_wait(FOR_EVER).level_quotas(quotas));
+    let mut scene =
+        Scene::with(|builder| builder.rate(2).burst(2).max_wait(FOR_EVER).level_quotas(quotas));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     scene.room.set_admin(scene.now, Actor::Host, ANN, true).unwrap();
     let _ = scene.say(bob, "takes the token of Normal").unwrap();
@@ -82,9 +106,16 @@ fn a15_who_is_admin_no_more_is_bound_like_everyone() {
 #[test]
 fn a15_where_turns_are_drawn_the_oldest_counts_as_the_head_of_a_level_that_is_used_up() {
     for seed in 0..32 {
-        let quotas = LevelQuotas { levels: PerLevel([a_second(1); 4]), exempt: Exempt::OwnerAndAdmins };
+        let quotas =
+            LevelQuotas { levels: PerLevel([a_second(1); 4]), exempt: Exempt::OwnerAndAdmins };
         let mut scene = Scene::with(|builder| {
-            builder.rate(2).burst(2).max_wait(FOR_EVER).level_quotas(quotas).discipline(QueueDiscipline::Random).seed(seed)
+            builder
+                .rate(2)
+                .burst(2)
+                .max_wait(FOR_EVER)
+                .level_quotas(quotas)
+                .discipline(QueueDiscipline::Random)
+                .seed(seed)
         });
         let [owner, bob] = [OWNER, BOB].map(|user| scene.user(user));
         let _ = scene.say(bob, "takes the token of Normal").unwrap();
@@ -102,13 +133,20 @@ fn a15_where_turns_are_drawn_the_oldest_counts_as_the_head_of_a_level_that_is_us
 #[test]
 fn b12_a_window_lets_so_many_through_in_each_of_its_periods() {
     let mut scene = Scene::with(|builder| {
-        builder.rate(4).rate_period(Duration::from_millis(200)).rate_algorithm(RateAlgorithm::FixedWindow).max_wait(FOR_EVER)
+        builder
+            .rate(4)
+            .rate_period(Duration::from_millis(200))
+            .rate_algorithm(RateAlgorithm::FixedWindow)
+            .max_wait(FOR_EVER)
     });
     scene.now = Instant::from_millis(100_150);
     for _ in 0..20 {
         let _ = scene.host(Normal, "text").unwrap();
     }
-    assert_eq!((sent(&scene)[1], scene.room.poll_timeout()), (4, Some(Instant::from_millis(100_200))));
+    assert_eq!(
+        (sent(&scene)[1], scene.room.poll_timeout()),
+        (4, Some(Instant::from_millis(100_200)))
+    );
     scene.wait_millis(50);
     assert_eq!(sent(&scene)[1], 8, "eight within 50 ms, around the border of two windows");
     scene.wait_millis(199);
@@ -155,9 +193,14 @@ fn b12_net_ease_sends_20_and_beside_them_10_of_high_priority() {
 fn b12_easemob_sends_20_a_second_and_drops_lower_and_later_first() {
     let [high, normal, low, lowest] = second_of(&RoomConfig::easemob(OWNER));
     assert_eq!(high + normal + low + lowest, 40);
-    assert_eq!((normal, high), (5, 25), "five rounds fill the first window, the next one is High's");
+    assert_eq!(
+        (normal, high),
+        (5, 25),
+        "five rounds fill the first window, the next one is High's"
+    );
     // Of one priority, what came later gives way.
-    let mut scene = Scene { room: RoomState::new(&RoomConfig::easemob(OWNER)), now: Instant::from_secs(100) };
+    let mut scene =
+        Scene { room: RoomState::new(&RoomConfig::easemob(OWNER)), now: Instant::from_secs(100) };
     let guest = scene.guest();
     for n in 0..60 {
         drop(scene.host(Normal, &n.to_string()));
@@ -181,7 +224,10 @@ fn b12_easemob_sends_20_a_second_and_drops_lower_and_later_first() {
 
 #[test]
 fn b12_an_av_chat_room_of_three_levels_counts_the_lowest_as_low() {
-    let mut scene = Scene { room: RoomState::new(&RoomConfig::av_chat_room_three_levels(OWNER)), now: Instant::from_secs(100) };
+    let mut scene = Scene {
+        room: RoomState::new(&RoomConfig::av_chat_room_three_levels(OWNER)),
+        now: Instant::from_secs(100),
+    };
     let ann = scene.user(UserId(9));
     let _ = scene.host(Lowest, "like").unwrap();
     let batch = scene.next(ann).unwrap().unwrap();

@@ -2,8 +2,9 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Action, Actor, Audience, CloseError, DropReason, EndReason, Engine, Event, Group, Instant, Join, JoinError, LeaveError,
-    NotAllowed, Outcome, Presence, PresenceCause, Priority, RefusalReason, RoomConfig, RoomId, RoomState, Rule, SessionEnd,
+    Action, Actor, Audience, CloseError, DropReason, EndReason, Engine, Event, Group, Instant,
+    Join, JoinError, LeaveError, NotAllowed, Outcome, Presence, PresenceCause, Priority,
+    RefusalReason, RoomConfig, RoomId, RoomState, Rule, SessionEnd,
 };
 
 #[test]
@@ -16,7 +17,11 @@ fn a1_anyone_joins_an_open_room_at_once_and_once_a_session() {
     let mut single = Scene::with(|builder| builder.sessions_per_user(1));
     let ann = single.user(ANN);
     let again = single.room.join(single.now, Join::user(ANN).on(ann));
-    assert_eq!(again, Err(JoinError::AlreadyJoined { session: ann }), "that is asked before how many sessions a user has");
+    assert_eq!(
+        again,
+        Err(JoinError::AlreadyJoined { session: ann }),
+        "that is asked before how many sessions a user has"
+    );
     assert_eq!(scene.room.snapshot(scene.now).audience.sessions, 2);
 }
 
@@ -30,7 +35,8 @@ fn a1_no_such_room_is_an_error() {
 
 #[test]
 fn a2_no_limit_on_members_but_the_configured_one() {
-    let mut room: RoomState<&str> = RoomState::new(&RoomConfig::builder(OWNER).sessions(30_000).build().unwrap());
+    let mut room: RoomState<&str> =
+        RoomState::new(&RoomConfig::builder(OWNER).sessions(30_000).build().unwrap());
     for _ in 0..30_000 {
         room.join(Instant::ZERO, Join::guest()).unwrap();
     }
@@ -44,7 +50,10 @@ fn a2_a_room_takes_millions_by_default() {
         audience.join(true, Group::default(), None).unwrap();
     }
     let config = RoomConfig::builder(OWNER);
-    assert!(config.sessions(1 << 26).build() == RoomConfig::builder(OWNER).build(), "67 million is the default");
+    assert!(
+        config.sessions(1 << 26).build() == RoomConfig::builder(OWNER).build(),
+        "67 million is the default"
+    );
 }
 
 #[test]
@@ -67,8 +76,16 @@ fn a4_the_owner_cannot_leave_and_only_the_owner_and_the_host_close() {
     let mut scene = Scene::new();
     scene.user(OWNER);
     scene.user(ANN);
-    assert_eq!(scene.room.leave(scene.now, OWNER), Err(LeaveError::OwnerCannotLeave { owner: OWNER }));
-    let not_allowed = CloseError::from(NotAllowed { actor: Some(ANN), action: Action::Close, target: None, rule: Rule::OwnerOnly });
+    assert_eq!(
+        scene.room.leave(scene.now, OWNER),
+        Err(LeaveError::OwnerCannotLeave { owner: OWNER })
+    );
+    let not_allowed = CloseError::from(NotAllowed {
+        actor: Some(ANN),
+        action: Action::Close,
+        target: None,
+        rule: Rule::OwnerOnly,
+    });
     assert_eq!(scene.room.close(scene.now, Actor::User(ANN)), Err(not_allowed));
     assert_eq!(scene.room.close(scene.now, Actor::User(OWNER)), Ok(()));
     assert_eq!(scene.room.close(scene.now, Actor::Host), Err(CloseError::AlreadyClosed));
@@ -106,14 +123,24 @@ fn a4_a_closed_room_drops_what_waits_hands_out_what_is_due_then_says_why() {
 fn a6_online_is_the_first_session_and_offline_the_last() {
     let mut scene = Scene::new();
     let (phone, laptop) = (scene.user(ANN), scene.user(ANN));
-    let online = Event::Presence { user: ANN, presence: Presence::Online, cause: PresenceCause::Join, folded: 0 };
+    let online = Event::Presence {
+        user: ANN,
+        presence: Presence::Online,
+        cause: PresenceCause::Join,
+        folded: 0,
+    };
     assert_eq!(scene.events(), [online]);
     assert!(scene.room.close_session(scene.now, phone));
     assert_eq!(scene.events(), []);
     assert_eq!(scene.say(phone, "gone").unwrap_err().reason, RefusalReason::NotMember);
     assert!(scene.say(laptop, "still here").is_ok());
     assert!(scene.room.close_session(scene.now, laptop));
-    let offline = Event::Presence { user: ANN, presence: Presence::Offline, cause: PresenceCause::Quit, folded: 0 };
+    let offline = Event::Presence {
+        user: ANN,
+        presence: Presence::Offline,
+        cause: PresenceCause::Quit,
+        folded: 0,
+    };
     assert_eq!(scene.events().last(), Some(&offline));
 }
 

@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, Scene};
 use Priority::{High, Low, Normal};
 use roomcast_core::{
-    Actor, CorrelationId, DedupKey, DedupWindow, DropReason, Duration, Event, Kind, Limit, MergeKey, Outcome, OutcomeSink,
-    PerLevel, Priority, Publish, RefusalReason, Source, Units,
+    Actor, CorrelationId, DedupKey, DedupWindow, DropReason, Duration, Event, Kind, Limit,
+    MergeKey, Outcome, OutcomeSink, PerLevel, Priority, Publish, RefusalReason, Source, Units,
 };
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
@@ -18,7 +18,8 @@ fn b9_messages_that_wait_under_one_key_become_one_with_an_exact_sum() {
     let mut scene = Scene::busy(|builder| builder.max_wait(FOR_EVER));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let like = |session, units| {
-        let publish = Publish::new(Source::Session(session), "like".to_owned()).priority(Low).units(units);
+        let publish =
+            Publish::new(Source::Session(session), "like".to_owned()).priority(Low).units(units);
         publish.merge_key(MergeKey(4)).outcome_sink(OutcomeSink::Event(CorrelationId(units)))
     };
     let carrier = scene.publish(like(ann, 3)).unwrap();
@@ -57,7 +58,10 @@ fn b9_what_is_merged_shares_the_fate_of_its_carrier() {
     }
     let _ = scene.host(High, "gift").unwrap();
     let ledger = scene.room.snapshot(scene.now).admission.ledger.levels[Low];
-    assert_eq!((ledger.dropped.count(DropReason::Evicted), ledger.merged, ledger.units.dropped), (1, 9, 10));
+    assert_eq!(
+        (ledger.dropped.count(DropReason::Evicted), ledger.merged, ledger.units.dropped),
+        (1, 9, 10)
+    );
     // A new carrier begins anew.
     scene.wait_millis(1_000);
     assert_eq!(scene.publish(like()).unwrap().outcome, None);
@@ -67,16 +71,28 @@ fn b9_what_is_merged_shares_the_fate_of_its_carrier() {
 fn a30_gifts_red_packets_and_kicks_are_high_text_normal_likes_and_follows_low() {
     let host = Source::Host;
     let high = [Publish::gift(host, "g"), Publish::gift(host, "r"), Publish::gift(host, "k")];
-    assert!(high.iter().all(|publish| (publish.priority, publish.kind, publish.merge_key) == (High, Kind::Custom, None)));
-    assert_eq!((Publish::new(host, "t").priority, Publish::new(host, "t").kind), (Normal, Kind::Text));
+    assert!(
+        high.iter().all(|publish| (publish.priority, publish.kind, publish.merge_key)
+            == (High, Kind::Custom, None))
+    );
+    assert_eq!(
+        (Publish::new(host, "t").priority, Publish::new(host, "t").kind),
+        (Normal, Kind::Text)
+    );
     let folded = [(Publish::like(host, "l"), "likes"), (Publish::follow(host, "f"), "follows")];
-    assert!(folded.iter().all(|(publish, name)| (publish.priority, publish.counter) == (Low, Some(*name))));
+    assert!(
+        folded
+            .iter()
+            .all(|(publish, name)| (publish.priority, publish.counter) == (Low, Some(*name)))
+    );
     assert_ne!(folded[0].0.merge_key, folded[1].0.merge_key);
 }
 
 #[test]
 fn a29_likes_count_exactly_whatever_becomes_of_their_messages() {
-    let mut scene = Scene::with(|builder| builder.queue_messages(4).max_wait(PerLevel([None, None, Some(Duration::ZERO), None])));
+    let mut scene = Scene::with(|builder| {
+        builder.queue_messages(4).max_wait(PerLevel([None, None, Some(Duration::ZERO), None]))
+    });
     let ann = scene.user(ANN);
     for level in 0..4 {
         // Nothing of a like's finds room in between.
@@ -95,7 +111,8 @@ fn a29_likes_count_exactly_whatever_becomes_of_their_messages() {
     assert_eq!(refused.reason, RefusalReason::Muted);
     assert_eq!(scene.room.counters().next(), Some(("likes", 20_200)));
     // Nor does a notice that is one too many.
-    let notice = || Publish::new(Source::Host, "news".to_owned()).kind(Kind::Notice).counted("notices");
+    let notice =
+        || Publish::new(Source::Host, "news".to_owned()).kind(Kind::Notice).counted("notices");
     let sent = (0..300).filter(|_| scene.publish(notice()).is_ok()).count();
     assert_eq!(scene.room.counters().find(|(key, _)| *key == "notices"), Some(("notices", 200)));
     assert_eq!(sent, 200);
@@ -108,7 +125,10 @@ fn a28_a_counter_that_cannot_take_a_like_refuses_it() {
     scene.room.set_counter("likes", i64::MAX).unwrap();
     let refused = scene.publish(Publish::like(Source::Session(ann), "like".into())).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::Counter);
-    assert_eq!(refused.to_string(), "refused: its counter: 9223372036854775807 and 1 do not add up within 64 bits");
+    assert_eq!(
+        refused.to_string(),
+        "refused: its counter: 9223372036854775807 and 1 do not add up within 64 bits"
+    );
 }
 
 #[test]
@@ -116,7 +136,9 @@ fn b11_the_same_message_is_refused_within_its_window() {
     let window = DedupWindow { window: Duration::from_secs(10), keys: 3 };
     let mut scene = Scene::with(|builder| builder.dedup_window(window));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
-    let said = |session, key| Publish::new(Source::Session(session), "hello".to_owned()).dedup_key(DedupKey(key));
+    let said = |session, key| {
+        Publish::new(Source::Session(session), "hello".to_owned()).dedup_key(DedupKey(key))
+    };
     let _ = scene.publish(said(ann, 1)).unwrap();
     let refused = scene.publish(said(ann, 1)).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::Duplicate);
@@ -136,15 +158,30 @@ fn b11_the_same_message_is_refused_within_its_window() {
 
 #[test]
 fn b11_a_refused_message_has_used_nothing_up_and_a_dropped_one_may_be_said_again() {
-    let mut scene =
-        Scene::busy(|builder| builder.queue_messages(1).max_wait(PerLevel([None, Some(Duration::from_secs(2)), None, None])));
+    let mut scene = Scene::busy(|builder| {
+        builder.queue_messages(1).max_wait(PerLevel([
+            None,
+            Some(Duration::from_secs(2)),
+            None,
+            None,
+        ]))
+    });
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let _ = scene.host(High, "fills the queue").unwrap();
-    let said = |session| Publish::new(Source::Session(session), "hello".to_owned()).dedup_key(DedupKey(1));
+    let said =
+        |session| Publish::new(Source::Session(session), "hello".to_owned()).dedup_key(DedupKey(1));
     assert_eq!(scene.publish(said(ann)).unwrap_err().reason, RefusalReason::QueueFull);
-    assert_eq!(scene.publish(said(ann)).unwrap_err().reason, RefusalReason::QueueFull, "not a duplicate");
+    assert_eq!(
+        scene.publish(said(ann)).unwrap_err().reason,
+        RefusalReason::QueueFull,
+        "not a duplicate"
+    );
     scene.wait_millis(1_000);
     assert!(scene.publish(said(bob)).unwrap().outcome.is_none());
     let _ = scene.host(High, "evicts it").unwrap();
-    assert_eq!(scene.publish(said(bob)).unwrap_err().reason, RefusalReason::QueueFull, "its key is free again");
+    assert_eq!(
+        scene.publish(said(bob)).unwrap_err().reason,
+        RefusalReason::QueueFull,
+        "its key is free again"
+    );
 }

@@ -3,9 +3,9 @@
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Broadcast, BroadcastLimits, Broadcasts, Budget, CorrelationId, DedupKey, DropReason, Duration, Echo, Engine, Instant, Join,
-    Kind, Limit, Outcome, OutcomeSink, PerLevel, Priority, Publish, QueueDiscipline, RefusalReason, RoomConfig, RoomId, RoomState,
-    Seq, Source,
+    Broadcast, BroadcastLimits, Broadcasts, Budget, CorrelationId, DedupKey, DropReason, Duration,
+    Echo, Engine, Instant, Join, Kind, Limit, Outcome, OutcomeSink, PerLevel, Priority, Publish,
+    QueueDiscipline, RefusalReason, RoomConfig, RoomId, RoomState, Seq, Source,
 };
 
 #[test]
@@ -40,7 +40,9 @@ fn a14_forty_pass_in_a_second_and_the_bucket_refills_one_each_25_ms() {
 fn a14_above_the_rate_the_higher_goes_first_and_inside_one_the_first_come() {
     let mut scene = Scene::busy(|builder| builder.rate(40).max_wait(PerLevel::default()));
     let guest = scene.guest();
-    for (level, text) in [(Low, "like"), (Normal, "first"), (Lowest, "ping"), (Normal, "second"), (High, "gift")] {
+    for (level, text) in
+        [(Low, "like"), (Normal, "first"), (Lowest, "ping"), (Normal, "second"), (High, "gift")]
+    {
         assert!(scene.host(level, text).unwrap().outcome.is_none());
     }
     let mut order = Vec::new();
@@ -54,7 +56,9 @@ fn a14_above_the_rate_the_higher_goes_first_and_inside_one_the_first_come() {
 #[test]
 fn a14_inside_one_priority_at_random_when_configured_and_the_same_again_with_the_seed() {
     let order = |seed| {
-        let mut scene = Scene::busy(|builder| builder.discipline(QueueDiscipline::Random).seed(seed).max_wait(PerLevel::default()));
+        let mut scene = Scene::busy(|builder| {
+            builder.discipline(QueueDiscipline::Random).seed(seed).max_wait(PerLevel::default())
+        });
         let guest = scene.guest();
         for user in 0..12 {
             let session = scene.user(roomcast_core::UserId(100 + user));
@@ -78,7 +82,12 @@ fn a14_what_cannot_go_out_in_time_is_dropped() {
     let mut scene = Scene::busy(|builder| builder.rate_period(Duration::from_secs(60)));
     let _ = scene.host(Low, "stale").unwrap();
     scene.wait_millis(2_000);
-    assert_eq!(scene.room.snapshot(scene.now).admission.ledger.levels[Low].dropped.count(DropReason::Expired), 1);
+    assert_eq!(
+        scene.room.snapshot(scene.now).admission.ledger.levels[Low]
+            .dropped
+            .count(DropReason::Expired),
+        1
+    );
 }
 
 #[test]
@@ -87,7 +96,9 @@ fn a17_a_message_has_a_kind_and_its_payload_stays_opaque() {
     let guest = scene.guest();
     let kinds = [Kind::Text, Kind::Custom, Kind::System, Kind::Notice];
     for kind in kinds {
-        let _ = scene.publish(Publish::new(Source::Host, "\0{\"any\": thing".into()).kind(kind)).unwrap();
+        let _ = scene
+            .publish(Publish::new(Source::Host, "\0{\"any\": thing".into()).kind(kind))
+            .unwrap();
     }
     let batch = scene.next(guest).unwrap().unwrap();
     assert_eq!(batch.messages().iter().map(|message| message.kind).collect::<Vec<_>>(), kinds);
@@ -129,8 +140,18 @@ fn a20_an_event_for_each_message_that_went_out_later_and_for_each_that_did_not_w
     scene.wait_millis(1_000);
     scene.wait_millis(1_000);
     let outcomes = scene.outcomes();
-    let [(2, Outcome::Dropped { reason: DropReason::Evicted, limit: Some(Limit::QueueMessages { max: 2 }), .. }), high, normal] =
-        outcomes[..]
+    let [
+        (
+            2,
+            Outcome::Dropped {
+                reason: DropReason::Evicted,
+                limit: Some(Limit::QueueMessages { max: 2 }),
+                ..
+            },
+        ),
+        high,
+        normal,
+    ] = outcomes[..]
     else {
         panic!("{outcomes:?}");
     };
@@ -187,8 +208,9 @@ fn a25_a_member_receives_batches_with_the_higher_priority_first() {
     let mut scene = Scene::new();
     let guest = scene.guest();
     for (level, text) in [(Lowest, "d"), (Normal, "b1"), (High, "a"), (Low, "c"), (Normal, "b2")] {
-        let publish =
-            Publish::new(Source::Host, text.to_string()).priority(level).outcome_sink(OutcomeSink::Waiter(CorrelationId(0)));
+        let publish = Publish::new(Source::Host, text.to_string())
+            .priority(level)
+            .outcome_sink(OutcomeSink::Waiter(CorrelationId(0)));
         let _ = scene.publish(publish).unwrap();
     }
     let batch = scene.next(guest).unwrap().unwrap();
@@ -206,7 +228,10 @@ fn a16_the_hosts_notices_pass_beside_the_rooms_rate_200_a_second() {
         assert!(scene.publish(notice(&n.to_string())).unwrap().outcome.is_some());
     }
     let refused = scene.publish(notice("one too many")).unwrap_err();
-    assert_eq!((refused.reason, refused.limit), (RefusalReason::NoticeQuota, Some(Limit::Notices { max: 200 })));
+    assert_eq!(
+        (refused.reason, refused.limit),
+        (RefusalReason::NoticeQuota, Some(Limit::Notices { max: 200 }))
+    );
     assert_eq!(refused.retry_at, Some(scene.now + Duration::from_millis(5)));
     assert_eq!(refused.to_string(), "refused: the room takes 200 notices a second");
     assert_eq!(scene.read(guest).len(), 200);
@@ -219,7 +244,8 @@ fn a16_the_hosts_notices_pass_beside_the_rooms_rate_200_a_second() {
 }
 
 #[test]
-fn a16_a_broadcast_reaches_every_room_beside_its_rate_and_the_same_key_is_refused_for_five_minutes() {
+fn a16_a_broadcast_reaches_every_room_beside_its_rate_and_the_same_key_is_refused_for_five_minutes()
+{
     let mut engine: Engine<&str> = Engine::new(100, 0);
     let config = RoomConfig::builder(OWNER).rate(1).burst(1).build().unwrap();
     let now = Instant::from_secs(100);
@@ -241,8 +267,16 @@ fn a16_a_broadcast_reaches_every_room_beside_its_rate_and_the_same_key_is_refuse
     assert_eq!(refused.to_string(), "refused: the same key was broadcast within 300s");
     engine.handle_timeout(now);
     for (id, guest) in guests {
-        let batch = engine.room_mut(id).unwrap().next_batch(now, guest, Budget::default()).unwrap().unwrap();
-        assert_eq!((batch.messages()[0].kind, batch.messages()[0].payload, batch.messages().len()), (Kind::Notice, "to all", 2));
+        let batch = engine
+            .room_mut(id)
+            .unwrap()
+            .next_batch(now, guest, Budget::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (batch.messages()[0].kind, batch.messages()[0].payload, batch.messages().len()),
+            (Kind::Notice, "to all", 2)
+        );
         assert!(engine.room(id).unwrap().snapshot(now).balances());
     }
 }
@@ -255,12 +289,15 @@ fn a16_a_room_that_is_looked_at_too_late_counts_what_it_missed() {
     let mut room: RoomState<&str> = RoomState::new(&RoomConfig::av_chat_room(OWNER));
     let guest = room.join(Instant::ZERO, Join::guest()).unwrap().session;
     for (second, text) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
-        broadcasts.publish(Instant::from_secs(second), Broadcast::new(DedupKey(second), text)).unwrap();
+        broadcasts
+            .publish(Instant::from_secs(second), Broadcast::new(DedupKey(second), text))
+            .unwrap();
     }
     room.import_broadcasts(Instant::from_secs(4), &broadcasts);
     room.import_broadcasts(Instant::from_secs(5), &broadcasts);
     let batch = room.next_batch(Instant::from_secs(4), guest, Budget::default()).unwrap().unwrap();
-    let heard: Vec<_> = batch.messages().iter().map(|message| (message.payload, message.dispatched_at)).collect();
+    let heard: Vec<_> =
+        batch.messages().iter().map(|message| (message.payload, message.dispatched_at)).collect();
     assert_eq!(heard, [("c", Instant::from_secs(4)), ("d", Instant::from_secs(4))]);
     assert_eq!(room.snapshot(Instant::from_secs(4)).admission.broadcasts_missed, 2);
 }

@@ -2,13 +2,18 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Action, Actor, DropReason, Duration, EndReason, Instant, Join, JoinError, ModerationError, NotAllowed, Outcome, Priority,
-    RefusalReason, Role, Rule, SessionEnd, UserId,
+    Action, Actor, DropReason, Duration, EndReason, Instant, Join, JoinError, ModerationError,
+    NotAllowed, Outcome, Priority, RefusalReason, Role, Rule, SessionEnd, UserId,
 };
 
 const CAT: UserId = UserId(9);
 
-fn not_allowed(actor: UserId, action: Action, target: Option<UserId>, rule: Rule) -> ModerationError {
+fn not_allowed(
+    actor: UserId,
+    action: Action,
+    target: Option<UserId>,
+    rule: Rule,
+) -> ModerationError {
     NotAllowed { actor: Some(actor), action, target, rule }.into()
 }
 
@@ -31,7 +36,10 @@ fn a5_the_owner_names_up_to_five_admins_who_stay_so_through_leave_and_rejoin() {
     for id in 20..24 {
         assert_eq!(scene.room.set_admin(now, owner, UserId(id), true), Ok(true));
     }
-    assert_eq!(scene.room.set_admin(now, owner, BOB, true), Err(ModerationError::TooManyAdmins { max: 5 }));
+    assert_eq!(
+        scene.room.set_admin(now, owner, BOB, true),
+        Err(ModerationError::TooManyAdmins { max: 5 })
+    );
     assert_eq!(scene.room.set_admin(now, owner, ANN, false), Ok(true));
     assert_eq!((scene.room.role_of(ANN), scene.room.role_of(OWNER)), (Role::Member, Role::Owner));
     assert_eq!(scene.room.set_admin(now, owner, BOB, true), Ok(true));
@@ -48,7 +56,10 @@ fn a9_a_kick_takes_all_devices_out_with_the_reason_and_what_waits_of_theirs_is_d
     let refused = not_allowed(BOB, Action::Kick, Some(ANN), Rule::AdminsOnly);
     assert_eq!(scene.room.kick(now, Actor::User(BOB), &[ANN]), Err(refused));
     assert_eq!(scene.room.kick(now, Actor::User(CAT), &[ANN]), Ok(()));
-    assert!(matches!(scene.outcomes()[..], [(1, Outcome::Dropped { reason: DropReason::SenderOut, .. })]));
+    assert!(matches!(
+        scene.outcomes()[..],
+        [(1, Outcome::Dropped { reason: DropReason::SenderOut, .. })]
+    ));
     for session in [first, second] {
         assert_eq!(scene.next(session).unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
     }
@@ -95,7 +106,10 @@ fn a10_a_ban_keeps_users_out_for_its_time_and_ends_by_itself() {
     for user in [ANN, BOB] {
         assert_eq!(scene.room.join(now, Join::user(user)), Err(JoinError::Banned { user, until }));
     }
-    assert_eq!(JoinError::Banned { user: ANN, until }.to_string(), "user 7 is banned until 160.000000000s");
+    assert_eq!(
+        JoinError::Banned { user: ANN, until }.to_string(),
+        "user 7 is banned until 160.000000000s"
+    );
     assert_eq!(scene.room.unban(now, Actor::User(OWNER), &[BOB]), Ok(()));
     scene.user(BOB);
     scene.wait_millis(59_999);
@@ -113,8 +127,12 @@ fn a10_nobody_bans_the_owner_and_a_batch_with_one_who_may_not_be_changes_nothing
     let now = scene.now;
     scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
     scene.room.set_admin(now, Actor::Host, BOB, true).unwrap();
-    let error =
-        ModerationError::from(NotAllowed { actor: None, action: Action::Ban, target: Some(OWNER), rule: Rule::NotToTheOwner });
+    let error = ModerationError::from(NotAllowed {
+        actor: None,
+        action: Action::Ban,
+        target: Some(OWNER),
+        rule: Rule::NotToTheOwner,
+    });
     assert_eq!(scene.room.ban(now, Actor::Host, &[ANN, OWNER], None), Err(error));
     assert_eq!(error.to_string(), "the host may not ban user 1: nobody may do that to the owner");
     let among = not_allowed(CAT, Action::Ban, Some(BOB), Rule::NotToAnAdmin);
@@ -128,8 +146,15 @@ fn a10_a_full_table_refuses_and_what_has_lapsed_gives_way() {
     let now = scene.now;
     let users = [ANN, BOB, CAT];
     assert_eq!(scene.room.ban(now, Actor::Host, &users, Some(seconds(10))), Ok(()));
-    assert_eq!(scene.room.ban(now, Actor::Host, &[UserId(50)], None), Err(ModerationError::BansFull { max: 3 }));
-    assert_eq!(scene.room.ban(now, Actor::Host, &users, Some(seconds(20))), Ok(()), "anew, not one more");
+    assert_eq!(
+        scene.room.ban(now, Actor::Host, &[UserId(50)], None),
+        Err(ModerationError::BansFull { max: 3 })
+    );
+    assert_eq!(
+        scene.room.ban(now, Actor::Host, &users, Some(seconds(20))),
+        Ok(()),
+        "anew, not one more"
+    );
     scene.wait_millis(20_000);
     assert_eq!(scene.room.ban(scene.now, Actor::Host, &[UserId(50)], None), Ok(()));
     assert_eq!(scene.room.snapshot(scene.now).admission.moderation.bans, 1);
@@ -144,8 +169,14 @@ fn a11_a_mute_survives_rejoin_says_until_when_and_ends_by_itself() {
     let (now, ann) = (scene.now, scene.user(ANN));
     assert_eq!(scene.room.mute(now, Actor::User(OWNER), &[ANN, BOB], Some(seconds(30))), Ok(()));
     let refused = scene.say(ann, "hello").unwrap_err();
-    assert_eq!((refused.reason, refused.retry_at), (RefusalReason::Muted, Some(Instant::from_secs(130))));
-    assert_eq!((refused.to_string(), refused.payload.as_str()), ("refused: the sender is muted".into(), "hello"));
+    assert_eq!(
+        (refused.reason, refused.retry_at),
+        (RefusalReason::Muted, Some(Instant::from_secs(130)))
+    );
+    assert_eq!(
+        (refused.to_string(), refused.payload.as_str()),
+        ("refused: the sender is muted".into(), "hello")
+    );
     scene.room.leave(now, ANN).unwrap();
     let ann = scene.user(ANN);
     assert_eq!(scene.say(ann, "hello").unwrap_err().reason, RefusalReason::Muted);
@@ -169,7 +200,10 @@ fn a11_in_a_muted_room_the_owner_the_admins_and_the_host_speak() {
     scene.room.set_admin(now, Actor::User(OWNER), BOB, true).unwrap();
     let refused = not_allowed(ANN, Action::MuteRoom, None, Rule::AdminsOnly);
     assert_eq!(scene.room.mute_room(now, Actor::User(ANN), true), Err(refused));
-    assert_eq!(refused.to_string(), "user 7 may not mute the room: only the host, the owner and the admins may");
+    assert_eq!(
+        refused.to_string(),
+        "user 7 may not mute the room: only the host, the owner and the admins may"
+    );
     scene.room.mute_room(now, Actor::User(BOB), true).unwrap();
     assert_eq!(scene.say(ann, "hello").unwrap_err().reason, RefusalReason::RoomMuted);
     assert!(scene.say(bob, "quiet please").is_ok() && scene.say(owner, "thanks").is_ok());

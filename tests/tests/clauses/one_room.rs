@@ -2,8 +2,8 @@
 
 use crate::scene::{ANN, BOB, OWNER};
 use roomcast_core::{
-    Actor, Budget, EndReason, Engine, EngineJoinError, Event, Instant, Join, JoinError, Joined, NoSuchRoom, Presence, Publish,
-    RoomConfig, RoomId, SessionEnd, Source, UserId,
+    Actor, Budget, EndReason, Engine, EngineJoinError, Event, Instant, Join, JoinError, Joined,
+    NoSuchRoom, Presence, Publish, RoomConfig, RoomId, SessionEnd, Source, UserId,
 };
 
 const NOW: Instant = Instant::from_secs(100);
@@ -12,39 +12,63 @@ const NOW: Instant = Instant::from_secs(100);
 fn engine() -> Engine<&'static str> {
     let mut engine = Engine::new(10, 0).exclusive_membership();
     for id in 0..3 {
-        engine.create_room(RoomId(id), &RoomConfig::builder(UserId(1_000 + id)).sessions(3).build().unwrap()).unwrap();
+        engine
+            .create_room(
+                RoomId(id),
+                &RoomConfig::builder(UserId(1_000 + id)).sessions(3).build().unwrap(),
+            )
+            .unwrap();
     }
     engine
 }
 
-fn join(engine: &mut Engine<&'static str>, room: u64, user: UserId) -> Result<Joined, EngineJoinError> {
+fn join(
+    engine: &mut Engine<&'static str>,
+    room: u64,
+    user: UserId,
+) -> Result<Joined, EngineJoinError> {
     engine.join(NOW, RoomId(room), Join::user(user))
 }
 
 /// In which of the rooms a user is.
 fn rooms_of(engine: &Engine<&'static str>, user: UserId) -> Vec<u64> {
-    (0..3).filter(|&id| engine.room(RoomId(id)).is_ok_and(|room| !room.sessions_of(user).is_empty())).collect()
+    (0..3)
+        .filter(|&id| engine.room(RoomId(id)).is_ok_and(|room| !room.sessions_of(user).is_empty()))
+        .collect()
 }
 
 #[test]
 fn a8_joining_another_room_leaves_the_first_on_all_devices_with_what_they_are_due() {
     let mut engine = engine();
-    let (phone, laptop) = (join(&mut engine, 0, ANN).unwrap().session, join(&mut engine, 0, ANN).unwrap().session);
+    let (phone, laptop) =
+        (join(&mut engine, 0, ANN).unwrap().session, join(&mut engine, 0, ANN).unwrap().session);
     assert_eq!(rooms_of(&engine, ANN), [0], "a second device leaves nothing");
-    let _ = engine.room_mut(RoomId(0)).unwrap().publish(NOW, Publish::new(Source::Host, "due")).unwrap();
+    let _ = engine
+        .room_mut(RoomId(0))
+        .unwrap()
+        .publish(NOW, Publish::new(Source::Host, "due"))
+        .unwrap();
     join(&mut engine, 1, ANN).unwrap();
-    let _ = engine.room_mut(RoomId(0)).unwrap().publish(NOW, Publish::new(Source::Host, "too late")).unwrap();
+    let _ = engine
+        .room_mut(RoomId(0))
+        .unwrap()
+        .publish(NOW, Publish::new(Source::Host, "too late"))
+        .unwrap();
     assert_eq!(rooms_of(&engine, ANN), [1]);
     let mut first = engine.room_mut(RoomId(0)).unwrap();
     for device in [phone, laptop] {
         let batch = first.next_batch(NOW, device, Budget::default()).unwrap().unwrap();
-        assert_eq!(batch.messages().iter().map(|message| message.payload).collect::<Vec<_>>(), ["due"]);
+        assert_eq!(
+            batch.messages().iter().map(|message| message.payload).collect::<Vec<_>>(),
+            ["due"]
+        );
         let end = first.next_batch(NOW, device, Budget::default()).unwrap_err();
         assert_eq!(end, SessionEnd::Closed(EndReason::JoinedElsewhere));
     }
     drop(first);
     let mut events = std::iter::from_fn(|| engine.poll_event());
-    assert!(events.any(|(id, event)| id == RoomId(0) && matches!(event, Event::Presence { presence: Presence::Offline, .. })));
+    assert!(events.any(|(id, event)| id == RoomId(0)
+        && matches!(event, Event::Presence { presence: Presence::Offline, .. })));
 }
 
 #[test]
@@ -52,11 +76,17 @@ fn a8_a_join_that_is_refused_leaves_nothing() {
     let mut engine = engine();
     join(&mut engine, 0, ANN).unwrap();
     engine.room_mut(RoomId(1)).unwrap().ban(NOW, Actor::Host, &[ANN], None).unwrap();
-    assert!(matches!(join(&mut engine, 1, ANN), Err(EngineJoinError::Join(JoinError::Banned { .. }))));
+    assert!(matches!(
+        join(&mut engine, 1, ANN),
+        Err(EngineJoinError::Join(JoinError::Banned { .. }))
+    ));
     for _ in 0..3 {
         engine.join(NOW, RoomId(2), Join::guest()).unwrap();
     }
-    assert_eq!(join(&mut engine, 2, ANN), Err(EngineJoinError::Join(JoinError::RoomFull { max: 3 })));
+    assert_eq!(
+        join(&mut engine, 2, ANN),
+        Err(EngineJoinError::Join(JoinError::RoomFull { max: 3 }))
+    );
     assert_eq!(join(&mut engine, 9, ANN), Err(EngineJoinError::NoSuchRoom(NoSuchRoom(RoomId(9)))));
     assert_eq!(rooms_of(&engine, ANN), [0]);
 }

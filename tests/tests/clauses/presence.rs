@@ -2,8 +2,8 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Actor, Duration, Event, Heartbeat, Instant, Presence, PresenceCause, Publish, RefusalReason, RoomConfig, RoomState, SessionEnd,
-    SessionId, Source, UserId,
+    Actor, Duration, Event, Heartbeat, Instant, Presence, PresenceCause, Publish, RefusalReason,
+    RoomConfig, RoomState, SessionEnd, SessionId, Source, UserId,
 };
 
 const SILENCE: u64 = 30_000;
@@ -11,7 +11,8 @@ const SILENCE: u64 = 30_000;
 /// A room that looks for silent sessions as an `AVChatRoom` does, at an instant of one of its looks.
 fn scene() -> Scene {
     let mut scene = Scene::with(|builder| builder.heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
-    let config = RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().unwrap();
+    let config =
+        RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().unwrap();
     scene.now = config.first_scan().unwrap() + Duration::from_secs(100);
     scene.room.handle_timeout(scene.now);
     scene
@@ -55,14 +56,20 @@ fn a7_a_silent_user_goes_offline_at_the_next_look_and_comes_back_with_a_sign_of_
     scene.wait_millis(39_999);
     assert_eq!((scene.events(), scene.room.is_online(ANN)), (vec![], true));
     scene.wait_millis(1);
-    assert_eq!((scene.events(), scene.room.is_online(ANN)), (vec![offline(ANN, PresenceCause::HeartbeatInterrupt)], false));
+    assert_eq!(
+        (scene.events(), scene.room.is_online(ANN)),
+        (vec![offline(ANN, PresenceCause::HeartbeatInterrupt)], false)
+    );
     assert_eq!(scene.room.poll_timeout(), None, "nobody is left to look at");
     // She is still in, and gets what is said.
     let _ = scene.host(roomcast_core::Priority::Normal, "still there?").unwrap();
     assert_eq!(scene.read(ann), ["still there?"]);
     assert!(!scene.room.is_online(ANN), "to be read to is no sign of life");
     assert!(scene.room.touch(scene.now, ann));
-    assert_eq!((scene.events(), scene.room.is_online(ANN)), (vec![online(ANN, PresenceCause::HeartbeatRecover)], true));
+    assert_eq!(
+        (scene.events(), scene.room.is_online(ANN)),
+        (vec![online(ANN, PresenceCause::HeartbeatRecover)], true)
+    );
     assert!(scene.room.poll_timeout().is_some());
 }
 
@@ -116,7 +123,8 @@ fn a7_a_user_is_offline_only_once_all_sessions_are_silent() {
 }
 
 #[test]
-fn a7_a_silent_user_who_joins_on_another_device_is_online_by_a_join_and_one_who_leaves_is_not_told_twice() {
+fn a7_a_silent_user_who_joins_on_another_device_is_online_by_a_join_and_one_who_leaves_is_not_told_twice()
+ {
     let mut scene = scene();
     scene.user(ANN);
     scene.user(BOB);
@@ -165,7 +173,11 @@ fn a7_a_room_that_nobody_is_in_has_no_timer_and_an_ended_session_shows_no_life()
     assert!(scene.room.poll_timeout().is_some());
     scene.room.leave(scene.now, ANN).unwrap();
     assert!(!scene.room.touch(scene.now, ann));
-    assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(10)), "only her grace");
+    assert_eq!(
+        scene.room.poll_timeout(),
+        Some(scene.now + Duration::from_secs(10)),
+        "only her grace"
+    );
     assert!(matches!(scene.next(ann), Err(SessionEnd::Closed(_))));
     assert_eq!(scene.room.poll_timeout(), None);
 }
@@ -182,17 +194,25 @@ fn a12_the_online_count_is_exact_at_any_time_and_counts_guests_as_audience() {
     for &guest in &guests[..2] {
         assert!(scene.room.touch(scene.now, guest));
     }
-    let publish = Publish::new(Source::Session(scene.user(UserId(100))), "on a second device".to_owned());
+    let publish =
+        Publish::new(Source::Session(scene.user(UserId(100))), "on a second device".to_owned());
     let _ = scene.publish(publish).unwrap();
     assert_eq!(counts(&scene), (13, 7));
     scene.wait_millis(1);
     let snapshot = scene.room.snapshot(scene.now);
-    assert_eq!((counts(&scene), snapshot.audience.sessions, snapshot.admission.users), ((3, 1), 13, 7));
+    assert_eq!(
+        (counts(&scene), snapshot.audience.sessions, snapshot.admission.users),
+        ((3, 1), 13, 7)
+    );
 }
 
 #[test]
 fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
-    let config = RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).presence_events(1 << 20).build().unwrap();
+    let config = RoomConfig::builder(OWNER)
+        .heartbeat(Some(Heartbeat::AV_CHAT_ROOM))
+        .presence_events(1 << 20)
+        .build()
+        .unwrap();
     let mut room: RoomState<&str> = RoomState::new(&config);
     let start = config.first_scan().unwrap() + Duration::from_secs(20);
     room.handle_timeout(start);
@@ -210,7 +230,10 @@ fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
         calls += 1;
     }
     while let Some(event) = room.poll_event() {
-        offline += u32::from(matches!(event, Event::Presence { presence: Presence::Offline, folded: 1, .. }));
+        offline += u32::from(matches!(
+            event,
+            Event::Presence { presence: Presence::Offline, folded: 1, .. }
+        ));
     }
     assert_eq!((offline, room.snapshot(at).audience.online), (20_000, 0));
     assert!(calls <= 25, "{calls} calls");
@@ -218,8 +241,10 @@ fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
 
 #[test]
 fn a12_the_newest_users_are_the_last_arrivals_who_are_still_online() {
-    let mut scene = Scene::with(|builder| builder.recent_users(3).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
-    let ids = |scene: &Scene| scene.room.recent_users().iter().map(|user| user.0).collect::<Vec<_>>();
+    let mut scene =
+        Scene::with(|builder| builder.recent_users(3).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
+    let ids =
+        |scene: &Scene| scene.room.recent_users().iter().map(|user| user.0).collect::<Vec<_>>();
     let sessions: Vec<SessionId> = (0..5).map(|user| scene.user(UserId(user))).collect();
     scene.guest();
     assert_eq!(ids(&scene), [4, 3, 2], "no more than it remembers, and no guest");

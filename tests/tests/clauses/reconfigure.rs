@@ -2,9 +2,10 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::{
-    Actor, DropReason, Duration, Echo, Event, EvictionPolicy, Instant, Item, Join, JoinError, LevelQuotas, Limit, Outcome,
-    PerLevel, Priority, Quota, RateAlgorithm, RateLimit, ReconfigureError, RoomConfig, RoomConfigBuilder, RoomState, SessionId,
-    SystemMessageKind, SystemMessages, UserId,
+    Actor, DropReason, Duration, Echo, Event, EvictionPolicy, Instant, Item, Join, JoinError,
+    LevelQuotas, Limit, Outcome, PerLevel, Priority, Quota, RateAlgorithm, RateLimit,
+    ReconfigureError, RoomConfig, RoomConfigBuilder, RoomState, SessionId, SystemMessageKind,
+    SystemMessages, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -41,9 +42,15 @@ fn b15_policies_are_fixed_and_a_closed_room_takes_nothing() {
         assert_eq!(scene.room.snapshot(scene.now), before);
     }
     let error = ReconfigureError::Fixed { setting: "seed" };
-    assert_eq!(error.to_string(), "seed is fixed for a room's life; want the one that the room was made with");
+    assert_eq!(
+        error.to_string(),
+        "seed is fixed for a room's life; want the one that the room was made with"
+    );
     scene.room.close(scene.now, Actor::Host).unwrap();
-    assert_eq!(reconfigure(&mut scene, |builder| builder.rate(5)), Err(ReconfigureError::RoomClosed));
+    assert_eq!(
+        reconfigure(&mut scene, |builder| builder.rate(5)),
+        Err(ReconfigureError::RoomClosed)
+    );
 }
 
 #[test]
@@ -66,19 +73,25 @@ fn b15_tokens_that_were_gained_count_as_far_as_the_new_burst_holds_them() {
 
 #[test]
 fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_nothing() {
-    let mut scene = Scene::with(|builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(10));
+    let mut scene =
+        Scene::with(|builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(10));
     for _ in 0..6 {
         let _ = scene.host(Priority::High, "out").unwrap();
     }
-    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(8)).unwrap();
+    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(8))
+        .unwrap();
     assert_eq!(tokens(&scene), 2);
-    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(3)).unwrap();
+    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(3))
+        .unwrap();
     assert_eq!(tokens(&scene), 0);
     scene.wait_millis(1_000);
     assert_eq!(tokens(&scene), 3);
     // Of another period: the running one is used up, the next one begins at 101.2 s.
     reconfigure(&mut scene, |builder| {
-        builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(5).rate_period(Duration::from_millis(200))
+        builder
+            .rate_algorithm(RateAlgorithm::FixedWindow)
+            .rate(5)
+            .rate_period(Duration::from_millis(200))
     })
     .unwrap();
     scene.wait_millis(199);
@@ -90,7 +103,8 @@ fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_not
     assert_eq!(tokens(&scene), 0);
     scene.wait_millis(300);
     assert_eq!(tokens(&scene), 3);
-    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(4)).unwrap();
+    reconfigure(&mut scene, |builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(4))
+        .unwrap();
     assert_eq!(tokens(&scene), 0);
     scene.wait_millis(500);
     assert_eq!(tokens(&scene), 4, "at 102 s");
@@ -98,15 +112,20 @@ fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_not
 
 #[test]
 fn b15_what_waits_goes_out_when_a_level_quota_disappears_and_one_that_appears_is_full() {
-    let quota =
-        || LevelQuotas { levels: PerLevel([None, Some(RateLimit::Bucket(per_second(1))), None, None]), ..LevelQuotas::NONE };
+    let quota = || LevelQuotas {
+        levels: PerLevel([None, Some(RateLimit::Bucket(per_second(1))), None, None]),
+        ..LevelQuotas::NONE
+    };
     let mut scene = Scene::with(|builder| builder.level_quotas(quota()));
     for text in ["a", "b", "c"] {
         let _ = scene.host(Priority::Normal, text).unwrap();
     }
     let guest = scene.guest();
     reconfigure(&mut scene, |builder| builder).unwrap();
-    assert!(scene.room.poll_timeout().is_some_and(|at| at <= scene.now), "what may go now asks to be called");
+    assert!(
+        scene.room.poll_timeout().is_some_and(|at| at <= scene.now),
+        "what may go now asks to be called"
+    );
     scene.wait_millis(0);
     assert_eq!(scene.read(guest), ["b", "c"]);
     let config = RoomConfig::builder(OWNER).level_quotas(quota()).build().unwrap();
@@ -122,7 +141,10 @@ fn b15_what_is_due_goes_out_under_the_old_settings_first() {
     assert_eq!(scene.send(ann, Priority::Normal, "late", 5), None);
     // The host comes late, and with another rate.
     scene.now = scene.now + Duration::from_secs(1);
-    reconfigure(&mut scene, |builder| builder.rate(1).rate_period(Duration::from_secs(1_000)).burst(1)).unwrap();
+    reconfigure(&mut scene, |builder| {
+        builder.rate(1).rate_period(Duration::from_secs(1_000)).burst(1)
+    })
+    .unwrap();
     assert!(matches!(scene.outcomes()[..], [(5, Outcome::Dispatched { .. })]));
     assert_eq!(tokens(&scene), 0);
 }
@@ -131,17 +153,26 @@ fn b15_what_is_due_goes_out_under_the_old_settings_first() {
 fn b15_a_smaller_queue_evicts_the_lowest_by_the_victim_policy_and_says_which_limit_it_was() {
     let mut scene = Scene::busy(|builder| builder.eviction(EvictionPolicy::Newest));
     let ann = scene.user(ANN);
-    for (tag, level) in (1..).zip([Priority::Low, Priority::High, Priority::Low, Priority::Normal]) {
+    for (tag, level) in (1..).zip([Priority::Low, Priority::High, Priority::Low, Priority::Normal])
+    {
         assert_eq!(scene.send(ann, level, "twelve bytes", tag), None);
     }
-    let smaller: Change = |builder| builder.rate(1).burst(1).eviction(EvictionPolicy::Newest).queue_messages(3);
+    let smaller: Change =
+        |builder| builder.rate(1).burst(1).eviction(EvictionPolicy::Newest).queue_messages(3);
     reconfigure(&mut scene, smaller).unwrap();
     let dropped = scene.outcomes();
-    let [(3, Outcome::Dropped { reason: DropReason::Evicted, limit, .. })] = dropped[..] else { panic!("{dropped:?}") };
+    let [(3, Outcome::Dropped { reason: DropReason::Evicted, limit, .. })] = dropped[..] else {
+        panic!("{dropped:?}")
+    };
     assert_eq!(limit, Some(Limit::QueueMessages { max: 3 }));
     // Bytes as well, down to what is High.
     let smaller: Change = |builder| {
-        let small = builder.rate(1).burst(1).eviction(EvictionPolicy::Newest).payload_bytes(10).queue_bytes(20);
+        let small = builder
+            .rate(1)
+            .burst(1)
+            .eviction(EvictionPolicy::Newest)
+            .payload_bytes(10)
+            .queue_bytes(20);
         small.log_bytes(PerLevel([1_034; 4]))
     };
     reconfigure(&mut scene, smaller).unwrap();
@@ -156,7 +187,12 @@ fn b15_deadlines_and_the_time_for_a_verdict_count_for_what_waits_as_well() {
     let reviewed: Change = |builder| {
         let mut review = roomcast_core::ReviewConfig::HIGH_AND_NORMAL;
         review.levels = PerLevel([true, false, false, false]);
-        builder.rate(1).burst(1).rate_period(Duration::from_secs(1_000)).max_wait(PerLevel([None; 4])).review(review)
+        builder
+            .rate(1)
+            .burst(1)
+            .rate_period(Duration::from_secs(1_000))
+            .max_wait(PerLevel([None; 4]))
+            .review(review)
     };
     let mut scene = Scene::with(reviewed);
     let _ = scene.host(Priority::High, "the one of this time").unwrap();
@@ -166,16 +202,23 @@ fn b15_deadlines_and_the_time_for_a_verdict_count_for_what_waits_as_well() {
     scene.wait_millis(300);
     let shorter: Change = |builder| {
         let mut review = roomcast_core::ReviewConfig::NONE;
-        (review.timeout, review.on_timeout) = (Duration::from_millis(500), roomcast_core::ReviewTimeout::Closed);
+        (review.timeout, review.on_timeout) =
+            (Duration::from_millis(500), roomcast_core::ReviewTimeout::Closed);
         let waits = builder.rate(1).burst(1).rate_period(Duration::from_secs(1_000)).review(review);
         waits.max_wait(PerLevel([None, None, Some(Duration::from_millis(400)), None]))
     };
     reconfigure(&mut scene, shorter).unwrap();
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(100)));
     scene.wait_millis(100);
-    assert!(matches!(scene.outcomes()[..], [(2, Outcome::Dropped { reason: DropReason::Expired, .. })]));
+    assert!(matches!(
+        scene.outcomes()[..],
+        [(2, Outcome::Dropped { reason: DropReason::Expired, .. })]
+    ));
     scene.wait_millis(100);
-    assert!(matches!(scene.outcomes()[..], [(1, Outcome::Dropped { reason: DropReason::ReviewTimeout, .. })]));
+    assert!(matches!(
+        scene.outcomes()[..],
+        [(1, Outcome::Dropped { reason: DropReason::ReviewTimeout, .. })]
+    ));
 }
 
 #[test]
@@ -190,14 +233,21 @@ fn b15_what_falls_out_of_a_smaller_log_is_a_gap_and_a_larger_one_fills_from_now_
     reconfigure(&mut scene, |builder| builder.log_messages(PerLevel([1; 4]))).unwrap();
     assert_eq!(scene.room.snapshot(scene.now).audience.log[Priority::Normal], 1);
     let batch = scene.next(guest).unwrap().unwrap();
-    assert!(matches!(batch.items().next(), Some(Item::Gap { priority: Priority::Normal, count: 3 })));
+    assert!(matches!(
+        batch.items().next(),
+        Some(Item::Gap { priority: Priority::Normal, count: 3 })
+    ));
     assert_eq!((crate::scene::texts(&batch), scene.read(reader)), (vec!["d".to_owned()], vec![]));
-    reconfigure(&mut scene, |builder| builder.log_messages(PerLevel([3; 4])).replay_on_join(2)).unwrap();
+    reconfigure(&mut scene, |builder| builder.log_messages(PerLevel([3; 4])).replay_on_join(2))
+        .unwrap();
     for text in ["e", "f"] {
         let _ = scene.host(Priority::Normal, text).unwrap();
     }
     let late = scene.guest();
-    assert_eq!((scene.read(guest), scene.read(late)), (vec!["e".into(), "f".into()], vec!["e".to_owned(), "f".into()]));
+    assert_eq!(
+        (scene.read(guest), scene.read(late)),
+        (vec!["e".into(), "f".into()], vec!["e".to_owned(), "f".into()])
+    );
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
@@ -208,7 +258,10 @@ fn b15_sessions_that_are_in_stay_and_new_ones_are_refused_until_there_is_room() 
     reconfigure(&mut scene, |builder| builder.sessions(2).sessions_per_user(1)).unwrap();
     assert_eq!(scene.room.snapshot(scene.now).audience.sessions, 4);
     assert_eq!(scene.room.join(scene.now, Join::guest()), Err(JoinError::RoomFull { max: 2 }));
-    assert_eq!(scene.room.join(scene.now, Join::user(ANN)), Err(JoinError::TooManySessions { user: ANN, max: 1 }));
+    assert_eq!(
+        scene.room.join(scene.now, Join::user(ANN)),
+        Err(JoinError::TooManySessions { user: ANN, max: 1 })
+    );
     for &session in &all[..3] {
         assert!(scene.room.join(scene.now, Join::guest()).is_err());
         assert!(scene.room.close_session(scene.now, session));
@@ -234,19 +287,30 @@ fn b15_a_shorter_grace_is_for_those_who_end_from_now_on() {
 
 #[test]
 fn b15_a_sender_keeps_a_used_quota_that_stays_the_same_and_starts_anew_under_another() {
-    let slow: Change =
-        |builder| builder.sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(1)), None])).sender_table_size(9);
+    let slow: Change = |builder| {
+        builder
+            .sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(1)), None]))
+            .sender_table_size(9)
+    };
     let mut scene = Scene::with(slow);
     let ann = scene.user(ANN);
     for level in [Priority::Normal, Priority::Low] {
         assert_eq!(scene.send(ann, level, "once", 1).map(|_| ()), Some(()));
     }
-    let other: Change =
-        |builder| builder.sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(2)), None])).sender_table_size(0);
+    let other: Change = |builder| {
+        builder
+            .sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(2)), None]))
+            .sender_table_size(0)
+    };
     reconfigure(&mut scene, other).unwrap();
-    let quota = |level| roomcast_core::Publish::new(roomcast_core::Source::Session(ann), String::new()).priority(level);
+    let quota = |level| {
+        roomcast_core::Publish::new(roomcast_core::Source::Session(ann), String::new())
+            .priority(level)
+    };
     assert!(scene.publish(quota(Priority::Normal)).is_err(), "whose place is kept");
-    assert!(scene.publish(quota(Priority::Low)).is_ok() && scene.publish(quota(Priority::Low)).is_ok());
+    assert!(
+        scene.publish(quota(Priority::Low)).is_ok() && scene.publish(quota(Priority::Low)).is_ok()
+    );
     assert!(scene.publish(quota(Priority::Low)).is_err());
 }
 
@@ -257,7 +321,8 @@ fn b15_full_tables_of_mutes_keep_whom_they_hold_and_a_room_that_may_expire_count
         scene.room.mute(scene.now, Actor::Host, &[user], None).unwrap();
     }
     scene.wait_millis(5_000);
-    reconfigure(&mut scene, |builder| builder.mutes(1).idle_timeout(Some(Duration::from_secs(60)))).unwrap();
+    reconfigure(&mut scene, |builder| builder.mutes(1).idle_timeout(Some(Duration::from_secs(60))))
+        .unwrap();
     assert!(scene.room.mute(scene.now, Actor::Host, &[UserId(99)], None).is_err());
     assert!(
         scene.room.mute(scene.now, Actor::Host, &[ANN, BOB], Some(Duration::from_secs(9))).is_ok(),
@@ -276,7 +341,9 @@ fn b15_tips_of_a_kind_that_is_turned_off_are_never_told() {
     scene.user(BOB);
     assert!(scene.room.poll_timeout().is_some());
     reconfigure(&mut scene, |builder| {
-        builder.system_messages(SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High)))
+        builder.system_messages(
+            SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High)),
+        )
     })
     .unwrap();
     assert_eq!(scene.room.poll_timeout(), None);
@@ -285,13 +352,26 @@ fn b15_tips_of_a_kind_that_is_turned_off_are_never_told() {
 #[test]
 fn b15_one_call_evicts_so_many_lets_go_of_so_many_and_asks_to_be_called_at_once() {
     let config = |messages, log| {
-        let builder = RoomConfig::builder(OWNER).rate_period(Duration::MAX).rate(1).max_wait(PerLevel([None; 4]));
-        builder.burst(10_000).queue_messages(messages).log_messages(PerLevel([log; 4])).build().unwrap()
+        let builder = RoomConfig::builder(OWNER)
+            .rate_period(Duration::MAX)
+            .rate(1)
+            .max_wait(PerLevel([None; 4]));
+        builder
+            .burst(10_000)
+            .queue_messages(messages)
+            .log_messages(PerLevel([log; 4]))
+            .build()
+            .unwrap()
     };
     let (mut room, now) = (RoomState::new(&config(10_000, 10_000)), Instant::from_secs(1));
     for _ in 0..12_500 {
-        let _ =
-            room.publish(now, roomcast_core::Publish::new(roomcast_core::Source::Host, "text").priority(Priority::Low)).unwrap();
+        let _ = room
+            .publish(
+                now,
+                roomcast_core::Publish::new(roomcast_core::Source::Host, "text")
+                    .priority(Priority::Low),
+            )
+            .unwrap();
     }
     let look = |room: &RoomState<&'static str>| {
         let books = room.snapshot(now);

@@ -3,16 +3,19 @@
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use Priority::{High, Lowest, Normal};
 use RefusalReason::{
-    Banned, Counter, Duplicate, Guest, Muted, NotMember, NoticeQuota, OutcomesFull, QueueFull, ReviewsFull, RoomClosed, RoomMuted,
-    SenderQuota, TooLarge,
+    Banned, Counter, Duplicate, Guest, Muted, NotMember, NoticeQuota, OutcomesFull, QueueFull,
+    ReviewsFull, RoomClosed, RoomMuted, SenderQuota, TooLarge,
 };
 use roomcast_core::{
-    Actor, CorrelationId, DedupKey, DropReason, Duration, Kind, Limit, Outcome, OutcomeSink, PerLevel, Priority, Publish, Quota,
-    RefusalReason, ReviewConfig, ReviewDecision, ReviewError, ReviewTimeout, RoomConfigBuilder, Source, Ticket,
+    Actor, CorrelationId, DedupKey, DropReason, Duration, Kind, Limit, Outcome, OutcomeSink,
+    PerLevel, Priority, Publish, Quota, RefusalReason, ReviewConfig, ReviewDecision, ReviewError,
+    ReviewTimeout, RoomConfigBuilder, Source, Ticket,
 };
 use std::num::NonZeroU32;
 
-fn reviewed(change: impl FnOnce(&mut ReviewConfig)) -> impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder {
+fn reviewed(
+    change: impl FnOnce(&mut ReviewConfig),
+) -> impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder {
     let mut review = ReviewConfig::HIGH_AND_NORMAL;
     change(&mut review);
     move |builder| builder.review(review)
@@ -21,13 +24,18 @@ fn reviewed(change: impl FnOnce(&mut ReviewConfig)) -> impl FnOnce(RoomConfigBui
 impl Scene {
     /// Says something that has to wait for a verdict.
     fn submit(&mut self, session: roomcast_core::SessionId, text: &str, tag: u64) -> Ticket {
-        let publish = Publish::new(Source::Session(session), text.to_owned()).outcome_sink(OutcomeSink::Event(CorrelationId(tag)));
+        let publish = Publish::new(Source::Session(session), text.to_owned())
+            .outcome_sink(OutcomeSink::Event(CorrelationId(tag)));
         let receipt = self.publish(publish).expect("let in");
         assert_eq!(receipt.outcome, None);
         receipt.review.expect("a ticket")
     }
 
-    fn decide(&mut self, ticket: Ticket, verdict: ReviewDecision<String>) -> Result<(), ReviewError<String>> {
+    fn decide(
+        &mut self,
+        ticket: Ticket,
+        verdict: ReviewDecision<String>,
+    ) -> Result<(), ReviewError<String>> {
         self.room.review(self.now, ticket, verdict)
     }
 }
@@ -36,9 +44,13 @@ impl Scene {
 fn a19_the_host_allows_denies_with_a_code_or_rewrites() {
     let mut scene = Scene::with(reviewed(|_| ()));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
-    let tickets = [(1, "fine"), (2, "bad"), (3, "ugly")].map(|(tag, text)| scene.submit(ann, text, tag));
+    let tickets =
+        [(1, "fine"), (2, "bad"), (3, "ugly")].map(|(tag, text)| scene.submit(ann, text, tag));
     assert_eq!(scene.room.snapshot(scene.now).admission.ledger.levels[Normal].under_review, 3);
-    assert_eq!(scene.room.pending_review(tickets[2]).map(|review| review.payload.clone()), Some("ugly".to_owned()));
+    assert_eq!(
+        scene.room.pending_review(tickets[2]).map(|review| review.payload.clone()),
+        Some("ugly".to_owned())
+    );
     scene.decide(tickets[2], ReviewDecision::Rewrite("pretty".into())).unwrap();
     scene.decide(tickets[1], ReviewDecision::Deny { code: 80_001 }).unwrap();
     scene.decide(tickets[0], ReviewDecision::Allow).unwrap();
@@ -51,7 +63,10 @@ fn a19_the_host_allows_denies_with_a_code_or_rewrites() {
         retry_at: Some(scene.now),
     };
     assert_eq!((outcomes.len(), outcomes[1]), (3, (2, denied)));
-    assert!(matches!(outcomes[0], (3, Outcome::Dispatched { .. })) && matches!(outcomes[2], (1, Outcome::Dispatched { .. })));
+    assert!(
+        matches!(outcomes[0], (3, Outcome::Dispatched { .. }))
+            && matches!(outcomes[2], (1, Outcome::Dispatched { .. }))
+    );
 }
 
 #[test]
@@ -67,13 +82,25 @@ fn a19_after_two_seconds_without_a_verdict_the_message_goes_on_or_not_as_configu
         assert_eq!(scene.read(bob).len(), usize::from(arrives));
         match scene.outcomes()[..] {
             [(7, Outcome::Dispatched { .. })] => assert!(arrives),
-            [(7, Outcome::Dropped { reason: DropReason::ReviewTimeout, limit: Some(Limit::ReviewTime { max }), .. })] => {
+            [
+                (
+                    7,
+                    Outcome::Dropped {
+                        reason: DropReason::ReviewTimeout,
+                        limit: Some(Limit::ReviewTime { max }),
+                        ..
+                    },
+                ),
+            ] => {
                 assert!(!arrives && max == Duration::from_secs(2));
             }
             ref other => panic!("{other:?}"),
         }
         let error = scene.decide(ticket, ReviewDecision::Allow).unwrap_err();
-        assert_eq!(error.to_string(), "the ticket of message 1 has lapsed: its message waits for a verdict no more");
+        assert_eq!(
+            error.to_string(),
+            "the ticket of message 1 has lapsed: its message waits for a verdict no more"
+        );
     }
 }
 
@@ -102,7 +129,9 @@ fn a19_a_verdict_that_comes_too_late_or_for_nothing_has_its_own_error() {
     );
     let long = "x".repeat(12 * 1024 + 1);
     match scene.decide(ticket, ReviewDecision::Rewrite(long)).unwrap_err() {
-        ReviewError::TooLarge { size: 12_289, max: 12_288, payload } => assert_eq!(payload.len(), 12_289),
+        ReviewError::TooLarge { size: 12_289, max: 12_288, payload } => {
+            assert_eq!(payload.len(), 12_289)
+        }
         other => panic!("{other}"),
     }
     scene.decide(ticket, ReviewDecision::Deny { code: 1 }).unwrap();
@@ -123,13 +152,20 @@ fn a19_no_verdict_sends_anything_out_of_a_closed_room() {
     assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 1_576);
     assert!(scene.room.pending_review(tickets[2_599]).is_none());
     scene.now = scene.now + Duration::from_secs(5);
-    for verdict in [ReviewDecision::Allow, ReviewDecision::Deny { code: 1 }, ReviewDecision::Rewrite("other".into())] {
+    for verdict in [
+        ReviewDecision::Allow,
+        ReviewDecision::Deny { code: 1 },
+        ReviewDecision::Rewrite("other".into()),
+    ] {
         assert!(matches!(scene.decide(tickets[2_599], verdict), Err(ReviewError::Lapsed { .. })));
     }
     assert!(matches!(scene.next(bob), Err(roomcast_core::SessionEnd::Closed(_))));
     let outcomes = scene.outcomes();
     assert_eq!(outcomes.len(), 2_600);
-    assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Dropped { reason: DropReason::RoomClosed, .. })));
+    assert!(outcomes.iter().all(|(_, outcome)| matches!(
+        outcome,
+        Outcome::Dropped { reason: DropReason::RoomClosed, .. }
+    )));
     let snapshot = scene.room.snapshot(scene.now);
     assert!(snapshot.balances() && snapshot.admission.ledger.total().dispatched == 0);
 }
@@ -155,7 +191,9 @@ fn a19_who_is_muted_or_taken_out_in_the_meantime_is_not_let_through() {
 fn a19_all_that_those_who_are_taken_out_together_have_under_review_is_dropped() {
     let mut scene = Scene::with(reviewed(|_| ()));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
-    for (session, level, tag) in [(ann, Normal, 1), (bob, High, 2), (ann, High, 3), (bob, Normal, 4)] {
+    for (session, level, tag) in
+        [(ann, Normal, 1), (bob, High, 2), (ann, High, 3), (bob, Normal, 4)]
+    {
         let publish = Publish::new(Source::Session(session), "text".to_owned())
             .priority(level)
             .outcome_sink(OutcomeSink::Event(CorrelationId(tag)));
@@ -183,7 +221,9 @@ fn a19_a_full_table_gives_up_its_lowest_level_first() {
     scene.decide(first, ReviewDecision::Allow).unwrap();
     assert_eq!(scene.read(bob), ["gift 2", "gift 1"]);
 
-    let mut closed = Scene::with(reviewed(|review| (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed)));
+    let mut closed = Scene::with(reviewed(|review| {
+        (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed)
+    }));
     let ann = closed.user(ANN);
     let refused = closed.say(ann, "nobody has time").unwrap_err();
     assert_eq!((refused.reason, refused.limit), (ReviewsFull, Some(Limit::Reviews { max: 0 })));
@@ -196,7 +236,10 @@ fn a19_what_is_under_review_is_dropped_when_the_room_closes() {
     let ann = scene.user(ANN);
     scene.submit(ann, "too late", 1);
     scene.room.close(scene.now, Actor::User(OWNER)).unwrap();
-    assert!(matches!(scene.outcomes()[..], [(1, Outcome::Dropped { reason: DropReason::RoomClosed, .. })]));
+    assert!(matches!(
+        scene.outcomes()[..],
+        [(1, Outcome::Dropped { reason: DropReason::RoomClosed, .. })]
+    ));
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
@@ -218,13 +261,16 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     let guest = scene.guest();
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let said = |text: &str| {
-        let publish = Publish::new(Source::Session(ann), text.to_owned()).dedup_key(DedupKey(5)).counted("likes");
+        let publish = Publish::new(Source::Session(ann), text.to_owned())
+            .dedup_key(DedupKey(5))
+            .counted("likes");
         publish.outcome_sink(OutcomeSink::Event(CorrelationId(0)))
     };
     // Ann has said it, and her quota is used up. The room's token is gone.
     let _ = scene.publish(said("first")).unwrap();
     // Bob takes the only slot for an outcome; the host fills the queue with what nothing of Ann's may evict.
-    let publish = Publish::new(Source::Session(bob), "waits".to_owned()).outcome_sink(OutcomeSink::Event(CorrelationId(1)));
+    let publish = Publish::new(Source::Session(bob), "waits".to_owned())
+        .outcome_sink(OutcomeSink::Event(CorrelationId(1)));
     let _ = scene.publish(publish).unwrap();
     let _ = scene.host(High, "waits").unwrap();
     // The host has given its notice of this second.
@@ -249,7 +295,9 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
         publish
     };
     let mut order = Vec::new();
-    let mut try_it = |scene: &mut Scene, publish: Publish<String>| order.push(scene.publish(publish).unwrap_err().reason);
+    let mut try_it = |scene: &mut Scene, publish: Publish<String>| {
+        order.push(scene.publish(publish).unwrap_err().reason)
+    };
     try_it(&mut scene, from(Source::Session(stranger), said("far too long")));
     try_it(&mut scene, from(Source::Session(guest), said("far too long")));
     // At an edge, somebody is banned here who is muted, too.
@@ -268,7 +316,13 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     // The host has no quota for what is no notice.
     try_it(&mut scene, from(Source::Host, without_key("again", Some("likes"))));
     try_it(&mut scene, from(Source::Host, without_key("again", None)));
-    try_it(&mut scene, from(Source::Host, without_key("again", None).priority(Lowest).outcome_sink(OutcomeSink::CountedOnly)));
+    try_it(
+        &mut scene,
+        from(
+            Source::Host,
+            without_key("again", None).priority(Lowest).outcome_sink(OutcomeSink::CountedOnly),
+        ),
+    );
     scene.room.close(scene.now, Actor::Host).unwrap();
     try_it(&mut scene, from(Source::Session(stranger), said("far too long")));
     assert_eq!(
@@ -297,15 +351,29 @@ fn b11_what_finds_no_reviewer_has_a_slot_for_its_outcome_and_no_place_in_the_que
     let mut scene = Scene::with(|builder| {
         let mut review = ReviewConfig::HIGH_AND_NORMAL;
         (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed);
-        builder.review(review).rate(1).burst(1).queue_messages(1).outcomes(PerLevel([1; 4])).max_wait(PerLevel([None; 4]))
+        builder
+            .review(review)
+            .rate(1)
+            .burst(1)
+            .queue_messages(1)
+            .outcomes(PerLevel([1; 4]))
+            .max_wait(PerLevel([None; 4]))
     });
     let ann = scene.user(ANN);
-    let said = |source| Publish::new(source, "text".to_owned()).counted("texts").outcome_sink(OutcomeSink::Event(CorrelationId(0)));
+    let said = |source| {
+        Publish::new(source, "text".to_owned())
+            .counted("texts")
+            .outcome_sink(OutcomeSink::Event(CorrelationId(0)))
+    };
     let _ = scene.host(High, "the one of this second").unwrap();
     // It fills the queue and takes the slot.
     let _ = scene.publish(said(Source::Host)).unwrap();
     assert_eq!(scene.publish(said(Source::Session(ann))).unwrap_err().reason, OutcomesFull);
     let unreported = said(Source::Session(ann)).outcome_sink(OutcomeSink::CountedOnly);
     assert_eq!(scene.publish(unreported).unwrap_err().reason, ReviewsFull);
-    assert_eq!(scene.room.counters().collect::<Vec<_>>(), [("texts", 1)], "what is refused here has not been counted");
+    assert_eq!(
+        scene.room.counters().collect::<Vec<_>>(),
+        [("texts", 1)],
+        "what is refused here has not been counted"
+    );
 }

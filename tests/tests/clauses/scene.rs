@@ -1,8 +1,9 @@
 //! A room, its owner, and a clock that the test moves.
 
 use roomcast_core::{
-    Batch, Budget, CorrelationId, Event, Instant, Join, Outcome, OutcomeSink, Priority, Publish, Receipt, Refused, RoomConfig,
-    RoomConfigBuilder, RoomState, SessionEnd, SessionId, Source, UserId,
+    Batch, Budget, CorrelationId, Event, Instant, Join, Outcome, OutcomeSink, Priority, Publish,
+    Receipt, Refused, RoomConfig, RoomConfigBuilder, RoomState, SessionEnd, SessionId, Source,
+    UserId,
 };
 
 pub(crate) const OWNER: UserId = UserId(1);
@@ -51,7 +52,11 @@ impl Scene {
     }
 
     /// Something of `Normal` priority.
-    pub(crate) fn say(&mut self, session: SessionId, text: &str) -> Result<Receipt, Refused<String>> {
+    pub(crate) fn say(
+        &mut self,
+        session: SessionId,
+        text: &str,
+    ) -> Result<Receipt, Refused<String>> {
         self.publish(Publish::new(Source::Session(session), text.into()))
     }
 
@@ -60,7 +65,13 @@ impl Scene {
     }
 
     /// Something of a user's that waits, with a tag to hear of it by.
-    pub(crate) fn send(&mut self, session: SessionId, level: Priority, text: &str, tag: u64) -> Option<Outcome> {
+    pub(crate) fn send(
+        &mut self,
+        session: SessionId,
+        level: Priority,
+        text: &str,
+        tag: u64,
+    ) -> Option<Outcome> {
         let publish = Publish::new(Source::Session(session), text.into())
             .priority(level)
             .outcome_sink(OutcomeSink::Event(CorrelationId(tag)));
@@ -84,7 +95,11 @@ impl Scene {
     /// The outcomes that wait, by tag.
     pub(crate) fn outcomes(&mut self) -> Vec<(u64, Outcome)> {
         let told = |event: Event| match event {
-            Event::Outcome { outcome_sink: OutcomeSink::Event(CorrelationId(tag)), outcome, .. } => Some((tag, outcome)),
+            Event::Outcome {
+                outcome_sink: OutcomeSink::Event(CorrelationId(tag)),
+                outcome,
+                ..
+            } => Some((tag, outcome)),
             _ => None,
         };
         self.events().into_iter().filter_map(told).collect()

@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::{
-    Budget, Deliveries, Duration, EndReason, Instant, Join, JoinError, Joined, LevelSet, PerLevel, Priority, ResumeToken,
-    SessionEnd, SessionId, StartPosition,
+    Budget, Deliveries, Duration, EndReason, Instant, Join, JoinError, Joined, LevelSet, PerLevel,
+    Priority, ResumeToken, SessionEnd, SessionId, StartPosition,
 };
 
 const LIKES: LevelSet = LevelSet::EMPTY.with(Low).with(Lowest);
@@ -56,14 +56,25 @@ fn b10_a_mask_beside_sessions_without_one_changes_nothing_for_them() {
             && scene.room.set_masked_levels(scene.now, sessions[0], LevelSet::EMPTY)
     );
     assert!(scene.room.set_masked_levels(scene.now, sessions[20], LevelSet::EMPTY.with(Normal)));
-    assert_eq!(scene.room.snapshot(scene.now).audience.cold_sessions, 1, "a mask that excluded nothing leaves nothing behind");
+    assert_eq!(
+        scene.room.snapshot(scene.now).audience.cold_sessions,
+        1,
+        "a mask that excluded nothing leaves nothing behind"
+    );
     let _ = scene.host(Normal, "text").unwrap();
     let mut got = Vec::new();
-    let count = scene.room.sweep(scene.now, roomcast_core::Group::DEFAULT, 0..64, Budget::default(), |session, _| {
-        got.push(session);
-        roomcast_core::Handoff::Taken
-    });
-    let others: Vec<SessionId> = sessions.iter().copied().filter(|&session| session != sessions[20]).collect();
+    let count = scene.room.sweep(
+        scene.now,
+        roomcast_core::Group::DEFAULT,
+        0..64,
+        Budget::default(),
+        |session, _| {
+            got.push(session);
+            roomcast_core::Handoff::Taken
+        },
+    );
+    let others: Vec<SessionId> =
+        sessions.iter().copied().filter(|&session| session != sessions[20]).collect();
     assert_eq!((got, count), (others, 39));
     let sums = scene.room.snapshot(scene.now).audience.deliveries[Normal];
     assert_eq!((sums.due, sums.delivered, sums.excluded, sums.pending), (40, 39, 1, 0));
@@ -83,7 +94,10 @@ fn b10_a_masked_session_that_ends_takes_the_rest_and_then_the_reason() {
     let batch = scene.next(ann).unwrap().unwrap();
     assert_eq!((texts(&batch), batch.more()), (vec!["text".into()], false));
     assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::Closed(EndReason::Left));
-    assert!(!scene.room.set_masked_levels(scene.now, ann, LevelSet::EMPTY) && scene.room.masked_levels(ann).is_none());
+    assert!(
+        !scene.room.set_masked_levels(scene.now, ann, LevelSet::EMPTY)
+            && scene.room.masked_levels(ann).is_none()
+    );
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
@@ -115,14 +129,16 @@ fn a24_a_late_joiner_gets_the_last_n_over_all_levels_and_its_books_start_there()
     let _ = scene.host(High, "five").unwrap();
     assert_eq!(scene.read(late.session), ["three", "five", "four", "two"]);
     assert_eq!(books(&scene, late.session, High).delivered, 2);
-    let masked = scene.room.join(scene.now, Join::guest().mask(LevelSet::EMPTY.with(High))).unwrap().session;
+    let masked =
+        scene.room.join(scene.now, Join::guest().mask(LevelSet::EMPTY.with(High))).unwrap().session;
     assert_eq!(scene.read(masked), ["four"]);
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
 #[test]
 fn a24_a_late_joiner_gets_nothing_from_before_a_message_that_the_log_has_lost() {
-    let mut scene = Scene::with(|builder| builder.replay_on_join(10).log_messages(PerLevel([4, 4, 1, 4])));
+    let mut scene =
+        Scene::with(|builder| builder.replay_on_join(10).log_messages(PerLevel([4, 4, 1, 4])));
     for (level, text) in [(High, "gift"), (Low, "lost"), (Normal, "text"), (Low, "like")] {
         let _ = scene.host(level, text).unwrap();
     }
@@ -149,7 +165,10 @@ fn b18_a_session_that_comes_back_takes_up_where_it_was() {
     let token = token(&scene, ann);
     assert_eq!(token.positions, PerLevel([0, 1, 0, 0]));
     let _ = scene.say(ann, "her own").unwrap();
-    assert_eq!(scene.room.join(scene.now, Join::user(ANN).resume(token)), Err(JoinError::AlreadyJoined { session: ann }));
+    assert_eq!(
+        scene.room.join(scene.now, Join::user(ANN).resume(token)),
+        Err(JoinError::AlreadyJoined { session: ann })
+    );
     assert!(scene.room.close_session(scene.now, ann));
     let _ = scene.say(bob, "meanwhile").unwrap();
     let joined = back(&mut scene, token);
@@ -190,10 +209,16 @@ fn b18_a_token_that_is_too_old_or_of_no_such_position_makes_a_plain_join() {
     assert_eq!(back(&mut scene, later).start, StartPosition::Head);
     scene.now = Instant::from_nanos(scene.now.as_nanos() + 4_999_999_999);
     let joined = back(&mut scene, token);
-    assert_eq!((joined.start, scene.read(joined.session)), (StartPosition::Resumed, vec!["unread".into()]));
+    assert_eq!(
+        (joined.start, scene.read(joined.session)),
+        (StartPosition::Resumed, vec!["unread".into()])
+    );
     scene.wait_millis(1);
     let joined = back(&mut scene, token);
-    assert_eq!((joined.start, joined.starts_after.0, scene.read(joined.session)), (StartPosition::Head, 1, vec![]));
+    assert_eq!(
+        (joined.start, joined.starts_after.0, scene.read(joined.session)),
+        (StartPosition::Head, 1, vec![])
+    );
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use Priority::{High, Normal};
 use roomcast_core::{
-    Actor, Budget, CorrelationId, Duration, Instant, Join, Kind, Outcome, OutcomeSink, Payload, PerLevel, Priority, Publish,
-    QueueDiscipline, RoomConfig, RoomConfigBuilder, RoomState, SessionId, Source, SystemMessage, SystemMessageKind, SystemMessages,
-    UserId,
+    Actor, Budget, CorrelationId, Duration, Instant, Join, Kind, Outcome, OutcomeSink, Payload,
+    PerLevel, Priority, Publish, QueueDiscipline, RoomConfig, RoomConfigBuilder, RoomState,
+    SessionId, Source, SystemMessage, SystemMessageKind, SystemMessages, UserId,
 };
 use std::collections::BTreeMap;
 
@@ -23,7 +23,9 @@ impl Payload for Words {
                 let names: Vec<String> = first.iter().map(|user| user.0.to_string()).collect();
                 format!("{kind:?} {count}: {}", names.join(" "))
             }
-            SystemMessage::Attributes { count, version } => format!("attributes {count}, version {version}"),
+            SystemMessage::Attributes { count, version } => {
+                format!("attributes {count}, version {version}")
+            }
             SystemMessage::Counters { changed } => format!("{changed:?}"),
             _ => return None,
         }))
@@ -39,8 +41,13 @@ struct Hall {
 }
 
 impl Hall {
-    fn with(tips: SystemMessages, change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> Self {
-        let config = change(RoomConfig::builder(OWNER).system_messages(tips)).build().expect("a valid configuration");
+    fn with(
+        tips: SystemMessages,
+        change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder,
+    ) -> Self {
+        let config = change(RoomConfig::builder(OWNER).system_messages(tips))
+            .build()
+            .expect("a valid configuration");
         let mut room = RoomState::new(&config);
         let now = Instant::from_secs(100);
         let guest = room.join(now, Join::guest()).expect("there is room").session;
@@ -59,15 +66,20 @@ impl Hall {
     /// What the guest gets to see, as far as the room says it of itself.
     fn tips(&mut self) -> Vec<String> {
         self.room.handle_timeout(self.now);
-        let batch = self.room.next_batch(self.now, self.guest, Budget::default()).expect("the guest is in");
+        let batch =
+            self.room.next_batch(self.now, self.guest, Budget::default()).expect("the guest is in");
         let messages = batch.iter().flat_map(roomcast_core::Batch::messages);
-        messages.filter(|message| message.kind == Kind::System).map(|message| message.payload.0.clone()).collect()
+        messages
+            .filter(|message| message.kind == Kind::System)
+            .map(|message| message.payload.0.clone())
+            .collect()
     }
 }
 
 #[test]
 fn a26_what_happens_is_told_by_kind_and_priority_and_can_be_off() {
-    let mut hall = Hall::with(SystemMessages::ALL.with(SystemMessageKind::Left, None), |builder| builder);
+    let mut hall =
+        Hall::with(SystemMessages::ALL.with(SystemMessageKind::Left, None), |builder| builder);
     hall.join(7);
     assert_eq!(hall.tips(), ["Joined 1: 7"]);
     hall.join(8);
@@ -125,15 +137,23 @@ fn a26_a_tip_of_one_user_travels_with_that_users_profile() {
     hall.room.set_profile(UserId(7), Some(Words("Ann".into()))).unwrap();
     hall.room.handle_timeout(hall.now);
     let batch = hall.room.next_batch(hall.now, hall.guest, Budget::default()).unwrap().unwrap();
-    let profile = |message: &roomcast_core::Message<Words>| message.profile.as_ref().map(|profile| profile.0.clone());
+    let profile = |message: &roomcast_core::Message<Words>| {
+        message.profile.as_ref().map(|profile| profile.0.clone())
+    };
     let profiles: Vec<_> = batch.messages().iter().map(|message| profile(message)).collect();
-    assert_eq!(profiles, [Some("Ann".into()), Some("Ann".into())], "who joined had one by the time it was told");
+    assert_eq!(
+        profiles,
+        [Some("Ann".into()), Some("Ann".into())],
+        "who joined had one by the time it was told"
+    );
 }
 
 #[test]
 fn a18_the_tip_of_who_has_gone_still_has_the_profile() {
     let mut hall = Hall::with(
-        SystemMessages::ALL.with(SystemMessageKind::Joined, None).with(SystemMessageKind::ProfileChanged, None),
+        SystemMessages::ALL
+            .with(SystemMessageKind::Joined, None)
+            .with(SystemMessageKind::ProfileChanged, None),
         |builder| builder,
     );
     let sessions = [7, 8, 9, 10, 11].map(|user| hall.join(user));
@@ -152,7 +172,8 @@ fn a18_the_tip_of_who_has_gone_still_has_the_profile() {
     hall.room.kick(hall.now, Actor::Host, &[UserId(8)]).unwrap();
     hall.room.ban(hall.now, Actor::Host, &[UserId(9)], None).unwrap();
     let told = profiles(&mut hall);
-    let expected = [("Kicked 1: 8", "profile 8"), ("Banned 1: 9", "profile 9"), ("Left 1: 7", "profile 7")];
+    let expected =
+        [("Kicked 1: 8", "profile 8"), ("Banned 1: 9", "profile 9"), ("Left 1: 7", "profile 7")];
     assert_eq!(told, expected.map(|(text, profile)| (text.to_owned(), Some(profile.to_owned()))));
     // A tip of several has none, and who is not in is banned as well.
     hall.wait_millis(1_000);
@@ -192,9 +213,13 @@ fn a26_a_room_that_is_closed_and_a_payload_that_cannot_tell_say_nothing() {
     hall.join(7);
     hall.room.close(hall.now, Actor::Host).unwrap();
     hall.room.handle_timeout(hall.now);
-    assert!(hall.room.next_batch(hall.now, hall.guest, Budget::default()).is_err(), "nothing before the reason");
-    let mut mute: RoomState<&str> =
-        RoomState::new(&RoomConfig::builder(OWNER).system_messages(SystemMessages::ALL).build().unwrap());
+    assert!(
+        hall.room.next_batch(hall.now, hall.guest, Budget::default()).is_err(),
+        "nothing before the reason"
+    );
+    let mut mute: RoomState<&str> = RoomState::new(
+        &RoomConfig::builder(OWNER).system_messages(SystemMessages::ALL).build().unwrap(),
+    );
     mute.join(hall.now, Join::user(UserId(7))).unwrap();
     mute.handle_timeout(hall.now);
     assert_eq!(mute.snapshot(hall.now).admission.ledger.total().submitted, 0);
@@ -208,7 +233,10 @@ fn a29_the_like_counter_reaches_everyone_every_four_seconds_and_is_exact() {
     let mut told = Vec::new();
     for step in 0..120_u32 {
         for _ in 0..50 {
-            drop(hall.room.publish(hall.now, Publish::like(Source::Session(ann), Words("like".into()))));
+            drop(
+                hall.room
+                    .publish(hall.now, Publish::like(Source::Session(ann), Words("like".into()))),
+            );
         }
         hall.wait_millis(100);
         told.extend(hall.tips().into_iter().map(|said| (step, said)));
@@ -225,13 +253,17 @@ fn a29_the_like_counter_reaches_everyone_every_four_seconds_and_is_exact() {
 fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
     let forever = PerLevel([None; 4]);
     let mut hall = Hall::with(SystemMessages::ALL, |builder| {
-        builder.discipline(QueueDiscipline::RoundRobin).max_wait(forever).outcomes(PerLevel([8_192; 4]))
+        builder
+            .discipline(QueueDiscipline::RoundRobin)
+            .max_wait(forever)
+            .outcomes(PerLevel([8_192; 4]))
     });
     let flooder = hall.join(2);
     let others: Vec<SessionId> = (0..100).map(|n| hall.join(100 + n)).collect();
     hall.tips();
     let text = |session, tag| {
-        Publish::new(Source::Session(session), Words("text".into())).outcome_sink(OutcomeSink::Event(CorrelationId(tag)))
+        Publish::new(Source::Session(session), Words("text".into()))
+            .outcome_sink(OutcomeSink::Event(CorrelationId(tag)))
     };
     let mut urgent: BTreeMap<u64, Option<Outcome>> = BTreeMap::new();
     let (mut texts_sent, mut tag) = (BTreeMap::<u64, u32>::new(), 0);
@@ -266,11 +298,14 @@ fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
             }
         }
         let gift = (milli % 100 == 50).then_some(Publish::gift(Source::Host, Words("gift".into())));
-        let kick = (milli == 777).then_some(Publish::gift(Source::Host, Words("you are out".into())));
+        let kick =
+            (milli == 777).then_some(Publish::gift(Source::Host, Words("you are out".into())));
         for publish in gift.into_iter().chain(kick) {
             tag += 1;
-            let receipt =
-                hall.room.publish(hall.now, publish.outcome_sink(OutcomeSink::Event(CorrelationId(tag)))).expect("let in");
+            let receipt = hall
+                .room
+                .publish(hall.now, publish.outcome_sink(OutcomeSink::Event(CorrelationId(tag))))
+                .expect("let in");
             urgent.insert(tag, receipt.outcome);
         }
         hall.wait_millis(1);
@@ -288,7 +323,11 @@ fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
         }
         // While everybody has something waiting.
         if hall.now < Instant::from_millis(102_500) {
-            let most_of_others = texts_sent.iter().filter(|(sender, _)| **sender != 2).map(|(_, &count)| count).max();
+            let most_of_others = texts_sent
+                .iter()
+                .filter(|(sender, _)| **sender != 2)
+                .map(|(_, &count)| count)
+                .max();
             assert!(most_of_others <= Some(1));
         }
     }

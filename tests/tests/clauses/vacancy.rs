@@ -2,13 +2,17 @@
 
 use crate::scene::{ANN, OWNER, Scene};
 use roomcast_core::{
-    Actor, DropReason, Duration, Engine, Event, Instant, Join, JoinError, Outcome, Priority, RoomConfig, RoomId, RoomStatus, UserId,
+    Actor, DropReason, Duration, Engine, Event, Instant, Join, JoinError, Outcome, Priority,
+    RoomConfig, RoomId, RoomStatus, UserId,
 };
 
 /// A room that closes after ten minutes without a session, called for the first time.
 fn scene() -> Scene {
     let mut scene = Scene::with(|builder| builder.idle_timeout(Some(Duration::from_secs(600))));
-    assert!(scene.room.poll_timeout().is_some_and(|at| at <= scene.now), "it wants to know the time");
+    assert!(
+        scene.room.poll_timeout().is_some_and(|at| at <= scene.now),
+        "it wants to know the time"
+    );
     scene.room.handle_timeout(scene.now);
     scene
 }
@@ -25,7 +29,10 @@ fn b20_a_room_that_nobody_joins_expires_and_can_still_be_exported() {
     assert_eq!((state(&scene), scene.events()), (RoomStatus::Open, vec![]));
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(1)));
     scene.wait_millis(1);
-    assert_eq!((state(&scene), scene.events()), (RoomStatus::Closed, vec![Event::RoomClosed, Event::RoomEnded]));
+    assert_eq!(
+        (state(&scene), scene.events()),
+        (RoomStatus::Closed, vec![Event::RoomClosed, Event::RoomEnded])
+    );
     assert_eq!(scene.room.export(scene.now).mutes.len(), 1);
     assert_eq!(scene.room.join(scene.now, Join::guest()), Err(JoinError::RoomClosed));
     assert_eq!(scene.room.poll_timeout(), None);
@@ -47,7 +54,10 @@ fn b20_a_room_with_a_session_never_expires_and_its_time_starts_when_the_last_one
     let guest = scene.guest();
     scene.wait_millis(1);
     assert!(scene.room.close_session(scene.now, guest));
-    assert!(!scene.room.close_session(scene.now + Duration::from_secs(9), guest), "who is gone goes no second time");
+    assert!(
+        !scene.room.close_session(scene.now + Duration::from_secs(9), guest),
+        "who is gone goes no second time"
+    );
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_secs(600)));
     scene.now = scene.now + Duration::from_secs(9);
     scene.wait_millis(590_999);
@@ -86,14 +96,17 @@ fn b20_what_waits_in_a_room_that_expires_is_dropped_and_told() {
     scene.wait_millis(60_000);
     let events = scene.events();
     let dropped = Outcome::Dropped { reason: DropReason::RoomClosed, limit: None, retry_at: None };
-    assert!(matches!(events[..], [Event::Outcome { outcome, .. }, Event::RoomClosed, Event::RoomEnded] if outcome == dropped));
+    assert!(
+        matches!(events[..], [Event::Outcome { outcome, .. }, Event::RoomClosed, Event::RoomEnded] if outcome == dropped)
+    );
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
 #[test]
 fn b20_an_engine_closes_its_empty_rooms_and_the_host_removes_them() {
     let mut engine: Engine<&str> = Engine::new(10, 0);
-    let config = RoomConfig::builder(OWNER).idle_timeout(Some(Duration::from_secs(60))).build().unwrap();
+    let config =
+        RoomConfig::builder(OWNER).idle_timeout(Some(Duration::from_secs(60))).build().unwrap();
     for id in 0..3 {
         engine.create_room(RoomId(id), &config).unwrap();
     }

@@ -7,7 +7,15 @@ const CALM: Setup = Setup {
     rate: 2,
     burst: 0,
     reserve: [0; 3],
-    limits: Limits { rate_algorithm: 0, levels: 0, quotas: [0; 4], exempt: false, duplicates: 12, review: (0, 0), tips: (0, 0) },
+    limits: Limits {
+        rate_algorithm: 0,
+        levels: 0,
+        quotas: [0; 4],
+        exempt: false,
+        duplicates: 12,
+        review: (0, 0),
+        tips: (0, 0),
+    },
     min_share: (0, 3),
     sender_quota: ([0; 4], 3),
     queue: 3,
@@ -84,7 +92,15 @@ fn once_failed() -> Vec<Kept> {
         (
             "one message evicts two of one sender, who had no more",
             Setup { queue_bytes: 0, burst: 0, ..CALM },
-            vec![join(1), join(2), speak(0, 1, 1), speak(0, 2, 30), speak(0, 2, 30), speak(1, 1, 64), Op::OnTime],
+            vec![
+                join(1),
+                join(2),
+                speak(0, 1, 1),
+                speak(0, 2, 30),
+                speak(0, 2, 30),
+                speak(1, 1, 64),
+                Op::OnTime,
+            ],
         ),
         (
             "a room that expires still sends what a late call grants first",

@@ -14,13 +14,19 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         any::<u8>(),
         any::<[u8; 4]>(),
     );
-    let log = (any::<[u8; 4]>(), any::<u8>(), any::<(bool, u8, u8, (u8, u8))>(), (any::<u8>(), any::<u8>()), any::<u8>());
+    let log = (
+        any::<[u8; 4]>(),
+        any::<u8>(),
+        any::<(bool, u8, u8, (u8, u8))>(),
+        (any::<u8>(), any::<u8>()),
+        any::<u8>(),
+    );
     let events = (any::<[u8; 4]>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let quotas = prop_oneof![2 => Just([0; 4]), 1 => any::<[u8; 4]>()];
     let review = prop_oneof![1 => Just((0, 0)), 1 => any::<(u8, u8)>()];
     let tips = prop_oneof![2 => Just((0, 0)), 1 => any::<(u16, u8)>()];
-    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>(), any::<u8>(), review, tips).prop_map(
-        |(rate_algorithm, levels, quotas, exempt, duplicates, review, tips)| Limits {
+    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>(), any::<u8>(), review, tips)
+        .prop_map(|(rate_algorithm, levels, quotas, exempt, duplicates, review, tips)| Limits {
             rate_algorithm,
             levels,
             quotas,
@@ -28,13 +34,22 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             duplicates,
             review,
             tips,
-        },
-    );
-    let place = (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
+        });
+    let place =
+        (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
     let people = (any::<(u8, u8)>(), any::<u8>());
     (queue, log, events, limits, place, people).prop_map(
         |(queue, log, events, limits, (heads, start, coalesce, shards), (heartbeat, expire))| {
-            let (rate, burst, (reserve, min_share, sender_quota), queue, queue_bytes, discipline, eviction, wait) = queue;
+            let (
+                rate,
+                burst,
+                (reserve, min_share, sender_quota),
+                queue,
+                queue_bytes,
+                discipline,
+                eviction,
+                wait,
+            ) = queue;
             let (log, log_bytes, (echo, late, resume, directs), sessions, moderation) = log;
             let (outcomes, outcome_sink, presence, grace, seed) = events;
             Setup {

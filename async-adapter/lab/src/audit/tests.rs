@@ -9,18 +9,24 @@ use crate::trial;
 
 /// Every room under a load that makes each lose something.
 fn trials() -> Vec<(Preset, Trial)> {
-    let recording = Recording::parse("room", b"offset_us,sender,bytes\n0,1,20000\n1,2,5\n5000000,3,5\n").unwrap();
-    let settings = Settings { speed: Speed::new(1.0).unwrap(), gifts: 30, likes: 300, flood: 200, seed: 1 };
+    let recording =
+        Recording::parse("room", b"offset_us,sender,bytes\n0,1,20000\n1,2,5\n5000000,3,5\n")
+            .unwrap();
+    let settings =
+        Settings { speed: Speed::new(1.0).unwrap(), gifts: 30, likes: 300, flood: 200, seed: 1 };
     let load = Load::new(&recording, &settings);
     let rooms = preset::all(MergeLikes::Tuned, 1).unwrap().into_iter();
-    rooms.map(|preset| (preset.clone(), trial::run(&preset, load.clone(), |_| {}).unwrap())).collect()
+    rooms
+        .map(|preset| (preset.clone(), trial::run(&preset, load.clone(), |_| {}).unwrap()))
+        .collect()
 }
 
 #[test]
 fn the_books_of_every_room_balance() {
     for (preset, trial) in trials() {
         assert_eq!(check(&preset, &trial), Ok(()));
-        let lost: u64 = trial.tallies.iter().map(|(_, tally)| tally.offered - tally.through()).sum();
+        let lost: u64 =
+            trial.tallies.iter().map(|(_, tally)| tally.offered - tally.through()).sum();
         assert!(lost > 0, "{}: nothing was lost, and nothing tested", preset.name);
     }
 }
@@ -43,7 +49,12 @@ fn one_message_too_many_or_too_few_is_found_wherever_it_is() {
                 let mut trial = trial.clone();
                 flaw(&mut trial.tallies[stream]);
                 let line = check(&preset, &trial).expect_err(name);
-                assert!(line.starts_with(preset.name) && line.ends_with("want the same") && !line.contains('\n'), "{line}");
+                assert!(
+                    line.starts_with(preset.name)
+                        && line.ends_with("want the same")
+                        && !line.contains('\n'),
+                    "{line}"
+                );
             }
         }
     }
@@ -56,7 +67,12 @@ fn a_message_under_the_wrong_reason_or_level_is_found() {
         let tally = &mut wrong.tallies[Stream::Flood];
         tally.dispatched -= 1;
         tally.dropped.add(DropReason::Denied);
-        assert!(check(&preset, &wrong).is_err(), "{}: {}", preset.name, "a message that went out is told as dropped");
+        assert!(
+            check(&preset, &wrong).is_err(),
+            "{}: {}",
+            preset.name,
+            "a message that went out is told as dropped"
+        );
         let mut wrong = trial.clone();
         wrong.tallies[Stream::Gifts].dispatched -= 1;
         wrong.tallies[Stream::Gifts].offered -= 1;

@@ -9,7 +9,9 @@ fn run(arguments: &[&str]) -> Lab {
 #[test]
 fn the_same_seed_prints_the_same_bytes_twice_and_another_seed_others() {
     let prints = |seed| {
-        let lab = run(&["--speed", "50", "--gifts", "10", "--likes", "300", "--flood", "40", "--seed", seed]);
+        let lab = run(&[
+            "--speed", "50", "--gifts", "10", "--likes", "300", "--flood", "40", "--seed", seed,
+        ]);
         [table::text(&lab), json::text(&lab).unwrap(), plot::svg(&lab).unwrap()]
     };
     let first = prints("1");
@@ -36,10 +38,24 @@ fn the_json_has_the_figures_of_the_room() {
     assert_eq!(rooms.len(), lab.rooms.len());
     for (room, (preset, trial)) in rooms.iter().zip(&lab.rooms) {
         assert_eq!(room["room"], preset.name);
-        for (row, stream) in room["rows"].as_array().unwrap().iter().zip([Stream::Gifts, Stream::Texts, Stream::Likes]) {
+        for (row, stream) in room["rows"].as_array().unwrap().iter().zip([
+            Stream::Gifts,
+            Stream::Texts,
+            Stream::Likes,
+        ]) {
             let tally = &trial.tallies[stream];
-            assert_eq!((&row["what"], &row["offered"]), (&stream.name().into(), &tally.offered.into()));
-            let sum = |name: &str| row[name].as_object().unwrap().values().filter_map(serde_json::Value::as_u64).sum::<u64>();
+            assert_eq!(
+                (&row["what"], &row["offered"]),
+                (&stream.name().into(), &tally.offered.into())
+            );
+            let sum = |name: &str| {
+                row[name]
+                    .as_object()
+                    .unwrap()
+                    .values()
+                    .filter_map(serde_json::Value::as_u64)
+                    .sum::<u64>()
+            };
             let fates = tally.dispatched + tally.merged + sum("dropped") + sum("refused");
             assert_eq!(fates, tally.offered, "{row}");
         }
@@ -51,7 +67,13 @@ fn the_picture_names_the_recording_the_load_and_every_room() {
     let lab = run(&["--speed", "100", "--flood", "7"]);
     let picture = plot::svg(&lab).unwrap();
     assert!(picture.starts_with("<svg ") && picture.trim_end().ends_with("</svg>"));
-    for words in ["premiere-chat.csv", "at 100 times its speed", "7 texts of one flooder", "gifts (high)", "flooder (normal)"] {
+    for words in [
+        "premiere-chat.csv",
+        "at 100 times its speed",
+        "7 texts of one flooder",
+        "gifts (high)",
+        "flooder (normal)",
+    ] {
         assert!(picture.contains(words), "{words}");
     }
     for (preset, _) in &lab.rooms {

@@ -22,9 +22,13 @@ fn the_command_is_well_formed() {
 #[test]
 fn without_options_the_load_is_the_premiere_with_gifts_and_likes() {
     let options = read(&[]).unwrap();
-    let settings = Settings { speed: Speed::new(1.0).unwrap(), gifts: 5, likes: 100, flood: 0, seed: 1 };
+    let settings =
+        Settings { speed: Speed::new(1.0).unwrap(), gifts: 5, likes: 100, flood: 0, seed: 1 };
     assert_eq!(options.settings(), settings);
-    assert_eq!((options.replay, options.merge_likes, options.json, options.plot), (None, MergeLikes::Tuned, false, None));
+    assert_eq!(
+        (options.replay, options.merge_likes, options.json, options.plot),
+        (None, MergeLikes::Tuned, false, None)
+    );
 }
 
 #[test]
@@ -32,7 +36,13 @@ fn all_options_are_read() {
     let line = "--replay a.xml --speed 2.5 --gifts=0 --likes 100000 --flood 7 --merge-likes always --seed 18446744073709551615 \
                 --json --plot a.SVG";
     let options = read(&line.split_whitespace().collect::<Vec<_>>()).unwrap();
-    let settings = Settings { speed: Speed::new(2.5).unwrap(), gifts: 0, likes: 100_000, flood: 7, seed: u64::MAX };
+    let settings = Settings {
+        speed: Speed::new(2.5).unwrap(),
+        gifts: 0,
+        likes: 100_000,
+        flood: 7,
+        seed: u64::MAX,
+    };
     assert_eq!(options.settings(), settings);
     assert_eq!((options.replay, options.plot), (Some("a.xml".into()), Some("a.SVG".into())));
     assert!(options.json && options.merge_likes == MergeLikes::Always);
@@ -41,19 +51,33 @@ fn all_options_are_read() {
 #[test]
 fn a_value_out_of_range_is_named_with_what_would_be_right() {
     assert_eq!(wrong(&["--gifts", "-5"]), r#"--gifts is "-5": want a whole number, 0 to 10000"#);
-    assert_eq!(wrong(&["--likes", "100001"]), r#"--likes is "100001": want a whole number, 0 to 100000"#);
-    assert_eq!(wrong(&["--flood", "many"]), r#"--flood is "many": want a whole number, 0 to 100000"#);
+    assert_eq!(
+        wrong(&["--likes", "100001"]),
+        r#"--likes is "100001": want a whole number, 0 to 100000"#
+    );
+    assert_eq!(
+        wrong(&["--flood", "many"]),
+        r#"--flood is "many": want a whole number, 0 to 100000"#
+    );
     for speed in ["0", "0.09", "101", "NaN", "inf", "-1", "fast", ""] {
-        assert_eq!(wrong(&["--speed", speed]), format!(r#"--speed is "{speed}": want a number, 0.1 to 100"#));
+        assert_eq!(
+            wrong(&["--speed", speed]),
+            format!(r#"--speed is "{speed}": want a number, 0.1 to 100"#)
+        );
     }
     assert!(wrong(&["--seed", "-1"]).starts_with(r#"--seed is "-1": want a whole number, 0 to"#));
-    assert_eq!(wrong(&["--merge-likes", "some"]), r#"--merge-likes is "some": want one of never, tuned, always"#);
+    assert_eq!(
+        wrong(&["--merge-likes", "some"]),
+        r#"--merge-likes is "some": want one of never, tuned, always"#
+    );
 }
 
 #[test]
 fn a_picture_is_an_svg() {
     for name in ["a.png", "svg", ".svg", "a.svg.gz", ""] {
-        let want = format!(r#"--plot is "{name}": want a name that ends in .svg, the one format that is drawn"#);
+        let want = format!(
+            r#"--plot is "{name}": want a name that ends in .svg, the one format that is drawn"#
+        );
         assert_eq!(wrong(&["--plot", name]), want);
     }
 }
@@ -61,7 +85,10 @@ fn a_picture_is_an_svg() {
 #[test]
 fn what_is_no_option_is_named() {
     assert_eq!(wrong(&["--bogus"]), "--bogus is no option: --help lists them");
-    assert_eq!(wrong(&["--gift", "5"]), "--gift is no option: did you mean --gifts? --help lists them");
+    assert_eq!(
+        wrong(&["--gift", "5"]),
+        "--gift is no option: did you mean --gifts? --help lists them"
+    );
     assert_eq!(wrong(&["room.csv"]), r#""room.csv" belongs to no option: --help lists them"#);
     assert_eq!(wrong(&["--seed", "1", "--seed", "2"]), "--seed is given twice: want it once");
     assert!(wrong(&["--replay"]).starts_with("--replay has no value: want "));
@@ -75,7 +102,9 @@ fn the_help_says_what_every_column_and_room_is() {
     for room in crate::preset::all(MergeLikes::Tuned, 1).unwrap() {
         assert!(help.contains(&format!("\n  {} ", room.name)), "{}", room.name);
     }
-    for column in ["offered", "dispatched", "merged", "dropped", "refused", "through", "p50", "starved"] {
+    for column in
+        ["offered", "dispatched", "merged", "dropped", "refused", "through", "p50", "starved"]
+    {
         assert!(help.contains(&format!("\n  {column}")), "{column}");
     }
     for flag in ["-h", "--version", "-V"] {

@@ -46,7 +46,9 @@ impl Bars<'_, '_> {
     pub(super) fn scales(&self, (top, bottom): (i32, i32)) -> Result<(), LabError> {
         let percent = |value: f64| format!("{:.0}%", value * 100.0);
         let seconds = |value: f64| format!("{} s", (value * 1e3).round() / 1e3);
-        for (scale, show) in [(self.shares, &percent as &dyn Fn(f64) -> String), (self.waits, &seconds)] {
+        for (scale, show) in
+            [(self.shares, &percent as &dyn Fn(f64) -> String), (self.waits, &seconds)]
+        {
             for tick in 0..=TICKS {
                 let value = scale.end * f64::from(tick) / f64::from(TICKS);
                 let x = scale.from + scale.width(value);
@@ -58,9 +60,16 @@ impl Bars<'_, '_> {
     }
 
     /// The bars of one stream of one room.
-    pub(super) fn row(&self, (top, height): (i32, i32), stream: Stream, tally: &Tally) -> Result<(), LabError> {
+    pub(super) fn row(
+        &self,
+        (top, height): (i32, i32),
+        stream: Stream,
+        tally: &Tally,
+    ) -> Result<(), LabError> {
         let ink = of_stream(stream);
-        let bar = |scale: Scale, value, ink| self.canvas.fill((scale.from, top), (scale.width(value), height), ink);
+        let bar = |scale: Scale, value, ink| {
+            self.canvas.fill((scale.from, top), (scale.width(value), height), ink)
+        };
         let label = |x, words: &str| {
             // No line of a scale runs through it.
             let about = 7 * i32::try_from(words.len()).unwrap_or_default();
@@ -101,12 +110,18 @@ mod tests {
     #[test]
     fn what_is_not_nothing_is_seen() {
         let scale = Scale::new((100, 300), 2.0);
-        assert_eq!([0.0, 1e-9, 1.0, 2.0, 3.0].map(|value| scale.width(value)), [0, 1, 100, 200, 200]);
+        assert_eq!(
+            [0.0, 1e-9, 1.0, 2.0, 3.0].map(|value| scale.width(value)),
+            [0, 1, 100, 200, 200]
+        );
     }
 
     #[test]
     fn waits_are_short_to_read() {
-        assert_eq!([0.0, 0.012, 0.9994, 1.0, 4.98].map(short), ["0 ms", "12 ms", "999 ms", "1.0 s", "5.0 s"]);
+        assert_eq!(
+            [0.0, 0.012, 0.9994, 1.0, 4.98].map(short),
+            ["0 ms", "12 ms", "999 ms", "1.0 s", "5.0 s"]
+        );
         assert_eq!([both(0.5, 0.993), both(4.97, 5.0)], ["500 ms, 993 ms", "5.0 s"]);
     }
 }

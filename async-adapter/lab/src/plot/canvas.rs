@@ -70,7 +70,12 @@ impl<'a> Canvas<'a> {
     }
 
     /// A filled rectangle: its upper left corner, its width and height. Without width, none.
-    pub(super) fn fill(&self, (x, y): (i32, i32), (width, height): (i32, i32), ink: Ink) -> Result<(), LabError> {
+    pub(super) fn fill(
+        &self,
+        (x, y): (i32, i32),
+        (width, height): (i32, i32),
+        ink: Ink,
+    ) -> Result<(), LabError> {
         if width <= 0 {
             return Ok(());
         }
@@ -78,12 +83,24 @@ impl<'a> Canvas<'a> {
     }
 
     /// A thin upright line.
-    pub(super) fn upright(&self, x: i32, (top, bottom): (i32, i32), ink: Ink) -> Result<(), LabError> {
+    pub(super) fn upright(
+        &self,
+        x: i32,
+        (top, bottom): (i32, i32),
+        ink: Ink,
+    ) -> Result<(), LabError> {
         self.draw(&PathElement::new([(x, top), (x, bottom)], RGBColor::from(ink).stroke_width(1)))
     }
 
     /// Words.
-    pub(super) fn text(&self, at: (i32, i32), size: u32, anchor: Anchor, ink: Ink, words: &str) -> Result<(), LabError> {
+    pub(super) fn text(
+        &self,
+        at: (i32, i32),
+        size: u32,
+        anchor: Anchor,
+        ink: Ink,
+        words: &str,
+    ) -> Result<(), LabError> {
         self.words(at, (size, FontStyle::Normal), anchor, ink, words)
     }
 

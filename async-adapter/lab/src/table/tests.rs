@@ -6,7 +6,8 @@ use crate::options::Options;
 
 #[test]
 fn the_table_is_aligned_and_has_a_row_for_each_sort_in_each_room() {
-    let options = Options::read(["lab", "--speed", "100", "--likes", "400", "--flood", "30"]).unwrap();
+    let options =
+        Options::read(["lab", "--speed", "100", "--likes", "400", "--flood", "30"]).unwrap();
     let lab = Lab::run(&Recording::premiere().unwrap(), &options, &ProgressBar::hidden()).unwrap();
     let text = text(&lab);
     let (_, rest) = text.split_once("\n\n").unwrap();
@@ -29,5 +30,8 @@ fn the_table_is_aligned_and_has_a_row_for_each_sort_in_each_room() {
 
 #[test]
 fn waits_are_in_seconds() {
-    assert_eq!([seconds(0), seconds(12_345), seconds(88_824_000)], ["0.000 s", "0.012 s", "88.824 s"]);
+    assert_eq!(
+        [seconds(0), seconds(12_345), seconds(88_824_000)],
+        ["0.000 s", "0.012 s", "88.824 s"]
+    );
 }

@@ -23,10 +23,17 @@ fn run_in(room: &str, trace: &str, merge: MergeLikes, settings: Settings) -> Tri
 #[test]
 fn in_a_quiet_room_everything_goes_out_at_once() {
     for room in ["av_chat_room", "three_levels", "rong_cloud", "net_ease", "easemob", "tuned"] {
-        let trial = run_in(room, TRACE, MergeLikes::Tuned, Settings { gifts: 1, likes: 1, ..quiet() });
-        for (stream, offered) in [(Stream::Gifts, 10), (Stream::Texts, 2), (Stream::Flood, 0), (Stream::Likes, 10)] {
+        let trial =
+            run_in(room, TRACE, MergeLikes::Tuned, Settings { gifts: 1, likes: 1, ..quiet() });
+        for (stream, offered) in
+            [(Stream::Gifts, 10), (Stream::Texts, 2), (Stream::Flood, 0), (Stream::Likes, 10)]
+        {
             let tally = &trial.tallies[stream];
-            assert_eq!((tally.offered, tally.dispatched, tally.starvation.longest()), (offered, offered, 0), "{room}, {stream:?}");
+            assert_eq!(
+                (tally.offered, tally.dispatched, tally.starvation.longest()),
+                (offered, offered, 0),
+                "{room}, {stream:?}"
+            );
         }
     }
 }
@@ -34,7 +41,9 @@ fn in_a_quiet_room_everything_goes_out_at_once() {
 #[test]
 fn what_waits_goes_out_in_order_and_its_wait_is_measured() {
     // The bucket holds 40; of 60 texts in one instant, 20 wait, 25 ms for each. Then nobody speaks for a long time.
-    let trace = (0..60).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| trace + &format!("5,{sender},1\n"));
+    let trace = (0..60).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| {
+        trace + &format!("5,{sender},1\n")
+    });
     let trial = run_in("av_chat_room", &(trace + "60000000,1,1\n"), MergeLikes::Never, quiet());
     let texts = &trial.tallies[Stream::Texts];
     assert_eq!((texts.offered, texts.dispatched), (61, 61));
@@ -47,7 +56,9 @@ fn what_waits_goes_out_in_order_and_its_wait_is_measured() {
 #[test]
 fn nothing_waits_where_nothing_may_wait() {
     // 40 in 200 ms, and no queue to speak of.
-    let trace = (0..60).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| trace + &format!("5,{sender},1\n"));
+    let trace = (0..60).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| {
+        trace + &format!("5,{sender},1\n")
+    });
     let trial = run_in("rong_cloud", &trace, MergeLikes::Never, quiet());
     let texts = &trial.tallies[Stream::Texts];
     assert_eq!((texts.dispatched, texts.dropped.of(DropReason::Expired)), (40, 20));
@@ -77,12 +88,17 @@ fn likes_count_as_texts_where_there_are_two_levels() {
 fn a_text_that_is_too_large_is_refused() {
     let trial = run_in("tuned", "offset_us,sender,bytes\n0,1,20000\n", MergeLikes::Never, quiet());
     let texts = &trial.tallies[Stream::Texts];
-    assert_eq!((texts.offered, texts.refused.of(RefusalReason::TooLarge), texts.refused.total()), (1, 1, 1));
+    assert_eq!(
+        (texts.offered, texts.refused.of(RefusalReason::TooLarge), texts.refused.total()),
+        (1, 1, 1)
+    );
 }
 
 #[test]
 fn a_flooder_is_one_user_and_turns_keep_the_room_open_for_others() {
-    let trace = (0..300).fold("offset_us,sender,bytes\n".to_owned(), |trace, n| trace + &format!("{},{n},1\n", n * 33_000));
+    let trace = (0..300).fold("offset_us,sender,bytes\n".to_owned(), |trace, n| {
+        trace + &format!("{},{n},1\n", n * 33_000)
+    });
     let settings = Settings { flood: 200, ..quiet() };
     let share = |room| {
         let trial = run_in(room, &trace, MergeLikes::Tuned, settings);
@@ -97,15 +113,22 @@ fn a_flooder_is_one_user_and_turns_keep_the_room_open_for_others() {
 #[test]
 fn the_tuned_room_keeps_gifts_at_once_texts_fresh_and_likes_alive() {
     // Sixty people a second, for ten seconds, each with one text.
-    let trace = (0..600).fold("offset_us,sender,bytes\n".to_owned(), |trace, n| trace + &format!("{},{n},1\n", n * 16_667));
+    let trace = (0..600).fold("offset_us,sender,bytes\n".to_owned(), |trace, n| {
+        trace + &format!("{},{n},1\n", n * 16_667)
+    });
     let settings = Settings { gifts: 3, likes: 100, ..quiet() };
     let tuned = run_in("tuned", &trace, MergeLikes::Tuned, settings).tallies;
-    let [gifts, texts, likes] = [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &tuned[stream]);
+    let [gifts, texts, likes] =
+        [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &tuned[stream]);
     assert_eq!((gifts.through(), gifts.wait_micros(1.0)), (gifts.offered, Some(0)), "{gifts:?}");
     assert!(texts.wait_micros(1.0) < Some(1_000_000) && texts.through() > 300, "{texts:?}");
-    assert!(likes.through() == likes.offered && likes.starvation.longest() < 1_000_000_000, "{likes:?}");
+    assert!(
+        likes.through() == likes.offered && likes.starvation.longest() < 1_000_000_000,
+        "{likes:?}"
+    );
     let plain = run_in("av_chat_room", &trace, MergeLikes::Never, settings).tallies;
-    let [gifts, texts, likes] = [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &plain[stream]);
+    let [gifts, texts, likes] =
+        [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &plain[stream]);
     assert!(gifts.through() == gifts.offered && gifts.waits.max() > 0, "{gifts:?}");
     assert!(texts.waits.max() > 3_000_000, "{texts:?}");
     assert!(likes.starvation.longest() > 5_000_000_000, "{likes:?}");

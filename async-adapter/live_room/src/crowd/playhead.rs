@@ -55,7 +55,11 @@ impl Playhead {
     /// The room time at which `recorded_ns` is reached; what lies before the last change of speed is reached by it.
     pub(super) fn room(&self, recorded_ns: f64) -> u64 {
         let ahead = ((recorded_ns - self.recorded_ns) / self.speed.0).max(0.0).ceil();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; `as` saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative; `as` saturates"
+        )]
         self.room_ns.saturating_add(ahead as u64)
     }
 

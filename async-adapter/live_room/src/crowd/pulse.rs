@@ -26,13 +26,20 @@ impl Pulse {
     }
 
     fn new(events: u32, period_ns: u64, now_ns: u64) -> Self {
-        Self { events: events.into(), period_ns, since_ns: now_ns, credit: 0, due: period_ns.into() }
+        Self {
+            events: events.into(),
+            period_ns,
+            since_ns: now_ns,
+            credit: 0,
+            due: period_ns.into(),
+        }
     }
 
     /// When the next event happens; `None` at rate 0.
     pub(super) fn next_at(&self) -> Option<u64> {
         let missing = self.due.saturating_sub(self.credit);
-        let wait = missing.checked_add(u128::from(self.events).checked_sub(1)?)? / u128::from(self.events);
+        let wait =
+            missing.checked_add(u128::from(self.events).checked_sub(1)?)? / u128::from(self.events);
         self.since_ns.checked_add(u64::try_from(wait).ok()?)
     }
 

@@ -67,7 +67,10 @@ fn a_sender_keeps_number_and_name() {
     let offers = Crowd::new(recording(60), settings(1.0, 20, 0), 1);
     let mut names = std::collections::HashMap::new();
     for offer in offers {
-        assert_eq!(*names.entry(offer.sender).or_insert_with(|| Arc::clone(&offer.nick)), offer.nick);
+        assert_eq!(
+            *names.entry(offer.sender).or_insert_with(|| Arc::clone(&offer.nick)),
+            offer.nick
+        );
     }
     assert_eq!(names.len(), 10);
 }

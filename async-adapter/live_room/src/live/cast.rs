@@ -30,7 +30,9 @@ impl Cast {
     pub(super) fn session(&mut self, number: u64) -> Result<Option<SessionId>, JoinError> {
         let place = usize::try_from(number).unwrap_or(usize::MAX);
         let seat = self.seats.get(place).copied().flatten();
-        if let Some(reader) = seat.map(|seat| &self.readers[seat]).filter(|reader| reader.end_reason().is_none()) {
+        if let Some(reader) =
+            seat.map(|seat| &self.readers[seat]).filter(|reader| reader.end_reason().is_none())
+        {
             return Ok(Some(reader.session()));
         }
         let reader = match self.room.join(Join::user(sender(number))) {

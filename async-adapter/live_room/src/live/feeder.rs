@@ -59,7 +59,8 @@ impl Feeder {
         changes: mpsc::Receiver<Change>,
         pace: watch::Sender<Pace>,
     ) -> Self {
-        let slow = u64::from(options.slow_viewers.of(options.viewers)) * 100 / u64::from(options.viewers.max(1));
+        let slow = u64::from(options.slow_viewers.of(options.viewers)) * 100
+            / u64::from(options.viewers.max(1));
         let controls = Controls {
             speed: options.speed.times(),
             likes: options.likes,
@@ -99,7 +100,10 @@ impl Feeder {
             if caught_up && (now == end || self.crowd.finished()) {
                 break;
             }
-            self.state.send_replace(CrowdState { progress: self.crowd.progress(), controls: self.controls });
+            self.state.send_replace(CrowdState {
+                progress: self.crowd.progress(),
+                controls: self.controls,
+            });
             if caught_up {
                 self.cast.read_some(ROUND);
                 beat.tick().await;
@@ -133,7 +137,8 @@ impl Feeder {
             let Some(session) = self.cast.session(said.sender)? else { continue };
             self.offered[level(&said.what)] += 1;
             let liked = if let What::Like { count } = said.what { count } else { 0 };
-            let message = offer(Source::Session(session), said.nick, said.what).outcome_sink(OutcomeSink::CountedOnly);
+            let message = offer(Source::Session(session), said.nick, said.what)
+                .outcome_sink(OutcomeSink::CountedOnly);
             // What becomes of it is in the ledger, which is what the page shows.
             let offered = self.room.try_publish(message);
             *likes += i64::from(likes_that_count(liked, &offered));

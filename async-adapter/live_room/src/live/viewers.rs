@@ -15,7 +15,11 @@ pub(super) struct Pace {
 }
 
 /// Lets so many viewers in.
-pub(super) fn seat(room: &Room<Said>, count: u32, pace: &watch::Receiver<Pace>) -> Result<(), JoinError> {
+pub(super) fn seat(
+    room: &Room<Said>,
+    count: u32,
+    pace: &watch::Receiver<Pace>,
+) -> Result<(), JoinError> {
     for number in 0..count {
         let subscription = room.join(viewer(number).map_or(Join::guest(), Join::user))?;
         tokio::spawn(watch_along(number, subscription, pace.clone()));
@@ -23,7 +27,11 @@ pub(super) fn seat(room: &Room<Said>, count: u32, pace: &watch::Receiver<Pace>) 
     Ok(())
 }
 
-async fn watch_along(number: u32, mut subscription: Subscription<Said>, mut pace: watch::Receiver<Pace>) {
+async fn watch_along(
+    number: u32,
+    mut subscription: Subscription<Said>,
+    mut pace: watch::Receiver<Pace>,
+) {
     loop {
         let Pace { slow, ending } = *pace.borrow_and_update();
         if number < slow && !ending {

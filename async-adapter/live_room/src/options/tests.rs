@@ -23,8 +23,14 @@ fn the_command_is_well_formed() {
 fn without_options_the_room_is_the_premiere_at_its_own_pace() {
     let options = read(&[]).unwrap();
     assert_eq!(options.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(options.settings(), Settings { speed: Speed::MIN, likes_per_second: 0, gifts_per_minute: 6 });
-    assert_eq!((options.rate, options.replay, options.headless, options.duration), (40, None, false, None));
+    assert_eq!(
+        options.settings(),
+        Settings { speed: Speed::MIN, likes_per_second: 0, gifts_per_minute: 6 }
+    );
+    assert_eq!(
+        (options.rate, options.replay, options.headless, options.duration),
+        (40, None, false, None)
+    );
 }
 
 #[test]
@@ -44,23 +50,50 @@ fn a_value_out_of_range_is_named_with_what_would_be_right() {
     assert_eq!(wrong(&["--rate", "-5"]), r#"--rate is "-5": want a whole number, 1 to 1000000"#);
     assert_eq!(wrong(&["--rate=-5"]), r#"--rate is "-5": want a whole number, 1 to 1000000"#);
     assert_eq!(wrong(&["--rate", "0"]), r#"--rate is "0": want a whole number, 1 to 1000000"#);
-    assert_eq!(wrong(&["--likes", "100001"]), r#"--likes is "100001": want a whole number, 0 to 100000"#);
+    assert_eq!(
+        wrong(&["--likes", "100001"]),
+        r#"--likes is "100001": want a whole number, 0 to 100000"#
+    );
     assert_eq!(wrong(&["--gifts", "many"]), r#"--gifts is "many": want a whole number, 0 to 6000"#);
     for speed in ["0", "101", "NaN", "inf", "-1", "fast", "1e9", ""] {
-        assert_eq!(wrong(&["--speed", speed]), format!(r#"--speed is "{speed}": want a number, 1 to 100"#));
+        assert_eq!(
+            wrong(&["--speed", speed]),
+            format!(r#"--speed is "{speed}": want a number, 1 to 100"#)
+        );
     }
-    assert_eq!(wrong(&["--listen", "here"]), r#"--listen is "here": want an address and a port, such as 127.0.0.1:8080"#);
+    assert_eq!(
+        wrong(&["--listen", "here"]),
+        r#"--listen is "here": want an address and a port, such as 127.0.0.1:8080"#
+    );
     assert!(wrong(&["--slow-viewers", "101%"]).starts_with(r#"--slow-viewers is "101%": want"#));
     assert!(wrong(&["--seed", "-1"]).starts_with(r#"--seed is "-1": want a whole number, 0 to"#));
 }
 
 #[test]
 fn a_duration_has_a_unit_and_an_end() {
-    for (text, milliseconds) in [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000)] {
-        assert_eq!(read(&["--duration", text]).unwrap().duration, Some(Duration::from_millis(milliseconds)));
+    for (text, milliseconds) in
+        [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000)]
+    {
+        assert_eq!(
+            read(&["--duration", text]).unwrap().duration,
+            Some(Duration::from_millis(milliseconds))
+        );
     }
-    for text in ["", "30", "s", "-5s", "1.5s", "0s", "1d", "99999999999999999999h", "18446744073709551615h", "30 s"] {
-        let want = format!(r#"--duration is "{text}": want a whole number and a unit, 1ms to 720h, such as 500ms, 30s, 5m or 1h"#);
+    for text in [
+        "",
+        "30",
+        "s",
+        "-5s",
+        "1.5s",
+        "0s",
+        "1d",
+        "99999999999999999999h",
+        "18446744073709551615h",
+        "30 s",
+    ] {
+        let want = format!(
+            r#"--duration is "{text}": want a whole number and a unit, 1ms to 720h, such as 500ms, 30s, 5m or 1h"#
+        );
         assert_eq!(wrong(&["--duration", text]), want);
     }
 }
@@ -68,7 +101,10 @@ fn a_duration_has_a_unit_and_an_end() {
 #[test]
 fn what_is_no_option_is_named() {
     assert_eq!(wrong(&["--bogus"]), "--bogus is no option: --help lists them");
-    assert_eq!(wrong(&["--like", "5"]), "--like is no option: did you mean --likes? --help lists them");
+    assert_eq!(
+        wrong(&["--like", "5"]),
+        "--like is no option: did you mean --likes? --help lists them"
+    );
     assert_eq!(wrong(&["room.csv"]), r#""room.csv" belongs to no option: --help lists them"#);
     assert_eq!(wrong(&["-x"]), "-x is no option: --help lists them");
 }
@@ -85,7 +121,9 @@ fn options_that_do_not_fit_together_are_named() {
 #[test]
 fn help_and_version_are_shown() {
     for flag in ["--help", "-h", "--version", "-V"] {
-        assert!(matches!(read(&[flag]), Err(Stop::Shown(text)) if text.contains("live_room") || text.contains("live room")));
+        assert!(
+            matches!(read(&[flag]), Err(Stop::Shown(text)) if text.contains("live_room") || text.contains("live room"))
+        );
     }
 }
 

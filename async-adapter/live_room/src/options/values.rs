@@ -53,7 +53,9 @@ pub(super) fn seed(text: &str) -> Result<u64, String> {
 
 pub(super) fn slow_viewers(text: &str) -> Result<SlowViewers, String> {
     let slow = match text.strip_suffix('%') {
-        Some(percent) => percent.parse().ok().filter(|&percent| percent <= 100).map(SlowViewers::Percent),
+        Some(percent) => {
+            percent.parse().ok().filter(|&percent| percent <= 100).map(SlowViewers::Percent)
+        }
         None => text.parse().ok().map(SlowViewers::Count),
     };
     slow.ok_or_else(|| format!("a number of viewers, 0 to {}, or a share, 0% to 100%", u32::MAX))

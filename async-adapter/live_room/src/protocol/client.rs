@@ -111,10 +111,13 @@ impl Visitor {
     /// Reads the query of the WebSocket's address; the error is a line for the visitor.
     pub(crate) fn from_query(query: &str) -> Result<Self, String> {
         let pairs = || query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let value = |key| pairs().find(|&(found, _)| found == key).map(|(_, value)| percent_decoded(value));
+        let value =
+            |key| pairs().find(|&(found, _)| found == key).map(|(_, value)| percent_decoded(value));
         match pairs().find(|(key, _)| matches!(*key, "guest" | "name")) {
             Some(("guest", _)) => Ok(Self::Guest),
-            Some((_, name)) => Ok(Self::Named { nick: nick(&percent_decoded(name))?, key: key(value("key"))? }),
+            Some((_, name)) => {
+                Ok(Self::Named { nick: nick(&percent_decoded(name))?, key: key(value("key"))? })
+            }
             None => Err("nobody is named: want /ws?name=… or /ws?guest".to_owned()),
         }
     }
@@ -123,8 +126,9 @@ impl Visitor {
 impl Request {
     /// Reads a text frame.
     pub(crate) fn parse(frame: &str) -> Result<Self, Rejection> {
-        let request: Self = serde_json::from_str(frame)
-            .map_err(|error| Rejection::Malformed(format!("not a request of this protocol: {error}")))?;
+        let request: Self = serde_json::from_str(frame).map_err(|error| {
+            Rejection::Malformed(format!("not a request of this protocol: {error}"))
+        })?;
         match request.flaw() {
             Some(reason) => Err(Rejection::Invalid { id: request.id(), reason }),
             None => Ok(request),
@@ -150,7 +154,9 @@ impl Request {
             }
             Self::Say { text, .. } | Self::Notice { text, .. } => {
                 let length = text.chars().count();
-                (length > MAX_TEXT_CHARS).then(|| format!("the text has {length} characters: want at most {MAX_TEXT_CHARS}"))
+                (length > MAX_TEXT_CHARS).then(|| {
+                    format!("the text has {length} characters: want at most {MAX_TEXT_CHARS}")
+                })
             }
             Self::Gift { name, .. } if !GIFTS.iter().any(|gift| gift.name == name) => {
                 let shown: String = name.chars().take(MAX_NICK_CHARS).collect();
@@ -193,7 +199,11 @@ fn nick(name: &str) -> Result<String, String> {
 fn key(key: Option<String>) -> Result<String, String> {
     let key = key.unwrap_or_default();
     let length = key.chars().count();
-    if length > MAX_KEY_CHARS { Err(format!("the key has {length} characters: want at most {MAX_KEY_CHARS}")) } else { Ok(key) }
+    if length > MAX_KEY_CHARS {
+        Err(format!("the key has {length} characters: want at most {MAX_KEY_CHARS}"))
+    } else {
+        Ok(key)
+    }
 }
 
 /// Undoes the encoding of a query's value; what is not encoded well stays as it is.

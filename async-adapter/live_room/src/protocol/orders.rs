@@ -53,5 +53,6 @@ impl Order {
 
 /// What is wrong with a number that is to lie in a range, if it does not.
 pub(super) fn out_of(what: &str, value: u32, least: u32, most: u32) -> Option<String> {
-    (!(least..=most).contains(&value)).then(|| format!("{what}: {value} is not in {least} to {most}"))
+    (!(least..=most).contains(&value))
+        .then(|| format!("{what}: {value} is not in {least} to {most}"))
 }

@@ -271,7 +271,13 @@ pub(crate) fn batch_frame(items: impl Iterator<Item = impl AsRef<str>>) -> Strin
 
 impl Hello {
     /// Greets a visitor of the room.
-    pub(crate) fn to(nick: Option<&str>, role: Standing, likes: u64, recording: &str, (rate, queue_capacity): (u32, u32)) -> Self {
+    pub(crate) fn to(
+        nick: Option<&str>,
+        role: Standing,
+        likes: u64,
+        recording: &str,
+        (rate, queue_capacity): (u32, u32),
+    ) -> Self {
         Self {
             nick: nick.map(str::to_owned),
             role,

@@ -18,15 +18,25 @@ fn invalid(frame: &str) -> (Option<u64>, String) {
 #[test]
 fn requests_are_read() {
     let read = |frame: Value| Request::parse(&frame.to_string()).unwrap();
-    assert_eq!(read(json!({"type": "say", "id": 1, "text": "hi"})), Request::Say { id: 1, text: "hi".into() });
+    assert_eq!(
+        read(json!({"type": "say", "id": 1, "text": "hi"})),
+        Request::Say { id: 1, text: "hi".into() }
+    );
     assert_eq!(
         read(json!({"type": "gift", "id": 2, "name": "rocket", "count": 3})),
         Request::Gift { id: 2, name: "rocket".into(), count: 3 }
     );
-    assert_eq!(read(json!({"type": "like", "id": 3, "count": 100})), Request::Like { id: 3, count: 100 });
+    assert_eq!(
+        read(json!({"type": "like", "id": 3, "count": 100})),
+        Request::Like { id: 3, count: 100 }
+    );
     assert_eq!(
         read(json!({"type": "controls", "speed": 10, "slow": 5})),
-        Request::Controls(ControlsChange { speed: Some(10.0), slow: Some(5), ..ControlsChange::default() })
+        Request::Controls(ControlsChange {
+            speed: Some(10.0),
+            slow: Some(5),
+            ..ControlsChange::default()
+        })
     );
     assert_eq!(read(json!({"type": "reset"})), Request::Reset);
 }
@@ -35,7 +45,10 @@ fn requests_are_read() {
 fn orders_are_read() {
     let read = |frame: Value| Request::parse(&frame.to_string()).unwrap();
     let order = |act, seconds| Request::Moderate(Order { id: 1, act, name: "ann".into(), seconds });
-    assert_eq!(read(json!({"type": "moderate", "id": 1, "act": "mute", "name": "ann", "seconds": 60})), order(Act::Mute, Some(60)));
+    assert_eq!(
+        read(json!({"type": "moderate", "id": 1, "act": "mute", "name": "ann", "seconds": 60})),
+        order(Act::Mute, Some(60))
+    );
     for (word, act) in [
         ("unmute", Act::Unmute),
         ("kick", Act::Kick),
@@ -44,18 +57,37 @@ fn orders_are_read() {
         ("set-admin", Act::SetAdmin),
         ("remove-admin", Act::RemoveAdmin),
     ] {
-        assert_eq!(read(json!({"type": "moderate", "id": 1, "act": word, "name": "ann"})), order(act, None));
+        assert_eq!(
+            read(json!({"type": "moderate", "id": 1, "act": word, "name": "ann"})),
+            order(act, None)
+        );
     }
-    assert_eq!(read(json!({"type": "mute-room", "id": 2, "muted": true})), Request::MuteRoom { id: 2, muted: true });
-    assert_eq!(read(json!({"type": "notice", "id": 3, "text": "hi"})), Request::Notice { id: 3, text: "hi".into() });
+    assert_eq!(
+        read(json!({"type": "mute-room", "id": 2, "muted": true})),
+        Request::MuteRoom { id: 2, muted: true }
+    );
+    assert_eq!(
+        read(json!({"type": "notice", "id": 3, "text": "hi"})),
+        Request::Notice { id: 3, text: "hi".into() }
+    );
 
-    let invalid_order =
-        |act, seconds| invalid(&json!({"type": "moderate", "id": 9, "act": act, "name": "ann", "seconds": seconds}).to_string());
+    let invalid_order = |act, seconds| {
+        invalid(
+            &json!({"type": "moderate", "id": 9, "act": act, "name": "ann", "seconds": seconds})
+                .to_string(),
+        )
+    };
     assert_eq!(invalid_order("mute", 0), (Some(9), "the seconds: 0 is not in 1 to 86400".into()));
     assert_eq!(invalid_order("ban", 86_401).1, "the seconds: 86401 is not in 1 to 86400");
     assert_eq!(invalid_order("kick", 5).1, "only a mute or a ban has seconds: leave them out");
-    assert_eq!(invalid(r#"{"type":"notice","id":3,"text":" "}"#), (Some(3), "the text is empty: say something".into()));
-    for frame in [r#"{"type":"moderate","id":1,"act":"sing","name":"ann"}"#, r#"{"type":"mute-room","id":1}"#] {
+    assert_eq!(
+        invalid(r#"{"type":"notice","id":3,"text":" "}"#),
+        (Some(3), "the text is empty: say something".into())
+    );
+    for frame in [
+        r#"{"type":"moderate","id":1,"act":"sing","name":"ann"}"#,
+        r#"{"type":"mute-room","id":1}"#,
+    ] {
         assert!(matches!(Request::parse(frame), Err(Rejection::Malformed(_))), "{frame}");
     }
 }
@@ -63,7 +95,8 @@ fn orders_are_read() {
 #[test]
 fn tips_have_the_shape_that_the_page_reads() {
     let tip = |tip| {
-        let item = Item::Message { seq: 1, level: Level::High, nick: "kim".into(), what: What::Tip(tip) };
+        let item =
+            Item::Message { seq: 1, level: Level::High, nick: "kim".into(), what: What::Tip(tip) };
         serde_json::from_str::<Value>(&item.to_json()).unwrap()
     };
     assert_eq!(
@@ -97,21 +130,39 @@ fn what_is_no_request_is_malformed() {
 
 #[test]
 fn what_cannot_be_is_said_with_the_id() {
-    assert_eq!(invalid(r#"{"type":"say","id":4,"text":" \t"}"#), (Some(4), "the text is empty: say something".into()));
+    assert_eq!(
+        invalid(r#"{"type":"say","id":4,"text":" \t"}"#),
+        (Some(4), "the text is empty: say something".into())
+    );
     let long = json!({"type": "say", "id": 5, "text": "ä".repeat(501)}).to_string();
     assert_eq!(invalid(&long), (Some(5), "the text has 501 characters: want at most 500".into()));
     assert_eq!(
         invalid(r#"{"type":"gift","id":6,"name":"yacht","count":1}"#),
-        (Some(6), r#"no gift is called "yacht": want one of rose, lantern, fireworks, rocket"#.into())
+        (
+            Some(6),
+            r#"no gift is called "yacht": want one of rose, lantern, fireworks, rocket"#.into()
+        )
     );
     assert_eq!(
         invalid(r#"{"type":"gift","id":6,"name":"rose","count":0}"#),
         (Some(6), "the number of gifts: 0 is not in 1 to 99".into())
     );
-    assert_eq!(invalid(r#"{"type":"like","id":7,"count":101}"#).1, "the number of likes: 101 is not in 1 to 100");
-    assert_eq!(invalid(r#"{"type":"controls","speed":101}"#), (None, "the speed is 101: want 1 to 100".into()));
-    assert_eq!(invalid(r#"{"type":"controls","likes":100001}"#).1, "likes a second: 100001 is not in 0 to 100000");
-    assert_eq!(invalid(r#"{"type":"controls","slow":101}"#).1, "the percentage of slow viewers: 101 is not in 0 to 100");
+    assert_eq!(
+        invalid(r#"{"type":"like","id":7,"count":101}"#).1,
+        "the number of likes: 101 is not in 1 to 100"
+    );
+    assert_eq!(
+        invalid(r#"{"type":"controls","speed":101}"#),
+        (None, "the speed is 101: want 1 to 100".into())
+    );
+    assert_eq!(
+        invalid(r#"{"type":"controls","likes":100001}"#).1,
+        "likes a second: 100001 is not in 0 to 100000"
+    );
+    assert_eq!(
+        invalid(r#"{"type":"controls","slow":101}"#).1,
+        "the percentage of slow viewers: 101 is not in 0 to 100"
+    );
 }
 
 #[test]
@@ -134,8 +185,14 @@ fn a_visitor_is_a_guest_or_has_a_name() {
     assert_eq!(long, Err("the key has 65 characters: want at most 64".into()));
     assert_eq!(visit(""), Err("nobody is named: want /ws?name=… or /ws?guest".into()));
     assert_eq!(visit("name=%20"), Err("the name is empty: want 1 to 20 characters".into()));
-    assert_eq!(visit("name=abcdefghijklmnopqrstu"), Err("the name has 21 characters: want at most 20".into()));
-    assert_eq!(visit("name=a%00b"), Err("the name has a control character: want letters, digits, signs".into()));
+    assert_eq!(
+        visit("name=abcdefghijklmnopqrstu"),
+        Err("the name has 21 characters: want at most 20".into())
+    );
+    assert_eq!(
+        visit("name=a%00b"),
+        Err("the name has a control character: want letters, digits, signs".into())
+    );
 }
 
 #[test]
@@ -163,7 +220,10 @@ fn items_go_around() {
 #[test]
 fn replies_have_the_shape_that_the_page_reads() {
     let what = What::Gift { name: "rose".into(), count: 3 };
-    let items = [Item::Message { seq: 7, level: Level::High, nick: "kim".into(), what }, Item::Gap { level: Level::Low, count: 2 }];
+    let items = [
+        Item::Message { seq: 7, level: Level::High, nick: "kim".into(), what },
+        Item::Gap { level: Level::Low, count: 2 },
+    ];
     let frame = batch_frame(items.iter().map(Item::to_json));
     assert_eq!(
         serde_json::from_str::<Value>(&frame).unwrap(),
@@ -177,10 +237,16 @@ fn replies_have_the_shape_that_the_page_reads() {
         json!({"type": "outcome", "id": 1, "state": "dispatched", "seq": 9, "waited_ms": 0.5})
     );
     assert_eq!(
-        value(&Reply::Outcome { id: 2, fate: Fate::Refused { reason: "queue full".into(), code: None, retry_ms: None } }),
+        value(&Reply::Outcome {
+            id: 2,
+            fate: Fate::Refused { reason: "queue full".into(), code: None, retry_ms: None }
+        }),
         json!({"type": "outcome", "id": 2, "state": "refused", "reason": "queue full"})
     );
-    assert_eq!(value(&Reply::Outcome { id: 3, fate: Fate::Merged }), json!({"type": "outcome", "id": 3, "state": "merged"}));
+    assert_eq!(
+        value(&Reply::Outcome { id: 3, fate: Fate::Merged }),
+        json!({"type": "outcome", "id": 3, "state": "merged"})
+    );
     let hello = Reply::Hello(Hello::to(None, Standing::from(None), 12, "premiere", (40, 400)));
     assert_eq!(value(&hello)["gifts"][3], json!({"name": "rocket", "glyph": "🚀", "price": 1000}));
     assert_eq!(value(&hello)["nick"], Value::Null);
@@ -190,15 +256,26 @@ fn replies_have_the_shape_that_the_page_reads() {
         json!({"type": "bye", "reason": "the server stops", "retry": true})
     );
     assert_eq!(
-        value(&Reply::Bye { reason: "you are banned".into(), retry: false, until_ms: Some(60_000) }),
+        value(&Reply::Bye {
+            reason: "you are banned".into(),
+            retry: false,
+            until_ms: Some(60_000)
+        }),
         json!({"type": "bye", "reason": "you are banned", "retry": false, "until_ms": 60_000})
     );
-    let muted = Fate::Refused { reason: "the sender is muted".into(), code: Some("muted".into()), retry_ms: Some(9) };
+    let muted = Fate::Refused {
+        reason: "the sender is muted".into(),
+        code: Some("muted".into()),
+        retry_ms: Some(9),
+    };
     assert_eq!(
         value(&Reply::Outcome { id: 4, fate: muted }),
         json!({"type": "outcome", "id": 4, "state": "refused", "reason": "the sender is muted", "code": "muted", "retry_ms": 9})
     );
-    assert_eq!(value(&Reply::Outcome { id: 5, fate: Fate::Done }), json!({"type": "outcome", "id": 5, "state": "done"}));
+    assert_eq!(
+        value(&Reply::Outcome { id: 5, fate: Fate::Done }),
+        json!({"type": "outcome", "id": 5, "state": "done"})
+    );
 }
 
 #[test]

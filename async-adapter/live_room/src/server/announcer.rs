@@ -57,10 +57,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn joins_and_likes_are_folded_into_one_line_each() {
         let hub = Hub::<Said>::builder().clock(TokioClock::default()).spawn();
-        let room = hub.create_room(RoomId(1), &RoomConfig::builder(OWNER).build().unwrap()).unwrap();
+        let room =
+            hub.create_room(RoomId(1), &RoomConfig::builder(OWNER).build().unwrap()).unwrap();
         let (names, joins) = (Arc::new(Names::default()), Arc::new(AtomicU64::new(1_000)));
         let mut witness = room.join(Join::guest()).unwrap();
-        let announcer = tokio::spawn(announce(room.clone(), Arc::clone(&names), Arc::clone(&joins)));
+        let announcer =
+            tokio::spawn(announce(room.clone(), Arc::clone(&names), Arc::clone(&joins)));
         tokio::time::sleep(Duration::from_secs(1)).await;
         let _seat = names.sit("kim", "").unwrap();
         joins.fetch_add(5_000, Ordering::Relaxed);

@@ -29,19 +29,32 @@ impl Moderator<'_> {
     pub(super) fn carry_out(self, order: Order) -> Result<(), String> {
         let Order { act, name, seconds, .. } = order;
         let actor = self.actor()?;
-        let user = self.names.user(&name).ok_or_else(|| format!("nobody called {name:?} has been here"))?;
+        let user = self
+            .names
+            .user(&name)
+            .ok_or_else(|| format!("nobody called {name:?} has been here"))?;
         let (room, users) = (self.room, &[user][..]);
         let time = seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let done = match act {
-            Act::Mute => room.mute(actor, users, time).map(|()| Some(Tip::Muted { name: name.clone(), seconds })),
-            Act::Unmute => room.unmute(actor, users).map(|()| Some(Tip::Unmuted { name: name.clone() })),
-            Act::Kick => room.kick(actor, users).map(|()| Some(Tip::Kicked { name: name.clone() })),
-            Act::Ban => room.ban(actor, users, time).map(|()| Some(Tip::Banned { name: name.clone(), seconds })),
-            Act::Unban => room.unban(actor, users).map(|()| Some(Tip::Unbanned { name: name.clone() })),
-            Act::SetAdmin => room.set_admin(actor, user, true).map(|changed| changed.then(|| Tip::AdminSet { name: name.clone() })),
-            Act::RemoveAdmin => {
-                room.set_admin(actor, user, false).map(|changed| changed.then(|| Tip::AdminRemoved { name: name.clone() }))
+            Act::Mute => room
+                .mute(actor, users, time)
+                .map(|()| Some(Tip::Muted { name: name.clone(), seconds })),
+            Act::Unmute => {
+                room.unmute(actor, users).map(|()| Some(Tip::Unmuted { name: name.clone() }))
             }
+            Act::Kick => room.kick(actor, users).map(|()| Some(Tip::Kicked { name: name.clone() })),
+            Act::Ban => room
+                .ban(actor, users, time)
+                .map(|()| Some(Tip::Banned { name: name.clone(), seconds })),
+            Act::Unban => {
+                room.unban(actor, users).map(|()| Some(Tip::Unbanned { name: name.clone() }))
+            }
+            Act::SetAdmin => room
+                .set_admin(actor, user, true)
+                .map(|changed| changed.then(|| Tip::AdminSet { name: name.clone() })),
+            Act::RemoveAdmin => room
+                .set_admin(actor, user, false)
+                .map(|changed| changed.then(|| Tip::AdminRemoved { name: name.clone() })),
         };
         let tip = done.map_err(|error| self.words(&error, &name))?;
         if let Some(tip) = tip {
@@ -52,7 +65,9 @@ impl Moderator<'_> {
 
     /// Mutes the room, or no longer, and tells everyone.
     pub(super) fn mute_room(self, muted: bool) -> Result<(), String> {
-        self.room.mute_room(self.actor()?, muted).map_err(|error| self.words(&error, "the room"))?;
+        self.room
+            .mute_room(self.actor()?, muted)
+            .map_err(|error| self.words(&error, "the room"))?;
         self.tell(if muted { Tip::RoomMuted } else { Tip::RoomUnmuted });
         Ok(())
     }
@@ -61,7 +76,9 @@ impl Moderator<'_> {
     /// its voice to those whom the engine calls owner or admin.
     pub(super) fn may_give_notice(self) -> Result<(), String> {
         let allowed = self.user.is_some_and(|user| self.room.role_of(user) >= Role::Admin);
-        allowed.then_some(()).ok_or_else(|| "only the owner and the admins may give notice".to_owned())
+        allowed
+            .then_some(())
+            .ok_or_else(|| "only the owner and the admins may give notice".to_owned())
     }
 
     fn actor(self) -> Result<Actor, String> {
@@ -76,7 +93,9 @@ impl Moderator<'_> {
     /// The engine's words, with names for numbers.
     fn words(self, error: &ModerationError, target: &str) -> String {
         match error {
-            ModerationError::NotAllowed(not) => format!("{} may not {} {target}: {}", self.nick, not.action, not.rule),
+            ModerationError::NotAllowed(not) => {
+                format!("{} may not {} {target}: {}", self.nick, not.action, not.rule)
+            }
             other => other.to_string(),
         }
     }
@@ -100,11 +119,16 @@ mod tests {
     #[tokio::test]
     async fn the_engine_decides_and_everyone_is_told() {
         let hub = Hub::<Said>::builder().clock(Still).spawn();
-        let room = hub.create_room(RoomId(1), &RoomConfig::builder(OWNER).build().unwrap()).unwrap();
+        let room =
+            hub.create_room(RoomId(1), &RoomConfig::builder(OWNER).build().unwrap()).unwrap();
         let names = Arc::new(Names::default());
         let seats = ["kim", "ann", "bob"].map(|nick| names.sit(nick, "").unwrap());
-        let [kim, ann, bob] =
-            seats.each_ref().map(|seat| Moderator { room: &room, names: &names, user: seat.user(), nick: seat.nick().unwrap() });
+        let [kim, ann, bob] = seats.each_ref().map(|seat| Moderator {
+            room: &room,
+            names: &names,
+            user: seat.user(),
+            nick: seat.nick().unwrap(),
+        });
         let mut witness = room.join(Join::guest()).unwrap();
         let order = |act, name: &str| Order { id: 1, act, name: name.to_owned(), seconds: None };
 
@@ -114,10 +138,22 @@ mod tests {
         ann.mute_room(true).unwrap();
         assert!(room.join(Join::user(bob.user.unwrap())).is_err());
         let refused = |result: Result<(), String>| result.unwrap_err();
-        assert_eq!(refused(ann.carry_out(order(Act::Mute, "ann"))), "ann may not mute ann: an admin may not do that to an admin");
-        assert_eq!(refused(ann.carry_out(order(Act::Kick, "kim"))), "ann may not kick kim: nobody may do that to the owner");
-        assert_eq!(refused(bob.mute_room(false)), "bob may not mute the room: only the host, the owner and the admins may");
-        assert_eq!(refused(kim.carry_out(order(Act::Kick, "eve"))), r#"nobody called "eve" has been here"#);
+        assert_eq!(
+            refused(ann.carry_out(order(Act::Mute, "ann"))),
+            "ann may not mute ann: an admin may not do that to an admin"
+        );
+        assert_eq!(
+            refused(ann.carry_out(order(Act::Kick, "kim"))),
+            "ann may not kick kim: nobody may do that to the owner"
+        );
+        assert_eq!(
+            refused(bob.mute_room(false)),
+            "bob may not mute the room: only the host, the owner and the admins may"
+        );
+        assert_eq!(
+            refused(kim.carry_out(order(Act::Kick, "eve"))),
+            r#"nobody called "eve" has been here"#
+        );
         assert_eq!((kim.may_give_notice(), ann.may_give_notice()), (Ok(()), Ok(())));
         assert_eq!(refused(bob.may_give_notice()), "only the owner and the admins may give notice");
         let guest = Moderator { user: None, ..bob };

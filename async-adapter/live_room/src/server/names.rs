@@ -56,7 +56,8 @@ pub(super) struct Seat {
 impl Names {
     /// Nobody is here yet but the crowd, under the nicks of the recording.
     pub(super) fn new(crowd: &[Arc<str>]) -> Self {
-        let crowd = (0..).map(sender).zip(crowd).map(|(user, nick)| (Arc::clone(nick), user)).collect();
+        let crowd =
+            (0..).map(sender).zip(crowd).map(|(user, nick)| (Arc::clone(nick), user)).collect();
         Self { crowd, table: Mutex::default() }
     }
 
@@ -76,15 +77,20 @@ impl Names {
         let table = &mut *table;
         let (nick, user) = if let Some((known, _)) = table.users.get_key_value(nick) {
             let known = Arc::clone(known);
-            let person = table.users.get_mut(nick).filter(|person| person.key == key).ok_or_else(taken)?;
+            let person =
+                table.users.get_mut(nick).filter(|person| person.key == key).ok_or_else(taken)?;
             person.visits += 1;
             (known, person.user)
         } else {
             let nick: Arc<str> = nick.into();
-            let user = if table.owner.is_none() { OWNER } else { UserId(FIRST_VISITOR + table.numbers) };
+            let user =
+                if table.owner.is_none() { OWNER } else { UserId(FIRST_VISITOR + table.numbers) };
             table.numbers += 1;
             table.owner.get_or_insert_with(|| Arc::clone(&nick));
-            table.users.insert(Arc::clone(&nick), Person { user, key: key.to_owned(), visits: 1, left: 0 });
+            table.users.insert(
+                Arc::clone(&nick),
+                Person { user, key: key.to_owned(), visits: 1, left: 0 },
+            );
             (nick, user)
         };
         table.visits += 1;
@@ -99,7 +105,10 @@ impl Names {
 
     /// Who has this nick, or had it.
     pub(super) fn user(&self, nick: &str) -> Option<UserId> {
-        self.crowd.get(nick).copied().or_else(|| self.table.lock().users.get(nick).map(|person| person.user))
+        self.crowd
+            .get(nick)
+            .copied()
+            .or_else(|| self.table.lock().users.get(nick).map(|person| person.user))
     }
 
     /// The nick of the room's owner, once there is one.
@@ -162,7 +171,8 @@ mod tests {
     fn a_nick_is_one_user_also_after_a_leave() {
         let names = Arc::new(Names::default());
         let sit = |nick| names.sit(nick, "").unwrap();
-        let (kim, kim_again, lee, guest) = (sit("kim"), sit("kim"), sit("lee"), names.sit_as_guest());
+        let (kim, kim_again, lee, guest) =
+            (sit("kim"), sit("kim"), sit("lee"), names.sit_as_guest());
         assert_eq!(kim.user(), kim_again.user());
         assert_ne!(kim.user(), lee.user());
         assert_eq!((guest.user(), names.visits()), (None, 4));
@@ -194,7 +204,10 @@ mod tests {
             let error = names.sit(nick, key).unwrap_err();
             assert_eq!(error, format!("the name {nick:?} is taken: choose another"));
         }
-        assert_eq!((names.visits(), names.user("viewer 2"), names.user("lee")), (1, Some(sender(1)), None));
+        assert_eq!(
+            (names.visits(), names.user("viewer 2"), names.user("lee")),
+            (1, Some(sender(1)), None)
+        );
         assert_eq!((names.take_newcomer(), names.take_newcomer()), (kim.nick().cloned(), None));
     }
 }

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Error;
-use axum::extract::ws::{CloseCode, CloseFrame, Message as Frame, Utf8Bytes, WebSocket, close_code};
+use axum::extract::ws::{
+    CloseCode, CloseFrame, Message as Frame, Utf8Bytes, WebSocket, close_code,
+};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use roomcast::{
-    Batch, Clock, DropReason, EndReason, Instant, Item, Join, JoinError, Limit, Message, Outcome, Reason, Refused, SessionEnd,
-    Source, Subscription, Until, UserId,
+    Batch, Clock, DropReason, EndReason, Instant, Item, Join, JoinError, Limit, Message, Outcome,
+    Reason, Refused, SessionEnd, Source, Subscription, Until, UserId,
 };
 
 use super::House;
@@ -23,7 +25,9 @@ use super::announcer::likes;
 use super::moderation::Moderator;
 use crate::live::Change;
 use crate::message::What;
-use crate::protocol::{Fate, Hello, Item as Shown, Level, Rejection, Reply, Request, Standing, Visitor, batch_frame};
+use crate::protocol::{
+    Fate, Hello, Item as Shown, Level, Rejection, Reply, Request, Standing, Visitor, batch_frame,
+};
 use crate::room::{LIKES, Said, likes_that_count, offer};
 
 /// A page that takes nothing for so long is let go.
@@ -68,20 +72,36 @@ pub(super) async fn run(mut socket: WebSocket, visitor: Result<Visitor, String>,
     let _ = tokio::time::timeout(LAST_WORD, farewell).await;
 }
 
-async fn visit(socket: &mut WebSocket, visitor: Result<Visitor, String>, house: &House) -> Result<Infallible, End> {
-    let refuse = |reason: String| End::Told { code: close_code::POLICY, reason, retry: false, until_ms: None };
+async fn visit(
+    socket: &mut WebSocket,
+    visitor: Result<Visitor, String>,
+    house: &House,
+) -> Result<Infallible, End> {
+    let refuse = |reason: String| End::Told {
+        code: close_code::POLICY,
+        reason,
+        retry: false,
+        until_ms: None,
+    };
     let seat = match visitor.map_err(refuse)? {
         Visitor::Guest => house.names.sit_as_guest(),
         Visitor::Named { nick, key } => house.names.sit(&nick, &key).map_err(refuse)?,
     };
     let user = seat.user();
-    let subscription = house.room.join(user.map_or(Join::guest(), Join::user)).map_err(|error| match error {
-        JoinError::Banned { until, .. } => banned(house, until),
-        other => refuse(other.to_string()),
-    })?;
+    let subscription =
+        house.room.join(user.map_or(Join::guest(), Join::user)).map_err(|error| match error {
+            JoinError::Banned { until, .. } => banned(house, until),
+            other => refuse(other.to_string()),
+        })?;
     let nick = seat.nick().map(Arc::clone);
     let role = Standing::from(user.map(|user| house.room.role_of(user)));
-    let hello = Hello::to(nick.as_deref(), role, likes(&house.room), &house.recording, (house.rate, house.queue));
+    let hello = Hello::to(
+        nick.as_deref(),
+        role,
+        likes(&house.room),
+        &house.recording,
+        (house.rate, house.queue),
+    );
     write(socket, Reply::Hello(hello).to_json()).await?;
     let nick = nick.unwrap_or_default();
     let source = Source::Session(subscription.session());
@@ -100,7 +120,11 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn serve(&mut self, socket: &mut WebSocket, mut subscription: Subscription<Said>) -> Result<Infallible, End> {
+    async fn serve(
+        &mut self,
+        socket: &mut WebSocket,
+        mut subscription: Subscription<Said>,
+    ) -> Result<Infallible, End> {
         let mut stats = self.house.stats.clone();
         stats.mark_changed();
         loop {
@@ -121,8 +145,14 @@ impl Visit<'_> {
         }
     }
 
-    async fn hear(&mut self, socket: &mut WebSocket, frame: Option<Result<Frame, Error>>) -> Result<(), End> {
-        let wrong = |code, reason: &str| Err(End::Told { code, reason: reason.to_owned(), retry: false, until_ms: None });
+    async fn hear(
+        &mut self,
+        socket: &mut WebSocket,
+        frame: Option<Result<Frame, Error>>,
+    ) -> Result<(), End> {
+        let wrong = |code, reason: &str| {
+            Err(End::Told { code, reason: reason.to_owned(), retry: false, until_ms: None })
+        };
         match frame {
             Some(Ok(Frame::Text(text))) => match Request::parse(&text) {
                 Ok(request) => self.carry_out(request).await,
@@ -130,12 +160,21 @@ impl Visit<'_> {
                 Err(Rejection::Invalid { id: Some(id), reason }) => {
                     write(socket, Reply::Outcome { id, fate: refused(reason) }.to_json()).await?;
                 }
-                Err(Rejection::Invalid { id: None, reason }) => write(socket, Reply::Error { reason }.to_json()).await?,
+                Err(Rejection::Invalid { id: None, reason }) => {
+                    write(socket, Reply::Error { reason }.to_json()).await?
+                }
             },
-            Some(Ok(Frame::Binary(_))) => return wrong(close_code::UNSUPPORTED, "a binary frame: want text frames with JSON"),
+            Some(Ok(Frame::Binary(_))) => {
+                return wrong(close_code::UNSUPPORTED, "a binary frame: want text frames with JSON");
+            }
             Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
             Some(Ok(Frame::Close(_))) | None => return Err(End::Gone),
-            Some(Err(error)) => return wrong(close_code::PROTOCOL, &format!("a frame that cannot be read: {error}")),
+            Some(Err(error)) => {
+                return wrong(
+                    close_code::PROTOCOL,
+                    &format!("a frame that cannot be read: {error}"),
+                );
+            }
         }
         Ok(())
     }
@@ -143,7 +182,9 @@ impl Visit<'_> {
     async fn carry_out(&mut self, request: Request) {
         match request {
             Request::Say { id, text } => self.send(id, self.source, What::Text { text }),
-            Request::Gift { id, name, count } => self.send(id, self.source, What::Gift { name, count }),
+            Request::Gift { id, name, count } => {
+                self.send(id, self.source, What::Gift { name, count })
+            }
             Request::Like { id, count } => self.send(id, self.source, What::Like { count }),
             Request::Notice { id, text } => match self.as_moderator().may_give_notice() {
                 Ok(()) => self.send(id, Source::Host, What::Notice { text }),
@@ -159,13 +200,20 @@ impl Visit<'_> {
                 self.answer(id, done.map_or_else(refused, |()| Fate::Done));
             }
             // They fail when the crowd is gone: then there is nothing to change.
-            Request::Controls(change) => drop(self.house.changes.send(Change::Controls(change)).await),
+            Request::Controls(change) => {
+                drop(self.house.changes.send(Change::Controls(change)).await)
+            }
             Request::Reset => drop(self.house.changes.send(Change::Reset).await),
         }
     }
 
     fn as_moderator(&self) -> Moderator<'_> {
-        Moderator { room: &self.house.room, names: &self.house.names, user: self.user, nick: &self.nick }
+        Moderator {
+            room: &self.house.room,
+            names: &self.house.names,
+            user: self.user,
+            nick: &self.nick,
+        }
     }
 
     fn answer(&mut self, id: u64, fate: Fate) {
@@ -177,7 +225,8 @@ impl Visit<'_> {
         let house = self.house;
         let liked = if let What::Like { count } = what { count } else { 0 };
         let offered = house.clock.now();
-        let mut publishing = Box::pin(house.room.publish(offer(source, Arc::clone(&self.nick), what)));
+        let mut publishing =
+            Box::pin(house.room.publish(offer(source, Arc::clone(&self.nick), what)));
         // The first poll publishes. Likes are counted here and now: a page that goes has liked all the same.
         let known = publishing.as_mut().now_or_never();
         let likes = known.as_ref().map_or(liked, |known| likes_that_count(liked, known));
@@ -190,15 +239,28 @@ impl Visit<'_> {
                 Some(known) => known,
                 None => publishing.await,
             };
-            (id, outcome.map_or_else(|refused| refusal(offered, &refused), |outcome| fate(offered, &outcome)))
+            (
+                id,
+                outcome.map_or_else(
+                    |refused| refusal(offered, &refused),
+                    |outcome| fate(offered, &outcome),
+                ),
+            )
         }));
     }
 
     /// What a page is told whose session has ended.
     fn told(&self, end: SessionEnd) -> End {
-        let last = |reason: String, retry| End::Told { code: close_code::AWAY, reason, retry, until_ms: None };
+        let last = |reason: String, retry| End::Told {
+            code: close_code::AWAY,
+            reason,
+            retry,
+            until_ms: None,
+        };
         match end {
-            SessionEnd::Closed(EndReason::Kicked) => last("you were kicked; you may join again".to_owned(), false),
+            SessionEnd::Closed(EndReason::Kicked) => {
+                last("you were kicked; you may join again".to_owned(), false)
+            }
             SessionEnd::Closed(EndReason::Banned) => {
                 // Until when, the engine says to whoever asks to be let in.
                 match self.user.map(|user| self.house.room.join(Join::user(user))) {
@@ -216,7 +278,12 @@ impl Visit<'_> {
 fn banned(house: &House, until: Until) -> End {
     let left = until.instant().map(|until| until.saturating_since(house.clock.now()));
     let reason = if left.is_some() { "you are banned" } else { "you are banned for good" };
-    End::Told { code: close_code::POLICY, reason: reason.to_owned(), retry: false, until_ms: left.map(millis) }
+    End::Told {
+        code: close_code::POLICY,
+        reason: reason.to_owned(),
+        retry: false,
+        until_ms: left.map(millis),
+    }
 }
 
 async fn write(socket: &mut WebSocket, text: impl Into<Utf8Bytes>) -> Result<(), End> {
@@ -229,13 +296,19 @@ async fn write(socket: &mut WebSocket, text: impl Into<Utf8Bytes>) -> Result<(),
 /// The frame of a batch; each message is encoded once, whoever gets it.
 fn encode(batch: &Batch<Said>) -> String {
     batch_frame(batch.items().map(|item| match item {
-        Item::Message(message) => Cow::from(&**message.payload.encoded.get_or_init(|| show(message).to_json().into())),
+        Item::Message(message) => {
+            Cow::from(&**message.payload.encoded.get_or_init(|| show(message).to_json().into()))
+        }
         Item::Direct(direct) => {
             let Said { nick, what, .. } = &direct.payload;
             let level = Level::from(direct.priority);
-            Shown::Message { seq: 0, level, nick: nick.to_string(), what: what.clone() }.to_json().into()
+            Shown::Message { seq: 0, level, nick: nick.to_string(), what: what.clone() }
+                .to_json()
+                .into()
         }
-        Item::Gap { priority, count } => Shown::Gap { level: priority.into(), count }.to_json().into(),
+        Item::Gap { priority, count } => {
+            Shown::Gap { level: priority.into(), count }.to_json().into()
+        }
     }))
 }
 
@@ -256,7 +329,9 @@ fn fate(offered: Instant, outcome: &Outcome) -> Fate {
         }
         Outcome::Dropped { reason, limit, .. } => Fate::Dropped {
             reason: match (reason, limit) {
-                (DropReason::Expired, Some(Limit::MaxWait { max })) => format!("waited {max:?}, too hot"),
+                (DropReason::Expired, Some(Limit::MaxWait { max })) => {
+                    format!("waited {max:?}, too hot")
+                }
                 (DropReason::Evicted, _) => "the queue is full".to_owned(),
                 (reason, _) => reason.to_string().replace('_', " "),
             },

@@ -2,7 +2,8 @@ use super::*;
 use roomcast::{DropReason, Priority};
 
 fn run_with(arguments: &[&str]) -> Books {
-    let options = Options::read([&["live_room", "--headless", "--virtual"], arguments].concat()).unwrap();
+    let options =
+        Options::read([&["live_room", "--headless", "--virtual"], arguments].concat()).unwrap();
     let recording = Arc::new(Recording::premiere().unwrap());
     run(&recording, &options, &ProgressBar::hidden()).unwrap()
 }
@@ -33,7 +34,18 @@ fn the_same_seed_prints_the_same_books_and_another_seed_others() {
 
 #[test]
 fn no_gift_is_lost_while_ten_thousand_likes_a_second_are_shed() {
-    let books = run_with(&["--speed", "10", "--likes", "10000", "--gifts", "600", "--viewers", "50", "--duration", "20s"]);
+    let books = run_with(&[
+        "--speed",
+        "10",
+        "--likes",
+        "10000",
+        "--gifts",
+        "600",
+        "--viewers",
+        "50",
+        "--duration",
+        "20s",
+    ]);
     assert!(books.balance(), "{books}");
     let levels = &books.room.admission.ledger.levels;
     assert!(levels[Priority::High].submitted > 150, "{books}");
@@ -44,10 +56,25 @@ fn no_gift_is_lost_while_ten_thousand_likes_a_second_are_shed() {
 
 #[test]
 fn slow_viewers_skip_chat_and_nobody_misses_a_gift() {
-    let books = run_with(&["--speed", "10", "--gifts", "60", "--viewers", "100", "--slow-viewers", "20", "--duration", "40s"]);
+    let books = run_with(&[
+        "--speed",
+        "10",
+        "--gifts",
+        "60",
+        "--viewers",
+        "100",
+        "--slow-viewers",
+        "20",
+        "--duration",
+        "40s",
+    ]);
     let deliveries = &books.room.audience.deliveries;
     assert!(books.balance(), "{books}");
-    assert_eq!((deliveries[Priority::High].skipped, deliveries[Priority::High].abandoned), (0, 0), "{books}");
+    assert_eq!(
+        (deliveries[Priority::High].skipped, deliveries[Priority::High].abandoned),
+        (0, 0),
+        "{books}"
+    );
     assert!(deliveries[Priority::Normal].skipped > 0, "{books}");
     assert_eq!(deliveries.values().map(|row| row.pending).sum::<u64>(), 0, "{books}");
 }

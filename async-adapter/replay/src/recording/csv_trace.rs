@@ -7,7 +7,11 @@ const MAX_OFFSET_US: u64 = MAX_SECONDS as u64 * 1_000_000;
 
 /// Reads all messages of the trace into the recording.
 pub(super) fn read(text: &str, recording: &mut Builder) -> Result<(), Flaw> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
     let mut record = csv::StringRecord::new();
     let mut header_seen = false;
     while reader.read_record(&mut record).map_err(|error| unreadable(&error))? {
@@ -15,9 +19,9 @@ pub(super) fn read(text: &str, recording: &mut Builder) -> Result<(), Flaw> {
         if header_seen {
             let [offset, sender, bytes] = fields(line, &record)?;
             let at_us = number(line, "offset_us", offset, MAX_OFFSET_US, "microseconds")?;
-            let sender = sender
-                .parse::<u64>()
-                .map_err(|_| Flaw::value(line, "sender", sender, "a whole number that stands for one viewer"))?;
+            let sender = sender.parse::<u64>().map_err(|_| {
+                Flaw::value(line, "sender", sender, "a whole number that stands for one viewer")
+            })?;
             let bytes = number(line, "bytes", bytes, MAX_TEXT_BYTES.into(), "bytes")?;
             let length = u32::try_from(bytes).unwrap_or(MAX_TEXT_BYTES);
             recording.push(at_us, &format!("viewer {sender}"), Content::TextLength(length));
@@ -35,7 +39,8 @@ pub(super) fn read(text: &str, recording: &mut Builder) -> Result<(), Flaw> {
 fn fields(line: u64, record: &csv::StringRecord) -> Result<[&str; 3], Flaw> {
     if record.len() != HEADER.len() {
         let found = record.iter().collect::<Vec<_>>().join(",");
-        let what = format!("{} has {} values: want 3, {}", Quoted(&found), record.len(), HEADER.join(","));
+        let what =
+            format!("{} has {} values: want 3, {}", Quoted(&found), record.len(), HEADER.join(","));
         return Err(Flaw::at(line, what));
     }
     Ok([&record[0], &record[1], &record[2]])

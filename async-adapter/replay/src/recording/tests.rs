@@ -45,15 +45,27 @@ fn entries_are_sorted_by_time_and_stay_in_order_within_it() {
 #[test]
 fn a_broken_line_of_a_trace_is_named() {
     let broken = |line: &str| refuse(&format!("offset_us,sender,bytes\n1,1,1\n{line}\n"));
-    assert_eq!(broken("abc,1,1"), r#"room:3: offset_us is "abc": want a whole number of microseconds"#);
-    assert_eq!(broken("-1,1,1"), r#"room:3: offset_us is "-1": want a whole number of microseconds"#);
+    assert_eq!(
+        broken("abc,1,1"),
+        r#"room:3: offset_us is "abc": want a whole number of microseconds"#
+    );
+    assert_eq!(
+        broken("-1,1,1"),
+        r#"room:3: offset_us is "-1": want a whole number of microseconds"#
+    );
     assert_eq!(
         broken("1700000000000000,1,1"),
         r#"room:3: offset_us is "1700000000000000": want at most 2592000000000 microseconds"#
     );
-    assert_eq!(broken("1,bob,1"), r#"room:3: sender is "bob": want a whole number that stands for one viewer"#);
+    assert_eq!(
+        broken("1,bob,1"),
+        r#"room:3: sender is "bob": want a whole number that stands for one viewer"#
+    );
     assert_eq!(broken("1,1,-5"), r#"room:3: bytes is "-5": want a whole number of bytes"#);
-    assert_eq!(broken("1,1,99999999"), r#"room:3: bytes is "99999999": want at most 1048576 bytes"#);
+    assert_eq!(
+        broken("1,1,99999999"),
+        r#"room:3: bytes is "99999999": want at most 1048576 bytes"#
+    );
     assert_eq!(broken("1,1"), r#"room:3: "1,1" has 2 values: want 3, offset_us,sender,bytes"#);
     assert!(broken("\"1\n2\",1,1").starts_with(r#"room:3: offset_us is "1\n2""#));
 }
@@ -111,10 +123,19 @@ fn a_broken_line_of_an_xml_is_named() {
         let want = format!("room:3: the time in p is \"{seconds}\": want seconds, 0 to 2592000");
         assert_eq!(broken(&format!("<d p=\"{seconds},1,25\">x</d>")), want);
     }
-    assert_eq!(broken("<d user=\"a\">x</d>"), "room:3: <d> has no p: want p=\"seconds,mode,size,color,…\"");
+    assert_eq!(
+        broken("<d user=\"a\">x</d>"),
+        "room:3: <d> has no p: want p=\"seconds,mode,size,color,…\""
+    );
     assert_eq!(broken("<gift user=\"a\"/>"), "room:3: <gift> has no ts: want ts=\"seconds\"");
-    assert_eq!(broken("<gift ts=\"1\" giftcount=\"0\"/>"), r#"room:3: giftcount is "0": want a whole number, 1 to 4294967295"#);
-    assert_eq!(broken("<sc ts=\"1\" price=\"-3\">x</sc>"), r#"room:3: price is "-3": want a number, 0 to 1000000000"#);
+    assert_eq!(
+        broken("<gift ts=\"1\" giftcount=\"0\"/>"),
+        r#"room:3: giftcount is "0": want a whole number, 1 to 4294967295"#
+    );
+    assert_eq!(
+        broken("<sc ts=\"1\" price=\"-3\">x</sc>"),
+        r#"room:3: price is "-3": want a number, 0 to 1000000000"#
+    );
     assert!(broken("<d p=\"1\">&bogus;</d>").starts_with(r#"room:3: entity is "&bogus;": want"#));
     assert!(broken("<d p=\"1\" user=a\">x</d>").starts_with("room:3: "));
     assert!(broken("<d p=\"1\">x</e>").starts_with("room:3: "));
@@ -143,8 +164,12 @@ fn no_prefix_of_a_recording_panics() {
 
 #[test]
 fn long_silences_are_cut_down_and_all_else_stays() {
-    let recording = Recording::parse("test", b"offset_us,sender,bytes\n10,1,1\n400,1,1\n450,1,1\n900,1,1\n").unwrap();
-    let at = |recording: &Recording| recording.entries().iter().map(|entry| entry.at_us).collect::<Vec<_>>();
+    let recording =
+        Recording::parse("test", b"offset_us,sender,bytes\n10,1,1\n400,1,1\n450,1,1\n900,1,1\n")
+            .unwrap();
+    let at = |recording: &Recording| {
+        recording.entries().iter().map(|entry| entry.at_us).collect::<Vec<_>>()
+    };
     assert_eq!(at(&recording.clone().without_silences(100)), [10, 110, 160, 260]);
     assert_eq!(at(&recording.clone().without_silences(1_000)), at(&recording));
 }

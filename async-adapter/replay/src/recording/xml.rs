@@ -24,9 +24,9 @@ pub(super) fn read(document: &str, recording: &mut Builder) -> Result<(), Flaw> 
     let mut open: Option<Message> = None;
     loop {
         let begins = reader.buffer_position();
-        let event = reader
-            .read_event()
-            .map_err(|error| Flaw::at(line.at(reader.error_position()), format!("{error}: want well-formed XML")))?;
+        let event = reader.read_event().map_err(|error| {
+            Flaw::at(line.at(reader.error_position()), format!("{error}: want well-formed XML"))
+        })?;
         let at = line.at(begins);
         match event {
             Event::Start(tag) if open.is_none() => open = Message::begin(at, &tag)?,
@@ -36,7 +36,9 @@ pub(super) fn read(document: &str, recording: &mut Builder) -> Result<(), Flaw> 
                 }
             }
             Event::End(tag) => {
-                if let Some(message) = open.take_if(|message| message.element == tag.name().as_ref()) {
+                if let Some(message) =
+                    open.take_if(|message| message.element == tag.name().as_ref())
+                {
                     message.end(recording)?;
                 }
             }
@@ -60,7 +62,9 @@ pub(super) fn read(document: &str, recording: &mut Builder) -> Result<(), Flaw> 
         }
     }
     match open {
-        Some(Message { line, element, .. }) => Err(Flaw::at(line, format!("the file ends inside <{element}>: want </{element}>"))),
+        Some(Message { line, element, .. }) => {
+            Err(Flaw::at(line, format!("the file ends inside <{element}>: want </{element}>")))
+        }
         None => Ok(()),
     }
 }
@@ -105,7 +109,11 @@ impl Message {
 
     fn end(self, recording: &mut Builder) -> Result<(), Flaw> {
         if self.text.len() > MAX_TEXT_BYTES as usize {
-            let what = format!("the text of <{}> has {} bytes: want at most {MAX_TEXT_BYTES}", self.element, self.text.len());
+            let what = format!(
+                "the text of <{}> has {} bytes: want at most {MAX_TEXT_BYTES}",
+                self.element,
+                self.text.len()
+            );
             return Err(Flaw::at(self.line, what));
         }
         let content = match self.kind {
@@ -139,12 +147,19 @@ impl<'a> CorrelationId<'a> {
     }
 
     fn broken(&self, error: impl Display) -> Flaw {
-        Flaw::at(self.line, format!("<{}> has a broken attribute: {error}", self.tag.name().as_ref()))
+        Flaw::at(
+            self.line,
+            format!("<{}> has a broken attribute: {error}", self.tag.name().as_ref()),
+        )
     }
 
     fn required(&self, name: &str, want: &str) -> Result<Cow<'a, str>, Flaw> {
-        self.attribute(name)?
-            .ok_or_else(|| Flaw::at(self.line, format!("<{}> has no {name}: want {want}", self.tag.name().as_ref())))
+        self.attribute(name)?.ok_or_else(|| {
+            Flaw::at(
+                self.line,
+                format!("<{}> has no {name}: want {want}", self.tag.name().as_ref()),
+            )
+        })
     }
 
     fn time_of_text(&self) -> Result<u64, Flaw> {
@@ -163,10 +178,19 @@ impl<'a> CorrelationId<'a> {
         match found.trim().parse::<f64>() {
             Ok(seconds) if (0.0..=latest).contains(&seconds) =>
             {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 30 days, checked above")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "0 to 30 days, checked above"
+                )]
                 Ok((seconds * 1e6).round() as u64)
             }
-            _ => Err(Flaw::value(self.line, name, found, format_args!("seconds, 0 to {MAX_SECONDS}"))),
+            _ => Err(Flaw::value(
+                self.line,
+                name,
+                found,
+                format_args!("seconds, 0 to {MAX_SECONDS}"),
+            )),
         }
     }
 
@@ -176,7 +200,12 @@ impl<'a> CorrelationId<'a> {
         };
         match found.trim().parse::<u32>() {
             Ok(number) if number >= least => Ok(Some(number)),
-            _ => Err(Flaw::value(self.line, name, &found, format_args!("a whole number, {least} to {}", u32::MAX))),
+            _ => Err(Flaw::value(
+                self.line,
+                name,
+                &found,
+                format_args!("a whole number, {least} to {}", u32::MAX),
+            )),
         }
     }
 
@@ -188,10 +217,16 @@ impl<'a> CorrelationId<'a> {
         match found.trim().parse::<f64>() {
             Ok(price) if (0.0..=f64::from(MOST)).contains(&price) =>
             {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to MOST, checked above")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "0 to MOST, checked above"
+                )]
                 Ok(price.round() as u32)
             }
-            _ => Err(Flaw::value(self.line, "price", &found, format_args!("a number, 0 to {MOST}"))),
+            _ => {
+                Err(Flaw::value(self.line, "price", &found, format_args!("a number, 0 to {MOST}")))
+            }
         }
     }
 }
@@ -204,7 +239,12 @@ fn push_entity(line: u64, reference: &BytesRef<'_>, text: &mut String) -> Result
         (Ok(None), Some(known)) => text.push_str(known),
         _ => {
             let found = format!("&{name};");
-            return Err(Flaw::value(line, "entity", &found, "&lt; &gt; &amp; &apos; &quot; or a character's number"));
+            return Err(Flaw::value(
+                line,
+                "entity",
+                &found,
+                "&lt; &gt; &amp; &apos; &quot; or a character's number",
+            ));
         }
     }
     Ok(())

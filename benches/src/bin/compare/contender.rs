@@ -2,7 +2,9 @@
 
 use clap::ValueEnum;
 use hdrhistogram::Histogram;
-use roomcast_benches::fanout::{Crowd, Fanout, check_handed, floors, naive, peers, roomcast, run, runtime, tally};
+use roomcast_benches::fanout::{
+    Crowd, Fanout, check_handed, floors, naive, peers, roomcast, run, runtime, tally,
+};
 use roomcast_benches::{median, resident};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -156,7 +158,8 @@ async fn measure<F: Fanout>(load: Load) -> Result<Figures, String> {
         publish_p50: publishes.value_at_quantile(0.5),
         publish_p99: publishes.value_at_quantile(0.99),
         publish_max: publishes.max(),
-        bytes_per_session: grown.map(|(before, after)| after.saturating_sub(before) as f64 / f64::from(members)),
+        bytes_per_session: grown
+            .map(|(before, after)| after.saturating_sub(before) as f64 / f64::from(members)),
         deliveries: F::DELIVERS.then_some(deliveries),
     })
 }

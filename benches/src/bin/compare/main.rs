@@ -30,9 +30,12 @@ fn main() -> ExitCode {
     let text = if let Some(contender) = options.only {
         // On as many threads as the process that started this one asks for.
         let load = options.load(options.threads.unwrap_or(1));
-        contender.measure(load).and_then(|figures| serde_json::to_string(&figures).map_err(|error| error.to_string()))
+        contender
+            .measure(load)
+            .and_then(|figures| serde_json::to_string(&figures).map_err(|error| error.to_string()))
     } else if options.while_sweeping {
-        while_sweeping::measure(options.members(), options.messages()).and_then(|report| in_words(&report, options))
+        while_sweeping::measure(options.members(), options.messages())
+            .and_then(|report| in_words(&report, options))
     } else {
         side_by_side(options).and_then(|report| in_words(&report, options))
     };
@@ -54,7 +57,11 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn in_words(report: &(impl Serialize + Display), options: Options) -> Result<String, String> {
-    if options.json { serde_json::to_string_pretty(report).map_err(|error| error.to_string()) } else { Ok(report.to_string()) }
+    if options.json {
+        serde_json::to_string_pretty(report).map_err(|error| error.to_string())
+    } else {
+        Ok(report.to_string())
+    }
 }
 
 /// Measures all of them, each in a process of its own, on one thread and then on two.
@@ -65,12 +72,15 @@ fn side_by_side(options: Options) -> Result<Report, String> {
         for &contender in Contender::value_variants() {
             let load = Load { threads: contender.threads(threads), ..options.load(threads) };
             let allowed = options.memory().or_else(memory::allowed);
-            let result = if let Some(why) = memory::too_much(contender.needs(load.members, load.burst), allowed) {
+            let result = if let Some(why) =
+                memory::too_much(contender.needs(load.members, load.burst), allowed)
+            {
                 eprintln!("{}: skipped: {why}", contender.title());
                 Err(why)
             } else {
                 eprintln!("{} ({}) ...", contender.title(), text::threads(load.threads));
-                Ok(elsewhere(contender, load).map_err(|line| format!("{}: {line}", contender.title()))?)
+                Ok(elsewhere(contender, load)
+                    .map_err(|line| format!("{}: {line}", contender.title()))?)
             };
             all.push(Measured { contender, threads: load.threads, result });
         }
@@ -81,17 +91,28 @@ fn side_by_side(options: Options) -> Result<Report, String> {
 
 /// Measures one contender in a process of its own.
 fn elsewhere(contender: Contender, load: Load) -> Result<Figures, String> {
-    let name = contender.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let program = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
+    let name =
+        contender.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let program = std::env::current_exe()
+        .map_err(|error| format!("this program cannot be found: {error}"))?;
     let mut child = Command::new(program);
     child.args(["--only", &name]);
     let Load { members, messages, burst, threads } = load;
-    for (option, value) in [("--members", members), ("--messages", messages), ("--burst", burst), ("--threads", threads)] {
+    for (option, value) in [
+        ("--members", members),
+        ("--messages", messages),
+        ("--burst", burst),
+        ("--threads", threads),
+    ] {
         child.args([option, &value.to_string()]);
     }
-    let child = child.stderr(Stdio::inherit()).output().map_err(|error| format!("its process did not start: {error}"))?;
+    let child = child
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("its process did not start: {error}"))?;
     if !child.status.success() {
         return Err(format!("its process ended with {}", child.status));
     }
-    serde_json::from_slice(&child.stdout).map_err(|error| format!("its process did not print figures: {error}"))
+    serde_json::from_slice(&child.stdout)
+        .map_err(|error| format!("its process did not print figures: {error}"))
 }

@@ -14,7 +14,11 @@ pub(crate) fn allowed() -> Option<u64> {
 /// Why a contender that needs so many bytes is skipped; `None` when it is not.
 pub(crate) fn too_much(needs: u64, allowed: Option<u64>) -> Option<String> {
     let allowed = allowed.filter(|&allowed| needs > allowed)?;
-    Some(format!("needs about {} MiB of memory, and may take {} MiB", needs.div_ceil(1 << 20), allowed >> 20))
+    Some(format!(
+        "needs about {} MiB of memory, and may take {} MiB",
+        needs.div_ceil(1 << 20),
+        allowed >> 20
+    ))
 }
 
 #[cfg(test)]

@@ -53,8 +53,14 @@ struct Row {
 
 impl Run {
     fn new(threads: u32, all: &[Measured]) -> Self {
-        let cost = |one: &Measured| one.result.as_ref().ok().and_then(|figures| figures.ns_per_delivery);
-        let of = |contender| all.iter().find(|one| one.contender == contender).and_then(cost).filter(|&base| base > 0.0);
+        let cost =
+            |one: &Measured| one.result.as_ref().ok().and_then(|figures| figures.ns_per_delivery);
+        let of = |contender| {
+            all.iter()
+                .find(|one| one.contender == contender)
+                .and_then(cost)
+                .filter(|&base| base > 0.0)
+        };
         let (sweep, tokio) = (of(Contender::BareSweep), of(Contender::TokioBroadcast));
         let contenders = all.iter().map(|one| Row {
             contender: one.contender,
@@ -131,8 +137,17 @@ impl fmt::Display for Report {
             1 => "one after the other".to_owned(),
             burst => format!("{burst} together, one burst after the other"),
         };
-        writeln!(f, "{} members, {} messages, {together}.", grouped(self.members.into()), grouped(self.messages.into()))?;
-        writeln!(f, "Machine: {}. Each contender in a process of its own. Coalescing window: none.\n", self.machine)?;
+        writeln!(
+            f,
+            "{} members, {} messages, {together}.",
+            grouped(self.members.into()),
+            grouped(self.messages.into())
+        )?;
+        writeln!(
+            f,
+            "Machine: {}. Each contender in a process of its own. Coalescing window: none.\n",
+            self.machine
+        )?;
         for run in &self.runs {
             writeln!(f, "{run}")?;
         }

@@ -8,8 +8,8 @@ use crate::contender::{latencies, nanos};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use roomcast::{
-    Admission, Audience, Budget, Delivery, Group, Handoff, Instant, Join, Outcome, OutcomeSink, PerLevel, Publish, RoomState, Seq,
-    Source,
+    Admission, Audience, Budget, Delivery, Group, Handoff, Instant, Join, Outcome, OutcomeSink,
+    PerLevel, Publish, RoomState, Seq, Source,
 };
 use roomcast_benches::fanout::roomcast::STRETCH;
 use roomcast_benches::machine::Machine;
@@ -82,7 +82,8 @@ impl Halves {
     fn new(members: u32, messages: u32) -> Result<Self, String> {
         // Nobody falls out of the log, so that every member is handed every message.
         let (all, bytes) = (2 * messages + TURNS, 1 << 30);
-        let config = unlimited().log_messages(PerLevel([all; 4])).log_bytes(PerLevel([bytes; 4])).build();
+        let config =
+            unlimited().log_messages(PerLevel([all; 4])).log_bytes(PerLevel([bytes; 4])).build();
         let mut room = RoomState::new(&config.map_err(|error| error.to_string())?);
         for _ in 0..members {
             room.join(Instant::ZERO, Join::guest()).map_err(|error| error.to_string())?;
@@ -104,7 +105,8 @@ impl Halves {
             let start = std::time::Instant::now();
             let (answer, deferred) = {
                 let mut admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
-                let message = Publish::new(Source::Host, payload()).outcome_sink(OutcomeSink::CountedOnly);
+                let message =
+                    Publish::new(Source::Host, payload()).outcome_sink(OutcomeSink::CountedOnly);
                 let answer = admission.publish(Instant::ZERO, message);
                 self.dispatched.store(admission.dispatched().0, Ordering::Release);
                 (answer, admission.take_deferred_drops())
@@ -113,7 +115,9 @@ impl Halves {
             times.saturating_record(nanos(start.elapsed()));
             match answer.map_err(|refused| refused.to_string())?.outcome {
                 Some(Outcome::Dispatched { .. }) => {}
-                other => return Err(format!("a message ended as {other:?}, and was to be dispatched")),
+                other => {
+                    return Err(format!("a message ended as {other:?}, and was to be dispatched"));
+                }
             }
         }
         Ok(())
@@ -177,7 +181,12 @@ impl Halves {
     }
 
     /// One turn: a thread that publishes, beside one that sweeps or does not.
-    fn turn(&self, messages: u32, times: &mut Histogram<u64>, swept: Option<&mut Swept>) -> Result<(), String> {
+    fn turn(
+        &self,
+        messages: u32,
+        times: &mut Histogram<u64>,
+        swept: Option<&mut Swept>,
+    ) -> Result<(), String> {
         self.done.store(false, Ordering::Release);
         thread::scope(|scope| {
             let other = scope.spawn(move || match swept {
@@ -203,7 +212,10 @@ pub(crate) fn measure(members: u32, messages: u32) -> Result<WhileSweeping, Stri
     }
     let expected = 2 * u64::from(messages) * u64::from(members);
     if swept.handed != expected {
-        return Err(format!("the sweep handed over {} messages, and {expected} would be right", swept.handed));
+        return Err(format!(
+            "the sweep handed over {} messages, and {expected} would be right",
+            swept.handed
+        ));
     }
     Ok(WhileSweeping {
         machine: Machine::this(),
@@ -230,10 +242,24 @@ impl fmt::Display for WhileSweeping {
             grouped(STRETCH.into())
         )?;
         writeln!(f, "{:<16} {:>10} {:>10} {:>10} {:>10}", "publish", "p50", "p99", "p99.9", "max")?;
-        for (title, latency) in [("without a sweep", &self.without_a_sweep), ("while sweeping", &self.during_sweeps)] {
+        for (title, latency) in
+            [("without a sweep", &self.without_a_sweep), ("while sweeping", &self.during_sweeps)]
+        {
             let Latency { p50, p99, p999, max } = *latency;
-            writeln!(f, "{title:<16} {:>10} {:>10} {:>10} {:>10}", time(p50), time(p99), time(p999), time(max))?;
+            writeln!(
+                f,
+                "{title:<16} {:>10} {:>10} {:>10} {:>10}",
+                time(p50),
+                time(p99),
+                time(p999),
+                time(max)
+            )?;
         }
-        write!(f, "\n{} sweeps; handed {} messages, counted by the sink.", grouped(self.sweeps), grouped(self.deliveries))
+        write!(
+            f,
+            "\n{} sweeps; handed {} messages, counted by the sink.",
+            grouped(self.sweeps),
+            grouped(self.deliveries)
+        )
     }
 }

@@ -19,16 +19,25 @@ pub(crate) struct Child {
 impl Child {
     /// Starts one: `option` says as what, `with` with what.
     pub(crate) fn start(name: String, option: &str, with: &impl Serialize) -> Result<Self, String> {
-        let program = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
+        let program = std::env::current_exe()
+            .map_err(|error| format!("this program cannot be found: {error}"))?;
         let with = serde_json::to_string(with).map_err(|error| error.to_string())?;
-        let process = Command::new(program).args([option, &with]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let process = Command::new(program)
+            .args([option, &with])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
         let mut process = process.map_err(|error| format!("{name} did not start: {error}"))?;
         let (Some(orders), Some(out)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(format!("{name} cannot be talked to"));
         };
         let (sender, said) = mpsc::channel();
         std::thread::spawn(move || {
-            BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)).ok();
+            BufReader::new(out)
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+                .ok();
         });
         Ok(Self { name, process, orders, said })
     }
@@ -44,7 +53,9 @@ impl Child {
     pub(crate) fn hear<T: DeserializeOwned>(&self, patience: Duration) -> Result<T, String> {
         match self.said.recv_timeout(patience) {
             Ok(line) => understand(&line).map_err(|line| format!("{}: {line}", self.name)),
-            Err(RecvTimeoutError::Timeout) => Err(format!("{} said nothing for {} s", self.name, patience.as_secs())),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(format!("{} said nothing for {} s", self.name, patience.as_secs()))
+            }
             Err(RecvTimeoutError::Disconnected) => Err(format!("{} ended early", self.name)),
         }
     }

@@ -67,7 +67,8 @@ impl Load {
     /// many as are left, evenly.
     pub(crate) fn fits(&self, number: u64) -> bool {
         let every = u64::from(self.high_every);
-        let (high, offered, rate) = (u64::from(self.high()), u64::from(self.offered()), u64::from(self.room_rate()));
+        let (high, offered, rate) =
+            (u64::from(self.high()), u64::from(self.offered()), u64::from(self.room_rate()));
         let (others, room) = (offered.saturating_sub(high), rate.saturating_sub(high));
         if number.is_multiple_of(every) || others <= room {
             return true;
@@ -88,13 +89,24 @@ impl Load {
 mod tests {
     use super::*;
 
-    const LOAD: Load =
-        Load { connections: 1, rate: 40, window_ms: 250, seconds: 1, high_every: 20, slow: 10, overload: 10, threads: 1 };
+    const LOAD: Load = Load {
+        connections: 1,
+        rate: 40,
+        window_ms: 250,
+        seconds: 1,
+        high_every: 20,
+        slow: 10,
+        overload: 10,
+        threads: 1,
+    };
 
     #[test]
     fn what_fits_is_the_rooms_rate_and_all_that_is_high() {
         let fits = (0..4_000).filter(|&number| LOAD.fits(number));
-        assert_eq!(fits.clone().filter(|&number| LOAD.level(number) == Priority::High).count(), 200);
+        assert_eq!(
+            fits.clone().filter(|&number| LOAD.level(number) == Priority::High).count(),
+            200
+        );
         assert!((398..=402).contains(&fits.count()), "ten seconds at forty");
         let easy = Load { overload: 1, ..LOAD };
         assert!((0..1_000).all(|number| easy.fits(number)));

@@ -66,7 +66,11 @@ fn side_by_side(options: &Options) -> ExitCode {
         }
     }
     let report = Report::new(load, options.rounds, &all);
-    let text = if options.json { serde_json::to_string_pretty(&report).unwrap_or_default() } else { report.to_string() };
+    let text = if options.json {
+        serde_json::to_string_pretty(&report).unwrap_or_default()
+    } else {
+        report.to_string()
+    };
     let printed = print(&text);
     let problems = report.problems().map(|line| fail(&line)).last();
     problems.unwrap_or(printed)

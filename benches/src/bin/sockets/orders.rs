@@ -161,12 +161,15 @@ pub(crate) struct Counted {
 pub(crate) fn tell(what: &impl Serialize) -> Result<(), String> {
     let line = serde_json::to_string(what).map_err(|error| error.to_string())?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| format!("nobody listens: {error}"))
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("nobody listens: {error}"))
 }
 
 /// What a line says.
 pub(crate) fn understand<T: DeserializeOwned>(line: &str) -> Result<T, String> {
-    serde_json::from_str(line).map_err(|error| format!("`{}` makes no sense here: {error}", line.trim_end()))
+    serde_json::from_str(line)
+        .map_err(|error| format!("`{}` makes no sense here: {error}", line.trim_end()))
 }
 
 /// The orders of the process that started this one. They end with it.

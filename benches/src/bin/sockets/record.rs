@@ -78,7 +78,9 @@ impl Record {
             GAP_SOMEWHERE => Some(Self::GapSomewhere { count: second }),
             _ if level >= Priority::NUM => None,
             _ if kind & GAP != 0 => Some(Self::Gap { level, count: second }),
-            _ if body.len() == MESSAGE => Some(Self::Message { level, sent: first, position: second }),
+            _ if body.len() == MESSAGE => {
+                Some(Self::Message { level, sent: first, position: second })
+            }
             _ => None,
         }
     }
@@ -102,7 +104,9 @@ impl Wire {
         let (head, length) = match (self, *bytes) {
             (Self::Lengths, &[a, b, c, d, ..]) => (4, u32::from_be_bytes([a, b, c, d]) as usize),
             (Self::WebSocket, &[0x82, length @ 0..=125, ..]) => (2, usize::from(length)),
-            (Self::WebSocket, &[first, second, ..]) => return Err(format!("a WebSocket frame that begins with {first} {second}")),
+            (Self::WebSocket, &[first, second, ..]) => {
+                return Err(format!("a WebSocket frame that begins with {first} {second}"));
+            }
             _ => return Ok(None),
         };
         if length > MESSAGE {
@@ -110,7 +114,9 @@ impl Wire {
         }
         let Some((body, rest)) = bytes[head..].split_at_checked(length) else { return Ok(None) };
         *bytes = rest;
-        Record::parse(body).map(Some).ok_or_else(|| format!("a record of {length} bytes that begins with {:?}", body.first()))
+        Record::parse(body).map(Some).ok_or_else(|| {
+            format!("a record of {length} bytes that begins with {:?}", body.first())
+        })
     }
 }
 
@@ -154,7 +160,11 @@ mod tests {
 
     #[test]
     fn what_no_server_here_writes_is_told() {
-        for bytes in [&[0, 0, 0, 17, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &[0, 0, 1, 0], &[0, 0, 0, 1, 0]] {
+        for bytes in [
+            &[0, 0, 0, 17, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..],
+            &[0, 0, 1, 0],
+            &[0, 0, 0, 1, 0],
+        ] {
             let mut rest = bytes;
             assert!(Wire::Lengths.next(&mut rest).is_err(), "{bytes:?}");
         }

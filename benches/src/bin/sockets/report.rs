@@ -97,7 +97,12 @@ fn per_message(one: &Measured) -> f64 {
 
 impl Row {
     /// The middle of the rounds of one contender, beside the middles of those it is compared with.
-    fn new(rounds: &[Measured], one: &Measured, bare: Option<&Measured>, axum: Option<&Measured>) -> Self {
+    fn new(
+        rounds: &[Measured],
+        one: &Measured,
+        bare: Option<&Measured>,
+        axum: Option<&Measured>,
+    ) -> Self {
         let (window, counts, fates) = (&one.window, &one.window.counts, &one.totals.fates);
         let mut received = one.fast.received;
         received.iter_mut().zip(one.slow.received).for_each(|(sum, slow)| *sum += slow);
@@ -126,7 +131,9 @@ impl Row {
             told_fast: one.fast.told,
             told_slow: one.slow.told,
             high_lost: rounds.iter().map(|round| round.high_lost).max().unwrap_or(0),
-            balances: fates.balances.map(|_| rounds.iter().all(|round| round.totals.fates.balances == Some(true))),
+            balances: fates
+                .balances
+                .map(|_| rounds.iter().all(|round| round.totals.fates.balances == Some(true))),
             problems: rounds.iter().flat_map(|round| round.problems.iter().cloned()).collect(),
             rounds_cpu_ns_per_write: rounds.iter().map(per_write).collect(),
         }
@@ -143,16 +150,21 @@ fn middle(rounds: &[Measured]) -> Option<&Measured> {
 impl Report {
     /// Of the rounds of each contender.
     pub(crate) fn new(load: Load, rounds: u32, all: &[Vec<Measured>]) -> Self {
-        let middles: Vec<_> = all.iter().filter_map(|rounds| middle(rounds).map(|one| (rounds, one))).collect();
-        let of = |contender| middles.iter().map(|(_, one)| *one).find(|one| one.contender == contender);
+        let middles: Vec<_> =
+            all.iter().filter_map(|rounds| middle(rounds).map(|one| (rounds, one))).collect();
+        let of =
+            |contender| middles.iter().map(|(_, one)| *one).find(|one| one.contender == contender);
         let (bare, axum) = (of(Contender::Bare), of(Contender::AxumBroadcast));
-        let contenders = middles.iter().map(|(rounds, one)| Row::new(rounds, one, bare, axum)).collect();
+        let contenders =
+            middles.iter().map(|(rounds, one)| Row::new(rounds, one, bare, axum)).collect();
         Self { machine: Machine::this(), load, rounds, contenders }
     }
 
     /// What is not as it should be, a line each.
     pub(crate) fn problems(&self) -> impl Iterator<Item = String> {
-        self.contenders.iter().flat_map(|row| row.problems.iter().map(|line| format!("{}: {line}", row.contender.title())))
+        self.contenders.iter().flat_map(|row| {
+            row.problems.iter().map(|line| format!("{}: {line}", row.contender.title()))
+        })
     }
 }
 
@@ -172,7 +184,8 @@ fn or_dash(what: Option<impl ToString>) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Load { connections, rate, window_ms, seconds, high_every, slow, overload, threads } = self.load;
+        let Load { connections, rate, window_ms, seconds, high_every, slow, overload, threads } =
+            self.load;
         let times_over = if overload > 1 { format!(" times {overload}") } else { String::new() };
         writeln!(
             f,
@@ -185,11 +198,24 @@ impl fmt::Display for Report {
             threads,
             if threads == 1 { "" } else { "s" }
         )?;
-        writeln!(f, "Machine: {}. Server and clients in processes of their own, on the same cores.\n", self.machine)?;
+        writeln!(
+            f,
+            "Machine: {}. Server and clients in processes of their own, on the same cores.\n",
+            self.machine
+        )?;
         writeln!(
             f,
             "{:<35} {:>7} {:>9} {:>8} {:>9} {:>8} {:>10} {:>11} {:>9} {:>7}",
-            "server", "conns", "CPU/write", "to bare", "CPU/msg", "to axum", "writes", "delivered", "MB", "CPU"
+            "server",
+            "conns",
+            "CPU/write",
+            "to bare",
+            "CPU/msg",
+            "to axum",
+            "writes",
+            "delivered",
+            "MB",
+            "CPU"
         )?;
         for row in &self.contenders {
             writeln!(
@@ -211,7 +237,13 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "\n{:<35} {title} {title} {:>7} {:>7} {:>9} {:>9} {:>9} {:>6}",
-            "latency of High, then of Normal", "blocked", "stalled", "told fast", "told slow", "High lost", "books"
+            "latency of High, then of Normal",
+            "blocked",
+            "stalled",
+            "told fast",
+            "told slow",
+            "High lost",
+            "books"
         )?;
         for row in &self.contenders {
             writeln!(
@@ -236,7 +268,12 @@ impl fmt::Display for Report {
         }
         for row in &self.contenders {
             if let Some(why) = &row.stopped_by {
-                writeln!(f, "\n{}: {} connections were reached; then {why}.", row.contender.title(), row.connections)?;
+                writeln!(
+                    f,
+                    "\n{}: {} connections were reached; then {why}.",
+                    row.contender.title(),
+                    row.connections
+                )?;
             }
         }
         write!(

@@ -3,7 +3,9 @@
 use crate::child::Child;
 use crate::contender::Contender;
 use crate::load::{Load, WARM_UP};
-use crate::orders::{Call, Connected, Counted, Inside, Listening, Order, Seen, Serve, Totals, Window};
+use crate::orders::{
+    Call, Connected, Counted, Inside, Listening, Order, Seen, Serve, Totals, Window,
+};
 use crate::record;
 use std::time::Duration;
 
@@ -37,13 +39,21 @@ pub(crate) struct Measured {
 /// # Errors
 /// A process did not do its part; there are no figures.
 pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, String> {
-    let mut server = Child::start("the server's process".to_owned(), "--server", &Serve { contender, load: *load })?;
+    let mut server = Child::start(
+        "the server's process".to_owned(),
+        "--server",
+        &Serve { contender, load: *load },
+    )?;
     let Listening { address } = server.hear(SOON)?;
     let mut clients = Vec::new();
     for first in (0..load.connections).step_by(CONNECTIONS_A_CLIENT as usize) {
         let count = CONNECTIONS_A_CLIENT.min(load.connections - first);
         let call = Call { address, wire: contender.wire(), load: *load, first, count };
-        clients.push(Child::start(format!("client process {}", clients.len() + 1), "--client", &call)?);
+        clients.push(Child::start(
+            format!("client process {}", clients.len() + 1),
+            "--client",
+            &call,
+        )?);
     }
     let (mut connections, mut stopped_by) = (0, None);
     for client in &clients {
@@ -57,7 +67,10 @@ pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, Str
     server.order(Order::Await { connections })?;
     let inside: Inside = server.hear(SOON)?;
     if inside.connections < connections.into() {
-        return Err(format!("the server let {} connections in, and the clients have {connections}", inside.connections));
+        return Err(format!(
+            "the server let {} connections in, and the clients have {connections}",
+            inside.connections
+        ));
     }
 
     let from = record::now() + nanos(WARM_UP);
@@ -81,23 +94,47 @@ pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, Str
     server.order(Order::Finish { messages })?;
     let totals: Totals = server.hear(SOON)?;
 
-    let high = (all.fast.received[0] + all.slow.received[0], totals.fates.offered[0] * u64::from(connections));
+    let high = (
+        all.fast.received[0] + all.slow.received[0],
+        totals.fates.offered[0] * u64::from(connections),
+    );
     let mut problems = trouble.into_iter().collect();
     check(contender, &window, &totals, &all, &mut problems);
     let high_lost = high.1.saturating_sub(high.0);
     if contender.has_a_room() && high_lost > 0 {
-        problems.push(format!("{high_lost} High messages did not reach their client, and none may be lost"));
+        problems.push(format!(
+            "{high_lost} High messages did not reach their client, and none may be lost"
+        ));
     }
     let Counted { fast, slow, .. } = all;
-    Ok(Measured { contender, connections, stopped_by, window, totals, fast, slow, high_lost, problems })
+    Ok(Measured {
+        contender,
+        connections,
+        stopped_by,
+        window,
+        totals,
+        fast,
+        slow,
+        high_lost,
+        problems,
+    })
 }
 
 /// What server and clients have to agree on.
-fn check(contender: Contender, window: &Window, totals: &Totals, all: &Counted, problems: &mut Vec<String>) {
+fn check(
+    contender: Contender,
+    window: &Window,
+    totals: &Totals,
+    all: &Counted,
+    problems: &mut Vec<String>,
+) {
     let due: u64 = totals.fates.dispatched.iter().sum();
     for (kind, seen) in [("fast", &all.fast), ("slow", &all.slow)] {
         if seen.untold > 0 {
-            problems.push(format!("{} messages are missing at {kind} clients and nobody told them", seen.untold));
+            problems.push(format!(
+                "{} messages are missing at {kind} clients and nobody told them",
+                seen.untold
+            ));
         }
         if seen.connections > 0 && seen.closed == 0 && (seen.least, seen.most) != (due, due) {
             let (least, most) = (seen.least, seen.most);
@@ -105,18 +142,30 @@ fn check(contender: Contender, window: &Window, totals: &Totals, all: &Counted, 
         }
     }
     if all.fast.told > 0 && contender.spares_the_fast() {
-        problems.push(format!("fast clients missed {} messages, and none would be right", all.fast.told));
+        problems.push(format!(
+            "fast clients missed {} messages, and none would be right",
+            all.fast.told
+        ));
     }
     if all.fast.closed > 0 {
-        problems.push(format!("the server closed {} fast connections, and none would be right", all.fast.closed));
+        problems.push(format!(
+            "the server closed {} fast connections, and none would be right",
+            all.fast.closed
+        ));
     }
     let received: u64 = all.fast.received.iter().chain(&all.slow.received).sum();
     let is_whole = all.fast.closed + all.slow.closed == 0;
     if is_whole && received != totals.counts.messages {
-        problems.push(format!("the clients counted {received} messages, and the server {}", totals.counts.messages));
+        problems.push(format!(
+            "the clients counted {received} messages, and the server {}",
+            totals.counts.messages
+        ));
     }
     if is_whole && all.bytes != totals.counts.bytes {
-        problems.push(format!("the clients counted {} bytes, and the server {}", all.bytes, totals.counts.bytes));
+        problems.push(format!(
+            "the clients counted {} bytes, and the server {}",
+            all.bytes, totals.counts.bytes
+        ));
     }
     if window.fates.balances == Some(false) || totals.fates.balances == Some(false) {
         problems.push("the room's books do not balance".to_owned());

@@ -100,7 +100,9 @@ impl Latencies {
     }
 
     pub(super) fn times(&self) -> (Times, Times) {
-        let times = |all: &Histogram<u64>| all.iter_recorded().map(|at| (at.value_iterated_to(), at.count_at_value())).collect();
+        let times = |all: &Histogram<u64>| {
+            all.iter_recorded().map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
+        };
         (times(&self.high), times(&self.normal))
     }
 }
@@ -116,7 +118,13 @@ mod tests {
     #[test]
     fn what_is_missing_has_to_be_told() {
         let mut books = Books::default();
-        for record in [message(0, 0), message(1, 0), Record::Gap { level: 1, count: 2 }, message(1, 3), message(0, 1)] {
+        for record in [
+            message(0, 0),
+            message(1, 0),
+            Record::Gap { level: 1, count: 2 },
+            message(1, 3),
+            message(0, 1),
+        ] {
             books.take(record);
         }
         assert_eq!((books.accounted(), books.untold, books.told), (6, 0, 2));

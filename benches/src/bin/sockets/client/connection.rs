@@ -23,7 +23,8 @@ const SMALL_BUFFER: u32 = 4 << 10;
 /// Bytes of an answer to a handshake at the most.
 const MAX_ANSWER: usize = 4 << 10;
 
-const HANDSHAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const HANDSHAKE: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// Comes in as the connection of a number; answers whether it reads slowly.
@@ -61,15 +62,26 @@ async fn come_in(call: &Call, number: u32, is_slow: bool) -> io::Result<TcpStrea
 
 /// Whether an answer is whole. Nothing follows it before everyone is in.
 fn is_let_in(wire: Wire, answer: &[u8]) -> io::Result<bool> {
-    let wrong = || io::Error::new(ErrorKind::InvalidData, format!("the server answered `{}`", String::from_utf8_lossy(answer)));
+    let wrong = || {
+        io::Error::new(
+            ErrorKind::InvalidData,
+            format!("the server answered `{}`", String::from_utf8_lossy(answer)),
+        )
+    };
     match wire {
         Wire::Lengths => match wire.next(&mut &*answer) {
             Ok(Some(Record::Hello)) => Ok(true),
             Ok(None) => Ok(false),
             _ => Err(wrong()),
         },
-        Wire::WebSocket if answer.ends_with(b"\r\n\r\n") && answer.starts_with(b"HTTP/1.1 101 ") => Ok(true),
-        Wire::WebSocket if answer.len() > MAX_ANSWER || answer.ends_with(b"\r\n\r\n") => Err(wrong()),
+        Wire::WebSocket
+            if answer.ends_with(b"\r\n\r\n") && answer.starts_with(b"HTTP/1.1 101 ") =>
+        {
+            Ok(true)
+        }
+        Wire::WebSocket if answer.len() > MAX_ANSWER || answer.ends_with(b"\r\n\r\n") => {
+            Err(wrong())
+        }
         Wire::WebSocket => Ok(false),
     }
 }
@@ -106,7 +118,13 @@ pub(super) async fn read_all(wire: Wire, stream: TcpStream, member: Rc<Member>, 
 }
 
 /// Puts down all the records that are whole, and keeps what is not.
-fn take(wire: Wire, read: &[u8], begun: &mut Vec<u8>, member: &Member, share: &Share) -> Result<(), String> {
+fn take(
+    wire: Wire,
+    read: &[u8],
+    begun: &mut Vec<u8>,
+    member: &Member,
+    share: &Share,
+) -> Result<(), String> {
     if begun.is_empty() {
         let left = put_down(wire, read, member, share)?;
         begun.extend_from_slice(&read[read.len() - left..]);

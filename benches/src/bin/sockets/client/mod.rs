@@ -48,7 +48,10 @@ struct Member {
 
 /// Reads until the process that started this one is done with it.
 pub(crate) fn run(call: &Call) -> Result<(), String> {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| format!("no runtime: {error}"))?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime: {error}"))?;
     LocalSet::new().block_on(&runtime, obey(call))
 }
 
@@ -89,12 +92,22 @@ async fn obey(call: &Call) -> Result<(), String> {
 async fn let_all_in(call: &Call, share: &Rc<Share>) -> (Vec<Rc<Member>>, Option<String>) {
     let mut members = Vec::new();
     let numbers = call.first..call.first + call.count;
-    let mut coming = stream::iter(numbers).map(|number| connect(call, number)).buffer_unordered(AT_ONCE);
+    let mut coming =
+        stream::iter(numbers).map(|number| connect(call, number)).buffer_unordered(AT_ONCE);
     while let Some(answer) = coming.next().await {
         match answer {
             Ok((stream, is_slow)) => {
-                let member = Rc::new(Member { is_slow, books: RefCell::default(), is_closed: Cell::new(false) });
-                tokio::task::spawn_local(read_all(call.wire, stream, Rc::clone(&member), Rc::clone(share)));
+                let member = Rc::new(Member {
+                    is_slow,
+                    books: RefCell::default(),
+                    is_closed: Cell::new(false),
+                });
+                tokio::task::spawn_local(read_all(
+                    call.wire,
+                    stream,
+                    Rc::clone(&member),
+                    Rc::clone(share),
+                ));
                 members.push(member);
             }
             Err(line) => return (members, Some(line)),
@@ -106,7 +119,9 @@ async fn let_all_in(call: &Call, share: &Rc<Share>) -> (Vec<Rc<Member>>, Option<
 /// Waits until every connection has got so many messages or was told that it missed them, or until nothing comes any more.
 async fn until_all_has_come(share: &Share, members: &[Rc<Member>], messages: u64) {
     let (mut seen, mut since) = (share.bytes.get(), Instant::now());
-    let is_done = |member: &Rc<Member>| member.is_closed.get() || member.books.borrow().accounted() >= messages;
+    let is_done = |member: &Rc<Member>| {
+        member.is_closed.get() || member.books.borrow().accounted() >= messages
+    };
     while since.elapsed() < QUIET && !members.iter().all(is_done) {
         sleep(LOOK).await;
         if share.bytes.get() != seen {

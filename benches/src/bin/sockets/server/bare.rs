@@ -47,8 +47,9 @@ pub(super) fn open(load: &Load, listener: TcpListener) -> Arc<dyn Site> {
         let door = door.clone();
         async move {
             // The same options as the transports of roomcast.
-            let options =
-                stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_notsent_lowat(TcpTransport::UNSENT));
+            let options = stream
+                .set_nodelay(true)
+                .and_then(|()| SockRef::from(&stream).set_tcp_notsent_lowat(TcpTransport::UNSENT));
             if options.is_ok() && greet(&mut stream).await.is_ok() {
                 let (read, write) = stream.into_split();
                 let _ = door.send(News::Socket(write));
@@ -70,14 +71,19 @@ impl Site for Bare {
         if self.load.fits(number) {
             let mut frame = Vec::new();
             let position = fates.dispatched[level.index()];
-            record::with_length(&mut frame, |body| record::put_message(level, sent, position, body));
+            record::with_length(&mut frame, |body| {
+                record::put_message(level, sent, position, body)
+            });
             fates.dispatched[level.index()] += 1;
             let _ = self.news.send(News::Message(level, frame, Instant::now()));
         }
     }
 
     fn counts(&self) -> Counts {
-        Counts { blocked: Some(self.written.blocked.load(Ordering::Relaxed)), ..self.written.counts() }
+        Counts {
+            blocked: Some(self.written.blocked.load(Ordering::Relaxed)),
+            ..self.written.counts()
+        }
     }
 
     fn fates(&self) -> Fates {
@@ -110,7 +116,16 @@ struct Floor {
 impl Floor {
     fn new(window: Duration, written: Arc<Written>) -> Self {
         let (high, others) = (Vec::new(), Vec::new());
-        Self { window, sockets: Vec::new(), written, high, others, messages: 0, due: None, again: None }
+        Self {
+            window,
+            sockets: Vec::new(),
+            written,
+            high,
+            others,
+            messages: 0,
+            due: None,
+            again: None,
+        }
     }
 
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<News>) {
@@ -129,7 +144,9 @@ impl Floor {
             if self.again.take_if(|again| *again <= now).is_some() {
                 let blocked = self.sockets.iter_mut().filter(|socket| socket.is_blocked());
                 // Asking costs no call of the system: only those that can take more are offered it.
-                for socket in blocked.filter_map(|socket| socket.half.writable().now_or_never().is_some().then_some(socket)) {
+                for socket in blocked.filter_map(|socket| {
+                    socket.half.writable().now_or_never().is_some().then_some(socket)
+                }) {
                     socket.go_on(&self.written);
                 }
             }
@@ -188,7 +205,9 @@ impl Socket {
         self.offer(rest, messages, written);
         if self.rest.is_empty() && self.missed > 0 {
             let mut gap = Vec::new();
-            record::with_length(&mut gap, |body| record::put_gap(None, mem::take(&mut self.missed), body));
+            record::with_length(&mut gap, |body| {
+                record::put_gap(None, mem::take(&mut self.missed), body)
+            });
             self.offer(gap.into(), 0, written);
         }
     }

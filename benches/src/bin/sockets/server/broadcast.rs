@@ -32,7 +32,8 @@ struct Broadcast {
 
 pub(super) fn open(listener: TcpListener) -> Arc<dyn Site> {
     let (sender, _) = broadcast::channel(CAPACITY);
-    let site = Arc::new(Broadcast { sender, written: Written::default(), dispatched: Mutex::default() });
+    let site =
+        Arc::new(Broadcast { sender, written: Written::default(), dispatched: Mutex::default() });
     serve(listener, Router::new().route("/", get(upgrade)).with_state(Arc::clone(&site)));
     site
 }
@@ -55,7 +56,11 @@ async fn upgrade(upgrade: WebSocketUpgrade, State(site): State<Arc<Broadcast>>) 
     })
 }
 
-async fn member(mut socket: WebSocket, mut receiver: Receiver<Bytes>, written: &Written) -> Result<(), axum::Error> {
+async fn member(
+    mut socket: WebSocket,
+    mut receiver: Receiver<Bytes>,
+    written: &Written,
+) -> Result<(), axum::Error> {
     loop {
         let received = tokio::select! {
             received = receiver.recv() => received,

@@ -29,9 +29,12 @@ impl Meter {
     /// For the threads that there are by now.
     pub(super) fn new() -> Result<Self, String> {
         let stat = File::open("/proc/self/stat");
-        let stat = stat.map_err(|error| format!("/proc/self/stat cannot be read: {error}; this program runs on Linux"))?;
+        let stat = stat.map_err(|error| {
+            format!("/proc/self/stat cannot be read: {error}; this program runs on Linux")
+        })?;
         let open = |thread: io::Result<fs::DirEntry>| File::open(thread?.path().join("schedstat"));
-        let threads = fs::read_dir("/proc/self/task").and_then(|threads| threads.map(open).collect());
+        let threads =
+            fs::read_dir("/proc/self/task").and_then(|threads| threads.map(open).collect());
         Ok(Self { stat, threads: threads.ok() })
     }
 
@@ -39,9 +42,12 @@ impl Meter {
     pub(super) fn read(&self) -> Result<Cpu, String> {
         let stat = text(&self.stat).unwrap_or_default();
         // The name of the program, in brackets, may hold spaces; the state is the next field and the third of all.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let fields: Vec<&str> =
+            stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |number: usize| fields.get(number - 3).and_then(|field| field.parse().ok());
-        let (user, system) = ticks(14).zip(ticks(15)).ok_or_else(|| format!("/proc/self/stat says `{}`", stat.trim_end()))?;
+        let (user, system) = ticks(14)
+            .zip(ticks(15))
+            .ok_or_else(|| format!("/proc/self/stat says `{}`", stat.trim_end()))?;
         let nanos = |thread: &File| text(thread)?.split_whitespace().next()?.parse::<u64>().ok();
         let exact = self.threads.as_ref().and_then(|threads| threads.iter().map(nanos).sum());
         Ok(Cpu { exact, user_ticks: user, system_ticks: system })

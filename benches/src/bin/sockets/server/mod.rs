@@ -67,7 +67,8 @@ impl Written {
     }
 
     fn counts(&self) -> Counts {
-        let [writes, bytes, messages] = [&self.writes, &self.bytes, &self.messages].map(|count| count.load(Ordering::Relaxed));
+        let [writes, bytes, messages] =
+            [&self.writes, &self.bytes, &self.messages].map(|count| count.load(Ordering::Relaxed));
         Counts { writes, bytes, messages, blocked: None, stalled: 0 }
     }
 }
@@ -79,14 +80,16 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let runtime = builder.worker_threads(load.threads as usize).enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
     // As a task, so that all of it runs on the workers.
-    let done = runtime.block_on(runtime.spawn(obey(contender, load))).map_err(|error| error.to_string());
+    let done =
+        runtime.block_on(runtime.spawn(obey(contender, load))).map_err(|error| error.to_string());
     // The process ends; taking thousands of connections down one by one would only cost time.
     std::mem::forget(runtime);
     done?
 }
 
 async fn obey(contender: Contender, load: Load) -> Result<(), String> {
-    let listener = listen().map_err(|error| format!("this machine gives no address to listen on: {error}"))?;
+    let listener =
+        listen().map_err(|error| format!("this machine gives no address to listen on: {error}"))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let site = open(contender, &load, listener)?;
     tell(&Listening { address })?;
@@ -102,7 +105,8 @@ async fn obey(contender: Contender, load: Load) -> Result<(), String> {
                 tell(&Inside { connections: site.connections() })?;
             }
             Order::Measure { from, to } => {
-                let (window, ()) = tokio::join!(measure(&*site, &meter, from, to), publish(&*site, &load, to));
+                let (window, ()) =
+                    tokio::join!(measure(&*site, &meter, from, to), publish(&*site, &load, to));
                 let mut window = window?;
                 let late = Instant::now() + PATIENCE;
                 while site.fates().queued > 0 && Instant::now() < late {
@@ -139,7 +143,10 @@ fn open(contender: Contender, load: &Load, listener: TcpListener) -> Result<Arc<
 }
 
 /// Hands each connection to `take`. When there are no more files to be had, those that wait are left to wait.
-async fn accept_each<F: Future<Output = ()> + Send + 'static>(listener: TcpListener, take: impl Fn(TcpStream) -> F) {
+async fn accept_each<F: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    take: impl Fn(TcpStream) -> F,
+) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(take(stream))),
@@ -174,7 +181,8 @@ async fn sleep_until(at: u64) {
 async fn publish(site: &dyn Site, load: &Load, to: u64) {
     let start = record::now();
     for number in 0.. {
-        let due = start.saturating_add(u64::try_from(load.due(number).as_nanos()).unwrap_or(u64::MAX));
+        let due =
+            start.saturating_add(u64::try_from(load.due(number).as_nanos()).unwrap_or(u64::MAX));
         if due >= to {
             return;
         }
@@ -188,7 +196,8 @@ async fn measure(site: &dyn Site, meter: &Meter, from: u64, to: u64) -> Result<W
     sleep_until(from).await;
     let (cpu, counts, start) = (meter.read()?, site.counts(), Instant::now());
     sleep_until(to).await;
-    let (cpu, after, seconds) = (meter.read()?.since(cpu), site.counts(), start.elapsed().as_secs_f64());
+    let (cpu, after, seconds) =
+        (meter.read()?.since(cpu), site.counts(), start.elapsed().as_secs_f64());
     let counts = Counts {
         writes: after.writes - counts.writes,
         bytes: after.bytes - counts.bytes,

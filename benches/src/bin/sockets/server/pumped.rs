@@ -6,8 +6,8 @@ use crate::load::Load;
 use crate::orders::{Counts, Fates};
 use crate::record;
 use roomcast::{
-    Bytes, Direct, Encoder, Join, Message, Priority, Pump, PumpOptions, TcpTransport, WebSocketFrames, WebSocketOptions,
-    WebSocketReader,
+    Bytes, Direct, Encoder, Join, Message, Priority, Pump, PumpOptions, TcpTransport,
+    WebSocketFrames, WebSocketOptions, WebSocketReader,
 };
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -50,7 +50,9 @@ impl Encoder<Bytes> for Lengths {
     }
 
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        record::with_length(frame, |body| Encoder::<Bytes>::gap(&mut self.0, priority, count, body));
+        record::with_length(frame, |body| {
+            Encoder::<Bytes>::gap(&mut self.0, priority, count, body)
+        });
     }
 }
 
@@ -87,7 +89,11 @@ pub(super) fn open_websocket(load: &Load, listener: TcpListener) -> Result<Arc<d
     tokio::spawn(accept_each(listener, move |stream| {
         let pump = pump.clone();
         async move {
-            let Ok((mut reader, transport)) = WebSocketReader::accept(stream, WebSocketOptions::default()).await else { return };
+            let Ok((mut reader, transport)) =
+                WebSocketReader::accept(stream, WebSocketOptions::default()).await
+            else {
+                return;
+            };
             let Ok(member) = pump.join(Join::guest(), transport) else { return };
             while let Some(Ok(_)) = reader.next(|frame| member.control(frame)).await {}
         }

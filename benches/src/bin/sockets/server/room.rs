@@ -3,7 +3,10 @@
 use crate::load::Load;
 use crate::orders::Fates;
 use crate::record;
-use roomcast::{Budget, Bytes, Hub, OutcomeSink, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source, UserId};
+use roomcast::{
+    Budget, Bytes, Hub, OutcomeSink, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source,
+    UserId,
+};
 use std::time::Duration;
 
 /// Seconds of messages that the log holds at the least: nobody who reads falls out of it.
@@ -36,7 +39,10 @@ impl Hall {
         let hub = Hub::<Bytes>::builder().workers(load.threads as usize).spawn();
         let room = hub.create_room(RoomId(1), &config).map_err(|error| error.to_string())?;
         let default = Budget::default();
-        let budget = Budget { messages: default.messages.max(log), bytes: default.bytes.max(u64::from(log) * 256) };
+        let budget = Budget {
+            messages: default.messages.max(log),
+            bytes: default.bytes.max(u64::from(log) * 256),
+        };
         Ok(Self { room, budget, _hub: hub })
     }
 
@@ -48,13 +54,17 @@ impl Hall {
     pub(super) fn publish(&self, level: Priority, sent: u64) {
         let mut message = Vec::new();
         record::put_message(level, sent, 0, &mut message);
-        let message = Publish::new(Source::Host, Bytes::from(message)).priority(level).outcome_sink(OutcomeSink::CountedOnly);
+        let message = Publish::new(Source::Host, Bytes::from(message))
+            .priority(level)
+            .outcome_sink(OutcomeSink::CountedOnly);
         drop(self.room.try_publish(message));
     }
 
     pub(super) fn fates(&self) -> Fates {
         let books = self.room.snapshot().room;
-        let of = |count: fn(&roomcast::LevelLedger) -> u64| Priority::ALL.map(|level| count(&books.admission.ledger.levels[level]));
+        let of = |count: fn(&roomcast::LevelLedger) -> u64| {
+            Priority::ALL.map(|level| count(&books.admission.ledger.levels[level]))
+        };
         Fates {
             offered: of(|row| row.submitted),
             dispatched: of(|row| row.dispatched),
