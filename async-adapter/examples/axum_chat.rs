@@ -9,7 +9,8 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use futures_util::StreamExt;
-use roomcast::{Batch, Direct, ForwardOptions, Hub, Item, Join, Publish, Recipient, RoomConfig};
+use roomcast::session::ForwardOptions;
+use roomcast::{Batch, Direct, Hub, Item, Join, Publish, Recipient, RoomConfig};
 use roomcast::{Room, RoomId, Source, UserId, forward};
 
 type Chat = Room<String>;

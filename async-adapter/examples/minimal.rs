@@ -25,6 +25,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     assert_eq!(batch.messages().len(), 1);
     assert!(Priority::ALL.into_iter().all(|level| batch.gap(level) == 0), "bob missed something");
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
     Ok(())
 }

@@ -5,10 +5,12 @@
 //!
 //! Each connection has a task that reads it; the pump writes to all of them.
 
+use roomcast::event::EndReason;
+use roomcast::net::{FromPeer, TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
+use roomcast::pump::PumpOptions;
 use roomcast::{
-    Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Kind, Message, Priority, Publish, Pump,
-    PumpOptions, Room, RoomConfig, RoomId, Source, TcpTransport, UserId, WebSocketFrames,
-    WebSocketOptions, WebSocketReader,
+    Bytes, Direct, Encoder, Hub, Join, Kind, Message, Priority, Publish, Pump, Room, RoomConfig,
+    RoomId, Source, UserId,
 };
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("{sent} sent, {heard} heard, {} dropped", report.dropped);
     assert_eq!((sent, heard, report.dropped), (TEXTS, TEXTS, 0));
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
     Ok(())
 }
 

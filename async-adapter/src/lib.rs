@@ -38,67 +38,45 @@
 // Places and keys are 32-bit numbers by design.
 #![allow(clippy::cast_possible_truncation)]
 
-mod broadcast_log;
-mod outcome_waiters;
-// Without tokio there are no pumps to ring for.
-mod audience_shard;
-mod clock;
-mod drain;
-#[cfg(feature = "tokio")]
-mod forward;
-#[cfg(feature = "tokio")]
-mod frames;
+mod drive;
 mod hub;
-#[cfg(feature = "tokio")]
-mod pump;
-#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-mod pump_notify;
-mod reader;
-mod review;
-mod room;
-mod room_registry;
-mod round_robin;
-mod seeds;
-mod shared_room;
-mod signal;
-mod subscription;
 #[cfg(feature = "net")]
-mod tcp;
-#[cfg(feature = "tokio")]
-mod transport;
-mod waiters;
-#[cfg(feature = "websocket")]
-mod websocket;
-mod worker;
-mod worker_loop;
+pub mod net;
+mod reading;
+mod room;
+mod sync;
 
-pub use bytes;
 pub use bytes::Bytes;
-#[cfg(feature = "tokio")]
-pub use clock::TokioClock;
-pub use clock::{Clock, SystemClock};
-pub use drain::DrainReport;
-#[cfg(feature = "tokio")]
-pub use forward::{ForwardEnd, ForwardOptions, Forwarded, forward};
-#[cfg(feature = "tokio")]
-pub use frames::Encoder;
+pub use drive::clock::Clock;
+pub use event::Event;
+pub use hub::room::Room;
 pub use hub::{Hub, HubBuilder};
 #[cfg(feature = "tokio")]
-pub use pump::{
-    Control, ControlRefused, Pump, PumpJoinError, PumpOptions, PumpRefusal, PumpStats, Pumped,
-    TooManyPumps,
-};
-pub use review::PendingReview;
-pub use room::{AttributesSnapshot, LiveSnapshot, Room};
-pub use roomcast_core;
-pub use roomcast_core::*;
-pub use subscription::Subscription;
-#[cfg(feature = "net")]
-pub use tcp::TcpTransport;
+pub use pump::Pump;
 #[cfg(feature = "tokio")]
-pub use transport::Transport;
-#[cfg(feature = "websocket")]
-pub use websocket::{FromPeer, WebSocketError, WebSocketFrames, WebSocketOptions, WebSocketReader};
+pub use pump::frames::Encoder;
+#[cfg(feature = "tokio")]
+pub use pump::transport::Transport;
+#[cfg(feature = "tokio")]
+pub use reading::forward::forward;
+pub use reading::speaker::Speaker;
+pub use reading::subscription::Subscription;
+pub use roomcast_core as core;
+pub use roomcast_core::{
+    Actor, Batch, Budget, Direct, Item, Join, Kind, Message, Outcome, Payload, PerLevel, Priority,
+    Publish, Receipt, Recipient, Refused, RoomConfig, RoomId, SessionId, Source, UserId,
+};
+
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod message;
+pub mod moderation;
+#[cfg(feature = "tokio")]
+pub mod pump;
+pub mod session;
+pub mod stats;
+pub mod time;
 
 #[doc = include_str!("../docs/how-it-scales.md")]
 pub mod how_it_scales {}

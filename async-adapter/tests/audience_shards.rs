@@ -3,9 +3,12 @@
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
+use roomcast::error::SessionEnd;
+use roomcast::event::EndReason;
+use roomcast::pump::PumpOptions;
 use roomcast::{
-    Actor, Direct, Encoder, EndReason, Hub, Item, Join, Message, Priority, Publish, PumpOptions,
-    Room, RoomConfig, RoomId, SessionEnd, Source, Subscription, Transport, UserId,
+    Actor, Direct, Encoder, Hub, Item, Join, Message, Priority, Publish, Room, RoomConfig, RoomId,
+    Source, Subscription, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -130,7 +133,7 @@ async fn subscriptions_in_all_shards_get_everything_once_and_in_order() {
         assert_eq!((reader.next, reader.missed), (MESSAGES, 0), "the log held all");
         got += reader.got;
     }
-    let snapshot = room.snapshot().room;
+    let snapshot = room.stats().room;
     assert!(snapshot.balances(), "{snapshot:?}");
     let row = snapshot.audience.deliveries[Priority::Normal];
     assert!(row.delivered >= got && row.skipped == 0 && row.pending == 0, "{row:?}");
@@ -151,7 +154,7 @@ async fn those_who_fall_behind_are_told_exactly_what_they_missed() {
         assert_eq!(reader.next, MESSAGES);
         (got, missed) = (got + reader.got, missed + reader.missed);
     }
-    let row = room.snapshot().room.audience.deliveries[Priority::Normal];
+    let row = room.stats().room.audience.deliveries[Priority::Normal];
     assert_eq!((row.delivered, row.skipped, row.pending), (got, missed, 0));
 }
 
@@ -167,7 +170,7 @@ async fn several_segments_of_one_shard_are_all_woken() {
         assert!(room.try_publish(payload(n)).is_ok());
     }
     let all_read = async {
-        while room.snapshot().room.audience.deliveries[Priority::Normal].pending > 0 {
+        while room.stats().room.audience.deliveries[Priority::Normal].pending > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -273,7 +276,7 @@ async fn a_pump_in_all_shards_writes_everything_once_and_in_order() {
         assert_eq!(reader.next, MESSAGES, "{reader:?}");
         (got, missed) = (got + reader.got, missed + reader.missed);
     }
-    let snapshot = room.snapshot();
+    let snapshot = room.stats();
     let row = snapshot.room.audience.deliveries[Priority::Normal];
     assert_eq!((row.delivered, row.skipped, row.pending, snapshot.unsent), (got, missed, 0, 0));
     assert!(snapshot.room.balances());

@@ -2,10 +2,12 @@
 
 #![cfg(feature = "tokio")]
 
+use roomcast::config::{ReviewConfig, ReviewTimeout};
+use roomcast::error::{DropReason, Limit};
+use roomcast::message::{Broadcast, CorrelationId, DedupKey, OutcomeSink, ReviewDecision};
 use roomcast::{
-    Actor, Broadcast, CorrelationId, DedupKey, DropReason, Hub, Join, Kind, Limit, Outcome,
-    OutcomeSink, Priority, Publish, ReviewConfig, ReviewDecision, ReviewTimeout, Room, RoomConfig,
-    RoomId, Source, Subscription, UserId,
+    Actor, Hub, Join, Kind, Outcome, Priority, Publish, Room, RoomConfig, RoomId, Source,
+    Subscription, UserId,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,17 +46,17 @@ async fn a16_a_broadcast_wakes_those_who_wait_in_every_room() {
     hub.broadcast(broadcast(1)).unwrap();
     assert!(hub.broadcast(broadcast(2)).unwrap_err().retry_at.is_some());
     // One that is called hears it at once, and once; to look at it is no call.
-    rooms[400].mute_room(Actor::Host, false).unwrap();
-    assert_eq!(rooms[400].snapshot().room.admission.ledger.total().dispatched, 1);
+    rooms[400].moderation(Actor::Host).mute_room(false).unwrap();
+    assert_eq!(rooms[400].stats().room.admission.ledger.total().dispatched, 1);
     for (id, task) in waiting.into_iter().enumerate().filter(|(id, _)| *id != 77) {
         assert_eq!(task.await.unwrap(), (Kind::Notice, "to all".to_owned(), 1), "room {id}");
     }
     assert!(rooms.iter().enumerate().all(|(id, room)| {
-        let books = room.snapshot().room;
+        let books = room.stats().room;
         books.balances() && (id == 77 || books.admission.ledger.total().dispatched == 1)
     }));
     let later = hub.create_room(RoomId(1_000), &config).unwrap();
-    assert_eq!(later.snapshot().room.admission.ledger.total().dispatched, 0);
+    assert_eq!(later.stats().room.admission.ledger.total().dispatched, 0);
 }
 
 fn reviewed_room(hub: &Hub<String>, on_timeout: ReviewTimeout) -> Room<String> {
@@ -125,7 +127,7 @@ async fn a19_the_reviewer_decides_and_its_slowness_slows_nobody_else() {
             }
         }
         assert!((2_000..2_010).contains(&start.elapsed().as_millis()));
-        assert!(room.snapshot().room.balances());
+        assert!(room.stats().room.balances());
     }
     assert_eq!(calls.load(Ordering::Relaxed), 10);
 }
@@ -162,6 +164,6 @@ async fn b19_the_reviewer_gets_every_message_of_a_burst() {
     let answers = room.try_publish_many((0..200).map(publish).collect());
     assert_eq!(answers.iter().flatten().filter(|receipt| receipt.review.is_some()).count(), 200);
     tokio::time::sleep(Duration::from_millis(1)).await;
-    let ledger = room.snapshot().room.admission.ledger.total();
+    let ledger = room.stats().room.admission.ledger.total();
     assert_eq!((ledger.dropped.count(DropReason::Denied), ledger.under_review), (200, 0));
 }

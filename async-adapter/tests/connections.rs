@@ -5,9 +5,13 @@ mod lines;
 
 use lines::Lines;
 use parking_lot::Mutex;
+use roomcast::config::RoomConfigBuilder;
+use roomcast::core::Group;
+use roomcast::error::SessionEnd;
+use roomcast::event::EndReason;
+use roomcast::pump::{PumpOptions, Pumped};
 use roomcast::{
-    Actor, EndReason, Group, Hub, Join, Publish, Pump, PumpOptions, Pumped, Room, RoomConfig,
-    RoomConfigBuilder, RoomId, SessionEnd, Source, Transport, UserId,
+    Actor, Hub, Join, Publish, Pump, Room, RoomConfig, RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -193,7 +197,7 @@ async fn kick_and_join(
     say(room, "hello");
     settle().await;
     assert_eq!(slow.text(), "he");
-    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    room.moderation(Actor::Host).kick(&[UserId(7)]).unwrap();
     settle().await;
     let next = pump.join(Join::guest(), Wire::open().end()).unwrap();
     assert_eq!(next.session().slot(), kicked.session().slot());
@@ -232,7 +236,7 @@ async fn whoever_does_not_take_its_last_words_in_time_is_dropped() {
     assert_eq!(slow.text(), "hello");
     let stats = pump.stats();
     assert_eq!((stats.connections, stats.blocked, stats.stalled, stats.unsent), (1, 0, 1, 1));
-    assert_eq!(room.snapshot().room.audience.sessions, 1);
+    assert_eq!(room.stats().room.audience.sessions, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,10 +256,10 @@ async fn whoever_is_gone_before_the_pump_comes_by_has_no_connection_left() {
     let wire = Wire::open();
     let _pumped = pump.join(Join::user(UserId(7)), wire.end()).unwrap();
     settle().await;
-    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    room.moderation(Actor::Host).kick(&[UserId(7)]).unwrap();
     settle().await;
     assert!(wire.is_dropped());
-    assert_eq!((pump.stats().connections, room.snapshot().room.audience.sessions), (0, 0));
+    assert_eq!((pump.stats().connections, room.stats().room.audience.sessions), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,7 +269,7 @@ async fn last_words_are_taken_to_the_end_however_often_it_is_told_that_it_takes_
     let _kicked = pump.join(Join::user(UserId(7)), slow.end()).unwrap();
     say(&room, "hello");
     settle().await;
-    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    room.moderation(Actor::Host).kick(&[UserId(7)]).unwrap();
     let waker = slow.0.lock().waker.clone().expect("it is waited for");
     // It takes the rest of the message and a few letters more; and its waker is woken twice.
     say(&room, "unheard");
@@ -289,11 +293,11 @@ async fn a_transport_that_panics_ends_its_own_connection_and_no_other() {
         say(&room, "one");
         settle().await;
         if panics_at == At::Drop {
-            assert!(room.close_session(pumped[1].session()));
+            assert!(room.session(pumped[1].session()).close());
             settle().await;
         }
         assert!(wires[1].is_dropped() && !wires[0].is_dropped() && !wires[2].is_dropped());
-        assert_eq!(room.snapshot().room.audience.sessions, 2);
+        assert_eq!(room.stats().room.audience.sessions, 2);
         let late = Wire::open();
         let _late = pump.join(Join::guest(), late.end()).unwrap();
         say(&room, "two");
@@ -318,7 +322,7 @@ async fn a_subscription_is_told_its_end_whatever_group_it_names() {
     let mut subscriptions: Vec<_> =
         groups.map(|group| room.join(Join::user(UserId(7)).group(group)).unwrap()).collect();
     settle().await;
-    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    room.moderation(Actor::Host).kick(&[UserId(7)]).unwrap();
     settle().await;
     for (group, subscription) in subscriptions.iter_mut().enumerate() {
         let end = subscription.next_batch().await.unwrap_err();

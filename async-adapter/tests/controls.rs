@@ -6,9 +6,10 @@ mod lines;
 
 use lines::Lines;
 use parking_lot::Mutex;
+use roomcast::error::ControlRefused;
+use roomcast::pump::{Control, PumpOptions};
 use roomcast::{
-    Actor, Bytes, Control, ControlRefused, Hub, Join, Publish, Pump, PumpOptions, Room, RoomConfig,
-    RoomId, Source, Transport, UserId,
+    Actor, Bytes, Hub, Join, Publish, Pump, Room, RoomConfig, RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -211,7 +212,7 @@ async fn what_waits_is_written_before_the_last_words_and_nothing_is_taken_after_
     settle().await;
     pumped.control(kept.frame("<note>")).unwrap();
     pumped.control(kept.pong("<pong>")).unwrap();
-    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    room.moderation(Actor::Host).kick(&[UserId(7)]).unwrap();
     settle().await;
     assert_eq!(pumped.control(kept.pong("<unheard>")), Err(ControlRefused::Ended));
     slow.give(usize::MAX);
@@ -228,7 +229,7 @@ async fn a_connection_that_goes_takes_what_waits_for_it_along() {
     say(&room, "hello");
     settle().await;
     pumped.control(kept.frame("<note>")).unwrap();
-    assert!(room.close_session(pumped.session()));
+    assert!(room.session(pumped.session()).close());
     settle().await;
     assert_eq!(kept.now(), (0, 0));
     assert_eq!(pumped.control(kept.frame("<note>")), Err(ControlRefused::Ended));
@@ -246,7 +247,7 @@ async fn what_is_said_just_before_a_connection_is_let_go_is_still_written() {
         pumped.control(Control::Close(Bytes::from_static(b"<close>"))).unwrap();
     }
     drop(first);
-    assert!(room.close_session(second.session()));
+    assert!(room.session(second.session()).close());
     settle().await;
     assert_eq!(wires.each_ref().map(Wire::text), ["<goodbye><close>"; 2]);
     assert_eq!(pump.stats().connections, 0);
@@ -281,7 +282,7 @@ async fn many_who_are_answered_all_the_time_hold_up_no_message_of_the_room() {
 #[cfg(feature = "websocket")]
 mod websocket {
     use super::*;
-    use roomcast::{WebSocketOptions, WebSocketReader};
+    use roomcast::net::{WebSocketOptions, WebSocketReader};
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
 

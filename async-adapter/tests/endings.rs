@@ -2,10 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use parking_lot::Mutex;
-use roomcast::{
-    Actor, CorrelationId, Event, Hub, Join, OutcomeSink, Publish, Room, RoomConfig, RoomId, Source,
-    UserId,
-};
+use roomcast::message::{CorrelationId, OutcomeSink};
+use roomcast::{Actor, Event, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +70,7 @@ async fn a12_who_has_not_read_the_end_when_the_grace_is_over_is_counted_no_more(
         (7..157).map(|user| room.join(Join::user(UserId(user))).unwrap()).collect();
     room.close(Actor::Host).unwrap();
     let users = || {
-        let snapshot = room.snapshot().room;
+        let snapshot = room.stats().room;
         (snapshot.admission.users, snapshot.admission.online, snapshot.audience.sessions)
     };
     assert_eq!(users(), (150, 150, 150));

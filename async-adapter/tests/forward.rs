@@ -2,9 +2,12 @@
 #![cfg(feature = "tokio")]
 
 use futures_sink::Sink;
+use roomcast::error::SessionEnd;
+use roomcast::event::EndReason;
+use roomcast::session::{ForwardEnd, ForwardOptions};
 use roomcast::{
-    Batch, Budget, EndReason, ForwardEnd, ForwardOptions, Hub, Item, Join, PerLevel, Publish, Room,
-    RoomConfig, RoomId, SessionEnd, Source, UserId, forward,
+    Batch, Budget, Hub, Item, Join, PerLevel, Publish, Room, RoomConfig, RoomId, Source, UserId,
+    forward,
 };
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -127,7 +130,7 @@ async fn a_stuck_peer_is_given_up_and_its_messages_count_as_unsent() {
     assert!(matches!(done.end, ForwardEnd::WriteTimeout));
     assert_eq!(done.unsent, 2);
     sleep(Duration::from_millis(1)).await;
-    let books = room.snapshot();
+    let books = room.stats();
     assert_eq!((books.unsent, books.room.audience.sessions), (2, 0));
     assert!(books.room.balances());
 }
@@ -139,7 +142,7 @@ async fn a_broken_peer_ends_it_with_the_sinks_own_error() {
     publish(&room, &["a"]);
     let done = forward(reader, Peer::new(Mood::Broken), encode, within(1)).await;
     assert!(matches!(done.end, ForwardEnd::Sink("broken pipe")));
-    assert_eq!(room.snapshot().unsent, 1);
+    assert_eq!(room.stats().unsent, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +152,7 @@ async fn dropping_the_future_counts_what_was_being_written() {
     publish(&room, &["a", "b", "c"]);
     let writing = forward(reader, Peer::new(Mood::Stuck), encode, within(60));
     assert!(tokio::time::timeout(Duration::from_secs(1), writing).await.is_err());
-    assert_eq!(room.snapshot().unsent, 3);
+    assert_eq!(room.stats().unsent, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +191,7 @@ async fn in_a_quiet_room(
     assert_eq!((done.batches, done.messages, done.unsent), (0, 0, 0));
     let time = start.elapsed();
     sleep(Duration::from_millis(1)).await;
-    let books = room.snapshot();
+    let books = room.stats();
     assert_eq!((books.unsent, books.room.audience.sessions), (0, 0));
     (done.end, time)
 }

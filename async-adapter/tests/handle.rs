@@ -1,11 +1,13 @@
 //! What a room's handle passes on: people and data, as the room itself has them (clauses A10, A11, A18, A27, A28, B20).
 #![cfg(feature = "tokio")]
 
-use roomcast::{
-    Actor, DataError, EndReason, Hub, Instant, Join, JoinError, ModerationError, ProfileError,
-    Publish, RefusalReason, Role, Room, RoomConfig, RoomId, SessionEnd, Source, Subscription,
-    TokioClock, Until, UserId,
+use roomcast::error::{
+    DataError, JoinError, ModerationError, ProfileError, RefusalReason, SessionEnd,
 };
+use roomcast::event::EndReason;
+use roomcast::moderation::{Role, Until};
+use roomcast::time::{Instant, TokioClock};
+use roomcast::{Actor, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, Subscription, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -48,7 +50,7 @@ async fn a10_a_ban_ends_the_sessions_as_banned_and_holds_until_its_time_or_until
     let waiting = tokio::spawn(async move { waits.next_batch().await.map(drop) });
     sleep(Duration::from_millis(1)).await;
     let ends = hub.now() + MINUTE;
-    room.ban(Actor::User(OWNER), &[ANN], Some(MINUTE)).unwrap();
+    room.moderation(Actor::User(OWNER)).ban(&[ANN], Some(MINUTE)).unwrap();
     assert_eq!(waiting.await.unwrap(), Err(SessionEnd::Closed(EndReason::Banned)));
     assert_eq!(reads.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Banned));
     assert_eq!(reads.end_reason(), Some(EndReason::Banned));
@@ -66,10 +68,13 @@ async fn a10_a_ban_ends_the_sessions_as_banned_and_holds_until_its_time_or_until
     drop(enter(&room, ANN));
 
     // For good, and lifted.
-    room.ban(Actor::Host, &[ANN, BOB], None).unwrap();
+    room.moderation(Actor::Host).ban(&[ANN, BOB], None).unwrap();
     assert_eq!([ANN, BOB].map(|user| room.banned_until(user)), [Some(Until::Forever); 2]);
-    assert!(matches!(room.unban(Actor::User(ANN), &[ANN]), Err(ModerationError::NotAllowed(_))));
-    room.unban(Actor::Host, &[ANN]).unwrap();
+    assert!(matches!(
+        room.moderation(Actor::User(ANN)).unban(&[ANN]),
+        Err(ModerationError::NotAllowed(_))
+    ));
+    room.moderation(Actor::Host).unban(&[ANN]).unwrap();
     assert_eq!([ANN, BOB].map(|user| room.banned_until(user)), [None, Some(Until::Forever)]);
     let _back = enter(&room, ANN);
 }
@@ -79,17 +84,20 @@ async fn a11_a_mute_holds_until_its_time_or_until_it_is_lifted() {
     let (hub, [room, other]) = rooms();
     let (ann, bob) = (enter(&room, ANN), enter(&room, BOB));
     let ends = hub.now() + MINUTE;
-    room.mute(Actor::User(OWNER), &[ANN], Some(MINUTE)).unwrap();
+    room.moderation(Actor::User(OWNER)).mute(&[ANN], Some(MINUTE)).unwrap();
     assert_eq!([ANN, BOB].map(|user| room.muted_until(user)), [Some(Until::At(ends)), None]);
     assert_eq!((silence(&room, &ann), silence(&room, &bob)), (Some(RefusalReason::Muted), None));
     assert_eq!((other.muted_until(ANN), silence(&other, &enter(&other, ANN))), (None, None));
     sleep(MINUTE).await;
     assert_eq!((room.muted_until(ANN), silence(&room, &ann)), (None, None));
 
-    room.mute(Actor::Host, &[ANN, BOB], None).unwrap();
+    room.moderation(Actor::Host).mute(&[ANN, BOB], None).unwrap();
     assert_eq!([ANN, BOB].map(|user| room.muted_until(user)), [Some(Until::Forever); 2]);
-    assert!(matches!(room.unmute(Actor::User(BOB), &[BOB]), Err(ModerationError::NotAllowed(_))));
-    room.unmute(Actor::Host, &[ANN]).unwrap();
+    assert!(matches!(
+        room.moderation(Actor::User(BOB)).unmute(&[BOB]),
+        Err(ModerationError::NotAllowed(_))
+    ));
+    room.moderation(Actor::Host).unmute(&[ANN]).unwrap();
     assert_eq!([ANN, BOB].map(|user| room.muted_until(user)), [None, Some(Until::Forever)]);
     assert_eq!((silence(&room, &ann), silence(&room, &bob)), (None, Some(RefusalReason::Muted)));
 }
@@ -98,16 +106,19 @@ async fn a11_a_mute_holds_until_its_time_or_until_it_is_lifted() {
 async fn a11_in_a_muted_room_the_owner_and_the_admins_speak_until_it_is_lifted() {
     let (_hub, [room, _]) = rooms();
     let (owner, ann, bob) = (enter(&room, OWNER), enter(&room, ANN), enter(&room, BOB));
-    assert_eq!(room.set_admin(Actor::User(OWNER), BOB, true), Ok(true));
+    assert_eq!(room.moderation(Actor::User(OWNER)).set_admin(BOB, true), Ok(true));
     assert_eq!(
         [OWNER, ANN, BOB].map(|user| room.role_of(user)),
         [Role::Owner, Role::Member, Role::Admin]
     );
-    assert!(matches!(room.mute_room(Actor::User(ANN), true), Err(ModerationError::NotAllowed(_))));
-    room.mute_room(Actor::User(BOB), true).unwrap();
+    assert!(matches!(
+        room.moderation(Actor::User(ANN)).mute_room(true),
+        Err(ModerationError::NotAllowed(_))
+    ));
+    room.moderation(Actor::User(BOB)).mute_room(true).unwrap();
     let all = |room: &_| [&owner, &ann, &bob].map(|session| silence(room, session));
     assert_eq!(all(&room), [None, Some(RefusalReason::RoomMuted), None]);
-    room.mute_room(Actor::User(BOB), false).unwrap();
+    room.moderation(Actor::User(BOB)).mute_room(false).unwrap();
     assert_eq!(all(&room), [None; 3]);
 }
 
@@ -119,7 +130,7 @@ async fn a18_a_profile_travels_with_its_users_messages_from_the_next_one_on_unti
     let say = || assert_eq!(silence(&room, &ann), None);
     say();
     for profile in [Some("Ann"), Some("Annie"), None] {
-        room.set_profile(ANN, profile).unwrap();
+        room.data().set_profile(ANN, profile).unwrap();
         say();
     }
     let batch = bob.next_batch().await.unwrap();
@@ -128,7 +139,7 @@ async fn a18_a_profile_travels_with_its_users_messages_from_the_next_one_on_unti
     assert_eq!(profiles, [None, Some("Ann"), Some("Annie"), None]);
     let stranger = UserId(9);
     assert_eq!(
-        room.set_profile(stranger, Some("Zoe")),
+        room.data().set_profile(stranger, Some("Zoe")),
         Err(ProfileError::NotMember { user: stranger, profile: "Zoe" })
     );
 }
@@ -138,7 +149,7 @@ async fn a27_attributes_are_written_together_read_at_one_version_and_refused_to_
 {
     let (_hub, [room, other]) = rooms();
     let texts = |room: &Room<_>| -> (u64, Vec<(String, String)>) {
-        let read = room.attributes();
+        let read = room.data().attributes();
         let text = |value: Arc<[u8]>| String::from_utf8(value.to_vec()).unwrap();
         (read.version, read.entries.into_iter().map(|(key, value)| (key, text(value))).collect())
     };
@@ -147,13 +158,16 @@ async fn a27_attributes_are_written_together_read_at_one_version_and_refused_to_
     };
     assert_eq!(texts(&room), (0, vec![]));
     assert_eq!(
-        room.write_attributes(Some(0), &[("topic", Some(b"cats")), ("mood", Some(b"calm"))]),
+        room.data().write_attributes(Some(0), &[("topic", Some(b"cats")), ("mood", Some(b"calm"))]),
         Ok(1)
     );
     assert_eq!(texts(&room), (1, of(&[("mood", "calm"), ("topic", "cats")])));
-    let late = room.write_attributes(Some(0), &[("topic", Some(b"dogs"))]);
+    let late = room.data().write_attributes(Some(0), &[("topic", Some(b"dogs"))]);
     assert_eq!(late, Err(DataError::Conflict { current: 1, based_on: 0 }));
-    assert_eq!(room.write_attributes(None, &[("topic", Some(b"birds")), ("mood", None)]), Ok(2));
+    assert_eq!(
+        room.data().write_attributes(None, &[("topic", Some(b"birds")), ("mood", None)]),
+        Ok(2)
+    );
     assert_eq!(texts(&room), (2, of(&[("topic", "birds")])));
     assert_eq!(texts(&other), (0, vec![]));
 }
@@ -164,48 +178,57 @@ async fn a28_a_counter_is_set_added_to_read_and_taken_away() {
     let of = |counters: &[(&str, i64)]| {
         counters.iter().map(|&(key, value)| (key.to_owned(), value)).collect::<Vec<_>>()
     };
-    assert_eq!(room.set_counter("likes", 40), Ok(None));
-    assert_eq!(room.set_counter("likes", 41), Ok(Some(40)));
-    assert_eq!((room.add_counter("likes", 1), room.add_counter("follows", -3)), (Ok(42), Ok(-3)));
-    assert_eq!(room.counters(), of(&[("follows", -3), ("likes", 42)]));
-    assert_eq!((room.remove_counter("likes"), room.remove_counter("likes")), (Some(42), None));
-    assert_eq!(room.counters(), of(&[("follows", -3)]));
-    assert_eq!(room.set_counter("", 1), Err(DataError::KeyLength { bytes: 0, max: 128 }));
-    assert_eq!(other.counters(), of(&[]));
+    assert_eq!(room.data().set_counter("likes", 40), Ok(None));
+    assert_eq!(room.data().set_counter("likes", 41), Ok(Some(40)));
+    assert_eq!(
+        (room.data().add_counter("likes", 1), room.data().add_counter("follows", -3)),
+        (Ok(42), Ok(-3))
+    );
+    assert_eq!(room.data().counters(), of(&[("follows", -3), ("likes", 42)]));
+    assert_eq!(
+        (room.data().remove_counter("likes"), room.data().remove_counter("likes")),
+        (Some(42), None)
+    );
+    assert_eq!(room.data().counters(), of(&[("follows", -3)]));
+    assert_eq!(room.data().set_counter("", 1), Err(DataError::KeyLength { bytes: 0, max: 128 }));
+    assert_eq!(other.data().counters(), of(&[]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn b20_what_one_room_exports_another_takes_over_in_place_of_its_own() {
     let (_hub, [room, other]) = rooms();
-    room.set_admin(Actor::Host, BOB, true).unwrap();
-    room.mute(Actor::Host, &[ANN], Some(MINUTE)).unwrap();
-    room.ban(Actor::Host, &[UserId(9)], None).unwrap();
-    room.mute_room(Actor::Host, true).unwrap();
-    assert_eq!(room.write_attributes(None, &[("topic", Some(b"cats"))]), Ok(1));
-    assert_eq!(room.set_counter("likes", 42), Ok(None));
-    let carried = room.export();
+    room.moderation(Actor::Host).set_admin(BOB, true).unwrap();
+    room.moderation(Actor::Host).mute(&[ANN], Some(MINUTE)).unwrap();
+    room.moderation(Actor::Host).ban(&[UserId(9)], None).unwrap();
+    room.moderation(Actor::Host).mute_room(true).unwrap();
+    assert_eq!(room.data().write_attributes(None, &[("topic", Some(b"cats"))]), Ok(1));
+    assert_eq!(room.data().set_counter("likes", 42), Ok(None));
+    let carried = room.data().export();
     let until = Until::At(Instant::ZERO + MINUTE);
     assert_eq!(
         (&carried.mutes[..], &carried.bans[..]),
         (&[(ANN, until)][..], &[(UserId(9), Until::Forever)][..])
     );
 
-    other.mute(Actor::Host, &[BOB], None).unwrap();
-    assert_eq!(other.set_counter("follows", 1), Ok(None));
-    other.import(carried.clone()).unwrap();
-    assert_eq!(other.export(), carried);
+    other.moderation(Actor::Host).mute(&[BOB], None).unwrap();
+    assert_eq!(other.data().set_counter("follows", 1), Ok(None));
+    other.data().import(carried.clone()).unwrap();
+    assert_eq!(other.data().export(), carried);
     assert_eq!((other.role_of(BOB), other.muted_until(BOB)), (Role::Admin, None));
     assert_eq!(
         (other.muted_until(ANN), other.banned_until(UserId(9))),
         (Some(until), Some(Until::Forever))
     );
     assert_eq!(silence(&other, &enter(&other, UserId(10))), Some(RefusalReason::RoomMuted));
-    assert_eq!(other.attributes(), room.attributes());
-    assert_eq!(other.counters(), [("likes".to_owned(), 42)]);
+    assert_eq!(other.data().attributes(), room.data().attributes());
+    assert_eq!(other.data().counters(), [("likes".to_owned(), 42)]);
 
     // All of it or nothing.
     let mut too_many = carried.clone();
     too_many.counters = (0..21).map(|n| (format!("counter {n}").into(), n)).collect();
-    assert_eq!(other.import(too_many).unwrap_err(), DataError::TooManyKeys { max: 20 }.into());
-    assert_eq!(other.export(), carried);
+    assert_eq!(
+        other.data().import(too_many).unwrap_err(),
+        DataError::TooManyKeys { max: 20 }.into()
+    );
+    assert_eq!(other.data().export(), carried);
 }

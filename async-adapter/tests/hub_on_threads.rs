@@ -1,8 +1,8 @@
 //! The hub without tokio: plain threads, blocking calls. Runs with and without the feature.
 
-use roomcast::{
-    Actor, EndReason, Hub, Join, Priority, Publish, RoomConfig, RoomId, SessionEnd, Source, UserId,
-};
+use roomcast::error::SessionEnd;
+use roomcast::event::EndReason;
+use roomcast::{Actor, Hub, Join, Priority, Publish, RoomConfig, RoomId, Source, UserId};
 use std::time::Duration;
 
 #[test]
@@ -40,7 +40,7 @@ fn threads_publish_read_and_drain() {
     let report = hub.drain_blocking(Duration::from_millis(200));
     assert_eq!(waiting.join().unwrap(), Err(SessionEnd::Closed(EndReason::RoomClosed)));
     assert_eq!((report.rooms, report.dropped, report.abandoned), (1, 0, 0));
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
     drop(session);
 }
 

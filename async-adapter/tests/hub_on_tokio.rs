@@ -1,10 +1,13 @@
 //! The hub on tokio, in paused time: what its docs promise.
 #![cfg(feature = "tokio")]
 
+use roomcast::error::{DropReason, RefusalReason, SessionEnd};
+use roomcast::event::{EndReason, Presence};
+use roomcast::message::{CorrelationId, OutcomeSink};
+use roomcast::time::{Instant, TokioClock};
 use roomcast::{
-    Actor, Budget, Clock, CorrelationId, DropReason, EndReason, Event, Hub, Instant, Join, Outcome,
-    OutcomeSink, PerLevel, Presence, Priority, Publish, RefusalReason, Room, RoomConfig, RoomId,
-    SessionEnd, Source, Subscription, TokioClock, UserId,
+    Actor, Budget, Clock, Event, Hub, Join, Outcome, PerLevel, Priority, Publish, Room, RoomConfig,
+    RoomId, Source, Subscription, UserId,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -85,7 +88,7 @@ async fn an_expired_message_is_told_to_its_publisher_and_to_nobody_else() {
     let outcome = room.publish(say("late")).await.unwrap();
     assert!(matches!(outcome, Outcome::Dropped { reason: DropReason::Expired, .. }));
     assert_eq!(texts(&mut reader).await, ["first"]);
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,14 +99,14 @@ async fn a_dropped_subscription_leaves_exactly_once() {
     drop(first);
     drop(guest);
     sleep(Duration::from_millis(1)).await;
-    let books = room.snapshot().room;
+    let books = room.stats().room;
     assert_eq!(
         (books.audience.sessions, books.admission.users, books.admission.user_sessions),
         (1, 1, 1)
     );
     drop(second);
     sleep(Duration::from_millis(1)).await;
-    let books = room.snapshot().room;
+    let books = room.stats().room;
     assert_eq!((books.audience.sessions, books.admission.users), (0, 0));
 }
 
@@ -179,7 +182,7 @@ async fn closing_the_room_hands_out_what_is_due_then_the_reason_then_the_end() {
     assert_eq!(seen[1].correlation_id(), Some(CorrelationId(9)));
     assert_eq!(seen[2], Event::RoomClosed);
     assert_eq!(*seen.last().unwrap(), Event::RoomEnded);
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
 }
 
 #[tokio::test(start_paused = true)]
@@ -189,9 +192,9 @@ async fn a_session_taken_out_by_the_host_learns_of_it() {
     let session = reader.session();
     let waiting = tokio::spawn(async move { reader.next_batch().await.map(drop) });
     sleep(Duration::from_millis(1)).await;
-    assert!(room.close_session(session));
+    assert!(room.session(session).close());
     assert_eq!(waiting.await.unwrap().unwrap_err(), SessionEnd::NoSession(session));
-    assert!(!room.close_session(session));
+    assert!(!room.session(session).close());
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +211,7 @@ async fn b14_drain_lets_out_what_waits_and_counts_the_rest() {
     assert_eq!((report.rooms, report.dispatched, report.dropped), (1, 8, 0));
     // All ten for the reader, none for the one that never reads.
     assert_eq!((report.delivered, report.abandoned), (10, 10));
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
     drop(idle);
 }
 
@@ -285,14 +288,14 @@ async fn many_publishers_and_readers_on_many_threads_balance() {
         }
     });
     while !runtime.is_finished() {
-        assert!(room.snapshot().room.balances());
+        assert!(room.stats().room.balances());
         sleep(Duration::from_millis(1)).await;
     }
     runtime.join().unwrap();
-    while room.snapshot().room.audience.sessions > 0 {
+    while room.stats().room.audience.sessions > 0 {
         sleep(Duration::from_millis(1)).await;
     }
-    let books = room.snapshot().room;
+    let books = room.stats().room;
     assert!(books.balances());
     assert_eq!(books.admission.ledger.total().submitted, 8_000);
     assert_eq!((books.admission.users, books.audience.cold_sessions), (0, 0));
@@ -361,9 +364,9 @@ async fn b19_a_burst_in_one_call_gets_the_answers_that_it_would_get_one_by_one()
     let singly: Vec<_> = (0..300).map(|n| one_by_one.try_publish(publish(n))).collect();
     let burst = at_once.try_publish_many((0..300).map(publish).collect());
     assert_eq!(burst, singly);
-    assert_eq!(at_once.snapshot(), one_by_one.snapshot());
+    assert_eq!(at_once.stats(), one_by_one.stats());
     assert!(at_once.try_publish_many(Vec::new()).is_empty());
-    let queued = at_once.snapshot().room.admission.ledger.total().queued;
+    let queued = at_once.stats().room.admission.ledger.total().queued;
     assert_eq!(queued, 100, "the queue is full, and the rest was refused or gave way");
 }
 
@@ -457,7 +460,7 @@ async fn b19_a_burst_wakes_those_who_wait_and_tells_what_became_of_messages_befo
 async fn a_session_that_went_twice_is_counted_once_and_the_next_joins_where_there_is_room() {
     let (_hub, room) = room(&config());
     let mut gone = user(&room, 7);
-    assert!(room.close_session(gone.session()));
+    assert!(room.session(gone.session()).close());
     assert!(gone.next_batch().await.is_err());
     // A room that thought itself crowded would open its next part, whose slots begin at 1,024.
     assert_eq!(user(&room, 8).session().slot(), 0);

@@ -1,9 +1,9 @@
 //! One room a user in the hub (clause A8).
 #![cfg(feature = "tokio")]
 
-use roomcast::{
-    Actor, EndReason, Hub, Join, Publish, Room, RoomConfig, RoomId, SessionEnd, Source, UserId,
-};
+use roomcast::error::SessionEnd;
+use roomcast::event::EndReason;
+use roomcast::{Actor, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn rooms() -> (Hub<&'static str>, Vec<Room<&'static str>>) {
 }
 
 fn users(room: &Room<&'static str>) -> u32 {
-    room.snapshot().room.admission.users
+    room.stats().room.admission.users
 }
 
 #[tokio::test(start_paused = true)]
@@ -32,14 +32,10 @@ async fn a8_joining_another_room_of_the_hub_leaves_the_first() {
     let (_hub, rooms) = rooms();
     let (mut phone, _laptop) =
         (rooms[0].join(Join::user(ANN)).unwrap(), rooms[0].join(Join::user(ANN)).unwrap());
-    assert_eq!(
-        rooms[0].snapshot().room.admission.user_sessions,
-        2,
-        "a second device leaves nothing"
-    );
+    assert_eq!(rooms[0].stats().room.admission.user_sessions, 2, "a second device leaves nothing");
     let _ = rooms[0].try_publish(Publish::new(Source::Host, "due")).unwrap();
     // Refused, and so nothing is left.
-    rooms[2].ban(Actor::Host, &[ANN], None).unwrap();
+    rooms[2].moderation(Actor::Host).ban(&[ANN], None).unwrap();
     assert!(rooms[2].join(Join::user(ANN)).is_err());
     assert_eq!(users(&rooms[0]), 1);
     let _elsewhere = rooms[1].join(Join::user(ANN)).unwrap();

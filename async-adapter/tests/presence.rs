@@ -1,9 +1,11 @@
 //! Who is online, in the hub on tokio, in paused time (clauses A7, A12).
 #![cfg(feature = "tokio")]
 
+use roomcast::config::Heartbeat;
+use roomcast::event::{Presence, PresenceCause};
+use roomcast::time::{Instant, TokioClock};
 use roomcast::{
-    Clock, Event, Heartbeat, Hub, Instant, Join, Presence, PresenceCause, Publish, Room,
-    RoomConfig, RoomId, Source, Subscription, TokioClock, UserId,
+    Clock, Event, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, Subscription, UserId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,7 +38,7 @@ fn join(room: &Room<&'static str>, user: UserId) -> Subscription<&'static str> {
 
 /// Sessions and users online.
 fn online(room: &Room<&'static str>) -> (u32, u32) {
-    let snapshot = room.snapshot().room;
+    let snapshot = room.stats().room;
     (snapshot.audience.online, snapshot.admission.online)
 }
 
@@ -62,7 +64,7 @@ async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_br
     assert_eq!((take(&told), online(&room)), (vec![silent(ANN), silent(UserId(8))], (0, 0)));
     // Hours later, when no timer runs any more.
     sleep(Duration::from_secs(10_000)).await;
-    assert!(room.touch(ann.session()) && guest.touch());
+    assert!(room.session(ann.session()).touch() && guest.touch());
     assert_eq!(
         (take(&told), online(&room)),
         (vec![(ANN, Presence::Online, PresenceCause::HeartbeatRecover)], (2, 1))
@@ -72,7 +74,7 @@ async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_br
     // Who was offline does not go offline again.
     drop(ann);
     sleep(Duration::from_millis(1)).await;
-    assert_eq!((take(&told), room.snapshot().room.admission.users), (vec![], 1));
+    assert_eq!((take(&told), room.stats().room.admission.users), (vec![], 1));
 }
 
 /// Who is touched in time stays, in every shard of a room and whoever else falls silent.
@@ -91,7 +93,7 @@ async fn a7_of_many_sessions_in_several_shards_those_that_are_touched_stay_onlin
         sleep(Duration::from_millis(900)).await;
         assert!(all.iter().step_by(4).all(Subscription::touch));
     }
-    assert_eq!((online(&room), room.snapshot().room.audience.sessions), ((500, 500), 2_000));
+    assert_eq!((online(&room), room.stats().room.audience.sessions), ((500, 500), 2_000));
     let offline =
         take(&told).into_iter().filter(|(.., cause)| *cause == PresenceCause::HeartbeatInterrupt);
     assert_eq!(
@@ -153,8 +155,8 @@ async fn a7_whatever_order_threads_touch_in_admission_and_shards_agree_in_the_en
         sleep(Duration::from_millis(1)).await;
     }
     drop(all);
-    while room.snapshot().room.audience.sessions > 0 {
+    while room.stats().room.audience.sessions > 0 {
         sleep(Duration::from_millis(1)).await;
     }
-    assert_eq!(room.snapshot().room.admission.users, 0);
+    assert_eq!(room.stats().room.admission.users, 0);
 }

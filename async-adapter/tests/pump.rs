@@ -5,9 +5,11 @@ mod lines;
 
 use lines::Lines;
 use parking_lot::Mutex;
+use roomcast::config::LevelSet;
+use roomcast::pump::PumpOptions;
 use roomcast::{
-    Actor, Budget, Bytes, Direct, Hub, Join, LevelSet, PerLevel, Priority, Publish, Pump,
-    PumpOptions, Recipient, Room, RoomConfig, RoomId, Source, Transport, UserId,
+    Actor, Budget, Bytes, Direct, Hub, Join, PerLevel, Priority, Publish, Pump, Recipient, Room,
+    RoomConfig, RoomId, Source, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -146,13 +148,13 @@ async fn a_message_is_encoded_and_framed_once_for_all() {
     );
     // Each shard's task encodes for itself.
     assert!(stats.encoded <= 4 && stats.framed <= 4, "{stats:?}");
-    let books = room.snapshot();
+    let books = room.stats();
     assert!(books.room.balances());
     assert_eq!(books.room.audience.deliveries[Priority::Normal].delivered, 6_000);
     drop(pumped);
     settle().await;
     assert!(wires.iter().all(Wire::is_dropped));
-    assert_eq!(room.snapshot().room.audience.sessions, 0);
+    assert_eq!(room.stats().room.audience.sessions, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,7 +187,7 @@ async fn a_connection_that_takes_nothing_leaves_the_fast_path_and_comes_back_wit
     // What was begun is ended, then the gap, then what the log still holds.
     assert_eq!(slow.text(), "one\nmissed 2 Normal\nfour\nfive\n");
     assert_eq!(pump.stats().blocked, 0);
-    let row = room.snapshot().room.audience.deliveries[Priority::Normal];
+    let row = room.stats().room.audience.deliveries[Priority::Normal];
     assert_eq!((row.delivered, row.skipped, row.pending), (8, 2, 0));
 }
 
@@ -208,7 +210,7 @@ async fn whoever_takes_nothing_for_long_is_dropped_and_what_it_did_not_take_is_u
     assert_eq!(alive.text(), "hello\n");
     let stats = pump.stats();
     assert_eq!((stats.stalled, stats.unsent, stats.connections), (1, 1, 1));
-    assert_eq!((room.snapshot().unsent, room.snapshot().room.audience.sessions), (1, 1));
+    assert_eq!((room.stats().unsent, room.stats().room.audience.sessions), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,8 +235,8 @@ async fn a_connection_that_breaks_takes_its_session_along() {
         stats.blocked = 0;
         stats
     });
-    assert_eq!(room.snapshot().room.audience.sessions, 0);
-    assert!(room.snapshot().room.balances());
+    assert_eq!(room.stats().room.audience.sessions, 0);
+    assert!(room.stats().room.balances());
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +263,7 @@ async fn the_last_words_come_last_and_then_the_transport_goes() {
     assert_eq!(slow.text(), "hello\nbye\nend: the room was closed\n");
     assert!(guest.is_dropped() && slow.is_dropped());
     assert_eq!(pump.stats().connections, 0);
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,7 +295,7 @@ async fn a_session_that_somebody_else_closes_takes_its_connection_along() {
     let wire = Wire::open();
     let pumped = pump.join(Join::guest(), wire.end()).unwrap();
     settle().await;
-    assert!(room.close_session(pumped.session()));
+    assert!(room.session(pumped.session()).close());
     settle().await;
     assert!(wire.is_dropped());
     assert_eq!(pump.stats().connections, 0);
@@ -402,7 +404,7 @@ async fn a_drain_writes_what_is_due_and_says_goodbye() {
     assert_eq!(wire.text(), "one\ntwo\nthree\nend: the room was closed\n");
     // The stuck one has begun the first and never took the others.
     assert_eq!((report.delivered, report.abandoned), (1, 2));
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
 }
 
 /// A connection at whose first write something more is said.
@@ -466,7 +468,7 @@ async fn a_connection_that_is_free_again_after_the_grace_is_let_go() {
     say(&room, "two");
     room.close(Actor::Host).unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(room.snapshot().room.audience.sessions, 0, "the grace is over");
+    assert_eq!(room.stats().room.audience.sessions, 0, "the grace is over");
     wire.give(usize::MAX);
     settle().await;
     assert_eq!(wire.text(), "one\n", "what was begun is ended");
@@ -481,7 +483,7 @@ async fn a_session_that_is_closed_before_its_connection_has_come_takes_it_along(
     let wire = Wire::open();
     let pumped = pump.join(Join::guest(), wire.end()).unwrap();
     // The pump's task has not run yet.
-    assert!(room.close_session(pumped.session()));
+    assert!(room.session(pumped.session()).close());
     settle().await;
     assert!(wire.is_dropped());
     assert_eq!(pump.stats().connections, 0);

@@ -1,10 +1,12 @@
 //! Other quotas and bounds while the room runs, in the hub on tokio, in paused time (clause B15).
 #![cfg(feature = "tokio")]
 
+use roomcast::config::RoomConfigBuilder;
+use roomcast::core::RoomStatus;
+use roomcast::error::{JoinError, ReconfigureError};
 use roomcast::{
-    Actor, Clock, Direct, Hub, Item, Join, JoinError, Outcome, PerLevel, Publish, Recipient,
-    ReconfigureError, Room, RoomConfig, RoomConfigBuilder, RoomId, RoomStatus, Source,
-    Subscription, UserId,
+    Actor, Clock, Direct, Hub, Item, Join, Outcome, PerLevel, Publish, Recipient, Room, RoomConfig,
+    RoomId, Source, Subscription, UserId,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,13 +83,13 @@ async fn b15_a_shorter_deadline_and_a_smaller_queue_are_seen_to_by_the_shard() {
     }
     change(&room, slow().max_wait(PerLevel([Some(Duration::from_secs(2)); 4])).queue_messages(2))
         .unwrap();
-    let queued = || room.snapshot().room.admission.ledger.total().queued;
+    let queued = || room.stats().room.admission.ledger.total().queued;
     assert_eq!(queued(), 2);
     sleep(Duration::from_millis(1_900)).await;
     assert_eq!(queued(), 2);
     sleep(Duration::from_millis(200)).await;
     assert_eq!(queued(), 0);
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
 }
 
 /// Moved by the test alone: no shard sees in between what time it is.
@@ -95,8 +97,8 @@ async fn b15_a_shorter_deadline_and_a_smaller_queue_are_seen_to_by_the_shard() {
 struct Hand(Arc<AtomicU64>);
 
 impl Clock for Hand {
-    fn now(&self) -> roomcast::Instant {
-        roomcast::Instant::from_millis(self.0.load(Ordering::Relaxed))
+    fn now(&self) -> roomcast::time::Instant {
+        roomcast::time::Instant::from_millis(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -149,7 +151,7 @@ async fn b15_every_shard_changes_and_one_that_opens_later_has_the_new_configurat
         let batch = guest.next_batch().await.unwrap();
         assert_eq!((batch.messages()[0].payload, batch.items().count()), ("e", 2));
     }
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,7 +166,7 @@ async fn b15_a_room_with_more_sessions_than_it_may_have_by_now_takes_nobody_in_a
     assert!(others.len() > 200, "{}", others.len());
     firsts.truncate(100);
     sleep(Duration::from_millis(10)).await;
-    assert_eq!(room.snapshot().room.audience.sessions as usize, 100 + others.len());
+    assert_eq!(room.stats().room.audience.sessions as usize, 100 + others.len());
     assert_eq!(room.join(Join::guest()).map(drop), Err(JoinError::RoomFull { max: 300 }));
     firsts.clear();
     sleep(Duration::from_millis(10)).await;
@@ -178,7 +180,7 @@ async fn b15_a_room_that_may_expire_by_now_does_so_and_takes_no_other_configurat
     sleep(Duration::from_secs(1_000)).await;
     assert_eq!(change(&room, builder().seed(3)), Err(ReconfigureError::Fixed { setting: "seed" }));
     change(&room, builder().idle_timeout(Some(Duration::from_secs(60)))).unwrap();
-    let is_open = || room.snapshot().room.admission.state == RoomStatus::Open;
+    let is_open = || room.stats().room.admission.state == RoomStatus::Open;
     sleep(Duration::from_secs(59)).await;
     assert!(is_open());
     // For longer, and for ever, and for as long as before.

@@ -1,9 +1,11 @@
 //! A hub's seeds: of its own for each room, so that nobody outside can aim at a room's hash tables.
 #![cfg(feature = "tokio")]
 
+use roomcast::config::{QueueDiscipline, RoomConfigBuilder};
+use roomcast::error::ReconfigureError;
+use roomcast::message::Sender;
 use roomcast::{
-    Hub, Join, PerLevel, Publish, QueueDiscipline, ReconfigureError, Room, RoomConfig,
-    RoomConfigBuilder, RoomId, Sender, Source, Subscription, UserId,
+    Hub, Join, PerLevel, Publish, Room, RoomConfig, RoomId, Source, Subscription, UserId,
 };
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,13 @@
 //! What one session of the hub asks for by itself, in paused time.
 #![cfg(feature = "tokio")]
 
+use roomcast::config::{LevelSet, RoomConfigBuilder};
+use roomcast::error::{DirectReason, JoinError, SessionEnd};
+use roomcast::event::{EndReason, StartPosition};
+use roomcast::moderation::Until;
 use roomcast::{
-    Actor, Batch, Direct, DirectReason, EndReason, Hub, Item, Join, JoinError, LevelSet, PerLevel,
-    Priority, Publish, Recipient, Room, RoomConfig, RoomConfigBuilder, RoomId, SessionEnd,
-    SessionId, Source, StartPosition, Subscription, Until, UserId,
+    Actor, Batch, Direct, Hub, Item, Join, PerLevel, Priority, Publish, Recipient, Room,
+    RoomConfig, RoomId, SessionId, Source, Subscription, UserId,
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -47,13 +50,13 @@ async fn a_masked_level_neither_comes_nor_wakes_and_unmasking_starts_behind_what
     assert!(ann.set_masked_levels(LevelSet::EMPTY));
     say(&room, Priority::Low, "after");
     assert_eq!(texts(&mut ann).await, ["after"]);
-    assert!(room.set_masked_levels(ann.session(), LIKES));
+    assert!(room.session(ann.session()).set_masked_levels(LIKES));
     say(&room, Priority::Lowest, "like");
     assert!(timeout(Duration::from_secs(9), ann.next_batch()).await.is_err());
-    let snapshot = room.snapshot().room;
+    let snapshot = room.stats().room;
     assert!(snapshot.balances());
     assert_eq!(snapshot.audience.deliveries[Priority::Low].excluded, 2);
-    assert!(room.close_session(ann.session()) && !ann.set_masked_levels(LIKES));
+    assert!(room.session(ann.session()).close() && !ann.set_masked_levels(LIKES));
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +82,7 @@ async fn late_joiners_get_the_same_in_every_shard_also_in_one_that_is_opened_lat
     for late in &mut all {
         assert_eq!(texts(late).await, ["e"]);
     }
-    let snapshot = room.snapshot().room;
+    let snapshot = room.stats().room;
     assert!(snapshot.balances());
     assert_eq!(snapshot.audience.deliveries[Priority::High].delivered, 2_200);
 }
@@ -93,10 +96,10 @@ async fn a_token_taken_in_one_shard_serves_in_another() {
     let own = room.try_publish(Publish::new(Source::Session(first.session()), "own")).unwrap();
     assert!(own.outcome.is_some());
     let token = first.resume_token().unwrap();
-    assert_eq!(room.resume_token(first.session()), Some(token));
+    assert_eq!(room.session(first.session()).resume_token(), Some(token));
     let error = room.join(Join::user(UserId(7)).resume(token)).unwrap_err();
     assert_eq!(error, JoinError::AlreadyJoined { session: first.session() });
-    assert!(room.close_session(first.session()));
+    assert!(room.session(first.session()).close());
     assert_eq!(first.resume_token(), None);
     // So many that the next one sits in another shard.
     let crowd: Vec<_> = (0..600).map(|_| room.join(Join::guest()).unwrap()).collect();
@@ -106,10 +109,10 @@ async fn a_token_taken_in_one_shard_serves_in_another() {
     assert_eq!((back.start(), texts(&mut back).await), (StartPosition::Resumed, vec!["meanwhile"]));
     say(&room, Priority::Normal, "next");
     assert_eq!(texts(&mut back).await, ["next"]);
-    assert!(room.close_session(back.session()));
+    assert!(room.session(back.session()).close());
     tokio::time::sleep(Duration::from_secs(61)).await;
     let late = room.join(Join::user(UserId(7)).resume(token)).unwrap();
-    assert_eq!((late.start(), room.snapshot().room.balances()), (StartPosition::Head, true));
+    assert_eq!((late.start(), room.stats().room.balances()), (StartPosition::Head, true));
 }
 
 fn told(batch: &Batch<&'static str>) -> Vec<String> {
@@ -158,7 +161,7 @@ async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_plac
     assert!(timeout(Duration::from_secs(9), phone.next_batch()).await.is_err());
     // The farewell, then the reason.
     let _ = room.send_direct(to, Direct::new("farewell").priority(Priority::High)).unwrap();
-    room.kick(Actor::Host, &[UserId(7)]).unwrap();
+    room.moderation(Actor::Host).kick(&[UserId(7)]).unwrap();
     assert_eq!(
         room.send_direct(to, Direct::new("late")).unwrap_err().reason,
         DirectReason::NoRecipient { to }
@@ -174,9 +177,9 @@ async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_plac
     );
     drop(crowd);
     tokio::time::sleep(Duration::from_millis(10)).await;
-    let directs = room.snapshot().room.audience.directs;
+    let directs = room.stats().room.audience.directs;
     assert_eq!((directs[Priority::Normal].sent, directs[Priority::Normal].abandoned), (3, 1));
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
     room.close(Actor::Host).unwrap();
     let refused = room.send_direct(guest, Direct::new("closed")).unwrap_err();
     assert_eq!((refused.reason, refused.payload), (DirectReason::RoomClosed, "closed"));
@@ -238,23 +241,23 @@ async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_shard_
                 JoinError::AlreadyJoined { session }
             );
         }
-        assert_eq!(room.snapshot().room.audience.sessions, 900);
+        assert_eq!(room.stats().room.audience.sessions, 900);
 
         // Whoever went, or is on the way out, may come again.
         for gone in [0, 300, 899] {
             let (join, subscription) = &mut all[gone];
-            assert!(room.close_session(subscription.session()));
+            assert!(room.session(subscription.session()).close());
             *subscription = room.join(join.clone().on(subscription.session())).unwrap();
         }
         let (join, kicked) = &mut all[600];
-        room.kick(Actor::Host, &[UserId(600)]).unwrap();
+        room.moderation(Actor::Host).kick(&[UserId(600)]).unwrap();
         let _again = room.join(join.clone().on(kicked.session())).unwrap();
         assert_eq!(kicked.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
-        assert_eq!(room.snapshot().room.audience.sessions, 900);
+        assert_eq!(room.stats().room.audience.sessions, 900);
 
         // Who may not come at all is told that first, as by the room itself.
         let (banned, until) = (UserId(5_000), Until::Forever);
-        room.ban(Actor::Host, &[banned], None).unwrap();
+        room.moderation(Actor::Host).ban(&[banned], None).unwrap();
         let refused = room.join(Join::user(banned).on(all[1].1.session())).unwrap_err();
         assert_eq!(refused, JoinError::Banned { user: banned, until });
     }

@@ -1,10 +1,12 @@
 //! The ready transports over real sockets of the loopback interface.
 
 use futures_util::{SinkExt, StreamExt};
+use roomcast::event::EndReason;
+use roomcast::net::{FromPeer, TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
+use roomcast::pump::PumpOptions;
 use roomcast::{
-    Actor, Bytes, Direct, Encoder, EndReason, FromPeer, Hub, Join, Message, Priority, Publish,
-    PumpOptions, Room, RoomConfig, RoomId, Source, TcpTransport, UserId, WebSocketFrames,
-    WebSocketOptions, WebSocketReader,
+    Actor, Bytes, Direct, Encoder, Hub, Join, Message, Priority, Publish, Room, RoomConfig, RoomId,
+    Source, UserId,
 };
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -109,7 +111,7 @@ async fn tcp_gets_every_byte_and_a_slow_reader_gets_whole_frames() {
         }
         assert_eq!(next, 600, "what was not sent was told as a gap");
     }
-    assert!(room.snapshot().room.balances());
+    assert!(room.stats().room.balances());
     drop(pumped);
 }
 
@@ -165,7 +167,7 @@ async fn websocket_frames_arrive_and_pings_and_closes_are_answered() {
     assert!(matches!(last.await.unwrap(), Some(tungstenite::Message::Close(_))));
     timeout(SOON, server).await.unwrap().unwrap();
     let gone = async {
-        while room.snapshot().room.audience.sessions > 0 {
+        while room.stats().room.audience.sessions > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -62,7 +62,7 @@ async fn a_reader_whose_session_is_closed_while_others_are_woken_learns_of_it() 
     // Only the other one is ready, and the segment of both is out while it is woken.
     let closes = act({
         let (room, session) = (room.clone(), closed.session());
-        move || assert!(room.close_session(session))
+        move || assert!(room.session(session).close())
     });
     park(&mut other, &closes);
     settle().await;
@@ -100,7 +100,7 @@ async fn a_reader_whose_slot_is_another_s_before_it_is_woken_learns_of_its_end()
         });
         park(&mut first, &joins);
         settle().await;
-        room.kick(Actor::Host, &[UserId(2), UserId(3)]).unwrap();
+        room.moderation(Actor::Host).kick(&[UserId(2), UserId(3)]).unwrap();
         settle().await;
         let slots: Vec<u32> =
             joined.lock().iter().map(|subscription| subscription.session().slot()).collect();

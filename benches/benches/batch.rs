@@ -2,7 +2,8 @@
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use roomcast::{Budget, Instant, Publish, Source};
+use roomcast::time::Instant;
+use roomcast::{Budget, Publish, Source};
 use roomcast_benches::{is_test_run, payload, room_of, unlimited};
 use std::hint::black_box;
 use std::time::Duration;

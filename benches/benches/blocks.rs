@@ -2,10 +2,11 @@
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use roomcast::{
-    EvictionPolicy, Instant, Priority, Queue, QueueConfig, QueueDiscipline, Rate, Sender,
-    TokenBucket, UserId,
-};
+use roomcast::config::{EvictionPolicy, QueueConfig, QueueDiscipline, Rate};
+use roomcast::core::{Queue, TokenBucket};
+use roomcast::message::Sender;
+use roomcast::time::Instant;
+use roomcast::{Priority, UserId};
 use std::hint::black_box;
 use std::num::NonZeroU32;
 

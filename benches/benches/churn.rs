@@ -6,7 +6,9 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{Instant, Join, RoomState, SessionId, UserId};
+use roomcast::core::RoomState;
+use roomcast::time::Instant;
+use roomcast::{Join, SessionId, UserId};
 use roomcast_benches::{Draws, is_test_run, unlimited};
 use std::collections::VecDeque;
 use std::hint::black_box;

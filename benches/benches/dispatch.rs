@@ -6,10 +6,11 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use roomcast::{
-    Budget, EvictionPolicy, Instant, Join, OutcomeSink, PerLevel, Priority, Publish,
-    QueueDiscipline, RoomConfig, RoomState, SessionId, Source,
-};
+use roomcast::config::{EvictionPolicy, QueueDiscipline};
+use roomcast::core::RoomState;
+use roomcast::message::OutcomeSink;
+use roomcast::time::Instant;
+use roomcast::{Budget, Join, PerLevel, Priority, Publish, RoomConfig, SessionId, Source};
 use roomcast_benches::{Draws, OWNER, is_test_run, payload, room_of};
 use std::hint::black_box;
 use std::time::Duration;

@@ -6,7 +6,8 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use roomcast::{Hub, Join, OutcomeSink, Publish, Room, RoomId, Source, Subscription};
+use roomcast::message::OutcomeSink;
+use roomcast::{Hub, Join, Publish, Room, RoomId, Source, Subscription};
 use roomcast_benches::{Draws, is_test_run, payload, unlimited};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};

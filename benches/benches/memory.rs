@@ -5,7 +5,9 @@
 #![allow(missing_docs)]
 
 use bytes::Bytes;
-use roomcast::{Hub, Instant, Join, RoomId, RoomState, UserId};
+use roomcast::core::RoomState;
+use roomcast::time::Instant;
+use roomcast::{Hub, Join, RoomId, UserId};
 use roomcast_benches::{is_test_run, resident, unlimited};
 use std::process::Command;
 

@@ -6,10 +6,10 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{
-    Hub, Instant, Join, OutcomeSink, Priority, Publish, Room, RoomConfig, RoomId, RoomState,
-    SessionId, Source,
-};
+use roomcast::core::RoomState;
+use roomcast::message::OutcomeSink;
+use roomcast::time::Instant;
+use roomcast::{Hub, Join, Priority, Publish, Room, RoomConfig, RoomId, SessionId, Source};
 use roomcast_benches::{Draws, OWNER, is_test_run, median, payload, room_of, unlimited};
 use std::hint::black_box;
 

@@ -5,7 +5,9 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::{Budget, Delivery, Group, Handoff, Instant, Publish, RoomState, Source};
+use roomcast::core::{Delivery, Group, Handoff, RoomState};
+use roomcast::time::Instant;
+use roomcast::{Budget, Publish, Source};
 use roomcast_benches::{is_test_run, median, payload, room_of, unlimited};
 use std::hint::black_box;
 use std::time::Duration;

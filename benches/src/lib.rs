@@ -6,7 +6,10 @@ pub mod machine;
 pub mod text;
 
 use bytes::Bytes;
-use roomcast::{Instant, Join, RoomConfig, RoomConfigBuilder, RoomState, SessionId, UserId};
+use roomcast::config::RoomConfigBuilder;
+use roomcast::core::RoomState;
+use roomcast::time::Instant;
+use roomcast::{Join, RoomConfig, SessionId, UserId};
 use std::time::Duration;
 
 /// The owner of every room here.

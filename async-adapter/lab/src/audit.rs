@@ -1,6 +1,8 @@
 //! Whether what was counted from outcomes and refusals is what the room's own ledger says, to the integer.
 
-use roomcast::{DropReason, Priority, Reason, RefusalReason};
+use roomcast::Priority;
+use roomcast::error::{DropReason, RefusalReason};
+use roomcast::stats::Reason;
 
 use crate::preset::Preset;
 use crate::tally::Tally;

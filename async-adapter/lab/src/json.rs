@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use roomcast::Reason;
+use roomcast::stats::Reason;
 use serde::Serialize;
 
 use crate::lab::{Lab, LabError, priority, through};

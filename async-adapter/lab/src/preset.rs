@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use roomcast::{ConfigError, PerLevel, Priority, QueueDiscipline, RoomConfig, UserId};
+use roomcast::config::QueueDiscipline;
+use roomcast::error::ConfigError;
+use roomcast::{PerLevel, Priority, RoomConfig, UserId};
 
 use crate::stream::{PerStream, Stream};
 

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use roomcast::{DropReason, Reason, RefusalReason};
+use roomcast::error::{DropReason, RefusalReason};
+use roomcast::stats::Reason;
 
 use crate::lab::{Lab, priority, through};
 use crate::stream::Stream;

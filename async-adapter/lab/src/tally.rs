@@ -3,7 +3,8 @@
 use std::fmt;
 
 use hdrhistogram::Histogram;
-use roomcast::{DropReason, Reason, RefusalReason};
+use roomcast::error::{DropReason, RefusalReason};
+use roomcast::stats::Reason;
 
 use crate::starvation::Starvation;
 

@@ -1,9 +1,11 @@
 //! One room under the load, in virtual time: a loop that jumps from one event to the next.
 
-use roomcast::{
-    CorrelationId, Event, Instant, Join, JoinError, Ledger, Outcome, OutcomeSink, Payload,
-    PerLevel, Publish, RoomState, SessionId, Source, UserId,
-};
+use roomcast::core::RoomState;
+use roomcast::error::JoinError;
+use roomcast::message::{CorrelationId, OutcomeSink};
+use roomcast::stats::Ledger;
+use roomcast::time::Instant;
+use roomcast::{Event, Join, Outcome, Payload, PerLevel, Publish, SessionId, Source, UserId};
 
 use crate::load::{Load, Offer};
 use crate::preset::{Likes, Preset};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use roomcast::{Batch, Deliveries, Item, LevelLedger, PerLevel, Priority, RoomSnapshot};
+use roomcast::stats::{Deliveries, LevelLedger, RoomSnapshot};
+use roomcast::{Batch, Item, PerLevel, Priority};
 use roomcast_replay::recording::Recording;
 
 use crate::options::Options;

@@ -54,7 +54,7 @@ fn show(live: &LiveRoom, options: &Options, progress: &ProgressBar) {
         reason = "a share of the length"
     )]
     progress.set_position((share * progress.length().unwrap_or_default() as f64) as u64);
-    let admission = live.room.snapshot().room.admission;
+    let admission = live.room.stats().room.admission;
     let total = admission.ledger.total();
     let queued: u32 = admission.queued.values().sum();
     let gifts = admission.ledger.levels[Priority::High].dispatched;

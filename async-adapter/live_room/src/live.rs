@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use roomcast::{Clock, Event, Hub, Instant, Join, PerLevel, Presence, Room, RoomId, Subscription};
+use roomcast::event::Presence;
+use roomcast::time::Instant;
+use roomcast::{Clock, Event, Hub, Join, PerLevel, Room, RoomId, Subscription};
 use roomcast_replay::recording::Recording;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -130,7 +132,7 @@ impl LiveRoom {
             _ = self.hub.drain(DRAIN) => {}
             _ = hurry => {}
         }
-        let room = self.room.snapshot().room;
+        let room = self.room.stats().room;
         let heard = tokio::time::timeout(LAST_WORDS, self.heard).await.ok().and_then(Result::ok);
         let offered = tokio::time::timeout(LAST_WORDS, self.feeder).await.ok().and_then(Result::ok);
         Books { heading: self.heading, lasted, room, heard, offered }

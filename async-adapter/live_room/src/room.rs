@@ -3,10 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use roomcast::{
-    ConfigError, EvictionPolicy, Kind, Payload, PerLevel, Priority, Publish, QueueDiscipline,
-    RefusalReason, Refused, RoomConfig, Source, UserId,
-};
+use roomcast::config::{EvictionPolicy, QueueDiscipline};
+use roomcast::error::{ConfigError, RefusalReason};
+use roomcast::{Kind, Payload, PerLevel, Priority, Publish, Refused, RoomConfig, Source, UserId};
 
 use crate::message::What;
 use crate::options::Options;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use roomcast::{
-    Actor, Budget, ConfigError, Instant, Join, JoinError, OutcomeSink, PerLevel, RoomState, Seq,
-    SessionId, Source,
-};
+use roomcast::core::RoomState;
+use roomcast::error::{ConfigError, JoinError};
+use roomcast::message::{OutcomeSink, Seq};
+use roomcast::time::Instant;
+use roomcast::{Actor, Budget, Join, PerLevel, SessionId, Source};
 use roomcast_replay::recording::Recording;
 
 use crate::books::{Books, Heard, heading};

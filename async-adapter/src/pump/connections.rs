@@ -3,17 +3,17 @@
 
 use super::PumpStats;
 use super::mailbox::Inbox;
-use crate::frames::Frame;
-use crate::pump_notify::PumpNotify;
-use crate::transport::Transport;
+use crate::pump::frames::Frame;
+use crate::pump::transport::Transport;
+use crate::room::pump_notify::PumpNotify;
+use crate::sync::Arc;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use bytes::Buf;
-use parking_lot::Mutex;
 use roomcast_core::SessionId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 

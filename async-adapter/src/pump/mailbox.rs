@@ -1,12 +1,12 @@
 //! What a host says to one connection beside the room, until the pump's task writes it. It is
 //! bounded, whatever a peer asks for and however slow the task is.
 
+use crate::sync::Arc;
+use crate::sync::Mutex;
 use bytes::Bytes;
-use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-/// Bytes of the host's own for one connection, for [`Pumped::control`](crate::Pumped::control).
+/// Bytes of the host's own for one connection, for [`Pumped::control`](crate::pump::Pumped::control).
 /// Plain [`Bytes`] are a [`Frame`](Self::Frame).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,7 +35,7 @@ impl From<Bytes> for Control {
     }
 }
 
-/// Why [`Pumped::control`](crate::Pumped::control) did not take something. It is dropped; a host
+/// Why [`Pumped::control`](crate::pump::Pumped::control) did not take something. It is dropped; a host
 /// that means to try again keeps a clone, which costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -54,10 +54,10 @@ pub enum ControlRefused {
         /// Bytes of the one that was refused.
         size: usize,
         /// The maximum number of frames:
-        /// [`PumpOptions::control_frames`](crate::PumpOptions::control_frames).
+        /// [`PumpOptions::control_frames`](crate::pump::PumpOptions::control_frames).
         max_frames: usize,
         /// The maximum number of bytes:
-        /// [`PumpOptions::control_bytes`](crate::PumpOptions::control_bytes).
+        /// [`PumpOptions::control_bytes`](crate::pump::PumpOptions::control_bytes).
         max_bytes: usize,
     },
     /// It would not fit even if none waited.

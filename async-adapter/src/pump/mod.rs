@@ -1,27 +1,30 @@
 //! The pump: one task for each shard of a room writes to all connections there.
 
 mod connections;
+pub(crate) mod frames;
 mod mailbox;
 mod task;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transport;
 
-use crate::frames::Encoder;
-use crate::pump_notify::PumpNotify;
-use crate::room::Room;
-use crate::room_registry::RoomRegistry;
-use crate::shared_room::{Job, SharedRoom};
-use crate::transport::Transport;
-use crate::worker::Workers;
-use crossbeam_channel::{Receiver, SendError, Sender};
+pub use frames::Encoder;
+pub use transport::Transport;
+
+use crate::drive::worker::Workers;
+use crate::hub::registry::RoomRegistry;
+use crate::hub::room::Room;
+use crate::room::pump_notify::PumpNotify;
+use crate::room::{Job, SharedRoom};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::channel::{Receiver, SendError, Sender};
+use crate::sync::{Arc, OnceLock};
 use mailbox::{Inbox, Limits, Mailbox};
 use roomcast_core::{
     Budget, Group, Join, JoinError, Joined, LevelSet, Payload, ResumeToken, Seq, SessionId,
     StartPosition,
 };
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -76,7 +79,7 @@ pub struct PumpStats {
     pub messages: u64,
     /// Messages that were handed over and that the transport never took to the last byte, because
     /// its connection ended. They count as `unsent` in the room's
-    /// [`LiveSnapshot`](crate::LiveSnapshot).
+    /// [`RoomStats`](crate::stats::RoomStats).
     pub unsent: u64,
     /// Messages that were encoded.
     pub encoded: u64,
@@ -240,7 +243,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
 /// What many connections read is encoded once, framed once and shared. A connection whose transport
 /// takes nothing now leaves the fast path and comes back when its transport says so; until then it
 /// costs nothing, and what it misses is skipped and told as a gap. A [coalescing
-/// window](crate::RoomConfigBuilder::coalesce) lets more messages share a write.
+/// window](crate::config::RoomConfigBuilder::coalesce) lets more messages share a write.
 ///
 /// Cheap to clone. When the last handle, and the last [`Pumped`] of its connections, is dropped,
 /// all its connections are let go.
@@ -364,7 +367,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Inner<M, T> {
     /// What commands a shard's task; its task is started for the first connection.
     fn pump_shard(&self, shard: u32) -> &PumpShard<T> {
         self.pump_shards[shard as usize].get_or_init(|| {
-            let (commands, inbox) = crossbeam_channel::unbounded();
+            let (commands, inbox) = crate::sync::channel::unbounded();
             let (pump_notify, counters) =
                 (Arc::new(PumpNotify::default()), Arc::new(Counters::default()));
             (self.start)(
@@ -432,13 +435,13 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
 
     /// Sets the levels that the session does not want, from the next message on; returns whether it
     /// is still in. What the connection has taken over already is still written. See
-    /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
+    /// [`Audience::set_masked_levels`](crate::core::Audience::set_masked_levels).
     pub fn set_masked_levels(&self, mask: LevelSet) -> bool {
         self.inner.lease.shared.set_masked_levels(self.session, mask)
     }
 
     /// The peer said something: the session shows life. The pump only writes, so whoever reads the
-    /// connection says so. See [`Room::touch`].
+    /// connection says so. See [`Session::touch`](crate::session::Session::touch).
     pub fn touch(&self) -> bool {
         self.inner.lease.shared.touch(self.session)
     }

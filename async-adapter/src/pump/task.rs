@@ -4,18 +4,18 @@
 use super::connections::{Connections, Writable, Written};
 use super::mailbox::Inbox;
 use super::{Command, Counters, PumpLease, PumpOptions, PumpStats};
-use crate::audience_shard::AudienceShard;
-use crate::frames::{Encoder, Frame, Frames};
-use crate::pump_notify::PumpNotify;
-use crate::round_robin::RoundRobin;
-use crate::shared_room::SharedRoom;
-use crate::transport::Transport;
-use crossbeam_channel::{Receiver, TryRecvError};
+use crate::pump::frames::{Encoder, Frame, Frames};
+use crate::pump::transport::Transport;
+use crate::room::SharedRoom;
+use crate::room::audience_shard::AudienceShard;
+use crate::room::pump_notify::PumpNotify;
+use crate::room::round_robin::RoundRobin;
+use crate::sync::Arc;
+use crate::sync::channel::{Receiver, TryRecvError};
 use roomcast_core::{Batch, BatchKey, Delivery, EndReason, Handoff, Payload, SessionId};
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::ops::Range;
-use std::sync::Arc;
 use std::task::Poll;
 use tokio::time::Instant;
 

@@ -37,15 +37,15 @@ fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
         let unserved = pump.join(Join::guest(), Arc::clone(&transport)).unwrap();
         (pump, served, unserved)
     });
-    assert_eq!((Arc::strong_count(&transport), room.snapshot().room.audience.sessions), (3, 2));
+    assert_eq!((Arc::strong_count(&transport), room.stats().room.audience.sessions), (3, 2));
     drop(runtime);
-    assert_eq!((Arc::strong_count(&transport), room.snapshot().room.audience.sessions), (1, 0));
+    assert_eq!((Arc::strong_count(&transport), room.stats().room.audience.sessions), (1, 0));
     let shard = room.shared().shard(0);
     assert!(shard.lock().pump_notifies.is_empty(), "nobody is told any more");
     let refused = pump.join(Join::guest(), Arc::clone(&transport)).unwrap_err();
     assert_eq!(refused.error, PumpRefusal::Stopped);
     assert_eq!(
-        (Arc::strong_count(&refused.transport), room.snapshot().room.audience.sessions),
+        (Arc::strong_count(&refused.transport), room.stats().room.audience.sessions),
         (2, 0)
     );
     let unheard = served.control(Bytes::from_static(b"nobody hears this"));

@@ -1,6 +1,7 @@
 //! The encoder of the pump's tests.
 
-use roomcast::{Direct, Encoder, EndReason, Message, Priority};
+use roomcast::event::EndReason;
+use roomcast::{Direct, Encoder, Message, Priority};
 
 /// A line for each thing that there is to say.
 #[derive(Clone)]

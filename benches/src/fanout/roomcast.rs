@@ -4,9 +4,12 @@ use super::Fanout;
 use super::tally::{count_handed, count_waiting};
 use crate::{payload, unlimited};
 use bytes::Bytes;
+use roomcast::core::{Delivery, Group, Handoff, RoomState};
+use roomcast::pump::PumpOptions;
+use roomcast::time::Instant;
 use roomcast::{
-    Budget, Delivery, Direct, Encoder, Group, Handoff, Hub, Instant, Join, Message, Priority,
-    Publish, Pump, PumpOptions, Room, RoomConfig, RoomId, RoomState, Source, Transport,
+    Budget, Direct, Encoder, Hub, Join, Message, Priority, Publish, Pump, Room, RoomConfig, RoomId,
+    Source, Transport,
 };
 use std::hint::black_box;
 use std::io;

@@ -1,4 +1,5 @@
-use roomcast::{DropReason, Priority, RefusalReason};
+use roomcast::Priority;
+use roomcast::error::{DropReason, RefusalReason};
 use roomcast_replay::recording::Recording;
 
 use super::*;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use roomcast::{Join, JoinError, Room, SessionId, Subscription};
+use roomcast::error::JoinError;
+use roomcast::{Join, Room, SessionId, Subscription};
 
 use crate::room::{Said, sender};
 

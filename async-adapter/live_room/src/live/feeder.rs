@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use roomcast::{JoinError, OutcomeSink, PerLevel, Room, Source};
+use roomcast::error::JoinError;
+use roomcast::message::OutcomeSink;
+use roomcast::{PerLevel, Room, Source};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -122,7 +124,7 @@ impl Feeder {
         let caught_up = self.publish_slice(now, &mut likes);
         if likes > 0 {
             // One call for the slice; it fails only where the sum is beyond what a counter can tell.
-            let _ = self.room.add_counter(LIKES, likes);
+            let _ = self.room.data().add_counter(LIKES, likes);
         }
         caught_up
     }

@@ -1,6 +1,7 @@
 //! Simulated viewers: a task and a subscription each, as for real connections.
 
-use roomcast::{Join, JoinError, Room, Subscription};
+use roomcast::error::JoinError;
+use roomcast::{Join, Room, Subscription};
 use tokio::sync::watch;
 
 use crate::room::{Said, nap, viewer};

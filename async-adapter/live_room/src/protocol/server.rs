@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use roomcast::Role;
+use roomcast::moderation::Role;
 use serde::{Deserialize, Serialize};
 
 use super::client::{MAX_GIFT_COUNT, MAX_LIKE_COUNT, MAX_TEXT_CHARS};

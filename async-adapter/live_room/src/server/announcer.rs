@@ -38,7 +38,7 @@ pub(super) async fn announce(room: Room<Said>, names: Arc<Names>, joins: Arc<Ato
 
 /// How often the room was liked so far.
 pub(super) fn likes(room: &Room<Said>) -> u64 {
-    let likes = room.counters().into_iter().find(|(key, _)| key == LIKES);
+    let likes = room.data().counters().into_iter().find(|(key, _)| key == LIKES);
     likes.map_or(0, |(_, likes)| u64::try_from(likes).unwrap_or_default())
 }
 
@@ -49,7 +49,8 @@ fn tell(room: &Room<Said>, what: What) {
 
 #[cfg(test)]
 mod tests {
-    use roomcast::{Hub, Item, Join, RoomConfig, RoomId, TokioClock};
+    use roomcast::time::TokioClock;
+    use roomcast::{Hub, Item, Join, RoomConfig, RoomId};
 
     use super::*;
     use crate::room::OWNER;
@@ -67,7 +68,7 @@ mod tests {
         let _seat = names.sit("kim", "").unwrap();
         joins.fetch_add(5_000, Ordering::Relaxed);
         for _ in 0..1_000 {
-            room.add_counter(LIKES, 3).unwrap();
+            room.data().add_counter(LIKES, 3).unwrap();
         }
         tokio::time::sleep(Duration::from_secs(20)).await;
         announcer.abort();

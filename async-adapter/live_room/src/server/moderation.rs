@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomcast::{Actor, ModerationError, Role, Room, Source, UserId};
+use roomcast::error::ModerationError;
+use roomcast::moderation::Role;
+use roomcast::{Actor, Room, Source, UserId};
 
 use super::names::Names;
 use crate::message::What;
@@ -37,23 +39,32 @@ impl Moderator<'_> {
         let time = seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let done = match act {
             Act::Mute => room
-                .mute(actor, users, time)
+                .moderation(actor)
+                .mute(users, time)
                 .map(|()| Some(Tip::Muted { name: name.clone(), seconds })),
-            Act::Unmute => {
-                room.unmute(actor, users).map(|()| Some(Tip::Unmuted { name: name.clone() }))
-            }
-            Act::Kick => room.kick(actor, users).map(|()| Some(Tip::Kicked { name: name.clone() })),
+            Act::Unmute => room
+                .moderation(actor)
+                .unmute(users)
+                .map(|()| Some(Tip::Unmuted { name: name.clone() })),
+            Act::Kick => room
+                .moderation(actor)
+                .kick(users)
+                .map(|()| Some(Tip::Kicked { name: name.clone() })),
             Act::Ban => room
-                .ban(actor, users, time)
+                .moderation(actor)
+                .ban(users, time)
                 .map(|()| Some(Tip::Banned { name: name.clone(), seconds })),
-            Act::Unban => {
-                room.unban(actor, users).map(|()| Some(Tip::Unbanned { name: name.clone() }))
-            }
+            Act::Unban => room
+                .moderation(actor)
+                .unban(users)
+                .map(|()| Some(Tip::Unbanned { name: name.clone() })),
             Act::SetAdmin => room
-                .set_admin(actor, user, true)
+                .moderation(actor)
+                .set_admin(user, true)
                 .map(|changed| changed.then(|| Tip::AdminSet { name: name.clone() })),
             Act::RemoveAdmin => room
-                .set_admin(actor, user, false)
+                .moderation(actor)
+                .set_admin(user, false)
                 .map(|changed| changed.then(|| Tip::AdminRemoved { name: name.clone() })),
         };
         let tip = done.map_err(|error| self.words(&error, &name))?;
@@ -66,7 +77,8 @@ impl Moderator<'_> {
     /// Mutes the room, or no longer, and tells everyone.
     pub(super) fn mute_room(self, muted: bool) -> Result<(), String> {
         self.room
-            .mute_room(self.actor()?, muted)
+            .moderation(self.actor()?)
+            .mute_room(muted)
             .map_err(|error| self.words(&error, "the room"))?;
         self.tell(if muted { Tip::RoomMuted } else { Tip::RoomUnmuted });
         Ok(())
@@ -103,7 +115,8 @@ impl Moderator<'_> {
 
 #[cfg(test)]
 mod tests {
-    use roomcast::{Clock, Hub, Instant, Item, Join, RoomConfig, RoomId};
+    use roomcast::time::Instant;
+    use roomcast::{Clock, Hub, Item, Join, RoomConfig, RoomId};
 
     use super::*;
     use crate::room::OWNER;

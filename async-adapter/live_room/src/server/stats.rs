@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use roomcast::{Deliveries, LevelLedger, PerLevel, Reason, Room, Tally};
+use roomcast::stats::{Deliveries, LevelLedger, Reason, Tally};
+use roomcast::{PerLevel, Room};
 use tokio::sync::watch;
 
 use super::names::Names;
@@ -37,7 +38,7 @@ pub(super) async fn report(
 }
 
 fn stats(at_ms: u64, room: &Room<Said>, crowd: CrowdState, names: &Names) -> Stats {
-    let books = room.snapshot().room;
+    let books = room.stats().room;
     let (admission, audience) = (books.admission, books.audience);
     Stats {
         at_ms,

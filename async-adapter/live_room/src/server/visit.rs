@@ -15,10 +15,12 @@ use axum::extract::ws::{
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use roomcast::{
-    Batch, Clock, DropReason, EndReason, Instant, Item, Join, JoinError, Limit, Message, Outcome,
-    Reason, Refused, SessionEnd, Source, Subscription, Until, UserId,
-};
+use roomcast::error::{DropReason, JoinError, Limit, SessionEnd};
+use roomcast::event::EndReason;
+use roomcast::moderation::Until;
+use roomcast::stats::Reason;
+use roomcast::time::Instant;
+use roomcast::{Batch, Clock, Item, Join, Message, Outcome, Refused, Source, Subscription, UserId};
 
 use super::House;
 use super::announcer::likes;
@@ -165,7 +167,10 @@ impl Visit<'_> {
                 }
             },
             Some(Ok(Frame::Binary(_))) => {
-                return wrong(close_code::UNSUPPORTED, "a binary frame: want text frames with JSON");
+                return wrong(
+                    close_code::UNSUPPORTED,
+                    "a binary frame: want text frames with JSON",
+                );
             }
             Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
             Some(Ok(Frame::Close(_))) | None => return Err(End::Gone),
@@ -201,7 +206,7 @@ impl Visit<'_> {
             }
             // They fail when the crowd is gone: then there is nothing to change.
             Request::Controls(change) => {
-                drop(self.house.changes.send(Change::Controls(change)).await)
+                _ = self.house.changes.send(Change::Controls(change)).await
             }
             Request::Reset => drop(self.house.changes.send(Change::Reset).await),
         }
@@ -232,7 +237,7 @@ impl Visit<'_> {
         let likes = known.as_ref().map_or(liked, |known| likes_that_count(liked, known));
         if likes > 0 {
             // It fails only where the sum is beyond what a counter can tell.
-            let _ = house.room.add_counter(LIKES, likes.into());
+            let _ = house.room.data().add_counter(LIKES, likes.into());
         }
         self.outcomes.push(Box::pin(async move {
             let outcome = match known {

@@ -1,5 +1,6 @@
 use super::*;
-use roomcast::{DropReason, Priority};
+use roomcast::Priority;
+use roomcast::error::DropReason;
 
 fn run_with(arguments: &[&str]) -> Books {
     let options =

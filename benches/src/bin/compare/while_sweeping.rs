@@ -7,10 +7,10 @@
 use crate::contender::{latencies, nanos};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
-use roomcast::{
-    Admission, Audience, Budget, Delivery, Group, Handoff, Instant, Join, Outcome, OutcomeSink,
-    PerLevel, Publish, RoomState, Seq, Source,
-};
+use roomcast::core::{Admission, Audience, Delivery, Group, Handoff, RoomState};
+use roomcast::message::{OutcomeSink, Seq};
+use roomcast::time::Instant;
+use roomcast::{Budget, Join, Outcome, PerLevel, Publish, Source};
 use roomcast_benches::fanout::roomcast::STRETCH;
 use roomcast_benches::machine::Machine;
 use roomcast_benches::text::{grouped, time};

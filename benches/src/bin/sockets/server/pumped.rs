@@ -5,10 +5,9 @@ use super::{Site, accept_each, greet, read_on};
 use crate::load::Load;
 use crate::orders::{Counts, Fates};
 use crate::record;
-use roomcast::{
-    Bytes, Direct, Encoder, Join, Message, Priority, Pump, PumpOptions, TcpTransport,
-    WebSocketFrames, WebSocketOptions, WebSocketReader,
-};
+use roomcast::net::{TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
+use roomcast::pump::PumpOptions;
+use roomcast::{Bytes, Direct, Encoder, Join, Message, Priority, Pump};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 

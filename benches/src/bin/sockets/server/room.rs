@@ -3,9 +3,9 @@
 use crate::load::Load;
 use crate::orders::Fates;
 use crate::record;
+use roomcast::message::OutcomeSink;
 use roomcast::{
-    Budget, Bytes, Hub, OutcomeSink, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source,
-    UserId,
+    Budget, Bytes, Hub, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source, UserId,
 };
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ impl Hall {
     }
 
     pub(super) fn connections(&self) -> u64 {
-        self.room.snapshot().room.audience.sessions.into()
+        self.room.stats().room.audience.sessions.into()
     }
 
     /// What is refused is in the books.
@@ -61,8 +61,8 @@ impl Hall {
     }
 
     pub(super) fn fates(&self) -> Fates {
-        let books = self.room.snapshot().room;
-        let of = |count: fn(&roomcast::LevelLedger) -> u64| {
+        let books = self.room.stats().room;
+        let of = |count: fn(&roomcast::stats::LevelLedger) -> u64| {
             Priority::ALL.map(|level| count(&books.admission.ledger.levels[level]))
         };
         Fates {

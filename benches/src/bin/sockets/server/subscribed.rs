@@ -12,7 +12,8 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use futures_util::StreamExt;
-use roomcast::{Batch, Bytes, ForwardOptions, Item, Join, Priority, Subscription, forward};
+use roomcast::session::ForwardOptions;
+use roomcast::{Batch, Bytes, Item, Join, Priority, Subscription, forward};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 

@@ -1,0 +1,107 @@
+//! A worker, as its rooms see it: the clock, the hook, and the way to reach the driver that looks
+//! after them.
+
+use crate::drive::clock::Clock;
+use crate::drive::signal::Signal;
+use crate::room::outcome_waiters::OutcomeWaiters;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::channel::{Receiver, Sender};
+use roomcast_core::{Event, Instant, OutcomeSink, RoomId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A host's hook for events. It runs outside every lock, on whichever thread made the call that
+/// brought the event about.
+pub(crate) type Hook = dyn Fn(RoomId, &Event) + Send + Sync;
+
+/// What all workers of a hub share.
+pub(crate) struct Common {
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) outcome_waiters: Arc<OutcomeWaiters>,
+    pub(crate) hook: Option<Box<Hook>>,
+    pub(crate) hook_panics: AtomicU64,
+}
+
+impl std::fmt::Debug for Common {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Common").finish_non_exhaustive()
+    }
+}
+
+/// The way to one driver. `W` is the work that it is sent.
+#[derive(Debug)]
+pub(crate) struct Worker<W> {
+    common: Arc<Common>,
+    work: Sender<W>,
+    signal: Signal,
+    stopped: AtomicBool,
+}
+
+impl<W> Worker<W> {
+    /// A worker, and where its work arrives.
+    pub(crate) fn new(common: Arc<Common>) -> (Arc<Self>, Receiver<W>) {
+        let (work, inbox) = crate::sync::channel::unbounded();
+        (
+            Arc::new(Self {
+                common,
+                work,
+                signal: Signal::default(),
+                stopped: AtomicBool::new(false),
+            }),
+            inbox,
+        )
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.common.clock.now()
+    }
+
+    pub(crate) fn outcome_waiters(&self) -> &Arc<OutcomeWaiters> {
+        &self.common.outcome_waiters
+    }
+
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.signal
+    }
+
+    /// Tells the awaiting callers and the host. Called outside the locks.
+    pub(crate) fn deliver(&self, room: RoomId, events: &[Event]) {
+        for event in events {
+            if let Event::Outcome { outcome_sink: OutcomeSink::Waiter(tag), outcome, .. } = event {
+                self.common.outcome_waiters.resolve(*tag, *outcome);
+            }
+            if let Some(hook) = &self.common.hook {
+                // A hook that panics loses its own event and nothing else.
+                if catch_unwind(AssertUnwindSafe(|| hook(room, event))).is_err() {
+                    self.common.hook_panics.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn send(&self, work: W) {
+        // Each room is in the channel once and each subscription goes once, so it is bounded by
+        // them; after a stop nobody listens.
+        if self.work.send(work).is_ok() {
+            self.signal.raise();
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// The workers of a hub. Whatever still uses the hub holds this; when the last one lets go, the
+/// drivers end.
+#[derive(Debug)]
+pub(crate) struct Workers<W>(pub(crate) Box<[Arc<Worker<W>>]>);
+
+impl<W> Drop for Workers<W> {
+    fn drop(&mut self) {
+        for worker in &self.0 {
+            worker.stopped.store(true, Ordering::Release);
+            worker.signal.raise();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! How a hub is set up.
+
+use super::registry::RoomRegistry;
+use super::seeds::{Seeds, Use};
+use super::worker_loop::{self, WorkerLoop};
+use super::{Hub, Inner};
+use crate::drive::clock::{Clock, SystemClock};
+use crate::drive::worker::{Common, Hook, Worker, Workers};
+use crate::room::broadcast_log::BroadcastLog;
+use crate::room::hooks::Hooks;
+use crate::room::outcome_waiters::OutcomeWaiters;
+use crate::sync::Arc;
+use crate::sync::atomic::AtomicU64;
+use roomcast_core::{BroadcastLimits, Event, Payload, RoomId, ShardIndex};
+use std::marker::PhantomData;
+
+/// Sets a hub up. See [`Hub::builder`].
+#[must_use = "a builder does nothing until `spawn` or `spawn_threads`"]
+pub struct HubBuilder<M> {
+    workers: usize,
+    shards_per_room: usize,
+    clock: Option<Box<dyn Clock>>,
+    hook: Option<Box<Hook>>,
+    max_rooms: u32,
+    exclusive_membership: bool,
+    broadcasts: BroadcastLimits,
+    seed: Option<u64>,
+    payload: PhantomData<fn() -> M>,
+}
+
+impl<M> std::fmt::Debug for HubBuilder<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HubBuilder")
+            .field("workers", &self.workers)
+            .field("shards_per_room", &self.shards_per_room)
+            .field("max_rooms", &self.max_rooms)
+            .field("exclusive_membership", &self.exclusive_membership)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
+    pub(super) fn new() -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            workers,
+            shards_per_room: usize::MAX,
+            clock: None,
+            hook: None,
+            max_rooms: 1 << 20,
+            exclusive_membership: false,
+            broadcasts: BroadcastLimits::default(),
+            seed: None,
+            payload: PhantomData,
+        }
+    }
+
+    /// Drivers to spread the rooms over. Default: one for each processor. Zero counts as one.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.max(1);
+        self
+    }
+
+    /// Workers that the audience of one room may be spread over, so that several processors serve
+    /// it: a room opens another one once each that it has holds 256 sessions. Default: all of the
+    /// hub's. Zero counts as one.
+    pub fn shards_per_room(mut self, workers: usize) -> Self {
+        self.shards_per_room = workers.max(1);
+        self
+    }
+
+    /// Where time comes from. Default: tokio's clock with `spawn`, the system's with
+    /// `spawn_threads`.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Box::new(clock));
+        self
+    }
+
+    /// Called with every event of every room: outcomes that the publish call could not tell yet,
+    /// presence, closings.
+    ///
+    /// It runs outside every lock, on the thread whose call brought the event about, so it should
+    /// be quick; events of one room that come from different threads may overtake each other. If it
+    /// panics, that event is lost to it, [`Hub::hook_panics`] counts one, and nothing else happens.
+    pub fn on_event(mut self, hook: impl Fn(RoomId, &Event) + Send + Sync + 'static) -> Self {
+        self.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// The maximum number of rooms. Default 2²⁰.
+    pub fn max_rooms(mut self, max_rooms: u32) -> Self {
+        self.max_rooms = max_rooms;
+        self
+    }
+
+    /// Has each user in one room at a time: [`Room::join`](crate::Room::join) and [`Pump::join`](crate::Pump::join) of
+    /// a user who is in another room of this hub take the user out there. The sessions there still
+    /// get what they are due, then
+    /// [`EndReason::JoinedElsewhere`](crate::event::EndReason::JoinedElsewhere). A second device in the
+    /// same room leaves nothing, a join that is refused leaves nothing, and nobody leaves a room
+    /// that he or she owns. A room that was removed is not looked for. Default: users are in as
+    /// many rooms as they like.
+    pub fn exclusive_membership(mut self) -> Self {
+        self.exclusive_membership = true;
+        self
+    }
+
+    /// How much may be broadcast to every room. Default one a second, the same key not within 5
+    /// minutes.
+    pub fn broadcasts(mut self, limits: BroadcastLimits) -> Self {
+        self.broadcasts = limits;
+        self
+    }
+
+    /// The seed that those of all rooms follow from, each by its room's id: for tests and replays,
+    /// where the same calls are to have the same outcome. A room whose configuration has a seed
+    /// keeps that one. Default: one that is drawn when the hub is made and that nobody can guess.
+    /// Whoever knows the seed can craft ids of users that make each join slow, so a server that
+    /// others can reach keeps the default, or a secret. See [`Room::seed`](crate::Room::seed).
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Starts the hub with a tokio task for each worker.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled, as `tokio::spawn` does.
+    #[cfg(feature = "tokio")]
+    #[track_caller]
+    pub fn spawn(mut self) -> Hub<M> {
+        let clock = self
+            .clock
+            .take()
+            .unwrap_or_else(|| Box::new(crate::drive::clock::TokioClock::default()));
+        let (hub, drivers) = self.build(clock);
+        for driver in drivers {
+            tokio::spawn(worker_loop::as_task(driver));
+        }
+        hub
+    }
+
+    /// Starts the hub with a thread for each worker; no runtime is needed.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn spawn_threads(mut self) -> std::io::Result<Hub<M>> {
+        let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
+        let (hub, drivers) = self.build(clock);
+        for (number, driver) in drivers.into_iter().enumerate() {
+            std::thread::Builder::new()
+                .name(format!("roomcast-{number}"))
+                .spawn(move || worker_loop::as_thread(driver))?;
+        }
+        Ok(hub)
+    }
+
+    /// The hub, and its drivers for a test to turn by hand.
+    #[cfg(test)]
+    pub(crate) fn by_hand(mut self) -> (Hub<M>, Vec<WorkerLoop<M>>) {
+        let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
+        self.build(clock)
+    }
+
+    fn build(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<WorkerLoop<M>>) {
+        let outcome_waiters = Arc::new(OutcomeWaiters::default());
+        let common = Arc::new(Common {
+            clock,
+            outcome_waiters,
+            hook: self.hook,
+            hook_panics: AtomicU64::new(0),
+        });
+        let seeds = Seeds::new(self.seed);
+        let user_rooms = self.exclusive_membership.then(|| seeds.of(Use::UserRooms));
+        let registry = Arc::new(RoomRegistry::new(self.max_rooms, user_rooms));
+        let pairs = (0..self.workers).map(|_| {
+            let (worker, inbox) = Worker::new(Arc::clone(&common));
+            (Arc::clone(&worker), WorkerLoop::new(worker, inbox, Arc::downgrade(&registry)))
+        });
+        let (workers, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
+        // A power of two; where that is more than there are workers, some look after two parts.
+        let shards_per_room = self
+            .shards_per_room
+            .min(workers.len())
+            .next_power_of_two()
+            .min(ShardIndex::MAX as usize);
+        let workers = Arc::new(Workers(workers.into()));
+        let inner = Inner {
+            common,
+            workers,
+            registry,
+            broadcast_log: Arc::new(BroadcastLog::new(self.broadcasts, seeds.of(Use::Broadcasts))),
+            seeds,
+            hooks: Arc::new(Hooks::default()),
+            shards_per_room,
+        };
+        (Hub { inner: Arc::new(inner) }, drivers)
+    }
+}

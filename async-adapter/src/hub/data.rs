@@ -1,0 +1,101 @@
+//! The room's own data.
+
+use crate::room::SharedRoom;
+use crate::sync::Arc;
+use roomcast_core::{DataError, ImportError, Payload, PersistedState, ProfileError, UserId};
+
+/// A room's attributes at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttributesSnapshot {
+    /// Their version: what the next change is based on.
+    pub version: u64,
+    /// Keys and values, by key.
+    pub entries: Vec<(String, Arc<[u8]>)>,
+}
+
+/// The data of one room: [`Room::data`](crate::Room::data).
+///
+/// ```
+/// # use roomcast::{Hub, RoomConfig, RoomId};
+/// let hub = Hub::<&str>::builder().spawn_threads()?;
+/// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// let version = room.data().write_attributes(None, &[("topic", Some(b"rust"))])?;
+/// assert_eq!(room.data().attributes().version, version);
+/// assert_eq!(room.data().add_counter("likes", 5)?, 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing happens until something is asked for"]
+pub struct RoomData<'a, M: Payload + Send + Sync + 'static> {
+    shared: &'a Arc<SharedRoom<M>>,
+}
+
+impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
+    pub(super) fn new(shared: &'a Arc<SharedRoom<M>>) -> Self {
+        Self { shared }
+    }
+
+    /// Writes attributes, all of these changes or none; returns the new version. See
+    /// [`Admission::write_attributes`](crate::core::Admission::write_attributes).
+    pub fn write_attributes(
+        &self,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        self.shared.admit(|admission, now| admission.write_attributes(now, based_on, changes))
+    }
+
+    /// All attributes, at one version.
+    pub fn attributes(&self) -> AttributesSnapshot {
+        self.shared.peek(|admission| {
+            let entries =
+                admission.attributes().map(|(key, value)| (key.to_owned(), Arc::clone(value)));
+            AttributesSnapshot {
+                version: admission.attributes_version(),
+                entries: entries.collect(),
+            }
+        })
+    }
+
+    /// Sets a counter, whatever it said; returns what that was.
+    pub fn set_counter(&self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
+        self.shared.admit(|admission, _| admission.set_counter(key, value))
+    }
+
+    /// Adds to a counter; one that is missing starts at 0. Returns the sum, which never wraps.
+    pub fn add_counter(&self, key: &str, delta: i64) -> Result<i64, DataError> {
+        self.shared.admit(|admission, _| admission.add_counter(key, delta))
+    }
+
+    /// Takes a counter away; returns what it said.
+    pub fn remove_counter(&self, key: &str) -> Option<i64> {
+        self.shared.admit(|admission, _| admission.remove_counter(key))
+    }
+
+    /// All counters, by key.
+    pub fn counters(&self) -> Vec<(String, i64)> {
+        self.shared.peek(|admission| {
+            admission.counters().map(|(key, value)| (key.to_owned(), value)).collect()
+        })
+    }
+
+    /// What the room carries over a restart, or to another machine: everything about people and
+    /// data, nothing about sessions and messages. Mutes and bans end at instants of the hub's
+    /// [`Clock`](crate::Clock): those of a clock of your own must mean the same to whoever imports
+    /// them, as those of the hub's default clock do.
+    pub fn export(&self) -> PersistedState {
+        self.shared.peek(|admission| admission.export(self.shared.now()))
+    }
+
+    /// Takes over what a room carried, in place of what is here: all of it, or with an error
+    /// nothing.
+    pub fn import(&self, carried: PersistedState) -> Result<(), ImportError> {
+        self.shared.admit(|admission, now| admission.import(now, carried))
+    }
+
+    /// Sets what travels with a user's messages from the next one on; `None` takes it away.
+    pub fn set_profile(&self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        self.shared.admit(|admission, _| admission.set_profile(user, profile))
+    }
+}

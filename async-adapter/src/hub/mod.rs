@@ -1,0 +1,209 @@
+//! The hub: many rooms, spread over workers, called from anywhere.
+
+mod builder;
+pub(crate) mod data;
+pub(crate) mod drain;
+pub(crate) mod moderation;
+pub(crate) mod registry;
+pub(crate) mod room;
+mod seeds;
+pub(crate) mod session;
+mod worker_loop;
+
+pub use builder::HubBuilder;
+
+use crate::drive::worker::{Common, Workers};
+use crate::room::broadcast_log::BroadcastLog;
+use crate::room::hooks::Hooks;
+#[cfg(feature = "tokio")]
+use crate::room::pending_review::by_tasks;
+use crate::room::{Job, SharedRoom};
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use drain::{Drain, DrainReport};
+use registry::RoomRegistry;
+use room::Room;
+use roomcast_core::{
+    Broadcast, BroadcastRefused, CreateRoomError, Instant, NoSuchRoom, Payload, RoomConfig, RoomId,
+};
+use seeds::{Seeds, Use};
+
+/// Many rooms, callable from every task and thread; cheap to clone.
+///
+/// Publishing never awaits and never waits for a reader: it takes the room's admission lock for the
+/// length of one call of the core. Rooms are spread over workers; a driver for each worker (a tokio
+/// task or a thread) keeps the rooms' time and wakes their readers. The hub lives as long as any
+/// handle, room handle or subscription does; then its drivers end.
+#[derive(Debug)]
+pub struct Hub<M: Payload + Send + Sync + 'static> {
+    inner: Arc<Inner<M>>,
+}
+
+impl<M: Payload + Send + Sync + 'static> Clone for Hub<M> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+#[derive(Debug)]
+struct Inner<M> {
+    common: Arc<Common>,
+    workers: Arc<Workers<Job<M>>>,
+    registry: Arc<RoomRegistry<M>>,
+    broadcast_log: Arc<BroadcastLog<M>>,
+    hooks: Arc<Hooks<Arc<SharedRoom<M>>>>,
+    seeds: Seeds,
+    shards_per_room: usize,
+}
+
+impl<M: Payload + Send + Sync + 'static> Hub<M> {
+    /// Sets a hub up.
+    pub fn builder() -> HubBuilder<M> {
+        HubBuilder::new()
+    }
+
+    /// Starts a hub with the defaults, in the current tokio runtime: one worker for each processor.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled, as `tokio::spawn` does.
+    #[cfg(feature = "tokio")]
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::builder().spawn()
+    }
+
+    /// Opens the room with this id: makes it, or returns the one that there is.
+    ///
+    /// A room that exists keeps its own configuration, whatever `config` says;
+    /// [`Room::is_new`] tells which it was. A room that has ended frees its id by itself, so
+    /// opening it again makes it anew. O(1).
+    ///
+    /// # Errors
+    /// There are as many rooms as there may be: [`HubBuilder::max_rooms`].
+    pub fn open_room(&self, id: RoomId, config: &RoomConfig) -> Result<Room<M>, CreateRoomError> {
+        let inner = &self.inner;
+        let (shared, is_new) = inner.registry.open(id, |made| {
+            // Each room starts at another worker and may grow over so many more.
+            let workers = inner.workers.0.iter().cycle().skip(made % inner.workers.0.len());
+            let workers = workers.take(inner.shards_per_room).cloned().collect();
+            let config = config.clone().or_seed(inner.seeds.of(Use::Room(id)));
+            let (log, hooks) = (Arc::clone(&inner.broadcast_log), Arc::clone(&inner.hooks));
+            SharedRoom::new(id, &config, workers, log, hooks)
+        })?;
+        if is_new {
+            shared.begin();
+        }
+        Ok(self.handle(shared, is_new))
+    }
+
+    /// Makes a room. Where its configuration has no seed it gets one of its own: see
+    /// [`Room::seed`].
+    ///
+    /// # Errors
+    /// There is a room with this id that has not ended, or as many rooms as there may be.
+    pub fn create_room(&self, id: RoomId, config: &RoomConfig) -> Result<Room<M>, CreateRoomError> {
+        let room = self.open_room(id, config)?;
+        if room.is_new() { Ok(room) } else { Err(CreateRoomError::Exists(id)) }
+    }
+
+    /// Returns the room with this id.
+    pub fn room(&self, id: RoomId) -> Option<Room<M>> {
+        self.inner.registry.get(id).map(|shared| self.handle(shared, false))
+    }
+
+    /// Forgets a room. Its sessions go on as long as they are held; a host closes the room first
+    /// and waits for [`Event::RoomEnded`](crate::Event::RoomEnded) if everyone is to get what is
+    /// due.
+    ///
+    /// # Errors
+    /// There is no room with this id.
+    pub fn remove_room(&self, id: RoomId) -> Result<Room<M>, NoSuchRoom> {
+        let shared = self.inner.registry.remove(id).ok_or(NoSuchRoom(id))?;
+        Ok(self.handle(shared, false))
+    }
+
+    /// Returns all rooms, in no particular order.
+    pub fn rooms(&self) -> Vec<Room<M>> {
+        let rooms = self.inner.registry.all();
+        rooms.into_iter().map(|shared| self.handle(shared, false)).collect()
+    }
+
+    /// Says something to every room there is. O(1), whatever the number of rooms: it takes no
+    /// room's lock. The workers go from room to room and let each hear it, and a room that is
+    /// called in between hears it first; those who wait there are told as of any message.
+    ///
+    /// # Errors
+    /// There was another one within the second, or one with the same key within 5 minutes, if
+    /// [`HubBuilder::broadcasts`] says nothing else.
+    pub fn broadcast(&self, broadcast: Broadcast<M>) -> Result<(), BroadcastRefused<M>>
+    where
+        M: Clone,
+    {
+        self.inner.broadcast_log.broadcast(self.now(), broadcast)?;
+        self.inner.workers.0[0].send(Job::Spread(0));
+        Ok(())
+    }
+
+    /// Has every message that waits for a verdict, in any room whose
+    /// [`review`](roomcast_core::RoomConfigBuilder::review) asks for it, reviewed by this hook, in
+    /// a task of its own: nothing waits for it but the message itself, and no lock is held
+    /// meanwhile. It is dropped when the message's time is over; if it panics, the message goes on,
+    /// or is dropped, when its time is over. A new payload that is larger than the room's may be
+    /// counts as no verdict. Returns whether there was no reviewer yet: the first one stays.
+    ///
+    /// Without tokio, or to have the verdict come from elsewhere, take the ticket from the receipt
+    /// and call [`Room::review`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[cfg(feature = "tokio")]
+    pub fn review_with<F, Fut>(&self, review: F) -> bool
+    where
+        M: Clone,
+        F: Fn(crate::message::PendingReview<M>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = roomcast_core::ReviewDecision<M>> + Send + 'static,
+    {
+        self.inner.hooks.set_reviewer(Box::new(by_tasks(review)))
+    }
+
+    /// What the hub's clock says: the time in which every instant of its rooms is told.
+    pub fn now(&self) -> Instant {
+        self.inner.common.clock.now()
+    }
+
+    /// Times that the event hook has panicked.
+    pub fn hook_panics(&self) -> u64 {
+        self.inner.common.hook_panics.load(Ordering::Relaxed)
+    }
+
+    /// Ends the server in order: no room takes anything more, what waits goes out at the rooms'
+    /// rates, every session gets what it is due, the rooms close. What is not done at the deadline
+    /// is dropped, abandoned and counted. When this returns, the hook has been told everything,
+    /// [`Event::RoomEnded`](crate::Event::RoomEnded) of each room last.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.
+    #[cfg(feature = "tokio")]
+    pub async fn drain(&self, deadline: std::time::Duration) -> DrainReport {
+        let mut drain = Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
+        while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
+            tokio::time::sleep(pause).await;
+        }
+        drain.report()
+    }
+
+    /// As `drain`, blocking the thread. For threads, not for tasks.
+    pub fn drain_blocking(&self, deadline: std::time::Duration) -> DrainReport {
+        let mut drain = Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
+        while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
+            std::thread::sleep(pause);
+        }
+        drain.report()
+    }
+
+    fn handle(&self, shared: Arc<SharedRoom<M>>, is_new: bool) -> Room<M> {
+        let (workers, registry) =
+            (Arc::clone(&self.inner.workers), Arc::clone(&self.inner.registry));
+        Room::new(shared, workers, registry, is_new)
+    }
+}

@@ -1,0 +1,70 @@
+//! Who is kept from speaking, or from coming, and who may see to that.
+
+use crate::room::SharedRoom;
+use crate::sync::Arc;
+use roomcast_core::{Actor, Duration, ModerationError, Payload, UserId};
+
+/// The moderation of one room in somebody's name: [`Room::moderation`](crate::Room::moderation).
+///
+/// One table says who may do what to whom: the host everything but to the owner, the owner
+/// everything, admins all but naming admins, closing, and what is done to each other.
+///
+/// ```
+/// # use roomcast::{Actor, Hub, Join, RoomConfig, RoomId, UserId};
+/// # use std::time::Duration;
+/// let hub = Hub::<&str>::builder().spawn_threads()?;
+/// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// let minute = Some(Duration::from_secs(60));
+/// room.moderation(Actor::Host).mute(&[UserId(7)], minute)?;
+/// assert!(room.muted_until(UserId(7)).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing happens until something is asked for"]
+pub struct Moderation<'a, M: Payload + Send + Sync + 'static> {
+    shared: &'a Arc<SharedRoom<M>>,
+    actor: Actor,
+}
+
+impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
+    pub(super) fn new(shared: &'a Arc<SharedRoom<M>>, actor: Actor) -> Self {
+        Self { shared, actor }
+    }
+
+    /// Names a user admin, or no longer. Returns whether that changed anything.
+    pub fn set_admin(&self, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
+        self.shared.admit(|admission, now| admission.set_admin(now, self.actor, user, is_admin))
+    }
+
+    /// Keeps users from speaking for a time (`None`: for good), through leave and rejoin. At most
+    /// 256 in one call.
+    pub fn mute(&self, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        self.shared.admit(|admission, now| admission.mute(now, self.actor, users, time))
+    }
+
+    /// Lets users speak again.
+    pub fn unmute(&self, users: &[UserId]) -> Result<(), ModerationError> {
+        self.shared.admit(|admission, now| admission.unmute(now, self.actor, users))
+    }
+
+    /// Lets only the owner and the admins speak, or everyone again.
+    pub fn mute_room(&self, muted: bool) -> Result<(), ModerationError> {
+        self.shared.admit(|admission, now| admission.mute_room(now, self.actor, muted))
+    }
+
+    /// Takes users out: their sessions still get what they are due, then the reason; what they have
+    /// in the queue is dropped.
+    pub fn kick(&self, users: &[UserId]) -> Result<(), ModerationError> {
+        self.shared.kick(self.actor, users)
+    }
+
+    /// Takes users out and keeps them out for a time (`None`: for good). At most 256 in one call.
+    pub fn ban(&self, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
+        self.shared.ban(self.actor, users, time)
+    }
+
+    /// Lets banned users in again.
+    pub fn unban(&self, users: &[UserId]) -> Result<(), ModerationError> {
+        self.shared.admit(|admission, now| admission.unban(now, self.actor, users))
+    }
+}

@@ -1,0 +1,237 @@
+//! The rooms of a hub, and the rule that goes across them: one room a user.
+
+use crate::room::SharedRoom;
+use crate::sync::Arc;
+use crate::sync::{Mutex, RwLock};
+use roomcast_core::{
+    CreateRoomError, EndReason, Join, JoinError, Joined, Payload, RoomId, UserId, UserRooms,
+};
+use slab::Slab;
+use std::collections::HashMap;
+
+/// Locks that the users' homes are spread over.
+const STRIPES: usize = 16;
+/// Users whose place each join looks at, whether they are still there.
+const SUSPECTS: usize = 2;
+
+/// Rooms that are looked at under one lock, on the way of a broadcast to all of them.
+const ROOMS_A_STEP: usize = 64;
+
+/// The rooms of a hub. Rooms do not know of it, or it would never end.
+#[derive(Debug)]
+pub(crate) struct RoomRegistry<M> {
+    rooms: RwLock<Rooms<M>>,
+    max_rooms: u32,
+    user_rooms: Option<Stripes>,
+}
+
+/// Rooms by places that stay, so that a broadcast can go from one to the next, and by their ids.
+#[derive(Debug)]
+struct Rooms<M> {
+    places: Slab<Arc<SharedRoom<M>>>,
+    by_id: HashMap<RoomId, usize>,
+    /// Rooms that were ever made.
+    made: usize,
+}
+
+impl<M> Rooms<M> {
+    fn get(&self, id: RoomId) -> Option<&Arc<SharedRoom<M>>> {
+        self.places.get(*self.by_id.get(&id)?)
+    }
+
+    fn remove(&mut self, id: RoomId) -> Option<Arc<SharedRoom<M>>> {
+        self.places.try_remove(self.by_id.remove(&id)?)
+    }
+}
+
+/// Which room each user is in. The last locks that anybody takes: a room's admission may be locked,
+/// and nothing is called under them.
+#[derive(Debug)]
+struct Stripes(Box<[Mutex<UserRooms>]>);
+
+impl Stripes {
+    fn new(seed: u64) -> Self {
+        Self((0..STRIPES).map(|_| Mutex::new(UserRooms::new(seed))).collect())
+    }
+
+    fn of(&self, user: UserId) -> &Mutex<UserRooms> {
+        &self.0[(user.0 ^ user.0 >> 32) as usize % STRIPES]
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
+    /// `user_rooms`: the seed of the table of users, where each is in one room.
+    pub(crate) fn new(max_rooms: u32, user_rooms: Option<u64>) -> Self {
+        let rooms = Rooms { places: Slab::new(), by_id: HashMap::new(), made: 0 };
+        Self { rooms: RwLock::new(rooms), max_rooms, user_rooms: user_rooms.map(Stripes::new) }
+    }
+
+    /// Returns the room with this id.
+    pub(crate) fn get(&self, id: RoomId) -> Option<Arc<SharedRoom<M>>> {
+        self.rooms.read().get(id).cloned()
+    }
+
+    /// Returns all rooms, in no particular order.
+    pub(crate) fn all(&self) -> Vec<Arc<SharedRoom<M>>> {
+        self.rooms.read().places.iter().map(|(_, shared)| Arc::clone(shared)).collect()
+    }
+
+    /// Returns the room with this id, and whether it is new. `make` gets the number of rooms that
+    /// were made before. One that has ended makes way for a new one.
+    pub(crate) fn open(
+        &self,
+        id: RoomId,
+        make: impl FnOnce(usize) -> Arc<SharedRoom<M>>,
+    ) -> Result<(Arc<SharedRoom<M>>, bool), CreateRoomError> {
+        let mut rooms = self.rooms.write();
+        let mut ended = None;
+        if let Some(shared) = rooms.get(id) {
+            if !shared.is_ended() {
+                return Ok((Arc::clone(shared), false));
+            }
+            ended = rooms.remove(id);
+        }
+        if rooms.places.len() >= self.max_rooms as usize {
+            return Err(CreateRoomError::TooManyRooms { max: self.max_rooms });
+        }
+        let shared = make(rooms.made);
+        rooms.made = rooms.made.wrapping_add(1);
+        let place = rooms.places.insert(Arc::clone(&shared));
+        rooms.by_id.insert(id, place);
+        drop(rooms);
+        // Dropping a room may run foreign code.
+        drop(ended);
+        Ok((shared, true))
+    }
+
+    /// Forgets a room, and returns it.
+    pub(crate) fn remove(&self, id: RoomId) -> Option<Arc<SharedRoom<M>>> {
+        self.rooms.write().remove(id)
+    }
+
+    /// A room has ended: its id is free. Harmless when it has been given to another one.
+    pub(crate) fn forget(&self, shared: &Arc<SharedRoom<M>>) {
+        let mut rooms = self.rooms.write();
+        let is_it = rooms.get(shared.id()).is_some_and(|other| Arc::ptr_eq(other, shared));
+        let removed = if is_it { rooms.remove(shared.id()) } else { None };
+        drop(rooms);
+        drop(removed);
+    }
+
+    /// The rooms at some places from this one on, and the place to go on at; `None` when those were
+    /// the last.
+    pub(crate) fn rooms_from(&self, place: usize) -> (Vec<Arc<SharedRoom<M>>>, Option<usize>) {
+        let rooms = self.rooms.read();
+        let end = place + ROOMS_A_STEP;
+        let some = (place..end).filter_map(|place| rooms.places.get(place)).cloned().collect();
+        (some, (end < rooms.places.capacity()).then_some(end))
+    }
+
+    /// Lets a session into a room. By the rule of one room a user, it then takes the user out of
+    /// the room that he or she joined before.
+    ///
+    /// No two rooms are locked at once. Each join is put down, and each leave asked for again,
+    /// under the lock of its room's admission: when joins of one user race, the user ends up in the
+    /// room that was put down last, and in no other.
+    pub(crate) fn join(
+        &self,
+        shared: &Arc<SharedRoom<M>>,
+        join: Join<M>,
+    ) -> Result<Joined, JoinError> {
+        let Some(user_rooms) = &self.user_rooms else { return shared.join(join, &mut |_| {}) };
+        let mut before = None;
+        let user = join.as_user();
+        let joined = shared
+            .join(join, &mut |user| before = user_rooms.of(user).lock().enter(user, shared.id()))?;
+        let Some(user) = user else { return Ok(joined) };
+        if let Some(before) = before {
+            self.leave(user_rooms, user, before);
+        }
+        for _ in 0..SUSPECTS {
+            let next_stale_candidate = user_rooms.of(user).lock().next_stale_candidate();
+            if let Some((user, room)) = next_stale_candidate {
+                self.look_for(user_rooms, user, room);
+            }
+        }
+        Ok(joined)
+    }
+
+    /// Takes a user out of a room that is not the last one joined. The owner stays.
+    fn leave(&self, user_rooms: &Stripes, user: UserId, room: RoomId) {
+        let Some(shared) = self.get(room) else { return };
+        // Who is not in, or may not leave, has nothing to leave.
+        let is_back = || user_rooms.of(user).lock().room_of(user) == Some(room);
+        let _ = shared.leave(user, EndReason::JoinedElsewhere, is_back);
+    }
+
+    /// Forgets a user who is not where he or she is said to be.
+    fn look_for(&self, user_rooms: &Stripes, user: UserId, room: RoomId) {
+        let forget = || user_rooms.of(user).lock().forget(user, room);
+        // Nobody makes this room meanwhile, or joins it.
+        let rooms = self.rooms.read();
+        match rooms.get(room) {
+            Some(shared) => shared.unless_in(user, forget),
+            None => forget(),
+        }
+    }
+
+    #[cfg(test)]
+    fn known(&self) -> u32 {
+        self.user_rooms
+            .as_ref()
+            .map_or(0, |user_rooms| user_rooms.0.iter().map(|stripe| stripe.lock().len()).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::Hub;
+    use roomcast_core::RoomConfig;
+
+    #[test]
+    fn a_hub_forgets_who_has_left_as_others_join() {
+        let hub: Hub<&'static str> = Hub::<&'static str>::builder()
+            .workers(1)
+            .exclusive_membership()
+            .spawn_threads()
+            .unwrap();
+        let rooms: Vec<_> = (0..2)
+            .map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap())
+            .collect();
+        let mut most = 0;
+        for user in 2..5_000 {
+            let session =
+                rooms[user as usize % 2].join(Join::user(UserId(user))).unwrap().session();
+            rooms[user as usize % 2].session(session).close();
+            most = most.max(rooms[0].registry().known());
+        }
+        assert!(
+            (STRIPES as u32 / 2..=4 * STRIPES as u32).contains(&most),
+            "{most} were known at a time"
+        );
+    }
+
+    #[test]
+    fn a_leave_that_comes_late_leaves_who_has_come_back_alone() {
+        let hub: Hub<&'static str> = Hub::<&'static str>::builder()
+            .workers(1)
+            .exclusive_membership()
+            .spawn_threads()
+            .unwrap();
+        let rooms: Vec<_> = (0..2)
+            .map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap())
+            .collect();
+        let users = |room: usize| rooms[room].stats().room.admission.users;
+        let (user, registry) = (UserId(7), rooms[0].registry());
+        let user_rooms = registry.user_rooms.as_ref().unwrap();
+        let _session = rooms[0].join(Join::user(user)).unwrap();
+        // Another thread's join of room 1 was put down, and then this one: only now does the other
+        // come to take the user out of here.
+        registry.leave(user_rooms, user, RoomId(0));
+        assert_eq!((users(0), users(1)), (1, 0));
+        user_rooms.of(user).lock().enter(user, RoomId(1));
+        registry.leave(user_rooms, user, RoomId(0));
+        assert_eq!((users(0), users(1)), (0, 0));
+    }
+}

@@ -1,0 +1,247 @@
+//! One room of a hub, as the host calls it.
+
+use super::data::RoomData;
+use super::moderation::Moderation;
+use super::session::Session;
+use crate::drive::worker::Workers;
+use crate::hub::registry::RoomRegistry;
+use crate::reading::subscription::Subscription;
+use crate::room::pending_review::PendingReview;
+use crate::room::{Job, SharedRoom};
+use crate::stats::RoomStats;
+use crate::sync::Arc;
+use roomcast_core::{
+    Actor, Admission, CloseError, Direct, DirectReceipt, DirectRefused, EndReason, Group, Join,
+    JoinError, LeaveError, Outcome, OutcomeSink, Payload, Publish, Receipt, Recipient,
+    ReconfigureError, Refused, ReviewDecision, ReviewError, Role, RoomConfig, RoomId, SessionId,
+    Ticket, Until, UserId,
+};
+
+/// One room of a hub; cheap to clone, callable from every task and thread.
+#[derive(Debug)]
+pub struct Room<M: Payload + Send + Sync + 'static> {
+    shared: Arc<SharedRoom<M>>,
+    workers: Arc<Workers<Job<M>>>,
+    registry: Arc<RoomRegistry<M>>,
+    is_new: bool,
+}
+
+impl<M: Payload + Send + Sync + 'static> Clone for Room<M> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            workers: Arc::clone(&self.workers),
+            registry: Arc::clone(&self.registry),
+            is_new: self.is_new,
+        }
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Room<M> {
+    pub(crate) fn new(
+        shared: Arc<SharedRoom<M>>,
+        workers: Arc<Workers<Job<M>>>,
+        registry: Arc<RoomRegistry<M>>,
+        is_new: bool,
+    ) -> Self {
+        Self { shared, workers, registry, is_new }
+    }
+
+    /// The room's id.
+    pub fn id(&self) -> RoomId {
+        self.shared.id()
+    }
+
+    /// Returns whether the call that returned this handle made the room.
+    ///
+    /// [`Hub::open_room`](crate::Hub::open_room) of a room that exists leaves that room's
+    /// configuration as it is.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// The seed of the room's hashes and random choices: that of its configuration, or else the one
+    /// that the hub gave it, at random unless [`HubBuilder::seed`](crate::HubBuilder::seed) says
+    /// otherwise. A host that puts it down with what the room was asked can replay the room in the
+    /// core, to the same choices. Keep it from those who choose their ids.
+    pub fn seed(&self) -> u64 {
+        self.shared.seed()
+    }
+
+    /// Offers a message and returns at once. It never awaits and never waits for a reader, whatever
+    /// the audience.
+    ///
+    /// If the receipt holds no outcome yet, the outcome comes as an event to the hook of
+    /// [`HubBuilder::on_event`](crate::HubBuilder::on_event), with the tag that `publish` asked for
+    /// with [`OutcomeSink::Event`].
+    ///
+    /// # Errors
+    /// The refusal says why, which limit decided, when to try again, and hands the payload back.
+    pub fn try_publish(&self, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        self.shared.publish(publish)
+    }
+
+    /// Offers a burst of messages, likes above all, and returns for each, in their order, what
+    /// [`try_publish`](Self::try_publish) would: as if they were offered one after the other at one
+    /// instant. It takes the room's lock and calls its workers once for 64 of them; other callers
+    /// may come in between.
+    pub fn try_publish_many(&self, many: Vec<Publish<M>>) -> Vec<Result<Receipt, Refused<M>>> {
+        self.shared.publish_many(many)
+    }
+
+    /// Offers a message and waits for its outcome, however the message asked to be reported.
+    ///
+    /// # Errors
+    /// As [`try_publish`](Self::try_publish), at once.
+    ///
+    /// # Cancel safety
+    /// Nothing is published before the first poll. From then on, dropping the future gives up the
+    /// answer and not the message.
+    pub async fn publish(&self, publish: Publish<M>) -> Result<Outcome, Refused<M>> {
+        // Registered before the call, so that the outcome finds it however soon it comes.
+        let answer = self.shared.outcome_waiters().register();
+        let receipt =
+            self.shared.publish(publish.outcome_sink(OutcomeSink::Waiter(answer.tag())))?;
+        match receipt.outcome {
+            Some(outcome) => Ok(outcome),
+            None => Ok(answer.await),
+        }
+    }
+
+    /// The message that a ticket stands for; `None` when it waits for a verdict no more.
+    pub fn pending_review(&self, ticket: Ticket) -> Option<PendingReview<M>>
+    where
+        M: Clone,
+    {
+        self.shared.pending_review(ticket)
+    }
+
+    /// The verdict on a message that waits for it; the ticket is in its receipt. Whoever published
+    /// it hears of its outcome as asked for. See [`Hub::review_with`](crate::Hub::review_with) for
+    /// a hook that does this.
+    ///
+    /// # Errors
+    /// The message waits no more, or the new payload is too large.
+    pub fn review(
+        &self,
+        ticket: Ticket,
+        decision: ReviewDecision<M>,
+    ) -> Result<(), ReviewError<M>> {
+        self.shared.admit(|admission, now| admission.review(now, ticket, decision))
+    }
+
+    /// Lets a session in and returns its subscription; dropping that leaves. In a hub of
+    /// [`exclusive_membership`](crate::HubBuilder::exclusive_membership) the user leaves the room
+    /// that he or she was in.
+    ///
+    /// The hub gives out the groups: subscriptions are in [`Group::DEFAULT`], whatever `join` says,
+    /// and each pump has one of its own.
+    pub fn join(&self, join: Join<M>) -> Result<Subscription<M>, JoinError> {
+        // A pump that swept it would take its end from it.
+        let joined = self.registry.join(&self.shared, join.group(Group::DEFAULT))?;
+        Ok(Subscription::new(Arc::clone(&self.shared), Arc::clone(&self.workers), joined))
+    }
+
+    /// Takes a user out on all devices. The sessions still take what they are due, then the reason.
+    pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
+        self.shared.leave(user, EndReason::Left, || false)
+    }
+
+    /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its
+    /// queue: each gets it in a batch, at its level, behind what the room has dispatched so far,
+    /// and is woken at once. It takes the locks of the shards in question, as [`Moderation::kick`](crate::moderation::Moderation::kick)
+    /// does. A farewell is sent first, then comes the kick. See
+    /// [`RoomState::send_direct`](crate::core::RoomState::send_direct).
+    ///
+    /// # Errors
+    /// Nobody got it: the room is closed, the payload too large, nobody by that name in, or their
+    /// queues full. The payload comes back.
+    pub fn send_direct(
+        &self,
+        to: Recipient,
+        direct: Direct<M>,
+    ) -> Result<DirectReceipt, DirectRefused<M>> {
+        self.shared.send_direct(to, direct)
+    }
+
+    /// The users who came online last by a join and are online now, the newest first: of the last
+    /// 1,000 arrivals, or as many as [`recent_users`](crate::config::RoomConfigBuilder::recent_users) says.
+    /// It holds the admission's lock while it looks them up, so it is for a page that is drawn now
+    /// and then, not for every message.
+    pub fn recent_users(&self) -> Vec<UserId> {
+        self.shared.peek(Admission::recent_users)
+    }
+
+    /// Closes the room: nothing more is accepted, what waits is dropped, every session gets what it
+    /// is still due, then the reason. [`Event::RoomEnded`](crate::Event::RoomEnded) says when
+    /// everyone has gone.
+    pub fn close(&self, actor: Actor) -> Result<(), CloseError> {
+        self.shared.close(actor)
+    }
+
+    /// Until when a user is muted, if so.
+    pub fn muted_until(&self, user: UserId) -> Option<Until> {
+        self.shared.peek(|admission| admission.muted_until(self.shared.now(), user))
+    }
+
+    /// Until when a user is banned, if so.
+    pub fn banned_until(&self, user: UserId) -> Option<Until> {
+        self.shared.peek(|admission| admission.banned_until(self.shared.now(), user))
+    }
+
+    /// What a user is in this room, present or not.
+    pub fn role_of(&self, user: UserId) -> Role {
+        self.shared.peek(|admission| admission.role_of(user))
+    }
+
+    /// Goes on under another configuration: quotas and bounds change, policies do not. It takes all
+    /// of the room's locks, as [`Moderation::kick`](crate::moderation::Moderation::kick) does, and no reader or publisher sees half of
+    /// it. What is due under the new configuration is done by the room's workers, at once. The
+    /// table of what happens to each setting stands at
+    /// [`RoomState::reconfigure`](crate::core::RoomState::reconfigure).
+    ///
+    /// # Errors
+    /// The room is closed, or the new configuration changes what is fixed for its life. Nothing has
+    /// changed then.
+    pub fn reconfigure(&self, config: &RoomConfig) -> Result<(), ReconfigureError> {
+        self.shared.reconfigure(config)
+    }
+
+    /// Moderates the room in the name of `actor`: kicks, bans, mutes, admins.
+    pub fn moderation(&self, actor: Actor) -> Moderation<'_, M> {
+        Moderation::new(&self.shared, actor)
+    }
+
+    /// The room's own data: attributes, counters, profiles, and what lasts over a restart.
+    pub fn data(&self) -> RoomData<'_, M> {
+        RoomData::new(&self.shared)
+    }
+
+    /// One session of the room, whether or not it is in.
+    pub fn session(&self, session: SessionId) -> Session<'_, M> {
+        Session::new(&self.shared, session)
+    }
+
+    /// Returns the books, both halves at one instant.
+    ///
+    /// It takes the locks of all shards and then the admission's: publishers wait while the
+    /// admission's books are copied, readers of this room until the shards' books are added up. It
+    /// imports no broadcast, tells no event and runs no hook. O(shards).
+    pub fn stats(&self) -> RoomStats {
+        RoomStats { room: self.shared.snapshot(), unsent: self.shared.unsent() }
+    }
+
+    #[cfg(any(feature = "tokio", test))]
+    pub(crate) fn registry(&self) -> &Arc<RoomRegistry<M>> {
+        &self.registry
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn workers(&self) -> &Arc<Workers<Job<M>>> {
+        &self.workers
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<SharedRoom<M>> {
+        &self.shared
+    }
+}

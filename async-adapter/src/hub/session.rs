@@ -1,0 +1,58 @@
+//! What is asked of one session by its id.
+
+use crate::room::SharedRoom;
+use crate::sync::Arc;
+use roomcast_core::{LevelSet, Payload, ResumeToken, SessionId};
+
+/// One session of a room: [`Room::session`](crate::Room::session).
+///
+/// ```
+/// # use roomcast::{Hub, Join, RoomConfig, RoomId};
+/// let hub = Hub::<&str>::builder().spawn_threads()?;
+/// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// let guest = room.join(Join::guest())?;
+/// assert!(room.session(guest.session()).close());
+/// assert!(!room.session(guest.session()).touch(), "it is gone");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing happens until something is asked for"]
+pub struct Session<'a, M: Payload + Send + Sync + 'static> {
+    shared: &'a Arc<SharedRoom<M>>,
+    id: SessionId,
+}
+
+impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
+    pub(super) fn new(shared: &'a Arc<SharedRoom<M>>, id: SessionId) -> Self {
+        Self { shared, id }
+    }
+
+    /// Takes one session out at once; its subscription learns that it is gone. Returns whether it
+    /// was in.
+    pub fn close(&self) -> bool {
+        self.shared.close_session(self.id)
+    }
+
+    /// Sets the levels that a session does not want, from the next message on; returns whether it
+    /// is in. See [`Audience::set_masked_levels`](crate::core::Audience::set_masked_levels).
+    pub fn set_masked_levels(&self, mask: LevelSet) -> bool {
+        self.shared.set_masked_levels(self.id, mask)
+    }
+
+    /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume), in any shard; `None`
+    /// when it is not in, or ends. A host whose client is back before its old connection was found
+    /// dead closes that session first, and then joins with the token.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.shared.resume_token(self.id)
+    }
+
+    /// A session shows life, as with each heartbeat that its client sends. Returns whether it is in
+    /// and nothing has closed it.
+    ///
+    /// Where the room's [`heartbeat`](crate::config::RoomConfigBuilder::heartbeat) is set, a host calls
+    /// this for whatever a connection says beside its messages: publishing is a sign of life by
+    /// itself. O(1); takes the lock of the shard that the session sits in.
+    pub fn touch(&self) -> bool {
+        self.shared.touch(self.id)
+    }
+}

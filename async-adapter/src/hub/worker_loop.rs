@@ -1,0 +1,165 @@
+//! The driver of a worker: visits its rooms when they call and when their time has come.
+
+use super::registry::RoomRegistry;
+use crate::drive::signal::Signal;
+use crate::drive::worker::Worker;
+use crate::room::{Job, SharedRoom};
+use crate::sync::channel::Receiver;
+use crate::sync::{Arc, Weak};
+use roomcast_core::{Instant, Payload};
+use std::collections::{BTreeSet, HashMap};
+
+/// The maximum number of pieces of work that one turn does, so that other tasks of the runtime
+/// live.
+const MAX_WORK_A_TURN: usize = 128;
+/// Readers woken that count as one piece of work. The tasks that were woken run between turns,
+/// while what waking them touched is still in the caches.
+const WAKES_A_PIECE: usize = 32;
+
+/// What a turn leaves.
+pub(crate) enum Next {
+    /// More is to be done at once.
+    Now,
+    /// Nothing before this long from now.
+    After(std::time::Duration),
+    /// Nothing until the signal is raised.
+    Idle,
+    /// The hub is gone.
+    Stop,
+}
+
+/// Looks after the rooms of one worker; a task or a thread turns it.
+#[derive(Debug)]
+pub(crate) struct WorkerLoop<M> {
+    worker: Arc<Worker<Job<M>>>,
+    inbox: Receiver<Job<M>>,
+    /// The rooms of the hub, which lives as long as its handles do.
+    registry: Weak<RoomRegistry<M>>,
+    /// When which shard wants a visit; shards by their addresses, since a room that is removed may
+    /// leave its id to another.
+    timers: BTreeSet<(Instant, usize)>,
+    shards: HashMap<usize, (Arc<SharedRoom<M>>, u32, Instant)>,
+}
+
+impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
+    pub(crate) fn new(
+        worker: Arc<Worker<Job<M>>>,
+        inbox: Receiver<Job<M>>,
+        registry: Weak<RoomRegistry<M>>,
+    ) -> Self {
+        Self { worker, inbox, registry, timers: BTreeSet::new(), shards: HashMap::new() }
+    }
+
+    pub(crate) fn signal(&self) -> &Signal {
+        self.worker.signal()
+    }
+
+    /// Does what is due, a bounded amount of it.
+    pub(crate) fn turn(&mut self) -> Next {
+        if self.worker.is_stopped() {
+            return Next::Stop;
+        }
+        let mut work_left = MAX_WORK_A_TURN;
+        while work_left > 0 {
+            let done = match self.inbox.try_recv() {
+                Ok(Job::Poll(shared, shard)) => self.visit(&shared, shard),
+                Ok(Job::Spread(place)) => self.spread(place),
+                Ok(Job::Gone(shared)) => {
+                    shared.visit_gone();
+                    1
+                }
+                Err(_) => break,
+            };
+            work_left = work_left.saturating_sub(done);
+        }
+        while work_left > 0 {
+            let now = self.worker.now();
+            let Some(&(at, key)) = self.timers.first().filter(|(at, _)| *at <= now) else { break };
+            self.timers.remove(&(at, key));
+            if let Some((shared, shard, _)) = self.shards.remove(&key) {
+                work_left = work_left.saturating_sub(self.visit(&shared, shard));
+            }
+        }
+        if work_left == 0 || !self.inbox.is_empty() {
+            return Next::Now;
+        }
+        match self.timers.first() {
+            Some((at, _)) => Next::After(at.saturating_since(self.worker.now())),
+            None => Next::Idle,
+        }
+    }
+
+    /// Visits a shard; returns how many pieces of work that was.
+    fn visit(&mut self, shared: &Arc<SharedRoom<M>>, shard: u32) -> usize {
+        let visited = shared.visit(shard);
+        let key = Arc::as_ptr(shared.shard(shard)) as usize;
+        let old = self.shards.get(&key).map(|(.., at)| *at);
+        if old != visited.next {
+            if let Some(old) = old {
+                self.timers.remove(&(old, key));
+                self.shards.remove(&key);
+            }
+            if let Some(new) = visited.next {
+                self.timers.insert((new, key));
+                self.shards.insert(key, (Arc::clone(shared), shard, new));
+            }
+        }
+        if shared.is_ended()
+            && let Some(registry) = self.registry.upgrade()
+        {
+            registry.forget(shared);
+        }
+        1 + visited.woken / WAKES_A_PIECE
+    }
+
+    /// Lets some rooms take over what was broadcast, and asks for the next ones to follow. Returns how
+    /// many pieces of work that was.
+    fn spread(&self, place: usize) -> usize {
+        let Some(registry) = self.registry.upgrade() else { return 1 };
+        let (rooms, next) = registry.rooms_from(place);
+        for shared in &rooms {
+            // Every call takes it over first.
+            shared.admit(|_, _| ());
+        }
+        if let Some(next) = next {
+            self.worker.send(Job::Spread(next));
+        }
+        rooms.len() + 1
+    }
+}
+
+/// Turns a driver until its hub is gone, as a task.
+#[cfg(feature = "tokio")]
+pub(crate) async fn as_task<M: Payload + Send + Sync + 'static>(mut driver: WorkerLoop<M>) {
+    use std::future::{Future, poll_fn};
+    use std::task::Poll;
+
+    loop {
+        match driver.turn() {
+            Next::Stop => return,
+            Next::Now => tokio::task::yield_now().await,
+            Next::Idle => poll_fn(|cx| driver.signal().poll(cx)).await,
+            Next::After(pause) => {
+                let mut sleep = std::pin::pin!(tokio::time::sleep(pause));
+                // The clock decides what is due; the timer only ends the wait.
+                poll_fn(|cx| match driver.signal().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(()),
+                    Poll::Pending => sleep.as_mut().poll(cx),
+                })
+                .await;
+            }
+        }
+    }
+}
+
+/// Turns a driver until its hub is gone, on this thread.
+pub(crate) fn as_thread<M: Payload + Send + Sync + 'static>(mut driver: WorkerLoop<M>) {
+    loop {
+        match driver.turn() {
+            Next::Stop => return,
+            Next::Now => {}
+            Next::Idle => driver.signal().wait(None),
+            Next::After(pause) => driver.signal().wait(Some(pause)),
+        }
+    }
+}

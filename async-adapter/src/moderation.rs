@@ -1,0 +1,5 @@
+//! Who may do what to whom, and what a room knows of its people.
+
+pub use crate::hub::data::{AttributesSnapshot, RoomData};
+pub use crate::hub::moderation::Moderation;
+pub use roomcast_core::{Action, PersistedState, Role, Rule, Until};

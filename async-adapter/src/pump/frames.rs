@@ -1,0 +1,294 @@
+//! From batches to bytes, once for all who read the same.
+
+use bytes::Bytes;
+use roomcast_core::{Batch, BatchKey, Direct, EndReason, Item, Message, Priority, Seq};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Writes messages as bytes of the host's protocol, for a [`Pump`](crate::Pump).
+///
+/// Each call appends to a frame; a connection gets its frame whole, in one write where the
+/// transport takes it. A message is encoded once and its bytes are copied into the frames of those
+/// who read different ranges; a range that many read is framed once for all of them. So the same
+/// message has to give the same bytes.
+///
+/// If a call panics, what it had appended is taken back, the message goes without, and the pump
+/// counts it ([`PumpStats::panics`](crate::stats::PumpStats::panics)).
+pub trait Encoder<M>: Clone + Send + 'static {
+    /// Appends a message.
+    fn message(&mut self, message: &Message<M>, frame: &mut Vec<u8>);
+
+    /// Appends a direct message: it goes to this connection's frame alone.
+    fn direct(&mut self, direct: &Direct<M>, frame: &mut Vec<u8>);
+
+    /// Appends that the connection missed so many messages of a priority, just before those that
+    /// follow.
+    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>);
+
+    /// Appends the last words to a connection whose session has ended. Then its transport is
+    /// dropped. Default: nothing.
+    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
+        let _ = (reason, frame);
+    }
+}
+
+/// What one write hands a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) bytes: Bytes,
+    /// Messages in it, direct ones too.
+    pub(crate) messages: u32,
+}
+
+/// Ranges that are kept: those who are caught up read one and the same, those who lag few others.
+const RANGES: usize = 8;
+/// Encoded messages that are kept, by count and by bytes: for those who lag and read ranges of
+/// their own.
+const MESSAGES: usize = 1_024;
+const MESSAGE_BYTES: usize = 1 << 20;
+
+/// Encodes, and keeps what it has encoded: a bounded number of ranges, the one that was asked for
+/// last longest, and of the messages the newest. Those who lag behind and scatter over ranges of
+/// their own push out none that many ask for.
+#[derive(Debug)]
+pub(crate) struct Frames<E> {
+    encoder: E,
+    /// The one that was used last is the last.
+    ranges: Vec<(BatchKey, Frame)>,
+    messages: VecDeque<(Seq, Bytes)>,
+    message_bytes: usize,
+    /// Calls of the encoder that panicked.
+    pub(crate) panics: u64,
+    /// Messages that were encoded, and frames that were put together.
+    pub(crate) encoded: u64,
+    pub(crate) framed: u64,
+}
+
+impl<E> Frames<E> {
+    pub(crate) fn new(encoder: E) -> Self {
+        Self {
+            encoder,
+            ranges: Vec::with_capacity(RANGES),
+            messages: VecDeque::new(),
+            message_bytes: 0,
+            panics: 0,
+            encoded: 0,
+            framed: 0,
+        }
+    }
+
+    /// The frame of a range, if it is kept.
+    pub(crate) fn kept(&mut self, key: &BatchKey) -> Option<Frame> {
+        let place = self.ranges.iter().rposition(|(other, _)| other == key)?;
+        self.ranges[place..].rotate_left(1);
+        self.ranges.last().map(|(_, frame)| frame.clone())
+    }
+
+    /// The frame of a batch, which covers the range `key`, if others may have the same.
+    pub(crate) fn frame<M>(&mut self, key: Option<&BatchKey>, batch: &Batch<M>) -> Frame
+    where
+        E: Encoder<M>,
+    {
+        if let Some(frame) = key.and_then(|key| self.kept(key)) {
+            return frame;
+        }
+        self.framed += 1;
+        let mut bytes = Vec::new();
+        for item in batch.items() {
+            match item {
+                Item::Gap { priority, count } => {
+                    self.guarded(&mut bytes, |encoder, frame| encoder.gap(priority, count, frame))
+                }
+                Item::Message(message) => {
+                    let encoded = self.message(message);
+                    bytes.extend_from_slice(&encoded);
+                }
+                Item::Direct(direct) => {
+                    self.encoded += 1;
+                    self.guarded(&mut bytes, |encoder, frame| encoder.direct(direct, frame));
+                }
+            }
+        }
+        let frame = Frame {
+            bytes: bytes.into(),
+            messages: (batch.messages().len() + batch.directs().len()) as u32,
+        };
+        if let Some(&key) = key {
+            if self.ranges.len() == RANGES {
+                self.ranges.remove(0);
+            }
+            self.ranges.push((key, frame.clone()));
+        }
+        frame
+    }
+
+    /// The last words.
+    pub(crate) fn end<M>(&mut self, reason: EndReason) -> Bytes
+    where
+        E: Encoder<M>,
+    {
+        let mut bytes = Vec::new();
+        self.guarded(&mut bytes, |encoder, frame| encoder.end(reason, frame));
+        bytes.into()
+    }
+
+    /// The bytes of one message.
+    fn message<M>(&mut self, message: &Message<M>) -> Bytes
+    where
+        E: Encoder<M>,
+    {
+        // In order of their numbers, but for what a late reader asked for again.
+        if let Ok(place) = self.messages.binary_search_by_key(&message.seq, |(seq, _)| *seq) {
+            return self.messages[place].1.clone();
+        }
+        self.encoded += 1;
+        let mut bytes = Vec::new();
+        self.guarded(&mut bytes, |encoder, frame| encoder.message(message, frame));
+        let bytes = Bytes::from(bytes);
+        self.keep(message.seq, bytes.clone());
+        bytes
+    }
+
+    fn keep(&mut self, seq: Seq, bytes: Bytes) {
+        let place = self.messages.partition_point(|(other, _)| *other < seq);
+        if place == 0 && self.messages.len() == MESSAGES {
+            return;
+        }
+        self.message_bytes += bytes.len();
+        self.messages.insert(place, (seq, bytes));
+        while self.messages.len() > MESSAGES || self.message_bytes > MESSAGE_BYTES {
+            let Some((_, oldest)) = self.messages.pop_front() else { break };
+            self.message_bytes -= oldest.len();
+        }
+    }
+
+    fn guarded(&mut self, frame: &mut Vec<u8>, call: impl FnOnce(&mut E, &mut Vec<u8>)) {
+        let length = frame.len();
+        if catch_unwind(AssertUnwindSafe(|| call(&mut self.encoder, frame))).is_err() {
+            frame.truncate(length);
+            self.panics += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use roomcast_core::{
+        Budget, Delivery, Group, Handoff, Instant, Join, Publish, Recipient, RoomConfig, RoomState,
+        Source, UserId,
+    };
+
+    #[derive(Clone)]
+    struct Lines;
+
+    impl Encoder<&'static str> for Lines {
+        fn message(&mut self, message: &Message<&'static str>, frame: &mut Vec<u8>) {
+            frame.extend_from_slice(message.payload.as_bytes());
+            assert_ne!(message.payload, "bad", "this encoder has a bug");
+            frame.push(b'\n');
+        }
+
+        fn direct(&mut self, direct: &Direct<&'static str>, frame: &mut Vec<u8>) {
+            frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
+        }
+
+        fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+            frame.extend_from_slice(format!("-{count} {priority:?}\n").as_bytes());
+        }
+    }
+
+    fn frames_of(room: &mut RoomState<&'static str>, frames: &mut Frames<Lines>) -> Vec<String> {
+        let mut all = Vec::new();
+        room.sweep(Instant::ZERO, Group::DEFAULT, 0..9, Budget::default(), |_, due| {
+            if let Delivery::Batch(reading) = due {
+                let frame = frames.frame(reading.key(), &reading.to_batch());
+                assert_eq!(frame.messages, reading.messages() + reading.directs());
+                all.push(String::from_utf8_lossy(&frame.bytes).into_owned());
+            }
+            Handoff::Taken
+        });
+        all
+    }
+
+    fn say(room: &mut RoomState<&'static str>, text: &'static str) {
+        let receipt = room.publish(Instant::ZERO, Publish::new(Source::Host, text));
+        assert!(
+            receipt.is_ok_and(|receipt| receipt.outcome.is_some()),
+            "a quiet room sends at once"
+        );
+    }
+
+    #[test]
+    fn a_range_is_framed_once_and_a_message_encoded_once() {
+        let config = RoomConfig::builder(UserId(1))
+            .log_messages(roomcast_core::PerLevel([1, 2, 1, 1]))
+            .build()
+            .unwrap();
+        let (mut room, mut frames) = (RoomState::new(&config), Frames::new(Lines));
+        for _ in 0..3 {
+            room.join(Instant::ZERO, Join::guest()).unwrap();
+        }
+        say(&mut room, "a");
+        say(&mut room, "b");
+        assert_eq!(frames_of(&mut room, &mut frames), ["a\nb\n"; 3]);
+        assert_eq!((frames.encoded, frames.framed), (2, 1));
+        // One reads what the others leave, and falls out of the log.
+        say(&mut room, "c");
+        let late = room.join(Instant::ZERO, Join::guest()).unwrap().session;
+        say(&mut room, "d");
+        assert_eq!(frames_of(&mut room, &mut frames), ["c\nd\n", "c\nd\n", "c\nd\n", "d\n"]);
+        assert_eq!((frames.encoded, frames.framed), (4, 3));
+        say(&mut room, "e");
+        say(&mut room, "f");
+        say(&mut room, "g");
+        assert!(room.close_session(Instant::ZERO, late));
+        assert_eq!(frames_of(&mut room, &mut frames), ["-1 Normal\nf\ng\n"; 3]);
+        assert_eq!(frames.encoded, 6, "whoever reads alone gets what was encoded for others");
+    }
+
+    #[test]
+    fn a_direct_message_is_framed_for_its_session_and_not_kept_for_others() {
+        let (mut room, mut frames) =
+            (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
+        let guests = [(); 3].map(|()| room.join(Instant::ZERO, Join::guest()).unwrap().session);
+        say(&mut room, "a");
+        for text in ["one", "two"] {
+            assert!(
+                room.send_direct(Instant::ZERO, Recipient::Session(guests[1]), Direct::new(text))
+                    .is_ok()
+            );
+        }
+        say(&mut room, "b");
+        assert_eq!(
+            frames_of(&mut room, &mut frames),
+            ["a\nb\n", "a\nto you: one\nto you: two\nb\n", "a\nb\n"]
+        );
+        assert_eq!((frames.encoded, frames.framed), (4, 2));
+    }
+
+    #[test]
+    fn an_encoder_that_panics_loses_that_message_and_nothing_else() {
+        let (mut room, mut frames) =
+            (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
+        room.join(Instant::ZERO, Join::guest()).unwrap();
+        for text in ["a", "bad", "b"] {
+            say(&mut room, text);
+        }
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        assert_eq!(frames_of(&mut room, &mut frames), ["a\nb\n"]);
+        std::panic::set_hook(hook);
+        assert_eq!(frames.panics, 1);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut frames = Frames::new(Lines);
+        for seq in 0..5_000 {
+            frames.keep(Seq(seq), Bytes::from_static(&[0; 2_000]));
+            assert!(frames.messages.len() <= MESSAGES && frames.message_bytes <= MESSAGE_BYTES);
+        }
+        assert!(frames.messages.len() > 500);
+    }
+}

@@ -1,0 +1,221 @@
+//! From a subscription to a sink.
+
+use crate::reading::subscription::Subscription;
+use futures_sink::Sink;
+use roomcast_core::{Batch, Payload, SessionEnd};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// How [`forward`] treats a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForwardOptions {
+    /// How long one batch may take to be written and flushed. Default 10 s.
+    pub write_timeout: Duration,
+    /// How often the sink is asked whether it still works while there is nothing to write, beside
+    /// the moments at which it wakes the task itself. Default 10 s; less than a millisecond counts
+    /// as one. `None`: it is not asked, and that it has failed is noticed at the next write.
+    ///
+    /// Set `None` for a sink that reserves a place in something shared in its `poll_ready`, as
+    /// tokio-util's `PollSender` does in its channel: a quiet room would keep that place from the
+    /// others.
+    pub check_sink_every: Option<Duration>,
+}
+
+/// The shortest and the longest time between two looks at a sink.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+impl Default for ForwardOptions {
+    fn default() -> Self {
+        Self {
+            write_timeout: Duration::from_secs(10),
+            check_sink_every: Some(Duration::from_secs(10)),
+        }
+    }
+}
+
+/// What [`forward`] did, and why it stopped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Forwarded<E> {
+    /// Batches that were written and flushed.
+    pub batches: u64,
+    /// Messages in them, direct ones too.
+    pub messages: u64,
+    /// Messages that were taken and may not have arrived: those of the batch that failed. They
+    /// count as `unsent` in the room's [`RoomStats`](crate::stats::RoomStats).
+    pub unsent: u64,
+    /// Why it stopped.
+    pub end: ForwardEnd<E>,
+}
+
+/// Why [`forward`] stopped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ForwardEnd<E> {
+    /// The session ended; all that it was due has been written.
+    Session(SessionEnd),
+    /// The sink failed, at a write or while there was nothing to write.
+    Sink(E),
+    /// The sink took too long for one batch.
+    WriteTimeout,
+}
+
+/// Writes a session's batches to a sink until one of them ends: feeds what `encode` makes of a
+/// batch, flushes once, takes the next.
+///
+/// While the sink is busy nothing is taken from the room: a slow peer costs no memory, what it
+/// misses is skipped and told in its next batch, and what it gets is fresh. Close the sink
+/// afterwards if it is yours to close; the subscription leaves when this returns.
+///
+/// # What it notices of the peer
+/// While there is nothing to write, the sink's `poll_ready` is polled whenever the task wakes, and
+/// every [`check_sink_every`](ForwardOptions::check_sink_every) its `poll_flush` as well; an error
+/// of either ends this as [`ForwardEnd::Sink`]. So it notices, in a quiet room too, whatever the
+/// sink tells without being given anything: a channel whose receiver is gone at once if the sink
+/// wakes for it and else at the next look; a connection that is known to be broken.
+///
+/// A sink has no side to read from, so this cannot notice what only a read tells: that the peer
+/// closed the connection in order, or that it vanished without a word. Whoever reads the connection
+/// learns that first, and drops this future or has it lose a `select!`. Without a reader it is
+/// noticed when writes fail or time out.
+///
+/// # Cancel safety
+/// Dropping the future leaves the room; a batch that was being written counts as `unsent`.
+#[cfg(feature = "tokio")]
+pub async fn forward<M, S, T, I>(
+    mut subscription: Subscription<M>,
+    sink: S,
+    mut encode: impl FnMut(&Batch<M>) -> I,
+    options: ForwardOptions,
+) -> Forwarded<S::Error>
+where
+    M: Payload + Send + Sync + 'static,
+    S: Sink<T>,
+    I: IntoIterator<Item = T>,
+{
+    let mut sink = pin!(sink);
+    let mut done = Forwarded { batches: 0, messages: 0, unsent: 0, end: ForwardEnd::WriteTimeout };
+    let mut watch = options.check_sink_every.map(Watch::new);
+    loop {
+        let next = poll_fn(|cx| match subscription.poll_next_batch(cx) {
+            Poll::Ready(batch) => Poll::Ready(batch.map_err(ForwardEnd::Session)),
+            Poll::Pending => match &mut watch {
+                Some(watch) => {
+                    watch.poll_failure(sink.as_mut(), cx).map(|error| Err(ForwardEnd::Sink(error)))
+                }
+                None => Poll::Pending,
+            },
+        });
+        let batch = match next.await {
+            Ok(batch) => batch,
+            Err(end) => {
+                done.end = end;
+                return done;
+            }
+        };
+        let count = (batch.messages().len() + batch.directs().len()) as u64;
+        let mut unsent = Unsent { subscription: &subscription, messages: count };
+        let write = write_all(sink.as_mut(), encode(&batch));
+        match tokio::time::timeout(options.write_timeout, write).await {
+            Ok(Ok(())) => {
+                unsent.messages = 0;
+                done.batches += 1;
+                done.messages += count;
+                continue;
+            }
+            Ok(Err(error)) => done.end = ForwardEnd::Sink(error),
+            Err(_) => done.end = ForwardEnd::WriteTimeout,
+        }
+        done.unsent = count;
+        drop(unsent);
+        return done;
+    }
+}
+
+/// Counts its messages as unsent when it is dropped: on an error, on a timeout, and when the whole
+/// future is dropped.
+struct Unsent<'a, M: Payload + Send + Sync + 'static> {
+    subscription: &'a Subscription<M>,
+    messages: u64,
+}
+
+impl<M: Payload + Send + Sync + 'static> Drop for Unsent<'_, M> {
+    fn drop(&mut self) {
+        self.subscription.count_unsent(self.messages);
+    }
+}
+
+/// Looks at a sink while there is nothing to write.
+struct Watch {
+    /// The next look. It is not set anew with each batch: in a busy room it costs nothing.
+    next: Pin<Box<Sleep>>,
+    every: Duration,
+    /// Whether the last look found that the sink has still to flush.
+    flushes: bool,
+}
+
+impl Watch {
+    fn new(every: Duration) -> Self {
+        let every = every.clamp(SHORTEST, LONGEST);
+        Self { next: Box::pin(tokio::time::sleep(every)), every, flushes: false }
+    }
+
+    /// The sink's error, once it tells one. As long as it does not, the task is woken for the next
+    /// look at the latest.
+    fn poll_failure<T, S: Sink<T>>(
+        &mut self,
+        mut sink: Pin<&mut S>,
+        cx: &mut Context<'_>,
+    ) -> Poll<S::Error> {
+        if let Poll::Ready(Err(error)) = sink.as_mut().poll_ready(cx) {
+            return Poll::Ready(error);
+        }
+        while self.next.as_mut().poll(cx).is_ready() {
+            self.flushes = true;
+            self.next.as_mut().reset(Instant::now() + self.every);
+        }
+        if self.flushes {
+            match sink.poll_flush(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Ready(Ok(())) => self.flushes = false,
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// Feeds every item, then flushes once.
+async fn write_all<T, S: Sink<T>>(
+    mut sink: Pin<&mut S>,
+    items: impl IntoIterator<Item = T>,
+) -> Result<(), S::Error> {
+    for item in items {
+        poll_fn(|cx| sink.as_mut().poll_ready(cx)).await?;
+        sink.as_mut().start_send(item)?;
+    }
+    poll_fn(|cx| sink.as_mut().poll_flush(cx)).await
+}
+
+impl<M: Payload + Send + Sync + 'static> Subscription<M> {
+    /// Writes the session's batches to a sink until either ends, as [`forward`] does with its
+    /// default options.
+    ///
+    /// # Cancel safety
+    /// As [`forward`].
+    pub async fn forward<S, T, I>(
+        self,
+        sink: S,
+        encode: impl FnMut(&Batch<M>) -> I,
+    ) -> Forwarded<S::Error>
+    where
+        S: Sink<T>,
+        I: IntoIterator<Item = T>,
+    {
+        forward(self, sink, encode, ForwardOptions::default()).await
+    }
+}

@@ -1,0 +1,212 @@
+//! One session's end of the hub.
+
+use super::speaker::Speaker;
+use crate::drive::signal::{park_until, thread_waker};
+use crate::drive::worker::Workers;
+use crate::reading::reader::ReaderState;
+use crate::room::audience_shard::AudienceShard;
+use crate::room::{Job, SharedRoom};
+use crate::sync::Arc;
+use futures_core::Stream;
+use roomcast_core::{
+    Batch, Budget, EndReason, Joined, LevelSet, Payload, ResumeToken, Seq, SessionEnd, SessionId,
+    StartPosition,
+};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// One session of a room: takes batches until the session ends, and leaves the room when it is
+/// dropped, exactly once.
+///
+/// There is no queue behind it: what is due is computed when it is asked for, so a slow reader
+/// costs nothing and, when it has fallen out of the room's log, is told the gap. Dropping it takes
+/// no lock; the worker takes the session out a moment later, and until then it counts as one of the
+/// user's sessions.
+#[derive(Debug)]
+pub struct Subscription<M: Payload + Send + Sync + 'static> {
+    shared: Arc<SharedRoom<M>>,
+    shard: Arc<AudienceShard<M>>,
+    /// Keeps the drivers alive.
+    workers: Arc<Workers<Job<M>>>,
+    starts_after: Seq,
+    start: StartPosition,
+    budget: Budget,
+    reader: ReaderState,
+    /// Which waker waits, by its parts.
+    parts: (usize, usize),
+    ended: Option<SessionEnd>,
+}
+
+impl<M: Payload + Send + Sync + 'static> Subscription<M> {
+    pub(crate) fn new(
+        shared: Arc<SharedRoom<M>>,
+        workers: Arc<Workers<Job<M>>>,
+        joined: Joined,
+    ) -> Self {
+        let (shard, reader) = shared.reader(joined.session);
+        Self {
+            shared,
+            shard,
+            workers: workers,
+            starts_after: joined.starts_after,
+            start: joined.start,
+            budget: Budget::default(),
+            reader,
+            parts: (0, 0),
+            ended: None,
+        }
+    }
+
+    /// Splits the session into a half that speaks and the half that hears, each for a task of its
+    /// own. When either is dropped the session has left.
+    pub fn split(self) -> (Speaker<M>, Self) {
+        let (shared, workers) = (Arc::clone(&self.shared), Arc::clone(&self.workers));
+        (Speaker::new(shared, workers, self.reader.session), self)
+    }
+
+    /// With batches of at most this much.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// The session, to publish from.
+    pub fn session(&self) -> SessionId {
+        self.reader.session
+    }
+
+    /// The last message that this session does *not* get: a host that keeps a history fills in up
+    /// to and with this one.
+    pub fn starts_after(&self) -> Seq {
+        self.starts_after
+    }
+
+    /// Where the session started to read.
+    pub fn start(&self) -> StartPosition {
+        self.start
+    }
+
+    /// Where the session stands, for it to come back to with [`Join::resume`](crate::Join::resume):
+    /// behind the batches that were taken, whether or not they could be sent. `None` when it has
+    /// ended, or is about to.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.shared.resume_token(self.reader.session)
+    }
+
+    /// Sets the levels that the session does not want, from the next message on; returns whether it
+    /// is still in. See [`Audience::set_masked_levels`](crate::core::Audience::set_masked_levels).
+    pub fn set_masked_levels(&self, mask: LevelSet) -> bool {
+        self.shared.set_masked_levels(self.reader.session, mask)
+    }
+
+    /// Why the session ended, once a batch call has said so.
+    pub fn end_reason(&self) -> Option<EndReason> {
+        match self.ended {
+            Some(SessionEnd::Closed(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The peer said something: the session shows life. See [`Session::touch`](crate::session::Session::touch).
+    pub fn touch(&self) -> bool {
+        self.shared.touch(self.reader.session)
+    }
+
+    /// Waits for the next batch. High comes first, each level behind its gap.
+    ///
+    /// # Errors
+    /// The session has ended: it left, the room closed, or someone took the session out. Every
+    /// later call says the same.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a batch is taken in the same poll that returns it, so dropping the future loses
+    /// nothing.
+    pub async fn next_batch(&mut self) -> Result<Batch<M>, SessionEnd> {
+        poll_fn(|cx| self.poll_next_batch(cx)).await
+    }
+
+    /// As [`next_batch`](Self::next_batch), for hand-written futures. Only the last task to poll is
+    /// woken.
+    #[inline]
+    pub fn poll_next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Batch<M>, SessionEnd>> {
+        match self.take(Some(cx.waker())) {
+            Ok(Some(batch)) => Poll::Ready(Ok(batch)),
+            Ok(None) => Poll::Pending,
+            Err(end) => Poll::Ready(Err(end)),
+        }
+    }
+
+    /// Takes the next batch if there is one by now. Never waits.
+    pub fn try_next_batch(&mut self) -> Result<Option<Batch<M>>, SessionEnd> {
+        self.take(None)
+    }
+
+    /// Blocks the thread until there is a batch, or for so long; `Ok(None)` when the time is up.
+    /// For threads, not for tasks.
+    pub fn next_batch_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Batch<M>>, SessionEnd> {
+        // A timeout beyond what the clock can tell is none.
+        let deadline = std::time::Instant::now().checked_add(timeout);
+        let waker = thread_waker();
+        loop {
+            if let Some(batch) = self.take(Some(&waker))? {
+                return Ok(Some(batch));
+            }
+            if !park_until(deadline) {
+                return self.take(None);
+            }
+        }
+    }
+
+    /// Counts messages of a batch that the host took and could not send. They stay `delivered` in
+    /// the room's books, which end where the batch is handed over, and show as `unsent` in the
+    /// room's [`RoomStats`](crate::stats::RoomStats).
+    pub fn count_unsent(&self, messages: u64) {
+        self.shared.count_unsent(messages);
+    }
+
+    fn take(&mut self, waker: Option<&Waker>) -> Result<Option<Batch<M>>, SessionEnd> {
+        if let Some(end) = self.ended {
+            return Err(end);
+        }
+        let parts = waker.map_or((0, 0), |waker| {
+            (waker.data() as usize, std::ptr::from_ref(waker.vtable()) as usize)
+        });
+        // The usual second look of a reader's loop: nothing has happened since, and this very waker
+        // waits. The clone that waits keeps the parts from being used again.
+        if waker.is_some()
+            && parts == self.parts
+            && self.reader.waits_since == Some(self.shard.epoch())
+        {
+            return Ok(None);
+        }
+        self.parts = parts;
+        let answer = self.shared.next_batch(&self.shard, &mut self.reader, self.budget, waker);
+        if let Err(end) = answer {
+            self.ended = Some(end);
+        }
+        answer
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Stream for Subscription<M> {
+    type Item = Batch<M>;
+
+    /// The batches; the stream ends with the session. [`Subscription::end_reason`] tells why.
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<M>>> {
+        self.poll_next_batch(cx).map(Result::ok)
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Drop for Subscription<M> {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            self.shared.abandon(self.reader.session);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Where a session joins, and how.
+
+use super::SharedRoom;
+use crate::room::audience_shard::AudienceShard;
+use crate::room::waiters::DisplacedWaker;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use roomcast_core::{
+    Audience, Join, JoinError, Joined, NotJoined, Payload, RoomStatus, Sharding, UserId,
+};
+use smallvec::SmallVec;
+
+/// Sessions that each open shard has before another one is opened.
+const OPEN_AT: u32 = 256;
+
+impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
+    /// How the sessions of a room are spread over so many workers; a power of two.
+    pub(super) fn sharding_over(workers: usize) -> Sharding {
+        Sharding::new(workers as u32, OPEN_AT).unwrap_or_default()
+    }
+
+    /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        mut join: Join<M>,
+        note: &mut impl FnMut(UserId),
+    ) -> Result<Joined, JoinError> {
+        self.settle_gone();
+        let loads = |shared: &Arc<Self>| {
+            shared.shards().map(|shard| shard.sessions.load(Ordering::Relaxed)).collect()
+        };
+        self.sharding.place(&mut Arc::clone(self), loads, |shared, index| {
+            shared.join_in(index, &mut join, note)
+        })
+    }
+
+    fn join_in(
+        self: &Arc<Self>,
+        index: u32,
+        join: &mut Join<M>,
+        note: &mut impl FnMut(UserId),
+    ) -> Result<Joined, NotJoined> {
+        let index = self.open_shard(index).part.index();
+        let mut numbers: SmallVec<[u32; 4]> =
+            join.former().map(|session| self.shard_number(session)).collect();
+        numbers.push(index);
+        numbers.sort_unstable();
+        numbers.dedup();
+        let (answer, displaced) = self.in_shards(&numbers, |halves, now| {
+            let answer = halves.join(now, join, index);
+            if let (Ok(_), Some(user)) = (answer, join.as_user()) {
+                note(user);
+            }
+            // Its slot may be that of a session that has ended and whose reader has yet to be
+            // woken.
+            let displaced = answer.ok().zip(halves.audiences.shard(index)).and_then(
+                |(joined, (shard, state))| {
+                    let place = shard.place(joined.session)?;
+                    state.waiters.clear(place)
+                },
+            );
+            (answer, displaced)
+        });
+        displaced.into_iter().for_each(DisplacedWaker::settle);
+        answer
+    }
+
+    /// Opens the shard with this number, if it is the next; harmless when it is open. A room that
+    /// takes nobody any more opens none, and answers its first.
+    ///
+    /// It takes over what the first shard's log holds, for late joiners and for those who resume;
+    /// publishers wait only for what came since.
+    pub(super) fn open_shard(&self, index: u32) -> &AudienceShard<M> {
+        if let Some(shard) = self.shards[index as usize].get() {
+            return shard;
+        }
+        let first = self.shard(0);
+        first.enter(|state| {
+            // No other is opened while the first shard is locked.
+            let index = self.open.load(Ordering::Acquire).min(index);
+            if let Some(shard) = self.shards[index as usize].get() {
+                return shard;
+            }
+            self.catch_up(first, &mut state.audience);
+            let part = self.sharding.part(index);
+            let mut audience = Audience::new_shard(&self.settings.lock(), part, &state.audience);
+            let guarded = self.admission.lock();
+            if guarded.admission.state() != RoomStatus::Open {
+                return first;
+            }
+            // The first shard holds back at the seam what it has not picked up itself.
+            audience.take_over(guarded.admission.hand_over(audience.applied()));
+            let shard = self.shards[index as usize]
+                .get_or_init(|| Arc::new(AudienceShard::new(part, audience)));
+            self.open.fetch_max(index + 1, Ordering::AcqRel);
+            shard
+        })
+    }
+}

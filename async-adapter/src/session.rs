@@ -1,0 +1,6 @@
+//! One session: where it stands, and how its batches get to a sink.
+
+pub use crate::hub::session::Session;
+#[cfg(feature = "tokio")]
+pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded};
+pub use roomcast_core::ResumeToken;
