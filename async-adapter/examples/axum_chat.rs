@@ -9,17 +9,14 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use futures_util::StreamExt;
-use roomcast::session::ForwardOptions;
-use roomcast::{Batch, Direct, Hub, Item, Join, Publish, Recipient, RoomConfig};
-use roomcast::{Room, RoomId, Source, UserId, forward};
+use roomcast::{Batch, Hub, Item, Join, Room, RoomConfig, RoomId, UserId};
 
 type Chat = Room<String>;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9002".to_owned());
-    let hub = Hub::<String>::builder().spawn();
-    let chat = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1)))?;
+    let chat = Hub::<String>::start().open_room(RoomId(1), &RoomConfig::default())?;
     let app = Router::new().route("/{user}", axum::routing::get(enter)).with_state(chat);
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("ws://{}", listener.local_addr()?);
@@ -33,21 +30,17 @@ async fn enter(Path(id): Path<u64>, State(chat): State<Chat>, ws: WebSocketUpgra
 /// Serves one connection until either side ends it.
 async fn visit(socket: WebSocket, user: UserId, chat: Chat) {
     let Ok(member) = chat.join(Join::user(user)) else { return };
-    let session = member.session();
     let (sink, mut stream) = socket.split();
-    let write = forward(member, sink, lines, ForwardOptions::default());
-    let read = async {
-        while let Some(Ok(message)) = stream.next().await {
-            let Message::Text(text) = message else { continue };
-            let said = Publish::new(Source::Session(session), format!("{user}: {text}"));
-            if let Err(refused) = chat.try_publish(said) {
-                // Only the one who spoke is told, in a message of the host's own.
-                let note = Direct::new(format!("not sent, {refused}"));
-                let _ = chat.send_direct(Recipient::Session(session), note);
-            }
+    let (say, hear) = member.split();
+    // Ends when the sink does, or when `say` is dropped.
+    tokio::spawn(hear.forward(sink, lines));
+    while let Some(Ok(message)) = stream.next().await {
+        let Message::Text(text) = message else { continue };
+        if let Err(refused) = say.send(format!("{user}: {text}")) {
+            // Only the one who spoke is told, in its place among the messages.
+            let _ = say.reply(format!("not sent, {refused}"));
         }
-    };
-    tokio::select! { () = read => {}, _ = write => {} }
+    }
 }
 
 fn lines(batch: &Batch<String>) -> Vec<Message> {

@@ -1,11 +1,49 @@
-//! roomcast: an embeddable priority fan-out engine for live rooms.
+//! An embeddable priority fan-out engine for live rooms: who is in the room, which messages get
+//! through when the room is too hot, in which order, and what every member is still due.
 //!
-//! This crate drives [`roomcast_core`] from tokio tasks or from plain threads. It adds tasks,
-//! wakers and a clock, and nothing of the rules: those are the core's, whose types it re-exports.
+//! ```no_run
+//! # #[cfg(feature = "tokio")] mod embedding {
+//! # use futures_util::{Sink, Stream, StreamExt};
+//! # use roomcast::{Batch, Bytes, Hub, Join, Room, RoomConfig, RoomId, UserId};
+//! # async fn open() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = Hub::<Bytes>::start(); // one worker for each processor
+//! let room = hub.open_room(RoomId(42), &RoomConfig::default())?; // makes it, or returns it
+//! # Ok(()) }
 //!
-//! A [`Hub`] holds rooms. A [`Room`] publishes and joins. A [`Subscription`] takes batches;
-//! [`forward`] writes them to a sink. A [`Pump`] writes to very many connections without a task for
-//! each.
+//! // For each connection, in a task of its own.
+//! async fn serve<S, I>(room: Room<Bytes>, user: UserId, out: S, mut inp: I)
+//! # where
+//! #     S: Sink<Bytes> + Send + 'static,
+//! #     S::Error: Send,
+//! #     I: Stream<Item = Bytes> + Unpin,
+//! {
+//!     let Ok(member) = room.join(Join::user(user)) else { return };
+//!     let (say, hear) = member.split(); // either dropped: the session has left
+//!     tokio::spawn(hear.forward(out, encode)); // ends with the sink, or when `say` is dropped
+//!     while let Some(frame) = inp.next().await {
+//!         if let Err(refused) = say.send(frame) {
+//!             let _ = say.reply(refused.to_string().into()); // to this session only, in order
+//!         }
+//!     }
+//! }
+//! # fn encode(batch: &Batch<Bytes>) -> Vec<Bytes> {
+//! #     batch.messages().iter().map(|message| message.payload.clone()).collect()
+//! # }
+//! # }
+//! ```
+//!
+//! A [`Hub`] holds rooms. A [`Room`] is joined and published to. A [`Subscription`] takes batches,
+//! High first, and tells what the session was too slow for as a gap; a [`Speaker`] offers messages;
+//! [`forward`] writes batches to a sink, and a [`Pump`] writes to very many connections without a
+//! task for each. Every message that is let in ends in exactly one [`Outcome`]; one that is not
+//! comes back in [`Refused`]. [`Room::stats`] is the books.
+//!
+//! This crate adds tasks, wakers and a clock to [`roomcast_core`], and nothing of the rules.
+//!
+//! # Layout
+//!
+//! The root has what most hosts need; [`config`], [`error`], [`event`], [`message`], [`moderation`],
+//! [`session`], [`stats`] and [`time`] have the rest, [`core`] everything of the core.
 //!
 //! # Who waits for whom
 //!

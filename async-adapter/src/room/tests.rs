@@ -1,7 +1,7 @@
 use super::*;
 use crate::hub::Hub;
 use crate::sync::Mutex as Locked;
-use roomcast_core::{Broadcast, CorrelationId, DedupKey, Join, OutcomeSink, Source};
+use roomcast_core::{Broadcast, CorrelationId, DedupKey, Heartbeat, Join, OutcomeSink, Source};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -127,4 +127,56 @@ fn what_is_heard_under_all_locks_and_dropped_may_call_the_room() {
 #[test]
 fn what_is_heard_under_two_locks_and_dropped_may_call_the_room() {
     call_after_broadcast(|room| drop(room.join(Join::guest())));
+}
+
+/// A room of a hub that nobody drives, where a user may have one session.
+fn undriven() -> (Hub<&'static str>, crate::Room<&'static str>) {
+    let (hub, _) = Hub::<&'static str>::builder().workers(2).by_hand();
+    let config = RoomConfig::builder(UserId(1)).sessions_per_user(1).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    (hub, room)
+}
+
+#[test]
+fn a6_who_drops_a_subscription_has_left_for_every_call_that_counts() {
+    let (_hub, room) = undriven();
+    let ann = || Join::user(UserId(7));
+    for _ in 0..200 {
+        let subscription = room.join(ann()).expect("nobody is in");
+        assert!(room.join(ann()).is_err(), "one session is the most");
+        drop(subscription);
+        assert_eq!((room.stats().sessions(), room.stats().users_online()), (0, 0));
+    }
+    // As any other session that has gone: nobody is there to be taken out, or to be sent something.
+    drop(room.join(ann()).unwrap());
+    assert!(room.leave(UserId(7)).is_err());
+    assert!(room.stats().balances());
+}
+
+#[test]
+fn a6_either_half_of_a_session_that_is_dropped_ends_the_other() {
+    let (_hub, room) = undriven();
+    let (say, mut hear) = room.join(Join::user(UserId(7))).unwrap().split();
+    let _ = say.send("hello").unwrap();
+    drop(say);
+    assert_eq!(room.stats().sessions(), 0);
+    assert!(hear.try_next_batch().is_err());
+    let (say, hear) = room.join(Join::user(UserId(7))).unwrap().split();
+    drop(hear);
+    assert_eq!(room.stats().sessions(), 0);
+    assert_eq!(say.send("hello").unwrap_err().payload, "hello");
+}
+
+#[test]
+fn a7_a_publisher_waits_for_no_reader_to_show_life() {
+    let (hub, _) = Hub::<&'static str>::builder().workers(1).by_hand();
+    let config = RoomConfig::builder(UserId(1)).heartbeat(Some(Heartbeat::AV_CHAT_ROOM));
+    let room = hub.create_room(RoomId(1), &config.build().unwrap()).unwrap();
+    let ann = room.join(Join::user(UserId(7))).unwrap();
+    let shard = room.shared().shard(0);
+    let readers = shard.lock();
+    // This would wait for ever.
+    let _ = room.try_publish(Publish::new(Source::Session(ann.session()), "hello")).unwrap();
+    drop(readers);
+    assert_eq!(shard.take_signs(), [ann.session()]);
 }
