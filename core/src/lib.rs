@@ -96,6 +96,7 @@ mod system_messages;
 mod time;
 mod timed;
 mod user_rooms;
+mod work;
 
 pub use admission::{
     Actor, Admission, AdmissionSnapshot, ImportError, ModerationCounts, PendingReview,

@@ -2,7 +2,6 @@
 
 use super::queued::{Queued, QueuedExt};
 use super::{Admission, RoomStatus, checks};
-use crate::config::MAX_WORK;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
 use crate::message::{
@@ -11,6 +10,7 @@ use crate::message::{
 use crate::priority::Priority;
 use crate::queue::Popped;
 use crate::time::Instant;
+use crate::work::WorkLimit;
 use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
@@ -20,7 +20,7 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         id: MessageId,
         publish: Publish<M>,
-        work: u32,
+        work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (level, units) = (publish.priority, publish.units);
         if self.is_backed_up() {
@@ -80,29 +80,28 @@ impl<M: Payload> Admission<M> {
         self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 
-    /// Drops what has waited too long, at most `work` messages. Returns how much work is left.
-    pub(super) fn expire(&mut self, now: Instant, mut work: u32) -> u32 {
-        while work > 0 && self.queue.has_expired(now) {
+    /// Drops what has waited too long, as far as there is work left.
+    pub(super) fn expire(&mut self, now: Instant, work: &mut WorkLimit) {
+        while !work.is_spent() && self.queue.has_expired(now) {
             let Some(popped) = self.queue.pop_expired(now) else { break };
             let limit =
                 self.settings.queue.max_wait[popped.priority].map(|max| Limit::MaxWait { max });
             self.drop_one(now, popped, DropReason::Expired, limit);
-            work -= 1;
+            work.take();
         }
-        work
     }
 
-    /// Sends out what may go, at most `work` messages. None that is past its deadline: when
+    /// Sends out what may go, as far as there is work left. None that is past its deadline: when
     /// `expire` ran out of work, so does this. Returns the number of `own`, the message of the
-    /// running publish call, if it was among them, and how much work is left.
+    /// running publish call, if it was among them.
     pub(super) fn dispatch(
         &mut self,
         now: Instant,
-        mut work: u32,
+        work: &mut WorkLimit,
         own: Option<MessageId>,
-    ) -> (Option<Seq>, u32) {
+    ) -> Option<Seq> {
         let mut dispatched = None;
-        while work > 0 && !self.is_backed_up() {
+        while !work.is_spent() && !self.is_backed_up() {
             let (settings, moderation) = (&self.settings, &self.moderation);
             let is_staff = |sender| moderation.is_staff(settings, sender);
             let Some(pick) = self.scheduler.pick(now, &self.queue, is_staff) else { break };
@@ -115,9 +114,9 @@ impl<M: Payload> Admission<M> {
             let Some(popped) = popped else { break };
             self.scheduler.take_of_level(now, pick.level, popped.sender, is_staff);
             dispatched = dispatched.or(self.send(now, popped, own));
-            work -= 1;
+            work.take();
         }
-        (dispatched, work)
+        dispatched
     }
 
     /// A message goes out. Its fate is told once: by the running call if it is its `own`, then this
@@ -217,8 +216,11 @@ impl<M: Payload> Admission<M> {
         }
     }
 
+    /// Drops what waits in a room that is closed, as much as one call may.
     pub(super) fn drop_waiting(&mut self, now: Instant) {
-        for _ in 0..self.drop_reviews(now, MAX_WORK) {
+        let mut work = WorkLimit::per_call();
+        self.drop_reviews(now, &mut work);
+        while work.take() {
             let Some(popped) = self.queue.pop_highest() else { break };
             self.drop_one(now, popped, DropReason::RoomClosed, None);
         }

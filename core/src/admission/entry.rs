@@ -3,7 +3,7 @@
 
 use super::queued::{Queued, QueuedExt};
 use super::{Admission, RoomStatus, checks};
-use crate::config::{MAX_WORK, ReviewTimeout};
+use crate::config::ReviewTimeout;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
 use crate::message::{
@@ -13,6 +13,7 @@ use crate::priority::Priority;
 use crate::queue::{Full, Popped};
 use crate::system_messages::SystemMessageKind;
 use crate::time::Instant;
+use crate::work::WorkLimit;
 use alloc::sync::Arc;
 
 /// What became of a message that entered.
@@ -55,9 +56,10 @@ impl<M: Payload> Admission<M> {
         if !is_reviewed {
             self.count(now, publish.counter, units);
         }
-        let work = self.fall_due(now, MAX_WORK);
+        let mut work = WorkLimit::per_call();
+        self.fall_due(now, &mut work);
         if checks::is_notice(sender, &publish) {
-            return self.send_notice(now, id, publish, work);
+            return self.send_notice(now, id, publish, &mut work);
         }
         let outcome_sink = checks::outcome_sink(&self.settings, &publish);
         let Publish { source, kind, merge_key, dedup_key, counter, profile, payload, .. } = publish;
@@ -76,9 +78,9 @@ impl<M: Payload> Admission<M> {
             self.events.reserve(level);
         }
         let receipt = if is_reviewed {
-            self.have_reviewed(now, (level, sender), waiting, counter, work)?
+            self.have_reviewed(now, (level, sender), waiting, counter, &mut work)?
         } else {
-            self.let_in(now, (level, sender), waiting, work)?
+            self.let_in(now, (level, sender), waiting, &mut work)?
         };
         self.pay(now, level, sender, dedup_key, id);
         Ok(receipt)
@@ -92,11 +94,10 @@ impl<M: Payload> Admission<M> {
         (level, sender): (Priority, Sender),
         waiting: Queued<M>,
         counter: Option<&'static str>,
-        work: u32,
+        work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (id, outcome_sink, units) = (waiting.id, waiting.outcome_sink, waiting.units());
-        let (ticket, work) = self.put_under_review(now, (level, sender), waiting, work);
-        match ticket {
+        match self.put_under_review(now, (level, sender), waiting, work) {
             Ok(ticket) => {
                 self.count(now, counter, units);
                 self.dispatch(now, work, None);
@@ -125,10 +126,10 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         (level, sender): (Priority, Sender),
         waiting: Queued<M>,
-        work: u32,
+        work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (id, outcome_sink) = (waiting.id, waiting.outcome_sink);
-        let outcome = match self.enter(now, (level, sender), waiting, Some(id), work).0 {
+        let outcome = match self.enter(now, (level, sender), waiting, Some(id), work) {
             Entered::Waits => None,
             Entered::Sent(seq) => seq.map(|seq| Outcome::Dispatched { seq, at: now }),
             Entered::Merged { carrier } => {
@@ -177,19 +178,22 @@ impl<M: Payload> Admission<M> {
     }
 
     /// What time alone brings about, before anything goes out: tips are told, what has waited too
-    /// long expires, and reviews time out. Returns how much work is left.
+    /// long expires, and reviews time out.
     #[inline]
-    pub(super) fn fall_due(&mut self, now: Instant, work: u32) -> u32 {
+    pub(super) fn fall_due(&mut self, now: Instant, work: &mut WorkLimit) {
         if self.system_messages.next().is_some_and(|due| due <= now) {
             self.flush_system_messages(now);
         }
-        let work = if self.queue.has_expired(now) { self.expire(now, work) } else { work };
-        if self.reviews.len() == 0 { work } else { self.time_out_reviews(now, work) }
+        if self.queue.has_expired(now) {
+            self.expire(now, work);
+        }
+        if self.reviews.len() > 0 {
+            self.time_out_reviews(now, work);
+        }
     }
 
     /// A message enters; then what is due goes out. If it is its `own`, its fate is told by the
-    /// running call, else by an event. What has waited too long must be gone before. Returns how
-    /// much work is left, too.
+    /// running call, else by an event. What has waited too long must be gone before.
     // A message is large, and this is on every message's way: inlined, it is not copied once more.
     #[allow(clippy::inline_always)]
     #[inline(always)]
@@ -199,20 +203,20 @@ impl<M: Payload> Admission<M> {
         (level, sender): (Priority, Sender),
         waiting: Queued<M>,
         own: Option<MessageId>,
-        work: u32,
-    ) -> (Entered<M>, u32) {
+        work: &mut WorkLimit,
+    ) -> Entered<M> {
         let (id, QueuedExt { units, merge_key, .. }) = (waiting.id, waiting.ext());
         if let Some(slot) = merge_key.and_then(|key| self.merge_index.find(level, key)) {
             let carrier = self.merge(slot, level, waiting);
-            let (_, work) = self.dispatch(now, work, None);
-            return (Entered::Merged { carrier }, work);
+            self.dispatch(now, work, None);
+            return Entered::Merged { carrier };
         }
         let size = waiting.payload.size() as u64;
         let key = self.queue.insert(now, level, sender, size, waiting);
         self.ledger.levels[level].queue(units);
-        let (sent, work) = self.dispatch(now, work, own);
+        let sent = self.dispatch(now, work, own);
         if sent.is_some() || self.queue.get_mut(key).is_none_or(|waiting| waiting.id != id) {
-            return (Entered::Sent(sent), work);
+            return Entered::Sent(sent);
         }
         match self.queue.settle(key) {
             Ok(victims) => {
@@ -230,11 +234,11 @@ impl<M: Payload> Admission<M> {
                         ext.carrier = place;
                     }
                 }
-                (Entered::Waits, work)
+                Entered::Waits
             }
             Err(full) => {
                 self.ledger.levels[level].leave_queue(units);
-                (Entered::Full(full), work)
+                Entered::Full(full)
             }
         }
     }

@@ -30,7 +30,7 @@ pub use persisted::{ImportError, PersistedState};
 pub use review::{PendingReview, ReviewDecision, ReviewError};
 pub use snapshot::AdmissionSnapshot;
 
-use crate::config::{MAX_WORK, RoomConfig, Settings};
+use crate::config::{RoomConfig, Settings};
 use crate::data::{Attributes, Counters};
 use crate::dedup::Dedup;
 use crate::deferred_drops::DeferredDrops;
@@ -51,6 +51,7 @@ use crate::roster::{Gone, Roster, UserSessions};
 use crate::shard_index::ShardIndex;
 use crate::system_messages::{Folds, SystemMessageKind};
 use crate::time::{Instant, Watermark};
+use crate::work::WorkLimit;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -184,9 +185,10 @@ impl<M: Payload> Admission<M> {
         if self.state == RoomStatus::Closed {
             self.drop_waiting(now);
         } else {
-            let work = self.fall_due(now, MAX_WORK);
-            let work = self.shed(now, work);
-            self.dispatch(now, work, None);
+            let mut work = WorkLimit::per_call();
+            self.fall_due(now, &mut work);
+            self.shed(now, &mut work);
+            self.dispatch(now, &mut work, None);
         }
     }
 

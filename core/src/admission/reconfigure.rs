@@ -1,7 +1,7 @@
 //! Other quotas and bounds while the room runs.
 
 use super::{Admission, RoomStatus};
-use crate::config::{MAX_WORK, RoomConfig, Settings};
+use crate::config::{RoomConfig, Settings};
 use crate::error::ReconfigureError;
 use crate::keyed::KeyedLimit;
 use crate::ledger::DropReason;
@@ -10,6 +10,7 @@ use crate::priority::Priority;
 use crate::quota::Quota;
 use crate::shard_index::ShardIndex;
 use crate::time::Instant;
+use crate::work::WorkLimit;
 use alloc::boxed::Box;
 
 impl<M: Payload> Admission<M> {
@@ -33,11 +34,13 @@ impl<M: Payload> Admission<M> {
             return Err(ReconfigureError::RoomClosed);
         }
         self.settings.may_become(&config.settings)?;
-        let work = self.fall_due(now, MAX_WORK);
-        let work = self.shed(now, work);
-        self.dispatch(now, work, None);
+        let mut work = WorkLimit::per_call();
+        self.fall_due(now, &mut work);
+        self.shed(now, &mut work);
+        self.dispatch(now, &mut work, None);
         self.take_over(now, config);
-        self.shed(now, MAX_WORK);
+        // What is over the new bounds is work of its own.
+        self.shed(now, &mut WorkLimit::per_call());
         Ok(())
     }
 
@@ -83,15 +86,13 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Drops what the queue holds beyond its budget, at most `work` messages. Returns how much work
-    /// is left.
-    pub(super) fn shed(&mut self, now: Instant, mut work: u32) -> u32 {
-        let Some(limit) = self.queue.exceeds() else { return work };
-        while work > 0 {
+    /// Drops what the queue holds beyond its budget, as far as there is work left.
+    pub(super) fn shed(&mut self, now: Instant, work: &mut WorkLimit) {
+        let Some(limit) = self.queue.exceeds() else { return };
+        while !work.is_spent() {
             let Some(popped) = self.queue.shed() else { break };
             self.drop_one(now, popped, DropReason::Evicted, Some(limit));
-            work -= 1;
+            work.take();
         }
-        work
     }
 }

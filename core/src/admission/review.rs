@@ -8,13 +8,14 @@ use super::entry::Entered;
 use super::queued::{Queued, QueuedExt};
 use super::{Admission, RoomStatus};
 use crate::chunked::Slab;
-use crate::config::{MAX_WORK, ReviewTimeout};
+use crate::config::ReviewTimeout;
 use crate::ids::{SessionId, Ticket};
 use crate::ledger::DropReason;
 use crate::list::{Links, List};
 use crate::message::{Kind, Limit, Outcome, OutcomeSink, Payload, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::time::Instant;
+use crate::work::WorkLimit;
 use alloc::vec::Vec;
 
 /// What the host says to a message.
@@ -206,7 +207,8 @@ impl<M: Payload> Admission<M> {
             self.drop_waiting(now);
             return Err(self.too_late(ticket, decision));
         }
-        let work = self.fall_due(now, MAX_WORK);
+        let mut work = WorkLimit::per_call();
+        self.fall_due(now, &mut work);
         if self.reviews.get(ticket).is_none() {
             return Err(self.too_late(ticket, decision));
         }
@@ -226,14 +228,14 @@ impl<M: Payload> Admission<M> {
                     DropReason::Denied,
                     Some(Limit::ReviewDecision { code }),
                 );
-                self.dispatch(now, work, None);
+                self.dispatch(now, &mut work, None);
             }
             ReviewDecision::Rewrite(payload) => {
                 self.deferred
                     .add_payload(core::mem::replace(&mut pending.waiting.payload, payload));
-                self.go_on(now, pending, work);
+                self.go_on(now, pending, &mut work);
             }
-            ReviewDecision::Allow => _ = self.go_on(now, pending, work),
+            ReviewDecision::Allow => self.go_on(now, pending, &mut work),
         }
         Ok(())
     }
@@ -261,39 +263,34 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         (level, sender): (Priority, Sender),
         waiting: Queued<M>,
-        work: u32,
-    ) -> (Result<Ticket, Queued<M>>, u32) {
-        let mut work = work;
+        work: &mut WorkLimit,
+    ) -> Result<Ticket, Queued<M>> {
         if self.reviews.len() >= self.settings.review.tickets {
             // Where more wait than may, by now, nobody takes anybody's place: so they become fewer.
             let is_over = self.reviews.len() > self.settings.review.tickets;
             match self.reviews.lowest().filter(|&(lowest, _)| lowest <= level && !is_over) {
                 Some((_, slot)) => {
-                    work = self.time_out(
-                        now,
-                        slot,
-                        Limit::Reviews { max: self.settings.review.tickets },
-                        work,
-                    )
+                    let limit = Limit::Reviews { max: self.settings.review.tickets };
+                    self.time_out(now, slot, limit, work);
                 }
-                None => return (Err(waiting), work),
+                None => return Err(waiting),
             }
         }
         self.ledger.levels[level].review(waiting.units());
-        (Ok(self.reviews.insert(now, level, sender, waiting)), work)
+        Ok(self.reviews.insert(now, level, sender, waiting))
     }
 
-    /// Deals with those whose time is over, as far as there is work left. Returns how much is.
-    pub(super) fn time_out_reviews(&mut self, now: Instant, mut work: u32) -> u32 {
+    /// Deals with those whose time is over, as far as there is work left.
+    pub(super) fn time_out_reviews(&mut self, now: Instant, work: &mut WorkLimit) {
         let timeout = self.settings.review.timeout;
-        while work > 0 {
+        while !work.is_spent() {
             let Some((_, slot)) = self.reviews.oldest().filter(|&(came, _)| now >= came + timeout)
             else {
                 break;
             };
-            work = self.time_out(now, slot, Limit::ReviewTime { max: timeout }, work - 1);
+            work.take();
+            self.time_out(now, slot, Limit::ReviewTime { max: timeout }, work);
         }
-        work
     }
 
     /// When the first of those that wait has waited too long.
@@ -301,33 +298,31 @@ impl<M: Payload> Admission<M> {
         self.reviews.oldest().map(|(came, _)| came + self.settings.review.timeout)
     }
 
-    fn time_out(&mut self, now: Instant, slot: u32, limit: Limit, work: u32) -> u32 {
-        let Some(pending) = self.reviews.take(slot) else { return work };
+    fn time_out(&mut self, now: Instant, slot: u32, limit: Limit, work: &mut WorkLimit) {
+        let Some(pending) = self.reviews.take(slot) else { return };
         match self.settings.review.on_timeout {
             ReviewTimeout::Open => self.go_on(now, pending, work),
             ReviewTimeout::Closed => {
                 self.drop_pending(now, pending, DropReason::ReviewTimeout, Some(limit));
-                work
             }
         }
     }
 
     /// Past the review, into the queue.
-    fn go_on(&mut self, now: Instant, pending: Pending<M>, work: u32) -> u32 {
+    fn go_on(&mut self, now: Instant, pending: Pending<M>, work: &mut WorkLimit) {
         let silent = match pending.sender {
             Sender::User(user) => self.moderation.mute_reason(&self.settings, now, user).is_some(),
             Sender::Host => false,
         };
         if silent {
             self.drop_pending(now, pending, DropReason::Muted, None);
-            return work;
+            return;
         }
         let Pending { waiting, level, sender, .. } = pending;
         let (id, outcome_sink) = (waiting.id, waiting.outcome_sink);
         let QueuedExt { messages, units, .. } = waiting.ext();
         self.ledger.levels[level].leave_review(units);
-        let (entered, work) = self.enter(now, (level, sender), waiting, None, work);
-        match entered {
+        match self.enter(now, (level, sender), waiting, None, work) {
             Entered::Merged { carrier } => {
                 if outcome_sink != OutcomeSink::CountedOnly {
                     self.events.outcome(
@@ -348,7 +343,6 @@ impl<M: Payload> Admission<M> {
             ),
             Entered::Sent(_) | Entered::Waits => {}
         }
-        work
     }
 
     fn drop_pending(
@@ -369,15 +363,14 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// Drops what waits for a verdict in a room that is closed. Returns how much work is left.
-    pub(super) fn drop_reviews(&mut self, now: Instant, mut work: u32) -> u32 {
+    /// Drops what waits for a verdict in a room that is closed, as far as there is work left.
+    pub(super) fn drop_reviews(&mut self, now: Instant, work: &mut WorkLimit) {
         debug_assert_eq!(self.state, RoomStatus::Closed, "only then is nothing reviewed any more");
-        while work > 0 {
+        while !work.is_spent() {
             let Some((_, slot)) = self.reviews.oldest() else { break };
             let Some(pending) = self.reviews.take(slot) else { break };
             self.drop_pending(now, pending, DropReason::RoomClosed, None);
-            work -= 1;
+            work.take();
         }
-        work
     }
 }

@@ -3,8 +3,8 @@
 use super::error::{ConfigError, at_least, at_most};
 use super::{
     DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels, MAX_LOG,
-    MAX_RECENT_USERS, MAX_REPLAY, MAX_SESSIONS, MAX_SLOTS, MAX_WORK, QueueDiscipline,
-    RateAlgorithm, ReviewConfig, RoomConfig, Settings,
+    MAX_RECENT_USERS, MAX_REPLAY, MAX_SESSIONS, MAX_SLOTS, QueueDiscipline, RateAlgorithm,
+    ReviewConfig, RoomConfig, Settings,
 };
 use crate::data::DataLimits;
 use crate::dedup::DedupWindow;
@@ -12,6 +12,7 @@ use crate::priority::{PerLevel, Priority};
 use crate::quota::{Quota, Rate, RateLimit};
 use crate::system_messages::{MAX_NAMES, SystemMessages};
 use crate::time::Duration;
+use crate::work::MAX_WORK;
 use core::num::NonZeroU32;
 
 /// Collects the settings of a room; [`build`](Self::build) checks them together.

@@ -96,9 +96,6 @@ impl Settings {
     }
 }
 
-/// The maximum number of messages that one call expires, dispatches or drops. If more is due,
-/// `poll_timeout` returns an instant that is already due.
-pub(crate) const MAX_WORK: u32 = 1_024;
 /// Slots are 32-bit numbers and the last one means "none".
 const MAX_SLOTS: u32 = u32::MAX - 1;
 /// Few enough that the audience's hand comes by each session before 32 bits of positions are used
