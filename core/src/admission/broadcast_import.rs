@@ -14,11 +14,9 @@ impl<M: Payload> Admission<M> {
     pub fn import_broadcasts(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
         let now = self.begin_call(now);
         if self.state != RoomStatus::Open || self.edge_outbox.is_some() {
-            self.imported = broadcasts.count();
+            self.broadcasts.skip_all(broadcasts);
         }
-        while let Some((missed, imported)) = broadcasts.next(self.imported) {
-            self.imported += missed + 1;
-            self.broadcasts_missed += missed;
+        while let Some(imported) = self.broadcasts.next(broadcasts) {
             let level = self.settings.levels.level(imported.priority);
             self.emit(now, level, Kind::Notice, None, imported.payload);
         }
@@ -26,11 +24,11 @@ impl<M: Payload> Admission<M> {
 
     /// A room that is made now has nothing to hear of what was broadcast before.
     pub fn skip_broadcasts(&mut self, broadcasts: &Broadcasts<M>) {
-        self.imported = broadcasts.count();
+        self.broadcasts.skip_all(broadcasts);
     }
 
     /// Whether there is something that the room has not heard. O(1).
     pub fn has_broadcasts_to_import(&self, broadcasts: &Broadcasts<M>) -> bool {
-        self.imported < broadcasts.count()
+        self.broadcasts.is_behind(broadcasts)
     }
 }

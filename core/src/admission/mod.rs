@@ -5,12 +5,15 @@
 
 mod attendance;
 mod broadcast_import;
+mod broadcast_position;
 mod checks;
 mod data;
 mod direct;
+mod discipline;
 mod dispatch;
 mod edge_outbox;
 mod entry;
+mod export;
 mod merge_index;
 mod moderation;
 mod outbox;
@@ -21,14 +24,16 @@ mod reconfigure;
 mod review;
 mod scheduler;
 mod snapshot;
+mod status;
 mod system_messages;
 #[cfg(test)]
 mod tests;
 
-pub use moderation::ModerationCounts;
+pub use moderation::{Actor, ModerationCounts};
 pub use persisted::{ImportError, PersistedState};
 pub use review::{PendingReview, ReviewDecision, ReviewError};
 pub use snapshot::AdmissionSnapshot;
+pub use status::RoomStatus;
 
 use crate::config::{RoomConfig, Settings};
 use crate::data::{Attributes, Counters};
@@ -56,6 +61,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use attendance::Attendance;
+use broadcast_position::BroadcastPosition;
 use edge_outbox::EdgeOutbox;
 use merge_index::MergeIndex;
 use moderation::Moderation;
@@ -102,33 +108,11 @@ pub struct Admission<M> {
     events: EventQueue,
     /// Publish calls so far.
     submitted: u64,
-    /// Broadcasts to every room that this one has heard, missed ones included.
-    imported: u64,
-    broadcasts_missed: u64,
+    broadcasts: BroadcastPosition,
     /// One more than the last slot that an audience has given out under any of the room's
     /// configurations.
     slots: u32,
     deferred: DeferredDrops<M>,
-}
-
-/// What a room still does with messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoomStatus {
-    /// Takes messages and members.
-    Open,
-    /// Takes nothing more; what waits still goes out at the room's rate.
-    Draining,
-    /// Closed: nothing goes out any more.
-    Closed,
-}
-
-/// Who asks for a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Actor {
-    /// The host, who may do everything.
-    Host,
-    /// A user, who may do what the room's rules say.
-    User(UserId),
 }
 
 impl<M: Payload> Admission<M> {
@@ -170,8 +154,7 @@ impl<M: Payload> Admission<M> {
             ledger: Ledger::default(),
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
             submitted: 0,
-            imported: 0,
-            broadcasts_missed: 0,
+            broadcasts: BroadcastPosition::default(),
             slots: ShardIndex::slots(settings.sessions),
             deferred: DeferredDrops::default(),
             settings,
@@ -318,7 +301,7 @@ impl<M: Payload> Admission<M> {
     /// Closes the room: what waits is dropped as `RoomClosed`, at most 1,024 messages in this call.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
-        self.allows_one(actor, Action::Close, None)?;
+        self.moderation.check_one(&self.settings, actor, Action::Close, None)?;
         if self.state == RoomStatus::Closed {
             return Err(CloseError::AlreadyClosed);
         }
@@ -433,7 +416,7 @@ impl<M: Payload> Admission<M> {
             queued_bytes: PerLevel::from_fn(|level| self.queue.level_bytes(level)),
             under_review: self.reviews.len(),
             duplicate_keys: self.duplicates.counts(),
-            broadcasts_missed: self.broadcasts_missed,
+            broadcasts_missed: self.broadcasts.missed(),
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),
             dispatched: self.outbox.last(),
             heads: self.heads,

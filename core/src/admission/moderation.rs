@@ -1,29 +1,31 @@
-//! Admins, mutes, bans and kicks.
-//!
-//! A call with several users looks at all of them first and changes nothing if one is not allowed.
+//! Whom the room's owner and admins have dealt with, and who may do what.
 
-use super::{Actor, Admission, RoomStatus};
+use super::persisted::PersistedState;
 use crate::config::Settings;
 use crate::error::ModerationError;
 use crate::ids::UserId;
 use crate::index::Hasher;
-use crate::ledger::DropReason;
-use crate::message::{Payload, Sender};
+use crate::message::Sender;
 use crate::rights::{Action, NotAllowed, Role, forbids};
-use crate::roster::UserSessions;
-use crate::system_messages::SystemMessageKind;
 use crate::time::{Duration, Instant};
 use crate::timed::{Timed, Until};
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 
-/// Users with how long a rule holds for them.
-type Ruled = [(UserId, Until)];
-
 /// Users that one call may name.
-pub(crate) const MAX_USERS: usize = 256;
+const MAX_USERS: usize = 256;
 
-/// Whom the room's owner and admins have dealt with. It outlives everyone's sessions.
+/// Who asks for a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// The host, who may do everything.
+    Host,
+    /// A user, who may do what the room's rules say.
+    User(UserId),
+}
+
+/// Admins, mutes and bans. They hold for users who are in and for those who are not, and outlive
+/// everyone's sessions.
 #[derive(Debug)]
 pub(super) struct Moderation {
     admins: SmallVec<[UserId; 5]>,
@@ -70,6 +72,7 @@ impl Moderation {
         self.bans.set_limit(settings.bans);
     }
 
+    /// Returns what a user is in this room, present or not.
     pub(super) fn role(&self, settings: &Settings, user: UserId) -> Role {
         if Some(user) == settings.owner {
             Role::Owner
@@ -80,7 +83,7 @@ impl Moderation {
         }
     }
 
-    /// Whether it is the host, the owner or an admin who speaks.
+    /// Returns whether it is the host, the owner or an admin who speaks.
     pub(super) fn is_staff(&self, settings: &Settings, sender: Sender) -> bool {
         match sender {
             Sender::Host => true,
@@ -88,7 +91,7 @@ impl Moderation {
         }
     }
 
-    /// Whether a user may speak. O(1).
+    /// Returns why a user may not speak, if so. O(1).
     #[inline]
     pub(super) fn mute_reason(
         &self,
@@ -103,224 +106,38 @@ impl Moderation {
             .then_some(MuteReason::RoomMuted)
     }
 
+    /// Returns until when a user is muted, if so.
+    pub(super) fn muted(&self, now: Instant, user: UserId) -> Option<Until> {
+        self.mutes.get(now, user)
+    }
+
+    /// Returns until when a user is banned, if so.
     pub(super) fn banned(&self, now: Instant, user: UserId) -> Option<Until> {
         self.bans.get(now, user)
     }
 
-    pub(super) fn admins(&self) -> &[UserId] {
-        &self.admins
-    }
-
-    pub(super) fn mutes(&self, now: Instant) -> Vec<(UserId, Until)> {
-        self.mutes.iter(now).collect()
-    }
-
-    pub(super) fn bans(&self, now: Instant) -> Vec<(UserId, Until)> {
-        self.bans.iter(now).collect()
-    }
-
-    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner are passed
-    /// over.
-    pub(super) fn import(
-        &mut self,
-        settings: &Settings,
-        now: Instant,
-        admins: &[UserId],
-        (mutes, bans): (&Ruled, &Ruled),
-        room_muted: bool,
-    ) {
-        for &admin in admins.iter().filter(|&&admin| Some(admin) != settings.owner) {
-            if !self.admins.contains(&admin) {
-                self.admins.push(admin);
-            }
-        }
-        for (timed, list) in [(&mut self.mutes, mutes), (&mut self.bans, bans)] {
-            for &(user, until) in list
-                .iter()
-                .filter(|(user, until)| until.holds(now) && Some(*user) != settings.owner)
-            {
-                timed.set(user, until);
-            }
-        }
-        self.room_muted = room_muted;
-    }
-
-    pub(super) fn counts(&self) -> ModerationCounts {
-        let (mutes, bans) = (self.mutes.len(), self.bans.len());
-        ModerationCounts {
-            admins: self.admins.len() as u32,
-            mutes,
-            bans,
-            room_muted: self.room_muted,
-        }
-    }
-}
-
-impl<M: Payload> Admission<M> {
-    /// What a user is in this room, present or not.
-    pub fn role_of(&self, user: UserId) -> Role {
-        self.moderation.role(&self.settings, user)
-    }
-
-    /// Until when a user is muted, if so.
-    pub fn muted_until(&self, now: Instant, user: UserId) -> Option<Until> {
-        self.moderation.mutes.get(self.clock.peek(now), user)
-    }
-
-    /// Until when a user is banned, if so.
-    pub fn banned_until(&self, now: Instant, user: UserId) -> Option<Until> {
-        self.moderation.banned(self.clock.peek(now), user)
-    }
-
-    /// Names a user admin, or no longer. It holds through leave and rejoin. Returns whether that
-    /// changed anything.
-    pub fn set_admin(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        user: UserId,
-        is_admin: bool,
-    ) -> Result<bool, ModerationError> {
-        let now = self.clock.advance(now);
-        self.allows(actor, Action::SetAdmin, &[user])?;
-        let (admins, max) = (&mut self.moderation.admins, self.settings.admins);
-        let place = admins.iter().position(|&other| other == user);
-        match place {
-            Some(place) if !is_admin => drop(admins.remove(place)),
-            None if is_admin && admins.len() >= max as usize => {
-                return Err(ModerationError::TooManyAdmins { max });
-            }
-            None if is_admin => admins.push(user),
-            _ => return Ok(false),
-        }
-        self.system_messages.note(
-            now,
-            if is_admin { SystemMessageKind::AdminSet } else { SystemMessageKind::AdminRemoved },
-            Some(user),
-        );
-        Ok(true)
-    }
-
-    /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through
-    /// leave and rejoin. What they have in the queue still goes out.
-    pub fn mute(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        users: &[UserId],
-        time: Option<Duration>,
-    ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
-        self.allows(actor, Action::Mute, users)?;
-        let max = self.settings.mutes;
-        if !put_under(&mut self.moderation.mutes, now, users, time) {
-            return Err(ModerationError::MutesFull { max });
-        }
-        for &user in users {
-            self.system_messages.note(now, SystemMessageKind::Muted, Some(user));
-        }
-        Ok(())
-    }
-
-    /// Lets users speak again.
-    pub fn unmute(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        users: &[UserId],
-    ) -> Result<(), ModerationError> {
-        self.clock.advance(now);
-        self.allows(actor, Action::Unmute, users)?;
-        for &user in users {
-            self.moderation.mutes.lift(user);
-        }
-        Ok(())
-    }
-
-    /// Lets only the owner and the admins speak, or everyone again.
-    pub fn mute_room(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        muted: bool,
-    ) -> Result<(), ModerationError> {
-        self.clock.advance(now);
-        self.allows(actor, Action::MuteRoom, &[])?;
-        self.moderation.room_muted = muted;
-        Ok(())
-    }
-
-    /// Takes users out and keeps them out for a time (`None`: for good), whether they are in or
-    /// not; what they have in the queue is dropped. Returns their sessions, which the audience has
-    /// to end. Costs what a [`kick`](Self::kick) does.
-    pub fn ban(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        users: &[UserId],
-        time: Option<Duration>,
-    ) -> Result<UserSessions, ModerationError> {
-        let now = self.clock.advance(now);
-        self.allows(actor, Action::Ban, users)?;
-        let max = self.settings.bans;
-        if !put_under(&mut self.moderation.bans, now, users, time) {
-            return Err(ModerationError::BansFull { max });
-        }
-        Ok(self.take_out(now, users, SystemMessageKind::Banned))
-    }
-
-    /// Lets banned users in again.
-    pub fn unban(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        users: &[UserId],
-    ) -> Result<(), ModerationError> {
-        self.clock.advance(now);
-        self.allows(actor, Action::Unban, users)?;
-        for &user in users {
-            self.moderation.bans.lift(user);
-        }
-        Ok(())
-    }
-
-    /// Takes users out; what they have in the queue is dropped, all of it in this call. They may
-    /// come again. Returns their sessions, which the audience has to end. O(their sessions and
-    /// messages), and where no policy asks who sent what, O(the messages that wait).
-    pub fn kick(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        users: &[UserId],
-    ) -> Result<UserSessions, ModerationError> {
-        let now = self.clock.advance(now);
-        self.allows(actor, Action::Kick, users)?;
-        Ok(self.take_out(now, users, SystemMessageKind::Kicked))
-    }
-
-    /// Whether somebody may do something to all of these users, or with none, to the room.
-    fn allows(
+    /// Checks that somebody may do something to all of these users, or with none, to the room.
+    pub(super) fn check(
         &self,
+        settings: &Settings,
         actor: Actor,
         action: Action,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        if self.state == RoomStatus::Closed {
-            return Err(ModerationError::RoomClosed);
-        }
         if users.len() > MAX_USERS {
             return Err(ModerationError::TooManyUsers { count: users.len(), max: MAX_USERS });
         }
         let to_room = users.is_empty().then_some(None);
         for target in users.iter().copied().map(Some).chain(to_room) {
-            self.allows_one(actor, action, target)?;
+            self.check_one(settings, actor, action, target)?;
         }
         Ok(())
     }
 
-    /// The table of [`forbids`], for this room.
-    pub(super) fn allows_one(
+    /// Looks into the table of [`forbids`], for this room.
+    pub(super) fn check_one(
         &self,
+        settings: &Settings,
         actor: Actor,
         action: Action,
         target: Option<UserId>,
@@ -329,47 +146,122 @@ impl<M: Payload> Admission<M> {
             Actor::Host => None,
             Actor::User(user) => Some(user),
         };
-        let role = |user: Option<UserId>| user.map(|user| self.role_of(user));
+        let role = |user: Option<UserId>| user.map(|user| self.role(settings, user));
         forbids(role(actor), action, role(target))
             .map_or(Ok(()), |rule| Err(NotAllowed { actor, action, target, rule }))
     }
 
-    /// Drops all that users have under review and in the queue, and takes their sessions out.
-    fn take_out(&mut self, now: Instant, users: &[UserId], tip: SystemMessageKind) -> UserSessions {
-        self.deferred.clear();
-        let mut senders: SmallVec<[Sender; 4]> = SmallVec::new();
-        for sender in users.iter().map(|&user| Sender::User(user)) {
-            if !senders.contains(&sender) {
-                senders.push(sender);
+    /// Names a user admin, if there may be one more. Returns whether that changed anything.
+    pub(super) fn add_admin(
+        &mut self,
+        settings: &Settings,
+        user: UserId,
+    ) -> Result<bool, ModerationError> {
+        let max = settings.admins;
+        if self.admins.contains(&user) {
+            return Ok(false);
+        }
+        if self.admins.len() >= max as usize {
+            return Err(ModerationError::TooManyAdmins { max });
+        }
+        self.admins.push(user);
+        Ok(true)
+    }
+
+    /// Names a user admin no longer. Returns whether that changed anything.
+    pub(super) fn remove_admin(&mut self, user: UserId) -> bool {
+        let place = self.admins.iter().position(|&other| other == user);
+        place.map(|place| self.admins.remove(place)).is_some()
+    }
+
+    /// Mutes users for a time or for good; if there is no room for all, none of them.
+    pub(super) fn mute(
+        &mut self,
+        settings: &Settings,
+        now: Instant,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
+        if put_under(&mut self.mutes, now, users, time) {
+            Ok(())
+        } else {
+            Err(ModerationError::MutesFull { max: settings.mutes })
+        }
+    }
+
+    /// Lets users speak again.
+    pub(super) fn unmute(&mut self, users: &[UserId]) {
+        for &user in users {
+            self.mutes.lift(user);
+        }
+    }
+
+    /// Bans users for a time or for good; if there is no room for all, none of them.
+    pub(super) fn ban(
+        &mut self,
+        settings: &Settings,
+        now: Instant,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
+        if put_under(&mut self.bans, now, users, time) {
+            Ok(())
+        } else {
+            Err(ModerationError::BansFull { max: settings.bans })
+        }
+    }
+
+    /// Lets users in again.
+    pub(super) fn unban(&mut self, users: &[UserId]) {
+        for &user in users {
+            self.bans.lift(user);
+        }
+    }
+
+    /// Lets only the owner and the admins speak, or everyone again.
+    pub(super) fn set_room_muted(&mut self, room_muted: bool) {
+        self.room_muted = room_muted;
+    }
+
+    /// Adds to what a room carries over what holds at `now`, in an order that no hash decides.
+    pub(super) fn export(&self, now: Instant, to: &mut PersistedState) {
+        let sorted = |timed: &Timed| {
+            let mut list: Vec<_> = timed.iter(now).collect();
+            list.sort_unstable();
+            list
+        };
+        to.admins = self.admins.to_vec();
+        (to.mutes, to.bans) = (sorted(&self.mutes), sorted(&self.bans));
+        to.room_muted = self.room_muted;
+    }
+
+    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner are passed
+    /// over.
+    pub(super) fn import(&mut self, settings: &Settings, now: Instant, carried: &PersistedState) {
+        for &admin in carried.admins.iter().filter(|&&admin| Some(admin) != settings.owner) {
+            if !self.admins.contains(&admin) {
+                self.admins.push(admin);
             }
         }
-        let (mut reviews, mut waiting) =
-            (self.reviews.all_of(&senders).into_iter(), self.queue.all_of(&senders).into_iter());
-        let (mut review, mut waits) = (reviews.next(), waiting.next());
-        let mut sessions = UserSessions::new();
-        for (at, &sender) in senders.iter().enumerate() {
-            while let Some((_, slot)) = review.filter(|&(place, _)| place == at) {
-                self.drop_review_of_sender(now, slot);
-                review = reviews.next();
+        for (timed, list) in [(&mut self.mutes, &carried.mutes), (&mut self.bans, &carried.bans)] {
+            for &(user, until) in list
+                .iter()
+                .filter(|(user, until)| until.holds(now) && Some(*user) != settings.owner)
+            {
+                timed.set(user, until);
             }
-            while let Some((_, key)) = waits.filter(|&(place, _)| place == at) {
-                if let Some(popped) = self.queue.take(key) {
-                    self.drop_one(now, popped, DropReason::SenderOut, None);
-                }
-                waits = waiting.next();
-            }
-            let Sender::User(user) = sender else { continue };
-            let of_user = self.roster.sessions_of(user);
-            for &session in &of_user {
-                self.let_go(now, session, tip);
-            }
-            if of_user.is_empty() && tip == SystemMessageKind::Banned {
-                // Nobody goes, and still somebody is banned.
-                self.system_messages.note(now, tip, Some(user));
-            }
-            sessions.extend(of_user);
         }
-        sessions
+        self.room_muted = carried.room_muted;
+    }
+
+    /// Returns what is held, as plain counts.
+    pub(super) fn counts(&self) -> ModerationCounts {
+        ModerationCounts {
+            admins: self.admins.len() as u32,
+            mutes: self.mutes.len(),
+            bans: self.bans.len(),
+            room_muted: self.room_muted,
+        }
     }
 }
 

@@ -1,13 +1,9 @@
 //! What a room carries over a restart, or to another machine: everything about people and data,
 //! nothing about sessions and messages.
 
-use super::Admission;
-use super::moderation::Moderation;
-use crate::data::{Attributes, Counters, DataError};
+use crate::config::Settings;
+use crate::data::DataError;
 use crate::ids::UserId;
-use crate::index::Hasher;
-use crate::message::Payload;
-use crate::time::Instant;
 use crate::timed::Until;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -52,59 +48,18 @@ pub enum ImportError {
     Data(#[from] DataError),
 }
 
-impl<M: Payload> Admission<M> {
-    /// What this room carries over a restart. What has lapsed by `now` is left out. Mutes and bans
-    /// end at instants: whoever imports them has to count time from the same epoch.
-    pub fn export(&self, now: Instant) -> PersistedState {
-        let now = self.clock.peek(now);
-        let (mut mutes, mut bans) = (self.moderation.mutes(now), self.moderation.bans(now));
-        mutes.sort_unstable();
-        bans.sort_unstable();
-        PersistedState {
-            admins: self.moderation.admins().to_vec(),
-            mutes,
-            bans,
-            room_muted: self.moderation.counts().room_muted,
-            attributes: self
-                .attributes
-                .iter()
-                .map(|(key, value)| (key.into(), Arc::clone(value)))
-                .collect(),
-            attributes_version: self.attributes.version(),
-            counters: self.counters.iter().map(|(key, value)| (key.into(), value)).collect(),
-        }
-    }
-
-    /// Takes over what a room carried, in place of what is here: all of it, or with an error
-    /// nothing. Whoever is banned by it and in the room stays until they leave; the owner, if named
-    /// among the admins, is not one. O(all of it).
-    pub fn import(&mut self, now: Instant, carried: PersistedState) -> Result<(), ImportError> {
-        let now = self.clock.advance(now);
-        let settings = &self.settings;
+impl PersistedState {
+    /// Checks that no list of people is longer than a room with these settings may have it.
+    pub(super) fn check_people(&self, settings: &Settings) -> Result<(), ImportError> {
         for (list, count, max) in [
-            ("admins", carried.admins.len(), settings.admins),
-            ("mutes", carried.mutes.len(), settings.mutes),
-            ("bans", carried.bans.len(), settings.bans),
+            ("admins", self.admins.len(), settings.admins),
+            ("mutes", self.mutes.len(), settings.mutes),
+            ("bans", self.bans.len(), settings.bans),
         ] {
             if count > max as usize {
                 return Err(ImportError::TooMany { list, count, max });
             }
         }
-        let mut attributes = Attributes::new(settings.data);
-        attributes.import(carried.attributes_version, carried.attributes)?;
-        let mut counters = Counters::new(settings.data);
-        counters.import(carried.counters)?;
-        let mut moderation = Moderation::new(settings, Hasher::new(settings.seed()));
-        moderation.import(
-            settings,
-            now,
-            &carried.admins,
-            (&carried.mutes, &carried.bans),
-            carried.room_muted,
-        );
-        // The quota of the writes is the room's, not what it carried.
-        self.attributes.replace(attributes);
-        (self.counters, self.moderation) = (counters, moderation);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The books of an admission, as they are read.
 
-use super::{ModerationCounts, RoomStatus};
+use super::moderation::ModerationCounts;
+use super::status::RoomStatus;
 use crate::ids::Seq;
 use crate::ledger::Ledger;
 use crate::priority::PerLevel;

@@ -1,0 +1,41 @@
+//! How far a room has heard what is broadcast to every room.
+
+use crate::broadcasts::{BroadcastCopy, Broadcasts};
+use crate::message::Payload;
+
+/// A room's place in the log of broadcasts.
+#[derive(Debug, Default)]
+pub(super) struct BroadcastPosition {
+    /// Broadcasts that the room has heard, missed ones included.
+    heard: u64,
+    missed: u64,
+}
+
+impl BroadcastPosition {
+    /// Takes the next broadcast that the room has not heard, if there is one. What the log no
+    /// longer holds is counted as missed.
+    pub(super) fn next<M: Payload>(
+        &mut self,
+        broadcasts: &Broadcasts<M>,
+    ) -> Option<BroadcastCopy<M>> {
+        let (missed, copy) = broadcasts.next(self.heard)?;
+        self.heard += missed + 1;
+        self.missed += missed;
+        Some(copy)
+    }
+
+    /// Passes over what has been broadcast so far.
+    pub(super) fn skip_all<M: Payload>(&mut self, broadcasts: &Broadcasts<M>) {
+        self.heard = broadcasts.count();
+    }
+
+    /// Returns whether there is something that the room has not heard.
+    pub(super) fn is_behind<M: Payload>(&self, broadcasts: &Broadcasts<M>) -> bool {
+        self.heard < broadcasts.count()
+    }
+
+    /// Returns how many broadcasts the room has missed.
+    pub(super) fn missed(&self) -> u64 {
+        self.missed
+    }
+}

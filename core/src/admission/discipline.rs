@@ -1,0 +1,193 @@
+//! Naming admins, muting, banning and kicking.
+//!
+//! A call with several users looks at all of them first and changes nothing if one is not allowed.
+
+use super::{Actor, Admission, RoomStatus};
+use crate::error::ModerationError;
+use crate::ids::UserId;
+use crate::ledger::DropReason;
+use crate::message::{Payload, Sender};
+use crate::rights::{Action, Role};
+use crate::roster::UserSessions;
+use crate::system_messages::SystemMessageKind;
+use crate::time::{Duration, Instant};
+use crate::timed::Until;
+use smallvec::SmallVec;
+
+impl<M: Payload> Admission<M> {
+    /// What a user is in this room, present or not.
+    pub fn role_of(&self, user: UserId) -> Role {
+        self.moderation.role(&self.settings, user)
+    }
+
+    /// Until when a user is muted, if so.
+    pub fn muted_until(&self, now: Instant, user: UserId) -> Option<Until> {
+        self.moderation.muted(self.clock.peek(now), user)
+    }
+
+    /// Until when a user is banned, if so.
+    pub fn banned_until(&self, now: Instant, user: UserId) -> Option<Until> {
+        self.moderation.banned(self.clock.peek(now), user)
+    }
+
+    /// Names a user admin, or no longer. It holds through leave and rejoin. Returns whether that
+    /// changed anything.
+    pub fn set_admin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        user: UserId,
+        is_admin: bool,
+    ) -> Result<bool, ModerationError> {
+        let now = self.clock.advance(now);
+        self.allows(actor, Action::SetAdmin, &[user])?;
+        let (is_changed, tip) = if is_admin {
+            let is_new = self.moderation.add_admin(&self.settings, user)?;
+            (is_new, SystemMessageKind::AdminSet)
+        } else {
+            (self.moderation.remove_admin(user), SystemMessageKind::AdminRemoved)
+        };
+        if is_changed {
+            self.system_messages.note(now, tip, Some(user));
+        }
+        Ok(is_changed)
+    }
+
+    /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through
+    /// leave and rejoin. What they have in the queue still goes out.
+    pub fn mute(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<(), ModerationError> {
+        let now = self.clock.advance(now);
+        self.allows(actor, Action::Mute, users)?;
+        self.moderation.mute(&self.settings, now, users, time)?;
+        for &user in users {
+            self.system_messages.note(now, SystemMessageKind::Muted, Some(user));
+        }
+        Ok(())
+    }
+
+    /// Lets users speak again.
+    pub fn unmute(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
+        self.clock.advance(now);
+        self.allows(actor, Action::Unmute, users)?;
+        self.moderation.unmute(users);
+        Ok(())
+    }
+
+    /// Lets only the owner and the admins speak, or everyone again.
+    pub fn mute_room(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        muted: bool,
+    ) -> Result<(), ModerationError> {
+        self.clock.advance(now);
+        self.allows(actor, Action::MuteRoom, &[])?;
+        self.moderation.set_room_muted(muted);
+        Ok(())
+    }
+
+    /// Takes users out and keeps them out for a time (`None`: for good), whether they are in or
+    /// not; what they have in the queue is dropped. Returns their sessions, which the audience has
+    /// to end. Costs what a [`kick`](Self::kick) does.
+    pub fn ban(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+        time: Option<Duration>,
+    ) -> Result<UserSessions, ModerationError> {
+        let now = self.clock.advance(now);
+        self.allows(actor, Action::Ban, users)?;
+        self.moderation.ban(&self.settings, now, users, time)?;
+        Ok(self.take_out(now, users, SystemMessageKind::Banned))
+    }
+
+    /// Lets banned users in again.
+    pub fn unban(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
+        self.clock.advance(now);
+        self.allows(actor, Action::Unban, users)?;
+        self.moderation.unban(users);
+        Ok(())
+    }
+
+    /// Takes users out; what they have in the queue is dropped, all of it in this call. They may
+    /// come again. Returns their sessions, which the audience has to end. O(their sessions and
+    /// messages), and where no policy asks who sent what, O(the messages that wait).
+    pub fn kick(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<UserSessions, ModerationError> {
+        let now = self.clock.advance(now);
+        self.allows(actor, Action::Kick, users)?;
+        Ok(self.take_out(now, users, SystemMessageKind::Kicked))
+    }
+
+    /// Whether somebody may do something to all of these users, or with none, to the room.
+    fn allows(
+        &self,
+        actor: Actor,
+        action: Action,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
+        if self.state == RoomStatus::Closed {
+            return Err(ModerationError::RoomClosed);
+        }
+        self.moderation.check(&self.settings, actor, action, users)
+    }
+
+    /// Drops all that users have under review and in the queue, and takes their sessions out.
+    fn take_out(&mut self, now: Instant, users: &[UserId], tip: SystemMessageKind) -> UserSessions {
+        self.deferred.clear();
+        let mut senders: SmallVec<[Sender; 4]> = SmallVec::new();
+        for sender in users.iter().map(|&user| Sender::User(user)) {
+            if !senders.contains(&sender) {
+                senders.push(sender);
+            }
+        }
+        let (mut reviews, mut waiting) =
+            (self.reviews.all_of(&senders).into_iter(), self.queue.all_of(&senders).into_iter());
+        let (mut review, mut waits) = (reviews.next(), waiting.next());
+        let mut sessions = UserSessions::new();
+        for (at, &sender) in senders.iter().enumerate() {
+            while let Some((_, slot)) = review.filter(|&(place, _)| place == at) {
+                self.drop_review_of_sender(now, slot);
+                review = reviews.next();
+            }
+            while let Some((_, key)) = waits.filter(|&(place, _)| place == at) {
+                if let Some(popped) = self.queue.take(key) {
+                    self.drop_one(now, popped, DropReason::SenderOut, None);
+                }
+                waits = waiting.next();
+            }
+            let Sender::User(user) = sender else { continue };
+            let of_user = self.roster.sessions_of(user);
+            for &session in &of_user {
+                self.let_go(now, session, tip);
+            }
+            if of_user.is_empty() && tip == SystemMessageKind::Banned {
+                // Nobody goes, and still somebody is banned.
+                self.system_messages.note(now, tip, Some(user));
+            }
+            sessions.extend(of_user);
+        }
+        sessions
+    }
+}

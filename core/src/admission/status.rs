@@ -1,0 +1,12 @@
+//! How far a room's life has come.
+
+/// What a room still does with messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoomStatus {
+    /// Takes messages and members.
+    Open,
+    /// Takes nothing more; what waits still goes out at the room's rate.
+    Draining,
+    /// Closed: nothing goes out any more.
+    Closed,
+}
