@@ -7,8 +7,9 @@
 //! has been let in.
 
 use super::moderation::{Moderation, MuteReason};
+use super::people::People;
+use super::room_data::RoomData;
 use crate::config::Settings;
-use crate::data::Counters;
 use crate::dedup::Dedup;
 use crate::event::EventQueue;
 use crate::ids::UserId;
@@ -17,7 +18,6 @@ use crate::ledger::RefusalReason;
 use crate::message::{Kind, Limit, OutcomeSink, Payload, Publish, Sender, Source};
 use crate::priority::PerLevel;
 use crate::quota::TokenBucket;
-use crate::roster::Roster;
 use crate::time::Instant;
 use alloc::boxed::Box;
 
@@ -29,12 +29,12 @@ pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
 pub(super) struct Checks<'a, M> {
     pub(super) open: bool,
     pub(super) settings: &'a Settings,
-    pub(super) roster: &'a Roster<M>,
+    pub(super) people: &'a People<M>,
     pub(super) moderation: &'a Moderation,
     pub(super) duplicates: &'a Dedup,
     pub(super) quotas: &'a PerLevel<Option<Box<KeyedLimit>>>,
     pub(super) notices: &'a TokenBucket,
-    pub(super) counters: &'a Counters,
+    pub(super) data: &'a RoomData<M>,
     pub(super) events: &'a EventQueue,
 }
 
@@ -45,7 +45,7 @@ impl<M: Payload> Checks<'_, M> {
         if !self.open {
             return Err((RefusalReason::RoomClosed, None, None));
         }
-        let sender = sender(self.roster, publish.source)?;
+        let sender = sender(self.people, publish.source)?;
         if let Source::Edge { user, .. } = publish.source
             && let Some(until) = self.moderation.banned(now, user)
         {
@@ -82,7 +82,7 @@ impl<M: Payload> Checks<'_, M> {
             return Err((RefusalReason::NoticeQuota, Some(limit), self.notices.next_at(now, 0)));
         }
         if let Some(counter) = publish.counter
-            && let Err(error) = self.counters.check_add(counter, as_delta(publish.units))
+            && let Err(error) = self.data.counters().check_add(counter, as_delta(publish.units))
         {
             return Err((RefusalReason::Counter, Some(Limit::Counter { error }), None));
         }
@@ -112,11 +112,11 @@ pub(super) fn outcome_sink<M>(settings: &Settings, publish: &Publish<M>) -> Outc
     publish.outcome_sink.unwrap_or_else(|| settings.outcome_sink[publish.priority].into())
 }
 
-fn sender<M>(roster: &Roster<M>, source: Source) -> Result<Sender, Denied> {
+fn sender<M>(people: &People<M>, source: Source) -> Result<Sender, Denied> {
     match source {
         Source::Host => Ok(Sender::Host),
         Source::Edge { user, .. } => Ok(Sender::User(user)),
-        Source::Session(session) => match roster.user_of(session) {
+        Source::Session(session) => match people.user_of(session) {
             Some(user) => Ok(Sender::User(user)),
             None if session.is_guest() => Err((RefusalReason::Guest, None, None)),
             None => Err((RefusalReason::NotMember, None, None)),

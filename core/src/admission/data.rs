@@ -3,7 +3,6 @@
 use super::{Admission, RoomStatus};
 use crate::data::DataError;
 use crate::message::Payload;
-use crate::system_messages::SystemMessageKind;
 use crate::time::Instant;
 use alloc::sync::Arc;
 
@@ -22,63 +21,49 @@ impl<M: Payload> Admission<M> {
     ) -> Result<u64, DataError> {
         let now = self.clock.advance(now);
         self.is_open_for_data()?;
-        let version = self.attributes.write(now, based_on, changes)?;
-        self.system_messages.note(now, SystemMessageKind::AttributesChanged, None);
-        Ok(version)
+        self.data.write_attributes(now, based_on, changes)
     }
 
     /// The version of the attributes: how many changes have been made.
     pub fn attributes_version(&self) -> u64 {
-        self.attributes.version()
+        self.data.attributes().version()
     }
 
     /// The value of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&Arc<[u8]>> {
-        self.attributes.get(key)
+        self.data.attributes().get(key)
     }
 
     /// All attributes, by key.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
-        self.attributes.iter()
+        self.data.attributes().iter()
     }
 
     /// Sets a counter, whatever it said; returns what that was.
     pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         self.is_open_for_data()?;
-        let before = self.counters.set(key, value)?;
-        self.note_counter();
-        Ok(before)
+        self.data.set_counter(self.clock.peek(Instant::ZERO), key, value)
     }
 
     /// Adds to a counter; one that is missing starts at 0. Returns the sum, which never wraps.
     pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
         self.is_open_for_data()?;
-        let sum = self.counters.add(key, delta)?;
-        self.note_counter();
-        Ok(sum)
+        self.data.add_counter(self.clock.peek(Instant::ZERO), key, delta)
     }
 
     /// Takes a counter away; returns what it said.
     pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
-        self.counters.remove(key)
+        self.data.remove_counter(key)
     }
 
     /// What a counter says.
     pub fn counter(&self, key: &str) -> Option<i64> {
-        self.counters.get(key)
+        self.data.counters().get(key)
     }
 
     /// All counters, by key.
     pub fn counters(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.counters.iter()
-    }
-
-    fn note_counter(&mut self) {
-        self.system_messages.note(
-            self.clock.peek(Instant::ZERO),
-            SystemMessageKind::Counters,
-            None,
-        );
+        self.data.counters().iter()
     }
 
     fn is_open_for_data(&self) -> Result<(), DataError> {

@@ -48,7 +48,7 @@ impl<M: Payload> Admission<M> {
             (self.moderation.remove_admin(user), SystemMessageKind::AdminRemoved)
         };
         if is_changed {
-            self.system_messages.note(now, tip, Some(user));
+            self.data.note(now, tip, Some(user));
         }
         Ok(is_changed)
     }
@@ -66,7 +66,7 @@ impl<M: Payload> Admission<M> {
         self.allows(actor, Action::Mute, users)?;
         self.moderation.mute(&self.settings, now, users, time)?;
         for &user in users {
-            self.system_messages.note(now, SystemMessageKind::Muted, Some(user));
+            self.data.note(now, SystemMessageKind::Muted, Some(user));
         }
         Ok(())
     }
@@ -178,13 +178,13 @@ impl<M: Payload> Admission<M> {
                 waits = waiting.next();
             }
             let Sender::User(user) = sender else { continue };
-            let of_user = self.roster.sessions_of(user);
+            let of_user = self.people.sessions_of(user);
             for &session in &of_user {
                 self.let_go(now, session, tip);
             }
             if of_user.is_empty() && tip == SystemMessageKind::Banned {
                 // Nobody goes, and still somebody is banned.
-                self.system_messages.note(now, tip, Some(user));
+                self.data.note(now, tip, Some(user));
             }
             sessions.extend(of_user);
         }

@@ -2,11 +2,12 @@
 
 use super::Admission;
 use super::queued::{Queued, QueuedExt};
+use super::room_data::RoomData;
 use crate::chunked::Deque;
 use crate::config::RoomConfig;
 use crate::message::{EdgeMessage, Payload};
 use crate::queue::Popped;
-use crate::system_messages::{Folds, SystemMessages};
+use crate::system_messages::SystemMessages;
 use alloc::boxed::Box;
 
 /// What waits to be taken to the room.
@@ -17,7 +18,7 @@ impl<M: Payload> Admission<M> {
     pub(crate) fn at_edge(config: &RoomConfig) -> Self {
         Self {
             edge_outbox: Some(Box::new(Deque::new())),
-            system_messages: Folds::new(SystemMessages::NONE),
+            data: RoomData::new(&config.settings, SystemMessages::NONE),
             ..Self::new(config)
         }
     }

@@ -11,7 +11,6 @@ use crate::message::{
 };
 use crate::priority::Priority;
 use crate::queue::{Full, Popped};
-use crate::system_messages::SystemMessageKind;
 use crate::time::Instant;
 use crate::work::WorkLimit;
 use alloc::sync::Arc;
@@ -150,9 +149,8 @@ impl<M: Payload> Admission<M> {
     #[inline]
     fn count(&mut self, now: Instant, counter: Option<&'static str>, units: u64) {
         if let Some(counter) = counter {
-            let counted = self.counters.add(counter, checks::as_delta(units));
+            let counted = self.data.add_counter(now, counter, checks::as_delta(units));
             debug_assert!(counted.is_ok(), "the gate has looked");
-            self.system_messages.note(now, SystemMessageKind::Counters, None);
         }
     }
 
@@ -181,7 +179,7 @@ impl<M: Payload> Admission<M> {
     /// long expires, and reviews time out.
     #[inline]
     pub(super) fn fall_due(&mut self, now: Instant, work: &mut WorkLimit) {
-        if self.system_messages.next().is_some_and(|due| due <= now) {
+        if self.data.next_system_message().is_some_and(|due| due <= now) {
             self.flush_system_messages(now);
         }
         if self.queue.has_expired(now) {
@@ -273,7 +271,7 @@ impl<M: Payload> Admission<M> {
 
     fn profile_of(&self, sender: Sender) -> Option<Arc<M>> {
         match sender {
-            Sender::User(user) => self.roster.profile(user).cloned(),
+            Sender::User(user) => self.people.profile(user).cloned(),
             Sender::Host => None,
         }
     }
@@ -284,12 +282,12 @@ impl<M: Payload> Admission<M> {
         checks::Checks {
             open: self.state == RoomStatus::Open,
             settings: &self.settings,
-            roster: &self.roster,
+            people: &self.people,
             moderation: &self.moderation,
             duplicates: &self.duplicates,
             quotas: &self.sender_quotas,
             notices: &self.notices,
-            counters: &self.counters,
+            data: &self.data,
             events: &self.events,
         }
         .check(now, publish)

@@ -2,11 +2,9 @@
 
 use super::moderation::Moderation;
 use super::{Admission, ImportError, PersistedState};
-use crate::data::{Attributes, Counters};
 use crate::index::Hasher;
 use crate::message::Payload;
 use crate::time::Instant;
-use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
     /// What this room carries over a restart. What has lapsed by `now` is left out. Mutes and bans
@@ -14,11 +12,7 @@ impl<M: Payload> Admission<M> {
     pub fn export(&self, now: Instant) -> PersistedState {
         let mut carried = PersistedState::default();
         self.moderation.export(self.clock.peek(now), &mut carried);
-        let (attributes, counters) = (&self.attributes, &self.counters);
-        carried.attributes =
-            attributes.iter().map(|(key, value)| (key.into(), Arc::clone(value))).collect();
-        carried.attributes_version = attributes.version();
-        carried.counters = counters.iter().map(|(key, value)| (key.into(), value)).collect();
+        self.data.export(&mut carried);
         carried
     }
 
@@ -31,13 +25,8 @@ impl<M: Payload> Admission<M> {
         carried.check_people(settings)?;
         let mut moderation = Moderation::new(settings, Hasher::new(settings.seed()));
         moderation.import(settings, now, &carried);
-        let mut attributes = Attributes::new(settings.data);
-        attributes.import(carried.attributes_version, carried.attributes)?;
-        let mut counters = Counters::new(settings.data);
-        counters.import(carried.counters)?;
-        // The quota of the writes is the room's, not what it carried.
-        self.attributes.replace(attributes);
-        (self.counters, self.moderation) = (counters, moderation);
+        self.data.import(settings, carried)?;
+        self.moderation = moderation;
         Ok(())
     }
 }

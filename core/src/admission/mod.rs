@@ -14,15 +14,18 @@ mod dispatch;
 mod edge_outbox;
 mod entry;
 mod export;
+mod members;
 mod merge_index;
 mod moderation;
 mod outbox;
+mod people;
 mod persisted;
-mod presence;
 mod queued;
 mod reconfigure;
 mod review;
+mod room_data;
 mod scheduler;
+mod silent_sessions;
 mod snapshot;
 mod status;
 mod system_messages;
@@ -36,13 +39,12 @@ pub use snapshot::AdmissionSnapshot;
 pub use status::RoomStatus;
 
 use crate::config::{RoomConfig, Settings};
-use crate::data::{Attributes, Counters};
 use crate::dedup::Dedup;
 use crate::deferred_drops::DeferredDrops;
-use crate::error::{CloseError, JoinError, LeaveError, ProfileError};
-use crate::event::{Event, EventQueue, Presence, PresenceCause};
+use crate::error::CloseError;
+use crate::event::{Event, EventQueue};
 use crate::handover::HandOver;
-use crate::ids::{Seq, SessionId, UserId};
+use crate::ids::Seq;
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
 use crate::ledger::Ledger;
@@ -50,25 +52,20 @@ use crate::message::{Message, Payload};
 use crate::priority::PerLevel;
 use crate::queue::Queue;
 use crate::quota::{Rate, TokenBucket};
-use crate::recent_users::RecentUsers;
 use crate::rights::Action;
-use crate::roster::{Gone, Roster, UserSessions};
-use crate::shard_index::ShardIndex;
-use crate::system_messages::{Folds, SystemMessageKind};
 use crate::time::{Instant, Watermark};
 use crate::work::WorkLimit;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use attendance::Attendance;
 use broadcast_position::BroadcastPosition;
 use edge_outbox::EdgeOutbox;
 use merge_index::MergeIndex;
 use moderation::Moderation;
 use outbox::Outbox;
-use presence::SilentSessions;
+use people::People;
 use queued::Queued;
 use review::Reviews;
+use room_data::RoomData;
 use scheduler::Scheduler;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
@@ -81,17 +78,9 @@ pub struct Admission<M> {
     settings: Settings,
     state: RoomStatus,
     clock: Watermark,
-    attendance: Attendance,
-    roster: Roster<M>,
-    silent_sessions: SilentSessions,
-    newest: RecentUsers,
+    people: People<M>,
     moderation: Moderation,
-    attributes: Attributes,
-    counters: Counters,
-    system_messages: Folds,
-    /// Profiles of users who are gone, for tips that are still to tell it: at most one of each
-    /// kind.
-    kept_profiles: Vec<(SystemMessageKind, Arc<M>)>,
+    data: RoomData<M>,
     scheduler: Scheduler,
     /// The host's notices have a bucket of their own.
     notices: TokenBucket,
@@ -108,10 +97,9 @@ pub struct Admission<M> {
     events: EventQueue,
     /// Publish calls so far.
     submitted: u64,
+    /// Whether the host has been told that the room has ended.
+    is_end_told: bool,
     broadcasts: BroadcastPosition,
-    /// One more than the last slot that an audience has given out under any of the room's
-    /// configurations.
-    slots: u32,
     deferred: DeferredDrops<M>,
 }
 
@@ -128,15 +116,9 @@ impl<M: Payload> Admission<M> {
         Self {
             state: RoomStatus::Open,
             clock: Watermark::default(),
-            attendance: Attendance::new(settings.idle_timeout),
-            roster: Roster::new(hasher),
-            silent_sessions: SilentSessions::default(),
-            newest: RecentUsers::new(settings.recent_users),
+            people: People::new(&settings, hasher),
             moderation: Moderation::new(&settings, hasher),
-            attributes: Attributes::new(settings.data),
-            counters: Counters::new(settings.data),
-            system_messages: Folds::new(settings.system_messages),
-            kept_profiles: Vec::new(),
+            data: RoomData::new(&settings, settings.system_messages),
             scheduler: Scheduler::new(config),
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
             sender_quotas: PerLevel(settings.sender_quota.0.map(|quota| {
@@ -154,8 +136,8 @@ impl<M: Payload> Admission<M> {
             ledger: Ledger::default(),
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
             submitted: 0,
+            is_end_told: false,
             broadcasts: BroadcastPosition::default(),
-            slots: ShardIndex::slots(settings.sessions),
             deferred: DeferredDrops::default(),
             settings,
         }
@@ -180,7 +162,7 @@ impl<M: Payload> Admission<M> {
     /// answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.clock.peek(Instant::ZERO);
-        let tip = self.next_system_message().into_iter().chain(self.expires_at()).min();
+        let tip = self.next_system_message().into_iter().chain(self.vacant_at()).min();
         if self.is_idle() {
             return tip;
         }
@@ -208,89 +190,6 @@ impl<M: Payload> Admission<M> {
         !self.events.is_empty() || self.owes_end()
     }
 
-    /// Whether a user (`None`: a guest) may join now. Changes nothing.
-    pub fn check_join(&self, now: Instant, user: Option<UserId>) -> Result<(), JoinError> {
-        if self.state != RoomStatus::Open {
-            return Err(JoinError::RoomClosed);
-        }
-        let Some(user) = user else { return Ok(()) };
-        if let Some(until) = self.moderation.banned(self.clock.peek(now), user) {
-            return Err(JoinError::Banned { user, until });
-        }
-        let max = self.settings.sessions_per_user;
-        if self.roster.sessions_of(user).len() >= max as usize {
-            return Err(JoinError::TooManySessions { user, max });
-        }
-        Ok(())
-    }
-
-    /// Registers a session of a user, fresh from an audience. O(1). A guest's id, or one that no
-    /// audience of this configuration gives out, changes nothing; one whose slot is taken puts out
-    /// who holds it.
-    pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
-        if session.is_guest() || session.generation() == 0 || session.slot() >= self.slots {
-            return;
-        }
-        if let Some(holder) = self.roster.holder(session.slot()) {
-            self.remove_session(now, holder);
-        }
-        let now = self.clock.advance(now);
-        let is_first = self.roster.add(user, session);
-        if is_first {
-            self.system_messages.note(now, SystemMessageKind::Joined, Some(user));
-        }
-        if is_first || self.is_back(user, session) {
-            self.newest.push(user);
-            self.events.presence(user, Presence::Online, PresenceCause::Join);
-        }
-    }
-
-    /// Takes one session out; harmless when it is not registered. O(sessions of the user).
-    #[inline]
-    pub fn remove_session(&mut self, now: Instant, session: SessionId) {
-        if session.is_guest() {
-            // Nobody here knows it.
-            self.clock.advance(now);
-        } else {
-            self.let_go(now, session, SystemMessageKind::Left);
-        }
-    }
-
-    /// A session goes; if it is its user's last, a tip of this kind tells it.
-    fn let_go(&mut self, now: Instant, session: SessionId, tip: SystemMessageKind) {
-        let now = self.clock.advance(now);
-        let Some(gone) = self.roster.remove(session) else { return };
-        if let Gone::Last(user) = gone {
-            let profile = self.roster.take_profile(user);
-            if self.state == RoomStatus::Closed {
-                self.deferred.add_profile(profile);
-            } else {
-                self.system_messages.note(now, tip, Some(user));
-                self.keep_for_system_message(tip, profile);
-            }
-        }
-        let Some(user) = self.goes_offline(session, gone) else { return };
-        // The one event of the close stands for the going of everyone.
-        if self.state != RoomStatus::Closed {
-            self.events.presence(user, Presence::Offline, PresenceCause::Quit);
-        }
-    }
-
-    /// Takes all sessions of a user out and returns them; the audience has to end them.
-    pub fn leave(&mut self, now: Instant, user: UserId) -> Result<UserSessions, LeaveError> {
-        if checks::is_owner(&self.settings, user) {
-            return Err(LeaveError::OwnerCannotLeave { owner: user });
-        }
-        let sessions = self.roster.sessions_of(user);
-        if sessions.is_empty() {
-            return Err(LeaveError::NotMember { user });
-        }
-        for &session in &sessions {
-            self.remove_session(now, session);
-        }
-        Ok(sessions)
-    }
-
     /// Takes nothing more; what waits still goes out at the room's rate.
     pub fn stop(&mut self) {
         if self.state == RoomStatus::Open {
@@ -309,40 +208,6 @@ impl<M: Payload> Admission<M> {
         self.events.closed();
         self.drop_waiting(now);
         Ok(())
-    }
-
-    /// Sets what travels with a user's messages from the next one on; `None` takes it away. It goes
-    /// when the user's last session does.
-    pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
-        let Some(profile) = profile else {
-            self.deferred.add_profile(self.roster.take_profile(user));
-            return Ok(());
-        };
-        let (size, max) = (profile.size(), self.settings.profile_bytes as usize);
-        if size > max {
-            return Err(ProfileError::TooLarge { size, max, profile });
-        }
-        if !self.roster.is_in(user) {
-            return Err(ProfileError::NotMember { user, profile });
-        }
-        self.system_messages.note(
-            self.clock.peek(Instant::ZERO),
-            SystemMessageKind::ProfileChanged,
-            Some(user),
-        );
-        let old = self.roster.set_profile(user, Arc::new(profile));
-        self.deferred.add_profile(old);
-        Ok(())
-    }
-
-    /// The sessions of a user.
-    pub fn sessions_of(&self, user: UserId) -> UserSessions {
-        self.roster.sessions_of(user)
-    }
-
-    /// The user whom a session speaks for; `None` for a guest's and for one that is gone. O(1).
-    pub fn user_of(&self, session: SessionId) -> Option<UserId> {
-        self.roster.user_of(session)
     }
 
     /// A call begins that may dispatch: what the last one was done with is dropped, and the seam
@@ -401,6 +266,25 @@ impl<M: Payload> Admission<M> {
         self.outbox.last()
     }
 
+    /// Whether the room is closed, nothing waits and everyone is gone: its books are final.
+    pub fn is_ended(&self) -> bool {
+        self.state == RoomStatus::Closed
+            && self.people.attendance().sessions() == 0
+            && self.is_idle()
+    }
+
+    /// Whether the host has yet to be told that the room has ended.
+    fn owes_end(&self) -> bool {
+        self.is_ended() && !self.is_end_told
+    }
+
+    /// The end of the room, once: the last of its events.
+    fn poll_end(&mut self) -> Option<Event> {
+        let owes = self.owes_end();
+        self.is_end_told |= owes;
+        owes.then_some(Event::RoomEnded)
+    }
+
     /// What the room still does with messages.
     pub fn state(&self) -> RoomStatus {
         self.state
@@ -420,9 +304,9 @@ impl<M: Payload> Admission<M> {
             outcomes: PerLevel::from_fn(|level| self.events.held(level)),
             dispatched: self.outbox.last(),
             heads: self.heads,
-            users: self.roster.users(),
-            online: self.roster.users() - self.silent_sessions.users(),
-            user_sessions: self.roster.sessions(),
+            users: self.people.users(),
+            online: self.people.online(),
+            user_sessions: self.people.user_sessions(),
             moderation: self.moderation.counts(),
         }
     }

@@ -8,7 +8,7 @@ use crate::ledger::DropReason;
 use crate::message::Payload;
 use crate::priority::Priority;
 use crate::quota::Quota;
-use crate::shard_index::ShardIndex;
+use crate::system_messages::SystemMessages;
 use crate::time::Instant;
 use crate::work::WorkLimit;
 use alloc::boxed::Box;
@@ -51,16 +51,13 @@ impl<M: Payload> Admission<M> {
         self.change_sender_quotas(new);
         self.duplicates.reconfigure(now, new.dedup_window);
         self.queue.reconfigure(&new.queue);
-        self.attributes.reconfigure(now, new.data);
-        self.counters.reconfigure(new.data);
         self.moderation.reconfigure(new);
-        if self.edge_outbox.is_none() {
-            self.system_messages.reconfigure(new.system_messages);
-        }
-        self.newest.reconfigure(new.recent_users);
-        self.attendance.reconfigure(now, new.idle_timeout);
+        // At an edge tips are the room's to give.
+        let system_messages =
+            if self.edge_outbox.is_some() { SystemMessages::NONE } else { new.system_messages };
+        self.data.reconfigure(now, new, system_messages);
+        self.people.reconfigure(now, new);
         self.events.reconfigure(new.outcomes, new.presence_events);
-        self.slots = self.slots.max(ShardIndex::slots(new.sessions));
         // A configuration without a seed leaves the room its own.
         self.settings = Settings { seed: self.settings.seed, ..new.clone() };
     }

@@ -1,6 +1,8 @@
 //! What only a host that holds the halves apart can do to an admission.
 
 use super::*;
+use crate::ids::{SessionId, UserId};
+use crate::shard_index::ShardIndex;
 
 fn admission() -> Admission<&'static str> {
     Admission::new(&RoomConfig::builder(UserId(1)).sessions(10).build().unwrap())

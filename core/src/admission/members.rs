@@ -1,0 +1,217 @@
+//! Who comes, goes, is silent or shows life; a room that nobody is in closes by itself.
+
+use super::people::{Arrival, Departure, PresenceChange};
+use super::{Admission, RoomStatus, checks};
+use crate::error::{JoinError, LeaveError, ProfileError};
+use crate::event::{Liveness, Presence, PresenceCause};
+use crate::ids::{SessionId, UserId};
+use crate::message::Payload;
+use crate::roster::UserSessions;
+use crate::system_messages::SystemMessageKind;
+use crate::time::Instant;
+use alloc::vec::Vec;
+
+impl<M: Payload> Admission<M> {
+    /// Whether a user (`None`: a guest) may join now. Changes nothing.
+    pub fn check_join(&self, now: Instant, user: Option<UserId>) -> Result<(), JoinError> {
+        if self.state != RoomStatus::Open {
+            return Err(JoinError::RoomClosed);
+        }
+        let Some(user) = user else { return Ok(()) };
+        if let Some(until) = self.moderation.banned(self.clock.peek(now), user) {
+            return Err(JoinError::Banned { user, until });
+        }
+        let max = self.settings.sessions_per_user;
+        if self.people.sessions_of(user).len() >= max as usize {
+            return Err(JoinError::TooManySessions { user, max });
+        }
+        Ok(())
+    }
+
+    /// Registers a session of a user, fresh from an audience. O(1). A guest's id, or one that no
+    /// audience of this configuration gives out, changes nothing; one whose slot is taken puts out
+    /// who holds it.
+    pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
+        if !self.people.may_register(session) {
+            return;
+        }
+        if let Some(holder) = self.people.holder(session.slot()) {
+            self.remove_session(now, holder);
+        }
+        let now = self.clock.advance(now);
+        let arrival = self.people.register(user, session);
+        if arrival == Arrival::First {
+            self.data.note(now, SystemMessageKind::Joined, Some(user));
+        }
+        if arrival != Arrival::Another {
+            self.events.presence(user, Presence::Online, PresenceCause::Join);
+        }
+    }
+
+    /// Takes one session out; harmless when it is not registered. O(sessions of the user).
+    #[inline]
+    pub fn remove_session(&mut self, now: Instant, session: SessionId) {
+        if session.is_guest() {
+            // Nobody here knows it.
+            self.clock.advance(now);
+        } else {
+            self.let_go(now, session, SystemMessageKind::Left);
+        }
+    }
+
+    /// A session goes; if it is its user's last, a tip of this kind tells it.
+    pub(super) fn let_go(&mut self, now: Instant, session: SessionId, tip: SystemMessageKind) {
+        let now = self.clock.advance(now);
+        let Some(departure) = self.people.unregister(session) else { return };
+        let Departure { user, is_last, goes_offline, profile } = departure;
+        // The one event of the close stands for the going of everyone.
+        if self.state == RoomStatus::Closed {
+            self.deferred.add_profile(profile);
+            return;
+        }
+        if is_last {
+            self.data.note_going(now, tip, user, profile, &mut self.deferred);
+        }
+        if goes_offline {
+            self.events.presence(user, Presence::Offline, PresenceCause::Quit);
+        }
+    }
+
+    /// Takes all sessions of a user out and returns them; the audience has to end them.
+    pub fn leave(&mut self, now: Instant, user: UserId) -> Result<UserSessions, LeaveError> {
+        if checks::is_owner(&self.settings, user) {
+            return Err(LeaveError::OwnerCannotLeave { owner: user });
+        }
+        let sessions = self.people.sessions_of(user);
+        if sessions.is_empty() {
+            return Err(LeaveError::NotMember { user });
+        }
+        for &session in &sessions {
+            self.remove_session(now, session);
+        }
+        Ok(sessions)
+    }
+
+    /// Sets what travels with a user's messages from the next one on; `None` takes it away. It goes
+    /// when the user's last session does.
+    pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
+        let Some(profile) = profile else {
+            let old = self.people.take_profile(user);
+            self.deferred.add_profile(old);
+            return Ok(());
+        };
+        let (size, max) = (profile.size(), self.settings.profile_bytes as usize);
+        if size > max {
+            return Err(ProfileError::TooLarge { size, max, profile });
+        }
+        if !self.people.is_in(user) {
+            return Err(ProfileError::NotMember { user, profile });
+        }
+        let now = self.clock.peek(Instant::ZERO);
+        self.data.note(now, SystemMessageKind::ProfileChanged, Some(user));
+        let old = self.people.set_profile(user, profile);
+        self.deferred.add_profile(old);
+        Ok(())
+    }
+
+    /// The sessions of a user.
+    pub fn sessions_of(&self, user: UserId) -> UserSessions {
+        self.people.sessions_of(user)
+    }
+
+    /// The user whom a session speaks for; `None` for a guest's and for one that is gone. O(1).
+    pub fn user_of(&self, session: SessionId) -> Option<UserId> {
+        self.people.user_of(session)
+    }
+
+    /// A session has joined an audience: a user's, who may bring a profile, or a guest's. Whoever
+    /// says so says [`gone`](Self::gone) once, when the audience has let it go. O(1).
+    pub fn come(&mut self, now: Instant, session: SessionId, user: Option<(UserId, Option<M>)>) {
+        let now = self.clock.advance(now);
+        self.people.attendance_mut().come();
+        let Some((user, profile)) = user else { return };
+        self.add_session(now, user, session);
+        if let Some(profile) = profile {
+            let old = self.people.set_profile(user, profile);
+            self.deferred.add_profile(old);
+        }
+    }
+
+    /// Whether a profile of so many bytes may come with a join. Changes nothing.
+    ///
+    /// # Errors
+    /// It is larger than [`profile_bytes`](crate::RoomConfigBuilder::profile_bytes).
+    pub fn check_profile(&self, size: usize) -> Result<(), JoinError> {
+        let max = self.settings.profile_bytes as usize;
+        if size > max { Err(JoinError::ProfileTooLarge { size, max }) } else { Ok(()) }
+    }
+
+    /// An audience has let a session go. O(sessions of the user).
+    #[inline]
+    pub fn gone(&mut self, now: Instant, session: SessionId) {
+        let now = self.clock.advance(now);
+        self.people.attendance_mut().go(now);
+        self.remove_session(now, session);
+    }
+
+    /// Returns how many sessions are in, guests and ending ones included.
+    pub fn sessions(&self) -> u32 {
+        self.people.attendance().sessions()
+    }
+
+    /// Whether there is room for one more session, over all audiences. Changes nothing.
+    ///
+    /// # Errors
+    /// There are as many as there may be.
+    pub fn check_space(&self) -> Result<(), JoinError> {
+        let max = self.settings.sessions;
+        if self.people.attendance().sessions() < max {
+            Ok(())
+        } else {
+            Err(JoinError::RoomFull { max })
+        }
+    }
+
+    /// Whether nobody has been in for as long as an open room may be empty. A fresh room counts
+    /// from the first such call.
+    pub fn is_vacant(&mut self, now: Instant) -> bool {
+        let now = self.clock.advance(now);
+        self.state == RoomStatus::Open && self.people.attendance_mut().is_vacant(now)
+    }
+
+    /// When the room closes by itself, if nobody comes.
+    pub(super) fn vacant_at(&self) -> Option<Instant> {
+        let now = self.clock.peek(Instant::ZERO);
+        self.people.attendance().vacant_at(now).filter(|_| self.state == RoomStatus::Open)
+    }
+
+    /// Notes what an audience found out about a session: a user whose sessions are all silent goes
+    /// offline as [`HeartbeatInterrupt`](PresenceCause::HeartbeatInterrupt), and online as
+    /// [`HeartbeatRecover`](PresenceCause::HeartbeatRecover) when one of them shows life. Harmless
+    /// when the session is not registered, or when it is no news. O(sessions of the user).
+    ///
+    /// An audience's findings come in its own order; whoever passes them on from several threads
+    /// keeps that order for each session.
+    pub fn note_liveness(&mut self, now: Instant, session: SessionId, liveness: Liveness) {
+        self.clock.advance(now);
+        let Some(change) = self.people.note_liveness(session, liveness) else { return };
+        if self.state != RoomStatus::Closed {
+            let PresenceChange { user, presence, cause } = change;
+            self.events.presence(user, presence, cause);
+        }
+    }
+
+    /// Whether a user who has sessions here is online: not all of them are silent. O(sessions of
+    /// the user).
+    pub fn is_online(&self, user: UserId) -> bool {
+        self.people.is_online(user)
+    }
+
+    /// The users who came online last by a join and are online now, the newest first, nobody twice:
+    /// of the last [`recent_users`](crate::RoomConfigBuilder::recent_users) arrivals, those who
+    /// have not gone since. It does not reach further back to make up for those who have. A second
+    /// session of a user who is online is no arrival, nor is a sign of life. O(n log n).
+    pub fn recent_users(&self) -> Vec<UserId> {
+        self.people.recent_users()
+    }
+}

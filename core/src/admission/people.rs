@@ -1,0 +1,247 @@
+//! Who is in, who is online, and who came last.
+
+use super::attendance::Attendance;
+use super::silent_sessions::SilentSessions;
+use crate::config::Settings;
+use crate::event::{Liveness, Presence, PresenceCause};
+use crate::ids::{SessionId, UserId};
+use crate::index::Hasher;
+use crate::recent_users::RecentUsers;
+use crate::roster::{Gone, Roster, UserSessions};
+use crate::shard_index::ShardIndex;
+use crate::time::Instant;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// The people of a room: its sessions, the users they speak for, and those users' profiles.
+///
+/// A user is online while one of the sessions is not silent.
+#[derive(Debug)]
+pub(super) struct People<M> {
+    attendance: Attendance,
+    roster: Roster<M>,
+    silent_sessions: SilentSessions,
+    /// Users all of whose sessions are silent.
+    silent_users: u32,
+    recent: RecentUsers,
+    /// One more than the last slot that an audience has given out under any of the room's
+    /// configurations.
+    slots: u32,
+}
+
+/// What a new session means for its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It is the only one: the user comes.
+    First,
+    /// The others are silent: the user is online again.
+    Back,
+    /// The user was online.
+    Another,
+}
+
+/// What the going of a session means for its user.
+#[derive(Debug)]
+pub(super) struct Departure<M> {
+    pub(super) user: UserId,
+    /// Whether it was the user's last session.
+    pub(super) is_last: bool,
+    /// Whether that takes the user offline. One who was offline already does not go again.
+    pub(super) goes_offline: bool,
+    /// The user's profile, which goes with the last session.
+    pub(super) profile: Option<Arc<M>>,
+}
+
+/// A user has come online or gone offline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PresenceChange {
+    pub(super) user: UserId,
+    pub(super) presence: Presence,
+    pub(super) cause: PresenceCause,
+}
+
+impl<M> People<M> {
+    pub(super) fn new(settings: &Settings, hasher: Hasher) -> Self {
+        Self {
+            attendance: Attendance::new(settings.idle_timeout),
+            roster: Roster::new(hasher),
+            silent_sessions: SilentSessions::new(),
+            silent_users: 0,
+            recent: RecentUsers::new(settings.recent_users),
+            slots: ShardIndex::slots(settings.sessions),
+        }
+    }
+
+    /// From now on other bounds; whoever is in stays.
+    pub(super) fn reconfigure(&mut self, now: Instant, settings: &Settings) {
+        self.recent.reconfigure(settings.recent_users);
+        self.attendance.reconfigure(now, settings.idle_timeout);
+        self.slots = self.slots.max(ShardIndex::slots(settings.sessions));
+    }
+
+    /// Returns the count of the sessions over all audiences, guests and ending ones included.
+    #[inline]
+    pub(super) fn attendance(&self) -> &Attendance {
+        &self.attendance
+    }
+
+    /// As [`attendance`](Self::attendance), to count those who come and go.
+    #[inline]
+    pub(super) fn attendance_mut(&mut self) -> &mut Attendance {
+        &mut self.attendance
+    }
+
+    /// Returns whether an audience can have given out such a session to a user.
+    pub(super) fn may_register(&self, session: SessionId) -> bool {
+        !session.is_guest() && session.generation() != 0 && session.slot() < self.slots
+    }
+
+    /// Registers a session of a user in a slot that nobody holds.
+    #[inline]
+    pub(super) fn register(&mut self, user: UserId, session: SessionId) -> Arrival {
+        let arrival = if self.roster.add(user, session) {
+            Arrival::First
+        } else if self.is_back(user, session) {
+            Arrival::Back
+        } else {
+            return Arrival::Another;
+        };
+        self.recent.push(user);
+        arrival
+    }
+
+    /// Takes a session out; `None` when it is not registered. O(sessions of the user).
+    #[inline]
+    pub(super) fn unregister(&mut self, session: SessionId) -> Option<Departure<M>> {
+        let gone = self.roster.remove(session)?;
+        let was_silent = self.silent_sessions.remove(session);
+        Some(match gone {
+            Gone::Last(user) => {
+                self.silent_users -= u32::from(was_silent);
+                let profile = self.roster.take_profile(user);
+                Departure { user, is_last: true, goes_offline: !was_silent, profile }
+            }
+            Gone::OneOf(user) => {
+                let goes_offline = !was_silent && self.has_silent_only(user);
+                self.silent_users += u32::from(goes_offline);
+                Departure { user, is_last: false, goes_offline, profile: None }
+            }
+        })
+    }
+
+    /// Notes that a session is silent, or shows life; returns what that changes for its user.
+    /// O(sessions of the user).
+    pub(super) fn note_liveness(
+        &mut self,
+        session: SessionId,
+        liveness: Liveness,
+    ) -> Option<PresenceChange> {
+        let user = self.roster.user_of(session)?;
+        let was_online = !self.has_silent_only(user);
+        let is_news = match liveness {
+            Liveness::Silent => self.silent_sessions.insert(session),
+            Liveness::Alive => self.silent_sessions.remove(session),
+        };
+        let is_online = !self.has_silent_only(user);
+        if !is_news || was_online == is_online {
+            return None;
+        }
+        let (presence, cause) = if is_online {
+            self.silent_users -= 1;
+            (Presence::Online, PresenceCause::HeartbeatRecover)
+        } else {
+            self.silent_users += 1;
+            (Presence::Offline, PresenceCause::HeartbeatInterrupt)
+        };
+        Some(PresenceChange { user, presence, cause })
+    }
+
+    /// Returns whether a user has sessions that are not silent. O(sessions of the user).
+    pub(super) fn is_online(&self, user: UserId) -> bool {
+        self.roster.is_in(user) && !self.has_silent_only(user)
+    }
+
+    /// Returns the users who came online last by a join and are online now, the newest first.
+    pub(super) fn recent_users(&self) -> Vec<UserId> {
+        self.recent.users(|user| self.is_online(user))
+    }
+
+    /// Returns the user whom a session speaks for. O(1), without hashing.
+    #[inline]
+    pub(super) fn user_of(&self, session: SessionId) -> Option<UserId> {
+        self.roster.user_of(session)
+    }
+
+    /// Returns the sessions of a user.
+    pub(super) fn sessions_of(&self, user: UserId) -> UserSessions {
+        self.roster.sessions_of(user)
+    }
+
+    /// Returns whether a user has a session.
+    pub(super) fn is_in(&self, user: UserId) -> bool {
+        self.roster.is_in(user)
+    }
+
+    /// Returns the user's session that holds a slot.
+    pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
+        self.roster.holder(slot)
+    }
+
+    /// Returns what travels with a user's messages.
+    #[inline]
+    pub(super) fn profile(&self, user: UserId) -> Option<&Arc<M>> {
+        self.roster.profile(user)
+    }
+
+    /// Sets a user's profile; returns the one before.
+    pub(super) fn set_profile(&mut self, user: UserId, profile: M) -> Option<Arc<M>> {
+        self.roster.set_profile(user, Arc::new(profile))
+    }
+
+    /// Takes a user's profile away.
+    pub(super) fn take_profile(&mut self, user: UserId) -> Option<Arc<M>> {
+        self.roster.take_profile(user)
+    }
+
+    /// Returns how many users have a session.
+    pub(super) fn users(&self) -> u32 {
+        self.roster.users()
+    }
+
+    /// Returns how many users are online.
+    pub(super) fn online(&self) -> u32 {
+        self.roster.users() - self.silent_users
+    }
+
+    /// Returns how many sessions users have.
+    pub(super) fn user_sessions(&self) -> u32 {
+        self.roster.sessions()
+    }
+
+    /// Returns whether all sessions that a user has are silent.
+    #[inline]
+    fn has_silent_only(&self, user: UserId) -> bool {
+        !self.silent_sessions.is_empty()
+            && self
+                .roster
+                .sessions_of(user)
+                .iter()
+                .all(|&session| self.silent_sessions.contains(session))
+    }
+
+    /// Returns whether a user who had sessions, all of them silent, is online again with this new
+    /// one, and counts that user so.
+    #[inline]
+    fn is_back(&mut self, user: UserId, session: SessionId) -> bool {
+        if self.silent_users == 0 {
+            return false;
+        }
+        let others_are_silent = self
+            .roster
+            .sessions_of(user)
+            .iter()
+            .all(|&other| other == session || self.silent_sessions.contains(other));
+        self.silent_users -= u32::from(others_are_silent);
+        others_are_silent
+    }
+}

@@ -1,0 +1,230 @@
+//! What a room says of itself: attributes, counters, and the tips that tell what happened in it.
+
+use super::people::People;
+use super::persisted::{ImportError, PersistedState};
+use crate::config::Settings;
+use crate::data::{Attributes, Counters, DataError};
+use crate::deferred_drops::DeferredDrops;
+use crate::ids::UserId;
+use crate::message::Payload;
+use crate::priority::Priority;
+use crate::system_messages::{Fold, Folds, SystemMessage, SystemMessageKind, SystemMessages};
+use crate::time::Instant;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use smallvec::SmallVec;
+
+/// A room's own data, and what has changed in the room and is still to be told.
+#[derive(Debug)]
+pub(super) struct RoomData<M> {
+    attributes: Attributes,
+    counters: Counters,
+    system_messages: Folds,
+    /// Profiles of users who are gone, for tips that are still to tell it: at most one of each
+    /// kind.
+    kept_profiles: Vec<(SystemMessageKind, Arc<M>)>,
+}
+
+/// A tip that is to be told now.
+pub(super) struct DueSystemMessage<M> {
+    pub(super) level: Priority,
+    /// None if the host has no words for it.
+    pub(super) payload: Option<M>,
+    /// The profile of the user whom it is about, if it is about one.
+    pub(super) profile: Option<Arc<M>>,
+}
+
+impl<M> RoomData<M> {
+    /// Returns the data of a new room that gives these tips.
+    pub(super) fn new(settings: &Settings, system_messages: SystemMessages) -> Self {
+        Self {
+            attributes: Attributes::new(settings.data),
+            counters: Counters::new(settings.data),
+            system_messages: Folds::new(system_messages),
+            kept_profiles: Vec::new(),
+        }
+    }
+
+    /// From now on other limits and tips; what is there stays.
+    pub(super) fn reconfigure(
+        &mut self,
+        now: Instant,
+        settings: &Settings,
+        system_messages: SystemMessages,
+    ) {
+        self.attributes.reconfigure(now, settings.data);
+        self.counters.reconfigure(settings.data);
+        self.system_messages.reconfigure(system_messages);
+    }
+
+    /// Something happened, to a user or to the room.
+    #[inline]
+    pub(super) fn note(&mut self, now: Instant, kind: SystemMessageKind, user: Option<UserId>) {
+        self.system_messages.note(now, kind, user);
+    }
+
+    /// A user has gone; the profile is kept for the tip that tells it, if that is to tell of nobody
+    /// else so far.
+    #[inline]
+    pub(super) fn note_going(
+        &mut self,
+        now: Instant,
+        kind: SystemMessageKind,
+        user: UserId,
+        profile: Option<Arc<M>>,
+        drops: &mut DeferredDrops<M>,
+    ) {
+        self.note(now, kind, Some(user));
+        if self.system_messages.count(kind) == 1 {
+            // What is there was kept for a tip that was never given.
+            drops.add_profile(self.take_kept(kind));
+            self.kept_profiles.extend(profile.map(|profile| (kind, profile)));
+        } else {
+            drops.add_profile(profile);
+        }
+    }
+
+    /// Makes all changes of attributes or none. Returns the new version.
+    pub(super) fn write_attributes(
+        &mut self,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        let version = self.attributes.write(now, based_on, changes)?;
+        self.note(now, SystemMessageKind::AttributesChanged, None);
+        Ok(version)
+    }
+
+    /// Returns the attributes, to read them.
+    pub(super) fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Sets a counter; returns what it said before.
+    pub(super) fn set_counter(
+        &mut self,
+        now: Instant,
+        key: &str,
+        value: i64,
+    ) -> Result<Option<i64>, DataError> {
+        let before = self.counters.set(key, value)?;
+        self.note(now, SystemMessageKind::Counters, None);
+        Ok(before)
+    }
+
+    /// Adds to a counter; returns the sum.
+    pub(super) fn add_counter(
+        &mut self,
+        now: Instant,
+        key: &str,
+        delta: i64,
+    ) -> Result<i64, DataError> {
+        let sum = self.counters.add(key, delta)?;
+        self.note(now, SystemMessageKind::Counters, None);
+        Ok(sum)
+    }
+
+    /// Takes a counter away; returns what it said.
+    pub(super) fn remove_counter(&mut self, key: &str) -> Option<i64> {
+        self.counters.remove(key)
+    }
+
+    /// Returns the counters, to read them.
+    #[inline]
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Adds the data to what a room carries over.
+    pub(super) fn export(&self, to: &mut PersistedState) {
+        let (attributes, counters) = (&self.attributes, &self.counters);
+        to.attributes =
+            attributes.iter().map(|(key, value)| (key.into(), Arc::clone(value))).collect();
+        to.attributes_version = attributes.version();
+        to.counters = counters.iter().map(|(key, value)| (key.into(), value)).collect();
+    }
+
+    /// Takes over the data that a room carried, in place of what is here: all of it, or with an
+    /// error nothing.
+    pub(super) fn import(
+        &mut self,
+        settings: &Settings,
+        carried: PersistedState,
+    ) -> Result<(), ImportError> {
+        let mut attributes = Attributes::new(settings.data);
+        attributes.import(carried.attributes_version, carried.attributes)?;
+        let mut counters = Counters::new(settings.data);
+        counters.import(carried.counters)?;
+        // The quota of the writes is the room's, not what it carried.
+        self.attributes.replace(attributes);
+        self.counters = counters;
+        Ok(())
+    }
+
+    /// Returns when the next tip is due.
+    #[inline]
+    pub(super) fn next_system_message(&self) -> Option<Instant> {
+        self.system_messages.next()
+    }
+
+    /// Returns the profile that was kept for a tip, which is kept no more.
+    fn take_kept(&mut self, kind: SystemMessageKind) -> Option<Arc<M>> {
+        let place = self.kept_profiles.iter().position(|&(of, _)| of == kind)?;
+        Some(self.kept_profiles.swap_remove(place).1)
+    }
+}
+
+impl<M: Payload> RoomData<M> {
+    /// Takes the next tip that is due at `now`: of each kind one in a window.
+    pub(super) fn take_system_message(
+        &mut self,
+        now: Instant,
+        people: &People<M>,
+        drops: &mut DeferredDrops<M>,
+    ) -> Option<DueSystemMessage<M>> {
+        let (kind, level, fold) = self.system_messages.take(now)?;
+        let payload = self.payload_of(kind, &fold);
+        let kept = self.take_kept(kind);
+        let profile = subject(kind, &fold)
+            .and_then(|user| people.profile(user).or(kept.as_ref()).map(Arc::clone));
+        drops.add_profile(kept);
+        Some(DueSystemMessage { level, payload, profile })
+    }
+
+    /// Returns what the host says of something that happened, if it has words for it.
+    fn payload_of(&mut self, kind: SystemMessageKind, fold: &Fold) -> Option<M> {
+        match kind {
+            SystemMessageKind::AttributesChanged => M::system_message(&SystemMessage::Attributes {
+                count: fold.count,
+                version: self.attributes.version(),
+            }),
+            SystemMessageKind::Counters => {
+                let changed: SmallVec<[(&str, i64); 8]> = self.counters.changed().collect();
+                let payload = if changed.is_empty() {
+                    None
+                } else {
+                    M::system_message(&SystemMessage::Counters { changed: &changed })
+                };
+                drop(changed);
+                self.counters.told();
+                payload
+            }
+            _ => M::system_message(&SystemMessage::Users {
+                kind,
+                count: fold.count,
+                first: &fold.first,
+            }),
+        }
+    }
+}
+
+/// Returns the one user whom a tip is about, if it is about one: it travels with that user's
+/// profile, the one that the user has now, or had when going.
+fn subject(kind: SystemMessageKind, fold: &Fold) -> Option<UserId> {
+    match (kind, fold.count, &fold.first[..]) {
+        (SystemMessageKind::AttributesChanged | SystemMessageKind::Counters, ..) => None,
+        (_, 1, &[user]) => Some(user),
+        _ => None,
+    }
+}
