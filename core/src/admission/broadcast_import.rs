@@ -13,7 +13,7 @@ impl<M: Payload> Admission<M> {
     /// does. O(what it takes over), at most what the log keeps.
     pub fn import_broadcasts(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
         let now = self.begin_call(now);
-        if self.state != RoomStatus::Open || self.edge_outbox.is_some() {
+        if self.status != RoomStatus::Open || self.pipeline.is_at_edge() {
             self.broadcasts.skip_all(broadcasts);
         }
         while let Some(imported) = self.broadcasts.next(broadcasts) {

@@ -67,6 +67,6 @@ impl<M: Payload> Admission<M> {
     }
 
     fn is_open_for_data(&self) -> Result<(), DataError> {
-        if self.state == RoomStatus::Closed { Err(DataError::RoomClosed) } else { Ok(()) }
+        if self.status == RoomStatus::Closed { Err(DataError::RoomClosed) } else { Ok(()) }
     }
 }

@@ -31,7 +31,7 @@ impl<M: Payload> Admission<M> {
     /// The sessions that a payload of so many bytes is for. Whether a session is in, its audience
     /// says.
     fn recipients(&self, to: Recipient, size: usize) -> Result<UserSessions, DirectReason> {
-        if self.state == RoomStatus::Closed {
+        if self.status == RoomStatus::Closed {
             return Err(DirectReason::RoomClosed);
         }
         let max = u64::from(self.settings.payload_bytes).min(self.settings.direct_bytes);

@@ -147,7 +147,7 @@ impl<M: Payload> Admission<M> {
         action: Action,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        if self.state == RoomStatus::Closed {
+        if self.status == RoomStatus::Closed {
             return Err(ModerationError::RoomClosed);
         }
         self.moderation.check(&self.settings, actor, action, users)
@@ -155,7 +155,7 @@ impl<M: Payload> Admission<M> {
 
     /// Drops all that users have under review and in the queue, and takes their sessions out.
     fn take_out(&mut self, now: Instant, users: &[UserId], tip: SystemMessageKind) -> UserSessions {
-        self.deferred.clear();
+        self.accounts.drops().clear();
         let mut senders: SmallVec<[Sender; 4]> = SmallVec::new();
         for sender in users.iter().map(|&user| Sender::User(user)) {
             if !senders.contains(&sender) {
@@ -163,16 +163,18 @@ impl<M: Payload> Admission<M> {
             }
         }
         let (mut reviews, mut waiting) =
-            (self.reviews.all_of(&senders).into_iter(), self.queue.all_of(&senders).into_iter());
+            (self.reviews.all_of(&senders).into_iter(), self.pipeline.all_of(&senders).into_iter());
         let (mut review, mut waits) = (reviews.next(), waiting.next());
         let mut sessions = UserSessions::new();
         for (at, &sender) in senders.iter().enumerate() {
             while let Some((_, slot)) = review.filter(|&(place, _)| place == at) {
-                self.drop_review_of_sender(now, slot);
+                if let Some(reviewed) = self.reviews.take(slot) {
+                    self.drop_reviewed(now, reviewed, DropReason::SenderOut, None);
+                }
                 review = reviews.next();
             }
             while let Some((_, key)) = waits.filter(|&(place, _)| place == at) {
-                if let Some(popped) = self.queue.take(key) {
+                if let Some(popped) = self.pipeline.take(key) {
                     self.drop_one(now, popped, DropReason::SenderOut, None);
                 }
                 waits = waiting.next();

@@ -1,49 +1,39 @@
 //! At an edge, what goes out goes to the room.
 
-use super::Admission;
 use super::queued::{Queued, QueuedExt};
-use super::room_data::RoomData;
 use crate::chunked::Deque;
-use crate::config::RoomConfig;
-use crate::message::{EdgeMessage, Payload};
+use crate::message::EdgeMessage;
 use crate::queue::Popped;
-use crate::system_messages::SystemMessages;
-use alloc::boxed::Box;
 
-/// What waits to be taken to the room.
-pub(super) type EdgeOutbox<M> = Option<Box<Deque<EdgeMessage<M>>>>;
+/// The messages that wait for the host to take them to the room.
+#[derive(Debug)]
+pub(super) struct EdgeOutbox<M> {
+    messages: Deque<EdgeMessage<M>>,
+    capacity: u32,
+}
 
-impl<M: Payload> Admission<M> {
-    /// One whose messages are forwarded.
-    pub(crate) fn at_edge(config: &RoomConfig) -> Self {
-        Self {
-            edge_outbox: Some(Box::new(Deque::new())),
-            data: RoomData::new(&config.settings, SystemMessages::NONE),
-            ..Self::new(config)
-        }
+impl<M> EdgeOutbox<M> {
+    pub(super) fn new(capacity: u32) -> Self {
+        Self { messages: Deque::new(), capacity }
     }
 
-    pub(crate) fn pop_edge_message(&mut self) -> Option<EdgeMessage<M>> {
-        self.edge_outbox.as_mut()?.pop_front()
-    }
-
-    /// Whether the host has not taken what waits for the room: nothing more goes out until it does.
+    /// Returns whether there is room for no more.
     #[inline]
-    pub(super) fn is_backed_up(&self) -> bool {
-        self.edge_outbox
-            .as_ref()
-            .is_some_and(|edge_outbox| edge_outbox.len() >= self.settings.outbox_capacity as usize)
+    pub(super) fn is_full(&self) -> bool {
+        self.messages.len() >= self.capacity as usize
     }
 
-    /// A message that has left the queue waits for the host to take it to the room. Its outcome
-    /// will be told there: here it needs no slot.
-    pub(super) fn put_in_edge_outbox(&mut self, popped: Popped<Queued<M>>) {
+    /// Hands the oldest over.
+    pub(super) fn pop(&mut self) -> Option<EdgeMessage<M>> {
+        self.messages.pop_front()
+    }
+
+    /// Adds a message that has left the queue.
+    pub(super) fn push(&mut self, popped: Popped<Queued<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;
         let QueuedExt { units, merge_key, dedup_key, .. } = item.ext();
         let Queued { id, kind, session, profile, outcome_sink, payload, .. } = item;
-        self.ledger.levels[priority].dispatch(units);
-        self.release_slot(priority, outcome_sink);
-        let message = EdgeMessage {
+        self.messages.push_back(EdgeMessage {
             id,
             sender,
             session,
@@ -56,9 +46,6 @@ impl<M: Payload> Admission<M> {
             admitted_at: entered,
             profile,
             payload,
-        };
-        if let Some(edge_outbox) = &mut self.edge_outbox {
-            edge_outbox.push_back(message);
-        }
+        });
     }
 }

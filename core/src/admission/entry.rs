@@ -1,16 +1,15 @@
 //! The way in: past the gate and the review, a message joins another that waits, or goes out, or
 //! waits itself.
 
-use super::queued::{Queued, QueuedExt};
-use super::{Admission, RoomStatus, checks};
+use super::accounts::Denied;
+use super::queued::{Lane, Queued, QueuedExt};
+use super::{Admission, checks};
 use crate::config::ReviewTimeout;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
-use crate::message::{
-    DedupKey, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender, Source,
-};
+use crate::message::{Limit, Outcome, Payload, Publish, Receipt, Refused, Sender, Source};
 use crate::priority::Priority;
-use crate::queue::{Full, Popped};
+use crate::queue::Full;
 use crate::time::Instant;
 use crate::work::WorkLimit;
 use alloc::sync::Arc;
@@ -45,13 +44,13 @@ impl<M: Payload> Admission<M> {
         let now = self.begin_call(now);
         publish.priority = self.settings.levels.level(publish.priority);
         let (level, units) = (publish.priority, publish.units);
-        self.submitted += 1;
-        self.ledger.levels[level].submit(units);
+        let id = self.accounts.submit(level, units);
         let sender = match self.check(now, &publish) {
             Ok(sender) => sender,
-            Err(denied) => return Err(self.refuse(level, units, denied, publish.payload)),
+            Err(denied) => return Err(self.accounts.refuse(level, units, denied, publish.payload)),
         };
-        let (id, is_reviewed) = (MessageId(self.submitted), self.is_reviewed(level, sender));
+        let lane = Lane { level, sender };
+        let is_reviewed = self.is_reviewed(lane);
         if !is_reviewed {
             self.count(now, publish.counter, units);
         }
@@ -73,15 +72,13 @@ impl<M: Payload> Admission<M> {
         };
         let ext = QueuedExt::of(units, merge_key, dedup_key);
         let waiting = Queued { id, kind, session, profile, outcome_sink, ext, payload };
-        if outcome_sink != OutcomeSink::CountedOnly {
-            self.events.reserve(level);
-        }
+        self.accounts.promise_outcome(level, outcome_sink);
         let receipt = if is_reviewed {
-            self.have_reviewed(now, (level, sender), waiting, counter, &mut work)?
+            self.have_reviewed(now, lane, waiting, counter, &mut work)?
         } else {
-            self.let_in(now, (level, sender), waiting, &mut work)?
+            self.let_in(now, lane, waiting, &mut work)?
         };
-        self.pay(now, level, sender, dedup_key, id);
+        self.intake.pay(now, lane, dedup_key, id);
         Ok(receipt)
     }
 
@@ -90,30 +87,27 @@ impl<M: Payload> Admission<M> {
     fn have_reviewed(
         &mut self,
         now: Instant,
-        (level, sender): (Priority, Sender),
+        lane: Lane,
         waiting: Queued<M>,
         counter: Option<&'static str>,
         work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (id, outcome_sink, units) = (waiting.id, waiting.outcome_sink, waiting.units());
-        match self.put_under_review(now, (level, sender), waiting, work) {
+        match self.put_under_review(now, lane, waiting, work) {
             Ok(ticket) => {
                 self.count(now, counter, units);
                 self.dispatch(now, work, None);
                 Ok(Receipt { id, outcome: None, review: Some(ticket) })
             }
             Err(back) if self.settings.review.on_timeout == ReviewTimeout::Closed => {
-                self.release_slot(level, outcome_sink);
-                let denied = (
-                    RefusalReason::ReviewsFull,
-                    Some(Limit::Reviews { max: self.settings.review.tickets }),
-                    None,
-                );
-                Err(self.refuse(level, back.units(), denied, back.payload))
+                self.accounts.release_outcome(lane.level, outcome_sink);
+                let limit = Limit::Reviews { max: self.settings.review.tickets };
+                let denied = Denied::by(RefusalReason::ReviewsFull, limit);
+                Err(self.accounts.refuse(lane.level, units, denied, back.payload))
             }
             Err(back) => {
                 self.count(now, counter, units);
-                self.let_in(now, (level, sender), back, work)
+                self.let_in(now, lane, back, work)
             }
         }
     }
@@ -123,23 +117,23 @@ impl<M: Payload> Admission<M> {
     fn let_in(
         &mut self,
         now: Instant,
-        (level, sender): (Priority, Sender),
+        lane: Lane,
         waiting: Queued<M>,
         work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (id, outcome_sink) = (waiting.id, waiting.outcome_sink);
-        let outcome = match self.enter(now, (level, sender), waiting, Some(id), work) {
+        let outcome = match self.enter(now, lane, waiting, Some(id), work) {
             Entered::Waits => None,
             Entered::Sent(seq) => seq.map(|seq| Outcome::Dispatched { seq, at: now }),
             Entered::Merged { carrier } => {
-                self.release_slot(level, outcome_sink);
+                self.accounts.release_outcome(lane.level, outcome_sink);
                 Some(Outcome::Merged { carrier })
             }
-            Entered::Full(full) => {
-                self.release_slot(level, outcome_sink);
+            Entered::Full(Full { item, limit }) => {
+                self.accounts.release_outcome(lane.level, outcome_sink);
                 let denied =
-                    (RefusalReason::QueueFull, Some(full.limit), self.next_for(now, level, sender));
-                return Err(self.refuse(level, full.item.units(), denied, full.item.payload));
+                    Denied::by(RefusalReason::QueueFull, limit).until(self.next_for(now, lane));
+                return Err(self.accounts.refuse(lane.level, item.units(), denied, item.payload));
             }
         };
         Ok(Receipt { id, outcome, review: None })
@@ -154,27 +148,6 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// The message has been let in: now, and only now, it takes from its sender's quota, and its
-    /// key is used.
-    #[inline]
-    pub(super) fn pay(
-        &mut self,
-        now: Instant,
-        level: Priority,
-        sender: Sender,
-        key: Option<DedupKey>,
-        id: MessageId,
-    ) {
-        if let (Some(quota), Sender::User(user)) = (&mut self.sender_quotas[level], sender) {
-            // The gate has looked, at this very instant.
-            let taken = quota.take(now, user.0);
-            debug_assert!(taken.is_ok(), "the gate has looked");
-        }
-        if let Some(key) = key {
-            self.duplicates.note(now, sender, key, id);
-        }
-    }
-
     /// What time alone brings about, before anything goes out: tips are told, what has waited too
     /// long expires, and reviews time out.
     #[inline]
@@ -182,7 +155,7 @@ impl<M: Payload> Admission<M> {
         if self.data.next_system_message().is_some_and(|due| due <= now) {
             self.flush_system_messages(now);
         }
-        if self.queue.has_expired(now) {
+        if self.pipeline.has_expired(now) {
             self.expire(now, work);
         }
         if self.reviews.len() > 0 {
@@ -198,75 +171,53 @@ impl<M: Payload> Admission<M> {
     pub(super) fn enter(
         &mut self,
         now: Instant,
-        (level, sender): (Priority, Sender),
+        lane: Lane,
         waiting: Queued<M>,
         own: Option<MessageId>,
         work: &mut WorkLimit,
     ) -> Entered<M> {
+        let level = lane.level;
         let (id, QueuedExt { units, merge_key, .. }) = (waiting.id, waiting.ext());
-        if let Some(slot) = merge_key.and_then(|key| self.merge_index.find(level, key)) {
+        if let Some(slot) = merge_key.and_then(|key| self.pipeline.find_carrier(level, key)) {
             let carrier = self.merge(slot, level, waiting);
             self.dispatch(now, work, None);
             return Entered::Merged { carrier };
         }
-        let size = waiting.payload.size() as u64;
-        let key = self.queue.insert(now, level, sender, size, waiting);
-        self.ledger.levels[level].queue(units);
+        let slot = self.pipeline.insert(now, lane, waiting);
+        self.accounts.queue(level, units);
         let sent = self.dispatch(now, work, own);
-        if sent.is_some() || self.queue.get_mut(key).is_none_or(|waiting| waiting.id != id) {
+        if sent.is_some() || !self.pipeline.waits_at(slot, id) {
             return Entered::Sent(sent);
         }
-        match self.queue.settle(key) {
+        match self.pipeline.settle(slot) {
             Ok(victims) => {
-                let limit = Some(self.queue_limit());
+                let limit = Some(self.pipeline.limit(&self.settings.queue));
                 for victim in victims {
-                    if let Some(popped) = self.queue.release(victim) {
+                    if let Some(popped) = self.pipeline.release(victim) {
                         self.drop_one(now, popped, DropReason::Evicted, limit);
                     }
                 }
                 if let Some(merge_key) = merge_key {
-                    let place = self.merge_index.add(level, merge_key, key);
-                    if let Some(ext) =
-                        self.queue.get_mut(key).and_then(|waiting| waiting.ext.as_mut())
-                    {
-                        ext.carrier = place;
-                    }
+                    self.pipeline.make_carrier(slot, level, merge_key);
                 }
                 Entered::Waits
             }
             Err(full) => {
-                self.ledger.levels[level].leave_queue(units);
+                self.accounts.leave_queue(level, units);
                 Entered::Full(full)
             }
         }
     }
 
-    /// A message that waits carries another one. From now on it excludes nobody.
+    /// A message that waits carries another one.
     fn merge(&mut self, slot: u32, level: Priority, waiting: Queued<M>) -> MessageId {
         let units = waiting.units();
-        self.ledger.levels[level].merge(units);
-        let carrier = self
-            .queue
-            .get_mut(slot)
-            .unwrap_or_else(|| unreachable!("a carrier waits until it is forgotten"));
-        if let Some(ext) = &mut carrier.ext {
-            ext.units = ext.units.wrapping_add(units);
-            ext.messages = ext.messages.saturating_add(1);
-        }
-        carrier.session = None;
-        let id = carrier.id;
-        self.deferred.add_payload(waiting.payload);
-        self.deferred.add_profile(waiting.profile);
-        id
-    }
-
-    /// A message leaves the queue: nobody is merged into it any more.
-    #[inline]
-    pub(super) fn leave_queue(&mut self, popped: &Popped<Queued<M>>) {
-        self.ledger.levels[popped.priority].leave_queue(popped.item.units());
-        if let Some(ext) = &popped.item.ext {
-            self.merge_index.remove(ext.carrier);
-        }
+        self.accounts.merge(level, units);
+        let carrier = self.pipeline.merge(slot, units);
+        let drops = self.accounts.drops();
+        drops.add_payload(waiting.payload);
+        drops.add_profile(waiting.profile);
+        carrier
     }
 
     fn profile_of(&self, sender: Sender) -> Option<Arc<M>> {
@@ -278,29 +229,16 @@ impl<M: Payload> Admission<M> {
 
     /// The checks before a message is let in, in their order.
     #[inline]
-    fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, checks::Denied> {
+    fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, Denied> {
         checks::Checks {
-            open: self.state == RoomStatus::Open,
+            status: self.status,
             settings: &self.settings,
             people: &self.people,
             moderation: &self.moderation,
-            duplicates: &self.duplicates,
-            quotas: &self.sender_quotas,
-            notices: &self.notices,
+            intake: &self.intake,
             data: &self.data,
-            events: &self.events,
+            accounts: &self.accounts,
         }
         .check(now, publish)
-    }
-
-    pub(super) fn refuse(
-        &mut self,
-        level: Priority,
-        units: u64,
-        (reason, limit, retry_at): checks::Denied,
-        payload: M,
-    ) -> Refused<M> {
-        self.ledger.levels[level].refuse(reason, units);
-        Refused { reason, limit, retry_at, payload }
     }
 }

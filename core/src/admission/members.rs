@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 impl<M: Payload> Admission<M> {
     /// Whether a user (`None`: a guest) may join now. Changes nothing.
     pub fn check_join(&self, now: Instant, user: Option<UserId>) -> Result<(), JoinError> {
-        if self.state != RoomStatus::Open {
+        if self.status != RoomStatus::Open {
             return Err(JoinError::RoomClosed);
         }
         let Some(user) = user else { return Ok(()) };
@@ -44,7 +44,7 @@ impl<M: Payload> Admission<M> {
             self.data.note(now, SystemMessageKind::Joined, Some(user));
         }
         if arrival != Arrival::Another {
-            self.events.presence(user, Presence::Online, PresenceCause::Join);
+            self.accounts.tell_presence(user, Presence::Online, PresenceCause::Join);
         }
     }
 
@@ -65,15 +65,15 @@ impl<M: Payload> Admission<M> {
         let Some(departure) = self.people.unregister(session) else { return };
         let Departure { user, is_last, goes_offline, profile } = departure;
         // The one event of the close stands for the going of everyone.
-        if self.state == RoomStatus::Closed {
-            self.deferred.add_profile(profile);
+        if self.status == RoomStatus::Closed {
+            self.accounts.drops().add_profile(profile);
             return;
         }
         if is_last {
-            self.data.note_going(now, tip, user, profile, &mut self.deferred);
+            self.data.note_going(now, tip, user, profile, self.accounts.drops());
         }
         if goes_offline {
-            self.events.presence(user, Presence::Offline, PresenceCause::Quit);
+            self.accounts.tell_presence(user, Presence::Offline, PresenceCause::Quit);
         }
     }
 
@@ -97,7 +97,7 @@ impl<M: Payload> Admission<M> {
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         let Some(profile) = profile else {
             let old = self.people.take_profile(user);
-            self.deferred.add_profile(old);
+            self.accounts.drops().add_profile(old);
             return Ok(());
         };
         let (size, max) = (profile.size(), self.settings.profile_bytes as usize);
@@ -110,7 +110,7 @@ impl<M: Payload> Admission<M> {
         let now = self.clock.peek(Instant::ZERO);
         self.data.note(now, SystemMessageKind::ProfileChanged, Some(user));
         let old = self.people.set_profile(user, profile);
-        self.deferred.add_profile(old);
+        self.accounts.drops().add_profile(old);
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl<M: Payload> Admission<M> {
         self.add_session(now, user, session);
         if let Some(profile) = profile {
             let old = self.people.set_profile(user, profile);
-            self.deferred.add_profile(old);
+            self.accounts.drops().add_profile(old);
         }
     }
 
@@ -176,13 +176,13 @@ impl<M: Payload> Admission<M> {
     /// from the first such call.
     pub fn is_vacant(&mut self, now: Instant) -> bool {
         let now = self.clock.advance(now);
-        self.state == RoomStatus::Open && self.people.attendance_mut().is_vacant(now)
+        self.status == RoomStatus::Open && self.people.attendance_mut().is_vacant(now)
     }
 
     /// When the room closes by itself, if nobody comes.
     pub(super) fn vacant_at(&self) -> Option<Instant> {
         let now = self.clock.peek(Instant::ZERO);
-        self.people.attendance().vacant_at(now).filter(|_| self.state == RoomStatus::Open)
+        self.people.attendance().vacant_at(now).filter(|_| self.status == RoomStatus::Open)
     }
 
     /// Notes what an audience found out about a session: a user whose sessions are all silent goes
@@ -195,9 +195,9 @@ impl<M: Payload> Admission<M> {
     pub fn note_liveness(&mut self, now: Instant, session: SessionId, liveness: Liveness) {
         self.clock.advance(now);
         let Some(change) = self.people.note_liveness(session, liveness) else { return };
-        if self.state != RoomStatus::Closed {
+        if self.status != RoomStatus::Closed {
             let PresenceChange { user, presence, cause } = change;
-            self.events.presence(user, presence, cause);
+            self.accounts.tell_presence(user, presence, cause);
         }
     }
 

@@ -2,7 +2,16 @@
 //!
 //! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it
 //! dispatches waits at the seam, the feed, until an audience takes it over.
+//!
+//! What it knows is kept by a few components, each in a file of its own: the [`people`] who are in,
+//! what holds for them ([`moderation`]), what the room says of itself ([`room_data`]), what the
+//! gate grants from ([`intake`]), the messages that wait for a verdict ([`reviews`]), those that
+//! wait in the queue or have gone out ([`pipeline`]), and the books ([`accounts`]). A component's
+//! fields are its own, and it never sees the whole admission, so what a line may change shows in
+//! what it names. The calls of an admission, in files by subject, only say who does what, and in
+//! which order.
 
+mod accounts;
 mod attendance;
 mod broadcast_import;
 mod broadcast_position;
@@ -11,18 +20,22 @@ mod data;
 mod direct;
 mod discipline;
 mod dispatch;
+mod edge;
 mod edge_outbox;
 mod entry;
 mod export;
+mod intake;
 mod members;
 mod merge_index;
 mod moderation;
 mod outbox;
 mod people;
 mod persisted;
+mod pipeline;
 mod queued;
 mod reconfigure;
 mod review;
+mod reviews;
 mod room_data;
 mod scheduler;
 mod silent_sessions;
@@ -34,39 +47,31 @@ mod tests;
 
 pub use moderation::{Actor, ModerationCounts};
 pub use persisted::{ImportError, PersistedState};
-pub use review::{PendingReview, ReviewDecision, ReviewError};
+pub use reviews::{PendingReview, ReviewDecision, ReviewError};
 pub use snapshot::AdmissionSnapshot;
 pub use status::RoomStatus;
 
 use crate::config::{RoomConfig, Settings};
-use crate::dedup::Dedup;
 use crate::deferred_drops::DeferredDrops;
 use crate::error::CloseError;
-use crate::event::{Event, EventQueue};
+use crate::event::Event;
 use crate::handover::HandOver;
 use crate::ids::Seq;
 use crate::index::Hasher;
-use crate::keyed::KeyedLimit;
-use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::priority::PerLevel;
-use crate::queue::Queue;
-use crate::quota::{Rate, TokenBucket};
 use crate::rights::Action;
 use crate::time::{Instant, Watermark};
 use crate::work::WorkLimit;
-use alloc::boxed::Box;
+use accounts::Accounts;
 use alloc::sync::Arc;
 use broadcast_position::BroadcastPosition;
-use edge_outbox::EdgeOutbox;
-use merge_index::MergeIndex;
+use intake::Intake;
 use moderation::Moderation;
-use outbox::Outbox;
 use people::People;
-use queued::Queued;
-use review::Reviews;
+use pipeline::Pipeline;
+use reviews::Reviews;
 use room_data::RoomData;
-use scheduler::Scheduler;
 
 /// The half of a room that messages enter by: who is a member, the queue, the rate, the ledger.
 ///
@@ -76,31 +81,16 @@ use scheduler::Scheduler;
 #[derive(Debug)]
 pub struct Admission<M> {
     settings: Settings,
-    state: RoomStatus,
+    status: RoomStatus,
     clock: Watermark,
     people: People<M>,
     moderation: Moderation,
     data: RoomData<M>,
-    scheduler: Scheduler,
-    /// The host's notices have a bucket of their own.
-    notices: TokenBucket,
-    sender_quotas: PerLevel<Option<Box<KeyedLimit>>>,
-    duplicates: Dedup,
+    intake: Intake,
     reviews: Reviews<M>,
-    queue: Queue<Queued<M>>,
-    merge_index: MergeIndex,
-    outbox: Outbox<M>,
-    /// At an edge, what waits to be taken to the room.
-    edge_outbox: EdgeOutbox<M>,
-    heads: PerLevel<u64>,
-    ledger: Ledger,
-    events: EventQueue,
-    /// Publish calls so far.
-    submitted: u64,
-    /// Whether the host has been told that the room has ended.
-    is_end_told: bool,
+    pipeline: Pipeline<M>,
+    accounts: Accounts<M>,
     broadcasts: BroadcastPosition,
-    deferred: DeferredDrops<M>,
 }
 
 impl<M: Payload> Admission<M> {
@@ -114,31 +104,16 @@ impl<M: Payload> Admission<M> {
         let settings = config.settings.clone();
         let hasher = Hasher::new(settings.seed());
         Self {
-            state: RoomStatus::Open,
+            status: RoomStatus::Open,
             clock: Watermark::default(),
             people: People::new(&settings, hasher),
             moderation: Moderation::new(&settings, hasher),
             data: RoomData::new(&settings, settings.system_messages),
-            scheduler: Scheduler::new(config),
-            notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
-            sender_quotas: PerLevel(settings.sender_quota.0.map(|quota| {
-                quota.map(|quota| {
-                    Box::new(KeyedLimit::new(quota, settings.sender_table_size, settings.seed()))
-                })
-            })),
-            duplicates: Dedup::new(settings.dedup_window, hasher),
+            intake: Intake::new(&settings, hasher),
             reviews: Reviews::new(),
-            merge_index: MergeIndex::new(hasher),
-            queue: Queue::new(settings.queue, settings.seed()),
-            outbox: Outbox::new(Seq(heads.values().sum()), settings.outbox_capacity),
-            edge_outbox: None,
-            heads,
-            ledger: Ledger::default(),
-            events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
-            submitted: 0,
-            is_end_told: false,
+            pipeline: Pipeline::new(config, hasher, heads),
+            accounts: Accounts::new(&settings, hasher),
             broadcasts: BroadcastPosition::default(),
-            deferred: DeferredDrops::default(),
             settings,
         }
     }
@@ -147,7 +122,7 @@ impl<M: Payload> Admission<M> {
     /// when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.begin_call(now);
-        if self.state == RoomStatus::Closed {
+        if self.status == RoomStatus::Closed {
             self.drop_waiting(now);
         } else {
             let mut work = WorkLimit::per_call();
@@ -166,15 +141,13 @@ impl<M: Payload> Admission<M> {
         if self.is_idle() {
             return tip;
         }
-        if self.state == RoomStatus::Closed || self.queue.exceeds().is_some() {
+        if self.status == RoomStatus::Closed || self.pipeline.exceeds().is_some() {
             return Some(now);
         }
-        let pick = || self.scheduler.next_turn(now, &self.queue, |sender| self.is_staff(sender));
-        let token = if self.is_backed_up() { None } else { pick() };
-        token
+        self.pipeline
+            .next_due(now, |sender| self.is_staff(sender))
             .into_iter()
-            .chain(self.queue.next_deadline())
-            .chain(self.next_review_deadline())
+            .chain(self.reviews.next_deadline(self.settings.review.timeout))
             .chain(tip)
             .min()
     }
@@ -182,18 +155,18 @@ impl<M: Payload> Admission<M> {
     /// The next event, if there is one. Outcomes first, in the order in which they were decided;
     /// that the room has ended last of all.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop().or_else(|| self.poll_end())
+        self.accounts.poll_event().or_else(|| self.owes_end().then(|| self.accounts.tell_end()))
     }
 
     /// Whether [`poll_event`](Self::poll_event) has something.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.owes_end()
+        self.accounts.has_events() || self.owes_end()
     }
 
     /// Takes nothing more; what waits still goes out at the room's rate.
     pub fn stop(&mut self) {
-        if self.state == RoomStatus::Open {
-            self.state = RoomStatus::Draining;
+        if self.status == RoomStatus::Open {
+            self.status = RoomStatus::Draining;
         }
     }
 
@@ -201,11 +174,11 @@ impl<M: Payload> Admission<M> {
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
         self.moderation.check_one(&self.settings, actor, Action::Close, None)?;
-        if self.state == RoomStatus::Closed {
+        if self.status == RoomStatus::Closed {
             return Err(CloseError::AlreadyClosed);
         }
-        self.state = RoomStatus::Closed;
-        self.events.closed();
+        self.status = RoomStatus::Closed;
+        self.accounts.tell_close();
         self.drop_waiting(now);
         Ok(())
     }
@@ -214,8 +187,9 @@ impl<M: Payload> Admission<M> {
     /// keeps its bound.
     #[inline]
     fn begin_call(&mut self, now: Instant) -> Instant {
-        self.deferred.clear();
-        self.outbox.begin_call(&mut self.deferred);
+        let drops = self.accounts.drops();
+        drops.clear();
+        self.pipeline.begin_call(drops);
         self.clock.advance(now)
     }
 
@@ -228,82 +202,75 @@ impl<M: Payload> Admission<M> {
     /// last call dispatched. What an audience came too late for shows in the heads, and becomes a
     /// gap.
     pub fn hand_over(&self, seq: Seq) -> HandOver<M> {
-        HandOver { messages: self.outbox.after(seq).cloned().collect(), heads: self.heads }
+        self.pipeline.hand_over(seq)
     }
 
     /// How many messages of each level have been dispatched: where an audience stands that is
     /// opened now.
     pub fn heads(&self) -> PerLevel<u64> {
-        self.heads
+        self.pipeline.heads()
     }
 
     /// Lets go of the messages up to and with `seq`: every audience has taken them over.
     pub fn release_through(&mut self, seq: Seq) {
-        self.outbox.trim(seq);
+        self.pipeline.release_through(seq);
     }
 
     /// What the calls since the last time are done with: for whoever holds a lock.
     pub fn take_deferred_drops(&mut self) -> Option<DeferredDrops<M>> {
-        self.deferred.take()
+        self.accounts.drops().take()
     }
 
     /// Hands a dispatched message over to the only audience.
     pub(crate) fn hand_out(&mut self) -> Option<Arc<Message<M>>> {
-        self.outbox.pop()
+        self.pipeline.pop_sent()
     }
 
     pub(crate) fn clear_deferred_drops(&mut self) {
-        self.deferred.clear();
+        self.accounts.drops().clear();
     }
 
     /// Whether nothing waits.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.reviews.len() == 0
+        self.pipeline.is_empty() && self.reviews.len() == 0
     }
 
     /// The last message dispatched.
     pub fn dispatched(&self) -> Seq {
-        self.outbox.last()
+        self.pipeline.last_sent()
     }
 
     /// Whether the room is closed, nothing waits and everyone is gone: its books are final.
     pub fn is_ended(&self) -> bool {
-        self.state == RoomStatus::Closed
+        self.status == RoomStatus::Closed
             && self.people.attendance().sessions() == 0
             && self.is_idle()
     }
 
     /// Whether the host has yet to be told that the room has ended.
     fn owes_end(&self) -> bool {
-        self.is_ended() && !self.is_end_told
-    }
-
-    /// The end of the room, once: the last of its events.
-    fn poll_end(&mut self) -> Option<Event> {
-        let owes = self.owes_end();
-        self.is_end_told |= owes;
-        owes.then_some(Event::RoomEnded)
+        self.is_ended() && !self.accounts.is_end_told()
     }
 
     /// What the room still does with messages.
     pub fn state(&self) -> RoomStatus {
-        self.state
+        self.status
     }
 
     /// The books. O(1); changes nothing.
     pub fn snapshot(&self, now: Instant) -> AdmissionSnapshot {
         AdmissionSnapshot {
-            state: self.state,
-            ledger: self.ledger,
-            tokens: self.scheduler.available(self.clock.peek(now)),
-            queued: PerLevel::from_fn(|level| self.queue.level_len(level)),
-            queued_bytes: PerLevel::from_fn(|level| self.queue.level_bytes(level)),
+            state: self.status,
+            ledger: self.accounts.ledger(),
+            tokens: self.pipeline.tokens(self.clock.peek(now)),
+            queued: self.pipeline.queued(),
+            queued_bytes: self.pipeline.queued_bytes(),
             under_review: self.reviews.len(),
-            duplicate_keys: self.duplicates.counts(),
+            duplicate_keys: self.intake.duplicate_keys(),
             broadcasts_missed: self.broadcasts.missed(),
-            outcomes: PerLevel::from_fn(|level| self.events.held(level)),
-            dispatched: self.outbox.last(),
-            heads: self.heads,
+            outcomes: self.accounts.outcome_slots(),
+            dispatched: self.pipeline.last_sent(),
+            heads: self.pipeline.heads(),
             users: self.people.users(),
             online: self.people.online(),
             user_sessions: self.people.user_sessions(),

@@ -1,10 +1,19 @@
 //! A message that waits, for a verdict or in the queue.
 
+use super::accounts::Subject;
 use super::merge_index::CarrierPlace;
 use crate::ids::{MessageId, SessionId};
-use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink};
+use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink, Sender};
+use crate::priority::Priority;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+
+/// Where a message queues: what its turn, its quotas and its limits are looked up by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lane {
+    pub(super) level: Priority,
+    pub(super) sender: Sender,
+}
 
 /// It is moved on its way a few times, so what few messages have lives apart.
 #[derive(Debug)]
@@ -59,6 +68,13 @@ impl<M> Queued<M> {
     #[inline]
     pub(super) fn ext(&self) -> QueuedExt {
         self.ext.as_deref().copied().unwrap_or(QueuedExt::NONE)
+    }
+
+    /// Returns the message as its outcome names it.
+    #[inline]
+    pub(super) fn subject(&self, level: Priority) -> Subject {
+        let QueuedExt { messages, units, .. } = self.ext();
+        Subject { id: self.id, level, messages, units, outcome_sink: self.outcome_sink }
     }
 
     #[inline]

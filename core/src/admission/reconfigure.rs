@@ -3,15 +3,10 @@
 use super::{Admission, RoomStatus};
 use crate::config::{RoomConfig, Settings};
 use crate::error::ReconfigureError;
-use crate::keyed::KeyedLimit;
-use crate::ledger::DropReason;
 use crate::message::Payload;
-use crate::priority::Priority;
-use crate::quota::Quota;
 use crate::system_messages::SystemMessages;
 use crate::time::Instant;
 use crate::work::WorkLimit;
-use alloc::boxed::Box;
 
 impl<M: Payload> Admission<M> {
     /// Goes on under another configuration: first what is due at `now` is done under the old one,
@@ -30,7 +25,7 @@ impl<M: Payload> Admission<M> {
         config: &RoomConfig,
     ) -> Result<(), ReconfigureError> {
         let now = self.begin_call(now);
-        if self.state == RoomStatus::Closed {
+        if self.status == RoomStatus::Closed {
             return Err(ReconfigureError::RoomClosed);
         }
         self.settings.may_become(&config.settings)?;
@@ -46,50 +41,16 @@ impl<M: Payload> Admission<M> {
 
     fn take_over(&mut self, now: Instant, config: &RoomConfig) {
         let new = &config.settings;
-        self.scheduler.reconfigure(now, config);
-        self.notices.change(now, Quota::per_second(new.notices));
-        self.change_sender_quotas(new);
-        self.duplicates.reconfigure(now, new.dedup_window);
-        self.queue.reconfigure(&new.queue);
-        self.moderation.reconfigure(new);
         // At an edge tips are the room's to give.
         let system_messages =
-            if self.edge_outbox.is_some() { SystemMessages::NONE } else { new.system_messages };
-        self.data.reconfigure(now, new, system_messages);
+            if self.pipeline.is_at_edge() { SystemMessages::NONE } else { new.system_messages };
         self.people.reconfigure(now, new);
-        self.events.reconfigure(new.outcomes, new.presence_events);
+        self.moderation.reconfigure(new);
+        self.data.reconfigure(now, new, system_messages);
+        self.intake.reconfigure(now, new, self.settings.seed());
+        self.pipeline.reconfigure(now, config);
+        self.accounts.reconfigure(new);
         // A configuration without a seed leaves the room its own.
         self.settings = Settings { seed: self.settings.seed, ..new.clone() };
-    }
-
-    /// A level whose quota is another one starts anew.
-    fn change_sender_quotas(&mut self, new: &Settings) {
-        for level in Priority::ALL {
-            let (quota, limit) = (new.sender_quota[level], &mut self.sender_quotas[level]);
-            match limit {
-                Some(limit) if Some(limit.quota()) == quota => {
-                    limit.set_max_keys(new.sender_table_size)
-                }
-                _ => {
-                    *limit = quota.map(|quota| {
-                        Box::new(KeyedLimit::new(
-                            quota,
-                            new.sender_table_size,
-                            self.settings.seed(),
-                        ))
-                    })
-                }
-            }
-        }
-    }
-
-    /// Drops what the queue holds beyond its budget, as far as there is work left.
-    pub(super) fn shed(&mut self, now: Instant, work: &mut WorkLimit) {
-        let Some(limit) = self.queue.exceeds() else { return };
-        while !work.is_spent() {
-            let Some(popped) = self.queue.shed() else { break };
-            self.drop_one(now, popped, DropReason::Evicted, Some(limit));
-            work.take();
-        }
     }
 }

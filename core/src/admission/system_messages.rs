@@ -9,21 +9,23 @@ impl<M: Payload> Admission<M> {
     /// Tells what is due to be told: of each kind one message, beside the room's rate. A room that
     /// takes nothing any more tells nothing.
     pub(super) fn flush_system_messages(&mut self, now: Instant) {
-        if self.state != RoomStatus::Open {
+        if self.status != RoomStatus::Open {
             return;
         }
-        while let Some(due) = self.data.take_system_message(now, &self.people, &mut self.deferred) {
+        while let Some(due) =
+            self.data.take_system_message(now, &self.people, self.accounts.drops())
+        {
             let DueSystemMessage { level, payload, profile } = due;
             let level = self.settings.levels.level(level);
             match payload {
                 Some(payload) => self.emit(now, level, Kind::System, profile, payload),
-                None => self.deferred.add_profile(profile),
+                None => self.accounts.drops().add_profile(profile),
             }
         }
     }
 
     /// When the next tip is due.
     pub(super) fn next_system_message(&self) -> Option<Instant> {
-        self.data.next_system_message().filter(|_| self.state == RoomStatus::Open)
+        self.data.next_system_message().filter(|_| self.status == RoomStatus::Open)
     }
 }

@@ -1,0 +1,237 @@
+//! What became of every message, what the host has yet to hear of it, and what is done with.
+
+use crate::config::Settings;
+use crate::deferred_drops::DeferredDrops;
+use crate::event::{Event, EventQueue, Presence, PresenceCause};
+use crate::ids::{MessageId, UserId};
+use crate::index::Hasher;
+use crate::ledger::{DropReason, Ledger, RefusalReason};
+use crate::message::{Limit, Outcome, OutcomeSink, Refused};
+use crate::priority::{PerLevel, Priority};
+use crate::time::Instant;
+
+/// The books of an admission. Nobody else changes a row of the ledger: each step that a message
+/// takes has its method here, and so has everything that the host is told.
+#[derive(Debug)]
+pub(super) struct Accounts<M> {
+    ledger: Ledger,
+    /// Publish calls so far; the last one's number.
+    submitted: u64,
+    events: EventQueue,
+    /// Whether the host has been told that the room has ended.
+    is_end_told: bool,
+    drops: DeferredDrops<M>,
+}
+
+/// A refusal that has not got its payload back yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Denied {
+    pub(super) reason: RefusalReason,
+    /// The limit that decided.
+    pub(super) limit: Option<Limit>,
+    /// When to try again.
+    pub(super) retry_at: Option<Instant>,
+}
+
+impl Denied {
+    /// Returns a refusal that no limit and no time would have changed.
+    pub(super) const fn because(reason: RefusalReason) -> Self {
+        Self { reason, limit: None, retry_at: None }
+    }
+
+    /// Returns a refusal that a limit decided.
+    pub(super) const fn by(reason: RefusalReason, limit: Limit) -> Self {
+        Self { reason, limit: Some(limit), retry_at: None }
+    }
+
+    /// Returns this refusal with when to try again.
+    pub(super) const fn until(self, retry_at: Option<Instant>) -> Self {
+        Self { retry_at, ..self }
+    }
+}
+
+/// The message that an outcome is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject {
+    pub(super) id: MessageId,
+    pub(super) level: Priority,
+    /// Itself and those that were merged into it.
+    pub(super) messages: u32,
+    /// What they stand for.
+    pub(super) units: u64,
+    pub(super) outcome_sink: OutcomeSink,
+}
+
+impl Subject {
+    /// Returns whether its publisher is to be told what became of it.
+    #[inline]
+    pub(super) fn is_told(&self) -> bool {
+        is_told(self.outcome_sink)
+    }
+}
+
+/// Returns whether an outcome for this sink takes a slot and becomes an event.
+#[inline]
+pub(super) fn is_told(outcome_sink: OutcomeSink) -> bool {
+    outcome_sink != OutcomeSink::CountedOnly
+}
+
+impl<M> Accounts<M> {
+    pub(super) fn new(settings: &Settings, hasher: Hasher) -> Self {
+        Self {
+            ledger: Ledger::default(),
+            submitted: 0,
+            events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
+            is_end_told: false,
+            drops: DeferredDrops::default(),
+        }
+    }
+
+    /// From now on other limits for what is not polled; what was promised and what waits stays.
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        self.events.reconfigure(settings.outcomes, settings.presence_events);
+    }
+
+    /// Books that a message is offered; returns its number.
+    #[inline]
+    pub(super) fn submit(&mut self, level: Priority, units: u64) -> MessageId {
+        self.submitted += 1;
+        self.ledger.levels[level].submit(units);
+        MessageId(self.submitted)
+    }
+
+    /// Books that a message is not let in, and hands its payload back.
+    pub(super) fn refuse(
+        &mut self,
+        level: Priority,
+        units: u64,
+        denied: Denied,
+        payload: M,
+    ) -> Refused<M> {
+        let Denied { reason, limit, retry_at } = denied;
+        self.ledger.levels[level].refuse(reason, units);
+        Refused { reason, limit, retry_at, payload }
+    }
+
+    /// Books that a message waits in the queue.
+    #[inline]
+    pub(super) fn queue(&mut self, level: Priority, units: u64) {
+        self.ledger.levels[level].queue(units);
+    }
+
+    /// Books that it waits in the queue no more.
+    #[inline]
+    pub(super) fn leave_queue(&mut self, level: Priority, units: u64) {
+        self.ledger.levels[level].leave_queue(units);
+    }
+
+    /// Books that a message waits for a verdict.
+    pub(super) fn review(&mut self, level: Priority, units: u64) {
+        self.ledger.levels[level].review(units);
+    }
+
+    /// Books that it waits for a verdict no more.
+    pub(super) fn leave_review(&mut self, level: Priority, units: u64) {
+        self.ledger.levels[level].leave_review(units);
+    }
+
+    /// Books that a message became one with another that waits.
+    pub(super) fn merge(&mut self, level: Priority, units: u64) {
+        self.ledger.levels[level].merge(units);
+    }
+
+    /// Books that a message is dropped, with all that it carries.
+    pub(super) fn drop(&mut self, level: Priority, reason: DropReason, units: u64) {
+        self.ledger.levels[level].drop(reason, units);
+    }
+
+    /// Books that a message goes out.
+    #[inline]
+    pub(super) fn dispatch(&mut self, level: Priority, units: u64) {
+        self.ledger.levels[level].dispatch(units);
+    }
+
+    /// Returns the ledger.
+    pub(super) fn ledger(&self) -> Ledger {
+        self.ledger
+    }
+
+    /// Returns whether a message ever had this number.
+    pub(super) fn knows(&self, id: MessageId) -> bool {
+        id.0 != 0 && id.0 <= self.submitted
+    }
+
+    /// Returns whether a message of this level can be promised that its outcome will be told.
+    #[inline]
+    pub(super) fn has_outcome_slot(&self, level: Priority) -> bool {
+        self.events.has_room(level)
+    }
+
+    /// Promises to tell an outcome, if it is to be told;
+    /// [`release_outcome`](Self::release_outcome) or [`tell`](Self::tell) takes the promise up.
+    #[inline]
+    pub(super) fn promise_outcome(&mut self, level: Priority, outcome_sink: OutcomeSink) {
+        if is_told(outcome_sink) {
+            self.events.reserve(level);
+        }
+    }
+
+    /// Gives a promise back, if there was one: somebody else tells the outcome.
+    #[inline]
+    pub(super) fn release_outcome(&mut self, level: Priority, outcome_sink: OutcomeSink) {
+        if is_told(outcome_sink) {
+            self.events.release(level);
+        }
+    }
+
+    /// Tells an outcome as an event, if it is to be told.
+    #[inline]
+    pub(super) fn tell(&mut self, subject: Subject, outcome: Outcome) {
+        if subject.is_told() {
+            let Subject { id, level, messages, units, outcome_sink } = subject;
+            self.events.outcome(id, level, (messages, units), outcome_sink, outcome);
+        }
+    }
+
+    /// Tells that a user came online or went offline.
+    pub(super) fn tell_presence(&mut self, user: UserId, presence: Presence, cause: PresenceCause) {
+        self.events.presence(user, presence, cause);
+    }
+
+    /// Tells that the room is closed.
+    pub(super) fn tell_close(&mut self) {
+        self.events.closed();
+    }
+
+    /// Returns the next event but that of the room's end.
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// Returns whether [`poll_event`](Self::poll_event) has something.
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Returns whether the host has been told that the room has ended.
+    pub(super) fn is_end_told(&self) -> bool {
+        self.is_end_told
+    }
+
+    /// Tells that the room has ended: the last of its events.
+    pub(super) fn tell_end(&mut self) -> Event {
+        self.is_end_told = true;
+        Event::RoomEnded
+    }
+
+    /// Returns the outcome slots in use, by level.
+    pub(super) fn outcome_slots(&self) -> PerLevel<u32> {
+        PerLevel::from_fn(|level| self.events.held(level))
+    }
+
+    /// Returns what is to be dropped where no lock is held, to add to it.
+    #[inline]
+    pub(super) fn drops(&mut self) -> &mut DeferredDrops<M> {
+        &mut self.drops
+    }
+}

@@ -1,0 +1,126 @@
+//! What the gate grants from: each sender's own quota, what has been said lately, the notices.
+
+use super::queued::Lane;
+use crate::config::Settings;
+use crate::dedup::Dedup;
+use crate::ids::MessageId;
+use crate::index::Hasher;
+use crate::keyed::KeyedLimit;
+use crate::message::{DedupKey, Sender};
+use crate::priority::{PerLevel, Priority};
+use crate::quota::{NotYet, Quota, Rate, TokenBucket};
+use crate::time::Instant;
+use alloc::boxed::Box;
+
+/// The quotas of those who speak, and the keys of what they said.
+///
+/// Asking changes nothing; what is taken, and a key, is taken when a message has been let in.
+#[derive(Debug)]
+pub(super) struct Intake {
+    /// The host's notices have a bucket of their own.
+    notices: TokenBucket,
+    sender_quotas: PerLevel<Option<Box<KeyedLimit>>>,
+    duplicates: Dedup,
+}
+
+/// A sender has said as much as one may.
+pub(super) struct OverQuota {
+    pub(super) quota: Quota,
+    pub(super) retry_at: Option<Instant>,
+}
+
+impl Intake {
+    pub(super) fn new(settings: &Settings, hasher: Hasher) -> Self {
+        Self {
+            notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
+            sender_quotas: PerLevel(
+                settings
+                    .sender_quota
+                    .0
+                    .map(|quota| quota.map(|quota| keyed_limit(quota, settings, settings.seed()))),
+            ),
+            duplicates: Dedup::new(settings.dedup_window, hasher),
+        }
+    }
+
+    /// From now on other quotas and another window. A level whose quota is another one starts anew.
+    pub(super) fn reconfigure(&mut self, now: Instant, new: &Settings, seed: u64) {
+        self.notices.change(now, Quota::per_second(new.notices));
+        for level in Priority::ALL {
+            let (quota, limit) = (new.sender_quota[level], &mut self.sender_quotas[level]);
+            match limit {
+                Some(limit) if Some(limit.quota()) == quota => {
+                    limit.set_max_keys(new.sender_table_size);
+                }
+                _ => *limit = quota.map(|quota| keyed_limit(quota, new, seed)),
+            }
+        }
+        self.duplicates.reconfigure(now, new.dedup_window);
+    }
+
+    /// Returns until when a message is refused as said already, if so.
+    #[inline]
+    pub(super) fn said_until(
+        &self,
+        now: Instant,
+        sender: Sender,
+        key: DedupKey,
+    ) -> Option<Instant> {
+        self.duplicates.refused_until(now, sender, key)
+    }
+
+    /// Checks that a sender may say one more at a level.
+    #[inline]
+    pub(super) fn check_sender(&self, now: Instant, lane: Lane) -> Result<(), OverQuota> {
+        if let (Sender::User(user), Some(limit)) = (lane.sender, &self.sender_quotas[lane.level])
+            && let Err(NotYet { retry_at }) = limit.check(now, user.0)
+        {
+            return Err(OverQuota { quota: limit.quota(), retry_at });
+        }
+        Ok(())
+    }
+
+    /// Checks that the host may send one more notice.
+    #[inline]
+    pub(super) fn check_notice(&self, now: Instant) -> Result<(), NotYet> {
+        if self.notices.available(now) == 0 {
+            return Err(NotYet { retry_at: self.notices.next_at(now, 0) });
+        }
+        Ok(())
+    }
+
+    /// Takes a notice's token.
+    pub(super) fn take_notice(&mut self, now: Instant) {
+        let taken = self.notices.take_keeping(now, 0);
+        debug_assert!(taken, "the gate has looked, at this very instant");
+    }
+
+    /// A message has been let in: now, and only now, it takes from its sender's quota, and its key
+    /// is used.
+    #[inline]
+    pub(super) fn pay(&mut self, now: Instant, lane: Lane, key: Option<DedupKey>, id: MessageId) {
+        if let (Some(quota), Sender::User(user)) =
+            (&mut self.sender_quotas[lane.level], lane.sender)
+        {
+            let taken = quota.take(now, user.0);
+            debug_assert!(taken.is_ok(), "the gate has looked, at this very instant");
+        }
+        if let Some(key) = key {
+            self.duplicates.note(now, lane.sender, key, id);
+        }
+    }
+
+    /// A message was dropped: it may be said again.
+    pub(super) fn free(&mut self, sender: Sender, key: DedupKey, id: MessageId) {
+        self.duplicates.free(sender, key, id);
+    }
+
+    /// Returns how many keys are kept, and how many were forgotten within their window.
+    pub(super) fn duplicate_keys(&self) -> (u32, u64) {
+        self.duplicates.counts()
+    }
+}
+
+fn keyed_limit(quota: Quota, settings: &Settings, seed: u64) -> Box<KeyedLimit> {
+    Box::new(KeyedLimit::new(quota, settings.sender_table_size, seed))
+}

@@ -1,0 +1,337 @@
+//! The messages that wait in the queue, whose turn it is, and what has gone out.
+
+use super::edge_outbox::EdgeOutbox;
+use super::merge_index::MergeIndex;
+use super::outbox::Outbox;
+use super::queued::{Lane, Queued, QueuedExt};
+use super::scheduler::Scheduler;
+use crate::config::{QueueConfig, RoomConfig};
+use crate::deferred_drops::DeferredDrops;
+use crate::handover::HandOver;
+use crate::ids::{MessageId, Seq};
+use crate::index::Hasher;
+use crate::message::{EdgeMessage, Limit, MergeKey, Message, Payload, Sender};
+use crate::priority::{PerLevel, Priority};
+use crate::queue::{Full, Popped, Queue, Victims};
+use crate::time::Instant;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// From the queue to the seam. Whatever leaves the queue leaves the merge index with it: a message
+/// that others may be merged into is found by its key only while it waits.
+#[derive(Debug)]
+pub(super) struct Pipeline<M> {
+    queue: Queue<Queued<M>>,
+    merge_index: MergeIndex,
+    scheduler: Scheduler,
+    outbox: Outbox<M>,
+    /// At an edge, what waits to be taken to the room; nothing goes into the outbox there.
+    edge_outbox: Option<Box<EdgeOutbox<M>>>,
+    /// How many messages of each level have gone out.
+    heads: PerLevel<u64>,
+}
+
+/// A message that has left the queue.
+pub(super) type Left<M> = Popped<Queued<M>>;
+
+impl<M> Pipeline<M> {
+    /// Returns the pipeline of a new room, as if so many messages of each level had gone out.
+    pub(super) fn new(config: &RoomConfig, hasher: Hasher, heads: PerLevel<u64>) -> Self {
+        let settings = &config.settings;
+        Self {
+            queue: Queue::new(settings.queue, settings.seed()),
+            merge_index: MergeIndex::new(hasher),
+            scheduler: Scheduler::new(config),
+            outbox: Outbox::new(Seq(heads.values().sum()), settings.outbox_capacity),
+            edge_outbox: None,
+            heads,
+        }
+    }
+
+    /// Returns this pipeline, from now on of an edge that holds so many messages for the room.
+    pub(super) fn at_edge(self, capacity: u32) -> Self {
+        Self { edge_outbox: Some(Box::new(EdgeOutbox::new(capacity))), ..self }
+    }
+
+    /// From now on other quotas and bounds, for what waits as well.
+    pub(super) fn reconfigure(&mut self, now: Instant, config: &RoomConfig) {
+        self.scheduler.reconfigure(now, config);
+        self.queue.reconfigure(&config.settings.queue);
+    }
+
+    /// A call begins: what nobody has picked up in time goes.
+    #[inline]
+    pub(super) fn begin_call(&mut self, drops: &mut DeferredDrops<M>) {
+        self.outbox.begin_call(drops);
+    }
+
+    /// Returns whether nothing waits in the queue.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Returns whether messages go to a room, not to an audience.
+    #[inline]
+    pub(super) fn is_at_edge(&self) -> bool {
+        self.edge_outbox.is_some()
+    }
+
+    /// Returns whether the host has not taken what waits for the room: nothing more goes out until
+    /// it does.
+    #[inline]
+    pub(super) fn is_backed_up(&self) -> bool {
+        self.edge_outbox.as_ref().is_some_and(|outbox| outbox.is_full())
+    }
+
+    /// Puts a message into the queue, over the budget if need be, and returns its slot. Unless it
+    /// goes out at once, [`settle`](Self::settle) must follow.
+    #[inline]
+    pub(super) fn insert(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> u32
+    where
+        M: Payload,
+    {
+        let size = waiting.payload.size() as u64;
+        self.queue.insert(now, lane.level, lane.sender, size, waiting)
+    }
+
+    /// Returns whether a message still waits in the slot it was given.
+    #[inline]
+    pub(super) fn waits_at(&mut self, slot: u32, id: MessageId) -> bool {
+        self.queue.get_mut(slot).is_some_and(|waiting| waiting.id == id)
+    }
+
+    /// Brings the queue back under its budget after [`insert`](Self::insert) answered `slot`. The
+    /// victims wait no longer; [`release`](Self::release) hands each out. If none may give way, the
+    /// newcomer comes back.
+    #[inline]
+    pub(super) fn settle(&mut self, slot: u32) -> Result<Victims, Full<Queued<M>>> {
+        self.queue.settle(slot)
+    }
+
+    /// Hands a victim out.
+    pub(super) fn release(&mut self, victim: u32) -> Option<Left<M>> {
+        let popped = self.queue.release(victim)?;
+        self.forget_carrier(&popped);
+        Some(popped)
+    }
+
+    /// Returns the limit to name when something was evicted: which of the two it was shows in what
+    /// the queue holds now.
+    #[inline]
+    pub(super) fn limit(&self, config: &QueueConfig) -> Limit {
+        if self.queue.len() >= config.messages {
+            Limit::QueueMessages { max: config.messages }
+        } else {
+            Limit::QueueBytes { max: config.bytes }
+        }
+    }
+
+    /// Returns the slot of the message that waits at a level under a key.
+    #[inline]
+    pub(super) fn find_carrier(&self, level: Priority, key: MergeKey) -> Option<u32> {
+        self.merge_index.find(level, key)
+    }
+
+    /// Others may be merged into the message in a slot from now on.
+    pub(super) fn make_carrier(&mut self, slot: u32, level: Priority, key: MergeKey) {
+        let place = self.merge_index.add(level, key, slot);
+        if let Some(ext) = self.queue.get_mut(slot).and_then(|waiting| waiting.ext.as_mut()) {
+            ext.carrier = place;
+        }
+    }
+
+    /// The message in a slot carries another one, of so many units. From now on it excludes nobody.
+    pub(super) fn merge(&mut self, slot: u32, units: u64) -> MessageId {
+        let carrier = self
+            .queue
+            .get_mut(slot)
+            .unwrap_or_else(|| unreachable!("a carrier waits until it is forgotten"));
+        if let Some(ext) = &mut carrier.ext {
+            ext.units = ext.units.wrapping_add(units);
+            ext.messages = ext.messages.saturating_add(1);
+        }
+        carrier.session = None;
+        carrier.id
+    }
+
+    /// Takes out the message whose turn it is, if it may go now; the room's tokens and its level's
+    /// are taken with it.
+    #[inline]
+    pub(super) fn pop_due(
+        &mut self,
+        now: Instant,
+        is_staff: impl Fn(Sender) -> bool + Copy,
+    ) -> Option<Left<M>> {
+        let pick = self.scheduler.pick(now, &self.queue, is_staff)?;
+        if !self.scheduler.take(now, pick) {
+            return None;
+        }
+        let is_open = self.scheduler.is_open(now, pick.level);
+        let popped =
+            if is_open { self.queue.pop(pick.level) } else { self.queue.pop_head(pick.level) }?;
+        self.scheduler.take_of_level(now, pick.level, popped.sender, is_staff);
+        self.forget_carrier(&popped);
+        Some(popped)
+    }
+
+    /// Returns whether a message has waited too long.
+    #[inline]
+    pub(super) fn has_expired(&self, now: Instant) -> bool {
+        self.queue.has_expired(now)
+    }
+
+    /// Takes out a message that has waited too long.
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Left<M>> {
+        let popped = self.queue.pop_expired(now)?;
+        self.forget_carrier(&popped);
+        Some(popped)
+    }
+
+    /// Takes out a message of the highest level that has one.
+    pub(super) fn pop_highest(&mut self) -> Option<Left<M>> {
+        let popped = self.queue.pop_highest()?;
+        self.forget_carrier(&popped);
+        Some(popped)
+    }
+
+    /// Returns the limit that what waits exceeds: only after a change of configuration.
+    #[inline]
+    pub(super) fn exceeds(&self) -> Option<Limit> {
+        self.queue.exceeds()
+    }
+
+    /// Takes out one that gives way, if there is more than the budget allows.
+    pub(super) fn pop_excess(&mut self) -> Option<Left<M>> {
+        let popped = self.queue.shed()?;
+        self.forget_carrier(&popped);
+        Some(popped)
+    }
+
+    /// Returns the slots of the messages of some senders, each with its sender's place in the list.
+    pub(super) fn all_of(&mut self, senders: &[Sender]) -> Vec<(usize, u32)> {
+        self.queue.all_of(senders)
+    }
+
+    /// Takes out the message in a slot.
+    pub(super) fn take(&mut self, slot: u32) -> Option<Left<M>> {
+        let popped = self.queue.take(slot)?;
+        self.forget_carrier(&popped);
+        Some(popped)
+    }
+
+    /// A message goes out: over the seam, with a number, or at an edge to the room, where it gets
+    /// one.
+    #[inline]
+    pub(super) fn send(&mut self, now: Instant, popped: Left<M>) -> Option<Seq> {
+        if let Some(outbox) = &mut self.edge_outbox {
+            outbox.push(popped);
+            return None;
+        }
+        let Popped { item, priority, sender, entered, .. } = popped;
+        let QueuedExt { messages, units, .. } = item.ext();
+        let Queued { kind, session, profile, payload, .. } = item;
+        let seq = Seq(self.outbox.last().0 + 1);
+        let position = self.heads[priority];
+        self.heads[priority] += 1;
+        let (admitted_at, dispatched_at) = (entered, now);
+        let message = Message {
+            seq,
+            position,
+            priority,
+            kind,
+            sender,
+            session,
+            units,
+            messages,
+            admitted_at,
+            dispatched_at,
+            profile,
+            payload,
+        };
+        self.outbox.push(Arc::new(message));
+        Some(seq)
+    }
+
+    /// Returns when the next message may go out, or expires.
+    pub(super) fn next_due(
+        &self,
+        now: Instant,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Instant> {
+        let turn = if self.is_backed_up() {
+            None
+        } else {
+            self.scheduler.next_turn(now, &self.queue, is_staff)
+        };
+        turn.into_iter().chain(self.queue.next_deadline()).min()
+    }
+
+    /// Returns the earliest instant at which a message could go out if nothing else wanted to.
+    pub(super) fn next_for(
+        &self,
+        now: Instant,
+        lane: Lane,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Instant> {
+        self.scheduler.next_for(now, lane.level, lane.sender, is_staff)
+    }
+
+    /// Returns what went out after `seq` and is still here, and how far each level has come.
+    pub(super) fn hand_over(&self, seq: Seq) -> HandOver<M> {
+        HandOver { messages: self.outbox.after(seq).cloned().collect(), heads: self.heads }
+    }
+
+    /// Hands the oldest message over that went out.
+    #[inline]
+    pub(super) fn pop_sent(&mut self) -> Option<Arc<Message<M>>> {
+        self.outbox.pop()
+    }
+
+    /// Hands the oldest message over that waits for the room.
+    pub(super) fn pop_for_room(&mut self) -> Option<EdgeMessage<M>> {
+        self.edge_outbox.as_mut()?.pop()
+    }
+
+    /// Lets go of the messages up to and with `seq`: every audience has taken them over.
+    #[inline]
+    pub(super) fn release_through(&mut self, seq: Seq) {
+        self.outbox.trim(seq);
+    }
+
+    /// Returns how many messages of each level have gone out.
+    #[inline]
+    pub(super) fn heads(&self) -> PerLevel<u64> {
+        self.heads
+    }
+
+    /// Returns the last message that went out.
+    #[inline]
+    pub(super) fn last_sent(&self) -> Seq {
+        self.outbox.last()
+    }
+
+    /// Returns the whole tokens of the room.
+    pub(super) fn tokens(&self, now: Instant) -> u32 {
+        self.scheduler.available(now)
+    }
+
+    /// Returns the messages in the queue, by level.
+    pub(super) fn queued(&self) -> PerLevel<u32> {
+        PerLevel::from_fn(|level| self.queue.level_len(level))
+    }
+
+    /// Returns the payload bytes in the queue, by level.
+    pub(super) fn queued_bytes(&self) -> PerLevel<u64> {
+        PerLevel::from_fn(|level| self.queue.level_bytes(level))
+    }
+
+    /// A message has left the queue: nobody is merged into it any more.
+    #[inline]
+    fn forget_carrier(&mut self, left: &Left<M>) {
+        if let Some(ext) = &left.item.ext {
+            self.merge_index.remove(ext.carrier);
+        }
+    }
+}
