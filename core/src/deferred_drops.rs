@@ -74,7 +74,10 @@ impl<M> DeferredDrops<M> {
     }
 
     pub(crate) fn add_messages(&mut self, messages: impl IntoIterator<Item = Arc<Message<M>>>) {
-        messages.into_iter().for_each(|message| self.add_message(message));
+        for message in messages {
+            self.count();
+            self.messages.push(message);
+        }
     }
 
     pub(crate) fn add_directs(&mut self, directs: impl IntoIterator<Item = Arc<Direct<M>>>) {

@@ -84,6 +84,11 @@ impl<M: Payload> Log<M> {
         self.rings[level].head
     }
 
+    /// Returns the position that the next message of each level gets.
+    pub(crate) fn heads(&self) -> PerLevel<u64> {
+        PerLevel::from_fn(|level| self.head(level))
+    }
+
     /// The position of the oldest message of a level that is still there; the head when none is.
     pub(crate) fn tail(&self, level: Priority) -> u64 {
         let ring = &self.rings[level];

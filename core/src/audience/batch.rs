@@ -1,5 +1,6 @@
 //! What one session takes at once.
 
+use crate::deferred_drops::DeferredDrops;
 use crate::direct::Direct;
 use crate::message::Message;
 use crate::priority::{PerLevel, Priority};
@@ -24,13 +25,14 @@ impl Default for Budget {
     }
 }
 
-/// What one session takes at once: the higher priority first, each level in order, behind its gap.
+/// What one session takes at once: the higher priority first, each level in order,
+/// behind its gap.
 ///
 /// The messages are shared with every other session that gets them; nothing is copied.
 #[derive(Debug)]
 pub struct Batch<M> {
     /// Shared by all sessions that read the same range.
-    pub(super) contents: Arc<Contents<M>>,
+    contents: Arc<Contents<M>>,
 }
 
 impl<M> Clone for Batch<M> {
@@ -86,6 +88,17 @@ pub enum Handoff {
 }
 
 impl<M> Batch<M> {
+    pub(super) fn new(contents: Contents<M>) -> Self {
+        Self { contents: Arc::new(contents) }
+    }
+
+    /// Lets go of what nobody else has, to be dropped outside.
+    pub(super) fn give_up(self, deferred: &mut DeferredDrops<M>) {
+        if let Some(contents) = Arc::into_inner(self.contents) {
+            deferred.add_messages(contents.messages);
+        }
+    }
+
     /// Gaps and messages in the order in which the session should see them, direct ones among them.
     pub fn items(&self) -> impl Iterator<Item = Item<'_, M>> {
         let Contents { gaps, messages, directs, .. } = &*self.contents;

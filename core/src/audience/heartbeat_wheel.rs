@@ -1,15 +1,14 @@
-//! Signs of life: one byte a session, in an array of its own, and a hand that walks over it.
+//! Signs of life: one byte a session, in an array of its own, and a hand
+//! that walks over it.
 //!
 //! The byte counts the looks that are left until the session is found silent, so a look is a
 //! subtraction for each and finds out by the way who has none left. It is exact: a sign of life is
 //! put down as the number of the look that finds it too old.
 
-use super::Audience;
 use crate::chunked::{Chunked, Deque};
 use crate::config::{Scans, Settings};
 use crate::event::Liveness;
 use crate::ids::SessionId;
-use crate::message::Payload;
 use crate::time::Instant;
 use alloc::boxed::Box;
 
@@ -103,7 +102,7 @@ impl HeartbeatWheel {
     }
 
     /// The session in a slot shows life.
-    fn touch(&mut self, now: Instant, slot: u32, session: SessionId) {
+    pub(super) fn touch(&mut self, now: Instant, slot: u32, session: SessionId) {
         match self.left[slot] {
             NOBODY => return,
             SILENT => {
@@ -205,48 +204,20 @@ impl HeartbeatWheel {
         }
     }
 
+    /// Returns a session that was found silent or shows life again, and was not returned before.
+    pub(super) fn poll(&mut self) -> Option<(SessionId, Liveness)> {
+        self.expired.pop_front()
+    }
+
+    /// Returns whether [`poll`](Self::poll) has something.
+    #[inline]
+    pub(super) fn has_found(&self) -> bool {
+        !self.expired.is_empty()
+    }
+
     /// When the next look is due, if there is anybody to look at.
     pub(super) fn next(&self) -> Option<Instant> {
         self.scans.at(self.done + 1).filter(|_| self.watched > 0)
-    }
-}
-
-impl<M: Payload> Audience<M> {
-    /// Whether silent sessions are told from others here:
-    /// [`heartbeat`](crate::RoomConfigBuilder::heartbeat) is set.
-    #[inline]
-    pub fn has_heartbeat(&self) -> bool {
-        self.wheel.is_some()
-    }
-
-    /// A session shows life. Returns whether it is in and nothing has closed it. O(1).
-    ///
-    /// Whoever joins a session here by hand touches it at once: [`join`](Self::join) knows no time,
-    /// and counts as a sign of life at the next look. [`RoomState::join`](crate::RoomState::join)
-    /// does both.
-    pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
-        let now = self.clock.advance(now);
-        if self.closed.is_some() {
-            return false;
-        }
-        let Some(slot) = self.sessions.slot_of(session) else { return false };
-        if let Some(wheel) = &mut self.wheel {
-            wheel.touch(now, slot, session);
-        }
-        self.ending(slot).is_none()
-    }
-
-    /// The next session of a user's that was found silent or shows life again, in the order in
-    /// which that came about: for [`Admission::note_liveness`](crate::Admission::note_liveness),
-    /// which knows who is online. At most 1,024 sessions are found before they are polled.
-    pub fn poll_liveness(&mut self) -> Option<(SessionId, Liveness)> {
-        self.wheel.as_mut()?.expired.pop_front()
-    }
-
-    /// Whether [`poll_liveness`](Self::poll_liveness) has something.
-    #[inline]
-    pub fn has_liveness(&self) -> bool {
-        self.wheel.as_ref().is_some_and(|wheel| !wheel.expired.is_empty())
     }
 }
 

@@ -1,14 +1,15 @@
 //! What a session would take now: planned without changing anything.
 
-use super::Audience;
 use super::batch::Budget;
 use super::cold_state::ColdState;
-use super::positions::Positions;
+use super::positions::{Positions, widen};
+use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
+use core::ops::Range;
 
 /// What one session would take now.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) levels: PerLevel<LevelRange>,
     /// The room's messages in it, and direct ones.
@@ -35,6 +36,15 @@ pub(super) struct LevelRange {
     pub(super) directs: u32,
 }
 
+/// Where a session stands and where it will stand, and the messages of each level between the two:
+/// all that has to be known to move one without cold state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) here: Positions,
+    pub(super) there: Positions,
+    pub(super) counts: PerLevel<u32>,
+}
+
 /// The range that a batch covers: batches with the same key, of the same room, hold the same
 /// messages and no gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,9 +67,19 @@ impl LevelRange {
 }
 
 impl Plan {
-    /// Where a session stands, and where it will stand: the low halves.
-    pub(super) fn positions(&self) -> (Positions, Positions) {
-        (self.levels.0.map(|level| level.cursor as u32), self.levels.0.map(|level| level.to as u32))
+    /// Returns what becomes of a session without cold state that takes this.
+    ///
+    /// Not inlined: out of memory, the positions of a session are one value, which a sweep writes
+    /// for each in one go; in registers they would be four.
+    #[inline(never)]
+    pub(super) fn step(&self) -> Step {
+        let levels = &self.levels.0;
+        Step {
+            here: levels.map(|level| level.cursor as u32),
+            there: levels.map(|level| level.to as u32),
+            // No log holds more than 32 bits count.
+            counts: PerLevel(levels.map(|level| (level.to - level.from) as u32)),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -70,77 +90,87 @@ impl Plan {
     /// to it alone.
     fn shared_key(&self) -> Option<BatchKey> {
         let levels = &self.levels.0;
-        let alone = self.directs > 0
-            || levels
-                .iter()
-                .any(|level| level.gap > 0 || level.own > 0 || level.from != level.cursor);
-        (!alone)
-            .then(|| BatchKey::new(levels.map(|level| level.from), levels.map(|level| level.to)))
+        let is_alone =
+            |level: &LevelRange| level.gap > 0 || level.own > 0 || level.from != level.cursor;
+        if self.directs > 0 || levels.iter().any(is_alone) {
+            return None;
+        }
+        Some(BatchKey::new(levels.map(|level| level.from), levels.map(|level| level.to)))
     }
 }
 
 /// Whether a position is that of a message of the session's own.
 pub(super) fn is_own<M>(cold: Option<&ColdState<M>>, level: Priority, position: u64) -> bool {
-    cold.is_some_and(|cold| cold.levels[level].is_own(position))
+    cold.is_some_and(|cold| cold.level(level).is_own(position))
 }
 
-impl<M: Payload> Audience<M> {
-    /// What a session would take now. Changes nothing.
-    pub(super) fn plan(&self, slot: u32, budget: Budget) -> Plan {
-        let cold = self.cold(slot);
-        let ending = cold.and_then(|cold| cold.ending);
-        let mut plan = Plan::default();
-        let mut left = Budget { messages: budget.messages.max(1), ..budget };
+impl Plan {
+    /// Plans what a session would take that stands at these cursors.
+    pub(super) fn new<M: Payload>(
+        log: &Log<M>,
+        cold: Option<&ColdState<M>>,
+        cursors: &Positions,
+        budget: Budget,
+    ) -> Self {
+        let ending = cold.and_then(ColdState::ending);
+        let levels = PerLevel([LevelRange::standing(0); Priority::NUM]);
+        let mut plan = Self { levels, messages: 0, directs: 0, more: false, key: None };
+        let left = Budget { messages: budget.messages.max(1), ..budget };
+        let mut planner = Planner { log, cold, left, plan: &mut plan };
         for level in Priority::ALL {
-            let end = ending.map_or(self.log.head(level), |ending| ending.ends[level]);
-            plan.levels[level] = self.plan_level(slot, level, end, cold, &mut left, &mut plan);
+            let end = ending.map_or(log.head(level), |ending| ending.ends[level]);
+            let unread = widen(end, cursors[level.index()])..end;
+            planner.plan.levels[level] = planner.add_level(level, unread);
         }
         plan.key = plan.shared_key();
         plan
     }
+}
 
-    fn plan_level(
-        &self,
-        slot: u32,
-        level: Priority,
-        end: u64,
-        cold: Option<&ColdState<M>>,
-        left: &mut Budget,
-        plan: &mut Plan,
-    ) -> LevelRange {
-        let cursor = self.sessions.cursor(slot, level, end);
+/// A plan on its way, one level after the other.
+struct Planner<'a, M> {
+    log: &'a Log<M>,
+    cold: Option<&'a ColdState<M>>,
+    /// What the budget still allows.
+    left: Budget,
+    plan: &'a mut Plan,
+}
+
+impl<M: Payload> Planner<'_, M> {
+    /// Plans one level, and counts what that adds.
+    fn add_level(&mut self, level: Priority, unread: Range<u64>) -> LevelRange {
+        let Self { log, cold, left, plan } = self;
+        let cold = *cold;
+        let (cursor, end) = (unread.start, unread.end);
         if cursor == end && cold.is_none() {
             return LevelRange::standing(cursor);
         }
         let (untold, own_unread, is_masked) = cold.map_or((0, 0, false), |cold| {
-            let of_level = &cold.levels[level];
-            (of_level.untold, of_level.own_unread(), cold.mask.contains(level))
+            let of_level = cold.level(level);
+            (of_level.untold(), of_level.own_unread(), cold.mask().contains(level))
         });
-        let waiting = cold.and_then(|cold| cold.inbox.as_ref()).map(|inbox| inbox.at(level));
+        let waiting = cold.and_then(ColdState::inbox).map(|inbox| inbox.at(level));
         // Nobody reads a masked level; a gap from before is still told.
         let end = if is_masked { cursor } else { end };
         if left.messages == 0 {
             // Not the distance of two positions: what is left may be the session's own messages,
             // which are not due.
-            plan.more |= untold > 0
-                || end - cursor > own_unread
-                || waiting.is_some_and(|waiting| !waiting.is_empty());
+            let is_waited_for = waiting.is_some_and(|waiting| !waiting.is_empty());
+            plan.more |= untold > 0 || end - cursor > own_unread || is_waited_for;
             return LevelRange::standing(cursor);
         }
-        let from = cursor.max(self.log.tail(level).min(end));
-        let own_lost = cold.map_or(0, |cold| cold.levels[level].own_below(from));
+        let from = cursor.max(log.tail(level).min(end));
+        let own_lost = cold.map_or(0, |cold| cold.level(level).own_below(from));
         let gap = untold + (from - cursor - own_lost);
         let (mut to, mut own, mut directs) = (from, 0, 0);
         loop {
-            let direct = waiting
-                .and_then(|waiting| waiting.get(directs as usize))
-                .filter(|held| held.follows <= to || to == end);
+            let direct = waiting.and_then(|waiting| waiting.get(directs as usize));
+            let direct = direct.filter(|held| held.follows <= to || to == end);
             let bytes = if let Some(held) = direct {
                 held.direct.bytes()
             } else {
-                let Some(message) = (to < end).then(|| self.log.get(level, to)).flatten() else {
-                    break;
-                };
+                let message = (to < end).then(|| log.get(level, to)).flatten();
+                let Some(message) = message else { break };
                 if is_own(cold, level, to) {
                     own += 1;
                     to += 1;
@@ -148,7 +178,8 @@ impl<M: Payload> Audience<M> {
                 }
                 message.bytes()
             };
-            if left.messages == 0 || (bytes > left.bytes && plan.messages + plan.directs > 0) {
+            let is_first = plan.messages + plan.directs == 0;
+            if left.messages == 0 || (bytes > left.bytes && !is_first) {
                 left.messages = 0;
                 plan.more = true;
                 break;

@@ -2,7 +2,6 @@
 
 use super::Audience;
 use super::heartbeat_wheel::HeartbeatWheel;
-use super::replay::Replay;
 use crate::config::RoomConfig;
 use crate::error::ReconfigureError;
 use crate::message::Payload;
@@ -30,21 +29,19 @@ impl<M: Payload> Audience<M> {
     ) -> Result<(), ReconfigureError> {
         let settings = &config.settings;
         self.clock.advance(now);
-        if self.closed.is_some() {
+        if self.closing.is_closed() {
             return Err(ReconfigureError::RoomClosed);
         }
-        if self.echo != settings.echo {
+        if self.crowd.echo() != settings.echo {
             return Err(ReconfigureError::Fixed { setting: "echo" });
         }
         if !HeartbeatWheel::is_as(self.wheel.as_deref(), settings) {
             return Err(ReconfigureError::Fixed { setting: "heartbeat" });
         }
-        (self.grace, self.resume_within, self.coalesce) =
-            (settings.grace, settings.resume_within, settings.coalesce);
-        self.direct_limits = (settings.direct_messages, settings.direct_bytes);
-        self.max_sessions = (settings.sessions, self.sessions.part().share(settings.sessions));
-        self.replay = Replay::change(self.replay.take(), settings.replay_on_join);
-        self.log.reconfigure(settings.log_messages, settings.log_bytes);
+        self.closing.reconfigure(settings.grace);
+        self.wakeups.reconfigure(settings.coalesce);
+        self.crowd.reconfigure(settings);
+        self.feed.reconfigure(settings);
         self.trim();
         Ok(())
     }
@@ -52,10 +49,7 @@ impl<M: Payload> Audience<M> {
     /// Lets go of what the log holds and may hold no more. Whoever had not read it has missed it.
     pub(super) fn trim(&mut self) {
         // What was taken last may have been longer than what is left.
-        self.unshare();
-        self.is_trimming = self.log.trim(&mut self.deferred);
-        if let Some(replay) = &mut self.replay {
-            replay.limit(|level| self.log.len(level));
-        }
+        self.shared.forget(&mut self.deferred);
+        self.feed.trim(&mut self.deferred);
     }
 }

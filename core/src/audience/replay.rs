@@ -1,13 +1,8 @@
-//! Late joiners: where a fresh session starts that gets the last few messages.
+//! Late joiners: where a fresh session starts that gets the last few
+//! messages.
 
-use super::Audience;
 use crate::chunked::Deque;
-use crate::config::RoomConfig;
-use crate::event::StartPosition;
-use crate::ids::Seq;
-use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
-use crate::shard_index::ShardIndex;
 use alloc::boxed::Box;
 
 /// The levels of the last dispatches, oldest first: as many as a late joiner gets. The log holds
@@ -53,8 +48,8 @@ impl Replay {
         }
     }
 
-    /// For late joiners who get at most so many, from now on: nobody gets more than was kept for
-    /// the others.
+    /// For late joiners who get at most so many, from now on: nobody gets more than
+    /// was kept for the others.
     pub(super) fn change(replay: Option<Box<Self>>, most: u32) -> Option<Box<Self>> {
         let mut replay = replay.or_else(|| Self::new(most)).filter(|_| most > 0)?;
         replay.most = most;
@@ -62,43 +57,20 @@ impl Replay {
         Some(replay)
     }
 
+    /// Returns how many messages of a level a fresh session gets that were dispatched before it
+    /// came.
+    pub(super) fn given(&self, level: Priority) -> u32 {
+        self.counts[level]
+    }
+
+    /// Returns how many messages of all levels those are.
+    pub(super) fn given_in_all(&self) -> u64 {
+        self.levels.len() as u64
+    }
+
     fn pop(&mut self) -> bool {
         let Some(level) = self.levels.pop_front() else { return false };
         self.counts[level] -= 1;
         true
-    }
-}
-
-impl<M: Payload> Audience<M> {
-    /// One of several audiences that share a room, opened beside another one whose messages it
-    /// takes over, at most 4,096 of each level: its late joiners, and sessions that are resumed in
-    /// it, find there what they would find in the other. See [`shard`](Self::shard). Costs what is
-    /// taken over.
-    pub fn new_shard(config: &RoomConfig, part: ShardIndex, other: &Self) -> Self {
-        Self {
-            log: other.log.newest(),
-            is_trimming: other.is_trimming,
-            low_heads: other.low_heads,
-            applied: other.applied,
-            clock: other.clock,
-            replay: other.replay.clone(),
-            closed: other.closed,
-            wheel: other.wheel.as_ref().map(|wheel| wheel.beside()),
-            ..Self::starting_at(&config.settings, part, other.heads())
-        }
-    }
-
-    /// How many messages of each level a fresh session gets that were dispatched before it came.
-    #[inline]
-    pub(super) fn given(&self) -> PerLevel<u32> {
-        self.replay.as_ref().map_or(PerLevel::default(), |replay| replay.counts)
-    }
-
-    /// The last message that a fresh session does not get, and what that makes it.
-    pub(super) fn fresh_start(&self) -> (Seq, StartPosition) {
-        match self.replay.as_ref().map_or(0, |replay| replay.levels.len() as u64) {
-            0 => (self.applied, StartPosition::Head),
-            given => (Seq(self.applied.0 - given), StartPosition::Late),
-        }
     }
 }

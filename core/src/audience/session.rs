@@ -1,12 +1,12 @@
 //! The hot state of sessions: four cursors and four start positions each, laid out for sweeping.
 //!
 //! Positions are 64 bits wide; a session keeps the low half of each and the log's head supplies the
-//! rest. That is exact while a session is less than 2³² messages behind, and the audience's hand
-//! sees to it that it is.
+//! rest. That is exact while a session is less than 2³² messages behind, and the
+//! audience's hand sees to it that it is.
 
 use super::batch::Handoff;
 use super::block::{BLOCK, Block, Match, SlotFlags};
-use super::positions::{Positions, widen};
+use super::positions::{Positions, Span, widen};
 use crate::chunked::{Chunked, NIL};
 use crate::ids::{Group, SessionId};
 use crate::priority::{PerLevel, Priority};
@@ -27,6 +27,8 @@ pub(super) struct Sessions {
     /// The first free slot; the others are chained through their first start position.
     free: u32,
     len: u32,
+    /// Sessions that the room may have.
+    max: u32,
 }
 
 /// Where a session stands.
@@ -48,13 +50,28 @@ pub(super) struct Swept {
 }
 
 impl Sessions {
-    pub(super) fn new(part: ShardIndex) -> Self {
-        Self { part, hot: Chunked::new(), starts: Chunked::new(), slots: 0, free: NIL, len: 0 }
+    pub(super) fn new(part: ShardIndex, max: u32) -> Self {
+        Self { part, hot: Chunked::new(), starts: Chunked::new(), slots: 0, free: NIL, len: 0, max }
     }
 
     /// Which part of the room this is.
     pub(super) fn part(&self) -> ShardIndex {
         self.part
+    }
+
+    /// Returns how many sessions the room may have, in all its parts.
+    pub(super) fn max(&self) -> u32 {
+        self.max
+    }
+
+    /// From now on the room may have so many sessions. Those that are in stay.
+    pub(super) fn set_max(&mut self, max: u32) {
+        self.max = max;
+    }
+
+    /// Returns whether this part has its share of the room's sessions.
+    pub(super) fn is_full(&self) -> bool {
+        self.len >= self.part.share(self.max)
     }
 
     /// Sessions that are in.
@@ -220,7 +237,7 @@ impl Sessions {
     }
 
     /// Of 64 slots from `first` on, those that `waiting` names: which are free or hold a session
-    /// that is not at `heads` and has nothing aside, and which hold one that has cold state.
+    /// that is not at `heads` and has no cold state, and which hold one that has cold state.
     #[inline]
     pub(super) fn behind_among(&self, first: u32, waiting: u64, heads: Positions) -> (u64, u64) {
         let (mut behind, mut cold) = (0, 0);
@@ -335,7 +352,7 @@ impl Sessions {
 
     /// The cursors of a slot.
     #[inline]
-    fn cursors(&self, slot: u32) -> &Positions {
+    pub(super) fn cursors(&self, slot: u32) -> &Positions {
         let (block, place) = self.at(slot);
         &block.cursors[place]
     }
@@ -352,12 +369,14 @@ impl Sessions {
         block.cursors[place][level.index()] = position as u32;
     }
 
-    /// Where a session's books start.
+    /// Returns where a session's books start and where it stands, seen from an `end`.
     #[inline]
-    pub(super) fn start(&self, slot: u32, level: Priority, head: u64) -> u64 {
-        widen(head, self.starts(slot)[level.index()])
+    pub(super) fn span(&self, slot: u32, level: Priority, end: u64) -> Span {
+        let at = level.index();
+        Span::widen(self.starts(slot)[at], self.cursors(slot)[at], end)
     }
 
+    /// Lets a session's books start further on.
     pub(super) fn set_start(&mut self, slot: u32, level: Priority, position: u64) {
         self.starts_mut(slot)[level.index()] = position as u32;
     }
@@ -388,7 +407,7 @@ mod tests {
     #[test]
     fn a_slot_is_used_again_under_another_name() {
         let group = Group::default();
-        let mut sessions = Sessions::new(ShardIndex::WHOLE);
+        let mut sessions = Sessions::new(ShardIndex::WHOLE, u32::MAX);
         let first = sessions.insert(false, group, [0; 4]);
         sessions.insert(true, group, [0; 4]);
         sessions.remove(first.slot());
@@ -406,7 +425,7 @@ mod tests {
         let mut rng = Rng::new(5);
         for round in 0..3_000 {
             let part = ShardIndex::new(rng.below(2), 2).unwrap();
-            let mut sessions = Sessions::new(part);
+            let mut sessions = Sessions::new(part, u32::MAX);
             // Mostly alike: the rarest of the others are in every thirtieth room only.
             let rare = [40, 400, 4_000][round % 3];
             for slot in 0..rng.below(200) {

@@ -2,7 +2,8 @@
 //! that lasts.
 
 use super::*;
-use crate::{Kind, LevelSet, RoomConfig, Sender, SessionEnd, StartPosition, UserId};
+use crate::time::Duration;
+use crate::{Group, Kind, LevelSet, Priority, Sender, SessionEnd, StartPosition, UserId};
 use alloc::vec::Vec;
 
 const LEVEL: Priority = Priority::Normal;

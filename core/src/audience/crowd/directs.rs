@@ -1,0 +1,65 @@
+//! What single sessions are sent beside the log.
+
+use super::super::cold_state::ColdState;
+use super::super::inbox::Held;
+use super::Crowd;
+use crate::deferred_drops::DeferredDrops;
+use crate::direct::Direct;
+use crate::message::{Limit, Payload};
+use crate::priority::Priority;
+use alloc::sync::Arc;
+
+impl<M: Payload> Crowd<M> {
+    /// A live session is sent a message, behind what has been dispatched at its level up to `head`.
+    ///
+    /// # Errors
+    /// As much waits for the session as may.
+    pub(in crate::audience) fn send_direct(
+        &mut self,
+        slot: u32,
+        head: u64,
+        direct: &Arc<Direct<M>>,
+    ) -> Result<(), Limit> {
+        let level = direct.priority;
+        let inbox = self.cold(slot).and_then(ColdState::inbox);
+        if let Some(limit) = self.cold_states.inbox_limits().refuse(inbox, direct.bytes()) {
+            self.accounts.refuse_direct(level);
+            return Err(limit);
+        }
+        let held = Held { follows: head, direct: Arc::clone(direct) };
+        self.cold_mut(slot).inbox_mut().push(held);
+        self.accounts.keep_direct(level);
+        Ok(())
+    }
+
+    /// Books the next of a level as handed over. The session lets go of them; what that drops is
+    /// dropped outside.
+    pub(super) fn deliver_directs(
+        &mut self,
+        slot: u32,
+        level: Priority,
+        count: u32,
+        deferred: &mut DeferredDrops<M>,
+    ) {
+        if count > 0
+            && let Some(cold) = self.existing_cold_mut(slot)
+        {
+            let inbox = cold.inbox_mut();
+            deferred.add_directs((0..count).map_while(|_| inbox.pop(level)));
+            cold.drop_empty_inbox();
+            self.accounts.deliver_directs(level, count);
+        }
+    }
+
+    /// A session goes that has not read them.
+    pub(super) fn abandon_directs(&mut self, slot: u32, deferred: &mut DeferredDrops<M>) {
+        let inbox = self.cold_states.get_mut(slot).and_then(ColdState::take_inbox);
+        let Some(mut inbox) = inbox else { return };
+        for level in Priority::ALL {
+            while let Some(direct) = inbox.pop(level) {
+                deferred.add_directs([direct]);
+                self.accounts.abandon_direct(level);
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Everyone who is in: the sessions, what some of them have aside, and the books over all.
+//!
+//! What happens to a session is done here, in one place, because it concerns all three: a cursor
+//! that moves moves a sum, and a session with cold state is marked as such.
+
+mod accounting;
+mod departure;
+mod directs;
+mod masks;
+mod reading;
+
+use super::accounts::Accounts;
+use super::cold_state::{ColdState, ColdStates, Ending};
+use super::inbox::InboxLimits;
+use super::session::Sessions;
+use crate::config::{Echo, Settings};
+use crate::ids::{Group, SessionId};
+use crate::log::Log;
+use crate::message::Payload;
+use crate::priority::{PerLevel, Priority};
+use crate::shard_index::ShardIndex;
+
+/// The sessions of an audience. The log is not among its parts: each method is shown it.
+#[derive(Debug)]
+pub(super) struct Crowd<M> {
+    sessions: Sessions,
+    cold_states: ColdStates<M>,
+    accounts: Accounts,
+    /// Whether a session gets what it sent itself.
+    echo: Echo,
+    /// The next slot that the hand looks at.
+    hand: u32,
+}
+
+impl<M: Payload> Crowd<M> {
+    /// That of a part of a room that nobody is in yet.
+    pub(super) fn new(settings: &Settings, part: ShardIndex) -> Self {
+        Self {
+            sessions: Sessions::new(part, settings.sessions),
+            cold_states: ColdStates::new(inbox_limits(settings)),
+            accounts: Accounts::default(),
+            echo: settings.echo,
+            hand: 0,
+        }
+    }
+
+    /// From now on other bounds.
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        self.sessions.set_max(settings.sessions);
+        self.cold_states.set_inbox_limits(inbox_limits(settings));
+    }
+
+    /// Returns whether a session gets what it sent itself.
+    pub(super) fn echo(&self) -> Echo {
+        self.echo
+    }
+
+    /// Returns the sessions, to look at.
+    #[inline]
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Returns what sessions have aside, to look at.
+    #[inline]
+    pub(super) fn cold_states(&self) -> &ColdStates<M> {
+        &self.cold_states
+    }
+
+    /// A session comes that reads from these positions on.
+    #[inline]
+    pub(super) fn enter(&mut self, guest: bool, group: Group, starts: &PerLevel<u64>) -> SessionId {
+        self.accounts.come(starts);
+        self.sessions.insert(guest, group, starts.0.map(|start| start as u32))
+    }
+
+    /// Returns the slot of a session that is in and does not end.
+    pub(super) fn live_slot(&self, session: SessionId) -> Option<u32> {
+        self.sessions.slot_of(session).filter(|&slot| self.ending(slot).is_none())
+    }
+
+    /// Returns up to where a session reads, and why, if it ends.
+    pub(super) fn ending(&self, slot: u32) -> Option<Ending> {
+        self.cold(slot)?.ending()
+    }
+
+    /// A message is not meant for the session that sent it.
+    #[inline]
+    pub(super) fn exclude_sender(
+        &mut self,
+        log: &Log<M>,
+        level: Priority,
+        position: u64,
+        sender: Option<SessionId>,
+    ) {
+        if self.echo == Echo::Off
+            && let Some(slot) = sender.and_then(|session| self.sessions.slot_of(session))
+        {
+            self.exclude_own(log, slot, level, position);
+        }
+    }
+
+    /// What the log still holds that a former session sent is the own of the one that goes on from
+    /// these positions.
+    pub(super) fn exclude_former(
+        &mut self,
+        log: &Log<M>,
+        session: SessionId,
+        former: SessionId,
+        positions: &PerLevel<u64>,
+    ) {
+        if self.echo != Echo::Off {
+            return;
+        }
+        let Some(slot) = self.sessions.slot_of(session) else { return };
+        for level in Priority::ALL {
+            for position in positions[level].max(log.tail(level))..log.head(level) {
+                let message = log.get(level, position);
+                if message.is_some_and(|message| message.session == Some(former)) {
+                    self.exclude_own(log, slot, level, position);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn exclude_own(&mut self, log: &Log<M>, slot: u32, level: Priority, position: u64) {
+        let tail = log.tail(level);
+        let cold = self.cold_mut(slot);
+        // What is masked is excluded anyhow.
+        if cold.ending().is_some() || cold.mask().contains(level) {
+            return;
+        }
+        cold.level_mut(level).add_own(position, tail);
+        self.accounts.exclude_own(level);
+    }
+
+    fn cold(&self, slot: u32) -> Option<&ColdState<M>> {
+        if self.sessions.is_cold(slot) { self.cold_states.get(slot) } else { None }
+    }
+
+    fn cold_mut(&mut self, slot: u32) -> &mut ColdState<M> {
+        self.sessions.mark_aside(slot);
+        self.cold_states.get_or_insert(slot)
+    }
+
+    fn existing_cold_mut(&mut self, slot: u32) -> Option<&mut ColdState<M>> {
+        if self.sessions.is_cold(slot) { self.cold_states.get_mut(slot) } else { None }
+    }
+
+    /// Whoever needs no cold state any more is read on the fast path again.
+    fn drop_blank_aside(&mut self, slot: u32) {
+        if self.cold(slot).is_some_and(ColdState::is_blank) {
+            self.cold_states.remove(slot);
+            self.sessions.unmark_aside(slot);
+        }
+    }
+}
+
+fn inbox_limits(settings: &Settings) -> InboxLimits {
+    InboxLimits { messages: settings.direct_messages, bytes: settings.direct_bytes }
+}

@@ -1,0 +1,139 @@
+//! How cursors move: what was planned and taken is booked.
+
+use super::super::accounts::Stage;
+use super::super::batch::{Budget, Handoff};
+use super::super::plan::{Plan, Step};
+use super::super::positions::Positions;
+use super::super::reading::BatchRef;
+use super::super::session::Swept;
+use super::Crowd;
+use crate::deferred_drops::DeferredDrops;
+use crate::ids::{Group, SessionId};
+use crate::log::Log;
+use crate::message::Payload;
+use crate::priority::{PerLevel, Priority};
+use core::ops::Range;
+
+impl<M: Payload> Crowd<M> {
+    /// Returns what a session would take now. Changes nothing.
+    #[inline]
+    pub(in crate::audience) fn plan(&self, log: &Log<M>, slot: u32, budget: Budget) -> Plan {
+        Plan::new(log, self.cold(slot), self.sessions.cursors(slot), budget)
+    }
+
+    /// Returns what was planned for a session, to be read.
+    #[inline]
+    pub(in crate::audience) fn reading<'a>(
+        &'a self,
+        log: &'a Log<M>,
+        slot: u32,
+        plan: &'a Plan,
+    ) -> BatchRef<'a, M> {
+        BatchRef::new(log, self.cold(slot), plan)
+    }
+
+    /// Returns where a session would stand that came now and is told nothing of before: behind what
+    /// it has been handed and been told that it missed. Of a level that it has masked, that is all.
+    pub(in crate::audience) fn reached(&self, log: &Log<M>, slot: u32) -> PerLevel<u64> {
+        PerLevel::from_fn(|level| {
+            let head = log.head(level);
+            let is_masked = self.is_masked(slot, level);
+            let reached = if is_masked { head } else { self.sessions.cursor(slot, level, head) };
+            let untold = self.cold(slot).map_or(0, |cold| cold.level(level).untold());
+            reached.saturating_sub(untold)
+        })
+    }
+
+    /// Returns whether a session with cold state is due anything, or ends.
+    pub(in crate::audience) fn is_due_aside(
+        &self,
+        log: &Log<M>,
+        slot: u32,
+        low_heads: Positions,
+    ) -> bool {
+        let Some(cold) = self.cold(slot) else { return false };
+        let is_due = cold.stage() == Stage::Ending || cold.has_untold() || cold.inbox().is_some();
+        let is_behind = || !self.sessions.is_caught_up(slot, low_heads);
+        let is_pending = |level| self.deliveries_of(log, slot, level).pending > 0;
+        is_due || (is_behind() && Priority::ALL.into_iter().any(is_pending))
+    }
+
+    /// Lets a session take the step that another one took last, if it has no cold state and stands
+    /// where that one stood. Returns whether it does.
+    #[inline]
+    pub(in crate::audience) fn take_step(&mut self, session: SessionId, step: &Step) -> bool {
+        match self.sessions.plain_cursors(session) {
+            Some(cursors) if *cursors == step.here => *cursors = step.there,
+            _ => return false,
+        }
+        self.accounts.read(&step.counts, 1);
+        true
+    }
+
+    /// Offers each session of a group that has no cold state the same step, and books what was
+    /// taken: see `Sessions::sweep`.
+    #[inline]
+    pub(in crate::audience) fn sweep_step(
+        &mut self,
+        slots: Range<u32>,
+        group: Group,
+        step: &Step,
+        low_heads: Positions,
+        take: impl FnMut(SessionId) -> Handoff,
+    ) -> Swept {
+        let places = [step.here, step.there, low_heads];
+        let swept = self.sessions.sweep(slots, group, places, take);
+        self.accounts.read(&step.counts, swept.taken);
+        swept
+    }
+
+    /// Moves a session's cursors as planned and books what that means.
+    pub(in crate::audience) fn commit(
+        &mut self,
+        slot: u32,
+        plan: &Plan,
+        deferred: &mut DeferredDrops<M>,
+    ) {
+        for (level, plan) in plan.levels.iter() {
+            if plan.from > plan.cursor {
+                self.skip(slot, level, plan.cursor..plan.from);
+            }
+            if plan.gap > 0
+                && let Some(cold) = self.existing_cold_mut(slot)
+            {
+                cold.level_mut(level).tell();
+            }
+            let read = self.pass(slot, level, plan.from..plan.to);
+            self.accounts.deliver(level, read);
+            self.deliver_directs(slot, level, plan.directs, deferred);
+        }
+        if plan.directs > 0 {
+            self.drop_blank_aside(slot);
+        }
+    }
+
+    /// Books what has fallen out of the log before the session read it, from its cursor on.
+    pub(super) fn skip(&mut self, slot: u32, level: Priority, missed: Range<u64>) {
+        let skipped = self.pass(slot, level, missed);
+        if skipped > 0 {
+            self.accounts.skip(level, skipped);
+            self.cold_mut(slot).level_mut(level).skip(skipped);
+        }
+    }
+
+    /// Moves a cursor over a range and keeps the sums. Returns how many positions it passed that
+    /// were not the session's own.
+    pub(super) fn pass(&mut self, slot: u32, level: Priority, range: Range<u64>) -> u64 {
+        if range.is_empty() {
+            return 0;
+        }
+        self.sessions.set_cursor(slot, level, range.end);
+        let (own, stage) = match self.existing_cold_mut(slot) {
+            Some(cold) => (cold.level_mut(level).pass(range.end), cold.stage()),
+            None => (0, Stage::Live),
+        };
+        let positions = range.end - range.start;
+        self.accounts.pass(level, stage, positions, own);
+        positions - own
+    }
+}

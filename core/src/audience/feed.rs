@@ -1,0 +1,150 @@
+//! The audience's end of the feed: what was dispatched, and how much of it has been applied.
+
+use super::positions::{MAX_LAG, Positions};
+use super::replay::Replay;
+use crate::config::Settings;
+use crate::deferred_drops::DeferredDrops;
+use crate::event::StartPosition;
+use crate::ids::Seq;
+use crate::log::Log;
+use crate::message::{Message, Payload};
+use crate::priority::{PerLevel, Priority};
+use crate::resume::ResumeToken;
+use crate::time::{Duration, Instant};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+/// The log, and what follows from how far it has come.
+#[derive(Debug)]
+pub(super) struct Feed<M> {
+    log: Log<M>,
+    /// Whether the log holds more than it may.
+    is_trimming: bool,
+    /// The low halves of the log's heads: what the cursors of whoever has read everything say.
+    low_heads: Positions,
+    applied: Seq,
+    /// What a late joiner gets, if anything.
+    late: Option<Box<Replay>>,
+    /// How old a token may be that a session goes on with.
+    resume_within: Duration,
+}
+
+impl<M: Payload> Feed<M> {
+    /// As if so many messages of each level had been applied before.
+    pub(super) fn new(settings: &Settings, heads: PerLevel<u64>) -> Self {
+        Self {
+            log: Log::new(settings.log_messages, settings.log_bytes, heads),
+            is_trimming: false,
+            low_heads: heads.0.map(|head| head as u32),
+            applied: Seq(heads.values().sum()),
+            late: Replay::new(settings.replay_on_join),
+            resume_within: settings.resume_within,
+        }
+    }
+
+    /// That of an audience that is opened beside this one's: with the newest of its messages, as
+    /// many as one call may take over.
+    pub(super) fn beside(&self, settings: &Settings) -> Self {
+        Self {
+            log: self.log.newest(),
+            is_trimming: self.is_trimming,
+            low_heads: self.low_heads,
+            applied: self.applied,
+            late: self.late.clone(),
+            resume_within: settings.resume_within,
+        }
+    }
+
+    /// From now on other bounds. What is more than they allow goes at
+    /// [`trim`](Self::trim), which has to follow.
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        self.resume_within = settings.resume_within;
+        self.late = Replay::change(self.late.take(), settings.replay_on_join);
+        self.log.reconfigure(settings.log_messages, settings.log_bytes);
+    }
+
+    /// Lets go of what the log holds and may hold no more, as much as one call may. Whoever had not
+    /// read it has missed it.
+    pub(super) fn trim(&mut self, deferred: &mut DeferredDrops<M>) {
+        self.is_trimming = self.log.trim(deferred);
+        if let Some(late) = &mut self.late {
+            late.limit(|level| self.log.len(level));
+        }
+    }
+
+    /// Returns whether [`trim`](Self::trim) has left something to do.
+    pub(super) fn is_trimming(&self) -> bool {
+        self.is_trimming
+    }
+
+    /// Appends the next message. Its sequence number has to be more than that of the last one.
+    #[inline]
+    pub(super) fn append(&mut self, message: Arc<Message<M>>, deferred: &mut DeferredDrops<M>) {
+        let (level, seq) = (message.priority, message.seq);
+        let follows = seq.0 == self.applied.0 + 1;
+        self.applied = seq;
+        self.log.append(message, deferred);
+        if let Some(late) = &mut self.late {
+            late.note(level, self.log.len(level), follows);
+        }
+        self.low_heads[level.index()] = self.log.head(level) as u32;
+    }
+
+    /// So many messages of each level have been dispatched, and will not come here any more where
+    /// they have not yet.
+    pub(super) fn pass_over(&mut self, heads: PerLevel<u64>, deferred: &mut DeferredDrops<M>) {
+        for level in Priority::ALL {
+            self.log.pass_over(level, heads[level], deferred);
+            self.low_heads[level.index()] = self.log.head(level) as u32;
+        }
+        self.applied = Seq(self.log.heads().values().sum());
+        if let Some(late) = &mut self.late {
+            late.forget();
+        }
+    }
+
+    /// Returns the messages themselves, and the positions of each level.
+    #[inline]
+    pub(super) fn log(&self) -> &Log<M> {
+        &self.log
+    }
+
+    /// Returns the low halves of the log's heads.
+    #[inline]
+    pub(super) fn low_heads(&self) -> Positions {
+        self.low_heads
+    }
+
+    /// Returns the last message applied.
+    #[inline]
+    pub(super) fn applied(&self) -> Seq {
+        self.applied
+    }
+
+    /// Returns where a fresh session starts at each level, the last message that it does not get,
+    /// and what that makes it.
+    #[inline]
+    pub(super) fn fresh_start(&self) -> (PerLevel<u64>, Seq, StartPosition) {
+        let Some(late) = &self.late else {
+            return (self.log.heads(), self.applied, StartPosition::Head);
+        };
+        let starts = PerLevel::from_fn(|level| self.log.head(level) - u64::from(late.given(level)));
+        match late.given_in_all() {
+            0 => (starts, self.applied, StartPosition::Head),
+            given => (starts, Seq(self.applied.0 - given), StartPosition::Late),
+        }
+    }
+
+    /// Returns whether a session may go on with a token: it is neither too old nor from the future,
+    /// and at no level so far behind that the low half of its position would soon mean another.
+    pub(super) fn honours(&self, now: Instant, token: &ResumeToken) -> bool {
+        let age = now.saturating_since(token.taken_at);
+        let is_fresh = token.taken_at <= now && age < self.resume_within;
+        let mut positions = token.positions.iter();
+        is_fresh
+            && positions.all(|(level, &position)| {
+                let behind = self.log.head(level).checked_sub(position);
+                behind.is_some_and(|behind| behind <= u64::from(MAX_LAG))
+            })
+    }
+}

@@ -1,0 +1,97 @@
+//! How a session comes: fresh, or to go on where another one was.
+
+use super::Audience;
+use crate::error::JoinError;
+use crate::event::{Joined, StartPosition};
+use crate::ids::{Group, Seq, SessionId};
+use crate::message::Payload;
+use crate::priority::PerLevel;
+use crate::resume::ResumeToken;
+use crate::time::Instant;
+
+impl<M: Payload> Audience<M> {
+    /// Lets a session in: it gets what is applied from now on, when its `group` is swept or when it
+    /// asks; and before that the last few messages, if the room is configured so: then
+    /// it is ready at once. O(1).
+    ///
+    /// # Errors
+    /// The audience is closed or full, or `known`, the session that the connection had before, is
+    /// still in.
+    pub fn join(
+        &mut self,
+        guest: bool,
+        group: Group,
+        known: Option<SessionId>,
+    ) -> Result<Joined, JoinError> {
+        self.check_enter(known)?;
+        let (starts, starts_after, start) = self.feed.fresh_start();
+        let session = self.enter(guest, group, &starts);
+        Ok(Joined { session, starts_after, start })
+    }
+
+    /// Where a session stands at `now`: what it has been handed, and been told that it missed, lies
+    /// before. Of a level that it has masked, that is all. `None` when it is not in, or ends. O(1).
+    ///
+    /// It does not carry the session's mask, nor what was sent to it directly.
+    pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
+        let slot = self.crowd.live_slot(session).filter(|_| !self.closing.is_closed())?;
+        let positions = self.crowd.reached(self.feed.log(), slot);
+        Some(ResumeToken { session, positions, taken_at: self.clock.peek(now) })
+    }
+
+    /// Lets a session in that reads on from where another one was: what that had not got, and what
+    /// has come since, is due to it; what the log does not hold any more is a gap. Messages of the
+    /// other's own that the log still holds are excluded. Costs what is unread, at most the log.
+    ///
+    /// A token that is as old as [`resume_within`](crate::RoomConfigBuilder::resume_within) or
+    /// older, that is from the future (of time, or of a level's positions), or that is more than
+    /// 2³⁰ messages of a level behind, is not honoured: the session joins as any other.
+    /// [`Joined::start`] tells which it was.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join); also when the session that the token names is still in.
+    pub fn resume(
+        &mut self,
+        now: Instant,
+        guest: bool,
+        group: Group,
+        known: Option<SessionId>,
+        token: ResumeToken,
+    ) -> Result<Joined, JoinError> {
+        let now = self.clock.advance(now);
+        let former = known.filter(|&known| self.is_live(known)).unwrap_or(token.session);
+        self.check_enter(Some(former))?;
+        if !self.feed.honours(now, &token) {
+            return self.join(guest, group, None);
+        }
+        let session = self.enter(guest, group, &token.positions);
+        self.crowd.exclude_former(self.feed.log(), session, token.session, &token.positions);
+        let starts_after = Seq(token.positions.values().sum());
+        Ok(Joined { session, starts_after, start: StartPosition::Resumed })
+    }
+
+    /// Checks whether a session may come whose connection had another before.
+    #[inline]
+    fn check_enter(&self, known: Option<SessionId>) -> Result<(), JoinError> {
+        if self.closing.is_closed() {
+            return Err(JoinError::RoomClosed);
+        }
+        if let Some(session) = known.filter(|&session| self.is_live(session)) {
+            return Err(JoinError::AlreadyJoined { session });
+        }
+        let sessions = self.crowd.sessions();
+        if sessions.is_full() { Err(JoinError::RoomFull { max: sessions.max() }) } else { Ok(()) }
+    }
+
+    /// A session comes that reads from these positions on.
+    #[inline]
+    fn enter(&mut self, guest: bool, group: Group, starts: &PerLevel<u64>) -> SessionId {
+        let session = self.crowd.enter(guest, group, starts);
+        if let Some(wheel) = &mut self.wheel
+            && let Some(slot) = self.crowd.sessions().slot_of(session)
+        {
+            wheel.come(slot);
+        }
+        session
+    }
+}

@@ -1,0 +1,58 @@
+//! What single sessions are sent beside the log, and what they do not want of it.
+
+use super::Audience;
+use crate::direct::{Direct, DirectReason, Recipient};
+use crate::ids::SessionId;
+use crate::level_set::LevelSet;
+use crate::message::Payload;
+use crate::time::Instant;
+use alloc::sync::Arc;
+
+impl<M: Payload> Audience<M> {
+    /// Sends a message to one session, beside the log: the session gets it in a batch, at its
+    /// level, behind what has been applied so far and before what comes later; those who wait are
+    /// to be told at once. O(1).
+    ///
+    /// [`Admission::send_direct`](crate::Admission::send_direct) checks the size, knows which
+    /// sessions a user has, and calls this for each of them. A session that ends still gets what
+    /// was sent before, then its reason: a farewell is sent first, then comes the kick.
+    ///
+    /// # Errors
+    /// The audience is closed, the session is not in or ends, or as much waits for it as may.
+    pub fn send_direct(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        direct: &Arc<Direct<M>>,
+    ) -> Result<(), DirectReason> {
+        let now = self.clock.advance(now);
+        if self.closing.is_closed() {
+            return Err(DirectReason::RoomClosed);
+        }
+        let slot = self.crowd.live_slot(session);
+        let slot = slot.ok_or(DirectReason::NoRecipient { to: Recipient::Session(session) })?;
+        let head = self.feed.log().head(direct.priority);
+        let sent = self.crowd.send_direct(slot, head, direct);
+        sent.map_err(|limit| DirectReason::QueueFull { limit })?;
+        self.wakeups.by(now);
+        Ok(())
+    }
+
+    /// Sets the levels that a session does not want, in place of those it did not want before.
+    /// Returns whether it is in. O(1), plus its own messages in the log.
+    ///
+    /// What is dispatched at a masked level is `excluded` for the session, whoever sent it. A level
+    /// that becomes masked is settled: what the session had not read of it is excluded as well; a
+    /// gap that it has not been told yet still is. A level that is masked no longer starts at the
+    /// head.
+    pub fn set_masked_levels(&mut self, session: SessionId, mask: LevelSet) -> bool {
+        let Some(slot) = self.crowd.sessions().slot_of(session) else { return false };
+        self.crowd.set_masked_levels(self.feed.log(), slot, mask);
+        true
+    }
+
+    /// The levels that a session does not want; `None` when it is not in. O(1).
+    pub fn masked_levels(&self, session: SessionId) -> Option<LevelSet> {
+        self.crowd.sessions().slot_of(session).map(|slot| self.crowd.mask_of(slot))
+    }
+}

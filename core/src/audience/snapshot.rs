@@ -1,0 +1,48 @@
+//! The books of an audience, as they are told.
+
+use crate::direct::Directs;
+use crate::ids::Seq;
+use crate::ledger::Deliveries;
+use crate::priority::PerLevel;
+
+/// What the audience's books say once it has applied the messages up to [`applied`](Self::applied).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AudienceSnapshot {
+    /// The last message applied.
+    pub applied: Seq,
+    /// How many messages of each level have been applied or passed over.
+    pub heads: PerLevel<u64>,
+    /// What became of every delivery, by level, over all sessions that are and were in.
+    pub deliveries: PerLevel<Deliveries>,
+    /// What became of every direct message, by level.
+    pub directs: PerLevel<Directs>,
+    /// Sessions that are in, ending ones included.
+    pub sessions: u32,
+    /// Of those, sessions that are not silent, guests included.
+    pub online: u32,
+    /// Sessions that have something of their own beside their cursors: own messages, skips, a mask,
+    /// direct messages, an end.
+    pub cold_sessions: u32,
+    /// Messages in the log, by level.
+    pub log: PerLevel<u32>,
+    /// Payload and profile bytes in the log, by level.
+    pub log_bytes: PerLevel<u64>,
+}
+
+impl AudienceSnapshot {
+    /// The books of two parts of one room, taken together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            applied: self.applied.min(other.applied),
+            heads: PerLevel::from_fn(|level| self.heads[level].min(other.heads[level])),
+            deliveries: PerLevel::from_fn(|level| self.deliveries[level] + other.deliveries[level]),
+            directs: PerLevel::from_fn(|level| self.directs[level] + other.directs[level]),
+            sessions: self.sessions + other.sessions,
+            online: self.online + other.online,
+            cold_sessions: self.cold_sessions + other.cold_sessions,
+            ..*self
+        }
+    }
+}

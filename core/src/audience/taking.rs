@@ -1,0 +1,215 @@
+//! Taking: what a session is due is planned without changing anything, handed out, and then
+//! committed.
+
+use super::Audience;
+use super::batch::{Batch, Budget, Handoff};
+use super::reading::{BatchRef, Delivery};
+use super::session::CursorState;
+use crate::error::SessionEnd;
+use crate::event::EndReason;
+use crate::ids::{Group, SessionId};
+use crate::message::Payload;
+use core::ops::Range;
+
+impl<M: Payload> Audience<M> {
+    /// Takes what a session is due, within a budget; `None` when that is nothing. Costs what is
+    /// read.
+    ///
+    /// # Errors
+    /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and
+    /// [`SessionEnd::NoSession`] from then on.
+    #[inline]
+    pub fn next_batch(
+        &mut self,
+        session: SessionId,
+        budget: Budget,
+    ) -> Result<Option<Batch<M>>, SessionEnd> {
+        match self.take_shared(session, budget) {
+            Some(batch) => Ok(Some(batch)),
+            None => self.take_own(session, budget),
+        }
+    }
+
+    fn take_own(
+        &mut self,
+        session: SessionId,
+        budget: Budget,
+    ) -> Result<Option<Batch<M>>, SessionEnd> {
+        let slot = self.crowd.sessions().slot_of(session).ok_or(SessionEnd::NoSession(session))?;
+        let sessions = self.crowd.sessions();
+        let is_plain = !self.closing.is_closed() && !sessions.is_cold(slot);
+        if is_plain && sessions.is_caught_up(slot, self.feed.low_heads()) {
+            return Ok(None);
+        }
+        let plan = self.crowd.plan(self.feed.log(), slot, budget);
+        if plan.is_empty() {
+            self.crowd.commit(slot, &plan, &mut self.deferred);
+            return self.end_of(slot).map_or(Ok(None), |reason| {
+                self.release(slot);
+                Err(SessionEnd::Closed(reason))
+            });
+        }
+        let batch = self.crowd.reading(self.feed.log(), slot, &plan).to_batch();
+        self.crowd.commit(slot, &plan, &mut self.deferred);
+        if plan.key.is_some() && !self.crowd.sessions().is_cold(slot) {
+            self.shared.forget(&mut self.deferred);
+            // Once the audience is closed, the end is due as well.
+            if !self.closing.is_closed() {
+                self.shared.keep(budget, plan.step(), batch.clone());
+            }
+        }
+        Ok(Some(batch))
+    }
+
+    /// The batch that another session took last, if this one has no cold state and stands where
+    /// that one stood.
+    #[inline]
+    fn take_shared(&mut self, session: SessionId, budget: Budget) -> Option<Batch<M>> {
+        self.shared.take(budget, |step| self.crowd.take_step(session, step))
+    }
+
+    /// Hands every session of a group in a range of slots what it is due, within a budget for each;
+    /// the sink says whether it took it. Returns how many sessions had something.
+    ///
+    /// Sessions that stand at the same place get the same plan, made once: going on along a room
+    /// whose sessions are all caught up costs little more than looking at their cursors. A host
+    /// sweeps at most 1,024 slots under one lock, from 0 up to [`slots`](Self::slots); in a shard
+    /// (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own slots.
+    #[inline]
+    pub fn sweep(
+        &mut self,
+        group: Group,
+        slots: Range<u32>,
+        budget: Budget,
+        mut sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
+    ) -> u32 {
+        let end = slots.end.min(self.crowd.sessions().slots());
+        let mut slot = slots.start;
+        let mut due = 0;
+        while slot < end {
+            let (stopped, handed) = self.sweep_alike(group, slot..end, budget, &mut sink);
+            due += handed;
+            slot = stopped;
+            if slot < end {
+                due += u32::from(
+                    self.crowd.sessions().is_in(slot, group)
+                        && self.sweep_one(slot, budget, &mut sink),
+                );
+                slot += 1;
+            }
+        }
+        due
+    }
+
+    /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).
+    pub fn slots(&self) -> u32 {
+        self.crowd.sessions().slots()
+    }
+
+    /// One more than the last slot of the room that a session of this audience holds or held.
+    pub(crate) fn end_slot(&self) -> u32 {
+        let slots = self.crowd.sessions().slots();
+        if slots == 0 { 0 } else { self.crowd.sessions().part().slot(slots - 1) + 1 }
+    }
+
+    /// Whether [`next_batch`](Self::next_batch) would return anything but `Ok(None)`. Changes
+    /// nothing. O(1).
+    #[inline]
+    pub fn is_ready(&self, session: SessionId) -> bool {
+        match self.crowd.sessions().stands(session) {
+            // With nothing aside, what it has not passed is due; of a closed audience, the end.
+            Some(CursorState::Plain(cursors)) => {
+                *cursors != self.feed.low_heads() || self.closing.is_closed()
+            }
+            Some(CursorState::Cold(slot)) => self.closing.is_closed() || self.is_due_aside(slot),
+            None => true,
+        }
+    }
+
+    /// Which of those who wait are ready, of 64 slots from `first` on, rounded down to a multiple
+    /// of 64: a bit for each. What `waiting` leaves out is not looked at; a slot that nobody holds
+    /// is ready. In a shard (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own
+    /// slots.
+    pub fn ready_among(&self, first: u32, waiting: u64) -> u64 {
+        let first = first - first % 64;
+        if self.closing.is_closed() {
+            return waiting;
+        }
+        let (sessions, heads) = (self.crowd.sessions(), self.feed.low_heads());
+        let (mut ready, mut left) = sessions.behind_among(first, waiting, heads);
+        while left != 0 {
+            let bit = left.trailing_zeros();
+            left &= left - 1;
+            ready |= u64::from(self.is_due_aside(first + bit)) << bit;
+        }
+        ready
+    }
+
+    fn is_due_aside(&self, slot: u32) -> bool {
+        self.crowd.is_due_aside(self.feed.log(), slot, self.feed.low_heads())
+    }
+
+    /// Sweeps the run of sessions from `slots.start` on that have no cold state and stand where the
+    /// first of them stands, or are caught up. Returns the slot at which the run ends, and how many
+    /// were handed something.
+    #[inline]
+    fn sweep_alike(
+        &mut self,
+        group: Group,
+        slots: Range<u32>,
+        budget: Budget,
+        sink: &mut impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
+    ) -> (u32, u32) {
+        if self.closing.is_closed() {
+            return (slots.start, 0);
+        }
+        let heads = self.feed.low_heads();
+        let sessions = self.crowd.sessions();
+        let Some(first) = sessions.first_behind(slots.clone(), group, heads) else {
+            return (slots.end, 0);
+        };
+        if sessions.is_cold(first) {
+            return (first, 0);
+        }
+        let log = self.feed.log();
+        let plan = self.crowd.plan(log, first, budget);
+        if plan.levels.values().any(|level| level.from != level.cursor) {
+            return (first, 0);
+        }
+        let (slots, step) = (first..slots.end, plan.step());
+        let reading = BatchRef::new(log, None, &plan);
+        let swept = self.crowd.sweep_step(slots, group, &step, heads, |session| {
+            sink(session, Delivery::Batch(reading.again()))
+        });
+        (swept.stopped, swept.handed)
+    }
+
+    /// Hands one session what it is due. Returns whether that was anything.
+    #[inline]
+    fn sweep_one(
+        &mut self,
+        slot: u32,
+        budget: Budget,
+        sink: &mut impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
+    ) -> bool {
+        let Some(session) = self.crowd.sessions().holder(slot) else { return false };
+        let plan = self.crowd.plan(self.feed.log(), slot, budget);
+        if plan.is_empty() {
+            self.crowd.commit(slot, &plan, &mut self.deferred);
+            let Some(reason) = self.end_of(slot) else { return false };
+            self.release(slot);
+            sink(session, Delivery::End(reason));
+            return true;
+        }
+        let reading = self.crowd.reading(self.feed.log(), slot, &plan);
+        if sink(session, Delivery::Batch(reading)) == Handoff::Taken {
+            self.crowd.commit(slot, &plan, &mut self.deferred);
+        }
+        true
+    }
+
+    /// Why a session ends once it has taken what it is due, if it ends.
+    fn end_of(&self, slot: u32) -> Option<EndReason> {
+        self.crowd.ending(slot).map(|ending| ending.reason).or(self.closing.reason())
+    }
+}
