@@ -96,16 +96,17 @@ pub struct BroadcastRefused<M> {
 impl<M> fmt::Display for BroadcastRefused<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
-            BroadcastReason::Quota { quota } => {
-                write!(f, "refused: broadcasts are {}, {} at once", quota.rate, quota.burst)
+            BroadcastReason::Quota { quota: Quota { rate, burst } } => {
+                write!(f, "refused: broadcast quota exceeded (limit {rate}, burst {burst})")
             }
             BroadcastReason::Duplicate { window } => {
-                write!(f, "refused: the same key was broadcast within {window:?}")
+                write!(f, "refused: duplicate broadcast (window {window:?})")
             }
             BroadcastReason::TooLarge { size, max } => {
-                write!(f, "refused: the payload has {size} bytes; a broadcast may have {max}")
+                write!(f, "refused: payload too large: {size} bytes (limit {max})")
             }
-        }
+        }?;
+        self.retry_at.map_or(Ok(()), |at| write!(f, "; retry at {at}"))
     }
 }
 
@@ -263,7 +264,7 @@ mod tests {
             (refused.reason, refused.retry_at),
             (BroadcastReason::TooLarge { size: 5, max: 4 }, None)
         );
-        assert_eq!(refused.to_string(), "refused: the payload has 5 bytes; a broadcast may have 4");
+        assert_eq!(refused.to_string(), "refused: payload too large: 5 bytes (limit 4)");
         assert_eq!(say("hell"), Ok(None));
     }
 

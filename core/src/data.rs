@@ -54,7 +54,7 @@ pub enum DataError {
     #[error("the room is closed")]
     RoomClosed,
     /// A key is too long, or empty.
-    #[error("a key of {bytes} bytes; want 1 to {max}")]
+    #[error("key length must be 1 to {max} bytes, not {bytes}")]
     KeyLength {
         /// Its length.
         bytes: usize,
@@ -62,13 +62,13 @@ pub enum DataError {
         max: u32,
     },
     /// There would be too many keys.
-    #[error("there would be more than {max} keys, the most there may be")]
+    #[error("too many keys (limit {max})")]
     TooManyKeys {
         /// The most.
         max: u32,
     },
     /// A value is too large.
-    #[error("a value of {bytes} bytes; want at most {max}")]
+    #[error("value too large: {bytes} bytes (limit {max})")]
     ValueTooLarge {
         /// Its size.
         bytes: usize,
@@ -76,7 +76,7 @@ pub enum DataError {
         max: u32,
     },
     /// Keys and values together would be too large.
-    #[error("{bytes} bytes of attributes in all; want at most {max}")]
+    #[error("attributes too large: {bytes} bytes in all (limit {max})")]
     TooLarge {
         /// Their size.
         bytes: u64,
@@ -84,7 +84,7 @@ pub enum DataError {
         max: u32,
     },
     /// Somebody else wrote first: read again, and base the change on what is there now.
-    #[error("the attributes are at version {current}, and the change is based on {based_on}")]
+    #[error("the attributes are at version {current}, not {based_on}; read them again")]
     Conflict {
         /// Their version.
         current: u64,
@@ -92,7 +92,7 @@ pub enum DataError {
         based_on: u64,
     },
     /// As many changes were made as may be in a second.
-    #[error("the attributes may be written {max} times a second; try again at {retry_at}")]
+    #[error("attribute quota exceeded (limit {max} writes per second); retry at {retry_at}")]
     Quota {
         /// The most.
         max: u32,
@@ -100,7 +100,7 @@ pub enum DataError {
         retry_at: Instant,
     },
     /// The sum does not fit: the counter does not wrap.
-    #[error("{value} and {delta} do not add up within 64 bits")]
+    #[error("adding {delta} to {value} would overflow")]
     Overflow {
         /// What the counter says.
         value: i64,

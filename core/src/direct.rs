@@ -144,7 +144,7 @@ pub enum DirectReason {
     #[error("the room is closed")]
     RoomClosed,
     /// It is larger than a payload of this room may be, or than a session's whole queue.
-    #[error("the payload has {size} bytes; this room sends at most {max} directly")]
+    #[error("payload too large: {size} bytes (limit {max})")]
     TooLarge {
         /// Its size.
         size: usize,

@@ -69,10 +69,10 @@ struct Entry<M> {
 #[non_exhaustive]
 pub enum CreateRoomError {
     /// There is one with that id.
-    #[error("{0} exists already")]
+    #[error("{0} already exists")]
     Exists(RoomId),
     /// There are as many rooms as there may be.
-    #[error("there are {max} rooms, the most there may be")]
+    #[error("too many rooms (limit {max})")]
     TooManyRooms {
         /// The most.
         max: u32,
@@ -81,7 +81,7 @@ pub enum CreateRoomError {
 
 /// No room has that id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {0}")]
+#[error("{0} does not exist")]
 pub struct NoSuchRoom(pub RoomId);
 
 impl<M: Payload> Engine<M> {

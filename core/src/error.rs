@@ -13,13 +13,13 @@ pub enum JoinError {
     #[error("the room is closed")]
     RoomClosed,
     /// The connection is in the room already.
-    #[error("already joined, as {session}")]
+    #[error("already joined as {session}")]
     AlreadyJoined {
         /// The session it has.
         session: SessionId,
     },
     /// The user has as many sessions as one user may have.
-    #[error("{user} has {max} sessions, the most one user may have in this room")]
+    #[error("{user} has too many sessions (limit {max})")]
     TooManySessions {
         /// The user.
         user: UserId,
@@ -35,7 +35,7 @@ pub enum JoinError {
         until: Until,
     },
     /// The profile that the user brings is too large.
-    #[error("the profile has {size} bytes; want at most {max}")]
+    #[error("profile too large: {size} bytes (limit {max})")]
     ProfileTooLarge {
         /// Its size.
         size: usize,
@@ -43,7 +43,7 @@ pub enum JoinError {
         max: usize,
     },
     /// The room has as many sessions as it may have.
-    #[error("the room has {max} sessions, the most it may have")]
+    #[error("room full (limit {max} sessions)")]
     RoomFull {
         /// The most.
         max: u32,
@@ -58,7 +58,7 @@ pub enum ReconfigureError {
     #[error("the room is closed")]
     RoomClosed,
     /// The new configuration changes what stays as it is for a room's life.
-    #[error("{setting} is fixed for a room's life; want the one that the room was made with")]
+    #[error("{setting} cannot change once the room has been created")]
     Fixed {
         /// The name of the setting: of several, the first in the order of
         /// [`RoomState::reconfigure`](crate::RoomState::reconfigure).
@@ -77,7 +77,7 @@ pub enum LeaveError {
         user: UserId,
     },
     /// The owner cannot leave, only close the room.
-    #[error("{owner} owns the room and cannot leave it; the owner may close it")]
+    #[error("{owner} owns the room and may close it, but not leave it")]
     OwnerCannotLeave {
         /// The owner.
         owner: UserId,
@@ -92,7 +92,7 @@ pub enum CloseError {
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
     /// It is closed already.
-    #[error("the room is closed already")]
+    #[error("the room is already closed")]
     AlreadyClosed,
 }
 
@@ -107,7 +107,7 @@ pub enum ModerationError {
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
     /// One call names too many.
-    #[error("{count} users in one call; want at most {max}")]
+    #[error("too many users in one call: {count} (limit {max})")]
     TooManyUsers {
         /// How many it names.
         count: usize,
@@ -115,19 +115,19 @@ pub enum ModerationError {
         max: usize,
     },
     /// The room has as many admins as it may have.
-    #[error("the room has {max} admins, the most it may have")]
+    #[error("too many admins (limit {max})")]
     TooManyAdmins {
         /// The most.
         max: u32,
     },
     /// As many users are muted as may be.
-    #[error("{max} users are muted, the most there may be; unmute some")]
+    #[error("too many muted users (limit {max}); unmute some first")]
     MutesFull {
         /// The most.
         max: u32,
     },
     /// As many users are banned as may be.
-    #[error("{max} users are banned, the most there may be; unban some")]
+    #[error("too many banned users (limit {max}); unban some first")]
     BansFull {
         /// The most.
         max: u32,
@@ -147,7 +147,7 @@ pub enum ProfileError<M> {
         profile: M,
     },
     /// It is over the room's limit.
-    #[error("the profile has {size} bytes; this room takes at most {max}")]
+    #[error("profile too large: {size} bytes (limit {max})")]
     TooLarge {
         /// Its size.
         size: usize,
@@ -183,6 +183,6 @@ pub enum SessionEnd {
     #[error("the session has ended: {0}")]
     Closed(EndReason),
     /// No such session: it never was, or it is gone.
-    #[error("there is no {0} in this room")]
+    #[error("{0} is not in this room")]
     NoSession(SessionId),
 }

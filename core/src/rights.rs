@@ -90,7 +90,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Close => "close",
-            Self::SetAdmin => "name or remove as admin",
+            Self::SetAdmin => "change the admin rights of",
             Self::Kick => "kick",
             Self::Ban => "ban",
             Self::Unban => "unban",

@@ -231,7 +231,7 @@ fn b17_what_is_forwarded_is_all_that_was_published_and_its_profile_within_the_ro
         (refused.reason, refused.limit),
         (RefusalReason::TooLarge, Some(Limit::ProfileBytes { size: 22, max: 8 }))
     );
-    assert_eq!(refused.to_string(), "refused: the profile has 22 bytes; this room takes at most 8");
+    assert_eq!(refused.to_string(), "refused: profile too large: 22 bytes (limit 8)");
 }
 
 #[test]

@@ -43,8 +43,8 @@ pub enum ControlRefused {
     /// As many frames, or as many bytes in them, wait as may: the peer does not read what it asks
     /// for.
     #[error(
-        "{frames} of {max_frames} control frames with {bytes} of {max_bytes} bytes wait for the connection; \
-         want at most {max_frames} with {max_bytes}, so let the peer read before it gets {size} bytes more"
+        "control queue full: no room for {size} bytes more beside {frames} frames with {bytes} \
+         bytes (limit {max_frames} frames, {max_bytes} bytes)"
     )]
     Full {
         /// Frames that wait.
@@ -61,7 +61,7 @@ pub enum ControlRefused {
         max_bytes: usize,
     },
     /// It would not fit even if none waited.
-    #[error("the control frame has {size} bytes; want at most {max}")]
+    #[error("control frame too large: {size} bytes (limit {max})")]
     TooLarge {
         /// Its bytes.
         size: usize,
@@ -69,7 +69,7 @@ pub enum ControlRefused {
         max: usize,
     },
     /// The session has ended, or its connection has.
-    #[error("the connection has ended and takes no control frames; want one that is still served")]
+    #[error("the connection has ended")]
     Ended,
 }
 
@@ -275,8 +275,8 @@ mod tests {
             full,
             ControlRefused::Full { frames: 1, bytes: 5, size: 6, max_frames: 3, max_bytes: 10 }
         );
-        let text = "1 of 3 control frames with 5 of 10 bytes wait for the connection; \
-                    want at most 3 with 10, so let the peer read before it gets 6 bytes more";
+        let text = "control queue full: no room for 6 bytes more beside 1 frames with 5 bytes \
+                    (limit 3 frames, 10 bytes)";
         assert_eq!(full.to_string(), text);
         mailbox.post(frame(b"12345"), LIMITS).unwrap();
         mailbox.post(frame(b""), LIMITS).unwrap();
@@ -286,7 +286,7 @@ mod tests {
             ControlRefused::Full { frames: 3, bytes: 10, size: 0, max_frames: 3, max_bytes: 10 }
         );
         let too_large = mailbox.post(frame(b"12345678901"), LIMITS).unwrap_err();
-        assert_eq!(too_large.to_string(), "the control frame has 11 bytes; want at most 10");
+        assert_eq!(too_large.to_string(), "control frame too large: 11 bytes (limit 10)");
         mailbox.post(pong(b"a pong of more than the bytes"), LIMITS).unwrap();
         mailbox.post(Control::Close(Bytes::from_static(&[8; 127])), LIMITS).unwrap();
         let too_large =

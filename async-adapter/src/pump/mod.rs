@@ -128,9 +128,7 @@ pub enum PumpRefusal {
     Room(#[from] JoinError),
     /// The pump's task has ended, most often because the runtime has that the pump was made in. It
     /// serves nobody any more.
-    #[error(
-        "the pump's task has ended, with the runtime that it was made in; want a pump that was made in one that goes on"
-    )]
+    #[error("pump stopped: its tokio runtime has shut down")]
     Stopped,
 }
 
@@ -159,7 +157,7 @@ impl<T> std::error::Error for PumpJoinError<T> {}
 
 /// A room takes no more pumps: [`Group::MAX`] of them serve it already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the room has {} pumps, the most there may be", Group::MAX)]
+#[error("too many pumps in the room (limit {})", Group::MAX)]
 pub struct TooManyPumps;
 
 /// What a handle asks of a task. At most one of each kind waits for a connection, so what a peer

@@ -34,7 +34,7 @@ pub struct PersistedState {
 #[non_exhaustive]
 pub enum ImportError {
     /// A list is longer than this room may have it.
-    #[error("{count} {list}; this room may have {max}")]
+    #[error("too many {list}: {count} (limit {max})")]
     TooMany {
         /// Which list.
         list: &'static str,

@@ -30,21 +30,21 @@ pub enum ReviewDecision<M> {
 #[non_exhaustive]
 pub enum ReviewError<M> {
     /// This room never gave such a ticket out.
-    #[error("{ticket} is none of this room's")]
+    #[error("{ticket} was not issued by this room")]
     Unknown {
         /// The ticket.
         ticket: Ticket,
     },
     /// Its message waits no more: the time was over, a verdict has come, its sender was taken out,
     /// or the room was closed. A payload that was to take its place is dropped.
-    #[error("{ticket} has lapsed: its message waits for a verdict no more")]
+    #[error("{ticket} has lapsed: its message is no longer under review")]
     Lapsed {
         /// The ticket.
         ticket: Ticket,
     },
     /// The payload that was to take the place is too large; it comes back, and the message still
     /// waits.
-    #[error("the payload has {size} bytes; this room takes at most {max}")]
+    #[error("payload too large: {size} bytes (limit {max})")]
     TooLarge {
         /// Its size.
         size: usize,

@@ -23,7 +23,7 @@ use core::num::NonZeroU32;
 /// let config = RoomConfig::builder(UserId(1)).rate(100).burst(20).reserve(PerLevel([5, 0, 0, 0])).discipline(QueueDiscipline::RoundRobin);
 /// assert!(config.build().is_ok());
 /// let error = RoomConfig::builder(UserId(1)).rate(0).build().unwrap_err();
-/// assert_eq!(error.to_string(), "rate is 0; want at least 1");
+/// assert_eq!(error.to_string(), "rate must not be zero");
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
@@ -209,7 +209,7 @@ impl RoomConfigBuilder {
                 "min_share",
                 u64::from(min_share),
                 2,
-                "every dispatch would go to the lowest level",
+                "with 1, every dispatch would go to the lowest level",
             )?;
         }
         for (setting, value) in [
@@ -222,7 +222,7 @@ impl RoomConfigBuilder {
                 return Err(ConfigError::Zero { setting });
             }
         }
-        at_most("the names of tips", u64::from(s.system_messages.names), u64::from(MAX_NAMES))?;
+        at_most("system_messages.names", u64::from(s.system_messages.names), u64::from(MAX_NAMES))?;
         if s.idle_timeout.is_some_and(|after| after.is_zero()) {
             return Err(ConfigError::Zero { setting: "idle_timeout" });
         }
@@ -239,18 +239,14 @@ impl RoomConfigBuilder {
         at_most("recent_users", u64::from(s.recent_users), u64::from(MAX_RECENT_USERS))?;
         at_most("sessions", u64::from(s.sessions), u64::from(MAX_SESSIONS))?;
         at_most("replay_on_join", u64::from(s.replay_on_join), u64::from(MAX_REPLAY))?;
-        let window = u64::try_from(s.coalesce[Priority::High].as_nanos()).unwrap_or(u64::MAX);
-        at_most("the nanoseconds of coalesce for High", window, 0)?;
+        if !s.coalesce[Priority::High].is_zero() {
+            return Err(ConfigError::NotZero { setting: "coalesce window for High" });
+        }
         let payload = u64::from(s.payload_bytes);
-        at_least("queue_bytes", s.queue.bytes, payload, "payload_bytes is that large")?;
+        at_least("queue_bytes", s.queue.bytes, payload, "a payload may be that large")?;
         let stored = payload + u64::from(s.profile_bytes);
         for &bytes in s.log_bytes.values() {
-            at_least(
-                "log_bytes",
-                bytes,
-                stored,
-                "payload_bytes and profile_bytes together are that large",
-            )?;
+            at_least("log_bytes", bytes, stored, "a payload and a profile may be that large")?;
         }
         for &messages in s.log_messages.values() {
             at_least("log_messages", u64::from(messages), 1, "a message passes through the log")?;
@@ -264,7 +260,6 @@ impl RoomConfigBuilder {
 mod tests {
     use super::*;
     use crate::ids::UserId;
-    use alloc::format;
     use alloc::string::ToString;
 
     fn builder() -> RoomConfigBuilder {
@@ -279,63 +274,58 @@ mod tests {
     #[test]
     fn each_bad_setting_is_named_with_its_value() {
         let message = |builder: RoomConfigBuilder| builder.build().unwrap_err().to_string();
-        assert_eq!(message(builder().burst(0)), "burst is 0; want at least 1");
-        assert_eq!(
-            message(builder().rate_period(Duration::ZERO)),
-            "rate_period is 0; want at least 1"
-        );
+        assert_eq!(message(builder().burst(0)), "burst must not be zero");
+        assert_eq!(message(builder().rate_period(Duration::ZERO)), "rate_period must not be zero");
         assert_eq!(
             message(builder().reserve(PerLevel([30, 10, 0, 0]))),
-            "the sum of reserve is 40; want at most 39"
+            "the sum of reserve must be at most 39, not 40"
         );
-        assert_eq!(message(builder().queue_messages(0)), "queue_messages is 0; want at least 1");
+        assert_eq!(message(builder().queue_messages(0)), "queue_messages must not be zero");
         assert_eq!(
             message(builder().queue_messages(u32::MAX)),
-            "queue_messages is 4294967295; want at most 4294967294"
+            "queue_messages must be at most 4294967294, not 4294967295"
         );
         assert_eq!(
             message(builder().queue_bytes(100)),
-            "queue_bytes is 100; want at least 12288, since payload_bytes is that large"
+            "queue_bytes must be at least 12288, not 100: a payload may be that large"
         );
         assert_eq!(
-            message(builder().log_messages(PerLevel([1, 1, 0, 1]))).split(';').next(),
-            Some("log_messages is 0")
+            message(builder().log_messages(PerLevel([1, 1, 0, 1]))),
+            "log_messages must be at least 1, not 0: a message passes through the log"
         );
         let window =
             PerLevel([Duration::from_nanos(5), Duration::ZERO, Duration::ZERO, Duration::ZERO]);
-        assert_eq!(
-            message(builder().coalesce(window)),
-            "the nanoseconds of coalesce for High is 5; want at most 0"
-        );
+        assert_eq!(message(builder().coalesce(window)), "coalesce window for High must be zero");
         assert_eq!(
             message(builder().replay_on_join(4_097)),
-            "replay_on_join is 4097; want at most 4096"
+            "replay_on_join must be at most 4096, not 4097"
         );
-        let min_share =
-            "min_share is 1; want at least 2, since every dispatch would go to the lowest level";
+        let min_share = "min_share must be at least 2, not 1: with 1, every dispatch would go to \
+                         the lowest level";
         assert_eq!(message(builder().min_share(Some(1))), min_share);
-        assert_eq!(message(builder().sessions(0)), "sessions is 0; want at least 1");
+        assert_eq!(message(builder().sessions(0)), "sessions must not be zero");
         assert_eq!(
             message(builder().idle_timeout(Some(Duration::ZERO))),
-            "idle_timeout is 0; want at least 1"
+            "idle_timeout must not be zero"
         );
         assert_eq!(
             message(builder().recent_users(65_537)),
-            "recent_users is 65537; want at most 65536"
+            "recent_users must be at most 65536, not 65537"
         );
         let beat = |silence, every| Some(Heartbeat { silence, every });
-        let (second, nanos) =
-            (Duration::from_secs(1), "the nanoseconds of the heartbeat's silence");
+        let second = Duration::from_secs(1);
         assert_eq!(
             message(builder().heartbeat(beat(Duration::ZERO, second))),
-            format!("{nanos} is 0; want at least 1")
+            "heartbeat.silence must not be zero"
         );
-        let too_long = format!("{nanos} is 100000000001; want at most 100000000000");
+        let too_long = "heartbeat.silence in nanoseconds must be at most 100000000000, not \
+                        100000000001";
         assert_eq!(
             message(builder().heartbeat(beat(Duration::from_nanos(100_000_000_001), second))),
             too_long
         );
-        let too_often = "the nanoseconds between the heartbeat's looks is 999999; want at least 1000000, since a look goes over all sessions";
+        let too_often = "heartbeat.every in nanoseconds must be at least 1000000, not 999999: \
+                         a look goes over all sessions";
         assert_eq!(
             message(builder().heartbeat(beat(second, Duration::from_nanos(999_999)))),
             too_often

@@ -1,17 +1,23 @@
-//! Why a configuration cannot be.
+//! The error of a configuration that is not valid.
 
 /// A setting that cannot be, with what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A setting is zero and may not be.
-    #[error("{setting} is 0; want at least 1")]
+    #[error("{setting} must not be zero")]
     Zero {
         /// Its name.
         setting: &'static str,
     },
+    /// A setting is not zero and has to be.
+    #[error("{setting} must be zero")]
+    NotZero {
+        /// Its name.
+        setting: &'static str,
+    },
     /// A setting is above what it may be.
-    #[error("{setting} is {value}; want at most {max}")]
+    #[error("{setting} must be at most {max}, not {value}")]
     TooLarge {
         /// Its name.
         setting: &'static str,
@@ -20,8 +26,8 @@ pub enum ConfigError {
         /// The most it may be.
         max: u64,
     },
-    /// A setting is below what another one asks for.
-    #[error("{setting} is {value}; want at least {min}, since {because}")]
+    /// A setting is below what it has to be.
+    #[error("{setting} must be at least {min}, not {value}: {because}")]
     TooSmall {
         /// Its name.
         setting: &'static str,
@@ -29,7 +35,7 @@ pub enum ConfigError {
         value: u64,
         /// The least it may be.
         min: u64,
-        /// The other setting.
+        /// Why: most often another setting.
         because: &'static str,
     },
 }

@@ -34,17 +34,15 @@ impl Heartbeat {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let (silence, every) = (saturating_nanos(self.silence), saturating_nanos(self.every));
         if silence == 0 {
-            return Err(ConfigError::Zero {
-                setting: "the nanoseconds of the heartbeat's silence",
-            });
+            return Err(ConfigError::Zero { setting: "heartbeat.silence" });
         }
         at_least(
-            "the nanoseconds between the heartbeat's looks",
+            "heartbeat.every in nanoseconds",
             every,
             1_000_000,
             "a look goes over all sessions",
         )?;
-        at_most("the nanoseconds of the heartbeat's silence", silence, every.saturating_mul(100))
+        at_most("heartbeat.silence in nanoseconds", silence, every.saturating_mul(100))
     }
 }
 

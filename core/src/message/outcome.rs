@@ -142,37 +142,31 @@ impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PayloadBytes { size, max } => {
-                write!(f, "the payload has {size} bytes; this room takes at most {max}")
+                write!(f, "payload too large: {size} bytes (limit {max})")
             }
             Self::ProfileBytes { size, max } => {
-                write!(f, "the profile has {size} bytes; this room takes at most {max}")
+                write!(f, "profile too large: {size} bytes (limit {max})")
             }
-            Self::QueueMessages { max } => write!(f, "the queue holds its most, {max} messages"),
-            Self::QueueBytes { max } => write!(f, "the queue holds its most, {max} bytes"),
-            Self::EdgeOutbox { max } => {
-                write!(f, "{max} messages wait to be taken to the room, the most there may be")
-            }
+            Self::QueueMessages { max } => write!(f, "queue full (limit {max} messages)"),
+            Self::QueueBytes { max } => write!(f, "queue full (limit {max} bytes)"),
+            Self::EdgeOutbox { max } => write!(f, "edge outbox full (limit {max} messages)"),
             Self::Outcomes { max } => {
-                write!(f, "{max} outcomes of this level wait to be polled, the most there may be")
+                write!(f, "too many outcomes of this priority to be polled (limit {max})")
             }
             Self::SenderQuota { quota } => {
-                write!(f, "a sender may say {}, {} at once", quota.rate, quota.burst)
+                write!(f, "sender quota exceeded (limit {}, burst {})", quota.rate, quota.burst)
             }
-            Self::Notices { max } => write!(f, "the room takes {max} notices a second"),
+            Self::Notices { max } => write!(f, "notice quota exceeded (limit {max} per second)"),
             Self::DirectMessages { max } => {
-                write!(f, "{max} direct messages wait for the session, the most there may be")
+                write!(f, "direct message queue full (limit {max} messages)")
             }
-            Self::DirectBytes { max } => {
-                write!(f, "the direct messages that wait for the session may have {max} bytes")
-            }
-            Self::Duplicates { window } => write!(f, "the same message within {window:?}"),
-            Self::Counter { error } => write!(f, "its counter: {error}"),
-            Self::Reviews { max } => {
-                write!(f, "{max} messages wait for a verdict, the most there may be")
-            }
-            Self::ReviewTime { max } => write!(f, "no verdict within {max:?}"),
-            Self::ReviewDecision { code } => write!(f, "review decision {code}"),
-            Self::MaxWait { max } => write!(f, "it may wait {max:?} at most"),
+            Self::DirectBytes { max } => write!(f, "direct message queue full (limit {max} bytes)"),
+            Self::Duplicates { window } => write!(f, "duplicate message (window {window:?})"),
+            Self::Counter { error } => write!(f, "counter not updated: {error}"),
+            Self::Reviews { max } => write!(f, "too many messages under review (limit {max})"),
+            Self::ReviewTime { max } => write!(f, "no review decision within {max:?}"),
+            Self::ReviewDecision { code } => write!(f, "review code {code}"),
+            Self::MaxWait { max } => write!(f, "not dispatched within {max:?}"),
         }
     }
 }
@@ -182,12 +176,29 @@ impl fmt::Display for Outcome {
         match self {
             Self::Dispatched { seq, at } => write!(f, "dispatched as {seq} at {at}"),
             Self::Merged { carrier } => write!(f, "merged into {carrier}"),
-            Self::Dropped { reason, limit: None, .. } => write!(f, "dropped: {reason}"),
-            Self::Dropped { reason, limit: Some(limit), .. } => {
-                write!(f, "dropped: {reason}: {limit}")
+            Self::Dropped { reason, limit, retry_at } => {
+                f.write_str(match reason {
+                    DropReason::Evicted => "dropped: evicted from the queue",
+                    DropReason::Expired => "dropped: expired",
+                    DropReason::Denied => "dropped: denied by review",
+                    DropReason::ReviewTimeout => "dropped: review timed out",
+                    DropReason::Muted => "dropped: the sender or the room was muted",
+                    DropReason::SenderOut => "dropped: the sender was kicked or banned",
+                    DropReason::RoomClosed => "dropped: the room was closed",
+                })?;
+                write_limit(f, limit.as_ref())?;
+                write_retry(f, *retry_at)
             }
         }
     }
+}
+
+fn write_limit(f: &mut fmt::Formatter<'_>, limit: Option<&Limit>) -> fmt::Result {
+    limit.map_or(Ok(()), |limit| write!(f, ": {limit}"))
+}
+
+fn write_retry(f: &mut fmt::Formatter<'_>, retry_at: Option<Instant>) -> fmt::Result {
+    retry_at.map_or(Ok(()), |at| write!(f, "; retry at {at}"))
 }
 
 /// A message that was not let in. It hands the payload back.
@@ -205,32 +216,27 @@ pub struct Refused<M> {
 
 impl<M> fmt::Display for Refused<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.reason {
-            RefusalReason::RoomClosed => f.write_str("refused: the room is closed"),
-            RefusalReason::NotMember => {
-                f.write_str("refused: this session is not in the room; join first")
-            }
-            RefusalReason::Guest => {
-                f.write_str("refused: guests may not speak; join with a user id")
-            }
-            RefusalReason::Banned => f.write_str("refused: the sender is banned"),
-            RefusalReason::Muted => f.write_str("refused: the sender is muted"),
+        f.write_str(match self.reason {
+            RefusalReason::RoomClosed => "refused: the room is closed",
+            RefusalReason::NotMember => "refused: the session is not in the room; join first",
+            RefusalReason::Guest => "refused: guests may not speak; join with a user id",
+            RefusalReason::Banned => "refused: the sender is banned",
+            RefusalReason::Muted => "refused: the sender is muted",
             RefusalReason::RoomMuted => {
-                f.write_str("refused: the room is muted; only the owner and the admins may speak")
+                "refused: the room is muted; only the owner and the admins may speak"
             }
-            RefusalReason::Duplicate => f.write_str("refused: said already"),
-            RefusalReason::SenderQuota
+            // What these say is the limit that decided.
+            RefusalReason::Duplicate
+            | RefusalReason::SenderQuota
             | RefusalReason::Counter
             | RefusalReason::ReviewsFull
             | RefusalReason::NoticeQuota
             | RefusalReason::TooLarge
             | RefusalReason::OutcomesFull
-            | RefusalReason::QueueFull => f.write_str("refused"),
-        }?;
-        match &self.limit {
-            Some(limit) => write!(f, ": {limit}"),
-            None => Ok(()),
-        }
+            | RefusalReason::QueueFull => "refused",
+        })?;
+        write_limit(f, self.limit.as_ref())?;
+        write_retry(f, self.retry_at)
     }
 }
 

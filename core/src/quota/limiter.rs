@@ -34,8 +34,8 @@ impl RateLimit {
 impl core::fmt::Display for RateLimit {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Bucket(quota) => write!(f, "{}, {} at once", quota.rate, quota.burst),
-            Self::Window(rate) => write!(f, "{rate}, by aligned windows"),
+            Self::Bucket(quota) => write!(f, "{}, burst {}", quota.rate, quota.burst),
+            Self::Window(rate) => write!(f, "{rate}, in aligned windows"),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::time::{Duration, Instant, saturating_nanos};
 use core::fmt;
 use core::num::{NonZeroU32, NonZeroU64};
 
-/// So many in so long: a rate that cannot be zero.
+/// A non-zero number of events per period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     count: NonZeroU32,
@@ -50,9 +50,9 @@ impl Rate {
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.period() == Duration::from_secs(1) {
-            write!(f, "{} a second", self.count)
+            write!(f, "{} per second", self.count)
         } else {
-            write!(f, "{} in {:?}", self.count, self.period())
+            write!(f, "{} per {:?}", self.count, self.period())
         }
     }
 }
@@ -125,8 +125,10 @@ pub struct NotYet {
 impl fmt::Display for NotYet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.retry_at {
-            Some(at) => write!(f, "no token before {at}"),
-            None => f.write_str("no token, ever: more must stay behind than the bucket holds"),
+            Some(at) => write!(f, "rate exceeded; retry at {at}"),
+            None => {
+                f.write_str("never allowed: the bucket cannot hold more than has to be kept back")
+            }
         }
     }
 }

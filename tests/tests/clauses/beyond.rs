@@ -312,7 +312,7 @@ fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserve
     let without = RoomConfig::builder(OWNER).min_share(Some(1)).build().unwrap_err();
     assert_eq!(
         without.to_string(),
-        "min_share is 1; want at least 2, since every dispatch would go to the lowest level"
+        "min_share must be at least 2, not 1: with 1, every dispatch would go to the lowest level"
     );
 }
 
@@ -333,7 +333,10 @@ fn b16_slow_mode_by_level_costs_one_sender_only_and_new_names_gain_nothing() {
         (refused.retry_at, refused.payload.as_str()),
         (Some(scene.now + Duration::from_secs(1)), "three")
     );
-    assert_eq!(refused.to_string(), "refused: a sender may say 1 a second, 2 at once");
+    assert_eq!(
+        refused.to_string(),
+        "refused: sender quota exceeded (limit 1 per second, burst 2); retry at 101.000000000s"
+    );
     // Her likes and her gifts are counted apart, and so is everyone else.
     assert!(
         scene.send(ann, Low, "like", 1).is_some() && scene.send(ann, High, "gift", 2).is_some()

@@ -96,7 +96,7 @@ fn d21_each_refusal_says_why_and_hands_the_payload_back() {
         "not sent: user 8 is not in the room",
     );
     let to = Recipient::User(ANN);
-    let says = "not sent: the payload has 11 bytes; this room sends at most 10 directly";
+    let says = "not sent: payload too large: 11 bytes (limit 10)";
     refused(
         send(&mut scene, to, Normal, "eleven long"),
         "eleven long",
@@ -105,11 +105,11 @@ fn d21_each_refusal_says_why_and_hands_the_payload_back() {
     );
     to_session(&mut scene, phone, Normal, "eight by");
     let limit = Limit::DirectBytes { max: 10 };
-    let says = "not sent: the direct messages that wait for the session may have 10 bytes";
+    let says = "not sent: direct message queue full (limit 10 bytes)";
     refused(send(&mut scene, to, High, "abc"), "abc", DirectReason::QueueFull { limit }, says);
     to_session(&mut scene, phone, Low, "ab");
     let limit = Limit::DirectMessages { max: 2 };
-    let says = "not sent: 2 direct messages wait for the session, the most there may be";
+    let says = "not sent: direct message queue full (limit 2 messages)";
     refused(send(&mut scene, to, High, ""), "", DirectReason::QueueFull { limit }, says);
     // Another device has room.
     let laptop = scene.user(ANN);

@@ -53,7 +53,7 @@ fn a18_a_profile_that_is_too_large_refuses_the_join() {
     let large = || Text("anna".into());
     let refused = room.join(NOW, Join::user(ANN).profile(large()));
     assert_eq!(refused, Err(JoinError::ProfileTooLarge { size: 4, max: 3 }));
-    assert_eq!(refused.unwrap_err().to_string(), "the profile has 4 bytes; want at most 3");
+    assert_eq!(refused.unwrap_err().to_string(), "profile too large: 4 bytes (limit 3)");
     assert_eq!(room.snapshot(NOW).audience.sessions, 0);
     room.join(NOW, Join::guest().profile(large())).expect("a guest's is not looked at");
 }

@@ -127,7 +127,7 @@ fn a28_a_counter_that_cannot_take_a_like_refuses_it() {
     assert_eq!(refused.reason, RefusalReason::Counter);
     assert_eq!(
         refused.to_string(),
-        "refused: its counter: 9223372036854775807 and 1 do not add up within 64 bits"
+        "refused: counter not updated: adding 1 to 9223372036854775807 would overflow"
     );
 }
 

@@ -33,7 +33,7 @@ fn a14_forty_pass_in_a_second_and_the_bucket_refills_one_each_25_ms() {
     assert_eq!(sent(&scene), 41);
     scene.wait_millis(1_000);
     assert_eq!(sent(&scene), 80 + 1);
-    assert_eq!(RoomConfig::av_chat_room(OWNER).rate().to_string(), "40 a second");
+    assert_eq!(RoomConfig::av_chat_room(OWNER).rate().to_string(), "40 per second");
 }
 
 #[test]
@@ -233,7 +233,10 @@ fn a16_the_hosts_notices_pass_beside_the_rooms_rate_200_a_second() {
         (RefusalReason::NoticeQuota, Some(Limit::Notices { max: 200 }))
     );
     assert_eq!(refused.retry_at, Some(scene.now + Duration::from_millis(5)));
-    assert_eq!(refused.to_string(), "refused: the room takes 200 notices a second");
+    assert_eq!(
+        refused.to_string(),
+        "refused: notice quota exceeded (limit 200 per second); retry at 100.005000000s"
+    );
     assert_eq!(scene.read(guest).len(), 200);
     scene.wait_millis(5);
     assert!(scene.publish(notice("now")).unwrap().outcome.is_some());
@@ -264,7 +267,10 @@ fn a16_a_broadcast_reaches_every_room_beside_its_rate_and_the_same_key_is_refuse
     let refused = engine.broadcast(now, broadcast(2)).unwrap_err();
     assert_eq!((refused.retry_at, refused.payload), (Some(now + Duration::from_secs(1)), "to all"));
     let refused = engine.broadcast(now + Duration::from_secs(299), broadcast(1)).unwrap_err();
-    assert_eq!(refused.to_string(), "refused: the same key was broadcast within 300s");
+    assert_eq!(
+        refused.to_string(),
+        "refused: duplicate broadcast (window 300s); retry at 400.000000000s"
+    );
     engine.handle_timeout(now);
     for (id, guest) in guests {
         let batch = engine

@@ -160,7 +160,7 @@ fn a10_a_full_table_refuses_and_what_has_lapsed_gives_way() {
     assert_eq!(scene.room.snapshot(scene.now).admission.moderation.bans, 1);
     let many: Vec<UserId> = (0..300).map(UserId).collect();
     let refused = scene.room.ban(scene.now, Actor::Host, &many, None);
-    assert_eq!(refused.unwrap_err().to_string(), "300 users in one call; want at most 256");
+    assert_eq!(refused.unwrap_err().to_string(), "too many users in one call: 300 (limit 256)");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a11_a_mute_survives_rejoin_says_until_when_and_ends_by_itself() {
     );
     assert_eq!(
         (refused.to_string(), refused.payload.as_str()),
-        ("refused: the sender is muted".into(), "hello")
+        ("refused: the sender is muted; retry at 130.000000000s".into(), "hello")
     );
     scene.room.leave(now, ANN).unwrap();
     let ann = scene.user(ANN);

@@ -42,10 +42,7 @@ fn b15_policies_are_fixed_and_a_closed_room_takes_nothing() {
         assert_eq!(scene.room.snapshot(scene.now), before);
     }
     let error = ReconfigureError::Fixed { setting: "seed" };
-    assert_eq!(
-        error.to_string(),
-        "seed is fixed for a room's life; want the one that the room was made with"
-    );
+    assert_eq!(error.to_string(), "seed cannot change once the room has been created");
     scene.room.close(scene.now, Actor::Host).unwrap();
     assert_eq!(
         reconfigure(&mut scene, |builder| builder.rate(5)),

@@ -99,7 +99,7 @@ fn a19_after_two_seconds_without_a_verdict_the_message_goes_on_or_not_as_configu
         let error = scene.decide(ticket, ReviewDecision::Allow).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the ticket of message 1 has lapsed: its message waits for a verdict no more"
+            "the ticket of message 1 has lapsed: its message is no longer under review"
         );
     }
 }
@@ -125,7 +125,7 @@ fn a19_a_verdict_that_comes_too_late_or_for_nothing_has_its_own_error() {
     let theirs = [0, 1].map(|tag| other.submit(stranger, "elsewhere", tag))[1];
     assert_eq!(
         scene.decide(theirs, ReviewDecision::Allow).unwrap_err().to_string(),
-        "the ticket of message 2 is none of this room's"
+        "the ticket of message 2 was not issued by this room"
     );
     let long = "x".repeat(12 * 1024 + 1);
     match scene.decide(ticket, ReviewDecision::Rewrite(long)).unwrap_err() {

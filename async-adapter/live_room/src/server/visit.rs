@@ -346,8 +346,11 @@ fn fate(offered: Instant, outcome: &Outcome) -> Fate {
 }
 
 fn refusal(offered: Instant, refused: &Refused<Said>) -> Fate {
+    // The page counts down to the retry itself.
+    let &Refused { reason, limit, .. } = refused;
+    let says = Refused { reason, limit, retry_at: None, payload: () }.to_string();
     Fate::Refused {
-        reason: refused.to_string().trim_start_matches("refused: ").to_owned(),
+        reason: says.trim_start_matches("refused: ").to_owned(),
         code: Some(refused.reason.name().to_owned()),
         retry_ms: refused.retry_at.map(|at| millis(at.saturating_since(offered))),
     }
