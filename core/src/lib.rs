@@ -37,7 +37,8 @@
 //! Methods take `now`, an [`Instant`] of the host's own making. [`RoomState::poll_event`] gives
 //! outcomes and presence, [`RoomState::poll_timeout`] says when [`RoomState::handle_timeout`] is
 //! due, and [`RoomState::next_batch`] is pulled by each session. A late or a spurious call is
-//! harmless.
+//! harmless. Whoever puts each half of a room behind a lock of its own reads
+//! [`driving_the_halves`].
 //!
 //! # Cost
 //!
@@ -148,6 +149,9 @@ pub use user_rooms::UserRooms;
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
+
+#[doc = include_str!("../docs/driving.md")]
+pub mod driving_the_halves {}
 
 #[doc = include_str!("../docs/rulebook.md")]
 pub mod rulebook {}
