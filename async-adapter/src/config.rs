@@ -1,4 +1,4 @@
-//! How a room, and a hub, is configured: everything that [`RoomConfigBuilder`] takes.
+//! The configuration of a room and of a hub: everything that [`RoomConfigBuilder`] takes.
 
 pub use roomcast_core::{
     BroadcastLimits, DataLimits, DedupWindow, DefaultOutcomeSink, Echo, EvictionPolicy, Exempt,

@@ -1,4 +1,4 @@
-//! Why something was not done: one small enum for each operation.
+//! Errors and refusals: one small enum for each operation.
 
 #[cfg(feature = "websocket")]
 pub use crate::net::websocket::WebSocketError;

@@ -1,4 +1,4 @@
-//! What belongs to a message beside its payload.
+//! Types that belong to a message beside its payload.
 
 pub use crate::room::pending_review::PendingReview;
 pub use roomcast_core::{

@@ -1,4 +1,4 @@
-//! Who may do what to whom, and what a room knows of its people.
+//! Types of moderation: who may do what to whom, and what a room knows of its people.
 
 pub use crate::hub::data::{AttributesSnapshot, RoomData};
 pub use crate::hub::moderation::Moderation;

@@ -1,4 +1,4 @@
-//! One session: where it stands, and how its batches get to a sink.
+//! Types of one session: where it stands, and how its batches get to a sink.
 
 pub use crate::hub::session::Session;
 #[cfg(feature = "tokio")]

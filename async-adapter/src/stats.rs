@@ -1,4 +1,4 @@
-//! Numbers: what became of every message and of every delivery.
+//! Statistics: what became of every message and of every delivery.
 
 pub use crate::hub::drain::DrainReport;
 #[cfg(feature = "tokio")]

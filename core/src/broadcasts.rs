@@ -1,5 +1,5 @@
-//! What the host says to every room: one bounded log, which each room reads when it is next looked
-//! at.
+//! Broadcasts to every room: one bounded log, which each room reads when it is next looked at.
+//! [Decision D24](crate::design#d24-a-broadcast-is-one-log).
 
 use crate::chunked::Deque;
 use crate::dedup::{Dedup, DedupWindow};

@@ -1,4 +1,5 @@
 //! Storage that grows without stalling: no call moves more than one chunk's worth of values.
+//! [Decision D2](crate::design#d2-no-stalls).
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

@@ -1,4 +1,5 @@
-//! A room's own data: attributes with versions and counters. Few, small, bounded.
+//! Attributes with versions, and counters: few, small, bounded.
+//! [Clause A27](crate::rulebook#a27-attributes).
 
 use crate::quota::{Quota, Rate, TokenBucket};
 use crate::time::Instant;

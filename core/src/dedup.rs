@@ -1,4 +1,5 @@
-//! What has been said lately: the same message of the same sender is not let in twice.
+//! Deduplication: the same message of the same sender is not let in twice.
+//! [Clause B11](crate::rulebook#b11-the-order-of-the-checks).
 
 use crate::chunked::Deque;
 use crate::ids::MessageId;

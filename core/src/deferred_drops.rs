@@ -1,4 +1,5 @@
-//! What is to be dropped where no lock is held.
+//! Values that are dropped later, where no lock is held:
+//! [decision D6](crate::design#d6-nothing-foreign-is-dropped-under-a-lock).
 
 use crate::direct::Direct;
 use crate::message::Message;

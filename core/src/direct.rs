@@ -1,5 +1,5 @@
 //! Direct messages: what a host sends to one session, or to the sessions of one user, in the stream
-//! that they read anyhow.
+//! that they read anyhow. [Decision D37](crate::design#d37-personal-messages-are-in-the-stream).
 
 use crate::ids::{SessionId, UserId};
 use crate::message::{Kind, Limit, Payload, Sender};

@@ -1,4 +1,5 @@
-//! Admission at an edge, in front of admission at the room.
+//! An admission at an edge, in front of the room's own:
+//! [clause B17](crate::rulebook#b17-admission-at-an-edge).
 
 use crate::admission::Admission;
 use crate::config::RoomConfig;

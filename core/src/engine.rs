@@ -1,5 +1,5 @@
-//! Many rooms: finds them, wakes those that are due, gathers their events. It computes nothing
-//! itself.
+//! Many rooms: finds them, wakes those that are due, gathers their events. It has no rules of its
+//! own but [clause A8](crate::rulebook#a8-one-room-for-each-user).
 
 mod broadcast;
 mod one_room;

@@ -1,4 +1,4 @@
-//! What a call that changes the room may return instead.
+//! Errors of the calls that change a room.
 
 use crate::event::EndReason;
 use crate::ids::{SessionId, UserId};

@@ -1,4 +1,5 @@
-//! What a room tells its host, in bounded memory.
+//! Events: what a room tells its host, in bounded memory.
+//! [Decision D7](crate::design#d7-outcomes-are-bounded-without-losing-one).
 //!
 //! Outcomes are never lost: a slot is reserved when the message is let in. Presence is state, so
 //! what the host does not poll in time is folded and counted.

@@ -1,5 +1,5 @@
-//! What crosses the seam between an admission and an audience: messages, and how far each level has
-//! come.
+//! The hand-over from an admission to an audience: messages, and how far each level has come.
+//! [Two halves and a seam](crate::design#two-halves-and-a-seam).
 
 use crate::ids::Seq;
 use crate::message::Message;

@@ -1,4 +1,4 @@
-//! Who and what: newtypes, so that no bare number means two things.
+//! Ids as newtypes, so that no bare number means two things.
 
 use core::fmt;
 

@@ -1,4 +1,5 @@
-//! A rate for each key (a sender, an address, a device), in bounded memory and without a janitor.
+//! A rate limit for each key (a sender, an address, a device), in bounded memory and without a
+//! cleaning task: [clause B16](crate::rulebook#b16-limits-for-any-key).
 
 use crate::chunked::Slab;
 use crate::index::{Hasher, Index};

@@ -1,4 +1,5 @@
 //! The books: what became of every message, and of every delivery, as plain counters.
+//! [Clause B2](crate::rulebook#b2-books-that-balance).
 //!
 //! They balance to the integer at any instant; [`LevelLedger::balances`] and
 //! [`Deliveries::balances`] say so.

@@ -1,4 +1,5 @@
-//! The levels that a session does not want.
+//! A set of levels, such as those that a session has masked:
+//! [clause B10](crate::rulebook#b10-gaps-budgets-masks).
 
 use crate::priority::Priority;
 use core::fmt;

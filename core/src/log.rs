@@ -1,4 +1,5 @@
 //! The log: the dispatched messages that a room still holds, one ring for each priority.
+//! [Decision D5](crate::design#d5-positions-have-64-bits-cursors-32).
 //!
 //! A message is stored once, whatever the size of the audience. A ring is bounded by count and by
 //! bytes; what falls out of it has been missed by whoever had not read it.

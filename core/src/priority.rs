@@ -1,4 +1,5 @@
-//! The four priorities, and one value for each of them.
+//! The four priorities, and one value for each of them:
+//! [clause A13](crate::rulebook#a13-four-priorities).
 
 use core::cmp::Ordering;
 use core::fmt;

@@ -1,4 +1,5 @@
-//! The users who came last: a ring that every arrival is written into and nothing is taken out of.
+//! The newest users: a ring that every arrival is written into and nothing is taken out of.
+//! [Clause A12](crate::rulebook#a12-who-is-online).
 
 use crate::chunked::Chunked;
 use crate::ids::UserId;

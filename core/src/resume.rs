@@ -1,4 +1,5 @@
-//! What a session takes along to come back to where it was.
+//! The resume token, which takes a session back to where it was:
+//! [clause B18](crate::rulebook#b18-resuming).
 
 use crate::ids::SessionId;
 use crate::priority::PerLevel;

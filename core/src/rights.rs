@@ -1,4 +1,4 @@
-//! Who may do what to whom: one table.
+//! Rights: one table of who may do what to whom. [Clause A5](crate::rulebook#a5-admins).
 
 use crate::ids::UserId;
 use core::fmt;

@@ -1,4 +1,5 @@
-//! Who is who: which user a session speaks for, which sessions a user has, and the profiles.
+//! The roster: which user a session speaks for, which sessions a user has, and the profiles.
+//! [Clause A6](crate::rulebook#a6-several-sessions-for-one-user).
 //!
 //! Guests are not here: their session ids say by themselves what they are.
 

@@ -1,4 +1,4 @@
-//! Several audiences for one room: which of its slots belong to which.
+//! The slots of a room, shared out over several audiences.
 
 use crate::chunked::CHUNK;
 

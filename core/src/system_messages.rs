@@ -1,5 +1,5 @@
-//! Tips: what happened in the room, told to the room. A storm is folded: one message of each kind a
-//! window.
+//! Tips: what happened in the room, told to the room. A storm is folded into one message of each
+//! kind in a window. [Clause A26](crate::rulebook#a26-tips).
 
 use crate::ids::UserId;
 use crate::priority::Priority;

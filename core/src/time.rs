@@ -1,4 +1,4 @@
-//! Time as the host tells it.
+//! Time as the host tells it: [law L6](crate::design#l6-time).
 //!
 //! The core has no clock. Every call that depends on time takes an [`Instant`]; between two calls
 //! no time passes.

@@ -1,4 +1,5 @@
-//! Users under a rule for a time or for good: bounded, without a timer for each.
+//! Users under a rule for a time or for good, such as a mute: bounded, without a timer for each.
+//! [Decision D27](crate::design#d27-full-tables-refuse).
 
 use crate::chunked::Slab;
 use crate::ids::UserId;

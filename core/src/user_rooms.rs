@@ -1,4 +1,5 @@
-//! Which room each user is in, where that is one at a time: bounded memory without a janitor.
+//! Which room each user is in, where that is one at a time: bounded memory without a cleaning task.
+//! [Clause A8](crate::rulebook#a8-one-room-for-each-user).
 
 use crate::chunked::Slab;
 use crate::ids::{RoomId, UserId};

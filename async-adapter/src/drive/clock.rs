@@ -1,4 +1,4 @@
-//! Where a hub gets its time from.
+//! The clocks that a hub may run on.
 
 use roomcast_core::Instant;
 

@@ -1,4 +1,4 @@
-//! What drives a hub's rooms: the clock, and how a worker is told that it is wanted.
+//! What drives a hub's rooms: the clock, the workers, and the signals that call them.
 
 pub(crate) mod clock;
 pub(crate) mod signal;

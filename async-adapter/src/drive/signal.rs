@@ -1,4 +1,4 @@
-//! A flag that one waiter waits for, from a task or from a thread.
+//! A flag that one waiter waits for, as a task or as a thread.
 
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! A worker, as its rooms see it: the clock, the hook, and the way to reach the driver that looks
+//! A worker as its rooms see it: the clock, the hook, and the way to reach the driver that looks
 //! after them.
 
 use crate::drive::clock::Clock;

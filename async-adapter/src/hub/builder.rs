@@ -1,4 +1,4 @@
-//! How a hub is set up.
+//! The builder of a hub.
 
 use super::registry::RoomRegistry;
 use super::seeds::{Seeds, Use};

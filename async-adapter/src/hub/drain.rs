@@ -1,4 +1,4 @@
-//! The orderly end of a server.
+//! The orderly end of a server: [clause B14](roomcast_core::rulebook#b14-drain).
 
 use crate::drive::clock::Clock;
 use crate::hub::room::Room;

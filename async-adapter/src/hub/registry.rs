@@ -1,4 +1,5 @@
-//! The rooms of a hub, and the rule that goes across them: one room a user.
+//! The rooms of a hub by their ids, and the rule across them:
+//! [clause A8](roomcast_core::rulebook#a8-one-room-for-each-user).
 
 use crate::room::SharedRoom;
 use crate::sync::Arc;

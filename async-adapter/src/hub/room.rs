@@ -1,4 +1,4 @@
-//! One room of a hub, as the host calls it.
+//! The public handle of one room.
 
 use super::data::RoomData;
 use super::moderation::Moderation;

@@ -1,4 +1,5 @@
-//! Where the seeds of a hub's hashes and random choices come from.
+//! The seeds of a hub's hashes and random choices:
+//! [clause B7](roomcast_core::rulebook#b7-seeded-choices).
 
 use roomcast_core::RoomId;
 use std::hash::{BuildHasher, RandomState};

@@ -1,4 +1,4 @@
-//! The driver of a worker: visits its rooms when they call and when their time has come.
+//! The loop of a worker: it visits its rooms when they call and when their time has come.
 
 use super::registry::RoomRegistry;
 use crate::drive::signal::Signal;

@@ -1,4 +1,5 @@
-//! A ready transport: TCP, for tokio.
+//! The TCP transport, for tokio:
+//! [decision D36](roomcast_core::design#d36-short-send-buffers-in-the-kernel).
 
 use crate::pump::transport::Transport;
 use std::io;

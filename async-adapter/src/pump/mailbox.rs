@@ -1,5 +1,5 @@
-//! What a host says to one connection beside the room, until the pump's task writes it. It is
-//! bounded, whatever a peer asks for and however slow the task is.
+//! The mailbox of one connection: what the host says to it beside the room, until the pump's task
+//! writes it. It is bounded, whatever a peer asks for and however slow the task is.
 
 use crate::sync::Arc;
 use crate::sync::Mutex;

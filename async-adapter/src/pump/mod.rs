@@ -1,4 +1,5 @@
 //! The pump: one task for each shard of a room writes to all connections there.
+//! [Decision D28](roomcast_core::design#d28-the-pump-writes-without-asking-the-runtime).
 
 mod connections;
 pub(crate) mod frames;

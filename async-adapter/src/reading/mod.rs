@@ -1,4 +1,4 @@
-//! How one session reads: a subscription, and from there to a sink.
+//! Reading: a session's subscription, its speaker, and the loop to a sink.
 
 #[cfg(feature = "tokio")]
 pub(crate) mod forward;

@@ -1,4 +1,4 @@
-//! How one session reads: a batch, or a place among those who wait.
+//! One read: a batch, or a place among those who wait.
 
 use crate::room::SharedRoom;
 use crate::room::audience_shard::{AudienceShard, ShardState};

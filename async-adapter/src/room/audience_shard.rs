@@ -1,5 +1,4 @@
-//! One part of a room's audience in the hub: its lock, and those who wait for it. One worker looks
-//! after it.
+//! One shard of a room's audience: its lock, and those who wait for it. One worker looks after it.
 
 use crate::room::pump_notify::PumpNotify;
 use crate::room::round_robin::RoundRobin;

@@ -1,4 +1,5 @@
-//! What was broadcast to all rooms of a hub.
+//! The log of what was broadcast to all rooms of a hub:
+//! [decision D24](roomcast_core::design#d24-a-broadcast-is-one-log).
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};

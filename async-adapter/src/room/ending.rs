@@ -1,4 +1,4 @@
-//! What is told to the host, and the end of the room last of all.
+//! Telling events to the host, the end of the room last of all.
 
 use super::{Events, SharedRoom};
 use crate::sync::Arc;

@@ -1,5 +1,6 @@
-//! Sessions whose subscription was dropped: they have left at once for whoever counts or looks up
-//! sessions, though dropping takes none of the room's locks.
+//! Sessions whose subscription was dropped. They have left at once for whoever counts or looks up
+//! sessions, though dropping takes none of the room's locks:
+//! [decision D6](roomcast_core::design#d6-nothing-foreign-is-dropped-under-a-lock).
 
 use super::{Job, SharedRoom, TakenOut};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What the host is asked by every room of a hub.
+//! The hooks of the host that all rooms of a hub call.
 
 use crate::sync::OnceLock;
 use roomcast_core::Ticket;

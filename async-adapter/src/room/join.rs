@@ -1,4 +1,4 @@
-//! Where a session joins, and how.
+//! Joining under the room's locks: which shard, and opening another one.
 
 use super::SharedRoom;
 use crate::room::audience_shard::AudienceShard;

@@ -1,5 +1,5 @@
-//! Signs of life: they go to the shard that a session sits in; what the shard finds out goes to the
-//! admission.
+//! Signs of life: they go to the shard that a session sits in, and what the shard finds out goes to
+//! the admission. [Clause A7](roomcast_core::rulebook#a7-heartbeats).
 
 use super::SharedRoom;
 use crate::room::audience_shard::{AudienceShard, ShardState};

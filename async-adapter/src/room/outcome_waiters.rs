@@ -1,5 +1,5 @@
 //! The callers that await an outcome: one slot for each, found by the tag that the outcome brings
-//! back.
+//! back. [Decision D8](roomcast_core::design#d8-the-callers-tag).
 
 use crate::sync::Arc;
 use crate::sync::Mutex;

@@ -1,4 +1,5 @@
-//! The host's verdict before a message goes on, as a hook that takes its time.
+//! Review by a hook in a task of its own:
+//! [clause A19](roomcast_core::rulebook#a19-review-before-sending).
 
 use crate::room::SharedRoom;
 #[cfg(feature = "tokio")]

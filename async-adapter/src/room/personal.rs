@@ -1,4 +1,4 @@
-//! What one session asks for by itself: calls of the shard that it is in.
+//! Calls that concern one session: they go to the shard that it is in.
 
 use super::SharedRoom;
 use crate::sync::Arc;

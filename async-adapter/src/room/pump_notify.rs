@@ -1,4 +1,4 @@
-//! What a room knows of its pumps: whom to tell, and which groups of sessions are theirs.
+//! How a room notifies its pumps, and which groups of sessions are theirs.
 
 use crate::drive::signal::Signal;
 use crate::sync::Mutex;

@@ -1,5 +1,6 @@
 //! The sessions that wait for a batch, each with its waker, by the place of its slot: in segments,
 //! so that no lock is held for more than one of them.
+//! [Decision D1](roomcast_core::design#d1-two-locks-and-a-ring-between).
 
 use roomcast_core::SessionId;
 use std::task::Waker;

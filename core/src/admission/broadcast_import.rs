@@ -1,4 +1,5 @@
-//! The room takes over what was broadcast to every room.
+//! Import of what was broadcast to every room:
+//! [clause A16](crate::rulebook#a16-notices-and-broadcasts).
 
 use super::{Admission, RoomStatus};
 use crate::broadcasts::Broadcasts;

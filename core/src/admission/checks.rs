@@ -1,10 +1,8 @@
-//! Who may speak, and what: the checks before the queue, in their order.
+//! The checks before the queue: who may speak, and what.
+//! [Clause B11](crate::rulebook#b11-the-order-of-the-checks) has their order.
 //!
-//! A check looks and changes nothing; the first that fails decides. The order is that of DESIGN:
-//! room open → sender is a member (who is banned is none) → muted, room muted → payload and profile
-//! size → said already → the sender's own quota, or the notices' → the counter → a slot for the
-//! outcome; then review and queue. What is taken from a quota, and a key, is taken when the message
-//! has been let in.
+//! A check looks and changes nothing, and the first that fails decides. What is taken from a quota,
+//! and a key, is taken once the message has been let in.
 
 use super::accounts::{self, Accounts, Denied};
 use super::intake::{Intake, OverQuota};

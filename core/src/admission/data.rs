@@ -1,4 +1,4 @@
-//! The room's own data: attributes and counters.
+//! The room's own data, attributes and counters: [clause A27](crate::rulebook#a27-attributes).
 
 use super::{Admission, RoomStatus};
 use crate::data::DataError;

@@ -1,4 +1,5 @@
-//! Whom a direct message is for.
+//! The admission's side of a direct message: whom it is for.
+//! [Decision D37](crate::design#d37-personal-messages-are-in-the-stream).
 
 use super::{Admission, RoomStatus};
 use crate::direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Recipient};

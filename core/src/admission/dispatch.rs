@@ -1,4 +1,5 @@
-//! Out of the queue: what expires, what goes out, what gives way.
+//! Dispatch: which messages leave the queue, expire, or give way.
+//! [Clause A14](crate::rulebook#a14-the-rooms-rate).
 
 use super::accounts::Denied;
 use super::pipeline::Left;

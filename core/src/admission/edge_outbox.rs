@@ -1,4 +1,5 @@
-//! At an edge, what goes out goes to the room.
+//! The outbox of an edge: what it dispatches waits to be taken to the room.
+//! [Clause B17](crate::rulebook#b17-admission-at-an-edge).
 
 use super::queued::{Queued, QueuedExt};
 use crate::chunked::Deque;

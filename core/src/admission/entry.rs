@@ -1,5 +1,5 @@
-//! The way in: past the gate and the review, a message joins another that waits, or goes out, or
-//! waits itself.
+//! The way in: past checks and review, a message merges with one that waits, goes out, or waits
+//! itself. [Decision D13](crate::design#d13-one-path).
 
 use super::accounts::Denied;
 use super::queued::{Lane, Queued, QueuedExt};

@@ -1,4 +1,5 @@
-//! The messages that wait and may carry others, found by what they may be merged by.
+//! An index of the waiting messages that others may merge with, by their merge keys:
+//! [clause B9](crate::rulebook#b9-merging).
 
 use crate::chunked::{NIL, Slab};
 use crate::index::{Hasher, Index};

@@ -1,8 +1,9 @@
 //! The seam: the dispatched messages that an audience has yet to take over.
+//! [Two halves and a seam](crate::design#two-halves-and-a-seam).
 //!
 //! An audience reads it by position, as a session reads the log. If it falls behind, that is a skip
-//! for each of its sessions; admission never waits. What one call dispatches is never lost to that
-//! same call: the bound is kept when the next one begins.
+//! for each of its sessions; the admission never waits. What one call dispatches is never lost to
+//! that same call: the bound is kept when the next one begins.
 
 use crate::chunked::Deque;
 use crate::deferred_drops::DeferredDrops;

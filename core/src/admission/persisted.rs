@@ -1,5 +1,6 @@
-//! What a room carries over a restart, or to another machine: everything about people and data,
-//! nothing about sessions and messages.
+//! The state that a room carries over a restart, or to another machine: everything about people and
+//! data, nothing about sessions and messages.
+//! [Clause B20](crate::rulebook#b20-restart-move-expiry).
 
 use crate::config::Settings;
 use crate::data::DataError;

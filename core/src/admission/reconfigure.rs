@@ -1,4 +1,5 @@
-//! Other quotas and bounds while the room runs.
+//! Reconfiguring the admission of a running room:
+//! [clause B15](crate::rulebook#b15-reconfiguring-a-running-room).
 
 use super::{Admission, RoomStatus};
 use crate::config::{RoomConfig, Settings};

@@ -1,8 +1,8 @@
-//! The host's verdict before a message enters the queue: a ticket goes out with the receipt, the
-//! verdict comes in.
+//! Review: a message waits for the host's decision before it enters the queue.
+//! [Clause A19](crate::rulebook#a19-review-before-sending).
 //!
-//! Nothing waits for it but the message itself. FIFO and deadlines count from the entry into the
-//! queue.
+//! A ticket goes out with the receipt, and the decision names it. Nothing waits for the decision
+//! but the message itself; order and deadlines count from the entry into the queue.
 
 use super::entry::Entered;
 use super::queued::{Lane, Queued};

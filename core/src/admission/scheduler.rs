@@ -1,5 +1,5 @@
-//! How fast messages go out: the room's allowance, the levels' own, the reserves and the floor. It
-//! decides which level has its turn.
+//! The scheduler: which level has its turn, by the room's rate, the levels' own, the reserves and
+//! the floor. [Decision D15](crate::design#d15-reserve-floor-level-quota).
 
 use crate::config::{Exempt, RoomConfig};
 use crate::message::Sender;

@@ -1,4 +1,4 @@
-//! The books of an admission, as they are read.
+//! A snapshot of the admission's books: [clause B2](crate::rulebook#b2-books-that-balance).
 
 use super::moderation::ModerationCounts;
 use super::status::RoomStatus;

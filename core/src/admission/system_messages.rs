@@ -1,4 +1,5 @@
-//! What happened in the room goes out to the room.
+//! Tips on their way: what happened is noted, folded and sent to the room.
+//! [Clause A26](crate::rulebook#a26-tips).
 
 use super::room_data::DueSystemMessage;
 use super::{Admission, RoomStatus};

@@ -1,4 +1,4 @@
-//! What only a host that holds the halves apart can do to an admission.
+//! Tests of what only a host that holds the halves apart can do to an admission.
 
 use super::*;
 use crate::ids::{SessionId, UserId};

@@ -1,4 +1,4 @@
-//! What one session takes at once.
+//! The batch: what one session takes at once. [Clause A25](crate::rulebook#a25-batches).
 
 use crate::deferred_drops::DeferredDrops;
 use crate::direct::Direct;

@@ -1,4 +1,5 @@
-//! Where the hot state of sessions lies: in blocks of sessions that are looked at together.
+//! Blocks of sessions whose hot state lies together, to be looked at together:
+//! [decision D4](crate::design#d4-sixty-four-bytes-for-a-session).
 
 use super::positions::Positions;
 use crate::ids::Group;

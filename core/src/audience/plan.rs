@@ -1,4 +1,4 @@
-//! What a session would take now: planned without changing anything.
+//! The plan of a batch: what a session would take now, computed without changing anything.
 
 use super::batch::Budget;
 use super::cold_state::ColdState;

@@ -1,4 +1,4 @@
-//! The builder of a configuration, and what it checks.
+//! The builder of a configuration, and its checks.
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{

@@ -1,4 +1,5 @@
-//! What of a configuration may change while a room runs: quotas and bounds; policies do not.
+//! Which settings may change while a room runs: quotas and bounds may, policies may not.
+//! [Clause B15](crate::rulebook#b15-reconfiguring-a-running-room).
 
 use super::Settings;
 use crate::error::ReconfigureError;

@@ -1,4 +1,5 @@
-//! How silence is told from a slow reader: the settings of heartbeats.
+//! The settings of heartbeats, which tell silence from slow reading:
+//! [clause A7](crate::rulebook#a7-heartbeats).
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{RoomConfig, Settings};

@@ -1,4 +1,4 @@
-//! The choices that a room leaves to its configuration.
+//! The policies that a configuration chooses from.
 
 use crate::message::OutcomeSink;
 use crate::priority::{PerLevel, Priority};

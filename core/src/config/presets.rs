@@ -1,4 +1,5 @@
-//! How others do it: configurations that follow the public documents of chat services.
+//! Presets that follow the public documents of chat services:
+//! [clause B12](crate::rulebook#b12-presets-of-how-others-do-it).
 
 use super::{
     EvictionPolicy, LevelQuotas, Levels, QueueDiscipline, RateAlgorithm, RoomConfig,

@@ -1,4 +1,5 @@
-//! Which messages wait for the host's verdict.
+//! The settings of review: which messages wait for the host's decision.
+//! [Clause A19](crate::rulebook#a19-review-before-sending).
 
 use crate::priority::PerLevel;
 use crate::time::Duration;

@@ -1,4 +1,4 @@
-//! What the host says to every room of an engine.
+//! Broadcasts to every room of an engine: [clause A16](crate::rulebook#a16-notices-and-broadcasts).
 
 use super::Engine;
 use crate::broadcasts::{Broadcast, BroadcastLimits, BroadcastRefused, Broadcasts};

@@ -1,4 +1,5 @@
-//! One room a user: the rule that goes across rooms.
+//! One room for each user, a rule across rooms:
+//! [clause A8](crate::rulebook#a8-one-room-for-each-user).
 
 use super::{Engine, NoSuchRoom};
 use crate::error::JoinError;

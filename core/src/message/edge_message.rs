@@ -1,4 +1,5 @@
-//! A message on its way from an edge to the room.
+//! A message on its way from an edge to the room:
+//! [clause B17](crate::rulebook#b17-admission-at-an-edge).
 
 use super::{DedupKey, Kind, MergeKey, OutcomeSink, Publish, Sender, Source};
 use crate::ids::{MessageId, SessionId};

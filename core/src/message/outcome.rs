@@ -1,4 +1,5 @@
-//! What the publisher is told: the receipt, the outcome, the refusal, and the limit that decided.
+//! The receipt, the outcome and the refusal of a message, with the limit that decided:
+//! [clause B1](crate::rulebook#b1-one-outcome-for-each-message).
 
 use crate::data::DataError;
 use crate::ids::{MessageId, Seq, Ticket};

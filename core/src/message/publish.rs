@@ -1,4 +1,4 @@
-//! What a host offers to a room.
+//! The message as a host offers it to a room.
 
 use super::{Kind, Source};
 use crate::ids::CorrelationId;

@@ -1,5 +1,5 @@
-//! What a level knows of its messages beside their order of entry, as far as its policies ask for
-//! it: by sender, and for random draws.
+//! The books of one level of the queue, beside its order of entry, as far as its policies ask for
+//! them: by sender, and for random draws.
 
 use super::senders::Senders;
 use crate::chunked::{Chunked, NIL};

@@ -1,4 +1,5 @@
-//! Four bounded levels under one budget.
+//! The queue: four bounded levels under one budget.
+//! [Clause B8](crate::rulebook#b8-eviction-is-a-setting).
 
 mod accounting;
 mod senders;

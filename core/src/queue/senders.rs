@@ -1,4 +1,5 @@
-//! The senders that have something in one level: whose turn it is, and who holds most.
+//! The senders with something in one level: whose turn it is, and who holds most.
+//! [Clause B4](crate::rulebook#b4-fairness-between-senders).
 
 use crate::chunked::{Chunked, NIL, Slab};
 use crate::ids::UserId;

@@ -1,4 +1,4 @@
-//! What the queue promises, one promise a test.
+//! Tests of the queue, one promise each.
 
 use super::*;
 use crate::ids::UserId;

@@ -1,4 +1,5 @@
-//! One of the two ways to count what passes.
+//! A limiter: a token bucket or an aligned window, whichever is configured.
+//! [Decision D14](crate::design#d14-two-kinds-of-quota).
 
 use super::window::Window;
 use super::{Quota, Rate, TokenBucket};

@@ -1,4 +1,4 @@
-//! How much may pass: rates and the token bucket.
+//! Rates, quotas and the token bucket: [law L5](crate::design#l5-rate).
 
 mod limiter;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! So many in each aligned window, as some services count.
+//! Aligned windows, the way some services count:
+//! [decision D14](crate::design#d14-two-kinds-of-quota).
 
 use super::Rate;
 use crate::time::Instant;

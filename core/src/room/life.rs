@@ -1,4 +1,5 @@
 //! Signs of life: the audience finds the silent sessions, the admission knows who is online.
+//! [Clause A7](crate::rulebook#a7-heartbeats).
 
 use super::RoomState;
 use crate::ids::{SessionId, UserId};

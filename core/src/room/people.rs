@@ -1,5 +1,5 @@
-//! Who may do what, and the room's own data: calls of admission, and what follows from them for the
-//! sessions.
+//! Moderation and data of a room: calls of the admission, and what follows from them for the
+//! sessions. [Clause A9](crate::rulebook#a9-kick).
 
 use super::RoomState;
 use crate::admission::{Actor, ImportError, PersistedState};

@@ -1,4 +1,4 @@
-//! What one session asks for, or is sent, by itself: calls of the audience.
+//! Calls that concern one session or one user: masks, resume tokens, direct messages.
 
 use super::RoomState;
 use crate::direct::{Direct, DirectReceipt, DirectRefused, Recipient};

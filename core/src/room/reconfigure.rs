@@ -1,4 +1,5 @@
-//! Other quotas and bounds while the room runs.
+//! Reconfiguring a running room, with the table of what happens to each setting:
+//! [clause B15](crate::rulebook#b15-reconfiguring-a-running-room).
 
 use super::RoomState;
 use crate::config::RoomConfig;

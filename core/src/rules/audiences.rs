@@ -1,4 +1,4 @@
-//! One audience or several, whichever locks they stand behind.
+//! The audiences that a call holds, one or several, whichever locks they stand behind.
 
 use crate::admission::Admission;
 use crate::audience::Audience;

@@ -1,4 +1,5 @@
-//! Who joins, and how.
+//! Joining: who asks, what is checked, and where the session starts.
+//! [Clause A1](crate::rulebook#a1-joining).
 
 use super::{Audiences, Halves};
 use crate::error::JoinError;

@@ -1,4 +1,5 @@
-//! How sessions go, one by one, with their user, or with the room.
+//! Leaving: sessions go one by one, with their user, or with the room.
+//! [Decision D26](crate::design#d26-the-end-of-a-session).
 
 use super::{Audiences, Halves};
 use crate::admission::Actor;

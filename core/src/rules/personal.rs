@@ -1,4 +1,5 @@
-//! What one session or one user is sent.
+//! Direct messages to one session or one user, over both halves:
+//! [decision D37](crate::design#d37-personal-messages-are-in-the-stream).
 
 use super::{Audiences, Halves};
 use crate::direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Recipient};

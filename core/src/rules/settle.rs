@@ -1,5 +1,5 @@
-//! What the audiences find out goes back over the seam: who is silent, who shows life, who has
-//! gone.
+//! Settling what the audiences find out with the admission: who is silent, who shows life, who has
+//! gone. [Clause A7](crate::rulebook#a7-heartbeats).
 
 use super::{Audiences, Halves};
 use crate::admission::Actor;

@@ -1,4 +1,5 @@
-//! In how many audiences a room's sessions are, and which the next one joins.
+//! Sharding: how many audiences a room has, and which the next session joins.
+//! [Decision D1](crate::design#d1-two-locks-and-a-ring-between).
 
 use super::NotJoined;
 use crate::error::JoinError;
