@@ -82,6 +82,30 @@ impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
     /// It runs outside every lock, on the thread whose call brought the event about, so it should
     /// be quick; events of one room that come from different threads may overtake each other. If it
     /// panics, that event is lost to it, [`Hub::hook_panics`] counts one, and nothing else happens.
+    ///
+    /// ```
+    /// use roomcast::event::Presence;
+    /// use roomcast::message::OutcomeSink;
+    /// use roomcast::{Event, Hub, Join, RoomConfig, RoomId, UserId};
+    /// use std::sync::mpsc;
+    ///
+    /// let (online, users) = mpsc::channel();
+    /// let hub = Hub::<&str>::builder()
+    ///     .on_event(move |room, event| match event {
+    ///         Event::Presence { user, presence: Presence::Online, .. } => {
+    ///             let _ = online.send((room, *user));
+    ///         }
+    ///         Event::Outcome { outcome_sink: OutcomeSink::Event(tag), outcome, .. } => {
+    ///             println!("{tag}: {outcome}");
+    ///         }
+    ///         _ => {}
+    ///     })
+    ///     .spawn_threads()?;
+    /// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+    /// let _ann = room.join(Join::user(UserId(7)))?;
+    /// assert_eq!(users.recv()?, (RoomId(42), UserId(7)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_event(mut self, hook: impl Fn(RoomId, &Event) + Send + Sync + 'static) -> Self {
         self.hook = Some(Box::new(hook));
         self

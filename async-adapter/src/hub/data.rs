@@ -1,4 +1,4 @@
-//! The room's own data.
+//! The data of one room: attributes, counters, profiles, export and import.
 
 use crate::room::SharedRoom;
 use crate::sync::Arc;
@@ -38,6 +38,10 @@ impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
 
     /// Writes attributes, all of these changes or none; returns the new version. See
     /// [`Admission::write_attributes`](crate::core::Admission::write_attributes).
+    ///
+    /// # Errors
+    /// Somebody else wrote first, a key, a value or their sum is too large, there are too many
+    /// keys, the second's writes are used up, or the room is closed. Nothing has changed then.
     pub fn write_attributes(
         &self,
         based_on: Option<u64>,
@@ -46,7 +50,7 @@ impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
         self.shared.admit(|admission, now| admission.write_attributes(now, based_on, changes))
     }
 
-    /// All attributes, at one version.
+    /// Returns all attributes, at one version. It copies the keys and shares the values.
     pub fn attributes(&self) -> AttributesSnapshot {
         self.shared.peek(|admission| {
             let entries =
@@ -59,11 +63,17 @@ impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
     }
 
     /// Sets a counter, whatever it said; returns what that was.
+    ///
+    /// # Errors
+    /// The key is too long or empty, there are too many counters, or the room is closed.
     pub fn set_counter(&self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         self.shared.admit(|admission, _| admission.set_counter(key, value))
     }
 
     /// Adds to a counter; one that is missing starts at 0. Returns the sum, which never wraps.
+    ///
+    /// # Errors
+    /// The sum would overflow, or as [`set_counter`](Self::set_counter).
     pub fn add_counter(&self, key: &str, delta: i64) -> Result<i64, DataError> {
         self.shared.admit(|admission, _| admission.add_counter(key, delta))
     }
@@ -73,14 +83,14 @@ impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
         self.shared.admit(|admission, _| admission.remove_counter(key))
     }
 
-    /// All counters, by key.
+    /// Returns all counters, by key.
     pub fn counters(&self) -> Vec<(String, i64)> {
         self.shared.peek(|admission| {
             admission.counters().map(|(key, value)| (key.to_owned(), value)).collect()
         })
     }
 
-    /// What the room carries over a restart, or to another machine: everything about people and
+    /// Returns what the room carries over a restart, or to another machine: everything about people and
     /// data, nothing about sessions and messages. Mutes and bans end at instants of the hub's
     /// [`Clock`](crate::Clock): those of a clock of your own must mean the same to whoever imports
     /// them, as those of the hub's default clock do.
@@ -90,11 +100,18 @@ impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
 
     /// Takes over what a room carried, in place of what is here: all of it, or with an error
     /// nothing.
+    ///
+    /// # Errors
+    /// A list is longer than this room may have it, or an attribute or a counter is beyond its
+    /// limits.
     pub fn import(&self, carried: PersistedState) -> Result<(), ImportError> {
         self.shared.admit(|admission, now| admission.import(now, carried))
     }
 
     /// Sets what travels with a user's messages from the next one on; `None` takes it away.
+    ///
+    /// # Errors
+    /// The user is not in, or the profile is too large. The profile comes back.
     pub fn set_profile(&self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         self.shared.admit(|admission, _| admission.set_profile(user, profile))
     }

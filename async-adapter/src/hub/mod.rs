@@ -34,6 +34,21 @@ use seeds::{Seeds, Use};
 /// length of one call of the core. Rooms are spread over workers; a driver for each worker (a tokio
 /// task or a thread) keeps the rooms' time and wakes their readers. The hub lives as long as any
 /// handle, room handle or subscription does; then its drivers end.
+///
+/// ```
+/// use roomcast::{Hub, Join, Publish, RoomConfig, RoomId, Source};
+/// use std::time::Duration;
+///
+/// // One hub for the server. With tokio, `Hub::start()`.
+/// let hub = Hub::<String>::builder().workers(2).spawn_threads()?;
+/// // One room for each stream: made, or found.
+/// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// let mut guest = room.join(Join::guest())?;
+/// let _ = room.try_publish(Publish::new(Source::Host, "welcome".to_owned()))?;
+/// let batch = guest.next_batch_timeout(Duration::from_secs(5))?.expect("a message is due");
+/// assert_eq!(batch.messages()[0].payload, "welcome");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Hub<M: Payload + Send + Sync + 'static> {
     inner: Arc<Inner<M>>,
@@ -106,12 +121,12 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         if room.is_new() { Ok(room) } else { Err(CreateRoomError::Exists(id)) }
     }
 
-    /// Returns the room with this id.
+    /// Returns the room with this id, if there is one. O(1).
     pub fn room(&self, id: RoomId) -> Option<Room<M>> {
         self.inner.registry.get(id).map(|shared| self.handle(shared, false))
     }
 
-    /// Forgets a room. Its sessions go on as long as they are held; a host closes the room first
+    /// Forgets a room. Its sessions continue as long as they are held; a host closes the room first
     /// and waits for [`Event::RoomEnded`](crate::Event::RoomEnded) if everyone is to get what is
     /// due.
     ///
@@ -122,7 +137,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         Ok(self.handle(shared, false))
     }
 
-    /// Returns all rooms, in no particular order.
+    /// Returns all rooms, in no particular order. O(rooms).
     pub fn rooms(&self) -> Vec<Room<M>> {
         let rooms = self.inner.registry.all();
         rooms.into_iter().map(|shared| self.handle(shared, false)).collect()
@@ -166,12 +181,12 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         self.inner.hooks.set_reviewer(Box::new(by_tasks(review)))
     }
 
-    /// What the hub's clock says: the time in which every instant of its rooms is told.
+    /// Returns what the hub's clock says: the time in which every instant of its rooms is told.
     pub fn now(&self) -> Instant {
         self.inner.common.clock.now()
     }
 
-    /// Times that the event hook has panicked.
+    /// Returns how often the event hook has panicked.
     pub fn hook_panics(&self) -> u64 {
         self.inner.common.hook_panics.load(Ordering::Relaxed)
     }
@@ -180,6 +195,34 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// rates, every session gets what it is due, the rooms close. What is not done at the deadline
     /// is dropped, abandoned and counted. When this returns, the hook has been told everything,
     /// [`Event::RoomEnded`](crate::Event::RoomEnded) of each room last.
+    ///
+    /// ```
+    /// # use roomcast::{Hub, Join, Publish, RoomConfig, RoomId, Source};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::<&str>::start();
+    /// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+    /// let mut guest = room.join(Join::guest())?;
+    /// let reader = tokio::spawn(async move {
+    ///     let mut messages = 0;
+    ///     while let Ok(batch) = guest.next_batch().await {
+    ///         messages += batch.messages().len();
+    ///     }
+    ///     messages
+    /// });
+    /// let _ = room.try_publish(Publish::new(Source::Host, "goodbye"))?;
+    ///
+    /// // First stop accepting connections; then:
+    /// let report = hub.drain(Duration::from_secs(5)).await;
+    /// assert_eq!((report.rooms, report.dropped, report.abandoned), (1, 0, 0));
+    /// assert_eq!(reader.await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cost
+    /// It looks at every room once in 5 ms until all are done.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.
@@ -193,6 +236,9 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     }
 
     /// As `drain`, blocking the thread. For threads, not for tasks.
+    ///
+    /// # Cost
+    /// It looks at every room once in 5 ms until all are done.
     pub fn drain_blocking(&self, deadline: std::time::Duration) -> DrainReport {
         let mut drain = Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
         while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {

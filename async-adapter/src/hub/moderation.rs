@@ -1,4 +1,4 @@
-//! Who is kept from speaking, or from coming, and who may see to that.
+//! The moderation of one room: admins, mutes, kicks and bans.
 
 use crate::room::SharedRoom;
 use crate::sync::Arc;
@@ -31,39 +31,68 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
         Self { shared, actor }
     }
 
-    /// Names a user admin, or no longer. Returns whether that changed anything.
+    /// Appoints a user as admin, or removes one. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// The actor may not do that, the room is closed, or it has as many admins as it may have.
     pub fn set_admin(&self, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
         self.shared.admit(|admission, now| admission.set_admin(now, self.actor, user, is_admin))
     }
 
     /// Keeps users from speaking for a time (`None`: for good), through leave and rejoin. At most
     /// 256 in one call.
+    ///
+    /// # Errors
+    /// The room is closed, the call names too many, the actor may not do that to one of them, or
+    /// the table of mutes is full. Nothing has changed then.
     pub fn mute(&self, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
         self.shared.admit(|admission, now| admission.mute(now, self.actor, users, time))
     }
 
     /// Lets users speak again.
+    ///
+    /// # Errors
+    /// The room is closed, the call names too many, or the actor may not do that to one of them.
     pub fn unmute(&self, users: &[UserId]) -> Result<(), ModerationError> {
         self.shared.admit(|admission, now| admission.unmute(now, self.actor, users))
     }
 
     /// Lets only the owner and the admins speak, or everyone again.
+    ///
+    /// # Errors
+    /// The room is closed, or the actor may not do that.
     pub fn mute_room(&self, muted: bool) -> Result<(), ModerationError> {
         self.shared.admit(|admission, now| admission.mute_room(now, self.actor, muted))
     }
 
     /// Takes users out: their sessions still get what they are due, then the reason; what they have
     /// in the queue is dropped.
+    ///
+    /// # Errors
+    /// The room is closed, the call names too many, or the actor may not do that to one of them.
+    /// Nobody has gone then.
+    ///
+    /// # Cost
+    /// O(their sessions and what they have in the queue). It takes all of the room's locks.
     pub fn kick(&self, users: &[UserId]) -> Result<(), ModerationError> {
         self.shared.kick(self.actor, users)
     }
 
     /// Takes users out and keeps them out for a time (`None`: for good). At most 256 in one call.
+    ///
+    /// # Errors
+    /// As [`kick`](Self::kick), or the table of bans is full. Nobody has gone then.
+    ///
+    /// # Cost
+    /// As [`kick`](Self::kick).
     pub fn ban(&self, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
         self.shared.ban(self.actor, users, time)
     }
 
     /// Lets banned users in again.
+    ///
+    /// # Errors
+    /// The room is closed, the call names too many, or the actor may not do that.
     pub fn unban(&self, users: &[UserId]) -> Result<(), ModerationError> {
         self.shared.admit(|admission, now| admission.unban(now, self.actor, users))
     }

@@ -18,6 +18,22 @@ use roomcast_core::{
 };
 
 /// One room of a hub; cheap to clone, callable from every task and thread.
+///
+/// ```
+/// use roomcast::{Hub, Join, Priority, Publish, RoomConfig, RoomId, Source, UserId};
+///
+/// let hub = Hub::<&str>::builder().spawn_threads()?;
+/// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// let ann = room.join(Join::user(UserId(7)))?;
+///
+/// let gift = Publish::new(Source::Session(ann.session()), "a rocket").priority(Priority::High);
+/// match room.try_publish(gift) {
+///     Ok(receipt) => assert!(receipt.outcome.is_some(), "a quiet room dispatches at once"),
+///     Err(refused) => println!("{refused}: {} comes back", refused.payload),
+/// }
+/// assert_eq!(room.stats().room.admission.users, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Room<M: Payload + Send + Sync + 'static> {
     shared: Arc<SharedRoom<M>>,
@@ -77,6 +93,10 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     ///
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
+    ///
+    /// # Cost
+    /// O(1), whatever the audience. It takes the admission's lock, and in a room with a heartbeat
+    /// that of the sender's shard for a moment, if nobody has it.
     pub fn try_publish(&self, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         self.shared.publish(publish)
     }
@@ -85,6 +105,9 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     /// [`try_publish`](Self::try_publish) would: as if they were offered one after the other at one
     /// instant. It takes the room's lock and calls its workers once for 64 of them; other callers
     /// may come in between.
+    ///
+    /// # Errors
+    /// Of each message its own, as [`try_publish`](Self::try_publish).
     pub fn try_publish_many(&self, many: Vec<Publish<M>>) -> Vec<Result<Receipt, Refused<M>>> {
         self.shared.publish_many(many)
     }
@@ -108,7 +131,7 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
         }
     }
 
-    /// The message that a ticket stands for; `None` when it waits for a verdict no more.
+    /// Returns the message that a ticket stands for; `None` when it is no longer under review.
     pub fn pending_review(&self, ticket: Ticket) -> Option<PendingReview<M>>
     where
         M: Clone,
@@ -116,12 +139,12 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
         self.shared.pending_review(ticket)
     }
 
-    /// The verdict on a message that waits for it; the ticket is in its receipt. Whoever published
-    /// it hears of its outcome as asked for. See [`Hub::review_with`](crate::Hub::review_with) for
-    /// a hook that does this.
+    /// Decides on a message that is under review; the ticket is in its receipt. Whoever published it
+    /// hears of its outcome as asked for. See [`Hub::review_with`](crate::Hub::review_with) for a
+    /// hook that does this.
     ///
     /// # Errors
-    /// The message waits no more, or the new payload is too large.
+    /// The message is no longer under review, or the new payload is too large.
     pub fn review(
         &self,
         ticket: Ticket,
@@ -136,6 +159,13 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     ///
     /// The hub gives out the groups: subscriptions are in [`Group::DEFAULT`], whatever `join` says,
     /// and each pump has one of its own.
+    ///
+    /// # Errors
+    /// The room is closed or full, the user is banned or has too many sessions, the connection's
+    /// former session is still in, or the profile is too large.
+    ///
+    /// # Cost
+    /// O(1). It takes the locks of the shard in question and of the admission.
     pub fn join(&self, join: Join<M>) -> Result<Subscription<M>, JoinError> {
         // A pump that swept it would take its end from it.
         let joined = self.registry.join(&self.shared, join.group(Group::DEFAULT))?;
@@ -143,14 +173,21 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     }
 
     /// Takes a user out on all devices. The sessions still take what they are due, then the reason.
+    ///
+    /// # Errors
+    /// The user is not in, or owns the room.
+    ///
+    /// # Cost
+    /// O(sessions of the user). It takes all of the room's locks.
     pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
         self.shared.leave(user, EndReason::Left, || false)
     }
 
     /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its
     /// queue: each gets it in a batch, at its level, behind what the room has dispatched so far,
-    /// and is woken at once. It takes the locks of the shards in question, as [`Moderation::kick`](crate::moderation::Moderation::kick)
-    /// does. A farewell is sent first, then comes the kick. See
+    /// and is woken at once. It takes the locks of the shards in question, as
+    /// [`Moderation::kick`](crate::moderation::Moderation::kick) does. A farewell is sent first,
+    /// then comes the kick. See
     /// [`RoomState::send_direct`](crate::core::RoomState::send_direct).
     ///
     /// # Errors
@@ -164,8 +201,9 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
         self.shared.send_direct(to, direct)
     }
 
-    /// The users who came online last by a join and are online now, the newest first: of the last
-    /// 1,000 arrivals, or as many as [`recent_users`](crate::config::RoomConfigBuilder::recent_users) says.
+    /// Returns the users who came online last by a join and are online now, the newest first: of
+    /// the last 1,000 arrivals, or as many as
+    /// [`recent_users`](crate::config::RoomConfigBuilder::recent_users) says.
     /// It holds the admission's lock while it looks them up, so it is for a page that is drawn now
     /// and then, not for every message.
     pub fn recent_users(&self) -> Vec<UserId> {
@@ -175,29 +213,35 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     /// Closes the room: nothing more is accepted, what waits is dropped, every session gets what it
     /// is still due, then the reason. [`Event::RoomEnded`](crate::Event::RoomEnded) says when
     /// everyone has gone.
+    ///
+    /// # Errors
+    /// The actor may not close it, or it is already closed.
+    ///
+    /// # Cost
+    /// O(1) in the audience. It takes all of the room's locks.
     pub fn close(&self, actor: Actor) -> Result<(), CloseError> {
         self.shared.close(actor)
     }
 
-    /// Until when a user is muted, if so.
+    /// Returns until when a user is muted, if so.
     pub fn muted_until(&self, user: UserId) -> Option<Until> {
         self.shared.peek(|admission| admission.muted_until(self.shared.now(), user))
     }
 
-    /// Until when a user is banned, if so.
+    /// Returns until when a user is banned, if so.
     pub fn banned_until(&self, user: UserId) -> Option<Until> {
         self.shared.peek(|admission| admission.banned_until(self.shared.now(), user))
     }
 
-    /// What a user is in this room, present or not.
+    /// Returns what a user is in this room, present or not.
     pub fn role_of(&self, user: UserId) -> Role {
         self.shared.peek(|admission| admission.role_of(user))
     }
 
-    /// Goes on under another configuration: quotas and bounds change, policies do not. It takes all
-    /// of the room's locks, as [`Moderation::kick`](crate::moderation::Moderation::kick) does, and no reader or publisher sees half of
-    /// it. What is due under the new configuration is done by the room's workers, at once. The
-    /// table of what happens to each setting stands at
+    /// Continues under another configuration: quotas and bounds change, policies do not. It takes
+    /// all of the room's locks, as [`Moderation::kick`](crate::moderation::Moderation::kick) does,
+    /// and no reader or publisher sees half of it. What is due under the new configuration is done
+    /// by the room's workers, at once. The table of what happens to each setting stands at
     /// [`RoomState::reconfigure`](crate::core::RoomState::reconfigure).
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What is asked of one session by its id.
+//! One session of a room, looked up by its id.
 
 use crate::room::SharedRoom;
 use crate::sync::Arc;
@@ -28,7 +28,7 @@ impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
     }
 
     /// Takes one session out at once; its subscription learns that it is gone. Returns whether it
-    /// was in.
+    /// was in. O(1); takes the locks of its shard and of the admission.
     pub fn close(&self) -> bool {
         self.shared.close_session(self.id)
     }
@@ -39,9 +39,10 @@ impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
         self.shared.set_masked_levels(self.id, mask)
     }
 
-    /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume), in any shard; `None`
-    /// when it is not in, or ends. A host whose client is back before its old connection was found
-    /// dead closes that session first, and then joins with the token.
+    /// Returns where a session stands, for it to come back to with
+    /// [`Join::resume`](crate::Join::resume), in any shard; `None` when it is not in, or ends. A
+    /// host whose client is back before its old connection was found dead closes that session
+    /// first, and then joins with the token.
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.shared.resume_token(self.id)
     }
@@ -49,9 +50,9 @@ impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
     /// A session shows life, as with each heartbeat that its client sends. Returns whether it is in
     /// and nothing has closed it.
     ///
-    /// Where the room's [`heartbeat`](crate::config::RoomConfigBuilder::heartbeat) is set, a host calls
-    /// this for whatever a connection says beside its messages: publishing is a sign of life by
-    /// itself. O(1); takes the lock of the shard that the session sits in.
+    /// Where the room's [`heartbeat`](crate::config::RoomConfigBuilder::heartbeat) is set, a host
+    /// calls this for whatever a connection says beside its messages: publishing is a sign of life
+    /// by itself. O(1); takes the lock of the shard that the session sits in.
     pub fn touch(&self) -> bool {
         self.shared.touch(self.id)
     }

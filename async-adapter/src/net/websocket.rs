@@ -120,6 +120,9 @@ impl WebSocketReader {
     ///
     /// # Errors
     /// The socket is no longer connected.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the connection.
     pub async fn upgraded(
         stream: TcpStream,
         read: Bytes,

@@ -1,4 +1,5 @@
-//! From batches to bytes, once for all who read the same.
+//! Encoding: batches become bytes once for all connections that read the same.
+//! [Decision D29](roomcast_core::design#d29-frames-are-made-once).
 
 use bytes::Bytes;
 use roomcast_core::{Batch, BatchKey, Direct, EndReason, Item, Message, Priority, Seq};
@@ -14,6 +15,34 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// If a call panics, what it had appended is taken back, the message goes without, and the pump
 /// counts it ([`PumpStats::panics`](crate::stats::PumpStats::panics)).
+///
+/// ```
+/// use roomcast::{Bytes, Direct, Encoder, Message, Priority};
+///
+/// /// A line for each message, a number for each gap.
+/// #[derive(Clone)]
+/// struct Lines;
+///
+/// impl Encoder<Bytes> for Lines {
+///     fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
+///         frame.extend_from_slice(&message.payload);
+///         frame.push(b'\n');
+///     }
+///
+///     fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+///         frame.extend_from_slice(b"to you: ");
+///         frame.extend_from_slice(&direct.payload);
+///         frame.push(b'\n');
+///     }
+///
+///     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+///         frame.extend_from_slice(format!("{count} of {priority} missed\n").as_bytes());
+///     }
+/// }
+/// # let mut frame = Vec::new();
+/// # Lines.gap(Priority::Low, 3, &mut frame);
+/// # assert_eq!(frame, b"3 of low missed\n");
+/// ```
 pub trait Encoder<M>: Clone + Send + 'static {
     /// Appends a message.
     fn message(&mut self, message: &Message<M>, frame: &mut Vec<u8>);

@@ -246,6 +246,46 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
 ///
 /// Cheap to clone. When the last handle, and the last [`Pumped`] of its connections, is dropped,
 /// all its connections are let go.
+///
+#[cfg_attr(feature = "net", doc = "```")]
+#[cfg_attr(not(feature = "net"), doc = "```ignore")]
+/// use roomcast::net::TcpTransport;
+/// use roomcast::pump::PumpOptions;
+/// use roomcast::{Bytes, Hub, Join, Publish, Pump, RoomConfig, RoomId, Source};
+/// use tokio::io::AsyncReadExt;
+/// use tokio::net::{TcpListener, TcpStream};
+/// # use roomcast::{Direct, Encoder, Message, Priority};
+/// # #[derive(Clone)]
+/// # struct Lines;
+/// # impl Encoder<Bytes> for Lines {
+/// #     fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
+/// #         frame.extend_from_slice(&message.payload);
+/// #     }
+/// #     fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+/// #         frame.extend_from_slice(&direct.payload);
+/// #     }
+/// #     fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::<Bytes>::start();
+/// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// // `Lines` is an `Encoder<Bytes>`.
+/// let pump: Pump<Bytes, TcpTransport> = room.pump(Lines, PumpOptions::default())?;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let mut peer = TcpStream::connect(listener.local_addr()?).await?;
+/// let (_read, transport) = TcpTransport::split(listener.accept().await?.0)?;
+/// let _pumped = pump.join(Join::guest(), transport)?;
+///
+/// let _ = room.try_publish(Publish::new(Source::Host, Bytes::from_static(b"hello")))?;
+/// let mut got = [0; 5];
+/// peer.read_exact(&mut got).await?;
+/// assert_eq!(&got, b"hello");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Pump<M: Payload + Send + Sync + 'static, T: Transport> {
     inner: Arc<Inner<M, T>>,
 }
@@ -266,7 +306,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pump<M, T>
 }
 
 impl<M: Payload + Send + Sync + 'static> Room<M> {
-    /// A pump for this room. Its tasks run on the current tokio runtime, from the first connection
+    /// Returns a pump for this room. Its tasks run on the current tokio runtime, from the first connection
     /// of a shard on; each has a clone of `encoder`.
     ///
     /// # Errors
@@ -313,11 +353,14 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
-    /// Lets a session in and gives its connection to the pump. Dropping the answer leaves, and
-    /// drops the transport.
+    /// Lets a session in and gives its connection to the pump. Dropping the returned handle leaves,
+    /// and drops the transport.
     ///
     /// # Errors
     /// As [`Room::join`], or the pump's task has ended; the transport comes back.
+    ///
+    /// # Cost
+    /// O(1), as [`Room::join`]; the first connection of a shard starts that shard's task.
     pub fn join(&self, join: Join<M>, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
         match inner.registry.join(&inner.lease.shared, join.group(inner.lease.group)) {
@@ -350,7 +393,8 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
         }
     }
 
-    /// What the pump has done so far, over all its tasks, which put it down after each turn.
+    /// Returns what the pump has done so far, over all its tasks, which put it down after each
+    /// turn. O(shards); takes no lock.
     pub fn stats(&self) -> PumpStats {
         let mut stats = PumpStats::default();
         for pump_shard in self.inner.pump_shards.iter().filter_map(OnceLock::get) {

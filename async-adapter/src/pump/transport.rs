@@ -8,6 +8,27 @@ use std::task::{Context, Poll};
 /// The pump owns it and is the only one that writes. It never waits for one connection: what a
 /// transport cannot take now is kept, and asked for again when the transport says so. Dropping the
 /// transport ends the connection's write side.
+///
+#[cfg_attr(unix, doc = "```")]
+#[cfg_attr(not(unix), doc = "```ignore")]
+/// use roomcast::Transport;
+/// use std::io;
+/// use std::task::{Context, Poll};
+/// use tokio::net::unix::OwnedWriteHalf;
+///
+/// /// A Unix socket.
+/// struct Unix(OwnedWriteHalf);
+///
+/// impl Transport for Unix {
+///     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+///         self.0.try_write(bytes)
+///     }
+///
+///     fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         self.0.as_ref().poll_write_ready(cx)
+///     }
+/// }
+/// ```
 pub trait Transport: Send + 'static {
     /// Writes as much of `bytes` as can be taken now, without blocking, and returns how much that
     /// was. What is left is offered again, from there, when [`poll_writable`](Self::poll_writable)

@@ -1,4 +1,4 @@
-//! From a subscription to a sink.
+//! The loop that writes a subscription to a sink.
 
 use crate::reading::subscription::Subscription;
 use futures_sink::Sink;
@@ -70,6 +70,33 @@ pub enum ForwardEnd<E> {
 /// While the sink is busy nothing is taken from the room: a slow peer costs no memory, what it
 /// misses is skipped and told in its next batch, and what it gets is fresh. Close the sink
 /// afterwards if it is yours to close; the subscription leaves when this returns.
+///
+/// ```
+/// use roomcast::session::{ForwardEnd, ForwardOptions};
+/// use roomcast::{Batch, Hub, Join, Publish, RoomConfig, RoomId, Source, forward};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::<String>::start();
+/// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// let guest = room.join(Join::guest())?;
+/// let _ = room.try_publish(Publish::new(Source::Host, "hello".to_owned()))?;
+///
+/// // A server has the write half of its connection here.
+/// let sink = futures_util::sink::drain();
+/// let encode = |batch: &Batch<String>| {
+///     batch.messages().iter().map(|message| message.payload.clone()).collect::<Vec<_>>()
+/// };
+/// let writer = tokio::spawn(forward(guest, sink, encode, ForwardOptions::default()));
+/// hub.drain(Duration::from_secs(5)).await;
+///
+/// let done = writer.await?;
+/// assert_eq!((done.batches, done.messages, done.unsent), (1, 1, 0));
+/// assert!(matches!(done.end, ForwardEnd::Session(_)));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # What it notices of the peer
 /// While there is nothing to write, the sink's `poll_ready` is polled whenever the task wakes, and

@@ -1,4 +1,4 @@
-//! The half of a connection that speaks.
+//! The speaker: the sending half of a session that was split.
 
 use crate::drive::worker::Workers;
 use crate::room::{Job, SharedRoom};

@@ -1,4 +1,4 @@
-//! One session's end of the hub.
+//! The subscription: the receiving end of one session.
 
 use super::speaker::Speaker;
 use crate::drive::signal::{park_until, thread_waker};
@@ -24,6 +24,29 @@ use std::time::Duration;
 /// costs nothing and, when it has fallen out of the room's log, is told the gap. Dropping it takes
 /// no lock; the worker takes the session out a moment later, and until then it counts as one of the
 /// user's sessions.
+///
+/// ```
+/// use roomcast::{Hub, Item, Join, Publish, RoomConfig, RoomId, Source, UserId};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::<String>::builder().spawn_threads()?; // With tokio, `Hub::start()`.
+/// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// let mut bob = room.join(Join::user(UserId(8)))?;
+/// let _ = room.try_publish(Publish::new(Source::Host, "hello".to_owned()))?;
+///
+/// let batch = bob.next_batch().await?;
+/// for item in batch.items() {
+///     match item {
+///         Item::Message(message) => assert_eq!(message.payload, "hello"),
+///         Item::Direct(direct) => println!("to you alone: {}", direct.payload),
+///         Item::Gap { priority, count } => println!("{count} of {priority} missed"),
+///     }
+/// }
+/// drop(bob); // Leaves.
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Subscription<M: Payload + Send + Sync + 'static> {
     shared: Arc<SharedRoom<M>>,
@@ -73,25 +96,25 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         self
     }
 
-    /// The session, to publish from.
+    /// Returns the session, to publish from.
     pub fn session(&self) -> SessionId {
         self.reader.session
     }
 
-    /// The last message that this session does *not* get: a host that keeps a history fills in up
-    /// to and with this one.
+    /// Returns the last message that this session does *not* get: a host that keeps a history fills
+    /// in up to and with this one.
     pub fn starts_after(&self) -> Seq {
         self.starts_after
     }
 
-    /// Where the session started to read.
+    /// Returns where the session started to read.
     pub fn start(&self) -> StartPosition {
         self.start
     }
 
-    /// Where the session stands, for it to come back to with [`Join::resume`](crate::Join::resume):
-    /// behind the batches that were taken, whether or not they could be sent. `None` when it has
-    /// ended, or is about to.
+    /// Returns where the session stands, for it to come back to with
+    /// [`Join::resume`](crate::Join::resume): behind the batches that were taken, whether or not
+    /// they could be sent. `None` when it has ended, or is about to.
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.shared.resume_token(self.reader.session)
     }
@@ -102,7 +125,7 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         self.shared.set_masked_levels(self.reader.session, mask)
     }
 
-    /// Why the session ended, once a batch call has said so.
+    /// Returns why the session ended, once a batch call has said so.
     pub fn end_reason(&self) -> Option<EndReason> {
         match self.ended {
             Some(SessionEnd::Closed(reason)) => Some(reason),
@@ -110,7 +133,8 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         }
     }
 
-    /// The peer said something: the session shows life. See [`Session::touch`](crate::session::Session::touch).
+    /// The peer said something: the session shows life. Returns whether it is in and nothing has
+    /// closed it. See [`Session::touch`](crate::session::Session::touch).
     pub fn touch(&self) -> bool {
         self.shared.touch(self.reader.session)
     }
@@ -124,12 +148,19 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     /// # Cancel safety
     /// Cancel safe: a batch is taken in the same poll that returns it, so dropping the future loses
     /// nothing.
+    ///
+    /// # Cost
+    /// What is read: O(messages of the batch). It takes the lock of the session's shard, and the
+    /// admission's only to pick up what was dispatched since.
     pub async fn next_batch(&mut self) -> Result<Batch<M>, SessionEnd> {
         poll_fn(|cx| self.poll_next_batch(cx)).await
     }
 
     /// As [`next_batch`](Self::next_batch), for hand-written futures. Only the last task to poll is
     /// woken.
+    ///
+    /// # Errors
+    /// As [`next_batch`](Self::next_batch).
     #[inline]
     pub fn poll_next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Batch<M>, SessionEnd>> {
         match self.take(Some(cx.waker())) {
@@ -140,12 +171,18 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     }
 
     /// Takes the next batch if there is one by now. Never waits.
+    ///
+    /// # Errors
+    /// As [`next_batch`](Self::next_batch).
     pub fn try_next_batch(&mut self) -> Result<Option<Batch<M>>, SessionEnd> {
         self.take(None)
     }
 
-    /// Blocks the thread until there is a batch, or for so long; `Ok(None)` when the time is up.
+    /// Blocks the thread until there is a batch, or for this long; `Ok(None)` when the time is up.
     /// For threads, not for tasks.
+    ///
+    /// # Errors
+    /// As [`next_batch`](Self::next_batch).
     pub fn next_batch_timeout(
         &mut self,
         timeout: Duration,

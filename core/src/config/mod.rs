@@ -29,6 +29,21 @@ use core::num::NonZeroU32;
 
 /// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been
 /// checked.
+///
+/// ```
+/// use roomcast_core::{PerLevel, RoomConfig, UserId};
+///
+/// // What users of AVChatRoom expect, with a fifth of the tokens kept back for High.
+/// let config = RoomConfig::builder(UserId(1))
+///     .rate(50)
+///     .burst(50)
+///     .reserve(PerLevel([10, 0, 0, 0]))
+///     .build()?;
+/// assert_eq!(config.rate().to_string(), "50 per second");
+/// // A preset as it is, in a room that nobody owns.
+/// assert_eq!(RoomConfig::default(), RoomConfig::av_chat_room(None));
+/// # Ok::<(), roomcast_core::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomConfig {
     pub(crate) settings: Settings,
