@@ -9,5 +9,8 @@ pub(crate) mod atomic {
 }
 
 pub(crate) mod channel {
-    pub(crate) use crossbeam_channel::{Receiver, SendError, Sender, TryRecvError, unbounded};
+    pub(crate) use crossbeam_channel::{Receiver, Sender, unbounded};
+    // The pump's.
+    #[cfg(feature = "tokio")]
+    pub(crate) use crossbeam_channel::{SendError, TryRecvError};
 }

@@ -178,7 +178,7 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone_though_the_room_grows() {
         move || {
             joined
                 .lock()
-                .extend((0..600).map(|_| pump.join(Join::guest(), Wire::open().end()).unwrap()))
+                .extend((0..600).map(|_| pump.join(Join::guest(), Wire::open().end()).unwrap()));
         }
     });
     say(&room, "one");

@@ -498,7 +498,7 @@ async fn what_is_sent_to_one_connection_is_written_to_that_one_and_masks_hold_at
     let joined = wires.each_ref().map(|wire| pump.join(Join::guest(), wire.end()).unwrap());
     assert!(joined[2].set_masked_levels(LevelSet::EMPTY.with(Priority::Normal)));
     let say = |text: &str| {
-        room.try_publish(Publish::new(Source::Host, text.to_owned())).map(drop).unwrap()
+        room.try_publish(Publish::new(Source::Host, text.to_owned())).map(drop).unwrap();
     };
     say("a");
     let receipt = room

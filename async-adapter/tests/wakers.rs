@@ -116,7 +116,7 @@ async fn who_waits_is_woken_for_news_that_come_while_others_are_and_the_room_gro
     let (_hub, room) =
         room_of(&RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap());
     let say = |room: &Room<String>| {
-        assert!(room.try_publish(Publish::new(Source::Host, "hello".to_owned())).is_ok())
+        assert!(room.try_publish(Publish::new(Source::Host, "hello".to_owned())).is_ok());
     };
     // In three segments, each is woken by itself.
     let mut waiting: Vec<_> = (0..3 * 1_024).map(|_| room.join(Join::guest()).unwrap()).collect();

@@ -24,7 +24,7 @@ fn bucket(c: &mut Criterion) {
     let mut refusing = TokenBucket::new(rate, NonZeroU32::MIN);
     let _ = refusing.try_take(Instant::ZERO);
     group.bench_function("try_take/refused", |b| {
-        b.iter(|| black_box(refusing.try_take(black_box(Instant::ZERO))))
+        b.iter(|| black_box(refusing.try_take(black_box(Instant::ZERO))));
     });
     group.finish();
 }

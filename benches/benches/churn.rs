@@ -67,7 +67,7 @@ impl Crowd {
                         .expect("the room takes them all")
                         .session,
                     id,
-                ))
+                ));
             });
             while room.poll_event().is_some() {}
         }

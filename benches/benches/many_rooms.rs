@@ -79,7 +79,7 @@ fn publishers(c: &mut Criterion) {
         for threads in [1, 2] {
             let name = format!("{rooms}_rooms_{threads}_threads");
             group.bench_function(BenchmarkId::from_parameter(name), |b| {
-                b.iter_custom(|messages| hub.publish_on(threads, messages))
+                b.iter_custom(|messages| hub.publish_on(threads, messages));
             });
         }
     }

@@ -48,7 +48,7 @@ fn take_rooms(rooms: u32) {
     assert_eq!(guests.len(), rooms as usize, "all of them are there");
     match before.zip(after) {
         Some((before, after)) => {
-            println!("{:.0} bytes a room", after.saturating_sub(before) as f64 / f64::from(rooms))
+            println!("{:.0} bytes a room", after.saturating_sub(before) as f64 / f64::from(rooms));
         }
         None => println!("not measured: this system does not tell resident memory"),
     }
@@ -78,10 +78,10 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [take_one, who, rooms] if take_one == TAKE && who == "rooms" => {
-            take_rooms(rooms.parse().expect("a number of rooms"))
+            take_rooms(rooms.parse().expect("a number of rooms"));
         }
         [take_one, who, sessions] if take_one == TAKE => {
-            take(who, sessions.parse().expect("a number of sessions"))
+            take(who, sessions.parse().expect("a number of sessions"));
         }
         _ => all(),
     }

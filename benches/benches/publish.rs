@@ -60,7 +60,7 @@ fn against_audience(c: &mut Criterion) {
                 priority,
             );
             group.bench_function(BenchmarkId::from_parameter(audience), |b| {
-                b.iter(|| load.publish())
+                b.iter(|| load.publish());
             });
         }
         group.finish();

@@ -139,7 +139,7 @@ impl Checked {
         &mut self,
         room: &mut RoomState<Probe>,
         now: Instant,
-        join: Join<Probe>,
+        join: &Join<Probe>,
     ) -> Result<Result<Joined, JoinError>, Violation> {
         let answer = room.join(now, join.clone());
         self.joined(room, now, join, &answer)?;
@@ -151,11 +151,11 @@ impl Checked {
         &mut self,
         room: &RoomState<Probe>,
         now: Instant,
-        join: Join<Probe>,
+        join: &Join<Probe>,
         answer: &Result<Joined, JoinError>,
     ) -> Check {
         same(Law::L9Deterministic, "join", answer, &self.twin.join(now, join.clone()))?;
-        self.oracle.joined(now, &join, answer)?;
+        self.oracle.joined(now, join, answer)?;
         self.inspect(room)
     }
 

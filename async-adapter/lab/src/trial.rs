@@ -147,7 +147,7 @@ impl Simulation {
         let tally = &mut self.tallies[stream];
         match outcome {
             Outcome::Dispatched { at, .. } => {
-                tally.dispatch(at.as_nanos(), at.as_nanos().saturating_sub(offered), carried)
+                tally.dispatch(at.as_nanos(), at.as_nanos().saturating_sub(offered), carried);
             }
             Outcome::Dropped { reason, .. } => tally.lose(self.now, reason, carried),
             Outcome::Merged { .. } => tally.merged += 1,

@@ -54,14 +54,14 @@ impl Payload for Said {
 /// What matters more: what the host says, gifts and what was paid for, then chat, then likes.
 pub(crate) fn level(what: &What) -> Priority {
     match what {
+        What::Text { .. } | What::Tip(Tip::Joined { .. }) => Priority::Normal,
+        What::Like { .. } => Priority::Low,
         What::Gift { .. }
         | What::SuperChat { .. }
         | What::Guard { .. }
         | What::Notice { .. }
-        | What::Total { .. } => Priority::High,
-        What::Text { .. } | What::Tip(Tip::Joined { .. }) => Priority::Normal,
-        What::Tip(_) => Priority::High,
-        What::Like { .. } => Priority::Low,
+        | What::Total { .. }
+        | What::Tip(_) => Priority::High,
     }
 }
 

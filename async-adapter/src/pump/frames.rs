@@ -126,7 +126,7 @@ impl<E> Frames<E> {
         for item in batch.items() {
             match item {
                 Item::Gap { priority, count } => {
-                    self.guarded(&mut bytes, |encoder, frame| encoder.gap(priority, count, frame))
+                    self.guarded(&mut bytes, |encoder, frame| encoder.gap(priority, count, frame));
                 }
                 Item::Message(message) => {
                     let encoded = self.message(message);

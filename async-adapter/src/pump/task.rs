@@ -390,7 +390,7 @@ where
     /// The pump is gone, or its runtime: so are its connections and their sessions.
     fn drop(&mut self) {
         self.shard.enter(|state| {
-            state.pump_notifies.retain(|pump_notify| !Arc::ptr_eq(pump_notify, &self.pump_notify))
+            state.pump_notifies.retain(|pump_notify| !Arc::ptr_eq(pump_notify, &self.pump_notify));
         });
         // What is sent from here on is found to come too late by those who send it.
         self.pump_notify.close();

@@ -72,7 +72,7 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         Self {
             shared,
             shard,
-            workers: workers,
+            workers,
             starts_after: joined.starts_after,
             start: joined.start,
             budget: Budget::default(),

@@ -242,7 +242,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         // Where somebody else comes in between, at a later instant, the room goes on at that one.
         let now = self.now();
         let mut outcome_waiters = Vec::with_capacity(many.len());
-        many.iter().for_each(|publish| self.note_life(publish));
+        for publish in &many {
+            self.note_life(publish);
+        }
         let mut many = many.into_iter();
         while many.len() > 0 {
             // What each is done with is dropped outside, as always.
@@ -362,7 +364,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let TakenOut { session, was_in, waker, pumps, aftermath } = taken;
         waker.into_iter().for_each(DisplacedWaker::settle);
         pumps.iter().for_each(|pump| pump.notify_gone(session));
-        aftermath.into_iter().for_each(|aftermath| self.settle_aftermath(aftermath));
+        if let Some(aftermath) = aftermath {
+            self.settle_aftermath(aftermath);
+        }
         was_in
     }
 
@@ -449,7 +453,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         });
         if is_vacant {
             // Under all locks, nobody joins.
-            self.in_all(|halves, now| halves.close_vacant(now));
+            self.in_all(|halves, now| {
+                halves.close_vacant(now);
+            });
         }
         let mut guarded = self.admission.lock();
         guarded.armed = guarded.admission.poll_timeout();

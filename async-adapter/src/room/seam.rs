@@ -12,10 +12,13 @@ use roomcast_core::{
 };
 use smallvec::SmallVec;
 
+/// A shard and its lock, taken.
+type HeldShard<'a, M> = (&'a Arc<AudienceShard<M>>, MutexGuard<'a, ShardState<M>>);
+
 /// The shards that a call holds, in the order of their numbers.
 pub(crate) struct Held<'a, M> {
     shared: &'a SharedRoom<M>,
-    shards: SmallVec<[(&'a Arc<AudienceShard<M>>, MutexGuard<'a, ShardState<M>>); 2]>,
+    shards: SmallVec<[HeldShard<'a, M>; 2]>,
 }
 
 /// What a call leaves in the shards that it held.

@@ -85,9 +85,10 @@ impl RoomSnapshot {
     /// does, and one that has not is ahead at none.
     pub fn balances(&self) -> bool {
         let audience = &self.audience;
-        let meets = |level| match audience.applied == self.admission.dispatched {
-            true => audience.heads[level] == self.admission.heads[level],
-            false => audience.heads[level] <= self.admission.heads[level],
+        let has_all = audience.applied == self.admission.dispatched;
+        let meets = |level| {
+            let (here, there) = (audience.heads[level], self.admission.heads[level]);
+            if has_all { here == there } else { here <= there }
         };
         Priority::ALL.into_iter().all(meets)
             && self.admission.ledger.balances()

@@ -335,7 +335,7 @@ impl Player {
                 self.checked.sweep(&mut self.room, now, group(first), &slots, budget, busy)?;
             }
             Op::Leave { user } => {
-                self.checked.leave(&mut self.room, now, UserId(u64::from(user % 6)))?
+                self.checked.leave(&mut self.room, now, UserId(u64::from(user % 6)))?;
             }
             Op::Gone { who } => {
                 let session = self.session(who);
@@ -372,7 +372,7 @@ impl Player {
                 self.now = self.now.saturating_add(u64::from(count) * unit);
             }
             Op::Back { millis } => {
-                self.now = self.now.saturating_sub(u64::from(millis) * 1_000_000)
+                self.now = self.now.saturating_sub(u64::from(millis) * 1_000_000);
             }
             Op::Close { by } => {
                 let actor = match by {
@@ -432,7 +432,7 @@ impl Player {
                 )?;
             }
             Op::Host { level, size, outcome_sink, more } => {
-                self.publish(Source::Host, (level, size, outcome_sink), more)?
+                self.publish(Source::Host, (level, size, outcome_sink), more)?;
             }
             Op::Forward { user, who, what, more } => {
                 let session =
@@ -537,7 +537,7 @@ impl Player {
         let profile = profile.map(|size| self.checked.probe(usize::from(size % 20)));
         let join = profile.into_iter().fold(join, Join::profile);
         let now = self.now();
-        if let Ok(joined) = self.checked.join(&mut self.room, now, join)? {
+        if let Ok(joined) = self.checked.join(&mut self.room, now, &join)? {
             self.sessions.push(joined.session);
             if self.sessions.len() > 16 {
                 self.sessions.remove(0);
@@ -594,7 +594,7 @@ impl Player {
                 1,
             ),
             4 => self.checked.touch(&mut self.room, now, id),
-            _ => self.checked.join(&mut self.room, now, Join::guest().on(id)).map(|joined| {
+            _ => self.checked.join(&mut self.room, now, &Join::guest().on(id)).map(|joined| {
                 self.sessions.extend(joined.ok().map(|joined| joined.session));
             }),
         }

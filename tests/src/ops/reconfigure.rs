@@ -52,7 +52,7 @@ impl Change {
                 19 => (setup.coalesce, setup.heartbeat.1) = ([a, b, c], d),
                 20 => (setup.limits.review, setup.limits.duplicates) = ((a, b), c),
                 21 => {
-                    (setup.limits.tips, setup.expire) = ((u16::from(a) << 8 | u16::from(b), c), d)
+                    (setup.limits.tips, setup.expire) = ((u16::from(a) << 8 | u16::from(b), c), d);
                 }
                 22 => new.payload = a,
                 _ => new.data = to,

@@ -238,7 +238,7 @@ impl Stage {
                 }
             }
             people::Act::Touch => {
-                self.call(person.room, |watcher, room| watcher.touch(room, now, session))?
+                self.call(person.room, |watcher, room| watcher.touch(room, now, session))?;
             }
             people::Act::HangUp => {
                 self.people[n].token = self
@@ -269,7 +269,7 @@ impl Stage {
             Err(EngineJoinError::Join(error)) => Err(error),
             Err(error) => return Err(trouble(error)),
         };
-        self.watch(person.room, |watcher, room| watcher.joined(room, now, join, &joined))?;
+        self.watch(person.room, |watcher, room| watcher.joined(room, now, &join, &joined))?;
         if let Some(user) = person.user.filter(|_| self.one_room && joined.is_ok()) {
             self.leaves_others(now, person.room, user)?;
         }

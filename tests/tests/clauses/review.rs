@@ -130,7 +130,7 @@ fn a19_a_verdict_that_comes_too_late_or_for_nothing_has_its_own_error() {
     let long = "x".repeat(12 * 1024 + 1);
     match scene.decide(ticket, ReviewDecision::Rewrite(long)).unwrap_err() {
         ReviewError::TooLarge { size: 12_289, max: 12_288, payload } => {
-            assert_eq!(payload.len(), 12_289)
+            assert_eq!(payload.len(), 12_289);
         }
         other => panic!("{other}"),
     }
@@ -222,7 +222,7 @@ fn a19_a_full_table_gives_up_its_lowest_level_first() {
     assert_eq!(scene.read(bob), ["gift 2", "gift 1"]);
 
     let mut closed = Scene::with(reviewed(|review| {
-        (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed)
+        (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed);
     }));
     let ann = closed.user(ANN);
     let refused = closed.say(ann, "nobody has time").unwrap_err();
@@ -296,7 +296,7 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     };
     let mut order = Vec::new();
     let mut try_it = |scene: &mut Scene, publish: Publish<String>| {
-        order.push(scene.publish(publish).unwrap_err().reason)
+        order.push(scene.publish(publish).unwrap_err().reason);
     };
     try_it(&mut scene, from(Source::Session(stranger), said("far too long")));
     try_it(&mut scene, from(Source::Session(guest), said("far too long")));

@@ -163,7 +163,7 @@ impl Visit<'_> {
                     write(socket, Reply::Outcome { id, fate: refused(reason) }.to_json()).await?;
                 }
                 Err(Rejection::Invalid { id: None, reason }) => {
-                    write(socket, Reply::Error { reason }.to_json()).await?
+                    write(socket, Reply::Error { reason }.to_json()).await?;
                 }
             },
             Some(Ok(Frame::Binary(_))) => {
@@ -188,7 +188,7 @@ impl Visit<'_> {
         match request {
             Request::Say { id, text } => self.send(id, self.source, What::Text { text }),
             Request::Gift { id, name, count } => {
-                self.send(id, self.source, What::Gift { name, count })
+                self.send(id, self.source, What::Gift { name, count });
             }
             Request::Like { id, count } => self.send(id, self.source, What::Like { count }),
             Request::Notice { id, text } => match self.as_moderator().may_give_notice() {
@@ -206,7 +206,7 @@ impl Visit<'_> {
             }
             // They fail when the crowd is gone: then there is nothing to change.
             Request::Controls(change) => {
-                _ = self.house.changes.send(Change::Controls(change)).await
+                _ = self.house.changes.send(Change::Controls(change)).await;
             }
             Request::Reset => drop(self.house.changes.send(Change::Reset).await),
         }

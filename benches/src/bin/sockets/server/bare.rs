@@ -73,7 +73,7 @@ impl Site for Bare {
             let mut frame = Vec::new();
             let position = fates.dispatched[level.index()];
             record::with_length(&mut frame, |body| {
-                record::put_message(level, sent, position, body)
+                record::put_message(level, sent, position, body);
             });
             fates.dispatched[level.index()] += 1;
             let _ = self.news.send(News::Message(level, frame, Instant::now()));
@@ -207,7 +207,7 @@ impl Socket {
         if self.rest.is_empty() && self.missed > 0 {
             let mut gap = Vec::new();
             record::with_length(&mut gap, |body| {
-                record::put_gap(None, mem::take(&mut self.missed), body)
+                record::put_gap(None, mem::take(&mut self.missed), body);
             });
             self.offer(gap.into(), 0, written);
         }

@@ -50,7 +50,7 @@ impl Encoder<Bytes> for Lengths {
 
     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
         record::with_length(frame, |body| {
-            Encoder::<Bytes>::gap(&mut self.0, priority, count, body)
+            Encoder::<Bytes>::gap(&mut self.0, priority, count, body);
         });
     }
 }

@@ -56,7 +56,7 @@ fn encoded(item: &Item<'_, Bytes>) -> Vec<u8> {
     let mut record = Vec::new();
     match item {
         Item::Message(message) => {
-            record::put_numbered(&message.payload, message.position, &mut record)
+            record::put_numbered(&message.payload, message.position, &mut record);
         }
         Item::Direct(direct) => record.extend_from_slice(&direct.payload),
         Item::Gap { priority, count } => record::put_gap(Some(*priority), *count, &mut record),
