@@ -2,6 +2,7 @@
 
 /// What a room still does with messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RoomStatus {
     /// Takes messages and members.
     Open,

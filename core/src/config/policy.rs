@@ -39,6 +39,7 @@ pub enum EvictionPolicy {
 /// Whether a message comes back to the session that sent it. The user's other sessions always get
 /// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Echo {
     /// It does not.
     #[default]
@@ -81,6 +82,7 @@ impl Default for QueueConfig {
 
 /// How outcomes are reported when a publisher does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DefaultOutcomeSink {
     /// In the ledger only.
     CountedOnly,

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 
 /// How the publisher wants to hear of the outcome when the call itself cannot tell it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OutcomeSink {
     /// Not at all: the ledger has it. The default of `Low` and `Lowest`.
     CountedOnly,
