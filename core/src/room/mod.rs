@@ -192,12 +192,18 @@ impl<M: Payload> RoomState<M> {
         if self.shards.has_heartbeat()
             && let Source::Session(session) = publish.source
         {
-            self.halves().touch(now, session);
+            self.show_life(now, session);
         }
         let answer = self.admission.publish(now, publish);
         self.hand_over();
         self.admission.clear_deferred_drops();
         answer
+    }
+
+    // Few rooms ask for it, and every publish passes by.
+    #[inline(never)]
+    fn show_life(&mut self, now: Instant, session: SessionId) {
+        self.halves().touch(now, session);
     }
 
     /// Takes over what was broadcast to every room since the last time. See

@@ -113,7 +113,9 @@ impl<M: Payload> Shards<M> {
     #[inline]
     pub(super) fn clear_deferred_drops(&mut self) {
         self.first.clear_deferred_drops();
-        self.others.iter_mut().for_each(Audience::clear_deferred_drops);
+        for other in &mut self.others {
+            other.clear_deferred_drops();
+        }
     }
 }
 
@@ -125,11 +127,24 @@ impl<M: Payload> Shards<M> {
         group: Group,
         slots: Range<u32>,
         budget: Budget,
+        sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
+    ) -> u32 {
+        if self.sharding.shards() == 1 {
+            self.first.sweep(group, slots, budget, sink)
+        } else {
+            self.sweep_blocks(group, slots, budget, sink)
+        }
+    }
+
+    // Out of the way of a room in one shard, whose sweep is inlined with its sink.
+    #[inline(never)]
+    fn sweep_blocks(
+        &mut self,
+        group: Group,
+        slots: Range<u32>,
+        budget: Budget,
         mut sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> u32 {
-        if self.others.is_empty() && self.sharding.shards() == 1 {
-            return self.first.sweep(group, slots, budget, sink);
-        }
         // Each block of slots is in one audience, and follows itself there.
         let (mut slot, end, part) =
             (slots.start, slots.end.min(self.slots()), self.sharding.part(0));
