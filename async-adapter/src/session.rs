@@ -3,4 +3,4 @@
 pub use crate::hub::session::Session;
 #[cfg(feature = "tokio")]
 pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded};
-pub use roomcast_core::ResumeToken;
+pub use roomcast_core::{ResumeToken, SessionKey};

@@ -2,7 +2,7 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::config::{LevelSet, RoomConfigBuilder};
-use roomcast::error::{DirectReason, JoinError, SessionEnd};
+use roomcast::error::{DirectReason, JoinError, RefusalReason, SessionEnd};
 use roomcast::event::{EndReason, StartPosition};
 use roomcast::moderation::Until;
 use roomcast::{
@@ -170,7 +170,7 @@ async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_plac
         assert_eq!(told(&device.next_batch().await.unwrap()), ["to you: farewell"]);
         assert_eq!(device.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
     }
-    let nobody = Recipient::Session(SessionId::from_bits(u64::MAX));
+    let nobody = Recipient::Session(SessionId::from_bits(u128::MAX));
     assert_eq!(
         room.send_direct(nobody, Direct::new("x")).unwrap_err().reason,
         DirectReason::NoRecipient { to: nobody }
@@ -261,4 +261,34 @@ async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_shard_
         let refused = room.join(Join::user(banned).on(all[1].1.session())).unwrap_err();
         assert_eq!(refused, JoinError::Banned { user: banned, until });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_a_room_that_was_made_anew_is_nobody_there() {
+    let (hub, before) = room(|builder| builder);
+    let old = before.join(Join::user(UserId(7))).unwrap();
+    let (id, token) = (old.session(), old.resume_token().unwrap());
+    let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap();
+    hub.remove_room(RoomId(1)).unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let mut bob = room.join(Join::user(UserId(8))).unwrap();
+    assert!(bob.session().key() == id.key() && bob.session() != id);
+    let refused = room.try_publish(Publish::new(Source::Session(id), "as Bob")).unwrap_err();
+    assert_eq!(refused.reason, RefusalReason::NotMember);
+    let session = room.session(id);
+    assert!(!session.close() && !session.touch() && !session.set_masked_levels(LIKES));
+    assert_eq!(session.resume_token(), None);
+    let to = Recipient::Session(id);
+    let error = room.send_direct(to, Direct::new("to Bob").priority(Priority::High)).unwrap_err();
+    assert_eq!(error.reason, DirectReason::NoRecipient { to });
+    say(&room, Priority::High, "to all");
+    let back = room.join(Join::user(UserId(7)).on(id).resume(token)).unwrap();
+    assert_eq!((back.start(), back.starts_after().0), (StartPosition::Unknown, 1));
+    assert_eq!(texts(&mut bob).await, ["to all"]);
+    assert_eq!((room.stats().room.audience.sessions, room.stats().room.balances()), (2, true));
+    // Another room of the hub is another life as well.
+    let elsewhere = hub.create_room(RoomId(2), &config).unwrap();
+    let ann = elsewhere.join(Join::user(UserId(7))).unwrap();
+    assert_eq!(ann.session().key(), bob.session().key());
+    assert!(!room.session(ann.session()).close() && !elsewhere.session(bob.session()).close());
 }

@@ -50,6 +50,13 @@ impl<M: Payload> Edge<M> {
         Self { admission: Admission::at_edge(config) }
     }
 
+    /// The same for a room in this life: see [`RoomState::with_life`](crate::RoomState::with_life).
+    #[must_use]
+    pub fn with_life(mut self, life: u64) -> Self {
+        self.admission.set_life(life);
+        self
+    }
+
     /// The next message for the room, in the order in which they passed; `None` when there is none.
     /// After this, [`poll_timeout`](Admission::poll_timeout) may have changed.
     pub fn poll_message(&mut self) -> Option<EdgeMessage<M>> {
@@ -75,7 +82,7 @@ impl<M> DerefMut for Edge<M> {
 mod tests {
     use super::*;
     use crate::{
-        DedupKey, Instant, Kind, Limit, OutcomeSink, PerLevel, Publish, RefusalReason, SessionId,
+        DedupKey, Instant, Kind, Limit, OutcomeSink, PerLevel, Publish, RefusalReason, SessionKey,
         Source, UserId,
     };
 
@@ -101,12 +108,12 @@ mod tests {
             (refused.reason, refused.limit),
             (RefusalReason::QueueFull, Some(Limit::EdgeOutbox { max: 1_024 }))
         );
-        edge.add_session(now, UserId(7), SessionId::new(0, 1));
+        edge.add_session(now, UserId(7), SessionKey::new(0, 1).in_life(0));
         assert_eq!(edge.poll_timeout(), None, "no tip is due");
         broadcasts.publish(now, crate::Broadcast::new(DedupKey(1), "to all")).unwrap();
         edge.import_broadcasts(now, &broadcasts);
         edge.reconfigure(now, &config).unwrap();
-        edge.add_session(now, UserId(8), SessionId::new(1, 1));
+        edge.add_session(now, UserId(8), SessionKey::new(1, 1).in_life(0));
         assert_eq!(edge.poll_timeout(), None, "nor by now");
         edge.handle_timeout(Instant::from_secs(9));
         assert!(!edge.has_broadcasts_to_import(&broadcasts) && edge.poll_timeout().is_none());

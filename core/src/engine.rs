@@ -43,6 +43,8 @@ pub struct Engine<M> {
     hasher: Hasher,
     max_rooms: u32,
     seed: u64,
+    /// The life of the next room.
+    next_life: u64,
     /// Which room each user is in, where that is one at a time.
     user_rooms: Option<UserRooms>,
     broadcasts: Broadcasts<M>,
@@ -94,6 +96,7 @@ impl<M: Payload> Engine<M> {
             hasher: Hasher::new(seed),
             max_rooms,
             seed,
+            next_life: 0,
             user_rooms: None,
             broadcasts: Broadcasts::new(BroadcastLimits::default(), seed),
             spread: None,
@@ -102,7 +105,17 @@ impl<M: Payload> Engine<M> {
         }
     }
 
-    /// Makes a room.
+    /// The same engine, whose rooms have this [life](RoomState::with_life) and those that follow,
+    /// one after the other. A host whose session ids or tokens outlive the process gives a number
+    /// that is random, or that grows from one process to the next by more than the rooms of one.
+    /// Default 0.
+    #[must_use]
+    pub fn with_lives_from(mut self, first: u64) -> Self {
+        self.next_life = first;
+        self
+    }
+
+    /// Makes a room. Its life is another one than that of any room that was made before.
     pub fn create_room(&mut self, id: RoomId, config: &RoomConfig) -> Result<(), CreateRoomError> {
         if self.slot(id).is_some() {
             return Err(CreateRoomError::Exists(id));
@@ -112,10 +125,13 @@ impl<M: Payload> Engine<M> {
         }
         let slot = self.rooms.insert(Entry {
             id,
-            room: RoomState::new(config).with_broadcast_position(&self.broadcasts),
+            room: RoomState::new(config)
+                .with_life(self.next_life)
+                .with_broadcast_position(&self.broadcasts),
             timer: None,
             listed: false,
         });
+        self.next_life = self.next_life.wrapping_add(1);
         let (rooms, hasher) = (&self.rooms, self.hasher);
         self.index.insert(hasher.hash(id.0), slot, |slot| hasher.hash(rooms[slot].id.0));
         self.note(slot);

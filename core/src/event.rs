@@ -148,6 +148,9 @@ pub enum StartPosition {
     Late,
     /// Where the session was whose token it joined with.
     Resumed,
+    /// Its token is of another life of the room, so nothing is known of where it stood: it starts
+    /// as a fresh session does.
+    Unknown,
 }
 
 /// The events of one room that nobody has polled yet.

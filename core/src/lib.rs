@@ -123,7 +123,9 @@ pub use error::{
 };
 pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, StartPosition};
 pub use handover::HandOver;
-pub use ids::{CorrelationId, Group, MessageId, RoomId, Seq, SessionId, Ticket, UserId};
+pub use ids::{
+    CorrelationId, Group, MessageId, RoomId, Seq, SessionId, SessionKey, Ticket, UserId,
+};
 pub use keyed::KeyedLimit;
 pub use ledger::{
     Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units,

@@ -10,11 +10,13 @@ use crate::time::Instant;
 /// It is plain data, for a host to write in its own format. Who has one sees at most what the
 /// room's log holds, and so does who makes one up: a host that hands tokens to clients signs them,
 /// with the room and the user they are for. Positions are those of the whole room, so a token
-/// serves in any part of its audience; a room that is made anew starts its positions anew, and does
-/// not know an old token from one of its own.
+/// serves in any part of its audience. A room that is made anew starts its positions anew: it knows a
+/// token from before by the life of its session, and starts whoever brings one as it would a fresh
+/// session ([`StartPosition::Unknown`](crate::StartPosition::Unknown)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumeToken {
-    /// The session that it was: what this one said is not echoed to the one that resumes it.
+    /// The session that it was, of this life of the room: what this one said is not echoed to the
+    /// one that resumes it.
     pub session: SessionId,
     /// Of each level, the first message that it had neither been handed nor been told that it
     /// missed.

@@ -4,13 +4,21 @@
 //! Guests are not here: their session ids say by themselves what they are.
 
 use crate::chunked::{Chunked, Slab};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{SessionId, SessionKey, UserId};
 use crate::index::{Hasher, Index};
 use alloc::sync::Arc;
 use smallvec::SmallVec;
 
 /// The sessions of one user.
 pub type UserSessions = SmallVec<[SessionId; 2]>;
+
+/// The same, within the life of the room.
+pub(crate) type UserKeys = SmallVec<[SessionKey; 2]>;
+
+/// The sessions with these keys in one life of a room.
+pub(crate) fn in_life(keys: &[SessionKey], life: u64) -> UserSessions {
+    keys.iter().map(|key| key.in_life(life)).collect()
+}
 
 #[derive(Debug)]
 pub(crate) struct Roster<M> {
@@ -118,26 +126,26 @@ impl<M> Roster<M> {
 
     /// The user whom a session speaks for. O(1), without hashing.
     #[inline]
-    pub(crate) fn user_of(&self, session: SessionId) -> Option<UserId> {
+    pub(crate) fn user_of(&self, session: SessionKey) -> Option<UserId> {
         let member = self.members.get(session.slot())?;
         // A made-up id may name generation 0, which no session has and an empty slot shows.
         (member.generation != 0 && member.generation == session.generation()).then_some(member.user)
     }
 
     /// The user's session that holds a slot.
-    pub(crate) fn holder(&self, slot: u32) -> Option<SessionId> {
+    pub(crate) fn holder(&self, slot: u32) -> Option<SessionKey> {
         let member = self.members.get(slot)?;
-        (member.generation != 0).then_some(SessionId::new(slot, member.generation))
+        (member.generation != 0).then_some(SessionKey::new(slot, member.generation))
     }
 
     /// The sessions of a user.
-    pub(crate) fn sessions_of(&self, user: UserId) -> UserSessions {
-        let mut sessions = UserSessions::new();
+    pub(crate) fn sessions_of(&self, user: UserId) -> UserKeys {
+        let mut sessions = UserKeys::new();
         if let Some(first) = self.first(user, self.hasher.hash(user.0)) {
             let mut slot = first;
             loop {
                 let Member { generation, next, .. } = self.members[slot];
-                sessions.push(SessionId::new(slot, generation));
+                sessions.push(SessionKey::new(slot, generation));
                 if next == first {
                     break;
                 }
@@ -153,7 +161,7 @@ impl<M> Roster<M> {
 
     /// Adds a session of a user in a slot that nobody holds. Returns whether it is the user's
     /// first.
-    pub(crate) fn add(&mut self, user: UserId, session: SessionId) -> bool {
+    pub(crate) fn add(&mut self, user: UserId, session: SessionKey) -> bool {
         let slot = session.slot();
         self.members.touch(slot, NOBODY);
         let hash = self.hasher.hash(user.0);
@@ -183,7 +191,7 @@ impl<M> Roster<M> {
 
     /// Takes a session out; `None` when it is not here. The user's profile stays. O(sessions of the
     /// user).
-    pub(crate) fn remove(&mut self, session: SessionId) -> Option<Gone> {
+    pub(crate) fn remove(&mut self, session: SessionKey) -> Option<Gone> {
         if session.is_guest() {
             return None;
         }
@@ -264,18 +272,18 @@ mod tests {
     #[test]
     fn a_user_is_online_from_the_first_session_to_the_last() {
         let mut roster: Roster<()> = Roster::new(Hasher::new(0));
-        let session = |slot| SessionId::new(slot, 1);
+        let session = |slot| SessionKey::new(slot, 1);
         assert!(roster.add(UserId(5), session(3)));
         assert!(!roster.add(UserId(5), session(0)));
         assert!(!roster.add(UserId(5), session(9)));
         assert!(roster.add(UserId(6), session(1)));
         assert_eq!(sorted(&roster, 5), [0, 3, 9]);
         assert_eq!(roster.user_of(session(0)), Some(UserId(5)));
-        assert_eq!(roster.user_of(SessionId::new(0, 2)), None);
+        assert_eq!(roster.user_of(SessionKey::new(0, 2)), None);
         assert_eq!(roster.user_of(session(2)), None);
         // Slot 2 is empty; generation 0 was never given out.
-        assert_eq!(roster.user_of(SessionId::new(2, 0)), None);
-        assert_eq!(roster.remove(SessionId::new(2, 0)), None);
+        assert_eq!(roster.user_of(SessionKey::new(2, 0)), None);
+        assert_eq!(roster.remove(SessionKey::new(2, 0)), None);
         // The first, a middle one, the last.
         assert_eq!(roster.remove(session(3)), Some(Gone::OneOf(UserId(5))));
         assert_eq!(roster.remove(session(3)), None);
@@ -289,7 +297,7 @@ mod tests {
     #[test]
     fn a_profile_is_replaced_and_taken() {
         let mut roster = Roster::new(Hasher::new(0));
-        roster.add(UserId(1), SessionId::new(0, 1));
+        roster.add(UserId(1), SessionKey::new(0, 1));
         assert!(roster.profile(UserId(1)).is_none());
         assert_eq!(roster.set_profile(UserId(1), Arc::new("old")), None);
         assert_eq!(roster.set_profile(UserId(1), Arc::new("new")), Some(Arc::new("old")));
@@ -324,7 +332,7 @@ mod tests {
                     );
                 } else if held.is_none() && rng.below(3) > u32::from(!fills) {
                     let is_first = list.iter().all(|&(other, _)| other != user);
-                    assert_eq!(roster.add(UserId(user), SessionId::new(slot, step)), is_first);
+                    assert_eq!(roster.add(UserId(user), SessionKey::new(slot, step)), is_first);
                     list.push((user, slot));
                 }
                 let mut slots: Vec<u32> = list

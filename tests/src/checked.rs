@@ -103,24 +103,33 @@ impl Say {
     }
 }
 
+/// The life of the rooms that [`Checked::new`] makes.
+pub const LIFE: u64 = 0x0123_4567_89ab_cdef;
+
 impl Checked {
     /// A fresh room under these rules, and its watcher.
     pub fn new(rules: Rules, stride: u64) -> Result<(RoomState<Probe>, Self), ConfigError> {
         let config = rules.config()?;
         let sharding = rules.sharding();
-        let room = RoomState::starting_at(&config, sharding, rules.heads);
-        Ok((room, Self::beside(rules, sharding, stride)?))
+        let room = RoomState::starting_at(&config, sharding, rules.heads).with_life(LIFE);
+        Ok((room, Self::beside(rules, sharding, stride, LIFE)?))
     }
 
-    /// The watcher of a room in one shard that is made elsewhere, fresh and under the same rules.
-    pub fn watching(rules: Rules, stride: u64) -> Result<Self, ConfigError> {
-        Self::beside(rules, Sharding::ONE, stride)
+    /// The watcher of a room in one shard that is made elsewhere, fresh, under the same rules and in this life.
+    pub fn watching(rules: Rules, stride: u64, life: u64) -> Result<Self, ConfigError> {
+        Self::beside(rules, Sharding::ONE, stride, life)
     }
 
-    fn beside(rules: Rules, sharding: Sharding, stride: u64) -> Result<Self, ConfigError> {
-        let mut twin = RoomState::starting_at(&rules.config()?, sharding, rules.heads);
+    fn beside(
+        rules: Rules,
+        sharding: Sharding,
+        stride: u64,
+        life: u64,
+    ) -> Result<Self, ConfigError> {
+        let twin = RoomState::starting_at(&rules.config()?, sharding, rules.heads);
+        let mut twin = twin.with_life(life);
         twin.record_dispatches();
-        Ok(Self { twin, oracle: Oracle::new(rules), payloads: 0, calls: 0, stride })
+        Ok(Self { twin, oracle: Oracle::new(rules, life), payloads: 0, calls: 0, stride })
     }
 
     /// The model.

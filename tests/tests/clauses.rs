@@ -10,6 +10,8 @@ mod directs;
 mod joining;
 #[path = "clauses/limits.rs"]
 mod limits;
+#[path = "clauses/lives.rs"]
+mod lives;
 #[path = "clauses/members.rs"]
 mod members;
 #[path = "clauses/merging.rs"]

@@ -103,7 +103,7 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
             let workers = workers.take(inner.shards_per_room).cloned().collect();
             let config = config.clone().or_seed(inner.seeds.of(Use::Room(id)));
             let (log, hooks) = (Arc::clone(&inner.broadcast_log), Arc::clone(&inner.hooks));
-            SharedRoom::new(id, &config, workers, log, hooks)
+            SharedRoom::new((id, inner.seeds.next_life()), &config, workers, log, hooks)
         })?;
         if is_new {
             shared.begin();

@@ -3,6 +3,10 @@
 
 use roomcast_core::RoomId;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Rooms that were made in this process, in all hubs.
+static ROOMS_MADE: AtomicU64 = AtomicU64::new(0);
 
 /// The source of a hub's seeds: outsiders choose the ids of users, and whoever knows the seed of a
 /// hash table can choose ids that all fall into one bucket of it.
@@ -23,6 +27,8 @@ pub(crate) enum Use {
     UserRooms,
     /// The keys of what was broadcast.
     Broadcasts,
+    /// The lives of the hub's rooms.
+    Lives,
 }
 
 impl Seeds {
@@ -39,11 +45,21 @@ impl Seeds {
                     Use::Room(id) => (0, id.0),
                     Use::UserRooms => (1, 0),
                     Use::Broadcasts => (2, 0),
+                    Use::Lives => (3, 0),
                 };
                 // Not the standard library's hasher: what it gives may change with its version.
                 mix(mix(seed.wrapping_add(kind)).wrapping_add(id))
             }
         }
+    }
+
+    /// The life of one more room. It is another one than that of any other room of this process, and
+    /// with all but certainty, where the hub's seed was drawn, of any other process.
+    pub(crate) fn next_life(&self) -> u64 {
+        let number = ROOMS_MADE.fetch_add(1, Ordering::Relaxed);
+        // Lives are shown to clients, who are not to learn a seed that was given.
+        let first = self.of(Use::Lives);
+        (first ^ mix(first)).wrapping_add(number)
     }
 }
 
@@ -58,9 +74,10 @@ const fn mix(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
-    const USES: [Use; 4] =
-        [Use::Room(RoomId(0)), Use::Room(RoomId(1)), Use::UserRooms, Use::Broadcasts];
+    const USES: [Use; 5] =
+        [Use::Room(RoomId(0)), Use::Room(RoomId(1)), Use::UserRooms, Use::Broadcasts, Use::Lives];
 
     #[test]
     fn each_use_has_a_seed_of_its_own_which_stays() {
@@ -72,6 +89,14 @@ mod tests {
             different.dedup();
             assert_eq!(different.len(), all.len(), "{all:?}");
         }
+    }
+
+    #[test]
+    fn no_two_rooms_have_the_same_life_whatever_hub_they_are_in() {
+        let hubs = [(); 2].map(|()| Seeds::new(Some(7)));
+        let lives: HashSet<u64> =
+            (0..200).map(|room| hubs[room % hubs.len()].next_life()).collect();
+        assert_eq!(lives.len(), 200);
     }
 
     #[test]

@@ -56,9 +56,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         if answer.is_err() {
             shard.note_sessions(&state);
             // It learns of its end here and now.
-            old = state.waiters.remove(reader.place, reader.session).map(DisplacedWaker::told);
+            old =
+                state.waiters.remove(reader.place, reader.session.key()).map(DisplacedWaker::told);
         } else if waits && let Some(waker) = waker {
-            old = state.waiters.park(reader.place, reader.session, waker);
+            old = state.waiters.park(reader.place, reader.session.key(), waker);
             reader.waits_since = Some(epoch);
         }
         if state.audience.has_deferred_drops() || old.is_some() || answer.is_err() {

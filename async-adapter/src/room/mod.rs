@@ -56,6 +56,8 @@ const MANY: usize = 64;
 #[derive(Debug)]
 pub(crate) struct SharedRoom<M> {
     id: RoomId,
+    /// What tells it from another room that had or will have its id.
+    life: u64,
     /// The configuration by now. Changed under the locks of all shards and of the admission.
     settings: Mutex<Box<RoomConfig>>,
     /// The seed, for the room's life.
@@ -134,25 +136,26 @@ pub(crate) struct Visited {
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     pub(crate) fn new(
-        id: RoomId,
+        (id, life): (RoomId, u64),
         config: &RoomConfig,
         workers: Box<[Arc<Worker<Job<M>>>]>,
         broadcast_log: Arc<BroadcastLog<M>>,
         hooks: Arc<Hooks<Arc<Self>>>,
     ) -> Arc<Self> {
-        let mut admission = Admission::new(config);
+        let mut admission = Admission::new(config).with_life(life);
         let imported = broadcast_log.with(|broadcasts| {
             admission.skip_broadcasts(broadcasts);
             broadcasts.count()
         });
         let sharding = Self::sharding_over(workers.len());
-        let audience = Audience::shard(config, sharding.part(0), admission.heads());
+        let audience = Audience::shard(config, sharding.part(0), admission.heads()).with_life(life);
         let has_heartbeat = audience.has_heartbeat();
         let first = Arc::new(AudienceShard::new(sharding.part(0), audience));
         let others = workers.iter().skip(1).map(|_| OnceLock::new());
         let shards = std::iter::once(OnceLock::from(first)).chain(others).collect();
         Arc::new(Self {
             id,
+            life,
             broadcast_log,
             hooks,
             settings: Mutex::new(Box::new(config.clone())),
@@ -203,8 +206,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             .unwrap_or_else(|| unreachable!("shard {index} is not open"))
     }
 
-    /// The shard that a session is in, if it is in any.
+    /// The shard that a session is in, if it is in any. One of another life is in none.
+    #[inline]
     pub(crate) fn shard_of(&self, session: SessionId) -> Option<&Arc<AudienceShard<M>>> {
+        if session.life() != self.life {
+            return None;
+        }
         self.shards.get(self.shard_number(session) as usize)?.get()
     }
 
@@ -347,8 +354,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             if let Some((shard, state)) = halves.audiences.shard(number) {
                 // Before it is woken, which may be as soon as the lock is free.
                 shard.advance();
-                taken.waker =
-                    shard.place(session).and_then(|place| state.waiters.remove(place, session));
+                taken.waker = shard
+                    .place(session)
+                    .and_then(|place| state.waiters.remove(place, session.key()));
                 if was_in {
                     taken.pumps.clone_from(&state.pump_notifies);
                 }
@@ -416,7 +424,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             self.catch_up(shard, &mut state.audience);
             self.take_signs(shard, state);
             state.audience.handle_timeout(now);
-            let gone: Vec<SessionId> = state.audience.gone().to_vec();
+            let gone: Vec<SessionId> = state.audience.gone().collect();
             let pump_notifies = if state.audience.wake(now) || !gone.is_empty() {
                 state.begin_waking();
                 state.pump_notifies.clone()

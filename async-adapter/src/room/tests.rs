@@ -1,7 +1,9 @@
 use super::*;
 use crate::hub::Hub;
 use crate::sync::Mutex as Locked;
-use roomcast_core::{Broadcast, CorrelationId, DedupKey, Heartbeat, Join, OutcomeSink, Source};
+use roomcast_core::{
+    Broadcast, CorrelationId, DedupKey, Heartbeat, Join, OutcomeSink, SessionKey, Source,
+};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ fn what_is_polled_while_another_shard_opens_is_told() {
     let room =
         hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
     let (shared, now) = (room.shared(), hub.now());
+    let session = SessionKey::from_bits(1).in_life(room.stats().room.admission.life);
     std::thread::scope(|scope| {
         let first = shared.shard(0).lock();
         // Both wait for the first shard, and this one gets it first.
@@ -34,7 +37,7 @@ fn what_is_polled_while_another_shard_opens_is_told() {
         let all = scope.spawn(|| shared.in_all(|_, _| ()));
         std::thread::sleep(A_WHILE);
         // Something is to be told.
-        shared.admission.lock().admission.add_session(now, UserId(7), SessionId::from_bits(1));
+        shared.admission.lock().admission.add_session(now, UserId(7), session);
         drop(first);
         all.join().unwrap();
     });

@@ -2,14 +2,14 @@
 //! so that no lock is held for more than one of them.
 //! [Decision D1](roomcast_core::design#d1-two-locks-and-a-ring-between).
 
-use roomcast_core::SessionId;
+use roomcast_core::SessionKey;
 use std::task::Waker;
 
 /// Sessions in a segment: as many as one lock is held for.
 pub(crate) const SEGMENT: usize = 1_024;
 const WORD: usize = u64::BITS as usize;
 /// No session has this id.
-const NOBODY: SessionId = SessionId::from_bits(0);
+const NOBODY: SessionKey = SessionKey::from_bits(0);
 
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
@@ -35,7 +35,7 @@ enum Change {
     /// A session waits here.
     Put(Entry),
     /// This session, if it is still the one, waits no more.
-    Remove(SessionId),
+    Remove(SessionKey),
     /// Whoever waits here waits no more.
     Clear,
 }
@@ -68,7 +68,7 @@ impl DisplacedWaker {
 /// A session's waker stays when it has been woken: most readers wait again with the same one.
 #[derive(Debug)]
 struct Entry {
-    session: SessionId,
+    session: SessionKey,
     /// `None` where nobody waits.
     waker: Option<Waker>,
 }
@@ -114,7 +114,7 @@ impl Segment {
     }
 
     /// Lets a session wait no more; returns its waker.
-    fn remove(&mut self, at: usize, session: SessionId) -> Option<DisplacedWaker> {
+    fn remove(&mut self, at: usize, session: SessionKey) -> Option<DisplacedWaker> {
         if self.entries.get(at)?.session == session { self.clear(at) } else { None }
     }
 
@@ -138,7 +138,7 @@ impl Waiters {
     pub(crate) fn park(
         &mut self,
         place: u32,
-        session: SessionId,
+        session: SessionKey,
         waker: &Waker,
     ) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
@@ -158,7 +158,7 @@ impl Waiters {
     fn park_with(
         &mut self,
         place: u32,
-        session: SessionId,
+        session: SessionKey,
         waker: Waker,
     ) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
@@ -175,7 +175,7 @@ impl Waiters {
 
     /// Takes a session out. Returns its waker: the caller settles it outside the lock. While its
     /// segment is out to be woken, that is up to whoever puts the segment back.
-    pub(crate) fn remove(&mut self, place: u32, session: SessionId) -> Option<DisplacedWaker> {
+    pub(crate) fn remove(&mut self, place: u32, session: SessionKey) -> Option<DisplacedWaker> {
         let (number, at) = split(place);
         let segment = self.segments.get_mut(number)?;
         if segment.is_out {
@@ -264,8 +264,8 @@ mod tests {
         }
     }
 
-    fn session(slot: u64, generation: u64) -> SessionId {
-        SessionId::from_bits(slot << 32 | generation)
+    fn session(slot: u64, generation: u64) -> SessionKey {
+        SessionKey::from_bits(slot << 32 | generation)
     }
 
     /// Wakes those that are ready, as the worker does; returns how many.

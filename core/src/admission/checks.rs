@@ -12,7 +12,7 @@ use super::queued::Lane;
 use super::room_data::RoomData;
 use super::status::RoomStatus;
 use crate::config::Settings;
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::ledger::RefusalReason;
 use crate::message::{Kind, Limit, OutcomeSink, Payload, Publish, Sender, Source};
 use crate::quota::NotYet;
@@ -36,10 +36,10 @@ impl<M: Payload> Checks<'_, M> {
         if self.status != RoomStatus::Open {
             return Err(Denied::because(RefusalReason::RoomClosed));
         }
-        let sender = self.sender(publish.source)?;
-        self.may_speak(now, publish.source, sender)?;
+        let sender = self.sender(now, &publish.source)?;
+        self.may_speak(now, sender)?;
         payload_size(self.settings, &publish.payload)?;
-        if let (Source::Edge { .. }, Some(profile)) = (publish.source, &publish.profile) {
+        if let (Source::Edge { .. }, Some(profile)) = (&publish.source, &publish.profile) {
             profile_size(self.settings, &**profile)?;
         }
         if let Some(until) =
@@ -75,26 +75,34 @@ impl<M: Payload> Checks<'_, M> {
     }
 
     #[inline]
-    fn sender(&self, source: Source) -> Result<Sender, Denied> {
-        match source {
+    fn sender(&self, now: Instant, source: &Source) -> Result<Sender, Denied> {
+        match *source {
             Source::Host => Ok(Sender::Host),
-            Source::Edge { user, .. } => Ok(Sender::User(user)),
-            Source::Session(session) => match self.people.user_of(session) {
-                Some(user) => Ok(Sender::User(user)),
-                None if session.is_guest() => Err(Denied::because(RefusalReason::Guest)),
-                None => Err(Denied::because(RefusalReason::NotMember)),
+            Source::Edge { user, .. } => match self.moderation.banned(now, user) {
+                // Elsewhere, who is banned is no member.
+                Some(until) => Err(Denied::because(RefusalReason::Banned).until(until.instant())),
+                None => Ok(Sender::User(user)),
             },
+            Source::Session(session) => {
+                let key = session.key_in(self.people.life());
+                match key.and_then(|key| self.people.user_of(key)) {
+                    Some(user) => Ok(Sender::User(user)),
+                    None => Err(self.nobody(session)),
+                }
+            }
         }
     }
 
+    /// Why a session may not speak that is no user's.
+    #[cold]
+    fn nobody(&self, session: SessionId) -> Denied {
+        // Of one of another life nothing is known, not even that it is a guest's.
+        let is_guest = session.life() == self.people.life() && session.is_guest();
+        Denied::because(if is_guest { RefusalReason::Guest } else { RefusalReason::NotMember })
+    }
+
     #[inline]
-    fn may_speak(&self, now: Instant, source: Source, sender: Sender) -> Result<(), Denied> {
-        if let Source::Edge { user, .. } = source
-            && let Some(until) = self.moderation.banned(now, user)
-        {
-            // Elsewhere, who is banned is no member.
-            return Err(Denied::because(RefusalReason::Banned).until(until.instant()));
-        }
+    fn may_speak(&self, now: Instant, sender: Sender) -> Result<(), Denied> {
         let Sender::User(user) = sender else { return Ok(()) };
         match self.moderation.mute_reason(self.settings, now, user) {
             Some(MuteReason::Muted(until)) => {

@@ -40,7 +40,7 @@ impl<M: Payload> Admission<M> {
             return Err(DirectReason::TooLarge { size, max });
         }
         Ok(match to {
-            Recipient::User(user) => self.people.sessions_of(user),
+            Recipient::User(user) => self.sessions_of(user),
             Recipient::Session(session) => UserSessions::from_elem(session, 1),
         })
     }

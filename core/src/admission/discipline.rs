@@ -8,7 +8,7 @@ use crate::ids::UserId;
 use crate::ledger::DropReason;
 use crate::message::{Payload, Sender};
 use crate::rights::{Action, Role};
-use crate::roster::UserSessions;
+use crate::roster::{UserSessions, in_life};
 use crate::system_messages::SystemMessageKind;
 use crate::time::{Duration, Instant};
 use crate::timed::Until;
@@ -181,14 +181,14 @@ impl<M: Payload> Admission<M> {
             }
             let Sender::User(user) = sender else { continue };
             let of_user = self.people.sessions_of(user);
-            for &session in &of_user {
-                self.let_go(now, session, tip);
+            for &key in &of_user {
+                self.let_go(now, key, tip);
             }
             if of_user.is_empty() && tip == SystemMessageKind::Banned {
                 // Nobody goes, and still somebody is banned.
                 self.data.note(now, tip, Some(user));
             }
-            sessions.extend(of_user);
+            sessions.extend(in_life(&of_user, self.people.life()));
         }
         sessions
     }

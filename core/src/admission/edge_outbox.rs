@@ -11,11 +11,18 @@ use crate::queue::Popped;
 pub(super) struct EdgeOutbox<M> {
     messages: Deque<EdgeMessage<M>>,
     capacity: u32,
+    /// The life of the room, which the queue leaves out.
+    life: u64,
 }
 
 impl<M> EdgeOutbox<M> {
     pub(super) fn new(capacity: u32) -> Self {
-        Self { messages: Deque::new(), capacity }
+        Self { messages: Deque::new(), capacity, life: 0 }
+    }
+
+    /// The room is in this life.
+    pub(super) fn set_life(&mut self, life: u64) {
+        self.life = life;
     }
 
     /// Returns whether there is room for no more.
@@ -37,7 +44,7 @@ impl<M> EdgeOutbox<M> {
         self.messages.push_back(EdgeMessage {
             id,
             sender,
-            session,
+            session: session.map(|key| key.in_life(self.life)),
             priority,
             kind,
             merge_key,

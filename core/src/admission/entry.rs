@@ -60,16 +60,15 @@ impl<M: Payload> Admission<M> {
             return self.send_notice(now, id, publish, &mut work);
         }
         let outcome_sink = checks::outcome_sink(&self.settings, &publish);
-        let Publish { source, kind, merge_key, dedup_key, counter, profile, payload, .. } = publish;
-        let session = match source {
-            Source::Session(session) => Some(session),
-            Source::Edge { session, .. } => session,
-            Source::Host => None,
+        let (session, profile) = match publish.source {
+            // Whoever may speak is of this life.
+            Source::Session(session) => (Some(session.key()), self.profile_of(sender)),
+            Source::Edge { session, .. } => {
+                (session.and_then(|id| id.key_in(self.people.life())), publish.profile.take())
+            }
+            Source::Host => (None, None),
         };
-        let profile = match source {
-            Source::Edge { .. } => profile,
-            Source::Session(_) | Source::Host => self.profile_of(sender),
-        };
+        let Publish { kind, merge_key, dedup_key, counter, payload, .. } = publish;
         let ext = QueuedExt::of(units, merge_key, dedup_key);
         let waiting = Queued { id, kind, session, profile, outcome_sink, ext, payload };
         self.accounts.promise_outcome(level, outcome_sink);

@@ -4,9 +4,9 @@ use super::people::{Arrival, Departure, PresenceChange};
 use super::{Admission, RoomStatus, checks};
 use crate::error::{JoinError, LeaveError, ProfileError};
 use crate::event::{Liveness, Presence, PresenceCause};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{SessionId, SessionKey, UserId};
 use crate::message::Payload;
-use crate::roster::UserSessions;
+use crate::roster::{UserSessions, in_life};
 use crate::system_messages::SystemMessageKind;
 use crate::time::Instant;
 use alloc::vec::Vec;
@@ -32,14 +32,13 @@ impl<M: Payload> Admission<M> {
     /// audience of this configuration gives out, changes nothing; one whose slot is taken puts out
     /// who holds it.
     pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
-        if !self.people.may_register(session) {
-            return;
-        }
-        if let Some(holder) = self.people.holder(session.slot()) {
-            self.remove_session(now, holder);
+        let key = session.key_in(self.people.life());
+        let Some(key) = key.filter(|&key| self.people.may_register(key)) else { return };
+        if let Some(holder) = self.people.holder(key.slot()) {
+            self.let_go(now, holder, SystemMessageKind::Left);
         }
         let now = self.clock.advance(now);
-        let arrival = self.people.register(user, session);
+        let arrival = self.people.register(user, key);
         if arrival == Arrival::First {
             self.data.note(now, SystemMessageKind::Joined, Some(user));
         }
@@ -51,18 +50,17 @@ impl<M: Payload> Admission<M> {
     /// Takes one session out; harmless when it is not registered. O(sessions of the user).
     #[inline]
     pub fn remove_session(&mut self, now: Instant, session: SessionId) {
-        if session.is_guest() {
+        match session.key_in(self.people.life()) {
+            Some(key) if !key.is_guest() => self.let_go(now, key, SystemMessageKind::Left),
             // Nobody here knows it.
-            self.clock.advance(now);
-        } else {
-            self.let_go(now, session, SystemMessageKind::Left);
+            _ => _ = self.clock.advance(now),
         }
     }
 
     /// A session goes; if it is its user's last, a tip of this kind tells it.
-    pub(super) fn let_go(&mut self, now: Instant, session: SessionId, tip: SystemMessageKind) {
+    pub(super) fn let_go(&mut self, now: Instant, key: SessionKey, tip: SystemMessageKind) {
         let now = self.clock.advance(now);
-        let Some(departure) = self.people.unregister(session) else { return };
+        let Some(departure) = self.people.unregister(key) else { return };
         let Departure { user, is_last, goes_offline, profile } = departure;
         // The one event of the close stands for the going of everyone.
         if self.status == RoomStatus::Closed {
@@ -82,7 +80,7 @@ impl<M: Payload> Admission<M> {
         if checks::is_owner(&self.settings, user) {
             return Err(LeaveError::OwnerCannotLeave { owner: user });
         }
-        let sessions = self.people.sessions_of(user);
+        let sessions = self.sessions_of(user);
         if sessions.is_empty() {
             return Err(LeaveError::NotMember { user });
         }
@@ -116,18 +114,22 @@ impl<M: Payload> Admission<M> {
 
     /// The sessions of a user.
     pub fn sessions_of(&self, user: UserId) -> UserSessions {
-        self.people.sessions_of(user)
+        in_life(&self.people.sessions_of(user), self.people.life())
     }
 
     /// The user whom a session speaks for; `None` for a guest's and for one that is gone. O(1).
     pub fn user_of(&self, session: SessionId) -> Option<UserId> {
-        self.people.user_of(session)
+        self.people.user_of(session.key_in(self.people.life())?)
     }
 
     /// A session has joined an audience: a user's, who may bring a profile, or a guest's. Whoever
-    /// says so says [`gone`](Self::gone) once, when the audience has let it go. O(1).
+    /// says so says [`gone`](Self::gone) once, when the audience has let it go. One of another life
+    /// of the room changes nothing, in either call. O(1).
     pub fn come(&mut self, now: Instant, session: SessionId, user: Option<(UserId, Option<M>)>) {
         let now = self.clock.advance(now);
+        if session.life() != self.people.life() {
+            return;
+        }
         self.people.attendance_mut().come();
         let Some((user, profile)) = user else { return };
         self.add_session(now, user, session);
@@ -150,8 +152,11 @@ impl<M: Payload> Admission<M> {
     #[inline]
     pub fn gone(&mut self, now: Instant, session: SessionId) {
         let now = self.clock.advance(now);
+        let Some(key) = session.key_in(self.people.life()) else { return };
         self.people.attendance_mut().go(now);
-        self.remove_session(now, session);
+        if !key.is_guest() {
+            self.let_go(now, key, SystemMessageKind::Left);
+        }
     }
 
     /// Returns how many sessions are in, guests and ending ones included.
@@ -194,7 +199,9 @@ impl<M: Payload> Admission<M> {
     /// keeps that order for each session.
     pub fn note_liveness(&mut self, now: Instant, session: SessionId, liveness: Liveness) {
         self.clock.advance(now);
-        let Some(change) = self.people.note_liveness(session, liveness) else { return };
+        let key = session.key_in(self.people.life());
+        let change = key.and_then(|key| self.people.note_liveness(key, liveness));
+        let Some(change) = change else { return };
         if self.status != RoomStatus::Closed {
             let PresenceChange { user, presence, cause } = change;
             self.accounts.tell_presence(user, presence, cause);

@@ -118,6 +118,24 @@ impl<M: Payload> Admission<M> {
         }
     }
 
+    /// The same for a room in this life, which every half of the room has to be given, before
+    /// anyone joins. See [`RoomState::with_life`](crate::RoomState::with_life).
+    #[must_use]
+    pub fn with_life(mut self, life: u64) -> Self {
+        self.set_life(life);
+        self
+    }
+
+    pub(crate) fn set_life(&mut self, life: u64) {
+        self.people.set_life(life);
+        self.pipeline.set_life(life);
+    }
+
+    /// The life of the room.
+    pub fn life(&self) -> u64 {
+        self.people.life()
+    }
+
     /// Does what is due at `now`: expires, dispatches, and after a close drops what waits. A call
     /// when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -260,6 +278,7 @@ impl<M: Payload> Admission<M> {
     /// The books. O(1); changes nothing.
     pub fn snapshot(&self, now: Instant) -> AdmissionSnapshot {
         AdmissionSnapshot {
+            life: self.people.life(),
             state: self.status,
             ledger: self.accounts.ledger(),
             tokens: self.pipeline.tokens(self.clock.peek(now)),

@@ -4,10 +4,10 @@ use super::attendance::Attendance;
 use super::silent_sessions::SilentSessions;
 use crate::config::Settings;
 use crate::event::{Liveness, Presence, PresenceCause};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{SessionKey, UserId};
 use crate::index::Hasher;
 use crate::recent_users::RecentUsers;
-use crate::roster::{Gone, Roster, UserSessions};
+use crate::roster::{Gone, Roster, UserKeys};
 use crate::shard_index::ShardIndex;
 use crate::time::Instant;
 use alloc::sync::Arc;
@@ -18,6 +18,8 @@ use alloc::vec::Vec;
 /// A user is online while one of the sessions is not silent.
 #[derive(Debug)]
 pub(super) struct People<M> {
+    /// The life of the room: sessions of another one are strangers.
+    life: u64,
     attendance: Attendance,
     roster: Roster<M>,
     silent_sessions: SilentSessions,
@@ -63,6 +65,7 @@ pub(super) struct PresenceChange {
 impl<M> People<M> {
     pub(super) fn new(settings: &Settings, hasher: Hasher) -> Self {
         Self {
+            life: 0,
             attendance: Attendance::new(settings.idle_timeout),
             roster: Roster::new(hasher),
             silent_sessions: SilentSessions::new(),
@@ -70,6 +73,17 @@ impl<M> People<M> {
             recent: RecentUsers::new(settings.recent_users),
             slots: ShardIndex::slots(settings.sessions),
         }
+    }
+
+    /// Returns the life of the room.
+    #[inline]
+    pub(super) fn life(&self) -> u64 {
+        self.life
+    }
+
+    /// The room is in this life, and nobody has joined yet.
+    pub(super) fn set_life(&mut self, life: u64) {
+        self.life = life;
     }
 
     /// From now on other bounds; whoever is in stays.
@@ -92,13 +106,13 @@ impl<M> People<M> {
     }
 
     /// Returns whether an audience can have given out such a session to a user.
-    pub(super) fn may_register(&self, session: SessionId) -> bool {
+    pub(super) fn may_register(&self, session: SessionKey) -> bool {
         !session.is_guest() && session.generation() != 0 && session.slot() < self.slots
     }
 
     /// Registers a session of a user in a slot that nobody holds.
     #[inline]
-    pub(super) fn register(&mut self, user: UserId, session: SessionId) -> Arrival {
+    pub(super) fn register(&mut self, user: UserId, session: SessionKey) -> Arrival {
         let arrival = if self.roster.add(user, session) {
             Arrival::First
         } else if self.is_back(user, session) {
@@ -112,7 +126,7 @@ impl<M> People<M> {
 
     /// Takes a session out; `None` when it is not registered. O(sessions of the user).
     #[inline]
-    pub(super) fn unregister(&mut self, session: SessionId) -> Option<Departure<M>> {
+    pub(super) fn unregister(&mut self, session: SessionKey) -> Option<Departure<M>> {
         let gone = self.roster.remove(session)?;
         let was_silent = self.silent_sessions.remove(session);
         Some(match gone {
@@ -133,7 +147,7 @@ impl<M> People<M> {
     /// O(sessions of the user).
     pub(super) fn note_liveness(
         &mut self,
-        session: SessionId,
+        session: SessionKey,
         liveness: Liveness,
     ) -> Option<PresenceChange> {
         let user = self.roster.user_of(session)?;
@@ -168,12 +182,12 @@ impl<M> People<M> {
 
     /// Returns the user whom a session speaks for. O(1), without hashing.
     #[inline]
-    pub(super) fn user_of(&self, session: SessionId) -> Option<UserId> {
+    pub(super) fn user_of(&self, session: SessionKey) -> Option<UserId> {
         self.roster.user_of(session)
     }
 
     /// Returns the sessions of a user.
-    pub(super) fn sessions_of(&self, user: UserId) -> UserSessions {
+    pub(super) fn sessions_of(&self, user: UserId) -> UserKeys {
         self.roster.sessions_of(user)
     }
 
@@ -183,7 +197,7 @@ impl<M> People<M> {
     }
 
     /// Returns the user's session that holds a slot.
-    pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
+    pub(super) fn holder(&self, slot: u32) -> Option<SessionKey> {
         self.roster.holder(slot)
     }
 
@@ -232,7 +246,7 @@ impl<M> People<M> {
     /// Returns whether a user who had sessions, all of them silent, is online again with this new
     /// one, and counts that user so.
     #[inline]
-    fn is_back(&mut self, user: UserId, session: SessionId) -> bool {
+    fn is_back(&mut self, user: UserId, session: SessionKey) -> bool {
         if self.silent_users == 0 {
             return false;
         }

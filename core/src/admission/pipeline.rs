@@ -54,6 +54,13 @@ impl<M> Pipeline<M> {
         Self { edge_outbox: Some(Box::new(EdgeOutbox::new(capacity))), ..self }
     }
 
+    /// The room is in this life.
+    pub(super) fn set_life(&mut self, life: u64) {
+        if let Some(outbox) = &mut self.edge_outbox {
+            outbox.set_life(life);
+        }
+    }
+
     /// From now on other quotas and bounds, for what waits as well.
     pub(super) fn reconfigure(&mut self, now: Instant, config: &RoomConfig) {
         self.scheduler.reconfigure(now, config);

@@ -2,7 +2,7 @@
 
 use super::accounts::Subject;
 use super::merge_index::CarrierPlace;
-use crate::ids::{MessageId, SessionId};
+use crate::ids::{MessageId, SessionKey};
 use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink, Sender};
 use crate::priority::Priority;
 use alloc::boxed::Box;
@@ -20,7 +20,7 @@ pub(super) struct Lane {
 pub(super) struct Queued<M> {
     pub(super) id: MessageId,
     pub(super) kind: Kind,
-    pub(super) session: Option<SessionId>,
+    pub(super) session: Option<SessionKey>,
     pub(super) profile: Option<Arc<M>>,
     pub(super) outcome_sink: OutcomeSink,
     pub(super) ext: Option<Box<QueuedExt>>,

@@ -22,7 +22,7 @@ impl<M: Payload> Admission<M> {
         if self.status == RoomStatus::Closed {
             return None;
         }
-        self.reviews.show(ticket, self.settings.review.timeout)
+        self.reviews.show(ticket, self.people.life(), self.settings.review.timeout)
     }
 
     /// The host's verdict on a message that waits for it. If it goes on, it enters the queue now,

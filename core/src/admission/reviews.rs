@@ -131,11 +131,16 @@ impl<M> Reviews<M> {
     }
 
     /// Shows a ticket's message to the host, who has so long for a verdict.
-    pub(super) fn show(&self, ticket: Ticket, timeout: Duration) -> Option<PendingReview<'_, M>> {
+    pub(super) fn show(
+        &self,
+        ticket: Ticket,
+        life: u64,
+        timeout: Duration,
+    ) -> Option<PendingReview<'_, M>> {
         let Pending { reviewed: Reviewed { lane, waiting }, came, .. } = self.get(ticket)?;
         Some(PendingReview {
             sender: lane.sender,
-            session: waiting.session,
+            session: waiting.session.map(|key| key.in_life(life)),
             priority: lane.level,
             kind: waiting.kind,
             deadline: *came + timeout,

@@ -1,7 +1,7 @@
 //! Which sessions are silent. Only those are kept, so a room without any pays nothing.
 
 use crate::chunked::Chunked;
-use crate::ids::SessionId;
+use crate::ids::SessionKey;
 
 /// The silent sessions of users, by slot.
 #[derive(Debug)]
@@ -21,13 +21,13 @@ impl SilentSessions {
         self.len == 0
     }
 
-    pub(super) fn contains(&self, session: SessionId) -> bool {
+    pub(super) fn contains(&self, session: SessionKey) -> bool {
         let slot = session.slot();
         self.slots.get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 != 0)
     }
 
     /// Returns whether that was news.
-    pub(super) fn insert(&mut self, session: SessionId) -> bool {
+    pub(super) fn insert(&mut self, session: SessionKey) -> bool {
         let (slot, is_new) = (session.slot(), !self.contains(session));
         if is_new {
             self.slots.touch(slot / 64, 0);
@@ -39,7 +39,7 @@ impl SilentSessions {
 
     /// Returns whether it was in.
     #[inline]
-    pub(super) fn remove(&mut self, session: SessionId) -> bool {
+    pub(super) fn remove(&mut self, session: SessionKey) -> bool {
         if self.is_empty() || !self.contains(session) {
             return false;
         }

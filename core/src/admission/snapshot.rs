@@ -10,6 +10,8 @@ use crate::priority::PerLevel;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdmissionSnapshot {
+    /// The life of the room, as its host numbers them.
+    pub life: u64,
     /// What the room still does.
     pub state: RoomStatus,
     /// What became of every message.

@@ -1,7 +1,7 @@
 //! Tests of what only a host that holds the halves apart can do to an admission.
 
 use super::*;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{SessionKey, UserId};
 use crate::shard_index::ShardIndex;
 
 fn admission() -> Admission<&'static str> {
@@ -11,13 +11,13 @@ fn admission() -> Admission<&'static str> {
 #[test]
 fn made_up_sessions_change_nothing() {
     let mut admission = admission();
-    let guest = SessionId::new(0, SessionId::next_generation(0, true));
+    let guest = SessionKey::new(0, SessionKey::next_generation(0, true)).in_life(0);
     // Generation 0 is nobody's.
     for session in [
         guest,
-        SessionId::new(5, 0),
-        SessionId::new(ShardIndex::slots(10), 1),
-        SessionId::new(u32::MAX, 1),
+        SessionKey::new(5, 0).in_life(0),
+        SessionKey::new(ShardIndex::slots(10), 1).in_life(0),
+        SessionKey::new(u32::MAX, 1).in_life(0),
     ] {
         admission.add_session(Instant::ZERO, UserId(7), session);
     }
@@ -28,7 +28,7 @@ fn made_up_sessions_change_nothing() {
 #[test]
 fn a_session_in_a_taken_slot_puts_out_who_holds_it() {
     let mut admission = admission();
-    let (old, new) = (SessionId::new(3, 1), SessionId::new(3, 2));
+    let (old, new) = (SessionKey::new(3, 1).in_life(0), SessionKey::new(3, 2).in_life(0));
     admission.add_session(Instant::ZERO, UserId(7), old);
     admission.add_session(Instant::ZERO, UserId(7), new);
     admission.add_session(Instant::ZERO, UserId(8), new);

@@ -1,7 +1,7 @@
 //! How the audience closes, and who has gone since it was asked last.
 
 use crate::event::EndReason;
-use crate::ids::SessionId;
+use crate::ids::SessionKey;
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ pub(super) struct Closing {
     closed: Option<(EndReason, Instant)>,
     grace: Duration,
     /// Whose grace was over in the last call.
-    gone: Vec<SessionId>,
+    gone: Vec<SessionKey>,
 }
 
 impl Closing {
@@ -70,17 +70,17 @@ impl Closing {
     }
 
     /// The grace of a session is over.
-    pub(super) fn note_gone(&mut self, session: Option<SessionId>) {
+    pub(super) fn note_gone(&mut self, session: Option<SessionKey>) {
         self.gone.extend(session);
     }
 
     /// Returns a session that has gone and was not returned before.
-    pub(super) fn poll_gone(&mut self) -> Option<SessionId> {
+    pub(super) fn poll_gone(&mut self) -> Option<SessionKey> {
         self.gone.pop()
     }
 
     /// Returns the sessions that have gone and were not returned before.
-    pub(super) fn gone(&self) -> &[SessionId] {
+    pub(super) fn gone(&self) -> &[SessionKey] {
         &self.gone
     }
 

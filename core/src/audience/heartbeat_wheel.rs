@@ -8,7 +8,7 @@
 use crate::chunked::{Chunked, Deque};
 use crate::config::{Scans, Settings};
 use crate::event::Liveness;
-use crate::ids::SessionId;
+use crate::ids::SessionKey;
 use crate::time::Instant;
 use alloc::boxed::Box;
 
@@ -41,7 +41,7 @@ pub(super) struct HeartbeatWheel {
     /// Sessions that a look may find silent.
     watched: u32,
     silent: u32,
-    expired: Deque<(SessionId, Liveness)>,
+    expired: Deque<(SessionKey, Liveness)>,
 }
 
 /// A look on its way.
@@ -102,7 +102,7 @@ impl HeartbeatWheel {
     }
 
     /// The session in a slot shows life.
-    pub(super) fn touch(&mut self, now: Instant, slot: u32, session: SessionId) {
+    pub(super) fn touch(&mut self, now: Instant, slot: u32, session: SessionKey) {
         match self.left[slot] {
             NOBODY => return,
             SILENT => {
@@ -121,7 +121,7 @@ impl HeartbeatWheel {
         (self.scans.expires_at_scan(now) - base).min(u64::from(FRESH)) as u8
     }
 
-    fn tell(&mut self, session: SessionId, liveness: Liveness) {
+    fn tell(&mut self, session: SessionKey, liveness: Liveness) {
         // Guests are no users: nobody has to hear of them.
         if !session.is_guest() {
             self.expired.push_back((session, liveness));
@@ -129,7 +129,7 @@ impl HeartbeatWheel {
     }
 
     /// Makes the looks that are due, all that were missed as one.
-    pub(super) fn scan(&mut self, now: Instant, holder: impl Fn(u32) -> Option<SessionId>) {
+    pub(super) fn scan(&mut self, now: Instant, holder: impl Fn(u32) -> Option<SessionKey>) {
         let (mut may_scan, mut may_expire) =
             (MAX_SCANNED, MAX_EXPIRED.saturating_sub(self.expired.len()));
         while may_scan > 0 && may_expire > 0 {
@@ -164,7 +164,7 @@ impl HeartbeatWheel {
         end: u32,
         missed: u8,
         may_expire: &mut usize,
-        holder: &impl Fn(u32) -> Option<SessionId>,
+        holder: &impl Fn(u32) -> Option<SessionKey>,
     ) {
         let chunk = self.left.chunk_from_mut(walk.hand);
         let len = chunk.len().min(BLOCK).min((end - walk.hand) as usize);
@@ -205,7 +205,7 @@ impl HeartbeatWheel {
     }
 
     /// Returns a session that was found silent or shows life again, and was not returned before.
-    pub(super) fn poll(&mut self) -> Option<(SessionId, Liveness)> {
+    pub(super) fn poll(&mut self) -> Option<(SessionKey, Liveness)> {
         self.expired.pop_front()
     }
 
@@ -242,8 +242,8 @@ mod tests {
         *HeartbeatWheel::new(&config.settings).unwrap()
     }
 
-    fn session(slot: u32) -> SessionId {
-        SessionId::new(slot, 1)
+    fn session(slot: u32) -> SessionKey {
+        SessionKey::new(slot, 1)
     }
 
     #[test]
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn guests_fall_silent_and_nobody_has_to_hear_of_it() {
         let mut wheel = wheel(MILLI, MILLI);
-        let guest = SessionId::new(0, SessionId::next_generation(0, true));
+        let guest = SessionKey::new(0, SessionKey::next_generation(0, true));
         wheel.come(0);
         wheel.scan(Instant::from_secs(1), |_| Some(guest));
         wheel.scan(Instant::from_secs(2), |_| Some(guest));

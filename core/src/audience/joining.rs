@@ -3,7 +3,7 @@
 use super::Audience;
 use crate::error::JoinError;
 use crate::event::{Joined, StartPosition};
-use crate::ids::{Group, Seq, SessionId};
+use crate::ids::{Group, Seq, SessionId, SessionKey};
 use crate::message::Payload;
 use crate::priority::PerLevel;
 use crate::resume::ResumeToken;
@@ -25,7 +25,7 @@ impl<M: Payload> Audience<M> {
     ) -> Result<Joined, JoinError> {
         self.check_enter(known)?;
         let (starts, starts_after, start) = self.feed.fresh_start();
-        let session = self.enter(guest, group, &starts);
+        let session = self.enter(guest, group, &starts).in_life(self.life);
         Ok(Joined { session, starts_after, start })
     }
 
@@ -34,7 +34,7 @@ impl<M: Payload> Audience<M> {
     ///
     /// It does not carry the session's mask, nor what was sent to it directly.
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
-        let slot = self.crowd.live_slot(session).filter(|_| !self.closing.is_closed())?;
+        let slot = self.live_slot(session).filter(|_| !self.closing.is_closed())?;
         let positions = self.crowd.reached(self.feed.log(), slot);
         Some(ResumeToken { session, positions, taken_at: self.clock.peek(now) })
     }
@@ -45,8 +45,8 @@ impl<M: Payload> Audience<M> {
     ///
     /// A token that is as old as [`resume_within`](crate::RoomConfigBuilder::resume_within) or
     /// older, that is from the future (of time, or of a level's positions), or that is more than
-    /// 2³⁰ messages of a level behind, is not honoured: the session joins as any other.
-    /// [`Joined::start`] tells which it was.
+    /// 2³⁰ messages of a level behind, is not honoured: the session joins as any other, and so it
+    /// does with one of another life of the room. [`Joined::start`] tells which it was.
     ///
     /// # Errors
     /// As [`join`](Self::join); also when the session that the token names is still in.
@@ -61,12 +61,17 @@ impl<M: Payload> Audience<M> {
         let now = self.clock.advance(now);
         let former = known.filter(|&known| self.is_live(known)).unwrap_or(token.session);
         self.check_enter(Some(former))?;
+        let Some(former) = token.session.key_in(self.life) else {
+            let joined = self.join(guest, group, None)?;
+            return Ok(Joined { start: StartPosition::Unknown, ..joined });
+        };
         if !self.feed.honours(now, &token) {
             return self.join(guest, group, None);
         }
-        let session = self.enter(guest, group, &token.positions);
-        self.crowd.exclude_former(self.feed.log(), session, token.session, &token.positions);
+        let key = self.enter(guest, group, &token.positions);
+        self.crowd.exclude_former(self.feed.log(), key, former, &token.positions);
         let starts_after = Seq(token.positions.values().sum());
+        let session = key.in_life(self.life);
         Ok(Joined { session, starts_after, start: StartPosition::Resumed })
     }
 
@@ -85,13 +90,13 @@ impl<M: Payload> Audience<M> {
 
     /// A session comes that reads from these positions on.
     #[inline]
-    fn enter(&mut self, guest: bool, group: Group, starts: &PerLevel<u64>) -> SessionId {
-        let session = self.crowd.enter(guest, group, starts);
+    fn enter(&mut self, guest: bool, group: Group, starts: &PerLevel<u64>) -> SessionKey {
+        let key = self.crowd.enter(guest, group, starts);
         if let Some(wheel) = &mut self.wheel
-            && let Some(slot) = self.crowd.sessions().slot_of(session)
+            && let Some(slot) = self.crowd.sessions().slot_of(key)
         {
             wheel.come(slot);
         }
-        session
+        key
     }
 }

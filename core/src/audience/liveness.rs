@@ -24,9 +24,9 @@ impl<M: Payload> Audience<M> {
         if self.closing.is_closed() {
             return false;
         }
-        let Some(slot) = self.crowd.sessions().slot_of(session) else { return false };
+        let Some(slot) = self.slot_of(session) else { return false };
         if let Some(wheel) = &mut self.wheel {
-            wheel.touch(now, slot, session);
+            wheel.touch(now, slot, session.key());
         }
         self.crowd.ending(slot).is_none()
     }
@@ -35,7 +35,8 @@ impl<M: Payload> Audience<M> {
     /// which that came about: for [`Admission::note_liveness`](crate::Admission::note_liveness),
     /// which knows who is online. At most 1,024 sessions are found before they are polled.
     pub fn poll_liveness(&mut self) -> Option<(SessionId, Liveness)> {
-        self.wheel.as_mut()?.poll()
+        let (key, liveness) = self.wheel.as_mut()?.poll()?;
+        Some((key.in_life(self.life), liveness))
     }
 
     /// Whether [`poll_liveness`](Self::poll_liveness) has something.

@@ -69,6 +69,8 @@ const MAX_ENDED: u32 = 1_024;
 /// [`take_over`](Self::take_over).
 #[derive(Debug)]
 pub struct Audience<M> {
+    /// The life of the room: sessions of another one are strangers.
+    life: u64,
     clock: Watermark,
     feed: Feed<M>,
     crowd: Crowd<M>,
@@ -97,6 +99,7 @@ impl<M: Payload> Audience<M> {
     /// before.
     pub(crate) fn starting_at(settings: &Settings, part: ShardIndex, heads: PerLevel<u64>) -> Self {
         Self {
+            life: 0,
             clock: Watermark::default(),
             feed: Feed::new(settings, heads),
             crowd: Crowd::new(settings, part),
@@ -115,6 +118,7 @@ impl<M: Payload> Audience<M> {
     pub fn new_shard(config: &RoomConfig, part: ShardIndex, other: &Self) -> Self {
         let settings = &config.settings;
         Self {
+            life: other.life,
             clock: other.clock,
             feed: other.feed.beside(settings),
             wheel: other.wheel.as_ref().map(|wheel| wheel.beside()),
@@ -123,15 +127,43 @@ impl<M: Payload> Audience<M> {
         }
     }
 
+    /// The same for a room in this life, which every half of the room has to be given, before
+    /// anyone joins. See [`RoomState::with_life`](crate::RoomState::with_life).
+    #[must_use]
+    pub fn with_life(mut self, life: u64) -> Self {
+        self.set_life(life);
+        self
+    }
+
+    pub(crate) fn set_life(&mut self, life: u64) {
+        self.life = life;
+    }
+
+    /// The life of the room.
+    pub fn life(&self) -> u64 {
+        self.life
+    }
+
+    /// The slot of a session that is in.
+    #[inline]
+    fn slot_of(&self, session: SessionId) -> Option<u32> {
+        self.crowd.sessions().slot_of(session.key_in(self.life)?)
+    }
+
+    /// The slot of a session that is in and does not end.
+    fn live_slot(&self, session: SessionId) -> Option<u32> {
+        self.crowd.live_slot(session.key_in(self.life)?)
+    }
+
     /// Whether a session is in and nothing has closed it.
     pub fn is_live(&self, session: SessionId) -> bool {
-        !self.closing.is_closed() && self.crowd.live_slot(session).is_some()
+        !self.closing.is_closed() && self.live_slot(session).is_some()
     }
 
     /// Lets a session go at once; what it had not read is abandoned. Returns whether it was in.
     /// O(1), plus its own messages in the log.
     pub fn leave(&mut self, session: SessionId) -> bool {
-        let Some(slot) = self.crowd.sessions().slot_of(session) else { return false };
+        let Some(slot) = self.slot_of(session) else { return false };
         self.release(slot);
         true
     }
@@ -141,7 +173,7 @@ impl<M: Payload> Audience<M> {
     /// O(log n) while others end later who began to end before.
     pub fn end(&mut self, now: Instant, session: SessionId, reason: EndReason) {
         let now = self.clock.advance(now);
-        let Some(slot) = self.crowd.live_slot(session) else { return };
+        let Some(slot) = self.live_slot(session) else { return };
         self.watch_no_more(slot);
         self.crowd.end(self.feed.log(), slot, reason, self.closing.until(now));
         self.wakeups.by(now);
@@ -263,12 +295,12 @@ impl<M: Payload> Audience<M> {
     /// ([`Admission::remove_session`](crate::Admission::remove_session)). The next call of
     /// `handle_timeout` forgets those that nobody asked for.
     pub fn poll_gone(&mut self) -> Option<SessionId> {
-        self.closing.poll_gone()
+        self.closing.poll_gone().map(|key| key.in_life(self.life))
     }
 
     /// The sessions that [`poll_gone`](Self::poll_gone) has yet to return.
-    pub fn gone(&self) -> &[SessionId] {
-        self.closing.gone()
+    pub fn gone(&self) -> impl ExactSizeIterator<Item = SessionId> + '_ {
+        self.closing.gone().iter().map(|key| key.in_life(self.life))
     }
 
     /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing
@@ -322,7 +354,7 @@ impl<M: Payload> Audience<M> {
 
     /// The books of one session, by level; `None` when it is not in. O(1).
     pub fn deliveries(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
-        let slot = self.crowd.sessions().slot_of(session)?;
+        let slot = self.slot_of(session)?;
         Some(PerLevel::from_fn(|level| self.crowd.deliveries_of(self.feed.log(), slot, level)))
     }
 

@@ -29,7 +29,7 @@ impl<M: Payload> Audience<M> {
         if self.closing.is_closed() {
             return Err(DirectReason::RoomClosed);
         }
-        let slot = self.crowd.live_slot(session);
+        let slot = self.live_slot(session);
         let slot = slot.ok_or(DirectReason::NoRecipient { to: Recipient::Session(session) })?;
         let head = self.feed.log().head(direct.priority);
         let sent = self.crowd.send_direct(slot, head, direct);
@@ -46,13 +46,13 @@ impl<M: Payload> Audience<M> {
     /// gap that it has not been told yet still is. A level that is masked no longer starts at the
     /// head.
     pub fn set_masked_levels(&mut self, session: SessionId, mask: LevelSet) -> bool {
-        let Some(slot) = self.crowd.sessions().slot_of(session) else { return false };
+        let Some(slot) = self.slot_of(session) else { return false };
         self.crowd.set_masked_levels(self.feed.log(), slot, mask);
         true
     }
 
     /// The levels that a session does not want; `None` when it is not in. O(1).
     pub fn masked_levels(&self, session: SessionId) -> Option<LevelSet> {
-        self.crowd.sessions().slot_of(session).map(|slot| self.crowd.mask_of(slot))
+        self.slot_of(session).map(|slot| self.crowd.mask_of(slot))
     }
 }

@@ -8,7 +8,7 @@ use super::batch::Handoff;
 use super::block::{BLOCK, Block, Match, SlotFlags};
 use super::positions::{Positions, Span, widen};
 use crate::chunked::{Chunked, NIL};
-use crate::ids::{Group, SessionId};
+use crate::ids::{Group, SessionKey};
 use crate::priority::{PerLevel, Priority};
 use crate::shard_index::ShardIndex;
 use core::ops::Range;
@@ -87,15 +87,15 @@ impl Sessions {
 
     /// Takes a slot whose cursors start at `heads`.
     #[inline]
-    pub(super) fn insert(&mut self, guest: bool, group: Group, heads: Positions) -> SessionId {
+    pub(super) fn insert(&mut self, guest: bool, group: Group, heads: Positions) -> SessionKey {
         let slot = self.take_slot(heads);
         let (block, place) = self.at_mut(slot);
-        let generation = SessionId::next_generation(block.generations[place], guest);
+        let generation = SessionKey::next_generation(block.generations[place], guest);
         block.cursors[place] = heads;
         block.generations[place] = generation;
         block.flags[place] = SlotFlags::plain(group);
         self.len += 1;
-        SessionId::new(self.part.slot(slot), generation)
+        SessionKey::new(self.part.slot(slot), generation)
     }
 
     #[inline]
@@ -166,7 +166,7 @@ impl Sessions {
 
     /// The slot of a session that is in, with its block and the place in that.
     #[inline]
-    fn find(&self, session: SessionId) -> Option<(u32, &Block, usize)> {
+    fn find(&self, session: SessionKey) -> Option<(u32, &Block, usize)> {
         let slot = self.part.place(session.slot())?;
         let (block, place) = (self.hot.get(slot / BLOCK)?, (slot % BLOCK) as usize);
         (block.flags[place].is_held() & (block.generations[place] == session.generation()))
@@ -175,7 +175,7 @@ impl Sessions {
 
     /// Where a session stands that is in.
     #[inline]
-    pub(super) fn stands(&self, session: SessionId) -> Option<CursorState<'_>> {
+    pub(super) fn stands(&self, session: SessionKey) -> Option<CursorState<'_>> {
         let (slot, block, place) = self.find(session)?;
         Some(if block.flags[place].is_cold() {
             CursorState::Cold(slot)
@@ -186,7 +186,7 @@ impl Sessions {
 
     /// The cursors of a session that is in and has no cold state.
     #[inline]
-    pub(super) fn plain_cursors(&mut self, session: SessionId) -> Option<&mut Positions> {
+    pub(super) fn plain_cursors(&mut self, session: SessionKey) -> Option<&mut Positions> {
         let slot = self.part.place(session.slot())?;
         let (block, place) = (self.hot.get_mut(slot / BLOCK)?, (slot % BLOCK) as usize);
         let is_it =
@@ -196,17 +196,17 @@ impl Sessions {
 
     /// The slot of a session that is in.
     #[inline]
-    pub(super) fn slot_of(&self, session: SessionId) -> Option<u32> {
+    pub(super) fn slot_of(&self, session: SessionKey) -> Option<u32> {
         self.find(session).map(|(slot, ..)| slot)
     }
 
     /// The session that holds a slot.
     #[inline]
-    pub(super) fn holder(&self, slot: u32) -> Option<SessionId> {
+    pub(super) fn holder(&self, slot: u32) -> Option<SessionKey> {
         let (block, place) = (self.hot.get(slot / BLOCK)?, (slot % BLOCK) as usize);
         block.flags[place]
             .is_held()
-            .then(|| SessionId::new(self.part.slot(slot), block.generations[place]))
+            .then(|| SessionKey::new(self.part.slot(slot), block.generations[place]))
     }
 
     /// The first session of a group in a range of slots that is not at `heads`, or has cold state.
@@ -279,7 +279,7 @@ impl Sessions {
         slots: Range<u32>,
         group: Group,
         [here, there, heads]: [Positions; 3],
-        mut take: impl FnMut(SessionId) -> Handoff,
+        mut take: impl FnMut(SessionKey) -> Handoff,
     ) -> Swept {
         let part = self.part;
         let mut swept = Swept { stopped: slots.start, handed: 0, taken: 0 };
@@ -293,7 +293,7 @@ impl Sessions {
                     for (slot, (&generation, cursors)) in
                         (slot..).zip(block.generations.iter().zip(&mut block.cursors))
                     {
-                        if take(SessionId::new(slot, generation)) == Handoff::Taken {
+                        if take(SessionKey::new(slot, generation)) == Handoff::Taken {
                             *cursors = there;
                             swept.taken += 1;
                         }
@@ -305,7 +305,7 @@ impl Sessions {
                     while due != 0 {
                         let place = due.trailing_zeros();
                         due &= due - 1;
-                        if take(SessionId::new(slot + place, block.generations[place as usize]))
+                        if take(SessionKey::new(slot + place, block.generations[place as usize]))
                             == Handoff::Taken
                         {
                             block.cursors[place as usize] = there;
@@ -446,7 +446,7 @@ mod tests {
             let end = rng.below(sessions.slots() + 1);
             let start = rng.below(end + 1);
             let seed = rng.below(u32::MAX);
-            let taken = |session: SessionId| session.slot().wrapping_mul(seed | 1) >> 28 > 0;
+            let taken = |session: SessionKey| session.slot().wrapping_mul(seed | 1) >> 28 > 0;
             // One by one.
             let mut expected = (Vec::new(), end, Vec::new(), None);
             for slot in start..end {

@@ -35,7 +35,7 @@ impl<M: Payload> Audience<M> {
         session: SessionId,
         budget: Budget,
     ) -> Result<Option<Batch<M>>, SessionEnd> {
-        let slot = self.crowd.sessions().slot_of(session).ok_or(SessionEnd::NoSession(session))?;
+        let slot = self.slot_of(session).ok_or(SessionEnd::NoSession(session))?;
         let sessions = self.crowd.sessions();
         let is_plain = !self.closing.is_closed() && !sessions.is_cold(slot);
         if is_plain && sessions.is_caught_up(slot, self.feed.low_heads()) {
@@ -65,7 +65,8 @@ impl<M: Payload> Audience<M> {
     /// that one stood.
     #[inline]
     fn take_shared(&mut self, session: SessionId, budget: Budget) -> Option<Batch<M>> {
-        self.shared.take(budget, |step| self.crowd.take_step(session, step))
+        let key = session.key_in(self.life)?;
+        self.shared.take(budget, |step| self.crowd.take_step(key, step))
     }
 
     /// Hands every session of a group in a range of slots what it is due, within a budget for each;
@@ -116,7 +117,8 @@ impl<M: Payload> Audience<M> {
     /// nothing. O(1).
     #[inline]
     pub fn is_ready(&self, session: SessionId) -> bool {
-        match self.crowd.sessions().stands(session) {
+        let key = session.key_in(self.life);
+        match key.and_then(|key| self.crowd.sessions().stands(key)) {
             // With nothing aside, what it has not passed is due; of a closed audience, the end.
             Some(CursorState::Plain(cursors)) => {
                 *cursors != self.feed.low_heads() || self.closing.is_closed()
@@ -178,8 +180,9 @@ impl<M: Payload> Audience<M> {
         }
         let (slots, step) = (first..slots.end, plan.step());
         let reading = BatchRef::new(log, None, &plan);
-        let swept = self.crowd.sweep_step(slots, group, &step, heads, |session| {
-            sink(session, Delivery::Batch(reading.again()))
+        let life = self.life;
+        let swept = self.crowd.sweep_step(slots, group, &step, heads, |key| {
+            sink(key.in_life(life), Delivery::Batch(reading.again()))
         });
         (swept.stopped, swept.handed)
     }
@@ -192,7 +195,8 @@ impl<M: Payload> Audience<M> {
         budget: Budget,
         sink: &mut impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> bool {
-        let Some(session) = self.crowd.sessions().holder(slot) else { return false };
+        let Some(key) = self.crowd.sessions().holder(slot) else { return false };
+        let session = key.in_life(self.life);
         let plan = self.crowd.plan(self.feed.log(), slot, budget);
         if plan.is_empty() {
             self.crowd.commit(slot, &plan, &mut self.deferred);

@@ -43,7 +43,7 @@ impl Scene {
             priority: LEVEL,
             kind: Kind::Text,
             sender: Sender::Host,
-            session,
+            session: session.map(SessionId::key),
             units: 1,
             messages: 1,
             admitted_at: NOW,

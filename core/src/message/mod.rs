@@ -10,7 +10,7 @@ pub use edge_message::EdgeMessage;
 pub use outcome::{Limit, Outcome, Receipt, Refused};
 pub use publish::{DedupKey, MergeKey, OutcomeSink, Publish};
 
-use crate::ids::{Seq, SessionId, UserId};
+use crate::ids::{Seq, SessionId, SessionKey, UserId};
 use crate::priority::Priority;
 use crate::system_messages::SystemMessage;
 use crate::time::Instant;
@@ -118,8 +118,9 @@ pub struct Message<M> {
     pub kind: Kind,
     /// Who speaks.
     pub sender: Sender,
-    /// The session that sent it, if one did; none if it carries others.
-    pub session: Option<SessionId>,
+    /// The session that sent it, if one did; none if it carries others. It is of this life of the
+    /// room: [`SessionKey::in_life`] is its id.
+    pub session: Option<SessionKey>,
     /// What it stands for: its own units and those of the messages that it carries.
     pub units: u64,
     /// Itself and the messages that were merged into it.

@@ -123,6 +123,39 @@ impl<M: Payload> RoomState<M> {
         }
     }
 
+    /// The same room in this life, a number that the host gives: no two rooms have the same, nor
+    /// the same room before and after it was made anew, in this process or in another one.
+    ///
+    /// A [`SessionId`] and a [`ResumeToken`](crate::ResumeToken) carry it. One of another life
+    /// names nobody here, though it is like one of this room's to the last bit: whoever publishes
+    /// by it is no member, whoever closes it closes nobody, and whoever resumes by it starts as
+    /// [`Unknown`](crate::StartPosition::Unknown). To be said before anyone joins. Default 0: then
+    /// a host sees to it by other means that no id and no token outlives a room.
+    ///
+    /// ```
+    /// use roomcast_core::{Instant, Join, RoomConfig, RoomState, UserId};
+    ///
+    /// let (config, now) = (RoomConfig::av_chat_room(UserId(1)), Instant::from_secs(1));
+    /// let room = |life| RoomState::<&str>::new(&config).with_life(life);
+    /// let (mut before, mut anew) = (room(0x5eed), room(0x5eee));
+    /// let old = before.join(now, Join::user(UserId(7)))?.session;
+    /// let stranger = anew.join(now, Join::user(UserId(8)))?.session;
+    /// assert_eq!((old.key(), old.life()), (stranger.key(), 0x5eed));
+    /// assert!(!anew.close_session(now, old) && anew.close_session(now, stranger));
+    /// # Ok::<(), roomcast_core::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn with_life(mut self, life: u64) -> Self {
+        self.admission.set_life(life);
+        self.shards.set_life(life);
+        self
+    }
+
+    /// The life of the room.
+    pub fn life(&self) -> u64 {
+        self.admission.life()
+    }
+
     /// The two halves, for a call that concerns both.
     #[inline]
     fn halves(&mut self) -> Halves<'_, M, Shards<M>> {
@@ -292,12 +325,19 @@ impl<M: Payload> RoomState<M> {
         let admission = &mut self.admission;
         let handed = self.shards.sweep(group, slots, budget, |session, due| {
             if let Delivery::End(_) = due {
-                admission.gone(now, session);
+                Self::swept_out(admission, now, session);
             }
             sink(session, due)
         });
         self.clear_deferred_drops();
         handed
+    }
+
+    /// A session has been told its end in a sweep: few are, so this is kept out of its loop.
+    #[cold]
+    #[inline(never)]
+    fn swept_out(admission: &mut Admission<M>, now: Instant, session: SessionId) {
+        admission.gone(now, session);
     }
 
     /// Slots that sessions hold or held: the end of a whole [`sweep`](Self::sweep).

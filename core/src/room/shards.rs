@@ -42,6 +42,11 @@ impl<M: Payload> Shards<M> {
         }
     }
 
+    /// The room is in this life. Those that open later are told by the first.
+    pub(super) fn set_life(&mut self, life: u64) {
+        self.first.set_life(life);
+    }
+
     pub(super) fn sharding(&self) -> Sharding {
         self.sharding
     }

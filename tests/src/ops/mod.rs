@@ -8,15 +8,16 @@ mod setup;
 
 pub use setup::{Limits, Setup};
 
-use crate::checked::{Checked, Say};
+use crate::checked::{Checked, LIFE, Say};
 use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Violation};
-use numbers::{budget, group, key, level, mask, moderation, pick, tampered};
+use numbers::{budget, group, key, level, mask, moderation, of_another_life, pick, tampered};
 use reconfigure::Change;
 use roomcast_core::{
     Actor, Broadcast, Broadcasts, Budget, CorrelationId, DedupKey, Instant, Join, Kind,
-    OutcomeSink, Recipient, ResumeToken, RoomState, RoomStatus, SessionId, Source, Ticket, UserId,
+    OutcomeSink, Recipient, ResumeToken, RoomState, RoomStatus, SessionId, SessionKey, Source,
+    Ticket, UserId,
 };
 use std::collections::VecDeque;
 
@@ -270,7 +271,7 @@ impl Player {
 
     fn session(&self, who: u8) -> SessionId {
         match self.sessions.len() {
-            0 => SessionId::from_bits(u64::from(who)),
+            0 => SessionId::from_bits(u128::from(who)),
             len => self.sessions[usize::from(who) % len],
         }
     }
@@ -394,10 +395,11 @@ impl Player {
                 }
             }
             Op::Stranger { call, bits: (slot, generation) } => {
-                self.stranger(
-                    call,
-                    SessionId::from_bits(u64::from(slot % 16) << 32 | u64::from(generation)),
-                )?;
+                let bits = u64::from(slot % 16) << 32 | u64::from(generation);
+                let made_up = SessionKey::from_bits(bits).in_life(LIFE);
+                self.stranger(call, made_up)?;
+                // Every bit is right but those of the life.
+                self.stranger(call, of_another_life(self.session(slot), slot / 16))?;
             }
         }
         Ok(())
@@ -435,8 +437,10 @@ impl Player {
                 self.publish(Source::Host, (level, size, outcome_sink), more)?;
             }
             Op::Forward { user, who, what, more } => {
-                let session =
-                    who.filter(|_| !self.sessions.is_empty()).map(|who| self.session(who));
+                let session = who.filter(|_| !self.sessions.is_empty()).map(|who| match who {
+                    240.. => of_another_life(self.session(who), who),
+                    _ => self.session(who),
+                });
                 self.publish(
                     Source::Edge { user: UserId(u64::from(user % 6)), session },
                     what,
@@ -582,7 +586,7 @@ impl Player {
             return Ok(());
         }
         let now = self.now();
-        match call % 5 {
+        match call % 8 {
             0 => self.publish(Source::Session(id), (call, call, call), (call, call)),
             1 => self.checked.close_session(&mut self.room, now, id),
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
@@ -594,6 +598,8 @@ impl Player {
                 1,
             ),
             4 => self.checked.touch(&mut self.room, now, id),
+            5 => self.checked.set_masked_levels(&mut self.room, now, id, mask(call)),
+            6 => self.checked.resume_token(&mut self.room, now, id).map(drop),
             _ => self.checked.join(&mut self.room, now, &Join::guest().on(id)).map(|joined| {
                 self.sessions.extend(joined.ok().map(|joined| joined.session));
             }),

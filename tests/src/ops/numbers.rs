@@ -1,11 +1,13 @@
 //! What small numbers stand for.
 
+use crate::checked::LIFE;
 use crate::moderation::Act;
 use crate::payload::Probe;
 use roomcast_core::{
     BroadcastLimits, Broadcasts, Budget, DataLimits, DedupKey, DedupWindow, Duration, Group,
     Heartbeat, LevelSet, MergeKey, Priority, Quota, Rate, ResumeToken, ReviewConfig,
-    ReviewDecision, ReviewTimeout, SessionId, SystemMessageKind, SystemMessages, UserId,
+    ReviewDecision, ReviewTimeout, SessionId, SessionKey, SystemMessageKind, SystemMessages,
+    UserId,
 };
 use std::num::NonZeroU32;
 
@@ -45,9 +47,15 @@ pub(super) fn tampered(token: ResumeToken, twist: u8) -> Option<ResumeToken> {
         184..216 => token.positions[at] = token.positions[at].saturating_sub(u64::from(twist % 4)),
         216..224 => token.positions[at] = token.positions[at].saturating_sub((1 << 30) + 100),
         224..240 => token.taken_at = token.taken_at + Duration::from_millis(40),
-        240.. => token.session = SessionId::from_bits(u64::from(twist)),
+        240..248 => token.session = SessionKey::from_bits(u64::from(twist)).in_life(LIFE),
+        248.. => token.session = of_another_life(token.session, twist),
     }
     Some(token)
+}
+
+/// One whose slot and generation are the same, so that the life alone tells it from this one.
+pub(super) fn of_another_life(session: SessionId, which: u8) -> SessionId {
+    session.key().in_life(pick(&[0, LIFE - 1, LIFE ^ 1 << 63, !LIFE], which))
 }
 
 pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {

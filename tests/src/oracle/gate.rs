@@ -34,7 +34,10 @@ impl Oracle {
             },
             Source::Session(session) => match self.members.user_of(session) {
                 Some(user) => Sender::User(user),
-                None if session.is_guest() => return Err((RefusalReason::Guest, None, None)),
+                // Nothing is known of another life's, not even that it is a guest's.
+                None if session.is_guest() && session.life() == self.life => {
+                    return Err((RefusalReason::Guest, None, None));
+                }
                 None => return Err((RefusalReason::NotMember, None, None)),
             },
         };

@@ -122,8 +122,8 @@ impl Oracle {
         let expected =
             (seq, position, waiting.kind, entry.sender, waiting.session, entry.entered, now);
         let m = message;
-        let found =
-            (m.seq, m.position, m.kind, m.sender, m.session, m.admitted_at, m.dispatched_at);
+        let session = m.session.map(|key| key.in_life(self.life));
+        let found = (m.seq, m.position, m.kind, m.sender, session, m.admitted_at, m.dispatched_at);
         same(Law::L4Order, "the dispatched message", expected, found)?;
         same(
             Law::L1Messages,

@@ -3,7 +3,7 @@
 use super::Oracle;
 use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Instant, Kind, Priority, RefusalReason, Sender, Seq, SessionId};
+use roomcast_core::{Instant, Kind, Priority, RefusalReason, Sender, Seq, SessionKey};
 
 /// Everything that was broadcast since the room was made.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,7 @@ impl Oracle {
             let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
             self.heads[level] += 1;
             let expected =
-                (id, seq, position, level, Kind::Notice, Sender::Host, None::<SessionId>, now);
+                (id, seq, position, level, Kind::Notice, Sender::Host, None::<SessionKey>, now);
             let found = (
                 m.payload.id(),
                 m.seq,

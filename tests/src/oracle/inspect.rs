@@ -12,6 +12,7 @@ impl Oracle {
     pub fn inspect(&mut self, room: &RoomState<Probe>) -> Check {
         self.note_end();
         let snapshot = room.snapshot(self.clock);
+        same(Law::Members, "the room's life", self.life, snapshot.admission.life)?;
         self.messages(&snapshot)?;
         self.deliveries(&snapshot)?;
         self.inspect_directs(&snapshot)?;
@@ -33,6 +34,13 @@ impl Oracle {
         self.inspect_data(room)?;
         self.inspect_reviews(room)?;
         for (&session, listener) in &self.listeners.here {
+            let stranger = session.key().in_life(!self.life);
+            let known = (
+                room.deliveries(stranger),
+                room.masked_levels(stranger),
+                room.resume_token(self.clock, stranger),
+            );
+            same(Law::Members, "what is known of another life's", (None, None, None), known)?;
             let books = room.deliveries(session);
             let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));
             same(

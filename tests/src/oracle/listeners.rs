@@ -7,7 +7,7 @@ use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
     Batch, Budget, Deliveries, Directs, Echo, EndReason, Group, Instant, Item, LevelSet, PerLevel,
-    Priority, Seq, SessionId,
+    Priority, Seq, SessionId, SessionKey,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -61,7 +61,7 @@ impl Listener {
 #[derive(Clone, Copy, Debug)]
 struct Logged {
     position: u64,
-    session: Option<SessionId>,
+    session: Option<SessionKey>,
     id: u64,
     bytes: u64,
 }
@@ -95,7 +95,7 @@ impl Listeners {
             if listener.end.is_some() {
                 continue;
             }
-            let is_own = rules.echo == Echo::Off && message.session == Some(session);
+            let is_own = rules.echo == Echo::Off && message.session == Some(session.key());
             if listener.mask.contains(level) {
                 listener.exclude(level);
             } else if is_own {
@@ -131,7 +131,7 @@ impl Listeners {
     }
 
     /// Who sent the message of a level at a position, if the log holds it and a session did.
-    pub fn sender(&self, level: Priority, position: u64) -> Option<SessionId> {
+    pub fn sender(&self, level: Priority, position: u64) -> Option<SessionKey> {
         self.log[level].iter().find(|logged| logged.position == position)?.session
     }
 

@@ -157,7 +157,9 @@ impl Oracle {
         let (session, user) = match (offer.source, sender) {
             (Source::Session(session), Sender::User(user)) => (Some(session), Some(user)),
             // The profile would come with it.
-            (Source::Edge { session, .. }, _) => (session, None),
+            (Source::Edge { session, .. }, _) => {
+                (session.filter(|session| session.life() == self.life), None)
+            }
             _ => (None, None),
         };
         Waiting {

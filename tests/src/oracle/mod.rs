@@ -68,6 +68,8 @@ pub struct Oracle {
     waiting: HashMap<u64, Waiting>,
     books: PerLevel<Row>,
     submitted: u64,
+    /// The room's life: an id of another one names nobody, whatever else it says.
+    life: u64,
     heads: PerLevel<u64>,
     inbox: Inbox,
     members: Members,
@@ -122,9 +124,10 @@ struct Row {
 }
 
 impl Oracle {
-    /// The model of a fresh room under these rules.
-    pub fn new(rules: Rules) -> Self {
+    /// The model of a fresh room under these rules, in this life.
+    pub fn new(rules: Rules, life: u64) -> Self {
         Self {
+            life,
             clock: Instant::ZERO,
             turns: Turns::new(&rules),
             notices: Tokens::new(rules.notices, 1_000_000_000, rules.notices),
@@ -223,6 +226,7 @@ impl Oracle {
                     true,
                     self.sessions_ever.insert(session),
                 )?;
+                same(Law::Members, "of which life a session is", self.life, session.life())?;
                 same(
                     Law::Members,
                     "a guest's id says so",

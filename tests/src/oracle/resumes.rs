@@ -57,6 +57,11 @@ impl Oracle {
         token: Option<ResumeToken>,
     ) -> Option<(Listener, u64, StartPosition)> {
         let token = token?;
+        if token.session.life() != self.life {
+            // Its positions are those of another feed: it starts as a fresh session does.
+            let (listener, after, _) = self.comes();
+            return Some((listener, after, StartPosition::Unknown));
+        }
         let age =
             Duration::from_nanos(self.clock.as_nanos().checked_sub(token.taken_at.as_nanos())?);
         let behind =
@@ -69,7 +74,7 @@ impl Oracle {
         let mut listener = Listener::default();
         for level in Priority::ALL {
             for position in token.positions[level]..self.heads[level] {
-                let is_own = self.listeners.sender(level, position) == Some(token.session);
+                let is_own = self.listeners.sender(level, position) == Some(token.session.key());
                 if is_own && self.rules.echo == Echo::Off {
                     listener.exclude_own(level, position);
                 } else {

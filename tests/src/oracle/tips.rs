@@ -5,7 +5,7 @@ use super::going::Sent;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::{
-    Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionId, SystemMessage,
+    Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionKey, SystemMessage,
     SystemMessageKind, SystemMessages, UserId,
 };
 use std::collections::BTreeMap;
@@ -146,7 +146,7 @@ impl Oracle {
             level,
             Kind::System,
             Sender::Host,
-            None::<SessionId>,
+            None::<SessionKey>,
             (1, 1),
             now,
             now,

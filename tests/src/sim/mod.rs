@@ -91,7 +91,8 @@ impl Stage {
         for (room, rules) in evening.rooms.iter().enumerate() {
             let config = rules.config().map_err(trouble)?;
             engine.create_room(room_id(room), &config).map_err(trouble)?;
-            watchers.push(Checked::watching(rules.clone(), 64).map_err(trouble)?);
+            let life = engine.room(room_id(room)).map_err(trouble)?.life();
+            watchers.push(Checked::watching(rules.clone(), 64, life).map_err(trouble)?);
         }
         let mut random = Random::new(evening.seed);
         let people: Vec<Person> =

@@ -14,7 +14,7 @@ use super::cold_state::{ColdState, ColdStates, Ending};
 use super::inbox::InboxLimits;
 use super::session::Sessions;
 use crate::config::{Echo, Settings};
-use crate::ids::{Group, SessionId};
+use crate::ids::{Group, SessionKey};
 use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
@@ -69,13 +69,18 @@ impl<M: Payload> Crowd<M> {
 
     /// A session comes that reads from these positions on.
     #[inline]
-    pub(super) fn enter(&mut self, guest: bool, group: Group, starts: &PerLevel<u64>) -> SessionId {
+    pub(super) fn enter(
+        &mut self,
+        guest: bool,
+        group: Group,
+        starts: &PerLevel<u64>,
+    ) -> SessionKey {
         self.accounts.come(starts);
         self.sessions.insert(guest, group, starts.0.map(|start| start as u32))
     }
 
     /// Returns the slot of a session that is in and does not end.
-    pub(super) fn live_slot(&self, session: SessionId) -> Option<u32> {
+    pub(super) fn live_slot(&self, session: SessionKey) -> Option<u32> {
         self.sessions.slot_of(session).filter(|&slot| self.ending(slot).is_none())
     }
 
@@ -91,7 +96,7 @@ impl<M: Payload> Crowd<M> {
         log: &Log<M>,
         level: Priority,
         position: u64,
-        sender: Option<SessionId>,
+        sender: Option<SessionKey>,
     ) {
         if self.echo == Echo::Off
             && let Some(slot) = sender.and_then(|session| self.sessions.slot_of(session))
@@ -105,8 +110,8 @@ impl<M: Payload> Crowd<M> {
     pub(super) fn exclude_former(
         &mut self,
         log: &Log<M>,
-        session: SessionId,
-        former: SessionId,
+        session: SessionKey,
+        former: SessionKey,
         positions: &PerLevel<u64>,
     ) {
         if self.echo != Echo::Off {

@@ -8,7 +8,7 @@ use super::super::reading::BatchRef;
 use super::super::session::Swept;
 use super::Crowd;
 use crate::deferred_drops::DeferredDrops;
-use crate::ids::{Group, SessionId};
+use crate::ids::{Group, SessionKey};
 use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
@@ -61,7 +61,7 @@ impl<M: Payload> Crowd<M> {
     /// Lets a session take the step that another one took last, if it has no cold state and stands
     /// where that one stood. Returns whether it does.
     #[inline]
-    pub(in crate::audience) fn take_step(&mut self, session: SessionId, step: &Step) -> bool {
+    pub(in crate::audience) fn take_step(&mut self, session: SessionKey, step: &Step) -> bool {
         match self.sessions.plain_cursors(session) {
             Some(cursors) if *cursors == step.here => *cursors = step.there,
             _ => return false,
@@ -79,7 +79,7 @@ impl<M: Payload> Crowd<M> {
         group: Group,
         step: &Step,
         low_heads: Positions,
-        take: impl FnMut(SessionId) -> Handoff,
+        take: impl FnMut(SessionKey) -> Handoff,
     ) -> Swept {
         let places = [step.here, step.there, low_heads];
         let swept = self.sessions.sweep(slots, group, places, take);
