@@ -3,6 +3,7 @@
 use super::*;
 use crate::ids::{SessionKey, UserId};
 use crate::shard_index::ShardIndex;
+use crate::time::Duration;
 
 fn admission() -> Admission<&'static str> {
     Admission::new(&RoomConfig::builder(UserId(1)).sessions(10).build().unwrap())
@@ -36,4 +37,31 @@ fn a_session_in_a_taken_slot_puts_out_who_holds_it() {
     assert!(admission.sessions_of(UserId(7)).is_empty());
     let books = admission.snapshot(Instant::ZERO);
     assert_eq!((books.users, books.user_sessions), (1, 1));
+}
+
+#[test]
+fn a_room_knows_its_staff_who_is_in_and_whom_it_mutes_or_bans_for_as_long() {
+    let mut admission = admission();
+    let (now, minute) = (Instant::ZERO, Duration::from_secs(60));
+    let user = UserId(7);
+    assert!(admission.knows(now, UserId(1)), "the owner");
+    assert!(!admission.knows(now, user));
+
+    let session = SessionId::new(3, 1);
+    admission.add_session(now, user, session);
+    assert!(admission.knows(now, user), "is in");
+    admission.remove_session(now, session);
+    assert!(!admission.knows(now, user));
+
+    admission.set_admin(now, Actor::Host, user, true).unwrap();
+    assert!(admission.knows(now, user), "an admin");
+    admission.set_admin(now, Actor::Host, user, false).unwrap();
+    assert!(!admission.knows(now, user));
+
+    admission.mute(now, Actor::Host, &[user], Some(minute)).unwrap();
+    assert!(admission.knows(now, user), "muted");
+    assert!(!admission.knows(now + minute, user), "the mute has lapsed");
+    admission.ban(now, Actor::Host, &[user], Some(minute * 2)).unwrap();
+    assert!(admission.knows(now + minute, user), "banned");
+    assert!(!admission.knows(now + minute * 2, user), "the ban has lapsed");
 }

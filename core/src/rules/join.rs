@@ -37,9 +37,14 @@ impl<M> Join<M> {
 
     /// A user. Each session of a user joins for itself.
     pub fn user(user: UserId) -> Self {
-        let mut join = Self::guest();
-        join.user = Some(user);
-        join
+        Self::guest().with_user(user)
+    }
+
+    /// The same join for this user, whoever it was for. For hosts that have names and look up the
+    /// number when the join is made already.
+    pub fn with_user(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
     }
 
     /// With a profile, which travels with the user's messages and tips from the start, that of
