@@ -1,35 +1,52 @@
-//! A chat under axum: each WebSocket is a member of one room, and `forward` writes to it.
+//! A chat under axum: each WebSocket is a member of the room in its path; `forward` writes to it.
 //!
 //! `cargo run --example axum_chat`, then in the consoles of two browser tabs, each with a user of
-//! its own: `ws = new WebSocket("ws://127.0.0.1:9002/7"); ws.onmessage = m => console.log(m.data)`
-//! and `ws.send("hello")`. What is over 12 KiB is refused.
+//! its own: `ws = new WebSocket("ws://127.0.0.1:9002/lobby/ann")`,
+//! `ws.onmessage = m => console.log(m.data)` and `ws.send("hello")`. What is over 12 KiB is refused.
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use roomcast::{Batch, Hub, Item, Join, Room, RoomConfig, RoomId, UserId};
+use roomcast::{Batch, Hub, Item, Room, RoomConfig};
+use std::time::Duration;
 
-type Chat = Room<String>;
+#[derive(Clone)]
+struct Chat {
+    hub: Hub<String>,
+    config: RoomConfig,
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9002".to_owned());
-    let chat = Hub::<String>::start().open_room(RoomId(1), &RoomConfig::default())?;
-    let app = Router::new().route("/{user}", axum::routing::get(enter)).with_state(chat);
+    // A room that nobody is in closes and is forgotten.
+    let config = RoomConfig::builder(None).idle_timeout(Some(Duration::from_secs(60))).build()?;
+    let chat = Chat { hub: Hub::<String>::start(), config };
+    let app = Router::new().route("/{room}/{user}", axum::routing::get(enter)).with_state(chat);
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("ws://{}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }
 
-async fn enter(Path(id): Path<u64>, State(chat): State<Chat>, ws: WebSocketUpgrade) -> Response {
-    ws.on_upgrade(move |socket| visit(socket, UserId(id), chat))
+/// Opens the room, or finds it, by the name in the path.
+async fn enter(
+    Path((room, user)): Path<(String, String)>,
+    State(chat): State<Chat>,
+    ws: WebSocketUpgrade,
+) -> Response {
+    let Chat { hub, config } = chat;
+    match hub.open_room(room, &config) {
+        Ok(room) => ws.on_upgrade(move |socket| visit(socket, user, room)),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    }
 }
 
 /// Serves one connection until either side ends it.
-async fn visit(socket: WebSocket, user: UserId, chat: Chat) {
-    let Ok(member) = chat.join(Join::user(user)) else { return };
+async fn visit(socket: WebSocket, user: String, room: Room<String>) {
+    let Ok(member) = room.join(&*user) else { return };
     let (sink, mut stream) = socket.split();
     let (say, hear) = member.split();
     // Ends when the sink does, or when `say` is dropped.

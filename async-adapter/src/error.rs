@@ -7,6 +7,6 @@ pub use crate::pump::{ControlRefused, PumpJoinError, PumpRefusal, TooManyPumps};
 pub use roomcast_core::{
     BroadcastReason, BroadcastRefused, CloseError, ConfigError, CreateRoomError, DataError,
     DirectReason, DirectRefused, DropReason, ImportError, JoinError, LeaveError, Limit,
-    ModerationError, NoSuchRoom, NotAllowed, ProfileError, ReconfigureError, RefusalReason,
-    ReviewError, SessionEnd,
+    ModerationError, NotAllowed, ProfileError, ReconfigureError, RefusalReason, ReviewError,
+    SessionEnd,
 };

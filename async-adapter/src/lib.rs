@@ -4,20 +4,20 @@
 //! ```no_run
 //! # #[cfg(feature = "tokio")] mod embedding {
 //! # use futures_util::{Sink, Stream, StreamExt};
-//! # use roomcast::{Batch, Bytes, Hub, Join, Room, RoomConfig, RoomId, UserId};
+//! # use roomcast::{Batch, Bytes, Hub, Room, RoomConfig};
 //! # async fn open() -> Result<(), Box<dyn std::error::Error>> {
 //! let hub = Hub::<Bytes>::start(); // one worker for each processor
-//! let room = hub.open_room(RoomId(42), &RoomConfig::default())?; // makes it, or returns it
+//! let room = hub.open_room("stream-42", &RoomConfig::default())?; // makes it, or returns it
 //! # Ok(()) }
 //!
 //! // For each connection, in a task of its own.
-//! async fn serve<S, I>(room: Room<Bytes>, user: UserId, out: S, mut inp: I)
+//! async fn serve<S, I>(room: Room<Bytes>, name: &str, out: S, mut inp: I)
 //! # where
 //! #     S: Sink<Bytes> + Send + 'static,
 //! #     S::Error: Send,
 //! #     I: Stream<Item = Bytes> + Unpin,
 //! {
-//!     let Ok(member) = room.join(Join::user(user)) else { return };
+//!     let Ok(member) = room.join(name) else { return };
 //!     let (say, hear) = member.split(); // either dropped: the session has left
 //!     tokio::spawn(hear.forward(out, encode)); // ends with the sink, or when `say` is dropped
 //!     while let Some(frame) = inp.next().await {
@@ -38,12 +38,15 @@
 //! task for each. Every message that is let in ends in exactly one [`Outcome`]; one that is not
 //! comes back in [`Refused`]. [`Room::stats`] is the books.
 //!
+//! Users and rooms go by names of the host's own: strings, or with `Hub<M, U>` any other key; or by
+//! numbers, with [`RoomId`] and [`Join::user`]. [`names`] tells how long a name is kept.
+//!
 //! This crate adds tasks, wakers and a clock to [`roomcast_core`], and nothing of the rules.
 //!
 //! # Layout
 //!
 //! The root has what most hosts need; [`config`], [`error`], [`event`], [`message`], [`moderation`],
-//! [`session`], [`stats`] and [`time`] have the rest, [`core`] everything of the core.
+//! [`names`], [`session`], [`stats`] and [`time`] have the rest, [`core`] everything of the core.
 //!
 //! # Who waits for whom
 //!
@@ -110,6 +113,7 @@ pub mod error;
 pub mod event;
 pub mod message;
 pub mod moderation;
+pub mod names;
 #[cfg(feature = "tokio")]
 pub mod pump;
 pub mod session;

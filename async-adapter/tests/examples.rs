@@ -62,9 +62,9 @@ impl Server {
         Self { process, address }
     }
 
-    async fn visit(&self, user: u32) -> Visitor {
+    async fn visit(&self, user: &str) -> Visitor {
         let stream = TcpStream::connect(&self.address).await.unwrap();
-        let url = format!("ws://{}/{user}", self.address);
+        let url = format!("ws://{}/lobby/{user}", self.address);
         let (socket, _) = client_async(url, stream).await.unwrap();
         Visitor(socket)
     }
@@ -93,7 +93,7 @@ impl Visitor {
 #[tokio::test]
 async fn axum_chat() {
     let server = Server::start();
-    let (mut ann, mut bob) = (server.visit(7).await, server.visit(8).await);
+    let (mut ann, mut bob) = (server.visit("ann").await, server.visit("bob").await);
     // Whoever is told of a refusal is in the room by then.
     for visitor in [&mut ann, &mut bob] {
         visitor.says("x".repeat(20_000)).await;
@@ -101,8 +101,8 @@ async fn axum_chat() {
         assert!(note.starts_with("not sent, refused: "), "{note}");
     }
     ann.says("hello").await;
-    assert_eq!(bob.hears().await, "user 7: hello");
+    assert_eq!(bob.hears().await, "ann: hello");
     bob.says("hi").await;
     // Nobody hears what was refused to another, nor what one said oneself.
-    assert_eq!(ann.hears().await, "user 8: hi");
+    assert_eq!(ann.hears().await, "bob: hi");
 }

@@ -1,5 +1,6 @@
 //! The builder of a hub.
 
+use super::names::{Name, Names};
 use super::registry::RoomRegistry;
 use super::seeds::{Seeds, Use};
 use super::worker_loop::{self, WorkerLoop};
@@ -8,6 +9,7 @@ use crate::drive::clock::{Clock, SystemClock};
 use crate::drive::worker::{Common, Hook, Worker, Workers};
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::hooks::Hooks;
+use crate::room::mentions::Mentions;
 use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
@@ -16,7 +18,7 @@ use std::marker::PhantomData;
 
 /// Sets a hub up. See [`Hub::builder`].
 #[must_use = "a builder does nothing until `spawn` or `spawn_threads`"]
-pub struct HubBuilder<M> {
+pub struct HubBuilder<M, U = Arc<str>> {
     workers: usize,
     shards_per_room: usize,
     clock: Option<Box<dyn Clock>>,
@@ -25,10 +27,10 @@ pub struct HubBuilder<M> {
     exclusive_membership: bool,
     broadcasts: BroadcastLimits,
     seed: Option<u64>,
-    payload: PhantomData<fn() -> M>,
+    types: PhantomData<fn() -> (M, U)>,
 }
 
-impl<M> std::fmt::Debug for HubBuilder<M> {
+impl<M, U> std::fmt::Debug for HubBuilder<M, U> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HubBuilder")
             .field("workers", &self.workers)
@@ -39,7 +41,7 @@ impl<M> std::fmt::Debug for HubBuilder<M> {
     }
 }
 
-impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
+impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     pub(super) fn new() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -51,7 +53,7 @@ impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
             exclusive_membership: false,
             broadcasts: BroadcastLimits::default(),
             seed: None,
-            payload: PhantomData,
+            types: PhantomData,
         }
     }
 
@@ -136,7 +138,8 @@ impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
         self
     }
 
-    /// The seed that those of all rooms follow from, each by its room's id: for tests and replays,
+    /// The seed that those of all rooms follow from, each by its room's id, or of a named room by
+    /// how many were made before: for tests and replays,
     /// where the same calls are to have the same outcome. A room whose configuration has a seed
     /// keeps that one. Default: one that is drawn when the hub is made and that nobody can guess.
     /// Whoever knows the seed can craft ids of users that make each join slow, so a server that
@@ -152,7 +155,7 @@ impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
     /// Outside a tokio runtime with time enabled, as `tokio::spawn` does.
     #[cfg(feature = "tokio")]
     #[track_caller]
-    pub fn spawn(mut self) -> Hub<M> {
+    pub fn spawn(mut self) -> Hub<M, U> {
         let clock = self
             .clock
             .take()
@@ -168,7 +171,7 @@ impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
     ///
     /// # Errors
     /// The operating system gives no thread.
-    pub fn spawn_threads(mut self) -> std::io::Result<Hub<M>> {
+    pub fn spawn_threads(mut self) -> std::io::Result<Hub<M, U>> {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
         let (hub, drivers) = self.build(clock);
         for (number, driver) in drivers.into_iter().enumerate() {
@@ -181,12 +184,12 @@ impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
 
     /// The hub, and its drivers for a test to turn by hand.
     #[cfg(test)]
-    pub(crate) fn by_hand(mut self) -> (Hub<M>, Vec<WorkerLoop<M>>) {
+    pub(crate) fn by_hand(mut self) -> (Hub<M, U>, Vec<WorkerLoop<M>>) {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
         self.build(clock)
     }
 
-    fn build(self, clock: Box<dyn Clock>) -> (Hub<M>, Vec<WorkerLoop<M>>) {
+    fn build(self, clock: Box<dyn Clock>) -> (Hub<M, U>, Vec<WorkerLoop<M>>) {
         let outcome_waiters = Arc::new(OutcomeWaiters::default());
         let common = Arc::new(Common {
             clock,
@@ -196,7 +199,12 @@ impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
         });
         let seeds = Seeds::new(self.seed);
         let user_rooms = self.exclusive_membership.then(|| seeds.of(Use::UserRooms));
-        let registry = Arc::new(RoomRegistry::new(self.max_rooms, user_rooms));
+        let names = Arc::new(Names::new());
+        let registry = Arc::new(RoomRegistry::new(
+            self.max_rooms,
+            user_rooms,
+            Arc::clone(&names) as Arc<dyn Mentions>,
+        ));
         let pairs = (0..self.workers).map(|_| {
             let (worker, inbox) = Worker::new(Arc::clone(&common));
             (Arc::clone(&worker), WorkerLoop::new(worker, inbox, Arc::downgrade(&registry)))
@@ -213,6 +221,7 @@ impl<M: Payload + Send + Sync + 'static> HubBuilder<M> {
             common,
             workers,
             registry,
+            names,
             broadcast_log: Arc::new(BroadcastLog::new(self.broadcasts, seeds.of(Use::Broadcasts))),
             seeds,
             hooks: Arc::new(Hooks::default()),

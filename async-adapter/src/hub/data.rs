@@ -105,7 +105,7 @@ impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
     /// A list is longer than this room may have it, or an attribute or a counter is beyond its
     /// limits.
     pub fn import(&self, carried: PersistedState) -> Result<(), ImportError> {
-        self.shared.admit(|admission, now| admission.import(now, carried))
+        self.shared.import(carried)
     }
 
     /// Sets what travels with a user's messages from the next one on; `None` takes it away.

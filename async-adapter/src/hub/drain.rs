@@ -1,7 +1,8 @@
 //! The orderly end of a server: [clause B14](roomcast_core::rulebook#b14-drain).
 
 use crate::drive::clock::Clock;
-use crate::hub::room::Room;
+use crate::room::SharedRoom;
+use crate::sync::Arc;
 use roomcast_core::{Actor, Deliveries, DropReason, Instant, LevelLedger, Payload, RoomSnapshot};
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub struct DrainReport {
 /// A drain on its way.
 #[derive(Debug)]
 pub(crate) struct Drain<M: Payload + Send + Sync + 'static> {
-    rooms: Vec<Room<M>>,
+    rooms: Vec<Arc<SharedRoom<M>>>,
     before: Totals,
     deadline: Instant,
     phase: Phase,
@@ -48,9 +49,13 @@ enum Phase {
 }
 
 impl<M: Payload + Send + Sync + 'static> Drain<M> {
-    pub(crate) fn begin(rooms: Vec<Room<M>>, clock: &dyn Clock, deadline: Duration) -> Self {
+    pub(crate) fn begin(
+        rooms: Vec<Arc<SharedRoom<M>>>,
+        clock: &dyn Clock,
+        deadline: Duration,
+    ) -> Self {
         for room in &rooms {
-            room.shared().stop();
+            room.stop();
         }
         let before = Totals::of(&rooms);
         Self { rooms, before, deadline: clock.now() + deadline, phase: Phase::Emptying }
@@ -60,7 +65,7 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
     /// done.
     pub(crate) fn step(&mut self, clock: &dyn Clock) -> Option<Duration> {
         let late = clock.now() >= self.deadline;
-        if self.phase == Phase::Emptying && (late || self.all(|room| room.shared().is_idle())) {
+        if self.phase == Phase::Emptying && (late || self.all(|room| room.is_idle())) {
             for room in &self.rooms {
                 // A room that was closed already is as it should be.
                 let _ = room.close(Actor::Host);
@@ -69,11 +74,11 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
         }
         if self.phase == Phase::Closing && late {
             for room in &self.rooms {
-                room.shared().end_grace();
+                room.end_grace();
             }
             self.phase = Phase::Abandoning;
         }
-        if self.phase != Phase::Emptying && self.all(|room| room.shared().is_ended()) {
+        if self.phase != Phase::Emptying && self.all(|room| room.is_ended()) {
             self.phase = Phase::Done;
         }
         (self.phase != Phase::Done).then_some(PAUSE)
@@ -93,7 +98,7 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
         }
     }
 
-    fn all(&self, is_so: impl Fn(&Room<M>) -> bool) -> bool {
+    fn all(&self, is_so: impl Fn(&Arc<SharedRoom<M>>) -> bool) -> bool {
         self.rooms.iter().all(is_so)
     }
 }
@@ -105,8 +110,8 @@ struct Totals {
 }
 
 impl Totals {
-    fn of<M: Payload + Send + Sync + 'static>(rooms: &[Room<M>]) -> Self {
-        let books: Vec<RoomSnapshot> = rooms.iter().map(|room| room.stats().room).collect();
+    fn of<M: Payload + Send + Sync + 'static>(rooms: &[Arc<SharedRoom<M>>]) -> Self {
+        let books: Vec<RoomSnapshot> = rooms.iter().map(SharedRoom::snapshot).collect();
         Self {
             messages: books.iter().map(|books| books.admission.ledger.total()).sum(),
             deliveries: books.iter().flat_map(|books| books.audience.deliveries.0).sum(),

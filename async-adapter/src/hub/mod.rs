@@ -3,7 +3,9 @@
 mod builder;
 pub(crate) mod data;
 pub(crate) mod drain;
+pub(crate) mod keys;
 pub(crate) mod moderation;
+pub(crate) mod names;
 pub(crate) mod registry;
 pub(crate) mod room;
 mod seeds;
@@ -15,16 +17,19 @@ pub use builder::HubBuilder;
 use crate::drive::worker::{Common, Workers};
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::hooks::Hooks;
+use crate::room::mentions::{FIRST_NAMED, Mentions};
 #[cfg(feature = "tokio")]
 use crate::room::pending_review::by_tasks;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use drain::{Drain, DrainReport};
+use keys::RoomKey;
+use names::{Name, Names};
 use registry::RoomRegistry;
 use room::Room;
 use roomcast_core::{
-    Broadcast, BroadcastRefused, CreateRoomError, Instant, NoSuchRoom, Payload, RoomConfig, RoomId,
+    Broadcast, BroadcastRefused, CreateRoomError, Instant, Payload, RoomConfig, RoomId, UserId,
 };
 use seeds::{Seeds, Use};
 
@@ -50,30 +55,31 @@ use seeds::{Seeds, Use};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Hub<M: Payload + Send + Sync + 'static> {
-    inner: Arc<Inner<M>>,
+pub struct Hub<M: Payload + Send + Sync + 'static, U = Arc<str>> {
+    inner: Arc<Inner<M, U>>,
 }
 
-impl<M: Payload + Send + Sync + 'static> Clone for Hub<M> {
+impl<M: Payload + Send + Sync + 'static, U> Clone for Hub<M, U> {
     fn clone(&self) -> Self {
         Self { inner: Arc::clone(&self.inner) }
     }
 }
 
 #[derive(Debug)]
-struct Inner<M> {
+struct Inner<M, U> {
     common: Arc<Common>,
     workers: Arc<Workers<Job<M>>>,
     registry: Arc<RoomRegistry<M>>,
+    names: Arc<Names<U>>,
     broadcast_log: Arc<BroadcastLog<M>>,
     hooks: Arc<Hooks<Arc<SharedRoom<M>>>>,
     seeds: Seeds,
     shards_per_room: usize,
 }
 
-impl<M: Payload + Send + Sync + 'static> Hub<M> {
+impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// Sets a hub up.
-    pub fn builder() -> HubBuilder<M> {
+    pub fn builder() -> HubBuilder<M, U> {
         HubBuilder::new()
     }
 
@@ -87,28 +93,46 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
         Self::builder().spawn()
     }
 
-    /// Opens the room with this id: makes it, or returns the one that there is.
+    /// Opens the room of this name or number: makes it, or returns the one that there is.
     ///
     /// A room that exists keeps its own configuration, whatever `config` says;
-    /// [`Room::is_new`] tells which it was. A room that has ended frees its id by itself, so
-    /// opening it again makes it anew. O(1).
+    /// [`Room::is_new`] tells which it was. A room that has ended frees its id and its
+    /// name by itself, so opening it again makes it anew, under another number if it has a name.
+    /// O(1).
     ///
     /// # Errors
     /// There are as many rooms as there may be: [`HubBuilder::max_rooms`].
-    pub fn open_room(&self, id: RoomId, config: &RoomConfig) -> Result<Room<M>, CreateRoomError> {
+    pub fn open_room(
+        &self,
+        room: impl Into<RoomKey<U>>,
+        config: &RoomConfig,
+    ) -> Result<Room<M, U>, CreateRoomError> {
         let inner = &self.inner;
-        let (shared, is_new) = inner.registry.open(id, |made| {
+        let make = |id, made: usize| {
             // Each room starts at another worker and may grow over so many more.
             let workers = inner.workers.0.iter().cycle().skip(made % inner.workers.0.len());
             let workers = workers.take(inner.shards_per_room).cloned().collect();
-            let config = config.clone().or_seed(inner.seeds.of(Use::Room(id)));
+            let config = config.clone().or_seed(inner.seeds.of(Use::Room(seeded_by(id, made))));
             let (log, hooks) = (Arc::clone(&inner.broadcast_log), Arc::clone(&inner.hooks));
-            SharedRoom::new((id, inner.seeds.next_life()), &config, workers, log, hooks)
-        })?;
+            let mentions = Arc::clone(&inner.names) as Arc<dyn Mentions>;
+            SharedRoom::new((id, inner.seeds.next_life()), &config, workers, log, hooks, mentions)
+        };
+        let ((shared, is_new), name) = match room.into() {
+            RoomKey::Id(id) => {
+                let opened = inner.registry.open(|| Some(id), || id, make)?;
+                (opened, inner.names.room_name(id))
+            }
+            RoomKey::Name(name) => {
+                let hashed = inner.names.hashed(name.clone());
+                let find = || inner.names.room_id(&hashed);
+                let begin = || inner.names.begin_room(hashed.clone());
+                (inner.registry.open(find, begin, make)?, Some(name))
+            }
+        };
         if is_new {
             shared.begin();
         }
-        Ok(self.handle(shared, is_new))
+        Ok(self.handle(shared, name, is_new))
     }
 
     /// Makes a room. Where its configuration has no seed it gets one of its own: see
@@ -116,31 +140,70 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     ///
     /// # Errors
     /// There is a room with this id that has not ended, or as many rooms as there may be.
-    pub fn create_room(&self, id: RoomId, config: &RoomConfig) -> Result<Room<M>, CreateRoomError> {
-        let room = self.open_room(id, config)?;
-        if room.is_new() { Ok(room) } else { Err(CreateRoomError::Exists(id)) }
+    pub fn create_room(
+        &self,
+        room: impl Into<RoomKey<U>>,
+        config: &RoomConfig,
+    ) -> Result<Room<M, U>, CreateRoomError> {
+        let room = self.open_room(room, config)?;
+        if room.is_new() { Ok(room) } else { Err(CreateRoomError::Exists(room.id())) }
     }
 
-    /// Returns the room with this id, if there is one. O(1).
-    pub fn room(&self, id: RoomId) -> Option<Room<M>> {
-        self.inner.registry.get(id).map(|shared| self.handle(shared, false))
+    /// Returns the room of this name or number, if there is one. O(1).
+    pub fn room(&self, room: impl Into<RoomKey<U>>) -> Option<Room<M, U>> {
+        let (id, name) = self.look_up(room.into())?;
+        self.inner.registry.get(id).map(|shared| self.handle(shared, name, false))
     }
 
-    /// Forgets a room. Its sessions continue as long as they are held; a host closes the room first
-    /// and waits for [`Event::RoomEnded`](crate::Event::RoomEnded) if everyone is to get what is
-    /// due.
-    ///
-    /// # Errors
-    /// There is no room with this id.
-    pub fn remove_room(&self, id: RoomId) -> Result<Room<M>, NoSuchRoom> {
-        let shared = self.inner.registry.remove(id).ok_or(NoSuchRoom(id))?;
-        Ok(self.handle(shared, false))
+    /// Forgets a room and returns it; `None` when there is none of this name or number. Its
+    /// sessions continue as long as they are held; a host closes the room first and waits for
+    /// [`Event::RoomEnded`](crate::Event::RoomEnded) if everyone is to get what is due.
+    pub fn remove_room(&self, room: impl Into<RoomKey<U>>) -> Option<Room<M, U>> {
+        let (id, name) = self.look_up(room.into())?;
+        self.inner.registry.remove(id).map(|shared| self.handle(shared, name, false))
     }
 
     /// Returns all rooms, in no particular order. O(rooms).
-    pub fn rooms(&self) -> Vec<Room<M>> {
-        let rooms = self.inner.registry.all();
-        rooms.into_iter().map(|shared| self.handle(shared, false)).collect()
+    pub fn rooms(&self) -> Vec<Room<M, U>> {
+        let rooms = self.inner.registry.all().into_iter();
+        let named = rooms.map(|shared| {
+            let name = self.inner.names.room_name(shared.id());
+            self.handle(shared, name, false)
+        });
+        named.collect()
+    }
+
+    /// Returns the number of a user of this name, for moderation, direct messages, owners of rooms,
+    /// to be used at once. Who has none gets one: see [`names`](crate::names).
+    ///
+    /// ```
+    /// # use roomcast::{Hub, RoomConfig};
+    /// let hub = Hub::<&str>::builder().spawn_threads()?;
+    /// let config = RoomConfig::av_chat_room(hub.user_id("ann"));
+    /// let room = hub.open_room("stream-42", &config)?;
+    /// assert_eq!(hub.user_name(hub.user_id("ann")).as_deref(), Some("ann"));
+    /// assert_eq!(hub.room_name(room.id()).as_deref(), Some("stream-42"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn user_id(&self, name: impl Into<U>) -> UserId {
+        self.inner.names.user_id(self.now(), name.into())
+    }
+
+    /// Returns the name of a user; `None` when the number is the host's own, or when no room has
+    /// needed it in the last minute.
+    pub fn user_name(&self, user: UserId) -> Option<U> {
+        self.inner.names.user_name(user)
+    }
+
+    /// Returns the name of a room that is in the hub; `None` when it has none.
+    pub fn room_name(&self, id: RoomId) -> Option<U> {
+        self.inner.names.room_name(id)
+    }
+
+    /// Returns how many names of users the hub holds by now, those included that nobody needs and
+    /// that have not been found out.
+    pub fn held_names(&self) -> usize {
+        self.inner.names.len()
     }
 
     /// Says something to every room there is. O(1), whatever the number of rooms: it takes no
@@ -228,7 +291,8 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.
     #[cfg(feature = "tokio")]
     pub async fn drain(&self, deadline: std::time::Duration) -> DrainReport {
-        let mut drain = Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
+        let mut drain =
+            Drain::begin(self.inner.registry.all(), self.inner.common.clock.as_ref(), deadline);
         while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
             tokio::time::sleep(pause).await;
         }
@@ -240,16 +304,37 @@ impl<M: Payload + Send + Sync + 'static> Hub<M> {
     /// # Cost
     /// It looks at every room once in 5 ms until all are done.
     pub fn drain_blocking(&self, deadline: std::time::Duration) -> DrainReport {
-        let mut drain = Drain::begin(self.rooms(), self.inner.common.clock.as_ref(), deadline);
+        let mut drain =
+            Drain::begin(self.inner.registry.all(), self.inner.common.clock.as_ref(), deadline);
         while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
             std::thread::sleep(pause);
         }
         drain.report()
     }
 
-    fn handle(&self, shared: Arc<SharedRoom<M>>, is_new: bool) -> Room<M> {
-        let (workers, registry) =
-            (Arc::clone(&self.inner.workers), Arc::clone(&self.inner.registry));
-        Room::new(shared, workers, registry, is_new)
+    /// The number of a room, and its name if it has one.
+    fn look_up(&self, room: RoomKey<U>) -> Option<(RoomId, Option<U>)> {
+        let names = &self.inner.names;
+        match room {
+            RoomKey::Id(id) => Some((id, names.room_name(id))),
+            RoomKey::Name(name) => {
+                let id = names.room_id(&names.hashed(name.clone()))?;
+                Some((id, Some(name)))
+            }
+        }
     }
+
+    fn handle(&self, shared: Arc<SharedRoom<M>>, name: Option<U>, is_new: bool) -> Room<M, U> {
+        let (workers, registry, names) = (
+            Arc::clone(&self.inner.workers),
+            Arc::clone(&self.inner.registry),
+            Arc::clone(&self.inner.names),
+        );
+        Room::new(shared, workers, registry, names, name, is_new)
+    }
+}
+
+/// The id by which a room's seed is drawn: a named room's own is another in each process.
+fn seeded_by(id: RoomId, made: usize) -> RoomId {
+    if id.0 < FIRST_NAMED { id } else { RoomId(FIRST_NAMED | made as u64) }
 }

@@ -36,7 +36,7 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
     /// # Errors
     /// The actor may not do that, the room is closed, or it has as many admins as it may have.
     pub fn set_admin(&self, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
-        self.shared.admit(|admission, now| admission.set_admin(now, self.actor, user, is_admin))
+        self.shared.set_admin(self.actor, user, is_admin)
     }
 
     /// Keeps users from speaking for a time (`None`: for good), through leave and rejoin. At most
@@ -46,7 +46,7 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
     /// The room is closed, the call names too many, the actor may not do that to one of them, or
     /// the table of mutes is full. Nothing has changed then.
     pub fn mute(&self, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
-        self.shared.admit(|admission, now| admission.mute(now, self.actor, users, time))
+        self.shared.mute(self.actor, users, time)
     }
 
     /// Lets users speak again.

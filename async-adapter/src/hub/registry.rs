@@ -2,6 +2,7 @@
 //! [clause A8](roomcast_core::rulebook#a8-one-room-for-each-user).
 
 use crate::room::SharedRoom;
+use crate::room::mentions::Mentions;
 use crate::sync::Arc;
 use crate::sync::{Mutex, RwLock};
 use roomcast_core::{
@@ -24,6 +25,7 @@ pub(crate) struct RoomRegistry<M> {
     rooms: RwLock<Rooms<M>>,
     max_rooms: u32,
     user_rooms: Option<Stripes>,
+    names: Arc<dyn Mentions>,
 }
 
 /// Rooms by places that stay, so that a broadcast can go from one to the next, and by their ids.
@@ -62,9 +64,10 @@ impl Stripes {
 
 impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     /// `user_rooms`: the seed of the table of users, where each is in one room.
-    pub(crate) fn new(max_rooms: u32, user_rooms: Option<u64>) -> Self {
+    pub(crate) fn new(max_rooms: u32, user_rooms: Option<u64>, names: Arc<dyn Mentions>) -> Self {
         let rooms = Rooms { places: Slab::new(), by_id: HashMap::new(), made: 0 };
-        Self { rooms: RwLock::new(rooms), max_rooms, user_rooms: user_rooms.map(Stripes::new) }
+        let user_rooms = user_rooms.map(Stripes::new);
+        Self { rooms: RwLock::new(rooms), max_rooms, user_rooms, names }
     }
 
     /// Returns the room with this id.
@@ -77,37 +80,48 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         self.rooms.read().places.iter().map(|(_, shared)| Arc::clone(shared)).collect()
     }
 
-    /// Returns the room with this id, and whether it is new. `make` gets the number of rooms that
-    /// were made before. One that has ended makes way for a new one.
+    /// Returns the room that `find` tells, or a new one with the id that `begin` gives, and whether
+    /// it is new. `make` gets that id, and the number of rooms that were made before. One that has
+    /// ended makes way for a new one. Nobody else opens or removes a room meanwhile.
     pub(crate) fn open(
         &self,
-        id: RoomId,
-        make: impl FnOnce(usize) -> Arc<SharedRoom<M>>,
+        find: impl FnOnce() -> Option<RoomId>,
+        begin: impl FnOnce() -> RoomId,
+        make: impl FnOnce(RoomId, usize) -> Arc<SharedRoom<M>>,
     ) -> Result<(Arc<SharedRoom<M>>, bool), CreateRoomError> {
         let mut rooms = self.rooms.write();
         let mut ended = None;
-        if let Some(shared) = rooms.get(id) {
+        if let Some(id) = find()
+            && let Some(shared) = rooms.get(id)
+        {
             if !shared.is_ended() {
                 return Ok((Arc::clone(shared), false));
             }
             ended = rooms.remove(id);
         }
-        if rooms.places.len() >= self.max_rooms as usize {
-            return Err(CreateRoomError::TooManyRooms { max: self.max_rooms });
-        }
-        let shared = make(rooms.made);
-        rooms.made = rooms.made.wrapping_add(1);
-        let place = rooms.places.insert(Arc::clone(&shared));
-        rooms.by_id.insert(id, place);
+        let made = if rooms.places.len() < self.max_rooms as usize {
+            let id = begin();
+            let shared = make(id, rooms.made);
+            rooms.made = rooms.made.wrapping_add(1);
+            let place = rooms.places.insert(Arc::clone(&shared));
+            rooms.by_id.insert(id, place);
+            Ok((shared, true))
+        } else {
+            Err(CreateRoomError::TooManyRooms { max: self.max_rooms })
+        };
         drop(rooms);
         // Dropping a room may run foreign code.
-        drop(ended);
-        Ok((shared, true))
+        if let Some(ended) = ended {
+            self.names.forget_room(ended.id());
+        }
+        made
     }
 
     /// Forgets a room, and returns it.
     pub(crate) fn remove(&self, id: RoomId) -> Option<Arc<SharedRoom<M>>> {
-        self.rooms.write().remove(id)
+        let removed = self.rooms.write().remove(id)?;
+        self.names.forget_room(id);
+        Some(removed)
     }
 
     /// A room has ended: its id is free. Harmless when it has been given to another one.
@@ -116,7 +130,9 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         let is_it = rooms.get(shared.id()).is_some_and(|other| Arc::ptr_eq(other, shared));
         let removed = if is_it { rooms.remove(shared.id()) } else { None };
         drop(rooms);
-        drop(removed);
+        if let Some(removed) = removed {
+            self.names.forget_room(removed.id());
+        }
     }
 
     /// The rooms at some places from this one on, and the place to go on at; `None` when those were

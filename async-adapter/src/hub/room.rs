@@ -1,7 +1,9 @@
 //! The public handle of one room.
 
 use super::data::RoomData;
+use super::keys::Joining;
 use super::moderation::Moderation;
+use super::names::{Name, Names};
 use super::session::Session;
 use crate::drive::worker::Workers;
 use crate::hub::registry::RoomRegistry;
@@ -11,7 +13,7 @@ use crate::room::{Job, SharedRoom};
 use crate::stats::RoomStats;
 use crate::sync::Arc;
 use roomcast_core::{
-    Actor, Admission, CloseError, Direct, DirectReceipt, DirectRefused, EndReason, Group, Join,
+    Actor, Admission, CloseError, Direct, DirectReceipt, DirectRefused, EndReason, Group,
     JoinError, LeaveError, Outcome, OutcomeSink, Payload, Publish, Receipt, Recipient,
     ReconfigureError, Refused, ReviewDecision, ReviewError, Role, RoomConfig, RoomId, SessionId,
     Ticket, Until, UserId,
@@ -35,37 +37,69 @@ use roomcast_core::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Room<M: Payload + Send + Sync + 'static> {
+pub struct Room<M: Payload + Send + Sync + 'static, U = Arc<str>> {
     shared: Arc<SharedRoom<M>>,
     workers: Arc<Workers<Job<M>>>,
     registry: Arc<RoomRegistry<M>>,
+    names: Arc<Names<U>>,
+    name: Option<U>,
     is_new: bool,
 }
 
-impl<M: Payload + Send + Sync + 'static> Clone for Room<M> {
+impl<M: Payload + Send + Sync + 'static, U: Clone> Clone for Room<M, U> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             workers: Arc::clone(&self.workers),
             registry: Arc::clone(&self.registry),
+            names: Arc::clone(&self.names),
+            name: self.name.clone(),
             is_new: self.is_new,
         }
     }
 }
 
-impl<M: Payload + Send + Sync + 'static> Room<M> {
+impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     pub(crate) fn new(
         shared: Arc<SharedRoom<M>>,
         workers: Arc<Workers<Job<M>>>,
         registry: Arc<RoomRegistry<M>>,
+        names: Arc<Names<U>>,
+        name: Option<U>,
         is_new: bool,
     ) -> Self {
-        Self { shared, workers, registry, is_new }
+        Self { shared, workers, registry, names, name, is_new }
     }
 
-    /// The room's id.
+    /// The room's number: the host's own, or the one that the hub gave to its name.
     pub fn id(&self) -> RoomId {
         self.shared.id()
+    }
+
+    /// The room's name; `None` when it was opened by a number.
+    pub fn name(&self) -> Option<&U> {
+        self.name.as_ref()
+    }
+
+    /// As [`Hub::user_id`](crate::Hub::user_id): the number of a user of this name.
+    ///
+    /// ```
+    /// use roomcast::{Actor, Hub, RoomConfig};
+    ///
+    /// let hub = Hub::<&str>::builder().spawn_threads()?;
+    /// let room = hub.open_room("stream-42", &RoomConfig::default())?;
+    /// let bob = room.join("bob")?;
+    /// room.moderation(Actor::Host).kick(&[room.user_id("bob")])?;
+    /// assert!(room.recent_names().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn user_id(&self, name: impl Into<U>) -> UserId {
+        self.names.user_id(self.shared.now(), name.into())
+    }
+
+    /// As [`Hub::user_name`](crate::Hub::user_name): the name of a user.
+    pub fn user_name(&self, user: UserId) -> Option<U> {
+        self.names.user_name(user)
     }
 
     /// Returns whether the call that returned this handle made the room.
@@ -157,6 +191,9 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     /// [`exclusive_membership`](crate::HubBuilder::exclusive_membership) the user leaves the room
     /// that he or she was in.
     ///
+    /// Who joins is a name (with strings as names `&str`, `String` or `Arc<str>`), a [`Joining`]
+    /// for more of it, or a [`Join`](crate::Join) of a number of the host's own or of a guest.
+    ///
     /// The hub gives out the groups: subscriptions are in [`Group::DEFAULT`], whatever `join` says,
     /// and each pump has one of its own.
     ///
@@ -166,7 +203,8 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     ///
     /// # Cost
     /// O(1). It takes the locks of the shard in question and of the admission.
-    pub fn join(&self, join: Join<M>) -> Result<Subscription<M>, JoinError> {
+    pub fn join(&self, join: impl Into<Joining<M, U>>) -> Result<Subscription<M>, JoinError> {
+        let join = join.into().by_number(|name| self.user_id(name));
         // A pump that swept it would take its end from it.
         let joined = self.registry.join(&self.shared, join.group(Group::DEFAULT))?;
         Ok(Subscription::new(Arc::clone(&self.shared), Arc::clone(&self.workers), joined))
@@ -208,6 +246,12 @@ impl<M: Payload + Send + Sync + 'static> Room<M> {
     /// and then, not for every message.
     pub fn recent_users(&self) -> Vec<UserId> {
         self.shared.peek(Admission::recent_users)
+    }
+
+    /// As [`recent_users`](Self::recent_users), the names of those who have one.
+    pub fn recent_names(&self) -> Vec<U> {
+        let users = self.recent_users();
+        users.into_iter().filter_map(|user| self.names.user_name(user)).collect()
     }
 
     /// Closes the room: nothing more is accepted, what waits is dropped, every session gets what it

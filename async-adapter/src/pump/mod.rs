@@ -13,6 +13,7 @@ pub use frames::Encoder;
 pub use transport::Transport;
 
 use crate::drive::worker::Workers;
+use crate::hub::names::Name;
 use crate::hub::registry::RoomRegistry;
 use crate::hub::room::Room;
 use crate::room::pump_notify::PumpNotify;
@@ -305,7 +306,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pump<M, T>
     }
 }
 
-impl<M: Payload + Send + Sync + 'static> Room<M> {
+impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// Returns a pump for this room. Its tasks run on the current tokio runtime, from the first connection
     /// of a shard on; each has a clone of `encoder`.
     ///

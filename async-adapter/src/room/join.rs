@@ -29,9 +29,13 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let loads = |shared: &Arc<Self>| {
             shared.shards().map(|shard| shard.sessions.load(Ordering::Relaxed)).collect()
         };
-        self.sharding.place(&mut Arc::clone(self), loads, |shared, index| {
+        let joined = self.sharding.place(&mut Arc::clone(self), loads, |shared, index| {
             shared.join_in(index, &mut join, note)
-        })
+        });
+        if let Some(user) = join.as_user() {
+            self.look_at_names(user);
+        }
+        joined
     }
 
     fn join_in(
@@ -49,6 +53,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let (answer, displaced) = self.in_shards(&numbers, |halves, now| {
             let answer = halves.join(now, join, index);
             if let (Ok(_), Some(user)) = (answer, join.as_user()) {
+                self.mention(now, user);
                 note(user);
             }
             // Its slot may be that of a session that has ended and whose reader has yet to be

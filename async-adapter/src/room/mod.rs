@@ -11,6 +11,7 @@ mod gone;
 pub(crate) mod hooks;
 mod join;
 mod life;
+pub(crate) mod mentions;
 pub(crate) mod outcome_waiters;
 pub(crate) mod pending_review;
 mod personal;
@@ -37,6 +38,7 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, OnceLock};
 use ending::Telling;
 use gone::Gone;
+use mentions::Mentions;
 use roomcast_core::{
     Actor, Admission, Audience, CloseError, DeferredDrops, EndReason, Event, Instant, LeaveError,
     ModerationError, Payload, Publish, Receipt, ReconfigureError, Refused, RoomConfig, RoomId,
@@ -66,6 +68,7 @@ pub(crate) struct SharedRoom<M> {
     has_heartbeat: bool,
     broadcast_log: Arc<BroadcastLog<M>>,
     hooks: Arc<Hooks<Arc<Self>>>,
+    mentions: Arc<dyn Mentions>,
     /// The worker of each shard.
     workers: Box<[Arc<Worker<Job<M>>>]>,
     admission: Mutex<AdmissionState<M>>,
@@ -141,6 +144,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         workers: Box<[Arc<Worker<Job<M>>>]>,
         broadcast_log: Arc<BroadcastLog<M>>,
         hooks: Arc<Hooks<Arc<Self>>>,
+        mentions: Arc<dyn Mentions>,
     ) -> Arc<Self> {
         let mut admission = Admission::new(config).with_life(life);
         let imported = broadcast_log.with(|broadcasts| {
@@ -158,6 +162,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             life,
             broadcast_log,
             hooks,
+            mentions,
             settings: Mutex::new(Box::new(config.clone())),
             // The hub has given it one.
             seed: config.seed().unwrap_or_default(),
@@ -274,6 +279,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// A room that may not stay empty for long wants to be looked after from its beginning.
     pub(crate) fn begin(self: &Arc<Self>) {
+        let owner = self.settings.lock().owner();
+        if let Some(owner) = owner {
+            self.mention(self.now(), owner);
+        }
         if self.peek(|admission| admission.poll_timeout().is_some()) {
             self.call(self.shard(0));
         }
@@ -295,15 +304,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         users: &[UserId],
     ) -> Result<(), ModerationError> {
         self.in_all(|halves, now| halves.kick(now, actor, users))
-    }
-
-    pub(crate) fn ban(
-        self: &Arc<Self>,
-        actor: Actor,
-        users: &[UserId],
-        time: Option<std::time::Duration>,
-    ) -> Result<(), ModerationError> {
-        self.in_all(|halves, now| halves.ban(now, actor, users, time))
     }
 
     /// Goes on under another configuration.

@@ -1,0 +1,477 @@
+//! The host's names of users and rooms, and the numbers that stand for them in the core.
+//!
+//! A number is drawn once and never again in this process, so whoever comes back under a name that
+//! was forgotten has none of the old one's rights, and nobody else gets them. The numbers begin at
+//! another place in each process: those of a list that an earlier one left behind mean nobody.
+//!
+//! # How long a name is kept
+//!
+//! A room notes a user when it has a reason to remember him or her: a session, a role, a mute, a
+//! ban. Nobody tells when that reason has gone. So whenever a name is new, and whenever a user of a
+//! name joins, some entries have to prove themselves: the rooms that noted them are asked, a few at
+//! a time, and an entry that no room knows, and that nobody has asked for in a minute, goes. The
+//! table holds those who are needed, those of the last minutes, and about as many again. An entry
+//! counts how often it was noted or asked for: what a room has said in between is void.
+//!
+//! # Locks
+//!
+//! A stripe of users, and the names of rooms, are leaves: nothing is locked under them. A stripe is
+//! locked under a room's admission when the room notes a user, the names of rooms under the
+//! registry's lock when a room is opened. A look at an entry locks the stripe, lets go, asks one
+//! room after the other, and locks the stripe again. Names are hashed, and dropped, with nothing
+//! locked; only `Eq` and `Clone` of a name run under a leaf.
+
+use crate::room::mentions::{FIRST_NAMED, Knows, Mentions};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, OnceLock, Weak};
+use roomcast_core::{Duration, Instant, RoomId, UserId};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+
+/// Locks that the users are spread over; the last bits of a number tell which.
+const STRIPES: usize = 16;
+const STRIPE_BITS: u32 = STRIPES.trailing_zeros();
+/// How long a name is kept that no room knows.
+const GRACE: Duration = Duration::from_secs(60);
+/// Entries in turn that are looked at each time.
+const SUSPECTS: usize = 2;
+/// Rooms of an entry that are asked each time.
+const ROOMS_ASKED: usize = 2;
+
+/// What a host may call its users and rooms by: anything that can be a key and goes from thread to
+/// thread. Implemented for all such types.
+///
+/// `Eq` and `Clone` run under a lock of the hub's and so should be short, and call no hub.
+pub trait Name: Eq + Hash + Clone + Send + Sync + 'static {}
+
+impl<U: Eq + Hash + Clone + Send + Sync + 'static> Name for U {}
+
+/// The names of a hub.
+pub(crate) struct Names<U> {
+    state: RandomState,
+    users: Box<[Mutex<Users<U>>]>,
+    rooms: Mutex<Rooms<U>>,
+}
+
+impl<U> fmt::Debug for Names<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names").field("users", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A name with its hash, which is taken before anything is locked.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Hashed<U> {
+    hash: u64,
+    name: U,
+}
+
+impl<U: Eq> Hash for Hashed<U> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// Takes a hash for what it is.
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+type ByName<U, I> = HashMap<Hashed<U>, I, BuildHasherDefault<AsIs>>;
+
+struct Users<U> {
+    by_name: ByName<U, UserId>,
+    entries: HashMap<UserId, Entry<U>>,
+    /// All numbers, each at the place that its entry tells.
+    order: Vec<UserId>,
+    /// The next place that is looked at.
+    hand: usize,
+}
+
+struct Entry<U> {
+    name: Hashed<U>,
+    place: usize,
+    /// When somebody last asked for it, or a room was last found to know it no longer.
+    touched: Instant,
+    /// How often it was noted or asked for.
+    version: u64,
+    /// The rooms that noted it, by their addresses.
+    rooms: SmallVec<[Weak<dyn Knows>; 1]>,
+    /// The next of them that is asked.
+    hand: usize,
+}
+
+/// Rooms that are to be asked about a user.
+struct Look {
+    user: UserId,
+    version: u64,
+    rooms: SmallVec<[Weak<dyn Knows>; ROOMS_ASKED]>,
+}
+
+struct Rooms<U> {
+    by_name: ByName<U, RoomId>,
+    names: HashMap<RoomId, Hashed<U>>,
+}
+
+/// A number that was never drawn before, with this one in its last bits.
+fn draw(stripe: usize) -> u64 {
+    static START: OnceLock<u64> = OnceLock::new();
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let start = *START.get_or_init(|| RandomState::new().hash_one(0));
+    let number = start.wrapping_add(DRAWN.fetch_add(1, Ordering::Relaxed));
+    FIRST_NAMED | number << STRIPE_BITS | stripe as u64
+}
+
+fn address(room: &Weak<dyn Knows>) -> usize {
+    room.as_ptr().cast::<()>() as usize
+}
+
+impl<U> Names<U> {
+    pub(crate) fn new() -> Self {
+        let users = || Users {
+            by_name: HashMap::default(),
+            entries: HashMap::new(),
+            order: Vec::new(),
+            hand: 0,
+        };
+        Self {
+            state: RandomState::new(),
+            users: (0..STRIPES).map(|_| Mutex::new(users())).collect(),
+            rooms: Mutex::new(Rooms { by_name: HashMap::default(), names: HashMap::new() }),
+        }
+    }
+
+    /// Returns how many users have an entry.
+    pub(crate) fn len(&self) -> usize {
+        self.users.iter().map(|users| users.lock().order.len()).sum()
+    }
+
+    fn users_of(&self, user: UserId) -> &Mutex<Users<U>> {
+        &self.users[user.0 as usize % STRIPES]
+    }
+}
+
+impl<U: Name> Names<U> {
+    /// A name, hashed; with nothing locked.
+    pub(crate) fn hashed(&self, name: U) -> Hashed<U> {
+        Hashed { hash: self.state.hash_one(&name), name }
+    }
+
+    /// Returns the number of a user, who has an entry from now on. With nothing locked.
+    pub(crate) fn user_id(&self, now: Instant, name: U) -> UserId {
+        let name = self.hashed(name);
+        // Bits that the table of the stripe makes little use of.
+        let stripe = (name.hash >> 40) as usize % STRIPES;
+        let (user, is_new) = self.users[stripe].lock().intern(now, name, stripe);
+        if is_new {
+            self.look_at_some(now, user);
+        }
+        user
+    }
+
+    /// Returns the name of a user, if there is an entry.
+    pub(crate) fn user_name(&self, user: UserId) -> Option<U> {
+        let users = self.users_of(user).lock();
+        users.entries.get(&user).map(|entry| entry.name.name.clone())
+    }
+
+    /// Returns the number of the room of this name, if there is one.
+    pub(crate) fn room_id(&self, name: &Hashed<U>) -> Option<RoomId> {
+        self.rooms.lock().by_name.get(name).copied()
+    }
+
+    /// Gives a name to a room that is to be made, and returns its number.
+    pub(crate) fn begin_room(&self, name: Hashed<U>) -> RoomId {
+        let id = RoomId(draw(0));
+        let mut rooms = self.rooms.lock();
+        rooms.by_name.insert(name.clone(), id);
+        rooms.names.insert(id, name);
+        id
+    }
+
+    /// Returns the name of a room.
+    pub(crate) fn room_name(&self, id: RoomId) -> Option<U> {
+        self.rooms.lock().names.get(&id).map(|name| name.name.clone())
+    }
+
+    /// Looks at some entries of a stripe in turn, that of this user.
+    fn look_at_some(&self, now: Instant, user: UserId) {
+        for _ in 0..SUSPECTS {
+            let look = self.users_of(user).lock().next_look(now);
+            if let Some(look) = look {
+                self.finish_look(now, look);
+            }
+        }
+    }
+
+    fn finish_look(&self, now: Instant, look: Look) {
+        let Look { user, version, mut rooms } = look;
+        // A room of which this is the last handle is dropped here, with nothing locked.
+        rooms.retain(|room| !room.upgrade().is_some_and(|room| room.knows(user)));
+        let forgotten = self.users_of(user).lock().end_look(now, user, version, &rooms);
+        drop(forgotten);
+    }
+}
+
+impl<U: Name> Users<U> {
+    fn intern(&mut self, now: Instant, name: Hashed<U>, stripe: usize) -> (UserId, bool) {
+        if let Some(&user) = self.by_name.get(&name) {
+            self.touch(now, user);
+            return (user, false);
+        }
+        let (user, place) = (UserId(draw(stripe)), self.order.len());
+        self.by_name.insert(name.clone(), user);
+        let rooms = SmallVec::new();
+        let entry = Entry { name, place, touched: now, version: 0, rooms, hand: 0 };
+        self.entries.insert(user, entry);
+        self.order.push(user);
+        (user, true)
+    }
+
+    fn touch(&mut self, now: Instant, user: UserId) -> Option<&mut Entry<U>> {
+        let entry = self.entries.get_mut(&user)?;
+        entry.touched = entry.touched.max(now);
+        entry.version += 1;
+        Some(entry)
+    }
+
+    /// The rooms to ask about the entry whose turn it is, unless it was asked for a short time ago.
+    fn next_look(&mut self, now: Instant) -> Option<Look> {
+        let place = if self.hand < self.order.len() { self.hand } else { 0 };
+        let user = *self.order.get(place)?;
+        self.hand = place + 1;
+        let entry = self.entries.get(&user)?;
+        if now < entry.touched + GRACE { None } else { self.look(user) }
+    }
+
+    /// The rooms to ask about an entry.
+    fn look(&mut self, user: UserId) -> Option<Look> {
+        let entry = self.entries.get_mut(&user)?;
+        let asked = ROOMS_ASKED.min(entry.rooms.len());
+        let rooms = (0..asked).map(|next| {
+            let place = (entry.hand + next) % entry.rooms.len();
+            Weak::clone(&entry.rooms[place])
+        });
+        let rooms = rooms.collect();
+        entry.hand = (entry.hand + asked) % entry.rooms.len().max(1);
+        Some(Look { user, version: entry.version, rooms })
+    }
+
+    /// Forgets the rooms that know a user no longer, and the user with the last of them. Returns
+    /// what is to be dropped with nothing locked.
+    fn end_look(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        version: u64,
+        unknown: &[Weak<dyn Knows>],
+    ) -> Option<(Hashed<U>, Hashed<U>)> {
+        let entry = self.entries.get_mut(&user).filter(|entry| entry.version == version)?;
+        let before = entry.rooms.len();
+        for room in unknown {
+            if let Ok(place) = entry.rooms.binary_search_by_key(&address(room), address) {
+                entry.rooms.remove(place);
+            }
+        }
+        if entry.rooms.len() < before {
+            // Events and messages that name the user are still on their way.
+            entry.touched = entry.touched.max(now);
+        }
+        if !entry.rooms.is_empty() || now < entry.touched + GRACE {
+            return None;
+        }
+        let entry = self.entries.remove(&user)?;
+        self.order.swap_remove(entry.place);
+        if let Some(moved) = self.order.get(entry.place)
+            && let Some(moved) = self.entries.get_mut(moved)
+        {
+            moved.place = entry.place;
+        }
+        let (key, _) = self.by_name.remove_entry(&entry.name)?;
+        Some((key, entry.name))
+    }
+}
+
+impl<U: Name> Mentions for Names<U> {
+    fn note(&self, now: Instant, user: UserId, room: Weak<dyn Knows>) {
+        let mut users = self.users_of(user).lock();
+        let Some(entry) = users.touch(now, user) else { return };
+        if let Err(place) = entry.rooms.binary_search_by_key(&address(&room), address) {
+            entry.rooms.insert(place, room);
+        }
+    }
+
+    fn look(&self, now: Instant, user: UserId) {
+        let look = self.users_of(user).lock().look(user);
+        if let Some(look) = look.filter(|look| look.rooms.len() > 1) {
+            self.finish_look(now, look);
+        }
+        self.look_at_some(now, user);
+    }
+
+    fn forget_room(&self, id: RoomId) {
+        let mut rooms = self.rooms.lock();
+        let name = rooms.names.remove(&id);
+        // The name may be that of another room by now.
+        let key = name
+            .as_ref()
+            .filter(|name| rooms.by_name.get(name) == Some(&id))
+            .and_then(|name| rooms.by_name.remove_entry(name));
+        drop(rooms);
+        drop((name, key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::Arc;
+    use crate::sync::atomic::AtomicBool;
+    use std::collections::HashSet;
+
+    /// A room that knows everyone, or nobody.
+    struct Room(AtomicBool);
+
+    impl Knows for Room {
+        fn knows(&self, _: UserId) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn room(knows: bool) -> (Arc<Room>, Weak<dyn Knows>) {
+        let room = Arc::new(Room(AtomicBool::new(knows)));
+        let weak: Weak<Room> = Arc::downgrade(&room);
+        (room, weak)
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn names() -> Names<Arc<str>> {
+        Names::new()
+    }
+
+    /// Has every entry looked at, by as many looks as there may be entries.
+    fn look_at_all(names: &Names<Arc<str>>, now: Instant) {
+        for stripe in 0..STRIPES as u64 {
+            (0..20).for_each(|_| names.look_at_some(now, UserId(stripe)));
+        }
+    }
+
+    #[test]
+    fn a_name_has_one_number_of_its_own_in_the_upper_half() {
+        let names = names();
+        let ann = names.user_id(at(0), "ann".into());
+        assert_eq!(names.user_id(at(1), "ann".into()), ann);
+        let bob = names.user_id(at(0), "bob".into());
+        assert_ne!(ann, bob);
+        assert!(ann.0 >= FIRST_NAMED && bob.0 >= FIRST_NAMED);
+        assert_eq!(names.user_name(ann).as_deref(), Some("ann"));
+        assert_eq!(names.user_name(UserId(7)), None);
+        assert_eq!(names.len(), 2);
+    }
+
+    #[test]
+    fn an_entry_goes_a_minute_after_the_last_room_is_found_to_know_it_no_longer() {
+        let names = names();
+        let ann = names.user_id(at(0), "ann".into());
+        let (room, weak) = room(true);
+        names.note(at(0), ann, weak);
+        look_at_all(&names, at(1_000));
+        assert_eq!(names.len(), 1, "the room knows it");
+        room.0.store(false, Ordering::Relaxed);
+        look_at_all(&names, at(1_000));
+        assert_eq!(names.user_name(ann).as_deref(), Some("ann"), "events are still on their way");
+        look_at_all(&names, at(1_059));
+        assert_eq!(names.len(), 1);
+        look_at_all(&names, at(1_060));
+        assert_eq!((names.len(), names.user_name(ann)), (0, None));
+        assert_ne!(names.user_id(at(1_060), "ann".into()), ann);
+    }
+
+    #[test]
+    fn what_a_room_said_before_it_noted_the_user_again_is_void() {
+        let names = names();
+        let ann = names.user_id(at(0), "ann".into());
+        let (_room, weak) = room(false);
+        names.note(at(0), ann, weak.clone());
+        let look = names.users_of(ann).lock().look(ann).unwrap();
+        // Between the answer of the room and the end of the look the user joins.
+        names.note(at(0), ann, weak);
+        names.finish_look(at(100), look);
+        assert_eq!(names.users_of(ann).lock().entries[&ann].rooms.len(), 1);
+        // Undisturbed, it counts.
+        let look = names.users_of(ann).lock().look(ann).unwrap();
+        names.finish_look(at(100), look);
+        assert_eq!(names.users_of(ann).lock().entries[&ann].rooms.len(), 0);
+    }
+
+    #[test]
+    fn who_goes_from_room_to_room_leaves_no_trail_of_rooms() {
+        let names = names();
+        let ann = names.user_id(at(0), "ann".into());
+        let (_home, home) = room(true);
+        names.note(at(0), ann, home);
+        let mut most = 0;
+        for _ in 0..1_000 {
+            let (_visited, weak) = room(false);
+            names.note(at(0), ann, weak);
+            names.look(at(0), ann);
+            most = most.max(names.users_of(ann).lock().entries[&ann].rooms.len());
+        }
+        assert!(most <= 4, "{most} rooms at a time");
+    }
+
+    #[test]
+    fn threads_that_ask_for_one_name_get_one_number_and_numbers_are_unlike() {
+        let names = names();
+        let numbers: Vec<Vec<UserId>> = std::thread::scope(|scope| {
+            let ask = |_| {
+                let names = &names;
+                scope.spawn(move || {
+                    let ids = (0..500).map(|id| names.user_id(at(0), format!("{id}").into()));
+                    ids.collect()
+                })
+            };
+            let threads: Vec<_> = (0..2).map(ask).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(numbers[0], numbers[1]);
+        assert_eq!(numbers[0].iter().collect::<HashSet<_>>().len(), 500);
+    }
+
+    #[test]
+    fn a_room_that_went_takes_only_its_own_name_along() {
+        let names = names();
+        let first = names.begin_room(names.hashed("stream".into()));
+        // Ended, and made anew before the registry has told that the first has gone.
+        let second = names.begin_room(names.hashed("stream".into()));
+        assert_ne!(first, second);
+        names.forget_room(first);
+        assert_eq!(names.room_id(&names.hashed("stream".into())), Some(second));
+        assert_eq!(
+            (names.room_name(first), names.room_name(second)),
+            (None, Some("stream".into()))
+        );
+        names.forget_room(second);
+        assert_eq!(names.room_id(&names.hashed("stream".into())), None);
+    }
+}
