@@ -218,6 +218,33 @@ fn threads_that_join_and_leave_never_lose_the_name_of_who_is_in() {
 }
 
 #[test]
+fn what_is_carried_over_goes_by_name() {
+    let (old, _) = hub();
+    let room = old.open_room("stream-42", &RoomConfig::default()).unwrap();
+    let by_host = room.moderation(Actor::Host);
+    by_host.set_admin(room.user_id("ann"), true).unwrap();
+    by_host.mute(&[room.user_id("bob"), UserId(7)], None).unwrap();
+    by_host.ban(&[room.user_id("eve"), UserId(8)], Some(MINUTE)).unwrap();
+    let carried = room.data().export_named();
+    assert_eq!(carried.admins, [Arc::from("ann")]);
+    assert_eq!((carried.rest.mutes.len(), carried.rest.bans.len()), (1, 1));
+
+    let (new, hand) = hub();
+    let room = new.open_room("stream-42", &RoomConfig::default()).unwrap();
+    room.data().import_named(carried.clone()).unwrap();
+    assert_eq!(room.data().export_named(), carried);
+    assert_eq!(room.role_of(new.user_id("ann")), Role::Admin);
+    assert!(room.muted_until(new.user_id("bob")).is_some());
+    assert!(room.muted_until(UserId(7)).is_some());
+    assert!(room.join("eve").is_err());
+    assert_ne!(new.user_id("bob"), old.user_id("bob"));
+    // Held as long as the room holds it to them.
+    visitors(&new, &hand, 0, 1_000);
+    assert!(room.muted_until(new.user_id("bob")).is_some());
+    assert!(room.join("eve").is_ok());
+}
+
+#[test]
 fn ids_of_sixteen_bytes_are_names_as_well() {
     let hub = Hub::<&str, [u8; 16]>::builder().workers(1).spawn_threads().unwrap();
     let (stream, ann) = ([42; 16], [7; 16]);

@@ -1,5 +1,6 @@
 //! The data of one room: attributes, counters, profiles, export and import.
 
+use super::names::{Name, Names};
 use crate::room::SharedRoom;
 use crate::sync::Arc;
 use roomcast_core::{DataError, ImportError, Payload, PersistedState, ProfileError, UserId};
@@ -27,13 +28,22 @@ pub struct AttributesSnapshot {
 /// ```
 #[derive(Debug)]
 #[must_use = "nothing happens until something is asked for"]
-pub struct RoomData<'a, M: Payload + Send + Sync + 'static> {
+pub struct RoomData<'a, M: Payload + Send + Sync + 'static, U = Arc<str>> {
     shared: &'a Arc<SharedRoom<M>>,
+    names: &'a Names<U>,
 }
 
-impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
-    pub(super) fn new(shared: &'a Arc<SharedRoom<M>>) -> Self {
-        Self { shared }
+impl<'a, M: Payload + Send + Sync + 'static, U: Name> RoomData<'a, M, U> {
+    pub(super) fn new(shared: &'a Arc<SharedRoom<M>>, names: &'a Names<U>) -> Self {
+        Self { shared, names }
+    }
+
+    pub(super) fn number(&self, name: U) -> UserId {
+        self.names.user_id(self.shared.now(), name)
+    }
+
+    pub(super) fn name(&self, user: UserId) -> Option<U> {
+        self.names.user_name(user)
     }
 
     /// Writes attributes, all of these changes or none; returns the new version. See
@@ -93,7 +103,8 @@ impl<'a, M: Payload + Send + Sync + 'static> RoomData<'a, M> {
     /// Returns what the room carries over a restart, or to another machine: everything about people and
     /// data, nothing about sessions and messages. Mutes and bans end at instants of the hub's
     /// [`Clock`](crate::Clock): those of a clock of your own must mean the same to whoever imports
-    /// them, as those of the hub's default clock do.
+    /// them, as those of the hub's default clock do. Users are told by numbers; those of names
+    /// mean nobody elsewhere, so a host that has names calls [`export_named`](Self::export_named).
     pub fn export(&self) -> PersistedState {
         self.shared.peek(|admission| admission.export(self.shared.now()))
     }

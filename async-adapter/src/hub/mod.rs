@@ -5,6 +5,7 @@ pub(crate) mod data;
 pub(crate) mod drain;
 pub(crate) mod keys;
 pub(crate) mod moderation;
+pub(crate) mod named_state;
 pub(crate) mod names;
 pub(crate) mod registry;
 pub(crate) mod room;

@@ -301,8 +301,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     }
 
     /// The room's own data: attributes, counters, profiles, and what lasts over a restart.
-    pub fn data(&self) -> RoomData<'_, M> {
-        RoomData::new(&self.shared)
+    pub fn data(&self) -> RoomData<'_, M, U> {
+        RoomData::new(&self.shared, &self.names)
     }
 
     /// One session of the room, whether or not it is in.

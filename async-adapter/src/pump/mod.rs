@@ -355,7 +355,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     /// Lets a session in and gives its connection to the pump. Dropping the returned handle leaves,
-    /// and drops the transport.
+    /// and drops the transport. A user of a name joins by its number, [`Room::user_id`].
     ///
     /// # Errors
     /// As [`Room::join`], or the pump's task has ended; the transport comes back.

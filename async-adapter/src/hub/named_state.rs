@@ -1,0 +1,81 @@
+//! What a room of names carries over a restart, by names.
+
+use super::data::RoomData;
+use super::names::Name;
+use crate::room::mentions::FIRST_NAMED;
+use roomcast_core::{ImportError, Payload, PersistedState, Until, UserId};
+use std::sync::Arc;
+
+/// What a room carries over, with names in place of the numbers that stand for them in one process:
+/// [`RoomData::export_named`](crate::moderation::RoomData::export_named).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamedState<U = Arc<str>> {
+    /// Admins who have a name.
+    pub admins: Vec<U>,
+    /// Which of those who have a name are muted, and until when.
+    pub mutes: Vec<(U, Until)>,
+    /// Which of those who have a name are banned, and until when.
+    pub bans: Vec<(U, Until)>,
+    /// All else: attributes, counters, and the users who go by numbers of the host's own.
+    pub rest: PersistedState,
+}
+
+impl<U> NamedState<U> {
+    /// Nobody by name yet, and all this else.
+    pub fn new(rest: PersistedState) -> Self {
+        Self { admins: Vec::new(), mutes: Vec::new(), bans: Vec::new(), rest }
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static, U: Name> RoomData<'_, M, U> {
+    /// Returns what [`export`](Self::export) does, by names where users have them.
+    ///
+    /// ```
+    /// # use roomcast::{Actor, Hub, RoomConfig};
+    /// let config = RoomConfig::default();
+    /// let old = Hub::<&str>::builder().spawn_threads()?;
+    /// let room = old.open_room("stream-42", &config)?;
+    /// room.moderation(Actor::Host).ban(&[room.user_id("bob")], None)?;
+    /// let carried = room.data().export_named();
+    ///
+    /// // In another process, or in another hub.
+    /// let new = Hub::<&str>::builder().spawn_threads()?;
+    /// let room = new.open_room("stream-42", &config)?;
+    /// room.data().import_named(carried)?;
+    /// assert!(room.join("bob").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn export_named(&self) -> NamedState<U> {
+        let mut state = NamedState::new(self.export());
+        let rest = &mut state.rest;
+        rest.admins.retain(|&user| self.keeps(user, |name| state.admins.push(name)));
+        rest.mutes
+            .retain(|&(user, until)| self.keeps(user, |name| state.mutes.push((name, until))));
+        rest.bans.retain(|&(user, until)| self.keeps(user, |name| state.bans.push((name, until))));
+        state
+    }
+
+    /// Takes over what a room carried, in place of what is here: all of it, or with an error
+    /// nothing. Each name gets the number that it has here.
+    ///
+    /// # Errors
+    /// As [`import`](Self::import).
+    pub fn import_named(&self, carried: NamedState<U>) -> Result<(), ImportError> {
+        let NamedState { admins, mutes, bans, rest: mut state } = carried;
+        state.admins.extend(admins.into_iter().map(|name| self.number(name)));
+        let timed = |(name, until)| (self.number(name), until);
+        state.mutes.extend(mutes.into_iter().map(timed));
+        state.bans.extend(bans.into_iter().map(timed));
+        self.import(state)
+    }
+
+    /// Returns whether a user goes by a number of the host's own; hands out the name if not.
+    fn keeps(&self, user: UserId, named: impl FnMut(U)) -> bool {
+        if user.0 < FIRST_NAMED {
+            return true;
+        }
+        self.name(user).into_iter().for_each(named);
+        false
+    }
+}
