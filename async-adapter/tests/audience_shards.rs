@@ -104,7 +104,7 @@ async fn publish_all(room: &Room<Word>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn subscriptions_in_all_shards_get_everything_once_and_in_order() {
+async fn all_shards_get_everything_once_and_in_order() {
     let (hub, room) = room(1 << 11, 4);
     let readers: Vec<_> = (0..2_000)
         .map(|n| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, n % 7 == 0)))
@@ -141,7 +141,7 @@ async fn subscriptions_in_all_shards_get_everything_once_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn those_who_fall_behind_are_told_exactly_what_they_missed() {
+async fn those_who_fall_behind_hear_the_exact_gap() {
     let (hub, room) = room(16, 4);
     let readers: Vec<_> = (0..1_500)
         .map(|n| tokio::spawn(read(room.join(Join::guest()).unwrap(), 0, n % 2 == 0)))
@@ -236,8 +236,9 @@ impl Transport for Moody {
     }
 }
 
+/// Everything is written once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_pump_in_all_shards_writes_everything_once_and_in_order() {
+async fn a_pump_in_all_shards_writes_all_in_order() {
     let (_hub, room) = room(64, 4);
     let pump = room.pump(Raw, PumpOptions::default()).unwrap();
     let seen: Vec<_> = (0..1_500).map(|_| Arc::new(Mutex::new(Vec::new()))).collect();

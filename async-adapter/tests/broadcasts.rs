@@ -21,7 +21,7 @@ async fn texts(subscription: &mut Subscription<String>) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a16_a_broadcast_wakes_those_who_wait_in_every_room() {
+async fn a16_a_broadcast_wakes_waiters_in_every_room() {
     let hub: Hub<String> = Hub::<String>::builder().workers(3).spawn();
     let config = RoomConfig::av_chat_room(OWNER);
     let rooms: Vec<_> = (0..500).map(|id| hub.create_room(RoomId(id), &config).unwrap()).collect();
@@ -66,8 +66,9 @@ fn reviewed_room(hub: &Hub<String>, on_timeout: ReviewTimeout) -> Room<String> {
     hub.create_room(RoomId(u64::from(on_timeout == ReviewTimeout::Closed)), &config).unwrap()
 }
 
+/// The reviewer decides all the same.
 #[tokio::test(start_paused = true)]
-async fn a19_the_reviewer_decides_and_its_slowness_slows_nobody_else() {
+async fn a19_a_slow_reviewer_slows_nobody_else() {
     let hub: Hub<String> = Hub::<String>::builder().spawn();
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
@@ -132,8 +133,9 @@ async fn a19_the_reviewer_decides_and_its_slowness_slows_nobody_else() {
     assert_eq!(calls.load(Ordering::Relaxed), 10);
 }
 
+/// The ticket is in the receipt.
 #[tokio::test(start_paused = true)]
-async fn a19_a_host_without_a_hook_rules_by_the_ticket_of_the_receipt() {
+async fn a19_without_a_hook_the_host_rules_by_ticket() {
     let hub: Hub<String> = Hub::<String>::builder().spawn();
     let room = reviewed_room(&hub, ReviewTimeout::Open);
     let (ann, mut bob) =

@@ -159,8 +159,9 @@ async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
+/// The room grows meanwhile.
 #[tokio::test(start_paused = true)]
-async fn news_in_the_middle_of_a_sweep_reach_everyone_though_the_room_grows() {
+async fn news_during_a_sweep_reach_everyone() {
     let mut options = PumpOptions::default();
     options.writes_a_turn = 1;
     let (_hub, room, pump) = pump_of(config(), options);
@@ -205,8 +206,9 @@ async fn kick_and_join(
     [kicked, next]
 }
 
+/// Whoever has the slot by then.
 #[tokio::test(start_paused = true)]
-async fn last_words_are_taken_to_the_end_whoever_has_the_slot_by_then() {
+async fn last_words_are_taken_to_the_end() {
     let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
     let slow = Wire::with_room(2);
     let _pumped = kick_and_join(&room, &pump, &slow).await;
@@ -222,7 +224,7 @@ async fn last_words_are_taken_to_the_end_whoever_has_the_slot_by_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_does_not_take_its_last_words_in_time_is_dropped() {
+async fn slow_takers_of_last_words_are_dropped() {
     let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
     let slow = Wire::with_room(2);
     let _pumped = kick_and_join(&room, &pump, &slow).await;
@@ -239,8 +241,9 @@ async fn whoever_does_not_take_its_last_words_in_time_is_dropped() {
     assert_eq!(room.stats().room.audience.sessions, 1);
 }
 
+/// Whoever has the slot by then.
 #[tokio::test(start_paused = true)]
-async fn whoever_lets_go_of_a_session_drops_its_connection_whoever_has_the_slot_by_then() {
+async fn letting_go_of_a_session_drops_its_connection() {
     let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
     let slow = Wire::with_room(2);
     let [kicked, _next] = kick_and_join(&room, &pump, &slow).await;
@@ -250,8 +253,9 @@ async fn whoever_lets_go_of_a_session_drops_its_connection_whoever_has_the_slot_
     assert_eq!((pump.stats().connections, pump.stats().blocked, pump.stats().unsent), (1, 0, 1));
 }
 
+/// Who is gone before the pump comes by has no connection left.
 #[tokio::test(start_paused = true)]
-async fn whoever_is_gone_before_the_pump_comes_by_has_no_connection_left() {
+async fn who_goes_before_the_pump_looks_is_let_go() {
     let (_hub, room, pump) = pump_of(config().grace(Duration::ZERO), PumpOptions::default());
     let wire = Wire::open();
     let _pumped = pump.join(Join::user(UserId(7)), wire.end()).unwrap();
@@ -262,8 +266,9 @@ async fn whoever_is_gone_before_the_pump_comes_by_has_no_connection_left() {
     assert_eq!((pump.stats().connections, room.stats().room.audience.sessions), (0, 0));
 }
 
+/// However often the transport says that it takes more.
 #[tokio::test(start_paused = true)]
-async fn last_words_are_taken_to_the_end_however_often_it_is_told_that_it_takes_more() {
+async fn last_words_end_though_told_to_go_on() {
     let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
     let slow = Wire::with_room(2);
     let _kicked = pump.join(Join::user(UserId(7)), slow.end()).unwrap();
@@ -283,8 +288,9 @@ async fn last_words_are_taken_to_the_end_however_often_it_is_told_that_it_takes_
     assert!(slow.is_dropped());
 }
 
+/// No other connection ends.
 #[tokio::test(start_paused = true)]
-async fn a_transport_that_panics_ends_its_own_connection_and_no_other() {
+async fn a_panic_in_a_transport_ends_only_its_own() {
     for (panics_at, unsent) in [(At::Write, 1), (At::Look, 1), (At::Drop, 0)] {
         let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
         let wires = [Wire::open(), Wire::that_panics(panics_at), Wire::open()];
@@ -315,7 +321,7 @@ async fn a_transport_that_panics_ends_its_own_connection_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_is_told_its_end_whatever_group_it_names() {
+async fn a_subscription_is_told_its_end_in_any_group() {
     let (_hub, room, pump) = pump_of(config(), PumpOptions::default());
     let _pumped = pump.join(Join::guest(), Wire::open().end()).unwrap();
     let groups = (0..=Group::MAX).filter_map(Group::new);

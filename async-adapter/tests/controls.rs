@@ -130,8 +130,9 @@ async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
+/// Whether or not the pump comes by.
 #[tokio::test(start_paused = true)]
-async fn of_many_pongs_only_the_newest_is_kept_and_written_whether_or_not_the_pump_comes_by() {
+async fn only_the_newest_pong_is_kept_and_written() {
     let (_hub, room, pump) = pump();
     let (wire, kept) = (Wire::with_room(2), Kept::default());
     let pumped = pump.join(Join::guest(), wire.clone()).unwrap();
@@ -163,9 +164,9 @@ async fn of_many_pongs_only_the_newest_is_kept_and_written_whether_or_not_the_pu
     assert_eq!((stats.controls_replaced, stats.controls_dropped), (2 * (MANY as u64 - 1), 0));
 }
 
+/// The close still has its place.
 #[tokio::test(start_paused = true)]
-async fn frames_that_a_peer_asks_for_and_does_not_read_are_refused_and_the_close_still_has_its_place()
- {
+async fn frames_a_peer_never_reads_are_refused() {
     let (_hub, room, pump) = pump();
     let (wire, kept) = (Wire::with_room(1), Kept::default());
     let pumped = pump.join(Join::guest(), wire.clone()).unwrap();
@@ -203,8 +204,9 @@ async fn frames_that_a_peer_asks_for_and_does_not_read_are_refused_and_the_close
     assert_eq!(too_large, ControlRefused::TooLarge { size: 65_537, max: 65_536 });
 }
 
+/// Nothing is taken after them.
 #[tokio::test(start_paused = true)]
-async fn what_waits_is_written_before_the_last_words_and_nothing_is_taken_after_them() {
+async fn what_waits_precedes_the_last_words() {
     let (_hub, room, pump) = pump();
     let (slow, kept) = (Wire::with_room(1), Kept::default());
     let pumped = pump.join(Join::user(UserId(7)), slow.clone()).unwrap();
@@ -222,7 +224,7 @@ async fn what_waits_is_written_before_the_last_words_and_nothing_is_taken_after_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_goes_takes_what_waits_for_it_along() {
+async fn a_connection_takes_along_what_waits_for_it() {
     let (_hub, room, pump) = pump();
     let kept = Kept::default();
     let pumped = pump.join(Join::guest(), Wire::with_room(1)).unwrap();
@@ -236,7 +238,7 @@ async fn a_connection_that_goes_takes_what_waits_for_it_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_just_before_a_connection_is_let_go_is_still_written() {
+async fn what_is_said_before_letting_go_is_written() {
     let (_hub, room, pump) = pump();
     let wires = [(); 2].map(|()| Wire::with_room(usize::MAX));
     let [first, second] =
@@ -253,8 +255,9 @@ async fn what_is_said_just_before_a_connection_is_let_go_is_still_written() {
     assert_eq!(pump.stats().connections, 0);
 }
 
+/// Many connections ask all the time.
 #[tokio::test(start_paused = true)]
-async fn many_who_are_answered_all_the_time_hold_up_no_message_of_the_room() {
+async fn answering_many_holds_up_no_message() {
     let (_hub, room, pump) = {
         let hub = Hub::<String>::builder().workers(1).spawn();
         let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
@@ -292,9 +295,9 @@ mod websocket {
         frames.extend_from_slice(&payload);
     }
 
+    /// All are there at once, and other connections get their turns.
     #[tokio::test]
-    async fn of_many_pings_that_are_there_at_once_the_newest_is_answered_and_others_get_their_turns()
-     {
+    async fn the_newest_of_many_pings_is_answered() {
         let (_hub, _room, pump) = pump();
         let (wire, kept) = (Wire::default(), Kept::default());
         let pumped = pump.join(Join::guest(), wire.clone()).unwrap();

@@ -33,8 +33,9 @@ fn say(room: &Room<&'static str>, priority: Priority, times: usize) {
     }
 }
 
+/// Messages still wait then.
 #[tokio::test(start_paused = true)]
-async fn b14_a_drain_ends_at_its_deadline_though_messages_still_wait() {
+async fn b14_a_drain_ends_at_its_deadline() {
     let (hub, rooms) = hub_with(1);
     say(&rooms[0], Priority::High, 100);
     let never_reads = rooms[0].join(Join::guest()).unwrap();
@@ -57,8 +58,9 @@ async fn b14_a_drain_ends_at_its_deadline_though_messages_still_wait() {
     drop(never_reads);
 }
 
+/// It takes nothing new meanwhile.
 #[tokio::test(start_paused = true)]
-async fn b14_a_drain_ends_as_soon_as_nothing_waits_and_takes_nothing_new_meanwhile() {
+async fn b14_a_drain_ends_as_soon_as_nothing_waits() {
     let (hub, rooms) = hub_with(2);
     say(&rooms[0], Priority::High, 4);
     let drain = tokio::spawn(async move {
@@ -75,8 +77,9 @@ async fn b14_a_drain_ends_as_soon_as_nothing_waits_and_takes_nothing_new_meanwhi
     assert!((3_000..3_050).contains(&took), "took {took} ms");
 }
 
+/// What expired during the drain, and what its deadline dropped.
 #[tokio::test(start_paused = true)]
-async fn b14_the_report_counts_what_expired_during_the_drain_and_what_its_deadline_dropped() {
+async fn b14_the_drain_report_counts_expired_and_dropped() {
     let (hub, rooms) = hub_with(3);
     // What became of messages before the drain is not the drain's: 5 expire, and 6 are dropped with a room that closes early.
     say(&rooms[0], Priority::High, 1);
@@ -107,8 +110,9 @@ async fn b14_the_report_counts_what_expired_during_the_drain_and_what_its_deadli
     }
 }
 
+/// They have until then to take what they are due.
 #[tokio::test(start_paused = true)]
-async fn b14_sessions_have_until_the_deadline_to_take_what_they_are_due() {
+async fn b14_sessions_have_until_the_drains_deadline() {
     let (hub, rooms) = hub_with(1);
     let join = || rooms[0].join(Join::guest()).unwrap();
     let (mut late, mut gone, never_reads) = (join(), join(), join());

@@ -46,7 +46,7 @@ fn assert_all_is_told(told: &[Event]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_a_room_has_ended_is_told_after_every_outcome() {
+async fn the_end_is_told_after_every_outcome() {
     let (_hub, room, told) = full_room();
     room.close(Actor::Host).unwrap();
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -61,8 +61,9 @@ async fn a_drain_is_done_when_all_is_told() {
     assert_eq!((report.dispatched, report.dropped), (0, MESSAGES));
 }
 
+/// Who has not read the end by then is counted no more.
 #[tokio::test(start_paused = true)]
-async fn a12_who_has_not_read_the_end_when_the_grace_is_over_is_counted_no_more() {
+async fn a12_the_unread_end_counts_until_the_grace_is_over() {
     let hub: Hub<String> = Hub::<String>::builder().workers(2).spawn();
     let room =
         hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();

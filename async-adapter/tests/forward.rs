@@ -121,8 +121,9 @@ async fn a_batch_is_flushed_once_and_the_end_is_told() {
     assert_eq!(peer.seen(), "ab|c|");
 }
 
+/// The peer is given up.
 #[tokio::test(start_paused = true)]
-async fn a_stuck_peer_is_given_up_and_its_messages_count_as_unsent() {
+async fn messages_of_a_stuck_peer_count_as_unsent() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
     let reader = room.join(Join::guest()).unwrap();
     publish(&room, &["a", "b"]);
@@ -136,7 +137,7 @@ async fn a_stuck_peer_is_given_up_and_its_messages_count_as_unsent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_peer_ends_it_with_the_sinks_own_error() {
+async fn a_broken_peer_ends_it_with_the_sinks_error() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
     let reader = room.join(Join::guest()).unwrap();
     publish(&room, &["a"]);
@@ -145,8 +146,9 @@ async fn a_broken_peer_ends_it_with_the_sinks_own_error() {
     assert_eq!(room.stats().unsent, 1);
 }
 
+/// What was being written then is counted.
 #[tokio::test(start_paused = true)]
-async fn dropping_the_future_counts_what_was_being_written() {
+async fn dropping_the_future_counts_what_is_underway() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
     let reader = room.join(Join::guest()).unwrap();
     publish(&room, &["a", "b", "c"]);
@@ -155,8 +157,9 @@ async fn dropping_the_future_counts_what_was_being_written() {
     assert_eq!(room.stats().unsent, 3);
 }
 
+/// While the peer is busy, nothing is taken.
 #[tokio::test(start_paused = true)]
-async fn while_a_peer_is_busy_nothing_is_taken_and_what_it_misses_is_a_gap() {
+async fn what_a_busy_peer_misses_is_a_gap() {
     let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([2; 4])).build().unwrap();
     let (_hub, room) = room(&config);
     let reader = room.join(Join::guest()).unwrap();
@@ -196,8 +199,9 @@ async fn in_a_quiet_room(
     (done.end, time)
 }
 
+/// It ends at the next look or when the sink wakes.
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_fails_in_a_quiet_room_ends_it_at_the_next_look_or_when_it_wakes() {
+async fn a_failed_sink_ends_it_even_in_a_quiet_room() {
     let options = ForwardOptions::default();
     let seconds = |time: Duration| time.as_millis() / 1_000;
     let (end, time) = in_a_quiet_room(Peer::new(Mood::Ready), Mood::Broken, options).await;
@@ -214,8 +218,9 @@ async fn a_sink_that_fails_in_a_quiet_room_ends_it_at_the_next_look_or_when_it_w
     assert!((3_000..3_010).contains(&time.as_millis()), "{time:?}");
 }
 
+/// One that is well is looked at now and then.
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_is_well_is_looked_at_now_and_then_and_one_that_is_not_to_be_asked_never() {
+async fn a_sink_is_looked_at_only_if_it_may_be_asked() {
     for (every, looks, end) in [(Some(10), 10, "Session"), (None, 0, "Sink")] {
         let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
         let reader = room.join(Join::guest()).unwrap();

@@ -43,8 +43,9 @@ fn silence(
         .map(|refused| refused.reason)
 }
 
+/// The sessions end as banned; the ban holds until its time or until it is lifted.
 #[tokio::test(start_paused = true)]
-async fn a10_a_ban_ends_the_sessions_as_banned_and_holds_until_its_time_or_until_it_is_lifted() {
+async fn a10_a_ban_ends_sessions_until_time_or_lifting() {
     let (hub, [room, other]) = rooms();
     let (mut reads, mut waits, _bob) = (enter(&room, ANN), enter(&room, ANN), enter(&room, BOB));
     let waiting = tokio::spawn(async move { waits.next_batch().await.map(drop) });
@@ -80,7 +81,7 @@ async fn a10_a_ban_ends_the_sessions_as_banned_and_holds_until_its_time_or_until
 }
 
 #[tokio::test(start_paused = true)]
-async fn a11_a_mute_holds_until_its_time_or_until_it_is_lifted() {
+async fn a11_a_mute_holds_until_its_time_or_its_lifting() {
     let (hub, [room, other]) = rooms();
     let (ann, bob) = (enter(&room, ANN), enter(&room, BOB));
     let ends = hub.now() + MINUTE;
@@ -102,8 +103,9 @@ async fn a11_a_mute_holds_until_its_time_or_until_it_is_lifted() {
     assert_eq!((silence(&room, &ann), silence(&room, &bob)), (None, Some(RefusalReason::Muted)));
 }
 
+/// The mute holds for others until it is lifted.
 #[tokio::test(start_paused = true)]
-async fn a11_in_a_muted_room_the_owner_and_the_admins_speak_until_it_is_lifted() {
+async fn a11_in_a_muted_room_owner_and_admins_speak() {
     let (_hub, [room, _]) = rooms();
     let (owner, ann, bob) = (enter(&room, OWNER), enter(&room, ANN), enter(&room, BOB));
     assert_eq!(room.moderation(Actor::User(OWNER)).set_admin(BOB, true), Ok(true));
@@ -122,9 +124,9 @@ async fn a11_in_a_muted_room_the_owner_and_the_admins_speak_until_it_is_lifted()
     assert_eq!(all(&room), [None; 3]);
 }
 
+/// It travels with its user's messages from the next one on.
 #[tokio::test(start_paused = true)]
-async fn a18_a_profile_travels_with_its_users_messages_from_the_next_one_on_until_it_is_taken_away()
-{
+async fn a18_a_profile_travels_until_it_is_taken_away() {
     let (_hub, [room, _]) = rooms();
     let (ann, mut bob) = (enter(&room, ANN), enter(&room, BOB));
     let say = || assert_eq!(silence(&room, &ann), None);
@@ -144,9 +146,9 @@ async fn a18_a_profile_travels_with_its_users_messages_from_the_next_one_on_unti
     );
 }
 
+/// They are written together and read at one version.
 #[tokio::test(start_paused = true)]
-async fn a27_attributes_are_written_together_read_at_one_version_and_refused_to_the_second_writer()
-{
+async fn a27_attributes_refuse_the_second_writer() {
     let (_hub, [room, other]) = rooms();
     let texts = |room: &Room<_>| -> (u64, Vec<(String, String)>) {
         let read = room.data().attributes();
@@ -194,8 +196,9 @@ async fn a28_a_counter_is_set_added_to_read_and_taken_away() {
     assert_eq!(other.data().counters(), of(&[]));
 }
 
+/// It stands in place of what the other one had.
 #[tokio::test(start_paused = true)]
-async fn b20_what_one_room_exports_another_takes_over_in_place_of_its_own() {
+async fn b20_what_one_room_exports_another_takes_over() {
     let (_hub, [room, other]) = rooms();
     room.moderation(Actor::Host).set_admin(BOB, true).unwrap();
     room.moderation(Actor::Host).mute(&[ANN], Some(MINUTE)).unwrap();

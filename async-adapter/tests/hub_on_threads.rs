@@ -45,7 +45,7 @@ fn threads_publish_read_and_drain() {
 }
 
 #[test]
-fn the_drivers_end_with_the_last_handle_and_not_before() {
+fn the_drivers_end_with_the_last_handle() {
     let hub = Hub::<&'static str>::builder().workers(1).spawn_threads().unwrap();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     drop(hub);

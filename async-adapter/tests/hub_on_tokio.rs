@@ -59,8 +59,9 @@ async fn a_message_wakes_every_other_session() {
     assert!(timeout(Duration::from_secs(9), ann.next_batch()).await.is_err(), "no echo");
 }
 
+/// Its publisher is told.
 #[tokio::test(start_paused = true)]
-async fn what_the_rate_holds_back_goes_out_in_time_and_its_publisher_is_told() {
+async fn what_the_rate_holds_back_goes_out_in_time() {
     let (_hub, room) = room(&config());
     let start = tokio::time::Instant::now();
     let mut waits = Vec::new();
@@ -75,7 +76,7 @@ async fn what_the_rate_holds_back_goes_out_in_time_and_its_publisher_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_message_is_told_to_its_publisher_and_to_nobody_else() {
+async fn an_expiry_is_told_to_the_publisher_alone() {
     let config = RoomConfig::builder(OWNER)
         .rate(1)
         .burst(1)
@@ -124,7 +125,7 @@ async fn a_cancelled_wait_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn giving_up_on_an_answer_does_not_withdraw_the_message() {
+async fn giving_up_on_an_answer_withdraws_nothing() {
     let (_hub, room) = room(&config());
     let mut reader = user(&room, 7);
     for text in ["a", "b"] {
@@ -135,8 +136,9 @@ async fn giving_up_on_an_answer_does_not_withdraw_the_message() {
     assert_eq!(texts(&mut reader).await, ["c"]);
 }
 
+/// They go with what they are due.
 #[tokio::test(start_paused = true)]
-async fn leaving_takes_all_devices_out_with_what_they_are_due() {
+async fn leaving_takes_all_devices_out() {
     let (_hub, room) = room(&config());
     let (mut phone, mut laptop) = (user(&room, 7), user(&room, 7));
     let waiting = tokio::spawn(async move { laptop.next_batch().await.map(drop) });
@@ -154,7 +156,7 @@ async fn leaving_takes_all_devices_out_with_what_they_are_due() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_the_room_hands_out_what_is_due_then_the_reason_then_the_end() {
+async fn a_close_hands_out_the_due_then_reason_and_end() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&seen);
     let hub = Hub::<&'static str>::builder()
@@ -229,7 +231,7 @@ async fn a_panicking_hook_costs_its_own_event_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_keeps_to_its_budget_and_says_that_there_is_more() {
+async fn a_batch_keeps_its_budget_and_says_of_more() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(OWNER));
     let mut reader = user(&room, 7).with_budget(Budget { messages: 2, bytes: 1_000 });
     for text in ["a", "b", "c"] {
@@ -240,8 +242,9 @@ async fn a_batch_keeps_to_its_budget_and_says_that_there_is_more() {
     assert_eq!(texts(&mut reader).await, ["c"]);
 }
 
+/// They run on many threads.
 #[tokio::test]
-async fn many_publishers_and_readers_on_many_threads_balance() {
+async fn many_publishers_and_readers_balance() {
     // A dropped subscription is in the room until its shard comes by, so a user who comes and goes this fast has many for a moment.
     let config = RoomConfig::builder(OWNER)
         .rate(1_000_000)
@@ -303,7 +306,7 @@ async fn many_publishers_and_readers_on_many_threads_balance() {
 
 /// A reader that is not woken waits for ever, so every reader that counts to the end shows that no wake-up was lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_waiting_reader_is_woken_for_every_message() {
+async fn every_message_wakes_every_waiting_reader() {
     const MESSAGES: u32 = 3_000;
     let config = RoomConfig::builder(OWNER)
         .rate(1_000_000)
@@ -357,7 +360,7 @@ async fn every_waiting_reader_is_woken_for_every_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b19_a_burst_in_one_call_gets_the_answers_that_it_would_get_one_by_one() {
+async fn b19_a_burst_is_answered_as_one_by_one_would_be() {
     let config = RoomConfig::builder(OWNER).rate(10).burst(2).queue_messages(100).build().unwrap();
     let ((_first, one_by_one), (_second, at_once)) = (room(&config), room(&config));
     let publish = |n: usize| say("like").priority(Priority::ALL[n % 4]);
@@ -380,8 +383,9 @@ impl Clock for Hasty {
     }
 }
 
+/// It is answered in order, however long it is.
 #[tokio::test(start_paused = true)]
-async fn b19_a_burst_is_offered_at_one_instant_and_answered_in_order_however_long_it_is() {
+async fn b19_a_burst_is_offered_at_one_instant() {
     let hub: Hub<String> = Hub::<String>::builder().workers(1).clock(Hasty::default()).spawn();
     let config = RoomConfig::builder(OWNER).rate(1).burst(150).queue_messages(200).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
@@ -419,8 +423,9 @@ async fn b19_a_burst_is_offered_at_one_instant_and_answered_in_order_however_lon
     );
 }
 
+/// It wakes those who wait, and tells what became of messages before it.
 #[tokio::test(start_paused = true)]
-async fn b19_a_burst_wakes_those_who_wait_and_tells_what_became_of_messages_before_it() {
+async fn b19_a_burst_wakes_and_tells_earlier_outcomes() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&seen);
     let hub = Hub::<&'static str>::builder()
@@ -456,8 +461,9 @@ async fn b19_a_burst_wakes_those_who_wait_and_tells_what_became_of_messages_befo
     assert_eq!(reading.await.unwrap(), (Ok("like"), Ok("gift")));
 }
 
+/// The next one joins where there is room.
 #[tokio::test(start_paused = true)]
-async fn a_session_that_went_twice_is_counted_once_and_the_next_joins_where_there_is_room() {
+async fn a_session_that_went_twice_is_counted_once() {
     let (_hub, room) = room(&config());
     let mut gone = user(&room, 7);
     assert!(room.session(gone.session()).close());

@@ -89,7 +89,7 @@ fn the_name_of_a_room_that_has_ended_is_free() {
 }
 
 #[test]
-fn no_more_rooms_than_there_may_be_leave_no_name_behind() {
+fn a_refused_room_leaves_no_name_behind() {
     let hub = Hub::<&str>::builder().workers(1).max_rooms(1).spawn_threads().unwrap();
     let _room = hub.open_room("one", &RoomConfig::default()).unwrap();
     hub.open_room("two", &RoomConfig::default()).unwrap_err();
@@ -150,7 +150,7 @@ fn a_name_keeps_its_number_while_a_room_needs_it() {
 }
 
 #[test]
-fn who_comes_back_after_having_been_forgotten_has_none_of_the_old_rights() {
+fn who_was_forgotten_comes_back_without_rights() {
     let (hub, hand) = hub();
     let room = hub.open_room("stream-42", &RoomConfig::default()).unwrap();
     let old = hub.user_id("ann");
@@ -168,7 +168,7 @@ fn who_comes_back_after_having_been_forgotten_has_none_of_the_old_rights() {
 }
 
 #[test]
-fn visitors_who_come_once_leave_little_and_no_number_is_used_twice() {
+fn visitors_leave_little_and_no_number_twice() {
     let (hub, hand) = hub();
     let most = visitors(&hub, &hand, 0, 20_000);
     assert!(most <= 400, "{most} names at a time");
@@ -180,7 +180,7 @@ fn visitors_who_come_once_leave_little_and_no_number_is_used_twice() {
 }
 
 #[test]
-fn who_is_refused_over_and_over_under_new_names_leaves_little() {
+fn refused_joins_under_new_names_leave_little() {
     let (hub, hand) = hub();
     let room = hub.open_room("stream-42", &RoomConfig::default()).unwrap();
     room.close(Actor::Host).unwrap();
@@ -194,7 +194,7 @@ fn who_is_refused_over_and_over_under_new_names_leaves_little() {
 }
 
 #[test]
-fn threads_that_join_and_leave_never_lose_the_name_of_who_is_in() {
+fn threads_never_lose_the_name_of_who_is_in() {
     let (hub, hand) = hub();
     let rooms = ["a", "b"].map(|name| hub.open_room(name, &RoomConfig::default()).unwrap());
     std::thread::scope(|scope| {

@@ -28,7 +28,7 @@ fn users(room: &Room<&'static str>) -> u32 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a8_joining_another_room_of_the_hub_leaves_the_first() {
+async fn a8_joining_leaves_another_room_of_the_hub() {
     let (_hub, rooms) = rooms();
     let (mut phone, _laptop) =
         (rooms[0].join(Join::user(ANN)).unwrap(), rooms[0].join(Join::user(ANN)).unwrap());
@@ -47,8 +47,9 @@ async fn a8_joining_another_room_of_the_hub_leaves_the_first() {
     );
 }
 
+/// An owner stays.
 #[tokio::test(start_paused = true)]
-async fn a8_a_waiting_reader_learns_that_its_user_has_gone_elsewhere_and_an_owner_stays() {
+async fn a8_a_waiting_reader_learns_of_its_users_move() {
     let (_hub, rooms) = rooms();
     let mut reader = rooms[0].join(Join::user(ANN)).unwrap();
     let waiting = tokio::spawn(async move { reader.next_batch().await.map(drop) });
@@ -63,7 +64,7 @@ async fn a8_a_waiting_reader_learns_that_its_user_has_gone_elsewhere_and_an_owne
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a8_when_joins_of_one_user_race_one_room_has_the_user_in_the_end() {
+async fn a8_racing_joins_end_with_the_user_in_one_room() {
     let (_hub, rooms) = rooms();
     let moves = Arc::new(AtomicU64::new(0));
     for round in 0..40 {

@@ -42,8 +42,9 @@ fn online(room: &Room<&'static str>) -> (u32, u32) {
     (snapshot.audience.online, snapshot.admission.online)
 }
 
+/// It goes offline without being asked for.
 #[tokio::test(start_paused = true)]
-async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_brings_it_back() {
+async fn a7_a_silent_session_is_offline_until_touched() {
     let (hub, told) = hub();
     let config =
         RoomConfig::builder(OWNER).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().unwrap();
@@ -79,7 +80,7 @@ async fn a7_a_silent_session_goes_offline_without_being_asked_for_and_a_touch_br
 
 /// Who is touched in time stays, in every shard of a room and whoever else falls silent.
 #[tokio::test(start_paused = true)]
-async fn a7_of_many_sessions_in_several_shards_those_that_are_touched_stay_online() {
+async fn a7_the_touched_stay_online_in_every_shard() {
     let (hub, told) = hub();
     let heartbeat = Heartbeat { silence: Duration::from_secs(3), every: Duration::from_secs(1) };
     let config = RoomConfig::builder(OWNER)
@@ -123,8 +124,9 @@ impl Clock for Hurried {
     }
 }
 
+/// They agree in the end, whatever order threads touch in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a7_whatever_order_threads_touch_in_admission_and_shards_agree_in_the_end() {
+async fn a7_admission_and_shards_agree_on_touches() {
     let heartbeat =
         Heartbeat { silence: Duration::from_millis(2), every: Duration::from_millis(1) };
     let config = RoomConfig::builder(OWNER).heartbeat(Some(heartbeat)).build().unwrap();

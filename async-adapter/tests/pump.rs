@@ -157,8 +157,9 @@ async fn a_message_is_encoded_and_framed_once_for_all() {
     assert_eq!(room.stats().room.audience.sessions, 0);
 }
 
+/// A connection that takes nothing leaves the fast path until then.
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_takes_nothing_leaves_the_fast_path_and_comes_back_with_a_gap() {
+async fn who_takes_nothing_returns_with_a_gap() {
     let config = RoomConfig::builder(UserId(1))
         .rate(1_000)
         .burst(1_000)
@@ -191,8 +192,9 @@ async fn a_connection_that_takes_nothing_leaves_the_fast_path_and_comes_back_wit
     assert_eq!((row.delivered, row.skipped, row.pending), (8, 2, 0));
 }
 
+/// What it did not take is unsent.
 #[tokio::test(start_paused = true)]
-async fn whoever_takes_nothing_for_long_is_dropped_and_what_it_did_not_take_is_unsent() {
+async fn who_takes_nothing_for_long_is_dropped() {
     let (_hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let (stuck, alive) = (Wire::with_room(1), Wire::with_room(1));
@@ -214,7 +216,7 @@ async fn whoever_takes_nothing_for_long_is_dropped_and_what_it_did_not_take_is_u
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_breaks_takes_its_session_along() {
+async fn a_broken_connection_takes_its_session_along() {
     let (_hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let (first, second) = (Wire::open(), Wire::with_room(3));
@@ -240,7 +242,7 @@ async fn a_connection_that_breaks_takes_its_session_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_words_come_last_and_then_the_transport_goes() {
+async fn the_transport_goes_after_the_last_words() {
     let (_hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let (ann, guest, slow) = (Wire::open(), Wire::open(), Wire::with_room(1));
@@ -266,8 +268,9 @@ async fn the_last_words_come_last_and_then_the_transport_goes() {
     assert!(room.stats().room.balances());
 }
 
+/// They stand between frames.
 #[tokio::test(start_paused = true)]
-async fn control_frames_stand_between_frames_and_are_bounded() {
+async fn control_frames_are_bounded_and_cut_no_frame() {
     let (_hub, room) = room_of(&av());
     let mut options = PumpOptions::default();
     options.control_frames = 8;
@@ -288,8 +291,9 @@ async fn control_frames_stand_between_frames_and_are_bounded() {
     assert!(wire.text().ends_with("<7><again>"));
 }
 
+/// Somebody else closes it.
 #[tokio::test(start_paused = true)]
-async fn a_session_that_somebody_else_closes_takes_its_connection_along() {
+async fn closing_a_session_takes_its_connection() {
     let (_hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let wire = Wire::open();
@@ -327,7 +331,7 @@ async fn subscriptions_and_several_pumps_share_a_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_lets_messages_share_a_write_and_high_bypasses_it() {
+async fn a_window_shares_writes_and_high_bypasses_it() {
     let window = Duration::from_millis(250);
     let coalesce = PerLevel([Duration::ZERO, window, window, window]);
     let config =
@@ -373,7 +377,7 @@ async fn a_budget_cuts_writes_and_nothing_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transport_comes_back_from_a_room_that_takes_nobody() {
+async fn a_room_that_takes_nobody_returns_a_transport() {
     let (_hub, room) = room_of(&RoomConfig::builder(UserId(1)).sessions(1).build().unwrap());
     let pump = pump_of(&room);
     let wires = [Wire::open(), Wire::open()];
@@ -451,7 +455,7 @@ async fn news_in_the_middle_of_a_sweep_reach_everyone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_free_again_after_the_grace_is_let_go() {
+async fn who_is_free_again_after_the_grace_is_let_go() {
     let config = RoomConfig::builder(UserId(1))
         .rate(1_000)
         .burst(1_000)
@@ -476,8 +480,9 @@ async fn a_connection_that_is_free_again_after_the_grace_is_let_go() {
     assert_eq!(pump.stats().connections, 0);
 }
 
+/// It is closed before its connection has come.
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_closed_before_its_connection_has_come_takes_it_along() {
+async fn a_session_closed_early_takes_its_connection() {
     let (_hub, room) = room_of(&av());
     let pump = pump_of(&room);
     let wire = Wire::open();
@@ -489,8 +494,9 @@ async fn a_session_that_is_closed_before_its_connection_has_come_takes_it_along(
     assert_eq!(pump.stats().connections, 0);
 }
 
+/// What is sent to one connection is written to that one, and masks hold at once.
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_to_one_connection_is_written_to_that_one_and_masks_hold_at_once() {
+async fn masks_and_direct_messages_concern_one_alone() {
     let hub = Hub::<String>::builder().workers(1).spawn();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     let pump = room.pump(Lines, PumpOptions::default()).unwrap();

@@ -48,7 +48,7 @@ fn parts(guests: &[Subscription<Word>]) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b15_what_waits_for_a_slow_rate_goes_out_as_soon_as_the_new_one_lets_it() {
+async fn b15_a_faster_rate_lets_out_at_once_what_waits() {
     let slow = || {
         builder()
             .rate(1)
@@ -74,7 +74,7 @@ async fn b15_what_waits_for_a_slow_rate_goes_out_as_soon_as_the_new_one_lets_it(
 }
 
 #[tokio::test(start_paused = true)]
-async fn b15_a_shorter_deadline_and_a_smaller_queue_are_seen_to_by_the_shard() {
+async fn b15_shards_see_to_shorter_waits_and_queues() {
     let slow = || builder().rate(1).rate_period(Duration::from_secs(1_000)).burst(1);
     let (_hub, room) = room(slow().max_wait(PerLevel([None; 4])));
     let _ = room.try_publish(host("at once")).unwrap();
@@ -102,8 +102,9 @@ impl Clock for Hand {
     }
 }
 
+/// It goes out in the call.
 #[tokio::test(start_paused = true)]
-async fn b15_what_is_due_by_then_goes_out_in_the_call_and_reaches_every_shard() {
+async fn b15_what_is_due_by_then_reaches_every_shard() {
     let hand = Hand::default();
     let hub = Hub::<Word>::builder().workers(2).shards_per_room(2).clock(hand.clone()).spawn();
     let slow = || builder().rate(1).burst(1);
@@ -122,8 +123,9 @@ async fn b15_what_is_due_by_then_goes_out_in_the_call_and_reaches_every_shard() 
     }
 }
 
+/// Those that are open change.
 #[tokio::test(start_paused = true)]
-async fn b15_every_shard_changes_and_one_that_opens_later_has_the_new_configuration() {
+async fn b15_later_shards_have_the_new_configuration() {
     let (_hub, room) = room(builder());
     let mut all = guests(&room, 10);
     assert_eq!(parts(&all), 1);
@@ -154,8 +156,9 @@ async fn b15_every_shard_changes_and_one_that_opens_later_has_the_new_configurat
     assert!(room.stats().room.balances());
 }
 
+/// It has more sessions than it may have by now.
 #[tokio::test(start_paused = true)]
-async fn b15_a_room_with_more_sessions_than_it_may_have_by_now_takes_nobody_in_any_shard() {
+async fn b15_an_overfull_room_takes_nobody_in_any_shard() {
     let (_hub, room) = room(builder());
     let all = guests(&room, 520);
     assert_eq!(parts(&all), 2);
@@ -174,8 +177,9 @@ async fn b15_a_room_with_more_sessions_than_it_may_have_by_now_takes_nobody_in_a
     assert_eq!(room.join(Join::guest()).map(drop), Err(JoinError::RoomFull { max: 300 }));
 }
 
+/// It takes no other configuration then.
 #[tokio::test(start_paused = true)]
-async fn b15_a_room_that_may_expire_by_now_does_so_and_takes_no_other_configuration_then() {
+async fn b15_a_room_that_may_expire_by_now_does_so() {
     let (_hub, room) = room(builder());
     sleep(Duration::from_secs(1_000)).await;
     assert_eq!(change(&room, builder().seed(3)), Err(ReconfigureError::Fixed { setting: "seed" }));

@@ -27,8 +27,9 @@ fn room(hub: &Hub<Word>, id: u64, builder: RoomConfigBuilder) -> Room<Word> {
     hub.create_room(RoomId(id), &builder.build().unwrap()).unwrap()
 }
 
+/// One that is set is kept.
 #[tokio::test]
-async fn each_hub_and_each_room_has_a_seed_of_its_own_and_one_that_is_set_is_kept() {
+async fn hubs_and_rooms_have_seeds_of_their_own() {
     let [first, second] = [hub(None), hub(None)];
     let rooms =
         [room(&first, 1, builder()), room(&first, 2, builder()), room(&second, 1, builder())];
@@ -42,7 +43,7 @@ async fn each_hub_and_each_room_has_a_seed_of_its_own_and_one_that_is_set_is_kep
 }
 
 #[tokio::test]
-async fn a_hub_with_a_seed_gives_its_rooms_the_same_ones_again() {
+async fn a_seeded_hub_gives_its_rooms_the_same_again() {
     let seeds = |seed| {
         let hub = hub(Some(seed));
         [1, 2].map(|id| room(&hub, id, builder()).seed())
@@ -77,7 +78,7 @@ async fn drawn(hub: &Hub<Word>) -> Vec<Sender> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_room_draws_is_the_same_again_in_a_hub_with_the_same_seed() {
+async fn the_hubs_seed_repeats_what_a_room_draws() {
     let first = drawn(&hub(Some(7))).await;
     assert_eq!(first, drawn(&hub(Some(7))).await);
     assert_ne!(first, drawn(&hub(Some(8))).await);
@@ -85,7 +86,7 @@ async fn what_a_room_draws_is_the_same_again_in_a_hub_with_the_same_seed() {
 }
 
 #[tokio::test]
-async fn b15_a_configuration_without_a_seed_leaves_the_room_its_own() {
+async fn b15_without_a_new_seed_a_room_keeps_its_own() {
     let hub = hub(None);
     let room = room(&hub, 1, builder());
     let seed = room.seed();
@@ -142,8 +143,9 @@ fn join_all(room: &Room<Word>, users: &[UserId]) -> Duration {
     time
 }
 
+/// A room of a hub has another seed.
 #[tokio::test]
-async fn ids_that_are_crafted_against_the_core_s_own_seed_cost_a_hub_s_room_nothing() {
+async fn ids_crafted_against_the_cores_seed_do_no_harm() {
     let users = crafted::users(0, 3_000);
     let hub = hub(None);
     // One who knows the seed makes each join look at all who are in. The same ids, so no clock's

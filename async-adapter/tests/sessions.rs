@@ -37,8 +37,9 @@ async fn texts(subscription: &mut Subscription<&'static str>) -> Vec<&'static st
     batch.messages().iter().map(|message| message.payload).collect()
 }
 
+/// Unmasking starts behind what was said before.
 #[tokio::test(start_paused = true)]
-async fn a_masked_level_neither_comes_nor_wakes_and_unmasking_starts_behind_what_was_said_before() {
+async fn a_masked_level_neither_comes_nor_wakes() {
     let (_hub, room) = room(|builder| builder);
     let mut ann = room.join(Join::user(UserId(7)).mask(LIKES)).unwrap();
     say(&room, Priority::Low, "like");
@@ -59,8 +60,9 @@ async fn a_masked_level_neither_comes_nor_wakes_and_unmasking_starts_behind_what
     assert!(room.session(ann.session()).close() && !ann.set_masked_levels(LIKES));
 }
 
+/// Also in one that is opened later.
 #[tokio::test(start_paused = true)]
-async fn late_joiners_get_the_same_in_every_shard_also_in_one_that_is_opened_later() {
+async fn late_joiners_get_the_same_in_every_shard() {
     let (_hub, room) = room(|builder| builder.replay_on_join(3));
     for (level, text) in [
         (Priority::Normal, "a"),
@@ -124,8 +126,9 @@ fn told(batch: &Batch<&'static str>) -> Vec<String> {
     batch.items().map(item).collect()
 }
 
+/// It wakes its sessions in all shards.
 #[tokio::test(start_paused = true)]
-async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_place() {
+async fn a_direct_message_comes_in_its_place() {
     let (_hub, room) = room(|builder| {
         builder.coalesce(PerLevel([
             Duration::ZERO,
@@ -186,7 +189,7 @@ async fn a_direct_message_wakes_its_sessions_in_all_shards_and_comes_in_its_plac
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_direct_message_alone_wakes_a_reader_of_a_quiet_room() {
+async fn a_direct_message_wakes_in_a_quiet_room() {
     let (_hub, room) = room(|builder| builder);
     let mut ann = room.join(Join::user(UserId(7))).unwrap();
     for to in [Recipient::Session(ann.session()), Recipient::User(UserId(7))] {
@@ -219,7 +222,7 @@ async fn a_direct_message_alone_wakes_a_reader_of_a_quiet_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_shard_it_sits() {
+async fn a1_joining_twice_is_refused_in_any_shard() {
     for shards_per_room in [1, 4] {
         let hub: Hub<&'static str> =
             Hub::<&'static str>::builder().workers(4).shards_per_room(shards_per_room).spawn();
@@ -264,7 +267,7 @@ async fn a1_joining_again_on_a_session_that_is_in_is_refused_in_whichever_shard_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_of_a_room_that_was_made_anew_is_nobody_there() {
+async fn a_connection_of_a_former_room_is_nobody() {
     let (hub, before) = room(|builder| builder);
     let old = before.join(Join::user(UserId(7))).unwrap();
     let (id, token) = (old.session(), old.resume_token().unwrap());

@@ -62,8 +62,9 @@ async fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
     (client.unwrap(), server.unwrap().0)
 }
 
+/// A slow reader gets whole frames as well.
 #[tokio::test]
-async fn tcp_gets_every_byte_and_a_slow_reader_gets_whole_frames() {
+async fn tcp_gets_every_byte_in_whole_frames() {
     let (_hub, room) = room();
     let pump = room.pump(Plain, PumpOptions::default()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -115,8 +116,9 @@ async fn tcp_gets_every_byte_and_a_slow_reader_gets_whole_frames() {
     drop(pumped);
 }
 
+/// Frames arrive.
 #[tokio::test]
-async fn websocket_frames_arrive_and_pings_and_closes_are_answered() {
+async fn websocket_pings_and_closes_are_answered() {
     let (_hub, room) = room();
     let pump = room.pump(WebSocketFrames::binary(Plain), PumpOptions::default()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -174,8 +176,9 @@ async fn websocket_frames_arrive_and_pings_and_closes_are_answered() {
     timeout(SOON, gone).await.unwrap();
 }
 
+/// A closed room says goodbye, and a peer that breaks the protocol is told so.
 #[tokio::test]
-async fn a_closed_room_says_goodbye_in_websocket_and_a_peer_that_breaks_the_protocol_is_told_so() {
+async fn websocket_peers_hear_goodbyes_and_errors() {
     let (_hub, room) = room();
     let pump = room.pump(WebSocketFrames::text(Plain), PumpOptions::default()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -39,7 +39,7 @@ fn guest(room: &Room<&'static str>) -> Subscription<&'static str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b20_a_room_that_nobody_joins_closes_and_frees_its_id() {
+async fn b20_a_room_nobody_joins_closes_and_frees_its_id() {
     let (hub, room, told) = room();
     room.moderation(Actor::Host).mute(&[ANN], None).unwrap();
     sleep(Duration::from_secs(59)).await;
@@ -59,8 +59,9 @@ async fn b20_a_room_that_nobody_joins_closes_and_frees_its_id() {
     assert!(room.stats().room.balances());
 }
 
+/// A room with a session stays.
 #[tokio::test(start_paused = true)]
-async fn b20_a_room_with_a_session_stays_and_counts_from_the_going_of_the_last() {
+async fn b20_vacancy_counts_from_when_the_last_one_goes() {
     let (_hub, room, told) = room();
     sleep(Duration::from_secs(50)).await;
     let (mut ann, other) = (room.join(Join::user(ANN)).unwrap(), guest(&room));
@@ -90,7 +91,7 @@ async fn b20_a_room_with_a_session_stays_and_counts_from_the_going_of_the_last()
 }
 
 #[tokio::test(start_paused = true)]
-async fn b20_a_room_of_several_shards_is_empty_when_all_of_them_are() {
+async fn b20_a_room_is_empty_when_all_its_shards_are() {
     let (_hub, room, _) = room();
     let mut all: Vec<_> = (0..700).map(|_| guest(&room)).collect();
     assert!(all.iter().any(|session| session.session().slot() >= 1_024), "it has a second shard");
@@ -114,7 +115,7 @@ async fn b20_a_room_of_several_shards_is_empty_when_all_of_them_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b20_a_drain_ends_a_room_that_would_expire_meanwhile() {
+async fn b20_a_drain_ends_a_room_about_to_expire() {
     let (hub, room, told) = room();
     let slow =
         RoomConfig::builder(UserId(1)).rate(1).burst(1).rate_period(Duration::from_secs(100));

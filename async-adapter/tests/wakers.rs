@@ -52,8 +52,9 @@ async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
+/// The session is closed while others are woken.
 #[tokio::test(start_paused = true)]
-async fn a_reader_whose_session_is_closed_while_others_are_woken_learns_of_it() {
+async fn a_close_amid_wakes_reaches_its_reader() {
     let (_hub, room) = room_of(&RoomConfig::av_chat_room(UserId(1)));
     let (mut closed, mut other) =
         (room.join(Join::guest()).unwrap(), room.join(Join::guest()).unwrap());
@@ -75,8 +76,9 @@ async fn a_reader_whose_session_is_closed_while_others_are_woken_learns_of_it() 
     assert!(matches!(closed.poll_next_batch(&mut cx), Poll::Ready(Err(_))));
 }
 
+/// Another has the slot before the reader is woken.
 #[tokio::test(start_paused = true)]
-async fn a_reader_whose_slot_is_another_s_before_it_is_woken_learns_of_its_end() {
+async fn a_reader_learns_of_its_end_in_a_reused_slot() {
     for parks in [false, true] {
         let config = RoomConfig::builder(UserId(1)).grace(Duration::ZERO).build().unwrap();
         let (_hub, room) = room_of(&config);
@@ -111,8 +113,9 @@ async fn a_reader_whose_slot_is_another_s_before_it_is_woken_learns_of_its_end()
     }
 }
 
+/// The news come while others are woken and the room grows.
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_woken_for_news_that_come_while_others_are_and_the_room_grows() {
+async fn who_waits_is_woken_for_news_amid_wakes() {
     let (_hub, room) =
         room_of(&RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap());
     let say = |room: &Room<String>| {

@@ -65,8 +65,9 @@ fn check(report: &Value, threads: u64, deliveries: u64) {
     assert_eq!(contenders.len(), ALONE.len() + TASKS.len() + 1);
 }
 
+/// On one thread and on two.
 #[test]
-fn every_contender_hands_every_message_to_every_member_on_one_thread_and_on_two() {
+fn every_contender_hands_all_to_every_member() {
     let report = json(&["--members", "10", "--messages", "2"]);
     assert_eq!(report["members"], MEMBERS);
     assert_eq!(report["messages"], MESSAGES);
@@ -76,8 +77,9 @@ fn every_contender_hands_every_message_to_every_member_on_one_thread_and_on_two(
     check(&report, 2, MEMBERS * MESSAGES);
 }
 
+/// Each burst is handed over whole.
 #[test]
-fn a_burst_is_handed_over_whole_and_the_last_one_may_be_short() {
+fn the_last_burst_may_be_short() {
     for (threads, burst, messages) in [("1", "2", 5), ("2", "32", 33)] {
         let report = json(&[
             "--members",
@@ -95,8 +97,9 @@ fn a_burst_is_handed_over_whole_and_the_last_one_may_be_short() {
     }
 }
 
+/// It says why.
 #[test]
-fn a_contender_that_would_take_too_much_memory_is_skipped_and_says_why() {
+fn a_contender_over_the_memory_is_skipped() {
     let few = ["--members", "4000", "--messages", "1", "--threads", "1", "--memory", "4"];
     let report = json(&few);
     for one in contenders(&report, 1) {
@@ -109,8 +112,9 @@ fn a_contender_that_would_take_too_much_memory_is_skipped_and_says_why() {
     assert!(line.contains("skipped: needs about 10 MiB of memory, and may take 4 MiB"), "{line}");
 }
 
+/// The surroundings are the cores, the threads and the window.
 #[test]
-fn a_table_names_every_contender_the_cores_the_threads_and_the_window() {
+fn a_table_names_contenders_and_surroundings() {
     let table = table(&["--members", "1", "--messages", "1"]);
     for words in [
         "Hub, a task each",
@@ -130,7 +134,7 @@ fn a_table_names_every_contender_the_cores_the_threads_and_the_window() {
 }
 
 #[test]
-fn a_publish_is_timed_while_the_audience_is_swept_and_while_it_is_not() {
+fn a_publish_is_timed_beside_a_sweep_and_alone() {
     let arguments = ["--while-sweeping", "--members", "3000", "--messages", "101"];
     let report = json(&arguments);
     assert_eq!(report["deliveries"], 2 * 3_000 * 101, "everyone gets what was published in both");
@@ -153,7 +157,7 @@ fn a_publish_is_timed_while_the_audience_is_swept_and_while_it_is_not() {
 }
 
 #[test]
-fn a_wrong_option_is_answered_by_one_line_and_status_2() {
+fn a_wrong_option_gets_one_line_and_status_2() {
     for (arguments, option, value) in [
         (&["--members", "0"][..], "--members", "0"),
         (&["--members", "-3"], "--members", "-3"),

@@ -29,7 +29,7 @@ const SERVERS: [&str; 5] =
     ["bare", "roomcast-tcp", "roomcast-ws", "roomcast-axum", "axum-broadcast"];
 
 #[test]
-fn every_server_gets_every_message_to_every_client() {
+fn every_server_gets_all_to_every_client() {
     let report = json(&["--connections", "20", "--seconds", "1"]);
     let contenders = report["contenders"].as_array().expect("a list");
     let names: Vec<_> =
@@ -65,8 +65,9 @@ fn every_server_gets_every_message_to_every_client() {
     assert_eq!(contenders[4]["per_message_to_axum"], 1.0);
 }
 
+/// Every client gets every high message.
 #[test]
-fn an_overloaded_room_with_slow_clients_gets_every_high_message_to_every_one() {
+fn overload_and_slow_clients_cost_no_high_one() {
     for name in ["roomcast-tcp", "roomcast-ws"] {
         let report = json(&[
             "--connections",
@@ -95,7 +96,7 @@ fn an_overloaded_room_with_slow_clients_gets_every_high_message_to_every_one() {
 }
 
 #[test]
-fn a_table_names_the_servers_the_load_and_the_latencies() {
+fn a_table_names_servers_load_and_latencies() {
     let run = sockets(&[
         "--connections",
         "3",
@@ -125,7 +126,7 @@ fn a_table_names_the_servers_the_load_and_the_latencies() {
 }
 
 #[test]
-fn a_wrong_option_is_answered_by_one_line_and_status_2() {
+fn a_wrong_option_gets_one_line_and_status_2() {
     for (arguments, option, value) in [
         (&["--connections", "0"][..], "--connections", "0"),
         (&["--connections=60001"], "--connections", "60001"),

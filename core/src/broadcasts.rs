@@ -238,7 +238,7 @@ mod tests {
     use std::string::ToString;
 
     #[test]
-    fn one_a_second_and_the_same_key_not_within_five_minutes() {
+    fn one_a_second_and_a_key_once_in_five_minutes() {
         let mut broadcasts: Broadcasts<&str> = Broadcasts::new(BroadcastLimits::default(), 0);
         let at = Instant::from_secs;
         let mut say = |now, key| {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_refused_and_takes_nothing() {
+    fn what_is_too_large_is_refused_at_no_cost() {
         let mut broadcasts: Broadcasts<&str> =
             Broadcasts::new(BroadcastLimits { payload_bytes: 4, ..BroadcastLimits::default() }, 0);
         let mut say = |text| broadcasts.publish(Instant::ZERO, Broadcast::new(DedupKey(1), text));

@@ -208,8 +208,9 @@ mod tests {
         assert_eq!(seen.refused_until(at(16), ANN, DedupKey(1)), None);
     }
 
+    /// Fewer keys and another window are a matter of one call or of a few.
     #[test]
-    fn fewer_keys_and_another_window_are_a_matter_of_one_call_or_of_a_few() {
+    fn a_change_of_keys_or_window_takes_few_calls() {
         let (mut seen, at) = (duplicates(10_000), Instant::from_secs);
         for key in 0..6_000 {
             seen.note(at(key / 1_000), ANN, DedupKey(key), MessageId(key));
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_forgotten_for_the_newest_and_counted() {
+    fn the_oldest_gives_way_and_is_counted() {
         let (mut seen, now) = (duplicates(3), Instant::from_secs(5));
         for key in 0..1_000 {
             seen.note(now, ANN, DedupKey(key), MessageId(key));

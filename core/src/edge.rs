@@ -86,8 +86,9 @@ mod tests {
         Source, UserId,
     };
 
+    /// Notices, tips and broadcasts that wait for the room count as well.
     #[test]
-    fn notices_tips_and_broadcasts_do_not_pass_the_bound_of_what_waits_for_the_room() {
+    fn nothing_passes_the_bound_of_what_waits() {
         let builder = RoomConfig::builder(UserId(1))
             .notices(core::num::NonZeroU32::MAX)
             .system_messages(crate::SystemMessages::ALL);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_takes_to_the_room_is_held_back_in_the_queue() {
+    fn what_nobody_takes_is_held_back_in_the_queue() {
         let builder = RoomConfig::builder(UserId(1))
             .rate(1_000_000)
             .burst(1_000_000)

@@ -305,8 +305,9 @@ mod tests {
         );
     }
 
+    /// Idle rooms ask for nothing.
     #[test]
-    fn the_earliest_room_is_due_first_and_idle_rooms_ask_for_nothing() {
+    fn the_earliest_room_is_due_first() {
         let mut engine = engine(3);
         assert_eq!(engine.poll_timeout(), None);
         for (id, second) in [(0, 2), (2, 1)] {

@@ -351,8 +351,9 @@ mod tests {
         EventQueue::new(PerLevel([1, 1, 0, 0]), presence, Hasher::new(0))
     }
 
+    /// They fold into the last one.
     #[test]
-    fn changes_of_one_user_fold_into_the_last_and_keep_their_place() {
+    fn changes_of_one_user_fold_and_keep_their_place() {
         let mut events = queue(2);
         events.presence(UserId(1), Presence::Online, PresenceCause::Join);
         events.presence(UserId(2), Presence::Online, PresenceCause::Join);

@@ -221,7 +221,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn generations_wrap_without_touching_zero_or_the_guest_bit() {
+    fn generations_wrap_past_zero_and_the_guest_bit() {
         assert_eq!(SessionKey::next_generation(u32::MAX >> 1, false), 1);
         assert!(SessionKey::new(0, SessionKey::next_generation(0, true)).is_guest());
         assert!(!SessionKey::new(0, SessionKey::next_generation(u32::MAX, false)).is_guest());

@@ -419,8 +419,9 @@ mod tests {
         z ^ (z >> 30) ^ (z >> 60)
     }
 
+    /// Keys that are crafted against one seed are as good as any under another.
     #[test]
-    fn keys_that_are_crafted_against_one_seed_are_as_good_as_any_under_another() {
+    fn another_seed_makes_crafted_keys_ordinary() {
         let known = Hasher::new(0);
         let key = |slot: u32| {
             // The bucket is in the low half of the hash, the tag in the topmost byte.
@@ -448,8 +449,9 @@ mod tests {
         }
     }
 
+    /// However the buckets overflow.
     #[test]
-    fn what_goes_in_is_found_until_it_is_taken_out_however_the_buckets_overflow() {
+    fn what_goes_in_is_found_until_taken_out() {
         let mut rng = Rng::new(2);
         // Of the second kind many share a bucket, a tag, or both.
         for mask in [u64::MAX, 0xff00_0000_0000_00ff, 0x0300_0000_0000_0003] {
@@ -490,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_change_the_hashes_and_draws_stay_below_their_bound() {
+    fn seeds_change_hashes_and_draws_stay_in_bounds() {
         assert_ne!(Hasher::new(1).hash(5), Hasher::new(2).hash(5));
         let mut rng = Rng::new(3);
         assert!((0..1_000).all(|_| rng.below(7) < 7));

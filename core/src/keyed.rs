@@ -198,8 +198,9 @@ mod tests {
         assert!(limit.take(Instant::from_millis(5_500), 1).is_ok());
     }
 
+    /// It takes nobody's place.
     #[test]
-    fn a_flood_of_new_keys_shares_one_bucket_and_takes_nobodys_place() {
+    fn a_flood_of_new_keys_shares_one_bucket() {
         let (mut limit, now) = (limit(3), Instant::from_secs(5));
         assert!((1..=3).all(|key| limit.take(now, key).is_ok()));
         let granted = (100..10_000).filter(|&key| limit.take(now, key).is_ok()).count();
@@ -219,8 +220,9 @@ mod tests {
         assert!(limit.take(later, 7).is_err());
     }
 
+    /// A key stays until its bucket is full again, and a check says what a take does.
     #[test]
-    fn with_fewer_places_each_stays_until_it_is_full_again_and_a_check_says_what_a_take_does() {
+    fn with_fewer_places_each_stays_until_full() {
         let mut limit = limit(200);
         for key in 0..200 {
             let now = Instant::from_millis(5_000 + key);

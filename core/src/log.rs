@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_over_is_the_newest_and_goes_on_by_itself() {
+    fn the_newest_is_taken_over_and_goes_on() {
         let mut log = Log::new(PerLevel([5_000; 4]), PerLevel([1 << 20; 4]), PerLevel([5; 4]));
         for position in 5..5_005 {
             log.append(message(position, "ab"), &mut DeferredDrops::default());
@@ -239,8 +239,9 @@ mod tests {
         ));
     }
 
+    /// A repetition changes nothing.
     #[test]
-    fn a_hole_empties_the_ring_and_a_repetition_changes_nothing() {
+    fn a_hole_empties_the_ring_and_a_repeat_does_not() {
         let mut log = log();
         log.append(message(5, "a"), &mut DeferredDrops::default());
         log.append(message(5, "again"), &mut DeferredDrops::default());

@@ -67,8 +67,9 @@ impl RecentUsers {
 mod tests {
     use super::*;
 
+    /// So many are kept, and nobody twice.
     #[test]
-    fn the_last_so_many_arrivals_are_kept_newest_first_and_nobody_twice() {
+    fn the_last_arrivals_are_kept_newest_first() {
         for limit in [0, 1, 2, 5, 3_000] {
             let (mut newest, mut all) = (RecentUsers::new(limit), Vec::new());
             for step in 0..7_000_u64 {
@@ -89,8 +90,9 @@ mod tests {
         }
     }
 
+    /// The size may grow or shrink.
     #[test]
-    fn fewer_or_more_of_them_keep_the_newest_in_their_order() {
+    fn a_new_size_keeps_the_newest_in_their_order() {
         let users = |range: core::ops::Range<u64>| range.rev().map(UserId).collect::<Vec<_>>();
         let mut newest = RecentUsers::new(10);
         (0..14).for_each(|user| newest.push(UserId(user)));

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_online_from_the_first_session_to_the_last() {
+    fn users_are_online_from_first_to_last_session() {
         let mut roster: Roster<()> = Roster::new(Hasher::new(0));
         let session = |slot| SessionKey::new(slot, 1);
         assert!(roster.add(UserId(5), session(3)));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_known_as_a_plain_list_would_know_them() {
+    fn users_are_known_as_a_plain_list_knows_them() {
         let mut rng = Rng::new(11);
         for users in [3, 40, 3_000] {
             let mut roster: Roster<()> = Roster::new(Hasher::new(7));

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_add_up_and_the_last_slot_is_below_the_bound() {
+    fn shares_add_up_and_slots_stay_below_the_bound() {
         for (sessions, of) in [(1, 2), (10, 4), (1 << 26, 64), (1 << 30, ShardIndex::MAX)] {
             let parts = (0..of).map(|index| ShardIndex::new(index, of).unwrap());
             assert_eq!(parts.clone().map(|part| part.share(sessions)).sum::<u32>(), sessions);

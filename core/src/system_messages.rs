@@ -279,8 +279,9 @@ impl Folds {
 mod tests {
     use super::*;
 
+    /// A calm is told at once.
     #[test]
-    fn a_storm_is_one_tip_a_window_and_a_calm_is_told_at_once() {
+    fn a_storm_is_one_tip_a_window() {
         let mut folds = Folds::new(SystemMessages::ALL);
         let at = Instant::from_millis;
         let mut told = std::vec::Vec::new();
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_off_costs_nothing_and_tells_nothing() {
+    fn a_kind_that_is_off_costs_and_tells_nothing() {
         let mut folds =
             Folds::new(SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High)));
         folds.note(Instant::ZERO, SystemMessageKind::Joined, Some(UserId(1)));
@@ -318,8 +319,9 @@ mod tests {
         assert!(folds.take(Instant::ZERO).is_none() && folds.next().is_none());
     }
 
+    /// It names the first ones.
     #[test]
-    fn a_tip_that_may_name_more_by_now_names_the_first_without_a_hole() {
+    fn a_tip_that_may_name_more_leaves_no_hole() {
         let system_messages = |names| SystemMessages {
             names,
             ..SystemMessages::NONE.with(SystemMessageKind::Kicked, Some(Priority::High))

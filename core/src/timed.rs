@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_lapsed_gives_way_and_what_holds_does_not() {
+    fn only_what_has_lapsed_gives_way() {
         let mut timed = Timed::new(2, Hasher::new(0));
         let at = Instant::from_secs;
         timed.set(UserId(1), Until::At(at(10)));

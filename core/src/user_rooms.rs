@@ -109,8 +109,9 @@ mod tests {
         assert_eq!(seen, [None, second, None, second]);
     }
 
+    /// They take no more than those who are in.
     #[test]
-    fn those_who_have_left_take_no_more_room_than_those_who_are_in() {
+    fn those_who_have_left_take_no_extra_room() {
         let mut user_rooms = UserRooms::new(3);
         let mut most = 0;
         for user in 0..100_000_u64 {

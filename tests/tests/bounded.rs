@@ -30,8 +30,9 @@ fn queued(room: &RoomState<&'static str>) -> u64 {
     room.snapshot(START).admission.ledger.total().queued
 }
 
+/// It asks to be called at once.
 #[test]
-fn one_call_expires_so_many_and_asks_to_be_called_at_once() {
+fn one_call_expires_so_many_and_asks_for_more() {
     let wait = PerLevel([Some(Duration::from_secs(5)); 4]);
     let mut room = crowded(builder().rate_period(Duration::MAX).max_wait(wait), 2_500);
     let late = START + Duration::from_secs(60);
@@ -46,8 +47,9 @@ fn one_call_expires_so_many_and_asks_to_be_called_at_once() {
     );
 }
 
+/// It asks to be called at once.
 #[test]
-fn one_call_dispatches_so_many_and_asks_to_be_called_at_once() {
+fn one_call_sends_so_many_and_asks_for_more() {
     let mut room = RoomState::new(
         &builder()
             .rate(1_000_000_000)
@@ -77,8 +79,9 @@ fn one_call_dispatches_so_many_and_asks_to_be_called_at_once() {
     assert!(room.snapshot(late).balances());
 }
 
+/// So many are dropped at once, the rest when the room is called.
 #[test]
-fn a_close_drops_so_many_at_once_and_the_rest_when_it_is_called() {
+fn a_close_drops_so_many_a_call() {
     let mut room = crowded(builder(), 2_500);
     room.close(START, Actor::Host).unwrap();
     for left in [2_500 - WORK, 2_500 - 2 * WORK, 0] {
@@ -97,7 +100,7 @@ fn a_close_drops_so_many_at_once_and_the_rest_when_it_is_called() {
 }
 
 #[test]
-fn the_end_of_the_grace_lets_so_many_sessions_go_in_one_call() {
+fn the_grace_lets_so_many_sessions_go_a_call() {
     let mut room: RoomState<&str> = RoomState::new(&builder().build().unwrap());
     for _ in 0..3_000 {
         room.join(START, Join::guest()).unwrap();
@@ -116,8 +119,9 @@ fn the_end_of_the_grace_lets_so_many_sessions_go_in_one_call() {
     assert!(calls <= 4 && room.is_ended(), "after {calls} calls");
 }
 
+/// What nobody says anything about does not pile up.
 #[test]
-fn what_nobody_says_anything_about_does_not_pile_up_in_a_quiet_room() {
+fn a_quiet_room_piles_nothing_up() {
     let mut room: RoomState<Probe> = RoomState::new(&builder().build().unwrap());
     let ann = UserId(7);
     room.join(START, Join::user(ann)).unwrap();
@@ -144,8 +148,9 @@ fn what_nobody_says_anything_about_does_not_pile_up_in_a_quiet_room() {
     assert_eq!(room.poll_timeout().filter(|&at| at <= START), None, "nothing asked for a call");
 }
 
+/// Whoever gives way.
 #[test]
-fn a_kick_drops_all_that_was_said_whoever_gives_way() {
+fn a_kick_drops_all_that_was_said() {
     for eviction in [EvictionPolicy::BiggestSender, EvictionPolicy::Oldest, EvictionPolicy::Random]
     {
         let mut room: RoomState<&str> =
@@ -174,8 +179,9 @@ fn a_kick_drops_all_that_was_said_whoever_gives_way() {
     }
 }
 
+/// It takes nothing more.
 #[test]
-fn an_admission_that_was_stopped_takes_nothing_more_and_still_sends_what_waits() {
+fn a_stopped_admission_still_sends_what_waits() {
     let (mut admission, _) = crowded(builder(), 3).into_halves();
     admission.stop();
     assert_eq!(admission.state(), RoomStatus::Draining);
@@ -188,8 +194,9 @@ fn an_admission_that_was_stopped_takes_nothing_more_and_still_sends_what_waits()
     assert_eq!((admission.dispatched().0, now), (4, START + Duration::from_millis(75)));
 }
 
+/// A reader that never comes costs the room nothing else.
 #[test]
-fn a_reader_that_never_comes_costs_the_room_nothing_but_its_log() {
+fn an_absent_reader_costs_only_the_log() {
     let config = builder()
         .rate(1_000_000)
         .burst(1_000)
@@ -212,8 +219,9 @@ fn a_reader_that_never_comes_costs_the_room_nothing_but_its_log() {
     assert_eq!((batch.gap(Priority::Low), batch.messages().len()), (9_996, 4));
 }
 
+/// They get as many messages as the bound.
 #[test]
-fn late_joiners_get_as_many_as_the_bound_and_lose_them_in_one_call() {
+fn late_joiners_are_bounded_and_lose_in_one_call() {
     let builder = builder().rate(1_000_000_000).burst(10_000).replay_on_join(4_096);
     let config =
         builder.log_messages(PerLevel([10_000, 10_000, 1, 1])).log_bytes(PerLevel([1 << 20; 4]));

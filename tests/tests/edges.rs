@@ -164,8 +164,9 @@ fn config(rate: u32, wait: Option<u64>) -> RoomConfig {
         .unwrap()
 }
 
+/// The ledgers add up.
 #[test]
-fn b17_a_flood_ends_at_its_edge_and_the_ledgers_add_up() {
+fn b17_a_flood_ends_at_its_edge() {
     let config = config(10, Some(1_000));
     let mut world = World::new(&config, &config);
     let ann = world.join(0, UserId(7));
@@ -197,8 +198,9 @@ fn b17_a_flood_ends_at_its_edge_and_the_ledgers_add_up() {
     assert!(heard(1, device) >= 10);
 }
 
+/// The profile goes along, within the room's limit.
 #[test]
-fn b17_what_is_forwarded_is_all_that_was_published_and_its_profile_within_the_rooms_limit() {
+fn b17_all_that_was_published_is_forwarded() {
     let config = RoomConfig::builder(OWNER).profile_bytes(8).build().unwrap();
     let (mut edge, mut room) = (Edge::<String>::new(&config), Admission::<String>::new(&config));
     let (now, ann) = (Instant::from_secs(100), UserId(7));
@@ -235,7 +237,7 @@ fn b17_what_is_forwarded_is_all_that_was_published_and_its_profile_within_the_ro
 }
 
 #[test]
-fn b17_who_is_banned_or_muted_at_the_room_does_not_get_past_it() {
+fn b17_the_rooms_bans_and_mutes_stop_edge_users() {
     let config = config(10, None);
     let mut world = World::new(&config, &config);
     let (ann, bob) = (world.join(0, UserId(7)), world.join(1, UserId(8)));
@@ -252,8 +254,9 @@ fn b17_who_is_banned_or_muted_at_the_room_does_not_get_past_it() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    /// The books add up.
     #[test]
-    fn b17_every_message_has_one_outcome_and_the_books_add_up(
+    fn b17_every_message_has_one_outcome(
         (edge_rate, room_rate) in (1_u32..20, 1_u32..20),
         wait in prop::option::of(0_u64..3_000),
         steps in prop::collection::vec((0_usize..3, 0_u64..4, 0_usize..4, any::<u8>()), 1..120),

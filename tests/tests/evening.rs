@@ -72,8 +72,9 @@ fn run(seed: u64) -> Report {
     }
 }
 
+/// The evening is repeated to the byte, and every law holds all the time.
 #[test]
-fn every_law_holds_all_evening_and_the_same_seed_repeats_it_to_the_byte() {
+fn laws_hold_and_the_seed_repeats_the_evening() {
     let first = run(1);
     assert!(first.calls > 5_000, "only {} calls", first.calls);
     assert!(first.dispatched.iter().all(|&count| count > 50), "{:?}", first.dispatched);
@@ -83,7 +84,7 @@ fn every_law_holds_all_evening_and_the_same_seed_repeats_it_to_the_byte() {
 }
 
 #[test]
-fn a8_every_law_holds_on_an_evening_on_which_each_user_is_in_one_room_at_a_time() {
+fn a8_laws_hold_with_users_in_one_room_at_a_time() {
     let evening = Evening { one_room: true, seconds: 30, ..evening(3) };
     let report = play(&evening).unwrap_or_else(|violation| panic!("{violation}"));
     let moves = report.transcript.matches("leaves for another room").count();
@@ -91,8 +92,9 @@ fn a8_every_law_holds_on_an_evening_on_which_each_user_is_in_one_room_at_a_time(
     assert!(report.transcript.contains("JoinedElsewhere"));
 }
 
+/// Few are there this evening.
 #[test]
-fn b20_every_law_holds_on_an_evening_of_few_on_which_rooms_that_nobody_is_in_expire() {
+fn b20_laws_hold_while_empty_rooms_expire() {
     let fleeting = Rules {
         idle_timeout: Some(Duration::from_millis(1_500)),
         grace: Duration::from_secs(1),

@@ -104,8 +104,9 @@ impl Crowd {
     }
 }
 
+/// They are right at every step of the sessions' churn.
 #[test]
-fn the_sums_over_a_million_sessions_are_right_at_every_step_of_their_churn() {
+fn sums_over_a_million_sessions_stay_right() {
     let config = RoomConfig::builder(UserId(0))
         .rate(1_000_000)
         .burst(1_000)

@@ -37,7 +37,7 @@ fn read(room: &mut RoomState<&'static str>, session: SessionId) -> (PerLevel<u64
 }
 
 #[test]
-fn a_notice_is_not_lost_to_what_its_own_call_dispatches() {
+fn a_notice_survives_its_own_calls_dispatch() {
     let mut room: RoomState<&str> = RoomState::new(&fast().build().unwrap());
     let guest = room.join(START, Join::guest()).unwrap().session;
     for _ in 0..2_000 + 1_024 {
@@ -55,7 +55,7 @@ fn a_notice_is_not_lost_to_what_its_own_call_dispatches() {
 }
 
 #[test]
-fn what_an_audience_comes_too_late_for_is_a_gap_at_its_own_level() {
+fn what_an_audience_missed_is_a_gap_at_its_level() {
     let config = fast().build().unwrap();
     let mut admission: Admission<&str> = Admission::new(&config);
     let mut audience: Audience<&str> = Audience::new(&config);
@@ -80,7 +80,7 @@ fn what_an_audience_comes_too_late_for_is_a_gap_at_its_own_level() {
 }
 
 #[test]
-fn an_audience_that_finds_nothing_at_the_seam_still_learns_what_it_missed() {
+fn an_empty_seam_still_tells_what_was_missed() {
     let config = fast().build().unwrap();
     let mut admission: Admission<&str> = Admission::new(&config);
     let mut audience: Audience<&str> = Audience::new(&config);

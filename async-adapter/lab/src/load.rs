@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn each_second_has_what_the_settings_ask_for_and_the_series_is_in_order() {
+    fn each_second_has_what_is_asked_for_in_order() {
         let recording = Recording::parse("room", XML.as_bytes()).unwrap();
         let load = Load::new(&recording, &Settings { gifts: 2, likes: 5, flood: 3, ..settings() });
         assert_eq!((load.seconds(), load.senders()), (3, 3));

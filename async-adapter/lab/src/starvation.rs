@@ -66,8 +66,9 @@ mod tests {
         assert_eq!(starvation.longest(), 0);
     }
 
+    /// It begins with the first offer.
     #[test]
-    fn it_lasts_from_the_first_offer_to_the_next_dispatch() {
+    fn it_lasts_from_an_offer_to_the_next_dispatch() {
         let mut starvation = Starvation::default();
         for now in [10, 30, 60] {
             starvation.offered(now);
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn without_another_dispatch_it_ends_with_the_last_loss() {
+    fn with_no_dispatch_it_ends_with_the_last_loss() {
         let mut starvation = Starvation::default();
         starvation.offered(10);
         starvation.waits();

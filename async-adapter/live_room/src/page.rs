@@ -61,8 +61,9 @@ mod tests {
         assert_eq!(asset("/../main.rs"), None);
     }
 
+    /// Nothing comes from elsewhere, and no markup is made of text.
     #[test]
-    fn nothing_is_loaded_from_elsewhere_and_no_markup_is_made_of_text() {
+    fn the_page_loads_nothing_and_escapes_all_text() {
         let scripts =
             ["app", "stage", "cards", "composer", "panel", "chart", "connection", "social", "host"];
         for path in

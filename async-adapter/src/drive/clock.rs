@@ -82,7 +82,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn b20_two_clocks_that_are_made_one_after_the_other_say_the_same() {
+    fn b20_two_clocks_made_in_a_row_agree() {
         let first = SystemClock::default();
         let then = first.now();
         let second = SystemClock::default();

@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_room_said_before_it_noted_the_user_again_is_void() {
+    fn an_old_answer_of_a_room_is_void() {
         let names = names();
         let ann = names.user_id(at(0), "ann".into());
         let (_room, weak) = room(false);
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_from_room_to_room_leaves_no_trail_of_rooms() {
+    fn going_from_room_to_room_leaves_no_trail() {
         let names = names();
         let ann = names.user_id(at(0), "ann".into());
         let (_home, home) = room(true);

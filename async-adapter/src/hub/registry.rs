@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leave_that_comes_late_leaves_who_has_come_back_alone() {
+    fn a_late_leave_spares_who_has_come_back() {
         let hub: Hub<&'static str> = Hub::<&'static str>::builder()
             .workers(1)
             .exclusive_membership()

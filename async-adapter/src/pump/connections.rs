@@ -437,8 +437,9 @@ mod tests {
         }
     }
 
+    /// However long the patience is.
     #[test]
-    fn who_has_gone_is_watched_no_more_however_long_the_patience() {
+    fn who_has_gone_is_no_longer_watched() {
         let mut connections = Connections::new(Arc::new(Writable::new(Arc::default())));
         let (mut stats, now) = (PumpStats::default(), Instant::now());
         let frame = Frame { bytes: Bytes::from_static(b"hello"), messages: 1 };

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_framed_once_and_a_message_encoded_once() {
+    fn each_range_and_message_is_encoded_once() {
         let config = RoomConfig::builder(UserId(1))
             .log_messages(roomcast_core::PerLevel([1, 2, 1, 1]))
             .build()
@@ -276,8 +276,9 @@ mod tests {
         assert_eq!(frames.encoded, 6, "whoever reads alone gets what was encoded for others");
     }
 
+    /// It is not kept for others.
     #[test]
-    fn a_direct_message_is_framed_for_its_session_and_not_kept_for_others() {
+    fn a_direct_message_is_framed_for_one_session() {
         let (mut room, mut frames) =
             (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
         let guests = [(); 3].map(|()| room.join(Instant::ZERO, Join::guest()).unwrap().session);
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoder_that_panics_loses_that_message_and_nothing_else() {
+    fn a_panic_in_an_encoder_costs_one_message() {
         let (mut room, mut frames) =
             (RoomState::new(&RoomConfig::av_chat_room(UserId(1))), Frames::new(Lines));
         room.join(Instant::ZERO, Join::guest()).unwrap();

@@ -252,8 +252,9 @@ mod tests {
         Control::Pong(Bytes::from_static(bytes))
     }
 
+    /// Frames keep their order among themselves.
     #[test]
-    fn frames_keep_their_order_the_newest_pong_follows_and_the_close_is_last() {
+    fn frames_then_the_newest_pong_then_the_close() {
         let mailbox = Mailbox::default();
         let close = Control::Close(Bytes::from_static(b"close"));
         let posts = [close, pong(b"old"), frame(b"a"), pong(b"new"), frame(b"b")];
@@ -266,8 +267,9 @@ mod tests {
         assert_eq!(mailbox.post(frame(b"c"), LIMITS), Ok(Posted { tell: true, replaced: false }));
     }
 
+    /// The answers have places of their own.
     #[test]
-    fn frames_are_bounded_by_count_and_by_bytes_and_the_answers_have_their_own_places() {
+    fn frames_are_bounded_by_count_and_bytes() {
         let mailbox = Mailbox::default();
         mailbox.post(frame(b"12345"), LIMITS).unwrap();
         let full = mailbox.post(frame(b"123456"), LIMITS).unwrap_err();

@@ -23,8 +23,9 @@ impl Transport for Arc<()> {
     }
 }
 
+/// It lets everyone go and takes nobody.
 #[test]
-fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
+fn a_pump_without_its_runtime_holds_nobody() {
     let hub = Hub::<&'static str>::builder().workers(1).spawn_threads().unwrap();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -55,8 +56,9 @@ fn a_pump_whose_runtime_has_ended_lets_everyone_go_and_takes_nobody() {
     assert!(pump.inner.pump_shard(0).pump_notify.take_gone().is_empty());
 }
 
+/// However much is said to the connection until the pump comes by.
 #[test]
-fn a_pump_that_does_not_come_by_is_told_once_of_each_connection_however_much_is_said_to_it() {
+fn an_idle_pump_hears_of_a_connection_once() {
     let hub = Hub::<&'static str>::builder().workers(1).spawn_threads().unwrap();
     let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(UserId(1))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

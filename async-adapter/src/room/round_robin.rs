@@ -56,8 +56,9 @@ mod tests {
         }
     }
 
+    /// It goes on where it was.
     #[test]
-    fn one_that_is_begun_anew_goes_on_and_takes_in_what_was_added() {
+    fn a_round_begun_anew_takes_in_what_was_added() {
         let mut round = RoundRobin::default();
         round.begin(10);
         assert_eq!(round.pass(6), 0..6);

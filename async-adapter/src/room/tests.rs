@@ -23,7 +23,7 @@ fn hub() -> (Hub<&'static str>, Told) {
 const A_WHILE: Duration = Duration::from_millis(50);
 
 #[test]
-fn what_is_polled_while_another_shard_opens_is_told() {
+fn what_is_polled_as_a_shard_opens_is_told() {
     let (hub, told) = hub();
     let room =
         hub.create_room(RoomId(1), &RoomConfig::builder(UserId(1)).build().unwrap()).unwrap();
@@ -49,8 +49,9 @@ fn what_is_polled_while_another_shard_opens_is_told() {
     );
 }
 
+/// Another thread is about to tell it.
 #[test]
-fn that_a_room_has_ended_waits_for_what_another_thread_is_about_to_tell() {
+fn the_end_waits_for_what_is_about_to_be_told() {
     let told = Told::default();
     let shared = Arc::new(OnceLock::<Arc<SharedRoom<&'static str>>>::new());
     let hook = {
@@ -122,13 +123,15 @@ fn call_after_broadcast(call: impl FnOnce(&crate::Room<Looks>) + Send + 'static)
     is_done.recv_timeout(Duration::from_secs(20)).expect("nothing that is locked is waited for");
 }
 
+/// What is heard there and dropped may call the room.
 #[test]
-fn what_is_heard_under_all_locks_and_dropped_may_call_the_room() {
+fn what_is_heard_under_all_locks_may_call() {
     call_after_broadcast(|room| room.moderation(Actor::Host).kick(&[UserId(7)]).unwrap());
 }
 
+/// What is heard there and dropped may call the room.
 #[test]
-fn what_is_heard_under_two_locks_and_dropped_may_call_the_room() {
+fn what_is_heard_under_two_locks_may_call() {
     call_after_broadcast(|room| drop(room.join(Join::guest())));
 }
 
@@ -140,8 +143,9 @@ fn undriven() -> (Hub<&'static str>, crate::Room<&'static str>) {
     (hub, room)
 }
 
+/// This holds for every call that counts.
 #[test]
-fn a6_who_drops_a_subscription_has_left_for_every_call_that_counts() {
+fn a6_who_drops_a_subscription_has_left() {
     let (_hub, room) = undriven();
     let ann = || Join::user(UserId(7));
     for _ in 0..200 {
@@ -157,7 +161,7 @@ fn a6_who_drops_a_subscription_has_left_for_every_call_that_counts() {
 }
 
 #[test]
-fn a6_either_half_of_a_session_that_is_dropped_ends_the_other() {
+fn a6_dropping_a_half_of_a_session_ends_the_other() {
     let (_hub, room) = undriven();
     let (say, mut hear) = room.join(Join::user(UserId(7))).unwrap().split();
     let _ = say.send("hello").unwrap();

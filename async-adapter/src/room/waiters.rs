@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_woken_is_not_woken_again_before_it_waits_again() {
+    fn who_was_woken_must_wait_to_be_woken_again() {
         let mut waiters = Waiters::default();
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
@@ -303,8 +303,9 @@ mod tests {
         assert_eq!(wake(&mut waiters, |place| place % 2 == 0), 1);
     }
 
+    /// They hold when it is back.
     #[test]
-    fn what_changes_while_a_segment_is_out_holds_when_it_is_back() {
+    fn changes_while_a_segment_is_out_are_kept() {
         let mut waiters = Waiters::default();
         let [first, second, third] = [(); 3].map(|()| Waker::from(Arc::new(Count::default())));
         waiters.park(7, session(7, 1), &first);
@@ -338,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_where_another_comes_is_dismissed() {
+    fn a_waiter_is_dismissed_when_another_comes() {
         let mut waiters = Waiters::default();
         let [first, second] = [(); 2].map(|()| Waker::from(Arc::new(Count::default())));
         waiters.park(7, session(7, 1), &first);

@@ -27,7 +27,7 @@ fn made_up_sessions_change_nothing() {
 }
 
 #[test]
-fn a_session_in_a_taken_slot_puts_out_who_holds_it() {
+fn a_session_in_a_taken_slot_ousts_its_holder() {
     let mut admission = admission();
     let (old, new) = (SessionKey::new(3, 1).in_life(0), SessionKey::new(3, 2).in_life(0));
     admission.add_session(Instant::ZERO, UserId(7), old);
@@ -40,14 +40,14 @@ fn a_session_in_a_taken_slot_puts_out_who_holds_it() {
 }
 
 #[test]
-fn a_room_knows_its_staff_who_is_in_and_whom_it_mutes_or_bans_for_as_long() {
+fn a_room_knows_staff_members_muted_and_banned() {
     let mut admission = admission();
     let (now, minute) = (Instant::ZERO, Duration::from_secs(60));
     let user = UserId(7);
     assert!(admission.knows(now, UserId(1)), "the owner");
     assert!(!admission.knows(now, user));
 
-    let session = SessionId::new(3, 1);
+    let session = SessionKey::new(3, 1).in_life(0);
     admission.add_session(now, user, session);
     assert!(admission.knows(now, user), "is in");
     admission.remove_session(now, session);

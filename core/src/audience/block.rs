@@ -174,8 +174,9 @@ impl SlotFlags {
 mod tests {
     use super::*;
 
+    /// Five more are beside them.
     #[test]
-    fn the_hot_state_of_a_session_is_sixteen_bytes_and_five_beside_them() {
+    fn a_sessions_hot_state_is_sixteen_bytes() {
         assert_eq!(size_of::<Positions>(), 16);
         assert_eq!(size_of::<Block>(), BLOCK as usize * (16 + 4 + 1));
     }

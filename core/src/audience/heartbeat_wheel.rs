@@ -246,9 +246,9 @@ mod tests {
         SessionKey::new(slot, 1)
     }
 
+    /// This holds over many calls and while sessions come and go.
     #[test]
-    fn a_hand_finds_whom_whole_instants_would_find_over_many_calls_and_while_sessions_come_and_go()
-    {
+    fn a_hand_finds_whom_whole_instants_would_find() {
         let mut rng = Rng::new(3);
         for silence in [1, 10 * MILLI, 25 * MILLI, 1_000 * MILLI] {
             let mut wheel = wheel(silence, 10 * MILLI);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_looked_at_before_what_was_found_is_polled() {
+    fn what_was_found_is_polled_before_more_looks() {
         let mut wheel = wheel(MILLI, MILLI);
         for slot in 0..3_000 {
             wheel.come(slot);
@@ -345,8 +345,9 @@ mod tests {
         assert_eq!((wheel.expired.len(), wheel.silent), (MAX_EXPIRED, 2 * MAX_EXPIRED as u32));
     }
 
+    /// Nobody has to hear of it.
     #[test]
-    fn guests_fall_silent_and_nobody_has_to_hear_of_it() {
+    fn guests_fall_silent_unheard() {
         let mut wheel = wheel(MILLI, MILLI);
         let guest = SessionKey::new(0, SessionKey::next_generation(0, true));
         wheel.come(0);

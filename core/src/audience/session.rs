@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_does_what_looking_at_each_session_would_do() {
+    fn a_sweep_does_what_single_looks_would_do() {
         let (group, other) = (Group::default(), Group::new(1).unwrap());
         let [here, there, heads, elsewhere] = [[1; 4], [2; 4], [3; 4], [1, 1, 1, 2]];
         let mut rng = Rng::new(5);

@@ -72,8 +72,9 @@ impl Scene {
     }
 }
 
+/// It is silent for more than two to the 32 messages.
 #[test]
-fn a_session_silent_for_more_than_two_to_the_32_messages_never_looks_caught_up() {
+fn a_long_silent_session_never_looks_caught_up() {
     let mut scene = Scene::new();
     let silent = scene.join();
     // Sixteen jumps make exactly 2³², where the low halves are equal again.
@@ -90,8 +91,9 @@ fn a_session_silent_for_more_than_two_to_the_32_messages_never_looks_caught_up()
     assert_eq!(scene.read(silent), (0, 0));
 }
 
+/// A session reads on for more than two to the 32 messages.
 #[test]
-fn a_session_that_reads_on_for_more_than_two_to_the_32_messages_keeps_its_books() {
+fn a_readers_books_hold_past_32_bits() {
     let mut scene = Scene::new();
     let (reader, silent) = (scene.join(), scene.join());
     for _ in 0..50 {
@@ -105,8 +107,9 @@ fn a_session_that_reads_on_for_more_than_two_to_the_32_messages_keeps_its_books(
     assert_eq!(books.skipped, (50 << 28) - 100);
 }
 
+/// The room goes on meanwhile.
 #[test]
-fn a_session_that_ends_and_is_never_fetched_keeps_its_books_while_the_room_goes_on() {
+fn an_unfetched_end_keeps_its_books() {
     let mut scene = Scene::new();
     let (leaver, other) = (scene.join(), scene.join());
     scene.apply(1, Some(leaver));
@@ -130,8 +133,9 @@ fn a_session_that_ends_and_is_never_fetched_keeps_its_books_while_the_room_goes_
     );
 }
 
+/// Each session of the audience has it.
 #[test]
-fn what_an_audience_missed_at_the_seam_is_a_skip_for_each_of_its_sessions() {
+fn what_was_missed_at_the_seam_is_a_skip() {
     let mut scene = Scene::new();
     let (ann, bob) = (scene.join(), scene.join());
     scene.apply(1, Some(ann));
@@ -147,8 +151,9 @@ fn what_an_audience_missed_at_the_seam_is_a_skip_for_each_of_its_sessions() {
     scene.sums_are_those_of(&[ann, bob]);
 }
 
+/// They are not kept.
 #[test]
-fn own_messages_beyond_the_log_are_counted_and_not_kept() {
+fn own_messages_past_the_log_are_only_counted() {
     let mut scene = Scene::new();
     let ann = scene.join();
     for _ in 0..1_000 {
@@ -162,8 +167,9 @@ fn own_messages_beyond_the_log_are_counted_and_not_kept() {
     assert_eq!((books.excluded, books.delivered, books.skipped), (1_000, 1, 0));
 }
 
+/// A masked session never reads, over more messages than 32 bits count.
 #[test]
-fn a_masked_session_that_never_reads_keeps_its_books_over_more_messages_than_32_bits_count() {
+fn a_masked_sessions_books_hold_past_32_bits() {
     let mut scene = Scene::new();
     let (masked, late, other) = (scene.join(), scene.join(), scene.join());
     assert!(scene.audience.set_masked_levels(masked, LevelSet::EMPTY.with(LEVEL)));
@@ -191,8 +197,9 @@ fn a_masked_session_that_never_reads_keeps_its_books_over_more_messages_than_32_
     assert!(scene.audience.snapshot().deliveries[LEVEL].balances());
 }
 
+/// The audience missed something at the seam.
 #[test]
-fn a_late_joiner_gets_nothing_from_before_what_the_audience_missed_at_the_seam() {
+fn a_late_joiner_gets_nothing_before_a_seam_gap() {
     let mut scene = Scene::giving(3);
     for jump in [1, 1, 3, 1] {
         scene.apply(jump, None);
@@ -209,8 +216,9 @@ fn a_late_joiner_gets_nothing_from_before_what_the_audience_missed_at_the_seam()
     assert_eq!(scene.audience.join(false, Group::default(), None).unwrap().starts_after, Seq(7));
 }
 
+/// It is opened beside another one.
 #[test]
-fn an_audience_that_is_opened_beside_another_gives_late_joiners_the_same() {
+fn a_second_audience_gives_late_joiners_the_same() {
     let mut scene = Scene::giving(3);
     (0..6).for_each(|_| scene.apply(1, None));
     let config = RoomConfig::builder(UserId(1))
@@ -232,8 +240,9 @@ fn an_audience_that_is_opened_beside_another_gives_late_joiners_the_same() {
     }
 }
 
+/// It is good while 32 bits reach.
 #[test]
-fn a_token_tells_what_was_missed_and_not_told_and_is_good_while_32_bits_reach() {
+fn a_token_tells_what_was_missed_and_not_told() {
     let mut scene = Scene::new();
     let silent = scene.join();
     let token = scene.audience.resume_token(NOW, silent).unwrap();

@@ -29,7 +29,7 @@ mod tests {
     use crate::{Instant, ReconfigureError, RoomConfig, RoomConfigBuilder, RoomState, UserId};
 
     #[test]
-    fn a_configuration_without_a_seed_leaves_the_room_its_own() {
+    fn without_a_new_seed_a_room_keeps_its_own() {
         let builder = || RoomConfig::builder(UserId(1));
         let build = |builder: RoomConfigBuilder| builder.build().unwrap();
         let fixed = Err(ReconfigureError::Fixed { setting: "seed" });
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_that_is_set_stays_and_one_that_is_not_is_given() {
+    fn a_set_seed_stays_and_an_unset_one_is_given() {
         let config = RoomConfig::av_chat_room(UserId(1));
         assert_eq!((config.seed(), config.clone().or_seed(5).seed()), (None, Some(5)));
         assert_eq!(config.or_seed(0).or_seed(5).seed(), Some(0));

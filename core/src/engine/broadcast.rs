@@ -64,7 +64,7 @@ mod tests {
     use crate::{Budget, DedupKey, Join, Kind, Priority, RoomConfig, RoomId, UserId};
 
     #[test]
-    fn every_room_hears_it_once_and_none_that_is_made_later() {
+    fn every_room_hears_it_once_and_no_later_one() {
         let mut engine: Engine<&str> = Engine::new(10_000, 0);
         let config = RoomConfig::av_chat_room(UserId(1));
         for id in 0..1_000 {

@@ -26,7 +26,7 @@ fn drain(queue: &mut Queue<u32>) -> Vec<u32> {
 }
 
 #[test]
-fn no_size_is_so_large_that_the_counts_of_bytes_go_wrong() {
+fn no_size_upsets_the_counts_of_bytes() {
     let mut queue = Queue::new(config(10), 0);
     let push = |queue: &mut Queue<u32>, size, item| {
         queue.push(Instant::ZERO, Normal, Sender::Host, size, item).is_ok()
@@ -41,8 +41,9 @@ fn no_size_is_so_large_that_the_counts_of_bytes_go_wrong() {
     assert_eq!(queue.bytes(), 0);
 }
 
+/// The order is that of entry.
 #[test]
-fn higher_levels_go_first_and_each_level_in_order_of_entry() {
+fn higher_levels_go_first_and_each_in_order() {
     let mut queue = Queue::new(config(10), 0);
     for (item, level) in [Low, High, Normal, Low, High, Lowest].into_iter().enumerate() {
         assert_eq!(push(&mut queue, level, 1, item as u32), Ok(Vec::new()));
@@ -51,8 +52,9 @@ fn higher_levels_go_first_and_each_level_in_order_of_entry() {
     assert!(queue.is_empty() && queue.bytes() == 0);
 }
 
+/// It never comes from a higher level than the newcomer's.
 #[test]
-fn the_victim_comes_from_the_lowest_level_and_never_from_a_higher_one() {
+fn the_victim_comes_from_the_lowest_level() {
     let mut queue = Queue::new(config(2), 0);
     assert_eq!(push(&mut queue, Normal, 1, 0), Ok(Vec::new()));
     assert_eq!(push(&mut queue, Lowest, 2, 1), Ok(Vec::new()));
@@ -99,8 +101,9 @@ fn round_robin_gives_every_sender_a_turn() {
     assert_eq!(drain(&mut queue), [0, 3, 4, 1, 5, 2]);
 }
 
+/// They repeat with the seed.
 #[test]
-fn random_turns_keep_the_order_of_each_sender_and_repeat_with_the_seed() {
+fn random_turns_keep_each_senders_order() {
     let run = |seed| {
         let mut queue =
             Queue::new(QueueConfig { discipline: QueueDiscipline::Random, ..config(100) }, seed);
@@ -118,8 +121,9 @@ fn random_turns_keep_the_order_of_each_sender_and_repeat_with_the_seed() {
     assert_ne!(order, run(2));
 }
 
+/// Where too many would have to go, the large message is refused.
 #[test]
-fn a_large_message_evicts_several_or_is_refused_with_nothing_touched() {
+fn a_large_one_evicts_several_or_touches_nothing() {
     let bytes = |size: u64, count: u32| {
         let mut queue = Queue::new(QueueConfig { bytes: 100, ..config(1_000) }, 0);
         for item in 0..count {
@@ -169,8 +173,9 @@ fn a_refusal_undoes_random_draws_too() {
     assert!(left[1..].is_sorted() && left.len() == 141);
 }
 
+/// Whatever the tie-break.
 #[test]
-fn deadlines_expire_at_their_instant_whatever_the_tie_break() {
+fn deadlines_expire_to_the_instant() {
     let max_wait =
         PerLevel([None, Some(Duration::from_secs(5)), Some(Duration::from_secs(1)), None]);
     let mut queue = Queue::new(
@@ -204,7 +209,7 @@ fn a_queue_of_nothing_refuses_everything() {
 }
 
 #[test]
-fn a_newcomer_that_is_popped_before_it_is_settled_leaves_no_trace() {
+fn a_newcomer_popped_unsettled_leaves_no_trace() {
     for discipline in [QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random]
     {
         let mut queue = Queue::new(QueueConfig { discipline, ..config(2) }, 0);
@@ -223,8 +228,9 @@ fn a_newcomer_that_is_popped_before_it_is_settled_leaves_no_trace() {
     }
 }
 
+/// Another leaves before the newcomer is settled.
 #[test]
-fn a_newcomer_counts_from_its_entry_though_another_leaves_before_it_is_settled() {
+fn a_newcomer_counts_from_its_entry() {
     let mut queue = Queue::new(config(2), 0);
     for item in 0..2 {
         assert_eq!(push(&mut queue, Normal, 1, item), Ok(Vec::new()));

@@ -34,8 +34,9 @@ fn it_starts_full_and_gives_exactly_the_burst() {
     }
 }
 
+/// It does not come before.
 #[test]
-fn the_next_token_comes_at_the_nanosecond_and_not_before() {
+fn the_next_token_comes_to_the_nanosecond() {
     // 3 a second: 333,333,333.3 ns for each. Rounding down would let the second come a nanosecond
     // early.
     let mut bucket = bucket(3, 1);
@@ -85,8 +86,9 @@ fn a_century_of_steady_polling_drifts_by_nothing() {
     assert_eq!(passed, 7 * u128::from(now) / u128::from(SECOND));
 }
 
+/// The distances are all those in nanoseconds.
 #[test]
-fn polls_at_every_nanosecond_distance_lose_nothing() {
+fn polls_at_any_distance_lose_nothing() {
     // Rates whose token takes 7.0, 6.99…, 3.14… ns, polled each 1..=50 ns: exactly floor(rate × T)
     // pass.
     for rate in [142_857_143, 143_000_001, 318_000_000, 1_000_000_000, 999_999_999, 1, 40] {
@@ -185,8 +187,9 @@ fn looking_changes_nothing() {
     assert_eq!(take_all(&mut bucket, at(SECOND / 40)), 1);
 }
 
+/// Fractions are rounded down.
 #[test]
-fn a_change_keeps_what_was_gained_and_rounds_fractions_down() {
+fn a_change_keeps_gains_and_rounds_down() {
     let quota = |count, nanos, burst| Quota {
         rate: Rate::new(nz(count), Duration::from_nanos(nanos)).unwrap(),
         burst: nz(burst),
@@ -210,8 +213,9 @@ fn a_change_keeps_what_was_gained_and_rounds_fractions_down() {
     assert_eq!(most.available(at(5)), u32::MAX);
 }
 
+/// It holds in every window.
 #[test]
-fn the_law_holds_in_every_window_across_random_changes() {
+fn the_law_holds_across_random_changes() {
     // In every window: the burst where it begins, and what each rate brings in its time; counted in
     // parts of which a token has six thousand million.
     const PERIODS: [u64; 4] = [SECOND, 2 * SECOND, 3 * SECOND, SECOND / 10];

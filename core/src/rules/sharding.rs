@@ -99,8 +99,9 @@ impl Sharding {
 mod tests {
     use super::*;
 
+    /// At the mark another shard is opened.
     #[test]
-    fn the_next_session_joins_where_there_are_fewest_and_opens_another_at_the_mark() {
+    fn the_emptiest_shard_is_next_up_to_the_mark() {
         let sharding = Sharding::new(4, 10).unwrap();
         for (loads, full, expected) in [
             (&[0][..], &[][..], 0),

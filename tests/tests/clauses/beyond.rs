@@ -10,8 +10,9 @@ use std::num::NonZeroU32;
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
 
+/// It tells when to retry.
 #[test]
-fn b1_a_refusal_names_the_reason_the_limit_and_when_to_retry() {
+fn b1_a_refusal_says_why_which_limit_and_when() {
     let mut scene = Scene::busy(|builder| builder.queue_messages(1).max_wait(FOR_EVER));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let _ = scene.say(ann, "waits").unwrap();
@@ -26,8 +27,9 @@ fn b1_a_refusal_names_the_reason_the_limit_and_when_to_retry() {
     assert_eq!(refused.retry_at, Some(Instant::from_secs(101)));
 }
 
+/// The outcome is final.
 #[test]
-fn b1_one_final_outcome_for_each_message_even_when_nobody_polls() {
+fn b1_each_message_has_one_outcome_polled_or_not() {
     let mut scene = Scene::busy(|builder| builder.outcomes(PerLevel([3; 4])).max_wait(FOR_EVER));
     let ann = scene.user(ANN);
     for tag in 0..3 {
@@ -69,8 +71,9 @@ fn b2_the_books_balance_at_every_instant() {
     }
 }
 
+/// Reserved tokens are kept for the higher level.
 #[test]
-fn b3_reserved_tokens_are_kept_for_the_higher_level_and_unused_ones_come_back() {
+fn b3_reserves_are_kept_and_unused_ones_return() {
     let mut scene = Scene::with(|builder| {
         builder.rate(1).burst(5).reserve(PerLevel([2, 0, 0, 0])).max_wait(FOR_EVER)
     });
@@ -122,8 +125,9 @@ fn b4_a_flooder_costs_himself_in_who_is_evicted() {
     };
 }
 
+/// It has an outcome of its own.
 #[test]
-fn b6_a_deadline_is_met_to_the_nanosecond_and_has_an_outcome_of_its_own() {
+fn b6_a_deadline_is_met_to_the_nanosecond() {
     let wait = PerLevel([None, Some(Duration::from_millis(1_500)), None, None]);
     let mut scene =
         Scene::busy(|builder| builder.rate_period(Duration::from_secs(3_600)).max_wait(wait));
@@ -166,8 +170,9 @@ fn b7_random_choices_replay_with_their_seed() {
     assert_ne!(evicted(1), evicted(2));
 }
 
+/// The policy is a setting.
 #[test]
-fn b8_the_victim_policy_is_a_setting_and_never_takes_from_a_higher_level() {
+fn b8_the_victim_policy_spares_higher_levels() {
     let victim = |policy| {
         let mut scene =
             Scene::busy(|builder| builder.queue_messages(5).eviction(policy).max_wait(FOR_EVER));
@@ -194,8 +199,9 @@ fn b8_the_victim_policy_is_a_setting_and_never_takes_from_a_higher_level() {
     );
 }
 
+/// The gap is told before what follows.
 #[test]
-fn b10_a_slow_session_is_told_its_exact_gap_before_what_follows() {
+fn b10_a_slow_session_is_told_its_exact_gap_first() {
     let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([2, 2, 1, 1])));
     let guest = scene.guest();
     for n in 0..5 {
@@ -218,7 +224,7 @@ fn b10_a_slow_session_is_told_its_exact_gap_before_what_follows() {
 }
 
 #[test]
-fn b10_a_batch_stays_within_its_budget_and_says_when_there_is_more() {
+fn b10_a_batch_stays_in_budget_and_says_of_more() {
     let mut scene = Scene::new();
     let guest = scene.guest();
     for (level, text) in [(Lowest, "ddd"), (High, "aaaa"), (High, "aa"), (Normal, "b")] {
@@ -235,8 +241,9 @@ fn b10_a_batch_stays_within_its_budget_and_says_when_there_is_more() {
     assert_eq!(take(10, 4), (vec!["b".into(), "ddd".into()], false));
 }
 
+/// Each jump goes to the next deadline.
 #[test]
-fn b13_an_evening_passes_without_a_clock_and_only_in_jumps_to_the_next_deadline() {
+fn b13_an_evening_passes_in_jumps_without_a_clock() {
     let mut scene = Scene::busy(|builder| builder.max_wait(FOR_EVER));
     for _ in 0..600 {
         let _ = scene.host(Low, "like").unwrap();
@@ -255,8 +262,9 @@ fn b13_an_evening_passes_without_a_clock_and_only_in_jumps_to_the_next_deadline(
     assert_eq!(scene.room.poll_timeout(), Some(Instant::from_secs(701)));
 }
 
+/// The highest level passes over them.
 #[test]
-fn b5_the_floor_is_shared_by_all_levels_that_the_highest_passes_over() {
+fn b5_all_levels_passed_over_share_the_floor() {
     let mut scene = Scene::with(|builder| {
         builder.rate(1).burst(1).min_share(Some(2)).max_wait(PerLevel([None; 4]))
     });
@@ -279,8 +287,9 @@ fn b5_the_floor_is_shared_by_all_levels_that_the_highest_passes_over() {
     }
 }
 
+/// It goes to the lowest level that waits, whatever the reserves.
 #[test]
-fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserves() {
+fn b5_one_dispatch_in_so_many_goes_to_the_lowest() {
     let change = |builder: RoomConfigBuilder| {
         builder
             .min_share(Some(3))
@@ -316,8 +325,9 @@ fn b5_one_dispatch_in_so_many_goes_to_the_lowest_that_waits_whatever_the_reserve
     );
 }
 
+/// It is set by level, and new names gain nothing.
 #[test]
-fn b16_slow_mode_by_level_costs_one_sender_only_and_new_names_gain_nothing() {
+fn b16_slow_mode_costs_one_sender_only() {
     let two = Quota { rate: Rate::per_second(NonZeroU32::MIN), burst: NonZeroU32::new(2).unwrap() };
     let mut scene = Scene::with(|builder| {
         builder.sender_quota(PerLevel([None, Some(two), Some(two), Some(two)])).sender_table_size(2)

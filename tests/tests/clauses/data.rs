@@ -6,8 +6,9 @@ use roomcast_core::{
     Until, UserId,
 };
 
+/// The first one wins.
 #[test]
-fn a27_of_two_writers_on_one_version_the_first_wins_and_the_other_gets_a_conflict() {
+fn a27_the_second_writer_on_a_version_conflicts() {
     let mut scene = Scene::new();
     let now = scene.now;
     assert_eq!(scene.room.write_attributes(now, Some(0), &[("topic", Some(b"gifts"))]), Ok(1));
@@ -27,8 +28,9 @@ fn a27_of_two_writers_on_one_version_the_first_wins_and_the_other_gets_a_conflic
     );
 }
 
+/// Sixteen keys of 32 bytes with 4 KiB each, 16 KiB in all, and five writes a second.
 #[test]
-fn a27_sixteen_keys_of_32_bytes_with_4_kib_each_16_in_all_and_five_writes_a_second() {
+fn a27_attributes_are_bounded_in_size_and_rate() {
     let mut scene = Scene::new();
     let now = scene.now;
     let keys: Vec<String> = (0..17).map(|n| format!("{n:032}")).collect();
@@ -72,7 +74,7 @@ fn a27_sixteen_keys_of_32_bytes_with_4_kib_each_16_in_all_and_five_writes_a_seco
 }
 
 #[test]
-fn a28_twenty_counters_that_add_from_zero_and_do_not_wrap() {
+fn a28_twenty_counters_add_from_zero_without_a_wrap() {
     let mut scene = Scene::new();
     let room = &mut scene.room;
     assert_eq!(room.add_counter("likes", 5), Ok(5));
@@ -95,8 +97,9 @@ fn a28_twenty_counters_that_add_from_zero_and_do_not_wrap() {
     assert_eq!(room.add_counter("one more", 1), Err(DataError::RoomClosed));
 }
 
+/// These are bans, mutes, roles, attributes and counters.
 #[test]
-fn b20_bans_mutes_roles_attributes_and_counters_survive_a_restart() {
+fn b20_the_rooms_data_survives_a_restart() {
     let mut scene = Scene::new();
     let (now, minute) = (scene.now, Duration::from_secs(60));
     scene.room.set_admin(now, Actor::Host, ANN, true).unwrap();

@@ -31,8 +31,9 @@ fn read(scene: &mut Scene, session: SessionId) -> Vec<String> {
     scene.next(session).unwrap().as_ref().map_or_else(Vec::new, told)
 }
 
+/// It comes between what was dispatched before and after it.
 #[test]
-fn d37_a_direct_message_comes_between_what_was_dispatched_before_and_after_it_at_its_level() {
+fn d37_a_direct_message_keeps_its_place_at_its_level() {
     let mut scene = Scene::new();
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let _ = scene.host(Normal, "before").unwrap();
@@ -49,8 +50,9 @@ fn d37_a_direct_message_comes_between_what_was_dispatched_before_and_after_it_at
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// A user gets it on all devices.
 #[test]
-fn d21_a_user_gets_it_on_all_devices_and_a_guest_by_its_session() {
+fn d21_a_user_gets_it_everywhere_a_guest_by_session() {
     let mut scene = Scene::new();
     let (phone, laptop, guest) = (scene.user(ANN), scene.user(ANN), scene.guest());
     let direct = Direct::new("you won".to_owned()).kind(Kind::Custom).sender(Sender::User(BOB));
@@ -78,8 +80,9 @@ fn d21_a_user_gets_it_on_all_devices_and_a_guest_by_its_session() {
     assert_eq!((audience.directs[Normal].sent, audience.directs[Normal].delivered), (3, 3));
 }
 
+/// The payload comes back.
 #[test]
-fn d21_each_refusal_says_why_and_hands_the_payload_back() {
+fn d21_each_refusal_says_why_and_hands_it_back() {
     let mut scene =
         Scene::with(|builder| builder.direct_messages(2).direct_bytes(10).payload_bytes(20));
     let (phone, guest) = (scene.user(ANN), scene.guest());
@@ -131,8 +134,9 @@ fn d21_each_refusal_says_why_and_hands_the_payload_back() {
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// They come behind a gap.
 #[test]
-fn d21_direct_messages_share_the_budget_of_a_batch_and_come_behind_a_gap() {
+fn d21_direct_messages_share_a_batchs_budget() {
     let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([1; 4])));
     let guest = scene.guest();
     let _ = scene.host(Normal, "lost").unwrap();
@@ -167,8 +171,9 @@ fn d21_a_mask_does_not_touch_what_is_sent_directly() {
     assert_eq!(read(&mut scene, guest), ["to you: three", "four"]);
 }
 
+/// This holds in the hottest flood, and the farewell wakes at once.
 #[test]
-fn a9_a_farewell_is_read_before_the_reason_in_the_hottest_flood_and_wakes_at_once() {
+fn a9_a_farewell_is_read_before_the_reason() {
     let minute = roomcast_core::Duration::from_secs(60);
     let mut scene = Scene::with(|builder| {
         builder.coalesce(PerLevel([roomcast_core::Duration::ZERO, minute, minute, minute]))

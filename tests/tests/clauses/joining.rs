@@ -27,8 +27,9 @@ fn batch(room: &mut RoomState<Text>, now: Instant, session: SessionId) -> Batch<
     room.next_batch(now, session, Budget::default()).unwrap().expect("something is due")
 }
 
+/// The profile came with the join.
 #[test]
-fn a18_the_tip_of_joining_carries_the_profile_that_came_with_it() {
+fn a18_the_joined_tip_carries_the_profile() {
     let config = RoomConfig::builder(OWNER).system_messages(SystemMessages::ALL).build().unwrap();
     let mut room: RoomState<Text> = RoomState::new(&config);
     let guest = room.join(NOW, Join::guest()).unwrap().session;

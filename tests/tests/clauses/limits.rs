@@ -20,7 +20,7 @@ fn sent(scene: &Scene) -> [u64; 4] {
 }
 
 #[test]
-fn a15_a_level_that_has_used_up_its_own_is_passed_over() {
+fn a15_a_level_that_used_up_its_own_is_passed_over() {
     let quotas = LevelQuotas {
         levels: PerLevel([None, a_second(3), a_second(2), None]),
         exempt: Exempt::Nobody,
@@ -42,8 +42,9 @@ fn a15_a_level_that_has_used_up_its_own_is_passed_over() {
     assert_eq!(sent(&scene), [10, 4, 3, 10]);
 }
 
+/// The staff are the owner and the admins.
 #[test]
-fn a15_high_and_the_owner_and_the_admins_are_exempt_or_nobody_is() {
+fn a15_high_and_staff_are_exempt_or_nobody_is() {
     for (quotas, exempt) in
         [(LevelQuotas::HIGH_AND_STAFF_EXEMPT, true), (LevelQuotas::NOBODY_EXEMPT, false)]
     {
@@ -103,8 +104,9 @@ fn a15_who_is_admin_no_more_is_bound_like_everyone() {
     assert_eq!(sent(&scene)[1], 3);
 }
 
+/// It counts as the head of a level that is used up.
 #[test]
-fn a15_where_turns_are_drawn_the_oldest_counts_as_the_head_of_a_level_that_is_used_up() {
+fn a15_under_random_turns_the_oldest_is_the_head() {
     for seed in 0..32 {
         let quotas =
             LevelQuotas { levels: PerLevel([a_second(1); 4]), exempt: Exempt::OwnerAndAdmins };
@@ -131,7 +133,7 @@ fn a15_where_turns_are_drawn_the_oldest_counts_as_the_head_of_a_level_that_is_us
 }
 
 #[test]
-fn b12_a_window_lets_so_many_through_in_each_of_its_periods() {
+fn b12_a_window_lets_so_many_through_each_period() {
     let mut scene = Scene::with(|builder| {
         builder
             .rate(4)
@@ -173,8 +175,9 @@ fn second_of(config: &RoomConfig) -> [u64; 4] {
     sent(&scene)
 }
 
+/// Low takes at most 20 of the 40.
 #[test]
-fn b12_rong_cloud_sends_40_in_200_ms_of_which_low_takes_at_most_20() {
+fn b12_rong_cloud_sends_40_in_200_ms_and_20_low() {
     // 20 calls of each level fall into each of five windows: 40 of Low and Lowest, of which 20 may go, and 40 that are high there.
     let [high, normal, low, lowest] = second_of(&RoomConfig::rong_cloud(OWNER));
     assert_eq!((high + normal + low, lowest), (200, 0));
@@ -183,14 +186,15 @@ fn b12_rong_cloud_sends_40_in_200_ms_of_which_low_takes_at_most_20() {
 }
 
 #[test]
-fn b12_net_ease_sends_20_and_beside_them_10_of_high_priority() {
+fn b12_net_ease_sends_20_and_10_of_high_beside_them() {
     let [high, normal, low, lowest] = second_of(&RoomConfig::net_ease(OWNER));
     // What came in the first second goes out in that one and, as far as it waits, in the next.
     assert_eq!([high, normal, low, lowest], [20, 40, 0, 0]);
 }
 
+/// Those 20 are for each second; the lower and the later ones are dropped first.
 #[test]
-fn b12_easemob_sends_20_a_second_and_drops_lower_and_later_first() {
+fn b12_easemob_sends_20_and_drops_lower_and_later() {
     let [high, normal, low, lowest] = second_of(&RoomConfig::easemob(OWNER));
     assert_eq!(high + normal + low + lowest, 40);
     assert_eq!(
@@ -222,8 +226,9 @@ fn b12_easemob_sends_20_a_second_and_drops_lower_and_later_first() {
     assert_eq!(seen[..20], (60..80).map(|n| n.to_string()).collect::<Vec<_>>()[..]);
 }
 
+/// The room is the one of three levels.
 #[test]
-fn b12_an_av_chat_room_of_three_levels_counts_the_lowest_as_low() {
+fn b12_an_av_chat_room_counts_the_lowest_as_low() {
     let mut scene = Scene {
         room: RoomState::new(&RoomConfig::av_chat_room_three_levels(OWNER)),
         now: Instant::from_secs(100),

@@ -64,7 +64,7 @@ fn b23_an_id_of_another_life_names_nobody() {
 }
 
 #[test]
-fn b23_a_message_from_an_edge_of_another_life_is_nobodys_own() {
+fn b23_an_edge_of_another_life_owns_nothing() {
     let mut scene = scene(LIFE, |builder| builder);
     let bob = scene.user(BOB);
     let forward = |life| Source::Edge { user: ANN, session: Some(bob.key().in_life(life)) };
@@ -106,7 +106,7 @@ fn texts(all: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn b23_all_shards_of_a_room_and_what_it_imports_are_in_its_life() {
+fn b23_all_shards_are_in_the_rooms_life() {
     let config = RoomConfig::builder(UserId(1)).sessions(4_096).build().unwrap();
     let now = Instant::from_secs(1);
     let sharded = || RoomState::<&str>::sharded(&config, Sharding::new(2, 1).unwrap());

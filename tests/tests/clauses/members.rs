@@ -7,8 +7,9 @@ use roomcast_core::{
     RefusalReason, RoomConfig, RoomId, RoomState, Rule, SessionEnd,
 };
 
+/// The join takes effect at once.
 #[test]
-fn a1_anyone_joins_an_open_room_at_once_and_once_a_session() {
+fn a1_anyone_joins_an_open_room_once_a_session() {
     let mut scene = Scene::new();
     let ann = scene.user(ANN);
     scene.guest();
@@ -56,8 +57,9 @@ fn a2_a_room_takes_millions_by_default() {
     );
 }
 
+/// A guest may not speak and is no user.
 #[test]
-fn a3_a_guest_receives_and_may_not_speak_and_is_no_user() {
+fn a3_a_guest_receives_without_a_say_or_a_user() {
     let mut scene = Scene::new();
     let (guest, ann) = (scene.guest(), scene.user(ANN));
     scene.events();
@@ -71,8 +73,9 @@ fn a3_a_guest_receives_and_may_not_speak_and_is_no_user() {
     assert_eq!(scene.events(), []);
 }
 
+/// The owner cannot leave, and nobody else may close the room.
 #[test]
-fn a4_the_owner_cannot_leave_and_only_the_owner_and_the_host_close() {
+fn a4_the_owner_stays_and_closes_as_the_host_may() {
     let mut scene = Scene::new();
     scene.user(OWNER);
     scene.user(ANN);
@@ -91,8 +94,9 @@ fn a4_the_owner_cannot_leave_and_only_the_owner_and_the_host_close() {
     assert_eq!(scene.room.close(scene.now, Actor::Host), Err(CloseError::AlreadyClosed));
 }
 
+/// It drops what waits, hands out what is due, then says why.
 #[test]
-fn a4_a_closed_room_drops_what_waits_hands_out_what_is_due_then_says_why() {
+fn a4_a_close_drops_hands_out_and_says_why() {
     let mut scene = Scene::busy(|builder| builder);
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     scene.events();
@@ -120,7 +124,7 @@ fn a4_a_closed_room_drops_what_waits_hands_out_what_is_due_then_says_why() {
 }
 
 #[test]
-fn a6_online_is_the_first_session_and_offline_the_last() {
+fn a6_online_is_the_first_session_offline_the_last() {
     let mut scene = Scene::new();
     let (phone, laptop) = (scene.user(ANN), scene.user(ANN));
     let online = Event::Presence {
@@ -144,8 +148,9 @@ fn a6_online_is_the_first_session_and_offline_the_last() {
     assert_eq!(scene.events().last(), Some(&offline));
 }
 
+/// Leaving takes all devices out.
 #[test]
-fn a6_leaving_takes_all_devices_out_and_each_takes_what_it_is_due_first() {
+fn a6_leaving_hands_every_device_its_due_first() {
     let mut scene = Scene::new();
     let (phone, laptop, bob) = (scene.user(ANN), scene.user(ANN), scene.user(BOB));
     let _ = scene.say(bob, "bye").unwrap();

@@ -13,8 +13,9 @@ fn units(scene: &Scene, level: Priority) -> Units {
     scene.room.snapshot(scene.now).admission.ledger.levels[level].units
 }
 
+/// Its sum is exact.
 #[test]
-fn b9_messages_that_wait_under_one_key_become_one_with_an_exact_sum() {
+fn b9_waiting_messages_of_one_key_become_one() {
     let mut scene = Scene::busy(|builder| builder.max_wait(FOR_EVER));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let like = |session, units| {
@@ -67,8 +68,9 @@ fn b9_what_is_merged_shares_the_fate_of_its_carrier() {
     assert_eq!(scene.publish(like()).unwrap().outcome, None);
 }
 
+/// Gifts, red packets and kicks are high, text normal, likes and follows low.
 #[test]
-fn a30_gifts_red_packets_and_kicks_are_high_text_normal_likes_and_follows_low() {
+fn a30_kinds_have_the_priorities_of_the_rulebook() {
     let host = Source::Host;
     let high = [Publish::gift(host, "g"), Publish::gift(host, "r"), Publish::gift(host, "k")];
     assert!(
@@ -88,8 +90,9 @@ fn a30_gifts_red_packets_and_kicks_are_high_text_normal_likes_and_follows_low() 
     assert_ne!(folded[0].0.merge_key, folded[1].0.merge_key);
 }
 
+/// Whatever becomes of the messages that carry them.
 #[test]
-fn a29_likes_count_exactly_whatever_becomes_of_their_messages() {
+fn a29_likes_count_exactly_whatever_is_dropped() {
     let mut scene = Scene::with(|builder| {
         builder.queue_messages(4).max_wait(PerLevel([None, None, Some(Duration::ZERO), None]))
     });
@@ -156,8 +159,9 @@ fn b11_the_same_message_is_refused_within_its_window() {
     assert_eq!(scene.room.snapshot(scene.now).admission.duplicate_keys, (3, 2));
 }
 
+/// A dropped message may be said again.
 #[test]
-fn b11_a_refused_message_has_used_nothing_up_and_a_dropped_one_may_be_said_again() {
+fn b11_a_refusal_uses_nothing_up() {
     let mut scene = Scene::busy(|builder| {
         builder.queue_messages(1).max_wait(PerLevel([
             None,

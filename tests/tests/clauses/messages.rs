@@ -9,7 +9,7 @@ use roomcast_core::{
 };
 
 #[test]
-fn a13_there_are_four_priorities_and_normal_is_what_one_gets() {
+fn a13_there_are_four_priorities_normal_by_default() {
     assert_eq!(Priority::ALL, [High, Normal, Low, Lowest]);
     let mut scene = Scene::new();
     let (ann, guest) = (scene.user(ANN), scene.guest());
@@ -18,8 +18,9 @@ fn a13_there_are_four_priorities_and_normal_is_what_one_gets() {
     assert_eq!(batch.messages()[0].priority, Normal);
 }
 
+/// The bucket refills one each 25 ms.
 #[test]
-fn a14_forty_pass_in_a_second_and_the_bucket_refills_one_each_25_ms() {
+fn a14_forty_pass_in_a_second() {
     let mut scene = Scene::new();
     let sent = |scene: &Scene| scene.room.snapshot(scene.now).admission.ledger.total().dispatched;
     for n in 0..100 {
@@ -36,8 +37,9 @@ fn a14_forty_pass_in_a_second_and_the_bucket_refills_one_each_25_ms() {
     assert_eq!(RoomConfig::av_chat_room(OWNER).rate().to_string(), "40 per second");
 }
 
+/// Inside one priority the first come goes first.
 #[test]
-fn a14_above_the_rate_the_higher_goes_first_and_inside_one_the_first_come() {
+fn a14_above_the_rate_the_higher_goes_first() {
     let mut scene = Scene::busy(|builder| builder.rate(40).max_wait(PerLevel::default()));
     let guest = scene.guest();
     for (level, text) in
@@ -53,8 +55,9 @@ fn a14_above_the_rate_the_higher_goes_first_and_inside_one_the_first_come() {
     assert_eq!(order, ["gift", "first", "second", "like", "ping"]);
 }
 
+/// Those are of one priority; the seed gives the same again.
 #[test]
-fn a14_inside_one_priority_at_random_when_configured_and_the_same_again_with_the_seed() {
+fn a14_equals_go_at_random_where_configured() {
     let order = |seed| {
         let mut scene = Scene::busy(|builder| {
             builder.discipline(QueueDiscipline::Random).seed(seed).max_wait(PerLevel::default())
@@ -91,7 +94,7 @@ fn a14_what_cannot_go_out_in_time_is_dropped() {
 }
 
 #[test]
-fn a17_a_message_has_a_kind_and_its_payload_stays_opaque() {
+fn a17_a_message_has_a_kind_and_an_opaque_payload() {
     let mut scene = Scene::new();
     let guest = scene.guest();
     let kinds = [Kind::Text, Kind::Custom, Kind::System, Kind::Notice];
@@ -105,8 +108,9 @@ fn a17_a_message_has_a_kind_and_its_payload_stays_opaque() {
     assert!(batch.messages().iter().all(|message| message.payload == "\0{\"any\": thing"));
 }
 
+/// It travels from the next message on.
 #[test]
-fn a18_a_profile_travels_from_the_next_message_on_and_goes_with_its_user() {
+fn a18_a_profile_travels_and_goes_with_its_user() {
     let mut scene = Scene::busy(|builder| builder.rate(40));
     let (ann, guest) = (scene.user(ANN), scene.guest());
     let nick = |scene: &mut Scene, text: &str| {
@@ -130,8 +134,9 @@ fn a18_a_profile_travels_from_the_next_message_on_and_goes_with_its_user() {
     assert!(scene.room.set_profile(ANN, Some("Ann".into())).is_err());
 }
 
+/// There is one event for each such message, with the reason where it did not go out.
 #[test]
-fn a20_an_event_for_each_message_that_went_out_later_and_for_each_that_did_not_with_the_reason() {
+fn a20_events_tell_what_went_out_later_and_what_not() {
     let mut scene = Scene::busy(|builder| builder.queue_messages(2));
     let ann = scene.user(ANN);
     for (level, tag) in [(Normal, 1), (Low, 2), (High, 3)] {
@@ -159,8 +164,9 @@ fn a20_an_event_for_each_message_that_went_out_later_and_for_each_that_did_not_w
     assert_eq!(normal, (1, Outcome::Dispatched { seq: Seq(3), at: Instant::from_secs(102) }));
 }
 
+/// By the receipt or by one event, never by both.
 #[test]
-fn a21_the_sender_can_be_told_by_the_receipt_or_by_one_event_never_by_both() {
+fn a21_a_sender_is_told_once() {
     let mut scene = Scene::with(|builder| builder.burst(1));
     let ann = scene.user(ANN);
     scene.events();
@@ -173,8 +179,9 @@ fn a21_the_sender_can_be_told_by_the_receipt_or_by_one_event_never_by_both() {
     assert_eq!(scene.events(), []);
 }
 
+/// A payload over 12 KiB is refused.
 #[test]
-fn a22_a_payload_over_12_kib_is_refused_and_comes_back() {
+fn a22_an_oversized_payload_comes_back() {
     let mut scene = Scene::new();
     let ann = scene.user(ANN);
     assert!(scene.say(ann, &"x".repeat(12 * 1024)).is_ok());
@@ -184,8 +191,9 @@ fn a22_a_payload_over_12_kib_is_refused_and_comes_back() {
     assert_eq!(refused.payload.len(), 12_289);
 }
 
+/// The sender's other device gets one.
 #[test]
-fn a23_the_senders_session_gets_no_echo_and_the_other_device_does() {
+fn a23_only_the_senders_session_gets_no_echo() {
     let mut scene = Scene::new();
     let (phone, laptop, bob) = (scene.user(ANN), scene.user(ANN), scene.user(BOB));
     let _ = scene.say(phone, "hello").unwrap();
@@ -204,7 +212,7 @@ fn a23_with_echo_the_senders_session_gets_its_own() {
 }
 
 #[test]
-fn a25_a_member_receives_batches_with_the_higher_priority_first() {
+fn a25_a_batch_has_the_higher_priority_first() {
     let mut scene = Scene::new();
     let guest = scene.guest();
     for (level, text) in [(Lowest, "d"), (Normal, "b1"), (High, "a"), (Low, "c"), (Normal, "b2")] {
@@ -218,8 +226,9 @@ fn a25_a_member_receives_batches_with_the_higher_priority_first() {
     assert!(!batch.more() && scene.read(guest).is_empty());
 }
 
+/// The host's notices have a rate of their own, 200 a second.
 #[test]
-fn a16_the_hosts_notices_pass_beside_the_rooms_rate_200_a_second() {
+fn a16_notices_pass_beside_the_rate() {
     let mut scene = Scene::busy(|builder| builder);
     let (ann, guest) = (scene.user(ANN), scene.guest());
     assert!(scene.host(High, "waits").unwrap().outcome.is_none());
@@ -246,9 +255,9 @@ fn a16_the_hosts_notices_pass_beside_the_rooms_rate_200_a_second() {
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// The same key is refused for five minutes.
 #[test]
-fn a16_a_broadcast_reaches_every_room_beside_its_rate_and_the_same_key_is_refused_for_five_minutes()
-{
+fn a16_a_broadcast_reaches_all_rooms_beside_the_rate() {
     let mut engine: Engine<&str> = Engine::new(100, 0);
     let config = RoomConfig::builder(OWNER).rate(1).burst(1).build().unwrap();
     let now = Instant::from_secs(100);
@@ -288,7 +297,7 @@ fn a16_a_broadcast_reaches_every_room_beside_its_rate_and_the_same_key_is_refuse
 }
 
 #[test]
-fn a16_a_room_that_is_looked_at_too_late_counts_what_it_missed() {
+fn a16_a_room_looked_at_late_counts_what_it_missed() {
     let mut limits = BroadcastLimits::default();
     limits.kept = 2;
     let mut broadcasts = Broadcasts::new(limits, 0);

@@ -21,8 +21,9 @@ const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
+/// They stay admins through leave and rejoin.
 #[test]
-fn a5_the_owner_names_up_to_five_admins_who_stay_so_through_leave_and_rejoin() {
+fn a5_the_owner_names_up_to_five_lasting_admins() {
     let mut scene = Scene::new();
     let (now, owner) = (scene.now, Actor::User(OWNER));
     scene.user(ANN);
@@ -45,8 +46,9 @@ fn a5_the_owner_names_up_to_five_admins_who_stay_so_through_leave_and_rejoin() {
     assert_eq!(scene.room.set_admin(now, owner, BOB, true), Ok(true));
 }
 
+/// What waits of theirs is dropped.
 #[test]
-fn a9_a_kick_takes_all_devices_out_with_the_reason_and_what_waits_of_theirs_is_dropped() {
+fn a9_a_kick_takes_all_devices_out_with_the_reason() {
     let mut scene = Scene::busy(|builder| builder);
     let (now, first, second) = (scene.now, scene.user(ANN), scene.user(ANN));
     let bob = scene.user(BOB);
@@ -71,8 +73,9 @@ fn a9_a_kick_takes_all_devices_out_with_the_reason_and_what_waits_of_theirs_is_d
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// The flood is one of likes, and the kick message reaches its target.
 #[test]
-fn a9_a_kick_message_reaches_its_target_in_the_hottest_flood_of_likes() {
+fn a9_a_kick_gets_through_the_hottest_flood() {
     let mut scene = Scene::with(|builder| builder.queue_messages(100));
     let target = scene.user(ANN);
     for n in 0..50_000_u64 {
@@ -96,8 +99,9 @@ fn a9_a_kick_message_reaches_its_target_in_the_hottest_flood_of_likes() {
     assert_eq!(seen[0], "you are out", "High comes first");
 }
 
+/// It ends after its time.
 #[test]
-fn a10_a_ban_keeps_users_out_for_its_time_and_ends_by_itself() {
+fn a10_a_ban_keeps_users_out_and_ends_by_itself() {
     let mut scene = Scene::new();
     let (now, ann) = (scene.now, scene.user(ANN));
     assert_eq!(scene.room.ban(now, Actor::User(OWNER), &[ANN, BOB], Some(seconds(60))), Ok(()));
@@ -121,8 +125,9 @@ fn a10_a_ban_keeps_users_out_for_its_time_and_ends_by_itself() {
     assert!(scene.room.join(later, Join::user(ANN)).is_err(), "for good");
 }
 
+/// A batch with one who may not be banned changes nothing.
 #[test]
-fn a10_nobody_bans_the_owner_and_a_batch_with_one_who_may_not_be_changes_nothing() {
+fn a10_nobody_bans_the_owner_and_batches_are_whole() {
     let mut scene = Scene::new();
     let now = scene.now;
     scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
@@ -141,7 +146,7 @@ fn a10_nobody_bans_the_owner_and_a_batch_with_one_who_may_not_be_changes_nothing
 }
 
 #[test]
-fn a10_a_full_table_refuses_and_what_has_lapsed_gives_way() {
+fn a10_a_full_table_refuses_unless_some_have_lapsed() {
     let mut scene = Scene::with(|builder| builder.bans(3));
     let now = scene.now;
     let users = [ANN, BOB, CAT];
@@ -163,8 +168,9 @@ fn a10_a_full_table_refuses_and_what_has_lapsed_gives_way() {
     assert_eq!(refused.unwrap_err().to_string(), "too many users in one call: 300 (limit 256)");
 }
 
+/// It says until when it holds.
 #[test]
-fn a11_a_mute_survives_rejoin_says_until_when_and_ends_by_itself() {
+fn a11_a_mute_survives_rejoin_and_ends_by_itself() {
     let mut scene = Scene::new();
     let (now, ann) = (scene.now, scene.user(ANN));
     assert_eq!(scene.room.mute(now, Actor::User(OWNER), &[ANN, BOB], Some(seconds(30))), Ok(()));
@@ -193,8 +199,9 @@ fn a11_a_mute_survives_rejoin_says_until_when_and_ends_by_itself() {
     assert!(scene.say(bob, "hello").is_ok());
 }
 
+/// The staff are the owner and the admins.
 #[test]
-fn a11_in_a_muted_room_the_owner_the_admins_and_the_host_speak() {
+fn a11_in_a_muted_room_staff_and_host_speak() {
     let mut scene = Scene::new();
     let (now, ann, bob, owner) = (scene.now, scene.user(ANN), scene.user(BOB), scene.user(OWNER));
     scene.room.set_admin(now, Actor::User(OWNER), BOB, true).unwrap();

@@ -37,8 +37,9 @@ fn rooms_of(engine: &Engine<&'static str>, user: UserId) -> Vec<u64> {
         .collect()
 }
 
+/// The user leaves on all devices, with what they are due.
 #[test]
-fn a8_joining_another_room_leaves_the_first_on_all_devices_with_what_they_are_due() {
+fn a8_joining_another_room_leaves_the_first() {
     let mut engine = engine();
     let (phone, laptop) =
         (join(&mut engine, 0, ANN).unwrap().session, join(&mut engine, 0, ANN).unwrap().session);
@@ -104,8 +105,9 @@ fn a8_nobody_is_taken_out_of_a_room_of_his_own() {
     assert_eq!(rooms_of(&engine, owner), [0]);
 }
 
+/// Such a user has left, or the room is gone.
 #[test]
-fn a8_who_has_left_or_whose_room_is_gone_simply_joins() {
+fn a8_who_is_in_no_room_by_now_simply_joins() {
     let mut engine = engine();
     join(&mut engine, 0, ANN).unwrap();
     engine.room_mut(RoomId(0)).unwrap().leave(NOW, ANN).unwrap();
@@ -117,8 +119,9 @@ fn a8_who_has_left_or_whose_room_is_gone_simply_joins() {
     }
 }
 
+/// Guests may be anywhere in any case.
 #[test]
-fn a8_without_the_rule_a_user_may_be_anywhere_and_guests_are_anyway() {
+fn a8_only_the_rule_keeps_users_to_one_room() {
     let mut free: Engine<&str> = Engine::new(10, 0);
     let mut ruled = engine();
     for id in 0..3 {

@@ -32,8 +32,9 @@ fn counts(scene: &Scene) -> (u32, u32) {
     (snapshot.audience.online, snapshot.admission.online)
 }
 
+/// Who has not read the end by then is counted no more.
 #[test]
-fn a12_who_has_not_read_the_end_when_the_grace_is_over_is_counted_no_more() {
+fn a12_the_unread_end_counts_until_the_grace_is_over() {
     let mut scene = Scene::new();
     let ann = scene.user(ANN);
     scene.room.close(scene.now, Actor::Host).unwrap();
@@ -47,8 +48,9 @@ fn a12_who_has_not_read_the_end_when_the_grace_is_over_is_counted_no_more() {
     assert_eq!((users(&scene), scene.room.sessions_of(ANN).to_vec()), ((0, 0, 0), vec![]));
 }
 
+/// They go offline at the next look.
 #[test]
-fn a7_a_silent_user_goes_offline_at_the_next_look_and_comes_back_with_a_sign_of_life() {
+fn a7_the_silent_go_offline_until_a_sign_of_life() {
     let mut scene = scene();
     let ann = scene.user(ANN);
     assert_eq!(scene.events(), [online(ANN, PresenceCause::Join)]);
@@ -73,8 +75,9 @@ fn a7_a_silent_user_goes_offline_at_the_next_look_and_comes_back_with_a_sign_of_
     assert!(scene.room.poll_timeout().is_some());
 }
 
+/// One nanosecond less is none.
 #[test]
-fn a7_thirty_seconds_to_the_nanosecond_are_silence_and_one_less_is_none() {
+fn a7_silence_is_thirty_seconds_to_the_nanosecond() {
     for (early, is_silent) in [(0, true), (1, false)] {
         let mut scene = scene();
         let look = scene.now + Duration::from_secs(40);
@@ -88,7 +91,7 @@ fn a7_thirty_seconds_to_the_nanosecond_are_silence_and_one_less_is_none() {
 }
 
 #[test]
-fn a7_publishing_is_a_sign_of_life_even_when_it_is_refused() {
+fn a7_even_a_refused_publish_is_a_sign_of_life() {
     let mut scene = scene();
     let (ann, guest) = (scene.user(ANN), scene.guest());
     for _ in 0..10 {
@@ -105,8 +108,9 @@ fn a7_publishing_is_a_sign_of_life_even_when_it_is_refused() {
     assert_eq!(scene.events(), [online(ANN, PresenceCause::HeartbeatRecover)]);
 }
 
+/// That is, once all of the user's sessions are.
 #[test]
-fn a7_a_user_is_offline_only_once_all_sessions_are_silent() {
+fn a7_a_user_is_offline_when_all_are_silent() {
     let mut scene = scene();
     let (phone, laptop) = (scene.user(ANN), scene.user(ANN));
     scene.events();
@@ -122,9 +126,9 @@ fn a7_a_user_is_offline_only_once_all_sessions_are_silent() {
     assert_eq!((scene.events(), scene.room.snapshot(scene.now).admission.users), (vec![], 0));
 }
 
+/// The join is on another device; a silent user who leaves is not told twice.
 #[test]
-fn a7_a_silent_user_who_joins_on_another_device_is_online_by_a_join_and_one_who_leaves_is_not_told_twice()
- {
+fn a7_a_silent_user_comes_by_a_join_and_leaves_once() {
     let mut scene = scene();
     scene.user(ANN);
     scene.user(BOB);
@@ -138,8 +142,9 @@ fn a7_a_silent_user_who_joins_on_another_device_is_online_by_a_join_and_one_who_
     assert_eq!(scene.events(), [offline(ANN, PresenceCause::Quit)]);
 }
 
+/// Otherwise silent sessions are not told from others.
 #[test]
-fn a7_silent_sessions_are_not_told_from_others_unless_the_room_is_configured_to() {
+fn a7_silence_is_told_only_where_configured() {
     let mut scene = Scene::new();
     let ann = scene.user(ANN);
     scene.events();
@@ -149,8 +154,9 @@ fn a7_silent_sessions_are_not_told_from_others_unless_the_room_is_configured_to(
     assert!(!scene.room.touch(scene.now, SessionId::from_bits(99)), "nobody has that session");
 }
 
+/// The host is hours late, and finds nobody who has just shown life.
 #[test]
-fn a7_a_host_that_is_hours_late_finds_all_the_silent_at_once_and_nobody_who_has_just_shown_life() {
+fn a7_a_late_host_finds_all_the_silent_at_once() {
     let mut scene = scene();
     let (ann, _) = (scene.user(ANN), scene.user(BOB));
     scene.events();
@@ -165,8 +171,9 @@ fn a7_a_host_that_is_hours_late_finds_all_the_silent_at_once_and_nobody_who_has_
     assert_eq!(counts(&scene), (0, 0));
 }
 
+/// An ended session shows no life.
 #[test]
-fn a7_a_room_that_nobody_is_in_has_no_timer_and_an_ended_session_shows_no_life() {
+fn a7_an_empty_room_has_no_timer() {
     let mut scene = scene();
     assert_eq!(scene.room.poll_timeout(), None);
     let ann = scene.user(ANN);
@@ -182,8 +189,9 @@ fn a7_a_room_that_nobody_is_in_has_no_timer_and_an_ended_session_shows_no_life()
     assert_eq!(scene.room.poll_timeout(), None);
 }
 
+/// Guests count as audience.
 #[test]
-fn a12_the_online_count_is_exact_at_any_time_and_counts_guests_as_audience() {
+fn a12_the_online_count_is_exact_at_any_time() {
     let mut scene = scene();
     let guests: Vec<SessionId> = (0..5).map(|_| scene.guest()).collect();
     for user in 0..7 {
@@ -206,8 +214,9 @@ fn a12_the_online_count_is_exact_at_any_time_and_counts_guests_as_audience() {
     );
 }
 
+/// A room of many takes several calls.
 #[test]
-fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
+fn a12_one_call_finds_a_bounded_number_of_silent() {
     let config = RoomConfig::builder(OWNER)
         .heartbeat(Some(Heartbeat::AV_CHAT_ROOM))
         .presence_events(1 << 20)
@@ -239,8 +248,9 @@ fn a12_a_room_of_many_finds_its_silent_ones_a_bounded_number_a_call() {
     assert!(calls <= 25, "{calls} calls");
 }
 
+/// They are the last arrivals.
 #[test]
-fn a12_the_newest_users_are_the_last_arrivals_who_are_still_online() {
+fn a12_the_newest_users_are_the_last_still_online() {
     let mut scene =
         Scene::with(|builder| builder.recent_users(3).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
     let ids =

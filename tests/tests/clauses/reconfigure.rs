@@ -24,7 +24,7 @@ fn per_second(count: u32) -> Quota {
 }
 
 #[test]
-fn b15_policies_are_fixed_and_a_closed_room_takes_nothing() {
+fn b15_policies_are_fixed_and_a_closed_room_refuses() {
     let mut scene = Scene::new();
     let fixed: [(&str, Change); 8] = [
         ("owner", |_| RoomConfig::builder(UserId(9))),
@@ -51,7 +51,7 @@ fn b15_policies_are_fixed_and_a_closed_room_takes_nothing() {
 }
 
 #[test]
-fn b15_tokens_that_were_gained_count_as_far_as_the_new_burst_holds_them() {
+fn b15_gained_tokens_count_up_to_the_new_burst() {
     let mut scene = Scene::with(|builder| builder.rate(10).burst(10));
     for _ in 0..10 {
         let _ = scene.host(Priority::High, "out").unwrap();
@@ -68,8 +68,9 @@ fn b15_tokens_that_were_gained_count_as_far_as_the_new_burst_holds_them() {
     assert_eq!(tokens(&scene), 2);
 }
 
+/// Any other way of counting starts with nothing.
 #[test]
-fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_nothing() {
+fn b15_windows_go_on_only_with_the_same_period() {
     let mut scene =
         Scene::with(|builder| builder.rate_algorithm(RateAlgorithm::FixedWindow).rate(10));
     for _ in 0..6 {
@@ -107,8 +108,9 @@ fn b15_windows_of_one_period_go_on_and_any_other_way_of_counting_starts_with_not
     assert_eq!(tokens(&scene), 4, "at 102 s");
 }
 
+/// What waits goes out when the quota of its level disappears.
 #[test]
-fn b15_what_waits_goes_out_when_a_level_quota_disappears_and_one_that_appears_is_full() {
+fn b15_a_removed_quota_frees_and_a_new_one_is_full() {
     let quota = || LevelQuotas {
         levels: PerLevel([None, Some(RateLimit::Bucket(per_second(1))), None, None]),
         ..LevelQuotas::NONE
@@ -132,7 +134,7 @@ fn b15_what_waits_goes_out_when_a_level_quota_disappears_and_one_that_appears_is
 }
 
 #[test]
-fn b15_what_is_due_goes_out_under_the_old_settings_first() {
+fn b15_what_is_due_goes_out_under_the_old_settings() {
     let mut scene = Scene::busy(|builder| builder);
     let ann = scene.user(ANN);
     assert_eq!(scene.send(ann, Priority::Normal, "late", 5), None);
@@ -146,8 +148,9 @@ fn b15_what_is_due_goes_out_under_the_old_settings_first() {
     assert_eq!(tokens(&scene), 0);
 }
 
+/// The victim policy chooses, and the outcome says which limit it was.
 #[test]
-fn b15_a_smaller_queue_evicts_the_lowest_by_the_victim_policy_and_says_which_limit_it_was() {
+fn b15_a_smaller_queue_evicts_the_lowest() {
     let mut scene = Scene::busy(|builder| builder.eviction(EvictionPolicy::Newest));
     let ann = scene.user(ANN);
     for (tag, level) in (1..).zip([Priority::Low, Priority::High, Priority::Low, Priority::Normal])
@@ -179,8 +182,9 @@ fn b15_a_smaller_queue_evicts_the_lowest_by_the_victim_policy_and_says_which_lim
     assert!(books.balances() && books.admission.queued[Priority::High] == 1);
 }
 
+/// So does the time for a verdict.
 #[test]
-fn b15_deadlines_and_the_time_for_a_verdict_count_for_what_waits_as_well() {
+fn b15_deadlines_count_for_what_waits_as_well() {
     let reviewed: Change = |builder| {
         let mut review = roomcast_core::ReviewConfig::HIGH_AND_NORMAL;
         review.levels = PerLevel([true, false, false, false]);
@@ -218,8 +222,9 @@ fn b15_deadlines_and_the_time_for_a_verdict_count_for_what_waits_as_well() {
     ));
 }
 
+/// A larger one fills from now on.
 #[test]
-fn b15_what_falls_out_of_a_smaller_log_is_a_gap_and_a_larger_one_fills_from_now_on() {
+fn b15_a_smaller_log_makes_a_gap() {
     let mut scene = Scene::new();
     let (guest, reader) = (scene.guest(), scene.guest());
     for text in ["a", "b", "c", "d"] {
@@ -248,8 +253,9 @@ fn b15_what_falls_out_of_a_smaller_log_is_a_gap_and_a_larger_one_fills_from_now_
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// New ones are refused until there is room.
 #[test]
-fn b15_sessions_that_are_in_stay_and_new_ones_are_refused_until_there_is_room() {
+fn b15_sessions_stay_and_new_ones_wait_for_room() {
     let mut scene = Scene::new();
     let all: Vec<SessionId> = (0..4).map(|_| scene.user(ANN)).collect();
     reconfigure(&mut scene, |builder| builder.sessions(2).sessions_per_user(1)).unwrap();
@@ -268,8 +274,9 @@ fn b15_sessions_that_are_in_stay_and_new_ones_are_refused_until_there_is_room() 
     assert!(scene.say(bob, "here").is_ok());
 }
 
+/// It counts from now on.
 #[test]
-fn b15_a_shorter_grace_is_for_those_who_end_from_now_on() {
+fn b15_a_shorter_grace_is_for_those_who_end_later() {
     let mut scene = Scene::new();
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     scene.room.leave(scene.now, ANN).unwrap();
@@ -282,8 +289,9 @@ fn b15_a_shorter_grace_is_for_those_who_end_from_now_on() {
     assert!(scene.room.deliveries(ann).is_none());
 }
 
+/// Under another quota a sender starts anew.
 #[test]
-fn b15_a_sender_keeps_a_used_quota_that_stays_the_same_and_starts_anew_under_another() {
+fn b15_a_sender_keeps_the_use_of_an_unchanged_quota() {
     let slow: Change = |builder| {
         builder
             .sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(1)), None]))
@@ -311,8 +319,9 @@ fn b15_a_sender_keeps_a_used_quota_that_stays_the_same_and_starts_anew_under_ano
     assert!(scene.publish(quota(Priority::Low)).is_err());
 }
 
+/// A room that may expire by now counts from now.
 #[test]
-fn b15_full_tables_of_mutes_keep_whom_they_hold_and_a_room_that_may_expire_counts_from_now() {
+fn b15_full_tables_keep_whom_they_hold() {
     let mut scene = Scene::new();
     for user in [ANN, BOB] {
         scene.room.mute(scene.now, Actor::Host, &[user], None).unwrap();
@@ -331,7 +340,7 @@ fn b15_full_tables_of_mutes_keep_whom_they_hold_and_a_room_that_may_expire_count
 }
 
 #[test]
-fn b15_tips_of_a_kind_that_is_turned_off_are_never_told() {
+fn b15_tips_of_a_kind_turned_off_are_never_told() {
     let mut scene = Scene::with(|builder| builder.system_messages(SystemMessages::ALL));
     scene.user(ANN);
     scene.wait_millis(0);
@@ -346,8 +355,9 @@ fn b15_tips_of_a_kind_that_is_turned_off_are_never_told() {
     assert_eq!(scene.room.poll_timeout(), None);
 }
 
+/// It lets go of so many as well, and asks to be called at once.
 #[test]
-fn b15_one_call_evicts_so_many_lets_go_of_so_many_and_asks_to_be_called_at_once() {
+fn b15_one_call_evicts_so_many_and_asks_for_more() {
     let config = |messages, log| {
         let builder = RoomConfig::builder(OWNER)
             .rate_period(Duration::MAX)

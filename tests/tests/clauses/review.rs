@@ -40,8 +40,9 @@ impl Scene {
     }
 }
 
+/// A denial has a code.
 #[test]
-fn a19_the_host_allows_denies_with_a_code_or_rewrites() {
+fn a19_the_host_allows_denies_or_rewrites() {
     let mut scene = Scene::with(reviewed(|_| ()));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let tickets =
@@ -69,8 +70,9 @@ fn a19_the_host_allows_denies_with_a_code_or_rewrites() {
     );
 }
 
+/// Then the message goes on or not, as configured.
 #[test]
-fn a19_after_two_seconds_without_a_verdict_the_message_goes_on_or_not_as_configured() {
+fn a19_two_seconds_without_a_verdict_decide() {
     for (on_timeout, arrives) in [(ReviewTimeout::Open, true), (ReviewTimeout::Closed, false)] {
         let mut scene = Scene::with(reviewed(|review| review.on_timeout = on_timeout));
         let (ann, bob) = (scene.user(ANN), scene.user(BOB));
@@ -117,7 +119,7 @@ fn a19_a_slow_verdict_slows_nobody_else() {
 }
 
 #[test]
-fn a19_a_verdict_that_comes_too_late_or_for_nothing_has_its_own_error() {
+fn a19_a_late_or_baseless_verdict_has_its_own_error() {
     let mut scene = Scene::with(reviewed(|_| ()));
     let mut other = Scene::with(reviewed(|_| ()));
     let (ann, stranger) = (scene.user(ANN), other.user(ANN));
@@ -139,7 +141,7 @@ fn a19_a_verdict_that_comes_too_late_or_for_nothing_has_its_own_error() {
 }
 
 #[test]
-fn a19_no_verdict_sends_anything_out_of_a_closed_room() {
+fn a19_no_verdict_sends_out_of_a_closed_room() {
     let mut scene = Scene::with(|builder| {
         let mut review = ReviewConfig::HIGH_AND_NORMAL;
         review.tickets = 3_000;
@@ -170,8 +172,9 @@ fn a19_no_verdict_sends_anything_out_of_a_closed_room() {
     assert!(snapshot.balances() && snapshot.admission.ledger.total().dispatched == 0);
 }
 
+/// A verdict does not let such a sender through.
 #[test]
-fn a19_who_is_muted_or_taken_out_in_the_meantime_is_not_let_through() {
+fn a19_who_is_muted_or_out_by_then_is_stopped() {
     let mut scene = Scene::with(reviewed(|_| ()));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let ticket = scene.submit(ann, "muted by then", 1);
@@ -187,8 +190,9 @@ fn a19_who_is_muted_or_taken_out_in_the_meantime_is_not_let_through() {
     assert_eq!(reasons.collect::<Vec<_>>(), [(2, DropReason::SenderOut), (1, DropReason::Muted)]);
 }
 
+/// They are taken out together.
 #[test]
-fn a19_all_that_those_who_are_taken_out_together_have_under_review_is_dropped() {
+fn a19_those_taken_out_lose_all_under_review() {
     let mut scene = Scene::with(reviewed(|_| ()));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     for (session, level, tag) in
@@ -231,7 +235,7 @@ fn a19_a_full_table_gives_up_its_lowest_level_first() {
 }
 
 #[test]
-fn a19_what_is_under_review_is_dropped_when_the_room_closes() {
+fn a19_a_close_drops_what_is_under_review() {
     let mut scene = Scene::with(reviewed(|_| ()));
     let ann = scene.user(ANN);
     scene.submit(ann, "too late", 1);
@@ -346,8 +350,9 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     );
 }
 
+/// It has a slot for that and no place in the queue.
 #[test]
-fn b11_what_finds_no_reviewer_has_a_slot_for_its_outcome_and_no_place_in_the_queue() {
+fn b11_what_finds_no_reviewer_has_only_its_outcome() {
     let mut scene = Scene::with(|builder| {
         let mut review = ReviewConfig::HIGH_AND_NORMAL;
         (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed);

@@ -13,8 +13,9 @@ fn books(scene: &Scene, session: SessionId, level: Priority) -> Deliveries {
     scene.room.deliveries(session).expect("the session is in")[level]
 }
 
+/// Whoever sent it.
 #[test]
-fn b10_what_is_dispatched_at_a_masked_level_is_excluded_whoever_sent_it() {
+fn b10_what_goes_out_at_a_masked_level_is_excluded() {
     let mut scene = Scene::new();
     let ann = scene.room.join(scene.now, Join::user(ANN).mask(LIKES)).unwrap().session;
     let guest = scene.guest();
@@ -28,8 +29,9 @@ fn b10_what_is_dispatched_at_a_masked_level_is_excluded_whoever_sent_it() {
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// Unmasking starts at the head.
 #[test]
-fn b10_masking_settles_what_was_not_read_and_unmasking_starts_at_the_head() {
+fn b10_masking_settles_the_unread() {
     let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([4; 4])));
     let guest = scene.guest();
     for n in 0..6 {
@@ -48,7 +50,7 @@ fn b10_masking_settles_what_was_not_read_and_unmasking_starts_at_the_head() {
 }
 
 #[test]
-fn b10_a_mask_beside_sessions_without_one_changes_nothing_for_them() {
+fn b10_a_mask_changes_nothing_for_other_sessions() {
     let mut scene = Scene::new();
     let sessions: Vec<SessionId> = (0..40).map(|_| scene.guest()).collect();
     assert!(
@@ -81,7 +83,7 @@ fn b10_a_mask_beside_sessions_without_one_changes_nothing_for_them() {
 }
 
 #[test]
-fn b10_a_masked_session_that_ends_takes_the_rest_and_then_the_reason() {
+fn b10_a_masked_session_ends_with_rest_and_reason() {
     let mut scene = Scene::new();
     let ann = scene.user(ANN);
     for (level, text) in [(Low, "like"), (Normal, "text")] {
@@ -108,14 +110,15 @@ fn comes(scene: &mut Scene) -> (Vec<String>, u64, StartPosition) {
 }
 
 #[test]
-fn a24_nothing_from_before_it_came_for_a_late_joiner_unless_configured() {
+fn a24_a_late_joiner_gets_no_past_by_default() {
     let mut scene = Scene::new();
     let _ = scene.host(Normal, "before").unwrap();
     assert_eq!(comes(&mut scene), (vec![], 1, StartPosition::Head));
 }
 
+/// Its books start there.
 #[test]
-fn a24_a_late_joiner_gets_the_last_n_over_all_levels_and_its_books_start_there() {
+fn a24_a_late_joiner_gets_the_last_n_of_all_levels() {
     let mut scene = Scene::with(|builder| builder.replay_on_join(3));
     assert_eq!(comes(&mut scene), (vec![], 0, StartPosition::Head));
     let _ = scene.host(Normal, "one").unwrap();
@@ -135,8 +138,9 @@ fn a24_a_late_joiner_gets_the_last_n_over_all_levels_and_its_books_start_there()
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// A hole is a message that the log has lost.
 #[test]
-fn a24_a_late_joiner_gets_nothing_from_before_a_message_that_the_log_has_lost() {
+fn a24_a_late_joiner_gets_nothing_before_a_hole() {
     let mut scene =
         Scene::with(|builder| builder.replay_on_join(10).log_messages(PerLevel([4, 4, 1, 4])));
     for (level, text) in [(High, "gift"), (Low, "lost"), (Normal, "text"), (Low, "like")] {
@@ -156,7 +160,7 @@ fn token(scene: &Scene, session: SessionId) -> ResumeToken {
 }
 
 #[test]
-fn b18_a_session_that_comes_back_takes_up_where_it_was() {
+fn b18_a_returning_session_goes_on_where_it_was() {
     let mut scene = Scene::new();
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let _ = scene.host(Normal, "read").unwrap();
@@ -196,8 +200,9 @@ fn b18_what_the_log_no_longer_holds_is_a_gap() {
     assert_eq!((batch.gap(Normal), texts(&batch)), (3, vec!["3".into(), "4".into()]));
 }
 
+/// It is too old, or of no such position.
 #[test]
-fn b18_a_token_that_is_too_old_or_of_no_such_position_makes_a_plain_join() {
+fn b18_a_bad_token_makes_a_plain_join() {
     let mut scene = Scene::with(|builder| builder.resume_within(Duration::from_secs(5)));
     let ann = scene.user(ANN);
     let _ = scene.host(Normal, "unread").unwrap();
@@ -221,8 +226,9 @@ fn b18_a_token_that_is_too_old_or_of_no_such_position_makes_a_plain_join() {
     );
 }
 
+/// Who ends gets none.
 #[test]
-fn b18_a_token_of_masked_levels_stands_at_their_head_and_who_ends_gets_none() {
+fn b18_a_token_stands_at_the_head_of_masked_levels() {
     let mut scene = Scene::new();
     let ann = scene.room.join(scene.now, Join::user(ANN).mask(LIKES)).unwrap().session;
     for level in [Low, Normal, Low] {

@@ -77,7 +77,7 @@ impl Hall {
 }
 
 #[test]
-fn a26_what_happens_is_told_by_kind_and_priority_and_can_be_off() {
+fn a26_tips_tell_by_kind_and_priority_and_can_be_off() {
     let mut hall =
         Hall::with(SystemMessages::ALL.with(SystemMessageKind::Left, None), |builder| builder);
     hall.join(7);
@@ -100,8 +100,9 @@ fn a26_what_happens_is_told_by_kind_and_priority_and_can_be_off() {
     assert_eq!(hall.tips(), ["Joined 2: 8 9"]);
 }
 
+/// Leaves count as well, and the storm costs the room nothing.
 #[test]
-fn a26_a_storm_of_joining_and_leaving_is_two_messages_a_window_and_costs_the_room_nothing() {
+fn a26_a_storm_of_joins_is_two_messages_a_window() {
     let mut hall = Hall::with(SystemMessages::ALL, |builder| builder);
     for round in 0..10_u64 {
         for user in 0..10_000 {
@@ -131,7 +132,7 @@ fn a26_a_storm_of_joining_and_leaving_is_two_messages_a_window_and_costs_the_roo
 }
 
 #[test]
-fn a26_a_tip_of_one_user_travels_with_that_users_profile() {
+fn a26_a_tip_of_one_user_carries_the_profile() {
     let mut hall = Hall::with(SystemMessages::ALL, |builder| builder);
     hall.join(7);
     hall.room.set_profile(UserId(7), Some(Words("Ann".into()))).unwrap();
@@ -207,8 +208,9 @@ fn a18_the_tip_of_who_has_gone_still_has_the_profile() {
     assert_eq!(profiles(&mut hall), [("Left 1: 11".to_owned(), Some("new".to_owned()))]);
 }
 
+/// A mute payload is one that cannot tell.
 #[test]
-fn a26_a_room_that_is_closed_and_a_payload_that_cannot_tell_say_nothing() {
+fn a26_a_closed_room_and_a_mute_payload_say_nothing() {
     let mut hall = Hall::with(SystemMessages::ALL, |builder| builder);
     hall.join(7);
     hall.room.close(hall.now, Actor::Host).unwrap();
@@ -225,8 +227,9 @@ fn a26_a_room_that_is_closed_and_a_payload_that_cannot_tell_say_nothing() {
     assert_eq!(mute.snapshot(hall.now).admission.ledger.total().submitted, 0);
 }
 
+/// It does so every four seconds.
 #[test]
-fn a29_the_like_counter_reaches_everyone_every_four_seconds_and_is_exact() {
+fn a29_the_like_counter_reaches_everyone_exactly() {
     let mut hall = Hall::with(SystemMessages::ALL, |builder| builder);
     let ann = hall.join(7);
     hall.tips();

@@ -21,8 +21,9 @@ fn state(scene: &Scene) -> RoomStatus {
     scene.room.snapshot(scene.now).admission.state
 }
 
+/// It can still be exported.
 #[test]
-fn b20_a_room_that_nobody_joins_expires_and_can_still_be_exported() {
+fn b20_a_room_nobody_joins_expires_and_exports() {
     let mut scene = scene();
     scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
     scene.wait_millis(599_999);
@@ -39,8 +40,9 @@ fn b20_a_room_that_nobody_joins_expires_and_can_still_be_exported() {
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// Its time starts when the last session goes.
 #[test]
-fn b20_a_room_with_a_session_never_expires_and_its_time_starts_when_the_last_one_goes() {
+fn b20_a_room_expires_only_after_the_last_session() {
     let mut scene = scene();
     scene.wait_millis(599_999);
     let (ann, guest) = (scene.user(ANN), scene.guest());
@@ -84,7 +86,7 @@ fn b20_a_session_in_its_grace_is_still_one() {
 }
 
 #[test]
-fn b20_what_waits_in_a_room_that_expires_is_dropped_and_told() {
+fn b20_an_expiring_room_drops_and_tells_what_waits() {
     let mut scene = Scene::with(|builder| {
         let slow = builder.rate(1).burst(1).rate_period(Duration::from_secs(10_000));
         slow.idle_timeout(Some(Duration::from_secs(60)))
@@ -102,8 +104,9 @@ fn b20_what_waits_in_a_room_that_expires_is_dropped_and_told() {
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
+/// The host removes them.
 #[test]
-fn b20_an_engine_closes_its_empty_rooms_and_the_host_removes_them() {
+fn b20_an_engine_closes_empty_rooms() {
     let mut engine: Engine<&str> = Engine::new(10, 0);
     let config =
         RoomConfig::builder(OWNER).idle_timeout(Some(Duration::from_secs(60))).build().unwrap();

@@ -31,8 +31,9 @@ fn the_books_of_every_room_balance() {
     }
 }
 
+/// This holds wherever the message is counted.
 #[test]
-fn one_message_too_many_or_too_few_is_found_wherever_it_is() {
+fn one_message_too_many_or_too_few_is_found() {
     type Flaw = (&'static str, fn(&mut Tally));
     let flaws: [Flaw; 7] = [
         ("offered", |tally| tally.offered += 1),
@@ -61,7 +62,7 @@ fn one_message_too_many_or_too_few_is_found_wherever_it_is() {
 }
 
 #[test]
-fn a_message_under_the_wrong_reason_or_level_is_found() {
+fn the_wrong_reason_or_level_is_found() {
     for (preset, trial) in trials() {
         let mut wrong = trial.clone();
         let tally = &mut wrong.tallies[Stream::Flood];

@@ -6,8 +6,9 @@ fn run(arguments: &[&str]) -> Lab {
     Lab::run(&Recording::premiere().unwrap(), &options, &ProgressBar::hidden()).unwrap()
 }
 
+/// The same seed prints the same bytes twice, and another seed prints others.
 #[test]
-fn the_same_seed_prints_the_same_bytes_twice_and_another_seed_others() {
+fn the_seed_alone_decides_what_is_printed() {
     let prints = |seed| {
         let lab = run(&[
             "--speed", "50", "--gifts", "10", "--likes", "300", "--flood", "40", "--seed", seed,
@@ -63,7 +64,7 @@ fn the_json_has_the_figures_of_the_room() {
 }
 
 #[test]
-fn the_picture_names_the_recording_the_load_and_every_room() {
+fn the_picture_names_recording_load_and_rooms() {
     let lab = run(&["--speed", "100", "--flood", "7"]);
     let picture = plot::svg(&lab).unwrap();
     assert!(picture.starts_with("<svg ") && picture.trim_end().ends_with("</svg>"));

@@ -19,8 +19,9 @@ fn the_command_is_well_formed() {
     Options::command().debug_assert();
 }
 
+/// Without options there are gifts and likes as well.
 #[test]
-fn without_options_the_load_is_the_premiere_with_gifts_and_likes() {
+fn the_default_load_is_the_premiere() {
     let options = read(&[]).unwrap();
     let settings =
         Settings { speed: Speed::new(1.0).unwrap(), gifts: 5, likes: 100, flood: 0, seed: 1 };
@@ -49,7 +50,7 @@ fn all_options_are_read() {
 }
 
 #[test]
-fn a_value_out_of_range_is_named_with_what_would_be_right() {
+fn an_error_says_which_values_would_be_right() {
     assert_eq!(wrong(&["--gifts", "-5"]), r#"--gifts is "-5": want a whole number, 0 to 10000"#);
     assert_eq!(
         wrong(&["--likes", "100001"]),

@@ -4,8 +4,9 @@ use roomcast_replay::recording::Recording;
 use super::*;
 use crate::options::Options;
 
+/// The columns are aligned.
 #[test]
-fn the_table_is_aligned_and_has_a_row_for_each_sort_in_each_room() {
+fn the_table_has_a_row_for_each_sort_and_room() {
     let options =
         Options::read(["lab", "--speed", "100", "--likes", "400", "--flood", "30"]).unwrap();
     let lab = Lab::run(&Recording::premiere().unwrap(), &options, &ProgressBar::hidden()).unwrap();

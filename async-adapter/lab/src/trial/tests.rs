@@ -40,7 +40,7 @@ fn in_a_quiet_room_everything_goes_out_at_once() {
 }
 
 #[test]
-fn what_waits_goes_out_in_order_and_its_wait_is_measured() {
+fn waits_are_measured_and_end_in_order() {
     // The bucket holds 40; of 60 texts in one instant, 20 wait, 25 ms for each. Then nobody speaks for a long time.
     let trace = (0..60).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| {
         trace + &format!("5,{sender},1\n")
@@ -79,7 +79,7 @@ fn merged_likes_get_through_with_their_carrier() {
 }
 
 #[test]
-fn likes_count_as_texts_where_there_are_two_levels() {
+fn likes_count_as_texts_on_two_levels() {
     let trial = run_in("net_ease", TRACE, MergeLikes::Never, Settings { likes: 50, ..quiet() });
     assert_eq!(trial.ledger.levels[Priority::Low].submitted, 0);
     assert_eq!(trial.ledger.levels[Priority::Normal].submitted, 502);
@@ -95,8 +95,9 @@ fn a_text_that_is_too_large_is_refused() {
     );
 }
 
+/// A flooder is one user.
 #[test]
-fn a_flooder_is_one_user_and_turns_keep_the_room_open_for_others() {
+fn turns_keep_the_room_open_beside_a_flooder() {
     let trace = (0..300).fold("offset_us,sender,bytes\n".to_owned(), |trace, n| {
         trace + &format!("{},{n},1\n", n * 33_000)
     });
@@ -111,8 +112,9 @@ fn a_flooder_is_one_user_and_turns_keep_the_room_open_for_others() {
     assert!(texts < 150, "{texts} texts, and {flood} of the flooder");
 }
 
+/// Gifts go out at once, texts stay fresh and likes alive.
 #[test]
-fn the_tuned_room_keeps_gifts_at_once_texts_fresh_and_likes_alive() {
+fn the_tuned_room_keeps_each_sort_alive() {
     // Sixty people a second, for ten seconds, each with one text.
     let trace = (0..600).fold("offset_us,sender,bytes\n".to_owned(), |trace, n| {
         trace + &format!("{},{n},1\n", n * 16_667)

@@ -83,8 +83,9 @@ mod tests {
         assert_eq!(Pulse::per_second(0, 0).next_at(), None);
     }
 
+    /// However often that is done.
     #[test]
-    fn setting_the_same_rate_again_and_again_changes_nothing() {
+    fn setting_the_same_rate_again_changes_nothing() {
         let mut pulse = Pulse::per_second(1, 0);
         for now in (0..900_000_000).step_by(7).take(1_000) {
             pulse.set_rate(now, 1);
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_rate_goes_on_from_the_part_that_has_come_up() {
+    fn a_new_rate_goes_on_from_the_part_gained() {
         let mut pulse = Pulse::per_second(1, 0);
         pulse.set_rate(500_000_000, 100);
         assert_eq!(pulse.next_at(), Some(505_000_000));

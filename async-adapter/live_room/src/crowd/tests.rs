@@ -42,7 +42,7 @@ fn counts_over_virtual_time_are_right() {
 }
 
 #[test]
-fn offers_are_in_order_of_time_and_next_at_tells_it() {
+fn offers_come_in_order_and_next_at_tells_when() {
     let mut crowd = Crowd::new(recording(60), settings(7.3, 333, 120), 9);
     let mut last = 0;
     while let Some(at) = crowd.next_at() {
@@ -55,8 +55,9 @@ fn offers_are_in_order_of_time_and_next_at_tells_it() {
     assert_eq!(crowd.next(), None);
 }
 
+/// The same seed gives the same crowd, and another seed another one.
 #[test]
-fn the_same_seed_gives_the_same_crowd_and_another_another() {
+fn the_seed_alone_decides_the_crowd() {
     let run = |seed| Crowd::new(recording(60), settings(5.0, 50, 60), seed).collect::<Vec<_>>();
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
@@ -94,8 +95,9 @@ fn settings_change_while_running_without_a_jump() {
     assert!((14..=26).contains(&gifts), "{gifts}");
 }
 
+/// What is overdue stays in order.
 #[test]
-fn a_late_change_makes_what_is_overdue_due_at_once_and_in_order() {
+fn a_late_change_makes_the_overdue_due_at_once() {
     let mut crowd = Crowd::new(recording(100), settings(1.0, 10, 0), 1);
     crowd.set_speed(5 * SECOND, Speed::MAX);
     let mut last = 0;

@@ -19,8 +19,9 @@ fn the_command_is_well_formed() {
     Options::command().debug_assert();
 }
 
+/// Without options it runs at its own pace.
 #[test]
-fn without_options_the_room_is_the_premiere_at_its_own_pace() {
+fn the_default_room_is_the_premiere() {
     let options = read(&[]).unwrap();
     assert_eq!(options.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(
@@ -46,7 +47,7 @@ fn all_options_are_read() {
 }
 
 #[test]
-fn a_value_out_of_range_is_named_with_what_would_be_right() {
+fn an_error_says_which_values_would_be_right() {
     assert_eq!(wrong(&["--rate", "-5"]), r#"--rate is "-5": want a whole number, 1 to 1000000"#);
     assert_eq!(wrong(&["--rate=-5"]), r#"--rate is "-5": want a whole number, 1 to 1000000"#);
     assert_eq!(wrong(&["--rate", "0"]), r#"--rate is "0": want a whole number, 1 to 1000000"#);

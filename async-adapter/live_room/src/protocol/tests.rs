@@ -166,7 +166,7 @@ fn what_cannot_be_is_said_with_the_id() {
 }
 
 #[test]
-fn the_longest_text_fits_into_a_frame_however_it_is_escaped() {
+fn the_longest_text_fits_a_frame_when_escaped() {
     let text = "\\ud83d\\ude80".repeat(500);
     let frame = format!(r#"{{"type":"say","id":{},"text":"{text}"}}"#, u64::MAX);
     assert!(frame.len() <= MAX_FRAME_BYTES);

@@ -9,8 +9,9 @@ fn run_with(arguments: &[&str]) -> Books {
     run(&recording, &options, &ProgressBar::hidden()).unwrap()
 }
 
+/// The same seed prints the same books, and another seed prints others.
 #[test]
-fn the_same_seed_prints_the_same_books_and_another_seed_others() {
+fn the_seed_alone_decides_the_books() {
     let run = |seed| {
         run_with(&[
             "--speed",
@@ -33,8 +34,9 @@ fn the_same_seed_prints_the_same_books_and_another_seed_others() {
     assert_ne!(first, run("2"));
 }
 
+/// Ten thousand likes come each second.
 #[test]
-fn no_gift_is_lost_while_ten_thousand_likes_a_second_are_shed() {
+fn no_gift_is_lost_while_likes_are_shed() {
     let books = run_with(&[
         "--speed",
         "10",
@@ -56,7 +58,7 @@ fn no_gift_is_lost_while_ten_thousand_likes_a_second_are_shed() {
 }
 
 #[test]
-fn slow_viewers_skip_chat_and_nobody_misses_a_gift() {
+fn slow_viewers_skip_chat_and_miss_no_gift() {
     let books = run_with(&[
         "--speed",
         "10",

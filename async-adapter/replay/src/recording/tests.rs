@@ -26,15 +26,17 @@ fn the_premiere_is_embedded() {
     assert_eq!(&*premiere.senders()[0], "viewer 0");
 }
 
+/// A trace may have carriage returns and no newline at its end.
 #[test]
-fn a_trace_may_have_a_byte_order_mark_carriage_returns_and_no_last_newline() {
+fn odd_line_ends_and_a_byte_order_mark_are_read() {
     let recording = read("\u{feff}offset_us,sender,bytes\r\n5,1,10\r\n\r\n9, 2 ,0");
     assert_eq!(times(&recording), [5, 9]);
     assert_eq!(contents(&recording), [Content::TextLength(10), Content::TextLength(0)]);
 }
 
+/// Entries of one time stay in the order that they were read in.
 #[test]
-fn entries_are_sorted_by_time_and_stay_in_order_within_it() {
+fn entries_are_sorted_by_time_and_stay_in_order() {
     let recording = read("offset_us,sender,bytes\n7,1,1\n3,2,2\n7,3,3\n3,2,4\n");
     assert_eq!(times(&recording), [3, 3, 7, 7]);
     let [a, b, c, d] = [2, 4, 1, 3].map(Content::TextLength);
@@ -109,8 +111,9 @@ fn the_xml_of_a_recorder_is_read() {
     assert_eq!(names, ["小&明", "kim", "lee", "someone"]);
 }
 
+/// A recorder may leave the root open and gifts plain.
 #[test]
-fn a_recorder_may_leave_the_root_open_and_gifts_plain() {
+fn an_open_root_and_plain_gifts_are_read() {
     let recording = read("<i>\n<gift ts='1' user=''/>\n<d p='2,1' user='a'>hi</d>\n");
     assert_eq!(contents(&recording)[0], Content::Gift { name: "gift".into(), count: 1 });
     assert_eq!(recording.entries().len(), 2);
@@ -142,7 +145,7 @@ fn a_broken_line_of_an_xml_is_named() {
 }
 
 #[test]
-fn a_file_that_ends_in_the_middle_of_a_message_is_named() {
+fn a_file_cut_inside_a_message_is_named() {
     assert_eq!(refuse("<i>\n<d p=\"1\">x"), "room:2: the file ends inside <d>: want </d>");
     assert!(refuse("<i>\n<d p=\"1\">x</d>\n<d p=\"2").starts_with("room:3: "));
 }

@@ -101,7 +101,7 @@ mod tests {
     };
 
     #[test]
-    fn what_fits_is_the_rooms_rate_and_all_that_is_high() {
+    fn what_fits_is_the_rate_and_all_that_is_high() {
         let fits = (0..4_000).filter(|&number| LOAD.fits(number));
         assert_eq!(
             fits.clone().filter(|&number| LOAD.level(number) == Priority::High).count(),

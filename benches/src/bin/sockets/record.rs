@@ -133,8 +133,9 @@ pub(crate) fn with_length(into: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) 
 mod tests {
     use super::*;
 
+    /// It comes out once all of it is there.
     #[test]
-    fn a_record_comes_out_as_it_went_in_once_all_of_it_is_there() {
+    fn a_record_comes_out_whole_as_it_went_in() {
         let mut bytes = Vec::new();
         with_length(&mut bytes, |body| put_message(Priority::Low, 7, 9, body));
         assert_eq!(bytes.len(), 128);

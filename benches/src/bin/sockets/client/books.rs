@@ -137,8 +137,9 @@ mod tests {
         assert_eq!(books.untold, 2, "it came twice");
     }
 
+    /// One of many normal messages is timed.
     #[test]
-    fn one_of_many_normal_messages_is_timed_and_every_high_one() {
+    fn all_high_and_few_normal_messages_are_timed() {
         let mut latencies = Latencies::new().expect("bounds that can be");
         for nanos in 0..128 {
             for level in 0..4 {
