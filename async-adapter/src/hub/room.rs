@@ -329,6 +329,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         &self.workers
     }
 
+    #[cfg(any(feature = "tokio", test))]
     pub(crate) fn shared(&self) -> &Arc<SharedRoom<M>> {
         &self.shared
     }
