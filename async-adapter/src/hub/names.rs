@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_one_number_of_its_own_in_the_upper_half() {
+    fn a_name_has_one_number_in_the_upper_half() {
         let names = names();
         let ann = names.user_id(at(0), "ann".into());
         assert_eq!(names.user_id(at(1), "ann".into()), ann);
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_goes_a_minute_after_the_last_room_is_found_to_know_it_no_longer() {
+    fn an_entry_goes_a_minute_after_the_last_room() {
         let names = names();
         let ann = names.user_id(at(0), "ann".into());
         let (room, weak) = room(true);
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_ask_for_one_name_get_one_number_and_numbers_are_unlike() {
+    fn threads_get_one_number_for_one_name() {
         let names = names();
         let numbers: Vec<Vec<UserId>> = std::thread::scope(|scope| {
             let ask = |_| {
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_went_takes_only_its_own_name_along() {
+    fn a_room_that_went_takes_its_own_name_along() {
         let names = names();
         let first = names.begin_room(names.hashed("stream".into()));
         // Ended, and made anew before the registry has told that the first has gone.
