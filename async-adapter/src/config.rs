@@ -1,8 +1,13 @@
 //! The configuration of a room and of a hub: everything that [`RoomConfigBuilder`] takes.
 
-pub use roomcast_core::{
-    BroadcastLimits, DataLimits, DedupWindow, DefaultOutcomeSink, Echo, EvictionPolicy, Exempt,
-    Heartbeat, LevelQuotas, LevelSet, Levels, QueueConfig, QueueDiscipline, Quota, Rate,
-    RateAlgorithm, RateLimit, ReviewConfig, ReviewTimeout, RoomConfig, RoomConfigBuilder,
-    SystemMessages,
+pub use roomcast_core::RoomConfig;
+pub use roomcast_core::broadcasts::BroadcastLimits;
+pub use roomcast_core::config::{
+    DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, Heartbeat, LevelQuotas, Levels, QueueConfig,
+    QueueDiscipline, RateAlgorithm, ReviewConfig, ReviewTimeout, RoomConfigBuilder,
 };
+pub use roomcast_core::data::DataLimits;
+pub use roomcast_core::dedup::DedupWindow;
+pub use roomcast_core::level_set::LevelSet;
+pub use roomcast_core::quota::{Quota, Rate, RateLimit};
+pub use roomcast_core::system_messages::SystemMessages;

@@ -1,7 +1,8 @@
 //! Types that belong to a message beside its payload.
 
 pub use crate::room::pending_review::PendingReview;
-pub use roomcast_core::{
-    Broadcast, CorrelationId, DedupKey, DirectReceipt, MergeKey, MessageId, OutcomeSink,
-    ReviewDecision, Sender, Seq, Ticket,
-};
+pub use roomcast_core::admission::ReviewDecision;
+pub use roomcast_core::broadcasts::Broadcast;
+pub use roomcast_core::direct::DirectReceipt;
+pub use roomcast_core::ids::{CorrelationId, MessageId, Seq, Ticket};
+pub use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink, Sender};

@@ -3,10 +3,13 @@
 pub use crate::hub::drain::DrainReport;
 #[cfg(feature = "tokio")]
 pub use crate::pump::PumpStats;
-pub use roomcast_core::{
-    AdmissionSnapshot, AudienceSnapshot, Deliveries, Directs, DropReason, Ledger, LevelLedger,
-    ModerationCounts, Reason, RefusalReason, RoomSnapshot, Tally, Units,
+pub use roomcast_core::admission::{AdmissionSnapshot, ModerationCounts};
+pub use roomcast_core::audience::AudienceSnapshot;
+pub use roomcast_core::direct::Directs;
+pub use roomcast_core::ledger::{
+    Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units,
 };
+pub use roomcast_core::room::RoomSnapshot;
 
 use roomcast_core::Priority;
 

@@ -2,7 +2,7 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::config::RoomConfigBuilder;
-use roomcast::core::RoomStatus;
+use roomcast::core::admission::RoomStatus;
 use roomcast::error::{JoinError, ReconfigureError};
 use roomcast::{
     Actor, Clock, Direct, Hub, Item, Join, Outcome, PerLevel, Publish, Recipient, Room, RoomConfig,

@@ -1,7 +1,7 @@
 //! Rooms without sessions close by themselves, in the hub on tokio, in paused time (clause B20).
 #![cfg(feature = "tokio")]
 
-use roomcast::core::RoomStatus;
+use roomcast::core::admission::RoomStatus;
 use roomcast::error::{JoinError, SessionEnd};
 use roomcast::{
     Actor, Event, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, Subscription, UserId,

@@ -5,7 +5,8 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::core::{Delivery, Group, Handoff, RoomState};
+use roomcast::core::audience::Delivery;
+use roomcast::core::{Group, Handoff, RoomState};
 use roomcast::time::Instant;
 use roomcast::{Budget, Publish, Source};
 use roomcast_benches::{is_test_run, median, payload, room_of, unlimited};

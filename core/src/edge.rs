@@ -13,10 +13,10 @@ use core::ops::{Deref, DerefMut};
 /// dispatched but [forwarded](Self::poll_message): its ledger reads "forwarded" where a room's
 /// reads "dispatched", and the outcome is the room's to tell. What it sheds has its outcome here.
 /// So every message has one, and the books of the edges and of the room add up
-/// ([`Ledger::merged_with_edges`](crate::Ledger::merged_with_edges)).
+/// ([`Ledger::merged_with_edges`](crate::ledger::Ledger::merged_with_edges)).
 ///
 /// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh
-/// from a shard ([`ShardIndex`](crate::ShardIndex)) of the room's audience that the edge holds:
+/// from a shard ([`ShardIndex`](crate::shard_index::ShardIndex)) of the room's audience that the edge holds:
 /// then no two edges give out the same ids, and the room's messages exclude the very session that
 /// sent them. Mutes and bans come by [`import`](Admission::import), and hold at the room in any
 /// case. Counters count at the edge; a host adds them up. Tips and broadcasts are the room's: an
@@ -81,25 +81,26 @@ impl<M> DerefMut for Edge<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        DedupKey, Instant, Kind, Limit, OutcomeSink, PerLevel, Publish, RefusalReason, SessionKey,
-        Source, UserId,
-    };
+    use crate::ids::SessionKey;
+    use crate::ledger::RefusalReason;
+    use crate::message::{DedupKey, Limit, OutcomeSink};
+    use crate::{Instant, Kind, PerLevel, Publish, Source, UserId};
 
     /// Notices, tips and broadcasts that wait for the room count as well.
     #[test]
     fn nothing_passes_the_bound_of_what_waits() {
         let builder = RoomConfig::builder(UserId(1))
             .notices(core::num::NonZeroU32::MAX)
-            .system_messages(crate::SystemMessages::ALL);
+            .system_messages(crate::system_messages::SystemMessages::ALL);
         let config = builder.build().unwrap();
         let mut edge: Edge<&str> = Edge::new(&config);
-        let mut broadcasts = crate::Broadcasts::new(crate::BroadcastLimits::default(), 0);
+        let mut broadcasts =
+            crate::broadcasts::Broadcasts::new(crate::broadcasts::BroadcastLimits::default(), 0);
         let now = Instant::from_secs(1);
         let notice = || {
             Publish::new(Source::Host, "notice")
                 .kind(Kind::Notice)
-                .outcome_sink(OutcomeSink::Event(crate::CorrelationId(7)))
+                .outcome_sink(OutcomeSink::Event(crate::ids::CorrelationId(7)))
         };
         for _ in 0..1_024 {
             assert_eq!(edge.publish(now, notice()).unwrap().outcome, None);
@@ -111,7 +112,7 @@ mod tests {
         );
         edge.add_session(now, UserId(7), SessionKey::new(0, 1).in_life(0));
         assert_eq!(edge.poll_timeout(), None, "no tip is due");
-        broadcasts.publish(now, crate::Broadcast::new(DedupKey(1), "to all")).unwrap();
+        broadcasts.publish(now, crate::broadcasts::Broadcast::new(DedupKey(1), "to all")).unwrap();
         edge.import_broadcasts(now, &broadcasts);
         edge.reconfigure(now, &config).unwrap();
         edge.add_session(now, UserId(8), SessionKey::new(1, 1).in_life(0));
@@ -121,12 +122,9 @@ mod tests {
         let forwards: std::vec::Vec<_> = core::iter::from_fn(|| edge.poll_message()).collect();
         assert_eq!(forwards.len(), 1_024);
         // The room tells what becomes of it.
-        assert!(
-            forwards
-                .iter()
-                .all(|forward| forward.outcome_sink == OutcomeSink::Event(crate::CorrelationId(7))
-                    && forward.kind == Kind::Notice)
-        );
+        assert!(forwards.iter().all(|forward| forward.outcome_sink
+            == OutcomeSink::Event(crate::ids::CorrelationId(7))
+            && forward.kind == Kind::Notice));
         assert_eq!(edge.snapshot(now).outcomes.values().sum::<u32>(), 0);
         assert!(edge.snapshot(now).ledger.balances());
     }

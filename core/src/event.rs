@@ -402,8 +402,11 @@ mod tests {
         assert!(events.has_room(Priority::High) && !events.has_room(Priority::Low));
         events.reserve(Priority::High);
         assert!(!events.has_room(Priority::High) && events.has_room(Priority::Normal));
-        let outcome =
-            Outcome::Dropped { reason: crate::DropReason::Expired, limit: None, retry_at: None };
+        let outcome = Outcome::Dropped {
+            reason: crate::ledger::DropReason::Expired,
+            limit: None,
+            retry_at: None,
+        };
         events.outcome(
             MessageId(1),
             Priority::High,

@@ -15,7 +15,8 @@ use alloc::collections::BTreeSet;
 /// new, and takes nothing from those who have a place.
 ///
 /// ```
-/// use roomcast_core::{Instant, KeyedLimit, Quota};
+/// use roomcast_core::{Instant, KeyedLimit};
+/// use roomcast_core::quota::Quota;
 /// use std::num::NonZeroU32;
 ///
 /// let mut by_address = KeyedLimit::new(Quota::per_second(NonZeroU32::MIN), 10_000, 0);

@@ -7,7 +7,8 @@ use core::fmt;
 /// A set of levels that a session does not want.
 ///
 /// ```
-/// use roomcast_core::{LevelSet, Priority};
+/// use roomcast_core::Priority;
+/// use roomcast_core::level_set::LevelSet;
 ///
 /// let mask = LevelSet::EMPTY.with(Priority::Low).with(Priority::Lowest);
 /// assert!(mask.contains(Priority::Low) && !mask.contains(Priority::High));

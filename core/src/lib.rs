@@ -13,23 +13,23 @@
 //! - **Refused**: not let in. `publish` returns an error that hands the payload back ([`Refused`]).
 //! - **Dropped**: let in, never dispatched: evicted, expired, denied by the host, or the room was
 //!   closed ([`Outcome::Dropped`]).
-//! - **Merged**: it became one with a message that waits under the same [`MergeKey`] and shares its
+//! - **Merged**: it became one with a message that waits under the same [`MergeKey`](message::MergeKey) and shares its
 //!   fate ([`Outcome::Merged`]).
 //! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here
 //!   on it belongs to the audience.
 //! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told
 //!   in-band as a gap ([`Item::Gap`]); the session stays.
 //! - **Excluded**: dispatched, but not meant for one session: its own message, or a level that it
-//!   has masked ([`LevelSet`]).
+//!   has masked ([`LevelSet`](level_set::LevelSet)).
 //!
 //! Beside this flow the host may send something to one session or one user: it comes in its place
 //! among the messages ([`Direct`]).
 //!
-//! The host's notices, what is broadcast to every room ([`Broadcasts`]) and tips
-//! ([`SystemMessages`]) go out beside the room's rate, each by a limit of its own. In front of the
+//! The host's notices, what is broadcast to every room ([`Broadcasts`](broadcasts::Broadcasts)) and tips
+//! ([`SystemMessages`](system_messages::SystemMessages)) go out beside the room's rate, each by a limit of its own. In front of the
 //! room's admission there may be the same at an edge ([`Edge`]).
 //!
-//! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`], [`Deliveries`])
+//! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`](ledger::Ledger), [`Deliveries`](ledger::Deliveries))
 //! balance to the integer at any instant.
 //!
 //! # Calls in, polls out
@@ -61,93 +61,60 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod admission;
-mod audience;
-mod broadcasts;
+pub mod admission;
+pub mod audience;
+pub mod broadcasts;
 mod chunked;
-mod config;
-mod data;
-mod dedup;
-mod deferred_drops;
-mod direct;
+pub mod config;
+pub mod data;
+pub mod dedup;
+pub mod deferred_drops;
+pub mod direct;
 mod edge;
-mod engine;
-mod error;
-mod event;
-mod handover;
-mod ids;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod handover;
+pub mod ids;
 mod index;
 mod keyed;
-mod ledger;
-mod level_set;
+pub mod ledger;
+pub mod level_set;
 mod list;
 mod log;
-mod message;
+pub mod message;
 mod priority;
-mod queue;
-mod quota;
+pub mod queue;
+pub mod quota;
 mod recent_users;
-mod resume;
-mod rights;
-mod room;
-mod roster;
-mod rules;
-mod shard_index;
-mod system_messages;
-mod time;
-mod timed;
-mod user_rooms;
+pub mod resume;
+pub mod rights;
+pub mod room;
+pub mod roster;
+pub mod rules;
+pub mod shard_index;
+pub mod system_messages;
+pub mod time;
+pub mod timed;
+pub mod user_rooms;
 mod work;
 
-pub use admission::{
-    Actor, Admission, AdmissionSnapshot, ImportError, ModerationCounts, PendingReview,
-    PersistedState, ReviewDecision, ReviewError, RoomStatus,
-};
-pub use audience::{
-    Audience, AudienceSnapshot, Batch, BatchKey, BatchRef, Budget, Delivery, Handoff, Item,
-};
-pub use broadcasts::{Broadcast, BroadcastLimits, BroadcastReason, BroadcastRefused, Broadcasts};
-pub use config::{
-    ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, Heartbeat, LevelQuotas, Levels,
-    QueueConfig, QueueDiscipline, RateAlgorithm, ReviewConfig, ReviewTimeout, RoomConfig,
-    RoomConfigBuilder,
-};
-pub use data::{DataError, DataLimits};
-pub use dedup::DedupWindow;
-pub use deferred_drops::DeferredDrops;
-pub use direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Directs, Recipient};
+pub use admission::{Actor, Admission};
+pub use audience::{Audience, Batch, Budget, Handoff, Item};
+pub use config::RoomConfig;
+pub use direct::{Direct, Recipient};
 pub use edge::Edge;
-pub use engine::{CreateRoomError, Engine, EngineJoinError, NoSuchRoom, RoomMut};
-pub use error::{
-    CloseError, JoinError, LeaveError, ModerationError, ProfileError, ReconfigureError, SessionEnd,
-};
-pub use event::{EndReason, Event, Joined, Liveness, Presence, PresenceCause, StartPosition};
-pub use handover::HandOver;
-pub use ids::{
-    CorrelationId, Group, MessageId, RoomId, Seq, SessionId, SessionKey, Ticket, UserId,
-};
+pub use engine::Engine;
+pub use event::{Event, Joined};
+pub use ids::{Group, RoomId, SessionId, UserId};
 pub use keyed::KeyedLimit;
-pub use ledger::{
-    Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units,
-};
-pub use level_set::LevelSet;
-pub use message::{
-    DedupKey, EdgeMessage, Kind, Limit, MergeKey, Message, Outcome, OutcomeSink, Payload, Publish,
-    Receipt, Refused, Sender, Source,
-};
+pub use message::{Kind, Message, Outcome, Payload, Publish, Receipt, Refused, Source};
 pub use priority::{PerLevel, Priority};
-pub use queue::{Evicted, Full, Popped, Queue};
-pub use quota::{NotYet, Quota, Rate, RateLimit, TokenBucket};
-pub use resume::ResumeToken;
-pub use rights::{Action, NotAllowed, Role, Rule};
-pub use room::{RoomSnapshot, RoomState};
-pub use roster::UserSessions;
-pub use rules::{Audiences, Halves, Join, NotJoined, Sharding};
-pub use shard_index::ShardIndex;
-pub use system_messages::{SystemMessage, SystemMessageKind, SystemMessages};
-pub use time::{Duration, Instant};
-pub use timed::Until;
-pub use user_rooms::UserRooms;
+pub use queue::Queue;
+pub use quota::TokenBucket;
+pub use room::RoomState;
+pub use rules::{Halves, Join, Sharding};
+pub use time::Instant;
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}

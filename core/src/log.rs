@@ -181,7 +181,9 @@ impl<M: Payload> Ring<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Instant, Kind, Sender, Seq};
+    use crate::ids::Seq;
+    use crate::message::Sender;
+    use crate::{Instant, Kind};
 
     fn message(position: u64, payload: &'static str) -> Arc<Message<&'static str>> {
         Arc::new(Message {

@@ -12,7 +12,7 @@ use crate::time::Instant;
 /// with the room and the user they are for. Positions are those of the whole room, so a token
 /// serves in any part of its audience. A room that is made anew starts its positions anew: it knows a
 /// token from before by the life of its session, and starts whoever brings one as it would a fresh
-/// session ([`StartPosition::Unknown`](crate::StartPosition::Unknown)).
+/// session ([`StartPosition::Unknown`](crate::event::StartPosition::Unknown)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumeToken {
     /// The session that it was, of this life of the room: what this one said is not echoed to the

@@ -10,7 +10,7 @@ use crate::chunked::CHUNK;
 /// sessions that a room may have are shared out evenly.
 ///
 /// ```
-/// use roomcast_core::ShardIndex;
+/// use roomcast_core::shard_index::ShardIndex;
 ///
 /// let part = ShardIndex::new(1, 4).unwrap();
 /// assert_eq!((part.index(), part.of()), (1, 4));

@@ -15,7 +15,8 @@ use crate::index::{Hasher, Index};
 /// for the index.
 ///
 /// ```
-/// use roomcast_core::{UserRooms, RoomId, UserId};
+/// use roomcast_core::{RoomId, UserId};
+/// use roomcast_core::user_rooms::UserRooms;
 ///
 /// let mut user_rooms = UserRooms::new(0);
 /// assert_eq!(user_rooms.enter(UserId(7), RoomId(1)), None);

@@ -4,7 +4,9 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use roomcast_core::{Duration, Instant, NotYet, Rate, TokenBucket};
+use roomcast_core::quota::{NotYet, Rate};
+use roomcast_core::time::Duration;
+use roomcast_core::{Instant, TokenBucket};
 use roomcast_tests::oracle::tokens::Tokens;
 use std::num::{NonZeroU32, NonZeroU64};
 

@@ -4,9 +4,10 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use roomcast_core::{
-    EvictionPolicy, Instant, Popped, Priority, Queue, QueueDiscipline, Sender, UserId,
-};
+use roomcast_core::config::{EvictionPolicy, QueueDiscipline};
+use roomcast_core::message::Sender;
+use roomcast_core::queue::Popped;
+use roomcast_core::{Instant, Priority, Queue, UserId};
 use roomcast_tests::oracle::line::{Entry, Line};
 use roomcast_tests::oracle::victims::Squeeze;
 use roomcast_tests::rules;

@@ -12,12 +12,20 @@ use crate::oracle::reviews::Said;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::admission::ReviewDecision;
+use roomcast_core::audience::{BatchKey, Delivery};
+use roomcast_core::broadcasts::Broadcasts;
+use roomcast_core::config::ConfigError;
+use roomcast_core::direct::{DirectReceipt, DirectRefused};
+use roomcast_core::error::{JoinError, SessionEnd};
+use roomcast_core::ids::Ticket;
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink};
+use roomcast_core::resume::ResumeToken;
 use roomcast_core::{
-    Actor, Batch, BatchKey, Broadcasts, Budget, ConfigError, DedupKey, Delivery, Direct,
-    DirectReceipt, DirectRefused, Event, Group, Handoff, Instant, Item, Join, JoinError, Joined,
-    Kind, LevelSet, MergeKey, Message, OutcomeSink, Priority, Publish, Receipt, Recipient,
-    RefusalReason, ResumeToken, ReviewDecision, RoomState, SessionEnd, SessionId, Sharding, Source,
-    Ticket, UserId,
+    Actor, Batch, Budget, Direct, Event, Group, Handoff, Instant, Item, Join, Joined, Kind,
+    Message, Priority, Publish, Receipt, Recipient, RoomState, SessionId, Sharding, Source, UserId,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -604,7 +612,8 @@ impl Checked {
     /// Lets everything come to its end: the room is closed, everyone takes what is due, every event is polled. Then the books are
     /// final and nothing is owed.
     pub fn finish(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
-        if !room.is_ended() && room.snapshot(now).admission.state == roomcast_core::RoomStatus::Open
+        if !room.is_ended()
+            && room.snapshot(now).admission.state == roomcast_core::admission::RoomStatus::Open
         {
             self.close(room, now, Actor::Host)?;
         }

@@ -1,7 +1,9 @@
 //! What owners and admins do, as data.
 
 use crate::payload::Probe;
-use roomcast_core::{Actor, Duration, Instant, ModerationError, RoomState, UserId};
+use roomcast_core::error::ModerationError;
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, Instant, RoomState, UserId};
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]

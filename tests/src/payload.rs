@@ -1,6 +1,7 @@
 //! A payload that can be watched: who still holds it, and whether what came back is the very thing that was offered.
 
-use roomcast_core::{Payload, SystemMessage};
+use roomcast_core::Payload;
+use roomcast_core::system_messages::SystemMessage;
 use std::sync::{Arc, Weak};
 
 /// A payload with a number and a size. A copy is another thing, and a test would see that it is not the very payload.

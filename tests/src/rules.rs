@@ -1,10 +1,15 @@
 //! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
 
-use roomcast_core::{
-    ConfigError, DataLimits, DedupWindow, DefaultOutcomeSink, Duration, Echo, EvictionPolicy,
-    Heartbeat, LevelQuotas, Levels, PerLevel, Priority, QueueConfig, QueueDiscipline, Quota, Rate,
-    RateAlgorithm, RateLimit, ReviewConfig, RoomConfig, Sharding, SystemMessages, UserId,
+use roomcast_core::config::{
+    ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels,
+    QueueConfig, QueueDiscipline, RateAlgorithm, ReviewConfig,
 };
+use roomcast_core::data::DataLimits;
+use roomcast_core::dedup::DedupWindow;
+use roomcast_core::quota::{Quota, Rate, RateLimit};
+use roomcast_core::system_messages::SystemMessages;
+use roomcast_core::time::Duration;
+use roomcast_core::{PerLevel, Priority, RoomConfig, Sharding, UserId};
 use std::num::NonZeroU32;
 
 /// The settings of a room.

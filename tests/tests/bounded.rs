@@ -1,8 +1,12 @@
 //! No call stalls and nothing grows past its bound: what one call leaves undone it asks to be called for at once (decision D13).
 
+use roomcast_core::admission::RoomStatus;
+use roomcast_core::config::{EvictionPolicy, RoomConfigBuilder};
+use roomcast_core::ledger::DropReason;
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Budget, DropReason, Duration, Event, EvictionPolicy, Instant, Join, PerLevel, Priority,
-    Publish, RoomConfig, RoomConfigBuilder, RoomState, RoomStatus, Source, UserId,
+    Actor, Budget, Event, Instant, Join, PerLevel, Priority, Publish, RoomConfig, RoomState,
+    Source, UserId,
 };
 use roomcast_tests::payload::Probe;
 

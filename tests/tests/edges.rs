@@ -1,10 +1,14 @@
 //! Edges in front of a room (clause B17): every message has one outcome, at its edge or at the room, and the ledgers add up.
 
 use proptest::prelude::*;
+use roomcast_core::ids::CorrelationId;
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink};
+use roomcast_core::shard_index::ShardIndex;
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Admission, Audience, Budget, CorrelationId, DedupKey, DropReason, Duration, Edge, Event,
-    Group, Instant, Kind, Limit, MergeKey, Outcome, OutcomeSink, PerLevel, Priority, Publish,
-    RefusalReason, RoomConfig, SessionId, ShardIndex, Source, UserId,
+    Actor, Admission, Audience, Budget, Edge, Event, Group, Instant, Kind, Outcome, PerLevel,
+    Priority, Publish, RoomConfig, SessionId, Source, UserId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -131,7 +135,7 @@ impl World {
         let snapshots: Vec<_> =
             self.edges.iter().map(|(edge, _)| edge.snapshot(self.now).ledger).collect();
         let room = self.room.snapshot(self.now).ledger;
-        assert!(snapshots.iter().all(roomcast_core::Ledger::balances) && room.balances());
+        assert!(snapshots.iter().all(roomcast_core::ledger::Ledger::balances) && room.balances());
         let forwarded: u64 = snapshots.iter().map(|ledger| ledger.total().dispatched).sum();
         assert_eq!(
             (forwarded, self.forwarded.len() as u64),

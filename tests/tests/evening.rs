@@ -1,6 +1,8 @@
 //! Evenings of chat in virtual time, through the engine, with the oracle watching every room.
 
-use roomcast_core::{Duration, Echo, EvictionPolicy, Heartbeat, PerLevel, QueueDiscipline, UserId};
+use roomcast_core::config::{Echo, EvictionPolicy, Heartbeat, QueueDiscipline};
+use roomcast_core::time::Duration;
+use roomcast_core::{PerLevel, UserId};
 use roomcast_tests::rules::{Rules, queue};
 use roomcast_tests::sim::{Evening, Report, play};
 

@@ -1,9 +1,13 @@
 //! What crosses the seam between an admission and its audiences: nothing is lost there in silence, whatever one call dispatches.
 
+use roomcast_core::broadcasts::{Broadcast, BroadcastLimits, Broadcasts};
+use roomcast_core::config::RoomConfigBuilder;
+use roomcast_core::message::DedupKey;
+use roomcast_core::quota::Quota;
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Admission, Audience, Broadcast, BroadcastLimits, Broadcasts, Budget, DedupKey, Duration,
-    Group, Instant, Item, Join, Kind, Outcome, PerLevel, Priority, Publish, Quota, RoomConfig,
-    RoomConfigBuilder, RoomState, SessionId, Source, UserId,
+    Actor, Admission, Audience, Budget, Group, Instant, Item, Join, Kind, Outcome, PerLevel,
+    Priority, Publish, RoomConfig, RoomState, SessionId, Source, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -76,7 +80,13 @@ fn what_an_audience_missed_is_a_gap_at_its_level() {
         .expect("a gap is due");
     assert_eq!((batch.gap(Priority::High), batch.gap(Priority::Low)), (1, 2_000 - 1 - 1_025));
     assert_eq!(batch.messages().len(), 1_025);
-    assert!(audience.deliveries(guest).unwrap().values().all(roomcast_core::Deliveries::balances));
+    assert!(
+        audience
+            .deliveries(guest)
+            .unwrap()
+            .values()
+            .all(roomcast_core::ledger::Deliveries::balances)
+    );
 }
 
 #[test]

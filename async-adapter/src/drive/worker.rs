@@ -7,7 +7,8 @@ use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender};
-use roomcast_core::{Event, Instant, OutcomeSink, RoomId};
+use roomcast_core::message::OutcomeSink;
+use roomcast_core::{Event, Instant, RoomId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A host's hook for events. It runs outside every lock, on whichever thread made the call that

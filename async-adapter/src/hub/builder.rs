@@ -13,7 +13,9 @@ use crate::room::mentions::Mentions;
 use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
-use roomcast_core::{BroadcastLimits, Event, Payload, RoomId, ShardIndex};
+use roomcast_core::broadcasts::BroadcastLimits;
+use roomcast_core::shard_index::ShardIndex;
+use roomcast_core::{Event, Payload, RoomId};
 use std::marker::PhantomData;
 
 /// Sets a hub up. See [`Hub::builder`].

@@ -3,7 +3,10 @@
 use super::names::{Name, Names};
 use crate::room::SharedRoom;
 use crate::sync::Arc;
-use roomcast_core::{DataError, ImportError, Payload, PersistedState, ProfileError, UserId};
+use roomcast_core::admission::{ImportError, PersistedState};
+use roomcast_core::data::DataError;
+use roomcast_core::error::ProfileError;
+use roomcast_core::{Payload, UserId};
 
 /// A room's attributes at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]

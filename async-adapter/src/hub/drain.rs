@@ -3,7 +3,9 @@
 use crate::drive::clock::Clock;
 use crate::room::SharedRoom;
 use crate::sync::Arc;
-use roomcast_core::{Actor, Deliveries, DropReason, Instant, LevelLedger, Payload, RoomSnapshot};
+use roomcast_core::ledger::{Deliveries, DropReason, LevelLedger};
+use roomcast_core::room::RoomSnapshot;
+use roomcast_core::{Actor, Instant, Payload};
 use std::time::Duration;
 
 /// How often a drain looks whether it is done.

@@ -1,6 +1,8 @@
 //! What calls take where a user or a room can be meant by a name or by a number.
 
-use roomcast_core::{Join, LevelSet, ResumeToken, RoomId, SessionId, UserId};
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::{Join, RoomId, SessionId, UserId};
 use std::sync::Arc;
 
 /// Who joins: a user of a name, or a [`Join`] of a number or of a guest. What

@@ -29,9 +29,9 @@ use keys::RoomKey;
 use names::{Name, Names};
 use registry::RoomRegistry;
 use room::Room;
-use roomcast_core::{
-    Broadcast, BroadcastRefused, CreateRoomError, Instant, Payload, RoomConfig, RoomId, UserId,
-};
+use roomcast_core::broadcasts::{Broadcast, BroadcastRefused};
+use roomcast_core::engine::CreateRoomError;
+use roomcast_core::{Instant, Payload, RoomConfig, RoomId, UserId};
 use seeds::{Seeds, Use};
 
 /// Many rooms, callable from every task and thread; cheap to clone.
@@ -224,7 +224,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     }
 
     /// Has every message that waits for a verdict, in any room whose
-    /// [`review`](roomcast_core::RoomConfigBuilder::review) asks for it, reviewed by this hook, in
+    /// [`review`](roomcast_core::config::RoomConfigBuilder::review) asks for it, reviewed by this hook, in
     /// a task of its own: nothing waits for it but the message itself, and no lock is held
     /// meanwhile. It is dropped when the message's time is over; if it panics, the message goes on,
     /// or is dropped, when its time is over. A new payload that is larger than the room's may be
@@ -240,7 +240,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     where
         M: Clone,
         F: Fn(crate::message::PendingReview<M>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = roomcast_core::ReviewDecision<M>> + Send + 'static,
+        Fut: Future<Output = roomcast_core::admission::ReviewDecision<M>> + Send + 'static,
     {
         self.inner.hooks.set_reviewer(Box::new(by_tasks(review)))
     }

@@ -2,7 +2,9 @@
 
 use crate::room::SharedRoom;
 use crate::sync::Arc;
-use roomcast_core::{Actor, Duration, ModerationError, Payload, UserId};
+use roomcast_core::error::ModerationError;
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, Payload, UserId};
 
 /// The moderation of one room in somebody's name: [`Room::moderation`](crate::Room::moderation).
 ///

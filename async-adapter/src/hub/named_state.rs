@@ -3,7 +3,9 @@
 use super::data::RoomData;
 use super::names::Name;
 use crate::room::mentions::FIRST_NAMED;
-use roomcast_core::{ImportError, Payload, PersistedState, Until, UserId};
+use roomcast_core::admission::{ImportError, PersistedState};
+use roomcast_core::timed::Until;
+use roomcast_core::{Payload, UserId};
 use std::sync::Arc;
 
 /// What a room carries over, with names in place of the numbers that stand for them in one process:

@@ -24,7 +24,8 @@
 use crate::room::mentions::{FIRST_NAMED, Knows, Mentions};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, OnceLock, Weak};
-use roomcast_core::{Duration, Instant, RoomId, UserId};
+use roomcast_core::time::Duration;
+use roomcast_core::{Instant, RoomId, UserId};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::fmt;

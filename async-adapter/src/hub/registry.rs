@@ -5,9 +5,11 @@ use crate::room::SharedRoom;
 use crate::room::mentions::Mentions;
 use crate::sync::Arc;
 use crate::sync::{Mutex, RwLock};
-use roomcast_core::{
-    CreateRoomError, EndReason, Join, JoinError, Joined, Payload, RoomId, UserId, UserRooms,
-};
+use roomcast_core::engine::CreateRoomError;
+use roomcast_core::error::JoinError;
+use roomcast_core::event::EndReason;
+use roomcast_core::user_rooms::UserRooms;
+use roomcast_core::{Join, Joined, Payload, RoomId, UserId};
 use slab::Slab;
 use std::collections::HashMap;
 

@@ -12,11 +12,17 @@ use crate::room::pending_review::PendingReview;
 use crate::room::{Job, SharedRoom};
 use crate::stats::RoomStats;
 use crate::sync::Arc;
+use roomcast_core::admission::{ReviewDecision, ReviewError};
+use roomcast_core::direct::{DirectReceipt, DirectRefused};
+use roomcast_core::error::{CloseError, JoinError, LeaveError, ReconfigureError};
+use roomcast_core::event::EndReason;
+use roomcast_core::ids::Ticket;
+use roomcast_core::message::OutcomeSink;
+use roomcast_core::rights::Role;
+use roomcast_core::timed::Until;
 use roomcast_core::{
-    Actor, Admission, CloseError, Direct, DirectReceipt, DirectRefused, EndReason, Group,
-    JoinError, LeaveError, Outcome, OutcomeSink, Payload, Publish, Receipt, Recipient,
-    ReconfigureError, Refused, ReviewDecision, ReviewError, Role, RoomConfig, RoomId, SessionId,
-    Ticket, Until, UserId,
+    Actor, Admission, Direct, Group, Outcome, Payload, Publish, Receipt, Recipient, Refused,
+    RoomConfig, RoomId, SessionId, UserId,
 };
 
 /// One room of a hub; cheap to clone, callable from every task and thread.

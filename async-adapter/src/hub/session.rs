@@ -2,7 +2,9 @@
 
 use crate::room::SharedRoom;
 use crate::sync::Arc;
-use roomcast_core::{LevelSet, Payload, ResumeToken, SessionId};
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::{Payload, SessionId};
 
 /// One session of a room: [`Room::session`](crate::Room::session).
 ///

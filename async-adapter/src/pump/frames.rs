@@ -2,7 +2,10 @@
 //! [Decision D29](roomcast_core::design#d29-frames-are-made-once).
 
 use bytes::Bytes;
-use roomcast_core::{Batch, BatchKey, Direct, EndReason, Item, Message, Priority, Seq};
+use roomcast_core::audience::BatchKey;
+use roomcast_core::event::EndReason;
+use roomcast_core::ids::Seq;
+use roomcast_core::{Batch, Direct, Item, Message, Priority};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -203,9 +206,10 @@ impl<E> Frames<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use roomcast_core::audience::Delivery;
     use roomcast_core::{
-        Budget, Delivery, Group, Handoff, Instant, Join, Publish, Recipient, RoomConfig, RoomState,
-        Source, UserId,
+        Budget, Group, Handoff, Instant, Join, Publish, Recipient, RoomConfig, RoomState, Source,
+        UserId,
     };
 
     #[derive(Clone)]

@@ -22,10 +22,12 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, SendError, Sender};
 use crate::sync::{Arc, OnceLock};
 use mailbox::{Inbox, Limits, Mailbox};
-use roomcast_core::{
-    Budget, Group, Join, JoinError, Joined, LevelSet, Payload, ResumeToken, Seq, SessionId,
-    StartPosition,
-};
+use roomcast_core::error::JoinError;
+use roomcast_core::event::StartPosition;
+use roomcast_core::ids::Seq;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::{Budget, Group, Join, Joined, Payload, SessionId};
 use std::fmt;
 use std::time::Duration;
 use tokio::runtime::Handle;

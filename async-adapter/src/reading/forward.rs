@@ -2,7 +2,8 @@
 
 use crate::reading::subscription::Subscription;
 use futures_sink::Sink;
-use roomcast_core::{Batch, Payload, SessionEnd};
+use roomcast_core::error::SessionEnd;
+use roomcast_core::{Batch, Payload};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};

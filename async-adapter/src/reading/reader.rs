@@ -5,7 +5,8 @@ use crate::room::audience_shard::{AudienceShard, ShardState};
 use crate::room::waiters::DisplacedWaker;
 use crate::sync::Arc;
 use crate::sync::MutexGuard;
-use roomcast_core::{Batch, Budget, Payload, SessionEnd, SessionId};
+use roomcast_core::error::SessionEnd;
+use roomcast_core::{Batch, Budget, Payload, SessionId};
 use std::task::Waker;
 
 /// Where a session sits.

@@ -3,9 +3,11 @@
 use crate::drive::worker::Workers;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
+use roomcast_core::direct::{DirectReceipt, DirectRefused};
+use roomcast_core::message::OutcomeSink;
+use roomcast_core::resume::ResumeToken;
 use roomcast_core::{
-    Direct, DirectReceipt, DirectRefused, Outcome, OutcomeSink, Payload, Publish, Receipt,
-    Recipient, Refused, ResumeToken, SessionId, Source,
+    Direct, Outcome, Payload, Publish, Receipt, Recipient, Refused, SessionId, Source,
 };
 
 /// The half of a session that speaks: [`Subscription::split`](crate::Subscription::split).

@@ -8,10 +8,12 @@ use crate::room::audience_shard::AudienceShard;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use futures_core::Stream;
-use roomcast_core::{
-    Batch, Budget, EndReason, Joined, LevelSet, Payload, ResumeToken, Seq, SessionEnd, SessionId,
-    StartPosition,
-};
+use roomcast_core::error::SessionEnd;
+use roomcast_core::event::{EndReason, StartPosition};
+use roomcast_core::ids::Seq;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::{Batch, Budget, Joined, Payload, SessionId};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};

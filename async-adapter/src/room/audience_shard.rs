@@ -6,7 +6,8 @@ use crate::room::waiters::{DisplacedWaker, Waiters};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
-use roomcast_core::{Audience, Instant, Payload, SessionId, ShardIndex};
+use roomcast_core::shard_index::ShardIndex;
+use roomcast_core::{Audience, Instant, Payload, SessionId};
 use smallvec::SmallVec;
 
 #[derive(Debug)]

@@ -3,7 +3,8 @@
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use roomcast_core::{Broadcast, BroadcastLimits, BroadcastRefused, Broadcasts, Instant, Payload};
+use roomcast_core::broadcasts::{Broadcast, BroadcastLimits, BroadcastRefused, Broadcasts};
+use roomcast_core::{Instant, Payload};
 
 /// The broadcasts of a hub, which every room takes over when it is next called.
 pub(crate) struct BroadcastLog<M> {

@@ -1,7 +1,7 @@
 //! The hooks of the host that all rooms of a hub call.
 
 use crate::sync::OnceLock;
-use roomcast_core::Ticket;
+use roomcast_core::ids::Ticket;
 
 /// Has a message reviewed that waits for a decision. It runs outside every lock.
 type Reviewer<R> = dyn Fn(&R, Ticket) + Send + Sync;

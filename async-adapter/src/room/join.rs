@@ -5,9 +5,10 @@ use crate::room::audience_shard::AudienceShard;
 use crate::room::waiters::DisplacedWaker;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use roomcast_core::{
-    Audience, Join, JoinError, Joined, NotJoined, Payload, RoomStatus, Sharding, UserId,
-};
+use roomcast_core::admission::RoomStatus;
+use roomcast_core::error::JoinError;
+use roomcast_core::rules::NotJoined;
+use roomcast_core::{Audience, Join, Joined, Payload, Sharding, UserId};
 use smallvec::SmallVec;
 
 /// Sessions that each open shard has before another one is opened.

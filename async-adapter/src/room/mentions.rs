@@ -6,8 +6,11 @@
 
 use super::SharedRoom;
 use crate::sync::{Arc, Weak};
-use roomcast_core::{Actor, ImportError, Instant, ModerationError, Payload, PersistedState};
-use roomcast_core::{Duration, RoomId, UserId};
+use roomcast_core::admission::{ImportError, PersistedState};
+use roomcast_core::error::ModerationError;
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, Instant, Payload};
+use roomcast_core::{RoomId, UserId};
 
 /// A room, as the table of names sees it.
 pub(crate) trait Knows: Send + Sync {

@@ -39,10 +39,12 @@ use crate::sync::{Arc, OnceLock};
 use ending::Telling;
 use gone::Gone;
 use mentions::Mentions;
+use roomcast_core::deferred_drops::DeferredDrops;
+use roomcast_core::error::{CloseError, LeaveError, ModerationError, ReconfigureError};
+use roomcast_core::event::EndReason;
 use roomcast_core::{
-    Actor, Admission, Audience, CloseError, DeferredDrops, EndReason, Event, Instant, LeaveError,
-    ModerationError, Payload, Publish, Receipt, ReconfigureError, Refused, RoomConfig, RoomId,
-    SessionId, Sharding, UserId,
+    Actor, Admission, Audience, Event, Instant, Payload, Publish, Receipt, Refused, RoomConfig,
+    RoomId, SessionId, Sharding, UserId,
 };
 use seam::Aftermath;
 use smallvec::SmallVec;

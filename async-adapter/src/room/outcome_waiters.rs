@@ -3,7 +3,8 @@
 
 use crate::sync::Arc;
 use crate::sync::Mutex;
-use roomcast_core::{CorrelationId, Outcome};
+use roomcast_core::Outcome;
+use roomcast_core::ids::CorrelationId;
 use slab::Slab;
 use std::future::Future;
 use std::pin::Pin;

@@ -5,8 +5,10 @@ use crate::room::SharedRoom;
 #[cfg(feature = "tokio")]
 use crate::sync::Arc;
 #[cfg(feature = "tokio")]
-use roomcast_core::ReviewDecision;
-use roomcast_core::{Instant, Kind, Payload, Priority, RoomId, Sender, SessionId, Ticket};
+use roomcast_core::admission::ReviewDecision;
+use roomcast_core::ids::Ticket;
+use roomcast_core::message::Sender;
+use roomcast_core::{Instant, Kind, Payload, Priority, RoomId, SessionId};
 #[cfg(feature = "tokio")]
 use std::future::Future;
 

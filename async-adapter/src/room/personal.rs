@@ -2,9 +2,10 @@
 
 use super::SharedRoom;
 use crate::sync::Arc;
-use roomcast_core::{
-    Direct, DirectReceipt, DirectRefused, LevelSet, Payload, Recipient, ResumeToken, SessionId,
-};
+use roomcast_core::direct::{DirectReceipt, DirectRefused};
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::{Direct, Payload, Recipient, SessionId};
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Sets the levels that a session does not want; what was dispatched before the call is settled

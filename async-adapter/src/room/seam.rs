@@ -6,10 +6,13 @@ use crate::room::audience_shard::{AudienceShard, ShardState};
 use crate::sync::Arc;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
-use roomcast_core::{
-    Admission, Audience, Audiences, DeferredDrops, Halves, HandOver, Instant, Payload,
-    RoomSnapshot, Seq, ShardIndex,
-};
+use roomcast_core::deferred_drops::DeferredDrops;
+use roomcast_core::handover::HandOver;
+use roomcast_core::ids::Seq;
+use roomcast_core::room::RoomSnapshot;
+use roomcast_core::rules::Audiences;
+use roomcast_core::shard_index::ShardIndex;
+use roomcast_core::{Admission, Audience, Halves, Instant, Payload};
 use smallvec::SmallVec;
 
 /// A shard and its lock, taken.

@@ -1,9 +1,11 @@
 use super::*;
 use crate::hub::Hub;
 use crate::sync::Mutex as Locked;
-use roomcast_core::{
-    Broadcast, CorrelationId, DedupKey, Heartbeat, Join, OutcomeSink, SessionKey, Source,
-};
+use roomcast_core::broadcasts::Broadcast;
+use roomcast_core::config::Heartbeat;
+use roomcast_core::ids::{CorrelationId, SessionKey};
+use roomcast_core::message::{DedupKey, OutcomeSink};
+use roomcast_core::{Join, Source};
 use std::sync::mpsc;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! so that no lock is held for more than one of them.
 //! [Decision D1](roomcast_core::design#d1-two-locks-and-a-ring-between).
 
-use roomcast_core::SessionKey;
+use roomcast_core::ids::SessionKey;
 use std::task::Waker;
 
 /// Sessions in a segment: as many as one lock is held for.

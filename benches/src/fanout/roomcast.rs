@@ -4,7 +4,8 @@ use super::Fanout;
 use super::tally::{count_handed, count_waiting};
 use crate::{payload, unlimited};
 use bytes::Bytes;
-use roomcast::core::{Delivery, Group, Handoff, RoomState};
+use roomcast::core::audience::Delivery;
+use roomcast::core::{Group, Handoff, RoomState};
 use roomcast::pump::PumpOptions;
 use roomcast::time::Instant;
 use roomcast::{

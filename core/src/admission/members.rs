@@ -155,7 +155,7 @@ impl<M: Payload> Admission<M> {
     /// Whether a profile of so many bytes may come with a join. Changes nothing.
     ///
     /// # Errors
-    /// It is larger than [`profile_bytes`](crate::RoomConfigBuilder::profile_bytes).
+    /// It is larger than [`profile_bytes`](crate::config::RoomConfigBuilder::profile_bytes).
     pub fn check_profile(&self, size: usize) -> Result<(), JoinError> {
         let max = self.settings.profile_bytes as usize;
         if size > max { Err(JoinError::ProfileTooLarge { size, max }) } else { Ok(()) }
@@ -228,7 +228,7 @@ impl<M: Payload> Admission<M> {
     }
 
     /// The users who came online last by a join and are online now, the newest first, nobody twice:
-    /// of the last [`recent_users`](crate::RoomConfigBuilder::recent_users) arrivals, those who
+    /// of the last [`recent_users`](crate::config::RoomConfigBuilder::recent_users) arrivals, those who
     /// have not gone since. It does not reach further back to make up for those who have. A second
     /// session of a user who is online is no arrival, nor is a sign of life. O(n log n).
     pub fn recent_users(&self) -> Vec<UserId> {

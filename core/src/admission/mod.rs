@@ -3,10 +3,10 @@
 //! publish ─► gate ─► queue ─► dispatch ─► feed. It knows nothing of the audience; what it
 //! dispatches waits at the seam, the feed, until an audience takes it over.
 //!
-//! What it knows is kept by a few components, each in a file of its own: the [`people`] who are in,
-//! what holds for them ([`moderation`]), what the room says of itself ([`room_data`]), what the
-//! gate grants from ([`intake`]), the messages that wait for a verdict ([`reviews`]), those that
-//! wait in the queue or have gone out ([`pipeline`]), and the books ([`accounts`]). A component's
+//! What it knows is kept by a few components, each in a file of its own: the `people` who are in,
+//! what holds for them (`moderation`), what the room says of itself (`room_data`), what the
+//! gate grants from (`intake`), the messages that wait for a verdict (`reviews`), those that
+//! wait in the queue or have gone out (`pipeline`), and the books (`accounts`). A component's
 //! fields are its own, and it never sees the whole admission, so what a line may change shows in
 //! what it names. The calls of an admission, in files by subject, only say who does what, and in
 //! which order.
@@ -216,7 +216,7 @@ impl<M: Payload> Admission<M> {
     /// [`release_through`](Self::release_through) lets go of it. Costs what it returns.
     ///
     /// Between two pick-ups the seam keeps the last
-    /// [`outbox_capacity`](crate::RoomConfigBuilder::outbox_capacity) messages and all that the
+    /// [`outbox_capacity`](crate::config::RoomConfigBuilder::outbox_capacity) messages and all that the
     /// last call dispatched. What an audience came too late for shows in the heads, and becomes a
     /// gap.
     pub fn hand_over(&self, seq: Seq) -> HandOver<M> {

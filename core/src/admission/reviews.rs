@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 pub enum ReviewDecision<M> {
     /// It goes on as it is.
     Allow,
-    /// It is dropped as [`DropReason::Denied`](crate::DropReason::Denied); its sender can be told
+    /// It is dropped as [`DropReason::Denied`](crate::ledger::DropReason::Denied); its sender can be told
     /// the code, which is the host's own.
     Deny {
         /// Why.

@@ -43,7 +43,7 @@ impl<M: Payload> Audience<M> {
     /// has come since, is due to it; what the log does not hold any more is a gap. Messages of the
     /// other's own that the log still holds are excluded. Costs what is unread, at most the log.
     ///
-    /// A token that is as old as [`resume_within`](crate::RoomConfigBuilder::resume_within) or
+    /// A token that is as old as [`resume_within`](crate::config::RoomConfigBuilder::resume_within) or
     /// older, that is from the future (of time, or of a level's positions), or that is more than
     /// 2³⁰ messages of a level behind, is not honoured: the session joins as any other, and so it
     /// does with one of another life of the room. [`Joined::start`] tells which it was.

@@ -8,7 +8,7 @@ use crate::time::Instant;
 
 impl<M: Payload> Audience<M> {
     /// Whether silent sessions are told from others here:
-    /// [`heartbeat`](crate::RoomConfigBuilder::heartbeat) is set.
+    /// [`heartbeat`](crate::config::RoomConfigBuilder::heartbeat) is set.
     #[inline]
     pub fn has_heartbeat(&self) -> bool {
         self.wheel.is_some()

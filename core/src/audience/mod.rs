@@ -243,7 +243,7 @@ impl<M: Payload> Audience<M> {
     /// nothing has come since it last did.
     ///
     /// That is the instant at which something came, or up to the level's
-    /// [`coalesce`](crate::RoomConfigBuilder::coalesce) later, so that more messages share one
+    /// [`coalesce`](crate::config::RoomConfigBuilder::coalesce) later, so that more messages share one
     /// wake-up and one write. It delays being told and nothing else: who asks before
     /// gets all there is.
     pub fn poll_wake(&self) -> Option<Instant> {

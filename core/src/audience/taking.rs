@@ -75,7 +75,7 @@ impl<M: Payload> Audience<M> {
     /// Sessions that stand at the same place get the same plan, made once: going on along a room
     /// whose sessions are all caught up costs little more than looking at their cursors. A host
     /// sweeps at most 1,024 slots under one lock, from 0 up to [`slots`](Self::slots); in a shard
-    /// (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own slots.
+    /// (see [`ShardIndex`](crate::shard_index::ShardIndex)) these are the places of its own slots.
     #[inline]
     pub fn sweep(
         &mut self,
@@ -130,7 +130,7 @@ impl<M: Payload> Audience<M> {
 
     /// Which of those who wait are ready, of 64 slots from `first` on, rounded down to a multiple
     /// of 64: a bit for each. What `waiting` leaves out is not looked at; a slot that nobody holds
-    /// is ready. In a shard (see [`ShardIndex`](crate::ShardIndex)) these are the places of its own
+    /// is ready. In a shard (see [`ShardIndex`](crate::shard_index::ShardIndex)) these are the places of its own
     /// slots.
     pub fn ready_among(&self, first: u32, waiting: u64) -> u64 {
         let first = first - first % 64;

@@ -2,8 +2,12 @@
 //! that lasts.
 
 use super::*;
+use crate::error::SessionEnd;
+use crate::event::StartPosition;
+use crate::level_set::LevelSet;
+use crate::message::Sender;
 use crate::time::Duration;
-use crate::{Group, Kind, LevelSet, Priority, Sender, SessionEnd, StartPosition, UserId};
+use crate::{Group, Kind, Priority, UserId};
 use alloc::vec::Vec;
 
 const LEVEL: Priority = Priority::Normal;

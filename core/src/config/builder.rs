@@ -18,7 +18,8 @@ use core::num::NonZeroU32;
 /// Collects the settings of a room; [`build`](Self::build) checks them together.
 ///
 /// ```
-/// use roomcast_core::{PerLevel, RoomConfig, QueueDiscipline, UserId};
+/// use roomcast_core::{PerLevel, RoomConfig, UserId};
+/// use roomcast_core::config::QueueDiscipline;
 ///
 /// let config = RoomConfig::builder(UserId(1)).rate(100).burst(20).reserve(PerLevel([5, 0, 0, 0])).discipline(QueueDiscipline::RoundRobin);
 /// assert!(config.build().is_ok());
@@ -143,7 +144,7 @@ impl RoomConfigBuilder {
         direct_bytes: u64 => direct_bytes;
         /// How long a session that was closed may still take what it is due. Default 10 s.
         grace: Duration => grace;
-        /// For how long a [`ResumeToken`](crate::ResumeToken) is good: at this age it no longer is.
+        /// For how long a [`ResumeToken`](crate::resume::ResumeToken) is good: at this age it no longer is.
         /// Default 60 s; zero honours none.
         resume_within: Duration => resume_within;
         /// How long those who wait may be left waiting after a message of each level, so that more

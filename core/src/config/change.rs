@@ -26,7 +26,9 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Instant, ReconfigureError, RoomConfig, RoomConfigBuilder, RoomState, UserId};
+    use crate::config::RoomConfigBuilder;
+    use crate::error::ReconfigureError;
+    use crate::{Instant, RoomConfig, RoomState, UserId};
 
     #[test]
     fn without_a_new_seed_a_room_keeps_its_own() {

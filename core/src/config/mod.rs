@@ -42,7 +42,7 @@ use core::num::NonZeroU32;
 /// assert_eq!(config.rate().to_string(), "50 per second");
 /// // A preset as it is, in a room that nobody owns.
 /// assert_eq!(RoomConfig::default(), RoomConfig::av_chat_room(None));
-/// # Ok::<(), roomcast_core::ConfigError>(())
+/// # Ok::<(), roomcast_core::config::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomConfig {

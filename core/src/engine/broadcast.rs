@@ -61,7 +61,8 @@ impl<M: Payload> Engine<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Budget, DedupKey, Join, Kind, Priority, RoomConfig, RoomId, UserId};
+    use crate::message::DedupKey;
+    use crate::{Budget, Join, Kind, Priority, RoomConfig, RoomId, UserId};
 
     #[test]
     fn every_room_hears_it_once_and_no_later_one() {

@@ -42,7 +42,9 @@ pub struct DedupKey(pub u64);
 /// A message that a host offers to a room.
 ///
 /// ```
-/// use roomcast_core::{Kind, Priority, Publish, OutcomeSink, Source, CorrelationId};
+/// use roomcast_core::{Kind, Priority, Publish, Source};
+/// use roomcast_core::ids::CorrelationId;
+/// use roomcast_core::message::OutcomeSink;
 ///
 /// let gift = Publish::new(Source::Host, "rocket").priority(Priority::High).kind(Kind::Custom).outcome_sink(OutcomeSink::Event(CorrelationId(7)));
 /// assert_eq!(gift.priority, Priority::High);

@@ -27,7 +27,9 @@ const MAX_VICTIMS: usize = 64;
 /// is O(1), plus what it evicts.
 ///
 /// ```
-/// use roomcast_core::{Instant, Priority, Queue, QueueConfig, Sender, UserId};
+/// use roomcast_core::{Instant, Priority, Queue, UserId};
+/// use roomcast_core::config::QueueConfig;
+/// use roomcast_core::message::Sender;
 ///
 /// let mut config = QueueConfig::default();
 /// config.messages = 1;

@@ -94,7 +94,8 @@ impl Quota {
 /// Every call is O(1).
 ///
 /// ```
-/// use roomcast_core::{Instant, Rate, TokenBucket};
+/// use roomcast_core::{Instant, TokenBucket};
+/// use roomcast_core::quota::Rate;
 /// use std::num::NonZeroU32;
 ///
 /// let ten = NonZeroU32::new(10).unwrap();

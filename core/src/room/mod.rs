@@ -126,10 +126,10 @@ impl<M: Payload> RoomState<M> {
     /// The same room in this life, a number that the host gives: no two rooms have the same, nor
     /// the same room before and after it was made anew, in this process or in another one.
     ///
-    /// A [`SessionId`] and a [`ResumeToken`](crate::ResumeToken) carry it. One of another life
+    /// A [`SessionId`] and a [`ResumeToken`](crate::resume::ResumeToken) carry it. One of another life
     /// names nobody here, though it is like one of this room's to the last bit: whoever publishes
     /// by it is no member, whoever closes it closes nobody, and whoever resumes by it starts as
-    /// [`Unknown`](crate::StartPosition::Unknown). To be said before anyone joins. Default 0: then
+    /// [`Unknown`](crate::event::StartPosition::Unknown). To be said before anyone joins. Default 0: then
     /// a host sees to it by other means that no id and no token outlives a room.
     ///
     /// ```
@@ -142,7 +142,7 @@ impl<M: Payload> RoomState<M> {
     /// let stranger = anew.join(now, Join::user(UserId(8)))?.session;
     /// assert_eq!((old.key(), old.life()), (stranger.key(), 0x5eed));
     /// assert!(!anew.close_session(now, old) && anew.close_session(now, stranger));
-    /// # Ok::<(), roomcast_core::JoinError>(())
+    /// # Ok::<(), roomcast_core::error::JoinError>(())
     /// ```
     #[must_use]
     pub fn with_life(mut self, life: u64) -> Self {

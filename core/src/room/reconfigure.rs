@@ -46,7 +46,8 @@ impl<M: Payload> RoomState<M> {
     /// then.
     ///
     /// ```
-    /// use roomcast_core::{Instant, ReconfigureError, RoomState, RoomConfig, UserId};
+    /// use roomcast_core::{Instant, RoomState, RoomConfig, UserId};
+    /// use roomcast_core::error::ReconfigureError;
     ///
     /// let config = RoomConfig::av_chat_room(UserId(1));
     /// let (mut room, now) = (RoomState::<&str>::new(&config), Instant::from_secs(1));

@@ -14,10 +14,13 @@ use crate::payload::Probe;
 use crate::violation::{Check, Violation};
 use numbers::{budget, group, key, level, mask, moderation, of_another_life, pick, tampered};
 use reconfigure::Change;
+use roomcast_core::admission::RoomStatus;
+use roomcast_core::broadcasts::{Broadcast, Broadcasts};
+use roomcast_core::ids::{CorrelationId, SessionKey, Ticket};
+use roomcast_core::message::{DedupKey, OutcomeSink};
+use roomcast_core::resume::ResumeToken;
 use roomcast_core::{
-    Actor, Broadcast, Broadcasts, Budget, CorrelationId, DedupKey, Instant, Join, Kind,
-    OutcomeSink, Recipient, ResumeToken, RoomState, RoomStatus, SessionId, SessionKey, Source,
-    Ticket, UserId,
+    Actor, Budget, Instant, Join, Kind, Recipient, RoomState, SessionId, Source, UserId,
 };
 use std::collections::VecDeque;
 

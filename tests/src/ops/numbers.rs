@@ -3,12 +3,19 @@
 use crate::checked::LIFE;
 use crate::moderation::Act;
 use crate::payload::Probe;
-use roomcast_core::{
-    BroadcastLimits, Broadcasts, Budget, DataLimits, DedupKey, DedupWindow, Duration, Group,
-    Heartbeat, LevelSet, MergeKey, Priority, Quota, Rate, ResumeToken, ReviewConfig,
-    ReviewDecision, ReviewTimeout, SessionId, SessionKey, SystemMessageKind, SystemMessages,
-    UserId,
-};
+use roomcast_core::admission::ReviewDecision;
+use roomcast_core::broadcasts::{BroadcastLimits, Broadcasts};
+use roomcast_core::config::{Heartbeat, ReviewConfig, ReviewTimeout};
+use roomcast_core::data::DataLimits;
+use roomcast_core::dedup::DedupWindow;
+use roomcast_core::ids::SessionKey;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::message::{DedupKey, MergeKey};
+use roomcast_core::quota::{Quota, Rate};
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
+use roomcast_core::time::Duration;
+use roomcast_core::{Budget, Group, Priority, SessionId, UserId};
 use std::num::NonZeroU32;
 
 pub(super) fn pick<T: Copy>(table: &[T], at: u8) -> T {

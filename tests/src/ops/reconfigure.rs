@@ -3,7 +3,8 @@
 use super::Setup;
 use super::numbers::{heartbeat, pick};
 use crate::rules::Rules;
-use roomcast_core::{Echo, EvictionPolicy, Levels, QueueDiscipline, UserId};
+use roomcast_core::UserId;
+use roomcast_core::config::{Echo, EvictionPolicy, Levels, QueueDiscipline};
 use std::num::NonZeroU32;
 
 /// The settings of a room that may change while it runs, in small numbers.

@@ -2,10 +2,13 @@
 
 use super::numbers::{data_limits, duplicates, heartbeat, pick, review, sender_quota, tips};
 use crate::rules::{Rules, queue};
-use roomcast_core::{
-    DefaultOutcomeSink, Duration, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, PerLevel,
-    Priority, QueueDiscipline, RateAlgorithm, RateLimit, UserId,
+use roomcast_core::config::{
+    DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, QueueDiscipline,
+    RateAlgorithm,
 };
+use roomcast_core::quota::RateLimit;
+use roomcast_core::time::Duration;
+use roomcast_core::{PerLevel, Priority, UserId};
 
 /// A room's settings in small numbers. Any value is a valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

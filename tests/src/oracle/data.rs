@@ -3,7 +3,9 @@
 use super::Oracle;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
-use roomcast_core::{DataError, Instant, RoomState, SystemMessageKind};
+use roomcast_core::data::DataError;
+use roomcast_core::system_messages::SystemMessageKind;
+use roomcast_core::{Instant, RoomState};
 use std::collections::BTreeMap;
 
 /// The room's own data.

@@ -4,10 +4,10 @@ use super::Oracle;
 use super::listeners::Listeners;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, same};
-use roomcast_core::{
-    DirectReason, DirectReceipt, DirectRefused, Directs, Instant, Limit, PerLevel, Priority,
-    Recipient, RoomSnapshot, SessionId,
-};
+use roomcast_core::direct::{DirectReason, DirectReceipt, DirectRefused, Directs};
+use roomcast_core::message::Limit;
+use roomcast_core::room::RoomSnapshot;
+use roomcast_core::{Instant, PerLevel, Priority, Recipient, SessionId};
 
 /// A direct message that waits for a session.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,11 @@
 
 use super::Oracle;
 use super::messages::{Offer, counter_error};
-use roomcast_core::{
-    DedupKey, Duration, Instant, Kind, Limit, MessageId, OutcomeSink, RefusalReason, Sender, Source,
-};
+use roomcast_core::ids::MessageId;
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::message::{DedupKey, Limit, OutcomeSink, Sender};
+use roomcast_core::time::Duration;
+use roomcast_core::{Instant, Kind, Source};
 
 /// Why a message is not let in, the limit that decided, and when to try again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);

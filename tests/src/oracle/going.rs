@@ -5,7 +5,10 @@ use super::victims::Squeeze;
 use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{DropReason, Event, Instant, Limit, MessageId, Outcome, OutcomeSink, Seq};
+use roomcast_core::ids::{MessageId, Seq};
+use roomcast_core::ledger::DropReason;
+use roomcast_core::message::{Limit, OutcomeSink};
+use roomcast_core::{Event, Instant, Outcome};
 use std::collections::BTreeSet;
 
 /// What went over the seam in one call and has not been accounted for yet.

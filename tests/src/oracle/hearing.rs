@@ -3,7 +3,10 @@
 use super::Oracle;
 use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Instant, Kind, Priority, RefusalReason, Sender, Seq, SessionKey};
+use roomcast_core::ids::{Seq, SessionKey};
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::message::Sender;
+use roomcast_core::{Instant, Kind, Priority};
 
 /// Everything that was broadcast since the room was made.
 #[derive(Clone, Debug, Default)]

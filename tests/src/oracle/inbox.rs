@@ -2,7 +2,9 @@
 
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Event, OutcomeSink, PerLevel, Presence, PresenceCause, Priority, UserId};
+use roomcast_core::event::{Presence, PresenceCause};
+use roomcast_core::message::OutcomeSink;
+use roomcast_core::{Event, PerLevel, Priority, UserId};
 use std::collections::VecDeque;
 
 /// What `poll_event` still owes.

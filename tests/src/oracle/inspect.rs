@@ -3,9 +3,10 @@
 use super::Oracle;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{
-    Deliveries, Instant, PerLevel, Priority, Reason, RoomSnapshot, RoomState, RoomStatus,
-};
+use roomcast_core::admission::RoomStatus;
+use roomcast_core::ledger::{Deliveries, Reason};
+use roomcast_core::room::RoomSnapshot;
+use roomcast_core::{Instant, PerLevel, Priority, RoomState};
 
 impl Oracle {
     /// Compares everything that a look at the room shows, save the sessions one by one.

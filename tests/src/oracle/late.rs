@@ -2,7 +2,8 @@
 
 use super::Oracle;
 use super::listeners::{Listener, Listeners};
-use roomcast_core::{Priority, StartPosition};
+use roomcast_core::Priority;
+use roomcast_core::event::StartPosition;
 
 impl Oracle {
     /// What a fresh session finds, with the last number that it does not get.

@@ -1,6 +1,8 @@
 //! Who waits: the queue as one vector in order of entry, and for each level the senders in order of their turns.
 
-use roomcast_core::{Instant, Limit, PerLevel, Priority, QueueConfig, QueueDiscipline, Sender};
+use roomcast_core::config::{QueueConfig, QueueDiscipline};
+use roomcast_core::message::{Limit, Sender};
+use roomcast_core::{Instant, PerLevel, Priority};
 
 /// A message that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

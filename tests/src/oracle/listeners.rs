@@ -5,10 +5,13 @@ use crate::checked::Crossed;
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{
-    Batch, Budget, Deliveries, Directs, Echo, EndReason, Group, Instant, Item, LevelSet, PerLevel,
-    Priority, Seq, SessionId, SessionKey,
-};
+use roomcast_core::config::Echo;
+use roomcast_core::direct::Directs;
+use roomcast_core::event::EndReason;
+use roomcast_core::ids::{Seq, SessionKey};
+use roomcast_core::ledger::Deliveries;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::{Batch, Budget, Group, Instant, Item, PerLevel, Priority, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A session's own counts and what it is due.

@@ -3,7 +3,9 @@
 use super::Oracle;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, same};
-use roomcast_core::{Instant, Presence, PresenceCause, RoomSnapshot, SessionId, UserId};
+use roomcast_core::event::{Presence, PresenceCause};
+use roomcast_core::room::RoomSnapshot;
+use roomcast_core::{Instant, SessionId, UserId};
 use std::collections::BTreeMap;
 
 /// Looks that the byte can count.

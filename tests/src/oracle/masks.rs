@@ -3,7 +3,8 @@
 use super::Oracle;
 use super::listeners::Listener;
 use crate::violation::{Check, Law, same};
-use roomcast_core::{Instant, LevelSet, SessionId};
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::{Instant, SessionId};
 
 impl Listener {
     /// The levels that it does not want, from now on.

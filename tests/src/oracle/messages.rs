@@ -7,10 +7,11 @@ use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{
-    DataError, DedupKey, DropReason, Instant, Kind, Limit, MergeKey, MessageId, Outcome,
-    OutcomeSink, Priority, Receipt, RefusalReason, Refused, Sender, Seq, Source,
-};
+use roomcast_core::data::DataError;
+use roomcast_core::ids::{MessageId, Seq};
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Sender};
+use roomcast_core::{Instant, Kind, Outcome, Priority, Receipt, Refused, Source};
 
 /// A message as it was offered, in so far as the oracle needs to know it.
 #[derive(Clone, Debug)]
@@ -333,7 +334,7 @@ impl Oracle {
         while let Some(level) = self.line.highest() {
             let Some(&id) = self.line.may_go(level).first() else { break };
             // Random turns are not for us to guess: within a level their outcomes may come in any order.
-            if self.rules.queue.discipline != roomcast_core::QueueDiscipline::Random
+            if self.rules.queue.discipline != roomcast_core::config::QueueDiscipline::Random
                 || last != Some(level)
             {
                 self.inbox.decide();

@@ -1,7 +1,7 @@
 //! The two laws of what may pass: windows of any length, or aligned ones.
 
 use super::tokens::Tokens;
-use roomcast_core::{Rate, RateLimit};
+use roomcast_core::quota::{Rate, RateLimit};
 
 /// What has passed under one allowance.
 #[derive(Clone, Debug)]

@@ -41,11 +41,17 @@ use members::Members;
 use moderation::Moderation;
 use quotas::Quotas;
 use reviews::Reviews;
+use roomcast_core::config::Levels;
+use roomcast_core::error::{CloseError, JoinError, LeaveError, ProfileError, SessionEnd};
+use roomcast_core::event::{EndReason, Presence, PresenceCause};
+use roomcast_core::ids::MessageId;
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::message::{MergeKey, OutcomeSink};
+use roomcast_core::rights::Action;
+use roomcast_core::system_messages::SystemMessageKind;
 use roomcast_core::{
-    Action, Actor, Batch, Budget, CloseError, DropReason, EndReason, Event, Group, Instant, Join,
-    JoinError, Joined, Kind, LeaveError, Levels, MergeKey, MessageId, OutcomeSink, Payload,
-    PerLevel, Presence, PresenceCause, Priority, ProfileError, RefusalReason, SessionEnd,
-    SessionId, SystemMessageKind, UserId,
+    Actor, Batch, Budget, Event, Group, Instant, Join, Joined, Kind, Payload, PerLevel, Priority,
+    SessionId, UserId,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;

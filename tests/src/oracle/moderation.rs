@@ -4,10 +4,14 @@ use super::Oracle;
 use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
-use roomcast_core::{
-    Action, Actor, DropReason, EndReason, Instant, ModerationError, NotAllowed, Priority, Role,
-    RoomState, Rule, Sender, SystemMessageKind, Until, UserId,
-};
+use roomcast_core::error::ModerationError;
+use roomcast_core::event::EndReason;
+use roomcast_core::ledger::DropReason;
+use roomcast_core::message::Sender;
+use roomcast_core::rights::{Action, NotAllowed, Role, Rule};
+use roomcast_core::system_messages::SystemMessageKind;
+use roomcast_core::timed::Until;
+use roomcast_core::{Actor, Instant, Priority, RoomState, UserId};
 use std::collections::BTreeMap;
 
 /// Whom the owner and the admins have dealt with.
@@ -135,7 +139,7 @@ impl Oracle {
         if answer.is_err() {
             return Ok(());
         }
-        let until = |time: &Option<roomcast_core::Duration>| {
+        let until = |time: &Option<roomcast_core::time::Duration>| {
             time.map_or(Until::Forever, |time| Until::At(now + time))
         };
         match act {

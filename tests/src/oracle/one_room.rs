@@ -1,7 +1,8 @@
 //! One room a user (clause A8), as one of the rooms sees it.
 
 use super::Oracle;
-use roomcast_core::{EndReason, Instant, UserId};
+use roomcast_core::event::EndReason;
+use roomcast_core::{Instant, UserId};
 
 impl Oracle {
     /// Whether a user who joins another room has to leave this one: is in, and does not own it.

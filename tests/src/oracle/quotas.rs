@@ -1,7 +1,8 @@
 //! Quotas of single senders: the law of windows for each, and places for so many.
 
 use super::tokens::Tokens;
-use roomcast_core::{Instant, Quota, UserId};
+use roomcast_core::quota::Quota;
+use roomcast_core::{Instant, UserId};
 use std::collections::BTreeMap;
 
 /// The quotas of the senders of one level.

@@ -8,7 +8,9 @@ use super::victims::Squeeze;
 use crate::checked::Crossed;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, same};
-use roomcast_core::{DropReason, Instant, PerLevel, Priority, ReconfigureError};
+use roomcast_core::error::ReconfigureError;
+use roomcast_core::ledger::DropReason;
+use roomcast_core::{Instant, PerLevel, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 

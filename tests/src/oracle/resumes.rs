@@ -3,9 +3,11 @@
 use super::Oracle;
 use super::listeners::Listener;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{
-    Duration, Echo, Instant, PerLevel, Priority, ResumeToken, SessionId, StartPosition,
-};
+use roomcast_core::config::Echo;
+use roomcast_core::event::StartPosition;
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::time::Duration;
+use roomcast_core::{Instant, PerLevel, Priority, SessionId};
 
 impl Oracle {
     /// `RoomState::resume_token` answered this: all that is not due lies before it, or is the session's own.

@@ -7,10 +7,12 @@ use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{
-    DropReason, Instant, Limit, Outcome, Priority, Receipt, Refused, ReviewError, ReviewTimeout,
-    RoomState, Sender, Ticket,
-};
+use roomcast_core::admission::ReviewError;
+use roomcast_core::config::ReviewTimeout;
+use roomcast_core::ids::Ticket;
+use roomcast_core::ledger::DropReason;
+use roomcast_core::message::{Limit, Sender};
+use roomcast_core::{Instant, Outcome, Priority, Receipt, Refused, RoomState};
 
 /// Those that wait for a verdict, in order of their coming.
 #[derive(Clone, Debug, Default)]

@@ -4,10 +4,11 @@ use super::Oracle;
 use super::going::Sent;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{
-    Instant, Kind, Payload, RefusalReason, Sender, Seq, SessionKey, SystemMessage,
-    SystemMessageKind, SystemMessages, UserId,
-};
+use roomcast_core::ids::{Seq, SessionKey};
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::message::Sender;
+use roomcast_core::system_messages::{SystemMessage, SystemMessageKind, SystemMessages};
+use roomcast_core::{Instant, Kind, Payload, UserId};
 use std::collections::BTreeMap;
 
 /// What has happened, by kind.

@@ -4,7 +4,10 @@ use super::Oracle;
 use super::line::Entry;
 use super::meters::Meter;
 use crate::rules::Rules;
-use roomcast_core::{Exempt, Instant, PerLevel, Priority, QueueDiscipline, Role, Sender};
+use roomcast_core::config::{Exempt, QueueDiscipline};
+use roomcast_core::message::Sender;
+use roomcast_core::rights::Role;
+use roomcast_core::{Instant, PerLevel, Priority};
 
 /// What has passed, and what the floor has counted.
 #[derive(Clone, Debug)]

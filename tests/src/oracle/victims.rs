@@ -2,7 +2,9 @@
 //! room must be one of those that some choice leads to.
 
 use super::line::{Entry, Line, exceeded};
-use roomcast_core::{EvictionPolicy, Priority, Sender};
+use roomcast_core::Priority;
+use roomcast_core::config::EvictionPolicy;
+use roomcast_core::message::Sender;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Victims of one call at the most (decision D16).

@@ -13,9 +13,14 @@ use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use people::Person;
 pub use random::Random;
+use roomcast_core::broadcasts::Broadcast;
+use roomcast_core::engine::EngineJoinError;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::message::DedupKey;
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Broadcast, Budget, DedupKey, Duration, Engine, EngineJoinError, Instant, Join, LevelSet,
-    Priority, Recipient, RoomId, RoomState, SessionId, Source, UserId,
+    Actor, Budget, Engine, Instant, Join, Priority, Recipient, RoomId, RoomState, SessionId,
+    Source, UserId,
 };
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};

@@ -1,7 +1,9 @@
 //! The people of an evening and their habits.
 
 use super::random::Random;
-use roomcast_core::{Duration, Group, Priority, ResumeToken, SessionId, UserId};
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::time::Duration;
+use roomcast_core::{Group, Priority, SessionId, UserId};
 
 /// What somebody is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,12 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
-use roomcast_core::{
-    Budget, DropReason, Duration, EvictionPolicy, Instant, Item, Limit, Outcome, PerLevel,
-    Priority, QueueDiscipline, Quota, Rate, RefusalReason, RoomConfig, RoomConfigBuilder, UserId,
-};
+use roomcast_core::config::{EvictionPolicy, QueueDiscipline, RoomConfigBuilder};
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::message::Limit;
+use roomcast_core::quota::{Quota, Rate};
+use roomcast_core::time::Duration;
+use roomcast_core::{Budget, Instant, Item, Outcome, PerLevel, Priority, RoomConfig, UserId};
 use std::num::NonZeroU32;
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);

@@ -1,10 +1,14 @@
 //! What a room holds of its own: A27, A28, B20.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
-use roomcast_core::{
-    Actor, DataError, Duration, ImportError, Join, JoinError, PersistedState, RefusalReason, Role,
-    Until, UserId,
-};
+use roomcast_core::admission::{ImportError, PersistedState};
+use roomcast_core::data::DataError;
+use roomcast_core::error::JoinError;
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::rights::Role;
+use roomcast_core::time::Duration;
+use roomcast_core::timed::Until;
+use roomcast_core::{Actor, Join, UserId};
 
 /// The first one wins.
 #[test]

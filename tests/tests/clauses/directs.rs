@@ -2,9 +2,12 @@
 
 use crate::scene::{ANN, BOB, Scene};
 use Priority::{High, Low, Normal};
+use roomcast_core::direct::{DirectReason, DirectReceipt, DirectRefused};
+use roomcast_core::error::SessionEnd;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::message::{Limit, Sender};
 use roomcast_core::{
-    Actor, Batch, Budget, Direct, DirectReason, DirectReceipt, DirectRefused, Item, Kind, LevelSet,
-    Limit, PerLevel, Priority, Recipient, Sender, SessionEnd, SessionId,
+    Actor, Batch, Budget, Direct, Item, Kind, PerLevel, Priority, Recipient, SessionId,
 };
 
 type Answer = Result<DirectReceipt, DirectRefused<String>>;
@@ -174,9 +177,9 @@ fn d21_a_mask_does_not_touch_what_is_sent_directly() {
 /// This holds in the hottest flood, and the farewell wakes at once.
 #[test]
 fn a9_a_farewell_is_read_before_the_reason() {
-    let minute = roomcast_core::Duration::from_secs(60);
+    let minute = roomcast_core::time::Duration::from_secs(60);
     let mut scene = Scene::with(|builder| {
-        builder.coalesce(PerLevel([roomcast_core::Duration::ZERO, minute, minute, minute]))
+        builder.coalesce(PerLevel([roomcast_core::time::Duration::ZERO, minute, minute, minute]))
     });
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     for n in 0..1_000 {

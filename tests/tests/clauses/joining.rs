@@ -1,9 +1,10 @@
 //! What comes with a join.
 
 use super::scene::OWNER;
+use roomcast_core::error::JoinError;
+use roomcast_core::system_messages::{SystemMessage, SystemMessageKind, SystemMessages};
 use roomcast_core::{
-    Batch, Budget, Instant, Join, JoinError, Kind, Payload, RoomConfig, RoomState, SessionId,
-    SystemMessage, SystemMessageKind, SystemMessages, UserId,
+    Batch, Budget, Instant, Join, Kind, Payload, RoomConfig, RoomState, SessionId, UserId,
 };
 
 const NOW: Instant = Instant::from_secs(1);

@@ -2,10 +2,11 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use Priority::{High, Low, Lowest, Normal};
-use roomcast_core::{
-    Actor, Duration, Exempt, Instant, LevelQuotas, PerLevel, Priority, QueueDiscipline, Quota,
-    RateAlgorithm, RateLimit, RefusalReason, RoomConfig, RoomState, Source, UserId,
-};
+use roomcast_core::config::{Exempt, LevelQuotas, QueueDiscipline, RateAlgorithm};
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::quota::{Quota, RateLimit};
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, Instant, PerLevel, Priority, RoomConfig, RoomState, Source, UserId};
 use std::num::NonZeroU32;
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
@@ -128,7 +129,7 @@ fn a15_under_random_turns_the_oldest_is_the_head() {
         let guest = scene.guest();
         scene.wait_millis(500);
         let batch = scene.next(guest).unwrap().expect("the room has a token again");
-        assert_eq!(batch.messages()[0].sender, roomcast_core::Sender::User(OWNER));
+        assert_eq!(batch.messages()[0].sender, roomcast_core::message::Sender::User(OWNER));
     }
 }
 

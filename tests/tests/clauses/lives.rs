@@ -2,12 +2,19 @@
 //! it is right (B23).
 
 use crate::scene::{ANN, BOB, Scene};
+use roomcast_core::PerLevel;
+use roomcast_core::config::RoomConfigBuilder;
+use roomcast_core::direct::DirectReason;
+use roomcast_core::error::{JoinError, SessionEnd};
+use roomcast_core::event::StartPosition;
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Budget, Direct, DirectReason, Duration, Engine, Instant, Join, JoinError, Joined, LevelSet,
-    Priority, Publish, Recipient, RefusalReason, RoomConfig, RoomId, RoomState, SessionEnd,
-    SessionId, Sharding, Source, StartPosition, UserId,
+    Budget, Direct, Engine, Instant, Join, Joined, Priority, Publish, Recipient, RoomConfig,
+    RoomId, RoomState, SessionId, Sharding, Source, UserId,
 };
-use roomcast_core::{PerLevel, ResumeToken, RoomConfigBuilder};
 
 const LIFE: u64 = 7;
 

@@ -1,10 +1,13 @@
 //! Who is in: A1 to A4, A6.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
+use roomcast_core::error::{CloseError, JoinError, LeaveError, SessionEnd};
+use roomcast_core::event::{EndReason, Presence, PresenceCause};
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::rights::{Action, NotAllowed, Rule};
 use roomcast_core::{
-    Action, Actor, Audience, CloseError, DropReason, EndReason, Engine, Event, Group, Instant,
-    Join, JoinError, LeaveError, NotAllowed, Outcome, Presence, PresenceCause, Priority,
-    RefusalReason, RoomConfig, RoomId, RoomState, Rule, SessionEnd,
+    Actor, Audience, Engine, Event, Group, Instant, Join, Outcome, Priority, RoomConfig, RoomId,
+    RoomState,
 };
 
 /// The join takes effect at once.

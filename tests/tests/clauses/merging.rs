@@ -2,10 +2,12 @@
 
 use crate::scene::{ANN, BOB, Scene};
 use Priority::{High, Low, Normal};
-use roomcast_core::{
-    Actor, CorrelationId, DedupKey, DedupWindow, DropReason, Duration, Event, Kind, Limit,
-    MergeKey, Outcome, OutcomeSink, PerLevel, Priority, Publish, RefusalReason, Source, Units,
-};
+use roomcast_core::dedup::DedupWindow;
+use roomcast_core::ids::CorrelationId;
+use roomcast_core::ledger::{DropReason, RefusalReason, Units};
+use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink};
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, Event, Kind, Outcome, PerLevel, Priority, Publish, Source};
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
 

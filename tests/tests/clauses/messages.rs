@@ -2,10 +2,15 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
+use roomcast_core::broadcasts::{Broadcast, BroadcastLimits, Broadcasts};
+use roomcast_core::config::{Echo, QueueDiscipline};
+use roomcast_core::ids::{CorrelationId, Seq};
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::message::{DedupKey, Limit, OutcomeSink};
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Broadcast, BroadcastLimits, Broadcasts, Budget, CorrelationId, DedupKey, DropReason, Duration,
-    Echo, Engine, Instant, Join, Kind, Limit, Outcome, OutcomeSink, PerLevel, Priority, Publish,
-    QueueDiscipline, RefusalReason, RoomConfig, RoomId, RoomState, Seq, Source,
+    Budget, Engine, Instant, Join, Kind, Outcome, PerLevel, Priority, Publish, RoomConfig, RoomId,
+    RoomState, Source,
 };
 
 #[test]

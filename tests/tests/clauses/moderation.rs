@@ -1,10 +1,12 @@
 //! Who deals with whom: A5, A9 to A11.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
-use roomcast_core::{
-    Action, Actor, DropReason, Duration, EndReason, Instant, Join, JoinError, ModerationError,
-    NotAllowed, Outcome, Priority, RefusalReason, Role, Rule, SessionEnd, UserId,
-};
+use roomcast_core::error::{JoinError, ModerationError, SessionEnd};
+use roomcast_core::event::EndReason;
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::rights::{Action, NotAllowed, Role, Rule};
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, Instant, Join, Outcome, Priority, UserId};
 
 const CAT: UserId = UserId(9);
 

@@ -1,9 +1,12 @@
 //! One room a user: A8.
 
 use crate::scene::{ANN, BOB, OWNER};
+use roomcast_core::engine::{EngineJoinError, NoSuchRoom};
+use roomcast_core::error::{JoinError, SessionEnd};
+use roomcast_core::event::{EndReason, Presence};
 use roomcast_core::{
-    Actor, Budget, EndReason, Engine, EngineJoinError, Event, Instant, Join, JoinError, Joined,
-    NoSuchRoom, Presence, Publish, RoomConfig, RoomId, SessionEnd, Source, UserId,
+    Actor, Budget, Engine, Event, Instant, Join, Joined, Publish, RoomConfig, RoomId, Source,
+    UserId,
 };
 
 const NOW: Instant = Instant::from_secs(100);

@@ -1,9 +1,13 @@
 //! Who is online: A7, A12.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
+use roomcast_core::config::Heartbeat;
+use roomcast_core::error::SessionEnd;
+use roomcast_core::event::{Presence, PresenceCause};
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Duration, Event, Heartbeat, Instant, Presence, PresenceCause, Publish, RefusalReason,
-    RoomConfig, RoomState, SessionEnd, SessionId, Source, UserId,
+    Actor, Event, Instant, Publish, RoomConfig, RoomState, SessionId, Source, UserId,
 };
 
 const SILENCE: u64 = 30_000;

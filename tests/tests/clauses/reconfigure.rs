@@ -1,11 +1,16 @@
 //! Other quotas and bounds while the room runs: B15.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
+use roomcast_core::config::{Echo, EvictionPolicy, LevelQuotas, RateAlgorithm, RoomConfigBuilder};
+use roomcast_core::error::{JoinError, ReconfigureError};
+use roomcast_core::ledger::DropReason;
+use roomcast_core::message::Limit;
+use roomcast_core::quota::{Quota, RateLimit};
+use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, DropReason, Duration, Echo, Event, EvictionPolicy, Instant, Item, Join, JoinError,
-    LevelQuotas, Limit, Outcome, PerLevel, Priority, Quota, RateAlgorithm, RateLimit,
-    ReconfigureError, RoomConfig, RoomConfigBuilder, RoomState, SessionId, SystemMessageKind,
-    SystemMessages, UserId,
+    Actor, Event, Instant, Item, Join, Outcome, PerLevel, Priority, RoomConfig, RoomState,
+    SessionId, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -29,11 +34,15 @@ fn b15_policies_are_fixed_and_a_closed_room_refuses() {
     let fixed: [(&str, Change); 8] = [
         ("owner", |_| RoomConfig::builder(UserId(9))),
         ("seed", |builder| builder.seed(1)),
-        ("discipline", |builder| builder.discipline(roomcast_core::QueueDiscipline::Random)),
+        ("discipline", |builder| {
+            builder.discipline(roomcast_core::config::QueueDiscipline::Random)
+        }),
         ("eviction", |builder| builder.eviction(EvictionPolicy::Oldest)),
         ("echo", |builder| builder.echo(Echo::On)),
-        ("levels", |builder| builder.levels(roomcast_core::Levels::Two)),
-        ("heartbeat", |builder| builder.heartbeat(Some(roomcast_core::Heartbeat::AV_CHAT_ROOM))),
+        ("levels", |builder| builder.levels(roomcast_core::config::Levels::Two)),
+        ("heartbeat", |builder| {
+            builder.heartbeat(Some(roomcast_core::config::Heartbeat::AV_CHAT_ROOM))
+        }),
         ("outbox_capacity", |builder| builder.outbox_capacity(2_000)),
     ];
     for (setting, change) in fixed {
@@ -186,7 +195,7 @@ fn b15_a_smaller_queue_evicts_the_lowest() {
 #[test]
 fn b15_deadlines_count_for_what_waits_as_well() {
     let reviewed: Change = |builder| {
-        let mut review = roomcast_core::ReviewConfig::HIGH_AND_NORMAL;
+        let mut review = roomcast_core::config::ReviewConfig::HIGH_AND_NORMAL;
         review.levels = PerLevel([true, false, false, false]);
         builder
             .rate(1)
@@ -202,9 +211,9 @@ fn b15_deadlines_count_for_what_waits_as_well() {
     assert_eq!(scene.send(ann, Priority::Low, "waits", 2), None);
     scene.wait_millis(300);
     let shorter: Change = |builder| {
-        let mut review = roomcast_core::ReviewConfig::NONE;
+        let mut review = roomcast_core::config::ReviewConfig::NONE;
         (review.timeout, review.on_timeout) =
-            (Duration::from_millis(500), roomcast_core::ReviewTimeout::Closed);
+            (Duration::from_millis(500), roomcast_core::config::ReviewTimeout::Closed);
         let waits = builder.rate(1).burst(1).rate_period(Duration::from_secs(1_000)).review(review);
         waits.max_wait(PerLevel([None, None, Some(Duration::from_millis(400)), None]))
     };

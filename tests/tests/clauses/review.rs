@@ -6,11 +6,14 @@ use RefusalReason::{
     Banned, Counter, Duplicate, Guest, Muted, NotMember, NoticeQuota, OutcomesFull, QueueFull,
     ReviewsFull, RoomClosed, RoomMuted, SenderQuota, TooLarge,
 };
-use roomcast_core::{
-    Actor, CorrelationId, DedupKey, DropReason, Duration, Kind, Limit, Outcome, OutcomeSink,
-    PerLevel, Priority, Publish, Quota, RefusalReason, ReviewConfig, ReviewDecision, ReviewError,
-    ReviewTimeout, RoomConfigBuilder, Source, Ticket,
-};
+use roomcast_core::admission::{ReviewDecision, ReviewError};
+use roomcast_core::config::{ReviewConfig, ReviewTimeout, RoomConfigBuilder};
+use roomcast_core::ids::{CorrelationId, Ticket};
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::message::{DedupKey, Limit, OutcomeSink};
+use roomcast_core::quota::Quota;
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, Kind, Outcome, PerLevel, Priority, Publish, Source};
 use std::num::NonZeroU32;
 
 fn reviewed(
@@ -161,7 +164,7 @@ fn a19_no_verdict_sends_out_of_a_closed_room() {
     ] {
         assert!(matches!(scene.decide(tickets[2_599], verdict), Err(ReviewError::Lapsed { .. })));
     }
-    assert!(matches!(scene.next(bob), Err(roomcast_core::SessionEnd::Closed(_))));
+    assert!(matches!(scene.next(bob), Err(roomcast_core::error::SessionEnd::Closed(_))));
     let outcomes = scene.outcomes();
     assert_eq!(outcomes.len(), 2_600);
     assert!(outcomes.iter().all(|(_, outcome)| matches!(

@@ -1,9 +1,12 @@
 //! A room, its owner, and a clock that the test moves.
 
+use roomcast_core::config::RoomConfigBuilder;
+use roomcast_core::error::SessionEnd;
+use roomcast_core::ids::CorrelationId;
+use roomcast_core::message::OutcomeSink;
 use roomcast_core::{
-    Batch, Budget, CorrelationId, Event, Instant, Join, Outcome, OutcomeSink, Priority, Publish,
-    Receipt, Refused, RoomConfig, RoomConfigBuilder, RoomState, SessionEnd, SessionId, Source,
-    UserId,
+    Batch, Budget, Event, Instant, Join, Outcome, Priority, Publish, Receipt, Refused, RoomConfig,
+    RoomState, SessionId, Source, UserId,
 };
 
 pub(crate) const OWNER: UserId = UserId(1);
@@ -35,7 +38,7 @@ impl Scene {
     }
 
     pub(crate) fn wait_millis(&mut self, millis: u64) {
-        self.now = self.now + roomcast_core::Duration::from_millis(millis);
+        self.now = self.now + roomcast_core::time::Duration::from_millis(millis);
         self.room.handle_timeout(self.now);
     }
 

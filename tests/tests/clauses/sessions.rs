@@ -2,10 +2,13 @@
 
 use crate::scene::{ANN, BOB, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
-use roomcast_core::{
-    Budget, Deliveries, Duration, EndReason, Instant, Join, JoinError, Joined, LevelSet, PerLevel,
-    Priority, ResumeToken, SessionEnd, SessionId, StartPosition,
-};
+use roomcast_core::error::{JoinError, SessionEnd};
+use roomcast_core::event::{EndReason, StartPosition};
+use roomcast_core::ledger::Deliveries;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::resume::ResumeToken;
+use roomcast_core::time::Duration;
+use roomcast_core::{Budget, Instant, Join, Joined, PerLevel, Priority, SessionId};
 
 const LIKES: LevelSet = LevelSet::EMPTY.with(Low).with(Lowest);
 

@@ -1,10 +1,14 @@
 //! Tips (A26), the like counter (A29), and all of it in one flood.
 
 use Priority::{High, Normal};
+use roomcast_core::config::{QueueDiscipline, RoomConfigBuilder};
+use roomcast_core::ids::CorrelationId;
+use roomcast_core::message::OutcomeSink;
+use roomcast_core::system_messages::{SystemMessage, SystemMessageKind, SystemMessages};
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Budget, CorrelationId, Duration, Instant, Join, Kind, Outcome, OutcomeSink, Payload,
-    PerLevel, Priority, Publish, QueueDiscipline, RoomConfig, RoomConfigBuilder, RoomState,
-    SessionId, Source, SystemMessage, SystemMessageKind, SystemMessages, UserId,
+    Actor, Budget, Instant, Join, Kind, Outcome, Payload, PerLevel, Priority, Publish, RoomConfig,
+    RoomState, SessionId, Source, UserId,
 };
 use std::collections::BTreeMap;
 

@@ -1,9 +1,12 @@
 //! A room without sessions expires by itself: the second half of B20.
 
 use crate::scene::{ANN, OWNER, Scene};
+use roomcast_core::admission::RoomStatus;
+use roomcast_core::error::JoinError;
+use roomcast_core::ledger::DropReason;
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, DropReason, Duration, Engine, Event, Instant, Join, JoinError, Outcome, Priority,
-    RoomConfig, RoomId, RoomStatus, UserId,
+    Actor, Engine, Event, Instant, Join, Outcome, Priority, RoomConfig, RoomId, UserId,
 };
 
 /// A room that closes after ten minutes without a session, called for the first time.

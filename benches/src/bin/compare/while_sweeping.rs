@@ -7,7 +7,8 @@
 use crate::contender::{latencies, nanos};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
-use roomcast::core::{Admission, Audience, Delivery, Group, Handoff, RoomState};
+use roomcast::core::audience::Delivery;
+use roomcast::core::{Admission, Audience, Group, Handoff, RoomState};
 use roomcast::message::{OutcomeSink, Seq};
 use roomcast::time::Instant;
 use roomcast::{Budget, Join, Outcome, PerLevel, Publish, Source};
