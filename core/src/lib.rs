@@ -8,13 +8,13 @@
 //!
 //! # A message on its way
 //!
-//! `publish` ─► gate ─► review ─► queue ─► dispatch ─► log ─► cursors ─► batch
+//! `publish` ─► checks ─► review ─► queue ─► dispatch ─► log ─► cursors ─► batch
 //!
 //! - **Refused**: not let in. `publish` returns an error that hands the payload back ([`Refused`]).
 //! - **Dropped**: let in, never dispatched: evicted, expired, denied by the host, or the room was
 //!   closed ([`Outcome::Dropped`]).
-//! - **Merged**: it became one with a message that waits under the same [`MergeKey`](message::MergeKey) and shares its
-//!   fate ([`Outcome::Merged`]).
+//! - **Merged**: it became one with a message that waits under the same
+//!   [`MergeKey`](message::MergeKey) and shares its fate ([`Outcome::Merged`]).
 //! - **Dispatched**: it left the queue under the room's rate and got a sequence number. From here
 //!   on it belongs to the audience.
 //! - **Skipped**: dispatched, but one session was too slow. Counted for the session and told
@@ -25,12 +25,14 @@
 //! Beside this flow the host may send something to one session or one user: it comes in its place
 //! among the messages ([`Direct`]).
 //!
-//! The host's notices, what is broadcast to every room ([`Broadcasts`](broadcasts::Broadcasts)) and tips
-//! ([`SystemMessages`](system_messages::SystemMessages)) go out beside the room's rate, each by a limit of its own. In front of the
-//! room's admission there may be the same at an edge ([`Edge`]).
+//! The host's notices, what is broadcast to every room ([`Broadcasts`](broadcasts::Broadcasts)) and
+//! what the room itself tells ([`SystemMessages`](system_messages::SystemMessages)) go out beside
+//! the room's rate, each by a limit of its own. In front of the room's admission there may be the
+//! same at an edge ([`Edge`]).
 //!
-//! Every message that is let in has exactly one [`Outcome`]. The books ([`Ledger`](ledger::Ledger), [`Deliveries`](ledger::Deliveries))
-//! balance to the integer at any instant.
+//! Every message that is let in has exactly one [`Outcome`]. The books
+//! ([`Ledger`](ledger::Ledger), [`Deliveries`](ledger::Deliveries)) balance to the integer at any
+//! instant.
 //!
 //! # Calls in, polls out
 //!
