@@ -21,12 +21,12 @@ export function expect(condition, otherwise) {
 }
 
 /** Waits until `condition` answers something true, and answers that. */
-export async function until(what, condition) {
-  const end = Date.now() + PATIENCE_MS;
+export async function until(what, condition, patienceMs = PATIENCE_MS) {
+  const end = Date.now() + patienceMs;
   for (;;) {
     const answer = await condition();
     if (answer) return answer;
-    expect(Date.now() < end, `not within ${PATIENCE_MS / 1_000} s: ${what}`);
+    expect(Date.now() < end, `not within ${patienceMs / 1_000} s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
