@@ -3,8 +3,7 @@
 
 use crate::room::SharedRoom;
 use crate::room::mentions::Mentions;
-use crate::sync::Arc;
-use crate::sync::{Mutex, RwLock};
+use crate::sync::{Arc, Mutex, RwLock};
 use roomcast_core::engine::CreateRoomError;
 use roomcast_core::error::JoinError;
 use roomcast_core::event::EndReason;
@@ -15,6 +14,7 @@ use std::collections::HashMap;
 
 /// Locks that the users' homes are spread over.
 const STRIPES: usize = 16;
+
 /// Users whose place each join looks at, whether they are still there.
 const SUSPECTS: usize = 2;
 
@@ -205,19 +205,24 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::Hub;
+    use crate::hub::{Hub, Room};
     use roomcast_core::RoomConfig;
 
-    #[test]
-    fn a_hub_forgets_who_has_left_as_others_join() {
-        let hub: Hub<&'static str> = Hub::<&'static str>::builder()
+    /// The rooms 0 and 1 of a hub where each user is in one room.
+    fn two_rooms() -> (Hub<&'static str>, [Room<&'static str>; 2]) {
+        let hub = Hub::<&'static str>::builder()
             .workers(1)
             .exclusive_membership()
             .spawn_threads()
             .unwrap();
-        let rooms: Vec<_> = (0..2)
-            .map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap())
-            .collect();
+        let rooms = [0, 1]
+            .map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap());
+        (hub, rooms)
+    }
+
+    #[test]
+    fn a_hub_forgets_who_has_left_as_others_join() {
+        let (_hub, rooms) = two_rooms();
         let mut most = 0;
         for user in 2..5_000 {
             let session =
@@ -233,14 +238,7 @@ mod tests {
 
     #[test]
     fn a_late_leave_spares_who_has_come_back() {
-        let hub: Hub<&'static str> = Hub::<&'static str>::builder()
-            .workers(1)
-            .exclusive_membership()
-            .spawn_threads()
-            .unwrap();
-        let rooms: Vec<_> = (0..2)
-            .map(|id| hub.create_room(RoomId(id), &RoomConfig::av_chat_room(UserId(1))).unwrap())
-            .collect();
+        let (_hub, rooms) = two_rooms();
         let users = |room: usize| rooms[room].stats().room.admission.users;
         let (user, registry) = (UserId(7), rooms[0].registry());
         let user_rooms = registry.user_rooms.as_ref().unwrap();
