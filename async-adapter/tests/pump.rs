@@ -2,9 +2,9 @@
 #![cfg(feature = "tokio")]
 
 mod lines;
+mod wire;
 
 use lines::Lines;
-use parking_lot::Mutex;
 use roomcast::config::LevelSet;
 use roomcast::pump::PumpOptions;
 use roomcast::{
@@ -12,98 +12,9 @@ use roomcast::{
     RoomConfig, RoomId, Source, Transport, UserId,
 };
 use std::io;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
-
-/// A connection in memory: takes so many bytes, then nothing until it is given room.
-#[derive(Clone, Debug)]
-struct Wire(Arc<Mutex<Inside>>);
-
-#[derive(Debug)]
-struct Inside {
-    taken: Vec<u8>,
-    room: usize,
-    waker: Option<Waker>,
-    is_broken: bool,
-    is_dropped: bool,
-}
-
-/// What the pump holds of it.
-#[derive(Debug)]
-struct End(Wire);
-
-impl Wire {
-    fn with_room(room: usize) -> Self {
-        Self(Arc::new(Mutex::new(Inside {
-            taken: Vec::new(),
-            room,
-            waker: None,
-            is_broken: false,
-            is_dropped: false,
-        })))
-    }
-
-    fn open() -> Self {
-        Self::with_room(usize::MAX)
-    }
-
-    fn end(&self) -> End {
-        End(self.clone())
-    }
-
-    fn give(&self, room: usize) {
-        let mut inside = self.0.lock();
-        inside.room = room;
-        if let Some(waker) = inside.waker.take() {
-            waker.wake();
-        }
-    }
-
-    fn break_it(&self) {
-        self.0.lock().is_broken = true;
-        self.give(1);
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().taken.clone()).unwrap()
-    }
-
-    fn is_dropped(&self) -> bool {
-        self.0.lock().is_dropped
-    }
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.0.0.lock().is_dropped = true;
-    }
-}
-
-impl Transport for End {
-    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut inside = self.0.0.lock();
-        if inside.is_broken {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        let count = bytes.len().min(inside.room);
-        if count == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        inside.room -= if inside.room == usize::MAX { 0 } else { count };
-        inside.taken.extend_from_slice(&bytes[..count]);
-        Ok(count)
-    }
-
-    fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut inside = self.0.0.lock();
-        if inside.room > 0 || inside.is_broken {
-            return Poll::Ready(Ok(()));
-        }
-        inside.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
+use wire::{End, Wire};
 
 fn room_of(config: &RoomConfig) -> (Hub<String>, Room<String>) {
     let hub = Hub::<String>::builder().workers(2).spawn();

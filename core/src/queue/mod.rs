@@ -2,12 +2,13 @@
 //! [Clause B8](crate::rulebook#b8-eviction-is-a-setting).
 
 mod accounting;
+mod eviction;
 mod senders;
 #[cfg(test)]
 mod tests;
 
 use crate::chunked::{NIL, Slab};
-use crate::config::{EvictionPolicy, QueueConfig, QueueDiscipline};
+use crate::config::{QueueConfig, QueueDiscipline};
 use crate::index::{Hasher, Rng};
 use crate::list::{Links, List};
 use crate::message::{Limit, Sender};
@@ -16,9 +17,6 @@ use crate::time::{Instant, Watermark, saturating_nanos};
 use accounting::{Books, Pages};
 use alloc::vec::Vec;
 use smallvec::SmallVec;
-
-/// The maximum number of victims of one call; a message that would need more is refused.
-const MAX_VICTIMS: usize = 64;
 
 /// A queue of four priorities under one budget of messages and bytes.
 ///
@@ -145,20 +143,6 @@ impl<T> Queue<T> {
         for level in Priority::ALL {
             self.levels[level].max_wait = config.max_wait[level].map(saturating_nanos);
         }
-    }
-
-    /// The limit that what waits exceeds: only after [`reconfigure`](Self::reconfigure).
-    #[inline]
-    pub(crate) fn exceeds(&self) -> Option<Limit> {
-        self.exceeded()
-    }
-
-    /// Takes out one that gives way, if there is more than the budget allows.
-    pub(crate) fn shed(&mut self) -> Option<Popped<T>> {
-        self.enter();
-        self.exceeded()?;
-        let victim = self.choose_victim()?;
-        self.take(victim)
     }
 
     /// Messages waiting, over all levels.
@@ -386,65 +370,6 @@ impl<T> Queue<T> {
         self.count_in(priority, size);
         self.newcomer = key;
         key
-    }
-
-    /// Brings the queue back under its budget after [`insert`](Self::insert) answered `newcomer`:
-    /// others give way, or the newcomer goes. Nothing to do if it has been popped in the meantime.
-    /// The victims wait no longer; [`release`](Self::release) hands each out.
-    pub(crate) fn settle(&mut self, newcomer: u32) -> Result<Victims, Full<T>> {
-        self.enter();
-        let mut victims = Victims::new();
-        let Some(limit) = self.exceeded() else { return Ok(victims) };
-        let mut enough = self.eviction_can_help(newcomer);
-        while enough && self.exceeded().is_some() {
-            match self.choose_victim() {
-                Some(victim) if victim != newcomer && victims.len() < MAX_VICTIMS => {
-                    self.unlink(victim);
-                    victims.push(victim);
-                }
-                _ => enough = false,
-            }
-        }
-        if enough {
-            return Ok(victims);
-        }
-        for &victim in victims.iter().rev() {
-            self.relink(victim);
-        }
-        match self.take(newcomer) {
-            Some(popped) => Err(Full { item: popped.item, limit }),
-            None => Ok(Victims::new()),
-        }
-    }
-
-    /// From the totals alone: would it be enough if all went that may go for this newcomer?
-    fn eviction_can_help(&self, newcomer: u32) -> bool {
-        let Some(newcomer) = self.entries.get(newcomer) else { return false };
-        let kept = &self.levels.0[..newcomer.priority.index()];
-        let kept_bytes = kept.iter().map(|level| level.bytes).fold(0, u64::saturating_add);
-        kept_bytes.saturating_add(newcomer.size) <= self.config.bytes
-    }
-
-    fn exceeded(&self) -> Option<Limit> {
-        if self.len > self.config.messages {
-            Some(Limit::QueueMessages { max: self.config.messages })
-        } else if self.bytes > self.config.bytes {
-            Some(Limit::QueueBytes { max: self.config.bytes })
-        } else {
-            None
-        }
-    }
-
-    fn choose_victim(&mut self) -> Option<u32> {
-        let lowest = self.lowest()?;
-        let Level { order, len, .. } = self.levels[lowest];
-        let Books { senders, dense, .. } = &self.books[lowest];
-        match self.config.eviction {
-            EvictionPolicy::BiggestSender => senders.queue(senders.biggest()?).messages.back(),
-            EvictionPolicy::Newest => order.back(),
-            EvictionPolicy::Oldest => order.front(),
-            EvictionPolicy::Random => dense.get(self.rng.below(len)).copied(),
-        }
     }
 
     /// Enters the newcomer into the list and the books of its level. Whoever asks those, or changes

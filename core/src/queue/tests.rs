@@ -1,6 +1,7 @@
 //! Tests of the queue, one promise each.
 
 use super::*;
+use crate::config::EvictionPolicy;
 use crate::ids::UserId;
 use crate::time::Duration;
 use Priority::{High, Low, Lowest, Normal};

@@ -5,7 +5,7 @@ use super::victims::Squeeze;
 use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::ids::{MessageId, Seq};
+use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::DropReason;
 use roomcast_core::message::{Limit, OutcomeSink};
 use roomcast_core::{Event, Instant, Outcome};
@@ -117,8 +117,7 @@ impl Oracle {
             ));
         };
         let level = entry.level;
-        let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
-        self.heads[level] += 1;
+        let (seq, position) = self.next_place(level);
         self.books[level].dispatched += 1;
         self.books[level].units_dispatched =
             self.books[level].units_dispatched.wrapping_add(waiting.units);

@@ -1,11 +1,9 @@
 //! What was broadcast to every room, as a list; and how much of it this room has heard.
 
 use super::Oracle;
+use super::at_once::AtOnce;
 use crate::checked::Crossed;
-use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::ids::{Seq, SessionKey};
-use roomcast_core::ledger::RefusalReason;
-use roomcast_core::message::Sender;
+use crate::violation::{Check, Law, same};
 use roomcast_core::{Instant, Kind, Priority};
 
 /// Everything that was broadcast since the room was made.
@@ -47,42 +45,13 @@ impl Oracle {
         self.heard.all.extend_from_slice(&news);
         for (level, id, size) in news {
             let level = self.counts_as(level);
-            self.submitted += 1;
-            let row = &mut self.books[level];
-            (row.submitted, row.units_submitted) =
-                (row.submitted + 1, row.units_submitted.wrapping_add(1));
-            if size > self.rules.payload_bytes as usize {
-                *row.refused.entry(RefusalReason::TooLarge).or_default() += 1;
-                row.units_refused = row.units_refused.wrapping_add(1);
+            if !self.host_offers(level, size) {
                 continue;
             }
-            (row.dispatched, row.units_dispatched) =
-                (row.dispatched + 1, row.units_dispatched.wrapping_add(1));
-            let Some(m) = sent.next() else {
-                return Err(Violation::new(
-                    Law::L5Rate,
-                    "a broadcast goes out",
-                    id,
-                    "nothing sent",
-                ));
-            };
-            let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
-            self.heads[level] += 1;
-            let expected =
-                (id, seq, position, level, Kind::Notice, Sender::Host, None::<SessionKey>, now);
-            let found = (
-                m.payload.id(),
-                m.seq,
-                m.position,
-                m.priority,
-                m.kind,
-                m.sender,
-                m.session,
-                m.dispatched_at,
-            );
-            same(Law::L4Order, "a broadcast", expected, found)?;
+            let broadcast = AtOnce { payload: id, level, kind: Kind::Notice, units: 1 };
+            let (m, _) = self.goes_at_once(now, "a broadcast", broadcast, &mut sent)?;
             self.listeners.dispatched(&self.rules, m, size as u64);
         }
-        same(Law::L5Rate, "what goes out beside what was broadcast", 0, sent.len())
+        Self::nothing_beside("what was broadcast", &sent)
     }
 }

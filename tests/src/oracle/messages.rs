@@ -1,5 +1,6 @@
 //! A message that is offered, from the call to its fate.
 
+use super::at_once::AtOnce;
 use super::going::{Entered, Sent};
 use super::line::Entry;
 use super::victims::Squeeze;
@@ -8,7 +9,7 @@ use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::data::DataError;
-use roomcast_core::ids::{MessageId, Seq};
+use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Sender};
 use roomcast_core::{Instant, Kind, Outcome, Priority, Receipt, Refused, Source};
@@ -211,35 +212,9 @@ impl Oracle {
         let nanos = now.as_nanos();
         same(Law::L5Rate, "every window of the notices holds", true, self.notices.pass(nanos))?;
         self.pay(now, (offer, number), Sender::Host)?;
-        let Some(notice) = sent.next() else {
-            return Err(Violation::new(
-                Law::L5Rate,
-                "a notice goes out",
-                offer.payload,
-                "nothing sent",
-            ));
-        };
-        let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[offer.level]);
-        self.heads[offer.level] += 1;
-        self.books[offer.level].dispatched += 1;
-        self.books[offer.level].units_dispatched =
-            self.books[offer.level].units_dispatched.wrapping_add(offer.units);
-        let expected =
-            (offer.payload, seq, position, offer.level, Kind::Notice, Sender::Host, None, now, now);
-        let m = notice;
-        let found = (
-            m.payload.id(),
-            m.seq,
-            m.position,
-            m.priority,
-            m.kind,
-            m.sender,
-            m.session,
-            m.admitted_at,
-            m.dispatched_at,
-        );
-        same(Law::L4Order, "the notice", expected, found)?;
-        same(Law::L1Messages, "what it stands for", (1, offer.units), (m.messages, m.units))?;
+        let Offer { payload, level, units, .. } = *offer;
+        let expected = AtOnce { payload, level, kind: Kind::Notice, units };
+        let (notice, seq) = self.goes_at_once(now, "the notice", expected, &mut sent)?;
         self.listeners.dispatched(&self.rules, notice, offer.size as u64);
         self.dispatch(now, &mut sent, None)?;
         self.no_more(now, sent)?;

@@ -1,12 +1,10 @@
 //! What happened and has yet to be told, by kind: a list of what happened, and when the kind was told last.
 
 use super::Oracle;
+use super::at_once::AtOnce;
 use super::going::Sent;
 use crate::payload::Probe;
-use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::ids::{Seq, SessionKey};
-use roomcast_core::ledger::RefusalReason;
-use roomcast_core::message::Sender;
+use crate::violation::{Check, Law, same};
 use roomcast_core::system_messages::{SystemMessage, SystemMessageKind, SystemMessages};
 use roomcast_core::{Instant, Kind, Payload, UserId};
 use std::collections::BTreeMap;
@@ -119,58 +117,11 @@ impl Oracle {
         let Some(level) = self.rules.tips.level(kind).map(|level| self.counts_as(level)) else {
             return Ok(());
         };
-        self.submitted += 1;
-        let row = &mut self.books[level];
-        (row.submitted, row.units_submitted) =
-            (row.submitted + 1, row.units_submitted.wrapping_add(1));
-        if payload.size() > self.rules.payload_bytes as usize {
-            *row.refused.entry(RefusalReason::TooLarge).or_default() += 1;
-            row.units_refused = row.units_refused.wrapping_add(1);
+        if !self.host_offers(level, payload.size()) {
             return Ok(());
         }
-        (row.dispatched, row.units_dispatched) =
-            (row.dispatched + 1, row.units_dispatched.wrapping_add(1));
-        let Some(message) = sent.next() else {
-            return Err(Violation::new(
-                Law::L5Rate,
-                "a tip that is due goes out",
-                kind,
-                "nothing sent",
-            ));
-        };
-        let (seq, position) = (Seq(self.heads.values().sum::<u64>() + 1), self.heads[level]);
-        self.heads[level] += 1;
-        let expected = (
-            payload.id(),
-            seq,
-            position,
-            level,
-            Kind::System,
-            Sender::Host,
-            None::<SessionKey>,
-            (1, 1),
-            now,
-            now,
-        );
-        let m = message;
-        let found = (
-            m.payload.id(),
-            m.seq,
-            m.position,
-            m.priority,
-            m.kind,
-            m.sender,
-            m.session,
-            (m.messages, m.units),
-            m.admitted_at,
-            m.dispatched_at,
-        );
-        same(
-            Law::L4Order,
-            format!("the tip {tip:?}"),
-            format!("{expected:?}"),
-            format!("{found:?}"),
-        )?;
+        let told = AtOnce { payload: payload.id(), level, kind: Kind::System, units: 1 };
+        let (message, _) = self.goes_at_once(now, &format!("the tip {tip:?}"), told, sent)?;
         let is_of_one = count == 1 && matches!(tip, SystemMessage::Users { .. });
         let had = |user: &UserId| self.happened.profiles.get(&(kind, *user));
         let profile = first

@@ -1,0 +1,244 @@
+//! A real room under the oracle's eyes: each call goes to the room and to a twin, the answers are compared, then everything that can be
+//! seen. The twin shows that the same calls give the same answers (law L9), and what crosses the seam: so the oracle knows what went out
+//! even when nobody is told and no log holds it for long.
+
+mod offers;
+mod reading;
+mod running;
+
+pub use offers::Say;
+
+use crate::oracle::Oracle;
+use crate::payload::Probe;
+use crate::rules::Rules;
+use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::config::ConfigError;
+use roomcast_core::error::JoinError;
+use roomcast_core::{
+    Actor, Budget, Event, Instant, Join, Joined, Message, RoomState, SessionId, Sharding, UserId,
+};
+use std::sync::Arc;
+
+/// A message that was dispatched.
+pub type Crossed = Arc<Message<Probe>>;
+
+/// The watcher of one room. The room is passed to each call, since an engine may own it.
+#[derive(Debug)]
+pub struct Checked {
+    twin: RoomState<Probe>,
+    oracle: Oracle,
+    payloads: u64,
+    calls: u64,
+    /// The sessions are compared one by one after each so many calls.
+    stride: u64,
+}
+
+/// The life of the rooms that [`Checked::new`] makes.
+pub const LIFE: u64 = 0x0123_4567_89ab_cdef;
+
+impl Checked {
+    /// A fresh room under these rules, and its watcher.
+    pub fn new(rules: Rules, stride: u64) -> Result<(RoomState<Probe>, Self), ConfigError> {
+        let config = rules.config()?;
+        let sharding = rules.sharding();
+        let room = RoomState::starting_at(&config, sharding, rules.heads).with_life(LIFE);
+        Ok((room, Self::beside(rules, sharding, stride, LIFE)?))
+    }
+
+    /// The watcher of a room in one shard that is made elsewhere, fresh, under the same rules and in this life.
+    pub fn watching(rules: Rules, stride: u64, life: u64) -> Result<Self, ConfigError> {
+        Self::beside(rules, Sharding::ONE, stride, life)
+    }
+
+    fn beside(
+        rules: Rules,
+        sharding: Sharding,
+        stride: u64,
+        life: u64,
+    ) -> Result<Self, ConfigError> {
+        let twin = RoomState::starting_at(&rules.config()?, sharding, rules.heads);
+        let mut twin = twin.with_life(life);
+        twin.record_dispatches();
+        Ok(Self { twin, oracle: Oracle::new(rules, life), payloads: 0, calls: 0, stride })
+    }
+
+    /// The model.
+    pub fn oracle(&self) -> &Oracle {
+        &self.oracle
+    }
+
+    /// A new payload of this size.
+    pub fn probe(&mut self, size: usize) -> Probe {
+        self.payloads += 1;
+        Probe::new(self.payloads, size)
+    }
+
+    /// `RoomState::join`.
+    pub fn join(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        join: &Join<Probe>,
+    ) -> Result<Result<Joined, JoinError>, Violation> {
+        let answer = room.join(now, join.clone());
+        self.joined(room, now, join, &answer)?;
+        Ok(answer)
+    }
+
+    /// `RoomState::join` was called by someone else and answered this.
+    pub fn joined(
+        &mut self,
+        room: &RoomState<Probe>,
+        now: Instant,
+        join: &Join<Probe>,
+        answer: &Result<Joined, JoinError>,
+    ) -> Check {
+        same(Law::L9Deterministic, "join", answer, &self.twin.join(now, join.clone()))?;
+        self.oracle.joined(now, join, answer)?;
+        self.inspect(room)
+    }
+
+    /// A user who was in this room has joined another one, and by the rule of one room a user has left this one.
+    pub fn left_for_another(
+        &mut self,
+        room: &RoomState<Probe>,
+        now: Instant,
+        user: UserId,
+    ) -> Check {
+        same(
+            Law::L9Deterministic,
+            "leaving for another room",
+            Ok(()),
+            self.twin.leave_for_another(now, user),
+        )?;
+        self.oracle.left_for_another(now, user);
+        self.inspect(room)
+    }
+
+    /// `RoomState::leave`.
+    pub fn leave(&mut self, room: &mut RoomState<Probe>, now: Instant, user: UserId) -> Check {
+        let answer = room.leave(now, user);
+        same(Law::L9Deterministic, "leave", answer, self.twin.leave(now, user))?;
+        self.oracle.left(now, user, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::close_session`.
+    pub fn close_session(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        session: SessionId,
+    ) -> Check {
+        let answer = room.close_session(now, session);
+        same(Law::L9Deterministic, "close_session", answer, self.twin.close_session(now, session))?;
+        self.oracle.session_closed(now, session, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::touch`.
+    pub fn touch(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        session: SessionId,
+    ) -> Check {
+        let answer = room.touch(now, session);
+        same(Law::L9Deterministic, "touch", answer, self.twin.touch(now, session))?;
+        self.oracle.touched(now, session, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::handle_timeout`.
+    pub fn handle_timeout(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
+        room.handle_timeout(now);
+        self.timed_out(room, now)
+    }
+
+    /// `RoomState::handle_timeout` was called by someone else.
+    pub fn timed_out(&mut self, room: &RoomState<Probe>, now: Instant) -> Check {
+        self.twin.handle_timeout(now);
+        self.oracle.timed_out(now, &self.twin.take_dispatches())?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::wake`.
+    pub fn wake(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
+        let answer = room.wake(now);
+        same(Law::L9Deterministic, "wake", answer, self.twin.wake(now))?;
+        self.oracle.woken(now, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::poll_event`.
+    pub fn poll_event(&mut self, room: &mut RoomState<Probe>) -> Result<Option<Event>, Violation> {
+        let event = room.poll_event();
+        self.polled(room, event)?;
+        Ok(event)
+    }
+
+    /// `RoomState::poll_event` was called by someone else and answered this.
+    pub fn polled(&mut self, room: &RoomState<Probe>, event: Option<Event>) -> Check {
+        same(Law::L9Deterministic, "poll_event", event, self.twin.poll_event())?;
+        self.oracle.polled(event)?;
+        self.inspect(room)
+    }
+
+    /// Lets everything come to its end: the room is closed, everyone takes what is due, every event is polled. Then the books are
+    /// final and nothing is owed.
+    pub fn finish(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
+        if !room.is_ended()
+            && room.snapshot(now).admission.state == roomcast_core::admission::RoomStatus::Open
+        {
+            self.close(room, now, Actor::Host)?;
+        }
+        let sessions: Vec<SessionId> =
+            self.oracle.sessions().map(|(&session, _)| session).collect();
+        for session in sessions {
+            while self
+                .next_batch(room, now, session, Budget { messages: 2, bytes: 1 << 20 })?
+                .is_ok()
+            {}
+        }
+        let mut last = None;
+        while let Some(event) = self.poll_event(room)? {
+            last = Some(event);
+        }
+        let (promised, told) = self.oracle.outcomes();
+        same(Law::Events, "outcomes told", promised, told)?;
+        same(Law::Timeouts, "when an ended room wants to be called", None, room.poll_timeout())?;
+        // It wants nothing more, so the end of time brings nothing.
+        self.handle_timeout(room, Instant::MAX)?;
+        match last {
+            None | Some(Event::RoomEnded) => {
+                same(Law::Members, "whether the room has ended", true, room.is_ended())
+            }
+            other => Err(Violation::new(Law::Events, "the last event", Event::RoomEnded, other)),
+        }
+    }
+
+    fn inspect(&mut self, room: &RoomState<Probe>) -> Check {
+        let now = self.oracle.clock();
+        same(Law::L9Deterministic, "snapshot", room.snapshot(now), self.twin.snapshot(now))?;
+        same(Law::L9Deterministic, "poll_timeout", room.poll_timeout(), self.twin.poll_timeout())?;
+        same(Law::L9Deterministic, "poll_wake", room.poll_wake(), self.twin.poll_wake())?;
+        self.oracle.inspect(room)?;
+        for (&session, _) in self.oracle.sessions() {
+            let (shard, place) = room.place_of(session);
+            let bit = 1 << (place % 64);
+            let ready = shard.is_some_and(|shard| shard.ready_among(place, bit) == bit);
+            same(
+                Law::Batches,
+                "whether one of several sessions is ready",
+                room.is_ready(session),
+                ready,
+            )?;
+        }
+        self.calls += 1;
+        if self.calls.is_multiple_of(self.stride) {
+            self.oracle.inspect_sessions(room)
+        } else {
+            Ok(())
+        }
+    }
+}

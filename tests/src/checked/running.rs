@@ -1,0 +1,117 @@
+//! How a room under watch is run: its rights, its data, its settings, its end.
+
+use super::Checked;
+use crate::moderation::Act;
+use crate::oracle::data::{Change, Count};
+use crate::payload::Probe;
+use crate::rules::Rules;
+use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::{Actor, Instant, RoomState, UserId};
+
+impl Checked {
+    /// `RoomState::close`.
+    pub fn close(&mut self, room: &mut RoomState<Probe>, now: Instant, actor: Actor) -> Check {
+        let answer = room.close(now, actor);
+        same(Law::L9Deterministic, "close", answer, self.twin.close(now, actor))?;
+        self.oracle.closed(now, actor, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::reconfigure`.
+    pub fn reconfigure(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        rules: &Rules,
+    ) -> Check {
+        let config = rules
+            .config()
+            .map_err(|error| Violation::new(Law::Members, "the new rules", "valid ones", error))?;
+        let answer = room.reconfigure(now, &config);
+        same(Law::L9Deterministic, "reconfigure", answer, self.twin.reconfigure(now, &config))?;
+        self.oracle.reconfigured(now, rules.clone(), answer, &self.twin.take_dispatches())?;
+        self.inspect(room)
+    }
+
+    /// A call that deals with users.
+    pub fn moderate(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        actor: Actor,
+        act: &Act,
+    ) -> Check {
+        let answer = act.on(room, now, actor);
+        same(Law::L9Deterministic, "moderation", answer, act.on(&mut self.twin, now, actor))?;
+        self.oracle.moderated(now, actor, act, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::write_attributes`, each value filled with `fill`.
+    pub fn write_attributes(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        based_on: Option<u64>,
+        changes: &[Change],
+        fill: u8,
+    ) -> Check {
+        let values: Vec<_> =
+            changes.iter().map(|(_, size)| size.map(|size| vec![fill; size])).collect();
+        let borrowed: Vec<_> = changes
+            .iter()
+            .zip(&values)
+            .map(|((key, _), value)| (key.as_str(), value.as_deref()))
+            .collect();
+        let answer = room.write_attributes(now, based_on, &borrowed);
+        same(
+            Law::L9Deterministic,
+            "write_attributes",
+            answer,
+            self.twin.write_attributes(now, based_on, &borrowed),
+        )?;
+        self.oracle.attributes_written(now, based_on, changes, fill, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::export`, and `RoomState::import` of the same: what lasts comes back as it was.
+    pub fn restart(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
+        let carried = room.export(now);
+        same(Law::L9Deterministic, "export", &carried, &self.twin.export(now))?;
+        let answer = room.import(now, carried.clone());
+        same(Law::L9Deterministic, "import", answer, self.twin.import(now, carried))?;
+        self.oracle.restarted(now, answer.is_ok())?;
+        self.inspect(room)?;
+        self.oracle.inspect_sessions(room)
+    }
+
+    /// A call of a counter.
+    pub fn count(&mut self, room: &mut RoomState<Probe>, key: &str, count: Count) -> Check {
+        let call = |room: &mut RoomState<Probe>| match count {
+            Count::Set(value) => room.set_counter(key, value),
+            Count::Add(delta) => room.add_counter(key, delta).map(Some),
+            Count::Remove => Ok(room.remove_counter(key)),
+        };
+        let answer = call(room);
+        same(Law::L9Deterministic, "a counter", answer, call(&mut self.twin))?;
+        self.oracle.counted(key, count, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::set_profile`, with a new profile of this size.
+    pub fn set_profile(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        user: UserId,
+        size: Option<usize>,
+    ) -> Check {
+        self.payloads += 1;
+        let id = self.payloads;
+        let profile = || size.map(|size| Probe::new(id, size));
+        let answer = room.set_profile(user, profile());
+        let twin = self.twin.set_profile(user, profile());
+        same(Law::L9Deterministic, "set_profile", answer.is_ok(), twin.is_ok())?;
+        self.oracle.profile_set(user, size.map(|size| (id, size)), &answer)?;
+        self.inspect(room)
+    }
+}

@@ -1,0 +1,205 @@
+//! The operations: each is one call, in small numbers.
+
+/// One call, in small numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Op {
+    /// `publish` by a session that was given out, most often one that is in.
+    Speak {
+        /// Which session.
+        who: u8,
+        /// The priority.
+        level: u8,
+        /// The size: 0 to 71, of which 64 are allowed.
+        size: u8,
+        /// How to report.
+        outcome_sink: u8,
+        /// What it may be merged by, what it stands for, its key, its counter: by tables.
+        more: (u8, u8),
+    },
+    /// `publish` by the host.
+    Host {
+        /// The priority.
+        level: u8,
+        /// The size.
+        size: u8,
+        /// How to report.
+        outcome_sink: u8,
+        /// As when somebody speaks.
+        more: (u8, u8),
+    },
+    /// `publish` of what comes from an edge.
+    Forward {
+        /// The user.
+        user: u8,
+        /// The session that sent it.
+        who: Option<u8>,
+        /// The priority, the size, how to report.
+        what: (u8, u8, u8),
+        /// As when somebody speaks.
+        more: (u8, u8),
+    },
+    /// Something is broadcast to every room, up to 70 times; then this one hears it, or not yet.
+    Broadcast {
+        /// The priority.
+        level: u8,
+        /// The size.
+        size: u8,
+        /// How many times; from 128 on the room hears it at once.
+        times: u8,
+    },
+    /// `review`, of one of the tickets that were given out.
+    Decide {
+        /// Which.
+        which: u8,
+        /// Which verdict.
+        verdict: u8,
+    },
+    /// `join` by a guest, the owner or one of five users; from 128 on to be swept in group 1.
+    Join {
+        /// Who.
+        user: u8,
+        /// On a connection that had a session.
+        known: Option<u8>,
+        /// Which levels it does not want: below 64 none, else a bit for each.
+        mask: u8,
+        /// With which of the tokens that were taken, and from 160 on in which way that was tampered with.
+        resume: Option<(u8, u8)>,
+        /// With a profile of this size: 0 to 19, of which 16 are allowed.
+        profile: Option<u8>,
+    },
+    /// `next_batch`.
+    Batch {
+        /// Which session.
+        who: u8,
+        /// Messages at the most: 0 to 7; from 128 on the usual budget.
+        messages: u8,
+        /// Bytes at the most.
+        bytes: u8,
+    },
+    /// `sweep`.
+    Sweep {
+        /// The first slot and how many; from 128 on the first is one of group 1.
+        slots: (u8, u8),
+        /// Messages for each at the most: 0 to 7; from 128 on the usual budget.
+        messages: u8,
+        /// Bytes for each at the most.
+        bytes: u8,
+        /// Which slots take nothing, a bit for each of eight.
+        busy: u8,
+    },
+    /// `send_direct`.
+    Direct {
+        /// To which session; from 192 on to which user.
+        to: u8,
+        /// The priority.
+        level: u8,
+        /// The size: 0 to 71, of which 64 are allowed.
+        size: u8,
+    },
+    /// `resume_token`.
+    Token {
+        /// Of which session.
+        who: u8,
+    },
+    /// `set_masked_levels`.
+    LevelSet {
+        /// Which session.
+        who: u8,
+        /// Which levels: below 64 none, else a bit for each.
+        levels: u8,
+    },
+    /// `leave`.
+    Leave {
+        /// Who.
+        user: u8,
+    },
+    /// `close_session`.
+    Gone {
+        /// Which session.
+        who: u8,
+    },
+    /// `touch`.
+    Touch {
+        /// Which session.
+        who: u8,
+    },
+    /// A call that deals with users.
+    Moderate {
+        /// Which call, and for from 128 on two users at once.
+        act: u8,
+        /// By whom: a user, or from 6 on the host.
+        actor: u8,
+        /// To whom.
+        user: u8,
+        /// For how long, by a table from no time to for good.
+        time: u8,
+    },
+    /// `write_attributes`, one change or two.
+    Attribute {
+        /// Which keys: two of seven, one of which is too long.
+        keys: (u8, u8),
+        /// The sizes of the values; `None` takes the key away.
+        sizes: (Option<u8>, Option<u8>),
+        /// Based on a version so far behind, or on none.
+        behind: u8,
+    },
+    /// A call of a counter.
+    Count {
+        /// Which.
+        key: u8,
+        /// Which call, and with what.
+        act: u8,
+    },
+    /// `export`, and `import` of the same.
+    Restart,
+    /// `set_profile`; above 40 bytes it is too large.
+    Profile {
+        /// Who.
+        user: u8,
+        /// The size; `None` takes it away.
+        size: Option<u8>,
+    },
+    /// `poll_event`, so many times.
+    Poll {
+        /// How many times: 0 to 15.
+        times: u8,
+    },
+    /// `wake`.
+    Wake,
+    /// `handle_timeout` now, whether or not it is due.
+    Tick,
+    /// `handle_timeout` at the very instant it is due, after one a nanosecond early that must change nothing.
+    OnTime,
+    /// The clock moves on by so many units of a nanosecond, a microsecond, a millisecond or a minute.
+    Wait {
+        /// How many.
+        count: u8,
+        /// Of what.
+        unit: u8,
+    },
+    /// The clock is read so many milliseconds back, for the next calls.
+    Back {
+        /// How many.
+        millis: u8,
+    },
+    /// `close`, rarely: by the host, the owner or somebody else.
+    Close {
+        /// Who, and whether at all: one value in eight.
+        by: u8,
+    },
+    /// `reconfigure`.
+    Reconfigure {
+        /// Which settings, a bit for each group of them; and one that is fixed, by a table that mostly says none.
+        what: (u32, u8),
+        /// The numbers of the new ones.
+        to: [u8; 4],
+    },
+    /// A call with a session id that nobody was given.
+    Stranger {
+        /// Which call.
+        call: u8,
+        /// The id.
+        bits: (u8, u32),
+    },
+}
