@@ -45,8 +45,8 @@ impl Oracle {
                     (joined.starts_after.0, joined.start),
                 )?;
                 listener.group = join.in_group();
-                listener.set_masked_levels(join.masked_levels());
                 self.listeners.here.insert(session, listener);
+                self.listeners.set_masked_levels(session, join.masked_levels());
                 if let Some(user) = join.as_user() {
                     let was_online = self.is_online(user);
                     if self.members.count(user) == 0 {

@@ -22,6 +22,8 @@ pub struct Listener {
     pub(super) own: PerLevel<Vec<u64>>,
     /// Positions of what it has yet to take, without its own messages.
     pub(super) pending: PerLevel<VecDeque<u64>>,
+    /// How many it has missed without being told, at a level that it masked since.
+    pub(super) missed: PerLevel<u64>,
     /// What was sent to it directly and it has yet to take.
     pub(super) directs: PerLevel<VecDeque<Waits>>,
     /// Why it ends, and when at the latest; nothing more becomes due.
@@ -47,15 +49,10 @@ impl Listener {
         })
     }
 
-    /// What it has yet to take of a level is not meant for it any more.
-    pub fn exclude_pending(&mut self, level: Priority) {
-        self.counts[level].excluded += self.pending[level].len() as u64;
-        self.pending[level].clear();
-    }
-
     /// Whether something is due.
     pub fn is_due(&self) -> bool {
         self.pending.values().any(|pending| !pending.is_empty())
+            || self.missed.values().any(|&missed| missed > 0)
             || self.directs.values().any(|directs| !directs.is_empty())
     }
 }
@@ -211,15 +208,17 @@ impl Listeners {
             }
             let log = &self.log[level];
             let pending = &mut listener.pending[level];
-            let mut gap = 0;
+            let mut gap = std::mem::take(&mut listener.missed[level]);
+            let mut fallen = 0;
             while pending.front().is_some_and(|&position| {
                 log.first().is_none_or(|oldest| position < oldest.position)
             }) {
                 pending.pop_front();
-                gap += 1;
+                fallen += 1;
             }
+            listener.counts[level].skipped += fallen;
+            gap += fallen;
             if gap > 0 {
-                listener.counts[level].skipped += gap;
                 taken.push(Taken::Gap(level, gap));
             }
             let directs = &mut listener.directs[level];

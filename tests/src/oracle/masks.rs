@@ -1,18 +1,28 @@
-//! Levels that a session does not want: what is dispatched there is excluded, and so is what it had not taken.
+//! Levels that a session does not want (clause B10). What is dispatched there is excluded, and so is what it had not taken; what it
+//! could not take any more when it masked the level, it has missed, and is told so.
 
 use super::Oracle;
-use super::listeners::Listener;
+use super::listeners::Listeners;
 use crate::violation::{Check, Law, same};
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::{Instant, SessionId};
 
-impl Listener {
-    /// The levels that it does not want, from now on.
-    pub fn set_masked_levels(&mut self, mask: LevelSet) {
-        let old = std::mem::replace(&mut self.mask, mask);
-        mask.levels()
-            .filter(|&level| !old.contains(level))
-            .for_each(|level| self.exclude_pending(level));
+impl Listeners {
+    /// The levels that a session does not want, from now on. Returns whether the session is in.
+    pub fn set_masked_levels(&mut self, session: SessionId, mask: LevelSet) -> bool {
+        let Some(listener) = self.here.get(&session) else { return false };
+        let old = listener.mask;
+        let added: Vec<_> = mask.levels().filter(|&level| !old.contains(level)).collect();
+        for level in added {
+            let pending = self.here[&session].pending[level].clone();
+            let missed = pending.iter().filter(|&&position| !self.holds(level, position)).count();
+            let Some(listener) = self.here.get_mut(&session) else { continue };
+            listener.counts[level].skipped += missed as u64;
+            listener.missed[level] += missed as u64;
+            listener.counts[level].excluded += (pending.len() - missed) as u64;
+            listener.pending[level].clear();
+        }
+        self.here.get_mut(&session).map(|listener| listener.mask = mask).is_some()
     }
 }
 
@@ -26,16 +36,7 @@ impl Oracle {
         answer: bool,
     ) -> Check {
         self.advance(now);
-        let listener = self.listeners.here.get_mut(&session);
-        same(
-            Law::Members,
-            "whether the session is in that masks levels",
-            listener.is_some(),
-            answer,
-        )?;
-        if let Some(listener) = listener {
-            listener.set_masked_levels(mask);
-        }
-        Ok(())
+        let is_in = self.listeners.set_masked_levels(session, mask);
+        same(Law::Members, "whether the session is in that masks levels", is_in, answer)
     }
 }

@@ -31,7 +31,8 @@ impl Oracle {
             (token.session, token.taken_at),
         )?;
         for level in Priority::ALL {
-            let (from, head) = (token.positions[level], self.heads[level]);
+            // What it missed before a mask and was not told of lies before it, too.
+            let (from, head) = (token.positions[level] + listener.missed[level], self.heads[level]);
             if listener.mask.contains(level) {
                 same(Law::L2Deliveries, format!("where the masked {level} stands"), head, from)?;
             }

@@ -45,13 +45,16 @@ impl<M: Payload> Crowd<M> {
         self.cold(slot).is_some_and(|cold| cold.mask().contains(level) && cold.ending().is_none())
     }
 
-    /// What the session had not read is excluded; from here on its cursor stands still.
+    /// What the session had not read is excluded, but for what it could not read any more: that
+    /// it has missed, and is told. From here on its cursor stands still.
     fn start_mask(&mut self, log: &Log<M>, slot: u32, level: Priority) {
         let head = log.head(level);
         let ending = self.ending(slot);
         let end = ending.map_or(head, |ending| ending.ends[level]);
         let cursor = self.sessions.cursor(slot, level, end);
-        let unread = self.pass(slot, level, cursor..end);
+        let readable = cursor.max(log.tail(level).min(end));
+        self.skip(slot, level, cursor..readable);
+        let unread = self.pass(slot, level, readable..end);
         self.add_excluded(slot, level, unread);
         if ending.is_none() {
             self.accounts.mask(level, head);
