@@ -1,12 +1,21 @@
 //! Rooms without sessions close by themselves, in the hub on tokio, in paused time (clause B20).
 #![cfg(feature = "tokio")]
 
+mod lines;
+
+use lines::Lines;
 use roomcast::core::admission::RoomStatus;
-use roomcast::error::{JoinError, SessionEnd};
+use roomcast::error::{JoinError, RefusalReason, SessionEnd};
+use roomcast::moderation::Role;
+use roomcast::names::RoomKey;
+use roomcast::pump::PumpOptions;
 use roomcast::{
-    Actor, Event, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, Subscription, UserId,
+    Actor, Event, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, Subscription, Transport,
+    UserId,
 };
+use std::io;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -135,4 +144,138 @@ async fn b20_a_drain_ends_a_room_about_to_expire() {
     assert!(!is_open(&room) && !is_open(&waits));
     sleep(Duration::from_secs(1)).await;
     assert_eq!(told.lock().unwrap().len(), 4);
+}
+
+/// The configuration of a room that closes after a minute without a session.
+fn minute(owner: UserId) -> RoomConfig {
+    RoomConfig::builder(owner).idle_timeout(Some(Duration::from_secs(60))).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn b20_who_joins_an_expired_room_opens_it_anew() {
+    let hub = Hub::<&'static str>::builder().workers(2).spawn();
+    let ann = hub.user_id("ann");
+    for key in [RoomKey::Id(RoomId(1)), RoomKey::Name("stream-42".into())] {
+        let room = hub.open_room(key.clone(), &minute(ann)).unwrap();
+        let (other, first) = (room.clone(), room.id());
+        room.moderation(Actor::Host).mute(&[ANN], None).unwrap();
+        let life = room.stats().room.admission.life;
+        // Long enough for whatever nobody needs to be forgotten, but the owner.
+        for visitor in 0..300 {
+            sleep(Duration::from_secs(1)).await;
+            hub.user_id(format!("visitor {visitor}"));
+        }
+        assert!(!is_open(&room) && hub.room(key.clone()).is_none());
+        assert_eq!(room.data().export().mutes.len(), 1, "what it was can be read until then");
+
+        let mut guest = guest(&room);
+        for room in [&room, &other, &hub.room(key.clone()).unwrap()] {
+            assert!(is_open(room) && room.stats().room.admission.life != life);
+            assert_eq!((room.stats().room.audience.sessions, room.muted_until(ANN)), (1, None));
+            assert_eq!(room.name().is_some(), first.0 != 1);
+            assert_eq!(room.id() == first, first.0 == 1, "a name gets another number");
+        }
+        let _ = other.try_publish(Publish::new(Source::Host, "anew")).unwrap();
+        assert_eq!(guest.next_batch().await.unwrap().messages()[0].payload, "anew");
+        assert_eq!(room.role_of(hub.user_id("ann")), Role::Owner);
+        assert!(!hub.open_room(key.clone(), &RoomConfig::default()).unwrap().is_new());
+        // With the configuration that it was opened with: it expires once more.
+        drop(guest);
+        sleep(Duration::from_secs(62)).await;
+        assert!(!is_open(&room));
+        drop(self::guest(&other));
+        assert!(is_open(&room) && is_open(&other));
+    }
+}
+
+/// A connection that takes whatever there is.
+struct Discard;
+
+impl Transport for Discard {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn b20_a_pump_of_an_expired_room_opens_it_anew() {
+    let hub = Hub::<String>::builder().workers(1).spawn();
+    let room = hub.open_room("stream-42", &minute(UserId(1))).unwrap();
+    sleep(Duration::from_secs(62)).await;
+    let pump = room.pump(Lines, PumpOptions::default()).unwrap();
+    assert!(hub.room("stream-42").is_some_and(|found| found.id() == room.id()));
+    let pumped = pump.join(Join::guest(), Discard).unwrap();
+    assert_eq!(pumped.session().life(), room.stats().room.admission.life);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b20_a_room_that_somebody_closed_stays_closed() {
+    let hub = Hub::<&'static str>::builder().workers(1).spawn();
+    let config = minute(UserId(1));
+    let closed = |room: &Room<&'static str>| {
+        assert_eq!(room.join(Join::guest()).unwrap_err(), JoinError::RoomClosed);
+        assert!(!is_open(room));
+        let refused = room.try_publish(Publish::new(Source::Host, "hello")).unwrap_err();
+        assert_eq!(refused.reason, RefusalReason::RoomClosed);
+    };
+    for actor in [Actor::Host, Actor::User(UserId(1))] {
+        let room = hub.open_room(RoomId(1), &config).unwrap();
+        assert!(room.is_new());
+        room.close(actor).unwrap();
+        sleep(Duration::from_secs(100)).await;
+        closed(&room);
+        // Though it has been opened anew by somebody else.
+        let again = hub.open_room(RoomId(1), &config).unwrap();
+        let _guest = guest(&again);
+        closed(&room);
+        hub.remove_room(RoomId(1)).unwrap();
+    }
+    // So do one that was removed before it expired, and those whose handles came otherwise.
+    let removed = hub.open_room(RoomId(1), &config).unwrap();
+    hub.remove_room(RoomId(1)).unwrap();
+    let made = hub.create_room(RoomId(2), &config).unwrap();
+    let opened = hub.open_room(RoomId(3), &config).unwrap();
+    let found = hub.room(RoomId(3)).unwrap();
+    sleep(Duration::from_secs(100)).await;
+    [&removed, &made, &found].into_iter().for_each(closed);
+    assert!(hub.rooms().is_empty());
+    let _guest = guest(&opened);
+    closed(&found);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b20_an_expired_room_finds_no_place_in_a_full_hub() {
+    let hub = Hub::<&'static str>::builder().workers(1).max_rooms(1).spawn();
+    let room = hub.open_room(RoomId(1), &minute(UserId(1))).unwrap();
+    sleep(Duration::from_secs(62)).await;
+    let other = hub.open_room(RoomId(2), &RoomConfig::default()).unwrap();
+    assert_eq!(room.join(Join::guest()).unwrap_err(), JoinError::RoomClosed);
+    hub.remove_room(other.id()).unwrap();
+    assert!(room.join(Join::guest()).is_ok());
+}
+
+/// Threads that join while it expires: every one gets in, and all into one room.
+#[test]
+fn b20_joins_race_an_expiry_and_meet_in_one_room() {
+    let hub = Hub::<&'static str>::builder().workers(1).spawn_threads().unwrap();
+    let config = RoomConfig::builder(UserId(1)).idle_timeout(Some(Duration::from_millis(1)));
+    let room = hub.open_room("stream-42", &config.build().unwrap()).unwrap();
+    for round in 0..200 {
+        // Before it expires, while it does, and after.
+        std::thread::sleep(Duration::from_micros(round * 10));
+        let subscriptions: Vec<_> = std::thread::scope(|scope| {
+            let threads = [(); 2].map(|()| {
+                let room = room.clone();
+                scope.spawn(move || guest(&room))
+            });
+            threads.map(|thread| thread.join().unwrap()).into()
+        });
+        assert_eq!(room.stats().room.audience.sessions, 2);
+        let lives = || subscriptions.iter().map(|subscription| subscription.session().life());
+        assert_eq!(lives().min(), lives().max());
+    }
 }

@@ -1,7 +1,7 @@
 //! The data of one room: attributes, counters, profiles, export and import.
 
+use super::current::Current;
 use super::names::{Name, Names};
-use crate::room::SharedRoom;
 use crate::sync::Arc;
 use roomcast_core::admission::{ImportError, PersistedState};
 use roomcast_core::data::DataError;
@@ -32,12 +32,12 @@ pub struct AttributesSnapshot {
 #[derive(Debug)]
 #[must_use = "nothing happens until something is asked for"]
 pub struct RoomData<'a, M: Payload + Send + Sync + 'static, U = Arc<str>> {
-    shared: &'a Arc<SharedRoom<M>>,
+    shared: Current<'a, M>,
     names: &'a Names<U>,
 }
 
 impl<'a, M: Payload + Send + Sync + 'static, U: Name> RoomData<'a, M, U> {
-    pub(super) fn new(shared: &'a Arc<SharedRoom<M>>, names: &'a Names<U>) -> Self {
+    pub(super) fn new(shared: Current<'a, M>, names: &'a Names<U>) -> Self {
         Self { shared, names }
     }
 

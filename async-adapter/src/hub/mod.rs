@@ -1,14 +1,17 @@
 //! The hub: many rooms, spread over workers, called from anywhere.
 
 mod builder;
+mod current;
 pub(crate) mod data;
 pub(crate) mod drain;
 pub(crate) mod keys;
 pub(crate) mod moderation;
 pub(crate) mod named_state;
 pub(crate) mod names;
+mod opening;
 pub(crate) mod registry;
 pub(crate) mod room;
+mod room_names;
 mod seeds;
 pub(crate) mod session;
 mod worker_loop;
@@ -18,21 +21,22 @@ pub use builder::HubBuilder;
 use crate::drive::worker::{Common, Workers};
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::hooks::Hooks;
-use crate::room::mentions::{FIRST_NAMED, Mentions};
+use crate::room::mentions::FIRST_NAMED;
 #[cfg(feature = "tokio")]
 use crate::room::pending_review::by_tasks;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use current::WhenExpired;
 use drain::{Drain, DrainReport};
 use keys::RoomKey;
 use names::{Name, Names};
-use registry::RoomRegistry;
+use registry::{Opened, RoomRegistry};
 use room::Room;
 use roomcast_core::broadcasts::{Broadcast, BroadcastRefused};
 use roomcast_core::engine::CreateRoomError;
 use roomcast_core::{Instant, Payload, RoomConfig, RoomId, UserId};
-use seeds::{Seeds, Use};
+use seeds::Seeds;
 
 /// Many rooms, callable from every task and thread; cheap to clone.
 ///
@@ -66,6 +70,7 @@ impl<M: Payload + Send + Sync + 'static, U> Clone for Hub<M, U> {
     }
 }
 
+/// What all handles of a hub and of its rooms share.
 #[derive(Debug)]
 struct Inner<M, U> {
     common: Arc<Common>,
@@ -99,6 +104,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// A room that exists keeps its own configuration, whatever `config` says;
     /// [`Room::is_new`] tells which it was. A room that has ended frees its id and its
     /// name by itself, so opening it again makes it anew, under another number if it has a name.
+    /// One that has expired is opened anew by [`Room::join`], too, on the handle that this returns.
     /// O(1).
     ///
     /// # Errors
@@ -108,32 +114,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         room: impl Into<RoomKey<U>>,
         config: &RoomConfig,
     ) -> Result<Room<M, U>, CreateRoomError> {
-        let inner = &self.inner;
-        let make = |id, made: usize| {
-            // Each room starts at another worker and may grow over so many more.
-            let workers = inner.workers.0.iter().cycle().skip(made % inner.workers.0.len());
-            let workers = workers.take(inner.shards_per_room).cloned().collect();
-            let config = config.clone().or_seed(inner.seeds.of(Use::Room(seeded_by(id, made))));
-            let (log, hooks) = (Arc::clone(&inner.broadcast_log), Arc::clone(&inner.hooks));
-            let mentions = Arc::clone(&inner.names) as Arc<dyn Mentions>;
-            SharedRoom::new((id, inner.seeds.next_life()), &config, workers, log, hooks, mentions)
-        };
-        let ((shared, is_new), name) = match room.into() {
-            RoomKey::Id(id) => {
-                let opened = inner.registry.open(|| Some(id), || id, make)?;
-                (opened, inner.names.room_name(id))
-            }
-            RoomKey::Name(name) => {
-                let hashed = inner.names.hashed(name.clone());
-                let find = || inner.names.room_id(&hashed);
-                let begin = || inner.names.begin_room(hashed.clone());
-                (inner.registry.open(find, begin, make)?, Some(name))
-            }
-        };
-        if is_new {
-            shared.begin();
-        }
-        Ok(self.handle(shared, name, is_new))
+        let key = room.into();
+        self.inner.open(key, config).map(|opened| self.handle(opened, WhenExpired::OpensAnew))
     }
 
     /// Makes a room. Where its configuration has no seed it gets one of its own: see
@@ -146,32 +128,30 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         room: impl Into<RoomKey<U>>,
         config: &RoomConfig,
     ) -> Result<Room<M, U>, CreateRoomError> {
-        let room = self.open_room(room, config)?;
-        if room.is_new() { Ok(room) } else { Err(CreateRoomError::Exists(room.id())) }
+        let opened = self.inner.open(room.into(), config)?;
+        if !opened.is_new {
+            return Err(CreateRoomError::Exists(opened.shared.id()));
+        }
+        Ok(self.handle(opened, WhenExpired::StaysClosed))
     }
 
     /// Returns the room of this name or number, if there is one. O(1).
     pub fn room(&self, room: impl Into<RoomKey<U>>) -> Option<Room<M, U>> {
-        let (id, name) = self.look_up(room.into())?;
-        self.inner.registry.get(id).map(|shared| self.handle(shared, name, false))
+        self.inner.look_up(room.into()).map(|looked| self.found(looked))
     }
 
     /// Forgets a room and returns it; `None` when there is none of this name or number. Its
     /// sessions continue as long as they are held; a host closes the room first and waits for
     /// [`Event::RoomEnded`](crate::Event::RoomEnded) if everyone is to get what is due.
     pub fn remove_room(&self, room: impl Into<RoomKey<U>>) -> Option<Room<M, U>> {
-        let (id, name) = self.look_up(room.into())?;
-        self.inner.registry.remove(id).map(|shared| self.handle(shared, name, false))
+        self.inner.remove(room.into()).map(|looked| self.found(looked))
     }
 
     /// Returns all rooms, in no particular order. O(rooms).
     pub fn rooms(&self) -> Vec<Room<M, U>> {
-        let rooms = self.inner.registry.all().into_iter();
-        let named = rooms.map(|shared| {
-            let name = self.inner.names.room_name(shared.id());
-            self.handle(shared, name, false)
-        });
-        named.collect()
+        let names = self.inner.names.rooms();
+        let rooms = self.inner.registry.all(|id| names.name_of(id));
+        rooms.into_iter().map(|looked| self.found(looked)).collect()
     }
 
     /// Returns the number of a user of this name, for moderation, direct messages, owners of rooms,
@@ -198,7 +178,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
 
     /// Returns the name of a room that is in the hub; `None` when it has none.
     pub fn room_name(&self, id: RoomId) -> Option<U> {
-        self.inner.names.room_name(id)
+        self.inner.names.rooms().name_of(id).map(|name| U::clone(&name))
     }
 
     /// Returns how many names of users the hub holds by now, those included that nobody needs and
@@ -292,8 +272,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.
     #[cfg(feature = "tokio")]
     pub async fn drain(&self, deadline: std::time::Duration) -> DrainReport {
-        let mut drain =
-            Drain::begin(self.inner.registry.all(), self.inner.common.clock.as_ref(), deadline);
+        let mut drain = Drain::begin(self.all_rooms(), self.inner.common.clock.as_ref(), deadline);
         while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
             tokio::time::sleep(pause).await;
         }
@@ -305,37 +284,24 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// # Cost
     /// It looks at every room once in 5 ms until all are done.
     pub fn drain_blocking(&self, deadline: std::time::Duration) -> DrainReport {
-        let mut drain =
-            Drain::begin(self.inner.registry.all(), self.inner.common.clock.as_ref(), deadline);
+        let mut drain = Drain::begin(self.all_rooms(), self.inner.common.clock.as_ref(), deadline);
         while let Some(pause) = drain.step(self.inner.common.clock.as_ref()) {
             std::thread::sleep(pause);
         }
         drain.report()
     }
 
-    /// The number of a room, and its name if it has one.
-    fn look_up(&self, room: RoomKey<U>) -> Option<(RoomId, Option<U>)> {
-        let names = &self.inner.names;
-        match room {
-            RoomKey::Id(id) => Some((id, names.room_name(id))),
-            RoomKey::Name(name) => {
-                let id = names.room_id(&names.hashed(name.clone()))?;
-                Some((id, Some(name)))
-            }
-        }
+    fn all_rooms(&self) -> Vec<Arc<SharedRoom<M>>> {
+        self.inner.registry.all(|_| ()).into_iter().map(|(shared, ())| shared).collect()
     }
 
-    fn handle(&self, shared: Arc<SharedRoom<M>>, name: Option<U>, is_new: bool) -> Room<M, U> {
-        let (workers, registry, names) = (
-            Arc::clone(&self.inner.workers),
-            Arc::clone(&self.inner.registry),
-            Arc::clone(&self.inner.names),
-        );
-        Room::new(shared, workers, registry, names, name, is_new)
+    fn handle(&self, opened: Opened<M, Option<Arc<U>>>, when_expired: WhenExpired) -> Room<M, U> {
+        let Opened { shared, is_new, note: name } = opened;
+        Room::new(shared, Arc::clone(&self.inner), name, is_new, when_expired)
     }
-}
 
-/// The id by which a room's seed is drawn: a named room's own is another in each process.
-fn seeded_by(id: RoomId, made: usize) -> RoomId {
-    if id.0 < FIRST_NAMED { id } else { RoomId(FIRST_NAMED | made as u64) }
+    /// A handle of a room that was there.
+    fn found(&self, (shared, note): (Arc<SharedRoom<M>>, Option<Arc<U>>)) -> Room<M, U> {
+        self.handle(Opened { shared, is_new: false, note }, WhenExpired::StaysClosed)
+    }
 }

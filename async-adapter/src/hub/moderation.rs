@@ -1,7 +1,6 @@
 //! The moderation of one room: admins, mutes, kicks and bans.
 
-use crate::room::SharedRoom;
-use crate::sync::Arc;
+use super::current::Current;
 use roomcast_core::error::ModerationError;
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Payload, UserId};
@@ -24,12 +23,12 @@ use roomcast_core::{Actor, Payload, UserId};
 #[derive(Debug)]
 #[must_use = "nothing happens until something is asked for"]
 pub struct Moderation<'a, M: Payload + Send + Sync + 'static> {
-    shared: &'a Arc<SharedRoom<M>>,
+    shared: Current<'a, M>,
     actor: Actor,
 }
 
 impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
-    pub(super) fn new(shared: &'a Arc<SharedRoom<M>>, actor: Actor) -> Self {
+    pub(super) fn new(shared: Current<'a, M>, actor: Actor) -> Self {
         Self { shared, actor }
     }
 

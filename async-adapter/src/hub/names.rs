@@ -19,9 +19,10 @@
 //! locked under a room's admission when the room notes a user, the names of rooms under the
 //! registry's lock when a room is opened. A look at an entry locks the stripe, lets go, asks one
 //! room after the other, and locks the stripe again. Names are hashed, and dropped, with nothing
-//! locked; only `Eq` and `Clone` of a name run under a leaf.
+//! locked; only `Eq` and `Clone` of a user's name run under a leaf, and of a room's under no lock.
 
-use crate::room::mentions::{FIRST_NAMED, Knows, Mentions};
+use super::room_names::RoomNames;
+use crate::room::mentions::{DisplacedName, FIRST_NAMED, Knows, Mentions};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, OnceLock, Weak};
 use roomcast_core::time::Duration;
@@ -44,7 +45,8 @@ const ROOMS_ASKED: usize = 2;
 /// What a host may call its users and rooms by: anything that can be a key and goes from thread to
 /// thread. Implemented for all such types.
 ///
-/// `Eq` and `Clone` run under a lock of the hub's and so should be short, and call no hub.
+/// Of a user's name `Eq` and `Clone` run under a lock of the hub's and so should be short, and call
+/// no hub.
 pub trait Name: Eq + Hash + Clone + Send + Sync + 'static {}
 
 impl<U: Eq + Hash + Clone + Send + Sync + 'static> Name for U {}
@@ -53,7 +55,7 @@ impl<U: Eq + Hash + Clone + Send + Sync + 'static> Name for U {}
 pub(crate) struct Names<U> {
     state: RandomState,
     users: Box<[Mutex<Users<U>>]>,
-    rooms: Mutex<Rooms<U>>,
+    rooms: RoomNames<U>,
 }
 
 impl<U> fmt::Debug for Names<U> {
@@ -64,7 +66,7 @@ impl<U> fmt::Debug for Names<U> {
 
 /// A name with its hash, which is taken before anything is locked.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Hashed<U> {
+struct Hashed<U> {
     hash: u64,
     name: U,
 }
@@ -77,7 +79,7 @@ impl<U: Eq> Hash for Hashed<U> {
 
 /// Takes a hash for what it is.
 #[derive(Default)]
-struct AsIs(u64);
+pub(super) struct AsIs(u64);
 
 impl Hasher for AsIs {
     fn finish(&self) -> u64 {
@@ -95,10 +97,10 @@ impl Hasher for AsIs {
     }
 }
 
-type ByName<U, I> = HashMap<Hashed<U>, I, BuildHasherDefault<AsIs>>;
+type ByName<U> = HashMap<Hashed<U>, UserId, BuildHasherDefault<AsIs>>;
 
 struct Users<U> {
-    by_name: ByName<U, UserId>,
+    by_name: ByName<U>,
     entries: HashMap<UserId, Entry<U>>,
     /// All numbers, each at the place that its entry tells.
     order: Vec<UserId>,
@@ -126,13 +128,8 @@ struct Look {
     rooms: SmallVec<[Weak<dyn Knows>; ROOMS_ASKED]>,
 }
 
-struct Rooms<U> {
-    by_name: ByName<U, RoomId>,
-    names: HashMap<RoomId, Hashed<U>>,
-}
-
 /// A number that was never drawn before, with this one in its last bits.
-fn draw(stripe: usize) -> u64 {
+pub(super) fn draw(stripe: usize) -> u64 {
     static START: OnceLock<u64> = OnceLock::new();
     static DRAWN: AtomicU64 = AtomicU64::new(0);
     let start = *START.get_or_init(|| RandomState::new().hash_one(0));
@@ -155,7 +152,7 @@ impl<U> Names<U> {
         Self {
             state: RandomState::new(),
             users: (0..STRIPES).map(|_| Mutex::new(users())).collect(),
-            rooms: Mutex::new(Rooms { by_name: HashMap::default(), names: HashMap::new() }),
+            rooms: RoomNames::default(),
         }
     }
 
@@ -171,7 +168,7 @@ impl<U> Names<U> {
 
 impl<U: Name> Names<U> {
     /// A name, hashed; with nothing locked.
-    pub(crate) fn hashed(&self, name: U) -> Hashed<U> {
+    fn hashed(&self, name: U) -> Hashed<U> {
         Hashed { hash: self.state.hash_one(&name), name }
     }
 
@@ -193,23 +190,9 @@ impl<U: Name> Names<U> {
         users.entries.get(&user).map(|entry| entry.name.name.clone())
     }
 
-    /// Returns the number of the room of this name, if there is one.
-    pub(crate) fn room_id(&self, name: &Hashed<U>) -> Option<RoomId> {
-        self.rooms.lock().by_name.get(name).copied()
-    }
-
-    /// Gives a name to a room that is to be made, and returns its number.
-    pub(crate) fn begin_room(&self, name: Hashed<U>) -> RoomId {
-        let id = RoomId(draw(0));
-        let mut rooms = self.rooms.lock();
-        rooms.by_name.insert(name.clone(), id);
-        rooms.names.insert(id, name);
-        id
-    }
-
-    /// Returns the name of a room.
-    pub(crate) fn room_name(&self, id: RoomId) -> Option<U> {
-        self.rooms.lock().names.get(&id).map(|name| name.name.clone())
+    /// The names of rooms.
+    pub(super) fn rooms(&self) -> &RoomNames<U> {
+        &self.rooms
     }
 
     /// Looks at some entries of a stripe in turn, that of this user.
@@ -327,16 +310,8 @@ impl<U: Name> Mentions for Names<U> {
         self.look_at_some(now, user);
     }
 
-    fn forget_room(&self, id: RoomId) {
-        let mut rooms = self.rooms.lock();
-        let name = rooms.names.remove(&id);
-        // The name may be that of another room by now.
-        let key = name
-            .as_ref()
-            .filter(|name| rooms.by_name.get(name) == Some(&id))
-            .and_then(|name| rooms.by_name.remove_entry(name));
-        drop(rooms);
-        drop((name, key));
+    fn forget_room(&self, id: RoomId) -> DisplacedName {
+        self.rooms.forget(id)
     }
 }
 
@@ -457,22 +432,5 @@ mod tests {
         });
         assert_eq!(numbers[0], numbers[1]);
         assert_eq!(numbers[0].iter().collect::<HashSet<_>>().len(), 500);
-    }
-
-    #[test]
-    fn a_room_that_went_takes_its_own_name_along() {
-        let names = names();
-        let first = names.begin_room(names.hashed("stream".into()));
-        // Ended, and made anew before the registry has told that the first has gone.
-        let second = names.begin_room(names.hashed("stream".into()));
-        assert_ne!(first, second);
-        names.forget_room(first);
-        assert_eq!(names.room_id(&names.hashed("stream".into())), Some(second));
-        assert_eq!(
-            (names.room_name(first), names.room_name(second)),
-            (None, Some("stream".into()))
-        );
-        names.forget_room(second);
-        assert_eq!(names.room_id(&names.hashed("stream".into())), None);
     }
 }

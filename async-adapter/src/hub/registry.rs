@@ -64,6 +64,40 @@ impl Stripes {
     }
 }
 
+/// A room that was looked up, if there is one, with a note.
+pub(crate) type Looked<M, N> = Option<(Arc<SharedRoom<M>>, N)>;
+
+/// A room that was opened, made or found.
+#[derive(Debug)]
+pub(crate) struct Opened<M, N> {
+    pub(crate) shared: Arc<SharedRoom<M>>,
+    pub(crate) is_new: bool,
+    pub(crate) note: N,
+}
+
+/// What a key was found to stand for does not hold any more: it is to be looked up again.
+#[derive(Debug)]
+pub(crate) struct Changed;
+
+/// What a key stands for at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Room(RoomId),
+    Nobody,
+    /// It has to be looked up again.
+    Changed,
+}
+
+impl Found {
+    fn settled(self) -> Result<Option<RoomId>, Changed> {
+        match self {
+            Self::Room(id) => Ok(Some(id)),
+            Self::Nobody => Ok(None),
+            Self::Changed => Err(Changed),
+        }
+    }
+}
+
 impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     /// `user_rooms`: the seed of the table of users, where each is in one room.
     pub(crate) fn new(max_rooms: u32, user_rooms: Option<u64>, names: Arc<dyn Mentions>) -> Self {
@@ -77,29 +111,46 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         self.rooms.read().get(id).cloned()
     }
 
-    /// Returns all rooms, in no particular order.
-    pub(crate) fn all(&self) -> Vec<Arc<SharedRoom<M>>> {
-        self.rooms.read().places.iter().map(|(_, shared)| Arc::clone(shared)).collect()
+    /// Returns the room that `find` tells, with what `note` says of its id; nobody opens, removes or
+    /// names a room meanwhile.
+    pub(crate) fn find<N>(
+        &self,
+        find: impl FnOnce() -> Found,
+        note: impl FnOnce(RoomId) -> N,
+    ) -> Result<Looked<M, N>, Changed> {
+        let rooms = self.rooms.read();
+        let found = find().settled()?;
+        Ok(found.and_then(|id| Some((Arc::clone(rooms.get(id)?), note(id)))))
+    }
+
+    /// Returns all rooms, in no particular order, each with what `note` says of its id.
+    pub(crate) fn all<N>(&self, note: impl Fn(RoomId) -> N) -> Vec<(Arc<SharedRoom<M>>, N)> {
+        let rooms = self.rooms.read();
+        let noted = rooms.places.iter().map(|(_, shared)| (Arc::clone(shared), note(shared.id())));
+        noted.collect()
     }
 
     /// Returns the room that `find` tells, or a new one with the id that `begin` gives, and whether
     /// it is new. `make` gets that id, and the number of rooms that were made before. One that has
-    /// ended makes way for a new one. Nobody else opens or removes a room meanwhile.
-    pub(crate) fn open(
+    /// ended makes way for a new one. Nobody else opens, removes or names a room meanwhile.
+    pub(crate) fn open<N>(
         &self,
-        find: impl FnOnce() -> Option<RoomId>,
+        find: impl FnOnce() -> Found,
         begin: impl FnOnce() -> RoomId,
         make: impl FnOnce(RoomId, usize) -> Arc<SharedRoom<M>>,
-    ) -> Result<(Arc<SharedRoom<M>>, bool), CreateRoomError> {
+        note: impl FnOnce(RoomId) -> N,
+    ) -> Result<Result<Opened<M, N>, CreateRoomError>, Changed> {
         let mut rooms = self.rooms.write();
-        let mut ended = None;
-        if let Some(id) = find()
+        // Dropping a room, or its name, may run foreign code: that waits until nothing is locked.
+        let mut displaced = None;
+        if let Some(id) = find().settled()?
             && let Some(shared) = rooms.get(id)
         {
             if !shared.is_ended() {
-                return Ok((Arc::clone(shared), false));
+                let shared = Arc::clone(shared);
+                return Ok(Ok(Opened { shared, is_new: false, note: note(id) }));
             }
-            ended = rooms.remove(id);
+            displaced = rooms.remove(id).map(|ended| (ended, self.names.forget_room(id)));
         }
         let made = if rooms.places.len() < self.max_rooms as usize {
             let id = begin();
@@ -107,23 +158,30 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
             rooms.made = rooms.made.wrapping_add(1);
             let place = rooms.places.insert(Arc::clone(&shared));
             rooms.by_id.insert(id, place);
-            Ok((shared, true))
+            Ok(Opened { shared, is_new: true, note: note(id) })
         } else {
             Err(CreateRoomError::TooManyRooms { max: self.max_rooms })
         };
         drop(rooms);
-        // Dropping a room may run foreign code.
-        if let Some(ended) = ended {
-            self.names.forget_room(ended.id());
-        }
-        made
+        drop(displaced);
+        Ok(made)
     }
 
-    /// Forgets a room, and returns it.
-    pub(crate) fn remove(&self, id: RoomId) -> Option<Arc<SharedRoom<M>>> {
-        let removed = self.rooms.write().remove(id)?;
-        self.names.forget_room(id);
-        Some(removed)
+    /// Forgets the room that `find` tells, and returns it with what `note` says of its id.
+    pub(crate) fn remove<N>(
+        &self,
+        find: impl FnOnce() -> Found,
+        note: impl FnOnce(RoomId) -> N,
+    ) -> Result<Looked<M, N>, Changed> {
+        let mut rooms = self.rooms.write();
+        let Some(id) = find().settled()? else { return Ok(None) };
+        let Some(removed) = rooms.remove(id) else { return Ok(None) };
+        removed.stay_closed();
+        let note = note(id);
+        let name = self.names.forget_room(id);
+        drop(rooms);
+        drop(name);
+        Ok(Some((removed, note)))
     }
 
     /// A room has ended: its id is free. Harmless when it has been given to another one.
@@ -131,10 +189,9 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         let mut rooms = self.rooms.write();
         let is_it = rooms.get(shared.id()).is_some_and(|other| Arc::ptr_eq(other, shared));
         let removed = if is_it { rooms.remove(shared.id()) } else { None };
+        let displaced = removed.map(|removed| (self.names.forget_room(removed.id()), removed));
         drop(rooms);
-        if let Some(removed) = removed {
-            self.names.forget_room(removed.id());
-        }
+        drop(displaced);
     }
 
     /// The rooms at some places from this one on, and the place to go on at; `None` when those were
@@ -146,8 +203,8 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         (some, (end < rooms.places.capacity()).then_some(end))
     }
 
-    /// Lets a session into a room. By the rule of one room a user, it then takes the user out of
-    /// the room that he or she joined before.
+    /// Lets a session into a room; a profile that does not get in stays in `join`. By the rule of
+    /// one room a user, it then takes the user out of the room that he or she joined before.
     ///
     /// No two rooms are locked at once. Each join is put down, and each leave asked for again,
     /// under the lock of its room's admission: when joins of one user race, the user ends up in the
@@ -155,7 +212,7 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     pub(crate) fn join(
         &self,
         shared: &Arc<SharedRoom<M>>,
-        join: Join<M>,
+        join: &mut Join<M>,
     ) -> Result<Joined, JoinError> {
         let Some(user_rooms) = &self.user_rooms else { return shared.join(join, &mut |_| {}) };
         let mut before = None;
@@ -194,6 +251,12 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         }
     }
 
+    /// Whether somebody has locked the rooms to change them.
+    #[cfg(test)]
+    pub(crate) fn is_locked(&self) -> bool {
+        self.rooms.try_read().is_none()
+    }
+
     #[cfg(test)]
     fn known(&self) -> u32 {
         self.user_rooms
@@ -206,7 +269,57 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
 mod tests {
     use super::*;
     use crate::hub::{Hub, Room};
-    use roomcast_core::RoomConfig;
+    use crate::room::mentions::{DisplacedName, Knows};
+    use crate::sync::{OnceLock, Weak};
+    use roomcast_core::{Actor, Instant, RoomConfig};
+
+    /// Names that note whether anybody could have looked while a room's was forgotten.
+    #[derive(Debug, Default)]
+    struct Witness {
+        registry: OnceLock<Weak<RoomRegistry<&'static str>>>,
+        forgotten: Mutex<Vec<(RoomId, bool)>>,
+    }
+
+    impl Mentions for Witness {
+        fn note(&self, _: Instant, _: UserId, _: Weak<dyn Knows>) {}
+
+        fn look(&self, _: Instant, _: UserId) {}
+
+        fn forget_room(&self, id: RoomId) -> DisplacedName {
+            let registry = self.registry.get().and_then(Weak::upgrade).unwrap();
+            let is_locked = registry.is_locked();
+            self.forgotten.lock().push((id, is_locked));
+            None
+        }
+    }
+
+    #[test]
+    fn a_name_goes_under_the_lock_that_its_room_goes_under() {
+        let (hub, mut drivers) = Hub::<&'static str>::builder().workers(1).by_hand();
+        let witness = Arc::new(Witness::default());
+        let registry =
+            Arc::new(RoomRegistry::new(10, None, Arc::clone(&witness) as Arc<dyn Mentions>));
+        witness.registry.set(Arc::downgrade(&registry)).unwrap();
+        let mut open = |id: u64| {
+            let id = RoomId(id);
+            let room = hub.create_room(id, &RoomConfig::default()).unwrap();
+            let found = || Found::Room(id);
+            let opened = registry.open(found, || id, |_, _| Arc::clone(room.shared()), |_| ());
+            (room, opened.unwrap().unwrap().shared)
+        };
+        // One is removed, one ends and is forgotten, and one ends and makes way.
+        let rooms = [1, 2, 3].map(&mut open);
+        registry.remove(|| Found::Room(RoomId(1)), |_| ()).unwrap().unwrap();
+        for (room, _) in &rooms {
+            room.close(Actor::Host).unwrap();
+            drivers[0].turn();
+            assert!(room.shared().is_ended());
+        }
+        registry.forget(&rooms[1].1);
+        open(3);
+        let forgotten = [1, 2, 3].map(|id| (RoomId(id), true));
+        assert_eq!(*witness.forgotten.lock(), forgotten);
+    }
 
     /// The rooms 0 and 1 of a hub where each user is in one room.
     fn two_rooms() -> (Hub<&'static str>, [Room<&'static str>; 2]) {

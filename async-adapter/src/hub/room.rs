@@ -1,15 +1,15 @@
 //! The public handle of one room.
 
+use super::Inner;
+use super::current::{Current, WhenExpired};
 use super::data::RoomData;
-use super::keys::Joining;
+use super::keys::{Joining, RoomKey};
 use super::moderation::Moderation;
-use super::names::{Name, Names};
+use super::names::Name;
 use super::session::Session;
-use crate::drive::worker::Workers;
-use crate::hub::registry::RoomRegistry;
 use crate::reading::subscription::Subscription;
+use crate::room::SharedRoom;
 use crate::room::pending_review::PendingReview;
-use crate::room::{Job, SharedRoom};
 use crate::stats::RoomStats;
 use crate::sync::Arc;
 use roomcast_core::admission::{ReviewDecision, ReviewError};
@@ -25,7 +25,14 @@ use roomcast_core::{
     RoomConfig, RoomId, SessionId, UserId,
 };
 
+/// How often a join lets other threads run while the host is told of the end of an expired room.
+const WAITS_FOR_END: u32 = 1_000;
+
 /// One room of a hub; cheap to clone, callable from every task and thread.
+///
+/// A handle that [`Hub::open_room`](crate::Hub::open_room) returned outlives a room that expires by
+/// itself: [`join`](Self::join) opens that room anew, and the handle stands for the new one. Every
+/// other handle stands for its one room, open or closed.
 ///
 /// ```
 /// use roomcast::{Hub, Join, Priority, Publish, RoomConfig, RoomId, Source, UserId};
@@ -42,49 +49,96 @@ use roomcast_core::{
 /// assert_eq!(room.stats().room.admission.users, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Room<M: Payload + Send + Sync + 'static, U = Arc<str>> {
     shared: Arc<SharedRoom<M>>,
-    workers: Arc<Workers<Job<M>>>,
-    registry: Arc<RoomRegistry<M>>,
-    names: Arc<Names<U>>,
-    name: Option<U>,
+    hub: Arc<Inner<M, U>>,
+    name: Option<Arc<U>>,
     is_new: bool,
+    when_expired: WhenExpired,
 }
 
-impl<M: Payload + Send + Sync + 'static, U: Clone> Clone for Room<M, U> {
+impl<M: Payload + Send + Sync + 'static, U> Clone for Room<M, U> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            workers: Arc::clone(&self.workers),
-            registry: Arc::clone(&self.registry),
-            names: Arc::clone(&self.names),
+            hub: Arc::clone(&self.hub),
             name: self.name.clone(),
             is_new: self.is_new,
+            when_expired: self.when_expired,
         }
     }
 }
 
+impl<M: Payload + Send + Sync + 'static, U> std::fmt::Debug for Room<M, U> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Room")
+            .field("id", &self.shared.id())
+            .field("is_new", &self.is_new)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
-    pub(crate) fn new(
+    pub(super) fn new(
         shared: Arc<SharedRoom<M>>,
-        workers: Arc<Workers<Job<M>>>,
-        registry: Arc<RoomRegistry<M>>,
-        names: Arc<Names<U>>,
-        name: Option<U>,
+        hub: Arc<Inner<M, U>>,
+        name: Option<Arc<U>>,
         is_new: bool,
+        when_expired: WhenExpired,
     ) -> Self {
-        Self { shared, workers, registry, names, name, is_new }
+        Self { shared, hub, name, is_new, when_expired }
+    }
+
+    /// The room that this handle stands for.
+    #[inline]
+    fn current(&self) -> Current<'_, M> {
+        if self.shared.has_expired() {
+            self.current_of_expired()
+        } else {
+            Current::Own(&self.shared)
+        }
+    }
+
+    #[cold]
+    fn current_of_expired(&self) -> Current<'_, M> {
+        match (self.when_expired, self.hub.look_up(self.key())) {
+            (WhenExpired::OpensAnew, Some((shared, _))) => Current::Anew(shared),
+            _ => Current::Own(&self.shared),
+        }
+    }
+
+    /// The room that this handle stands for; if it has expired, one that is opened in its place.
+    pub(crate) fn current_or_anew(&self) -> Arc<SharedRoom<M>> {
+        let current = self.current();
+        if self.when_expired == WhenExpired::StaysClosed || !current.has_expired() {
+            return Arc::clone(&current);
+        }
+        for _ in 0..WAITS_FOR_END {
+            if current.is_ended() {
+                let opened = self.hub.open(self.key(), &current.settings());
+                return opened.map_or_else(|_| Arc::clone(&current), |opened| opened.shared);
+            }
+            // Another thread is telling the host of the end, or the host joins as it is told.
+            std::thread::yield_now();
+        }
+        Arc::clone(&current)
+    }
+
+    fn key(&self) -> RoomKey<U> {
+        match &self.name {
+            Some(name) => RoomKey::Name(U::clone(name)),
+            None => RoomKey::Id(self.shared.id()),
+        }
     }
 
     /// The room's number: the host's own, or the one that the hub gave to its name.
     pub fn id(&self) -> RoomId {
-        self.shared.id()
+        self.current().id()
     }
 
     /// The room's name; `None` when it was opened by a number.
     pub fn name(&self) -> Option<&U> {
-        self.name.as_ref()
+        self.name.as_deref()
     }
 
     /// As [`Hub::user_id`](crate::Hub::user_id): the number of a user of this name.
@@ -100,12 +154,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn user_id(&self, name: impl Into<U>) -> UserId {
-        self.names.user_id(self.shared.now(), name.into())
+        self.hub.names.user_id(self.current().now(), name.into())
     }
 
     /// As [`Hub::user_name`](crate::Hub::user_name): the name of a user.
     pub fn user_name(&self, user: UserId) -> Option<U> {
-        self.names.user_name(user)
+        self.hub.names.user_name(user)
     }
 
     /// Returns whether the call that returned this handle made the room.
@@ -121,7 +175,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// otherwise. A host that puts it down with what the room was asked can replay the room in the
     /// core, to the same choices. Keep it from those who choose their ids.
     pub fn seed(&self) -> u64 {
-        self.shared.seed()
+        self.current().seed()
     }
 
     /// Offers a message and returns at once. It never awaits and never waits for a reader, whatever
@@ -138,7 +192,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// O(1), whatever the audience. It takes the admission's lock, and in a room with a heartbeat
     /// that of the sender's shard for a moment, if nobody has it.
     pub fn try_publish(&self, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        self.shared.publish(publish)
+        self.current().publish(publish)
     }
 
     /// Offers a burst of messages, likes above all, and returns for each, in their order, what
@@ -149,7 +203,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// # Errors
     /// Of each message its own, as [`try_publish`](Self::try_publish).
     pub fn try_publish_many(&self, many: Vec<Publish<M>>) -> Vec<Result<Receipt, Refused<M>>> {
-        self.shared.publish_many(many)
+        self.current().publish_many(many)
     }
 
     /// Offers a message and waits for its outcome, however the message asked to be reported.
@@ -162,9 +216,9 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// answer and not the message.
     pub async fn publish(&self, publish: Publish<M>) -> Result<Outcome, Refused<M>> {
         // Registered before the call, so that the outcome finds it however soon it comes.
-        let answer = self.shared.outcome_waiters().register();
+        let answer = self.current().outcome_waiters().register();
         let receipt =
-            self.shared.publish(publish.outcome_sink(OutcomeSink::Waiter(answer.tag())))?;
+            self.current().publish(publish.outcome_sink(OutcomeSink::Waiter(answer.tag())))?;
         match receipt.outcome {
             Some(outcome) => Ok(outcome),
             None => Ok(answer.await),
@@ -176,7 +230,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     where
         M: Clone,
     {
-        self.shared.pending_review(ticket)
+        self.current().pending_review(ticket)
     }
 
     /// Decides on a message that is under review; the ticket is in its receipt. Whoever published it
@@ -190,12 +244,17 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         ticket: Ticket,
         decision: ReviewDecision<M>,
     ) -> Result<(), ReviewError<M>> {
-        self.shared.admit(|admission, now| admission.review(now, ticket, decision))
+        self.current().admit(|admission, now| admission.review(now, ticket, decision))
     }
 
     /// Lets a session in and returns its subscription; dropping that leaves. In a hub of
     /// [`exclusive_membership`](crate::HubBuilder::exclusive_membership) the user leaves the room
     /// that he or she was in.
+    ///
+    /// A room that has expired ([`idle_timeout`](crate::config::RoomConfigBuilder::idle_timeout))
+    /// is opened anew, as [`Hub::open_room`](crate::Hub::open_room) would with the configuration
+    /// that the room had at its end, if that is how this handle came about; from then on the handle
+    /// stands for the new room. One that somebody closed stays closed.
     ///
     /// Who joins is a name (with strings as names `&str`, `String` or `Arc<str>`), a [`Joining`]
     /// for more of it, or a [`Join`](crate::Join) of a number of the host's own or of a guest.
@@ -205,15 +264,23 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     ///
     /// # Errors
     /// The room is closed or full, the user is banned or has too many sessions, the connection's
-    /// former session is still in, or the profile is too large.
+    /// former session is still in, or the profile is too large. An expired room counts as closed
+    /// in the hook that is told of its end, and where the hub has as many rooms as it may have.
     ///
     /// # Cost
     /// O(1). It takes the locks of the shard in question and of the admission.
     pub fn join(&self, join: impl Into<Joining<M, U>>) -> Result<Subscription<M>, JoinError> {
         let join = join.into().by_number(|name| self.user_id(name));
         // A pump that swept it would take its end from it.
-        let joined = self.registry.join(&self.shared, join.group(Group::DEFAULT))?;
-        Ok(Subscription::new(Arc::clone(&self.shared), Arc::clone(&self.workers), joined))
+        let mut join = join.group(Group::DEFAULT);
+        let mut shared = self.current_or_anew();
+        let mut joined = self.hub.registry.join(&shared, &mut join);
+        if joined == Err(JoinError::RoomClosed) && shared.has_expired() {
+            // Meanwhile.
+            shared = self.current_or_anew();
+            joined = self.hub.registry.join(&shared, &mut join);
+        }
+        Ok(Subscription::new(shared, Arc::clone(&self.hub.workers), joined?))
     }
 
     /// Takes a user out on all devices. The sessions still take what they are due, then the reason.
@@ -224,7 +291,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// # Cost
     /// O(sessions of the user). It takes all of the room's locks.
     pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
-        self.shared.leave(user, EndReason::Left, || false)
+        self.current().leave(user, EndReason::Left, || false)
     }
 
     /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its
@@ -242,7 +309,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         to: Recipient,
         direct: Direct<M>,
     ) -> Result<DirectReceipt, DirectRefused<M>> {
-        self.shared.send_direct(to, direct)
+        self.current().send_direct(to, direct)
     }
 
     /// Returns the users who came online last by a join and are online now, the newest first: of
@@ -251,17 +318,17 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// It holds the admission's lock while it looks them up, so it is for a page that is drawn now
     /// and then, not for every message.
     pub fn recent_users(&self) -> Vec<UserId> {
-        self.shared.peek(Admission::recent_users)
+        self.current().peek(Admission::recent_users)
     }
 
     /// As [`recent_users`](Self::recent_users), the names of those who have one.
     pub fn recent_names(&self) -> Vec<U> {
         let users = self.recent_users();
-        users.into_iter().filter_map(|user| self.names.user_name(user)).collect()
+        users.into_iter().filter_map(|user| self.hub.names.user_name(user)).collect()
     }
 
-    /// Closes the room: nothing more is accepted, what waits is dropped, every session gets what it
-    /// is still due, then the reason. [`Event::RoomEnded`](crate::Event::RoomEnded) says when
+    /// Closes the room for good: nothing more is accepted, what waits is dropped, every session gets
+    /// what it is still due, then the reason. [`Event::RoomEnded`](crate::Event::RoomEnded) says when
     /// everyone has gone.
     ///
     /// # Errors
@@ -270,22 +337,24 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// # Cost
     /// O(1) in the audience. It takes all of the room's locks.
     pub fn close(&self, actor: Actor) -> Result<(), CloseError> {
-        self.shared.close(actor)
+        self.current().close(actor)
     }
 
     /// Returns until when a user is muted, if so.
     pub fn muted_until(&self, user: UserId) -> Option<Until> {
-        self.shared.peek(|admission| admission.muted_until(self.shared.now(), user))
+        let shared = self.current();
+        shared.peek(|admission| admission.muted_until(shared.now(), user))
     }
 
     /// Returns until when a user is banned, if so.
     pub fn banned_until(&self, user: UserId) -> Option<Until> {
-        self.shared.peek(|admission| admission.banned_until(self.shared.now(), user))
+        let shared = self.current();
+        shared.peek(|admission| admission.banned_until(shared.now(), user))
     }
 
     /// Returns what a user is in this room, present or not.
     pub fn role_of(&self, user: UserId) -> Role {
-        self.shared.peek(|admission| admission.role_of(user))
+        self.current().peek(|admission| admission.role_of(user))
     }
 
     /// Continues under another configuration: quotas and bounds change, policies do not. It takes
@@ -298,22 +367,22 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// The room is closed, or the new configuration changes what is fixed for its life. Nothing has
     /// changed then.
     pub fn reconfigure(&self, config: &RoomConfig) -> Result<(), ReconfigureError> {
-        self.shared.reconfigure(config)
+        self.current().reconfigure(config)
     }
 
     /// Moderates the room in the name of `actor`: kicks, bans, mutes, admins.
     pub fn moderation(&self, actor: Actor) -> Moderation<'_, M> {
-        Moderation::new(&self.shared, actor)
+        Moderation::new(self.current(), actor)
     }
 
     /// The room's own data: attributes, counters, profiles, and what lasts over a restart.
     pub fn data(&self) -> RoomData<'_, M, U> {
-        RoomData::new(&self.shared, &self.names)
+        RoomData::new(self.current(), &self.hub.names)
     }
 
     /// One session of the room, whether or not it is in.
     pub fn session(&self, session: SessionId) -> Session<'_, M> {
-        Session::new(&self.shared, session)
+        Session::new(self.current(), session)
     }
 
     /// Returns the books, both halves at one instant.
@@ -322,20 +391,20 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// admission's books are copied, readers of this room until the shards' books are added up. It
     /// imports no broadcast, tells no event and runs no hook. O(shards).
     pub fn stats(&self) -> RoomStats {
-        RoomStats { room: self.shared.snapshot(), unsent: self.shared.unsent() }
+        RoomStats { room: self.current().snapshot(), unsent: self.current().unsent() }
     }
 
     #[cfg(any(feature = "tokio", test))]
-    pub(crate) fn registry(&self) -> &Arc<RoomRegistry<M>> {
-        &self.registry
+    pub(crate) fn registry(&self) -> &Arc<super::registry::RoomRegistry<M>> {
+        &self.hub.registry
     }
 
     #[cfg(feature = "tokio")]
-    pub(crate) fn workers(&self) -> &Arc<Workers<Job<M>>> {
-        &self.workers
+    pub(crate) fn workers(&self) -> &Arc<crate::drive::worker::Workers<crate::room::Job<M>>> {
+        &self.hub.workers
     }
 
-    #[cfg(any(feature = "tokio", test))]
+    #[cfg(test)]
     pub(crate) fn shared(&self) -> &Arc<SharedRoom<M>> {
         &self.shared
     }

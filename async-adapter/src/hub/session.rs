@@ -1,7 +1,6 @@
 //! One session of a room, looked up by its id.
 
-use crate::room::SharedRoom;
-use crate::sync::Arc;
+use super::current::Current;
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::ResumeToken;
 use roomcast_core::{Payload, SessionId};
@@ -20,12 +19,12 @@ use roomcast_core::{Payload, SessionId};
 #[derive(Debug)]
 #[must_use = "nothing happens until something is asked for"]
 pub struct Session<'a, M: Payload + Send + Sync + 'static> {
-    shared: &'a Arc<SharedRoom<M>>,
+    shared: Current<'a, M>,
     id: SessionId,
 }
 
 impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
-    pub(super) fn new(shared: &'a Arc<SharedRoom<M>>, id: SessionId) -> Self {
+    pub(super) fn new(shared: Current<'a, M>, id: SessionId) -> Self {
         Self { shared, id }
     }
 

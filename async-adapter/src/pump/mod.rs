@@ -319,7 +319,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         encoder: E,
         options: PumpOptions,
     ) -> Result<Pump<M, T>, TooManyPumps> {
-        let shared = Arc::clone(self.shared());
+        let shared = self.current_or_anew();
         let group = shared.groups.take().ok_or(TooManyPumps)?;
         let runtime = Handle::current();
         let start = move |lease, shard, commands, pump_notify, counters| {
@@ -363,7 +363,8 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     /// O(1), as [`Room::join`]; the first connection of a shard starts that shard's task.
     pub fn join(&self, join: Join<M>, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
-        match inner.registry.join(&inner.lease.shared, join.group(inner.lease.group)) {
+        let mut join = join.group(inner.lease.group);
+        match inner.registry.join(&inner.lease.shared, &mut join) {
             Err(error) => Err(PumpJoinError { error: error.into(), transport }),
             Ok(Joined { session, starts_after, start, .. }) => {
                 let shared = &inner.lease.shared;

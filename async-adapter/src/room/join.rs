@@ -23,16 +23,16 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
     pub(crate) fn join(
         self: &Arc<Self>,
-        mut join: Join<M>,
+        join: &mut Join<M>,
         note: &mut impl FnMut(UserId),
     ) -> Result<Joined, JoinError> {
         self.settle_gone();
         let loads = |shared: &Arc<Self>| {
             shared.shards().map(|shard| shard.sessions.load(Ordering::Relaxed)).collect()
         };
-        let joined = self.sharding.place(&mut Arc::clone(self), loads, |shared, index| {
-            shared.join_in(index, &mut join, note)
-        });
+        let joined = self
+            .sharding
+            .place(&mut Arc::clone(self), loads, |shared, index| shared.join_in(index, join, note));
         if let Some(user) = join.as_user() {
             self.look_at_names(user);
         }

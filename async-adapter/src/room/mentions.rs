@@ -12,6 +12,9 @@ use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Instant, Payload};
 use roomcast_core::{RoomId, UserId};
 
+/// The name of a room that was taken out of the table, to be dropped with nothing locked.
+pub(crate) type DisplacedName = Option<Arc<dyn Send + Sync>>;
+
 /// A room, as the table of names sees it.
 pub(crate) trait Knows: Send + Sync {
     /// Returns whether the room has anything to remember a user for. Takes the admission's lock.
@@ -27,8 +30,8 @@ pub(crate) trait Mentions: std::fmt::Debug + Send + Sync {
     /// Called with nothing locked.
     fn look(&self, now: Instant, user: UserId);
 
-    /// A room has left the registry. Called with nothing locked.
-    fn forget_room(&self, id: RoomId);
+    /// A room leaves the registry, which is locked. Returns what is to be dropped when it is not.
+    fn forget_room(&self, id: RoomId) -> DisplacedName;
 }
 
 /// Numbers from here on stand for names; those below are the host's own.
@@ -36,8 +39,12 @@ pub(crate) const FIRST_NAMED: u64 = 1 << 63;
 
 impl<M: Payload + Send + Sync + 'static> Knows for SharedRoom<M> {
     fn knows(&self, user: UserId) -> bool {
+        if self.is_ended() {
+            // Whoever holds a handle may open it anew, for its owner.
+            return self.has_expired() && self.settings.lock().owner() == Some(user);
+        }
         let now = self.now();
-        !self.is_ended() && self.peek(|admission| admission.knows(now, user))
+        self.peek(|admission| admission.knows(now, user))
     }
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod audience_shard;
 pub(crate) mod broadcast_log;
 mod ending;
+mod expiry;
 mod gone;
 pub(crate) mod hooks;
 mod join;
@@ -37,6 +38,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, OnceLock};
 use ending::Telling;
+use expiry::Expiry;
 use gone::Gone;
 use mentions::Mentions;
 use roomcast_core::deferred_drops::DeferredDrops;
@@ -81,6 +83,7 @@ pub(crate) struct SharedRoom<M> {
     /// it is up to date.
     dispatched: AtomicU64,
     telling: Telling,
+    expiry: Expiry,
     gone: Gone,
     /// Messages that were handed over and that a transport could not send.
     unsent: AtomicU64,
@@ -176,6 +179,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             open: AtomicU32::new(1),
             dispatched: AtomicU64::new(0),
             telling: Telling::default(),
+            expiry: Expiry::default(),
             gone: Gone::default(),
             unsent: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
@@ -186,6 +190,11 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// The seed of the room's hashes and random choices.
     pub(crate) fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The configuration by now.
+    pub(crate) fn settings(&self) -> RoomConfig {
+        RoomConfig::clone(&self.settings.lock())
     }
 
     /// The callers that await outcomes.
@@ -464,7 +473,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         if is_vacant {
             // Under all locks, nobody joins.
             self.in_all(|halves, now| {
-                halves.close_vacant(now);
+                if halves.close_vacant(now) {
+                    self.expiry.expire();
+                }
             });
         }
         let mut guarded = self.admission.lock();

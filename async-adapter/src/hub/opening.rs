@@ -1,0 +1,160 @@
+//! Opening rooms and looking them up, by name or by number.
+
+use super::keys::RoomKey;
+use super::names::Name;
+use super::registry::{Changed, Looked, Opened};
+use super::room_names::Sought;
+use super::seeds::Use;
+use super::{FIRST_NAMED, Inner};
+use crate::room::SharedRoom;
+use crate::room::mentions::Mentions;
+use crate::sync::Arc;
+use roomcast_core::engine::CreateRoomError;
+use roomcast_core::{Payload, RoomConfig, RoomId};
+
+impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
+    /// Makes the room that a key stands for, or returns the one that there is. Its note is its name.
+    pub(super) fn open(
+        &self,
+        key: RoomKey<U>,
+        config: &RoomConfig,
+    ) -> Result<Opened<M, Option<Arc<U>>>, CreateRoomError> {
+        let names = self.names.rooms();
+        let opened = self.settled(key, |sought| {
+            self.registry.open(
+                || names.find(sought),
+                || names.begin(sought),
+                |id, made| self.make(id, made, config),
+                |id| names.name_of(id),
+            )
+        })?;
+        if opened.is_new {
+            opened.shared.begin();
+        }
+        Ok(opened)
+    }
+
+    fn make(&self, id: RoomId, made: usize, config: &RoomConfig) -> Arc<SharedRoom<M>> {
+        // Each room starts at another worker and may grow over so many more.
+        let workers = self.workers.0.iter().cycle().skip(made % self.workers.0.len());
+        let workers = workers.take(self.shards_per_room).cloned().collect();
+        let config = config.clone().or_seed(self.seeds.of(Use::Room(seeded_by(id, made))));
+        let (log, hooks) = (Arc::clone(&self.broadcast_log), Arc::clone(&self.hooks));
+        let mentions = Arc::clone(&self.names) as Arc<dyn Mentions>;
+        SharedRoom::new((id, self.seeds.next_life()), &config, workers, log, hooks, mentions)
+    }
+
+    /// Returns the room that a key stands for, if there is one, and its name.
+    pub(super) fn look_up(&self, key: RoomKey<U>) -> Looked<M, Option<Arc<U>>> {
+        let names = self.names.rooms();
+        self.settled(key, |sought| {
+            self.registry.find(|| names.find(sought), |id| names.name_of(id))
+        })
+    }
+
+    /// Forgets the room that a key stands for, and returns it with its name.
+    pub(super) fn remove(&self, key: RoomKey<U>) -> Looked<M, Option<Arc<U>>> {
+        let names = self.names.rooms();
+        self.settled(key, |sought| {
+            self.registry.remove(|| names.find(sought), |id| names.name_of(id))
+        })
+    }
+
+    /// Looks a key up with nothing locked, and calls; again, if it stands for another room by then.
+    fn settled<R>(&self, key: RoomKey<U>, call: impl Fn(&Sought<U>) -> Result<R, Changed>) -> R {
+        let names = self.names.rooms();
+        let mut sought = names.seek(key);
+        loop {
+            match call(&sought) {
+                Ok(answer) => return answer,
+                Err(Changed) => sought = names.seek_again(sought),
+            }
+        }
+    }
+}
+
+/// The id by which a room's seed is drawn: a named room's own is another in each process.
+fn seeded_by(id: RoomId, made: usize) -> RoomId {
+    if id.0 < FIRST_NAMED { id } else { RoomId(FIRST_NAMED | made as u64) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::Hub;
+    use roomcast_core::Actor;
+    use std::cell::{Cell, RefCell};
+    use std::hash::{Hash, Hasher};
+
+    type Looking = RefCell<Option<Box<dyn Fn() -> bool>>>;
+
+    thread_local! {
+        /// Whether the registry is locked.
+        static IS_LOCKED: Looking = RefCell::default();
+        static CALLS: Cell<(u32, u32)> = Cell::default();
+    }
+
+    /// A name that looks, in all that is asked of it, whether the registry is locked.
+    struct Nosy(u8);
+
+    impl Nosy {
+        fn look() {
+            let is_locked = IS_LOCKED.with_borrow(|look| look.as_ref().is_some_and(|look| look()));
+            let (calls, locked) = CALLS.get();
+            CALLS.set((calls + 1, locked + u32::from(is_locked)));
+        }
+    }
+
+    impl PartialEq for Nosy {
+        fn eq(&self, other: &Self) -> bool {
+            Self::look();
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Nosy {}
+
+    impl Hash for Nosy {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            Self::look();
+            state.write_u8(self.0);
+        }
+    }
+
+    impl Clone for Nosy {
+        fn clone(&self) -> Self {
+            Self::look();
+            Self(self.0)
+        }
+    }
+
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            Self::look();
+        }
+    }
+
+    #[test]
+    fn no_code_of_a_rooms_name_runs_under_the_registry() {
+        let (hub, mut drivers) = Hub::<&str, Nosy>::builder().workers(1).max_rooms(2).by_hand();
+        let registry = Arc::clone(&hub.inner.registry);
+        IS_LOCKED.with_borrow_mut(|look| *look = Some(Box::new(move || registry.is_locked())));
+        let config = RoomConfig::default();
+        let open = |name| hub.open_room(RoomKey::Name(Nosy(name)), &config);
+        let first = open(1).unwrap();
+        assert!(!open(1).unwrap().is_new());
+        open(2).unwrap();
+        assert!(open(3).is_err());
+        hub.remove_room(RoomKey::Name(Nosy(2))).unwrap();
+        first.close(Actor::Host).unwrap();
+        assert!(open(1).unwrap().is_new());
+        assert!(hub.open_room(first.id(), &config).unwrap().name().is_none());
+        open(1).unwrap().close(Actor::Host).unwrap();
+        drivers[0].turn();
+        assert_eq!(hub.rooms().len(), 1);
+        let (calls, locked) = CALLS.get();
+        assert!(calls > 10);
+        assert_eq!(locked, 0, "of {calls} calls");
+        IS_LOCKED.with_borrow_mut(|look| *look = None);
+    }
+}

@@ -1,0 +1,33 @@
+//! Whether a room closed by itself, because nobody was in, and may be opened anew by who joins.
+
+use super::SharedRoom;
+use crate::sync::atomic::{AtomicU8, Ordering};
+
+const NOT_EXPIRED: u8 = 0;
+const EXPIRED: u8 = 1;
+const STAYS_CLOSED: u8 = 2;
+
+/// How a room's end came about.
+#[derive(Debug, Default)]
+pub(super) struct Expiry(AtomicU8);
+
+impl Expiry {
+    /// The room has closed by itself.
+    pub(super) fn expire(&self) {
+        // One that the host has removed stays closed.
+        let _ = self.0.compare_exchange(NOT_EXPIRED, EXPIRED, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
+
+impl<M> SharedRoom<M> {
+    /// Whether the room closed by itself, because nobody was in: nobody asked for that.
+    #[inline]
+    pub(crate) fn has_expired(&self) -> bool {
+        self.expiry.0.load(Ordering::Acquire) == EXPIRED
+    }
+
+    /// The host has removed the room: however it ends, nobody who joins opens it anew.
+    pub(crate) fn stay_closed(&self) {
+        self.expiry.0.store(STAYS_CLOSED, Ordering::Release);
+    }
+}
