@@ -3,6 +3,7 @@
 use super::names::{Name, Names};
 use super::registry::RoomRegistry;
 use super::seeds::{Seeds, Use};
+use super::spread::Spread;
 use super::worker_loop::{self, WorkerLoop};
 use super::{Hub, Inner};
 use crate::drive::clock::{Clock, SystemClock};
@@ -207,9 +208,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             user_rooms,
             Arc::clone(&names) as Arc<dyn Mentions>,
         ));
-        let pairs = (0..self.workers).map(|_| {
+        let broadcast_log = Arc::new(BroadcastLog::new(self.broadcasts, seeds.of(Use::Broadcasts)));
+        let pairs = (0..self.workers).map(|number| {
             let (worker, inbox) = Worker::new(Arc::clone(&common));
-            (Arc::clone(&worker), WorkerLoop::new(worker, inbox, Arc::downgrade(&registry)))
+            let (registry, log) = (Arc::downgrade(&registry), Arc::clone(&broadcast_log));
+            let spread = Spread::new(number, self.workers);
+            (Arc::clone(&worker), WorkerLoop::new(worker, inbox, registry, log, spread))
         });
         let (workers, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
         // A power of two; where that is more than there are workers, some look after two parts.
@@ -224,7 +228,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             workers,
             registry,
             names,
-            broadcast_log: Arc::new(BroadcastLog::new(self.broadcasts, seeds.of(Use::Broadcasts))),
+            broadcast_log,
             seeds,
             hooks: Arc::new(Hooks::default()),
             shards_per_room,

@@ -14,6 +14,7 @@ pub(crate) mod room;
 mod room_names;
 mod seeds;
 pub(crate) mod session;
+mod spread;
 mod worker_loop;
 
 pub use builder::HubBuilder;
@@ -199,7 +200,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         M: Clone,
     {
         self.inner.broadcast_log.broadcast(self.now(), broadcast)?;
-        self.inner.workers.0[0].send(Job::Spread(0));
+        self.inner.workers.0.iter().for_each(|worker| worker.signal().raise());
         Ok(())
     }
 

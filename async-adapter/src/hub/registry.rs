@@ -19,7 +19,7 @@ const STRIPES: usize = 16;
 const SUSPECTS: usize = 2;
 
 /// Rooms that are looked at under one lock, on the way of a broadcast to all of them.
-const ROOMS_A_STEP: usize = 64;
+const ROOMS_A_SLICE: usize = 64;
 
 /// The rooms of a hub. Rooms do not know of it, or it would never end.
 #[derive(Debug)]
@@ -194,13 +194,16 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         drop(displaced);
     }
 
-    /// The rooms at some places from this one on, and the place to go on at; `None` when those were
-    /// the last.
-    pub(crate) fn rooms_from(&self, place: usize) -> (Vec<Arc<SharedRoom<M>>>, Option<usize>) {
+    /// Returns how many slices the places of rooms make.
+    pub(crate) fn slices(&self) -> usize {
+        self.rooms.read().places.capacity().div_ceil(ROOMS_A_SLICE)
+    }
+
+    /// Returns the rooms of one slice. A room stays in its slice as long as it is in the hub.
+    pub(crate) fn slice(&self, slice: usize) -> Vec<Arc<SharedRoom<M>>> {
         let rooms = self.rooms.read();
-        let end = place + ROOMS_A_STEP;
-        let some = (place..end).filter_map(|place| rooms.places.get(place)).cloned().collect();
-        (some, (end < rooms.places.capacity()).then_some(end))
+        let places = slice * ROOMS_A_SLICE..(slice + 1) * ROOMS_A_SLICE;
+        places.filter_map(|place| rooms.places.get(place)).cloned().collect()
     }
 
     /// Lets a session into a room; a profile that does not get in stays in `join`. By the rule of

@@ -1,8 +1,10 @@
 //! The loop of a worker: it visits its rooms when they call and when their time has come.
 
 use super::registry::RoomRegistry;
+use super::spread::Spread;
 use crate::drive::signal::Signal;
 use crate::drive::worker::Worker;
+use crate::room::broadcast_log::BroadcastLog;
 use crate::room::{Job, SharedRoom};
 use crate::sync::channel::Receiver;
 use crate::sync::{Arc, Weak};
@@ -33,6 +35,8 @@ pub(crate) enum Next {
 pub(crate) struct WorkerLoop<M> {
     worker: Arc<Worker<Job<M>>>,
     inbox: Receiver<Job<M>>,
+    broadcast_log: Arc<BroadcastLog<M>>,
+    spread: Spread,
     /// The rooms of the hub, which lives as long as its handles do.
     registry: Weak<RoomRegistry<M>>,
     /// When which shard wants a visit; shards by their addresses, since a room that is removed may
@@ -46,8 +50,11 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         worker: Arc<Worker<Job<M>>>,
         inbox: Receiver<Job<M>>,
         registry: Weak<RoomRegistry<M>>,
+        broadcast_log: Arc<BroadcastLog<M>>,
+        spread: Spread,
     ) -> Self {
-        Self { worker, inbox, registry, timers: BTreeSet::new(), shards: HashMap::new() }
+        let (timers, shards) = (BTreeSet::new(), HashMap::new());
+        Self { worker, inbox, broadcast_log, spread, registry, timers, shards }
     }
 
     pub(crate) fn signal(&self) -> &Signal {
@@ -59,11 +66,10 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         if self.worker.is_stopped() {
             return Next::Stop;
         }
-        let mut work_left = MAX_WORK_A_TURN;
+        let mut work_left = MAX_WORK_A_TURN.saturating_sub(self.spread());
         while work_left > 0 {
             let done = match self.inbox.try_recv() {
                 Ok(Job::Poll(shared, shard)) => self.visit(&shared, shard),
-                Ok(Job::Spread(place)) => self.spread(place),
                 Ok(Job::Gone(shared)) => {
                     shared.visit_gone();
                     1
@@ -80,13 +86,20 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
                 work_left = work_left.saturating_sub(self.visit(&shared, shard));
             }
         }
-        if work_left == 0 || !self.inbox.is_empty() {
+        if work_left == 0 || !self.inbox.is_empty() || self.spread.is_under_way() {
             return Next::Now;
         }
         match self.timers.first() {
             Some((at, _)) => Next::After(at.saturating_since(self.worker.now())),
             None => Next::Idle,
         }
+    }
+
+    /// Lets some rooms hear what was broadcast, if that has not reached all. Returns how many pieces
+    /// of work that was.
+    fn spread(&mut self) -> usize {
+        let Some(registry) = self.registry.upgrade() else { return 0 };
+        self.spread.step(&registry, self.broadcast_log.count())
     }
 
     /// Visits a shard; returns how many pieces of work that was.
@@ -110,21 +123,6 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
             registry.forget(shared);
         }
         1 + visited.woken / WAKES_A_PIECE
-    }
-
-    /// Lets some rooms take over what was broadcast, and asks for the next ones to follow. Returns how
-    /// many pieces of work that was.
-    fn spread(&self, place: usize) -> usize {
-        let Some(registry) = self.registry.upgrade() else { return 1 };
-        let (rooms, next) = registry.rooms_from(place);
-        for shared in &rooms {
-            // Every call takes it over first.
-            shared.admit(|_, _| ());
-        }
-        if let Some(next) = next {
-            self.worker.send(Job::Spread(next));
-        }
-        rooms.len() + 1
     }
 }
 

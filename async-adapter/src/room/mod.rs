@@ -106,8 +106,6 @@ struct AdmissionState<M> {
 pub(crate) enum Job<M> {
     /// To look after a shard, and with the first after the admission.
     Poll(Arc<SharedRoom<M>>, u32),
-    /// To let some rooms take over what was broadcast, from this place among them on.
-    Spread(usize),
     /// To take out the sessions of subscriptions that were dropped.
     Gone(Arc<SharedRoom<M>>),
 }
@@ -428,7 +426,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// A worker's visit to a shard: does what is due, and wakes some of those who are ready.
     pub(crate) fn visit(self: &Arc<Self>, index: u32) -> Visited {
         let shard = self.shard(index);
-        shard.called.store(false, Ordering::Release);
+        // What was done before any call that came to nothing is seen from here on.
+        shard.called.swap(false, Ordering::AcqRel);
         let now = self.now();
         let timeout = if index == 0 { self.visit_admission(now) } else { None };
         let (pump_notifies, gone, has_found, next) = shard.enter(|state| {
