@@ -11,7 +11,9 @@ use roomcast::{
     Actor, Budget, Bytes, Direct, Hub, Join, PerLevel, Priority, Publish, Pump, Recipient, Room,
     RoomConfig, RoomId, Source, Transport, UserId,
 };
-use std::io;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use wire::{End, Wire};
@@ -428,4 +430,46 @@ async fn masks_and_direct_messages_concern_one_alone() {
     let token = joined[0].resume_token().unwrap();
     assert_eq!(token.positions[Priority::Normal], 2);
     assert_eq!(pump.stats().messages, 5);
+}
+
+/// Says that it can take more, and takes nothing.
+#[derive(Debug)]
+struct Liar(Arc<AtomicUsize>, ErrorKind);
+
+impl Transport for Liar {
+    fn try_write(&mut self, _: &[u8]) -> io::Result<usize> {
+        // Whoever asks for ever is to fail the test, not to hang it.
+        let asked = self.0.fetch_add(1, Ordering::Relaxed);
+        Err(if asked < 1_000_000 { self.1 } else { ErrorKind::BrokenPipe }.into())
+    }
+
+    fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_lies_is_asked_in_turns() {
+    for (kind, most) in [(ErrorKind::WouldBlock, 3), (ErrorKind::Interrupted, 50)] {
+        let (_hub, room) = room_of(&av());
+        let mut options = PumpOptions::default();
+        options.stalled_after = Duration::from_secs(10);
+        let pump: Pump<String, Box<dyn Transport>> = room.pump(Lines, options).unwrap();
+        let (asked, wire) = (Arc::new(AtomicUsize::new(0)), Wire::open());
+        let _liar = pump.join(Join::guest(), Box::new(Liar(Arc::clone(&asked), kind))).unwrap();
+        let _peer = pump.join(Join::guest(), Box::new(wire.end())).unwrap();
+        settle().await;
+        say(&room, "one");
+        settle().await;
+        assert_eq!(wire.text(), "one\n");
+        let count = asked.load(Ordering::Relaxed);
+        assert!(count <= most, "asked {count} times at once");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        say(&room, "two");
+        settle().await;
+        assert_eq!(wire.text(), "one\ntwo\n", "another one is served meanwhile");
+        assert_eq!(pump.stats().connections, 2, "it is not given up yet");
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert_eq!((pump.stats().stalled, pump.stats().connections), (1, 1));
+    }
 }

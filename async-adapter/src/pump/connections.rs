@@ -15,7 +15,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long to wait before a transport is asked again that says it can take more and takes nothing.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
+/// Interruptions in a row after which a write counts as one that nothing was taken of.
+const MAX_INTERRUPTIONS: u32 = 16;
 
 /// Where transports that may take more are listed.
 #[derive(Debug)]
@@ -29,8 +34,9 @@ impl Writable {
         Self { places: Mutex::default(), pump_notify }
     }
 
-    pub(super) fn take(&self, into: &mut Vec<(u32, SessionId)>) {
-        into.append(&mut self.places.lock());
+    pub(super) fn take(&self, into: &mut VecDeque<(u32, SessionId)>) {
+        let places = std::mem::take(&mut *self.places.lock());
+        into.extend(places);
     }
 }
 
@@ -89,6 +95,8 @@ struct Blocked {
     since: Instant,
     /// Nothing follows the rest: its session has ended.
     last: bool,
+    /// Not to be asked before, whatever its waker says: it has an entry in `retries`.
+    retry: Option<Instant>,
 }
 
 impl Blocked {
@@ -110,11 +118,32 @@ pub(super) struct Connections<T> {
     /// At most one entry for each that is here, of those that were blocked when last looked at:
     /// since when nothing was taken.
     watch: BTreeSet<(Instant, u32, SessionId)>,
+    /// Whom to ask again, and when: no waker tells.
+    retries: VecDeque<(Instant, u32, SessionId)>,
 }
 
 impl<T: Transport> Connections<T> {
     pub(super) fn new(writable: Arc<Writable>) -> Self {
-        Self { table: Vec::new(), leaving: BTreeMap::new(), writable, watch: BTreeSet::new() }
+        Self {
+            table: Vec::new(),
+            leaving: BTreeMap::new(),
+            writable,
+            watch: BTreeSet::new(),
+            retries: VecDeque::new(),
+        }
+    }
+
+    /// Takes out whom to ask again by now.
+    pub(super) fn take_retries(&mut self, now: Instant, into: &mut VecDeque<(u32, SessionId)>) {
+        while let Some(&(_, place, session)) = self.retries.front().filter(|(at, ..)| *at <= now) {
+            self.retries.pop_front();
+            into.push_back((place, session));
+        }
+    }
+
+    /// Returns when somebody is to be asked again.
+    pub(super) fn next_retry(&self) -> Option<Instant> {
+        self.retries.front().map(|(at, ..)| *at)
     }
 
     pub(super) fn add(
@@ -234,7 +263,8 @@ impl<T: Transport> Connections<T> {
                     bytes: frame.bytes.slice(taken..),
                     messages: frame.messages,
                 }]);
-                connection.blocked = Some(Box::new(Blocked { unblock, rest, since: now, last }));
+                connection.blocked =
+                    Some(Box::new(Blocked { unblock, rest, since: now, last, retry: None }));
                 if connection.watched.is_none() {
                     connection.watched = Some(now);
                     self.watch.insert((now, place, session));
@@ -309,7 +339,7 @@ impl<T: Transport> Connections<T> {
     }
 
     /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker
-    /// will be woken.
+    /// will be woken, or that it is among those to ask again.
     pub(super) fn unblock(
         &mut self,
         place: u32,
@@ -319,9 +349,13 @@ impl<T: Transport> Connections<T> {
     ) -> Written {
         let Some(connection) = self.find(place, session) else { return Written::All };
         let Some(blocked) = &mut connection.blocked else { return Written::All };
+        if blocked.retry.take_if(|at| *at <= now).is_none() && blocked.retry.is_some() {
+            return Written::Blocked;
+        }
         // Before it is asked: a wake from here on is another one.
         blocked.unblock.listed.store(false, Ordering::Release);
         let waker = Waker::from(Arc::clone(&blocked.unblock));
+        let mut came_to_nothing = false;
         loop {
             match guarded(stats, || {
                 connection.transport.poll_writable(&mut Context::from_waker(&waker))
@@ -330,10 +364,12 @@ impl<T: Transport> Connections<T> {
                 Some(Poll::Ready(Ok(()))) => {}
                 Some(Poll::Ready(Err(_))) | None => return Written::Gone,
             }
+            let mut any = false;
             while let Some(frame) = blocked.rest.front_mut() {
                 let Ok(taken) = offer(&mut connection.transport, &frame.bytes, stats) else {
                     return Written::Gone;
                 };
+                any |= taken > 0;
                 if taken > 0 && !blocked.last {
                     blocked.since = now;
                 }
@@ -350,6 +386,14 @@ impl<T: Transport> Connections<T> {
                 stats.blocked -= 1;
                 return if last { Written::Gone } else { Written::All };
             }
+            // Readiness may be out of date once; a transport that goes on like this would be asked
+            // for ever.
+            if !any && std::mem::replace(&mut came_to_nothing, true) {
+                let at = now + RETRY_AFTER;
+                blocked.retry = Some(at);
+                self.retries.push_back((at, place, session));
+                return Written::Blocked;
+            }
         }
     }
 
@@ -359,7 +403,7 @@ impl<T: Transport> Connections<T> {
     pub(super) fn watch(
         &mut self,
         now: Instant,
-        patience: std::time::Duration,
+        patience: Duration,
         stalled: &mut Vec<(u32, SessionId)>,
     ) -> Option<Instant> {
         while let Some(&(at, place, session)) = self.watch.first() {
@@ -391,7 +435,7 @@ fn offer<T: Transport>(
     bytes: &[u8],
     stats: &mut PumpStats,
 ) -> Result<usize, ()> {
-    let mut taken = 0;
+    let (mut taken, mut interruptions) = (0, 0);
     while taken < bytes.len() {
         stats.writes += 1;
         match guarded(stats, || transport.try_write(&bytes[taken..])).ok_or(())? {
@@ -402,7 +446,12 @@ fn offer<T: Transport>(
                 taken += count;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                interruptions += 1;
+                if interruptions == MAX_INTERRUPTIONS {
+                    break;
+                }
+            }
             Err(_) => return Err(()),
         }
     }
@@ -422,7 +471,6 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use std::io;
-    use std::time::Duration;
 
     /// Takes nothing.
     struct Stuck;

@@ -69,6 +69,8 @@ where
     /// Connections to look at by themselves, in turns: they came, can take more, or have control
     /// frames.
     fresh: VecDeque<u32>,
+    /// Blocked connections that may take more.
+    unblocked: VecDeque<(u32, SessionId)>,
     /// Room for who took what in a slice: the place, and which of the prepared ranges.
     taken: Vec<(u32, u32)>,
     /// Sessions that ended before their connection came.
@@ -109,6 +111,7 @@ where
             round: RoundRobin::default(),
             again: false,
             fresh: VecDeque::new(),
+            unblocked: VecDeque::new(),
             taken: Vec::with_capacity(SLICE as usize),
             early: HashMap::new(),
         }
@@ -167,10 +170,12 @@ where
             self.lose(place, session);
         }
         self.put_down();
-        if more_commands || !self.round.is_over() || !self.fresh.is_empty() {
+        let is_idle = self.fresh.is_empty() && self.unblocked.is_empty();
+        if more_commands || !self.round.is_over() || !is_idle {
             Next::Now
         } else {
-            Next::Wait(deadline.map(Instant::from_std))
+            let retry = self.connections.next_retry();
+            Next::Wait(deadline.into_iter().chain(retry).min().map(Instant::from_std))
         }
     }
 
@@ -204,11 +209,14 @@ where
         }
     }
 
-    /// Offers those more who can take more.
+    /// Offers some of those more who can take more, in turns.
     fn take_writable(&mut self, now: Instant) {
-        let mut places = Vec::new();
-        self.writable.take(&mut places);
-        for (place, session) in places {
+        self.writable.take(&mut self.unblocked);
+        self.connections.take_retries(now.into_std(), &mut self.unblocked);
+        let before = self.stats.writes;
+        while self.stats.writes - before < u64::from(self.options.writes_a_turn)
+            && let Some((place, session)) = self.unblocked.pop_front()
+        {
             match self.connections.unblock(place, session, now.into_std(), &mut self.stats) {
                 Written::All => self.fresh.push_back(place),
                 Written::Blocked => {}

@@ -40,7 +40,8 @@ pub trait Transport: Send + 'static {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Whether more can be taken. If not, the waker of `cx` is woken when that may have changed.
-    /// Called only after `try_write` has taken less than it was offered.
+    /// Called only after `try_write` has taken less than it was offered. A transport that says yes
+    /// and takes nothing, twice in a row, is asked again 10 ms later.
     ///
     /// # Errors
     /// The connection is gone.
