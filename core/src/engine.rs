@@ -12,11 +12,13 @@ use crate::config::RoomConfig;
 use crate::event::Event;
 use crate::ids::RoomId;
 use crate::index::{Hasher, Index};
+use crate::list::{Links, List};
 use crate::message::Payload;
 use crate::room::{RoomSnapshot, RoomState};
 use crate::time::Instant;
 use crate::user_rooms::UserRooms;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::BTreeSet;
+use broadcast::Spread;
 use core::ops::{Deref, DerefMut};
 
 /// The maximum number of rooms that one call of [`Engine::handle_timeout`] looks after.
@@ -48,13 +50,12 @@ pub struct Engine<M> {
     /// Which room each user is in, where that is one at a time.
     user_rooms: Option<UserRooms>,
     broadcasts: Broadcasts<M>,
-    /// The next slot whose room is to hear what was broadcast last, and when that was; `None` when
-    /// all have.
-    spread: Option<(u32, Instant)>,
+    /// On the way to the rooms that have yet to hear what was broadcast last; `None` when all have.
+    spread: Option<Spread>,
     /// The rooms that asked for a timeout, the first to be due first.
     timers: BTreeSet<(Instant, u32)>,
     /// The rooms that may have events.
-    eventful: VecDeque<u32>,
+    eventful: List,
 }
 
 #[derive(Debug)]
@@ -62,8 +63,13 @@ struct Entry<M> {
     id: RoomId,
     room: RoomState<M>,
     timer: Option<Instant>,
-    /// Whether `eventful` lists the room.
+    /// Whether `eventful` lists the room, and its place there.
     listed: bool,
+    links: Links,
+}
+
+fn links<M>(entry: &mut Entry<M>) -> &mut Links {
+    &mut entry.links
 }
 
 /// Why a room was not made.
@@ -101,7 +107,7 @@ impl<M: Payload> Engine<M> {
             broadcasts: Broadcasts::new(BroadcastLimits::default(), seed),
             spread: None,
             timers: BTreeSet::new(),
-            eventful: VecDeque::new(),
+            eventful: List::EMPTY,
         }
     }
 
@@ -130,6 +136,7 @@ impl<M: Payload> Engine<M> {
                 .with_broadcast_position(&self.broadcasts),
             timer: None,
             listed: false,
+            links: Links::NONE,
         });
         self.next_life = self.next_life.wrapping_add(1);
         let (rooms, hasher) = (&self.rooms, self.hasher);
@@ -143,12 +150,12 @@ impl<M: Payload> Engine<M> {
     pub fn remove_room(&mut self, now: Instant, id: RoomId) -> Result<RoomSnapshot, NoSuchRoom> {
         let slot = self.slot(id).ok_or(NoSuchRoom(id))?;
         self.index.remove(self.hasher.hash(id.0), slot);
+        if self.rooms[slot].listed {
+            self.eventful.unlink(&mut self.rooms, slot, links);
+        }
         let entry = self.rooms.remove(slot).ok_or(NoSuchRoom(id))?;
         if let Some(at) = entry.timer {
             self.timers.remove(&(at, slot));
-        }
-        if entry.listed {
-            self.eventful.retain(|&other| other != slot);
         }
         Ok(entry.room.snapshot(now))
     }
@@ -182,8 +189,9 @@ impl<M: Payload> Engine<M> {
 
     /// The next event of any room, if there is one; the rooms take turns.
     pub fn poll_event(&mut self) -> Option<(RoomId, Event)> {
-        while let Some(slot) = self.eventful.pop_front() {
-            let Some(entry) = self.rooms.get_mut(slot) else { continue };
+        while let Some(slot) = self.eventful.front() {
+            self.eventful.unlink(&mut self.rooms, slot, links);
+            let entry = &mut self.rooms[slot];
             entry.listed = false;
             if let Some(event) = entry.room.poll_event() {
                 let id = entry.id;
@@ -198,7 +206,7 @@ impl<M: Payload> Engine<M> {
     /// waits for anything. O(log rooms).
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|&(at, _)| at);
-        timer.into_iter().chain(self.spread.map(|(_, at)| at)).min()
+        timer.into_iter().chain(self.spread.map(|spread| spread.since)).min()
     }
 
     /// Does what is due in the rooms, at most 256 of them in one call, and lets as many hear what
@@ -239,7 +247,7 @@ impl<M: Payload> Engine<M> {
         }
         if !entry.listed && entry.room.has_events() {
             entry.listed = true;
-            self.eventful.push_back(slot);
+            self.eventful.push_back(&mut self.rooms, slot, links);
         }
     }
 }

@@ -5,6 +5,18 @@ use crate::broadcasts::{Broadcast, BroadcastLimits, BroadcastRefused, Broadcasts
 use crate::message::Payload;
 use crate::time::Instant;
 
+/// A walk round the rooms' slots, so that all hear what was broadcast. There is one however many
+/// broadcasts come meanwhile: a room that it passes hears all that it has not heard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread {
+    /// The next slot.
+    next: u32,
+    /// Slots that are left of the round that began with the last broadcast.
+    left: u32,
+    /// Since when there is something to hear.
+    pub(super) since: Instant,
+}
+
 impl<M: Payload> Engine<M> {
     /// This engine with other limits for what is broadcast to every room; set them before anything
     /// is.
@@ -31,7 +43,9 @@ impl<M: Payload> Engine<M> {
         M: Clone,
     {
         self.broadcasts.publish(now, broadcast)?;
-        self.spread = (!self.is_empty()).then_some((0, now));
+        let (next, since) = self.spread.map_or((0, now), |spread| (spread.next, spread.since));
+        let left = self.rooms.slots();
+        self.spread = (!self.is_empty()).then_some(Spread { next, left, since });
         Ok(())
     }
 
@@ -51,10 +65,14 @@ impl<M: Payload> Engine<M> {
 
     /// Lets so many rooms more hear what was broadcast.
     pub(super) fn spread_broadcasts(&mut self, rooms: u32) {
-        let Some((first, at)) = self.spread else { return };
-        let end = self.rooms.slots().min(first.saturating_add(rooms));
-        (first..end).for_each(|slot| self.let_hear(slot));
-        self.spread = (end < self.rooms.slots()).then_some((end, at));
+        let Some(Spread { mut next, left, since }) = self.spread else { return };
+        let now = rooms.min(left);
+        for _ in 0..now {
+            next = if next < self.rooms.slots() { next } else { 0 };
+            self.let_hear(next);
+            next += 1;
+        }
+        self.spread = (left > now).then_some(Spread { next, left: left - now, since });
     }
 }
 
@@ -62,7 +80,9 @@ impl<M: Payload> Engine<M> {
 mod tests {
     use super::*;
     use crate::message::DedupKey;
+    use crate::quota::Quota;
     use crate::{Budget, Join, Kind, Priority, RoomConfig, RoomId, UserId};
+    use core::num::NonZeroU32;
 
     #[test]
     fn every_room_hears_it_once_and_no_later_one() {
@@ -107,5 +127,30 @@ mod tests {
             (batch.messages()[0].kind, batch.messages()[0].payload),
             (Kind::Notice, "maintenance at noon")
         );
+    }
+
+    /// One comes for each call that lets rooms hear, so that no walk would ever end.
+    #[test]
+    fn a16_broadcasts_in_a_row_reach_the_last_slot() {
+        let quota = Quota::per_second(NonZeroU32::MAX);
+        let limits = BroadcastLimits { quota, ..BroadcastLimits::default() };
+        let mut engine: Engine<&str> = Engine::new(10_000, 0).broadcast_limits(limits);
+        for id in 0..2_000 {
+            engine.create_room(RoomId(id), &RoomConfig::default()).unwrap();
+        }
+        let now = Instant::from_secs(5);
+        let mut heard = 0;
+        for key in 0..200 {
+            engine.broadcast(now, Broadcast::new(DedupKey(key), "to all")).unwrap();
+            assert_eq!(engine.poll_timeout(), Some(now));
+            engine.handle_timeout(now);
+            let last = engine.room(RoomId(1_999)).unwrap().snapshot(now).admission;
+            heard = last.ledger.total().dispatched;
+        }
+        assert!(heard >= 200 - 8, "a round is eight calls; it has heard {heard} of 200");
+        (0..8).for_each(|_| engine.handle_timeout(now));
+        assert_eq!(engine.poll_timeout(), None);
+        let sent = |id| engine.room(RoomId(id)).unwrap().snapshot(now).admission.ledger.total();
+        assert!((0..2_000).all(|id| sent(id).dispatched == 200));
     }
 }
