@@ -1,12 +1,16 @@
 //! The orderly end of a hub, in paused time: when it comes, and what its report counts (clause B14).
 #![cfg(feature = "tokio")]
 
-use roomcast::error::{DropReason, RefusalReason, SessionEnd};
+use roomcast::error::{CreateRoomError, DropReason, RefusalReason, SessionEnd};
 use roomcast::event::EndReason;
 use roomcast::{
     Actor, Hub, Join, Outcome, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source,
     UserId,
 };
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -135,4 +139,50 @@ async fn b14_sessions_have_until_the_drains_deadline() {
     assert_eq!((report.dispatched, report.delivered, report.abandoned), (0, 1, 2));
     assert!(rooms[0].stats().room.balances());
     drop(never_reads);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b14_no_room_is_opened_in_a_drain() {
+    let (hub, rooms) = hub_with(1);
+    say(&rooms[0], Priority::High, 2);
+    let mut drain = std::pin::pin!(hub.drain(Duration::from_secs(9)));
+    assert!(poll_fn(|cx| Poll::Ready(drain.as_mut().poll(cx).is_pending())).await);
+    assert_eq!(hub.open_room(RoomId(7), &slow()).unwrap_err(), CreateRoomError::Draining);
+    assert!(!hub.open_room(RoomId(0), &slow()).unwrap().is_new(), "it is still there");
+    assert_eq!(drain.await.rooms, 1);
+    assert_eq!(hub.open_room(RoomId(0), &slow()).unwrap_err(), CreateRoomError::Draining);
+}
+
+/// One thread for all: whoever else runs there has a turn after each 64 rooms.
+#[tokio::test(start_paused = true)]
+async fn b14_a_drain_lets_other_tasks_run() {
+    let (hub, _rooms) = hub_with(2_000);
+    tokio::task::yield_now().await;
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let report = hub.drain(Duration::from_secs(9)).await;
+    other.abort();
+    assert_eq!((report.rooms, report.unended), (2_000, 0));
+    // Five times through all of them.
+    assert!(turns.load(Ordering::Relaxed) >= 5 * 2_000 / 64, "{turns:?}");
+}
+
+/// Its runtime has ended, and with it the workers.
+#[test]
+fn b14_a_drain_ends_without_its_workers() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (hub, rooms) = runtime.block_on(async { hub_with(3) });
+    let reader = rooms[1].join(Join::guest()).unwrap();
+    drop(runtime);
+    say(&rooms[1], Priority::High, 3);
+    let report = hub.drain_blocking(Duration::from_millis(20));
+    assert_eq!((report.rooms, report.unended, report.dropped), (3, 1, 2));
+    assert!(rooms.iter().all(|room| room.stats().room.balances()));
+    drop(reader);
 }

@@ -85,6 +85,9 @@ pub enum CreateRoomError {
         /// The most.
         max: u32,
     },
+    /// The server that the room would be in is about to end. An engine never says so.
+    #[error("no new rooms while the server is drained")]
+    Draining,
 }
 
 /// No room has that id.

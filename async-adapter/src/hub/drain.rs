@@ -11,6 +11,13 @@ use std::time::Duration;
 /// How often a drain looks whether it is done.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Rooms that one step looks at, so that a thread that drives other tasks, too, gets back to them.
+const ROOMS_A_STEP: usize = 64;
+
+/// How long, after the deadline, a drain waits for rooms to end whose sessions have no more grace.
+/// Only where a worker has died does it take as long.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// What became of everything while a hub was drained: the difference that the drain made to the
 /// books of its rooms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +25,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct DrainReport {
     /// Rooms that were drained.
     pub rooms: usize,
+    /// Rooms among them that had not ended when the drain did: their workers have died, with the
+    /// runtime or by a panic. Without that there are none.
+    pub unended: usize,
     /// Messages that still went out.
     pub dispatched: u64,
     /// Messages that expired while they waited.
@@ -30,24 +40,36 @@ pub struct DrainReport {
     pub abandoned: u64,
 }
 
-/// A drain on its way.
+/// A drain on its way. Each phase goes once over all rooms, some in a step; a room that a phase has
+/// left behind stays as that phase left it.
 #[derive(Debug)]
 pub(crate) struct Drain<M: Payload + Send + Sync + 'static> {
     rooms: Vec<Arc<SharedRoom<M>>>,
-    before: Totals,
     deadline: Instant,
     phase: Phase,
+    /// The next room of the phase.
+    at: usize,
+    report: DrainReport,
+    before: Totals,
+    after: Totals,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// The rooms take nothing more.
+    Stopping,
     /// What waits goes out.
     Emptying,
     /// The rooms are closed; sessions take what they are due, then the reason.
     Closing,
+    /// Until everyone has gone.
+    Ending,
     /// The deadline has come; what is left is abandoned.
     Abandoning,
-    Done,
+    /// Until the last events are told, and no longer than that takes workers that are alive.
+    Settling,
+    /// The books are read.
+    Counting,
 }
 
 impl<M: Payload + Send + Sync + 'static> Drain<M> {
@@ -56,67 +78,98 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
         clock: &dyn Clock,
         deadline: Duration,
     ) -> Self {
-        for room in &rooms {
-            room.stop();
+        Self {
+            report: DrainReport { rooms: rooms.len(), ..DrainReport::default() },
+            rooms,
+            deadline: clock.now() + deadline,
+            phase: Phase::Stopping,
+            at: 0,
+            before: Totals::default(),
+            after: Totals::default(),
         }
-        let before = Totals::of(&rooms);
-        Self { rooms, before, deadline: clock.now() + deadline, phase: Phase::Emptying }
     }
 
-    /// Goes on as far as it can; returns how long to wait before the next step, `None` when all is
-    /// done.
+    /// Goes on with some rooms; returns how long to wait before the next step, not at all where
+    /// there are more rooms to look at, `None` when all is done.
     pub(crate) fn step(&mut self, clock: &dyn Clock) -> Option<Duration> {
-        let late = clock.now() >= self.deadline;
-        if self.phase == Phase::Emptying && (late || self.all(|room| room.is_idle())) {
-            for room in &self.rooms {
-                // A room that was closed already is as it should be.
-                let _ = room.close(Actor::Host);
+        let now = clock.now();
+        let is_late = now >= self.deadline;
+        if is_late && self.phase == Phase::Ending {
+            self.enter(Phase::Abandoning);
+        }
+        for _ in 0..ROOMS_A_STEP {
+            let Some(room) = self.rooms.get(self.at) else {
+                let next = self.next_phase()?;
+                self.enter(next);
+                return Some(Duration::ZERO);
+            };
+            match self.phase {
+                Phase::Stopping => {
+                    room.stop();
+                    self.before.add(&room.snapshot());
+                }
+                Phase::Emptying if !is_late && !room.is_idle() => return Some(PAUSE),
+                Phase::Closing => {
+                    // A room that was closed already is as it should be.
+                    let _ = room.close(Actor::Host);
+                }
+                Phase::Ending if !room.is_ended() => return Some(PAUSE),
+                Phase::Abandoning => room.end_grace(),
+                Phase::Settling if !room.is_ended() => {
+                    if now < self.deadline + PATIENCE {
+                        return Some(PAUSE);
+                    }
+                    self.report.unended += 1;
+                }
+                Phase::Counting => self.after.add(&room.snapshot()),
+                Phase::Emptying | Phase::Ending | Phase::Settling => {}
             }
-            self.phase = Phase::Closing;
+            self.at += 1;
         }
-        if self.phase == Phase::Closing && late {
-            for room in &self.rooms {
-                room.end_grace();
-            }
-            self.phase = Phase::Abandoning;
-        }
-        if self.phase != Phase::Emptying && self.all(|room| room.is_ended()) {
-            self.phase = Phase::Done;
-        }
-        (self.phase != Phase::Done).then_some(PAUSE)
+        Some(Duration::ZERO)
+    }
+
+    fn next_phase(&self) -> Option<Phase> {
+        Some(match self.phase {
+            Phase::Stopping => Phase::Emptying,
+            Phase::Emptying => Phase::Closing,
+            Phase::Closing => Phase::Ending,
+            Phase::Ending | Phase::Settling => Phase::Counting,
+            Phase::Abandoning => Phase::Settling,
+            Phase::Counting => return None,
+        })
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        (self.phase, self.at) = (phase, 0);
     }
 
     pub(crate) fn report(&self) -> DrainReport {
-        let (before, after) = (&self.before, Totals::of(&self.rooms));
+        let (before, after) = (&self.before, &self.after);
         let dropped =
             |reason| after.messages.dropped.count(reason) - before.messages.dropped.count(reason);
         DrainReport {
-            rooms: self.rooms.len(),
             dispatched: after.messages.dispatched - before.messages.dispatched,
             expired: dropped(DropReason::Expired),
             dropped: dropped(DropReason::RoomClosed),
             delivered: after.deliveries.delivered - before.deliveries.delivered,
             abandoned: after.deliveries.abandoned - before.deliveries.abandoned,
+            ..self.report
         }
-    }
-
-    fn all(&self, is_so: impl Fn(&Arc<SharedRoom<M>>) -> bool) -> bool {
-        self.rooms.iter().all(is_so)
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Totals {
     messages: LevelLedger,
     deliveries: Deliveries,
 }
 
 impl Totals {
-    fn of<M: Payload + Send + Sync + 'static>(rooms: &[Arc<SharedRoom<M>>]) -> Self {
-        let books: Vec<RoomSnapshot> = rooms.iter().map(SharedRoom::snapshot).collect();
-        Self {
-            messages: books.iter().map(|books| books.admission.ledger.total()).sum(),
-            deliveries: books.iter().flat_map(|books| books.audience.deliveries.0).sum(),
-        }
+    fn add(&mut self, books: &RoomSnapshot) {
+        let messages = books.admission.ledger.total();
+        self.messages = self.messages + messages;
+        self.deliveries =
+            books.audience.deliveries.0.into_iter().fold(self.deliveries, |a, b| a + b);
     }
 }

@@ -37,6 +37,8 @@ struct Rooms<M> {
     by_id: HashMap<RoomId, usize>,
     /// Rooms that were ever made.
     made: usize,
+    /// No more are made.
+    is_draining: bool,
 }
 
 impl<M> Rooms<M> {
@@ -101,7 +103,8 @@ impl Found {
 impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     /// `user_rooms`: the seed of the table of users, where each is in one room.
     pub(crate) fn new(max_rooms: u32, user_rooms: Option<u64>, names: Arc<dyn Mentions>) -> Self {
-        let rooms = Rooms { places: Slab::new(), by_id: HashMap::new(), made: 0 };
+        let rooms =
+            Rooms { places: Slab::new(), by_id: HashMap::new(), made: 0, is_draining: false };
         let user_rooms = user_rooms.map(Stripes::new);
         Self { rooms: RwLock::new(rooms), max_rooms, user_rooms, names }
     }
@@ -130,6 +133,13 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         noted.collect()
     }
 
+    /// Returns all rooms, and makes no more from now on.
+    pub(crate) fn drain(&self) -> Vec<Arc<SharedRoom<M>>> {
+        let mut rooms = self.rooms.write();
+        rooms.is_draining = true;
+        rooms.places.iter().map(|(_, shared)| Arc::clone(shared)).collect()
+    }
+
     /// Returns the room that `find` tells, or a new one with the id that `begin` gives, and whether
     /// it is new. `make` gets that id, and the number of rooms that were made before. One that has
     /// ended makes way for a new one. Nobody else opens, removes or names a room meanwhile.
@@ -152,7 +162,9 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
             }
             displaced = rooms.remove(id).map(|ended| (ended, self.names.forget_room(id)));
         }
-        let made = if rooms.places.len() < self.max_rooms as usize {
+        let made = if rooms.is_draining {
+            Err(CreateRoomError::Draining)
+        } else if rooms.places.len() < self.max_rooms as usize {
             let id = begin();
             let shared = make(id, rooms.made);
             rooms.made = rooms.made.wrapping_add(1);
