@@ -98,15 +98,15 @@ async fn a_token_taken_in_one_shard_serves_in_another() {
     let own = room.try_publish(Publish::new(Source::Session(first.session()), "own")).unwrap();
     assert!(own.outcome.is_some());
     let token = first.resume_token().unwrap();
-    assert_eq!(room.session(first.session()).resume_token(), Some(token));
-    let error = room.join(Join::user(UserId(7)).resume(token)).unwrap_err();
+    assert_eq!(room.session(first.session()).resume_token(), Some(token.clone()));
+    let error = room.join(Join::user(UserId(7)).resume(token.clone())).unwrap_err();
     assert_eq!(error, JoinError::AlreadyJoined { session: first.session() });
     assert!(room.session(first.session()).close());
     assert_eq!(first.resume_token(), None);
     // So many that the next one sits in another shard.
     let crowd: Vec<_> = (0..600).map(|_| room.join(Join::guest()).unwrap()).collect();
     say(&room, Priority::High, "meanwhile");
-    let mut back = room.join(Join::user(UserId(7)).resume(token)).unwrap();
+    let mut back = room.join(Join::user(UserId(7)).resume(token.clone())).unwrap();
     assert!(crowd.len() == 600 && back.session().slot() >= 1_024, "in the slots of another shard");
     assert_eq!((back.start(), texts(&mut back).await), (StartPosition::Resumed, vec!["meanwhile"]));
     say(&room, Priority::Normal, "next");

@@ -142,6 +142,21 @@ impl<M: Payload> Log<M> {
         self.rings[level].messages.get(usize::try_from(place).ok()?)
     }
 
+    /// The position of the first message of a level that the log holds and of which `is_so` holds,
+    /// as it does of all that follow; the head when there is none. O(log messages).
+    pub(crate) fn first_where(&self, level: Priority, is_so: impl Fn(&Message<M>) -> bool) -> u64 {
+        let (mut low, mut high) = (self.tail(level), self.head(level));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.get(level, middle).is_some_and(|message| is_so(message)) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
+    }
+
     /// Messages that the log holds of a level.
     pub(crate) fn len(&self, level: Priority) -> u32 {
         // At most `max_messages`.

@@ -1,23 +1,41 @@
 //! The resume token, which takes a session back to where it was:
 //! [clause B18](crate::rulebook#b18-resuming).
 
-use crate::ids::SessionId;
+use crate::ids::{SessionId, SessionKey};
 use crate::priority::PerLevel;
 use crate::time::Instant;
+use alloc::vec::Vec;
+
+/// Former sessions that a token names at most.
+pub const MAX_FORMERS: usize = 64;
+
+/// Former sessions that are remembered whether or not the log holds anything that they sent: what
+/// they sent may have yet to be dispatched.
+pub(crate) const LATEST_FORMERS: usize = 8;
 
 /// Where a session of a room stood at an instant: whoever joins with it reads on from there.
 ///
-/// It is plain data, for a host to write in its own format. Who has one sees at most what the
-/// room's log holds, and so does who makes one up: a host that hands tokens to clients signs them,
-/// with the room and the user they are for. Positions are those of the whole room, so a token
-/// serves in any part of its audience. A room that is made anew starts its positions anew: it knows a
-/// token from before by the life of its session, and starts whoever brings one as it would a fresh
-/// session ([`StartPosition::Unknown`](crate::event::StartPosition::Unknown)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// It is plain data, for a host to write in its own format; the crate `roomcast` has one that is
+/// opaque and authenticated. Who makes one up reads at most what a genuine one could tell of: nothing
+/// that was dispatched longer than [`resume_within`] ago, and no more than [`resume_messages`] of a
+/// level. But its session may be that of a stranger, who is named where he or she is in: a host that
+/// hands tokens to clients signs them, with the user they are for.
+///
+/// Positions are those of the whole room, so a token serves in any part of its audience. A room that
+/// is made anew starts its positions anew: it knows a token from before by the life of its session,
+/// and starts whoever brings one as it would a fresh session
+/// ([`StartPosition::Unknown`](crate::event::StartPosition::Unknown)).
+///
+/// [`resume_within`]: crate::config::RoomConfigBuilder::resume_within
+/// [`resume_messages`]: crate::config::RoomConfigBuilder::resume_messages
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumeToken {
     /// The session that it was, of this life of the room: what this one said is not echoed to the
     /// one that resumes it.
     pub session: SessionId,
+    /// The sessions that this one had resumed, the oldest first, at most [`MAX_FORMERS`]; of more,
+    /// the last count. What they said is not echoed either.
+    pub formers: Vec<SessionKey>,
     /// Of each level, the first message that it had neither been handed nor been told that it
     /// missed.
     pub positions: PerLevel<u64>,

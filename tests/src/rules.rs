@@ -85,6 +85,8 @@ pub struct Rules {
     pub direct_bytes: u64,
     /// At what age a token is no good any more.
     pub resume_within: Duration,
+    /// How many messages of a level it reaches back at the most.
+    pub resume_messages: u32,
     /// How long those who wait may be left waiting; nothing for High.
     pub coalesce: PerLevel<Duration>,
     /// How silence is told.
@@ -151,6 +153,7 @@ impl Default for Rules {
             shards: 1,
             grace: Duration::from_secs(10),
             resume_within: Duration::from_secs(60),
+            resume_messages: 4_096,
             direct_messages: 64,
             direct_bytes: 64 << 10,
             seed: 0,
@@ -216,6 +219,7 @@ impl Rules {
             .presence_events(self.presence_events)
             .grace(self.grace)
             .resume_within(self.resume_within)
+            .resume_messages(self.resume_messages)
             .direct_messages(self.direct_messages)
             .direct_bytes(self.direct_bytes)
             .coalesce(self.coalesce)

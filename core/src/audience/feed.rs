@@ -25,8 +25,10 @@ pub(super) struct Feed<M> {
     applied: Seq,
     /// What a late joiner gets, if anything.
     late: Option<Box<Replay>>,
-    /// How old a token may be that a session goes on with.
+    /// How old a token may be that a session goes on with, and what it reads.
     resume_within: Duration,
+    /// How many messages of each level such a session may be behind.
+    resume_messages: u32,
 }
 
 impl<M: Payload> Feed<M> {
@@ -39,6 +41,7 @@ impl<M: Payload> Feed<M> {
             applied: Seq(heads.values().sum()),
             late: Replay::new(settings.replay_on_join),
             resume_within: settings.resume_within,
+            resume_messages: settings.resume_messages,
         }
     }
 
@@ -52,6 +55,7 @@ impl<M: Payload> Feed<M> {
             applied: self.applied,
             late: self.late.clone(),
             resume_within: settings.resume_within,
+            resume_messages: settings.resume_messages,
         }
     }
 
@@ -59,6 +63,7 @@ impl<M: Payload> Feed<M> {
     /// [`trim`](Self::trim), which has to follow.
     pub(super) fn reconfigure(&mut self, settings: &Settings) {
         self.resume_within = settings.resume_within;
+        self.resume_messages = settings.resume_messages;
         self.late = Replay::change(self.late.take(), settings.replay_on_join);
         self.log.reconfigure(settings.log_messages, settings.log_bytes);
     }
@@ -146,5 +151,21 @@ impl<M: Payload> Feed<M> {
                 let behind = self.log.head(level).checked_sub(position);
                 behind.is_some_and(|behind| behind <= u64::from(MAX_LAG))
             })
+    }
+
+    /// Returns below which position of each level nobody reads who goes on with a token: so many
+    /// messages back, and of these none that was dispatched too long ago, unless a fresh session
+    /// would get it.
+    pub(super) fn resume_floors(&self, now: Instant) -> PerLevel<u64> {
+        let (fresh, ..) = self.fresh_start();
+        PerLevel::from_fn(|level| {
+            let back = self.log.head(level).saturating_sub(u64::from(self.resume_messages));
+            let young = self.log.first_where(level, |message| {
+                now.saturating_since(message.dispatched_at) < self.resume_within
+            });
+            let floor = back.max(young.min(fresh[level]));
+            // Below the log's tail nobody reads anyway.
+            if floor > self.log.tail(level) { floor } else { 0 }
+        })
     }
 }

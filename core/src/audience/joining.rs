@@ -6,7 +6,7 @@ use crate::event::{Joined, StartPosition};
 use crate::ids::{Group, Seq, SessionId, SessionKey};
 use crate::message::Payload;
 use crate::priority::PerLevel;
-use crate::resume::ResumeToken;
+use crate::resume::{MAX_FORMERS, ResumeToken};
 use crate::time::Instant;
 
 impl<M: Payload> Audience<M> {
@@ -36,17 +36,23 @@ impl<M: Payload> Audience<M> {
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
         let slot = self.live_slot(session).filter(|_| !self.closing.is_closed())?;
         let positions = self.crowd.reached(self.feed.log(), slot);
-        Some(ResumeToken { session, positions, taken_at: self.clock.peek(now) })
+        let formers = self.crowd.formers(slot).to_vec();
+        Some(ResumeToken { session, formers, positions, taken_at: self.clock.peek(now) })
     }
 
     /// Lets a session in that reads on from where another one was: what that had not got, and what
-    /// has come since, is due to it; what the log does not hold any more is a gap. Messages of the
-    /// other's own that the log still holds are excluded. Costs what is unread, at most the log.
+    /// has come since, is due to it; what the log does not hold any more is a gap. Messages that the
+    /// other sent, and those before it that it went on from, are excluded, those in the log and those
+    /// that have yet to be dispatched. Costs what is unread, at most
+    /// [`resume_messages`](crate::config::RoomConfigBuilder::resume_messages) of each level: what lies
+    /// further back is a gap as well, and so is what was dispatched
+    /// [`resume_within`](crate::config::RoomConfigBuilder::resume_within) ago or longer, unless any
+    /// fresh session would get it.
     ///
-    /// A token that is as old as [`resume_within`](crate::config::RoomConfigBuilder::resume_within) or
-    /// older, that is from the future (of time, or of a level's positions), or that is more than
-    /// 2³⁰ messages of a level behind, is not honoured: the session joins as any other, and so it
-    /// does with one of another life of the room. [`Joined::start`] tells which it was.
+    /// A token that is as old as `resume_within` or older, that is from the future (of time, or of a
+    /// level's positions), or that is more than 2³⁰ messages of a level behind, is not honoured: the
+    /// session joins as any other, and so it does with one of another life of the room.
+    /// [`Joined::start`] tells which it was.
     ///
     /// # Errors
     /// As [`join`](Self::join); also when the session that the token names is still in.
@@ -56,7 +62,7 @@ impl<M: Payload> Audience<M> {
         guest: bool,
         group: Group,
         known: Option<SessionId>,
-        token: ResumeToken,
+        token: &ResumeToken,
     ) -> Result<Joined, JoinError> {
         let now = self.clock.advance(now);
         let former = known.filter(|&known| self.is_live(known)).unwrap_or(token.session);
@@ -65,12 +71,17 @@ impl<M: Payload> Audience<M> {
             let joined = self.join(guest, group, None)?;
             return Ok(Joined { start: StartPosition::Unknown, ..joined });
         };
-        if !self.feed.honours(now, &token) {
+        if !self.feed.honours(now, token) {
             return self.join(guest, group, None);
         }
-        let key = self.enter(guest, group, &token.positions);
-        self.crowd.exclude_former(self.feed.log(), key, former, &token.positions);
-        let starts_after = Seq(token.positions.values().sum());
+        let positions = &token.positions;
+        let key = self.enter(guest, group, positions);
+        let first = token.formers.len().saturating_sub(MAX_FORMERS);
+        let mut formers = token.formers[first..].to_vec();
+        formers.push(former);
+        let floors = self.feed.resume_floors(now);
+        self.crowd.go_on(self.feed.log(), key, &formers, positions, floors);
+        let starts_after = Seq(positions.values().sum());
         let session = key.in_life(self.life);
         Ok(Joined { session, starts_after, start: StartPosition::Resumed })
     }

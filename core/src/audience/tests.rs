@@ -254,16 +254,16 @@ fn a_token_tells_what_was_missed_and_not_told() {
     (0..4).for_each(|_| scene.apply(1 << 28, None));
     assert!(scene.audience.leave(silent));
     // Exactly as far behind as positions may be, and one more.
-    let resume = |scene: &mut Scene, token| {
-        scene.audience.resume(NOW, false, Group::default(), None, token).unwrap()
+    let resume = |scene: &mut Scene| {
+        scene.audience.resume(NOW, false, Group::default(), None, &token).unwrap()
     };
-    let resumed = resume(&mut scene, token);
+    let resumed = resume(&mut scene);
     assert_eq!(
         (resumed.start, scene.read(resumed.session)),
         (StartPosition::Resumed, ((1 << 30) - 1, 1))
     );
     scene.apply(1, None);
-    assert_eq!(resume(&mut scene, token).start, StartPosition::Head);
+    assert_eq!(resume(&mut scene).start, StartPosition::Head);
     // The hand has moved this one on, and it has not been told.
     let silent = scene.join();
     (0..50).for_each(|_| scene.apply(1 << 28, None));

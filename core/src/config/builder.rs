@@ -147,6 +147,10 @@ impl RoomConfigBuilder {
         /// For how long a [`ResumeToken`](crate::resume::ResumeToken) is good: at this age it no longer is.
         /// Default 60 s; zero honours none.
         resume_within: Duration => resume_within;
+        /// How many messages of each level, counted back from the newest, a session may read that
+        /// comes with a [`ResumeToken`](crate::resume::ResumeToken): each is looked at whether it is
+        /// the session's own. What lies further back is a gap. Default 4,096.
+        resume_messages: u32 => resume_messages;
         /// How long those who wait may be left waiting after a message of each level, so that more
         /// of them share a wake-up and a write. High is told at once: its window is zero. Default
         /// none. See [`Audience::poll_wake`](crate::Audience::poll_wake).

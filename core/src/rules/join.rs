@@ -10,19 +10,19 @@ use crate::message::Payload;
 use crate::resume::ResumeToken;
 use crate::time::Instant;
 
-/// Who joins.
+/// Who joins. `T` is what a session goes on with where it had been before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a join does nothing until a room gets it"]
-pub struct Join<M> {
+pub struct Join<M, T = ResumeToken> {
     user: Option<UserId>,
     profile: Option<M>,
     known: Option<SessionId>,
     group: Group,
     mask: LevelSet,
-    token: Option<ResumeToken>,
+    token: Option<T>,
 }
 
-impl<M> Join<M> {
+impl<M, T> Join<M, T> {
     /// Someone without an id, who receives and may not speak.
     pub fn guest() -> Self {
         Self {
@@ -81,14 +81,9 @@ impl<M> Join<M> {
     /// answer is `AlreadyJoined`. A token that is not honoured changes nothing:
     /// [`Joined::start`](crate::Joined::start) tells. See
     /// [`Audience::resume`](crate::Audience::resume).
-    pub fn resume(mut self, token: ResumeToken) -> Self {
+    pub fn resume(mut self, token: T) -> Self {
         self.token = Some(token);
         self
-    }
-
-    /// The sessions that the connection had before.
-    pub fn former(&self) -> impl Iterator<Item = SessionId> + use<M> {
-        self.known.into_iter().chain(self.token.map(|token| token.session))
     }
 
     /// The user; `None` for a guest.
@@ -112,13 +107,27 @@ impl<M> Join<M> {
     }
 
     /// Where it wants to go on.
-    pub fn token(&self) -> Option<ResumeToken> {
-        self.token
+    pub fn token(&self) -> Option<&T> {
+        self.token.as_ref()
+    }
+
+    /// The same join with another token in the place of the one it has, or with none.
+    pub fn with_token<O>(self, token: Option<O>) -> Join<M, O> {
+        let Self { user, profile, known, group, mask, token: _ } = self;
+        Join { user, profile, known, group, mask, token }
     }
 
     /// The levels that the session does not want.
     pub fn masked_levels(&self) -> LevelSet {
         self.mask
+    }
+}
+
+impl<M> Join<M> {
+    /// The sessions that the connection had before.
+    pub fn former(&self) -> impl Iterator<Item = SessionId> + use<M> {
+        let of_token = self.token.as_ref().map(|token| token.session);
+        self.known.into_iter().chain(of_token)
     }
 }
 
@@ -138,7 +147,7 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     /// Lets a session into the audience with this number: at the head of the room, a few messages
     /// before it, or where another session was. That audience has to be held, and those of the
     /// sessions that the connection had before. O(1), and for one that resumes what is unread, at
-    /// most the log.
+    /// most [`resume_messages`](crate::config::RoomConfigBuilder::resume_messages) of each level.
     ///
     /// # Errors
     /// Checked in this order: the room is closed, the user is banned, the connection has a session
@@ -155,7 +164,7 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             return Err(NotJoined::Refused(JoinError::RoomClosed));
         };
         let is_guest = join.user.is_none();
-        let joined = match join.token {
+        let joined = match &join.token {
             None => audience.join(is_guest, join.group, None),
             Some(token) => audience.resume(now, is_guest, join.group, None, token),
         };

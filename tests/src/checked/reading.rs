@@ -128,8 +128,9 @@ impl Checked {
         session: SessionId,
     ) -> Result<Option<ResumeToken>, Violation> {
         let answer = room.resume_token(now, session);
-        same(Law::L9Deterministic, "resume_token", answer, self.twin.resume_token(now, session))?;
-        self.oracle.token_taken(now, session, answer)?;
+        let twin = self.twin.resume_token(now, session);
+        same(Law::L9Deterministic, "resume_token", &answer, &twin)?;
+        self.oracle.token_taken(now, session, answer.as_ref())?;
         self.inspect(room).map(|()| answer)
     }
 

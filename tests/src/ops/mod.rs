@@ -89,10 +89,8 @@ impl Player {
             }
             Op::Join { user, known, mask, resume, profile } => {
                 let token = resume.and_then(|(which, twist)| {
-                    tampered(
-                        *self.tokens.get(usize::from(which) % self.tokens.len().max(1))?,
-                        twist,
-                    )
+                    let token = self.tokens.get(usize::from(which) % self.tokens.len().max(1))?;
+                    tampered(token, twist)
                 });
                 self.join(user, known, mask, token, profile)?;
             }
@@ -115,6 +113,13 @@ impl Player {
                     self.tokens.push_front(token);
                     self.tokens.truncate(16);
                 }
+            }
+            Op::Return { who, twist } => {
+                let session = self.session(who);
+                let token = self.checked.resume_token(&mut self.room, now, session)?;
+                self.checked.close_session(&mut self.room, now, session)?;
+                let token = token.and_then(|token| tampered(&token, twist));
+                self.join(who, None, 0, token, None)?;
             }
             Op::LevelSet { who, levels } => {
                 let session = self.session(who);

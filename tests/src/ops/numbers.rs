@@ -45,15 +45,17 @@ pub(super) fn mask(at: u8) -> LevelSet {
 }
 
 /// As it is, or somewhat elsewhere and at another time.
-pub(super) fn tampered(token: ResumeToken, twist: u8) -> Option<ResumeToken> {
-    let mut token = token;
+pub(super) fn tampered(token: &ResumeToken, twist: u8) -> Option<ResumeToken> {
+    let mut token = token.clone();
     let at = level(twist / 8);
     match twist {
         0..160 => {}
         160..184 => token.positions[at] = token.positions[at].checked_add(1)?,
         184..216 => token.positions[at] = token.positions[at].saturating_sub(u64::from(twist % 4)),
         216..224 => token.positions[at] = token.positions[at].saturating_sub((1 << 30) + 100),
-        224..240 => token.taken_at = token.taken_at + Duration::from_millis(40),
+        224..228 => token.formers.clear(),
+        228..232 => token.formers.push(SessionKey::from_bits(u64::from(twist))),
+        232..240 => token.taken_at = token.taken_at + Duration::from_millis(40),
         240..248 => token.session = SessionKey::from_bits(u64::from(twist)).in_life(LIFE),
         248.. => token.session = of_another_life(token.session, twist),
     }

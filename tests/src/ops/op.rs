@@ -102,6 +102,13 @@ pub enum Op {
         /// Of which session.
         who: u8,
     },
+    /// `resume_token` and `close_session` of one session, and then a `join` with that token.
+    Return {
+        /// Which session.
+        who: u8,
+        /// In which way the token was tampered with: from 160 on.
+        twist: u8,
+    },
     /// `set_masked_levels`.
     LevelSet {
         /// Which session.

@@ -44,7 +44,7 @@ pub struct Setup {
     pub echo: bool,
     /// Messages for late joiners, by a table from none to more than the log holds.
     pub late: u8,
-    /// At what age a token is no good any more, by a table from never to at once.
+    /// At what age a token is no good any more, by a table from never to at once; and how far back it reaches, by another.
     pub resume: u8,
     /// Direct messages that may wait for a session: 0 to 4; their bytes: 0 to 127.
     pub directs: (u8, u8),
@@ -225,6 +225,7 @@ impl Setup {
                 ],
                 self.resume,
             ),
+            resume_messages: pick(&[4_096, 4_096, 2, 1, 3, 0], self.resume / 4),
             coalesce: {
                 let window = |at| {
                     pick(

@@ -22,10 +22,12 @@ pub struct Listener {
     pub(super) own: PerLevel<Vec<u64>>,
     /// Positions of what it has yet to take, without its own messages.
     pub(super) pending: PerLevel<VecDeque<u64>>,
-    /// How many it has missed without being told, at a level that it masked since.
+    /// How many it has missed without being told: at a level that it masked since, or out of reach when it resumed.
     pub(super) missed: PerLevel<u64>,
     /// What was sent to it directly and it has yet to take.
     pub(super) directs: PerLevel<VecDeque<Waits>>,
+    /// The sessions that it went on from, the oldest first, as far as they are remembered.
+    pub(super) formers: Vec<SessionKey>,
     /// Why it ends, and when at the latest; nothing more becomes due.
     pub end: Option<(EndReason, Instant)>,
     /// Who sweeps it.
@@ -64,6 +66,7 @@ struct Logged {
     session: Option<SessionKey>,
     id: u64,
     bytes: u64,
+    dispatched_at: Instant,
 }
 
 /// All sessions that are in, and the log.
@@ -95,7 +98,8 @@ impl Listeners {
             if listener.end.is_some() {
                 continue;
             }
-            let is_own = rules.echo == Echo::Off && message.session == Some(session.key());
+            let sent = |sender| sender == session.key() || listener.formers.contains(&sender);
+            let is_own = rules.echo == Echo::Off && message.session.is_some_and(sent);
             if listener.mask.contains(level) {
                 listener.exclude(level);
             } else if is_own {
@@ -111,6 +115,7 @@ impl Listeners {
             session: message.session,
             id: message.payload.id(),
             bytes,
+            dispatched_at: message.dispatched_at,
         });
         self.trim(rules, level);
     }
@@ -128,6 +133,11 @@ impl Listeners {
     /// Whether the log holds the message of a level at a position.
     pub fn holds(&self, level: Priority, position: u64) -> bool {
         self.log[level].iter().any(|logged| logged.position == position)
+    }
+
+    /// The messages of a level that the log holds: where they stand, and when they went out.
+    pub fn logged(&self, level: Priority) -> impl Iterator<Item = (u64, Instant)> {
+        self.log[level].iter().map(|logged| (logged.position, logged.dispatched_at))
     }
 
     /// Who sent the message of a level at a position, if the log holds it and a session did.

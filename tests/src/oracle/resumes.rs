@@ -5,7 +5,8 @@ use super::listeners::Listener;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::config::Echo;
 use roomcast_core::event::StartPosition;
-use roomcast_core::resume::ResumeToken;
+use roomcast_core::ids::SessionKey;
+use roomcast_core::resume::{MAX_FORMERS, ResumeToken};
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, PerLevel, Priority, SessionId};
 
@@ -15,7 +16,7 @@ impl Oracle {
         &mut self,
         now: Instant,
         session: SessionId,
-        answer: Option<ResumeToken>,
+        answer: Option<&ResumeToken>,
     ) -> Check {
         // It only looks: the clock does not move.
         let now = self.clock.max(now);
@@ -30,6 +31,7 @@ impl Oracle {
             (session, now),
             (token.session, token.taken_at),
         )?;
+        same(Law::Members, "whose token it was before", &listener.formers, &token.formers)?;
         for level in Priority::ALL {
             // What it missed before a mask and was not told of lies before it, too.
             let (from, head) = (token.positions[level] + listener.missed[level], self.heads[level]);
@@ -57,7 +59,7 @@ impl Oracle {
     /// What a session that joins with this token finds, if the token is honoured; with the last number that it does not get.
     pub(super) fn resumed(
         &self,
-        token: Option<ResumeToken>,
+        token: Option<&ResumeToken>,
     ) -> Option<(Listener, u64, StartPosition)> {
         let token = token?;
         if token.session.life() != self.life {
@@ -74,11 +76,41 @@ impl Oracle {
         {
             return None;
         }
-        let mut listener = Listener::default();
+        let mut reach = PerLevel::from_fn(|level| token.positions[level].max(self.reach(level)));
+        // The last that count, and of these whom the room has reason to remember.
+        let last = token.formers.iter().rev().take(MAX_FORMERS).rev().copied();
+        let formers: Vec<SessionKey> = last.chain([token.session.key()]).collect();
+        let latest = formers.len().saturating_sub(8);
+        let echo = self.rules.echo == Echo::On;
+        let said = |reach: &PerLevel<u64>, former: SessionKey| {
+            let is_his =
+                |level, position| !echo && self.listeners.sender(level, position) == Some(former);
+            PerLevel::from_fn(|level| {
+                (reach[level]..self.heads[level]).rev().find(|&position| is_his(level, position))
+            })
+        };
+        let mut remembered: Vec<SessionKey> = Vec::new();
+        for (place, &former) in formers.iter().enumerate() {
+            let speaks = said(&reach, former).values().any(Option::is_some);
+            if !echo && (speaks || place >= latest) {
+                remembered.push(former);
+            }
+        }
+        // Too many: what the oldest said is missed, and all before it.
+        while remembered.len() > MAX_FORMERS {
+            let said = said(&reach, remembered.remove(0));
+            for level in Priority::ALL {
+                reach[level] = reach[level].max(said[level].map_or(0, |position| position + 1));
+            }
+        }
+        let mut listener = Listener { formers: remembered, ..Listener::default() };
         for level in Priority::ALL {
             for position in token.positions[level]..self.heads[level] {
-                let is_own = self.listeners.sender(level, position) == Some(token.session.key());
-                if is_own && self.rules.echo == Echo::Off {
+                let sender = self.listeners.sender(level, position);
+                let is_own = sender.is_some_and(|sender| listener.formers.contains(&sender));
+                if position < reach[level] {
+                    listener.miss(level);
+                } else if is_own {
                     listener.exclude_own(level, position);
                 } else {
                     listener.give(level, position);
@@ -86,5 +118,28 @@ impl Oracle {
             }
         }
         Some((listener, token.positions.values().sum(), StartPosition::Resumed))
+    }
+
+    /// The first position of a level behind the last that the log holds and that nobody may read who resumes.
+    fn reach(&self, level: Priority) -> u64 {
+        let fresh = self.listeners.given(self.rules.replay_on_join);
+        let may_read = |position: u64, dispatched_at: Instant| {
+            let is_near = self.heads[level] - position <= u64::from(self.rules.resume_messages);
+            let age = self.clock.as_nanos().saturating_sub(dispatched_at.as_nanos());
+            let is_young = Duration::from_nanos(age) < self.rules.resume_within;
+            is_near && (is_young || fresh.contains(&(level, position)))
+        };
+        let logged = self.listeners.logged(level);
+        let last = logged.filter(|&(position, dispatched_at)| !may_read(position, dispatched_at));
+        last.map(|(position, _)| position + 1).max().unwrap_or_default()
+    }
+}
+
+impl Listener {
+    /// A message is due that it does not get, and that it is told it missed.
+    fn miss(&mut self, level: Priority) {
+        self.counts[level].due += 1;
+        self.counts[level].skipped += 1;
+        self.missed[level] += 1;
     }
 }

@@ -150,7 +150,7 @@ impl Stage {
     }
 
     fn step(&mut self, now: Instant, n: usize) -> Check {
-        let person = self.people[n];
+        let person = self.people[n].clone();
         let Some(session) = person.session else { return self.come(now, n) };
         match person.next_act(&mut self.random) {
             people::Act::Speak { level, size } => {
@@ -267,7 +267,7 @@ impl Stage {
             self.people[n].room =
                 usize::try_from(self.random.below(self.watchers.len() as u64)).unwrap_or(0);
         }
-        let person = self.people[n];
+        let person = self.people[n].clone();
         let join = person.user.map_or(Join::guest(), Join::user).group(person.group());
         let join = person.token.into_iter().fold(join, Join::resume);
         let joined = match self.engine.join(now, room_id(person.room), join.clone()) {

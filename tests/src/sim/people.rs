@@ -21,7 +21,7 @@ enum Habit {
 }
 
 /// Somebody, on one device.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Person {
     /// `None` for a guest.
     pub(super) user: Option<UserId>,

@@ -25,8 +25,8 @@ fn scene(life: u64, change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder)
 }
 
 /// Where Ann starts with a token.
-fn back(scene: &mut Scene, token: ResumeToken) -> Joined {
-    scene.room.join(scene.now, Join::user(ANN).resume(token)).unwrap()
+fn back(scene: &mut Scene, token: &ResumeToken) -> Joined {
+    scene.room.join(scene.now, Join::user(ANN).resume(token.clone())).unwrap()
 }
 
 #[test]
@@ -94,17 +94,18 @@ fn b23_a_token_of_another_life_starts_as_unknown() {
             let _ = scene.host(Priority::Normal, text).unwrap();
         }
         // Bob is in, and no one has joined already; the positions would fit, and mean nothing.
-        let joined = back(&mut scene, token);
+        let joined = back(&mut scene, &token);
         assert_eq!(joined.start, StartPosition::Unknown);
         let (expected, after): (&[&str], u64) = if replay == 0 { (&[], 2) } else { (&["two"], 1) };
         assert_eq!((scene.read(joined.session), joined.starts_after.0), (texts(expected), after));
         // However old or far ahead: nothing more is known of it.
-        let odd = ResumeToken { positions: PerLevel([9; 4]), taken_at: Instant::ZERO, ..token };
-        assert_eq!(back(&mut scene, odd).start, StartPosition::Unknown);
+        let odd =
+            ResumeToken { positions: PerLevel([9; 4]), taken_at: Instant::ZERO, ..token.clone() };
+        assert_eq!(back(&mut scene, &odd).start, StartPosition::Unknown);
         // A token of this life is one.
         let token = scene.room.resume_token(scene.now, bob).unwrap();
         assert!(scene.room.close_session(scene.now, bob));
-        assert_eq!(back(&mut scene, token).start, StartPosition::Resumed);
+        assert_eq!(back(&mut scene, &token).start, StartPosition::Resumed);
     }
 }
 

@@ -157,8 +157,8 @@ fn a24_a_late_joiner_gets_nothing_before_a_hole() {
 }
 
 /// Comes back with a token, as Ann.
-fn back(scene: &mut Scene, token: ResumeToken) -> Joined {
-    scene.room.join(scene.now, Join::user(ANN).resume(token)).unwrap()
+fn back(scene: &mut Scene, token: &ResumeToken) -> Joined {
+    scene.room.join(scene.now, Join::user(ANN).resume(token.clone())).unwrap()
 }
 
 fn token(scene: &Scene, session: SessionId) -> ResumeToken {
@@ -176,12 +176,12 @@ fn b18_a_returning_session_goes_on_where_it_was() {
     assert_eq!(token.positions, PerLevel([0, 1, 0, 0]));
     let _ = scene.say(ann, "her own").unwrap();
     assert_eq!(
-        scene.room.join(scene.now, Join::user(ANN).resume(token)),
+        scene.room.join(scene.now, Join::user(ANN).resume(token.clone())),
         Err(JoinError::AlreadyJoined { session: ann })
     );
     assert!(scene.room.close_session(scene.now, ann));
     let _ = scene.say(bob, "meanwhile").unwrap();
-    let joined = back(&mut scene, token);
+    let joined = back(&mut scene, &token);
     assert_eq!((joined.start, joined.starts_after.0), (StartPosition::Resumed, 1));
     assert_eq!(scene.read(joined.session), ["unread", "meanwhile"]);
     let row = books(&scene, joined.session, Normal);
@@ -201,7 +201,7 @@ fn b18_what_the_log_no_longer_holds_is_a_gap() {
     for n in 0..5 {
         let _ = scene.host(Normal, &format!("{n}")).unwrap();
     }
-    let joined = back(&mut scene, token);
+    let joined = back(&mut scene, &token);
     let batch = scene.next(joined.session).unwrap().unwrap();
     assert_eq!((batch.gap(Normal), texts(&batch)), (3, vec!["3".into(), "4".into()]));
 }
@@ -214,18 +214,19 @@ fn b18_a_bad_token_makes_a_plain_join() {
     let _ = scene.host(Normal, "unread").unwrap();
     let token = token(&scene, ann);
     assert!(scene.room.close_session(scene.now, ann));
-    let ahead = ResumeToken { positions: PerLevel([0, 2, 0, 0]), ..token };
-    assert_eq!(back(&mut scene, ahead).start, StartPosition::Head);
-    let later = ResumeToken { taken_at: Instant::from_nanos(scene.now.as_nanos() + 1), ..token };
-    assert_eq!(back(&mut scene, later).start, StartPosition::Head);
+    let ahead = ResumeToken { positions: PerLevel([0, 2, 0, 0]), ..token.clone() };
+    assert_eq!(back(&mut scene, &ahead).start, StartPosition::Head);
+    let later =
+        ResumeToken { taken_at: Instant::from_nanos(scene.now.as_nanos() + 1), ..token.clone() };
+    assert_eq!(back(&mut scene, &later).start, StartPosition::Head);
     scene.now = Instant::from_nanos(scene.now.as_nanos() + 4_999_999_999);
-    let joined = back(&mut scene, token);
+    let joined = back(&mut scene, &token);
     assert_eq!(
         (joined.start, scene.read(joined.session)),
         (StartPosition::Resumed, vec!["unread".into()])
     );
     scene.wait_millis(1);
-    let joined = back(&mut scene, token);
+    let joined = back(&mut scene, &token);
     assert_eq!(
         (joined.start, joined.starts_after.0, scene.read(joined.session)),
         (StartPosition::Head, 1, vec![])
@@ -245,7 +246,7 @@ fn b18_a_token_stands_at_the_head_of_masked_levels() {
     scene.room.leave(scene.now, ANN).unwrap();
     assert_eq!(scene.room.resume_token(scene.now, ann), None);
     // It ends, so it is as good as gone; the mask is not in the token.
-    let joined = back(&mut scene, token);
+    let joined = back(&mut scene, &token);
     let _ = scene.host(Low, "like").unwrap();
     assert_eq!(scene.read(joined.session), ["text", "like"]);
     assert_eq!(scene.read(ann), ["text"]);

@@ -31,6 +31,7 @@ impl<M: Payload> Crowd<M> {
         slot: u32,
         deferred: &mut DeferredDrops<M>,
     ) {
+        self.lineage.go(slot);
         if self.sessions.is_cold(slot) {
             self.release_aside(log, slot, deferred);
         } else {

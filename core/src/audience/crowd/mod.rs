@@ -8,10 +8,12 @@ mod departure;
 mod directs;
 mod masks;
 mod reading;
+mod resuming;
 
 use super::accounts::Accounts;
 use super::cold_state::{ColdState, ColdStates, Ending};
 use super::inbox::InboxLimits;
+use super::lineage::Lineage;
 use super::session::Sessions;
 use crate::config::{Echo, Settings};
 use crate::ids::{Group, SessionKey};
@@ -26,6 +28,7 @@ pub(super) struct Crowd<M> {
     sessions: Sessions,
     cold_states: ColdStates<M>,
     accounts: Accounts,
+    lineage: Lineage,
     /// Whether a session gets what it sent itself.
     echo: Echo,
     /// The next slot that the hand looks at.
@@ -39,6 +42,7 @@ impl<M: Payload> Crowd<M> {
             sessions: Sessions::new(part, settings.sessions),
             cold_states: ColdStates::new(inbox_limits(settings)),
             accounts: Accounts::default(),
+            lineage: Lineage::default(),
             echo: settings.echo,
             hand: 0,
         }
@@ -89,7 +93,12 @@ impl<M: Payload> Crowd<M> {
         self.cold(slot)?.ending()
     }
 
-    /// A message is not meant for the session that sent it.
+    /// Returns the former sessions that one went on from, the oldest first.
+    pub(super) fn formers(&self, slot: u32) -> &[SessionKey] {
+        self.lineage.formers(slot)
+    }
+
+    /// A message is not meant for the session that sent it, nor for those that went on from it.
     #[inline]
     pub(super) fn exclude_sender(
         &mut self,
@@ -98,33 +107,21 @@ impl<M: Payload> Crowd<M> {
         position: u64,
         sender: Option<SessionKey>,
     ) {
-        if self.echo == Echo::Off
-            && let Some(slot) = sender.and_then(|session| self.sessions.slot_of(session))
-        {
+        let Some(sender) = sender.filter(|_| self.echo == Echo::Off) else { return };
+        if let Some(slot) = self.sessions.slot_of(sender) {
             self.exclude_own(log, slot, level, position);
+        }
+        if !self.lineage.is_empty() {
+            self.exclude_heirs(log, level, position, sender);
         }
     }
 
-    /// What the log still holds that a former session sent is the own of the one that goes on from
-    /// these positions.
-    pub(super) fn exclude_former(
-        &mut self,
-        log: &Log<M>,
-        session: SessionKey,
-        former: SessionKey,
-        positions: &PerLevel<u64>,
-    ) {
-        if self.echo != Echo::Off {
-            return;
-        }
-        let Some(slot) = self.sessions.slot_of(session) else { return };
-        for level in Priority::ALL {
-            for position in positions[level].max(log.tail(level))..log.head(level) {
-                let message = log.get(level, position);
-                if message.is_some_and(|message| message.session == Some(former)) {
-                    self.exclude_own(log, slot, level, position);
-                }
-            }
+    #[cold]
+    fn exclude_heirs(&mut self, log: &Log<M>, level: Priority, position: u64, sender: SessionKey) {
+        let mut heir = self.lineage.next_heir(sender, None);
+        while let Some(slot) = heir {
+            self.exclude_own(log, slot, level, position);
+            heir = self.lineage.next_heir(sender, Some(slot));
         }
     }
 

@@ -1,0 +1,82 @@
+//! A session goes on where others were: what of that is out of reach, and what is its own.
+
+use super::Crowd;
+use crate::config::Echo;
+use crate::ids::SessionKey;
+use crate::log::Log;
+use crate::message::Payload;
+use crate::priority::{PerLevel, Priority};
+use crate::resume::{LATEST_FORMERS, MAX_FORMERS};
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl<M: Payload> Crowd<M> {
+    /// A session that has just come from `positions` goes on from former ones, the oldest first. It
+    /// reads nothing below `floors`: that it has missed, and is told. What the former ones sent, from
+    /// there on in the log and later, is its own.
+    pub(in crate::audience) fn go_on(
+        &mut self,
+        log: &Log<M>,
+        session: SessionKey,
+        formers: &[SessionKey],
+        positions: &PerLevel<u64>,
+        mut floors: PerLevel<u64>,
+    ) {
+        let Some(slot) = self.sessions.slot_of(session) else { return };
+        for level in Priority::ALL {
+            floors[level] = floors[level].max(positions[level]);
+        }
+        let own = match self.echo {
+            Echo::Off => self.find_own(log, slot, formers, &mut floors),
+            Echo::On => Vec::new(),
+        };
+        for level in Priority::ALL {
+            self.skip(slot, level, positions[level]..floors[level]);
+        }
+        for (level, position) in own {
+            self.exclude_own(log, slot, level, position);
+        }
+    }
+
+    /// Returns the messages of former sessions from the floors on, and remembers those sessions
+    /// whose messages these are, and the latest few, which may have some that wait. Where they are
+    /// too many the floors rise over what the oldest said.
+    fn find_own(
+        &mut self,
+        log: &Log<M>,
+        slot: u32,
+        formers: &[SessionKey],
+        floors: &mut PerLevel<u64>,
+    ) -> Vec<(Priority, u64)> {
+        // A sorted list, so that each message costs little however many they are.
+        let mut places: Vec<(SessionKey, usize)> = formers.iter().copied().zip(0..).collect();
+        places.sort_unstable();
+        let mut is_kept = vec![false; formers.len()];
+        is_kept.iter_mut().rev().take(LATEST_FORMERS).for_each(|kept| *kept = true);
+        let mut own = Vec::new();
+        for level in Priority::ALL {
+            for position in floors[level].max(log.tail(level))..log.head(level) {
+                let sender = log.get(level, position).and_then(|message| message.session);
+                let found = sender
+                    .and_then(|sender| places.binary_search_by_key(&sender, |&(key, _)| key).ok());
+                if let Some(found) = found {
+                    let place = places[found].1;
+                    is_kept[place] = true;
+                    own.push((level, position, place));
+                }
+            }
+        }
+        let kept = is_kept.iter().filter(|&&kept| kept).count();
+        let too_many = kept.saturating_sub(MAX_FORMERS);
+        let mut kept = (0..formers.len()).filter(|&place| is_kept[place]).skip(too_many).peekable();
+        let oldest = kept.peek().copied().unwrap_or_default();
+        for &(level, position, place) in &own {
+            if place < oldest {
+                floors[level] = position + 1;
+            }
+        }
+        self.lineage.come(slot, kept.map(|place| formers[place]).collect());
+        own.retain(|&(level, position, _)| position >= floors[level]);
+        own.into_iter().map(|(level, position, _)| (level, position)).collect()
+    }
+}
