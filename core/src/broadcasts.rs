@@ -190,7 +190,9 @@ impl<M: Payload> Broadcasts<M> {
         }
         if let Some(until) = self.keys.refused_until(now, Sender::Host, key) {
             let reason = BroadcastReason::Duplicate { window: self.limits.keys.window };
-            return Err(BroadcastRefused { reason, retry_at: Some(until), payload });
+            // The quota may hold longer.
+            let retry_at = self.bucket.next_at(now, 0).map(|at| at.max(until));
+            return Err(BroadcastRefused { reason, retry_at, payload });
         }
         if !self.bucket.take_keeping(now, 0) {
             let reason = BroadcastReason::Quota { quota: self.limits.quota };
@@ -202,7 +204,7 @@ impl<M: Payload> Broadcasts<M> {
         }
         self.count += 1;
         self.last = self.last.max(now);
-        self.keys.note(now, Sender::Host, key, MessageId(self.count));
+        self.keys.note(now, priority, Sender::Host, key, MessageId(self.count));
         let old = if self.log.len() >= self.limits.kept.max(1) as usize {
             self.log.pop_front()
         } else {

@@ -1,19 +1,25 @@
 //! Deduplication: the same message of the same sender is not let in twice.
 //! [Clause B11](crate::rulebook#b11-the-order-of-the-checks).
 
-use crate::chunked::Deque;
+use crate::chunked::{NIL, Slab};
 use crate::ids::MessageId;
 use crate::index::{Hasher, Index};
+use crate::list::{Links, List};
 use crate::message::{DedupKey, Sender};
+use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant};
+use alloc::vec::Vec;
 
-/// How long, and how many: keys are refused within the window or while they are among the newest,
+/// How long, and how many: keys are refused within the window, or while there is room for them,
 /// whichever is shorter.
+///
+/// When there are too many, the oldest of the lowest level is forgotten: a flood of likes takes no
+/// gift's place. A message that was dropped has no key any more and takes no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DedupWindow {
     /// How long the same message is refused.
     pub window: Duration,
-    /// The maximum number of messages that are remembered; the oldest is forgotten for the newest.
+    /// The maximum number of messages that are remembered.
     pub keys: u32,
 }
 
@@ -26,17 +32,20 @@ impl Default for DedupWindow {
 
 /// The maximum number of entries that have lapsed and that one call forgets.
 const MAX_FORGOTTEN: u32 = 64;
-/// Entries that are let go of when there may be fewer.
+/// Entries that are let go of when there may be fewer, or when the message that carries theirs is
+/// dropped.
 const MAX_MOVED: u32 = 4_096;
 
 #[derive(Debug)]
 pub(crate) struct Dedup {
-    /// In order of time.
-    entries: Deque<Entry>,
-    /// The running number of the front, modulo 2³²: the index keeps numbers, which pops do not
-    /// shift.
-    base: u32,
+    entries: Slab<Entry>,
+    /// Those of each level, in order of time.
+    levels: PerLevel<List>,
     index: Index,
+    /// The messages that carry others which have keys.
+    carriers: Slab<Carrier>,
+    /// Carriers that were dropped with more keys than one call frees.
+    dropped: Vec<u32>,
     hasher: Hasher,
     limits: DedupWindow,
     /// Keys that were forgotten within their window.
@@ -49,31 +58,62 @@ struct Entry {
     key: DedupKey,
     id: MessageId,
     at: Instant,
-    /// Freed: the index does not know it any more.
-    freed: bool,
+    level: Priority,
+    /// The neighbours in the level.
+    order: Links,
+    /// The place of the carrier, if another message carries this one.
+    carrier: u32,
+    /// The neighbours of the same carrier.
+    peers: Links,
+}
+
+fn order(entry: &mut Entry) -> &mut Links {
+    &mut entry.order
+}
+
+fn peers(entry: &mut Entry) -> &mut Links {
+    &mut entry.peers
+}
+
+#[derive(Debug)]
+struct Carrier {
+    id: MessageId,
+    keys: List,
+}
+
+/// The place of the keys of those that a message carries; most messages have none. It says nothing
+/// without the number of the carrier, since another one may have it by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CarriedKeys(u32);
+
+impl CarriedKeys {
+    pub(crate) const NONE: Self = Self(NIL);
 }
 
 impl Dedup {
     pub(crate) fn new(limits: DedupWindow, hasher: Hasher) -> Self {
-        Self { entries: Deque::new(), base: 0, index: Index::new(), hasher, limits, forgotten: 0 }
+        Self {
+            entries: Slab::new(),
+            levels: PerLevel([List::EMPTY; 4]),
+            index: Index::new(),
+            carriers: Slab::new(),
+            dropped: Vec::new(),
+            hasher,
+            limits,
+            forgotten: 0,
+        }
     }
 
     /// From now on another window, for what is remembered as well, and another number of messages.
-    /// What has lapsed is forgotten first; then the oldest, if there are too many: at most 4,096 in
-    /// this call, the others as new ones come.
+    /// What has lapsed is forgotten first; then the oldest of the lowest level, if there are too
+    /// many: at most 4,096 in this call, the others as new ones come.
     pub(crate) fn reconfigure(&mut self, now: Instant, limits: DedupWindow) {
         let old = core::mem::replace(&mut self.limits, limits);
         let mut left = MAX_MOVED;
         for window in [old.window, limits.window] {
-            while left > 0
-                && self.entries.front().is_some_and(|entry| entry.freed || now >= entry.at + window)
-            {
-                self.pop();
-                left -= 1;
-            }
+            left -= self.forget_lapsed(now, window, left);
         }
-        while left > 0 && self.entries.len() > limits.keys as usize {
-            self.forgotten += u64::from(self.pop());
+        while left > 0 && self.entries.len() > limits.keys && self.forget_lowest(Priority::High) {
             left -= 1;
         }
     }
@@ -85,90 +125,175 @@ impl Dedup {
         sender: Sender,
         key: DedupKey,
     ) -> Option<Instant> {
-        let number = self.find(sender, key)?;
-        let until = self.at(number)?.at + self.limits.window;
+        let until = self.entries[self.find(sender, key)?].at + self.limits.window;
         (now < until).then_some(until)
     }
 
-    /// A message has been let in. O(1).
-    pub(crate) fn note(&mut self, now: Instant, sender: Sender, key: DedupKey, id: MessageId) {
-        // One that has lapsed gives its place in the index up.
-        self.unindex(sender, key);
-        for _ in 0..MAX_FORGOTTEN {
-            if !self
-                .entries
-                .front()
-                .is_some_and(|entry| entry.freed || now >= entry.at + self.limits.window)
-            {
-                break;
-            }
-            self.pop();
+    /// A message of a level has been let in. O(1). When there are as many as may be, it takes the
+    /// place of none above its own level.
+    pub(crate) fn note(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        sender: Sender,
+        key: DedupKey,
+        id: MessageId,
+    ) {
+        self.free_dropped(MAX_FORGOTTEN);
+        // One that has lapsed gives its place up.
+        if let Some(slot) = self.find(sender, key) {
+            self.remove(slot);
         }
+        self.forget_lapsed(now, self.limits.window, MAX_FORGOTTEN);
         // One goes for one that comes; more, where there may be fewer than there are.
         for _ in 0..MAX_FORGOTTEN {
-            if self.entries.len() < self.limits.keys.max(1) as usize {
+            if self.entries.len() < self.limits.keys.max(1) {
                 break;
             }
-            self.forgotten += u64::from(self.pop());
+            if self.forget_lapsed(now, self.limits.window, 1) == 0 && !self.forget_lowest(level) {
+                self.forgotten += 1;
+                return;
+            }
         }
         if self.limits.keys == 0 {
             return;
         }
-        let number = self.base.wrapping_add(self.entries.len() as u32);
-        self.entries.push_back(Entry { sender, key, id, at: now, freed: false });
-        let (entries, base, hasher) = (&self.entries, self.base, self.hasher);
-        self.index.insert(hash(hasher, sender, key), number, |number| {
-            entries
-                .get(number.wrapping_sub(base) as usize)
-                .map_or(0, |entry| hash(hasher, entry.sender, entry.key))
+        let slot = self.entries.insert(Entry {
+            sender,
+            key,
+            id,
+            at: now,
+            level,
+            order: Links::NONE,
+            carrier: NIL,
+            peers: Links::NONE,
+        });
+        self.levels[level].push_back(&mut self.entries, slot, order);
+        let (entries, hasher) = (&self.entries, self.hasher);
+        self.index.insert(hash(hasher, sender, key), slot, |slot| {
+            hash(hasher, entries[slot].sender, entries[slot].key)
         });
     }
 
     /// The message was dropped: it may be said again.
     pub(crate) fn free(&mut self, sender: Sender, key: DedupKey, id: MessageId) {
-        // After the window, or when this one has been forgotten, another may stand there.
-        if self
-            .find(sender, key)
-            .and_then(|number| self.at(number))
-            .is_some_and(|entry| entry.id == id)
-        {
-            self.unindex(sender, key);
+        if let Some(slot) = self.find_of(sender, key, id) {
+            self.remove(slot);
         }
     }
 
-    /// Keys that are kept, lapsed and freed ones included; and how many were forgotten within their
-    /// window.
+    /// A message that was let in under a key is carried by another one, and shares its fate.
+    /// `place` is that of the carrier's so far; returns that from now on.
+    pub(crate) fn carry(
+        &mut self,
+        carrier: MessageId,
+        place: CarriedKeys,
+        (sender, key, id): (Sender, DedupKey, MessageId),
+    ) -> CarriedKeys {
+        let Some(slot) = self.find_of(sender, key, id) else { return place };
+        let at = if self.carrier(carrier, place).is_some() {
+            place.0
+        } else {
+            self.carriers.insert(Carrier { id: carrier, keys: List::EMPTY })
+        };
+        self.entries[slot].carrier = at;
+        self.carriers[at].keys.push_back(&mut self.entries, slot, peers);
+        CarriedKeys(at)
+    }
+
+    /// A message was dropped with those that it carries: they may be said again. At most 4,096 are
+    /// freed in this call, the others in the next ones.
+    pub(crate) fn free_carried(&mut self, carrier: MessageId, place: CarriedKeys) {
+        if self.carrier(carrier, place).is_some() {
+            self.dropped.push(place.0);
+            self.free_dropped(MAX_MOVED);
+        }
+    }
+
+    /// Keys that are kept, lapsed ones included; and how many were forgotten within their window.
     pub(crate) fn counts(&self) -> (u32, u64) {
-        (self.entries.len() as u32, self.forgotten)
+        (self.entries.len(), self.forgotten)
     }
 
-    fn unindex(&mut self, sender: Sender, key: DedupKey) {
-        let Some(number) = self.find(sender, key) else { return };
-        self.index.remove(hash(self.hasher, sender, key), number);
-        if let Some(entry) = self.entries.get_mut(number.wrapping_sub(self.base) as usize) {
-            entry.freed = true;
+    /// Writes the keys in order of time, by level, with the carriers of those that have one.
+    #[cfg(feature = "internals")]
+    pub(crate) fn digest(&self, to: &mut alloc::string::String) {
+        use core::fmt::Write;
+        for level in Priority::ALL {
+            for slot in self.levels[level].iter(&self.entries, |entry| entry.order) {
+                let Entry { sender, key, id, at, carrier, .. } = self.entries[slot];
+                let carrier = self.carriers.get(carrier).map(|carrier| carrier.id);
+                let _ = writeln!(to, "said {level} {sender:?} {key:?} {id} {at} {carrier:?}");
+            }
         }
     }
 
-    fn pop(&mut self) -> bool {
-        let Some(entry) = self.entries.pop_front() else { return false };
-        if !entry.freed {
-            self.index.remove(hash(self.hasher, entry.sender, entry.key), self.base);
+    fn carrier(&self, id: MessageId, CarriedKeys(place): CarriedKeys) -> Option<&Carrier> {
+        self.carriers.get(place).filter(|carrier| carrier.id == id)
+    }
+
+    fn free_dropped(&mut self, most: u32) {
+        for _ in 0..most {
+            let Some(&place) = self.dropped.last() else { return };
+            match self.carriers.get(place).and_then(|carrier| carrier.keys.front()) {
+                Some(slot) => self.remove(slot),
+                None => _ = self.dropped.pop(),
+            }
         }
-        self.base = self.base.wrapping_add(1);
-        !entry.freed
+    }
+
+    /// Forgets what has lapsed, at most so many; returns how many it were.
+    fn forget_lapsed(&mut self, now: Instant, window: Duration, most: u32) -> u32 {
+        let mut forgotten = 0;
+        for level in Priority::ALL {
+            while forgotten < most
+                && let Some(slot) = self.levels[level].front()
+                && now >= self.entries[slot].at + window
+            {
+                self.remove(slot);
+                forgotten += 1;
+            }
+        }
+        forgotten
+    }
+
+    /// Forgets the oldest of the lowest level that has one, if that is not above `level`.
+    fn forget_lowest(&mut self, level: Priority) -> bool {
+        let mut levels = Priority::ALL.into_iter().rev();
+        let lowest = levels.find_map(|level| Some((level, self.levels[level].front()?)));
+        let Some((_, slot)) = lowest.filter(|&(lowest, _)| lowest <= level) else { return false };
+        self.forgotten += 1;
+        self.remove(slot);
+        true
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let Some(&Entry { sender, key, level, carrier, .. }) = self.entries.get(slot) else {
+            return;
+        };
+        self.levels[level].unlink(&mut self.entries, slot, order);
+        if let Some(of) = self.carriers.get_mut(carrier) {
+            of.keys.unlink(&mut self.entries, slot, peers);
+            if of.keys.front().is_none() {
+                self.dropped.retain(|&place| place != carrier);
+                self.carriers.remove(carrier);
+            }
+        }
+        self.index.remove(hash(self.hasher, sender, key), slot);
+        self.entries.remove(slot);
     }
 
     fn find(&self, sender: Sender, key: DedupKey) -> Option<u32> {
-        let is_it = |number| {
-            self.at(number)
-                .is_some_and(|entry| entry.sender == sender && entry.key == key && !entry.freed)
-        };
-        self.index.find(hash(self.hasher, sender, key), is_it)
+        self.index.find(hash(self.hasher, sender, key), |slot| {
+            let entry = &self.entries[slot];
+            (entry.sender, entry.key) == (sender, key)
+        })
     }
 
-    fn at(&self, number: u32) -> Option<&Entry> {
-        self.entries.get(number.wrapping_sub(self.base) as usize)
+    /// As [`find`](Self::find), if it is this message that stands there: after the window, or when
+    /// that one has been forgotten, it may be another.
+    fn find_of(&self, sender: Sender, key: DedupKey, id: MessageId) -> Option<u32> {
+        self.find(sender, key).filter(|&slot| self.entries[slot].id == id)
     }
 }
 
@@ -183,6 +308,7 @@ fn hash(hasher: Hasher, sender: Sender, key: DedupKey) -> u64 {
 mod tests {
     use super::*;
     use crate::ids::UserId;
+    use Priority::{High, Low, Normal};
 
     const ANN: Sender = Sender::User(UserId(7));
 
@@ -193,11 +319,11 @@ mod tests {
     #[test]
     fn a_key_is_refused_for_its_window_and_by_sender() {
         let (mut seen, at) = (duplicates(10), Instant::from_secs);
-        seen.note(at(5), ANN, DedupKey(1), MessageId(1));
+        seen.note(at(5), Normal, ANN, DedupKey(1), MessageId(1));
         assert_eq!(seen.refused_until(at(14), ANN, DedupKey(1)), Some(at(15)));
         assert_eq!(seen.refused_until(at(15), ANN, DedupKey(1)), None);
         assert_eq!(seen.refused_until(at(6), Sender::Host, DedupKey(1)), None);
-        seen.note(at(15), ANN, DedupKey(1), MessageId(2));
+        seen.note(at(15), Normal, ANN, DedupKey(1), MessageId(2));
         seen.free(ANN, DedupKey(1), MessageId(1));
         assert_eq!(
             seen.refused_until(at(16), ANN, DedupKey(1)),
@@ -213,7 +339,7 @@ mod tests {
     fn a_change_of_keys_or_window_takes_few_calls() {
         let (mut seen, at) = (duplicates(10_000), Instant::from_secs);
         for key in 0..6_000 {
-            seen.note(at(key / 1_000), ANN, DedupKey(key), MessageId(key));
+            seen.note(at(key / 1_000), Normal, ANN, DedupKey(key), MessageId(key));
         }
         let limits = |keys, secs| DedupWindow { window: Duration::from_secs(secs), keys };
         // The first thousand has lapsed, and stays lapsed under a longer window.
@@ -226,7 +352,7 @@ mod tests {
         seen.reconfigure(at(10), limits(5, 100));
         assert_eq!(seen.counts(), (5_000 - 4_096, 4_096));
         for key in 6_000..6_020 {
-            seen.note(at(10), ANN, DedupKey(key), MessageId(key));
+            seen.note(at(10), Normal, ANN, DedupKey(key), MessageId(key));
         }
         assert_eq!(seen.counts(), (5, 4_995 + 20));
         seen.reconfigure(at(10), limits(5, 0));
@@ -237,7 +363,7 @@ mod tests {
     fn the_oldest_gives_way_and_is_counted() {
         let (mut seen, now) = (duplicates(3), Instant::from_secs(5));
         for key in 0..1_000 {
-            seen.note(now, ANN, DedupKey(key), MessageId(key));
+            seen.note(now, Normal, ANN, DedupKey(key), MessageId(key));
         }
         assert_eq!(seen.counts(), (3, 997));
         assert_eq!(
@@ -245,7 +371,62 @@ mod tests {
             3
         );
         let mut none = duplicates(0);
-        none.note(now, ANN, DedupKey(1), MessageId(1));
+        none.note(now, Normal, ANN, DedupKey(1), MessageId(1));
         assert_eq!((none.counts(), none.refused_until(now, ANN, DedupKey(1))), ((0, 0), None));
+    }
+
+    /// A key that is free takes no place, wherever it stands.
+    #[test]
+    fn what_was_freed_makes_room() {
+        let (mut seen, now) = (duplicates(4), Instant::from_secs(5));
+        seen.note(now, Normal, ANN, DedupKey(0), MessageId(0));
+        for id in 1..1_000 {
+            seen.note(now, Normal, ANN, DedupKey(id), MessageId(id));
+            seen.free(ANN, DedupKey(id), MessageId(id));
+        }
+        assert_eq!(seen.counts(), (1, 0));
+        assert!(seen.refused_until(now, ANN, DedupKey(0)).is_some());
+    }
+
+    #[test]
+    fn the_lowest_level_is_forgotten_first() {
+        let (mut seen, now) = (duplicates(3), Instant::from_secs(5));
+        seen.note(now, High, ANN, DedupKey(0), MessageId(0));
+        for key in 1..100 {
+            seen.note(now, Low, ANN, DedupKey(key), MessageId(key));
+        }
+        let is_kept = |seen: &Dedup, key| seen.refused_until(now, ANN, DedupKey(key)).is_some();
+        assert_eq!([0, 97, 98, 99].map(|key| is_kept(&seen, key)), [true, false, true, true]);
+        for key in 100..102 {
+            seen.note(now, Normal, ANN, DedupKey(key), MessageId(key));
+        }
+        // It takes the place of none above it.
+        seen.note(now, Low, ANN, DedupKey(7), MessageId(7));
+        assert_eq!([0, 100, 101, 7].map(|key| is_kept(&seen, key)), [true, true, true, false]);
+        assert_eq!(seen.counts(), (3, 97 + 2 + 1));
+    }
+
+    /// At most 4,096 in one call, the others soon.
+    #[test]
+    fn with_a_carrier_go_the_keys_of_those_it_carries() {
+        let (mut seen, now) = (duplicates(20_000), Instant::from_secs(5));
+        let mut places = [CarriedKeys::NONE; 2];
+        for id in 0..10_000 {
+            let (key, of) = (DedupKey(id), usize::from(id % 100 == 0));
+            seen.note(now, Low, ANN, key, MessageId(id));
+            let carrier = MessageId(20_000 + of as u64);
+            places[of] = seen.carry(carrier, places[of], (ANN, key, MessageId(id)));
+        }
+        seen.free_carried(MessageId(20_001), places[0]);
+        assert_eq!(seen.counts(), (10_000, 0), "the place is another one's");
+        seen.free_carried(MessageId(20_000), places[0]);
+        assert_eq!(seen.counts(), (10_000 - 4_096, 0));
+        for id in 0..10_000 {
+            seen.note(now, Low, Sender::Host, DedupKey(id % 10), MessageId(30_000 + id));
+        }
+        assert_eq!((seen.counts(), seen.dropped.len()), ((100 + 10, 0), 0));
+        assert!(seen.refused_until(now, ANN, DedupKey(100)).is_some());
+        seen.free_carried(MessageId(20_001), places[1]);
+        assert_eq!((seen.counts(), seen.carriers.len()), ((10, 0), 0));
     }
 }

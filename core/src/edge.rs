@@ -3,7 +3,7 @@
 
 use crate::admission::Admission;
 use crate::config::RoomConfig;
-use crate::message::{EdgeMessage, Payload};
+use crate::message::{EdgeMessage, Forwarded, Payload};
 use core::ops::{Deref, DerefMut};
 
 /// The admission of a room at an edge: the same gate, queue and rate, in front of the room's own.
@@ -61,6 +61,30 @@ impl<M: Payload> Edge<M> {
     /// After this, [`poll_timeout`](Admission::poll_timeout) may have changed.
     pub fn poll_message(&mut self) -> Option<EdgeMessage<M>> {
         self.admission.pop_edge_message()
+    }
+
+    /// Frees the keys of a message that the room refused, or dropped later, and of those that it
+    /// carried: they may be said again at this edge. A host keeps
+    /// [`EdgeMessage::forwarded`] until it knows the fate. Harmless when told twice. At most 4,096
+    /// keys are freed in this call, the others in the next ones.
+    ///
+    /// ```
+    /// use roomcast_core::{Edge, Instant, Publish, RoomConfig, Source, UserId};
+    /// use roomcast_core::message::DedupKey;
+    ///
+    /// let mut edge = Edge::new(&RoomConfig::av_chat_room(UserId(1)));
+    /// let now = Instant::from_secs(1);
+    /// let said = || Publish::new(Source::Host, "hello").dedup_key(DedupKey(1));
+    /// let _ = edge.publish(now, said())?;
+    /// let forwarded = edge.poll_message().and_then(|message| message.forwarded());
+    /// assert!(edge.publish(now, said()).is_err(), "it has been said");
+    /// // The room has refused it.
+    /// edge.not_dispatched(&forwarded.expect("it has a key"));
+    /// assert!(edge.publish(now, said()).is_ok());
+    /// # Ok::<(), roomcast_core::Refused<&str>>(())
+    /// ```
+    pub fn not_dispatched(&mut self, forwarded: &Forwarded) {
+        self.admission.free_forwarded(forwarded);
     }
 }
 

@@ -5,14 +5,16 @@ use crate::chunked::Slab;
 use crate::index::{Hasher, Index};
 use crate::quota::{NotYet, Quota, TokenBucket};
 use crate::time::Instant;
+use crate::timed::Until;
 use alloc::collections::BTreeSet;
 
 /// A token bucket for each key, for at most so many keys at a time.
 ///
 /// A bucket that is full again says nothing that a fresh one would not, so its place goes to
 /// whoever needs one; nobody has to clean up. When every place is taken by a bucket that is not
-/// full, further keys share one bucket among themselves: a flood of new keys gains nothing by being
-/// new, and takes nothing from those who have a place.
+/// full, further keys share one bucket among themselves until a place is free: a flood of new keys
+/// gains nothing by being new, and takes nothing from those who have a place.
+/// [`has_place_for`](Self::has_place_for) tells which it is.
 ///
 /// ```
 /// use roomcast_core::{Instant, KeyedLimit};
@@ -30,22 +32,29 @@ pub struct KeyedLimit {
     quota: Quota,
     entries: Slab<Entry>,
     index: Index,
-    /// When each bucket will be full again, the first first.
-    full: BTreeSet<(Instant, u32)>,
+    /// Until when each bucket is not full again, the first first.
+    full: BTreeSet<(Until, u32)>,
+    /// When the buckets would have been full again that still count by a former quota.
+    stale: BTreeSet<(Until, u32)>,
+    /// Since when the quota is what it is.
+    changed_at: Instant,
     /// What those share who have no place.
     shared: TokenBucket,
     max_keys: u32,
     hasher: Hasher,
 }
 
-/// The maximum number of buckets that are full again and that one call forgets.
+/// The maximum number of buckets that are full again and that one call forgets, and of those that
+/// it takes over under another quota.
 const MAX_FORGOTTEN: usize = 64;
+/// Buckets that a change of the quota takes over at once.
+const MAX_MOVED: usize = 4_096;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     key: u64,
     bucket: TokenBucket,
-    full_at: Option<Instant>,
+    full_at: Until,
 }
 
 impl KeyedLimit {
@@ -58,6 +67,8 @@ impl KeyedLimit {
             entries,
             index,
             full,
+            stale: BTreeSet::new(),
+            changed_at: Instant::ZERO,
             shared: quota.bucket(),
             max_keys,
             hasher: Hasher::new(seed),
@@ -69,30 +80,108 @@ impl KeyedLimit {
         self.quota
     }
 
-    /// Whether a key would get a token now, or when it would. Changes nothing. O(1).
+    /// Whether a key would get a token now, or when it would if nothing else happens. Changes
+    /// nothing. O(1).
     pub fn check(&self, now: Instant, key: u64) -> Result<(), NotYet> {
-        match self.own(now, key) {
-            Some(slot) => check(&self.entries[slot].bucket, now),
-            None if self.has_place(now) => Ok(()),
-            None => check(&self.shared, now),
+        let mut answer = self.look(now, key);
+        // By then it may have another bucket: a place of its own, or none any more.
+        while let Err(NotYet { retry_at: Some(at) }) = answer
+            && let Err(later) = self.look(at, key)
+        {
+            answer = Err(later);
         }
+        answer
+    }
+
+    fn look(&self, now: Instant, key: u64) -> Result<(), NotYet> {
+        match self.own(now, key) {
+            Some(slot) => check(&self.bucket(slot), now),
+            None if self.has_place(now) => Ok(()),
+            None => check(&self.shared, now).map_err(|NotYet { retry_at }| NotYet {
+                retry_at: retry_at.into_iter().chain(self.next_place()).min(),
+            }),
+        }
+    }
+
+    /// Whether a key has a bucket of its own at `now`, or would get one; if not, it shares one with
+    /// all others that have none. O(1).
+    pub fn has_place_for(&self, now: Instant, key: u64) -> bool {
+        self.own(now, key).is_some() || self.has_place(now)
+    }
+
+    /// From now on another quota. What each key has left counts on, as far as the new burst holds
+    /// it: nobody starts anew. Costs at most 4,096 keys in this call; the others follow in the next
+    /// ones.
+    pub(crate) fn change(&mut self, now: Instant, quota: Quota) {
+        // Those that are still to follow count by what they have, whichever quota it was.
+        self.take_over(MAX_MOVED);
+        if self.stale.is_empty() {
+            core::mem::swap(&mut self.stale, &mut self.full);
+        } else {
+            self.stale.append(&mut self.full);
+        }
+        (self.quota, self.changed_at) = (quota, now);
+        self.shared.change(now, quota);
+        self.take_over(MAX_MOVED);
+    }
+
+    /// Takes buckets over that count by a former quota, at most so many.
+    fn take_over(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some((_, slot)) = self.stale.pop_first() else { return };
+            let bucket = self.bucket(slot);
+            let full_at = self.full_at(&bucket, self.changed_at);
+            let entry = &mut self.entries[slot];
+            (entry.bucket, entry.full_at) = (bucket, full_at);
+            self.full.insert((full_at, slot));
+        }
+    }
+
+    /// When a bucket is full again; one that is full at no instant that there is keeps its place.
+    fn full_at(&self, bucket: &TokenBucket, now: Instant) -> Until {
+        bucket.next_at(now, self.quota.burst.get() - 1).map_or(Until::Forever, Until::At)
+    }
+
+    /// A key's bucket, by the quota that holds.
+    fn bucket(&self, slot: u32) -> TokenBucket {
+        let mut bucket = self.entries[slot].bucket;
+        if (bucket.rate(), bucket.burst()) != (self.quota.rate, self.quota.burst) {
+            bucket.change(self.changed_at, self.quota);
+        }
+        bucket
     }
 
     /// Takes a token for a key, or says when there will be one. O(log keys).
     pub fn take(&mut self, now: Instant, key: u64) -> Result<(), NotYet> {
+        self.take_over(MAX_FORGOTTEN);
         let Some(slot) = self.own(now, key).or_else(|| self.give_place(now, key)) else {
-            return self.shared.try_take(now);
+            return if self.shared.take_keeping(now, 0) { Ok(()) } else { self.check(now, key) };
         };
-        let entry = &mut self.entries[slot];
-        entry.bucket.try_take(now)?;
-        let full_at = entry.bucket.next_at(now, self.quota.burst.get() - 1);
-        let before = core::mem::replace(&mut entry.full_at, full_at);
-        if let Some(before) = before {
-            self.full.remove(&(before, slot));
+        let mut bucket = self.bucket(slot);
+        if !bucket.take_keeping(now, 0) {
+            return self.check(now, key);
         }
-        // One that is full at no instant that there is keeps its place.
-        self.full.extend(full_at.map(|full_at| (full_at, slot)));
+        let full_at = self.full_at(&bucket, now);
+        let entry = &mut self.entries[slot];
+        entry.bucket = bucket;
+        let before = core::mem::replace(&mut entry.full_at, full_at);
+        if !self.full.remove(&(before, slot)) {
+            self.stale.remove(&(before, slot));
+        }
+        self.full.insert((full_at, slot));
         Ok(())
+    }
+
+    /// Writes what each key, and those that share, have left at `now`.
+    #[cfg(feature = "internals")]
+    pub(crate) fn digest(&self, now: Instant, to: &mut alloc::string::String) {
+        use core::fmt::Write;
+        let left = |bucket: TokenBucket| (bucket.available(now), bucket.next_at(now, 0));
+        let mut keys: alloc::vec::Vec<_> = (0..self.entries.slots())
+            .filter_map(|slot| Some((self.entries.get(slot)?.key, left(self.bucket(slot)))))
+            .collect();
+        keys.sort_unstable_by_key(|&(key, _)| key);
+        let _ = writeln!(to, "quotas {keys:?} {:?}", left(self.shared));
     }
 
     /// Keys that have a place, those whose bucket is full again included.
@@ -109,13 +198,17 @@ impl KeyedLimit {
     /// again has none unless it would get one.
     fn own(&self, now: Instant, key: u64) -> Option<u32> {
         let slot = self.find(key)?;
-        let is_over = self.entries.len() > self.max_keys
-            && self.entries[slot].full_at.is_some_and(|full_at| full_at <= now);
+        let is_over = self.entries.len() > self.max_keys && !self.entries[slot].full_at.holds(now);
         (!is_over || self.has_place(now)).then_some(slot)
     }
 
     fn find(&self, key: u64) -> Option<u32> {
         self.index.find(self.hasher.hash(key), |slot| self.entries[slot].key == key)
+    }
+
+    /// How many keys may have a place at a time.
+    pub(crate) fn max_keys(&self) -> u32 {
+        self.max_keys
     }
 
     /// From now on at most so many keys at a time. Of those that have a place and are more, each
@@ -128,17 +221,23 @@ impl KeyedLimit {
         if self.entries.len() < self.max_keys {
             return true;
         }
+        self.next_place().is_some_and(|place_at| place_at <= now)
+    }
+
+    /// When there is a place for a new key, where there is none; `None` when that is never.
+    fn next_place(&self) -> Option<Instant> {
         // One has to go; more, if there may be fewer than there are.
-        let surplus = (self.entries.len() - self.max_keys) as usize;
-        surplus < MAX_FORGOTTEN
-            && self.full.iter().nth(surplus).is_some_and(|&(full_at, _)| full_at <= now)
+        let surplus = self.entries.len().checked_sub(self.max_keys)? as usize;
+        let next = || self.full.iter().nth(surplus).and_then(|&(full_at, _)| full_at.instant());
+        (surplus < MAX_FORGOTTEN).then(next)?
     }
 
     /// A place for a new key, if there is one: that of the bucket that has been full for longest,
     /// or a new one.
     fn give_place(&mut self, now: Instant, key: u64) -> Option<u32> {
         for _ in 0..MAX_FORGOTTEN {
-            let Some(&(full_at, slot)) = self.full.first().filter(|(full_at, _)| *full_at <= now)
+            let Some(&(full_at, slot)) =
+                self.full.first().filter(|(full_at, _)| !full_at.holds(now))
             else {
                 break;
             };
@@ -155,11 +254,11 @@ impl KeyedLimit {
         let slot = self.entries.insert(Entry {
             key,
             bucket: self.quota.bucket(),
-            full_at: Some(Instant::ZERO),
+            full_at: Until::At(Instant::ZERO),
         });
         let (entries, hasher) = (&self.entries, self.hasher);
         self.index.insert(hasher.hash(key), slot, |slot| hasher.hash(entries[slot].key));
-        self.full.insert((Instant::ZERO, slot));
+        self.full.insert((Until::At(Instant::ZERO), slot));
         Some(slot)
     }
 }

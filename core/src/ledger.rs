@@ -76,13 +76,16 @@ reasons! {
         Duplicate = "duplicate",
         /// The sender has said as much as one may.
         SenderQuota = "sender_quota",
+        /// More senders speak than the room tells apart, and those that are more have said as much
+        /// as they may together.
+        SendersFull = "senders_full",
         /// The host has sent its notices of this second.
         NoticeQuota = "notice_quota",
         /// The counter that it would be counted in cannot take it.
         Counter = "counter",
         /// Too many outcomes of this level wait to be polled.
         OutcomesFull = "outcomes_full",
-        /// Too many messages wait for a verdict, and none goes on without one.
+        /// Too many messages wait for a verdict, and none of them gives way to this one.
         ReviewsFull = "reviews_full",
         /// The queue is full and holds nothing that may be evicted for this message.
         QueueFull = "queue_full",
@@ -92,7 +95,8 @@ reasons! {
 reasons! {
     /// Why a message that had been let in was never dispatched.
     DropReason {
-        /// The queue was full and a message of the same or a higher level took the place.
+        /// The queue was full, or as many waited for a verdict as may, and a message of the same or a
+        /// higher level took the place; or the message is counted and found none itself.
         Evicted = "evicted",
         /// It waited longer than its level may.
         Expired = "expired",
@@ -102,6 +106,8 @@ reasons! {
         ReviewTimeout = "review_timeout",
         /// Its sender, or the room, was muted while it waited for a verdict.
         Muted = "muted",
+        /// The counter that it was to be counted in could not take it when the verdict came.
+        Counter = "counter",
         /// Its sender was kicked or banned while it waited.
         SenderOut = "sender_out",
         /// The room was closed while it waited.

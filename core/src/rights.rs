@@ -45,7 +45,7 @@ pub enum Rule {
     OwnerOnly,
     /// Only the host, the owner and the admins may.
     AdminsOnly,
-    /// Nobody may do this to the owner, not even the host.
+    /// Nobody may do this to the owner. The host may kick and mute the owner, and nobody else may.
     NotToTheOwner,
     /// Admins may not do this to each other, or to themselves.
     NotToAnAdmin,
@@ -79,6 +79,12 @@ pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>)
     match (actor, target) {
         (Some(actor), _) if actor < least => {
             Some(if least == Role::Owner { Rule::OwnerOnly } else { Rule::AdminsOnly })
+        }
+        // The host may quiet the owner, or take the owner out, and take nothing away for good.
+        (None, Some(Role::Owner))
+            if matches!(action, Action::Kick | Action::Mute | Action::Unmute) =>
+        {
+            None
         }
         (_, Some(Role::Owner)) => Some(Rule::NotToTheOwner),
         (Some(Role::Admin), Some(Role::Admin)) => Some(Rule::NotToAnAdmin),
@@ -146,9 +152,15 @@ mod tests {
             })
         };
         let owners: [String; 4] = row(Action::SetAdmin);
-        let admins: [String; 4] = row(Action::Mute);
         assert_eq!(owners, ["yyy-", "yyy-", "----", "----"]);
-        assert_eq!(admins, ["yyy-", "yyy-", "yy--", "----"]);
+        for action in [Action::Kick, Action::Mute, Action::Unmute] {
+            let admins: [String; 4] = row(action);
+            assert_eq!(admins, ["yyyy", "yyy-", "yy--", "----"]);
+        }
+        for action in [Action::Ban, Action::Unban, Action::MuteRoom] {
+            let admins: [String; 4] = row(action);
+            assert_eq!(admins, ["yyy-", "yyy-", "yy--", "----"]);
+        }
     }
 
     #[test]

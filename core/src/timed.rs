@@ -76,19 +76,22 @@ impl Timed {
         self.limit = limit;
     }
 
-    /// Whether so many users more, who are not under the rule, find room. What has lapsed is
-    /// forgotten first. O(log n) for each.
+    /// Whether so many users more, who are not under the rule, find room. If so, what has lapsed is
+    /// forgotten; if not, nothing changes. O(log n) for each.
     pub(crate) fn makes_room_for(&mut self, now: Instant, more: u32) -> bool {
         if more == 0 {
             return true;
         }
-        for _ in 0..MAX_FORGOTTEN.max(more as usize) {
-            match self.ends.first() {
-                Some(&(end, slot)) if end <= now => self.forget(slot),
-                _ => break,
+        let most = MAX_FORGOTTEN.max(more as usize);
+        let lapsed = self.ends.iter().take(most).take_while(|&&(end, _)| end <= now).count() as u32;
+        let has_room = (self.entries.len() - lapsed).saturating_add(more) <= self.limit;
+        if has_room {
+            for _ in 0..lapsed {
+                let Some(&(_, slot)) = self.ends.first() else { break };
+                self.forget(slot);
             }
         }
-        self.entries.len().saturating_add(more) <= self.limit
+        has_room
     }
 
     /// Puts a user under the rule, anew if they are already. The caller has asked for room. O(log

@@ -26,6 +26,8 @@ mod one_room;
 mod presence;
 #[path = "clauses/reconfigure.rs"]
 mod reconfigure;
+#[path = "clauses/refusals.rs"]
+mod refusals;
 #[path = "clauses/resuming.rs"]
 mod resuming;
 #[path = "clauses/review.rs"]

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use roomcast::config::{EvictionPolicy, QueueDiscipline};
-use roomcast::error::{ConfigError, RefusalReason};
+use roomcast::error::ConfigError;
 use roomcast::{Kind, Payload, PerLevel, Priority, Publish, Refused, RoomConfig, Source, UserId};
 
 use crate::message::What;
@@ -78,17 +78,9 @@ pub(crate) fn offer(source: Source, nick: Arc<str>, what: What) -> Publish<Said>
     Publish::new(source, Said { nick, what, encoded: OnceLock::new() }).priority(level).kind(kind)
 }
 
-/// The likes in an offered message that count: all of them, shed or not, unless the sender may not speak.
+/// The likes in an offered message that count: all of them once it is let in, shed or not.
 pub(crate) fn likes_that_count<T>(likes: u32, offered: &Result<T, Refused<Said>>) -> u32 {
-    match offered {
-        Err(Refused {
-            reason:
-                RefusalReason::QueueFull | RefusalReason::OutcomesFull | RefusalReason::SenderQuota,
-            ..
-        })
-        | Ok(_) => likes,
-        Err(_) => 0,
-    }
+    if offered.is_ok() { likes } else { 0 }
 }
 
 /// The user who spoke in the recording under this number.

@@ -109,8 +109,13 @@ impl<M> Accounts<M> {
         payload: M,
     ) -> Refused<M> {
         let Denied { reason, limit, retry_at } = denied;
-        self.ledger.levels[level].refuse(reason, units);
+        self.book_refusal(level, units, reason);
         Refused { reason, limit, retry_at, payload }
+    }
+
+    /// Books that a message is not let in.
+    pub(super) fn book_refusal(&mut self, level: Priority, units: u64, reason: RefusalReason) {
+        self.ledger.levels[level].refuse(reason, units);
     }
 
     /// Books that a message waits in the queue.

@@ -30,9 +30,18 @@ pub(super) struct Checks<'a, M> {
 }
 
 impl<M: Payload> Checks<'_, M> {
-    /// Returns who speaks.
+    /// Returns who speaks. A refusal that time alone can end names the first instant at which every
+    /// limit agrees, not only the one that decided.
     #[inline]
     pub(super) fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, Denied> {
+        self.decide(now, publish).map_err(|denied| match denied.retry_at {
+            Some(_) => denied.until(self.agree_at(now, publish)),
+            None => denied,
+        })
+    }
+
+    #[inline]
+    fn decide(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, Denied> {
         if self.status != RoomStatus::Open {
             return Err(Denied::because(RefusalReason::RoomClosed));
         }
@@ -49,9 +58,8 @@ impl<M: Payload> Checks<'_, M> {
             return Err(Denied::by(RefusalReason::Duplicate, limit).until(Some(until)));
         }
         let lane = Lane { level: publish.priority, sender };
-        if let Err(OverQuota { quota, retry_at }) = self.intake.check_sender(now, lane) {
-            let limit = Limit::SenderQuota { quota };
-            return Err(Denied::by(RefusalReason::SenderQuota, limit).until(retry_at));
+        if let Err(over) = self.intake.check_sender(now, lane) {
+            return Err(over_quota(over));
         }
         if is_notice(sender, publish)
             && let Err(NotYet { retry_at }) = self.intake.check_notice(now)
@@ -72,6 +80,54 @@ impl<M: Payload> Checks<'_, M> {
             return Err(Denied::by(RefusalReason::OutcomesFull, Limit::Outcomes { max }));
         }
         Ok(sender)
+    }
+
+    /// Returns the first instant at which every limit that time ends lets this message in, if nothing
+    /// else happens; `None` when one never does, or when time does not decide alone.
+    #[cold]
+    fn agree_at(&self, now: Instant, publish: &Publish<M>) -> Option<Instant> {
+        let (sender, banned) = match publish.source {
+            Source::Edge { user, .. } => (Sender::User(user), self.moderation.banned(now, user)),
+            _ => (self.sender(now, &publish.source).ok()?, None),
+        };
+        payload_size(self.settings, &publish.payload).ok()?;
+        if let (Source::Edge { .. }, Some(profile)) = (&publish.source, &publish.profile) {
+            profile_size(self.settings, &**profile).ok()?;
+        }
+        let mut at = now;
+        if let Some(until) = banned {
+            at = at.max(until.instant()?);
+        }
+        if let Some(key) = publish.dedup_key {
+            at = at.max(self.intake.said_until(now, sender, key).unwrap_or(now));
+        }
+        if is_notice(sender, publish)
+            && let Err(NotYet { retry_at }) = self.intake.check_notice(now)
+        {
+            at = at.max(retry_at?);
+        }
+        let lane = Lane { level: publish.priority, sender };
+        Some(at.max(self.may_speak_at(now, lane)?))
+    }
+
+    /// Returns the first instant at which neither a mute nor a quota of its own keeps a sender from
+    /// saying something at a level; `None` when that is never.
+    pub(super) fn may_speak_at(&self, now: Instant, lane: Lane) -> Option<Instant> {
+        let Sender::User(user) = lane.sender else { return Some(now) };
+        let unmuted = match self.moderation.mute_reason(self.settings, now, user) {
+            Some(MuteReason::Muted(until)) => {
+                if self.moderation.is_silenced_with_the_room(self.settings, user) {
+                    return None;
+                }
+                until.instant()?
+            }
+            Some(MuteReason::RoomMuted) => return None,
+            None => now,
+        };
+        match self.intake.check_sender(now, lane) {
+            Ok(()) => Some(unmuted),
+            Err(OverQuota { retry_at, .. }) => Some(unmuted.max(retry_at?)),
+        }
     }
 
     #[inline]
@@ -112,6 +168,15 @@ impl<M: Payload> Checks<'_, M> {
             None => Ok(()),
         }
     }
+}
+
+#[cold]
+fn over_quota(OverQuota { quota, shared_beyond, retry_at }: OverQuota) -> Denied {
+    let denied = match shared_beyond {
+        None => Denied::by(RefusalReason::SenderQuota, Limit::SenderQuota { quota }),
+        Some(max) => Denied::by(RefusalReason::SendersFull, Limit::Senders { max, quota }),
+    };
+    denied.until(retry_at)
 }
 
 /// Returns whether the host speaks to the room.

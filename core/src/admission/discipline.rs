@@ -40,7 +40,7 @@ impl<M: Payload> Admission<M> {
         is_admin: bool,
     ) -> Result<bool, ModerationError> {
         let now = self.clock.advance(now);
-        self.allows(actor, Action::SetAdmin, &[user])?;
+        self.allows(now, actor, Action::SetAdmin, &[user])?;
         let (is_changed, tip) = if is_admin {
             let is_new = self.moderation.add_admin(&self.settings, user)?;
             (is_new, SystemMessageKind::AdminSet)
@@ -54,7 +54,7 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through
-    /// leave and rejoin. What they have in the queue still goes out.
+    /// leave and rejoin; a mute that holds longer stays. What they have in the queue still goes out.
     pub fn mute(
         &mut self,
         now: Instant,
@@ -63,7 +63,7 @@ impl<M: Payload> Admission<M> {
         time: Option<Duration>,
     ) -> Result<(), ModerationError> {
         let now = self.clock.advance(now);
-        self.allows(actor, Action::Mute, users)?;
+        self.allows(now, actor, Action::Mute, users)?;
         self.moderation.mute(&self.settings, now, users, time)?;
         for &user in users {
             self.data.note(now, SystemMessageKind::Muted, Some(user));
@@ -78,8 +78,8 @@ impl<M: Payload> Admission<M> {
         actor: Actor,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        self.clock.advance(now);
-        self.allows(actor, Action::Unmute, users)?;
+        let now = self.clock.advance(now);
+        self.allows(now, actor, Action::Unmute, users)?;
         self.moderation.unmute(users);
         Ok(())
     }
@@ -91,15 +91,16 @@ impl<M: Payload> Admission<M> {
         actor: Actor,
         muted: bool,
     ) -> Result<(), ModerationError> {
-        self.clock.advance(now);
-        self.allows(actor, Action::MuteRoom, &[])?;
+        let now = self.clock.advance(now);
+        self.allows(now, actor, Action::MuteRoom, &[])?;
         self.moderation.set_room_muted(muted);
         Ok(())
     }
 
     /// Takes users out and keeps them out for a time (`None`: for good), whether they are in or
-    /// not; what they have in the queue is dropped. Returns their sessions, which the audience has
-    /// to end. Costs what a [`kick`](Self::kick) does.
+    /// not; a ban that holds longer stays. What they have in the queue is dropped, as by a
+    /// [`kick`](Self::kick), and it costs the same. Returns their sessions, which the audience has
+    /// to end.
     pub fn ban(
         &mut self,
         now: Instant,
@@ -108,7 +109,7 @@ impl<M: Payload> Admission<M> {
         time: Option<Duration>,
     ) -> Result<UserSessions, ModerationError> {
         let now = self.clock.advance(now);
-        self.allows(actor, Action::Ban, users)?;
+        self.allows(now, actor, Action::Ban, users)?;
         self.moderation.ban(&self.settings, now, users, time)?;
         Ok(self.take_out(now, users, SystemMessageKind::Banned))
     }
@@ -120,14 +121,14 @@ impl<M: Payload> Admission<M> {
         actor: Actor,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        self.clock.advance(now);
-        self.allows(actor, Action::Unban, users)?;
+        let now = self.clock.advance(now);
+        self.allows(now, actor, Action::Unban, users)?;
         self.moderation.unban(users);
         Ok(())
     }
 
-    /// Takes users out; what they have in the queue is dropped, all of it in this call. They may
-    /// come again. Returns their sessions, which the audience has to end. O(their sessions and
+    /// Takes users out; what they have in the queue is dropped, all of it in this call, but for a
+    /// message that carries others' as well. They may come again. Returns their sessions, which the audience has to end. O(their sessions and
     /// messages), and where no policy asks who sent what, O(the messages that wait).
     pub fn kick(
         &mut self,
@@ -136,13 +137,14 @@ impl<M: Payload> Admission<M> {
         users: &[UserId],
     ) -> Result<UserSessions, ModerationError> {
         let now = self.clock.advance(now);
-        self.allows(actor, Action::Kick, users)?;
+        self.allows(now, actor, Action::Kick, users)?;
         Ok(self.take_out(now, users, SystemMessageKind::Kicked))
     }
 
     /// Whether somebody may do something to all of these users, or with none, to the room.
     fn allows(
         &self,
+        now: Instant,
         actor: Actor,
         action: Action,
         users: &[UserId],
@@ -150,7 +152,7 @@ impl<M: Payload> Admission<M> {
         if self.status == RoomStatus::Closed {
             return Err(ModerationError::RoomClosed);
         }
-        self.moderation.check(&self.settings, actor, action, users)
+        self.moderation.check(&self.settings, now, actor, action, users)
     }
 
     /// Drops all that users have under review and in the queue, and takes their sessions out.
@@ -174,7 +176,10 @@ impl<M: Payload> Admission<M> {
                 review = reviews.next();
             }
             while let Some((_, key)) = waits.filter(|&(place, _)| place == at) {
-                if let Some(popped) = self.pipeline.take(key) {
+                // One that carries others is theirs, too.
+                if !self.pipeline.carries_others(key)
+                    && let Some(popped) = self.pipeline.take(key)
+                {
                     self.drop_one(now, popped, DropReason::SenderOut, None);
                 }
                 waits = waiting.next();

@@ -5,6 +5,7 @@ use super::accounts::Denied;
 use super::pipeline::Left;
 use super::queued::{Lane, Queued, QueuedExt};
 use super::{Admission, RoomStatus, checks};
+use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
 use crate::message::{
@@ -28,10 +29,17 @@ impl<M: Payload> Admission<M> {
         let (level, units) = (publish.priority, publish.units);
         if self.pipeline.is_backed_up() {
             let limit = Limit::EdgeOutbox { max: self.settings.outbox_capacity };
+            if publish.counter.is_some() {
+                self.intake.take_notice(now);
+                self.count(now, publish.counter, units);
+                self.accounts.drops().add_payload(publish.payload);
+                return Ok(self.drop_at_once(id, level, units, limit));
+            }
             let denied = Denied::by(RefusalReason::QueueFull, limit);
-            return Err(self.accounts.refuse(level, units, denied, publish.payload));
+            return Err(self.refuse(now, (level, units), denied, publish.payload, work));
         }
         self.intake.take_notice(now);
+        self.count(now, publish.counter, units);
         // This call tells the fate of a notice; but at an edge the room does.
         let outcome_sink = if self.pipeline.is_at_edge() {
             checks::outcome_sink(&self.settings, &publish)
@@ -39,10 +47,12 @@ impl<M: Payload> Admission<M> {
             OutcomeSink::CountedOnly
         };
         self.accounts.promise_outcome(level, outcome_sink);
-        self.intake.pay(now, Lane { level, sender: Sender::Host }, publish.dedup_key, id);
+        if let Some(key) = publish.dedup_key {
+            self.intake.note(now, Lane { level, sender: Sender::Host }, key, id);
+        }
         self.accounts.queue(level, units);
         let Publish { kind, merge_key, dedup_key, payload, .. } = publish;
-        let ext = QueuedExt::of(units, merge_key, dedup_key);
+        let ext = QueuedExt::of(units, merge_key, dedup_key, None);
         let item = Queued { id, kind, session: None, profile: None, outcome_sink, ext, payload };
         let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
         let seq = self.send(now, popped, Some(id));
@@ -156,7 +166,8 @@ impl<M: Payload> Admission<M> {
         self.drop_waiting_one(now, lane, popped.item, reason, limit);
     }
 
-    /// A message that is in no count of what waits any more is dropped. It may be said again.
+    /// A message that is in no count of what waits any more is dropped. It may be said again, and so
+    /// may those that it carries.
     pub(super) fn drop_waiting_one(
         &mut self,
         now: Instant,
@@ -165,19 +176,24 @@ impl<M: Payload> Admission<M> {
         reason: DropReason,
         limit: Option<Limit>,
     ) {
-        let (subject, dedup_key) = (waiting.subject(lane.level), waiting.ext().dedup_key);
+        let (subject, ext) = (waiting.subject(lane.level), waiting.ext());
         let drops = self.accounts.drops();
         drops.add_payload(waiting.payload);
         drops.add_profile(waiting.profile);
         self.accounts.drop(lane.level, reason, subject.units);
-        if let Some(dedup_key) = dedup_key {
+        if let Some(dedup_key) = ext.dedup_key {
             self.intake.free(lane.sender, dedup_key, subject.id);
         }
+        if ext.carried_keys != CarriedKeys::NONE {
+            self.intake.free_carried(subject.id, ext.carried_keys);
+        }
         if subject.is_told() {
-            let retry_at = match self.status {
-                RoomStatus::Open => self.next_for(now, lane),
-                RoomStatus::Draining | RoomStatus::Closed => None,
-            };
+            // Nobody is asked to send again what has been counted, and whoever was taken out would
+            // have to come back first.
+            let is_final = ext.counter.is_some()
+                || reason == DropReason::SenderOut
+                || self.status != RoomStatus::Open;
+            let retry_at = if is_final { None } else { self.next_for(now, lane) };
             self.accounts.tell(subject, Outcome::Dropped { reason, limit, retry_at });
         }
     }
@@ -192,9 +208,11 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// The earliest instant at which a message could go out if nothing else wanted to.
-    pub(super) fn next_for(&self, now: Instant, lane: Lane) -> Option<Instant> {
-        self.pipeline.next_for(now, lane, |sender| self.is_staff(sender))
+    /// The earliest instant at which a message could go out if nothing else wanted to: when the
+    /// room's rate, its level's and its sender's own have something left, and its sender may speak.
+    fn next_for(&self, now: Instant, lane: Lane) -> Option<Instant> {
+        let turn = self.pipeline.next_for(now, lane, |sender| self.is_staff(sender))?;
+        Some(turn.max(self.checks().may_speak_at(now, lane)?))
     }
 
     pub(super) fn is_staff(&self, sender: Sender) -> bool {

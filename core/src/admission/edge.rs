@@ -3,7 +3,7 @@
 use super::Admission;
 use super::room_data::RoomData;
 use crate::config::RoomConfig;
-use crate::message::{EdgeMessage, Payload};
+use crate::message::{EdgeMessage, Forwarded, Payload};
 use crate::system_messages::SystemMessages;
 
 impl<M: Payload> Admission<M> {
@@ -19,5 +19,15 @@ impl<M: Payload> Admission<M> {
 
     pub(crate) fn pop_edge_message(&mut self) -> Option<EdgeMessage<M>> {
         self.pipeline.pop_for_room()
+    }
+
+    /// A message that was forwarded has not gone out: it may be said again, and so may those that it
+    /// carried.
+    pub(crate) fn free_forwarded(&mut self, forwarded: &Forwarded) {
+        let &Forwarded { id, sender, dedup_key, carried_keys } = forwarded;
+        if let Some(key) = dedup_key {
+            self.intake.free(sender, key, id);
+        }
+        self.intake.free_carried(id, carried_keys);
     }
 }

@@ -39,7 +39,7 @@ impl<M> EdgeOutbox<M> {
     /// Adds a message that has left the queue.
     pub(super) fn push(&mut self, popped: Popped<Queued<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;
-        let QueuedExt { units, merge_key, dedup_key, .. } = item.ext();
+        let QueuedExt { units, merge_key, dedup_key, carried_keys, .. } = item.ext();
         let Queued { id, kind, session, profile, outcome_sink, payload, .. } = item;
         self.messages.push_back(EdgeMessage {
             id,
@@ -53,6 +53,7 @@ impl<M> EdgeOutbox<M> {
             outcome_sink,
             admitted_at: entered,
             profile,
+            carried_keys,
             payload,
         });
     }

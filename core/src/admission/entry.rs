@@ -3,11 +3,12 @@
 
 use super::accounts::Denied;
 use super::queued::{Lane, Queued, QueuedExt};
-use super::{Admission, checks};
-use crate::config::ReviewTimeout;
+use super::{Admission, RoomStatus, checks};
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
-use crate::message::{Limit, Outcome, Payload, Publish, Receipt, Refused, Sender, Source};
+use crate::message::{
+    DedupKey, Limit, Outcome, Payload, Publish, Receipt, Refused, Sender, Source,
+};
 use crate::priority::Priority;
 use crate::queue::Full;
 use crate::time::Instant;
@@ -42,23 +43,25 @@ impl<M: Payload> Admission<M> {
         mut publish: Publish<M>,
     ) -> Result<Receipt, Refused<M>> {
         let now = self.begin_call(now);
+        let mut work = WorkLimit::per_call();
+        if self.status == RoomStatus::Closed {
+            self.drop_waiting(now);
+        } else {
+            self.fall_due(now, &mut work);
+        }
         publish.priority = self.settings.levels.level(publish.priority);
         let (level, units) = (publish.priority, publish.units);
         let id = self.accounts.submit(level, units);
-        let sender = match self.check(now, &publish) {
+        let sender = match self.checks().check(now, &publish) {
             Ok(sender) => sender,
-            Err(denied) => return Err(self.accounts.refuse(level, units, denied, publish.payload)),
+            Err(denied) => {
+                return Err(self.refuse(now, (level, units), denied, publish.payload, &mut work));
+            }
         };
-        let lane = Lane { level, sender };
-        let is_reviewed = self.is_reviewed(lane);
-        if !is_reviewed {
-            self.count(now, publish.counter, units);
-        }
-        let mut work = WorkLimit::per_call();
-        self.fall_due(now, &mut work);
         if checks::is_notice(sender, &publish) {
             return self.send_notice(now, id, publish, &mut work);
         }
+        let lane = Lane { level, sender };
         let outcome_sink = checks::outcome_sink(&self.settings, &publish);
         let (session, profile) = match publish.source {
             // Whoever may speak is of this life.
@@ -69,44 +72,48 @@ impl<M: Payload> Admission<M> {
             Source::Host => (None, None),
         };
         let Publish { kind, merge_key, dedup_key, counter, payload, .. } = publish;
-        let ext = QueuedExt::of(units, merge_key, dedup_key);
+        let ext = QueuedExt::of(units, merge_key, dedup_key, counter);
         let waiting = Queued { id, kind, session, profile, outcome_sink, ext, payload };
         self.accounts.promise_outcome(level, outcome_sink);
-        let receipt = if is_reviewed {
-            self.have_reviewed(now, lane, waiting, counter, &mut work)?
+        let receipt = if self.is_reviewed(lane) {
+            self.have_reviewed(now, lane, waiting, &mut work)?
         } else {
-            self.let_in(now, lane, waiting, &mut work)?
+            let receipt = self.let_in(now, lane, waiting, &mut work)?;
+            self.count(now, counter, units);
+            receipt
         };
-        self.intake.pay(now, lane, dedup_key, id);
+        self.intake.pay(now, lane);
+        if let Some(key) = dedup_key {
+            self.keep_key(now, lane, key, &receipt);
+        }
         Ok(receipt)
     }
 
-    /// To the review; into the queue if nobody has time for it.
+    /// To the review, where a verdict is waited for.
     #[inline(never)]
     fn have_reviewed(
         &mut self,
         now: Instant,
         lane: Lane,
         waiting: Queued<M>,
-        counter: Option<&'static str>,
         work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (id, outcome_sink, units) = (waiting.id, waiting.outcome_sink, waiting.units());
-        match self.put_under_review(now, lane, waiting, work) {
-            Ok(ticket) => {
-                self.count(now, counter, units);
+        let limit = Limit::Reviews { max: self.settings.review.tickets };
+        match self.reviews.insert(now, lane, waiting) {
+            Ok((ticket, victims)) => {
+                self.accounts.review(lane.level, units);
+                for victim in victims {
+                    self.drop_reviewed(now, victim, DropReason::Evicted, Some(limit));
+                }
                 self.dispatch(now, work, None);
                 Ok(Receipt { id, outcome: None, review: Some(ticket) })
             }
-            Err(back) if self.settings.review.on_timeout == ReviewTimeout::Closed => {
-                self.accounts.release_outcome(lane.level, outcome_sink);
-                let limit = Limit::Reviews { max: self.settings.review.tickets };
-                let denied = Denied::by(RefusalReason::ReviewsFull, limit);
-                Err(self.accounts.refuse(lane.level, units, denied, back.payload))
-            }
             Err(back) => {
-                self.count(now, counter, units);
-                self.let_in(now, lane, back, work)
+                self.accounts.release_outcome(lane.level, outcome_sink);
+                let denied = Denied::by(RefusalReason::ReviewsFull, limit)
+                    .until(self.reviews.next_deadline());
+                Err(self.refuse(now, (lane.level, units), denied, back.payload, work))
             }
         }
     }
@@ -128,27 +135,94 @@ impl<M: Payload> Admission<M> {
                 self.accounts.release_outcome(lane.level, outcome_sink);
                 Some(Outcome::Merged { carrier })
             }
-            Entered::Full(Full { item, limit }) => {
-                self.accounts.release_outcome(lane.level, outcome_sink);
-                let denied =
-                    Denied::by(RefusalReason::QueueFull, limit).until(self.next_for(now, lane));
-                return Err(self.accounts.refuse(lane.level, item.units(), denied, item.payload));
-            }
+            Entered::Full(full) => return self.turn_away(now, lane, full, work),
         };
         Ok(Receipt { id, outcome, review: None })
     }
 
-    /// The message has passed the checks: its units are counted.
+    /// A message found no room. It is refused; but one that is counted is in, and gives way itself:
+    /// nobody is asked to send it again, which would count it twice.
+    #[cold]
+    fn turn_away(
+        &mut self,
+        now: Instant,
+        lane: Lane,
+        Full { item, limit }: Full<Queued<M>>,
+        work: &mut WorkLimit,
+    ) -> Result<Receipt, Refused<M>> {
+        let (level, units) = (lane.level, item.units());
+        self.accounts.release_outcome(level, item.outcome_sink);
+        self.do_due(now, work);
+        if item.counter().is_some() {
+            let drops = self.accounts.drops();
+            drops.add_payload(item.payload);
+            drops.add_profile(item.profile);
+            return Ok(self.drop_at_once(item.id, level, units, limit));
+        }
+        let next = self.pipeline.next_due(now, |sender| self.is_staff(sender));
+        let denied = Denied::by(RefusalReason::QueueFull, limit).until(next);
+        Err(self.refuse(now, (level, units), denied, item.payload, work))
+    }
+
+    /// A message that was let in and finds no room is dropped by the call that tells it.
+    pub(super) fn drop_at_once(
+        &mut self,
+        id: MessageId,
+        level: Priority,
+        units: u64,
+        limit: Limit,
+    ) -> Receipt {
+        let reason = DropReason::Evicted;
+        self.accounts.drop(level, reason, units);
+        let outcome = Outcome::Dropped { reason, limit: Some(limit), retry_at: None };
+        Receipt { id, outcome: Some(outcome), review: None }
+    }
+
+    /// A message is not let in: nothing is done but what was due.
+    #[cold]
+    pub(super) fn refuse(
+        &mut self,
+        now: Instant,
+        (level, units): (Priority, u64),
+        denied: Denied,
+        payload: M,
+        work: &mut WorkLimit,
+    ) -> Refused<M> {
+        if self.status != RoomStatus::Closed {
+            self.do_due(now, work);
+        }
+        self.accounts.refuse(level, units, denied, payload)
+    }
+
+    /// A message was let in under a key, which is free again when it is dropped. One that merged has
+    /// noted it with its carrier.
+    #[inline(never)]
+    fn keep_key(&mut self, now: Instant, lane: Lane, key: DedupKey, receipt: &Receipt) {
+        match receipt.outcome {
+            Some(Outcome::Merged { .. } | Outcome::Dropped { .. }) => {}
+            Some(Outcome::Dispatched { .. }) | None => {
+                self.intake.note(now, lane, key, receipt.id);
+            }
+        }
+    }
+
+    /// The message is in: its units are counted.
     #[inline]
-    fn count(&mut self, now: Instant, counter: Option<&'static str>, units: u64) {
+    pub(super) fn count(&mut self, now: Instant, counter: Option<&'static str>, units: u64) {
         if let Some(counter) = counter {
             let counted = self.data.add_counter(now, counter, checks::as_delta(units));
             debug_assert!(counted.is_ok(), "the gate has looked");
         }
     }
 
+    /// Sends what may go, after [`fall_due`](Self::fall_due), in a call that brings nothing new.
+    pub(super) fn do_due(&mut self, now: Instant, work: &mut WorkLimit) {
+        self.shed(now, work);
+        self.dispatch(now, work, None);
+    }
+
     /// What time alone brings about, before anything goes out: tips are told, what has waited too
-    /// long expires, and reviews time out.
+    /// long expires, and reviews time out. The checks look at what is left.
     #[inline]
     pub(super) fn fall_due(&mut self, now: Instant, work: &mut WorkLimit) {
         if self.data.next_system_message().is_some_and(|due| due <= now) {
@@ -178,7 +252,7 @@ impl<M: Payload> Admission<M> {
         let level = lane.level;
         let (id, QueuedExt { units, merge_key, .. }) = (waiting.id, waiting.ext());
         if let Some(slot) = merge_key.and_then(|key| self.pipeline.find_carrier(level, key)) {
-            let carrier = self.merge(slot, level, waiting);
+            let carrier = self.merge(now, slot, lane, waiting, own.is_some());
             self.dispatch(now, work, None);
             return Entered::Merged { carrier };
         }
@@ -208,11 +282,43 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// A message that waits carries another one.
-    fn merge(&mut self, slot: u32, level: Priority, waiting: Queued<M>) -> MessageId {
-        let units = waiting.units();
-        self.accounts.merge(level, units);
-        let carrier = self.pipeline.merge(slot, units);
+    /// A message enters that was due before: it waits among the others.
+    pub(super) fn enter_due(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) {
+        let (level, QueuedExt { units, merge_key, .. }) = (lane.level, waiting.ext());
+        if let Some(slot) = merge_key.and_then(|key| self.pipeline.find_carrier(level, key)) {
+            let subject = waiting.subject(level);
+            let carrier = self.merge(now, slot, lane, waiting, false);
+            self.accounts.tell(subject, Outcome::Merged { carrier });
+            return;
+        }
+        let slot = self.pipeline.insert_due(now, lane, waiting);
+        self.accounts.queue(level, units);
+        if let Some(merge_key) = merge_key {
+            self.pipeline.make_carrier(slot, level, merge_key);
+        }
+    }
+
+    /// A message that waits carries another one, whose key is free again with its own. If that one
+    /// `is_new`, its key has not been noted yet.
+    fn merge(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        lane: Lane,
+        waiting: Queued<M>,
+        is_new: bool,
+    ) -> MessageId {
+        let QueuedExt { units, dedup_key, .. } = waiting.ext();
+        self.accounts.merge(lane.level, units);
+        let (carrier, place) = self.pipeline.merge(slot, lane.sender, units);
+        if let Some(key) = dedup_key {
+            if is_new {
+                self.intake.note(now, lane, key, waiting.id);
+            }
+            let carried = (lane.sender, key, waiting.id);
+            let place = self.intake.carry(carrier, place, carried);
+            self.pipeline.set_carried_keys(slot, place);
+        }
         let drops = self.accounts.drops();
         drops.add_payload(waiting.payload);
         drops.add_profile(waiting.profile);
@@ -228,7 +334,7 @@ impl<M: Payload> Admission<M> {
 
     /// The checks before a message is let in, in their order.
     #[inline]
-    fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, Denied> {
+    pub(super) fn checks(&self) -> checks::Checks<'_, M> {
         checks::Checks {
             status: self.status,
             settings: &self.settings,
@@ -238,6 +344,5 @@ impl<M: Payload> Admission<M> {
             data: &self.data,
             accounts: &self.accounts,
         }
-        .check(now, publish)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::queued::Lane;
 use crate::config::Settings;
-use crate::dedup::Dedup;
+use crate::dedup::{CarriedKeys, Dedup};
 use crate::ids::MessageId;
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
@@ -26,6 +26,9 @@ pub(super) struct Intake {
 /// A sender has said as much as one may.
 pub(super) struct OverQuota {
     pub(super) quota: Quota,
+    /// Where there are more senders than are told apart: how many are. This one shares its quota
+    /// with all the others.
+    pub(super) shared_beyond: Option<u32>,
     pub(super) retry_at: Option<Instant>,
 }
 
@@ -43,14 +46,18 @@ impl Intake {
         }
     }
 
-    /// From now on other quotas and another window. A level whose quota is another one starts anew.
+    /// From now on other quotas and another window. Nobody starts anew but at a level that had no
+    /// quota.
     pub(super) fn reconfigure(&mut self, now: Instant, new: &Settings, seed: u64) {
         self.notices.change(now, Quota::per_second(new.notices));
         for level in Priority::ALL {
             let (quota, limit) = (new.sender_quota[level], &mut self.sender_quotas[level]);
-            match limit {
-                Some(limit) if Some(limit.quota()) == quota => {
+            match (&mut *limit, quota) {
+                (Some(limit), Some(quota)) => {
                     limit.set_max_keys(new.sender_table_size);
+                    if limit.quota() != quota {
+                        limit.change(now, quota);
+                    }
                 }
                 _ => *limit = quota.map(|quota| keyed_limit(quota, new, seed)),
             }
@@ -75,7 +82,8 @@ impl Intake {
         if let (Sender::User(user), Some(limit)) = (lane.sender, &self.sender_quotas[lane.level])
             && let Err(NotYet { retry_at }) = limit.check(now, user.0)
         {
-            return Err(OverQuota { quota: limit.quota(), retry_at });
+            let shared_beyond = (!limit.has_place_for(now, user.0)).then_some(limit.max_keys());
+            return Err(OverQuota { quota: limit.quota(), shared_beyond, retry_at });
         }
         Ok(())
     }
@@ -95,24 +103,50 @@ impl Intake {
         debug_assert!(taken, "the gate has looked, at this very instant");
     }
 
-    /// A message has been let in: now, and only now, it takes from its sender's quota, and its key
-    /// is used.
+    /// A message has been let in: now, and only now, it takes from its sender's quota.
     #[inline]
-    pub(super) fn pay(&mut self, now: Instant, lane: Lane, key: Option<DedupKey>, id: MessageId) {
+    pub(super) fn pay(&mut self, now: Instant, lane: Lane) {
         if let (Some(quota), Sender::User(user)) =
             (&mut self.sender_quotas[lane.level], lane.sender)
         {
             let taken = quota.take(now, user.0);
             debug_assert!(taken.is_ok(), "the gate has looked, at this very instant");
         }
-        if let Some(key) = key {
-            self.duplicates.note(now, lane.sender, key, id);
-        }
+    }
+
+    /// A message has been let in under a key.
+    pub(super) fn note(&mut self, now: Instant, lane: Lane, key: DedupKey, id: MessageId) {
+        self.duplicates.note(now, lane.level, lane.sender, key, id);
+    }
+
+    /// A message that was let in under a key is carried by another one.
+    pub(super) fn carry(
+        &mut self,
+        carrier: MessageId,
+        place: CarriedKeys,
+        carried: (Sender, DedupKey, MessageId),
+    ) -> CarriedKeys {
+        self.duplicates.carry(carrier, place, carried)
     }
 
     /// A message was dropped: it may be said again.
     pub(super) fn free(&mut self, sender: Sender, key: DedupKey, id: MessageId) {
         self.duplicates.free(sender, key, id);
+    }
+
+    /// A message was dropped that carried others: they may be said again.
+    pub(super) fn free_carried(&mut self, carrier: MessageId, place: CarriedKeys) {
+        self.duplicates.free_carried(carrier, place);
+    }
+
+    /// Writes what is left of the quotas at `now`, and what has been said.
+    #[cfg(feature = "internals")]
+    pub(super) fn digest(&self, now: Instant, to: &mut alloc::string::String) {
+        use core::fmt::Write;
+        let notices = (self.notices.available(now), self.notices.next_at(now, 0));
+        let _ = writeln!(to, "notices {notices:?}");
+        self.sender_quotas.values().flatten().for_each(|quota| quota.digest(now, to));
+        self.duplicates.digest(to);
     }
 
     /// Returns how many keys are kept, and how many were forgotten within their window.

@@ -17,6 +17,8 @@ mod broadcast_import;
 mod broadcast_position;
 mod checks;
 mod data;
+#[cfg(feature = "internals")]
+mod digest;
 mod direct;
 mod discipline;
 mod dispatch;
@@ -110,7 +112,7 @@ impl<M: Payload> Admission<M> {
             moderation: Moderation::new(&settings, hasher),
             data: RoomData::new(&settings, settings.system_messages),
             intake: Intake::new(&settings, hasher),
-            reviews: Reviews::new(),
+            reviews: Reviews::new(&settings),
             pipeline: Pipeline::new(config, hasher, heads),
             accounts: Accounts::new(&settings, hasher),
             broadcasts: BroadcastPosition::default(),
@@ -165,7 +167,7 @@ impl<M: Payload> Admission<M> {
         self.pipeline
             .next_due(now, |sender| self.is_staff(sender))
             .into_iter()
-            .chain(self.reviews.next_deadline(self.settings.review.timeout))
+            .chain(self.reviews.next_deadline())
             .chain(tip)
             .min()
     }
@@ -191,7 +193,7 @@ impl<M: Payload> Admission<M> {
     /// Closes the room: what waits is dropped as `RoomClosed`, at most 1,024 messages in this call.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         let now = self.clock.advance(now);
-        self.moderation.check_one(&self.settings, actor, Action::Close, None)?;
+        self.moderation.check_one(&self.settings, now, actor, Action::Close, None)?;
         if self.status == RoomStatus::Closed {
             return Err(CloseError::AlreadyClosed);
         }

@@ -102,8 +102,13 @@ impl Moderation {
         if let Some(until) = self.mutes.get(now, user) {
             return Some(MuteReason::Muted(until));
         }
-        (self.room_muted && self.role(settings, user) == Role::Member)
-            .then_some(MuteReason::RoomMuted)
+        self.is_silenced_with_the_room(settings, user).then_some(MuteReason::RoomMuted)
+    }
+
+    /// Returns whether the muted room keeps a user from speaking.
+    #[inline]
+    pub(super) fn is_silenced_with_the_room(&self, settings: &Settings, user: UserId) -> bool {
+        self.room_muted && self.role(settings, user) == Role::Member
     }
 
     /// Returns until when a user is muted, if so.
@@ -120,6 +125,7 @@ impl Moderation {
     pub(super) fn check(
         &self,
         settings: &Settings,
+        now: Instant,
         actor: Actor,
         action: Action,
         users: &[UserId],
@@ -129,15 +135,17 @@ impl Moderation {
         }
         let to_room = users.is_empty().then_some(None);
         for target in users.iter().copied().map(Some).chain(to_room) {
-            self.check_one(settings, actor, action, target)?;
+            self.check_one(settings, now, actor, action, target)?;
         }
         Ok(())
     }
 
-    /// Looks into the table of [`forbids`], for this room.
+    /// Looks into the table of [`forbids`], for this room. Whoever is banned may do what any member
+    /// may, whatever the role.
     pub(super) fn check_one(
         &self,
         settings: &Settings,
+        now: Instant,
         actor: Actor,
         action: Action,
         target: Option<UserId>,
@@ -146,8 +154,12 @@ impl Moderation {
             Actor::Host => None,
             Actor::User(user) => Some(user),
         };
-        let role = |user: Option<UserId>| user.map(|user| self.role(settings, user));
-        forbids(role(actor), action, role(target))
+        let role = |user: UserId| self.role(settings, user);
+        let powers = |user| match self.banned(now, user) {
+            Some(_) => Role::Member,
+            None => role(user),
+        };
+        forbids(actor.map(powers), action, target.map(role))
             .map_or(Ok(()), |rule| Err(NotAllowed { actor, action, target, rule }))
     }
 
@@ -235,21 +247,24 @@ impl Moderation {
         to.room_muted = self.room_muted;
     }
 
-    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner are passed
-    /// over.
+    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner where it is
+    /// no mute are passed over.
     pub(super) fn import(&mut self, settings: &Settings, now: Instant, carried: &PersistedState) {
         for &admin in carried.admins.iter().filter(|&&admin| Some(admin) != settings.owner) {
             if !self.admins.contains(&admin) {
                 self.admins.push(admin);
             }
         }
-        for (timed, list) in [(&mut self.mutes, &carried.mutes), (&mut self.bans, &carried.bans)] {
-            for &(user, until) in list
-                .iter()
-                .filter(|(user, until)| until.holds(now) && Some(*user) != settings.owner)
-            {
-                timed.set(user, until);
-            }
+        for &(user, until) in carried.mutes.iter().filter(|(_, until)| until.holds(now)) {
+            self.mutes.set(user, until);
+        }
+        // Nobody bans the owner.
+        for &(user, until) in carried
+            .bans
+            .iter()
+            .filter(|(user, until)| until.holds(now) && Some(*user) != settings.owner)
+        {
+            self.bans.set(user, until);
         }
         self.room_muted = carried.room_muted;
     }
@@ -265,8 +280,8 @@ impl Moderation {
     }
 }
 
-/// Puts users under a rule from `now` on; returns whether there was room for all. If not, nobody
-/// is.
+/// Puts users under a rule from `now` on, each at least for as long as before; returns whether there
+/// was room for all. If not, nobody is.
 fn put_under(timed: &mut Timed, now: Instant, users: &[UserId], time: Option<Duration>) -> bool {
     let until = time.map_or(Until::Forever, |time| Until::At(now + time));
     let is_new = |&(place, user): &(usize, &UserId)| {
@@ -276,7 +291,7 @@ fn put_under(timed: &mut Timed, now: Instant, users: &[UserId], time: Option<Dur
     let has_room = timed.makes_room_for(now, more);
     if has_room {
         for &user in users {
-            timed.set(user, until);
+            timed.set(user, timed.get(now, user).map_or(until, |holds| holds.max(until)));
         }
     }
     has_room

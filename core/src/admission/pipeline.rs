@@ -6,6 +6,7 @@ use super::outbox::Outbox;
 use super::queued::{Lane, Queued, QueuedExt};
 use super::scheduler::Scheduler;
 use crate::config::{QueueConfig, RoomConfig};
+use crate::dedup::CarriedKeys;
 use crate::deferred_drops::DeferredDrops;
 use crate::handover::HandOver;
 use crate::ids::{MessageId, Seq};
@@ -103,6 +104,17 @@ impl<M> Pipeline<M> {
         self.queue.insert(now, lane.level, lane.sender, size, waiting)
     }
 
+    /// Puts a message into the queue that waits there, over the budget if need be, and returns its
+    /// slot. [`pop_excess`](Self::pop_excess) brings the queue back under it.
+    pub(super) fn insert_due(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> u32
+    where
+        M: Payload,
+    {
+        let slot = self.insert(now, lane, waiting);
+        self.queue.enter();
+        slot
+    }
+
     /// Returns whether a message still waits in the slot it was given.
     #[inline]
     pub(super) fn waits_at(&mut self, slot: u32, id: MessageId) -> bool {
@@ -150,7 +162,14 @@ impl<M> Pipeline<M> {
     }
 
     /// The message in a slot carries another one, of so many units. From now on it excludes nobody.
-    pub(super) fn merge(&mut self, slot: u32, units: u64) -> MessageId {
+    /// Returns its number, and where the keys are of those that it carries.
+    pub(super) fn merge(
+        &mut self,
+        slot: u32,
+        sender: Sender,
+        units: u64,
+    ) -> (MessageId, CarriedKeys) {
+        let is_anothers = self.queue.sender(slot) != Some(sender);
         let carrier = self
             .queue
             .get_mut(slot)
@@ -158,9 +177,22 @@ impl<M> Pipeline<M> {
         if let Some(ext) = &mut carrier.ext {
             ext.units = ext.units.wrapping_add(units);
             ext.messages = ext.messages.saturating_add(1);
+            ext.carries_others |= is_anothers;
         }
         carrier.session = None;
-        carrier.id
+        (carrier.id, carrier.ext().carried_keys)
+    }
+
+    /// The keys of those that the message in a slot carries are in this place from now on.
+    pub(super) fn set_carried_keys(&mut self, slot: u32, place: CarriedKeys) {
+        if let Some(ext) = self.queue.get_mut(slot).and_then(|carrier| carrier.ext.as_mut()) {
+            ext.carried_keys = place;
+        }
+    }
+
+    /// Returns whether the message in a slot carries any of another sender.
+    pub(super) fn carries_others(&self, slot: u32) -> bool {
+        self.queue.get(slot).is_some_and(|waiting| waiting.ext().carries_others)
     }
 
     /// Takes out the message whose turn it is, if it may go now; the room's tokens and its level's
@@ -332,6 +364,13 @@ impl<M> Pipeline<M> {
     /// Returns the payload bytes in the queue, by level.
     pub(super) fn queued_bytes(&self) -> PerLevel<u64> {
         PerLevel::from_fn(|level| self.queue.level_bytes(level))
+    }
+
+    /// Writes what waits and whose turn it is at `now`.
+    #[cfg(feature = "internals")]
+    pub(super) fn digest(&self, now: Instant, to: &mut alloc::string::String) {
+        self.scheduler.digest(now, to);
+        self.queue.digest(|waiting| (waiting.id, waiting.ext().messages, waiting.units()), to);
     }
 
     /// A message has left the queue: nobody is merged into it any more.

@@ -2,6 +2,7 @@
 
 use super::accounts::Subject;
 use super::merge_index::CarrierPlace;
+use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, SessionKey};
 use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink, Sender};
 use crate::priority::Priority;
@@ -27,7 +28,7 @@ pub(super) struct Queued<M> {
     pub(super) payload: M,
 }
 
-/// What a message has that stands for other than one, may be merged or has a key.
+/// What a message has that stands for other than one, may be merged, has a key or is counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueuedExt {
     /// Itself and those that were merged into it.
@@ -37,6 +38,12 @@ pub(super) struct QueuedExt {
     pub(super) merge_key: Option<MergeKey>,
     pub(super) carrier: CarrierPlace,
     pub(super) dedup_key: Option<DedupKey>,
+    /// Whether any of those that were merged into it is another sender's.
+    pub(super) carries_others: bool,
+    /// The keys of those that were merged into it.
+    pub(super) carried_keys: CarriedKeys,
+    /// Where it is counted.
+    pub(super) counter: Option<&'static str>,
 }
 
 impl QueuedExt {
@@ -46,6 +53,9 @@ impl QueuedExt {
         merge_key: None,
         carrier: CarrierPlace::NONE,
         dedup_key: None,
+        carries_others: false,
+        carried_keys: CarriedKeys::NONE,
+        counter: None,
     };
 
     /// Those of a message, if it has any.
@@ -54,12 +64,14 @@ impl QueuedExt {
         units: u64,
         merge_key: Option<MergeKey>,
         dedup_key: Option<DedupKey>,
+        counter: Option<&'static str>,
     ) -> Option<Box<Self>> {
-        let is_plain = units == 1 && merge_key.is_none() && dedup_key.is_none();
+        let is_plain =
+            units == 1 && merge_key.is_none() && dedup_key.is_none() && counter.is_none();
         if is_plain {
             None
         } else {
-            Some(Box::new(Self { units, merge_key, dedup_key, ..Self::NONE }))
+            Some(Box::new(Self { units, merge_key, dedup_key, counter, ..Self::NONE }))
         }
     }
 }
@@ -75,6 +87,12 @@ impl<M> Queued<M> {
     pub(super) fn subject(&self, level: Priority) -> Subject {
         let QueuedExt { messages, units, .. } = self.ext();
         Subject { id: self.id, level, messages, units, outcome_sink: self.outcome_sink }
+    }
+
+    /// Returns where the message is counted, if it is.
+    #[inline]
+    pub(super) fn counter(&self) -> Option<&'static str> {
+        self.ext.as_ref()?.counter
     }
 
     #[inline]

@@ -49,6 +49,7 @@ impl<M: Payload> Admission<M> {
         self.moderation.reconfigure(new);
         self.data.reconfigure(now, new, system_messages);
         self.intake.reconfigure(now, new, self.settings.seed());
+        self.reviews.reconfigure(new.review);
         self.pipeline.reconfigure(now, config);
         self.accounts.reconfigure(new);
         // A configuration without a seed leaves the room its own.

@@ -7,8 +7,8 @@
 use super::entry::Entered;
 use super::queued::{Lane, Queued};
 use super::reviews::Reviewed;
-use super::{Admission, PendingReview, ReviewDecision, ReviewError, RoomStatus};
-use crate::config::ReviewTimeout;
+use super::{Admission, PendingReview, ReviewDecision, ReviewError, RoomStatus, checks};
+use crate::config::{ReviewConfig, ReviewTimeout};
 use crate::ids::Ticket;
 use crate::ledger::DropReason;
 use crate::message::{Limit, Outcome, Payload, Sender};
@@ -46,11 +46,13 @@ impl<M: Payload> Admission<M> {
         let mut work = WorkLimit::per_call();
         self.fall_due(now, &mut work);
         if !self.reviews.contains(ticket) {
+            self.do_due(now, &mut work);
             return Err(self.too_late(ticket, decision));
         }
         let max = self.settings.payload_bytes as usize;
         let decision = match decision {
             ReviewDecision::Rewrite(payload) if payload.size() > max => {
+                self.do_due(now, &mut work);
                 return Err(ReviewError::TooLarge { size: payload.size(), max, payload });
             }
             decision => decision,
@@ -88,68 +90,37 @@ impl<M: Payload> Admission<M> {
         self.settings.review.levels[lane.level] && lane.sender != Sender::Host
     }
 
-    /// A message waits for a verdict, if there is a place; one that is full gives its lowest level
-    /// up first. Hands it back when it finds none.
-    pub(super) fn put_under_review(
-        &mut self,
-        now: Instant,
-        lane: Lane,
-        waiting: Queued<M>,
-        work: &mut WorkLimit,
-    ) -> Result<Ticket, Queued<M>> {
-        let max = self.settings.review.tickets;
-        if self.reviews.len() > max {
-            // Where more wait than may, by now, nobody takes anybody's place: so they become fewer.
-            return Err(waiting);
-        }
-        if self.reviews.len() == max {
-            match self.reviews.take_lowest(lane.level) {
-                Some(given_up) => self.time_out(now, given_up, Limit::Reviews { max }, work),
-                None => return Err(waiting),
-            }
-        }
-        self.accounts.review(lane.level, waiting.units());
-        Ok(self.reviews.insert(now, lane, waiting))
-    }
-
-    /// Deals with those whose time is over, as far as there is work left.
+    /// Deals with those whose time is over, as far as there is work left. They wait in the queue from
+    /// now on; what may go of it goes when the call comes to that.
+    #[inline(never)]
     pub(super) fn time_out_reviews(&mut self, now: Instant, work: &mut WorkLimit) {
-        let timeout = self.settings.review.timeout;
+        let ReviewConfig { timeout, on_timeout, .. } = self.settings.review;
         while !work.is_spent() {
-            let Some(reviewed) = self.reviews.take_overdue(now, timeout) else { break };
+            let Some(reviewed) = self.reviews.take_overdue(now) else { break };
             work.take();
-            self.time_out(now, reviewed, Limit::ReviewTime { max: timeout }, work);
-        }
-    }
-
-    fn time_out(
-        &mut self,
-        now: Instant,
-        reviewed: Reviewed<M>,
-        limit: Limit,
-        work: &mut WorkLimit,
-    ) {
-        match self.settings.review.on_timeout {
-            ReviewTimeout::Open => self.go_on(now, reviewed, work),
-            ReviewTimeout::Closed => {
-                self.drop_reviewed(now, reviewed, DropReason::ReviewTimeout, Some(limit));
+            match on_timeout {
+                ReviewTimeout::Open => {
+                    if let Some((lane, waiting)) = self.pass_review(now, reviewed) {
+                        self.enter_due(now, lane, waiting);
+                    }
+                }
+                ReviewTimeout::Closed => {
+                    let limit = Some(Limit::ReviewTime { max: timeout });
+                    self.drop_reviewed(now, reviewed, DropReason::ReviewTimeout, limit);
+                }
             }
+        }
+        if self.pipeline.exceeds().is_some() {
+            // More come than find room: what may go goes now, so that fewer give way.
+            self.dispatch(now, work, None);
+            self.shed(now, &mut WorkLimit::per_call());
         }
     }
 
     /// Past the review, into the queue.
     fn go_on(&mut self, now: Instant, reviewed: Reviewed<M>, work: &mut WorkLimit) {
-        let is_muted = match reviewed.lane.sender {
-            Sender::User(user) => self.moderation.mute_reason(&self.settings, now, user).is_some(),
-            Sender::Host => false,
-        };
-        if is_muted {
-            self.drop_reviewed(now, reviewed, DropReason::Muted, None);
-            return;
-        }
-        let Reviewed { lane, waiting } = reviewed;
+        let Some((lane, waiting)) = self.pass_review(now, reviewed) else { return };
         let subject = waiting.subject(lane.level);
-        self.accounts.leave_review(lane.level, subject.units);
         match self.enter(now, lane, waiting, None, work) {
             Entered::Merged { carrier } => self.accounts.tell(subject, Outcome::Merged { carrier }),
             Entered::Full(full) => {
@@ -160,6 +131,30 @@ impl<M: Payload> Admission<M> {
         }
     }
 
+    /// A message has passed the review: it is counted, and may enter the queue. `None` when it has
+    /// been dropped, since its sender may not speak any more, or its counter cannot take it.
+    fn pass_review(&mut self, now: Instant, reviewed: Reviewed<M>) -> Option<(Lane, Queued<M>)> {
+        let is_muted = match reviewed.lane.sender {
+            Sender::User(user) => self.moderation.mute_reason(&self.settings, now, user).is_some(),
+            Sender::Host => false,
+        };
+        if is_muted {
+            self.drop_reviewed(now, reviewed, DropReason::Muted, None);
+            return None;
+        }
+        let (counter, units) = (reviewed.waiting.counter(), reviewed.waiting.units());
+        if let Some(counter) = counter
+            && let Err(error) = self.data.add_counter(now, counter, checks::as_delta(units))
+        {
+            let limit = Some(Limit::Counter { error });
+            self.drop_reviewed(now, reviewed, DropReason::Counter, limit);
+            return None;
+        }
+        let Reviewed { lane, waiting } = reviewed;
+        self.accounts.leave_review(lane.level, units);
+        Some((lane, waiting))
+    }
+
     /// A message that waited for a verdict is dropped.
     pub(super) fn drop_reviewed(
         &mut self,
@@ -168,8 +163,12 @@ impl<M: Payload> Admission<M> {
         reason: DropReason,
         limit: Option<Limit>,
     ) {
-        let Reviewed { lane, waiting } = reviewed;
+        let Reviewed { lane, mut waiting } = reviewed;
         self.accounts.leave_review(lane.level, waiting.units());
+        if let Some(ext) = &mut waiting.ext {
+            // It has not been counted.
+            ext.counter = None;
+        }
         self.drop_waiting_one(now, lane, waiting, reason, limit);
     }
 
@@ -177,7 +176,7 @@ impl<M: Payload> Admission<M> {
     pub(super) fn drop_reviews(&mut self, now: Instant, work: &mut WorkLimit) {
         debug_assert_eq!(self.status, RoomStatus::Closed, "only then is nothing reviewed any more");
         while !work.is_spent() {
-            let Some(reviewed) = self.reviews.take_oldest() else { break };
+            let Some(reviewed) = self.reviews.take_highest() else { break };
             self.drop_reviewed(now, reviewed, DropReason::RoomClosed, None);
             work.take();
         }

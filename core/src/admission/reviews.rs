@@ -1,13 +1,14 @@
 //! The messages that wait for the host's verdict, and what the host may say to them.
 
 use super::queued::{Lane, Queued};
-use crate::chunked::Slab;
+use crate::config::{EvictionPolicy, QueueConfig, QueueDiscipline, ReviewConfig, Settings};
 use crate::ids::{SessionId, Ticket};
-use crate::list::{Links, List};
 use crate::message::{Kind, Sender};
 use crate::priority::{PerLevel, Priority};
+use crate::queue::{Popped, Queue};
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
+use smallvec::SmallVec;
 
 /// What the host says to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,19 +81,12 @@ pub struct PendingReview<'a, M> {
     pub payload: &'a M,
 }
 
-/// The messages that wait for a verdict.
+/// The messages that wait for a verdict: a queue in which nobody has a turn, and whose times are
+/// those of the review. When it is full, whoever has most of the lowest level there gives way.
 #[derive(Debug)]
 pub(super) struct Reviews<M> {
-    pending: Slab<Pending<M>>,
-    /// Those of each level, in order of their coming.
-    levels: PerLevel<List>,
-}
-
-#[derive(Debug)]
-struct Pending<M> {
-    reviewed: Reviewed<M>,
-    came: Instant,
-    links: Links,
+    pending: Queue<Queued<M>>,
+    tickets: u32,
 }
 
 /// A message that waits for a verdict no more.
@@ -102,13 +96,30 @@ pub(super) struct Reviewed<M> {
     pub(super) waiting: Queued<M>,
 }
 
-fn links<M>(pending: &mut Pending<M>) -> &mut Links {
-    &mut pending.links
+/// Those that gave way to one that comes.
+pub(super) type Victims<M> = SmallVec<[Reviewed<M>; 1]>;
+
+fn config(review: ReviewConfig) -> QueueConfig {
+    QueueConfig {
+        messages: review.tickets,
+        bytes: u64::MAX,
+        discipline: QueueDiscipline::Fifo,
+        eviction: EvictionPolicy::BiggestSender,
+        max_wait: PerLevel([Some(review.timeout); 4]),
+    }
 }
 
 impl<M> Reviews<M> {
-    pub(super) fn new() -> Self {
-        Self { pending: Slab::new(), levels: PerLevel([List::EMPTY; 4]) }
+    pub(super) fn new(settings: &Settings) -> Self {
+        let review = settings.review;
+        Self { pending: Queue::new(config(review), settings.seed()), tickets: review.tickets }
+    }
+
+    /// From now on another time, for what waits as well, and another number of tickets. Nobody gives
+    /// way to a smaller one: they become fewer.
+    pub(super) fn reconfigure(&mut self, review: ReviewConfig) {
+        self.pending.reconfigure(&config(review));
+        self.tickets = review.tickets;
     }
 
     #[inline]
@@ -116,13 +127,22 @@ impl<M> Reviews<M> {
         self.pending.len()
     }
 
-    /// Adds a message; returns the ticket that a verdict on it must name.
-    pub(super) fn insert(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> Ticket {
+    /// Adds a message; returns the ticket that a verdict on it must name, and those that give way to
+    /// it. When none may, nothing changes and it comes back.
+    pub(super) fn insert(
+        &mut self,
+        now: Instant,
+        lane: Lane,
+        waiting: Queued<M>,
+    ) -> Result<(Ticket, Victims<M>), Queued<M>> {
+        if self.len() > self.tickets {
+            return Err(waiting);
+        }
         let id = waiting.id;
-        let reviewed = Reviewed { lane, waiting };
-        let slot = self.pending.insert(Pending { reviewed, came: now, links: Links::NONE });
-        self.levels[lane.level].push_back(&mut self.pending, slot, links);
-        Ticket { id, slot }
+        let slot = self.pending.insert(now, lane.level, lane.sender, 0, waiting);
+        let victims = self.pending.settle(slot).map_err(|full| full.item)?;
+        let victims = victims.into_iter().filter_map(|slot| self.pending.release(slot));
+        Ok((Ticket { id, slot }, victims.map(Reviewed::from).collect()))
     }
 
     /// Returns whether a ticket's message waits.
@@ -137,72 +157,57 @@ impl<M> Reviews<M> {
         life: u64,
         timeout: Duration,
     ) -> Option<PendingReview<'_, M>> {
-        let Pending { reviewed: Reviewed { lane, waiting }, came, .. } = self.get(ticket)?;
+        let waiting = self.get(ticket)?;
+        let (priority, came) = self.pending.place(ticket.slot)?;
         Some(PendingReview {
-            sender: lane.sender,
+            sender: self.pending.sender(ticket.slot)?,
             session: waiting.session.map(|key| key.in_life(life)),
-            priority: lane.level,
+            priority,
             kind: waiting.kind,
-            deadline: *came + timeout,
+            deadline: came + timeout,
             payload: &waiting.payload,
         })
     }
 
-    fn get(&self, ticket: Ticket) -> Option<&Pending<M>> {
-        self.pending.get(ticket.slot).filter(|pending| pending.reviewed.waiting.id == ticket.id)
+    fn get(&self, ticket: Ticket) -> Option<&Queued<M>> {
+        self.pending.get(ticket.slot).filter(|waiting| waiting.id == ticket.id)
     }
 
     /// Takes out the message in a slot.
     pub(super) fn take(&mut self, slot: u32) -> Option<Reviewed<M>> {
-        let level = self.pending.get(slot)?.reviewed.lane.level;
-        self.levels[level].unlink(&mut self.pending, slot, links);
-        self.pending.remove(slot).map(|pending| pending.reviewed)
+        self.pending.take(slot).map(Reviewed::from)
     }
 
-    /// Takes out the message that came first.
-    pub(super) fn take_oldest(&mut self) -> Option<Reviewed<M>> {
-        let (_, slot) = self.oldest()?;
-        self.take(slot)
+    /// Takes out a message: of the highest level that has one, the oldest.
+    pub(super) fn take_highest(&mut self) -> Option<Reviewed<M>> {
+        self.pending.pop_highest().map(Reviewed::from)
     }
 
-    /// Takes out the message that came first, if it has waited for so long.
-    pub(super) fn take_overdue(&mut self, now: Instant, timeout: Duration) -> Option<Reviewed<M>> {
-        let (_, slot) = self.oldest().filter(|&(came, _)| now >= came + timeout)?;
-        self.take(slot)
+    /// Takes out a message that has waited too long for a verdict.
+    pub(super) fn take_overdue(&mut self, now: Instant) -> Option<Reviewed<M>> {
+        self.pending.pop_expired(now).map(Reviewed::from)
     }
 
-    /// Takes out the oldest of the lowest level, unless that is above `level`.
-    pub(super) fn take_lowest(&mut self, level: Priority) -> Option<Reviewed<M>> {
-        let mut levels = Priority::ALL.into_iter().rev();
-        let (lowest, slot) = levels.find_map(|level| Some((level, self.levels[level].front()?)))?;
-        if lowest <= level { self.take(slot) } else { None }
+    /// Returns when the first of those that wait will have waited too long.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.pending.next_deadline()
     }
 
-    /// Returns when the first of those that wait will have waited for so long.
-    pub(super) fn next_deadline(&self, timeout: Duration) -> Option<Instant> {
-        self.oldest().map(|(came, _)| came + timeout)
-    }
-
-    /// Returns the one that came first; of several, the highest.
-    fn oldest(&self) -> Option<(Instant, u32)> {
-        let fronts = Priority::ALL.into_iter().filter_map(|level| self.levels[level].front());
-        fronts.map(|slot| (self.pending[slot].came, slot)).min_by_key(|&(came, _)| came)
+    /// Writes what waits.
+    #[cfg(feature = "internals")]
+    pub(super) fn digest(&self, to: &mut alloc::string::String) {
+        self.pending.digest(|waiting| waiting.id, to);
     }
 
     /// Returns those of some senders, each with its sender's place in the list: in the order of the
-    /// list, of each sender the highest level first, of each level the oldest first. O(those that
-    /// wait), once for all senders.
-    pub(super) fn all_of(&self, senders: &[Sender]) -> Vec<(usize, u32)> {
-        let of_level =
-            |level: Priority| self.levels[level].iter(&self.pending, |pending| pending.links);
-        let sender_of = |slot: u32| self.pending[slot].reviewed.lane.sender;
-        let place = |slot: u32| senders.iter().position(|&sender| sender == sender_of(slot));
-        let mut found: Vec<_> = Priority::ALL
-            .into_iter()
-            .flat_map(of_level)
-            .filter_map(|slot| Some((place(slot)?, slot)))
-            .collect();
-        found.sort_by_key(|&(place, _)| place);
-        found
+    /// list, of each sender the highest level first, of each level the oldest first.
+    pub(super) fn all_of(&mut self, senders: &[Sender]) -> Vec<(usize, u32)> {
+        self.pending.all_of(senders)
+    }
+}
+
+impl<M> From<Popped<Queued<M>>> for Reviewed<M> {
+    fn from(Popped { item, priority, sender, .. }: Popped<Queued<M>>) -> Self {
+        Self { lane: Lane { level: priority, sender }, waiting: item }
     }
 }

@@ -89,6 +89,9 @@ impl Scheduler {
     /// That is the highest: a lower one needs no fewer tokens. But one dispatch in so many, if the
     /// room is configured so, goes to the one of the others that was served the longest ago, and
     /// the reserves do not bind it.
+    ///
+    /// A newcomer that may still be turned away changes nobody else's turn: unless it goes itself,
+    /// its level counts as empty where it waits alone.
     #[inline]
     pub(super) fn pick<T>(
         &self,
@@ -96,15 +99,29 @@ impl Scheduler {
         queue: &Queue<T>,
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Pick> {
-        if !self.by_level {
-            let (highest, lowest) = (queue.highest()?, queue.lowest()?);
-            return Some(
-                self.between(highest, lowest, || self.longest_ago(queue.occupied(), highest)),
-            );
+        if !self.by_level && self.min_share.is_none() {
+            let level = queue.highest()?;
+            return Some(Pick { level, kept: self.kept[level], highest: level, lowest: level });
         }
-        let open = || {
-            queue.occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff))
-        };
+        let pick = self.pick_of(now, queue, None, &is_staff)?;
+        match queue.newcomers_own() {
+            Some(newcomers) if newcomers != pick.level => {
+                self.pick_of(now, queue, Some(newcomers), is_staff)
+            }
+            _ => Some(pick),
+        }
+    }
+
+    fn pick_of<T>(
+        &self,
+        now: Instant,
+        queue: &Queue<T>,
+        without: Option<Priority>,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Pick> {
+        let occupied = || queue.occupied().filter(|&level| Some(level) != without);
+        let open =
+            || occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff));
         let highest = open().next()?;
         Some(self.between(highest, open().last().unwrap_or(highest), || {
             self.longest_ago(open(), highest)
@@ -229,6 +246,16 @@ impl Scheduler {
             }
             _ => Some(room),
         }
+    }
+
+    /// Writes what decides whose turn it is, at `now`.
+    #[cfg(feature = "internals")]
+    pub(super) fn digest(&self, now: Instant, to: &mut alloc::string::String) {
+        use core::fmt::Write;
+        let left = |limiter: &Limiter| (limiter.available(now), limiter.next_at(now, 0));
+        let levels = PerLevel::from_fn(|level| self.levels[level].as_ref().map(left));
+        let floor = (self.passed_over, self.dispatches, self.served);
+        let _ = writeln!(to, "tokens {:?} {levels:?}, floor {floor:?}", left(&self.room));
     }
 
     /// Whole tokens of the room.

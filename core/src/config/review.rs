@@ -27,8 +27,10 @@ pub struct ReviewConfig {
     /// What happens then.
     pub on_timeout: ReviewTimeout,
     /// The maximum number of messages that may wait for a verdict. When there are as many, the
-    /// oldest of the lowest level gives its place up and is dealt with as if its time were over; a
-    /// message that is lower than all of them finds none.
+    /// newest of whoever has most of the lowest level there is dropped for one that comes; unless
+    /// that is the sender of the one that comes, or it is of a lower level still: then it is refused
+    /// as [`ReviewsFull`](crate::ledger::RefusalReason::ReviewsFull). None goes on before its time
+    /// because of others.
     pub tickets: u32,
 }
 

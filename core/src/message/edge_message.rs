@@ -2,6 +2,7 @@
 //! [clause B17](crate::rulebook#b17-admission-at-an-edge).
 
 use super::{DedupKey, Kind, MergeKey, OutcomeSink, Publish, Sender, Source};
+use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, SessionId};
 use crate::priority::Priority;
 use crate::time::Instant;
@@ -34,11 +35,35 @@ pub struct EdgeMessage<M> {
     pub admitted_at: Instant,
     /// The sender's profile.
     pub profile: Option<Arc<M>>,
+    /// The keys of those that it carries, at the edge.
+    pub(crate) carried_keys: CarriedKeys,
     /// What it carries.
     pub payload: M,
 }
 
+/// What an edge has to be shown of a message that the room did not let in or dropped, so that it may
+/// be said again there: see [`Edge::not_dispatched`](crate::Edge::not_dispatched).
+#[derive(Clone, Copy, Debug)]
+pub struct Forwarded {
+    pub(crate) id: MessageId,
+    pub(crate) sender: Sender,
+    pub(crate) dedup_key: Option<DedupKey>,
+    pub(crate) carried_keys: CarriedKeys,
+}
+
 impl<M> EdgeMessage<M> {
+    /// Returns what to keep of this message until its fate at the room is known, if it, or one that
+    /// it carries, has a [`dedup_key`](Self::dedup_key) at the edge.
+    pub fn forwarded(&self) -> Option<Forwarded> {
+        let &Self { id, sender, dedup_key, carried_keys, .. } = self;
+        (dedup_key.is_some() || carried_keys != CarriedKeys::NONE).then_some(Forwarded {
+            id,
+            sender,
+            dedup_key,
+            carried_keys,
+        })
+    }
+
     /// What the room is offered. Sender, mutes and bans are looked at there once more; that the
     /// sender is a member the edge has seen.
     pub fn into_publish(self) -> Publish<M> {

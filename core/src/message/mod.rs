@@ -6,7 +6,7 @@ mod edge_message;
 mod outcome;
 mod publish;
 
-pub use edge_message::EdgeMessage;
+pub use edge_message::{EdgeMessage, Forwarded};
 pub use outcome::{Limit, Outcome, Receipt, Refused};
 pub use publish::{DedupKey, MergeKey, OutcomeSink, Publish};
 

@@ -39,7 +39,7 @@ pub enum Outcome {
         /// The limit that decided, if one did.
         limit: Option<Limit>,
         /// The earliest instant at which the same message could go out if nothing else wanted to;
-        /// `None` when that is never.
+        /// `None` when that is never, or when it has been counted and must not be sent again.
         retry_at: Option<Instant>,
     },
     /// It became one with a message that waited, and shares its fate.
@@ -90,6 +90,13 @@ pub enum Limit {
     /// What one sender may say at a level.
     SenderQuota {
         /// The rate and the burst.
+        quota: Quota,
+    },
+    /// The senders of a level that are told apart. Those that are more share one quota.
+    Senders {
+        /// The most there may be.
+        max: u32,
+        /// The rate and the burst that they share.
         quota: Quota,
     },
     /// The host's notices.
@@ -157,6 +164,12 @@ impl fmt::Display for Limit {
             Self::SenderQuota { quota } => {
                 write!(f, "sender quota exceeded (limit {}, burst {})", quota.rate, quota.burst)
             }
+            Self::Senders { max, quota } => write!(
+                f,
+                "more senders than are told apart (limit {max}), who share one quota (limit {}, \
+                 burst {})",
+                quota.rate, quota.burst
+            ),
             Self::Notices { max } => write!(f, "notice quota exceeded (limit {max} per second)"),
             Self::DirectMessages { max } => {
                 write!(f, "direct message queue full (limit {max} messages)")
@@ -184,6 +197,7 @@ impl fmt::Display for Outcome {
                     DropReason::Denied => "dropped: denied by review",
                     DropReason::ReviewTimeout => "dropped: review timed out",
                     DropReason::Muted => "dropped: the sender or the room was muted",
+                    DropReason::Counter => "dropped",
                     DropReason::SenderOut => "dropped: the sender was kicked or banned",
                     DropReason::RoomClosed => "dropped: the room was closed",
                 })?;
@@ -209,7 +223,8 @@ pub struct Refused<M> {
     pub reason: RefusalReason,
     /// The limit that decided, if one did.
     pub limit: Option<Limit>,
-    /// The earliest instant at which trying again may help; `None` when time alone will not.
+    /// The first instant at which every limit agrees, if nothing else happens; `None` when time alone
+    /// will not help. In a full queue it is when the next message leaves.
     pub retry_at: Option<Instant>,
     /// What was to be published.
     pub payload: M,
@@ -229,6 +244,7 @@ impl<M> fmt::Display for Refused<M> {
             // What these say is the limit that decided.
             RefusalReason::Duplicate
             | RefusalReason::SenderQuota
+            | RefusalReason::SendersFull
             | RefusalReason::Counter
             | RefusalReason::ReviewsFull
             | RefusalReason::NoticeQuota

@@ -1,7 +1,7 @@
 //! The books of one level of the queue, beside its order of entry, as far as its policies ask for
 //! them: by sender, and for random draws.
 
-use super::senders::Senders;
+use super::senders::{Rank, Senders};
 use crate::chunked::{Chunked, NIL};
 use crate::config::{EvictionPolicy, QueueConfig, QueueDiscipline};
 use crate::index::Hasher;
@@ -28,10 +28,12 @@ pub(super) struct Page {
     peers: Links,
     /// The place in the dense array.
     dense: u32,
+    /// The sender's rank before this entry entered, or before it was taken out, whichever was last.
+    rank: Rank,
 }
 
 impl Page {
-    const NONE: Self = Self { sender: NIL, peers: Links::NONE, dense: NIL };
+    const NONE: Self = Self { sender: NIL, peers: Links::NONE, dense: NIL, rank: Rank::NONE };
 }
 
 /// The pages of all entries that are in the books of their level.
@@ -62,7 +64,7 @@ impl Books {
             let slot = self.senders.enter(sender);
             pages[key].sender = slot;
             self.senders.queue_mut(slot).messages.push_back(pages, key, peers);
-            self.senders.add_one(slot);
+            pages[key].rank = self.senders.add_one(slot);
         }
         if self.by_draw {
             pages[key].dense = self.dense.len() as u32;
@@ -96,7 +98,7 @@ impl Books {
         if self.by_sender {
             let slot = pages[key].sender;
             self.senders.queue_mut(slot).messages.unlink(pages, key, peers);
-            self.senders.take_one(slot);
+            pages[key].rank = self.senders.take_one(slot);
         }
         if self.by_draw {
             let place = pages[key].dense;
@@ -113,7 +115,7 @@ impl Books {
         if self.by_sender {
             let slot = pages[key].sender;
             self.senders.queue_mut(slot).messages.relink(pages, key, peers);
-            self.senders.add_one(slot);
+            self.senders.undo(slot, pages[key].rank);
         }
         if self.by_draw {
             let (place, len) = (pages[key].dense, self.dense.len() as u32);
@@ -123,6 +125,20 @@ impl Books {
                 self.dense[len] = moved;
                 pages[moved].dense = len;
             }
+        }
+    }
+
+    /// Takes the entry out that entered last, as if it never had: the ranks are what they were. Its
+    /// sender's slot stays, for [`leave`](Self::leave).
+    pub(super) fn undo_enter(&mut self, pages: &mut Pages, key: u32) {
+        if self.by_sender {
+            let Page { sender, rank, .. } = pages[key];
+            self.senders.queue_mut(sender).messages.unlink(pages, key, peers);
+            self.senders.undo(sender, rank);
+        }
+        if self.by_draw {
+            // It entered last, so it stands last.
+            self.dense.pop();
         }
     }
 

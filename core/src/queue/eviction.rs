@@ -2,7 +2,7 @@
 //! [Clause B8](crate::rulebook#b8-eviction-is-a-setting).
 
 use super::accounting::Books;
-use super::{Full, Level, Popped, Queue, Victims};
+use super::{Entry, Full, Level, Popped, Queue, Victims, order};
 use crate::config::EvictionPolicy;
 use crate::message::Limit;
 
@@ -10,7 +10,8 @@ use crate::message::Limit;
 const MAX_VICTIMS: usize = 64;
 
 impl<T> Queue<T> {
-    /// The limit that what waits exceeds: only after [`reconfigure`](Self::reconfigure).
+    /// The limit that what waits exceeds: only after [`reconfigure`](Self::reconfigure), or where
+    /// something [entered](Self::enter) and was not settled.
     #[inline]
     pub(crate) fn exceeds(&self) -> Option<Limit> {
         self.exceeded()
@@ -31,6 +32,7 @@ impl<T> Queue<T> {
         self.enter();
         let mut victims = Victims::new();
         let Some(limit) = self.exceeded() else { return Ok(victims) };
+        let rng = self.rng;
         let mut enough = self.eviction_can_help(newcomer);
         while enough && self.exceeded().is_some() {
             match self.choose_victim() {
@@ -44,13 +46,24 @@ impl<T> Queue<T> {
         if enough {
             return Ok(victims);
         }
+        // As if it had never come: no rank has moved, no number was drawn.
         for &victim in victims.iter().rev() {
             self.relink(victim);
         }
-        match self.take(newcomer) {
-            Some(popped) => Err(Full { item: popped.item, limit }),
+        self.rng = rng;
+        match self.turn_away(newcomer) {
+            Some(item) => Err(Full { item, limit }),
             None => Ok(Victims::new()),
         }
+    }
+
+    /// Takes the entry out that entered last, and undoes what its entering changed.
+    fn turn_away(&mut self, newcomer: u32) -> Option<T> {
+        let &Entry { priority, size, .. } = self.entries.get(newcomer)?;
+        self.levels[priority].order.unlink(&mut self.entries, newcomer, order);
+        self.books[priority].undo_enter(&mut self.pages, newcomer);
+        self.count_out(priority, size);
+        self.release(newcomer).map(|popped| popped.item)
     }
 
     /// From the totals alone: would it be enough if all went that may go for this newcomer?

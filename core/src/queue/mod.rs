@@ -2,6 +2,8 @@
 //! [Clause B8](crate::rulebook#b8-eviction-is-a-setting).
 
 mod accounting;
+#[cfg(feature = "internals")]
+mod digest;
 mod eviction;
 mod senders;
 #[cfg(test)]
@@ -201,14 +203,22 @@ impl<T> Queue<T> {
     pub fn pop(&mut self, level: Priority) -> Option<Popped<T>> {
         let Level { order, len, .. } = self.levels[level];
         let key = match self.config.discipline {
-            // One alone has its turn, whatever decides between several.
+            // One alone has its turn, whatever decides between several. The newcomer comes after
+            // those who are in the books: they were due before it.
             QueueDiscipline::RoundRobin if len > 1 => self.take_turn(level)?,
-            QueueDiscipline::Random if len > 1 => self.draw_turn(level, len)?,
+            QueueDiscipline::Random if len > 1 => self.draw_turn(level)?,
             _ if len == 0 => return None,
             // Counted and in no list: that is the newcomer.
             _ => order.front().unwrap_or(self.newcomer),
         };
         self.take(key)
+    }
+
+    /// The level in which the entry that came last waits alone, while it is in no book.
+    #[inline]
+    pub(crate) fn newcomers_own(&self) -> Option<Priority> {
+        let level = self.entries.get(self.newcomer)?.priority;
+        (self.levels[level].len == 1).then_some(level)
     }
 
     /// Whose message is at the head of a level: the one whose turn it is, and where turns are drawn
@@ -329,18 +339,19 @@ impl<T> Queue<T> {
 
     /// The oldest message of the sender whose turn it is; the turn is over with it.
     fn take_turn(&mut self, level: Priority) -> Option<u32> {
-        self.enter();
         let senders = &mut self.books[level].senders;
         let sender = senders.next()?;
         senders.end_turn(sender);
         senders.queue(sender).messages.front()
     }
 
-    /// The oldest message of the sender of a message drawn from so many.
-    fn draw_turn(&mut self, level: Priority, len: u32) -> Option<u32> {
-        self.enter();
+    /// The oldest message of the sender of a message drawn from all.
+    fn draw_turn(&mut self, level: Priority) -> Option<u32> {
         let books = &self.books[level];
-        let drawn = *books.dense.get(self.rng.below(len))?;
+        let len = books.dense.len() as u32;
+        // One alone needs no draw.
+        let place = if len > 1 { self.rng.below(len) } else { 0 };
+        let drawn = *books.dense.get(place)?;
         books.senders.queue(self.pages[drawn].sender).messages.front()
     }
 
@@ -372,15 +383,29 @@ impl<T> Queue<T> {
         key
     }
 
-    /// Enters the newcomer into the list and the books of its level. Whoever asks those, or changes
-    /// them for another entry, does this first: so it stands where it would if it had been entered
-    /// at once.
-    fn enter(&mut self) {
+    /// Enters the newcomer into the list and the books of its level, behind all that are there.
+    /// Whoever looks for it there does this first.
+    pub(crate) fn enter(&mut self) {
         let key = core::mem::replace(&mut self.newcomer, NIL);
         if let Some(&Entry { priority, sender, .. }) = self.entries.get(key) {
             self.levels[priority].order.push_back(&mut self.entries, key, order);
             self.books[priority].enter(&mut self.pages, key, sender);
         }
+    }
+
+    /// What waits in a slot that [`insert`](Self::insert) answered.
+    pub(crate) fn get(&self, key: u32) -> Option<&T> {
+        self.entries.get(key).map(|entry| &entry.item)
+    }
+
+    /// Whose message waits in a slot.
+    pub(crate) fn sender(&self, key: u32) -> Option<Sender> {
+        self.entries.get(key).map(|entry| entry.sender)
+    }
+
+    /// At which level a message waits in a slot, and since when.
+    pub(crate) fn place(&self, key: u32) -> Option<(Priority, Instant)> {
+        self.entries.get(key).map(|entry| (entry.priority, entry.entered))
     }
 
     /// What waits in a slot that [`insert`](Self::insert) answered, to change it; its size stays
@@ -433,7 +458,6 @@ impl<T> Queue<T> {
             self.count_out(priority, size);
             return Some(Popped { item, priority, sender, entered });
         }
-        self.enter();
         self.entries.get(key)?;
         self.unlink(key);
         self.release(key)

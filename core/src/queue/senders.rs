@@ -20,6 +20,18 @@ pub(super) struct SenderQueue {
     rank: Links,
 }
 
+/// How much a sender held, its place among those who held as many, and the most that any held.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rank {
+    count: u32,
+    place: Links,
+    most: u32,
+}
+
+impl Rank {
+    pub(super) const NONE: Self = Self { count: 0, place: Links::NONE, most: 0 };
+}
+
 fn turn(queue: &mut SenderQueue) -> &mut Links {
     &mut queue.turn
 }
@@ -87,33 +99,47 @@ impl Senders {
         slot
     }
 
-    /// Counts one message more for a sender.
-    pub(super) fn add_one(&mut self, slot: u32) {
-        let count = &mut self.queues[slot].count;
-        let (old, new) = (*count, *count + 1);
-        *count = new;
-        self.move_rank(slot, old, new);
-        self.most = self.most.max(new);
+    /// Counts one message more for a sender. Returns the rank before.
+    pub(super) fn add_one(&mut self, slot: u32) -> Rank {
+        let before = self.move_rank(slot, self.queues[slot].count + 1);
+        self.most = self.most.max(before.count + 1);
+        before
     }
 
-    /// Counts one message less for a sender.
-    pub(super) fn take_one(&mut self, slot: u32) {
-        let count = &mut self.queues[slot].count;
-        let (old, new) = (*count, *count - 1);
-        *count = new;
-        self.move_rank(slot, old, new);
-        if old == self.most && self.ranks[old].front().is_none() {
-            self.most = new;
+    /// Counts one message less for a sender. Returns the rank before.
+    pub(super) fn take_one(&mut self, slot: u32) -> Rank {
+        let before = self.move_rank(slot, self.queues[slot].count - 1);
+        if before.count == self.most && self.ranks[before.count].front().is_none() {
+            self.most = before.count - 1;
         }
+        before
     }
 
-    fn move_rank(&mut self, slot: u32, old: u32, new: u32) {
-        if old > 0 {
-            self.ranks[old].unlink(&mut self.queues, slot, rank);
+    fn move_rank(&mut self, slot: u32, count: u32) -> Rank {
+        let queue = &mut self.queues[slot];
+        let before = Rank { count: queue.count, place: queue.rank, most: self.most };
+        queue.count = count;
+        if before.count > 0 {
+            self.ranks[before.count].unlink(&mut self.queues, slot, rank);
         }
-        if new > 0 {
-            self.ranks.reach(new, List::EMPTY);
-            self.ranks[new].push_back(&mut self.queues, slot, rank);
+        if count > 0 {
+            self.ranks.reach(count, List::EMPTY);
+            self.ranks[count].push_back(&mut self.queues, slot, rank);
+        }
+        before
+    }
+
+    /// Gives a sender the rank back that was there before the last move; several moves are undone
+    /// in the reverse order, with nothing else changed in between.
+    pub(super) fn undo(&mut self, slot: u32, before: Rank) {
+        let count = self.queues[slot].count;
+        if count > 0 {
+            self.ranks[count].unlink(&mut self.queues, slot, rank);
+        }
+        let queue = &mut self.queues[slot];
+        (queue.count, queue.rank, self.most) = (before.count, before.place, before.most);
+        if before.count > 0 {
+            self.ranks[before.count].relink(&mut self.queues, slot, rank);
         }
     }
 
@@ -140,6 +166,23 @@ impl Senders {
     /// Who holds most: of several, who has held that many for longest.
     pub(super) fn biggest(&self) -> Option<u32> {
         self.ranks.get(self.most)?.front()
+    }
+
+    /// Writes the turns and the ranks.
+    #[cfg(feature = "internals")]
+    pub(super) fn digest(&self, to: &mut alloc::string::String) {
+        use core::fmt::Write;
+        let names = |list: List, links: fn(&SenderQueue) -> Links| {
+            let slots = list.iter(&self.queues, links);
+            slots.map(|slot| self.queues[slot].sender).collect::<alloc::vec::Vec<_>>()
+        };
+        let _ = writeln!(to, "turns {:?}", names(self.turns, |queue| queue.turn));
+        for (count, &rank) in (0..).zip((0..self.ranks.len() as u32).map(|at| &self.ranks[at])) {
+            let holders = names(rank, |queue| queue.rank);
+            if !holders.is_empty() {
+                let _ = writeln!(to, "holding {count}: {holders:?}");
+            }
+        }
     }
 }
 

@@ -229,9 +229,9 @@ fn a_newcomer_popped_unsettled_leaves_no_trace() {
     }
 }
 
-/// Another leaves before the newcomer is settled.
+/// Whoever leaves before the newcomer is settled was due before it.
 #[test]
-fn a_newcomer_counts_from_its_entry() {
+fn a_newcomer_enters_behind_what_was_due() {
     let mut queue = Queue::new(config(2), 0);
     for item in 0..2 {
         assert_eq!(push(&mut queue, Normal, 1, item), Ok(Vec::new()));
@@ -239,6 +239,44 @@ fn a_newcomer_counts_from_its_entry() {
     let key = queue.insert(Instant::ZERO, Normal, user(2), 1, 2);
     assert_eq!(queue.pop(Normal).unwrap().item, 0);
     assert!(queue.settle(key).unwrap().is_empty());
-    // Both hold one; the newcomer's sender has held one for longer.
-    assert_eq!(push(&mut queue, Normal, 3, 3), Ok([2].into()));
+    // Both hold one; the first has held one for longer.
+    assert_eq!(push(&mut queue, Normal, 3, 3), Ok([1].into()));
+}
+
+/// Who knocks in vain is as near to giving way as before, whatever the refusal looked at.
+#[test]
+fn a_refusal_moves_no_rank() {
+    for knocks in 0..4 {
+        let mut queue = Queue::new(QueueConfig { bytes: 100, ..config(4) }, 0);
+        for (item, sender) in [1, 1, 2, 2].into_iter().enumerate() {
+            assert_eq!(push(&mut queue, Normal, sender, item as u32), Ok(Vec::new()));
+        }
+        for _ in 0..knocks {
+            // The first is the newcomer himself, the second evicts others in vain.
+            assert_eq!(push(&mut queue, Normal, 1, 9), Err(9));
+            assert!(queue.push(Instant::ZERO, Normal, user(3), 99, 9).is_err());
+        }
+        assert_eq!(push(&mut queue, Normal, 3, 4), Ok([1].into()), "after {knocks} knocks");
+        assert_eq!(push(&mut queue, Normal, 4, 5), Ok([3].into()), "after {knocks} knocks");
+        assert_eq!(drain(&mut queue), [0, 2, 4, 5]);
+    }
+}
+
+/// Nor does it draw a number: who asks again and again gets no other answer.
+#[test]
+fn a_refusal_draws_no_number() {
+    let victims = |knocks| {
+        let mut queue = Queue::new(
+            QueueConfig { bytes: 100, eviction: EvictionPolicy::Random, ..config(50) },
+            3,
+        );
+        for item in 0..50 {
+            assert_eq!(push(&mut queue, Low, u64::from(item), item), Ok(Vec::new()));
+        }
+        for _ in 0..knocks {
+            assert!(queue.push(Instant::ZERO, Low, user(1), 100, 99).is_err());
+        }
+        (100..110).map(|item| push(&mut queue, Normal, 7, item)).collect::<Vec<_>>()
+    };
+    assert!((1..5).all(|knocks| victims(knocks) == victims(0)));
 }

@@ -5,6 +5,8 @@ mod people;
 mod personal;
 mod reconfigure;
 mod shards;
+#[cfg(feature = "internals")]
+mod unchanged;
 
 use crate::admission::{
     Actor, Admission, AdmissionSnapshot, PendingReview, ReviewDecision, ReviewError,

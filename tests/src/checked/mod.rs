@@ -1,5 +1,6 @@
 //! A real room under the oracle's eyes: each call goes to the room and to a twin, the answers are compared, then everything that can be
-//! seen. The twin shows that the same calls give the same answers (law L9), and what crosses the seam: so the oracle knows what went out
+//! seen. The twin shows that the same calls give the same answers (law L9), and, since it does not hear of
+//! what was refused, that a refusal changes nothing; and what crosses the seam: so the oracle knows what went out
 //! even when nobody is told and no log holds it for long.
 
 mod offers;
@@ -17,6 +18,7 @@ use roomcast_core::error::JoinError;
 use roomcast_core::{
     Actor, Budget, Event, Instant, Join, Joined, Message, RoomState, SessionId, Sharding, UserId,
 };
+use std::fmt::Debug;
 use std::sync::Arc;
 
 /// A message that was dispatched.
@@ -93,7 +95,7 @@ impl Checked {
         join: &Join<Probe>,
         answer: &Result<Joined, JoinError>,
     ) -> Check {
-        same(Law::L9Deterministic, "join", answer, &self.twin.join(now, join.clone()))?;
+        self.mirrored(room, "join", *answer, |twin| twin.join(now, join.clone()))?;
         self.oracle.joined(now, join, answer)?;
         self.inspect(room)
     }
@@ -118,7 +120,7 @@ impl Checked {
     /// `RoomState::leave`.
     pub fn leave(&mut self, room: &mut RoomState<Probe>, now: Instant, user: UserId) -> Check {
         let answer = room.leave(now, user);
-        same(Law::L9Deterministic, "leave", answer, self.twin.leave(now, user))?;
+        self.mirrored(room, "leave", answer, |twin| twin.leave(now, user))?;
         self.oracle.left(now, user, answer)?;
         self.inspect(room)
     }
@@ -215,6 +217,29 @@ impl Checked {
             }
             other => Err(Violation::new(Law::Events, "the last event", Event::RoomEnded, other)),
         }
+    }
+
+    /// The twin is called like the room, and answers the same. What was refused it does not hear of: it has to stay what the room is, for all
+    /// calls to come.
+    fn mirrored<T: PartialEq + Debug, E: PartialEq + Debug>(
+        &mut self,
+        room: &RoomState<Probe>,
+        what: &str,
+        answer: Result<T, E>,
+        call: impl FnOnce(&mut RoomState<Probe>) -> Result<T, E>,
+    ) -> Check {
+        if answer.is_ok() {
+            return same(Law::L9Deterministic, what, answer, call(&mut self.twin));
+        }
+        self.is_unchanged(room)
+    }
+
+    /// The room has refused something, and the twin has not heard of it.
+    fn is_unchanged(&mut self, room: &RoomState<Probe>) -> Check {
+        self.twin.take_clock_of(room);
+        let digest = |room: &RoomState<Probe>| room.digest(Instant::ZERO);
+        let what = "what a call that was refused leaves behind";
+        same(Law::Unchanged, what, digest(&self.twin), digest(room))
     }
 
     fn inspect(&mut self, room: &RoomState<Probe>) -> Check {

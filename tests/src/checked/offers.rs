@@ -86,14 +86,17 @@ impl Checked {
             (publish.merge_key, publish.dedup_key, publish.counter) = (merge, key, counter);
             outcome_sink.into_iter().fold(publish, Publish::outcome_sink)
         });
-        let (answer, twin) = (room.publish(now, first), self.twin.publish(now, second));
-        let bare = |answer: &Result<Receipt, roomcast_core::Refused<Probe>>| {
-            answer
-                .as_ref()
-                .map(|&receipt| receipt)
-                .map_err(|refused| (refused.reason, refused.limit, refused.retry_at))
-        };
-        same(Law::L9Deterministic, "publish", bare(&answer), bare(&twin))?;
+        let answer = room.publish(now, first);
+        match &answer {
+            Ok(receipt) => {
+                let twin = self.twin.publish(now, second).map_err(|refused| refused.reason);
+                same(Law::L9Deterministic, "publish", Ok(*receipt), twin)?;
+            }
+            Err(refused) => {
+                self.twin.book_refusal(now, &source, (level, units), refused.reason);
+                self.is_unchanged(room)?;
+            }
+        }
         self.oracle.published(now, &offer, &answer, &self.twin.take_dispatches())?;
         self.inspect(room)?;
         Ok(answer.map_err(|refused| refused.reason))
@@ -151,9 +154,15 @@ impl Checked {
             }
             _ => (Said::Allow, [ReviewDecision::Allow, ReviewDecision::Allow]),
         };
-        let (answer, twin) =
-            (room.review(now, ticket, first), self.twin.review(now, ticket, second));
-        same(Law::L9Deterministic, "review", format!("{answer:?}"), format!("{twin:?}"))?;
+        let answer = room.review(now, ticket, first);
+        if answer.is_ok() {
+            let twin = self.twin.review(now, ticket, second);
+            same(Law::L9Deterministic, "review", format!("{answer:?}"), format!("{twin:?}"))?;
+        } else {
+            // What was due is done all the same.
+            self.twin.do_due(now);
+            self.is_unchanged(room)?;
+        }
         self.oracle.reviewed(now, ticket, said, &answer, &self.twin.take_dispatches())?;
         self.inspect(room)
     }
@@ -171,6 +180,7 @@ impl Checked {
         let pair = [Probe::new(self.payloads, size), Probe::new(self.payloads, size)];
         let held = [pair[0].watch(), pair[1].watch()];
         let [first, second] = pair.map(|payload| Direct::new(payload).priority(level));
+        // Refused or not, it is booked by level: the twin hears of it.
         let (answer, twin) =
             (room.send_direct(now, to, first), self.twin.send_direct(now, to, second));
         let bare = |answer: &Result<DirectReceipt, DirectRefused<Probe>>| {

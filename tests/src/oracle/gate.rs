@@ -6,7 +6,7 @@ use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::message::{DedupKey, Limit, OutcomeSink, Sender};
 use roomcast_core::time::Duration;
-use roomcast_core::{Instant, Kind, Source};
+use roomcast_core::{Instant, Kind, Priority, Source};
 
 /// Why a message is not let in, the limit that decided, and when to try again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
@@ -18,13 +18,53 @@ pub(super) struct Said {
     key: DedupKey,
     id: MessageId,
     at: Instant,
-    /// It was dropped, or another one stands for it.
-    freed: bool,
+    level: Priority,
+    /// The message that it was merged into: with that one it is dropped.
+    carrier: Option<MessageId>,
 }
 
 impl Oracle {
-    /// Room open, member, muted, room muted, size, said already, the sender's quota or the notices', the counter, a slot for the outcome.
+    /// Whether a message is let in. A refusal by a limit that time ends says when: the first instant at which no such limit refuses it, if
+    /// nothing else happens until then.
     pub(super) fn gate(&self, offer: &Offer) -> Result<Sender, Denied> {
+        self.looked_at(offer).map_err(|(reason, limit, retry_at)| {
+            (reason, limit, retry_at.and_then(|_| self.lets_in_at(offer)))
+        })
+    }
+
+    /// Each limit that time ends says when it does; at the first of these instants at which all of them have ended, the message is let in as
+    /// far as time decides.
+    fn lets_in_at(&self, offer: &Offer) -> Option<Instant> {
+        let mut later = self.clone();
+        loop {
+            match later.looked_at(offer) {
+                Err((RefusalReason::Counter | RefusalReason::OutcomesFull, ..)) | Ok(_) => {
+                    return Some(later.clock);
+                }
+                Err((_, _, retry_at)) => later.clock = retry_at?,
+            }
+        }
+    }
+
+    /// When a sender may say something at a level again, as far as mutes and a quota of its own decide.
+    pub(super) fn may_speak_at(&self, level: Priority, sender: Sender) -> Option<Instant> {
+        let Sender::User(user) = sender else { return Some(self.clock) };
+        let mut later = self.clone();
+        loop {
+            if let Some((_, _, until)) = later.silence(sender) {
+                later.clock = until?;
+            } else if let Some(quotas) = &later.quotas[level]
+                && let Err(retry_at) = quotas.check(later.clock, user)
+            {
+                later.clock = retry_at?;
+            } else {
+                return Some(later.clock);
+            }
+        }
+    }
+
+    /// Room open, member, muted, room muted, size, said already, the sender's quota or the notices', the counter, a slot for the outcome.
+    fn looked_at(&self, offer: &Offer) -> Result<Sender, Denied> {
         if !self.is_open() {
             return Err((RefusalReason::RoomClosed, None, None));
         }
@@ -57,8 +97,13 @@ impl Oracle {
         if let (Sender::User(user), Some(quotas)) = (sender, &self.quotas[offer.level])
             && let Err(retry_at) = quotas.check(self.clock, user)
         {
-            let limit = Limit::SenderQuota { quota: quotas.quota() };
-            return Err((RefusalReason::SenderQuota, Some(limit), retry_at));
+            let quota = quotas.quota();
+            let (reason, limit) = if quotas.is_apart(self.clock, user) {
+                (RefusalReason::SenderQuota, Limit::SenderQuota { quota })
+            } else {
+                (RefusalReason::SendersFull, Limit::Senders { max: self.rules.senders, quota })
+            };
+            return Err((reason, Some(limit), retry_at));
         }
         let is_notice = sender == Sender::Host && offer.kind == Kind::Notice;
         let now = self.clock.as_nanos();
@@ -99,49 +144,63 @@ impl Oracle {
     }
 
     fn said_until(&self, sender: Sender, key: DedupKey) -> Option<Instant> {
-        let said = self
-            .said
-            .iter()
-            .find(|said| said.sender == sender && said.key == key && !said.freed)?;
+        let said = self.said.iter().find(|said| said.sender == sender && said.key == key)?;
         let until = said.at + self.rules.duplicates.window;
         (self.clock < until).then_some(until)
     }
 
-    /// A message under a key was let in. Of those that are remembered the oldest goes when there are too many; what has lapsed goes anyway.
-    pub(super) fn say(&mut self, sender: Sender, key: DedupKey, id: MessageId) {
-        for said in self.said.iter_mut().filter(|said| said.sender == sender && said.key == key) {
-            said.freed = true;
-        }
+    /// A message under a key was let in. What has lapsed is forgotten; when there are too many, the oldest of the lowest level is, but none for
+    /// a message of a lower level.
+    pub(super) fn say(
+        &mut self,
+        (level, sender): (Priority, Sender),
+        key: DedupKey,
+        id: MessageId,
+    ) {
         let (now, window) = (self.clock, self.rules.duplicates.window);
-        while self.said.first().is_some_and(|said| said.freed || now >= said.at + window) {
-            self.said.remove(0);
-        }
+        self.said
+            .retain(|said| now < said.at + window && !(said.sender == sender && said.key == key));
         let max = self.rules.duplicates.keys as usize;
-        if self.said.len() >= max && !self.said.is_empty() {
-            self.forgotten += u64::from(!self.said.remove(0).freed);
+        while max > 0 && self.said.len() >= max {
+            self.forgotten += 1;
+            if !self.forget_lowest(level) {
+                return;
+            }
         }
         if max > 0 {
-            self.said.push(Said { sender, key, id, at: now, freed: false });
+            self.said.push(Said { sender, key, id, at: now, level, carrier: None });
         }
     }
 
-    /// There is another window and another number of messages to remember: what has lapsed in either goes, then the oldest.
+    /// Forgets the oldest of the lowest level, if that is not above this one.
+    fn forget_lowest(&mut self, level: Priority) -> bool {
+        let lowest = self.said.iter().map(|said| said.level).min();
+        let place = self.said.iter().position(|said| Some(said.level) == lowest);
+        let place = place.filter(|_| lowest.is_some_and(|lowest| lowest <= level));
+        place.map(|place| self.said.remove(place)).is_some()
+    }
+
+    /// There is another window and another number of messages to remember: what has lapsed in either goes, then the oldest of the lowest level.
     pub(super) fn forget_said(&mut self, old: Duration) {
         let now = self.clock;
         for window in [old, self.rules.duplicates.window] {
-            while self.said.first().is_some_and(|said| said.freed || now >= said.at + window) {
-                self.said.remove(0);
-            }
+            self.said.retain(|said| now < said.at + window);
         }
         while self.said.len() > self.rules.duplicates.keys as usize {
-            self.forgotten += u64::from(!self.said.remove(0).freed);
+            self.forgotten += 1;
+            self.forget_lowest(Priority::MAX);
         }
     }
 
-    /// A message was dropped: its key is free.
-    pub(super) fn unsay(&mut self, id: MessageId) {
+    /// A message was merged: its key is free when its carrier is dropped.
+    pub(super) fn is_carried(&mut self, id: MessageId, carrier: MessageId) {
         for said in self.said.iter_mut().filter(|said| said.id == id) {
-            said.freed = true;
+            said.carrier = Some(carrier);
         }
+    }
+
+    /// A message was dropped: its key is free, and so are those of all that it carried.
+    pub(super) fn unsay(&mut self, id: MessageId) {
+        self.said.retain(|said| said.id != id && said.carrier != Some(id));
     }
 }

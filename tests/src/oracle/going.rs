@@ -34,25 +34,40 @@ impl Oracle {
         sent: &mut Sent<'_>,
         own: bool,
     ) -> Result<Entered, Violation> {
-        let (id, level) = (entry.id, entry.level);
-        let carrier = self.line.level(level).map(|other| other.id).find(|other| {
-            let key = self.waiting.get(other).and_then(|other| other.merge);
-            key.is_some() && key == waiting.merge
-        });
-        if let Some(carrier) = carrier.and_then(|carrier| self.waiting.get_mut(&carrier)) {
-            carrier.units = carrier.units.wrapping_add(waiting.units);
-            carrier.messages += 1;
-            carrier.session = None;
-            let carrier = carrier.id;
-            self.books[level].merged += 1;
+        let id = entry.id;
+        if let Some(carrier) = self.merge(&entry, &waiting) {
             self.gone.push((id, waiting.held));
             self.dispatch(now, sent, None)?;
             return Ok(Entered::Merged(carrier));
         }
-        self.line.enter(entry);
+        self.line.arrive(entry);
         self.waiting.insert(id, waiting);
         let outcome = self.dispatch(now, sent, own.then_some(id))?;
+        self.line.settle();
         Ok(if self.line.find(id).is_some() { Entered::Waits } else { Entered::Sent(outcome) })
+    }
+
+    /// What waits under the same key carries it, if something does.
+    pub(super) fn merge(&mut self, entry: &Entry, waiting: &Waiting) -> Option<MessageId> {
+        let carrier = self.line.level(entry.level).find(|other| {
+            let key = self.waiting.get(&other.id).and_then(|other| other.merge);
+            key.is_some() && key == waiting.merge
+        })?;
+        let is_others = carrier.sender != entry.sender;
+        let carrier = self.waiting.get_mut(&carrier.id)?;
+        carrier.units = carrier.units.wrapping_add(waiting.units);
+        carrier.messages += 1;
+        carrier.session = None;
+        carrier.carries_others |= is_others;
+        let carrier = carrier.id;
+        self.books[entry.level].merged += 1;
+        Some(carrier)
+    }
+
+    /// When the next of those that wait leaves, by its turn or by its time.
+    pub(super) fn next_exit(&self) -> Option<Instant> {
+        let deadlines = self.line.entries.iter().filter_map(|entry| self.line.deadline(entry));
+        deadlines.chain(self.next_turn()).min().map(|at| at.max(self.clock))
     }
 
     /// Tokens go to the highest level that waits while there are any; what went out must be exactly that. Answers the outcome of `own`.
@@ -186,11 +201,14 @@ impl Oracle {
         *row.dropped.entry(reason).or_default() += 1;
         row.units_dropped = row.units_dropped.wrapping_add(waiting.units);
         self.unsay(waiting.id);
-        let retry_at = if self.is_open() {
-            self.next_chance(self.clock, entry.level, entry.sender)
-        } else {
-            None
+        // Whoever was taken out has to come back first; what has been counted must not come twice.
+        let is_final =
+            !self.is_open() || reason == DropReason::SenderOut || waiting.counter.is_some();
+        let may_go = || {
+            let turn = self.next_chance(self.clock, entry.level, entry.sender)?;
+            Some(turn.max(self.may_speak_at(entry.level, entry.sender)?))
         };
+        let retry_at = if is_final { None } else { may_go() };
         self.conclude(&waiting, entry.level, Outcome::Dropped { reason, limit, retry_at });
         self.gone.push((entry.id, waiting.held));
     }

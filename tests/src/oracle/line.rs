@@ -27,12 +27,14 @@ pub struct Line {
     /// All of them, in order of entry.
     pub entries: Vec<Entry>,
     turns: PerLevel<Vec<Sender>>,
+    /// The one that has come last, while it is open whether it stays: whoever waits at its level goes before it.
+    newcomer: Option<u64>,
 }
 
 impl Line {
     /// Nobody waits.
     pub fn new(config: QueueConfig) -> Self {
-        Self { config, entries: Vec::new(), turns: PerLevel::default() }
+        Self { config, entries: Vec::new(), turns: PerLevel::default(), newcomer: None }
     }
 
     /// Those of one level, in order of entry.
@@ -55,6 +57,27 @@ impl Line {
         self.entries.iter().find(|entry| entry.id == id)
     }
 
+    /// Whether the one that came last waits alone at a level.
+    pub fn is_newcomers(&self, level: Priority) -> bool {
+        self.newcomer.is_some() && self.level(level).all(|entry| Some(entry.id) == self.newcomer)
+    }
+
+    /// One comes, behind all that wait.
+    pub fn arrive(&mut self, entry: Entry) {
+        self.newcomer = Some(entry.id);
+        self.entries.push(entry);
+    }
+
+    /// The one that came last waits like everybody, if it is still here.
+    pub fn settle(&mut self) {
+        let place = self.entries.iter().position(|entry| Some(entry.id) == self.newcomer);
+        if let Some(place) = place {
+            let entry = self.entries.remove(place);
+            self.enter(entry);
+        }
+        self.newcomer = None;
+    }
+
     /// One more waits.
     pub fn enter(&mut self, entry: Entry) {
         let turns = &mut self.turns[entry.level];
@@ -66,9 +89,12 @@ impl Line {
 
     /// Those that may be the next of their level to go, by the configured tie-break.
     pub fn may_go(&self, level: Priority) -> Vec<u64> {
-        let oldest_of = |sender: Sender| {
-            self.level(level).find(|entry| entry.sender == sender).map(|entry| entry.id)
-        };
+        let settled = || self.level(level).filter(|entry| Some(entry.id) != self.newcomer);
+        if settled().next().is_none() {
+            return self.level(level).map(|entry| entry.id).collect();
+        }
+        let oldest_of =
+            |sender: Sender| settled().find(|entry| entry.sender == sender).map(|entry| entry.id);
         match self.config.discipline {
             QueueDiscipline::Fifo => {
                 self.level(level).next().map(|entry| entry.id).into_iter().collect()

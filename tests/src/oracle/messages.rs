@@ -60,27 +60,30 @@ impl Oracle {
     ) -> Check {
         let now = self.advance(now);
         let mut sent = crossed.iter();
+        if let Source::Session(session) = offer.source {
+            self.shows_life(session);
+        }
+        // What is due falls due first, all of it, then the call.
+        if self.is_open() {
+            self.fall_due(now, &mut sent)?;
+        }
         self.submitted += 1;
-        // What time brings about in this call comes after it.
         let number = MessageId(self.submitted);
         self.books[offer.level].submitted += 1;
         self.books[offer.level].units_submitted =
             self.books[offer.level].units_submitted.wrapping_add(offer.units);
-        if let Source::Session(session) = offer.source {
-            self.shows_life(session);
-        }
         let sender = match self.gate(offer) {
             Ok(sender) => sender,
             Err((reason, limit, retry_at)) => {
-                same(Law::L5Rate, "what goes out on a refusal at the gate", 0, crossed.len())?;
-                return self.refused(offer, answer, reason, limit, retry_at);
+                // A refusal changes nothing: what goes out goes without it.
+                if self.is_open() {
+                    self.dispatch(now, &mut sent, None)?;
+                }
+                self.no_more(now, sent)?;
+                self.refused(offer, answer, reason, limit, retry_at)?;
+                return self.check_held();
             }
         };
-        let is_reviewed = self.is_reviewed(offer.level, sender);
-        if !is_reviewed {
-            self.count(offer)?;
-        }
-        self.fall_due(now, &mut sent)?;
         if sender == Sender::Host && offer.kind == Kind::Notice {
             return self.notified(now, (offer, number), answer, sent);
         }
@@ -89,58 +92,66 @@ impl Oracle {
         self.inbox.reserve(offer.level, outcome_sink);
         let (id, size) = (offer.payload, offer.size as u64);
         let entry = Entry { id, level: offer.level, sender, size, entered: now };
-        let message = waiting.id;
-        let mut receipt = Receipt { id: message, outcome: None, review: None };
-        if is_reviewed
-            && let Some(room) =
-                self.put_under_review(now, entry.clone(), waiting.clone(), answer, &mut sent)?
-        {
-            if room {
-                self.count(offer)?;
-                self.pay(now, (offer, number), sender)?;
+        let mut receipt = Receipt { id: number, outcome: None, review: None };
+        if self.is_reviewed(offer.level, sender) {
+            if let Some(ticket) = self.put_under_review(entry, waiting, answer)? {
+                self.pay(now, (offer, number), sender, None)?;
                 self.dispatch(now, &mut sent, None)?;
-                let review = answer.as_ref().ok().and_then(|receipt| receipt.review);
-                same(
-                    Law::Events,
-                    "a receipt",
-                    Some(Receipt { review, ..receipt }),
-                    answer.as_ref().ok().copied(),
-                )?;
-                return self.no_more(now, sent).and_then(|()| self.check_held());
+                receipt.review = Some(ticket);
+                let found = answer.as_ref().ok().copied();
+                same(Law::Events, "a receipt", Some(receipt), found)?;
+            } else {
+                self.inbox.release(offer.level, outcome_sink);
+                let limit = Limit::Reviews { max: self.rules.review.tickets };
+                // The first whose time is over gives a place up.
+                let retry_at = self.next_review();
+                self.dispatch(now, &mut sent, None)?;
+                self.refused(offer, answer, RefusalReason::ReviewsFull, Some(limit), retry_at)?;
             }
-            self.inbox.release(offer.level, outcome_sink);
-            let limit = Limit::Reviews { max: self.rules.review.tickets };
-            self.refused(offer, answer, RefusalReason::ReviewsFull, Some(limit), None)?;
             return self.no_more(now, sent).and_then(|()| self.check_held());
         }
-        if is_reviewed {
-            self.count(offer)?;
-        }
         let entered = self.enter(now, entry, waiting, &mut sent, true)?;
-        self.no_more(now, sent)?;
-        match (entered, self.line.exceeded(), answer) {
-            (Entered::Waits, Some(limit), Err(_)) => {
+        let is_out = match answer {
+            Ok(receipt) => matches!(receipt.outcome, Some(Outcome::Dropped { .. })),
+            Err(_) => true,
+        };
+        match (entered, self.line.exceeded()) {
+            (Entered::Waits, Some(limit)) if is_out => {
                 let refusal = Squeeze::new(&self.line, id).may_refuse();
                 same(Law::L7Bounded, "whether a full queue may refuse", true, refusal)?;
                 self.line.remove(id);
                 self.waiting.remove(&id);
                 self.inbox.release(offer.level, outcome_sink);
-                let retry_at = self.next_chance(now, offer.level, sender);
-                self.refused(offer, answer, RefusalReason::QueueFull, Some(limit), retry_at)?;
-                return self.check_held();
+                self.dispatch(now, &mut sent, None)?;
+                if offer.counter.is_none() {
+                    // When the next one leaves there is a place.
+                    let retry_at = self.next_exit();
+                    self.refused(offer, answer, RefusalReason::QueueFull, Some(limit), retry_at)?;
+                    self.no_more(now, sent)?;
+                    return self.check_held();
+                }
+                // It has been counted, so nobody is to send it again: it is in, and gives way.
+                let reason = DropReason::Evicted;
+                let row = &mut self.books[offer.level];
+                *row.dropped.entry(reason).or_default() += 1;
+                row.units_dropped = row.units_dropped.wrapping_add(offer.units);
+                receipt.outcome =
+                    Some(Outcome::Dropped { reason, limit: Some(limit), retry_at: None });
             }
-            (Entered::Waits, Some(_), Ok(_)) => self.evicted(id)?,
-            (Entered::Waits, None, _) => {}
-            (Entered::Sent(outcome), ..) => {
+            (Entered::Waits, Some(_)) => self.evicted(id)?,
+            (Entered::Waits, None) => {}
+            (Entered::Sent(outcome), _) => {
                 self.inbox.release(offer.level, outcome_sink);
                 receipt.outcome = outcome;
             }
-            (Entered::Merged(carrier), ..) => {
+            (Entered::Merged(carrier), _) => {
                 self.inbox.release(offer.level, outcome_sink);
                 receipt.outcome = Some(Outcome::Merged { carrier });
             }
         }
-        self.pay(now, (offer, number), sender)?;
+        self.no_more(now, sent)?;
+        self.count(offer)?;
+        self.pay(now, (offer, number), sender, receipt.outcome)?;
         match answer {
             Ok(found) => same(Law::Events, "a receipt", receipt, *found)?,
             Err(refused) => {
@@ -173,6 +184,8 @@ impl Oracle {
             merge: offer.merge,
             units: offer.units,
             messages: 1,
+            carries_others: false,
+            counter: offer.counter,
             held: offer.held.clone(),
         }
     }
@@ -185,8 +198,15 @@ impl Oracle {
         same(Law::L7Bounded, "a counter that the gate has looked at", true, counted)
     }
 
-    /// The message is let in: it takes from its sender's quota, and its key is used.
-    fn pay(&mut self, now: Instant, (offer, id): (&Offer, MessageId), sender: Sender) -> Check {
+    /// The message is let in: it takes from its sender's quota, and its key is used. One that is merged stands and falls with its carrier;
+    /// one that is dropped may be said again.
+    fn pay(
+        &mut self,
+        now: Instant,
+        (offer, id): (&Offer, MessageId),
+        sender: Sender,
+        outcome: Option<Outcome>,
+    ) -> Check {
         if let (Sender::User(user), Some(quotas)) = (sender, &mut self.quotas[offer.level]) {
             same(
                 Law::L5Rate,
@@ -195,8 +215,13 @@ impl Oracle {
                 quotas.pass(now, user),
             )?;
         }
-        if let Some(key) = offer.key {
-            self.say(sender, key, id);
+        match (offer.key, outcome) {
+            (None, _) | (_, Some(Outcome::Dropped { .. })) => {}
+            (Some(key), Some(Outcome::Merged { carrier })) => {
+                self.say((offer.level, sender), key, id);
+                self.is_carried(id, carrier);
+            }
+            (Some(key), _) => self.say((offer.level, sender), key, id),
         }
         Ok(())
     }
@@ -211,7 +236,8 @@ impl Oracle {
     ) -> Check {
         let nanos = now.as_nanos();
         same(Law::L5Rate, "every window of the notices holds", true, self.notices.pass(nanos))?;
-        self.pay(now, (offer, number), Sender::Host)?;
+        self.count(offer)?;
+        self.pay(now, (offer, number), Sender::Host, None)?;
         let Offer { payload, level, units, .. } = *offer;
         let expected = AtOnce { payload, level, kind: Kind::Notice, units };
         let (notice, seq) = self.goes_at_once(now, "the notice", expected, &mut sent)?;

@@ -111,6 +111,10 @@ struct Waiting {
     merge: Option<MergeKey>,
     units: u64,
     messages: u32,
+    /// Whether any of those that were merged into it is another sender's.
+    carries_others: bool,
+    /// Where it is counted.
+    counter: Option<&'static str>,
     held: [Watch; 2],
 }
 

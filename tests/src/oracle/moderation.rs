@@ -1,6 +1,7 @@
 //! Admins, mutes and bans, as lists.
 
 use super::Oracle;
+use super::line::Entry;
 use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
@@ -48,7 +49,7 @@ impl Oracle {
     }
 
     /// The rules in prose: the owner alone names admins; the owner and the admins do the rest; nobody touches the owner; admins leave each
-    /// other alone; the host may do what the owner may.
+    /// other alone; the host may do what the owner may, and kick and mute the owner.
     pub(super) fn rule(
         &self,
         actor: Actor,
@@ -57,14 +58,18 @@ impl Oracle {
     ) -> Option<NotAllowed> {
         let (actor, as_role) = match actor {
             Actor::Host => (None, Role::Owner),
+            // A banned admin has no powers.
+            Actor::User(user) if self.banned(user).is_some() => (Some(user), Role::Member),
             Actor::User(user) => (Some(user), self.role(user)),
         };
+        let may_host =
+            actor.is_none() && matches!(action, Action::Kick | Action::Mute | Action::Unmute);
         let target_role = target.map(|target| self.role(target));
         let rule = if matches!(action, Action::SetAdmin | Action::Close) && as_role != Role::Owner {
             Rule::OwnerOnly
         } else if as_role == Role::Member {
             Rule::AdminsOnly
-        } else if target_role == Some(Role::Owner) {
+        } else if target_role == Some(Role::Owner) && !may_host {
             Rule::NotToTheOwner
         } else if as_role == Role::Admin && target_role == Some(Role::Admin) {
             Rule::NotToAnAdmin
@@ -158,7 +163,11 @@ impl Oracle {
                 self.moderation.admins.extend(is_admin.then_some(*user));
             }
             Act::Mute(users, time) => {
-                self.moderation.mutes.extend(users.iter().map(|&user| (user, until(time))));
+                for &user in users {
+                    let longest =
+                        self.muted(user).map_or(until(time), |holds| holds.max(until(time)));
+                    self.moderation.mutes.insert(user, longest);
+                }
                 for &user in users {
                     self.happens(SystemMessageKind::Muted, Some(user));
                 }
@@ -167,7 +176,11 @@ impl Oracle {
             Act::MuteRoom(muted) => self.moderation.room_muted = *muted,
             Act::Kick(users) => self.take_out(now, users, EndReason::Kicked),
             Act::Ban(users, time) => {
-                self.moderation.bans.extend(users.iter().map(|&user| (user, until(time))));
+                for &user in users {
+                    let longest =
+                        self.banned(user).map_or(until(time), |holds| holds.max(until(time)));
+                    self.moderation.bans.insert(user, longest);
+                }
                 self.take_out(now, users, EndReason::Banned);
             }
             Act::Unban(users) => self.moderation.bans.retain(|user, _| !users.contains(user)),
@@ -205,8 +218,12 @@ impl Oracle {
             self.drop_reviews_of(Sender::User(user));
             loop {
                 // The highest level first, in each the one that has waited longest.
-                let of_level =
-                    |level| self.line.level(level).find(|entry| entry.sender == Sender::User(user));
+                let carries_others =
+                    |id| self.waiting.get(&id).is_some_and(|waiting| waiting.carries_others);
+                let is_theirs = |entry: &&Entry| {
+                    entry.sender == Sender::User(user) && !carries_others(entry.id)
+                };
+                let of_level = |level| self.line.level(level).find(is_theirs);
                 let Some(next) = Priority::ALL.into_iter().find_map(of_level).map(|entry| entry.id)
                 else {
                     break;

@@ -25,6 +25,30 @@ impl Quotas {
         Self { quota, places: places as usize, own: BTreeMap::new(), shared: full(quota) }
     }
 
+    /// From now on another quota: what each has left counts on.
+    #[must_use]
+    pub fn become_of(&self, now: u64, quota: Quota) -> Self {
+        let period = u64::try_from(quota.rate.period().as_nanos()).unwrap_or(u64::MAX);
+        let change = |tokens: &Tokens| {
+            tokens.become_of(now, quota.rate.count().get(), period, quota.burst.get())
+        };
+        let own = self.own.iter().map(|(&user, tokens)| (user, change(tokens))).collect();
+        Self { quota, places: self.places, own, shared: change(&self.shared) }
+    }
+
+    /// Whether a user has a place, or finds one.
+    pub fn is_apart(&self, now: Instant, user: UserId) -> bool {
+        let mut looked_at = self.clone();
+        looked_at.let_go(now.as_nanos());
+        looked_at.own.contains_key(&user) || looked_at.own.len() < self.places
+    }
+
+    /// Who has got the whole burst back needs no place.
+    fn let_go(&mut self, now: u64) {
+        let last = self.quota.burst.get() - 1;
+        self.own.retain(|_, tokens| tokens.next(now, last) != Some(now));
+    }
+
     /// From now on places for so many.
     pub fn set_places(&mut self, places: u32) {
         self.places = places as usize;
@@ -37,8 +61,7 @@ impl Quotas {
 
     /// Who has not got the whole burst back has a place of their own; those who find none share.
     fn of(&mut self, now: u64, user: UserId) -> &mut Tokens {
-        let last = self.quota.burst.get() - 1;
-        self.own.retain(|_, tokens| tokens.next(now, last) != Some(now));
+        self.let_go(now);
         if !self.own.contains_key(&user) && self.own.len() >= self.places {
             return &mut self.shared;
         }
@@ -47,14 +70,22 @@ impl Quotas {
 
     /// Whether a user may speak, or when.
     pub fn check(&self, now: Instant, user: UserId) -> Result<(), Option<Instant>> {
-        let now = now.as_nanos();
+        let nanos = now.as_nanos();
+        let is_apart = self.is_apart(now, user);
         let mut looked_at = self.clone();
-        let tokens = looked_at.of(now, user);
-        if tokens.may_pass(now, 0) {
-            Ok(())
-        } else {
-            Err(tokens.next(now, 0).map(Instant::from_nanos))
+        let tokens = looked_at.of(nanos, user);
+        if tokens.may_pass(nanos, 0) {
+            return Ok(());
         }
+        let next = tokens.next(nanos, 0);
+        // Whoever has none may find a place before.
+        let last = self.quota.burst.get() - 1;
+        let mut free: Vec<u64> =
+            looked_at.own.values().filter_map(|tokens| tokens.next(nanos, last)).collect();
+        free.sort_unstable();
+        let place = looked_at.own.len().checked_sub(self.places).filter(|_| !is_apart);
+        let place = place.and_then(|surplus| free.get(surplus)).copied();
+        Err(next.into_iter().chain(place).min().map(Instant::from_nanos))
     }
 
     /// A user has spoken. Answers whether every window holds.

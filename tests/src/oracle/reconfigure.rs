@@ -87,6 +87,7 @@ impl Oracle {
         let quotas = PerLevel::from_fn(|level| {
             let mut quotas = match (self.quotas[level].take(), new.sender_quota[level]) {
                 (Some(quotas), Some(quota)) if quotas.quota() == quota => quotas,
+                (Some(quotas), Some(quota)) => quotas.become_of(nanos, quota),
                 (_, quota) => Quotas::new(quota?, new.senders),
             };
             quotas.set_places(new.senders);

@@ -1,18 +1,20 @@
 //! Who waits for a verdict, as a list in order of coming.
 
 use super::going::{Entered, Sent};
-use super::line::Entry;
+use super::line::{Entry, Line};
 use super::victims::Squeeze;
 use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
+use crate::rules::queue;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::admission::ReviewError;
-use roomcast_core::config::ReviewTimeout;
+use roomcast_core::config::{EvictionPolicy, QueueDiscipline, ReviewTimeout};
 use roomcast_core::ids::Ticket;
 use roomcast_core::ledger::DropReason;
 use roomcast_core::message::{Limit, Sender};
 use roomcast_core::{Instant, Outcome, Priority, Receipt, Refused, RoomState};
+use std::collections::BTreeSet;
 
 /// Those that wait for a verdict, in order of their coming.
 #[derive(Clone, Debug, Default)]
@@ -47,43 +49,64 @@ impl Oracle {
         self.rules.review.levels[level] && sender != Sender::Host
     }
 
-    /// A message comes to the review: it has to wait for a verdict (`Some(true)`), or is refused (`Some(false)`), or goes on as nobody has
-    /// time for it (`None`).
+    /// A message comes to the review; answers its ticket, or nothing if it is refused. When as many wait as may, whoever has most of the lowest
+    /// level there gives way, unless that is the newcomer; nobody goes on without a verdict for it.
     pub(super) fn put_under_review(
         &mut self,
-        now: Instant,
         entry: Entry,
         waiting: Waiting,
         answer: &Result<Receipt, Refused<Probe>>,
-        sent: &mut Sent<'_>,
-    ) -> Result<Option<bool>, Violation> {
+    ) -> Result<Option<Ticket>, Violation> {
         let max = self.rules.review.tickets;
-        if self.reviews.pending.len() as u64 >= u64::from(max) {
-            // The oldest of the lowest level gives way, if it is not above the newcomer; none where there may be fewer than there are.
-            let is_over = self.reviews.pending.len() as u64 > u64::from(max);
-            let lowest = self.reviews.pending.iter().map(|pending| pending.entry.level).min();
-            let lowest = lowest.filter(|&lowest| lowest <= entry.level && !is_over);
-            let Some(lowest) = lowest else {
-                return Ok((self.rules.review.on_timeout == ReviewTimeout::Closed).then_some(false));
-            };
-            if let Some(place) =
-                self.reviews.pending.iter().position(|pending| pending.entry.level == lowest)
-            {
-                self.time_out(now, place, Limit::Reviews { max }, sent)?;
+        let mut table = Line::new(queue(
+            max,
+            u64::MAX,
+            QueueDiscipline::Fifo,
+            EvictionPolicy::BiggestSender,
+            [None; 4],
+        ));
+        self.reviews.pending.iter().for_each(|pending| table.enter(pending.entry.clone()));
+        let (id, was_over) = (entry.id, table.exceeded().is_some());
+        table.enter(entry.clone());
+        let ticket = match answer {
+            Ok(Receipt { review: Some(ticket), .. }) => *ticket,
+            Ok(_) => {
+                let what = "a message under review has a ticket";
+                return Err(Violation::new(Law::Events, what, "one", answer));
             }
-        }
-        let ticket = answer.as_ref().ok().and_then(|receipt| receipt.review);
-        let Some(ticket) = ticket else {
-            return Err(Violation::new(
-                Law::Events,
-                "a message under review has a ticket",
-                "one",
-                answer,
-            ));
+            Err(_) => {
+                let may_refuse = table.exceeded().is_some()
+                    && (was_over || Squeeze::new(&table, id).may_refuse());
+                same(Law::L7Bounded, "whether the review may refuse", true, may_refuse)?;
+                return Ok(None);
+            }
         };
         same(Law::Events, "the message of a ticket", waiting.id, ticket.message())?;
+        let is_gone = |pending: &&Pending| !pending.waiting.held[0].is_held();
+        let victims: BTreeSet<u64> =
+            self.reviews.pending.iter().filter(is_gone).map(|pending| pending.entry.id).collect();
+        let allowed = if table.exceeded().is_some() {
+            !was_over && Squeeze::new(&table, id).may_evict(&victims)
+        } else {
+            victims.is_empty()
+        };
+        let what = format!("whether {victims:?} may give way to {id} under review");
+        same(Law::L7Bounded, what, true, allowed)?;
+        self.inbox.decide();
+        while let Some(place) =
+            self.reviews.pending.iter().position(|pending| victims.contains(&pending.entry.id))
+        {
+            let pending = self.reviews.pending.remove(place);
+            self.drop_uncounted(pending, DropReason::Evicted, Some(Limit::Reviews { max }));
+        }
         self.reviews.pending.push(Pending { entry, waiting, ticket });
-        Ok(Some(true))
+        Ok(Some(ticket))
+    }
+
+    /// One is dropped that has not been counted yet.
+    fn drop_uncounted(&mut self, pending: Pending, reason: DropReason, limit: Option<Limit>) {
+        let Pending { entry, waiting, .. } = pending;
+        self.drop_waiting(&entry, Waiting { counter: None, ..waiting }, reason, limit);
     }
 
     fn deadline_of(&self, pending: &Pending) -> Instant {
@@ -95,49 +118,73 @@ impl Oracle {
         self.reviews.pending.iter().map(|pending| self.deadline_of(pending)).min()
     }
 
-    /// The one that came first; of several, the highest.
-    fn first_come(&self) -> Option<usize> {
-        let come = |place: &usize| {
-            (
-                self.reviews.pending[*place].entry.entered,
-                std::cmp::Reverse(self.reviews.pending[*place].entry.level),
-            )
-        };
-        (0..self.reviews.pending.len()).min_by_key(come)
+    /// The oldest of the highest level of those that pass a test.
+    fn highest(&self, test: impl Fn(&Pending) -> bool) -> Option<usize> {
+        let of_level = |level| move |pending: &Pending| pending.entry.level == level;
+        Priority::ALL.into_iter().find_map(|level| {
+            let is_of_level = of_level(level);
+            self.reviews.pending.iter().position(|pending| is_of_level(pending) && test(pending))
+        })
     }
 
+    /// Those whose time is over go on, or are dropped. They wait from now on: whoever comes in this very call may still go before them.
     pub(super) fn time_out_reviews(&mut self, now: Instant, sent: &mut Sent<'_>) -> Check {
-        while let Some(place) =
-            self.first_come().filter(|&place| now >= self.deadline_of(&self.reviews.pending[place]))
-        {
-            self.time_out(now, place, Limit::ReviewTime { max: self.rules.review.timeout }, sent)?;
-        }
-        Ok(())
-    }
-
-    fn time_out(&mut self, now: Instant, place: usize, limit: Limit, sent: &mut Sent<'_>) -> Check {
-        let pending = self.reviews.pending.remove(place);
-        if self.rules.review.on_timeout == ReviewTimeout::Open {
-            return self.go_on(now, pending, sent);
-        }
-        self.inbox.decide();
-        self.drop_waiting(&pending.entry, pending.waiting, DropReason::ReviewTimeout, Some(limit));
-        Ok(())
-    }
-
-    /// Into the line, unless its sender may not speak any more.
-    fn go_on(&mut self, now: Instant, pending: Pending, sent: &mut Sent<'_>) -> Check {
-        let Pending { entry, waiting, .. } = pending;
-        if self.silence(entry.sender).is_some() {
+        while let Some(place) = self.highest(|pending| now >= self.deadline_of(pending)) {
+            let pending = self.reviews.pending.remove(place);
             self.inbox.decide();
-            self.drop_waiting(&entry, waiting, DropReason::Muted, None);
-            return Ok(());
+            if self.rules.review.on_timeout == ReviewTimeout::Closed {
+                let limit = Limit::ReviewTime { max: self.rules.review.timeout };
+                self.drop_uncounted(pending, DropReason::ReviewTimeout, Some(limit));
+            } else if let Some((entry, waiting)) = self.passes(now, pending) {
+                if let Some(carrier) = self.merge(&entry, &waiting) {
+                    self.is_carried(waiting.id, carrier);
+                    self.conclude(&waiting, entry.level, Outcome::Merged { carrier });
+                    self.gone.push((entry.id, waiting.held));
+                } else {
+                    self.waiting.insert(entry.id, waiting);
+                    self.line.enter(entry);
+                }
+            }
         }
+        if self.line.exceeded().is_some() {
+            // More than find room: what may go goes, then somebody gives way.
+            self.dispatch(now, sent, None)?;
+            let limit = self.line.exceeded();
+            let victims = Squeeze::of_old(&self.line).forced_to_shed();
+            self.inbox.decide();
+            for id in victims {
+                if let Some(entry) = self.line.remove(id) {
+                    self.drop_entry(&entry, DropReason::Evicted, limit);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Past the review: it is counted, and may wait for its turn, unless its sender may not speak any more or its counter cannot take it.
+    fn passes(&mut self, now: Instant, pending: Pending) -> Option<(Entry, Waiting)> {
+        if self.silence(pending.entry.sender).is_some() {
+            self.inbox.decide();
+            self.drop_uncounted(pending, DropReason::Muted, None);
+            return None;
+        }
+        let Waiting { counter, units, .. } = pending.waiting;
+        if let Some(Err(error)) = counter.map(|counter| self.count_units(counter, units)) {
+            self.inbox.decide();
+            self.drop_uncounted(pending, DropReason::Counter, Some(Limit::Counter { error }));
+            return None;
+        }
+        Some((Entry { entered: now, ..pending.entry }, pending.waiting))
+    }
+
+    /// Into the line, unless it may not.
+    fn go_on(&mut self, now: Instant, pending: Pending, sent: &mut Sent<'_>) -> Check {
+        let Some((entry, waiting)) = self.passes(now, pending) else { return Ok(()) };
         let (id, level) = (entry.id, entry.level);
-        let entry = Entry { entered: now, ..entry };
         match self.enter(now, entry, waiting.clone(), sent, false)? {
             Entered::Merged(carrier) => {
                 self.inbox.decide();
+                self.is_carried(waiting.id, carrier);
                 self.conclude(&waiting, level, Outcome::Merged { carrier });
             }
             Entered::Waits => {
@@ -179,6 +226,9 @@ impl Oracle {
             (None, _) => {
                 let lapsed = matches!(answer, Err(ReviewError::Lapsed { ticket: found }) if *found == ticket);
                 same(Law::Events, "a verdict that comes too late", true, lapsed)?;
+                if self.is_open() {
+                    self.dispatch(now, &mut sent, None)?;
+                }
             }
             (Some(_), Said::Rewrite(id, size, _)) if *size > max => {
                 let back = match answer {
@@ -191,6 +241,7 @@ impl Oracle {
                     Some(*id),
                     back,
                 )?;
+                self.dispatch(now, &mut sent, None)?;
             }
             (Some(place), _) => {
                 same(Law::Events, what, true, answer.is_ok())?;
@@ -200,12 +251,7 @@ impl Oracle {
                     Said::Deny(code) => {
                         self.inbox.decide();
                         let limit = Some(Limit::ReviewDecision { code });
-                        self.drop_waiting(
-                            &pending.entry,
-                            pending.waiting,
-                            DropReason::Denied,
-                            limit,
-                        );
+                        self.drop_uncounted(pending, DropReason::Denied, limit);
                         self.dispatch(now, &mut sent, None)?;
                     }
                     Said::Rewrite(id, size, held) => {
@@ -231,16 +277,16 @@ impl Oracle {
             {
                 let pending = self.reviews.pending.remove(place);
                 self.inbox.decide();
-                self.drop_waiting(&pending.entry, pending.waiting, DropReason::SenderOut, None);
+                self.drop_uncounted(pending, DropReason::SenderOut, None);
             }
         }
     }
 
     pub(super) fn drop_reviews(&mut self) {
-        while let Some(place) = self.first_come() {
+        while let Some(place) = self.highest(|_| true) {
             let pending = self.reviews.pending.remove(place);
             self.inbox.decide();
-            self.drop_waiting(&pending.entry, pending.waiting, DropReason::RoomClosed, None);
+            self.drop_uncounted(pending, DropReason::RoomClosed, None);
         }
     }
 

@@ -89,8 +89,18 @@ impl Oracle {
 
     /// Which level is served next at an instant, and what its message must leave behind: the highest that may go; but once so many have passed a lower
     /// one over, the one of the lower ones that waits for its turn the longest, whatever the reserves (clause B5).
+    /// Whoever has just come and may still be refused changes nobody else's turn.
     pub(super) fn turn(&self, at: u64) -> Option<(Priority, u32)> {
-        let ready = self.ready(at);
+        let mut ready = self.ready(at);
+        let turn = self.turn_among(&ready)?;
+        if self.line.is_newcomers(turn.0) {
+            return Some(turn);
+        }
+        ready.retain(|&level| !self.line.is_newcomers(level));
+        self.turn_among(&ready)
+    }
+
+    fn turn_among(&self, ready: &[Priority]) -> Option<(Priority, u32)> {
         let (highest, lowest) = (*ready.first()?, *ready.last()?);
         if highest == lowest || !self.is_floors_turn() {
             return Some((highest, self.rules.kept(highest)));
@@ -121,7 +131,10 @@ impl Oracle {
     /// A message goes out at its level's turn. Answers whether every window still holds.
     pub(super) fn goes(&mut self, level: Priority, sender: Sender) -> bool {
         let now = self.clock.as_nanos();
-        let ready = self.ready(now);
+        let mut ready = self.ready(now);
+        if !self.line.is_newcomers(level) {
+            ready.retain(|&level| !self.line.is_newcomers(level));
+        }
         self.turns.served.push(level);
         if self.rules.min_share.is_some() && ready.first() != ready.last() {
             self.turns.passed_over =

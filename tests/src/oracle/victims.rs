@@ -56,6 +56,15 @@ impl<'a> Squeeze<'a> {
         (!self.is_over(&gone)).then_some(gone)
     }
 
+    /// Who gives way under a policy that leaves no choice, where nobody is new.
+    pub fn forced_to_shed(&self) -> BTreeSet<u64> {
+        let mut gone = BTreeSet::new();
+        while self.is_over(&gone) {
+            gone.extend(self.choices(&gone).first());
+        }
+        gone
+    }
+
     /// Whether the policy allows that the newcomer is refused.
     pub fn may_refuse(&self) -> bool {
         !self.can_help()

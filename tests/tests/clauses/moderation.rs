@@ -6,6 +6,7 @@ use roomcast_core::event::EndReason;
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::rights::{Action, NotAllowed, Role, Rule};
 use roomcast_core::time::Duration;
+use roomcast_core::timed::Until;
 use roomcast_core::{Actor, Instant, Join, Outcome, Priority, UserId};
 
 const CAT: UserId = UserId(9);
@@ -219,4 +220,82 @@ fn a11_in_a_muted_room_staff_and_host_speak() {
     assert!(scene.host(Priority::Normal, "news").is_ok());
     scene.room.mute_room(now, Actor::Host, false).unwrap();
     assert!(scene.say(ann, "hello").is_ok());
+}
+
+/// While the ban lasts; then they are back.
+#[test]
+fn a10_a_banned_admin_has_no_powers() {
+    let mut scene = Scene::new();
+    let cat = Actor::User(CAT);
+    scene.room.set_admin(scene.now, Actor::Host, CAT, true).unwrap();
+    scene.user(ANN);
+    let ban = |scene: &mut Scene| scene.room.ban(scene.now, cat, &[ANN], Some(seconds(1)));
+    scene.room.ban(scene.now, Actor::User(OWNER), &[CAT], Some(seconds(60))).unwrap();
+    let refused = |action, target| Err(not_allowed(CAT, action, target, Rule::AdminsOnly));
+    let now = scene.now;
+    assert_eq!(scene.room.kick(now, cat, &[ANN]), refused(Action::Kick, Some(ANN)));
+    assert_eq!(ban(&mut scene), refused(Action::Ban, Some(ANN)));
+    assert_eq!(scene.room.unban(now, cat, &[CAT]), refused(Action::Unban, Some(CAT)));
+    assert_eq!(scene.room.mute(now, cat, &[ANN], None), refused(Action::Mute, Some(ANN)));
+    assert_eq!(scene.room.unmute(now, cat, &[ANN]), refused(Action::Unmute, Some(ANN)));
+    assert_eq!(scene.room.mute_room(now, cat, true), refused(Action::MuteRoom, None));
+    assert_eq!(scene.room.role_of(CAT), Role::Admin, "the name stays");
+    scene.wait_millis(60_000);
+    assert_eq!(ban(&mut scene), Ok(()));
+}
+
+/// A ban, or a mute, of a second does not end one for good; only lifting it does.
+#[test]
+fn a10_a_shorter_ban_or_mute_shortens_none() {
+    let mut scene = Scene::new();
+    let now = scene.now;
+    scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
+    let until = |secs| Some(Until::At(now + seconds(secs)));
+    for (first, second, holds) in [
+        (None, Some(1), Some(Until::Forever)),
+        (Some(60), Some(1), until(60)),
+        (Some(1), Some(60), until(60)),
+        (Some(1), None, Some(Until::Forever)),
+    ] {
+        for (actor, time) in [(Actor::Host, first), (Actor::User(CAT), second)] {
+            scene.room.ban(now, actor, &[ANN], time.map(seconds)).unwrap();
+            scene.room.mute(now, actor, &[ANN], time.map(seconds)).unwrap();
+        }
+        assert_eq!(scene.room.banned_until(now, ANN), holds, "{first:?}, then {second:?}");
+        assert_eq!(scene.room.muted_until(now, ANN), holds, "{first:?}, then {second:?}");
+        scene.room.unban(now, Actor::User(CAT), &[ANN]).unwrap();
+        scene.room.unmute(now, Actor::User(CAT), &[ANN]).unwrap();
+        assert_eq!(scene.room.banned_until(now, ANN), None);
+    }
+    // One that has lapsed is none.
+    scene.room.ban(now, Actor::Host, &[ANN], Some(seconds(5))).unwrap();
+    scene.wait_millis(5_000);
+    scene.room.ban(scene.now, Actor::Host, &[ANN], Some(seconds(1))).unwrap();
+    assert_eq!(scene.room.banned_until(scene.now, ANN), until(6));
+}
+
+/// Nobody else may, and nobody bans the owner.
+#[test]
+fn a9_the_host_may_kick_and_mute_the_owner() {
+    let mut scene = Scene::new();
+    let (now, owner) = (scene.now, scene.user(OWNER));
+    scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
+    for actor in [Actor::User(CAT), Actor::User(OWNER)] {
+        assert!(scene.room.kick(now, actor, &[OWNER]).is_err());
+        assert!(scene.room.mute(now, actor, &[OWNER], None).is_err());
+    }
+    assert_eq!(scene.room.mute(now, Actor::Host, &[OWNER], Some(seconds(9))), Ok(()));
+    let refused = scene.say(owner, "hush").unwrap_err();
+    assert_eq!((refused.reason, refused.retry_at), (RefusalReason::Muted, Some(now + seconds(9))));
+    // It lasts over a restart.
+    let carried = scene.room.export(now);
+    let mut other = Scene::new();
+    other.room.import(now, carried).unwrap();
+    assert!(other.room.muted_until(now, OWNER).is_some());
+    assert!(scene.room.unmute(now, Actor::User(OWNER), &[OWNER]).is_err());
+    assert_eq!(scene.room.unmute(now, Actor::Host, &[OWNER]), Ok(()));
+    assert!(scene.say(owner, "hello").is_ok());
+    assert_eq!(scene.room.kick(now, Actor::Host, &[OWNER]), Ok(()));
+    assert_eq!(scene.next(owner).unwrap_err(), SessionEnd::Closed(EndReason::Kicked));
+    assert!(scene.room.ban(now, Actor::Host, &[OWNER], None).is_err());
 }

@@ -5,7 +5,7 @@ use roomcast_core::config::{Echo, EvictionPolicy, LevelQuotas, RateAlgorithm, Ro
 use roomcast_core::error::{JoinError, ReconfigureError};
 use roomcast_core::ledger::DropReason;
 use roomcast_core::message::Limit;
-use roomcast_core::quota::{Quota, RateLimit};
+use roomcast_core::quota::{Quota, Rate, RateLimit};
 use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
 use roomcast_core::time::Duration;
 use roomcast_core::{
@@ -298,9 +298,9 @@ fn b15_a_shorter_grace_is_for_those_who_end_later() {
     assert!(scene.room.deliveries(ann).is_none());
 }
 
-/// Under another quota a sender starts anew.
+/// Under another quota as well, as far as the new burst holds it.
 #[test]
-fn b15_a_sender_keeps_the_use_of_an_unchanged_quota() {
+fn b15_a_sender_keeps_the_use_of_a_quota() {
     let slow: Change = |builder| {
         builder
             .sender_quota(PerLevel([None, Some(per_second(1)), Some(per_second(1)), None]))
@@ -322,10 +322,36 @@ fn b15_a_sender_keeps_the_use_of_an_unchanged_quota() {
             .priority(level)
     };
     assert!(scene.publish(quota(Priority::Normal)).is_err(), "whose place is kept");
-    assert!(
-        scene.publish(quota(Priority::Low)).is_ok() && scene.publish(quota(Priority::Low)).is_ok()
-    );
+    let refused = scene.publish(quota(Priority::Low)).unwrap_err();
+    assert_eq!(refused.retry_at, Some(scene.now + Duration::from_millis(500)), "at the new rate");
+    scene.wait_millis(500);
+    assert!(scene.publish(quota(Priority::Low)).is_ok());
     assert!(scene.publish(quota(Priority::Low)).is_err());
+}
+
+/// However often it is set, and to whatever it is: nobody speaks sooner for it.
+#[test]
+fn b16_slow_mode_set_again_resets_nobody() {
+    let every = |secs| Quota {
+        rate: Rate::new(NonZeroU32::MIN, Duration::from_secs(secs)).unwrap(),
+        burst: NonZeroU32::MIN,
+    };
+    let slow = |builder: RoomConfigBuilder, secs| {
+        let quota = PerLevel([None, Some(every(secs)), None, None]);
+        builder.sender_quota(quota).rate(100_000).burst(100_000)
+    };
+    let mut scene = Scene::with(|builder| slow(builder, 10));
+    // More than one call takes over.
+    let names: Vec<_> = (100..6_100).map(|id| scene.user(UserId(id))).collect();
+    assert!(names.iter().all(|&name| scene.say(name, "once").is_ok()));
+    for secs in [10, 20, 5, 5, 10] {
+        let config = slow(RoomConfig::builder(OWNER), secs).build().unwrap();
+        scene.room.reconfigure(scene.now, &config).unwrap();
+        let sooner = names.iter().filter(|&&name| scene.say(name, "sooner").is_ok()).count();
+        assert_eq!(sooner, 0, "set to {secs} s");
+    }
+    scene.wait_millis(10_000);
+    assert!(names.iter().all(|&name| scene.say(name, "in time").is_ok()));
 }
 
 /// A room that may expire by now counts from now.

@@ -219,14 +219,26 @@ fn a19_a_full_table_gives_up_its_lowest_level_first() {
     let gift = |text: &str| Publish::gift(Source::Session(ann), text.to_owned());
     let first = scene.publish(gift("gift 1")).unwrap().review.unwrap();
     let second = scene.publish(gift("gift 2")).unwrap().review.unwrap();
-    // The text goes on unseen; so does one that comes now, since nothing lower waits.
+    // The text gives way. One that comes now finds no place, since nothing lower waits, and is told.
     assert!(scene.room.pending_review(text).is_none());
-    assert!(scene.say(ann, "text 2").unwrap().review.is_none());
-    assert_eq!(scene.read(bob), ["text", "text 2"]);
+    let refused = scene.say(bob, "text 2").unwrap_err();
+    assert_eq!((refused.reason, refused.limit), (ReviewsFull, Some(Limit::Reviews { max: 2 })));
+    assert_eq!(refused.retry_at, Some(scene.now + Duration::from_secs(2)));
+    assert!(matches!(
+        scene.outcomes()[..],
+        [(
+            1,
+            Outcome::Dropped {
+                reason: DropReason::Evicted,
+                limit: Some(Limit::Reviews { max: 2 }),
+                ..
+            }
+        )]
+    ));
     assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 2);
     scene.decide(second, ReviewDecision::Allow).unwrap();
     scene.decide(first, ReviewDecision::Allow).unwrap();
-    assert_eq!(scene.read(bob), ["gift 2", "gift 1"]);
+    assert_eq!(scene.read(bob), ["gift 2", "gift 1"], "nothing goes out unseen");
 
     let mut closed = Scene::with(reviewed(|review| {
         (review.tickets, review.on_timeout) = (0, ReviewTimeout::Closed);
@@ -235,6 +247,63 @@ fn a19_a_full_table_gives_up_its_lowest_level_first() {
     let refused = closed.say(ann, "nobody has time").unwrap_err();
     assert_eq!((refused.reason, refused.limit), (ReviewsFull, Some(Limit::Reviews { max: 0 })));
     assert_eq!(refused.payload, "nobody has time");
+}
+
+/// However many he says at once: each of his waits its time, and what is too much is refused.
+#[test]
+fn a19_a_flooder_pushes_nothing_past_the_review() {
+    for on_timeout in [ReviewTimeout::Open, ReviewTimeout::Closed] {
+        let mut scene = Scene::with(reviewed(|review| review.on_timeout = on_timeout));
+        let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+        let tickets: Vec<Ticket> = (0..1_024).map(|tag| scene.submit(ann, "flood", tag)).collect();
+        for _ in 0..10 {
+            let refused = scene.say(ann, "one too many").unwrap_err();
+            assert_eq!(refused.reason, ReviewsFull);
+            assert_eq!(refused.limit, Some(Limit::Reviews { max: 1_024 }));
+            assert_eq!(refused.retry_at, Some(scene.now + Duration::from_secs(2)));
+        }
+        // Somebody else finds a place: the flooder's newest gives way, and goes out for nobody.
+        let other = scene.submit(bob, "hello", 2_000);
+        assert!(matches!(
+            scene.outcomes()[..],
+            [(1_023, Outcome::Dropped { reason: DropReason::Evicted, .. })]
+        ));
+        assert!(scene.room.pending_review(other).is_some());
+        assert!(tickets[..1_023].iter().all(|&ticket| scene.room.pending_review(ticket).is_some()));
+        assert!(scene.read(bob).is_empty(), "nothing goes out unseen before its time");
+        scene.wait_millis(1_999);
+        assert!(scene.read(bob).is_empty());
+        scene.wait_millis(1);
+        let ledger = scene.room.snapshot(scene.now).admission.ledger.levels[Normal];
+        match on_timeout {
+            ReviewTimeout::Closed => {
+                assert_eq!(ledger.dropped.count(DropReason::ReviewTimeout), 1_024);
+            }
+            _ => assert_eq!(ledger.dispatched + ledger.queued, 1_024),
+        }
+        assert!(scene.room.snapshot(scene.now).balances());
+    }
+}
+
+/// After a late poll.
+#[test]
+fn a19_an_arriving_high_passes_overdue_reviews() {
+    let mut scene = Scene::with(|builder| {
+        let mut review = ReviewConfig::HIGH_AND_NORMAL;
+        review.levels = PerLevel([false, true, false, false]);
+        builder.rate(1).burst(1).review(review).max_wait(PerLevel([None; 4]))
+    });
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    for tag in 0..3 {
+        scene.submit(ann, "overdue", tag);
+    }
+    scene.now = scene.now + Duration::from_secs(10);
+    let gift = scene.host(High, "gift").unwrap();
+    assert!(gift.outcome.is_some(), "the only token is the gift's");
+    assert_eq!(scene.room.snapshot(scene.now).admission.queued[Normal], 3);
+    assert_eq!(scene.read(bob), ["gift"]);
+    scene.wait_millis(1_000);
+    assert_eq!(scene.read(bob), ["overdue"]);
 }
 
 #[test]
