@@ -4,6 +4,7 @@
 pub use crate::net::websocket::WebSocketError;
 #[cfg(feature = "tokio")]
 pub use crate::pump::{ControlRefused, PumpJoinError, PumpRefusal, TooManyPumps};
+pub use crate::room::token::ParseTokenError;
 pub use roomcast_core::admission::{ImportError, ReviewError};
 pub use roomcast_core::broadcasts::{BroadcastReason, BroadcastRefused};
 pub use roomcast_core::config::ConfigError;

@@ -3,5 +3,5 @@
 pub use crate::hub::session::Session;
 #[cfg(feature = "tokio")]
 pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded};
+pub use crate::room::token::ResumeToken;
 pub use roomcast_core::ids::SessionKey;
-pub use roomcast_core::resume::ResumeToken;

@@ -6,6 +6,7 @@ mod wire;
 
 use lines::Lines;
 use roomcast::config::LevelSet;
+use roomcast::event::StartPosition;
 use roomcast::pump::PumpOptions;
 use roomcast::{
     Actor, Budget, Bytes, Direct, Hub, Join, PerLevel, Priority, Publish, Pump, Recipient, Room,
@@ -428,8 +429,16 @@ async fn masks_and_direct_messages_concern_one_alone() {
     tokio::time::sleep(Duration::from_millis(5)).await;
     assert_eq!(wires.each_ref().map(Wire::text), ["a\nb\n", "a\nto you: psst\nb\n", ""]);
     let token = joined[0].resume_token().unwrap();
-    assert_eq!(token.positions[Priority::Normal], 2);
     assert_eq!(pump.stats().messages, 5);
+    // It stands behind what was written.
+    let [first, ..] = joined;
+    drop(first);
+    say("c");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let wire = Wire::open();
+    let back = pump.join(Join::guest().resume(token), wire.end()).unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!((back.start(), &*wire.text()), (StartPosition::Resumed, "c\n"));
 }
 
 /// Says that it can take more, and takes nothing.

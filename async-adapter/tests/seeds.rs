@@ -155,3 +155,23 @@ async fn ids_crafted_against_the_cores_seed_do_no_harm() {
     println!("{secret:?} with a seed of the hub's, {known:?} with seed 0");
     assert!(secret * 4 < known, "{secret:?} with a seed of the hub's, {known:?} with seed 0");
 }
+
+/// Prints a life and nothing else, when this very test is run by the other one.
+#[tokio::test]
+async fn lives_differ_in_each_process_whatever_the_seed() {
+    const CHILD: &str = "ROOMCAST_TEST_PRINTS_A_LIFE";
+    // How many rooms other tests have made meanwhile does not show in these bits.
+    let life = room(&hub(Some(7)), 1, builder()).stats().room.admission.life >> 16;
+    if std::env::var_os(CHILD).is_some() {
+        println!("life={life}.");
+        return;
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["lives_differ_in_each_process_whatever_the_seed", "--exact", "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(child.stdout).unwrap();
+    let other = printed.split_once("life=").and_then(|(_, rest)| rest.split_once('.'));
+    assert_ne!(other.expect("the child prints a life").0, life.to_string());
+}

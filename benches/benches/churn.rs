@@ -6,9 +6,10 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
+use roomcast::core::Join;
 use roomcast::core::RoomState;
 use roomcast::time::Instant;
-use roomcast::{Join, SessionId, UserId};
+use roomcast::{SessionId, UserId};
 use roomcast_benches::{Draws, is_test_run, unlimited};
 use std::collections::VecDeque;
 use std::hint::black_box;

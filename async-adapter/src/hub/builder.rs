@@ -12,6 +12,7 @@ use crate::room::broadcast_log::BroadcastLog;
 use crate::room::hooks::Hooks;
 use crate::room::mentions::Mentions;
 use crate::room::outcome_waiters::OutcomeWaiters;
+use crate::room::token::TokenKey;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
 use roomcast_core::broadcasts::BroadcastLimits;
@@ -30,6 +31,7 @@ pub struct HubBuilder<M, U = Arc<str>> {
     exclusive_membership: bool,
     broadcasts: BroadcastLimits,
     seed: Option<u64>,
+    token_key: Option<TokenKey>,
     types: PhantomData<fn() -> (M, U)>,
 }
 
@@ -56,6 +58,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             exclusive_membership: false,
             broadcasts: BroadcastLimits::default(),
             seed: None,
+            token_key: None,
             types: PhantomData,
         }
     }
@@ -143,12 +146,26 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
 
     /// The seed that those of all rooms follow from, each by its room's id, or of a named room by
     /// how many were made before: for tests and replays,
-    /// where the same calls are to have the same outcome. A room whose configuration has a seed
+    /// where the same calls are to have the same outcome. Only the lives of rooms, which ids of
+    /// sessions carry, are other ones in each process all the same. A room whose configuration has a seed
     /// keeps that one. Default: one that is drawn when the hub is made and that nobody can guess.
     /// Whoever knows the seed can craft ids of users that make each join slow, so a server that
     /// others can reach keeps the default, or a secret. See [`Room::seed`](crate::Room::seed).
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// The key that [resume tokens](crate::session::ResumeToken) are authenticated with: for hosts
+    /// that keep their keys in one place, and for hubs that are to know each other's tokens. Keep it
+    /// from clients, and give it to nothing else. Default: one that is drawn when the hub is made and
+    /// that nobody knows.
+    ///
+    /// A token leads back into the life of a room that it was taken in. After a restart, or in
+    /// another hub, a room has another life, and whoever brings such a token starts as
+    /// [`StartPosition::Unknown`](crate::event::StartPosition::Unknown), whichever key made it.
+    pub fn token_key(mut self, key: &[u8; 32]) -> Self {
+        self.token_key = Some(TokenKey::new(key));
         self
     }
 
@@ -230,6 +247,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             names,
             broadcast_log,
             seeds,
+            token_key: Arc::new(self.token_key.unwrap_or_else(TokenKey::random)),
             hooks: Arc::new(Hooks::default()),
             shards_per_room,
         };

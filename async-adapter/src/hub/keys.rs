@@ -1,7 +1,7 @@
 //! What calls take where a user or a room can be meant by a name or by a number.
 
+use crate::room::token::ResumeToken;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::resume::ResumeToken;
 use roomcast_core::{Join, RoomId, SessionId, UserId};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a join does nothing until a room gets it"]
 pub struct Joining<M, U = Arc<str>> {
-    pub(super) join: Join<M>,
+    pub(super) join: Join<M, ResumeToken>,
     pub(super) name: Option<U>,
 }
 
@@ -56,7 +56,7 @@ impl<M, U> Joining<M, U> {
     }
 
     /// The join by number, where `number` looks up the name.
-    pub(super) fn by_number(self, number: impl FnOnce(U) -> UserId) -> Join<M> {
+    pub(super) fn by_number(self, number: impl FnOnce(U) -> UserId) -> Join<M, ResumeToken> {
         match self.name {
             Some(name) => self.join.with_user(number(name)),
             None => self.join,
@@ -64,8 +64,8 @@ impl<M, U> Joining<M, U> {
     }
 }
 
-impl<M, U> From<Join<M>> for Joining<M, U> {
-    fn from(join: Join<M>) -> Self {
+impl<M, U> From<Join<M, ResumeToken>> for Joining<M, U> {
+    fn from(join: Join<M, ResumeToken>) -> Self {
         Self { join, name: None }
     }
 }

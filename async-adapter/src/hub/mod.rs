@@ -25,6 +25,7 @@ use crate::room::hooks::Hooks;
 use crate::room::mentions::FIRST_NAMED;
 #[cfg(feature = "tokio")]
 use crate::room::pending_review::by_tasks;
+use crate::room::token::TokenKey;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -81,6 +82,7 @@ struct Inner<M, U> {
     broadcast_log: Arc<BroadcastLog<M>>,
     hooks: Arc<Hooks<Arc<SharedRoom<M>>>>,
     seeds: Seeds,
+    token_key: Arc<TokenKey>,
     shards_per_room: usize,
 }
 

@@ -310,6 +310,11 @@ impl<U: Name> Mentions for Names<U> {
         self.look_at_some(now, user);
     }
 
+    fn lasting(&self, user: UserId) -> u64 {
+        let users = self.users_of(user).lock();
+        users.entries.get(&user).map_or(user.0, |entry| entry.name.hash)
+    }
+
     fn forget_room(&self, id: RoomId) -> DisplacedName {
         self.rooms.forget(id)
     }

@@ -4,7 +4,7 @@ use super::keys::RoomKey;
 use super::names::Name;
 use super::registry::{Changed, Looked, Opened};
 use super::room_names::Sought;
-use super::seeds::Use;
+use super::seeds::{Use, next_life};
 use super::{FIRST_NAMED, Inner};
 use crate::room::SharedRoom;
 use crate::room::mentions::Mentions;
@@ -41,7 +41,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
         let config = config.clone().or_seed(self.seeds.of(Use::Room(seeded_by(id, made))));
         let (log, hooks) = (Arc::clone(&self.broadcast_log), Arc::clone(&self.hooks));
         let mentions = Arc::clone(&self.names) as Arc<dyn Mentions>;
-        SharedRoom::new((id, self.seeds.next_life()), &config, workers, log, hooks, mentions)
+        let (life, key) = (next_life(), Arc::clone(&self.token_key));
+        SharedRoom::new((id, life), &config, workers, log, hooks, mentions, key)
     }
 
     /// Returns the room that a key stands for, if there is one, and its name.

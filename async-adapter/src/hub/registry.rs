@@ -3,10 +3,11 @@
 
 use crate::room::SharedRoom;
 use crate::room::mentions::Mentions;
+use crate::room::token::Unsealed;
 use crate::sync::{Arc, Mutex, RwLock};
 use roomcast_core::engine::CreateRoomError;
 use roomcast_core::error::JoinError;
-use roomcast_core::event::EndReason;
+use roomcast_core::event::{EndReason, StartPosition};
 use roomcast_core::user_rooms::UserRooms;
 use roomcast_core::{Join, Joined, Payload, RoomId, UserId};
 use slab::Slab;
@@ -227,6 +228,18 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     pub(crate) fn join(
         &self,
         shared: &Arc<SharedRoom<M>>,
+        unsealed: &mut Unsealed<M>,
+    ) -> Result<Joined, JoinError> {
+        let mut joined = self.join_plain(shared, &mut unsealed.join)?;
+        if unsealed.has_void_token {
+            joined.start = StartPosition::Unknown;
+        }
+        Ok(joined)
+    }
+
+    fn join_plain(
+        &self,
+        shared: &Arc<SharedRoom<M>>,
         join: &mut Join<M>,
     ) -> Result<Joined, JoinError> {
         let Some(user_rooms) = &self.user_rooms else { return shared.join(join, &mut |_| {}) };
@@ -299,6 +312,10 @@ mod tests {
         fn note(&self, _: Instant, _: UserId, _: Weak<dyn Knows>) {}
 
         fn look(&self, _: Instant, _: UserId) {}
+
+        fn lasting(&self, user: UserId) -> u64 {
+            user.0
+        }
 
         fn forget_room(&self, id: RoomId) -> DisplacedName {
             let registry = self.registry.get().and_then(Weak::upgrade).unwrap();

@@ -272,8 +272,9 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     pub fn join(&self, join: impl Into<Joining<M, U>>) -> Result<Subscription<M>, JoinError> {
         let join = join.into().by_number(|name| self.user_id(name));
         // A pump that swept it would take its end from it.
-        let mut join = join.group(Group::DEFAULT);
+        let join = join.group(Group::DEFAULT);
         let mut shared = self.current_or_anew();
+        let mut join = shared.unseal(join);
         let mut joined = self.hub.registry.join(&shared, &mut join);
         if joined == Err(JoinError::RoomClosed) && shared.has_expired() {
             // Meanwhile.

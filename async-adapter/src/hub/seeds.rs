@@ -3,10 +3,8 @@
 
 use roomcast_core::RoomId;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Rooms that were made in this process, in all hubs.
-static ROOMS_MADE: AtomicU64 = AtomicU64::new(0);
 
 /// The source of a hub's seeds: outsiders choose the ids of users, and whoever knows the seed of a
 /// hash table can choose ids that all fall into one bucket of it.
@@ -27,8 +25,6 @@ pub(crate) enum Use {
     UserRooms,
     /// The keys of what was broadcast.
     Broadcasts,
-    /// The lives of the hub's rooms.
-    Lives,
 }
 
 impl Seeds {
@@ -45,22 +41,22 @@ impl Seeds {
                     Use::Room(id) => (0, id.0),
                     Use::UserRooms => (1, 0),
                     Use::Broadcasts => (2, 0),
-                    Use::Lives => (3, 0),
                 };
                 // Not the standard library's hasher: what it gives may change with its version.
                 mix(mix(seed.wrapping_add(kind)).wrapping_add(id))
             }
         }
     }
+}
 
-    /// The life of one more room. It is another one than that of any other room of this process, and
-    /// with all but certainty, where the hub's seed was drawn, of any other process.
-    pub(crate) fn next_life(&self) -> u64 {
-        let number = ROOMS_MADE.fetch_add(1, Ordering::Relaxed);
-        // Lives are shown to clients, who are not to learn a seed that was given.
-        let first = self.of(Use::Lives);
-        (first ^ mix(first)).wrapping_add(number)
-    }
+/// The life of one more room. It is another one than that of any other room of this process, and
+/// with all but certainty of any other process, whatever the seeds: ids and tokens from before a
+/// restart are to name nobody.
+pub(crate) fn next_life() -> u64 {
+    static FIRST: OnceLock<u64> = OnceLock::new();
+    static ROOMS_MADE: AtomicU64 = AtomicU64::new(0);
+    let first = *FIRST.get_or_init(|| RandomState::new().hash_one(0));
+    first.wrapping_add(ROOMS_MADE.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A step of `SplitMix64` (Steele, Lea, Flood, 2014).
@@ -76,8 +72,8 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    const USES: [Use; 5] =
-        [Use::Room(RoomId(0)), Use::Room(RoomId(1)), Use::UserRooms, Use::Broadcasts, Use::Lives];
+    const USES: [Use; 4] =
+        [Use::Room(RoomId(0)), Use::Room(RoomId(1)), Use::UserRooms, Use::Broadcasts];
 
     #[test]
     fn each_use_has_a_seed_of_its_own_which_stays() {
@@ -93,9 +89,7 @@ mod tests {
 
     #[test]
     fn no_two_rooms_have_the_same_life() {
-        let hubs = [(); 2].map(|()| Seeds::new(Some(7)));
-        let lives: HashSet<u64> =
-            (0..200).map(|room| hubs[room % hubs.len()].next_life()).collect();
+        let lives: HashSet<u64> = (0..200).map(|_| next_life()).collect();
         assert_eq!(lives.len(), 200);
     }
 

@@ -1,8 +1,8 @@
 //! One session of a room, looked up by its id.
 
 use super::current::Current;
+use crate::room::token::ResumeToken;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::resume::ResumeToken;
 use roomcast_core::{Payload, SessionId};
 
 /// One session of a room: [`Room::session`](crate::Room::session).

@@ -20,6 +20,7 @@ use crate::hub::names::Name;
 use crate::hub::registry::RoomRegistry;
 use crate::hub::room::Room;
 use crate::room::pump_notify::PumpNotify;
+use crate::room::token::ResumeToken;
 use crate::room::{Job, SharedRoom};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, SendError, Sender};
@@ -361,9 +362,13 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     ///
     /// # Cost
     /// O(1), as [`Room::join`]; the first connection of a shard starts that shard's task.
-    pub fn join(&self, join: Join<M>, transport: T) -> Result<Pumped<M, T>, PumpJoinError<T>> {
+    pub fn join(
+        &self,
+        join: Join<M, ResumeToken>,
+        transport: T,
+    ) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
-        let mut join = join.group(inner.lease.group);
+        let mut join = inner.lease.shared.unseal(join.group(inner.lease.group));
         match inner.registry.join(&inner.lease.shared, &mut join) {
             Err(error) => Err(PumpJoinError { error: error.into(), transport }),
             Ok(Joined { session, starts_after, start, .. }) => {

@@ -2,12 +2,12 @@
 
 use super::mailbox::{Control, ControlRefused, Mailbox};
 use super::{Command, Inner, Transport};
+use crate::room::token::ResumeToken;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use roomcast_core::event::StartPosition;
 use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::resume::ResumeToken;
 use roomcast_core::{Payload, SessionId};
 use std::fmt;
 

@@ -1,11 +1,11 @@
 //! The speaker: the sending half of a session that was split.
 
 use crate::drive::worker::Workers;
+use crate::room::token::ResumeToken;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use roomcast_core::direct::{DirectReceipt, DirectRefused};
 use roomcast_core::message::OutcomeSink;
-use roomcast_core::resume::ResumeToken;
 use roomcast_core::{
     Direct, Outcome, Payload, Publish, Receipt, Recipient, Refused, SessionId, Source,
 };

@@ -30,6 +30,10 @@ pub(crate) trait Mentions: std::fmt::Debug + Send + Sync {
     /// Called with nothing locked.
     fn look(&self, now: Instant, user: UserId);
 
+    /// Returns what stays the same of a user for as long as the hub lives: the number, or of a user
+    /// of a name, whose number may be another one when he or she comes back, a hash of the name.
+    fn lasting(&self, user: UserId) -> u64;
+
     /// A room leaves the registry, which is locked. Returns what is to be dropped when it is not.
     fn forget_room(&self, id: RoomId) -> DisplacedName;
 }

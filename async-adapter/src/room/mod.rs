@@ -23,6 +23,7 @@ pub(crate) mod round_robin;
 mod seam;
 #[cfg(test)]
 mod tests;
+pub(crate) mod token;
 pub(crate) mod waiters;
 
 use crate::drive::worker::Worker;
@@ -50,6 +51,7 @@ use roomcast_core::{
 };
 use seam::Aftermath;
 use smallvec::SmallVec;
+use token::TokenKey;
 
 /// Events that leave one lock together.
 pub(crate) type Events = SmallVec<[Event; 2]>;
@@ -73,6 +75,7 @@ pub(crate) struct SharedRoom<M> {
     broadcast_log: Arc<BroadcastLog<M>>,
     hooks: Arc<Hooks<Arc<Self>>>,
     mentions: Arc<dyn Mentions>,
+    token_key: Arc<TokenKey>,
     /// The worker of each shard.
     workers: Box<[Arc<Worker<Job<M>>>]>,
     admission: Mutex<AdmissionState<M>>,
@@ -148,6 +151,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         broadcast_log: Arc<BroadcastLog<M>>,
         hooks: Arc<Hooks<Arc<Self>>>,
         mentions: Arc<dyn Mentions>,
+        token_key: Arc<TokenKey>,
     ) -> Arc<Self> {
         let mut admission = Admission::new(config).with_life(life);
         let imported = broadcast_log.with(|broadcasts| {
@@ -166,6 +170,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             broadcast_log,
             hooks,
             mentions,
+            token_key,
             settings: Mutex::new(Box::new(config.clone())),
             // The hub has given it one.
             seed: config.seed().unwrap_or_default(),

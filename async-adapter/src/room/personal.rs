@@ -1,10 +1,10 @@
 //! Calls that concern one session: they go to the shard that it is in.
 
 use super::SharedRoom;
+use super::token::ResumeToken;
 use crate::sync::Arc;
 use roomcast_core::direct::{DirectReceipt, DirectRefused};
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::resume::ResumeToken;
 use roomcast_core::{Direct, Payload, Recipient, SessionId};
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
@@ -20,12 +20,14 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Where a session stands; `None` when it is not in, or ends.
     pub(crate) fn resume_token(&self, session: SessionId) -> Option<ResumeToken> {
-        let shard = self.shard_of(session)?;
+        let (shard, user) = (self.shard_of(session)?, self.user_of(session));
         // What has been dispatched and not picked up lies behind a masked level's head.
-        shard.enter(|state| {
+        let token = shard.enter(|state| {
             self.catch_up(shard, &mut state.audience);
             state.audience.resume_token(self.now(), session)
-        })
+        })?;
+        // A user's session that is in is known as such, unless it has gone in between.
+        (session.is_guest() || user.is_some()).then(|| self.seal(&token, user))
     }
 
     /// Sends a message to one session or to one user: behind all that was dispatched before the

@@ -1,0 +1,253 @@
+//! Resume tokens as clients hold them, and ids and tokens that are not of this room (B23).
+#![cfg(feature = "tokio")]
+
+use roomcast::config::LevelSet;
+use roomcast::error::{DirectReason, JoinError, ParseTokenError, RefusalReason};
+use roomcast::event::StartPosition;
+use roomcast::names::Joining;
+use roomcast::pump::PumpOptions;
+use roomcast::session::ResumeToken;
+use roomcast::{
+    Direct, Encoder, Hub, Join, Message, Priority, Publish, Pump, Recipient, Room, RoomConfig,
+    RoomId, SessionId, Source, Subscription, Transport, UserId,
+};
+use std::io;
+use std::task::{Context, Poll};
+
+const ANN: UserId = UserId(7);
+const BOB: UserId = UserId(8);
+
+type Word = &'static str;
+
+/// Writes nothing, to nobody.
+#[derive(Clone, Debug)]
+struct Nothing;
+
+impl Encoder<Word> for Nothing {
+    fn message(&mut self, _: &Message<Word>, _: &mut Vec<u8>) {}
+    fn direct(&mut self, _: &Direct<Word>, _: &mut Vec<u8>) {}
+    fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+}
+
+impl Transport for Nothing {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn config() -> RoomConfig {
+    RoomConfig::builder(UserId(1)).heartbeat(None).build().unwrap()
+}
+
+fn room(hub: &Hub<Word>, id: u64) -> Room<Word> {
+    hub.open_room(RoomId(id), &config()).unwrap()
+}
+
+fn say(room: &Room<Word>, text: Word) {
+    let _ = room.try_publish(Publish::new(Source::Host, text)).unwrap();
+}
+
+fn read(subscription: &mut Subscription<Word>) -> Vec<Word> {
+    let batch = subscription.try_next_batch().unwrap();
+    batch.iter().flat_map(roomcast::Batch::messages).map(|message| message.payload).collect()
+}
+
+/// A token of Ann's, who has gone, and has not read the first message of the room.
+fn left_behind(room: &Room<Word>, text: Word) -> ResumeToken {
+    let ann = room.join(Join::user(ANN)).unwrap();
+    say(room, text);
+    ann.resume_token().unwrap()
+}
+
+#[tokio::test]
+async fn b23_a_token_goes_through_text_and_bytes() {
+    let hub = Hub::<Word>::start();
+    let room = room(&hub, 1);
+    let token = left_behind(&room, "unread");
+    let texts: ResumeToken = token.to_string().parse().unwrap();
+    let bytes = ResumeToken::try_from(&token.to_vec()[..]).unwrap();
+    for token in [token, texts, bytes] {
+        let mut back = room.join(Join::user(ANN).resume(token.clone())).unwrap();
+        assert_eq!((back.start(), read(&mut back)), (StartPosition::Resumed, vec!["unread"]));
+        let twice = room.join(Joining::from(Join::user(ANN).resume(token))).unwrap();
+        assert_eq!(twice.start(), StartPosition::Resumed);
+    }
+    assert_eq!("no token".parse::<ResumeToken>(), Err(ParseTokenError::NotBase64));
+}
+
+/// A user of a name comes back by the name, though its number is another one by then.
+#[tokio::test(start_paused = true)]
+async fn b23_a_token_is_good_for_a_name_not_its_number() {
+    let hub = Hub::<Word>::start();
+    let config = RoomConfig::builder(UserId(1)).resume_within(std::time::Duration::from_secs(600));
+    let room = hub.open_room("stream-42", &config.build().unwrap()).unwrap();
+    let ann = room.join("ann").unwrap();
+    say(&room, "unread");
+    let (token, number) = (ann.resume_token().unwrap(), room.user_id("ann"));
+    drop(ann);
+    for visitor in 0..400 {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        drop(room.join(format!("visitor {visitor}")).unwrap());
+    }
+    assert_ne!(room.user_id("ann"), number, "she was forgotten");
+    let eve = room.join(Joining::named("eve".into()).resume(token.clone())).unwrap();
+    assert_eq!(eve.start(), StartPosition::Unknown);
+    let mut ann = room.join(Joining::named("ann".into()).resume(token)).unwrap();
+    assert_eq!((ann.start(), read(&mut ann)), (StartPosition::Resumed, vec!["unread"]));
+}
+
+/// Each of these is told that nothing is known of it, reads from the head, and hears of nobody,
+/// though a session is in that its numbers fit.
+#[tokio::test]
+async fn b23_a_void_token_resumes_and_names_nobody() {
+    let key = [1; 32];
+    let hub = || Hub::<Word>::builder().workers(1).seed(7).token_key(&key).spawn();
+    let (hub, twin) = (hub(), hub());
+    let stranger = Hub::<Word>::builder().workers(1).seed(7).token_key(&[2; 32]).spawn();
+    let former_life = left_behind(&room(&hub, 1), "before");
+    hub.remove_room(RoomId(1)).unwrap();
+    let room = room(&hub, 1);
+    let genuine = left_behind(&room, "unread");
+    let ann = room.join(Join::user(ANN)).unwrap();
+    let of_one_who_is_in = ann.resume_token().unwrap();
+    let mut guest = room.join(Join::guest()).unwrap();
+
+    let mut void = vec![
+        ("of a former life of the room", former_life),
+        ("of another room", left_behind(&self::room(&hub, 2), "elsewhere")),
+        ("of another hub with the same key", left_behind(&self::room(&twin, 1), "elsewhere")),
+        ("of another key", left_behind(&self::room(&stranger, 1), "elsewhere")),
+    ];
+    for at in 1..genuine.as_bytes().len() {
+        let mut bytes = genuine.to_vec();
+        bytes[at] ^= 1;
+        void.push(("changed", ResumeToken::try_from(&bytes[..]).unwrap()));
+    }
+    let mut bytes = genuine.to_vec();
+    bytes.splice(57..57, [0; 8]);
+    void.push(("longer", ResumeToken::try_from(&bytes[..]).unwrap()));
+    let mut table: Vec<(&str, UserId, &ResumeToken)> =
+        void.iter().map(|(what, token)| (*what, ANN, token)).collect();
+    table.push(("Ann's, whom Bob is not", BOB, &genuine));
+    table.push(("Ann's, who is in", BOB, &of_one_who_is_in));
+    let pump: Pump<Word, Nothing> = room.pump(Nothing, PumpOptions::default()).unwrap();
+    let sessions = room.stats().room.audience.sessions;
+    for (what, user, token) in table {
+        let join = Join::user(user).resume(token.clone());
+        let mut joined = room.join(join.clone()).unwrap();
+        assert_eq!((joined.start(), read(&mut joined)), (StartPosition::Unknown, vec![]), "{what}");
+        assert_eq!(joined.starts_after().0, 1, "{what}");
+        let pumped = pump.join(join, Nothing).unwrap();
+        assert_eq!(pumped.start(), StartPosition::Unknown, "{what}");
+        room.session(pumped.session()).close();
+    }
+    for token in void.iter().map(|(_, token)| token).chain([&genuine, &of_one_who_is_in]) {
+        let joined = room.join(Join::guest().resume(token.clone())).unwrap();
+        assert_eq!(joined.start(), StartPosition::Unknown);
+    }
+    assert_eq!(room.stats().room.audience.sessions, sessions);
+    assert_eq!(read(&mut guest), [""; 0]);
+    // What is not void leads on, or names the session of its own bearer.
+    let named = room.join(Join::user(ANN).resume(of_one_who_is_in)).unwrap_err();
+    assert_eq!(named, JoinError::AlreadyJoined { session: ann.session() });
+    let mut back = room.join(Join::user(ANN).resume(genuine)).unwrap();
+    assert_eq!((back.start(), read(&mut back)), (StartPosition::Resumed, vec!["unread"]));
+    assert!(room.stats().room.balances());
+}
+
+/// A guest who logs in goes on where he was.
+#[tokio::test]
+async fn b23_a_guests_token_is_good_for_whoever_has_it() {
+    let hub = Hub::<Word>::start();
+    let room = room(&hub, 1);
+    let guest = room.join(Join::guest()).unwrap();
+    let token = guest.resume_token().unwrap();
+    say(&room, "unread");
+    drop(guest);
+    for join in [Join::user(ANN), Join::user(BOB), Join::guest()] {
+        let mut back = room.join(join.resume(token.clone())).unwrap();
+        assert_eq!((back.start(), read(&mut back)), (StartPosition::Resumed, vec!["unread"]));
+    }
+}
+
+/// Every call that takes the id of a session, given one that names nobody here.
+#[tokio::test]
+async fn b23_no_call_takes_an_id_of_another_life() {
+    type Call = (&'static str, fn(&Room<Word>, &Pump<Word, Nothing>, SessionId) -> bool);
+    /// What each does, and whether it was as if nobody had that id.
+    const CALLS: [Call; 12] = [
+        ("publishes", |room, _, id| is_nobody(room.try_publish(speech(id)))),
+        ("publishes many", |room, _, id| {
+            room.try_publish_many(vec![speech(id), speech(id)]).into_iter().all(is_nobody)
+        }),
+        ("publishes at an edge", |room, _, id| {
+            // The user is the edge's to know; the session excludes nobody here.
+            let source = Source::Edge { user: ANN, session: Some(id) };
+            room.try_publish(Publish::new(source, "from an edge")).is_ok()
+        }),
+        ("sends a direct message", |room, _, id| {
+            let to = Recipient::Session(id);
+            let sent = room.send_direct(to, Direct::new("psst"));
+            sent.is_err_and(|refused| refused.reason == DirectReason::NoRecipient { to })
+        }),
+        ("closes", |room, _, id| !room.session(id).close()),
+        ("touches", |room, _, id| !room.session(id).touch()),
+        ("masks", |room, _, id| !room.session(id).set_masked_levels(all_levels())),
+        ("takes a token", |room, _, id| room.session(id).resume_token().is_none()),
+        ("joins as a user", |room, _, id| starts_fresh(room.join(Join::user(BOB).on(id)))),
+        ("joins as a guest", |room, _, id| starts_fresh(room.join(Join::guest().on(id)))),
+        ("joins by a name", |room, _, id| {
+            starts_fresh(room.join(Joining::named("bob".into()).on(id)))
+        }),
+        ("joins a pump", |_, pump, id| {
+            let joined = pump.join(Join::user(BOB).on(id), Nothing).unwrap();
+            joined.start() == StartPosition::Head
+        }),
+    ];
+
+    fn speech(id: SessionId) -> Publish<Word> {
+        Publish::new(Source::Session(id), "as somebody else")
+    }
+    fn is_nobody(answer: Result<roomcast::Receipt, roomcast::Refused<Word>>) -> bool {
+        answer.is_err_and(|refused| refused.reason == RefusalReason::NotMember)
+    }
+    fn all_levels() -> LevelSet {
+        Priority::ALL.into_iter().collect()
+    }
+    fn starts_fresh(joined: Result<Subscription<Word>, JoinError>) -> bool {
+        joined.is_ok_and(|joined| joined.start() == StartPosition::Head)
+    }
+
+    let hub = Hub::<Word>::builder().workers(1).seed(7).spawn();
+    let old = [Join::user(ANN), Join::guest()]
+        .map(|join| room(&hub, 1).join(join).unwrap())
+        .map(|old| old.session());
+    hub.remove_room(RoomId(1)).unwrap();
+    let elsewhere = room(&hub, 2);
+    let elsewhere = [Join::user(ANN), Join::guest()].map(|join| elsewhere.join(join).unwrap());
+    let twin = Hub::<Word>::builder().workers(1).seed(7).spawn();
+    let twin = [Join::user(ANN), Join::guest()].map(|join| room(&twin, 1).join(join).unwrap());
+
+    let room = room(&hub, 1);
+    let pump = room.pump(Nothing, PumpOptions::default()).unwrap();
+    let mut here = [Join::user(ANN), Join::guest()].map(|join| room.join(join).unwrap());
+    let _third = room.join(Join::user(UserId(9))).unwrap();
+    let ids = old.into_iter().chain(elsewhere.iter().chain(&twin).map(Subscription::session));
+    for id in ids {
+        assert!(here.iter().any(|here| here.session().key() == id.key()), "but for the life");
+        for (what, call) in CALLS {
+            assert!(call(&room, &pump, id), "{id} {what}");
+            let texts: &[Word] =
+                if what == "publishes at an edge" { &["from an edge"] } else { &[] };
+            for here in &mut here {
+                assert_eq!(read(here), texts, "after {id} {what}");
+                assert!(here.touch());
+            }
+        }
+    }
+    assert!(room.stats().room.balances());
+}
