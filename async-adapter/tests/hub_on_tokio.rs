@@ -227,7 +227,7 @@ async fn a_panicking_hook_costs_its_own_event_only() {
     let mut reader = user(&room, 7);
     assert!(matches!(room.publish(say("still here")).await.unwrap(), Outcome::Dispatched { .. }));
     assert_eq!(texts(&mut reader).await, ["still here"]);
-    assert_eq!(hub.hook_panics(), 1);
+    assert_eq!(hub.caught_panics(), 1);
 }
 
 #[tokio::test(start_paused = true)]

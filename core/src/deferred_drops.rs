@@ -88,6 +88,25 @@ impl<M> DeferredDrops<M> {
         }
     }
 
+    /// Drops one thing; returns whether there was one. A host whose payloads may panic as they are
+    /// dropped calls this until it returns `false`, and again where it panics: each thing is taken
+    /// out before it is dropped.
+    pub fn drop_one(&mut self) -> bool {
+        self.things = self.things.saturating_sub(1);
+        if let Some(payload) = self.payloads.pop() {
+            drop(payload);
+        } else if let Some(profile) = self.profiles.pop() {
+            drop(profile);
+        } else if let Some(message) = self.messages.pop() {
+            drop(message);
+        } else if let Some(direct) = self.directs.pop() {
+            drop(direct);
+        } else {
+            return false;
+        }
+        true
+    }
+
     /// Takes it out, if there is any.
     pub(crate) fn take(&mut self) -> Option<Self> {
         (self.things > 0).then(|| core::mem::take(self))

@@ -85,9 +85,9 @@ pub enum CreateRoomError {
         /// The most.
         max: u32,
     },
-    /// The server that the room would be in is about to end. An engine never says so.
-    #[error("no new rooms while the server is drained")]
-    Draining,
+    /// The hub that the room would be in is about to end, or has. An engine never says so.
+    #[error("the hub is shutting down and opens no rooms")]
+    ShuttingDown,
 }
 
 /// No room has that id.

@@ -2,14 +2,15 @@
 //! after them.
 
 use crate::drive::clock::Clock;
+use crate::drive::fence::Fence;
 use crate::drive::signal::Signal;
 use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::channel::{Receiver, Sender};
 use roomcast_core::message::OutcomeSink;
 use roomcast_core::{Event, Instant, RoomId};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
 
 /// A host's hook for events. It runs outside every lock, on whichever thread made the call that
 /// brought the event about.
@@ -20,7 +21,8 @@ pub(crate) struct Common {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) outcome_waiters: Arc<OutcomeWaiters>,
     pub(crate) hook: Option<Box<Hook>>,
-    pub(crate) hook_panics: AtomicU64,
+    /// Around the hook, and whatever else of the host's a worker or a call runs.
+    pub(crate) fence: Arc<Fence>,
 }
 
 impl std::fmt::Debug for Common {
@@ -61,6 +63,10 @@ impl<W> Worker<W> {
         &self.common.outcome_waiters
     }
 
+    pub(crate) fn fence(&self) -> &Arc<Fence> {
+        &self.common.fence
+    }
+
     pub(crate) fn signal(&self) -> &Signal {
         &self.signal
     }
@@ -69,13 +75,12 @@ impl<W> Worker<W> {
     pub(crate) fn deliver(&self, room: RoomId, events: &[Event]) {
         for event in events {
             if let Event::Outcome { outcome_sink: OutcomeSink::Waiter(tag), outcome, .. } = event {
-                self.common.outcome_waiters.resolve(*tag, *outcome);
+                let waker = self.common.outcome_waiters.resolve(*tag, *outcome);
+                self.fence().call(|| waker.into_iter().for_each(Waker::wake));
             }
             if let Some(hook) = &self.common.hook {
                 // A hook that panics loses its own event and nothing else.
-                if catch_unwind(AssertUnwindSafe(|| hook(room, event))).is_err() {
-                    self.common.hook_panics.fetch_add(1, Ordering::Relaxed);
-                }
+                self.fence().call(|| hook(room, event));
             }
         }
     }

@@ -14,7 +14,6 @@ use crate::room::mentions::Mentions;
 use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::room::token::TokenKey;
 use crate::sync::Arc;
-use crate::sync::atomic::AtomicU64;
 use roomcast_core::broadcasts::BroadcastLimits;
 use roomcast_core::shard_index::ShardIndex;
 use roomcast_core::{Event, Payload, RoomId};
@@ -89,7 +88,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     ///
     /// It runs outside every lock, on the thread whose call brought the event about, so it should
     /// be quick; events of one room that come from different threads may overtake each other. If it
-    /// panics, that event is lost to it, [`Hub::hook_panics`] counts one, and nothing else happens.
+    /// panics, that event is lost to it, [`Hub::caught_panics`] counts one, and nothing else happens.
     ///
     /// ```
     /// use roomcast::event::Presence;
@@ -209,14 +208,18 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         self.build(clock)
     }
 
+    /// A hub that nobody drives. Its workers never end, or its rooms would close.
+    #[cfg(test)]
+    pub(crate) fn undriven(self) -> Hub<M, U> {
+        let (hub, workers) = self.by_hand();
+        std::mem::forget(workers);
+        hub
+    }
+
     fn build(self, clock: Box<dyn Clock>) -> (Hub<M, U>, Vec<WorkerLoop<M>>) {
         let outcome_waiters = Arc::new(OutcomeWaiters::default());
-        let common = Arc::new(Common {
-            clock,
-            outcome_waiters,
-            hook: self.hook,
-            hook_panics: AtomicU64::new(0),
-        });
+        let common =
+            Arc::new(Common { clock, outcome_waiters, hook: self.hook, fence: Arc::default() });
         let seeds = Seeds::new(self.seed);
         let user_rooms = self.exclusive_membership.then(|| seeds.of(Use::UserRooms));
         let names = Arc::new(Names::new());

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 const ROOMS_A_STEP: usize = 64;
 
 /// How long, after the deadline, a drain waits for rooms to end whose sessions have no more grace.
-/// Only where a worker has died does it take as long.
+/// Only where a hook blocks does it take as long.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What became of everything while a hub was drained: the difference that the drain made to the
@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub struct DrainReport {
     /// Rooms that were drained.
     pub rooms: usize,
-    /// Rooms among them that had not ended when the drain did: their workers have died, with the
-    /// runtime or by a panic. Without that there are none.
+    /// Rooms among them that had not ended when the drain did, since somebody else was still telling
+    /// the host of what became of them: its hook blocks. Else there are none.
     pub unended: usize,
     /// Messages that still went out.
     pub dispatched: u64,

@@ -28,7 +28,6 @@ use crate::room::pending_review::by_tasks;
 use crate::room::token::TokenKey;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
 use current::WhenExpired;
 use drain::{Drain, DrainReport};
 use keys::RoomKey;
@@ -111,8 +110,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// O(1).
     ///
     /// # Errors
-    /// There are as many rooms as there may be ([`HubBuilder::max_rooms`]), or the hub is being
-    /// [drained](Self::drain).
+    /// There are as many rooms as there may be ([`HubBuilder::max_rooms`]), or the hub shuts
+    /// down: it is being [drained](Self::drain), or its workers have ended with their runtime.
     pub fn open_room(
         &self,
         room: impl Into<RoomKey<U>>,
@@ -127,7 +126,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     ///
     /// # Errors
     /// There is a room with this id that has not ended, there are as many rooms as there may be, or
-    /// the hub is being drained.
+    /// the hub shuts down.
     pub fn create_room(
         &self,
         room: impl Into<RoomKey<U>>,
@@ -235,17 +234,19 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         self.inner.common.clock.now()
     }
 
-    /// Returns how often the event hook has panicked.
-    pub fn hook_panics(&self) -> u64 {
-        self.inner.common.hook_panics.load(Ordering::Relaxed)
+    /// Returns how often code of the host's has panicked, and was kept from doing harm: the event
+    /// hook, the waker of a reader or of a publisher that awaits its outcome, a payload that was
+    /// dropped. What else was to be told, woken or dropped was.
+    pub fn caught_panics(&self) -> u64 {
+        self.inner.common.fence.caught()
     }
 
     /// Ends the server in order: no room is opened and none takes anything more, what waits goes out
     /// at the rooms' rates, every session gets what it is due, the rooms close. What is not done at
     /// the deadline is dropped, abandoned and counted. When this returns, the hook has been told
-    /// everything, [`Event::RoomEnded`](crate::Event::RoomEnded) of each room last; but for rooms
-    /// whose workers have died: at the latest 0.1 s after the deadline it returns without those,
-    /// and counts them ([`DrainReport::unended`]).
+    /// everything, [`Event::RoomEnded`](crate::Event::RoomEnded) of each room last; but at the
+    /// latest 0.1 s after the deadline it returns all the same, and counts the rooms that have not
+    /// ended ([`DrainReport::unended`]).
     ///
     /// ```
     /// # use roomcast::{Hub, Join, Publish, RoomConfig, RoomId, Source};
@@ -280,7 +281,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.
     #[cfg(feature = "tokio")]
     pub async fn drain(&self, deadline: std::time::Duration) -> DrainReport {
-        let (rooms, clock) = (self.inner.registry.drain(), self.inner.common.clock.as_ref());
+        let (rooms, clock) = (self.inner.registry.shut_down(), self.inner.common.clock.as_ref());
         let mut drain = Drain::begin(rooms, clock, deadline);
         while let Some(pause) = drain.step(clock) {
             if pause.is_zero() {
@@ -297,7 +298,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// # Cost
     /// Each room is looked at six times; while a room is not done it is looked at again after 5 ms.
     pub fn drain_blocking(&self, deadline: std::time::Duration) -> DrainReport {
-        let (rooms, clock) = (self.inner.registry.drain(), self.inner.common.clock.as_ref());
+        let (rooms, clock) = (self.inner.registry.shut_down(), self.inner.common.clock.as_ref());
         let mut drain = Drain::begin(rooms, clock, deadline);
         while let Some(pause) = drain.step(clock) {
             std::thread::sleep(pause);

@@ -39,7 +39,7 @@ struct Rooms<M> {
     /// Rooms that were ever made.
     made: usize,
     /// No more are made.
-    is_draining: bool,
+    is_shutting_down: bool,
 }
 
 impl<M> Rooms<M> {
@@ -105,7 +105,7 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     /// `user_rooms`: the seed of the table of users, where each is in one room.
     pub(crate) fn new(max_rooms: u32, user_rooms: Option<u64>, names: Arc<dyn Mentions>) -> Self {
         let rooms =
-            Rooms { places: Slab::new(), by_id: HashMap::new(), made: 0, is_draining: false };
+            Rooms { places: Slab::new(), by_id: HashMap::new(), made: 0, is_shutting_down: false };
         let user_rooms = user_rooms.map(Stripes::new);
         Self { rooms: RwLock::new(rooms), max_rooms, user_rooms, names }
     }
@@ -135,9 +135,9 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     }
 
     /// Returns all rooms, and makes no more from now on.
-    pub(crate) fn drain(&self) -> Vec<Arc<SharedRoom<M>>> {
+    pub(crate) fn shut_down(&self) -> Vec<Arc<SharedRoom<M>>> {
         let mut rooms = self.rooms.write();
-        rooms.is_draining = true;
+        rooms.is_shutting_down = true;
         rooms.places.iter().map(|(_, shared)| Arc::clone(shared)).collect()
     }
 
@@ -163,8 +163,8 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
             }
             displaced = rooms.remove(id).map(|ended| (ended, self.names.forget_room(id)));
         }
-        let made = if rooms.is_draining {
-            Err(CreateRoomError::Draining)
+        let made = if rooms.is_shutting_down {
+            Err(CreateRoomError::ShuttingDown)
         } else if rooms.places.len() < self.max_rooms as usize {
             let id = begin();
             let shared = make(id, rooms.made);

@@ -2,6 +2,7 @@
 //! [Decision D24](roomcast_core::design#d24-a-broadcast-is-one-log).
 
 use super::registry::RoomRegistry;
+use crate::drive::fence::Fence;
 use roomcast_core::Payload;
 
 /// The walk of one worker. There is one however many broadcasts come while it is under way: it goes
@@ -36,6 +37,7 @@ impl Spread {
         &mut self,
         registry: &RoomRegistry<M>,
         count: u64,
+        fence: &Fence,
     ) -> usize {
         if count != self.count {
             self.count = count;
@@ -52,7 +54,7 @@ impl Spread {
         self.next += self.workers;
         for shared in &rooms {
             // Every call takes it over first.
-            shared.admit(|_, _| ());
+            fence.call(|| shared.admit(|_, _| ()));
         }
         rooms.len()
     }

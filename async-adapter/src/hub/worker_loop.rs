@@ -5,15 +5,18 @@ use super::spread::Spread;
 use crate::drive::signal::Signal;
 use crate::drive::worker::Worker;
 use crate::room::broadcast_log::BroadcastLog;
-use crate::room::{Job, SharedRoom};
+use crate::room::{Job, SharedRoom, Visited};
 use crate::sync::channel::Receiver;
 use crate::sync::{Arc, Weak};
 use roomcast_core::{Instant, Payload};
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 /// The maximum number of pieces of work that one turn does, so that other tasks of the runtime
 /// live.
 const MAX_WORK_A_TURN: usize = 128;
+/// When a room is looked after again that panicked.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Readers woken that count as one piece of work. The tasks that were woken run between turns,
 /// while what waking them touched is still in the caches.
 const WAKES_A_PIECE: usize = 32;
@@ -23,7 +26,7 @@ pub(crate) enum Next {
     /// More is to be done at once.
     Now,
     /// Nothing before this long from now.
-    After(std::time::Duration),
+    After(Duration),
     /// Nothing until the signal is raised.
     Idle,
     /// The hub is gone.
@@ -32,7 +35,7 @@ pub(crate) enum Next {
 
 /// Looks after the rooms of one worker; a task or a thread turns it.
 #[derive(Debug)]
-pub(crate) struct WorkerLoop<M> {
+pub(crate) struct WorkerLoop<M: Payload + Send + Sync + 'static> {
     worker: Arc<Worker<Job<M>>>,
     inbox: Receiver<Job<M>>,
     broadcast_log: Arc<BroadcastLog<M>>,
@@ -71,7 +74,7 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
             let done = match self.inbox.try_recv() {
                 Ok(Job::Poll(shared, shard)) => self.visit(&shared, shard),
                 Ok(Job::Gone(shared)) => {
-                    shared.visit_gone();
+                    self.worker.fence().call(|| shared.visit_gone());
                     1
                 }
                 Err(_) => break,
@@ -95,16 +98,25 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         }
     }
 
+    fn forget_if_ended(&self, registry: &RoomRegistry<M>, shared: &Arc<SharedRoom<M>>) {
+        if shared.is_ended() {
+            self.worker.fence().call(|| registry.forget(shared));
+        }
+    }
+
     /// Lets some rooms hear what was broadcast, if that has not reached all. Returns how many pieces
     /// of work that was.
     fn spread(&mut self) -> usize {
         let Some(registry) = self.registry.upgrade() else { return 0 };
-        self.spread.step(&registry, self.broadcast_log.count())
+        self.spread.step(&registry, self.broadcast_log.count(), self.worker.fence())
     }
 
     /// Visits a shard; returns how many pieces of work that was.
     fn visit(&mut self, shared: &Arc<SharedRoom<M>>, shard: u32) -> usize {
-        let visited = shared.visit(shard);
+        let visited = self.worker.fence().call(|| shared.visit(shard));
+        // A room whose visit panics is looked after again, and keeps nobody else from being.
+        let visited = visited
+            .unwrap_or_else(|| Visited { woken: 0, next: Some(self.worker.now() + RETRY_AFTER) });
         let key = Arc::as_ptr(shared.shard(shard)) as usize;
         let old = self.shards.get(&key).map(|(.., at)| *at);
         if old != visited.next {
@@ -117,12 +129,27 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
                 self.shards.insert(key, (Arc::clone(shared), shard, new));
             }
         }
-        if shared.is_ended()
-            && let Some(registry) = self.registry.upgrade()
-        {
-            registry.forget(shared);
+        if let Some(registry) = self.registry.upgrade() {
+            self.forget_if_ended(&registry, shared);
         }
         1 + visited.woken / WAKES_A_PIECE
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Drop for WorkerLoop<M> {
+    /// It goes with its hub, or with the runtime or the thread that turned it. Then nobody looks
+    /// after its rooms any more: they close.
+    fn drop(&mut self) {
+        if self.worker.is_stopped() {
+            return;
+        }
+        let Some(registry) = self.registry.upgrade() else { return };
+        for shared in registry.shut_down() {
+            if shared.is_worked_by(&self.worker) {
+                self.worker.fence().call(|| shared.close_unattended());
+                self.forget_if_ended(&registry, &shared);
+            }
+        }
     }
 }
 

@@ -311,6 +311,8 @@ where
         });
         self.again |= again;
         self.write(&prepared, &taken, now);
+        // It may be the last who has them.
+        self.shared.fence().drop_each(prepared);
         taken.clear();
         self.taken = taken;
         for (place, session, reason) in ended {

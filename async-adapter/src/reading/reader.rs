@@ -64,7 +64,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             reader.waits_since = Some(epoch);
         }
         if state.audience.has_deferred_drops() || old.is_some() || answer.is_err() {
-            Self::clean_up(state, old);
+            Self::clean_up(shard, state, old);
             if let Err(SessionEnd::Closed(_)) = answer {
                 self.forget(reader.session);
             }
@@ -75,10 +75,16 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// What is left is dropped outside the lock: that may run foreign code.
     #[cold]
     #[inline(never)]
-    fn clean_up(mut state: MutexGuard<'_, ShardState<M>>, old: Option<DisplacedWaker>) {
+    fn clean_up(
+        shard: &AudienceShard<M>,
+        mut state: MutexGuard<'_, ShardState<M>>,
+        old: Option<DisplacedWaker>,
+    ) {
         let deferred = state.audience.take_deferred_drops();
         drop(state);
-        drop(deferred);
-        old.into_iter().for_each(DisplacedWaker::settle);
+        shard.fence().drop_deferred(deferred);
+        if let Some(waker) = old {
+            waker.settle(shard.fence());
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! One shard of a room's audience: its lock, and those who wait for it. One worker looks after it.
 
+use crate::drive::fence::Fence;
 use crate::room::pump_notify::PumpNotify;
 use crate::room::round_robin::RoundRobin;
-use crate::room::waiters::{DisplacedWaker, Waiters};
+use crate::room::waiters::Waiters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -25,6 +26,7 @@ pub(crate) struct AudienceShard<M> {
     signs: Mutex<Vec<SessionId>>,
     /// Whether its worker has been told that it wants looking after.
     pub(crate) called: AtomicBool,
+    fence: Arc<Fence>,
 }
 
 /// Signs of life that may wait for a shard's lock.
@@ -52,7 +54,7 @@ impl<M> ShardState<M> {
 
 impl<M: Payload> AudienceShard<M> {
     /// A shard whose audience is this one.
-    pub(crate) fn new(part: ShardIndex, audience: Audience<M>) -> Self {
+    pub(crate) fn new(part: ShardIndex, audience: Audience<M>, fence: &Arc<Fence>) -> Self {
         let applied = audience.applied().0;
         Self {
             part,
@@ -68,7 +70,13 @@ impl<M: Payload> AudienceShard<M> {
             sessions: AtomicU32::new(0),
             signs: Mutex::default(),
             called: AtomicBool::new(false),
+            fence: Arc::clone(fence),
         }
+    }
+
+    /// The fence around code of the host's.
+    pub(crate) fn fence(&self) -> &Fence {
+        &self.fence
     }
 
     /// The lock itself, for a call that needs several.
@@ -79,16 +87,17 @@ impl<M: Payload> AudienceShard<M> {
 
     /// Runs a call under the lock. What fell out of the log is dropped outside.
     pub(crate) fn enter<R>(&self, call: impl FnOnce(&mut ShardState<M>) -> R) -> R {
-        Self::run(self.state.lock(), call)
+        self.run(self.state.lock(), call)
     }
 
     /// As [`enter`](Self::enter), unless somebody has the lock.
     pub(crate) fn try_enter<R>(&self, call: impl FnOnce(&mut ShardState<M>) -> R) -> Option<R> {
-        Some(Self::run(self.state.try_lock()?, call))
+        Some(self.run(self.state.try_lock()?, call))
     }
 
     #[inline]
     fn run<R>(
+        &self,
         mut state: MutexGuard<'_, ShardState<M>>,
         call: impl FnOnce(&mut ShardState<M>) -> R,
     ) -> R {
@@ -97,7 +106,7 @@ impl<M: Payload> AudienceShard<M> {
         if state.audience.has_deferred_drops() {
             let deferred = state.audience.take_deferred_drops();
             drop(state);
-            drop(deferred);
+            self.fence.drop_deferred(deferred);
         }
         answer
     }
@@ -176,10 +185,12 @@ impl<M: Payload> AudienceShard<M> {
             (out, !round.is_over())
         };
         let Some(out) = out else { return (0, left) };
-        out.wake();
+        out.wake(&self.fence);
         let woken = out.len();
         let old = self.state.lock().waiters.put_back(out);
-        old.into_iter().for_each(DisplacedWaker::settle);
+        for waker in old {
+            waker.settle(&self.fence);
+        }
         (woken, left)
     }
 }

@@ -1,9 +1,11 @@
 //! Telling events to the host, the end of the room last of all.
 
-use super::{Events, SharedRoom};
+use super::{Events, Job, SharedRoom};
+use crate::drive::worker::Worker;
+use crate::room::audience_shard::AudienceShard;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use roomcast_core::{Event, Payload};
+use roomcast_core::{Actor, Event, Payload};
 
 /// How far a room has told what became of it.
 ///
@@ -52,9 +54,34 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         if untold.load(Ordering::SeqCst) == 0 && owes_end.swap(false, Ordering::SeqCst) {
             self.workers[0].deliver(self.id, &[Event::RoomEnded]);
             has_ended.store(true, Ordering::SeqCst);
+            // Nobody is to read it any more; and whoever drops the room itself drops no payloads.
+            for shard in self.shards() {
+                while shard.enter(|state| state.audience.release_log()) {}
+            }
             // The worker has the hub forget the room.
             self.call(self.shard(0));
         }
+    }
+
+    /// Whether this worker looks after one of the room's shards.
+    pub(crate) fn is_worked_by(&self, worker: &Arc<Worker<Job<M>>>) -> bool {
+        self.workers.iter().any(|other| Arc::ptr_eq(other, worker))
+    }
+
+    /// Closes the room because its worker is gone. What waits is dropped, those who await outcomes
+    /// are told, and sessions can still take what they are due.
+    pub(crate) fn close_unattended(self: &Arc<Self>) {
+        // A room that was closed already is as it should be.
+        let _ = self.close(Actor::Host);
+        self.shards().for_each(|shard| self.visit_unattended(shard));
+    }
+
+    /// Does what a shard's worker would do now, who may be gone.
+    pub(super) fn visit_unattended(self: &Arc<Self>, shard: &AudienceShard<M>) {
+        self.visit(shard.part.index());
+        while shard.wake_some().1 {}
+        // A worker that is there learns when to come next.
+        self.call(shard);
     }
 
     /// Whether the room is closed, everyone has gone, and the host has been told all, `RoomEnded`

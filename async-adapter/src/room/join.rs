@@ -2,7 +2,6 @@
 
 use super::SharedRoom;
 use crate::room::audience_shard::AudienceShard;
-use crate::room::waiters::DisplacedWaker;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use roomcast_core::admission::RoomStatus;
@@ -67,7 +66,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             );
             (answer, displaced)
         });
-        displaced.into_iter().for_each(DisplacedWaker::settle);
+        if let Some(waker) = displaced {
+            waker.settle(self.fence());
+        }
         answer
     }
 
@@ -97,7 +98,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             // The first shard holds back at the seam what it has not picked up itself.
             audience.take_over(guarded.admission.hand_over(audience.applied()));
             let shard = self.shards[index as usize]
-                .get_or_init(|| Arc::new(AudienceShard::new(part, audience)));
+                .get_or_init(|| Arc::new(AudienceShard::new(part, audience, self.fence())));
             self.open.fetch_max(index + 1, Ordering::AcqRel);
             shard
         })

@@ -26,6 +26,7 @@ mod tests;
 pub(crate) mod token;
 pub(crate) mod waiters;
 
+use crate::drive::fence::Fence;
 use crate::drive::worker::Worker;
 use crate::room::audience_shard::AudienceShard;
 use crate::room::broadcast_log::BroadcastLog;
@@ -161,7 +162,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let sharding = Self::sharding_over(workers.len());
         let audience = Audience::shard(config, sharding.part(0), admission.heads()).with_life(life);
         let has_heartbeat = audience.has_heartbeat();
-        let first = Arc::new(AudienceShard::new(sharding.part(0), audience));
+        let first = Arc::new(AudienceShard::new(sharding.part(0), audience, workers[0].fence()));
         let others = workers.iter().skip(1).map(|_| OnceLock::new());
         let shards = std::iter::once(OnceLock::from(first)).chain(others).collect();
         Arc::new(Self {
@@ -198,6 +199,11 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// The configuration by now.
     pub(crate) fn settings(&self) -> RoomConfig {
         RoomConfig::clone(&self.settings.lock())
+    }
+
+    /// The fence around code of the host's.
+    pub(crate) fn fence(&self) -> &Arc<Fence> {
+        self.workers[0].fence()
     }
 
     /// The callers that await outcomes.
@@ -282,7 +288,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
                 }
                 deferred
             });
-            drop(deferred);
+            self.fence().drop_deferred(deferred);
             self.finish(after);
         }
         for answer in &outcome_waiters {
@@ -384,7 +390,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Tells that a session was taken out. Returns whether it was in.
     fn finish_taking_out(self: &Arc<Self>, taken: TakenOut<M>) -> bool {
         let TakenOut { session, was_in, waker, pumps, aftermath } = taken;
-        waker.into_iter().for_each(DisplacedWaker::settle);
+        if let Some(waker) = waker {
+            waker.settle(self.fence());
+        }
         pumps.iter().for_each(|pump| pump.notify_gone(session));
         if let Some(aftermath) = aftermath {
             self.settle_aftermath(aftermath);
@@ -406,7 +414,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let now = self.now();
         for shard in self.shards() {
             shard.enter(|state| state.audience.end_grace(now));
-            self.call(shard);
+            self.visit_unattended(shard);
         }
     }
 
@@ -490,7 +498,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// What every call does last, outside the locks.
     pub(crate) fn finish(self: &Arc<Self>, after: After<M>) {
         let After { events, news, home, deferred, imported } = after;
-        drop((deferred, imported));
+        if let Some(deferred) = deferred {
+            self.fence().drop_deferred([deferred]);
+        }
+        if let Some(imported) = imported {
+            self.fence().drop_deferred([*imported]);
+        }
         self.emit_events(&events);
         if news {
             self.shards().for_each(|shard| self.call(shard));

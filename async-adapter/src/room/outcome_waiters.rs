@@ -39,21 +39,14 @@ impl OutcomeWaiters {
         OutcomeFuture { outcome_waiters: Arc::clone(self), key, generation }
     }
 
-    /// Tells the caller that awaits this tag; nobody, if it has given up.
-    pub(crate) fn resolve(&self, tag: CorrelationId, outcome: Outcome) {
+    /// Puts the outcome down for the caller that awaits this tag, and returns its waker; nobody's, if
+    /// it has given up.
+    pub(crate) fn resolve(&self, tag: CorrelationId, outcome: Outcome) -> Option<Waker> {
         let (key, generation) = unpack(tag);
-        let waker = {
-            let mut table = self.table.lock();
-            let slot = table.slots.get_mut(key).filter(|slot| slot.generation == generation);
-            slot.and_then(|slot| {
-                slot.outcome = Some(outcome);
-                slot.waker.take()
-            })
-        };
-        // Outside the lock: waking runs foreign code.
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let mut table = self.table.lock();
+        let slot = table.slots.get_mut(key).filter(|slot| slot.generation == generation)?;
+        slot.outcome = Some(outcome);
+        slot.waker.take()
     }
 }
 

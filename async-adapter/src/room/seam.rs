@@ -238,7 +238,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     fn settle_left(self: &Arc<Self>, left: Left<M>) {
         let Left { calls, deferred } = left;
-        drop(deferred);
+        self.fence().drop_deferred(deferred);
         for number in calls {
             self.call(self.shard(number));
         }

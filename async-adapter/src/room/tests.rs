@@ -18,7 +18,7 @@ fn hub() -> (Hub<&'static str>, Told) {
         let told = Arc::clone(&told);
         move |_, event: &Event| told.lock().push(*event)
     };
-    (Hub::<&'static str>::builder().workers(2).on_event(hook).by_hand().0, told)
+    (Hub::<&'static str>::builder().workers(2).on_event(hook).undriven(), told)
 }
 
 /// Time for a thread to come to where it waits for a lock.
@@ -113,7 +113,7 @@ fn call_after_broadcast(call: impl FnOnce(&crate::Room<Looks>) + Send + 'static)
     let (done, is_done) = mpsc::channel();
     std::thread::spawn(move || {
         // Nobody drives it, so that nobody hears it before.
-        let (hub, _) = Hub::<Looks>::builder().workers(1).by_hand();
+        let (hub, _drivers) = Hub::<Looks>::builder().workers(1).by_hand();
         let config = RoomConfig::builder(UserId(1)).payload_bytes(100).build().unwrap();
         let room = hub.create_room(RoomId(1), &config).unwrap();
         let looks = Looks(Arc::default());
@@ -139,7 +139,7 @@ fn what_is_heard_under_two_locks_may_call() {
 
 /// A room of a hub that nobody drives, where a user may have one session.
 fn undriven() -> (Hub<&'static str>, crate::Room<&'static str>) {
-    let (hub, _) = Hub::<&'static str>::builder().workers(2).by_hand();
+    let hub = Hub::<&'static str>::builder().workers(2).undriven();
     let config = RoomConfig::builder(UserId(1)).sessions_per_user(1).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
     (hub, room)
@@ -178,7 +178,7 @@ fn a6_dropping_a_half_of_a_session_ends_the_other() {
 
 #[test]
 fn a7_a_publisher_waits_for_no_reader_to_show_life() {
-    let (hub, _) = Hub::<&'static str>::builder().workers(1).by_hand();
+    let (hub, _drivers) = Hub::<&'static str>::builder().workers(1).by_hand();
     let config = RoomConfig::builder(UserId(1)).heartbeat(Some(Heartbeat::AV_CHAT_ROOM));
     let room = hub.create_room(RoomId(1), &config.build().unwrap()).unwrap();
     let ann = room.join(Join::user(UserId(7))).unwrap();

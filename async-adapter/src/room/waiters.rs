@@ -2,6 +2,7 @@
 //! so that no lock is held for more than one of them.
 //! [Decision D1](roomcast_core::design#d1-two-locks-and-a-ring-between).
 
+use crate::drive::fence::Fence;
 use roomcast_core::ids::SessionKey;
 use std::task::Waker;
 
@@ -58,10 +59,11 @@ impl DisplacedWaker {
     }
 
     /// Wakes whoever has something to learn.
-    pub(crate) fn settle(self) {
-        if let Self::Dismissed(waker) = self {
-            waker.wake();
-        }
+    pub(crate) fn settle(self, fence: &Fence) {
+        fence.call(|| match self {
+            Self::Dismissed(waker) => waker.wake(),
+            Self::Replaced(waker) => drop(waker),
+        });
     }
 }
 
@@ -87,12 +89,17 @@ impl Out {
         self.ready.len()
     }
 
-    pub(crate) fn wake(&self) {
-        for &at in &self.ready {
-            if let Some(waker) = &self.entries[usize::from(at)].waker {
-                waker.wake_by_ref();
+    /// Wakes them. One that panics keeps none of the others from being woken.
+    pub(crate) fn wake(&self, fence: &Fence) {
+        let mut left = self.ready.iter();
+        let wake_rest = |left: &mut std::slice::Iter<'_, u16>| {
+            for &at in left {
+                if let Some(waker) = &self.entries[usize::from(at)].waker {
+                    waker.wake_by_ref();
+                }
             }
-        }
+        };
+        while fence.call(|| wake_rest(&mut left)).is_none() {}
     }
 }
 
@@ -277,7 +284,7 @@ mod tests {
         };
         for segment in 0..waiters.segments() {
             let Some(out) = waiters.take_ready(segment, ready) else { continue };
-            out.wake();
+            out.wake(&Fence::default());
             woken += out.len();
             assert!(waiters.put_back(out).is_empty(), "every waker goes back to its place");
         }

@@ -68,6 +68,11 @@ impl<M: Payload> Feed<M> {
         self.log.reconfigure(settings.log_messages, settings.log_bytes);
     }
 
+    /// From now on the log may hold nothing; [`trim`](Self::trim) has to follow.
+    pub(super) fn hold_nothing(&mut self) {
+        self.log.reconfigure(PerLevel::default(), PerLevel::default());
+    }
+
     /// Lets go of what the log holds and may hold no more, as much as one call may. Whoever had not
     /// read it has missed it.
     pub(super) fn trim(&mut self, deferred: &mut DeferredDrops<M>) {
