@@ -49,7 +49,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
         self.start
     }
 
-    /// Where the session stands, for it to come back to with [`Join::resume`]: behind what was
+    /// Where the session stands, for it to come back to with [`Join::resume`](roomcast_core::Join::resume): behind what was
     /// handed to its connection, whether or not the peer has got it. `None` when it has ended, or
     /// is about to.
     pub fn resume_token(&self) -> Option<ResumeToken> {
@@ -74,8 +74,8 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// themselves.
     ///
     /// What a peer can make a server keep for it is bounded, whether or not the peer reads and the
-    /// pump's task comes by: at most [`control_frames`](PumpOptions::control_frames) frames with
-    /// [`control_bytes`](PumpOptions::control_bytes) bytes, one pong and one close wait for a
+    /// pump's task comes by: at most [`control_frames`](super::PumpOptions::control_frames) frames with
+    /// [`control_bytes`](super::PumpOptions::control_bytes) bytes, one pong and one close wait for a
     /// connection. Those are its own: nobody else's frames take their places. A [`Control::Pong`]
     /// or [`Control::Close`] is always taken while the connection is there; it replaces an older
     /// one whose writing has not begun.
@@ -85,7 +85,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     ///
     /// # Errors
     /// As many frames or bytes wait as may, it is too large, or the connection has ended. Nothing
-    /// was kept of it then. The first two are counted in [`PumpStats::controls_dropped`].
+    /// was kept of it then. The first two are counted in [`PumpStats::controls_dropped`](super::PumpStats::controls_dropped).
     pub fn control(&self, control: impl Into<Control>) -> Result<(), ControlRefused> {
         let pump_shard = self.inner.pump_shard(self.shard);
         let posted =
