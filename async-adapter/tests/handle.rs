@@ -189,7 +189,7 @@ async fn a28_a_counter_is_set_added_to_read_and_taken_away() {
     assert_eq!(room.data().counters(), of(&[("follows", -3), ("likes", 42)]));
     assert_eq!(
         (room.data().remove_counter("likes"), room.data().remove_counter("likes")),
-        (Some(42), None)
+        (Ok(Some(42)), Ok(None))
     );
     assert_eq!(room.data().counters(), of(&[("follows", -3)]));
     assert_eq!(room.data().set_counter("", 1), Err(DataError::KeyLength { bytes: 0, max: 128 }));

@@ -148,7 +148,8 @@ impl Attributes {
         self.entries.iter().map(|(key, value)| (&**key, value))
     }
 
-    /// Makes all changes or none; `None` takes a key away. Returns the new version.
+    /// Makes all changes or none; `None` takes a key away. Returns the new version. Where nothing
+    /// is written and nothing taken away the version stays, and no quota counts it.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -173,6 +174,10 @@ impl Attributes {
         }
         if let Some(based_on) = based_on.filter(|&based_on| based_on != self.version) {
             return Err(DataError::Conflict { current: self.version, based_on });
+        }
+        if changes.iter().all(|(key, value)| value.is_none() && self.place(key).is_err()) {
+            // Nothing is written and nothing taken away.
+            return Ok(self.version);
         }
         let mut entries = self.entries.clone();
         for &(key, value) in changes {

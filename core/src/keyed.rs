@@ -128,7 +128,11 @@ impl KeyedLimit {
     /// Takes buckets over that count by a former quota, at most so many.
     fn take_over(&mut self, most: usize) {
         for _ in 0..most {
-            let Some((_, slot)) = self.stale.pop_first() else { return };
+            let Some((full_at, slot)) = self.stale.pop_first() else { return };
+            if !full_at.holds(self.changed_at) {
+                self.forget(slot);
+                continue;
+            }
             let bucket = self.bucket(slot);
             let full_at = self.full_at(&bucket, self.changed_at);
             let entry = &mut self.entries[slot];
@@ -144,11 +148,22 @@ impl KeyedLimit {
 
     /// A key's bucket, by the quota that holds.
     fn bucket(&self, slot: u32) -> TokenBucket {
-        let mut bucket = self.entries[slot].bucket;
-        if (bucket.rate(), bucket.burst()) != (self.quota.rate, self.quota.burst) {
-            bucket.change(self.changed_at, self.quota);
+        let Entry { mut bucket, full_at, .. } = self.entries[slot];
+        if (bucket.rate(), bucket.burst()) == (self.quota.rate, self.quota.burst) {
+            return bucket;
         }
+        if !full_at.holds(self.changed_at) {
+            // It was full, and as good as none.
+            return self.quota.bucket();
+        }
+        bucket.change(self.changed_at, self.quota);
         bucket
+    }
+
+    fn forget(&mut self, slot: u32) {
+        if let Some(Entry { key, .. }) = self.entries.remove(slot) {
+            self.index.remove(self.hasher.hash(key), slot);
+        }
     }
 
     /// Takes a token for a key, or says when there will be one. O(log keys).
@@ -242,8 +257,7 @@ impl KeyedLimit {
                 break;
             };
             self.full.remove(&(full_at, slot));
-            self.index.remove(self.hasher.hash(self.entries[slot].key), slot);
-            self.entries.remove(slot);
+            self.forget(slot);
             if self.entries.len() < self.max_keys {
                 break;
             }

@@ -12,7 +12,8 @@ const MAX_MOVED: usize = 4_096;
 /// The last arrivals, so many of them.
 #[derive(Debug)]
 pub(crate) struct RecentUsers {
-    ring: Chunked<UserId>,
+    /// `None` for one who has gone since.
+    ring: Chunked<Option<UserId>>,
     /// The place of the oldest once the ring is full, which the next arrival takes.
     next: u32,
     limit: u32,
@@ -29,13 +30,13 @@ impl RecentUsers {
             return;
         }
         let keep = (self.ring.len()).min(limit as usize).min(MAX_MOVED);
-        let newest: Vec<UserId> = self.newest_first().take(keep).collect();
+        let newest: Vec<_> = self.newest_first().take(keep).collect();
         *self = Self::new(limit);
-        newest.into_iter().rev().for_each(|user| self.push(user));
+        newest.into_iter().rev().for_each(|user| self.add(user));
     }
 
     /// All that are kept, the newest first.
-    fn newest_first(&self) -> impl Iterator<Item = UserId> {
+    fn newest_first(&self) -> impl Iterator<Item = Option<UserId>> {
         let len = self.ring.len() as u32;
         (0..self.next).rev().chain((self.next..len).rev()).map(|place| self.ring[place])
     }
@@ -44,6 +45,22 @@ impl RecentUsers {
     /// somebody asks.
     #[inline]
     pub(crate) fn push(&mut self, user: UserId) {
+        self.add(Some(user));
+    }
+
+    /// A user has gone who has still sessions here, all of them silent: none of the arrivals so far
+    /// counts any more, even if one of the sessions shows life again. O(n).
+    #[cold]
+    pub(crate) fn forget(&mut self, user: UserId) {
+        for place in 0..self.ring.len() as u32 {
+            if self.ring[place] == Some(user) {
+                self.ring[place] = None;
+            }
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, user: Option<UserId>) {
         if let Some(oldest) = self.ring.get_mut(self.next) {
             *oldest = user;
         } else if self.next < self.limit {
@@ -59,7 +76,7 @@ impl RecentUsers {
     /// log n).
     pub(crate) fn users(&self, is_in: impl Fn(UserId) -> bool) -> Vec<UserId> {
         let mut seen = BTreeSet::new();
-        self.newest_first().filter(|&user| seen.insert(user) && is_in(user)).collect()
+        self.newest_first().flatten().filter(|&user| seen.insert(user) && is_in(user)).collect()
     }
 }
 

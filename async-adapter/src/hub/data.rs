@@ -91,8 +91,11 @@ impl<'a, M: Payload + Send + Sync + 'static, U: Name> RoomData<'a, M, U> {
         self.shared.admit(|admission, _| admission.add_counter(key, delta))
     }
 
-    /// Takes a counter away; returns what it said.
-    pub fn remove_counter(&self, key: &str) -> Option<i64> {
+    /// Takes a counter away; returns what it said, and `None` when there was none.
+    ///
+    /// # Errors
+    /// The room is closed.
+    pub fn remove_counter(&self, key: &str) -> Result<Option<i64>, DataError> {
         self.shared.admit(|admission, _| admission.remove_counter(key))
     }
 

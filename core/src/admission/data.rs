@@ -12,7 +12,8 @@ impl<M: Payload> Admission<M> {
     ///
     /// `based_on` is the version that the writer had seen: of two who change the same version the
     /// first wins, and the other gets [`DataError::Conflict`]. `None` writes over whatever is
-    /// there. O(attributes), of which there are few.
+    /// there. A call that writes nothing and takes nothing away leaves the version as it is, so that it
+    /// makes nobody else's change a conflict. O(attributes), of which there are few.
     pub fn write_attributes(
         &mut self,
         now: Instant,
@@ -51,9 +52,13 @@ impl<M: Payload> Admission<M> {
         self.data.add_counter(self.clock.peek(Instant::ZERO), key, delta)
     }
 
-    /// Takes a counter away; returns what it said.
-    pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
-        self.data.remove_counter(key)
+    /// Takes a counter away; returns what it said, and `None` when there was none.
+    ///
+    /// # Errors
+    /// The room is closed.
+    pub fn remove_counter(&mut self, key: &str) -> Result<Option<i64>, DataError> {
+        self.is_open_for_data()?;
+        Ok(self.data.remove_counter(key))
     }
 
     /// What a counter says.

@@ -190,6 +190,11 @@ impl<M: Payload> Admission<M> {
         }
     }
 
+    /// Whether there are just as many sessions as there may be: one that goes makes room for one.
+    pub(crate) fn has_just_no_space(&self) -> bool {
+        self.people.attendance().sessions() == self.settings.sessions
+    }
+
     /// Whether nobody has been in for as long as an open room may be empty. A fresh room counts
     /// from the first such call.
     pub fn is_vacant(&mut self, now: Instant) -> bool {

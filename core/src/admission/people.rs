@@ -137,7 +137,10 @@ impl<M> People<M> {
             }
             Gone::OneOf(user) => {
                 let goes_offline = !was_silent && self.has_silent_only(user);
-                self.silent_users += u32::from(goes_offline);
+                if goes_offline {
+                    self.silent_users += 1;
+                    self.recent.forget(user);
+                }
                 Departure { user, is_last: false, goes_offline, profile: None }
             }
         })

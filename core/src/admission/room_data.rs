@@ -84,15 +84,19 @@ impl<M> RoomData<M> {
         }
     }
 
-    /// Makes all changes of attributes or none. Returns the new version.
+    /// Makes all changes of attributes or none. Returns the new version. Nobody is told of what
+    /// changes nothing.
     pub(super) fn write_attributes(
         &mut self,
         now: Instant,
         based_on: Option<u64>,
         changes: &[(&str, Option<&[u8]>)],
     ) -> Result<u64, DataError> {
+        let before = self.attributes.version();
         let version = self.attributes.write(now, based_on, changes)?;
-        self.note(now, SystemMessageKind::AttributesChanged, None);
+        if version != before {
+            self.note(now, SystemMessageKind::AttributesChanged, None);
+        }
         Ok(version)
     }
 

@@ -170,14 +170,30 @@ impl<M: Payload> Audience<M> {
     }
 
     /// Closes a session from outside: it still takes what it is due by now, then the reason; after
-    /// the grace it is gone. Harmless when it is not in or ends already. O(1), or
-    /// O(log n) while others end later who began to end before.
+    /// the grace it is gone. Harmless when it is not in or ends already, as all do in an audience
+    /// that is closed. O(1), or O(log n) while others end later who began to end before.
     pub fn end(&mut self, now: Instant, session: SessionId, reason: EndReason) {
         let now = self.clock.advance(now);
         let Some(slot) = self.live_slot(session) else { return };
         self.watch_no_more(slot);
+        if self.closing.is_closed() {
+            return;
+        }
         self.crowd.end(self.feed.log(), slot, reason, self.closing.until(now));
         self.wakeups.by(now);
+    }
+
+    /// When the grace of the session is over that ends first, if any does.
+    pub(crate) fn first_end(&self) -> Option<Instant> {
+        self.crowd.cold_states().first_ending().map(|(_, until)| until)
+    }
+
+    /// Lets the session go that ends first, before its grace is over: it gives its place to one that
+    /// comes. [`poll_gone`](Self::poll_gone) returns it.
+    pub(crate) fn give_way(&mut self) {
+        if let Some((slot, _)) = self.crowd.cold_states().first_ending() {
+            self.release_late(slot);
+        }
     }
 
     /// Closes the audience: every session still takes what it is due, then the reason; after the

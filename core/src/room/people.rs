@@ -153,8 +153,11 @@ impl<M: Payload> RoomState<M> {
         self.admission.add_counter(key, delta)
     }
 
-    /// Takes a counter away; returns what it said.
-    pub fn remove_counter(&mut self, key: &str) -> Option<i64> {
+    /// Takes a counter away; returns what it said, and `None` when there was none.
+    ///
+    /// # Errors
+    /// The room is closed.
+    pub fn remove_counter(&mut self, key: &str) -> Result<Option<i64>, DataError> {
         self.admission.remove_counter(key)
     }
 

@@ -153,6 +153,9 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     /// Checked in this order: the room is closed, the user is banned, the connection has a session
     /// that is in, the user has as many sessions as one may have, the room is full, the profile is
     /// too large, this audience is full. The profile stays in `join` then.
+    ///
+    /// A full room in which a session of the audiences that are held ends already is not full: the
+    /// one whose grace is over first gives its place up, and what it had not read is abandoned.
     pub fn join(
         &mut self,
         now: Instant,
@@ -160,6 +163,9 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         into: u32,
     ) -> Result<Joined, NotJoined> {
         self.check(now, join).map_err(NotJoined::Refused)?;
+        if self.admission.check_space().is_err() {
+            self.give_way(now);
+        }
         let Some(audience) = self.audiences.at(into) else {
             return Err(NotJoined::Refused(JoinError::RoomClosed));
         };
@@ -183,6 +189,16 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         Ok(joined)
     }
 
+    /// The session whose grace is over first gives its place up.
+    #[cold]
+    fn give_way(&mut self, now: Instant) {
+        let ending = self.audiences.held().filter(|audience| audience.first_end().is_some());
+        if let Some(audience) = ending.min_by_key(|audience| audience.first_end()) {
+            audience.give_way();
+        }
+        self.settle(now, usize::MAX);
+    }
+
     fn check(&mut self, now: Instant, join: &Join<M>) -> Result<(), JoinError> {
         let checked = self.admission.check_join(now, join.user);
         if let Ok(()) | Err(JoinError::TooManySessions { .. }) = checked {
@@ -194,7 +210,13 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             }
         }
         checked?;
-        self.admission.check_space()?;
+        let mut is_any_ending =
+            || self.audiences.held().any(|audience| audience.first_end().is_some());
+        match self.admission.check_space() {
+            // Where there are more than may be, one that goes would not help.
+            Err(_) if self.admission.has_just_no_space() && is_any_ending() => {}
+            checked => checked?,
+        }
         match (&join.profile, join.user) {
             (Some(profile), Some(_)) => self.admission.check_profile(profile.size()),
             _ => Ok(()),

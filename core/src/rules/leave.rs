@@ -10,8 +10,8 @@ use crate::message::Payload;
 use crate::time::{Duration, Instant};
 
 impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
-    /// Takes a user out on all devices. The sessions still take what they are due, then the reason.
-    /// O(sessions of the user).
+    /// Takes a user out on all devices. The sessions still take what they are due, then the reason;
+    /// in a room that is closed, that is still why they end. O(sessions of the user).
     ///
     /// # Errors
     /// The user is not in, or is the owner.

@@ -96,7 +96,7 @@ impl Checked {
         answer: &Result<Joined, JoinError>,
     ) -> Check {
         self.mirrored(room, "join", *answer, |twin| twin.join(now, join.clone()))?;
-        self.oracle.joined(now, join, answer)?;
+        self.oracle.joined(now, join, answer, |session| room.deliveries(session).is_none())?;
         self.inspect(room)
     }
 

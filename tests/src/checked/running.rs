@@ -87,7 +87,7 @@ impl Checked {
         let call = |room: &mut RoomState<Probe>| match count {
             Count::Set(value) => room.set_counter(key, value),
             Count::Add(delta) => room.add_counter(key, delta).map(Some),
-            Count::Remove => Ok(room.remove_counter(key)),
+            Count::Remove => room.remove_counter(key),
         };
         let answer = call(room);
         self.mirrored(room, "a counter", answer, call)?;

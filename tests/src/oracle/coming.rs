@@ -15,9 +15,20 @@ impl Oracle {
         now: Instant,
         join: &Join<Probe>,
         answer: &Result<Joined, JoinError>,
+        is_gone: impl Fn(SessionId) -> bool,
     ) -> Check {
         self.advance(now);
         let expected = self.join_error(join);
+        if answer.is_ok() && self.listeners.here.len() as u64 >= u64::from(self.rules.sessions) {
+            // Who ends first gives way; of several, any.
+            let first = self.ending().map(|(_, until)| until).min();
+            let mut gone = self.ending().filter(|&(session, _)| is_gone(session));
+            let (session, until) = gone.next().unzip();
+            same(Law::Members, "whose place is taken", (first, None), (until, gone.next()))?;
+            drop(gone);
+            self.go(session.unwrap_or(SessionId::from_bits(0)));
+            self.listeners.release(session.unwrap_or(SessionId::from_bits(0)));
+        }
         match answer {
             Err(error) => same(Law::Members, "why a join is not granted", expected, Some(*error)),
             Ok(joined) => {
@@ -57,7 +68,7 @@ impl Oracle {
                         self.members.profiles.insert(user, (profile.id(), profile.size()));
                     }
                     if !was_online {
-                        self.arrivals.push(user);
+                        self.arrivals.push(Some(user));
                         self.inbox.presence(
                             &self.rules,
                             user,
@@ -71,6 +82,12 @@ impl Oracle {
                 Ok(())
             }
         }
+    }
+
+    /// Those that end, with when their grace is over.
+    fn ending(&self) -> impl Iterator<Item = (SessionId, Instant)> {
+        let ends = self.listeners.here.iter();
+        ends.filter_map(|(&session, listener)| Some((session, listener.end?.1)))
     }
 
     /// A user's session goes; who was offline already does not go offline again. Once the room is closed, its one event stands for the going
@@ -88,7 +105,13 @@ impl Oracle {
         if let Some(user) = user.filter(|&user| self.is_open() && self.members.count(user) == 0) {
             self.goes_with(tip, user, profile);
         }
-        if let Some(user) = was_online.filter(|&user| self.is_open() && !self.is_online(user)) {
+        let gone = was_online.filter(|&user| !self.is_online(user));
+        for arrival in
+            self.arrivals.iter_mut().filter(|arrival| gone.is_some() && **arrival == gone)
+        {
+            *arrival = None;
+        }
+        if let Some(user) = gone.filter(|_| self.is_open()) {
             self.inbox.presence(&self.rules, user, Presence::Offline, PresenceCause::Quit);
         }
     }
@@ -116,7 +139,9 @@ impl Oracle {
             return Some(JoinError::TooManySessions { user, max });
         }
         let max = self.rules.sessions;
-        if self.listeners.here.len() as u64 >= u64::from(max) {
+        // One that ends gives way to one that comes.
+        let (here, max_here) = (self.listeners.here.len() as u64, u64::from(max));
+        if here > max_here || here == max_here && self.ending().next().is_none() {
             return Some(JoinError::RoomFull { max });
         }
         let (size, max) =
@@ -150,9 +175,10 @@ impl Oracle {
         };
         for session in self.members.sessions.get(&user).cloned().unwrap_or_default() {
             self.go_as(session, tip);
-            if let Some(listener) =
-                self.listeners.here.get_mut(&session).filter(|listener| listener.end.is_none())
-            {
+            // In a closed room all end already, and why they do stays.
+            let is_open = self.is_open();
+            let listener = self.listeners.here.get_mut(&session);
+            if let Some(listener) = listener.filter(|listener| is_open && listener.end.is_none()) {
                 listener.end = Some((reason, now + self.rules.grace));
                 self.listeners.news.push(now);
             }

@@ -64,6 +64,11 @@ impl Oracle {
             && data.counters.len() <= limits.counters as usize
     }
 
+    /// Whether nothing is written and nothing taken away.
+    fn is_empty_write(&self, changes: &[Change]) -> bool {
+        changes.iter().all(|(key, size)| size.is_none() && !self.data.attributes.contains_key(key))
+    }
+
     fn attribute_error(
         &self,
         based_on: Option<u64>,
@@ -101,7 +106,7 @@ impl Oracle {
             return Some(DataError::TooLarge { bytes, max: limits.attribute_bytes });
         }
         let nanos = self.clock.as_nanos();
-        if !self.writes.may_pass(nanos, 0) {
+        if !self.is_empty_write(changes) && !self.writes.may_pass(nanos, 0) {
             let retry_at = self.writes.next(nanos, 0).map_or(Instant::MAX, Instant::from_nanos);
             return Some(DataError::Quota { max: limits.attribute_writes.get(), retry_at });
         }
@@ -127,6 +132,9 @@ impl Oracle {
         }
         if let Some(error) = self.attribute_error(based_on, changes, &after) {
             return same(Law::L7Bounded, "writing attributes", Err(error), answer);
+        }
+        if self.is_empty_write(changes) {
+            return same(Law::L7Bounded, "writing nothing", Ok(self.data.version), answer);
         }
         let nanos = self.clock.as_nanos();
         same(Law::L5Rate, "every window of the writes holds", true, self.writes.pass(nanos))?;
@@ -170,8 +178,8 @@ impl Oracle {
         };
         let value = before.unwrap_or(0);
         let expected = match count {
-            Count::Remove => Ok(before),
             _ if !is_open => Err(DataError::RoomClosed),
+            Count::Remove => Ok(before),
             Count::Set(_) => fits().map(|()| before),
             Count::Add(delta) => match value.checked_add(delta) {
                 None => Err(DataError::Overflow { value, delta }),

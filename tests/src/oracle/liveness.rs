@@ -178,7 +178,7 @@ impl Oracle {
     pub(super) fn recent_users(&self) -> Vec<UserId> {
         let remembered = self.arrivals.iter().rev().take(self.rules.recent_users as usize);
         let mut newest = Vec::new();
-        for &user in remembered.filter(|&&user| self.is_online(user)) {
+        for user in remembered.copied().flatten().filter(|&user| self.is_online(user)) {
             if !newest.contains(&user) {
                 newest.push(user);
             }

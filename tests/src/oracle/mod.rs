@@ -81,8 +81,8 @@ pub struct Oracle {
     moderation: Moderation,
     listeners: Listeners,
     lives: Lives,
-    /// Every user who came online by a join, in order.
-    arrivals: Vec<UserId>,
+    /// Every user who came online by a join, in order; nobody for one who has gone since.
+    arrivals: Vec<Option<UserId>>,
     vacancy: Vacancy,
     sessions_ever: BTreeSet<SessionId>,
     /// Who has said what under a key.

@@ -32,7 +32,10 @@ impl Quotas {
         let change = |tokens: &Tokens| {
             tokens.become_of(now, quota.rate.count().get(), period, quota.burst.get())
         };
-        let own = self.own.iter().map(|(&user, tokens)| (user, change(tokens))).collect();
+        // Whoever has the whole burst is like one who has never spoken.
+        let mut here = self.clone();
+        here.let_go(now);
+        let own = here.own.iter().map(|(&user, tokens)| (user, change(tokens))).collect();
         Self { quota, places: self.places, own, shared: change(&self.shared) }
     }
 

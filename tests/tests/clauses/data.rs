@@ -94,11 +94,34 @@ fn a28_twenty_counters_add_from_zero_without_a_wrap() {
         room.set_counter(&"x".repeat(129), 1),
         Err(DataError::KeyLength { bytes: 129, max: 128 })
     );
-    assert_eq!(room.remove_counter("likes"), Some(i64::MAX - 1));
+    assert_eq!(room.remove_counter("likes"), Ok(Some(i64::MAX - 1)));
     assert_eq!(room.add_counter("one more", -3), Ok(-3));
     assert_eq!(room.counters().count(), 20);
     room.close(scene.now, Actor::Host).unwrap();
     assert_eq!(room.add_counter("one more", 1), Err(DataError::RoomClosed));
+    assert_eq!(room.remove_counter("one more"), Err(DataError::RoomClosed));
+    assert!(room.counters().any(|counter| counter == ("one more", -3)));
+}
+
+/// It is nobody's conflict, and costs nothing.
+#[test]
+fn a27_an_empty_write_changes_no_version() {
+    let mut scene = Scene::new();
+    let (now, room) = (scene.now, &mut scene.room);
+    let seen = room.write_attributes(now, None, &[("topic", Some(b"cats"))]).unwrap();
+    for keys in [&[][..], &["no such"], &["no such", "nor such"]].into_iter().cycle().take(30) {
+        let changes: Vec<_> = keys.iter().map(|&key| (key, None)).collect();
+        let changes = &changes[..];
+        assert_eq!(room.write_attributes(now, None, changes), Ok(seen));
+        assert_eq!(room.write_attributes(now, Some(seen), changes), Ok(seen));
+    }
+    assert_eq!(room.write_attributes(now, Some(seen), &[("topic", Some(b"dogs"))]), Ok(seen + 1));
+    let conflict = DataError::Conflict { current: seen + 1, based_on: seen };
+    assert_eq!(
+        room.write_attributes(now, Some(seen), &[]),
+        Err(conflict),
+        "it has to be read again"
+    );
 }
 
 /// These are bans, mutes, roles, attributes and counters.

@@ -7,7 +7,7 @@ use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::rights::{Action, NotAllowed, Rule};
 use roomcast_core::{
     Actor, Audience, Engine, Event, Group, Instant, Join, Outcome, Priority, RoomConfig, RoomId,
-    RoomState,
+    RoomState, Sharding, UserId,
 };
 
 /// The join takes effect at once.
@@ -166,4 +166,66 @@ fn a6_leaving_hands_every_device_its_due_first() {
     assert_eq!(scene.room.leave(scene.now, ANN), Err(LeaveError::NotMember { user: ANN }));
     let snapshot = scene.room.snapshot(scene.now);
     assert_eq!((snapshot.admission.users, snapshot.audience.sessions), (1, 1));
+}
+
+/// Whoever ends already has no claim to a place that somebody wants.
+#[test]
+fn a2_who_ends_gives_way_in_a_full_room() {
+    for shards in [1, 4] {
+        let config = RoomConfig::builder(OWNER).sessions(4).build().unwrap();
+        let room = RoomState::sharded(&config, Sharding::new(shards, 1).unwrap());
+        let mut scene = Scene { room, now: Instant::from_secs(100) };
+        let others = [BOB, UserId(20), UserId(21)].map(|user| scene.user(user));
+        let mut ann = scene.user(ANN);
+        for _ in 0..20 {
+            let _ = scene.host(Priority::High, "unread").unwrap();
+            scene.room.leave(scene.now, ANN).unwrap();
+            // Nothing was read, and the grace has not ended.
+            let again = scene.user(ANN);
+            assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::NoSession(ann));
+            ann = again;
+            assert_eq!(scene.room.snapshot(scene.now).audience.sessions, 4);
+        }
+        assert!(others.iter().all(|&session| scene.room.deliveries(session).is_some()));
+        // Of several the one that would be gone first; nobody else.
+        scene.room.leave(scene.now, BOB).unwrap();
+        scene.wait_millis(1);
+        scene.room.leave(scene.now, ANN).unwrap();
+        scene.guest();
+        assert!(scene.room.deliveries(others[0]).is_none() && scene.room.deliveries(ann).is_some());
+        scene.guest();
+        assert!(scene.room.deliveries(ann).is_none());
+        let full = Err(JoinError::RoomFull { max: 4 });
+        assert_eq!(scene.room.join(scene.now, Join::guest()), full);
+        assert!(scene.room.snapshot(scene.now).balances());
+    }
+}
+
+/// A join that fails for another reason takes nobody's place.
+#[test]
+fn a2_only_who_comes_in_takes_a_place() {
+    let mut scene = Scene::with(|builder| builder.sessions(1).profile_bytes(3));
+    let ann = scene.user(ANN);
+    scene.room.leave(scene.now, ANN).unwrap();
+    let join = Join::user(BOB).profile("far too long".to_owned());
+    let error = scene.room.join(scene.now, join).unwrap_err();
+    assert_eq!(error, JoinError::ProfileTooLarge { size: 12, max: 3 });
+    assert_eq!(scene.next(ann).unwrap_err(), SessionEnd::Closed(EndReason::Left));
+}
+
+/// Whoever leaves then goes for the reason that all go for.
+#[test]
+fn a4_leaving_a_closed_room_keeps_its_reason() {
+    let mut scene = Scene::new();
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    let _ = scene.host(Priority::High, "unread").unwrap();
+    scene.room.close(scene.now, Actor::Host).unwrap();
+    scene.wait_millis(9_999);
+    scene.room.leave(scene.now, ANN).unwrap();
+    scene.room.leave_for_another(scene.now, BOB).unwrap();
+    for session in [ann, bob] {
+        assert_eq!(scene.read(session), ["unread"]);
+        assert_eq!(scene.next(session).unwrap_err(), SessionEnd::Closed(EndReason::RoomClosed));
+    }
+    assert!(scene.room.is_ended());
 }

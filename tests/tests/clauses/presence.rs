@@ -285,3 +285,28 @@ fn a12_a_room_remembers_a_thousand_arrivals() {
     let newest = scene.room.recent_users();
     assert_eq!(newest, (2_500..3_500).rev().map(UserId).collect::<Vec<_>>());
 }
+
+/// Even if a session that was left behind shows life again.
+#[test]
+fn a12_who_was_told_to_quit_is_no_newest_user() {
+    let mut scene = scene();
+    let (first, second) = (scene.user(ANN), scene.user(ANN));
+    scene.user(BOB);
+    scene.events();
+    // The second keeps her online, the first falls silent.
+    for _ in 0..4 {
+        scene.wait_millis(SILENCE / 2);
+        scene.room.touch(scene.now, second);
+    }
+    assert_eq!(counts(&scene).1, 1);
+    scene.events();
+    scene.room.close_session(scene.now, second);
+    assert_eq!(scene.events(), [offline(ANN, PresenceCause::Quit)]);
+    assert!(scene.room.touch(scene.now, first));
+    assert_eq!(scene.events(), [online(ANN, PresenceCause::HeartbeatRecover)]);
+    assert!(scene.room.is_online(ANN));
+    assert_eq!(scene.room.recent_users(), [], "she has gone since she arrived");
+    scene.room.leave(scene.now, ANN).unwrap();
+    scene.user(ANN);
+    assert_eq!(scene.room.recent_users(), [ANN]);
+}
