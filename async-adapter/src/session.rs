@@ -5,3 +5,4 @@ pub use crate::hub::session::Session;
 pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded};
 pub use crate::room::token::ResumeToken;
 pub use roomcast_core::ids::SessionKey;
+pub use roomcast_core::resume::TokenAt;

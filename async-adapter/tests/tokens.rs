@@ -4,12 +4,13 @@
 use roomcast::config::LevelSet;
 use roomcast::error::{DirectReason, JoinError, ParseTokenError, RefusalReason};
 use roomcast::event::StartPosition;
+use roomcast::message::Seq;
 use roomcast::names::Joining;
 use roomcast::pump::PumpOptions;
-use roomcast::session::ResumeToken;
+use roomcast::session::{ForwardEnd, ResumeToken, TokenAt};
 use roomcast::{
-    Direct, Encoder, Hub, Join, Message, Priority, Publish, Pump, Recipient, Room, RoomConfig,
-    RoomId, SessionId, Source, Subscription, Transport, UserId,
+    Batch, Budget, Direct, Encoder, Hub, Join, Message, Priority, Publish, Pump, Recipient, Room,
+    RoomConfig, RoomId, SessionId, Source, Subscription, Transport, UserId,
 };
 use std::io;
 use std::task::{Context, Poll};
@@ -18,6 +19,8 @@ const ANN: UserId = UserId(7);
 const BOB: UserId = UserId(8);
 
 type Word = &'static str;
+
+const WORDS: [Word; 5] = ["a", "b", "c", "d", "e"];
 
 /// Writes nothing, to nobody.
 #[derive(Clone, Debug)]
@@ -53,7 +56,7 @@ fn say(room: &Room<Word>, text: Word) {
 
 fn read(subscription: &mut Subscription<Word>) -> Vec<Word> {
     let batch = subscription.try_next_batch().unwrap();
-    batch.iter().flat_map(roomcast::Batch::messages).map(|message| message.payload).collect()
+    batch.iter().flat_map(Batch::messages).map(|message| message.payload).collect()
 }
 
 /// A token of Ann's, who has gone, and has not read the first message of the room.
@@ -179,7 +182,7 @@ async fn b23_a_guests_token_is_good_for_whoever_has_it() {
 async fn b23_no_call_takes_an_id_of_another_life() {
     type Call = (&'static str, fn(&Room<Word>, &Pump<Word, Nothing>, SessionId) -> bool);
     /// What each does, and whether it was as if nobody had that id.
-    const CALLS: [Call; 12] = [
+    const CALLS: [Call; 13] = [
         ("publishes", |room, _, id| is_nobody(room.try_publish(speech(id)))),
         ("publishes many", |room, _, id| {
             room.try_publish_many(vec![speech(id), speech(id)]).into_iter().all(is_nobody)
@@ -197,7 +200,12 @@ async fn b23_no_call_takes_an_id_of_another_life() {
         ("closes", |room, _, id| !room.session(id).close()),
         ("touches", |room, _, id| !room.session(id).touch()),
         ("masks", |room, _, id| !room.session(id).set_masked_levels(all_levels())),
-        ("takes a token", |room, _, id| room.session(id).resume_token().is_none()),
+        ("takes a token", |room, _, id| {
+            let at = TokenAt::Acknowledged;
+            let session = room.session(id);
+            session.resume_token().or(session.resume_token_at(at)).is_none()
+        }),
+        ("acknowledges", |room, _, id| !room.session(id).ack(Priority::Normal, Seq(1))),
         ("joins as a user", |room, _, id| starts_fresh(room.join(Join::user(BOB).on(id)))),
         ("joins as a guest", |room, _, id| starts_fresh(room.join(Join::guest().on(id)))),
         ("joins by a name", |room, _, id| {
@@ -250,4 +258,88 @@ async fn b23_no_call_takes_an_id_of_another_life() {
         }
     }
     assert!(room.stats().room.balances());
+}
+
+/// A sink that takes so many items and then fails.
+fn breaks_after(items: usize) -> impl futures_util::Sink<Word, Error = io::Error> {
+    futures_util::sink::unfold(0, move |taken, _: Word| async move {
+        if taken < items { Ok(taken + 1) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    })
+}
+
+fn payloads(batch: &Batch<Word>) -> Vec<Word> {
+    batch.messages().iter().map(|message| message.payload).collect()
+}
+
+#[tokio::test]
+async fn b23_forward_hands_out_where_the_client_goes_on() {
+    let hub = Hub::<Word>::start();
+    let room = room(&hub, 1);
+    // Two messages a batch: the third batch fails halfway.
+    let budget = Budget { messages: 2, bytes: u64::MAX };
+    let listener = room.join(Join::user(ANN)).unwrap().with_budget(budget);
+    for text in WORDS {
+        say(&room, text);
+    }
+    let done = listener.forward(breaks_after(3), payloads).await;
+    assert_eq!((done.batches, done.unsent), (1, 2));
+    assert!(matches!(done.end, ForwardEnd::Sink(_)));
+    let mut back = room.join(Join::user(ANN).resume(done.token.unwrap())).unwrap();
+    assert_eq!((back.start(), read(&mut back)), (StartPosition::Resumed, vec!["c", "d", "e"]));
+
+    // One that acknowledges says better where it stands.
+    let listener = room.join(Join::user(ANN)).unwrap();
+    let (speaker, listener) = listener.split();
+    for text in WORDS {
+        say(&room, text);
+    }
+    let acks = |batch: &Batch<Word>| {
+        let second = &batch.messages()[1];
+        assert!(speaker.ack(second.priority, second.seq));
+        payloads(batch)
+    };
+    let done = listener.forward(breaks_after(5), acks);
+    let token = tokio::select! {
+        done = done => panic!("{done:?}"),
+        () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {
+            speaker.resume_token_at(TokenAt::Acknowledged).unwrap()
+        }
+    };
+    drop(speaker);
+    let mut back = room.join(Join::user(ANN).resume(token)).unwrap();
+    assert_eq!(read(&mut back), ["c", "d", "e"]);
+
+    // A session that ended has nothing to come back to.
+    let listener = room.join(Join::user(BOB)).unwrap();
+    room.session(listener.session()).close();
+    let done = listener.forward(breaks_after(5), payloads).await;
+    assert!(done.token.is_none() && matches!(done.end, ForwardEnd::Session(_)));
+}
+
+#[tokio::test]
+async fn b23_acks_reach_one_session_by_every_handle() {
+    let hub = Hub::<Word>::start();
+    let room = room(&hub, 1);
+    let mut ann = room.join(Join::user(ANN)).unwrap();
+    for text in ["a", "b", "c"] {
+        say(&room, text);
+    }
+    let batch = ann.try_next_batch().unwrap().unwrap();
+    let seqs: Vec<_> = batch.messages().iter().map(|message| message.seq).collect();
+    let at = TokenAt::Acknowledged;
+    let first = ann.resume_token_at(at);
+    assert!(ann.ack(Priority::Normal, seqs[0]));
+    let second = room.session(ann.session()).resume_token_at(at);
+    assert!(room.session(ann.session()).ack(Priority::Normal, seqs[1]));
+    let third = ann.resume_token_at(at);
+    let whole = ann.resume_token();
+    let before = ann.resume_token_before(&batch);
+    drop(ann);
+    let reads = |token: Option<ResumeToken>| {
+        let token = token.unwrap();
+        let mut back = room.join(Join::user(ANN).resume(token)).unwrap();
+        assert_eq!(back.start(), StartPosition::Resumed);
+        read(&mut back).len()
+    };
+    assert_eq!([first, second, third, whole, before].map(reads), [3, 2, 1, 0, 3]);
 }

@@ -2,7 +2,7 @@
 //! [clause B18](crate::rulebook#b18-resuming).
 
 use crate::ids::{SessionId, SessionKey};
-use crate::priority::PerLevel;
+use crate::priority::{PerLevel, Priority};
 use crate::time::Instant;
 use alloc::vec::Vec;
 
@@ -12,6 +12,26 @@ pub const MAX_FORMERS: usize = 64;
 /// Former sessions that are remembered whether or not the log holds anything that they sent: what
 /// they sent may have yet to be dispatched.
 pub(crate) const LATEST_FORMERS: usize = 8;
+
+/// How far a session counts as having come when a token is taken of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenAt {
+    /// What it was handed, and was told that it missed, lies before. What was on its way when the
+    /// connection broke is lost.
+    HandedOver,
+    /// What its client has acknowledged lies before
+    /// ([`RoomState::ack`](crate::RoomState::ack)), at each level for itself; of a level that it has
+    /// acknowledged nothing of, nothing since it joined. Whatever was on its way comes again, and
+    /// the client drops what it has by [`Message::seq`](crate::Message::seq).
+    Acknowledged,
+}
+
+/// Where a session stood before it took a batch: [`Batch::rewind`](crate::Batch::rewind).
+///
+/// For hosts that took a batch and could not send it: the token of the session, taken before it
+/// takes another one, goes back over it with [`ResumeToken::rewound`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewind(pub(crate) PerLevel<u64>);
 
 /// Where a session of a room stood at an instant: whoever joins with it reads on from there.
 ///
@@ -41,4 +61,14 @@ pub struct ResumeToken {
     pub positions: PerLevel<u64>,
     /// When it was taken, in the time of the room.
     pub taken_at: Instant,
+}
+
+impl ResumeToken {
+    /// The same token, but of before the session took this batch.
+    pub fn rewound(mut self, batch: &Rewind) -> Self {
+        for level in Priority::ALL {
+            self.positions[level] = self.positions[level].min(batch.0[level]);
+        }
+        self
+    }
 }

@@ -2,8 +2,10 @@
 
 use super::current::Current;
 use crate::room::token::ResumeToken;
+use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::{Payload, SessionId};
+use roomcast_core::resume::TokenAt;
+use roomcast_core::{Payload, Priority, SessionId};
 
 /// One session of a room: [`Room::session`](crate::Room::session).
 ///
@@ -45,7 +47,23 @@ impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
     /// host whose client is back before its old connection was found dead closes that session
     /// first, and then joins with the token.
     pub fn resume_token(&self) -> Option<ResumeToken> {
-        self.shared.resume_token(self.id)
+        self.resume_token_at(TokenAt::HandedOver)
+    }
+
+    /// Returns where the session stands: behind what was handed over, or with
+    /// [`TokenAt::Acknowledged`](crate::session::TokenAt) behind what the client has acknowledged
+    /// ([`ack`](Self::ack)), at each level for itself. Then whatever was on its way when the
+    /// connection broke comes again, and the client drops what it has by number.
+    pub fn resume_token_at(&self, at: TokenAt) -> Option<ResumeToken> {
+        self.shared.resume_token(self.id, at)
+    }
+
+    /// The client says that it has all messages of a level up to the one with this number
+    /// ([`Message::seq`](crate::Message::seq)); what stands acknowledged never goes back, nor beyond
+    /// what was handed over. Returns whether the session is in and does not end. See
+    /// [`resume_token_at`](Self::resume_token_at).
+    pub fn ack(&self, priority: Priority, seq: Seq) -> bool {
+        self.shared.ack(self.id, priority, seq)
     }
 
     /// A session shows life, as with each heartbeat that its client sends. Returns whether it is in

@@ -8,7 +8,8 @@ use crate::sync::atomic::Ordering;
 use roomcast_core::event::StartPosition;
 use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::{Payload, SessionId};
+use roomcast_core::resume::TokenAt;
+use roomcast_core::{Payload, Priority, SessionId};
 use std::fmt;
 
 /// One connection that a pump serves. Dropping it leaves the room, exactly once, and drops the
@@ -53,7 +54,23 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// handed to its connection, whether or not the peer has got it. `None` when it has ended, or
     /// is about to.
     pub fn resume_token(&self) -> Option<ResumeToken> {
-        self.inner.lease.shared.resume_token(self.session)
+        self.resume_token_at(TokenAt::HandedOver)
+    }
+
+    /// Returns where the session stands: behind what was handed over, or with
+    /// [`TokenAt::Acknowledged`](crate::session::TokenAt) behind what the client has acknowledged
+    /// ([`ack`](Self::ack)), at each level for itself. Then whatever was on its way when the
+    /// connection broke comes again, and the client drops what it has by number.
+    pub fn resume_token_at(&self, at: TokenAt) -> Option<ResumeToken> {
+        self.inner.lease.shared.resume_token(self.session, at)
+    }
+
+    /// The client says that it has all messages of a level up to the one with this number
+    /// ([`Message::seq`](crate::Message::seq)); what stands acknowledged never goes back, nor beyond
+    /// what was handed over. Returns whether the session is in and does not end. See
+    /// [`resume_token_at`](Self::resume_token_at).
+    pub fn ack(&self, priority: Priority, seq: Seq) -> bool {
+        self.inner.lease.shared.ack(self.session, priority, seq)
     }
 
     /// Sets the levels that the session does not want, from the next message on; returns whether it

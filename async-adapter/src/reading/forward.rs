@@ -1,6 +1,7 @@
 //! The loop that writes a subscription to a sink.
 
 use crate::reading::subscription::Subscription;
+use crate::room::token::ResumeToken;
 use futures_sink::Sink;
 use roomcast_core::error::SessionEnd;
 use roomcast_core::{Batch, Payload};
@@ -49,6 +50,11 @@ pub struct Forwarded<E> {
     /// Messages that were taken and may not have arrived: those of the batch that failed. They
     /// count as `unsent` in the room's [`RoomStats`](crate::stats::RoomStats).
     pub unsent: u64,
+    /// Where the client goes on when it comes back, if its session was in to the last: behind the
+    /// batches that were written and flushed, or behind what it has acknowledged
+    /// ([`Speaker::ack`](crate::Speaker::ack)), if it acknowledges. What a sink took may still not
+    /// have arrived: only a client that acknowledges loses nothing that was on its way.
+    pub token: Option<ResumeToken>,
     /// Why it stopped.
     pub end: ForwardEnd<E>,
 }
@@ -126,7 +132,8 @@ where
     I: IntoIterator<Item = T>,
 {
     let mut sink = pin!(sink);
-    let mut done = Forwarded { batches: 0, messages: 0, unsent: 0, end: ForwardEnd::WriteTimeout };
+    let end = ForwardEnd::WriteTimeout;
+    let mut done = Forwarded { batches: 0, messages: 0, unsent: 0, token: None, end };
     let mut watch = options.check_sink_every.map(Watch::new);
     loop {
         let next = poll_fn(|cx| match subscription.poll_next_batch(cx) {
@@ -141,6 +148,7 @@ where
         let batch = match next.await {
             Ok(batch) => batch,
             Err(end) => {
+                done.token = subscription.end_token(None);
                 done.end = end;
                 return done;
             }
@@ -160,6 +168,7 @@ where
         }
         done.unsent = count;
         drop(unsent);
+        done.token = subscription.end_token(Some(&batch));
         return done;
     }
 }

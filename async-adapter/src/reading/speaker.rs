@@ -5,9 +5,11 @@ use crate::room::token::ResumeToken;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use roomcast_core::direct::{DirectReceipt, DirectRefused};
+use roomcast_core::ids::Seq;
 use roomcast_core::message::OutcomeSink;
+use roomcast_core::resume::TokenAt;
 use roomcast_core::{
-    Direct, Outcome, Payload, Publish, Receipt, Recipient, Refused, SessionId, Source,
+    Direct, Outcome, Payload, Priority, Publish, Receipt, Recipient, Refused, SessionId, Source,
 };
 
 /// The half of a session that speaks: [`Subscription::split`](crate::Subscription::split).
@@ -111,7 +113,23 @@ impl<M: Payload + Send + Sync + 'static> Speaker<M> {
     /// Returns where the session stands, to come back to with
     /// [`Join::resume`](crate::Join::resume); `None` when it is not in, or ends.
     pub fn resume_token(&self) -> Option<ResumeToken> {
-        self.shared.resume_token(self.session)
+        self.resume_token_at(TokenAt::HandedOver)
+    }
+
+    /// Returns where the session stands: behind what was handed over, or with
+    /// [`TokenAt::Acknowledged`](crate::session::TokenAt) behind what the client has acknowledged
+    /// ([`ack`](Self::ack)), at each level for itself. Then whatever was on its way when the
+    /// connection broke comes again, and the client drops what it has by number.
+    pub fn resume_token_at(&self, at: TokenAt) -> Option<ResumeToken> {
+        self.shared.resume_token(self.session, at)
+    }
+
+    /// The client says that it has all messages of a level up to the one with this number
+    /// ([`Message::seq`](crate::Message::seq)); what stands acknowledged never goes back, nor beyond
+    /// what was handed over. Returns whether the session is in and does not end. See
+    /// [`resume_token_at`](Self::resume_token_at).
+    pub fn ack(&self, priority: Priority, seq: Seq) -> bool {
+        self.shared.ack(self.session, priority, seq)
     }
 }
 

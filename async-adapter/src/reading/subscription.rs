@@ -13,7 +13,8 @@ use roomcast_core::error::SessionEnd;
 use roomcast_core::event::{EndReason, StartPosition};
 use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::{Batch, Budget, Joined, Payload, SessionId};
+use roomcast_core::resume::TokenAt;
+use roomcast_core::{Batch, Budget, Joined, Payload, Priority, SessionId};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -118,7 +119,38 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     /// [`Join::resume`](crate::Join::resume): behind the batches that were taken, whether or not
     /// they could be sent. `None` when it has ended, or is about to.
     pub fn resume_token(&self) -> Option<ResumeToken> {
-        self.shared.resume_token(self.reader.session)
+        self.resume_token_at(TokenAt::HandedOver)
+    }
+
+    /// Returns where the session stands: behind what was handed over, or with
+    /// [`TokenAt::Acknowledged`](crate::session::TokenAt) behind what the client has acknowledged
+    /// ([`ack`](Self::ack)), at each level for itself. Then whatever was on its way when the
+    /// connection broke comes again, and the client drops what it has by number.
+    pub fn resume_token_at(&self, at: TokenAt) -> Option<ResumeToken> {
+        self.shared.resume_token(self.reader.session, at)
+    }
+
+    /// As [`resume_token`](Self::resume_token), but from before this batch, the last that was taken,
+    /// which could not be sent.
+    pub fn resume_token_before(&self, batch: &Batch<M>) -> Option<ResumeToken> {
+        let (session, unsent) = (self.reader.session, batch.rewind());
+        self.shared.resume_token_over(session, TokenAt::HandedOver, Some(&unsent))
+    }
+
+    /// The client says that it has all messages of a level up to the one with this number
+    /// ([`Message::seq`](crate::Message::seq)); what stands acknowledged never goes back, nor beyond
+    /// what was handed over. Returns whether the session is in and does not end. See
+    /// [`resume_token_at`](Self::resume_token_at).
+    pub fn ack(&self, priority: Priority, seq: Seq) -> bool {
+        self.shared.ack(self.reader.session, priority, seq)
+    }
+
+    /// Where the client goes on once its connection has broken: behind what it has acknowledged, if
+    /// it acknowledges, or else before the batch that could not be sent.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn end_token(&self, unsent: Option<&Batch<M>>) -> Option<ResumeToken> {
+        let unsent = unsent.map(Batch::rewind);
+        self.shared.end_token(self.reader.session, unsent.as_ref())
     }
 
     /// Sets the levels that the session does not want, from the next message on; returns whether it

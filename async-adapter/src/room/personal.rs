@@ -1,11 +1,13 @@
 //! Calls that concern one session: they go to the shard that it is in.
 
 use super::SharedRoom;
-use super::token::ResumeToken;
+use super::token;
 use crate::sync::Arc;
 use roomcast_core::direct::{DirectReceipt, DirectRefused};
+use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::{Direct, Payload, Recipient, SessionId};
+use roomcast_core::resume::{ResumeToken, Rewind, TokenAt};
+use roomcast_core::{Direct, Payload, Priority, Recipient, SessionId};
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Sets the levels that a session does not want; what was dispatched before the call is settled
@@ -18,16 +20,53 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         })
     }
 
+    /// The client of a session has all of a level up to this number. Returns whether the session is
+    /// in.
+    pub(crate) fn ack(&self, session: SessionId, level: Priority, seq: Seq) -> bool {
+        let Some(shard) = self.shard_of(session) else { return false };
+        shard.enter(|state| state.audience.ack(session, level, seq))
+    }
+
     /// Where a session stands; `None` when it is not in, or ends.
-    pub(crate) fn resume_token(&self, session: SessionId) -> Option<ResumeToken> {
+    pub(crate) fn resume_token(
+        &self,
+        session: SessionId,
+        at: TokenAt,
+    ) -> Option<token::ResumeToken> {
+        self.resume_token_over(session, at, None)
+    }
+
+    /// As [`resume_token`](Self::resume_token), and where that is behind what it took last, before
+    /// that.
+    pub(crate) fn resume_token_over(
+        &self,
+        session: SessionId,
+        at: TokenAt,
+        unsent: Option<&Rewind>,
+    ) -> Option<token::ResumeToken> {
         let (shard, user) = (self.shard_of(session)?, self.user_of(session));
         // What has been dispatched and not picked up lies behind a masked level's head.
         let token = shard.enter(|state| {
             self.catch_up(shard, &mut state.audience);
-            state.audience.resume_token(self.now(), session)
+            state.audience.resume_token_at(self.now(), session, at)
         })?;
+        let token = unsent.into_iter().fold(token, ResumeToken::rewound);
         // A user's session that is in is known as such, unless it has gone in between.
         (session.is_guest() || user.is_some()).then(|| self.seal(&token, user))
+    }
+
+    /// Where the client of a session goes on whose connection has broken: behind what it has
+    /// acknowledged, if it acknowledges, or else before what could not be sent.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn end_token(
+        &self,
+        session: SessionId,
+        unsent: Option<&Rewind>,
+    ) -> Option<token::ResumeToken> {
+        let shard = self.shard_of(session)?;
+        let acknowledges = shard.enter(|state| state.audience.acknowledges(session));
+        let at = if acknowledges { TokenAt::Acknowledged } else { TokenAt::HandedOver };
+        self.resume_token_over(session, at, unsent)
     }
 
     /// Sends a message to one session or to one user: behind all that was dispatched before the

@@ -4,6 +4,8 @@ use crate::deferred_drops::DeferredDrops;
 use crate::direct::Direct;
 use crate::message::Message;
 use crate::priority::{PerLevel, Priority};
+use crate::resume::Rewind;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
@@ -48,6 +50,8 @@ pub(super) struct Contents<M> {
     /// Each with the number of messages that it follows.
     pub(super) directs: Vec<(usize, Arc<Direct<M>>)>,
     pub(super) more: bool,
+    /// Where the levels with a gap stood before, if there is one.
+    pub(super) gap_starts: Option<Box<PerLevel<u64>>>,
 }
 
 impl<M> Default for Contents<M> {
@@ -57,6 +61,7 @@ impl<M> Default for Contents<M> {
             messages: SmallVec::new(),
             directs: Vec::new(),
             more: false,
+            gap_starts: None,
         }
     }
 }
@@ -140,6 +145,23 @@ impl<M> Batch<M> {
     /// How many messages of a priority the session has just missed; 0 when none.
     pub fn gap(&self, priority: Priority) -> u64 {
         self.contents.gaps[priority]
+    }
+
+    /// Returns where the session stood before it took this, for a token that goes back over it. O(its
+    /// messages).
+    pub fn rewind(&self) -> Rewind {
+        // A position beyond all: where nothing was taken, nothing is to be taken again.
+        let mut starts = PerLevel([u64::MAX; Priority::NUM]);
+        for message in &self.contents.messages {
+            let start = &mut starts[message.priority];
+            *start = (*start).min(message.position);
+        }
+        for level in Priority::ALL.into_iter().filter(|&level| self.gap(level) > 0) {
+            if let Some(gap_starts) = &self.contents.gap_starts {
+                starts[level] = gap_starts[level];
+            }
+        }
+        Rewind(starts)
     }
 
     /// Whether the budget cut the batch short: the next one is ready at once.

@@ -5,8 +5,8 @@ use crate::error::JoinError;
 use crate::event::{Joined, StartPosition};
 use crate::ids::{Group, Seq, SessionId, SessionKey};
 use crate::message::Payload;
-use crate::priority::PerLevel;
-use crate::resume::{MAX_FORMERS, ResumeToken};
+use crate::priority::{PerLevel, Priority};
+use crate::resume::{MAX_FORMERS, ResumeToken, TokenAt};
 use crate::time::Instant;
 
 impl<M: Payload> Audience<M> {
@@ -34,10 +34,42 @@ impl<M: Payload> Audience<M> {
     ///
     /// It does not carry the session's mask, nor what was sent to it directly.
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
+        self.resume_token_at(now, session, TokenAt::HandedOver)
+    }
+
+    /// As [`resume_token`](Self::resume_token), from what was handed over or what was acknowledged.
+    pub fn resume_token_at(
+        &self,
+        now: Instant,
+        session: SessionId,
+        at: TokenAt,
+    ) -> Option<ResumeToken> {
         let slot = self.live_slot(session).filter(|_| !self.closing.is_closed())?;
-        let positions = self.crowd.reached(self.feed.log(), slot);
+        let positions = match at {
+            TokenAt::HandedOver => self.crowd.reached(self.feed.log(), slot),
+            TokenAt::Acknowledged => self.crowd.acknowledged(self.feed.log(), slot),
+        };
         let formers = self.crowd.formers(slot).to_vec();
         Some(ResumeToken { session, formers, positions, taken_at: self.clock.peek(now) })
+    }
+
+    /// The client of a session has all messages of a level up to the one with this number: a token
+    /// that is taken [at what was acknowledged](TokenAt::Acknowledged) stands behind it. Returns
+    /// whether the session is in and does not end. O(log log).
+    ///
+    /// Clients may say what they like: what stands acknowledged never goes back, nor beyond what was
+    /// handed over, and a number that the log does not reach back to changes nothing.
+    pub fn ack(&mut self, session: SessionId, level: Priority, seq: Seq) -> bool {
+        let Some(slot) = self.live_slot(session).filter(|_| !self.closing.is_closed()) else {
+            return false;
+        };
+        self.crowd.ack(self.feed.log(), slot, level, seq);
+        true
+    }
+
+    /// Whether the client of a session has acknowledged anything.
+    pub fn acknowledges(&self, session: SessionId) -> bool {
+        self.live_slot(session).is_some_and(|slot| self.crowd.acknowledges(slot))
     }
 
     /// Lets a session in that reads on from where another one was: what that had not got, and what

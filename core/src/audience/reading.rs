@@ -7,6 +7,7 @@ use crate::event::EndReason;
 use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use smallvec::SmallVec;
 
@@ -66,6 +67,9 @@ impl<'a, M: Payload> BatchRef<'a, M> {
             ..Contents::default()
         };
         contents.more = self.plan.more;
+        if gaps.values().any(|&gap| gap > 0) {
+            contents.gap_starts = Some(Box::new(self.gap_starts()));
+        }
         for (level, plan) in self.plan.levels.iter() {
             for item in level_items(self.log, self.cold, level, plan) {
                 match item {
@@ -78,6 +82,17 @@ impl<'a, M: Payload> BatchRef<'a, M> {
             }
         }
         Batch::new(contents)
+    }
+
+    /// Where each level with a gap stands, as far back as what it has missed and not been told of.
+    fn gap_starts(&self) -> PerLevel<u64> {
+        PerLevel::from_fn(|level| {
+            let LevelRange { from, gap, .. } = self.plan.levels[level];
+            if gap == 0 {
+                return from;
+            }
+            from - gap - self.cold.map_or(0, |cold| cold.level(level).own_below(from))
+        })
     }
 
     /// Messages of the room in it.

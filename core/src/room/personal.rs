@@ -2,10 +2,11 @@
 
 use super::RoomState;
 use crate::direct::{Direct, DirectReceipt, DirectRefused, Recipient};
-use crate::ids::SessionId;
+use crate::ids::{Seq, SessionId};
 use crate::level_set::LevelSet;
 use crate::message::Payload;
-use crate::resume::ResumeToken;
+use crate::priority::Priority;
+use crate::resume::{ResumeToken, TokenAt};
 use crate::time::Instant;
 
 impl<M: Payload> RoomState<M> {
@@ -22,7 +23,24 @@ impl<M: Payload> RoomState<M> {
     /// `None` when it is not in, or ends. O(1). See
     /// [`Audience::resume_token`](crate::Audience::resume_token).
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {
-        self.shards.get(session)?.resume_token(self.clock.peek(now), session)
+        self.resume_token_at(now, session, TokenAt::HandedOver)
+    }
+
+    /// As [`resume_token`](Self::resume_token), from what was handed over or what was acknowledged.
+    pub fn resume_token_at(
+        &self,
+        now: Instant,
+        session: SessionId,
+        at: TokenAt,
+    ) -> Option<ResumeToken> {
+        self.shards.get(session)?.resume_token_at(self.clock.peek(now), session, at)
+    }
+
+    /// The client of a session has all messages of a level up to the one with this number. Returns
+    /// whether the session is in and does not end. O(log log). See
+    /// [`Audience::ack`](crate::Audience::ack).
+    pub fn ack(&mut self, session: SessionId, level: Priority, seq: Seq) -> bool {
+        self.shards.get_mut(session).is_some_and(|audience| audience.ack(session, level, seq))
     }
 
     /// Sends a message to one session, or to all sessions of a user, beside the room's rate and its

@@ -6,9 +6,10 @@ use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::audience::{BatchKey, Delivery};
 use roomcast_core::error::SessionEnd;
+use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::resume::ResumeToken;
-use roomcast_core::{Batch, Budget, Group, Handoff, Instant, Item, RoomState, SessionId};
+use roomcast_core::resume::{ResumeToken, TokenAt};
+use roomcast_core::{Batch, Budget, Group, Handoff, Instant, Item, Priority, RoomState, SessionId};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -120,17 +121,32 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// `RoomState::resume_token`.
+    /// `RoomState::ack`.
+    pub fn ack(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        session: SessionId,
+        level: Priority,
+        seq: Seq,
+    ) -> Check {
+        let answer = room.ack(session, level, seq);
+        same(Law::L9Deterministic, "ack", answer, self.twin.ack(session, level, seq))?;
+        self.oracle.acked(session, level, seq, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::resume_token_at`.
     pub fn resume_token(
         &mut self,
         room: &mut RoomState<Probe>,
         now: Instant,
         session: SessionId,
+        at: TokenAt,
     ) -> Result<Option<ResumeToken>, Violation> {
-        let answer = room.resume_token(now, session);
-        let twin = self.twin.resume_token(now, session);
-        same(Law::L9Deterministic, "resume_token", &answer, &twin)?;
-        self.oracle.token_taken(now, session, answer.as_ref())?;
+        let answer = room.resume_token_at(now, session, at);
+        let twin = self.twin.resume_token_at(now, session, at);
+        same(Law::L9Deterministic, "resume_token_at", &answer, &twin)?;
+        self.oracle.token_taken(now, session, at, answer.as_ref())?;
         self.inspect(room).map(|()| answer)
     }
 

@@ -14,11 +14,13 @@ use crate::checked::{Checked, LIFE, Say};
 use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Violation};
-use numbers::{budget, group, key, level, mask, moderation, of_another_life, pick, tampered};
+use numbers::{
+    budget, group, key, level, mask, moderation, of_another_life, pick, tampered, token_at,
+};
 use reconfigure::Change;
 use roomcast_core::admission::RoomStatus;
 use roomcast_core::broadcasts::{Broadcast, Broadcasts};
-use roomcast_core::ids::{CorrelationId, SessionKey, Ticket};
+use roomcast_core::ids::{CorrelationId, Seq, SessionKey, Ticket};
 use roomcast_core::message::{DedupKey, OutcomeSink};
 use roomcast_core::resume::ResumeToken;
 use roomcast_core::{
@@ -107,16 +109,22 @@ impl Player {
                     usize::from(size % 72),
                 )?;
             }
-            Op::Token { who } => {
+            Op::Ack { who, level: at, back } => {
                 let session = self.session(who);
-                if let Some(token) = self.checked.resume_token(&mut self.room, now, session)? {
+                let last = self.room.snapshot(now).audience.applied.0;
+                let seq = Seq((last + 1).saturating_sub(u64::from(back % 16)));
+                self.checked.ack(&mut self.room, session, level(at), seq)?;
+            }
+            Op::Token { who, acked } => {
+                let (session, at) = (self.session(who), token_at(acked));
+                if let Some(token) = self.checked.resume_token(&mut self.room, now, session, at)? {
                     self.tokens.push_front(token);
                     self.tokens.truncate(16);
                 }
             }
-            Op::Return { who, twist } => {
-                let session = self.session(who);
-                let token = self.checked.resume_token(&mut self.room, now, session)?;
+            Op::Return { who, acked, twist } => {
+                let (session, at) = (self.session(who), token_at(acked));
+                let token = self.checked.resume_token(&mut self.room, now, session, at)?;
                 self.checked.close_session(&mut self.room, now, session)?;
                 let token = token.and_then(|token| tampered(&token, twist));
                 self.join(who, None, 0, token, None)?;
@@ -405,7 +413,11 @@ impl Player {
             ),
             4 => self.checked.touch(&mut self.room, now, id),
             5 => self.checked.set_masked_levels(&mut self.room, now, id, mask(call)),
-            6 => self.checked.resume_token(&mut self.room, now, id).map(drop),
+            6 => {
+                self.checked.ack(&mut self.room, id, level(call / 8), Seq(u64::MAX))?;
+                let at = token_at(call >= 128);
+                self.checked.resume_token(&mut self.room, now, id, at).map(drop)
+            }
             _ => self.checked.join(&mut self.room, now, &Join::guest().on(id)).map(|joined| {
                 self.sessions.extend(joined.ok().map(|joined| joined.session));
             }),

@@ -12,7 +12,7 @@ use roomcast_core::ids::SessionKey;
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::message::{DedupKey, MergeKey};
 use roomcast_core::quota::{Quota, Rate};
-use roomcast_core::resume::ResumeToken;
+use roomcast_core::resume::{ResumeToken, TokenAt};
 use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
 use roomcast_core::time::Duration;
 use roomcast_core::{Budget, Group, Priority, SessionId, UserId};
@@ -42,6 +42,10 @@ pub(super) fn mask(at: u8) -> LevelSet {
     } else {
         Priority::ALL.into_iter().filter(|level| at >> level.index() & 1 != 0).collect()
     }
+}
+
+pub(super) fn token_at(acked: bool) -> TokenAt {
+    if acked { TokenAt::Acknowledged } else { TokenAt::HandedOver }
 }
 
 /// As it is, or somewhat elsewhere and at another time.

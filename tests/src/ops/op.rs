@@ -97,15 +97,28 @@ pub enum Op {
         /// The size: 0 to 71, of which 64 are allowed.
         size: u8,
     },
-    /// `resume_token`.
+    /// `resume_token_at`.
     Token {
         /// Of which session.
         who: u8,
+        /// At what it was handed, or what it has acknowledged.
+        acked: bool,
     },
-    /// `resume_token` and `close_session` of one session, and then a `join` with that token.
+    /// `ack`.
+    Ack {
+        /// Which session.
+        who: u8,
+        /// The level.
+        level: u8,
+        /// How many before the last number that there is; 0 for one that there is not yet.
+        back: u8,
+    },
+    /// `resume_token_at` and `close_session` of one session, and then a `join` with that token.
     Return {
         /// Which session.
         who: u8,
+        /// At what it was handed, or what it has acknowledged.
+        acked: bool,
         /// In which way the token was tampered with: from 160 on.
         twist: u8,
     },

@@ -4,9 +4,9 @@ use super::Oracle;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
 use roomcast_core::error::{JoinError, LeaveError};
-use roomcast_core::event::{EndReason, Presence, PresenceCause};
+use roomcast_core::event::{EndReason, Presence, PresenceCause, StartPosition};
 use roomcast_core::system_messages::SystemMessageKind;
-use roomcast_core::{Instant, Join, Joined, Payload, SessionId, UserId};
+use roomcast_core::{Instant, Join, Joined, Payload, PerLevel, SessionId, UserId};
 
 impl Oracle {
     /// `RoomState::join` answered this.
@@ -56,6 +56,12 @@ impl Oracle {
                     (joined.starts_after.0, joined.start),
                 )?;
                 listener.group = join.in_group();
+                listener.starts = match (start, join.token()) {
+                    (StartPosition::Resumed, Some(token)) => token.positions,
+                    _ => PerLevel::from_fn(|level| {
+                        listener.pending[level].front().copied().unwrap_or(self.heads[level])
+                    }),
+                };
                 self.listeners.here.insert(session, listener);
                 self.listeners.set_masked_levels(session, join.masked_levels());
                 if let Some(user) = join.as_user() {

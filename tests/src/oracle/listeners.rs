@@ -28,6 +28,12 @@ pub struct Listener {
     pub(super) directs: PerLevel<VecDeque<Waits>>,
     /// The sessions that it went on from, the oldest first, as far as they are remembered.
     pub(super) formers: Vec<SessionKey>,
+    /// Where it began to read.
+    pub(super) starts: PerLevel<u64>,
+    /// Behind the last message of each level that it was handed.
+    pub(super) handed: PerLevel<u64>,
+    /// Between which two positions what it has acknowledged ends.
+    pub(super) acked: PerLevel<(u64, u64)>,
     /// Why it ends, and when at the latest; nothing more becomes due.
     pub end: Option<(EndReason, Instant)>,
     /// Who sweeps it.
@@ -65,6 +71,7 @@ struct Logged {
     position: u64,
     session: Option<SessionKey>,
     id: u64,
+    seq: Seq,
     bytes: u64,
     dispatched_at: Instant,
 }
@@ -114,6 +121,7 @@ impl Listeners {
             position: message.position,
             session: message.session,
             id: message.payload.id(),
+            seq: message.seq,
             bytes,
             dispatched_at: message.dispatched_at,
         });
@@ -138,6 +146,11 @@ impl Listeners {
     /// The messages of a level that the log holds: where they stand, and when they went out.
     pub fn logged(&self, level: Priority) -> impl Iterator<Item = (u64, Instant)> {
         self.log[level].iter().map(|logged| (logged.position, logged.dispatched_at))
+    }
+
+    /// The numbers of the messages of a level that the log holds, and where these stand.
+    pub fn numbered(&self, level: Priority) -> impl Iterator<Item = (Seq, u64)> {
+        self.log[level].iter().map(|logged| (logged.seq, logged.position))
     }
 
     /// Who sent the message of a level at a position, if the log holds it and a session did.
@@ -261,6 +274,7 @@ impl Listeners {
                     (None, Some(logged)) => {
                         listener.counts[level].delivered += 1;
                         taken.push(Taken::Message(logged.id));
+                        listener.handed[level] = logged.position + 1;
                         pending.pop_front();
                     }
                     (None, None) => {}

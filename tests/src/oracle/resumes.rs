@@ -5,8 +5,8 @@ use super::listeners::Listener;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::config::Echo;
 use roomcast_core::event::StartPosition;
-use roomcast_core::ids::SessionKey;
-use roomcast_core::resume::{MAX_FORMERS, ResumeToken};
+use roomcast_core::ids::{Seq, SessionKey};
+use roomcast_core::resume::{MAX_FORMERS, ResumeToken, TokenAt};
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, PerLevel, Priority, SessionId};
 
@@ -16,6 +16,7 @@ impl Oracle {
         &mut self,
         now: Instant,
         session: SessionId,
+        at: TokenAt,
         answer: Option<&ResumeToken>,
     ) -> Check {
         // It only looks: the clock does not move.
@@ -32,6 +33,9 @@ impl Oracle {
             (token.session, token.taken_at),
         )?;
         same(Law::Members, "whose token it was before", &listener.formers, &token.formers)?;
+        if at == TokenAt::Acknowledged {
+            return self.stands_acknowledged(listener, token);
+        }
         for level in Priority::ALL {
             // What it missed before a mask and was not told of lies before it, too.
             let (from, head) = (token.positions[level] + listener.missed[level], self.heads[level]);
@@ -53,6 +57,50 @@ impl Oracle {
                 ));
             }
         }
+        Ok(())
+    }
+
+    /// Of each level what was acknowledged lies before, and of a masked one all.
+    fn stands_acknowledged(&self, listener: &Listener, token: &ResumeToken) -> Check {
+        for level in Priority::ALL {
+            let (least, most) = listener.acked[level];
+            let start = listener.starts[level];
+            let (least, most) = (least.max(start), most.max(start));
+            let is_masked = listener.mask.contains(level);
+            let expected =
+                if is_masked { (self.heads[level], self.heads[level]) } else { (least, most) };
+            let from = token.positions[level];
+            if from < expected.0 || from > expected.1 {
+                let what = format!("where the acknowledged {level} stands");
+                return Err(Violation::new(Law::L2Deliveries, what, expected, from));
+            }
+        }
+        Ok(())
+    }
+
+    /// `RoomState::ack` answered this.
+    pub fn acked(&mut self, session: SessionId, level: Priority, seq: Seq, answer: bool) -> Check {
+        let is_open = self.is_open();
+        let head = self.heads[level];
+        let has_all = self.listeners.numbered(level).filter(|&(number, _)| number <= seq).last();
+        let listener = self
+            .listeners
+            .here
+            .get_mut(&session)
+            .filter(|listener| is_open && listener.end.is_none());
+        same(Law::Members, "whether a session acknowledges", listener.is_some(), answer)?;
+        let (Some(listener), Some((_, position))) = (listener, has_all) else { return Ok(()) };
+        // Never beyond what it was handed. Where that ends is open by what it is not due: its own, and what it has missed.
+        let handed = listener.pending[level].front().copied().unwrap_or(head);
+        let most = if listener.mask.contains(level) { head } else { handed }.min(position + 1);
+        let missed = listener.missed[level];
+        let sure = if listener.mask.contains(level) && missed == 0 {
+            head
+        } else {
+            listener.handed[level].saturating_sub(missed)
+        };
+        let acked = &mut listener.acked[level];
+        *acked = (acked.0.max(sure.min(most)), acked.1.max(most));
         Ok(())
     }
 

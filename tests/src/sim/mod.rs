@@ -17,6 +17,7 @@ use roomcast_core::broadcasts::Broadcast;
 use roomcast_core::engine::EngineJoinError;
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::message::DedupKey;
+use roomcast_core::resume::TokenAt;
 use roomcast_core::time::Duration;
 use roomcast_core::{
     Actor, Budget, Engine, Instant, Join, Priority, Recipient, RoomId, RoomState, SessionId,
@@ -164,6 +165,14 @@ impl Stage {
                 let answer = self.call(person.room, |watcher, room| {
                     watcher.next_batch(room, now, session, budget)
                 })?;
+                // Every second client says what it has got.
+                for batch in answer.iter().flatten().filter(|_| n.is_multiple_of(2)) {
+                    for message in batch.messages() {
+                        self.call(person.room, |watcher, room| {
+                            watcher.ack(room, session, message.priority, message.seq)
+                        })?;
+                    }
+                }
                 let numbers = answer.map(|batch| {
                     batch.map(|batch| {
                         batch.messages().iter().map(|message| message.seq.0).collect::<Vec<_>>()
@@ -247,8 +256,11 @@ impl Stage {
                 self.call(person.room, |watcher, room| watcher.touch(room, now, session))?;
             }
             people::Act::HangUp => {
-                self.people[n].token = self
-                    .call(person.room, |watcher, room| watcher.resume_token(room, now, session))?;
+                let at =
+                    if n.is_multiple_of(2) { TokenAt::Acknowledged } else { TokenAt::HandedOver };
+                self.people[n].token = self.call(person.room, |watcher, room| {
+                    watcher.resume_token(room, now, session, at)
+                })?;
                 self.call(person.room, |watcher, room| watcher.close_session(room, now, session))?;
                 self.people[n].session = None;
             }

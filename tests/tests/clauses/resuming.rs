@@ -3,9 +3,11 @@
 use crate::scene::{ANN, BOB, Scene};
 use roomcast_core::Priority::{High, Low, Normal};
 use roomcast_core::event::StartPosition;
-use roomcast_core::resume::{MAX_FORMERS, ResumeToken};
+use roomcast_core::ids::Seq;
+use roomcast_core::level_set::LevelSet;
+use roomcast_core::resume::{MAX_FORMERS, ResumeToken, TokenAt};
 use roomcast_core::time::Duration;
-use roomcast_core::{Instant, Join, Joined, PerLevel, SessionId};
+use roomcast_core::{Batch, Budget, Instant, Join, Joined, PerLevel, SessionId};
 
 fn token(scene: &Scene, session: SessionId) -> ResumeToken {
     scene.room.resume_token(scene.now, session).expect("the session is in")
@@ -187,4 +189,112 @@ fn b23_a_made_up_list_of_sessions_is_cut_short() {
     assert_eq!(read_all(&mut scene, session), (vec!["Bob's".into()], 0), "only the last count");
     assert!(scene.room.snapshot(scene.now).balances());
     assert!(scene.now > Instant::ZERO);
+}
+
+/// The connection broke with this batch on its way; what the client acknowledged before stays read.
+#[test]
+fn b23_what_was_not_acknowledged_comes_again() {
+    let mut scene = Scene::new();
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    for n in 0..4 {
+        let _ = scene.host(Normal, &format!("{n}")).unwrap();
+    }
+    let _ = scene.host(High, "gift").unwrap();
+    let _ = scene.say(ann, "hers").unwrap();
+    let _ = scene.say(bob, "Bob's").unwrap();
+    let batch = scene.next(ann).unwrap().unwrap();
+    assert_eq!(batch.messages().len(), 6);
+    let seq_of =
+        |text: &str| batch.messages().iter().find(|message| message.payload == text).unwrap().seq;
+    let at = |scene: &Scene, at| scene.room.resume_token_at(scene.now, ann, at).unwrap();
+    let positions = |scene: &Scene| at(scene, TokenAt::Acknowledged).positions;
+    assert_eq!(positions(&scene), PerLevel([0; 4]), "nothing yet");
+    assert!(scene.room.ack(ann, Normal, seq_of("1")));
+    assert_eq!(positions(&scene), PerLevel([0, 2, 0, 0]));
+    // Never back.
+    assert!(scene.room.ack(ann, Normal, seq_of("0")));
+    assert_eq!(positions(&scene), PerLevel([0, 2, 0, 0]));
+    assert_eq!(at(&scene, TokenAt::HandedOver).positions, PerLevel([1, 6, 0, 0]));
+    let token = at(&scene, TokenAt::Acknowledged);
+    assert!(scene.room.close_session(scene.now, ann));
+    assert!(!scene.room.ack(ann, High, seq_of("gift")), "it is gone");
+    let again = back(&mut scene, token).session;
+    let (texts, missed) = read_all(&mut scene, again);
+    assert_eq!((texts, missed), (["gift", "2", "3", "Bob's"].map(String::from).into(), 0));
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+#[test]
+fn b23_nothing_is_acknowledged_before_it_was_handed_over() {
+    let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([3; 4])));
+    let ann = scene.user(ANN);
+    for n in 0..2 {
+        let _ = scene.host(Normal, &format!("{n}")).unwrap();
+    }
+    let positions = |scene: &Scene| {
+        scene.room.resume_token_at(scene.now, ann, TokenAt::Acknowledged).unwrap().positions
+    };
+    assert!(scene.room.ack(ann, Normal, Seq(u64::MAX)));
+    assert_eq!(positions(&scene), PerLevel([0; 4]));
+    assert_eq!(scene.read(ann), ["0", "1"]);
+    // A number of another level stands between those of this one.
+    let _ = scene.host(Low, "low").unwrap();
+    assert!(scene.room.ack(ann, Normal, Seq(3)));
+    assert_eq!(positions(&scene), PerLevel([0, 2, 0, 0]));
+    // What has fallen out of the log meanwhile is a gap, and told as one.
+    for n in 2..7 {
+        let _ = scene.host(Normal, &format!("{n}")).unwrap();
+    }
+    assert!(scene.room.ack(ann, Normal, Seq(3)), "the log does not reach back so far");
+    assert_eq!(positions(&scene), PerLevel([0, 2, 0, 0]));
+    let batch = scene.next(ann).unwrap().unwrap();
+    assert_eq!(batch.gap(Normal), 2);
+    assert!(scene.room.ack(ann, Normal, batch.messages()[0].seq));
+    assert_eq!(positions(&scene), PerLevel([0, 5, 0, 0]));
+    // Of a masked level nothing is wanted.
+    assert!(scene.room.set_masked_levels(scene.now, ann, LevelSet::EMPTY.with(Normal)));
+    assert_eq!(positions(&scene), PerLevel([0, 7, 0, 0]));
+}
+
+/// Whatever a batch held, a token of just after it that goes back over it brings the same again.
+#[test]
+fn b23_a_token_goes_back_over_a_batch() {
+    for own in [false, true] {
+        for budget in [1, 2, 100] {
+            let mut scene = Scene::with(|builder| builder.log_messages(PerLevel([3; 4])));
+            let ann = scene.user(ANN);
+            for level in [Normal, High, Low] {
+                for n in 0..6 {
+                    let _ = scene.host(level, &format!("{level} {n}")).unwrap();
+                    if own {
+                        let _ = scene.say(ann, "hers").unwrap();
+                    }
+                }
+            }
+            let budget = Budget { messages: budget, bytes: u64::MAX };
+            let mut session = ann;
+            let (mut texts, mut missed) = (Vec::new(), 0);
+            // Each batch is lost once, and comes again in a new session.
+            while let Some(lost) = scene.room.next_batch(scene.now, session, budget).unwrap() {
+                let token = token(&scene, session).rewound(&lost.rewind());
+                assert!(scene.room.close_session(scene.now, session));
+                session = back(&mut scene, token).session;
+                let batch = scene.room.next_batch(scene.now, session, budget).unwrap().unwrap();
+                let shape = |batch: &Batch<String>| {
+                    let gaps = [High, Normal, Low].map(|level| batch.gap(level));
+                    let seqs: Vec<_> = batch.messages().iter().map(|message| message.seq).collect();
+                    (gaps, seqs)
+                };
+                // Which of what fell out of the log was her own, nobody knows any more.
+                let gaps = shape(&batch).0.into_iter().zip(shape(&lost).0);
+                assert_eq!(shape(&batch).1, shape(&lost).1, "own {own}, {budget:?}");
+                assert!(gaps.clone().all(|(again, gap)| again == gap || (own && again > gap)));
+                missed += shape(&batch).0.iter().sum::<u64>();
+                texts.extend(batch.messages().iter().map(|message| message.payload.clone()));
+            }
+            let total = texts.len() as u64 + missed;
+            assert!(total == 18 || (own && total > 18), "own {own}: {texts:?}");
+            assert!(scene.room.snapshot(scene.now).balances());
+        }
+    }
 }

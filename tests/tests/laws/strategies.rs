@@ -104,8 +104,10 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, outcome_sink, more)| Op::Host { level, size, outcome_sink, more }),
         10 => (n(), prop::option::weighted(0.2, n()), prop_oneof![4 => Just(0), 1 => n()], prop::option::weighted(0.4, (n(), n())), prop::option::weighted(0.5, n()))
             .prop_map(|(user, known, mask, resume, profile)| Op::Join { user, known, mask, resume, profile }),
-        6 => n().prop_map(|who| Op::Token { who }),
-        8 => (n(), prop_oneof![4 => Just(0), 1 => n()]).prop_map(|(who, twist)| Op::Return { who, twist }),
+        6 => (n(), any::<bool>()).prop_map(|(who, acked)| Op::Token { who, acked }),
+        8 => (n(), n(), n()).prop_map(|(who, level, back)| Op::Ack { who, level, back }),
+        8 => (n(), any::<bool>(), prop_oneof![4 => Just(0), 1 => n()])
+            .prop_map(|(who, acked, twist)| Op::Return { who, acked, twist }),
         12 => (n(), n(), n()).prop_map(|(to, level, size)| Op::Direct { to, level, size }),
         4 => (n(), n()).prop_map(|(who, levels)| Op::LevelSet { who, levels }),
         16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),

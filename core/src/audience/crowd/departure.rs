@@ -32,6 +32,9 @@ impl<M: Payload> Crowd<M> {
         deferred: &mut DeferredDrops<M>,
     ) {
         self.lineage.go(slot);
+        if !self.acks.is_empty() {
+            self.acks.remove(&slot);
+        }
         if self.sessions.is_cold(slot) {
             self.release_aside(log, slot, deferred);
         } else {

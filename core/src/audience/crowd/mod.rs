@@ -21,6 +21,7 @@ use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
 use crate::shard_index::ShardIndex;
+use alloc::collections::BTreeMap;
 
 /// The sessions of an audience. The log is not among its parts: each method is shown it.
 #[derive(Debug)]
@@ -29,6 +30,9 @@ pub(super) struct Crowd<M> {
     cold_states: ColdStates<M>,
     accounts: Accounts,
     lineage: Lineage,
+    /// Up to where the clients of sessions have acknowledged what they got, by slot, of those that
+    /// have.
+    acks: BTreeMap<u32, PerLevel<u64>>,
     /// Whether a session gets what it sent itself.
     echo: Echo,
     /// The next slot that the hand looks at.
@@ -43,6 +47,7 @@ impl<M: Payload> Crowd<M> {
             cold_states: ColdStates::new(inbox_limits(settings)),
             accounts: Accounts::default(),
             lineage: Lineage::default(),
+            acks: BTreeMap::new(),
             echo: settings.echo,
             hand: 0,
         }

@@ -2,7 +2,7 @@
 
 use super::Crowd;
 use crate::config::Echo;
-use crate::ids::SessionKey;
+use crate::ids::{Seq, SessionKey};
 use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
@@ -78,5 +78,38 @@ impl<M: Payload> Crowd<M> {
         self.lineage.come(slot, kept.map(|place| formers[place]).collect());
         own.retain(|&(level, position, _)| position >= floors[level]);
         own.into_iter().map(|(level, position, _)| (level, position)).collect()
+    }
+
+    /// The client of a session has all messages of a level up to the one with this number.
+    pub(in crate::audience) fn ack(&mut self, log: &Log<M>, slot: u32, level: Priority, seq: Seq) {
+        let next = log.first_where(level, |message| message.seq > seq);
+        if next == log.tail(level) {
+            // Nobody knows any more which position the number has.
+            return;
+        }
+        let reached = self.reached(log, slot)[level];
+        let mut acked = self.acknowledged_or_start(log, slot);
+        acked[level] = acked[level].max(next.min(reached));
+        self.acks.insert(slot, acked);
+    }
+
+    /// Returns whether the client of a session has acknowledged anything.
+    pub(in crate::audience) fn acknowledges(&self, slot: u32) -> bool {
+        self.acks.contains_key(&slot)
+    }
+
+    /// Returns up to where a session has acknowledged each level; all of one that it has masked.
+    pub(in crate::audience) fn acknowledged(&self, log: &Log<M>, slot: u32) -> PerLevel<u64> {
+        let acked = self.acknowledged_or_start(log, slot);
+        PerLevel::from_fn(
+            |level| {
+                if self.is_masked(slot, level) { log.head(level) } else { acked[level] }
+            },
+        )
+    }
+
+    fn acknowledged_or_start(&self, log: &Log<M>, slot: u32) -> PerLevel<u64> {
+        let start = |level| self.sessions.span(slot, level, log.head(level)).start;
+        self.acks.get(&slot).copied().unwrap_or_else(|| PerLevel::from_fn(start))
     }
 }
