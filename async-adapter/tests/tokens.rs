@@ -9,8 +9,8 @@ use roomcast::names::Joining;
 use roomcast::pump::PumpOptions;
 use roomcast::session::{ForwardEnd, ResumeToken, TokenAt};
 use roomcast::{
-    Batch, Budget, Direct, Encoder, Hub, Join, Message, Priority, Publish, Pump, Recipient, Room,
-    RoomConfig, RoomId, SessionId, Source, Subscription, Transport, UserId,
+    Actor, Batch, Budget, Direct, Encoder, Hub, Join, Message, Outcome, Priority, Publish, Pump,
+    Recipient, Room, RoomConfig, RoomId, SessionId, Source, Subscription, Transport, UserId,
 };
 use std::io;
 use std::task::{Context, Poll};
@@ -342,4 +342,94 @@ async fn b23_acks_reach_one_session_by_every_handle() {
         read(&mut back).len()
     };
     assert_eq!([first, second, third, whole, before].map(reads), [3, 2, 1, 0, 3]);
+}
+
+/// Writes each message as it is.
+#[derive(Clone, Debug)]
+struct Plain;
+
+impl Encoder<Word> for Plain {
+    fn message(&mut self, message: &Message<Word>, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(message.payload.as_bytes());
+    }
+    fn direct(&mut self, _: &Direct<Word>, _: &mut Vec<u8>) {}
+    fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+}
+
+/// Takes so many bytes, and then answers this.
+#[derive(Debug)]
+struct Pipe(usize, io::ErrorKind);
+
+impl Transport for Pipe {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match bytes.len().min(self.0) {
+            0 => Err(self.1.into()),
+            taken => {
+                self.0 -= taken;
+                Ok(taken)
+            }
+        }
+    }
+
+    fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.1 {
+            io::ErrorKind::WouldBlock => Poll::Pending,
+            error => Poll::Ready(Err(error.into())),
+        }
+    }
+}
+
+/// What the transport took whole stays read; what it was offered beside that comes again.
+#[tokio::test(start_paused = true)]
+async fn b23_a_pump_hands_out_where_the_client_goes_on() {
+    let hub = Hub::<Word>::builder().workers(1).spawn();
+    let room = room(&hub, 1);
+    let mut options = PumpOptions::default();
+    options.budget = Budget { messages: 2, bytes: u64::MAX };
+    options.stalled_after = std::time::Duration::from_secs(5);
+    let pump: Pump<Word, Pipe> = room.pump(Plain, options).unwrap();
+    let (blocks, breaks) = (io::ErrorKind::WouldBlock, io::ErrorKind::BrokenPipe);
+    let rest = |taken: usize| WORDS[taken..].to_vec();
+    for (bytes, error, whole) in [
+        (0, breaks, 0),
+        (2, breaks, 2),
+        (3, breaks, 2),
+        (3, blocks, 2),
+        (4, blocks, 4),
+        (100, blocks, 5),
+    ] {
+        for acked in [None, Some(1)] {
+            let pumped = pump.join(Join::user(ANN), Pipe(bytes, error)).unwrap();
+            let session = pumped.session();
+            let mut seqs = Vec::new();
+            for text in WORDS {
+                let receipt = room.try_publish(Publish::new(Source::Host, text)).unwrap();
+                let Some(Outcome::Dispatched { seq, .. }) = receipt.outcome else {
+                    panic!("{receipt:?}")
+                };
+                seqs.push(seq);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            if let Some(acked) = acked.filter(|_| error == blocks) {
+                assert!(pumped.ack(Priority::Normal, seqs[acked]));
+            }
+            // One whose peer is found to have gone, one that stalls, and one whose host knows first.
+            let is_up = bytes > 4;
+            let token = if is_up { pumped.leave().await } else { pumped.closed().await };
+            assert!(!room.session(session).touch(), "it is out by then");
+            let mut back = room.join(Join::user(ANN).resume(token.unwrap())).unwrap();
+            let whole =
+                if error == blocks { acked.map_or(whole, |acked| acked + 1) } else { whole };
+            let read = std::iter::from_fn(|| Some(read(&mut back)).filter(|read| !read.is_empty()));
+            assert_eq!(read.flatten().collect::<Vec<_>>(), rest(whole), "{bytes} {acked:?}");
+            drop(back);
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    }
+    // A session that ended has nothing to come back to, nor one whose pump has.
+    let pumped = pump.join(Join::user(ANN), Pipe(100, blocks)).unwrap();
+    room.moderation(Actor::Host).kick(&[ANN]).unwrap();
+    assert_eq!(pumped.closed().await, None);
+    assert_eq!(pumped.leave().await, None);
+    assert!(room.stats().room.balances());
 }

@@ -63,6 +63,21 @@ pub struct ResumeToken {
     pub taken_at: Instant,
 }
 
+impl Default for Rewind {
+    /// Nothing was taken.
+    fn default() -> Self {
+        Self(PerLevel([u64::MAX; Priority::NUM]))
+    }
+}
+
+impl Rewind {
+    /// Where the session stood before it took either of two batches.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(PerLevel::from_fn(|level| self.0[level].min(other.0[level])))
+    }
+}
+
 impl ResumeToken {
     /// The same token, but of before the session took this batch.
     pub fn rewound(mut self, batch: &Rewind) -> Self {

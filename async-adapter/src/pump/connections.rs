@@ -11,6 +11,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use bytes::Buf;
 use roomcast_core::SessionId;
+use roomcast_core::resume::Rewind;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,6 +86,8 @@ struct Connection<T> {
     /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many
     /// are blocked again soon.
     watched: Option<Instant>,
+    /// What it was offered when it was found to be gone.
+    lost: Rewind,
 }
 
 #[derive(Debug)]
@@ -157,7 +160,8 @@ impl<T: Transport> Connections<T> {
         if self.table.len() <= place as usize {
             self.table.resize_with(place as usize + 1, || None);
         }
-        let connection = Connection { session, transport, inbox, blocked: None, watched: None };
+        let (blocked, watched, lost) = (None, None, Rewind::default());
+        let connection = Connection { session, transport, inbox, blocked, watched, lost };
         stats.connections += 1;
         // Its slot was another's who has ended, and who may have yet to take the last words.
         let Some(mut displaced) = self.table[place as usize].replace(connection) else { return };
@@ -204,6 +208,15 @@ impl<T: Transport> Connections<T> {
         } else {
             self.leaving.get_mut(&session)
         }
+    }
+
+    /// Returns where the host hears of a connection, and what was handed over to it that it has not
+    /// taken to the last byte.
+    pub(super) fn unsent(&mut self, place: u32, session: SessionId) -> Option<(&Inbox, Rewind)> {
+        let connection = self.find(place, session)?;
+        let rest = connection.blocked.iter().flat_map(|blocked| &blocked.rest);
+        let unsent = rest.fold(connection.lost, |unsent, frame| unsent.and(frame.rewind));
+        Some((&connection.inbox, unsent))
     }
 
     /// Drops a connection; what it had not taken to the last byte is unsent.
@@ -262,6 +275,7 @@ impl<T: Transport> Connections<T> {
                 let rest = VecDeque::from([Frame {
                     bytes: frame.bytes.slice(taken..),
                     messages: frame.messages,
+                    rewind: frame.rewind,
                 }]);
                 connection.blocked =
                     Some(Box::new(Blocked { unblock, rest, since: now, last, retry: None }));
@@ -275,6 +289,7 @@ impl<T: Transport> Connections<T> {
             Err(()) => {
                 // The frame is lost with the connection.
                 stats.unsent += u64::from(frame.messages);
+                connection.lost = frame.rewind;
                 Written::Gone
             }
         }
@@ -293,7 +308,7 @@ impl<T: Transport> Connections<T> {
             return Some(Written::Blocked);
         }
         let bytes = connection.inbox.take()?;
-        Some(self.write(place, &Frame { bytes, messages: 0 }, false, now, stats))
+        Some(self.write(place, &Frame::of_bytes(bytes), false, now, stats))
     }
 
     /// Writes the control frames that wait for a connection that is about to be dropped, as far as
@@ -311,7 +326,7 @@ impl<T: Transport> Connections<T> {
         let waiting =
             self.table[place as usize].as_ref().and_then(|connection| connection.inbox.close());
         for bytes in waiting.into_iter().flatten() {
-            if self.write(place, &Frame { bytes, messages: 0 }, false, now, stats) != Written::All {
+            if self.write(place, &Frame::of_bytes(bytes), false, now, stats) != Written::All {
                 return;
             }
         }
@@ -330,8 +345,7 @@ impl<T: Transport> Connections<T> {
             return Written::Gone;
         };
         for bytes in connection.inbox.close().into_iter().flatten() {
-            if self.write(place, &Frame { bytes, messages: 0 }, false, now, stats) == Written::Gone
-            {
+            if self.write(place, &Frame::of_bytes(bytes), false, now, stats) == Written::Gone {
                 return Written::Gone;
             }
         }
@@ -490,7 +504,7 @@ mod tests {
     fn who_has_gone_is_no_longer_watched() {
         let mut connections = Connections::new(Arc::new(Writable::new(Arc::default())));
         let (mut stats, now) = (PumpStats::default(), Instant::now());
-        let frame = Frame { bytes: Bytes::from_static(b"hello"), messages: 1 };
+        let frame = Frame { messages: 1, ..Frame::of_bytes(Bytes::from_static(b"hello")) };
         for generation in 1..1_000 {
             let session = SessionId::from_bits(7 << 32 | generation);
             let inbox = Inbox::new(&Arc::new(Mailbox::default()));

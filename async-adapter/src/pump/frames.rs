@@ -5,6 +5,7 @@ use bytes::Bytes;
 use roomcast_core::audience::BatchKey;
 use roomcast_core::event::EndReason;
 use roomcast_core::ids::Seq;
+use roomcast_core::resume::Rewind;
 use roomcast_core::{Batch, Direct, Item, Message, Priority};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,6 +71,15 @@ pub(crate) struct Frame {
     pub(crate) bytes: Bytes,
     /// Messages in it, direct ones too.
     pub(crate) messages: u32,
+    /// Where the session stood before it took them.
+    pub(crate) rewind: Rewind,
+}
+
+impl Frame {
+    /// One without messages of the room.
+    pub(crate) fn of_bytes(bytes: Bytes) -> Self {
+        Self { bytes, messages: 0, rewind: Rewind::default() }
+    }
 }
 
 /// Ranges that are kept: those who are caught up read one and the same, those who lag few others.
@@ -144,6 +154,7 @@ impl<E> Frames<E> {
         let frame = Frame {
             bytes: bytes.into(),
             messages: (batch.messages().len() + batch.directs().len()) as u32,
+            rewind: batch.rewind(),
         };
         if let Some(&key) = key {
             if self.ranges.len() == RANGES {

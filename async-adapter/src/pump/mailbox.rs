@@ -1,10 +1,14 @@
 //! The mailbox of one connection: what the host says to it beside the room, until the pump's task
 //! writes it. It is bounded, whatever a peer asks for and however slow the task is.
 
+use crate::room::token::ResumeToken;
 use crate::sync::Arc;
 use crate::sync::Mutex;
+use crate::sync::OnceLock;
+use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::task::{Context, Poll};
 
 /// Bytes of the host's own for one connection, for [`Pumped::control`](crate::pump::Pumped::control).
 /// Plain [`Bytes`] are a [`Frame`](Self::Frame).
@@ -89,10 +93,16 @@ pub(super) struct Posted {
     pub(super) replaced: bool,
 }
 
-/// What waits for one connection. Readers post, the pump's task takes. Nothing is dropped under its
-/// lock: that may run foreign code.
+/// What waits for one connection, and what the host hears of it. Readers post, the pump's task takes.
+/// Nothing is dropped under its lock: that may run foreign code.
 #[derive(Debug, Default)]
-pub(super) struct Mailbox(Mutex<Inside>);
+pub(super) struct Mailbox {
+    inside: Mutex<Inside>,
+    /// Once the connection has gone: where its client goes on.
+    end: OnceLock<Option<ResumeToken>>,
+    /// Whoever waits for that.
+    waker: AtomicWaker,
+}
 
 #[derive(Debug, Default)]
 struct Inside {
@@ -186,14 +196,14 @@ impl Control {
 impl Mailbox {
     pub(super) fn post(&self, control: Control, limits: Limits) -> Result<Posted, ControlRefused> {
         control.check(limits)?;
-        let (posted, old) = self.0.lock().put(control, limits);
+        let (posted, old) = self.inside.lock().put(control, limits);
         drop(old);
         posted
     }
 
     /// The next one to be written. When there is none, whoever posts again has to tell the task.
     fn take(&self) -> Option<Bytes> {
-        let mut inside = self.0.lock();
+        let mut inside = self.inside.lock();
         let next = inside.waiting.as_mut().and_then(Iterator::next);
         if next.is_none() {
             // Empty, so no foreign code runs when it is dropped.
@@ -205,9 +215,15 @@ impl Mailbox {
 
     /// Takes nothing more in, and returns what waits.
     fn close(&self) -> Option<Box<Waiting>> {
-        let mut inside = self.0.lock();
+        let mut inside = self.inside.lock();
         inside.closed = true;
         inside.waiting.take()
+    }
+
+    /// Whether the connection has gone, and where its client goes on.
+    pub(super) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Option<ResumeToken>> {
+        self.waker.register(cx.waker());
+        self.end.get().cloned().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -230,11 +246,19 @@ impl Inbox {
     pub(super) fn close(&self) -> Option<Box<Waiting>> {
         self.0.close()
     }
+
+    /// The connection is about to go, and its client goes on here. Who waits is told when it has
+    /// gone.
+    pub(super) fn hand_out(&self, token: Option<ResumeToken>) {
+        let _ = self.0.end.set(token);
+    }
 }
 
 impl Drop for Inbox {
     fn drop(&mut self) {
         drop(self.0.close());
+        self.hand_out(None);
+        self.0.waker.wake();
     }
 }
 
@@ -263,7 +287,7 @@ mod tests {
         assert_eq!(posted.map(|posted| posted.replaced), [false, false, false, true, false]);
         let taken: Vec<Bytes> = std::iter::from_fn(|| mailbox.take()).collect();
         assert_eq!(taken, ["a", "b", "new", "close"]);
-        assert!(mailbox.0.lock().waiting.is_none(), "an empty one keeps nothing");
+        assert!(mailbox.inside.lock().waiting.is_none(), "an empty one keeps nothing");
         assert_eq!(mailbox.post(frame(b"c"), LIMITS), Ok(Posted { tell: true, replaced: false }));
     }
 

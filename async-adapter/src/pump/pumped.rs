@@ -11,6 +11,7 @@ use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::TokenAt;
 use roomcast_core::{Payload, Priority, SessionId};
 use std::fmt;
+use std::future::poll_fn;
 
 /// One connection that a pump serves. Dropping it leaves the room, exactly once, and drops the
 /// transport, behind what [`control`](Self::control) was given, as far as that can be written at
@@ -71,6 +72,31 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// [`resume_token_at`](Self::resume_token_at).
     pub fn ack(&self, priority: Priority, seq: Seq) -> bool {
         self.inner.lease.shared.ack(self.session, priority, seq)
+    }
+
+    /// Waits until the pump has let go of the connection, and returns where its client goes on with
+    /// [`Join::resume`](crate::Join::resume): behind what the client has acknowledged
+    /// ([`ack`](Self::ack)), if it acknowledges, or else behind what the transport has taken whole.
+    /// `None` when the session has ended, or the pump itself.
+    ///
+    /// What a transport has taken may still not have arrived: only a client that acknowledges loses
+    /// nothing that was on its way.
+    ///
+    /// # Cancel safety
+    /// Cancel safe. Only the last task that waits for one connection is woken.
+    pub async fn closed(&self) -> Option<ResumeToken> {
+        poll_fn(|cx| self.mailbox.poll_end(cx)).await
+    }
+
+    /// Leaves the room, as dropping this does, and returns where the client goes on, as
+    /// [`closed`](Self::closed). For a host that hears first that the peer has gone.
+    ///
+    /// # Cancel safety
+    /// The session leaves, whether or not the future is polled to its end.
+    pub async fn leave(self) -> Option<ResumeToken> {
+        // Where the task has ended so has the connection.
+        let _ = self.inner.pump_shard(self.shard).send(Command::Gone(self.session));
+        self.closed().await
     }
 
     /// Sets the levels that the session does not want, from the next message on; returns whether it

@@ -189,6 +189,7 @@ where
                 Ok(Command::Gone(session)) => {
                     self.early.remove(&session);
                     self.let_go(session, now);
+                    // Its connection may not have come.
                     self.shared.close_session(session);
                 }
                 Err(TryRecvError::Empty) => return Some(false),
@@ -353,7 +354,7 @@ where
 
     /// A session has taken all and ended: its connection gets the last words and goes.
     fn end(&mut self, place: u32, session: SessionId, reason: EndReason, now: Instant) {
-        let last = Frame { bytes: self.frames.end(reason), messages: 0 };
+        let last = Frame::of_bytes(self.frames.end(reason));
         if self.connections.write_last(place, &last, now.into_std(), &mut self.stats)
             == Written::Gone
         {
@@ -363,8 +364,8 @@ where
 
     /// A connection is gone or given up: so is its session.
     fn lose(&mut self, place: u32, session: SessionId) {
+        self.hand_out(place, session);
         self.connections.remove(place, session, &mut self.stats);
-        self.shared.close_session(session);
     }
 
     /// A session is gone, and what its host said to it before that is still written, if that can be
@@ -379,7 +380,18 @@ where
     /// A session is gone: so is its connection.
     fn drop_connection(&mut self, session: SessionId) {
         if let Some(place) = self.shard.place(session) {
+            self.hand_out(place, session);
             self.connections.remove(place, session, &mut self.stats);
+        }
+    }
+
+    /// A connection is about to go, and so does its session, if it has not ended. Only then is the
+    /// host told where the client goes on, so that it can come back at once.
+    fn hand_out(&mut self, place: u32, session: SessionId) {
+        if let Some((inbox, unsent)) = self.connections.unsent(place, session) {
+            let token = self.shared.end_token(session, Some(&unsent));
+            self.shared.close_session(session);
+            inbox.hand_out(token);
         }
     }
 

@@ -150,8 +150,7 @@ impl<M> Batch<M> {
     /// Returns where the session stood before it took this, for a token that goes back over it. O(its
     /// messages).
     pub fn rewind(&self) -> Rewind {
-        // A position beyond all: where nothing was taken, nothing is to be taken again.
-        let mut starts = PerLevel([u64::MAX; Priority::NUM]);
+        let Rewind(mut starts) = Rewind::default();
         for message in &self.contents.messages {
             let start = &mut starts[message.priority];
             *start = (*start).min(message.position);
