@@ -7,9 +7,10 @@ use roomcast_core::config::RoomConfigBuilder;
 use roomcast_core::direct::DirectReason;
 use roomcast_core::error::{JoinError, SessionEnd};
 use roomcast_core::event::StartPosition;
+use roomcast_core::ids::Seq;
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::resume::ResumeToken;
+use roomcast_core::resume::{ResumeToken, TokenAt};
 use roomcast_core::time::Duration;
 use roomcast_core::{
     Budget, Direct, Engine, Instant, Join, Joined, Priority, Publish, Recipient, RoomConfig,
@@ -47,7 +48,10 @@ fn b23_an_id_of_another_life_names_nobody() {
         assert!(!room.touch(now, old) && !room.close_session(now, old));
         assert!(!room.set_masked_levels(now, old, Priority::ALL.into_iter().collect()));
         assert_eq!((room.masked_levels(old), room.deliveries(old)), (None, None));
-        assert_eq!(room.resume_token(now, old), None);
+        for at in [TokenAt::HandedOver, TokenAt::Acknowledged] {
+            assert_eq!(room.resume_token_at(now, old, at), None);
+        }
+        assert!(!room.ack(old, Priority::Normal, Seq(1)));
         let batch = room.next_batch(now, old, Budget::default());
         assert_eq!(batch.unwrap_err(), SessionEnd::NoSession(old));
         let to = Recipient::Session(old);
