@@ -334,6 +334,36 @@ mod tests {
         assert!(limit.take(later, 7).is_err());
     }
 
+    /// Earlier than what is shared has a token again.
+    #[test]
+    fn who_has_no_place_is_told_when_one_is_free() {
+        let (mut limit, at) = (limit(1), Instant::from_millis);
+        assert!(limit.take(at(4_800), 1).is_ok());
+        assert!([2, 3].iter().all(|&key| limit.take(at(5_000), key).is_ok()));
+        assert!(limit.has_place_for(at(5_000), 1) && !limit.has_place_for(at(5_000), 4));
+        let refused = limit.take(at(5_000), 4).unwrap_err();
+        assert_eq!(refused.retry_at, Some(at(5_300)));
+        assert_eq!(limit.check(at(5_299), 4).unwrap_err().retry_at, Some(at(5_300)));
+        assert!(limit.take(at(5_300), 4).is_ok() && limit.has_place_for(at(5_300), 4));
+    }
+
+    /// Whatever the quota becomes: who was full is fresh, who was not has what was left.
+    #[test]
+    fn another_quota_takes_over_what_is_left() {
+        let (mut limit, at) = (limit(20_000), Instant::from_secs);
+        for key in 0..10_000 {
+            assert!(limit.take(at(if key < 5_000 { 1 } else { 9 }), key).is_ok());
+        }
+        for count in [9, 3, 2] {
+            limit.change(at(9), Quota::per_second(NonZeroU32::new(count).unwrap()));
+        }
+        for key in 0..10_000 {
+            let left = (0..3).filter(|_| limit.take(at(9), key).is_ok()).count();
+            assert_eq!(left, if key < 5_000 { 2 } else { 1 }, "of {key}");
+        }
+        assert!(limit.stale.is_empty());
+    }
+
     /// A key stays until its bucket is full again, and a check says what a take does.
     #[test]
     fn with_fewer_places_each_stays_until_full() {

@@ -24,7 +24,7 @@ impl<M: Payload> RoomState<M> {
     /// | a level quota that is new, or gone | starts unused; no longer asked |
     /// | `reserve`, who is exempt | from now on |
     /// | `min_share` | a new one counts from zero |
-    /// | `sender_quota` | a level whose quota changes starts anew, with everybody's full; the others keep what is used |
+    /// | `sender_quota` | what each sender has left counts on, as far as the new burst holds it, as in every bucket; a level that had none starts with everybody's full |
     /// | `sender_table_size` | a sender keeps a place until the quota is full again; those who find none share |
     /// | `dedup_window` | what has lapsed is forgotten; the new window counts for what is remembered as well; too many: the oldest are forgotten |
     /// | `queue_messages`, `queue_bytes` | what is over is evicted, by the victim policy from the lowest level, with the limit that was exceeded: at most 1,024 messages in this call, the others in the next calls of `handle_timeout`, and until then the queue is full |
