@@ -160,4 +160,13 @@ mod tests {
         timed.lift(UserId(2));
         assert_eq!((timed.len(), timed.get(at(0), UserId(2))), (0, None));
     }
+
+    #[test]
+    fn where_there_is_no_room_nothing_is_forgotten() {
+        let (mut timed, at) = (Timed::new(2, Hasher::new(0)), Instant::from_secs);
+        timed.set(UserId(1), Until::At(at(10)));
+        timed.set(UserId(2), Until::Forever);
+        assert!(!timed.makes_room_for(at(20), 2) && timed.len() == 2);
+        assert!(timed.makes_room_for(at(20), 1) && timed.len() == 1);
+    }
 }
