@@ -123,6 +123,13 @@ pub mod session;
 pub mod stats;
 pub mod time;
 
+/// For this workspace's tests; promises nothing.
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::hub::by_hand::{ByHand, by_hand};
+}
+
 #[doc = include_str!("../docs/how-it-scales.md")]
 pub mod how_it_scales {}
 

@@ -2,6 +2,7 @@
 //!
 //! - [`oracle`]: a model of one room out of vectors and loops. It shares nothing with the core but the types of its public calls.
 //! - [`checked`]: drives a real room in one shard or several, a twin under the same calls, and the oracle; compares them after every call.
+//! - [`hub_room`]: a room of a hub beside that, called the same by one thread in virtual time.
 //! - [`ops`]: sequences of operations as data, for proptest and for the fuzzers.
 //! - [`sim`]: an evening of chat in virtual time, through the engine.
 //!
@@ -10,6 +11,7 @@
 //! run the same operations under the same oracle: `cargo +nightly fuzz run room`.
 
 pub mod checked;
+pub mod hub_room;
 pub mod moderation;
 pub mod ops;
 pub mod oracle;

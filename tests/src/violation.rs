@@ -31,6 +31,8 @@ pub enum Law {
     Batches,
     /// When the room wants to be called.
     Timeouts,
+    /// A hub's room answers, tells and books as the core's does.
+    Hub,
 }
 
 /// A broken promise, with what was expected and what was found.

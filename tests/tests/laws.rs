@@ -6,7 +6,7 @@ mod kept;
 mod strategies;
 
 use proptest::prelude::*;
-use roomcast_tests::ops::run;
+use roomcast_tests::ops::{run, run_beside_hub};
 
 /// `PROPTEST_CASES` asks for more, or for fewer.
 fn settings() -> ProptestConfig {
@@ -26,6 +26,11 @@ proptest! {
     #[test]
     fn every_law_holds_after_every_operation(setup in strategies::setup(), ops in strategies::ops(300)) {
         run(&setup, &ops)?;
+    }
+
+    #[test]
+    fn a_room_of_a_hub_answers_as_the_core_does(setup in strategies::setup(), ops in strategies::ops(300)) {
+        run_beside_hub(&setup, &ops)?;
     }
 }
 

@@ -16,14 +16,19 @@ use crate::room::token::TokenKey;
 use crate::sync::Arc;
 use roomcast_core::broadcasts::BroadcastLimits;
 use roomcast_core::shard_index::ShardIndex;
-use roomcast_core::{Event, Payload, RoomId};
+use roomcast_core::{Event, Payload, RoomId, Sharding};
 use std::marker::PhantomData;
+
+/// Sessions that each open shard of a room has before another one is opened.
+const SESSIONS_PER_SHARD: u32 = 256;
 
 /// Sets a hub up. See [`Hub::builder`].
 #[must_use = "a builder does nothing until `spawn` or `spawn_threads`"]
 pub struct HubBuilder<M, U = Arc<str>> {
     workers: usize,
     shards_per_room: usize,
+    /// Sessions in each open shard of a room at which it opens another one.
+    sessions_per_shard: u32,
     clock: Option<Box<dyn Clock>>,
     hook: Option<Box<Hook>>,
     max_rooms: u32,
@@ -51,6 +56,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         Self {
             workers,
             shards_per_room: usize::MAX,
+            sessions_per_shard: SESSIONS_PER_SHARD,
             clock: None,
             hook: None,
             max_rooms: 1 << 20,
@@ -201,11 +207,18 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         Ok(hub)
     }
 
-    /// The hub, and its drivers for a test to turn by hand.
-    #[cfg(test)]
+    /// The hub, and its workers to be turned by hand.
+    #[cfg(any(feature = "internals", test))]
     pub(crate) fn by_hand(mut self) -> (Hub<M, U>, Vec<WorkerLoop<M>>) {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
         self.build(clock)
+    }
+
+    /// A room opens another shard once each that it has holds so many sessions.
+    #[cfg(feature = "internals")]
+    pub(super) fn sessions_per_shard(mut self, sessions: u32) -> Self {
+        self.sessions_per_shard = sessions;
+        self
     }
 
     /// A hub that nobody drives. Its workers never end, or its rooms would close.
@@ -252,7 +265,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             seeds,
             token_key: Arc::new(self.token_key.unwrap_or_else(TokenKey::random)),
             hooks: Arc::new(Hooks::default()),
-            shards_per_room,
+            sharding: Sharding::new(shards_per_room as u32, self.sessions_per_shard)
+                .unwrap_or_default(),
         };
         (Hub { inner: Arc::new(inner) }, drivers)
     }

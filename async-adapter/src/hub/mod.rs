@@ -1,6 +1,8 @@
 //! The hub: many rooms, spread over workers, called from anywhere.
 
 mod builder;
+#[cfg(feature = "internals")]
+pub(crate) mod by_hand;
 mod current;
 pub(crate) mod data;
 pub(crate) mod drain;
@@ -36,7 +38,7 @@ use registry::{Opened, RoomRegistry};
 use room::Room;
 use roomcast_core::broadcasts::{Broadcast, BroadcastRefused};
 use roomcast_core::engine::CreateRoomError;
-use roomcast_core::{Instant, Payload, RoomConfig, RoomId, UserId};
+use roomcast_core::{Instant, Payload, RoomConfig, RoomId, Sharding, UserId};
 use seeds::Seeds;
 
 /// Many rooms, callable from every task and thread; cheap to clone.
@@ -82,7 +84,8 @@ struct Inner<M, U> {
     hooks: Arc<Hooks<Arc<SharedRoom<M>>>>,
     seeds: Seeds,
     token_key: Arc<TokenKey>,
-    shards_per_room: usize,
+    /// How the sessions of a room are spread over workers.
+    sharding: Sharding,
 }
 
 impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {

@@ -37,12 +37,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
     fn make(&self, id: RoomId, made: usize, config: &RoomConfig) -> Arc<SharedRoom<M>> {
         // Each room starts at another worker and may grow over so many more.
         let workers = self.workers.0.iter().cycle().skip(made % self.workers.0.len());
-        let workers = workers.take(self.shards_per_room).cloned().collect();
+        let workers = workers.take(self.sharding.shards() as usize).cloned().collect();
         let config = config.clone().or_seed(self.seeds.of(Use::Room(seeded_by(id, made))));
         let (log, hooks) = (Arc::clone(&self.broadcast_log), Arc::clone(&self.hooks));
         let mentions = Arc::clone(&self.names) as Arc<dyn Mentions>;
         let (life, key) = (next_life(), Arc::clone(&self.token_key));
-        SharedRoom::new((id, life), &config, workers, log, hooks, mentions, key)
+        SharedRoom::new((id, life), &config, (self.sharding, workers), log, hooks, mentions, key)
     }
 
     /// Returns the room that a key stands for, if there is one, and its name.

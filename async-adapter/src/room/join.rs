@@ -7,18 +7,10 @@ use crate::sync::atomic::Ordering;
 use roomcast_core::admission::RoomStatus;
 use roomcast_core::error::JoinError;
 use roomcast_core::rules::NotJoined;
-use roomcast_core::{Audience, Join, Joined, Payload, Sharding, UserId};
+use roomcast_core::{Audience, Join, Joined, Payload, UserId};
 use smallvec::SmallVec;
 
-/// Sessions that each open shard has before another one is opened.
-const OPEN_AT: u32 = 256;
-
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
-    /// How the sessions of a room are spread over so many workers; a power of two.
-    pub(super) fn sharding_over(workers: usize) -> Sharding {
-        Sharding::new(workers as u32, OPEN_AT).unwrap_or_default()
-    }
-
     /// Lets a session in. Of a user who is let in, `note` is told under the admission's lock.
     pub(crate) fn join(
         self: &Arc<Self>,

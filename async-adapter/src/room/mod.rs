@@ -78,7 +78,7 @@ pub(crate) struct SharedRoom<M> {
     mentions: Arc<dyn Mentions>,
     token_key: Arc<TokenKey>,
     /// The worker of each shard.
-    workers: Box<[Arc<Worker<Job<M>>>]>,
+    workers: RoomWorkers<M>,
     admission: Mutex<AdmissionState<M>>,
     /// One for each worker that the room may use; opened in order, as the audience grows.
     shards: Box<[OnceLock<Arc<AudienceShard<M>>>]>,
@@ -104,6 +104,9 @@ struct AdmissionState<M> {
     /// Broadcasts that the room has heard.
     imported: u64,
 }
+
+/// Who looks after the shards of a room.
+type RoomWorkers<M> = Box<[Arc<Worker<Job<M>>>]>;
 
 /// What a room asks of a worker's driver.
 #[derive(Debug)]
@@ -148,7 +151,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     pub(crate) fn new(
         (id, life): (RoomId, u64),
         config: &RoomConfig,
-        workers: Box<[Arc<Worker<Job<M>>>]>,
+        (sharding, workers): (Sharding, RoomWorkers<M>),
         broadcast_log: Arc<BroadcastLog<M>>,
         hooks: Arc<Hooks<Arc<Self>>>,
         mentions: Arc<dyn Mentions>,
@@ -159,7 +162,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             admission.skip_broadcasts(broadcasts);
             broadcasts.count()
         });
-        let sharding = Self::sharding_over(workers.len());
         let audience = Audience::shard(config, sharding.part(0), admission.heads()).with_life(life);
         let has_heartbeat = audience.has_heartbeat();
         let first = Arc::new(AudienceShard::new(sharding.part(0), audience, workers[0].fence()));

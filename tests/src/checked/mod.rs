@@ -3,12 +3,14 @@
 //! what was refused, that a refusal changes nothing; and what crosses the seam: so the oracle knows what went out
 //! even when nobody is told and no log holds it for long.
 
+mod beside_hub;
 mod offers;
 mod reading;
 mod running;
 
 pub use offers::Say;
 
+use crate::hub_room::HubRoom;
 use crate::oracle::Oracle;
 use crate::payload::Probe;
 use crate::rules::Rules;
@@ -28,6 +30,8 @@ pub type Crossed = Arc<Message<Probe>>;
 #[derive(Debug)]
 pub struct Checked {
     twin: RoomState<Probe>,
+    /// A room of a hub beside them, if there is one.
+    hub: Option<Box<HubRoom>>,
     oracle: Oracle,
     payloads: u64,
     calls: u64,
@@ -61,7 +65,8 @@ impl Checked {
         let twin = RoomState::starting_at(&rules.config()?, sharding, rules.heads);
         let mut twin = twin.with_life(life);
         twin.record_dispatches();
-        Ok(Self { twin, oracle: Oracle::new(rules, life), payloads: 0, calls: 0, stride })
+        let oracle = Oracle::new(rules, life);
+        Ok(Self { twin, hub: None, oracle, payloads: 0, calls: 0, stride })
     }
 
     /// The model.
@@ -95,6 +100,7 @@ impl Checked {
         join: &Join<Probe>,
         answer: &Result<Joined, JoinError>,
     ) -> Check {
+        self.on_hub("join", answer, |hub| hub.join(now, join))?;
         self.mirrored(room, "join", *answer, |twin| twin.join(now, join.clone()))?;
         self.oracle.joined(now, join, answer, |session| room.deliveries(session).is_none())?;
         self.inspect(room)
@@ -120,6 +126,7 @@ impl Checked {
     /// `RoomState::leave`.
     pub fn leave(&mut self, room: &mut RoomState<Probe>, now: Instant, user: UserId) -> Check {
         let answer = room.leave(now, user);
+        self.on_hub("leave", &answer, |hub| hub.leave(now, user))?;
         self.mirrored(room, "leave", answer, |twin| twin.leave(now, user))?;
         self.oracle.left(now, user, answer)?;
         self.inspect(room)
@@ -133,6 +140,7 @@ impl Checked {
         session: SessionId,
     ) -> Check {
         let answer = room.close_session(now, session);
+        self.on_hub("close_session", &answer, |hub| hub.close_session(now, session))?;
         same(Law::L9Deterministic, "close_session", answer, self.twin.close_session(now, session))?;
         self.oracle.session_closed(now, session, answer)?;
         self.inspect(room)
@@ -146,6 +154,7 @@ impl Checked {
         session: SessionId,
     ) -> Check {
         let answer = room.touch(now, session);
+        self.on_hub("touch", &answer, |hub| hub.touch(now, session))?;
         same(Law::L9Deterministic, "touch", answer, self.twin.touch(now, session))?;
         self.oracle.touched(now, session, answer)?;
         self.inspect(room)

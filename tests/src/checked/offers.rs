@@ -7,7 +7,7 @@ use crate::oracle::reviews::Said;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::admission::ReviewDecision;
-use roomcast_core::broadcasts::Broadcasts;
+use roomcast_core::broadcasts::{Broadcast, Broadcasts};
 use roomcast_core::direct::{DirectReceipt, DirectRefused};
 use roomcast_core::ids::Ticket;
 use roomcast_core::ledger::RefusalReason;
@@ -81,12 +81,19 @@ impl Checked {
             size,
             held,
         };
-        let [first, second] = pair.map(|payload| {
+        let publish = |payload| {
             let mut publish = Publish::new(source, payload).priority(level).kind(kind).units(units);
             (publish.merge_key, publish.dedup_key, publish.counter) = (merge, key, counter);
             outcome_sink.into_iter().fold(publish, Publish::outcome_sink)
-        });
+        };
+        let [first, second] = pair.map(publish);
         let answer = room.publish(now, first);
+        let told = |answer: &Result<Receipt, roomcast_core::Refused<Probe>>| {
+            let refused = answer.as_ref();
+            refused.copied().map_err(|refused| (refused.reason, refused.limit, refused.retry_at))
+        };
+        let third = publish(Probe::new(self.payloads, size));
+        self.on_hub("publish", &told(&answer), |hub| told(&hub.publish(now, third)))?;
         match &answer {
             Ok(receipt) => {
                 let twin = self.twin.publish(now, second).map_err(|refused| refused.reason);
@@ -126,8 +133,10 @@ impl Checked {
     }
 
     /// The oracle is told of a broadcast before the room hears it.
-    pub fn broadcast(&mut self, level: Priority, id: u64, size: usize) {
+    pub fn broadcast(&mut self, now: Instant, level: Priority, id: u64, size: usize) -> Check {
         self.oracle.broadcast(level, id, size);
+        let broadcast = Broadcast::new(DedupKey(id), Probe::new(id, size)).priority(level);
+        self.on_hub("broadcast", &true, |hub| hub.broadcast(now, broadcast))
     }
 
     /// `RoomState::review`.
@@ -155,6 +164,12 @@ impl Checked {
             _ => (Said::Allow, [ReviewDecision::Allow, ReviewDecision::Allow]),
         };
         let answer = room.review(now, ticket, first);
+        let third = match *verdict {
+            ReviewDecision::Rewrite(size) => ReviewDecision::Rewrite(Probe::new(id, size)),
+            ReviewDecision::Deny { code } => ReviewDecision::Deny { code },
+            _ => ReviewDecision::Allow,
+        };
+        self.on_hub("review", &answer.is_ok(), |hub| hub.review(now, ticket, third))?;
         if answer.is_ok() {
             let twin = self.twin.review(now, ticket, second);
             same(Law::L9Deterministic, "review", format!("{answer:?}"), format!("{twin:?}"))?;
@@ -187,6 +202,8 @@ impl Checked {
             answer.as_ref().map(|&receipt| receipt).map_err(|refused| refused.reason)
         };
         same(Law::L9Deterministic, "send_direct", bare(&answer), bare(&twin))?;
+        let third = Direct::new(Probe::new(self.payloads, size)).priority(level);
+        self.on_hub("send_direct", &bare(&answer).ok(), |hub| hub.send_direct(now, to, third))?;
         self.oracle.sent_directly(
             now,
             &Note { to, level, payload: self.payloads, size, held },

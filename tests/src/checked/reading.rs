@@ -60,6 +60,9 @@ impl Checked {
             Err(end) => Err(*end),
         };
         same(Law::L9Deterministic, "next_batch", bare(&answer), bare(&twin))?;
+        self.on_hub("next_batch", &bare(&answer), |hub| {
+            bare(&hub.next_batch(now, session, budget))
+        })?;
         same(Law::Batches, "whether a session is ready", !matches!(answer, Ok(None)), ready)?;
         self.oracle.took(now, session, budget, &answer)?;
         self.inspect(room).map(|()| answer)
@@ -130,6 +133,7 @@ impl Checked {
         seq: Seq,
     ) -> Check {
         let answer = room.ack(session, level, seq);
+        self.on_hub("ack", &answer, |hub| hub.ack(session, level, seq))?;
         same(Law::L9Deterministic, "ack", answer, self.twin.ack(session, level, seq))?;
         self.oracle.acked(session, level, seq, answer)?;
         self.inspect(room)
@@ -146,6 +150,9 @@ impl Checked {
         let answer = room.resume_token_at(now, session, at);
         let twin = self.twin.resume_token_at(now, session, at);
         same(Law::L9Deterministic, "resume_token_at", &answer, &twin)?;
+        self.on_hub("resume_token_at", &answer.is_some(), |hub| {
+            hub.resume_token_at(now, session, at, answer.as_ref())
+        })?;
         self.oracle.token_taken(now, session, at, answer.as_ref())?;
         self.inspect(room).map(|()| answer)
     }
@@ -159,6 +166,7 @@ impl Checked {
         mask: LevelSet,
     ) -> Check {
         let answer = room.set_masked_levels(now, session, mask);
+        self.on_hub("set_masked_levels", &answer, |hub| hub.set_masked_levels(now, session, mask))?;
         same(
             Law::L9Deterministic,
             "set_masked_levels",

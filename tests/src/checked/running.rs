@@ -12,6 +12,7 @@ impl Checked {
     /// `RoomState::close`.
     pub fn close(&mut self, room: &mut RoomState<Probe>, now: Instant, actor: Actor) -> Check {
         let answer = room.close(now, actor);
+        self.on_hub("close", &answer, |hub| hub.close(now, actor))?;
         self.mirrored(room, "close", answer, |twin| twin.close(now, actor))?;
         self.oracle.closed(now, actor, answer)?;
         self.inspect(room)
@@ -28,6 +29,7 @@ impl Checked {
             .config()
             .map_err(|error| Violation::new(Law::Members, "the new rules", "valid ones", error))?;
         let answer = room.reconfigure(now, &config);
+        self.on_hub("reconfigure", &answer, |hub| hub.reconfigure(now, &config))?;
         self.mirrored(room, "reconfigure", answer, |twin| twin.reconfigure(now, &config))?;
         self.oracle.reconfigured(now, rules.clone(), answer, &self.twin.take_dispatches())?;
         self.inspect(room)
@@ -42,6 +44,7 @@ impl Checked {
         act: &Act,
     ) -> Check {
         let answer = act.on(room, now, actor);
+        self.on_hub("moderation", &answer, |hub| hub.moderate(now, actor, act))?;
         self.mirrored(room, "moderation", answer, |twin| act.on(twin, now, actor))?;
         self.oracle.moderated(now, actor, act, answer)?;
         self.inspect(room)
@@ -64,6 +67,9 @@ impl Checked {
             .map(|((key, _), value)| (key.as_str(), value.as_deref()))
             .collect();
         let answer = room.write_attributes(now, based_on, &borrowed);
+        self.on_hub("write_attributes", &answer, |hub| {
+            hub.write_attributes(now, based_on, &borrowed)
+        })?;
         self.mirrored(room, "write_attributes", answer, |twin| {
             twin.write_attributes(now, based_on, &borrowed)
         })?;
@@ -76,6 +82,7 @@ impl Checked {
         let carried = room.export(now);
         same(Law::L9Deterministic, "export", &carried, &self.twin.export(now))?;
         let answer = room.import(now, carried.clone());
+        self.on_hub("import", &answer, |hub| hub.restart(now))?;
         self.mirrored(room, "import", answer, |twin| twin.import(now, carried))?;
         self.oracle.restarted(now, answer.is_ok())?;
         self.inspect(room)?;
@@ -90,6 +97,7 @@ impl Checked {
             Count::Remove => room.remove_counter(key),
         };
         let answer = call(room);
+        self.on_hub("a counter", &answer, |hub| hub.count(key, count))?;
         self.mirrored(room, "a counter", answer, call)?;
         self.oracle.counted(key, count, answer)?;
         self.inspect(room)
@@ -107,6 +115,7 @@ impl Checked {
         let profile = || size.map(|size| Probe::new(id, size));
         let answer = room.set_profile(user, profile());
         let is_set = answer.as_ref().copied().map_err(|_| ());
+        self.on_hub("set_profile", &is_set.is_ok(), |hub| hub.set_profile(user, profile()))?;
         self.mirrored(room, "set_profile", is_set, |twin| {
             twin.set_profile(user, profile()).map_err(|_| ())
         })?;

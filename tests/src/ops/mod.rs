@@ -13,43 +13,44 @@ pub use setup::{Limits, Setup};
 use crate::checked::{Checked, LIFE, Say};
 use crate::oracle::data::Count;
 use crate::payload::Probe;
-use crate::violation::{Check, Violation};
+use crate::violation::{Check, Law, Violation, same};
 use numbers::{
     budget, group, key, level, mask, moderation, of_another_life, pick, tampered, token_at,
 };
 use reconfigure::Change;
 use roomcast_core::admission::RoomStatus;
 use roomcast_core::broadcasts::{Broadcast, Broadcasts};
+use roomcast_core::config::ConfigError;
 use roomcast_core::ids::{CorrelationId, Seq, SessionKey, Ticket};
 use roomcast_core::message::{DedupKey, OutcomeSink};
 use roomcast_core::resume::ResumeToken;
 use roomcast_core::{
     Actor, Budget, Instant, Join, Kind, Recipient, RoomState, SessionId, Source, UserId,
 };
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// Runs the operations on a room with these settings and checks every law after each; then lets the room come to its end.
 pub fn run(setup: &Setup, ops: &[Op]) -> Check {
-    let invalid =
-        |error| Violation::new(crate::violation::Law::Members, "the settings", "valid ones", error);
     let change = Change::new(*setup);
-    let (room, checked) = Checked::new(change.rules(), 1).map_err(invalid)?;
-    let start = pick(&[1_000_000_000, 0, u64::MAX - 200_000_000], setup.start);
-    let mut player = Player {
-        room,
-        checked,
-        change,
-        now: start,
-        sessions: Vec::new(),
-        tickets: Vec::new(),
-        broadcasts: numbers::broadcasts(),
-        tokens: VecDeque::new(),
-    };
-    for (step, op) in ops.iter().enumerate() {
-        player.play(*op).map_err(|violation| violation.at(step))?;
-    }
-    let now = Instant::from_nanos(player.now);
-    player.checked.finish(&mut player.room, now).map_err(|violation| violation.at(ops.len()))
+    let made = Checked::new(change.rules(), 1).map_err(invalid)?;
+    Player::new(setup, change, made).play_all(ops)
+}
+
+/// As [`run`], beside a room of a hub over as many shards, driven by one thread: after each operation, and once all is done that is due
+/// by then, both have answered, told and booked the same.
+pub fn run_beside_hub(setup: &Setup, ops: &[Op]) -> Check {
+    // A hub's rooms start where rooms start. How many changes of presence wait depends on how often the host takes them: a hub does so
+    // several times in some calls.
+    let setup = &Setup { heads: 0, presence: setup::MANY, ..*setup };
+    let change = Change::new(*setup);
+    let now = Instant::from_nanos(Player::start(setup));
+    let made = Checked::beside_hub(change.rules(), numbers::broadcast_limits(), now);
+    let ops: Vec<Op> = ops.iter().map(|op| op.of_a_host()).collect();
+    Player::new(setup, change, made.map_err(invalid)?).play_all(&ops)
+}
+
+fn invalid(error: ConfigError) -> Violation {
+    Violation::new(Law::Members, "the settings", "valid ones", error)
 }
 
 struct Player {
@@ -60,6 +61,8 @@ struct Player {
     now: u64,
     /// The newest sixteen that were given out, those that are gone included.
     sessions: Vec<SessionId>,
+    /// Whose sessions they are.
+    given_to: HashMap<SessionId, Option<UserId>>,
     /// The newest sixteen.
     tickets: Vec<Ticket>,
     broadcasts: Broadcasts<Probe>,
@@ -68,8 +71,41 @@ struct Player {
 }
 
 impl Player {
+    /// Where the clock stands at first.
+    fn start(setup: &Setup) -> u64 {
+        pick(&[1_000_000_000, 0, u64::MAX - 200_000_000], setup.start)
+    }
+
+    fn new(setup: &Setup, change: Change, (room, checked): (RoomState<Probe>, Checked)) -> Self {
+        Self {
+            room,
+            checked,
+            change,
+            now: Self::start(setup),
+            sessions: Vec::new(),
+            given_to: HashMap::new(),
+            tickets: Vec::new(),
+            broadcasts: numbers::broadcasts(),
+            tokens: VecDeque::new(),
+        }
+    }
+
+    fn play_all(mut self, ops: &[Op]) -> Check {
+        for (step, op) in ops.iter().enumerate() {
+            self.play(*op).and_then(|()| self.settle()).map_err(|violation| violation.at(step))?;
+        }
+        let now = self.now();
+        self.checked.finish(&mut self.room, now).map_err(|violation| violation.at(ops.len()))
+    }
+
     fn now(&self) -> Instant {
         Instant::from_nanos(self.now)
+    }
+
+    /// A room of a hub, if there is one, does what is due.
+    fn settle(&mut self) -> Check {
+        let now = self.now();
+        self.checked.settle(&mut self.room, now)
     }
 
     fn session(&self, who: u8) -> SessionId {
@@ -126,6 +162,7 @@ impl Player {
                 let (session, at) = (self.session(who), token_at(acked));
                 let token = self.checked.resume_token(&mut self.room, now, session, at)?;
                 self.checked.close_session(&mut self.room, now, session)?;
+                self.settle()?;
                 let token = token.and_then(|token| tampered(&token, twist));
                 self.join(who, None, 0, token, None)?;
             }
@@ -226,7 +263,7 @@ impl Player {
             let id = 1 << 62 | self.broadcasts.count();
             let broadcast = Broadcast::new(DedupKey(id), Probe::new(id, size)).priority(level(at));
             if self.broadcasts.publish(now, broadcast).is_ok() {
-                self.checked.broadcast(level(at), id, size);
+                self.checked.broadcast(now, level(at), id, size)?;
             }
         }
         if times >= 128 {
@@ -350,12 +387,18 @@ impl Player {
             id => Join::user(UserId(u64::from(id))),
         };
         let join = join.group(group(user)).mask(mask(masked));
+        // A hub's token is good for whom it was given to.
+        let token = token.filter(|token| {
+            let given_to = self.given_to.get(&token.session);
+            !self.checked.is_beside_hub() || given_to == Some(&join.as_user())
+        });
         let join = token.into_iter().fold(join, Join::resume);
         let join = known.into_iter().fold(join, |join, who| join.on(self.session(who)));
         let profile = profile.map(|size| self.checked.probe(usize::from(size % 20)));
         let join = profile.into_iter().fold(join, Join::profile);
         let now = self.now();
         if let Ok(joined) = self.checked.join(&mut self.room, now, &join)? {
+            self.given_to.insert(joined.session, join.as_user());
             self.sessions.push(joined.session);
             if self.sessions.len() > 16 {
                 self.sessions.remove(0);
@@ -366,6 +409,9 @@ impl Player {
 
     fn tick(&mut self) -> Check {
         let now = self.now();
+        if self.checked.is_beside_hub() {
+            return self.settle();
+        }
         self.checked.handle_timeout(&mut self.room, now)
     }
 
@@ -384,12 +430,7 @@ impl Player {
             let before = look(self);
             self.tick()?;
             let after = look(self);
-            crate::violation::same(
-                crate::violation::Law::Timeouts,
-                "what a call a nanosecond early changes",
-                before,
-                after,
-            )?;
+            same(Law::Timeouts, "what a call a nanosecond early changes", before, after)?;
             self.now = due;
         }
         self.tick()

@@ -206,8 +206,12 @@ pub(super) fn heartbeat(at: u8) -> Option<Heartbeat> {
 }
 
 /// With a quota that lets them all through, so that rooms miss some.
-pub(super) fn broadcasts() -> Broadcasts<Probe> {
+pub(super) fn broadcast_limits() -> BroadcastLimits {
     let mut limits = BroadcastLimits::default();
     limits.quota = Quota::per_second(NonZeroU32::MAX);
-    Broadcasts::new(limits, 0)
+    limits
+}
+
+pub(super) fn broadcasts() -> Broadcasts<Probe> {
+    Broadcasts::new(broadcast_limits(), 0)
 }

@@ -223,3 +223,29 @@ pub enum Op {
         bits: (u8, u32),
     },
 }
+
+impl Op {
+    /// The same as a host of a hub can do it: what its workers or its pump do is left to them, and a token is one that was given out.
+    pub(super) fn of_a_host(self) -> Self {
+        match self {
+            Self::Sweep { slots: (who, _), messages, bytes, .. } => {
+                Self::Batch { who, messages, bytes }
+            }
+            // Where a clock runs backwards, each half of a hub's room counts that by itself as standing still.
+            Self::Wake | Self::Back { .. } => Self::Tick,
+            Self::Broadcast { level, size, times } => {
+                Self::Broadcast { level, size, times: times | 128 }
+            }
+            Self::Join { user, known, mask, resume, profile } => {
+                let resume = resume.map(|(which, twist)| (which, twist % 160));
+                Self::Join { user, known, mask, resume, profile }
+            }
+            // Not how many outcomes and changes of presence may wait.
+            Self::Reconfigure { what: (what, fixed), to } => {
+                Self::Reconfigure { what: (what & !(1 << 17), fixed), to }
+            }
+            Self::Return { who, acked, twist } => Self::Return { who, acked, twist: twist % 160 },
+            other => other,
+        }
+    }
+}

@@ -10,6 +10,9 @@ use roomcast_core::quota::RateLimit;
 use roomcast_core::time::Duration;
 use roomcast_core::{PerLevel, Priority, UserId};
 
+/// For a bound that is not to be hit.
+pub(super) const MANY: u8 = u8::MAX;
+
 /// A room's settings in small numbers. Any value is a valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -56,7 +59,7 @@ pub struct Setup {
     pub outcomes: [u8; 4],
     /// Which levels report by default.
     pub outcome_sink: u8,
-    /// Changes of presence that may wait: 0 to 3.
+    /// Changes of presence that may wait: 0 to 3, or [`MANY`].
     pub presence: u8,
     /// The grace, by a table from zero to hours.
     pub grace: u8,
@@ -204,7 +207,7 @@ impl Setup {
             tips: tips(self.limits.tips),
             outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4))),
             outcome_sink: PerLevel::from_fn(outcome_sink),
-            presence_events: u32::from(self.presence % 4),
+            presence_events: if self.presence == MANY { 1_024 } else { (self.presence % 4).into() },
             grace: pick(
                 &[
                     Duration::from_millis(100),

@@ -328,7 +328,7 @@ impl Stage {
         }
         self.engine.handle_timeout(now);
         for room in 0..self.watchers.len() {
-            self.watchers[room].broadcast(level, id, 30);
+            self.watchers[room].broadcast(now, level, id, 30)?;
             let looked_at = self.engine.room(room_id(room)).map_err(trouble)?;
             self.watchers[room].heard(looked_at, now, self.engine.broadcasts())?;
         }
