@@ -275,7 +275,7 @@ impl HubRoom {
         match count {
             Count::Set(value) => data.set_counter(key, value),
             Count::Add(delta) => data.add_counter(key, delta).map(Some),
-            Count::Remove => Ok(data.remove_counter(key)),
+            Count::Remove => data.remove_counter(key),
         }
     }
 

@@ -42,7 +42,25 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         numbers.push(index);
         numbers.sort_unstable();
         numbers.dedup();
-        let (answer, displaced) = self.in_shards(&numbers, |halves, now| {
+        let answer = self.join_holding(&numbers, index, join, note);
+        let is_full = matches!(answer, Err(NotJoined::Refused(JoinError::RoomFull { .. })));
+        if is_full && self.shards().count() > numbers.len() {
+            // In another shard one may have ended that gives its place up.
+            let all: SmallVec<[u32; 4]> = self.shards().map(|shard| shard.part.index()).collect();
+            return self.join_holding(&all, index, join, note);
+        }
+        answer
+    }
+
+    /// Lets a session into the shard `index`, with the locks of these.
+    fn join_holding(
+        self: &Arc<Self>,
+        numbers: &[u32],
+        index: u32,
+        join: &mut Join<M>,
+        note: &mut impl FnMut(UserId),
+    ) -> Result<Joined, NotJoined> {
+        let (answer, displaced) = self.in_shards(numbers, |halves, now| {
             let answer = halves.join(now, join, index);
             if let (Ok(_), Some(user)) = (answer, join.as_user()) {
                 self.mention(now, user);
