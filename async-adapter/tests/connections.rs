@@ -230,7 +230,7 @@ async fn slow_takers_of_last_words_are_dropped() {
     let _pumped = kick_and_join(&room, &pump, &slow).await;
     // A little now and then is not enough: all of it has to be taken by then.
     for _ in 0..4 {
-        tokio::time::sleep(Duration::from_secs(8)).await;
+        tokio::time::sleep(Duration::from_secs(16)).await;
         slow.give(1);
     }
     settle().await;

@@ -184,12 +184,11 @@ async fn frames_a_peer_never_reads_are_refused() {
     };
     assert_eq!(pumped.control(Bytes::from_static(b"x")), Err(full));
     pumped.control(kept.pong("<pong>")).unwrap();
-    pumped.control(Control::Close(kept.frame("<close>"))).unwrap();
     assert_eq!(pump.stats().controls_dropped, MANY as u64 - 16 + 1);
     wire.give(usize::MAX);
     settle().await;
     let frames = (0..16).map(|n| format!("<{n:05}>")).collect::<Vec<_>>().concat();
-    assert_eq!(wire.text(), format!("hello\n{frames}<pong><close>"));
+    assert_eq!(wire.text(), format!("hello\n{frames}<pong>"));
     // By bytes.
     wire.give(1);
     pumped.control(kept.frame(vec![b'.'; 2])).unwrap();
@@ -202,6 +201,82 @@ async fn frames_a_peer_never_reads_are_refused() {
     );
     let too_large = pumped.control(kept.frame(vec![b'.'; (64 << 10) + 1])).unwrap_err();
     assert_eq!(too_large, ControlRefused::TooLarge { size: 65_537, max: 65_536 });
+}
+
+fn close() -> Control {
+    Control::Close(Bytes::from_static(b"<close>"))
+}
+
+/// Neither of the room's nor of the host's, though more was said before the pump came by.
+#[tokio::test(start_paused = true)]
+async fn nothing_follows_a_close() {
+    let (_hub, room, pump) = pump();
+    let wire = Wire::with_room(usize::MAX);
+    let pumped = pump.join(Join::guest(), wire.clone()).unwrap();
+    say(&room, "hello");
+    settle().await;
+    pumped.control(Bytes::from_static(b"<frame>")).unwrap();
+    say(&room, "taken along");
+    pumped.control(close()).unwrap();
+    say(&room, "late");
+    for late in [Control::from(Bytes::from_static(b"late")), close()] {
+        assert_eq!(pumped.control(late), Err(ControlRefused::Ended));
+    }
+    settle().await;
+    assert_eq!(wire.text(), "hello\n<frame><close>");
+    assert_eq!(pump.stats().connections, 0);
+    assert_eq!(room.stats().room.audience.sessions, 0, "who said goodbye has left");
+    assert!(pumped.closed().await.is_some(), "the host is told where its client goes on");
+}
+
+/// Nor the last words of a session that ends meanwhile.
+#[tokio::test(start_paused = true)]
+async fn no_last_words_follow_a_close() {
+    let (_hub, room, pump) = pump();
+    let wires = [Wire::with_room(usize::MAX), Wire::with_room(2)];
+    let users = [UserId(7), UserId(8)];
+    let pumped: Vec<_> = std::iter::zip(users, &wires)
+        .map(|(user, wire)| pump.join(Join::user(user), wire.clone()).unwrap())
+        .collect();
+    say(&room, "hello");
+    settle().await;
+    pumped[1].control(close()).unwrap();
+    settle().await;
+    pumped[0].control(close()).unwrap();
+    room.moderation(Actor::Host).kick(&users).unwrap();
+    settle().await;
+    wires[1].give(usize::MAX);
+    settle().await;
+    assert_eq!(wires.each_ref().map(Wire::text), ["hello\n<close>"; 2]);
+    assert_eq!(pump.stats().connections, 0);
+}
+
+/// Its session is gone at once, and its slot another's.
+#[tokio::test(start_paused = true)]
+async fn a_close_goes_out_though_the_host_lets_go() {
+    let (_hub, room, pump) = pump();
+    let wires = [Wire::with_room(2), Wire::with_room(2)];
+    let mut pumped: Vec<_> =
+        wires.iter().map(|wire| pump.join(Join::guest(), wire.clone()).unwrap()).collect();
+    say(&room, "hello");
+    settle().await;
+    for pumped in pumped.drain(..) {
+        pumped.control(close()).unwrap();
+    }
+    say(&room, "late");
+    settle().await;
+    let _next = pump.join(Join::guest(), Wire::with_room(usize::MAX)).unwrap();
+    settle().await;
+    assert_eq!((pump.stats().connections, room.stats().room.audience.sessions), (3, 1));
+    wires[0].give(usize::MAX);
+    settle().await;
+    assert_eq!(wires[0].text(), "hello\n<close>");
+    assert_eq!(pump.stats().connections, 2);
+    // The other is given up.
+    tokio::time::sleep(PumpOptions::default().stalled_after).await;
+    settle().await;
+    assert_eq!((wires[1].text().as_str(), pump.stats().connections), ("he", 1));
+    assert!(room.stats().room.balances());
 }
 
 /// Nothing is taken after them.

@@ -118,7 +118,7 @@ async fn who_takes_nothing_for_long_is_dropped() {
     ];
     say(&room, "hello");
     for _ in 0..5 {
-        tokio::time::sleep(Duration::from_secs(8)).await;
+        tokio::time::sleep(Duration::from_secs(14)).await;
         alive.give(1);
     }
     settle().await;

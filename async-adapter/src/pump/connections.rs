@@ -9,7 +9,7 @@ use crate::room::pump_notify::PumpNotify;
 use crate::sync::Arc;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use roomcast_core::SessionId;
 use roomcast_core::resume::Rewind;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -96,8 +96,10 @@ struct Blocked {
     rest: VecDeque<Frame>,
     /// When it last took something; once nothing follows the rest, since when that is so.
     since: Instant,
-    /// Nothing follows the rest: its session has ended.
+    /// Nothing follows the rest: its session has ended, or the rest ends with a close.
     last: bool,
+    /// The rest ends with a close, which goes out though the host lets go.
+    closing: bool,
     /// Not to be asked before, whatever its waker says: it has an entry in `retries`.
     retry: Option<Instant>,
 }
@@ -277,8 +279,14 @@ impl<T: Transport> Connections<T> {
                     messages: frame.messages,
                     rewind: frame.rewind,
                 }]);
-                connection.blocked =
-                    Some(Box::new(Blocked { unblock, rest, since: now, last, retry: None }));
+                connection.blocked = Some(Box::new(Blocked {
+                    unblock,
+                    rest,
+                    since: now,
+                    last,
+                    closing: false,
+                    retry: None,
+                }));
                 if connection.watched.is_none() {
                     connection.watched = Some(now);
                     self.watch.insert((now, place, session));
@@ -311,6 +319,36 @@ impl<T: Transport> Connections<T> {
         Some(self.write(place, &Frame::of_bytes(bytes), false, now, stats))
     }
 
+    /// Writes what waits for a connection if a close is among it: nothing follows that. `None` if
+    /// there is none.
+    pub(super) fn write_close(
+        &mut self,
+        place: u32,
+        session: SessionId,
+        now: Instant,
+        stats: &mut PumpStats,
+    ) -> Option<Written> {
+        if !self.holds(place, session) {
+            return None;
+        }
+        let ending = self.table[place as usize].as_ref()?.inbox.take_ending()?;
+        let written = self.write_to_end(place, *ending, now, stats);
+        if let Some(blocked) =
+            self.find(place, session).and_then(|connection| connection.blocked.as_mut())
+        {
+            blocked.closing = true;
+        }
+        Some(written)
+    }
+
+    /// Whether a close is on its way to a session's connection.
+    pub(super) fn is_closing(&mut self, place: u32, session: SessionId) -> bool {
+        let connection = self.find(place, session);
+        connection
+            .and_then(|connection| connection.blocked.as_ref())
+            .is_some_and(|blocked| blocked.closing)
+    }
+
     /// Writes the control frames that wait for a connection that is about to be dropped, as far as
     /// it takes them at once.
     pub(super) fn write_waiting(
@@ -333,23 +371,46 @@ impl<T: Transport> Connections<T> {
     }
 
     /// Writes the last words of a connection's session, behind the control frames that wait. It
-    /// takes no further ones.
+    /// takes no further ones; nothing follows a close.
     pub(super) fn write_last(
         &mut self,
         place: u32,
-        frame: &Frame,
+        last: Bytes,
         now: Instant,
         stats: &mut PumpStats,
     ) -> Written {
         let Some(connection) = self.table.get(place as usize).and_then(Option::as_ref) else {
             return Written::Gone;
         };
-        for bytes in connection.inbox.close().into_iter().flatten() {
-            if self.write(place, &Frame::of_bytes(bytes), false, now, stats) == Written::Gone {
-                return Written::Gone;
+        if connection.blocked.as_ref().is_some_and(|blocked| blocked.closing) {
+            return Written::Blocked;
+        }
+        let waiting = connection.inbox.close();
+        let last = if waiting.as_ref().is_some_and(|waiting| waiting.is_ending()) {
+            None
+        } else {
+            Some(last)
+        };
+        self.write_to_end(place, waiting.into_iter().flatten().chain(last), now, stats)
+    }
+
+    /// Writes the last that a connection gets.
+    fn write_to_end(
+        &mut self,
+        place: u32,
+        frames: impl Iterator<Item = Bytes>,
+        now: Instant,
+        stats: &mut PumpStats,
+    ) -> Written {
+        let (mut frames, mut written) = (frames.peekable(), Written::Gone);
+        while let Some(bytes) = frames.next() {
+            let last = frames.peek().is_none();
+            written = self.write(place, &Frame::of_bytes(bytes), last, now, stats);
+            if written == Written::Gone {
+                break;
             }
         }
-        self.write(place, frame, true, now, stats)
+        written
     }
 
     /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker
@@ -483,7 +544,6 @@ fn guarded<R>(stats: &mut PumpStats, call: impl FnOnce() -> R) -> Option<R> {
 mod tests {
     use super::super::mailbox::Mailbox;
     use super::*;
-    use bytes::Bytes;
     use std::io;
 
     /// Takes nothing.

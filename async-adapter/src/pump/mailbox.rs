@@ -22,8 +22,9 @@ pub enum Control {
     /// that sends many pings gets the answer to the newest, which is all that RFC 6455 (section
     /// 5.5.3) asks for. Written behind the frames that wait.
     Pong(Bytes),
-    /// The answer to a close. It has a place of its own and is written last. A newer one takes its
-    /// place, as with a pong.
+    /// A close, or the answer to one. It has a place of its own and is written behind what waits;
+    /// nothing follows it, of the room's or of the host's, and the connection goes once it is out
+    /// (RFC 6455, section 5.5.1). The first one counts.
     Close(Bytes),
 }
 
@@ -72,7 +73,7 @@ pub enum ControlRefused {
         /// The most it may have.
         max: usize,
     },
-    /// The session has ended, or its connection has.
+    /// The session has ended, or its connection has, or is about to: it was given a close.
     #[error("the connection has ended")]
     Ended,
 }
@@ -110,6 +111,7 @@ struct Inside {
     waiting: Option<Box<Waiting>>,
     /// The task has been told and has not yet found the mailbox empty.
     told: bool,
+    /// Nothing more is taken in: the last thing waits, or the task has let go.
     closed: bool,
 }
 
@@ -136,6 +138,10 @@ impl Iterator for Waiting {
 }
 
 impl Inside {
+    fn is_ending(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.is_ending())
+    }
+
     /// Takes something in, and returns with it what is to be dropped outside the lock.
     fn put(
         &mut self,
@@ -158,7 +164,13 @@ impl Inside {
                 None
             }
             Control::Pong(pong) => waiting.pong.replace(pong),
-            Control::Close(close) => waiting.close.replace(close),
+            Control::Close(close) => {
+                waiting.close = Some(close);
+                self.closed = true;
+                // The task is told once more: it ends the connection, whatever else it has to do.
+                self.told = false;
+                None
+            }
         };
         let tell = !std::mem::replace(&mut self.told, true);
         (Ok(Posted { tell, replaced: replaced.is_some() }), replaced)
@@ -166,6 +178,11 @@ impl Inside {
 }
 
 impl Waiting {
+    /// Nothing may follow what waits.
+    pub(super) fn is_ending(&self) -> bool {
+        self.close.is_some()
+    }
+
     fn full(&self, size: usize, limits: Limits) -> ControlRefused {
         ControlRefused::Full {
             frames: self.frames.len(),
@@ -202,8 +219,12 @@ impl Mailbox {
     }
 
     /// The next one to be written. When there is none, whoever posts again has to tell the task.
+    /// What ends with a close is left for [`take_ending`](Self::take_ending).
     fn take(&self) -> Option<Bytes> {
         let mut inside = self.inside.lock();
+        if inside.is_ending() {
+            return None;
+        }
         let next = inside.waiting.as_mut().and_then(Iterator::next);
         if next.is_none() {
             // Empty, so no foreign code runs when it is dropped.
@@ -211,6 +232,12 @@ impl Mailbox {
             inside.told = false;
         }
         next
+    }
+
+    /// What waits, if its last is a close.
+    fn take_ending(&self) -> Option<Box<Waiting>> {
+        let mut inside = self.inside.lock();
+        if inside.is_ending() { inside.waiting.take() } else { None }
     }
 
     /// Takes nothing more in, and returns what waits.
@@ -240,6 +267,11 @@ impl Inbox {
     /// The next one to be written.
     pub(super) fn take(&self) -> Option<Bytes> {
         self.0.take()
+    }
+
+    /// What waits, if its last is a close.
+    pub(super) fn take_ending(&self) -> Option<Box<Waiting>> {
+        self.0.take_ending()
     }
 
     /// Takes nothing more in, and returns what waits.
@@ -281,12 +313,32 @@ mod tests {
     fn frames_then_the_newest_pong_then_the_close() {
         let mailbox = Mailbox::default();
         let close = Control::Close(Bytes::from_static(b"close"));
-        let posts = [close, pong(b"old"), frame(b"a"), pong(b"new"), frame(b"b")];
+        let posts = [pong(b"old"), frame(b"a"), pong(b"new"), frame(b"b"), close];
         let posted = posts.map(|post| mailbox.post(post, LIMITS).unwrap());
-        assert_eq!(posted.each_ref().map(|posted| posted.tell), [true, false, false, false, false]);
-        assert_eq!(posted.map(|posted| posted.replaced), [false, false, false, true, false]);
-        let taken: Vec<Bytes> = std::iter::from_fn(|| mailbox.take()).collect();
+        assert_eq!(posted.each_ref().map(|posted| posted.tell), [true, false, false, false, true]);
+        assert_eq!(posted.map(|posted| posted.replaced), [false, false, true, false, false]);
+        assert_eq!(mailbox.take(), None, "what ends with a close is taken whole");
+        let taken: Vec<Bytes> = mailbox.take_ending().into_iter().flatten().collect();
         assert_eq!(taken, ["a", "b", "new", "close"]);
+        assert!(mailbox.inside.lock().waiting.is_none(), "an empty one keeps nothing");
+    }
+
+    #[test]
+    fn nothing_is_taken_in_behind_a_close() {
+        let mailbox = Mailbox::default();
+        let close = || Control::Close(Bytes::from_static(b"close"));
+        mailbox.post(close(), LIMITS).unwrap();
+        for late in [frame(b"late"), pong(b"late"), close()] {
+            assert_eq!(mailbox.post(late, LIMITS), Err(ControlRefused::Ended));
+        }
+    }
+
+    #[test]
+    fn whoever_posts_again_tells_the_task() {
+        let mailbox = Mailbox::default();
+        let posts = [frame(b"a"), frame(b"b")].map(|post| mailbox.post(post, LIMITS).unwrap());
+        assert_eq!(posts.map(|posted| posted.tell), [true, false]);
+        assert_eq!(std::iter::from_fn(|| mailbox.take()).count(), 2);
         assert!(mailbox.inside.lock().waiting.is_none(), "an empty one keeps nothing");
         assert_eq!(mailbox.post(frame(b"c"), LIMITS), Ok(Posted { tell: true, replaced: false }));
     }

@@ -44,7 +44,7 @@ pub struct PumpOptions {
     pub writes_a_turn: u32,
     /// How long a connection may take nothing of what it is offered before it is dropped and its
     /// session leaves; and once its session has ended, how long it has for all of the rest and the
-    /// last words. Default 30 s.
+    /// last words. Default 60 s.
     pub stalled_after: Duration,
     /// Frames of [`Pumped::control`] that may wait for one connection; a pong and a close have
     /// places of their own. Default 16.
@@ -58,7 +58,7 @@ impl Default for PumpOptions {
         Self {
             budget: Budget::default(),
             writes_a_turn: 256,
-            stalled_after: Duration::from_secs(30),
+            stalled_after: Duration::from_secs(60),
             control_frames: 16,
             control_bytes: 64 << 10,
         }
@@ -93,7 +93,7 @@ pub struct PumpStats {
     /// Control frames that [`Pumped::control`] refused because too many waited for one connection,
     /// or because they were too large.
     pub controls_dropped: u64,
-    /// Pongs and closes that a newer one took the place of, before their writing had begun.
+    /// Pongs that a newer one took the place of, before their writing had begun.
     pub controls_replaced: u64,
     /// Calls of the encoder or of a transport that panicked. A transport that does ends its own
     /// connection.

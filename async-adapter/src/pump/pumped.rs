@@ -15,7 +15,8 @@ use std::future::poll_fn;
 
 /// One connection that a pump serves. Dropping it leaves the room, exactly once, and drops the
 /// transport, behind what [`control`](Self::control) was given, as far as that can be written at
-/// once.
+/// once; a close goes out, if the peer takes it within
+/// [`stalled_after`](super::PumpOptions::stalled_after).
 pub struct Pumped<M: Payload + Send + Sync + 'static, T: Transport> {
     pub(super) inner: Arc<Inner<M, T>>,
     pub(super) shard: u32,
@@ -120,15 +121,16 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// pump's task comes by: at most [`control_frames`](super::PumpOptions::control_frames) frames with
     /// [`control_bytes`](super::PumpOptions::control_bytes) bytes, one pong and one close wait for a
     /// connection. Those are its own: nobody else's frames take their places. A [`Control::Pong`]
-    /// or [`Control::Close`] is always taken while the connection is there; it replaces an older
-    /// one whose writing has not begun.
+    /// is always taken while the connection is there; it replaces an older one whose writing has
+    /// not begun. So is the first [`Control::Close`]: behind it nothing is taken or written, and
+    /// once the transport has taken it the session leaves and the transport is dropped.
     ///
     /// `Ok` means that it is written in its turn, if the connection lasts. Takes the connection's
     /// own lock for a moment, and never waits.
     ///
     /// # Errors
-    /// As many frames or bytes wait as may, it is too large, or the connection has ended. Nothing
-    /// was kept of it then. The first two are counted in [`PumpStats::controls_dropped`](super::PumpStats::controls_dropped).
+    /// As many frames or bytes wait as may, it is too large, or the connection has ended or was given
+    /// a close. Nothing was kept of it then. The first two are counted in [`PumpStats::controls_dropped`](super::PumpStats::controls_dropped).
     pub fn control(&self, control: impl Into<Control>) -> Result<(), ControlRefused> {
         let pump_shard = self.inner.pump_shard(self.shard);
         let posted =

@@ -185,7 +185,7 @@ where
         for _ in 0..COMMANDS {
             match self.commands.try_recv() {
                 Ok(Command::Add(session, connection)) => self.add(session, connection, now),
-                Ok(Command::Mail(session)) => self.fresh.extend(self.shard.place(session)),
+                Ok(Command::Mail(session)) => self.open_mail(session, now),
                 Ok(Command::Gone(session)) => {
                     self.early.remove(&session);
                     self.let_go(session, now);
@@ -197,6 +197,17 @@ where
             }
         }
         Some(true)
+    }
+
+    /// A close is written at once, so that nothing of the room's can follow it; all else in turns.
+    fn open_mail(&mut self, session: SessionId, now: Instant) {
+        let Some(place) = self.shard.place(session) else { return };
+        match self.connections.write_close(place, session, now.into_std(), &mut self.stats) {
+            None => self.fresh.push_back(place),
+            // Its peer takes it later, or is given up.
+            Some(Written::Blocked) => {}
+            Some(Written::All | Written::Gone) => self.lose(place, session),
+        }
     }
 
     fn add(&mut self, session: SessionId, connection: (T, Inbox), now: Instant) {
@@ -354,8 +365,8 @@ where
 
     /// A session has taken all and ended: its connection gets the last words and goes.
     fn end(&mut self, place: u32, session: SessionId, reason: EndReason, now: Instant) {
-        let last = Frame::of_bytes(self.frames.end(reason));
-        if self.connections.write_last(place, &last, now.into_std(), &mut self.stats)
+        let last = self.frames.end(reason);
+        if self.connections.write_last(place, last, now.into_std(), &mut self.stats)
             == Written::Gone
         {
             self.connections.remove(place, session, &mut self.stats);
@@ -369,9 +380,13 @@ where
     }
 
     /// A session is gone, and what its host said to it before that is still written, if that can be
-    /// done now.
+    /// done now. A close that has begun goes out, if its peer takes it in time.
     fn let_go(&mut self, session: SessionId, now: Instant) {
         if let Some(place) = self.shard.place(session) {
+            if self.connections.is_closing(place, session) {
+                self.hand_out(place, session);
+                return;
+            }
             self.connections.write_waiting(place, session, now.into_std(), &mut self.stats);
         }
         self.drop_connection(session);
