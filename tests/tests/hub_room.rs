@@ -1,7 +1,9 @@
 //! What a hub's room does over several shards that a room of the core does at one go.
 
 use roomcast_core::broadcasts::BroadcastLimits;
-use roomcast_core::{Instant, Join, RoomConfig, UserId};
+use roomcast_core::error::SessionEnd;
+use roomcast_core::event::EndReason;
+use roomcast_core::{Budget, Instant, Join, RoomConfig, UserId};
 use roomcast_tests::hub_room::HubRoom;
 
 /// The one who has left sits in another shard than the one who comes joins.
@@ -19,5 +21,24 @@ fn a10_one_who_has_left_gives_way_in_any_shard() {
         hub.leave(now, UserId(leaves)).unwrap();
         hub.join(now, &Join::user(UserId(4))).unwrap();
         assert!(hub.settle(now) && hub.snapshot(now).balances());
+    }
+}
+
+/// Whoever's grace is over first, also where another one sits in the shard that the newcomer joins.
+#[test]
+fn a2_the_first_to_end_gives_way_in_any_shard() {
+    let config = RoomConfig::builder(UserId(1)).sessions(2).build().unwrap();
+    let at = |seconds| Instant::from_secs(seconds);
+    for [first, second] in [[0, 1], [1, 0]] {
+        let mut hub = HubRoom::new(&config, 2, BroadcastLimits::default(), at(1));
+        let users = [UserId(2), UserId(3)];
+        let sessions = users.map(|user| hub.join(at(1), &Join::user(user)).unwrap().session);
+        hub.leave(at(2), users[first]).unwrap();
+        hub.leave(at(3), users[second]).unwrap();
+        hub.join(at(3), &Join::user(UserId(4))).unwrap();
+        let gone = hub.next_batch(at(3), sessions[first], Budget::default());
+        assert!(matches!(gone, Err(SessionEnd::NoSession(_))), "{gone:?}");
+        let left = hub.next_batch(at(3), sessions[second], Budget::default());
+        assert!(matches!(left, Err(SessionEnd::Closed(EndReason::Left))), "{left:?}");
     }
 }

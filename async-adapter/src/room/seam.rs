@@ -73,6 +73,10 @@ impl<M: Payload + Send + Sync + 'static> Audiences<M> for Held<'_, M> {
         self.shards.iter_mut().map(|(_, state)| &mut state.audience)
     }
 
+    fn are_all_held(&self) -> bool {
+        self.shards.len() == self.shared.shards().count()
+    }
+
     fn catch_up(&mut self, admission: &mut Admission<M>) {
         for (shard, state) in &mut self.shards {
             if admission.dispatched() != state.audience.applied() {

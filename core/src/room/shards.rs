@@ -186,6 +186,10 @@ impl<M: Payload> Audiences<M> for Shards<M> {
         core::iter::once(&mut self.first).chain(&mut self.others)
     }
 
+    fn are_all_held(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn catch_up(&mut self, admission: &mut Admission<M>) {
         if self.others.is_empty() {

@@ -18,6 +18,10 @@ pub trait Audiences<M> {
     where
         M: 'a;
 
+    /// Returns whether every open audience of the room is held: what is looked for among all is
+    /// looked for only then.
+    fn are_all_held(&self) -> bool;
+
     /// Hands over to every audience that is held what it has yet to apply.
     fn catch_up(&mut self, admission: &mut Admission<M>);
 

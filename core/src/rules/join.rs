@@ -154,8 +154,9 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     /// that is in, the user has as many sessions as one may have, the room is full, the profile is
     /// too large, this audience is full. The profile stays in `join` then.
     ///
-    /// A full room in which a session of the audiences that are held ends already is not full: the
-    /// one whose grace is over first gives its place up, and what it had not read is abandoned.
+    /// A full room in which a session ends already is not full: the one whose grace is over first
+    /// gives its place up, and what it had not read is abandoned. That takes all audiences: who holds
+    /// only some and is told that the room is full asks again with all of them.
     pub fn join(
         &mut self,
         now: Instant,
@@ -210,8 +211,10 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             }
         }
         checked?;
-        let mut is_any_ending =
-            || self.audiences.held().any(|audience| audience.first_end().is_some());
+        let mut is_any_ending = || {
+            self.audiences.are_all_held()
+                && self.audiences.held().any(|audience| audience.first_end().is_some())
+        };
         match self.admission.check_space() {
             // Where there are more than may be, one that goes would not help.
             Err(_) if self.admission.has_just_no_space() && is_any_ending() => {}
