@@ -6,7 +6,9 @@
 //! Each connection has a task that reads it; the pump writes to all of them.
 
 use roomcast::event::EndReason;
-use roomcast::net::{FromPeer, TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
+use roomcast::net::{
+    self, FromPeer, TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader,
+};
 use roomcast::pump::PumpOptions;
 use roomcast::{
     Bytes, Direct, Encoder, Hub, Join, Kind, Message, Priority, Publish, Pump, Room, RoomConfig,
@@ -14,6 +16,8 @@ use roomcast::{
 };
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// How this server's protocol looks: a line for each message. A payload is a line already, so it is only copied.
 #[derive(Clone)]
@@ -55,35 +59,55 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let room = hub.create_room(RoomId(1), &config)?;
     let pump = room.pump(WebSocketFrames::binary(Lines), PumpOptions::default())?;
 
-    let server = async {
-        let mut next_user = 100;
-        loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
-            next_user += 1;
-            tokio::spawn(serve(stream, UserId(next_user), room.clone(), pump.clone()));
+    let (mut visits, mut next_user) = (JoinSet::new(), 100);
+    let mut stopped = std::pin::pin!(stopped());
+    loop {
+        tokio::select! {
+            (stream, _) = net::accept(&listener) => {
+                next_user += 1;
+                visits.spawn(serve(stream, UserId(next_user), room.clone(), pump.clone()));
+            }
+            Some(_) = visits.join_next(), if !visits.is_empty() => {}
+            () = &mut stopped => break,
         }
-    };
-    tokio::select! {
-        () = server => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
-    // Everyone gets what is due, then the goodbye.
+    // Nobody new; everyone gets what is due, then the goodbye and a close.
+    drop(listener);
     let report = hub.drain(Duration::from_secs(2)).await;
     println!("{report:?}");
+    let gone = async { while visits.join_next().await.is_some() {} };
+    if timeout(Duration::from_secs(3), gone).await.is_err() {
+        eprintln!("{} connections did not end in time", visits.len());
+    }
     Ok(())
 }
 
-/// Reads one connection until it ends. What the room has to say is written by the pump.
+/// Waits for Ctrl-C, or for the signal that service managers send.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Reads one connection until it ends, by its peer or because the pump has let go. What the room has
+/// to say is written by the pump.
 async fn serve(
     stream: TcpStream,
     user: UserId,
     room: Room<Bytes>,
     pump: Pump<Bytes, TcpTransport>,
 ) {
-    let handshake = WebSocketReader::accept(stream, WebSocketOptions::default());
-    let Ok(Ok((mut reader, transport))) =
-        tokio::time::timeout(Duration::from_secs(5), handshake).await
-    else {
+    let options = WebSocketOptions::default();
+    let Ok((mut reader, transport)) = WebSocketReader::accept(stream, options).await else {
         return;
     };
     let pumped = match pump.join(Join::user(user), transport) {
@@ -94,6 +118,7 @@ async fn serve(
         let text = match said {
             Ok(FromPeer::Text(text) | FromPeer::Binary(text)) => text,
             Ok(_) => continue,
+            // The peer has been told, and nothing follows.
             Err(error) => return eprintln!("{user}: {error}"),
         };
         let line = Bytes::from([format!("{user}: ").as_bytes(), &text].concat());
@@ -107,8 +132,6 @@ async fn serve(
             let _ = pumped.control(note(&refused.to_string()));
         }
     }
-    // The peer has said goodbye; the answer goes out before the connection is dropped.
-    tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
 /// One WebSocket frame with a note of the server's own.

@@ -384,7 +384,9 @@ mod websocket {
             ping(format!("{n:05}").as_bytes().try_into().unwrap(), &mut pings);
         }
         pings.extend_from_slice(&[0x88, 0x80, 0, 0, 0, 0]);
-        let options = WebSocketOptions::default();
+        let mut options = WebSocketOptions::default();
+        // The transport is the test's, and stays.
+        options.close_timeout = Duration::from_millis(50);
         let (mut reader, transport) =
             WebSocketReader::upgraded(server.unwrap().0, pings.into(), options).await.unwrap();
         let turns = Arc::new(AtomicUsize::new(0));

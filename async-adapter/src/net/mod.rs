@@ -1,9 +1,18 @@
-//! Ready transports for the pump: TCP, and WebSocket on the server side.
+//! Ready transports for the pump: TCP, and WebSocket on the server side over TCP or anything else.
 
+mod link;
+mod listen;
+mod stream;
 pub(crate) mod tcp;
 #[cfg(feature = "websocket")]
 pub(crate) mod websocket;
 
-pub use tcp::TcpTransport;
+pub use listen::accept;
+pub use stream::{StreamReader, StreamTransport};
+pub use tcp::{TcpReader, TcpTransport};
 #[cfg(feature = "websocket")]
-pub use websocket::{FromPeer, WebSocketFrames, WebSocketOptions, WebSocketReader};
+pub use tokio_tungstenite::tungstenite::http;
+#[cfg(feature = "websocket")]
+pub use websocket::{
+    FromPeer, WebSocketError, WebSocketFrames, WebSocketOptions, WebSocketReader, WebSocketRequest,
+};

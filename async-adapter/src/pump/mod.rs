@@ -223,6 +223,7 @@ struct Inner<M: Payload + Send + Sync + 'static, T: Transport> {
     start: Box<Launch<M, T>>,
     /// What may wait for one connection.
     limits: Limits,
+    stalled_after: Duration,
 }
 
 impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
@@ -348,6 +349,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
             pump_shards,
             start: Box::new(start),
             limits,
+            stalled_after: options.stalled_after,
         };
         Ok(Pump { inner: Arc::new(inner) })
     }
@@ -365,9 +367,10 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     pub fn join(
         &self,
         join: Join<M, ResumeToken>,
-        transport: T,
+        mut transport: T,
     ) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
+        transport.set_stalled_after(inner.stalled_after);
         let mut join = inner.lease.shared.unseal(join.group(inner.lease.group));
         match inner.registry.join(&inner.lease.shared, &mut join) {
             Err(error) => Err(PumpJoinError { error: error.into(), transport }),

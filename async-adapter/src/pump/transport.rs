@@ -2,6 +2,7 @@
 
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// The write half of a connection, to be served by a [`Pump`](crate::Pump).
 ///
@@ -46,6 +47,13 @@ pub trait Transport: Send + 'static {
     /// # Errors
     /// The connection is gone.
     fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Says, once and before anything is written, how long the pump waits for a transport that
+    /// takes nothing ([`stalled_after`](crate::pump::PumpOptions::stalled_after)): whatever is below
+    /// should not give up a peer that is still there any earlier. Default: nothing.
+    fn set_stalled_after(&mut self, stalled_after: Duration) {
+        let _ = stalled_after;
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
@@ -55,5 +63,9 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         (**self).poll_writable(cx)
+    }
+
+    fn set_stalled_after(&mut self, stalled_after: Duration) {
+        (**self).set_stalled_after(stalled_after);
     }
 }

@@ -18,8 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
@@ -163,7 +162,7 @@ async fn greet(stream: &mut TcpStream) -> std::io::Result<()> {
 }
 
 /// Reads what a client says, which is nothing, until it goes.
-async fn read_on(mut read: OwnedReadHalf) {
+async fn read_on(mut read: impl AsyncRead + Unpin) {
     while read.read(&mut [0; 64]).await.is_ok_and(|count| count > 0) {}
 }
 
