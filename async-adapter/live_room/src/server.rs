@@ -1,6 +1,7 @@
 //! The room for everyone: a page, a WebSocket for each who opens it, and the crowd around them.
 
 mod announcer;
+mod connections;
 mod moderation;
 mod names;
 mod stats;
@@ -15,7 +16,6 @@ use axum::extract::{RawQuery, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use roomcast::Room;
 use roomcast_replay::recording::Recording;
 use tokio::net::TcpListener;
@@ -90,9 +90,7 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
     });
     let routes =
         Router::new().route("/ws", get(enter)).fallback(page).with_state(Arc::clone(&house));
-    // A frame is small and wanted now.
-    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-    let server = tokio::spawn(axum::serve(listener, routes).into_future());
+    let server = tokio::spawn(connections::serve(listener, routes));
     println!("the room is open at http://{address} · Ctrl-C closes it and prints the ledger");
     println!("the first to join by name is its host, who may mute, kick and ban");
     tokio::select! {

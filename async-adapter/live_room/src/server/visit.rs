@@ -22,6 +22,9 @@ use roomcast::stats::Reason;
 use roomcast::time::Instant;
 use roomcast::{Batch, Clock, Item, Join, Message, Outcome, Refused, Source, Subscription, UserId};
 
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+
 use super::House;
 use super::announcer::likes;
 use super::moderation::Moderator;
@@ -43,6 +46,8 @@ const MAX_CLOSE_REASON: usize = 123;
 enum End {
     /// The page is gone, or takes nothing any more: nobody hears a last word.
     Gone,
+    /// The page has said goodbye, which is answered.
+    Left,
     /// It is told why.
     Told { code: CloseCode, reason: String, retry: bool, until_ms: Option<u64> },
 }
@@ -59,16 +64,20 @@ pub(super) async fn run(mut socket: WebSocket, visitor: Result<Visitor, String>,
         Ok(never) => match never {},
         Err(end) => end,
     };
-    let End::Told { code, reason, retry, until_ms } = end else { return };
+    let (code, reason, retry, until_ms) = match end {
+        End::Gone => return,
+        End::Left => {
+            // The answer goes out while it is read on.
+            let _ = tokio::time::timeout(LAST_WORD, socket.recv()).await;
+            return;
+        }
+        End::Told { code, reason, retry, until_ms } => (code, reason, retry, until_ms),
+    };
     let close = CloseFrame { code, reason: cut(&reason, MAX_CLOSE_REASON).into() };
     let farewell = async {
         socket.send(Frame::Text(Reply::Bye { reason, retry, until_ms }.to_json().into())).await?;
         socket.send(Frame::Close(Some(close))).await?;
         while socket.recv().await.is_some_and(|frame| frame.is_ok()) {}
-        if code == close_code::PROTOCOL {
-            // A socket that is closed on bytes that nobody could read takes the last word away with it.
-            tokio::time::sleep(LAST_WORD).await;
-        }
         Ok::<(), Error>(())
     };
     let _ = tokio::time::timeout(LAST_WORD, farewell).await;
@@ -173,12 +182,11 @@ impl Visit<'_> {
                 );
             }
             Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
-            Some(Ok(Frame::Close(_))) | None => return Err(End::Gone),
+            Some(Ok(Frame::Close(_))) => return Err(End::Left),
+            None => return Err(End::Gone),
             Some(Err(error)) => {
-                return wrong(
-                    close_code::PROTOCOL,
-                    &format!("a frame that cannot be read: {error}"),
-                );
+                let reason = format!("a frame that cannot be read: {error}");
+                return code_of(error).map_or(Err(End::Gone), |code| wrong(code, &reason));
             }
         }
         Ok(())
@@ -276,6 +284,17 @@ impl Visit<'_> {
             SessionEnd::Closed(reason) => last(reason.to_string(), true),
             other => last(other.to_string(), true),
         }
+    }
+}
+
+/// The code for a page whose frame cannot be read; `None` if it is the connection that is gone.
+fn code_of(error: Error) -> Option<CloseCode> {
+    match *error.into_inner().downcast::<tungstenite::Error>().ok()? {
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        tungstenite::Error::Protocol(_) => Some(close_code::PROTOCOL),
+        tungstenite::Error::Utf8(_) => Some(close_code::INVALID),
+        tungstenite::Error::Capacity(_) => Some(close_code::SIZE),
+        _ => None,
     }
 }
 
