@@ -75,18 +75,37 @@ impl<M: Payload> Admission<M> {
         let ext = QueuedExt::of(units, merge_key, dedup_key, counter);
         let waiting = Queued { id, kind, session, profile, outcome_sink, ext, payload };
         self.accounts.promise_outcome(level, outcome_sink);
-        let receipt = if self.is_reviewed(lane) {
-            self.have_reviewed(now, lane, waiting, &mut work)?
+        let answer = if self.is_reviewed(lane) {
+            self.have_reviewed(now, lane, waiting, &mut work)
         } else {
-            let receipt = self.let_in(now, lane, waiting, &mut work)?;
-            self.count(now, counter, units);
-            receipt
+            self.let_in(now, lane, waiting, &mut work)
         };
-        self.intake.pay(now, lane);
-        if let Some(key) = dedup_key {
-            self.keep_key(now, lane, key, &receipt);
+        if let Ok(receipt) = &answer {
+            self.intake.pay(now, lane);
+            if counter.is_some() || dedup_key.is_some() {
+                self.keep(now, lane, (counter, units), dedup_key, receipt);
+            }
         }
-        Ok(receipt)
+        answer
+    }
+
+    /// What only an admitted message leaves: it is counted, where no verdict is waited for, and its
+    /// repetition is known by its key.
+    #[inline(never)]
+    fn keep(
+        &mut self,
+        now: Instant,
+        lane: Lane,
+        (counter, units): (Option<&'static str>, u64),
+        dedup_key: Option<DedupKey>,
+        receipt: &Receipt,
+    ) {
+        if receipt.review.is_none() {
+            self.count(now, counter, units);
+        }
+        if let Some(key) = dedup_key {
+            self.keep_key(now, lane, key, receipt);
+        }
     }
 
     /// To the review, where a verdict is waited for.
