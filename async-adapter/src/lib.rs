@@ -45,8 +45,9 @@
 //!
 //! # Layout
 //!
-//! The root has what most hosts need; [`config`], [`error`], [`event`], [`message`], [`moderation`],
-//! [`names`], [`session`], [`stats`] and [`time`] have the rest, [`core`] everything of the core.
+//! The root has what most hosts need; [`config`], [`error`], [`event`], [`message`],
+//! [`moderation`], [`names`], [`session`], [`stats`] and [`time`] have the rest, [`core`]
+//! everything of the core.
 //!
 //! # Who waits for whom
 //!

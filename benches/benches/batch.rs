@@ -1,4 +1,5 @@
-//! What reading costs: a session that is caught up, a batch, and a sweep in which every session takes the same messages.
+//! What reading costs: a session that is caught up, a batch, and a sweep in which every session
+//! takes the same messages.
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -15,7 +16,8 @@ fn idle(c: &mut Criterion) {
     });
 }
 
-/// Time for each delivery: so many messages are published, then each of so many sessions takes its batch.
+/// Time for each delivery: so many messages are published, then each of so many sessions takes its
+/// batch.
 fn sweep(c: &mut Criterion) {
     let mut group = c.benchmark_group("batch/sweep_by_delivery");
     group.sample_size(10);

@@ -29,7 +29,8 @@ fn bucket(c: &mut Criterion) {
     group.finish();
 }
 
-/// Pushes into a full queue of 1,024 and pops one for every four: three of four evict or are refused.
+/// Pushes into a full queue of 1,024 and pops one for every four: three of four evict or are
+/// refused.
 fn queue(c: &mut Criterion) {
     let mut group = c.benchmark_group("queue/push_full_pop_each_fourth");
     for (name, discipline, eviction) in [

@@ -1,7 +1,8 @@
 //! Joining and leaving, in a room of 1,000,000 sessions that goes on as large as it is.
 //!
-//! Someone goes and someone else comes, in turn; they go in random order, and a user comes back long after the memory of having gone has
-//! left every cache. The presence that a user's coming and going brings about is polled, as a host would.
+//! Someone goes and someone else comes, in turn; they go in random order, and a user comes back
+//! long after the memory of having gone has left every cache. The presence that a user's coming and
+//! going brings about is polled, as a host would.
 #![allow(missing_docs)]
 
 use bytes::Bytes;
@@ -50,7 +51,8 @@ impl Who {
 struct Crowd {
     who: Who,
     room: RoomState<Bytes>,
-    /// Shuffled once and walked in order, so that what is measured is the room's cache misses and not this list's.
+    /// Shuffled once and walked in order, so that what is measured is the room's cache misses and
+    /// not this list's.
     inside: Vec<(SessionId, u64)>,
     outside: VecDeque<u64>,
     next: usize,
@@ -124,7 +126,8 @@ fn leave_and_join(c: &mut Criterion) {
     group.finish();
 }
 
-/// The slowest of some calls, how many stalled, and how long they took together: a busy machine stalls calls that do nothing, too.
+/// The slowest of some calls, how many stalled, and how long they took together: a busy machine
+/// stalls calls that do nothing, too.
 #[derive(Default)]
 struct Slowest {
     longest: Duration,
@@ -156,7 +159,8 @@ impl std::fmt::Display for Slowest {
     }
 }
 
-/// What the machine does to whoever asks it for memory: the time of the first write to each page. A room that fills asks for as much.
+/// What the machine does to whoever asks it for memory: the time of the first write to each page. A
+/// room that fills asks for as much.
 fn touch_pages() -> Slowest {
     let mut touching = Slowest::default();
     let mut pages: Vec<Box<[u8]>> = Vec::with_capacity(PAGES);
@@ -167,7 +171,8 @@ fn touch_pages() -> Slowest {
     touching
 }
 
-/// The figures that the README quotes: pairs a second, and the slowest single call while the room fills and while it churns.
+/// The figures that the README quotes: pairs a second, and the slowest single call while the room
+/// fills and while it churns.
 fn figures() {
     let sizes = if is_test_run() { [1_000, 2_000] } else { [1_000_000, 10_000_000] };
     let pairs = if is_test_run() { 1_000 } else { PAIRS };

@@ -1,7 +1,8 @@
 //! What it costs to let messages out of a full queue, and to shed what does not fit into one.
 //!
-//! The core alone: a room with a queue of four levels, messages of 1,000 users, and one guest who counts what reaches the audience. Time
-//! is passed in, so the room's rate grants exactly what a bench asks for.
+//! The core alone: a room with a queue of four levels, messages of 1,000 users, and one guest who
+//! counts what reaches the audience. Time is passed in, so the room's rate grants exactly what a
+//! bench asks for.
 #![allow(missing_docs)]
 
 use bytes::Bytes;
@@ -88,7 +89,8 @@ impl Hot {
         handed
     }
 
-    /// Lets the messages of a full queue out, so many tokens at a time. Answers the time that letting out took.
+    /// Lets the messages of a full queue out, so many tokens at a time. Answers the time that
+    /// letting out took.
     fn drain(&mut self, tokens: u32) -> Duration {
         self.fill(&Priority::ALL);
         assert_eq!(self.queued(), FULL, "the queue is full");
@@ -130,7 +132,8 @@ fn out_of_a_full_queue(c: &mut Criterion) {
     }
 }
 
-/// Publishes into a queue that is full of Normal and lets nothing out: each call sheds a message, its own or another.
+/// Publishes into a queue that is full of Normal and lets nothing out: each call sheds a message,
+/// its own or another.
 fn shed(c: &mut Criterion) {
     for (what, level, eviction) in [
         ("refused", Priority::Lowest, EvictionPolicy::default()),

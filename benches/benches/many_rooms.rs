@@ -1,7 +1,8 @@
 //! Publishing into many rooms of one hub, from one thread and from two. No coalescing window.
 //!
-//! Each room holds one guest who does not read, so that every message is dispatched and logged and none waits for a reader. The rooms'
-//! shards run on threads of their own. The time is that of the whole: from the first publisher's start until the last one's end.
+//! Each room holds one guest who does not read, so that every message is dispatched and logged and
+//! none waits for a reader. The rooms' shards run on threads of their own. The time is that of the
+//! whole: from the first publisher's start until the last one's end.
 #![allow(missing_docs)]
 
 use bytes::Bytes;
@@ -43,7 +44,8 @@ impl Rooms {
         }
     }
 
-    /// Publishes so many messages in all, spread over threads. Answers the time from the first publisher's start to the last one's end.
+    /// Publishes so many messages in all, spread over threads. Answers the time from the first
+    /// publisher's start to the last one's end.
     fn publish_on(&self, threads: usize, messages: u64) -> Duration {
         let all_ready = Barrier::new(threads);
         let spans: Vec<(Instant, Instant)> = std::thread::scope(|scope| {

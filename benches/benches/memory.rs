@@ -1,7 +1,8 @@
-//! Bytes a session of the core, by resident memory, keys included: guests and users, 1,000,000 and 10,000,000 of them; and bytes a room of
-//! a hub, with one guest in it.
+//! Bytes a session of the core, by resident memory, keys included: guests and users, 1,000,000 and
+//! 10,000,000 of them; and bytes a room of a hub, with one guest in it.
 //!
-//! Each figure is taken in a process of its own, so that nothing that was freed before is counted in or out.
+//! Each figure is taken in a process of its own, so that nothing that was freed before is counted
+//! in or out.
 #![allow(missing_docs)]
 
 use bytes::Bytes;
@@ -34,7 +35,8 @@ fn take(who: &str, sessions: u32) {
     }
 }
 
-/// Makes so many rooms in a hub, each with one guest who reads nothing, and prints the growth of resident memory for each.
+/// Makes so many rooms in a hub, each with one guest who reads nothing, and prints the growth of
+/// resident memory for each.
 fn take_rooms(rooms: u32) {
     let hub: Hub<Bytes> = Hub::<Bytes>::builder().spawn_threads().expect("threads for the shards");
     let config = unlimited().build().expect("a valid configuration");

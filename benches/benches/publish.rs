@@ -1,7 +1,9 @@
-//! What a publish costs, against the size of the audience; and in a hub, what a burst costs in one call and in single ones.
+//! What a publish costs, against the size of the audience; and in a hub, what a burst costs in one
+//! call and in single ones.
 //!
-//! Every call goes through the whole of admission. `dispatched`: the room's rate is never reached, so the call sequences the message,
-//! appends it to the log and tells the outcome. `shed`: a room of 40 a second that is offered far more, so the call evicts or refuses.
+//! Every call goes through the whole of admission. `dispatched`: the room's rate is never reached,
+//! so the call sequences the message, appends it to the log and tells the outcome. `shed`: a room
+//! of 40 a second that is offered far more, so the call evicts or refuses.
 #![allow(missing_docs)]
 
 use bytes::Bytes;
@@ -115,7 +117,8 @@ fn one_by_one(room: &Room<Bytes>) {
     }
 }
 
-/// One room of a hub, with a guest who does not read; its shard runs on a thread of its own. Both ways, and then in turn for their ratio.
+/// One room of a hub, with a guest who does not read; its shard runs on a thread of its own. Both
+/// ways, and then in turn for their ratio.
 fn bursts(c: &mut Criterion) {
     let ways = [("one_call", in_one_call as fn(&Room<Bytes>)), ("one_by_one", one_by_one)];
     let dispatched = unlimited().build().expect("a valid configuration");

@@ -1,7 +1,9 @@
-//! A task for each receiver: `roomcast::Subscription` beside `tokio::sync::broadcast`, on one thread and on two. No coalescing window.
+//! A task for each receiver: `roomcast::Subscription` beside `tokio::sync::broadcast`, on one
+//! thread and on two. No coalescing window.
 //!
-//! `send` is what the publisher pays for one message while all receivers wait. `delivery` is the time from the publish until the last
-//! receiver has the message, divided by the receivers. Every receiver counts what it is handed, and the suite fails when the sum is wrong.
+//! `send` is what the publisher pays for one message while all receivers wait. `delivery` is the
+//! time from the publish until the last receiver has the message, divided by the receivers. Every
+//! receiver counts what it is handed, and the suite fails when the sum is wrong.
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};

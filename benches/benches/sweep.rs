@@ -1,6 +1,8 @@
-//! Handing two messages to every session of a room in one sweep, beside a bare sweep over the same 16 bytes a session.
+//! Handing two messages to every session of a room in one sweep, beside a bare sweep over the same
+//! 16 bytes a session.
 //!
-//! The sink counts what it is handed. The bare sweep compares each session's 16 bytes and writes them, and counts too: it is the floor.
+//! The sink counts what it is handed. The bare sweep compares each session's 16 bytes and writes
+//! them, and counts too: it is the floor.
 #![allow(missing_docs)]
 
 use bytes::Bytes;

@@ -42,7 +42,8 @@ pub fn room_of(config: &RoomConfig, users: u32) -> (RoomState<Bytes>, Vec<Sessio
     (room, sessions)
 }
 
-/// Numbers below a bound that jump about, the same each time (a linear congruential generator, Knuth's MMIX).
+/// Numbers below a bound that jump about, the same each time (a linear congruential generator,
+/// Knuth's MMIX).
 #[derive(Debug, Default)]
 pub struct Draws(u64);
 
@@ -61,9 +62,11 @@ impl Draws {
     }
 }
 
-/// Bytes of memory that this process holds; `None` where the system does not tell (it does on Linux).
+/// Bytes of memory that this process holds; `None` where the system does not tell (it does on
+/// Linux).
 pub fn resident() -> Option<u64> {
-    // The same count as the second number of `statm`, in a unit that does not depend on the size of a page.
+    // The same count as the second number of `statm`, in a unit that does not depend on the size of
+    // a page.
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)

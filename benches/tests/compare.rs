@@ -45,7 +45,8 @@ const TASKS: [&str; 6] = [
     "async-broadcast",
 ];
 
-/// Every contender was measured on as many threads as it can use, and its sinks were handed so many messages.
+/// Every contender was measured on as many threads as it can use, and its sinks were handed so many
+/// messages.
 fn check(report: &Value, threads: u64, deliveries: u64) {
     let contenders = contenders(report, threads);
     let named = |wanted: &str| contenders.iter().find(|one| one["contender"] == wanted);

@@ -21,8 +21,8 @@ pub struct BroadcastLimits {
     /// How long the same key is refused, and how many keys are remembered. Default 5 minutes,
     /// 1,024.
     pub keys: DedupWindow,
-    /// Broadcasts that are kept for rooms that have yet to hear them; what has fallen out they have
-    /// missed. Default 64, at least 1.
+    /// Broadcasts that are kept for rooms that have yet to hear them; what has fallen out they
+    /// have missed. Default 64, at least 1.
     pub kept: u32,
     /// The maximum number of bytes of a payload, so that what is kept is bounded by bytes, too.
     /// Default 12 KiB, as for a room's messages.

@@ -16,12 +16,13 @@ use core::ops::{Deref, DerefMut};
 /// ([`Ledger::merged_with_edges`](crate::ledger::Ledger::merged_with_edges)).
 ///
 /// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh
-/// from a shard ([`ShardIndex`](crate::shard_index::ShardIndex)) of the room's audience that the edge holds:
-/// then no two edges give out the same ids, and the room's messages exclude the very session that
-/// sent them. Mutes and bans come by [`import`](Admission::import), and hold at the room in any
-/// case. Counters count at the edge; a host adds them up. Tips and broadcasts are the room's: an
-/// edge gives none and hears none. What is not taken by `poll_message` is at most the configured
-/// `outbox_capacity`; then the queue holds the rest back, and notices are refused as `QueueFull`.
+/// from a shard ([`ShardIndex`](crate::shard_index::ShardIndex)) of the room's audience that the
+/// edge holds: then no two edges give out the same ids, and the room's messages exclude the very
+/// session that sent them. Mutes and bans come by [`import`](Admission::import), and hold at the
+/// room in any case. Counters count at the edge; a host adds them up. Tips and broadcasts are the
+/// room's: an edge gives none and hears none. What is not taken by `poll_message` is at most the
+/// configured `outbox_capacity`; then the queue holds the rest back, and notices are refused as
+/// `QueueFull`.
 ///
 /// ```
 /// use roomcast_core::{Admission, Edge, Instant, Kind, Priority, Publish, RoomConfig, Source, UserId};

@@ -50,7 +50,8 @@ pub struct Engine<M> {
     /// Which room each user is in, where that is one at a time.
     user_rooms: Option<UserRooms>,
     broadcasts: Broadcasts<M>,
-    /// On the way to the rooms that have yet to hear what was broadcast last; `None` when all have.
+    /// On the way to the rooms that have yet to hear what was broadcast last; `None` when all
+    /// have.
     spread: Option<Spread>,
     /// The rooms that asked for a timeout, the first to be due first.
     timers: BTreeSet<(Instant, u32)>,

@@ -20,9 +20,9 @@ pub enum TokenAt {
     /// connection broke is lost.
     HandedOver,
     /// What its client has acknowledged lies before
-    /// ([`RoomState::ack`](crate::RoomState::ack)), at each level for itself; of a level that it has
-    /// acknowledged nothing of, nothing since it joined. Whatever was on its way comes again, and
-    /// the client drops what it has by [`Message::seq`](crate::Message::seq).
+    /// ([`RoomState::ack`](crate::RoomState::ack)), at each level for itself; of a level that it
+    /// has acknowledged nothing of, nothing since it joined. Whatever was on its way comes
+    /// again, and the client drops what it has by [`Message::seq`](crate::Message::seq).
     Acknowledged,
 }
 
@@ -36,14 +36,14 @@ pub struct Rewind(pub(crate) PerLevel<u64>);
 /// Where a session of a room stood at an instant: whoever joins with it reads on from there.
 ///
 /// It is plain data, for a host to write in its own format; the crate `roomcast` has one that is
-/// opaque and authenticated. Who makes one up reads at most what a genuine one could tell of: nothing
-/// that was dispatched longer than [`resume_within`] ago, and no more than [`resume_messages`] of a
-/// level. But its session may be that of a stranger, who is named where he or she is in: a host that
-/// hands tokens to clients signs them, with the user they are for.
+/// opaque and authenticated. Who makes one up reads at most what a genuine one could tell of:
+/// nothing that was dispatched longer than [`resume_within`] ago, and no more than
+/// [`resume_messages`] of a level. But its session may be that of a stranger, who is named where he
+/// or she is in: a host that hands tokens to clients signs them, with the user they are for.
 ///
-/// Positions are those of the whole room, so a token serves in any part of its audience. A room that
-/// is made anew starts its positions anew: it knows a token from before by the life of its session,
-/// and starts whoever brings one as it would a fresh session
+/// Positions are those of the whole room, so a token serves in any part of its audience. A room
+/// that is made anew starts its positions anew: it knows a token from before by the life of its
+/// session, and starts whoever brings one as it would a fresh session
 /// ([`StartPosition::Unknown`](crate::event::StartPosition::Unknown)).
 ///
 /// [`resume_within`]: crate::config::RoomConfigBuilder::resume_within

@@ -97,8 +97,8 @@ pub struct SystemMessages {
     levels: [Option<Priority>; SystemMessageKind::NUM],
     /// At most one tip of each kind in so long. Default 1 s.
     pub window: Duration,
-    /// At most one tip of changed counters in so long. Default 4 s: an `AVChatRoom` tells its likes
-    /// every 3 to 5.
+    /// At most one tip of changed counters in so long. Default 4 s: an `AVChatRoom` tells its
+    /// likes every 3 to 5.
     pub counters_every: Duration,
     /// Users that a tip names, at most 16. Default 3.
     pub names: u32,

@@ -1,5 +1,6 @@
-//! A room of a hub that is called as a room of the core is, by one thread in virtual time: what every
-//! server links has to answer, to tell and to book the same as the room that the oracle watches.
+//! A room of a hub that is called as a room of the core is, by one thread in virtual time: what
+//! every server links has to answer, to tell and to book the same as the room that the oracle
+//! watches.
 
 use crate::moderation::Act;
 use crate::oracle::data::Count;

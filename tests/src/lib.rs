@@ -1,14 +1,17 @@
 //! The oracle and the simulator: what the laws of a room mean, said a second time and naively.
 //!
-//! - [`oracle`]: a model of one room out of vectors and loops. It shares nothing with the core but the types of its public calls.
-//! - [`checked`]: drives a real room in one shard or several, a twin under the same calls, and the oracle; compares them after every call.
+//! - [`oracle`]: a model of one room out of vectors and loops. It shares nothing with the core but
+//!   the types of its public calls.
+//! - [`checked`]: drives a real room in one shard or several, a twin under the same calls, and the
+//!   oracle; compares them after every call.
 //! - [`hub_room`]: a room of a hub beside that, called the same by one thread in virtual time.
 //! - [`ops`]: sequences of operations as data, for proptest and for the fuzzers.
 //! - [`sim`]: an evening of chat in virtual time, through the engine.
 //!
-//! `cargo test -p roomcast-tests` runs everything in less than a minute; `PROPTEST_CASES=20000 cargo test -p roomcast-tests --release
-//! --test laws` looks deeper, `cargo test -p roomcast-tests --release --test million` has its million sessions. The fuzzers of `fuzz/`
-//! run the same operations under the same oracle: `cargo +nightly fuzz run room`.
+//! `cargo test -p roomcast-tests` runs everything in less than a minute; `PROPTEST_CASES=20000
+//! cargo test -p roomcast-tests --release --test laws` looks deeper, `cargo test -p roomcast-tests
+//! --release --test million` has its million sessions. The fuzzers of `fuzz/` run the same
+//! operations under the same oracle: `cargo +nightly fuzz run room`.
 
 pub mod checked;
 pub mod hub_room;

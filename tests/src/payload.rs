@@ -1,10 +1,12 @@
-//! A payload that can be watched: who still holds it, and whether what came back is the very thing that was offered.
+//! A payload that can be watched: who still holds it, and whether what came back is the very thing
+//! that was offered.
 
 use roomcast_core::Payload;
 use roomcast_core::system_messages::SystemMessage;
 use std::sync::{Arc, Weak};
 
-/// A payload with a number and a size. A copy is another thing, and a test would see that it is not the very payload.
+/// A payload with a number and a size. A copy is another thing, and a test would see that it is not
+/// the very payload.
 #[derive(Debug)]
 pub struct Probe(Arc<Mark>);
 
@@ -37,7 +39,8 @@ impl Probe {
 }
 
 impl Clone for Probe {
-    /// A payload of its own, under the same number: who watches the one sees nothing of the other. Only what is broadcast is ever cloned.
+    /// A payload of its own, under the same number: who watches the one sees nothing of the other.
+    /// Only what is broadcast is ever cloned.
     fn clone(&self) -> Self {
         Self::new(self.id(), self.0.size)
     }
@@ -51,7 +54,8 @@ impl Payload for Probe {
         self.0.size
     }
 
-    /// Numbered by what it says. Of every eighth kind of storm nothing is made, and some are too large for the rooms of the law tests.
+    /// Numbered by what it says. Of every eighth kind of storm nothing is made, and some are too
+    /// large for the rooms of the law tests.
     fn system_message(tip: &SystemMessage<'_>) -> Option<Self> {
         let said = format!("{tip:?}");
         let number = said.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -1,4 +1,5 @@
-//! The settings of a room as plain numbers: the oracle reads them, the room is configured from them.
+//! The settings of a room as plain numbers: the oracle reads them, the room is configured from
+//! them.
 
 use roomcast_core::config::{
     ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels,
@@ -95,7 +96,8 @@ pub struct Rules {
     pub recent_users: u32,
     /// How long a room may be empty.
     pub idle_timeout: Option<Duration>,
-    /// How many shards the room may have; each is opened as soon as those before it have a session.
+    /// How many shards the room may have; each is opened as soon as those before it have a
+    /// session.
     pub shards: u32,
     /// The seed.
     pub seed: u64,

@@ -21,7 +21,8 @@ pub enum Law {
     L8NothingLost,
     /// The same calls, the same answers.
     L9Deterministic,
-    /// A call that was refused or was wrong changes nothing but the clock and the books of what was refused.
+    /// A call that was refused or was wrong changes nothing but the clock and the books of what was
+    /// refused.
     Unchanged,
     /// One outcome for each accepted message; presence; closings.
     Events,

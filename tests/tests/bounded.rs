@@ -1,4 +1,5 @@
-//! No call stalls and nothing grows past its bound: what one call leaves undone it asks to be called for at once (decision D13).
+//! No call stalls and nothing grows past its bound: what one call leaves undone it asks to be
+//! called for at once (decision D13).
 
 use roomcast_core::admission::RoomStatus;
 use roomcast_core::config::{EvictionPolicy, RoomConfigBuilder};
@@ -243,6 +244,7 @@ fn late_joiners_are_bounded_and_lose_in_one_call() {
     }
     assert_eq!(say(&mut room, Priority::Low), (5_001 - 4_096, 4_096));
     assert_eq!(say(&mut room, Priority::Normal), (5_002 - 4_096, 4_096));
-    // The like before the last text has fallen out, and all that came before it is not given either.
+    // The like before the last text has fallen out, and all that came before it is not given
+    // either.
     assert_eq!(say(&mut room, Priority::Low), (5_001, 2));
 }

@@ -1,4 +1,5 @@
-//! One test for each clause of the rulebook that the core keeps today, in virtual time and through the public API.
+//! One test for each clause of the rulebook that the core keeps today, in virtual time and through
+//! the public API.
 
 #[path = "clauses/beyond.rs"]
 mod beyond;

@@ -1,4 +1,5 @@
-//! Edges in front of a room (clause B17): every message has one outcome, at its edge or at the room, and the ledgers add up.
+//! Edges in front of a room (clause B17): every message has one outcome, at its edge or at the
+//! room, and the ledgers add up.
 
 use proptest::prelude::*;
 use roomcast_core::ids::CorrelationId;
@@ -71,7 +72,8 @@ impl World {
         Ok(())
     }
 
-    /// What the edges let through goes to the room, what the room sends goes to the edges' audiences, events are polled.
+    /// What the edges let through goes to the room, what the room sends goes to the edges'
+    /// audiences, events are polled.
     fn carry(&mut self) {
         for (edge, _) in &mut self.edges {
             edge.handle_timeout(self.now);
@@ -190,7 +192,8 @@ fn b17_a_flood_ends_at_its_edge() {
     }
     assert!(world.fates.values().all(|fates| fates.len() == 1), "one outcome each");
     assert!(matches!(world.fates[&5_000][..], [Outcome::Dispatched { .. }]));
-    // The very session that sent it gets no echo, whatever edge it is at; the user's other device does.
+    // The very session that sent it gets no echo, whatever edge it is at; the user's other device
+    // does.
     let mut heard = |edge: usize, session| {
         let budget = Budget { messages: 10_000, bytes: 1 << 20 };
         let batch = world.edges[edge].1.next_batch(session, budget).unwrap();

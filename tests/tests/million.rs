@@ -1,5 +1,5 @@
-//! The books of a very large audience under churn: every column of every sum after every step, against counts of our own, and now and
-//! then against a walk over all sessions (law L2).
+//! The books of a very large audience under churn: every column of every sum after every step,
+//! against counts of our own, and now and then against a walk over all sessions (law L2).
 
 use roomcast_core::ledger::Deliveries;
 use roomcast_core::{

@@ -1,4 +1,5 @@
-//! What crosses the seam between an admission and its audiences: nothing is lost there in silence, whatever one call dispatches.
+//! What crosses the seam between an admission and its audiences: nothing is lost there in silence,
+//! whatever one call dispatches.
 
 use roomcast_core::broadcasts::{Broadcast, BroadcastLimits, Broadcasts};
 use roomcast_core::config::RoomConfigBuilder;

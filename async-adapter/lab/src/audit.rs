@@ -1,4 +1,5 @@
-//! Whether what was counted from outcomes and refusals is what the room's own ledger says, to the integer.
+//! Whether what was counted from outcomes and refusals is what the room's own ledger says, to the
+//! integer.
 
 use roomcast::Priority;
 use roomcast::error::{DropReason, RefusalReason};
@@ -8,7 +9,8 @@ use crate::preset::Preset;
 use crate::tally::Tally;
 use crate::trial::Trial;
 
-/// Checks the books of a room that has nothing waiting any more. The error is one line that names the first figure that is wrong.
+/// Checks the books of a room that has nothing waiting any more. The error is one line that names
+/// the first figure that is wrong.
 pub(crate) fn check(preset: &Preset, trial: &Trial) -> Result<(), String> {
     if !trial.ledger.balances() {
         return Err(format!(

@@ -1,4 +1,5 @@
-//! The load: a recording at a chosen speed with gifts, likes and a flooder on top, as one series in order of time.
+//! The load: a recording at a chosen speed with gifts, likes and a flooder on top, as one series in
+//! order of time.
 
 use roomcast_replay::random::SplitMix64;
 use roomcast_replay::recording::{Content, Entry, Recording};
@@ -52,8 +53,8 @@ pub(crate) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    /// The load that these settings make of a recording. Gifts, likes and the flooder last for each second that it has, the begun one
-    /// included.
+    /// The load that these settings make of a recording. Gifts, likes and the flooder last for each
+    /// second that it has, the begun one included.
     pub(crate) fn new(recording: &'a Recording, settings: &Settings) -> Self {
         let seconds = settings.speed.of(recording.length_us()) / 1_000_000_000 + 1;
         let scatter = |number, per_second| {
@@ -81,7 +82,8 @@ impl<'a> Load<'a> {
         self.senders + 1
     }
 
-    /// Which source is next; of those that are at the same time, the first one named here. `None` is the recording.
+    /// Which source is next; of those that are at the same time, the first one named here. `None`
+    /// is the recording.
     fn next_source(&mut self) -> Option<(u64, Option<Stream>)> {
         let entry = self.entries.peek().map(|entry| (self.speed.of(entry.at_us), None));
         let scattered = [

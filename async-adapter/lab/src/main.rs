@@ -1,5 +1,5 @@
-//! The lab: replays a recorded room in virtual time as different services would run it, and shows what each of them loses and how
-//! long what gets through has waited (clause B12).
+//! The lab: replays a recorded room in virtual time as different services would run it, and shows
+//! what each of them loses and how long what gets through has waited (clause B12).
 //!
 //! `cargo run --release -p roomcast-lab -- --speed 10 --likes 500` prints the table; `--help` says
 //! what its columns mean.

@@ -51,12 +51,14 @@ command line or a file is wrong.";
 
 /// How others do it: replays a recorded room in virtual time as different services would run it.
 ///
-/// Each room gets the same load to the nanosecond, and the table shows what it let through, what it lost and for which
-/// reason, and how long the messages waited. The same command prints the same bytes.
+/// Each room gets the same load to the nanosecond, and the table shows what it let through, what it
+/// lost and for which reason, and how long the messages waited. The same command prints the same
+/// bytes.
 #[derive(Debug, Clone, PartialEq, Parser)]
 #[command(name = "lab", version, max_term_width = 120, after_long_help = COLUMNS)]
 pub(crate) struct Options {
-    /// The recording to replay: a CSV (`offset_us,sender,bytes`) or the XML of a danmaku recorder [default: a premiere]
+    /// The recording to replay: a CSV (`offset_us,sender,bytes`) or the XML of a danmaku recorder
+    /// [default: a premiere]
     #[arg(long, value_name = "FILE")]
     pub(crate) replay: Option<PathBuf>,
 

@@ -95,7 +95,8 @@ pub(crate) fn all(merge: MergeLikes, seed: u64) -> Result<Vec<Preset>, ConfigErr
 ///
 /// - The senders take turns: a flooder gets no more of the room than anybody else.
 /// - Texts and likes wait a second at most: what gets through is fresh.
-/// - One message in twenty is for the lowest level that waits, and a tenth of the tokens is kept for gifts.
+/// - One message in twenty is for the lowest level that waits, and a tenth of the tokens is kept
+///   for gifts.
 /// - Likes are merged: one message carries all that wait.
 fn tuned(merge: MergeLikes, seed: u64) -> Result<Preset, ConfigError> {
     let second = Some(Duration::from_secs(1));

@@ -4,7 +4,8 @@ use roomcast_replay::random::SplitMix64;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// The times of so many events in each second, each drawn evenly from its second: they come in bunches, as people do.
+/// The times of so many events in each second, each drawn evenly from its second: they come in
+/// bunches, as people do.
 #[derive(Debug, Clone)]
 pub(crate) struct Scatter {
     per_second: u32,

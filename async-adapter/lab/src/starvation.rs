@@ -2,8 +2,8 @@
 
 /// The longest time in which messages were on offer and none was dispatched.
 ///
-/// Such a time begins with an offer, or with a dispatch that leaves others waiting. It ends with the next dispatch; if none follows, with the
-/// last offer, refusal or drop.
+/// Such a time begins with an offer, or with a dispatch that leaves others waiting. It ends with
+/// the next dispatch; if none follows, with the last offer, refusal or drop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Starvation {
     /// When the one that runs began.

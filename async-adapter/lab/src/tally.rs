@@ -104,8 +104,8 @@ impl Tally {
         self.dispatched + self.carried
     }
 
-    /// The wait that this share of the dispatched ones did not exceed, in microseconds, rounded down to three digits; `None` if none was
-    /// dispatched.
+    /// The wait that this share of the dispatched ones did not exceed, in microseconds, rounded
+    /// down to three digits; `None` if none was dispatched.
     pub(crate) fn wait_micros(&self, share: f64) -> Option<u64> {
         // The histogram rounds up: a wait of 5 s would be one of 5.001 s.
         (!self.waits.is_empty())
@@ -118,7 +118,8 @@ impl Tally {
         self.starvation.offered(now);
     }
 
-    /// One goes out, with as many others as were merged into it, after a wait of so many nanoseconds.
+    /// One goes out, with as many others as were merged into it, after a wait of so many
+    /// nanoseconds.
     pub(crate) fn dispatch(&mut self, now: u64, waited: u64, carried: u64) {
         self.dispatched += 1;
         self.carried += carried;

@@ -31,7 +31,8 @@ impl Payload for Blank {
     }
 }
 
-/// Offers the whole load to a room of the preset and waits until nothing waits there any more; `sign` hears of each begun second.
+/// Offers the whole load to a room of the preset and waits until nothing waits there any more;
+/// `sign` hears of each begun second.
 pub(crate) fn run(
     preset: &Preset,
     load: Load<'_>,

@@ -1,8 +1,8 @@
 //! A recorded room: who sent what, when.
 //!
 //! Two formats are read, told apart by what is in the file and not by its name: a CSV trace that
-//! keeps lengths only, and the XML that live-danmaku recorders write. Whatever is wrong in a file is
-//! told in one line that names the file, the line, the value found, and what would be right.
+//! keeps lengths only, and the XML that live-danmaku recorders write. Whatever is wrong in a file
+//! is told in one line that names the file, the line, the value found, and what would be right.
 
 mod csv_trace;
 mod xml;
@@ -23,7 +23,8 @@ const MAX_FILE_BYTES: u64 = 512 << 20;
 /// The latest time an entry may have, 30 days: whatever is later is not an offset but a date.
 const MAX_SECONDS: u32 = 30 * 24 * 60 * 60;
 
-/// The longest text an entry may have: far over what a room lets in, so that a refusal can be replayed too.
+/// The longest text an entry may have: far over what a room lets in, so that a refusal can be
+/// replayed too.
 const MAX_TEXT_BYTES: u32 = 1 << 20;
 
 /// A recorded room, in order of time. It has at least one entry.
@@ -114,7 +115,8 @@ impl fmt::Display for RecordingError {
 
 impl std::error::Error for RecordingError {}
 
-/// A value shown in an error: in quotes, control characters escaped, and cut so that the line stays a line.
+/// A value shown in an error: in quotes, control characters escaped, and cut so that the line stays
+/// a line.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -178,7 +180,8 @@ impl Recording {
         builder.finish(name)
     }
 
-    /// With every silence cut down to `longest_us`: for people who look on, and would see an empty room.
+    /// With every silence cut down to `longest_us`: for people who look on, and would see an empty
+    /// room.
     pub fn without_silences(mut self, longest_us: u64) -> Self {
         let (mut before, mut cut) = (0, 0);
         for entry in &mut self.entries {

@@ -94,7 +94,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     ///
     /// It runs outside every lock, on the thread whose call brought the event about, so it should
     /// be quick; events of one room that come from different threads may overtake each other. If it
-    /// panics, that event is lost to it, [`Hub::caught_panics`] counts one, and nothing else happens.
+    /// panics, that event is lost to it, [`Hub::caught_panics`] counts one, and nothing else
+    /// happens.
     ///
     /// ```
     /// use roomcast::event::Presence;
@@ -130,13 +131,13 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         self
     }
 
-    /// Has each user in one room at a time: [`Room::join`](crate::Room::join) and [`Pump::join`](crate::Pump::join) of
-    /// a user who is in another room of this hub take the user out there. The sessions there still
-    /// get what they are due, then
-    /// [`EndReason::JoinedElsewhere`](crate::event::EndReason::JoinedElsewhere). A second device in the
-    /// same room leaves nothing, a join that is refused leaves nothing, and nobody leaves a room
-    /// that he or she owns. A room that was removed is not looked for. Default: users are in as
-    /// many rooms as they like.
+    /// Has each user in one room at a time: [`Room::join`](crate::Room::join) and
+    /// [`Pump::join`](crate::Pump::join) of a user who is in another room of this hub take the
+    /// user out there. The sessions there still get what they are due, then
+    /// [`EndReason::JoinedElsewhere`](crate::event::EndReason::JoinedElsewhere). A second device in
+    /// the same room leaves nothing, a join that is refused leaves nothing, and nobody leaves a
+    /// room that he or she owns. A room that was removed is not looked for. Default: users are
+    /// in as many rooms as they like.
     pub fn exclusive_membership(mut self) -> Self {
         self.exclusive_membership = true;
         self
@@ -152,19 +153,20 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     /// The seed that those of all rooms follow from, each by its room's id, or of a named room by
     /// how many were made before: for tests and replays,
     /// where the same calls are to have the same outcome. Only the lives of rooms, which ids of
-    /// sessions carry, are other ones in each process all the same. A room whose configuration has a seed
-    /// keeps that one. Default: one that is drawn when the hub is made and that nobody can guess.
-    /// Whoever knows the seed can craft ids of users that make each join slow, so a server that
-    /// others can reach keeps the default, or a secret. See [`Room::seed`](crate::Room::seed).
+    /// sessions carry, are other ones in each process all the same. A room whose configuration has
+    /// a seed keeps that one. Default: one that is drawn when the hub is made and that nobody
+    /// can guess. Whoever knows the seed can craft ids of users that make each join slow, so a
+    /// server that others can reach keeps the default, or a secret. See
+    /// [`Room::seed`](crate::Room::seed).
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
     /// The key that [resume tokens](crate::session::ResumeToken) are authenticated with: for hosts
-    /// that keep their keys in one place, and for hubs that are to know each other's tokens. Keep it
-    /// from clients, and give it to nothing else. Default: one that is drawn when the hub is made and
-    /// that nobody knows.
+    /// that keep their keys in one place, and for hubs that are to know each other's tokens. Keep
+    /// it from clients, and give it to nothing else. Default: one that is drawn when the hub is
+    /// made and that nobody knows.
     ///
     /// A token leads back into the life of a room that it was taken in. After a restart, or in
     /// another hub, a room has another life, and whoever brings such a token starts as

@@ -106,11 +106,12 @@ impl<'a, M: Payload + Send + Sync + 'static, U: Name> RoomData<'a, M, U> {
         })
     }
 
-    /// Returns what the room carries over a restart, or to another machine: everything about people and
-    /// data, nothing about sessions and messages. Mutes and bans end at instants of the hub's
-    /// [`Clock`](crate::Clock): those of a clock of your own must mean the same to whoever imports
-    /// them, as those of the hub's default clock do. Users are told by numbers; those of names
-    /// mean nobody elsewhere, so a host that has names calls [`export_named`](Self::export_named).
+    /// Returns what the room carries over a restart, or to another machine: everything about people
+    /// and data, nothing about sessions and messages. Mutes and bans end at instants of the
+    /// hub's [`Clock`](crate::Clock): those of a clock of your own must mean the same to
+    /// whoever imports them, as those of the hub's default clock do. Users are told by numbers;
+    /// those of names mean nobody elsewhere, so a host that has names calls
+    /// [`export_named`](Self::export_named).
     pub fn export(&self) -> PersistedState {
         self.shared.peek(|admission| admission.export(self.shared.now()))
     }

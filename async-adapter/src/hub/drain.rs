@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub struct DrainReport {
     /// Rooms that were drained.
     pub rooms: usize,
-    /// Rooms among them that had not ended when the drain did, since somebody else was still telling
-    /// the host of what became of them: its hook blocks. Else there are none.
+    /// Rooms among them that had not ended when the drain did, since somebody else was still
+    /// telling the host of what became of them: its hook blocks. Else there are none.
     pub unended: usize,
     /// Messages that still went out.
     pub dispatched: u64,

@@ -211,11 +211,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     }
 
     /// Has every message that waits for a verdict, in any room whose
-    /// [`review`](roomcast_core::config::RoomConfigBuilder::review) asks for it, reviewed by this hook, in
-    /// a task of its own: nothing waits for it but the message itself, and no lock is held
-    /// meanwhile. It is dropped when the message's time is over; if it panics, the message goes on,
-    /// or is dropped, when its time is over. A new payload that is larger than the room's may be
-    /// counts as no verdict. Returns whether there was no reviewer yet: the first one stays.
+    /// [`review`](roomcast_core::config::RoomConfigBuilder::review) asks for it, reviewed by this
+    /// hook, in a task of its own: nothing waits for it but the message itself, and no lock is
+    /// held meanwhile. It is dropped when the message's time is over; if it panics, the message
+    /// goes on, or is dropped, when its time is over. A new payload that is larger than the
+    /// room's may be counts as no verdict. Returns whether there was no reviewer yet: the first
+    /// one stays.
     ///
     /// Without tokio, or to have the verdict come from elsewhere, take the ticket from the receipt
     /// and call [`Room::review`].
@@ -244,12 +245,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         self.inner.common.fence.caught()
     }
 
-    /// Ends the server in order: no room is opened and none takes anything more, what waits goes out
-    /// at the rooms' rates, every session gets what it is due, the rooms close. What is not done at
-    /// the deadline is dropped, abandoned and counted. When this returns, the hook has been told
-    /// everything, [`Event::RoomEnded`](crate::Event::RoomEnded) of each room last; but at the
-    /// latest 0.1 s after the deadline it returns all the same, and counts the rooms that have not
-    /// ended ([`DrainReport::unended`]).
+    /// Ends the server in order: no room is opened and none takes anything more, what waits goes
+    /// out at the rooms' rates, every session gets what it is due, the rooms close. What is not
+    /// done at the deadline is dropped, abandoned and counted. When this returns, the hook has
+    /// been told everything, [`Event::RoomEnded`](crate::Event::RoomEnded) of each room last;
+    /// but at the latest 0.1 s after the deadline it returns all the same, and counts the rooms
+    /// that have not ended ([`DrainReport::unended`]).
     ///
     /// ```
     /// # use roomcast::{Hub, Join, Publish, RoomConfig, RoomId, Source};

@@ -13,7 +13,8 @@ use roomcast_core::engine::CreateRoomError;
 use roomcast_core::{Payload, RoomConfig, RoomId};
 
 impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
-    /// Makes the room that a key stands for, or returns the one that there is. Its note is its name.
+    /// Makes the room that a key stands for, or returns the one that there is. Its note is its
+    /// name.
     pub(super) fn open(
         &self,
         key: RoomKey<U>,

@@ -115,8 +115,8 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
         self.rooms.read().get(id).cloned()
     }
 
-    /// Returns the room that `find` tells, with what `note` says of its id; nobody opens, removes or
-    /// names a room meanwhile.
+    /// Returns the room that `find` tells, with what `note` says of its id; nobody opens, removes
+    /// or names a room meanwhile.
     pub(crate) fn find<N>(
         &self,
         find: impl FnOnce() -> Found,

@@ -233,9 +233,9 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         self.current().pending_review(ticket)
     }
 
-    /// Decides on a message that is under review; the ticket is in its receipt. Whoever published it
-    /// hears of its outcome as asked for. See [`Hub::review_with`](crate::Hub::review_with) for a
-    /// hook that does this.
+    /// Decides on a message that is under review; the ticket is in its receipt. Whoever published
+    /// it hears of its outcome as asked for. See [`Hub::review_with`](crate::Hub::review_with)
+    /// for a hook that does this.
     ///
     /// # Errors
     /// The message is no longer under review, or the new payload is too large.
@@ -328,9 +328,9 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         users.into_iter().filter_map(|user| self.hub.names.user_name(user)).collect()
     }
 
-    /// Closes the room for good: nothing more is accepted, what waits is dropped, every session gets
-    /// what it is still due, then the reason. [`Event::RoomEnded`](crate::Event::RoomEnded) says when
-    /// everyone has gone.
+    /// Closes the room for good: nothing more is accepted, what waits is dropped, every session
+    /// gets what it is still due, then the reason.
+    /// [`Event::RoomEnded`](crate::Event::RoomEnded) says when everyone has gone.
     ///
     /// # Errors
     /// The actor may not close it, or it is already closed.

@@ -10,7 +10,8 @@ use roomcast_core::Payload;
 /// that has been broadcast so far, so no room waits for more than one round.
 #[derive(Debug)]
 pub(crate) struct Spread {
-    /// The slices of the registry that are this worker's: every `workers`-th from its own number on.
+    /// The slices of the registry that are this worker's: every `workers`-th from its own number
+    /// on.
     worker: usize,
     workers: usize,
     /// The next slice.

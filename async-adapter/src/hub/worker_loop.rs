@@ -104,8 +104,8 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         }
     }
 
-    /// Lets some rooms hear what was broadcast, if that has not reached all. Returns how many pieces
-    /// of work that was.
+    /// Lets some rooms hear what was broadcast, if that has not reached all. Returns how many
+    /// pieces of work that was.
     fn spread(&mut self) -> usize {
         let Some(registry) = self.registry.upgrade() else { return 0 };
         self.spread.step(&registry, self.broadcast_log.count(), self.worker.fence())

@@ -125,8 +125,8 @@ impl<M: Payload + Send + Sync + 'static> Speaker<M> {
     }
 
     /// The client says that it has all messages of a level up to the one with this number
-    /// ([`Message::seq`](crate::Message::seq)); what stands acknowledged never goes back, nor beyond
-    /// what was handed over. Returns whether the session is in and does not end. See
+    /// ([`Message::seq`](crate::Message::seq)); what stands acknowledged never goes back, nor
+    /// beyond what was handed over. Returns whether the session is in and does not end. See
     /// [`resume_token_at`](Self::resume_token_at).
     pub fn ack(&self, priority: Priority, seq: Seq) -> bool {
         self.shared.ack(self.session, priority, seq)

@@ -130,16 +130,16 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         self.shared.resume_token(self.reader.session, at)
     }
 
-    /// As [`resume_token`](Self::resume_token), but from before this batch, the last that was taken,
-    /// which could not be sent.
+    /// As [`resume_token`](Self::resume_token), but from before this batch, the last that was
+    /// taken, which could not be sent.
     pub fn resume_token_before(&self, batch: &Batch<M>) -> Option<ResumeToken> {
         let (session, unsent) = (self.reader.session, batch.rewind());
         self.shared.resume_token_over(session, TokenAt::HandedOver, Some(&unsent))
     }
 
     /// The client says that it has all messages of a level up to the one with this number
-    /// ([`Message::seq`](crate::Message::seq)); what stands acknowledged never goes back, nor beyond
-    /// what was handed over. Returns whether the session is in and does not end. See
+    /// ([`Message::seq`](crate::Message::seq)); what stands acknowledged never goes back, nor
+    /// beyond what was handed over. Returns whether the session is in and does not end. See
     /// [`resume_token_at`](Self::resume_token_at).
     pub fn ack(&self, priority: Priority, seq: Seq) -> bool {
         self.shared.ack(self.reader.session, priority, seq)

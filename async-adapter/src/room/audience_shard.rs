@@ -15,8 +15,8 @@ use smallvec::SmallVec;
 pub(crate) struct AudienceShard<M> {
     pub(crate) part: ShardIndex,
     state: Mutex<ShardState<M>>,
-    /// Grows with everything that may make a waiting session ready, before any of them is woken for
-    /// it.
+    /// Grows with everything that may make a waiting session ready, before any of them is woken
+    /// for it.
     epoch: AtomicU64,
     /// The last message that it has picked up at the seam.
     pub(crate) picked: AtomicU64,

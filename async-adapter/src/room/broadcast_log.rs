@@ -10,8 +10,8 @@ use roomcast_core::{Instant, Payload};
 pub(crate) struct BroadcastLog<M> {
     /// The last lock that anybody takes: a room's admission may be locked.
     broadcasts: Mutex<Broadcasts<M>>,
-    /// How many there have been, so that a room can tell without the lock whether it has heard them
-    /// all.
+    /// How many there have been, so that a room can tell without the lock whether it has heard
+    /// them all.
     count: AtomicU64,
 }
 

@@ -39,8 +39,8 @@ impl OutcomeWaiters {
         OutcomeFuture { outcome_waiters: Arc::clone(self), key, generation }
     }
 
-    /// Puts the outcome down for the caller that awaits this tag, and returns its waker; nobody's, if
-    /// it has given up.
+    /// Puts the outcome down for the caller that awaits this tag, and returns its waker; nobody's,
+    /// if it has given up.
     pub(crate) fn resolve(&self, tag: CorrelationId, outcome: Outcome) -> Option<Waker> {
         let (key, generation) = unpack(tag);
         let mut table = self.table.lock();

@@ -212,7 +212,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let first = self.shard(0);
         let mut shards = SmallVec::new();
         shards.push((first, first.lock()));
-        // Shards are opened under the first one's lock: from here on there are as many as there are.
+        // Shards are opened under the first one's lock: from here on there are as many as there
+        // are.
         shards.extend(self.shards().skip(1).map(|shard| (shard, shard.lock())));
         Held { shared: self, shards }
     }

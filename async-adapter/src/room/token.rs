@@ -30,14 +30,15 @@ const DOMAIN: &[u8] = b"roomcast resume token";
 ///
 /// A client that was given a token ([`Subscription::resume_token`], [`Session::resume_token`],
 /// ...) comes back with [`Join::resume`](crate::Join::resume), in time:
-/// [`resume_within`](crate::config::RoomConfigBuilder::resume_within). What it had not got is due to
-/// it then, and what cannot be had any more is a gap.
+/// [`resume_within`](crate::config::RoomConfigBuilder::resume_within). What it had not got is due
+/// to it then, and what cannot be had any more is a gap.
 ///
 /// A token is good for the room and the user that it was given to, or where it was a guest's for
-/// whoever has it. One that was made up or changed, that another hub or another key made, that is of
-/// another room, of another life of this one or of another user is void: the session starts as
-/// if it had none and is told so, by [`StartPosition::Unknown`], and nothing is said of any session.
-/// What does not look like a token at all, or is of another version, is refused when it is parsed.
+/// whoever has it. One that was made up or changed, that another hub or another key made, that is
+/// of another room, of another life of this one or of another user is void: the session starts as
+/// if it had none and is told so, by [`StartPosition::Unknown`], and nothing is said of any
+/// session. What does not look like a token at all, or is of another version, is refused when it is
+/// parsed.
 ///
 /// ```
 /// use roomcast::event::StartPosition;

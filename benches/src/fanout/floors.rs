@@ -1,4 +1,5 @@
-//! What no fan-out can do without: keeping the message, looking at 16 bytes of each session, and, with a task for each, waking and polling it.
+//! What no fan-out can do without: keeping the message, looking at 16 bytes of each session, and,
+//! with a task for each, waking and polling it.
 
 use super::Fanout;
 use super::tally::{count_handed, count_waiting};
@@ -44,8 +45,8 @@ impl Fanout for Append {
     }
 }
 
-/// Compares each session's four cursors with where they should stand, moves them on and counts: the floor of a delivery. A session is
-/// moved once for a burst.
+/// Compares each session's four cursors with where they should stand, moves them on and counts: the
+/// floor of a delivery. A session is moved once for a burst.
 #[derive(Debug)]
 pub struct BareSweep {
     ring: Append,
@@ -85,8 +86,8 @@ impl Fanout for BareSweep {
     }
 }
 
-/// A task for each member that is woken once for a burst and does nothing but count: the least that any design with a task for each
-/// receiver costs.
+/// A task for each member that is woken once for a burst and does nothing but count: the least that
+/// any design with a task for each receiver costs.
 #[derive(Debug)]
 pub struct WakeAndPoll {
     ring: Append,
@@ -97,7 +98,8 @@ pub struct WakeAndPoll {
 struct Shared {
     /// Messages published, modulo 2³².
     head: AtomicU32,
-    /// In the order in which the tasks began to wait. They serve for good: a task's waker stays the same.
+    /// In the order in which the tasks began to wait. They serve for good: a task's waker stays
+    /// the same.
     wakers: Mutex<Vec<Waker>>,
 }
 

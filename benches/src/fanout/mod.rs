@@ -1,4 +1,5 @@
-//! Ways to get each message to every member, and how a round of each is timed: what the side-by-side and the suites have in common.
+//! Ways to get each message to every member, and how a round of each is timed: what the
+//! side-by-side and the suites have in common.
 
 pub mod floors;
 pub mod naive;
@@ -19,13 +20,15 @@ pub trait Fanout: Sized + Send + 'static {
     /// Whether each member is a task: those use as many threads as the runtime has.
     const TASKS: bool = false;
 
-    /// Lets the members in, within a runtime. Their tasks tell [`tally::count_waiting`] when they wait.
+    /// Lets the members in, within a runtime. Their tasks tell [`tally::count_waiting`] when they
+    /// wait.
     fn with_members(members: u32) -> Result<Self, String>;
 
     /// Publishes one message: what the publisher pays.
     fn publish(&mut self) -> Result<(), String>;
 
-    /// What the publisher's thread itself still has to do after a burst. The sinks tell [`tally::count_handed`].
+    /// What the publisher's thread itself still has to do after a burst. The sinks tell
+    /// [`tally::count_handed`].
     fn deliver(&mut self) {}
 }
 
@@ -61,7 +64,8 @@ impl<F: Fanout> Crowd<F> {
         if F::DELIVERS { u64::from(self.members) * u64::from(burst) } else { 0 }
     }
 
-    /// Publishes a burst and waits until the last member has it. `published` is told the time of each publish.
+    /// Publishes a burst and waits until the last member has it. `published` is told the time of
+    /// each publish.
     pub async fn round(
         &mut self,
         burst: u32,
@@ -90,14 +94,15 @@ impl<F: Fanout> Crowd<F> {
         Ok(Round { publishing, all: end - start })
     }
 
-    /// Goes without a farewell to each member, for a process that ends: taking millions of them down only costs time.
+    /// Goes without a farewell to each member, for a process that ends: taking millions of them
+    /// down only costs time.
     pub fn forget(self) {
         std::mem::forget(self);
     }
 }
 
-/// Fails when the sinks were not handed exactly so many messages since the total was `before`: whoever is handed something twice is found
-/// out as well.
+/// Fails when the sinks were not handed exactly so many messages since the total was `before`:
+/// whoever is handed something twice is found out as well.
 pub async fn check_handed(before: u64, expected: u64) -> Result<(), String> {
     // Long enough for a second copy to arrive.
     tokio::time::sleep(Duration::from_millis(5)).await;
@@ -109,7 +114,8 @@ pub async fn check_handed(before: u64, expected: u64) -> Result<(), String> {
     }
 }
 
-/// A runtime on one thread, or on so many workers, whose threads tell what they counted before they sleep.
+/// A runtime on one thread, or on so many workers, whose threads tell what they counted before they
+/// sleep.
 pub fn runtime(threads: u32) -> Result<Runtime, String> {
     let mut builder =
         if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };

@@ -1,4 +1,5 @@
-//! The fan-out with priorities that one writes first: four queues for each member, and publishing fills one of every member.
+//! The fan-out with priorities that one writes first: four queues for each member, and publishing
+//! fills one of every member.
 
 use super::Fanout;
 use super::tally::count_handed;

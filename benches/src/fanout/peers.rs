@@ -71,7 +71,8 @@ impl Fanout for TokioMpsc {
     }
 }
 
-/// The crate `async-broadcast`, set so that a publish never waits: a full channel lets its oldest message go.
+/// The crate `async-broadcast`, set so that a publish never waits: a full channel lets its oldest
+/// message go.
 #[derive(Debug)]
 pub struct AsyncBroadcast(async_broadcast::Sender<Bytes>);
 
@@ -92,7 +93,8 @@ impl Fanout for AsyncBroadcast {
                 }
             });
         }
-        // The receiver that the others were made from would keep every message in the channel; it goes.
+        // The receiver that the others were made from would keep every message in the channel; it
+        // goes.
         Ok(Self(sender))
     }
 

@@ -98,7 +98,8 @@ impl Fanout for Subscriptions {
     }
 }
 
-/// A hub, and a pump that writes to connections in memory, on as many shards as the runtime has threads.
+/// A hub, and a pump that writes to connections in memory, on as many shards as the runtime has
+/// threads.
 #[derive(Debug)]
 pub struct Pumped {
     room: Room<Bytes>,
@@ -121,7 +122,8 @@ impl Transport for Counts {
     }
 }
 
-/// The payloads, one behind the other: all of the same length, so that the length of a frame tells how many.
+/// The payloads, one behind the other: all of the same length, so that the length of a frame tells
+/// how many.
 #[derive(Clone, Debug)]
 struct Payloads;
 
@@ -151,7 +153,8 @@ impl Fanout for Pumped {
         tokio::spawn(async move {
             let mut inside = Vec::with_capacity(members as usize);
             for number in 1..=members {
-                // Whoever is not let in does not wait, and whoever waits for all of them says how many are missing.
+                // Whoever is not let in does not wait, and whoever waits for all of them says how
+                // many are missing.
                 let Ok(member) = door.join(Join::guest(), Counts) else { break };
                 inside.push(member);
                 count_waiting();

@@ -1,7 +1,9 @@
-//! Counting what the sinks are handed, in such a way that the counting does not weigh on what is counted.
+//! Counting what the sinks are handed, in such a way that the counting does not weigh on what is
+//! counted.
 //!
-//! Each thread counts for itself. It adds to the common total after so many messages, and when it has nothing left to do: the runtimes that
-//! [`runtime`](super::runtime) makes call [`flush`] before one of their threads sleeps. Whoever brings the total to the round's goal notes the
+//! Each thread counts for itself. It adds to the common total after so many messages, and when it
+//! has nothing left to do: the runtimes that [`runtime`](super::runtime) makes call [`flush`]
+//! before one of their threads sleeps. Whoever brings the total to the round's goal notes the
 //! time and wakes the publisher, who sleeps meanwhile. One round at a time in a process.
 
 use std::cell::Cell;
@@ -70,8 +72,9 @@ pub fn handed() -> u64 {
     HANDED.load(Ordering::SeqCst)
 }
 
-/// A member's task says so in the same poll in which it begins to wait. (It is not wrapped in a future that does: that would hold the
-/// member's twice, and the memory of a session would be wrong.)
+/// A member's task says so in the same poll in which it begins to wait. (It is not wrapped in a
+/// future that does: that would hold the member's twice, and the memory of a session would be
+/// wrong.)
 pub fn count_waiting() {
     WAITING.fetch_add(1, Ordering::Release);
 }

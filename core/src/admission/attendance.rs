@@ -8,8 +8,8 @@ pub(super) struct Attendance {
     sessions: u32,
     /// How long the room may be empty; `None` is for ever.
     empty_for: Option<Duration>,
-    /// Since when nobody is in, as far as that is known: a fresh room counts from the first call of
-    /// `handle_timeout`.
+    /// Since when nobody is in, as far as that is known: a fresh room counts from the first call
+    /// of `handle_timeout`.
     empty_since: Option<Instant>,
 }
 

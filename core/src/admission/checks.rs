@@ -82,8 +82,8 @@ impl<M: Payload> Checks<'_, M> {
         Ok(sender)
     }
 
-    /// Returns the first instant at which every limit that time ends lets this message in, if nothing
-    /// else happens; `None` when one never does, or when time does not decide alone.
+    /// Returns the first instant at which every limit that time ends lets this message in, if
+    /// nothing else happens; `None` when one never does, or when time does not decide alone.
     #[cold]
     fn agree_at(&self, now: Instant, publish: &Publish<M>) -> Option<Instant> {
         let (sender, banned) = match publish.source {

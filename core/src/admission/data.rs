@@ -12,8 +12,8 @@ impl<M: Payload> Admission<M> {
     ///
     /// `based_on` is the version that the writer had seen: of two who change the same version the
     /// first wins, and the other gets [`DataError::Conflict`]. `None` writes over whatever is
-    /// there. A call that writes nothing and takes nothing away leaves the version as it is, so that it
-    /// makes nobody else's change a conflict. O(attributes), of which there are few.
+    /// there. A call that writes nothing and takes nothing away leaves the version as it is, so
+    /// that it makes nobody else's change a conflict. O(attributes), of which there are few.
     pub fn write_attributes(
         &mut self,
         now: Instant,

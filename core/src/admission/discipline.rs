@@ -54,7 +54,8 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through
-    /// leave and rejoin; a mute that holds longer stays. What they have in the queue still goes out.
+    /// leave and rejoin; a mute that holds longer stays. What they have in the queue still goes
+    /// out.
     pub fn mute(
         &mut self,
         now: Instant,
@@ -128,8 +129,9 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Takes users out; what they have in the queue is dropped, all of it in this call, but for a
-    /// message that carries others' as well. They may come again. Returns their sessions, which the audience has to end. O(their sessions and
-    /// messages), and where no policy asks who sent what, O(the messages that wait).
+    /// message that carries others' as well. They may come again. Returns their sessions, which the
+    /// audience has to end. O(their sessions and messages), and where no policy asks who sent
+    /// what, O(the messages that wait).
     pub fn kick(
         &mut self,
         now: Instant,

@@ -166,8 +166,8 @@ impl<M: Payload> Admission<M> {
         self.drop_waiting_one(now, lane, popped.item, reason, limit);
     }
 
-    /// A message that is in no count of what waits any more is dropped. It may be said again, and so
-    /// may those that it carries.
+    /// A message that is in no count of what waits any more is dropped. It may be said again, and
+    /// so may those that it carries.
     pub(super) fn drop_waiting_one(
         &mut self,
         now: Instant,

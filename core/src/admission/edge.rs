@@ -21,8 +21,8 @@ impl<M: Payload> Admission<M> {
         self.pipeline.pop_for_room()
     }
 
-    /// A message that was forwarded has not gone out: it may be said again, and so may those that it
-    /// carried.
+    /// A message that was forwarded has not gone out: it may be said again, and so may those that
+    /// it carried.
     pub(crate) fn free_forwarded(&mut self, forwarded: &Forwarded) {
         let &Forwarded { id, sender, dedup_key, carried_keys } = forwarded;
         if let Some(key) = dedup_key {

@@ -213,8 +213,8 @@ impl<M: Payload> Admission<M> {
         self.accounts.refuse(level, units, denied, payload)
     }
 
-    /// A message was let in under a key, which is free again when it is dropped. One that merged has
-    /// noted it with its carrier.
+    /// A message was let in under a key, which is free again when it is dropped. One that merged
+    /// has noted it with its carrier.
     #[inline(never)]
     fn keep_key(&mut self, now: Instant, lane: Lane, key: DedupKey, receipt: &Receipt) {
         match receipt.outcome {

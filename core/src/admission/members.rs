@@ -233,9 +233,9 @@ impl<M: Payload> Admission<M> {
     }
 
     /// The users who came online last by a join and are online now, the newest first, nobody twice:
-    /// of the last [`recent_users`](crate::config::RoomConfigBuilder::recent_users) arrivals, those who
-    /// have not gone since. It does not reach further back to make up for those who have. A second
-    /// session of a user who is online is no arrival, nor is a sign of life. O(n log n).
+    /// of the last [`recent_users`](crate::config::RoomConfigBuilder::recent_users) arrivals, those
+    /// who have not gone since. It does not reach further back to make up for those who have. A
+    /// second session of a user who is online is no arrival, nor is a sign of life. O(n log n).
     pub fn recent_users(&self) -> Vec<UserId> {
         self.people.recent_users()
     }

@@ -218,9 +218,9 @@ impl<M: Payload> Admission<M> {
     /// [`release_through`](Self::release_through) lets go of it. Costs what it returns.
     ///
     /// Between two pick-ups the seam keeps the last
-    /// [`outbox_capacity`](crate::config::RoomConfigBuilder::outbox_capacity) messages and all that the
-    /// last call dispatched. What an audience came too late for shows in the heads, and becomes a
-    /// gap.
+    /// [`outbox_capacity`](crate::config::RoomConfigBuilder::outbox_capacity) messages and all that
+    /// the last call dispatched. What an audience came too late for shows in the heads, and
+    /// becomes a gap.
     pub fn hand_over(&self, seq: Seq) -> HandOver<M> {
         self.pipeline.hand_over(seq)
     }

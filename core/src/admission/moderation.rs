@@ -247,8 +247,8 @@ impl Moderation {
         to.room_muted = self.room_muted;
     }
 
-    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner where it is
-    /// no mute are passed over.
+    /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner where it
+    /// is no mute are passed over.
     pub(super) fn import(&mut self, settings: &Settings, now: Instant, carried: &PersistedState) {
         for &admin in carried.admins.iter().filter(|&&admin| Some(admin) != settings.owner) {
             if !self.admins.contains(&admin) {
@@ -280,8 +280,8 @@ impl Moderation {
     }
 }
 
-/// Puts users under a rule from `now` on, each at least for as long as before; returns whether there
-/// was room for all. If not, nobody is.
+/// Puts users under a rule from `now` on, each at least for as long as before; returns whether
+/// there was room for all. If not, nobody is.
 fn put_under(timed: &mut Timed, now: Instant, users: &[UserId], time: Option<Duration>) -> bool {
     let until = time.map_or(Until::Forever, |time| Until::At(now + time));
     let is_new = |&(place, user): &(usize, &UserId)| {

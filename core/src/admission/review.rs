@@ -90,8 +90,8 @@ impl<M: Payload> Admission<M> {
         self.settings.review.levels[lane.level] && lane.sender != Sender::Host
     }
 
-    /// Deals with those whose time is over, as far as there is work left. They wait in the queue from
-    /// now on; what may go of it goes when the call comes to that.
+    /// Deals with those whose time is over, as far as there is work left. They wait in the queue
+    /// from now on; what may go of it goes when the call comes to that.
     #[inline(never)]
     pub(super) fn time_out_reviews(&mut self, now: Instant, work: &mut WorkLimit) {
         let ReviewConfig { timeout, on_timeout, .. } = self.settings.review;

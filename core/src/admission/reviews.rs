@@ -16,8 +16,8 @@ use smallvec::SmallVec;
 pub enum ReviewDecision<M> {
     /// It goes on as it is.
     Allow,
-    /// It is dropped as [`DropReason::Denied`](crate::ledger::DropReason::Denied); its sender can be told
-    /// the code, which is the host's own.
+    /// It is dropped as [`DropReason::Denied`](crate::ledger::DropReason::Denied); its sender can
+    /// be told the code, which is the host's own.
     Deny {
         /// Why.
         code: u32,
@@ -115,8 +115,8 @@ impl<M> Reviews<M> {
         Self { pending: Queue::new(config(review), settings.seed()), tickets: review.tickets }
     }
 
-    /// From now on another time, for what waits as well, and another number of tickets. Nobody gives
-    /// way to a smaller one: they become fewer.
+    /// From now on another time, for what waits as well, and another number of tickets. Nobody
+    /// gives way to a smaller one: they become fewer.
     pub(super) fn reconfigure(&mut self, review: ReviewConfig) {
         self.pending.reconfigure(&config(review));
         self.tickets = review.tickets;
@@ -127,8 +127,8 @@ impl<M> Reviews<M> {
         self.pending.len()
     }
 
-    /// Adds a message; returns the ticket that a verdict on it must name, and those that give way to
-    /// it. When none may, nothing changes and it comes back.
+    /// Adds a message; returns the ticket that a verdict on it must name, and those that give way
+    /// to it. When none may, nothing changes and it comes back.
     pub(super) fn insert(
         &mut self,
         now: Instant,

@@ -147,8 +147,8 @@ impl<M> Batch<M> {
         self.contents.gaps[priority]
     }
 
-    /// Returns where the session stood before it took this, for a token that goes back over it. O(its
-    /// messages).
+    /// Returns where the session stood before it took this, for a token that goes back over it.
+    /// O(its messages).
     pub fn rewind(&self) -> Rewind {
         let Rewind(mut starts) = Rewind::default();
         for message in &self.contents.messages {

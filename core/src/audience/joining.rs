@@ -57,8 +57,8 @@ impl<M: Payload> Audience<M> {
     /// that is taken [at what was acknowledged](TokenAt::Acknowledged) stands behind it. Returns
     /// whether the session is in and does not end. O(log log).
     ///
-    /// Clients may say what they like: what stands acknowledged never goes back, nor beyond what was
-    /// handed over, and a number that the log does not reach back to changes nothing.
+    /// Clients may say what they like: what stands acknowledged never goes back, nor beyond what
+    /// was handed over, and a number that the log does not reach back to changes nothing.
     pub fn ack(&mut self, session: SessionId, level: Priority, seq: Seq) -> bool {
         let Some(slot) = self.live_slot(session).filter(|_| !self.closing.is_closed()) else {
             return false;
@@ -73,18 +73,18 @@ impl<M: Payload> Audience<M> {
     }
 
     /// Lets a session in that reads on from where another one was: what that had not got, and what
-    /// has come since, is due to it; what the log does not hold any more is a gap. Messages that the
-    /// other sent, and those before it that it went on from, are excluded, those in the log and those
-    /// that have yet to be dispatched. Costs what is unread, at most
-    /// [`resume_messages`](crate::config::RoomConfigBuilder::resume_messages) of each level: what lies
-    /// further back is a gap as well, and so is what was dispatched
+    /// has come since, is due to it; what the log does not hold any more is a gap. Messages that
+    /// the other sent, and those before it that it went on from, are excluded, those in the log
+    /// and those that have yet to be dispatched. Costs what is unread, at most
+    /// [`resume_messages`](crate::config::RoomConfigBuilder::resume_messages) of each level: what
+    /// lies further back is a gap as well, and so is what was dispatched
     /// [`resume_within`](crate::config::RoomConfigBuilder::resume_within) ago or longer, unless any
     /// fresh session would get it.
     ///
-    /// A token that is as old as `resume_within` or older, that is from the future (of time, or of a
-    /// level's positions), or that is more than 2³⁰ messages of a level behind, is not honoured: the
-    /// session joins as any other, and so it does with one of another life of the room.
-    /// [`Joined::start`] tells which it was.
+    /// A token that is as old as `resume_within` or older, that is from the future (of time, or of
+    /// a level's positions), or that is more than 2³⁰ messages of a level behind, is not
+    /// honoured: the session joins as any other, and so it does with one of another life of the
+    /// room. [`Joined::start`] tells which it was.
     ///
     /// # Errors
     /// As [`join`](Self::join); also when the session that the token names is still in.

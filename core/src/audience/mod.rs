@@ -188,8 +188,8 @@ impl<M: Payload> Audience<M> {
         self.crowd.cold_states().first_ending().map(|(_, until)| until)
     }
 
-    /// Lets the session go that ends first, before its grace is over: it gives its place to one that
-    /// comes. [`poll_gone`](Self::poll_gone) returns it.
+    /// Lets the session go that ends first, before its grace is over: it gives its place to one
+    /// that comes. [`poll_gone`](Self::poll_gone) returns it.
     pub(crate) fn give_way(&mut self) {
         if let Some((slot, _)) = self.crowd.cold_states().first_ending() {
             self.release_late(slot);
@@ -260,8 +260,8 @@ impl<M: Payload> Audience<M> {
     /// nothing has come since it last did.
     ///
     /// That is the instant at which something came, or up to the level's
-    /// [`coalesce`](crate::config::RoomConfigBuilder::coalesce) later, so that more messages share one
-    /// wake-up and one write. It delays being told and nothing else: who asks before
+    /// [`coalesce`](crate::config::RoomConfigBuilder::coalesce) later, so that more messages share
+    /// one wake-up and one write. It delays being told and nothing else: who asks before
     /// gets all there is.
     pub fn poll_wake(&self) -> Option<Instant> {
         self.wakeups.next()

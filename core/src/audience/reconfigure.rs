@@ -55,8 +55,8 @@ impl<M: Payload> Audience<M> {
 
     /// Lets go of what the log of an audience that is closed and that everyone has left still
     /// holds, at most 4,096 messages in one call: to be dropped by
-    /// [`take_deferred_drops`](Self::take_deferred_drops), one after the other, where a panic of one
-    /// does no harm. Returns whether more are left.
+    /// [`take_deferred_drops`](Self::take_deferred_drops), one after the other, where a panic of
+    /// one does no harm. Returns whether more are left.
     pub fn release_log(&mut self) -> bool {
         let is_over = self.closing.is_closed() && self.crowd.sessions().len() == 0;
         if is_over {

@@ -15,8 +15,8 @@ use core::ops::Range;
 
 #[derive(Debug)]
 pub(super) struct Sessions {
-    /// The room numbers its slots over all its parts; here and in all of the audience a slot is the
-    /// place among this part's.
+    /// The room numbers its slots over all its parts; here and in all of the audience a slot is
+    /// the place among this part's.
     part: ShardIndex,
     /// Cursors, generations, marks.
     hot: Chunked<Block>,

@@ -130,8 +130,8 @@ impl<M: Payload> Audience<M> {
 
     /// Which of those who wait are ready, of 64 slots from `first` on, rounded down to a multiple
     /// of 64: a bit for each. What `waiting` leaves out is not looked at; a slot that nobody holds
-    /// is ready. In a shard (see [`ShardIndex`](crate::shard_index::ShardIndex)) these are the places of its own
-    /// slots.
+    /// is ready. In a shard (see [`ShardIndex`](crate::shard_index::ShardIndex)) these are the
+    /// places of its own slots.
     pub fn ready_among(&self, first: u32, waiting: u64) -> u64 {
         let first = first - first % 64;
         if self.closing.is_closed() {

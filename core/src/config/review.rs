@@ -28,9 +28,9 @@ pub struct ReviewConfig {
     pub on_timeout: ReviewTimeout,
     /// The maximum number of messages that may wait for a verdict. When there are as many, the
     /// newest of whoever has most of the lowest level there is dropped for one that comes; unless
-    /// that is the sender of the one that comes, or it is of a lower level still: then it is refused
-    /// as [`ReviewsFull`](crate::ledger::RefusalReason::ReviewsFull). None goes on before its time
-    /// because of others.
+    /// that is the sender of the one that comes, or it is of a lower level still: then it is
+    /// refused as [`ReviewsFull`](crate::ledger::RefusalReason::ReviewsFull). None goes on
+    /// before its time because of others.
     pub tickets: u32,
 }
 

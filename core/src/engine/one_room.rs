@@ -42,10 +42,10 @@ impl<M: Payload> Engine<M> {
     ///
     /// With [`exclusive_membership`](Self::exclusive_membership), a user who is let in leaves the
     /// room that he or she joined before through this call: the sessions there still get what they
-    /// are due, then [`EndReason::JoinedElsewhere`](crate::event::EndReason::JoinedElsewhere). A second
-    /// device in the same room leaves nothing; nobody leaves a room that he or she owns; guests are
-    /// in as many as they like. Who joins a room by [`room_mut`](Self::room_mut) goes by the rule's
-    /// back.
+    /// are due, then [`EndReason::JoinedElsewhere`](crate::event::EndReason::JoinedElsewhere). A
+    /// second device in the same room leaves nothing; nobody leaves a room that he or she owns;
+    /// guests are in as many as they like. Who joins a room by [`room_mut`](Self::room_mut)
+    /// goes by the rule's back.
     ///
     /// # Errors
     /// There is no such room, or it did not grant the join; then nothing is left either.

@@ -41,8 +41,8 @@ pub struct EdgeMessage<M> {
     pub payload: M,
 }
 
-/// What an edge has to be shown of a message that the room did not let in or dropped, so that it may
-/// be said again there: see [`Edge::not_dispatched`](crate::Edge::not_dispatched).
+/// What an edge has to be shown of a message that the room did not let in or dropped, so that it
+/// may be said again there: see [`Edge::not_dispatched`](crate::Edge::not_dispatched).
 #[derive(Clone, Copy, Debug)]
 pub struct Forwarded {
     pub(crate) id: MessageId,

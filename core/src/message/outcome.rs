@@ -14,8 +14,8 @@ use core::fmt;
 pub struct Receipt {
     /// The message.
     pub id: MessageId,
-    /// Its fate, if the call has already decided it; then no event follows. `None`: it waits in the
-    /// queue, or for a verdict.
+    /// Its fate, if the call has already decided it; then no event follows. `None`: it waits in
+    /// the queue, or for a verdict.
     pub outcome: Option<Outcome>,
     /// What a verdict on it must name, if it waits for one.
     pub review: Option<Ticket>,
@@ -223,8 +223,8 @@ pub struct Refused<M> {
     pub reason: RefusalReason,
     /// The limit that decided, if one did.
     pub limit: Option<Limit>,
-    /// The first instant at which every limit agrees, if nothing else happens; `None` when time alone
-    /// will not help. In a full queue it is when the next message leaves.
+    /// The first instant at which every limit agrees, if nothing else happens; `None` when time
+    /// alone will not help. In a full queue it is when the next message leaves.
     pub retry_at: Option<Instant>,
     /// What was to be published.
     pub payload: M,

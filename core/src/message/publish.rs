@@ -69,8 +69,8 @@ pub struct Publish<M> {
     pub dedup_key: Option<DedupKey>,
     /// The counter of the room that its units are added to.
     pub counter: Option<&'static str>,
-    /// The profile that travels with a [`Source::Edge`] message, within the room's `profile_bytes`;
-    /// that of a session's user the room knows.
+    /// The profile that travels with a [`Source::Edge`] message, within the room's
+    /// `profile_bytes`; that of a session's user the room knows.
     pub profile: Option<Arc<M>>,
     /// What it carries.
     pub payload: M,

@@ -28,7 +28,8 @@ pub(super) struct Page {
     peers: Links,
     /// The place in the dense array.
     dense: u32,
-    /// The sender's rank before this entry entered, or before it was taken out, whichever was last.
+    /// The sender's rank before this entry entered, or before it was taken out, whichever was
+    /// last.
     rank: Rank,
 }
 

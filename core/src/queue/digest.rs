@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use core::fmt::{Debug, Write};
 
 impl<T> Queue<T> {
-    /// Writes all that decides what becomes of what waits: the order of entry, whose turn it is, who
-    /// holds how much and for how long, and what the next draws will be.
+    /// Writes all that decides what becomes of what waits: the order of entry, whose turn it is,
+    /// who holds how much and for how long, and what the next draws will be.
     pub(crate) fn digest<N: Debug>(&self, name: impl Fn(&T) -> N, to: &mut String) {
         for level in Priority::ALL {
             let (books, order) = (&self.books[level], self.levels[level].order);

@@ -61,8 +61,8 @@ use shards::Shards;
 pub struct RoomState<M> {
     admission: Admission<M>,
     shards: Shards<M>,
-    /// One clock for both halves: a call that only one of them hears of moves the time of the other
-    /// too.
+    /// One clock for both halves: a call that only one of them hears of moves the time of the
+    /// other too.
     clock: Watermark,
 }
 
@@ -128,11 +128,12 @@ impl<M: Payload> RoomState<M> {
     /// The same room in this life, a number that the host gives: no two rooms have the same, nor
     /// the same room before and after it was made anew, in this process or in another one.
     ///
-    /// A [`SessionId`] and a [`ResumeToken`](crate::resume::ResumeToken) carry it. One of another life
-    /// names nobody here, though it is like one of this room's to the last bit: whoever publishes
-    /// by it is no member, whoever closes it closes nobody, and whoever resumes by it starts as
-    /// [`Unknown`](crate::event::StartPosition::Unknown). To be said before anyone joins. Default 0: then
-    /// a host sees to it by other means that no id and no token outlives a room.
+    /// A [`SessionId`] and a [`ResumeToken`](crate::resume::ResumeToken) carry it. One of another
+    /// life names nobody here, though it is like one of this room's to the last bit: whoever
+    /// publishes by it is no member, whoever closes it closes nobody, and whoever resumes by it
+    /// starts as [`Unknown`](crate::event::StartPosition::Unknown). To be said before anyone
+    /// joins. Default 0: then a host sees to it by other means that no id and no token outlives
+    /// a room.
     ///
     /// ```
     /// use roomcast_core::{Instant, Join, RoomConfig, RoomState, UserId};

@@ -155,8 +155,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     /// too large, this audience is full. The profile stays in `join` then.
     ///
     /// A full room in which a session ends already is not full: the one whose grace is over first
-    /// gives its place up, and what it had not read is abandoned. That takes all audiences: who holds
-    /// only some and is told that the room is full asks again with all of them.
+    /// gives its place up, and what it had not read is abandoned. That takes all audiences: who
+    /// holds only some and is told that the room is full asks again with all of them.
     pub fn join(
         &mut self,
         now: Instant,

@@ -27,7 +27,8 @@ impl Checked {
         Ok((room, checked))
     }
 
-    /// Everything that is to be told is. A hub asks at other points of one call, so what it tells may come in another order.
+    /// Everything that is to be told is. A hub asks at other points of one call, so what it tells
+    /// may come in another order.
     fn told_the_same(&mut self, room: &mut RoomState<Probe>, what: &str) -> Check {
         let mut told = Vec::new();
         while let Some(event) = self.poll_event(room)? {
@@ -52,15 +53,16 @@ impl Checked {
         same(Law::Hub, what, answer, &call(hub))
     }
 
-    /// Beside a hub's room, all that is due at this instant is done, in both: then both have told and
-    /// booked the same. Without one, nothing happens.
+    /// Beside a hub's room, all that is due at this instant is done, in both: then both have told
+    /// and booked the same. Without one, nothing happens.
     pub fn settle(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
         if self.hub.is_none() {
             return Ok(());
         }
         // A hub's calls tell what they have brought about before its workers come by.
         self.told_the_same(room, "what the host is told by the call")?;
-        // Until nothing is due, as a worker does: what one call brings about may be due in the next.
+        // Until nothing is due, as a worker does: what one call brings about may be due in the
+        // next.
         loop {
             self.handle_timeout(room, now)?;
             if room.poll_timeout().is_none_or(|due| due > self.oracle.clock().max(now)) {

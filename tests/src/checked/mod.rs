@@ -1,7 +1,8 @@
-//! A real room under the oracle's eyes: each call goes to the room and to a twin, the answers are compared, then everything that can be
-//! seen. The twin shows that the same calls give the same answers (law L9), and, since it does not hear of
-//! what was refused, that a refusal changes nothing; and what crosses the seam: so the oracle knows what went out
-//! even when nobody is told and no log holds it for long.
+//! A real room under the oracle's eyes: each call goes to the room and to a twin, the answers are
+//! compared, then everything that can be seen. The twin shows that the same calls give the same
+//! answers (law L9), and, since it does not hear of what was refused, that a refusal changes
+//! nothing; and what crosses the seam: so the oracle knows what went out even when nobody is told
+//! and no log holds it for long.
 
 mod beside_hub;
 mod offers;
@@ -51,7 +52,8 @@ impl Checked {
         Ok((room, Self::beside(rules, sharding, stride, LIFE)?))
     }
 
-    /// The watcher of a room in one shard that is made elsewhere, fresh, under the same rules and in this life.
+    /// The watcher of a room in one shard that is made elsewhere, fresh, under the same rules and
+    /// in this life.
     pub fn watching(rules: Rules, stride: u64, life: u64) -> Result<Self, ConfigError> {
         Self::beside(rules, Sharding::ONE, stride, life)
     }
@@ -106,7 +108,8 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// A user who was in this room has joined another one, and by the rule of one room a user has left this one.
+    /// A user who was in this room has joined another one, and by the rule of one room a user has
+    /// left this one.
     pub fn left_for_another(
         &mut self,
         room: &RoomState<Probe>,
@@ -195,8 +198,8 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// Lets everything come to its end: the room is closed, everyone takes what is due, every event is polled. Then the books are
-    /// final and nothing is owed.
+    /// Lets everything come to its end: the room is closed, everyone takes what is due, every event
+    /// is polled. Then the books are final and nothing is owed.
     pub fn finish(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
         if !room.is_ended()
             && room.snapshot(now).admission.state == roomcast_core::admission::RoomStatus::Open
@@ -228,8 +231,8 @@ impl Checked {
         }
     }
 
-    /// The twin is called like the room, and answers the same. What was refused it does not hear of: it has to stay what the room is, for all
-    /// calls to come.
+    /// The twin is called like the room, and answers the same. What was refused it does not hear
+    /// of: it has to stay what the room is, for all calls to come.
     fn mirrored<T: PartialEq + Debug, E: PartialEq + Debug>(
         &mut self,
         room: &RoomState<Probe>,

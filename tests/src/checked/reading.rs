@@ -29,7 +29,8 @@ fn swept(due: Delivery<'_, Probe>) -> Swept {
                 Item::Message(message) => Taken::Message(message.payload.id()),
                 Item::Direct(direct) => Taken::Direct(direct.payload.id()),
             });
-            // A batch that is kept says the same; if not, the oracle is shown nothing and complains.
+            // A batch that is kept says the same; if not, the oracle is shown nothing and
+            // complains.
             if kept.eq(items.iter().copied()) {
                 Swept::Batch(items, batch.more())
             } else {

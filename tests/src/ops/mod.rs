@@ -1,6 +1,7 @@
 //! Sequences of operations as data: for proptest, for the fuzzers, and for sequences that are kept.
 //!
-//! Every number is small and taken modulo what there is, so that any bytes make a sequence and limits are hit often.
+//! Every number is small and taken modulo what there is, so that any bytes make a sequence and
+//! limits are hit often.
 
 mod numbers;
 mod op;
@@ -29,18 +30,20 @@ use roomcast_core::{
 };
 use std::collections::{HashMap, VecDeque};
 
-/// Runs the operations on a room with these settings and checks every law after each; then lets the room come to its end.
+/// Runs the operations on a room with these settings and checks every law after each; then lets the
+/// room come to its end.
 pub fn run(setup: &Setup, ops: &[Op]) -> Check {
     let change = Change::new(*setup);
     let made = Checked::new(change.rules(), 1).map_err(invalid)?;
     Player::new(setup, change, made).play_all(ops)
 }
 
-/// As [`run`], beside a room of a hub over as many shards, driven by one thread: after each operation, and once all is done that is due
-/// by then, both have answered, told and booked the same.
+/// As [`run`], beside a room of a hub over as many shards, driven by one thread: after each
+/// operation, and once all is done that is due by then, both have answered, told and booked the
+/// same.
 pub fn run_beside_hub(setup: &Setup, ops: &[Op]) -> Check {
-    // A hub's rooms start where rooms start. How many changes of presence wait depends on how often the host takes them: a hub does so
-    // several times in some calls.
+    // A hub's rooms start where rooms start. How many changes of presence wait depends on how often
+    // the host takes them: a hub does so several times in some calls.
     let setup = &Setup { heads: 0, presence: setup::MANY, ..*setup };
     let change = Change::new(*setup);
     let now = Instant::from_nanos(Player::start(setup));

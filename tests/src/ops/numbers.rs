@@ -22,7 +22,8 @@ pub(super) fn pick<T: Copy>(table: &[T], at: u8) -> T {
     table[usize::from(at) % table.len()]
 }
 
-/// Half of the time the usual budget, so that sessions that stand at one place share a batch; else a tight one.
+/// Half of the time the usual budget, so that sessions that stand at one place share a batch; else
+/// a tight one.
 pub(super) fn budget(messages: u8, bytes: u8) -> Budget {
     if messages >= 128 {
         Budget::default()
@@ -190,7 +191,8 @@ pub(super) fn tips((kinds, more): (u16, u8)) -> SystemMessages {
     tips
 }
 
-/// Silence and looks in microseconds: both longer and shorter than the waits between operations, and at the edges of what may be.
+/// Silence and looks in microseconds: both longer and shorter than the waits between operations,
+/// and at the edges of what may be.
 pub(super) fn heartbeat(at: u8) -> Option<Heartbeat> {
     let table = [
         None,

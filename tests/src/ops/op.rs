@@ -63,7 +63,8 @@ pub enum Op {
         known: Option<u8>,
         /// Which levels it does not want: below 64 none, else a bit for each.
         mask: u8,
-        /// With which of the tokens that were taken, and from 160 on in which way that was tampered with.
+        /// With which of the tokens that were taken, and from 160 on in which way that was
+        /// tampered with.
         resume: Option<(u8, u8)>,
         /// With a profile of this size: 0 to 19, of which 16 are allowed.
         profile: Option<u8>,
@@ -189,9 +190,11 @@ pub enum Op {
     Wake,
     /// `handle_timeout` now, whether or not it is due.
     Tick,
-    /// `handle_timeout` at the very instant it is due, after one a nanosecond early that must change nothing.
+    /// `handle_timeout` at the very instant it is due, after one a nanosecond early that must
+    /// change nothing.
     OnTime,
-    /// The clock moves on by so many units of a nanosecond, a microsecond, a millisecond or a minute.
+    /// The clock moves on by so many units of a nanosecond, a microsecond, a millisecond or a
+    /// minute.
     Wait {
         /// How many.
         count: u8,
@@ -210,7 +213,8 @@ pub enum Op {
     },
     /// `reconfigure`.
     Reconfigure {
-        /// Which settings, a bit for each group of them; and one that is fixed, by a table that mostly says none.
+        /// Which settings, a bit for each group of them; and one that is fixed, by a table that
+        /// mostly says none.
         what: (u32, u8),
         /// The numbers of the new ones.
         to: [u8; 4],
@@ -225,13 +229,15 @@ pub enum Op {
 }
 
 impl Op {
-    /// The same as a host of a hub can do it: what its workers or its pump do is left to them, and a token is one that was given out.
+    /// The same as a host of a hub can do it: what its workers or its pump do is left to them, and
+    /// a token is one that was given out.
     pub(super) fn of_a_host(self) -> Self {
         match self {
             Self::Sweep { slots: (who, _), messages, bytes, .. } => {
                 Self::Batch { who, messages, bytes }
             }
-            // Where a clock runs backwards, each half of a hub's room counts that by itself as standing still.
+            // Where a clock runs backwards, each half of a hub's room counts that by itself as
+            // standing still.
             Self::Wake | Self::Back { .. } => Self::Tick,
             Self::Broadcast { level, size, times } => {
                 Self::Broadcast { level, size, times: times | 128 }

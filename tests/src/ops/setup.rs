@@ -23,7 +23,8 @@ pub struct Setup {
     pub burst: u8,
     /// The reserves of the three higher levels, in so far as the burst allows them.
     pub reserve: [u8; 3],
-    /// What comes with it: how the rate is counted, how many levels there are, and the second limit.
+    /// What comes with it: how the rate is counted, how many levels there are, and the second
+    /// limit.
     pub limits: Limits,
     /// The floor, by a table from none to one dispatch in two; and 1 to 4 notices a second.
     pub min_share: (u8, u8),
@@ -47,7 +48,8 @@ pub struct Setup {
     pub echo: bool,
     /// Messages for late joiners, by a table from none to more than the log holds.
     pub late: u8,
-    /// At what age a token is no good any more, by a table from never to at once; and how far back it reaches, by another.
+    /// At what age a token is no good any more, by a table from never to at once; and how far back
+    /// it reaches, by another.
     pub resume: u8,
     /// Direct messages that may wait for a session: 0 to 4; their bytes: 0 to 127.
     pub directs: (u8, u8),
@@ -63,9 +65,11 @@ pub struct Setup {
     pub presence: u8,
     /// The grace, by a table from zero to hours.
     pub grace: u8,
-    /// How long those who wait may be left waiting at the levels below High, by a table from not at all to a minute.
+    /// How long those who wait may be left waiting at the levels below High, by a table from not
+    /// at all to a minute.
     pub coalesce: [u8; 3],
-    /// How silence is told, by a table from not at all to after a minute; and how many arrivals are remembered: 0 to 3, or 1,000.
+    /// How silence is told, by a table from not at all to after a minute; and how many arrivals
+    /// are remembered: 0 to 3, or 1,000.
     pub heartbeat: (u8, u8),
     /// How long the room may be empty, by a table that mostly says for ever.
     pub expire: u8,
@@ -184,7 +188,8 @@ impl Setup {
                 u32::from(self.queue % 8) + 1,
                 u64::from(self.queue_bytes % 128) + 64,
                 discipline,
-                // With reviews, one that leaves no choice: so it is known who gave way to whom when several enter in one call.
+                // With reviews, one that leaves no choice: so it is known who gave way to whom
+                // when several enter in one call.
                 if review.levels.values().any(|&is| is) {
                     pick(&policies[1..3], self.eviction)
                 } else {

@@ -1,4 +1,5 @@
-//! What the host says beside the room's rate goes out in the call itself: notices, broadcasts and tips.
+//! What the host says beside the room's rate goes out in the call itself: notices, broadcasts and
+//! tips.
 
 use super::Oracle;
 use super::going::Sent;

@@ -96,8 +96,8 @@ impl Oracle {
         ends.filter_map(|(&session, listener)| Some((session, listener.end?.1)))
     }
 
-    /// A user's session goes; who was offline already does not go offline again. Once the room is closed, its one event stands for the going
-    /// of everyone.
+    /// A user's session goes; who was offline already does not go offline again. Once the room is
+    /// closed, its one event stands for the going of everyone.
     pub(super) fn go(&mut self, session: SessionId) {
         self.go_as(session, SystemMessageKind::Left);
     }

@@ -24,16 +24,16 @@ pub(super) struct Said {
 }
 
 impl Oracle {
-    /// Whether a message is let in. A refusal by a limit that time ends says when: the first instant at which no such limit refuses it, if
-    /// nothing else happens until then.
+    /// Whether a message is let in. A refusal by a limit that time ends says when: the first
+    /// instant at which no such limit refuses it, if nothing else happens until then.
     pub(super) fn gate(&self, offer: &Offer) -> Result<Sender, Denied> {
         self.looked_at(offer).map_err(|(reason, limit, retry_at)| {
             (reason, limit, retry_at.and_then(|_| self.lets_in_at(offer)))
         })
     }
 
-    /// Each limit that time ends says when it does; at the first of these instants at which all of them have ended, the message is let in as
-    /// far as time decides.
+    /// Each limit that time ends says when it does; at the first of these instants at which all of
+    /// them have ended, the message is let in as far as time decides.
     fn lets_in_at(&self, offer: &Offer) -> Option<Instant> {
         let mut later = self.clone();
         loop {
@@ -46,7 +46,8 @@ impl Oracle {
         }
     }
 
-    /// When a sender may say something at a level again, as far as mutes and a quota of its own decide.
+    /// When a sender may say something at a level again, as far as mutes and a quota of its own
+    /// decide.
     pub(super) fn may_speak_at(&self, level: Priority, sender: Sender) -> Option<Instant> {
         let Sender::User(user) = sender else { return Some(self.clock) };
         let mut later = self.clone();
@@ -63,7 +64,8 @@ impl Oracle {
         }
     }
 
-    /// Room open, member, muted, room muted, size, said already, the sender's quota or the notices', the counter, a slot for the outcome.
+    /// Room open, member, muted, room muted, size, said already, the sender's quota or the
+    /// notices', the counter, a slot for the outcome.
     fn looked_at(&self, offer: &Offer) -> Result<Sender, Denied> {
         if !self.is_open() {
             return Err((RefusalReason::RoomClosed, None, None));
@@ -149,8 +151,8 @@ impl Oracle {
         (self.clock < until).then_some(until)
     }
 
-    /// A message under a key was let in. What has lapsed is forgotten; when there are too many, the oldest of the lowest level is, but none for
-    /// a message of a lower level.
+    /// A message under a key was let in. What has lapsed is forgotten; when there are too many, the
+    /// oldest of the lowest level is, but none for a message of a lower level.
     pub(super) fn say(
         &mut self,
         (level, sender): (Priority, Sender),
@@ -180,7 +182,8 @@ impl Oracle {
         place.map(|place| self.said.remove(place)).is_some()
     }
 
-    /// There is another window and another number of messages to remember: what has lapsed in either goes, then the oldest of the lowest level.
+    /// There is another window and another number of messages to remember: what has lapsed in
+    /// either goes, then the oldest of the lowest level.
     pub(super) fn forget_said(&mut self, old: Duration) {
         let now = self.clock;
         for window in [old, self.rules.duplicates.window] {

@@ -70,7 +70,8 @@ impl Oracle {
         deadlines.chain(self.next_turn()).min().map(|at| at.max(self.clock))
     }
 
-    /// Tokens go to the highest level that waits while there are any; what went out must be exactly that. Answers the outcome of `own`.
+    /// Tokens go to the highest level that waits while there are any; what went out must be exactly
+    /// that. Answers the outcome of `own`.
     pub(super) fn dispatch(
         &mut self,
         now: Instant,

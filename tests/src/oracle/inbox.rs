@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 /// What `poll_event` still owes.
 #[derive(Clone, Debug, Default)]
 pub struct Inbox {
-    /// Each with the number of the decision that it came from: what gave way at once may be told in any order.
+    /// Each with the number of the decision that it came from: what gave way at once may be told
+    /// in any order.
     outcomes: VecDeque<(u64, Event)>,
     decisions: u64,
     /// Slots in use: of messages that wait, and of outcomes that wait.

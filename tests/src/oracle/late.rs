@@ -1,4 +1,5 @@
-//! What a fresh session is given: the last dispatches, back to the first that the log does not hold any more.
+//! What a fresh session is given: the last dispatches, back to the first that the log does not hold
+//! any more.
 
 use super::Oracle;
 use super::listeners::{Listener, Listeners};
@@ -20,7 +21,8 @@ impl Oracle {
 }
 
 impl Listeners {
-    /// The levels and positions of at most `most` dispatches that a session is given that comes now, the oldest first.
+    /// The levels and positions of at most `most` dispatches that a session is given that comes
+    /// now, the oldest first.
     pub fn given(&self, most: u32) -> Vec<(Priority, u64)> {
         let newest = self.order[self.reserved_above..]
             .iter()

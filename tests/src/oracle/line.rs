@@ -1,4 +1,5 @@
-//! Who waits: the queue as one vector in order of entry, and for each level the senders in order of their turns.
+//! Who waits: the queue as one vector in order of entry, and for each level the senders in order of
+//! their turns.
 
 use roomcast_core::config::{QueueConfig, QueueDiscipline};
 use roomcast_core::message::{Limit, Sender};
@@ -27,7 +28,8 @@ pub struct Line {
     /// All of them, in order of entry.
     pub entries: Vec<Entry>,
     turns: PerLevel<Vec<Sender>>,
-    /// The one that has come last, while it is open whether it stays: whoever waits at its level goes before it.
+    /// The one that has come last, while it is open whether it stays: whoever waits at its level
+    /// goes before it.
     newcomer: Option<u64>,
 }
 
@@ -132,7 +134,8 @@ impl Line {
         self.config.max_wait[entry.level].map(|wait| entry.entered + wait)
     }
 
-    /// Takes out all that are past their time, the higher level first, each level in order of entry.
+    /// Takes out all that are past their time, the higher level first, each level in order of
+    /// entry.
     pub fn expire(&mut self, now: Instant) -> Vec<Entry> {
         let late = |entry: &Entry| self.deadline(entry).is_some_and(|deadline| now >= deadline);
         let ids: Vec<u64> = Priority::ALL
@@ -152,7 +155,8 @@ impl Line {
         exceeded(&self.config, self.entries.iter())
     }
 
-    /// The limit to name when somebody has given way: the count, if the queue holds as many as it may now.
+    /// The limit to name when somebody has given way: the count, if the queue holds as many as it
+    /// may now.
     pub fn limit_of_eviction(&self) -> Limit {
         if self.entries.len() as u64 >= u64::from(self.config.messages) {
             Limit::QueueMessages { max: self.config.messages }

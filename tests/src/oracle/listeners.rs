@@ -1,4 +1,5 @@
-//! Who is due what: for each session the list of messages it has yet to take, and the log that still holds some of them.
+//! Who is due what: for each session the list of messages it has yet to take, and the log that
+//! still holds some of them.
 
 use super::directs::Waits;
 use crate::checked::Crossed;
@@ -22,7 +23,8 @@ pub struct Listener {
     pub(super) own: PerLevel<Vec<u64>>,
     /// Positions of what it has yet to take, without its own messages.
     pub(super) pending: PerLevel<VecDeque<u64>>,
-    /// How many it has missed without being told: at a level that it masked since, or out of reach when it resumed.
+    /// How many it has missed without being told: at a level that it masked since, or out of reach
+    /// when it resumed.
     pub(super) missed: PerLevel<u64>,
     /// What was sent to it directly and it has yet to take.
     pub(super) directs: PerLevel<VecDeque<Waits>>,
@@ -97,7 +99,8 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// A message goes out: each session that is in and not ending is due it, save the one that sent it.
+    /// A message goes out: each session that is in and not ending is due it, save the one that sent
+    /// it.
     pub fn dispatched(&mut self, rules: &Rules, message: &Crossed, bytes: u64) {
         let level = message.priority;
         self.news.push(message.dispatched_at + rules.coalesce[level]);
@@ -219,7 +222,8 @@ impl Listeners {
         own.chain(self.closed.filter(|_| !self.here.is_empty())).map(|(_, until)| until).min()
     }
 
-    /// What a session should get now, and takes: gaps and message numbers in order, and whether more is due. Empty when nothing is due.
+    /// What a session should get now, and takes: gaps and message numbers in order, and whether
+    /// more is due. Empty when nothing is due.
     pub fn take(&mut self, session: SessionId, budget: Budget) -> (Vec<Taken>, bool) {
         let Some(listener) = self.here.get_mut(&session) else { return (Vec::new(), false) };
         let (mut messages, mut bytes) = (budget.messages.max(1), budget.bytes);

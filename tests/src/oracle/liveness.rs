@@ -1,4 +1,5 @@
-//! Who shows life (clause A7), by the documented rule: whole instants, and a walk over everybody at each look.
+//! Who shows life (clause A7), by the documented rule: whole instants, and a walk over everybody at
+//! each look.
 
 use super::Oracle;
 use crate::rules::Rules;
@@ -92,7 +93,8 @@ impl Oracle {
             .is_some_and(|all| all.iter().any(|&session| !self.lives.is_silent(session)))
     }
 
-    /// A session shows life: it joins, publishes, or is touched. Who comes online by it is told why.
+    /// A session shows life: it joins, publishes, or is touched. Who comes online by it is told
+    /// why.
     pub(super) fn shows_life(&mut self, session: SessionId) {
         let Some(looks) = Looks::of(&self.rules).filter(|_| self.is_live(session)) else { return };
         let user = self.members.user_of(session);

@@ -1,5 +1,6 @@
-//! Levels that a session does not want (clause B10). What is dispatched there is excluded, and so is what it had not taken; what it
-//! could not take any more when it masked the level, it has missed, and is told so.
+//! Levels that a session does not want (clause B10). What is dispatched there is excluded, and so
+//! is what it had not taken; what it could not take any more when it masked the level, it has
+//! missed, and is told so.
 
 use super::Oracle;
 use super::listeners::Listeners;

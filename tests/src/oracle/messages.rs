@@ -198,8 +198,8 @@ impl Oracle {
         same(Law::L7Bounded, "a counter that the gate has looked at", true, counted)
     }
 
-    /// The message is let in: it takes from its sender's quota, and its key is used. One that is merged stands and falls with its carrier;
-    /// one that is dropped may be said again.
+    /// The message is let in: it takes from its sender's quota, and its key is used. One that is
+    /// merged stands and falls with its carrier; one that is dropped may be said again.
     fn pay(
         &mut self,
         now: Instant,
@@ -328,13 +328,15 @@ impl Oracle {
         }
     }
 
-    /// What waits is dropped as the room closes, in the order in which it would have gone; what is under review first.
+    /// What waits is dropped as the room closes, in the order in which it would have gone; what is
+    /// under review first.
     pub(super) fn drop_all(&mut self) {
         self.drop_reviews();
         let mut last = None;
         while let Some(level) = self.line.highest() {
             let Some(&id) = self.line.may_go(level).first() else { break };
-            // Random turns are not for us to guess: within a level their outcomes may come in any order.
+            // Random turns are not for us to guess: within a level their outcomes may come in any
+            // order.
             if self.rules.queue.discipline != roomcast_core::config::QueueDiscipline::Random
                 || last != Some(level)
             {

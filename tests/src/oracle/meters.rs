@@ -96,7 +96,8 @@ impl Meter {
         }
     }
 
-    /// The first instant from `now` on at which one may pass and leave `keep`; `None` when there is none.
+    /// The first instant from `now` on at which one may pass and leave `keep`; `None` when there is
+    /// none.
     pub fn next(&self, now: u64, keep: u32) -> Option<u64> {
         match self {
             Self::Tokens(tokens) => tokens.next(now, keep),

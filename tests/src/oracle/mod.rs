@@ -1,5 +1,6 @@
-//! A naive model of one room. It is told every call and the room's answer; it predicts the answer, and where the room may choose
-//! (which of equally big senders gives way, what a seeded draw gives) it checks that the choice was allowed and follows it.
+//! A naive model of one room. It is told every call and the room's answer; it predicts the answer,
+//! and where the room may choose (which of equally big senders gives way, what a seeded draw gives)
+//! it checks that the choice was allowed and follows it.
 
 mod at_once;
 mod coming;

@@ -48,8 +48,9 @@ impl Oracle {
         self.moderation.room_muted && self.role(user) == Role::Member
     }
 
-    /// The rules in prose: the owner alone names admins; the owner and the admins do the rest; nobody touches the owner; admins leave each
-    /// other alone; the host may do what the owner may, and kick and mute the owner.
+    /// The rules in prose: the owner alone names admins; the owner and the admins do the rest;
+    /// nobody touches the owner; admins leave each other alone; the host may do what the owner
+    /// may, and kick and mute the owner.
     pub(super) fn rule(
         &self,
         actor: Actor,
@@ -188,7 +189,8 @@ impl Oracle {
         self.check_held()
     }
 
-    /// What the room carries was exported, and imported if that is not more than it may hold by now.
+    /// What the room carries was exported, and imported if that is not more than it may hold by
+    /// now.
     pub fn restarted(&mut self, now: Instant, is_imported: bool) -> Check {
         let now = self.advance(now);
         let held = |table: &BTreeMap<UserId, Until>| {

@@ -52,7 +52,8 @@ impl Oracle {
         }
     }
 
-    /// `RoomState::sweep` handed out this, in this order; the sessions that are `busy` did not take theirs.
+    /// `RoomState::sweep` handed out this, in this order; the sessions that are `busy` did not take
+    /// theirs.
     pub fn swept(
         &mut self,
         now: Instant,

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// What was seen of each bounded thing since the rules changed last: what is over its bound may become less and not more.
+/// What was seen of each bounded thing since the rules changed last: what is over its bound may
+/// become less and not more.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Eased {
     /// Nothing is over its bound that never had another.
@@ -115,7 +116,8 @@ impl Oracle {
         self.forget_said(old.duplicates.window);
     }
 
-    /// The queue is over a budget that has become smaller: whoever gives way is seen by whose payload is gone.
+    /// The queue is over a budget that has become smaller: whoever gives way is seen by whose
+    /// payload is gone.
     fn shed(&mut self) -> Check {
         let victims = self.lost()?;
         let allowed = Squeeze::of_old(&self.line).may_shed(&victims);

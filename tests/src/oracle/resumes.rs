@@ -11,7 +11,8 @@ use roomcast_core::time::Duration;
 use roomcast_core::{Instant, PerLevel, Priority, SessionId};
 
 impl Oracle {
-    /// `RoomState::resume_token` answered this: all that is not due lies before it, or is the session's own.
+    /// `RoomState::resume_token` answered this: all that is not due lies before it, or is the
+    /// session's own.
     pub fn token_taken(
         &mut self,
         now: Instant,
@@ -90,7 +91,8 @@ impl Oracle {
             .filter(|listener| is_open && listener.end.is_none());
         same(Law::Members, "whether a session acknowledges", listener.is_some(), answer)?;
         let (Some(listener), Some((_, position))) = (listener, has_all) else { return Ok(()) };
-        // Never beyond what it was handed. Where that ends is open by what it is not due: its own, and what it has missed.
+        // Never beyond what it was handed. Where that ends is open by what it is not due: its own,
+        // and what it has missed.
         let handed = listener.pending[level].front().copied().unwrap_or(head);
         let most = if listener.mask.contains(level) { head } else { handed }.min(position + 1);
         let missed = listener.missed[level];
@@ -104,7 +106,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// What a session that joins with this token finds, if the token is honoured; with the last number that it does not get.
+    /// What a session that joins with this token finds, if the token is honoured; with the last
+    /// number that it does not get.
     pub(super) fn resumed(
         &self,
         token: Option<&ResumeToken>,
@@ -168,7 +171,8 @@ impl Oracle {
         Some((listener, token.positions.values().sum(), StartPosition::Resumed))
     }
 
-    /// The first position of a level behind the last that the log holds and that nobody may read who resumes.
+    /// The first position of a level behind the last that the log holds and that nobody may read
+    /// who resumes.
     fn reach(&self, level: Priority) -> u64 {
         let fresh = self.listeners.given(self.rules.replay_on_join);
         let may_read = |position: u64, dispatched_at: Instant| {

@@ -49,8 +49,9 @@ impl Oracle {
         self.rules.review.levels[level] && sender != Sender::Host
     }
 
-    /// A message comes to the review; answers its ticket, or nothing if it is refused. When as many wait as may, whoever has most of the lowest
-    /// level there gives way, unless that is the newcomer; nobody goes on without a verdict for it.
+    /// A message comes to the review; answers its ticket, or nothing if it is refused. When as many
+    /// wait as may, whoever has most of the lowest level there gives way, unless that is the
+    /// newcomer; nobody goes on without a verdict for it.
     pub(super) fn put_under_review(
         &mut self,
         entry: Entry,
@@ -127,7 +128,8 @@ impl Oracle {
         })
     }
 
-    /// Those whose time is over go on, or are dropped. They wait from now on: whoever comes in this very call may still go before them.
+    /// Those whose time is over go on, or are dropped. They wait from now on: whoever comes in this
+    /// very call may still go before them.
     pub(super) fn time_out_reviews(&mut self, now: Instant, sent: &mut Sent<'_>) -> Check {
         while let Some(place) = self.highest(|pending| now >= self.deadline_of(pending)) {
             let pending = self.reviews.pending.remove(place);
@@ -161,7 +163,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// Past the review: it is counted, and may wait for its turn, unless its sender may not speak any more or its counter cannot take it.
+    /// Past the review: it is counted, and may wait for its turn, unless its sender may not speak
+    /// any more or its counter cannot take it.
     fn passes(&mut self, now: Instant, pending: Pending) -> Option<(Entry, Waiting)> {
         if self.silence(pending.entry.sender).is_some() {
             self.inbox.decide();

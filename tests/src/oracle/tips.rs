@@ -1,4 +1,5 @@
-//! What happened and has yet to be told, by kind: a list of what happened, and when the kind was told last.
+//! What happened and has yet to be told, by kind: a list of what happened, and when the kind was
+//! told last.
 
 use super::Oracle;
 use super::at_once::AtOnce;
@@ -50,7 +51,8 @@ impl Oracle {
         self.happens(SystemMessageKind::Counters, None);
     }
 
-    /// From now on other tips. Who is to be named is settled so far: those who have been left out by now stay so, and all who come after them.
+    /// From now on other tips. Who is to be named is settled so far: those who have been left out
+    /// by now stay so, and all who come after them.
     pub(super) fn change_tips(&mut self, old: &SystemMessages, new: &SystemMessages) {
         self.happened.waiting.retain(|&kind, _| new.level(kind).is_some());
         self.happened.profiles.retain(|&(kind, _), _| new.level(kind).is_some());

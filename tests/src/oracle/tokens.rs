@@ -1,9 +1,11 @@
-//! Law L5 said as a law: in every window, at most `burst + rate × T`. And its other side: what the law allows is granted.
+//! Law L5 said as a law: in every window, at most `burst + rate × T`. And its other side: what the
+//! law allows is granted.
 
 /// The grants of one bucket, and the windows that they begin.
 ///
-/// It is not a bucket: it keeps the windows and looks at all of them. A window that begins at `start` allows `burst + rate × T` and has
-/// used up `grants`. What is allowed now is the least that any window allows. What another rate and burst take over from the former is a window,
+/// It is not a bucket: it keeps the windows and looks at all of them. A window that begins at
+/// `start` allows `burst + rate × T` and has used up `grants`. What is allowed now is the least
+/// that any window allows. What another rate and burst take over from the former is a window,
 /// too: one that begins with less than a burst.
 #[derive(Clone, Debug)]
 pub struct Tokens {
@@ -27,7 +29,8 @@ impl Tokens {
         Self { rate: rate.into(), period: period.into(), burst: burst.into(), windows: Vec::new() }
     }
 
-    /// From `now` on another rate and burst: what is allowed now is allowed still, as far as the new burst goes.
+    /// From `now` on another rate and burst: what is allowed now is allowed still, as far as the
+    /// new burst goes.
     #[must_use]
     pub fn become_of(&self, now: u64, rate: u32, period: u64, burst: u32) -> Self {
         let (parts, old, new) = (self.allowed(now).unwrap_or(0), self.period, u128::from(period));
@@ -42,7 +45,8 @@ impl Tokens {
         }
     }
 
-    /// What may still pass at `now`, in parts of which a token has `period`; `None` when a window holds too many grants.
+    /// What may still pass at `now`, in parts of which a token has `period`; `None` when a window
+    /// holds too many grants.
     fn allowed(&self, now: u64) -> Option<u128> {
         let full = self.burst * self.period;
         let mut least = full;
@@ -77,7 +81,8 @@ impl Tokens {
         holds
     }
 
-    /// The first instant from `now` on at which one may pass and leave `keep`; `None` when there is none.
+    /// The first instant from `now` on at which one may pass and leave `keep`; `None` when there is
+    /// none.
     pub fn next(&self, now: u64, keep: u32) -> Option<u64> {
         let wanted = u128::from(keep) + 1;
         if wanted > self.burst {
@@ -90,7 +95,8 @@ impl Tokens {
         u64::try_from(opens.max().unwrap_or(0).max(u128::from(now))).ok()
     }
 
-    /// All windows grow alike and each grant counts in all that are open, so the tightest of the older half stays the tightest.
+    /// All windows grow alike and each grant counts in all that are open, so the tightest of the
+    /// older half stays the tightest.
     fn forget(&mut self) {
         let latest = self.windows.split_off(256);
         let now = latest[0].start;

@@ -58,7 +58,8 @@ impl Turns {
 }
 
 impl Oracle {
-    /// Who goes next while a level's own quota is used up: the one whose turn it is, or the oldest where that is left to chance.
+    /// Who goes next while a level's own quota is used up: the one whose turn it is, or the oldest
+    /// where that is left to chance.
     fn head(&self, level: Priority) -> Option<&Entry> {
         match self.rules.queue.discipline {
             QueueDiscipline::Random => self.line.level(level).next(),
@@ -87,9 +88,10 @@ impl Oracle {
         Priority::ALL.into_iter().filter(|&level| may_go(level)).collect()
     }
 
-    /// Which level is served next at an instant, and what its message must leave behind: the highest that may go; but once so many have passed a lower
-    /// one over, the one of the lower ones that waits for its turn the longest, whatever the reserves (clause B5).
-    /// Whoever has just come and may still be refused changes nobody else's turn.
+    /// Which level is served next at an instant, and what its message must leave behind: the
+    /// highest that may go; but once so many have passed a lower one over, the one of the lower
+    /// ones that waits for its turn the longest, whatever the reserves (clause B5). Whoever has
+    /// just come and may still be refused changes nobody else's turn.
     pub(super) fn turn(&self, at: u64) -> Option<(Priority, u32)> {
         let mut ready = self.ready(at);
         let turn = self.turn_among(&ready)?;
@@ -160,7 +162,8 @@ impl Oracle {
         Some(Instant::from_nanos(room.max(own)))
     }
 
-    /// When tokens let something go next: of all instants at which a meter brings something, the first at which a turn is granted.
+    /// When tokens let something go next: of all instants at which a meter brings something, the
+    /// first at which a turn is granted.
     pub(super) fn next_turn(&self) -> Option<Instant> {
         let now = self.clock.as_nanos();
         let keeps = Priority::ALL.map(|level| self.rules.kept(level)).into_iter().chain([0]);

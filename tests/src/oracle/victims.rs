@@ -1,5 +1,5 @@
-//! Who may give way. Where the policy leaves a choice (equally big senders, a random draw) every choice is followed: the answer of the
-//! room must be one of those that some choice leads to.
+//! Who may give way. Where the policy leaves a choice (equally big senders, a random draw) every
+//! choice is followed: the answer of the room must be one of those that some choice leads to.
 
 use super::line::{Entry, Line, exceeded};
 use roomcast_core::Priority;
@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Victims of one call at the most (decision D16).
 const MOST: usize = 64;
-/// Ways that are followed before the search gives up and believes the room: only rooms far larger than those of the law tests get there.
+/// Ways that are followed before the search gives up and believes the room: only rooms far larger
+/// than those of the law tests get there.
 const PATIENCE: usize = 20_000;
 
 /// The line after `newcomer` entered it over the budget, looked at without changing it.
@@ -130,7 +131,8 @@ impl<'a> Squeeze<'a> {
         }
     }
 
-    /// Whether some way of choosing, among those that `follow` allows, comes to a state that is `wanted`.
+    /// Whether some way of choosing, among those that `follow` allows, comes to a state that is
+    /// `wanted`.
     fn search(
         &self,
         follow: impl Fn(u64) -> bool,

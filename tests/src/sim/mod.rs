@@ -1,5 +1,6 @@
-//! An evening of chat in virtual time: a discrete-event simulator. The clock jumps to whatever comes first, a person's next step or the
-//! engine's deadline; nothing sleeps and nothing is left to chance but a seed. The oracle watches every room.
+//! An evening of chat in virtual time: a discrete-event simulator. The clock jumps to whatever
+//! comes first, a person's next step or the engine's deadline; nothing sleeps and nothing is left
+//! to chance but a seed. The oracle watches every room.
 
 mod people;
 mod random;
@@ -31,7 +32,8 @@ use std::fmt::{Debug, Write};
 pub struct Evening {
     /// The rules of each room.
     pub rooms: Vec<Rules>,
-    /// People in all; each has one habit, and one room unless each user may be in one at a time only: then they roam.
+    /// People in all; each has one habit, and one room unless each user may be in one at a time
+    /// only: then they roam.
     pub people: usize,
     /// Whether a user is in one room at a time (clause A8).
     pub one_room: bool,

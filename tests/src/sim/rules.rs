@@ -9,7 +9,8 @@ fn about(random: &mut Random, count: u32) -> u32 {
     u32::try_from((count / 2 + random.below(count + 1)).max(1)).unwrap_or(u32::MAX)
 }
 
-/// The rules that a room began with, somewhat changed by a number: rates, queues, logs, tables and times.
+/// The rules that a room began with, somewhat changed by a number: rates, queues, logs, tables and
+/// times.
 pub(super) fn changed(first: &Rules, draw: u64) -> Rules {
     let mut random = Random::new(draw);
     let mut rules = first.clone();

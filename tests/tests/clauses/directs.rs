@@ -1,4 +1,5 @@
-//! What is sent to one session or one user: decisions D21, D26 and D37, and what clause A9 needs of them.
+//! What is sent to one session or one user: decisions D21, D26 and D37, and what clause A9 needs of
+//! them.
 
 use crate::scene::{ANN, BOB, Scene};
 use Priority::{High, Low, Normal};

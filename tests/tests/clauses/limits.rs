@@ -59,7 +59,8 @@ fn a15_high_and_staff_are_exempt_or_nobody_is() {
             let _ = scene.say(bob, "text").unwrap();
         }
         assert_eq!(sent(&scene)[..2], if exempt { [50, 40] } else { [40, 40] });
-        // Bob's ten wait at the head of Normal. Whoever is exempt gets past none of them: it is judged whose turn it is.
+        // Bob's ten wait at the head of Normal. Whoever is exempt gets past none of them: it is
+        // judged whose turn it is.
         for session in [owner, ann] {
             assert!(scene.say(session, "behind").unwrap().outcome.is_none());
         }
@@ -158,7 +159,8 @@ fn b12_a_window_lets_so_many_through_each_period() {
     assert_eq!(sent(&scene)[1], 12);
 }
 
-/// Offers a second of 100 messages of each level, one each 10 ms, to a fresh room; answers what went out within two seconds.
+/// Offers a second of 100 messages of each level, one each 10 ms, to a fresh room; answers what
+/// went out within two seconds.
 fn second_of(config: &RoomConfig) -> [u64; 4] {
     let mut scene = Scene { room: RoomState::new(config), now: Instant::from_secs(100) };
     for _ in 0..100 {
@@ -179,7 +181,8 @@ fn second_of(config: &RoomConfig) -> [u64; 4] {
 /// Low takes at most 20 of the 40.
 #[test]
 fn b12_rong_cloud_sends_40_in_200_ms_and_20_low() {
-    // 20 calls of each level fall into each of five windows: 40 of Low and Lowest, of which 20 may go, and 40 that are high there.
+    // 20 calls of each level fall into each of five windows: 40 of Low and Lowest, of which 20 may
+    // go, and 40 that are high there.
     let [high, normal, low, lowest] = second_of(&RoomConfig::rong_cloud(OWNER));
     assert_eq!((high + normal + low, lowest), (200, 0));
     // The first come are served, and half of the first 40 are low.

@@ -12,7 +12,8 @@ use roomcast_core::{
 
 const SILENCE: u64 = 30_000;
 
-/// A room that looks for silent sessions as an `AVChatRoom` does, at an instant of one of its looks.
+/// A room that looks for silent sessions as an `AVChatRoom` does, at an instant of one of its
+/// looks.
 fn scene() -> Scene {
     let mut scene = Scene::with(|builder| builder.heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
     let config =

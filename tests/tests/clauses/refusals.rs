@@ -126,7 +126,8 @@ fn b11_who_knocks_in_vain_gains_nothing() {
         }
         let mut victims = Vec::new();
         for round in 0..5 {
-            // She holds as many as Bob does, and has held them for longer: it is her turn to give way.
+            // She holds as many as Bob does, and has held them for longer: it is her turn to give
+            // way.
             for _ in 0..if round % 2 == 0 { knocks } else { 0 } {
                 let refused = scene.say(ann, "knock").unwrap_err();
                 assert_eq!(refused.reason, RefusalReason::QueueFull);

@@ -26,7 +26,8 @@ fn reconnect(scene: &mut Scene, session: SessionId) -> SessionId {
     joined.session
 }
 
-/// What a session reads at all levels until nothing is left, and how many messages it is told that it missed.
+/// What a session reads at all levels until nothing is left, and how many messages it is told that
+/// it missed.
 fn read_all(scene: &mut Scene, session: SessionId) -> (Vec<String>, u64) {
     let (mut texts, mut gaps) = (Vec::new(), 0);
     while let Some(batch) = scene.next(session).unwrap() {

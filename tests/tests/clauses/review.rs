@@ -153,7 +153,8 @@ fn a19_no_verdict_sends_out_of_a_closed_room() {
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let tickets: Vec<Ticket> = (0..2_600).map(|tag| scene.submit(ann, "text", tag)).collect();
     scene.room.close(scene.now, Actor::Host).unwrap();
-    // One call drops 1,024 of them, and so does each verdict. The others have lapsed as well, whatever time it is.
+    // One call drops 1,024 of them, and so does each verdict. The others have lapsed as well,
+    // whatever time it is.
     assert_eq!(scene.room.snapshot(scene.now).admission.under_review, 1_576);
     assert!(scene.room.pending_review(tickets[2_599]).is_none());
     scene.now = scene.now + Duration::from_secs(5);
@@ -219,7 +220,8 @@ fn a19_a_full_table_gives_up_its_lowest_level_first() {
     let gift = |text: &str| Publish::gift(Source::Session(ann), text.to_owned());
     let first = scene.publish(gift("gift 1")).unwrap().review.unwrap();
     let second = scene.publish(gift("gift 2")).unwrap().review.unwrap();
-    // The text gives way. One that comes now finds no place, since nothing lower waits, and is told.
+    // The text gives way. One that comes now finds no place, since nothing lower waits, and is
+    // told.
     assert!(scene.room.pending_review(text).is_none());
     let refused = scene.say(bob, "text 2").unwrap_err();
     assert_eq!((refused.reason, refused.limit), (ReviewsFull, Some(Limit::Reviews { max: 2 })));
@@ -319,7 +321,8 @@ fn a19_a_close_drops_what_is_under_review() {
     assert!(scene.room.snapshot(scene.now).balances());
 }
 
-/// Every check of the gate fails for this message; they are mended one after the other, in the documented order.
+/// Every check of the gate fails for this message; they are mended one after the other, in the
+/// documented order.
 #[test]
 fn b11_the_order_of_the_checks_is_the_documented_one() {
     let one = Quota::per_second(NonZeroU32::MIN);
@@ -344,7 +347,8 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     };
     // Ann has said it, and her quota is used up. The room's token is gone.
     let _ = scene.publish(said("first")).unwrap();
-    // Bob takes the only slot for an outcome; the host fills the queue with what nothing of Ann's may evict.
+    // Bob takes the only slot for an outcome; the host fills the queue with what nothing of Ann's
+    // may evict.
     let publish = Publish::new(Source::Session(bob), "waits".to_owned())
         .outcome_sink(OutcomeSink::Event(CorrelationId(1)));
     let _ = scene.publish(publish).unwrap();

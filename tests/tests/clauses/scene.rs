@@ -30,7 +30,8 @@ impl Scene {
         Self { room: RoomState::new(&config), now: Instant::from_secs(100) }
     }
 
-    /// A room that sends one message a second and has sent the one of this second: whatever comes next waits.
+    /// A room that sends one message a second and has sent the one of this second: whatever comes
+    /// next waits.
     pub(crate) fn busy(change: impl FnOnce(RoomConfigBuilder) -> RoomConfigBuilder) -> Self {
         let mut scene = Self::with(|builder| change(builder.rate(1).burst(1)));
         assert!(scene.host(Priority::High, "the one of this second").unwrap().outcome.is_some());

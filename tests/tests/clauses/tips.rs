@@ -255,7 +255,8 @@ fn a29_the_like_counter_reaches_everyone_exactly() {
     assert!(hall.tips().is_empty(), "nothing has changed");
 }
 
-/// 50,000 likes, 5,000 texts of one flooder, 100 texts of others, 100,000 joins and leaves, 10 gifts and a kick message in one second.
+/// 50,000 likes, 5,000 texts of one flooder, 100 texts of others, 100,000 joins and leaves, 10
+/// gifts and a kick message in one second.
 #[test]
 fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
     let forever = PerLevel([None; 4]);

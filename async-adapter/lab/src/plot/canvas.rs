@@ -1,4 +1,5 @@
-//! A sheet to draw on: rectangles, lines and words at pixels, with the few colours that the picture has.
+//! A sheet to draw on: rectangles, lines and words at pixels, with the few colours that the picture
+//! has.
 
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
@@ -25,7 +26,8 @@ pub(super) const PALE: Ink = Ink(234, 236, 239);
 /// The lines of a scale.
 pub(super) const LINE: Ink = Ink(208, 212, 218);
 
-/// The colour of a stream: told apart by people who see colours differently, too (Okabe and Ito's set).
+/// The colour of a stream: told apart by people who see colours differently, too (Okabe and Ito's
+/// set).
 pub(super) fn of_stream(stream: Stream) -> Ink {
     match stream {
         Stream::Gifts => Ink(213, 94, 0),

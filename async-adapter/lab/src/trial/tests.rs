@@ -41,7 +41,8 @@ fn in_a_quiet_room_everything_goes_out_at_once() {
 
 #[test]
 fn waits_are_measured_and_end_in_order() {
-    // The bucket holds 40; of 60 texts in one instant, 20 wait, 25 ms for each. Then nobody speaks for a long time.
+    // The bucket holds 40; of 60 texts in one instant, 20 wait, 25 ms for each. Then nobody speaks
+    // for a long time.
     let trace = (0..60).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| {
         trace + &format!("5,{sender},1\n")
     });

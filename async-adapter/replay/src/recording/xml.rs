@@ -1,8 +1,9 @@
 //! The XML that recorders of live danmaku write, read as a stream of events.
 //!
 //! `<d p="seconds,…" user="">text</d>`, `<gift ts="" user="" giftname="" giftcount=""/>`,
-//! `<sc ts="" user="" price="">text</sc>` and `<guard ts="" user=""/>` are read; all other elements (a stylesheet,
-//! the recorder's notes) are passed over. A recorder that was cut off leaves its root element open: that is no error.
+//! `<sc ts="" user="" price="">text</sc>` and `<guard ts="" user=""/>` are read; all other elements
+//! (a stylesheet, the recorder's notes) are passed over. A recorder that was cut off leaves its
+//! root element open: that is no error.
 
 use std::borrow::Cow;
 use std::fmt::Display;

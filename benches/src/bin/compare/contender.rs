@@ -70,7 +70,8 @@ impl Contender {
         }
     }
 
-    /// Bytes of memory that it will need for its members: what was measured with a million of them, and a quarter more.
+    /// Bytes of memory that it will need for its members: what was measured with a million of them,
+    /// and a quarter more.
     pub(crate) fn needs(self, members: u32, burst: u32) -> u64 {
         let each = match self {
             Self::BareAppend => 0,
@@ -87,7 +88,8 @@ impl Contender {
         each * u64::from(members) * 5 / 4
     }
 
-    /// Sets it up in this process and measures it. Fails when a sink was not handed what it should have been.
+    /// Sets it up in this process and measures it. Fails when a sink was not handed what it should
+    /// have been.
     pub(crate) fn measure(self, load: Load) -> Result<Figures, String> {
         match self {
             Self::BareAppend => measure_on::<floors::Append>(load),
@@ -107,8 +109,8 @@ impl Contender {
 /// What was measured of one contender. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Figures {
-    /// From the first publish of a burst until the last member has the last message, divided by the deliveries: the median of all
-    /// rounds. `None` for the floor that delivers nothing.
+    /// From the first publish of a burst until the last member has the last message, divided by
+    /// the deliveries: the median of all rounds. `None` for the floor that delivers nothing.
     pub(crate) ns_per_delivery: Option<f64>,
     pub(crate) publish_p50: u64,
     pub(crate) publish_p99: u64,

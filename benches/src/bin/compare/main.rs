@@ -1,6 +1,7 @@
 //! Fan-out side by side: roomcast, what people use today, and three floors.
 //!
-//! Each contender runs in a fresh process of this program (`--only NAME`), so that its resident memory is its own.
+//! Each contender runs in a fresh process of this program (`--only NAME`), so that its resident
+//! memory is its own.
 
 mod contender;
 mod memory;

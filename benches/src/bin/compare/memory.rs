@@ -1,9 +1,11 @@
 //! Whether the memory is there for a contender, before it is asked for.
 
-/// Parts of the available memory that a contender may take: the rest is for everyone else on the machine.
+/// Parts of the available memory that a contender may take: the rest is for everyone else on the
+/// machine.
 const SHARE: (u64, u64) = (4, 5);
 
-/// Bytes that a contender may take; `None` where the system does not tell what is available (it does on Linux).
+/// Bytes that a contender may take; `None` where the system does not tell what is available (it
+/// does on Linux).
 pub(crate) fn allowed() -> Option<u64> {
     let info = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;

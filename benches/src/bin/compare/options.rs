@@ -15,18 +15,21 @@ const MAX_MEMORY: u32 = 1 << 20;
 /// What a wrong name of an option is answered with.
 const KNOWN: &str = "--members N, --messages M, --burst K, --threads T, --memory MIB, --while-sweeping, --json and --help";
 
-/// Fan-out side by side: roomcast, its peers and three floors, one after the other, each in a process of its own.
+/// Fan-out side by side: roomcast, its peers and three floors, one after the other, each in a
+/// process of its own.
 ///
-/// Messages are published in bursts; the next burst is published when the last has reached every member. Sinks count what they are
-/// handed. No coalescing window.
+/// Messages are published in bursts; the next burst is published when the last has reached every
+/// member. Sinks count what they are handed. No coalescing window.
 #[derive(Clone, Copy, Debug, Parser)]
 #[command(name = "compare", max_term_width = 100)]
 pub(crate) struct Options {
-    /// How many members each message goes to, 1 to 10000000 [default: 100000; 10000000 with --while-sweeping]
+    /// How many members each message goes to, 1 to 10000000 [default: 100000; 10000000 with
+    /// --while-sweeping]
     #[arg(long, value_name = "N", value_parser = whole(1..=MAX_MEMBERS), allow_hyphen_values = true)]
     members: Option<u32>,
 
-    /// How many messages are published, 1 to 100000 [default: 20, and at least a burst; 10000 with --while-sweeping]
+    /// How many messages are published, 1 to 100000 [default: 20, and at least a burst; 10000 with
+    /// --while-sweeping]
     #[arg(long, value_name = "M", value_parser = whole(1..=MAX_MESSAGES), allow_hyphen_values = true)]
     messages: Option<u32>,
 
@@ -34,15 +37,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "K", default_value = "1", value_parser = whole(1..=MAX_BURST), allow_hyphen_values = true)]
     burst: u32,
 
-    /// On how many threads the contenders run whose members are tasks, 1 or 2 [default: both, one after the other]
+    /// On how many threads the contenders run whose members are tasks, 1 or 2 [default: both, one
+    /// after the other]
     #[arg(long, value_name = "T", value_parser = whole(1..=2), allow_hyphen_values = true)]
     pub(crate) threads: Option<u32>,
 
-    /// Skip contenders that need more memory than this, in MiB, 1 to 1048576 [default: four fifths of what is available]
+    /// Skip contenders that need more memory than this, in MiB, 1 to 1048576 [default: four fifths
+    /// of what is available]
     #[arg(long, value_name = "MIB", value_parser = whole(1..=MAX_MEMORY), allow_hyphen_values = true)]
     memory: Option<u32>,
 
-    /// Instead: what a publish into roomcast costs while another thread sweeps all members, and while none does
+    /// Instead: what a publish into roomcast costs while another thread sweeps all members, and
+    /// while none does
     #[arg(long, conflicts_with_all = ["burst", "threads", "memory"])]
     pub(crate) while_sweeping: bool,
 

@@ -1,8 +1,9 @@
 //! What a publish costs while another thread sweeps the whole audience, and while none does.
 //!
-//! The two halves of a room, each behind a lock of its own, as in decision D1: the publisher takes the admission's alone; the sweeper takes
-//! the audience's for a stretch of slots at a time, and the admission's to pick up what was dispatched. Without the sweep the same thread only
-//! picks up. The two take turns within one run.
+//! The two halves of a room, each behind a lock of its own, as in decision D1: the publisher takes
+//! the admission's alone; the sweeper takes the audience's for a stretch of slots at a time, and
+//! the admission's to pick up what was dispatched. Without the sweep the same thread only picks up.
+//! The two take turns within one run.
 
 use crate::contender::{latencies, nanos};
 use bytes::Bytes;
@@ -66,7 +67,8 @@ impl From<&Histogram<u64>> for Latency {
 struct Halves {
     admission: Mutex<Admission<Bytes>>,
     audience: Mutex<Audience<Bytes>>,
-    /// The last message dispatched, so that the sweeper can tell without the admission's lock whether there is news.
+    /// The last message dispatched, so that the sweeper can tell without the admission's lock
+    /// whether there is news.
     dispatched: AtomicU64,
     /// Whether the publisher is done with its turn.
     done: AtomicBool,

@@ -42,7 +42,8 @@ impl Contender {
         matches!(self, Self::RoomcastTcp | Self::RoomcastWs | Self::RoomcastAxum)
     }
 
-    /// Whether a client that reads what it gets is never told a gap. A broadcast channel has no room that keeps to a rate.
+    /// Whether a client that reads what it gets is never told a gap. A broadcast channel has no
+    /// room that keeps to a rate.
     pub(crate) fn spares_the_fast(self) -> bool {
         self != Self::AxumBroadcast
     }

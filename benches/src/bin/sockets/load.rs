@@ -54,7 +54,8 @@ impl Load {
         Duration::from_nanos(number.saturating_mul(1_000_000_000) / u64::from(self.offered()))
     }
 
-    /// The level of the message of a number. Only what is too much for the room is spread over the lower ones.
+    /// The level of the message of a number. Only what is too much for the room is spread over the
+    /// lower ones.
     pub(crate) fn level(&self, number: u64) -> Priority {
         match number % u64::from(self.high_every) {
             0 => Priority::High,
@@ -63,8 +64,8 @@ impl Load {
         }
     }
 
-    /// Whether the message of a number fits the room's rate, for a server that has no room: every High one, and of the others as
-    /// many as are left, evenly.
+    /// Whether the message of a number fits the room's rate, for a server that has no room: every
+    /// High one, and of the others as many as are left, evenly.
     pub(crate) fn fits(&self, number: u64) -> bool {
         let every = u64::from(self.high_every);
         let (high, offered, rate) =

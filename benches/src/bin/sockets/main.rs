@@ -1,6 +1,7 @@
 //! Fan-out over real sockets: roomcast's pump beside a bare loop and beside what people use today.
 //!
-//! Each server runs in a process of this program of its own, and so do the clients, which count what they get.
+//! Each server runs in a process of this program of its own, and so do the clients, which count
+//! what they get.
 
 mod child;
 mod client;

@@ -10,14 +10,16 @@ use roomcast_benches::command_line::{in_one_line, whole};
 const KNOWN: &str = "--connections N, --messages-a-second R, --window MS, --seconds S, --high-every K, --slow PERCENT, --overload X, \
     --threads T, --rounds N, --only NAME, --json and --help";
 
-/// Fan-out over real sockets on this machine: what a server's processor time buys, one server after the other.
+/// Fan-out over real sockets on this machine: what a server's processor time buys, one server after
+/// the other.
 ///
-/// Each server, and the clients that read from it, run in processes of their own. Clients count what they get; what a fast client
-/// misses fails the run. Slow clients read 1 KiB a second.
+/// Each server, and the clients that read from it, run in processes of their own. Clients count
+/// what they get; what a fast client misses fails the run. Slow clients read 1 KiB a second.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "sockets", max_term_width = 100)]
 pub(crate) struct Options {
-    /// How many connections each server has, 1 to 60000; a process may hold 20000 files, and what was reached is printed
+    /// How many connections each server has, 1 to 60000; a process may hold 20000 files, and what
+    /// was reached is printed
     #[arg(long, value_name = "N", default_value = "2000", value_parser = whole(1..=60_000), allow_hyphen_values = true)]
     connections: u32,
 
@@ -25,7 +27,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "R", default_value = "40", value_parser = whole(1..=10_000), allow_hyphen_values = true)]
     messages_a_second: u32,
 
-    /// How long messages below High may wait for company before they are written, in milliseconds, 0 to 10000
+    /// How long messages below High may wait for company before they are written, in milliseconds,
+    /// 0 to 10000
     #[arg(long, value_name = "MS", default_value = "250", value_parser = whole(0..=10_000), allow_hyphen_values = true)]
     window: u32,
 
@@ -41,7 +44,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = whole(0..=99), allow_hyphen_values = true)]
     slow: u32,
 
-    /// Offer so many times the messages, 1 to 1000; what is too much for the room is Normal, Low and Lowest
+    /// Offer so many times the messages, 1 to 1000; what is too much for the room is Normal, Low
+    /// and Lowest
     #[arg(long, value_name = "X", default_value = "1", value_parser = whole(1..=1_000), allow_hyphen_values = true)]
     overload: u32,
 
@@ -49,7 +53,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "T", default_value = "1", value_parser = whole(1..=2), allow_hyphen_values = true)]
     threads: u32,
 
-    /// How often each server is measured, in turns, 1 to 99; of each the round with the middle time for a write is shown
+    /// How often each server is measured, in turns, 1 to 99; of each the round with the middle
+    /// time for a write is shown
     #[arg(long, value_name = "N", default_value = "1", value_parser = whole(1..=99), allow_hyphen_values = true)]
     pub(crate) rounds: u32,
 

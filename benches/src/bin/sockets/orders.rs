@@ -1,4 +1,5 @@
-//! What the processes of a run tell each other: a line of JSON each, on the children's standard input and output.
+//! What the processes of a run tell each other: a line of JSON each, on the children's standard
+//! input and output.
 
 use crate::contender::Contender;
 use crate::load::Load;
@@ -34,8 +35,8 @@ pub(crate) enum Order {
     Await { connections: u32 },
     /// Publish from now on; what is offered from one instant until the other counts.
     Measure { from: u64, to: u64 },
-    /// Nothing more is published. To clients: read what is left, up to so many messages a connection, and answer. To a server: answer
-    /// what was written in all.
+    /// Nothing more is published. To clients: read what is left, up to so many messages a
+    /// connection, and answer. To a server: answer what was written in all.
     Finish { messages: u64 },
 }
 
@@ -78,7 +79,8 @@ pub(crate) struct Fates {
     pub(crate) balances: Option<bool>,
 }
 
-/// A server's answer to [`Order::Measure`], once all that was offered has gone out or has been shed.
+/// A server's answer to [`Order::Measure`], once all that was offered has gone out or has been
+/// shed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Window {
     /// Processor time, user's and system's together.

@@ -1,6 +1,8 @@
-//! What every server writes and every client reads: a record for each message, and one for what was missed.
+//! What every server writes and every client reads: a record for each message, and one for what was
+//! missed.
 //!
-//! A message: its kind, when it was offered, how many of its level went before it, and padding. A gap: its kind, nothing, and a count.
+//! A message: its kind, when it was offered, how many of its level went before it, and padding. A
+//! gap: its kind, nothing, and a count.
 
 use roomcast::Priority;
 use std::time::SystemTime;

@@ -18,7 +18,8 @@ pub(crate) struct Report {
     contenders: Vec<Row>,
 }
 
-/// One server. Times are in nanoseconds; what is not said to be from the first message on is of the window.
+/// One server. Times are in nanoseconds; what is not said to be from the first message on is of the
+/// window.
 #[derive(Debug, Serialize)]
 struct Row {
     contender: Contender,
@@ -41,7 +42,8 @@ struct Row {
     normal: Option<Latency>,
     /// High, at clients that read slowly.
     slow_high: Option<Latency>,
-    /// Connections that could not take more when the window ended; `None` where the server does not know.
+    /// Connections that could not take more when the window ended; `None` where the server does
+    /// not know.
     blocked: Option<u64>,
     stalled: u64,
     /// By level, from the first message on, until everything had arrived.

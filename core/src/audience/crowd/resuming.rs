@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 
 impl<M: Payload> Crowd<M> {
     /// A session that has just come from `positions` goes on from former ones, the oldest first. It
-    /// reads nothing below `floors`: that it has missed, and is told. What the former ones sent, from
-    /// there on in the log and later, is its own.
+    /// reads nothing below `floors`: that it has missed, and is told. What the former ones sent,
+    /// from there on in the log and later, is its own.
     pub(in crate::audience) fn go_on(
         &mut self,
         log: &Log<M>,

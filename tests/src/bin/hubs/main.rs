@@ -1,5 +1,5 @@
-//! Short lives of many hubs, each by operations drawn from its number, in virtual time and under the
-//! oracle: `cargo run --release -p roomcast-tests --features hubs --bin hubs -- --help`.
+//! Short lives of many hubs, each by operations drawn from its number, in virtual time and under
+//! the oracle: `cargo run --release -p roomcast-tests --features hubs --bin hubs -- --help`.
 
 mod place;
 

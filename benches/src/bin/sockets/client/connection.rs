@@ -13,7 +13,8 @@ use tokio::time::{sleep, timeout};
 
 /// How long coming in may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Addresses that connections come from, so that each lends its ports: 127.0.0.2 and those that follow.
+/// Addresses that connections come from, so that each lends its ports: 127.0.0.2 and those that
+/// follow.
 const SOURCES: u32 = 16;
 /// Who reads slowly takes so many bytes, so often: 1 KiB a second.
 const SIP: usize = 256;

@@ -1,4 +1,5 @@
-//! A client process: it holds its share of the connections on one thread, reads what comes, and counts.
+//! A client process: it holds its share of the connections on one thread, reads what comes, and
+//! counts.
 
 mod books;
 mod connection;
@@ -20,8 +21,9 @@ const AT_ONCE: usize = 64;
 const LOOK: Duration = Duration::from_millis(10);
 /// Nothing came for so long: nothing will.
 const QUIET: Duration = Duration::from_secs(5);
-/// How often it is looked at what has come. Meanwhile the thread sleeps beside the poller and not in it, so that no server pays for waking
-/// it: clients on other machines do not make it pay either.
+/// How often it is looked at what has come. Meanwhile the thread sleeps beside the poller and not
+/// in it, so that no server pays for waking it: clients on other machines do not make it pay
+/// either.
 const NAP: Duration = Duration::from_millis(1);
 /// What one read takes at the most.
 const BUFFER: usize = 64 << 10;
@@ -116,7 +118,8 @@ async fn let_all_in(call: &Call, share: &Rc<Share>) -> (Vec<Rc<Member>>, Option<
     (members, None)
 }
 
-/// Waits until every connection has got so many messages or was told that it missed them, or until nothing comes any more.
+/// Waits until every connection has got so many messages or was told that it missed them, or until
+/// nothing comes any more.
 async fn until_all_has_come(share: &Share, members: &[Rc<Member>], messages: u64) {
     let (mut seen, mut since) = (share.bytes.get(), Instant::now());
     let is_done = |member: &Rc<Member>| {

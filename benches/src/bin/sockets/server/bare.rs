@@ -1,7 +1,9 @@
-//! The floor: a loop that writes one ready frame to every socket in turn. It has no room, no sessions and no books.
+//! The floor: a loop that writes one ready frame to every socket in turn. It has no room, no
+//! sessions and no books.
 //!
-//! It waits for company as long as the others do: what came since the last write is one frame for all. A socket that
-//! cannot take all of it keeps the rest, misses what comes meanwhile, and is told how much that was.
+//! It waits for company as long as the others do: what came since the last write is one frame for
+//! all. A socket that cannot take all of it keeps the rest, misses what comes meanwhile, and is
+//! told how much that was.
 
 use super::{Site, Written, accept_each, greet, read_on};
 use crate::load::Load;

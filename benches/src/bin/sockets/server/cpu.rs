@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Nanoseconds in a tick, the unit of `/proc/self/stat`: a hundredth of a second on every Linux there is.
+/// Nanoseconds in a tick, the unit of `/proc/self/stat`: a hundredth of a second on every Linux
+/// there is.
 const TICK: u64 = 10_000_000;
 /// Bytes of a file that is read here, at the most.
 const LONGEST: usize = 1_024;
@@ -13,7 +14,8 @@ const LONGEST: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Meter {
     stat: File,
-    /// What the scheduler has counted for each thread, where it tells. No thread of a server comes or goes while it is measured.
+    /// What the scheduler has counted for each thread, where it tells. No thread of a server comes
+    /// or goes while it is measured.
     threads: Option<Vec<File>>,
 }
 
@@ -41,7 +43,8 @@ impl Meter {
     /// All that this process has used until now.
     pub(super) fn read(&self) -> Result<Cpu, String> {
         let stat = text(&self.stat).unwrap_or_default();
-        // The name of the program, in brackets, may hold spaces; the state is the next field and the third of all.
+        // The name of the program, in brackets, may hold spaces; the state is the next field and
+        // the third of all.
         let fields: Vec<&str> =
             stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |number: usize| fields.get(number - 3).and_then(|field| field.parse().ok());

@@ -141,7 +141,8 @@ fn open(contender: Contender, load: &Load, listener: TcpListener) -> Result<Arc<
     })
 }
 
-/// Hands each connection to `take`. When there are no more files to be had, those that wait are left to wait.
+/// Hands each connection to `take`. When there are no more files to be had, those that wait are
+/// left to wait.
 async fn accept_each<F: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
     take: impl Fn(TcpStream) -> F,

@@ -42,7 +42,8 @@ async fn member(socket: WebSocket, subscription: Subscription<Bytes>, written: &
     let encode = |batch: &Batch<Bytes>| {
         let records: Vec<Vec<u8>> = batch.items().map(|item| encoded(&item)).collect();
         let bytes: u64 = records.iter().map(|record| HEAD + record.len() as u64).sum();
-        // Counted before it is written; what is not written in the end is `unsent` in the room's books.
+        // Counted before it is written; what is not written in the end is `unsent` in the room's
+        // books.
         written.add(batch.messages().len() as u64, bytes);
         records.into_iter().map(|record| Message::Binary(record.into()))
     };
