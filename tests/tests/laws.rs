@@ -8,10 +8,11 @@ mod strategies;
 use proptest::prelude::*;
 use roomcast_tests::ops::{run, run_beside_hub};
 
-/// `PROPTEST_CASES` asks for more, or for fewer.
-fn settings() -> ProptestConfig {
+/// `PROPTEST_CASES` asks for more, or for fewer; of what takes longer it is one in so many.
+fn settings(one_in: u32) -> ProptestConfig {
     let cases =
         std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400);
+    let cases = u32::div_ceil(cases, one_in);
     ProptestConfig {
         cases,
         max_shrink_iters: 20_000,
@@ -21,12 +22,16 @@ fn settings() -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(settings())]
+    #![proptest_config(settings(1))]
 
     #[test]
     fn every_law_holds_after_every_operation(setup in strategies::setup(), ops in strategies::ops(300)) {
         run(&setup, &ops)?;
     }
+}
+
+proptest! {
+    #![proptest_config(settings(4))]
 
     #[test]
     fn a_room_of_a_hub_answers_as_the_core_does(setup in strategies::setup(), ops in strategies::ops(300)) {
