@@ -1,9 +1,13 @@
 //! Rooms, numbers and contenders that the benchmark suites and the side-by-side share.
 
+pub mod books;
+pub mod child;
 pub mod command_line;
 pub mod fanout;
 pub mod machine;
+pub mod record;
 pub mod text;
+pub mod websocket;
 
 use bytes::Bytes;
 use roomcast::config::RoomConfigBuilder;
@@ -65,9 +69,14 @@ impl Draws {
 /// Bytes of memory that this process holds; `None` where the system does not tell (it does on
 /// Linux).
 pub fn resident() -> Option<u64> {
+    resident_of(std::process::id())
+}
+
+/// Bytes of memory that a process holds, as [`resident`].
+pub fn resident_of(process: u32) -> Option<u64> {
     // The same count as the second number of `statm`, in a unit that does not depend on the size of
     // a page.
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
 }

@@ -1,7 +1,7 @@
 //! Who is measured.
 
-use crate::record::Wire;
 use clap::ValueEnum;
+use roomcast_benches::record::Wire;
 use serde::{Deserialize, Serialize};
 
 /// The servers, in the order of the table.

@@ -3,20 +3,18 @@
 //! Each server runs in a process of this program of its own, and so do the clients, which count
 //! what they get.
 
-mod child;
 mod client;
 mod contender;
 mod load;
 mod options;
 mod orders;
-mod record;
 mod report;
 mod run;
 mod server;
 
 use options::{Options, Stop};
-use orders::understand;
 use report::Report;
+use roomcast_benches::child::understand;
 use std::io::Write;
 use std::process::ExitCode;
 

@@ -1,14 +1,11 @@
-//! What the processes of a run tell each other: a line of JSON each, on the children's standard
-//! input and output.
+//! What the processes of a run tell each other.
 
 use crate::contender::Contender;
 use crate::load::Load;
-use crate::record::Wire;
-use serde::de::DeserializeOwned;
+use roomcast_benches::books::Books;
+use roomcast_benches::record::Wire;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::net::SocketAddr;
-use tokio::sync::mpsc;
 
 /// What a server process is started with.
 #[derive(Debug, Serialize, Deserialize)]
@@ -131,6 +128,20 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// What one connection saw.
+    pub(crate) fn by(books: &Books, is_closed: bool) -> Self {
+        Self {
+            connections: 1,
+            received: books.received(),
+            told: books.told(),
+            untold: books.untold(),
+            least: books.accounted(),
+            most: books.accounted(),
+            closed: is_closed.into(),
+            ..Self::default()
+        }
+    }
+
     /// Adds what others of the same kind saw.
     pub(crate) fn add(&mut self, other: Self) {
         if other.connections == 0 {
@@ -157,33 +168,4 @@ pub(crate) struct Counted {
     pub(crate) bytes: u64,
     /// Something that no server here writes.
     pub(crate) trouble: Option<String>,
-}
-
-/// Says something to the process that started this one.
-pub(crate) fn tell(what: &impl Serialize) -> Result<(), String> {
-    let line = serde_json::to_string(what).map_err(|error| error.to_string())?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .map_err(|error| format!("nobody listens: {error}"))
-}
-
-/// What a line says.
-pub(crate) fn understand<T: DeserializeOwned>(line: &str) -> Result<T, String> {
-    serde_json::from_str(line)
-        .map_err(|error| format!("`{}` makes no sense here: {error}", line.trim_end()))
-}
-
-/// The orders of the process that started this one. They end with it.
-pub(crate) fn orders() -> mpsc::UnboundedReceiver<Order> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            match understand(&line) {
-                Ok(order) if sender.send(order).is_ok() => {}
-                _ => return,
-            }
-        }
-    });
-    receiver
 }

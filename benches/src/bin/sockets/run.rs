@@ -1,12 +1,12 @@
 //! One contender, measured: a server process, client processes, and what they have to agree on.
 
-use crate::child::Child;
 use crate::contender::Contender;
 use crate::load::{Load, WARM_UP};
 use crate::orders::{
     Call, Connected, Counted, Inside, Listening, Order, Seen, Serve, Totals, Window,
 };
-use crate::record;
+use roomcast_benches::child::Child;
+use roomcast_benches::record;
 use std::time::Duration;
 
 /// Connections of one client process at the most; it may hold 20,000 files.
@@ -64,7 +64,7 @@ pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, Str
     if connections == 0 {
         return Err(stopped_by.unwrap_or_else(|| "no connection was let in".to_owned()));
     }
-    server.order(Order::Await { connections })?;
+    server.order(&Order::Await { connections })?;
     let inside: Inside = server.hear(SOON)?;
     if inside.connections < connections.into() {
         return Err(format!(
@@ -76,12 +76,12 @@ pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, Str
     let from = record::now() + nanos(WARM_UP);
     let to = from + nanos(Duration::from_secs(load.seconds.into()));
     for child in clients.iter_mut().chain([&mut server]) {
-        child.order(Order::Measure { from, to })?;
+        child.order(&Order::Measure { from, to })?;
     }
     let window: Window = server.hear(WARM_UP + Duration::from_secs(load.seconds.into()) + SOON)?;
     let messages = window.fates.dispatched.iter().sum();
     for client in &mut clients {
-        client.order(Order::Finish { messages })?;
+        client.order(&Order::Finish { messages })?;
     }
     let (mut all, mut trouble) = (Counted::default(), None);
     for client in &clients {
@@ -91,7 +91,7 @@ pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, Str
         all.bytes += counted.bytes;
         trouble = trouble.or(counted.trouble);
     }
-    server.order(Order::Finish { messages })?;
+    server.order(&Order::Finish { messages })?;
     let totals: Totals = server.hear(SOON)?;
 
     let high = (

@@ -2,7 +2,8 @@
 
 use super::{Member, Share};
 use crate::orders::Call;
-use crate::record::{self, Record, Wire};
+use roomcast_benches::record::{self, Record, Wire};
+use roomcast_benches::websocket::HANDSHAKE;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -23,10 +24,6 @@ const PAUSE: Duration = Duration::from_millis(250);
 const SMALL_BUFFER: u32 = 4 << 10;
 /// Bytes of an answer to a handshake at the most.
 const MAX_ANSWER: usize = 4 << 10;
-
-const HANDSHAKE: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// Comes in as the connection of a number; answers whether it reads slowly.
 ///

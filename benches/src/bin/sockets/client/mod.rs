@@ -1,13 +1,15 @@
 //! A client process: it holds its share of the connections on one thread, reads what comes, and
 //! counts.
 
-mod books;
 mod connection;
+mod latencies;
 
-use crate::orders::{Call, Connected, Counted, Order, Seen, orders, tell};
-use books::{Books, Latencies};
+use crate::orders::{Call, Connected, Counted, Order, Seen};
 use connection::{connect, read_all};
 use futures_util::{StreamExt, stream};
+use latencies::Latencies;
+use roomcast_benches::books::Books;
+use roomcast_benches::child::{orders, tell};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -139,7 +141,7 @@ fn counted(share: &Share, members: &[Rc<Member>]) -> Counted {
     let seen = |is_slow, latencies: &Latencies| {
         let mut all = Seen::default();
         for member in members.iter().filter(|member| member.is_slow == is_slow) {
-            all.add(member.books.borrow().seen(member.is_closed.get()));
+            all.add(Seen::by(&member.books.borrow(), member.is_closed.get()));
         }
         (all.high, all.normal) = latencies.times();
         all

@@ -8,11 +8,11 @@
 use super::{Site, Written, accept_each, greet, read_on};
 use crate::load::Load;
 use crate::orders::{Counts, Fates};
-use crate::record;
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use roomcast::Priority;
 use roomcast::net::TcpTransport;
+use roomcast_benches::record;
 use socket2::SockRef;
 use std::io::ErrorKind;
 use std::mem;

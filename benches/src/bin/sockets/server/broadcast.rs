@@ -2,7 +2,6 @@
 
 use super::{Site, Written};
 use crate::orders::{Counts, Fates};
-use crate::record;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -11,6 +10,7 @@ use axum::routing::get;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
 use roomcast::Priority;
+use roomcast_benches::record;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;

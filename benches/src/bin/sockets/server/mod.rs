@@ -9,10 +9,11 @@ mod subscribed;
 
 use crate::contender::Contender;
 use crate::load::Load;
-use crate::orders::{Counts, Fates, Inside, Listening, Order, Serve, Totals, Window, orders, tell};
-use crate::record;
+use crate::orders::{Counts, Fates, Inside, Listening, Order, Serve, Totals, Window};
 use cpu::Meter;
 use roomcast::Priority;
+use roomcast_benches::child::{orders, tell};
+use roomcast_benches::record;
 use socket2::{Domain, Socket, Type};
 use std::net::SocketAddr;
 use std::sync::Arc;

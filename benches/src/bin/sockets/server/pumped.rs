@@ -4,10 +4,10 @@ use super::room::Hall;
 use super::{Site, accept_each, greet, read_on};
 use crate::load::Load;
 use crate::orders::{Counts, Fates};
-use crate::record;
 use roomcast::net::{TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
 use roomcast::pump::PumpOptions;
 use roomcast::{Bytes, Direct, Encoder, Join, Message, Priority, Pump};
+use roomcast_benches::record;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 

@@ -2,11 +2,11 @@
 
 use crate::load::Load;
 use crate::orders::Fates;
-use crate::record;
 use roomcast::message::OutcomeSink;
 use roomcast::{
     Budget, Bytes, Hub, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source, UserId,
 };
+use roomcast_benches::record;
 use std::time::Duration;
 
 /// Seconds of messages that the log holds at the least: nobody who reads falls out of it.

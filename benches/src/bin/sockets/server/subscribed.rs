@@ -5,7 +5,6 @@ use super::room::Hall;
 use super::{Site, Written};
 use crate::load::Load;
 use crate::orders::{Counts, Fates};
-use crate::record;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -14,6 +13,7 @@ use axum::routing::get;
 use futures_util::StreamExt;
 use roomcast::session::ForwardOptions;
 use roomcast::{Batch, Bytes, Item, Join, Priority, Subscription, forward};
+use roomcast_benches::record;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 

@@ -1,5 +1,5 @@
-//! What every server writes and every client reads: a record for each message, and one for what was
-//! missed.
+//! What the servers on sockets write and their clients read: a record for each message, and one for
+//! what was missed.
 //!
 //! A message: its kind, when it was offered, how many of its level went before it, and padding. A
 //! gap: its kind, nothing, and a count.
@@ -8,7 +8,7 @@ use roomcast::Priority;
 use std::time::SystemTime;
 
 /// Bytes of a message's record: with the four bytes before it on TCP, 128.
-pub(crate) const MESSAGE: usize = 124;
+pub const MESSAGE: usize = 124;
 /// Bytes of the other records: a kind and two numbers.
 const HEAD: usize = 17;
 
@@ -21,19 +21,34 @@ const HELLO: u8 = 0x40;
 
 /// What a client reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Record {
+pub enum Record {
     /// The connection was let in.
     Hello,
     /// A message of a level, by its place in the list of levels.
-    Message { level: usize, sent: u64, position: u64 },
+    Message {
+        /// The level.
+        level: usize,
+        /// When it was offered, by [`now`].
+        sent: u64,
+        /// How many of its level went before it.
+        position: u64,
+    },
     /// So many messages of a level were missed.
-    Gap { level: usize, count: u64 },
+    Gap {
+        /// The level.
+        level: usize,
+        /// How many.
+        count: u64,
+    },
     /// So many messages were missed, and the server does not know of which level.
-    GapSomewhere { count: u64 },
+    GapSomewhere {
+        /// How many.
+        count: u64,
+    },
 }
 
 /// Nanoseconds since 1970: a clock that all processes share.
-pub(crate) fn now() -> u64 {
+pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -47,24 +62,27 @@ fn put(kind: u8, first: u64, second: u64, length: usize, into: &mut Vec<u8>) {
 }
 
 /// Appends a message.
-pub(crate) fn put_message(level: Priority, sent: u64, position: u64, into: &mut Vec<u8>) {
+pub fn put_message(level: Priority, sent: u64, position: u64, into: &mut Vec<u8>) {
     put(level as u8, sent, position, MESSAGE, into);
 }
 
 /// Appends a message that was made before it was known how many of its level went before it.
-pub(crate) fn put_numbered(message: &[u8], position: u64, into: &mut Vec<u8>) {
+///
+/// # Panics
+/// If it is not one that [`put_message`] has made.
+pub fn put_numbered(message: &[u8], position: u64, into: &mut Vec<u8>) {
     let place = into.len() + 9;
     into.extend_from_slice(message);
     into[place..place + 8].copy_from_slice(&position.to_be_bytes());
 }
 
 /// Appends a gap in a level, or somewhere.
-pub(crate) fn put_gap(level: Option<Priority>, count: u64, into: &mut Vec<u8>) {
+pub fn put_gap(level: Option<Priority>, count: u64, into: &mut Vec<u8>) {
     put(level.map_or(GAP_SOMEWHERE, |level| GAP | level as u8), 0, count, HEAD, into);
 }
 
 /// Appends that the connection was let in.
-pub(crate) fn put_hello(into: &mut Vec<u8>) {
+pub fn put_hello(into: &mut Vec<u8>) {
     put(HELLO, 0, 0, HEAD, into);
 }
 
@@ -90,7 +108,7 @@ impl Record {
 
 /// How records follow each other on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(crate) enum Wire {
+pub enum Wire {
     /// Each behind its length, in four bytes, the high one first.
     Lengths,
     /// Each in a WebSocket frame.
@@ -102,7 +120,7 @@ impl Wire {
     ///
     /// # Errors
     /// The bytes are nothing that a server here writes.
-    pub(crate) fn next(self, bytes: &mut &[u8]) -> Result<Option<Record>, String> {
+    pub fn next(self, bytes: &mut &[u8]) -> Result<Option<Record>, String> {
         let (head, length) = match (self, *bytes) {
             (Self::Lengths, &[a, b, c, d, ..]) => (4, u32::from_be_bytes([a, b, c, d]) as usize),
             (Self::WebSocket, &[0x82, length @ 0..=125, ..]) => (2, usize::from(length)),
@@ -123,7 +141,7 @@ impl Wire {
 }
 
 /// Appends what `write` appends, behind its length.
-pub(crate) fn with_length(into: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub fn with_length(into: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = into.len();
     into.extend_from_slice(&[0; 4]);
     write(into);
