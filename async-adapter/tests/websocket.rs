@@ -372,6 +372,14 @@ where
     while reader.next(|answer| pumped.control(answer)).await.is_some() {}
 }
 
+/// The next message; `None` at the end.
+async fn next<S>(client: &mut tokio_tungstenite::WebSocketStream<S>) -> Option<tungstenite::Message>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    timeout(SOON, client.next()).await.expect("something is to be heard").map(Result::unwrap)
+}
+
 /// One that takes little at once, and one that keeps what it takes until it is flushed, as TLS may.
 #[tokio::test(start_paused = true)]
 async fn any_stream_is_served() {
@@ -385,23 +393,25 @@ async fn any_stream_is_served() {
         let client = tokio_tungstenite::client_async("ws://example.org/", client);
         let mut client = client.await.unwrap().0;
         client.send(tungstenite::Message::Ping(Bytes::from_static(b"there?"))).await.unwrap();
-        let pong = client.next().await.unwrap().unwrap();
+        let start = Instant::now();
+        let pong = next(&mut client).await.unwrap();
         assert_eq!(pong, tungstenite::Message::Pong(Bytes::from_static(b"there?")));
         for length in [1, 100, 5_000, 70_000, 3] {
             let text: String = ('a'..='z').cycle().take(length).collect();
             say(&room, text.clone());
-            let next = client.next().await.unwrap().unwrap();
+            let next = next(&mut client).await.unwrap();
             assert_eq!(next, tungstenite::Message::text(text));
         }
+        assert_eq!(start.elapsed(), Duration::ZERO, "it is woken, and need not be asked again");
         room.close(Actor::Host).unwrap();
-        let last = client.next().await.unwrap().unwrap();
+        let last = next(&mut client).await.unwrap();
         assert_eq!(last, tungstenite::Message::text("the room was closed"));
-        let close = client.next().await.unwrap().unwrap();
+        let close = next(&mut client).await.unwrap();
         assert!(
             matches!(&close, tungstenite::Message::Close(Some(end)) if u16::from(end.code) == 1001),
             "{close:?}"
         );
-        assert!(client.next().await.is_none(), "the stream is shut down");
+        assert!(next(&mut client).await.is_none(), "the stream is shut down");
         timeout(SOON, server).await.unwrap().unwrap();
     }
     for size in [64, 1_000, 1 << 20] {
@@ -421,7 +431,7 @@ async fn a_stalled_connection_ends_its_reader() {
     head(&mut client).await;
     say(&room, "x".repeat(10_000));
     let start = Instant::now();
-    server.await.unwrap();
+    timeout(Duration::from_secs(600), server).await.unwrap().unwrap();
     let patience = PumpOptions::default().stalled_after;
     let least = patience + Duration::from_secs(2);
     assert!((least..least + Duration::from_millis(100)).contains(&start.elapsed()));

@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Lingerin
 mod tests {
     use super::*;
     use tokio::io::duplex;
-    use tokio::time::Instant;
+    use tokio::time::{Instant, timeout};
 
     #[tokio::test(start_paused = true)]
     async fn half_open_requests_time_out() {
@@ -109,7 +109,9 @@ mod tests {
             let start = Instant::now();
             let served = tokio::spawn(serve_one(server, Router::new()));
             client.write_all(said.as_bytes()).await.unwrap();
-            client.read_to_end(&mut Vec::new()).await.unwrap();
+            let mut answer = Vec::new();
+            let ended = timeout(HEADERS * 9, client.read_to_end(&mut answer)).await;
+            ended.expect("it ends").unwrap();
             assert_eq!(start.elapsed().as_secs(), HEADERS.as_secs(), "{said:?}");
             served.await.unwrap();
         }
