@@ -61,7 +61,7 @@ pub struct Setup {
     pub outcomes: [u8; 4],
     /// Which levels report by default.
     pub outcome_sink: u8,
-    /// Changes of presence that may wait: 0 to 3, or [`MANY`].
+    /// Changes of presence that may wait: 0 to 3; for 255, more than ever do.
     pub presence: u8,
     /// The grace, by a table from zero to hours.
     pub grace: u8,
