@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use roomcast::config::{EvictionPolicy, QueueDiscipline};
 use roomcast::error::ConfigError;
-use roomcast::{Kind, Payload, PerLevel, Priority, Publish, Refused, RoomConfig, Source, UserId};
+use roomcast::{Kind, Payload, PerLevel, Priority, Publish, RoomConfig, Source, UserId};
 
 use crate::message::What;
 use crate::options::Options;
@@ -75,12 +75,14 @@ pub(crate) fn offer(source: Source, nick: Arc<str>, what: What) -> Publish<Said>
         // Beside the room's rate: they reach everyone, however hot the room is.
         What::Notice { .. } | What::Total { .. } => Kind::Notice,
     };
-    Publish::new(source, Said { nick, what, encoded: OnceLock::new() }).priority(level).kind(kind)
-}
-
-/// The likes in an offered message that count: all of them once it is let in, shed or not.
-pub(crate) fn likes_that_count<T>(likes: u32, offered: &Result<T, Refused<Said>>) -> u32 {
-    if offered.is_ok() { likes } else { 0 }
+    let likes = if let What::Like { count } = what { Some(count) } else { None };
+    let said = Said { nick, what, encoded: OnceLock::new() };
+    let publish = Publish::new(source, said).priority(level).kind(kind);
+    match likes {
+        // All of them count, shed or not, unless the sender may not speak.
+        Some(likes) => publish.units(likes.into()).counted(LIKES),
+        None => publish,
+    }
 }
 
 /// The user who spoke in the recording under this number.

@@ -165,9 +165,10 @@ impl<M> Publish<M> {
         self
     }
 
-    /// With its units added to this counter of the room once the message has passed the checks,
-    /// whatever becomes of it then: likes count even when their message is shed. A message that is
-    /// refused as `QueueFull` has been counted; offer it again without.
+    /// With its units added to this counter of the room, once, when the message is let in, whatever
+    /// becomes of it then: likes count even when their message is shed. One that passes the checks
+    /// and finds the queue full is counted and dropped by the same call
+    /// ([`DropReason::Counter`](crate::ledger::DropReason::Counter)); one that is refused is not.
     #[must_use]
     pub fn counted(mut self, counter: &'static str) -> Self {
         self.counter = Some(counter);

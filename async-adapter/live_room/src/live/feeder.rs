@@ -12,10 +12,9 @@ use super::RoomClock;
 use super::cast::Cast;
 use super::viewers::Pace;
 use crate::crowd::{Crowd, Settings, Speed};
-use crate::message::What;
 use crate::options::Options;
 use crate::protocol::{Controls, ControlsChange, CrowdState};
-use crate::room::{LIKES, Said, level, likes_that_count, offer};
+use crate::room::{Said, level, offer};
 
 /// How often the crowd speaks: all that has come due since then, together. Fine enough for the eye, and it costs far less than a timer
 /// for each like.
@@ -120,16 +119,6 @@ impl Feeder {
 
     /// Publishes what is due by `now`, a slice at the most; answers whether that was all.
     fn publish_until(&mut self, now: u64) -> Result<bool, JoinError> {
-        let mut likes = 0;
-        let caught_up = self.publish_slice(now, &mut likes);
-        if likes > 0 {
-            // One call for the slice; it fails only where the sum is beyond what a counter can tell.
-            let _ = self.room.data().add_counter(LIKES, likes);
-        }
-        caught_up
-    }
-
-    fn publish_slice(&mut self, now: u64, likes: &mut i64) -> Result<bool, JoinError> {
         for _ in 0..SLICE {
             if self.crowd.next_at().is_none_or(|at| at > now) {
                 return Ok(true);
@@ -138,12 +127,10 @@ impl Feeder {
             // Who is banned has nothing to offer.
             let Some(session) = self.cast.session(said.sender)? else { continue };
             self.offered[level(&said.what)] += 1;
-            let liked = if let What::Like { count } = said.what { count } else { 0 };
             let message = offer(Source::Session(session), said.nick, said.what)
                 .outcome_sink(OutcomeSink::CountedOnly);
             // What becomes of it is in the ledger, which is what the page shows.
-            let offered = self.room.try_publish(message);
-            *likes += i64::from(likes_that_count(liked, &offered));
+            let _ = self.room.try_publish(message);
         }
         Ok(false)
     }

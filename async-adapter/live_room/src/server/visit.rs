@@ -33,7 +33,7 @@ use crate::message::What;
 use crate::protocol::{
     Fate, Hello, Item as Shown, Level, Rejection, Reply, Request, Standing, Visitor, batch_frame,
 };
-use crate::room::{LIKES, Said, likes_that_count, offer};
+use crate::room::{Said, offer};
 
 /// A page that takes nothing for so long is let go.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -236,17 +236,11 @@ impl Visit<'_> {
     /// Offers a message at once; what becomes of it is told when it is known.
     fn send(&mut self, id: u64, source: Source, what: What) {
         let house = self.house;
-        let liked = if let What::Like { count } = what { count } else { 0 };
         let offered = house.clock.now();
         let mut publishing =
             Box::pin(house.room.publish(offer(source, Arc::clone(&self.nick), what)));
-        // The first poll publishes. Likes are counted here and now: a page that goes has liked all the same.
+        // The first poll publishes: a page that goes has said it all the same.
         let known = publishing.as_mut().now_or_never();
-        let likes = known.as_ref().map_or(liked, |known| likes_that_count(liked, known));
-        if likes > 0 {
-            // It fails only where the sum is beyond what a counter can tell.
-            let _ = house.room.data().add_counter(LIKES, likes.into());
-        }
         self.outcomes.push(Box::pin(async move {
             let outcome = match known {
                 Some(known) => known,
