@@ -61,13 +61,9 @@ impl Checked {
         }
         // A hub's calls tell what they have brought about before its workers come by.
         self.told_the_same(room, "what the host is told by the call")?;
-        // Until nothing is due, as a worker does: what one call brings about may be due in the
-        // next.
-        loop {
+        // Whenever it is due and no more often, as a worker does: what one call brings about may be due in the next.
+        while room.poll_timeout().is_some_and(|due| due <= self.oracle.clock().max(now)) {
             self.handle_timeout(room, now)?;
-            if room.poll_timeout().is_none_or(|due| due > self.oracle.clock().max(now)) {
-                break;
-            }
         }
         self.on_hub("whether the workers come to an end", &true, |hub| hub.settle(now))?;
         self.told_the_same(room, "what the host is told by the workers")?;
