@@ -26,6 +26,7 @@ impl<M: Payload + Send + Sync + 'static> ByHand<M> {
         for worker in &mut self.0 {
             more |= matches!(worker.turn(), Next::Now);
         }
-        more
+        // A later worker may have asked an earlier one.
+        more || self.0.iter().any(WorkerLoop::is_called)
     }
 }

@@ -60,6 +60,12 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         Self { worker, inbox, broadcast_log, spread, registry, timers, shards }
     }
 
+    /// Whether somebody has asked for something that a turn would do.
+    #[cfg(feature = "internals")]
+    pub(crate) fn is_called(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
     pub(crate) fn signal(&self) -> &Signal {
         self.worker.signal()
     }

@@ -43,9 +43,8 @@ pub fn run(setup: &Setup, ops: &[Op]) -> Check {
 /// same.
 pub fn run_beside_hub(setup: &Setup, ops: &[Op]) -> Check {
     // A hub's rooms start where rooms start. How many changes of presence wait depends on how often
-    // the host takes them: a hub does so several times in some calls. When
-    // an empty room expires is not compared.
-    let setup = &Setup { heads: 0, presence: setup::MANY, expire: 0, ..*setup };
+    // the host takes them: a hub does so several times in some calls.
+    let setup = &Setup { heads: 0, presence: setup::MANY, ..*setup };
     let change = Change::new(*setup);
     let now = Instant::from_nanos(Player::start(setup));
     let made = Checked::beside_hub(change.rules(), numbers::broadcast_limits(), now);

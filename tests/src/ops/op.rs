@@ -246,9 +246,9 @@ impl Op {
                 let resume = resume.map(|(which, twist)| (which, twist % 160));
                 Self::Join { user, known, mask, resume, profile }
             }
-            // Not how many outcomes and changes of presence may wait, nor how long the room may be empty.
+            // Not how many outcomes and changes of presence may wait.
             Self::Reconfigure { what: (what, fixed), to } => {
-                Self::Reconfigure { what: (what & !(1 << 17 | 1 << 21), fixed), to }
+                Self::Reconfigure { what: (what & !(1 << 17), fixed), to }
             }
             Self::Return { who, acked, twist } => Self::Return { who, acked, twist: twist % 160 },
             other => other,
