@@ -19,5 +19,5 @@
 //! [`Hub::user_name`]: crate::Hub::user_name
 
 pub use crate::hub::keys::{Joining, RoomKey};
+pub use crate::hub::name::Name;
 pub use crate::hub::named_state::NamedState;
-pub use crate::hub::names::Name;

@@ -1,13 +1,12 @@
 //! The ready transports over real sockets of the loopback interface.
 
+mod plain;
+
 use futures_util::{SinkExt, StreamExt};
-use roomcast::event::EndReason;
+use plain::Plain;
 use roomcast::net::{FromPeer, TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
 use roomcast::pump::PumpOptions;
-use roomcast::{
-    Actor, Bytes, Direct, Encoder, Hub, Join, Message, Priority, Publish, Room, RoomConfig, RoomId,
-    Source, UserId,
-};
+use roomcast::{Actor, Bytes, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, UserId};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,27 +16,6 @@ use tokio_tungstenite::tungstenite;
 /// Bytes of a large message.
 const EACH: usize = 10_000;
 const SOON: Duration = Duration::from_secs(20);
-
-#[derive(Clone)]
-struct Plain;
-
-impl Encoder<Bytes> for Plain {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&message.payload);
-    }
-
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&direct.payload);
-    }
-
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("missed {count} {priority:?}").as_bytes());
-    }
-
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(reason.to_string().as_bytes());
-    }
-}
 
 fn room() -> (Hub<Bytes>, Room<Bytes>) {
     let hub = Hub::<Bytes>::builder().spawn();

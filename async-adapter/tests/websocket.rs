@@ -1,7 +1,9 @@
 //! WebSocket on the server side: how a connection begins and how it ends.
 
+mod plain;
+
 use futures_util::{SinkExt, StreamExt};
-use roomcast::event::EndReason;
+use plain::Plain;
 use roomcast::net::http::StatusCode;
 use roomcast::net::{
     FromPeer, StreamReader, StreamTransport, TcpTransport, WebSocketFrames, WebSocketOptions,
@@ -9,8 +11,7 @@ use roomcast::net::{
 };
 use roomcast::pump::PumpOptions;
 use roomcast::{
-    Actor, Bytes, Direct, Encoder, Hub, Join, Message, Priority, Publish, Pump, Room, RoomConfig,
-    RoomId, Source, Transport, UserId,
+    Actor, Bytes, Hub, Join, Publish, Pump, Room, RoomConfig, RoomId, Source, Transport, UserId,
 };
 use std::time::Duration;
 use tokio::io::{
@@ -26,27 +27,6 @@ const REQUEST: &str = "GET /rooms/7?as=ann HTTP/1.1\r\nHost: example.org\r\n\
     Origin: https://example.org\r\nCookie: id=a1; theme=dark\r\nConnection: keep-alive, Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-#[derive(Clone)]
-struct Plain;
-
-impl Encoder<Bytes> for Plain {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&message.payload);
-    }
-
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&direct.payload);
-    }
-
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("missed {count} {priority:?}").as_bytes());
-    }
-
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(reason.to_string().as_bytes());
-    }
-}
 
 fn room<T: Transport>() -> (Hub<Bytes>, Room<Bytes>, Pump<Bytes, T>) {
     let hub = Hub::<Bytes>::builder().workers(1).spawn();

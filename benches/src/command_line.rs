@@ -1,7 +1,52 @@
-//! The one line that answers a command line that cannot be.
+//! How a program of this package begins: its command line, and the one line that answers one that
+//! cannot be.
 
+use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::io::Write;
 use std::ops::RangeInclusive;
+use std::process::ExitCode;
+
+/// Why there is nothing to do.
+#[derive(Debug)]
+pub enum Stop {
+    /// Help was asked for.
+    Help(String),
+    /// The command line is wrong.
+    Wrong(String),
+}
+
+/// Parses the command line of `program`; `known` lists the options there are.
+///
+/// # Errors
+/// Help was asked for, or something is wrong, said in one line.
+pub fn parse<O: Parser>(program: &str, known: &str) -> Result<O, Stop> {
+    O::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp => Stop::Help(error.to_string()),
+        _ => Stop::Wrong(in_one_line(program, known, &error)),
+    })
+}
+
+/// Runs with the options, if there are any: help is printed, and a wrong command line ends with
+/// status 2.
+pub fn begin<O>(options: Result<O, Stop>, run: impl FnOnce(O) -> ExitCode) -> ExitCode {
+    match options {
+        Ok(options) => run(options),
+        Err(Stop::Help(text)) => print(text.trim_end()),
+        Err(Stop::Wrong(line)) => {
+            eprintln!("{line}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints to a reader that may have gone away.
+pub fn print(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
 
 /// What was wrong, with which value, and what would be right.
 ///

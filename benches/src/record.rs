@@ -4,7 +4,7 @@
 //! A message: its kind, when it was offered, how many of its level went before it, and padding. A
 //! gap: its kind, nothing, and a count.
 
-use roomcast::Priority;
+use roomcast::{Bytes, Direct, Encoder, Message, Priority};
 use std::time::SystemTime;
 
 /// Bytes of a message's record: with the four bytes before it on TCP, 128.
@@ -45,6 +45,25 @@ pub enum Record {
         /// How many.
         count: u64,
     },
+}
+
+/// The records themselves, as WebSocket frames carry them.
+#[derive(Clone, Debug)]
+pub struct Records;
+
+impl Encoder<Bytes> for Records {
+    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
+        put_numbered(&message.payload, message.position, frame);
+    }
+
+    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+        // Nobody sends any here; a record of the room has a number.
+        frame.extend_from_slice(&direct.payload);
+    }
+
+    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+        put_gap(Some(priority), count, frame);
+    }
 }
 
 /// Nanoseconds since 1970: a clock that all processes share.

@@ -1,6 +1,7 @@
 //! The builder of a hub.
 
-use super::names::{Name, Names};
+use super::name::Name;
+use super::names::Names;
 use super::registry::RoomRegistry;
 use super::seeds::{Seeds, Use};
 use super::spread::Spread;
@@ -21,6 +22,9 @@ use std::marker::PhantomData;
 
 /// Sessions that each open shard of a room has before another one is opened.
 const SESSIONS_PER_SHARD: u32 = 256;
+
+/// A hub and the loops of its workers.
+type Driven<M, U> = (Hub<M, U>, Vec<WorkerLoop<M>>);
 
 /// Sets a hub up. See [`Hub::builder`].
 #[must_use = "a builder does nothing until `spawn` or `spawn_threads`"]
@@ -179,7 +183,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     /// Starts the hub with a tokio task for each worker.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled, as `tokio::spawn` does.
+    /// Outside a tokio runtime with time enabled, as `tokio::spawn` does; and where the operating
+    /// system gives no randomness and there is no [`token_key`](Self::token_key).
     #[cfg(feature = "tokio")]
     #[track_caller]
     pub fn spawn(mut self) -> Hub<M, U> {
@@ -187,7 +192,10 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             .clock
             .take()
             .unwrap_or_else(|| Box::new(crate::drive::clock::TokioClock::default()));
-        let (hub, drivers) = self.build(clock);
+        let (hub, drivers) = match self.build(clock) {
+            Ok(built) => built,
+            Err(error) => panic!("no hub: the operating system gives no randomness: {error}"),
+        };
         for driver in drivers {
             tokio::spawn(worker_loop::as_task(driver));
         }
@@ -197,10 +205,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     /// Starts the hub with a thread for each worker; no runtime is needed.
     ///
     /// # Errors
-    /// The operating system gives no thread.
+    /// The operating system gives no thread; or no randomness, where there is no
+    /// [`token_key`](Self::token_key).
     pub fn spawn_threads(mut self) -> std::io::Result<Hub<M, U>> {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
-        let (hub, drivers) = self.build(clock);
+        let (hub, drivers) = self.build(clock)?;
         for (number, driver) in drivers.into_iter().enumerate() {
             std::thread::Builder::new()
                 .name(format!("roomcast-{number}"))
@@ -211,9 +220,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
 
     /// The hub, and its workers to be turned by hand.
     #[cfg(any(feature = "internals", test))]
-    pub(crate) fn by_hand(mut self) -> (Hub<M, U>, Vec<WorkerLoop<M>>) {
+    pub(crate) fn by_hand(mut self) -> Driven<M, U> {
         let clock = self.clock.take().unwrap_or_else(|| Box::new(SystemClock::default()));
-        self.build(clock)
+        // Nobody sees its tokens.
+        self.token_key.get_or_insert_with(|| TokenKey::new(&[7; 32]));
+        self.build(clock).unwrap_or_else(|error| unreachable!("it has a key: {error}"))
     }
 
     /// A room opens another shard once each that it has holds so many sessions.
@@ -231,7 +242,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         hub
     }
 
-    fn build(self, clock: Box<dyn Clock>) -> (Hub<M, U>, Vec<WorkerLoop<M>>) {
+    fn build(self, clock: Box<dyn Clock>) -> std::io::Result<Driven<M, U>> {
+        let token_key = self.token_key.map_or_else(TokenKey::random, Ok)?;
         let outcome_waiters = Arc::new(OutcomeWaiters::default());
         let common =
             Arc::new(Common { clock, outcome_waiters, hook: self.hook, fence: Arc::default() });
@@ -265,11 +277,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             names,
             broadcast_log,
             seeds,
-            token_key: Arc::new(self.token_key.unwrap_or_else(TokenKey::random)),
+            token_key: Arc::new(token_key),
             hooks: Arc::new(Hooks::default()),
             sharding: Sharding::new(shards_per_room as u32, self.sessions_per_shard)
                 .unwrap_or_default(),
         };
-        (Hub { inner: Arc::new(inner) }, drivers)
+        Ok((Hub { inner: Arc::new(inner) }, drivers))
     }
 }

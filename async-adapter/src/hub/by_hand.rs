@@ -1,6 +1,6 @@
 //! A hub that one thread drives, in virtual time: for the oracle of this workspace's tests.
 
-use super::names::Name;
+use super::name::Name;
 use super::worker_loop::{Next, WorkerLoop};
 use super::{Hub, HubBuilder};
 use roomcast_core::Payload;

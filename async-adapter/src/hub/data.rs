@@ -1,7 +1,8 @@
 //! The data of one room: attributes, counters, profiles, export and import.
 
 use super::current::Current;
-use super::names::{Name, Names};
+use super::name::Name;
+use super::names::Names;
 use crate::sync::Arc;
 use roomcast_core::admission::{ImportError, PersistedState};
 use roomcast_core::data::DataError;

@@ -1,7 +1,7 @@
 //! What a room of names carries over a restart, by names.
 
 use super::data::RoomData;
-use super::names::Name;
+use super::name::Name;
 use crate::room::mentions::FIRST_NAMED;
 use roomcast_core::admission::{ImportError, PersistedState};
 use roomcast_core::timed::Until;

@@ -21,10 +21,10 @@
 //! room after the other, and locks the stripe again. Names are hashed, and dropped, with nothing
 //! locked; only `Eq` and `Clone` of a user's name run under a leaf, and of a room's under no lock.
 
+use super::name::{AsIs, Name, STRIPES, draw};
 use super::room_names::RoomNames;
-use crate::room::mentions::{DisplacedName, FIRST_NAMED, Knows, Mentions};
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Mutex, OnceLock, Weak};
+use crate::room::mentions::{DisplacedName, Knows, Mentions};
+use crate::sync::{Mutex, Weak};
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, RoomId, UserId};
 use smallvec::SmallVec;
@@ -32,24 +32,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
-/// Locks that the users are spread over; the last bits of a number tell which.
-const STRIPES: usize = 16;
-const STRIPE_BITS: u32 = STRIPES.trailing_zeros();
 /// How long a name is kept that no room knows.
 const GRACE: Duration = Duration::from_secs(60);
 /// Entries in turn that are looked at each time.
 const SUSPECTS: usize = 2;
 /// Rooms of an entry that are asked each time.
 const ROOMS_ASKED: usize = 2;
-
-/// What a host may call its users and rooms by: anything that can be a key and goes from thread to
-/// thread. Implemented for all such types.
-///
-/// Of a user's name `Eq` and `Clone` run under a lock of the hub's and so should be short, and call
-/// no hub.
-pub trait Name: Eq + Hash + Clone + Send + Sync + 'static {}
-
-impl<U: Eq + Hash + Clone + Send + Sync + 'static> Name for U {}
 
 /// The names of a hub.
 pub(crate) struct Names<U> {
@@ -74,26 +62,6 @@ struct Hashed<U> {
 impl<U: Eq> Hash for Hashed<U> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
-    }
-}
-
-/// Takes a hash for what it is.
-#[derive(Default)]
-pub(super) struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 
@@ -126,15 +94,6 @@ struct Look {
     user: UserId,
     version: u64,
     rooms: SmallVec<[Weak<dyn Knows>; ROOMS_ASKED]>,
-}
-
-/// A number that was never drawn before, with this one in its last bits.
-pub(super) fn draw(stripe: usize) -> u64 {
-    static START: OnceLock<u64> = OnceLock::new();
-    static DRAWN: AtomicU64 = AtomicU64::new(0);
-    let start = *START.get_or_init(|| RandomState::new().hash_one(0));
-    let number = start.wrapping_add(DRAWN.fetch_add(1, Ordering::Relaxed));
-    FIRST_NAMED | number << STRIPE_BITS | stripe as u64
 }
 
 fn address(room: &Weak<dyn Knows>) -> usize {
@@ -323,8 +282,10 @@ impl<U: Name> Mentions for Names<U> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::mentions::FIRST_NAMED;
     use crate::sync::Arc;
     use crate::sync::atomic::AtomicBool;
+    use crate::sync::atomic::Ordering;
     use std::collections::HashSet;
 
     /// A room that knows everyone, or nobody.

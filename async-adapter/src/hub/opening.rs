@@ -1,7 +1,7 @@
 //! Opening rooms and looking them up, by name or by number.
 
 use super::keys::RoomKey;
-use super::names::Name;
+use super::name::Name;
 use super::registry::{Changed, Looked, Opened};
 use super::room_names::Sought;
 use super::seeds::{Use, next_life};

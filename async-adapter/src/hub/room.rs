@@ -5,7 +5,7 @@ use super::current::{Current, WhenExpired};
 use super::data::RoomData;
 use super::keys::{Joining, RoomKey};
 use super::moderation::Moderation;
-use super::names::Name;
+use super::name::Name;
 use super::session::Session;
 use crate::reading::subscription::Subscription;
 use crate::room::SharedRoom;

@@ -6,7 +6,7 @@
 //! and if it does not, it is looked up again.
 
 use super::keys::RoomKey;
-use super::names::{AsIs, Name, draw};
+use super::name::{AsIs, Name, draw};
 use super::registry::Found;
 use crate::room::mentions::DisplacedName;
 use crate::sync::{Arc, Mutex};

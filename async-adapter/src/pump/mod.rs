@@ -16,7 +16,7 @@ pub use pumped::Pumped;
 pub use transport::Transport;
 
 use crate::drive::worker::Workers;
-use crate::hub::names::Name;
+use crate::hub::name::Name;
 use crate::hub::registry::RoomRegistry;
 use crate::hub::room::Room;
 use crate::room::pump_notify::PumpNotify;

@@ -1,7 +1,6 @@
 //! Reading the peer's frames, and answering as the protocol asks.
 
 use super::frames::{CLOSE, FIN, WebSocketFrames};
-use super::request::WebSocketRequest;
 use super::{WebSocketError, WebSocketOptions};
 use crate::net::link::Linked;
 use crate::net::stream::{self, StreamTransport};
@@ -66,23 +65,6 @@ impl fmt::Debug for WebSocketReader {
 }
 
 impl WebSocketReader {
-    /// Accepts a connection that has not said anything yet, whatever it asks for: does the
-    /// handshake and splits it. The write half is for a [`Pump`](crate::Pump) whose encoder is
-    /// wrapped in [`WebSocketFrames`]. A host that looks at the request first uses
-    /// [`WebSocketRequest`].
-    ///
-    /// # Errors
-    /// As [`WebSocketRequest::read`] and [`WebSocketRequest::accept`].
-    ///
-    /// # Cancel safety
-    /// Dropping the future drops the connection.
-    pub async fn accept(
-        stream: TcpStream,
-        options: WebSocketOptions,
-    ) -> Result<(Self, TcpTransport), WebSocketError> {
-        WebSocketRequest::read(stream, options).await?.accept().await
-    }
-
     /// Splits a connection on which another library has done the handshake: an HTTP server that
     /// upgraded it. `read` is what that library had read beyond the handshake.
     ///

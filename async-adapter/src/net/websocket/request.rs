@@ -172,6 +172,25 @@ impl WebSocketRequest<TcpStream> {
     }
 }
 
+impl WebSocketReader {
+    /// Accepts a connection that has not said anything yet, whatever it asks for: does the
+    /// handshake and splits it. The write half is for a [`Pump`](crate::Pump) whose encoder is
+    /// wrapped in [`WebSocketFrames`](super::WebSocketFrames). A host that looks at the request first uses
+    /// [`WebSocketRequest`].
+    ///
+    /// # Errors
+    /// As [`WebSocketRequest::read`] and [`WebSocketRequest::accept`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the connection.
+    pub async fn accept(
+        stream: TcpStream,
+        options: WebSocketOptions,
+    ) -> Result<(Self, TcpTransport), WebSocketError> {
+        WebSocketRequest::read(stream, options).await?.accept().await
+    }
+}
+
 /// Why a request is none.
 #[derive(Debug, thiserror::Error)]
 enum HandshakeError {

@@ -11,23 +11,19 @@ mod while_sweeping;
 
 use clap::ValueEnum;
 use contender::{Contender, Figures, Load};
-use options::{Options, Stop};
+use options::Options;
 use report::{Measured, Report};
+use roomcast_benches::command_line::{begin, print};
 use roomcast_benches::text;
 use serde::Serialize;
 use std::fmt::Display;
-use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 
 fn main() -> ExitCode {
-    let options = match Options::from_args() {
-        Ok(options) => options,
-        Err(Stop::Help(text)) => return print(text.trim_end()),
-        Err(Stop::Wrong(line)) => {
-            eprintln!("{line}");
-            return ExitCode::from(2);
-        }
-    };
+    begin(Options::from_args(), run)
+}
+
+fn run(options: Options) -> ExitCode {
     let text = if let Some(contender) = options.only {
         // On as many threads as the process that started this one asks for.
         let load = options.load(options.threads.unwrap_or(1));
@@ -46,14 +42,6 @@ fn main() -> ExitCode {
             eprintln!("compare: {line}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Prints to a reader that may have gone away.
-fn print(text: &str) -> ExitCode {
-    match writeln!(std::io::stdout(), "{text}") {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
     }
 }
 

@@ -2,8 +2,7 @@
 
 use crate::contender::{Contender, Load};
 use clap::Parser;
-use clap::error::ErrorKind;
-use roomcast_benches::command_line::{in_one_line, whole};
+use roomcast_benches::command_line::{Stop, parse, whole};
 use roomcast_benches::fanout::MAX_BURST;
 use std::ops::RangeInclusive;
 
@@ -61,21 +60,9 @@ pub(crate) struct Options {
     pub(crate) only: Option<Contender>,
 }
 
-/// Why there is nothing to measure.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// Help was asked for.
-    Help(String),
-    /// The command line is wrong.
-    Wrong(String),
-}
-
 impl Options {
     pub(crate) fn from_args() -> Result<Self, Stop> {
-        let options = Self::try_parse().map_err(|error| match error.kind() {
-            ErrorKind::DisplayHelp => Stop::Help(error.to_string()),
-            _ => Stop::Wrong(in_one_line("compare", KNOWN, &error)),
-        })?;
+        let options: Self = parse("compare", KNOWN)?;
         let (burst, messages) = (options.burst, options.messages());
         if burst > messages {
             let right = format!("a whole number from 1 to {messages}");

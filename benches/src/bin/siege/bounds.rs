@@ -1,6 +1,6 @@
 //! What a server has to hold.
 
-use crate::run::Attacked;
+use crate::attacked::Attacked;
 use roomcast_benches::text::time;
 use serde::Serialize;
 
@@ -83,13 +83,6 @@ impl Bounds {
         );
         holds(attacked.balances, "books: the room's books do not balance".to_owned());
         broken
-    }
-}
-
-impl Attacked {
-    /// Bytes by which the server grew at the most.
-    pub(crate) fn growth(&self) -> u64 {
-        self.resident_peak.saturating_sub(self.resident_before)
     }
 }
 

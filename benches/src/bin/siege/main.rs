@@ -5,6 +5,7 @@
 //! nobody else's, and so do the hostile clients. Exits with 1 when a bound is broken, and names it.
 
 mod attack;
+mod attacked;
 mod bounds;
 mod hostile;
 mod options;
@@ -14,26 +15,22 @@ mod run;
 mod server;
 mod watchers;
 
-use options::{Options, Stop};
+use options::Options;
 use report::Report;
 use roomcast_benches::child::understand;
+use roomcast_benches::command_line::{begin, print};
 use run::Siege;
-use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options = match Options::from_args() {
-        Ok(options) => options,
-        Err(Stop::Help(text)) => return print(text.trim_end()),
-        Err(Stop::Wrong(line)) => {
-            eprintln!("{line}");
-            return ExitCode::from(2);
-        }
-    };
+    begin(Options::from_args(), |options| run_with(&options))
+}
+
+fn run_with(options: &Options) -> ExitCode {
     let part = match (&options.server, &options.hostile) {
         (Some(json), _) => understand(json).and_then(server::run),
         (None, Some(json)) => understand(json).and_then(|raid| hostile::run(&raid)),
-        (None, None) => return besiege(&options),
+        (None, None) => return besiege(options),
     };
     match part {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,14 +41,6 @@ fn main() -> ExitCode {
 fn fail(line: &str) -> ExitCode {
     eprintln!("siege: {line}");
     ExitCode::FAILURE
-}
-
-/// Prints to a reader that may have gone away.
-fn print(text: &str) -> ExitCode {
-    match writeln!(std::io::stdout(), "{text}") {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
 }
 
 /// Makes the attacks, one after the other, on one server.

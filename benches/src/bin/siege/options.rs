@@ -2,9 +2,8 @@
 
 use crate::attack::Attack;
 use crate::bounds::Bounds;
-use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
-use roomcast_benches::command_line::{in_one_line, whole};
+use roomcast_benches::command_line::{Stop, parse, whole};
 
 /// What a wrong name of an option is answered with.
 const KNOWN: &str = "--attack NAME, --seconds S, --peers N, --messages-a-second R, --high-age MS, \
@@ -62,21 +61,9 @@ pub(crate) struct Options {
     pub(crate) hostile: Option<String>,
 }
 
-/// Why there is nothing to do.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// Help was asked for.
-    Help(String),
-    /// The command line is wrong.
-    Wrong(String),
-}
-
 impl Options {
     pub(crate) fn from_args() -> Result<Self, Stop> {
-        Self::try_parse().map_err(|error| match error.kind() {
-            ErrorKind::DisplayHelp => Stop::Help(error.to_string()),
-            _ => Stop::Wrong(in_one_line("siege", KNOWN, &error)),
-        })
+        parse("siege", KNOWN)
     }
 
     /// The attacks that are made.

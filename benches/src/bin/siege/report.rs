@@ -1,9 +1,9 @@
 //! What is printed.
 
+use crate::attacked::Attacked;
 use crate::bounds::Bounds;
 use crate::options::Options;
 use crate::orders::Counts;
-use crate::run::Attacked;
 use roomcast_benches::machine::Machine;
 use roomcast_benches::text::{grouped, time};
 use serde::Serialize;

@@ -1,12 +1,12 @@
 //! A siege: a server process, healthy peers, and one attack after another.
 
 use crate::attack::Attack;
+use crate::attacked::Attacked;
 use crate::options::Options;
 use crate::orders::{Counts, Listening, Order, Raid, Raided, Serve};
 use crate::server::PATIENCE;
-use crate::watchers::{Watched, Watchers};
+use crate::watchers::Watchers;
 use roomcast_benches::child::Child;
-use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -26,27 +26,6 @@ pub(crate) struct Siege {
     listening: Listening,
     watchers: Watchers,
     seconds: u32,
-}
-
-/// What an attack did to a server.
-#[derive(Debug, Serialize)]
-pub(crate) struct Attacked {
-    pub(crate) attack: Attack,
-    /// How often hostile clients did what they do.
-    pub(crate) count: u64,
-    /// Bytes that the server held before, and the most that it held until the attack was over.
-    pub(crate) resident_before: u64,
-    pub(crate) resident_peak: u64,
-    /// Descriptors of the server before and after.
-    pub(crate) descriptors_before: usize,
-    pub(crate) descriptors_after: usize,
-    /// Connections that the pump gave up because they took nothing.
-    pub(crate) stalled: u64,
-    /// Sessions that are left beside the healthy peers'.
-    pub(crate) strangers: u32,
-    pub(crate) balances: bool,
-    #[serde(flatten)]
-    pub(crate) watched: Watched,
 }
 
 impl Siege {

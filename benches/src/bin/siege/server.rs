@@ -8,11 +8,10 @@ use roomcast::net::{
 };
 use roomcast::pump::PumpOptions;
 use roomcast::{
-    Bytes, Direct, Encoder, Hub, Join, Message, PerLevel, Priority, Publish, Pump, Room,
-    RoomConfig, RoomId, Source, UserId,
+    Bytes, Hub, Join, PerLevel, Priority, Publish, Pump, Room, RoomConfig, RoomId, Source, UserId,
 };
 use roomcast_benches::child::{orders, tell};
-use roomcast_benches::record;
+use roomcast_benches::record::{self, Records};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,25 +31,6 @@ const THREADS: usize = 2;
 const LOOK: Duration = Duration::from_millis(10);
 /// How long messages that wait in a queue are waited for.
 const LATEST: Duration = Duration::from_secs(15);
-
-/// The records themselves, as WebSocket frames carry them.
-#[derive(Clone, Debug)]
-struct Records;
-
-impl Encoder<Bytes> for Records {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        record::put_numbered(&message.payload, message.position, frame);
-    }
-
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-        // Nobody sends any here; a record of the room has a number.
-        frame.extend_from_slice(&direct.payload);
-    }
-
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        record::put_gap(Some(priority), count, frame);
-    }
-}
 
 /// The room, and what was said to it.
 #[derive(Debug)]

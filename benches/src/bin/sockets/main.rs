@@ -12,25 +12,21 @@ mod report;
 mod run;
 mod server;
 
-use options::{Options, Stop};
+use options::Options;
 use report::Report;
 use roomcast_benches::child::understand;
-use std::io::Write;
+use roomcast_benches::command_line::{begin, print};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options = match Options::from_args() {
-        Ok(options) => options,
-        Err(Stop::Help(text)) => return print(text.trim_end()),
-        Err(Stop::Wrong(line)) => {
-            eprintln!("{line}");
-            return ExitCode::from(2);
-        }
-    };
+    begin(Options::from_args(), |options| run_with(&options))
+}
+
+fn run_with(options: &Options) -> ExitCode {
     let part = match (&options.server, &options.client) {
         (Some(json), _) => understand(json).and_then(|serve| server::run(&serve)),
         (None, Some(json)) => understand(json).and_then(|call| client::run(&call)),
-        (None, None) => return side_by_side(&options),
+        (None, None) => return side_by_side(options),
     };
     match part {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,14 +37,6 @@ fn main() -> ExitCode {
 fn fail(line: &str) -> ExitCode {
     eprintln!("sockets: {line}");
     ExitCode::FAILURE
-}
-
-/// Prints to a reader that may have gone away.
-fn print(text: &str) -> ExitCode {
-    match writeln!(std::io::stdout(), "{text}") {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
 }
 
 /// Measures the servers, one after the other, and that as often as was asked for.

@@ -2,9 +2,8 @@
 
 use crate::contender::Contender;
 use crate::load::Load;
-use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
-use roomcast_benches::command_line::{in_one_line, whole};
+use roomcast_benches::command_line::{Stop, parse, whole};
 
 /// What a wrong name of an option is answered with.
 const KNOWN: &str = "--connections N, --messages-a-second R, --window MS, --seconds S, --high-every K, --slow PERCENT, --overload X, \
@@ -75,21 +74,9 @@ pub(crate) struct Options {
     pub(crate) client: Option<String>,
 }
 
-/// Why there is nothing to measure.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// Help was asked for.
-    Help(String),
-    /// The command line is wrong.
-    Wrong(String),
-}
-
 impl Options {
     pub(crate) fn from_args() -> Result<Self, Stop> {
-        let options = Self::try_parse().map_err(|error| match error.kind() {
-            ErrorKind::DisplayHelp => Stop::Help(error.to_string()),
-            _ => Stop::Wrong(in_one_line("sockets", KNOWN, &error)),
-        })?;
+        let options: Self = parse("sockets", KNOWN)?;
         let load = options.load();
         let (every, high, rate) = (options.high_every, load.high(), load.room_rate());
         if options.overload > 1 && high >= rate {

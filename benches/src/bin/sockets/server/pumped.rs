@@ -7,32 +7,13 @@ use crate::orders::{Counts, Fates};
 use roomcast::net::{TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
 use roomcast::pump::PumpOptions;
 use roomcast::{Bytes, Direct, Encoder, Join, Message, Priority, Pump};
-use roomcast_benches::record;
+use roomcast_benches::record::{self, Records};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
 struct Pumped {
     hall: Hall,
     pump: Pump<Bytes, TcpTransport>,
-}
-
-/// The records themselves, as WebSocket frames carry them.
-#[derive(Clone, Debug)]
-struct Records;
-
-impl Encoder<Bytes> for Records {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        record::put_numbered(&message.payload, message.position, frame);
-    }
-
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-        // Nobody sends any here; a record of the room has a number.
-        frame.extend_from_slice(&direct.payload);
-    }
-
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        record::put_gap(Some(priority), count, frame);
-    }
 }
 
 /// The records behind their lengths.
