@@ -3,6 +3,7 @@
 
 use crate::direct::Direct;
 use crate::message::Message;
+use crate::profile::Profile;
 use alloc::sync::Arc;
 use smallvec::SmallVec;
 
@@ -61,10 +62,10 @@ impl<M> DeferredDrops<M> {
         self.payloads.push(payload);
     }
 
-    pub(crate) fn add_profile(&mut self, profile: Option<Arc<M>>) {
+    pub(crate) fn add_profile(&mut self, profile: Option<Profile<M>>) {
         if let Some(profile) = profile {
             self.count();
-            self.profiles.push(profile);
+            self.profiles.push(profile.content);
         }
     }
 
@@ -137,7 +138,7 @@ mod tests {
         let mut deferred = DeferredDrops::default();
         let profile = Arc::new("profile");
         for _ in 0..3 * MOST {
-            deferred.add_profile(Some(Arc::clone(&profile)));
+            deferred.add_profile(Some(Profile::from((Arc::clone(&profile), 2))));
         }
         assert_eq!(Arc::strong_count(&profile), 1 + MOST as usize);
         assert_eq!(deferred.take().map(|taken| taken.profiles.len()), Some(MOST as usize));

@@ -86,6 +86,7 @@ mod list;
 mod log;
 pub mod message;
 mod priority;
+mod profile;
 pub mod queue;
 pub mod quota;
 mod recent_users;

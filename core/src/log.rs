@@ -115,7 +115,7 @@ impl<M: Payload> Log<M> {
             ring.pop(deferred);
         }
         ring.head = message.position + 1;
-        ring.bytes += message.bytes();
+        ring.bytes += message.bytes;
         ring.messages.push_back(message);
         while ring.bytes > ring.max_bytes && ring.pop(deferred) {}
     }
@@ -174,7 +174,7 @@ impl<M: Payload> Ring<M> {
         let (mut messages, mut bytes) = (Deque::new(), 0);
         let len = self.messages.len();
         for message in (len.saturating_sub(MOVED)..len).filter_map(|at| self.messages.get(at)) {
-            bytes += message.bytes();
+            bytes += message.bytes;
             messages.push_back(Arc::clone(message));
         }
         Self { messages, bytes, ..*self }
@@ -187,7 +187,7 @@ impl<M: Payload> Ring<M> {
     /// Gives up the oldest message; returns whether there was one.
     fn pop(&mut self, deferred: &mut DeferredDrops<M>) -> bool {
         let Some(oldest) = self.messages.pop_front() else { return false };
-        self.bytes -= oldest.bytes();
+        self.bytes -= oldest.bytes;
         deferred.add_message(oldest);
         true
     }
@@ -214,6 +214,7 @@ mod tests {
             dispatched_at: Instant::ZERO,
             profile: None,
             payload,
+            bytes: payload.len() as u64,
         })
     }
 

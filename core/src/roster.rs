@@ -6,7 +6,7 @@
 use crate::chunked::{Chunked, Slab};
 use crate::ids::{SessionId, SessionKey, UserId};
 use crate::index::{Hasher, Index};
-use alloc::sync::Arc;
+use crate::profile::Profile;
 use smallvec::SmallVec;
 
 /// The sessions of one user.
@@ -29,7 +29,7 @@ pub(crate) struct Roster<M> {
     /// Users who have gone and whom the index still knows.
     gone: GoneUsers,
     sessions: u32,
-    profiles: Slab<(UserId, Arc<M>)>,
+    profiles: Slab<(UserId, Profile<M>)>,
     profile_of: Index,
     hasher: Hasher,
 }
@@ -216,12 +216,12 @@ impl<M> Roster<M> {
     }
 
     #[inline]
-    pub(crate) fn profile(&self, user: UserId) -> Option<&Arc<M>> {
+    pub(crate) fn profile(&self, user: UserId) -> Option<&Profile<M>> {
         self.profile_slot(user).map(|slot| &self.profiles[slot].1)
     }
 
     /// Returns the profile that the user had.
-    pub(crate) fn set_profile(&mut self, user: UserId, profile: Arc<M>) -> Option<Arc<M>> {
+    pub(crate) fn set_profile(&mut self, user: UserId, profile: Profile<M>) -> Option<Profile<M>> {
         if let Some(slot) = self.profile_slot(user) {
             return Some(core::mem::replace(&mut self.profiles[slot].1, profile));
         }
@@ -231,7 +231,7 @@ impl<M> Roster<M> {
         None
     }
 
-    pub(crate) fn take_profile(&mut self, user: UserId) -> Option<Arc<M>> {
+    pub(crate) fn take_profile(&mut self, user: UserId) -> Option<Profile<M>> {
         let slot = self.profile_slot(user)?;
         self.profile_of.remove(self.hasher.hash(user.0), slot);
         self.profiles.remove(slot).map(|(_, profile)| profile)
@@ -259,6 +259,7 @@ impl<M> Roster<M> {
 mod tests {
     use super::*;
     use crate::index::Rng;
+    use alloc::sync::Arc;
     use alloc::vec;
     use alloc::vec::Vec;
 
@@ -299,9 +300,10 @@ mod tests {
         let mut roster = Roster::new(Hasher::new(0));
         roster.add(UserId(1), SessionKey::new(0, 1));
         assert!(roster.profile(UserId(1)).is_none());
-        assert_eq!(roster.set_profile(UserId(1), Arc::new("old")), None);
-        assert_eq!(roster.set_profile(UserId(1), Arc::new("new")), Some(Arc::new("old")));
-        assert_eq!(roster.take_profile(UserId(1)), Some(Arc::new("new")));
+        let profile = |content: &'static str| Profile::from((Arc::new(content), content.len()));
+        assert_eq!(roster.set_profile(UserId(1), profile("old")), None);
+        assert_eq!(roster.set_profile(UserId(1), profile("newer")), Some(profile("old")));
+        assert_eq!(roster.take_profile(UserId(1)), Some(profile("newer")));
         assert!(roster.profile(UserId(1)).is_none());
     }
 

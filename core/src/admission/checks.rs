@@ -33,24 +33,33 @@ impl<M: Payload> Checks<'_, M> {
     /// Returns who speaks. A refusal that time alone can end names the first instant at which every
     /// limit agrees, not only the one that decided.
     #[inline]
-    pub(super) fn check(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, Denied> {
-        self.decide(now, publish).map_err(|denied| match denied.retry_at {
-            Some(_) => denied.until(self.agree_at(now, publish)),
+    pub(super) fn check(
+        &self,
+        now: Instant,
+        publish: &Publish<M>,
+        size: usize,
+        profile: Option<usize>,
+    ) -> Result<Sender, Denied> {
+        self.decide(now, publish, size, profile).map_err(|denied| match denied.retry_at {
+            Some(_) => denied.until(self.agree_at(now, publish, size, profile)),
             None => denied,
         })
     }
 
     #[inline]
-    fn decide(&self, now: Instant, publish: &Publish<M>) -> Result<Sender, Denied> {
+    fn decide(
+        &self,
+        now: Instant,
+        publish: &Publish<M>,
+        size: usize,
+        profile: Option<usize>,
+    ) -> Result<Sender, Denied> {
         if self.status != RoomStatus::Open {
             return Err(Denied::because(RefusalReason::RoomClosed));
         }
         let sender = self.sender(now, &publish.source)?;
         self.may_speak(now, sender)?;
-        payload_size(self.settings, &publish.payload)?;
-        if let (Source::Edge { .. }, Some(profile)) = (&publish.source, &publish.profile) {
-            profile_size(self.settings, &**profile)?;
-        }
+        self.fits(&publish.source, size, profile)?;
         if let Some(until) =
             publish.dedup_key.and_then(|key| self.intake.said_until(now, sender, key))
         {
@@ -82,18 +91,38 @@ impl<M: Payload> Checks<'_, M> {
         Ok(sender)
     }
 
+    /// Whether a message is small enough. The profile of a user who speaks here was looked at when
+    /// it was set; one that comes from an edge is looked at now.
+    #[inline]
+    fn fits(&self, source: &Source, size: usize, profile: Option<usize>) -> Result<(), Denied> {
+        let max = self.settings.payload_bytes as usize;
+        if size > max {
+            return Err(Denied::by(RefusalReason::TooLarge, Limit::PayloadBytes { size, max }));
+        }
+        let max = self.settings.profile_bytes as usize;
+        match (source, profile) {
+            (Source::Edge { .. }, Some(size)) if size > max => {
+                Err(Denied::by(RefusalReason::TooLarge, Limit::ProfileBytes { size, max }))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the first instant at which every limit that time ends lets this message in, if
     /// nothing else happens; `None` when one never does, or when time does not decide alone.
     #[cold]
-    fn agree_at(&self, now: Instant, publish: &Publish<M>) -> Option<Instant> {
+    fn agree_at(
+        &self,
+        now: Instant,
+        publish: &Publish<M>,
+        size: usize,
+        profile: Option<usize>,
+    ) -> Option<Instant> {
         let (sender, banned) = match publish.source {
             Source::Edge { user, .. } => (Sender::User(user), self.moderation.banned(now, user)),
             _ => (self.sender(now, &publish.source).ok()?, None),
         };
-        payload_size(self.settings, &publish.payload).ok()?;
-        if let (Source::Edge { .. }, Some(profile)) = (&publish.source, &publish.profile) {
-            profile_size(self.settings, &**profile).ok()?;
-        }
+        self.fits(&publish.source, size, profile).ok()?;
         let mut at = now;
         if let Some(until) = banned {
             at = at.max(until.instant()?);
@@ -193,24 +222,6 @@ pub(super) fn as_delta(units: u64) -> i64 {
 /// said.
 pub(super) fn outcome_sink<M>(settings: &Settings, publish: &Publish<M>) -> OutcomeSink {
     publish.outcome_sink.unwrap_or_else(|| settings.outcome_sink[publish.priority].into())
-}
-
-fn payload_size<M: Payload>(settings: &Settings, payload: &M) -> Result<(), Denied> {
-    let (size, max) = (payload.size(), settings.payload_bytes as usize);
-    if size > max {
-        Err(Denied::by(RefusalReason::TooLarge, Limit::PayloadBytes { size, max }))
-    } else {
-        Ok(())
-    }
-}
-
-fn profile_size<M: Payload>(settings: &Settings, profile: &M) -> Result<(), Denied> {
-    let (size, max) = (profile.size(), settings.profile_bytes as usize);
-    if size > max {
-        Err(Denied::by(RefusalReason::TooLarge, Limit::ProfileBytes { size, max }))
-    } else {
-        Ok(())
-    }
 }
 
 /// Returns whether `user` owns the room.

@@ -12,10 +12,10 @@ use crate::message::{
     Kind, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender,
 };
 use crate::priority::Priority;
+use crate::profile::Profile;
 use crate::queue::Popped;
 use crate::time::Instant;
 use crate::work::WorkLimit;
-use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
     /// The host speaks to the room: at once, by a rate of its own. Then what is due goes out.
@@ -24,6 +24,7 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         id: MessageId,
         publish: Publish<M>,
+        size: usize,
         work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (level, units) = (publish.priority, publish.units);
@@ -53,7 +54,9 @@ impl<M: Payload> Admission<M> {
         self.accounts.queue(level, units);
         let Publish { kind, merge_key, dedup_key, payload, .. } = publish;
         let ext = QueuedExt::of(units, merge_key, dedup_key, None);
-        let item = Queued { id, kind, session: None, profile: None, outcome_sink, ext, payload };
+        let (session, profile) = (None, None);
+        let item =
+            Queued { id, kind, session, profile, outcome_sink, ext, size: size as u32, payload };
         let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
         let seq = self.send(now, popped, Some(id));
         self.dispatch(now, work, None);
@@ -71,11 +74,12 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         level: Priority,
         kind: Kind,
-        profile: Option<Arc<M>>,
+        profile: Option<Profile<M>>,
         payload: M,
     ) {
+        let size = payload.size();
         let id = self.accounts.submit(level, 1);
-        if payload.size() > self.settings.payload_bytes as usize {
+        if size > self.settings.payload_bytes as usize {
             let denied = Denied::because(RefusalReason::TooLarge);
             let Refused { payload, .. } = self.accounts.refuse(level, 1, denied, payload);
             self.accounts.drops().add_payload(payload);
@@ -83,7 +87,9 @@ impl<M: Payload> Admission<M> {
         }
         self.accounts.queue(level, 1);
         let outcome_sink = OutcomeSink::CountedOnly;
-        let item = Queued { id, kind, session: None, profile, outcome_sink, ext: None, payload };
+        let (session, ext) = (None, None);
+        let item =
+            Queued { id, kind, session, profile, outcome_sink, ext, size: size as u32, payload };
         self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 

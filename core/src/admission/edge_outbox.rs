@@ -52,7 +52,7 @@ impl<M> EdgeOutbox<M> {
             dedup_key,
             outcome_sink,
             admitted_at: entered,
-            profile,
+            profile: profile.map(|profile| profile.content),
             carried_keys,
             payload,
         });

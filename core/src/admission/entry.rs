@@ -10,10 +10,10 @@ use crate::message::{
     DedupKey, Limit, Outcome, Payload, Publish, Receipt, Refused, Sender, Source,
 };
 use crate::priority::Priority;
+use crate::profile::Profile;
 use crate::queue::Full;
 use crate::time::Instant;
 use crate::work::WorkLimit;
-use alloc::sync::Arc;
 
 /// What became of a message that entered.
 pub(super) enum Entered<M> {
@@ -42,6 +42,9 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         mut publish: Publish<M>,
     ) -> Result<Receipt, Refused<M>> {
+        // To ask runs code of the host's.
+        let size = publish.payload.size();
+        let profile_size = publish.profile.as_ref().map(|profile| profile.size());
         let now = self.begin_call(now);
         let mut work = WorkLimit::per_call();
         if self.status == RoomStatus::Closed {
@@ -52,14 +55,14 @@ impl<M: Payload> Admission<M> {
         publish.priority = self.settings.levels.level(publish.priority);
         let (level, units) = (publish.priority, publish.units);
         let id = self.accounts.submit(level, units);
-        let sender = match self.checks().check(now, &publish) {
+        let sender = match self.checks().check(now, &publish, size, profile_size) {
             Ok(sender) => sender,
             Err(denied) => {
                 return Err(self.refuse(now, (level, units), denied, publish.payload, &mut work));
             }
         };
         if checks::is_notice(sender, &publish) {
-            return self.send_notice(now, id, publish, &mut work);
+            return self.send_notice(now, id, publish, size, &mut work);
         }
         let lane = Lane { level, sender };
         let outcome_sink = checks::outcome_sink(&self.settings, &publish);
@@ -67,13 +70,16 @@ impl<M: Payload> Admission<M> {
             // Whoever may speak is of this life.
             Source::Session(session) => (Some(session.key()), self.profile_of(sender)),
             Source::Edge { session, .. } => {
-                (session.and_then(|id| id.key_in(self.people.life())), publish.profile.take())
+                let profile = publish.profile.take().zip(profile_size);
+                (session.and_then(|id| id.key_in(self.people.life())), profile.map(Profile::from))
             }
             Source::Host => (None, None),
         };
         let Publish { kind, merge_key, dedup_key, counter, payload, .. } = publish;
         let ext = QueuedExt::of(units, merge_key, dedup_key, counter);
-        let waiting = Queued { id, kind, session, profile, outcome_sink, ext, payload };
+        // It is not above the limit.
+        let size = size as u32;
+        let waiting = Queued { id, kind, session, profile, outcome_sink, ext, size, payload };
         self.accounts.promise_outcome(level, outcome_sink);
         let answer = if self.is_reviewed(lane) {
             self.have_reviewed(now, lane, waiting, &mut work)
@@ -344,7 +350,7 @@ impl<M: Payload> Admission<M> {
         carrier
     }
 
-    fn profile_of(&self, sender: Sender) -> Option<Arc<M>> {
+    fn profile_of(&self, sender: Sender) -> Option<Profile<M>> {
         match sender {
             Sender::User(user) => self.people.profile(user).cloned(),
             Sender::Host => None,

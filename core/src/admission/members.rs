@@ -6,10 +6,12 @@ use crate::error::{JoinError, LeaveError, ProfileError};
 use crate::event::{Liveness, Presence, PresenceCause};
 use crate::ids::{SessionId, SessionKey, UserId};
 use crate::message::Payload;
+use crate::profile::Profile;
 use crate::rights::Role;
 use crate::roster::{UserSessions, in_life};
 use crate::system_messages::SystemMessageKind;
 use crate::time::Instant;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl<M: Payload> Admission<M> {
@@ -108,7 +110,7 @@ impl<M: Payload> Admission<M> {
         }
         let now = self.clock.peek(Instant::ZERO);
         self.data.note(now, SystemMessageKind::ProfileChanged, Some(user));
-        let old = self.people.set_profile(user, profile);
+        let old = self.people.set_profile(user, Profile::from((Arc::new(profile), size)));
         self.accounts.drops().add_profile(old);
         Ok(())
     }
@@ -138,7 +140,12 @@ impl<M: Payload> Admission<M> {
     /// A session has joined an audience: a user's, who may bring a profile, or a guest's. Whoever
     /// says so says [`gone`](Self::gone) once, when the audience has let it go. One of another life
     /// of the room changes nothing, in either call. O(1).
-    pub fn come(&mut self, now: Instant, session: SessionId, user: Option<(UserId, Option<M>)>) {
+    pub(crate) fn come(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        user: Option<(UserId, Option<Profile<M>>)>,
+    ) {
         let now = self.clock.advance(now);
         if session.life() != self.people.life() {
             return;

@@ -6,11 +6,11 @@ use crate::config::Settings;
 use crate::event::{Liveness, Presence, PresenceCause};
 use crate::ids::{SessionKey, UserId};
 use crate::index::Hasher;
+use crate::profile::Profile;
 use crate::recent_users::RecentUsers;
 use crate::roster::{Gone, Roster, UserKeys};
 use crate::shard_index::ShardIndex;
 use crate::time::Instant;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The people of a room: its sessions, the users they speak for, and those users' profiles.
@@ -51,7 +51,7 @@ pub(super) struct Departure<M> {
     /// Whether that takes the user offline. One who was offline already does not go again.
     pub(super) goes_offline: bool,
     /// The user's profile, which goes with the last session.
-    pub(super) profile: Option<Arc<M>>,
+    pub(super) profile: Option<Profile<M>>,
 }
 
 /// A user has come online or gone offline.
@@ -206,17 +206,17 @@ impl<M> People<M> {
 
     /// Returns what travels with a user's messages.
     #[inline]
-    pub(super) fn profile(&self, user: UserId) -> Option<&Arc<M>> {
+    pub(super) fn profile(&self, user: UserId) -> Option<&Profile<M>> {
         self.roster.profile(user)
     }
 
     /// Sets a user's profile; returns the one before.
-    pub(super) fn set_profile(&mut self, user: UserId, profile: M) -> Option<Arc<M>> {
-        self.roster.set_profile(user, Arc::new(profile))
+    pub(super) fn set_profile(&mut self, user: UserId, profile: Profile<M>) -> Option<Profile<M>> {
+        self.roster.set_profile(user, profile)
     }
 
     /// Takes a user's profile away.
-    pub(super) fn take_profile(&mut self, user: UserId) -> Option<Arc<M>> {
+    pub(super) fn take_profile(&mut self, user: UserId) -> Option<Profile<M>> {
         self.roster.take_profile(user)
     }
 

@@ -11,7 +11,7 @@ use crate::deferred_drops::DeferredDrops;
 use crate::handover::HandOver;
 use crate::ids::{MessageId, Seq};
 use crate::index::Hasher;
-use crate::message::{EdgeMessage, Limit, MergeKey, Message, Payload, Sender};
+use crate::message::{EdgeMessage, Limit, MergeKey, Message, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Full, Popped, Queue, Victims};
 use crate::time::Instant;
@@ -96,20 +96,14 @@ impl<M> Pipeline<M> {
     /// Puts a message into the queue, over the budget if need be, and returns its slot. Unless it
     /// goes out at once, [`settle`](Self::settle) must follow.
     #[inline]
-    pub(super) fn insert(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> u32
-    where
-        M: Payload,
-    {
-        let size = waiting.payload.size() as u64;
+    pub(super) fn insert(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> u32 {
+        let size = u64::from(waiting.size);
         self.queue.insert(now, lane.level, lane.sender, size, waiting)
     }
 
     /// Puts a message into the queue that waits there, over the budget if need be, and returns its
     /// slot. [`pop_excess`](Self::pop_excess) brings the queue back under it.
-    pub(super) fn insert_due(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> u32
-    where
-        M: Payload,
-    {
+    pub(super) fn insert_due(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> u32 {
         let slot = self.insert(now, lane, waiting);
         self.queue.enter();
         slot
@@ -270,7 +264,8 @@ impl<M> Pipeline<M> {
         }
         let Popped { item, priority, sender, entered, .. } = popped;
         let QueuedExt { messages, units, .. } = item.ext();
-        let Queued { kind, session, profile, payload, .. } = item;
+        let Queued { kind, session, profile, size, payload, .. } = item;
+        let profile_bytes = profile.as_ref().map_or(0, |profile| profile.size);
         let seq = Seq(self.outbox.last().0 + 1);
         let position = self.heads[priority];
         self.heads[priority] += 1;
@@ -286,8 +281,9 @@ impl<M> Pipeline<M> {
             messages,
             admitted_at,
             dispatched_at,
-            profile,
+            profile: profile.map(|profile| profile.content),
             payload,
+            bytes: u64::from(size) + u64::from(profile_bytes),
         };
         self.outbox.push(Arc::new(message));
         Some(seq)

@@ -6,8 +6,8 @@ use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, SessionKey};
 use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink, Sender};
 use crate::priority::Priority;
+use crate::profile::Profile;
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 /// Where a message queues: what its turn, its quotas and its limits are looked up by.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +22,11 @@ pub(super) struct Queued<M> {
     pub(super) id: MessageId,
     pub(super) kind: Kind,
     pub(super) session: Option<SessionKey>,
-    pub(super) profile: Option<Arc<M>>,
+    pub(super) profile: Option<Profile<M>>,
     pub(super) outcome_sink: OutcomeSink,
     pub(super) ext: Option<Box<QueuedExt>>,
+    /// The size of the payload.
+    pub(super) size: u32,
     pub(super) payload: M,
 }
 

@@ -37,6 +37,9 @@ impl<M: Payload> Admission<M> {
         ticket: Ticket,
         decision: ReviewDecision<M>,
     ) -> Result<(), ReviewError<M>> {
+        // To ask runs code of the host's.
+        let new_size =
+            if let ReviewDecision::Rewrite(payload) = &decision { payload.size() } else { 0 };
         let now = self.begin_call(now);
         if self.status == RoomStatus::Closed {
             // Nothing goes out any more: what is still here is dropped.
@@ -51,9 +54,9 @@ impl<M: Payload> Admission<M> {
         }
         let max = self.settings.payload_bytes as usize;
         let decision = match decision {
-            ReviewDecision::Rewrite(payload) if payload.size() > max => {
+            ReviewDecision::Rewrite(payload) if new_size > max => {
                 self.do_due(now, &mut work);
-                return Err(ReviewError::TooLarge { size: payload.size(), max, payload });
+                return Err(ReviewError::TooLarge { size: new_size, max, payload });
             }
             decision => decision,
         };
@@ -65,6 +68,7 @@ impl<M: Payload> Admission<M> {
                 self.dispatch(now, &mut work, None);
             }
             ReviewDecision::Rewrite(payload) => {
+                reviewed.waiting.size = new_size as u32;
                 let before = core::mem::replace(&mut reviewed.waiting.payload, payload);
                 self.accounts.drops().add_payload(before);
                 self.go_on(now, reviewed, &mut work);

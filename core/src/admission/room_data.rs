@@ -8,6 +8,7 @@ use crate::deferred_drops::DeferredDrops;
 use crate::ids::UserId;
 use crate::message::Payload;
 use crate::priority::Priority;
+use crate::profile::Profile;
 use crate::system_messages::{Fold, Folds, SystemMessage, SystemMessageKind, SystemMessages};
 use crate::time::Instant;
 use alloc::sync::Arc;
@@ -22,7 +23,7 @@ pub(super) struct RoomData<M> {
     system_messages: Folds,
     /// Profiles of users who are gone, for tips that are still to tell it: at most one of each
     /// kind.
-    kept_profiles: Vec<(SystemMessageKind, Arc<M>)>,
+    kept_profiles: Vec<(SystemMessageKind, Profile<M>)>,
 }
 
 /// A tip that is to be told now.
@@ -31,7 +32,7 @@ pub(super) struct DueSystemMessage<M> {
     /// None if the host has no words for it.
     pub(super) payload: Option<M>,
     /// The profile of the user whom it is about, if it is about one.
-    pub(super) profile: Option<Arc<M>>,
+    pub(super) profile: Option<Profile<M>>,
 }
 
 impl<M> RoomData<M> {
@@ -71,7 +72,7 @@ impl<M> RoomData<M> {
         now: Instant,
         kind: SystemMessageKind,
         user: UserId,
-        profile: Option<Arc<M>>,
+        profile: Option<Profile<M>>,
         drops: &mut DeferredDrops<M>,
     ) {
         self.note(now, kind, Some(user));
@@ -173,7 +174,7 @@ impl<M> RoomData<M> {
     }
 
     /// Returns the profile that was kept for a tip, which is kept no more.
-    fn take_kept(&mut self, kind: SystemMessageKind) -> Option<Arc<M>> {
+    fn take_kept(&mut self, kind: SystemMessageKind) -> Option<Profile<M>> {
         let place = self.kept_profiles.iter().position(|&(of, _)| of == kind)?;
         Some(self.kept_profiles.swap_remove(place).1)
     }
@@ -190,8 +191,8 @@ impl<M: Payload> RoomData<M> {
         let (kind, level, fold) = self.system_messages.take(now)?;
         let payload = self.payload_of(kind, &fold);
         let kept = self.take_kept(kind);
-        let profile = subject(kind, &fold)
-            .and_then(|user| people.profile(user).or(kept.as_ref()).map(Arc::clone));
+        let profile =
+            subject(kind, &fold).and_then(|user| people.profile(user).or(kept.as_ref()).cloned());
         drops.add_profile(kept);
         Some(DueSystemMessage { level, payload, profile })
     }

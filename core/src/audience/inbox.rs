@@ -1,7 +1,7 @@
 //! What was sent to one session directly and it has not read: a bounded queue.
 
 use crate::direct::Direct;
-use crate::message::{Limit, Payload};
+use crate::message::Limit;
 use crate::priority::{PerLevel, Priority};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -20,6 +20,8 @@ pub(super) struct Held<M> {
     /// How many of those had been dispatched before it.
     pub(super) follows: u64,
     pub(super) direct: Arc<Direct<M>>,
+    /// Its bytes, as it was sent.
+    pub(super) bytes: u64,
 }
 
 /// How much may wait for one session.
@@ -47,17 +49,17 @@ impl<M> Inbox<M> {
     }
 }
 
-impl<M: Payload> Inbox<M> {
+impl<M> Inbox<M> {
     pub(super) fn push(&mut self, held: Held<M>) {
         self.messages += 1;
-        self.bytes += held.direct.bytes();
+        self.bytes += held.bytes;
         self.levels[held.direct.priority].push_back(held);
     }
 
     pub(super) fn pop(&mut self, level: Priority) -> Option<Arc<Direct<M>>> {
-        let direct = self.levels[level].pop_front()?.direct;
+        let Held { direct, bytes, .. } = self.levels[level].pop_front()?;
         self.messages -= 1;
-        self.bytes -= direct.bytes();
+        self.bytes -= bytes;
         Some(direct)
     }
 }

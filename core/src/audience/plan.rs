@@ -167,7 +167,7 @@ impl<M: Payload> Planner<'_, M> {
             let direct = waiting.and_then(|waiting| waiting.get(directs as usize));
             let direct = direct.filter(|held| held.follows <= to || to == end);
             let bytes = if let Some(held) = direct {
-                held.direct.bytes()
+                held.bytes
             } else {
                 let message = (to < end).then(|| log.get(level, to)).flatten();
                 let Some(message) = message else { break };
@@ -176,7 +176,7 @@ impl<M: Payload> Planner<'_, M> {
                     to += 1;
                     continue;
                 }
-                message.bytes()
+                message.bytes
             };
             let is_first = plan.messages + plan.directs == 0;
             if left.messages == 0 || (bytes > left.bytes && !is_first) {

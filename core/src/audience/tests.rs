@@ -54,6 +54,7 @@ impl Scene {
             dispatched_at: NOW,
             profile: None,
             payload: "text",
+            bytes: 4,
         }));
     }
 

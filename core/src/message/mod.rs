@@ -23,7 +23,8 @@ use alloc::vec::Vec;
 ///
 /// A payload is stored once and never copied, whatever the size of the audience.
 pub trait Payload {
-    /// The size in bytes, as the limits count it. It must not change.
+    /// The size in bytes, as the limits count it. It is asked by the call that offers the payload,
+    /// before anything of the room changes, and not again.
     fn size(&self) -> usize;
 
     /// What tells the room of something that happened in it, for types that can; `None`: nothing is
@@ -133,12 +134,6 @@ pub struct Message<M> {
     pub profile: Option<Arc<M>>,
     /// What it carries.
     pub payload: M,
-}
-
-impl<M: Payload> Message<M> {
-    /// The bytes that the log's budget counts: payload and profile.
-    pub(crate) fn bytes(&self) -> u64 {
-        let profile = self.profile.as_ref().map_or(0, |profile| profile.size());
-        (self.payload.size() as u64).saturating_add(profile as u64)
-    }
+    /// The bytes that the log's budget counts: payload and profile, as they were offered.
+    pub(crate) bytes: u64,
 }

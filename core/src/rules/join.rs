@@ -7,8 +7,10 @@ use crate::event::Joined;
 use crate::ids::{Group, SessionId, UserId};
 use crate::level_set::LevelSet;
 use crate::message::Payload;
+use crate::profile::Profile;
 use crate::resume::ResumeToken;
 use crate::time::Instant;
+use alloc::sync::Arc;
 
 /// Who joins. `T` is what a session goes on with where it had been before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +165,9 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         join: &mut Join<M>,
         into: u32,
     ) -> Result<Joined, NotJoined> {
-        self.check(now, join).map_err(NotJoined::Refused)?;
+        // To ask runs code of the host's.
+        let profile_size = join.profile.as_ref().map(Payload::size);
+        self.check(now, join, profile_size).map_err(NotJoined::Refused)?;
         if self.admission.check_space().is_err() {
             self.give_way(now);
         }
@@ -185,7 +189,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         if audience.has_heartbeat() {
             audience.touch(now, joined.session);
         }
-        let profile = join.profile.take_if(|_| !is_guest);
+        let profile = join.profile.take_if(|_| !is_guest).map(Arc::new).zip(profile_size);
+        let profile = profile.map(Profile::from);
         self.admission.come(now, joined.session, join.user.map(|user| (user, profile)));
         Ok(joined)
     }
@@ -200,7 +205,12 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         self.settle(now, usize::MAX);
     }
 
-    fn check(&mut self, now: Instant, join: &Join<M>) -> Result<(), JoinError> {
+    fn check(
+        &mut self,
+        now: Instant,
+        join: &Join<M>,
+        profile_size: Option<usize>,
+    ) -> Result<(), JoinError> {
         let checked = self.admission.check_join(now, join.user);
         if let Ok(()) | Err(JoinError::TooManySessions { .. }) = checked {
             // Joining again on a session that is in is not one session too many.
@@ -220,8 +230,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             Err(_) if self.admission.has_just_no_space() && is_any_ending() => {}
             checked => checked?,
         }
-        match (&join.profile, join.user) {
-            (Some(profile), Some(_)) => self.admission.check_profile(profile.size()),
+        match (profile_size, join.user) {
+            (Some(size), Some(_)) => self.admission.check_profile(size),
             _ => Ok(()),
         }
     }

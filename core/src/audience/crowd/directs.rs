@@ -22,11 +22,12 @@ impl<M: Payload> Crowd<M> {
     ) -> Result<(), Limit> {
         let level = direct.priority;
         let inbox = self.cold(slot).and_then(ColdState::inbox);
-        if let Some(limit) = self.cold_states.inbox_limits().refuse(inbox, direct.bytes()) {
+        let bytes = direct.bytes();
+        if let Some(limit) = self.cold_states.inbox_limits().refuse(inbox, bytes) {
             self.accounts.refuse_direct(level);
             return Err(limit);
         }
-        let held = Held { follows: head, direct: Arc::clone(direct) };
+        let held = Held { follows: head, direct: Arc::clone(direct), bytes };
         self.cold_mut(slot).inbox_mut().push(held);
         self.accounts.keep_direct(level);
         Ok(())
