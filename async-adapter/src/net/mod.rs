@@ -1,5 +1,7 @@
 //! Ready transports for the pump: TCP, and WebSocket on the server side over TCP or anything else.
 
+#[cfg(any(target_os = "android", target_os = "linux"))]
+mod kernel;
 mod link;
 mod listen;
 mod stream;

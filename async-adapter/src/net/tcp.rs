@@ -2,9 +2,11 @@
 //! [decision D36](roomcast_core::design#d36-short-send-buffers-in-the-kernel).
 
 use super::link::{Linked, TransportEnd};
-use crate::pump::transport::Transport;
+use crate::pump::transport::{InFlight, Transport};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -125,6 +127,17 @@ impl Transport for TcpTransport {
         self.half.as_ref().poll_write_ready(cx)
     }
 
+    /// What the kernel holds and the peer has not acknowledged, and the smallest round trip of the
+    /// last minutes (`SIOCOUTQ` and `TCP_INFO`, where there are such: Linux, Android).
+    fn in_flight(&mut self) -> Option<InFlight> {
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        {
+            super::kernel::in_flight(self.half.as_ref().as_fd())
+        }
+        #[cfg(not(any(target_os = "android", target_os = "linux")))]
+        None
+    }
+
     /// The kernel gives up a peer that acknowledges nothing, or keeps its window shut, 30 s later
     /// than the pump (`TCP_USER_TIMEOUT`, where there is one: Linux, Android), so that the pump is
     /// the one that counts it and tells the host.
@@ -165,6 +178,35 @@ mod tests {
             assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
             assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_EVERY);
             assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_TIMES);
+        }
+    }
+
+    /// What is in flight is what the peer has no room for; what it has is not.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn d49_the_kernel_says_what_is_in_flight() {
+        let (client, server) = pair().await;
+        let (_reader, mut transport) = TcpTransport::with_unsent(server, 1 << 20).unwrap();
+        assert_eq!(transport.in_flight(), Some(InFlight::default()));
+        let mut taken = 0;
+        loop {
+            match transport.try_write(&[7; 4_096]) {
+                Ok(bytes) => taken += bytes as u64,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        // Nobody reads.
+        let stuck = transport.in_flight().unwrap();
+        assert!(stuck.bytes > 0 && stuck.bytes < taken, "{stuck:?} of {taken}");
+        assert!(!stuck.round_trip.is_zero() && stuck.round_trip < Duration::from_secs(1));
+        let mut read = vec![0; 1 << 16];
+        while taken > 0 {
+            client.readable().await.unwrap();
+            taken -= client.try_read(&mut read).unwrap_or(0) as u64;
+        }
+        while transport.in_flight().unwrap().bytes > 0 {
+            tokio::task::yield_now().await;
         }
     }
 

@@ -2,115 +2,32 @@
 //! take.
 
 use super::PumpStats;
+use super::connection::{Blocked, Connection, Unblock, Writable, Written, guarded, offer};
 use super::mailbox::Inbox;
+use super::pace::Pace;
 use crate::pump::frames::Frame;
 use crate::pump::transport::Transport;
-use crate::room::pump_notify::PumpNotify;
 use crate::sync::Arc;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use bytes::{Buf, Bytes};
 use roomcast_core::SessionId;
 use roomcast_core::resume::Rewind;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// How long to wait before a transport is asked again that says it can take more and takes nothing.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
-/// Interruptions in a row after which a write counts as one that nothing was taken of.
-const MAX_INTERRUPTIONS: u32 = 16;
 
-/// Where transports that may take more are listed.
-#[derive(Debug)]
-pub(super) struct Writable {
-    places: Mutex<Vec<(u32, SessionId)>>,
-    pump_notify: Arc<PumpNotify>,
-}
-
-impl Writable {
-    pub(super) fn new(pump_notify: Arc<PumpNotify>) -> Self {
-        Self { places: Mutex::default(), pump_notify }
-    }
-
-    pub(super) fn take(&self, into: &mut VecDeque<(u32, SessionId)>) {
-        let places = std::mem::take(&mut *self.places.lock());
-        into.extend(places);
-    }
-}
-
-/// The waker of one blocked connection.
-#[derive(Debug)]
-struct Unblock {
-    writable: Arc<Writable>,
-    place: u32,
-    session: SessionId,
-    /// It is listed once, however often a transport wakes it, until it is looked at.
-    listed: AtomicBool,
-}
-
-impl Wake for Unblock {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.listed.swap(true, Ordering::AcqRel) {
-            self.writable.places.lock().push((self.place, self.session));
-            self.writable.pump_notify.notify_command();
-        }
-    }
-}
-
-/// What became of a write.
+/// Whether a connection takes what is due to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
-    /// All of it was taken.
+pub(super) enum Takes {
+    /// It does.
     All,
-    /// The rest is kept; the connection is blocked until its transport says otherwise.
-    Blocked,
-    /// The connection is gone.
-    Gone,
-}
-
-#[derive(Debug)]
-struct Connection<T> {
-    session: SessionId,
-    transport: T,
-    /// What the host has to say to it. It waits there while the connection is blocked.
-    inbox: Inbox,
-    /// While it could not take all.
-    blocked: Option<Box<Blocked>>,
-    /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many
-    /// are blocked again soon.
-    watched: Option<Instant>,
-    /// What it was offered when it was found to be gone.
-    lost: Rewind,
-}
-
-#[derive(Debug)]
-struct Blocked {
-    unblock: Arc<Unblock>,
-    rest: VecDeque<Frame>,
-    /// When it last took something; once nothing follows the rest, since when that is so.
-    since: Instant,
-    /// Nothing follows the rest: its session has ended, or the rest ends with a close.
-    last: bool,
-    /// The rest ends with a close, which goes out though the host lets go.
-    closing: bool,
-    /// Not to be asked before, whatever its waker says: it has an entry in `retries`.
-    retry: Option<Instant>,
-}
-
-impl Blocked {
-    /// Nothing follows any more. From now on it has a limited time for all of the rest.
-    fn end(&mut self, now: Instant) {
-        if !std::mem::replace(&mut self.last, true) {
-            self.since = now;
-        }
-    }
+    /// Perhaps a part of it: it has to be looked at.
+    Some,
+    /// Not now: it is not here, is blocked or is held back.
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -125,16 +42,25 @@ pub(super) struct Connections<T> {
     watch: BTreeSet<(Instant, u32, SessionId)>,
     /// Whom to ask again, and when: no waker tells.
     retries: VecDeque<(Instant, u32, SessionId)>,
+    /// Whom to look at again, and when, of those that have as much in flight as they may.
+    held_back: BTreeSet<(Instant, u32, SessionId)>,
+    /// What a connection drains in this time may be in flight to it.
+    reach: Duration,
+    /// When the clock of the paces began.
+    epoch: Instant,
 }
 
 impl<T: Transport> Connections<T> {
-    pub(super) fn new(writable: Arc<Writable>) -> Self {
+    pub(super) fn new(writable: Arc<Writable>, reach: Duration, now: Instant) -> Self {
         Self {
             table: Vec::new(),
             leaving: BTreeMap::new(),
             writable,
             watch: BTreeSet::new(),
             retries: VecDeque::new(),
+            held_back: BTreeSet::new(),
+            reach,
+            epoch: now,
         }
     }
 
@@ -146,9 +72,90 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Returns when somebody is to be asked again.
+    /// Returns when somebody is to be asked or looked at again.
     pub(super) fn next_retry(&self) -> Option<Instant> {
-        self.retries.front().map(|(at, ..)| *at)
+        let retry = self.retries.front().map(|(at, ..)| *at);
+        retry.into_iter().chain(self.held_back.first().map(|(at, ..)| *at)).min()
+    }
+
+    /// What the paces take for the time.
+    fn millis(&self, now: Instant) -> u32 {
+        // Cut: a pace takes differences.
+        now.saturating_duration_since(self.epoch).as_millis() as u32
+    }
+
+    /// Whether a session's connection takes about so many bytes.
+    pub(super) fn takes(&self, place: u32, session: SessionId, bytes: u64) -> Takes {
+        match self.table.get(place as usize).and_then(Option::as_ref) {
+            Some(connection)
+                if connection.session == session
+                    && connection.blocked.is_none()
+                    && connection.held_back.is_none() =>
+            {
+                if connection.pace.fits(bytes) {
+                    Takes::All
+                } else {
+                    Takes::Some
+                }
+            }
+            _ => Takes::Nothing,
+        }
+    }
+
+    /// Returns how many bytes more a connection may have in flight. If there are none, it is held
+    /// back and looked at again by itself. `None`: it is gone.
+    pub(super) fn space(
+        &mut self,
+        place: u32,
+        session: SessionId,
+        now: Instant,
+        stats: &mut PumpStats,
+    ) -> Option<u64> {
+        let connection = self.table.get(place as usize)?.as_ref()?;
+        if connection.held_back.is_some() {
+            return Some(0);
+        }
+        if connection.pace.is_short() {
+            self.look(place, now, stats).ok()?;
+        }
+        let millis = self.millis(now);
+        let connection = self.table.get_mut(place as usize)?.as_mut()?;
+        let space = connection.pace.space();
+        if space == 0 {
+            let at = now + Duration::from_millis(connection.pace.hold_back(millis, self.reach));
+            connection.held_back = Some(at);
+            self.held_back.insert((at, place, session));
+            stats.held_back += 1;
+        }
+        Some(space)
+    }
+
+    fn look(&mut self, place: u32, now: Instant, stats: &mut PumpStats) -> Result<(), ()> {
+        let millis = self.millis(now);
+        let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else {
+            return Err(());
+        };
+        let seen = guarded(stats, || connection.transport.in_flight()).ok_or(())?;
+        connection.pace.look(millis, self.reach, seen);
+        Ok(())
+    }
+
+    /// Lets those go on that are to be looked at again by now.
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        into: &mut VecDeque<u32>,
+        stats: &mut PumpStats,
+    ) {
+        while let Some(&(at, place, session)) = self.held_back.first().filter(|(at, ..)| *at <= now)
+        {
+            self.held_back.remove(&(at, place, session));
+            if let Some(connection) = self.find(place, session) {
+                connection.held_back = None;
+                into.push_back(place);
+                stats.held_back -= 1;
+            }
+        }
     }
 
     pub(super) fn add(
@@ -162,8 +169,16 @@ impl<T: Transport> Connections<T> {
         if self.table.len() <= place as usize {
             self.table.resize_with(place as usize + 1, || None);
         }
-        let (blocked, watched, lost) = (None, None, Rewind::default());
-        let connection = Connection { session, transport, inbox, blocked, watched, lost };
+        let connection = Connection {
+            session,
+            transport,
+            inbox,
+            blocked: None,
+            pace: Pace::new(self.millis(now)),
+            held_back: None,
+            watched: None,
+            lost: Rewind::default(),
+        };
         stats.connections += 1;
         // Its slot was another's who has ended, and who may have yet to take the last words.
         let Some(mut displaced) = self.table[place as usize].replace(connection) else { return };
@@ -177,7 +192,7 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Whether a session's connection is here and takes what it is offered.
+    /// Whether a session's connection is here and has taken what it was offered.
     pub(super) fn is_free(&self, place: u32, session: SessionId) -> bool {
         let connection = self.table.get(place as usize).and_then(Option::as_ref);
         connection
@@ -238,6 +253,10 @@ impl<T: Transport> Connections<T> {
         if let Some(at) = connection.watched {
             self.watch.remove(&(at, place, connection.session));
         }
+        if let Some(at) = connection.held_back {
+            stats.held_back -= 1;
+            self.held_back.remove(&(at, place, connection.session));
+        }
         if let Some(blocked) = &connection.blocked {
             stats.blocked -= 1;
             stats.unsent += blocked.rest.iter().map(|frame| u64::from(frame.messages)).sum::<u64>();
@@ -255,6 +274,7 @@ impl<T: Transport> Connections<T> {
         now: Instant,
         stats: &mut PumpStats,
     ) -> Written {
+        let millis = self.millis(now);
         let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) else {
             return Written::Gone;
         };
@@ -268,9 +288,17 @@ impl<T: Transport> Connections<T> {
         match offer(&mut connection.transport, &frame.bytes, stats) {
             Ok(taken) if taken == frame.bytes.len() => {
                 stats.messages += u64::from(frame.messages);
-                if last { Written::Gone } else { Written::All }
+                connection.pace.hand_whole(millis, taken);
+                if last
+                    || (connection.pace.wants_look(millis) && self.look(place, now, stats).is_err())
+                {
+                    Written::Gone
+                } else {
+                    Written::All
+                }
             }
             Ok(taken) => {
+                connection.pace.hand(millis, taken);
                 let (writable, session) = (Arc::clone(&self.writable), connection.session);
                 let unblock =
                     Arc::new(Unblock { writable, place, session, listed: AtomicBool::new(false) });
@@ -282,6 +310,8 @@ impl<T: Transport> Connections<T> {
                 connection.blocked = Some(Box::new(Blocked {
                     unblock,
                     rest,
+                    began: now,
+                    taken: 0,
                     since: now,
                     last,
                     closing: false,
@@ -422,6 +452,7 @@ impl<T: Transport> Connections<T> {
         now: Instant,
         stats: &mut PumpStats,
     ) -> Written {
+        let (millis, reach) = (self.millis(now), self.reach);
         let Some(connection) = self.find(place, session) else { return Written::All };
         let Some(blocked) = &mut connection.blocked else { return Written::All };
         if blocked.retry.take_if(|at| *at <= now).is_none() && blocked.retry.is_some() {
@@ -445,6 +476,8 @@ impl<T: Transport> Connections<T> {
                     return Written::Gone;
                 };
                 any |= taken > 0;
+                connection.pace.hand(millis, taken);
+                blocked.taken += taken as u64;
                 if taken > 0 && !blocked.last {
                     blocked.since = now;
                 }
@@ -456,7 +489,8 @@ impl<T: Transport> Connections<T> {
                 blocked.rest.pop_front();
             }
             if blocked.rest.is_empty() {
-                let last = blocked.last;
+                let (last, elapsed) = (blocked.last, now.saturating_duration_since(blocked.began));
+                connection.pace.took_rest(blocked.taken, elapsed, reach);
                 connection.blocked = None;
                 stats.blocked -= 1;
                 return if last { Written::Gone } else { Written::All };
@@ -504,47 +538,12 @@ impl<T: Transport> Connections<T> {
     }
 }
 
-/// Offers bytes until they are all taken or nothing more is taken now; returns how many were.
-fn offer<T: Transport>(
-    transport: &mut T,
-    bytes: &[u8],
-    stats: &mut PumpStats,
-) -> Result<usize, ()> {
-    let (mut taken, mut interruptions) = (0, 0);
-    while taken < bytes.len() {
-        stats.writes += 1;
-        match guarded(stats, || transport.try_write(&bytes[taken..])).ok_or(())? {
-            Ok(0) => return Err(()),
-            Ok(count) => {
-                let count = count.min(bytes.len() - taken);
-                stats.bytes += count as u64;
-                taken += count;
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                interruptions += 1;
-                if interruptions == MAX_INTERRUPTIONS {
-                    break;
-                }
-            }
-            Err(_) => return Err(()),
-        }
-    }
-    Ok(taken)
-}
-
-/// Calls a transport; `None` if it panics: that ends its own connection and nothing else.
-fn guarded<R>(stats: &mut PumpStats, call: impl FnOnce() -> R) -> Option<R> {
-    let answer = catch_unwind(AssertUnwindSafe(call)).ok();
-    stats.panics += u64::from(answer.is_none());
-    answer
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::mailbox::Mailbox;
     use super::*;
-    use std::io;
+    use crate::pump::transport::Transport;
+    use std::io::{self, ErrorKind};
 
     /// Takes nothing.
     struct Stuck;
@@ -562,8 +561,9 @@ mod tests {
     /// However long the patience is.
     #[test]
     fn who_has_gone_is_no_longer_watched() {
-        let mut connections = Connections::new(Arc::new(Writable::new(Arc::default())));
         let (mut stats, now) = (PumpStats::default(), Instant::now());
+        let writable = Arc::new(Writable::new(Arc::default()));
+        let mut connections = Connections::new(writable, Duration::MAX, now);
         let frame = Frame { messages: 1, ..Frame::of_bytes(Bytes::from_static(b"hello")) };
         for generation in 1..1_000 {
             let session = SessionId::from_bits(7 << 32 | generation);

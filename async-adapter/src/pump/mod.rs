@@ -1,9 +1,11 @@
 //! The pump: one task for each shard of a room writes to all connections there.
 //! [Decision D28](roomcast_core::design#d28-the-pump-writes-without-asking-the-runtime).
 
+mod connection;
 mod connections;
 pub(crate) mod frames;
 mod mailbox;
+mod pace;
 mod pumped;
 mod task;
 #[cfg(test)]
@@ -13,7 +15,7 @@ pub(crate) mod transport;
 pub use frames::Encoder;
 pub use mailbox::{Control, ControlRefused};
 pub use pumped::Pumped;
-pub use transport::Transport;
+pub use transport::{InFlight, Transport};
 
 use crate::drive::worker::Workers;
 use crate::hub::name::Name;
@@ -46,6 +48,11 @@ pub struct PumpOptions {
     /// session leaves; and once its session has ended, how long it has for all of the rest and the
     /// last words. Default 60 s.
     pub stalled_after: Duration,
+    /// A connection has at most what it drains in this time, and the way there and back, in flight;
+    /// at least one message. What comes next is chosen when it can go: a gift waits behind no more
+    /// than that, and a slow connection misses old text instead of seeing it late. A new connection
+    /// begins with 2 KiB. `Duration::MAX` holds nobody back. Default 250 ms.
+    pub reach: Duration,
     /// Frames of [`Pumped::control`] that may wait for one connection; a pong and a close have
     /// places of their own. Default 16.
     pub control_frames: usize,
@@ -59,6 +66,7 @@ impl Default for PumpOptions {
             budget: Budget::default(),
             writes_a_turn: 256,
             stalled_after: Duration::from_secs(60),
+            reach: Duration::from_millis(250),
             control_frames: 16,
             control_bytes: 64 << 10,
         }
@@ -73,6 +81,9 @@ pub struct PumpStats {
     pub connections: u64,
     /// Of those, connections that could not take all that they were offered and are waited for.
     pub blocked: u64,
+    /// Of the connections, those that are held back now: they have as much in flight as they drain
+    /// in [`reach`](PumpOptions::reach).
+    pub held_back: u64,
     /// Calls of [`Transport::try_write`].
     pub writes: u64,
     /// Bytes that transports took.
@@ -119,7 +130,19 @@ macro_rules! counters {
         }
     };
 }
-counters!(connections, blocked, writes, bytes, messages, unsent, encoded, framed, stalled, panics);
+counters!(
+    connections,
+    blocked,
+    held_back,
+    writes,
+    bytes,
+    messages,
+    unsent,
+    encoded,
+    framed,
+    stalled,
+    panics
+);
 
 /// Why a pump lets nobody in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

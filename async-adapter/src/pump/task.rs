@@ -1,7 +1,8 @@
 //! One task of a pump: it serves the connections of one shard, a bounded number of them in each
 //! turn.
 
-use super::connections::{Connections, Writable, Written};
+use super::connection::{Writable, Written};
+use super::connections::{Connections, Takes};
 use super::mailbox::Inbox;
 use super::{Command, Counters, PumpLease, PumpOptions, PumpStats};
 use crate::pump::frames::{Encoder, Frame, Frames};
@@ -14,7 +15,7 @@ use crate::sync::Arc;
 use crate::sync::channel::{Receiver, TryRecvError};
 use roomcast_core::audience::{BatchKey, Delivery};
 use roomcast_core::event::EndReason;
-use roomcast_core::{Batch, Handoff, Payload, SessionId};
+use roomcast_core::{Batch, Budget, Handoff, Payload, SessionId};
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::ops::Range;
@@ -101,7 +102,11 @@ where
             lease,
             options,
             frames: Frames::new(encoder),
-            connections: Connections::new(Arc::clone(&writable)),
+            connections: Connections::new(
+                Arc::clone(&writable),
+                options.reach,
+                Instant::now().into_std(),
+            ),
             writable,
             commands,
             pump_notify,
@@ -147,6 +152,7 @@ where
             self.fresh.extend(self.shard.place(session));
         }
         self.take_writable(now);
+        self.connections.release(now.into_std(), &mut self.fresh, &mut self.stats);
         if self.pump_notify.take_news() {
             self.round.begin(self.shard.enter(|state| state.audience.slots()));
         }
@@ -156,7 +162,7 @@ where
         let mut may_go_on = true;
         while !self.round.is_over() && may_go_on {
             let places = self.round.pass(SLICE);
-            let slots = self.sweep(places, now);
+            let slots = self.sweep(places, None, now);
             if self.round.is_over() && std::mem::take(&mut self.again) {
                 self.round.begin(slots);
             }
@@ -240,10 +246,8 @@ where
     /// Serves single connections, one after the other: of what each has to be told beside the room,
     /// one frame a time.
     fn serve_fresh(&mut self, now: Instant) {
-        let before = self.stats.writes;
-        while self.stats.writes - before < u64::from(self.options.writes_a_turn)
-            && let Some(place) = self.fresh.pop_front()
-        {
+        for _ in 0..self.options.writes_a_turn.max(1) {
+            let Some(place) = self.fresh.pop_front() else { break };
             let Some(session) = self.connections.session_at(place) else { continue };
             if !self.connections.is_free(place, session) {
                 // It comes back once it has taken the rest, if anything follows that.
@@ -268,31 +272,54 @@ where
                     continue;
                 }
             }
+            let now_std = now.into_std();
+            let Some(space) = self.connections.space(place, session, now_std, &mut self.stats)
+            else {
+                self.lose(place, session);
+                continue;
+            };
+            if space == 0 {
+                // It is looked at again by itself.
+                continue;
+            }
             let again = std::mem::take(&mut self.again);
-            self.sweep(place..place + 1, now);
+            self.sweep(place..place + 1, Some(space), now);
             if std::mem::replace(&mut self.again, again) {
                 self.fresh.push_back(place);
             }
         }
     }
 
-    /// Takes what the sessions of some slots are due, under the lock, and writes it, outside.
-    /// Returns how many slots there are.
-    fn sweep(&mut self, places: Range<u32>, now: Instant) -> u32 {
+    /// Takes what the sessions of some slots are due, under the lock, and writes it, outside: of so
+    /// many bytes to one that is served by itself, and else to those that can take all of it; the
+    /// others are served by themselves. Returns how many slots there are.
+    fn sweep(&mut self, places: Range<u32>, space: Option<u64>, now: Instant) -> u32 {
+        let message = self.bytes_a_message();
+        let budget = space.map_or(self.options.budget, |space| self.budget(space));
         let (shared, shard, part) = (&self.shared, &self.shard, self.shard.part);
         let (connections, frames) = (&self.connections, &mut self.frames);
         // Nothing is allocated under the lock for those who share a range.
         let mut prepared: Vec<(Option<BatchKey>, Prepared<M>)> = Vec::with_capacity(4);
         let mut taken = std::mem::take(&mut self.taken);
         let mut ended: Vec<(u32, SessionId, EndReason)> = Vec::new();
-        let mut again = false;
+        let (mut again, mut short) = (false, Vec::new());
         let slots = shard.enter(|state| {
             shared.catch_up(shard, &mut state.audience);
-            state.audience.sweep(self.lease.group, places, self.options.budget, |session, due| {
+            state.audience.sweep(self.lease.group, places, budget, |session, due| {
                 let place = part.place(session.slot()).unwrap_or(0);
                 match due {
-                    Delivery::Batch(_) if !connections.is_free(place, session) => Handoff::NotNow,
                     Delivery::Batch(reading) => {
+                        // What one is served by itself is cut to what it takes.
+                        let messages = u64::from(reading.messages() + reading.directs());
+                        let bytes = if space.is_some() { 0 } else { messages * message };
+                        match connections.takes(place, session, bytes) {
+                            Takes::All => {}
+                            Takes::Some => {
+                                short.push(place);
+                                return Handoff::NotNow;
+                            }
+                            Takes::Nothing => return Handoff::NotNow,
+                        }
                         let key = reading.key();
                         if key.is_none()
                             || prepared.last().is_none_or(|(last, _)| last.as_ref() != key)
@@ -322,6 +349,7 @@ where
             state.audience.slots()
         });
         self.again |= again;
+        self.fresh.extend(short);
         self.write(&prepared, &taken, now);
         // It may be the last who has them.
         self.shared.fence().drop_each(prepared);
@@ -336,6 +364,19 @@ where
             }
         }
         slots
+    }
+
+    /// How many bytes a message has as it is written, roughly.
+    fn bytes_a_message(&self) -> u64 {
+        const UNKNOWN: u64 = 64;
+        self.stats.bytes.checked_div(self.stats.messages).unwrap_or(UNKNOWN).max(1)
+    }
+
+    /// What one connection is written at once that may be handed so many bytes.
+    fn budget(&self, space: u64) -> Budget {
+        let messages = u32::try_from(space / self.bytes_a_message()).unwrap_or(u32::MAX);
+        let Budget { messages: most, bytes: most_bytes } = self.options.budget;
+        Budget { messages: messages.clamp(1, most.max(1)), bytes: space.min(most_bytes) }
     }
 
     /// Writes to each connection what it took: its place, and which of the prepared ranges.

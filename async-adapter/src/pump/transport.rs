@@ -4,6 +4,28 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+/// What a transport has taken and its peer is not known to have received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InFlight {
+    /// Bytes.
+    pub bytes: u64,
+    /// How long the way to the peer and back takes when nothing else is on it.
+    pub round_trip: Duration,
+}
+
+impl InFlight {
+    /// So many bytes, over a way of no length.
+    pub fn new(bytes: u64) -> Self {
+        Self { bytes, round_trip: Duration::ZERO }
+    }
+
+    /// The same over a way of this length, there and back.
+    pub fn round_trip(self, round_trip: Duration) -> Self {
+        Self { round_trip, ..self }
+    }
+}
+
 /// The write half of a connection, to be served by a [`Pump`](crate::Pump).
 ///
 /// The pump owns it and is the only one that writes. It never waits for one connection: what a
@@ -48,6 +70,16 @@ pub trait Transport: Send + 'static {
     /// The connection is gone.
     fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Returns what has been taken and the peer is not known to have received; `None`, which is the
+    /// default, where the transport cannot tell.
+    ///
+    /// The pump hands a connection no more than it drains in [`reach`](crate::pump::PumpOptions::reach).
+    /// With this, all bytes count until the peer has them; without it, only how fast the transport
+    /// takes them. A connection that keeps up is asked at most ten times a second.
+    fn in_flight(&mut self) -> Option<InFlight> {
+        None
+    }
+
     /// Says, once and before anything is written, how long the pump waits for a transport that
     /// takes nothing ([`stalled_after`](crate::pump::PumpOptions::stalled_after)): whatever is below
     /// should not give up a peer that is still there any earlier. Default: nothing.
@@ -63,6 +95,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         (**self).poll_writable(cx)
+    }
+
+    fn in_flight(&mut self) -> Option<InFlight> {
+        (**self).in_flight()
     }
 
     fn set_stalled_after(&mut self, stalled_after: Duration) {

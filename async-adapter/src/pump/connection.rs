@@ -1,0 +1,155 @@
+//! One connection of a pump's task, and what it has yet to take.
+
+use super::PumpStats;
+use super::mailbox::Inbox;
+use super::pace::Pace;
+use super::transport::Transport;
+use crate::pump::frames::Frame;
+use crate::room::pump_notify::PumpNotify;
+use crate::sync::Arc;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use roomcast_core::SessionId;
+use roomcast_core::resume::Rewind;
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Wake;
+use std::time::Instant;
+
+/// Interruptions in a row after which a write counts as one that nothing was taken of.
+const MAX_INTERRUPTIONS: u32 = 16;
+
+/// Where transports that may take more are listed.
+#[derive(Debug)]
+pub(super) struct Writable {
+    places: Mutex<Vec<(u32, SessionId)>>,
+    pump_notify: Arc<PumpNotify>,
+}
+
+impl Writable {
+    pub(super) fn new(pump_notify: Arc<PumpNotify>) -> Self {
+        Self { places: Mutex::default(), pump_notify }
+    }
+
+    pub(super) fn take(&self, into: &mut VecDeque<(u32, SessionId)>) {
+        let places = std::mem::take(&mut *self.places.lock());
+        into.extend(places);
+    }
+}
+
+/// The waker of one blocked connection.
+#[derive(Debug)]
+pub(super) struct Unblock {
+    pub(super) writable: Arc<Writable>,
+    pub(super) place: u32,
+    pub(super) session: SessionId,
+    /// It is listed once, however often a transport wakes it, until it is looked at.
+    pub(super) listed: AtomicBool,
+}
+
+impl Wake for Unblock {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.listed.swap(true, Ordering::AcqRel) {
+            self.writable.places.lock().push((self.place, self.session));
+            self.writable.pump_notify.notify_command();
+        }
+    }
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// All of it was taken.
+    All,
+    /// The rest is kept; the connection is blocked until its transport says otherwise.
+    Blocked,
+    /// The connection is gone.
+    Gone,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection<T> {
+    pub(super) session: SessionId,
+    pub(super) transport: T,
+    /// What the host has to say to it. It waits there while the connection is blocked.
+    pub(super) inbox: Inbox,
+    /// While it could not take all.
+    pub(super) blocked: Option<Box<Blocked>>,
+    /// What it may have in flight.
+    pub(super) pace: Pace,
+    /// While it has as much in flight as it may: the instant of its entry among those that are held
+    /// back.
+    pub(super) held_back: Option<Instant>,
+    /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many
+    /// are blocked again soon.
+    pub(super) watched: Option<Instant>,
+    /// What it was offered when it was found to be gone.
+    pub(super) lost: Rewind,
+}
+
+#[derive(Debug)]
+pub(super) struct Blocked {
+    pub(super) unblock: Arc<Unblock>,
+    pub(super) rest: VecDeque<Frame>,
+    /// Since when it takes the rest, and how many bytes of it it has taken.
+    pub(super) began: Instant,
+    pub(super) taken: u64,
+    /// When it last took something; once nothing follows the rest, since when that is so.
+    pub(super) since: Instant,
+    /// Nothing follows the rest: its session has ended, or the rest ends with a close.
+    pub(super) last: bool,
+    /// The rest ends with a close, which goes out though the host lets go.
+    pub(super) closing: bool,
+    /// Not to be asked before, whatever its waker says: it has an entry in `retries`.
+    pub(super) retry: Option<Instant>,
+}
+
+impl Blocked {
+    /// Nothing follows any more. From now on it has a limited time for all of the rest.
+    pub(super) fn end(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.last, true) {
+            self.since = now;
+        }
+    }
+}
+
+/// Offers bytes until they are all taken or nothing more is taken now; returns how many were.
+pub(super) fn offer<T: Transport>(
+    transport: &mut T,
+    bytes: &[u8],
+    stats: &mut PumpStats,
+) -> Result<usize, ()> {
+    let (mut taken, mut interruptions) = (0, 0);
+    while taken < bytes.len() {
+        stats.writes += 1;
+        match guarded(stats, || transport.try_write(&bytes[taken..])).ok_or(())? {
+            Ok(0) => return Err(()),
+            Ok(count) => {
+                let count = count.min(bytes.len() - taken);
+                stats.bytes += count as u64;
+                taken += count;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                interruptions += 1;
+                if interruptions == MAX_INTERRUPTIONS {
+                    break;
+                }
+            }
+            Err(_) => return Err(()),
+        }
+    }
+    Ok(taken)
+}
+
+/// Calls a transport; `None` if it panics: that ends its own connection and nothing else.
+pub(super) fn guarded<R>(stats: &mut PumpStats, call: impl FnOnce() -> R) -> Option<R> {
+    let answer = catch_unwind(AssertUnwindSafe(call)).ok();
+    stats.panics += u64::from(answer.is_none());
+    answer
+}
