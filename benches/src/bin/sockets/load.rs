@@ -1,5 +1,6 @@
 //! What a run asks of a server: how many connections, which messages, how fast, and for how long.
 
+use crate::link::Link;
 use roomcast::Priority;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub(crate) struct Load {
     pub(crate) high_every: u32,
     /// Clients in a hundred that read slowly.
     pub(crate) slow: u32,
+    /// What slow clients are behind, in place of reading slowly.
+    pub(crate) link: Option<Link>,
     /// So many times the rate is offered.
     pub(crate) overload: u32,
     /// Threads of the server.
@@ -79,7 +82,15 @@ impl Load {
         place * room / others != (place + 1) * room / others
     }
 
-    /// Whether the client of a number reads slowly.
+    /// What the slow clients are, for people.
+    pub(crate) fn slow_clients(&self) -> String {
+        match self.link {
+            Some(link) => format!("{} % slow clients behind a link of {link} each", self.slow),
+            None => format!("{} % slow clients", self.slow),
+        }
+    }
+
+    /// Whether the client of a number reads slowly, or is behind a narrow link.
     pub(crate) fn is_slow(&self, number: u32) -> bool {
         // Spread evenly, and the first is one.
         u64::from(number) * u64::from(self.slow) % 100 < self.slow.into()
@@ -97,6 +108,7 @@ mod tests {
         seconds: 1,
         high_every: 20,
         slow: 10,
+        link: None,
         overload: 10,
         threads: 1,
     };

@@ -5,6 +5,7 @@
 
 mod client;
 mod contender;
+mod link;
 mod load;
 mod options;
 mod orders;
@@ -42,6 +43,15 @@ fn fail(line: &str) -> ExitCode {
 /// Measures the servers, one after the other, and that as often as was asked for.
 fn side_by_side(options: &Options) -> ExitCode {
     let (contenders, load) = (options.contenders(), options.load());
+    if let Some(link) = load.link {
+        if !options.inside {
+            return link::enter().unwrap_or_else(|line| fail(&line));
+        }
+        let slow = (0..load.connections).filter(|&number| load.is_slow(number));
+        if let Err(line) = link.shape(slow) {
+            return fail(&line);
+        }
+    }
     let mut all: Vec<Vec<_>> = contenders.iter().map(|_| Vec::new()).collect();
     for _ in 0..options.rounds {
         for (&contender, rounds) in contenders.iter().zip(&mut all) {

@@ -1,19 +1,21 @@
 //! What the command line may say, and the one line that answers what it may not.
 
 use crate::contender::Contender;
+use crate::link::{Link, Rate};
 use crate::load::Load;
 use clap::{Parser, ValueEnum};
 use roomcast_benches::command_line::{Stop, parse, whole};
 
 /// What a wrong name of an option is answered with.
-const KNOWN: &str = "--connections N, --messages-a-second R, --window MS, --seconds S, --high-every K, --slow PERCENT, --overload X, \
-    --threads T, --rounds N, --only NAME, --json and --help";
+const KNOWN: &str = "--connections N, --messages-a-second R, --window MS, --seconds S, --high-every K, --slow PERCENT, --link RATE, \
+    --link-delay MS, --overload X, --threads T, --rounds N, --only NAME, --json and --help";
 
 /// Fan-out over real sockets on this machine: what a server's processor time buys, one server after
 /// the other.
 ///
 /// Each server, and the clients that read from it, run in processes of their own. Clients count
-/// what they get; what a fast client misses fails the run. Slow clients read 1 KiB a second.
+/// what they get; what a fast client misses fails the run. Slow clients read 1 KiB a second, or with --link all that
+/// comes through a narrow link.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "sockets", max_term_width = 100)]
 pub(crate) struct Options {
@@ -31,17 +33,28 @@ pub(crate) struct Options {
     #[arg(long, value_name = "MS", default_value = "250", value_parser = whole(0..=10_000), allow_hyphen_values = true)]
     window: u32,
 
-    /// How long each server is measured, in seconds, 1 to 3600
-    #[arg(long, value_name = "S", default_value = "10", value_parser = whole(1..=3_600), allow_hyphen_values = true)]
-    seconds: u32,
+    /// How long each server is measured, in seconds, 1 to 3600 [default: 10, and 60 with slow
+    /// clients: kernel buffers hide everything for the first seconds]
+    #[arg(long, value_name = "S", value_parser = whole(1..=3_600), allow_hyphen_values = true)]
+    seconds: Option<u32>,
 
     /// One message in so many is High, 1 to 1000000
     #[arg(long, value_name = "K", default_value = "20", value_parser = whole(1..=1_000_000), allow_hyphen_values = true)]
     high_every: u32,
 
-    /// How many clients in a hundred read slowly, 0 to 99
-    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = whole(0..=99), allow_hyphen_values = true)]
-    slow: u32,
+    /// How many clients in a hundred read slowly, or are behind the link, 0 to 100 [default: 0, and
+    /// 10 with --link]
+    #[arg(long, value_name = "PERCENT", value_parser = whole(0..=100), allow_hyphen_values = true)]
+    slow: Option<u32>,
+
+    /// Put each slow client behind a link of its own of this rate, such as 24kbit; the run makes a
+    /// network namespace for that, and needs root, `unshare`, `ip` and `tc`
+    #[arg(long, value_name = "RATE")]
+    link: Option<Rate>,
+
+    /// How long the way over the link takes, in milliseconds, 0 to 5000; needs `tc netem`
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = whole(0..=5_000), requires = "link", allow_hyphen_values = true)]
+    link_delay: u32,
 
     /// Offer so many times the messages, 1 to 1000; what is too much for the room is Normal, Low
     /// and Lowest
@@ -64,6 +77,10 @@ pub(crate) struct Options {
     /// Print JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Be inside the namespace of the links
+    #[arg(long, hide = true)]
+    pub(crate) inside: bool,
 
     /// Be the server of a run
     #[arg(long, value_name = "JSON", hide = true)]
@@ -91,13 +108,15 @@ impl Options {
     }
 
     pub(crate) fn load(&self) -> Load {
+        let slow = self.slow.unwrap_or(if self.link.is_some() { 10 } else { 0 });
         Load {
             connections: self.connections,
             rate: self.messages_a_second,
             window_ms: self.window,
-            seconds: self.seconds,
+            seconds: self.seconds.unwrap_or(if slow > 0 { 60 } else { 10 }),
             high_every: self.high_every,
-            slow: self.slow,
+            slow,
+            link: self.link.map(|Rate(rate)| Link { rate, delay_ms: self.link_delay }),
             overload: self.overload,
             threads: self.threads,
         }

@@ -42,6 +42,7 @@ struct Row {
     normal: Option<Latency>,
     /// High, at clients that read slowly.
     slow_high: Option<Latency>,
+    slow_normal: Option<Latency>,
     /// Connections that could not take more when the window ended; `None` where the server does
     /// not know.
     blocked: Option<u64>,
@@ -125,6 +126,7 @@ impl Row {
             high: Latency::new(&one.fast.high),
             normal: Latency::new(&one.fast.normal),
             slow_high: Latency::new(&one.slow.high),
+            slow_normal: Latency::new(&one.slow.normal),
             blocked: counts.blocked,
             stalled: one.totals.counts.stalled,
             offered: fates.offered,
@@ -186,12 +188,13 @@ fn or_dash(what: Option<impl ToString>) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Load { connections, rate, window_ms, seconds, high_every, slow, overload, threads } =
+        let Load { connections, rate, window_ms, seconds, high_every, overload, threads, .. } =
             self.load;
+        let slow = self.load.slow_clients();
         let times_over = if overload > 1 { format!(" times {overload}") } else { String::new() };
         writeln!(
             f,
-            "{} connections over loopback, {rate} messages a second{times_over}, one in {high_every} High, {slow} % slow clients;",
+            "{} connections over loopback, {rate} messages a second{times_over}, one in {high_every} High, {slow};",
             grouped(connections.into())
         )?;
         writeln!(
@@ -263,9 +266,15 @@ impl fmt::Display for Report {
             )?;
         }
         if self.contenders.iter().any(|row| row.slow_high.is_some()) {
-            writeln!(f, "\n{:<35} {title}", "latency of High, slow clients")?;
+            writeln!(f, "\n{:<35} {title} {title}", "slow clients: High, then Normal")?;
             for row in &self.contenders {
-                writeln!(f, "{:<35} {:>29}", row.contender.title(), latency(row.slow_high))?;
+                writeln!(
+                    f,
+                    "{:<35} {:>29} {:>29}",
+                    row.contender.title(),
+                    latency(row.slow_high),
+                    latency(row.slow_normal)
+                )?;
             }
         }
         for row in &self.contenders {
@@ -281,7 +290,8 @@ impl fmt::Display for Report {
         write!(
             f,
             "\nCPU: the server's processor time, user's and system's, by calls that write to a socket, by messages that sockets took to the\n\
-             last byte. Latency: from the offer until a fast client has read it, of each High message and of one Normal message in 64.\n\
+             last byte. Latency: from the offer until a fast client has read it, of each High message and of one Normal message in 64;\n\
+             slow clients time each.\n\
              Blocked: connections that could not take more when the time was over. Told: messages that clients missed and were told.\n\
              Slow clients read on when the time is over, faster: what they had yet to read then is as old as it is.\n\
              High lost: copies that were offered and never reached their client, once all that was held back had been read.\n\

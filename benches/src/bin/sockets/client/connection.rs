@@ -1,11 +1,12 @@
 //! One connection: how it comes in, and how it reads.
 
 use super::{Member, Share};
+use crate::link::Link;
 use crate::orders::Call;
 use roomcast_benches::record::{self, Record, Wire};
 use roomcast_benches::websocket::HANDSHAKE;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,11 +41,14 @@ pub(super) async fn connect(call: &Call, number: u32) -> Result<(TcpStream, bool
 
 async fn come_in(call: &Call, number: u32, is_slow: bool) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    if is_slow {
+    let link = call.load.link.filter(|_| is_slow);
+    if is_slow && link.is_none() {
         socket.set_recv_buffer_size(SMALL_BUFFER)?;
     }
     socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from(([127, 0, 0, 2 + (number % SOURCES) as u8], 0)))?;
+    let shared = Ipv4Addr::new(127, 0, 0, 2 + (number % SOURCES) as u8);
+    let source = if link.is_some() { Link::address(number) } else { shared };
+    socket.bind(SocketAddr::from((source, 0)))?;
     let mut stream = socket.connect(call.address).await?;
     if call.wire == Wire::WebSocket {
         stream.write_all(HANDSHAKE).await?;
@@ -89,7 +93,7 @@ pub(super) async fn read_all(wire: Wire, stream: TcpStream, member: Rc<Member>, 
     // The beginning of a record whose end has yet to come.
     let mut begun = Vec::new();
     loop {
-        let at_most = if member.is_slow && !share.hurry.get() {
+        let at_most = if member.sips && !share.hurry.get() {
             sleep(PAUSE).await;
             SIP
         } else if stream.readable().await.is_err() {

@@ -27,6 +27,8 @@ const QUIET: Duration = Duration::from_secs(5);
 /// in it, so that no server pays for waking it: clients on other machines do not make it pay
 /// either.
 const NAP: Duration = Duration::from_millis(1);
+/// Of so many messages that are not High one is timed, at fast clients.
+const SAMPLE: u32 = 64;
 /// What one read takes at the most.
 const BUFFER: usize = 64 << 10;
 
@@ -46,6 +48,8 @@ struct Share {
 /// What is known of one connection.
 struct Member {
     is_slow: bool,
+    /// Whether it reads little at a time.
+    sips: bool,
     books: RefCell<Books>,
     is_closed: Cell<bool>,
 }
@@ -65,8 +69,8 @@ async fn obey(call: &Call) -> Result<(), String> {
         window: Cell::new((u64::MAX, u64::MAX)),
         hurry: Cell::new(false),
         bytes: Cell::new(0),
-        fast: RefCell::new(Latencies::new()?),
-        slow: RefCell::new(Latencies::new()?),
+        fast: RefCell::new(Latencies::one_in(SAMPLE)?),
+        slow: RefCell::new(Latencies::one_in(1)?),
         trouble: RefCell::new(None),
     });
     tokio::task::spawn_local(async {
@@ -103,6 +107,7 @@ async fn let_all_in(call: &Call, share: &Rc<Share>) -> (Vec<Rc<Member>>, Option<
             Ok((stream, is_slow)) => {
                 let member = Rc::new(Member {
                     is_slow,
+                    sips: is_slow && call.load.link.is_none(),
                     books: RefCell::default(),
                     is_closed: Cell::new(false),
                 });
