@@ -96,6 +96,8 @@ pub struct Rules {
     pub recent_users: u32,
     /// How long a room may be empty.
     pub idle_timeout: Option<Duration>,
+    /// How far one call may move the clock.
+    pub max_step: Option<Duration>,
     /// How many shards the room may have; each is opened as soon as those before it have a
     /// session.
     pub shards: u32,
@@ -152,6 +154,7 @@ impl Default for Rules {
             heartbeat: None,
             recent_users: 1_000,
             idle_timeout: None,
+            max_step: None,
             shards: 1,
             grace: Duration::from_secs(10),
             resume_within: Duration::from_secs(60),
@@ -228,6 +231,7 @@ impl Rules {
             .heartbeat(self.heartbeat)
             .recent_users(self.recent_users)
             .idle_timeout(self.idle_timeout)
+            .max_step(self.max_step)
             .seed(self.seed)
             .build()
     }

@@ -3,6 +3,8 @@
 
 #[path = "clauses/beyond.rs"]
 mod beyond;
+#[path = "clauses/clock.rs"]
+mod clock;
 #[path = "clauses/data.rs"]
 mod data;
 #[path = "clauses/directs.rs"]

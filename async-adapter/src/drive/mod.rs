@@ -2,5 +2,6 @@
 
 pub(crate) mod clock;
 pub(crate) mod fence;
+pub(crate) mod hub_clock;
 pub(crate) mod signal;
 pub(crate) mod worker;

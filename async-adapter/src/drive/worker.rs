@@ -3,6 +3,7 @@
 
 use crate::drive::clock::Clock;
 use crate::drive::fence::Fence;
+use crate::drive::hub_clock::HubClock;
 use crate::drive::signal::Signal;
 use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::sync::Arc;
@@ -11,6 +12,7 @@ use crate::sync::channel::{Receiver, Sender};
 use roomcast_core::message::OutcomeSink;
 use roomcast_core::{Event, Instant, RoomId};
 use std::task::Waker;
+use std::time::Duration;
 
 /// A host's hook for events. It runs outside every lock, on whichever thread made the call that
 /// brought the event about.
@@ -18,7 +20,7 @@ pub(crate) type Hook = dyn Fn(RoomId, &Event) + Send + Sync;
 
 /// What all workers of a hub share.
 pub(crate) struct Common {
-    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) clock: HubClock,
     pub(crate) outcome_waiters: Arc<OutcomeWaiters>,
     pub(crate) hook: Option<Box<Hook>>,
     /// Around the hook, and whatever else of the host's a worker or a call runs.
@@ -57,6 +59,11 @@ impl<W> Worker<W> {
 
     pub(crate) fn now(&self) -> Instant {
         self.common.clock.now()
+    }
+
+    /// How long the clock may be left alone.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        self.common.clock.rest()
     }
 
     pub(crate) fn outcome_waiters(&self) -> &Arc<OutcomeWaiters> {

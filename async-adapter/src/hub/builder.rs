@@ -8,6 +8,7 @@ use super::spread::Spread;
 use super::worker_loop::{self, WorkerLoop};
 use super::{Hub, Inner};
 use crate::drive::clock::{Clock, SystemClock};
+use crate::drive::hub_clock::HubClock;
 use crate::drive::worker::{Common, Hook, Worker, Workers};
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::hooks::Hooks;
@@ -19,9 +20,13 @@ use roomcast_core::broadcasts::BroadcastLimits;
 use roomcast_core::shard_index::ShardIndex;
 use roomcast_core::{Event, Payload, RoomId, Sharding};
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// Sessions that each open shard of a room has before another one is opened.
 const SESSIONS_PER_SHARD: u32 = 256;
+
+/// How far one reading of the clock may move the rooms.
+const MAX_STEP: Duration = Duration::from_secs(3_600);
 
 /// A hub and the loops of its workers.
 type Driven<M, U> = (Hub<M, U>, Vec<WorkerLoop<M>>);
@@ -34,6 +39,7 @@ pub struct HubBuilder<M, U = Arc<str>> {
     /// Sessions in each open shard of a room at which it opens another one.
     sessions_per_shard: u32,
     clock: Option<Box<dyn Clock>>,
+    max_step: Option<Duration>,
     hook: Option<Box<Hook>>,
     max_rooms: u32,
     exclusive_membership: bool,
@@ -62,6 +68,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             shards_per_room: usize::MAX,
             sessions_per_shard: SESSIONS_PER_SHARD,
             clock: None,
+            max_step: Some(MAX_STEP),
             hook: None,
             max_rooms: 1 << 20,
             exclusive_membership: false,
@@ -90,6 +97,21 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     /// `spawn_threads`.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Box::new(clock));
+        self
+    }
+
+    /// How far ahead of the last reading the clock may be: what is further ahead counts as this long,
+    /// and [`Hub::clock_steps_cut`] counts it. So one reading that is far off holds the rooms up for
+    /// this long at most, and not for good; and where the clock is right, as after the machine has
+    /// slept, the rooms are a few readings later where it is. Default an hour; less than a second
+    /// counts as a second; `None` believes whatever the clock says.
+    ///
+    /// Each worker reads the clock twice in that time at least, so a room in which nothing
+    /// happens for days is cut nothing. A room's own
+    /// [`max_step`](crate::config::RoomConfigBuilder::max_step) need not be set in a hub: it cannot
+    /// tell such a rest from a clock that is wrong.
+    pub fn max_step(mut self, max_step: Option<Duration>) -> Self {
+        self.max_step = max_step;
         self
     }
 
@@ -245,6 +267,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     fn build(self, clock: Box<dyn Clock>) -> std::io::Result<Driven<M, U>> {
         let token_key = self.token_key.map_or_else(TokenKey::random, Ok)?;
         let outcome_waiters = Arc::new(OutcomeWaiters::default());
+        let clock = HubClock::new(clock, self.max_step);
         let common =
             Arc::new(Common { clock, outcome_waiters, hook: self.hook, fence: Arc::default() });
         let seeds = Seeds::new(self.seed);

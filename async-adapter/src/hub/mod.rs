@@ -22,6 +22,7 @@ mod worker_loop;
 
 pub use builder::HubBuilder;
 
+use crate::drive::clock::Clock;
 use crate::drive::worker::{Common, Workers};
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::hooks::Hooks;
@@ -240,6 +241,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         self.inner.common.clock.now()
     }
 
+    /// Returns how many readings of the clock were further ahead of the one before than
+    /// [`HubBuilder::max_step`], and counted as that long.
+    pub fn clock_steps_cut(&self) -> u64 {
+        self.inner.common.clock.cut()
+    }
+
     /// Returns how often code of the host's has panicked, and was kept from doing harm: the event
     /// hook, the waker of a reader or of a publisher that awaits its outcome, a payload that was
     /// dropped. What else was to be told, woken or dropped was.
@@ -287,7 +294,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// Dropping the future leaves the rooms as far as they are; calling again goes on from there.
     #[cfg(feature = "tokio")]
     pub async fn drain(&self, deadline: std::time::Duration) -> DrainReport {
-        let (rooms, clock) = (self.inner.registry.shut_down(), self.inner.common.clock.as_ref());
+        let (rooms, clock) = (self.inner.registry.shut_down(), &self.inner.common.clock);
         let mut drain = Drain::begin(rooms, clock, deadline);
         while let Some(pause) = drain.step(clock) {
             if pause.is_zero() {
@@ -304,7 +311,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// # Cost
     /// Each room is looked at six times; while a room is not done it is looked at again after 5 ms.
     pub fn drain_blocking(&self, deadline: std::time::Duration) -> DrainReport {
-        let (rooms, clock) = (self.inner.registry.shut_down(), self.inner.common.clock.as_ref());
+        let (rooms, clock) = (self.inner.registry.shut_down(), &self.inner.common.clock);
         let mut drain = Drain::begin(rooms, clock, deadline);
         while let Some(pause) = drain.step(clock) {
             std::thread::sleep(pause);

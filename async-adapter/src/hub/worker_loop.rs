@@ -98,10 +98,13 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         if work_left == 0 || !self.inbox.is_empty() || self.spread.is_under_way() {
             return Next::Now;
         }
-        match self.timers.first() {
-            Some((at, _)) => Next::After(at.saturating_since(self.worker.now())),
-            None => Next::Idle,
+        let rest = self.worker.rest();
+        if rest.is_some_and(|rest| rest.is_zero()) {
+            // The next turn lets time go on.
+            return Next::Now;
         }
+        let timer = self.timers.first().map(|(at, _)| at.saturating_since(self.worker.now()));
+        timer.into_iter().chain(rest).min().map_or(Next::Idle, Next::After)
     }
 
     fn forget_if_ended(&self, registry: &RoomRegistry<M>, shared: &Arc<SharedRoom<M>>) {

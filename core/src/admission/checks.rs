@@ -12,11 +12,24 @@ use super::queued::Lane;
 use super::room_data::RoomData;
 use super::status::RoomStatus;
 use crate::config::Settings;
-use crate::ids::{SessionId, UserId};
+use crate::ids::UserId;
 use crate::ledger::RefusalReason;
 use crate::message::{Kind, Limit, OutcomeSink, Payload, Publish, Sender, Source};
 use crate::quota::NotYet;
 use crate::time::Instant;
+
+/// Who offers a message, as far as the room knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaker {
+    /// The host.
+    Host,
+    /// A user who has a session here.
+    Member(UserId),
+    /// A user whom an edge vouches for.
+    AtEdge(UserId),
+    /// A session that is no user's: it is a guest's, has gone, or has never been.
+    Stranger,
+}
 
 /// What the checks look at.
 pub(super) struct Checks<'a, M> {
@@ -36,20 +49,34 @@ impl<M: Payload> Checks<'_, M> {
     pub(super) fn check(
         &self,
         now: Instant,
+        speaker: Speaker,
         publish: &Publish<M>,
         size: usize,
         profile: Option<usize>,
     ) -> Result<Sender, Denied> {
-        self.decide(now, publish, size, profile).map_err(|denied| match denied.retry_at {
-            Some(_) => denied.until(self.agree_at(now, publish, size, profile)),
+        self.decide(now, speaker, publish, size, profile).map_err(|denied| match denied.retry_at {
+            Some(_) => denied.until(self.agree_at(now, speaker, publish, size, profile)),
             None => denied,
         })
+    }
+
+    /// Why a session may not speak that is no user's.
+    #[cold]
+    pub(super) fn stranger(&self, source: &Source) -> Denied {
+        if self.status != RoomStatus::Open {
+            return Denied::because(RefusalReason::RoomClosed);
+        }
+        // Of one of another life nothing is known, not even that it is a guest's.
+        let is_guest = matches!(*source, Source::Session(session)
+            if session.life() == self.people.life() && session.is_guest());
+        Denied::because(if is_guest { RefusalReason::Guest } else { RefusalReason::NotMember })
     }
 
     #[inline]
     fn decide(
         &self,
         now: Instant,
+        speaker: Speaker,
         publish: &Publish<M>,
         size: usize,
         profile: Option<usize>,
@@ -57,7 +84,7 @@ impl<M: Payload> Checks<'_, M> {
         if self.status != RoomStatus::Open {
             return Err(Denied::because(RefusalReason::RoomClosed));
         }
-        let sender = self.sender(now, &publish.source)?;
+        let sender = self.sender(now, speaker, &publish.source)?;
         self.may_speak(now, sender)?;
         self.fits(&publish.source, size, profile)?;
         if let Some(until) =
@@ -114,13 +141,14 @@ impl<M: Payload> Checks<'_, M> {
     fn agree_at(
         &self,
         now: Instant,
+        speaker: Speaker,
         publish: &Publish<M>,
         size: usize,
         profile: Option<usize>,
     ) -> Option<Instant> {
-        let (sender, banned) = match publish.source {
-            Source::Edge { user, .. } => (Sender::User(user), self.moderation.banned(now, user)),
-            _ => (self.sender(now, &publish.source).ok()?, None),
+        let (sender, banned) = match speaker {
+            Speaker::AtEdge(user) => (Sender::User(user), self.moderation.banned(now, user)),
+            _ => (self.sender(now, speaker, &publish.source).ok()?, None),
         };
         self.fits(&publish.source, size, profile).ok()?;
         let mut at = now;
@@ -160,30 +188,17 @@ impl<M: Payload> Checks<'_, M> {
     }
 
     #[inline]
-    fn sender(&self, now: Instant, source: &Source) -> Result<Sender, Denied> {
-        match *source {
-            Source::Host => Ok(Sender::Host),
-            Source::Edge { user, .. } => match self.moderation.banned(now, user) {
+    fn sender(&self, now: Instant, speaker: Speaker, source: &Source) -> Result<Sender, Denied> {
+        match speaker {
+            Speaker::Host => Ok(Sender::Host),
+            Speaker::AtEdge(user) => match self.moderation.banned(now, user) {
                 // Elsewhere, who is banned is no member.
                 Some(until) => Err(Denied::because(RefusalReason::Banned).until(until.instant())),
                 None => Ok(Sender::User(user)),
             },
-            Source::Session(session) => {
-                let key = session.key_in(self.people.life());
-                match key.and_then(|key| self.people.user_of(key)) {
-                    Some(user) => Ok(Sender::User(user)),
-                    None => Err(self.nobody(session)),
-                }
-            }
+            Speaker::Member(user) => Ok(Sender::User(user)),
+            Speaker::Stranger => Err(self.stranger(source)),
         }
-    }
-
-    /// Why a session may not speak that is no user's.
-    #[cold]
-    fn nobody(&self, session: SessionId) -> Denied {
-        // Of one of another life nothing is known, not even that it is a guest's.
-        let is_guest = session.life() == self.people.life() && session.is_guest();
-        Denied::because(if is_guest { RefusalReason::Guest } else { RefusalReason::NotMember })
     }
 
     #[inline]

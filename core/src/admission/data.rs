@@ -43,13 +43,13 @@ impl<M: Payload> Admission<M> {
     /// Sets a counter, whatever it said; returns what that was.
     pub fn set_counter(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         self.is_open_for_data()?;
-        self.data.set_counter(self.clock.peek(Instant::ZERO), key, value)
+        self.data.set_counter(self.clock.at(), key, value)
     }
 
     /// Adds to a counter; one that is missing starts at 0. Returns the sum, which never wraps.
     pub fn add_counter(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
         self.is_open_for_data()?;
-        self.data.add_counter(self.clock.peek(Instant::ZERO), key, delta)
+        self.data.add_counter(self.clock.at(), key, delta)
     }
 
     /// Takes a counter away; returns what it said, and `None` when there was none.

@@ -39,8 +39,7 @@ impl<M: Payload> Admission<M> {
         user: UserId,
         is_admin: bool,
     ) -> Result<bool, ModerationError> {
-        let now = self.clock.advance(now);
-        self.allows(now, actor, Action::SetAdmin, &[user])?;
+        let now = self.allows(now, actor, Action::SetAdmin, &[user])?;
         let (is_changed, tip) = if is_admin {
             let is_new = self.moderation.add_admin(&self.settings, user)?;
             (is_new, SystemMessageKind::AdminSet)
@@ -63,8 +62,7 @@ impl<M: Payload> Admission<M> {
         users: &[UserId],
         time: Option<Duration>,
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
-        self.allows(now, actor, Action::Mute, users)?;
+        let now = self.allows(now, actor, Action::Mute, users)?;
         self.moderation.mute(&self.settings, now, users, time)?;
         for &user in users {
             self.data.note(now, SystemMessageKind::Muted, Some(user));
@@ -79,7 +77,6 @@ impl<M: Payload> Admission<M> {
         actor: Actor,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         self.allows(now, actor, Action::Unmute, users)?;
         self.moderation.unmute(users);
         Ok(())
@@ -92,7 +89,6 @@ impl<M: Payload> Admission<M> {
         actor: Actor,
         muted: bool,
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         self.allows(now, actor, Action::MuteRoom, &[])?;
         self.moderation.set_room_muted(muted);
         Ok(())
@@ -109,8 +105,7 @@ impl<M: Payload> Admission<M> {
         users: &[UserId],
         time: Option<Duration>,
     ) -> Result<UserSessions, ModerationError> {
-        let now = self.clock.advance(now);
-        self.allows(now, actor, Action::Ban, users)?;
+        let now = self.allows(now, actor, Action::Ban, users)?;
         self.moderation.ban(&self.settings, now, users, time)?;
         Ok(self.take_out(now, users, SystemMessageKind::Banned))
     }
@@ -122,7 +117,6 @@ impl<M: Payload> Admission<M> {
         actor: Actor,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         self.allows(now, actor, Action::Unban, users)?;
         self.moderation.unban(users);
         Ok(())
@@ -138,23 +132,25 @@ impl<M: Payload> Admission<M> {
         actor: Actor,
         users: &[UserId],
     ) -> Result<UserSessions, ModerationError> {
-        let now = self.clock.advance(now);
-        self.allows(now, actor, Action::Kick, users)?;
+        let now = self.allows(now, actor, Action::Kick, users)?;
         Ok(self.take_out(now, users, SystemMessageKind::Kicked))
     }
 
-    /// Whether somebody may do something to all of these users, or with none, to the room.
+    /// Whether somebody may do something to all of these users, or with none, to the room. Moves
+    /// the clock and returns where it stands; but who may not moves no clock.
     fn allows(
-        &self,
+        &mut self,
         now: Instant,
         actor: Actor,
         action: Action,
         users: &[UserId],
-    ) -> Result<(), ModerationError> {
+    ) -> Result<Instant, ModerationError> {
         if self.status == RoomStatus::Closed {
             return Err(ModerationError::RoomClosed);
         }
-        self.moderation.check(&self.settings, now, actor, action, users)
+        let at = self.clock.peek(now);
+        self.moderation.check(&self.settings, at, actor, action, users)?;
+        Ok(self.clock.advance(now))
     }
 
     /// Drops all that users have under review and in the queue, and takes their sessions out.

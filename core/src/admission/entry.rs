@@ -2,6 +2,7 @@
 //! itself. [Decision D13](crate::design#d13-one-path).
 
 use super::accounts::Denied;
+use super::checks::Speaker;
 use super::queued::{Lane, Queued, QueuedExt};
 use super::{Admission, RoomStatus, checks};
 use crate::ids::{MessageId, Seq};
@@ -45,6 +46,10 @@ impl<M: Payload> Admission<M> {
         // To ask runs code of the host's.
         let size = publish.payload.size();
         let profile_size = publish.profile.as_ref().map(|profile| profile.size());
+        let speaker = self.speaker(&publish.source);
+        if speaker == Speaker::Stranger {
+            return Err(self.refuse_stranger(publish));
+        }
         let now = self.begin_call(now);
         let mut work = WorkLimit::per_call();
         if self.status == RoomStatus::Closed {
@@ -55,7 +60,7 @@ impl<M: Payload> Admission<M> {
         publish.priority = self.settings.levels.level(publish.priority);
         let (level, units) = (publish.priority, publish.units);
         let id = self.accounts.submit(level, units);
-        let sender = match self.checks().check(now, &publish, size, profile_size) {
+        let sender = match self.checks().check(now, speaker, &publish, size, profile_size) {
             Ok(sender) => sender,
             Err(denied) => {
                 return Err(self.refuse(now, (level, units), denied, publish.payload, &mut work));
@@ -93,6 +98,16 @@ impl<M: Payload> Admission<M> {
             }
         }
         answer
+    }
+
+    /// Whoever speaks by no user's session moves no clock, and nothing falls due by it.
+    #[cold]
+    #[inline(never)]
+    fn refuse_stranger(&mut self, publish: Publish<M>) -> Refused<M> {
+        let level = self.settings.levels.level(publish.priority);
+        let _ = self.accounts.submit(level, publish.units);
+        let denied = self.checks().stranger(&publish.source);
+        self.accounts.refuse(level, publish.units, denied, publish.payload)
     }
 
     /// What only an admitted message leaves: it is counted, where no verdict is waited for, and its
@@ -354,6 +369,19 @@ impl<M: Payload> Admission<M> {
         match sender {
             Sender::User(user) => self.people.profile(user).cloned(),
             Sender::Host => None,
+        }
+    }
+
+    /// Whose message it is. O(1), without hashing.
+    #[inline]
+    pub(super) fn speaker(&self, source: &Source) -> Speaker {
+        match *source {
+            Source::Host => Speaker::Host,
+            Source::Edge { user, .. } => Speaker::AtEdge(user),
+            Source::Session(session) => match self.user_of(session) {
+                Some(user) => Speaker::Member(user),
+                None => Speaker::Stranger,
+            },
         }
     }
 

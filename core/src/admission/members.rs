@@ -37,10 +37,10 @@ impl<M: Payload> Admission<M> {
     pub fn add_session(&mut self, now: Instant, user: UserId, session: SessionId) {
         let key = session.key_in(self.people.life());
         let Some(key) = key.filter(|&key| self.people.may_register(key)) else { return };
+        let now = self.clock.advance(now);
         if let Some(holder) = self.people.holder(key.slot()) {
             self.let_go(now, holder, SystemMessageKind::Left);
         }
-        let now = self.clock.advance(now);
         let arrival = self.people.register(user, key);
         if arrival == Arrival::First {
             self.data.note(now, SystemMessageKind::Joined, Some(user));
@@ -53,17 +53,15 @@ impl<M: Payload> Admission<M> {
     /// Takes one session out; harmless when it is not registered. O(sessions of the user).
     #[inline]
     pub fn remove_session(&mut self, now: Instant, session: SessionId) {
-        match session.key_in(self.people.life()) {
-            Some(key) if !key.is_guest() => self.let_go(now, key, SystemMessageKind::Left),
-            // Nobody here knows it.
-            _ => _ = self.clock.advance(now),
+        if let Some(key) = session.key_in(self.people.life()).filter(|key| !key.is_guest()) {
+            self.let_go(now, key, SystemMessageKind::Left);
         }
     }
 
     /// A session goes; if it is its user's last, a tip of this kind tells it.
     pub(super) fn let_go(&mut self, now: Instant, key: SessionKey, tip: SystemMessageKind) {
-        let now = self.clock.advance(now);
         let Some(departure) = self.people.unregister(key) else { return };
+        let now = self.clock.advance(now);
         let Departure { user, is_last, goes_offline, profile } = departure;
         // The one event of the close stands for the going of everyone.
         if self.status == RoomStatus::Closed {
@@ -87,6 +85,7 @@ impl<M: Payload> Admission<M> {
         if sessions.is_empty() {
             return Err(LeaveError::NotMember { user });
         }
+        let now = self.clock.advance(now);
         for &session in &sessions {
             self.remove_session(now, session);
         }
@@ -108,7 +107,7 @@ impl<M: Payload> Admission<M> {
         if !self.people.is_in(user) {
             return Err(ProfileError::NotMember { user, profile });
         }
-        let now = self.clock.peek(Instant::ZERO);
+        let now = self.clock.at();
         self.data.note(now, SystemMessageKind::ProfileChanged, Some(user));
         let old = self.people.set_profile(user, Profile::from((Arc::new(profile), size)));
         self.accounts.drops().add_profile(old);
@@ -146,10 +145,10 @@ impl<M: Payload> Admission<M> {
         session: SessionId,
         user: Option<(UserId, Option<Profile<M>>)>,
     ) {
-        let now = self.clock.advance(now);
         if session.life() != self.people.life() {
             return;
         }
+        let now = self.clock.advance(now);
         self.people.attendance_mut().come();
         let Some((user, profile)) = user else { return };
         self.add_session(now, user, session);
@@ -171,8 +170,8 @@ impl<M: Payload> Admission<M> {
     /// An audience has let a session go. O(sessions of the user).
     #[inline]
     pub fn gone(&mut self, now: Instant, session: SessionId) {
-        let now = self.clock.advance(now);
         let Some(key) = session.key_in(self.people.life()) else { return };
+        let now = self.clock.advance(now);
         self.people.attendance_mut().go(now);
         if !key.is_guest() {
             self.let_go(now, key, SystemMessageKind::Left);
@@ -211,7 +210,7 @@ impl<M: Payload> Admission<M> {
 
     /// When the room closes by itself, if nobody comes.
     pub(super) fn vacant_at(&self) -> Option<Instant> {
-        let now = self.clock.peek(Instant::ZERO);
+        let now = self.clock.at();
         self.people.attendance().vacant_at(now).filter(|_| self.status == RoomStatus::Open)
     }
 
@@ -223,9 +222,12 @@ impl<M: Payload> Admission<M> {
     /// An audience's findings come in its own order; whoever passes them on from several threads
     /// keeps that order for each session.
     pub fn note_liveness(&mut self, now: Instant, session: SessionId, liveness: Liveness) {
+        let Some(key) = session.key_in(self.people.life()) else { return };
+        if self.people.user_of(key).is_none() {
+            return;
+        }
         self.clock.advance(now);
-        let key = session.key_in(self.people.life());
-        let change = key.and_then(|key| self.people.note_liveness(key, liveness));
+        let change = self.people.note_liveness(key, liveness);
         let Some(change) = change else { return };
         if self.status != RoomStatus::Closed {
             let PresenceChange { user, presence, cause } = change;

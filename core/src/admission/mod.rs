@@ -63,7 +63,7 @@ use crate::index::Hasher;
 use crate::message::{Message, Payload};
 use crate::priority::PerLevel;
 use crate::rights::Action;
-use crate::time::{Instant, Watermark};
+use crate::time::{Instant, RoomClock};
 use crate::work::WorkLimit;
 use accounts::Accounts;
 use alloc::sync::Arc;
@@ -84,7 +84,7 @@ use room_data::RoomData;
 pub struct Admission<M> {
     settings: Settings,
     status: RoomStatus,
-    clock: Watermark,
+    clock: RoomClock,
     people: People<M>,
     moderation: Moderation,
     data: RoomData<M>,
@@ -107,7 +107,7 @@ impl<M: Payload> Admission<M> {
         let hasher = Hasher::new(settings.seed());
         Self {
             status: RoomStatus::Open,
-            clock: Watermark::default(),
+            clock: RoomClock::new(settings.max_step),
             people: People::new(&settings, hasher),
             moderation: Moderation::new(&settings, hasher),
             data: RoomData::new(&settings, settings.system_messages),
@@ -156,8 +156,9 @@ impl<M: Payload> Admission<M> {
     /// waits. An instant that has passed already means at once. Every other call may change the
     /// answer.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let now = self.clock.peek(Instant::ZERO);
-        let tip = self.next_system_message().into_iter().chain(self.vacant_at()).min();
+        let now = self.clock.at();
+        let clock = self.clock.next().filter(|_| !self.is_ended());
+        let tip = self.next_system_message().into_iter().chain(self.vacant_at()).chain(clock).min();
         if self.is_idle() {
             return tip;
         }
@@ -170,6 +171,24 @@ impl<M: Payload> Admission<M> {
             .chain(self.reviews.next_deadline())
             .chain(tip)
             .min()
+    }
+
+    /// The time moves on to `now`, as far as one step goes; returns where it stands. An audience of
+    /// this room that is called with this is called at the same time.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        self.clock.advance(now)
+    }
+
+    /// Where the time stands.
+    #[inline]
+    pub(crate) fn time(&self) -> Instant {
+        self.clock.at()
+    }
+
+    /// What [`advance`](Self::advance) would return.
+    pub(crate) fn peek(&self, now: Instant) -> Instant {
+        self.clock.peek(now)
     }
 
     /// The next event, if there is one. Outcomes first, in the order in which they were decided;
@@ -192,11 +211,12 @@ impl<M: Payload> Admission<M> {
 
     /// Closes the room: what waits is dropped as `RoomClosed`, at most 1,024 messages in this call.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
-        let now = self.clock.advance(now);
-        self.moderation.check_one(&self.settings, now, actor, Action::Close, None)?;
+        let at = self.clock.peek(now);
+        self.moderation.check_one(&self.settings, at, actor, Action::Close, None)?;
         if self.status == RoomStatus::Closed {
             return Err(CloseError::AlreadyClosed);
         }
+        let now = self.clock.advance(now);
         self.status = RoomStatus::Closed;
         self.accounts.tell_close();
         self.drop_waiting(now);
@@ -281,6 +301,7 @@ impl<M: Payload> Admission<M> {
     pub fn snapshot(&self, now: Instant) -> AdmissionSnapshot {
         AdmissionSnapshot {
             life: self.people.life(),
+            clock_steps_cut: self.clock.cuts(),
             state: self.status,
             ledger: self.accounts.ledger(),
             tokens: self.pipeline.tokens(self.clock.peek(now)),

@@ -52,6 +52,7 @@ impl<M: Payload> Admission<M> {
         self.reviews.reconfigure(new.review);
         self.pipeline.reconfigure(now, config);
         self.accounts.reconfigure(new);
+        self.clock.set_max_step(new.max_step);
         // A configuration without a seed leaves the room its own.
         self.settings = Settings { seed: self.settings.seed, ..new.clone() };
     }

@@ -40,6 +40,10 @@ impl<M: Payload> Admission<M> {
         // To ask runs code of the host's.
         let new_size =
             if let ReviewDecision::Rewrite(payload) = &decision { payload.size() } else { 0 };
+        if !self.reviews.contains(ticket) {
+            // It moves no clock.
+            return Err(self.too_late(ticket, decision));
+        }
         let now = self.begin_call(now);
         if self.status == RoomStatus::Closed {
             // Nothing goes out any more: what is still here is dropped.

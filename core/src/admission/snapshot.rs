@@ -12,6 +12,9 @@ use crate::priority::PerLevel;
 pub struct AdmissionSnapshot {
     /// The life of the room, as its host numbers them.
     pub life: u64,
+    /// Calls whose `now` was further ahead than one step may go, and that counted as one step. See
+    /// [`max_step`](crate::config::RoomConfigBuilder::max_step).
+    pub clock_steps_cut: u64,
     /// What the room still does.
     pub state: RoomStatus,
     /// What became of every message.

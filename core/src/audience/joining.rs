@@ -44,13 +44,23 @@ impl<M: Payload> Audience<M> {
         session: SessionId,
         at: TokenAt,
     ) -> Option<ResumeToken> {
+        self.token_taken_at(self.clock.peek(now), session, at)
+    }
+
+    /// As [`resume_token_at`](Self::resume_token_at), where the time of the room is this.
+    pub(crate) fn token_taken_at(
+        &self,
+        taken_at: Instant,
+        session: SessionId,
+        at: TokenAt,
+    ) -> Option<ResumeToken> {
         let slot = self.live_slot(session).filter(|_| !self.closing.is_closed())?;
         let positions = match at {
             TokenAt::HandedOver => self.crowd.reached(self.feed.log(), slot),
             TokenAt::Acknowledged => self.crowd.acknowledged(self.feed.log(), slot),
         };
         let formers = self.crowd.formers(slot).to_vec();
-        Some(ResumeToken { session, formers, positions, taken_at: self.clock.peek(now) })
+        Some(ResumeToken { session, formers, positions, taken_at })
     }
 
     /// The client of a session has all messages of a level up to the one with this number: a token
@@ -96,9 +106,9 @@ impl<M: Payload> Audience<M> {
         known: Option<SessionId>,
         token: &ResumeToken,
     ) -> Result<Joined, JoinError> {
-        let now = self.clock.advance(now);
         let former = known.filter(|&known| self.is_live(known)).unwrap_or(token.session);
         self.check_enter(Some(former))?;
+        let now = self.clock.advance(now);
         let Some(former) = token.session.key_in(self.life) else {
             let joined = self.join(guest, group, None)?;
             return Ok(Joined { start: StartPosition::Unknown, ..joined });

@@ -20,11 +20,11 @@ impl<M: Payload> Audience<M> {
     /// and counts as a sign of life at the next look. [`RoomState::join`](crate::RoomState::join)
     /// does both.
     pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
+        let Some(slot) = self.slot_of(session) else { return false };
         let now = self.clock.advance(now);
         if self.closing.is_closed() {
             return false;
         }
-        let Some(slot) = self.slot_of(session) else { return false };
         if let Some(wheel) = &mut self.wheel {
             wheel.touch(now, slot, session.key());
         }

@@ -50,7 +50,7 @@ use crate::ledger::Deliveries;
 use crate::message::{Message, Payload};
 use crate::priority::PerLevel;
 use crate::shard_index::ShardIndex;
-use crate::time::{Instant, Watermark};
+use crate::time::{Instant, RoomClock};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use closing::Closing;
@@ -72,7 +72,7 @@ const MAX_ENDED: u32 = 1_024;
 pub struct Audience<M> {
     /// The life of the room: sessions of another one are strangers.
     life: u64,
-    clock: Watermark,
+    clock: RoomClock,
     feed: Feed<M>,
     crowd: Crowd<M>,
     /// Signs of life, where they are asked for.
@@ -101,7 +101,7 @@ impl<M: Payload> Audience<M> {
     pub(crate) fn starting_at(settings: &Settings, part: ShardIndex, heads: PerLevel<u64>) -> Self {
         Self {
             life: 0,
-            clock: Watermark::default(),
+            clock: RoomClock::new(settings.max_step),
             feed: Feed::new(settings, heads),
             crowd: Crowd::new(settings, part),
             wheel: HeartbeatWheel::new(settings),
@@ -120,7 +120,7 @@ impl<M: Payload> Audience<M> {
         let settings = &config.settings;
         Self {
             life: other.life,
-            clock: other.clock,
+            clock: other.clock.beside(),
             feed: other.feed.beside(settings),
             wheel: other.wheel.as_ref().map(|wheel| wheel.beside()),
             closing: other.closing.beside(settings.grace),
@@ -156,6 +156,11 @@ impl<M: Payload> Audience<M> {
         self.crowd.live_slot(session.key_in(self.life)?)
     }
 
+    /// Whether a session is in, though it may end.
+    pub(crate) fn is_in(&self, session: SessionId) -> bool {
+        self.slot_of(session).is_some()
+    }
+
     /// Whether a session is in and nothing has closed it.
     pub fn is_live(&self, session: SessionId) -> bool {
         !self.closing.is_closed() && self.live_slot(session).is_some()
@@ -173,8 +178,8 @@ impl<M: Payload> Audience<M> {
     /// the grace it is gone. Harmless when it is not in or ends already, as all do in an audience
     /// that is closed. O(1), or O(log n) while others end later who began to end before.
     pub fn end(&mut self, now: Instant, session: SessionId, reason: EndReason) {
-        let now = self.clock.advance(now);
         let Some(slot) = self.live_slot(session) else { return };
+        let now = self.clock.advance(now);
         self.watch_no_more(slot);
         if self.closing.is_closed() {
             return;
@@ -229,9 +234,18 @@ impl<M: Payload> Audience<M> {
         if before.values().sum::<u64>() > self.feed.applied().0 {
             self.pass_over(before);
         }
+        // What was dispatched tells what the time was.
+        if let Some(last) = handed.messages.last() {
+            self.clock.follow(last.dispatched_at);
+        }
         for message in handed.messages {
             self.apply(message);
         }
+    }
+
+    /// The time is what it is in the admission, however long this audience was not called.
+    pub(crate) fn follow(&mut self, now: Instant) {
+        self.clock.follow(now);
     }
 
     /// So many messages of each level have been dispatched, and will not come here any more where
@@ -240,7 +254,7 @@ impl<M: Payload> Audience<M> {
     fn pass_over(&mut self, heads: PerLevel<u64>) {
         self.shared.forget(&mut self.deferred);
         self.feed.pass_over(heads, &mut self.deferred);
-        self.wakeups.by(self.clock.peek(Instant::ZERO));
+        self.wakeups.by(self.clock.at());
     }
 
     /// Takes over the next dispatched message, in order of the sequence numbers.
@@ -327,8 +341,9 @@ impl<M: Payload> Audience<M> {
         let ending = self.crowd.cold_states().first_ending().map(|(_, until)| until);
         let wheel = self.wheel.as_ref().filter(|_| !self.closing.is_closed());
         let scan = wheel.and_then(|wheel| wheel.next());
-        let trim = self.feed.is_trimming().then(|| self.clock.peek(Instant::ZERO));
-        closed.into_iter().chain(ending).chain(scan).chain(trim).min()
+        let trim = self.feed.is_trimming().then(|| self.clock.at());
+        let clock = self.clock.next().filter(|_| !self.is_ended());
+        closed.into_iter().chain(ending).chain(scan).chain(trim).chain(clock).min()
     }
 
     /// Whether any session ends: the audience is closed, or a session was closed from outside and
@@ -379,6 +394,7 @@ impl<M: Payload> Audience<M> {
     pub fn snapshot(&self) -> AudienceSnapshot {
         let log = self.feed.log();
         AudienceSnapshot {
+            clock_steps_cut: self.clock.cuts(),
             applied: self.feed.applied(),
             heads: log.heads(),
             deliveries: PerLevel::from_fn(|level| self.crowd.deliveries(log, level)),

@@ -25,12 +25,12 @@ impl<M: Payload> Audience<M> {
         session: SessionId,
         direct: &Arc<Direct<M>>,
     ) -> Result<(), DirectReason> {
-        let now = self.clock.advance(now);
         if self.closing.is_closed() {
             return Err(DirectReason::RoomClosed);
         }
         let slot = self.live_slot(session);
         let slot = slot.ok_or(DirectReason::NoRecipient { to: Recipient::Session(session) })?;
+        let now = self.clock.advance(now);
         let head = self.feed.log().head(direct.priority);
         let sent = self.crowd.send_direct(slot, head, direct);
         sent.map_err(|limit| DirectReason::QueueFull { limit })?;

@@ -38,6 +38,7 @@ impl<M: Payload> Audience<M> {
         if !HeartbeatWheel::is_as(self.wheel.as_deref(), settings) {
             return Err(ReconfigureError::Fixed { setting: "heartbeat" });
         }
+        self.clock.set_max_step(settings.max_step);
         self.closing.reconfigure(settings.grace);
         self.wakeups.reconfigure(settings.coalesce);
         self.crowd.reconfigure(settings);

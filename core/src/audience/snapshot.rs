@@ -9,6 +9,9 @@ use crate::priority::PerLevel;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AudienceSnapshot {
+    /// Calls of an audience by itself whose `now` was further ahead than one step may go, and that
+    /// counted as one step. In a whole room the admission counts them.
+    pub clock_steps_cut: u64,
     /// The last message applied.
     pub applied: Seq,
     /// How many messages of each level have been applied or passed over.
@@ -35,6 +38,7 @@ impl AudienceSnapshot {
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self {
+            clock_steps_cut: self.clock_steps_cut + other.clock_steps_cut,
             applied: self.applied.min(other.applied),
             heads: PerLevel::from_fn(|level| self.heads[level].min(other.heads[level])),
             deliveries: PerLevel::from_fn(|level| self.deliveries[level] + other.deliveries[level]),

@@ -171,6 +171,18 @@ impl RoomConfigBuilder {
         /// [`export`](crate::RoomState::export) works in a closed room, too. A session in its grace
         /// is still one. More than zero; default `None`: the room stays.
         idle_timeout: Option<Duration> => idle_timeout;
+        /// How far one call may move the room's clock. A call whose `now` is further ahead counts as
+        /// this long, and [`AdmissionSnapshot::clock_steps_cut`](crate::admission::AdmissionSnapshot::clock_steps_cut)
+        /// counts it: so one call with a wrong time holds a room up for this long at most, and not
+        /// for good. What the first call says is believed.
+        ///
+        /// A room that nobody calls for longer is cut as well, since it cannot tell a rest from a
+        /// wrong time: its clock stands behind then, [`poll_timeout`](crate::RoomState::poll_timeout)
+        /// asks for the next call at once, and each call goes one step on, until the clock is there.
+        /// Who calls that driver before each call of a user's, or lets each room have a call more
+        /// often than this, never notices. A hub looks at its own clock, for all rooms together, and
+        /// needs no setting here. More than zero; default `None`: the time is what the host says.
+        max_step: Option<Duration> => max_step;
     }
 
     /// The seed of every random choice and hash of the room: with the same one, the same
@@ -228,8 +240,10 @@ impl RoomConfigBuilder {
             }
         }
         at_most("system_messages.names", u64::from(s.system_messages.names), u64::from(MAX_NAMES))?;
-        if s.idle_timeout.is_some_and(|after| after.is_zero()) {
-            return Err(ConfigError::Zero { setting: "idle_timeout" });
+        for (setting, time) in [("idle_timeout", s.idle_timeout), ("max_step", s.max_step)] {
+            if time.is_some_and(|time| time.is_zero()) {
+                return Err(ConfigError::Zero { setting });
+            }
         }
         if let Some(heartbeat) = &s.heartbeat {
             heartbeat.check()?;
@@ -313,6 +327,7 @@ mod tests {
             message(builder().idle_timeout(Some(Duration::ZERO))),
             "idle_timeout must not be zero"
         );
+        assert_eq!(message(builder().max_step(Some(Duration::ZERO))), "max_step must not be zero");
         assert_eq!(
             message(builder().recent_users(65_537)),
             "recent_users must be at most 65536, not 65537"

@@ -101,6 +101,7 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) recent_users: u32,
     pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) max_step: Option<Duration>,
     pub(crate) seed: Option<u64>,
 }
 
@@ -175,6 +176,7 @@ impl RoomConfig {
                 heartbeat: None,
                 recent_users: 1_000,
                 idle_timeout: None,
+                max_step: None,
                 seed: None,
             },
         }
@@ -240,6 +242,11 @@ impl RoomConfig {
     /// How long a room without a session stays open; `None` is for ever.
     pub fn idle_timeout(&self) -> Option<Duration> {
         self.settings.idle_timeout
+    }
+
+    /// How far one call may move the room's clock; `None` is as far as it says.
+    pub fn max_step(&self) -> Option<Duration> {
+        self.settings.max_step
     }
 
     /// The maximum number of sessions.

@@ -11,7 +11,6 @@ impl<M: Payload> RoomState<M> {
     /// A session shows life, as with each heartbeat that its client sends. Returns whether it is in
     /// and nothing has closed it. O(1). See [`Heartbeat`](crate::config::Heartbeat).
     pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
-        let now = self.clock.advance(now);
         self.halves().touch(now, session)
     }
 

@@ -25,7 +25,7 @@ use crate::message::{Payload, Publish, Receipt, Refused, Source};
 use crate::priority::{PerLevel, Priority};
 use crate::roster::UserSessions;
 use crate::rules::{Audiences, Halves, Join, Sharding};
-use crate::time::{Instant, Watermark};
+use crate::time::Instant;
 #[cfg(feature = "internals")]
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -59,11 +59,10 @@ use shards::Shards;
 /// ```
 #[derive(Debug)]
 pub struct RoomState<M> {
+    /// Its clock is that of the whole room: a call that only one half hears of moves the time of the
+    /// other too.
     admission: Admission<M>,
     shards: Shards<M>,
-    /// One clock for both halves: a call that only one of them hears of moves the time of the
-    /// other too.
-    clock: Watermark,
 }
 
 /// The books of a room at one instant.
@@ -121,7 +120,6 @@ impl<M: Payload> RoomState<M> {
         Self {
             admission: Admission::starting_at(config, heads),
             shards: Shards::new(config, sharding, heads),
-            clock: Watermark::default(),
         }
     }
 
@@ -170,7 +168,7 @@ impl<M: Payload> RoomState<M> {
     /// nobody is told to wake for it. O(1), and for one that resumes what is unread, at most the
     /// log.
     pub fn join(&mut self, now: Instant, mut join: Join<M>) -> Result<Joined, JoinError> {
-        let now = self.clock.advance(now);
+        let now = self.admission.advance(now);
         self.shards.sharding().place(
             self,
             |room| room.shards.loads(),
@@ -199,7 +197,6 @@ impl<M: Payload> RoomState<M> {
         user: UserId,
         reason: EndReason,
     ) -> Result<(), LeaveError> {
-        let now = self.clock.advance(now);
         let answer = self.halves().leave(now, user, reason);
         self.clear_deferred_drops();
         answer
@@ -208,7 +205,6 @@ impl<M: Payload> RoomState<M> {
     /// Takes one session out at once, as when its connection is gone; what it had not read is
     /// abandoned. Returns whether it was in. O(1).
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
-        let now = self.clock.advance(now);
         let was_in = self.halves().close_session(now, session);
         self.clear_deferred_drops();
         was_in
@@ -224,12 +220,10 @@ impl<M: Payload> RoomState<M> {
     #[allow(clippy::inline_always)]
     #[inline(always)]
     pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        let now = self.clock.advance(now);
-        if self.shards.has_heartbeat()
-            && let Source::Session(session) = publish.source
-        {
-            self.show_life(now, session);
-        }
+        let now = match publish.source {
+            Source::Session(session) if self.shards.has_heartbeat() => self.show_life(now, session),
+            _ => now,
+        };
         let answer = self.admission.publish(now, publish);
         self.hand_over();
         self.admission.clear_deferred_drops();
@@ -238,14 +232,18 @@ impl<M: Payload> RoomState<M> {
 
     // Few rooms ask for it, and every publish passes by.
     #[inline(never)]
-    fn show_life(&mut self, now: Instant, session: SessionId) {
+    fn show_life(&mut self, now: Instant, session: SessionId) -> Instant {
+        if !self.shards.get(session).is_some_and(|audience| audience.is_in(session)) {
+            return now;
+        }
+        let now = self.admission.advance(now);
         self.halves().touch(now, session);
+        now
     }
 
     /// Takes over what was broadcast to every room since the last time. See
     /// [`Admission::import_broadcasts`](crate::Admission::import_broadcasts).
     pub fn import_broadcasts(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
-        let now = self.clock.advance(now);
         self.admission.import_broadcasts(now, broadcasts);
         self.hand_over();
         self.admission.clear_deferred_drops();
@@ -271,7 +269,6 @@ impl<M: Payload> RoomState<M> {
         ticket: Ticket,
         decision: ReviewDecision<M>,
     ) -> Result<(), ReviewError<M>> {
-        let now = self.clock.advance(now);
         let answer = self.admission.review(now, ticket, decision);
         self.hand_over();
         self.admission.clear_deferred_drops();
@@ -295,13 +292,14 @@ impl<M: Payload> RoomState<M> {
         session: SessionId,
         budget: Budget,
     ) -> Result<Option<Batch<M>>, SessionEnd> {
-        let now = self.clock.advance(now);
         let Some(audience) = self.shards.get_mut(session) else {
             return Err(SessionEnd::NoSession(session));
         };
         let answer = audience.next_batch(session, budget);
-        if let Err(SessionEnd::Closed(_)) = answer {
-            self.admission.gone(now, session);
+        match answer {
+            Err(SessionEnd::NoSession(_)) => {}
+            Err(SessionEnd::Closed(_)) => self.admission.gone(now, session),
+            Ok(_) => _ = self.admission.advance(now),
         }
         self.clear_deferred_drops();
         answer
@@ -324,7 +322,7 @@ impl<M: Payload> RoomState<M> {
         budget: Budget,
         mut sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> u32 {
-        let now = self.clock.advance(now);
+        let now = self.admission.advance(now);
         let admission = &mut self.admission;
         let handed = self.shards.sweep(group, slots, budget, |session, due| {
             if let Delivery::End(_) = due {
@@ -356,7 +354,7 @@ impl<M: Payload> RoomState<M> {
 
     /// Whether those who wait are to be told at `now`. See [`Audience::wake`].
     pub fn wake(&mut self, now: Instant) -> bool {
-        let now = self.clock.advance(now);
+        let now = self.admission.advance(now);
         let is_due = self.poll_wake().is_some_and(|wake| wake <= now);
         if is_due {
             // Whoever waits is told, in every shard.
@@ -368,7 +366,6 @@ impl<M: Payload> RoomState<M> {
     /// Does what is due at `now`. A call when nothing is due is harmless. One call does a bounded
     /// amount of work.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.clock.advance(now);
         self.halves().handle_timeout(now);
         self.clear_deferred_drops();
     }
@@ -398,7 +395,6 @@ impl<M: Payload> RoomState<M> {
     /// Closes the room: nothing more is accepted, what waits is dropped as `RoomClosed`, every
     /// session gets what it is still due, then the reason. O(1) in the audience.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
-        let now = self.clock.advance(now);
         let answer = self.halves().close(now, actor);
         self.clear_deferred_drops();
         answer
@@ -421,7 +417,7 @@ impl<M: Payload> RoomState<M> {
 
     /// The books of the room. O(1); changes nothing.
     pub fn snapshot(&self, now: Instant) -> RoomSnapshot {
-        RoomSnapshot::new(self.admission.snapshot(self.clock.peek(now)), self.shards.snapshot())
+        RoomSnapshot::new(self.admission.snapshot(now), self.shards.snapshot())
     }
 
     /// The two halves, for whoever puts each under a lock of its own: the audiences that are open,

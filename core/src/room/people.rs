@@ -28,7 +28,6 @@ impl<M: Payload> RoomState<M> {
         user: UserId,
         is_admin: bool,
     ) -> Result<bool, ModerationError> {
-        let now = self.clock.advance(now);
         self.admission.set_admin(now, actor, user, is_admin)
     }
 
@@ -40,7 +39,6 @@ impl<M: Payload> RoomState<M> {
         users: &[UserId],
         time: Option<Duration>,
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         self.admission.mute(now, actor, users, time)
     }
 
@@ -51,7 +49,6 @@ impl<M: Payload> RoomState<M> {
         actor: Actor,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         self.admission.unmute(now, actor, users)
     }
 
@@ -63,7 +60,6 @@ impl<M: Payload> RoomState<M> {
         actor: Actor,
         muted: bool,
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         self.admission.mute_room(now, actor, muted)
     }
 
@@ -75,7 +71,6 @@ impl<M: Payload> RoomState<M> {
         actor: Actor,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         let answer = self.halves().kick(now, actor, users);
         self.clear_deferred_drops();
         answer
@@ -90,7 +85,6 @@ impl<M: Payload> RoomState<M> {
         users: &[UserId],
         time: Option<Duration>,
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         let answer = self.halves().ban(now, actor, users, time);
         self.clear_deferred_drops();
         answer
@@ -103,7 +97,6 @@ impl<M: Payload> RoomState<M> {
         actor: Actor,
         users: &[UserId],
     ) -> Result<(), ModerationError> {
-        let now = self.clock.advance(now);
         self.admission.unban(now, actor, users)
     }
 
@@ -114,12 +107,12 @@ impl<M: Payload> RoomState<M> {
 
     /// Until when a user is muted, if so.
     pub fn muted_until(&self, now: Instant, user: UserId) -> Option<Until> {
-        self.admission.muted_until(self.clock.peek(now), user)
+        self.admission.muted_until(now, user)
     }
 
     /// Until when a user is banned, if so.
     pub fn banned_until(&self, now: Instant, user: UserId) -> Option<Until> {
-        self.admission.banned_until(self.clock.peek(now), user)
+        self.admission.banned_until(now, user)
     }
 
     /// Writes attributes. See [`Admission::write_attributes`](crate::Admission::write_attributes).
@@ -129,7 +122,6 @@ impl<M: Payload> RoomState<M> {
         based_on: Option<u64>,
         changes: &[(&str, Option<&[u8]>)],
     ) -> Result<u64, DataError> {
-        let now = self.clock.advance(now);
         self.admission.write_attributes(now, based_on, changes)
     }
 
@@ -168,13 +160,12 @@ impl<M: Payload> RoomState<M> {
 
     /// What the room carries over a restart. See [`Admission::export`](crate::Admission::export).
     pub fn export(&self, now: Instant) -> PersistedState {
-        self.admission.export(self.clock.peek(now))
+        self.admission.export(now)
     }
 
     /// Takes over what a room carried, in place of what is here. See
     /// [`Admission::import`](crate::Admission::import).
     pub fn import(&mut self, now: Instant, carried: PersistedState) -> Result<(), ImportError> {
-        let now = self.clock.advance(now);
         self.admission.import(now, carried)
     }
 }

@@ -13,10 +13,14 @@ impl<M: Payload> RoomState<M> {
     /// Sets the levels that a session does not want; returns whether it is in. See
     /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
     pub fn set_masked_levels(&mut self, now: Instant, session: SessionId, mask: LevelSet) -> bool {
-        self.clock.advance(now);
-        self.shards
+        let is_in = self
+            .shards
             .get_mut(session)
-            .is_some_and(|audience| audience.set_masked_levels(session, mask))
+            .is_some_and(|audience| audience.set_masked_levels(session, mask));
+        if is_in {
+            self.admission.advance(now);
+        }
+        is_in
     }
 
     /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume);
@@ -33,7 +37,7 @@ impl<M: Payload> RoomState<M> {
         session: SessionId,
         at: TokenAt,
     ) -> Option<ResumeToken> {
-        self.shards.get(session)?.resume_token_at(self.clock.peek(now), session, at)
+        self.shards.get(session)?.token_taken_at(self.admission.peek(now), session, at)
     }
 
     /// The client of a session has all messages of a level up to the one with this number. Returns
@@ -61,7 +65,6 @@ impl<M: Payload> RoomState<M> {
         to: Recipient,
         direct: Direct<M>,
     ) -> Result<DirectReceipt, DirectRefused<M>> {
-        let now = self.clock.advance(now);
         self.shards.clear_deferred_drops();
         self.halves().send_direct(now, to, direct)
     }

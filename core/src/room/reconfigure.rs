@@ -37,6 +37,7 @@ impl<M: Payload> RoomState<M> {
     /// | `recent_users` | the oldest are forgotten; at most 4,096 are carried over |
     /// | `system_messages` | what is not told yet is told as the new ones say; of a kind that is off, never |
     /// | `outcome_sink`, `grace`, `resume_within`, `resume_messages`, `coalesce` | for what comes, and for who ends, from now on |
+    /// | `max_step` | from the next call on |
     /// | `idle_timeout` | from now on; where it was not set, a room that nobody is in counts from `now` |
     ///
     /// Costs what falls due and what is let go of.
@@ -63,7 +64,6 @@ impl<M: Payload> RoomState<M> {
         now: Instant,
         config: &RoomConfig,
     ) -> Result<(), ReconfigureError> {
-        let now = self.clock.advance(now);
         let answer = self.halves().reconfigure(now, config);
         if answer.is_ok() {
             self.shards.reconfigure(config);

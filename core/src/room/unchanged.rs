@@ -11,7 +11,6 @@ use alloc::string::String;
 impl<M: Payload> RoomState<M> {
     /// Does of the messages what is due at `now`, as much as one call does.
     pub fn do_due(&mut self, now: Instant) {
-        let now = self.clock.advance(now);
         self.admission.handle_timeout(now);
         self.hand_over();
         self.clear_deferred_drops();
@@ -26,19 +25,22 @@ impl<M: Payload> RoomState<M> {
         (level, units): (Priority, u64),
         reason: RefusalReason,
     ) {
-        let now = self.clock.advance(now);
-        if self.shards.has_heartbeat()
-            && let Source::Session(session) = *source
-        {
-            self.show_life(now, session);
+        let (mut now, mut is_known) = (now, true);
+        if let Source::Session(session) = *source {
+            if self.shards.has_heartbeat() {
+                now = self.show_life(now, session);
+            }
+            is_known = self.admission.user_of(session).is_some();
         }
-        self.do_due(now);
+        // By a stranger nothing falls due.
+        if is_known {
+            self.do_due(now);
+        }
         self.admission.book_refusal(level, units, reason);
     }
 
     /// The time is what it is there, as after a call that changed nothing.
     pub fn take_clock_of(&mut self, other: &Self) {
-        self.clock = other.clock;
         self.admission.take_clock_of(&other.admission);
     }
 

@@ -167,6 +167,7 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     ) -> Result<Joined, NotJoined> {
         // To ask runs code of the host's.
         let profile_size = join.profile.as_ref().map(Payload::size);
+        let now = self.advance(now);
         self.check(now, join, profile_size).map_err(NotJoined::Refused)?;
         if self.admission.check_space().is_err() {
             self.give_way(now);

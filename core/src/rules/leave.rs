@@ -22,7 +22,7 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         reason: EndReason,
     ) -> Result<(), LeaveError> {
         let sessions = self.admission.leave(now, user)?;
-        self.end(now, &sessions, reason);
+        self.end(&sessions, reason);
         Ok(())
     }
 
@@ -37,7 +37,7 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         users: &[UserId],
     ) -> Result<(), ModerationError> {
         let sessions = self.admission.kick(now, actor, users)?;
-        self.end(now, &sessions, EndReason::Kicked);
+        self.end(&sessions, EndReason::Kicked);
         Ok(())
     }
 
@@ -55,12 +55,12 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         time: Option<Duration>,
     ) -> Result<(), ModerationError> {
         let sessions = self.admission.ban(now, actor, users, time)?;
-        self.end(now, &sessions, EndReason::Banned);
+        self.end(&sessions, EndReason::Banned);
         Ok(())
     }
 
-    /// Takes one session out at once; what it had not read is abandoned. Returns whether it was in.
-    /// O(1).
+    /// Takes one session out at once; what it had not read is abandoned. Returns whether it was in;
+    /// if not, no clock has moved. O(1).
     pub fn close_session(&mut self, now: Instant, session: SessionId) -> bool {
         let was_in = self.audiences.of(session).is_some_and(|audience| audience.leave(session));
         if was_in {
@@ -77,12 +77,14 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     /// The actor may not close it, or it is closed already.
     pub fn close(&mut self, now: Instant, actor: Actor) -> Result<(), CloseError> {
         self.admission.close(now, actor)?;
+        let now = self.follow();
         self.audiences.catch_up(self.admission);
         self.audiences.held().for_each(|audience| audience.close(now, EndReason::RoomClosed));
         Ok(())
     }
 
-    fn end(&mut self, now: Instant, sessions: &[SessionId], reason: EndReason) {
+    fn end(&mut self, sessions: &[SessionId], reason: EndReason) {
+        let now = self.follow();
         for &session in sessions {
             if let Some(audience) = self.audiences.of(session) {
                 audience.end(now, session, reason);

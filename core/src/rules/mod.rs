@@ -42,6 +42,20 @@ impl<'a, M: Payload, A: Audiences<M>> Halves<'a, M, A> {
         Self { admission, audiences }
     }
 
+    /// One clock for both halves: the time moves on to `now`, as far as one step goes, and what is
+    /// called in this call is called at the time that is returned.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.admission.advance(now);
+        self.follow()
+    }
+
+    /// The audiences that are held go by the admission's time, which is returned.
+    fn follow(&mut self) -> Instant {
+        let now = self.admission.time();
+        self.audiences.held().for_each(|audience| audience.follow(now));
+        now
+    }
+
     /// Continues under another configuration. All audiences of the room have to be held. See
     /// [`RoomState::reconfigure`](crate::RoomState::reconfigure).
     ///
@@ -54,6 +68,7 @@ impl<'a, M: Payload, A: Audiences<M>> Halves<'a, M, A> {
         config: &RoomConfig,
     ) -> Result<(), ReconfigureError> {
         self.admission.reconfigure(now, config)?;
+        let now = self.follow();
         // What was due went out under the old configuration, and is applied under it.
         self.audiences.catch_up(self.admission);
         self.audiences.held().try_for_each(|audience| audience.reconfigure(now, config))

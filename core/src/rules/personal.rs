@@ -19,6 +19,13 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         to: Recipient,
         direct: Direct<M>,
     ) -> Result<DirectReceipt, DirectRefused<M>> {
+        let is_known = match to {
+            Recipient::User(user) => !self.admission.sessions_of(user).is_empty(),
+            Recipient::Session(session) => {
+                self.audiences.of(session).is_some_and(|audience| audience.is_in(session))
+            }
+        };
+        let now = if is_known { self.advance(now) } else { self.admission.time() };
         let audiences = &mut *self.audiences;
         self.admission.send_direct(to, direct, |session, direct| {
             let audience = audiences.of(session).ok_or(DirectReason::NoRecipient { to })?;

@@ -163,6 +163,7 @@ impl Checked {
             }
             _ => (Said::Allow, [ReviewDecision::Allow, ReviewDecision::Allow]),
         };
+        let was_waiting = self.oracle.is_under_review(ticket);
         let answer = room.review(now, ticket, first);
         let third = match *verdict {
             ReviewDecision::Rewrite(size) => ReviewDecision::Rewrite(Probe::new(id, size)),
@@ -174,8 +175,10 @@ impl Checked {
             let twin = self.twin.review(now, ticket, second);
             same(Law::L9Deterministic, "review", format!("{answer:?}"), format!("{twin:?}"))?;
         } else {
-            // What was due is done all the same.
-            self.twin.do_due(now);
+            if was_waiting {
+                // What was due is done all the same.
+                self.twin.do_due(now);
+            }
             self.is_unchanged(room)?;
         }
         self.oracle.reviewed(now, ticket, said, &answer, &self.twin.take_dispatches())?;

@@ -44,7 +44,8 @@ pub fn run(setup: &Setup, ops: &[Op]) -> Check {
 pub fn run_beside_hub(setup: &Setup, ops: &[Op]) -> Check {
     // A hub's rooms start where rooms start. How many changes of presence wait depends on how often
     // the host takes them: a hub does so several times in some calls.
-    let setup = &Setup { heads: 0, presence: setup::MANY, ..*setup };
+    // A hub looks at its own clock, for all its rooms.
+    let setup = &Setup { heads: 0, presence: setup::MANY, step: 0, ..*setup };
     let change = Change::new(*setup);
     let now = Instant::from_nanos(Player::start(setup));
     let made = Checked::beside_hub(change.rules(), numbers::broadcast_limits(), now);
@@ -235,6 +236,7 @@ impl Player {
             Op::Back { millis } => {
                 self.now = self.now.saturating_sub(u64::from(millis) * 1_000_000);
             }
+            Op::Astray { call, far } => self.astray(call, far)?,
             Op::Close { by } => {
                 let actor = match by {
                     0..16 => Actor::Host,
@@ -443,6 +445,27 @@ impl Player {
             self.now = self.in_time(due);
         }
         self.tick()
+    }
+
+    /// One call at a time that is far off.
+    fn astray(&mut self, call: u8, far: u8) -> Check {
+        const SECOND: u64 = 1_000_000_000;
+        let far = pick(&[SECOND, 60 * SECOND, 86_400 * SECOND, u64::MAX], far);
+        let right = self.now;
+        self.now = right.saturating_add(far);
+        let (who, now) = (call / 8, self.now());
+        match call % 8 {
+            0 => self.play(Op::Speak { who, level: who, size: 1, outcome_sink: who, more: (0, 0) }),
+            1 => self.play(Op::Host { level: who, size: 1, outcome_sink: who, more: (0, 0) }),
+            2 => self.play(Op::Tick),
+            3 => self.play(Op::Batch { who, messages: 128, bytes: 0 }),
+            4 => self.play(Op::Touch { who }),
+            5 => self.play(Op::Leave { user: who }),
+            6 => self.play(Op::Stranger { call: who, bits: (call, u32::from(call)) }),
+            _ => self.checked.wake(&mut self.room, now),
+        }?;
+        self.now = right;
+        Ok(())
     }
 
     fn stranger(&mut self, call: u8, id: SessionId) -> Check {

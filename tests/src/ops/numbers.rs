@@ -217,3 +217,9 @@ pub(super) fn broadcast_limits() -> BroadcastLimits {
 pub(super) fn broadcasts() -> Broadcasts<Probe> {
     Broadcasts::new(broadcast_limits(), 0)
 }
+
+/// How far one call may move the clock, mostly as far as it likes.
+pub(super) fn max_step(at: u8) -> Option<Duration> {
+    let millis = pick(&[None, None, Some(1_000), None, Some(50), Some(3_600_000), None, None], at);
+    millis.map(Duration::from_millis)
+}

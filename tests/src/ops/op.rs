@@ -206,6 +206,13 @@ pub enum Op {
         /// How many.
         millis: u8,
     },
+    /// One call whose time is far off, and then the clock is right again.
+    Astray {
+        /// Which call, and by whom.
+        call: u8,
+        /// How far ahead, by a table from a second to the end of time.
+        far: u8,
+    },
     /// `close`, rarely: by the host, the owner or somebody else.
     Close {
         /// Who, and whether at all: one value in eight.
@@ -238,7 +245,7 @@ impl Op {
             }
             // Where a clock runs backwards, each half of a hub's room counts that by itself as
             // standing still.
-            Self::Wake | Self::Back { .. } => Self::Tick,
+            Self::Wake | Self::Back { .. } | Self::Astray { .. } => Self::Tick,
             Self::Broadcast { level, size, times } => {
                 Self::Broadcast { level, size, times: times | 128 }
             }
@@ -246,9 +253,9 @@ impl Op {
                 let resume = resume.map(|(which, twist)| (which, twist % 160));
                 Self::Join { user, known, mask, resume, profile }
             }
-            // Not how many outcomes and changes of presence may wait.
+            // Not how many outcomes and changes of presence may wait; and a hub looks at its own clock.
             Self::Reconfigure { what: (what, fixed), to } => {
-                Self::Reconfigure { what: (what & !(1 << 17), fixed), to }
+                Self::Reconfigure { what: (what & !(1 << 17 | 1 << 24), fixed), to }
             }
             Self::Return { who, acked, twist } => Self::Return { who, acked, twist: twist % 160 },
             other => other,

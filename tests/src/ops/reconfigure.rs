@@ -28,7 +28,7 @@ impl Change {
     pub(super) fn apply(self, what: u32, to: [u8; 4]) -> Self {
         let mut new = self;
         let [a, b, c, d] = to;
-        for group in (0..24).filter(|group| what >> group & 1 != 0) {
+        for group in (0..25).filter(|group| what >> group & 1 != 0) {
             let setup = &mut new.setup;
             match group {
                 0 => setup.rate = a,
@@ -56,7 +56,8 @@ impl Change {
                     (setup.limits.tips, setup.expire) = ((u16::from(a) << 8 | u16::from(b), c), d);
                 }
                 22 => new.payload = a,
-                _ => new.data = to,
+                23 => new.data = to,
+                _ => setup.step = b,
             }
         }
         new

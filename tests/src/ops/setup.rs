@@ -1,6 +1,8 @@
 //! A room's settings as data.
 
-use super::numbers::{data_limits, duplicates, heartbeat, pick, review, sender_quota, tips};
+use super::numbers::{
+    data_limits, duplicates, heartbeat, max_step, pick, review, sender_quota, tips,
+};
 use crate::rules::{Rules, queue};
 use roomcast_core::config::{
     DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, QueueDiscipline,
@@ -73,6 +75,8 @@ pub struct Setup {
     pub heartbeat: (u8, u8),
     /// How long the room may be empty, by a table that mostly says for ever.
     pub expire: u8,
+    /// How far one call may move the clock, by a table that mostly says as far as it likes.
+    pub step: u8,
     /// Into how many parts the twin's audience is split: 1, 2 or 4.
     pub shards: u8,
     /// The seed.
@@ -256,6 +260,7 @@ impl Setup {
                 self.expire,
             )
             .map(Duration::from_millis),
+            max_step: max_step(self.step),
             shards: 1 << (self.shards % 3),
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),

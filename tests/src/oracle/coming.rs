@@ -157,7 +157,8 @@ impl Oracle {
 
     /// `RoomState::leave` answered this.
     pub fn left(&mut self, now: Instant, user: UserId, answer: Result<(), LeaveError>) -> Check {
-        let now = self.advance(now);
+        let leaves = self.is_member(user) && user != self.rules.owner;
+        let now = self.advance_if(leaves, now);
         let sessions = self.members.sessions.get(&user).cloned().unwrap_or_default();
         let expected = if user == self.rules.owner {
             Err(LeaveError::OwnerCannotLeave { owner: user })
@@ -193,7 +194,7 @@ impl Oracle {
 
     /// `RoomState::close_session` answered this.
     pub fn session_closed(&mut self, now: Instant, session: SessionId, answer: bool) -> Check {
-        self.advance(now);
+        self.advance_if(self.is_in(session), now);
         self.go(session);
         let was_in = self.listeners.release(session);
         self.note_vacancy();

@@ -56,7 +56,11 @@ impl Oracle {
         note: &Note,
         answer: &Result<DirectReceipt, DirectRefused<Probe>>,
     ) -> Check {
-        let now = self.advance(now);
+        let is_known = match note.to {
+            Recipient::User(user) => self.is_member(user),
+            Recipient::Session(session) => self.is_in(session),
+        };
+        let now = self.advance_if(is_known, now);
         let expected = self.send_directly(note);
         if expected.is_ok() {
             self.listeners.news.push(now);

@@ -14,6 +14,8 @@ impl Oracle {
         self.note_end();
         let snapshot = room.snapshot(self.clock);
         same(Law::Members, "the room's life", self.life, snapshot.admission.life)?;
+        let cut = [snapshot.admission.clock_steps_cut, snapshot.audience.clock_steps_cut];
+        same(Law::Timeouts, "steps of the clock that were cut", [self.steps.cut, 0], cut)?;
         self.messages(&snapshot)?;
         self.deliveries(&snapshot)?;
         self.inspect_directs(&snapshot)?;

@@ -113,7 +113,7 @@ impl Oracle {
 
     /// `RoomState::touch` answered this.
     pub fn touched(&mut self, now: Instant, session: SessionId, answer: bool) -> Check {
-        self.advance(now);
+        self.advance_if(self.is_in(session), now);
         self.shows_life(session);
         same(
             Law::Members,

@@ -36,7 +36,7 @@ impl Oracle {
         mask: LevelSet,
         answer: bool,
     ) -> Check {
-        self.advance(now);
+        self.advance_if(self.is_in(session), now);
         let is_in = self.listeners.set_masked_levels(session, mask);
         same(Law::Members, "whether the session is in that masks levels", is_in, answer)
     }

@@ -58,13 +58,20 @@ impl Oracle {
         answer: &Answer,
         crossed: &[Crossed],
     ) -> Check {
-        let now = self.advance(now);
         let mut sent = crossed.iter();
+        let mut is_known = true;
         if let Source::Session(session) = offer.source {
+            is_known = self.members.user_of(session).is_some();
+            // A sign of life, be it a guest's, is one of somebody known.
+            let shows_life = self.rules.heartbeat.is_some() && self.is_in(session);
+            self.advance_if(is_known || shows_life, now);
             self.shows_life(session);
+        } else {
+            self.advance(now);
         }
-        // What is due falls due first, all of it, then the call.
-        if self.is_open() {
+        let now = self.clock;
+        // What is due falls due first, all of it, then the call; but by a stranger nothing does.
+        if self.is_open() && is_known {
             self.fall_due(now, &mut sent)?;
         }
         self.submitted += 1;
@@ -76,7 +83,7 @@ impl Oracle {
             Ok(sender) => sender,
             Err((reason, limit, retry_at)) => {
                 // A refusal changes nothing: what goes out goes without it.
-                if self.is_open() {
+                if self.is_open() && is_known {
                     self.dispatch(now, &mut sent, None)?;
                 }
                 self.no_more(now, sent)?;

@@ -3,6 +3,7 @@
 //! it checks that the choice was allowed and follows it.
 
 mod at_once;
+mod clock;
 mod coming;
 pub mod data;
 pub mod directs;
@@ -35,6 +36,7 @@ pub mod victims;
 use crate::payload::{Probe, Watch};
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
+use clock::Steps;
 use data::Data;
 use hearing::Heard;
 use inbox::Inbox;
@@ -65,6 +67,7 @@ use vacancy::Vacancy;
 pub struct Oracle {
     rules: Rules,
     clock: Instant,
+    steps: Steps,
     turns: Turns,
     notices: Tokens,
     writes: Tokens,
@@ -139,6 +142,7 @@ impl Oracle {
         Self {
             life,
             clock: Instant::ZERO,
+            steps: Steps::default(),
             turns: Turns::new(&rules),
             notices: Tokens::new(rules.notices, 1_000_000_000, rules.notices),
             writes: Tokens::new(
@@ -206,12 +210,6 @@ impl Oracle {
         self.line.entries.len()
     }
 
-    /// Time that runs backwards counts as standing still (law L6).
-    fn advance(&mut self, now: Instant) -> Instant {
-        self.clock = self.clock.max(now);
-        self.clock
-    }
-
     fn is_open(&self) -> bool {
         self.listeners.closed.is_none()
     }
@@ -258,6 +256,7 @@ impl Oracle {
 
     /// `RoomState::close` answered this.
     pub fn closed(&mut self, now: Instant, actor: Actor, answer: Result<(), CloseError>) -> Check {
+        let before = (self.clock, self.steps);
         let now = self.advance(now);
         let expected = match self.rule(actor, Action::Close, None) {
             Some(error) => Err(CloseError::NotAllowed(error)),
@@ -266,6 +265,9 @@ impl Oracle {
         };
         if expected.is_ok() {
             self.shut(now);
+        } else {
+            // Who may not close it moves no clock.
+            (self.clock, self.steps) = before;
         }
         self.check_held()?;
         same(Law::Members, "closing the room", expected, answer)
@@ -311,6 +313,7 @@ impl Oracle {
             .chain(self.listeners.next_end())
             .chain(self.next_look())
             .chain(self.next_expiry())
+            .chain(self.next_step())
             .min()
     }
 

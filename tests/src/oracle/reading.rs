@@ -17,8 +17,8 @@ impl Oracle {
         budget: Budget,
         answer: &Result<Option<Batch<Probe>>, SessionEnd>,
     ) -> Check {
-        self.advance(now);
-        if !self.listeners.here.contains_key(&session) {
+        self.advance_if(self.is_in(session), now);
+        if !self.is_in(session) {
             self.go(session);
             let answer = answer.as_ref().map(Option::is_some).map_err(|&end| end);
             return same(

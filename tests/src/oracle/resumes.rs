@@ -21,7 +21,7 @@ impl Oracle {
         answer: Option<&ResumeToken>,
     ) -> Check {
         // It only looks: the clock does not move.
-        let now = self.clock.max(now);
+        let now = self.what_time(now);
         let is_open = self.is_open();
         let listener =
             self.listeners.here.get(&session).filter(|listener| is_open && listener.end.is_none());

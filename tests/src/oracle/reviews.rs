@@ -208,6 +208,11 @@ impl Oracle {
         Ok(())
     }
 
+    /// Whether a message waits for this verdict.
+    pub fn is_under_review(&self, ticket: Ticket) -> bool {
+        self.reviews.pending.iter().any(|pending| pending.ticket == ticket)
+    }
+
     /// `RoomState::review` answered this, and this went out.
     pub fn reviewed(
         &mut self,
@@ -217,8 +222,14 @@ impl Oracle {
         answer: &Result<(), ReviewError<Probe>>,
         crossed: &[Crossed],
     ) -> Check {
-        let now = self.advance(now);
         let mut sent = crossed.iter();
+        if !self.is_under_review(ticket) {
+            let lapsed =
+                matches!(answer, Err(ReviewError::Lapsed { ticket: found }) if *found == ticket);
+            same(Law::Events, "a verdict on what is not under review", true, lapsed)?;
+            return self.no_more(self.clock, sent);
+        }
+        let now = self.advance(now);
         if self.is_open() {
             self.fall_due(now, &mut sent)?;
         }

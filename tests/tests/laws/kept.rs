@@ -35,6 +35,7 @@ const CALM: Setup = Setup {
     outcome_sink: 15,
     presence: 3,
     grace: 0,
+    step: 0,
     coalesce: [0; 3],
     heartbeat: (0, 0),
     expire: 0,

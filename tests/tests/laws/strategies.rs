@@ -37,9 +37,16 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         });
     let place =
         (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
-    let people = (any::<(u8, u8)>(), any::<u8>());
+    let people = (any::<(u8, u8)>(), any::<u8>(), any::<u8>());
     (queue, log, events, limits, place, people).prop_map(
-        |(queue, log, events, limits, (heads, start, coalesce, shards), (heartbeat, expire))| {
+        |(
+            queue,
+            log,
+            events,
+            limits,
+            (heads, start, coalesce, shards),
+            (heartbeat, expire, step),
+        )| {
             let (
                 rate,
                 burst,
@@ -79,6 +86,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
                 coalesce,
                 heartbeat,
                 expire,
+                step,
                 shards,
                 seed,
                 heads,
@@ -92,7 +100,7 @@ pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op(), 1..most)
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     let n = any::<u8>;
     prop_oneof![
         24 => (n(), n(), n(), n(), (n(), n()))
@@ -128,8 +136,9 @@ fn op() -> impl Strategy<Value = Op> {
         12 => (n(), 0_u8..3).prop_map(|(count, unit)| Op::Wait { count, unit }),
         1 => (n(), n()).prop_map(|(count, unit)| Op::Wait { count, unit }),
         2 => n().prop_map(|millis| Op::Back { millis }),
+        2 => (n(), n()).prop_map(|(call, far)| Op::Astray { call, far }),
         1 => n().prop_map(|by| Op::Close { by }),
-        6 => (prop_oneof![3 => (0..24_u32).prop_map(|group| 1 << group), 1 => any::<u32>()], 0_u8..60, any::<[u8; 4]>())
+        6 => (prop_oneof![3 => (0..25_u32).prop_map(|group| 1 << group), 1 => any::<u32>()], 0_u8..60, any::<[u8; 4]>())
             .prop_map(|(what, fixed, to)| Op::Reconfigure { what: (what, fixed), to }),
         2 => (n(), (n(), prop_oneof![0_u32..4, (1_u32 << 31)..((1 << 31) + 3), any::<u32>()]))
             .prop_map(|(call, bits)| Op::Stranger { call, bits }),
