@@ -6,14 +6,15 @@ use roomcast::error::SessionEnd;
 use roomcast::event::EndReason;
 use roomcast::session::{ForwardEnd, ForwardOptions};
 use roomcast::{
-    Batch, Budget, Hub, Item, Join, PerLevel, Publish, Room, RoomConfig, RoomId, Source, UserId,
-    forward,
+    Batch, Budget, Hub, Item, Join, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source,
+    UserId, forward,
 };
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// What a sink does when it is asked whether it is ready.
 #[derive(Clone, Copy, PartialEq)]
@@ -104,7 +105,7 @@ fn publish(room: &Room<&'static str>, texts: &[&'static str]) {
 }
 
 fn within(seconds: u64) -> ForwardOptions {
-    ForwardOptions { write_timeout: Duration::from_secs(seconds), ..ForwardOptions::default() }
+    ForwardOptions { stalled_after: Duration::from_secs(seconds), ..ForwardOptions::default() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,7 +129,7 @@ async fn messages_of_a_stuck_peer_count_as_unsent() {
     let reader = room.join(Join::guest()).unwrap();
     publish(&room, &["a", "b"]);
     let done = forward(reader, Peer::new(Mood::Stuck), encode, within(1)).await;
-    assert!(matches!(done.end, ForwardEnd::WriteTimeout));
+    assert!(matches!(done.end, ForwardEnd::Stalled));
     assert_eq!(done.unsent, 2);
     sleep(Duration::from_millis(1)).await;
     let books = room.stats();
@@ -174,6 +175,97 @@ async fn what_a_busy_peer_misses_is_a_gap() {
     let done = writing.await.unwrap();
     assert_eq!((done.messages, done.unsent), (3, 0));
     assert_eq!(peer.seen(), "a|<2>de|");
+}
+
+/// A sink that takes a frame every so often, and puts down when.
+struct Slow {
+    every: Duration,
+    busy: Option<Pin<Box<Sleep>>>,
+    began: Instant,
+    seen: Arc<Mutex<Vec<(String, Duration)>>>,
+}
+
+impl Slow {
+    fn new(every: Duration) -> Self {
+        Self { every, busy: None, began: Instant::now(), seen: Arc::default() }
+    }
+
+    fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        if let Some(busy) = &mut self.busy {
+            ready!(busy.as_mut().poll(cx));
+            self.busy = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Sink<String> for Slow {
+    type Error = &'static str;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.poll_free(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, frame: String) -> Result<(), Self::Error> {
+        let at = self.began.elapsed();
+        self.seen.lock().unwrap().push((frame, at));
+        self.busy = Some(Box::pin(sleep(self.every)));
+        Ok(())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.poll_free(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Four hundred texts wait, and the sink takes one in 4 ms: a gift waits for no more of them than
+/// the sink takes in a quarter of a second.
+#[tokio::test(start_paused = true)]
+async fn d49_a_gift_waits_for_what_a_sink_takes_in_reach() {
+    for (reach, least, most) in [(250, 0, 300), (u64::MAX, 900, 1_100)] {
+        let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap();
+        let (_hub, room) = room(&config);
+        let reader = room.join(Join::guest()).unwrap();
+        let slow = Slow::new(Duration::from_millis(4));
+        let (seen, began) = (Arc::clone(&slow.seen), slow.began);
+        publish(&room, &["text"; 400]);
+        let reach = if reach == u64::MAX { Duration::MAX } else { Duration::from_millis(reach) };
+        let options = ForwardOptions { reach, ..ForwardOptions::default() };
+        let writing = tokio::spawn(forward(reader, slow, encode, options));
+        sleep(Duration::from_millis(100)).await;
+        let said = began.elapsed();
+        let gift = Publish::new(Source::Host, "gift").priority(Priority::High);
+        let _ = room.try_publish(gift).unwrap();
+        sleep(Duration::from_secs(5)).await;
+        let seen = seen.lock().unwrap().clone();
+        let came = seen.iter().find(|(frame, _)| frame == "gift").expect("it comes").1;
+        let came = came.saturating_sub(said);
+        assert!((least..=most).contains(&came.as_millis()), "{reach:?}: {came:?}");
+        assert_eq!(seen.len(), 401);
+        drop(writing);
+    }
+}
+
+/// One that takes a frame every second is slow, and is not given up.
+#[tokio::test(start_paused = true)]
+async fn d50_a_sink_that_goes_on_is_not_given_up() {
+    let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
+    let reader = room.join(Join::guest()).unwrap();
+    publish(&room, &["text"; 40]);
+    let slow = Slow::new(Duration::from_secs(1));
+    let seen = Arc::clone(&slow.seen);
+    let options = ForwardOptions { reach: Duration::MAX, ..within(2) };
+    let writing = tokio::spawn(forward(reader, slow, encode, options));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(seen.lock().unwrap().len(), 40);
+    assert!(!writing.is_finished());
+    room.close(roomcast::Actor::Host).unwrap();
+    let done = writing.await.unwrap();
+    assert_eq!((done.messages, done.unsent), (40, 0));
 }
 
 /// After 3 s in a quiet room the peer, which was so until then, becomes another. What ended the

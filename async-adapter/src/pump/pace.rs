@@ -19,9 +19,9 @@ const AGAIN_MS: [u64; 3] = [5, 25, 100];
 /// What one connection drains, and what that lets it have in flight. All times are milliseconds of
 /// its pump's clock.
 ///
-/// A rate is believed at once where it is higher than thought, and where it is lower only if the
-/// connection was held back by it or has more in flight than it drains in time: whoever was offered
-/// little has drained little.
+/// A rate that is higher than thought is believed as far as twice that; one that is lower, only if
+/// the connection was held back by it or has more in flight than it drains in time: whoever was
+/// offered little has drained little.
 #[derive(Debug)]
 pub(super) struct Pace {
     /// Bytes that may be in flight.
@@ -116,13 +116,14 @@ impl Pace {
         let drained = u64::from(self.drained);
         let in_reach = drained.saturating_mul(reach_ms) / elapsed;
         if bytes == 0 {
-            // It is not known since when: it drains at least this much, and may drain more.
-            let more = if elapsed <= reach_ms { 2 * drained } else { 0 };
-            self.reach = self.reach.max(in_reach).max(more);
+            // It is not known since when: it drains at least this much. That it took far less than
+            // reach means little, for links let a burst pass at once.
+            let at_least = if elapsed <= reach_ms { 2 * drained } else { in_reach };
+            self.reach = self.reach.max(at_least);
         } else if elapsed < RATE_MS.max(round_trip) {
             return;
         } else if in_reach >= self.reach {
-            self.reach = in_reach;
+            self.reach = in_reach.min(2 * self.reach);
         } else if self.is_held_back || u64::from(bytes) > in_reach {
             self.reach = self.reach.midpoint(in_reach).max(1);
         }
@@ -247,6 +248,18 @@ mod tests {
             assert!(longest <= 400 + 2 * message, "{rate} B/s, {round_trip} ms: {longest} ms");
             assert!(handed >= 54 * rate, "{rate} B/s, {round_trip} ms: {handed} B");
         }
+    }
+
+    /// A link that lets a burst pass at once has shown no more than that burst.
+    #[test]
+    fn d49_a_burst_that_passes_is_no_rate() {
+        let (mut pace, mut now) = (Pace::new(0), 0);
+        for _ in 0..20 {
+            pace.hand_whole(now, 1_600);
+            pace.look(now + 1, REACH, Some(InFlight::new(0)));
+            now += 2_000;
+        }
+        assert!(pace.reach <= 3_200, "{}", pace.reach);
     }
 
     /// It is held back only until it has shown what it drains.

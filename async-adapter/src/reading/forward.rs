@@ -1,5 +1,6 @@
 //! The loop that writes a subscription to a sink.
 
+use crate::reading::sink_pace::SinkPace;
 use crate::reading::subscription::Subscription;
 use crate::room::token::ResumeToken;
 use futures_sink::Sink;
@@ -14,8 +15,19 @@ use tokio::time::{Instant, Sleep};
 /// How [`forward`] treats a sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForwardOptions {
-    /// How long one batch may take to be written and flushed. Default 10 s.
-    pub write_timeout: Duration,
+    /// How long the sink may take nothing of a batch: no further item, or, once it has all, not
+    /// flush it. A sink that goes on is never given up for being slow. Default 60 s, as a pump's.
+    pub stalled_after: Duration,
+    /// A batch holds no more than the sink takes in about this time; at least one message. So a
+    /// gift waits behind no more than that, and what follows is chosen when it can go. It begins
+    /// with 16 messages or 2 KiB, and never exceeds the budget of the
+    /// [subscription](Subscription::with_budget). `Duration::MAX`: it is always that. Default
+    /// 250 ms.
+    ///
+    /// What lies below the sink is not seen: give the socket a short send buffer, as
+    /// [`TcpTransport::prepare`](crate::net::TcpTransport::prepare) does, and the sink itself a
+    /// small one.
+    pub reach: Duration,
     /// How often the sink is asked whether it still works while there is nothing to write, beside
     /// the moments at which it wakes the task itself. Default 10 s; less than a millisecond counts
     /// as one. `None`: it is not asked, and that it has failed is noticed at the next write.
@@ -33,7 +45,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 impl Default for ForwardOptions {
     fn default() -> Self {
         Self {
-            write_timeout: Duration::from_secs(10),
+            stalled_after: Duration::from_secs(60),
+            reach: Duration::from_millis(250),
             check_sink_every: Some(Duration::from_secs(10)),
         }
     }
@@ -67,8 +80,8 @@ pub enum ForwardEnd<E> {
     Session(SessionEnd),
     /// The sink failed, at a write or while there was nothing to write.
     Sink(E),
-    /// The sink took too long for one batch.
-    WriteTimeout,
+    /// The sink took nothing for [`stalled_after`](ForwardOptions::stalled_after).
+    Stalled,
 }
 
 /// Writes a session's batches to a sink until one of them ends: feeds what `encode` makes of a
@@ -115,7 +128,7 @@ pub enum ForwardEnd<E> {
 /// A sink has no side to read from, so this cannot notice what only a read tells: that the peer
 /// closed the connection in order, or that it vanished without a word. Whoever reads the connection
 /// learns that first, and drops this future or has it lose a `select!`. Without a reader it is
-/// noticed when writes fail or time out.
+/// noticed when writes fail or stall.
 ///
 /// # Cancel safety
 /// Dropping the future leaves the room; a batch that was being written counts as `unsent`.
@@ -132,10 +145,12 @@ where
     I: IntoIterator<Item = T>,
 {
     let mut sink = pin!(sink);
-    let end = ForwardEnd::WriteTimeout;
+    let end = ForwardEnd::Stalled;
     let mut done = Forwarded { batches: 0, messages: 0, unsent: 0, token: None, end };
     let mut watch = options.check_sink_every.map(Watch::new);
+    let mut pace = SinkPace::new(subscription.budget(), options.reach);
     loop {
+        subscription.set_budget(pace.budget());
         let next = poll_fn(|cx| match subscription.poll_next_batch(cx) {
             Poll::Ready(batch) => Poll::Ready(batch.map_err(ForwardEnd::Session)),
             Poll::Pending => match &mut watch {
@@ -155,16 +170,16 @@ where
         };
         let count = (batch.messages().len() + batch.directs().len()) as u64;
         let mut unsent = Unsent { subscription: &subscription, messages: count };
-        let write = write_all(sink.as_mut(), encode(&batch));
-        match tokio::time::timeout(options.write_timeout, write).await {
-            Ok(Ok(())) => {
+        let began = Instant::now();
+        match write_all(sink.as_mut(), encode(&batch), options.stalled_after).await {
+            Ok(()) => {
+                pace.took(count, batch.more(), began.elapsed());
                 unsent.messages = 0;
                 done.batches += 1;
                 done.messages += count;
                 continue;
             }
-            Ok(Err(error)) => done.end = ForwardEnd::Sink(error),
-            Err(_) => done.end = ForwardEnd::WriteTimeout,
+            Err(end) => done.end = end,
         }
         done.unsent = count;
         drop(unsent);
@@ -173,7 +188,7 @@ where
     }
 }
 
-/// Counts its messages as unsent when it is dropped: on an error, on a timeout, and when the whole
+/// Counts its messages as unsent when it is dropped: on an error, on a sink that stalls, and when the whole
 /// future is dropped.
 struct Unsent<'a, M: Payload + Send + Sync + 'static> {
     subscription: &'a Subscription<M>,
@@ -226,16 +241,30 @@ impl Watch {
     }
 }
 
-/// Feeds every item, then flushes once.
+/// Feeds every item, then flushes once. Each of these may take `patience`.
 async fn write_all<T, S: Sink<T>>(
     mut sink: Pin<&mut S>,
     items: impl IntoIterator<Item = T>,
-) -> Result<(), S::Error> {
+    patience: Duration,
+) -> Result<(), ForwardEnd<S::Error>> {
     for item in items {
-        poll_fn(|cx| sink.as_mut().poll_ready(cx)).await?;
-        sink.as_mut().start_send(item)?;
+        within(patience, |cx| sink.as_mut().poll_ready(cx)).await?;
+        sink.as_mut().start_send(item).map_err(ForwardEnd::Sink)?;
     }
-    poll_fn(|cx| sink.as_mut().poll_flush(cx)).await
+    within(patience, |cx| sink.as_mut().poll_flush(cx)).await
+}
+
+/// One step of a sink, which has so much time.
+async fn within<E>(
+    patience: Duration,
+    mut step: impl FnMut(&mut Context<'_>) -> Poll<Result<(), E>>,
+) -> Result<(), ForwardEnd<E>> {
+    // Most steps are done at once: no clock is read for them.
+    if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(step(cx))).await {
+        return answer.map_err(ForwardEnd::Sink);
+    }
+    let answer = tokio::time::timeout(patience, poll_fn(step)).await;
+    answer.map_err(|_| ForwardEnd::Stalled)?.map_err(ForwardEnd::Sink)
 }
 
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {

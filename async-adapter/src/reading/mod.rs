@@ -3,5 +3,7 @@
 #[cfg(feature = "tokio")]
 pub(crate) mod forward;
 mod reader;
+#[cfg(feature = "tokio")]
+mod sink_pace;
 pub(crate) mod speaker;
 pub(crate) mod subscription;

@@ -99,6 +99,17 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         self
     }
 
+    /// What its batches hold at most.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
+    }
+
     /// Returns the session, to publish from.
     pub fn session(&self) -> SessionId {
         self.reader.session

@@ -11,9 +11,10 @@ use axum::serve::ListenerExt;
 use bytes::Bytes;
 use roomcast::Priority;
 use roomcast_benches::record;
+use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 
@@ -34,14 +35,19 @@ pub(super) fn open(listener: TcpListener) -> Arc<dyn Site> {
     let (sender, _) = broadcast::channel(CAPACITY);
     let site =
         Arc::new(Broadcast { sender, written: Written::default(), dispatched: Mutex::default() });
-    serve(listener, Router::new().route("/", get(upgrade)).with_state(Arc::clone(&site)));
+    let router = Router::new().route("/", get(upgrade)).with_state(Arc::clone(&site));
+    serve(listener, router, |stream| stream.set_nodelay(true));
     site
 }
 
-/// Serves a router, each socket without Nagle's delay.
-pub(super) fn serve(listener: TcpListener, router: Router) {
-    // A socket that refuses the option is gone, and its task finds out.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+/// Serves a router, each socket prepared like this; one that refuses it is gone, and its task finds
+/// out.
+pub(super) fn serve(
+    listener: TcpListener,
+    router: Router,
+    prepare: impl Fn(&mut TcpStream) -> io::Result<()> + Send + 'static,
+) {
+    let listener = listener.tap_io(move |stream| drop(prepare(stream)));
     tokio::spawn(async move { axum::serve(listener, router).await });
 }
 

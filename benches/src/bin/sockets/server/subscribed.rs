@@ -11,11 +11,16 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use futures_util::StreamExt;
+use roomcast::net::TcpTransport;
 use roomcast::session::ForwardOptions;
 use roomcast::{Batch, Bytes, Item, Join, Priority, Subscription, forward};
 use roomcast_benches::record;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+
+/// Bytes that the kernel takes and cannot send yet: less than a pump's, for what is in flight is not
+/// seen here.
+const UNSENT: u32 = 2 << 10;
 
 struct Subscribed {
     hall: Hall,
@@ -24,7 +29,8 @@ struct Subscribed {
 
 pub(super) fn open(load: &Load, listener: TcpListener) -> Result<Arc<dyn Site>, String> {
     let site = Arc::new(Subscribed { hall: Hall::open(load)?, written: Written::default() });
-    serve(listener, Router::new().route("/", get(upgrade)).with_state(Arc::clone(&site)));
+    let router = Router::new().route("/", get(upgrade)).with_state(Arc::clone(&site));
+    serve(listener, router, |stream| TcpTransport::prepare(stream, UNSENT));
     Ok(site)
 }
 
