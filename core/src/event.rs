@@ -396,6 +396,34 @@ mod tests {
         }
     }
 
+    /// However pushes and pops come one after the other: a change finds the one of its user that
+    /// waits.
+    #[test]
+    fn changes_fold_while_others_are_polled() {
+        let mut events = queue(1_000);
+        let mut waiting: std::vec::Vec<(u64, u32)> = std::vec::Vec::new();
+        let mut draw = 7_u64;
+        for _ in 0..20_000 {
+            draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let user = draw >> 33 & 63;
+            if draw >> 60 < 11 {
+                events.presence(UserId(user), Presence::Online, PresenceCause::Join);
+                match waiting.iter_mut().find(|(other, _)| *other == user) {
+                    Some((_, folded)) => *folded += 1,
+                    None => waiting.push((user, 0)),
+                }
+            } else {
+                let first = (!waiting.is_empty()).then(|| waiting.remove(0));
+                let found = events.pop().map(|event| match event {
+                    Event::Presence { user, folded, .. } => (user.0, folded),
+                    other => panic!("{other:?}"),
+                });
+                assert_eq!(found, first);
+            }
+        }
+        assert!(waiting.len() > FEW, "the index was in use");
+    }
+
     #[test]
     fn slots_are_counted_by_level_until_polled() {
         let mut events = queue(0);

@@ -2,7 +2,7 @@
 //! called for at once (decision D13).
 
 use roomcast_core::admission::RoomStatus;
-use roomcast_core::config::{EvictionPolicy, RoomConfigBuilder};
+use roomcast_core::config::{EvictionPolicy, Heartbeat, RoomConfigBuilder};
 use roomcast_core::ledger::DropReason;
 use roomcast_core::time::Duration;
 use roomcast_core::{
@@ -247,4 +247,23 @@ fn late_joiners_are_bounded_and_lose_in_one_call() {
     // The like before the last text has fallen out, and all that came before it is not given
     // either.
     assert_eq!(say(&mut room, Priority::Low), (5_001, 2));
+}
+
+/// Of 20,000 sessions, a look goes over 8,192 in a call, and asks to be called again at once.
+#[test]
+fn a7_a_look_goes_over_8192_slots_a_call() {
+    let config = RoomConfig::builder(UserId(1)).heartbeat(Some(Heartbeat::AV_CHAT_ROOM));
+    let mut room: RoomState<&str> = RoomState::new(&config.build().unwrap());
+    for _ in 0..20_000 {
+        room.join(START, Join::guest()).unwrap();
+    }
+    let look = room.poll_timeout().unwrap();
+    assert!(look > START);
+    let mut calls = 0;
+    while room.poll_timeout().is_some_and(|due| due <= look) {
+        room.handle_timeout(look);
+        calls += 1;
+    }
+    assert_eq!(calls, 3);
+    assert_eq!(room.snapshot(look).audience.online, 20_000);
 }
