@@ -1,6 +1,9 @@
 //! Deduplication: the same message of the same sender is not let in twice.
 //! [Clause B11](crate::rulebook#b11-the-order-of-the-checks).
 
+#[cfg(feature = "internals")]
+mod table;
+
 use crate::chunked::{NIL, Slab};
 use crate::ids::MessageId;
 use crate::index::{Hasher, Index};
@@ -9,6 +12,9 @@ use crate::message::{DedupKey, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
+
+#[cfg(feature = "internals")]
+pub use table::DedupTable;
 
 /// How long, and how many: keys are refused within the window, or while there is room for them,
 /// whichever is shorter.

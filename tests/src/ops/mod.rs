@@ -3,11 +3,13 @@
 //! Every number is small and taken modulo what there is, so that any bytes make a sequence and
 //! limits are hit often.
 
+mod biased;
 mod numbers;
 mod op;
 mod reconfigure;
 mod setup;
 
+pub use biased::{Crowd, Journey, journey_setup, shards_setup};
 pub use op::Op;
 pub use setup::{Limits, Setup};
 

@@ -1,0 +1,98 @@
+//! Operations that lean to one thing: sessions that come back again and again, and rooms over
+//! several audiences. Each is one that a room gets anyway.
+
+use super::{Op, Setup};
+
+/// What somebody does who comes and goes: most often comes back with a token, sometimes with one
+/// that was tampered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Journey {
+    /// What, by a table.
+    pub what: u8,
+    /// Who.
+    pub who: u8,
+    /// Three numbers for it.
+    pub numbers: [u8; 3],
+}
+
+impl From<Journey> for Op {
+    fn from(Journey { what, who, numbers: [a, b, c] }: Journey) -> Self {
+        match what % 32 {
+            0..6 => {
+                Self::Speak { who, level: a, size: b % 24, outcome_sink: 0, more: (c % 16, c / 16) }
+            }
+            6 => Self::Host { level: a, size: b % 24, outcome_sink: 0, more: (0, 0) },
+            7 => Self::Forward { user: who, who: Some(a), what: (b, c % 24, 0), more: (0, 0) },
+            8..10 => Self::Token { who, acked: a < 128 },
+            10..16 => Self::Return { who, acked: a < 128, twist: b },
+            16..19 => Self::Join {
+                user: who,
+                known: (c < 64).then_some(c),
+                mask: if c < 224 { 0 } else { c },
+                resume: Some((a, b)),
+                profile: None,
+            },
+            19 => Self::Join { user: who, known: None, mask: 0, resume: None, profile: None },
+            20..23 => Self::Batch { who, messages: a, bytes: b },
+            23..25 => Self::Ack { who, level: a, back: b },
+            25 => Self::Direct { to: who, level: a, size: b % 24 },
+            26 => Self::LevelSet { who, levels: a },
+            27 => Self::Gone { who },
+            28 => Self::Leave { user: who },
+            29 => Self::Moderate { act: a, actor: b, user: who, time: c },
+            30 => Self::OnTime,
+            _ => Self::Wait { count: a, unit: b % 3 },
+        }
+    }
+}
+
+/// The same settings for a room in which many come back: nothing that keeps them out.
+pub fn journey_setup(setup: Setup) -> Setup {
+    Setup { sessions: (11, 2), expire: 0, ..setup }
+}
+
+/// What happens in a room over several audiences: most often somebody comes, and all that are in
+/// are swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Crowd {
+    /// Somebody comes and goes.
+    Journey(Journey),
+    /// Somebody comes: a guest from 192 on.
+    Join {
+        /// Who.
+        user: u8,
+    },
+    /// All are swept.
+    Sweep {
+        /// From which of the slots on, and of which group.
+        first: u8,
+        /// Messages and bytes at the most.
+        budget: (u8, u8),
+        /// Who takes nothing.
+        busy: u8,
+    },
+    /// Anything else.
+    Any(Op),
+}
+
+impl From<Crowd> for Op {
+    fn from(crowd: Crowd) -> Self {
+        match crowd {
+            Crowd::Journey(journey) => journey.into(),
+            Crowd::Join { user } => {
+                Self::Join { user, known: None, mask: 0, resume: None, profile: None }
+            }
+            Crowd::Sweep { first, budget: (messages, bytes), busy } => {
+                Self::Sweep { slots: (first, 15), messages, bytes, busy }
+            }
+            Crowd::Any(op) => op,
+        }
+    }
+}
+
+/// The same settings for a room over two or four audiences, each of which has room.
+pub fn shards_setup(setup: Setup) -> Setup {
+    Setup { shards: 1 + setup.shards % 2, sessions: (11, setup.sessions.1), ..setup }
+}

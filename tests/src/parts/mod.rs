@@ -1,0 +1,10 @@
+//! Parts by themselves, each beside a model of its own: for proptest and for the fuzzers.
+//!
+//! As in [`ops`](crate::ops), every number is small and taken modulo what there is, so that any
+//! bytes make a sequence and limits are hit often.
+
+pub mod duplicates;
+pub mod frames;
+pub mod keyed;
+pub mod sharding;
+pub mod tokens;

@@ -1,0 +1,191 @@
+//! Parts by themselves, each beside a model of its own; the fuzz targets of the same names run the
+//! same.
+
+use proptest::prelude::*;
+use roomcast_tests::ops::{self, Crowd, Journey, Op, journey_setup, shards_setup};
+use roomcast_tests::parts::{duplicates, frames, keyed, sharding, tokens};
+
+// `laws` uses the rest.
+#[allow(dead_code)]
+#[path = "laws/strategies.rs"]
+mod strategies;
+
+/// `PROPTEST_CASES` asks for more, or for fewer; of what takes longer it is one in so many.
+fn settings(one_in: u32) -> ProptestConfig {
+    let cases =
+        std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400);
+    ProptestConfig {
+        cases: u32::div_ceil(cases, one_in),
+        max_shrink_iters: 20_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+fn n() -> impl Strategy<Value = u8> {
+    any::<u8>()
+}
+
+fn keyed() -> impl Strategy<Value = keyed::Sequence> {
+    use keyed::{Call, Sequence};
+    let call = prop_oneof![
+        8 => n().prop_map(|key| Call::Take { key }),
+        1 => (n(), n()).prop_map(|(first, count)| Call::Flood { first, count }),
+        3 => (n(), n()).prop_map(|(count, unit)| Call::Wait { count, unit }),
+        3 => (n(), any::<bool>()).prop_map(|(key, early)| Call::Until { key, early }),
+    ];
+    (
+        n(),
+        n(),
+        prop_oneof![8 => n(), 1 => Just(255)],
+        any::<u64>(),
+        prop::collection::vec(call, 1..80),
+    )
+        .prop_map(|(rate, burst, places, seed, calls)| Sequence {
+            rate,
+            burst,
+            places,
+            seed,
+            calls,
+        })
+}
+
+fn duplicates() -> impl Strategy<Value = duplicates::Sequence> {
+    use duplicates::{Call, Sequence};
+    let call = prop_oneof![
+        12 => (n(), n(), n(), prop::option::weighted(0.3, 0_u8..6))
+            .prop_map(|(sender, key, level, carrier)| Call::Say { sender, key, level, carrier }),
+        1 => (n(), n()).prop_map(|(count, level)| Call::Flood { count, level }),
+        4 => (0_u8..12).prop_map(|back| Call::Drop { back }),
+        4 => prop_oneof![3 => 0_u16..600, 1 => any::<u16>()].prop_map(|millis| Call::Wait { millis }),
+        1 => (n(), n()).prop_map(|(window, keys)| Call::Become { window, keys }),
+    ];
+    (n(), prop_oneof![4 => n(), 1 => Just(255)], any::<u64>(), prop::collection::vec(call, 1..120))
+        .prop_map(|(window, keys, seed, calls)| Sequence { window, keys, seed, calls })
+}
+
+fn tokens() -> impl Strategy<Value = tokens::Sequence> {
+    use tokens::{Edit, Sequence};
+    let at = || 0_u16..160;
+    let edit = prop_oneof![
+        6 => (at(), n()).prop_map(|(at, bits)| Edit::Change { at, bits }),
+        2 => (at(), at()).prop_map(|(from, to)| Edit::Swap { from, to }),
+        2 => (at(), prop_oneof![Just(8), n()]).prop_map(|(at, count)| Edit::Cut { at, count }),
+        2 => (at(), prop_oneof![Just(8), n()], n())
+            .prop_map(|(at, count, byte)| Edit::Insert { at, count, byte }),
+    ];
+    let bytes = prop_oneof![
+        2 => prop::collection::vec(n(), 0..700),
+        // With the right version, and of a right length.
+        3 => (0_usize..70, n()).prop_map(|(formers, byte)| {
+            let mut bytes = vec![byte; 73 + formers * 8];
+            bytes[0] = 1;
+            bytes
+        }),
+    ];
+    let text = prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,120}", "AQ[A-Za-z0-9_-]{96}"];
+    (n(), n(), bytes, text, prop::collection::vec(edit, 0..4)).prop_map(
+        |(user, returns, bytes, text, edits)| Sequence { user, returns, bytes, text, edits },
+    )
+}
+
+fn sharding() -> impl Strategy<Value = sharding::Sequence> {
+    let shares = prop::collection::vec(n(), 0..6);
+    let calls = prop::collection::vec(n(), 0..60);
+    let slots = prop::collection::vec(prop_oneof![0_u32..20_000, any::<u32>()], 0..4);
+    (n(), n(), shares, calls, slots).prop_map(|(shards, open_at, shares, calls, slots)| {
+        sharding::Sequence { shards, open_at, shares, calls, slots }
+    })
+}
+
+fn frames() -> impl Strategy<Value = frames::Sequence> {
+    use frames::{Piece, Sequence};
+    let bytes = |most| prop::collection::vec(any::<u8>(), 0..most);
+    let text = || prop::collection::vec(prop_oneof![4 => 32_u8..127, 1 => any::<u8>()], 0..12);
+    let mask = any::<[u8; 4]>;
+    let odd = || prop_oneof![12 => Just(9_u8), 1 => 0_u8..6];
+    let piece = prop_oneof![
+        8 => (0_u8..192, prop::bool::weighted(0.7), odd(), mask(), text())
+            .prop_map(|(kind, is_last, odd, mask, payload)| Piece::Frame { kind, is_last, odd, mask, payload }),
+        1 => (n(), any::<bool>(), odd(), mask(), bytes(400))
+            .prop_map(|(kind, is_last, odd, mask, payload)| Piece::Frame { kind, is_last, odd, mask, payload }),
+        4 => (any::<String>(), n(), mask()).prop_map(|(text, cut, mask)| Piece::Text { text, cut, mask }),
+        2 => (any::<bool>(), any::<u16>()).prop_map(|(is_text, size)| Piece::Large { is_text, size }),
+        1 => (prop_oneof![995_u16..1_020, 2_998_u16..3_002, any::<u16>()], text(), mask())
+            .prop_map(|(code, reason, mask)| Piece::Close { code, reason, mask }),
+        1 => bytes(300).prop_map(Piece::Raw),
+    ];
+    let cuts = prop::collection::vec(prop_oneof![0_u8..9, any::<u8>()], 0..8);
+    (prop::collection::vec(piece, 0..12), cuts).prop_map(|(pieces, cuts)| Sequence { pieces, cuts })
+}
+
+fn journeys() -> impl Strategy<Value = Journey> {
+    (n(), n(), any::<[u8; 3]>()).prop_map(|(what, who, mut numbers)| {
+        // Most come with a token as it was given out.
+        numbers[1] = if numbers[2] < 192 { numbers[1] % 160 } else { numbers[1] };
+        Journey { what, who, numbers }
+    })
+}
+
+fn crowds() -> impl Strategy<Value = Crowd> {
+    prop_oneof![
+        3 => journeys().prop_map(Crowd::Journey),
+        2 => n().prop_map(|user| Crowd::Join { user }),
+        2 => (n(), (n(), n()), n())
+            .prop_map(|(first, budget, busy)| Crowd::Sweep { first, budget, busy }),
+        3 => strategies::op().prop_map(Crowd::Any),
+    ]
+}
+
+fn ops<T: Into<Op>>(of: Vec<T>) -> Vec<Op> {
+    of.into_iter().map(Into::into).collect()
+}
+
+proptest! {
+    #![proptest_config(settings(1))]
+
+    #[test]
+    fn b16_a_keyed_limit_is_as_the_quotas_say(sequence in keyed()) {
+        keyed::run(&sequence)?;
+    }
+
+    #[test]
+    fn b11_the_table_of_keys_is_as_the_list_says(sequence in duplicates()) {
+        duplicates::run(&sequence)?;
+    }
+
+    #[test]
+    fn whoever_joins_goes_where_the_fewest_are(sequence in sharding()) {
+        sharding::run(&sequence)?;
+    }
+
+    #[test]
+    fn b23_a_token_is_what_it_was_or_void(sequence in tokens()) {
+        tokens::run(&sequence)?;
+    }
+
+    #[test]
+    fn what_a_peer_says_does_not_depend_on_how_it_comes(sequence in frames()) {
+        frames::run(&sequence)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(settings(2))]
+
+    #[test]
+    fn b18_whoever_comes_back_again_and_again_goes_on(
+        setup in strategies::setup(),
+        journeys in prop::collection::vec(journeys(), 1..150),
+    ) {
+        ops::run(&journey_setup(setup), &ops(journeys))?;
+    }
+
+    #[test]
+    fn a_room_over_several_audiences_is_one_room(
+        setup in strategies::setup(),
+        crowds in prop::collection::vec(crowds(), 1..150),
+    ) {
+        ops::run(&shards_setup(setup), &ops(crowds))?;
+    }
+}
