@@ -1,5 +1,6 @@
 //! Bytes a session of the core, by resident memory, keys included: guests and users, 1,000,000 and
-//! 10,000,000 of them; and bytes a room of a hub, with one guest in it.
+//! 10,000,000 of them; what stays for each of 1,000,000 users that were once too slow, or have said
+//! something, and have caught up; and bytes a room of a hub, with one guest in it.
 //!
 //! Each figure is taken in a process of its own, so that nothing that was freed before is counted
 //! in or out.
@@ -9,7 +10,8 @@ use bytes::Bytes;
 use roomcast::core::RoomState;
 use roomcast::time::Instant;
 use roomcast::{Hub, Join, RoomId, UserId};
-use roomcast_benches::{is_test_run, resident, unlimited};
+use roomcast_benches::past::{Past, fill};
+use roomcast_benches::{is_test_run, resident, room_of, unlimited};
 use std::process::Command;
 
 /// Asks the program to take one figure: who, and how many.
@@ -29,6 +31,24 @@ fn take(who: &str, sessions: u32) {
     match before.zip(after) {
         Some((before, after)) => println!(
             "{:.1} bytes a session",
+            after.saturating_sub(before) as f64 / f64::from(sessions)
+        ),
+        None => println!("not measured: this system does not tell resident memory"),
+    }
+}
+
+/// Lets the sessions of a room go through this and prints by how much resident memory has grown for
+/// each, once they have caught up.
+fn take_after(past: Past, sessions: u32) {
+    let (mut room, keys) = room_of(&Past::config(), sessions);
+    fill(&mut room);
+    let before = resident();
+    past.live_through(&mut room, &keys);
+    let after = resident();
+    assert_eq!(room.snapshot(Instant::ZERO).audience.cold_sessions, 0, "all have caught up");
+    match before.zip(after) {
+        Some((before, after)) => println!(
+            "{:.1} bytes a session more",
             after.saturating_sub(before) as f64 / f64::from(sessions)
         ),
         None => println!("not measured: this system does not tell resident memory"),
@@ -63,7 +83,8 @@ fn all() {
     let rooms = if is_test_run() { 1_000 } else { 100_000 };
     let sessions =
         sizes.into_iter().flat_map(|sessions| ["guests", "users"].map(|who| (who, sessions)));
-    for (who, sessions) in sessions.chain([("rooms", rooms)]) {
+    let after = Past::ALL.map(|past| (past.name(), sizes[0]));
+    for (who, sessions) in sessions.chain(after).chain([("rooms", rooms)]) {
         let child = Command::new(&program)
             .args([TAKE, who, &sessions.to_string()])
             .output()
@@ -83,7 +104,11 @@ fn main() {
             take_rooms(rooms.parse().expect("a number of rooms"));
         }
         [take_one, who, sessions] if take_one == TAKE => {
-            take(who, sessions.parse().expect("a number of sessions"));
+            let sessions = sessions.parse().expect("a number of sessions");
+            match Past::ALL.into_iter().find(|past| past.name() == who) {
+                Some(past) => take_after(past, sessions),
+                None => take(who, sessions),
+            }
         }
         _ => all(),
     }

@@ -5,6 +5,7 @@ pub mod child;
 pub mod command_line;
 pub mod fanout;
 pub mod machine;
+pub mod past;
 pub mod record;
 pub mod text;
 pub mod websocket;

@@ -93,14 +93,24 @@ impl<T> Chunked<T> {
     where
         T: Copy,
     {
+        self.touch_with(at, || fill);
+    }
+
+    /// As [`touch`](Self::touch), with fresh values.
+    #[inline]
+    pub(crate) fn touch_with(&mut self, at: u32, fresh: impl FnMut() -> T) {
+        if self.get(at).is_none() {
+            self.grow_chunk(at, fresh);
+        }
+    }
+
+    #[cold]
+    fn grow_chunk(&mut self, at: u32, fresh: impl FnMut() -> T) {
         let (chunk, place) = ((at >> SHIFT) as usize, at as usize & (CHUNK - 1));
         if self.chunks.len() <= chunk {
             self.chunks.resize_with(chunk + 1, Vec::new);
         }
-        let chunk = &mut self.chunks[chunk];
-        if chunk.len() <= place {
-            chunk.resize(place + 1, fill);
-        }
+        self.chunks[chunk].resize_with(place + 1, fresh);
     }
 
     /// Takes the value at `at` and puts the last one in its place.

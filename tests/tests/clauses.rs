@@ -5,6 +5,8 @@
 mod beyond;
 #[path = "clauses/clock.rs"]
 mod clock;
+#[path = "clauses/cold.rs"]
+mod cold;
 #[path = "clauses/data.rs"]
 mod data;
 #[path = "clauses/directs.rs"]

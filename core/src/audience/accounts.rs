@@ -141,6 +141,14 @@ impl Accounts {
         self.sums[level].excluded += 1;
     }
 
+    /// The next message of a live session is its own, and it passes it at once.
+    #[inline]
+    pub(super) fn pass_own(&mut self, level: Priority) {
+        let sums = &mut self.sums[level];
+        sums.cursors = sums.cursors.wrapping_add(1);
+        sums.excluded += 1;
+    }
+
     /// The start position of a live session moves on: so much of its `due` is settled.
     pub(super) fn fold(&mut self, level: Priority, positions: u64) {
         let sums = &mut self.sums[level];

@@ -140,8 +140,8 @@ impl SlotFlags {
     pub(super) const FREE: Self = Self(0);
     /// Someone holds the slot.
     const HELD: u8 = 1;
-    /// The session has cold state: something of its own in the log, skips, a mask, direct messages,
-    /// an end.
+    /// The session has cold state for now: own messages ahead, a gap to be told, a mask, direct
+    /// messages, an end.
     const COLD: u8 = 2;
 
     /// A session of this group without cold state.

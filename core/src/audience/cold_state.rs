@@ -1,23 +1,23 @@
-//! What only some sessions need, made when it is needed: their own messages in the log, skips, a
-//! mask, direct messages, an end.
+//! What only some sessions need, for a time: their own messages that they have not passed yet, gaps
+//! that they have not been told, a mask, direct messages, an end. It is made when it is needed, and
+//! let go when the session is even again:
+//! [decision D47](crate::design#d47-cold-state-comes-and-goes).
 
 use super::accounts::Stage;
 use super::inbox::{Inbox, InboxLimits};
-use super::positions::Span;
-use crate::chunked::{Chunked, NIL, Slab};
+use crate::chunked::Chunked;
 use crate::event::EndReason;
-use crate::ledger::Deliveries;
 use crate::level_set::LevelSet;
 use crate::list::{Links, List};
 use crate::priority::{PerLevel, Priority};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
+use core::ops::{Index, IndexMut};
 
 /// What one session has aside.
 #[derive(Debug)]
 pub(super) struct ColdState<M> {
-    slot: u32,
     levels: PerLevel<AsideLevel>,
     /// The levels that it does not want. Of a live session, their cursors stand where the mask was
     /// set.
@@ -30,18 +30,10 @@ pub(super) struct ColdState<M> {
 }
 
 /// One level of a session's cold state.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct AsideLevel {
-    /// Missed, over the session's whole life.
-    skipped: u64,
     /// Missed and not told yet.
     untold: u64,
-    /// Its own messages and those of a level while that was masked, over its whole life; of the
-    /// latter those before the cursor.
-    excluded: u64,
-    /// Dispatched before the start position that the session keeps now: the part of its books that
-    /// the hand has folded.
-    folded: u64,
     /// Positions of its own messages that it has not passed yet, and that the log still held when
     /// space was last looked for.
     own: VecDeque<u64>,
@@ -50,6 +42,8 @@ pub(super) struct AsideLevel {
 }
 
 impl AsideLevel {
+    const NOTHING: Self = Self { untold: 0, own: VecDeque::new(), own_lost: 0 };
+
     /// Returns how many of its own messages the session has not passed yet.
     pub(super) fn own_unread(&self) -> u64 {
         self.own.len() as u64 + self.own_lost
@@ -68,7 +62,6 @@ impl AsideLevel {
             }
         }
         self.own.push_back(position);
-        self.excluded += 1;
     }
 
     /// Returns whether a position is that of a message of the session's own.
@@ -90,12 +83,14 @@ impl AsideLevel {
             self.own.pop_front();
             own += 1;
         }
+        if self.own.is_empty() {
+            self.own = VecDeque::new();
+        }
         own
     }
 
     /// The session has missed so many messages, and has not been told.
-    pub(super) fn skip(&mut self, messages: u64) {
-        self.skipped += messages;
+    pub(super) fn miss(&mut self, messages: u64) {
         self.untold += messages;
     }
 
@@ -109,46 +104,9 @@ impl AsideLevel {
         self.untold = 0;
     }
 
-    /// So many messages were dispatched while the session had masked the level.
-    pub(super) fn exclude(&mut self, messages: u64) {
-        self.excluded += messages;
-    }
-
-    /// The start position that the session keeps moves on so far.
-    pub(super) fn fold(&mut self, positions: u64) {
-        self.folded += positions;
-    }
-
-    /// Returns the session's books; those of a masked level count what is ahead of the cursor as
-    /// excluded.
-    pub(super) fn deliveries(&self, Span { start, cursor, end }: Span, ahead: Ahead) -> Deliveries {
-        let masked = match ahead {
-            Ahead::Delivery => 0,
-            Ahead::Masked => end - cursor,
-        };
-        let passed_own = self.excluded - self.own_unread();
-        Deliveries {
-            due: self.folded + end - start,
-            delivered: self.folded + cursor - start - self.skipped - passed_own,
-            skipped: self.skipped,
-            pending: end - cursor - self.own_unread() - masked,
-            excluded: self.excluded + masked,
-            abandoned: 0,
-        }
-    }
-
     fn is_blank(&self) -> bool {
-        (self.skipped, self.untold, self.excluded, self.folded) == (0, 0, 0, 0)
+        self.untold == 0 && self.own_unread() == 0
     }
-}
-
-/// What becomes of the messages ahead of a session's cursor, its own left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ahead {
-    /// It is to read them.
-    Delivery,
-    /// It has masked the level.
-    Masked,
 }
 
 /// A session that was closed from outside: it takes what it is due up to here, then the reason.
@@ -160,6 +118,15 @@ pub(super) struct Ending {
 }
 
 impl<M> ColdState<M> {
+    /// Nothing.
+    const NONE: Self = Self {
+        levels: PerLevel([const { AsideLevel::NOTHING }; Priority::NUM]),
+        mask: LevelSet::EMPTY,
+        ending: None,
+        inbox: None,
+        links: Links::NONE,
+    };
+
     #[inline]
     pub(super) fn level(&self, level: Priority) -> &AsideLevel {
         &self.levels[level]
@@ -229,13 +196,32 @@ fn links<M>(cold: &mut ColdState<M>) -> &mut Links {
     &mut cold.links
 }
 
-/// All cold state, found by the session's slot.
+/// Each session's cold state, by its slot, where there is some.
+#[derive(Debug)]
+struct BySlot<M>(Chunked<Option<Box<ColdState<M>>>>);
+
+impl<M> Index<u32> for BySlot<M> {
+    type Output = ColdState<M>;
+
+    /// That of a session which the caller knows to have some; else it is a bug in this crate.
+    fn index(&self, slot: u32) -> &ColdState<M> {
+        let cold = self.0.get(slot).and_then(Option::as_deref);
+        cold.unwrap_or_else(|| unreachable!("the session in slot {slot} has no cold state"))
+    }
+}
+
+impl<M> IndexMut<u32> for BySlot<M> {
+    fn index_mut(&mut self, slot: u32) -> &mut ColdState<M> {
+        let cold = self.0.get_mut(slot).and_then(Option::as_deref_mut);
+        cold.unwrap_or_else(|| unreachable!("the session in slot {slot} has no cold state"))
+    }
+}
+
+/// All cold state. What a session has let go of takes no memory but for its place.
 #[derive(Debug)]
 pub(super) struct ColdStates<M> {
-    slab: Slab<ColdState<M>>,
-    /// The place in the slab of each session's state, where there is some: a look-up without a
-    /// hash.
-    places: Chunked<u32>,
+    by_slot: BySlot<M>,
+    len: u32,
     /// The sessions that end, the first to end first.
     ending: List,
     /// Those that end before one that was given earlier: only where the grace has become shorter.
@@ -247,8 +233,8 @@ impl<M> ColdStates<M> {
     /// With nothing aside, and these limits of what waits for one session.
     pub(super) fn new(inbox_limits: InboxLimits) -> Self {
         Self {
-            slab: Slab::new(),
-            places: Chunked::new(),
+            by_slot: BySlot(Chunked::new()),
+            len: 0,
             ending: List::EMPTY,
             early: BTreeSet::new(),
             inbox_limits,
@@ -265,49 +251,31 @@ impl<M> ColdStates<M> {
         self.inbox_limits = limits;
     }
 
-    fn find(&self, slot: u32) -> Option<u32> {
-        self.places.get(slot).copied().filter(|&place| place != NIL)
-    }
-
     pub(super) fn get(&self, slot: u32) -> Option<&ColdState<M>> {
-        // No slab has as many slots as would make this one full.
-        self.slab.get(*self.places.get(slot)?)
+        self.by_slot.0.get(slot)?.as_deref()
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut ColdState<M>> {
-        self.slab.get_mut(*self.places.get(slot)?)
+        self.by_slot.0.get_mut(slot)?.as_deref_mut()
     }
 
     #[inline]
     pub(super) fn get_or_insert(&mut self, slot: u32) -> &mut ColdState<M> {
-        let place = self.find(slot).unwrap_or_else(|| self.insert(slot));
-        &mut self.slab[place]
-    }
-
-    fn insert(&mut self, slot: u32) -> u32 {
-        let fresh = ColdState {
-            slot,
-            levels: PerLevel::default(),
-            mask: LevelSet::EMPTY,
-            ending: None,
-            inbox: None,
-            links: Links::NONE,
-        };
-        let place = self.slab.insert(fresh);
-        self.places.touch(slot, NIL);
-        self.places[slot] = place;
-        place
+        self.by_slot.0.touch_with(slot, || None);
+        let place = &mut self.by_slot.0[slot];
+        self.len += u32::from(place.is_none());
+        place.get_or_insert_with(|| Box::new(ColdState::NONE))
     }
 
     /// Lets a session end. O(1) for one that ends after those that were given before, as all do
     /// while the grace is the same; else O(log n).
     pub(super) fn end(&mut self, slot: u32, ending: Ending) {
-        let last = self.ending.back().and_then(|last| self.slab[last].ending);
+        let last = self.ending.back().and_then(|last| self.by_slot[last].ending);
         self.get_or_insert(slot).ending = Some(ending);
         if last.is_some_and(|last| ending.until < last.until) {
             self.early.insert((ending.until, slot));
-        } else if let Some(place) = self.find(slot) {
-            self.ending.push_back(&mut self.slab, place, links);
+        } else {
+            self.ending.push_back(&mut self.by_slot, slot, links);
         }
     }
 
@@ -319,9 +287,9 @@ impl<M> ColdStates<M> {
 
     /// The slot of the session that ends first, and when.
     pub(super) fn first_ending(&self) -> Option<(u32, Instant)> {
-        let first = self.ending.front().and_then(|first| {
-            let cold = &self.slab[first];
-            cold.ending.map(|ending| (cold.slot, ending.until))
+        let first = self.ending.front().and_then(|slot| {
+            let ending = self.by_slot[slot].ending;
+            ending.map(|ending| (slot, ending.until))
         });
         match self.early.first() {
             Some(&(until, slot)) if first.is_none_or(|(_, first)| until < first) => {
@@ -332,19 +300,63 @@ impl<M> ColdStates<M> {
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
-        if let Some(place) = self.find(slot) {
-            if let Some(ending) = self.slab[place].ending
-                && !self.early.remove(&(ending.until, slot))
-            {
-                self.ending.unlink(&mut self.slab, place, links);
-            }
-            self.places[slot] = NIL;
-            self.slab.remove(place);
+        let Some(cold) = self.get(slot) else { return };
+        if let Some(ending) = cold.ending
+            && !self.early.remove(&(ending.until, slot))
+        {
+            self.ending.unlink(&mut self.by_slot, slot, links);
         }
+        self.by_slot.0[slot] = None;
+        self.len -= 1;
     }
 
     /// Sessions that have cold state.
     pub(super) fn len(&self) -> u32 {
-        self.slab.len()
+        self.len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The log holds eight messages; the session reads nothing, then some, then all.
+    #[test]
+    fn d47_own_messages_that_cannot_be_read_are_let_go() {
+        let mut level = AsideLevel::NOTHING;
+        for position in 0..100_000_u64 {
+            level.add_own(position, (position + 1).saturating_sub(8));
+            assert!(level.own.len() <= 16 && level.own.capacity() <= 16, "at {position}");
+            assert_eq!(level.own_unread(), position + 1);
+        }
+        assert_eq!(level.own_below(99_996), 99_996);
+        assert_eq!((level.pass(99_996), level.own_unread(), level.own.len()), (99_996, 4, 4));
+        assert!(level.is_own(99_996) && !level.is_own(99_995) && !level.is_blank());
+        assert_eq!((level.pass(100_000), level.own_unread(), level.own.capacity()), (4, 0, 0));
+        assert!(level.is_blank());
+    }
+
+    #[test]
+    fn d47_what_is_needed_no_more_takes_no_memory() {
+        let mut states = ColdStates::<()>::new(InboxLimits { messages: 1, bytes: 1 });
+        for slot in (0..10_000).rev() {
+            states.get_or_insert(slot).level_mut(Priority::Low).miss(1);
+        }
+        let ending = |until| Ending {
+            reason: EndReason::Left,
+            until: Instant::from_secs(until),
+            ends: PerLevel::default(),
+        };
+        // The second ends before the first.
+        states.end(7, ending(9));
+        states.end(8, ending(3));
+        assert_eq!((states.len(), states.first_ending()), (10_000, Some((8, ending(3).until))));
+        for slot in 0..10_000 {
+            states.remove(slot);
+            assert!(states.get(slot).is_none());
+        }
+        assert_eq!((states.len(), states.has_ending()), (0, false));
+        // What stays is a place for each.
+        assert_eq!(size_of::<Option<Box<ColdState<()>>>>(), 8);
     }
 }

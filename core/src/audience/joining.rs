@@ -30,7 +30,8 @@ impl<M: Payload> Audience<M> {
     }
 
     /// Where a session stands at `now`: what it has been handed, and been told that it missed, lies
-    /// before. Of a level that it has masked, that is all. `None` when it is not in, or ends. O(1).
+    /// before, and so does what it said itself while nothing was left for it to read. Of a level
+    /// that it has masked, that is all. `None` when it is not in, or ends. O(1).
     ///
     /// It does not carry the session's mask, nor what was sent to it directly.
     pub fn resume_token(&self, now: Instant, session: SessionId) -> Option<ResumeToken> {

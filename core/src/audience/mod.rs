@@ -20,6 +20,7 @@ mod feed;
 mod heartbeat_wheel;
 mod inbox;
 mod joining;
+mod life_counters;
 mod lineage;
 mod liveness;
 mod personal;

@@ -24,8 +24,8 @@ pub struct AudienceSnapshot {
     pub sessions: u32,
     /// Of those, sessions that are not silent, guests included.
     pub online: u32,
-    /// Sessions that have something of their own beside their cursors: own messages, skips, a
-    /// mask, direct messages, an end.
+    /// Sessions that need something beside their cursors for now: own messages behind one that
+    /// they are due, a gap that they have not been told, a mask, direct messages, an end.
     pub cold_sessions: u32,
     /// Messages in the log, by level.
     pub log: PerLevel<u32>,

@@ -3,6 +3,7 @@
 
 use super::Audience;
 use super::batch::{Batch, Budget, Handoff};
+use super::crowd::Path;
 use super::reading::{BatchRef, Delivery};
 use super::session::CursorState;
 use crate::error::SessionEnd;
@@ -50,8 +51,8 @@ impl<M: Payload> Audience<M> {
             });
         }
         let batch = self.crowd.reading(self.feed.log(), slot, &plan).to_batch();
-        self.crowd.commit(slot, &plan, &mut self.deferred);
-        if plan.key.is_some() && !self.crowd.sessions().is_cold(slot) {
+        let path = self.crowd.commit(slot, &plan, &mut self.deferred);
+        if plan.key.is_some() && path == Path::Fast {
             self.shared.forget(&mut self.deferred);
             // Once the audience is closed, the end is due as well.
             if !self.closing.is_closed() {

@@ -161,15 +161,37 @@ fn what_was_missed_at_the_seam_is_a_skip() {
 fn own_messages_past_the_log_are_only_counted() {
     let mut scene = Scene::new();
     let ann = scene.join();
+    scene.apply(1, None);
     for _ in 0..1_000 {
         scene.apply(1, Some(ann));
         scene.sums_are_those_of(&[ann]);
     }
-    assert!(!scene.audience.is_ready(ann));
     scene.apply(1, None);
-    assert_eq!(scene.read(ann), (0, 1));
+    assert_eq!(scene.read(ann), (1, 1));
     let books = scene.deliveries(ann);
-    assert_eq!((books.excluded, books.delivered, books.skipped), (1_000, 1, 0));
+    assert_eq!((books.excluded, books.delivered, books.skipped), (1_000, 1, 1));
+}
+
+/// What the hand has settled is not state of reading; not even of one who goes.
+#[test]
+fn d47_a_long_reader_stays_on_the_fast_path() {
+    let mut scene = Scene::new();
+    let (reader, other) = (scene.join(), scene.join());
+    for _ in 0..50 {
+        scene.apply(1 << 28, None);
+        assert_eq!(
+            (scene.read(reader), scene.read(other)),
+            (((1 << 28) - 1, 1), ((1 << 28) - 1, 1))
+        );
+        assert_eq!(scene.audience.snapshot().cold_sessions, 0);
+        scene.sums_are_those_of(&[reader, other]);
+    }
+    let books = scene.deliveries(reader);
+    assert_eq!((books.due, books.delivered, books.skipped), (50 << 28, 50, (50 << 28) - 50));
+    assert!(scene.audience.leave(reader));
+    assert!(scene.audience.snapshot().deliveries[LEVEL].balances());
+    let next = scene.join();
+    assert_eq!((next.slot(), scene.deliveries(next)), (reader.slot(), Deliveries::default()));
 }
 
 /// A masked session never reads, over more messages than 32 bits count.

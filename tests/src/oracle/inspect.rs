@@ -211,7 +211,8 @@ impl Oracle {
         self.eased("reviews", rules.review.tickets, admission.under_review)?;
         Self::within("keys", rules.duplicates.keys.into(), admission.duplicate_keys.0.into())?;
         self.eased("sessions", rules.sessions, audience.sessions)?;
-        Self::within("state aside", audience.sessions.into(), audience.cold_sessions.into())?;
+        let cold = self.listeners.here.values().filter(|listener| listener.needs_more()).count();
+        same(Law::L7Bounded, "state aside", cold, audience.cold_sessions as usize)?;
         self.eased("changes of presence", rules.presence_events, self.inbox.presence_len() as u64)?;
         let most = self.members.sessions.values().map(Vec::len).max().unwrap_or(0) as u64;
         self.eased("sessions of a user", rules.sessions_per_user, most)

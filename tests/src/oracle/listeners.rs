@@ -59,6 +59,21 @@ impl Listener {
         })
     }
 
+    /// Whether it needs, for now, more than where it stands: messages of its own lie behind one that
+    /// it is due, it is yet to be told that it missed some, something waits for it alone, it has
+    /// masked a level, or it ends.
+    pub fn needs_more(&self) -> bool {
+        let own_ahead = |level| {
+            let (first, own) = (self.pending[level].front(), self.own[level].last());
+            first.zip(own).is_some_and(|(first, own)| own > first)
+        };
+        self.end.is_some()
+            || self.mask != LevelSet::EMPTY
+            || self.missed.values().any(|&missed| missed > 0)
+            || self.directs.values().any(|directs| !directs.is_empty())
+            || Priority::ALL.into_iter().any(own_ahead)
+    }
+
     /// Whether something is due.
     pub fn is_due(&self) -> bool {
         self.pending.values().any(|pending| !pending.is_empty())

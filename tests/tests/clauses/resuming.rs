@@ -42,6 +42,7 @@ fn b18_own_messages_stay_own_however_often_resumed() {
     for resumed in [1, 2, 3, 10, MAX_FORMERS] {
         let mut scene = Scene::new();
         let first = scene.user(ANN);
+        let _ = scene.host(Normal, "before").unwrap();
         let _ = scene.say(first, "hers").unwrap();
         let mut session = first;
         for n in 0..resumed {
@@ -51,7 +52,8 @@ fn b18_own_messages_stay_own_however_often_resumed() {
             scene.wait_millis(100);
         }
         assert_eq!(token(&scene, session).formers.len(), resumed);
-        let host: Vec<String> = (0..resumed).map(|n| n.to_string()).collect();
+        let mut host = vec!["before".into()];
+        host.extend((0..resumed).map(|n| n.to_string()));
         assert_eq!(read_all(&mut scene, session), (host, 0), "after {resumed}");
         let books = scene.room.deliveries(session).unwrap()[Normal];
         assert_eq!((books.excluded, books.skipped), (1 + resumed as u64, 0));

@@ -1,7 +1,7 @@
 //! What the books say of one session, and of all of them.
 
-use super::super::cold_state::Ahead;
-use super::super::positions::Span;
+use super::super::cold_state::ColdState;
+use super::super::life_counters::Ahead;
 use super::Crowd;
 use crate::direct::Directs;
 use crate::ledger::Deliveries;
@@ -27,19 +27,16 @@ impl<M: Payload> Crowd<M> {
         slot: u32,
         level: Priority,
     ) -> Deliveries {
-        let Some(cold) = self.cold(slot) else {
-            let Span { start, cursor, end } = self.sessions.span(slot, level, log.head(level));
-            return Deliveries {
-                due: end - start,
-                delivered: cursor - start,
-                pending: end - cursor,
-                ..Deliveries::default()
-            };
-        };
+        let cold = self.cold(slot);
         // An ending session's positions are seen from where it ends: the head moves on, and
         // nobody's hand follows it.
-        let end = cold.ending().map_or(log.head(level), |ending| ending.ends[level]);
-        let ahead = if cold.mask().contains(level) { Ahead::Masked } else { Ahead::Delivery };
-        cold.level(level).deliveries(self.sessions.span(slot, level, end), ahead)
+        let ending = cold.and_then(ColdState::ending);
+        let end = ending.map_or(log.head(level), |ending| ending.ends[level]);
+        let ahead = match cold {
+            Some(cold) if cold.mask().contains(level) => Ahead::Masked,
+            _ => Ahead::Delivery { own: cold.map_or(0, |cold| cold.level(level).own_unread()) },
+        };
+        let counts = self.life_counters.get(slot, level);
+        counts.deliveries(self.sessions.span(slot, level, end), ahead)
     }
 }

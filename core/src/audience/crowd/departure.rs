@@ -44,6 +44,7 @@ impl<M: Payload> Crowd<M> {
                 Span::widen(starts[at], cursors[at], log.head(level))
             });
         }
+        self.life_counters.clear(slot);
     }
 
     fn release_aside(&mut self, log: &Log<M>, slot: u32, deferred: &mut DeferredDrops<M>) {
@@ -107,7 +108,7 @@ impl<M: Payload> Crowd<M> {
             let Span { start, cursor, .. } = self.sessions.span(slot, level, head);
             if is_far(start) && cursor > start {
                 self.sessions.set_start(slot, level, cursor);
-                self.cold_mut(slot).level_mut(level).fold(cursor - start);
+                self.life_counters.fold(slot, level, cursor - start);
                 self.accounts.fold(level, cursor - start);
             }
         }

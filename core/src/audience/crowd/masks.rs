@@ -80,7 +80,7 @@ impl<M: Payload> Crowd<M> {
 
     fn add_excluded(&mut self, slot: u32, level: Priority, count: u64) {
         if count > 0 {
-            self.cold_mut(slot).level_mut(level).exclude(count);
+            self.life_counters.exclude(slot, level, count);
             self.accounts.exclude(level, count);
         }
     }

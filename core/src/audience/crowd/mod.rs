@@ -13,6 +13,7 @@ mod resuming;
 use super::accounts::Accounts;
 use super::cold_state::{ColdState, ColdStates, Ending};
 use super::inbox::InboxLimits;
+use super::life_counters::LifeCounters;
 use super::lineage::Lineage;
 use super::session::Sessions;
 use crate::config::{Echo, Settings};
@@ -28,6 +29,7 @@ use alloc::collections::BTreeMap;
 pub(super) struct Crowd<M> {
     sessions: Sessions,
     cold_states: ColdStates<M>,
+    life_counters: LifeCounters,
     accounts: Accounts,
     lineage: Lineage,
     /// Up to where the clients of sessions have acknowledged what they got, by slot, of those that
@@ -45,6 +47,7 @@ impl<M: Payload> Crowd<M> {
         Self {
             sessions: Sessions::new(part, settings.sessions),
             cold_states: ColdStates::new(inbox_limits(settings)),
+            life_counters: LifeCounters::new(),
             accounts: Accounts::default(),
             lineage: Lineage::default(),
             acks: BTreeMap::new(),
@@ -130,16 +133,30 @@ impl<M: Payload> Crowd<M> {
         }
     }
 
-    #[inline]
+    /// A message is a session's own. Where nothing that it is due, or is to be told, stands before,
+    /// it passes it at once.
     fn exclude_own(&mut self, log: &Log<M>, slot: u32, level: Priority, position: u64) {
-        let tail = log.tail(level);
-        let cold = self.cold_mut(slot);
-        // What is masked is excluded anyhow.
-        if cold.ending().is_some() || cold.mask().contains(level) {
-            return;
+        let is_next = self.sessions.cursors(slot)[level.index()] == position as u32;
+        match self.existing_cold_mut(slot) {
+            // What is masked is excluded anyhow.
+            Some(cold) if cold.ending().is_some() || cold.mask().contains(level) => return,
+            None if is_next => self.pass_own(slot, level, position),
+            Some(cold) if is_next && cold.level(level).untold() == 0 => {
+                self.pass_own(slot, level, position);
+            }
+            _ => {
+                let tail = log.tail(level);
+                self.cold_mut(slot).level_mut(level).add_own(position, tail);
+                self.accounts.exclude_own(level);
+            }
         }
-        cold.level_mut(level).add_own(position, tail);
-        self.accounts.exclude_own(level);
+        self.life_counters.exclude(slot, level, 1);
+    }
+
+    #[inline]
+    fn pass_own(&mut self, slot: u32, level: Priority, position: u64) {
+        self.sessions.set_cursor(slot, level, position + 1);
+        self.accounts.pass_own(level);
     }
 
     fn cold(&self, slot: u32) -> Option<&ColdState<M>> {
@@ -155,13 +172,30 @@ impl<M: Payload> Crowd<M> {
         if self.sessions.is_cold(slot) { self.cold_states.get_mut(slot) } else { None }
     }
 
-    /// Whoever needs no cold state any more is read on the fast path again.
-    fn drop_blank_aside(&mut self, slot: u32) {
-        if self.cold(slot).is_some_and(ColdState::is_blank) {
-            self.cold_states.remove(slot);
-            self.sessions.unmark_aside(slot);
-        }
+    /// Whoever needs no cold state any more is read on the fast path again. Returns which path that
+    /// is from here on.
+    #[inline]
+    fn drop_blank_aside(&mut self, slot: u32) -> Path {
+        if self.sessions.is_cold(slot) { self.drop_blank_cold(slot) } else { Path::Fast }
     }
+
+    fn drop_blank_cold(&mut self, slot: u32) -> Path {
+        if !self.cold_states.get(slot).is_none_or(ColdState::is_blank) {
+            return Path::Slow;
+        }
+        self.cold_states.remove(slot);
+        self.sessions.unmark_aside(slot);
+        Path::Fast
+    }
+}
+
+/// How a session is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Path {
+    /// By its cursors alone, with all that stand where it stands.
+    Fast,
+    /// By itself, because it has cold state.
+    Slow,
 }
 
 fn inbox_limits(settings: &Settings) -> InboxLimits {

@@ -6,7 +6,7 @@ use super::super::plan::{Plan, Step};
 use super::super::positions::Positions;
 use super::super::reading::BatchRef;
 use super::super::session::Swept;
-use super::Crowd;
+use super::{Crowd, Path};
 use crate::deferred_drops::DeferredDrops;
 use crate::ids::{Group, SessionKey};
 use crate::log::Log;
@@ -87,16 +87,18 @@ impl<M: Payload> Crowd<M> {
         swept
     }
 
-    /// Moves a session's cursors as planned and books what that means.
+    /// Moves a session's cursors as planned and books what that means. Returns how the session is
+    /// read from here on.
     pub(in crate::audience) fn commit(
         &mut self,
         slot: u32,
         plan: &Plan,
         deferred: &mut DeferredDrops<M>,
-    ) {
+    ) -> Path {
         for (level, plan) in plan.levels.iter() {
             if plan.from > plan.cursor {
-                self.skip(slot, level, plan.cursor..plan.from);
+                // It is told with this very batch.
+                self.miss(slot, level, plan.cursor..plan.from);
             }
             if plan.gap > 0
                 && let Some(cold) = self.existing_cold_mut(slot)
@@ -107,18 +109,27 @@ impl<M: Payload> Crowd<M> {
             self.accounts.deliver(level, read);
             self.deliver_directs(slot, level, plan.directs, deferred);
         }
-        if plan.directs > 0 {
-            self.drop_blank_aside(slot);
+        self.drop_blank_aside(slot)
+    }
+
+    /// Books what has fallen out of the log before the session read it, from its cursor on, and
+    /// that it is to be told.
+    pub(super) fn skip(&mut self, slot: u32, level: Priority, missed: Range<u64>) {
+        let skipped = self.miss(slot, level, missed);
+        if skipped > 0 {
+            self.cold_mut(slot).level_mut(level).miss(skipped);
         }
     }
 
-    /// Books what has fallen out of the log before the session read it, from its cursor on.
-    pub(super) fn skip(&mut self, slot: u32, level: Priority, missed: Range<u64>) {
+    /// As [`skip`](Self::skip), of what it is told in the same call. Returns how many messages it
+    /// has missed.
+    fn miss(&mut self, slot: u32, level: Priority, missed: Range<u64>) -> u64 {
         let skipped = self.pass(slot, level, missed);
         if skipped > 0 {
             self.accounts.skip(level, skipped);
-            self.cold_mut(slot).level_mut(level).skip(skipped);
+            self.life_counters.skip(slot, level, skipped);
         }
+        skipped
     }
 
     /// Moves a cursor over a range and keeps the sums. Returns how many positions it passed that
