@@ -82,9 +82,9 @@ pub(super) struct Connection<T> {
     pub(super) blocked: Option<Box<Blocked>>,
     /// What it may have in flight.
     pub(super) pace: Pace,
-    /// While it has as much in flight as it may: the instant of its entry among those that are held
+    /// Whether it has as much in flight as it may: then it has an entry among those that are held
     /// back.
-    pub(super) held_back: Option<Instant>,
+    pub(super) is_held_back: bool,
     /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many
     /// are blocked again soon.
     pub(super) watched: Option<Instant>,

@@ -42,7 +42,8 @@ pub(super) struct Connections<T> {
     watch: BTreeSet<(Instant, u32, SessionId)>,
     /// Whom to ask again, and when: no waker tells.
     retries: VecDeque<(Instant, u32, SessionId)>,
-    /// Whom to look at again, and when, of those that have as much in flight as they may.
+    /// Whom to look at again, and when, of those that have as much in flight as they may, and of
+    /// those that have gone meanwhile.
     held_back: BTreeSet<(Instant, u32, SessionId)>,
     /// What a connection drains in this time may be in flight to it.
     reach: Duration,
@@ -90,7 +91,7 @@ impl<T: Transport> Connections<T> {
             Some(connection)
                 if connection.session == session
                     && connection.blocked.is_none()
-                    && connection.held_back.is_none() =>
+                    && !connection.is_held_back =>
             {
                 if connection.pace.fits(bytes) {
                     Takes::All
@@ -112,7 +113,7 @@ impl<T: Transport> Connections<T> {
         stats: &mut PumpStats,
     ) -> Option<u64> {
         let connection = self.table.get(place as usize)?.as_ref()?;
-        if connection.held_back.is_some() {
+        if connection.is_held_back {
             return Some(0);
         }
         if connection.pace.is_short() {
@@ -123,7 +124,7 @@ impl<T: Transport> Connections<T> {
         let space = connection.pace.space();
         if space == 0 {
             let at = now + Duration::from_millis(connection.pace.hold_back(millis, self.reach));
-            connection.held_back = Some(at);
+            connection.is_held_back = true;
             self.held_back.insert((at, place, session));
             stats.held_back += 1;
         }
@@ -147,11 +148,12 @@ impl<T: Transport> Connections<T> {
         into: &mut VecDeque<u32>,
         stats: &mut PumpStats,
     ) {
-        while let Some(&(at, place, session)) = self.held_back.first().filter(|(at, ..)| *at <= now)
+        while let Some(&(_, place, session)) = self.held_back.first().filter(|(at, ..)| *at <= now)
         {
-            self.held_back.remove(&(at, place, session));
+            self.held_back.pop_first();
+            // One that has gone left its entry behind.
             if let Some(connection) = self.find(place, session) {
-                connection.held_back = None;
+                connection.is_held_back = false;
                 into.push_back(place);
                 stats.held_back -= 1;
             }
@@ -175,7 +177,7 @@ impl<T: Transport> Connections<T> {
             inbox,
             blocked: None,
             pace: Pace::new(self.millis(now)),
-            held_back: None,
+            is_held_back: false,
             watched: None,
             lost: Rewind::default(),
         };
@@ -253,10 +255,7 @@ impl<T: Transport> Connections<T> {
         if let Some(at) = connection.watched {
             self.watch.remove(&(at, place, connection.session));
         }
-        if let Some(at) = connection.held_back {
-            stats.held_back -= 1;
-            self.held_back.remove(&(at, place, connection.session));
-        }
+        stats.held_back -= u64::from(connection.is_held_back);
         if let Some(blocked) = &connection.blocked {
             stats.blocked -= 1;
             stats.unsent += blocked.rest.iter().map(|frame| u64::from(frame.messages)).sum::<u64>();

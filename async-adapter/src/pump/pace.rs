@@ -5,7 +5,7 @@ use super::transport::InFlight;
 use std::time::Duration;
 
 /// Bytes that a new connection may have in flight until it has been looked at.
-const START: u64 = 2 << 10;
+const START: u32 = 2 << 10;
 /// A connection that keeps up is looked at when it was handed so many bytes, and at most every so
 /// many milliseconds.
 const LOOK_BYTES: u64 = 2 << 10;
@@ -25,7 +25,7 @@ const AGAIN_MS: [u64; 3] = [5, 25, 100];
 #[derive(Debug)]
 pub(super) struct Pace {
     /// Bytes that may be in flight.
-    reach: u64,
+    reach: u32,
     /// Bytes that were in flight at the last look, and that were handed over since.
     in_flight: u32,
     handed: u32,
@@ -61,12 +61,12 @@ impl Pace {
     /// Whether so many bytes more are within what may be in flight, as far as is known without a
     /// look.
     pub(super) fn fits(&self, bytes: u64) -> bool {
-        self.flying() + bytes <= self.reach
+        self.flying() + bytes <= self.reach.into()
     }
 
     /// How many bytes more may be in flight. Where there are any, so may one message of any size.
     pub(super) fn space(&self) -> u64 {
-        self.reach.saturating_sub(self.flying())
+        u64::from(self.reach).saturating_sub(self.flying())
     }
 
     /// Whether it may be handed so little that a look is worth it.
@@ -76,7 +76,7 @@ impl Pace {
 
     /// The transport took a whole frame at once.
     pub(super) fn hand_whole(&mut self, now: u32, bytes: usize) {
-        if self.is_blind && bytes as u64 >= self.reach / 2 {
+        if self.is_blind && bytes >= self.reach as usize / 2 {
             self.reach = self.reach.saturating_mul(2);
         }
         self.hand(now, bytes);
@@ -90,7 +90,7 @@ impl Pace {
         if self.flying() == 0 {
             (self.since, self.drained) = (now, 0);
         }
-        self.handed = self.handed.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        self.handed = self.handed.saturating_add(capped(bytes as u64));
     }
 
     /// Whether it is time for a look at a connection that keeps up.
@@ -108,23 +108,23 @@ impl Pace {
         };
         let round_trip = millis(seen.round_trip);
         let reach_ms = millis(reach).saturating_add(round_trip);
-        let bytes = u32::try_from(seen.bytes).unwrap_or(u32::MAX);
+        let bytes = capped(seen.bytes);
         let drained = self.flying().saturating_sub(u64::from(bytes));
-        self.drained = self.drained.saturating_add(u32::try_from(drained).unwrap_or(u32::MAX));
+        self.drained = self.drained.saturating_add(capped(drained));
         (self.in_flight, self.handed, self.looked) = (bytes, 0, now);
         let elapsed = passed(self.since, now).max(1);
         let drained = u64::from(self.drained);
-        let in_reach = drained.saturating_mul(reach_ms) / elapsed;
+        let in_reach = capped(drained.saturating_mul(reach_ms) / elapsed);
         if bytes == 0 {
             // It is not known since when: it drains at least this much. That it took far less than
             // reach means little, for links let a burst pass at once.
-            let at_least = if elapsed <= reach_ms { 2 * drained } else { in_reach };
+            let at_least = if elapsed <= reach_ms { capped(2 * drained) } else { in_reach };
             self.reach = self.reach.max(at_least);
         } else if elapsed < RATE_MS.max(round_trip) {
             return;
         } else if in_reach >= self.reach {
-            self.reach = in_reach.min(2 * self.reach);
-        } else if self.is_held_back || u64::from(bytes) > in_reach {
+            self.reach = in_reach.min(self.reach.saturating_mul(2));
+        } else if self.is_held_back || bytes > in_reach {
             self.reach = self.reach.midpoint(in_reach).max(1);
         }
         (self.since, self.drained, self.is_held_back) = (now, 0, false);
@@ -134,19 +134,24 @@ impl Pace {
     /// look is worth it.
     pub(super) fn hold_back(&mut self, now: u32, reach: Duration) -> u64 {
         self.is_held_back = true;
-        let too_much = self.flying().saturating_sub(self.reach) + 1;
+        let too_much = self.flying().saturating_sub(self.reach.into()) + 1;
         let [first, soonest, latest] = AGAIN_MS;
         let soonest = passed(self.since, now).clamp(first, soonest);
-        (too_much.saturating_mul(millis(reach)) / self.reach).clamp(soonest, latest)
+        (too_much.saturating_mul(millis(reach)) / u64::from(self.reach)).clamp(soonest, latest)
     }
 
     /// The transport, which could take no more for a time, took the rest: so many bytes. Where it
     /// cannot say what is in flight, this is what is known of the rate.
     pub(super) fn took_rest(&mut self, bytes: u64, elapsed: Duration, reach: Duration) {
         if self.is_blind {
-            self.reach = (bytes.saturating_mul(millis(reach)) / millis(elapsed).max(1)).max(1);
+            let in_reach = bytes.saturating_mul(millis(reach)) / millis(elapsed).max(1);
+            self.reach = capped(in_reach).max(1);
         }
     }
+}
+
+fn capped(bytes: u64) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 fn millis(duration: Duration) -> u64 {
