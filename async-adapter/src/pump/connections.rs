@@ -47,8 +47,9 @@ pub(super) struct Connections<T> {
     held_back: BTreeSet<(Instant, u32, SessionId)>,
     /// What a connection drains in this time may be in flight to it.
     reach: Duration,
-    /// When the clock of the paces began.
+    /// When the clock of the paces began, the last reading of it, and what it said.
     epoch: Instant,
+    read: (Instant, u32),
 }
 
 impl<T: Transport> Connections<T> {
@@ -62,6 +63,7 @@ impl<T: Transport> Connections<T> {
             held_back: BTreeSet::new(),
             reach,
             epoch: now,
+            read: (now, 0),
         }
     }
 
@@ -80,9 +82,13 @@ impl<T: Transport> Connections<T> {
     }
 
     /// What the paces take for the time.
-    fn millis(&self, now: Instant) -> u32 {
-        // Cut: a pace takes differences.
-        now.saturating_duration_since(self.epoch).as_millis() as u32
+    fn millis(&mut self, now: Instant) -> u32 {
+        // One reading serves a whole turn.
+        if self.read.0 != now {
+            // Cut: a pace takes differences.
+            self.read = (now, now.saturating_duration_since(self.epoch).as_millis() as u32);
+        }
+        self.read.1
     }
 
     /// Whether a session's connection takes about so many bytes.

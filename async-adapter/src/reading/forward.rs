@@ -25,8 +25,7 @@ pub struct ForwardOptions {
     /// 250 ms.
     ///
     /// What lies below the sink is not seen: give the socket a short send buffer, as
-    /// [`TcpTransport::prepare`](crate::net::TcpTransport::prepare) does, and the sink itself a
-    /// small one.
+    /// `net::TcpTransport::prepare` does (feature `net`), and the sink itself a small one.
     pub reach: Duration,
     /// How often the sink is asked whether it still works while there is nothing to write, beside
     /// the moments at which it wakes the task itself. Default 10 s; less than a millisecond counts
