@@ -110,12 +110,14 @@ impl<T: Transport> Connections<T> {
     }
 
     /// Returns how many bytes more a connection may have in flight. If there are none, it is held
-    /// back and looked at again by itself. `None`: it is gone.
+    /// back and looked at again by itself. `None`: it is gone,
+    /// or nothing of what it has in flight has drained for as long as the `patience`.
     pub(super) fn space(
         &mut self,
         place: u32,
         session: SessionId,
         now: Instant,
+        patience: Duration,
         stats: &mut PumpStats,
     ) -> Option<u64> {
         let connection = self.table.get(place as usize)?.as_ref()?;
@@ -129,6 +131,10 @@ impl<T: Transport> Connections<T> {
         let connection = self.table.get_mut(place as usize)?.as_mut()?;
         let space = connection.pace.space();
         if space == 0 {
+            if connection.pace.is_stuck(millis, patience) {
+                stats.stalled += 1;
+                return None;
+            }
             let at = now + Duration::from_millis(connection.pace.hold_back(millis, self.reach));
             connection.is_held_back = true;
             self.held_back.insert((at, place, session));

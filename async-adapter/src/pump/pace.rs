@@ -34,6 +34,8 @@ pub(super) struct Pace {
     drained: u32,
     since: u32,
     looked: u32,
+    /// When what is in flight was last seen to become less, or began to be.
+    moved: u32,
     /// Whether it was held back in that time.
     is_held_back: bool,
     /// Whether its transport cannot say what is in flight.
@@ -49,6 +51,7 @@ impl Pace {
             drained: 0,
             since: now,
             looked: now,
+            moved: now,
             is_held_back: false,
             is_blind: false,
         }
@@ -88,7 +91,7 @@ impl Pace {
             return;
         }
         if self.flying() == 0 {
-            (self.since, self.drained) = (now, 0);
+            (self.since, self.drained, self.moved) = (now, 0, now);
         }
         self.handed = self.handed.saturating_add(capped(bytes as u64));
     }
@@ -112,6 +115,9 @@ impl Pace {
         let drained = self.flying().saturating_sub(u64::from(bytes));
         self.drained = self.drained.saturating_add(capped(drained));
         (self.in_flight, self.handed, self.looked) = (bytes, 0, now);
+        if drained > 0 {
+            self.moved = now;
+        }
         let elapsed = passed(self.since, now).max(1);
         let drained = u64::from(self.drained);
         let in_reach = capped(drained.saturating_mul(reach_ms) / elapsed);
@@ -128,6 +134,11 @@ impl Pace {
             self.reach = self.reach.midpoint(in_reach).max(1);
         }
         (self.since, self.drained, self.is_held_back) = (now, 0, false);
+    }
+
+    /// Whether nothing of what is in flight has drained for so long.
+    pub(super) fn is_stuck(&self, now: u32, patience: Duration) -> bool {
+        self.flying() > 0 && passed(self.moved, now) >= millis(patience)
     }
 
     /// It is held back: it has as much in flight as it may. Returns after how many milliseconds a
@@ -252,6 +263,26 @@ mod tests {
             let (longest, handed) = run(&mut link, &mut pace, 128, every, 0..60_000);
             assert!(longest <= 400 + 2 * message, "{rate} B/s, {round_trip} ms: {longest} ms");
             assert!(handed >= 54 * rate, "{rate} B/s, {round_trip} ms: {handed} B");
+        }
+    }
+
+    /// A peer that takes nothing is stuck, and one that takes little is slow.
+    #[test]
+    fn d64_what_does_not_drain_is_stuck() {
+        let (mut pace, patience) = (Pace::new(0), Duration::from_secs(60));
+        pace.hand_whole(1_000, 4_000);
+        for (now, bytes, is_stuck) in [
+            (2_000, 4_000, false),
+            (60_999, 4_000, false),
+            (61_000, 4_000, true),
+            (62_000, 3_999, false),
+            (121_999, 3_999, false),
+            (122_000, 3_999, true),
+            (123_000, 0, false),
+            (999_000, 0, false),
+        ] {
+            pace.look(now, REACH, Some(InFlight::new(bytes)));
+            assert_eq!(pace.is_stuck(now, patience), is_stuck, "{now}");
         }
     }
 

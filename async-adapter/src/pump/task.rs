@@ -273,8 +273,9 @@ where
                 }
             }
             let now_std = now.into_std();
-            let Some(space) = self.connections.space(place, session, now_std, &mut self.stats)
-            else {
+            let patience = self.options.stalled_after;
+            let space = self.connections.space(place, session, now_std, patience, &mut self.stats);
+            let Some(space) = space else {
                 self.lose(place, session);
                 continue;
             };
