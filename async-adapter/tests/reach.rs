@@ -76,7 +76,9 @@ impl Inside {
         }
         let line = String::from_utf8(std::mem::take(&mut self.begun)).unwrap();
         let sent: u64 = line.split(' ').nth(1).unwrap_or("0").parse().unwrap_or(0);
-        let arrives = self.at - self.began + Duration::from_micros(self.queue / self.rate);
+        let carried =
+            self.queue.checked_div(self.rate).map_or(Duration::MAX, Duration::from_micros);
+        let arrives = (self.at - self.began).saturating_add(carried);
         self.came.push((line, arrives.saturating_sub(Duration::from_micros(sent))));
     }
 }
@@ -226,6 +228,23 @@ async fn d49_a_burst_is_cut_to_reach() {
     let gifts = link.ages("gift");
     assert!(gifts.iter().max() <= Some(&800), "{gifts:?}");
     assert_eq!((gifts.len(), link.ages("text").len()), (1, 210));
+}
+
+/// A link that carries nothing: its transport would take a gigabyte, and the peer is given up all
+/// the same. One that carries next to nothing is kept.
+#[tokio::test(start_paused = true)]
+async fn d64_who_drains_nothing_is_given_up() {
+    let (_hub, room) = room();
+    let pump = pump_of(&room, REACH);
+    let links = [0, 4].map(|rate| Link::new(rate, ENDLESS, true));
+    let _pumped = links.map(|link| pump.join(Join::guest(), link).unwrap());
+    premiere(&room).await;
+    let stats = pump.stats();
+    assert_eq!((stats.connections, stats.stalled, stats.held_back), (2, 0, 2));
+    sleep(Duration::from_secs(10)).await;
+    let stats = pump.stats();
+    assert_eq!((stats.connections, stats.stalled, stats.held_back), (1, 1, 1));
+    assert_eq!(room.stats().room.audience.sessions, 1);
 }
 
 /// Whoever keeps up shares the frames of all others, and is not held back.

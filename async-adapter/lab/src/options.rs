@@ -63,19 +63,43 @@ pub(crate) struct Options {
     pub(crate) replay: Option<PathBuf>,
 
     /// How many times faster than recorded, 0.1 to 100
-    #[arg(long, value_name = "X", default_value = "1", value_parser = speed, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value = "1",
+        value_parser = speed,
+        allow_hyphen_values = true
+    )]
     pub(crate) speed: Speed,
 
     /// Gifts a second on top of the recording, 0 to 10000
-    #[arg(long, value_name = "PER_SECOND", default_value = "5", value_parser = whole(0..=MAX_GIFTS), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "PER_SECOND",
+        default_value = "5",
+        value_parser = whole(0..=MAX_GIFTS),
+        allow_hyphen_values = true
+    )]
     pub(crate) gifts: u32,
 
     /// Likes a second on top of the recording, 0 to 100000
-    #[arg(long, value_name = "PER_SECOND", default_value = "100", value_parser = whole(0..=MAX_LIKES), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "PER_SECOND",
+        default_value = "100",
+        value_parser = whole(0..=MAX_LIKES),
+        allow_hyphen_values = true
+    )]
     pub(crate) likes: u32,
 
     /// Texts a second of one user on top of the recording, 0 to 100000
-    #[arg(long, value_name = "PER_SECOND", default_value = "0", value_parser = whole(0..=MAX_LIKES), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "PER_SECOND",
+        default_value = "0",
+        value_parser = whole(0..=MAX_LIKES),
+        allow_hyphen_values = true
+    )]
     pub(crate) flood: u32,
 
     /// Where likes that wait become one message
@@ -83,7 +107,13 @@ pub(crate) struct Options {
     pub(crate) merge_likes: MergeLikes,
 
     /// The seed of all that is drawn, in the load and in the rooms
-    #[arg(long, value_name = "N", default_value = "1", value_parser = seed, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        value_parser = seed,
+        allow_hyphen_values = true
+    )]
     pub(crate) seed: u64,
 
     /// Print JSON instead of the table

@@ -35,35 +35,83 @@ pub(crate) struct Options {
     pub(crate) replay: Option<PathBuf>,
 
     /// How many times faster than recorded, 1 to 100
-    #[arg(long, value_name = "N", default_value = "1", value_parser = speed, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        value_parser = speed,
+        allow_hyphen_values = true
+    )]
     pub(crate) speed: Speed,
 
     /// Likes a second on top of the recording, 0 to 100000
-    #[arg(long, value_name = "N", default_value = "0", value_parser = whole(0..=MAX_LIKES_PER_SECOND), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "0",
+        value_parser = whole(0..=MAX_LIKES_PER_SECOND),
+        allow_hyphen_values = true
+    )]
     pub(crate) likes: u32,
 
     /// Gifts a minute on top of the recording, 0 to 6000
-    #[arg(long, value_name = "N", default_value = "6", value_parser = whole(0..=MAX_GIFTS_PER_MINUTE), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "6",
+        value_parser = whole(0..=MAX_GIFTS_PER_MINUTE),
+        allow_hyphen_values = true
+    )]
     pub(crate) gifts: u32,
 
     /// How many simulated viewers watch, 0 to 1000000
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = whole(0..=MAX_VIEWERS), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1000",
+        value_parser = whole(0..=MAX_VIEWERS),
+        allow_hyphen_values = true
+    )]
     pub(crate) viewers: u32,
 
     /// How many of them are too slow to take everything: a number (`20`) or a share (`5%`)
-    #[arg(long, value_name = "N|N%", default_value = "0", value_parser = slow_viewers, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N|N%",
+        default_value = "0",
+        value_parser = slow_viewers,
+        allow_hyphen_values = true
+    )]
     pub(crate) slow_viewers: SlowViewers,
 
     /// How many messages a second the room dispatches, 1 to 1000000
-    #[arg(long, value_name = "N", default_value = "40", value_parser = whole(1..=MAX_RATE), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "40",
+        value_parser = whole(1..=MAX_RATE),
+        allow_hyphen_values = true
+    )]
     pub(crate) rate: u32,
 
     /// How many messages may wait, 1 to 1000000
-    #[arg(long, value_name = "N", default_value = "400", value_parser = whole(1..=MAX_QUEUE), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "400",
+        value_parser = whole(1..=MAX_QUEUE),
+        allow_hyphen_values = true
+    )]
     pub(crate) queue: u32,
 
     /// The seed of all that is made up: phrases, likes, gifts
-    #[arg(long, value_name = "N", default_value = "1", value_parser = seed, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        value_parser = seed,
+        allow_hyphen_values = true
+    )]
     pub(crate) seed: u64,
 
     /// Run without a page, until the recording or the duration ends, and print the ledger

@@ -72,6 +72,17 @@ pub(super) enum Written {
     Gone,
 }
 
+/// How a connection that is not blocked gets what it is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// With all others.
+    Shared,
+    /// By itself: it is listed for that, once.
+    Listed,
+    /// Not now: it has as much in flight as it may, and an entry among those that are held back.
+    HeldBack,
+}
+
 #[derive(Debug)]
 pub(super) struct Connection<T> {
     pub(super) session: SessionId,
@@ -82,9 +93,8 @@ pub(super) struct Connection<T> {
     pub(super) blocked: Option<Box<Blocked>>,
     /// What it may have in flight.
     pub(super) pace: Pace,
-    /// Whether it has as much in flight as it may: then it has an entry among those that are held
-    /// back.
-    pub(super) is_held_back: bool,
+    /// Whether it is served by itself, and so not with the others.
+    pub(super) turn: Turn,
     /// The instant of its entry in `watch`, if it has one. It keeps it when it is free again: many
     /// are blocked again soon.
     pub(super) watched: Option<Instant>,

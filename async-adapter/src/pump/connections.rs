@@ -2,7 +2,7 @@
 //! take.
 
 use super::PumpStats;
-use super::connection::{Blocked, Connection, Unblock, Writable, Written, guarded, offer};
+use super::connection::{Blocked, Connection, Turn, Unblock, Writable, Written, guarded, offer};
 use super::mailbox::Inbox;
 use super::pace::Pace;
 use crate::pump::frames::Frame;
@@ -91,13 +91,13 @@ impl<T: Transport> Connections<T> {
         self.read.1
     }
 
-    /// Whether a session's connection takes about so many bytes.
+    /// Whether a session's connection takes about so many bytes, in its turn with all others.
     pub(super) fn takes(&self, place: u32, session: SessionId, bytes: u64) -> Takes {
         match self.table.get(place as usize).and_then(Option::as_ref) {
             Some(connection)
                 if connection.session == session
                     && connection.blocked.is_none()
-                    && !connection.is_held_back =>
+                    && connection.turn == Turn::Shared =>
             {
                 if connection.pace.fits(bytes) {
                     Takes::All
@@ -109,9 +109,16 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Returns how many bytes more a connection may have in flight. If there are none, it is held
-    /// back and looked at again by itself. `None`: it is gone,
-    /// or nothing of what it has in flight has drained for as long as the `patience`.
+    /// A connection is listed to be served by itself.
+    pub(super) fn list(&mut self, place: u32) {
+        if let Some(connection) = self.table.get_mut(place as usize).and_then(Option::as_mut) {
+            connection.turn = Turn::Listed;
+        }
+    }
+
+    /// A connection that is served by itself: returns how many bytes more it may have in flight. If
+    /// there are none, it is held back and looked at again by itself. `None`: it is gone, or nothing
+    /// of what it has in flight has drained for as long as the `patience`.
     pub(super) fn space(
         &mut self,
         place: u32,
@@ -120,10 +127,11 @@ impl<T: Transport> Connections<T> {
         patience: Duration,
         stats: &mut PumpStats,
     ) -> Option<u64> {
-        let connection = self.table.get(place as usize)?.as_ref()?;
-        if connection.is_held_back {
+        let connection = self.table.get_mut(place as usize)?.as_mut()?;
+        if connection.turn == Turn::HeldBack {
             return Some(0);
         }
+        connection.turn = Turn::Shared;
         if connection.pace.is_short() {
             self.look(place, now, stats).ok()?;
         }
@@ -136,7 +144,7 @@ impl<T: Transport> Connections<T> {
                 return None;
             }
             let at = now + Duration::from_millis(connection.pace.hold_back(millis, self.reach));
-            connection.is_held_back = true;
+            connection.turn = Turn::HeldBack;
             self.held_back.insert((at, place, session));
             stats.held_back += 1;
         }
@@ -165,7 +173,7 @@ impl<T: Transport> Connections<T> {
             self.held_back.pop_first();
             // One that has gone left its entry behind.
             if let Some(connection) = self.find(place, session) {
-                connection.is_held_back = false;
+                connection.turn = Turn::Listed;
                 into.push_back(place);
                 stats.held_back -= 1;
             }
@@ -188,8 +196,8 @@ impl<T: Transport> Connections<T> {
             transport,
             inbox,
             blocked: None,
-            pace: Pace::new(self.millis(now)),
-            is_held_back: false,
+            pace: Pace::new(self.millis(now), self.reach),
+            turn: Turn::Shared,
             watched: None,
             lost: Rewind::default(),
         };
@@ -267,7 +275,7 @@ impl<T: Transport> Connections<T> {
         if let Some(at) = connection.watched {
             self.watch.remove(&(at, place, connection.session));
         }
-        stats.held_back -= u64::from(connection.is_held_back);
+        stats.held_back -= u64::from(connection.turn == Turn::HeldBack);
         if let Some(blocked) = &connection.blocked {
             stats.blocked -= 1;
             stats.unsent += blocked.rest.iter().map(|frame| u64::from(frame.messages)).sum::<u64>();

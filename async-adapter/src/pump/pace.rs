@@ -43,9 +43,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(now: u32) -> Self {
+    /// Of a new connection, where what drains in `reach` may be in flight: anything, if that is for
+    /// ever.
+    pub(super) fn new(now: u32, reach: Duration) -> Self {
+        let is_bounded = reach < Duration::MAX;
         Self {
-            reach: START,
+            reach: if is_bounded { START } else { u32::MAX },
             in_flight: 0,
             handed: 0,
             drained: 0,
@@ -53,7 +56,8 @@ impl Pace {
             looked: now,
             moved: now,
             is_held_back: false,
-            is_blind: false,
+            // Without a bound nobody looks.
+            is_blind: !is_bounded,
         }
     }
 
@@ -257,7 +261,7 @@ mod tests {
     #[test]
     fn d49_a_narrow_link_holds_what_it_drains_in_reach() {
         for (rate, round_trip) in [(3_000, 20), (3_000, 600), (500, 50), (40_000, 200)] {
-            let (mut link, mut pace) = (Link::new(rate, round_trip), Pace::new(0));
+            let (mut link, mut pace) = (Link::new(rate, round_trip), Pace::new(0, REACH));
             let message = 128_000 / rate;
             let every = (message / 3).max(1);
             let (longest, handed) = run(&mut link, &mut pace, 128, every, 0..60_000);
@@ -269,7 +273,7 @@ mod tests {
     /// A peer that takes nothing is stuck, and one that takes little is slow.
     #[test]
     fn d64_what_does_not_drain_is_stuck() {
-        let (mut pace, patience) = (Pace::new(0), Duration::from_secs(60));
+        let (mut pace, patience) = (Pace::new(0, REACH), Duration::from_secs(60));
         pace.hand_whole(1_000, 4_000);
         for (now, bytes, is_stuck) in [
             (2_000, 4_000, false),
@@ -289,7 +293,7 @@ mod tests {
     /// A link that lets a burst pass at once has shown no more than that burst.
     #[test]
     fn d49_a_burst_that_passes_is_no_rate() {
-        let (mut pace, mut now) = (Pace::new(0), 0);
+        let (mut pace, mut now) = (Pace::new(0, REACH), 0);
         for _ in 0..20 {
             pace.hand_whole(now, 1_600);
             pace.look(now + 1, REACH, Some(InFlight::new(0)));
@@ -302,7 +306,7 @@ mod tests {
     #[test]
     fn d49_a_wide_link_is_not_held_back() {
         for round_trip in [1, 50, 300, 700] {
-            let (mut link, mut pace) = (Link::new(1_000_000, round_trip), Pace::new(0));
+            let (mut link, mut pace) = (Link::new(1_000_000, round_trip), Pace::new(0, REACH));
             let (_, handed) = run(&mut link, &mut pace, 1_000, 10, 0..20_000);
             assert!(handed >= 1_900_000, "{round_trip} ms: {handed} B");
         }
@@ -311,7 +315,7 @@ mod tests {
     /// A train goes into a tunnel, and comes out.
     #[test]
     fn d49_a_reach_follows_its_link() {
-        let (mut link, mut pace) = (Link::new(1_000_000, 30), Pace::new(0));
+        let (mut link, mut pace) = (Link::new(1_000_000, 30), Pace::new(0, REACH));
         let _ = run(&mut link, &mut pace, 128, 2, 0..10_000);
         assert!(pace.reach > 10_000, "{}", pace.reach);
         link.rate = 3_000;
@@ -320,6 +324,16 @@ mod tests {
         link.rate = 1_000_000;
         let (_, handed) = run(&mut link, &mut pace, 128, 2, 30_000..40_000);
         assert!(handed > 9 * 64_000, "{handed} B");
+    }
+
+    #[test]
+    fn d49_without_reach_nobody_is_held_back() {
+        let mut pace = Pace::new(0, Duration::MAX);
+        for now in 0..10_000 {
+            assert!(pace.fits(1 << 20) && !pace.is_short() && !pace.wants_look(now));
+            pace.hand_whole(now, 1 << 20);
+            pace.took_rest(1, Duration::from_secs(1), Duration::MAX);
+        }
     }
 
     #[test]

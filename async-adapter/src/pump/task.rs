@@ -74,6 +74,8 @@ where
     unblocked: VecDeque<(u32, SessionId)>,
     /// Room for who took what in a slice: the place, and which of the prepared ranges.
     taken: Vec<(u32, u32)>,
+    /// Room for who has to be served by itself.
+    short: Vec<u32>,
     /// Sessions that ended before their connection came.
     early: HashMap<SessionId, EndReason>,
 }
@@ -118,6 +120,7 @@ where
             fresh: VecDeque::new(),
             unblocked: VecDeque::new(),
             taken: Vec::with_capacity(SLICE as usize),
+            short: Vec::with_capacity(SLICE as usize),
             early: HashMap::new(),
         }
     }
@@ -303,7 +306,8 @@ where
         let mut prepared: Vec<(Option<BatchKey>, Prepared<M>)> = Vec::with_capacity(4);
         let mut taken = std::mem::take(&mut self.taken);
         let mut ended: Vec<(u32, SessionId, EndReason)> = Vec::new();
-        let (mut again, mut short) = (false, Vec::new());
+        let mut again = false;
+        let mut short = std::mem::take(&mut self.short);
         let slots = shard.enter(|state| {
             shared.catch_up(shard, &mut state.audience);
             state.audience.sweep(self.lease.group, places, budget, |session, due| {
@@ -350,7 +354,11 @@ where
             state.audience.slots()
         });
         self.again |= again;
-        self.fresh.extend(short);
+        for place in short.drain(..) {
+            self.connections.list(place);
+            self.fresh.push_back(place);
+        }
+        self.short = short;
         self.write(&prepared, &taken, now);
         // It may be the last who has them.
         self.shared.fence().drop_each(prepared);

@@ -291,6 +291,14 @@ mod tests {
         woken
     }
 
+    fn is_dismissed(displaced: Option<&DisplacedWaker>, of: &Waker) -> bool {
+        matches!(displaced, Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(of))
+    }
+
+    fn is_replaced(displaced: Option<&DisplacedWaker>, of: &Waker) -> bool {
+        matches!(displaced, Some(DisplacedWaker::Replaced(waker)) if waker.will_wake(of))
+    }
+
     #[test]
     fn who_was_woken_must_wait_to_be_woken_again() {
         let mut waiters = Waiters::default();
@@ -329,18 +337,12 @@ mod tests {
         waiters.park(8, session(8, 1), &third);
         waiters.park(900, session(900, 1), &second);
         let displaced = waiters.put_back(out);
-        let is_first = |waker: &Waker| waker.will_wake(&first);
-        assert!(
-            matches!(&displaced[..], [DisplacedWaker::Dismissed(gone), DisplacedWaker::Replaced(old)] if is_first(gone) && is_first(old))
-        );
+        assert_eq!(displaced.len(), 2);
+        assert!(is_dismissed(displaced.first(), &first) && is_replaced(displaced.get(1), &first));
         assert!(waiters.remove(7, session(7, 1)).is_none());
-        assert!(
-            matches!(waiters.remove(7, session(7, 2)), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&second))
-        );
+        assert!(is_dismissed(waiters.remove(7, session(7, 2)).as_ref(), &second));
         assert_eq!(wake(&mut waiters, |_| true), 2);
-        assert!(
-            matches!(waiters.remove(8, session(8, 1)), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&third))
-        );
+        assert!(is_dismissed(waiters.remove(8, session(8, 1)).as_ref(), &third));
         assert!(waiters.remove(900, session(900, 1)).is_some());
         assert_eq!(wake(&mut waiters, |_| true), 0);
     }
@@ -350,15 +352,9 @@ mod tests {
         let mut waiters = Waiters::default();
         let [first, second] = [(); 2].map(|()| Waker::from(Arc::new(Count::default())));
         waiters.park(7, session(7, 1), &first);
-        assert!(
-            matches!(waiters.park(7, session(7, 1), &second), Some(DisplacedWaker::Replaced(waker)) if waker.will_wake(&first))
-        );
-        assert!(
-            matches!(waiters.park(7, session(7, 2), &first), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&second))
-        );
-        assert!(
-            matches!(waiters.clear(7), Some(DisplacedWaker::Dismissed(waker)) if waker.will_wake(&first))
-        );
+        assert!(is_replaced(waiters.park(7, session(7, 1), &second).as_ref(), &first));
+        assert!(is_dismissed(waiters.park(7, session(7, 2), &first).as_ref(), &second));
+        assert!(is_dismissed(waiters.clear(7).as_ref(), &first));
         assert!(waiters.clear(7).is_none() && waiters.clear(5_000).is_none());
         // The same while the segment is out.
         for place in [7, 8] {
@@ -367,9 +363,8 @@ mod tests {
         let out = waiters.take_ready(0, |_, _| 1 << 8).unwrap();
         assert!(waiters.clear(7).is_none());
         waiters.park(7, session(7, 3), &second);
-        assert!(
-            matches!(&waiters.put_back(out)[..], [DisplacedWaker::Dismissed(waker)] if waker.will_wake(&first))
-        );
+        let displaced = waiters.put_back(out);
+        assert!(displaced.len() == 1 && is_dismissed(displaced.first(), &first));
         assert_eq!(wake(&mut waiters, |place| place == 7), 1);
     }
 }

@@ -104,14 +104,26 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
     let n = any::<u8>;
     prop_oneof![
         24 => (n(), n(), n(), n(), (n(), n()))
-            .prop_map(|(who, level, size, outcome_sink, more)| Op::Speak { who, level, size, outcome_sink, more }),
+            .prop_map(|(who, level, size, outcome_sink, more)| {
+                Op::Speak { who, level, size, outcome_sink, more }
+            }),
         6 => (n(), n()).prop_map(|(which, verdict)| Op::Decide { which, verdict }),
         5 => (n(), prop::option::of(n()), (n(), n(), n()), (n(), n()))
             .prop_map(|(user, who, what, more)| Op::Forward { user, who, what, more }),
         3 => (n(), n(), n()).prop_map(|(level, size, times)| Op::Broadcast { level, size, times }),
-        8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, outcome_sink, more)| Op::Host { level, size, outcome_sink, more }),
-        10 => (n(), prop::option::weighted(0.2, n()), prop_oneof![4 => Just(0), 1 => n()], prop::option::weighted(0.4, (n(), n())), prop::option::weighted(0.5, n()))
-            .prop_map(|(user, known, mask, resume, profile)| Op::Join { user, known, mask, resume, profile }),
+        8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, outcome_sink, more)| {
+            Op::Host { level, size, outcome_sink, more }
+        }),
+        10 => (
+            n(),
+            prop::option::weighted(0.2, n()),
+            prop_oneof![4 => Just(0), 1 => n()],
+            prop::option::weighted(0.4, (n(), n())),
+            prop::option::weighted(0.5, n()),
+        )
+            .prop_map(|(user, known, mask, resume, profile)| {
+                Op::Join { user, known, mask, resume, profile }
+            }),
         6 => (n(), any::<bool>()).prop_map(|(who, acked)| Op::Token { who, acked }),
         8 => (n(), n(), n()).prop_map(|(who, level, back)| Op::Ack { who, level, back }),
         8 => (n(), any::<bool>(), prop_oneof![4 => Just(0), 1 => n()])
@@ -119,11 +131,15 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         12 => (n(), n(), n()).prop_map(|(to, level, size)| Op::Direct { to, level, size }),
         4 => (n(), n()).prop_map(|(who, levels)| Op::LevelSet { who, levels }),
         16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),
-        6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| Op::Sweep { slots, messages, bytes, busy }),
+        6 => ((n(), n()), n(), n(), n()).prop_map(|(slots, messages, bytes, busy)| {
+            Op::Sweep { slots, messages, bytes, busy }
+        }),
         2 => n().prop_map(|user| Op::Leave { user }),
         2 => n().prop_map(|who| Op::Gone { who }),
         8 => n().prop_map(|who| Op::Touch { who }),
-        8 => (n(), n(), n(), n()).prop_map(|(act, actor, user, time)| Op::Moderate { act, actor, user, time }),
+        8 => (n(), n(), n(), n()).prop_map(|(act, actor, user, time)| {
+            Op::Moderate { act, actor, user, time }
+        }),
         4 => ((n(), n()), (prop::option::weighted(0.8, n()), prop::option::weighted(0.8, n())), n())
             .prop_map(|(keys, sizes, behind)| Op::Attribute { keys, sizes, behind }),
         4 => (n(), n()).prop_map(|(key, act)| Op::Count { key, act }),
@@ -138,7 +154,11 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         2 => n().prop_map(|millis| Op::Back { millis }),
         2 => (n(), n()).prop_map(|(call, far)| Op::Astray { call, far }),
         1 => n().prop_map(|by| Op::Close { by }),
-        6 => (prop_oneof![3 => (0..25_u32).prop_map(|group| 1 << group), 1 => any::<u32>()], 0_u8..60, any::<[u8; 4]>())
+        6 => (
+            prop_oneof![3 => (0..25_u32).prop_map(|group| 1 << group), 1 => any::<u32>()],
+            0_u8..60,
+            any::<[u8; 4]>(),
+        )
             .prop_map(|(what, fixed, to)| Op::Reconfigure { what: (what, fixed), to }),
         2 => (n(), (n(), prop_oneof![0_u32..4, (1_u32 << 31)..((1 << 31) + 3), any::<u32>()]))
             .prop_map(|(call, bits)| Op::Stranger { call, bits }),

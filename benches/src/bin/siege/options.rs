@@ -23,29 +23,65 @@ pub(crate) struct Options {
     attack: Vec<Attack>,
 
     /// How long each attack lasts, in seconds, 1 to 3600
-    #[arg(long, value_name = "S", default_value = "8", value_parser = whole(1..=3_600), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "S",
+        default_value = "8",
+        value_parser = whole(1..=3_600),
+        allow_hyphen_values = true
+    )]
     pub(crate) seconds: u32,
 
     /// How many healthy peers read, 1 to 5000
-    #[arg(long, value_name = "N", default_value = "50", value_parser = whole(1..=5_000), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "50",
+        value_parser = whole(1..=5_000),
+        allow_hyphen_values = true
+    )]
     pub(crate) peers: u32,
 
     /// Messages a second that the room takes, and texts that the host offers beside four High ones,
     /// 10 to 1000
-    #[arg(long = "messages-a-second", value_name = "R", default_value = "100", value_parser = whole(10..=1_000), allow_hyphen_values = true)]
+    #[arg(
+        long = "messages-a-second",
+        value_name = "R",
+        default_value = "100",
+        value_parser = whole(10..=1_000),
+        allow_hyphen_values = true
+    )]
     pub(crate) rate: u32,
 
     /// Bound: the age at p99 of High messages at healthy peers, in milliseconds, 1 to 60000
-    #[arg(long, value_name = "MS", default_value = "50", value_parser = whole(1..=60_000), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value = "50",
+        value_parser = whole(1..=60_000),
+        allow_hyphen_values = true
+    )]
     high_age: u32,
 
     /// Bound: memory that the server may take for each hostile client, in KiB, 0 to 1048576
-    #[arg(long, value_name = "KIB", default_value = "1024", value_parser = whole(0..=1_048_576), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "KIB",
+        default_value = "1024",
+        value_parser = whole(0..=1_048_576),
+        allow_hyphen_values = true
+    )]
     memory: u32,
 
     /// What an attack may take beside that, however many its clients are, in KiB, 0 to 1048576:
     /// memory that an allocator has and does not use
-    #[arg(long, value_name = "KIB", default_value = "2048", value_parser = whole(0..=1_048_576), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "KIB",
+        default_value = "2048",
+        value_parser = whole(0..=1_048_576),
+        allow_hyphen_values = true
+    )]
     slack: u32,
 
     /// Print JSON instead of a table

@@ -21,16 +21,34 @@ const KNOWN: &str = "--connections N, --messages-a-second R, --window MS, --seco
 pub(crate) struct Options {
     /// How many connections each server has, 1 to 60000; a process may hold 20000 files, and what
     /// was reached is printed
-    #[arg(long, value_name = "N", default_value = "2000", value_parser = whole(1..=60_000), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "2000",
+        value_parser = whole(1..=60_000),
+        allow_hyphen_values = true
+    )]
     connections: u32,
 
     /// How many messages are offered in a second, 1 to 10000
-    #[arg(long, value_name = "R", default_value = "40", value_parser = whole(1..=10_000), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "R",
+        default_value = "40",
+        value_parser = whole(1..=10_000),
+        allow_hyphen_values = true
+    )]
     messages_a_second: u32,
 
     /// How long messages below High may wait for company before they are written, in milliseconds,
     /// 0 to 10000
-    #[arg(long, value_name = "MS", default_value = "250", value_parser = whole(0..=10_000), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value = "250",
+        value_parser = whole(0..=10_000),
+        allow_hyphen_values = true
+    )]
     window: u32,
 
     /// How long each server is measured, in seconds, 1 to 3600 [default: 10, and 60 with slow
@@ -39,7 +57,13 @@ pub(crate) struct Options {
     seconds: Option<u32>,
 
     /// One message in so many is High, 1 to 1000000
-    #[arg(long, value_name = "K", default_value = "20", value_parser = whole(1..=1_000_000), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "K",
+        default_value = "20",
+        value_parser = whole(1..=1_000_000),
+        allow_hyphen_values = true
+    )]
     high_every: u32,
 
     /// How many clients in a hundred read slowly, or are behind the link, 0 to 100 [default: 0, and
@@ -53,21 +77,46 @@ pub(crate) struct Options {
     link: Option<Rate>,
 
     /// How long the way over the link takes, in milliseconds, 0 to 5000; needs `tc netem`
-    #[arg(long, value_name = "MS", default_value = "0", value_parser = whole(0..=5_000), requires = "link", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value = "0",
+        value_parser = whole(0..=5_000),
+        requires = "link",
+        allow_hyphen_values = true
+    )]
     link_delay: u32,
 
     /// Offer so many times the messages, 1 to 1000; what is too much for the room is Normal, Low
     /// and Lowest
-    #[arg(long, value_name = "X", default_value = "1", value_parser = whole(1..=1_000), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value = "1",
+        value_parser = whole(1..=1_000),
+        allow_hyphen_values = true
+    )]
     overload: u32,
 
     /// On how many threads a server runs, 1 or 2
-    #[arg(long, value_name = "T", default_value = "1", value_parser = whole(1..=2), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "T",
+        default_value = "1",
+        value_parser = whole(1..=2),
+        allow_hyphen_values = true
+    )]
     threads: u32,
 
     /// How often each server is measured, in turns, 1 to 99; of each the round with the middle
     /// time for a write is shown
-    #[arg(long, value_name = "N", default_value = "1", value_parser = whole(1..=99), allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        value_parser = whole(1..=99),
+        allow_hyphen_values = true
+    )]
     pub(crate) rounds: u32,
 
     /// Measure this server alone; given several times, these
