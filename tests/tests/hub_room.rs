@@ -1,8 +1,10 @@
 //! What a hub's room does over several shards that a room of the core does at one go.
 
+use roomcast_core::admission::RoomStatus;
 use roomcast_core::broadcasts::BroadcastLimits;
 use roomcast_core::error::SessionEnd;
 use roomcast_core::event::EndReason;
+use roomcast_core::time::Duration;
 use roomcast_core::{Budget, Instant, Join, RoomConfig, UserId};
 use roomcast_tests::hub_room::HubRoom;
 
@@ -41,4 +43,18 @@ fn a2_the_first_to_end_gives_way_in_any_shard() {
         let left = hub.next_batch(at(3), sessions[second], Budget::default());
         assert!(matches!(left, Err(SessionEnd::Closed(EndReason::Left))), "{left:?}");
     }
+}
+
+/// It is found empty by the step that brings it there, and not by another one.
+#[test]
+fn b13_a_visit_moves_a_room_s_clock_once() {
+    let step = Duration::from_millis(50);
+    let config = RoomConfig::builder(None).idle_timeout(Some(step)).max_step(Some(step));
+    let now = Instant::from_secs(1);
+    let mut hub = HubRoom::new(&config.build().unwrap(), 1, BroadcastLimits::default(), now);
+    assert!(hub.settle(now));
+    let later = now + 3 * step;
+    assert!(hub.settle(later));
+    let room = hub.snapshot(later).admission;
+    assert_eq!((room.state, room.clock_steps_cut), (RoomStatus::Closed, 1));
 }

@@ -481,13 +481,18 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         // This visit says when the worker comes next: until then nothing is sooner.
         self.admission.lock().armed = Some(Instant::ZERO);
         let is_vacant = self.admit(|admission, _| {
+            // One that has ended asks for no call, and its clock stands still.
+            if admission.is_ended() {
+                return false;
+            }
             admission.handle_timeout(now);
-            admission.is_vacant(now)
+            // The room's clock stands where that has moved it.
+            admission.is_vacant(Instant::ZERO)
         });
         if is_vacant {
             // Under all locks, nobody joins.
-            self.in_all(|halves, now| {
-                if halves.close_vacant(now) {
+            self.in_all(|halves, _| {
+                if halves.close_vacant(Instant::ZERO) {
                     self.expiry.expire();
                 }
             });
