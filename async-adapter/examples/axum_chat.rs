@@ -64,7 +64,7 @@ fn lines(batch: &Batch<String>) -> Vec<Message> {
     let line = |item: Item<'_, String>| match item {
         Item::Message(message) => message.payload.clone(),
         Item::Direct(direct) => direct.payload.clone(),
-        Item::Gap { count, priority } => format!("({count} of priority {priority} missed)"),
+        Item::Gap { count, priority, cause } => format!("({count} {priority} missed: {cause})"),
     };
     batch.items().map(line).map(Message::text).collect()
 }

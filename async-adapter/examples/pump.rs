@@ -11,8 +11,8 @@ use roomcast::net::{
 };
 use roomcast::pump::PumpOptions;
 use roomcast::{
-    Bytes, Direct, Encoder, Hub, Join, Kind, Message, Priority, Publish, Pump, Room, RoomConfig,
-    RoomId, Source, UserId,
+    Bytes, Direct, Encoder, GapCause, Hub, Join, Kind, Message, Priority, Publish, Pump, Room,
+    RoomConfig, RoomId, Source, UserId,
 };
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,8 +33,8 @@ impl Encoder<Bytes> for Lines {
         frame.extend_from_slice(&direct.payload);
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("({count} {priority:?} messages missed)").as_bytes());
+    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>) {
+        frame.extend_from_slice(format!("({count} {priority} missed: {cause})").as_bytes());
     }
 
     fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {

@@ -106,8 +106,8 @@ pub use reading::speaker::Speaker;
 pub use reading::subscription::Subscription;
 pub use roomcast_core as core;
 pub use roomcast_core::{
-    Actor, Batch, Budget, Direct, Item, Kind, Message, Outcome, Payload, PerLevel, Priority,
-    Publish, Receipt, Recipient, Refused, RoomConfig, RoomId, SessionId, Source, UserId,
+    Actor, Batch, Budget, Direct, GapCause, Item, Kind, Message, Outcome, Payload, PerLevel,
+    Priority, Publish, Receipt, Recipient, Refused, RoomConfig, RoomId, SessionId, Source, UserId,
 };
 
 /// Who joins: [`roomcast_core::Join`], with a token of the hub's where a session comes back.

@@ -7,8 +7,8 @@ use roomcast::error::SessionEnd;
 use roomcast::event::EndReason;
 use roomcast::pump::PumpOptions;
 use roomcast::{
-    Actor, Direct, Encoder, Hub, Item, Join, Message, Priority, Publish, Room, RoomConfig, RoomId,
-    Source, Subscription, Transport, UserId,
+    Actor, Direct, Encoder, GapCause, Hub, Item, Join, Message, Priority, Publish, Room,
+    RoomConfig, RoomId, Source, Subscription, Transport, UserId,
 };
 use std::io;
 use std::sync::Arc;
@@ -193,7 +193,7 @@ impl Encoder<Word> for Raw {
         frame.extend_from_slice(&direct.payload);
     }
 
-    fn gap(&mut self, _: Priority, count: u64, frame: &mut Vec<u8>) {
+    fn gap(&mut self, _: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
         // The top bit marks a gap.
         frame.extend_from_slice(&(count | 1 << 63).to_be_bytes());
     }

@@ -119,7 +119,7 @@ async fn a_token_taken_in_one_shard_serves_in_another() {
 
 fn told(batch: &Batch<&'static str>) -> Vec<String> {
     let item = |item: Item<'_, &'static str>| match item {
-        Item::Gap { priority, count } => format!("missed {count} {priority}"),
+        Item::Gap { priority, count, .. } => format!("missed {count} {priority}"),
         Item::Message(message) => message.payload.to_owned(),
         Item::Direct(direct) => format!("to you: {}", direct.payload),
     };

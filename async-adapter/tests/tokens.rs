@@ -9,8 +9,9 @@ use roomcast::names::Joining;
 use roomcast::pump::PumpOptions;
 use roomcast::session::{ForwardEnd, ResumeToken, TokenAt};
 use roomcast::{
-    Actor, Batch, Budget, Direct, Encoder, Hub, Join, Message, Outcome, Priority, Publish, Pump,
-    Recipient, Room, RoomConfig, RoomId, SessionId, Source, Subscription, Transport, UserId,
+    Actor, Batch, Budget, Direct, Encoder, GapCause, Hub, Join, Message, Outcome, Priority,
+    Publish, Pump, Recipient, Room, RoomConfig, RoomId, SessionId, Source, Subscription, Transport,
+    UserId,
 };
 use std::io;
 use std::task::{Context, Poll};
@@ -29,7 +30,7 @@ struct Nothing;
 impl Encoder<Word> for Nothing {
     fn message(&mut self, _: &Message<Word>, _: &mut Vec<u8>) {}
     fn direct(&mut self, _: &Direct<Word>, _: &mut Vec<u8>) {}
-    fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+    fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
 }
 
 impl Transport for Nothing {
@@ -353,7 +354,7 @@ impl Encoder<Word> for Plain {
         frame.extend_from_slice(message.payload.as_bytes());
     }
     fn direct(&mut self, _: &Direct<Word>, _: &mut Vec<u8>) {}
-    fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+    fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
 }
 
 /// Takes so many bytes, and then answers this.

@@ -4,7 +4,7 @@
 //! A message: its kind, when it was offered, how many of its level went before it, and padding. A
 //! gap: its kind, nothing, and a count.
 
-use roomcast::{Bytes, Direct, Encoder, Message, Priority};
+use roomcast::{Bytes, Direct, Encoder, GapCause, Message, Priority};
 use std::time::SystemTime;
 
 /// Bytes of a message's record: with the four bytes before it on TCP, 128.
@@ -61,7 +61,7 @@ impl Encoder<Bytes> for Records {
         frame.extend_from_slice(&direct.payload);
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+    fn gap(&mut self, priority: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
         put_gap(Some(priority), count, frame);
     }
 }

@@ -182,6 +182,21 @@ impl<T> Deque<T> {
         value
     }
 
+    /// Gives back the memory that is not needed for what is left. Moves at most two blocks.
+    pub(crate) fn shrink(&mut self) {
+        self.older.shrink_to_fit();
+        if let Some(first) = self.older.front_mut() {
+            first.shrink_to_fit();
+        }
+        self.newest.shrink_to_fit();
+    }
+
+    /// For how many values there is memory.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.older.iter().chain([&self.newest]).map(VecDeque::capacity).sum()
+    }
+
     pub(crate) fn front(&self) -> Option<&T> {
         self.older.front().unwrap_or(&self.newest).front()
     }
@@ -370,6 +385,8 @@ mod tests {
             }
         }
         assert_eq!((queue.len(), queue.pop_front()), (0, None));
+        queue.shrink();
+        assert_eq!((queue.capacity(), queue.older.capacity()), (0, 0));
     }
 
     #[test]

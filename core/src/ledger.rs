@@ -4,6 +4,7 @@
 //! They balance to the integer at any instant; [`LevelLedger::balances`] and
 //! [`Deliveries::balances`] say so.
 
+pub use crate::gap::Skips;
 use crate::priority::{PerLevel, Priority};
 use core::fmt;
 use core::iter::Sum;
@@ -368,10 +369,11 @@ pub struct Deliveries {
     pub due: u64,
     /// Handed over in a batch.
     pub delivered: u64,
-    /// Missed because the log had moved on before the session read; told in-band as a gap.
+    /// Missed because the log had moved on before the session read, or it had become too old; told
+    /// in-band as a gap.
     pub skipped: u64,
-    /// Not read yet. What has fallen out of the log unread turns from pending to skipped when the
-    /// session next reads.
+    /// Not read yet. What has fallen out of the log unread, or is too old, turns from pending to
+    /// skipped when the session next reads.
     pub pending: u64,
     /// Not meant for the session: its own messages, and those of a level while the session had
     /// masked it.

@@ -2,21 +2,28 @@
 //! [Decision D5](crate::design#d5-positions-have-64-bits-cursors-32).
 //!
 //! A message is stored once, whatever the size of the audience. A ring is bounded by count and by
-//! bytes; what falls out of it has been missed by whoever had not read it.
+//! bytes; what falls out of it has been missed by whoever had not read it. How old messages may
+//! become in it is in `ages.rs`.
+
+mod ages;
 
 use crate::chunked::Deque;
+use crate::config::Settings;
 use crate::deferred_drops::DeferredDrops;
 use crate::message::{Message, Payload};
 use crate::priority::{PerLevel, Priority};
+use crate::time::Instant;
+use ages::{Ages, RingAges};
 use alloc::sync::Arc;
 
 /// The maximum number of messages of each level that one call takes over from another log, and
 /// those of all levels that one lets go of.
-const MOVED: usize = 4_096;
+pub(crate) const MOVED: u32 = 4_096;
 
 #[derive(Debug)]
 pub(crate) struct Log<M> {
     rings: PerLevel<Ring<M>>,
+    ages: Ages,
 }
 
 /// The newest messages of one level. Positions count from the level's first message and never wrap.
@@ -30,42 +37,56 @@ struct Ring<M> {
     max_bytes: u64,
     /// What the two are to be once [`Log::trim`] has let go of what is more.
     wanted: (u32, u64),
+    ages: RingAges,
 }
 
 impl<M: Payload> Log<M> {
-    pub(crate) fn new(
-        max_messages: PerLevel<u32>,
-        max_bytes: PerLevel<u64>,
-        heads: PerLevel<u64>,
-    ) -> Self {
-        Self {
-            rings: PerLevel::from_fn(|level| Ring {
+    /// An empty one, as if so many messages of each level had been appended before.
+    pub(crate) fn new(settings: &Settings, heads: PerLevel<u64>) -> Self {
+        let ages = Ages::new(settings);
+        let ring = |level| {
+            let wanted = (settings.log_messages[level], settings.log_bytes[level]);
+            Ring {
                 messages: Deque::new(),
                 head: heads[level],
                 bytes: 0,
-                max_messages: max_messages[level],
-                max_bytes: max_bytes[level],
-                wanted: (max_messages[level], max_bytes[level]),
-            }),
-        }
+                max_messages: wanted.0,
+                max_bytes: wanted.1,
+                wanted,
+                ages: RingAges::new(settings, level),
+            }
+        };
+        Self { rings: PerLevel::from_fn(ring), ages }
     }
 
-    /// From now on other bounds. What is more than they allow goes at [`trim`](Self::trim), which
-    /// has to follow.
-    pub(crate) fn reconfigure(&mut self, max_messages: PerLevel<u32>, max_bytes: PerLevel<u64>) {
+    /// From now on other bounds. What is more than they allow goes at [`trim`](Self::trim), and
+    /// what is older at `expire`; both have to follow.
+    pub(crate) fn reconfigure(&mut self, settings: &Settings) {
         for level in Priority::ALL {
-            self.rings[level].wanted = (max_messages[level], max_bytes[level]);
+            let ring = &mut self.rings[level];
+            ring.wanted = (settings.log_messages[level], settings.log_bytes[level]);
         }
+        self.change_ages(settings);
     }
 
-    /// Lets go of the oldest messages that are more than the bounds allow, at most 4,096 in one
-    /// call: until all of them have gone, the rings stay as large as they are. Returns whether
-    /// there are more.
-    pub(crate) fn trim(&mut self, deferred: &mut DeferredDrops<M>) -> bool {
-        let (mut left, mut more) = (MOVED, false);
+    /// From now on it may hold nothing; [`trim`](Self::trim) has to follow.
+    pub(crate) fn hold_nothing(&mut self) {
+        self.rings.0.iter_mut().for_each(|ring| ring.wanted = (0, 0));
+    }
+
+    /// Lets go of the oldest messages that are more than the bounds allow, as many as the call may:
+    /// until all of them have gone, the rings stay as large as they are. Returns whether there are
+    /// more.
+    pub(crate) fn trim(
+        &mut self,
+        now: Instant,
+        left: &mut u32,
+        deferred: &mut DeferredDrops<M>,
+    ) -> bool {
+        let mut more = false;
         for ring in &mut self.rings.0 {
-            while ring.is_over() && left > 0 && ring.pop(deferred) {
-                left -= 1;
+            while ring.is_over() && *left > 0 && ring.pop(now, deferred) {
+                *left -= 1;
             }
             more |= ring.is_over();
             // At most what was configured before.
@@ -77,7 +98,7 @@ impl<M: Payload> Log<M> {
 
     /// A log of the newest messages in this one, as many as one call may take over.
     pub(crate) fn newest(&self) -> Self {
-        Self { rings: PerLevel::from_fn(|level| self.rings[level].newest()) }
+        Self { rings: PerLevel::from_fn(|level| self.rings[level].newest()), ages: self.ages }
     }
 
     /// The position that the next message of a level gets.
@@ -92,8 +113,7 @@ impl<M: Payload> Log<M> {
 
     /// The position of the oldest message of a level that is still there; the head when none is.
     pub(crate) fn tail(&self, level: Priority) -> u64 {
-        let ring = &self.rings[level];
-        ring.head - ring.messages.len() as u64
+        self.rings[level].tail()
     }
 
     /// Appends a message at its own position. Positions that were never seen (this audience fell
@@ -110,14 +130,16 @@ impl<M: Payload> Log<M> {
         if message.position < ring.head {
             return;
         }
+        let now = message.dispatched_at;
         // Before the newcomer comes, so that a full ring need not grow for a moment.
         if ring.messages.len() >= ring.max_messages as usize {
-            ring.pop(deferred);
+            ring.pop(now, deferred);
         }
         ring.head = message.position + 1;
         ring.bytes += message.bytes;
         ring.messages.push_back(message);
-        while ring.bytes > ring.max_bytes && ring.pop(deferred) {}
+        while ring.bytes > ring.max_bytes && ring.pop(now, deferred) {}
+        self.ages.note(ring, now);
     }
 
     /// Moves the head of a level on to a position: what stood before it was never seen here. What
@@ -131,8 +153,9 @@ impl<M: Payload> Log<M> {
     ) {
         let ring = &mut self.rings[level];
         if head > ring.head {
-            while ring.pop(deferred) {}
+            while ring.pop_oldest(deferred).is_some() {}
             ring.head = head;
+            ring.ages.overrun(head);
         }
     }
 
@@ -173,101 +196,49 @@ impl<M: Payload> Ring<M> {
     fn newest(&self) -> Self {
         let (mut messages, mut bytes) = (Deque::new(), 0);
         let len = self.messages.len();
-        for message in (len.saturating_sub(MOVED)..len).filter_map(|at| self.messages.get(at)) {
+        for message in
+            (len.saturating_sub(MOVED as usize)..len).filter_map(|at| self.messages.get(at))
+        {
             bytes += message.bytes;
             messages.push_back(Arc::clone(message));
         }
-        Self { messages, bytes, ..*self }
+        let mut ring = Self { messages, bytes, ..*self };
+        if ring.messages.len() < len {
+            // Those were never seen there.
+            ring.ages.overrun(ring.tail());
+        }
+        ring
     }
 
     fn is_over(&self) -> bool {
         self.messages.len() > self.wanted.0 as usize || self.bytes > self.wanted.1
     }
 
-    /// Gives up the oldest message; returns whether there was one.
-    fn pop(&mut self, deferred: &mut DeferredDrops<M>) -> bool {
-        let Some(oldest) = self.messages.pop_front() else { return false };
+    /// The position of the oldest message that is still there; the head when none is.
+    fn tail(&self) -> u64 {
+        self.head - self.messages.len() as u64
+    }
+
+    /// Gives up the oldest message at `now`; returns whether there was one. Whoever had not read it
+    /// has missed it.
+    #[inline]
+    fn pop(&mut self, now: Instant, deferred: &mut DeferredDrops<M>) -> bool {
+        let Some(dispatched_at) = self.pop_oldest(deferred) else { return false };
+        let tail = self.tail();
+        self.ages.give_up(now, dispatched_at, tail);
+        true
+    }
+
+    /// Takes the oldest message out; returns when it was dispatched.
+    #[inline]
+    fn pop_oldest(&mut self, deferred: &mut DeferredDrops<M>) -> Option<Instant> {
+        let oldest = self.messages.pop_front()?;
+        let dispatched_at = oldest.dispatched_at;
         self.bytes -= oldest.bytes;
         deferred.add_message(oldest);
-        true
+        Some(dispatched_at)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::Seq;
-    use crate::message::Sender;
-    use crate::{Instant, Kind};
-
-    fn message(position: u64, payload: &'static str) -> Arc<Message<&'static str>> {
-        Arc::new(Message {
-            seq: Seq(position + 1),
-            position,
-            priority: Priority::Normal,
-            kind: Kind::Text,
-            sender: Sender::Host,
-            session: None,
-            units: 1,
-            messages: 1,
-            admitted_at: Instant::ZERO,
-            dispatched_at: Instant::ZERO,
-            profile: None,
-            payload,
-            bytes: payload.len() as u64,
-        })
-    }
-
-    fn log() -> Log<&'static str> {
-        Log::new(PerLevel([3; 4]), PerLevel([10; 4]), PerLevel([5; 4]))
-    }
-
-    #[test]
-    fn the_newest_stay_within_both_bounds() {
-        let mut log = log();
-        for (position, payload) in [(5, "a"), (6, "b"), (7, "c"), (8, "d")] {
-            log.append(message(position, payload), &mut DeferredDrops::default());
-        }
-        assert_eq!((log.tail(Priority::Normal), log.head(Priority::Normal)), (6, 9));
-        log.append(message(9, "eight...."), &mut DeferredDrops::default());
-        assert_eq!((log.tail(Priority::Normal), log.bytes(Priority::Normal)), (8, 10));
-        assert_eq!(log.get(Priority::Normal, 8).unwrap().payload, "d");
-        assert!(log.get(Priority::Normal, 7).is_none() && log.get(Priority::Normal, 10).is_none());
-        assert_eq!(log.len(Priority::High), 0);
-    }
-
-    #[test]
-    fn the_newest_is_taken_over_and_goes_on() {
-        let mut log = Log::new(PerLevel([5_000; 4]), PerLevel([1 << 20; 4]), PerLevel([5; 4]));
-        for position in 5..5_005 {
-            log.append(message(position, "ab"), &mut DeferredDrops::default());
-        }
-        let mut other = log.newest();
-        let range =
-            |log: &Log<&'static str>| (log.tail(Priority::Normal), log.head(Priority::Normal));
-        assert_eq!(
-            (range(&other), other.bytes(Priority::Normal)),
-            ((5_005 - 4_096, 5_005), 2 * 4_096)
-        );
-        other.append(message(5_005, "ab"), &mut DeferredDrops::default());
-        assert_eq!((range(&other).1, range(&log)), (5_006, (5, 5_005)));
-        assert!(Arc::ptr_eq(
-            other.get(Priority::Normal, 5_000).unwrap(),
-            log.get(Priority::Normal, 5_000).unwrap()
-        ));
-    }
-
-    /// A repetition changes nothing.
-    #[test]
-    fn a_hole_empties_the_ring_and_a_repeat_does_not() {
-        let mut log = log();
-        log.append(message(5, "a"), &mut DeferredDrops::default());
-        log.append(message(5, "again"), &mut DeferredDrops::default());
-        assert_eq!((log.head(Priority::Normal), log.bytes(Priority::Normal)), (6, 1));
-        log.append(message(8, "b"), &mut DeferredDrops::default());
-        assert_eq!(
-            (log.tail(Priority::Normal), log.head(Priority::Normal), log.bytes(Priority::Normal)),
-            (8, 9, 1)
-        );
-    }
-}
+mod tests;

@@ -54,6 +54,10 @@ pub struct Rules {
     pub log_messages: PerLevel<u32>,
     /// Bytes in the log.
     pub log_bytes: PerLevel<u64>,
+    /// At what age the log lets go of messages.
+    pub log_age: Option<Duration>,
+    /// At what age messages of each level are handed over no more.
+    pub deliver_within: PerLevel<Option<Duration>>,
     /// Whether a sender's session gets its own messages.
     pub echo: Echo,
     /// Messages from before it came that a fresh session gets.
@@ -138,6 +142,8 @@ impl Default for Rules {
             profile_bytes: 1024,
             log_messages: PerLevel([512, 512, 256, 256]),
             log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
+            log_age: None,
+            deliver_within: PerLevel([None; 4]),
             echo: Echo::Off,
             replay_on_join: 0,
             sessions: 1 << 26,
@@ -210,6 +216,8 @@ impl Rules {
             .profile_bytes(self.profile_bytes)
             .log_messages(self.log_messages)
             .log_bytes(self.log_bytes)
+            .log_age(self.log_age)
+            .deliver_within(self.deliver_within)
             .echo(self.echo)
             .replay_on_join(self.replay_on_join)
             .sessions(self.sessions)

@@ -1,6 +1,8 @@
 //! One test for each clause of the rulebook that the core keeps today, in virtual time and through
 //! the public API.
 
+#[path = "clauses/age.rs"]
+mod age;
 #[path = "clauses/beyond.rs"]
 mod beyond;
 #[path = "clauses/clock.rs"]

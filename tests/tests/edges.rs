@@ -196,7 +196,7 @@ fn b17_a_flood_ends_at_its_edge() {
     // does.
     let mut heard = |edge: usize, session| {
         let budget = Budget { messages: 10_000, bytes: 1 << 20 };
-        let batch = world.edges[edge].1.next_batch(session, budget).unwrap();
+        let batch = world.edges[edge].1.next_batch(Instant::ZERO, session, budget).unwrap();
         batch.map_or(0, |batch| {
             batch.messages().iter().filter(|message| message.payload == "flood").count()
         })
@@ -287,7 +287,7 @@ proptest! {
             let listener = sessions[edge][0];
             let budget = Budget { messages: 10_000, bytes: 1 << 20 };
             let mut last: BTreeMap<_, u64> = BTreeMap::new();
-            while let Ok(Some(batch)) = audience.next_batch(listener, budget) {
+            while let Ok(Some(batch)) = audience.next_batch(Instant::ZERO, listener, budget) {
                 for message in batch.messages() {
                     let key = (message.sender, message.priority, message.session);
                     let tag: u64 = message.payload.parse().expect("a number");

@@ -33,7 +33,7 @@ fn read(room: &mut RoomState<&'static str>, session: SessionId) -> (PerLevel<u64
         for item in batch.items() {
             match item {
                 Item::Message(message) => messages[message.priority] += 1,
-                Item::Gap { priority, count } => gaps[priority] += count,
+                Item::Gap { priority, count, .. } => gaps[priority] += count,
                 Item::Direct(_) => {}
             }
         }
@@ -76,7 +76,7 @@ fn what_an_audience_missed_is_a_gap_at_its_level() {
     audience.take_over(handed);
     assert_eq!(audience.snapshot().heads, admission.heads());
     let batch = audience
-        .next_batch(guest, Budget { messages: 2_000, bytes: 1 << 20 })
+        .next_batch(START, guest, Budget { messages: 2_000, bytes: 1 << 20 })
         .unwrap()
         .expect("a gap is due");
     assert_eq!((batch.gap(Priority::High), batch.gap(Priority::Low)), (1, 2_000 - 1 - 1_025));
@@ -101,7 +101,8 @@ fn an_empty_seam_still_tells_what_was_missed() {
     admission.release_through(admission.dispatched());
     audience.take_over(admission.hand_over(audience.applied()));
     assert_eq!(audience.poll_wake(), Some(Instant::ZERO), "those who wait are to be told");
-    let batch = audience.next_batch(guest, Budget::default()).unwrap().expect("a gap is due");
+    let batch =
+        audience.next_batch(START, guest, Budget::default()).unwrap().expect("a gap is due");
     assert_eq!((batch.gap(Priority::High), batch.messages().len()), (1, 0));
 }
 

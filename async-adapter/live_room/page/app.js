@@ -142,8 +142,9 @@ function showOnce(item) {
   else cards[item.what]?.(item);
 }
 
-function showGap({ level, count }) {
-  stage.fly({ nick: '', text: `${count.toLocaleString('en')} ${level} missed here`, kind: 'gap' });
+function showGap({ level, count, cause }) {
+  const why = cause === 'age' ? ', too old by now' : '';
+  stage.fly({ nick: '', text: `${count.toLocaleString('en')} ${level} missed here${why}`, kind: 'gap' });
 }
 
 function openDoor(reason = '') {

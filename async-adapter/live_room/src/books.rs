@@ -51,7 +51,7 @@ impl Heard {
                 }
                 // This server sends nobody anything alone.
                 Item::Direct(_) => {}
-                Item::Gap { priority, count } => self.missed[priority] += count,
+                Item::Gap { priority, count, .. } => self.missed[priority] += count,
             }
         }
     }

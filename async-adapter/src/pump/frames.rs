@@ -6,7 +6,7 @@ use roomcast_core::audience::BatchKey;
 use roomcast_core::event::EndReason;
 use roomcast_core::ids::Seq;
 use roomcast_core::resume::Rewind;
-use roomcast_core::{Batch, Direct, Item, Message, Priority};
+use roomcast_core::{Batch, Direct, GapCause, Item, Message, Priority};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// counts it ([`PumpStats::panics`](crate::stats::PumpStats::panics)).
 ///
 /// ```
-/// use roomcast::{Bytes, Direct, Encoder, Message, Priority};
+/// use roomcast::{Bytes, Direct, Encoder, GapCause, Message, Priority};
 ///
 /// /// A line for each message, a number for each gap.
 /// #[derive(Clone)]
@@ -39,13 +39,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///         frame.push(b'\n');
 ///     }
 ///
-///     fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-///         frame.extend_from_slice(format!("{count} of {priority} missed\n").as_bytes());
+///     fn gap(&mut self, level: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>) {
+///         frame.extend_from_slice(format!("{count} of {level} missed: {cause}\n").as_bytes());
 ///     }
 /// }
 /// # let mut frame = Vec::new();
-/// # Lines.gap(Priority::Low, 3, &mut frame);
-/// # assert_eq!(frame, b"3 of low missed\n");
+/// # Lines.gap(Priority::Low, 3, GapCause::Age, &mut frame);
+/// # assert_eq!(frame, b"3 of low missed: age\n");
 /// ```
 pub trait Encoder<M>: Clone + Send + 'static {
     /// Appends a message.
@@ -54,9 +54,15 @@ pub trait Encoder<M>: Clone + Send + 'static {
     /// Appends a direct message: it goes to this connection's frame alone.
     fn direct(&mut self, direct: &Direct<M>, frame: &mut Vec<u8>);
 
-    /// Appends that the connection missed so many messages of a priority, just before those that
-    /// follow.
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>);
+    /// Appends a message that was there before the session came, and that a resume or a late join
+    /// asked for: see [`Batch::is_history`]. Default: as any [`message`](Self::message).
+    fn history(&mut self, message: &Message<M>, frame: &mut Vec<u8>) {
+        self.message(message, frame);
+    }
+
+    /// Appends that the connection missed so many messages of a priority, and why, just before
+    /// those that follow.
+    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>);
 
     /// Appends the last words to a connection whose session has ended. Then its transport is
     /// dropped. Default: nothing.
@@ -97,7 +103,8 @@ pub(crate) struct Frames<E> {
     encoder: E,
     /// The one that was used last is the last.
     ranges: Vec<(BatchKey, Frame)>,
-    messages: VecDeque<(Seq, Bytes)>,
+    /// By their numbers, each as history or not.
+    messages: VecDeque<((Seq, bool), Bytes)>,
     message_bytes: usize,
     /// Calls of the encoder that panicked.
     pub(crate) panics: u64,
@@ -138,11 +145,14 @@ impl<E> Frames<E> {
         let mut bytes = Vec::new();
         for item in batch.items() {
             match item {
-                Item::Gap { priority, count } => {
-                    self.guarded(&mut bytes, |encoder, frame| encoder.gap(priority, count, frame));
+                Item::Gap { priority, count, cause } => {
+                    self.guarded(&mut bytes, |encoder, frame| {
+                        encoder.gap(priority, count, cause, frame);
+                    });
                 }
                 Item::Message(message) => {
-                    let encoded = self.message(message);
+                    let is_history = batch.is_history(message);
+                    let encoded = self.message(message, is_history);
                     bytes.extend_from_slice(&encoded);
                 }
                 Item::Direct(direct) => {
@@ -175,30 +185,37 @@ impl<E> Frames<E> {
         bytes.into()
     }
 
-    /// The bytes of one message.
-    fn message<M>(&mut self, message: &Message<M>) -> Bytes
+    /// The bytes of one message, which is history or not to whoever gets it.
+    fn message<M>(&mut self, message: &Message<M>, is_history: bool) -> Bytes
     where
         E: Encoder<M>,
     {
         // In order of their numbers, but for what a late reader asked for again.
-        if let Ok(place) = self.messages.binary_search_by_key(&message.seq, |(seq, _)| *seq) {
+        let key = (message.seq, is_history);
+        if let Ok(place) = self.messages.binary_search_by_key(&key, |(key, _)| *key) {
             return self.messages[place].1.clone();
         }
         self.encoded += 1;
         let mut bytes = Vec::new();
-        self.guarded(&mut bytes, |encoder, frame| encoder.message(message, frame));
+        self.guarded(&mut bytes, |encoder, frame| {
+            if is_history {
+                encoder.history(message, frame);
+            } else {
+                encoder.message(message, frame);
+            }
+        });
         let bytes = Bytes::from(bytes);
-        self.keep(message.seq, bytes.clone());
+        self.keep(key, bytes.clone());
         bytes
     }
 
-    fn keep(&mut self, seq: Seq, bytes: Bytes) {
-        let place = self.messages.partition_point(|(other, _)| *other < seq);
+    fn keep(&mut self, key: (Seq, bool), bytes: Bytes) {
+        let place = self.messages.partition_point(|(other, _)| *other < key);
         if place == 0 && self.messages.len() == MESSAGES {
             return;
         }
         self.message_bytes += bytes.len();
-        self.messages.insert(place, (seq, bytes));
+        self.messages.insert(place, (key, bytes));
         while self.messages.len() > MESSAGES || self.message_bytes > MESSAGE_BYTES {
             let Some((_, oldest)) = self.messages.pop_front() else { break };
             self.message_bytes -= oldest.len();
@@ -233,11 +250,16 @@ mod tests {
             frame.push(b'\n');
         }
 
+        fn history(&mut self, message: &Message<&'static str>, frame: &mut Vec<u8>) {
+            frame.extend_from_slice(b"before: ");
+            self.message(message, frame);
+        }
+
         fn direct(&mut self, direct: &Direct<&'static str>, frame: &mut Vec<u8>) {
             frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
         }
 
-        fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+        fn gap(&mut self, priority: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
             frame.extend_from_slice(format!("-{count} {priority:?}\n").as_bytes());
         }
     }
@@ -291,6 +313,25 @@ mod tests {
         assert_eq!(frames.encoded, 6, "whoever reads alone gets what was encoded for others");
     }
 
+    /// For all of those together, and apart from those to whom it is no history.
+    #[test]
+    fn b21_history_is_encoded_once_as_history() {
+        let config = RoomConfig::builder(None).replay_on_join(2).build().unwrap();
+        let (mut room, mut frames) = (RoomState::new(&config), Frames::new(Lines));
+        room.join(Instant::ZERO, Join::guest()).unwrap();
+        say(&mut room, "a");
+        say(&mut room, "b");
+        for _ in 0..2 {
+            room.join(Instant::ZERO, Join::guest()).unwrap();
+        }
+        let replayed = "before: a\nbefore: b\n";
+        assert_eq!(frames_of(&mut room, &mut frames), ["a\nb\n", replayed, replayed]);
+        assert_eq!(frames.encoded, 4);
+        say(&mut room, "c");
+        assert_eq!(frames_of(&mut room, &mut frames), ["c\n"; 3]);
+        assert_eq!((frames.encoded, frames.framed), (5, 4), "from then on they share");
+    }
+
     /// It is not kept for others.
     #[test]
     fn a_direct_message_is_framed_for_one_session() {
@@ -331,7 +372,7 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let mut frames = Frames::new(Lines);
         for seq in 0..5_000 {
-            frames.keep(Seq(seq), Bytes::from_static(&[0; 2_000]));
+            frames.keep((Seq(seq), false), Bytes::from_static(&[0; 2_000]));
             assert!(frames.messages.len() <= MESSAGES && frames.message_bytes <= MESSAGE_BYTES);
         }
         assert!(frames.messages.len() > 500);

@@ -279,7 +279,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
 /// use roomcast::{Bytes, Hub, Join, Publish, Pump, RoomConfig, RoomId, Source};
 /// use tokio::io::AsyncReadExt;
 /// use tokio::net::{TcpListener, TcpStream};
-/// # use roomcast::{Direct, Encoder, Message, Priority};
+/// # use roomcast::{Direct, Encoder, GapCause, Message, Priority};
 /// # #[derive(Clone)]
 /// # struct Lines;
 /// # impl Encoder<Bytes> for Lines {
@@ -289,7 +289,7 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
 /// #     fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
 /// #         frame.extend_from_slice(&direct.payload);
 /// #     }
-/// #     fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+/// #     fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
 /// # }
 ///
 /// # #[tokio::main(flavor = "current_thread")]

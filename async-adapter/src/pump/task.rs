@@ -308,9 +308,10 @@ where
         let mut ended: Vec<(u32, SessionId, EndReason)> = Vec::new();
         let mut again = false;
         let mut short = std::mem::take(&mut self.short);
+        let time = shared.time_to_read(shard);
         let slots = shard.enter(|state| {
             shared.catch_up(shard, &mut state.audience);
-            state.audience.sweep(self.lease.group, places, budget, |session, due| {
+            state.audience.sweep(time, self.lease.group, places, budget, |session, due| {
                 let place = part.place(session.slot()).unwrap_or(0);
                 match due {
                     Delivery::Batch(reading) => {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::hub::Hub;
 use bytes::Bytes;
-use roomcast_core::{Direct, Message, Priority, RoomConfig, RoomId, UserId};
+use roomcast_core::{Direct, GapCause, Message, Priority, RoomConfig, RoomId, UserId};
 use std::task::{Context, Poll};
 
 #[derive(Clone)]
@@ -10,7 +10,7 @@ struct Nothing;
 impl Encoder<&'static str> for Nothing {
     fn message(&mut self, _: &Message<&'static str>, _: &mut Vec<u8>) {}
     fn direct(&mut self, _: &Direct<&'static str>, _: &mut Vec<u8>) {}
-    fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+    fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
 }
 
 impl Transport for Arc<()> {

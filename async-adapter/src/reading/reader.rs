@@ -6,7 +6,7 @@ use crate::room::waiters::DisplacedWaker;
 use crate::sync::Arc;
 use crate::sync::MutexGuard;
 use roomcast_core::error::SessionEnd;
-use roomcast_core::{Batch, Budget, Payload, SessionId};
+use roomcast_core::{Batch, Budget, Instant, Payload, SessionId};
 use std::task::Waker;
 
 /// Where a session sits.
@@ -28,6 +28,13 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         (Arc::clone(self.shard(part.index())), ReaderState { session, place, waits_since: None })
     }
 
+    /// The time for whatever hands out what sessions are due, read before the shard's lock is taken;
+    /// any where nothing that is due becomes too old.
+    #[inline]
+    pub(crate) fn time_to_read(&self, shard: &AudienceShard<M>) -> Instant {
+        if shard.bounds_deliveries() { self.now() } else { Instant::ZERO }
+    }
+
     /// Takes a batch for a session, or nothing. Either way it waits with `waker` for what comes
     /// next, unless more is due at once; the seat says since which epoch.
     #[inline]
@@ -40,9 +47,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     ) -> Result<Option<Batch<M>>, SessionEnd> {
         // Read first: what comes later than this is news.
         let epoch = shard.epoch();
+        let now = self.time_to_read(shard);
         let mut state = shard.lock();
         self.catch_up(shard, &mut state.audience);
-        let answer = state.audience.next_batch(reader.session, budget);
+        let answer = state.audience.next_batch(now, reader.session, budget);
         let waits = match &answer {
             // There may be more, or an end yet to be told.
             Ok(Some(batch)) => {

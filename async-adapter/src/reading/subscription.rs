@@ -43,7 +43,7 @@ use std::time::Duration;
 ///     match item {
 ///         Item::Message(message) => assert_eq!(message.payload, "hello"),
 ///         Item::Direct(direct) => println!("to you alone: {}", direct.payload),
-///         Item::Gap { priority, count } => println!("{count} of {priority} missed"),
+///         Item::Gap { priority, count, cause } => println!("{count} {priority} missed: {cause}"),
 ///     }
 /// }
 /// drop(bob); // Leaves.

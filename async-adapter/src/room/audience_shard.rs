@@ -22,6 +22,9 @@ pub(crate) struct AudienceShard<M> {
     pub(crate) picked: AtomicU64,
     /// About how many sessions there are: for choosing where the next one joins.
     pub(crate) sessions: AtomicU32,
+    /// Whether what is due may become too old to be handed over, so that who reads has to know the
+    /// time.
+    bounds_deliveries: AtomicBool,
     /// Sessions that showed life while the lock was taken.
     signs: Mutex<Vec<SessionId>>,
     /// Whether its worker has been told that it wants looking after.
@@ -58,6 +61,7 @@ impl<M: Payload> AudienceShard<M> {
         let applied = audience.applied().0;
         Self {
             part,
+            bounds_deliveries: AtomicBool::new(audience.bounds_deliveries()),
             state: Mutex::new(ShardState {
                 audience,
                 waiters: Waiters::default(),
@@ -132,6 +136,7 @@ impl<M: Payload> AudienceShard<M> {
     /// it means to.
     pub(crate) fn note(&self, state: &mut ShardState<M>) -> bool {
         self.note_sessions(state);
+        self.bounds_deliveries.store(state.audience.bounds_deliveries(), Ordering::Relaxed);
         let wake = state.audience.poll_wake();
         if wake.is_some() {
             self.advance();
@@ -150,6 +155,12 @@ impl<M: Payload> AudienceShard<M> {
         state.armed =
             state.audience.poll_timeout().into_iter().chain(state.audience.poll_wake()).min();
         state.armed
+    }
+
+    /// Whether what is due may become too old to be handed over.
+    #[inline]
+    pub(crate) fn bounds_deliveries(&self) -> bool {
+        self.bounds_deliveries.load(Ordering::Relaxed)
     }
 
     /// While this stays the same, a session that waits has nothing to read.

@@ -14,9 +14,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// first. Returns whether it is in.
     pub(crate) fn set_masked_levels(&self, session: SessionId, mask: LevelSet) -> bool {
         let Some(shard) = self.shard_of(session) else { return false };
+        let now = self.now();
         shard.enter(|state| {
             self.catch_up(shard, &mut state.audience);
-            state.audience.set_masked_levels(session, mask)
+            state.audience.set_masked_levels(now, session, mask)
         })
     }
 

@@ -1,7 +1,7 @@
 //! The encoder of the pump's tests.
 
 use roomcast::event::EndReason;
-use roomcast::{Direct, Encoder, Message, Priority};
+use roomcast::{Direct, Encoder, GapCause, Message, Priority};
 
 /// A line for each thing that there is to say.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ impl Encoder<String> for Lines {
         frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+    fn gap(&mut self, priority: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
         frame.extend_from_slice(format!("missed {count} {priority:?}\n").as_bytes());
     }
 

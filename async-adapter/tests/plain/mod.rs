@@ -1,7 +1,7 @@
 //! An encoder of payloads as they are.
 
 use roomcast::event::EndReason;
-use roomcast::{Bytes, Direct, Encoder, Message, Priority};
+use roomcast::{Bytes, Direct, Encoder, GapCause, Message, Priority};
 
 #[derive(Clone)]
 pub(crate) struct Plain;
@@ -15,7 +15,7 @@ impl Encoder<Bytes> for Plain {
         frame.extend_from_slice(&direct.payload);
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+    fn gap(&mut self, priority: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
         frame.extend_from_slice(format!("missed {count} {priority:?}").as_bytes());
     }
 

@@ -9,8 +9,8 @@ use roomcast::core::{Group, Handoff, RoomState};
 use roomcast::pump::PumpOptions;
 use roomcast::time::Instant;
 use roomcast::{
-    Budget, Direct, Encoder, Hub, Join, Message, Priority, Publish, Pump, Room, RoomConfig, RoomId,
-    Source, Transport,
+    Budget, Direct, Encoder, GapCause, Hub, Join, Message, Priority, Publish, Pump, Room,
+    RoomConfig, RoomId, Source, Transport,
 };
 use std::hint::black_box;
 use std::io;
@@ -137,7 +137,7 @@ impl Encoder<Bytes> for Payloads {
     }
 
     /// Nothing: what was missed is not handed over, and whoever counts finds out.
-    fn gap(&mut self, _: Priority, _: u64, _: &mut Vec<u8>) {}
+    fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
 }
 
 impl Fanout for Pumped {

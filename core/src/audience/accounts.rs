@@ -2,6 +2,7 @@
 
 use super::positions::Span;
 use crate::direct::Directs;
+use crate::gap::Skips;
 use crate::ledger::Deliveries;
 use crate::priority::{PerLevel, Priority};
 
@@ -33,7 +34,7 @@ struct Sums {
     /// the hand folded.
     settled_due: u64,
     delivered: u64,
-    skipped: u64,
+    skipped: Skips,
     /// Without what stands between the cursors of masked levels and the head.
     excluded: u64,
     abandoned: u64,
@@ -124,9 +125,14 @@ impl Accounts {
         self.sums[level].delivered += messages;
     }
 
-    /// Of what a session passed, so many messages had fallen out of the log.
-    pub(super) fn skip(&mut self, level: Priority, messages: u64) {
-        self.sums[level].skipped += messages;
+    /// Of what a session passed, so many messages had fallen out of the log, or were too old.
+    pub(super) fn skip(&mut self, level: Priority, skips: Skips) {
+        self.sums[level].skipped += skips;
+    }
+
+    /// Returns what was skipped of each level, by cause.
+    pub(super) fn skips(&self) -> PerLevel<Skips> {
+        PerLevel::from_fn(|level| self.sums[level].skipped)
     }
 
     /// Of what a session passed, so many messages were not meant for it: it has masked the level.
@@ -187,7 +193,7 @@ impl Accounts {
         Deliveries {
             due: sums.settled_due + reached.wrapping_sub(sums.starts),
             delivered: sums.delivered,
-            skipped: sums.skipped,
+            skipped: sums.skipped.total(),
             pending: sums.ending_pending + behind - sums.own_unread - masked,
             excluded: sums.excluded + masked,
             abandoned: sums.abandoned,

@@ -2,6 +2,7 @@
 
 use crate::deferred_drops::DeferredDrops;
 use crate::direct::Direct;
+use crate::gap::{GapCause, Skips};
 use crate::message::Message;
 use crate::priority::{PerLevel, Priority};
 use crate::resume::Rewind;
@@ -45,13 +46,16 @@ impl<M> Clone for Batch<M> {
 
 #[derive(Debug)]
 pub(super) struct Contents<M> {
-    pub(super) gaps: PerLevel<u64>,
+    pub(super) gaps: PerLevel<Skips>,
     pub(super) messages: SmallVec<[Arc<Message<M>>; 4]>,
     /// Each with the number of messages that it follows.
     pub(super) directs: Vec<(usize, Arc<Direct<M>>)>,
     pub(super) more: bool,
     /// Where the levels with a gap stood before, if there is one.
     pub(super) gap_starts: Option<Box<PerLevel<u64>>>,
+    /// Below which positions lie those of its messages that were there before the session came, if
+    /// there are any.
+    pub(super) history: Option<Box<PerLevel<u64>>>,
 }
 
 impl<M> Default for Contents<M> {
@@ -62,6 +66,7 @@ impl<M> Default for Contents<M> {
             directs: Vec::new(),
             more: false,
             gap_starts: None,
+            history: None,
         }
     }
 }
@@ -70,16 +75,28 @@ impl<M> Default for Contents<M> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item<'a, M> {
     /// So many messages of this priority were dispatched and missed, just before those that follow.
+    /// A priority has at most one gap of each cause in a batch, in the order of
+    /// [`GapCause::ALL`].
     Gap {
         /// Their priority.
         priority: Priority,
         /// How many; never zero.
         count: u64,
+        /// Why the session missed them.
+        cause: GapCause,
     },
     /// A message.
     Message(&'a Arc<Message<M>>),
     /// A message to this session, or to this session's user, alone.
     Direct(&'a Arc<Direct<M>>),
+}
+
+impl<M> Item<'_, M> {
+    /// What a session missed of one priority for one cause, as it is told; nothing for nothing.
+    pub(super) fn gap(priority: Priority, skips: Skips, cause: GapCause) -> Option<Self> {
+        let count = skips.of(cause);
+        (count > 0).then_some(Self::Gap { priority, count, cause })
+    }
 }
 
 /// What a sweep's sink did with a session's batch.
@@ -107,13 +124,17 @@ impl<M> Batch<M> {
     /// Gaps and messages in the order in which the session should see them, direct ones among them.
     pub fn items(&self) -> impl Iterator<Item = Item<'_, M>> {
         let Contents { gaps, messages, directs, .. } = &*self.contents;
-        let (mut levels, mut is_told) = (Priority::ALL.into_iter().peekable(), false);
-        let (mut read, mut read_directs) = (0, 0);
+        let mut levels = Priority::ALL.into_iter().peekable();
+        let (mut causes, mut read, mut read_directs) = (0, 0, 0);
         core::iter::from_fn(move || {
             loop {
                 let level = *levels.peek()?;
-                if !core::mem::replace(&mut is_told, true) && gaps[level] > 0 {
-                    return Some(Item::Gap { priority: level, count: gaps[level] });
+                while let Some(&cause) = GapCause::ALL.get(causes) {
+                    causes += 1;
+                    let gap = Item::gap(level, gaps[level], cause);
+                    if gap.is_some() {
+                        return gap;
+                    }
                 }
                 let message = messages.get(read).filter(|message| message.priority == level);
                 let direct =
@@ -127,7 +148,7 @@ impl<M> Batch<M> {
                     return Some(Item::Message(message));
                 }
                 levels.next();
-                is_told = false;
+                causes = 0;
             }
         })
     }
@@ -142,9 +163,17 @@ impl<M> Batch<M> {
         self.contents.directs.iter().map(|(_, direct)| direct)
     }
 
-    /// How many messages of a priority the session has just missed; 0 when none.
+    /// How many messages of a priority the session has just missed, for whatever cause; 0 when
+    /// none.
     pub fn gap(&self, priority: Priority) -> u64 {
-        self.contents.gaps[priority]
+        self.contents.gaps[priority].total()
+    }
+
+    /// Whether one of its messages was there before the session came, and was handed over however
+    /// old: what a resume or a late join asked for.
+    pub fn is_history(&self, message: &Message<M>) -> bool {
+        let history = self.contents.history.as_deref();
+        history.is_some_and(|below| message.position < below[message.priority])
     }
 
     /// Returns where the session stood before it took this, for a token that goes back over it.

@@ -7,13 +7,14 @@ use super::accounts::Stage;
 use super::inbox::{Inbox, InboxLimits};
 use crate::chunked::Chunked;
 use crate::event::EndReason;
+use crate::gap::Skips;
 use crate::level_set::LevelSet;
 use crate::list::{Links, List};
 use crate::priority::{PerLevel, Priority};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
-use core::ops::{Index, IndexMut};
+use core::ops::{Index, IndexMut, Range};
 
 /// What one session has aside.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub(super) struct ColdState<M> {
     /// set.
     mask: LevelSet,
     ending: Option<Ending>,
+    /// Below which positions lies what was there before it came, of the levels of which it has yet
+    /// to read such.
+    history: Option<Box<PerLevel<u64>>>,
     /// What was sent to it directly and it has not read.
     inbox: Option<Box<Inbox<M>>>,
     /// The place among the sessions that end.
@@ -33,32 +37,59 @@ pub(super) struct ColdState<M> {
 #[derive(Debug)]
 pub(super) struct AsideLevel {
     /// Missed and not told yet.
-    untold: u64,
+    untold: Skips,
     /// Positions of its own messages that it has not passed yet, and that the log still held when
     /// space was last looked for.
     own: VecDeque<u64>,
     /// More such messages, which have fallen out of the log.
-    own_lost: u64,
+    own_lost: OwnLost,
+}
+
+/// Own messages that have fallen out of the log and are only counted.
+#[derive(Clone, Copy, Debug)]
+struct OwnLost {
+    /// Those below the position where the log's overrun ended when the last was counted, and the
+    /// others.
+    counts: Skips,
+    /// That position.
+    overrun: u64,
+}
+
+impl OwnLost {
+    const NONE: Self = Self { counts: Skips::NONE, overrun: 0 };
+
+    /// Where the log's overrun ends here: one that has grown reaches past all that had fallen out.
+    fn seen_from(self, overrun: u64) -> Self {
+        let Self { counts, overrun: before } = self;
+        if overrun == before {
+            return self;
+        }
+        Self { counts: Skips { overrun: counts.total(), age: 0 }, overrun }
+    }
 }
 
 impl AsideLevel {
-    const NOTHING: Self = Self { untold: 0, own: VecDeque::new(), own_lost: 0 };
+    const NOTHING: Self =
+        Self { untold: Skips::NONE, own: VecDeque::new(), own_lost: OwnLost::NONE };
 
     /// Returns how many of its own messages the session has not passed yet.
     pub(super) fn own_unread(&self) -> u64 {
-        self.own.len() as u64 + self.own_lost
+        self.own.len() as u64 + self.own_lost.counts.total()
     }
 
-    /// Notes a message of the session's own. The memory is bounded by what the log holds: what has
-    /// fallen out is only counted.
+    /// Notes a message of the session's own, where the log begins at `tail` and its overrun ends
+    /// there or before. The memory is bounded by what the log holds: what has fallen out is only
+    /// counted.
     #[inline]
-    pub(super) fn add_own(&mut self, position: u64, tail: u64) {
+    pub(super) fn add_own(&mut self, position: u64, tail: u64, overrun: u64) {
         // Looked for only when there is no space left: nobody asks for the position of one that has
         // fallen out.
         if self.own.len() == self.own.capacity() {
-            while self.own.front().is_some_and(|&first| first < tail) {
+            self.own_lost = self.own_lost.seen_from(overrun);
+            let lost = &mut self.own_lost.counts;
+            while let Some(&first) = self.own.front().filter(|&&first| first < tail) {
                 self.own.pop_front();
-                self.own_lost += 1;
+                *if first < overrun { &mut lost.overrun } else { &mut lost.age } += 1;
             }
         }
         self.own.push_back(position);
@@ -72,13 +103,24 @@ impl AsideLevel {
     /// Returns how many of its own messages stand below `position` that it has not passed yet.
     /// `position` is at or past the log's tail or the session's end.
     pub(super) fn own_below(&self, position: u64) -> u64 {
-        self.own_lost + self.own.partition_point(|&own| own < position) as u64
+        self.own_lost.counts.total() + self.own.partition_point(|&own| own < position) as u64
+    }
+
+    /// Returns what of a range of positions was skipped, and for which cause, where the log's
+    /// overrun ends at `overrun`: all but its own. The range starts where the session stands, and
+    /// ends at or past the log's tail or at the session's end.
+    pub(super) fn skips(&self, range: &Range<u64>, overrun: u64) -> Skips {
+        let all = split(range, overrun);
+        let end = range.start + all.overrun;
+        let lost = self.own_lost.seen_from(overrun).counts;
+        let own = lost.overrun + self.own.partition_point(|&own| own < end) as u64;
+        all - Skips { overrun: own, age: self.own_below(range.end) - own }
     }
 
     /// The session passes all positions below `to`, which is at or past the log's tail or the
     /// session's end. Returns how many of them were its own.
     pub(super) fn pass(&mut self, to: u64) -> u64 {
-        let mut own = core::mem::take(&mut self.own_lost);
+        let mut own = core::mem::replace(&mut self.own_lost, OwnLost::NONE).counts.total();
         while self.own.front().is_some_and(|&first| first < to) {
             self.own.pop_front();
             own += 1;
@@ -90,23 +132,30 @@ impl AsideLevel {
     }
 
     /// The session has missed so many messages, and has not been told.
-    pub(super) fn miss(&mut self, messages: u64) {
-        self.untold += messages;
+    pub(super) fn miss(&mut self, skips: Skips) {
+        self.untold += skips;
     }
 
     /// Returns how many messages the session has missed and not been told of.
-    pub(super) fn untold(&self) -> u64 {
+    pub(super) fn untold(&self) -> Skips {
         self.untold
     }
 
-    /// The session has been told what it missed.
-    pub(super) fn tell(&mut self) {
-        self.untold = 0;
+    /// The session is told what it missed; returns what that was.
+    pub(super) fn tell(&mut self) -> Skips {
+        core::mem::replace(&mut self.untold, Skips::NONE)
     }
 
     fn is_blank(&self) -> bool {
-        self.untold == 0 && self.own_unread() == 0
+        self.untold.total() == 0 && self.own_unread() == 0
     }
+}
+
+/// What a range of positions holds, by the cause for which it was skipped, where the log's overrun
+/// ends at `overrun`.
+pub(super) fn split(range: &Range<u64>, overrun: u64) -> Skips {
+    let end = overrun.clamp(range.start, range.end);
+    Skips { overrun: end - range.start, age: range.end - end }
 }
 
 /// A session that was closed from outside: it takes what it is due up to here, then the reason.
@@ -123,6 +172,7 @@ impl<M> ColdState<M> {
         levels: PerLevel([const { AsideLevel::NOTHING }; Priority::NUM]),
         mask: LevelSet::EMPTY,
         ending: None,
+        history: None,
         inbox: None,
         links: Links::NONE,
     };
@@ -139,7 +189,7 @@ impl<M> ColdState<M> {
 
     /// Returns whether the session has missed something, at any level, that it has not been told.
     pub(super) fn has_untold(&self) -> bool {
-        self.levels.values().any(|level| level.untold > 0)
+        self.levels.values().any(|level| level.untold.total() > 0)
     }
 
     /// Returns the levels that the session does not want.
@@ -150,6 +200,29 @@ impl<M> ColdState<M> {
 
     pub(super) fn set_masked_levels(&mut self, mask: LevelSet) {
         self.mask = mask;
+    }
+
+    /// Returns below which position of a level lies what was there before the session came; 0 where
+    /// it has passed all that.
+    #[inline]
+    pub(super) fn history(&self, level: Priority) -> u64 {
+        self.history.as_ref().map_or(0, |history| history[level])
+    }
+
+    /// The session has yet to read what was there before it came, below these positions.
+    pub(super) fn begin_with_history(&mut self, below: PerLevel<u64>) {
+        self.history = Some(Box::new(below));
+    }
+
+    /// The session passes all positions of a level below `to`.
+    #[inline]
+    pub(super) fn pass_history(&mut self, level: Priority, to: u64) {
+        if let Some(history) = &mut self.history
+            && to >= history[level]
+        {
+            history[level] = 0;
+            self.history.take_if(|history| history.values().all(|&below| below == 0));
+        }
     }
 
     /// Returns up to where the session reads, and why, if it ends.
@@ -188,7 +261,7 @@ impl<M> ColdState<M> {
     /// Returns whether the session would be no different without it.
     pub(super) fn is_blank(&self) -> bool {
         let is_plain = self.mask.is_empty() && self.ending.is_none() && self.inbox.is_none();
-        is_plain && self.levels.values().all(AsideLevel::is_blank)
+        is_plain && self.history.is_none() && self.levels.values().all(AsideLevel::is_blank)
     }
 }
 
@@ -320,12 +393,29 @@ impl<M> ColdStates<M> {
 mod tests {
     use super::*;
 
+    /// Own messages fall out of the log on either side of where its overrun ends, which moves on.
+    #[test]
+    fn b21_own_messages_are_skipped_for_no_cause() {
+        let mut level = AsideLevel::NOTHING;
+        let own = [1, 3, 4, 6, 7, 9, 10, 12];
+        for position in own {
+            // The log holds four; what is below 5 was given up while it was fresh.
+            level.add_own(position, position.saturating_sub(3), 5.min(position.saturating_sub(3)));
+        }
+        assert!(level.own.len() < own.len(), "some are only counted");
+        assert_eq!(level.skips(&(0..9), 5), Skips { overrun: 2, age: 2 });
+        // Up to 9 now: all that had fallen out before lies below.
+        assert_eq!(level.skips(&(0..9), 9), Skips { overrun: 4, age: 0 });
+        assert_eq!((level.pass(9), level.own_unread()), (5, 3));
+        assert_eq!(level.skips(&(9..12), 11), Skips { overrun: 0, age: 1 });
+    }
+
     /// The log holds eight messages; the session reads nothing, then some, then all.
     #[test]
     fn d47_own_messages_that_cannot_be_read_are_let_go() {
         let mut level = AsideLevel::NOTHING;
         for position in 0..100_000_u64 {
-            level.add_own(position, (position + 1).saturating_sub(8));
+            level.add_own(position, (position + 1).saturating_sub(8), 0);
             assert!(level.own.len() <= 16 && level.own.capacity() <= 16, "at {position}");
             assert_eq!(level.own_unread(), position + 1);
         }
@@ -340,7 +430,7 @@ mod tests {
     fn d47_what_is_needed_no_more_takes_no_memory() {
         let mut states = ColdStates::<()>::new(InboxLimits { messages: 1, bytes: 1 });
         for slot in (0..10_000).rev() {
-            states.get_or_insert(slot).level_mut(Priority::Low).miss(1);
+            states.get_or_insert(slot).level_mut(Priority::Low).miss(Skips { overrun: 1, age: 0 });
         }
         let ending = |until| Ending {
             reason: EndReason::Left,

@@ -6,7 +6,7 @@ use crate::config::Settings;
 use crate::deferred_drops::DeferredDrops;
 use crate::event::StartPosition;
 use crate::ids::Seq;
-use crate::log::Log;
+use crate::log::{Log, MOVED};
 use crate::message::{Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use crate::resume::ResumeToken;
@@ -23,6 +23,12 @@ pub(super) struct Feed<M> {
     /// The low halves of the log's heads: what the cursors of whoever has read everything say.
     low_heads: Positions,
     applied: Seq,
+    /// When the last message was dispatched.
+    last: Instant,
+    /// Whether the log holds messages that are too old for it.
+    is_expiring: bool,
+    /// Whether any level has an age at which sessions get its messages no more.
+    bounds_deliveries: bool,
     /// What a late joiner gets, if anything.
     late: Option<Box<Replay>>,
     /// How old a token may be that a session goes on with, and what it reads.
@@ -34,11 +40,15 @@ pub(super) struct Feed<M> {
 impl<M: Payload> Feed<M> {
     /// As if so many messages of each level had been applied before.
     pub(super) fn new(settings: &Settings, heads: PerLevel<u64>) -> Self {
+        let log = Log::new(settings, heads);
         Self {
-            log: Log::new(settings.log_messages, settings.log_bytes, heads),
+            bounds_deliveries: log.bounds_deliveries(),
+            log,
             is_trimming: false,
             low_heads: heads.0.map(|head| head as u32),
             applied: Seq(heads.values().sum()),
+            last: Instant::ZERO,
+            is_expiring: false,
             late: Replay::new(settings.replay_on_join),
             resume_within: settings.resume_within,
             resume_messages: settings.resume_messages,
@@ -50,41 +60,83 @@ impl<M: Payload> Feed<M> {
     pub(super) fn beside(&self, settings: &Settings) -> Self {
         Self {
             log: self.log.newest(),
-            is_trimming: self.is_trimming,
-            low_heads: self.low_heads,
-            applied: self.applied,
             late: self.late.clone(),
             resume_within: settings.resume_within,
             resume_messages: settings.resume_messages,
+            ..*self
         }
     }
 
-    /// From now on other bounds. What is more than they allow goes at
+    /// From now on other bounds. What is more or older than they allow goes at
     /// [`trim`](Self::trim), which has to follow.
     pub(super) fn reconfigure(&mut self, settings: &Settings) {
         self.resume_within = settings.resume_within;
         self.resume_messages = settings.resume_messages;
         self.late = Replay::change(self.late.take(), settings.replay_on_join);
-        self.log.reconfigure(settings.log_messages, settings.log_bytes);
+        self.log.reconfigure(settings);
+        self.bounds_deliveries = self.log.bounds_deliveries();
     }
 
     /// From now on the log may hold nothing; [`trim`](Self::trim) has to follow.
     pub(super) fn hold_nothing(&mut self) {
-        self.log.reconfigure(PerLevel::default(), PerLevel::default());
+        self.log.hold_nothing();
     }
 
     /// Lets go of what the log holds and may hold no more, as much as one call may. Whoever had not
     /// read it has missed it.
-    pub(super) fn trim(&mut self, deferred: &mut DeferredDrops<M>) {
-        self.is_trimming = self.log.trim(deferred);
+    pub(super) fn trim(&mut self, now: Instant, deferred: &mut DeferredDrops<M>) {
+        let mut left = MOVED;
+        self.is_trimming = self.log.trim(now, &mut left, deferred);
         if let Some(late) = &mut self.late {
             late.limit(|level| self.log.len(level));
         }
+        self.is_expiring = self.log.expire(now, &self.kept(), &mut left, deferred);
     }
 
     /// Returns whether [`trim`](Self::trim) has left something to do.
     pub(super) fn is_trimming(&self) -> bool {
         self.is_trimming
+    }
+
+    /// Lets go of what is too old for the log at `now`, as much as one call may.
+    pub(super) fn expire(&mut self, now: Instant, deferred: &mut DeferredDrops<M>) {
+        self.is_expiring = self.log.expire(now, &self.kept(), &mut { MOVED }, deferred);
+    }
+
+    /// As [`expire`](Self::expire), of a room that has gone quiet: memory that is not needed for
+    /// what is left is given back.
+    pub(super) fn expire_quietly(&mut self, now: Instant, deferred: &mut DeferredDrops<M>) {
+        self.expire(now, deferred);
+        if !self.is_expiring {
+            self.log.shrink();
+        }
+    }
+
+    /// Returns when the log has to be looked at for its age, if nothing comes before: once all in it
+    /// has become too old, or at once where one call could not let go of all.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        if self.is_expiring {
+            return Some(Instant::ZERO);
+        }
+        self.log.all_old_at(self.last, &self.kept())
+    }
+
+    /// Returns how many messages of each level stay for late joiners, however old.
+    fn kept(&self) -> PerLevel<u32> {
+        self.late.as_ref().map_or_else(PerLevel::default, |late| late.counts())
+    }
+
+    /// Returns whether any level has an age at which sessions get its messages no more.
+    #[inline]
+    pub(super) fn bounds_deliveries(&self) -> bool {
+        self.bounds_deliveries
+    }
+
+    /// Passes what has become too old by `now` for sessions that were in all the time. Returns
+    /// whether there was any.
+    #[inline]
+    pub(super) fn move_floors(&mut self, now: Instant) -> bool {
+        self.log.may_move_floors(now) && self.log.move_floors(now)
     }
 
     /// Appends the next message. Its sequence number has to be more than that of the last one.
@@ -93,9 +145,14 @@ impl<M: Payload> Feed<M> {
         let (level, seq) = (message.priority, message.seq);
         let follows = seq.0 == self.applied.0 + 1;
         self.applied = seq;
+        self.last = message.dispatched_at;
         self.log.append(message, deferred);
         if let Some(late) = &mut self.late {
             late.note(level, self.log.len(level), follows);
+            self.log.keep_less();
+        }
+        if self.log.may_expire(self.last) {
+            self.expire(self.last, deferred);
         }
         self.low_heads[level.index()] = self.log.head(level) as u32;
     }
@@ -110,6 +167,7 @@ impl<M: Payload> Feed<M> {
         self.applied = Seq(self.log.heads().values().sum());
         if let Some(late) = &mut self.late {
             late.forget();
+            self.log.keep_less();
         }
     }
 
@@ -160,17 +218,19 @@ impl<M: Payload> Feed<M> {
 
     /// Returns below which position of each level nobody reads who goes on with a token: so many
     /// messages back, and of these none that was dispatched too long ago, unless a fresh session
-    /// would get it.
-    pub(super) fn resume_floors(&self, now: Instant) -> PerLevel<u64> {
+    /// would get it. With each goes the position below which messages were out of reach whatever
+    /// their age.
+    pub(super) fn resume_floors(&self, now: Instant) -> PerLevel<(u64, u64)> {
         let (fresh, ..) = self.fresh_start();
         PerLevel::from_fn(|level| {
             let back = self.log.head(level).saturating_sub(u64::from(self.resume_messages));
+            let overrun = back.max(self.log.overrun(level));
             let young = self.log.first_where(level, |message| {
                 now.saturating_since(message.dispatched_at) < self.resume_within
             });
             let floor = back.max(young.min(fresh[level]));
             // Below the log's tail nobody reads anyway.
-            if floor > self.log.tail(level) { floor } else { 0 }
+            (if floor > self.log.tail(level) { floor } else { 0 }, overrun)
         })
     }
 }

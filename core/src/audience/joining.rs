@@ -12,7 +12,7 @@ use crate::time::Instant;
 impl<M: Payload> Audience<M> {
     /// Lets a session in: it gets what is applied from now on, when its `group` is swept or when it
     /// asks; and before that the last few messages, if the room is configured so: then
-    /// it is ready at once. O(1).
+    /// it is ready at once, and these are [history](crate::Batch::is_history). O(1).
     ///
     /// # Errors
     /// The audience is closed or full, or `known`, the session that the connection had before, is
@@ -25,8 +25,11 @@ impl<M: Payload> Audience<M> {
     ) -> Result<Joined, JoinError> {
         self.check_enter(known)?;
         let (starts, starts_after, start) = self.feed.fresh_start();
-        let session = self.enter(guest, group, &starts).in_life(self.life);
-        Ok(Joined { session, starts_after, start })
+        let key = self.enter(guest, group, &starts);
+        if start == StartPosition::Late {
+            self.crowd.begin_with_history(self.feed.log(), key);
+        }
+        Ok(Joined { session: key.in_life(self.life), starts_after, start })
     }
 
     /// Where a session stands at `now`: what it has been handed, and been told that it missed, lies
@@ -90,7 +93,8 @@ impl<M: Payload> Audience<M> {
     /// [`resume_messages`](crate::config::RoomConfigBuilder::resume_messages) of each level: what
     /// lies further back is a gap as well, and so is what was dispatched
     /// [`resume_within`](crate::config::RoomConfigBuilder::resume_within) ago or longer, unless any
-    /// fresh session would get it.
+    /// fresh session would get it. What it reads that was there before it came is
+    /// [history](crate::Batch::is_history), and is handed over however old.
     ///
     /// A token that is as old as `resume_within` or older, that is from the future (of time, or of
     /// a level's positions), or that is more than 2³⁰ messages of a level behind, is not
@@ -124,6 +128,7 @@ impl<M: Payload> Audience<M> {
         formers.push(former);
         let floors = self.feed.resume_floors(now);
         self.crowd.go_on(self.feed.log(), key, &formers, positions, floors);
+        self.crowd.begin_with_history(self.feed.log(), key);
         let starts_after = Seq(positions.values().sum());
         let session = key.in_life(self.life);
         Ok(Joined { session, starts_after, start: StartPosition::Resumed })

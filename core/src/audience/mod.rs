@@ -294,14 +294,17 @@ impl<M: Payload> Audience<M> {
         self.wakeups.told();
     }
 
-    /// Ends the sessions whose grace is over, at most 1,024 in one call; and looks for silent ones,
-    /// if a look is due: at no more than 8,192 slots, of which at most 1,024 are found silent. If
-    /// more is due, [`poll_timeout`](Self::poll_timeout) asks for the next call at once.
+    /// Ends the sessions whose grace is over, at most 1,024 in one call; looks for silent ones, if a
+    /// look is due: at no more than 8,192 slots, of which at most 1,024 are found silent; and lets
+    /// go of what has become too old for the log, at most 4,096 messages. If more is due, [`poll_timeout`](Self::poll_timeout) asks for the next call at once.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         self.closing.forget_gone();
         if self.feed.is_trimming() {
-            self.trim();
+            self.trim(now);
+        } else if self.next_expiry().is_some_and(|due| now >= due) {
+            self.shared.forget(&mut self.deferred);
+            self.feed.expire_quietly(now, &mut self.deferred);
         }
         for _ in 0..MAX_ENDED {
             match self.crowd.cold_states().first_ending() {
@@ -336,15 +339,21 @@ impl<M: Payload> Audience<M> {
     }
 
     /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing
-    /// ends and nobody is to be looked at. An instant that has passed already means at once.
+    /// ends, nobody is to be looked at and nothing becomes too old for the log. An instant that has passed already means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let closed = self.closing.over_at().filter(|_| self.crowd.sessions().len() > 0);
         let ending = self.crowd.cold_states().first_ending().map(|(_, until)| until);
         let wheel = self.wheel.as_ref().filter(|_| !self.closing.is_closed());
         let scan = wheel.and_then(|wheel| wheel.next());
         let trim = self.feed.is_trimming().then(|| self.clock.at());
+        let expiry = self.next_expiry();
         let clock = self.clock.next().filter(|_| !self.is_ended());
-        closed.into_iter().chain(ending).chain(scan).chain(trim).chain(clock).min()
+        closed.into_iter().chain(ending).chain(scan).chain(trim).chain(expiry).chain(clock).min()
+    }
+
+    /// When the log is to let go of what is too old for it, if nothing comes before.
+    fn next_expiry(&self) -> Option<Instant> {
+        if self.closing.is_closed() { None } else { self.feed.next_expiry() }
     }
 
     /// Whether any session ends: the audience is closed, or a session was closed from outside and
@@ -368,6 +377,15 @@ impl<M: Payload> Audience<M> {
 
     pub(crate) fn clear_deferred_drops(&mut self) {
         self.deferred.clear();
+    }
+
+    /// Whether any level has an age at which its messages are handed over no more
+    /// ([`deliver_within`](crate::config::RoomConfigBuilder::deliver_within)). Where none has,
+    /// [`next_batch`](Self::next_batch) and [`sweep`](Self::sweep) go by no time, whatever `now`
+    /// they are given, and move no clock.
+    #[inline]
+    pub fn bounds_deliveries(&self) -> bool {
+        self.feed.bounds_deliveries()
     }
 
     /// The last message applied.
@@ -399,6 +417,7 @@ impl<M: Payload> Audience<M> {
             applied: self.feed.applied(),
             heads: log.heads(),
             deliveries: PerLevel::from_fn(|level| self.crowd.deliveries(log, level)),
+            skips: self.crowd.skips(),
             directs: self.crowd.directs(),
             sessions: self.crowd.sessions().len(),
             online: self.online(),

@@ -43,10 +43,11 @@ impl<M: Payload> Audience<M> {
     ///
     /// What is dispatched at a masked level is `excluded` for the session, whoever sent it. A level
     /// that becomes masked is settled: what the session had not read of it is excluded as well; a
-    /// gap that it has not been told yet still is. A level that is masked no longer starts at the
-    /// head.
-    pub fn set_masked_levels(&mut self, session: SessionId, mask: LevelSet) -> bool {
+    /// gap that it has not been told yet still is, and what had become too old by `now` is part of
+    /// one. A level that is masked no longer starts at the head.
+    pub fn set_masked_levels(&mut self, now: Instant, session: SessionId, mask: LevelSet) -> bool {
         let Some(slot) = self.slot_of(session) else { return false };
+        self.move_floors(now);
         self.crowd.set_masked_levels(self.feed.log(), slot, mask);
         true
     }

@@ -1,8 +1,9 @@
 //! The plan of a batch: what a session would take now, computed without changing anything.
 
 use super::batch::Budget;
-use super::cold_state::ColdState;
+use super::cold_state::{ColdState, split};
 use super::positions::{Positions, widen};
+use crate::gap::Skips;
 use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
@@ -24,12 +25,13 @@ pub(super) struct Plan {
 pub(super) struct LevelRange {
     /// Where the session stands.
     pub(super) cursor: u64,
-    /// Where it starts to read: at its cursor, or behind what has fallen out of the log.
+    /// Where it starts to read: at its cursor, or behind what has fallen out of the log or is too
+    /// old for it.
     pub(super) from: u64,
     /// Where it will stand.
     pub(super) to: u64,
     /// What it is to be told that it missed.
-    pub(super) gap: u64,
+    pub(super) gap: Skips,
     /// Messages of its own from `from` to `to`.
     pub(super) own: u64,
     /// Direct messages.
@@ -62,7 +64,7 @@ impl BatchKey {
 impl LevelRange {
     /// Nothing is taken.
     const fn standing(cursor: u64) -> Self {
-        Self { cursor, from: cursor, to: cursor, gap: 0, own: 0, directs: 0 }
+        Self { cursor, from: cursor, to: cursor, gap: Skips::NONE, own: 0, directs: 0 }
     }
 }
 
@@ -83,19 +85,33 @@ impl Plan {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.messages == 0 && self.directs == 0 && self.levels.values().all(|level| level.gap == 0)
+        self.messages == 0
+            && self.directs == 0
+            && self.levels.values().all(|level| level.gap == Skips::NONE)
     }
 
-    /// The key, unless there is a gap, something of the session's own, or something that was sent
-    /// to it alone.
-    fn shared_key(&self) -> Option<BatchKey> {
+    /// The key, unless there is a gap, something of the session's own, something that was sent to
+    /// it alone, or something from before it came.
+    fn shared_key<M>(&self, cold: Option<&ColdState<M>>) -> Option<BatchKey> {
         let levels = &self.levels.0;
-        let is_alone =
-            |level: &LevelRange| level.gap > 0 || level.own > 0 || level.from != level.cursor;
-        if self.directs > 0 || levels.iter().any(is_alone) {
+        let is_alone = |level: &LevelRange| {
+            level.gap != Skips::NONE || level.own > 0 || level.from != level.cursor
+        };
+        if self.directs > 0
+            || levels.iter().any(is_alone)
+            || cold.is_some_and(|cold| self.has_history(cold))
+        {
             return None;
         }
         Some(BatchKey::new(levels.map(|level| level.from), levels.map(|level| level.to)))
+    }
+}
+
+impl Plan {
+    /// Returns whether any of it was there before the session came.
+    pub(super) fn has_history<M>(&self, cold: &ColdState<M>) -> bool {
+        let mut levels = self.levels.iter();
+        levels.any(|(level, plan)| plan.from < plan.to.min(cold.history(level)))
     }
 }
 
@@ -122,7 +138,7 @@ impl Plan {
             let unread = widen(end, cursors[level.index()])..end;
             planner.plan.levels[level] = planner.add_level(level, unread);
         }
-        plan.key = plan.shared_key();
+        plan.key = plan.shared_key(cold);
         plan
     }
 }
@@ -145,7 +161,7 @@ impl<M: Payload> Planner<'_, M> {
         if cursor == end && cold.is_none() {
             return LevelRange::standing(cursor);
         }
-        let (untold, own_unread, is_masked) = cold.map_or((0, 0, false), |cold| {
+        let (untold, own_unread, is_masked) = cold.map_or((Skips::NONE, 0, false), |cold| {
             let of_level = cold.level(level);
             (of_level.untold(), of_level.own_unread(), cold.mask().contains(level))
         });
@@ -156,12 +172,18 @@ impl<M: Payload> Planner<'_, M> {
             // Not the distance of two positions: what is left may be the session's own messages,
             // which are not due.
             let is_waited_for = waiting.is_some_and(|waiting| !waiting.is_empty());
-            plan.more |= untold > 0 || end - cursor > own_unread || is_waited_for;
+            plan.more |= untold != Skips::NONE || end - cursor > own_unread || is_waited_for;
             return LevelRange::standing(cursor);
         }
-        let from = cursor.max(log.tail(level).min(end));
-        let own_lost = cold.map_or(0, |cold| cold.level(level).own_below(from));
-        let gap = untold + (from - cursor - own_lost);
+        let (from, stop) = readable(log, cold, level, cursor..end);
+        let mut gap = untold;
+        if from > cursor {
+            let (missed, overrun) = (cursor..from, log.overrun(level));
+            gap += match cold {
+                Some(cold) => cold.level(level).skips(&missed, overrun),
+                None => split(&missed, overrun),
+            };
+        }
         let (mut to, mut own, mut directs) = (from, 0, 0);
         loop {
             let direct = waiting.and_then(|waiting| waiting.get(directs as usize));
@@ -169,7 +191,7 @@ impl<M: Payload> Planner<'_, M> {
             let bytes = if let Some(held) = direct {
                 held.bytes
             } else {
-                let message = (to < end).then(|| log.get(level, to)).flatten();
+                let message = (to < stop).then(|| log.get(level, to)).flatten();
                 let Some(message) = message else { break };
                 if is_own(cold, level, to) {
                     own += 1;
@@ -194,6 +216,41 @@ impl<M: Payload> Planner<'_, M> {
                 to += 1;
             }
         }
+        if stop < end {
+            // The next batch goes on with the gap that follows, and nothing lower comes before.
+            left.messages = 0;
+            plan.more = true;
+        }
         LevelRange { cursor, from, to, gap, own, directs }
     }
+}
+
+/// Returns where a session starts to read of what is `unread`, and where at the latest the batch
+/// ends: what is not in the log any more it has missed; and so it has what is too old, unless that
+/// was there before it came. Behind such history, what is too old is a gap, which begins a batch.
+pub(super) fn readable<M: Payload>(
+    log: &Log<M>,
+    cold: Option<&ColdState<M>>,
+    level: Priority,
+    unread: Range<u64>,
+) -> (u64, u64) {
+    let end = unread.end;
+    let (held, floor) = (unread.start.max(log.tail(level).min(end)), log.floor(level).min(end));
+    if floor <= held {
+        return (held, end);
+    }
+    let Some(cold) = cold else { return (floor, end) };
+    let (history, of_level) = (cold.history(level).min(end), cold.level(level));
+    let is_due = |range: Range<u64>| {
+        let own = || of_level.own_below(range.end) - of_level.own_below(range.start);
+        range.start < range.end && range.end - range.start > own()
+    };
+    if !is_due(held..history.min(floor)) {
+        return (floor, end);
+    }
+    if !is_due(history..floor) {
+        return (held, end);
+    }
+    // Its own messages in between it passes.
+    (held, (history..floor).find(|&position| !of_level.is_own(position)).unwrap_or(floor))
 }

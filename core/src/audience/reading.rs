@@ -4,8 +4,9 @@ use super::batch::{Batch, Contents, Item};
 use super::cold_state::ColdState;
 use super::plan::{BatchKey, LevelRange, Plan, is_own};
 use crate::event::EndReason;
+use crate::gap::{GapCause, Skips};
 use crate::log::Log;
-use crate::message::Payload;
+use crate::message::{Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -53,9 +54,16 @@ impl<'a, M: Payload> BatchRef<'a, M> {
     pub fn items(&self) -> impl Iterator<Item = Item<'a, M>> + use<'a, M> {
         let (log, cold) = (self.log, self.cold);
         self.plan.levels.iter().flat_map(move |(level, plan)| {
-            let gap = (plan.gap > 0).then_some(Item::Gap { priority: level, count: plan.gap });
-            gap.into_iter().chain(level_items(log, cold, level, plan))
+            let gaps = GapCause::ALL.into_iter();
+            let gaps = gaps.filter_map(move |cause| Item::gap(level, plan.gap, cause));
+            gaps.chain(level_items(log, cold, level, plan))
         })
+    }
+
+    /// Whether one of its messages was there before the session came, and is handed over however
+    /// old: what a resume or a late join asked for.
+    pub fn is_history(&self, message: &Message<M>) -> bool {
+        self.cold.is_some_and(|cold| message.position < cold.history(message.priority))
     }
 
     /// The same as a [`Batch`], to be kept.
@@ -67,8 +75,11 @@ impl<'a, M: Payload> BatchRef<'a, M> {
             ..Contents::default()
         };
         contents.more = self.plan.more;
-        if gaps.values().any(|&gap| gap > 0) {
+        if gaps.values().any(|&gap| gap != Skips::NONE) {
             contents.gap_starts = Some(Box::new(self.gap_starts()));
+        }
+        if let Some(cold) = self.cold.filter(|cold| self.plan.has_history(cold)) {
+            contents.history = Some(Box::new(PerLevel::from_fn(|level| cold.history(level))));
         }
         for (level, plan) in self.plan.levels.iter() {
             for item in level_items(self.log, self.cold, level, plan) {
@@ -88,10 +99,10 @@ impl<'a, M: Payload> BatchRef<'a, M> {
     fn gap_starts(&self) -> PerLevel<u64> {
         PerLevel::from_fn(|level| {
             let LevelRange { from, gap, .. } = self.plan.levels[level];
-            if gap == 0 {
+            if gap == Skips::NONE {
                 return from;
             }
-            from - gap - self.cold.map_or(0, |cold| cold.level(level).own_below(from))
+            from - gap.total() - self.cold.map_or(0, |cold| cold.level(level).own_below(from))
         })
     }
 
@@ -111,7 +122,7 @@ impl<'a, M: Payload> BatchRef<'a, M> {
     }
 }
 
-/// What a session takes of one level, but for the gap.
+/// What a session takes of one level, but for the gaps.
 fn level_items<'a, M: Payload>(
     log: &'a Log<M>,
     cold: Option<&'a ColdState<M>>,

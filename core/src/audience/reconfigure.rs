@@ -28,7 +28,7 @@ impl<M: Payload> Audience<M> {
         config: &RoomConfig,
     ) -> Result<(), ReconfigureError> {
         let settings = &config.settings;
-        self.clock.advance(now);
+        let now = self.clock.advance(now);
         if self.closing.is_closed() {
             return Err(ReconfigureError::RoomClosed);
         }
@@ -43,15 +43,15 @@ impl<M: Payload> Audience<M> {
         self.wakeups.reconfigure(settings.coalesce);
         self.crowd.reconfigure(settings);
         self.feed.reconfigure(settings);
-        self.trim();
+        self.trim(now);
         Ok(())
     }
 
     /// Lets go of what the log holds and may hold no more. Whoever had not read it has missed it.
-    pub(super) fn trim(&mut self) {
+    pub(super) fn trim(&mut self, now: Instant) {
         // What was taken last may have been longer than what is left.
         self.shared.forget(&mut self.deferred);
-        self.feed.trim(&mut self.deferred);
+        self.feed.trim(now, &mut self.deferred);
     }
 
     /// Lets go of what the log of an audience that is closed and that everyone has left still
@@ -62,7 +62,7 @@ impl<M: Payload> Audience<M> {
         let is_over = self.closing.is_closed() && self.crowd.sessions().len() == 0;
         if is_over {
             self.feed.hold_nothing();
-            self.trim();
+            self.trim(self.clock.at());
         }
         is_over && self.feed.is_trimming()
     }

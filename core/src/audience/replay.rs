@@ -63,6 +63,11 @@ impl Replay {
         self.counts[level]
     }
 
+    /// Returns how many messages of each level those are.
+    pub(super) fn counts(&self) -> PerLevel<u32> {
+        self.counts
+    }
+
     /// Returns how many messages of all levels those are.
     pub(super) fn given_in_all(&self) -> u64 {
         self.levels.len() as u64

@@ -1,6 +1,7 @@
 //! The books of an audience, as they are told.
 
 use crate::direct::Directs;
+use crate::gap::Skips;
 use crate::ids::Seq;
 use crate::ledger::Deliveries;
 use crate::priority::PerLevel;
@@ -18,6 +19,8 @@ pub struct AudienceSnapshot {
     pub heads: PerLevel<u64>,
     /// What became of every delivery, by level, over all sessions that are and were in.
     pub deliveries: PerLevel<Deliveries>,
+    /// Of those, what was skipped, by level and cause.
+    pub skips: PerLevel<Skips>,
     /// What became of every direct message, by level.
     pub directs: PerLevel<Directs>,
     /// Sessions that are in, ending ones included.
@@ -25,7 +28,8 @@ pub struct AudienceSnapshot {
     /// Of those, sessions that are not silent, guests included.
     pub online: u32,
     /// Sessions that need something beside their cursors for now: own messages behind one that
-    /// they are due, a gap that they have not been told, a mask, direct messages, an end.
+    /// they are due, a gap that they have not been told, history to be read, a mask, direct
+    /// messages, an end.
     pub cold_sessions: u32,
     /// Messages in the log, by level.
     pub log: PerLevel<u32>,
@@ -42,6 +46,7 @@ impl AudienceSnapshot {
             applied: self.applied.min(other.applied),
             heads: PerLevel::from_fn(|level| self.heads[level].min(other.heads[level])),
             deliveries: PerLevel::from_fn(|level| self.deliveries[level] + other.deliveries[level]),
+            skips: PerLevel::from_fn(|level| self.skips[level] + other.skips[level]),
             directs: PerLevel::from_fn(|level| self.directs[level] + other.directs[level]),
             sessions: self.sessions + other.sessions,
             online: self.online + other.online,

@@ -10,11 +10,13 @@ use crate::error::SessionEnd;
 use crate::event::EndReason;
 use crate::ids::{Group, SessionId};
 use crate::message::Payload;
+use crate::time::Instant;
 use core::ops::Range;
 
 impl<M: Payload> Audience<M> {
-    /// Takes what a session is due, within a budget; `None` when that is nothing. Costs what is
-    /// read.
+    /// Takes what a session is due, within a budget; `None` when that is nothing. What has become
+    /// too old by `now` ([`deliver_within`](crate::config::RoomConfigBuilder::deliver_within)) is a
+    /// gap, unless it was there before the session came. Costs what is read.
     ///
     /// # Errors
     /// The session has ended: [`SessionEnd::Closed`] once, after its last batch, and
@@ -22,12 +24,29 @@ impl<M: Payload> Audience<M> {
     #[inline]
     pub fn next_batch(
         &mut self,
+        now: Instant,
         session: SessionId,
         budget: Budget,
     ) -> Result<Option<Batch<M>>, SessionEnd> {
+        if self.feed.bounds_deliveries() && self.is_in(session) {
+            self.move_floors(now);
+        }
         match self.take_shared(session, budget) {
             Some(batch) => Ok(Some(batch)),
             None => self.take_own(session, budget),
+        }
+    }
+
+    /// The time goes on to `now` for what is handed out: sessions that were in all the time pass
+    /// what is too old by then.
+    #[inline]
+    pub(super) fn move_floors(&mut self, now: Instant) {
+        if self.feed.bounds_deliveries() {
+            let now = self.clock.advance(now);
+            if self.feed.move_floors(now) {
+                // What was taken last may begin with something that has become too old.
+                self.shared.forget(&mut self.deferred);
+            }
         }
     }
 
@@ -70,8 +89,8 @@ impl<M: Payload> Audience<M> {
         self.shared.take(budget, |step| self.crowd.take_step(key, step))
     }
 
-    /// Hands every session of a group in a range of slots what it is due, within a budget for each;
-    /// the sink says whether it took it. Returns how many sessions had something.
+    /// Hands every session of a group in a range of slots what it is due at `now`, within a budget
+    /// for each; the sink says whether it took it. Returns how many sessions had something.
     ///
     /// Sessions that stand at the same place get the same plan, made once: going on along a room
     /// whose sessions are all caught up costs little more than looking at their cursors. A host
@@ -80,11 +99,13 @@ impl<M: Payload> Audience<M> {
     #[inline]
     pub fn sweep(
         &mut self,
+        now: Instant,
         group: Group,
         slots: Range<u32>,
         budget: Budget,
         mut sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> u32 {
+        self.move_floors(now);
         let end = slots.end.min(self.crowd.sessions().slots());
         let mut slot = slots.start;
         let mut due = 0;

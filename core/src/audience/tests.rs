@@ -64,7 +64,7 @@ impl Scene {
 
     /// Returns the gap and the number of messages of the next batch.
     fn read(&mut self, session: SessionId) -> (u64, usize) {
-        match self.audience.next_batch(session, Budget::default()).unwrap() {
+        match self.audience.next_batch(NOW, session, Budget::default()).unwrap() {
             Some(batch) => (batch.gap(LEVEL), batch.messages().len()),
             None => (0, 0),
         }
@@ -129,7 +129,7 @@ fn an_unfetched_end_keeps_its_books() {
     assert_eq!(scene.read(leaver), (1, 0));
     scene.sums_are_those_of(&[leaver, other]);
     assert_eq!(
-        scene.audience.next_batch(leaver, Budget::default()).unwrap_err(),
+        scene.audience.next_batch(NOW, leaver, Budget::default()).unwrap_err(),
         SessionEnd::Closed(EndReason::Left)
     );
     assert_eq!(
@@ -199,7 +199,7 @@ fn d47_a_long_reader_stays_on_the_fast_path() {
 fn a_masked_sessions_books_hold_past_32_bits() {
     let mut scene = Scene::new();
     let (masked, late, other) = (scene.join(), scene.join(), scene.join());
-    assert!(scene.audience.set_masked_levels(masked, LevelSet::EMPTY.with(LEVEL)));
+    assert!(scene.audience.set_masked_levels(NOW, masked, LevelSet::EMPTY.with(LEVEL)));
     for jump in 1..=50_u64 {
         scene.apply(1 << 28, Some(masked));
         assert!(!scene.audience.is_ready(masked), "after {jump} jumps");
@@ -211,13 +211,13 @@ fn a_masked_sessions_books_hold_past_32_bits() {
     }
     // The hand has told this one that it missed most: the gap is told, masked or not.
     assert!(scene.deliveries(late).skipped > 1 << 32);
-    assert!(scene.audience.set_masked_levels(late, LevelSet::EMPTY.with(LEVEL)));
+    assert!(scene.audience.set_masked_levels(NOW, late, LevelSet::EMPTY.with(LEVEL)));
     let missed = scene.deliveries(late).skipped;
     assert_eq!((missed, scene.deliveries(late).excluded), ((50 << 28) - 1, 1), "the log holds one");
     scene.sums_are_those_of(&[masked, late, other]);
     assert!(scene.audience.is_ready(late));
     assert_eq!((scene.read(late), scene.read(late)), ((missed, 0), (0, 0)));
-    assert!(scene.audience.set_masked_levels(masked, LevelSet::EMPTY));
+    assert!(scene.audience.set_masked_levels(NOW, masked, LevelSet::EMPTY));
     scene.apply(1, None);
     assert_eq!((scene.read(masked), scene.read(late)), ((0, 1), (0, 0)));
     scene.sums_are_those_of(&[masked, late, other]);
@@ -258,7 +258,7 @@ fn a_second_audience_gives_late_joiners_the_same() {
     for audience in [&mut scene.audience, &mut beside] {
         let joined = audience.join(false, Group::default(), None).unwrap();
         assert_eq!((joined.starts_after, joined.start), (Seq(3), StartPosition::Late));
-        let batch = audience.next_batch(joined.session, Budget::default()).unwrap().unwrap();
+        let batch = audience.next_batch(NOW, joined.session, Budget::default()).unwrap().unwrap();
         assert_eq!(
             batch.messages().iter().map(|message| message.position).collect::<Vec<_>>(),
             [3, 4, 5]
@@ -300,7 +300,7 @@ fn a_token_tells_what_was_missed_and_not_told() {
 fn any_slot_may_be_named_where_64_are_looked_at() {
     let mut scene = Scene::new();
     let sessions: Vec<_> = (0..8).map(|_| scene.join()).collect();
-    assert!(scene.audience.set_masked_levels(sessions[7], LevelSet::EMPTY.with(LEVEL)));
+    assert!(scene.audience.set_masked_levels(NOW, sessions[7], LevelSet::EMPTY.with(LEVEL)));
     let ready = scene.audience.ready_among(0, u64::MAX);
     assert!([1, 5, 63].iter().all(|&first| scene.audience.ready_among(first, u64::MAX) == ready));
 }

@@ -101,6 +101,20 @@ impl RoomConfigBuilder {
         log_messages: PerLevel<u32> => log_messages;
         /// Payload and profile bytes that the log holds of each level. Default 2, 2, 1 and 1 MiB.
         log_bytes: PerLevel<u64> => log_bytes;
+        /// At what age messages of each level are handed over no more to a session that was in all the
+        /// time: at this age since they were dispatched they are a gap, which says so
+        /// ([`GapCause::Age`](crate::GapCause::Age)). What was there before a session came, and a resume
+        /// or a late join asks for, is handed over however old
+        /// ([`Batch::is_history`](crate::Batch::is_history)). More than zero; default `None`: never.
+        deliver_within: PerLevel<Option<Duration>> => deliver_within;
+        /// At what age the log lets go of messages, and of their memory. It never does so before the
+        /// longest [`deliver_within`](Self::deliver_within) and
+        /// [`resume_within`](Self::resume_within), nor of what a late joiner would get
+        /// ([`replay_on_join`](Self::replay_on_join)); what a session had not read by then it has
+        /// missed. In a room to which messages come, those go that are older; one that has gone quiet
+        /// lets go of all once the last one is. More than zero; default `None`: the log keeps as many
+        /// messages as it holds for as long as no others come.
+        log_age: Option<Duration> => log_age;
         /// Dispatched messages that wait at the seam for an audience to take them over, beside
         /// those of the last call. Default 1,024, which is also the least. An audience that comes
         /// too late for some counts them as skipped and tells the gap.
@@ -240,7 +254,10 @@ impl RoomConfigBuilder {
             }
         }
         at_most("system_messages.names", u64::from(s.system_messages.names), u64::from(MAX_NAMES))?;
-        for (setting, time) in [("idle_timeout", s.idle_timeout), ("max_step", s.max_step)] {
+        let times =
+            [("idle_timeout", s.idle_timeout), ("max_step", s.max_step), ("log_age", s.log_age)];
+        let ages = s.deliver_within.values().map(|&age| ("deliver_within", age));
+        for (setting, time) in times.into_iter().chain(ages) {
             if time.is_some_and(|time| time.is_zero()) {
                 return Err(ConfigError::Zero { setting });
             }
@@ -328,6 +345,11 @@ mod tests {
             "idle_timeout must not be zero"
         );
         assert_eq!(message(builder().max_step(Some(Duration::ZERO))), "max_step must not be zero");
+        assert_eq!(message(builder().log_age(Some(Duration::ZERO))), "log_age must not be zero");
+        assert_eq!(
+            message(builder().deliver_within(PerLevel([None, None, Some(Duration::ZERO), None]))),
+            "deliver_within must not be zero"
+        );
         assert_eq!(
             message(builder().recent_users(65_537)),
             "recent_users must be at most 65536, not 65537"

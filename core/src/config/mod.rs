@@ -79,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) profile_bytes: u32,
     pub(crate) log_messages: PerLevel<u32>,
     pub(crate) log_bytes: PerLevel<u64>,
+    pub(crate) log_age: Option<Duration>,
+    pub(crate) deliver_within: PerLevel<Option<Duration>>,
     pub(crate) outbox_capacity: u32,
     pub(crate) echo: Echo,
     pub(crate) replay_on_join: u32,
@@ -110,6 +112,13 @@ impl Settings {
     /// set none, it is 0.
     pub(crate) fn seed(&self) -> u64 {
         self.seed.unwrap_or(0)
+    }
+
+    /// At what age the log lets go of messages: never before sessions that were in, or that resume,
+    /// get them no more.
+    pub(crate) fn effective_log_age(&self) -> Option<Duration> {
+        let bounds = self.deliver_within.values().flatten().chain([&self.resume_within]);
+        self.log_age.map(|age| bounds.fold(age, |age, &bound| age.max(bound)))
     }
 }
 
@@ -154,6 +163,8 @@ impl RoomConfig {
                 profile_bytes: 1024,
                 log_messages: PerLevel([512, 512, 256, 256]),
                 log_bytes: PerLevel([2 << 20, 2 << 20, 1 << 20, 1 << 20]),
+                log_age: None,
+                deliver_within: PerLevel([None; 4]),
                 outbox_capacity: 1_024,
                 echo: Echo::Off,
                 replay_on_join: 0,
@@ -247,6 +258,18 @@ impl RoomConfig {
     /// How far one call may move the room's clock; `None` is as far as it says.
     pub fn max_step(&self) -> Option<Duration> {
         self.settings.max_step
+    }
+
+    /// At what age messages of each level are handed over no more to a session that was in all the
+    /// time; `None` is never.
+    pub fn deliver_within(&self) -> PerLevel<Option<Duration>> {
+        self.settings.deliver_within
+    }
+
+    /// At what age the log lets go of messages, as it takes effect; `None` is never. See
+    /// [`RoomConfigBuilder::log_age`].
+    pub fn log_age(&self) -> Option<Duration> {
+        self.settings.effective_log_age()
     }
 
     /// The maximum number of sessions.

@@ -295,7 +295,12 @@ impl<M: Payload> RoomState<M> {
         let Some(audience) = self.shards.get_mut(session) else {
             return Err(SessionEnd::NoSession(session));
         };
-        let answer = audience.next_batch(session, budget);
+        let mut now = now;
+        if audience.bounds_deliveries() && audience.is_in(session) {
+            now = self.admission.advance(now);
+            audience.follow(now);
+        }
+        let answer = audience.next_batch(now, session, budget);
         match answer {
             Err(SessionEnd::NoSession(_)) => {}
             Err(SessionEnd::Closed(_)) => self.admission.gone(now, session),
@@ -324,7 +329,7 @@ impl<M: Payload> RoomState<M> {
     ) -> u32 {
         let now = self.admission.advance(now);
         let admission = &mut self.admission;
-        let handed = self.shards.sweep(group, slots, budget, |session, due| {
+        let handed = self.shards.sweep(now, group, slots, budget, |session, due| {
             if let Delivery::End(_) = due {
                 Self::swept_out(admission, now, session);
             }

@@ -13,14 +13,13 @@ impl<M: Payload> RoomState<M> {
     /// Sets the levels that a session does not want; returns whether it is in. See
     /// [`Audience::set_masked_levels`](crate::Audience::set_masked_levels).
     pub fn set_masked_levels(&mut self, now: Instant, session: SessionId, mask: LevelSet) -> bool {
-        let is_in = self
-            .shards
-            .get_mut(session)
-            .is_some_and(|audience| audience.set_masked_levels(session, mask));
-        if is_in {
-            self.admission.advance(now);
+        let Some(audience) = self.shards.get_mut(session) else { return false };
+        if !audience.is_in(session) {
+            return false;
         }
-        is_in
+        let now = self.admission.advance(now);
+        audience.follow(now);
+        audience.set_masked_levels(now, session, mask)
     }
 
     /// Where a session stands, for it to come back to with [`Join::resume`](crate::Join::resume);

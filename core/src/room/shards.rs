@@ -10,6 +10,7 @@ use crate::message::Payload;
 use crate::priority::PerLevel;
 use crate::rules::{Audiences, Sharding};
 use crate::shard_index::ShardIndex;
+use crate::time::Instant;
 use alloc::boxed::Box;
 #[cfg(feature = "internals")]
 use alloc::sync::Arc;
@@ -129,15 +130,17 @@ impl<M: Payload> Shards<M> {
     #[inline]
     pub(super) fn sweep(
         &mut self,
+        now: Instant,
         group: Group,
         slots: Range<u32>,
         budget: Budget,
         sink: impl FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> u32 {
         if self.sharding.shards() == 1 {
-            self.first.sweep(group, slots, budget, sink)
+            self.first.follow(now);
+            self.first.sweep(now, group, slots, budget, sink)
         } else {
-            self.sweep_blocks(group, slots, budget, sink)
+            self.sweep_blocks(now, group, slots, budget, sink)
         }
     }
 
@@ -145,6 +148,7 @@ impl<M: Payload> Shards<M> {
     #[inline(never)]
     fn sweep_blocks(
         &mut self,
+        now: Instant,
         group: Group,
         slots: Range<u32>,
         budget: Budget,
@@ -158,7 +162,9 @@ impl<M: Payload> Shards<M> {
             let stop = end.min(ShardIndex::block_after(slot));
             let here = part.at(slot);
             if let (Some(place), Some(audience)) = (here.place(slot), self.at(here.index())) {
-                handed += audience.sweep(group, place..place + (stop - slot), budget, &mut sink);
+                let places = place..place + (stop - slot);
+                audience.follow(now);
+                handed += audience.sweep(now, group, places, budget, &mut sink);
             }
             slot = stop;
         }

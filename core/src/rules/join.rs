@@ -185,7 +185,7 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             error => NotJoined::Refused(error),
         })?;
         if !join.mask.is_empty() {
-            audience.set_masked_levels(joined.session, join.mask);
+            audience.set_masked_levels(now, joined.session, join.mask);
         }
         if audience.has_heartbeat() {
             audience.touch(now, joined.session);

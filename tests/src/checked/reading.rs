@@ -19,14 +19,18 @@ fn swept(due: Delivery<'_, Probe>) -> Swept {
         Delivery::End(reason) => Swept::End(reason),
         Delivery::Batch(reading) => {
             let items = reading.items().map(|item| match item {
-                Item::Gap { priority, count } => Taken::Gap(priority, count),
-                Item::Message(message) => Taken::Message(message.payload.id()),
+                Item::Gap { priority, count, cause } => Taken::Gap(priority, count, cause),
+                Item::Message(message) => {
+                    Taken::of(message.payload.id(), reading.is_history(message))
+                }
                 Item::Direct(direct) => Taken::Direct(direct.payload.id()),
             });
             let (items, batch) = (items.collect::<Vec<_>>(), reading.to_batch());
             let kept = batch.items().map(|item| match item {
-                Item::Gap { priority, count } => Taken::Gap(priority, count),
-                Item::Message(message) => Taken::Message(message.payload.id()),
+                Item::Gap { priority, count, cause } => Taken::Gap(priority, count, cause),
+                Item::Message(message) => {
+                    Taken::of(message.payload.id(), batch.is_history(message))
+                }
                 Item::Direct(direct) => Taken::Direct(direct.payload.id()),
             });
             // A batch that is kept says the same; if not, the oracle is shown nothing and
@@ -114,12 +118,12 @@ impl Checked {
             [seen.len() as u64; 2],
             [count, twin].map(u64::from),
         )?;
-        let has_gap = |items: &Vec<Taken>| items.iter().any(|item| matches!(item, Taken::Gap(..)));
+        let is_alone = |item: &Taken| matches!(item, Taken::Gap(..) | Taken::History(_));
         same(
             Law::Batches,
-            "whether a batch with a key has a gap",
+            "whether a batch with a key has a gap or history",
             false,
-            keys.values().any(has_gap),
+            keys.values().any(|items| items.iter().any(is_alone)),
         )?;
         self.oracle.swept(now, group, slots, budget, busy, &seen)?;
         self.inspect(room)

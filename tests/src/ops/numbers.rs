@@ -218,6 +218,23 @@ pub(super) fn broadcasts() -> Broadcasts<Probe> {
     Broadcasts::new(broadcast_limits(), 0)
 }
 
+/// At what age messages go, if ever.
+pub(super) fn age(at: u8) -> Option<Duration> {
+    pick(
+        &[
+            None,
+            Some(Duration::from_secs(1)),
+            Some(Duration::from_millis(25)),
+            Some(Duration::from_millis(200)),
+            None,
+            Some(Duration::from_secs(60)),
+            Some(Duration::from_nanos(1)),
+            Some(Duration::MAX),
+        ],
+        at,
+    )
+}
+
 /// How far one call may move the clock, mostly as far as it likes.
 pub(super) fn max_step(at: u8) -> Option<Duration> {
     let millis = pick(&[None, None, Some(1_000), None, Some(50), Some(3_600_000), None, None], at);

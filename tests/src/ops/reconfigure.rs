@@ -28,7 +28,7 @@ impl Change {
     pub(super) fn apply(self, what: u32, to: [u8; 4]) -> Self {
         let mut new = self;
         let [a, b, c, d] = to;
-        for group in (0..25).filter(|group| what >> group & 1 != 0) {
+        for group in (0..26).filter(|group| what >> group & 1 != 0) {
             let setup = &mut new.setup;
             match group {
                 0 => setup.rate = a,
@@ -57,7 +57,8 @@ impl Change {
                 }
                 22 => new.payload = a,
                 23 => new.data = to,
-                _ => setup.step = b,
+                24 => setup.step = b,
+                _ => setup.ages = (to, a ^ d),
             }
         }
         new

@@ -1,7 +1,7 @@
 //! A room's settings as data.
 
 use super::numbers::{
-    data_limits, duplicates, heartbeat, max_step, pick, review, sender_quota, tips,
+    age, data_limits, duplicates, heartbeat, max_step, pick, review, sender_quota, tips,
 };
 use crate::rules::{Rules, queue};
 use roomcast_core::config::{
@@ -46,6 +46,9 @@ pub struct Setup {
     pub log: [u8; 4],
     /// Bytes in the log: 80 to 143 a level.
     pub log_bytes: u8,
+    /// At what age messages of each level are handed over no more, by a table from never to at
+    /// once; and at what age the log lets go of them, by another.
+    pub ages: ([u8; 4], u8),
     /// Whether there is an echo.
     pub echo: bool,
     /// Messages for late joiners, by a table from none to more than the log holds.
@@ -205,6 +208,8 @@ impl Setup {
             profile_bytes: 16,
             log_messages: PerLevel(self.log.map(|n| u32::from(n % 4) + 1)),
             log_bytes: PerLevel([u64::from(self.log_bytes % 64) + 80; 4]),
+            deliver_within: PerLevel(self.ages.0.map(age)),
+            log_age: age(self.ages.1),
             echo: if self.echo { Echo::On } else { Echo::Off },
             replay_on_join: pick(&[0, 1, 3, 5, 40], self.late),
             sessions: u32::from(self.sessions.0 % 12) + 1,

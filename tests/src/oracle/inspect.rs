@@ -174,6 +174,11 @@ impl Oracle {
             self.listeners.sums(),
             audience.deliveries,
         )?;
+        let skips = self.listeners.missed.0.iter().zip(&audience.skips.0);
+        for (level, (own, found)) in Priority::ALL.into_iter().zip(skips) {
+            let what = || format!("{own:?} {level} missed by cause");
+            same(Law::L2Deliveries, what(), true, own == found)?;
+        }
         same(
             Law::L2Deliveries,
             "the last number applied",

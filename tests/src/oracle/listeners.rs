@@ -1,6 +1,7 @@
 //! Who is due what: for each session the list of messages it has yet to take, and the log that
 //! still holds some of them.
 
+use super::ages::Missed;
 use super::directs::Waits;
 use crate::checked::Crossed;
 use crate::payload::Probe;
@@ -12,7 +13,7 @@ use roomcast_core::event::EndReason;
 use roomcast_core::ids::{Seq, SessionKey};
 use roomcast_core::ledger::Deliveries;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::{Batch, Budget, Group, Instant, Item, PerLevel, Priority, SessionId};
+use roomcast_core::{Batch, Budget, GapCause, Group, Instant, Item, PerLevel, Priority, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A session's own counts and what it is due.
@@ -25,7 +26,9 @@ pub struct Listener {
     pub(super) pending: PerLevel<VecDeque<u64>>,
     /// How many it has missed without being told: at a level that it masked since, or out of reach
     /// when it resumed.
-    pub(super) missed: PerLevel<u64>,
+    pub(super) missed: PerLevel<Missed>,
+    /// Below which positions lies what was there before it came.
+    pub(super) history: PerLevel<u64>,
     /// What was sent to it directly and it has yet to take.
     pub(super) directs: PerLevel<VecDeque<Waits>>,
     /// The sessions that it went on from, the oldest first, as far as they are remembered.
@@ -60,8 +63,8 @@ impl Listener {
     }
 
     /// Whether it needs, for now, more than where it stands: messages of its own lie behind one that
-    /// it is due, it is yet to be told that it missed some, something waits for it alone, it has
-    /// masked a level, or it ends.
+    /// it is due, it is yet to be told that it missed some, or to take what was there before it came,
+    /// something waits for it alone, it has masked a level, or it ends.
     pub fn needs_more(&self) -> bool {
         let own_ahead = |level| {
             let (first, own) = (self.pending[level].front(), self.own[level].last());
@@ -69,7 +72,8 @@ impl Listener {
         };
         self.end.is_some()
             || self.mask != LevelSet::EMPTY
-            || self.missed.values().any(|&missed| missed > 0)
+            || self.untold().values().any(|&missed| missed > 0)
+            || self.has_history()
             || self.directs.values().any(|directs| !directs.is_empty())
             || Priority::ALL.into_iter().any(own_ahead)
     }
@@ -77,20 +81,20 @@ impl Listener {
     /// Whether something is due.
     pub fn is_due(&self) -> bool {
         self.pending.values().any(|pending| !pending.is_empty())
-            || self.missed.values().any(|&missed| missed > 0)
+            || self.untold().values().any(|&missed| missed > 0)
             || self.directs.values().any(|directs| !directs.is_empty())
     }
 }
 
 /// A message in the log: position, number and size.
 #[derive(Clone, Copy, Debug)]
-struct Logged {
-    position: u64,
+pub(super) struct Logged {
+    pub(super) position: u64,
     session: Option<SessionKey>,
     id: u64,
     seq: Seq,
     bytes: u64,
-    dispatched_at: Instant,
+    pub(super) dispatched_at: Instant,
 }
 
 /// All sessions that are in, and the log.
@@ -102,7 +106,13 @@ pub struct Listeners {
     pub(super) directs: PerLevel<Directs>,
     /// The books of those that are gone.
     gone: PerLevel<Deliveries>,
-    log: PerLevel<Vec<Logged>>,
+    /// What sessions that are or were in have missed.
+    pub(super) missed: PerLevel<Missed>,
+    pub(super) log: PerLevel<Vec<Logged>>,
+    /// Behind the last message of each level that the log gave up while it was fresh.
+    pub(super) overrun: PerLevel<u64>,
+    /// When the last message was dispatched.
+    pub(super) last: Instant,
     /// The levels and positions of all that was dispatched, in order.
     pub(super) order: Vec<(Priority, u64)>,
     /// Of those, the first that was kept for late joiners when their number changed last.
@@ -143,22 +153,30 @@ impl Listeners {
             bytes,
             dispatched_at: message.dispatched_at,
         });
-        self.trim(rules, level);
+        self.last = message.dispatched_at;
+        self.trim(rules, level, message.dispatched_at);
+        self.age(rules, message.dispatched_at);
     }
 
     /// What the log may not hold falls out of it.
-    pub fn trim(&mut self, rules: &Rules, level: Priority) {
-        let log = &mut self.log[level];
-        while log.len() as u64 > u64::from(rules.log_messages[level])
-            || log.iter().map(|logged| logged.bytes).sum::<u64>() > rules.log_bytes[level]
+    pub fn trim(&mut self, rules: &Rules, level: Priority, now: Instant) {
+        while self.log[level].len() as u64 > u64::from(rules.log_messages[level])
+            || self.log[level].iter().map(|logged| logged.bytes).sum::<u64>()
+                > rules.log_bytes[level]
         {
-            log.remove(0);
+            let oldest = self.log[level].remove(0);
+            self.give_up(rules, level, oldest, now);
         }
     }
 
     /// Whether the log holds the message of a level at a position.
     pub fn holds(&self, level: Priority, position: u64) -> bool {
-        self.log[level].iter().any(|logged| logged.position == position)
+        self.find(level, position).is_some()
+    }
+
+    /// The message of a level at a position, if the log holds it.
+    pub(super) fn find(&self, level: Priority, position: u64) -> Option<Logged> {
+        self.log[level].iter().copied().find(|logged| logged.position == position)
     }
 
     /// The messages of a level that the log holds: where they stand, and when they went out.
@@ -173,7 +191,7 @@ impl Listeners {
 
     /// Who sent the message of a level at a position, if the log holds it and a session did.
     pub fn sender(&self, level: Priority, position: u64) -> Option<SessionKey> {
-        self.log[level].iter().find(|logged| logged.position == position)?.session
+        self.find(level, position)?.session
     }
 
     /// Messages in the log, by level.
@@ -239,8 +257,16 @@ impl Listeners {
 
     /// What a session should get now, and takes: gaps and message numbers in order, and whether
     /// more is due. Empty when nothing is due.
-    pub fn take(&mut self, session: SessionId, budget: Budget) -> (Vec<Taken>, bool) {
-        let Some(listener) = self.here.get_mut(&session) else { return (Vec::new(), false) };
+    pub fn take(
+        &mut self,
+        rules: &Rules,
+        now: Instant,
+        session: SessionId,
+        budget: Budget,
+    ) -> (Vec<Taken>, bool) {
+        let Some(mut listener) = self.here.get(&session).cloned() else {
+            return (Vec::new(), false);
+        };
         let (mut messages, mut bytes) = (budget.messages.max(1), budget.bytes);
         let mut taken = Vec::new();
         let mut any = false;
@@ -248,31 +274,37 @@ impl Listeners {
             if messages == 0 {
                 break;
             }
-            let log = &self.log[level];
+            let lost = self.lost(rules, level, &listener, now);
             let pending = &mut listener.pending[level];
             let mut gap = std::mem::take(&mut listener.missed[level]);
-            let mut fallen = 0;
-            while pending.front().is_some_and(|&position| {
-                log.first().is_none_or(|oldest| position < oldest.position)
-            }) {
+            for (position, cause) in lost.iter().copied() {
+                // What is too old behind something that was there before is told behind that.
+                if pending.front() != Some(&position) {
+                    break;
+                }
                 pending.pop_front();
-                fallen += 1;
+                gap.add(cause);
+                self.missed[level].add(cause);
+                listener.counts[level].skipped += 1;
             }
-            listener.counts[level].skipped += fallen;
-            gap += fallen;
-            if gap > 0 {
-                taken.push(Taken::Gap(level, gap));
-            }
+            taken.extend(gap.told().map(|(cause, count)| Taken::Gap(level, count, cause)));
             let directs = &mut listener.directs[level];
+            let history = listener.history[level];
             loop {
-                let logged =
-                    pending.front().and_then(|&at| log.iter().find(|logged| logged.position == at));
+                let next = pending.front().and_then(|&at| self.find(level, at));
+                let is_gap = next.is_some_and(|next| {
+                    lost.iter().any(|&(position, _)| position == next.position)
+                });
                 // What was sent directly comes behind what had been dispatched before it.
                 let direct = directs
                     .front()
-                    .filter(|waits| logged.is_none_or(|logged| logged.position >= waits.follows));
-                let Some(size) =
-                    direct.map(|waits| waits.bytes).or(logged.map(|logged| logged.bytes))
+                    .filter(|waits| next.is_none_or(|next| next.position >= waits.follows));
+                if is_gap && direct.is_none() {
+                    // The next batch begins with it, and nothing lower comes before.
+                    messages = 0;
+                    break;
+                }
+                let Some(size) = direct.map(|waits| waits.bytes).or(next.map(|next| next.bytes))
                 else {
                     break;
                 };
@@ -284,23 +316,29 @@ impl Listeners {
                 any = true;
                 messages -= 1;
                 bytes = bytes.saturating_sub(size);
-                match (direct, logged) {
+                match (direct, next) {
                     (Some(waits), _) => {
                         self.directs[level].delivered += 1;
                         taken.push(Taken::Direct(waits.id));
                         directs.pop_front();
                     }
-                    (None, Some(logged)) => {
+                    (None, Some(next)) => {
                         listener.counts[level].delivered += 1;
-                        taken.push(Taken::Message(logged.id));
-                        listener.handed[level] = logged.position + 1;
+                        taken.push(if next.position < history {
+                            Taken::History(next.id)
+                        } else {
+                            Taken::Message(next.id)
+                        });
+                        listener.handed[level] = next.position + 1;
                         pending.pop_front();
                     }
                     (None, None) => {}
                 }
             }
         }
-        (taken, listener.is_due())
+        let is_due = listener.is_due();
+        self.here.insert(session, listener);
+        (taken, is_due)
     }
 }
 
@@ -317,11 +355,20 @@ pub enum Swept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
     /// A gap.
-    Gap(Priority, u64),
+    Gap(Priority, u64, GapCause),
     /// The message with this number.
     Message(u64),
+    /// The message with this number, which was there before the session came.
+    History(u64),
     /// The direct message with this number.
     Direct(u64),
+}
+
+impl Taken {
+    /// The message with this number, which was there before the session came or not.
+    pub fn of(id: u64, is_history: bool) -> Self {
+        if is_history { Self::History(id) } else { Self::Message(id) }
+    }
 }
 
 /// Compares a batch with what it should be.
@@ -330,10 +377,7 @@ pub fn check_batch(expected: (Vec<Taken>, bool), batch: &Batch<Probe>) -> Check 
     let mut found = Vec::new();
     for item in batch.items() {
         match item {
-            Item::Gap { priority, count } => {
-                same(Law::Batches, "the gap by its priority", batch.gap(priority), count)?;
-                found.push(Taken::Gap(priority, count));
-            }
+            Item::Gap { priority, count, cause } => found.push(Taken::Gap(priority, count, cause)),
             Item::Message(message) => {
                 let here = (message.priority, message.seq);
                 if last.is_some_and(|(level, seq)| {
@@ -347,10 +391,17 @@ pub fn check_batch(expected: (Vec<Taken>, bool), batch: &Batch<Probe>) -> Check 
                     ));
                 }
                 last = Some(here);
-                found.push(Taken::Message(message.payload.id()));
+                found.push(Taken::of(message.payload.id(), batch.is_history(message)));
             }
             Item::Direct(direct) => found.push(Taken::Direct(direct.payload.id())),
         }
+    }
+    for level in Priority::ALL {
+        let gaps = found.iter().filter_map(|item| match item {
+            Taken::Gap(priority, count, _) if *priority == level => Some(count),
+            _ => None,
+        });
+        same(Law::Batches, "the gap by its priority", gaps.sum(), batch.gap(level))?;
     }
     let directs = found.iter().filter(|item| matches!(item, Taken::Direct(_))).count();
     same(Law::Batches, "the direct messages by themselves", directs, batch.directs().len())?;

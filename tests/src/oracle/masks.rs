@@ -4,24 +4,33 @@
 
 use super::Oracle;
 use super::listeners::Listeners;
+use crate::rules::Rules;
 use crate::violation::{Check, Law, same};
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::{Instant, SessionId};
 
 impl Listeners {
     /// The levels that a session does not want, from now on. Returns whether the session is in.
-    pub fn set_masked_levels(&mut self, session: SessionId, mask: LevelSet) -> bool {
+    pub fn set_masked_levels(
+        &mut self,
+        rules: &Rules,
+        now: Instant,
+        session: SessionId,
+        mask: LevelSet,
+    ) -> bool {
         let Some(listener) = self.here.get(&session) else { return false };
         let old = listener.mask;
         let added: Vec<_> = mask.levels().filter(|&level| !old.contains(level)).collect();
         for level in added {
-            let pending = self.here[&session].pending[level].clone();
-            let missed = pending.iter().filter(|&&position| !self.holds(level, position)).count();
+            let missed = self.lost(rules, level, &self.here[&session], now);
             let Some(listener) = self.here.get_mut(&session) else { continue };
-            listener.counts[level].skipped += missed as u64;
-            listener.missed[level] += missed as u64;
-            listener.counts[level].excluded += (pending.len() - missed) as u64;
-            listener.pending[level].clear();
+            let unread = listener.pending[level].drain(..).count();
+            listener.counts[level].skipped += missed.len() as u64;
+            listener.counts[level].excluded += (unread - missed.len()) as u64;
+            for (_, cause) in missed {
+                listener.missed[level].add(cause);
+                self.missed[level].add(cause);
+            }
         }
         self.here.get_mut(&session).map(|listener| listener.mask = mask).is_some()
     }
@@ -36,8 +45,8 @@ impl Oracle {
         mask: LevelSet,
         answer: bool,
     ) -> Check {
-        self.advance_if(self.is_in(session), now);
-        let is_in = self.listeners.set_masked_levels(session, mask);
+        let now = self.advance_if(self.is_in(session), now);
+        let is_in = self.listeners.set_masked_levels(&self.rules, now, session, mask);
         same(Law::Members, "whether the session is in that masks levels", is_in, answer)
     }
 }

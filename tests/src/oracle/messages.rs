@@ -275,6 +275,9 @@ impl Oracle {
         } else {
             same(Law::Events, "what a closed room sends", 0, crossed.len())?;
         }
+        if self.next_aging().is_some_and(|due| now >= due) {
+            self.listeners.age(&self.rules, now);
+        }
         for session in self.listeners.expire(now) {
             self.go(session);
         }

@@ -2,6 +2,7 @@
 //! and where the room may choose (which of equally big senders gives way, what a seeded draw gives)
 //! it checks that the choice was allowed and follows it.
 
+mod ages;
 mod at_once;
 mod clock;
 mod coming;
@@ -313,8 +314,14 @@ impl Oracle {
             .chain(self.listeners.next_end())
             .chain(self.next_look())
             .chain(self.next_expiry())
+            .chain(self.next_aging())
             .chain(self.next_step())
             .min()
+    }
+
+    /// When the log wants to be looked at for its age. A closed one does not.
+    fn next_aging(&self) -> Option<Instant> {
+        if self.is_open() { self.listeners.next_aging(&self.rules) } else { None }
     }
 
     /// A promise was broken if this is more than it may be.

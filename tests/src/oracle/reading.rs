@@ -17,7 +17,7 @@ impl Oracle {
         budget: Budget,
         answer: &Result<Option<Batch<Probe>>, SessionEnd>,
     ) -> Check {
-        self.advance_if(self.is_in(session), now);
+        let now = self.advance_if(self.is_in(session), now);
         if !self.is_in(session) {
             self.go(session);
             let answer = answer.as_ref().map(Option::is_some).map_err(|&end| end);
@@ -29,7 +29,7 @@ impl Oracle {
             );
         }
         let reason = self.listeners.reason(session);
-        let expected = self.listeners.take(session, budget);
+        let expected = self.listeners.take(&self.rules, now, session, budget);
         match answer {
             Ok(Some(batch)) => check_batch(expected, batch),
             Ok(None) => {
@@ -63,7 +63,7 @@ impl Oracle {
         busy: impl Fn(SessionId) -> bool,
         found: &[(SessionId, Swept)],
     ) -> Check {
-        self.advance(now);
+        let now = self.advance(now);
         let inside = self
             .listeners
             .here
@@ -72,13 +72,14 @@ impl Oracle {
         let inside: Vec<SessionId> = inside.map(|(&session, _)| session).collect();
         let mut expected = Vec::new();
         for session in inside {
-            let (before, books) = (self.listeners.here[&session].clone(), self.listeners.directs);
-            let (taken, more) = self.listeners.take(session, budget);
+            let before = self.listeners.here[&session].clone();
+            let books = (self.listeners.directs, self.listeners.missed);
+            let (taken, more) = self.listeners.take(&self.rules, now, session, budget);
             if !taken.is_empty() {
                 expected.push((session, Swept::Batch(taken, more)));
                 if busy(session) {
                     self.listeners.here.insert(session, before);
-                    self.listeners.directs = books;
+                    (self.listeners.directs, self.listeners.missed) = books;
                 }
             } else if let Some(reason) = self.listeners.reason(session) {
                 expected.push((session, Swept::End(reason)));

@@ -97,11 +97,12 @@ impl Oracle {
         self.quotas = quotas;
         self.line.config = new.queue;
         for level in Priority::ALL {
-            self.listeners.trim(new, level);
+            self.listeners.trim(new, level, now);
         }
         let dispatched = self.listeners.order.len();
         let kept = dispatched.saturating_sub(old.replay_on_join as usize);
         self.listeners.reserved_above = self.listeners.reserved_above.max(kept);
+        self.listeners.age(new, now);
         let kept =
             self.arrivals.len().saturating_sub(old.recent_users.min(new.recent_users) as usize);
         self.arrivals.drain(..kept);

@@ -8,7 +8,7 @@ use roomcast_core::event::StartPosition;
 use roomcast_core::ids::{Seq, SessionKey};
 use roomcast_core::resume::{MAX_FORMERS, ResumeToken, TokenAt};
 use roomcast_core::time::Duration;
-use roomcast_core::{Instant, PerLevel, Priority, SessionId};
+use roomcast_core::{GapCause, Instant, PerLevel, Priority, SessionId};
 
 impl Oracle {
     /// `RoomState::resume_token` answered this: all that is not due lies before it, or is the
@@ -39,7 +39,8 @@ impl Oracle {
         }
         for level in Priority::ALL {
             // What it missed before a mask and was not told of lies before it, too.
-            let (from, head) = (token.positions[level] + listener.missed[level], self.heads[level]);
+            let (from, head) =
+                (token.positions[level] + listener.missed[level].total(), self.heads[level]);
             if listener.mask.contains(level) {
                 same(Law::L2Deliveries, format!("where the masked {level} stands"), head, from)?;
             }
@@ -95,7 +96,7 @@ impl Oracle {
         // and what it has missed.
         let handed = listener.pending[level].front().copied().unwrap_or(head);
         let most = if listener.mask.contains(level) { head } else { handed }.min(position + 1);
-        let missed = listener.missed[level];
+        let missed = listener.missed[level].total();
         let sure = if listener.mask.contains(level) && missed == 0 {
             head
         } else {
@@ -147,11 +148,19 @@ impl Oracle {
                 remembered.push(former);
             }
         }
+        // What was out of reach whatever its age: given up while it was fresh, or too far back.
+        let mut overrun = PerLevel::from_fn(|level| {
+            let back = u64::from(self.rules.resume_messages);
+            self.listeners.overrun[level].max(self.heads[level].saturating_sub(back))
+        });
         // Too many: what the oldest said is missed, and all before it.
         while remembered.len() > MAX_FORMERS {
             let said = said(&reach, remembered.remove(0));
             for level in Priority::ALL {
-                reach[level] = reach[level].max(said[level].map_or(0, |position| position + 1));
+                if let Some(position) = said[level] {
+                    reach[level] = position + 1;
+                    overrun[level] = position + 1;
+                }
             }
         }
         let mut listener = Listener { formers: remembered, ..Listener::default() };
@@ -160,7 +169,9 @@ impl Oracle {
                 let sender = self.listeners.sender(level, position);
                 let is_own = sender.is_some_and(|sender| listener.formers.contains(&sender));
                 if position < reach[level] {
-                    listener.miss(level);
+                    let is_overrun = position < overrun[level];
+                    listener
+                        .miss(level, if is_overrun { GapCause::Overrun } else { GapCause::Age });
                 } else if is_own {
                     listener.exclude_own(level, position);
                 } else {
@@ -189,9 +200,9 @@ impl Oracle {
 
 impl Listener {
     /// A message is due that it does not get, and that it is told it missed.
-    fn miss(&mut self, level: Priority) {
+    fn miss(&mut self, level: Priority, cause: GapCause) {
         self.counts[level].due += 1;
         self.counts[level].skipped += 1;
-        self.missed[level] += 1;
+        self.missed[level].add(cause);
     }
 }

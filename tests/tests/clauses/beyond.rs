@@ -214,7 +214,7 @@ fn b10_a_slow_session_is_told_its_exact_gap_first() {
     let told: Vec<String> = batch
         .items()
         .map(|item| match item {
-            Item::Gap { priority, count } => format!("missed {count} {priority}"),
+            Item::Gap { priority, count, .. } => format!("missed {count} {priority}"),
             Item::Message(message) => message.payload.clone(),
             Item::Direct(direct) => direct.payload.clone(),
         })

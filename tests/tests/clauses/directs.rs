@@ -24,7 +24,7 @@ fn to_session(scene: &mut Scene, session: SessionId, level: Priority, text: &str
 
 fn told(batch: &Batch<String>) -> Vec<String> {
     let item = |item: Item<'_, String>| match item {
-        Item::Gap { priority, count } => format!("missed {count} {priority}"),
+        Item::Gap { priority, count, .. } => format!("missed {count} {priority}"),
         Item::Message(message) => message.payload.clone(),
         Item::Direct(direct) => format!("to you: {}", direct.payload),
     };

@@ -9,8 +9,8 @@ use roomcast_core::quota::{Quota, Rate, RateLimit};
 use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
 use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Event, Instant, Item, Join, Outcome, PerLevel, Priority, RoomConfig, RoomState,
-    SessionId, UserId,
+    Actor, Event, GapCause, Instant, Item, Join, Outcome, PerLevel, Priority, RoomConfig,
+    RoomState, SessionId, UserId,
 };
 use std::num::NonZeroU32;
 
@@ -246,7 +246,7 @@ fn b15_a_smaller_log_makes_a_gap() {
     let batch = scene.next(guest).unwrap().unwrap();
     assert!(matches!(
         batch.items().next(),
-        Some(Item::Gap { priority: Priority::Normal, count: 3 })
+        Some(Item::Gap { priority: Priority::Normal, count: 3, cause: GapCause::Overrun })
     ));
     assert_eq!((crate::scene::texts(&batch), scene.read(reader)), (vec!["d".to_owned()], vec![]));
     reconfigure(&mut scene, |builder| builder.log_messages(PerLevel([3; 4])).replay_on_join(2))

@@ -25,6 +25,7 @@ const CALM: Setup = Setup {
     wait: [0; 4],
     log: [3; 4],
     log_bytes: 63,
+    ages: ([0; 4], 0),
     echo: false,
     late: 0,
     resume: 0,

@@ -17,7 +17,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let log = (
         any::<[u8; 4]>(),
         any::<u8>(),
-        any::<(bool, u8, u8, (u8, u8))>(),
+        any::<(([u8; 4], u8), bool, u8, u8, (u8, u8))>(),
         (any::<u8>(), any::<u8>()),
         any::<u8>(),
     );
@@ -57,7 +57,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
                 eviction,
                 wait,
             ) = queue;
-            let (log, log_bytes, (echo, late, resume, directs), sessions, moderation) = log;
+            let (log, log_bytes, (ages, echo, late, resume, directs), sessions, moderation) = log;
             let (outcomes, outcome_sink, presence, grace, seed) = events;
             Setup {
                 rate,
@@ -73,6 +73,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
                 wait,
                 log,
                 log_bytes,
+                ages,
                 echo,
                 late,
                 resume,

@@ -116,6 +116,8 @@ pub(crate) enum Item {
         level: Level,
         /// How many.
         count: u64,
+        /// Why, in one word: `overrun`, `age`.
+        cause: String,
     },
 }
 

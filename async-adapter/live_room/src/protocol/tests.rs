@@ -210,7 +210,7 @@ fn items_go_around() {
         What::Tip(Tip::RoomMuted),
     ]
     .map(|what| Item::Message { seq: u64::MAX, level: Level::High, nick: "kim".into(), what });
-    let gap = Item::Gap { level: Level::Low, count: 5 };
+    let gap = Item::Gap { level: Level::Low, count: 5, cause: "age".into() };
     for item in items.into_iter().chain([gap]) {
         let text = serde_json::to_string(&item).unwrap();
         assert_eq!(serde_json::from_str::<Item>(&text).unwrap(), item, "{text}");
@@ -222,14 +222,14 @@ fn replies_have_the_shape_that_the_page_reads() {
     let what = What::Gift { name: "rose".into(), count: 3 };
     let items = [
         Item::Message { seq: 7, level: Level::High, nick: "kim".into(), what },
-        Item::Gap { level: Level::Low, count: 2 },
+        Item::Gap { level: Level::Low, count: 2, cause: "overrun".into() },
     ];
     let frame = batch_frame(items.iter().map(Item::to_json));
     assert_eq!(
         serde_json::from_str::<Value>(&frame).unwrap(),
         json!({"type": "batch", "items": [
             {"kind": "message", "seq": 7, "level": "high", "nick": "kim", "what": "gift", "name": "rose", "count": 3},
-            {"kind": "gap", "level": "low", "count": 2},
+            {"kind": "gap", "level": "low", "count": 2, "cause": "overrun"},
         ]})
     );
     assert_eq!(

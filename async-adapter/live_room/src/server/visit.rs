@@ -324,8 +324,8 @@ fn encode(batch: &Batch<Said>) -> String {
                 .to_json()
                 .into()
         }
-        Item::Gap { priority, count } => {
-            Shown::Gap { level: priority.into(), count }.to_json().into()
+        Item::Gap { priority, count, cause } => {
+            Shown::Gap { level: priority.into(), count, cause: cause.to_string() }.to_json().into()
         }
     }))
 }

@@ -2,7 +2,7 @@
 
 use crate::pump::frames::Encoder;
 use roomcast_core::event::EndReason;
-use roomcast_core::{Direct, Message, Priority};
+use roomcast_core::{Direct, GapCause, Message, Priority};
 
 /// Puts what an encoder writes into WebSocket frames: one for each message, each gap and the last
 /// words, then a close frame.
@@ -88,8 +88,12 @@ impl<M, E: Encoder<M>> Encoder<M> for WebSocketFrames<E> {
         self.framed(frame, |encoder, scratch| encoder.direct(direct, scratch));
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
-        self.framed(frame, |encoder, scratch| encoder.gap(priority, count, scratch));
+    fn history(&mut self, message: &Message<M>, frame: &mut Vec<u8>) {
+        self.framed(frame, |encoder, scratch| encoder.history(message, scratch));
+    }
+
+    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>) {
+        self.framed(frame, |encoder, scratch| encoder.gap(priority, count, cause, scratch));
     }
 
     fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {

@@ -147,13 +147,19 @@ impl Halves {
         while first < slots {
             let mut audience = self.audience.lock().unwrap_or_else(PoisonError::into_inner);
             self.catch_up(&mut audience);
-            audience.sweep(Group::DEFAULT, first..first + STRETCH, budget, |session, due| {
-                if let Delivery::Batch(reading) = due {
-                    handed += u64::from(reading.messages());
-                    black_box((session, reading.key()));
-                }
-                Handoff::Taken
-            });
+            audience.sweep(
+                Instant::ZERO,
+                Group::DEFAULT,
+                first..first + STRETCH,
+                budget,
+                |session, due| {
+                    if let Delivery::Batch(reading) = due {
+                        handed += u64::from(reading.messages());
+                        black_box((session, reading.key()));
+                    }
+                    Handoff::Taken
+                },
+            );
             slots = audience.slots();
             let deferred = audience.take_deferred_drops();
             drop(audience);

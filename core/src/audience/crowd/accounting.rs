@@ -4,6 +4,7 @@ use super::super::cold_state::ColdState;
 use super::super::life_counters::Ahead;
 use super::Crowd;
 use crate::direct::Directs;
+use crate::gap::Skips;
 use crate::ledger::Deliveries;
 use crate::log::Log;
 use crate::message::Payload;
@@ -13,6 +14,11 @@ impl<M: Payload> Crowd<M> {
     /// Returns the books of one level over all sessions that are and were in.
     pub(in crate::audience) fn deliveries(&self, log: &Log<M>, level: Priority) -> Deliveries {
         self.accounts.sum_of(level, log.head(level))
+    }
+
+    /// Returns what was skipped of each level, by cause.
+    pub(in crate::audience) fn skips(&self) -> PerLevel<Skips> {
+        self.accounts.skips()
     }
 
     /// Returns what became of every direct message, by level.

@@ -5,6 +5,7 @@
 //! subtraction.
 
 use super::super::cold_state::ColdState;
+use super::super::plan::readable;
 use super::Crowd;
 use crate::level_set::LevelSet;
 use crate::log::Log;
@@ -52,9 +53,15 @@ impl<M: Payload> Crowd<M> {
         let ending = self.ending(slot);
         let end = ending.map_or(head, |ending| ending.ends[level]);
         let cursor = self.sessions.cursor(slot, level, end);
-        let readable = cursor.max(log.tail(level).min(end));
-        self.skip(slot, level, cursor..readable);
-        let unread = self.pass(slot, level, readable..end);
+        let (from, stop) = readable(log, self.cold(slot), level, cursor..end);
+        self.skip(slot, level, cursor..from, log.overrun(level));
+        let mut unread = self.pass(slot, level, from..stop);
+        if stop < end {
+            // Behind history it could read on only from where messages are young enough.
+            let from = log.floor(level).min(end);
+            self.skip(slot, level, stop..from, log.overrun(level));
+            unread += self.pass(slot, level, from..end);
+        }
         self.add_excluded(slot, level, unread);
         if ending.is_none() {
             self.accounts.mask(level, head);

@@ -17,6 +17,7 @@ use super::life_counters::LifeCounters;
 use super::lineage::Lineage;
 use super::session::Sessions;
 use crate::config::{Echo, Settings};
+use crate::gap::Skips;
 use crate::ids::{Group, SessionKey};
 use crate::log::Log;
 use crate::message::Payload;
@@ -91,6 +92,19 @@ impl<M: Payload> Crowd<M> {
         self.sessions.insert(guest, group, starts.0.map(|start| start as u32))
     }
 
+    /// A session that has just come has yet to read what was there before: it gets that however old,
+    /// and is told that it is history.
+    pub(super) fn begin_with_history(&mut self, log: &Log<M>, session: SessionKey) {
+        let Some(slot) = self.sessions.slot_of(session) else { return };
+        let below = PerLevel::from_fn(|level| {
+            let head = log.head(level);
+            if self.sessions.cursor(slot, level, head) < head { head } else { 0 }
+        });
+        if below.values().any(|&below| below > 0) {
+            self.cold_mut(slot).begin_with_history(below);
+        }
+    }
+
     /// Returns the slot of a session that is in and does not end.
     pub(super) fn live_slot(&self, session: SessionKey) -> Option<u32> {
         self.sessions.slot_of(session).filter(|&slot| self.ending(slot).is_none())
@@ -141,12 +155,12 @@ impl<M: Payload> Crowd<M> {
             // What is masked is excluded anyhow.
             Some(cold) if cold.ending().is_some() || cold.mask().contains(level) => return,
             None if is_next => self.pass_own(slot, level, position),
-            Some(cold) if is_next && cold.level(level).untold() == 0 => {
+            Some(cold) if is_next && cold.level(level).untold() == Skips::NONE => {
                 self.pass_own(slot, level, position);
             }
             _ => {
-                let tail = log.tail(level);
-                self.cold_mut(slot).level_mut(level).add_own(position, tail);
+                let (tail, overrun) = (log.tail(level), log.overrun(level));
+                self.cold_mut(slot).level_mut(level).add_own(position, tail, overrun);
                 self.accounts.exclude_own(level);
             }
         }

@@ -2,12 +2,14 @@
 
 use super::super::accounts::Stage;
 use super::super::batch::{Budget, Handoff};
+use super::super::cold_state::split;
 use super::super::plan::{Plan, Step};
 use super::super::positions::Positions;
 use super::super::reading::BatchRef;
 use super::super::session::Swept;
 use super::{Crowd, Path};
 use crate::deferred_drops::DeferredDrops;
+use crate::gap::Skips;
 use crate::ids::{Group, SessionKey};
 use crate::log::Log;
 use crate::message::Payload;
@@ -39,7 +41,7 @@ impl<M: Payload> Crowd<M> {
             let head = log.head(level);
             let is_masked = self.is_masked(slot, level);
             let reached = if is_masked { head } else { self.sessions.cursor(slot, level, head) };
-            let untold = self.cold(slot).map_or(0, |cold| cold.level(level).untold());
+            let untold = self.cold(slot).map_or(0, |cold| cold.level(level).untold().total());
             reached.saturating_sub(untold)
         })
     }
@@ -96,15 +98,15 @@ impl<M: Payload> Crowd<M> {
         deferred: &mut DeferredDrops<M>,
     ) -> Path {
         for (level, plan) in plan.levels.iter() {
-            if plan.from > plan.cursor {
+            if plan.gap != Skips::NONE {
                 // It is told with this very batch.
-                self.miss(slot, level, plan.cursor..plan.from);
+                let before = match self.existing_cold_mut(slot) {
+                    Some(cold) => cold.level_mut(level).tell(),
+                    None => Skips::NONE,
+                };
+                self.book_skips(slot, level, plan.gap - before);
             }
-            if plan.gap > 0
-                && let Some(cold) = self.existing_cold_mut(slot)
-            {
-                cold.level_mut(level).tell();
-            }
+            self.pass(slot, level, plan.cursor..plan.from);
             let read = self.pass(slot, level, plan.from..plan.to);
             self.accounts.deliver(level, read);
             self.deliver_directs(slot, level, plan.directs, deferred);
@@ -112,24 +114,29 @@ impl<M: Payload> Crowd<M> {
         self.drop_blank_aside(slot)
     }
 
-    /// Books what has fallen out of the log before the session read it, from its cursor on, and
-    /// that it is to be told.
-    pub(super) fn skip(&mut self, slot: u32, level: Priority, missed: Range<u64>) {
-        let skipped = self.miss(slot, level, missed);
-        if skipped > 0 {
-            self.cold_mut(slot).level_mut(level).miss(skipped);
+    /// Books what a session has missed from its cursor on, where the log's overrun ends at
+    /// `overrun`, and that it is to be told.
+    pub(super) fn skip(&mut self, slot: u32, level: Priority, missed: Range<u64>, overrun: u64) {
+        if missed.is_empty() {
+            return;
+        }
+        let skips = match self.cold(slot) {
+            Some(cold) => cold.level(level).skips(&missed, overrun),
+            None => split(&missed, overrun),
+        };
+        self.pass(slot, level, missed);
+        if skips != Skips::NONE {
+            self.book_skips(slot, level, skips);
+            self.cold_mut(slot).level_mut(level).miss(skips);
         }
     }
 
-    /// As [`skip`](Self::skip), of what it is told in the same call. Returns how many messages it
-    /// has missed.
-    fn miss(&mut self, slot: u32, level: Priority, missed: Range<u64>) -> u64 {
-        let skipped = self.pass(slot, level, missed);
-        if skipped > 0 {
-            self.accounts.skip(level, skipped);
-            self.life_counters.skip(slot, level, skipped);
+    /// Books what a session passes and does not get.
+    fn book_skips(&mut self, slot: u32, level: Priority, skips: Skips) {
+        if skips != Skips::NONE {
+            self.accounts.skip(level, skips);
+            self.life_counters.skip(slot, level, skips.total());
         }
-        skipped
     }
 
     /// Moves a cursor over a range and keeps the sums. Returns how many positions it passed that
@@ -140,7 +147,10 @@ impl<M: Payload> Crowd<M> {
         }
         self.sessions.set_cursor(slot, level, range.end);
         let (own, stage) = match self.existing_cold_mut(slot) {
-            Some(cold) => (cold.level_mut(level).pass(range.end), cold.stage()),
+            Some(cold) => {
+                cold.pass_history(level, range.end);
+                (cold.level_mut(level).pass(range.end), cold.stage())
+            }
             None => (0, Stage::Live),
         };
         let positions = range.end - range.start;

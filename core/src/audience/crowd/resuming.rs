@@ -12,26 +12,35 @@ use alloc::vec::Vec;
 
 impl<M: Payload> Crowd<M> {
     /// A session that has just come from `positions` goes on from former ones, the oldest first. It
-    /// reads nothing below `floors`: that it has missed, and is told. What the former ones sent,
-    /// from there on in the log and later, is its own.
+    /// reads nothing below `floors`: that it has missed, and is told; each comes with the position
+    /// below which it was out of reach whatever its age. What the former ones sent, from there on
+    /// in the log and later, is its own.
     pub(in crate::audience) fn go_on(
         &mut self,
         log: &Log<M>,
         session: SessionKey,
         formers: &[SessionKey],
         positions: &PerLevel<u64>,
-        mut floors: PerLevel<u64>,
+        floors: PerLevel<(u64, u64)>,
     ) {
         let Some(slot) = self.sessions.slot_of(session) else { return };
-        for level in Priority::ALL {
-            floors[level] = floors[level].max(positions[level]);
-        }
+        let mut overruns = PerLevel::from_fn(|level| floors[level].1);
+        let mut floors = PerLevel::from_fn(|level| floors[level].0.max(positions[level]));
         let own = match self.echo {
-            Echo::Off => self.find_own(log, slot, formers, &mut floors),
+            Echo::Off => {
+                let before = floors;
+                let own = self.find_own(log, slot, formers, &mut floors);
+                for level in
+                    Priority::ALL.into_iter().filter(|&level| floors[level] > before[level])
+                {
+                    overruns[level] = floors[level];
+                }
+                own
+            }
             Echo::On => Vec::new(),
         };
         for level in Priority::ALL {
-            self.skip(slot, level, positions[level]..floors[level]);
+            self.skip(slot, level, positions[level]..floors[level], overruns[level]);
         }
         for (level, position) in own {
             self.exclude_own(log, slot, level, position);

@@ -6,7 +6,7 @@ use crate::load::Load;
 use crate::orders::{Counts, Fates};
 use roomcast::net::{TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
 use roomcast::pump::PumpOptions;
-use roomcast::{Bytes, Direct, Encoder, Join, Message, Priority, Pump};
+use roomcast::{Bytes, Direct, Encoder, GapCause, Join, Message, Priority, Pump};
 use roomcast_benches::record::{self, Records};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -29,9 +29,9 @@ impl Encoder<Bytes> for Lengths {
         record::with_length(frame, |body| self.0.direct(direct, body));
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, frame: &mut Vec<u8>) {
+    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>) {
         record::with_length(frame, |body| {
-            Encoder::<Bytes>::gap(&mut self.0, priority, count, body);
+            Encoder::<Bytes>::gap(&mut self.0, priority, count, cause, body);
         });
     }
 }

@@ -66,7 +66,7 @@ fn encoded(item: &Item<'_, Bytes>) -> Vec<u8> {
             record::put_numbered(&message.payload, message.position, &mut record);
         }
         Item::Direct(direct) => record.extend_from_slice(&direct.payload),
-        Item::Gap { priority, count } => record::put_gap(Some(*priority), *count, &mut record),
+        Item::Gap { priority, count, .. } => record::put_gap(Some(*priority), *count, &mut record),
     }
     record
 }

@@ -1,0 +1,86 @@
+//! Why a session misses messages, and how many it has missed for which cause:
+//! [clause B21](crate::rulebook#b21-freshness).
+
+use core::fmt;
+use core::ops::{Add, AddAssign, Sub};
+
+/// Why a session missed messages that were dispatched while it was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum GapCause {
+    /// The log gave them up, or something before the session did, while they were still fresh: more
+    /// came than it holds, by count or by bytes.
+    Overrun,
+    /// They had become too old before the session took them: as old as
+    /// [`deliver_within`](crate::config::RoomConfigBuilder::deliver_within) of their level, or as
+    /// the log keeps messages at all.
+    Age,
+}
+
+impl GapCause {
+    /// All of them, in the order in which gaps of one level are told.
+    pub const ALL: [Self; 2] = [Self::Overrun, Self::Age];
+
+    /// The cause in one lowercase word, for logs and wires.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Overrun => "overrun",
+            Self::Age => "age",
+        }
+    }
+}
+
+impl fmt::Display for GapCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Messages that were skipped, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Skips {
+    /// Skipped as [`GapCause::Overrun`].
+    pub overrun: u64,
+    /// Skipped as [`GapCause::Age`].
+    pub age: u64,
+}
+
+impl Skips {
+    pub(crate) const NONE: Self = Self { overrun: 0, age: 0 };
+
+    /// How many were skipped for one cause.
+    pub const fn of(self, cause: GapCause) -> u64 {
+        match cause {
+            GapCause::Overrun => self.overrun,
+            GapCause::Age => self.age,
+        }
+    }
+
+    /// How many were skipped in all.
+    pub const fn total(self) -> u64 {
+        self.overrun + self.age
+    }
+}
+
+impl Add for Skips {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { overrun: self.overrun + other.overrun, age: self.age + other.age }
+    }
+}
+
+impl AddAssign for Skips {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Skips {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { overrun: self.overrun - other.overrun, age: self.age - other.age }
+    }
+}
