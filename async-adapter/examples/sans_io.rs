@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Five may wait, and a text for no longer than 0.6 s.
     let patience = PerLevel([None, Some(Duration::from_millis(600)), None, None]);
     let config = RoomConfig::builder(UserId(1)).rate(4).burst(1).queue_messages(5);
-    let mut room = RoomState::new(&config.max_wait(patience).build()?);
+    let mut room = RoomState::new(&config.fresh_within(patience).build()?);
     let mut now = Instant::from_secs(1);
     let ann = Source::Session(room.join(now, Join::user(UserId(7)))?.session);
     let bob = room.join(now, Join::guest())?.session;

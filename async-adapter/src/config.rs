@@ -4,7 +4,7 @@ pub use roomcast_core::RoomConfig;
 pub use roomcast_core::broadcasts::BroadcastLimits;
 pub use roomcast_core::config::{
     DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, Heartbeat, LevelQuotas, Levels, QueueConfig,
-    QueueDiscipline, RateAlgorithm, ReviewConfig, ReviewTimeout, RoomConfigBuilder,
+    QueueDiscipline, RateAlgorithm, ReviewConfig, ReviewTimeout, RoomConfigBuilder, WhenLate,
 };
 pub use roomcast_core::data::DataLimits;
 pub use roomcast_core::dedup::DedupWindow;

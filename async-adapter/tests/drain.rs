@@ -20,7 +20,7 @@ fn slow() -> RoomConfig {
     RoomConfig::builder(UserId(1))
         .rate(1)
         .burst(1)
-        .max_wait(PerLevel([None, half, half, half]))
+        .fresh_within(PerLevel([None, half, half, half]))
         .build()
         .unwrap()
 }

@@ -80,7 +80,7 @@ async fn an_expiry_is_told_to_the_publisher_alone() {
     let config = RoomConfig::builder(OWNER)
         .rate(1)
         .burst(1)
-        .max_wait(PerLevel([Some(Duration::from_millis(50)); 4]))
+        .fresh_within(PerLevel([Some(Duration::from_millis(50)); 4]))
         .build()
         .unwrap();
     let (_hub, room) = room(&config);

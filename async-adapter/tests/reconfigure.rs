@@ -54,7 +54,7 @@ async fn b15_a_faster_rate_lets_out_at_once_what_waits() {
             .rate(1)
             .rate_period(Duration::from_secs(1_000))
             .burst(1)
-            .max_wait(PerLevel([None; 4]))
+            .fresh_within(PerLevel([None; 4]))
     };
     let (_hub, room) = room(slow());
     assert!(matches!(room.publish(host("at once")).await, Ok(Outcome::Dispatched { .. })));
@@ -76,13 +76,16 @@ async fn b15_a_faster_rate_lets_out_at_once_what_waits() {
 #[tokio::test(start_paused = true)]
 async fn b15_shards_see_to_shorter_waits_and_queues() {
     let slow = || builder().rate(1).rate_period(Duration::from_secs(1_000)).burst(1);
-    let (_hub, room) = room(slow().max_wait(PerLevel([None; 4])));
+    let (_hub, room) = room(slow().fresh_within(PerLevel([None; 4])));
     let _ = room.try_publish(host("at once")).unwrap();
     for text in ["a", "b", "c"] {
         let _ = room.try_publish(host(text)).unwrap();
     }
-    change(&room, slow().max_wait(PerLevel([Some(Duration::from_secs(2)); 4])).queue_messages(2))
-        .unwrap();
+    change(
+        &room,
+        slow().fresh_within(PerLevel([Some(Duration::from_secs(2)); 4])).queue_messages(2),
+    )
+    .unwrap();
     let queued = || room.stats().room.admission.ledger.total().queued;
     assert_eq!(queued(), 2);
     sleep(Duration::from_millis(1_900)).await;

@@ -61,7 +61,7 @@ async fn drawn(hub: &Hub<Word>) -> Vec<Sender> {
         .rate(1_000)
         .burst(1)
         .discipline(QueueDiscipline::Random)
-        .max_wait(PerLevel([None; 4]));
+        .fresh_within(PerLevel([None; 4]));
     let room = room(hub, 1, builder);
     let members: Vec<Subscription<Word>> =
         (0..40).map(|n| room.join(Join::user(UserId(100 + n))).unwrap()).collect();

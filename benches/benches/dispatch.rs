@@ -45,7 +45,7 @@ impl Hot {
             .rate_period(TOKEN * FULL)
             .burst(FULL)
             .queue_messages(FULL)
-            .max_wait(PerLevel::default())
+            .fresh_within(PerLevel::default())
             .log_messages(PerLevel([FULL; 4]))
             .discipline(discipline)
             .eviction(eviction)

@@ -159,7 +159,7 @@ mod tests {
         let builder = RoomConfig::builder(UserId(1))
             .rate(1_000_000)
             .burst(1_000_000)
-            .max_wait(PerLevel([None; 4]));
+            .fresh_within(PerLevel([None; 4]));
         let mut edge: Edge<&str> = Edge::new(&builder.queue_messages(2_000).build().unwrap());
         let now = Instant::from_secs(1);
         for _ in 0..3_000 {

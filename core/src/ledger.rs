@@ -90,6 +90,9 @@ reasons! {
         ReviewsFull = "reviews_full",
         /// The queue is full and holds nothing that may be evicted for this message.
         QueueFull = "queue_full",
+        /// More waits at its level than can go out within the level's bound on age, and none of it
+        /// gives way to this message.
+        Congested = "congested",
     }
 }
 
@@ -101,6 +104,9 @@ reasons! {
         Evicted = "evicted",
         /// It waited longer than its level may.
         Expired = "expired",
+        /// More waited at its level than could go out within the level's bound on age, and it gave
+        /// way to another one; or it is counted, and none gave way to it.
+        Congested = "congested",
         /// The host's verdict.
         Denied = "denied",
         /// No verdict came in time, and the room does not go on without one.

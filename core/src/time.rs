@@ -84,6 +84,12 @@ impl Watermark {
         self.0 = self.0.max(now);
         self.0
     }
+
+    /// Where the clock stands.
+    #[inline]
+    pub(crate) fn at(self) -> Instant {
+        self.0
+    }
 }
 
 /// The clock of a room, or of one half of it: it only moves forward, and one call moves it no

@@ -4,9 +4,10 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use roomcast_core::config::{EvictionPolicy, QueueDiscipline};
+use roomcast_core::config::{EvictionPolicy, QueueDiscipline, WhenLate};
 use roomcast_core::message::Sender;
 use roomcast_core::queue::Popped;
+use roomcast_core::time::Duration;
 use roomcast_core::{Instant, Priority, Queue, UserId};
 use roomcast_tests::oracle::line::{Entry, Line};
 use roomcast_tests::oracle::victims::Squeeze;
@@ -20,6 +21,7 @@ struct Sequence {
     discipline: u8,
     eviction: u8,
     wait: [Option<u8>; 4],
+    memory: u8,
     seed: u64,
     calls: Vec<Call>,
 }
@@ -49,6 +51,7 @@ impl Pair {
     fn push(&mut self, id: u64, level: Priority, sender: Sender, size: u64) {
         let now = Instant::from_millis(self.now);
         self.latest = self.latest.max(self.now);
+        self.line.advance(now);
         self.line.enter(Entry {
             id,
             level,
@@ -96,6 +99,7 @@ impl Pair {
     fn expire(&mut self) {
         let now = Instant::from_millis(self.now);
         self.latest = self.latest.max(self.now);
+        self.line.advance(now);
         for entry in self.line.expire(Instant::from_millis(self.latest)) {
             same(self.queue.pop_expired(now), Some(entry));
         }
@@ -142,7 +146,8 @@ fuzz_target!(|sequence: Sequence| {
         sequence.bytes.into(),
         discipline,
         eviction,
-        wait,
+        (wait, WhenLate::Wait),
+        Duration::from_millis(sequence.memory.into()),
     );
     let mut pair = Pair {
         queue: Queue::new(config, sequence.seed),

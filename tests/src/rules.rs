@@ -3,7 +3,7 @@
 
 use roomcast_core::config::{
     ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels,
-    QueueConfig, QueueDiscipline, RateAlgorithm, ReviewConfig,
+    QueueConfig, QueueDiscipline, RateAlgorithm, ReviewConfig, WhenLate,
 };
 use roomcast_core::data::DataLimits;
 use roomcast_core::dedup::DedupWindow;
@@ -120,7 +120,8 @@ impl Default for Rules {
             4 << 20,
             QueueDiscipline::Fifo,
             EvictionPolicy::BiggestSender,
-            [None, Some(5_000), Some(2_000), Some(1_000)],
+            ([None, Some(5_000), Some(2_000), Some(1_000)], WhenLate::Wait),
+            Duration::ZERO,
         );
         Self {
             owner: UserId(1),
@@ -173,20 +174,23 @@ impl Default for Rules {
     }
 }
 
-/// The settings of a queue; the longest waits in milliseconds.
+/// The settings of a queue; the ages at which messages expire in milliseconds.
 pub fn queue(
     messages: u32,
     bytes: u64,
     discipline: QueueDiscipline,
     eviction: EvictionPolicy,
-    max_wait: [Option<u64>; 4],
+    (fresh_within, when_late): ([Option<u64>; 4], WhenLate),
+    turn_memory: Duration,
 ) -> QueueConfig {
     let mut queue = QueueConfig::default();
     queue.messages = messages;
     queue.bytes = bytes;
     queue.discipline = discipline;
     queue.eviction = eviction;
-    queue.max_wait = PerLevel(max_wait.map(|millis| millis.map(Duration::from_millis)));
+    queue.fresh_within = PerLevel(fresh_within.map(|millis| millis.map(Duration::from_millis)));
+    queue.when_late = when_late;
+    queue.turn_memory = turn_memory;
     queue
 }
 
@@ -211,7 +215,9 @@ impl Rules {
             .queue_bytes(self.queue.bytes)
             .discipline(self.queue.discipline)
             .eviction(self.queue.eviction)
-            .max_wait(self.queue.max_wait)
+            .fresh_within(self.queue.fresh_within)
+            .when_late(self.queue.when_late)
+            .turn_memory(self.queue.turn_memory)
             .payload_bytes(self.payload_bytes)
             .profile_bytes(self.profile_bytes)
             .log_messages(self.log_messages)

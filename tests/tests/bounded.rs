@@ -16,7 +16,7 @@ const WORK: u64 = 1_024;
 const START: Instant = Instant::from_secs(1);
 
 fn builder() -> RoomConfigBuilder {
-    RoomConfig::builder(UserId(1)).queue_messages(10_000).max_wait(PerLevel([None; 4]))
+    RoomConfig::builder(UserId(1)).queue_messages(10_000).fresh_within(PerLevel([None; 4]))
 }
 
 /// A room in which so many messages wait and no token is left.
@@ -39,7 +39,7 @@ fn queued(room: &RoomState<&'static str>) -> u64 {
 #[test]
 fn one_call_expires_so_many_and_asks_for_more() {
     let wait = PerLevel([Some(Duration::from_secs(5)); 4]);
-    let mut room = crowded(builder().rate_period(Duration::MAX).max_wait(wait), 2_500);
+    let mut room = crowded(builder().rate_period(Duration::MAX).fresh_within(wait), 2_500);
     let late = START + Duration::from_secs(60);
     for left in [2_500 - WORK, 2_500 - 2 * WORK, 0] {
         room.handle_timeout(late);

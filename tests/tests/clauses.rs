@@ -13,6 +13,8 @@ mod cold;
 mod data;
 #[path = "clauses/directs.rs"]
 mod directs;
+#[path = "clauses/fresh.rs"]
+mod fresh;
 #[path = "clauses/joining.rs"]
 mod joining;
 #[path = "clauses/limits.rs"]

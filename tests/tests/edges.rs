@@ -160,7 +160,7 @@ impl World {
 fn config(rate: u32, wait: Option<u64>) -> RoomConfig {
     let builder = RoomConfig::builder(OWNER).rate(rate).burst(rate).queue_messages(8);
     builder
-        .max_wait(PerLevel([
+        .fresh_within(PerLevel([
             None,
             wait.map(Duration::from_millis),
             wait.map(Duration::from_millis),

@@ -1,6 +1,6 @@
 //! Evenings of chat in virtual time, through the engine, with the oracle watching every room.
 
-use roomcast_core::config::{Echo, EvictionPolicy, Heartbeat, QueueDiscipline};
+use roomcast_core::config::{Echo, EvictionPolicy, Heartbeat, QueueDiscipline, WhenLate};
 use roomcast_core::time::Duration;
 use roomcast_core::{PerLevel, UserId};
 use roomcast_tests::rules::{Rules, queue};
@@ -13,7 +13,8 @@ fn evening(seed: u64) -> Evening {
             1 << 20,
             QueueDiscipline::Fifo,
             EvictionPolicy::Oldest,
-            [None, Some(2_000), Some(500), Some(500)],
+            ([None, Some(2_000), Some(500), Some(500)], WhenLate::Wait),
+            Duration::ZERO,
         ),
         ..Rules::default()
     };
@@ -23,7 +24,8 @@ fn evening(seed: u64) -> Evening {
             4_000,
             QueueDiscipline::RoundRobin,
             EvictionPolicy::BiggestSender,
-            [None, Some(1_000), Some(1_000), None],
+            ([None, Some(1_000), Some(1_000), None], WhenLate::RefuseAtOnce),
+            Duration::from_secs(5),
         ),
         payload_bytes: 190,
         burst: 10,
@@ -45,7 +47,8 @@ fn evening(seed: u64) -> Evening {
             2_000,
             QueueDiscipline::Random,
             EvictionPolicy::Random,
-            [Some(3_000), Some(700), None, None],
+            ([Some(3_000), Some(700), None, None], WhenLate::RefuseAtOnce),
+            Duration::from_secs(1),
         ),
         payload_bytes: 256,
         profile_bytes: 100,

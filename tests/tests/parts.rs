@@ -2,7 +2,9 @@
 //! same.
 
 use proptest::prelude::*;
-use roomcast_tests::ops::{self, Crowd, Journey, Op, journey_setup, shards_setup};
+use roomcast_tests::ops::{
+    self, Crowd, Journey, Op, Rush, journey_setup, rush_setup, shards_setup,
+};
 use roomcast_tests::parts::{duplicates, frames, keyed, sharding, tokens};
 
 // `laws` uses the rest.
@@ -127,6 +129,10 @@ fn journeys() -> impl Strategy<Value = Journey> {
     })
 }
 
+fn rushes() -> impl Strategy<Value = Rush> {
+    (n(), n(), any::<[u8; 2]>()).prop_map(|(what, who, numbers)| Rush { what, who, numbers })
+}
+
 fn crowds() -> impl Strategy<Value = Crowd> {
     prop_oneof![
         3 => journeys().prop_map(Crowd::Journey),
@@ -184,6 +190,14 @@ proptest! {
         journeys in prop::collection::vec(journeys(), 1..150),
     ) {
         ops::run(&journey_setup(setup), &ops(journeys))?;
+    }
+
+    #[test]
+    fn b21_a_room_in_a_rush_lets_in_what_can_go_in_time(
+        setup in strategies::setup(),
+        rushes in prop::collection::vec(rushes(), 1..200),
+    ) {
+        ops::run(&rush_setup(setup), &ops(rushes))?;
     }
 
     #[test]

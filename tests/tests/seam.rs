@@ -17,7 +17,7 @@ const START: Instant = Instant::from_secs(10);
 fn fast() -> RoomConfigBuilder {
     let roomy = RoomConfig::builder(UserId(1)).rate(2_000).burst(2_000).queue_messages(4_096);
     roomy
-        .max_wait(PerLevel([None; 4]))
+        .fresh_within(PerLevel([None; 4]))
         .log_messages(PerLevel([8_192; 4]))
         .log_bytes(PerLevel([1 << 24; 4]))
 }

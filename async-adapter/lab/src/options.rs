@@ -22,8 +22,9 @@ The rooms:
   rong_cloud     RongCloud: 40 messages in each 200 ms, of which likes take at most 20; nothing waits
   net_ease       NetEase: 20 messages a second drawn at random, and 10 gifts beside them; likes count as texts
   easemob        Easemob: 20 messages a second, a queue of 20; the lowest priority and the latest message go first
-  tuned          roomcast's own advice for 40 messages a second: senders take turns, texts and likes wait 1 s at most,
-                 one message in 20 is for the lowest priority that waits, 4 tokens are kept for gifts, likes are merged
+  tuned          roomcast's own advice for 40 messages a second: senders take turns; what cannot go out in time (texts
+                 200 ms, gifts 3 s, likes 1 s) is refused at once; one message in 20 is for the lowest priority that
+                 waits, 4 tokens are kept for gifts, likes are merged
 
 They are the presets of roomcast, whose documentation names the services' own documents. How long a message may wait
 in av_chat_room and three_levels (texts 5 s, likes 2 s, gifts as long as it takes) is a default of roomcast.

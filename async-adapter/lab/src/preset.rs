@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roomcast::config::QueueDiscipline;
+use roomcast::config::{QueueDiscipline, WhenLate};
 use roomcast::error::ConfigError;
 use roomcast::{PerLevel, Priority, RoomConfig, UserId};
 
@@ -93,24 +93,33 @@ pub(crate) fn all(merge: MergeLikes, seed: u64) -> Result<Vec<Preset>, ConfigErr
 
 /// What we would do with the 40 messages of an `AVChatRoom`.
 ///
-/// - The senders take turns: a flooder gets no more of the room than anybody else.
-/// - Texts and likes wait a second at most: what gets through is fresh.
+/// - The senders take turns, and their turns are remembered: a flooder gets no more of the room
+///   than anybody else.
+/// - A text that cannot go out within 200 ms, or a gift within 3 s, is refused at once: what gets
+///   through is fresh, and nobody waits for nothing. Likes have a second: their turn comes each half
+///   a second in a hot room, and one message carries the sum of all that wait.
 /// - One message in twenty is for the lowest level that waits, and a tenth of the tokens is kept
 ///   for gifts.
 /// - Likes are merged: one message carries all that wait.
 fn tuned(merge: MergeLikes, seed: u64) -> Result<Preset, ConfigError> {
-    let second = Some(Duration::from_secs(1));
+    let [gifts, texts, likes] =
+        [3_000, 200, 1_000].map(|millis| Some(Duration::from_millis(millis)));
     let builder = RoomConfig::av_chat_room(OWNER).to_builder().seed(seed);
     let builder = builder
         .discipline(QueueDiscipline::RoundRobin)
-        .max_wait(PerLevel([None, second, second, second]));
+        .turn_memory(Duration::from_secs(5))
+        .fresh_within(PerLevel([gifts, texts, likes, likes]))
+        .when_late(WhenLate::RefuseAtOnce);
     let config = builder.min_share(Some(20)).reserve(PerLevel([4, 0, 0, 0])).build()?;
     let (likes, about) = if merge == MergeLikes::Never {
-        (Likes::Apart, "senders take turns, waits of at most 1 s, one in 20 for the lowest")
+        (
+            Likes::Apart,
+            "senders take turns, texts within 200 ms or refused, one in 20 for the lowest",
+        )
     } else {
         (
             Likes::Merged,
-            "senders take turns, waits of at most 1 s, one in 20 for the lowest, likes merged",
+            "senders take turns, texts within 200 ms or refused, one in 20 for the lowest, likes merged",
         )
     };
     let label = "roomcast, 40 a second";

@@ -117,7 +117,7 @@ pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
         .queue_bytes((u64::from(options.queue) * 256).max(4 << 20))
         .discipline(QueueDiscipline::RoundRobin)
         .eviction(EvictionPolicy::BiggestSender)
-        .max_wait(PerLevel([None, seconds(2), seconds(1), seconds(1)]))
+        .fresh_within(PerLevel([None, seconds(2), seconds(1), seconds(1)]))
         .log_messages(PerLevel([recent.max(512), recent, recent, recent]))
         .seed(options.seed);
     config.build()

@@ -97,11 +97,15 @@ impl<M: Payload> Admission<M> {
     pub(super) fn expire(&mut self, now: Instant, work: &mut WorkLimit) {
         while !work.is_spent() && self.pipeline.has_expired(now) {
             let Some(popped) = self.pipeline.pop_expired(now) else { break };
-            let limit =
-                self.settings.queue.max_wait[popped.priority].map(|max| Limit::MaxWait { max });
+            let limit = self.fresh_within(popped.priority);
             self.drop_one(now, popped, DropReason::Expired, limit);
             work.take();
         }
+    }
+
+    /// The bound on the age of a level's messages.
+    pub(super) fn fresh_within(&self, level: Priority) -> Option<Limit> {
+        self.settings.queue.fresh_within[level].map(|max| Limit::FreshWithin { max })
     }
 
     /// Drops what the queue holds beyond its budget, as far as there is work left.

@@ -12,7 +12,7 @@ use crate::message::{
 };
 use crate::priority::Priority;
 use crate::profile::Profile;
-use crate::queue::Full;
+use crate::queue::{Full, Shortage};
 use crate::time::Instant;
 use crate::work::WorkLimit;
 
@@ -199,8 +199,14 @@ impl<M: Payload> Admission<M> {
             drops.add_profile(item.profile);
             return Ok(self.drop_at_once(item.id, level, units, limit));
         }
-        let next = self.pipeline.next_due(now, |sender| self.is_staff(sender));
-        let denied = Denied::by(RefusalReason::QueueFull, limit).until(next);
+        let is_staff = |sender| self.is_staff(sender);
+        let denied = if let Limit::FreshWithin { max } = limit {
+            let next = self.pipeline.has_place_at(now, lane, max, is_staff);
+            Denied::by(RefusalReason::Congested, limit).until(next)
+        } else {
+            let next = self.pipeline.next_due(now, is_staff);
+            Denied::by(RefusalReason::QueueFull, limit).until(next)
+        };
         Err(self.refuse(now, (level, units), denied, item.payload, work))
     }
 
@@ -212,7 +218,7 @@ impl<M: Payload> Admission<M> {
         units: u64,
         limit: Limit,
     ) -> Receipt {
-        let reason = DropReason::Evicted;
+        let reason = drop_reason(limit);
         self.accounts.drop(level, reason, units);
         let outcome = Outcome::Dropped { reason, limit: Some(limit), retry_at: None };
         Receipt { id, outcome: Some(outcome), review: None }
@@ -268,6 +274,7 @@ impl<M: Payload> Admission<M> {
         if self.data.next_system_message().is_some_and(|due| due <= now) {
             self.flush_system_messages(now);
         }
+        self.pipeline.advance(now);
         if self.pipeline.has_expired(now) {
             self.expire(now, work);
         }
@@ -302,12 +309,19 @@ impl<M: Payload> Admission<M> {
         if sent.is_some() || !self.pipeline.waits_at(slot, id) {
             return Entered::Sent(sent);
         }
-        match self.pipeline.settle(slot) {
+        let (settings, moderation) = (&self.settings, &self.moderation);
+        let is_staff = |sender| moderation.is_staff(settings, sender);
+        match self.pipeline.settle(now, slot, lane, &settings.queue, is_staff) {
             Ok(victims) => {
-                let limit = Some(self.pipeline.limit(&self.settings.queue));
-                for victim in victims {
+                let (reason, limit) = match victims.to {
+                    Shortage::Space => {
+                        (DropReason::Evicted, Some(self.pipeline.limit(&self.settings.queue)))
+                    }
+                    Shortage::Time => (DropReason::Congested, self.fresh_within(level)),
+                };
+                for victim in victims.slots {
                     if let Some(popped) = self.pipeline.release(victim) {
-                        self.drop_one(now, popped, DropReason::Evicted, limit);
+                        self.drop_one(now, popped, reason, limit);
                     }
                 }
                 if let Some(merge_key) = merge_key {
@@ -397,5 +411,13 @@ impl<M: Payload> Admission<M> {
             data: &self.data,
             accounts: &self.accounts,
         }
+    }
+}
+
+/// Why a message is dropped that found no room by this limit.
+pub(super) fn drop_reason(limit: Limit) -> DropReason {
+    match limit {
+        Limit::FreshWithin { .. } => DropReason::Congested,
+        _ => DropReason::Evicted,
     }
 }

@@ -309,6 +309,7 @@ impl<M: Payload> Admission<M> {
             queued_bytes: self.pipeline.queued_bytes(),
             under_review: self.reviews.len(),
             duplicate_keys: self.intake.duplicate_keys(),
+            turns_forgotten: self.pipeline.forgotten_turns(),
             broadcasts_missed: self.broadcasts.missed(),
             outcomes: self.accounts.outcome_slots(),
             dispatched: self.pipeline.last_sent(),

@@ -5,7 +5,7 @@ use super::merge_index::MergeIndex;
 use super::outbox::Outbox;
 use super::queued::{Lane, Queued, QueuedExt};
 use super::scheduler::Scheduler;
-use crate::config::{QueueConfig, RoomConfig};
+use crate::config::{QueueConfig, RoomConfig, WhenLate};
 use crate::dedup::CarriedKeys;
 use crate::deferred_drops::DeferredDrops;
 use crate::handover::HandOver;
@@ -14,7 +14,7 @@ use crate::index::Hasher;
 use crate::message::{EdgeMessage, Limit, MergeKey, Message, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Full, Popped, Queue, Victims};
-use crate::time::Instant;
+use crate::time::{Duration, Instant, saturating_nanos};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -115,12 +115,39 @@ impl<M> Pipeline<M> {
         self.queue.get_mut(slot).is_some_and(|waiting| waiting.id == id)
     }
 
-    /// Brings the queue back under its budget after [`insert`](Self::insert) answered `slot`. The
-    /// victims wait no longer; [`release`](Self::release) hands each out. If none may give way, the
+    /// Brings the queue back under its budget after [`insert`](Self::insert) answered `slot` for a
+    /// message of this lane: of messages, bytes, and time where the room looks ahead. The victims
+    /// wait no longer; [`release`](Self::release) hands each out. If none may give way, the
     /// newcomer comes back.
     #[inline]
-    pub(super) fn settle(&mut self, slot: u32) -> Result<Victims, Full<Queued<M>>> {
-        self.queue.settle(slot)
+    pub(super) fn settle(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        lane: Lane,
+        config: &QueueConfig,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Result<Victims, Full<Queued<M>>> {
+        let places = match (config.when_late, config.fresh_within[lane.level]) {
+            (WhenLate::RefuseAtOnce, Some(within)) => {
+                self.scheduler.places(now, lane, saturating_nanos(within), &self.queue, is_staff)
+            }
+            _ => u32::MAX,
+        };
+        self.queue.settle(slot, places)
+    }
+
+    /// Returns the first instant at which one more message of a lane could go out within so long,
+    /// if nothing else comes.
+    #[cold]
+    pub(super) fn has_place_at(
+        &self,
+        now: Instant,
+        lane: Lane,
+        within: Duration,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Instant> {
+        self.scheduler.has_place_at(now, lane, saturating_nanos(within), &self.queue, is_staff)
     }
 
     /// Hands a victim out.
@@ -207,6 +234,12 @@ impl<M> Pipeline<M> {
         self.scheduler.take_of_level(now, pick.level, popped.sender, is_staff);
         self.forget_carrier(&popped);
         Some(popped)
+    }
+
+    /// The time moves on.
+    #[inline]
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.queue.advance(now);
     }
 
     /// Returns whether a message has waited too long.
@@ -350,6 +383,11 @@ impl<M> Pipeline<M> {
     /// Returns the whole tokens of the room.
     pub(super) fn tokens(&self, now: Instant) -> u32 {
         self.scheduler.available(now)
+    }
+
+    /// Returns how many turns were forgotten before their time.
+    pub(super) fn forgotten_turns(&self) -> u64 {
+        self.queue.forgotten_turns()
     }
 
     /// Returns the messages in the queue, by level.

@@ -4,7 +4,7 @@
 //! A ticket goes out with the receipt, and the decision names it. Nothing waits for the decision
 //! but the message itself; order and deadlines count from the entry into the queue.
 
-use super::entry::Entered;
+use super::entry::{Entered, drop_reason};
 use super::queued::{Lane, Queued};
 use super::reviews::Reviewed;
 use super::{Admission, PendingReview, ReviewDecision, ReviewError, RoomStatus, checks};
@@ -132,8 +132,8 @@ impl<M: Payload> Admission<M> {
         match self.enter(now, lane, waiting, None, work) {
             Entered::Merged { carrier } => self.accounts.tell(subject, Outcome::Merged { carrier }),
             Entered::Full(full) => {
-                let limit = Some(full.limit);
-                self.drop_waiting_one(now, lane, full.item, DropReason::Evicted, limit);
+                let (reason, limit) = (drop_reason(full.limit), Some(full.limit));
+                self.drop_waiting_one(now, lane, full.item, reason, limit);
             }
             Entered::Sent(_) | Entered::Waits => {}
         }

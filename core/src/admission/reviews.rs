@@ -1,7 +1,9 @@
 //! The messages that wait for the host's verdict, and what the host may say to them.
 
 use super::queued::{Lane, Queued};
-use crate::config::{EvictionPolicy, QueueConfig, QueueDiscipline, ReviewConfig, Settings};
+use crate::config::{
+    EvictionPolicy, QueueConfig, QueueDiscipline, ReviewConfig, Settings, WhenLate,
+};
 use crate::ids::{SessionId, Ticket};
 use crate::message::{Kind, Sender};
 use crate::priority::{PerLevel, Priority};
@@ -104,8 +106,10 @@ fn config(review: ReviewConfig) -> QueueConfig {
         messages: review.tickets,
         bytes: u64::MAX,
         discipline: QueueDiscipline::Fifo,
+        turn_memory: Duration::ZERO,
         eviction: EvictionPolicy::BiggestSender,
-        max_wait: PerLevel([Some(review.timeout); 4]),
+        fresh_within: PerLevel([Some(review.timeout); 4]),
+        when_late: WhenLate::Wait,
     }
 }
 
@@ -140,8 +144,8 @@ impl<M> Reviews<M> {
         }
         let id = waiting.id;
         let slot = self.pending.insert(now, lane.level, lane.sender, 0, waiting);
-        let victims = self.pending.settle(slot).map_err(|full| full.item)?;
-        let victims = victims.into_iter().filter_map(|slot| self.pending.release(slot));
+        let victims = self.pending.settle(slot, u32::MAX).map_err(|full| full.item)?;
+        let victims = victims.slots.into_iter().filter_map(|slot| self.pending.release(slot));
         Ok((Ticket { id, slot }, victims.map(Reviewed::from).collect()))
     }
 

@@ -1,6 +1,8 @@
 //! The scheduler: which level has its turn, by the room's rate, the levels' own, the reserves and
 //! the floor. [Decision D15](crate::design#d15-reserve-floor-level-quota).
 
+mod look_ahead;
+
 use crate::config::{Exempt, RoomConfig};
 use crate::message::Sender;
 use crate::priority::{PerLevel, Priority};

@@ -4,7 +4,7 @@ use super::error::{ConfigError, at_least, at_most};
 use super::{
     DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels, MAX_LOG,
     MAX_RECENT_USERS, MAX_REPLAY, MAX_SESSIONS, MAX_SLOTS, QueueDiscipline, RateAlgorithm,
-    ReviewConfig, RoomConfig, Settings,
+    ReviewConfig, RoomConfig, Settings, WhenLate,
 };
 use crate::data::DataLimits;
 use crate::dedup::DedupWindow;
@@ -86,12 +86,21 @@ impl RoomConfigBuilder {
         queue_bytes: u64 => queue.bytes;
         /// Whose turn it is inside a level. Default first come, first served.
         discipline: QueueDiscipline => queue.discipline;
+        /// How long a sender's turns are remembered; zero is not at all. Those who had the fewest
+        /// are first in the round, and last to give way as the biggest sender. At most 4,096 turns
+        /// of a level are. Default zero.
+        turn_memory: Duration => queue.turn_memory;
         /// Who gives way when the queue is full. Default the biggest sender.
         eviction: EvictionPolicy => queue.eviction;
-        /// How long a message of each level may wait; `None` is for ever. Default none, 5 s, 2 s, 1
-        /// s. In a room that is offered far more than its rate, what gets through first come first
-        /// served has waited nearly this long: a hot room wants it short.
-        max_wait: PerLevel<Option<Duration>> => queue.max_wait;
+        /// The age at which a message of each level is dispatched no more; `None` is never. Default
+        /// none, 5 s, 2 s, 1 s. In a room that is offered far more than its rate, what gets through
+        /// first come first served has waited nearly this long: a hot room wants it short, with
+        /// [`when_late`](Self::when_late).
+        fresh_within: PerLevel<Option<Duration>> => queue.fresh_within;
+        /// What becomes of a message that could not go out within
+        /// [`fresh_within`](Self::fresh_within): it waits and expires, or the call that offers it
+        /// decides. Default it waits.
+        when_late: WhenLate => queue.when_late;
         /// The maximum number of bytes of a payload. Default 12 KiB.
         payload_bytes: u32 => payload_bytes;
         /// The maximum number of bytes of a profile. Default 1 KiB.

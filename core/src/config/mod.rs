@@ -14,7 +14,7 @@ pub use heartbeat::Heartbeat;
 pub(crate) use heartbeat::Scans;
 pub use policy::{
     DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, QueueConfig,
-    QueueDiscipline, RateAlgorithm,
+    QueueDiscipline, RateAlgorithm, WhenLate,
 };
 pub use review::{ReviewConfig, ReviewTimeout};
 

@@ -58,11 +58,19 @@ pub struct QueueConfig {
     pub bytes: u64,
     /// Whose turn it is inside a level.
     pub discipline: QueueDiscipline,
+    /// How long a sender's turns are remembered; zero is not at all. Turns of the
+    /// [round](QueueDiscipline::RoundRobin) go to who has had the fewest, and the
+    /// [biggest sender](EvictionPolicy::BiggestSender) is who holds and has had most. In a queue
+    /// that holds little, whoever fills each free place at once would have more turns than others
+    /// without it.
+    pub turn_memory: Duration,
     /// Who gives way when it is full.
     pub eviction: EvictionPolicy,
-    /// How long a message of each level may wait; `None` is for ever. At the deadline itself it is
-    /// expired.
-    pub max_wait: PerLevel<Option<Duration>>,
+    /// The age at which a message of each level is dispatched no more; `None` is never. At that age
+    /// itself it has expired.
+    pub fresh_within: PerLevel<Option<Duration>>,
+    /// What a room does with a message that could not go out within `fresh_within`.
+    pub when_late: WhenLate,
 }
 
 impl Default for QueueConfig {
@@ -74,10 +82,30 @@ impl Default for QueueConfig {
             messages: 1_024,
             bytes: 4 << 20,
             discipline: QueueDiscipline::Fifo,
+            turn_memory: Duration::ZERO,
             eviction: EvictionPolicy::BiggestSender,
-            max_wait: PerLevel([None, seconds(5), seconds(2), seconds(1)]),
+            fresh_within: PerLevel([None, seconds(5), seconds(2), seconds(1)]),
+            when_late: WhenLate::Wait,
         }
     }
+}
+
+/// What a room does with a message that comes when more waits at its level than can go out within
+/// the level's bound on age.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenLate {
+    /// It waits, and expires if its turn has not come by then. So do the services that drop what is
+    /// over their rate.
+    #[default]
+    Wait,
+    /// The call that offers it decides: by the [`EvictionPolicy`], among those of its level, until
+    /// the others can go in time. A newcomer that would have to give way itself is refused as
+    /// [`Congested`](crate::ledger::RefusalReason::Congested); of senders who hold equally much, it
+    /// is the newcomer. What can go in time is reckoned as if nothing more came: behind all that
+    /// waits at higher levels, by the room's rate, the reserves, the level's own quota and the
+    /// floor.
+    RefuseAtOnce,
 }
 
 /// How outcomes are reported when a publisher does not say.

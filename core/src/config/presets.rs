@@ -53,7 +53,7 @@ impl RoomConfig {
                 ..LevelQuotas::NONE
             })
             .eviction(EvictionPolicy::Newest)
-            .max_wait(PerLevel([Some(Duration::ZERO); 4]));
+            .fresh_within(PerLevel([Some(Duration::ZERO); 4]));
         built(builder, 40, Duration::from_millis(200))
     }
 
@@ -74,7 +74,7 @@ impl RoomConfig {
             })
             .discipline(QueueDiscipline::Random)
             .eviction(EvictionPolicy::Random)
-            .max_wait(PerLevel([Some(second); 4]));
+            .fresh_within(PerLevel([Some(second); 4]));
         built(builder, 30, second)
     }
 
@@ -87,7 +87,7 @@ impl RoomConfig {
             .levels(Levels::Three)
             .eviction(EvictionPolicy::Newest)
             .queue_messages(20)
-            .max_wait(PerLevel([Some(second); 4]));
+            .fresh_within(PerLevel([Some(second); 4]));
         built(builder, 20, second)
     }
 }

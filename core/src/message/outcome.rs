@@ -139,9 +139,9 @@ pub enum Limit {
         /// Its code.
         code: u32,
     },
-    /// How long a message of its level may wait.
-    MaxWait {
-        /// The longest.
+    /// The age at which a message of its level is dispatched no more.
+    FreshWithin {
+        /// That age.
         max: Duration,
     },
 }
@@ -180,7 +180,7 @@ impl fmt::Display for Limit {
             Self::Reviews { max } => write!(f, "too many messages under review (limit {max})"),
             Self::ReviewTime { max } => write!(f, "no review decision within {max:?}"),
             Self::ReviewDecision { code } => write!(f, "review code {code}"),
-            Self::MaxWait { max } => write!(f, "not dispatched within {max:?}"),
+            Self::FreshWithin { max } => write!(f, "not dispatched within {max:?}"),
         }
     }
 }
@@ -194,6 +194,7 @@ impl fmt::Display for Outcome {
                 f.write_str(match reason {
                     DropReason::Evicted => "dropped: evicted from the queue",
                     DropReason::Expired => "dropped: expired",
+                    DropReason::Congested => "dropped: congested",
                     DropReason::Denied => "dropped: denied by review",
                     DropReason::ReviewTimeout => "dropped: review timed out",
                     DropReason::Muted => "dropped: the sender or the room was muted",
@@ -241,6 +242,7 @@ impl<M> fmt::Display for Refused<M> {
             RefusalReason::RoomMuted => {
                 "refused: the room is muted; only the owner and the admins may speak"
             }
+            RefusalReason::Congested => "refused: the room is congested",
             // What these say is the limit that decided.
             RefusalReason::Duplicate
             | RefusalReason::SenderQuota

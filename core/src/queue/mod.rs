@@ -5,12 +5,14 @@ mod accounting;
 #[cfg(feature = "internals")]
 mod digest;
 mod eviction;
+mod ladder;
 mod senders;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use crate::chunked::{NIL, Slab};
-use crate::config::{QueueConfig, QueueDiscipline};
+use crate::config::QueueConfig;
 use crate::index::{Hasher, Rng};
 use crate::list::{Links, List};
 use crate::message::{Limit, Sender};
@@ -56,6 +58,8 @@ pub struct Queue<T> {
     pages: Pages,
     rng: Rng,
     clock: Watermark,
+    /// Whether any turn is remembered.
+    has_memory: bool,
 }
 
 #[derive(Debug)]
@@ -79,8 +83,8 @@ struct Level {
     order: List,
     len: u32,
     bytes: u64,
-    /// How long its messages may wait, in nanoseconds.
-    max_wait: Option<u64>,
+    /// The age at which its messages expire, in nanoseconds.
+    fresh_within: Option<u64>,
 }
 
 /// A message that left the queue.
@@ -100,8 +104,21 @@ pub struct Popped<T> {
 /// The messages that gave way to a newcomer.
 pub type Evicted<T> = SmallVec<[Popped<T>; 1]>;
 
-/// The slots of those that give way.
-pub(crate) type Victims = SmallVec<[u32; 4]>;
+/// Those that give way.
+#[derive(Debug)]
+pub(crate) struct Victims {
+    pub(crate) slots: SmallVec<[u32; 4]>,
+    pub(crate) to: Shortage,
+}
+
+/// What a queue has too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    /// Places for messages, or bytes; and maybe time as well.
+    Space,
+    /// Time before messages are as old as their level's bound.
+    Time,
+}
 
 /// The refusal of a full queue. It hands the message back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,14 +133,14 @@ pub struct Full<T> {
 impl<T> Queue<T> {
     /// An empty queue. The seed drives its random choices and its hashes.
     pub fn new(config: QueueConfig, seed: u64) -> Self {
-        let max_wait = |level| config.max_wait[level].map(saturating_nanos);
+        let fresh_within = |level| config.fresh_within[level].map(saturating_nanos);
         Self {
             entries: Slab::new(),
             levels: PerLevel::from_fn(|level| Level {
                 order: List::EMPTY,
                 len: 0,
                 bytes: 0,
-                max_wait: max_wait(level),
+                fresh_within: fresh_within(level),
             }),
             occupied: 0,
             len: 0,
@@ -133,6 +150,7 @@ impl<T> Queue<T> {
             pages: Pages::new(),
             rng: Rng::new(seed),
             clock: Watermark::default(),
+            has_memory: false,
             config,
         }
     }
@@ -140,10 +158,11 @@ impl<T> Queue<T> {
     /// From now on another budget and other deadlines, for what waits as well. Whose turn it is,
     /// and who gives way, stays as it is; [`shed`](Self::shed) takes out what is over the budget.
     pub(crate) fn reconfigure(&mut self, config: &QueueConfig) {
-        (self.config.messages, self.config.bytes, self.config.max_wait) =
-            (config.messages, config.bytes, config.max_wait);
+        (self.config.messages, self.config.bytes) = (config.messages, config.bytes);
+        (self.config.fresh_within, self.config.turn_memory) =
+            (config.fresh_within, config.turn_memory);
         for level in Priority::ALL {
-            self.levels[level].max_wait = config.max_wait[level].map(saturating_nanos);
+            self.levels[level].fresh_within = config.fresh_within[level].map(saturating_nanos);
         }
     }
 
@@ -193,63 +212,10 @@ impl<T> Queue<T> {
         size: u64,
         item: T,
     ) -> Result<Evicted<T>, Full<T>> {
+        self.advance(now);
         let key = self.insert(now, priority, sender, size, item);
-        let victims = self.settle(key)?;
-        Ok(victims.into_iter().filter_map(|victim| self.release(victim)).collect())
-    }
-
-    /// Takes out the message of `level` whose turn it is.
-    #[inline]
-    pub fn pop(&mut self, level: Priority) -> Option<Popped<T>> {
-        let Level { order, len, .. } = self.levels[level];
-        let key = match self.config.discipline {
-            // One alone has its turn, whatever decides between several. The newcomer comes after
-            // those who are in the books: they were due before it.
-            QueueDiscipline::RoundRobin if len > 1 => self.take_turn(level)?,
-            QueueDiscipline::Random if len > 1 => self.draw_turn(level)?,
-            _ if len == 0 => return None,
-            // Counted and in no list: that is the newcomer.
-            _ => order.front().unwrap_or(self.newcomer),
-        };
-        self.take(key)
-    }
-
-    /// The level in which the entry that came last waits alone, while it is in no book.
-    #[inline]
-    pub(crate) fn newcomers_own(&self) -> Option<Priority> {
-        let level = self.entries.get(self.newcomer)?.priority;
-        (self.levels[level].len == 1).then_some(level)
-    }
-
-    /// Whose message is at the head of a level: the one whose turn it is, and where turns are drawn
-    /// at random, the oldest.
-    pub(crate) fn head(&self, level: Priority) -> Option<Sender> {
-        self.head_key(level).map(|key| self.entries[key].sender)
-    }
-
-    /// Takes out the message at the [`head`](Self::head) of a level.
-    pub(crate) fn pop_head(&mut self, level: Priority) -> Option<Popped<T>> {
-        if self.config.discipline == QueueDiscipline::RoundRobin {
-            return self.pop(level);
-        }
-        let key = self.head_key(level)?;
-        self.take(key)
-    }
-
-    fn head_key(&self, level: Priority) -> Option<u32> {
-        let Level { order, len, .. } = self.levels[level];
-        if len == 0 {
-            return None;
-        }
-        let turn = match self.config.discipline {
-            // The newcomer, in no list yet, is behind everyone who is.
-            QueueDiscipline::RoundRobin => self.books[level]
-                .senders
-                .next()
-                .and_then(|sender| self.books[level].senders.queue(sender).messages.front()),
-            QueueDiscipline::Fifo | QueueDiscipline::Random => order.front(),
-        };
-        Some(turn.unwrap_or(self.newcomer))
+        let victims = self.settle(key, u32::MAX)?;
+        Ok(victims.slots.into_iter().filter_map(|victim| self.release(victim)).collect())
     }
 
     /// Takes out a message of the highest level that has one.
@@ -258,10 +224,10 @@ impl<T> Queue<T> {
     }
 
     /// Takes out a message whose deadline has come: `now` is at or past the instant it was pushed
-    /// plus its level's `max_wait`.
+    /// plus its level's `fresh_within`.
     pub fn pop_expired(&mut self, now: Instant) -> Option<Popped<T>> {
-        let now = self.clock.advance(now);
-        let key = self.expired(now)?;
+        self.advance(now);
+        let key = self.expired(self.clock.at())?;
         self.take(key)
     }
 
@@ -332,27 +298,9 @@ impl<T> Queue<T> {
 
     /// The deadline of the message of a level that came first, and so the first of the level.
     fn deadline(&self, level: Priority) -> Option<Instant> {
-        let Level { order, max_wait, .. } = self.levels[level];
+        let Level { order, fresh_within, .. } = self.levels[level];
         let entered = self.entries[order.front()?].entered;
-        Some(Instant::from_nanos(entered.as_nanos().saturating_add(max_wait?)))
-    }
-
-    /// The oldest message of the sender whose turn it is; the turn is over with it.
-    fn take_turn(&mut self, level: Priority) -> Option<u32> {
-        let senders = &mut self.books[level].senders;
-        let sender = senders.next()?;
-        senders.end_turn(sender);
-        senders.queue(sender).messages.front()
-    }
-
-    /// The oldest message of the sender of a message drawn from all.
-    fn draw_turn(&mut self, level: Priority) -> Option<u32> {
-        let books = &self.books[level];
-        let len = books.dense.len() as u32;
-        // One alone needs no draw.
-        let place = if len > 1 { self.rng.below(len) } else { 0 };
-        let drawn = *books.dense.get(place)?;
-        books.senders.queue(self.pages[drawn].sender).messages.front()
+        Some(Instant::from_nanos(entered.as_nanos().saturating_add(fresh_within?)))
     }
 
     /// Puts a message in, over the budget if need be. Unless the next calls pop it,

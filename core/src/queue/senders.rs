@@ -1,11 +1,17 @@
-//! The senders with something in one level: whose turn it is, and who holds most.
+//! The senders with something in one level: whose turn it is, and who holds most; and for a while,
+//! who has had turns.
 //! [Clause B4](crate::rulebook#b4-fairness-between-senders).
 
-use crate::chunked::{Chunked, NIL, Slab};
+use super::ladder::Ladder;
+use crate::chunked::{Deque, NIL, Slab};
 use crate::ids::UserId;
 use crate::index::{Hasher, Index};
 use crate::list::{Links, List};
 use crate::message::Sender;
+use crate::time::{Duration, Instant};
+
+/// The maximum number of turns that a level remembers.
+const MAX_TURNS: usize = 4_096;
 
 /// One sender's messages in one level, in order of entry.
 #[derive(Debug)]
@@ -14,22 +20,25 @@ pub(super) struct SenderQueue {
     /// The messages, threaded through the queue's entries.
     pub(super) messages: List,
     count: u32,
-    /// The place in the round of turns.
+    /// Turns that it has had and that are remembered.
+    served: u32,
+    /// Whether it is among those who wait for their turn.
+    waits: bool,
+    /// The place among those who wait for their turn and have had as many.
     turn: Links,
-    /// The place among those who hold as many.
+    /// The place among those who wait and hold, or have had, as many.
     rank: Links,
 }
 
-/// How much a sender held, its place among those who held as many, and the most that any held.
+/// How much a sender held and had had, and its place among those with as much.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rank {
     count: u32,
     place: Links,
-    most: u32,
 }
 
 impl Rank {
-    pub(super) const NONE: Self = Self { count: 0, place: Links::NONE, most: 0 };
+    pub(super) const NONE: Self = Self { count: 0, place: Links::NONE };
 }
 
 fn turn(queue: &mut SenderQueue) -> &mut Links {
@@ -44,12 +53,14 @@ fn rank(queue: &mut SenderQueue) -> &mut Links {
 pub(super) struct Senders {
     queues: Slab<SenderQueue>,
     index: Index,
-    /// In order of their turns.
-    turns: List,
-    /// Those who hold `n` messages, at `n`. Place 0 stays empty.
-    ranks: Chunked<List>,
-    /// The most that any sender holds.
-    most: u32,
+    /// Those who wait, by how many turns they have had; in order of their turns.
+    turns: Ladder,
+    /// Those who hold something, by how much that is, and how many turns they have had.
+    ranks: Ladder,
+    /// The turns that are remembered, the oldest first, with who had them.
+    memory: Deque<(Instant, u32)>,
+    /// Turns that were forgotten before their time.
+    forgotten: u64,
     hasher: Hasher,
 }
 
@@ -58,9 +69,10 @@ impl Senders {
         Self {
             queues: Slab::new(),
             index: Index::new(),
-            turns: List::EMPTY,
-            ranks: Chunked::new(),
-            most: 0,
+            turns: Ladder::new(turn),
+            ranks: Ladder::new(rank),
+            memory: Deque::new(),
+            forgotten: 0,
             hasher,
         }
     }
@@ -73,58 +85,60 @@ impl Senders {
         &self.queues[slot]
     }
 
-    /// The slot of a sender who has something.
+    /// The slot of a sender who has something, or whose turns are remembered.
     pub(super) fn find(&self, sender: Sender) -> Option<u32> {
         self.index.find(hash(self.hasher, sender), |slot| self.queues[slot].sender == sender)
     }
 
-    /// The slot of a sender, with an empty queue if it has none yet.
+    /// The slot of a sender, with an empty queue if it has none yet. From now on it waits for its
+    /// turn.
     pub(super) fn enter(&mut self, sender: Sender) -> u32 {
         let hash = hash(self.hasher, sender);
         let queues = &self.queues;
-        if let Some(slot) = self.index.find(hash, |slot| queues[slot].sender == sender) {
-            return slot;
+        let found = self.index.find(hash, |slot| queues[slot].sender == sender);
+        let slot = found.unwrap_or_else(|| {
+            let slot = self.queues.insert(SenderQueue {
+                sender,
+                messages: List::EMPTY,
+                count: 0,
+                served: 0,
+                waits: false,
+                turn: Links::NONE,
+                rank: Links::NONE,
+            });
+            let (queues, hasher) = (&self.queues, self.hasher);
+            self.index.insert(hash, slot, |slot| hash_at(queues, hasher, slot));
+            slot
+        });
+        let queue = &mut self.queues[slot];
+        if !core::mem::replace(&mut queue.waits, true) {
+            let served = queue.served;
+            self.turns.push_back(&mut self.queues, slot, served);
         }
-        let fresh = SenderQueue {
-            sender,
-            messages: List::EMPTY,
-            count: 0,
-            turn: Links::NONE,
-            rank: Links::NONE,
-        };
-        let slot = self.queues.insert(fresh);
-        let (queues, hasher) = (&self.queues, self.hasher);
-        self.index.insert(hash, slot, |slot| hash_at(queues, hasher, slot));
-        self.turns.push_back(&mut self.queues, slot, turn);
         slot
     }
 
     /// Counts one message more for a sender. Returns the rank before.
     pub(super) fn add_one(&mut self, slot: u32) -> Rank {
-        let before = self.move_rank(slot, self.queues[slot].count + 1);
-        self.most = self.most.max(before.count + 1);
-        before
+        self.move_rank(slot, self.queues[slot].count + 1, self.queues[slot].served)
     }
 
     /// Counts one message less for a sender. Returns the rank before.
     pub(super) fn take_one(&mut self, slot: u32) -> Rank {
-        let before = self.move_rank(slot, self.queues[slot].count - 1);
-        if before.count == self.most && self.ranks[before.count].front().is_none() {
-            self.most = before.count - 1;
-        }
-        before
+        self.move_rank(slot, self.queues[slot].count - 1, self.queues[slot].served)
     }
 
-    fn move_rank(&mut self, slot: u32, count: u32) -> Rank {
+    /// Only who holds something has a rank.
+    fn move_rank(&mut self, slot: u32, count: u32, served: u32) -> Rank {
         let queue = &mut self.queues[slot];
-        let before = Rank { count: queue.count, place: queue.rank, most: self.most };
-        queue.count = count;
+        let before = Rank { count: queue.count, place: queue.rank };
+        let old = queue.count + queue.served;
+        (queue.count, queue.served) = (count, served);
         if before.count > 0 {
-            self.ranks[before.count].unlink(&mut self.queues, slot, rank);
+            self.ranks.unlink(&mut self.queues, slot, old);
         }
         if count > 0 {
-            self.ranks.reach(count, List::EMPTY);
-            self.ranks[count].push_back(&mut self.queues, slot, rank);
+            self.ranks.push_back(&mut self.queues, slot, count + served);
         }
         before
     }
@@ -132,57 +146,116 @@ impl Senders {
     /// Gives a sender the rank back that was there before the last move; several moves are undone
     /// in the reverse order, with nothing else changed in between.
     pub(super) fn undo(&mut self, slot: u32, before: Rank) {
-        let count = self.queues[slot].count;
+        let SenderQueue { count, served, .. } = self.queues[slot];
         if count > 0 {
-            self.ranks[count].unlink(&mut self.queues, slot, rank);
+            self.ranks.unlink(&mut self.queues, slot, count + served);
         }
         let queue = &mut self.queues[slot];
-        (queue.count, queue.rank, self.most) = (before.count, before.place, before.most);
+        (queue.count, queue.rank) = (before.count, before.place);
         if before.count > 0 {
-            self.ranks[before.count].relink(&mut self.queues, slot, rank);
+            self.ranks.relink(&mut self.queues, slot, before.count + served);
         }
     }
 
-    /// Gives up the slot of a sender who has nothing left; harmless when that has been done.
+    /// A sender who has nothing left waits for no turn; and gives up its slot, unless it had turns
+    /// that are remembered. Harmless when that has been done.
     pub(super) fn leave_if_empty(&mut self, slot: u32) {
-        if let Some(&SenderQueue { sender, count: 0, .. }) = self.queues.get(slot) {
-            self.turns.unlink(&mut self.queues, slot, turn);
+        let Some(queue) = self.queues.get_mut(slot).filter(|queue| queue.count == 0) else {
+            return;
+        };
+        let (sender, served) = (queue.sender, queue.served);
+        if core::mem::take(&mut queue.waits) {
+            self.turns.unlink(&mut self.queues, slot, served);
+        }
+        if served == 0 {
             self.index.remove(hash(self.hasher, sender), slot);
             self.queues.remove(slot);
         }
     }
 
-    /// Sends a sender to the end of the round.
-    pub(super) fn end_turn(&mut self, slot: u32) {
-        self.turns.unlink(&mut self.queues, slot, turn);
-        self.turns.push_back(&mut self.queues, slot, turn);
+    /// A sender has had a turn: it goes to the end of the round, behind all who had as many.
+    pub(super) fn end_turn(&mut self, slot: u32, now: Instant, remembers: bool) {
+        let served = self.queues[slot].served;
+        if !remembers {
+            self.turns.unlink(&mut self.queues, slot, served);
+            return self.turns.push_back(&mut self.queues, slot, served);
+        }
+        if self.memory.len() >= MAX_TURNS {
+            self.forgotten += 1;
+            self.forget_oldest();
+        }
+        self.memory.push_back((now, slot));
+        self.set_served(slot, self.queues[slot].served + 1);
+    }
+
+    /// Forgets the turns that were had so long ago or longer. Returns whether any is left.
+    pub(super) fn forget(&mut self, now: Instant, after: Duration) -> bool {
+        while self.memory.front().is_some_and(|&(had_at, _)| now >= had_at + after) {
+            self.forget_oldest();
+        }
+        !self.memory.is_empty()
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((_, slot)) = self.memory.pop_front() else { return };
+        self.set_served(slot, self.queues[slot].served - 1);
+        self.leave_if_empty(slot);
+    }
+
+    /// A sender comes last among those who have had as many turns.
+    fn set_served(&mut self, slot: u32, served: u32) {
+        let SenderQueue { count, served: before, waits, .. } = self.queues[slot];
+        if waits {
+            self.turns.unlink(&mut self.queues, slot, before);
+        }
+        self.move_rank(slot, count, served);
+        if waits {
+            self.turns.push_back(&mut self.queues, slot, served);
+        }
     }
 
     /// Whose turn it is.
     pub(super) fn next(&self) -> Option<u32> {
-        self.turns.front()
+        self.turns.lowest()
     }
 
-    /// Who holds most: of several, who has held that many for longest.
+    /// Who holds most, turns had and remembered included: of several, who has been there for
+    /// longest.
     pub(super) fn biggest(&self) -> Option<u32> {
-        self.ranks.get(self.most)?.front()
+        self.ranks.highest().map(|(_, slot)| slot)
     }
 
-    /// Writes the turns and the ranks.
+    /// Who holds most, if that is more than a sender holds.
+    pub(super) fn bigger_than(&self, slot: u32) -> Option<u32> {
+        let SenderQueue { count, served, .. } = self.queues[slot];
+        let (rung, biggest) = self.ranks.highest()?;
+        (rung > count + served).then_some(biggest)
+    }
+
+    /// Turns that were forgotten before their time.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Writes the turns, those that are remembered, and the ranks.
     #[cfg(feature = "internals")]
     pub(super) fn digest(&self, to: &mut alloc::string::String) {
+        use alloc::vec::Vec;
         use core::fmt::Write;
         let names = |list: List, links: fn(&SenderQueue) -> Links| {
             let slots = list.iter(&self.queues, links);
-            slots.map(|slot| self.queues[slot].sender).collect::<alloc::vec::Vec<_>>()
+            slots.map(|slot| self.queues[slot].sender).collect::<Vec<_>>()
         };
-        let _ = writeln!(to, "turns {:?}", names(self.turns, |queue| queue.turn));
-        for (count, &rank) in (0..).zip((0..self.ranks.len() as u32).map(|at| &self.ranks[at])) {
-            let holders = names(rank, |queue| queue.rank);
-            if !holders.is_empty() {
-                let _ = writeln!(to, "holding {count}: {holders:?}");
-            }
+        for (served, list) in self.turns.rungs() {
+            let _ = writeln!(to, "served {served}: {:?}", names(list, |queue| queue.turn));
         }
+        for (count, list) in self.ranks.rungs() {
+            let _ = writeln!(to, "holding {count}: {:?}", names(list, |queue| queue.rank));
+        }
+        let memory = (0..self.memory.len()).filter_map(|at| self.memory.get(at));
+        let memory: Vec<_> =
+            memory.map(|&(had_at, slot)| (had_at, self.queues[slot].sender)).collect();
+        let _ = writeln!(to, "turns {memory:?}");
     }
 }
 

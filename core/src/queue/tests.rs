@@ -1,7 +1,7 @@
 //! Tests of the queue, one promise each.
 
 use super::*;
-use crate::config::EvictionPolicy;
+use crate::config::{EvictionPolicy, QueueDiscipline};
 use crate::ids::UserId;
 use crate::time::Duration;
 use Priority::{High, Low, Lowest, Normal};
@@ -12,7 +12,7 @@ fn user(id: u64) -> Sender {
 }
 
 fn config(messages: u32) -> QueueConfig {
-    QueueConfig { messages, max_wait: PerLevel::default(), ..QueueConfig::default() }
+    QueueConfig { messages, fresh_within: PerLevel::default(), ..QueueConfig::default() }
 }
 
 fn push(queue: &mut Queue<u32>, level: Priority, sender: u64, item: u32) -> Result<Vec<u32>, u32> {
@@ -177,10 +177,10 @@ fn a_refusal_undoes_random_draws_too() {
 /// Whatever the tie-break.
 #[test]
 fn deadlines_expire_to_the_instant() {
-    let max_wait =
+    let fresh_within =
         PerLevel([None, Some(Duration::from_secs(5)), Some(Duration::from_secs(1)), None]);
     let mut queue = Queue::new(
-        QueueConfig { discipline: QueueDiscipline::RoundRobin, max_wait, ..config(10) },
+        QueueConfig { discipline: QueueDiscipline::RoundRobin, fresh_within, ..config(10) },
         0,
     );
     let at = Instant::from_secs;
@@ -217,14 +217,14 @@ fn a_newcomer_popped_unsettled_leaves_no_trace() {
         let key = queue.insert(Instant::ZERO, Normal, user(1), 1, 0);
         assert_eq!(queue.pop(Normal).unwrap().item, 0);
         assert!(
-            queue.settle(key).unwrap().is_empty()
+            queue.settle(key, u32::MAX).unwrap().slots.is_empty()
                 && queue.is_empty()
                 && queue.next_deadline().is_none()
         );
         assert_eq!(push(&mut queue, Normal, 1, 1), Ok(Vec::new()));
         let key = queue.insert(Instant::ZERO, Normal, user(2), 1, 2);
         let first = queue.pop(Normal).unwrap().item;
-        assert!(queue.settle(key).unwrap().is_empty());
+        assert!(queue.settle(key, u32::MAX).unwrap().slots.is_empty());
         assert_eq!((first + queue.pop(Normal).unwrap().item, queue.len()), (3, 0));
     }
 }
@@ -238,7 +238,7 @@ fn a_newcomer_enters_behind_what_was_due() {
     }
     let key = queue.insert(Instant::ZERO, Normal, user(2), 1, 2);
     assert_eq!(queue.pop(Normal).unwrap().item, 0);
-    assert!(queue.settle(key).unwrap().is_empty());
+    assert!(queue.settle(key, u32::MAX).unwrap().slots.is_empty());
     // Both hold one; the first has held one for longer.
     assert_eq!(push(&mut queue, Normal, 3, 3), Ok([1].into()));
 }
@@ -279,4 +279,37 @@ fn a_refusal_draws_no_number() {
         (100..110).map(|item| push(&mut queue, Normal, 7, item)).collect::<Vec<_>>()
     };
     assert!((1..5).all(|knocks| victims(knocks) == victims(0)));
+}
+
+/// Of those who hold as much, whoever has had more turns is the biggest.
+#[test]
+fn turns_are_remembered_and_count() {
+    let turn_memory = Duration::from_secs(1);
+    let turns = QueueDiscipline::RoundRobin;
+    let mut queue = Queue::new(QueueConfig { discipline: turns, turn_memory, ..config(4) }, 0);
+    for (item, sender) in [1, 1, 1, 2].into_iter().enumerate() {
+        assert_eq!(push(&mut queue, Normal, sender, item as u32), Ok(Vec::new()));
+    }
+    let pop = |queue: &mut Queue<u32>| queue.pop(Normal).unwrap().item;
+    assert_eq!([pop(&mut queue), pop(&mut queue), pop(&mut queue)], [0, 3, 1]);
+    // Sender 1 has had two turns and holds one; sender 2 has had one.
+    for (item, sender) in [2, 2, 3].into_iter().enumerate() {
+        assert_eq!(push(&mut queue, Normal, sender, 10 + item as u32), Ok(Vec::new()));
+    }
+    assert_eq!(push(&mut queue, Normal, 4, 20), Ok([2].into()));
+    assert_eq!(drain(&mut queue), [12, 20, 10, 11]);
+    assert_eq!(queue.forgotten_turns(), 0);
+}
+
+#[test]
+fn no_more_turns_are_remembered_than_so_many() {
+    let turn_memory = Duration::from_secs(3_600);
+    let mut queue = Queue::new(QueueConfig { turn_memory, ..config(1) }, 0);
+    for turn in 0..5_000 {
+        assert_eq!(push(&mut queue, Normal, turn, 0), Ok(Vec::new()));
+        assert!(queue.pop(Normal).is_some());
+    }
+    assert_eq!(queue.forgotten_turns(), 5_000 - 4_096);
+    queue.advance(Instant::from_secs(3_600));
+    assert!(!queue.has_memory);
 }

@@ -87,4 +87,22 @@ impl Limiter {
             Self::Window(window) => window.next_at(now, keep),
         }
     }
+
+    /// How many could pass from `now` up to and with `last`, each as soon as it may, if at least
+    /// `keep` could still pass after each.
+    pub(crate) fn passing(&self, now: Instant, last: Instant, keep: u32) -> u32 {
+        match self {
+            Self::Bucket(bucket) => bucket.passing(now, last, keep),
+            Self::Window(window) => window.passing(now, last, keep),
+        }
+    }
+
+    /// The first instant, not before `now`, by which so many could have passed; `None` when that is
+    /// never.
+    pub(crate) fn passed_at(&self, now: Instant, keep: u32, count: u32) -> Option<Instant> {
+        match self {
+            Self::Bucket(bucket) => bucket.passed_at(now, keep, count),
+            Self::Window(window) => window.passed_at(now, keep, count),
+        }
+    }
 }

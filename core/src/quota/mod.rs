@@ -192,8 +192,51 @@ impl TokenBucket {
         if keep >= self.burst.get() {
             return None;
         }
+        self.holds_at(self.last.max(now), Self::wanted(self.rate, keep))
+    }
+
+    /// How many could pass from `now` up to and with `last`, each as soon as it may, if at least
+    /// `keep` are left after each.
+    pub(crate) fn passing(&self, now: Instant, last: Instant, keep: u32) -> u32 {
         let now = self.last.max(now);
-        let missing = Self::wanted(self.rate, keep).saturating_sub(self.units_at(now));
+        if let Some(step) = self.lone_step(keep) {
+            let first = self.next_at(now, keep).filter(|&first| first <= last);
+            return first.map_or(0, |first| {
+                let further = (last.as_nanos() - first.as_nanos()) / step;
+                u32::try_from(further).unwrap_or(u32::MAX).saturating_add(1)
+            });
+        }
+        let elapsed = last.as_nanos().saturating_sub(now.as_nanos());
+        // Nothing is lost to the burst: what comes in is taken at once.
+        let gained = u128::from(elapsed) * u128::from(self.rate.count.get());
+        let units = self.units_at(now) + gained;
+        let tokens = u32::try_from(units / u128::from(self.rate.period_nanos.get()));
+        if keep < self.burst.get() { tokens.unwrap_or(u32::MAX).saturating_sub(keep) } else { 0 }
+    }
+
+    /// The first instant, not before `now`, by which so many could have passed; `None` when that is
+    /// never.
+    pub(crate) fn passed_at(&self, now: Instant, keep: u32, count: u32) -> Option<Instant> {
+        let first = self.next_at(now, keep)?;
+        let Some(further) = count.checked_sub(1) else { return Some(self.last.max(now)) };
+        if let Some(step) = self.lone_step(keep) {
+            let all = step.checked_mul(further.into())?;
+            return first.as_nanos().checked_add(all).map(Instant::from_nanos);
+        }
+        let period = u128::from(self.rate.period_nanos.get());
+        self.holds_at(self.last.max(now), period * (u128::from(keep) + u128::from(count)))
+    }
+
+    /// The time between two that pass where only one of all that the bucket holds may: then it is
+    /// full each time, and what a whole nanosecond brings beyond is lost.
+    fn lone_step(&self, keep: u32) -> Option<u64> {
+        let step = || self.rate.period_nanos.get().div_ceil(self.rate.count.get().into());
+        (keep.saturating_add(1) == self.burst.get()).then(step)
+    }
+
+    /// When so many units have come in that is not before.
+    fn holds_at(&self, now: Instant, units: u128) -> Option<Instant> {
+        let missing = units.saturating_sub(self.units_at(now));
         let count = self.rate.count.get();
         let wait = match u64::try_from(missing) {
             // Nearly always: a division of 128 bits takes as long as ten of these.

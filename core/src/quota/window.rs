@@ -73,6 +73,29 @@ impl Window {
         self.number.checked_add(1)?.checked_mul(self.period()).map(Instant::from_nanos)
     }
 
+    /// How many could pass from `now` up to and with `last`, if at least `keep` could still pass
+    /// after each.
+    pub(crate) fn passing(&self, now: Instant, last: Instant, keep: u32) -> u32 {
+        let now = self.last.max(now);
+        let each = u64::from(self.rate.count().get().saturating_sub(keep));
+        let windows = (last.max(now).as_nanos() / self.period()) - self.number_at(now);
+        let later = u32::try_from(windows.saturating_mul(each)).unwrap_or(u32::MAX);
+        self.available(now).saturating_sub(keep).saturating_add(later)
+    }
+
+    /// The first instant, not before `now`, by which so many could have passed; `None` when that is
+    /// never.
+    pub(crate) fn passed_at(&self, now: Instant, keep: u32, count: u32) -> Option<Instant> {
+        let each = u64::from(self.rate.count().get().checked_sub(keep).filter(|&each| each > 0)?);
+        let now = self.last.max(now);
+        let missing = count.saturating_sub(self.available(now).saturating_sub(keep));
+        if missing == 0 {
+            return Some(now);
+        }
+        let number = self.number_at(now).checked_add(u64::from(missing).div_ceil(each))?;
+        number.checked_mul(self.period()).map(Instant::from_nanos)
+    }
+
     fn number_at(&self, now: Instant) -> u64 {
         self.last.max(now).as_nanos() / self.period()
     }

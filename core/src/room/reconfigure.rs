@@ -28,7 +28,7 @@ impl<M: Payload> RoomState<M> {
     /// | `sender_table_size` | a sender keeps a place until the quota is full again; those who find none share |
     /// | `dedup_window` | what has lapsed is forgotten; the new window counts for what is remembered as well; too many: the oldest are forgotten |
     /// | `queue_messages`, `queue_bytes` | what is over is evicted, by the victim policy from the lowest level, with the limit that was exceeded: at most 1,024 messages in this call, the others in the next calls of `handle_timeout`, and until then the queue is full |
-    /// | `max_wait` | for what waits as well, counted from its entry |
+    /// | `fresh_within` | for what waits as well, counted from its entry |
     /// | `payload_bytes`, `profile_bytes` | for what comes from now on |
     /// | `review` | the time and what happens then for what waits as well; what waits at a level that is reviewed no more waits on; where more wait than there are tickets, nobody takes a place and new ones find the table full |
     /// | `log_messages`, `log_bytes` | the oldest go, and who had not read them has skipped them: at most 4,096 messages in this call and in each next one of `handle_timeout`. A larger log fills from now on |

@@ -96,3 +96,66 @@ impl From<Crowd> for Op {
 pub fn shards_setup(setup: Setup) -> Setup {
     Setup { shards: 1 + setup.shards % 2, sessions: (11, setup.sessions.1), ..setup }
 }
+
+/// What is said in a rush: much at once at all levels, and little time between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Rush {
+    /// What, by a table.
+    pub what: u8,
+    /// Who.
+    pub who: u8,
+    /// Two numbers for it.
+    pub numbers: [u8; 2],
+}
+
+impl From<Rush> for Op {
+    fn from(Rush { what, who, numbers: [a, b] }: Rush) -> Self {
+        let more = (b % 16, b / 16);
+        match what % 32 {
+            // A few say most.
+            0..10 => Self::Speak { who: who % 2, level: a, size: b % 8, outcome_sink: 1, more },
+            10..18 => Self::Speak { who, level: a, size: b % 8, outcome_sink: 0, more },
+            18..21 => Self::Host { level: a, size: b % 8, outcome_sink: 1, more: (0, 0) },
+            21..24 => Self::Join { user: who, known: None, mask: 0, resume: None, profile: None },
+            24..28 => Self::Wait { count: a % 32, unit: 2 },
+            28 => Self::OnTime,
+            29 => Self::Moderate { act: a, actor: 0, user: who, time: b },
+            30 => Self::Decide { which: a, verdict: b },
+            _ => Self::Poll { times: a },
+        }
+    }
+}
+
+/// The same settings for a room that looks ahead, and whose bounds on age let a few through: most
+/// often without what makes it reckon less exactly.
+pub fn rush_setup(setup: Setup) -> Setup {
+    let Setup { rate, wait, .. } = setup;
+    // 3 a second within a second, 40 within 100 ms, 7 in 10 ms within 5 ms, 1,000 within 5 ms; or
+    // whatever it is.
+    let (rate, bounds) = match rate % 8 {
+        0 | 1 => (1, [4, 4, 4, 4]),
+        2 | 3 => (2, [6, 6, 6, 4]),
+        4 | 5 => (3, [7, 7, 6, 6]),
+        6 => (4, [7, 7, 7, 7]),
+        _ => (rate, wait),
+    };
+    let mut limits = setup.limits;
+    if wait[0] % 4 > 0 {
+        limits.quotas = [0; 4];
+    }
+    let min_share = if wait[1] % 4 > 0 { 0 } else { setup.min_share.0 };
+    Setup {
+        rate,
+        wait: bounds,
+        limits,
+        min_share: (min_share, setup.min_share.1),
+        queue: setup.queue | 0x87,
+        queue_bytes: setup.queue_bytes | 0x7f,
+        sender_quota: ([0; 4], 3),
+        outcomes: [3; 4],
+        expire: 0,
+        step: 0,
+        ..setup
+    }
+}

@@ -9,7 +9,7 @@ mod op;
 mod reconfigure;
 mod setup;
 
-pub use biased::{Crowd, Journey, journey_setup, shards_setup};
+pub use biased::{Crowd, Journey, Rush, journey_setup, rush_setup, shards_setup};
 pub use op::Op;
 pub use setup::{Limits, Setup};
 

@@ -6,7 +6,7 @@ use super::numbers::{
 use crate::rules::{Rules, queue};
 use roomcast_core::config::{
     DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, LevelQuotas, Levels, QueueDiscipline,
-    RateAlgorithm,
+    RateAlgorithm, WhenLate,
 };
 use roomcast_core::quota::RateLimit;
 use roomcast_core::time::Duration;
@@ -14,6 +14,10 @@ use roomcast_core::{PerLevel, Priority, UserId};
 
 /// For a bound that is not to be hit.
 pub(super) const MANY: u8 = u8::MAX;
+
+/// The ages at which messages expire, in milliseconds.
+const WAITS: [Option<u64>; 8] =
+    [None, Some(0), Some(1), Some(25), Some(1_000), Some(60_000), Some(100), Some(5)];
 
 /// A room's settings in small numbers. Any value is a valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +36,11 @@ pub struct Setup {
     pub min_share: (u8, u8),
     /// What one user may say at each level, by a table; and for how many users apart: 0 to 3.
     pub sender_quota: ([u8; 4], u8),
-    /// Messages in the queue: 1 to 8.
+    /// Messages in the queue: 1 to 8; and from 128 on the room looks ahead.
     pub queue: u8,
-    /// Bytes in the queue: 64 to 191.
+    /// Bytes in the queue: 64 to 191; and from 128 on turns are remembered.
     pub queue_bytes: u8,
-    /// Whose turn it is.
+    /// Whose turn it is; and how long turns are remembered, by a table.
     pub discipline: u8,
     /// Who gives way.
     pub eviction: u8,
@@ -126,6 +130,16 @@ impl Limits {
 }
 
 impl Setup {
+    /// How long turns are remembered.
+    fn memory(&self) -> Duration {
+        if self.queue_bytes < 128 {
+            return Duration::ZERO;
+        }
+        let memories =
+            [Duration::from_secs(5), Duration::from_millis(100), Duration::from_secs(3_600)];
+        pick(&memories, self.discipline / 3)
+    }
+
     /// The settings that these numbers stand for.
     pub fn rules(&self) -> Rules {
         let burst = u32::from(self.burst % 8) + 1;
@@ -153,9 +167,7 @@ impl Setup {
             left -= *kept;
         }
         let review = review(self.limits.review);
-        let wait = self
-            .wait
-            .map(|at| pick(&[None, Some(0), Some(1), Some(25), Some(1_000), Some(60_000)], at));
+        let wait = self.wait.map(|at| pick(&WAITS, at));
         let discipline = pick(
             &[QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random],
             self.discipline,
@@ -202,7 +214,8 @@ impl Setup {
                 } else {
                     pick(&policies, self.eviction)
                 },
-                wait,
+                (wait, if self.queue < 128 { WhenLate::Wait } else { WhenLate::RefuseAtOnce }),
+                self.memory(),
             ),
             payload_bytes: 64,
             profile_bytes: 16,

@@ -1,14 +1,13 @@
 //! What enters the line, goes out, expires, gives way.
 
 use super::line::Entry;
-use super::victims::Squeeze;
 use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::DropReason;
 use roomcast_core::message::{Limit, OutcomeSink};
-use roomcast_core::{Event, Instant, Outcome};
+use roomcast_core::{Event, Instant, Outcome, Priority};
 use std::collections::BTreeSet;
 
 /// What went over the seam in one call and has not been accounted for yet.
@@ -157,12 +156,7 @@ impl Oracle {
     }
 
     /// A fate is told by an event.
-    pub(super) fn conclude(
-        &mut self,
-        waiting: &Waiting,
-        priority: roomcast_core::Priority,
-        outcome: Outcome,
-    ) {
+    pub(super) fn conclude(&mut self, waiting: &Waiting, priority: Priority, outcome: Outcome) {
         let Waiting { id, messages, units, outcome_sink, .. } = *waiting;
         if outcome_sink != OutcomeSink::CountedOnly {
             self.inbox.outcome(Event::Outcome {
@@ -178,7 +172,7 @@ impl Oracle {
 
     pub(super) fn expire(&mut self, now: Instant) {
         for entry in self.line.expire(now) {
-            let limit = self.rules.queue.max_wait[entry.level].map(|max| Limit::MaxWait { max });
+            let limit = self.bound(entry.level);
             self.inbox.decide();
             self.drop_entry(&entry, DropReason::Expired, limit);
         }
@@ -217,14 +211,16 @@ impl Oracle {
     /// Who gave way is seen by whose payload is gone.
     pub(super) fn evicted(&mut self, newcomer: u64) -> Check {
         let victims = self.lost()?;
-        let allowed = Squeeze::new(&self.line, newcomer).may_evict(&victims);
+        let allowed = self.squeezed(newcomer, |squeeze| squeeze.may_evict(&victims));
         same(
             Law::L7Bounded,
             format!("whether {victims:?} may give way to {newcomer}"),
             true,
             allowed,
         )?;
-        self.give_way(victims);
+        let level = self.line.find(newcomer).map_or(Priority::MAX, |newcomer| newcomer.level);
+        let shortage = self.shortage(level);
+        self.give_way(victims, shortage);
         Ok(())
     }
 
@@ -242,13 +238,16 @@ impl Oracle {
     }
 
     /// These give way, in one decision.
-    pub(super) fn give_way(&mut self, victims: BTreeSet<u64>) {
+    fn give_way(&mut self, victims: BTreeSet<u64>, (reason, limit): (DropReason, Option<Limit>)) {
         let entries: Vec<Entry> =
             victims.into_iter().filter_map(|id| self.line.remove(id)).collect();
-        let limit = Some(self.line.limit_of_eviction());
+        let limit = match reason {
+            DropReason::Evicted => Some(self.line.limit_of_eviction()),
+            _ => limit,
+        };
         self.inbox.decide();
         for entry in entries {
-            self.drop_entry(&entry, DropReason::Evicted, limit);
+            self.drop_entry(&entry, reason, limit);
         }
     }
 }

@@ -28,15 +28,26 @@ pub struct Line {
     /// All of them, in order of entry.
     pub entries: Vec<Entry>,
     turns: PerLevel<Vec<Sender>>,
+    /// Who has had turns, and when, as far as that is remembered.
+    had: PerLevel<Vec<(Instant, Sender)>>,
     /// The one that has come last, while it is open whether it stays: whoever waits at its level
     /// goes before it.
     newcomer: Option<u64>,
+    /// The time of the last call.
+    clock: Instant,
 }
 
 impl Line {
     /// Nobody waits.
     pub fn new(config: QueueConfig) -> Self {
-        Self { config, entries: Vec::new(), turns: PerLevel::default(), newcomer: None }
+        Self {
+            config,
+            entries: Vec::new(),
+            turns: PerLevel::default(),
+            had: PerLevel::default(),
+            newcomer: None,
+            clock: Instant::ZERO,
+        }
     }
 
     /// Those of one level, in order of entry.
@@ -102,7 +113,9 @@ impl Line {
                 self.level(level).next().map(|entry| entry.id).into_iter().collect()
             }
             QueueDiscipline::RoundRobin => {
-                self.turns[level].first().copied().and_then(oldest_of).into_iter().collect()
+                // Whoever has had the fewest; of those, who has for longest.
+                let next = self.turns[level].iter().min_by_key(|&&sender| self.had(level, sender));
+                next.copied().and_then(oldest_of).into_iter().collect()
             }
             _ => self.turns[level].iter().copied().filter_map(oldest_of).collect(),
         }
@@ -111,19 +124,51 @@ impl Line {
     /// One had its turn and goes out.
     pub fn go(&mut self, id: u64) -> Option<Entry> {
         let (level, sender) = self.find(id).map(|entry| (entry.level, entry.sender))?;
-        if self.config.discipline == QueueDiscipline::RoundRobin {
-            let turns = &mut self.turns[level];
-            turns.retain(|&other| other != sender);
-            turns.push(sender);
+        // The one that has come last waited for no turn.
+        if Some(id) != self.newcomer {
+            if !self.config.turn_memory.is_zero() {
+                self.had[level].push((self.clock, sender));
+            }
+            self.goes_last(level, sender);
         }
         self.remove(id)
+    }
+
+    /// A sender who waits goes behind all others.
+    fn goes_last(&mut self, level: Priority, sender: Sender) {
+        let turns = &mut self.turns[level];
+        if let Some(place) = turns.iter().position(|&other| other == sender) {
+            turns.remove(place);
+            turns.push(sender);
+        }
+    }
+
+    /// How many turns of a sender are remembered.
+    pub fn had(&self, level: Priority, sender: Sender) -> usize {
+        self.had[level].iter().filter(|&&(_, other)| other == sender).count()
+    }
+
+    /// It is so late now: turns that were had too long ago are forgotten, one after the other, and
+    /// whoever had one goes behind those who had as few before.
+    pub fn advance(&mut self, now: Instant) {
+        self.clock = self.clock.max(now);
+        for level in Priority::ALL {
+            while let Some(&(at, sender)) = self.had[level].first()
+                && self.clock >= at + self.config.turn_memory
+            {
+                self.had[level].remove(0);
+                self.goes_last(level, sender);
+            }
+        }
     }
 
     /// One goes without having had its turn.
     pub fn remove(&mut self, id: u64) -> Option<Entry> {
         let place = self.entries.iter().position(|entry| entry.id == id)?;
         let entry = self.entries.remove(place);
-        if !self.level(entry.level).any(|other| other.sender == entry.sender) {
+        // The one that has come last has no turn yet.
+        let waits = |other: &Entry| other.sender == entry.sender && Some(other.id) != self.newcomer;
+        if !self.level(entry.level).any(waits) {
             self.turns[entry.level].retain(|&sender| sender != entry.sender);
         }
         Some(entry)
@@ -131,7 +176,7 @@ impl Line {
 
     /// When a message is past its time; `None` when it may wait for ever.
     pub fn deadline(&self, entry: &Entry) -> Option<Instant> {
-        self.config.max_wait[entry.level].map(|wait| entry.entered + wait)
+        self.config.fresh_within[entry.level].map(|wait| entry.entered + wait)
     }
 
     /// Takes out all that are past their time, the higher level first, each level in order of

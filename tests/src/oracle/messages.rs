@@ -3,7 +3,6 @@
 use super::at_once::AtOnce;
 use super::going::{Entered, Sent};
 use super::line::Entry;
-use super::victims::Squeeze;
 use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
@@ -122,36 +121,39 @@ impl Oracle {
             Ok(receipt) => matches!(receipt.outcome, Some(Outcome::Dropped { .. })),
             Err(_) => true,
         };
-        match (entered, self.line.exceeded()) {
-            (Entered::Waits, Some(limit)) if is_out => {
-                let refusal = Squeeze::new(&self.line, id).may_refuse();
+        match entered {
+            Entered::Waits if is_out => {
+                let refusal = self.squeezed(id, |squeeze| squeeze.may_refuse());
                 same(Law::L7Bounded, "whether a full queue may refuse", true, refusal)?;
+                let (reason, limit) = self.shortage(offer.level);
                 self.line.remove(id);
                 self.waiting.remove(&id);
                 self.inbox.release(offer.level, outcome_sink);
                 self.dispatch(now, &mut sent, None)?;
                 if offer.counter.is_none() {
-                    // When the next one leaves there is a place.
-                    let retry_at = self.next_exit();
-                    self.refused(offer, answer, RefusalReason::QueueFull, Some(limit), retry_at)?;
+                    let (reason, retry_at) = if reason == DropReason::Congested {
+                        let says = answer.as_ref().err().and_then(|refused| refused.retry_at);
+                        (RefusalReason::Congested, self.uncongested(offer.level, says))
+                    } else {
+                        // When the next one leaves there is a place.
+                        (RefusalReason::QueueFull, self.next_exit())
+                    };
+                    self.refused(offer, answer, reason, limit, retry_at)?;
                     self.no_more(now, sent)?;
                     return self.check_held();
                 }
                 // It has been counted, so nobody is to send it again: it is in, and gives way.
-                let reason = DropReason::Evicted;
                 let row = &mut self.books[offer.level];
                 *row.dropped.entry(reason).or_default() += 1;
                 row.units_dropped = row.units_dropped.wrapping_add(offer.units);
-                receipt.outcome =
-                    Some(Outcome::Dropped { reason, limit: Some(limit), retry_at: None });
+                receipt.outcome = Some(Outcome::Dropped { reason, limit, retry_at: None });
             }
-            (Entered::Waits, Some(_)) => self.evicted(id)?,
-            (Entered::Waits, None) => {}
-            (Entered::Sent(outcome), _) => {
+            Entered::Waits => self.evicted(id)?,
+            Entered::Sent(outcome) => {
                 self.inbox.release(offer.level, outcome_sink);
                 receipt.outcome = outcome;
             }
-            (Entered::Merged(carrier), _) => {
+            Entered::Merged(carrier) => {
                 self.inbox.release(offer.level, outcome_sink);
                 receipt.outcome = Some(Outcome::Merged { carrier });
             }
@@ -260,6 +262,7 @@ impl Oracle {
     /// What time alone brings about: what is late expires, and reviews time out.
     pub(super) fn fall_due(&mut self, now: Instant, sent: &mut Sent<'_>) -> Check {
         self.tell(now, sent)?;
+        self.line.advance(now);
         self.expire(now);
         self.time_out_reviews(now, sent)
     }

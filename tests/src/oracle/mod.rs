@@ -8,6 +8,7 @@ mod clock;
 mod coming;
 pub mod data;
 pub mod directs;
+mod fresh;
 mod gate;
 mod going;
 pub mod hearing;

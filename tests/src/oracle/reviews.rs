@@ -9,10 +9,11 @@ use crate::payload::{Probe, Watch};
 use crate::rules::queue;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::admission::ReviewError;
-use roomcast_core::config::{EvictionPolicy, QueueDiscipline, ReviewTimeout};
+use roomcast_core::config::{EvictionPolicy, QueueDiscipline, ReviewTimeout, WhenLate};
 use roomcast_core::ids::Ticket;
 use roomcast_core::ledger::DropReason;
 use roomcast_core::message::{Limit, Sender};
+use roomcast_core::time::Duration;
 use roomcast_core::{Instant, Outcome, Priority, Receipt, Refused, RoomState};
 use std::collections::BTreeSet;
 
@@ -64,7 +65,8 @@ impl Oracle {
             u64::MAX,
             QueueDiscipline::Fifo,
             EvictionPolicy::BiggestSender,
-            [None; 4],
+            ([None; 4], WhenLate::Wait),
+            Duration::ZERO,
         ));
         self.reviews.pending.iter().for_each(|pending| table.enter(pending.entry.clone()));
         let (id, was_over) = (entry.id, table.exceeded().is_some());
@@ -191,16 +193,17 @@ impl Oracle {
                 self.conclude(&waiting, level, Outcome::Merged { carrier });
             }
             Entered::Waits => {
-                // The rules leave no choice of victims where there are reviews.
-                if let Some(limit) = self.line.exceeded() {
-                    if let Some(victims) = Squeeze::new(&self.line, id).forced() {
-                        self.give_way(victims);
-                    } else {
-                        self.inbox.decide();
-                        if let Some(entry) = self.line.remove(id) {
-                            self.drop_entry(&entry, DropReason::Evicted, Some(limit));
-                        }
+                // Who gave way is seen by whose payload is gone: maybe this one's.
+                if self.lost()?.contains(&id) {
+                    let refusal = self.squeezed(id, |squeeze| squeeze.may_refuse());
+                    same(Law::L7Bounded, "whether a full queue may drop", true, refusal)?;
+                    let (reason, limit) = self.shortage(level);
+                    self.inbox.decide();
+                    if let Some(entry) = self.line.remove(id) {
+                        self.drop_entry(&entry, reason, limit);
                     }
+                } else {
+                    self.evicted(id)?;
                 }
             }
             Entered::Sent(_) => {}

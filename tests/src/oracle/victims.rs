@@ -17,18 +17,26 @@ const PATIENCE: usize = 20_000;
 pub struct Squeeze<'a> {
     line: &'a Line,
     newcomer: u64,
+    /// How many of the newcomer's level can go in time.
+    places: usize,
 }
 
 impl<'a> Squeeze<'a> {
     /// `newcomer` must be in the line.
     pub fn new(line: &'a Line, newcomer: u64) -> Self {
-        Self { line, newcomer }
+        Self { line, newcomer, places: usize::MAX }
     }
 
     /// The line under a budget that has become smaller: nobody is new.
     pub fn of_old(line: &'a Line) -> Self {
         // Numbers start at 1.
-        Self { line, newcomer: 0 }
+        Self { line, newcomer: 0, places: usize::MAX }
+    }
+
+    /// The same where so many of the newcomer's level can go out before they are too old.
+    #[must_use]
+    pub fn with_places(self, places: usize) -> Self {
+        Self { places, ..self }
     }
 
     /// Whether the policy allows that exactly `victims` give way, without a newcomer.
@@ -42,19 +50,6 @@ impl<'a> Squeeze<'a> {
             return false;
         }
         self.search(|id| victims.contains(&id), |gone| gone == victims && !self.is_over(gone))
-    }
-
-    /// Who gives way under a policy that leaves no choice; `None`: the newcomer does.
-    pub fn forced(&self) -> Option<BTreeSet<u64>> {
-        let mut gone = BTreeSet::new();
-        while self.can_help() && self.is_over(&gone) && gone.len() < MOST {
-            let choice = *self.choices(&gone).first()?;
-            if choice == self.newcomer {
-                return None;
-            }
-            gone.insert(choice);
-        }
-        (!self.is_over(&gone)).then_some(gone)
     }
 
     /// Who gives way under a policy that leaves no choice, where nobody is new.
@@ -81,6 +76,9 @@ impl<'a> Squeeze<'a> {
     /// Would it be enough if everything went that may go: all of the same and of lower levels?
     fn can_help(&self) -> bool {
         let Some(newcomer) = self.line.find(self.newcomer) else { return false };
+        if self.places == 0 {
+            return false;
+        }
         let stays = self
             .line
             .entries
@@ -94,11 +92,21 @@ impl<'a> Squeeze<'a> {
     }
 
     fn is_over(&self, gone: &BTreeSet<u64>) -> bool {
-        exceeded(&self.line.config, self.left(gone)).is_some()
+        exceeded(&self.line.config, self.left(gone)).is_some() || self.is_late(gone)
     }
 
-    /// Those that may be the next to give way.
+    /// Whether more of the newcomer's level wait than can go in time.
+    fn is_late(&self, gone: &BTreeSet<u64>) -> bool {
+        let level = self.line.find(self.newcomer).map(|newcomer| newcomer.level);
+        self.left(gone).filter(|entry| Some(entry.level) == level).count() > self.places
+    }
+
+    /// Those that may be the next to give way: first to the budget of messages and bytes, then to
+    /// time.
     fn choices(&self, gone: &BTreeSet<u64>) -> Vec<u64> {
+        if exceeded(&self.line.config, self.left(gone)).is_none() {
+            return self.choices_of_late(gone);
+        }
         let Some(lowest) = Priority::ALL
             .into_iter()
             .rev()
@@ -115,9 +123,10 @@ impl<'a> Squeeze<'a> {
                 of_lowest().next().map(|entry| entry.id).into_iter().collect()
             }
             EvictionPolicy::BiggestSender => {
-                let mut held: BTreeMap<Sender, (u32, u64)> = BTreeMap::new();
+                let mut held: BTreeMap<Sender, (usize, u64)> = BTreeMap::new();
                 for entry in of_lowest() {
-                    let (count, newest) = held.entry(entry.sender).or_default();
+                    let had = || (self.line.had(lowest, entry.sender), 0);
+                    let (count, newest) = held.entry(entry.sender).or_insert_with(had);
                     *count += 1;
                     *newest = entry.id;
                 }
@@ -128,6 +137,32 @@ impl<'a> Squeeze<'a> {
                     .collect()
             }
             _ => of_lowest().map(|entry| entry.id).collect(),
+        }
+    }
+
+    /// Those of the newcomer's level that may be the next to give way to time. Among senders who
+    /// hold equally much, the newcomer's gives way.
+    fn choices_of_late(&self, gone: &BTreeSet<u64>) -> Vec<u64> {
+        let Some(newcomer) = self.line.find(self.newcomer) else { return Vec::new() };
+        let of_level = || self.left(gone).filter(|entry| entry.level == newcomer.level);
+        match self.line.config.eviction {
+            EvictionPolicy::Newest => vec![self.newcomer],
+            EvictionPolicy::Oldest => of_level().next().map(|entry| entry.id).into_iter().collect(),
+            EvictionPolicy::BiggestSender => {
+                let held = |sender| {
+                    let had = self.line.had(newcomer.level, sender);
+                    had + of_level().filter(|entry| entry.sender == sender).count()
+                };
+                let most = of_level().map(|entry| held(entry.sender)).max();
+                if most == Some(held(newcomer.sender)) {
+                    return vec![self.newcomer];
+                }
+                let of_biggest = of_level().filter(|entry| Some(held(entry.sender)) == most);
+                let newest: BTreeMap<Sender, u64> =
+                    of_biggest.map(|entry| (entry.sender, entry.id)).collect();
+                newest.into_values().collect()
+            }
+            _ => of_level().map(|entry| entry.id).collect(),
         }
     }
 

@@ -15,7 +15,7 @@ const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
 /// It tells when to retry.
 #[test]
 fn b1_a_refusal_says_why_which_limit_and_when() {
-    let mut scene = Scene::busy(|builder| builder.queue_messages(1).max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.queue_messages(1).fresh_within(FOR_EVER));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let _ = scene.say(ann, "waits").unwrap();
     let refused = scene
@@ -32,7 +32,8 @@ fn b1_a_refusal_says_why_which_limit_and_when() {
 /// The outcome is final.
 #[test]
 fn b1_each_message_has_one_outcome_polled_or_not() {
-    let mut scene = Scene::busy(|builder| builder.outcomes(PerLevel([3; 4])).max_wait(FOR_EVER));
+    let mut scene =
+        Scene::busy(|builder| builder.outcomes(PerLevel([3; 4])).fresh_within(FOR_EVER));
     let ann = scene.user(ANN);
     for tag in 0..3 {
         assert_eq!(scene.send(ann, Normal, "waits", tag), None);
@@ -77,7 +78,7 @@ fn b2_the_books_balance_at_every_instant() {
 #[test]
 fn b3_reserves_are_kept_and_unused_ones_return() {
     let mut scene = Scene::with(|builder| {
-        builder.rate(1).burst(5).reserve(PerLevel([2, 0, 0, 0])).max_wait(FOR_EVER)
+        builder.rate(1).burst(5).reserve(PerLevel([2, 0, 0, 0])).fresh_within(FOR_EVER)
     });
     let sent: Vec<bool> =
         (0..4).map(|_| scene.host(Normal, "text").unwrap().outcome.is_some()).collect();
@@ -94,7 +95,7 @@ fn b3_reserves_are_kept_and_unused_ones_return() {
 #[test]
 fn b4_a_flooder_costs_himself_in_whose_turn_it_is() {
     let mut scene = Scene::busy(|builder| {
-        builder.rate(10).discipline(QueueDiscipline::RoundRobin).max_wait(FOR_EVER)
+        builder.rate(10).discipline(QueueDiscipline::RoundRobin).fresh_within(FOR_EVER)
     });
     let (flooder, guest) = (scene.user(ANN), scene.guest());
     for n in 0..50 {
@@ -115,7 +116,7 @@ fn b4_a_flooder_costs_himself_in_whose_turn_it_is() {
 
 #[test]
 fn b4_a_flooder_costs_himself_in_who_is_evicted() {
-    let mut scene = Scene::busy(|builder| builder.queue_messages(10).max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.queue_messages(10).fresh_within(FOR_EVER));
     let (flooder, bob) = (scene.user(ANN), scene.user(BOB));
     for tag in 0..10 {
         scene.send(flooder, Normal, "flood", tag);
@@ -132,7 +133,7 @@ fn b4_a_flooder_costs_himself_in_who_is_evicted() {
 fn b6_a_deadline_is_met_to_the_nanosecond() {
     let wait = PerLevel([None, Some(Duration::from_millis(1_500)), None, None]);
     let mut scene =
-        Scene::busy(|builder| builder.rate_period(Duration::from_secs(3_600)).max_wait(wait));
+        Scene::busy(|builder| builder.rate_period(Duration::from_secs(3_600)).fresh_within(wait));
     let ann = scene.user(ANN);
     assert_eq!(scene.send(ann, Normal, "stale soon", 1), None);
     let deadline = scene.now + Duration::from_millis(1_500);
@@ -140,7 +141,7 @@ fn b6_a_deadline_is_met_to_the_nanosecond() {
     scene.room.handle_timeout(Instant::from_nanos(deadline.as_nanos() - 1));
     assert_eq!(scene.outcomes(), []);
     scene.room.handle_timeout(deadline);
-    let limit = Some(Limit::MaxWait { max: Duration::from_millis(1_500) });
+    let limit = Some(Limit::FreshWithin { max: Duration::from_millis(1_500) });
     let retry_at = Some(scene.now + Duration::from_secs(3_600));
     assert_eq!(
         scene.outcomes(),
@@ -156,7 +157,7 @@ fn b7_random_choices_replay_with_their_seed() {
                 .queue_messages(20)
                 .eviction(EvictionPolicy::Random)
                 .seed(seed)
-                .max_wait(FOR_EVER)
+                .fresh_within(FOR_EVER)
         });
         let ann = scene.user(ANN);
         for tag in 0..20 {
@@ -176,8 +177,9 @@ fn b7_random_choices_replay_with_their_seed() {
 #[test]
 fn b8_the_victim_policy_spares_higher_levels() {
     let victim = |policy| {
-        let mut scene =
-            Scene::busy(|builder| builder.queue_messages(5).eviction(policy).max_wait(FOR_EVER));
+        let mut scene = Scene::busy(|builder| {
+            builder.queue_messages(5).eviction(policy).fresh_within(FOR_EVER)
+        });
         let (ann, bob) = (scene.user(ANN), scene.user(BOB));
         scene.send(ann, High, "gift", 0);
         for (session, tag) in [(ann, 1), (bob, 2), (bob, 3), (ann, 4)] {
@@ -188,8 +190,9 @@ fn b8_the_victim_policy_spares_higher_levels() {
         scene.outcomes().into_iter().map(|(tag, _)| tag).collect::<Vec<_>>()
     };
     let refusing = |policy| {
-        let mut scene =
-            Scene::busy(|builder| builder.queue_messages(1).eviction(policy).max_wait(FOR_EVER));
+        let mut scene = Scene::busy(|builder| {
+            builder.queue_messages(1).eviction(policy).fresh_within(FOR_EVER)
+        });
         let _ = scene.host(Low, "like").unwrap();
         scene.host(Low, "newer").is_err()
     };
@@ -246,7 +249,7 @@ fn b10_a_batch_stays_in_budget_and_says_of_more() {
 /// Each jump goes to the next deadline.
 #[test]
 fn b13_an_evening_passes_in_jumps_without_a_clock() {
-    let mut scene = Scene::busy(|builder| builder.max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.fresh_within(FOR_EVER));
     for _ in 0..600 {
         let _ = scene.host(Low, "like").unwrap();
     }
@@ -268,7 +271,7 @@ fn b13_an_evening_passes_in_jumps_without_a_clock() {
 #[test]
 fn b5_all_levels_passed_over_share_the_floor() {
     let mut scene = Scene::with(|builder| {
-        builder.rate(1).burst(1).min_share(Some(2)).max_wait(PerLevel([None; 4]))
+        builder.rate(1).burst(1).min_share(Some(2)).fresh_within(PerLevel([None; 4]))
     });
     for n in 0..12 {
         for level in Priority::ALL {
@@ -297,7 +300,7 @@ fn b5_one_dispatch_in_so_many_goes_to_the_lowest() {
             .min_share(Some(3))
             .burst(3)
             .reserve(PerLevel([2, 0, 0, 0]))
-            .max_wait(PerLevel([None; 4]))
+            .fresh_within(PerLevel([None; 4]))
     };
     let mut scene = Scene::with(|builder| change(builder.rate(1)));
     for n in 0..9 {

@@ -190,7 +190,8 @@ fn b13_a_stranger_s_call_lets_nothing_fall_due() {
     review.levels = PerLevel([false, false, true, false]);
     review.on_timeout = ReviewTimeout::Closed;
     let waits = PerLevel([Some(MINUTE); 4]);
-    let mut scene = Scene::with(|builder| builder.rate(1).burst(1).max_wait(waits).review(review));
+    let mut scene =
+        Scene::with(|builder| builder.rate(1).burst(1).fresh_within(waits).review(review));
     let (ann, guest) = (scene.user(ANN), scene.guest());
     for text in ["goes out", "waits"] {
         let _ = scene.say(ann, text).unwrap();

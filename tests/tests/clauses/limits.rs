@@ -26,8 +26,9 @@ fn a15_a_level_that_used_up_its_own_is_passed_over() {
         levels: PerLevel([None, a_second(3), a_second(2), None]),
         exempt: Exempt::Nobody,
     };
-    let mut scene =
-        Scene::with(|builder| builder.rate(20).burst(20).max_wait(FOR_EVER).level_quotas(quotas));
+    let mut scene = Scene::with(|builder| {
+        builder.rate(20).burst(20).fresh_within(FOR_EVER).level_quotas(quotas)
+    });
     for _ in 0..10 {
         for level in Priority::ALL {
             let _ = scene.host(level, "all at once").unwrap();
@@ -50,7 +51,7 @@ fn a15_high_and_staff_are_exempt_or_nobody_is() {
         [(LevelQuotas::HIGH_AND_STAFF_EXEMPT, true), (LevelQuotas::NOBODY_EXEMPT, false)]
     {
         let mut scene = Scene::with(|builder| {
-            builder.rate(1_000).burst(1_000).max_wait(FOR_EVER).level_quotas(quotas)
+            builder.rate(1_000).burst(1_000).fresh_within(FOR_EVER).level_quotas(quotas)
         });
         let [owner, ann, bob] = [OWNER, ANN, BOB].map(|user| scene.user(user));
         scene.room.set_admin(scene.now, Actor::Host, ANN, true).unwrap();
@@ -92,7 +93,7 @@ fn a15_high_and_staff_are_exempt_or_nobody_is() {
 fn a15_who_is_admin_no_more_is_bound_like_everyone() {
     let quotas = LevelQuotas { levels: PerLevel([a_second(1); 4]), exempt: Exempt::OwnerAndAdmins };
     let mut scene =
-        Scene::with(|builder| builder.rate(2).burst(2).max_wait(FOR_EVER).level_quotas(quotas));
+        Scene::with(|builder| builder.rate(2).burst(2).fresh_within(FOR_EVER).level_quotas(quotas));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     scene.room.set_admin(scene.now, Actor::Host, ANN, true).unwrap();
     let _ = scene.say(bob, "takes the token of Normal").unwrap();
@@ -116,7 +117,7 @@ fn a15_under_random_turns_the_oldest_is_the_head() {
             builder
                 .rate(2)
                 .burst(2)
-                .max_wait(FOR_EVER)
+                .fresh_within(FOR_EVER)
                 .level_quotas(quotas)
                 .discipline(QueueDiscipline::Random)
                 .seed(seed)
@@ -141,7 +142,7 @@ fn b12_a_window_lets_so_many_through_each_period() {
             .rate(4)
             .rate_period(Duration::from_millis(200))
             .rate_algorithm(RateAlgorithm::FixedWindow)
-            .max_wait(FOR_EVER)
+            .fresh_within(FOR_EVER)
     });
     scene.now = Instant::from_millis(100_150);
     for _ in 0..20 {

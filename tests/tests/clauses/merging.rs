@@ -18,7 +18,7 @@ fn units(scene: &Scene, level: Priority) -> Units {
 /// Its sum is exact.
 #[test]
 fn b9_waiting_messages_of_one_key_become_one() {
-    let mut scene = Scene::busy(|builder| builder.max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.fresh_within(FOR_EVER));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let like = |session, units| {
         let publish =
@@ -52,7 +52,7 @@ fn b9_waiting_messages_of_one_key_become_one() {
 
 #[test]
 fn b9_what_is_merged_shares_the_fate_of_its_carrier() {
-    let mut scene = Scene::busy(|builder| builder.queue_messages(1).max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.queue_messages(1).fresh_within(FOR_EVER));
     let ann = scene.user(ANN);
     let like = || Publish::like(Source::Session(ann), "like".to_owned());
     let _ = scene.publish(like()).unwrap();
@@ -96,7 +96,7 @@ fn a30_kinds_have_the_priorities_of_the_rulebook() {
 #[test]
 fn a29_likes_count_exactly_whatever_is_dropped() {
     let mut scene = Scene::with(|builder| {
-        builder.queue_messages(4).max_wait(PerLevel([None, None, Some(Duration::ZERO), None]))
+        builder.queue_messages(4).fresh_within(PerLevel([None, None, Some(Duration::ZERO), None]))
     });
     let ann = scene.user(ANN);
     for level in 0..4 {
@@ -165,7 +165,7 @@ fn b11_the_same_message_is_refused_within_its_window() {
 #[test]
 fn b11_a_refusal_uses_nothing_up() {
     let mut scene = Scene::busy(|builder| {
-        builder.queue_messages(1).max_wait(PerLevel([
+        builder.queue_messages(1).fresh_within(PerLevel([
             None,
             Some(Duration::from_secs(2)),
             None,

@@ -45,7 +45,7 @@ fn a14_forty_pass_in_a_second() {
 /// Inside one priority the first come goes first.
 #[test]
 fn a14_above_the_rate_the_higher_goes_first() {
-    let mut scene = Scene::busy(|builder| builder.rate(40).max_wait(PerLevel::default()));
+    let mut scene = Scene::busy(|builder| builder.rate(40).fresh_within(PerLevel::default()));
     let guest = scene.guest();
     for (level, text) in
         [(Low, "like"), (Normal, "first"), (Lowest, "ping"), (Normal, "second"), (High, "gift")]
@@ -65,7 +65,7 @@ fn a14_above_the_rate_the_higher_goes_first() {
 fn a14_equals_go_at_random_where_configured() {
     let order = |seed| {
         let mut scene = Scene::busy(|builder| {
-            builder.discipline(QueueDiscipline::Random).seed(seed).max_wait(PerLevel::default())
+            builder.discipline(QueueDiscipline::Random).seed(seed).fresh_within(PerLevel::default())
         });
         let guest = scene.guest();
         for user in 0..12 {

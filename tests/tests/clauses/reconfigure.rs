@@ -201,7 +201,7 @@ fn b15_deadlines_count_for_what_waits_as_well() {
             .rate(1)
             .burst(1)
             .rate_period(Duration::from_secs(1_000))
-            .max_wait(PerLevel([None; 4]))
+            .fresh_within(PerLevel([None; 4]))
             .review(review)
     };
     let mut scene = Scene::with(reviewed);
@@ -215,7 +215,7 @@ fn b15_deadlines_count_for_what_waits_as_well() {
         (review.timeout, review.on_timeout) =
             (Duration::from_millis(500), roomcast_core::config::ReviewTimeout::Closed);
         let waits = builder.rate(1).burst(1).rate_period(Duration::from_secs(1_000)).review(review);
-        waits.max_wait(PerLevel([None, None, Some(Duration::from_millis(400)), None]))
+        waits.fresh_within(PerLevel([None, None, Some(Duration::from_millis(400)), None]))
     };
     reconfigure(&mut scene, shorter).unwrap();
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(100)));
@@ -397,7 +397,7 @@ fn b15_one_call_evicts_so_many_and_asks_for_more() {
         let builder = RoomConfig::builder(OWNER)
             .rate_period(Duration::MAX)
             .rate(1)
-            .max_wait(PerLevel([None; 4]));
+            .fresh_within(PerLevel([None; 4]));
         builder
             .burst(10_000)
             .queue_messages(messages)

@@ -86,7 +86,7 @@ fn b1_no_retry_is_named_that_would_fail() {
 #[test]
 fn b1_a_dropped_message_waits_for_slow_mode_too() {
     let mut scene =
-        Scene::busy(|builder| slow_mode(builder.queue_messages(1).max_wait(FOR_EVER), 30));
+        Scene::busy(|builder| slow_mode(builder.queue_messages(1).fresh_within(FOR_EVER), 30));
     let ann = scene.user(ANN);
     assert_eq!(scene.send(ann, Normal, "evicted", 7), None);
     let _ = scene.host(High, "gift").unwrap();
@@ -100,9 +100,9 @@ fn b1_a_dropped_message_waits_for_slow_mode_too() {
 /// And a place is free then.
 #[test]
 fn b1_a_full_queue_names_when_the_next_one_leaves() {
-    let max_wait = PerLevel([Some(Duration::from_millis(300)); 4]);
-    for (max_wait, expected) in [(max_wait, 300), (FOR_EVER, 1_000)] {
-        let mut scene = Scene::busy(|builder| builder.queue_messages(1).max_wait(max_wait));
+    let fresh_within = PerLevel([Some(Duration::from_millis(300)); 4]);
+    for (fresh_within, expected) in [(fresh_within, 300), (FOR_EVER, 1_000)] {
+        let mut scene = Scene::busy(|builder| builder.queue_messages(1).fresh_within(fresh_within));
         let _ = scene.host(High, "waits").unwrap();
         let refused = scene.host(Normal, "text").unwrap_err();
         assert_eq!(refused.reason, RefusalReason::QueueFull);
@@ -118,7 +118,7 @@ fn b1_a_full_queue_names_when_the_next_one_leaves() {
 #[test]
 fn b11_who_knocks_in_vain_gains_nothing() {
     let victims = |knocks: usize| {
-        let mut scene = Scene::busy(|builder| builder.queue_messages(8).max_wait(FOR_EVER));
+        let mut scene = Scene::busy(|builder| builder.queue_messages(8).fresh_within(FOR_EVER));
         let (ann, bob) = (scene.user(ANN), scene.user(BOB));
         for _ in 0..4 {
             assert_eq!(scene.send(ann, Normal, "Ann's", 7), None);
@@ -158,7 +158,7 @@ fn b11_what_is_due_falls_due_before_the_checks() {
 /// Refused ten times and sent again: that were ten.
 #[test]
 fn a29_a_like_that_finds_no_room_counts_once() {
-    let mut scene = Scene::busy(|builder| builder.queue_messages(2).max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.queue_messages(2).fresh_within(FOR_EVER));
     let ann = scene.user(ANN);
     for _ in 0..2 {
         let _ = scene.host(High, "gift").unwrap();
@@ -217,7 +217,7 @@ fn a29_what_is_reviewed_counts_once_it_goes_on() {
 #[test]
 fn b9_a_kick_spares_a_carrier_of_others() {
     for ban in [false, true] {
-        let mut scene = Scene::busy(|builder| builder.max_wait(FOR_EVER));
+        let mut scene = Scene::busy(|builder| builder.fresh_within(FOR_EVER));
         let (ann, bob) = (scene.user(ANN), scene.user(BOB));
         for session in [ann, bob, bob] {
             let _ = scene.publish(like(session)).unwrap();
@@ -248,7 +248,7 @@ fn b11_merged_keys_go_with_their_carrier() {
             .dedup_key(DedupKey(key))
     };
     // One that was dropped may be said again, and so may all that it carried.
-    let mut scene = Scene::busy(|builder| builder.queue_messages(1).max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.queue_messages(1).fresh_within(FOR_EVER));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     let all = [(ann, 1), (bob, 1), (ann, 2)];
     assert!(all.iter().all(|&(session, key)| scene.publish(keyed(session, key)).is_ok()));
@@ -263,7 +263,7 @@ fn b11_merged_keys_go_with_their_carrier() {
         assert_eq!(refused.reason, RefusalReason::QueueFull);
     }
     // One that went out may not.
-    let mut scene = Scene::busy(|builder| builder.max_wait(FOR_EVER));
+    let mut scene = Scene::busy(|builder| builder.fresh_within(FOR_EVER));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     assert!([ann, bob].iter().all(|&session| scene.publish(keyed(session, 1)).is_ok()));
     scene.wait_millis(1_000);

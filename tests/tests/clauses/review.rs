@@ -293,7 +293,7 @@ fn a19_an_arriving_high_passes_overdue_reviews() {
     let mut scene = Scene::with(|builder| {
         let mut review = ReviewConfig::HIGH_AND_NORMAL;
         review.levels = PerLevel([false, true, false, false]);
-        builder.rate(1).burst(1).review(review).max_wait(PerLevel([None; 4]))
+        builder.rate(1).burst(1).review(review).fresh_within(PerLevel([None; 4]))
     });
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
     for tag in 0..3 {
@@ -335,7 +335,7 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
             .outcomes(PerLevel([1; 4]))
             .queue_messages(2)
             .notices(NonZeroU32::MIN)
-            .max_wait(PerLevel([None; 4]))
+            .fresh_within(PerLevel([None; 4]))
     });
     let guest = scene.guest();
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
@@ -438,7 +438,7 @@ fn b11_what_finds_no_reviewer_has_only_its_outcome() {
             .burst(1)
             .queue_messages(1)
             .outcomes(PerLevel([1; 4]))
-            .max_wait(PerLevel([None; 4]))
+            .fresh_within(PerLevel([None; 4]))
     });
     let ann = scene.user(ANN);
     let said = |source| {

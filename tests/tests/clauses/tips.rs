@@ -263,7 +263,7 @@ fn a9_a14_a26_a29_b4_what_matters_gets_through_the_flood() {
     let mut hall = Hall::with(SystemMessages::ALL, |builder| {
         builder
             .discipline(QueueDiscipline::RoundRobin)
-            .max_wait(forever)
+            .fresh_within(forever)
             .outcomes(PerLevel([8_192; 4]))
     });
     let flooder = hall.join(2);

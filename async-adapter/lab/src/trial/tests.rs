@@ -125,7 +125,7 @@ fn the_tuned_room_keeps_each_sort_alive() {
     let [gifts, texts, likes] =
         [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &tuned[stream]);
     assert_eq!((gifts.through(), gifts.wait_micros(1.0)), (gifts.offered, Some(0)), "{gifts:?}");
-    assert!(texts.wait_micros(1.0) < Some(1_000_000) && texts.through() > 300, "{texts:?}");
+    assert!(texts.wait_micros(1.0) <= Some(200_000) && texts.through() > 300, "{texts:?}");
     assert!(
         likes.through() == likes.offered && likes.starvation.longest() < 1_000_000_000,
         "{likes:?}"

@@ -347,7 +347,7 @@ fn fate(offered: Instant, outcome: &Outcome) -> Fate {
         }
         Outcome::Dropped { reason, limit, .. } => Fate::Dropped {
             reason: match (reason, limit) {
-                (DropReason::Expired, Some(Limit::MaxWait { max })) => {
+                (DropReason::Expired, Some(Limit::FreshWithin { max })) => {
                     format!("waited {max:?}, too hot")
                 }
                 (DropReason::Evicted, _) => "the queue is full".to_owned(),

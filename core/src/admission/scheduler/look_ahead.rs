@@ -1,0 +1,120 @@
+//! What can go out before it is too old, reckoned as if nothing more came:
+//! [clause B21](crate::rulebook#b21-freshness).
+//!
+//! Behind all that waits at higher levels, by the room's rate and what is kept back for others.
+//! Where neither a floor nor a level's own quota is set, this is exact, but for the fraction of a
+//! nanosecond that each token may be late; with a floor, to within a round of it. O(1).
+
+use super::Scheduler;
+use crate::admission::queued::Lane;
+use crate::message::Sender;
+use crate::priority::Priority;
+use crate::queue::Queue;
+use crate::time::Instant;
+use core::cmp::Reverse;
+
+impl Scheduler {
+    /// How many messages of a level can go out, one of a sender's the last of them, before those
+    /// that come now are so old.
+    pub(in crate::admission) fn places<T>(
+        &self,
+        now: Instant,
+        Lane { level, sender }: Lane,
+        within: u64,
+        queue: &Queue<T>,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> u32 {
+        // At the end of it, it has expired.
+        let end = now.as_nanos().saturating_add(within);
+        let Some(last) = end.checked_sub(1).map(Instant::from_nanos).filter(|&last| last >= now)
+        else {
+            return 0;
+        };
+        let may_pass = |level: Priority| {
+            self.levels[level].as_ref().map_or(u32::MAX, |meter| meter.passing(now, last, 0))
+        };
+        let waiting = |level: Priority| queue.level_len(level).min(may_pass(level));
+        let (ahead, behind) = around(level, waiting);
+        let turns = self.room.passing(now, last, self.kept[level]);
+        let of_floor = self.min_share.map_or(0, |min_share| {
+            self.passed_over.saturating_add(self.room.passing(now, last, 0)) / min_share
+        });
+        let mut places = turns.saturating_sub(ahead).saturating_sub(of_floor.min(behind));
+        if ahead > 0 && of_floor > 0 {
+            places = places.max(self.floors_share(level, of_floor, waiting));
+        }
+        if self.is_exempt(sender, is_staff) { places } else { places.min(may_pass(level)) }
+    }
+
+    /// The first instant at which one more message of a level could go out before it is so old;
+    /// `None` when that is never.
+    pub(in crate::admission) fn has_place_at<T>(
+        &self,
+        now: Instant,
+        Lane { level, sender }: Lane,
+        within: u64,
+        queue: &Queue<T>,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> Option<Instant> {
+        let waiting = |level: Priority| queue.level_len(level);
+        let (ahead, behind) = around(level, waiting);
+        let own = waiting(level).saturating_add(1);
+        let before = ahead.saturating_add(own);
+        let of_floor = self.min_share.map_or(0, |min_share| {
+            behind.min(self.passed_over.saturating_add(before) / (min_share - 1).max(1))
+        });
+        let turn = self.room.passed_at(now, self.kept[level], before.saturating_add(of_floor));
+        let floors = self.min_share.filter(|_| ahead > 0).and_then(|min_share| {
+            let turns = self.floors_turns(level, own, waiting).saturating_mul(min_share);
+            self.room.passed_at(now, 0, turns.saturating_sub(self.passed_over).max(1))
+        });
+        let mut goes = turn.into_iter().chain(floors).min()?;
+        if let Some(meter) = &self.levels[level]
+            && !self.is_exempt(sender, is_staff)
+        {
+            goes = goes.max(meter.passed_at(now, 0, own)?);
+        }
+        let early = within.saturating_sub(1);
+        Some(Instant::from_nanos(goes.as_nanos().saturating_sub(early)).max(now))
+    }
+
+    /// How many of the floor's next turns are a level's, below others that wait.
+    fn floors_share(
+        &self,
+        level: Priority,
+        turns: u32,
+        waiting: impl Fn(Priority) -> u32 + Copy,
+    ) -> u32 {
+        let (mut share, mut too_much) = (0, turns.saturating_add(1));
+        while share + 1 < too_much {
+            let middle = share + (too_much - share) / 2;
+            if self.floors_turns(level, middle, waiting) <= turns {
+                share = middle;
+            } else {
+                too_much = middle;
+            }
+        }
+        share
+    }
+
+    /// How many turns the floor has given when a level has had so many of them.
+    fn floors_turns(&self, level: Priority, own: u32, waiting: impl Fn(Priority) -> u32) -> u32 {
+        let order = |level: Priority| (self.served[level], Reverse(level.index()));
+        let highest = Priority::ALL.into_iter().find(|&other| waiting(other) > 0);
+        let others = Priority::ALL.into_iter().filter(|&other| Some(other) < highest);
+        let others = others.filter(|&other| other != level).map(|other| {
+            let is_before = order(other) < order(level);
+            waiting(other).min(if is_before { own } else { own.saturating_sub(1) })
+        });
+        others.fold(own, u32::saturating_add)
+    }
+}
+
+/// How many wait above a level, and below it.
+fn around(level: Priority, waiting: impl Fn(Priority) -> u32) -> (u32, u32) {
+    let sum = |levels: &[Priority]| {
+        levels.iter().map(|&level| waiting(level)).fold(0, u32::saturating_add)
+    };
+    let (above, rest) = Priority::ALL.split_at(level.index());
+    (sum(above), sum(&rest[1..]))
+}

@@ -1,0 +1,103 @@
+//! What can go out before it is too old, looked ahead as if nothing more came (clause B21).
+
+use super::Oracle;
+use super::victims::Squeeze;
+use roomcast_core::config::WhenLate;
+use roomcast_core::ledger::DropReason;
+use roomcast_core::message::Limit;
+use roomcast_core::{Instant, Priority};
+use std::ops::RangeInclusive;
+
+impl Oracle {
+    /// How many of those that wait at a level can go out before those that come now are too old;
+    /// `None` where nobody looks ahead, or all can.
+    ///
+    /// With a floor, or where a level has a quota of its own, the room may reckon a little
+    /// differently.
+    pub(super) fn places(&self, level: Priority) -> Option<RangeInclusive<usize>> {
+        let bound = self.rules.queue.fresh_within[level]?;
+        if self.rules.queue.when_late != WhenLate::RefuseAtOnce {
+            return None;
+        }
+        let all = self.line.level(level).count();
+        if self.rules.level_quotas.levels.values().any(Option::is_some) {
+            return Some(0..=all);
+        }
+        let end = (self.clock + bound).as_nanos();
+        let [least, most] = [end.saturating_sub(ROUNDING), end.saturating_add(ROUNDING)]
+            .map(|end| self.go_before(Instant::from_nanos(end), level));
+        let floor = if self.rules.min_share.is_some() { FLOOR } else { 0 };
+        Some(least.saturating_sub(floor)..=(most + floor).min(all))
+    }
+
+    /// How many of a level go before an instant, if nothing comes and nothing expires.
+    fn go_before(&self, end: Instant, level: Priority) -> usize {
+        let mut later = self.clone();
+        let mut gone = 0;
+        while let Some(at) = later.next_turn()
+            && at < end
+        {
+            later.clock = later.clock.max(at);
+            let Some((turn, _)) = later.turn(later.clock.as_nanos()) else { break };
+            let Some(&id) = later.may_go(turn).first() else { break };
+            let Some(sender) = later.line.find(id).map(|entry| entry.sender) else { break };
+            later.goes(turn, sender);
+            later.line.go(id);
+            gone += usize::from(turn == level);
+        }
+        gone
+    }
+
+    /// Whether a squeeze comes out one way for any number of places that the room may reckon with.
+    pub(super) fn squeezed(&self, newcomer: u64, is_so: impl Fn(Squeeze<'_>) -> bool) -> bool {
+        let level = self.line.find(newcomer).map(|entry| entry.level);
+        match level.and_then(|level| self.places(level)) {
+            None => is_so(Squeeze::new(&self.line, newcomer)),
+            Some(mut places) => {
+                places.any(|places| is_so(Squeeze::new(&self.line, newcomer).with_places(places)))
+            }
+        }
+    }
+
+    /// Why somebody gives way to a newcomer, or the newcomer itself, and by which limit it is
+    /// refused: the budget of messages and bytes comes before that of time.
+    pub(super) fn shortage(&self, level: Priority) -> (DropReason, Option<Limit>) {
+        match self.line.exceeded() {
+            Some(limit) => (DropReason::Evicted, Some(limit)),
+            None => (DropReason::Congested, self.bound(level)),
+        }
+    }
+
+    /// The bound on the age of a level, as a limit.
+    pub(super) fn bound(&self, level: Priority) -> Option<Limit> {
+        self.rules.queue.fresh_within[level].map(|max| Limit::FreshWithin { max })
+    }
+
+    /// When one would be let in that was refused as congested and is not in the line any more: when
+    /// it can still go before it is too old. Where the room may reckon differently, and within its
+    /// rounding, what it says.
+    pub(super) fn uncongested(&self, level: Priority, says: Option<Instant>) -> Option<Instant> {
+        let is_exact = self.rules.min_share.is_none()
+            && self.rules.level_quotas.levels.values().all(Option::is_none);
+        if !is_exact {
+            return says.filter(|&at| at >= self.clock);
+        }
+        let bound = self.rules.queue.fresh_within[level]?.as_nanos();
+        let before = self.line.entries.iter().filter(|entry| entry.level >= level).count();
+        let (mut room, mut goes) = (self.turns.room.clone(), self.clock.as_nanos());
+        for _ in 0..=before {
+            goes = room.next(goes, self.rules.kept(level))?;
+            room.pass(goes);
+        }
+        // One that is as old as its bound does not go.
+        let early = u64::try_from(bound).unwrap_or(u64::MAX).saturating_sub(1);
+        let at = Instant::from_nanos(goes.saturating_sub(early)).max(self.clock);
+        let is_near = |says: &Instant| says.as_nanos().abs_diff(at.as_nanos()) <= ROUNDING;
+        says.filter(is_near).or(Some(at))
+    }
+}
+
+/// How far the room may be off with a floor, in messages.
+const FLOOR: usize = 2;
+/// How far it may be off in time, in nanoseconds: a token is there at a whole one.
+const ROUNDING: u64 = 16;
