@@ -8,6 +8,7 @@ use super::{
 };
 use crate::data::DataLimits;
 use crate::dedup::DedupWindow;
+use crate::ids::UserId;
 use crate::priority::{PerLevel, Priority};
 use crate::quota::{Quota, Rate, RateLimit};
 use crate::system_messages::{MAX_NAMES, SystemMessages};
@@ -115,6 +116,7 @@ impl RoomConfigBuilder {
         /// ([`GapCause::Age`](crate::GapCause::Age)). What was there before a session came, and a resume
         /// or a late join asks for, is handed over however old
         /// ([`Batch::is_history`](crate::Batch::is_history)). More than zero; default `None`: never.
+        /// [`RoomConfig::default`] has a minute for High and two seconds for all else.
         deliver_within: PerLevel<Option<Duration>> => deliver_within;
         /// At what age the log lets go of messages, and of their memory. It never does so before the
         /// longest [`deliver_within`](Self::deliver_within) and
@@ -122,7 +124,7 @@ impl RoomConfigBuilder {
         /// ([`replay_on_join`](Self::replay_on_join)); what a session had not read by then it has
         /// missed. In a room to which messages come, those go that are older; one that has gone quiet
         /// lets go of all once the last one is. More than zero; default `None`: the log keeps as many
-        /// messages as it holds for as long as no others come.
+        /// messages as it holds for as long as no others come. [`RoomConfig::default`] has a minute.
         log_age: Option<Duration> => log_age;
         /// Dispatched messages that wait at the seam for an audience to take them over, beside
         /// those of the last call. Default 1,024, which is also the least. An audience that comes
@@ -206,6 +208,12 @@ impl RoomConfigBuilder {
         /// often than this, never notices. A hub looks at its own clock, for all rooms together, and
         /// needs no setting here. More than zero; default `None`: the time is what the host says.
         max_step: Option<Duration> => max_step;
+    }
+
+    /// The owner, or none. See [`RoomConfig::owner`].
+    pub fn owner(mut self, owner: impl Into<Option<UserId>>) -> Self {
+        self.settings.owner = owner.into();
+        self
     }
 
     /// The seed of every random choice and hash of the room: with the same one, the same
@@ -304,7 +312,6 @@ impl RoomConfigBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
     use alloc::string::ToString;
 
     fn builder() -> RoomConfigBuilder {

@@ -41,7 +41,10 @@ use core::num::NonZeroU32;
 ///     .build()?;
 /// assert_eq!(config.rate().to_string(), "50 per second");
 /// // A preset as it is, in a room that nobody owns.
-/// assert_eq!(RoomConfig::default(), RoomConfig::av_chat_room(None));
+/// assert_eq!(RoomConfig::av_chat_room(None).log_age(), None);
+/// // What arrives is not old: this crate's own, for somebody who owns the room.
+/// let config = RoomConfig::default().to_builder().owner(UserId(1)).build()?;
+/// assert!(config.deliver_within()[roomcast_core::Priority::Normal].is_some());
 /// # Ok::<(), roomcast_core::config::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +54,17 @@ pub struct RoomConfig {
 }
 
 impl Default for RoomConfig {
-    /// A live room of 40 messages a second that nobody owns.
+    /// A live room of 40 messages a second that nobody owns, in which what arrives is not old: an
+    /// [`av_chat_room`](Self::av_chat_room) whose sessions are handed High for a minute and all else
+    /// for two seconds, and whose log keeps nothing that is older than a minute
+    /// ([`deliver_within`](RoomConfigBuilder::deliver_within),
+    /// [`log_age`](RoomConfigBuilder::log_age)).
     fn default() -> Self {
-        Self::av_chat_room(None)
+        let mut config = Self::av_chat_room(None);
+        let (minute, text) = (Some(Duration::from_secs(60)), Some(Duration::from_secs(2)));
+        config.settings.deliver_within = PerLevel([minute, text, text, text]);
+        config.settings.log_age = minute;
+        config
     }
 }
 

@@ -127,8 +127,23 @@ mod tests {
             RoomConfig::rong_cloud(owner),
             RoomConfig::net_ease(owner),
             RoomConfig::easemob(owner),
+            RoomConfig::default(),
         ] {
             assert_eq!(preset.to_builder().build(), Ok(preset));
         }
+    }
+
+    /// Their documents know no ages.
+    #[test]
+    fn b21_only_the_crates_own_room_has_ages() {
+        let secs = |secs| Some(Duration::from_secs(secs));
+        let ours = RoomConfig::default();
+        assert_eq!(ours.deliver_within(), PerLevel([secs(60), secs(2), secs(2), secs(2)]));
+        assert_eq!((ours.log_age(), ours.owner()), (secs(60), None));
+        let service = RoomConfig::av_chat_room(None);
+        assert_eq!((service.deliver_within(), service.log_age()), (PerLevel([None; 4]), None));
+        let like_it =
+            ours.to_builder().deliver_within(service.deliver_within()).log_age(None).build();
+        assert_eq!(like_it, Ok(service), "nothing else is another");
     }
 }

@@ -136,7 +136,7 @@ mod tests {
         let limits = BroadcastLimits { quota, ..BroadcastLimits::default() };
         let mut engine: Engine<&str> = Engine::new(10_000, 0).broadcast_limits(limits);
         for id in 0..2_000 {
-            engine.create_room(RoomId(id), &RoomConfig::default()).unwrap();
+            engine.create_room(RoomId(id), &RoomConfig::av_chat_room(None)).unwrap();
         }
         let now = Instant::from_secs(5);
         let mut heard = 0;
