@@ -223,20 +223,19 @@ impl<M: Payload> Ring<M> {
     /// has missed it.
     #[inline]
     fn pop(&mut self, now: Instant, deferred: &mut DeferredDrops<M>) -> bool {
-        let Some(dispatched_at) = self.pop_oldest(deferred) else { return false };
-        let tail = self.tail();
-        self.ages.give_up(now, dispatched_at, tail);
+        let Some((position, dispatched_at)) = self.pop_oldest(deferred) else { return false };
+        self.ages.give_up(now, position, dispatched_at);
         true
     }
 
-    /// Takes the oldest message out; returns when it was dispatched.
+    /// Takes the oldest message out; returns its position and when it was dispatched.
     #[inline]
-    fn pop_oldest(&mut self, deferred: &mut DeferredDrops<M>) -> Option<Instant> {
+    fn pop_oldest(&mut self, deferred: &mut DeferredDrops<M>) -> Option<(u64, Instant)> {
         let oldest = self.messages.pop_front()?;
-        let dispatched_at = oldest.dispatched_at;
+        let told = (oldest.position, oldest.dispatched_at);
         self.bytes -= oldest.bytes;
         deferred.add_message(oldest);
-        Some(dispatched_at)
+        Some(told)
     }
 }
 

@@ -46,26 +46,37 @@ impl<M> Clone for Batch<M> {
 
 #[derive(Debug)]
 pub(super) struct Contents<M> {
-    pub(super) gaps: PerLevel<Skips>,
     pub(super) messages: SmallVec<[Arc<Message<M>>; 4]>,
     /// Each with the number of messages that it follows.
     pub(super) directs: Vec<(usize, Arc<Direct<M>>)>,
     pub(super) more: bool,
-    /// Where the levels with a gap stood before, if there is one.
-    pub(super) gap_starts: Option<Box<PerLevel<u64>>>,
+    pub(super) gaps: Option<Box<Gaps>>,
     /// Below which positions lie those of its messages that were there before the session came, if
     /// there are any.
     pub(super) history: Option<Box<PerLevel<u64>>>,
 }
 
+/// The gaps of a batch that has any.
+#[derive(Clone, Debug)]
+pub(super) struct Gaps {
+    pub(super) skips: PerLevel<Skips>,
+    /// Where the levels with a gap stood before.
+    pub(super) starts: PerLevel<u64>,
+}
+
+impl<M> Contents<M> {
+    fn skips(&self, level: Priority) -> Skips {
+        self.gaps.as_ref().map_or(Skips::NONE, |gaps| gaps.skips[level])
+    }
+}
+
 impl<M> Default for Contents<M> {
     fn default() -> Self {
         Self {
-            gaps: PerLevel::default(),
             messages: SmallVec::new(),
             directs: Vec::new(),
             more: false,
-            gap_starts: None,
+            gaps: None,
             history: None,
         }
     }
@@ -123,7 +134,8 @@ impl<M> Batch<M> {
 
     /// Gaps and messages in the order in which the session should see them, direct ones among them.
     pub fn items(&self) -> impl Iterator<Item = Item<'_, M>> {
-        let Contents { gaps, messages, directs, .. } = &*self.contents;
+        let contents = &*self.contents;
+        let Contents { messages, directs, .. } = contents;
         let mut levels = Priority::ALL.into_iter().peekable();
         let (mut causes, mut read, mut read_directs) = (0, 0, 0);
         core::iter::from_fn(move || {
@@ -131,7 +143,7 @@ impl<M> Batch<M> {
                 let level = *levels.peek()?;
                 while let Some(&cause) = GapCause::ALL.get(causes) {
                     causes += 1;
-                    let gap = Item::gap(level, gaps[level], cause);
+                    let gap = Item::gap(level, contents.skips(level), cause);
                     if gap.is_some() {
                         return gap;
                     }
@@ -166,7 +178,7 @@ impl<M> Batch<M> {
     /// How many messages of a priority the session has just missed, for whatever cause; 0 when
     /// none.
     pub fn gap(&self, priority: Priority) -> u64 {
-        self.contents.gaps[priority].total()
+        self.contents.skips(priority).total()
     }
 
     /// Whether one of its messages was there before the session came, and was handed over however
@@ -185,8 +197,8 @@ impl<M> Batch<M> {
             *start = (*start).min(message.position);
         }
         for level in Priority::ALL.into_iter().filter(|&level| self.gap(level) > 0) {
-            if let Some(gap_starts) = &self.contents.gap_starts {
-                starts[level] = gap_starts[level];
+            if let Some(gaps) = &self.contents.gaps {
+                starts[level] = gaps.starts[level];
             }
         }
         Rewind(starts)

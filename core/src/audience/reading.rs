@@ -1,6 +1,6 @@
 //! What a session is due, looked at in place.
 
-use super::batch::{Batch, Contents, Item};
+use super::batch::{Batch, Contents, Gaps, Item};
 use super::cold_state::ColdState;
 use super::plan::{BatchKey, LevelRange, Plan, is_own};
 use crate::event::EndReason;
@@ -68,20 +68,24 @@ impl<'a, M: Payload> BatchRef<'a, M> {
 
     /// The same as a [`Batch`], to be kept.
     pub fn to_batch(&self) -> Batch<M> {
-        let gaps = PerLevel(self.plan.levels.0.map(|level| level.gap));
         let mut contents = Contents {
-            gaps,
             messages: SmallVec::with_capacity(self.messages as usize),
+            more: self.plan.more,
             ..Contents::default()
         };
-        contents.more = self.plan.more;
-        if gaps.values().any(|&gap| gap != Skips::NONE) {
-            contents.gap_starts = Some(Box::new(self.gap_starts()));
+        if self.plan.levels.values().any(|level| level.gap != Skips::NONE) {
+            let skips = PerLevel(self.plan.levels.0.map(|level| level.gap));
+            contents.gaps = Some(Box::new(Gaps { skips, starts: self.gap_starts() }));
         }
         if let Some(cold) = self.cold.filter(|cold| self.plan.has_history(cold)) {
             contents.history = Some(Box::new(PerLevel::from_fn(|level| cold.history(level))));
         }
         for (level, plan) in self.plan.levels.iter() {
+            if self.cold.is_none() {
+                let messages = (plan.from..plan.to).filter_map(|at| self.log.get(level, at));
+                contents.messages.extend(messages.map(Arc::clone));
+                continue;
+            }
             for item in level_items(self.log, self.cold, level, plan) {
                 match item {
                     Item::Message(message) => contents.messages.push(Arc::clone(message)),

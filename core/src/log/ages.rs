@@ -22,8 +22,7 @@ impl Age {
     /// Whether what was dispatched then has reached it at `now`.
     #[inline]
     fn is_reached(self, dispatched_at: Instant, now: Instant) -> bool {
-        let age = now.as_nanos().saturating_sub(dispatched_at.as_nanos());
-        age >= self.0 && self != Self::NEVER
+        self != Self::NEVER && now.as_nanos().saturating_sub(dispatched_at.as_nanos()) >= self.0
     }
 
     /// When what was dispatched then reaches it, or the end of time.
@@ -89,11 +88,11 @@ impl RingAges {
         self.overrun = position;
     }
 
-    /// A message that was dispatched then is given up at `now`, and the ring begins at `tail`.
+    /// The message at a position, which was dispatched then, is given up at `now`.
     #[inline]
-    pub(super) fn give_up(&mut self, now: Instant, dispatched_at: Instant, tail: u64) {
+    pub(super) fn give_up(&mut self, now: Instant, position: u64, dispatched_at: Instant) {
         if !self.fresh_for.is_reached(dispatched_at, now) {
-            self.overrun(tail);
+            self.overrun(position + 1);
         }
     }
 }

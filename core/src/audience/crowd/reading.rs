@@ -106,7 +106,9 @@ impl<M: Payload> Crowd<M> {
                 };
                 self.book_skips(slot, level, plan.gap - before);
             }
-            self.pass(slot, level, plan.cursor..plan.from);
+            if plan.from > plan.cursor {
+                self.pass(slot, level, plan.cursor..plan.from);
+            }
             let read = self.pass(slot, level, plan.from..plan.to);
             self.accounts.deliver(level, read);
             self.deliver_directs(slot, level, plan.directs, deferred);
