@@ -5,4 +5,4 @@ pub use roomcast_core::admission::ReviewDecision;
 pub use roomcast_core::broadcasts::Broadcast;
 pub use roomcast_core::direct::DirectReceipt;
 pub use roomcast_core::ids::{CorrelationId, MessageId, Seq, Ticket};
-pub use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink, Sender};
+pub use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink, Sender, Urgency};

@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use roomcast::config::{EvictionPolicy, QueueConfig, QueueDiscipline, Rate};
 use roomcast::core::{Queue, TokenBucket};
-use roomcast::message::Sender;
+use roomcast::message::{Sender, Urgency};
 use roomcast::time::Instant;
 use roomcast::{Priority, UserId};
 use std::hint::black_box;
@@ -51,6 +51,7 @@ fn queue(c: &mut Criterion) {
                 let _ = black_box(queue.push(
                     Instant::from_nanos(count),
                     level,
+                    Urgency::Plain,
                     Sender::User(UserId(count % 97)),
                     100,
                     count,

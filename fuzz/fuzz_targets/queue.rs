@@ -5,7 +5,7 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use roomcast_core::config::{EvictionPolicy, QueueDiscipline, WhenLate};
-use roomcast_core::message::Sender;
+use roomcast_core::message::{Sender, Urgency};
 use roomcast_core::queue::Popped;
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, Priority, Queue, UserId};
@@ -28,7 +28,7 @@ struct Sequence {
 
 #[derive(Arbitrary, Debug)]
 enum Call {
-    Push { level: u8, sender: u8, size: u8 },
+    Push { level: u8, sender: u8, size: u8, is_urgent: bool },
     Pop { level: u8 },
     PopHighest,
     PopExpired,
@@ -48,18 +48,20 @@ struct Pair {
 }
 
 impl Pair {
-    fn push(&mut self, id: u64, level: Priority, sender: Sender, size: u64) {
+    fn push(&mut self, id: u64, (level, urgency): (Priority, Urgency), sender: Sender, size: u64) {
         let now = Instant::from_millis(self.now);
         self.latest = self.latest.max(self.now);
         self.line.advance(now);
+        let urgency = self.line.stands(level, sender, urgency);
         self.line.enter(Entry {
             id,
             level,
+            urgency,
             sender,
             size,
             entered: Instant::from_millis(self.latest),
         });
-        let answer = self.queue.push(now, level, sender, size, id);
+        let answer = self.queue.push(now, level, urgency, sender, size, id);
         match (self.line.exceeded(), answer) {
             (None, answer) => assert_eq!(answer.expect("there is room").len(), 0),
             (Some(limit), Err(full)) => {
@@ -157,13 +159,14 @@ fuzz_target!(|sequence: Sequence| {
     };
     for (id, call) in sequence.calls.into_iter().enumerate() {
         match call {
-            Call::Push { level: at, sender, size } => {
+            Call::Push { level: at, sender, size, is_urgent } => {
+                let urgency = if is_urgent { Urgency::Urgent } else { Urgency::Plain };
                 let sender = if sender % 5 == 0 {
                     Sender::Host
                 } else {
                     Sender::User(UserId(u64::from(sender % 5)))
                 };
-                pair.push(id as u64, level(at), sender, (size % 100).into());
+                pair.push(id as u64, (level(at), urgency), sender, (size % 100).into());
             }
             Call::Pop { level: at } => {
                 let popped = pair.queue.pop(level(at));

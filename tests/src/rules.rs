@@ -267,6 +267,23 @@ impl Rules {
         }
     }
 
+    /// Messages and bytes of the queue that each level keeps for itself: with a floor of one in k, a
+    /// level below High a third of one part in k.
+    pub fn kept_places(&self) -> PerLevel<(u64, u64)> {
+        let levels = match self.levels {
+            Levels::Two => 2,
+            Levels::Three => 3,
+            _ => 4,
+        };
+        PerLevel::from_fn(|level| match self.min_share {
+            Some(k) if (1..levels).contains(&level.index()) => {
+                let parts = 3 * u64::from(k);
+                (u64::from(self.queue.messages) / parts, self.queue.bytes / parts)
+            }
+            _ => (0, 0),
+        })
+    }
+
     /// Tokens that a message of `level` must leave behind.
     pub fn kept(&self, level: Priority) -> u32 {
         Priority::ALL

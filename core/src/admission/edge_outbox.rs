@@ -40,13 +40,14 @@ impl<M> EdgeOutbox<M> {
     pub(super) fn push(&mut self, popped: Popped<Queued<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;
         let QueuedExt { units, merge_key, dedup_key, carried_keys, .. } = item.ext();
-        let Queued { id, kind, session, profile, outcome_sink, payload, .. } = item;
+        let Queued { id, kind, session, profile, outcome_sink, urgency, payload, .. } = item;
         self.messages.push_back(EdgeMessage {
             id,
             sender,
             session: session.map(|key| key.in_life(self.life)),
             priority,
             kind,
+            urgency,
             merge_key,
             units,
             dedup_key,

@@ -3,8 +3,10 @@
 
 use super::accounts::Denied;
 use super::checks::Speaker;
+use super::moderation::Moderation;
 use super::queued::{Lane, Queued, QueuedExt};
 use super::{Admission, RoomStatus, checks};
+use crate::config::Settings;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
 use crate::message::{
@@ -12,7 +14,7 @@ use crate::message::{
 };
 use crate::priority::Priority;
 use crate::profile::Profile;
-use crate::queue::{Full, Shortage};
+use crate::queue::Full;
 use crate::time::Instant;
 use crate::work::WorkLimit;
 
@@ -80,11 +82,12 @@ impl<M: Payload> Admission<M> {
             }
             Source::Host => (None, None),
         };
-        let Publish { kind, merge_key, dedup_key, counter, payload, .. } = publish;
+        let Publish { kind, merge_key, dedup_key, counter, urgency, payload, .. } = publish;
         let ext = QueuedExt::of(units, merge_key, dedup_key, counter);
         // It is not above the limit.
         let size = size as u32;
-        let waiting = Queued { id, kind, session, profile, outcome_sink, ext, size, payload };
+        let waiting =
+            Queued { id, kind, session, profile, outcome_sink, urgency, ext, size, payload };
         self.accounts.promise_outcome(level, outcome_sink);
         let answer = if self.is_reviewed(lane) {
             self.have_reviewed(now, lane, waiting, &mut work)
@@ -200,7 +203,9 @@ impl<M: Payload> Admission<M> {
             return Ok(self.drop_at_once(item.id, level, units, limit));
         }
         let is_staff = |sender| self.is_staff(sender);
+        let is_urgent = || is_urgent(&self.settings, &self.moderation, lane.sender);
         let denied = if let Limit::FreshWithin { max } = limit {
+            let lane = (lane, self.pipeline.stands(lane, item.urgency, is_urgent));
             let next = self.pipeline.has_place_at(now, lane, max, is_staff);
             Denied::by(RefusalReason::Congested, limit).until(next)
         } else {
@@ -303,7 +308,10 @@ impl<M: Payload> Admission<M> {
             self.dispatch(now, work, None);
             return Entered::Merged { carrier };
         }
-        let slot = self.pipeline.insert(now, lane, waiting);
+        let (settings, moderation) = (&self.settings, &self.moderation);
+        let slot = self
+            .pipeline
+            .insert(now, lane, waiting, || is_urgent(settings, moderation, lane.sender));
         self.accounts.queue(level, units);
         let sent = self.dispatch(now, work, own);
         if sent.is_some() || !self.pipeline.waits_at(slot, id) {
@@ -311,14 +319,13 @@ impl<M: Payload> Admission<M> {
         }
         let (settings, moderation) = (&self.settings, &self.moderation);
         let is_staff = |sender| moderation.is_staff(settings, sender);
+        if is_urgent(settings, moderation, lane.sender) {
+            self.pipeline.make_urgent(slot, lane);
+        }
         match self.pipeline.settle(now, slot, lane, &settings.queue, is_staff) {
             Ok(victims) => {
-                let (reason, limit) = match victims.to {
-                    Shortage::Space => {
-                        (DropReason::Evicted, Some(self.pipeline.limit(&self.settings.queue)))
-                    }
-                    Shortage::Time => (DropReason::Congested, self.fresh_within(level)),
-                };
+                let reason = victims.limit.map_or(DropReason::Evicted, drop_reason);
+                let limit = victims.limit;
                 for victim in victims.slots {
                     if let Some(popped) = self.pipeline.release(victim) {
                         self.drop_one(now, popped, reason, limit);
@@ -345,7 +352,9 @@ impl<M: Payload> Admission<M> {
             self.accounts.tell(subject, Outcome::Merged { carrier });
             return;
         }
-        let slot = self.pipeline.insert_due(now, lane, waiting);
+        let (settings, moderation) = (&self.settings, &self.moderation);
+        let is_urgent = is_urgent(settings, moderation, lane.sender);
+        let slot = self.pipeline.insert_due(now, lane, waiting, is_urgent);
         self.accounts.queue(level, units);
         if let Some(merge_key) = merge_key {
             self.pipeline.make_carrier(slot, level, merge_key);
@@ -420,4 +429,9 @@ pub(super) fn drop_reason(limit: Limit) -> DropReason {
         Limit::FreshWithin { .. } => DropReason::Congested,
         _ => DropReason::Evicted,
     }
+}
+
+/// Whether what a sender says goes before others of its level.
+fn is_urgent(settings: &Settings, moderation: &Moderation, sender: Sender) -> bool {
+    sender != Sender::Host && moderation.is_staff(settings, sender)
 }

@@ -76,5 +76,6 @@ impl MergeIndex {
 }
 
 fn hash_of(hasher: Hasher, level: Priority, key: MergeKey) -> u64 {
-    hasher.hash(key.0 ^ ((level.index() as u64) << 62))
+    let high = hasher.hash((key.0 >> 64) as u64 ^ ((level.index() as u64) << 62));
+    hasher.hash(key.0 as u64 ^ high)
 }

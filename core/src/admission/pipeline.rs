@@ -5,15 +5,15 @@ use super::merge_index::MergeIndex;
 use super::outbox::Outbox;
 use super::queued::{Lane, Queued, QueuedExt};
 use super::scheduler::Scheduler;
-use crate::config::{QueueConfig, RoomConfig, WhenLate};
+use crate::config::{QueueConfig, RoomConfig, Settings, WhenLate};
 use crate::dedup::CarriedKeys;
 use crate::deferred_drops::DeferredDrops;
 use crate::handover::HandOver;
 use crate::ids::{MessageId, Seq};
 use crate::index::Hasher;
-use crate::message::{EdgeMessage, Limit, MergeKey, Message, Sender};
+use crate::message::{EdgeMessage, Limit, MergeKey, Message, Sender, Urgency};
 use crate::priority::{PerLevel, Priority};
-use crate::queue::{Full, Popped, Queue, Victims};
+use crate::queue::{Full, Popped, Queue, Space, Victims};
 use crate::time::{Duration, Instant, saturating_nanos};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -40,8 +40,10 @@ impl<M> Pipeline<M> {
     /// Returns the pipeline of a new room, as if so many messages of each level had gone out.
     pub(super) fn new(config: &RoomConfig, hasher: Hasher, heads: PerLevel<u64>) -> Self {
         let settings = &config.settings;
+        let mut queue = Queue::new(settings.queue, settings.seed());
+        queue.set_kept(kept(settings));
         Self {
-            queue: Queue::new(settings.queue, settings.seed()),
+            queue,
             merge_index: MergeIndex::new(hasher),
             scheduler: Scheduler::new(config),
             outbox: Outbox::new(Seq(heads.values().sum()), settings.outbox_capacity),
@@ -66,6 +68,7 @@ impl<M> Pipeline<M> {
     pub(super) fn reconfigure(&mut self, now: Instant, config: &RoomConfig) {
         self.scheduler.reconfigure(now, config);
         self.queue.reconfigure(&config.settings.queue);
+        self.queue.set_kept(kept(&config.settings));
     }
 
     /// A call begins: what nobody has picked up in time goes.
@@ -96,15 +99,58 @@ impl<M> Pipeline<M> {
     /// Puts a message into the queue, over the budget if need be, and returns its slot. Unless it
     /// goes out at once, [`settle`](Self::settle) must follow.
     #[inline]
-    pub(super) fn insert(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> u32 {
+    pub(super) fn insert(
+        &mut self,
+        now: Instant,
+        lane: Lane,
+        waiting: Queued<M>,
+        is_urgent: impl FnOnce() -> bool,
+    ) -> u32 {
+        let Lane { level, sender } = lane;
+        // Where nobody waits, nobody goes before anybody.
+        let urgency = if self.queue.level_len(level) > 0 {
+            self.stands(lane, waiting.urgency, is_urgent)
+        } else {
+            waiting.urgency
+        };
         let size = u64::from(waiting.size);
-        self.queue.insert(now, lane.level, lane.sender, size, waiting)
+        self.queue.insert(now, (level, urgency), sender, size, waiting)
+    }
+
+    /// Returns how a message of a lane stands that comes now and was marked so.
+    pub(super) fn stands(
+        &self,
+        lane: Lane,
+        marked: Urgency,
+        is_urgent: impl FnOnce() -> bool,
+    ) -> Urgency {
+        let Lane { level, sender } = lane;
+        let asked = if is_urgent() { Urgency::Urgent } else { marked };
+        self.queue.stands(level, sender, asked)
+    }
+
+    /// The message in a slot that was put in by the running call is urgent, unless others of its
+    /// sender's wait that are not.
+    #[cold]
+    pub(super) fn make_urgent(&mut self, slot: u32, lane: Lane) {
+        if self.stands(lane, Urgency::Urgent, || true) == Urgency::Urgent {
+            self.queue.make_urgent(slot);
+        }
     }
 
     /// Puts a message into the queue that waits there, over the budget if need be, and returns its
     /// slot. [`pop_excess`](Self::pop_excess) brings the queue back under it.
-    pub(super) fn insert_due(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) -> u32 {
-        let slot = self.insert(now, lane, waiting);
+    pub(super) fn insert_due(
+        &mut self,
+        now: Instant,
+        lane: Lane,
+        waiting: Queued<M>,
+        is_urgent: bool,
+    ) -> u32 {
+        let slot = self.insert(now, lane, waiting, || is_urgent);
+        if is_urgent {
+            self.make_urgent(slot, lane);
+        }
         self.queue.enter();
         slot
     }
@@ -130,7 +176,9 @@ impl<M> Pipeline<M> {
     ) -> Result<Victims, Full<Queued<M>>> {
         let places = match (config.when_late, config.fresh_within[lane.level]) {
             (WhenLate::RefuseAtOnce, Some(within)) => {
-                self.scheduler.places(now, lane, saturating_nanos(within), &self.queue, is_staff)
+                let urgency = self.queue.urgency(slot);
+                let within = saturating_nanos(within);
+                self.scheduler.places(now, (lane, urgency), within, &self.queue, is_staff)
             }
             _ => u32::MAX,
         };
@@ -143,7 +191,7 @@ impl<M> Pipeline<M> {
     pub(super) fn has_place_at(
         &self,
         now: Instant,
-        lane: Lane,
+        lane: (Lane, Urgency),
         within: Duration,
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Instant> {
@@ -155,17 +203,6 @@ impl<M> Pipeline<M> {
         let popped = self.queue.release(victim)?;
         self.forget_carrier(&popped);
         Some(popped)
-    }
-
-    /// Returns the limit to name when something was evicted: which of the two it was shows in what
-    /// the queue holds now.
-    #[inline]
-    pub(super) fn limit(&self, config: &QueueConfig) -> Limit {
-        if self.queue.len() >= config.messages {
-            Limit::QueueMessages { max: config.messages }
-        } else {
-            Limit::QueueBytes { max: config.bytes }
-        }
     }
 
     /// Returns the slot of the message that waits at a level under a key.
@@ -414,4 +451,17 @@ impl<M> Pipeline<M> {
             self.merge_index.remove(ext.carrier);
         }
     }
+}
+
+/// What each level keeps of the queue where there is a floor: a level below High a third of one
+/// part in so many, of messages and of bytes.
+fn kept(settings: &Settings) -> PerLevel<Space> {
+    let QueueConfig { messages, bytes, .. } = settings.queue;
+    PerLevel::from_fn(|level| match settings.min_share {
+        Some(min_share) if level < Priority::MAX && settings.levels.has(level) => Space {
+            messages: messages / min_share.saturating_mul(3),
+            bytes: bytes / u64::from(min_share).saturating_mul(3),
+        },
+        _ => Space::default(),
+    })
 }

@@ -4,7 +4,7 @@ use super::accounts::Subject;
 use super::merge_index::CarrierPlace;
 use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, SessionKey};
-use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink, Sender};
+use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink, Sender, Urgency};
 use crate::priority::Priority;
 use crate::profile::Profile;
 use alloc::boxed::Box;
@@ -24,6 +24,8 @@ pub(super) struct Queued<M> {
     pub(super) session: Option<SessionKey>,
     pub(super) profile: Option<Profile<M>>,
     pub(super) outcome_sink: OutcomeSink,
+    /// What its publisher asked for.
+    pub(super) urgency: Urgency,
     pub(super) ext: Option<Box<QueuedExt>>,
     /// The size of the payload.
     pub(super) size: u32,

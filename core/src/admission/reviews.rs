@@ -5,7 +5,7 @@ use crate::config::{
     EvictionPolicy, QueueConfig, QueueDiscipline, ReviewConfig, Settings, WhenLate,
 };
 use crate::ids::{SessionId, Ticket};
-use crate::message::{Kind, Sender};
+use crate::message::{Kind, Sender, Urgency};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Popped, Queue};
 use crate::time::{Duration, Instant};
@@ -143,7 +143,7 @@ impl<M> Reviews<M> {
             return Err(waiting);
         }
         let id = waiting.id;
-        let slot = self.pending.insert(now, lane.level, lane.sender, 0, waiting);
+        let slot = self.pending.insert(now, (lane.level, Urgency::Plain), lane.sender, 0, waiting);
         let victims = self.pending.settle(slot, u32::MAX).map_err(|full| full.item)?;
         let victims = victims.slots.into_iter().filter_map(|slot| self.pending.release(slot));
         Ok((Ticket { id, slot }, victims.map(Reviewed::from).collect()))

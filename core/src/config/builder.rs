@@ -63,7 +63,8 @@ impl RoomConfigBuilder {
         /// One dispatch in so many goes to a lower level, so that none starves: what passes a lower
         /// level over is counted, and the last of so many goes to the level that was served the
         /// longest ago instead, whatever the reserves. High is safe while it is below the rate,
-        /// less one part in so many. At least 2; default none.
+        /// less one part in so many. Each level below High keeps a third of one part in so many of
+        /// the queue's messages and bytes as well. At least 2; default none.
         min_share: Option<u32> => min_share;
         /// What each level may take beside the room's rate. Default no second limit.
         level_quotas: LevelQuotas => level_quotas;

@@ -153,6 +153,11 @@ pub enum Levels {
 }
 
 impl Levels {
+    /// Whether there is such a level.
+    pub(crate) fn has(self, level: Priority) -> bool {
+        self.level(level) == level
+    }
+
     /// What a priority counts as.
     #[inline]
     pub(crate) fn level(self, priority: Priority) -> Priority {

@@ -1,7 +1,7 @@
 //! A message on its way from an edge to the room:
 //! [clause B17](crate::rulebook#b17-admission-at-an-edge).
 
-use super::{DedupKey, Kind, MergeKey, OutcomeSink, Publish, Sender, Source};
+use super::{DedupKey, Kind, MergeKey, OutcomeSink, Publish, Sender, Source, Urgency};
 use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, SessionId};
 use crate::priority::Priority;
@@ -22,6 +22,8 @@ pub struct EdgeMessage<M> {
     pub priority: Priority,
     /// Its kind.
     pub kind: Kind,
+    /// Whether it was marked to go before others of its level.
+    pub urgency: Urgency,
     /// What it may be merged by at the room, too.
     pub merge_key: Option<MergeKey>,
     /// What it stands for, with all that it carries.
@@ -77,6 +79,7 @@ impl<M> EdgeMessage<M> {
             .outcome_sink(self.outcome_sink);
         (publish.merge_key, publish.units, publish.dedup_key, publish.profile) =
             (self.merge_key, self.units, self.dedup_key, self.profile);
+        publish.urgency = self.urgency;
         publish
     }
 }

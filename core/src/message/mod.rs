@@ -8,7 +8,7 @@ mod publish;
 
 pub use edge_message::{EdgeMessage, Forwarded};
 pub use outcome::{Limit, Outcome, Receipt, Refused};
-pub use publish::{DedupKey, MergeKey, OutcomeSink, Publish};
+pub use publish::{DedupKey, MergeKey, OutcomeSink, Publish, Urgency};
 
 use crate::ids::{Seq, SessionId, SessionKey, UserId};
 use crate::priority::Priority;

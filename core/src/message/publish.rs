@@ -1,7 +1,7 @@
 //! The message as a host offers it to a room.
 
 use super::{Kind, Source};
-use crate::ids::CorrelationId;
+use crate::ids::{CorrelationId, UserId};
 use crate::priority::Priority;
 use alloc::sync::Arc;
 
@@ -25,19 +25,35 @@ pub enum OutcomeSink {
 /// carries the units of all. So a flood of likes takes one place in the queue and one token, and
 /// the sum is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MergeKey(pub u64);
+pub struct MergeKey(pub u128);
 
 impl MergeKey {
     /// What [`Publish::like`] merges by.
-    pub const LIKES: Self = Self(u64::MAX);
+    pub const LIKES: Self = Self(u128::MAX);
     /// What [`Publish::follow`] merges by.
-    pub const FOLLOWS: Self = Self(u64::MAX - 1);
+    pub const FOLLOWS: Self = Self(u128::MAX - 1);
+
+    /// What [`Publish::gift_combo`] merges by: the same gift of the same user. No number of 64 bits
+    /// is the same, nor is any other user's or gift's.
+    pub const fn combo(user: UserId, gift: u32) -> Self {
+        Self(1 << 127 | (user.0 as u128) << 32 | gift as u128)
+    }
 }
 
 /// What tells a message from its own repetition, by a number of the sender's choosing: the number
 /// that a client gives to what it sends. Two senders may use the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DedupKey(pub u64);
+
+/// Whether a message goes before the others of its level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Urgency {
+    /// It takes its turn.
+    #[default]
+    Plain,
+    /// It goes before all that are plain.
+    Urgent,
+}
 
 /// A message that a host offers to a room.
 ///
@@ -69,6 +85,8 @@ pub struct Publish<M> {
     pub dedup_key: Option<DedupKey>,
     /// The counter of the room that its units are added to.
     pub counter: Option<&'static str>,
+    /// Whether it goes before others of its level, as what the owner and the admins say does.
+    pub urgency: Urgency,
     /// The profile that travels with a [`Source::Edge`] message, within the room's
     /// `profile_bytes`; that of a session's user the room knows.
     pub profile: Option<Arc<M>>,
@@ -88,6 +106,7 @@ impl<M> Publish<M> {
             units: 1,
             dedup_key: None,
             counter: None,
+            urgency: Urgency::Plain,
             profile: None,
             payload,
         }
@@ -96,6 +115,14 @@ impl<M> Publish<M> {
     /// A gift: `High`.
     pub fn gift(source: Source, payload: M) -> Self {
         Self { priority: Priority::High, kind: Kind::Custom, ..Self::new(source, payload) }
+    }
+
+    /// So many of one gift that a user sends one after the other: `High`, merged with those of the
+    /// same gift and user that wait, so that one message carries the exact sum. `gift` is a number
+    /// of the host's choosing.
+    pub fn gift_combo(source: Source, user: UserId, gift: u32, units: u64, payload: M) -> Self {
+        let merge_key = Some(MergeKey::combo(user, gift));
+        Self { merge_key, units, ..Self::gift(source, payload) }
     }
 
     /// A like: `Low`, merged with others that wait, and counted in the room's counter "likes".
@@ -140,6 +167,16 @@ impl<M> Publish<M> {
     #[must_use]
     pub fn outcome_sink(mut self, outcome_sink: OutcomeSink) -> Self {
         self.outcome_sink = Some(outcome_sink);
+        self
+    }
+
+    /// Going before all of its level that wait and are not urgent: a word of the host's about a
+    /// kick, in a storm of gifts. What the owner and the admins say is urgent anyway. A user's
+    /// messages keep their order: one that comes while another of the same user and level waits
+    /// stands as that one does.
+    #[must_use]
+    pub fn urgent(mut self) -> Self {
+        self.urgency = Urgency::Urgent;
         self
     }
 

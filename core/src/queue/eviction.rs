@@ -2,9 +2,9 @@
 //! [Clause B8](crate::rulebook#b8-eviction-is-a-setting).
 
 use super::accounting::Books;
-use super::{Entry, Full, Level, Popped, Queue, Shortage, Victims, order};
-use crate::config::EvictionPolicy;
-use crate::message::Limit;
+use super::{Entry, Full, Level, Popped, Queue, Victims, order};
+use crate::config::{EvictionPolicy, QueueConfig};
+use crate::message::{Limit, Urgency};
 use crate::priority::Priority;
 use crate::time::Duration;
 use smallvec::SmallVec;
@@ -35,16 +35,14 @@ impl<T> Queue<T> {
     pub(crate) fn settle(&mut self, newcomer: u32, places: u32) -> Result<Victims, Full<T>> {
         self.enter();
         let over = self.exceeded();
-        let to = if over.is_some() { Shortage::Space } else { Shortage::Time };
-        let mut victims = Victims { slots: SmallVec::new(), to };
-        let level = self.entries.get(newcomer).map(|newcomer| newcomer.priority);
-        let late = level.filter(|&level| self.levels[level].len > places);
-        let Some(limit) = over.or_else(|| late.map(|level| self.fresh_within(level))) else {
-            return Ok(victims);
-        };
+        let mut victims = Victims { slots: SmallVec::new(), limit: None };
+        let lane = self.entries.get(newcomer).map(|newcomer| (newcomer.priority, newcomer.urgency));
+        let late = lane.filter(|&lane| self.lane_len(lane) > places);
+        victims.limit = over.or_else(|| late.map(|(level, _)| self.fresh_within(level)));
+        let Some(limit) = victims.limit else { return Ok(victims) };
         let rng = self.rng;
         let is_enough = (over.is_none() || self.make_space(newcomer, &mut victims))
-            && late.is_none_or(|level| self.make_time(newcomer, level, places, &mut victims));
+            && late.is_none_or(|lane| self.make_time(newcomer, lane, places, &mut victims));
         if is_enough {
             return Ok(victims);
         }
@@ -57,6 +55,15 @@ impl<T> Queue<T> {
         match self.turn_away(newcomer) {
             Some(item) => Err(Full { item, limit }),
             None => Ok(victims),
+        }
+    }
+
+    /// How many of a level stand so.
+    fn lane_len(&self, (level, urgency): (Priority, Urgency)) -> u32 {
+        let Level { len, urgent, .. } = &self.levels[level];
+        match urgency {
+            Urgency::Plain => len - urgent.len(),
+            Urgency::Urgent => urgent.len(),
         }
     }
 
@@ -79,17 +86,17 @@ impl<T> Queue<T> {
         true
     }
 
-    /// Others of its level give way until no more wait there than can go in time. Returns whether
-    /// it is so.
+    /// Others of its level that stand as it does give way until no more of them wait than can go in
+    /// time. Returns whether it is so.
     fn make_time(
         &mut self,
         newcomer: u32,
-        level: Priority,
+        lane: (Priority, Urgency),
         places: u32,
         victims: &mut Victims,
     ) -> bool {
-        while self.levels[level].len > places {
-            let victim = self.choose_late(newcomer, level);
+        while self.lane_len(lane) > places {
+            let victim = self.choose_late(newcomer, lane);
             if places == 0 || !self.give_way(victim, newcomer, victims) {
                 return false;
             }
@@ -100,7 +107,9 @@ impl<T> Queue<T> {
     /// A victim gives way, unless it is the newcomer itself, or one too many.
     fn give_way(&mut self, victim: Option<u32>, newcomer: u32, victims: &mut Victims) -> bool {
         let is_full = victims.slots.len() >= MAX_VICTIMS;
-        match victim.filter(|&slot| slot != newcomer && !is_full) {
+        let level = |slot: u32| self.entries.get(slot).map(|entry| entry.priority);
+        let may = |&slot: &u32| slot != newcomer && !is_full && level(slot) <= level(newcomer);
+        match victim.filter(may) {
             Some(slot) => {
                 self.unlink(slot);
                 victims.slots.push(slot);
@@ -112,47 +121,89 @@ impl<T> Queue<T> {
 
     /// Takes the entry out that entered last, and undoes what its entering changed.
     fn turn_away(&mut self, newcomer: u32) -> Option<T> {
-        let &Entry { priority, size, .. } = self.entries.get(newcomer)?;
-        self.levels[priority].order.unlink(&mut self.entries, newcomer, order);
-        self.books[priority].undo_enter(&mut self.pages, newcomer);
-        self.count_out(priority, size);
+        let &Entry { priority, urgency, .. } = self.entries.get(newcomer)?;
+        if urgency == Urgency::Urgent {
+            self.unlink_urgent(newcomer);
+        } else {
+            self.levels[priority].order.unlink(&mut self.entries, newcomer, order);
+            self.books[priority].undo_enter(&mut self.pages, newcomer);
+        }
+        self.count_out(newcomer);
         self.release(newcomer).map(|popped| popped.item)
     }
 
     /// From the totals alone: would it be enough if all went that may go for this newcomer?
     fn eviction_can_help(&self, newcomer: u32) -> bool {
         let Some(newcomer) = self.entries.get(newcomer) else { return false };
-        let kept = &self.levels.0[..newcomer.priority.index()];
-        let kept_bytes = kept.iter().map(|level| level.bytes).fold(0, u64::saturating_add);
-        kept_bytes.saturating_add(newcomer.size) <= self.config.bytes
+        // Of its own level those stay that go first, if it does not.
+        let urgent = self.levels[newcomer.priority].urgent.bytes();
+        let first = if newcomer.urgency == Urgency::Plain { urgent } else { 0 };
+        let bytes = self.levels.iter().map(|(level, &Level { bytes, kept, .. })| {
+            if level > newcomer.priority {
+                bytes.max(kept.bytes)
+            } else if level == newcomer.priority {
+                newcomer.size.saturating_add(first).max(kept.bytes)
+            } else {
+                kept.bytes
+            }
+        });
+        bytes.fold(0, u64::saturating_add) <= self.config.bytes
     }
 
+    /// What a level keeps for itself counts as taken.
     fn exceeded(&self) -> Option<Limit> {
-        if self.len > self.config.messages {
-            Some(Limit::QueueMessages { max: self.config.messages })
-        } else if self.bytes > self.config.bytes {
-            Some(Limit::QueueBytes { max: self.config.bytes })
-        } else {
-            None
+        let QueueConfig { messages, bytes, .. } = self.config;
+        if self.has_space(messages, bytes) {
+            return None;
         }
+        let levels = || self.levels.values();
+        let taken = levels().map(|level| level.len.max(level.kept.messages));
+        if taken.fold(0, u32::saturating_add) > messages {
+            return Some(Limit::QueueMessages { max: messages });
+        }
+        let taken = levels().map(|level| level.bytes.max(level.kept.bytes));
+        (taken.fold(0, u64::saturating_add) > bytes).then_some(Limit::QueueBytes { max: bytes })
     }
 
+    /// Whether there would be enough even if each level kept all that it may.
+    #[inline]
+    fn has_space(&self, messages: u32, bytes: u64) -> bool {
+        let kept = self.kept;
+        self.len.saturating_add(kept.messages) <= messages
+            && self.bytes.saturating_add(kept.bytes) <= bytes
+    }
+
+    /// One of the lowest level that has more than it keeps.
     fn choose_victim(&mut self) -> Option<u32> {
-        let lowest = self.lowest()?;
-        let Level { order, len, .. } = self.levels[lowest];
+        let over = self.exceeded();
+        let has_more = |level: Priority| {
+            let &Level { len, bytes, kept, .. } = &self.levels[level];
+            match over {
+                Some(Limit::QueueBytes { .. }) => bytes > kept.bytes,
+                _ => len > kept.messages,
+            }
+        };
+        let lowest = Priority::ALL.into_iter().rev().find(|&level| has_more(level))?;
+        if self.lane_len((lowest, Urgency::Plain)) == 0 {
+            return self.levels[lowest].urgent.order().back();
+        }
+        let Level { order, .. } = self.levels[lowest];
         let Books { senders, dense, .. } = &self.books[lowest];
         match self.config.eviction {
             EvictionPolicy::BiggestSender => senders.queue(senders.biggest()?).messages.back(),
             EvictionPolicy::Newest => order.back(),
             EvictionPolicy::Oldest => order.front(),
-            EvictionPolicy::Random => dense.get(self.rng.below(len)).copied(),
+            EvictionPolicy::Random => dense.get(self.rng.below(dense.len() as u32)).copied(),
         }
     }
 
     /// Who of a level gives way when more wait there than can go in time. Of those who hold equally
     /// much, it is the newcomer's sender: who came first would have gone first.
-    fn choose_late(&mut self, newcomer: u32, level: Priority) -> Option<u32> {
-        let Level { order, len, .. } = self.levels[level];
+    fn choose_late(&mut self, newcomer: u32, (level, urgency): (Priority, Urgency)) -> Option<u32> {
+        if urgency == Urgency::Urgent {
+            return Some(newcomer);
+        }
+        let Level { order, .. } = self.levels[level];
         let Books { senders, dense, .. } = &self.books[level];
         match self.config.eviction {
             EvictionPolicy::BiggestSender => {
@@ -161,7 +212,7 @@ impl<T> Queue<T> {
             }
             EvictionPolicy::Newest => Some(newcomer),
             EvictionPolicy::Oldest => order.front(),
-            EvictionPolicy::Random => dense.get(self.rng.below(len)).copied(),
+            EvictionPolicy::Random => dense.get(self.rng.below(dense.len() as u32)).copied(),
         }
     }
 }

@@ -10,17 +10,19 @@ mod senders;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod urgent;
 
 use crate::chunked::{NIL, Slab};
 use crate::config::QueueConfig;
 use crate::index::{Hasher, Rng};
 use crate::list::{Links, List};
-use crate::message::{Limit, Sender};
+use crate::message::{Limit, Sender, Urgency};
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Instant, Watermark, saturating_nanos};
 use accounting::{Books, Pages};
 use alloc::vec::Vec;
 use smallvec::SmallVec;
+use urgent::Urgent;
 
 /// A queue of four priorities under one budget of messages and bytes.
 ///
@@ -31,16 +33,18 @@ use smallvec::SmallVec;
 /// ```
 /// use roomcast_core::{Instant, Priority, Queue, UserId};
 /// use roomcast_core::config::QueueConfig;
-/// use roomcast_core::message::Sender;
+/// use roomcast_core::message::{Sender, Urgency};
 ///
 /// let mut config = QueueConfig::default();
 /// config.messages = 1;
 /// let mut queue = Queue::new(config, 0);
 /// let user = Sender::User(UserId(7));
-/// queue.push(Instant::ZERO, Priority::Low, user, 4, "like").unwrap();
-/// let evicted = queue.push(Instant::ZERO, Priority::High, user, 6, "rocket").unwrap();
-/// assert_eq!(evicted[0].item, "like");
-/// assert_eq!(queue.push(Instant::ZERO, Priority::Low, user, 4, "like").unwrap_err().item, "like");
+/// let mut push = |priority, item| {
+///     queue.push(Instant::ZERO, priority, Urgency::Plain, user, 4, item)
+/// };
+/// push(Priority::Low, "like").unwrap();
+/// assert_eq!(push(Priority::High, "rocket").unwrap()[0].item, "like");
+/// assert_eq!(push(Priority::Low, "like").unwrap_err().item, "like");
 /// ```
 #[derive(Debug)]
 pub struct Queue<T> {
@@ -60,6 +64,8 @@ pub struct Queue<T> {
     clock: Watermark,
     /// Whether any turn is remembered.
     has_memory: bool,
+    /// What all levels keep for themselves.
+    kept: Space,
 }
 
 #[derive(Debug)]
@@ -68,23 +74,37 @@ struct Entry<T> {
     sender: Sender,
     size: u64,
     entered: Instant,
-    /// The neighbours in the level, in order of entry.
+    /// The neighbours in the level, or among those of it that go first, in order of entry.
     order: Links,
     priority: Priority,
+    urgency: Urgency,
 }
 
 fn order<T>(entry: &mut Entry<T>) -> &mut Links {
     &mut entry.order
 }
 
-/// One level: what waits, in order of entry.
+/// One level.
 #[derive(Debug)]
 struct Level {
+    /// What waits and is not urgent, in order of entry.
     order: List,
+    /// What is urgent.
+    urgent: Urgent,
+    /// All that waits.
     len: u32,
     bytes: u64,
     /// The age at which its messages expire, in nanoseconds.
     fresh_within: Option<u64>,
+    /// Places and bytes that nobody else's messages take.
+    kept: Space,
+}
+
+/// Places for messages, and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Space {
+    pub(crate) messages: u32,
+    pub(crate) bytes: u64,
 }
 
 /// A message that left the queue.
@@ -104,20 +124,11 @@ pub struct Popped<T> {
 /// The messages that gave way to a newcomer.
 pub type Evicted<T> = SmallVec<[Popped<T>; 1]>;
 
-/// Those that give way.
+/// Those that give way, and the limit that they give way to.
 #[derive(Debug)]
 pub(crate) struct Victims {
     pub(crate) slots: SmallVec<[u32; 4]>,
-    pub(crate) to: Shortage,
-}
-
-/// What a queue has too little of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shortage {
-    /// Places for messages, or bytes; and maybe time as well.
-    Space,
-    /// Time before messages are as old as their level's bound.
-    Time,
+    pub(crate) limit: Option<Limit>,
 }
 
 /// The refusal of a full queue. It hands the message back.
@@ -138,9 +149,11 @@ impl<T> Queue<T> {
             entries: Slab::new(),
             levels: PerLevel::from_fn(|level| Level {
                 order: List::EMPTY,
+                urgent: Urgent::NOTHING,
                 len: 0,
                 bytes: 0,
                 fresh_within: fresh_within(level),
+                kept: Space::default(),
             }),
             occupied: 0,
             len: 0,
@@ -151,6 +164,7 @@ impl<T> Queue<T> {
             rng: Rng::new(seed),
             clock: Watermark::default(),
             has_memory: false,
+            kept: Space::default(),
             config,
         }
     }
@@ -163,6 +177,16 @@ impl<T> Queue<T> {
             (config.fresh_within, config.turn_memory);
         for level in Priority::ALL {
             self.levels[level].fresh_within = config.fresh_within[level].map(saturating_nanos);
+        }
+    }
+
+    /// From now on so much of the budget is each level's own.
+    pub(crate) fn set_kept(&mut self, kept: PerLevel<Space>) {
+        let messages = kept.values().map(|kept| kept.messages).fold(0, u32::saturating_add);
+        let bytes = kept.values().map(|kept| kept.bytes).fold(0, u64::saturating_add);
+        self.kept = Space { messages, bytes };
+        for level in Priority::ALL {
+            self.levels[level].kept = kept[level];
         }
     }
 
@@ -202,18 +226,21 @@ impl<T> Queue<T> {
     }
 
     /// Puts a message in; returns those that gave way to it. When the queue is full and nothing
-    /// gives way, nothing changes and the message comes back. `size` is what the budget of bytes
+    /// gives way, nothing changes and the message comes back. A user's messages keep their order:
+    /// one stands as the oldest of his that waits at its level. `size` is what the budget of bytes
     /// counts; one of 4 GiB or more counts as a byte less than that.
     pub fn push(
         &mut self,
         now: Instant,
         priority: Priority,
+        urgency: Urgency,
         sender: Sender,
         size: u64,
         item: T,
     ) -> Result<Evicted<T>, Full<T>> {
         self.advance(now);
-        let key = self.insert(now, priority, sender, size, item);
+        let urgency = self.stands(priority, sender, urgency);
+        let key = self.insert(now, (priority, urgency), sender, size, item);
         let victims = self.settle(key, u32::MAX)?;
         Ok(victims.slots.into_iter().filter_map(|victim| self.release(victim)).collect())
     }
@@ -247,15 +274,17 @@ impl<T> Queue<T> {
         let mut found = Vec::new();
         for level in self.occupied() {
             let books = &self.books[level];
+            let first = self.levels[level].urgent.order();
+            let place =
+                |key: u32| senders.iter().position(|&sender| sender == self.entries[key].sender);
+            let first = first.iter(&self.entries, |entry| entry.order);
+            found.extend(first.filter_map(|key| Some((place(key)?, key))));
             if books.is_by_sender() {
                 for (place, &sender) in senders.iter().enumerate() {
                     found.extend(books.all_of(&self.pages, sender).map(|key| (place, key)));
                 }
             } else {
                 let keys = self.levels[level].order.iter(&self.entries, |entry| entry.order);
-                let place = |key: u32| {
-                    senders.iter().position(|&sender| sender == self.entries[key].sender)
-                };
                 found.extend(keys.filter_map(|key| Some((place(key)?, key))));
             }
         }
@@ -281,26 +310,39 @@ impl<T> Queue<T> {
         self.occupied != 0 && self.expired(now).is_some()
     }
 
+    /// Of the highest level with one whose deadline has come: the urgent first.
     fn expired(&self, now: Instant) -> Option<u32> {
-        let level = self
-            .occupied()
-            .find(|&level| self.deadline(level).is_some_and(|deadline| now >= deadline))?;
-        self.levels[level].order.front()
+        self.occupied().find_map(|level| {
+            let is_late = |&key: &u32| self.deadline_of(key).is_some_and(|at| now >= at);
+            self.fronts(level).find(is_late)
+        })
     }
 
     fn oldest_of(&self, level: Priority, sender: Sender) -> Option<u32> {
-        if self.books[level].is_by_sender() {
-            return self.books[level].oldest_of(sender);
+        let is_his = |&key: &u32| self.entries[key].sender == sender;
+        let urgent = self.levels[level].urgent.order();
+        let urgent = urgent.iter(&self.entries, |entry| entry.order).find(is_his);
+        if urgent.is_some() || self.books[level].is_by_sender() {
+            return urgent.or_else(|| self.books[level].oldest_of(sender));
         }
-        let mut keys = self.levels[level].order.iter(&self.entries, |entry| entry.order);
-        keys.find(|&key| self.entries[key].sender == sender)
+        self.levels[level].order.iter(&self.entries, |entry| entry.order).find(is_his)
     }
 
-    /// The deadline of the message of a level that came first, and so the first of the level.
+    /// The first deadline of a level.
     fn deadline(&self, level: Priority) -> Option<Instant> {
-        let Level { order, fresh_within, .. } = self.levels[level];
-        let entered = self.entries[order.front()?].entered;
-        Some(Instant::from_nanos(entered.as_nanos().saturating_add(fresh_within?)))
+        self.fronts(level).filter_map(|key| self.deadline_of(key)).min()
+    }
+
+    /// What came first to a level, of those that are urgent and of the others.
+    fn fronts(&self, level: Priority) -> impl Iterator<Item = u32> + use<T> {
+        let Level { urgent, order, .. } = &self.levels[level];
+        urgent.order().front().into_iter().chain(order.front())
+    }
+
+    fn deadline_of(&self, key: u32) -> Option<Instant> {
+        let &Entry { entered, priority, .. } = self.entries.get(key)?;
+        let fresh_within = self.levels[priority].fresh_within?;
+        Some(Instant::from_nanos(entered.as_nanos().saturating_add(fresh_within)))
     }
 
     /// Puts a message in, over the budget if need be. Unless the next calls pop it,
@@ -309,7 +351,7 @@ impl<T> Queue<T> {
     pub(crate) fn insert(
         &mut self,
         now: Instant,
-        priority: Priority,
+        (priority, urgency): (Priority, Urgency),
         sender: Sender,
         size: u64,
         item: T,
@@ -325,8 +367,9 @@ impl<T> Queue<T> {
             entered,
             order: Links::NONE,
             priority,
+            urgency,
         });
-        self.count_in(priority, size);
+        self.count_in(key);
         self.newcomer = key;
         key
     }
@@ -335,9 +378,13 @@ impl<T> Queue<T> {
     /// Whoever looks for it there does this first.
     pub(crate) fn enter(&mut self) {
         let key = core::mem::replace(&mut self.newcomer, NIL);
-        if let Some(&Entry { priority, sender, .. }) = self.entries.get(key) {
-            self.levels[priority].order.push_back(&mut self.entries, key, order);
-            self.books[priority].enter(&mut self.pages, key, sender);
+        match self.entries.get(key) {
+            Some(&Entry { urgency: Urgency::Urgent, .. }) => self.enter_urgent(key),
+            Some(&Entry { priority, sender, .. }) => {
+                self.levels[priority].order.push_back(&mut self.entries, key, order);
+                self.books[priority].enter(&mut self.pages, key, sender);
+            }
+            None => {}
         }
     }
 
@@ -365,32 +412,48 @@ impl<T> Queue<T> {
     /// Takes an entry out of all lists and counts; its slots stay, so that [`relink`](Self::relink)
     /// can undo it.
     fn unlink(&mut self, key: u32) {
-        let Entry { priority, size, .. } = self.entries[key];
-        self.levels[priority].order.unlink(&mut self.entries, key, order);
-        self.books[priority].unlink(&mut self.pages, key);
-        self.count_out(priority, size);
+        let Entry { priority, urgency, .. } = self.entries[key];
+        if urgency == Urgency::Urgent {
+            self.unlink_urgent(key);
+        } else {
+            self.levels[priority].order.unlink(&mut self.entries, key, order);
+            self.books[priority].unlink(&mut self.pages, key);
+        }
+        self.count_out(key);
     }
 
     fn relink(&mut self, key: u32) {
-        let Entry { priority, size, .. } = self.entries[key];
-        self.levels[priority].order.relink(&mut self.entries, key, order);
-        self.books[priority].relink(&mut self.pages, key);
-        self.count_in(priority, size);
+        let Entry { priority, urgency, .. } = self.entries[key];
+        if urgency == Urgency::Urgent {
+            self.relink_urgent(key);
+        } else {
+            self.levels[priority].order.relink(&mut self.entries, key, order);
+            self.books[priority].relink(&mut self.pages, key);
+        }
+        self.count_in(key);
     }
 
-    fn count_in(&mut self, priority: Priority, size: u64) {
+    fn count_in(&mut self, key: u32) {
+        let Entry { priority, urgency, size, .. } = self.entries[key];
         let level = &mut self.levels[priority];
         level.len += 1;
         level.bytes += size;
+        if urgency == Urgency::Urgent {
+            level.urgent.count_in(size);
+        }
         self.occupied |= bit(priority);
         self.len += 1;
         self.bytes += size;
     }
 
-    fn count_out(&mut self, priority: Priority, size: u64) {
+    fn count_out(&mut self, key: u32) {
+        let Entry { priority, urgency, size, .. } = self.entries[key];
         let level = &mut self.levels[priority];
         level.len -= 1;
         level.bytes -= size;
+        if urgency == Urgency::Urgent {
+            level.urgent.count_out(size);
+        }
         if level.len == 0 {
             self.occupied &= !bit(priority);
         }
@@ -400,21 +463,23 @@ impl<T> Queue<T> {
 
     #[inline]
     pub(crate) fn take(&mut self, key: u32) -> Option<Popped<T>> {
+        self.entries.get(key)?;
         if key == self.newcomer {
             self.newcomer = NIL;
-            let Entry { item, priority, sender, size, entered, .. } = self.entries.remove(key)?;
-            self.count_out(priority, size);
+            self.count_out(key);
+            let Entry { item, priority, sender, entered, .. } = self.entries.remove(key)?;
             return Some(Popped { item, priority, sender, entered });
         }
-        self.entries.get(key)?;
         self.unlink(key);
         self.release(key)
     }
 
     /// Frees the slots of an unlinked entry, its sender's too if that was the last one.
     pub(crate) fn release(&mut self, key: u32) -> Option<Popped<T>> {
-        let Entry { item, priority, sender, entered, .. } = self.entries.remove(key)?;
-        self.books[priority].leave(&self.pages, key);
+        let Entry { item, priority, urgency, sender, entered, .. } = self.entries.remove(key)?;
+        if urgency == Urgency::Plain {
+            self.books[priority].leave(&self.pages, key);
+        }
         Some(Popped { item, priority, sender, entered })
     }
 }

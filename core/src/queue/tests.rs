@@ -16,7 +16,7 @@ fn config(messages: u32) -> QueueConfig {
 }
 
 fn push(queue: &mut Queue<u32>, level: Priority, sender: u64, item: u32) -> Result<Vec<u32>, u32> {
-    match queue.push(Instant::ZERO, level, user(sender), 1, item) {
+    match queue.push(Instant::ZERO, level, Urgency::Plain, user(sender), 1, item) {
         Ok(evicted) => Ok(evicted.into_iter().map(|popped| popped.item).collect()),
         Err(full) => Err(full.item),
     }
@@ -30,7 +30,7 @@ fn drain(queue: &mut Queue<u32>) -> Vec<u32> {
 fn no_size_upsets_the_counts_of_bytes() {
     let mut queue = Queue::new(config(10), 0);
     let push = |queue: &mut Queue<u32>, size, item| {
-        queue.push(Instant::ZERO, Normal, Sender::Host, size, item).is_ok()
+        queue.push(Instant::ZERO, Normal, Urgency::Plain, Sender::Host, size, item).is_ok()
     };
     assert!(push(&mut queue, 10, 1) && !push(&mut queue, u64::MAX, 2));
     assert_eq!((queue.bytes(), queue.level_bytes(Normal)), (10, 10));
@@ -129,11 +129,19 @@ fn a_large_one_evicts_several_or_touches_nothing() {
         let mut queue = Queue::new(QueueConfig { bytes: 100, ..config(1_000) }, 0);
         for item in 0..count {
             queue
-                .push(Instant::ZERO, Low, user(u64::from(item % 7)), 100 / u64::from(count), item)
+                .push(
+                    Instant::ZERO,
+                    Low,
+                    Urgency::Plain,
+                    user(u64::from(item % 7)),
+                    100 / u64::from(count),
+                    item,
+                )
                 .unwrap();
         }
-        let answer =
-            queue.push(Instant::ZERO, High, user(99), size, 999).map(|evicted| evicted.len());
+        let answer = queue
+            .push(Instant::ZERO, High, Urgency::Plain, user(99), size, 999)
+            .map(|evicted| evicted.len());
         (answer.map_err(|full| full.limit), drain(&mut queue))
     };
     let (answer, left) = bytes(30, 10);
@@ -150,9 +158,9 @@ fn a_large_one_evicts_several_or_touches_nothing() {
 fn one_message_may_evict_all_that_a_sender_has() {
     let mut queue = Queue::new(QueueConfig { bytes: 10, ..config(10) }, 0);
     for item in 0..2 {
-        queue.push(Instant::ZERO, Low, user(1), 5, item).unwrap();
+        queue.push(Instant::ZERO, Low, Urgency::Plain, user(1), 5, item).unwrap();
     }
-    let evicted = queue.push(Instant::ZERO, Normal, user(2), 10, 2).unwrap();
+    let evicted = queue.push(Instant::ZERO, Normal, Urgency::Plain, user(2), 10, 2).unwrap();
     assert!(evicted.iter().all(|popped| popped.sender == user(1)) && evicted.len() == 2);
     assert_eq!(drain(&mut queue), [2]);
 }
@@ -164,11 +172,14 @@ fn a_refusal_undoes_random_draws_too() {
         3,
     );
     for item in 0..200 {
-        queue.push(Instant::ZERO, Low, user(u64::from(item % 7)), 1, item).unwrap();
+        queue.push(Instant::ZERO, Low, Urgency::Plain, user(u64::from(item % 7)), 1, item).unwrap();
     }
-    assert!(queue.push(Instant::ZERO, Normal, user(1), 150, 999).is_err());
+    assert!(queue.push(Instant::ZERO, Normal, Urgency::Plain, user(1), 150, 999).is_err());
     assert_eq!((queue.len(), queue.bytes()), (200, 200));
-    assert_eq!(queue.push(Instant::ZERO, Normal, user(1), 60, 999).unwrap().len(), 60);
+    assert_eq!(
+        queue.push(Instant::ZERO, Normal, Urgency::Plain, user(1), 60, 999).unwrap().len(),
+        60
+    );
     let left = drain(&mut queue);
     assert_eq!(left[0], 999);
     assert!(left[1..].is_sorted() && left.len() == 141);
@@ -184,11 +195,11 @@ fn deadlines_expire_to_the_instant() {
         0,
     );
     let at = Instant::from_secs;
-    queue.push(at(10), Normal, user(1), 1, 0).unwrap();
-    queue.push(at(11), Low, user(1), 1, 1).unwrap();
-    queue.push(at(11), High, user(1), 1, 2).unwrap();
+    queue.push(at(10), Normal, Urgency::Plain, user(1), 1, 0).unwrap();
+    queue.push(at(11), Low, Urgency::Plain, user(1), 1, 1).unwrap();
+    queue.push(at(11), High, Urgency::Plain, user(1), 1, 2).unwrap();
     // The clock runs backwards: it counts as standing still.
-    queue.push(at(3), Low, user(2), 1, 3).unwrap();
+    queue.push(at(3), Low, Urgency::Plain, user(2), 1, 3).unwrap();
     assert_eq!(queue.next_deadline(), Some(at(12)));
     assert_eq!(queue.pop_expired(Instant::from_nanos(at(12).as_nanos() - 1)), None);
     assert_eq!(queue.pop_expired(at(12)).unwrap().item, 1);
@@ -214,7 +225,7 @@ fn a_newcomer_popped_unsettled_leaves_no_trace() {
     for discipline in [QueueDiscipline::Fifo, QueueDiscipline::RoundRobin, QueueDiscipline::Random]
     {
         let mut queue = Queue::new(QueueConfig { discipline, ..config(2) }, 0);
-        let key = queue.insert(Instant::ZERO, Normal, user(1), 1, 0);
+        let key = queue.insert(Instant::ZERO, (Normal, Urgency::Plain), user(1), 1, 0);
         assert_eq!(queue.pop(Normal).unwrap().item, 0);
         assert!(
             queue.settle(key, u32::MAX).unwrap().slots.is_empty()
@@ -222,7 +233,7 @@ fn a_newcomer_popped_unsettled_leaves_no_trace() {
                 && queue.next_deadline().is_none()
         );
         assert_eq!(push(&mut queue, Normal, 1, 1), Ok(Vec::new()));
-        let key = queue.insert(Instant::ZERO, Normal, user(2), 1, 2);
+        let key = queue.insert(Instant::ZERO, (Normal, Urgency::Plain), user(2), 1, 2);
         let first = queue.pop(Normal).unwrap().item;
         assert!(queue.settle(key, u32::MAX).unwrap().slots.is_empty());
         assert_eq!((first + queue.pop(Normal).unwrap().item, queue.len()), (3, 0));
@@ -236,7 +247,7 @@ fn a_newcomer_enters_behind_what_was_due() {
     for item in 0..2 {
         assert_eq!(push(&mut queue, Normal, 1, item), Ok(Vec::new()));
     }
-    let key = queue.insert(Instant::ZERO, Normal, user(2), 1, 2);
+    let key = queue.insert(Instant::ZERO, (Normal, Urgency::Plain), user(2), 1, 2);
     assert_eq!(queue.pop(Normal).unwrap().item, 0);
     assert!(queue.settle(key, u32::MAX).unwrap().slots.is_empty());
     // Both hold one; the first has held one for longer.
@@ -254,7 +265,7 @@ fn a_refusal_moves_no_rank() {
         for _ in 0..knocks {
             // The first is the newcomer himself, the second evicts others in vain.
             assert_eq!(push(&mut queue, Normal, 1, 9), Err(9));
-            assert!(queue.push(Instant::ZERO, Normal, user(3), 99, 9).is_err());
+            assert!(queue.push(Instant::ZERO, Normal, Urgency::Plain, user(3), 99, 9).is_err());
         }
         assert_eq!(push(&mut queue, Normal, 3, 4), Ok([1].into()), "after {knocks} knocks");
         assert_eq!(push(&mut queue, Normal, 4, 5), Ok([3].into()), "after {knocks} knocks");
@@ -274,7 +285,7 @@ fn a_refusal_draws_no_number() {
             assert_eq!(push(&mut queue, Low, u64::from(item), item), Ok(Vec::new()));
         }
         for _ in 0..knocks {
-            assert!(queue.push(Instant::ZERO, Low, user(1), 100, 99).is_err());
+            assert!(queue.push(Instant::ZERO, Low, Urgency::Plain, user(1), 100, 99).is_err());
         }
         (100..110).map(|item| push(&mut queue, Normal, 7, item)).collect::<Vec<_>>()
     };

@@ -4,7 +4,7 @@
 use super::accounting::Books;
 use super::{Level, Popped, Queue};
 use crate::config::QueueDiscipline;
-use crate::message::Sender;
+use crate::message::{Sender, Urgency};
 use crate::priority::Priority;
 use crate::time::{Duration, Instant};
 
@@ -14,6 +14,9 @@ impl<T> Queue<T> {
     #[inline]
     pub fn pop(&mut self, level: Priority) -> Option<Popped<T>> {
         let Level { order, len, .. } = self.levels[level];
+        if let Some(key) = self.first_urgent(level) {
+            return self.take(key);
+        }
         let key = match self.config.discipline {
             // One alone has its turn, whatever decides between several. The newcomer comes after
             // those who are in the books: they were due before it.
@@ -32,8 +35,10 @@ impl<T> Queue<T> {
     fn end_turn(&mut self, key: u32) {
         let remembers = self.config.turn_memory > Duration::ZERO;
         let by_turns = self.config.discipline == QueueDiscipline::RoundRobin;
-        let entry = self.entries.get(key).filter(|_| key != self.newcomer);
-        let Some(entry) = entry.filter(|_| remembers || by_turns) else { return };
+        let entry =
+            self.entries.get(key).filter(|_| key != self.newcomer && (remembers || by_turns));
+        let entry = entry.filter(|entry| entry.urgency == Urgency::Plain);
+        let Some(entry) = entry else { return };
         let books = &mut self.books[entry.priority];
         if books.is_by_sender() {
             books.senders.end_turn(self.pages[key].sender, self.clock.at(), remembers);
@@ -88,6 +93,9 @@ impl<T> Queue<T> {
 
     fn head_key(&self, level: Priority) -> Option<u32> {
         let Level { order, len, .. } = self.levels[level];
+        if let Some(key) = self.first_urgent(level) {
+            return Some(key);
+        }
         if len == 0 {
             return None;
         }

@@ -11,7 +11,7 @@ use roomcast_core::broadcasts::{Broadcast, Broadcasts};
 use roomcast_core::direct::{DirectReceipt, DirectRefused};
 use roomcast_core::ids::Ticket;
 use roomcast_core::ledger::RefusalReason;
-use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink};
+use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink, Urgency};
 use roomcast_core::{
     Direct, Instant, Kind, Priority, Publish, Receipt, Recipient, RoomState, Source,
 };
@@ -27,6 +27,8 @@ pub struct Say {
     pub kind: Kind,
     /// How its outcome is reported.
     pub outcome_sink: Option<OutcomeSink>,
+    /// Whether it is marked to go before others.
+    pub urgency: Urgency,
     /// What it may be merged by.
     pub merge: Option<MergeKey>,
     /// What it stands for.
@@ -47,6 +49,7 @@ impl Say {
             level,
             kind: Kind::Text,
             outcome_sink: None,
+            urgency: Urgency::Plain,
             merge: None,
             units: 1,
             key: None,
@@ -67,12 +70,14 @@ impl Checked {
         self.payloads += 1;
         let pair = [Probe::new(self.payloads, say.size), Probe::new(self.payloads, say.size)];
         let held = [pair[0].watch(), pair[1].watch()];
-        let Say { source, level, kind, outcome_sink, merge, units, key, counter, size } = say;
+        let Say { source, level, kind, outcome_sink, urgency, .. } = say;
+        let Say { merge, units, key, counter, size, .. } = say;
         let offer = Offer {
             source,
             level: self.oracle.counts_as(level),
             kind,
             outcome_sink,
+            urgency,
             merge,
             units,
             key,
@@ -84,6 +89,7 @@ impl Checked {
         let publish = |payload| {
             let mut publish = Publish::new(source, payload).priority(level).kind(kind).units(units);
             (publish.merge_key, publish.dedup_key, publish.counter) = (merge, key, counter);
+            publish.urgency = urgency;
             outcome_sink.into_iter().fold(publish, Publish::outcome_sink)
         };
         let [first, second] = pair.map(publish);

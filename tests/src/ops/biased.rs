@@ -115,8 +115,8 @@ impl From<Rush> for Op {
         match what % 32 {
             // A few say most.
             0..10 => Self::Speak { who: who % 2, level: a, size: b % 8, outcome_sink: 1, more },
-            10..18 => Self::Speak { who, level: a, size: b % 8, outcome_sink: 0, more },
-            18..21 => Self::Host { level: a, size: b % 8, outcome_sink: 1, more: (0, 0) },
+            10..18 => Self::Speak { who, level: a, size: b % 8, outcome_sink: b & 0xf8, more },
+            18..21 => Self::Host { level: a, size: b % 8, outcome_sink: b | 7, more: (0, 0) },
             21..24 => Self::Join { user: who, known: None, mask: 0, resume: None, profile: None },
             24..28 => Self::Wait { count: a % 32, unit: 2 },
             28 => Self::OnTime,

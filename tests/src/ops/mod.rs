@@ -25,7 +25,7 @@ use roomcast_core::admission::RoomStatus;
 use roomcast_core::broadcasts::{Broadcast, Broadcasts};
 use roomcast_core::config::ConfigError;
 use roomcast_core::ids::{CorrelationId, Seq, SessionKey, Ticket};
-use roomcast_core::message::{DedupKey, OutcomeSink};
+use roomcast_core::message::{DedupKey, OutcomeSink, Urgency};
 use roomcast_core::resume::ResumeToken;
 use roomcast_core::{
     Actor, Budget, Instant, Join, Kind, Recipient, RoomState, SessionId, Source, UserId,
@@ -356,6 +356,7 @@ impl Player {
         (at, size, outcome_sink): (u8, u8, u8),
         more: (u8, u8),
     ) -> Check {
+        let urgency = if outcome_sink < 224 { Urgency::Plain } else { Urgency::Urgent };
         let outcome_sink = match outcome_sink % 8 {
             0..4 => None,
             4 => Some(OutcomeSink::CountedOnly),
@@ -368,6 +369,7 @@ impl Player {
             source,
             level: level(at),
             kind,
+            urgency,
             outcome_sink,
             merge,
             units,

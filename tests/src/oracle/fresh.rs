@@ -1,10 +1,11 @@
 //! What can go out before it is too old, looked ahead as if nothing more came (clause B21).
 
 use super::Oracle;
+use super::line::Entry;
 use super::victims::Squeeze;
 use roomcast_core::config::WhenLate;
 use roomcast_core::ledger::DropReason;
-use roomcast_core::message::Limit;
+use roomcast_core::message::{Limit, Urgency};
 use roomcast_core::{Instant, Priority};
 use std::ops::RangeInclusive;
 
@@ -14,24 +15,28 @@ impl Oracle {
     ///
     /// With a floor, or where a level has a quota of its own, the room may reckon a little
     /// differently.
-    pub(super) fn places(&self, level: Priority) -> Option<RangeInclusive<usize>> {
+    pub(super) fn places(
+        &self,
+        level: Priority,
+        urgency: Urgency,
+    ) -> Option<RangeInclusive<usize>> {
         let bound = self.rules.queue.fresh_within[level]?;
         if self.rules.queue.when_late != WhenLate::RefuseAtOnce {
             return None;
         }
-        let all = self.line.level(level).count();
+        let all = self.line.lane(level, urgency).count();
         if self.rules.level_quotas.levels.values().any(Option::is_some) {
             return Some(0..=all);
         }
         let end = (self.clock + bound).as_nanos();
         let [least, most] = [end.saturating_sub(ROUNDING), end.saturating_add(ROUNDING)]
-            .map(|end| self.go_before(Instant::from_nanos(end), level));
+            .map(|end| self.go_before(Instant::from_nanos(end), level, urgency));
         let floor = if self.rules.min_share.is_some() { FLOOR } else { 0 };
         Some(least.saturating_sub(floor)..=(most + floor).min(all))
     }
 
     /// How many of a level go before an instant, if nothing comes and nothing expires.
-    fn go_before(&self, end: Instant, level: Priority) -> usize {
+    fn go_before(&self, end: Instant, level: Priority, urgency: Urgency) -> usize {
         let mut later = self.clone();
         let mut gone = 0;
         while let Some(at) = later.next_turn()
@@ -40,18 +45,18 @@ impl Oracle {
             later.clock = later.clock.max(at);
             let Some((turn, _)) = later.turn(later.clock.as_nanos()) else { break };
             let Some(&id) = later.may_go(turn).first() else { break };
-            let Some(sender) = later.line.find(id).map(|entry| entry.sender) else { break };
-            later.goes(turn, sender);
+            let Some(entry) = later.line.find(id).cloned() else { break };
+            later.goes(turn, entry.sender);
             later.line.go(id);
-            gone += usize::from(turn == level);
+            gone += usize::from(turn == level && entry.urgency == urgency);
         }
         gone
     }
 
     /// Whether a squeeze comes out one way for any number of places that the room may reckon with.
     pub(super) fn squeezed(&self, newcomer: u64, is_so: impl Fn(Squeeze<'_>) -> bool) -> bool {
-        let level = self.line.find(newcomer).map(|entry| entry.level);
-        match level.and_then(|level| self.places(level)) {
+        let newcomers = self.line.find(newcomer);
+        match newcomers.and_then(|entry| self.places(entry.level, entry.urgency)) {
             None => is_so(Squeeze::new(&self.line, newcomer)),
             Some(mut places) => {
                 places.any(|places| is_so(Squeeze::new(&self.line, newcomer).with_places(places)))
@@ -76,14 +81,19 @@ impl Oracle {
     /// When one would be let in that was refused as congested and is not in the line any more: when
     /// it can still go before it is too old. Where the room may reckon differently, and within its
     /// rounding, what it says.
-    pub(super) fn uncongested(&self, level: Priority, says: Option<Instant>) -> Option<Instant> {
+    pub(super) fn uncongested(&self, refused: &Entry, says: Option<Instant>) -> Option<Instant> {
+        let level = refused.level;
         let is_exact = self.rules.min_share.is_none()
             && self.rules.level_quotas.levels.values().all(Option::is_none);
         if !is_exact {
             return says.filter(|&at| at >= self.clock);
         }
         let bound = self.rules.queue.fresh_within[level]?.as_nanos();
-        let before = self.line.entries.iter().filter(|entry| entry.level >= level).count();
+        let first = |entry: &&Entry| {
+            let is_before = refused.urgency == Urgency::Plain || entry.urgency == refused.urgency;
+            entry.level > level || (entry.level == level && is_before)
+        };
+        let before = self.line.entries.iter().filter(first).count();
         let (mut room, mut goes) = (self.turns.room.clone(), self.clock.as_nanos());
         for _ in 0..=before {
             goes = room.next(goes, self.rules.kept(level))?;

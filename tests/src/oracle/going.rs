@@ -6,7 +6,8 @@ use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::DropReason;
-use roomcast_core::message::{Limit, OutcomeSink};
+use roomcast_core::message::{Limit, OutcomeSink, Sender, Urgency};
+use roomcast_core::rights::Role;
 use roomcast_core::{Event, Instant, Outcome, Priority};
 use std::collections::BTreeSet;
 
@@ -39,11 +40,22 @@ impl Oracle {
             self.dispatch(now, sent, None)?;
             return Ok(Entered::Merged(carrier));
         }
-        self.line.arrive(entry);
+        let urgency = self.stands(&entry);
+        self.line.arrive(Entry { urgency, ..entry });
         self.waiting.insert(id, waiting);
         let outcome = self.dispatch(now, sent, own.then_some(id))?;
         self.line.settle();
         Ok(if self.line.find(id).is_some() { Entered::Waits } else { Entered::Sent(outcome) })
+    }
+
+    /// How a message stands at its level: what the owner and the admins say goes before the rest,
+    /// and so does what is marked so.
+    pub(super) fn stands(&self, entry: &Entry) -> Urgency {
+        let asked = match entry.sender {
+            Sender::User(user) if self.role(user) != Role::Member => Urgency::Urgent,
+            _ => entry.urgency,
+        };
+        self.line.stands(entry.level, entry.sender, asked)
     }
 
     /// What waits under the same key carries it, if something does.
@@ -241,10 +253,6 @@ impl Oracle {
     fn give_way(&mut self, victims: BTreeSet<u64>, (reason, limit): (DropReason, Option<Limit>)) {
         let entries: Vec<Entry> =
             victims.into_iter().filter_map(|id| self.line.remove(id)).collect();
-        let limit = match reason {
-            DropReason::Evicted => Some(self.line.limit_of_eviction()),
-            _ => limit,
-        };
         self.inbox.decide();
         for entry in entries {
             self.drop_entry(&entry, reason, limit);

@@ -2,7 +2,7 @@
 //! their turns.
 
 use roomcast_core::config::{QueueConfig, QueueDiscipline};
-use roomcast_core::message::{Limit, Sender};
+use roomcast_core::message::{Limit, Sender, Urgency};
 use roomcast_core::{Instant, PerLevel, Priority};
 
 /// A message that waits.
@@ -12,6 +12,8 @@ pub struct Entry {
     pub id: u64,
     /// Its priority.
     pub level: Priority,
+    /// Whether it goes before the others of its level.
+    pub urgency: Urgency,
     /// Its sender.
     pub sender: Sender,
     /// Its size.
@@ -27,6 +29,8 @@ pub struct Line {
     pub config: QueueConfig,
     /// All of them, in order of entry.
     pub entries: Vec<Entry>,
+    /// Messages and bytes that each level keeps for itself.
+    pub kept: PerLevel<(u64, u64)>,
     turns: PerLevel<Vec<Sender>>,
     /// Who has had turns, and when, as far as that is remembered.
     had: PerLevel<Vec<(Instant, Sender)>>,
@@ -43,11 +47,18 @@ impl Line {
         Self {
             config,
             entries: Vec::new(),
+            kept: PerLevel::default(),
             turns: PerLevel::default(),
             had: PerLevel::default(),
             newcomer: None,
             clock: Instant::ZERO,
         }
+    }
+
+    /// Where so much of the budget is each level's own.
+    #[must_use]
+    pub fn keeping(self, kept: PerLevel<(u64, u64)>) -> Self {
+        Self { kept, ..self }
     }
 
     /// Those of one level, in order of entry.
@@ -91,10 +102,30 @@ impl Line {
         self.newcomer = None;
     }
 
+    /// Those of one level that are urgent, or those that are not, in order of entry.
+    pub fn lane(
+        &self,
+        level: Priority,
+        urgency: Urgency,
+    ) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.level(level).filter(move |entry| entry.urgency == urgency)
+    }
+
+    /// How a sender's message stands that would stand so: a user's as the oldest of his that waits
+    /// at its level.
+    pub fn stands(&self, level: Priority, sender: Sender, asked: Urgency) -> Urgency {
+        let oldest = self.level(level).find(|entry| entry.sender == sender);
+        match (sender, oldest) {
+            (Sender::User(_), Some(oldest)) => oldest.urgency,
+            _ => asked,
+        }
+    }
+
     /// One more waits.
     pub fn enter(&mut self, entry: Entry) {
         let turns = &mut self.turns[entry.level];
-        if !turns.contains(&entry.sender) {
+        // Who is urgent waits for no turn.
+        if entry.urgency == Urgency::Plain && !turns.contains(&entry.sender) {
             turns.push(entry.sender);
         }
         self.entries.push(entry);
@@ -102,6 +133,9 @@ impl Line {
 
     /// Those that may be the next of their level to go, by the configured tie-break.
     pub fn may_go(&self, level: Priority) -> Vec<u64> {
+        if let Some(first) = self.lane(level, Urgency::Urgent).next() {
+            return vec![first.id];
+        }
         let settled = || self.level(level).filter(|entry| Some(entry.id) != self.newcomer);
         if settled().next().is_none() {
             return self.level(level).map(|entry| entry.id).collect();
@@ -123,9 +157,9 @@ impl Line {
 
     /// One had its turn and goes out.
     pub fn go(&mut self, id: u64) -> Option<Entry> {
-        let (level, sender) = self.find(id).map(|entry| (entry.level, entry.sender))?;
+        let Entry { level, sender, urgency, .. } = *self.find(id)?;
         // The one that has come last waited for no turn.
-        if Some(id) != self.newcomer {
+        if Some(id) != self.newcomer && urgency == Urgency::Plain {
             if !self.config.turn_memory.is_zero() {
                 self.had[level].push((self.clock, sender));
             }
@@ -168,7 +202,7 @@ impl Line {
         let entry = self.entries.remove(place);
         // The one that has come last has no turn yet.
         let waits = |other: &Entry| other.sender == entry.sender && Some(other.id) != self.newcomer;
-        if !self.level(entry.level).any(waits) {
+        if !self.lane(entry.level, Urgency::Plain).any(waits) {
             self.turns[entry.level].retain(|&sender| sender != entry.sender);
         }
         Some(entry)
@@ -179,13 +213,16 @@ impl Line {
         self.config.fresh_within[entry.level].map(|wait| entry.entered + wait)
     }
 
-    /// Takes out all that are past their time, the higher level first, each level in order of
-    /// entry.
+    /// Takes out all that are past their time, the higher level first, of each level the urgent
+    /// first, and these in order of entry.
     pub fn expire(&mut self, now: Instant) -> Vec<Entry> {
         let late = |entry: &Entry| self.deadline(entry).is_some_and(|deadline| now >= deadline);
         let ids: Vec<u64> = Priority::ALL
             .into_iter()
-            .flat_map(|level| self.level(level).filter(|entry| late(entry)).map(|entry| entry.id))
+            .flat_map(|level| [(level, Urgency::Urgent), (level, Urgency::Plain)])
+            .flat_map(|(level, urgency)| {
+                self.lane(level, urgency).filter(|entry| late(entry)).map(|entry| entry.id)
+            })
             .collect();
         ids.into_iter().filter_map(|id| self.remove(id)).collect()
     }
@@ -197,32 +234,28 @@ impl Line {
 
     /// The limit that is exceeded, if one is.
     pub fn exceeded(&self) -> Option<Limit> {
-        exceeded(&self.config, self.entries.iter())
-    }
-
-    /// The limit to name when somebody has given way: the count, if the queue holds as many as it
-    /// may now.
-    pub fn limit_of_eviction(&self) -> Limit {
-        if self.entries.len() as u64 >= u64::from(self.config.messages) {
-            Limit::QueueMessages { max: self.config.messages }
-        } else {
-            Limit::QueueBytes { max: self.config.bytes }
-        }
+        exceeded(self, self.entries.iter())
     }
 }
 
-/// The limit that these entries exceed, if they do.
+/// The limit that these entries of a line exceed, if they do. What a level keeps for itself is as good
+/// as taken.
 pub fn exceeded<'a>(
-    config: &QueueConfig,
-    entries: impl Iterator<Item = &'a Entry>,
+    line: &Line,
+    entries: impl Iterator<Item = &'a Entry> + Clone,
 ) -> Option<Limit> {
-    let (count, bytes) = entries.fold((0_u64, 0_u64), |(count, bytes), entry| {
-        (count + 1, bytes.saturating_add(entry.size))
-    });
-    if count > u64::from(config.messages) {
-        Some(Limit::QueueMessages { max: config.messages })
-    } else if bytes > config.bytes {
-        Some(Limit::QueueBytes { max: config.bytes })
+    let QueueConfig { messages, bytes, .. } = line.config;
+    let (mut count, mut size) = (0, 0);
+    for level in Priority::ALL {
+        let (kept_messages, kept_bytes) = line.kept[level];
+        let of_level = entries.clone().filter(|entry| entry.level == level);
+        count += kept_messages.max(of_level.clone().count() as u64);
+        size += kept_bytes.max(of_level.map(|entry| entry.size).sum());
+    }
+    if count > u64::from(messages) {
+        Some(Limit::QueueMessages { max: messages })
+    } else if size > bytes {
+        Some(Limit::QueueBytes { max: bytes })
     } else {
         None
     }

@@ -10,7 +10,7 @@ use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::data::DataError;
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::{DropReason, RefusalReason};
-use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Sender};
+use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Sender, Urgency};
 use roomcast_core::{Instant, Kind, Outcome, Priority, Receipt, Refused, Source};
 
 /// A message as it was offered, in so far as the oracle needs to know it.
@@ -26,6 +26,8 @@ pub struct Offer {
     pub outcome_sink: Option<OutcomeSink>,
     /// What it may be merged by.
     pub merge: Option<MergeKey>,
+    /// Whether it is marked to go before others.
+    pub urgency: Urgency,
     /// What it stands for.
     pub units: u64,
     /// What its repetition would carry.
@@ -97,7 +99,8 @@ impl Oracle {
         let outcome_sink = waiting.outcome_sink;
         self.inbox.reserve(offer.level, outcome_sink);
         let (id, size) = (offer.payload, offer.size as u64);
-        let entry = Entry { id, level: offer.level, sender, size, entered: now };
+        let Offer { level, urgency, .. } = *offer;
+        let entry = Entry { id, level, urgency, sender, size, entered: now };
         let mut receipt = Receipt { id: number, outcome: None, review: None };
         if self.is_reviewed(offer.level, sender) {
             if let Some(ticket) = self.put_under_review(entry, waiting, answer)? {
@@ -126,14 +129,15 @@ impl Oracle {
                 let refusal = self.squeezed(id, |squeeze| squeeze.may_refuse());
                 same(Law::L7Bounded, "whether a full queue may refuse", true, refusal)?;
                 let (reason, limit) = self.shortage(offer.level);
-                self.line.remove(id);
+                let refused = self.line.remove(id);
                 self.waiting.remove(&id);
                 self.inbox.release(offer.level, outcome_sink);
                 self.dispatch(now, &mut sent, None)?;
                 if offer.counter.is_none() {
                     let (reason, retry_at) = if reason == DropReason::Congested {
                         let says = answer.as_ref().err().and_then(|refused| refused.retry_at);
-                        (RefusalReason::Congested, self.uncongested(offer.level, says))
+                        let at = refused.and_then(|refused| self.uncongested(&refused, says));
+                        (RefusalReason::Congested, at)
                     } else {
                         // When the next one leaves there is a place.
                         (RefusalReason::QueueFull, self.next_exit())

@@ -159,7 +159,7 @@ impl Oracle {
                     .0
                     .map(|quota| quota.map(|quota| Quotas::new(quota, rules.senders))),
             ),
-            line: Line::new(rules.queue),
+            line: Line::new(rules.queue).keeping(rules.kept_places()),
             waiting: HashMap::new(),
             books: PerLevel::default(),
             submitted: 0,

@@ -95,7 +95,7 @@ impl Oracle {
             Some(quotas)
         });
         self.quotas = quotas;
-        self.line.config = new.queue;
+        (self.line.config, self.line.kept) = (new.queue, new.kept_places());
         for level in Priority::ALL {
             self.listeners.trim(new, level, now);
         }

@@ -12,7 +12,7 @@ use roomcast_core::admission::ReviewError;
 use roomcast_core::config::{EvictionPolicy, QueueDiscipline, ReviewTimeout, WhenLate};
 use roomcast_core::ids::Ticket;
 use roomcast_core::ledger::DropReason;
-use roomcast_core::message::{Limit, Sender};
+use roomcast_core::message::{Limit, Sender, Urgency};
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, Outcome, Priority, Receipt, Refused, RoomState};
 use std::collections::BTreeSet;
@@ -68,9 +68,11 @@ impl Oracle {
             ([None; 4], WhenLate::Wait),
             Duration::ZERO,
         ));
-        self.reviews.pending.iter().for_each(|pending| table.enter(pending.entry.clone()));
+        // Nobody goes before others here.
+        let plain = |entry: &Entry| Entry { urgency: Urgency::Plain, ..entry.clone() };
+        self.reviews.pending.iter().for_each(|pending| table.enter(plain(&pending.entry)));
         let (id, was_over) = (entry.id, table.exceeded().is_some());
-        table.enter(entry.clone());
+        table.enter(plain(&entry));
         let ticket = match answer {
             Ok(Receipt { review: Some(ticket), .. }) => *ticket,
             Ok(_) => {
@@ -146,7 +148,8 @@ impl Oracle {
                     self.gone.push((entry.id, waiting.held));
                 } else {
                     self.waiting.insert(entry.id, waiting);
-                    self.line.enter(entry);
+                    let urgency = self.stands(&entry);
+                    self.line.enter(Entry { urgency, ..entry });
                 }
             }
         }

@@ -5,7 +5,7 @@ use super::line::Entry;
 use super::meters::Meter;
 use crate::rules::Rules;
 use roomcast_core::config::{Exempt, QueueDiscipline};
-use roomcast_core::message::Sender;
+use roomcast_core::message::{Sender, Urgency};
 use roomcast_core::rights::Role;
 use roomcast_core::{Instant, PerLevel, Priority};
 
@@ -62,7 +62,10 @@ impl Oracle {
     /// where that is left to chance.
     fn head(&self, level: Priority) -> Option<&Entry> {
         match self.rules.queue.discipline {
-            QueueDiscipline::Random => self.line.level(level).next(),
+            QueueDiscipline::Random => {
+                let urgent = self.line.lane(level, Urgency::Urgent).next();
+                urgent.or_else(|| self.line.level(level).next())
+            }
             _ => self.line.find(*self.line.may_go(level).first()?),
         }
     }

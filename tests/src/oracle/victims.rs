@@ -4,7 +4,7 @@
 use super::line::{Entry, Line, exceeded};
 use roomcast_core::Priority;
 use roomcast_core::config::EvictionPolicy;
-use roomcast_core::message::Sender;
+use roomcast_core::message::{Limit, Sender, Urgency};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Victims of one call at the most (decision D16).
@@ -79,42 +79,66 @@ impl<'a> Squeeze<'a> {
         if self.places == 0 {
             return false;
         }
-        let stays = self
-            .line
-            .entries
-            .iter()
-            .filter(|entry| entry.level > newcomer.level || entry.id == newcomer.id);
-        stays.map(|entry| entry.size).sum::<u64>() <= self.line.config.bytes
+        // Who goes first at its level stays as well, if it does not.
+        let goes_first = |entry: &Entry| {
+            entry.level == newcomer.level
+                && entry.urgency == Urgency::Urgent
+                && newcomer.urgency == Urgency::Plain
+        };
+        let stays = self.line.entries.iter().filter(|entry| {
+            entry.level > newcomer.level || entry.id == newcomer.id || goes_first(entry)
+        });
+        !matches!(exceeded(self.line, stays), Some(Limit::QueueBytes { .. }))
     }
 
-    fn left<'b>(&'b self, gone: &'b BTreeSet<u64>) -> impl DoubleEndedIterator<Item = &'b Entry> {
+    fn left<'b>(
+        &'b self,
+        gone: &'b BTreeSet<u64>,
+    ) -> impl DoubleEndedIterator<Item = &'b Entry> + Clone {
         self.line.entries.iter().filter(|entry| !gone.contains(&entry.id))
     }
 
     fn is_over(&self, gone: &BTreeSet<u64>) -> bool {
-        exceeded(&self.line.config, self.left(gone)).is_some() || self.is_late(gone)
+        exceeded(self.line, self.left(gone)).is_some() || self.is_late(gone)
     }
 
     /// Whether more of the newcomer's level wait than can go in time.
     fn is_late(&self, gone: &BTreeSet<u64>) -> bool {
-        let level = self.line.find(self.newcomer).map(|newcomer| newcomer.level);
-        self.left(gone).filter(|entry| Some(entry.level) == level).count() > self.places
+        let lane = |entry: &Entry| (entry.level, entry.urgency);
+        let newcomers = self.line.find(self.newcomer).map(lane);
+        self.left(gone).filter(|entry| Some(lane(entry)) == newcomers).count() > self.places
     }
 
     /// Those that may be the next to give way: first to the budget of messages and bytes, then to
     /// time.
     fn choices(&self, gone: &BTreeSet<u64>) -> Vec<u64> {
-        if exceeded(&self.line.config, self.left(gone)).is_none() {
+        let Some(limit) = exceeded(self.line, self.left(gone)) else {
             return self.choices_of_late(gone);
-        }
-        let Some(lowest) = Priority::ALL
-            .into_iter()
-            .rev()
-            .find(|&level| self.left(gone).any(|entry| entry.level == level))
-        else {
+        };
+        // The lowest that has more than it keeps for itself.
+        let has_more = |level: &Priority| {
+            let of_level = self.left(gone).filter(|entry| entry.level == *level);
+            let (messages, bytes) = self.line.kept[*level];
+            match limit {
+                Limit::QueueBytes { .. } => of_level.map(|entry| entry.size).sum::<u64>() > bytes,
+                _ => of_level.count() as u64 > messages,
+            }
+        };
+        let Some(lowest) = Priority::ALL.into_iter().rev().find(has_more) else {
             return Vec::new();
         };
-        let of_lowest = || self.left(gone).filter(|entry| entry.level == lowest);
+        if self.line.find(self.newcomer).is_some_and(|newcomer| lowest > newcomer.level) {
+            return vec![self.newcomer];
+        }
+        let of_lowest = || {
+            let of_lowest = self.left(gone).filter(|entry| entry.level == lowest);
+            of_lowest.filter(|entry| entry.urgency == Urgency::Plain)
+        };
+        if of_lowest().next().is_none() {
+            // Of those that go first it is the newest.
+            let urgent = self.left(gone).filter(|entry| entry.level == lowest);
+            return urgent.last().map(|entry| entry.id).into_iter().collect();
+        }
         match self.line.config.eviction {
             EvictionPolicy::Newest => {
                 of_lowest().next_back().map(|entry| entry.id).into_iter().collect()
@@ -144,7 +168,13 @@ impl<'a> Squeeze<'a> {
     /// hold equally much, the newcomer's gives way.
     fn choices_of_late(&self, gone: &BTreeSet<u64>) -> Vec<u64> {
         let Some(newcomer) = self.line.find(self.newcomer) else { return Vec::new() };
-        let of_level = || self.left(gone).filter(|entry| entry.level == newcomer.level);
+        if newcomer.urgency == Urgency::Urgent {
+            return vec![self.newcomer];
+        }
+        let of_level = || {
+            let plain = self.left(gone).filter(|entry| entry.urgency == Urgency::Plain);
+            plain.filter(|entry| entry.level == newcomer.level)
+        };
         match self.line.config.eviction {
             EvictionPolicy::Newest => vec![self.newcomer],
             EvictionPolicy::Oldest => of_level().next().map(|entry| entry.id).into_iter().collect(),

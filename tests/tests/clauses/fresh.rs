@@ -1,7 +1,7 @@
 //! B21 and B22: what cannot go out while it is fresh is refused at once, and shares hold in a queue
 //! that is short.
 
-use super::scene::{ANN, BOB, Scene};
+use super::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::Priority::{High, Low, Normal};
 use roomcast_core::config::{
     EvictionPolicy, LevelQuotas, QueueDiscipline, RateAlgorithm, RoomConfigBuilder, WhenLate,
@@ -10,7 +10,7 @@ use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::Limit;
 use roomcast_core::quota::{Quota, Rate, RateLimit};
 use roomcast_core::time::Duration;
-use roomcast_core::{Instant, Outcome, PerLevel, Publish, Source, UserId};
+use roomcast_core::{Actor, Instant, Outcome, PerLevel, Publish, Source, UserId};
 use std::num::NonZeroU32;
 
 const fn millis(millis: u64) -> Duration {
@@ -261,4 +261,87 @@ fn b22_a_turn_is_forgotten_to_the_nanosecond() {
     };
     assert_eq!(first(Duration::from_nanos(999_999_999 - 100_000_000)), "bob");
     assert_eq!(first(Duration::from_secs(1)), "ann");
+}
+
+/// A storm of gifts, and a full queue of them: what moderates goes next, and stays.
+#[test]
+fn b22_what_moderates_goes_next_in_a_storm_of_gifts() {
+    let mut scene = Scene::with(|builder| builder.burst(1).queue_messages(100));
+    let (owner, ann, guest) = (scene.user(OWNER), scene.user(ANN), scene.guest());
+    for gift in 0..150 {
+        let _ = scene.host(High, &format!("gift {gift}"));
+    }
+    let from_owner = Publish::gift(Source::Session(owner), "from the owner".into());
+    assert_eq!(scene.publish(from_owner).unwrap().outcome, None);
+    let notice = Publish::gift(Source::Host, "kicked".into()).urgent();
+    assert_eq!(scene.publish(notice).unwrap().outcome, None);
+    // Neither a gift takes their places, nor does another member's message.
+    for gift in 0..150 {
+        let _ = scene.host(High, &format!("late gift {gift}"));
+    }
+    let _ = scene.publish(Publish::gift(Source::Session(ann), "from ann".into()));
+    assert_eq!(scene.read(guest), ["gift 0"]);
+    // One token each.
+    scene.wait_millis(25);
+    scene.wait_millis(25);
+    assert_eq!(scene.read(guest), ["from the owner", "kicked"]);
+}
+
+/// Whoever becomes an admin overtakes nothing of his own, and whoever is none any more neither.
+#[test]
+fn b22_nobody_overtakes_himself() {
+    let mut scene = Scene::busy(|builder| builder.fresh_within(PerLevel([None; 4])));
+    let (ann, bob, guest) = (scene.user(ANN), scene.user(BOB), scene.guest());
+    assert_eq!(scene.read(guest), [""; 0]);
+    let admin = |scene: &mut Scene, is_admin| {
+        let actor = Actor::User(OWNER);
+        scene.room.set_admin(scene.now, actor, ANN, is_admin).unwrap();
+    };
+    let _ = (scene.say(bob, "bob 1").unwrap(), scene.say(ann, "ann 1").unwrap());
+    admin(&mut scene, true);
+    let _ = (scene.say(ann, "ann 2").unwrap(), scene.say(bob, "bob 2").unwrap());
+    let mut heard = Vec::new();
+    let mut hear = |scene: &mut Scene, count| {
+        for _ in 0..count {
+            scene.wait_millis(1_000);
+            heard.extend(scene.read(guest));
+        }
+    };
+    hear(&mut scene, 3);
+    // Nothing of hers waits any more.
+    let _ = scene.say(ann, "ann 3").unwrap();
+    admin(&mut scene, false);
+    let _ = scene.say(ann, "ann 4").unwrap();
+    hear(&mut scene, 3);
+    assert_eq!(heard, ["bob 1", "ann 1", "ann 2", "ann 3", "ann 4", "bob 2"]);
+}
+
+/// Each level below High keeps a third of what the floor gives it of the turns.
+#[test]
+fn b22_the_floor_keeps_places_in_a_queue_full_of_gifts() {
+    let mut scene = Scene::with(|builder| {
+        builder.burst(1).queue_messages(120).min_share(Some(4)).fresh_within(PerLevel([None; 4]))
+    });
+    let guest = scene.guest();
+    for _ in 0..200 {
+        let _ = scene.host(High, "gift");
+    }
+    // A tenth of 120 places for each of the three levels.
+    let queued = |scene: &Scene| scene.room.snapshot(scene.now).admission.queued;
+    assert_eq!(queued(&scene)[High], 90);
+    let refused = scene.host(High, "one more").unwrap_err();
+    assert_eq!(refused.limit, Some(Limit::QueueMessages { max: 120 }));
+    for text in 0..12 {
+        let session = scene.user(UserId(100 + text % 10));
+        let answer = scene.say(session, "text");
+        assert_eq!(answer.is_ok(), text < 10, "{text}");
+    }
+    assert_eq!(queued(&scene).0, [90, 10, 0, 0]);
+    // And its quarter of the turns.
+    let mut heard = Vec::new();
+    for _ in 0..41 {
+        heard.extend(scene.read(guest));
+        scene.wait_millis(25);
+    }
+    assert_eq!(heard.iter().filter(|text| *text == "text").count(), 10, "{heard:?}");
 }

@@ -50,6 +50,28 @@ fn b9_waiting_messages_of_one_key_become_one() {
     assert_eq!(scene.room.snapshot(scene.now).admission.ledger.levels[Low].merged, 3);
 }
 
+/// By gift and by user: nobody else's, and no other.
+#[test]
+fn b9_a_combo_of_gifts_goes_as_one() {
+    let mut scene = Scene::busy(|builder| builder.fresh_within(FOR_EVER));
+    let guest = scene.guest();
+    // The server that takes the money speaks for both.
+    let gift =
+        |user, gift, units| Publish::gift_combo(Source::Host, user, gift, units, "gift".to_owned());
+    for units in 1..=9 {
+        let _ = scene.publish(gift(ANN, 7, units)).unwrap();
+    }
+    let _ = scene.publish(gift(BOB, 7, 100)).unwrap();
+    let _ = scene.publish(gift(ANN, 8, 1_000)).unwrap();
+    let mut heard = Vec::new();
+    for _ in 0..3 {
+        scene.wait_millis(1_000);
+        let batch = scene.next(guest).unwrap().unwrap();
+        heard.extend(batch.messages().iter().map(|message| (message.messages, message.units)));
+    }
+    assert_eq!(heard, [(9, 45), (1, 100), (1, 1_000)]);
+}
+
 #[test]
 fn b9_what_is_merged_shares_the_fate_of_its_carrier() {
     let mut scene = Scene::busy(|builder| builder.queue_messages(1).fresh_within(FOR_EVER));

@@ -7,19 +7,20 @@
 
 use super::Scheduler;
 use crate::admission::queued::Lane;
-use crate::message::Sender;
+use crate::config::Exempt;
+use crate::message::{Sender, Urgency};
 use crate::priority::Priority;
 use crate::queue::Queue;
 use crate::time::Instant;
 use core::cmp::Reverse;
 
 impl Scheduler {
-    /// How many messages of a level can go out, one of a sender's the last of them, before those
-    /// that come now are so old.
+    /// How many messages of a level that stand so can go out, one of a sender's the last of them,
+    /// before those that come now are so old.
     pub(in crate::admission) fn places<T>(
         &self,
         now: Instant,
-        Lane { level, sender }: Lane,
+        (Lane { level, sender }, urgency): (Lane, Urgency),
         within: u64,
         queue: &Queue<T>,
         is_staff: impl Fn(Sender) -> bool,
@@ -34,16 +35,22 @@ impl Scheduler {
             self.levels[level].as_ref().map_or(u32::MAX, |meter| meter.passing(now, last, 0))
         };
         let waiting = |level: Priority| queue.level_len(level).min(may_pass(level));
-        let (ahead, behind) = around(level, waiting);
+        let (above, behind) = around(level, waiting);
+        let first = first(queue, level, urgency);
+        let ahead = above.saturating_add(first);
         let turns = self.room.passing(now, last, self.kept[level]);
         let of_floor = self.min_share.map_or(0, |min_share| {
             self.passed_over.saturating_add(self.room.passing(now, last, 0)) / min_share
         });
         let mut places = turns.saturating_sub(ahead).saturating_sub(of_floor.min(behind));
-        if ahead > 0 && of_floor > 0 {
-            places = places.max(self.floors_share(level, of_floor, waiting));
+        if above > 0 && of_floor > 0 {
+            let share = self.floors_share(level, of_floor, waiting);
+            places = places.max(share.saturating_sub(first));
         }
-        if self.is_exempt(sender, is_staff) { places } else { places.min(may_pass(level)) }
+        if self.is_exempt(sender, is_staff) {
+            return places;
+        }
+        places.min(may_pass(level).saturating_sub(self.bound(first)))
     }
 
     /// The first instant at which one more message of a level could go out before it is so old;
@@ -51,20 +58,26 @@ impl Scheduler {
     pub(in crate::admission) fn has_place_at<T>(
         &self,
         now: Instant,
-        Lane { level, sender }: Lane,
+        (Lane { level, sender }, urgency): (Lane, Urgency),
         within: u64,
         queue: &Queue<T>,
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Instant> {
         let waiting = |level: Priority| queue.level_len(level);
-        let (ahead, behind) = around(level, waiting);
-        let own = waiting(level).saturating_add(1);
-        let before = ahead.saturating_add(own);
+        let (above, behind) = around(level, waiting);
+        let first = first(queue, level, urgency);
+        // With those of its level that go before it; or only these.
+        let own = match urgency {
+            Urgency::Plain => waiting(level),
+            Urgency::Urgent => queue.urgent_len(level),
+        };
+        let own = own.saturating_add(1);
+        let before = above.saturating_add(own);
         let of_floor = self.min_share.map_or(0, |min_share| {
             behind.min(self.passed_over.saturating_add(before) / (min_share - 1).max(1))
         });
         let turn = self.room.passed_at(now, self.kept[level], before.saturating_add(of_floor));
-        let floors = self.min_share.filter(|_| ahead > 0).and_then(|min_share| {
+        let floors = self.min_share.filter(|_| above > 0).and_then(|min_share| {
             let turns = self.floors_turns(level, own, waiting).saturating_mul(min_share);
             self.room.passed_at(now, 0, turns.saturating_sub(self.passed_over).max(1))
         });
@@ -72,10 +85,16 @@ impl Scheduler {
         if let Some(meter) = &self.levels[level]
             && !self.is_exempt(sender, is_staff)
         {
+            let own = own - first + self.bound(first);
             goes = goes.max(meter.passed_at(now, 0, own)?);
         }
         let early = within.saturating_sub(1);
         Some(Instant::from_nanos(goes.as_nanos().saturating_sub(early)).max(now))
+    }
+
+    /// How many of those that go first their level's own quota binds.
+    fn bound(&self, first: u32) -> u32 {
+        if self.exempt == Exempt::Nobody { first } else { 0 }
     }
 
     /// How many of the floor's next turns are a level's, below others that wait.
@@ -107,6 +126,14 @@ impl Scheduler {
             waiting(other).min(if is_before { own } else { own.saturating_sub(1) })
         });
         others.fold(own, u32::saturating_add)
+    }
+}
+
+/// How many of a level go before one that stands so, whatever its turn.
+fn first<T>(queue: &Queue<T>, level: Priority, urgency: Urgency) -> u32 {
+    match urgency {
+        Urgency::Plain => queue.urgent_len(level),
+        Urgency::Urgent => 0,
     }
 }
 
