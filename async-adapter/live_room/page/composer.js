@@ -13,7 +13,10 @@ const OUTCOMES = {
   waiting: () => 'waiting…',
   dispatched: ({ seq }) => `sent #${seq.toLocaleString('en')}`,
   dropped: ({ reason }) => `dropped: ${reason}`,
-  refused: ({ reason, retry_ms: ms }) => `refused: ${reason}${ms > SOON_MS ? ` until ${clock(ms)}` : ''}`,
+  refused: ({ reason, code, retry_ms: ms }) => {
+    if (code === 'congested') return `busy, again in ${ms < 1_000 ? 'a second' : `${Math.ceil(ms / 1_000)} s`}`;
+    return `refused: ${reason}${ms > SOON_MS ? ` until ${clock(ms)}` : ''}`;
+  },
   merged: () => 'merged into others',
   counted: () => 'let in, counted',
   done: () => 'done',

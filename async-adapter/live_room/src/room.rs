@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use roomcast::config::{EvictionPolicy, QueueDiscipline};
 use roomcast::error::ConfigError;
 use roomcast::{Kind, Payload, PerLevel, Priority, Publish, RoomConfig, Source, UserId};
 
@@ -103,21 +102,20 @@ pub(crate) fn nap(viewer: u32) -> Duration {
 /// A room that is made to be too hot.
 ///
 /// - A tenth of the tokens is kept for gifts, so that one goes out at once even while chat takes all that comes in.
-/// - The senders take turns (`RoundRobin`): a flooder gets no more of the room than anybody else.
+/// - The senders take turns (`RoundRobin`), and their turns are remembered: a flooder gets no more of the room than anybody else.
 /// - When the queue is full, the sender who holds most of the lowest level gives way (`BiggestSender`): he evicts himself.
-/// - Chat waits 2 s at most and likes 1 s, since nobody wants to read what was fitting a while ago; gifts wait as long as it takes.
+/// - What cannot go out in time is refused at once: chat and likes within 200 ms, gifts within 3 s; and nobody is handed what is
+///   older than 2 s, a gift than a minute. All that, and the memory of turns, is `RoomConfig::default()`.
 pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
-    let seconds = |n| Some(Duration::from_secs(n));
     let recent = options.rate.saturating_mul(LOG_SECONDS).max(64);
-    let config = RoomConfig::builder(OWNER)
+    let config = RoomConfig::default()
+        .to_builder()
+        .owner(OWNER)
         .rate(options.rate)
         .burst(options.rate)
         .reserve(PerLevel([options.rate / 10, 0, 0, 0]))
         .queue_messages(options.queue)
         .queue_bytes((u64::from(options.queue) * 256).max(4 << 20))
-        .discipline(QueueDiscipline::RoundRobin)
-        .eviction(EvictionPolicy::BiggestSender)
-        .fresh_within(PerLevel([None, seconds(2), seconds(1), seconds(1)]))
         .log_messages(PerLevel([recent.max(512), recent, recent, recent]))
         .seed(options.seed);
     config.build()

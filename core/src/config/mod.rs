@@ -55,12 +55,25 @@ pub struct RoomConfig {
 
 impl Default for RoomConfig {
     /// A live room of 40 messages a second that nobody owns, in which what arrives is not old: an
-    /// [`av_chat_room`](Self::av_chat_room) whose sessions are handed High for a minute and all else
-    /// for two seconds, and whose log keeps nothing that is older than a minute
-    /// ([`deliver_within`](RoomConfigBuilder::deliver_within),
-    /// [`log_age`](RoomConfigBuilder::log_age)).
+    /// [`av_chat_room`](Self::av_chat_room) in which
+    ///
+    /// - the senders take turns, and those of the last 5 s are remembered
+    ///   ([`discipline`](RoomConfigBuilder::discipline),
+    ///   [`turn_memory`](RoomConfigBuilder::turn_memory));
+    /// - what cannot go out in time is refused at once: High within 3 s, all else within 200 ms
+    ///   ([`fresh_within`](RoomConfigBuilder::fresh_within),
+    ///   [`when_late`](RoomConfigBuilder::when_late));
+    /// - sessions are handed High for a minute and all else for two seconds, and the log keeps
+    ///   nothing that is older than a minute ([`deliver_within`](RoomConfigBuilder::deliver_within),
+    ///   [`log_age`](RoomConfigBuilder::log_age)).
     fn default() -> Self {
         let mut config = Self::av_chat_room(None);
+        let queue = &mut config.settings.queue;
+        let [high, rest] = [3_000, 200].map(|millis| Some(Duration::from_millis(millis)));
+        (queue.fresh_within, queue.when_late) =
+            (PerLevel([high, rest, rest, rest]), WhenLate::RefuseAtOnce);
+        (queue.discipline, queue.turn_memory) =
+            (QueueDiscipline::RoundRobin, Duration::from_secs(5));
         let (minute, text) = (Some(Duration::from_secs(60)), Some(Duration::from_secs(2)));
         config.settings.deliver_within = PerLevel([minute, text, text, text]);
         config.settings.log_age = minute;

@@ -117,6 +117,7 @@ fn built(builder: RoomConfigBuilder, count: u32, period: Duration) -> RoomConfig
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::WhenLate;
 
     #[test]
     fn each_preset_is_what_its_builder_would_build() {
@@ -142,8 +143,22 @@ mod tests {
         assert_eq!((ours.log_age(), ours.owner()), (secs(60), None));
         let service = RoomConfig::av_chat_room(None);
         assert_eq!((service.deliver_within(), service.log_age()), (PerLevel([None; 4]), None));
-        let like_it =
-            ours.to_builder().deliver_within(service.deliver_within()).log_age(None).build();
+        let millis = |millis| Some(Duration::from_millis(millis));
+        let (queue, theirs) = (ours.queue(), service.queue());
+        assert_eq!(
+            queue.fresh_within,
+            PerLevel([millis(3_000), millis(200), millis(200), millis(200)])
+        );
+        assert_eq!((queue.when_late, theirs.when_late), (WhenLate::RefuseAtOnce, WhenLate::Wait));
+        let like_it = ours
+            .to_builder()
+            .deliver_within(service.deliver_within())
+            .log_age(None)
+            .fresh_within(theirs.fresh_within)
+            .when_late(theirs.when_late)
+            .discipline(theirs.discipline)
+            .turn_memory(theirs.turn_memory)
+            .build();
         assert_eq!(like_it, Ok(service), "nothing else is another");
     }
 }

@@ -7,6 +7,7 @@ use crate::config::{EvictionPolicy, QueueConfig};
 use crate::message::{Limit, Urgency};
 use crate::priority::Priority;
 use crate::time::Duration;
+use core::cmp::Ordering;
 use smallvec::SmallVec;
 
 /// The maximum number of victims of one call; a message that would need more is refused.
@@ -139,12 +140,10 @@ impl<T> Queue<T> {
         let urgent = self.levels[newcomer.priority].urgent.bytes();
         let first = if newcomer.urgency == Urgency::Plain { urgent } else { 0 };
         let bytes = self.levels.iter().map(|(level, &Level { bytes, kept, .. })| {
-            if level > newcomer.priority {
-                bytes.max(kept.bytes)
-            } else if level == newcomer.priority {
-                newcomer.size.saturating_add(first).max(kept.bytes)
-            } else {
-                kept.bytes
+            match level.cmp(&newcomer.priority) {
+                Ordering::Greater => bytes.max(kept.bytes),
+                Ordering::Equal => newcomer.size.saturating_add(first).max(kept.bytes),
+                Ordering::Less => kept.bytes,
             }
         });
         bytes.fold(0, u64::saturating_add) <= self.config.bytes

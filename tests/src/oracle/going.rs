@@ -29,7 +29,7 @@ impl Oracle {
     pub(super) fn enter(
         &mut self,
         now: Instant,
-        entry: Entry,
+        mut entry: Entry,
         waiting: Waiting,
         sent: &mut Sent<'_>,
         own: bool,
@@ -40,8 +40,8 @@ impl Oracle {
             self.dispatch(now, sent, None)?;
             return Ok(Entered::Merged(carrier));
         }
-        let urgency = self.stands(&entry);
-        self.line.arrive(Entry { urgency, ..entry });
+        entry.urgency = self.stands(&entry);
+        self.line.arrive(entry);
         self.waiting.insert(id, waiting);
         let outcome = self.dispatch(now, sent, own.then_some(id))?;
         self.line.settle();

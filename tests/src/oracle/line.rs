@@ -240,17 +240,15 @@ impl Line {
 
 /// The limit that these entries of a line exceed, if they do. What a level keeps for itself is as good
 /// as taken.
-pub fn exceeded<'a>(
-    line: &Line,
-    entries: impl Iterator<Item = &'a Entry> + Clone,
-) -> Option<Limit> {
+pub fn exceeded<'a>(line: &Line, entries: impl Iterator<Item = &'a Entry>) -> Option<Limit> {
     let QueueConfig { messages, bytes, .. } = line.config;
+    let entries: Vec<&Entry> = entries.collect();
     let (mut count, mut size) = (0, 0);
     for level in Priority::ALL {
         let (kept_messages, kept_bytes) = line.kept[level];
-        let of_level = entries.clone().filter(|entry| entry.level == level);
-        count += kept_messages.max(of_level.clone().count() as u64);
-        size += kept_bytes.max(of_level.map(|entry| entry.size).sum());
+        let of_level = || entries.iter().filter(|entry| entry.level == level);
+        count += kept_messages.max(of_level().count() as u64);
+        size += kept_bytes.max(of_level().map(|entry| entry.size).sum());
     }
     if count > u64::from(messages) {
         Some(Limit::QueueMessages { max: messages })

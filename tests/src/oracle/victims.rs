@@ -91,10 +91,7 @@ impl<'a> Squeeze<'a> {
         !matches!(exceeded(self.line, stays), Some(Limit::QueueBytes { .. }))
     }
 
-    fn left<'b>(
-        &'b self,
-        gone: &'b BTreeSet<u64>,
-    ) -> impl DoubleEndedIterator<Item = &'b Entry> + Clone {
+    fn left<'b>(&'b self, gone: &'b BTreeSet<u64>) -> impl DoubleEndedIterator<Item = &'b Entry> {
         self.line.entries.iter().filter(|entry| !gone.contains(&entry.id))
     }
 
@@ -136,8 +133,8 @@ impl<'a> Squeeze<'a> {
         };
         if of_lowest().next().is_none() {
             // Of those that go first it is the newest.
-            let urgent = self.left(gone).filter(|entry| entry.level == lowest);
-            return urgent.last().map(|entry| entry.id).into_iter().collect();
+            let mut urgent = self.left(gone).filter(|entry| entry.level == lowest);
+            return urgent.next_back().map(|entry| entry.id).into_iter().collect();
         }
         match self.line.config.eviction {
             EvictionPolicy::Newest => {

@@ -351,6 +351,7 @@ fn fate(offered: Instant, outcome: &Outcome) -> Fate {
                     format!("waited {max:?}, too hot")
                 }
                 (DropReason::Evicted, _) => "the queue is full".to_owned(),
+                (DropReason::Congested, _) => "the room is busy".to_owned(),
                 (reason, _) => reason.to_string().replace('_', " "),
             },
         },
