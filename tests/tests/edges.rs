@@ -220,7 +220,7 @@ fn b17_all_that_was_published_is_forwarded() {
         .kind(Kind::Custom)
         .priority(Priority::High);
     let publish = publish
-        .merge_key(MergeKey(4))
+        .merge_key(MergeKey::Number(4))
         .units(3)
         .dedup_key(DedupKey(5))
         .outcome_sink(OutcomeSink::Event(CorrelationId(6)));
@@ -228,7 +228,10 @@ fn b17_all_that_was_published_is_forwarded() {
     let mut publish = edge.poll_message().expect("it goes on").into_publish();
     assert_eq!(publish.source, Source::Edge { user: ann, session: Some(session) });
     assert_eq!((publish.kind, publish.priority, publish.units), (Kind::Custom, Priority::High, 3));
-    assert_eq!((publish.merge_key, publish.dedup_key), (Some(MergeKey(4)), Some(DedupKey(5))));
+    assert_eq!(
+        (publish.merge_key, publish.dedup_key),
+        (Some(MergeKey::Number(4)), Some(DedupKey(5)))
+    );
     assert_eq!(
         (publish.outcome_sink, &*publish.payload),
         (Some(OutcomeSink::Event(CorrelationId(6))), "a rocket")
@@ -274,7 +277,7 @@ proptest! {
         for (tag, (edge, user, level, what)) in (0_u64..).zip(steps) {
             let source = Source::Session(sessions[edge][usize::try_from(user).unwrap_or(0)]);
             let mut publish = Publish::new(source, tag.to_string()).priority(Priority::ALL[level]).units(u64::from(what % 5));
-            publish.merge_key = (what & 1 == 0).then_some(MergeKey(1));
+            publish.merge_key = (what & 1 == 0).then_some(MergeKey::Number(1));
             let _ = world.publish(edge, publish, tag);
             world.wait(u64::from(what / 8) * 7);
         }

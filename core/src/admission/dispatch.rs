@@ -9,7 +9,7 @@ use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
 use crate::message::{
-    Kind, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender, Urgency,
+    Kind, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender,
 };
 use crate::priority::Priority;
 use crate::profile::Profile;
@@ -53,10 +53,10 @@ impl<M: Payload> Admission<M> {
         }
         self.accounts.queue(level, units);
         let Publish { kind, merge_key, dedup_key, urgency, payload, .. } = publish;
-        let ext = QueuedExt::of(units, merge_key, dedup_key, None);
+        let ext = QueuedExt::of(units, merge_key, dedup_key, None, urgency);
         let (session, profile) = (None, None);
         let size = size as u32;
-        let item = Queued { id, kind, session, profile, outcome_sink, urgency, ext, size, payload };
+        let item = Queued { id, kind, session, profile, outcome_sink, ext, size, payload };
         let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
         let seq = self.send(now, popped, Some(id));
         self.dispatch(now, work, None);
@@ -87,9 +87,9 @@ impl<M: Payload> Admission<M> {
         }
         self.accounts.queue(level, 1);
         let outcome_sink = OutcomeSink::CountedOnly;
-        let (session, ext, urgency) = (None, None, Urgency::Plain);
+        let (session, ext) = (None, None);
         let size = size as u32;
-        let item = Queued { id, kind, session, profile, outcome_sink, urgency, ext, size, payload };
+        let item = Queued { id, kind, session, profile, outcome_sink, ext, size, payload };
         self.send(now, Popped { item, priority: level, sender: Sender::Host, entered: now }, None);
     }
 

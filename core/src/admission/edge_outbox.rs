@@ -39,8 +39,8 @@ impl<M> EdgeOutbox<M> {
     /// Adds a message that has left the queue.
     pub(super) fn push(&mut self, popped: Popped<Queued<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;
-        let QueuedExt { units, merge_key, dedup_key, carried_keys, .. } = item.ext();
-        let Queued { id, kind, session, profile, outcome_sink, urgency, payload, .. } = item;
+        let QueuedExt { units, merge_key, dedup_key, carried_keys, urgency, .. } = item.ext();
+        let Queued { id, kind, session, profile, outcome_sink, payload, .. } = item;
         self.messages.push_back(EdgeMessage {
             id,
             sender,

@@ -83,11 +83,10 @@ impl<M: Payload> Admission<M> {
             Source::Host => (None, None),
         };
         let Publish { kind, merge_key, dedup_key, counter, urgency, payload, .. } = publish;
-        let ext = QueuedExt::of(units, merge_key, dedup_key, counter);
+        let ext = QueuedExt::of(units, merge_key, dedup_key, counter, urgency);
         // It is not above the limit.
         let size = size as u32;
-        let waiting =
-            Queued { id, kind, session, profile, outcome_sink, urgency, ext, size, payload };
+        let waiting = Queued { id, kind, session, profile, outcome_sink, ext, size, payload };
         self.accounts.promise_outcome(level, outcome_sink);
         let answer = if self.is_reviewed(lane) {
             self.have_reviewed(now, lane, waiting, &mut work)
@@ -205,7 +204,7 @@ impl<M: Payload> Admission<M> {
         let is_staff = |sender| self.is_staff(sender);
         let is_urgent = || is_urgent(&self.settings, &self.moderation, lane.sender);
         let denied = if let Limit::FreshWithin { max } = limit {
-            let lane = (lane, self.pipeline.stands(lane, item.urgency, is_urgent));
+            let lane = (lane, self.pipeline.stands(lane, item.urgency(), is_urgent));
             let next = self.pipeline.has_place_at(now, lane, max, is_staff);
             Denied::by(RefusalReason::Congested, limit).until(next)
         } else {
@@ -302,7 +301,7 @@ impl<M: Payload> Admission<M> {
         work: &mut WorkLimit,
     ) -> Entered<M> {
         let level = lane.level;
-        let (id, QueuedExt { units, merge_key, .. }) = (waiting.id, waiting.ext());
+        let (id, units, merge_key) = (waiting.id, waiting.units(), waiting.merge_key());
         if let Some(slot) = merge_key.and_then(|key| self.pipeline.find_carrier(level, key)) {
             let carrier = self.merge(now, slot, lane, waiting, own.is_some());
             self.dispatch(now, work, None);
@@ -345,7 +344,7 @@ impl<M: Payload> Admission<M> {
 
     /// A message enters that was due before: it waits among the others.
     pub(super) fn enter_due(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) {
-        let (level, QueuedExt { units, merge_key, .. }) = (lane.level, waiting.ext());
+        let (level, units, merge_key) = (lane.level, waiting.units(), waiting.merge_key());
         if let Some(slot) = merge_key.and_then(|key| self.pipeline.find_carrier(level, key)) {
             let subject = waiting.subject(level);
             let carrier = self.merge(now, slot, lane, waiting, false);

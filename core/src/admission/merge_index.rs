@@ -76,6 +76,11 @@ impl MergeIndex {
 }
 
 fn hash_of(hasher: Hasher, level: Priority, key: MergeKey) -> u64 {
-    let high = hasher.hash((key.0 >> 64) as u64 ^ ((level.index() as u64) << 62));
-    hasher.hash(key.0 as u64 ^ high)
+    let (scope, number) = match key {
+        MergeKey::Number(number) => (0, number),
+        MergeKey::Likes => (1, 0),
+        MergeKey::Follows => (1, 1),
+        MergeKey::Combo { user, gift } => (2 | u64::from(gift) << 2, user.0),
+    };
+    hasher.hash(number ^ hasher.hash(scope << 2 | level.index() as u64))
 }

@@ -3,7 +3,7 @@
 use super::edge_outbox::EdgeOutbox;
 use super::merge_index::MergeIndex;
 use super::outbox::Outbox;
-use super::queued::{Lane, Queued, QueuedExt};
+use super::queued::{Lane, Queued};
 use super::scheduler::Scheduler;
 use crate::config::{QueueConfig, RoomConfig, Settings, WhenLate};
 use crate::dedup::CarriedKeys;
@@ -109,9 +109,9 @@ impl<M> Pipeline<M> {
         let Lane { level, sender } = lane;
         // Where nobody waits, nobody goes before anybody.
         let urgency = if self.queue.level_len(level) > 0 {
-            self.stands(lane, waiting.urgency, is_urgent)
+            self.stands(lane, waiting.urgency(), is_urgent)
         } else {
-            waiting.urgency
+            waiting.urgency()
         };
         let size = u64::from(waiting.size);
         self.queue.insert(now, (level, urgency), sender, size, waiting)
@@ -333,7 +333,7 @@ impl<M> Pipeline<M> {
             return None;
         }
         let Popped { item, priority, sender, entered, .. } = popped;
-        let QueuedExt { messages, units, .. } = item.ext();
+        let (messages, units) = (item.messages(), item.units());
         let Queued { kind, session, profile, size, payload, .. } = item;
         let profile_bytes = profile.as_ref().map_or(0, |profile| profile.size);
         let seq = Seq(self.outbox.last().0 + 1);
@@ -441,7 +441,7 @@ impl<M> Pipeline<M> {
     #[cfg(feature = "internals")]
     pub(super) fn digest(&self, now: Instant, to: &mut alloc::string::String) {
         self.scheduler.digest(now, to);
-        self.queue.digest(|waiting| (waiting.id, waiting.ext().messages, waiting.units()), to);
+        self.queue.digest(|waiting| (waiting.id, waiting.messages(), waiting.units()), to);
     }
 
     /// A message has left the queue: nobody is merged into it any more.

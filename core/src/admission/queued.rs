@@ -24,8 +24,6 @@ pub(super) struct Queued<M> {
     pub(super) session: Option<SessionKey>,
     pub(super) profile: Option<Profile<M>>,
     pub(super) outcome_sink: OutcomeSink,
-    /// What its publisher asked for.
-    pub(super) urgency: Urgency,
     pub(super) ext: Option<Box<QueuedExt>>,
     /// The size of the payload.
     pub(super) size: u32,
@@ -48,6 +46,8 @@ pub(super) struct QueuedExt {
     pub(super) carried_keys: CarriedKeys,
     /// Where it is counted.
     pub(super) counter: Option<&'static str>,
+    /// What its publisher asked for.
+    pub(super) urgency: Urgency,
 }
 
 impl QueuedExt {
@@ -60,6 +60,7 @@ impl QueuedExt {
         carries_others: false,
         carried_keys: CarriedKeys::NONE,
         counter: None,
+        urgency: Urgency::Plain,
     };
 
     /// Those of a message, if it has any.
@@ -69,13 +70,13 @@ impl QueuedExt {
         merge_key: Option<MergeKey>,
         dedup_key: Option<DedupKey>,
         counter: Option<&'static str>,
+        urgency: Urgency,
     ) -> Option<Box<Self>> {
-        let is_plain =
-            units == 1 && merge_key.is_none() && dedup_key.is_none() && counter.is_none();
-        if is_plain {
+        let is_plain = units == 1 && merge_key.is_none() && urgency == Urgency::Plain;
+        if is_plain && dedup_key.is_none() && counter.is_none() {
             None
         } else {
-            Some(Box::new(Self { units, merge_key, dedup_key, counter, ..Self::NONE }))
+            Some(Box::new(Self { units, merge_key, dedup_key, counter, urgency, ..Self::NONE }))
         }
     }
 }
@@ -89,8 +90,26 @@ impl<M> Queued<M> {
     /// Returns the message as its outcome names it.
     #[inline]
     pub(super) fn subject(&self, level: Priority) -> Subject {
-        let QueuedExt { messages, units, .. } = self.ext();
+        let (messages, units) = (self.messages(), self.units());
         Subject { id: self.id, level, messages, units, outcome_sink: self.outcome_sink }
+    }
+
+    /// Returns how many it is, with those that were merged into it.
+    #[inline]
+    pub(super) fn messages(&self) -> u32 {
+        self.ext.as_ref().map_or(1, |ext| ext.messages)
+    }
+
+    /// Returns what others may be merged into it by.
+    #[inline]
+    pub(super) fn merge_key(&self) -> Option<MergeKey> {
+        self.ext.as_ref()?.merge_key
+    }
+
+    /// Returns whether its publisher asked to go before others.
+    #[inline]
+    pub(super) fn urgency(&self) -> Urgency {
+        self.ext.as_ref().map_or(Urgency::Plain, |ext| ext.urgency)
     }
 
     /// Returns where the message is counted, if it is.

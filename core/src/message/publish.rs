@@ -18,26 +18,27 @@ pub enum OutcomeSink {
     Waiter(CorrelationId),
 }
 
-/// What messages have in common that may become one while they wait, by a number of the host's
-/// choosing.
+/// What messages have in common that may become one while they wait.
 ///
 /// Messages of one priority with one key that wait at the same time become one: the first, which
 /// carries the units of all. So a flood of likes takes one place in the queue and one token, and
 /// the sum is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MergeKey(pub u128);
-
-impl MergeKey {
+#[non_exhaustive]
+pub enum MergeKey {
     /// What [`Publish::like`] merges by.
-    pub const LIKES: Self = Self(u128::MAX);
+    Likes,
     /// What [`Publish::follow`] merges by.
-    pub const FOLLOWS: Self = Self(u128::MAX - 1);
-
-    /// What [`Publish::gift_combo`] merges by: the same gift of the same user. No number of 64 bits
-    /// is the same, nor is any other user's or gift's.
-    pub const fn combo(user: UserId, gift: u32) -> Self {
-        Self(1 << 127 | (user.0 as u128) << 32 | gift as u128)
-    }
+    Follows,
+    /// What [`Publish::gift_combo`] merges by: the same gift of the same user.
+    Combo {
+        /// Who gives it.
+        user: UserId,
+        /// Which it is, by a number of the host's choosing.
+        gift: u32,
+    },
+    /// Whatever a host merges by, by a number of its choosing.
+    Number(u64),
 }
 
 /// What tells a message from its own repetition, by a number of the sender's choosing: the number
@@ -121,13 +122,13 @@ impl<M> Publish<M> {
     /// same gift and user that wait, so that one message carries the exact sum. `gift` is a number
     /// of the host's choosing.
     pub fn gift_combo(source: Source, user: UserId, gift: u32, units: u64, payload: M) -> Self {
-        let merge_key = Some(MergeKey::combo(user, gift));
+        let merge_key = Some(MergeKey::Combo { user, gift });
         Self { merge_key, units, ..Self::gift(source, payload) }
     }
 
     /// A like: `Low`, merged with others that wait, and counted in the room's counter "likes".
     pub fn like(source: Source, payload: M) -> Self {
-        let (merge_key, counter) = (Some(MergeKey::LIKES), Some("likes"));
+        let (merge_key, counter) = (Some(MergeKey::Likes), Some("likes"));
         Self {
             priority: Priority::Low,
             kind: Kind::Custom,
@@ -139,7 +140,7 @@ impl<M> Publish<M> {
 
     /// A follow: `Low`, merged with others that wait, and counted in the room's counter "follows".
     pub fn follow(source: Source, payload: M) -> Self {
-        let (merge_key, counter) = (Some(MergeKey::FOLLOWS), Some("follows"));
+        let (merge_key, counter) = (Some(MergeKey::Follows), Some("follows"));
         Self {
             priority: Priority::Low,
             kind: Kind::Custom,

@@ -122,14 +122,14 @@ impl<T> Queue<T> {
 
     /// Takes the entry out that entered last, and undoes what its entering changed.
     fn turn_away(&mut self, newcomer: u32) -> Option<T> {
-        let &Entry { priority, urgency, .. } = self.entries.get(newcomer)?;
+        let &Entry { priority, urgency, size, .. } = self.entries.get(newcomer)?;
         if urgency == Urgency::Urgent {
             self.unlink_urgent(newcomer);
         } else {
             self.levels[priority].order.unlink(&mut self.entries, newcomer, order);
             self.books[priority].undo_enter(&mut self.pages, newcomer);
         }
-        self.count_out(newcomer);
+        self.count_out((priority, urgency), size);
         self.release(newcomer).map(|popped| popped.item)
     }
 

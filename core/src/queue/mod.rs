@@ -369,7 +369,7 @@ impl<T> Queue<T> {
             priority,
             urgency,
         });
-        self.count_in(key);
+        self.count_in((priority, urgency), size);
         self.newcomer = key;
         key
     }
@@ -412,29 +412,29 @@ impl<T> Queue<T> {
     /// Takes an entry out of all lists and counts; its slots stay, so that [`relink`](Self::relink)
     /// can undo it.
     fn unlink(&mut self, key: u32) {
-        let Entry { priority, urgency, .. } = self.entries[key];
+        let Entry { priority, urgency, size, .. } = self.entries[key];
         if urgency == Urgency::Urgent {
             self.unlink_urgent(key);
         } else {
             self.levels[priority].order.unlink(&mut self.entries, key, order);
             self.books[priority].unlink(&mut self.pages, key);
         }
-        self.count_out(key);
+        self.count_out((priority, urgency), size);
     }
 
     fn relink(&mut self, key: u32) {
-        let Entry { priority, urgency, .. } = self.entries[key];
+        let Entry { priority, urgency, size, .. } = self.entries[key];
         if urgency == Urgency::Urgent {
             self.relink_urgent(key);
         } else {
             self.levels[priority].order.relink(&mut self.entries, key, order);
             self.books[priority].relink(&mut self.pages, key);
         }
-        self.count_in(key);
+        self.count_in((priority, urgency), size);
     }
 
-    fn count_in(&mut self, key: u32) {
-        let Entry { priority, urgency, size, .. } = self.entries[key];
+    #[inline]
+    fn count_in(&mut self, (priority, urgency): (Priority, Urgency), size: u64) {
         let level = &mut self.levels[priority];
         level.len += 1;
         level.bytes += size;
@@ -446,8 +446,8 @@ impl<T> Queue<T> {
         self.bytes += size;
     }
 
-    fn count_out(&mut self, key: u32) {
-        let Entry { priority, urgency, size, .. } = self.entries[key];
+    #[inline]
+    fn count_out(&mut self, (priority, urgency): (Priority, Urgency), size: u64) {
         let level = &mut self.levels[priority];
         level.len -= 1;
         level.bytes -= size;
@@ -463,13 +463,14 @@ impl<T> Queue<T> {
 
     #[inline]
     pub(crate) fn take(&mut self, key: u32) -> Option<Popped<T>> {
-        self.entries.get(key)?;
         if key == self.newcomer {
             self.newcomer = NIL;
-            self.count_out(key);
-            let Entry { item, priority, sender, entered, .. } = self.entries.remove(key)?;
+            let Entry { item, priority, urgency, sender, size, entered, .. } =
+                self.entries.remove(key)?;
+            self.count_out((priority, urgency), size);
             return Some(Popped { item, priority, sender, entered });
         }
+        self.entries.get(key)?;
         self.unlink(key);
         self.release(key)
     }

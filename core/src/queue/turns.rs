@@ -33,12 +33,17 @@ impl<T> Queue<T> {
     /// A message goes out by its turn. One that comes and goes at once had none to wait for.
     #[inline]
     fn end_turn(&mut self, key: u32) {
+        if key != self.newcomer {
+            self.end_turn_of(key);
+        }
+    }
+
+    #[inline(never)]
+    fn end_turn_of(&mut self, key: u32) {
         let remembers = self.config.turn_memory > Duration::ZERO;
         let by_turns = self.config.discipline == QueueDiscipline::RoundRobin;
-        let entry =
-            self.entries.get(key).filter(|_| key != self.newcomer && (remembers || by_turns));
-        let entry = entry.filter(|entry| entry.urgency == Urgency::Plain);
-        let Some(entry) = entry else { return };
+        let entry = self.entries.get(key).filter(|entry| entry.urgency == Urgency::Plain);
+        let Some(entry) = entry.filter(|_| remembers || by_turns) else { return };
         let books = &mut self.books[entry.priority];
         if books.is_by_sender() {
             books.senders.end_turn(self.pages[key].sender, self.clock.at(), remembers);

@@ -137,7 +137,7 @@ pub(super) fn level(at: u8) -> Priority {
 pub(super) fn more(
     (first, second): (u8, u8),
 ) -> (Option<MergeKey>, u64, Option<DedupKey>, Option<&'static str>) {
-    let merge = pick(&[None, None, Some(MergeKey(1)), Some(MergeKey(2))], first);
+    let merge = pick(&[None, None, Some(MergeKey::Number(1)), Some(MergeKey::Number(2))], first);
     let units = pick(&[1, 1, 1, 0, 3, u64::MAX], first / 4);
     let key = pick(&[None, None, Some(DedupKey(1)), Some(DedupKey(2)), None], second);
     let counter = pick(&[None, None, Some("a"), None, Some("b"), Some("far too long")], second / 5);

@@ -23,7 +23,9 @@ fn b9_waiting_messages_of_one_key_become_one() {
     let like = |session, units| {
         let publish =
             Publish::new(Source::Session(session), "like".to_owned()).priority(Low).units(units);
-        publish.merge_key(MergeKey(4)).outcome_sink(OutcomeSink::Event(CorrelationId(units)))
+        publish
+            .merge_key(MergeKey::Number(4))
+            .outcome_sink(OutcomeSink::Event(CorrelationId(units)))
     };
     let carrier = scene.publish(like(ann, 3)).unwrap();
     assert_eq!(carrier.outcome, None);
@@ -32,7 +34,7 @@ fn b9_waiting_messages_of_one_key_become_one() {
         assert_eq!(merged.outcome, Some(Outcome::Merged { carrier: carrier.id }));
     }
     // Another key, and another level, stay for themselves.
-    assert_eq!(scene.publish(like(bob, 1).merge_key(MergeKey(5))).unwrap().outcome, None);
+    assert_eq!(scene.publish(like(bob, 1).merge_key(MergeKey::Number(5))).unwrap().outcome, None);
     assert_eq!(scene.publish(like(bob, 1).priority(Normal)).unwrap().outcome, None);
     scene.wait_millis(1_000);
     scene.wait_millis(1_000);

@@ -223,7 +223,7 @@ fn b9_a_kick_spares_a_carrier_of_others() {
             let _ = scene.publish(like(session)).unwrap();
         }
         for _ in 0..2 {
-            let _ = scene.publish(like(ann).merge_key(MergeKey(1))).unwrap();
+            let _ = scene.publish(like(ann).merge_key(MergeKey::Number(1))).unwrap();
         }
         if ban {
             scene.room.ban(scene.now, Actor::Host, &[ANN], None).unwrap();
@@ -244,7 +244,7 @@ fn b11_merged_keys_go_with_their_carrier() {
     let keyed = |session, key| {
         Publish::new(Source::Session(session), "folded".to_owned())
             .priority(Low)
-            .merge_key(MergeKey(4))
+            .merge_key(MergeKey::Number(4))
             .dedup_key(DedupKey(key))
     };
     // One that was dropped may be said again, and so may all that it carried.
@@ -320,7 +320,7 @@ fn b17_a_key_is_free_when_the_room_refuses() {
     room.mute_room(now, Actor::Host, true).unwrap();
     let keyed = |user: UserId, key| {
         Publish::new(Source::Edge { user, session: None }, "folded".to_owned())
-            .merge_key(MergeKey(1))
+            .merge_key(MergeKey::Number(1))
             .dedup_key(DedupKey(key))
     };
     // The token of this second is gone, so that what follows is merged.
