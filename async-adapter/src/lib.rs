@@ -135,6 +135,9 @@ pub mod internals {
 #[doc = include_str!("../docs/how-it-scales.md")]
 pub mod how_it_scales {}
 
+#[doc = include_str!("../docs/how-old.md")]
+pub mod how_old {}
+
 /// The README's embedding, compiled and run as a doc test.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../../README.md")]
