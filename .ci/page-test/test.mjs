@@ -86,10 +86,10 @@ await test('the guest may not speak, on the page and past it', async () => {
   expect(outcome?.id === 7 && outcome.state === 'refused', JSON.stringify(replies));
 });
 
-await test('the room is too hot: likes and late text are shed', async () => {
+await test('the room is too hot: likes and what would be late are shed', async () => {
   await until('both are shed', () => {
     const { normal, low } = kim.stats?.ledger ?? {};
-    return normal?.dropped.expired > 100 && low?.dropped.evicted > 10_000;
+    return normal?.refused.congested > 100 && low?.dropped.congested > 10_000;
   });
 });
 
