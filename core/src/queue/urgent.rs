@@ -71,6 +71,19 @@ impl Urgent {
 }
 
 impl<T> Queue<T> {
+    /// Whose messages stand so in a level, in order of entry, but for one that has just come.
+    pub(crate) fn senders_of(
+        &self,
+        level: Priority,
+        urgency: Urgency,
+    ) -> impl Iterator<Item = Sender> + '_ {
+        let order = match urgency {
+            Urgency::Plain => self.levels[level].order,
+            Urgency::Urgent => self.levels[level].urgent.order,
+        };
+        order.iter(&self.entries, |entry| entry.order).map(|slot| self.entries[slot].sender)
+    }
+
     /// How a message of a sender's stands that comes to a level and would stand so: one user's
     /// messages keep their order, so it stands as the oldest of his that waits there. O(those who
     /// have urgent ones), and where no policy asks who sent what, O(those of the level) for an

@@ -25,14 +25,14 @@ impl Oracle {
             return None;
         }
         let all = self.line.lane(level, urgency).count();
-        if self.rules.level_quotas.levels.values().any(Option::is_some) {
-            return Some(0..=all);
-        }
         let end = (self.clock + bound).as_nanos();
         let [least, most] = [end.saturating_sub(ROUNDING), end.saturating_add(ROUNDING)]
             .map(|end| self.go_before(Instant::from_nanos(end), level, urgency));
+        let has_quota = self.rules.level_quotas.levels.values().any(Option::is_some);
         let floor = if self.rules.min_share.is_some() { FLOOR } else { 0 };
-        Some(least.saturating_sub(floor)..=(most + floor).min(all))
+        // A quota of some level's own may only make it hope for more.
+        let most = if has_quota { all } else { (most + floor).min(all) };
+        Some(least.saturating_sub(floor)..=most)
     }
 
     /// How many of a level go before an instant, if nothing comes and nothing expires.

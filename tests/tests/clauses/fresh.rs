@@ -4,7 +4,8 @@
 use super::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::Priority::{High, Low, Normal};
 use roomcast_core::config::{
-    EvictionPolicy, LevelQuotas, QueueDiscipline, RateAlgorithm, RoomConfigBuilder, WhenLate,
+    EvictionPolicy, Exempt, LevelQuotas, QueueDiscipline, RateAlgorithm, RoomConfigBuilder,
+    WhenLate,
 };
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::Limit;
@@ -168,7 +169,36 @@ fn b21_a_level_s_own_quota_is_reckoned_with() {
     // One goes after 100 ms; the level's next comes 500 ms after that.
     let (let_in, retry_at) = texts(&mut scene);
     assert_eq!(let_in, 1);
-    assert!(retry_at.is_some_and(|at| at > scene.now + millis(100)), "{retry_at:?}");
+    let ann = scene.user(ANN);
+    let retry_at = retry_at.unwrap();
+    while let Some(due) = scene.room.poll_timeout().filter(|&due| due < retry_at) {
+        scene.now = due;
+        scene.room.handle_timeout(due);
+    }
+    scene.now = Instant::from_nanos(retry_at.as_nanos() - 1);
+    assert_eq!(scene.say(ann, "text").unwrap_err().retry_at, Some(retry_at));
+    scene.now = retry_at;
+    assert_eq!(scene.say(ann, "text").unwrap().outcome, None);
+}
+
+#[test]
+fn b21_the_exempt_take_none_of_their_level_s_quota() {
+    let one = Rate::new(NonZeroU32::MIN, Duration::from_secs(1)).unwrap();
+    let quota = Quota { rate: one, burst: NonZeroU32::MIN };
+    let levels = PerLevel([None, Some(RateLimit::Bucket(quota)), None, None]);
+    let quotas = LevelQuotas { levels, exempt: Exempt::OwnerAndAdmins };
+    let mut scene =
+        looking_ahead(|builder| builder.level_quotas(quotas).eviction(EvictionPolicy::Newest));
+    // They go after 100 and 200 ms, and a text after 300.
+    for _ in 0..2 {
+        let _ = scene.host(Normal, "news").unwrap();
+    }
+    assert_eq!(texts(&mut scene).0, 1);
+    for _ in 0..34 {
+        scene.wait_millis(10);
+    }
+    let row = scene.room.snapshot(scene.now).admission.ledger.levels[Normal];
+    assert_eq!((row.dispatched, row.dropped.total()), (3, 0));
 }
 
 #[test]

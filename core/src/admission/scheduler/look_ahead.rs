@@ -3,7 +3,8 @@
 //!
 //! Behind all that waits at higher levels, by the room's rate and what is kept back for others.
 //! Where neither a floor nor a level's own quota is set, this is exact, but for the fraction of a
-//! nanosecond that each token may be late; with a floor, to within a round of it. O(1).
+//! nanosecond that each token may be late; with a floor, to within a round of it; with a quota it
+//! may hope for more than goes. O(1), but where somebody is exempt from a level's quota.
 
 use super::Scheduler;
 use crate::admission::queued::Lane;
@@ -47,10 +48,16 @@ impl Scheduler {
             let share = self.floors_share(level, of_floor, waiting);
             places = places.max(share.saturating_sub(first));
         }
-        if self.is_exempt(sender, is_staff) {
+        if self.is_exempt(sender, &is_staff) {
             return places;
         }
-        places.min(may_pass(level).saturating_sub(self.bound(first)))
+        // Its own quota gains nothing beyond the burst before its first turn comes.
+        let own = self.levels[level].as_ref().map_or(u32::MAX, |meter| {
+            let turn = self.first_turn(now, level, above);
+            turn.map_or(0, |turn| meter.passing(turn, last, 0))
+        });
+        let exempt = self.exempt_in(queue, (level, urgency), is_staff);
+        places.min(own.saturating_add(exempt).saturating_sub(self.bound(first)))
     }
 
     /// The first instant at which one more message of a level could go out before it is so old;
@@ -83,13 +90,36 @@ impl Scheduler {
         });
         let mut goes = turn.into_iter().chain(floors).min()?;
         if let Some(meter) = &self.levels[level]
-            && !self.is_exempt(sender, is_staff)
+            && !self.is_exempt(sender, &is_staff)
         {
-            let own = own - first + self.bound(first);
-            goes = goes.max(meter.passed_at(now, 0, own)?);
+            let exempt = first - self.bound(first);
+            let exempt = exempt + self.exempt_in(queue, (level, urgency), is_staff);
+            let own = own.saturating_sub(exempt).max(1);
+            goes = goes.max(meter.passed_at(self.first_turn(now, level, above)?, 0, own)?);
         }
         let early = within.saturating_sub(1);
         Some(Instant::from_nanos(goes.as_nanos().saturating_sub(early)).max(now))
+    }
+
+    /// When a level's first turn comes, behind so many above it.
+    fn first_turn(&self, now: Instant, level: Priority, above: u32) -> Option<Instant> {
+        self.room.passed_at(now, self.kept[level], above.saturating_add(1))
+    }
+
+    /// How many of those that stand so in a level its own quota does not bind. O(those that do),
+    /// where it has one and somebody is exempt.
+    fn exempt_in<T>(
+        &self,
+        queue: &Queue<T>,
+        (level, urgency): (Priority, Urgency),
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> u32 {
+        if self.exempt == Exempt::Nobody || self.levels[level].is_none() {
+            return 0;
+        }
+        let exempt = |sender: &Sender| self.is_exempt(*sender, &is_staff);
+        let count = queue.senders_of(level, urgency).filter(exempt).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// How many of those that go first their level's own quota binds.
