@@ -182,6 +182,8 @@ await test('Ctrl-C says goodbye to the pages, prints the ledger and ends with st
 });
 
 server.kill();
+// Their room is gone, and they would go on drawing beside the next one's.
+for (const page of everyone) await page.context().close();
 await moderation(browser, process.argv[2], pictures);
 await browser.close();
 console.log(`${counts.passed} passed, ${counts.failed} failed`);

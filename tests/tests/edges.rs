@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use roomcast_core::ids::CorrelationId;
 use roomcast_core::ledger::{DropReason, RefusalReason};
-use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink};
+use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Urgency};
 use roomcast_core::shard_index::ShardIndex;
 use roomcast_core::time::Duration;
 use roomcast_core::{
@@ -220,6 +220,7 @@ fn b17_all_that_was_published_is_forwarded() {
         .kind(Kind::Custom)
         .priority(Priority::High);
     let publish = publish
+        .urgent()
         .merge_key(MergeKey::Number(4))
         .units(3)
         .dedup_key(DedupKey(5))
@@ -228,6 +229,7 @@ fn b17_all_that_was_published_is_forwarded() {
     let mut publish = edge.poll_message().expect("it goes on").into_publish();
     assert_eq!(publish.source, Source::Edge { user: ann, session: Some(session) });
     assert_eq!((publish.kind, publish.priority, publish.units), (Kind::Custom, Priority::High, 3));
+    assert_eq!(publish.urgency, Urgency::Urgent);
     assert_eq!(
         (publish.merge_key, publish.dedup_key),
         (Some(MergeKey::Number(4)), Some(DedupKey(5)))

@@ -14,7 +14,7 @@ const OUTCOMES = {
   dispatched: ({ seq }) => `sent #${seq.toLocaleString('en')}`,
   dropped: ({ reason }) => `dropped: ${reason}`,
   refused: ({ reason, code, retry_ms: ms }) => {
-    if (code === 'congested') return `busy, again in ${ms < 1_000 ? 'a second' : `${Math.ceil(ms / 1_000)} s`}`;
+    if (code === 'congested') return `busy, again in ${ms > 1_000 ? `${Math.ceil(ms / 1_000)} s` : 'a second'}`;
     return `refused: ${reason}${ms > SOON_MS ? ` until ${clock(ms)}` : ''}`;
   },
   merged: () => 'merged into others',

@@ -30,7 +30,7 @@ pub struct AdmissionSnapshot {
     /// Keys of messages that are remembered, lapsed ones that nothing has taken the place of
     /// included; and how many were forgotten for newer ones within their window.
     pub duplicate_keys: (u32, u64),
-    /// Turns that were forgotten before their time: a level remembers 4,096.
+    /// Turns that were forgotten before their time: a level remembers 1,024.
     pub turns_forgotten: u64,
     /// Broadcasts to every room that this one has missed: it was looked at too late.
     pub broadcasts_missed: u64,

@@ -296,7 +296,8 @@ impl<M: Payload> Audience<M> {
 
     /// Ends the sessions whose grace is over, at most 1,024 in one call; looks for silent ones, if a
     /// look is due: at no more than 8,192 slots, of which at most 1,024 are found silent; and lets
-    /// go of what has become too old for the log, at most 4,096 messages. If more is due, [`poll_timeout`](Self::poll_timeout) asks for the next call at once.
+    /// go of what has become too old for the log, at most 4,096 messages. If more is due,
+    /// [`poll_timeout`](Self::poll_timeout) asks for the next call at once.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         self.closing.forget_gone();
@@ -339,7 +340,8 @@ impl<M: Payload> Audience<M> {
     }
 
     /// When the next call of [`handle_timeout`](Self::handle_timeout) is due; `None` while nothing
-    /// ends, nobody is to be looked at and nothing becomes too old for the log. An instant that has passed already means at once.
+    /// ends, nobody is to be looked at and nothing becomes too old for the log. An instant that has
+    /// passed already means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let closed = self.closing.over_at().filter(|_| self.crowd.sessions().len() > 0);
         let ending = self.crowd.cold_states().first_ending().map(|(_, until)| until);

@@ -89,7 +89,7 @@ impl RoomConfigBuilder {
         /// Whose turn it is inside a level. Default first come, first served.
         discipline: QueueDiscipline => queue.discipline;
         /// How long a sender's turns are remembered; zero is not at all. Those who had the fewest
-        /// are first in the round, and last to give way as the biggest sender. At most 4,096 turns
+        /// are first in the round, and last to give way as the biggest sender. At most 1,024 turns
         /// of a level are. Default zero.
         turn_memory: Duration => queue.turn_memory;
         /// Who gives way when the queue is full. Default the biggest sender.

@@ -205,8 +205,9 @@ impl<M> Publish<M> {
 
     /// With its units added to this counter of the room, once, when the message is let in, whatever
     /// becomes of it then: likes count even when their message is shed. One that passes the checks
-    /// and finds the queue full is counted and dropped by the same call
-    /// ([`DropReason::Counter`](crate::ledger::DropReason::Counter)); one that is refused is not.
+    /// and finds no place is counted and dropped by the same call, as
+    /// [`Evicted`](crate::ledger::DropReason::Evicted) or
+    /// [`Congested`](crate::ledger::DropReason::Congested); one that is refused is not.
     #[must_use]
     pub fn counted(mut self, counter: &'static str) -> Self {
         self.counter = Some(counter);

@@ -24,8 +24,8 @@ impl<T> Queue<T> {
     /// Takes out one that gives way, if there is more than the budget allows.
     pub(crate) fn shed(&mut self) -> Option<Popped<T>> {
         self.enter();
-        self.exceeded()?;
-        let victim = self.choose_victim()?;
+        let limit = self.exceeded()?;
+        let victim = self.choose_victim(limit)?;
         self.take(victim)
     }
 
@@ -78,8 +78,8 @@ impl<T> Queue<T> {
         if !self.eviction_can_help(newcomer) {
             return false;
         }
-        while self.exceeded().is_some() {
-            let victim = self.choose_victim();
+        while let Some(limit) = self.exceeded() {
+            let victim = self.choose_victim(limit);
             if !self.give_way(victim, newcomer, victims) {
                 return false;
             }
@@ -96,9 +96,13 @@ impl<T> Queue<T> {
         places: u32,
         victims: &mut Victims,
     ) -> bool {
+        let too_many = self.lane_len(lane).saturating_sub(places) as usize;
+        if places == 0 || too_many + victims.slots.len() > MAX_VICTIMS {
+            return false;
+        }
         while self.lane_len(lane) > places {
             let victim = self.choose_late(newcomer, lane);
-            if places == 0 || !self.give_way(victim, newcomer, victims) {
+            if !self.give_way(victim, newcomer, victims) {
                 return false;
             }
         }
@@ -172,13 +176,12 @@ impl<T> Queue<T> {
             && self.bytes.saturating_add(kept.bytes) <= bytes
     }
 
-    /// One of the lowest level that has more than it keeps.
-    fn choose_victim(&mut self) -> Option<u32> {
-        let over = self.exceeded();
+    /// One of the lowest level that has more than it keeps of what is exceeded.
+    fn choose_victim(&mut self, limit: Limit) -> Option<u32> {
         let has_more = |level: Priority| {
             let &Level { len, bytes, kept, .. } = &self.levels[level];
-            match over {
-                Some(Limit::QueueBytes { .. }) => bytes > kept.bytes,
+            match limit {
+                Limit::QueueBytes { .. } => bytes > kept.bytes,
                 _ => len > kept.messages,
             }
         };

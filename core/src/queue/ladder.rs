@@ -1,53 +1,52 @@
-//! Senders in numbered lists, of which the lowest and the highest that are not empty are at hand.
+//! Numbered lists, of which the lowest and the highest that are not empty are at hand.
 
-use super::senders::SenderQueue;
 use crate::chunked::{Chunked, Slab};
 use crate::list::{List, Thread};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Numbered lists of senders. Each call is O(1) but for [`Marks`].
+/// Numbered lists through the slots of a slab. Each call is O(1) but for [`Marks`].
 #[derive(Debug)]
-pub(super) struct Ladder {
+pub(super) struct Ladder<E> {
     rungs: Chunked<List>,
     /// Which of them hold anyone.
     held: Marks,
-    thread: Thread<SenderQueue>,
+    thread: Thread<E>,
 }
 
-impl Ladder {
-    pub(super) fn new(thread: Thread<SenderQueue>) -> Self {
+impl<E> Ladder<E> {
+    pub(super) fn new(thread: Thread<E>) -> Self {
         Self { rungs: Chunked::new(), held: Marks::default(), thread }
     }
 
-    /// Puts a sender last on a rung.
-    pub(super) fn push_back(&mut self, queues: &mut Slab<SenderQueue>, slot: u32, rung: u32) {
+    /// Puts an entry last on a rung.
+    pub(super) fn push_back(&mut self, queues: &mut Slab<E>, slot: u32, rung: u32) {
         self.rungs.reach(rung, List::EMPTY);
         self.rungs[rung].push_back(queues, slot, self.thread);
         self.held.set(rung);
     }
 
-    /// Takes a sender off its rung.
-    pub(super) fn unlink(&mut self, queues: &mut Slab<SenderQueue>, slot: u32, rung: u32) {
+    /// Takes an entry off its rung.
+    pub(super) fn unlink(&mut self, queues: &mut Slab<E>, slot: u32, rung: u32) {
         self.rungs[rung].unlink(queues, slot, self.thread);
         if self.rungs[rung].front().is_none() {
             self.held.clear(rung);
         }
     }
 
-    /// Puts a sender back where [`unlink`](Self::unlink) took it from; several in the reverse
+    /// Puts an entry back where [`unlink`](Self::unlink) took it from; several in the reverse
     /// order, with nothing else changed in between.
-    pub(super) fn relink(&mut self, queues: &mut Slab<SenderQueue>, slot: u32, rung: u32) {
+    pub(super) fn relink(&mut self, queues: &mut Slab<E>, slot: u32, rung: u32) {
         self.rungs[rung].relink(queues, slot, self.thread);
         self.held.set(rung);
     }
 
-    /// The first sender on the lowest rung that holds anyone.
+    /// The first entry on the lowest rung that holds anyone.
     pub(super) fn lowest(&self) -> Option<u32> {
         self.rungs[self.held.lowest()?].front()
     }
 
-    /// The highest rung that holds anyone, with its first sender.
+    /// The highest rung that holds anyone, with its first entry.
     pub(super) fn highest(&self) -> Option<(u32, u32)> {
         let rung = self.held.highest()?;
         Some((rung, self.rungs[rung].front()?))

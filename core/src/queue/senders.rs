@@ -10,8 +10,9 @@ use crate::list::{Links, List};
 use crate::message::Sender;
 use crate::time::{Duration, Instant};
 
-/// The maximum number of turns that a level remembers.
-const MAX_TURNS: usize = 4_096;
+/// The maximum number of turns that a level remembers: after a rest, one call forgets those of all
+/// four levels.
+const MAX_TURNS: usize = 1_024;
 
 /// One sender's messages in one level, in order of entry.
 #[derive(Debug)]
@@ -54,9 +55,9 @@ pub(super) struct Senders {
     queues: Slab<SenderQueue>,
     index: Index,
     /// Those who wait, by how many turns they have had; in order of their turns.
-    turns: Ladder,
+    turns: Ladder<SenderQueue>,
     /// Those who hold something, by how much that is, and how many turns they have had.
-    ranks: Ladder,
+    ranks: Ladder<SenderQueue>,
     /// The turns that are remembered, the oldest first, with who had them.
     memory: Deque<(Instant, u32)>,
     /// Turns that were forgotten before their time.

@@ -320,7 +320,7 @@ fn no_more_turns_are_remembered_than_so_many() {
         assert_eq!(push(&mut queue, Normal, turn, 0), Ok(Vec::new()));
         assert!(queue.pop(Normal).is_some());
     }
-    assert_eq!(queue.forgotten_turns(), 5_000 - 4_096);
+    assert_eq!(queue.forgotten_turns(), 5_000 - 1_024);
     queue.advance(Instant::from_secs(3_600));
     assert!(!queue.has_memory);
 }

@@ -68,7 +68,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Turns that were forgotten before their time: a level remembers 4,096.
+    /// Turns that were forgotten before their time: a level remembers 1,024.
     pub fn forgotten_turns(&self) -> u64 {
         self.books.values().map(|books| books.senders.forgotten()).sum()
     }
