@@ -52,8 +52,10 @@ struct Row {
     dropped: BTreeMap<&'static str, u64>,
     refused: BTreeMap<&'static str, u64>,
     through: f64,
-    wait_p50_ms: Option<f64>,
-    wait_p99_ms: Option<f64>,
+    age_p50_ms: Option<f64>,
+    age_p99_ms: Option<f64>,
+    told_p50_ms: Option<f64>,
+    told_p99_ms: Option<f64>,
     starved_ms: f64,
 }
 
@@ -92,7 +94,7 @@ pub(crate) fn text(lab: &Lab) -> Result<String, LabError> {
 }
 
 fn row(priority: &'static str, what: &'static str, tally: &Tally) -> Row {
-    let wait = |share| tally.wait_micros(share).map(|micros| micros as f64 / 1e3);
+    let millis = |micros: Option<u64>| micros.map(|micros| micros as f64 / 1e3);
     Row {
         priority,
         what,
@@ -103,8 +105,10 @@ fn row(priority: &'static str, what: &'static str, tally: &Tally) -> Row {
         dropped: reasons(&tally.dropped),
         refused: reasons(&tally.refused),
         through: through(tally).as_f64(),
-        wait_p50_ms: wait(0.5),
-        wait_p99_ms: wait(0.99),
+        age_p50_ms: millis(tally.age_micros(0.5)),
+        age_p99_ms: millis(tally.age_micros(0.99)),
+        told_p50_ms: millis(tally.told_micros(0.5)),
+        told_p99_ms: millis(tally.told_micros(0.99)),
         starved_ms: tally.starvation.longest() as f64 / 1e6,
     }
 }

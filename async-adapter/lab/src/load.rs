@@ -143,7 +143,8 @@ fn of_content(content: &Content) -> (Stream, usize) {
 mod tests {
     use super::*;
 
-    const XML: &str = "<i><d p=\"0.5\" user=\"a\">hello</d><gift ts=\"1\" user=\"b\"/><sc ts=\"2\" user=\"a\" price=\"1\">hi</sc></i>";
+    const XML: &str = "<i><d p=\"0.5\" user=\"a\">hello</d><gift ts=\"1\" user=\"b\"/>\
+                       <sc ts=\"2\" user=\"a\" price=\"1\">hi</sc></i>";
 
     fn settings() -> Settings {
         Settings { speed: Speed::new(1.0).unwrap(), gifts: 0, likes: 0, flood: 0, seed: 1 }

@@ -17,17 +17,22 @@ const MAX_GIFTS: u32 = 10_000;
 /// What the columns mean: the end of the help.
 const COLUMNS: &str = "\
 The rooms:
-  av_chat_room   Tencent's AVChatRoom: 40 messages a second, first come first served in each priority
+  av_chat_room   Tencent's AVChatRoom: 40 messages a second, first come first served in each
+                 priority
   three_levels   the same with three priorities, each of them limited to 40 a second as well
-  rong_cloud     RongCloud: 40 messages in each 200 ms, of which likes take at most 20; nothing waits
-  net_ease       NetEase: 20 messages a second drawn at random, and 10 gifts beside them; likes count as texts
-  easemob        Easemob: 20 messages a second, a queue of 20; the lowest priority and the latest message go first
-  tuned          roomcast's own advice for 40 messages a second: senders take turns; what cannot go out in time (texts
-                 200 ms, gifts 3 s, likes 1 s) is refused at once; one message in 20 is for the lowest priority that
-                 waits, 4 tokens are kept for gifts, likes are merged
+  rong_cloud     RongCloud: 40 messages in each 200 ms, at most 20 of them likes; nothing waits
+  net_ease       NetEase: 20 messages a second drawn at random, and 10 gifts beside them; likes
+                 count as texts
+  easemob        Easemob: 20 messages a second, a queue of 20; the lowest priority and the latest
+                 message go first
+  tuned          roomcast's own advice for 40 messages a second: senders take turns; what cannot go
+                 out in time (texts 200 ms, gifts 3 s, likes 1 s) is refused at once; one message in
+                 20 is for the lowest priority that waits, 4 tokens are kept for gifts, likes are
+                 merged
 
-They are the presets of roomcast, whose documentation names the services' own documents. How long a message may wait
-in av_chat_room and three_levels (texts 5 s, likes 2 s, gifts as long as it takes) is a default of roomcast.
+They are the presets of roomcast, whose documentation names the services' own documents. How long a
+message may wait in av_chat_room and three_levels (texts 5 s, likes 2 s, gifts as long as it takes)
+is a default of roomcast.
 
 What is offered, each sort a row of its own:
   gifts (high)      as many as --gifts says, and what was paid for in the recording
@@ -39,16 +44,22 @@ The columns:
   offered      messages that were published into the room
   dispatched   messages that the room sent out, each with all that was merged into it
   merged       messages that became part of another one that waited: one message then carries the sum of all
-  dropped: …   messages that were let in and never sent out, by reason: evicted by a better one, or expired
+  dropped: …   messages that were let in and never sent out, by reason: evicted by a better one,
+               expired, or given up for one that goes out in time
   refused: …   messages that were not let in, by reason
-  through      the share of the offered messages that were dispatched, or merged into one that was; rounded down
-  p50, p99     the wait, from offer to dispatch, that half, and 99 of 100, of the dispatched messages did not exceed
-  starved      the longest time in which messages of the row were on offer and none of them was dispatched: from an
-               offer, or from a dispatch that left others waiting, to the row's next dispatch; or, when none follows,
-               to the last time that one of the row was offered, refused or dropped
+  through      the share of the offered messages that were dispatched, or merged into one that was;
+               rounded down
+  age          how old a message is when it is dispatched, from its offer on: p50 and p99, which
+               half, and 99 of 100, of the dispatched messages did not exceed
+  told         how long after its offer the sender of a message that was dropped or refused is told:
+               p50 and p99 likewise; 0 for whoever is refused in the call
+  starved      the longest time in which messages of the row were on offer and none of them was
+               dispatched: from an offer, or from a dispatch that left others waiting, to the row's
+               next dispatch; or, when none follows, to the last time that one of the row was
+               offered, refused or dropped
 
-Every figure is checked against the room's own ledger. The status is 0 if all agree, 1 if one does not, and 2 if the
-command line or a file is wrong.";
+Every figure is checked against the room's own ledger. The status is 0 if all agree, 1 if one does
+not, and 2 if the command line or a file is wrong.";
 
 /// How others do it: replays a recorded room in virtual time as different services would run it.
 ///

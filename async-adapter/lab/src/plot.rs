@@ -1,9 +1,11 @@
-//! The picture: for each room, what got through of each sort of message and how long it waited.
+//! The picture: for each room, what got through of each sort of message, how old it was, and how
+//! soon the senders of the rest were told.
 
 mod bars;
 mod canvas;
 
 use crate::lab::{Lab, LabError, priority};
+use crate::tally::{Quantile, Tally};
 use bars::{Bars, Scale};
 use canvas::{Anchor, Canvas, GREY, INK, Ink, PALE, of_stream};
 
@@ -21,10 +23,12 @@ const BAR: (i32, i32) = (12, 15);
 const GAP: i32 = 16;
 /// From one sort of message in the legend to the next.
 const KEY: i32 = 145;
-/// Where the left panel begins and ends.
-const SHARES: (i32, i32) = (210, 540);
-/// Where the right panel begins and ends.
-const WAITS: (i32, i32) = (640, 890);
+/// Where the panel of what got through begins and ends.
+const SHARES: (i32, i32) = (210, 430);
+/// Where the panel of ages begins and ends.
+const AGES: (i32, i32) = (500, 640);
+/// Where the panel of how soon the shed were told begins and ends.
+const TOLD: (i32, i32) = (755, 895);
 
 /// The picture as an SVG document on white, which is readable on any page.
 pub(crate) fn svg(lab: &Lab) -> Result<String, LabError> {
@@ -34,15 +38,17 @@ pub(crate) fn svg(lab: &Lab) -> Result<String, LabError> {
     let height = HEAD + room_height * count(lab.rooms.len()) + FOOT;
     let mut text = String::new();
     let canvas = Canvas::new(&mut text, (WIDTH, height.unsigned_abs()))?;
-    let longest = lab
-        .rooms
-        .iter()
-        .flat_map(|(_, trial)| trial.tallies.iter())
-        .filter_map(|(_, tally)| tally.wait_micros(0.99));
+    let tallies =
+        || lab.rooms.iter().flat_map(|(_, trial)| trial.tallies.iter()).map(|(_, tally)| tally);
+    let times = |panel, of: Quantile| {
+        let longest = tallies().filter_map(|tally| of(tally, 0.99)).max();
+        Scale::new(panel, rounded_up(longest.unwrap_or_default() as f64 / 1e6))
+    };
     let bars = Bars {
         canvas: &canvas,
         shares: Scale::new(SHARES, 1.0),
-        waits: Scale::new(WAITS, rounded_up(longest.max().unwrap_or_default() as f64 / 1e6)),
+        ages: times(AGES, Tally::age_micros),
+        told: times(TOLD, Tally::told_micros),
     };
     head(&canvas, lab)?;
     let rooms_end = HEAD + room_height * count(lab.rooms.len()) - GAP;
@@ -65,7 +71,7 @@ fn head(canvas: &Canvas<'_>, lab: &Lab) -> Result<(), LabError> {
     canvas.bold(
         (MARGIN, 26),
         20,
-        "How others do it: what gets through in a hot room, and how long it waits",
+        "How others do it: what gets through, how old it is, how soon the rest are told",
     )?;
     let load = format!(
         "{}, {} messages of {} people, at {} times its speed, with {} on top",
@@ -87,8 +93,9 @@ fn head(canvas: &Canvas<'_>, lab: &Lab) -> Result<(), LabError> {
         key(of_stream(stream), &format!("{} ({})", stream.name(), priority(stream)))?;
     }
     key(PALE, "lost")?;
-    canvas.bold((SHARES.0, 110), 14, "got through (lighter: merged into another)")?;
-    canvas.bold((WAITS.0, 110), 14, "waited: p50 and p99 (lighter)")
+    canvas.bold((SHARES.0, 110), 14, "got through (lighter: merged)")?;
+    canvas.bold((AGES.0, 110), 14, "age at dispatch: p50, p99")?;
+    canvas.bold((TOLD.0, 110), 14, "the shed told after: p50, p99")
 }
 
 /// The least round number that is not below: 1, 2 or 5 times a power of ten.

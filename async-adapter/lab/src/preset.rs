@@ -96,8 +96,8 @@ pub(crate) fn all(merge: MergeLikes, seed: u64) -> Result<Vec<Preset>, ConfigErr
 /// - The senders take turns, and their turns are remembered: a flooder gets no more of the room
 ///   than anybody else.
 /// - A text that cannot go out within 200 ms, or a gift within 3 s, is refused at once: what gets
-///   through is fresh, and nobody waits for nothing. Likes have a second: their turn comes each half
-///   a second in a hot room, and one message carries the sum of all that wait.
+///   through is fresh, and nobody waits for nothing. Likes have a second: their turn comes each
+///   half a second in a hot room, and one message carries the sum of all that wait.
 /// - One message in twenty is for the lowest level that waits, and a tenth of the tokens is kept
 ///   for gifts.
 /// - Likes are merged: one message carries all that wait.

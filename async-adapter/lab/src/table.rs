@@ -7,7 +7,7 @@ use roomcast::stats::Reason;
 
 use crate::lab::{Lab, priority, through};
 use crate::stream::Stream;
-use crate::tally::Tally;
+use crate::tally::{Quantile, Tally};
 
 /// The columns that name a row: the room, the priority, what it is.
 const NAMES: [usize; 3] = [14, 8, 8];
@@ -136,10 +136,13 @@ fn columns(lab: &Lab) -> Vec<Column> {
         }
     }
     columns.push(column("", "through", |tally| through(tally).to_string()));
-    for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
-        columns.push(column("wait", name, move |tally| {
-            tally.wait_micros(share).map_or_else(|| "-".to_owned(), seconds)
-        }));
+    let micros: [(_, Quantile); 2] = [("age", Tally::age_micros), ("told", Tally::told_micros)];
+    for (group, micros) in micros {
+        for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
+            columns.push(column(group, name, move |tally| {
+                micros(tally, share).map_or_else(|| "-".to_owned(), seconds)
+            }));
+        }
     }
     columns.push(column("", "starved", |tally| seconds(tally.starvation.longest() / 1_000)));
     columns

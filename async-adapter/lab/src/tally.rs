@@ -8,8 +8,11 @@ use roomcast::stats::Reason;
 
 use crate::starvation::Starvation;
 
-/// The longest wait that the percentiles tell apart, in microseconds: an hour.
+/// The longest time that the percentiles tell apart, in microseconds: an hour.
 const MOST_MICROS: u64 = 3_600_000_000;
+
+/// The time that a share of messages did not exceed, in microseconds; `None` if there were none.
+pub(crate) type Quantile = fn(&Tally, f64) -> Option<u64>;
 
 /// Counters, one for each reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,14 +63,16 @@ pub(crate) struct Tally {
     pub(crate) dropped: Count<DropReason>,
     /// Not let in.
     pub(crate) refused: Count<RefusalReason>,
-    /// How long the dispatched ones waited, in microseconds to three digits.
-    pub(crate) waits: Histogram<u64>,
+    /// How old the dispatched ones were, in microseconds to three digits.
+    pub(crate) ages: Histogram<u64>,
+    /// How long after its offer each that was refused or dropped was told, likewise.
+    pub(crate) told: Histogram<u64>,
     /// How long none went out.
     pub(crate) starvation: Starvation,
 }
 
 impl fmt::Debug for Tally {
-    /// Without the thousands of buckets that the waits are counted in.
+    /// Without the thousands of buckets that times are counted in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tally")
             .field("offered", &self.offered)
@@ -75,7 +80,8 @@ impl fmt::Debug for Tally {
             .field("merged", &(self.merged, self.carried, self.merged_and_lost))
             .field("dropped", &self.dropped)
             .field("refused", &self.refused)
-            .field("wait_micros", &[0.5, 0.99, 1.0].map(|share| self.wait_micros(share)))
+            .field("age_micros", &[0.5, 0.99, 1.0].map(|share| self.age_micros(share)))
+            .field("told_micros", &[0.5, 0.99, 1.0].map(|share| self.told_micros(share)))
             .field("starvation", &self.starvation)
             .finish_non_exhaustive()
     }
@@ -91,11 +97,21 @@ impl Default for Tally {
             merged_and_lost: 0,
             dropped: Count::default(),
             refused: Count::default(),
-            waits: Histogram::new_with_bounds(1, MOST_MICROS, 3)
-                .expect("the bounds and digits are valid"),
+            ages: times(),
+            told: times(),
             starvation: Starvation::default(),
         }
     }
+}
+
+fn times() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MOST_MICROS, 3).expect("the bounds and digits are valid")
+}
+
+/// What this share of the times did not exceed, rounded down to three digits; `None` of none.
+fn quantile(times: &Histogram<u64>, share: f64) -> Option<u64> {
+    // The histogram rounds up: an age of 5 s would be one of 5.001 s.
+    (!times.is_empty()).then(|| times.lowest_equivalent(times.value_at_quantile(share)))
 }
 
 impl Tally {
@@ -104,12 +120,16 @@ impl Tally {
         self.dispatched + self.carried
     }
 
-    /// The wait that this share of the dispatched ones did not exceed, in microseconds, rounded
-    /// down to three digits; `None` if none was dispatched.
-    pub(crate) fn wait_micros(&self, share: f64) -> Option<u64> {
-        // The histogram rounds up: a wait of 5 s would be one of 5.001 s.
-        (!self.waits.is_empty())
-            .then(|| self.waits.lowest_equivalent(self.waits.value_at_quantile(share)))
+    /// The age at dispatch that this share of the dispatched ones did not exceed, in microseconds,
+    /// rounded down to three digits; `None` if none was dispatched.
+    pub(crate) fn age_micros(&self, share: f64) -> Option<u64> {
+        quantile(&self.ages, share)
+    }
+
+    /// The time from offer to refusal or drop that this share of those that were shed did not
+    /// exceed, likewise; `None` if none was shed.
+    pub(crate) fn told_micros(&self, share: f64) -> Option<u64> {
+        quantile(&self.told, share)
     }
 
     /// One is offered.
@@ -118,25 +138,28 @@ impl Tally {
         self.starvation.offered(now);
     }
 
-    /// One goes out, with as many others as were merged into it, after a wait of so many
-    /// nanoseconds.
-    pub(crate) fn dispatch(&mut self, now: u64, waited: u64, carried: u64) {
+    /// One goes out, with as many others as were merged into it, so many nanoseconds after its
+    /// offer.
+    pub(crate) fn dispatch(&mut self, now: u64, age: u64, carried: u64) {
         self.dispatched += 1;
         self.carried += carried;
-        self.waits.saturating_record(waited / 1_000);
+        self.ages.saturating_record(age / 1_000);
         self.starvation.dispatched(now);
     }
 
-    /// One is dropped, with as many others as were merged into it.
-    pub(crate) fn lose(&mut self, now: u64, reason: DropReason, carried: u64) {
+    /// One is dropped, with as many others as were merged into it, so many nanoseconds after its
+    /// offer.
+    pub(crate) fn lose(&mut self, now: u64, age: u64, reason: DropReason, carried: u64) {
         self.dropped.add(reason);
+        self.told.saturating_record(age / 1_000);
         self.merged_and_lost += carried;
         self.starvation.lost(now);
     }
 
-    /// One is not let in.
+    /// One is not let in, and its sender knows at once.
     pub(crate) fn refuse(&mut self, now: u64, reason: RefusalReason) {
         self.refused.add(reason);
+        self.told.saturating_record(0);
         self.starvation.lost(now);
     }
 }
@@ -151,14 +174,17 @@ mod tests {
         (0..5).for_each(|now| tally.offer(now));
         tally.merged = 3;
         tally.dispatch(1_000_000, 1_000_000, 2);
-        tally.lose(2_000_000, DropReason::Expired, 1);
+        tally.lose(2_000_000, 2_000_000, DropReason::Expired, 1);
         assert_eq!((tally.through(), tally.carried, tally.merged_and_lost), (3, 2, 1));
-        assert_eq!(tally.wait_micros(0.5), Some(1_000));
+        assert_eq!((tally.age_micros(0.5), tally.told_micros(0.5)), (Some(1_000), Some(2_000)));
         assert_eq!(tally.dropped.occurred().collect::<Vec<_>>(), [(DropReason::Expired, 1)]);
     }
 
     #[test]
-    fn nothing_waited_where_nothing_went_out() {
-        assert_eq!(Tally::default().wait_micros(0.99), None);
+    fn nothing_is_old_where_nothing_went_out() {
+        let mut tally = Tally::default();
+        assert_eq!((tally.age_micros(0.99), tally.told_micros(0.99)), (None, None));
+        tally.refuse(7_000_000, RefusalReason::Congested);
+        assert_eq!((tally.age_micros(0.99), tally.told_micros(0.99)), (None, Some(0)));
     }
 }

@@ -150,7 +150,9 @@ impl Simulation {
             Outcome::Dispatched { at, .. } => {
                 tally.dispatch(at.as_nanos(), at.as_nanos().saturating_sub(offered), carried);
             }
-            Outcome::Dropped { reason, .. } => tally.lose(self.now, reason, carried),
+            Outcome::Dropped { reason, .. } => {
+                tally.lose(self.now, self.now.saturating_sub(offered), reason, carried);
+            }
             Outcome::Merged { .. } => tally.merged += 1,
             // A fate that this program does not know would leave a hole that the audit finds.
             _ => {}

@@ -59,6 +59,10 @@ fn the_json_has_the_figures_of_the_room() {
             };
             let fates = tally.dispatched + tally.merged + sum("dropped") + sum("refused");
             assert_eq!(fates, tally.offered, "{row}");
+            let millis = |micros: Option<u64>| micros.map(|micros| micros as f64 / 1e3).into();
+            let times: [serde_json::Value; 2] =
+                [tally.age_micros(0.99), tally.told_micros(0.99)].map(millis);
+            assert_eq!([&row["age_p99_ms"], &row["told_p99_ms"]], [&times[0], &times[1]], "{row}");
         }
     }
 }
@@ -74,6 +78,8 @@ fn the_picture_names_recording_load_and_rooms() {
         "7 texts of one flooder",
         "gifts (high)",
         "flooder (normal)",
+        "age at dispatch",
+        "the shed told after",
     ] {
         assert!(picture.contains(words), "{words}");
     }

@@ -34,8 +34,8 @@ fn the_default_load_is_the_premiere() {
 
 #[test]
 fn all_options_are_read() {
-    let line = "--replay a.xml --speed 2.5 --gifts=0 --likes 100000 --flood 7 --merge-likes always --seed 18446744073709551615 \
-                --json --plot a.SVG";
+    let line = "--replay a.xml --speed 2.5 --gifts=0 --likes 100000 --flood 7 --merge-likes always \
+                --seed 18446744073709551615 --json --plot a.SVG";
     let options = read(&line.split_whitespace().collect::<Vec<_>>()).unwrap();
     let settings = Settings {
         speed: Speed::new(2.5).unwrap(),
@@ -103,9 +103,17 @@ fn the_help_says_what_every_column_and_room_is() {
     for room in crate::preset::all(MergeLikes::Tuned, 1).unwrap() {
         assert!(help.contains(&format!("\n  {} ", room.name)), "{}", room.name);
     }
-    for column in
-        ["offered", "dispatched", "merged", "dropped", "refused", "through", "p50", "starved"]
-    {
+    for column in [
+        "offered",
+        "dispatched",
+        "merged",
+        "dropped",
+        "refused",
+        "through",
+        "age",
+        "told",
+        "starved",
+    ] {
         assert!(help.contains(&format!("\n  {column}")), "{column}");
     }
     for flag in ["-h", "--version", "-V"] {

@@ -1,13 +1,15 @@
-//! The bars of one row: what got through on the left, how long it waited on the right.
+//! The bars of one row: what got through, how old it was, how soon the rest were told.
 
 use super::canvas::{Anchor, Canvas, GREY, INK, LINE, PALE, WHITE, of_stream};
 use crate::lab::{LabError, through};
 use crate::share::Share;
 use crate::stream::Stream;
-use crate::tally::Tally;
+use crate::tally::{Quantile, Tally};
 
-/// A scale is marked at so many places after 0.
+/// The scale of shares is marked at so many places after 0.
 const TICKS: i32 = 5;
+/// A scale of times likewise.
+const TIME_TICKS: i32 = 2;
 
 /// Numbers from 0 to an end, laid over pixels.
 #[derive(Debug, Clone, Copy)]
@@ -38,19 +40,23 @@ impl Scale {
 pub(super) struct Bars<'a, 'b> {
     pub(super) canvas: &'a Canvas<'b>,
     pub(super) shares: Scale,
-    pub(super) waits: Scale,
+    pub(super) ages: Scale,
+    pub(super) told: Scale,
 }
 
 impl Bars<'_, '_> {
-    /// The lines of both scales from top to bottom, with their numbers below.
+    /// The lines of the scales from top to bottom, with their numbers below.
     pub(super) fn scales(&self, (top, bottom): (i32, i32)) -> Result<(), LabError> {
         let percent = |value: f64| format!("{:.0}%", value * 100.0);
         let seconds = |value: f64| format!("{} s", (value * 1e3).round() / 1e3);
-        for (scale, show) in
-            [(self.shares, &percent as &dyn Fn(f64) -> String), (self.waits, &seconds)]
-        {
-            for tick in 0..=TICKS {
-                let value = scale.end * f64::from(tick) / f64::from(TICKS);
+        let panels = [
+            (self.shares, TICKS, &percent as &dyn Fn(f64) -> String),
+            (self.ages, TIME_TICKS, &seconds),
+            (self.told, TIME_TICKS, &seconds),
+        ];
+        for (scale, ticks, show) in panels {
+            for tick in 0..=ticks {
+                let value = scale.end * f64::from(tick) / f64::from(ticks);
                 let x = scale.from + scale.width(value);
                 self.canvas.upright(x, (top, bottom), LINE)?;
                 self.canvas.text((x, bottom + 12), 12, Anchor::Middle, GREY, &show(value))?;
@@ -82,17 +88,21 @@ impl Bars<'_, '_> {
         bar(self.shares, Share { part: tally.dispatched, of: tally.offered }.as_f64(), ink)?;
         label(self.shares.to, &through(tally).to_string())?;
 
-        let (Some(p50), Some(p99)) = (tally.wait_micros(0.5), tally.wait_micros(0.99)) else {
-            return label(self.waits.from, "nothing got through");
+        let times = |scale: Scale, of: Quantile, none| {
+            let (Some(p50), Some(p99)) = (of(tally, 0.5), of(tally, 0.99)) else {
+                return label(scale.from, none);
+            };
+            let [p50, p99] = [p50, p99].map(|micros| micros as f64 / 1e6);
+            bar(scale, p99, ink.lighter())?;
+            bar(scale, p50, ink)?;
+            label(scale.from + scale.width(p99), &both(p50, p99))
         };
-        let [p50, p99] = [p50, p99].map(|micros| micros as f64 / 1e6);
-        bar(self.waits, p99, ink.lighter())?;
-        bar(self.waits, p50, ink)?;
-        label(self.waits.from + self.waits.width(p99), &both(p50, p99))
+        times(self.ages, Tally::age_micros, "nothing got through")?;
+        times(self.told, Tally::told_micros, "nobody was shed")
     }
 }
 
-/// Both waits, or the one that they are.
+/// Both times, or the one that they are.
 fn both(p50: f64, p99: f64) -> String {
     let (p50, p99) = (short(p50), short(p99));
     if p50 == p99 { p50 } else { format!("{p50}, {p99}") }
@@ -117,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_are_short_to_read() {
+    fn times_are_short_to_read() {
         assert_eq!(
             [0.0, 0.012, 0.9994, 1.0, 4.98].map(short),
             ["0 ms", "12 ms", "999 ms", "1.0 s", "5.0 s"]

@@ -15,6 +15,8 @@ fn the_table_has_a_row_for_each_sort_and_room() {
     let mut lines = rest.lines().filter(|line| !line.is_empty());
     let (groups, names) = (lines.next().unwrap(), lines.next().unwrap());
     assert!(groups.trim_start().starts_with("dropped:"), "{text}");
+    let last: Vec<_> = groups.split_whitespace().rev().take(4).collect();
+    assert_eq!(last, ["told", "told", "age", "age"], "{text}");
     let ends = |name: &str| names.find(name).map(|begins| begins + name.len()).unwrap();
     let rows: Vec<_> = lines.take(4 * lab.rooms.len()).collect();
     assert_eq!(rows.len(), 24);
@@ -30,7 +32,7 @@ fn the_table_has_a_row_for_each_sort_and_room() {
 }
 
 #[test]
-fn waits_are_in_seconds() {
+fn times_are_in_seconds() {
     assert_eq!(
         [seconds(0), seconds(12_345), seconds(88_824_000)],
         ["0.000 s", "0.012 s", "88.824 s"]

@@ -40,7 +40,7 @@ fn in_a_quiet_room_everything_goes_out_at_once() {
 }
 
 #[test]
-fn waits_are_measured_and_end_in_order() {
+fn ages_are_measured_and_end_in_order() {
     // The bucket holds 40; of 60 texts in one instant, 20 wait, 25 ms for each. Then nobody speaks
     // for a long time.
     let trace = (0..60).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| {
@@ -49,8 +49,8 @@ fn waits_are_measured_and_end_in_order() {
     let trial = run_in("av_chat_room", &(trace + "60000000,1,1\n"), MergeLikes::Never, quiet());
     let texts = &trial.tallies[Stream::Texts];
     assert_eq!((texts.offered, texts.dispatched), (61, 61));
-    assert_eq!(texts.waits.max() / 1_000, 500);
-    assert_eq!(texts.wait_micros(0.5), Some(0));
+    assert_eq!(texts.ages.max() / 1_000, 500);
+    assert_eq!(texts.age_micros(0.5), Some(0));
     assert_eq!(texts.starvation.longest(), 25_000_000);
     assert_eq!(trial.ledger.levels[Priority::Normal].dispatched, 61);
 }
@@ -64,7 +64,26 @@ fn nothing_waits_where_nothing_may_wait() {
     let trial = run_in("rong_cloud", &trace, MergeLikes::Never, quiet());
     let texts = &trial.tallies[Stream::Texts];
     assert_eq!((texts.dispatched, texts.dropped.of(DropReason::Expired)), (40, 20));
-    assert_eq!(texts.waits.max(), 0);
+    assert_eq!(texts.ages.max(), 0);
+}
+
+/// Whoever is refused knows at once; whoever waits for nothing, when it is dropped.
+#[test]
+fn the_shed_are_told_when_the_room_knows() {
+    let trace = (0..600).fold("offset_us,sender,bytes\n".to_owned(), |trace, sender| {
+        trace + &format!("5,{sender},1\n")
+    });
+    let told = |room| {
+        let trial = run_in(room, &trace, MergeLikes::Tuned, quiet());
+        let texts = &trial.tallies[Stream::Texts];
+        assert_eq!(texts.told.len(), texts.offered - texts.through(), "{room}: {texts:?}");
+        (texts.told_micros(0.5), texts.told_micros(0.99))
+    };
+    // A burst of 40, and of those who wait 40 a second go out for five.
+    let (p50, p99) = told("av_chat_room");
+    assert!(p50 == p99 && p50 >= Some(4_995_000), "{p50:?}, {p99:?}");
+    assert_eq!(told("tuned"), (Some(0), Some(0)));
+    assert_eq!(told("rong_cloud"), (Some(0), Some(0)));
 }
 
 #[test]
@@ -124,8 +143,8 @@ fn the_tuned_room_keeps_each_sort_alive() {
     let tuned = run_in("tuned", &trace, MergeLikes::Tuned, settings).tallies;
     let [gifts, texts, likes] =
         [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &tuned[stream]);
-    assert_eq!((gifts.through(), gifts.wait_micros(1.0)), (gifts.offered, Some(0)), "{gifts:?}");
-    assert!(texts.wait_micros(1.0) <= Some(200_000) && texts.through() > 300, "{texts:?}");
+    assert_eq!((gifts.through(), gifts.age_micros(1.0)), (gifts.offered, Some(0)), "{gifts:?}");
+    assert!(texts.age_micros(1.0) <= Some(200_000) && texts.through() > 300, "{texts:?}");
     assert!(
         likes.through() == likes.offered && likes.starvation.longest() < 1_000_000_000,
         "{likes:?}"
@@ -133,8 +152,8 @@ fn the_tuned_room_keeps_each_sort_alive() {
     let plain = run_in("av_chat_room", &trace, MergeLikes::Never, settings).tallies;
     let [gifts, texts, likes] =
         [Stream::Gifts, Stream::Texts, Stream::Likes].map(|stream| &plain[stream]);
-    assert!(gifts.through() == gifts.offered && gifts.waits.max() > 0, "{gifts:?}");
-    assert!(texts.waits.max() > 3_000_000, "{texts:?}");
+    assert!(gifts.through() == gifts.offered && gifts.ages.max() > 0, "{gifts:?}");
+    assert!(texts.ages.max() > 3_000_000, "{texts:?}");
     assert!(likes.starvation.longest() > 5_000_000_000, "{likes:?}");
 }
 
@@ -142,13 +161,13 @@ fn the_tuned_room_keeps_each_sort_alive() {
 fn what_a_room_draws_at_random_follows_the_seed() {
     let recording = Recording::parse("room", TRACE.as_bytes()).unwrap();
     let load = Load::new(&recording, &Settings { likes: 100, ..quiet() });
-    let waits = |seed| {
+    let ages = |seed| {
         let rooms = preset::all(MergeLikes::Never, seed).unwrap();
         let preset = rooms.iter().find(|preset| preset.name == "net_ease").unwrap();
-        run(preset, load.clone(), |_| {}).unwrap().tallies[Stream::Likes].waits.mean()
+        run(preset, load.clone(), |_| {}).unwrap().tallies[Stream::Likes].ages.mean()
     };
-    assert_eq!(waits(1).to_bits(), waits(1).to_bits());
-    assert_ne!(waits(1).to_bits(), waits(2).to_bits());
+    assert_eq!(ages(1).to_bits(), ages(1).to_bits());
+    assert_ne!(ages(1).to_bits(), ages(2).to_bits());
 }
 
 #[test]
