@@ -47,6 +47,30 @@ async fn texts(subscription: &mut Subscription<&'static str>) -> Vec<&'static st
         .collect()
 }
 
+/// What a server does that had a broadcast channel: it sends as fast as it can, and its own sessions
+/// hear themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b12_a_burst_into_a_room_that_fans_out_arrives() {
+    let hub = Hub::<String>::start();
+    let room = hub.open_room(RoomId(1), &RoomConfig::fan_out()).unwrap();
+    let mut sessions = [7, 8].map(|user| room.join(Join::user(UserId(user))).unwrap());
+    let ann = Source::Session(sessions[0].session());
+    for number in 0..3_000_u32 {
+        let receipt = room.try_publish(Publish::new(ann, number.to_string())).unwrap();
+        assert!(matches!(receipt.outcome, Some(Outcome::Dispatched { .. })));
+    }
+    for session in &mut sessions {
+        let mut heard = Vec::new();
+        while heard.len() < 3_000 {
+            let batch = session.next_batch().await.unwrap();
+            assert_eq!(batch.gap(Priority::Normal), 0);
+            heard.extend(batch.messages().iter().map(|message| message.payload.clone()));
+        }
+        assert!(heard.into_iter().eq((0..3_000).map(|number: u32| number.to_string())));
+    }
+    assert!(room.stats().balances());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_wakes_every_other_session() {
     let (_hub, room) = room(&config());

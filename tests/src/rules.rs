@@ -263,6 +263,7 @@ impl Rules {
             Rate::new(rate, Duration::from_nanos(self.period)).unwrap_or(Rate::per_second(rate));
         match self.rate_algorithm {
             RateAlgorithm::FixedWindow => RateLimit::Window(rate),
+            RateAlgorithm::Unlimited => RateLimit::Unlimited,
             _ => RateLimit::Bucket(Quota { rate, burst }),
         }
     }

@@ -52,7 +52,8 @@ impl RoomConfigBuilder {
         rate_period: Duration => rate_period;
         /// Tokens that the room's bucket holds when full. Default 40.
         burst: u32 => burst;
-        /// How the rate is counted: by a token bucket, or by aligned windows. Default a bucket.
+        /// How the rate is counted: by a token bucket, by aligned windows, or not at all. Default a
+        /// bucket.
         rate_algorithm: RateAlgorithm => rate_algorithm;
         /// Tokens kept back for each level: a lower level takes one only while more than the
         /// reserves above it are left. They sum to less than the burst, or what a window holds. A
@@ -250,6 +251,7 @@ impl RoomConfigBuilder {
         let rate_limit = match s.rate_algorithm {
             RateAlgorithm::TokenBucket => RateLimit::Bucket(Quota { rate, burst }),
             RateAlgorithm::FixedWindow => RateLimit::Window(rate),
+            RateAlgorithm::Unlimited => RateLimit::Unlimited,
         };
         let reserved: u64 = s.reserve.values().map(|&tokens| u64::from(tokens)).sum();
         at_most("the sum of reserve", reserved, u64::from(rate_limit.burst()) - 1)?;

@@ -39,7 +39,7 @@ use core::num::NonZeroU32;
 ///     .burst(50)
 ///     .reserve(PerLevel([10, 0, 0, 0]))
 ///     .build()?;
-/// assert_eq!(config.rate().to_string(), "50 per second");
+/// assert_eq!(config.rate_limit().to_string(), "50 per second, burst 50");
 /// // A preset as it is, in a room that nobody owns.
 /// assert_eq!(RoomConfig::av_chat_room(None).log_age(), None);
 /// // What arrives is not old: this crate's own, for somebody who owns the room.
@@ -228,12 +228,9 @@ impl RoomConfig {
         self.settings.owner
     }
 
-    /// The room's rate.
-    pub fn rate(&self) -> Rate {
-        match self.rate_limit {
-            RateLimit::Bucket(quota) => quota.rate,
-            RateLimit::Window(rate) => rate,
-        }
+    /// The room's rate; `None` where it is unlimited.
+    pub fn rate(&self) -> Option<Rate> {
+        self.rate_limit.rate()
     }
 
     /// The seed, where one was set. See [`RoomConfigBuilder::seed`].

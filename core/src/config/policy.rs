@@ -137,6 +137,10 @@ pub enum RateAlgorithm {
     /// By aligned windows: at most the rate's count in each of its periods, which begin at whole
     /// multiples of the period on the host's clock. The burst is not asked for.
     FixedWindow,
+    /// Not at all: what is let in goes out at once, unless its level has a quota of its own. Neither
+    /// the rate nor the burst is asked for, and the reserves hold nothing back. So is a room that
+    /// only fans out: [`RoomConfig::fan_out`](crate::RoomConfig::fan_out).
+    Unlimited,
 }
 
 /// How many priorities the room tells apart.

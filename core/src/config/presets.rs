@@ -2,7 +2,7 @@
 //! [clause B12](crate::rulebook#b12-presets-of-how-others-do-it).
 
 use super::{
-    EvictionPolicy, LevelQuotas, Levels, QueueDiscipline, RateAlgorithm, RoomConfig,
+    Echo, EvictionPolicy, LevelQuotas, Levels, QueueDiscipline, RateAlgorithm, RoomConfig,
     RoomConfigBuilder,
 };
 use crate::ids::UserId;
@@ -15,6 +15,32 @@ use core::num::NonZeroU32;
 const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
 
 impl RoomConfig {
+    /// A room that only fans out: without a rate and an owner, in which a message comes back to the
+    /// session that sent it, as a chat server's own broadcast does. What is let in goes out in the
+    /// same call; a session that was away for a moment finds the last 4,096 messages of each level
+    /// in the log, or as many as its bytes hold. What arrives is not old, as in the
+    /// [default room](Self::default).
+    ///
+    /// ```
+    /// use roomcast_core::{Instant, Join, Outcome, Publish, RoomConfig, RoomState, Source};
+    ///
+    /// let mut room: RoomState<&str> = RoomState::new(&RoomConfig::fan_out());
+    /// let _ = room.join(Instant::ZERO, Join::guest())?;
+    /// for _ in 0..3_000 {
+    ///     let receipt = room.publish(Instant::ZERO, Publish::new(Source::Host, "at once"))?;
+    ///     assert!(matches!(receipt.outcome, Some(Outcome::Dispatched { .. })));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fan_out() -> Self {
+        let mut settings = Self::default().settings;
+        settings.rate_algorithm = RateAlgorithm::Unlimited;
+        settings.echo = Echo::On;
+        settings.log_messages = PerLevel([4_096; 4]);
+        settings.outbox_capacity = 4_096;
+        Self { settings, rate_limit: RateLimit::Unlimited }
+    }
+
     /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source
     /// together, higher priority first, first come first served inside one priority, payloads of at
     /// most 12 KiB, no echo to the sender, nothing for late joiners ("Rate limits" and "Message
@@ -129,6 +155,7 @@ mod tests {
             RoomConfig::net_ease(owner),
             RoomConfig::easemob(owner),
             RoomConfig::default(),
+            RoomConfig::fan_out(),
         ] {
             assert_eq!(preset.to_builder().build(), Ok(preset));
         }

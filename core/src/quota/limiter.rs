@@ -1,4 +1,4 @@
-//! A limiter: a token bucket or an aligned window, whichever is configured.
+//! A limiter: a token bucket, an aligned window or none, whichever is configured.
 //! [Decision D14](crate::design#d14-two-kinds-of-quota).
 
 use super::window::Window;
@@ -13,14 +13,26 @@ pub enum RateLimit {
     /// So many in each aligned window: those of 200 ms begin at every fifth of a second of the
     /// host's clock.
     Window(Rate),
+    /// Anything.
+    Unlimited,
 }
 
 impl RateLimit {
-    /// The most that can pass at one instant.
+    /// The rate; `None` where anything may pass.
+    pub const fn rate(self) -> Option<Rate> {
+        match self {
+            Self::Bucket(quota) => Some(quota.rate),
+            Self::Window(rate) => Some(rate),
+            Self::Unlimited => None,
+        }
+    }
+
+    /// The most that can pass at one instant; `u32::MAX` where anything may.
     pub const fn burst(self) -> u32 {
         match self {
             Self::Bucket(quota) => quota.burst.get(),
             Self::Window(rate) => rate.count().get(),
+            Self::Unlimited => u32::MAX,
         }
     }
 
@@ -28,6 +40,7 @@ impl RateLimit {
         match self {
             Self::Bucket(quota) => Limiter::Bucket(quota.bucket()),
             Self::Window(rate) => Limiter::Window(Window::new(rate)),
+            Self::Unlimited => Limiter::Unlimited,
         }
     }
 }
@@ -37,6 +50,7 @@ impl core::fmt::Display for RateLimit {
         match self {
             Self::Bucket(quota) => write!(f, "{}, burst {}", quota.rate, quota.burst),
             Self::Window(rate) => write!(f, "{rate}, in aligned windows"),
+            Self::Unlimited => f.write_str("unlimited"),
         }
     }
 }
@@ -46,6 +60,7 @@ impl core::fmt::Display for RateLimit {
 pub(crate) enum Limiter {
     Bucket(TokenBucket),
     Window(Window),
+    Unlimited,
 }
 
 impl Limiter {
@@ -56,6 +71,7 @@ impl Limiter {
             (Self::Bucket(bucket), RateLimit::Bucket(quota)) => bucket.change(now, quota),
             (Self::Window(window), RateLimit::Window(rate)) => window.change(now, rate),
             (_, RateLimit::Bucket(quota)) => *self = Self::Bucket(quota.empty(now)),
+            (_, RateLimit::Unlimited) => *self = Self::Unlimited,
             (_, RateLimit::Window(rate)) => *self = Self::Window(Window::used_up(now, rate)),
         }
     }
@@ -66,6 +82,7 @@ impl Limiter {
         match self {
             Self::Bucket(bucket) => bucket.available(now),
             Self::Window(window) => window.available(now),
+            Self::Unlimited => u32::MAX,
         }
     }
 
@@ -75,6 +92,7 @@ impl Limiter {
         match self {
             Self::Bucket(bucket) => bucket.take_keeping(now, keep),
             Self::Window(window) => window.take_keeping(now, keep),
+            Self::Unlimited => true,
         }
     }
 
@@ -85,6 +103,7 @@ impl Limiter {
         match self {
             Self::Bucket(bucket) => bucket.next_at(now, keep),
             Self::Window(window) => window.next_at(now, keep),
+            Self::Unlimited => Some(now),
         }
     }
 
@@ -94,6 +113,7 @@ impl Limiter {
         match self {
             Self::Bucket(bucket) => bucket.passing(now, last, keep),
             Self::Window(window) => window.passing(now, last, keep),
+            Self::Unlimited => u32::MAX,
         }
     }
 
@@ -103,6 +123,7 @@ impl Limiter {
         match self {
             Self::Bucket(bucket) => bucket.passed_at(now, keep, count),
             Self::Window(window) => window.passed_at(now, keep, count),
+            Self::Unlimited => Some(now),
         }
     }
 }

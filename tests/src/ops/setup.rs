@@ -98,7 +98,7 @@ pub struct Setup {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Limits {
-    /// Buckets, or from 192 on windows.
+    /// Buckets, from 192 on windows, and from 240 on no limit.
     pub rate_algorithm: u8,
     /// Four levels, three or two.
     pub levels: u8,
@@ -143,10 +143,10 @@ impl Setup {
     /// The settings that these numbers stand for.
     pub fn rules(&self) -> Rules {
         let burst = u32::from(self.burst % 8) + 1;
-        let rate_algorithm = if self.limits.rate_algorithm < 192 {
-            RateAlgorithm::TokenBucket
-        } else {
-            RateAlgorithm::FixedWindow
+        let rate_algorithm = match self.limits.rate_algorithm {
+            0..192 => RateAlgorithm::TokenBucket,
+            192..240 => RateAlgorithm::FixedWindow,
+            240.. => RateAlgorithm::Unlimited,
         };
         let (rate, period): (u32, u64) = pick(
             &[
@@ -160,7 +160,7 @@ impl Setup {
             ],
             self.rate,
         );
-        let mut left = if rate_algorithm == RateAlgorithm::TokenBucket { burst } else { rate } - 1;
+        let mut left = if rate_algorithm == RateAlgorithm::FixedWindow { rate } else { burst } - 1;
         let mut reserve = PerLevel::default();
         for (kept, wanted) in reserve.0.iter_mut().zip(self.reserve) {
             *kept = u32::from(wanted % 4).min(left);

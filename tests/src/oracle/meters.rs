@@ -10,6 +10,8 @@ pub enum Meter {
     Tokens(Tokens),
     /// At most so many in each aligned window.
     Aligned(Aligned),
+    /// Anything passes.
+    Unlimited,
 }
 
 /// All that passed, by the instant.
@@ -41,6 +43,7 @@ impl Meter {
                 passed: Vec::new(),
                 closed: None,
             }),
+            RateLimit::Unlimited => Self::Unlimited,
         }
     }
 
@@ -54,6 +57,7 @@ impl Meter {
                 nanos(quota.rate),
                 quota.burst.get(),
             )),
+            (_, RateLimit::Unlimited) => Self::Unlimited,
             (_, RateLimit::Bucket(quota)) => Self::Tokens(Tokens::holding(
                 now,
                 quota.rate.count().get(),
@@ -76,12 +80,13 @@ impl Meter {
         match self {
             Self::Tokens(tokens) => tokens.whole(now),
             Self::Aligned(aligned) => aligned.left(now),
+            Self::Unlimited => u32::MAX,
         }
     }
 
     /// Whether one may pass and leave `keep`.
     pub fn may_pass(&self, now: u64, keep: u32) -> bool {
-        self.whole(now) > keep
+        matches!(self, Self::Unlimited) || self.whole(now) > keep
     }
 
     /// One passes. Answers whether every window still holds.
@@ -93,6 +98,7 @@ impl Meter {
                 aligned.passed.push(now);
                 had
             }
+            Self::Unlimited => true,
         }
     }
 
@@ -101,6 +107,7 @@ impl Meter {
     pub fn next(&self, now: u64, keep: u32) -> Option<u64> {
         match self {
             Self::Tokens(tokens) => tokens.next(now, keep),
+            Self::Unlimited => Some(now),
             Self::Aligned(aligned) if keep >= aligned.count => None,
             Self::Aligned(aligned) if aligned.left(now) > keep => Some(now),
             // Nothing has passed in the next window yet.

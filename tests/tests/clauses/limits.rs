@@ -6,7 +6,9 @@ use roomcast_core::config::{Exempt, LevelQuotas, QueueDiscipline, RateAlgorithm}
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::quota::{Quota, RateLimit};
 use roomcast_core::time::Duration;
-use roomcast_core::{Actor, Instant, PerLevel, Priority, RoomConfig, RoomState, Source, UserId};
+use roomcast_core::{
+    Actor, Instant, PerLevel, Priority, Publish, RoomConfig, RoomState, Source, UserId,
+};
 use std::num::NonZeroU32;
 
 const FOR_EVER: PerLevel<Option<Duration>> = PerLevel([None; 4]);
@@ -65,24 +67,18 @@ fn a15_high_and_staff_are_exempt_or_nobody_is() {
         for session in [owner, ann] {
             assert_eq!(scene.say(session, "first").unwrap().outcome.is_some(), exempt);
         }
-        let low = scene
-            .publish(roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low))
-            .unwrap();
+        let low =
+            scene.publish(Publish::new(Source::Session(ann), "low".into()).priority(Low)).unwrap();
         assert!(low.outcome.is_some());
         for _ in 0..45 {
             let _ = scene
-                .publish(
-                    roomcast_core::Publish::new(Source::Session(ann), "low".into()).priority(Low),
-                )
+                .publish(Publish::new(Source::Session(ann), "low".into()).priority(Low))
                 .unwrap();
         }
         assert_eq!(sent(&scene)[2], if exempt { 46 } else { 40 });
         for _ in 0..50 {
             let _ = scene
-                .publish(
-                    roomcast_core::Publish::new(Source::Session(bob), "lowest".into())
-                        .priority(Lowest),
-                )
+                .publish(Publish::new(Source::Session(bob), "lowest".into()).priority(Lowest))
                 .unwrap();
         }
         assert_eq!(sent(&scene)[3], 40);
@@ -158,6 +154,29 @@ fn b12_a_window_lets_so_many_through_each_period() {
     assert_eq!(sent(&scene)[1], 8);
     scene.wait_millis(1);
     assert_eq!(sent(&scene)[1], 12);
+}
+
+/// Nothing waits, at whatever level, and it comes back to whoever sent it.
+#[test]
+fn b12_a_room_that_fans_out_sends_all_at_once() {
+    let config = RoomConfig::fan_out();
+    let mut scene = Scene { room: RoomState::new(&config), now: Instant::from_secs(100) };
+    let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+    for number in 0..4_000 {
+        let level = if number % 4 == 0 { High } else { Low };
+        let publish = Publish::new(Source::Session(ann), "text".into()).priority(level);
+        assert!(scene.publish(publish).unwrap().outcome.is_some());
+    }
+    for session in [ann, bob] {
+        let mut taken = 0;
+        while let Some(batch) = scene.next(session).unwrap() {
+            assert!(Priority::ALL.iter().all(|&level| batch.gap(level) == 0));
+            taken += batch.messages().len();
+        }
+        assert_eq!(taken, 4_000);
+    }
+    assert_eq!((config.rate(), config.owner()), (None, None));
+    assert!(scene.room.snapshot(scene.now).balances());
 }
 
 /// Offers a second of 100 messages of each level, one each 10 ms, to a fresh room; answers what

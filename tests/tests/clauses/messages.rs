@@ -39,7 +39,7 @@ fn a14_forty_pass_in_a_second() {
     assert_eq!(sent(&scene), 41);
     scene.wait_millis(1_000);
     assert_eq!(sent(&scene), 80 + 1);
-    assert_eq!(RoomConfig::av_chat_room(OWNER).rate().to_string(), "40 per second");
+    assert_eq!(RoomConfig::av_chat_room(OWNER).rate().unwrap().to_string(), "40 per second");
 }
 
 /// Inside one priority the first come goes first.

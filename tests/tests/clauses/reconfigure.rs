@@ -117,6 +117,29 @@ fn b15_windows_go_on_only_with_the_same_period() {
     assert_eq!(tokens(&scene), 4, "at 102 s");
 }
 
+/// What waited goes out at once, and what comes afterwards begins with nothing.
+#[test]
+fn b15_a_rate_may_go_and_come_back() {
+    let mut scene = Scene::with(|builder| builder.rate(1).burst(1).reserve(PerLevel::default()));
+    for _ in 0..4 {
+        let _ = scene.host(Priority::High, "out, or waits").unwrap();
+    }
+    let unlimited: Change = |builder| builder.rate_algorithm(RateAlgorithm::Unlimited);
+    reconfigure(&mut scene, unlimited).unwrap();
+    scene.wait_millis(0);
+    let row = scene.room.snapshot(scene.now).admission.ledger.levels[Priority::High];
+    assert_eq!((row.dispatched, tokens(&scene)), (4, u32::MAX));
+    let limited: [Change; 2] = [
+        |builder| builder.rate(10),
+        |builder| builder.rate(10).rate_algorithm(RateAlgorithm::FixedWindow),
+    ];
+    for limited in limited {
+        reconfigure(&mut scene, limited).unwrap();
+        assert_eq!(tokens(&scene), 0);
+        reconfigure(&mut scene, unlimited).unwrap();
+    }
+}
+
 /// What waits goes out when the quota of its level disappears.
 #[test]
 fn b15_a_removed_quota_frees_and_a_new_one_is_full() {
