@@ -63,7 +63,7 @@ impl fmt::Display for Link {
 }
 
 impl Link {
-    /// The bytes of High and of their frames that fit a link in a second.
+    /// The bytes that a link carries in a second.
     pub(crate) fn bytes_a_second(&self) -> u64 {
         self.rate / 8
     }

@@ -8,6 +8,13 @@ use std::time::Duration;
 /// Messages a second that a room takes at the least: what an `AVChatRoom` does.
 pub(crate) const ROOM_RATE: u32 = 40;
 
+/// Bytes that a client takes in a second that reads slowly.
+pub(crate) const SIPPED: u32 = 1 << 10;
+
+/// Bytes of a message with what is put before it: its length or a WebSocket frame's head, and those
+/// of TCP and IP, for High goes alone.
+const HIGH_BYTES: u64 = 128 + 52;
+
 /// Before anything is measured: long enough for queues and buffers to have their memory.
 pub(crate) const WARM_UP: Duration = Duration::from_millis(1_500);
 
@@ -90,6 +97,36 @@ impl Load {
         }
     }
 
+    /// Bytes of High alone in a second, and of those that a slow client gets, if there is one. A room
+    /// has to lose no High message where the first are fewer; the room's rate is above that of High
+    /// always.
+    pub(crate) fn high_and_slow_bytes(&self) -> Option<(u64, u64)> {
+        let slow = self.link.map_or(SIPPED.into(), |link| link.bytes_a_second());
+        (self.slow > 0).then_some((u64::from(self.high()) * HIGH_BYTES, slow))
+    }
+
+    /// What is asked of a room, for people.
+    pub(crate) fn high_rule(&self) -> String {
+        match self.high_and_slow_bytes() {
+            None => "Of a room: none may be.".to_owned(),
+            Some((high, slow)) if self.high_fits() => {
+                format!(
+                    "Of a room: none may be, for High alone has {high} B a second, and a slow client gets {slow}."
+                )
+            }
+            Some((high, slow)) => {
+                format!(
+                    "Of a room: some may be, for High alone has {high} B a second, and a slow client gets {slow}."
+                )
+            }
+        }
+    }
+
+    /// Whether every High message can reach every client.
+    pub(crate) fn high_fits(&self) -> bool {
+        self.high_and_slow_bytes().is_none_or(|(high, slow)| high <= slow)
+    }
+
     /// Whether the client of a number reads slowly, or is behind a narrow link.
     pub(crate) fn is_slow(&self, number: u32) -> bool {
         // Spread evenly, and the first is one.
@@ -125,6 +162,20 @@ mod tests {
         assert!((0..1_000).all(|number| easy.fits(number)));
         assert!((0..1_000).all(|number| easy.level(number) >= Priority::Normal));
         assert_eq!(easy.due(40), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn high_fits_what_the_slow_get() {
+        let link = Link { rate: 24_000, delay_ms: 0 };
+        for (load, fits) in [
+            (LOAD, false),
+            (Load { slow: 0, ..LOAD }, true),
+            (Load { high_every: 100, ..LOAD }, true),
+            (Load { link: Some(link), high_every: 100, ..LOAD }, true),
+            (Load { link: Some(link), ..LOAD }, false),
+        ] {
+            assert_eq!(load.high_fits(), fits, "{load:?}");
+        }
     }
 
     #[test]

@@ -87,6 +87,8 @@ pub(crate) struct Window {
     pub(crate) seconds: f64,
     /// What was written in the window; `blocked` is that of its end.
     pub(crate) counts: Counts,
+    /// Bytes that were written from the first message on until the end of the window.
+    pub(crate) bytes_in_time: u64,
     /// From the first message on.
     pub(crate) fates: Fates,
 }
@@ -123,13 +125,16 @@ pub(crate) struct Seen {
     pub(crate) most: u64,
     /// Connections that the server closed.
     pub(crate) closed: u64,
+    /// Bytes that the kernel takes for a connection before they are read, where it was asked for
+    /// few.
+    pub(crate) receive_buffer: Option<u64>,
     pub(crate) high: Times,
     pub(crate) normal: Times,
 }
 
 impl Seen {
     /// What one connection saw.
-    pub(crate) fn by(books: &Books, is_closed: bool) -> Self {
+    pub(crate) fn by(books: &Books, is_closed: bool, receive_buffer: Option<u64>) -> Self {
         Self {
             connections: 1,
             received: books.received(),
@@ -138,6 +143,7 @@ impl Seen {
             least: books.accounted(),
             most: books.accounted(),
             closed: is_closed.into(),
+            receive_buffer,
             ..Self::default()
         }
     }
@@ -154,6 +160,7 @@ impl Seen {
         self.told += other.told;
         self.untold += other.untold;
         self.closed += other.closed;
+        self.receive_buffer = self.receive_buffer.max(other.receive_buffer);
         self.high.extend(other.high);
         self.normal.extend(other.normal);
     }
@@ -166,6 +173,8 @@ pub(crate) struct Counted {
     pub(crate) slow: Seen,
     /// Bytes of all connections, from the first message on.
     pub(crate) bytes: u64,
+    /// Those of them that were read before the window ended.
+    pub(crate) bytes_in_time: u64,
     /// Something that no server here writes.
     pub(crate) trouble: Option<String>,
 }

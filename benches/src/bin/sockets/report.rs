@@ -1,7 +1,7 @@
 //! All figures of one run, as tables and as JSON.
 
 use crate::contender::Contender;
-use crate::load::Load;
+use crate::load::{Load, SIPPED};
 use crate::orders::Times;
 use crate::run::Measured;
 use roomcast_benches::machine::Machine;
@@ -43,6 +43,11 @@ struct Row {
     /// High, at clients that read slowly.
     slow_high: Option<Latency>,
     slow_normal: Option<Latency>,
+    /// The receive buffer of a client that reads slowly, and how long such a one needs for it.
+    slow_receive_buffer: Option<u64>,
+    slow_receive_buffer_ns: Option<u64>,
+    /// Bytes that were written and not read when the window ended, of all connections.
+    in_flight: u64,
     /// Connections that could not take more when the window ended; `None` where the server does
     /// not know.
     blocked: Option<u64>,
@@ -127,6 +132,12 @@ impl Row {
             normal: Latency::new(&one.fast.normal),
             slow_high: Latency::new(&one.slow.high),
             slow_normal: Latency::new(&one.slow.normal),
+            slow_receive_buffer: one.slow.receive_buffer,
+            slow_receive_buffer_ns: one
+                .slow
+                .receive_buffer
+                .map(|bytes| bytes.saturating_mul(1_000_000_000) / u64::from(SIPPED)),
+            in_flight: one.in_flight,
             blocked: counts.blocked,
             stalled: one.totals.counts.stalled,
             offered: fates.offered,
@@ -266,16 +277,29 @@ impl fmt::Display for Report {
             )?;
         }
         if self.contenders.iter().any(|row| row.slow_high.is_some()) {
-            writeln!(f, "\n{:<35} {title} {title}", "slow clients: High, then Normal")?;
+            writeln!(
+                f,
+                "\n{:<35} {title} {title} {:>11} {:>15}",
+                "slow clients: High, then Normal", "in flight", "receive buffer"
+            )?;
             for row in &self.contenders {
                 writeln!(
                     f,
-                    "{:<35} {:>29} {:>29}",
+                    "{:<35} {:>29} {:>29} {:>9} B {:>15}",
                     row.contender.title(),
                     latency(row.slow_high),
-                    latency(row.slow_normal)
+                    latency(row.slow_normal),
+                    grouped(row.in_flight),
+                    or_dash(row.slow_receive_buffer.map(|bytes| format!("{} B", grouped(bytes)))),
                 )?;
             }
+        }
+        if let Some(full) = self.contenders.iter().find_map(|row| row.slow_receive_buffer_ns) {
+            writeln!(
+                f,
+                "A slow client reads {SIPPED} B a second: a full receive buffer is {} of it, and twice that is what High should stay below.",
+                time(full)
+            )?;
         }
         for row in &self.contenders {
             if let Some(why) = &row.stopped_by {
@@ -294,8 +318,11 @@ impl fmt::Display for Report {
              slow clients time each.\n\
              Blocked: connections that could not take more when the time was over. Told: messages that clients missed and were told.\n\
              Slow clients read on when the time is over, faster: what they had yet to read then is as old as it is.\n\
+             In flight: written and not read when the time was over, all connections together.\n\
              High lost: copies that were offered and never reached their client, once all that was held back had been read.\n\
+             {}\n\
              What clients counted and what the server counted is the same{}.",
+            self.load.high_rule(),
             if self.problems().next().is_some() { ", but for what is said below" } else { "" }
         )
     }

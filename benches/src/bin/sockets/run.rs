@@ -30,6 +30,8 @@ pub(crate) struct Measured {
     pub(crate) slow: Seen,
     /// Copies of High messages that were offered and did not reach their client.
     pub(crate) high_lost: u64,
+    /// Bytes that were written and not read when the time was over, of all connections.
+    pub(crate) in_flight: u64,
     /// What is not as it should be.
     pub(crate) problems: Vec<String>,
 }
@@ -89,6 +91,7 @@ pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, Str
         all.fast.add(counted.fast);
         all.slow.add(counted.slow);
         all.bytes += counted.bytes;
+        all.bytes_in_time += counted.bytes_in_time;
         trouble = trouble.or(counted.trouble);
     }
     server.order(&Order::Finish { messages })?;
@@ -101,11 +104,12 @@ pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, Str
     let mut problems = trouble.into_iter().collect();
     check(contender, &window, &totals, &all, &mut problems);
     let high_lost = high.1.saturating_sub(high.0);
-    if contender.has_a_room() && high_lost > 0 {
+    if contender.has_a_room() && load.high_fits() && high_lost > 0 {
         problems.push(format!(
             "{high_lost} High messages did not reach their client, and none may be lost"
         ));
     }
+    let in_flight = window.bytes_in_time.saturating_sub(all.bytes_in_time);
     let Counted { fast, slow, .. } = all;
     Ok(Measured {
         contender,
@@ -116,6 +120,7 @@ pub(crate) fn measure(contender: Contender, load: &Load) -> Result<Measured, Str
         fast,
         slow,
         high_lost,
+        in_flight,
         problems,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::{Member, Share};
 use crate::link::Link;
+use crate::load::SIPPED;
 use crate::orders::Call;
 use roomcast_benches::record::{self, Record, Wire};
 use roomcast_benches::websocket::HANDSHAKE;
@@ -18,9 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Addresses that connections come from, so that each lends its ports: 127.0.0.2 and those that
 /// follow.
 const SOURCES: u32 = 16;
-/// Who reads slowly takes so many bytes, so often: 1 KiB a second.
-const SIP: usize = 256;
-const PAUSE: Duration = Duration::from_millis(250);
+/// Who reads slowly takes its part of [`SIPPED`] so often in a second.
+const SIPS: u32 = 4;
+const SIP: usize = (SIPPED / SIPS) as usize;
+const PAUSE: Duration = Duration::from_millis(1_000 / SIPS as u64);
 /// And asks the kernel to take no more than this ahead.
 const SMALL_BUFFER: u32 = 4 << 10;
 /// Bytes of an answer to a handshake at the most.

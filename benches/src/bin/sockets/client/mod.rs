@@ -10,6 +10,8 @@ use futures_util::{StreamExt, stream};
 use latencies::Latencies;
 use roomcast_benches::books::Books;
 use roomcast_benches::child::{orders, tell};
+use roomcast_benches::record;
+use socket2::SockRef;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,6 +42,8 @@ struct Share {
     /// Whether those that read slowly are to read all there is.
     hurry: Cell<bool>,
     bytes: Cell<u64>,
+    /// What they were when the window ended.
+    bytes_in_time: Cell<u64>,
     fast: RefCell<Latencies>,
     slow: RefCell<Latencies>,
     trouble: RefCell<Option<String>>,
@@ -52,6 +56,8 @@ struct Member {
     sips: bool,
     books: RefCell<Books>,
     is_closed: Cell<bool>,
+    /// Bytes that the kernel takes ahead, where it was asked for few.
+    receive_buffer: Option<u64>,
 }
 
 /// Reads until the process that started this one is done with it.
@@ -69,6 +75,7 @@ async fn obey(call: &Call) -> Result<(), String> {
         window: Cell::new((u64::MAX, u64::MAX)),
         hurry: Cell::new(false),
         bytes: Cell::new(0),
+        bytes_in_time: Cell::new(0),
         fast: RefCell::new(Latencies::one_in(SAMPLE)?),
         slow: RefCell::new(Latencies::one_in(1)?),
         trouble: RefCell::new(None),
@@ -85,7 +92,14 @@ async fn obey(call: &Call) -> Result<(), String> {
     while let Some(order) = orders.recv().await {
         match order {
             Order::Await { .. } => {}
-            Order::Measure { from, to } => share.window.set((from, to)),
+            Order::Measure { from, to } => {
+                share.window.set((from, to));
+                let share = Rc::clone(&share);
+                tokio::task::spawn_local(async move {
+                    sleep(Duration::from_nanos(to.saturating_sub(record::now()))).await;
+                    share.bytes_in_time.set(share.bytes.get());
+                });
+            }
             Order::Finish { messages } => {
                 share.hurry.set(true);
                 until_all_has_come(&share, &members, messages).await;
@@ -105,9 +119,12 @@ async fn let_all_in(call: &Call, share: &Rc<Share>) -> (Vec<Rc<Member>>, Option<
     while let Some(answer) = coming.next().await {
         match answer {
             Ok((stream, is_slow)) => {
+                let sips = is_slow && call.load.link.is_none();
+                let buffer = sips.then(|| SockRef::from(&stream).recv_buffer_size().ok()).flatten();
                 let member = Rc::new(Member {
                     is_slow,
-                    sips: is_slow && call.load.link.is_none(),
+                    sips,
+                    receive_buffer: buffer.map(|bytes| bytes as u64),
                     books: RefCell::default(),
                     is_closed: Cell::new(false),
                 });
@@ -146,7 +163,8 @@ fn counted(share: &Share, members: &[Rc<Member>]) -> Counted {
     let seen = |is_slow, latencies: &Latencies| {
         let mut all = Seen::default();
         for member in members.iter().filter(|member| member.is_slow == is_slow) {
-            all.add(Seen::by(&member.books.borrow(), member.is_closed.get()));
+            let books = member.books.borrow();
+            all.add(Seen::by(&books, member.is_closed.get(), member.receive_buffer));
         }
         (all.high, all.normal) = latencies.times();
         all
@@ -155,6 +173,7 @@ fn counted(share: &Share, members: &[Rc<Member>]) -> Counted {
         fast: seen(false, &share.fast.borrow()),
         slow: seen(true, &share.slow.borrow()),
         bytes: share.bytes.get(),
+        bytes_in_time: share.bytes_in_time.get(),
         trouble: share.trouble.borrow().clone(),
     }
 }

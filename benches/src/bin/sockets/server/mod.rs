@@ -188,7 +188,8 @@ async fn publish(site: &dyn Site, load: &Load, to: u64) {
             return;
         }
         sleep_until(due).await;
-        site.publish(number, load.level(number), record::now());
+        // As old as it is when this loop is late.
+        site.publish(number, load.level(number), due);
     }
 }
 
@@ -199,6 +200,7 @@ async fn measure(site: &dyn Site, meter: &Meter, from: u64, to: u64) -> Result<W
     sleep_until(to).await;
     let (cpu, after, seconds) =
         (meter.read()?.since(cpu), site.counts(), start.elapsed().as_secs_f64());
+    let bytes_in_time = after.bytes;
     let counts = Counts {
         writes: after.writes - counts.writes,
         bytes: after.bytes - counts.bytes,
@@ -206,7 +208,8 @@ async fn measure(site: &dyn Site, meter: &Meter, from: u64, to: u64) -> Result<W
         ..after
     };
     let fates = site.fates();
-    Ok(Window { cpu_ns: cpu.nanos(), system_share: cpu.system_share(), seconds, counts, fates })
+    let (cpu_ns, system_share) = (cpu.nanos(), cpu.system_share());
+    Ok(Window { cpu_ns, system_share, seconds, counts, bytes_in_time, fates })
 }
 
 /// Waits until nothing more is written.

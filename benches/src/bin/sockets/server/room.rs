@@ -27,7 +27,9 @@ impl Hall {
     pub(super) fn open(load: &Load) -> Result<Self, String> {
         let (rate, window) = (load.room_rate(), load.window());
         let log = LOG.max(rate.saturating_mul(LOG_SECONDS));
-        let config = RoomConfig::builder(UserId(0))
+        let config = RoomConfig::default()
+            .to_builder()
+            .owner(UserId(0))
             .rate(rate)
             .burst(rate)
             // So that High need not wait for the next token.
