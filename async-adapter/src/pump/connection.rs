@@ -3,8 +3,8 @@
 use super::PumpStats;
 use super::mailbox::Inbox;
 use super::pace::Pace;
+use super::rest::Rest;
 use super::transport::Transport;
-use crate::pump::frames::Frame;
 use crate::room::pump_notify::PumpNotify;
 use crate::sync::Arc;
 use crate::sync::Mutex;
@@ -105,7 +105,7 @@ pub(super) struct Connection<T> {
 #[derive(Debug)]
 pub(super) struct Blocked {
     pub(super) unblock: Arc<Unblock>,
-    pub(super) rest: VecDeque<Frame>,
+    pub(super) rest: Rest,
     /// Since when it takes the rest, and how many bytes of it it has taken.
     pub(super) began: Instant,
     pub(super) taken: u64,

@@ -1,15 +1,17 @@
 //! The connections of one task, by the place of their session's slot, and what each has yet to
 //! take.
 
+mod words;
+
 use super::PumpStats;
 use super::connection::{Blocked, Connection, Turn, Unblock, Writable, Written, guarded, offer};
 use super::mailbox::Inbox;
 use super::pace::Pace;
+use super::rest::Rest;
 use crate::pump::frames::Frame;
 use crate::pump::transport::Transport;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use bytes::{Buf, Bytes};
 use roomcast_core::SessionId;
 use roomcast_core::resume::Rewind;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,6 +20,9 @@ use std::time::{Duration, Instant};
 
 /// How long to wait before a transport is asked again that says it can take more and takes nothing.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
+
+/// So many bytes of High messages at the most go before what waits, or as many as may be in flight.
+const OVERTAKING: u64 = 2 << 10;
 
 /// Whether a connection takes what is due to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,9 +258,8 @@ impl<T: Transport> Connections<T> {
     /// taken to the last byte.
     pub(super) fn unsent(&mut self, place: u32, session: SessionId) -> Option<(&Inbox, Rewind)> {
         let connection = self.find(place, session)?;
-        let rest = connection.blocked.iter().flat_map(|blocked| &blocked.rest);
-        let unsent = rest.fold(connection.lost, |unsent, frame| unsent.and(frame.rewind));
-        Some((&connection.inbox, unsent))
+        let rest = connection.blocked.as_ref().map(|blocked| blocked.rest.rewind());
+        Some((&connection.inbox, rest.map_or(connection.lost, |rest| rest.and(connection.lost))))
     }
 
     /// Drops a connection; what it had not taken to the last byte is unsent.
@@ -278,7 +282,7 @@ impl<T: Transport> Connections<T> {
         stats.held_back -= u64::from(connection.turn == Turn::HeldBack);
         if let Some(blocked) = &connection.blocked {
             stats.blocked -= 1;
-            stats.unsent += blocked.rest.iter().map(|frame| u64::from(frame.messages)).sum::<u64>();
+            stats.unsent += blocked.rest.messages();
         }
         guarded(stats, || drop(connection));
     }
@@ -298,7 +302,7 @@ impl<T: Transport> Connections<T> {
             return Written::Gone;
         };
         if let Some(blocked) = &mut connection.blocked {
-            blocked.rest.push_back(frame.clone());
+            blocked.rest.push(frame.clone());
             if last {
                 blocked.end(now);
             }
@@ -321,11 +325,7 @@ impl<T: Transport> Connections<T> {
                 let (writable, session) = (Arc::clone(&self.writable), connection.session);
                 let unblock =
                     Arc::new(Unblock { writable, place, session, listed: AtomicBool::new(false) });
-                let rest = VecDeque::from([Frame {
-                    bytes: frame.bytes.slice(taken..),
-                    messages: frame.messages,
-                    rewind: frame.rewind,
-                }]);
+                let rest = Rest::of(frame, taken);
                 connection.blocked = Some(Box::new(Blocked {
                     unblock,
                     rest,
@@ -352,114 +352,21 @@ impl<T: Transport> Connections<T> {
         }
     }
 
-    /// Writes the next of the control frames that wait for a connection; `None` when none does.
-    /// Those of a blocked one wait on until it has taken the rest.
-    pub(super) fn write_control(
-        &mut self,
-        place: u32,
-        now: Instant,
-        stats: &mut PumpStats,
-    ) -> Option<Written> {
-        let connection = self.table.get(place as usize).and_then(Option::as_ref)?;
-        if connection.blocked.is_some() {
-            return Some(Written::Blocked);
-        }
-        let bytes = connection.inbox.take()?;
-        Some(self.write(place, &Frame::of_bytes(bytes), false, now, stats))
+    /// How many bytes of High messages may go before what a blocked connection has yet to take;
+    /// `None`: nothing there can be overtaken.
+    pub(super) fn overtaking(&mut self, place: u32, session: SessionId) -> Option<u64> {
+        let connection = self.find(place, session)?;
+        let blocked = connection.blocked.as_ref()?;
+        let may = !blocked.last && blocked.rest.may_be_overtaken();
+        may.then(|| connection.pace.space().max(OVERTAKING))
     }
 
-    /// Writes what waits for a connection if a close is among it: nothing follows that. `None` if
-    /// there is none.
-    pub(super) fn write_close(
-        &mut self,
-        place: u32,
-        session: SessionId,
-        now: Instant,
-        stats: &mut PumpStats,
-    ) -> Option<Written> {
-        if !self.holds(place, session) {
-            return None;
-        }
-        let ending = self.table[place as usize].as_ref()?.inbox.take_ending()?;
-        let written = self.write_to_end(place, *ending, now, stats);
-        if let Some(blocked) =
-            self.find(place, session).and_then(|connection| connection.blocked.as_mut())
-        {
-            blocked.closing = true;
-        }
-        Some(written)
-    }
-
-    /// Whether a close is on its way to a session's connection.
-    pub(super) fn is_closing(&mut self, place: u32, session: SessionId) -> bool {
+    /// Puts High messages before what a blocked connection has yet to take and has not begun with.
+    pub(super) fn overtake(&mut self, place: u32, session: SessionId, frame: &Frame) {
         let connection = self.find(place, session);
-        connection
-            .and_then(|connection| connection.blocked.as_ref())
-            .is_some_and(|blocked| blocked.closing)
-    }
-
-    /// Writes the control frames that wait for a connection that is about to be dropped, as far as
-    /// it takes them at once.
-    pub(super) fn write_waiting(
-        &mut self,
-        place: u32,
-        session: SessionId,
-        now: Instant,
-        stats: &mut PumpStats,
-    ) {
-        if !self.is_free(place, session) {
-            return;
+        if let Some(blocked) = connection.and_then(|connection| connection.blocked.as_mut()) {
+            blocked.rest.overtake(frame.clone());
         }
-        let waiting =
-            self.table[place as usize].as_ref().and_then(|connection| connection.inbox.close());
-        for bytes in waiting.into_iter().flatten() {
-            if self.write(place, &Frame::of_bytes(bytes), false, now, stats) != Written::All {
-                return;
-            }
-        }
-    }
-
-    /// Writes the last words of a connection's session, behind the control frames that wait. It
-    /// takes no further ones; nothing follows a close.
-    pub(super) fn write_last(
-        &mut self,
-        place: u32,
-        last: Bytes,
-        now: Instant,
-        stats: &mut PumpStats,
-    ) -> Written {
-        let Some(connection) = self.table.get(place as usize).and_then(Option::as_ref) else {
-            return Written::Gone;
-        };
-        if connection.blocked.as_ref().is_some_and(|blocked| blocked.closing) {
-            return Written::Blocked;
-        }
-        let waiting = connection.inbox.close();
-        let last = if waiting.as_ref().is_some_and(|waiting| waiting.is_ending()) {
-            None
-        } else {
-            Some(last)
-        };
-        self.write_to_end(place, waiting.into_iter().flatten().chain(last), now, stats)
-    }
-
-    /// Writes the last that a connection gets.
-    fn write_to_end(
-        &mut self,
-        place: u32,
-        frames: impl Iterator<Item = Bytes>,
-        now: Instant,
-        stats: &mut PumpStats,
-    ) -> Written {
-        let (mut frames, mut written) = (frames.peekable(), Written::Gone);
-        while let Some(bytes) = frames.next() {
-            let last = frames.peek().is_none();
-            written = self.write(place, &Frame::of_bytes(bytes), last, now, stats);
-            if written == Written::Gone {
-                break;
-            }
-        }
-        written
     }
 
     /// A blocked connection may take more: offers it the rest. `Blocked` again means that its waker
@@ -490,8 +397,16 @@ impl<T: Transport> Connections<T> {
                 Some(Poll::Ready(Err(_))) | None => return Written::Gone,
             }
             let mut any = false;
-            while let Some(frame) = blocked.rest.front_mut() {
-                let Ok(taken) = offer(&mut connection.transport, &frame.bytes, stats) else {
+            loop {
+                if blocked.rest.is_between()
+                    && !blocked.last
+                    && let Some(bytes) = connection.inbox.take()
+                {
+                    blocked.rest.put_next(Frame::of_bytes(bytes));
+                }
+                let Some(bytes) = blocked.rest.first() else { break };
+                let offered = bytes.len();
+                let Ok(taken) = offer(&mut connection.transport, bytes, stats) else {
                     return Written::Gone;
                 };
                 any |= taken > 0;
@@ -500,12 +415,10 @@ impl<T: Transport> Connections<T> {
                 if taken > 0 && !blocked.last {
                     blocked.since = now;
                 }
-                frame.bytes.advance(taken);
-                if !frame.bytes.is_empty() {
+                stats.messages += u64::from(blocked.rest.wrote(taken));
+                if taken < offered {
                     break;
                 }
-                stats.messages += u64::from(frame.messages);
-                blocked.rest.pop_front();
             }
             if blocked.rest.is_empty() {
                 let (last, elapsed) = (blocked.last, now.saturating_duration_since(blocked.began));
@@ -562,6 +475,7 @@ mod tests {
     use super::super::mailbox::Mailbox;
     use super::*;
     use crate::pump::transport::Transport;
+    use bytes::Bytes;
     use std::io::{self, ErrorKind};
 
     /// Takes nothing.

@@ -1,7 +1,8 @@
 //! Encoding: batches become bytes once for all connections that read the same.
 //! [Decision D29](roomcast_core::design#d29-frames-are-made-once).
 
-use bytes::Bytes;
+use crate::sync::Arc;
+use bytes::{Buf, Bytes};
 use roomcast_core::audience::BatchKey;
 use roomcast_core::event::EndReason;
 use roomcast_core::ids::Seq;
@@ -79,12 +80,53 @@ pub(crate) struct Frame {
     pub(crate) messages: u32,
     /// Where the session stood before it took them.
     pub(crate) rewind: Rewind,
+    /// Between what something else can go, if there is more than one.
+    pub(crate) bounds: Option<Arc<Bounds>>,
+    /// How much of the frame that the bounds are of went before the bytes.
+    pub(crate) at: usize,
+}
+
+/// Where the messages of a frame end, its gaps and the direct ones among them.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    /// Each one's end.
+    pub(crate) ends: Box<[usize]>,
+    /// The end of those that are High.
+    pub(crate) high: usize,
 }
 
 impl Frame {
     /// One without messages of the room.
     pub(crate) fn of_bytes(bytes: Bytes) -> Self {
-        Self { bytes, messages: 0, rewind: Rewind::default() }
+        Self { bytes, messages: 0, rewind: Rewind::default(), bounds: None, at: 0 }
+    }
+
+    /// What is left once so many bytes were taken, and not all: of the message that has begun, and
+    /// of those that have not. The last of the two counts for all that the frame holds.
+    pub(crate) fn cut(mut self, taken: usize) -> (Option<Self>, Option<Self>) {
+        self.bytes.advance(taken);
+        self.at += taken;
+        let ends = self.bounds.as_ref().map_or(&[][..], |bounds| &bounds.ends);
+        let (Ok(next) | Err(next)) = ends.binary_search(&self.at);
+        if self.at == 0 || ends.get(next) == Some(&self.at) {
+            return (None, Some(self));
+        }
+        match ends.get(next).map(|end| end - self.at).filter(|&left| left < self.bytes.len()) {
+            Some(left) => (Some(self.take_front(left)), Some(self)),
+            None => (Some(self), None),
+        }
+    }
+
+    /// Takes the High messages off the front. The rest counts for them, too.
+    pub(crate) fn take_high(&mut self) -> Option<Self> {
+        let left = self.bounds.as_ref()?.high.checked_sub(self.at).filter(|&left| left > 0)?;
+        Some(self.take_front(left))
+    }
+
+    fn take_front(&mut self, bytes: usize) -> Self {
+        let front = Self { rewind: self.rewind, ..Self::of_bytes(self.bytes.split_to(bytes)) };
+        self.at += bytes;
+        front
     }
 }
 
@@ -106,6 +148,8 @@ pub(crate) struct Frames<E> {
     /// By their numbers, each as history or not.
     messages: VecDeque<((Seq, bool), Bytes)>,
     message_bytes: usize,
+    /// Room for where the messages of a frame end.
+    ends: Vec<usize>,
     /// Calls of the encoder that panicked.
     pub(crate) panics: u64,
     /// Messages that were encoded, and frames that were put together.
@@ -120,6 +164,7 @@ impl<E> Frames<E> {
             ranges: Vec::with_capacity(RANGES),
             messages: VecDeque::new(),
             message_bytes: 0,
+            ends: Vec::new(),
             panics: 0,
             encoded: 0,
             framed: 0,
@@ -142,29 +187,42 @@ impl<E> Frames<E> {
             return frame;
         }
         self.framed += 1;
-        let mut bytes = Vec::new();
+        let (mut bytes, mut high) = (Vec::new(), 0);
+        let mut ends = std::mem::take(&mut self.ends);
         for item in batch.items() {
-            match item {
+            let level = match item {
                 Item::Gap { priority, count, cause } => {
                     self.guarded(&mut bytes, |encoder, frame| {
                         encoder.gap(priority, count, cause, frame);
                     });
+                    priority
                 }
                 Item::Message(message) => {
                     let is_history = batch.is_history(message);
                     let encoded = self.message(message, is_history);
                     bytes.extend_from_slice(&encoded);
+                    message.priority
                 }
                 Item::Direct(direct) => {
                     self.encoded += 1;
                     self.guarded(&mut bytes, |encoder, frame| encoder.direct(direct, frame));
+                    direct.priority
                 }
+            };
+            ends.push(bytes.len());
+            if level == Priority::High {
+                high = bytes.len();
             }
         }
+        let bounds = (ends.len() > 1).then(|| Arc::new(Bounds { ends: (&*ends).into(), high }));
+        ends.clear();
+        self.ends = ends;
         let frame = Frame {
             bytes: bytes.into(),
             messages: (batch.messages().len() + batch.directs().len()) as u32,
             rewind: batch.rewind(),
+            bounds,
+            at: 0,
         };
         if let Some(&key) = key {
             if self.ranges.len() == RANGES {

@@ -12,6 +12,8 @@ use std::task::{Context, Poll};
 
 /// Bytes of the host's own for one connection, for [`Pumped::control`](crate::pump::Pumped::control).
 /// Plain [`Bytes`] are a [`Frame`](Self::Frame).
+///
+/// They go before the room's messages: next but for the message that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Control {
@@ -22,9 +24,10 @@ pub enum Control {
     /// that sends many pings gets the answer to the newest, which is all that RFC 6455 (section
     /// 5.5.3) asks for. Written behind the frames that wait.
     Pong(Bytes),
-    /// A close, or the answer to one. It has a place of its own and is written behind what waits;
-    /// nothing follows it, of the room's or of the host's, and the connection goes once it is out
-    /// (RFC 6455, section 5.5.1). The first one counts.
+    /// A close, or the answer to one. It has a place of its own and is written behind the frames and
+    /// the pong that wait; nothing follows it, of the room's or of the host's, and the connection
+    /// goes once it is out (RFC 6455, section 5.5.1). What of the room's messages has not begun by
+    /// then is unsent, and comes again to who resumes. The first one counts.
     Close(Bytes),
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod frames;
 mod mailbox;
 mod pace;
 mod pumped;
+mod rest;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! One task of a pump: it serves the connections of one shard, a bounded number of them in each
 //! turn.
 
+mod overtake;
+
 use super::connection::{Writable, Written};
 use super::connections::{Connections, Takes};
 use super::mailbox::Inbox;
@@ -238,6 +240,7 @@ where
         while self.stats.writes - before < u64::from(self.options.writes_a_turn)
             && let Some((place, session)) = self.unblocked.pop_front()
         {
+            self.overtake(place, session, now);
             match self.connections.unblock(place, session, now.into_std(), &mut self.stats) {
                 Written::All => self.fresh.push_back(place),
                 Written::Blocked => {}
@@ -365,6 +368,16 @@ where
         self.shared.fence().drop_each(prepared);
         taken.clear();
         self.taken = taken;
+        self.end_all(ended, now);
+        slots
+    }
+
+    /// Sessions have taken all and ended.
+    fn end_all(
+        &mut self,
+        ended: impl IntoIterator<Item = (u32, SessionId, EndReason)>,
+        now: Instant,
+    ) {
         for (place, session, reason) in ended {
             self.shared.forget(session);
             if self.connections.holds(place, session) {
@@ -373,7 +386,6 @@ where
                 self.early.insert(session, reason);
             }
         }
-        slots
     }
 
     /// How many bytes a message has as it is written, roughly.
@@ -396,13 +408,8 @@ where
         taken: &[(u32, u32)],
         now: Instant,
     ) {
-        let frames: Vec<Frame> = prepared
-            .iter()
-            .map(|(key, prepared)| match prepared {
-                Prepared::Frame(frame) => frame.clone(),
-                Prepared::Batch(batch) => self.frames.frame(key.as_ref(), batch),
-            })
-            .collect();
+        let frames: Vec<Frame> =
+            prepared.iter().map(|(key, prepared)| self.frame(key.as_ref(), prepared)).collect();
         for &(place, frame) in taken {
             let frame = &frames[frame as usize];
             if self.connections.write(place, frame, false, now.into_std(), &mut self.stats)

@@ -55,8 +55,12 @@ impl Wire {
         self.give(1);
     }
 
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().taken.clone()
+    }
+
     pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().taken.clone()).unwrap()
+        String::from_utf8(self.bytes()).unwrap()
     }
 
     pub(crate) fn is_dropped(&self) -> bool {
