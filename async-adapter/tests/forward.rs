@@ -3,11 +3,11 @@
 
 use futures_sink::Sink;
 use roomcast::error::SessionEnd;
-use roomcast::event::EndReason;
+use roomcast::event::{EndReason, StartPosition};
 use roomcast::session::{ForwardEnd, ForwardOptions};
 use roomcast::{
-    Batch, Budget, Hub, Item, Join, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source,
-    UserId, forward,
+    Actor, Batch, Budget, Direct, Hub, Item, Join, PerLevel, Priority, Publish, Recipient, Room,
+    RoomConfig, RoomId, Source, UserId, forward,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -115,7 +115,7 @@ async fn a_batch_is_flushed_once_and_the_end_is_told() {
         room.join(Join::guest()).unwrap().with_budget(Budget { messages: 2, bytes: 1_000 });
     let peer = Peer::new(Mood::Ready);
     publish(&room, &["a", "b", "c"]);
-    room.close(roomcast::Actor::Host).unwrap();
+    room.close(Actor::Host).unwrap();
     let done = forward(reader, peer.clone(), encode, within(1)).await;
     assert!(matches!(done.end, ForwardEnd::Session(SessionEnd::Closed(EndReason::RoomClosed))));
     assert_eq!((done.batches, done.messages, done.unsent), (2, 3, 0));
@@ -171,10 +171,58 @@ async fn what_a_busy_peer_misses_is_a_gap() {
     publish(&room, &["b", "c", "d", "e"]);
     peer.becomes(Mood::Ready);
     sleep(Duration::from_millis(10)).await;
-    room.close(roomcast::Actor::Host).unwrap();
+    room.close(Actor::Host).unwrap();
     let done = writing.await.unwrap();
     assert_eq!((done.messages, done.unsent), (3, 0));
     assert_eq!(peer.seen(), "a|<2>de|");
+}
+
+/// What the host has to say to one who is kicked goes out behind what the room has, however slow
+/// the sink; then the end is told, and the sink is there for last words.
+#[tokio::test(start_paused = true)]
+async fn d50_a_kick_is_told_behind_what_is_due() {
+    let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
+    let reader = room.join(Join::user(UserId(7))).unwrap();
+    let mut slow = Slow::new(Duration::from_millis(150));
+    let seen = Arc::clone(&slow.seen);
+    publish(&room, &["a", "b", "c", "d", "e", "f"]);
+    let said = async {
+        sleep(Duration::from_millis(400)).await;
+        let _ = room.send_direct(Recipient::User(UserId(7)), Direct::new("be nice")).unwrap();
+        room.moderation(Actor::Host).kick(&[UserId(7)]).unwrap();
+        publish(&room, &["too late"]);
+    };
+    let (done, ()) =
+        tokio::join!(forward(reader, &mut slow, encode, ForwardOptions::default()), said);
+    let ForwardEnd::Session(end) = done.end else { panic!("{:?}", done.end) };
+    assert_eq!(end, SessionEnd::Closed(EndReason::Kicked));
+    assert_eq!((done.messages, done.unsent, done.token), (7, 0, None));
+    futures_util::SinkExt::send(&mut slow, format!("end: {end}")).await.unwrap();
+    let seen: Vec<_> = seen.lock().unwrap().iter().map(|(frame, _)| frame.clone()).collect();
+    let words = ["a", "b", "c", "d", "e", "f", "to you: be nice"].map(str::to_owned);
+    assert_eq!(seen[..7], words);
+    assert_eq!(seen[7], format!("end: {end}"));
+}
+
+/// Whoever comes back gets what was on its way, and what it cannot get any more is a gap.
+#[tokio::test(start_paused = true)]
+async fn d50_who_was_given_up_is_told_what_it_missed() {
+    let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([3; 4])).build().unwrap();
+    for (later, right) in [(&["c"][..], "abc|"), (&["c", "d", "e", "f"], "<3>def|")] {
+        let (_hub, room) = room(&config);
+        let reader = room.join(Join::user(UserId(7))).unwrap();
+        publish(&room, &["a", "b"]);
+        let done = forward(reader, Peer::new(Mood::Stuck), encode, within(1)).await;
+        assert!(matches!(done.end, ForwardEnd::Stalled));
+        publish(&room, later);
+        let back = room.join(Join::user(UserId(7)).resume(done.token.unwrap())).unwrap();
+        assert_eq!(back.start(), StartPosition::Resumed);
+        room.close(Actor::Host).unwrap();
+        let peer = Peer::new(Mood::Ready);
+        let done = forward(back, peer.clone(), encode, within(1)).await;
+        assert!(matches!(done.end, ForwardEnd::Session(SessionEnd::Closed(EndReason::RoomClosed))));
+        assert_eq!(peer.seen(), right);
+    }
 }
 
 /// A sink that takes a frame every so often, and puts down when.
@@ -263,7 +311,7 @@ async fn d50_a_sink_that_goes_on_is_not_given_up() {
     sleep(Duration::from_secs(60)).await;
     assert_eq!(seen.lock().unwrap().len(), 40);
     assert!(!writing.is_finished());
-    room.close(roomcast::Actor::Host).unwrap();
+    room.close(Actor::Host).unwrap();
     let done = writing.await.unwrap();
     assert_eq!((done.messages, done.unsent), (40, 0));
 }
@@ -331,7 +379,7 @@ async fn a_sink_is_looked_at_only_if_it_may_be_asked() {
         assert!(!writing.is_finished());
         publish(&room, &["a"]);
         sleep(Duration::from_millis(1)).await;
-        room.close(roomcast::Actor::Host).unwrap();
+        room.close(Actor::Host).unwrap();
         let done = writing.await.unwrap();
         assert!(format!("{:?}", done.end).starts_with(end), "{done:?}");
         assert_eq!(done.messages + done.unsent, 1);

@@ -65,6 +65,10 @@ impl TcpTransport {
     /// [`with_unsent`](Self::with_unsent) says otherwise.
     pub const UNSENT: u32 = 16 << 10;
 
+    /// Bytes of a send buffer for [`prepare_for_sink`](Self::prepare_for_sink): as few as Linux
+    /// gives.
+    pub const SINK_BUFFER: u32 = 2_304;
+
     /// Splits a connection: the read half stays with the host, the write half is for the pump. The
     /// socket gets the options of [`prepare`](Self::prepare).
     ///
@@ -106,6 +110,37 @@ impl TcpTransport {
         #[cfg(not(any(target_os = "android", target_os = "linux")))]
         let _ = unsent;
         Ok(())
+    }
+
+    /// Sets the options of a socket that nobody looks into, such as one below a sink that
+    /// [`forward`](crate::forward) writes to: those of [`prepare`](Self::prepare), and a send buffer
+    /// of about so many bytes, sent or not, [`SINK_BUFFER`](Self::SINK_BUFFER) at the least.
+    ///
+    /// A gift waits behind what the buffer holds: at the least some 4 KB, for Linux takes twice what
+    /// it is asked for, so a second and a half of a link of 24 kbit/s. And no more than that can be
+    /// under way, so a peer that is 100 ms away gets at most about 40 KB a second of the least, and
+    /// of more in proportion. A pump needs none of this: it asks the kernel.
+    ///
+    /// # Errors
+    /// The socket refuses an option: it is no longer connected.
+    ///
+    /// ```
+    /// # use roomcast::net::TcpTransport;
+    /// # use tokio::net::{TcpListener, TcpStream};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let _peer = TcpStream::connect(listener.local_addr()?).await?;
+    /// // Under axum: `listener.tap_io(|stream| …)`, before it is served.
+    /// let (stream, _) = listener.accept().await?;
+    /// TcpTransport::prepare_for_sink(&stream, TcpTransport::SINK_BUFFER)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prepare_for_sink(stream: &TcpStream, buffer: u32) -> io::Result<()> {
+        let buffer = buffer.max(Self::SINK_BUFFER);
+        Self::prepare(stream, buffer)?;
+        SockRef::from(stream).set_send_buffer_size(buffer as usize)
     }
 }
 
@@ -178,6 +213,19 @@ mod tests {
             assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
             assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_EVERY);
             assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_TIMES);
+        }
+    }
+
+    /// Linux counts for itself as much as it is asked for, and takes 4,608 at the least.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn d49_a_socket_below_a_sink_has_a_short_buffer() {
+        for (buffer, right) in [(0, 4_608), (TcpTransport::SINK_BUFFER, 4_608), (8_192, 16_384)] {
+            let (_client, server) = pair().await;
+            TcpTransport::prepare_for_sink(&server, buffer).unwrap();
+            let socket = SockRef::from(&server);
+            assert_eq!(socket.send_buffer_size().unwrap(), right);
+            assert!(server.nodelay().unwrap() && socket.keepalive().unwrap());
         }
     }
 

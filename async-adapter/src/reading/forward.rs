@@ -25,7 +25,7 @@ pub struct ForwardOptions {
     /// 250 ms.
     ///
     /// What lies below the sink is not seen: give the socket a short send buffer, as
-    /// `net::TcpTransport::prepare` does (feature `net`), and the sink itself a small one.
+    /// `net::TcpTransport::prepare_for_sink` does (feature `net`), and the sink itself a small one.
     pub reach: Duration,
     /// How often the sink is asked whether it still works while there is nothing to write, beside
     /// the moments at which it wakes the task itself. Default 10 s; less than a millisecond counts
@@ -87,8 +87,9 @@ pub enum ForwardEnd<E> {
 /// batch, flushes once, takes the next.
 ///
 /// While the sink is busy nothing is taken from the room: a slow peer costs no memory, what it
-/// misses is skipped and told in its next batch, and what it gets is fresh. Close the sink
-/// afterwards if it is yours to close; the subscription leaves when this returns.
+/// misses is skipped and told in its next batch, and what it gets is fresh. A session that ends gets
+/// what it is due, as long as its grace lasts, before this returns; the subscription leaves when it
+/// does. Lend the sink (`&mut sink`) to write last words to it and to close it afterwards.
 ///
 /// ```
 /// use roomcast::session::{ForwardEnd, ForwardOptions};

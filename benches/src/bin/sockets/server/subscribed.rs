@@ -18,10 +18,6 @@ use roomcast_benches::record;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Bytes that the kernel takes and cannot send yet: less than a pump's, for what is in flight is not
-/// seen here.
-const UNSENT: u32 = 2 << 10;
-
 struct Subscribed {
     hall: Hall,
     written: Written,
@@ -30,7 +26,9 @@ struct Subscribed {
 pub(super) fn open(load: &Load, listener: TcpListener) -> Result<Arc<dyn Site>, String> {
     let site = Arc::new(Subscribed { hall: Hall::open(load)?, written: Written::default() });
     let router = Router::new().route("/", get(upgrade)).with_state(Arc::clone(&site));
-    serve(listener, router, |stream| TcpTransport::prepare(stream, UNSENT));
+    serve(listener, router, |stream| {
+        TcpTransport::prepare_for_sink(stream, TcpTransport::SINK_BUFFER)
+    });
     Ok(site)
 }
 
