@@ -14,7 +14,7 @@ use crate::message::{
 };
 use crate::priority::Priority;
 use crate::profile::Profile;
-use crate::queue::Full;
+use crate::queue::{Full, Popped};
 use crate::time::Instant;
 use crate::work::WorkLimit;
 
@@ -301,7 +301,14 @@ impl<M: Payload> Admission<M> {
         work: &mut WorkLimit,
     ) -> Entered<M> {
         let level = lane.level;
-        let (id, units, merge_key) = (waiting.id, waiting.units(), waiting.merge_key());
+        let units = waiting.units();
+        if own.is_some() && self.pipeline.goes_past(now, level, work) {
+            self.accounts.queue(level, units);
+            let popped =
+                Popped { item: waiting, priority: level, sender: lane.sender, entered: now };
+            return Entered::Sent(self.send(now, popped, own));
+        }
+        let (id, merge_key) = (waiting.id, waiting.merge_key());
         if let Some(slot) = merge_key.and_then(|key| self.pipeline.find_carrier(level, key)) {
             let carrier = self.merge(now, slot, lane, waiting, own.is_some());
             self.dispatch(now, work, None);

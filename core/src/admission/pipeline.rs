@@ -15,6 +15,7 @@ use crate::message::{EdgeMessage, Limit, MergeKey, Message, Sender, Urgency};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Full, Popped, Queue, Space, Victims};
 use crate::time::{Duration, Instant, saturating_nanos};
+use crate::work::WorkLimit;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -94,6 +95,23 @@ impl<M> Pipeline<M> {
     #[inline]
     pub(super) fn is_backed_up(&self) -> bool {
         self.edge_outbox.as_ref().is_some_and(|outbox| outbox.is_full())
+    }
+
+    /// Returns whether a message of a level that comes now goes out past the queue, since nothing
+    /// waits there; the room's token, and the work of one message, are taken with it. Where levels
+    /// have quotas of their own, or a floor, it never does.
+    #[inline]
+    pub(super) fn goes_past(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        work: &mut WorkLimit,
+    ) -> bool {
+        self.queue.is_empty()
+            && !self.is_backed_up()
+            && !work.is_spent()
+            && self.scheduler.take_alone(now, level)
+            && work.take()
     }
 
     /// Puts a message into the queue, over the budget if need be, and returns its slot. Unless it

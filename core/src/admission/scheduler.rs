@@ -153,6 +153,13 @@ impl Scheduler {
         self.min_share.is_some_and(|min_share| self.passed_over + 1 >= min_share)
     }
 
+    /// Takes the room's token for a message of a level where nothing else waits, if it is there and
+    /// is all that decides.
+    #[inline]
+    pub(super) fn take_alone(&mut self, now: Instant, level: Priority) -> bool {
+        !self.by_level && self.min_share.is_none() && self.room.take_keeping(now, self.kept[level])
+    }
+
     /// Takes the room's token for a turn, if it is there.
     #[inline]
     pub(super) fn take(&mut self, now: Instant, pick: Pick) -> bool {
