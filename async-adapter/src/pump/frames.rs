@@ -18,6 +18,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// who read different ranges; a range that many read is framed once for all of them. So the same
 /// message has to give the same bytes.
 ///
+/// What one call appends goes out in one piece. Between two of them, where a transport took only a
+/// part of a frame, a word of the host's may go, or a High message that came later.
+///
 /// If a call panics, what it had appended is taken back, the message goes without, and the pump
 /// counts it ([`PumpStats::panics`](crate::stats::PumpStats::panics)).
 ///
