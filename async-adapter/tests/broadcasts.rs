@@ -46,7 +46,7 @@ async fn a16_a_broadcast_wakes_waiters_in_every_room() {
     hub.broadcast(broadcast(1)).unwrap();
     assert!(hub.broadcast(broadcast(2)).unwrap_err().retry_at.is_some());
     // One that is called hears it at once, and once; to look at it is no call.
-    rooms[400].moderation(Actor::Host).mute_room(false).unwrap();
+    rooms[400].moderation(Actor::Host).unmute_room().unwrap();
     assert_eq!(rooms[400].stats().room.admission.ledger.total().dispatched, 1);
     for (id, task) in waiting.into_iter().enumerate().filter(|(id, _)| *id != 77) {
         assert_eq!(task.await.unwrap(), (Kind::Notice, "to all".to_owned(), 1), "room {id}");

@@ -108,19 +108,19 @@ async fn a11_a_mute_holds_until_its_time_or_its_lifting() {
 async fn a11_in_a_muted_room_owner_and_admins_speak() {
     let (_hub, [room, _]) = rooms();
     let (owner, ann, bob) = (enter(&room, OWNER), enter(&room, ANN), enter(&room, BOB));
-    assert_eq!(room.moderation(Actor::User(OWNER)).set_admin(BOB, true), Ok(true));
+    assert_eq!(room.moderation(Actor::User(OWNER)).add_admin(BOB), Ok(true));
     assert_eq!(
         [OWNER, ANN, BOB].map(|user| room.role_of(user)),
         [Role::Owner, Role::Member, Role::Admin]
     );
     assert!(matches!(
-        room.moderation(Actor::User(ANN)).mute_room(true),
+        room.moderation(Actor::User(ANN)).mute_room(),
         Err(ModerationError::NotAllowed(_))
     ));
-    room.moderation(Actor::User(BOB)).mute_room(true).unwrap();
+    room.moderation(Actor::User(BOB)).mute_room().unwrap();
     let all = |room: &_| [&owner, &ann, &bob].map(|session| silence(room, session));
     assert_eq!(all(&room), [None, Some(RefusalReason::RoomMuted), None]);
-    room.moderation(Actor::User(BOB)).mute_room(false).unwrap();
+    room.moderation(Actor::User(BOB)).unmute_room().unwrap();
     assert_eq!(all(&room), [None; 3]);
 }
 
@@ -200,10 +200,10 @@ async fn a28_a_counter_is_set_added_to_read_and_taken_away() {
 #[tokio::test(start_paused = true)]
 async fn b20_what_one_room_exports_another_takes_over() {
     let (_hub, [room, other]) = rooms();
-    room.moderation(Actor::Host).set_admin(BOB, true).unwrap();
+    room.moderation(Actor::Host).add_admin(BOB).unwrap();
     room.moderation(Actor::Host).mute(&[ANN], Some(MINUTE)).unwrap();
     room.moderation(Actor::Host).ban(&[UserId(9)], None).unwrap();
-    room.moderation(Actor::Host).mute_room(true).unwrap();
+    room.moderation(Actor::Host).mute_room().unwrap();
     assert_eq!(room.data().write_attributes(None, &[("topic", Some(b"cats"))]), Ok(1));
     assert_eq!(room.data().set_counter("likes", 42), Ok(None));
     let carried = room.data().export();

@@ -131,7 +131,7 @@ fn a_name_keeps_its_number_while_a_room_needs_it() {
     let _session = room.join("in").unwrap();
     by_host.mute(&[hub.user_id("muted")], hour).unwrap();
     by_host.ban(&[hub.user_id("banned")], hour).unwrap();
-    by_host.set_admin(hub.user_id("admin"), true).unwrap();
+    by_host.add_admin(hub.user_id("admin")).unwrap();
     let unneeded = hub.user_id("unneeded");
 
     visitors(&hub, &hand, 0, 3_000);
@@ -142,7 +142,7 @@ fn a_name_keeps_its_number_while_a_room_needs_it() {
     assert!(room.join("banned").is_err());
 
     // The hour is over, and one of them an admin no longer.
-    by_host.set_admin(hub.user_id("admin"), false).unwrap();
+    by_host.remove_admin(hub.user_id("admin")).unwrap();
     visitors(&hub, &hand, 3_000, 3_000);
     let held = numbers.map(|number| hub.user_name(number).is_some());
     assert_eq!(held, [true, true, false, false, false, true]);
@@ -156,7 +156,7 @@ fn who_was_forgotten_comes_back_without_rights() {
     let old = hub.user_id("ann");
     drop(room.join("ann").unwrap());
     hub.remove_room("stream-42").unwrap();
-    room.moderation(Actor::Host).set_admin(old, true).unwrap();
+    room.moderation(Actor::Host).add_admin(old).unwrap();
     drop(room);
     visitors(&hub, &hand, 0, 3_000);
     assert_eq!(hub.user_name(old), None);
@@ -222,7 +222,7 @@ fn what_is_carried_over_goes_by_name() {
     let (old, _) = hub();
     let room = old.open_room("stream-42", &RoomConfig::default()).unwrap();
     let by_host = room.moderation(Actor::Host);
-    by_host.set_admin(room.user_id("ann"), true).unwrap();
+    by_host.add_admin(room.user_id("ann")).unwrap();
     by_host.mute(&[room.user_id("bob"), UserId(7)], None).unwrap();
     by_host.ban(&[room.user_id("eve"), UserId(8)], Some(MINUTE)).unwrap();
     let carried = room.data().export_named();

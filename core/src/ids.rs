@@ -35,6 +35,15 @@ pub struct SessionKey {
     generation: u32,
 }
 
+/// Whose session it is, as far as an audience has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionKind {
+    /// Somebody's who has an id and may speak.
+    User,
+    /// Somebody's who has none: it receives and does not speak.
+    Guest,
+}
+
 impl SessionKey {
     /// The bit of a generation that marks a guest.
     const GUEST: u32 = 1 << 31;
@@ -45,10 +54,13 @@ impl SessionKey {
 
     /// The generation that follows `generation` in its slot, for a guest or a user. It is never
     /// zero.
-    pub(crate) const fn next_generation(generation: u32, guest: bool) -> u32 {
+    pub(crate) const fn next_generation(generation: u32, kind: SessionKind) -> u32 {
         let count = generation.wrapping_add(1) & !Self::GUEST;
         let count = if count == 0 { 1 } else { count };
-        if guest { count | Self::GUEST } else { count }
+        match kind {
+            SessionKind::User => count,
+            SessionKind::Guest => count | Self::GUEST,
+        }
     }
 
     /// The session with this key in one life of a room.
@@ -222,14 +234,17 @@ mod tests {
 
     #[test]
     fn generations_wrap_past_zero_and_the_guest_bit() {
-        assert_eq!(SessionKey::next_generation(u32::MAX >> 1, false), 1);
-        assert!(SessionKey::new(0, SessionKey::next_generation(0, true)).is_guest());
-        assert!(!SessionKey::new(0, SessionKey::next_generation(u32::MAX, false)).is_guest());
+        assert_eq!(SessionKey::next_generation(u32::MAX >> 1, SessionKind::User), 1);
+        assert!(SessionKey::new(0, SessionKey::next_generation(0, SessionKind::Guest)).is_guest());
+        assert!(
+            !SessionKey::new(0, SessionKey::next_generation(u32::MAX, SessionKind::User))
+                .is_guest()
+        );
     }
 
     #[test]
     fn bits_go_there_and_back() {
-        let key = SessionKey::new(7, SessionKey::next_generation(3, true));
+        let key = SessionKey::new(7, SessionKey::next_generation(3, SessionKind::Guest));
         assert_eq!(SessionKey::from_bits(key.to_bits()), key);
         for life in [0, 1, u64::MAX] {
             let id = key.in_life(life);

@@ -21,8 +21,10 @@ pub enum Role {
 pub enum Action {
     /// Close the room.
     Close,
-    /// Name or remove an admin.
-    SetAdmin,
+    /// Name an admin.
+    AddAdmin,
+    /// Make an admin a member again.
+    RemoveAdmin,
     /// Take a user out.
     Kick,
     /// Take a user out and keep them out.
@@ -33,8 +35,10 @@ pub enum Action {
     Mute,
     /// Let a user speak again.
     Unmute,
-    /// Keep all but the owner and the admins from speaking, or no longer.
+    /// Keep all but the owner and the admins from speaking.
     MuteRoom,
+    /// Let everyone speak again.
+    UnmuteRoom,
 }
 
 /// The rule that forbids an action.
@@ -68,13 +72,14 @@ pub struct NotAllowed {
 /// room), if one does.
 pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>) -> Option<Rule> {
     let least = match action {
-        Action::Close | Action::SetAdmin => Role::Owner,
+        Action::Close | Action::AddAdmin | Action::RemoveAdmin => Role::Owner,
         Action::Kick
         | Action::Ban
         | Action::Unban
         | Action::Mute
         | Action::Unmute
-        | Action::MuteRoom => Role::Admin,
+        | Action::MuteRoom
+        | Action::UnmuteRoom => Role::Admin,
     };
     match (actor, target) {
         (Some(actor), _) if actor < least => {
@@ -96,12 +101,13 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Close => "close",
-            Self::SetAdmin => "change the admin rights of",
+            Self::AddAdmin => "make an admin of",
+            Self::RemoveAdmin => "take the admin rights of",
             Self::Kick => "kick",
             Self::Ban => "ban",
             Self::Unban => "unban",
             Self::Mute | Self::MuteRoom => "mute",
-            Self::Unmute => "unmute",
+            Self::Unmute | Self::UnmuteRoom => "unmute",
         })
     }
 }
@@ -151,13 +157,15 @@ mod tests {
                     .collect()
             })
         };
-        let owners: [String; 4] = row(Action::SetAdmin);
-        assert_eq!(owners, ["yyy-", "yyy-", "----", "----"]);
+        for action in [Action::AddAdmin, Action::RemoveAdmin] {
+            let owners: [String; 4] = row(action);
+            assert_eq!(owners, ["yyy-", "yyy-", "----", "----"]);
+        }
         for action in [Action::Kick, Action::Mute, Action::Unmute] {
             let admins: [String; 4] = row(action);
             assert_eq!(admins, ["yyyy", "yyy-", "yy--", "----"]);
         }
-        for action in [Action::Ban, Action::Unban, Action::MuteRoom] {
+        for action in [Action::Ban, Action::Unban, Action::MuteRoom, Action::UnmuteRoom] {
             let admins: [String; 4] = row(action);
             assert_eq!(admins, ["yyy-", "yyy-", "yy--", "----"]);
         }

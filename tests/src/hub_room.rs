@@ -256,10 +256,12 @@ impl HubRoom {
     ) -> Result<bool, ModerationError> {
         let moderation = self.at(now).moderation(actor);
         match act {
-            Act::SetAdmin(user, is_admin) => moderation.set_admin(*user, *is_admin),
+            Act::AddAdmin(user) => moderation.add_admin(*user),
+            Act::RemoveAdmin(user) => moderation.remove_admin(*user),
             Act::Mute(users, time) => moderation.mute(users, *time).map(|()| true),
             Act::Unmute(users) => moderation.unmute(users).map(|()| true),
-            Act::MuteRoom(muted) => moderation.mute_room(*muted).map(|()| true),
+            Act::MuteRoom => moderation.mute_room().map(|()| true),
+            Act::UnmuteRoom => moderation.unmute_room().map(|()| true),
             Act::Kick(users) => moderation.kick(users).map(|()| true),
             Act::Ban(users, time) => moderation.ban(users, *time).map(|()| true),
             Act::Unban(users) => moderation.unban(users).map(|()| true),

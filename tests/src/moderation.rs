@@ -8,14 +8,18 @@ use roomcast_core::{Actor, Instant, RoomState, UserId};
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// `set_admin`.
-    SetAdmin(UserId, bool),
+    /// `add_admin`.
+    AddAdmin(UserId),
+    /// `remove_admin`.
+    RemoveAdmin(UserId),
     /// `mute`.
     Mute(Vec<UserId>, Option<Duration>),
     /// `unmute`.
     Unmute(Vec<UserId>),
     /// `mute_room`.
-    MuteRoom(bool),
+    MuteRoom,
+    /// `unmute_room`.
+    UnmuteRoom,
     /// `kick`.
     Kick(Vec<UserId>),
     /// `ban`.
@@ -33,10 +37,12 @@ impl Act {
         actor: Actor,
     ) -> Result<bool, ModerationError> {
         match self {
-            Self::SetAdmin(user, is_admin) => room.set_admin(now, actor, *user, *is_admin),
+            Self::AddAdmin(user) => room.add_admin(now, actor, *user),
+            Self::RemoveAdmin(user) => room.remove_admin(now, actor, *user),
             Self::Mute(users, time) => room.mute(now, actor, users, *time).map(|()| true),
             Self::Unmute(users) => room.unmute(now, actor, users).map(|()| true),
-            Self::MuteRoom(muted) => room.mute_room(now, actor, *muted).map(|()| true),
+            Self::MuteRoom => room.mute_room(now, actor).map(|()| true),
+            Self::UnmuteRoom => room.unmute_room(now, actor).map(|()| true),
             Self::Kick(users) => room.kick(now, actor, users).map(|()| true),
             Self::Ban(users, time) => room.ban(now, actor, users, *time).map(|()| true),
             Self::Unban(users) => room.unban(now, actor, users).map(|()| true),

@@ -2,7 +2,7 @@
 //! room, and the ledgers add up.
 
 use proptest::prelude::*;
-use roomcast_core::ids::CorrelationId;
+use roomcast_core::ids::{CorrelationId, SessionKind};
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Urgency};
 use roomcast_core::shard_index::ShardIndex;
@@ -45,7 +45,10 @@ impl World {
     fn join(&mut self, edge: usize, user: UserId) -> SessionId {
         let (edge, audience) = &mut self.edges[edge];
         edge.check_join(self.now, Some(user)).expect("not banned");
-        let session = audience.join(false, Group::default(), None).expect("there is room").session;
+        let session = audience
+            .join(SessionKind::User, Group::default(), None)
+            .expect("there is room")
+            .session;
         edge.add_session(self.now, user, session);
         session
     }
@@ -213,7 +216,7 @@ fn b17_all_that_was_published_is_forwarded() {
     let (now, ann) = (Instant::from_secs(100), UserId(7));
     let part = ShardIndex::new(0, 4).expect("one of four");
     let mut audience: Audience<String> = Audience::shard(&config, part, PerLevel::default());
-    let session = audience.join(false, Group::default(), None).unwrap().session;
+    let session = audience.join(SessionKind::User, Group::default(), None).unwrap().session;
     edge.add_session(now, ann, session);
     edge.set_profile(ann, Some("ann, 31".into())).unwrap();
     let publish = Publish::new(Source::Session(session), "a rocket".to_owned())

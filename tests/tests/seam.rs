@@ -3,6 +3,7 @@
 
 use roomcast_core::broadcasts::{Broadcast, BroadcastLimits, Broadcasts};
 use roomcast_core::config::RoomConfigBuilder;
+use roomcast_core::ids::SessionKind;
 use roomcast_core::message::DedupKey;
 use roomcast_core::quota::Quota;
 use roomcast_core::time::Duration;
@@ -64,7 +65,7 @@ fn what_an_audience_missed_is_a_gap_at_its_level() {
     let config = fast().build().unwrap();
     let mut admission: Admission<&str> = Admission::new(&config);
     let mut audience: Audience<&str> = Audience::new(&config);
-    let guest = audience.join(true, Group::DEFAULT, None).unwrap().session;
+    let guest = audience.join(SessionKind::Guest, Group::DEFAULT, None).unwrap().session;
     let _ = admission.publish(START, text(Priority::High)).unwrap();
     for _ in 0..1_999 {
         let _ = admission.publish(START, text(Priority::Low)).unwrap();
@@ -95,7 +96,7 @@ fn an_empty_seam_still_tells_what_was_missed() {
     let config = fast().build().unwrap();
     let mut admission: Admission<&str> = Admission::new(&config);
     let mut audience: Audience<&str> = Audience::new(&config);
-    let guest = audience.join(true, Group::DEFAULT, None).unwrap().session;
+    let guest = audience.join(SessionKind::Guest, Group::DEFAULT, None).unwrap().session;
     let _ = admission.publish(START, text(Priority::High)).unwrap();
     // Another audience has taken it over, and the host did not wait for this one.
     admission.release_through(admission.dispatched());

@@ -32,12 +32,20 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
         Self { shared, actor }
     }
 
-    /// Appoints a user as admin, or removes one. Returns whether that changed anything.
+    /// Names a user admin, through leave and rejoin. Returns whether that changed anything.
     ///
     /// # Errors
     /// The actor may not do that, the room is closed, or it has as many admins as it may have.
-    pub fn set_admin(&self, user: UserId, is_admin: bool) -> Result<bool, ModerationError> {
-        self.shared.set_admin(self.actor, user, is_admin)
+    pub fn add_admin(&self, user: UserId) -> Result<bool, ModerationError> {
+        self.shared.add_admin(self.actor, user)
+    }
+
+    /// Makes an admin a member again. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// The actor may not do that, or the room is closed.
+    pub fn remove_admin(&self, user: UserId) -> Result<bool, ModerationError> {
+        self.shared.admit(|admission, now| admission.remove_admin(now, self.actor, user))
     }
 
     /// Keeps users from speaking for a time (`None`: for good), through leave and rejoin. At most
@@ -58,12 +66,20 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
         self.shared.admit(|admission, now| admission.unmute(now, self.actor, users))
     }
 
-    /// Lets only the owner and the admins speak, or everyone again.
+    /// Lets only the owner and the admins speak.
     ///
     /// # Errors
     /// The room is closed, or the actor may not do that.
-    pub fn mute_room(&self, muted: bool) -> Result<(), ModerationError> {
-        self.shared.admit(|admission, now| admission.mute_room(now, self.actor, muted))
+    pub fn mute_room(&self) -> Result<(), ModerationError> {
+        self.shared.admit(|admission, now| admission.mute_room(now, self.actor))
+    }
+
+    /// Lets everyone speak again who is not muted.
+    ///
+    /// # Errors
+    /// The room is closed, or the actor may not do that.
+    pub fn unmute_room(&self) -> Result<(), ModerationError> {
+        self.shared.admit(|admission, now| admission.unmute_room(now, self.actor))
     }
 
     /// Takes users out: their sessions still get what they are due, then the reason; what they have

@@ -69,12 +69,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     }
 
     /// Notes each of several, if the call went well.
-    fn mention_all<E>(
+    fn mention_all<T, E>(
         self: &Arc<Self>,
         now: Instant,
-        answer: Result<(), E>,
+        answer: Result<T, E>,
         users: &[UserId],
-    ) -> Result<(), E> {
+    ) -> Result<T, E> {
         if answer.is_ok() {
             for &user in users {
                 self.mention(now, user);
@@ -83,19 +83,15 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         answer
     }
 
-    /// Names a user admin, or no longer.
-    pub(crate) fn set_admin(
+    /// Names a user admin.
+    pub(crate) fn add_admin(
         self: &Arc<Self>,
         actor: Actor,
         user: UserId,
-        is_admin: bool,
     ) -> Result<bool, ModerationError> {
         self.admit(|admission, now| {
-            let answer = admission.set_admin(now, actor, user, is_admin);
-            if answer.is_ok() {
-                self.mention(now, user);
-            }
-            answer
+            let answer = admission.add_admin(now, actor, user);
+            self.mention_all(now, answer, &[user])
         })
     }
 

@@ -30,26 +30,35 @@ impl<M: Payload> Admission<M> {
         self.moderation.banned(self.clock.peek(now), user)
     }
 
-    /// Names a user admin, or no longer. It holds through leave and rejoin. Returns whether that
-    /// changed anything.
-    pub fn set_admin(
+    /// Names a user admin. It holds through leave and rejoin. Returns whether that changed
+    /// anything.
+    pub fn add_admin(
         &mut self,
         now: Instant,
         actor: Actor,
         user: UserId,
-        is_admin: bool,
     ) -> Result<bool, ModerationError> {
-        let now = self.allows(now, actor, Action::SetAdmin, &[user])?;
-        let (is_changed, tip) = if is_admin {
-            let is_new = self.moderation.add_admin(&self.settings, user)?;
-            (is_new, SystemMessageKind::AdminSet)
-        } else {
-            (self.moderation.remove_admin(user), SystemMessageKind::AdminRemoved)
-        };
-        if is_changed {
-            self.data.note(now, tip, Some(user));
+        let now = self.allows(now, actor, Action::AddAdmin, &[user])?;
+        let is_new = self.moderation.add_admin(&self.settings, user)?;
+        if is_new {
+            self.data.note(now, SystemMessageKind::AdminSet, Some(user));
         }
-        Ok(is_changed)
+        Ok(is_new)
+    }
+
+    /// Makes an admin a member again. Returns whether that changed anything.
+    pub fn remove_admin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        user: UserId,
+    ) -> Result<bool, ModerationError> {
+        let now = self.allows(now, actor, Action::RemoveAdmin, &[user])?;
+        let was_admin = self.moderation.remove_admin(user);
+        if was_admin {
+            self.data.note(now, SystemMessageKind::AdminRemoved, Some(user));
+        }
+        Ok(was_admin)
     }
 
     /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through
@@ -82,15 +91,17 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Lets only the owner and the admins speak, or everyone again.
-    pub fn mute_room(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        muted: bool,
-    ) -> Result<(), ModerationError> {
+    /// Lets only the owner and the admins speak.
+    pub fn mute_room(&mut self, now: Instant, actor: Actor) -> Result<(), ModerationError> {
         self.allows(now, actor, Action::MuteRoom, &[])?;
-        self.moderation.set_room_muted(muted);
+        self.moderation.set_room_muted(true);
+        Ok(())
+    }
+
+    /// Lets everyone speak again who is not muted.
+    pub fn unmute_room(&mut self, now: Instant, actor: Actor) -> Result<(), ModerationError> {
+        self.allows(now, actor, Action::UnmuteRoom, &[])?;
+        self.moderation.set_room_muted(false);
         Ok(())
     }
 

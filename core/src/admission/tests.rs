@@ -1,7 +1,7 @@
 //! Tests of what only a host that holds the halves apart can do to an admission.
 
 use super::*;
-use crate::ids::{SessionKey, UserId};
+use crate::ids::{SessionKey, SessionKind, UserId};
 use crate::shard_index::ShardIndex;
 use crate::time::Duration;
 
@@ -12,7 +12,7 @@ fn admission() -> Admission<&'static str> {
 #[test]
 fn made_up_sessions_change_nothing() {
     let mut admission = admission();
-    let guest = SessionKey::new(0, SessionKey::next_generation(0, true)).in_life(0);
+    let guest = SessionKey::new(0, SessionKey::next_generation(0, SessionKind::Guest)).in_life(0);
     // Generation 0 is nobody's.
     for session in [
         guest,
@@ -53,9 +53,9 @@ fn a_room_knows_staff_members_muted_and_banned() {
     admission.remove_session(now, session);
     assert!(!admission.knows(now, user));
 
-    admission.set_admin(now, Actor::Host, user, true).unwrap();
+    admission.add_admin(now, Actor::Host, user).unwrap();
     assert!(admission.knows(now, user), "an admin");
-    admission.set_admin(now, Actor::Host, user, false).unwrap();
+    admission.remove_admin(now, Actor::Host, user).unwrap();
     assert!(!admission.knows(now, user));
 
     admission.mute(now, Actor::Host, &[user], Some(minute)).unwrap();

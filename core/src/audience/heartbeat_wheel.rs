@@ -225,7 +225,7 @@ impl HeartbeatWheel {
 mod tests {
     use super::*;
     use crate::config::{Heartbeat, RoomConfig};
-    use crate::ids::UserId;
+    use crate::ids::{SessionKind, UserId};
     use crate::index::Rng;
     use crate::time::Duration;
     use alloc::vec;
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn guests_fall_silent_unheard() {
         let mut wheel = wheel(MILLI, MILLI);
-        let guest = SessionKey::new(0, SessionKey::next_generation(0, true));
+        let guest = SessionKey::new(0, SessionKey::next_generation(0, SessionKind::Guest));
         wheel.come(0);
         wheel.scan(Instant::from_secs(1), |_| Some(guest));
         wheel.scan(Instant::from_secs(2), |_| Some(guest));

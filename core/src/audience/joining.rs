@@ -3,7 +3,7 @@
 use super::Audience;
 use crate::error::JoinError;
 use crate::event::{Joined, StartPosition};
-use crate::ids::{Group, Seq, SessionId, SessionKey};
+use crate::ids::{Group, Seq, SessionId, SessionKey, SessionKind};
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
 use crate::resume::{MAX_FORMERS, ResumeToken, TokenAt};
@@ -19,13 +19,13 @@ impl<M: Payload> Audience<M> {
     /// still in.
     pub fn join(
         &mut self,
-        guest: bool,
+        kind: SessionKind,
         group: Group,
         known: Option<SessionId>,
     ) -> Result<Joined, JoinError> {
         self.check_enter(known)?;
         let (starts, starts_after, start) = self.feed.fresh_start();
-        let key = self.enter(guest, group, &starts);
+        let key = self.enter(kind, group, &starts);
         if start == StartPosition::Late {
             self.crowd.begin_with_history(self.feed.log(), key);
         }
@@ -106,7 +106,7 @@ impl<M: Payload> Audience<M> {
     pub fn resume(
         &mut self,
         now: Instant,
-        guest: bool,
+        kind: SessionKind,
         group: Group,
         known: Option<SessionId>,
         token: &ResumeToken,
@@ -115,14 +115,14 @@ impl<M: Payload> Audience<M> {
         self.check_enter(Some(former))?;
         let now = self.clock.advance(now);
         let Some(former) = token.session.key_in(self.life) else {
-            let joined = self.join(guest, group, None)?;
+            let joined = self.join(kind, group, None)?;
             return Ok(Joined { start: StartPosition::Unknown, ..joined });
         };
         if !self.feed.honours(now, token) {
-            return self.join(guest, group, None);
+            return self.join(kind, group, None);
         }
         let positions = &token.positions;
-        let key = self.enter(guest, group, positions);
+        let key = self.enter(kind, group, positions);
         let first = token.formers.len().saturating_sub(MAX_FORMERS);
         let mut formers = token.formers[first..].to_vec();
         formers.push(former);
@@ -149,8 +149,8 @@ impl<M: Payload> Audience<M> {
 
     /// A session comes that reads from these positions on.
     #[inline]
-    fn enter(&mut self, guest: bool, group: Group, starts: &PerLevel<u64>) -> SessionKey {
-        let key = self.crowd.enter(guest, group, starts);
+    fn enter(&mut self, kind: SessionKind, group: Group, starts: &PerLevel<u64>) -> SessionKey {
+        let key = self.crowd.enter(kind, group, starts);
         if let Some(wheel) = &mut self.wheel
             && let Some(slot) = self.crowd.sessions().slot_of(key)
         {

@@ -8,7 +8,7 @@ use super::batch::Handoff;
 use super::block::{BLOCK, Block, Match, SlotFlags};
 use super::positions::{Positions, Span, widen};
 use crate::chunked::{Chunked, NIL};
-use crate::ids::{Group, SessionKey};
+use crate::ids::{Group, SessionKey, SessionKind};
 use crate::priority::{PerLevel, Priority};
 use crate::shard_index::ShardIndex;
 use core::ops::Range;
@@ -87,10 +87,15 @@ impl Sessions {
 
     /// Takes a slot whose cursors start at `heads`.
     #[inline]
-    pub(super) fn insert(&mut self, guest: bool, group: Group, heads: Positions) -> SessionKey {
+    pub(super) fn insert(
+        &mut self,
+        kind: SessionKind,
+        group: Group,
+        heads: Positions,
+    ) -> SessionKey {
         let slot = self.take_slot(heads);
         let (block, place) = self.at_mut(slot);
-        let generation = SessionKey::next_generation(block.generations[place], guest);
+        let generation = SessionKey::next_generation(block.generations[place], kind);
         block.cursors[place] = heads;
         block.generations[place] = generation;
         block.flags[place] = SlotFlags::plain(group);
@@ -408,11 +413,11 @@ mod tests {
     fn a_slot_is_used_again_under_another_name() {
         let group = Group::default();
         let mut sessions = Sessions::new(ShardIndex::WHOLE, u32::MAX);
-        let first = sessions.insert(false, group, [0; 4]);
-        sessions.insert(true, group, [0; 4]);
+        let first = sessions.insert(SessionKind::User, group, [0; 4]);
+        sessions.insert(SessionKind::Guest, group, [0; 4]);
         sessions.remove(first.slot());
         assert_eq!(sessions.slot_of(first), None);
-        let second = sessions.insert(true, group, [9; 4]);
+        let second = sessions.insert(SessionKind::Guest, group, [9; 4]);
         assert_eq!((second.slot(), sessions.len(), sessions.slots()), (first.slot(), 2, 2));
         assert!(second != first && second.is_guest());
         assert_eq!(sessions.slot_of(second), Some(second.slot()));
@@ -434,7 +439,11 @@ mod tests {
                 } else {
                     [here, heads][usize::from(rng.below(rare / 4) == 0)]
                 };
-                sessions.insert(false, if rng.below(rare) == 0 { other } else { group }, at);
+                sessions.insert(
+                    SessionKind::User,
+                    if rng.below(rare) == 0 { other } else { group },
+                    at,
+                );
                 match rng.below(rare) {
                     0 => sessions.mark_aside(slot),
                     1 => _ = sessions.remove(slot),

@@ -4,6 +4,7 @@
 use super::*;
 use crate::error::SessionEnd;
 use crate::event::StartPosition;
+use crate::ids::SessionKind;
 use crate::level_set::LevelSet;
 use crate::message::Sender;
 use crate::time::Duration;
@@ -33,7 +34,7 @@ impl Scene {
     }
 
     fn join(&mut self) -> SessionId {
-        self.audience.join(false, Group::default(), None).unwrap().session
+        self.audience.join(SessionKind::User, Group::default(), None).unwrap().session
     }
 
     /// Applies the message `jump` positions further on, as an audience sees it that missed those in
@@ -232,7 +233,7 @@ fn a_late_joiner_gets_nothing_before_a_seam_gap() {
     for jump in [1, 1, 3, 1] {
         scene.apply(jump, None);
     }
-    let late = scene.audience.join(false, Group::default(), None).unwrap();
+    let late = scene.audience.join(SessionKind::User, Group::default(), None).unwrap();
     assert_eq!(
         (late.starts_after, late.start, scene.read(late.session)),
         (Seq(4), StartPosition::Late, (0, 2))
@@ -241,7 +242,10 @@ fn a_late_joiner_gets_nothing_before_a_seam_gap() {
     // Another level's messages were missed; this level's positions have no hole.
     scene.seq += 1;
     scene.apply(1, None);
-    assert_eq!(scene.audience.join(false, Group::default(), None).unwrap().starts_after, Seq(7));
+    assert_eq!(
+        scene.audience.join(SessionKind::User, Group::default(), None).unwrap().starts_after,
+        Seq(7)
+    );
 }
 
 /// It is opened beside another one.
@@ -256,7 +260,7 @@ fn a_second_audience_gives_late_joiners_the_same() {
         .unwrap();
     let mut beside = Audience::new_shard(&config, ShardIndex::new(1, 2).unwrap(), &scene.audience);
     for audience in [&mut scene.audience, &mut beside] {
-        let joined = audience.join(false, Group::default(), None).unwrap();
+        let joined = audience.join(SessionKind::User, Group::default(), None).unwrap();
         assert_eq!((joined.starts_after, joined.start), (Seq(3), StartPosition::Late));
         let batch = audience.next_batch(NOW, joined.session, Budget::default()).unwrap().unwrap();
         assert_eq!(
@@ -278,7 +282,7 @@ fn a_token_tells_what_was_missed_and_not_told() {
     assert!(scene.audience.leave(silent));
     // Exactly as far behind as positions may be, and one more.
     let resume = |scene: &mut Scene| {
-        scene.audience.resume(NOW, false, Group::default(), None, &token).unwrap()
+        scene.audience.resume(NOW, SessionKind::User, Group::default(), None, &token).unwrap()
     };
     let resumed = resume(&mut scene);
     assert_eq!(

@@ -20,15 +20,25 @@ impl<M: Payload> RoomState<M> {
         answer
     }
 
-    /// Names a user admin, or no longer. See [`Admission::set_admin`](crate::Admission::set_admin).
-    pub fn set_admin(
+    /// Names a user admin. See [`Admission::add_admin`](crate::Admission::add_admin).
+    pub fn add_admin(
         &mut self,
         now: Instant,
         actor: Actor,
         user: UserId,
-        is_admin: bool,
     ) -> Result<bool, ModerationError> {
-        self.admission.set_admin(now, actor, user, is_admin)
+        self.admission.add_admin(now, actor, user)
+    }
+
+    /// Makes an admin a member again. See
+    /// [`Admission::remove_admin`](crate::Admission::remove_admin).
+    pub fn remove_admin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        user: UserId,
+    ) -> Result<bool, ModerationError> {
+        self.admission.remove_admin(now, actor, user)
     }
 
     /// Keeps users from speaking for a time. See [`Admission::mute`](crate::Admission::mute).
@@ -52,15 +62,16 @@ impl<M: Payload> RoomState<M> {
         self.admission.unmute(now, actor, users)
     }
 
-    /// Lets only the owner and the admins speak, or everyone again. See
+    /// Lets only the owner and the admins speak. See
     /// [`Admission::mute_room`](crate::Admission::mute_room).
-    pub fn mute_room(
-        &mut self,
-        now: Instant,
-        actor: Actor,
-        muted: bool,
-    ) -> Result<(), ModerationError> {
-        self.admission.mute_room(now, actor, muted)
+    pub fn mute_room(&mut self, now: Instant, actor: Actor) -> Result<(), ModerationError> {
+        self.admission.mute_room(now, actor)
+    }
+
+    /// Lets everyone speak again who is not muted. See
+    /// [`Admission::unmute_room`](crate::Admission::unmute_room).
+    pub fn unmute_room(&mut self, now: Instant, actor: Actor) -> Result<(), ModerationError> {
+        self.admission.unmute_room(now, actor)
     }
 
     /// Takes users out. Their sessions still take what they are due, then the reason. See

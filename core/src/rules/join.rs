@@ -4,7 +4,7 @@
 use super::{Audiences, Halves};
 use crate::error::JoinError;
 use crate::event::Joined;
-use crate::ids::{Group, SessionId, UserId};
+use crate::ids::{Group, SessionId, SessionKind, UserId};
 use crate::level_set::LevelSet;
 use crate::message::Payload;
 use crate::profile::Profile;
@@ -175,10 +175,10 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         let Some(audience) = self.audiences.at(into) else {
             return Err(NotJoined::Refused(JoinError::RoomClosed));
         };
-        let is_guest = join.user.is_none();
+        let kind = if join.user.is_none() { SessionKind::Guest } else { SessionKind::User };
         let joined = match &join.token {
-            None => audience.join(is_guest, join.group, None),
-            Some(token) => audience.resume(now, is_guest, join.group, None, token),
+            None => audience.join(kind, join.group, None),
+            Some(token) => audience.resume(now, kind, join.group, None, token),
         };
         let joined = joined.map_err(|error| match error {
             JoinError::RoomFull { max } => NotJoined::ShareFull { max },
@@ -190,7 +190,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         if audience.has_heartbeat() {
             audience.touch(now, joined.session);
         }
-        let profile = join.profile.take_if(|_| !is_guest).map(Arc::new).zip(profile_size);
+        let profile =
+            join.profile.take_if(|_| kind == SessionKind::User).map(Arc::new).zip(profile_size);
         let profile = profile.map(Profile::from);
         self.admission.come(now, joined.session, join.user.map(|user| (user, profile)));
         Ok(joined)

@@ -84,11 +84,12 @@ pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {
     let first = UserId(u64::from(user % 6));
     let users = if act >= 128 { vec![first, UserId(u64::from(user / 6 % 6))] } else { vec![first] };
     match act % 9 {
-        0 => Act::SetAdmin(first, true),
-        1 => Act::SetAdmin(first, false),
+        0 => Act::AddAdmin(first),
+        1 => Act::RemoveAdmin(first),
         2 => Act::Mute(users, time),
         3 => Act::Unmute(users),
-        4 => Act::MuteRoom(user.is_multiple_of(4)),
+        4 if user.is_multiple_of(4) => Act::MuteRoom,
+        4 => Act::UnmuteRoom,
         5 => Act::Kick(users),
         6 => Act::Ban(users, time),
         _ => Act::Unban(users),

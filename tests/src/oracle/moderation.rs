@@ -66,7 +66,9 @@ impl Oracle {
         let may_host =
             actor.is_none() && matches!(action, Action::Kick | Action::Mute | Action::Unmute);
         let target_role = target.map(|target| self.role(target));
-        let rule = if matches!(action, Action::SetAdmin | Action::Close) && as_role != Role::Owner {
+        let rule = if matches!(action, Action::AddAdmin | Action::RemoveAdmin | Action::Close)
+            && as_role != Role::Owner
+        {
             Rule::OwnerOnly
         } else if as_role == Role::Member {
             Rule::AdminsOnly
@@ -85,10 +87,12 @@ impl Oracle {
             return Err(ModerationError::RoomClosed);
         }
         let (action, users): (Action, &[UserId]) = match act {
-            Act::SetAdmin(user, _) => (Action::SetAdmin, std::slice::from_ref(user)),
+            Act::AddAdmin(user) => (Action::AddAdmin, std::slice::from_ref(user)),
+            Act::RemoveAdmin(user) => (Action::RemoveAdmin, std::slice::from_ref(user)),
             Act::Mute(users, _) => (Action::Mute, users),
             Act::Unmute(users) => (Action::Unmute, users),
-            Act::MuteRoom(_) => (Action::MuteRoom, &[]),
+            Act::MuteRoom => (Action::MuteRoom, &[]),
+            Act::UnmuteRoom => (Action::UnmuteRoom, &[]),
             Act::Kick(users) => (Action::Kick, users),
             Act::Ban(users, _) => (Action::Ban, users),
             Act::Unban(users) => (Action::Unban, users),
@@ -115,13 +119,13 @@ impl Oracle {
             is_more && all.len() as u64 > u64::from(max)
         };
         match act {
-            Act::SetAdmin(user, true) if self.moderation.admins.contains(user) => Ok(false),
-            Act::SetAdmin(_, true)
+            Act::AddAdmin(user) if self.moderation.admins.contains(user) => Ok(false),
+            Act::AddAdmin(_)
                 if self.moderation.admins.len() as u64 >= u64::from(self.rules.admins) =>
             {
                 Err(ModerationError::TooManyAdmins { max: self.rules.admins })
             }
-            Act::SetAdmin(user, false) => Ok(self.moderation.admins.contains(user)),
+            Act::RemoveAdmin(user) => Ok(self.moderation.admins.contains(user)),
             Act::Mute(users, _) if full(&self.moderation.mutes, users, self.rules.mutes) => {
                 Err(ModerationError::MutesFull { max: self.rules.mutes })
             }
@@ -154,19 +158,17 @@ impl Oracle {
             time.map_or(Until::Forever, |time| Until::At(now + time))
         };
         match act {
-            Act::SetAdmin(user, is_admin) => {
+            Act::AddAdmin(user) => {
                 if answer == Ok(true) {
-                    self.happens(
-                        if *is_admin {
-                            SystemMessageKind::AdminSet
-                        } else {
-                            SystemMessageKind::AdminRemoved
-                        },
-                        Some(*user),
-                    );
+                    self.happens(SystemMessageKind::AdminSet, Some(*user));
+                    self.moderation.admins.push(*user);
+                }
+            }
+            Act::RemoveAdmin(user) => {
+                if answer == Ok(true) {
+                    self.happens(SystemMessageKind::AdminRemoved, Some(*user));
                 }
                 self.moderation.admins.retain(|other| other != user);
-                self.moderation.admins.extend(is_admin.then_some(*user));
             }
             Act::Mute(users, time) => {
                 for &user in users {
@@ -179,7 +181,8 @@ impl Oracle {
                 }
             }
             Act::Unmute(users) => self.moderation.mutes.retain(|user, _| !users.contains(user)),
-            Act::MuteRoom(muted) => self.moderation.room_muted = *muted,
+            Act::MuteRoom => self.moderation.room_muted = true,
+            Act::UnmuteRoom => self.moderation.room_muted = false,
             Act::Kick(users) => self.take_out(now, users, EndReason::Kicked),
             Act::Ban(users, time) => {
                 for &user in users {

@@ -199,13 +199,13 @@ impl Stage {
             people::Act::Moderate { act, user } => {
                 let (users, time) = (vec![user], Some(Duration::from_secs(20)));
                 let act = match act {
-                    0 => Act::SetAdmin(user, true),
+                    0 => Act::AddAdmin(user),
                     1 => Act::Mute(users, time),
                     2 => Act::Unmute(users),
                     3 => Act::Kick(users),
                     4 => Act::Ban(users, time),
                     5 => Act::Unban(users),
-                    _ => Act::SetAdmin(user, false),
+                    _ => Act::RemoveAdmin(user),
                 };
                 self.call(person.room, |watcher, room| {
                     watcher.moderate(room, now, Actor::Host, &act)

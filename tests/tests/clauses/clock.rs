@@ -159,7 +159,7 @@ fn b13_whom_the_room_does_not_know_moves_no_clock() {
             assert!(room.mute(Instant::MAX, Actor::User(UserId(99)), &[ANN], None).is_err());
         }),
         ("set_admin", |room, _| {
-            assert!(room.set_admin(Instant::MAX, Actor::User(UserId(99)), ANN, true).is_err());
+            assert!(room.add_admin(Instant::MAX, Actor::User(UserId(99)), ANN).is_err());
         }),
         ("close", |room, _| {
             assert!(room.close(Instant::MAX, Actor::User(UserId(99))).is_err());

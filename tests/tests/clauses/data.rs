@@ -129,7 +129,7 @@ fn a27_an_empty_write_changes_no_version() {
 fn b20_the_rooms_data_survives_a_restart() {
     let mut scene = Scene::new();
     let (now, minute) = (scene.now, Duration::from_secs(60));
-    scene.room.set_admin(now, Actor::Host, ANN, true).unwrap();
+    scene.room.add_admin(now, Actor::Host, ANN).unwrap();
     scene.room.mute(now, Actor::Host, &[BOB], Some(minute)).unwrap();
     scene.room.ban(now, Actor::Host, &[UserId(9)], None).unwrap();
     scene.room.mute(now, Actor::Host, &[UserId(10)], Some(Duration::from_secs(1))).unwrap();

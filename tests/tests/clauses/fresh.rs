@@ -325,7 +325,13 @@ fn b22_nobody_overtakes_himself() {
     assert_eq!(scene.read(guest), [""; 0]);
     let admin = |scene: &mut Scene, is_admin| {
         let actor = Actor::User(OWNER);
-        scene.room.set_admin(scene.now, actor, ANN, is_admin).unwrap();
+        let now = scene.now;
+        let changed = if is_admin {
+            scene.room.add_admin(now, actor, ANN)
+        } else {
+            scene.room.remove_admin(now, actor, ANN)
+        };
+        assert_eq!(changed, Ok(true));
     };
     let _ = (scene.say(bob, "bob 1").unwrap(), scene.say(ann, "ann 1").unwrap());
     admin(&mut scene, true);

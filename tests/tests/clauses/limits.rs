@@ -56,7 +56,7 @@ fn a15_high_and_staff_are_exempt_or_nobody_is() {
             builder.rate(1_000).burst(1_000).fresh_within(FOR_EVER).level_quotas(quotas)
         });
         let [owner, ann, bob] = [OWNER, ANN, BOB].map(|user| scene.user(user));
-        scene.room.set_admin(scene.now, Actor::Host, ANN, true).unwrap();
+        scene.room.add_admin(scene.now, Actor::Host, ANN).unwrap();
         for _ in 0..50 {
             let _ = scene.host(High, "gift").unwrap();
             let _ = scene.say(bob, "text").unwrap();
@@ -91,11 +91,11 @@ fn a15_who_is_admin_no_more_is_bound_like_everyone() {
     let mut scene =
         Scene::with(|builder| builder.rate(2).burst(2).fresh_within(FOR_EVER).level_quotas(quotas));
     let (ann, bob) = (scene.user(ANN), scene.user(BOB));
-    scene.room.set_admin(scene.now, Actor::Host, ANN, true).unwrap();
+    scene.room.add_admin(scene.now, Actor::Host, ANN).unwrap();
     let _ = scene.say(bob, "takes the token of Normal").unwrap();
     assert!(scene.say(ann, "exempt").unwrap().outcome.is_some());
     assert!(scene.say(ann, "waits for the room").unwrap().outcome.is_none());
-    scene.room.set_admin(scene.now, Actor::Host, ANN, false).unwrap();
+    scene.room.remove_admin(scene.now, Actor::Host, ANN).unwrap();
     scene.wait_millis(500);
     assert_eq!(sent(&scene)[1], 2, "the room has a token and Ann is exempt no more");
     assert_eq!(scene.room.poll_timeout(), Some(scene.now + Duration::from_millis(500)));

@@ -3,6 +3,7 @@
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use roomcast_core::event::{EndReason, Presence, PresenceCause};
+use roomcast_core::ids::SessionKind;
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::rights::{Action, NotAllowed, Rule};
 use roomcast_core::{
@@ -51,7 +52,7 @@ fn a2_no_limit_on_members_but_the_configured_one() {
 fn a2_a_room_takes_millions_by_default() {
     let mut audience: Audience<&str> = Audience::new(&RoomConfig::av_chat_room(OWNER));
     for _ in 0..100_000 {
-        audience.join(true, Group::default(), None).unwrap();
+        audience.join(SessionKind::Guest, Group::default(), None).unwrap();
     }
     let config = RoomConfig::builder(OWNER);
     assert!(

@@ -30,23 +30,23 @@ fn a5_the_owner_names_up_to_five_lasting_admins() {
     let mut scene = Scene::new();
     let (now, owner) = (scene.now, Actor::User(OWNER));
     scene.user(ANN);
-    assert_eq!(scene.room.set_admin(now, owner, ANN, true), Ok(true));
-    assert_eq!(scene.room.set_admin(now, owner, ANN, true), Ok(false));
+    assert_eq!(scene.room.add_admin(now, owner, ANN), Ok(true));
+    assert_eq!(scene.room.add_admin(now, owner, ANN), Ok(false));
     scene.room.leave(now, ANN).unwrap();
     assert_eq!(scene.room.role_of(ANN), Role::Admin);
     scene.user(ANN);
-    let refused = not_allowed(ANN, Action::SetAdmin, Some(BOB), Rule::OwnerOnly);
-    assert_eq!(scene.room.set_admin(now, Actor::User(ANN), BOB, true), Err(refused));
+    let refused = not_allowed(ANN, Action::AddAdmin, Some(BOB), Rule::OwnerOnly);
+    assert_eq!(scene.room.add_admin(now, Actor::User(ANN), BOB), Err(refused));
     for id in 20..24 {
-        assert_eq!(scene.room.set_admin(now, owner, UserId(id), true), Ok(true));
+        assert_eq!(scene.room.add_admin(now, owner, UserId(id)), Ok(true));
     }
     assert_eq!(
-        scene.room.set_admin(now, owner, BOB, true),
+        scene.room.add_admin(now, owner, BOB),
         Err(ModerationError::TooManyAdmins { max: 5 })
     );
-    assert_eq!(scene.room.set_admin(now, owner, ANN, false), Ok(true));
+    assert_eq!(scene.room.remove_admin(now, owner, ANN), Ok(true));
     assert_eq!((scene.room.role_of(ANN), scene.room.role_of(OWNER)), (Role::Member, Role::Owner));
-    assert_eq!(scene.room.set_admin(now, owner, BOB, true), Ok(true));
+    assert_eq!(scene.room.add_admin(now, owner, BOB), Ok(true));
 }
 
 /// What waits of theirs is dropped.
@@ -57,7 +57,7 @@ fn a9_a_kick_takes_all_devices_out_with_the_reason() {
     let bob = scene.user(BOB);
     assert_eq!(scene.send(first, Priority::Normal, "spam", 1), None);
     assert_eq!(scene.send(bob, Priority::Normal, "hello", 2), None);
-    scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
+    scene.room.add_admin(now, Actor::Host, CAT).unwrap();
     let refused = not_allowed(BOB, Action::Kick, Some(ANN), Rule::AdminsOnly);
     assert_eq!(scene.room.kick(now, Actor::User(BOB), &[ANN]), Err(refused));
     assert_eq!(scene.room.kick(now, Actor::User(CAT), &[ANN]), Ok(()));
@@ -133,8 +133,8 @@ fn a10_a_ban_keeps_users_out_and_ends_by_itself() {
 fn a10_nobody_bans_the_owner_and_batches_are_whole() {
     let mut scene = Scene::new();
     let now = scene.now;
-    scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
-    scene.room.set_admin(now, Actor::Host, BOB, true).unwrap();
+    scene.room.add_admin(now, Actor::Host, CAT).unwrap();
+    scene.room.add_admin(now, Actor::Host, BOB).unwrap();
     let error = ModerationError::from(NotAllowed {
         actor: None,
         action: Action::Ban,
@@ -207,18 +207,18 @@ fn a11_a_mute_survives_rejoin_and_ends_by_itself() {
 fn a11_in_a_muted_room_staff_and_host_speak() {
     let mut scene = Scene::new();
     let (now, ann, bob, owner) = (scene.now, scene.user(ANN), scene.user(BOB), scene.user(OWNER));
-    scene.room.set_admin(now, Actor::User(OWNER), BOB, true).unwrap();
+    scene.room.add_admin(now, Actor::User(OWNER), BOB).unwrap();
     let refused = not_allowed(ANN, Action::MuteRoom, None, Rule::AdminsOnly);
-    assert_eq!(scene.room.mute_room(now, Actor::User(ANN), true), Err(refused));
+    assert_eq!(scene.room.mute_room(now, Actor::User(ANN)), Err(refused));
     assert_eq!(
         refused.to_string(),
         "user 7 may not mute the room: only the host, the owner and the admins may"
     );
-    scene.room.mute_room(now, Actor::User(BOB), true).unwrap();
+    scene.room.mute_room(now, Actor::User(BOB)).unwrap();
     assert_eq!(scene.say(ann, "hello").unwrap_err().reason, RefusalReason::RoomMuted);
     assert!(scene.say(bob, "quiet please").is_ok() && scene.say(owner, "thanks").is_ok());
     assert!(scene.host(Priority::Normal, "news").is_ok());
-    scene.room.mute_room(now, Actor::Host, false).unwrap();
+    scene.room.unmute_room(now, Actor::Host).unwrap();
     assert!(scene.say(ann, "hello").is_ok());
 }
 
@@ -227,7 +227,7 @@ fn a11_in_a_muted_room_staff_and_host_speak() {
 fn a10_a_banned_admin_has_no_powers() {
     let mut scene = Scene::new();
     let cat = Actor::User(CAT);
-    scene.room.set_admin(scene.now, Actor::Host, CAT, true).unwrap();
+    scene.room.add_admin(scene.now, Actor::Host, CAT).unwrap();
     scene.user(ANN);
     let ban = |scene: &mut Scene| scene.room.ban(scene.now, cat, &[ANN], Some(seconds(1)));
     scene.room.ban(scene.now, Actor::User(OWNER), &[CAT], Some(seconds(60))).unwrap();
@@ -238,7 +238,7 @@ fn a10_a_banned_admin_has_no_powers() {
     assert_eq!(scene.room.unban(now, cat, &[CAT]), refused(Action::Unban, Some(CAT)));
     assert_eq!(scene.room.mute(now, cat, &[ANN], None), refused(Action::Mute, Some(ANN)));
     assert_eq!(scene.room.unmute(now, cat, &[ANN]), refused(Action::Unmute, Some(ANN)));
-    assert_eq!(scene.room.mute_room(now, cat, true), refused(Action::MuteRoom, None));
+    assert_eq!(scene.room.mute_room(now, cat), refused(Action::MuteRoom, None));
     assert_eq!(scene.room.role_of(CAT), Role::Admin, "the name stays");
     scene.wait_millis(60_000);
     assert_eq!(ban(&mut scene), Ok(()));
@@ -249,7 +249,7 @@ fn a10_a_banned_admin_has_no_powers() {
 fn a10_a_shorter_ban_or_mute_shortens_none() {
     let mut scene = Scene::new();
     let now = scene.now;
-    scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
+    scene.room.add_admin(now, Actor::Host, CAT).unwrap();
     let until = |secs| Some(Until::At(now + seconds(secs)));
     for (first, second, holds) in [
         (None, Some(1), Some(Until::Forever)),
@@ -279,7 +279,7 @@ fn a10_a_shorter_ban_or_mute_shortens_none() {
 fn a9_the_host_may_kick_and_mute_the_owner() {
     let mut scene = Scene::new();
     let (now, owner) = (scene.now, scene.user(OWNER));
-    scene.room.set_admin(now, Actor::Host, CAT, true).unwrap();
+    scene.room.add_admin(now, Actor::Host, CAT).unwrap();
     for actor in [Actor::User(CAT), Actor::User(OWNER)] {
         assert!(scene.room.kick(now, actor, &[OWNER]).is_err());
         assert!(scene.room.mute(now, actor, &[OWNER], None).is_err());

@@ -74,10 +74,10 @@ fn b1_no_retry_is_named_that_would_fail() {
     scene.room.mute(scene.now, Actor::Host, &[ANN], Some(Duration::from_secs(5))).unwrap();
     assert!(scene.say(ann, "twice").unwrap_err().retry_at.is_some());
     assert_eq!(scene.say(ann, "far too long").unwrap_err().retry_at, None);
-    scene.room.mute_room(scene.now, Actor::Host, true).unwrap();
+    scene.room.mute_room(scene.now, Actor::Host).unwrap();
     let refused = scene.say(ann, "twice").unwrap_err();
     assert_eq!((refused.reason, refused.retry_at), (RefusalReason::Muted, None));
-    scene.room.mute_room(scene.now, Actor::Host, false).unwrap();
+    scene.room.unmute_room(scene.now, Actor::Host).unwrap();
     scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
     assert_eq!(scene.say(ann, "twice").unwrap_err().retry_at, None);
 }
@@ -317,7 +317,7 @@ fn b17_a_key_is_free_when_the_room_refuses() {
     let config = RoomConfig::builder(UserId(1)).build().unwrap();
     let (mut edge, mut room) = (Edge::new(&config), Admission::new(&config));
     let now = Instant::from_secs(1);
-    room.mute_room(now, Actor::Host, true).unwrap();
+    room.mute_room(now, Actor::Host).unwrap();
     let keyed = |user: UserId, key| {
         Publish::new(Source::Edge { user, session: None }, "folded".to_owned())
             .merge_key(MergeKey::Number(1))

@@ -363,7 +363,7 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     // Her counter can take nothing.
     scene.room.set_counter("likes", i64::MAX).unwrap();
     scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
-    scene.room.mute_room(scene.now, Actor::Host, true).unwrap();
+    scene.room.mute_room(scene.now, Actor::Host).unwrap();
     let stranger = roomcast_core::SessionId::from_bits(9 << 32 | 7);
     let from = |session, mut publish: Publish<String>| {
         publish.source = session;
@@ -388,7 +388,7 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     try_it(&mut scene, said("far too long"));
     scene.room.unmute(scene.now, Actor::Host, &[ANN]).unwrap();
     try_it(&mut scene, said("far too long"));
-    scene.room.mute_room(scene.now, Actor::Host, false).unwrap();
+    scene.room.unmute_room(scene.now, Actor::Host).unwrap();
     try_it(&mut scene, said("far too long"));
     try_it(&mut scene, said("again"));
     try_it(&mut scene, without_key("again", Some("likes")));

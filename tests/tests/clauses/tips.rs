@@ -87,7 +87,7 @@ fn a26_tips_tell_by_kind_and_priority_and_can_be_off() {
     hall.join(7);
     assert_eq!(hall.tips(), ["Joined 1: 7"]);
     hall.join(8);
-    hall.room.set_admin(hall.now, Actor::Host, UserId(7), true).unwrap();
+    hall.room.add_admin(hall.now, Actor::Host, UserId(7)).unwrap();
     hall.room.mute(hall.now, Actor::Host, &[UserId(8), UserId(9)], None).unwrap();
     hall.room.set_profile(UserId(7), Some(Words("Ann".into()))).unwrap();
     hall.room.write_attributes(hall.now, None, &[("title", Some(b"hello"))]).unwrap();
@@ -95,7 +95,7 @@ fn a26_tips_tell_by_kind_and_priority_and_can_be_off() {
     let told = ["AdminSet 1: 7", "Muted 2: 8 9", "attributes 1, version 1", "ProfileChanged 1: 7"];
     assert_eq!(hall.tips(), told, "Normal before Lowest");
     hall.room.kick(hall.now, Actor::Host, &[UserId(8)]).unwrap();
-    hall.room.set_admin(hall.now, Actor::Host, UserId(7), false).unwrap();
+    hall.room.remove_admin(hall.now, Actor::Host, UserId(7)).unwrap();
     hall.room.ban(hall.now, Actor::Host, &[UserId(7)], None).unwrap();
     assert_eq!(hall.tips(), ["Kicked 1: 8", "Banned 1: 7", "AdminRemoved 1: 7"]);
     hall.join(9);

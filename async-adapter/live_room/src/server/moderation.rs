@@ -60,11 +60,11 @@ impl Moderator<'_> {
                 .map(|()| Some(Tip::Unbanned { name: name.clone() })),
             Act::SetAdmin => room
                 .moderation(actor)
-                .set_admin(user, true)
+                .add_admin(user)
                 .map(|changed| changed.then(|| Tip::AdminSet { name: name.clone() })),
             Act::RemoveAdmin => room
                 .moderation(actor)
-                .set_admin(user, false)
+                .remove_admin(user)
                 .map(|changed| changed.then(|| Tip::AdminRemoved { name: name.clone() })),
         };
         let tip = done.map_err(|error| self.words(&error, &name))?;
@@ -76,10 +76,9 @@ impl Moderator<'_> {
 
     /// Mutes the room, or no longer, and tells everyone.
     pub(super) fn mute_room(self, muted: bool) -> Result<(), String> {
-        self.room
-            .moderation(self.actor()?)
-            .mute_room(muted)
-            .map_err(|error| self.words(&error, "the room"))?;
+        let moderation = self.room.moderation(self.actor()?);
+        let done = if muted { moderation.mute_room() } else { moderation.unmute_room() };
+        done.map_err(|error| self.words(&error, "the room"))?;
         self.tell(if muted { Tip::RoomMuted } else { Tip::RoomUnmuted });
         Ok(())
     }
@@ -161,7 +160,7 @@ mod tests {
         );
         assert_eq!(
             refused(bob.mute_room(false)),
-            "bob may not mute the room: only the host, the owner and the admins may"
+            "bob may not unmute the room: only the host, the owner and the admins may"
         );
         assert_eq!(
             refused(kim.carry_out(order(Act::Kick, "eve"))),

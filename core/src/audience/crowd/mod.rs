@@ -18,7 +18,7 @@ use super::lineage::Lineage;
 use super::session::Sessions;
 use crate::config::{Echo, Settings};
 use crate::gap::Skips;
-use crate::ids::{Group, SessionKey};
+use crate::ids::{Group, SessionKey, SessionKind};
 use crate::log::Log;
 use crate::message::Payload;
 use crate::priority::{PerLevel, Priority};
@@ -84,12 +84,12 @@ impl<M: Payload> Crowd<M> {
     #[inline]
     pub(super) fn enter(
         &mut self,
-        guest: bool,
+        kind: SessionKind,
         group: Group,
         starts: &PerLevel<u64>,
     ) -> SessionKey {
         self.accounts.come(starts);
-        self.sessions.insert(guest, group, starts.0.map(|start| start as u32))
+        self.sessions.insert(kind, group, starts.0.map(|start| start as u32))
     }
 
     /// A session that has just come has yet to read what was there before: it gets that however old,
