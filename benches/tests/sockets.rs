@@ -55,6 +55,7 @@ fn every_server_gets_all_to_every_client() {
             (Some(0), Some(0)),
             "{one}"
         );
+        assert!(one["slow_receive_buffer"].is_null(), "nobody reads slowly: {one}");
         assert_eq!(
             one["balances"].as_bool(),
             name.as_str().is_some_and(|name| name.starts_with("roomcast")).then_some(true)
@@ -91,6 +92,12 @@ fn overload_and_slow_clients_cost_no_high_one() {
         );
         assert!(sum(&one["dispatched"]) < sum(&one["offered"]), "it was overloaded: {one}");
         assert!(one["slow_high"]["count"].as_u64() > Some(0), "{one}");
+        // The kernel gives twice the 4 KiB that it is asked for, or what it gives at the least.
+        let buffer = one["slow_receive_buffer"].as_u64().expect("slow clients have one");
+        assert!((1_024..=16 << 10).contains(&buffer), "{one}");
+        let full = Some(buffer * 1_000_000_000 / 1_024);
+        assert_eq!(one["slow_receive_buffer_ns"].as_u64(), full, "1 KiB a second: {one}");
+        assert!(one["in_flight"].as_u64() > Some(0), "they are behind: {one}");
         assert!(one["per_write_to_bare"].is_null(), "nothing to compare with: {one}");
     }
 }
