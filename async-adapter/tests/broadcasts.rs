@@ -45,16 +45,24 @@ async fn a16_a_broadcast_wakes_waiters_in_every_room() {
         |key| Broadcast::new(DedupKey(key), "to all".to_owned()).priority(Priority::High);
     hub.broadcast(broadcast(1)).unwrap();
     assert!(hub.broadcast(broadcast(2)).unwrap_err().retry_at.is_some());
-    // One that is called hears it at once, and once; to look at it is no call.
+    // To look at one tells that there is something to hear, and is no call.
+    let books = rooms[401].stats().room;
+    assert_eq!(books.admission.broadcasts_pending, 1);
+    assert_eq!((books.admission.ledger.total().dispatched, books.balances()), (0, true));
+    // One that is called hears it at once, and once.
     rooms[400].moderation(Actor::Host).unmute_room().unwrap();
     assert_eq!(rooms[400].stats().room.admission.ledger.total().dispatched, 1);
     for (id, task) in waiting.into_iter().enumerate().filter(|(id, _)| *id != 77) {
         assert_eq!(task.await.unwrap(), (Kind::Notice, "to all".to_owned(), 1), "room {id}");
     }
-    assert!(rooms.iter().enumerate().all(|(id, room)| {
+    // One that is no longer the hub's is called by nobody.
+    for (id, room) in rooms.iter().enumerate() {
         let books = room.stats().room;
-        books.balances() && (id == 77 || books.admission.ledger.total().dispatched == 1)
-    }));
+        let (sent, pending) =
+            (books.admission.ledger.total().dispatched, books.admission.broadcasts_pending);
+        assert_eq!((sent, pending), if id == 77 { (0, 1) } else { (1, 0) }, "room {id}");
+        assert!(books.balances());
+    }
     let later = hub.create_room(RoomId(1_000), &config).unwrap();
     assert_eq!(later.stats().room.admission.ledger.total().dispatched, 0);
 }

@@ -162,3 +162,20 @@ async fn a7_admission_and_shards_agree_on_touches() {
     }
     assert_eq!(room.stats().room.admission.users, 0);
 }
+
+/// However many they are, those who went and those who came twice among them.
+#[tokio::test(start_paused = true)]
+async fn a12_the_newest_are_named_in_order() {
+    let (hub, _) = hub();
+    let room = hub.create_room(RoomId(1), &RoomConfig::av_chat_room(OWNER)).unwrap();
+    let sessions: Vec<_> = (0..900).map(|user| join(&room, UserId(user))).collect();
+    let stay = sessions.into_iter().zip(0..900).filter(|(_, user)| user % 3 != 0);
+    let sessions: Vec<_> = stay.collect();
+    // User 0 has gone, and comes back.
+    let again = join(&room, UserId(0));
+    let mut expected = vec![UserId(0)];
+    expected.extend((0..900).rev().filter(|user| user % 3 != 0).map(UserId));
+    assert!(room.recent_users() == expected);
+    drop((again, sessions));
+    assert_eq!(room.recent_users(), []);
+}

@@ -164,6 +164,16 @@ impl<M: Payload> Engine<M> {
         Ok(entry.room.snapshot(now))
     }
 
+    /// The books of a room, with what was broadcast and it has yet to hear
+    /// ([`broadcasts_pending`](crate::admission::AdmissionSnapshot::broadcasts_pending)). It changes
+    /// nothing.
+    pub fn snapshot(&self, now: Instant, id: RoomId) -> Result<RoomSnapshot, NoSuchRoom> {
+        let room = self.room(id)?;
+        let mut snapshot = room.snapshot(now);
+        snapshot.admission.broadcasts_pending = room.broadcasts_pending(self.broadcasts.count());
+        Ok(snapshot)
+    }
+
     /// A room, to look at. O(1).
     pub fn room(&self, id: RoomId) -> Result<&RoomState<M>, NoSuchRoom> {
         self.slot(id).map(|slot| &self.rooms[slot].room).ok_or(NoSuchRoom(id))

@@ -72,11 +72,16 @@ impl RecentUsers {
         self.next = if self.next + 1 < self.limit { self.next + 1 } else { 0 };
     }
 
+    /// The last arrivals, the newest first, each as often as it came. O(n).
+    pub(crate) fn arrivals(&self) -> impl Iterator<Item = UserId> {
+        self.newest_first().flatten()
+    }
+
     /// Those of the last arrivals for whom `is_in` says yes, the newest first, nobody twice. O(n
     /// log n).
     pub(crate) fn users(&self, is_in: impl Fn(UserId) -> bool) -> Vec<UserId> {
         let mut seen = BTreeSet::new();
-        self.newest_first().flatten().filter(|&user| seen.insert(user) && is_in(user)).collect()
+        self.arrivals().filter(|&user| seen.insert(user) && is_in(user)).collect()
     }
 }
 

@@ -21,8 +21,8 @@ use roomcast_core::message::OutcomeSink;
 use roomcast_core::rights::Role;
 use roomcast_core::timed::Until;
 use roomcast_core::{
-    Actor, Admission, Direct, Group, Outcome, Payload, Publish, Receipt, Recipient, Refused,
-    RoomConfig, RoomId, SessionId, UserId,
+    Actor, Direct, Group, Outcome, Payload, Publish, Receipt, Recipient, Refused, RoomConfig,
+    RoomId, SessionId, UserId,
 };
 
 /// How often a join lets other threads run while the host is told of the end of an expired room.
@@ -316,10 +316,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// Returns the users who came online last by a join and are online now, the newest first: of
     /// the last 1,000 arrivals, or as many as
     /// [`recent_users`](crate::config::RoomConfigBuilder::recent_users) says.
-    /// It holds the admission's lock while it looks them up, so it is for a page that is drawn now
-    /// and then, not for every message.
+    ///
+    /// # Cost
+    /// O(n log n) of the arrivals. Publishers wait while those are copied, and for a few of them at
+    /// a time while it is looked up who is still online.
     pub fn recent_users(&self) -> Vec<UserId> {
-        self.current().peek(Admission::recent_users)
+        self.current().recent_users()
     }
 
     /// As [`recent_users`](Self::recent_users), the names of those who have one.

@@ -12,6 +12,7 @@ mod gone;
 pub(crate) mod hooks;
 mod join;
 mod life;
+mod looks;
 pub(crate) mod mentions;
 pub(crate) mod outcome_waiters;
 pub(crate) mod pending_review;
@@ -260,11 +261,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         if let Ok(Receipt { review: Some(ticket), .. }) = answer {
             self.hooks.review(self, *ticket);
         }
-    }
-
-    /// Looks at the admission, changing nothing.
-    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Admission<M>) -> R) -> R {
-        look(&self.admission.lock().admission)
     }
 
     /// As [`publish`](Self::publish), one after the other at one instant; the lock is taken once

@@ -261,7 +261,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
                 self.pick_up(shard, &mut guarded.admission, state.audience.applied())
             });
             let handed: SmallVec<[_; 2]> = picked.collect();
-            (guarded.admission.snapshot(self.now()), handed)
+            let mut books = guarded.admission.snapshot(self.now());
+            let broadcasts = self.broadcast_log.count();
+            books.broadcasts_pending = guarded.admission.broadcasts_pending(broadcasts);
+            (books, handed)
         };
         for ((_, state), handed) in held.shards.iter_mut().zip(handed) {
             state.audience.take_over(handed);

@@ -30,6 +30,13 @@ impl<M: Payload> Admission<M> {
 
     /// Whether there is something that the room has not heard. O(1).
     pub fn has_broadcasts_to_import(&self, broadcasts: &Broadcasts<M>) -> bool {
-        self.broadcasts.is_behind(broadcasts)
+        self.broadcasts.behind(broadcasts.count()) > 0
+    }
+
+    /// How many of so many broadcasts ([`Broadcasts::count`]) the room has yet to hear, those that
+    /// the log no longer holds included. None where it hears nothing any more. O(1).
+    pub fn broadcasts_pending(&self, count: u64) -> u64 {
+        let hears = self.status == RoomStatus::Open && !self.pipeline.is_at_edge();
+        if hears { self.broadcasts.behind(count) } else { 0 }
     }
 }

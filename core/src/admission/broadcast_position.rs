@@ -29,9 +29,9 @@ impl BroadcastPosition {
         self.heard = broadcasts.count();
     }
 
-    /// Returns whether there is something that the room has not heard.
-    pub(super) fn is_behind<M: Payload>(&self, broadcasts: &Broadcasts<M>) -> bool {
-        self.heard < broadcasts.count()
+    /// Returns how many of so many broadcasts the room has not heard.
+    pub(super) fn behind(&self, count: u64) -> u64 {
+        count.saturating_sub(self.heard)
     }
 
     /// Returns how many broadcasts the room has missed.

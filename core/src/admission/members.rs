@@ -248,4 +248,11 @@ impl<M: Payload> Admission<M> {
     pub fn recent_users(&self) -> Vec<UserId> {
         self.people.recent_users()
     }
+
+    /// What [`recent_users`](Self::recent_users) looks through, the newest first: a user stands
+    /// there as often as he or she came, and may have gone. For who holds a lock for no longer than
+    /// a copy, and asks afterwards who [is online](Self::is_online). O(n).
+    pub fn recent_arrivals(&self) -> Vec<UserId> {
+        self.people.recent_arrivals()
+    }
 }

@@ -311,6 +311,7 @@ impl<M: Payload> Admission<M> {
             duplicate_keys: self.intake.duplicate_keys(),
             turns_forgotten: self.pipeline.forgotten_turns(),
             broadcasts_missed: self.broadcasts.missed(),
+            broadcasts_pending: 0,
             outcomes: self.accounts.outcome_slots(),
             dispatched: self.pipeline.last_sent(),
             heads: self.pipeline.heads(),

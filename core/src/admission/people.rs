@@ -183,6 +183,11 @@ impl<M> People<M> {
         self.recent.users(|user| self.is_online(user))
     }
 
+    /// Returns the users who came online last by a join, the newest first, as often as they came.
+    pub(super) fn recent_arrivals(&self) -> Vec<UserId> {
+        self.recent.arrivals().collect()
+    }
+
     /// Returns the user whom a session speaks for. O(1), without hashing.
     #[inline]
     pub(super) fn user_of(&self, session: SessionKey) -> Option<UserId> {

@@ -34,6 +34,12 @@ pub struct AdmissionSnapshot {
     pub turns_forgotten: u64,
     /// Broadcasts to every room that this one has missed: it was looked at too late.
     pub broadcasts_missed: u64,
+    /// Broadcasts to every room that this one has yet to hear of, by the next call that changes it:
+    /// they are in none of these books yet. Filled by
+    /// [`Engine::snapshot`](crate::Engine::snapshot), and by whoever else has the log of broadcasts
+    /// ([`Admission::broadcasts_pending`](crate::Admission::broadcasts_pending)); a room alone says
+    /// 0.
+    pub broadcasts_pending: u64,
     /// Outcome slots in use, by level: promised to messages that wait, or filled and not polled.
     pub outcomes: PerLevel<u32>,
     /// The last message dispatched.

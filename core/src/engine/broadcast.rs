@@ -101,6 +101,12 @@ mod tests {
             )
             .unwrap();
         engine.create_room(RoomId(5_000), &config).unwrap();
+        // A look tells that there is something to hear, and changes nothing.
+        for _ in 0..2 {
+            let books = engine.snapshot(now, RoomId(700)).unwrap().admission;
+            assert_eq!((books.broadcasts_pending, books.ledger.total().dispatched), (1, 0));
+        }
+        assert_eq!(engine.snapshot(now, RoomId(5_000)).unwrap().admission.broadcasts_pending, 0);
         // One that is called hears it at once.
         let first = engine.room_mut(RoomId(900)).unwrap().snapshot(now).admission.ledger.levels
             [Priority::High]
@@ -117,6 +123,7 @@ mod tests {
         };
         assert!((0..1_000).filter(|&id| id != 3).all(|id| sent(&engine, id) == 1));
         assert_eq!(sent(&engine, 5_000), 0);
+        assert_eq!(engine.snapshot(now, RoomId(700)).unwrap().admission.broadcasts_pending, 0);
         let batch = engine
             .room_mut(RoomId(700))
             .unwrap()

@@ -249,6 +249,10 @@ impl<M: Payload> RoomState<M> {
         self.admission.clear_deferred_drops();
     }
 
+    pub(crate) fn broadcasts_pending(&self, count: u64) -> u64 {
+        self.admission.broadcasts_pending(count)
+    }
+
     /// Whether there is something that the room has not heard. O(1).
     pub(crate) fn has_broadcasts_to_import(&self, broadcasts: &Broadcasts<M>) -> bool {
         self.admission.has_broadcasts_to_import(broadcasts)

@@ -1,0 +1,31 @@
+//! Calls that only look: they import nothing, tell no event, run no hook, and hold the admission's
+//! lock for no longer than a copy or a few look-ups.
+
+use super::SharedRoom;
+use roomcast_core::{Admission, Payload, UserId};
+use std::collections::HashSet;
+
+/// Users who are looked up under one lock.
+const LOOKED_UP: usize = 256;
+
+impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
+    /// Looks at the admission, changing nothing.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Admission<M>) -> R) -> R {
+        look(&self.admission.lock().admission)
+    }
+
+    /// Returns the users who came online last by a join and are online, the newest first, nobody
+    /// twice.
+    pub(crate) fn recent_users(&self) -> Vec<UserId> {
+        let mut users = self.peek(Admission::recent_arrivals);
+        let mut seen = HashSet::with_capacity(users.len());
+        users.retain(|&user| seen.insert(user));
+        let online = users.chunks(LOOKED_UP).map(|some| {
+            self.peek(|admission| {
+                let is_online = |user: &&UserId| admission.is_online(**user);
+                some.iter().filter(is_online).copied().collect::<Vec<_>>()
+            })
+        });
+        online.flatten().collect()
+    }
+}
