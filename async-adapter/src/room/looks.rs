@@ -1,7 +1,8 @@
-//! Calls that only look: they import nothing, tell no event, run no hook, and hold the admission's
-//! lock for no longer than a copy or a few look-ups.
+//! Calls that only look: they import nothing, and hold the admission's lock for no longer than a
+//! copy or a few look-ups. Who counts or looks up sessions first takes out who has gone.
 
 use super::SharedRoom;
+use crate::sync::Arc;
 use roomcast_core::{Admission, Payload, UserId};
 use std::collections::HashSet;
 
@@ -16,7 +17,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Returns the users who came online last by a join and are online, the newest first, nobody
     /// twice.
-    pub(crate) fn recent_users(&self) -> Vec<UserId> {
+    pub(crate) fn recent_users(self: &Arc<Self>) -> Vec<UserId> {
+        self.settle_gone();
         let mut users = self.peek(Admission::recent_arrivals);
         let mut seen = HashSet::with_capacity(users.len());
         users.retain(|&user| seen.insert(user));
