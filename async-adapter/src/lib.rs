@@ -138,6 +138,9 @@ pub mod how_it_scales {}
 #[doc = include_str!("../docs/how-old.md")]
 pub mod how_old {}
 
+#[doc = include_str!("../docs/promises.md")]
+pub mod promises {}
+
 /// The README's embedding, compiled and run as a doc test.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../../README.md")]
