@@ -275,6 +275,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         let names = Arc::new(Names::new());
         let registry = Arc::new(RoomRegistry::new(
             self.max_rooms,
+            self.workers,
             user_rooms,
             Arc::clone(&names) as Arc<dyn Mentions>,
         ));

@@ -2,7 +2,7 @@
 
 use super::keys::RoomKey;
 use super::name::Name;
-use super::registry::{Changed, Looked, Opened};
+use super::registry::{Beginning, Changed, Looked, Opened};
 use super::room_names::Sought;
 use super::seeds::{Use, next_life};
 use super::{FIRST_NAMED, Inner};
@@ -25,7 +25,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
             self.registry.open(
                 || names.find(sought),
                 || names.begin(sought),
-                |id, made| self.make(id, made, config),
+                |id, beginning| self.make(id, beginning, config),
                 |id| names.name_of(id),
             )
         })?;
@@ -35,9 +35,14 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
         Ok(opened)
     }
 
-    fn make(&self, id: RoomId, made: usize, config: &RoomConfig) -> Arc<SharedRoom<M>> {
-        // Each room starts at another worker and may grow over so many more.
-        let workers = self.workers.0.iter().cycle().skip(made % self.workers.0.len());
+    fn make(
+        &self,
+        id: RoomId,
+        Beginning { made, worker }: Beginning,
+        config: &RoomConfig,
+    ) -> Arc<SharedRoom<M>> {
+        // It begins at one worker and may grow over so many more.
+        let workers = self.workers.0.iter().cycle().skip(worker);
         let workers = workers.take(self.sharding.shards() as usize).cloned().collect();
         let config = config.clone().or_seed(self.seeds.of(Use::Room(seeded_by(id, made))));
         let (log, hooks) = (Arc::clone(&self.broadcast_log), Arc::clone(&self.hooks));
@@ -133,6 +138,32 @@ mod tests {
     impl Drop for Nosy {
         fn drop(&mut self) {
             Self::look();
+        }
+    }
+
+    /// However rooms come and go: here each eighth stays for long.
+    #[test]
+    fn rooms_that_are_replaced_stay_spread_over_the_workers() {
+        let (hub, _drivers) = Hub::<&str>::builder().workers(8).by_hand();
+        let config = RoomConfig::default();
+        let mut rooms: Vec<_> =
+            (0..800).map(|id| hub.create_room(RoomId(id), &config).unwrap()).collect();
+        for round in 1..4 {
+            for id in (0..800).filter(|id| id % 8 != 0) {
+                hub.remove_room(RoomId(800 * (round - 1) + id));
+            }
+            rooms.retain(|room| hub.room(room.id()).is_some());
+            // As many as two workers had.
+            let ids = (0..200).map(|id| RoomId(800 * round + id));
+            rooms.extend(ids.map(|id| hub.create_room(id, &config).unwrap()));
+            let begin_at = |worker: &Arc<_>| {
+                rooms
+                    .iter()
+                    .filter(|room| Arc::ptr_eq(room.shared().first_worker(), worker))
+                    .count()
+            };
+            let counts: Vec<_> = hub.inner.workers.0.iter().map(begin_at).collect();
+            assert!(counts.iter().all(|&count| count <= 100), "{counts:?}");
         }
     }
 

@@ -34,21 +34,56 @@ pub(crate) struct RoomRegistry<M> {
 /// Rooms by places that stay, so that a broadcast can go from one to the next, and by their ids.
 #[derive(Debug)]
 struct Rooms<M> {
-    places: Slab<Arc<SharedRoom<M>>>,
+    places: Slab<Place<M>>,
     by_id: HashMap<RoomId, usize>,
+    /// How many rooms begin at each worker.
+    by_worker: Box<[usize]>,
     /// Rooms that were ever made.
     made: usize,
     /// No more are made.
     is_shutting_down: bool,
 }
 
+/// A room, and the worker that it begins at.
+#[derive(Debug)]
+struct Place<M> {
+    shared: Arc<SharedRoom<M>>,
+    worker: usize,
+}
+
+/// What a new room has to know of those before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beginning {
+    /// Rooms that were made before.
+    pub(crate) made: usize,
+    /// The number of the worker that it begins at.
+    pub(crate) worker: usize,
+}
+
 impl<M> Rooms<M> {
     fn get(&self, id: RoomId) -> Option<&Arc<SharedRoom<M>>> {
-        self.places.get(*self.by_id.get(&id)?)
+        self.places.get(*self.by_id.get(&id)?).map(|place| &place.shared)
+    }
+
+    /// What the next room begins with: at the worker that has the fewest, of several at the next in
+    /// turn. O(workers).
+    fn beginning(&self) -> Beginning {
+        let workers = self.by_worker.len();
+        let in_turn = (0..workers).map(|step| self.made.wrapping_add(step) % workers);
+        let worker = in_turn.min_by_key(|&worker| self.by_worker[worker]).unwrap_or(0);
+        Beginning { made: self.made, worker }
+    }
+
+    fn insert(&mut self, id: RoomId, shared: Arc<SharedRoom<M>>, worker: usize) {
+        self.made = self.made.wrapping_add(1);
+        self.by_worker[worker] += 1;
+        self.by_id.insert(id, self.places.insert(Place { shared, worker }));
     }
 
     fn remove(&mut self, id: RoomId) -> Option<Arc<SharedRoom<M>>> {
-        self.places.try_remove(self.by_id.remove(&id)?)
+        let Place { shared, worker } = self.places.try_remove(self.by_id.remove(&id)?)?;
+        self.by_worker[worker] -= 1;
+        Some(shared)
     }
 }
 
@@ -103,9 +138,19 @@ impl Found {
 
 impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     /// `user_rooms`: the seed of the table of users, where each is in one room.
-    pub(crate) fn new(max_rooms: u32, user_rooms: Option<u64>, names: Arc<dyn Mentions>) -> Self {
-        let rooms =
-            Rooms { places: Slab::new(), by_id: HashMap::new(), made: 0, is_shutting_down: false };
+    pub(crate) fn new(
+        max_rooms: u32,
+        workers: usize,
+        user_rooms: Option<u64>,
+        names: Arc<dyn Mentions>,
+    ) -> Self {
+        let rooms = Rooms {
+            places: Slab::new(),
+            by_id: HashMap::new(),
+            by_worker: vec![0; workers.max(1)].into(),
+            made: 0,
+            is_shutting_down: false,
+        };
         let user_rooms = user_rooms.map(Stripes::new);
         Self { rooms: RwLock::new(rooms), max_rooms, user_rooms, names }
     }
@@ -130,7 +175,10 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     /// Returns all rooms, in no particular order, each with what `note` says of its id.
     pub(crate) fn all<N>(&self, note: impl Fn(RoomId) -> N) -> Vec<(Arc<SharedRoom<M>>, N)> {
         let rooms = self.rooms.read();
-        let noted = rooms.places.iter().map(|(_, shared)| (Arc::clone(shared), note(shared.id())));
+        let noted = rooms
+            .places
+            .iter()
+            .map(|(_, Place { shared, .. })| (Arc::clone(shared), note(shared.id())));
         noted.collect()
     }
 
@@ -138,17 +186,17 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     pub(crate) fn shut_down(&self) -> Vec<Arc<SharedRoom<M>>> {
         let mut rooms = self.rooms.write();
         rooms.is_shutting_down = true;
-        rooms.places.iter().map(|(_, shared)| Arc::clone(shared)).collect()
+        rooms.places.iter().map(|(_, place)| Arc::clone(&place.shared)).collect()
     }
 
     /// Returns the room that `find` tells, or a new one with the id that `begin` gives, and whether
-    /// it is new. `make` gets that id, and the number of rooms that were made before. One that has
+    /// it is new. `make` gets that id, and what there is to know of the rooms before. One that has
     /// ended makes way for a new one. Nobody else opens, removes or names a room meanwhile.
     pub(crate) fn open<N>(
         &self,
         find: impl FnOnce() -> Found,
         begin: impl FnOnce() -> RoomId,
-        make: impl FnOnce(RoomId, usize) -> Arc<SharedRoom<M>>,
+        make: impl FnOnce(RoomId, Beginning) -> Arc<SharedRoom<M>>,
         note: impl FnOnce(RoomId) -> N,
     ) -> Result<Result<Opened<M, N>, CreateRoomError>, Changed> {
         let mut rooms = self.rooms.write();
@@ -167,10 +215,9 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
             Err(CreateRoomError::ShuttingDown)
         } else if rooms.places.len() < self.max_rooms as usize {
             let id = begin();
-            let shared = make(id, rooms.made);
-            rooms.made = rooms.made.wrapping_add(1);
-            let place = rooms.places.insert(Arc::clone(&shared));
-            rooms.by_id.insert(id, place);
+            let beginning = rooms.beginning();
+            let shared = make(id, beginning);
+            rooms.insert(id, Arc::clone(&shared), beginning.worker);
             Ok(Opened { shared, is_new: true, note: note(id) })
         } else {
             Err(CreateRoomError::TooManyRooms { max: self.max_rooms })
@@ -216,7 +263,8 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     pub(crate) fn slice(&self, slice: usize) -> Vec<Arc<SharedRoom<M>>> {
         let rooms = self.rooms.read();
         let places = slice * ROOMS_A_SLICE..(slice + 1) * ROOMS_A_SLICE;
-        places.filter_map(|place| rooms.places.get(place)).cloned().collect()
+        let rooms = places.filter_map(|place| rooms.places.get(place));
+        rooms.map(|place| Arc::clone(&place.shared)).collect()
     }
 
     /// Lets a session into a room; a profile that does not get in stays in `join`. By the rule of
@@ -330,7 +378,7 @@ mod tests {
         let (hub, mut drivers) = Hub::<&'static str>::builder().workers(1).by_hand();
         let witness = Arc::new(Witness::default());
         let registry =
-            Arc::new(RoomRegistry::new(10, None, Arc::clone(&witness) as Arc<dyn Mentions>));
+            Arc::new(RoomRegistry::new(10, 1, None, Arc::clone(&witness) as Arc<dyn Mentions>));
         witness.registry.set(Arc::downgrade(&registry)).unwrap();
         let mut open = |id: u64| {
             let id = RoomId(id);

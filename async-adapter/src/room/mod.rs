@@ -204,6 +204,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         RoomConfig::clone(&self.settings.lock())
     }
 
+    /// Who looks after its first shard.
+    #[cfg(test)]
+    pub(crate) fn first_worker(&self) -> &Arc<Worker<Job<M>>> {
+        &self.workers[0]
+    }
+
     /// The fence around code of the host's.
     pub(crate) fn fence(&self) -> &Arc<Fence> {
         self.workers[0].fence()

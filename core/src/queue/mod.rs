@@ -268,15 +268,21 @@ impl<T> Queue<T> {
 
     /// The messages of some senders, each with its sender's place in the list: in the order of the
     /// list, of each sender the highest level first, of each level the oldest first. O(those of the
-    /// senders) where a policy asks who sent what, else O(all that wait), once for all senders.
+    /// senders) where a policy asks who sent what, else O(all that wait), each looked up among the
+    /// senders in O(log senders).
     pub(crate) fn all_of(&mut self, senders: &[Sender]) -> Vec<(usize, u32)> {
         self.enter();
         let mut found = Vec::new();
+        let mut places: Vec<(Sender, usize)> = senders.iter().copied().zip(0..).collect();
+        places.sort_unstable();
         for level in self.occupied() {
             let books = &self.books[level];
             let first = self.levels[level].urgent.order();
-            let place =
-                |key: u32| senders.iter().position(|&sender| sender == self.entries[key].sender);
+            let place = |key: u32| {
+                let sender = self.entries[key].sender;
+                let at = places.partition_point(|&(other, _)| other < sender);
+                places.get(at).filter(|&&(other, _)| other == sender).map(|&(_, place)| place)
+            };
             let first = first.iter(&self.entries, |entry| entry.order);
             found.extend(first.filter_map(|key| Some((place(key)?, key))));
             if books.is_by_sender() {
