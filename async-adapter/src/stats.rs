@@ -7,7 +7,7 @@ pub use roomcast_core::admission::{AdmissionSnapshot, ModerationCounts};
 pub use roomcast_core::audience::AudienceSnapshot;
 pub use roomcast_core::direct::Directs;
 pub use roomcast_core::ledger::{
-    Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Tally, Units,
+    Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Skips, Tally, Units,
 };
 pub use roomcast_core::room::RoomSnapshot;
 

@@ -75,6 +75,14 @@ async fn b21_a_slow_reader_is_told_that_text_was_too_old() {
     assert_eq!(words(&batch), ["gift", "missed 1: age", "b", "c"]);
     let skips = room.stats().room.audience.skips[Priority::Normal];
     assert_eq!((skips.of(GapCause::Age), skips.of(GapCause::Overrun)), (1, 0));
+    let session = room.session(slow.session());
+    assert_eq!(session.skips().unwrap()[Priority::Normal], skips);
+    let books = session.deliveries().unwrap()[Priority::Normal];
+    assert_eq!((books.due, books.delivered, books.skipped), (3, 2, 1));
+    let gone = slow.session();
+    drop(slow);
+    let session = room.session(gone);
+    assert_eq!((session.skips(), session.deliveries()), (None, None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,9 +3,10 @@
 use super::current::Current;
 use crate::room::token::ResumeToken;
 use roomcast_core::ids::Seq;
+use roomcast_core::ledger::{Deliveries, Skips};
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::TokenAt;
-use roomcast_core::{Payload, Priority, SessionId};
+use roomcast_core::{Payload, PerLevel, Priority, SessionId};
 
 /// One session of a room: [`Room::session`](crate::Room::session).
 ///
@@ -64,6 +65,19 @@ impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
     /// [`resume_token_at`](Self::resume_token_at).
     pub fn ack(&self, priority: Priority, seq: Seq) -> bool {
         self.shared.ack(self.id, priority, seq)
+    }
+
+    /// Returns what became of the session's deliveries, by level, up to what was dispatched before
+    /// the call; `None` when it is not in. Takes the lock of its shard.
+    pub fn deliveries(&self) -> Option<PerLevel<Deliveries>> {
+        self.shared.deliveries(self.id)
+    }
+
+    /// Returns what the session has skipped since it joined, by level and cause; `None` when it is
+    /// not in. Whoever is behind a narrow link skips for [`Age`](crate::GapCause::Age), whoever is
+    /// away for long is also [overrun](crate::GapCause::Overrun). O(1); takes the lock of its shard.
+    pub fn skips(&self) -> Option<PerLevel<Skips>> {
+        self.shared.skips(self.id)
     }
 
     /// A session shows life, as with each heartbeat that its client sends. Returns whether it is in

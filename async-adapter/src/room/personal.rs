@@ -5,9 +5,10 @@ use super::token;
 use crate::sync::Arc;
 use roomcast_core::direct::{DirectReceipt, DirectRefused};
 use roomcast_core::ids::Seq;
+use roomcast_core::ledger::{Deliveries, Skips};
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::{ResumeToken, Rewind, TokenAt};
-use roomcast_core::{Direct, Payload, Priority, Recipient, SessionId};
+use roomcast_core::{Direct, Payload, PerLevel, Priority, Recipient, SessionId};
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Sets the levels that a session does not want; what was dispatched before the call is settled
@@ -19,6 +20,22 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             self.catch_up(shard, &mut state.audience);
             state.audience.set_masked_levels(now, session, mask)
         })
+    }
+
+    /// The books of a session, up to what was dispatched before the call; `None` when it is not in.
+    pub(crate) fn deliveries(self: &Arc<Self>, session: SessionId) -> Option<PerLevel<Deliveries>> {
+        self.settle_gone();
+        let shard = self.shard_of(session)?;
+        shard.enter(|state| {
+            self.catch_up(shard, &mut state.audience);
+            state.audience.deliveries(session)
+        })
+    }
+
+    /// What a session has skipped, by cause; `None` when it is not in.
+    pub(crate) fn skips(self: &Arc<Self>, session: SessionId) -> Option<PerLevel<Skips>> {
+        self.settle_gone();
+        self.shard_of(session)?.enter(|state| state.audience.skips(session))
     }
 
     /// The client of a session has all of a level up to this number. Returns whether the session is

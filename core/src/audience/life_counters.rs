@@ -6,15 +6,21 @@
 
 use super::positions::Span;
 use crate::chunked::Chunked;
+use crate::gap::Skips;
 use crate::ledger::Deliveries;
 use crate::priority::{PerLevel, Priority};
 use alloc::collections::BTreeMap;
 
+/// One count of each session, by slot.
+type Column = Chunked<[u16; Priority::NUM]>;
+
 /// The counts of all sessions, by slot.
 #[derive(Debug)]
 pub(super) struct LifeCounters {
-    skipped: Chunked<[u32; Priority::NUM]>,
-    excluded: Chunked<[u16; Priority::NUM]>,
+    /// Skipped as overrun, and for their age.
+    overrun: Column,
+    aged: Column,
+    excluded: Column,
     /// What the columns are too narrow for, and what the hand has folded.
     wide: BTreeMap<u32, PerLevel<Counts>>,
 }
@@ -23,7 +29,7 @@ pub(super) struct LifeCounters {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     /// Missed, told or not.
-    skipped: u64,
+    skipped: Skips,
     /// Its own messages, passed or not, and those of a level while that was masked; of the latter
     /// those before the cursor.
     excluded: u64,
@@ -50,50 +56,56 @@ impl Counts {
         let passed = self.folded + cursor - start;
         Deliveries {
             due: self.folded + end - start,
-            delivered: passed - self.skipped - (self.excluded - own),
-            skipped: self.skipped,
+            delivered: passed - self.skipped.total() - (self.excluded - own),
+            skipped: self.skipped.total(),
             pending: end - cursor - own - masked,
             excluded: self.excluded + masked,
             abandoned: 0,
         }
+    }
+
+    /// Returns what the session has missed, by cause.
+    pub(super) fn skipped(&self) -> Skips {
+        self.skipped
     }
 }
 
 impl LifeCounters {
     /// With nothing counted.
     pub(super) const fn new() -> Self {
-        Self { skipped: Chunked::new(), excluded: Chunked::new(), wide: BTreeMap::new() }
+        Self {
+            overrun: Chunked::new(),
+            aged: Chunked::new(),
+            excluded: Chunked::new(),
+            wide: BTreeMap::new(),
+        }
     }
 
     /// Returns the counts of a session.
     pub(super) fn get(&self, slot: u32, level: Priority) -> Counts {
         let wide = if self.wide.is_empty() { None } else { self.wide.get(&slot) };
         let mut counts = wide.map_or_else(Counts::default, |wide| wide[level]);
-        counts.skipped += self.skipped.get(slot).map_or(0, |row| row[level.index()].into());
-        counts.excluded += self.excluded.get(slot).map_or(0, |row| row[level.index()].into());
+        let of = |column: &Column| column.get(slot).map_or(0, |row| row[level.index()].into());
+        counts.skipped += Skips { overrun: of(&self.overrun), age: of(&self.aged) };
+        counts.excluded += of(&self.excluded);
         counts
     }
 
     /// A session has missed so many messages.
-    pub(super) fn skip(&mut self, slot: u32, level: Priority, messages: u64) {
-        self.skipped.touch(slot, [0; Priority::NUM]);
-        let place = &mut self.skipped[slot][level.index()];
-        let sum = u64::from(*place) + messages;
-        *place = u32::try_from(sum).unwrap_or_default();
-        if u64::from(*place) != sum {
-            self.wide.entry(slot).or_default()[level].skipped += sum;
+    pub(super) fn skip(&mut self, slot: u32, level: Priority, Skips { overrun, age }: Skips) {
+        let overrun = count(&mut self.overrun, slot, level, overrun);
+        let age = count(&mut self.aged, slot, level, age);
+        if overrun + age > 0 {
+            self.wide.entry(slot).or_default()[level].skipped += Skips { overrun, age };
         }
     }
 
     /// So many messages are not meant for a session.
     #[inline]
     pub(super) fn exclude(&mut self, slot: u32, level: Priority, messages: u64) {
-        self.excluded.touch(slot, [0; Priority::NUM]);
-        let place = &mut self.excluded[slot][level.index()];
-        let sum = u64::from(*place) + messages;
-        *place = u16::try_from(sum).unwrap_or_default();
-        if u64::from(*place) != sum {
-            self.wide.entry(slot).or_default()[level].excluded += sum;
+        let more = count(&mut self.excluded, slot, level, messages);
+        if more > 0 {
+            self.wide.entry(slot).or_default()[level].excluded += more;
         }
     }
 
@@ -105,11 +117,10 @@ impl LifeCounters {
     /// A session is gone: whoever takes its slot begins with nothing.
     #[inline]
     pub(super) fn clear(&mut self, slot: u32) {
-        if let Some(row) = self.skipped.get_mut(slot) {
-            *row = [0; Priority::NUM];
-        }
-        if let Some(row) = self.excluded.get_mut(slot) {
-            *row = [0; Priority::NUM];
+        for column in [&mut self.overrun, &mut self.aged, &mut self.excluded] {
+            if let Some(row) = column.get_mut(slot) {
+                *row = [0; Priority::NUM];
+            }
         }
         if !self.wide.is_empty() {
             self.wide.remove(&slot);
@@ -117,40 +128,56 @@ impl LifeCounters {
     }
 }
 
+/// Counts so many messages in a column. Returns what that is too narrow for, with all that stood
+/// there.
+#[inline]
+fn count(column: &mut Column, slot: u32, level: Priority, messages: u64) -> u64 {
+    if messages == 0 {
+        return 0;
+    }
+    column.touch(slot, [0; Priority::NUM]);
+    let place = &mut column[slot][level.index()];
+    let sum = u64::from(*place) + messages;
+    *place = u16::try_from(sum).unwrap_or_default();
+    sum - u64::from(*place)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const LEVEL: Priority = Priority::Low;
+    const NONE: (u64, u64, u64, u64) = (0, 0, 0, 0);
 
-    fn counts(counters: &LifeCounters, slot: u32) -> (u64, u64, u64) {
-        let Counts { skipped, excluded, folded } = counters.get(slot, LEVEL);
-        (skipped, excluded, folded)
+    fn counts(counters: &LifeCounters, slot: u32) -> (u64, u64, u64, u64) {
+        let Counts { skipped: Skips { overrun, age }, excluded, folded } =
+            counters.get(slot, LEVEL);
+        (overrun, age, excluded, folded)
     }
 
     #[test]
     fn d47_counts_hold_past_the_width_of_their_columns() {
         let mut counters = LifeCounters::new();
-        let (mut skipped, mut excluded) = (0, 0);
+        let (mut overrun, mut age, mut excluded) = (0, 0, 0);
         let steps = [1, 65_534, 1, 65_535, 65_536, u64::from(u32::MAX), 1, 1 << 40, 3, 65_532];
         for step in steps.into_iter().cycle().take(1_000) {
-            counters.skip(5, LEVEL, step);
+            counters.skip(5, LEVEL, Skips { overrun: step, age: step / 3 });
             counters.exclude(5, LEVEL, step / 2);
-            (skipped, excluded) = (skipped + step, excluded + step / 2);
-            assert_eq!(counts(&counters, 5), (skipped, excluded, 0));
+            (overrun, age, excluded) = (overrun + step, age + step / 3, excluded + step / 2);
+            assert_eq!(counts(&counters, 5), (overrun, age, excluded, 0));
         }
         for _ in 0..70_000 {
             counters.exclude(1_029, LEVEL, 1);
         }
         counters.fold(1_029, LEVEL, 9);
-        assert_eq!(counts(&counters, 1_029), (0, 70_000, 9));
-        assert_eq!(counters.get(5, Priority::High).skipped, 0);
+        assert_eq!(counts(&counters, 1_029), (0, 0, 70_000, 9));
+        assert_eq!(counters.get(5, Priority::High).skipped, Skips::NONE);
         // Nobody else has counted, and whoever comes next begins with nothing.
-        assert_eq!((counts(&counters, 4), counts(&counters, 6)), ((0, 0, 0), (0, 0, 0)));
+        assert_eq!((counts(&counters, 4), counts(&counters, 6)), (NONE, NONE));
         counters.clear(5);
-        assert_eq!((counts(&counters, 5), counts(&counters, 1_029)), ((0, 0, 0), (0, 70_000, 9)));
+        assert_eq!((counts(&counters, 5), counts(&counters, 1_029)), (NONE, (0, 0, 70_000, 9)));
         counters.clear(1_029);
-        assert_eq!((counts(&counters, 1_029), counters.wide.len()), ((0, 0, 0), 0));
+        assert_eq!((counts(&counters, 1_029), counters.wide.len()), (NONE, 0));
     }
 
     /// Eight more are the place of cold state.
@@ -158,7 +185,9 @@ mod tests {
     fn d47_a_session_has_at_most_24_bytes_of_counts() {
         let mut counters = LifeCounters::new();
         counters.exclude(3, LEVEL, 1);
-        assert_eq!((counters.excluded.len(), counters.skipped.len()), (4, 0), "made when needed");
-        assert_eq!(size_of_val(&counters.excluded[3]) + size_of::<[u32; Priority::NUM]>(), 24);
+        counters.skip(3, LEVEL, Skips { overrun: 0, age: 1 });
+        let columns = [&counters.excluded, &counters.aged, &counters.overrun];
+        assert_eq!(columns.map(Chunked::len), [4, 4, 0], "made when needed");
+        assert_eq!(3 * size_of_val(&counters.excluded[3]), 24);
     }
 }

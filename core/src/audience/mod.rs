@@ -45,6 +45,7 @@ pub use snapshot::AudienceSnapshot;
 use crate::config::{RoomConfig, Settings};
 use crate::deferred_drops::DeferredDrops;
 use crate::event::EndReason;
+use crate::gap::Skips;
 use crate::handover::HandOver;
 use crate::ids::{Seq, SessionId};
 use crate::ledger::Deliveries;
@@ -409,6 +410,11 @@ impl<M: Payload> Audience<M> {
     pub fn deliveries(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
         let slot = self.slot_of(session)?;
         Some(PerLevel::from_fn(|level| self.crowd.deliveries_of(self.feed.log(), slot, level)))
+    }
+
+    /// What one session has skipped, by level and cause; `None` when it is not in. O(1).
+    pub fn skips(&self, session: SessionId) -> Option<PerLevel<Skips>> {
+        Some(self.crowd.skips_of(self.slot_of(session)?))
     }
 
     /// The books over all sessions. O(1).

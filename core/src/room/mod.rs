@@ -17,6 +17,7 @@ use crate::config::RoomConfig;
 use crate::direct::Directs;
 use crate::error::{CloseError, JoinError, LeaveError, SessionEnd};
 use crate::event::{EndReason, Event, Joined};
+use crate::gap::Skips;
 use crate::ids::{Group, SessionId, Ticket, UserId};
 use crate::ledger::Deliveries;
 #[cfg(feature = "internals")]
@@ -422,6 +423,11 @@ impl<M: Payload> RoomState<M> {
     /// The books of one session, by level; `None` when it is not in. O(1).
     pub fn deliveries(&self, session: SessionId) -> Option<PerLevel<Deliveries>> {
         self.shards.get(session)?.deliveries(session)
+    }
+
+    /// What one session has skipped, by level and cause; `None` when it is not in. O(1).
+    pub fn skips(&self, session: SessionId) -> Option<PerLevel<Skips>> {
+        self.shards.get(session)?.skips(session)
     }
 
     /// The books of the room. O(1); changes nothing.

@@ -144,6 +144,12 @@ impl Listener {
         Priority::ALL.into_iter().any(is_history)
     }
 
+    /// It passes a message that it does not get, for this cause.
+    pub(super) fn skip(&mut self, level: Priority, cause: GapCause) {
+        self.counts[level].skipped += 1;
+        self.skipped[level].add(cause);
+    }
+
     /// What it has missed and was not told, at all levels.
     pub(super) fn untold(&self) -> PerLevel<u64> {
         PerLevel(self.missed.0.map(Missed::total))

@@ -6,7 +6,7 @@ use crate::violation::{Check, Law, same};
 use roomcast_core::error::{JoinError, LeaveError};
 use roomcast_core::event::{EndReason, Presence, PresenceCause, StartPosition};
 use roomcast_core::system_messages::SystemMessageKind;
-use roomcast_core::{Instant, Join, Joined, Payload, PerLevel, Priority, SessionId, UserId};
+use roomcast_core::{Instant, Join, Joined, Payload, PerLevel, SessionId, UserId};
 
 impl Oracle {
     /// `RoomState::join` answered this.
@@ -63,9 +63,6 @@ impl Oracle {
                     }),
                 };
                 listener.history = self.heads;
-                for level in Priority::ALL {
-                    self.listeners.missed[level] += listener.missed[level];
-                }
                 self.listeners.here.insert(session, listener);
                 let (now, mask) = (self.clock, join.masked_levels());
                 self.listeners.set_masked_levels(&self.rules, now, session, mask);

@@ -40,10 +40,11 @@ impl Oracle {
             let stranger = session.key().in_life(!self.life);
             let known = (
                 room.deliveries(stranger),
+                room.skips(stranger),
                 room.masked_levels(stranger),
                 room.resume_token(self.clock, stranger),
             );
-            same(Law::Members, "what is known of another life's", (None, None, None), known)?;
+            same(Law::Members, "what is known of another life's", (None, None, None, None), known)?;
             let books = room.deliveries(session);
             let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));
             same(
@@ -51,6 +52,13 @@ impl Oracle {
                 format!("the books of {session}"),
                 Some(listener.deliveries()),
                 books,
+            )?;
+            let (own, skips) = (listener.skipped, room.skips(session));
+            same(
+                Law::L2Deliveries,
+                format!("{own:?} missed by {session}, by cause"),
+                Some(true),
+                skips.map(|skips| own.0 == skips.0),
             )?;
             same(
                 Law::Members,
@@ -174,11 +182,9 @@ impl Oracle {
             self.listeners.sums(),
             audience.deliveries,
         )?;
-        let skips = self.listeners.missed.0.iter().zip(&audience.skips.0);
-        for (level, (own, found)) in Priority::ALL.into_iter().zip(skips) {
-            let what = || format!("{own:?} {level} missed by cause");
-            same(Law::L2Deliveries, what(), true, own == found)?;
-        }
+        let own = self.listeners.skips();
+        let what = || format!("{own:?} missed over all sessions, by cause");
+        same(Law::L2Deliveries, what(), true, own.0 == audience.skips.0)?;
         same(
             Law::L2Deliveries,
             "the last number applied",

@@ -27,6 +27,8 @@ pub struct Listener {
     /// How many it has missed without being told: at a level that it masked since, or out of reach
     /// when it resumed.
     pub(super) missed: PerLevel<Missed>,
+    /// How many it has missed at all, told or not.
+    pub(super) skipped: PerLevel<Missed>,
     /// Below which positions lies what was there before it came.
     pub(super) history: PerLevel<u64>,
     /// What was sent to it directly and it has yet to take.
@@ -106,8 +108,8 @@ pub struct Listeners {
     pub(super) directs: PerLevel<Directs>,
     /// The books of those that are gone.
     gone: PerLevel<Deliveries>,
-    /// What sessions that are or were in have missed.
-    pub(super) missed: PerLevel<Missed>,
+    /// What those had missed that are gone.
+    gone_skips: PerLevel<Missed>,
     pub(super) log: PerLevel<Vec<Logged>>,
     /// Behind the last message of each level that the log gave up while it was fresh.
     pub(super) overrun: PerLevel<u64>,
@@ -212,12 +214,26 @@ impl Listeners {
         })
     }
 
+    /// What all sessions have missed, by cause, those that are gone included: by walking.
+    pub(super) fn skips(&self) -> PerLevel<Missed> {
+        let mut sums = self.gone_skips;
+        for (listener, level) in
+            self.here.values().flat_map(|listener| Priority::ALL.map(|level| (listener, level)))
+        {
+            sums[level] += listener.skipped[level];
+        }
+        sums
+    }
+
     /// A session is gone: what it had not taken is abandoned.
     pub fn release(&mut self, session: SessionId) -> bool {
         let Some(listener) = self.here.remove(&session) else { return false };
         let books = listener.deliveries();
         for level in Priority::ALL {
             self.directs[level].abandoned += listener.directs[level].len() as u64;
+        }
+        for level in Priority::ALL {
+            self.gone_skips[level] += listener.skipped[level];
         }
         self.gone = PerLevel::from_fn(|level| {
             let mut row = books[level];
@@ -275,18 +291,17 @@ impl Listeners {
                 break;
             }
             let lost = self.lost(rules, level, &listener, now);
-            let pending = &mut listener.pending[level];
             let mut gap = std::mem::take(&mut listener.missed[level]);
             for (position, cause) in lost.iter().copied() {
                 // What is too old behind something that was there before is told behind that.
-                if pending.front() != Some(&position) {
+                if listener.pending[level].front() != Some(&position) {
                     break;
                 }
-                pending.pop_front();
+                listener.pending[level].pop_front();
+                listener.skip(level, cause);
                 gap.add(cause);
-                self.missed[level].add(cause);
-                listener.counts[level].skipped += 1;
             }
+            let pending = &mut listener.pending[level];
             taken.extend(gap.told().map(|(cause, count)| Taken::Gap(level, count, cause)));
             let directs = &mut listener.directs[level];
             let history = listener.history[level];

@@ -25,11 +25,10 @@ impl Listeners {
             let missed = self.lost(rules, level, &self.here[&session], now);
             let Some(listener) = self.here.get_mut(&session) else { continue };
             let unread = listener.pending[level].drain(..).count();
-            listener.counts[level].skipped += missed.len() as u64;
             listener.counts[level].excluded += (unread - missed.len()) as u64;
             for (_, cause) in missed {
                 listener.missed[level].add(cause);
-                self.missed[level].add(cause);
+                listener.skip(level, cause);
             }
         }
         self.here.get_mut(&session).map(|listener| listener.mask = mask).is_some()

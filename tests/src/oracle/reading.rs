@@ -73,13 +73,13 @@ impl Oracle {
         let mut expected = Vec::new();
         for session in inside {
             let before = self.listeners.here[&session].clone();
-            let books = (self.listeners.directs, self.listeners.missed);
+            let directs = self.listeners.directs;
             let (taken, more) = self.listeners.take(&self.rules, now, session, budget);
             if !taken.is_empty() {
                 expected.push((session, Swept::Batch(taken, more)));
                 if busy(session) {
                     self.listeners.here.insert(session, before);
-                    (self.listeners.directs, self.listeners.missed) = books;
+                    self.listeners.directs = directs;
                 }
             } else if let Some(reason) = self.listeners.reason(session) {
                 expected.push((session, Swept::End(reason)));

@@ -202,7 +202,7 @@ impl Listener {
     /// A message is due that it does not get, and that it is told it missed.
     fn miss(&mut self, level: Priority, cause: GapCause) {
         self.counts[level].due += 1;
-        self.counts[level].skipped += 1;
+        self.skip(level, cause);
         self.missed[level].add(cause);
     }
 }

@@ -67,6 +67,27 @@ fn b21_text_as_old_as_its_bound_is_skipped() {
 }
 
 #[test]
+fn b21_each_session_knows_why_it_skipped() {
+    let mut scene =
+        Scene::with(|builder| fresh(builder).log_messages(PerLevel([512, 2, 512, 512])));
+    let (slow, swift) = (scene.guest(), scene.guest());
+    host(&mut scene, Normal, &["a", "b", "c"]);
+    scene.wait_millis(2_000);
+    host(&mut scene, Normal, &["d"]);
+    assert_eq!(next(&mut scene, slow), ["missed 1 normal: overrun", "missed 2 normal: age", "d"]);
+    host(&mut scene, Normal, &["e", "f", "g"]);
+    assert_eq!(next(&mut scene, slow), ["missed 1 normal: overrun", "f", "g"]);
+    let skips = scene.room.skips(slow).unwrap();
+    assert_eq!((skips[Normal].overrun, skips[Normal].age), (2, 2));
+    assert_eq!(scene.room.deliveries(slow).unwrap()[Normal].skipped, 4);
+    // Nobody else's, and over all sessions it is the room's, when they are gone as well.
+    assert_eq!(scene.room.skips(swift).unwrap()[Normal].total(), 0);
+    scene.room.close_session(scene.now, slow);
+    assert_eq!(scene.room.skips(slow), None);
+    assert_eq!(scene.room.snapshot(scene.now).audience.skips[Normal], skips[Normal]);
+}
+
+#[test]
 fn b21_high_is_handed_over_for_a_minute() {
     let mut scene = Scene::with(fresh);
     let slow = scene.guest();

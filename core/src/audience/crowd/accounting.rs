@@ -45,4 +45,9 @@ impl<M: Payload> Crowd<M> {
         let counts = self.life_counters.get(slot, level);
         counts.deliveries(self.sessions.span(slot, level, end), ahead)
     }
+
+    /// Returns what one session has skipped of each level, by cause.
+    pub(in crate::audience) fn skips_of(&self, slot: u32) -> PerLevel<Skips> {
+        PerLevel::from_fn(|level| self.life_counters.get(slot, level).skipped())
+    }
 }

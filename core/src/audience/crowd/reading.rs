@@ -137,7 +137,7 @@ impl<M: Payload> Crowd<M> {
     fn book_skips(&mut self, slot: u32, level: Priority, skips: Skips) {
         if skips != Skips::NONE {
             self.accounts.skip(level, skips);
-            self.life_counters.skip(slot, level, skips.total());
+            self.life_counters.skip(slot, level, skips);
         }
     }
 
