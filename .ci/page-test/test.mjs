@@ -1,5 +1,5 @@
 // The page of `live_room` in a real browser: three people in a room that is ten times too hot,
-// then a host and his guests.
+// then one who comes late, then a host and his guests.
 //
 // usage: node test.mjs PATH_OF_LIVE_ROOM
 
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
+import { history } from './history.mjs';
 import { moderation } from './moderation.mjs';
 import { counts, expect, isOpen, open, test, until } from './pages.mjs';
 import { Server } from './server.mjs';
@@ -91,6 +92,27 @@ await test('the room is too hot: likes and what would be late are shed', async (
     const { normal, low } = kim.stats?.ledger ?? {};
     return normal?.refused.congested > 100 && low?.dropped.congested > 10_000;
   });
+});
+
+await test('whoever says something in the hot room is told that it was sent, or when to try again', async () => {
+  const times = [];
+  for (let said = 0; said < 8; said += 1) {
+    // In one step of the page: from the click until the words stand there.
+    const { words, ms } = await lee.evaluate((text) => new Promise((resolve) => {
+      document.getElementById('text').value = text;
+      const start = performance.now();
+      document.getElementById('send').click();
+      const outcome = document.getElementById('mine').lastElementChild.querySelector('.outcome');
+      const look = () => {
+        if (outcome.dataset.state !== 'waiting') resolve({ words: outcome.textContent, ms: performance.now() - start });
+      };
+      new MutationObserver(look).observe(outcome, { attributes: true, childList: true });
+      look();
+    }), `line ${said} of lee`);
+    expect(/^(sent #[\d,]+|busy, again in (a second|\d+ s))$/.test(words), words);
+    times.push(Math.round(ms));
+  }
+  console.log(`        told after ${times.sort((a, b) => a - b).join(', ')} ms`);
 });
 
 await test('ten gifts within the flood all arrive', async () => {
@@ -184,6 +206,7 @@ await test('Ctrl-C says goodbye to the pages, prints the ledger and ends with st
 server.kill();
 // Their room is gone, and they would go on drawing beside the next one's.
 for (const page of everyone) await page.context().close();
+await history(browser, process.argv[2], pictures);
 await moderation(browser, process.argv[2], pictures);
 await browser.close();
 console.log(`${counts.passed} passed, ${counts.failed} failed`);

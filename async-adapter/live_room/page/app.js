@@ -5,6 +5,7 @@
 //   #join  #nick  #join-named  #join-guest  #join-error  the way in; #who opens it again
 //   #text  #send  [data-gift="rocket"] (in #gifts)  #like  #notice (shown to guests)
 //   #mine li  .sent-text  .outcome[data-state=waiting|dispatched|dropped|refused|merged|counted|done|unknown]
+//   #earlier li[data-seq]  .divider   what went out before one came
 //   #stage  .flyer (.own, .gap)  .gift-card[data-gift]  .superchat-card  .guard-card  .heart  #unseen
 //   #audience  #users  #tokens  #queue [data-level] .number  #chart
 //   #ledger [data-level] [data-column]  #reasons  #balance[data-balanced=yes|no]
@@ -19,6 +20,7 @@
 import { Cards, Hearts } from './cards.js';
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
+import { Earlier } from './earlier.js';
 import { Host } from './host.js';
 import { Panel } from './panel.js';
 import { Social, clock } from './social.js';
@@ -34,8 +36,10 @@ const find = (id) => document.getElementById(id);
 const stage = new Stage(find('lanes'), find('unseen'));
 const cards = new Cards(find('cards'), find('finale'));
 const hearts = new Hearts(find('hearts'));
+const earlier = new Earlier(find('earlier'));
 const shown = new Set();
 let nick = null;
+let room = null;
 
 const openSocket = async () => {
   if (address.has('demo')) {
@@ -80,7 +84,10 @@ const social = new Social(document, { onRole: setRole });
 const handlers = {
   hello(hello) {
     nick = hello.nick;
-    shown.clear();
+    // In another life of the room, the same numbers are other messages.
+    if (room !== hello.room) shown.clear();
+    room = hello.room;
+    earlier.greet(hello);
     find('recording').textContent = hello.recording;
     cards.setGifts(hello.gifts);
     composer.greet(hello);
@@ -89,7 +96,11 @@ const handlers = {
     setRole(hello.role);
   },
   batch({ items }) {
-    for (const item of items) (item.kind === 'gap' ? showGap : showOnce)(item);
+    earlier.add(items.filter((item) => item.history && isNew(item)));
+    for (const item of items) {
+      if (item.kind === 'gap') showGap(item);
+      else if (!item.history) showOnce(item);
+    }
   },
   outcome(outcome) {
     const request = composer.outcome(outcome);
@@ -131,10 +142,16 @@ function showRoom({ host: owner, room_muted: muted }) {
   social.roomMuted(muted);
 }
 
-function showOnce(item) {
-  if (shown.has(item.seq)) return;
-  shown.add(item.seq);
+/** Whether a message was not shown yet; from now on it was. */
+function isNew({ seq }) {
+  if (shown.has(seq)) return false;
+  shown.add(seq);
   if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
+  return true;
+}
+
+function showOnce(item) {
+  if (!isNew(item)) return;
   const own = item.own || (nick !== null && item.nick === nick);
   if (item.what === 'text') stage.fly({ nick: item.nick, text: item.text, kind: own ? 'own' : '', who: item.nick });
   else if (SOCIAL.has(item.what)) social[item.what](item);

@@ -8,11 +8,12 @@ const HEARTS = ['♥', '💗', '💜', '🧡', '♥', '💖'];
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class Cards {
-  #list; #finale; #gifts = new Map(); #shown = new Map();
+  #list; #finale; #height = 0; #gifts = new Map(); #shown = new Map();
 
   constructor(list, finale) {
     this.#list = list;
     this.#finale = finale;
+    new ResizeObserver(() => { this.#height = finale.clientHeight; }).observe(finale);
   }
 
   /** The kinds of gift that the server sells. */
@@ -79,7 +80,7 @@ export class Cards {
     const flight = span('finale');
     flight.textContent = glyph;
     this.#finale.append(flight);
-    const height = this.#finale.clientHeight + 300;
+    const height = this.#height + 300;
     flight.animate(
       [
         { transform: 'translate(-50%, 0) scale(.6)', opacity: 0 },
@@ -92,10 +93,11 @@ export class Cards {
 }
 
 export class Hearts {
-  #root; #flying = 0;
+  #root; #height = 0; #flying = 0;
 
   constructor(root) {
     this.#root = root;
+    new ResizeObserver(() => { this.#height = root.clientHeight; }).observe(root);
   }
 
   /** Lets hearts rise for `count` likes: a few stand for many. */
@@ -111,7 +113,7 @@ export class Hearts {
     heart.style.color = `hsl(${330 + Math.random() * 40} 95% 68%)`;
     this.#root.append(heart);
     this.#flying += 1;
-    const height = this.#root.clientHeight * (0.45 + Math.random() * 0.3);
+    const height = this.#height * (0.45 + Math.random() * 0.3);
     const sway = () => (Math.random() - 0.5) * 90 - 14;
     heart.animate(
       [

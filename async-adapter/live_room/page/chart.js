@@ -6,7 +6,7 @@ const RATE_MS = 1_000;
 const SERIES = ['offered', 'dispatched', 'shed'];
 
 export class Chart {
-  #canvas; #levels; #samples = []; #tones = {};
+  #canvas; #levels; #samples = []; #tones = {}; #size = { width: 0, height: 0 };
 
   /** `levels` is a list of `{ key, name }`; the colours are those of the style sheet. */
   constructor(canvas, levels) {
@@ -16,7 +16,11 @@ export class Chart {
     for (const tone of [...levels.map(({ key }) => key), 'bad', 'faint', 'soft']) {
       this.#tones[tone] = style.getPropertyValue(`--${tone}`).trim();
     }
-    new ResizeObserver(() => this.draw()).observe(canvas);
+    new ResizeObserver(() => {
+      // Asked for once: whoever asks while the page has changed lays all of it out.
+      this.#size = { width: canvas.clientWidth, height: canvas.clientHeight };
+      this.draw();
+    }).observe(canvas);
   }
 
   clear() {
@@ -44,7 +48,7 @@ export class Chart {
 
   draw() {
     const ratio = Math.max(1, window.devicePixelRatio || 1);
-    const { clientWidth: width, clientHeight: height } = this.#canvas;
+    const { width, height } = this.#size;
     if (width === 0 || height === 0) return;
     const [pixelsWide, pixelsHigh] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (this.#canvas.width !== pixelsWide || this.#canvas.height !== pixelsHigh) {

@@ -9,12 +9,16 @@ const HOLD_MS = 320;
 const HEART_MS = 75;
 const FLUSH_MS = 250;
 
+/** What the engine says where there was no place in time, at once or after all. */
+const BUSY = new Set(['congested', 'expired', 'evicted', 'queue_full']);
+const busy = (ms = 0) => `busy, again in ${ms > 1_000 ? `${Math.ceil(ms / 1_000)} s` : 'a second'}`;
+
 const OUTCOMES = {
   waiting: () => 'waiting…',
   dispatched: ({ seq }) => `sent #${seq.toLocaleString('en')}`,
-  dropped: ({ reason }) => `dropped: ${reason}`,
+  dropped: ({ reason, code }) => (BUSY.has(code) ? busy() : `dropped: ${reason}`),
   refused: ({ reason, code, retry_ms: ms }) => {
-    if (code === 'congested') return `busy, again in ${ms > 1_000 ? `${Math.ceil(ms / 1_000)} s` : 'a second'}`;
+    if (BUSY.has(code)) return busy(ms);
     return `refused: ${reason}${ms > SOON_MS ? ` until ${clock(ms)}` : ''}`;
   },
   merged: () => 'merged into others',
@@ -183,5 +187,5 @@ export class Composer {
 function show(element, outcome) {
   element.dataset.state = outcome.state;
   element.textContent = (OUTCOMES[outcome.state] ?? (() => outcome.state))(outcome);
-  element.title = element.textContent;
+  element.title = outcome.reason ?? element.textContent;
 }

@@ -25,7 +25,7 @@ function key() {
  */
 export class Connection {
   #open; #onMessage; #onState;
-  #query = 'guest'; #socket = null; #pause = FIRST_PAUSE_MS; #timer = 0;
+  #query = 'guest'; #token = null; #socket = null; #pause = FIRST_PAUSE_MS; #timer = 0;
 
   constructor({ open, onMessage, onState }) {
     this.#open = open;
@@ -36,6 +36,7 @@ export class Connection {
   /** Enters the room as `nick`, or as a guest if it is null; leaves it first if need be. */
   join(nick) {
     this.#query = nick === null ? 'guest' : `name=${encodeURIComponent(nick)}&key=${key()}`;
+    this.#token = null;
     this.#pause = FIRST_PAUSE_MS;
     this.#leave();
     this.#connect();
@@ -57,13 +58,15 @@ export class Connection {
 
   #connect() {
     this.#onState('connecting', 'connecting…');
-    const socket = this.#open(this.#query);
+    // Whoever comes back is told what went out since, as far as the room still has it.
+    const socket = this.#open(this.#token === null ? this.#query : `${this.#query}&token=${encodeURIComponent(this.#token)}`);
     this.#socket = socket;
     let farewell = null;
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
       const message = JSON.parse(data);
       if (message.type === 'bye') farewell = message;
+      if (message.token) this.#token = message.token;
       if (message.type === 'hello') {
         this.#pause = FIRST_PAUSE_MS;
         this.#onState('open', 'connected');

@@ -23,8 +23,10 @@ export class DemoSocket {
     const nick = new URLSearchParams(query).get('name');
     setTimeout(() => {
       this.readyState = 1;
-      this.#say({ type: 'hello', nick, role: nick ? 'owner' : 'guest', likes: 0, recording: 'demo · made-up data', gifts: GIFTS, max_text: 500, max_gifts: 99, max_likes: 100, rate: RATE, queue_capacity: CAPACITY });
+      this.#say({ type: 'hello', nick, room: 'demo', resumed: false, role: nick ? 'owner' : 'guest', likes: 0, recording: 'demo · made-up data', gifts: GIFTS, max_text: 500, max_gifts: 99, max_likes: 100, rate: RATE, queue_capacity: CAPACITY });
       this.nick = nick;
+      const earlier = Array.from({ length: 12 }, () => ({ kind: 'message', seq: (this.#seq += 1), level: 'normal', nick: viewer(), history: true, what: 'text', text: phrase() }));
+      this.#say({ type: 'batch', items: earlier });
       this.#timers = [setInterval(() => this.#step(50), 50), setInterval(() => this.#stats(), 250)];
     }, 150);
   }

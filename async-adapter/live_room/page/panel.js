@@ -14,12 +14,16 @@ const THROTTLE_MS = 120;
 /** For so long after a touch the sliders do not follow the server. */
 const HANDS_OFF_MS = 1_500;
 
+/** Not before the room itself has been shown, but so often at the least. */
+const LATEST_MS = 500;
+const whenIdle = window.requestIdleCallback ?? ((show) => setTimeout(show, THROTTLE_MS));
+
 const full = (number) => number.toLocaleString('en');
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
 export class Panel {
   #find; #chart; #limits = { rate: 1, queue_capacity: 1 }; #queue = {}; #cells = {}; #foot = {}; #deliveries = {};
-  #touched = 0; #sending = 0; #controls;
+  #touched = 0; #sending = 0; #controls; #latest = null;
 
   /** `onControls(change)` is told new settings of the crowd, `onReset()` to start again. */
   constructor(root, { onControls, onReset }) {
@@ -36,16 +40,28 @@ export class Panel {
     this.#find('rate').title = `the room sends ${full(rate)} messages a second`;
   }
 
+  /** Shows how the engine is doing, when the page has a moment: what people say comes first. */
   stats(stats) {
-    this.#find('audience').textContent = short(stats.audience);
-    this.#find('users').textContent = short(stats.users);
-    this.#find('tokens').textContent = full(stats.tokens);
+    if (this.#latest === null) {
+      whenIdle(() => {
+        const latest = this.#latest;
+        this.#latest = null;
+        this.#show(latest);
+      }, { timeout: LATEST_MS });
+    }
+    this.#latest = stats;
+  }
+
+  #show(stats) {
+    write(this.#find('audience'), short(stats.audience));
+    write(this.#find('users'), short(stats.users));
+    write(this.#find('tokens'), full(stats.tokens));
     this.#find('tokens-bar').style.transform = `scaleX(${clamp(stats.tokens / this.#limits.rate)})`;
     this.#showQueue(stats.queue);
     this.#showLedger(stats.ledger);
     this.#showDeliveries(stats.deliveries);
     this.#showControls(stats.crowd.controls);
-    this.#find('steering').textContent = stats.visitors > 1 ? `shared by the ${full(stats.visitors)} people here` : '';
+    write(this.#find('steering'), stats.visitors > 1 ? `shared by the ${full(stats.visitors)} people here` : '');
     this.#chart.add(stats.at_ms, Object.fromEntries(LEVELS.map(({ key }) => {
       const row = totals(stats.ledger[key]);
       return [key, { offered: row.submitted, dispatched: row.dispatched, shed: row.refused + row.dropped }];
@@ -88,10 +104,10 @@ export class Panel {
 
   #showQueue(queue) {
     const total = sum(LEVELS.map(({ key }) => queue[key]));
-    this.#find('queue-total').textContent = `${full(total)} of ${full(this.#limits.queue_capacity)}`;
+    write(this.#find('queue-total'), `${full(total)} of ${full(this.#limits.queue_capacity)}`);
     for (const { key } of LEVELS) {
       this.#queue[key].fill.style.transform = `scaleX(${clamp(queue[key] / this.#limits.queue_capacity)})`;
-      this.#queue[key].number.textContent = full(queue[key]);
+      write(this.#queue[key].number, full(queue[key]));
     }
   }
 
@@ -111,14 +127,14 @@ export class Panel {
     for (const column of COLUMNS) setNumber(this.#foot[column], all[column]);
     const balance = this.#find('balance');
     balance.dataset.balanced = balanced ? 'yes' : 'no';
-    balance.textContent = balanced
+    write(balance, balanced
       ? `books balance: ${full(all.submitted)} = ${full(sum(parts(all)))} ✓`
-      : `books do not balance: ${full(all.submitted)} ≠ ${full(sum(parts(all)))}`;
+      : `books do not balance: ${full(all.submitted)} ≠ ${full(sum(parts(all)))}`);
     balance.title = 'submitted = refused + dropped + merged + dispatched + queued + under review, on each level';
     const shed = [...reasons].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-    this.#find('reasons').textContent = shed.length === 0
+    write(this.#find('reasons'), shed.length === 0
       ? 'nothing was shed'
-      : `shed: ${shed.map(([reason, count]) => `${reason} ${full(count)}`).join(' · ')}`;
+      : `shed: ${shed.map(([reason, count]) => `${reason} ${full(count)}`).join(' · ')}`);
   }
 
   #showDeliveries(deliveries) {
@@ -131,13 +147,13 @@ export class Panel {
     }
     for (const column of DELIVERIES) {
       const { pair, value } = this.#deliveries[column];
-      value.textContent = short(all[column]);
+      write(value, short(all[column]));
       value.title = full(all[column]);
       pair.toggleAttribute('data-zero', all[column] === 0);
     }
     const balance = this.#find('delivery-balance');
     balance.dataset.balanced = balanced ? 'yes' : 'no';
-    balance.textContent = balanced ? `each accounted for: ${full(all.due)} ✓` : `${full(all.due)} due, and not all accounted for`;
+    write(balance, balanced ? `each accounted for: ${full(all.due)} ✓` : `${full(all.due)} due, and not all accounted for`);
   }
 
   #bindControls(onControls) {
@@ -197,8 +213,13 @@ function cells(row) {
   }));
 }
 
+/** Changes words only where they change: each change costs a layout. */
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
 function setNumber(cell, number) {
-  cell.textContent = number < 1e7 ? full(number) : short(number);
+  write(cell, number < 1e7 ? full(number) : short(number));
   cell.title = full(number);
   cell.toggleAttribute('data-zero', number === 0);
 }

@@ -46,7 +46,8 @@ export class Social {
   }
 
   stats({ audience, users }) {
-    this.#find('online').textContent = `${full(audience)} watching · ${full(users)} online`;
+    const words = `${full(audience)} watching · ${full(users)} online`;
+    if (this.#find('online').textContent !== words) this.#find('online').textContent = words;
   }
 
   /** How often the room was liked; an older number may come late. */

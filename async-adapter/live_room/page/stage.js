@@ -6,22 +6,27 @@ const CALM_SECONDS = 9.5;
 const FASTEST = 3.8;
 const MOST_FLYING = 240;
 const MOST_WAITING = 24;
+/** What finds no lane in so long is shown no more: the chat is live. */
+const FRESH_MS = 250;
 const PLACE_MS = 50;
 /** So many start together at the most: a burst is spread out, or it would cross the stage as one wall. */
 const MOST_AT_ONCE = 3;
 /** Of so many messages one each has one of the tints of the style sheet; the others are white. */
 const TINTS = 9;
+/** As in the style sheet. */
+const NICK_MARGIN_PX = 7;
+const KIND_PADDING_PX = 24;
 
 export class Stage {
   #root; #unseenLabel; #width = 0; #lanes = []; #pool = []; #flying = 0; #waiting = [];
-  #recent = 0; #unseen = 0;
+  #recent = 0; #unseen = 0; #placed = 0; #ruler = null;
 
   constructor(root, unseenLabel) {
     this.#root = root;
     this.#unseenLabel = unseenLabel;
     new ResizeObserver(() => this.#measure()).observe(root);
     this.#measure();
-    setInterval(() => this.#place(), PLACE_MS);
+    setInterval(() => this.#place(), PLACE_MS / 2);
     setInterval(() => this.#second(), 1_000);
   }
 
@@ -29,13 +34,17 @@ export class Stage {
   fly(message) {
     this.#recent += 1;
     if (document.hidden) return;
-    if (message.kind) this.#waiting.unshift(message);
-    else this.#waiting.push(message);
-    // What is shed here was delivered: it is only not shown, and that is told.
-    while (this.#waiting.length > MOST_WAITING) {
-      this.#waiting.pop();
-      this.#unseen += 1;
-    }
+    // The newest first, but for one's own and gaps, which go before all others and wait as long as it takes.
+    const first = message.kind ? 0 : this.#waiting.findIndex(({ kind }) => !kind);
+    this.#waiting.splice(first < 0 ? this.#waiting.length : first, 0, { ...message, at: performance.now() });
+    if (this.#waiting.length > MOST_WAITING) this.#shed(this.#waiting.slice(0, MOST_WAITING));
+    this.#place();
+  }
+
+  /** Keeps these of what waits. What is shed here was delivered: it is only not shown, and that is told. */
+  #shed(kept) {
+    this.#unseen += this.#waiting.length - kept.length;
+    this.#waiting = kept;
   }
 
   #measure() {
@@ -43,6 +52,7 @@ export class Stage {
     const count = Math.max(3, Math.floor((this.#root.clientHeight - 30) / LANE_PX));
     while (this.#lanes.length < count) this.#lanes.push(null);
     this.#lanes.length = count;
+    this.#ruler = null;
   }
 
   #second() {
@@ -53,10 +63,14 @@ export class Stage {
   }
 
   #place() {
+    const now = performance.now();
+    if (now - this.#placed < PLACE_MS) return;
+    this.#placed = now;
     for (let n = 0; n < MOST_AT_ONCE && this.#waiting.length > 0 && this.#flying < MOST_FLYING; n += 1) {
-      if (!this.#launch(this.#waiting[0])) return;
+      if (!this.#launch(this.#waiting[0])) break;
       this.#waiting.shift();
     }
+    this.#shed(this.#waiting.filter(({ kind, at }) => kind || now - at < FRESH_MS));
   }
 
   #launch(message) {
@@ -78,7 +92,8 @@ export class Stage {
     nick.hidden = nick.textContent === '';
     words.textContent = message.text;
     this.#root.append(flyer);
-    const length = flyer.offsetWidth;
+    this.#ruler ??= new Ruler(flyer, this.#width);
+    const length = this.#ruler.length(nick.textContent, message.text, message.kind);
     const top = 14 + lane * LANE_PX;
     const duration = (this.#width + length) / speed;
     const flight = flyer.animate(
@@ -106,6 +121,29 @@ export class Stage {
     });
     if (free.length === 0) return -1;
     return free[Math.floor(Math.random() * free.length)];
+  }
+}
+
+/** Tells how wide a flyer will be without laying the page out for each. */
+class Ruler {
+  #pen = document.createElement('canvas').getContext('2d'); #fonts; #most;
+
+  constructor(flyer, width) {
+    const style = getComputedStyle(flyer);
+    this.#fonts = [flyer.firstElementChild, flyer].map((element) => getComputedStyle(element).font);
+    this.#most = (width * parseFloat(style.maxWidth)) / 100;
+  }
+
+  length(nick, text, kind) {
+    const [ofNick, ofText] = this.#fonts;
+    const wide = (font, words) => {
+      this.#pen.font = font;
+      return this.#pen.measureText(words).width;
+    };
+    let length = wide(ofText, text) + 1;
+    if (nick) length += wide(ofNick, nick) + NICK_MARGIN_PX;
+    if (kind) length += KIND_PADDING_PX;
+    return Math.ceil(Math.min(length, this.#most));
   }
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn asset(path: &str) -> Option<Asset> {
         "/app.js" => (JS, include_str!("../page/app.js")),
         "/connection.js" => (JS, include_str!("../page/connection.js")),
         "/stage.js" => (JS, include_str!("../page/stage.js")),
+        "/earlier.js" => (JS, include_str!("../page/earlier.js")),
         "/cards.js" => (JS, include_str!("../page/cards.js")),
         "/composer.js" => (JS, include_str!("../page/composer.js")),
         "/panel.js" => (JS, include_str!("../page/panel.js")),
@@ -64,8 +65,18 @@ mod tests {
     /// Nothing comes from elsewhere, and no markup is made of text.
     #[test]
     fn the_page_loads_nothing_and_escapes_all_text() {
-        let scripts =
-            ["app", "stage", "cards", "composer", "panel", "chart", "connection", "social", "host"];
+        let scripts = [
+            "app",
+            "stage",
+            "cards",
+            "composer",
+            "panel",
+            "chart",
+            "connection",
+            "social",
+            "host",
+            "earlier",
+        ];
         for path in
             scripts.map(|name| format!("/{name}.js")).iter().map(String::as_str).chain(["/"])
         {

@@ -1,8 +1,8 @@
 //! What page and server say to each other: JSON text frames over the WebSocket `/ws`.
 //!
 //! A page joins with `/ws?name=kim&key=…`, or with `/ws?guest` to read only; [`Visitor`] reads that. The key is the browser's own
-//! secret: a name belongs to the key with which it came first. It then sends
-//! [`Request`]s and is sent [`Reply`]s, the first of them `hello`. In all of them the field `type` says which it is.
+//! secret: a name belongs to the key with which it came first. With `&token=…` it goes on where it was when its connection broke. It
+//! then sends [`Request`]s and is sent [`Reply`]s, the first of them `hello`. In all of them the field `type` says which it is.
 
 mod client;
 mod orders;
@@ -11,7 +11,7 @@ mod server;
 use roomcast::Priority;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use client::{ControlsChange, MAX_FRAME_BYTES, Rejection, Request, Visitor};
+pub(crate) use client::{ControlsChange, MAX_FRAME_BYTES, Rejection, Request, Visitor, token_of};
 pub(crate) use orders::{Act, Order};
 pub(crate) use server::{
     Controls, CrowdState, DeliveryRow, Fate, Hello, Item, LedgerRow, Reply, Standing, Stats,

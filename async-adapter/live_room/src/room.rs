@@ -22,6 +22,9 @@ const FIRST_VIEWER: u64 = 1 << 32;
 /// The counter of the likes.
 pub(crate) const LIKES: &str = "likes";
 
+/// Whoever comes is handed so many messages that went out last, as history.
+const EARLIER: u32 = 24;
+
 /// So far behind a session may be in chat and likes before it skips: stale chat is worse than none.
 const LOG_SECONDS: u32 = 4;
 
@@ -106,6 +109,7 @@ pub(crate) fn nap(viewer: u32) -> Duration {
 /// - When the queue is full, the sender who holds most of the lowest level gives way (`BiggestSender`): he evicts himself.
 /// - What cannot go out in time is refused at once: chat and likes within 200 ms, gifts within 3 s; and nobody is handed what is
 ///   older than 2 s, a gift than a minute. All that, and the memory of turns, is `RoomConfig::default()`.
+/// - Whoever comes sees what was said just before.
 pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
     let recent = options.rate.saturating_mul(LOG_SECONDS).max(64);
     let config = RoomConfig::default()
@@ -117,6 +121,7 @@ pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
         .queue_messages(options.queue)
         .queue_bytes((u64::from(options.queue) * 256).max(4 << 20))
         .log_messages(PerLevel([recent.max(512), recent, recent, recent]))
+        .replay_on_join(EARLIER)
         .seed(options.seed);
     config.build()
 }

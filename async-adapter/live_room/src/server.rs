@@ -26,7 +26,7 @@ use crate::crowd::AtEnd;
 use crate::live::{Change, LiveRoom, RoomClock};
 use crate::options::Options;
 use crate::page::{CONTENT_SECURITY_POLICY, asset};
-use crate::protocol::{MAX_FRAME_BYTES, Visitor};
+use crate::protocol::{MAX_FRAME_BYTES, Visitor, token_of};
 use crate::room::Said;
 use crate::stop;
 use names::Names;
@@ -148,14 +148,17 @@ async fn enter(
             .into_response();
     }
     let open = house.doors.subscribe();
-    let visitor = Visitor::from_query(&query.unwrap_or_default());
+    let query = query.unwrap_or_default();
+    let visitor = Visitor::from_query(&query);
+    // A token that cannot be read is worth as much as none.
+    let token = token_of(&query).and_then(|token| token.parse().ok());
     upgrade
         .max_frame_size(MAX_FRAME_BYTES)
         .max_message_size(MAX_FRAME_BYTES)
         .read_buffer_size(SOCKET_BUFFER_BYTES)
         .write_buffer_size(SOCKET_BUFFER_BYTES)
         .on_upgrade(move |socket| async move {
-            visit::run(socket, visitor, &house).await;
+            visit::run(socket, (visitor, token), &house).await;
             drop(open);
         })
 }

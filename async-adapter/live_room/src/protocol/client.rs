@@ -107,6 +107,11 @@ pub(crate) enum Rejection {
     },
 }
 
+/// The token in the query of the WebSocket's address with which a page comes back.
+pub(crate) fn token_of(query: &str) -> Option<String> {
+    query.split('&').find_map(|pair| pair.strip_prefix("token=")).map(percent_decoded)
+}
+
 impl Visitor {
     /// Reads the query of the WebSocket's address; the error is a line for the visitor.
     pub(crate) fn from_query(query: &str) -> Result<Self, String> {

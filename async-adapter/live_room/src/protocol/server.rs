@@ -48,6 +48,10 @@ pub(crate) enum Reply {
 pub(crate) struct Hello {
     /// Your nick; none for a guest.
     pub(crate) nick: Option<String>,
+    /// Which life of the room this is: the numbers of its messages are its own.
+    pub(crate) room: String,
+    /// Whether you go on where you were before.
+    pub(crate) resumed: bool,
     /// What you are in the room.
     pub(crate) role: Standing,
     /// How often the room was liked so far.
@@ -106,6 +110,9 @@ pub(crate) enum Item {
         level: Level,
         /// Who sent it.
         nick: String,
+        /// Whether it went out before this page came.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        history: bool,
         /// What it holds.
         #[serde(flatten)]
         what: What,
@@ -136,6 +143,9 @@ pub(crate) enum Fate {
     Dropped {
         /// Why.
         reason: String,
+        /// The engine's short name for that, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
     },
     /// It was not let in.
     Refused {
@@ -257,9 +267,12 @@ impl Item {
     }
 }
 
-/// The frame that tells a page what the room heard: the texts of messages, and of the gaps where it was too slow, in the order in which
-/// they are to be shown.
-pub(crate) fn batch_frame(items: impl Iterator<Item = impl AsRef<str>>) -> String {
+/// The frame that tells a page what the room heard: the texts of messages, and of the gaps where it was too slow, in the order in
+/// which they are to be shown; and now and then a token, with which the page comes back to where this frame ends.
+pub(crate) fn batch_frame(
+    items: impl Iterator<Item = impl AsRef<str>>,
+    token: Option<&str>,
+) -> String {
     let mut frame = String::from(r#"{"type":"batch","items":["#);
     for (number, item) in items.enumerate() {
         if number > 0 {
@@ -267,7 +280,12 @@ pub(crate) fn batch_frame(items: impl Iterator<Item = impl AsRef<str>>) -> Strin
         }
         frame.push_str(item.as_ref());
     }
-    frame.push_str("]}");
+    frame.push(']');
+    if let Some(token) = token {
+        // It has nothing in it that JSON would escape.
+        frame.extend([r#","token":""#, token, "\""]);
+    }
+    frame.push('}');
     frame
 }
 
@@ -275,6 +293,7 @@ impl Hello {
     /// Greets a visitor of the room.
     pub(crate) fn to(
         nick: Option<&str>,
+        (room, resumed): (u64, bool),
         role: Standing,
         likes: u64,
         recording: &str,
@@ -282,6 +301,8 @@ impl Hello {
     ) -> Self {
         Self {
             nick: nick.map(str::to_owned),
+            room: format!("{room:x}"),
+            resumed,
             role,
             likes,
             recording: recording.to_owned(),

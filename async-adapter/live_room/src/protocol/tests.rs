@@ -95,8 +95,13 @@ fn orders_are_read() {
 #[test]
 fn tips_have_the_shape_that_the_page_reads() {
     let tip = |tip| {
-        let item =
-            Item::Message { seq: 1, level: Level::High, nick: "kim".into(), what: What::Tip(tip) };
+        let item = Item::Message {
+            seq: 1,
+            level: Level::High,
+            nick: "kim".into(),
+            history: false,
+            what: What::Tip(tip),
+        };
         serde_json::from_str::<Value>(&item.to_json()).unwrap()
     };
     assert_eq!(
@@ -209,7 +214,13 @@ fn items_go_around() {
         What::Tip(Tip::Muted { name: "ann".into(), seconds: Some(60) }),
         What::Tip(Tip::RoomMuted),
     ]
-    .map(|what| Item::Message { seq: u64::MAX, level: Level::High, nick: "kim".into(), what });
+    .map(|what| Item::Message {
+        seq: u64::MAX,
+        level: Level::High,
+        nick: "kim".into(),
+        history: true,
+        what,
+    });
     let gap = Item::Gap { level: Level::Low, count: 5, cause: "age".into() };
     for item in items.into_iter().chain([gap]) {
         let text = serde_json::to_string(&item).unwrap();
@@ -220,14 +231,23 @@ fn items_go_around() {
 #[test]
 fn replies_have_the_shape_that_the_page_reads() {
     let what = What::Gift { name: "rose".into(), count: 3 };
+    let text = What::Text { text: "hi".into() };
     let items = [
-        Item::Message { seq: 7, level: Level::High, nick: "kim".into(), what },
+        Item::Message {
+            seq: 6,
+            level: Level::Normal,
+            nick: "lee".into(),
+            history: true,
+            what: text,
+        },
+        Item::Message { seq: 7, level: Level::High, nick: "kim".into(), history: false, what },
         Item::Gap { level: Level::Low, count: 2, cause: "overrun".into() },
     ];
-    let frame = batch_frame(items.iter().map(Item::to_json));
+    let frame = batch_frame(items.iter().map(Item::to_json), Some("a-token_1"));
     assert_eq!(
         serde_json::from_str::<Value>(&frame).unwrap(),
-        json!({"type": "batch", "items": [
+        json!({"type": "batch", "token": "a-token_1", "items": [
+            {"kind": "message", "seq": 6, "level": "normal", "nick": "lee", "history": true, "what": "text", "text": "hi"},
             {"kind": "message", "seq": 7, "level": "high", "nick": "kim", "what": "gift", "name": "rose", "count": 3},
             {"kind": "gap", "level": "low", "count": 2, "cause": "overrun"},
         ]})
@@ -247,7 +267,14 @@ fn replies_have_the_shape_that_the_page_reads() {
         value(&Reply::Outcome { id: 3, fate: Fate::Merged }),
         json!({"type": "outcome", "id": 3, "state": "merged"})
     );
-    let hello = Reply::Hello(Hello::to(None, Standing::from(None), 12, "premiere", (40, 400)));
+    let hello = Reply::Hello(Hello::to(
+        None,
+        (0xbeef, true),
+        Standing::from(None),
+        12,
+        "premiere",
+        (40, 400),
+    ));
     assert_eq!(value(&hello)["gifts"][3], json!({"name": "rocket", "glyph": "🚀", "price": 1000}));
     assert_eq!(value(&hello)["nick"], Value::Null);
     assert_eq!((&value(&hello)["role"], &value(&hello)["likes"]), (&json!("guest"), &json!(12)));

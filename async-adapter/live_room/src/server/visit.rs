@@ -15,13 +15,13 @@ use axum::extract::ws::{
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use roomcast::error::{DropReason, JoinError, Limit, SessionEnd};
-use roomcast::event::EndReason;
+use roomcast::error::{JoinError, SessionEnd};
+use roomcast::event::{EndReason, StartPosition};
 use roomcast::moderation::Until;
+use roomcast::session::ResumeToken;
 use roomcast::stats::Reason;
 use roomcast::time::Instant;
 use roomcast::{Batch, Clock, Item, Join, Message, Outcome, Refused, Source, Subscription, UserId};
-
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
@@ -39,6 +39,8 @@ use crate::room::{Said, offer};
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a page that broke the rules may take to hear why.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// So often a page is told how to come back to where it is.
+const TOKEN_EVERY: Duration = Duration::from_secs(1);
 /// The longest reason that a close frame has room for, in bytes.
 const MAX_CLOSE_REASON: usize = 123;
 
@@ -58,9 +60,12 @@ impl From<Error> for End {
     }
 }
 
+/// Who comes, and with what to go on where he was.
+pub(super) type Who = (Result<Visitor, String>, Option<ResumeToken>);
+
 /// Runs a visit to its end.
-pub(super) async fn run(mut socket: WebSocket, visitor: Result<Visitor, String>, house: &House) {
-    let end = match visit(&mut socket, visitor, house).await {
+pub(super) async fn run(mut socket: WebSocket, who: Who, house: &House) {
+    let end = match visit(&mut socket, who, house).await {
         Ok(never) => match never {},
         Err(end) => end,
     };
@@ -85,7 +90,7 @@ pub(super) async fn run(mut socket: WebSocket, visitor: Result<Visitor, String>,
 
 async fn visit(
     socket: &mut WebSocket,
-    visitor: Result<Visitor, String>,
+    (visitor, token): Who,
     house: &House,
 ) -> Result<Infallible, End> {
     let refuse = |reason: String| End::Told {
@@ -99,15 +104,15 @@ async fn visit(
         Visitor::Named { nick, key } => house.names.sit(&nick, &key).map_err(refuse)?,
     };
     let user = seat.user();
-    let subscription =
-        house.room.join(user.map_or(Join::guest(), Join::user)).map_err(|error| match error {
-            JoinError::Banned { until, .. } => banned(house, until),
-            other => refuse(other.to_string()),
-        })?;
+    let subscription = join(house, user, token).map_err(|error| match error {
+        JoinError::Banned { until, .. } => banned(house, until),
+        other => refuse(other.to_string()),
+    })?;
     let nick = seat.nick().map(Arc::clone);
     let role = Standing::from(user.map(|user| house.room.role_of(user)));
     let hello = Hello::to(
         nick.as_deref(),
+        (subscription.session().life(), subscription.start() == StartPosition::Resumed),
         role,
         likes(&house.room),
         &house.recording,
@@ -118,6 +123,21 @@ async fn visit(
     let source = Source::Session(subscription.session());
     let mut visit = Visit { house, nick, user, source, outcomes: FuturesUnordered::new() };
     visit.serve(socket, subscription).await
+}
+
+/// Joins the room, where the token says if it can be honoured.
+fn join(
+    house: &House,
+    user: Option<UserId>,
+    token: Option<ResumeToken>,
+) -> Result<Subscription<Said>, JoinError> {
+    let join = || user.map_or(Join::guest(), Join::user);
+    let Some(token) = token else { return house.room.join(join()) };
+    match house.room.join(join().resume(token)) {
+        // The former visit has not noticed yet that its connection is gone.
+        Err(JoinError::AlreadyJoined { .. }) => house.room.join(join()),
+        joined => joined,
+    }
 }
 
 /// A visit that is under way.
@@ -138,10 +158,17 @@ impl Visit<'_> {
     ) -> Result<Infallible, End> {
         let mut stats = self.house.stats.clone();
         stats.mark_changed();
+        let mut told = None;
         loop {
             tokio::select! {
                 batch = subscription.next_batch() => match batch {
-                    Ok(batch) => write(socket, encode(&batch)).await?,
+                    Ok(batch) => {
+                        let now = self.house.clock.now();
+                        let is_due = told.is_none_or(|told| now.saturating_since(told) >= TOKEN_EVERY);
+                        let token = if is_due { subscription.resume_token() } else { None };
+                        told = if token.is_some() { Some(now) } else { told };
+                        write(socket, encode(&batch, token)).await?;
+                    }
                     Err(end) => return Err(self.told(end)),
                 },
                 frame = socket.recv() => self.hear(socket, frame).await?,
@@ -311,30 +338,33 @@ async fn write(socket: &mut WebSocket, text: impl Into<Utf8Bytes>) -> Result<(),
     }
 }
 
-/// The frame of a batch; each message is encoded once, whoever gets it.
-fn encode(batch: &Batch<Said>) -> String {
-    batch_frame(batch.items().map(|item| match item {
+/// The frame of a batch; each message is encoded once, whoever gets it, but for those who came later.
+fn encode(batch: &Batch<Said>, token: Option<ResumeToken>) -> String {
+    let items = batch.items().map(|item| match item {
+        Item::Message(message) if batch.is_history(message) => show(message, true).to_json().into(),
         Item::Message(message) => {
-            Cow::from(&**message.payload.encoded.get_or_init(|| show(message).to_json().into()))
+            let encoded = &message.payload.encoded;
+            Cow::from(&**encoded.get_or_init(|| show(message, false).to_json().into()))
         }
         Item::Direct(direct) => {
             let Said { nick, what, .. } = &direct.payload;
             let level = Level::from(direct.priority);
-            Shown::Message { seq: 0, level, nick: nick.to_string(), what: what.clone() }
-                .to_json()
-                .into()
+            let (nick, what) = (nick.to_string(), what.clone());
+            Shown::Message { seq: 0, level, nick, history: false, what }.to_json().into()
         }
         Item::Gap { priority, count, cause } => {
             Shown::Gap { level: priority.into(), count, cause: cause.to_string() }.to_json().into()
         }
-    }))
+    });
+    batch_frame(items, token.map(|token| token.to_string()).as_deref())
 }
 
-fn show(message: &Message<Said>) -> Shown {
+fn show(message: &Message<Said>, history: bool) -> Shown {
     Shown::Message {
         seq: message.seq.0,
         level: Level::from(message.priority),
         nick: message.payload.nick.to_string(),
+        history,
         what: message.payload.what.clone(),
     }
 }
@@ -345,17 +375,11 @@ fn fate(offered: Instant, outcome: &Outcome) -> Fate {
             let waited = at.saturating_since(offered);
             Fate::Dispatched { seq: seq.0, waited_ms: waited.as_secs_f64() * 1e3 }
         }
-        Outcome::Dropped { reason, limit, .. } => Fate::Dropped {
-            reason: match (reason, limit) {
-                (DropReason::Expired, Some(Limit::FreshWithin { max })) => {
-                    format!("waited {max:?}, too hot")
-                }
-                (DropReason::Evicted, _) => "the queue is full".to_owned(),
-                (DropReason::Congested, _) => "the room is busy".to_owned(),
-                (reason, _) => reason.to_string().replace('_', " "),
-            },
+        Outcome::Dropped { reason, .. } => Fate::Dropped {
+            reason: reason.to_string().replace('_', " "),
+            code: Some(reason.name().to_owned()),
         },
-        other => Fate::Dropped { reason: other.to_string() },
+        other => Fate::Dropped { reason: other.to_string(), code: None },
     }
 }
 
@@ -384,3 +408,6 @@ fn cut(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
