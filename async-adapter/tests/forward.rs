@@ -137,6 +137,32 @@ async fn messages_of_a_stuck_peer_count_as_unsent() {
     assert!(books.room.balances());
 }
 
+/// Takes so many items and no more.
+fn stuck_after<T>(items: usize) -> impl Sink<T, Error = &'static str> {
+    futures_util::sink::unfold(1, move |taken, _: T| async move {
+        if taken == items { std::future::pending().await } else { Ok(taken + 1) }
+    })
+}
+
+/// A gap is an item as well, and no message; what is joined is not known to have been taken.
+#[tokio::test(start_paused = true)]
+async fn what_a_sink_took_before_it_stuck_is_told() {
+    let config = RoomConfig::builder(UserId(1)).log_messages(PerLevel([4; 4])).build().unwrap();
+    let (_hub, room) = room(&config);
+    let items = |batch: &Batch<&'static str>| batch.items().map(drop).collect::<Vec<_>>();
+    let joined = |_: &Batch<&'static str>| [(); 2];
+    let hear = || {
+        let reader = room.join(Join::guest()).unwrap();
+        publish(&room, &["a", "b", "c", "d", "e", "f"]);
+        reader
+    };
+    let done = forward(hear(), stuck_after(3), items, within(1)).await;
+    assert!(matches!(done.end, ForwardEnd::Stalled));
+    assert_eq!((done.messages, done.unsent, done.taken), (0, 4, 2));
+    let done = forward(hear(), stuck_after(2), joined, within(1)).await;
+    assert_eq!((done.messages, done.unsent, done.taken), (0, 4, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_broken_peer_ends_it_with_the_sinks_error() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));

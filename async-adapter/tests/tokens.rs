@@ -283,7 +283,7 @@ async fn b23_forward_hands_out_where_the_client_goes_on() {
         say(&room, text);
     }
     let done = listener.forward(breaks_after(3), payloads).await;
-    assert_eq!((done.batches, done.unsent), (1, 2));
+    assert_eq!((done.batches, done.unsent, done.taken), (1, 2, 2));
     assert!(matches!(done.end, ForwardEnd::Sink(_)));
     let mut back = room.join(Join::user(ANN).resume(done.token.unwrap())).unwrap();
     assert_eq!((back.start(), read(&mut back)), (StartPosition::Resumed, vec!["c", "d", "e"]));

@@ -5,7 +5,7 @@ use crate::reading::subscription::Subscription;
 use crate::room::token::ResumeToken;
 use futures_sink::Sink;
 use roomcast_core::error::SessionEnd;
-use roomcast_core::{Batch, Payload};
+use roomcast_core::{Batch, Item, Payload};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -59,9 +59,12 @@ pub struct Forwarded<E> {
     pub batches: u64,
     /// Messages in them, direct ones too.
     pub messages: u64,
-    /// Messages that were taken and may not have arrived: those of the batch that failed. They
-    /// count as `unsent` in the room's [`RoomStats`](crate::stats::RoomStats).
+    /// Messages that may not have arrived: those of a batch that was not written and flushed as a
+    /// whole. They count as `unsent` in the room's [`RoomStats`](crate::stats::RoomStats).
     pub unsent: u64,
+    /// Of the unsent, those that the sink took. It is known where `encode` yields one item for each
+    /// of the batch's, and says so by its `size_hint`, as a `Vec` does; else 0.
+    pub taken: u64,
     /// Where the client goes on when it comes back, if its session was in to the last: behind the
     /// batches that were written and flushed, or behind what it has acknowledged
     /// ([`Speaker::ack`](crate::Speaker::ack)), if it acknowledges. What a sink took may still not
@@ -146,7 +149,7 @@ where
 {
     let mut sink = pin!(sink);
     let end = ForwardEnd::Stalled;
-    let mut done = Forwarded { batches: 0, messages: 0, unsent: 0, token: None, end };
+    let mut done = Forwarded { batches: 0, messages: 0, unsent: 0, taken: 0, token: None, end };
     let mut watch = options.check_sink_every.map(Watch::new);
     let mut pace = SinkPace::new(subscription.budget(), options.reach);
     loop {
@@ -171,7 +174,14 @@ where
         let count = (batch.messages().len() + batch.directs().len()) as u64;
         let mut unsent = Unsent { subscription: &subscription, messages: count };
         let began = Instant::now();
-        match write_all(sink.as_mut(), encode(&batch), options.stalled_after).await {
+        let items = encode(&batch).into_iter();
+        let mut each = has_one_for_each(&items, &batch).then(|| batch.items());
+        let mut taken = 0;
+        let take = || {
+            let item = each.as_mut().and_then(Iterator::next);
+            taken += u64::from(matches!(item, Some(Item::Message(_) | Item::Direct(_))));
+        };
+        match write_all(sink.as_mut(), items, options.stalled_after, take).await {
             Ok(()) => {
                 pace.took(count, batch.more(), began.elapsed());
                 unsent.messages = 0;
@@ -181,11 +191,17 @@ where
             }
             Err(end) => done.end = end,
         }
-        done.unsent = count;
+        (done.unsent, done.taken) = (count, taken);
         drop(unsent);
         done.token = subscription.end_token(Some(&batch));
         return done;
     }
+}
+
+/// Whether these are known to be one for each item of a batch.
+fn has_one_for_each<M>(items: &impl Iterator, batch: &Batch<M>) -> bool {
+    let (least, most) = items.size_hint();
+    most == Some(least) && batch.items().count() == least
 }
 
 /// Counts its messages as unsent when it is dropped: on an error, on a sink that stalls, and when the whole
@@ -241,15 +257,18 @@ impl Watch {
     }
 }
 
-/// Feeds every item, then flushes once. Each of these may take `patience`.
+/// Feeds every item, telling of each that it is taken, then flushes once. Each of these may take
+/// `patience`.
 async fn write_all<T, S: Sink<T>>(
     mut sink: Pin<&mut S>,
-    items: impl IntoIterator<Item = T>,
+    items: impl Iterator<Item = T>,
     patience: Duration,
+    mut take: impl FnMut(),
 ) -> Result<(), ForwardEnd<S::Error>> {
     for item in items {
         within(patience, |cx| sink.as_mut().poll_ready(cx)).await?;
         sink.as_mut().start_send(item).map_err(ForwardEnd::Sink)?;
+        take();
     }
     within(patience, |cx| sink.as_mut().poll_flush(cx)).await
 }
