@@ -3,6 +3,8 @@
 pub use crate::hub::session::Session;
 #[cfg(feature = "tokio")]
 pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded};
+#[cfg(feature = "tokio")]
+pub use crate::reading::when_high_lost::WhenHighLost;
 pub use crate::room::token::ResumeToken;
 pub use roomcast_core::ids::SessionKey;
 pub use roomcast_core::resume::TokenAt;

@@ -87,6 +87,8 @@ pub(crate) struct Frame {
     pub(crate) bounds: Option<Arc<Bounds>>,
     /// How much of the frame that the bounds are of went before the bytes.
     pub(crate) at: usize,
+    /// Whether it tells that a High message was missed.
+    pub(crate) lost_high: bool,
 }
 
 /// Where the messages of a frame end, its gaps and the direct ones among them.
@@ -101,7 +103,14 @@ pub(crate) struct Bounds {
 impl Frame {
     /// One without messages of the room.
     pub(crate) fn of_bytes(bytes: Bytes) -> Self {
-        Self { bytes, messages: 0, rewind: Rewind::default(), bounds: None, at: 0 }
+        Self {
+            bytes,
+            messages: 0,
+            rewind: Rewind::default(),
+            bounds: None,
+            at: 0,
+            lost_high: false,
+        }
     }
 
     /// What is left once so many bytes were taken, and not all: of the message that has begun, and
@@ -226,6 +235,7 @@ impl<E> Frames<E> {
             rewind: batch.rewind(),
             bounds,
             at: 0,
+            lost_high: batch.gap(Priority::High) > 0,
         };
         if let Some(&key) = key {
             if self.ranges.len() == RANGES {

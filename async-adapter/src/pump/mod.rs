@@ -22,6 +22,7 @@ use crate::drive::worker::Workers;
 use crate::hub::name::Name;
 use crate::hub::registry::RoomRegistry;
 use crate::hub::room::Room;
+use crate::reading::when_high_lost::WhenHighLost;
 use crate::room::pump_notify::PumpNotify;
 use crate::room::token::ResumeToken;
 use crate::room::{Job, SharedRoom};
@@ -54,6 +55,10 @@ pub struct PumpOptions {
     /// than that, and a slow connection misses old text instead of seeing it late. A new connection
     /// begins with 2 KiB. `Duration::MAX` holds nobody back. Default 250 ms.
     pub reach: Duration,
+    /// What becomes of a connection whose session was too slow for a High message. Default it is
+    /// told, and goes on. One that is closed is offered the gap and what follows it once, and goes
+    /// with what its transport does not take then; [`Pumped::closed`] tells the host.
+    pub when_high_lost: WhenHighLost,
     /// Frames of [`Pumped::control`] that may wait for one connection; a pong and a close have
     /// places of their own. Default 16.
     pub control_frames: usize,
@@ -68,6 +73,7 @@ impl Default for PumpOptions {
             writes_a_turn: 256,
             stalled_after: Duration::from_secs(60),
             reach: Duration::from_millis(250),
+            when_high_lost: WhenHighLost::Tell,
             control_frames: 16,
             control_bytes: 64 << 10,
         }
@@ -102,6 +108,9 @@ pub struct PumpStats {
     /// Connections that were dropped because they took nothing for
     /// [`stalled_after`](PumpOptions::stalled_after), or not all of their last words in that time.
     pub stalled: u64,
+    /// Connections that were closed because their sessions had missed a High message
+    /// ([`when_high_lost`](PumpOptions::when_high_lost)).
+    pub high_lost: u64,
     /// Control frames that [`Pumped::control`] refused because too many waited for one connection,
     /// or because they were too large.
     pub controls_dropped: u64,
@@ -142,6 +151,7 @@ counters!(
     encoded,
     framed,
     stalled,
+    high_lost,
     panics
 );
 

@@ -9,6 +9,7 @@ use super::mailbox::Inbox;
 use super::{Command, Counters, PumpLease, PumpOptions, PumpStats};
 use crate::pump::frames::{Encoder, Frame, Frames};
 use crate::pump::transport::Transport;
+use crate::reading::when_high_lost::WhenHighLost;
 use crate::room::SharedRoom;
 use crate::room::audience_shard::AudienceShard;
 use crate::room::pump_notify::PumpNotify;
@@ -412,10 +413,13 @@ where
             prepared.iter().map(|(key, prepared)| self.frame(key.as_ref(), prepared)).collect();
         for &(place, frame) in taken {
             let frame = &frames[frame as usize];
-            if self.connections.write(place, frame, false, now.into_std(), &mut self.stats)
-                == Written::Gone
+            let written =
+                self.connections.write(place, frame, false, now.into_std(), &mut self.stats);
+            let lost_high = frame.lost_high && self.options.when_high_lost == WhenHighLost::Close;
+            if (written == Written::Gone || lost_high)
                 && let Some(session) = self.connections.session_at(place)
             {
+                self.stats.high_lost += u64::from(written != Written::Gone);
                 self.lose(place, session);
             }
         }

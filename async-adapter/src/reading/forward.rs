@@ -2,10 +2,11 @@
 
 use crate::reading::sink_pace::SinkPace;
 use crate::reading::subscription::Subscription;
+use crate::reading::when_high_lost::WhenHighLost;
 use crate::room::token::ResumeToken;
 use futures_sink::Sink;
 use roomcast_core::error::SessionEnd;
-use roomcast_core::{Batch, Item, Payload};
+use roomcast_core::{Batch, Item, Payload, Priority};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -35,6 +36,9 @@ pub struct ForwardOptions {
     /// tokio-util's `PollSender` does in its channel: a quiet room would keep that place from the
     /// others.
     pub check_sink_every: Option<Duration>,
+    /// What becomes of a session that was too slow for a High message. Default it is told, and goes
+    /// on.
+    pub when_high_lost: WhenHighLost,
 }
 
 /// The shortest and the longest time between two looks at a sink.
@@ -47,6 +51,7 @@ impl Default for ForwardOptions {
             stalled_after: Duration::from_secs(60),
             reach: Duration::from_millis(250),
             check_sink_every: Some(Duration::from_secs(10)),
+            when_high_lost: WhenHighLost::Tell,
         }
     }
 }
@@ -84,6 +89,9 @@ pub enum ForwardEnd<E> {
     Sink(E),
     /// The sink took nothing for [`stalled_after`](ForwardOptions::stalled_after).
     Stalled,
+    /// The session was too slow for a High message, and
+    /// [`when_high_lost`](ForwardOptions::when_high_lost) says to close it then. It has been told.
+    HighLost,
 }
 
 /// Writes a session's batches to a sink until one of them ends: feeds what `encode` makes of a
@@ -187,7 +195,13 @@ where
                 unsent.messages = 0;
                 done.batches += 1;
                 done.messages += count;
-                continue;
+                if options.when_high_lost == WhenHighLost::Tell || batch.gap(Priority::High) == 0 {
+                    continue;
+                }
+                drop(unsent);
+                done.token = subscription.end_token(None);
+                done.end = ForwardEnd::HighLost;
+                return done;
             }
             Err(end) => done.end = end,
         }

@@ -7,3 +7,5 @@ mod reader;
 mod sink_pace;
 pub(crate) mod speaker;
 pub(crate) mod subscription;
+#[cfg(feature = "tokio")]
+pub(crate) mod when_high_lost;
