@@ -64,6 +64,28 @@ async fn d50_a_pump_closes_whom_it_is_told_to() {
     }
 }
 
+/// It is offered the gap between two messages of a batch that it has begun with.
+#[tokio::test(start_paused = true)]
+async fn d50_whoever_takes_a_batch_slowly_is_closed_too() {
+    let (_hub, room) = room();
+    let mut options = PumpOptions::default();
+    options.when_high_lost = WhenHighLost::Close;
+    let pump = room.pump(Lines, options).unwrap();
+    let wire = Wire::with_room(2);
+    let _pumped = pump.join(Join::guest(), wire.end()).unwrap();
+    for text in ["three", "four"] {
+        let _ = room.try_publish(Publish::new(Source::Host, text.to_owned())).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    say(&room, Priority::High, &["gift 1", "gift 2", "gift 3"]).await;
+    assert!(!wire.is_dropped());
+    wire.give(usize::MAX);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(wire.text(), "three\nmissed 1 High\ngift 2\ngift 3\nfour\n");
+    assert_eq!((wire.is_dropped(), pump.stats().high_lost), (true, 1));
+    assert!(room.stats().room.balances());
+}
+
 #[tokio::test(start_paused = true)]
 async fn d50_forward_ends_where_it_is_told_to() {
     let encode = |batch: &Batch<String>| {

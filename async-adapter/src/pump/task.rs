@@ -241,8 +241,12 @@ where
         while self.stats.writes - before < u64::from(self.options.writes_a_turn)
             && let Some((place, session)) = self.unblocked.pop_front()
         {
-            self.overtake(place, session, now);
+            let lost_high = self.overtake(place, session, now);
             match self.connections.unblock(place, session, now.into_std(), &mut self.stats) {
+                Written::All | Written::Blocked if lost_high => {
+                    self.stats.high_lost += 1;
+                    self.lose(place, session);
+                }
                 Written::All => self.fresh.push_back(place),
                 Written::Blocked => {}
                 Written::Gone => self.lose(place, session),
@@ -415,7 +419,7 @@ where
             let frame = &frames[frame as usize];
             let written =
                 self.connections.write(place, frame, false, now.into_std(), &mut self.stats);
-            let lost_high = frame.lost_high && self.options.when_high_lost == WhenHighLost::Close;
+            let lost_high = self.closes_after(frame);
             if (written == Written::Gone || lost_high)
                 && let Some(session) = self.connections.session_at(place)
             {
@@ -423,6 +427,11 @@ where
                 self.lose(place, session);
             }
         }
+    }
+
+    /// Whether a connection goes that was offered this.
+    fn closes_after(&self, frame: &Frame) -> bool {
+        frame.lost_high && self.options.when_high_lost == WhenHighLost::Close
     }
 
     /// A session has taken all and ended: its connection gets the last words and goes.

@@ -22,23 +22,25 @@ where
     E: Encoder<M>,
     T: Transport,
 {
-    /// Lets what a blocked session is due of High go next but for the message that has begun.
-    pub(super) fn overtake(&mut self, place: u32, session: SessionId, now: Instant) {
-        let Some(space) = self.connections.overtaking(place, session) else { return };
+    /// Lets what a blocked session is due of High go next but for the message that has begun. Returns
+    /// whether the connection goes once it was offered that, for it tells that some was missed.
+    pub(super) fn overtake(&mut self, place: u32, session: SessionId, now: Instant) -> bool {
+        let Some(space) = self.connections.overtaking(place, session) else { return false };
         let mut budget = self.budget(space);
         let mut high = self.take_high(place, session, budget, now);
         if let Some(High::First(messages)) = high {
             if messages == 0 {
-                return;
+                return false;
             }
             budget.messages = messages;
             high = self.take_high(place, session, budget, now);
         }
-        let Some(High::Taken(key, prepared)) = high else { return };
+        let Some(High::Taken(key, prepared)) = high else { return false };
         let frame = self.frame(key.as_ref(), &prepared);
         self.connections.overtake(place, session, &frame);
         // It may be the last who has them.
         self.shared.fence().drop_each([prepared]);
+        self.closes_after(&frame)
     }
 
     /// Takes what one session is due if that is High to the last; `None` if it is due nothing.
