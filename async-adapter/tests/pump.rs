@@ -6,8 +6,10 @@ mod wire;
 
 use lines::Lines;
 use roomcast::config::LevelSet;
+use roomcast::error::JoinError;
 use roomcast::event::StartPosition;
-use roomcast::pump::PumpOptions;
+use roomcast::names::{Joining, RoomKey};
+use roomcast::pump::{PumpOptions, PumpRefusal};
 use roomcast::{
     Actor, Budget, Bytes, Direct, Hub, Join, PerLevel, Priority, Publish, Pump, Recipient, Room,
     RoomConfig, RoomId, Source, Transport, UserId,
@@ -481,4 +483,18 @@ async fn a_transport_that_lies_is_asked_in_turns() {
         tokio::time::sleep(Duration::from_secs(6)).await;
         assert_eq!((pump.stats().stalled, pump.stats().connections), (1, 1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_a_pump_joins_by_name() {
+    let hub = Hub::<String, u32>::builder().workers(1).spawn();
+    let room = hub.open_room(RoomKey::Name(42), &RoomConfig::default()).unwrap();
+    let pump: Pump<String, End, u32> = room.pump(Lines, PumpOptions::default()).unwrap();
+    let wires = [Wire::open(), Wire::open()];
+    let _ann = pump.join(Joining::named(7), wires[0].end()).unwrap();
+    let _guest = pump.join(Join::guest(), wires[1].end()).unwrap();
+    assert_eq!((room.recent_names(), room.recent_users()), (vec![7], vec![room.user_id(7_u32)]));
+    room.moderation(Actor::Host).ban(&[room.user_id(7_u32)], None).unwrap();
+    let refused = pump.join(Joining::named(7), wires[0].end()).unwrap_err();
+    assert!(matches!(refused.error, PumpRefusal::Room(JoinError::Banned { .. })), "{refused}");
 }

@@ -10,13 +10,10 @@ use crate::message::What;
 use crate::options::Options;
 use crate::tip::Tip;
 
-/// Who owns the room: nobody in the crowd; the first visitor who comes by name.
+/// Who owns the room: the first visitor who comes by name, who is nobody yet when the room is made.
 pub(crate) const OWNER: UserId = UserId(0);
 
-/// Users with a number from here on are visitors; the crowd's are below.
-pub(crate) const FIRST_VISITOR: u64 = 1 << 40;
-
-/// Users with a number from here on are simulated viewers; those below spoke in the recording.
+/// Users with a number from here on are simulated viewers. Whoever speaks has a name.
 const FIRST_VIEWER: u64 = 1 << 32;
 
 /// The counter of the likes.

@@ -3,7 +3,7 @@
 mod announcer;
 mod connections;
 mod moderation;
-mod names;
+mod nicks;
 mod stats;
 mod visit;
 
@@ -29,7 +29,7 @@ use crate::page::{CONTENT_SECURITY_POLICY, asset};
 use crate::protocol::{MAX_FRAME_BYTES, Visitor, token_of};
 use crate::room::Said;
 use crate::stop;
-use names::Names;
+use nicks::Nicks;
 use stats::StatsFrame;
 
 /// Buffers of a WebSocket: enough for what a page says at once; the defaults hold 137 KB for each idle page.
@@ -47,12 +47,12 @@ struct House {
     room: Room<Said>,
     clock: RoomClock,
     changes: mpsc::Sender<Change>,
-    names: Arc<Names>,
+    nicks: Arc<Nicks>,
     stats: watch::Receiver<StatsFrame>,
     recording: String,
     rate: u32,
     queue: u32,
-    /// Each visit holds one end, so that the server can wait for the last one.
+    /// Each visit holds one end.
     doors: watch::Sender<()>,
 }
 
@@ -65,28 +65,31 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
     let recording = &Arc::new(Recording::clone(recording).without_silences(LONGEST_SILENCE_US));
     let mut live = LiveRoom::open(recording, options, AtEnd::Repeat)?;
     let (stats_sender, stats) = watch::channel(StatsFrame::default());
-    let names = Arc::new(Names::new(recording.senders()));
+    let nicks = Arc::new(Nicks::new(recording.senders()));
+    // Each visit holds one end, so that the server can count them and wait for the last one.
+    let doors = watch::Sender::default();
     let reporter = stats::report(
         live.room.clone(),
         live.clock,
         live.crowd.clone(),
-        Arc::clone(&names),
+        Arc::clone(&nicks),
+        watch::Sender::clone(&doors),
         stats_sender,
     );
     let reporter = tokio::spawn(reporter);
     let announcer =
-        announcer::announce(live.room.clone(), Arc::clone(&names), Arc::clone(&live.joins));
+        announcer::announce(live.room.clone(), Arc::clone(&nicks), Arc::clone(&live.joins));
     let announcer = tokio::spawn(announcer);
     let house = Arc::new(House {
         room: live.room.clone(),
         clock: live.clock,
         changes: live.changes.clone(),
-        names,
+        nicks,
         stats,
         recording: recording.name().to_owned(),
         rate: options.rate,
         queue: options.queue,
-        doors: watch::Sender::default(),
+        doors,
     });
     let routes =
         Router::new().route("/ws", get(enter)).fallback(page).with_state(Arc::clone(&house));

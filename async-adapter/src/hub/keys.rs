@@ -56,7 +56,7 @@ impl<M, U> Joining<M, U> {
     }
 
     /// The join by number, where `number` looks up the name.
-    pub(super) fn by_number(self, number: impl FnOnce(U) -> UserId) -> Join<M, ResumeToken> {
+    pub(crate) fn by_number(self, number: impl FnOnce(U) -> UserId) -> Join<M, ResumeToken> {
         match self.name {
             Some(name) => self.join.with_user(number(name)),
             None => self.join,

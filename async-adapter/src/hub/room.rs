@@ -403,6 +403,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     }
 
     #[cfg(feature = "tokio")]
+    pub(crate) fn names(&self) -> &Arc<super::names::Names<U>> {
+        &self.hub.names
+    }
+
+    #[cfg(feature = "tokio")]
     pub(crate) fn workers(&self) -> &Arc<crate::drive::worker::Workers<crate::room::Job<M>>> {
         &self.hub.workers
     }

@@ -19,19 +19,20 @@ pub use pumped::Pumped;
 pub use transport::{InFlight, Transport};
 
 use crate::drive::worker::Workers;
+use crate::hub::keys::Joining;
 use crate::hub::name::Name;
+use crate::hub::names::Names;
 use crate::hub::registry::RoomRegistry;
 use crate::hub::room::Room;
 use crate::reading::when_high_lost::WhenHighLost;
 use crate::room::pump_notify::PumpNotify;
-use crate::room::token::ResumeToken;
 use crate::room::{Job, SharedRoom};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, SendError, Sender};
 use crate::sync::{Arc, OnceLock};
 use mailbox::{Inbox, Limits, Mailbox};
 use roomcast_core::error::JoinError;
-use roomcast_core::{Budget, Group, Join, Joined, Payload, SessionId};
+use roomcast_core::{Budget, Group, Joined, Payload, SessionId};
 use std::fmt;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -322,17 +323,18 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Pump<M: Payload + Send + Sync + 'static, T: Transport> {
+pub struct Pump<M: Payload + Send + Sync + 'static, T: Transport, U = Arc<str>> {
     inner: Arc<Inner<M, T>>,
+    names: Arc<Names<U>>,
 }
 
-impl<M: Payload + Send + Sync + 'static, T: Transport> Clone for Pump<M, T> {
+impl<M: Payload + Send + Sync + 'static, T: Transport, U> Clone for Pump<M, T, U> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { inner: Arc::clone(&self.inner), names: Arc::clone(&self.names) }
     }
 }
 
-impl<M: Payload + Send + Sync + 'static, T: Transport> fmt::Debug for Pump<M, T> {
+impl<M: Payload + Send + Sync + 'static, T: Transport, U> fmt::Debug for Pump<M, T, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pump")
             .field("room", &self.inner.lease.shared.id())
@@ -354,7 +356,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         &self,
         encoder: E,
         options: PumpOptions,
-    ) -> Result<Pump<M, T>, TooManyPumps> {
+    ) -> Result<Pump<M, T, U>, TooManyPumps> {
         let shared = self.current_or_anew();
         let group = shared.groups.take().ok_or(TooManyPumps)?;
         let runtime = Handle::current();
@@ -385,13 +387,14 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
             limits,
             stalled_after: options.stalled_after,
         };
-        Ok(Pump { inner: Arc::new(inner) })
+        Ok(Pump { inner: Arc::new(inner), names: Arc::clone(self.names()) })
     }
 }
 
-impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
+impl<M: Payload + Send + Sync + 'static, T: Transport, U: Name> Pump<M, T, U> {
     /// Lets a session in and gives its connection to the pump. Dropping the returned handle leaves,
-    /// and drops the transport. A user of a name joins by its number, [`Room::user_id`].
+    /// and drops the transport. Who joins is a name, a [`Joining`] or a [`Join`](crate::Join), as for
+    /// [`Room::join`].
     ///
     /// # Errors
     /// As [`Room::join`], or the pump's task has ended; the transport comes back.
@@ -400,16 +403,17 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
     /// O(1), as [`Room::join`]; the first connection of a shard starts that shard's task.
     pub fn join(
         &self,
-        join: Join<M, ResumeToken>,
+        join: impl Into<Joining<M, U>>,
         mut transport: T,
     ) -> Result<Pumped<M, T>, PumpJoinError<T>> {
         let inner = &self.inner;
         transport.set_stalled_after(inner.stalled_after);
-        let mut join = inner.lease.shared.unseal(join.group(inner.lease.group));
-        match inner.registry.join(&inner.lease.shared, &mut join) {
+        let shared = &inner.lease.shared;
+        let join = join.into().by_number(|name| self.names.user_id(shared.now(), name));
+        let mut join = shared.unseal(join.group(inner.lease.group));
+        match inner.registry.join(shared, &mut join) {
             Err(error) => Err(PumpJoinError { error: error.into(), transport }),
             Ok(Joined { session, starts_after, start, .. }) => {
-                let shared = &inner.lease.shared;
                 let shard = shared.shard_number(session);
                 let pump_shard = inner.pump_shard(shard);
                 let mailbox = Arc::new(Mailbox::default());
@@ -435,7 +439,9 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pump<M, T> {
             }
         }
     }
+}
 
+impl<M: Payload + Send + Sync + 'static, T: Transport, U> Pump<M, T, U> {
     /// Returns what the pump has done so far, over all its tasks, which put it down after each
     /// turn. O(shards); takes no lock.
     pub fn stats(&self) -> PumpStats {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::hub::Hub;
 use bytes::Bytes;
-use roomcast_core::{Direct, GapCause, Message, Priority, RoomConfig, RoomId, UserId};
+use roomcast_core::{Direct, GapCause, Join, Message, Priority, RoomConfig, RoomId, UserId};
 use std::task::{Context, Poll};
 
 #[derive(Clone)]

@@ -1,11 +1,13 @@
 //! Those of the crowd who speak: users with a session each, which also reads, now and then.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use roomcast::error::JoinError;
-use roomcast::{Join, Room, SessionId, Subscription};
+use roomcast::names::Joining;
+use roomcast::{Room, SessionId, Subscription};
 
-use crate::room::{Said, sender};
+use crate::room::Said;
 
 /// Looks between two rounds of the last reading.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -28,7 +30,11 @@ impl Cast {
     }
 
     /// The session of a sender, who joins to say the first thing, and again when kicked; `None` for one who is banned.
-    pub(super) fn session(&mut self, number: u64) -> Result<Option<SessionId>, JoinError> {
+    pub(super) fn session(
+        &mut self,
+        number: u64,
+        nick: &Arc<str>,
+    ) -> Result<Option<SessionId>, JoinError> {
         let place = usize::try_from(number).unwrap_or(usize::MAX);
         let seat = self.seats.get(place).copied().flatten();
         if let Some(reader) =
@@ -36,7 +42,7 @@ impl Cast {
         {
             return Ok(Some(reader.session()));
         }
-        let reader = match self.room.join(Join::user(sender(number))) {
+        let reader = match self.room.join(Joining::named(Arc::clone(nick))) {
             Ok(reader) => reader,
             Err(JoinError::Banned { .. }) => return Ok(None),
             Err(error) => return Err(error),

@@ -125,7 +125,7 @@ impl Feeder {
             }
             let Some(said) = self.crowd.next() else { return Ok(true) };
             // Who is banned has nothing to offer.
-            let Some(session) = self.cast.session(said.sender)? else { continue };
+            let Some(session) = self.cast.session(said.sender, &said.nick)? else { continue };
             self.offered[level(&said.what)] += 1;
             let message = offer(Source::Session(session), said.nick, said.what)
                 .outcome_sink(OutcomeSink::CountedOnly);

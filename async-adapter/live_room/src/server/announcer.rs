@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use roomcast::{Room, Source};
 
-use super::names::Names;
+use super::nicks::Nicks;
 use crate::message::What;
 use crate::room::{LIKES, Said, offer};
 use crate::tip::Tip;
@@ -15,7 +15,7 @@ use crate::tip::Tip;
 const EVERY: Duration = Duration::from_secs(4);
 
 /// Announces until it is aborted. Whoever is in already is no news.
-pub(super) async fn announce(room: Room<Said>, names: Arc<Names>, joins: Arc<AtomicU64>) {
+pub(super) async fn announce(room: Room<Said>, nicks: Arc<Nicks>, joins: Arc<AtomicU64>) {
     let mut told = joins.load(Ordering::Relaxed);
     let mut liked = 0;
     let mut ticks = tokio::time::interval(EVERY);
@@ -23,7 +23,7 @@ pub(super) async fn announce(room: Room<Said>, names: Arc<Names>, joins: Arc<Ato
     loop {
         ticks.tick().await;
         let joined = joins.load(Ordering::Relaxed);
-        let first = names.take_newcomer().map(|nick| nick.to_string());
+        let first = nicks.take_newcomer().map(|nick| nick.to_string());
         if joined > told {
             tell(&room, What::Tip(Tip::Joined { count: joined - told, first }));
             told = joined;
@@ -60,12 +60,12 @@ mod tests {
         let hub = Hub::<Said>::builder().clock(TokioClock::default()).spawn();
         let room =
             hub.create_room(RoomId(1), &RoomConfig::builder(OWNER).build().unwrap()).unwrap();
-        let (names, joins) = (Arc::new(Names::default()), Arc::new(AtomicU64::new(1_000)));
+        let (nicks, joins) = (Arc::new(Nicks::default()), Arc::new(AtomicU64::new(1_000)));
         let mut witness = room.join(Join::guest()).unwrap();
         let announcer =
-            tokio::spawn(announce(room.clone(), Arc::clone(&names), Arc::clone(&joins)));
+            tokio::spawn(announce(room.clone(), Arc::clone(&nicks), Arc::clone(&joins)));
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let _seat = names.sit("kim", "").unwrap();
+        let _held = nicks.hold("kim", "").unwrap();
         joins.fetch_add(5_000, Ordering::Relaxed);
         for _ in 0..1_000 {
             room.data().add_counter(LIKES, 3).unwrap();

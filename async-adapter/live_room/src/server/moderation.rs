@@ -7,7 +7,7 @@ use roomcast::error::ModerationError;
 use roomcast::moderation::Role;
 use roomcast::{Actor, Room, Source, UserId};
 
-use super::names::Names;
+use super::nicks::Nicks;
 use crate::message::What;
 use crate::protocol::{Act, Order};
 use crate::room::{Said, offer};
@@ -18,8 +18,8 @@ use crate::tip::Tip;
 pub(super) struct Moderator<'a> {
     /// The room.
     pub(super) room: &'a Room<Said>,
-    /// Who stands for which nick.
-    pub(super) names: &'a Names,
+    /// Whose nick it is.
+    pub(super) nicks: &'a Nicks,
     /// Who wants it; `None` for a guest.
     pub(super) user: Option<UserId>,
     /// Their nick.
@@ -32,8 +32,8 @@ impl Moderator<'_> {
         let Order { act, name, seconds, .. } = order;
         let actor = self.actor()?;
         let user = self
-            .names
-            .user(&name)
+            .nicks
+            .user(self.room, &name)
             .ok_or_else(|| format!("nobody called {name:?} has been here"))?;
         let (room, users) = (self.room, &[user][..]);
         let time = seconds.map(|seconds| Duration::from_secs(seconds.into()));
@@ -133,13 +133,13 @@ mod tests {
         let hub = Hub::<Said>::builder().clock(Still).spawn();
         let room =
             hub.create_room(RoomId(1), &RoomConfig::builder(OWNER).build().unwrap()).unwrap();
-        let names = Arc::new(Names::default());
-        let seats = ["kim", "ann", "bob"].map(|nick| names.sit(nick, "").unwrap());
-        let [kim, ann, bob] = seats.each_ref().map(|seat| Moderator {
+        let nicks = Arc::new(Nicks::default());
+        let held = ["kim", "ann", "bob"].map(|nick| nicks.hold(nick, "").unwrap());
+        let [kim, ann, bob] = held.each_ref().map(|held| Moderator {
             room: &room,
-            names: &names,
-            user: seat.user(),
-            nick: seat.nick().unwrap(),
+            nicks: &nicks,
+            user: nicks.user(&room, held.nick()),
+            nick: held.nick(),
         });
         let mut witness = room.join(Join::guest()).unwrap();
         let order = |act, name: &str| Order { id: 1, act, name: name.to_owned(), seconds: None };

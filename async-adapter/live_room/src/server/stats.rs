@@ -8,7 +8,7 @@ use roomcast::stats::{Deliveries, LevelLedger, Reason, Tally};
 use roomcast::{PerLevel, Room};
 use tokio::sync::watch;
 
-use super::names::Names;
+use super::nicks::Nicks;
 use crate::live::RoomClock;
 use crate::protocol::{CrowdState, DeliveryRow, LedgerRow, Levels, Reply, Stats};
 use crate::room::Said;
@@ -24,7 +24,8 @@ pub(super) async fn report(
     room: Room<Said>,
     clock: RoomClock,
     crowd: watch::Receiver<CrowdState>,
-    names: Arc<Names>,
+    nicks: Arc<Nicks>,
+    doors: watch::Sender<()>,
     frames: watch::Sender<StatsFrame>,
 ) {
     let mut ticks = tokio::time::interval(EVERY);
@@ -32,20 +33,21 @@ pub(super) async fn report(
         ticks.tick().await;
         let at_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         let state = *crowd.borrow();
-        let stats = stats(at_ms, &room, state, &names);
+        let stats = stats(at_ms, &room, state, (&nicks, doors.receiver_count()));
         frames.send_replace(Reply::Stats(Box::new(stats)).to_json().into());
     }
 }
 
-fn stats(at_ms: u64, room: &Room<Said>, crowd: CrowdState, names: &Names) -> Stats {
+fn stats(at_ms: u64, room: &Room<Said>, crowd: CrowdState, visits: (&Nicks, usize)) -> Stats {
     let books = room.stats().room;
     let (admission, audience) = (books.admission, books.audience);
+    let (nicks, visitors) = visits;
     Stats {
         at_ms,
         audience: audience.sessions.into(),
         users: admission.users.into(),
-        visitors: names.visits(),
-        host: names.owner().map(|nick| nick.to_string()),
+        visitors: visitors as u64,
+        host: nicks.owner().map(|nick| nick.to_string()),
         room_muted: admission.moderation.room_muted,
         tokens: admission.tokens,
         queue: levels(&admission.queued, |&queued| queued.into()),

@@ -28,6 +28,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use super::House;
 use super::announcer::likes;
 use super::moderation::Moderator;
+use super::nicks::Held;
 use crate::live::Change;
 use crate::message::What;
 use crate::protocol::{
@@ -99,16 +100,16 @@ async fn visit(
         retry: false,
         until_ms: None,
     };
-    let seat = match visitor.map_err(refuse)? {
-        Visitor::Guest => house.names.sit_as_guest(),
-        Visitor::Named { nick, key } => house.names.sit(&nick, &key).map_err(refuse)?,
+    let held = match visitor.map_err(refuse)? {
+        Visitor::Guest => None,
+        Visitor::Named { nick, key } => Some(house.nicks.hold(&nick, &key).map_err(refuse)?),
     };
-    let user = seat.user();
-    let subscription = join(house, user, token).map_err(|error| match error {
+    let nick = held.as_ref().map(|held| Arc::clone(held.nick()));
+    let subscription = join(house, held.as_ref(), token).map_err(|error| match error {
         JoinError::Banned { until, .. } => banned(house, until),
         other => refuse(other.to_string()),
     })?;
-    let nick = seat.nick().map(Arc::clone);
+    let user = nick.as_ref().and_then(|nick| house.nicks.user(&house.room, nick));
     let role = Standing::from(user.map(|user| house.room.role_of(user)));
     let hello = Hello::to(
         nick.as_deref(),
@@ -128,10 +129,10 @@ async fn visit(
 /// Joins the room, where the token says if it can be honoured.
 fn join(
     house: &House,
-    user: Option<UserId>,
+    held: Option<&Held>,
     token: Option<ResumeToken>,
 ) -> Result<Subscription<Said>, JoinError> {
-    let join = || user.map_or(Join::guest(), Join::user);
+    let join = || held.map_or_else(|| Join::guest().into(), Held::join);
     let Some(token) = token else { return house.room.join(join()) };
     match house.room.join(join().resume(token)) {
         // The former visit has not noticed yet that its connection is gone.
@@ -250,7 +251,7 @@ impl Visit<'_> {
     fn as_moderator(&self) -> Moderator<'_> {
         Moderator {
             room: &self.house.room,
-            names: &self.house.names,
+            nicks: &self.house.nicks,
             user: self.user,
             nick: &self.nick,
         }
