@@ -1,7 +1,10 @@
 //! What drives a hub's rooms: the clock, the workers, and the signals that call them.
 
+pub(crate) mod called;
 pub(crate) mod clock;
 pub(crate) mod fence;
 pub(crate) mod hub_clock;
+#[cfg(feature = "tokio")]
+pub(crate) mod latch;
 pub(crate) mod signal;
 pub(crate) mod worker;

@@ -1,30 +1,29 @@
 //! A flag that one waiter waits for, as a task or as a thread.
 
-use crate::sync::Arc;
-use crate::sync::atomic::{AtomicBool, Ordering};
-use atomic_waker::AtomicWaker;
+use crate::drive::called::Called;
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Arc, AtomicWaker};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Duration;
 
 /// Raised by anyone, taken down by the one that waits. Raising it twice is raising it once.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
-    raised: AtomicBool,
+    raised: Called,
     waker: AtomicWaker,
 }
 
 impl Signal {
     pub(crate) fn raise(&self) {
         // Who finds it raised need not wake: whoever raised it first does.
-        if !self.raised.swap(true, Ordering::AcqRel) {
+        if self.raised.call() {
             self.waker.wake();
         }
     }
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.waker.register(cx.waker());
-        if self.raised.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+        if self.raised.answer() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Blocks the thread until the signal is raised, or for so long; `None` is for ever.
@@ -44,14 +43,14 @@ impl Signal {
 /// before.
 pub(crate) fn park_until(deadline: Option<std::time::Instant>) -> bool {
     let Some(deadline) = deadline else {
-        std::thread::park();
+        thread::park();
         return true;
     };
     let left = deadline.saturating_duration_since(std::time::Instant::now());
     if left.is_zero() {
         return false;
     }
-    std::thread::park_timeout(left);
+    thread::park_timeout(left);
     true
 }
 
@@ -65,5 +64,5 @@ pub(crate) fn thread_waker() -> Waker {
         }
     }
 
-    Waker::from(Arc::new(Unpark(std::thread::current())))
+    Waker::from(Arc::new(Unpark(thread::current())))
 }

@@ -251,7 +251,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
 
     /// A room opens another shard once each that it has holds so many sessions.
     #[cfg(feature = "internals")]
-    pub(super) fn sessions_per_shard(mut self, sessions: u32) -> Self {
+    pub(crate) fn sessions_per_shard(mut self, sessions: u32) -> Self {
         self.sessions_per_shard = sessions;
         self
     }

@@ -18,7 +18,7 @@ mod room_names;
 mod seeds;
 pub(crate) mod session;
 mod spread;
-mod worker_loop;
+pub(crate) mod worker_loop;
 
 pub use builder::HubBuilder;
 
@@ -314,7 +314,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         let (rooms, clock) = (self.inner.registry.shut_down(), &self.inner.common.clock);
         let mut drain = Drain::begin(rooms, clock, deadline);
         while let Some(pause) = drain.step(clock) {
-            std::thread::sleep(pause);
+            crate::sync::thread::sleep(pause);
         }
         drain.report()
     }

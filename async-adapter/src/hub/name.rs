@@ -2,9 +2,9 @@
 //! drawn.
 
 use crate::room::mentions::FIRST_NAMED;
-use crate::sync::OnceLock;
-use crate::sync::atomic::{AtomicU64, Ordering};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Locks that the users are spread over; the last bits of a number tell which.
 pub(super) const STRIPES: usize = 16;

@@ -119,7 +119,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
                 return opened.map_or_else(|_| Arc::clone(&current), |opened| opened.shared);
             }
             // Another thread is telling the host of the end, or the host joins as it is told.
-            std::thread::yield_now();
+            crate::sync::thread::yield_now();
         }
         Arc::clone(&current)
     }

@@ -1,9 +1,8 @@
 //! What ties the reading side of a connection to the transport that a pump writes to: when the pump
 //! lets go, the reader hears of it, and the socket ends without cutting off the last words.
 
+use crate::drive::latch::Latch;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicBool, Ordering};
-use atomic_waker::AtomicWaker;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -19,20 +18,14 @@ pub(super) const LINGER: Duration = Duration::from_secs(2);
 /// Reads that are thrown away in a row before other tasks get their turn.
 const READS_A_TURN: u32 = 16;
 
-#[derive(Debug, Default)]
-struct Link {
-    is_gone: AtomicBool,
-    waker: AtomicWaker,
-}
-
 /// A transport's end: dropping it tells the reader.
 #[derive(Debug)]
-pub(super) struct TransportEnd(Arc<Link>);
+pub(super) struct TransportEnd(Arc<Latch<()>>);
 
 impl Drop for TransportEnd {
     fn drop(&mut self) {
-        self.0.is_gone.store(true, Ordering::Release);
-        self.0.waker.wake();
+        self.0.set(());
+        self.0.tell();
     }
 }
 
@@ -40,7 +33,8 @@ impl Drop for TransportEnd {
 #[derive(Debug)]
 pub(super) struct Linked<R> {
     read: R,
-    link: Arc<Link>,
+    /// Set once the transport has gone.
+    transport_end: Arc<Latch<()>>,
     /// Runs once the transport has gone.
     linger: Option<Pin<Box<Sleep>>>,
     is_over: bool,
@@ -48,9 +42,9 @@ pub(super) struct Linked<R> {
 
 impl<R> Linked<R> {
     pub(super) fn new(read: R) -> (Self, TransportEnd) {
-        let link = Arc::<Link>::default();
-        let end = TransportEnd(Arc::clone(&link));
-        (Self { read, link, linger: None, is_over: false }, end)
+        let transport_end = Arc::<Latch<()>>::default();
+        let end = TransportEnd(Arc::clone(&transport_end));
+        (Self { read, transport_end, linger: None, is_over: false }, end)
     }
 
     pub(super) fn get_ref(&self) -> &R {
@@ -59,7 +53,7 @@ impl<R> Linked<R> {
 
     /// Whether the transport has gone.
     pub(super) fn is_gone(&self) -> bool {
-        self.link.is_gone.load(Ordering::Acquire)
+        self.transport_end.get().is_some()
     }
 }
 
@@ -92,8 +86,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Linked<R> {
         if self.is_over {
             return Poll::Ready(Ok(()));
         }
-        self.link.waker.register(cx.waker());
-        if !self.is_gone() {
+        if self.transport_end.poll(cx).is_pending() {
             return Pin::new(&mut self.read).poll_read(cx, into);
         }
         ready!(self.poll_linger(cx));

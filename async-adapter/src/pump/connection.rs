@@ -5,61 +5,16 @@ use super::mailbox::Inbox;
 use super::pace::Pace;
 use super::rest::Rest;
 use super::transport::Transport;
-use crate::room::pump_notify::PumpNotify;
+use super::writable::Unblock;
 use crate::sync::Arc;
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering};
 use roomcast_core::SessionId;
 use roomcast_core::resume::Rewind;
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::Wake;
 use std::time::Instant;
 
 /// Interruptions in a row after which a write counts as one that nothing was taken of.
 const MAX_INTERRUPTIONS: u32 = 16;
-
-/// Where transports that may take more are listed.
-#[derive(Debug)]
-pub(super) struct Writable {
-    places: Mutex<Vec<(u32, SessionId)>>,
-    pump_notify: Arc<PumpNotify>,
-}
-
-impl Writable {
-    pub(super) fn new(pump_notify: Arc<PumpNotify>) -> Self {
-        Self { places: Mutex::default(), pump_notify }
-    }
-
-    pub(super) fn take(&self, into: &mut VecDeque<(u32, SessionId)>) {
-        let places = std::mem::take(&mut *self.places.lock());
-        into.extend(places);
-    }
-}
-
-/// The waker of one blocked connection.
-#[derive(Debug)]
-pub(super) struct Unblock {
-    pub(super) writable: Arc<Writable>,
-    pub(super) place: u32,
-    pub(super) session: SessionId,
-    /// It is listed once, however often a transport wakes it, until it is looked at.
-    pub(super) listed: AtomicBool,
-}
-
-impl Wake for Unblock {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.listed.swap(true, Ordering::AcqRel) {
-            self.writable.places.lock().push((self.place, self.session));
-            self.writable.pump_notify.notify_command();
-        }
-    }
-}
 
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,14 +4,14 @@
 mod words;
 
 use super::PumpStats;
-use super::connection::{Blocked, Connection, Turn, Unblock, Writable, Written, guarded, offer};
+use super::connection::{Blocked, Connection, Turn, Written, guarded, offer};
 use super::mailbox::Inbox;
 use super::pace::Pace;
 use super::rest::Rest;
+use super::writable::{Unblock, Writable};
 use crate::pump::frames::Frame;
 use crate::pump::transport::Transport;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicBool, Ordering};
 use roomcast_core::SessionId;
 use roomcast_core::resume::Rewind;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -323,8 +323,7 @@ impl<T: Transport> Connections<T> {
             Ok(taken) => {
                 connection.pace.hand(millis, taken);
                 let (writable, session) = (Arc::clone(&self.writable), connection.session);
-                let unblock =
-                    Arc::new(Unblock { writable, place, session, listed: AtomicBool::new(false) });
+                let unblock = Arc::new(Unblock::new(writable, place, session));
                 let rest = Rest::of(frame, taken);
                 connection.blocked = Some(Box::new(Blocked {
                     unblock,
@@ -384,8 +383,7 @@ impl<T: Transport> Connections<T> {
         if blocked.retry.take_if(|at| *at <= now).is_none() && blocked.retry.is_some() {
             return Written::Blocked;
         }
-        // Before it is asked: a wake from here on is another one.
-        blocked.unblock.listed.store(false, Ordering::Release);
+        blocked.unblock.answer();
         let waker = Waker::from(Arc::clone(&blocked.unblock));
         let mut came_to_nothing = false;
         loop {

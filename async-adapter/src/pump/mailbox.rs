@@ -1,11 +1,10 @@
 //! The mailbox of one connection: what the host says to it beside the room, until the pump's task
 //! writes it. It is bounded, whatever a peer asks for and however slow the task is.
 
+use crate::drive::latch::Latch;
 use crate::room::token::ResumeToken;
 use crate::sync::Arc;
 use crate::sync::Mutex;
-use crate::sync::OnceLock;
-use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -83,29 +82,27 @@ pub enum ControlRefused {
 
 /// How much may wait for one connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) frames: usize,
-    pub(super) bytes: usize,
+pub(crate) struct Limits {
+    pub(crate) frames: usize,
+    pub(crate) bytes: usize,
 }
 
 /// What became of something that was posted.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Posted {
+pub(crate) struct Posted {
     /// The task has to be told. It is told once, however much comes until it has taken all.
-    pub(super) tell: bool,
+    pub(crate) tell: bool,
     /// Something older was replaced.
-    pub(super) replaced: bool,
+    pub(crate) replaced: bool,
 }
 
 /// What waits for one connection, and what the host hears of it. Readers post, the pump's task takes.
 /// Nothing is dropped under its lock: that may run foreign code.
 #[derive(Debug, Default)]
-pub(super) struct Mailbox {
+pub(crate) struct Mailbox {
     inside: Mutex<Inside>,
     /// Once the connection has gone: where its client goes on.
-    end: OnceLock<Option<ResumeToken>>,
-    /// Whoever waits for that.
-    waker: AtomicWaker,
+    end: Latch<Option<ResumeToken>>,
 }
 
 #[derive(Debug, Default)]
@@ -120,7 +117,7 @@ struct Inside {
 
 /// What waits, in the order in which it is written.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     frames: VecDeque<Bytes>,
     /// Bytes in `frames`.
     bytes: usize,
@@ -182,7 +179,7 @@ impl Inside {
 
 impl Waiting {
     /// Nothing may follow what waits.
-    pub(super) fn is_ending(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         self.close.is_some()
     }
 
@@ -214,7 +211,7 @@ impl Control {
 }
 
 impl Mailbox {
-    pub(super) fn post(&self, control: Control, limits: Limits) -> Result<Posted, ControlRefused> {
+    pub(crate) fn post(&self, control: Control, limits: Limits) -> Result<Posted, ControlRefused> {
         control.check(limits)?;
         let (posted, old) = self.inside.lock().put(control, limits);
         drop(old);
@@ -251,41 +248,40 @@ impl Mailbox {
     }
 
     /// Whether the connection has gone, and where its client goes on.
-    pub(super) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Option<ResumeToken>> {
-        self.waker.register(cx.waker());
-        self.end.get().cloned().map_or(Poll::Pending, Poll::Ready)
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Option<ResumeToken>> {
+        self.end.poll(cx).map(Clone::clone)
     }
 }
 
 /// The task's end of a mailbox. Wherever it is dropped, the mailbox is closed and emptied: nobody
 /// would come by.
 #[derive(Debug)]
-pub(super) struct Inbox(Arc<Mailbox>);
+pub(crate) struct Inbox(Arc<Mailbox>);
 
 impl Inbox {
-    pub(super) fn new(mailbox: &Arc<Mailbox>) -> Self {
+    pub(crate) fn new(mailbox: &Arc<Mailbox>) -> Self {
         Self(Arc::clone(mailbox))
     }
 
     /// The next one to be written.
-    pub(super) fn take(&self) -> Option<Bytes> {
+    pub(crate) fn take(&self) -> Option<Bytes> {
         self.0.take()
     }
 
     /// What waits, if its last is a close.
-    pub(super) fn take_ending(&self) -> Option<Box<Waiting>> {
+    pub(crate) fn take_ending(&self) -> Option<Box<Waiting>> {
         self.0.take_ending()
     }
 
     /// Takes nothing more in, and returns what waits.
-    pub(super) fn close(&self) -> Option<Box<Waiting>> {
+    pub(crate) fn close(&self) -> Option<Box<Waiting>> {
         self.0.close()
     }
 
     /// The connection is about to go, and its client goes on here. Who waits is told when it has
     /// gone.
-    pub(super) fn hand_out(&self, token: Option<ResumeToken>) {
-        let _ = self.0.end.set(token);
+    pub(crate) fn hand_out(&self, token: Option<ResumeToken>) {
+        self.0.end.set(token);
     }
 }
 
@@ -293,7 +289,7 @@ impl Drop for Inbox {
     fn drop(&mut self) {
         drop(self.0.close());
         self.hand_out(None);
-        self.0.waker.wake();
+        self.0.end.tell();
     }
 }
 

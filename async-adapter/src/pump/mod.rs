@@ -4,7 +4,7 @@
 mod connection;
 mod connections;
 pub(crate) mod frames;
-mod mailbox;
+pub(crate) mod mailbox;
 mod pace;
 mod pumped;
 mod rest;
@@ -12,6 +12,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 pub(crate) mod transport;
+pub(crate) mod writable;
 
 pub use frames::Encoder;
 pub use mailbox::{Control, ControlRefused};

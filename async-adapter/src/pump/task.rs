@@ -3,9 +3,10 @@
 
 mod overtake;
 
-use super::connection::{Writable, Written};
+use super::connection::Written;
 use super::connections::{Connections, Takes};
 use super::mailbox::Inbox;
+use super::writable::Writable;
 use super::{Command, Counters, PumpLease, PumpOptions, PumpStats};
 use crate::pump::frames::{Encoder, Frame, Frames};
 use crate::pump::transport::Transport;

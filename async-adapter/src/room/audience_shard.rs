@@ -1,5 +1,6 @@
 //! One shard of a room's audience: its lock, and those who wait for it. One worker looks after it.
 
+use crate::drive::called::Called;
 use crate::drive::fence::Fence;
 use crate::room::pump_notify::PumpNotify;
 use crate::room::round_robin::RoundRobin;
@@ -28,7 +29,7 @@ pub(crate) struct AudienceShard<M> {
     /// Sessions that showed life while the lock was taken.
     signs: Mutex<Vec<SessionId>>,
     /// Whether its worker has been told that it wants looking after.
-    pub(crate) called: AtomicBool,
+    pub(crate) called: Called,
     fence: Arc<Fence>,
 }
 
@@ -73,7 +74,7 @@ impl<M: Payload> AudienceShard<M> {
             picked: AtomicU64::new(applied),
             sessions: AtomicU32::new(0),
             signs: Mutex::default(),
-            called: AtomicBool::new(false),
+            called: Called::default(),
             fence: Arc::clone(fence),
         }
     }

@@ -7,16 +7,18 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use roomcast_core::{Actor, Event, Payload};
 
+/// What an event counts that was polled and has yet to be told.
+const EVENT: usize = 2;
+/// The same for the end, which comes once.
+const END: usize = 1;
+
 /// How far a room has told what became of it.
-///
-/// Whoever tells the last events and whoever polls the end may be two threads, and one of them has
-/// to find both: so both are put down and looked up in one order for all (`SeqCst`).
 #[derive(Debug, Default)]
-pub(super) struct Telling {
-    /// Events that were polled and are still being told. Grows under the admission's lock.
+pub(crate) struct Telling {
+    /// What was polled and is still being told. Whoever tells the last events and whoever polls the
+    /// end may be two threads, and one of them has to find both: so both are in one number. Grows
+    /// under the admission's lock.
     untold: AtomicUsize,
-    /// Whether the end was polled, which comes after everything else, and has yet to be told.
-    owes_end: AtomicBool,
     /// Whether the end was told.
     has_ended: AtomicBool,
 }
@@ -24,14 +26,40 @@ pub(super) struct Telling {
 impl Telling {
     /// Events were polled, under the admission's lock; [`SharedRoom::emit_events`] is to follow.
     /// The end waits for all others.
-    pub(super) fn begin(&self, events: &mut Events) {
-        if events.last() == Some(&Event::RoomEnded) {
+    pub(crate) fn begin(&self, events: &mut Events) {
+        let end = if events.last() == Some(&Event::RoomEnded) { END } else { 0 };
+        if end > 0 {
             events.pop();
-            self.owes_end.store(true, Ordering::SeqCst);
         }
-        if !events.is_empty() {
-            self.untold.fetch_add(events.len(), Ordering::SeqCst);
+        let polled = events.len() * EVENT + end;
+        if polled > 0 {
+            self.untold.fetch_add(polled, Ordering::AcqRel);
         }
+    }
+
+    /// So many of them were told.
+    pub(crate) fn told(&self, events: usize) {
+        self.untold.fetch_sub(events * EVENT, Ordering::AcqRel);
+    }
+
+    /// Whether the end is left to be told, after everything else, and the caller is to do it.
+    #[inline]
+    pub(crate) fn claim_end(&self) -> bool {
+        self.untold.load(Ordering::Acquire) == END && self.take_end()
+    }
+
+    #[cold]
+    fn take_end(&self) -> bool {
+        self.untold.compare_exchange(END, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// The end was told.
+    pub(crate) fn end(&self) {
+        self.has_ended.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
     }
 }
 
@@ -40,27 +68,24 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     pub(super) fn emit_events(self: &Arc<Self>, events: &Events) {
         if !events.is_empty() {
             self.workers[0].deliver(self.id, events);
-            self.telling.untold.fetch_sub(events.len(), Ordering::SeqCst);
+            self.telling.told(events.len());
         }
         // The end may have waited for just these.
-        if self.telling.owes_end.load(Ordering::SeqCst) {
+        if self.telling.claim_end() {
             self.tell_end();
         }
     }
 
     #[cold]
     fn tell_end(self: &Arc<Self>) {
-        let Telling { untold, owes_end, has_ended } = &self.telling;
-        if untold.load(Ordering::SeqCst) == 0 && owes_end.swap(false, Ordering::SeqCst) {
-            self.workers[0].deliver(self.id, &[Event::RoomEnded]);
-            has_ended.store(true, Ordering::SeqCst);
-            // Nobody is to read it any more; and whoever drops the room itself drops no payloads.
-            for shard in self.shards() {
-                while shard.enter(|state| state.audience.release_log()) {}
-            }
-            // The worker has the hub forget the room.
-            self.call(self.shard(0));
+        self.workers[0].deliver(self.id, &[Event::RoomEnded]);
+        self.telling.end();
+        // Nobody is to read it any more; and whoever drops the room itself drops no payloads.
+        for shard in self.shards() {
+            while shard.enter(|state| state.audience.release_log()) {}
         }
+        // The worker has the hub forget the room.
+        self.call(self.shard(0));
     }
 
     /// Whether this worker looks after one of the room's shards.
@@ -87,6 +112,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Whether the room is closed, everyone has gone, and the host has been told all, `RoomEnded`
     /// last.
     pub(crate) fn is_ended(&self) -> bool {
-        self.telling.has_ended.load(Ordering::SeqCst)
+        self.telling.has_ended()
     }
 }

@@ -6,9 +6,9 @@
 
 pub(crate) mod audience_shard;
 pub(crate) mod broadcast_log;
-mod ending;
-mod expiry;
-mod gone;
+pub(crate) mod ending;
+pub(crate) mod expiry;
+pub(crate) mod gone;
 pub(crate) mod hooks;
 mod join;
 mod life;
@@ -443,8 +443,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// A worker's visit to a shard: does what is due, and wakes some of those who are ready.
     pub(crate) fn visit(self: &Arc<Self>, index: u32) -> Visited {
         let shard = self.shard(index);
-        // What was done before any call that came to nothing is seen from here on.
-        shard.called.swap(false, Ordering::AcqRel);
+        shard.called.answer();
         let now = self.now();
         let timeout = if index == 0 { self.visit_admission(now) } else { None };
         let (pump_notifies, gone, has_found, next) = shard.enter(|state| {
@@ -523,7 +522,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Asks a shard's worker to look after it.
     fn call(self: &Arc<Self>, shard: &AudienceShard<M>) {
-        if !shard.called.swap(true, Ordering::AcqRel) {
+        if shard.called.call() {
             let index = shard.part.index();
             self.workers[index as usize].send(Job::Poll(Arc::clone(self), index));
         }

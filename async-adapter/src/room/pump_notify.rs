@@ -1,5 +1,6 @@
 //! How a room notifies its pumps, and which groups of sessions are theirs.
 
+use crate::drive::called::Called;
 use crate::drive::signal::Signal;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use std::task::{Context, Poll};
 pub(crate) struct PumpNotify {
     signal: Signal,
     /// Something is to be read.
-    news: AtomicBool,
+    news: Called,
     /// Sessions that were taken out by somebody else.
     gone: Mutex<Vec<SessionId>>,
     /// Sessions whose grace was over.
@@ -28,7 +29,7 @@ impl PumpNotify {
 
     /// There is something to read.
     pub(crate) fn notify_data(&self) {
-        self.news.store(true, Ordering::Release);
+        self.news.call();
         self.signal.raise();
     }
 
@@ -57,7 +58,7 @@ impl PumpNotify {
     }
 
     pub(crate) fn take_news(&self) -> bool {
-        self.news.swap(false, Ordering::AcqRel)
+        self.news.answer()
     }
 
     pub(crate) fn take_gone(&self) -> Vec<SessionId> {
