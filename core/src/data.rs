@@ -84,6 +84,13 @@ pub enum DataError {
         /// The most.
         max: u32,
     },
+    /// What rooms hold that does not give way takes more than half of the memory that all may take,
+    /// or the memory is full. Attributes can still be taken away.
+    #[error("memory of all rooms full (limit {limit} bytes)")]
+    MemoryFull {
+        /// How many bytes all rooms may hold.
+        limit: u64,
+    },
     /// Somebody else wrote first: read again, and base the change on what is there now.
     #[error("the attributes are at version {current}, not {based_on}; read them again")]
     Conflict {
@@ -115,6 +122,8 @@ pub enum DataError {
 pub(crate) struct Attributes {
     /// By key, in order.
     entries: Vec<(Box<str>, Arc<[u8]>)>,
+    /// Keys and values together.
+    bytes: u64,
     version: u64,
     bucket: TokenBucket,
     limits: DataLimits,
@@ -124,7 +133,7 @@ impl Attributes {
     pub(crate) fn new(limits: DataLimits) -> Self {
         let bucket =
             TokenBucket::new(Rate::per_second(limits.attribute_writes), limits.attribute_writes);
-        Self { entries: Vec::new(), version: 0, bucket, limits }
+        Self { entries: Vec::new(), bytes: 0, version: 0, bucket, limits }
     }
 
     /// From now on other limits; what is there stays. The rate of the writes changes as every
@@ -137,6 +146,11 @@ impl Attributes {
 
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Keys and values together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<[u8]>> {
@@ -188,13 +202,13 @@ impl Attributes {
                 (Err(_), None) => {}
             }
         }
-        self.check_all(&entries)?;
+        let bytes = self.check_all(&entries)?;
         let limits = &self.limits;
         if !self.bucket.take_keeping(now, 0) {
             let retry_at = self.bucket.next_at(now, 0).unwrap_or(Instant::MAX);
             return Err(DataError::Quota { max: limits.attribute_writes.get(), retry_at });
         }
-        self.entries = entries;
+        (self.entries, self.bytes) = (entries, bytes);
         // Only an import can have brought it near its end.
         self.version = self.version.wrapping_add(1);
         Ok(self.version)
@@ -202,7 +216,7 @@ impl Attributes {
 
     /// Takes the entries and the version of others; the quota stays.
     pub(crate) fn replace(&mut self, other: Self) {
-        (self.entries, self.version) = (other.entries, other.version);
+        (self.entries, self.bytes, self.version) = (other.entries, other.bytes, other.version);
     }
 
     /// Takes over what another room's attributes held, in so far as it is within the limits.
@@ -223,22 +237,24 @@ impl Attributes {
         let mut entries = entries;
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         entries.dedup_by(|(a, _), (b, _)| a == b);
+        self.bytes = bytes_of(&entries);
         (self.entries, self.version) = (entries, version);
         Ok(())
     }
 
-    /// Whether so much may be there; what is over a limit already may become less.
-    fn check_all(&self, entries: &[(Box<str>, Arc<[u8]>)]) -> Result<(), DataError> {
+    /// Whether so much may be there, and how many bytes that is; what is over a limit already may
+    /// become less.
+    fn check_all(&self, entries: &[(Box<str>, Arc<[u8]>)]) -> Result<u64, DataError> {
         let max = self.limits.attribute_keys;
         if entries.len() > self.entries.len().max(max as usize) {
             return Err(DataError::TooManyKeys { max });
         }
         let bytes = bytes_of(entries);
         let max = self.limits.attribute_bytes;
-        if bytes > u64::from(max).max(bytes_of(&self.entries)) {
+        if bytes > u64::from(max).max(self.bytes) {
             Err(DataError::TooLarge { bytes, max })
         } else {
-            Ok(())
+            Ok(bytes)
         }
     }
 
@@ -250,6 +266,11 @@ impl Attributes {
 /// Keys and values together.
 fn bytes_of(entries: &[(Box<str>, Arc<[u8]>)]) -> u64 {
     entries.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+}
+
+/// A counter's key and its value.
+fn counter_bytes(key: &str) -> u64 {
+    (key.len() + size_of::<i64>()) as u64
 }
 
 fn place<V>(entries: &[(Box<str>, V)], key: &str) -> Result<usize, usize> {
@@ -270,6 +291,8 @@ fn check_key(key: &str, max: u32) -> Result<(), DataError> {
 pub(crate) struct Counters {
     /// By key, in order.
     entries: Vec<(Box<str>, Counter)>,
+    /// Keys and values together.
+    bytes: u64,
     limits: DataLimits,
 }
 
@@ -282,7 +305,12 @@ struct Counter {
 
 impl Counters {
     pub(crate) fn new(limits: DataLimits) -> Self {
-        Self { entries: Vec::new(), limits }
+        Self { entries: Vec::new(), bytes: 0, limits }
+    }
+
+    /// Keys and values together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// From now on other limits; what is there stays.
@@ -343,6 +371,7 @@ impl Counters {
 
     pub(crate) fn remove(&mut self, key: &str) -> Option<i64> {
         let place = place(&self.entries, key).ok()?;
+        self.bytes -= counter_bytes(key);
         Some(self.entries.remove(place).1.value)
     }
 
@@ -358,6 +387,7 @@ impl Counters {
         let mut entries = entries;
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         entries.dedup_by(|(a, _), (b, _)| a == b);
+        self.bytes = entries.iter().map(|(key, _)| counter_bytes(key)).sum();
         self.entries = entries
             .into_iter()
             .map(|(key, value)| (key, Counter { value, changed: false }))
@@ -373,6 +403,7 @@ impl Counters {
                 return Err(DataError::TooManyKeys { max: self.limits.counters });
             }
             Err(at) => {
+                self.bytes += counter_bytes(key);
                 self.entries.insert(at, (key.into(), Counter::default()));
                 at
             }

@@ -8,6 +8,7 @@ use crate::chunked::{NIL, Slab};
 use crate::ids::MessageId;
 use crate::index::{Hasher, Index};
 use crate::list::{Links, List};
+use crate::memory::RoomBytes;
 use crate::message::{DedupKey, Sender};
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant};
@@ -214,6 +215,12 @@ impl Dedup {
             self.dropped.push(place.0);
             self.free_dropped(MAX_MOVED);
         }
+    }
+
+    /// What the keys hold that are kept, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        const { assert!(size_of::<Entry>() as u64 <= RoomBytes::PER_KEY) }
+        u64::from(self.entries.len()) * RoomBytes::PER_KEY
     }
 
     /// Keys that are kept, lapsed ones included; and how many were forgotten within their window.

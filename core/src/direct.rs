@@ -151,6 +151,13 @@ pub enum DirectReason {
         /// The most it may be.
         max: u64,
     },
+    /// It is not High, and what rooms hold that does not give way takes more than half of the memory
+    /// that all may take, or the memory is full.
+    #[error("{limit}")]
+    MemoryFull {
+        /// The limit that decided.
+        limit: Limit,
+    },
     /// The user has no session in the room, or the session is not in or is about to end.
     #[error("{to} is not in the room")]
     NoRecipient {

@@ -2,6 +2,7 @@
 //! own but [clause A8](crate::rulebook#a8-one-room-for-each-user).
 
 mod broadcast;
+mod memory;
 mod one_room;
 
 pub use one_room::EngineJoinError;
@@ -17,9 +18,11 @@ use crate::message::Payload;
 use crate::room::{RoomSnapshot, RoomState};
 use crate::time::Instant;
 use crate::user_rooms::UserRooms;
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use broadcast::Spread;
 use core::ops::{Deref, DerefMut};
+use memory::{Shared, Weight};
 
 /// The maximum number of rooms that one call of [`Engine::handle_timeout`] looks after.
 const MAX_ROOMS_A_CALL: usize = 256;
@@ -57,6 +60,8 @@ pub struct Engine<M> {
     timers: BTreeSet<(Instant, u32)>,
     /// The rooms that may have events.
     eventful: List,
+    /// What all rooms hold together, where that has a limit.
+    memory: Option<Box<Shared>>,
 }
 
 #[derive(Debug)]
@@ -67,6 +72,8 @@ struct Entry<M> {
     /// Whether `eventful` lists the room, and its place there.
     listed: bool,
     links: Links,
+    /// What the room held when it was noted last, where that is asked for.
+    weight: Weight,
 }
 
 fn links<M>(entry: &mut Entry<M>) -> &mut Links {
@@ -112,6 +119,7 @@ impl<M: Payload> Engine<M> {
             spread: None,
             timers: BTreeSet::new(),
             eventful: List::EMPTY,
+            memory: None,
         }
     }
 
@@ -141,6 +149,7 @@ impl<M: Payload> Engine<M> {
             timer: None,
             listed: false,
             links: Links::NONE,
+            weight: Weight::default(),
         });
         self.next_life = self.next_life.wrapping_add(1);
         let (rooms, hasher) = (&self.rooms, self.hasher);
@@ -157,6 +166,7 @@ impl<M: Payload> Engine<M> {
         if self.rooms[slot].listed {
             self.eventful.unlink(&mut self.rooms, slot, links);
         }
+        self.weigh_no_more(slot);
         let entry = self.rooms.remove(slot).ok_or(NoSuchRoom(id))?;
         if let Some(at) = entry.timer {
             self.timers.remove(&(at, slot));
@@ -185,6 +195,7 @@ impl<M: Payload> Engine<M> {
         match self.slot(id) {
             Some(slot) => {
                 self.let_hear(slot);
+                self.tell_memory(slot);
                 Ok(RoomMut { slot, engine: self })
             }
             None => Err(NoSuchRoom(id)),
@@ -220,12 +231,15 @@ impl<M: Payload> Engine<M> {
     /// waits for anything. O(log rooms).
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|&(at, _)| at);
-        timer.into_iter().chain(self.spread.map(|spread| spread.since)).min()
+        let spread = self.spread.map(|spread| spread.since);
+        timer.into_iter().chain(spread).chain(self.next_trim()).min()
     }
 
     /// Does what is due in the rooms, at most 256 of them in one call, and lets as many hear what
-    /// was broadcast. A call when nothing is due is harmless.
+    /// was broadcast. Where rooms hold [more than they may](Self::memory_limit), up to 4,096
+    /// messages give way first. A call when nothing is due is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.trim();
         self.spread_broadcasts(MAX_ROOMS_A_CALL as u32);
         for _ in 0..MAX_ROOMS_A_CALL {
             let Some(&(at, slot)) = self.timers.first() else { break };
@@ -247,8 +261,18 @@ impl<M: Payload> Engine<M> {
         self.index.find(self.hasher.hash(id.0), |slot| self.rooms[slot].id == id)
     }
 
-    /// Notes what a room wants after a call.
+    /// Notes what a room wants and holds after a call. Where all rooms hold too much by now, others
+    /// than this one may give way.
     fn note(&mut self, slot: u32) {
+        self.note_wants(slot);
+        if self.memory.is_some() {
+            self.weigh(slot);
+            self.trim();
+        }
+    }
+
+    /// Notes what a room wants after a call.
+    fn note_wants(&mut self, slot: u32) {
         let Some(entry) = self.rooms.get_mut(slot) else { return };
         let timer = entry.room.poll_timeout();
         if timer != entry.timer {

@@ -42,6 +42,13 @@ pub enum JoinError {
         /// The most.
         max: usize,
     },
+    /// The user brings a profile, and what rooms hold that does not give way takes more than half of
+    /// the memory that all may take, or the memory is full. Without a profile the user may join.
+    #[error("memory of all rooms full (limit {limit} bytes): join without a profile")]
+    MemoryFull {
+        /// How many bytes all rooms may hold.
+        limit: u64,
+    },
     /// The room has as many sessions as it may have.
     #[error("room full (limit {max} sessions)")]
     RoomFull {
@@ -156,6 +163,15 @@ pub enum ProfileError<M> {
         /// What was to be set.
         profile: M,
     },
+    /// What rooms hold that does not give way takes more than half of the memory that all may take,
+    /// or the memory is full. A profile can still be taken away.
+    #[error("memory of all rooms full (limit {limit} bytes)")]
+    MemoryFull {
+        /// How many bytes all rooms may hold.
+        limit: u64,
+        /// What was to be set.
+        profile: M,
+    },
 }
 
 impl<M> core::fmt::Debug for ProfileError<M> {
@@ -170,6 +186,9 @@ impl<M> core::fmt::Debug for ProfileError<M> {
                 .field("size", size)
                 .field("max", max)
                 .finish_non_exhaustive(),
+            Self::MemoryFull { limit, .. } => {
+                f.debug_struct("MemoryFull").field("limit", limit).finish_non_exhaustive()
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use core::ops::{Add, AddAssign, Sub};
 #[non_exhaustive]
 pub enum GapCause {
     /// The log gave them up, or something before the session did, while they were still fresh: more
-    /// came than it holds, by count or by bytes.
+    /// came than it holds, by count or by bytes, or all rooms together held more than they may.
     Overrun,
     /// They had become too old before the session took them: as old as
     /// [`deliver_within`](crate::config::RoomConfigBuilder::deliver_within) of their level, or as

@@ -35,6 +35,11 @@ impl<M> HandOver<M> {
         &self.messages
     }
 
+    /// Payload and profile bytes of the messages. O(messages).
+    pub fn bytes(&self) -> u64 {
+        self.messages.iter().map(|message| message.bytes).sum()
+    }
+
     /// How many messages of each level had been dispatched.
     pub fn heads(&self) -> PerLevel<u64> {
         self.heads

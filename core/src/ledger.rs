@@ -86,6 +86,9 @@ reasons! {
         Counter = "counter",
         /// Too many outcomes of this level wait to be polled.
         OutcomesFull = "outcomes_full",
+        /// All rooms together hold more than they may, or the message has a key and what does not
+        /// give way takes more than half; it is not High.
+        MemoryFull = "memory_full",
         /// Too many messages wait for a verdict, and none of them gives way to this one.
         ReviewsFull = "reviews_full",
         /// The queue is full and holds nothing that may be evicted for this message.
@@ -107,6 +110,8 @@ reasons! {
         /// More waited at its level than could go out within the level's bound on age, and it gave
         /// way to another one; or it is counted, and none gave way to it.
         Congested = "congested",
+        /// All rooms together held more than they may, and this one gave way.
+        MemoryFull = "memory_full",
         /// The host's verdict.
         Denied = "denied",
         /// No verdict came in time, and the room does not go on without one.

@@ -96,6 +96,18 @@ impl<M: Payload> Log<M> {
         more
     }
 
+    /// Lets go of the messages of a level below a position at `now`.
+    pub(crate) fn give_up(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        below: u64,
+        deferred: &mut DeferredDrops<M>,
+    ) {
+        let ring = &mut self.rings[level];
+        while ring.tail() < below && ring.pop(now, deferred) {}
+    }
+
     /// A log of the newest messages in this one, as many as one call may take over.
     pub(crate) fn newest(&self) -> Self {
         Self { rings: PerLevel::from_fn(|level| self.rings[level].newest()), ages: self.ages }

@@ -30,6 +30,8 @@ pub(crate) struct Roster<M> {
     gone: GoneUsers,
     sessions: u32,
     profiles: Slab<(UserId, Profile<M>)>,
+    /// What the profiles hold.
+    profile_bytes: u64,
     profile_of: Index,
     hasher: Hasher,
 }
@@ -109,6 +111,7 @@ impl<M> Roster<M> {
             gone: GoneUsers::default(),
             sessions: 0,
             profiles: Slab::new(),
+            profile_bytes: 0,
             profile_of: Index::new(),
             hasher,
         }
@@ -215,6 +218,11 @@ impl<M> Roster<M> {
         Some(Gone::OneOf(user))
     }
 
+    /// What the profiles hold, in bytes.
+    pub(crate) fn profile_bytes(&self) -> u64 {
+        self.profile_bytes
+    }
+
     #[inline]
     pub(crate) fn profile(&self, user: UserId) -> Option<&Profile<M>> {
         self.profile_slot(user).map(|slot| &self.profiles[slot].1)
@@ -222,7 +230,9 @@ impl<M> Roster<M> {
 
     /// Returns the profile that the user had.
     pub(crate) fn set_profile(&mut self, user: UserId, profile: Profile<M>) -> Option<Profile<M>> {
+        self.profile_bytes += u64::from(profile.size);
         if let Some(slot) = self.profile_slot(user) {
+            self.profile_bytes -= u64::from(self.profiles[slot].1.size);
             return Some(core::mem::replace(&mut self.profiles[slot].1, profile));
         }
         let slot = self.profiles.insert((user, profile));
@@ -234,6 +244,7 @@ impl<M> Roster<M> {
     pub(crate) fn take_profile(&mut self, user: UserId) -> Option<Profile<M>> {
         let slot = self.profile_slot(user)?;
         self.profile_of.remove(self.hasher.hash(user.0), slot);
+        self.profile_bytes -= u64::from(self.profiles[slot].1.size);
         self.profiles.remove(slot).map(|(_, profile)| profile)
     }
 

@@ -23,6 +23,8 @@ mod limits;
 mod lives;
 #[path = "clauses/members.rs"]
 mod members;
+#[path = "clauses/memory.rs"]
+mod memory;
 #[path = "clauses/merging.rs"]
 mod merging;
 #[path = "clauses/messages.rs"]

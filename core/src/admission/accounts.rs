@@ -8,6 +8,7 @@ use crate::index::Hasher;
 use crate::ledger::{DropReason, Ledger, RefusalReason};
 use crate::message::{Limit, Outcome, OutcomeSink, Refused};
 use crate::priority::{PerLevel, Priority};
+use crate::profile::Profile;
 use crate::time::Instant;
 
 /// The books of an admission. Nobody else changes a row of the ledger: each step that a message
@@ -20,6 +21,8 @@ pub(super) struct Accounts<M> {
     events: EventQueue,
     /// Whether the host has been told that the room has ended.
     is_end_told: bool,
+    /// The profiles that travel with messages that wait, in bytes.
+    waiting_profiles: u64,
     drops: DeferredDrops<M>,
 }
 
@@ -83,6 +86,7 @@ impl<M> Accounts<M> {
             submitted: 0,
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
             is_end_told: false,
+            waiting_profiles: 0,
             drops: DeferredDrops::default(),
         }
     }
@@ -154,6 +158,27 @@ impl<M> Accounts<M> {
     #[inline]
     pub(super) fn dispatch(&mut self, level: Priority, units: u64) {
         self.ledger.levels[level].dispatch(units);
+    }
+
+    /// Books that a message waits with this profile, or goes out at once with it.
+    #[inline]
+    pub(super) fn carry_profile(&mut self, profile: Option<&Profile<M>>) {
+        if let Some(profile) = profile {
+            self.waiting_profiles += u64::from(profile.size);
+        }
+    }
+
+    /// Books that it waits no more.
+    #[inline]
+    pub(super) fn leave_profile(&mut self, profile: Option<&Profile<M>>) {
+        if let Some(profile) = profile {
+            self.waiting_profiles -= u64::from(profile.size);
+        }
+    }
+
+    /// Returns what the profiles hold that travel with messages that wait, in bytes.
+    pub(super) fn waiting_profiles(&self) -> u64 {
+        self.waiting_profiles
     }
 
     /// Returns the ledger.

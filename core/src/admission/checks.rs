@@ -14,6 +14,7 @@ use super::status::RoomStatus;
 use crate::config::Settings;
 use crate::ids::UserId;
 use crate::ledger::RefusalReason;
+use crate::memory::Memory;
 use crate::message::{Kind, Limit, OutcomeSink, Payload, Publish, Sender, Source};
 use crate::quota::NotYet;
 use crate::time::Instant;
@@ -40,6 +41,7 @@ pub(super) struct Checks<'a, M> {
     pub(super) intake: &'a Intake,
     pub(super) data: &'a RoomData<M>,
     pub(super) accounts: &'a Accounts<M>,
+    pub(super) memory: Memory,
 }
 
 impl<M: Payload> Checks<'_, M> {
@@ -115,7 +117,18 @@ impl<M: Payload> Checks<'_, M> {
             let max = self.settings.outcomes[publish.priority];
             return Err(Denied::by(RefusalReason::OutcomesFull, Limit::Outcomes { max }));
         }
+        if self.memory != Memory::Free
+            && let Some(limit) = self.lacks_memory(publish)
+        {
+            return Err(Denied::by(RefusalReason::MemoryFull, limit));
+        }
         Ok(sender)
+    }
+
+    /// Returns the limit that keeps a message out for want of memory, if one does.
+    #[cold]
+    fn lacks_memory(&self, publish: &Publish<M>) -> Option<Limit> {
+        self.memory.refuses(publish.priority, publish.dedup_key.is_some())
     }
 
     /// Whether a message is small enough. The profile of a user who speaks here was looked at when

@@ -22,6 +22,11 @@ impl<M: Payload> Admission<M> {
     ) -> Result<u64, DataError> {
         let now = self.clock.advance(now);
         self.is_open_for_data()?;
+        if let Some(limit) = self.memory.keeps_out()
+            && changes.iter().any(|(_, value)| value.is_some())
+        {
+            return Err(DataError::MemoryFull { limit });
+        }
         self.data.write_attributes(now, based_on, changes)
     }
 

@@ -4,7 +4,8 @@
 use super::{Admission, RoomStatus};
 use crate::direct::{Direct, DirectReason, DirectReceipt, DirectRefused, Recipient};
 use crate::ids::SessionId;
-use crate::message::Payload;
+use crate::message::{Limit, Payload};
+use crate::priority::Priority;
 use crate::roster::UserSessions;
 use alloc::sync::Arc;
 
@@ -23,21 +24,29 @@ impl<M: Payload> Admission<M> {
         direct: Direct<M>,
         send: impl FnMut(SessionId, &Arc<Direct<M>>) -> Result<(), DirectReason>,
     ) -> Result<DirectReceipt, DirectRefused<M>> {
-        match self.recipients(to, direct.payload.size()) {
+        match self.recipients(to, direct.priority, direct.payload.size()) {
             Ok(sessions) => direct.send(to, sessions, send),
             Err(reason) => Err(DirectRefused { reason, payload: direct.payload }),
         }
     }
 
-    /// The sessions that a payload of so many bytes is for. Whether a session is in, its audience
+    /// The sessions that a payload of a level and of so many bytes is for. Whether a session is in, its audience
     /// says.
-    fn recipients(&self, to: Recipient, size: usize) -> Result<UserSessions, DirectReason> {
+    fn recipients(
+        &self,
+        to: Recipient,
+        level: Priority,
+        size: usize,
+    ) -> Result<UserSessions, DirectReason> {
         if self.status == RoomStatus::Closed {
             return Err(DirectReason::RoomClosed);
         }
         let max = u64::from(self.settings.payload_bytes).min(self.settings.direct_bytes);
         if size as u64 > max {
             return Err(DirectReason::TooLarge { size, max });
+        }
+        if let Some(max) = self.memory.keeps_out().filter(|_| level != Priority::High) {
+            return Err(DirectReason::MemoryFull { limit: Limit::Memory { max } });
         }
         Ok(match to {
             Recipient::User(user) => self.sessions_of(user),

@@ -86,6 +86,7 @@ impl<M: Payload> Admission<M> {
             return;
         }
         self.accounts.queue(level, 1);
+        self.accounts.carry_profile(profile.as_ref());
         let outcome_sink = OutcomeSink::CountedOnly;
         let (session, ext) = (None, None);
         let size = size as u32;
@@ -149,6 +150,7 @@ impl<M: Payload> Admission<M> {
         let subject = popped.item.subject(popped.priority);
         self.accounts.leave_queue(subject.level, subject.units);
         self.accounts.dispatch(subject.level, subject.units);
+        self.accounts.leave_profile(popped.item.profile.as_ref());
         let seq = self.pipeline.send(now, popped);
         match seq {
             Some(seq) if own != Some(subject.id) => {
@@ -187,6 +189,7 @@ impl<M: Payload> Admission<M> {
         limit: Option<Limit>,
     ) {
         let (subject, ext) = (waiting.subject(lane.level), waiting.ext());
+        self.accounts.leave_profile(waiting.profile.as_ref());
         let drops = self.accounts.drops();
         drops.add_payload(waiting.payload);
         drops.add_profile(waiting.profile);
@@ -198,10 +201,10 @@ impl<M: Payload> Admission<M> {
             self.intake.free_carried(subject.id, ext.carried_keys);
         }
         if subject.is_told() {
-            // Nobody is asked to send again what has been counted, and whoever was taken out would
-            // have to come back first.
+            // Nobody is asked to send again what has been counted, whoever was taken out would have
+            // to come back first, and no time frees memory.
             let is_final = ext.counter.is_some()
-                || reason == DropReason::SenderOut
+                || matches!(reason, DropReason::SenderOut | DropReason::MemoryFull)
                 || self.status != RoomStatus::Open;
             let retry_at = if is_final { None } else { self.next_for(now, lane) };
             self.accounts.tell(subject, Outcome::Dropped { reason, limit, retry_at });

@@ -149,6 +149,11 @@ impl Intake {
         self.duplicates.digest(to);
     }
 
+    /// Returns what the keys hold that are kept, in bytes.
+    pub(super) fn key_bytes(&self) -> u64 {
+        self.duplicates.bytes()
+    }
+
     /// Returns how many keys are kept, and how many were forgotten within their window.
     pub(super) fn duplicate_keys(&self) -> (u32, u64) {
         self.duplicates.counts()

@@ -94,6 +94,10 @@ impl<M: Payload> Admission<M> {
 
     /// Sets what travels with a user's messages from the next one on; `None` takes it away. It goes
     /// when the user's last session does.
+    ///
+    /// # Errors
+    /// It is too large, the user is not in, or the memory that all rooms share lets no more in. The
+    /// profile comes back, and the one before stays.
     pub fn set_profile(&mut self, user: UserId, profile: Option<M>) -> Result<(), ProfileError<M>> {
         let Some(profile) = profile else {
             let old = self.people.take_profile(user);
@@ -106,6 +110,9 @@ impl<M: Payload> Admission<M> {
         }
         if !self.people.is_in(user) {
             return Err(ProfileError::NotMember { user, profile });
+        }
+        if let Some(limit) = self.memory.keeps_out() {
+            return Err(ProfileError::MemoryFull { limit, profile });
         }
         let now = self.clock.at();
         self.data.note(now, SystemMessageKind::ProfileChanged, Some(user));
@@ -161,10 +168,14 @@ impl<M: Payload> Admission<M> {
     /// Whether a profile of so many bytes may come with a join. Changes nothing.
     ///
     /// # Errors
-    /// It is larger than [`profile_bytes`](crate::config::RoomConfigBuilder::profile_bytes).
+    /// It is larger than [`profile_bytes`](crate::config::RoomConfigBuilder::profile_bytes), or the
+    /// memory that all rooms share lets no more in.
     pub fn check_profile(&self, size: usize) -> Result<(), JoinError> {
         let max = self.settings.profile_bytes as usize;
-        if size > max { Err(JoinError::ProfileTooLarge { size, max }) } else { Ok(()) }
+        if size > max {
+            return Err(JoinError::ProfileTooLarge { size, max });
+        }
+        self.memory.keeps_out().map_or(Ok(()), |limit| Err(JoinError::MemoryFull { limit }))
     }
 
     /// An audience has let a session go. O(sessions of the user).

@@ -28,6 +28,7 @@ mod entry;
 mod export;
 mod intake;
 mod members;
+mod memory;
 mod merge_index;
 mod moderation;
 mod outbox;
@@ -60,6 +61,7 @@ use crate::event::Event;
 use crate::handover::HandOver;
 use crate::ids::Seq;
 use crate::index::Hasher;
+use crate::memory::Memory;
 use crate::message::{Message, Payload};
 use crate::priority::PerLevel;
 use crate::rights::Action;
@@ -93,6 +95,7 @@ pub struct Admission<M> {
     pipeline: Pipeline<M>,
     accounts: Accounts<M>,
     broadcasts: BroadcastPosition,
+    memory: Memory,
 }
 
 impl<M: Payload> Admission<M> {
@@ -116,6 +119,7 @@ impl<M: Payload> Admission<M> {
             pipeline: Pipeline::new(config, hasher, heads),
             accounts: Accounts::new(&settings, hasher),
             broadcasts: BroadcastPosition::default(),
+            memory: Memory::Free,
             settings,
         }
     }
@@ -319,6 +323,7 @@ impl<M: Payload> Admission<M> {
             online: self.people.online(),
             user_sessions: self.people.user_sessions(),
             moderation: self.moderation.counts(),
+            bytes: self.bytes(),
         }
     }
 }

@@ -215,6 +215,11 @@ impl<M> People<M> {
         self.roster.profile(user)
     }
 
+    /// Returns what the profiles hold, in bytes.
+    pub(super) fn profile_bytes(&self) -> u64 {
+        self.roster.profile_bytes()
+    }
+
     /// Sets a user's profile; returns the one before.
     pub(super) fn set_profile(&mut self, user: UserId, profile: Profile<M>) -> Option<Profile<M>> {
         self.roster.set_profile(user, profile)

@@ -330,6 +330,23 @@ impl<M> Pipeline<M> {
         Some(popped)
     }
 
+    /// Takes out one of a level that gives way, whatever the budget.
+    pub(super) fn give_way(&mut self, level: Priority) -> Option<Left<M>> {
+        let popped = self.queue.give_way(level)?;
+        self.forget_carrier(&popped);
+        Some(popped)
+    }
+
+    /// Returns the payload and profile bytes of what went out and an audience has yet to take over.
+    pub(super) fn bytes_at_seam(&self) -> u64 {
+        self.outbox.bytes()
+    }
+
+    /// Returns the payload bytes in the queue.
+    pub(super) fn bytes(&self) -> u64 {
+        self.queue.bytes()
+    }
+
     /// Returns the slots of the messages of some senders, each with its sender's place in the list.
     pub(super) fn all_of(&mut self, senders: &[Sender]) -> Vec<(usize, u32)> {
         self.queue.all_of(senders)

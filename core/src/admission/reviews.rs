@@ -131,6 +131,16 @@ impl<M> Reviews<M> {
         self.pending.len()
     }
 
+    /// Returns the payload bytes of those that wait.
+    pub(super) fn bytes(&self) -> u64 {
+        self.pending.bytes()
+    }
+
+    /// Takes out one of a level that gives way: of whoever has most there, the newest.
+    pub(super) fn give_way(&mut self, level: Priority) -> Option<Reviewed<M>> {
+        self.pending.give_way(level).map(Reviewed::from)
+    }
+
     /// Adds a message; returns the ticket that a verdict on it must name, and those that give way
     /// to it. When none may, nothing changes and it comes back.
     pub(super) fn insert(
@@ -143,7 +153,10 @@ impl<M> Reviews<M> {
             return Err(waiting);
         }
         let id = waiting.id;
-        let slot = self.pending.insert(now, (lane.level, Urgency::Plain), lane.sender, 0, waiting);
+        let Lane { level, sender } = lane;
+        // No budget of bytes keeps it out.
+        let size = u64::from(waiting.size);
+        let slot = self.pending.insert(now, (level, Urgency::Plain), sender, size, waiting);
         let victims = self.pending.settle(slot, u32::MAX).map_err(|full| full.item)?;
         let victims = victims.slots.into_iter().filter_map(|slot| self.pending.release(slot));
         Ok((Ticket { id, slot }, victims.map(Reviewed::from).collect()))

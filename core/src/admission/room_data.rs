@@ -101,6 +101,11 @@ impl<M> RoomData<M> {
         Ok(version)
     }
 
+    /// Returns what attributes and counters hold, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.attributes.bytes() + self.counters.bytes()
+    }
+
     /// Returns the attributes, to read them.
     pub(super) fn attributes(&self) -> &Attributes {
         &self.attributes

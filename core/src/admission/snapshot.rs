@@ -4,6 +4,7 @@ use super::moderation::ModerationCounts;
 use super::status::RoomStatus;
 use crate::ids::Seq;
 use crate::ledger::Ledger;
+use crate::memory::RoomBytes;
 use crate::priority::PerLevel;
 
 /// What admission's books say at one instant.
@@ -54,4 +55,6 @@ pub struct AdmissionSnapshot {
     pub user_sessions: u32,
     /// Admins, mutes, bans.
     pub moderation: ModerationCounts,
+    /// What this half holds, in bytes.
+    pub bytes: RoomBytes,
 }

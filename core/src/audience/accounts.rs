@@ -14,6 +14,8 @@ pub(super) struct Accounts {
     live: u32,
     sums: PerLevel<Sums>,
     directs: PerLevel<Directs>,
+    /// What the direct messages hold that wait.
+    direct_bytes: u64,
 }
 
 /// The books of one level over all sessions.
@@ -202,8 +204,9 @@ impl Accounts {
 }
 
 impl Accounts {
-    /// A direct message waits for a session.
-    pub(super) fn keep_direct(&mut self, level: Priority) {
+    /// A direct message of so many bytes waits for a session.
+    pub(super) fn keep_direct(&mut self, level: Priority, bytes: u64) {
+        self.direct_bytes += bytes;
         self.directs[level].sent += 1;
         self.directs[level].pending += 1;
     }
@@ -214,16 +217,23 @@ impl Accounts {
         self.directs[level].refused += 1;
     }
 
-    /// A session took so many direct messages.
-    pub(super) fn deliver_directs(&mut self, level: Priority, count: u32) {
+    /// A session took so many direct messages, of so many bytes.
+    pub(super) fn deliver_directs(&mut self, level: Priority, count: u32, bytes: u64) {
+        self.direct_bytes -= bytes;
         self.directs[level].pending -= u64::from(count);
         self.directs[level].delivered += u64::from(count);
     }
 
-    /// A session is gone for which a direct message waited.
-    pub(super) fn abandon_direct(&mut self, level: Priority) {
+    /// A session is gone for which a direct message of so many bytes waited.
+    pub(super) fn abandon_direct(&mut self, level: Priority, bytes: u64) {
+        self.direct_bytes -= bytes;
         self.directs[level].pending -= 1;
         self.directs[level].abandoned += 1;
+    }
+
+    /// Returns the bytes of the direct messages that wait.
+    pub(super) fn direct_bytes(&self) -> u64 {
+        self.direct_bytes
     }
 
     /// Returns what became of every direct message, by level.

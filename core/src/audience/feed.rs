@@ -93,6 +93,22 @@ impl<M: Payload> Feed<M> {
         self.is_expiring = self.log.expire(now, &self.kept(), &mut left, deferred);
     }
 
+    /// Lets go of the messages of a level below a position at `now`. Whoever had not read them has
+    /// missed them, and late joiners get none of them.
+    pub(super) fn give_up(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        below: u64,
+        deferred: &mut DeferredDrops<M>,
+    ) {
+        self.log.give_up(now, level, below, deferred);
+        if let Some(late) = &mut self.late {
+            late.limit(|level| self.log.len(level));
+            self.log.keep_less();
+        }
+    }
+
     /// Returns whether [`trim`](Self::trim) has left something to do.
     pub(super) fn is_trimming(&self) -> bool {
         self.is_trimming

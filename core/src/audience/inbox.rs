@@ -43,6 +43,11 @@ impl<M> Inbox<M> {
         &self.levels[level]
     }
 
+    /// Returns the bytes of what waits.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Returns whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.messages == 0

@@ -23,6 +23,7 @@ mod joining;
 mod life_counters;
 mod lineage;
 mod liveness;
+mod memory;
 mod personal;
 mod plan;
 mod positions;
@@ -432,6 +433,7 @@ impl<M: Payload> Audience<M> {
             cold_sessions: self.crowd.cold_states().len(),
             log: PerLevel::from_fn(|level| log.len(level)),
             log_bytes: PerLevel::from_fn(|level| log.bytes(level)),
+            bytes: self.bytes(),
         }
     }
 

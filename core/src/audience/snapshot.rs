@@ -4,6 +4,7 @@ use crate::direct::Directs;
 use crate::gap::Skips;
 use crate::ids::Seq;
 use crate::ledger::Deliveries;
+use crate::memory::RoomBytes;
 use crate::priority::PerLevel;
 
 /// What the audience's books say once it has applied the messages up to [`applied`](Self::applied).
@@ -35,6 +36,8 @@ pub struct AudienceSnapshot {
     pub log: PerLevel<u32>,
     /// Payload and profile bytes in the log, by level.
     pub log_bytes: PerLevel<u64>,
+    /// What this half holds, in bytes.
+    pub bytes: RoomBytes,
 }
 
 impl AudienceSnapshot {
@@ -51,6 +54,7 @@ impl AudienceSnapshot {
             sessions: self.sessions + other.sessions,
             online: self.online + other.online,
             cold_sessions: self.cold_sessions + other.cold_sessions,
+            bytes: self.bytes.and(&other.bytes),
             ..*self
         }
     }

@@ -139,6 +139,11 @@ pub enum Limit {
         /// Its code.
         code: u32,
     },
+    /// What all rooms together may hold.
+    Memory {
+        /// The most, in bytes.
+        max: u64,
+    },
     /// The age at which a message of its level is dispatched no more.
     FreshWithin {
         /// That age.
@@ -157,6 +162,7 @@ impl fmt::Display for Limit {
             }
             Self::QueueMessages { max } => write!(f, "queue full (limit {max} messages)"),
             Self::QueueBytes { max } => write!(f, "queue full (limit {max} bytes)"),
+            Self::Memory { max } => write!(f, "memory of all rooms full (limit {max} bytes)"),
             Self::EdgeOutbox { max } => write!(f, "edge outbox full (limit {max} messages)"),
             Self::Outcomes { max } => {
                 write!(f, "too many outcomes of this priority to be polled (limit {max})")
@@ -195,6 +201,7 @@ impl fmt::Display for Outcome {
                     DropReason::Evicted => "dropped: evicted from the queue",
                     DropReason::Expired => "dropped: expired",
                     DropReason::Congested => "dropped: congested",
+                    DropReason::MemoryFull => "dropped: gave way to the memory of all rooms",
                     DropReason::Denied => "dropped: denied by review",
                     DropReason::ReviewTimeout => "dropped: review timed out",
                     DropReason::Muted => "dropped: the sender or the room was muted",
@@ -252,6 +259,7 @@ impl<M> fmt::Display for Refused<M> {
             | RefusalReason::NoticeQuota
             | RefusalReason::TooLarge
             | RefusalReason::OutcomesFull
+            | RefusalReason::MemoryFull
             | RefusalReason::QueueFull => "refused",
         })?;
         write_limit(f, self.limit.as_ref())?;

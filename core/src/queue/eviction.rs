@@ -29,6 +29,14 @@ impl<T> Queue<T> {
         self.take(victim)
     }
 
+    /// Takes out one of a level that gives way, whatever the budget and whatever the level keeps for
+    /// itself.
+    pub(crate) fn give_way(&mut self, level: Priority) -> Option<Popped<T>> {
+        self.enter();
+        let victim = self.victim_of(level)?;
+        self.take(victim)
+    }
+
     /// Brings the queue back under its budget after [`insert`](Self::insert) answered `newcomer`,
     /// whose level may hold so many messages that are to go out in time: others give way, or the
     /// newcomer goes. Nothing to do if it has been popped in the meantime. The victims wait no
@@ -80,7 +88,7 @@ impl<T> Queue<T> {
         }
         while let Some(limit) = self.exceeded() {
             let victim = self.choose_victim(limit);
-            if !self.give_way(victim, newcomer, victims) {
+            if !self.yields(victim, newcomer, victims) {
                 return false;
             }
         }
@@ -102,7 +110,7 @@ impl<T> Queue<T> {
         }
         while self.lane_len(lane) > places {
             let victim = self.choose_late(newcomer, lane);
-            if !self.give_way(victim, newcomer, victims) {
+            if !self.yields(victim, newcomer, victims) {
                 return false;
             }
         }
@@ -110,7 +118,7 @@ impl<T> Queue<T> {
     }
 
     /// A victim gives way, unless it is the newcomer itself, or one too many.
-    fn give_way(&mut self, victim: Option<u32>, newcomer: u32, victims: &mut Victims) -> bool {
+    fn yields(&mut self, victim: Option<u32>, newcomer: u32, victims: &mut Victims) -> bool {
         let is_full = victims.slots.len() >= MAX_VICTIMS;
         let level = |slot: u32| self.entries.get(slot).map(|entry| entry.priority);
         let may = |&slot: &u32| slot != newcomer && !is_full && level(slot) <= level(newcomer);
@@ -186,11 +194,17 @@ impl<T> Queue<T> {
             }
         };
         let lowest = Priority::ALL.into_iter().rev().find(|&level| has_more(level))?;
-        if self.lane_len((lowest, Urgency::Plain)) == 0 {
-            return self.levels[lowest].urgent.order().back();
+        self.victim_of(lowest)
+    }
+
+    /// One of a level, as the policy says; of those that go first the newest, once no others are
+    /// left.
+    fn victim_of(&mut self, level: Priority) -> Option<u32> {
+        if self.lane_len((level, Urgency::Plain)) == 0 {
+            return self.levels[level].urgent.order().back();
         }
-        let Level { order, .. } = self.levels[lowest];
-        let Books { senders, dense, .. } = &self.books[lowest];
+        let Level { order, .. } = self.levels[level];
+        let Books { senders, dense, .. } = &self.books[level];
         match self.config.eviction {
             EvictionPolicy::BiggestSender => senders.queue(senders.biggest()?).messages.back(),
             EvictionPolicy::Newest => order.back(),

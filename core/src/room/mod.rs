@@ -1,6 +1,7 @@
 //! One room, whole: an admission and its audiences behind one owner, under the rules of [`Halves`].
 
 mod life;
+mod memory;
 mod people;
 mod personal;
 mod reconfigure;
@@ -20,6 +21,7 @@ use crate::event::{EndReason, Event, Joined};
 use crate::gap::Skips;
 use crate::ids::{Group, SessionId, Ticket, UserId};
 use crate::ledger::Deliveries;
+use crate::memory::RoomBytes;
 #[cfg(feature = "internals")]
 use crate::message::Message;
 use crate::message::{Payload, Publish, Receipt, Refused, Source};
@@ -80,6 +82,11 @@ impl RoomSnapshot {
     /// Joins what the two halves say.
     pub fn new(admission: AdmissionSnapshot, audience: AudienceSnapshot) -> Self {
         Self { admission, audience }
+    }
+
+    /// What the room holds, in bytes, by kind.
+    pub fn bytes(&self) -> RoomBytes {
+        self.admission.bytes.and(&self.audience.bytes)
     }
 
     /// Whether the books balance in every row, those of direct messages too; and over the seam: an

@@ -8,6 +8,7 @@
 mod audiences;
 mod join;
 mod leave;
+mod memory;
 mod personal;
 mod settle;
 mod sharding;

@@ -6,7 +6,7 @@ use crate::oracle::data::{Change, Count};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
-use roomcast_core::{Actor, Instant, RoomState, UserId};
+use roomcast_core::{Actor, Instant, Memory, RoomState, UserId};
 
 impl Checked {
     /// `RoomState::close`.
@@ -15,6 +15,21 @@ impl Checked {
         self.on_hub("close", &answer, |hub| hub.close(now, actor))?;
         self.mirrored(room, "close", answer, |twin| twin.close(now, actor))?;
         self.oracle.closed(now, actor, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::set_memory`.
+    pub fn set_memory(&mut self, room: &mut RoomState<Probe>, memory: Memory) {
+        room.set_memory(memory);
+        self.twin.set_memory(memory);
+        self.oracle.told_memory(memory);
+    }
+
+    /// `RoomState::trim`.
+    pub fn trim(&mut self, room: &mut RoomState<Probe>, bytes: u64, limit: u64) -> Check {
+        let answer = room.trim(bytes, limit);
+        same(Law::L9Deterministic, "trim", answer, self.twin.trim(bytes, limit))?;
+        self.oracle.trimmed(bytes, limit, answer)?;
         self.inspect(room)
     }
 

@@ -18,7 +18,8 @@ use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
 use numbers::{
-    budget, group, key, level, mask, moderation, of_another_life, pick, tampered, token_at,
+    budget, by, group, key, level, mask, memory, moderation, of_another_life, pick, tampered,
+    token_at,
 };
 use reconfigure::Change;
 use roomcast_core::admission::RoomStatus;
@@ -210,12 +211,8 @@ impl Player {
                 self.checked.touch(&mut self.room, now, session)?;
             }
             Op::Moderate { act, actor, user, time } => {
-                let actor = if actor % 8 >= 6 {
-                    Actor::Host
-                } else {
-                    Actor::User(UserId(u64::from(actor % 8)))
-                };
-                self.checked.moderate(&mut self.room, now, actor, &moderation(act, user, time))?;
+                let (actor, act) = (by(actor), moderation(act, user, time));
+                self.checked.moderate(&mut self.room, now, actor, &act)?;
             }
             Op::Attribute { .. } | Op::Count { .. } => self.play_data(op)?,
             Op::Profile { user, size } => {
@@ -239,6 +236,10 @@ impl Player {
                 self.now = self.now.saturating_sub(u64::from(millis) * 1_000_000);
             }
             Op::Astray { call, far } => self.astray(call, far)?,
+            Op::Trim { bytes } => {
+                self.checked.trim(&mut self.room, numbers::bytes(bytes), numbers::MEMORY)?;
+            }
+            Op::Memory { left } => self.checked.set_memory(&mut self.room, memory(left)),
             Op::Close { by } => {
                 let actor = match by {
                     0..16 => Actor::Host,

@@ -15,7 +15,7 @@ use roomcast_core::quota::{Quota, Rate};
 use roomcast_core::resume::{ResumeToken, TokenAt};
 use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
 use roomcast_core::time::Duration;
-use roomcast_core::{Budget, Group, Priority, SessionId, UserId};
+use roomcast_core::{Actor, Budget, Group, Memory, Priority, SessionId, UserId};
 use std::num::NonZeroU32;
 
 pub(super) fn pick<T: Copy>(table: &[T], at: u8) -> T {
@@ -29,6 +29,29 @@ pub(super) fn budget(messages: u8, bytes: u8) -> Budget {
         Budget::default()
     } else {
         Budget { messages: u32::from(messages % 8), bytes: u64::from(bytes) }
+    }
+}
+
+/// A user, or the host.
+pub(super) fn by(actor: u8) -> Actor {
+    if actor % 8 >= 6 { Actor::Host } else { Actor::User(UserId(u64::from(actor % 8))) }
+}
+
+/// What all rooms may hold, in bytes.
+pub(super) const MEMORY: u64 = 1_000;
+
+/// So many, or all.
+pub(super) fn bytes(at: u8) -> u64 {
+    if at < 240 { at.into() } else { u64::MAX }
+}
+
+/// Mostly enough is left; else less for what does not give way, or nothing.
+pub(super) fn memory(left: u8) -> Memory {
+    let (limit, half) = (MEMORY, MEMORY / 2);
+    match left {
+        0..160 => Memory::of(limit, limit + limit / 10, half),
+        160..208 => Memory::of(limit, limit, half + 1),
+        _ => Memory::of(limit, limit + limit / 10 + 1, 0),
     }
 }
 

@@ -226,6 +226,16 @@ pub enum Op {
         /// The numbers of the new ones.
         to: [u8; 4],
     },
+    /// `trim`.
+    Trim {
+        /// How many bytes; from 240 on all.
+        bytes: u8,
+    },
+    /// `set_memory`.
+    Memory {
+        /// What is left: by thirds enough, less for what does not give way, and nothing.
+        left: u8,
+    },
     /// A call with a session id that nobody was given.
     Stranger {
         /// Which call.
@@ -245,7 +255,12 @@ impl Op {
             }
             // Where a clock runs backwards, each half of a hub's room counts that by itself as
             // standing still.
-            Self::Wake | Self::Back { .. } | Self::Astray { .. } => Self::Tick,
+            // And it tells its rooms itself what memory is left, and has all of them give way.
+            Self::Wake
+            | Self::Back { .. }
+            | Self::Astray { .. }
+            | Self::Trim { .. }
+            | Self::Memory { .. } => Self::Tick,
             Self::Broadcast { level, size, times } => {
                 Self::Broadcast { level, size, times: times | 128 }
             }

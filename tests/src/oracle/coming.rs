@@ -154,7 +154,10 @@ impl Oracle {
         }
         let (size, max) =
             (join.as_user().and(join.as_profile())?.size(), self.rules.profile_bytes as usize);
-        (size > max).then_some(JoinError::ProfileTooLarge { size, max })
+        if size > max {
+            return Some(JoinError::ProfileTooLarge { size, max });
+        }
+        self.kept_out().map(|limit| JoinError::MemoryFull { limit })
     }
 
     /// `RoomState::leave` answered this.

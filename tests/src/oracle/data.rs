@@ -38,6 +38,12 @@ impl Data {
     pub(super) fn version(&self) -> u64 {
         self.version
     }
+
+    /// All of it, in bytes: a counter is its key and 8 of its own.
+    pub(super) fn bytes(&self) -> u64 {
+        let counters = self.counters.keys().map(|key| key.len() as u64 + 8);
+        bytes_of(&self.attributes) + counters.sum::<u64>()
+    }
 }
 
 fn key_error(key: &str, max: u32) -> Option<DataError> {
@@ -78,6 +84,11 @@ impl Oracle {
         let limits = self.rules.data;
         if !self.is_open() {
             return Some(DataError::RoomClosed);
+        }
+        if let Some(limit) = self.kept_out()
+            && changes.iter().any(|(_, size)| size.is_some())
+        {
+            return Some(DataError::MemoryFull { limit });
         }
         let here = &self.data.attributes;
         if changes.len() > 2 * here.len().max(limits.attribute_keys as usize) {

@@ -97,6 +97,9 @@ impl Oracle {
         if bytes > max {
             return Err(DirectReason::TooLarge { size: note.size, max });
         }
+        if let Some(max) = self.kept_out().filter(|_| level != Priority::High) {
+            return Err(DirectReason::MemoryFull { limit: Limit::Memory { max } });
+        }
         let sessions: Vec<SessionId> = match note.to {
             Recipient::User(user) => self.members.sessions.get(&user).cloned().unwrap_or_default(),
             Recipient::Session(session) => vec![session],

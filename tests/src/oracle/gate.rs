@@ -38,9 +38,13 @@ impl Oracle {
         let mut later = self.clone();
         loop {
             match later.looked_at(offer) {
-                Err((RefusalReason::Counter | RefusalReason::OutcomesFull, ..)) | Ok(_) => {
-                    return Some(later.clock);
-                }
+                Err((
+                    RefusalReason::Counter
+                    | RefusalReason::OutcomesFull
+                    | RefusalReason::MemoryFull,
+                    ..,
+                ))
+                | Ok(_) => return Some(later.clock),
                 Err((_, _, retry_at)) => later.clock = retry_at?,
             }
         }
@@ -65,7 +69,7 @@ impl Oracle {
     }
 
     /// Room open, member, muted, room muted, size, said already, the sender's quota or the
-    /// notices', the counter, a slot for the outcome.
+    /// notices', the counter, a slot for the outcome, memory.
     fn looked_at(&self, offer: &Offer) -> Result<Sender, Denied> {
         if !self.is_open() {
             return Err((RefusalReason::RoomClosed, None, None));
@@ -128,6 +132,9 @@ impl Oracle {
             && self.inbox.held[offer.level] >= max
         {
             return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
+        }
+        if let Some(max) = self.lacks_memory(offer) {
+            return Err((RefusalReason::MemoryFull, Some(Limit::Memory { max }), None));
         }
         Ok(sender)
     }

@@ -21,6 +21,8 @@ impl Oracle {
         self.inspect_directs(&snapshot)?;
         self.inspect_lives(&snapshot)?;
         self.bounds(&snapshot)?;
+        let bytes = [snapshot.bytes(), room.bytes()];
+        same(Law::L7Bounded, "what the room holds, in bytes", [self.bytes(); 2], bytes)?;
         let expected = self.next_timeout().map(|at| at.max(self.clock));
         let found = room.poll_timeout().map(|at| at.max(self.clock));
         same(Law::Timeouts, "when the room wants to be called", expected, found)?;

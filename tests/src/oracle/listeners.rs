@@ -95,7 +95,7 @@ pub(super) struct Logged {
     session: Option<SessionKey>,
     id: u64,
     seq: Seq,
-    bytes: u64,
+    pub(super) bytes: u64,
     pub(super) dispatched_at: Instant,
 }
 

@@ -20,6 +20,7 @@ pub mod listeners;
 pub mod liveness;
 mod masks;
 pub mod members;
+mod memory;
 pub mod messages;
 pub mod meters;
 pub mod moderation;
@@ -57,7 +58,7 @@ use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::{MergeKey, OutcomeSink};
 use roomcast_core::rights::Action;
 use roomcast_core::system_messages::SystemMessageKind;
-use roomcast_core::{Actor, Event, Instant, Kind, PerLevel, Priority, SessionId, UserId};
+use roomcast_core::{Actor, Event, Instant, Kind, Memory, PerLevel, Priority, SessionId, UserId};
 use std::collections::{BTreeSet, HashMap};
 use tips::Happened;
 use tokens::Tokens;
@@ -100,6 +101,8 @@ pub struct Oracle {
     heard: Heard,
     /// What has yet to be told to the room.
     happened: Happened,
+    /// How much is left of what all rooms may hold.
+    memory: Memory,
     /// What may be over its bound, since there was room for more once.
     eased: reconfigure::Eased,
     /// What the running call has let go of: nobody may hold it when it is over.
@@ -177,6 +180,7 @@ impl Oracle {
             reviews: Reviews::default(),
             heard: Heard::default(),
             happened: Happened::default(),
+            memory: Memory::Free,
             eased: reconfigure::Eased::default(),
             gone: Vec::new(),
             rules,
@@ -227,6 +231,7 @@ impl Oracle {
         let expected = match profile {
             Some((_, size)) if size > max => Some("too large"),
             Some(_) if self.members.count(user) == 0 => Some("not a member"),
+            Some(_) if self.kept_out().is_some() => Some("no memory"),
             _ => None,
         };
         let (found, back) = match answer {
@@ -234,6 +239,10 @@ impl Oracle {
             Err(ProfileError::TooLarge { profile, .. }) => (Some("too large"), Some(profile.id())),
             Err(ProfileError::NotMember { profile, .. }) => {
                 (Some("not a member"), Some(profile.id()))
+            }
+            Err(ProfileError::MemoryFull { limit, profile }) => {
+                same(Law::L7Bounded, "the memory", self.kept_out(), Some(*limit))?;
+                (Some("no memory"), Some(profile.id()))
             }
             Err(_) => (Some("for another reason"), None),
         };

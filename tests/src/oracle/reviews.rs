@@ -44,6 +44,11 @@ pub enum Said {
     Rewrite(u64, usize, [Watch; 2]),
 }
 
+/// A message as it stands where nobody goes before others.
+fn plain(entry: &Entry) -> Entry {
+    Entry { urgency: Urgency::Plain, ..entry.clone() }
+}
+
 impl Oracle {
     /// What users say at some levels waits for a verdict.
     pub(super) fn is_reviewed(&self, level: Priority, sender: Sender) -> bool {
@@ -60,17 +65,7 @@ impl Oracle {
         answer: &Result<Receipt, Refused<Probe>>,
     ) -> Result<Option<Ticket>, Violation> {
         let max = self.rules.review.tickets;
-        let mut table = Line::new(queue(
-            max,
-            u64::MAX,
-            QueueDiscipline::Fifo,
-            EvictionPolicy::BiggestSender,
-            ([None; 4], WhenLate::Wait),
-            Duration::ZERO,
-        ));
-        // Nobody goes before others here.
-        let plain = |entry: &Entry| Entry { urgency: Urgency::Plain, ..entry.clone() };
-        self.reviews.pending.iter().for_each(|pending| table.enter(plain(&pending.entry)));
+        let mut table = self.review_table();
         let (id, was_over) = (entry.id, table.exceeded().is_some());
         table.enter(plain(&entry));
         let ticket = match answer {
@@ -108,8 +103,27 @@ impl Oracle {
         Ok(Some(ticket))
     }
 
+    /// Those that wait for a verdict, as a line in which nobody goes before others.
+    pub(super) fn review_table(&self) -> Line {
+        let mut table = Line::new(queue(
+            self.rules.review.tickets,
+            u64::MAX,
+            QueueDiscipline::Fifo,
+            EvictionPolicy::BiggestSender,
+            ([None; 4], WhenLate::Wait),
+            Duration::ZERO,
+        ));
+        self.reviews.pending.iter().for_each(|pending| table.enter(plain(&pending.entry)));
+        table
+    }
+
     /// One is dropped that has not been counted yet.
-    fn drop_uncounted(&mut self, pending: Pending, reason: DropReason, limit: Option<Limit>) {
+    pub(super) fn drop_uncounted(
+        &mut self,
+        pending: Pending,
+        reason: DropReason,
+        limit: Option<Limit>,
+    ) {
         let Pending { entry, waiting, .. } = pending;
         self.drop_waiting(&entry, Waiting { counter: None, ..waiting }, reason, limit);
     }

@@ -127,6 +127,24 @@ impl<'a> Squeeze<'a> {
         if self.line.find(self.newcomer).is_some_and(|newcomer| lowest > newcomer.level) {
             return vec![self.newcomer];
         }
+        self.choices_of(lowest, gone)
+    }
+
+    /// Whether the policy allows that these of a level give way, one after the other.
+    pub fn may_yield(&self, level: Priority, victims: &BTreeSet<u64>) -> bool {
+        let mut gone = BTreeSet::new();
+        while gone.len() < victims.len() {
+            let choices = self.choices_of(level, &gone);
+            let Some(next) = choices.into_iter().find(|choice| victims.contains(choice)) else {
+                return false;
+            };
+            gone.insert(next);
+        }
+        true
+    }
+
+    /// Those of a level that may be the next to give way.
+    fn choices_of(&self, lowest: Priority, gone: &BTreeSet<u64>) -> Vec<u64> {
         let of_lowest = || {
             let of_lowest = self.left(gone).filter(|entry| entry.level == lowest);
             of_lowest.filter(|entry| entry.urgency == Urgency::Plain)

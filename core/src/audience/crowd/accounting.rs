@@ -26,6 +26,11 @@ impl<M: Payload> Crowd<M> {
         self.accounts.directs()
     }
 
+    /// Returns the bytes of the direct messages that wait.
+    pub(in crate::audience) fn direct_bytes(&self) -> u64 {
+        self.accounts.direct_bytes()
+    }
+
     /// Returns the books of one session at one level.
     pub(in crate::audience) fn deliveries_of(
         &self,

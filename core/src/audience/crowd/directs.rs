@@ -29,7 +29,7 @@ impl<M: Payload> Crowd<M> {
         }
         let held = Held { follows: head, direct: Arc::clone(direct), bytes };
         self.cold_mut(slot).inbox_mut().push(held);
-        self.accounts.keep_direct(level);
+        self.accounts.keep_direct(level, bytes);
         Ok(())
     }
 
@@ -46,9 +46,11 @@ impl<M: Payload> Crowd<M> {
             && let Some(cold) = self.existing_cold_mut(slot)
         {
             let inbox = cold.inbox_mut();
+            let before = inbox.bytes();
             deferred.add_directs((0..count).map_while(|_| inbox.pop(level)));
+            let bytes = before - inbox.bytes();
             cold.drop_empty_inbox();
-            self.accounts.deliver_directs(level, count);
+            self.accounts.deliver_directs(level, count, bytes);
         }
     }
 
@@ -57,9 +59,11 @@ impl<M: Payload> Crowd<M> {
         let inbox = self.cold_states.get_mut(slot).and_then(ColdState::take_inbox);
         let Some(mut inbox) = inbox else { return };
         for level in Priority::ALL {
+            let mut before = inbox.bytes();
             while let Some(direct) = inbox.pop(level) {
                 deferred.add_directs([direct]);
-                self.accounts.abandon_direct(level);
+                self.accounts.abandon_direct(level, before - inbox.bytes());
+                before = inbox.bytes();
             }
         }
     }

@@ -1,0 +1,67 @@
+//! What an admission holds in bytes, and what of it gives way:
+//! [clause B25](crate::rulebook#b25-memory-of-all-rooms).
+
+use super::Admission;
+use crate::ledger::{DropReason, RefusalReason};
+use crate::memory::{Memory, RoomBytes, Trimmed};
+use crate::message::{Limit, Payload};
+use crate::priority::Priority;
+
+impl<M: Payload> Admission<M> {
+    /// What this half holds, in bytes. O(1).
+    pub fn bytes(&self) -> RoomBytes {
+        RoomBytes {
+            queued: self.pipeline.bytes(),
+            under_review: self.reviews.bytes(),
+            waiting_profiles: self.accounts.waiting_profiles(),
+            at_seam: self.pipeline.bytes_at_seam(),
+            profiles: self.people.profile_bytes(),
+            data: self.data.bytes(),
+            keys: self.intake.key_bytes(),
+            ..RoomBytes::default()
+        }
+    }
+
+    /// How much is left of the memory that all rooms share, as this one was told last.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// Tells the room how much is left of the memory that all rooms share: it goes by that until it
+    /// is told otherwise. O(1).
+    pub fn set_memory(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
+    /// How many messages were refused as [`RefusalReason::MemoryFull`]. O(1).
+    pub fn memory_refusals(&self) -> u64 {
+        let ledger = self.accounts.ledger();
+        ledger.levels.values().map(|row| row.refused.count(RefusalReason::MemoryFull)).sum()
+    }
+
+    /// Messages of a level give way, those in the queue first, until so many bytes are free, and at
+    /// most so many. No time passes, and nothing falls due.
+    pub(crate) fn give_way(
+        &mut self,
+        level: Priority,
+        limit: u64,
+        bytes: u64,
+        most: u32,
+    ) -> Trimmed {
+        let (now, limit) = (self.clock.at(), Some(Limit::Memory { max: limit }));
+        let mut trimmed = Trimmed::default();
+        while trimmed.bytes < bytes && trimmed.messages < most {
+            let before = self.bytes().yielding();
+            if let Some(popped) = self.pipeline.give_way(level) {
+                self.drop_one(now, popped, DropReason::MemoryFull, limit);
+            } else if let Some(reviewed) = self.reviews.give_way(level) {
+                self.drop_reviewed(now, reviewed, DropReason::MemoryFull, limit);
+            } else {
+                break;
+            }
+            trimmed.messages += 1;
+            trimmed.bytes += before - self.bytes().yielding();
+        }
+        trimmed
+    }
+}
