@@ -3,5 +3,6 @@
 pub use crate::hub::data::{AttributesSnapshot, RoomData};
 pub use crate::hub::moderation::Moderation;
 pub use roomcast_core::admission::PersistedState;
+pub use roomcast_core::dedup::SaidKey;
 pub use roomcast_core::rights::{Action, Role, Rule};
 pub use roomcast_core::timed::Until;

@@ -2,10 +2,14 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::event::Presence;
+use roomcast::message::DedupKey;
 use roomcast::moderation::Role;
 use roomcast::names::Joining;
+use roomcast::stats::RefusalReason;
 use roomcast::time::Instant;
-use roomcast::{Actor, Clock, Direct, Event, Hub, Join, Recipient, RoomConfig, RoomId, UserId};
+use roomcast::{
+    Actor, Clock, Direct, Event, Hub, Join, Publish, Recipient, RoomConfig, RoomId, Source, UserId,
+};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -225,7 +229,14 @@ fn what_is_carried_over_goes_by_name() {
     by_host.add_admin(room.user_id("ann")).unwrap();
     by_host.mute(&[room.user_id("bob"), UserId(7)], None).unwrap();
     by_host.ban(&[room.user_id("eve"), UserId(8)], Some(MINUTE)).unwrap();
+    let by = |source| Publish::new(source, "hello").dedup_key(DedupKey(1));
+    let said = || by(Source::Host);
+    let ann = room.join("ann").unwrap();
+    assert!(room.try_publish(by(Source::Session(ann.session()))).is_ok());
+    assert!(room.try_publish(said()).is_ok());
+    drop(ann);
     let carried = room.data().export_named();
+    assert_eq!((carried.said.len(), carried.rest.said.len()), (1, 1));
     assert_eq!(carried.admins, [Arc::from("ann")]);
     assert_eq!((carried.rest.mutes.len(), carried.rest.bans.len()), (1, 1));
 
@@ -238,6 +249,11 @@ fn what_is_carried_over_goes_by_name() {
     assert!(room.muted_until(UserId(7)).is_some());
     assert!(room.join("eve").is_err());
     assert_ne!(new.user_id("bob"), old.user_id("bob"));
+    // She tries again.
+    let ann = room.join("ann").unwrap();
+    let refused = room.try_publish(by(Source::Session(ann.session()))).unwrap_err();
+    assert_eq!(refused.reason, RefusalReason::Duplicate);
+    assert_eq!(room.try_publish(said()).unwrap_err().reason, RefusalReason::Duplicate);
     // Held as long as the room holds it to them.
     visitors(&new, &hand, 0, 1_000);
     assert!(room.muted_until(new.user_id("bob")).is_some());

@@ -1,6 +1,7 @@
 //! Deduplication: the same message of the same sender is not let in twice.
 //! [Clause B11](crate::rulebook#b11-the-order-of-the-checks).
 
+mod persisted;
 #[cfg(feature = "internals")]
 mod table;
 
@@ -14,6 +15,7 @@ use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 
+pub use persisted::SaidKey;
 #[cfg(feature = "internals")]
 pub use table::DedupTable;
 
@@ -165,7 +167,7 @@ impl Dedup {
         if self.limits.keys == 0 {
             return;
         }
-        let slot = self.entries.insert(Entry {
+        let slot = self.insert(Entry {
             sender,
             key,
             id,
@@ -176,10 +178,17 @@ impl Dedup {
             peers: Links::NONE,
         });
         self.levels[level].push_back(&mut self.entries, slot, order);
+    }
+
+    /// Adds an entry that is found by its key from now on; the list of its level has to follow.
+    fn insert(&mut self, entry: Entry) -> u32 {
+        let Entry { sender, key, .. } = entry;
+        let slot = self.entries.insert(entry);
         let (entries, hasher) = (&self.entries, self.hasher);
         self.index.insert(hash(hasher, sender, key), slot, |slot| {
             hash(hasher, entries[slot].sender, entries[slot].key)
         });
+        slot
     }
 
     /// The message was dropped: it may be said again.
@@ -434,6 +443,8 @@ mod tests {
         assert_eq!(seen.counts(), (10_000, 0), "the place is another one's");
         seen.free_carried(MessageId(20_000), places[0]);
         assert_eq!(seen.counts(), (10_000 - 4_096, 0));
+        let none = alloc::collections::BTreeSet::new();
+        assert_eq!(seen.export(now, &none).len(), 100, "what was dropped has not gone out");
         for id in 0..10_000 {
             seen.note(now, Low, Sender::Host, DedupKey(id % 10), MessageId(30_000 + id));
         }

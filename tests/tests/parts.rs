@@ -61,6 +61,7 @@ fn duplicates() -> impl Strategy<Value = duplicates::Sequence> {
         4 => (0_u8..12).prop_map(|back| Call::Drop { back }),
         4 => prop_oneof![3 => 0_u16..600, 1 => any::<u16>()].prop_map(|millis| Call::Wait { millis }),
         1 => (n(), n()).prop_map(|(window, keys)| Call::Become { window, keys }),
+        1 => (n(), n()).prop_map(|(before, level)| Call::Move { before, level }),
     ];
     (n(), prop_oneof![4 => n(), 1 => Just(255)], any::<u64>(), prop::collection::vec(call, 1..120))
         .prop_map(|(window, keys, seed, calls)| Sequence { window, keys, seed, calls })

@@ -4,6 +4,8 @@ use super::data::RoomData;
 use super::name::Name;
 use crate::room::mentions::FIRST_NAMED;
 use roomcast_core::admission::{ImportError, PersistedState};
+use roomcast_core::dedup::SaidKey;
+use roomcast_core::message::Sender;
 use roomcast_core::timed::Until;
 use roomcast_core::{Payload, UserId};
 use std::sync::Arc;
@@ -19,6 +21,8 @@ pub struct NamedState<U = Arc<str>> {
     pub mutes: Vec<(U, Until)>,
     /// Which of those who have a name are banned, and until when.
     pub bans: Vec<(U, Until)>,
+    /// The keys of what those have said who have a name.
+    pub said: Vec<(U, SaidKey)>,
     /// All else: attributes, counters, and the users who go by numbers of the host's own.
     pub rest: PersistedState,
 }
@@ -26,7 +30,8 @@ pub struct NamedState<U = Arc<str>> {
 impl<U> NamedState<U> {
     /// Nobody by name yet, and all this else.
     pub fn new(rest: PersistedState) -> Self {
-        Self { admins: Vec::new(), mutes: Vec::new(), bans: Vec::new(), rest }
+        let (admins, mutes, bans, said) = Default::default();
+        Self { admins, mutes, bans, said, rest }
     }
 }
 
@@ -55,6 +60,10 @@ impl<M: Payload + Send + Sync + 'static, U: Name> RoomData<'_, M, U> {
         rest.mutes
             .retain(|&(user, until)| self.keeps(user, |name| state.mutes.push((name, until))));
         rest.bans.retain(|&(user, until)| self.keeps(user, |name| state.bans.push((name, until))));
+        rest.said.retain(|&(sender, key)| match sender {
+            Sender::Host => true,
+            Sender::User(user) => self.keeps(user, |name| state.said.push((name, key))),
+        });
         state
     }
 
@@ -64,11 +73,13 @@ impl<M: Payload + Send + Sync + 'static, U: Name> RoomData<'_, M, U> {
     /// # Errors
     /// As [`import`](Self::import).
     pub fn import_named(&self, carried: NamedState<U>) -> Result<(), ImportError> {
-        let NamedState { admins, mutes, bans, rest: mut state } = carried;
+        let NamedState { admins, mutes, bans, said, rest: mut state } = carried;
         state.admins.extend(admins.into_iter().map(|name| self.number(name)));
         let timed = |(name, until)| (self.number(name), until);
         state.mutes.extend(mutes.into_iter().map(timed));
         state.bans.extend(bans.into_iter().map(timed));
+        let said_by = |(name, key)| (Sender::User(self.number(name)), key);
+        state.said.extend(said.into_iter().map(said_by));
         self.import(state)
     }
 

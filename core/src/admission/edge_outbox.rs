@@ -3,6 +3,7 @@
 
 use super::queued::{Queued, QueuedExt};
 use crate::chunked::Deque;
+use crate::ids::MessageId;
 use crate::message::EdgeMessage;
 use crate::queue::Popped;
 
@@ -29,6 +30,11 @@ impl<M> EdgeOutbox<M> {
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.messages.len() >= self.capacity as usize
+    }
+
+    /// The messages that wait.
+    pub(super) fn ids(&self) -> impl Iterator<Item = MessageId> + '_ {
+        (0..self.messages.len()).filter_map(|at| Some(self.messages.get(at)?.id))
     }
 
     /// Hands the oldest over.

@@ -2,7 +2,7 @@
 
 use super::queued::Lane;
 use crate::config::Settings;
-use crate::dedup::{CarriedKeys, Dedup};
+use crate::dedup::{CarriedKeys, Dedup, SaidKey};
 use crate::ids::MessageId;
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
@@ -11,6 +11,8 @@ use crate::priority::{PerLevel, Priority};
 use crate::quota::{NotYet, Quota, Rate, TokenBucket};
 use crate::time::Instant;
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 /// The quotas of those who speak, and the keys of what they said.
 ///
@@ -137,6 +139,20 @@ impl Intake {
     /// A message was dropped that carried others: they may be said again.
     pub(super) fn free_carried(&mut self, carrier: MessageId, place: CarriedKeys) {
         self.duplicates.free_carried(carrier, place);
+    }
+
+    /// The keys of what has gone out; `waiting` has not.
+    pub(super) fn export(
+        &self,
+        now: Instant,
+        waiting: &BTreeSet<MessageId>,
+    ) -> Vec<(Sender, SaidKey)> {
+        self.duplicates.export(now, waiting)
+    }
+
+    /// Adds keys of what was said elsewhere.
+    pub(super) fn import(&mut self, now: Instant, said: &[(Sender, SaidKey)]) {
+        self.duplicates.import(now, said);
     }
 
     /// Writes what is left of the quotas at `now`, and what has been said.

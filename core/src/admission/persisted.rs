@@ -1,10 +1,12 @@
 //! The state that a room carries over a restart, or to another machine: everything about people and
-//! data, nothing about sessions and messages.
+//! data, and the keys of what was said; nothing about sessions and messages.
 //! [Clause B20](crate::rulebook#b20-restart-move-expiry).
 
 use crate::config::Settings;
 use crate::data::DataError;
+use crate::dedup::SaidKey;
 use crate::ids::UserId;
+use crate::message::Sender;
 use crate::timed::Until;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -28,6 +30,9 @@ pub struct PersistedState {
     pub attributes_version: u64,
     /// The counters, by key.
     pub counters: Vec<(Box<str>, i64)>,
+    /// The keys of what has gone out, by sender: a client that tries again after the restart is
+    /// refused as before it. What still waited had not gone out and may be said again.
+    pub said: Vec<(Sender, SaidKey)>,
 }
 
 /// Why what another room carried was not taken over. Nothing has changed.

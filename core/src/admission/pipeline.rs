@@ -479,6 +479,14 @@ impl<M> Pipeline<M> {
         self.queue.digest(|waiting| (waiting.id, waiting.messages(), waiting.units()), to);
     }
 
+    /// The messages that wait, in the queue or at an edge for the room, and have a key or carry
+    /// some that may.
+    pub(super) fn keyed(&self) -> impl Iterator<Item = MessageId> + '_ {
+        let queued = self.queue.items().filter(|waiting| waiting.ext.is_some());
+        let at_edge = self.edge_outbox.iter().flat_map(|outbox| outbox.ids());
+        queued.map(|waiting| waiting.id).chain(at_edge)
+    }
+
     /// A message has left the queue: nobody is merged into it any more.
     #[inline]
     fn forget_carrier(&mut self, left: &Left<M>) {

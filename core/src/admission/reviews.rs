@@ -4,7 +4,7 @@ use super::queued::{Lane, Queued};
 use crate::config::{
     EvictionPolicy, QueueConfig, QueueDiscipline, ReviewConfig, Settings, WhenLate,
 };
-use crate::ids::{SessionId, Ticket};
+use crate::ids::{MessageId, SessionId, Ticket};
 use crate::message::{Kind, Sender, Urgency};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Popped, Queue};
@@ -214,6 +214,11 @@ impl<M> Reviews<M> {
     #[cfg(feature = "internals")]
     pub(super) fn digest(&self, to: &mut alloc::string::String) {
         self.pending.digest(|waiting| waiting.id, to);
+    }
+
+    /// Those that have a key.
+    pub(super) fn keyed(&self) -> impl Iterator<Item = MessageId> + '_ {
+        self.pending.items().filter(|waiting| waiting.ext.is_some()).map(|waiting| waiting.id)
     }
 
     /// Returns those of some senders, each with its sender's place in the list: in the order of the

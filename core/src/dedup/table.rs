@@ -1,12 +1,13 @@
 //! The table by itself, for checks of this workspace. Promises nothing.
 
-use super::{CarriedKeys, Dedup, DedupWindow};
+use super::{CarriedKeys, Dedup, DedupWindow, SaidKey};
 use crate::ids::MessageId;
 use crate::index::Hasher;
 use crate::message::{DedupKey, Sender};
 use crate::priority::Priority;
 use crate::time::Instant;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 /// The table of duplicate keys, and where the keys of each carrier are.
 #[derive(Debug)]
@@ -60,6 +61,16 @@ impl DedupTable {
         if let Some(place) = self.carried.remove(&carrier) {
             self.table.free_carried(carrier, place);
         }
+    }
+
+    /// The keys that are refused at `now`, but those of messages that wait.
+    pub fn export(&self, now: Instant, waiting: &BTreeSet<MessageId>) -> Vec<(Sender, SaidKey)> {
+        self.table.export(now, waiting)
+    }
+
+    /// Adds keys of what was said elsewhere.
+    pub fn import(&mut self, now: Instant, said: &[(Sender, SaidKey)]) {
+        self.table.import(now, said);
     }
 
     /// Keys that are kept, and how many were forgotten within their window.

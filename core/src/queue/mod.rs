@@ -2,8 +2,6 @@
 //! [Clause B8](crate::rulebook#b8-eviction-is-a-setting).
 
 mod accounting;
-#[cfg(feature = "internals")]
-mod digest;
 mod eviction;
 mod ladder;
 mod senders;
@@ -11,6 +9,7 @@ mod senders;
 mod tests;
 mod turns;
 mod urgent;
+mod walk;
 
 use crate::chunked::{NIL, Slab};
 use crate::config::QueueConfig;

@@ -96,10 +96,11 @@ impl Checked {
     pub fn restart(&mut self, room: &mut RoomState<Probe>, now: Instant) -> Check {
         let carried = room.export(now);
         same(Law::L9Deterministic, "export", &carried, &self.twin.export(now))?;
+        let said = carried.said.clone();
         let answer = room.import(now, carried.clone());
         self.on_hub("import", &answer, |hub| hub.restart(now))?;
         self.mirrored(room, "import", answer, |twin| twin.import(now, carried))?;
-        self.oracle.restarted(now, answer.is_ok())?;
+        self.oracle.restarted(now, &said, answer.is_ok())?;
         self.inspect(room)?;
         self.oracle.inspect_sessions(room)
     }

@@ -2,11 +2,13 @@
 
 use super::Oracle;
 use super::messages::{Offer, counter_error};
+use roomcast_core::dedup::SaidKey;
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::message::{DedupKey, Limit, OutcomeSink, Sender};
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, Kind, Priority, Source};
+use std::collections::BTreeSet;
 
 /// Why a message is not let in, the limit that decided, and when to try again.
 pub(super) type Denied = (RefusalReason, Option<Limit>, Option<Instant>);
@@ -200,6 +202,26 @@ impl Oracle {
             self.forgotten += 1;
             self.forget_lowest(Priority::MAX);
         }
+    }
+
+    /// The keys that a restart carries over: of all that was let in, is still refused, and has gone
+    /// out, itself or as part of another message. Of each level the oldest first.
+    pub(super) fn said_out(&self) -> Vec<(Sender, SaidKey)> {
+        let under_review = self.reviews.pending.iter().map(|pending| &pending.waiting);
+        let waiting: BTreeSet<MessageId> =
+            self.waiting.values().chain(under_review).map(|waiting| waiting.id).collect();
+        let is_out = |said: &&Said| {
+            self.clock < said.at + self.rules.duplicates.window
+                && !waiting.contains(&said.carrier.unwrap_or(said.id))
+        };
+        let of = |level| {
+            let said = self.said.iter().filter(move |said| said.level == level);
+            said.filter(is_out).map(move |said| {
+                let Said { key, at, .. } = *said;
+                (said.sender, SaidKey { key, priority: level, said_at: at })
+            })
+        };
+        Priority::ALL.into_iter().flat_map(of).collect()
     }
 
     /// A message was merged: its key is free when its carrier is dropped.

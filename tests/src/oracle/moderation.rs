@@ -5,6 +5,7 @@ use super::line::Entry;
 use crate::moderation::Act;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
+use roomcast_core::dedup::SaidKey;
 use roomcast_core::error::ModerationError;
 use roomcast_core::event::EndReason;
 use roomcast_core::ledger::DropReason;
@@ -199,8 +200,14 @@ impl Oracle {
 
     /// What the room carries was exported, and imported if that is not more than it may hold by
     /// now.
-    pub fn restarted(&mut self, now: Instant, is_imported: bool) -> Check {
+    pub fn restarted(
+        &mut self,
+        now: Instant,
+        said: &[(Sender, SaidKey)],
+        is_imported: bool,
+    ) -> Check {
         let now = self.advance(now);
+        same(Law::Events, "keys of what has gone out", self.said_out(), said.to_vec())?;
         let held = |table: &BTreeMap<UserId, Until>| {
             table.values().filter(|until| until.holds(now)).count()
         };

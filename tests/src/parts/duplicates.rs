@@ -4,12 +4,12 @@
 //! oldest of the lowest level is forgotten, but none for a message of a lower level.
 
 use crate::violation::{Check, Law, same};
-use roomcast_core::dedup::{DedupTable, DedupWindow};
+use roomcast_core::dedup::{DedupTable, DedupWindow, SaidKey};
 use roomcast_core::ids::MessageId;
 use roomcast_core::message::{DedupKey, Sender};
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, Priority, UserId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A table, and what happens to it.
 #[derive(Clone, Debug)]
@@ -56,6 +56,14 @@ pub enum Call {
     Wait {
         /// How many.
         millis: u16,
+    },
+    /// What has gone out is carried over into a table where this much was said just before. Of
+    /// three messages one waits, and is not.
+    Move {
+        /// How many were said there, up to seven; from four on, the list comes from its end.
+        before: u8,
+        /// At which level.
+        level: u8,
     },
     /// Another window, and another number of keys.
     Become {
@@ -197,6 +205,7 @@ impl Pair {
                 }
             }
             Call::Wait { millis } => self.now += u64::from(millis),
+            Call::Move { before, level: at } => self.carry_over(before % 8, level(at))?,
             Call::Become { window, keys } => {
                 let (before, now) = (self.limits, self.now());
                 self.limits = limits(window, keys);
@@ -209,6 +218,51 @@ impl Pair {
             }
         }
         self.compare()
+    }
+
+    fn carry_over(&mut self, before: u8, level: Priority) -> Check {
+        let now = self.now();
+        let waiting: BTreeSet<MessageId> = (1..self.next).step_by(3).map(MessageId).collect();
+        let mut exported = self.table.export(now, &waiting);
+        let mut said = std::mem::take(&mut self.said);
+        said.retain(|said| {
+            now < said.at + self.limits.window
+                && !waiting.contains(&said.carrier.unwrap_or(said.id))
+        });
+        said.sort_by_key(|said| said.level.index());
+        let wanted: Vec<_> = said
+            .iter()
+            .map(|&Said { sender, key, at, level, .. }| {
+                (sender, SaidKey { key, priority: level, said_at: at })
+            })
+            .collect();
+        same(Law::Events, "keys of what has gone out", &wanted, &exported)?;
+        if before >= 4 {
+            exported.reverse();
+            said.reverse();
+        }
+        self.table = DedupTable::new(self.limits, self.next);
+        self.forgotten = 0;
+        for key in 0..before {
+            self.say(Sender::User(UserId(1)), DedupKey(key.into()), level);
+        }
+        let before = std::mem::take(&mut self.said);
+        let is_new = |said: &Said| {
+            !before.iter().any(|other| (other.sender, other.key) == (said.sender, said.key))
+        };
+        said.retain(is_new);
+        for said in &mut said {
+            // Whatever becomes of messages here, it is none of them.
+            (said.id, said.carrier) = (MessageId(u64::MAX), None);
+        }
+        self.said.extend(said);
+        self.said.extend(before);
+        self.said.sort_by_key(|said| said.at);
+        self.table.import(now, &exported);
+        while self.said.len() > self.limits.keys as usize && self.make_way(Priority::High) {
+            self.forgotten += 1;
+        }
+        Ok(())
     }
 
     fn compare(&mut self) -> Check {

@@ -2,13 +2,16 @@
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use roomcast_core::admission::{ImportError, PersistedState};
+use roomcast_core::config::RoomConfigBuilder;
 use roomcast_core::data::DataError;
+use roomcast_core::dedup::SaidKey;
 use roomcast_core::error::JoinError;
 use roomcast_core::ledger::RefusalReason;
+use roomcast_core::message::{DedupKey, Limit, Sender};
 use roomcast_core::rights::Role;
 use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
-use roomcast_core::{Actor, Join, UserId};
+use roomcast_core::{Actor, Join, Priority, Publish, Source, UserId};
 
 /// The first one wins.
 #[test]
@@ -168,6 +171,36 @@ fn b20_the_rooms_data_survives_a_restart() {
         (other.room.export(other.now).admins, other.room.banned_until(other.now, OWNER)),
         (vec![ANN], None)
     );
+}
+
+/// Who tries again after a restart is refused as before it; what had not gone out may be said.
+#[test]
+fn b20_what_was_said_is_not_said_again_after_it() {
+    let change = |builder: RoomConfigBuilder| builder.rate(1).burst(1);
+    let mut scene = Scene::with(change);
+    let said = |key| Publish::new(Source::Host, "hello".to_owned()).dedup_key(DedupKey(key));
+    let start = scene.now;
+    assert!(scene.room.publish(start, said(1)).unwrap().outcome.is_some());
+    assert!(scene.room.publish(start, said(2)).unwrap().outcome.is_none(), "it waits");
+    scene.wait_millis(500);
+    let carried = scene.room.export(scene.now);
+    let key = SaidKey { key: DedupKey(1), priority: Priority::Normal, said_at: start };
+    assert_eq!(carried.said, [(Sender::Host, key)]);
+
+    let mut other = Scene::with(change);
+    let now = scene.now;
+    other.room.import(now, carried.clone()).unwrap();
+    assert_eq!(other.room.export(now), carried);
+    let refused = other.room.publish(now, said(1)).unwrap_err();
+    let window = Duration::from_secs(60);
+    assert_eq!(
+        (refused.reason, refused.limit, refused.retry_at),
+        (RefusalReason::Duplicate, Some(Limit::Duplicates { window }), Some(start + window))
+    );
+    assert!(other.room.publish(now, said(2)).is_ok());
+    let later = start + window;
+    assert!(other.room.export(later).said.iter().all(|(_, said)| said.key == DedupKey(2)));
+    assert!(other.room.publish(later, said(1)).is_ok());
 }
 
 #[test]
