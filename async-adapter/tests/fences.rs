@@ -2,13 +2,16 @@
 //! ever, and the books stay right.
 #![cfg(feature = "tokio")]
 
+use roomcast::config::{BroadcastLimits, Quota};
 use roomcast::error::{CreateRoomError, DropReason, JoinError, RefusalReason, SessionEnd};
 use roomcast::event::EndReason;
+use roomcast::message::{Broadcast, DedupKey};
 use roomcast::{
     Hub, Join, Outcome, Payload, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source,
     Subscription, UserId,
 };
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -163,6 +166,49 @@ async fn d45_an_outcomes_waker_that_panics_keeps_no_event() {
     assert!(matches!(publish.await, Ok(Outcome::Dispatched { .. })));
     assert_eq!((waiter.woken.load(Ordering::Relaxed), hub.caught_panics()), (1, 1));
     assert_eq!(told.load(Ordering::Relaxed), 2);
+}
+
+/// A broadcast that cannot be copied is missed by each room, and no call of theirs hears of it.
+#[tokio::test(start_paused = true)]
+async fn d45_a_broadcast_that_panics_is_missed() {
+    #[derive(Debug)]
+    struct Copied(&'static str);
+
+    impl Clone for Copied {
+        fn clone(&self) -> Self {
+            assert!(self.0 != "bomb", "as wanted");
+            Self(self.0)
+        }
+    }
+
+    impl Payload for Copied {
+        fn size(&self) -> usize {
+            self.0.len()
+        }
+    }
+
+    let mut limits = BroadcastLimits::default();
+    limits.quota = Quota::per_second(NonZeroU32::MAX);
+    let hub = Hub::<Copied>::builder().workers(1).broadcasts(limits).spawn();
+    let rooms: Vec<Room<Copied>> =
+        (0..3).map(|id| hub.open_room(RoomId(id), &config()).unwrap()).collect();
+    for (key, says) in ["one", "bomb", "two"].into_iter().enumerate() {
+        hub.broadcast(Broadcast::new(DedupKey(key as u64), Copied(says))).unwrap();
+    }
+    // One room hears them in a call of its own, the others by their worker.
+    let mut guest = rooms[0].join(Join::guest()).unwrap();
+    let _ = rooms[0].try_publish(Publish::new(Source::Host, Copied("three"))).unwrap();
+    assert_eq!(guest.next_batch().await.unwrap().messages().len(), 1);
+    while rooms.iter().any(|room| room.stats().room.admission.broadcasts_pending > 0) {
+        tokio::task::yield_now().await;
+    }
+    for (room, dispatched) in rooms.iter().zip([3, 2, 2]) {
+        let books = room.stats().room;
+        assert!(books.balances());
+        assert_eq!(books.admission.ledger.total().dispatched, dispatched);
+        assert_eq!(books.admission.broadcasts_missed, 1);
+    }
+    assert_eq!(hub.caught_panics(), 3);
 }
 
 /// The runtime of the workers ends, and the hub lives on in another one.

@@ -137,18 +137,20 @@ pub struct Broadcasts<M> {
     limits: BroadcastLimits,
 }
 
+/// A broadcast, as the log keeps it.
 #[derive(Debug)]
-struct Entry<M> {
-    priority: Priority,
+pub(crate) struct Entry<M> {
+    pub(crate) priority: Priority,
     payload: M,
     /// How a room gets its own: only whoever broadcasts has to know that a payload can be cloned.
     clone: fn(&M) -> M,
 }
 
-/// A broadcast, as a room takes it over.
-pub(crate) struct BroadcastCopy<M> {
-    pub(crate) priority: Priority,
-    pub(crate) payload: M,
+impl<M> Entry<M> {
+    /// What a room takes over. It runs the host's code, which may panic.
+    pub(crate) fn copy(&self) -> M {
+        (self.clone)(&self.payload)
+    }
 }
 
 impl<M: Payload> Broadcasts<M> {
@@ -226,11 +228,10 @@ impl<M: Payload> Broadcasts<M> {
 
     /// What a room gets next that has heard `imported` of them, and how many it has missed before
     /// that one; `None` when it has heard all.
-    pub(crate) fn next(&self, imported: u64) -> Option<(u64, BroadcastCopy<M>)> {
+    pub(crate) fn next(&self, imported: u64) -> Option<(u64, &Entry<M>)> {
         let first = self.count - self.log.len() as u64;
         let entry = self.log.get(usize::try_from(imported.saturating_sub(first)).ok()?)?;
-        let payload = (entry.clone)(&entry.payload);
-        Some((first.saturating_sub(imported), BroadcastCopy { priority: entry.priority, payload }))
+        Some((first.saturating_sub(imported), entry))
     }
 }
 
@@ -287,7 +288,7 @@ mod tests {
             .collect();
         assert_eq!(fell_out, ["0", "1"]);
         let next = |imported| {
-            broadcasts.next(imported).map(|(missed, imported)| (missed, imported.payload))
+            broadcasts.next(imported).map(|(missed, imported)| (missed, imported.copy()))
         };
         assert_eq!(
             (next(0), next(2), next(4), next(5)),

@@ -1,12 +1,16 @@
 //! Payloads whose size changes, or that panic when they are asked for it: that concerns who offers
 //! them, and nobody else.
 
+use roomcast_core::broadcasts::{Broadcast, BroadcastLimits, Broadcasts};
 use roomcast_core::config::{ReviewConfig, ReviewTimeout};
+use roomcast_core::message::DedupKey;
+use roomcast_core::quota::Quota;
 use roomcast_core::{
-    Actor, Budget, Direct, Group, Handoff, Instant, Join, Payload, PerLevel, Priority, Publish,
-    Recipient, RoomConfig, RoomState, SessionId, Source, UserId,
+    Actor, Admission, Budget, Direct, Group, Handoff, Instant, Join, Payload, PerLevel, Priority,
+    Publish, Recipient, RoomConfig, RoomState, SessionId, Source, UserId,
 };
 use std::cell::Cell;
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -108,4 +112,45 @@ fn d45_who_offers_what_panics_leaves_nothing() {
     size.set(Size::Is(5));
     let _ = room.publish(NOW, Publish::new(Source::Session(ann), fickle())).unwrap();
     go_on(&mut room, &[ann]);
+}
+
+/// A broadcast whose copy panics, or panics when asked for its size, costs each room itself: the
+/// next call goes on behind it.
+#[test]
+fn d45_a_broadcast_that_panics_is_missed() {
+    #[derive(Debug)]
+    struct Copied(bool, Rc<Cell<Size>>);
+
+    impl Clone for Copied {
+        fn clone(&self) -> Self {
+            assert!(!self.0, "as wanted");
+            Self(self.0, Rc::clone(&self.1))
+        }
+    }
+
+    impl Payload for Copied {
+        fn size(&self) -> usize {
+            Fickle(Rc::clone(&self.1)).size()
+        }
+    }
+
+    let mut limits = BroadcastLimits::default();
+    limits.quota = Quota::per_second(NonZeroU32::MAX);
+    let mut broadcasts = Broadcasts::new(limits, 1);
+    let sizes = [(); 3].map(|()| Rc::new(Cell::new(Size::Is(5))));
+    for (key, (panics, size)) in [false, true, false].into_iter().zip(&sizes).enumerate() {
+        let copied = Copied(panics, Rc::clone(size));
+        broadcasts.publish(NOW, Broadcast::new(DedupKey(key as u64), copied)).unwrap();
+    }
+    sizes[2].set(Size::Panics);
+    let config = RoomConfig::builder(UserId(1)).build().unwrap();
+    let mut admission = Admission::<Copied>::new(&config);
+    let mut import = || {
+        let call = AssertUnwindSafe(|| admission.import_broadcasts(NOW, &broadcasts));
+        let panicked = catch_unwind(call).is_err();
+        let books = admission.snapshot(NOW);
+        (panicked, books.ledger.total().dispatched, books.broadcasts_missed)
+    };
+    // The first goes out, the second is missed, and so is the third.
+    assert_eq!([import(), import(), import()], [(true, 1, 1), (true, 1, 2), (false, 1, 2)]);
 }

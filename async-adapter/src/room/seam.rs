@@ -166,7 +166,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     fn import_broadcasts(&self, guarded: &mut AdmissionState<M>) -> Option<Box<DeferredDrops<M>>> {
         let now = self.now();
         guarded.imported = self.broadcast_log.with(|broadcasts| {
-            guarded.admission.import_broadcasts(now, broadcasts);
+            // One that panics is missed; the call goes on behind it.
+            let mut import = || guarded.admission.import_broadcasts(now, broadcasts);
+            while self.fence().call(&mut import).is_none() {}
             broadcasts.count()
         });
         guarded.admission.take_deferred_drops().map(Box::new)

@@ -12,14 +12,19 @@ impl<M: Payload> Admission<M> {
     /// ([`AdmissionSnapshot::broadcasts_missed`](crate::admission::AdmissionSnapshot::broadcasts_missed)). A
     /// room that takes nothing any more hears nothing, nor does an [edge](crate::Edge): its room
     /// does. O(what it takes over), at most what the log keeps.
+    ///
+    /// # Panics
+    /// Where a payload does as it is cloned, or asked for its size. That one counts as missed, and
+    /// the next call goes on behind it.
     pub fn import_broadcasts(&mut self, now: Instant, broadcasts: &Broadcasts<M>) {
         let now = self.begin_call(now);
         if self.status != RoomStatus::Open || self.pipeline.is_at_edge() {
             self.broadcasts.skip_all(broadcasts);
         }
-        while let Some(imported) = self.broadcasts.next(broadcasts) {
-            let level = self.settings.levels.level(imported.priority);
-            self.emit(now, level, Kind::Notice, None, imported.payload);
+        while let Some(next) = self.broadcasts.next(broadcasts) {
+            let level = self.settings.levels.level(next.priority);
+            self.emit(now, level, Kind::Notice, None, next.copy());
+            self.broadcasts.hear();
         }
     }
 

@@ -1,6 +1,6 @@
 //! How far a room has heard what is broadcast to every room.
 
-use crate::broadcasts::{BroadcastCopy, Broadcasts};
+use crate::broadcasts::{Broadcasts, Entry};
 use crate::message::Payload;
 
 /// A room's place in the log of broadcasts.
@@ -12,16 +12,22 @@ pub(super) struct BroadcastPosition {
 }
 
 impl BroadcastPosition {
-    /// Takes the next broadcast that the room has not heard, if there is one. What the log no
-    /// longer holds is counted as missed.
-    pub(super) fn next<M: Payload>(
+    /// Passes on to the next broadcast that the room has not heard, if there is one. What the log
+    /// no longer holds is counted as missed, and so is this one until [`hear`](Self::hear): what the
+    /// host's code does on the way may panic.
+    pub(super) fn next<'a, M: Payload>(
         &mut self,
-        broadcasts: &Broadcasts<M>,
-    ) -> Option<BroadcastCopy<M>> {
-        let (missed, copy) = broadcasts.next(self.heard)?;
+        broadcasts: &'a Broadcasts<M>,
+    ) -> Option<&'a Entry<M>> {
+        let (missed, entry) = broadcasts.next(self.heard)?;
         self.heard += missed + 1;
-        self.missed += missed;
-        Some(copy)
+        self.missed += missed + 1;
+        Some(entry)
+    }
+
+    /// The room has heard that one.
+    pub(super) fn hear(&mut self) {
+        self.missed -= 1;
     }
 
     /// Passes over what has been broadcast so far.
