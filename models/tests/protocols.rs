@@ -27,6 +27,7 @@ models!(
     hub_publish,
     hub_rejoin,
     hub_second_shard,
+    hub_two_visits,
     hub_clock,
     latch,
     mailbox,

@@ -446,7 +446,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         shard.called.answer();
         let now = self.now();
         let timeout = if index == 0 { self.visit_admission(now) } else { None };
-        let (pump_notifies, gone, has_found, next) = shard.enter(|state| {
+        let found = shard.enter(|state| {
+            if state.audience.gone().len() > 0 {
+                return None;
+            }
             self.catch_up(shard, &mut state.audience);
             self.take_signs(shard, state);
             state.audience.handle_timeout(now);
@@ -461,8 +464,14 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
                 shard.advance();
             }
             let next = shard.arm(state);
-            (pump_notifies, gone, state.audience.has_liveness(), next)
+            Some((pump_notifies, gone, state.audience.has_liveness(), next))
         });
+        let Some((pump_notifies, gone, has_found, next)) = found else {
+            // Another thread's visit has found who is gone and is about to pass it on. This one would
+            // forget them, so it passes them on first.
+            self.settle(shard);
+            return self.visit(index);
+        };
         if has_found || !gone.is_empty() {
             self.settle(shard);
         }

@@ -113,6 +113,23 @@ pub fn hub_close() {
     });
 }
 
+/// Two threads visit a shard as the grace of its last session is over: the room ends.
+pub fn hub_two_visits() {
+    check_hub(2, || {
+        let (room, workers) = hub(1);
+        let guest = room.join(Join::guest()).expect("there is space");
+        room.close(Actor::Host).expect("it is open");
+        let visitor = {
+            let room = room.clone();
+            thread::spawn(move || room.current_or_anew().end_grace())
+        };
+        room.current_or_anew().end_grace();
+        visitor.join().expect("a visitor has panicked");
+        assert!(room.current_or_anew().is_ended(), "nobody ends it");
+        drop((guest, workers));
+    });
+}
+
 /// A user whose subscription was just dropped joins again, whether or not the worker has taken the
 /// old session out; and in the end the worker has.
 pub fn hub_rejoin() {
