@@ -1,5 +1,6 @@
 //! The sources of the adapter as they ship, over the locks, atomics, channels and threads of a
-//! checker (`sync`), and a model of each protocol, in all interleavings and memory orders.
+//! checker (`sync`), and the models of them: with the feature `loom` of each protocol, in all
+//! interleavings and memory orders; with `shuttle` of a whole hub, in many.
 
 // The adapter's own crate is linted; what is not modelled is not used here.
 #![allow(dead_code, unused_imports)]
@@ -56,5 +57,7 @@ pub use roomcast_core::{
 /// As in the adapter.
 pub type Join<M, T = session::ResumeToken> = roomcast_core::Join<M, T>;
 
+#[cfg(feature = "shuttle")]
+pub mod hubs;
 #[cfg(feature = "loom")]
 pub mod protocols;

@@ -23,3 +23,5 @@ pub(crate) mod atomic {
 
 pub(crate) mod channel;
 pub(crate) mod thread;
+#[cfg(feature = "shuttle")]
+pub(crate) mod time;
