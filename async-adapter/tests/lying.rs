@@ -3,6 +3,8 @@
 //! middle. Peers whose transport comes to reason get every line whole and in order, or are told what
 //! they missed; the others are let go; and nobody else waits for them.
 #![cfg(feature = "tokio")]
+// What is drawn is small.
+#![allow(clippy::cast_possible_truncation)]
 
 mod lines;
 
