@@ -9,6 +9,7 @@ pub use roomcast_core::direct::Directs;
 pub use roomcast_core::ledger::{
     Deliveries, DropReason, Ledger, LevelLedger, Reason, RefusalReason, Skips, Tally, Units,
 };
+pub use roomcast_core::memory::{MemoryUse, RoomBytes};
 pub use roomcast_core::room::RoomSnapshot;
 
 use roomcast_core::Priority;

@@ -9,7 +9,8 @@ use crate::priority::Priority;
 ///
 /// Sizes are those that the payloads told when they were offered. A profile counts wherever it is
 /// held: with its user, and with each message of that user's. What a message costs beside its
-/// payload and its profile is bounded by the counts that are configured, and is not in here.
+/// payload and its profile is bounded by the counts that are configured, and is not in here; nor is
+/// what crosses the seam between the halves, which is there for one call, or one visit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomBytes {
@@ -19,12 +20,13 @@ pub struct RoomBytes {
     pub under_review: u64,
     /// Profiles that travel with the messages of both.
     pub waiting_profiles: u64,
-    /// Payloads and profiles of what was dispatched and some audience has yet to take over: nothing,
-    /// between two calls of a whole room.
-    pub at_seam: u64,
+    /// Of these three, what is High.
+    pub high_waiting: u64,
     /// Payloads and profiles in the log. Several audiences of one room share the messages, and the
     /// one that holds most counts.
     pub logged: u64,
+    /// Of that, what is High.
+    pub high_logged: u64,
     /// Direct messages that have not been read, once for each session that they wait for.
     pub directs: u64,
     /// Profiles of the users who are in.
@@ -44,6 +46,11 @@ impl RoomBytes {
         self.queued + self.under_review + self.waiting_profiles + self.logged
     }
 
+    /// Returns what of that gives way before anything of High does.
+    pub const fn yielding_first(&self) -> u64 {
+        self.yielding() - self.high_waiting - self.high_logged
+    }
+
     /// Returns what does not give way: direct messages, profiles, attributes and counters, keys.
     pub const fn kept(&self) -> u64 {
         self.directs + self.profiles + self.data + self.keys
@@ -51,7 +58,7 @@ impl RoomBytes {
 
     /// Returns all of it.
     pub const fn total(&self) -> u64 {
-        self.yielding() + self.at_seam + self.kept()
+        self.yielding() + self.kept()
     }
 
     /// Returns what an admission and an audience of one room hold, or two audiences of it.
@@ -61,8 +68,9 @@ impl RoomBytes {
             queued: self.queued + other.queued,
             under_review: self.under_review + other.under_review,
             waiting_profiles: self.waiting_profiles + other.waiting_profiles,
-            at_seam: self.at_seam + other.at_seam,
+            high_waiting: self.high_waiting + other.high_waiting,
             logged: self.logged.max(other.logged),
+            high_logged: self.high_logged.max(other.high_logged),
             directs: self.directs + other.directs,
             profiles: self.profiles + other.profiles,
             data: self.data + other.data,

@@ -6,5 +6,6 @@ pub(crate) mod fence;
 pub(crate) mod hub_clock;
 #[cfg(feature = "tokio")]
 pub(crate) mod latch;
+pub(crate) mod memory;
 pub(crate) mod signal;
 pub(crate) mod worker;

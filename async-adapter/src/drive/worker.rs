@@ -4,6 +4,7 @@
 use crate::drive::clock::Clock;
 use crate::drive::fence::Fence;
 use crate::drive::hub_clock::HubClock;
+use crate::drive::memory::HubMemory;
 use crate::drive::signal::Signal;
 use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::sync::Arc;
@@ -25,6 +26,8 @@ pub(crate) struct Common {
     pub(crate) hook: Option<Box<Hook>>,
     /// Around the hook, and whatever else of the host's a worker or a call runs.
     pub(crate) fence: Arc<Fence>,
+    /// What all rooms hold together, where that has a limit.
+    pub(crate) memory: Option<Arc<HubMemory>>,
 }
 
 impl std::fmt::Debug for Common {
@@ -72,6 +75,11 @@ impl<W> Worker<W> {
 
     pub(crate) fn fence(&self) -> &Arc<Fence> {
         &self.common.fence
+    }
+
+    /// What all rooms hold together, where that has a limit.
+    pub(crate) fn memory(&self) -> Option<&Arc<HubMemory>> {
+        self.common.memory.as_ref()
     }
 
     pub(crate) fn signal(&self) -> &Signal {

@@ -5,10 +5,12 @@ use super::names::Names;
 use super::registry::RoomRegistry;
 use super::seeds::{Seeds, Use};
 use super::spread::Spread;
+use super::trimmer::{Peers, Trimmer};
 use super::worker_loop::{self, WorkerLoop};
 use super::{Hub, Inner};
 use crate::drive::clock::{Clock, SystemClock};
 use crate::drive::hub_clock::HubClock;
+use crate::drive::memory::HubMemory;
 use crate::drive::worker::{Common, Hook, Worker, Workers};
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::hooks::Hooks;
@@ -43,6 +45,7 @@ pub struct HubBuilder<M, U = Arc<str>> {
     hook: Option<Box<Hook>>,
     max_rooms: u32,
     exclusive_membership: bool,
+    memory_limit: Option<u64>,
     broadcasts: BroadcastLimits,
     seed: Option<u64>,
     token_key: Option<TokenKey>,
@@ -56,6 +59,7 @@ impl<M, U> std::fmt::Debug for HubBuilder<M, U> {
             .field("shards_per_room", &self.shards_per_room)
             .field("max_rooms", &self.max_rooms)
             .field("exclusive_membership", &self.exclusive_membership)
+            .field("memory_limit", &self.memory_limit)
             .finish_non_exhaustive()
     }
 }
@@ -72,6 +76,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             hook: None,
             max_rooms: 1 << 20,
             exclusive_membership: false,
+            memory_limit: None,
             broadcasts: BroadcastLimits::default(),
             seed: None,
             token_key: None,
@@ -166,6 +171,30 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     /// in as many rooms as they like.
     pub fn exclusive_membership(mut self) -> Self {
         self.exclusive_membership = true;
+        self
+    }
+
+    /// A limit on the bytes that all rooms hold together, by the sum of
+    /// [`RoomBytes::total`](crate::stats::RoomBytes::total): what counts, who gives way and what is
+    /// refused is [clause B25](roomcast_core::rulebook#b25-memory-of-all-rooms). Default none: then
+    /// each room has its own bounds, and those times the number of rooms is the bound of all, which no
+    /// machine has. A server that anybody can open rooms in sets it, to about half of the memory that
+    /// it may take: sessions, connections, the envelopes of messages and what the allocator does not
+    /// use come on top. [`Hub::memory`] tells how much is taken.
+    ///
+    /// The workers bring the sum up to date as they look after the rooms, and a room that grows by
+    /// more than 16 KiB calls for it; so publishing pays for no sum. While more is held than may be,
+    /// the worker with the biggest room trims it, with that room locked and no other, at most 4,096
+    /// messages at a time.
+    ///
+    /// ```
+    /// # use roomcast::{Hub, RoomConfig, RoomId};
+    /// let hub = Hub::<&str>::builder().memory_limit(1 << 30).spawn_threads()?;
+    /// assert_eq!(hub.memory().map(|uses| (uses.limit, uses.held)), Some((1 << 30, 0)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
         self
     }
 
@@ -268,8 +297,9 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         let token_key = self.token_key.map_or_else(TokenKey::random, Ok)?;
         let outcome_waiters = Arc::new(OutcomeWaiters::default());
         let clock = HubClock::new(clock, self.max_step);
-        let common =
-            Arc::new(Common { clock, outcome_waiters, hook: self.hook, fence: Arc::default() });
+        let memory = self.memory_limit.map(|limit| Arc::new(HubMemory::new(limit, self.workers)));
+        let (hook, fence, peers) = (self.hook, Arc::default(), Peers::default());
+        let common = Arc::new(Common { clock, outcome_waiters, hook, fence, memory });
         let seeds = Seeds::new(self.seed);
         let user_rooms = self.exclusive_membership.then(|| seeds.of(Use::UserRooms));
         let names = Arc::new(Names::new());
@@ -284,9 +314,14 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             let (worker, inbox) = Worker::new(Arc::clone(&common));
             let (registry, log) = (Arc::downgrade(&registry), Arc::clone(&broadcast_log));
             let spread = Spread::new(number, self.workers);
-            (Arc::clone(&worker), WorkerLoop::new(worker, inbox, registry, log, spread))
+            let trimmer = worker
+                .memory()
+                .map(|memory| Trimmer::new(number, Arc::clone(memory), Arc::clone(&peers)));
+            let driver = WorkerLoop::new(Arc::clone(&worker), inbox, registry, log, spread);
+            (worker, driver.with_trimmer(trimmer))
         });
         let (workers, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
+        peers.get_or_init(|| workers.iter().map(Arc::downgrade).collect());
         // A power of two; where that is more than there are workers, some look after two parts.
         let shards_per_room = self
             .shards_per_room

@@ -18,6 +18,7 @@ mod room_names;
 mod seeds;
 pub(crate) mod session;
 mod spread;
+mod trimmer;
 pub(crate) mod worker_loop;
 
 pub use builder::HubBuilder;
@@ -41,6 +42,7 @@ use registry::{Opened, RoomRegistry};
 use room::Room;
 use roomcast_core::broadcasts::{Broadcast, BroadcastRefused};
 use roomcast_core::engine::CreateRoomError;
+use roomcast_core::memory::MemoryUse;
 use roomcast_core::{Instant, Payload, RoomConfig, RoomId, Sharding, UserId};
 use seeds::Seeds;
 
@@ -245,6 +247,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// [`HubBuilder::max_step`], and counted as that long.
     pub fn clock_steps_cut(&self) -> u64 {
         self.inner.common.clock.cut()
+    }
+
+    /// Returns how much memory all rooms take together, and what came of it; `None` without a
+    /// [limit](HubBuilder::memory_limit). Each room counts as it was looked at last. O(1).
+    pub fn memory(&self) -> Option<MemoryUse> {
+        self.inner.common.memory.as_ref().map(|memory| memory.uses())
     }
 
     /// Returns how often code of the host's has panicked, and was kept from doing harm: the event

@@ -2,6 +2,7 @@
 
 use super::registry::RoomRegistry;
 use super::spread::Spread;
+use super::trimmer::Trimmer;
 use crate::drive::signal::Signal;
 use crate::drive::worker::Worker;
 use crate::room::broadcast_log::BroadcastLog;
@@ -40,6 +41,8 @@ pub(crate) struct WorkerLoop<M: Payload + Send + Sync + 'static> {
     inbox: Receiver<Job<M>>,
     broadcast_log: Arc<BroadcastLog<M>>,
     spread: Spread,
+    /// What gives way, where memory has a limit.
+    trimmer: Option<Trimmer<M>>,
     /// The rooms of the hub, which lives as long as its handles do.
     registry: Weak<RoomRegistry<M>>,
     /// When which shard wants a visit; shards by their addresses, since a room that is removed may
@@ -57,7 +60,14 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         spread: Spread,
     ) -> Self {
         let (timers, shards) = (BTreeSet::new(), HashMap::new());
-        Self { worker, inbox, broadcast_log, spread, registry, timers, shards }
+        let trimmer = None;
+        Self { worker, inbox, broadcast_log, spread, trimmer, registry, timers, shards }
+    }
+
+    /// The same, which sees to it that memory keeps its limit.
+    pub(crate) fn with_trimmer(mut self, trimmer: Option<Trimmer<M>>) -> Self {
+        self.trimmer = trimmer;
+        self
     }
 
     /// Whether somebody has asked for something that a turn would do.
@@ -95,7 +105,9 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
                 work_left = work_left.saturating_sub(self.visit(&shared, shard));
             }
         }
-        if work_left == 0 || !self.inbox.is_empty() || self.spread.is_under_way() {
+        let fence = self.worker.fence();
+        let trims = self.trimmer.as_mut().is_some_and(|trimmer| trimmer.step(fence));
+        if trims || work_left == 0 || !self.inbox.is_empty() || self.spread.is_under_way() {
             return Next::Now;
         }
         let rest = self.worker.rest();
@@ -126,6 +138,9 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         // A room whose visit panics is looked after again, and keeps nobody else from being.
         let visited = visited
             .unwrap_or_else(|| Visited { woken: 0, next: Some(self.worker.now() + RETRY_AFTER) });
+        if let Some(trimmer) = &mut self.trimmer {
+            trimmer.note(shared, shard);
+        }
         let key = Arc::as_ptr(shared.shard(shard)) as usize;
         let old = self.shards.get(&key).map(|(.., at)| *at);
         if old != visited.next {

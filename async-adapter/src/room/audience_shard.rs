@@ -5,6 +5,7 @@ use crate::drive::fence::Fence;
 use crate::room::pump_notify::PumpNotify;
 use crate::room::round_robin::RoundRobin;
 use crate::room::waiters::Waiters;
+use crate::room::weight::Half;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -23,6 +24,8 @@ pub(crate) struct AudienceShard<M> {
     pub(crate) picked: AtomicU64,
     /// About how many sessions there are: for choosing where the next one joins.
     pub(crate) sessions: AtomicU32,
+    /// What it holds, in bytes.
+    pub(crate) half: Half,
     /// Whether what is due may become too old to be handed over, so that who reads has to know the
     /// time.
     bounds_deliveries: AtomicBool,
@@ -73,6 +76,7 @@ impl<M: Payload> AudienceShard<M> {
             epoch: AtomicU64::new(0),
             picked: AtomicU64::new(applied),
             sessions: AtomicU32::new(0),
+            half: Half::default(),
             signs: Mutex::default(),
             called: Called::default(),
             fence: Arc::clone(fence),
@@ -170,8 +174,9 @@ impl<M: Payload> AudienceShard<M> {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// Puts down how many sessions there are, under the lock.
+    /// Puts down how many sessions there are and what is held, under the lock.
     pub(crate) fn note_sessions(&self, state: &ShardState<M>) {
+        self.half.put_down(&state.audience.bytes());
         self.sessions.store(state.audience.sessions(), Ordering::Relaxed);
     }
 

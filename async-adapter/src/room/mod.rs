@@ -26,6 +26,7 @@ mod seam;
 mod tests;
 pub(crate) mod token;
 pub(crate) mod waiters;
+pub(crate) mod weight;
 
 use crate::drive::fence::Fence;
 use crate::drive::worker::Worker;
@@ -54,6 +55,7 @@ use roomcast_core::{
 use seam::Aftermath;
 use smallvec::SmallVec;
 use token::TokenKey;
+use weight::RoomWeight;
 
 /// Events that leave one lock together.
 pub(crate) type Events = SmallVec<[Event; 2]>;
@@ -92,6 +94,8 @@ pub(crate) struct SharedRoom<M> {
     gone: Gone,
     /// Messages that were handed over and that a transport could not send.
     unsent: AtomicU64,
+    /// What it adds to what all rooms hold, where that has a limit.
+    weight: Option<Box<RoomWeight>>,
     #[cfg(feature = "tokio")]
     pub(crate) groups: Groups,
 }
@@ -180,6 +184,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             seed: config.seed().unwrap_or_default(),
             sharding,
             has_heartbeat,
+            weight: workers[0].memory().map(|hub| Box::new(RoomWeight::new(hub))),
             workers,
             admission: Mutex::new(AdmissionState { admission, armed: None, imported }),
             shards,
@@ -257,15 +262,18 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
         self.note_life(&publish);
         let answer = self.admit(|admission, now| admission.publish(now, publish));
-        self.have_reviewed(&answer);
+        self.follow_up(&answer);
         answer
     }
 
-    /// A message that waits for a verdict is shown to whoever reviews.
+    /// A message that waits for a verdict is shown to whoever reviews; one that was refused for want
+    /// of memory is counted.
     #[inline]
-    fn have_reviewed(self: &Arc<Self>, answer: &Result<Receipt, Refused<M>>) {
-        if let Ok(Receipt { review: Some(ticket), .. }) = answer {
-            self.hooks.review(self, *ticket);
+    fn follow_up(self: &Arc<Self>, answer: &Result<Receipt, Refused<M>>) {
+        match (answer, &self.weight) {
+            (Ok(Receipt { review: Some(ticket), .. }), _) => self.hooks.review(self, *ticket),
+            (Err(refused), Some(weight)) => weight.count_refusal(refused.reason),
+            _ => {}
         }
     }
 
@@ -296,7 +304,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             self.finish(after);
         }
         for answer in &outcome_waiters {
-            self.have_reviewed(answer);
+            self.follow_up(answer);
         }
         outcome_waiters
     }

@@ -113,9 +113,15 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     ) -> HandOver<M> {
         let handed = admission.hand_over(applied);
         shard.picked.store(admission.dispatched().0, Ordering::Relaxed);
+        if self.weight.is_some() {
+            shard.half.expect(handed.bytes());
+        }
         // Written and read under the admission's lock, and so is the number of open shards.
         let all_have = self.shards().map(|shard| shard.picked.load(Ordering::Relaxed)).min();
         admission.release_through(Seq(all_have.unwrap_or(0)));
+        if let Some(weight) = &self.weight {
+            weight.take_over(admission);
+        }
         handed
     }
 
@@ -131,6 +137,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         } else {
             self.import_broadcasts(&mut guarded)
         };
+        if let Some(weight) = &self.weight {
+            weight.tell(&mut guarded.admission);
+        }
         let answer = call(&mut guarded.admission);
         let dispatched = guarded.admission.dispatched().0;
         let news = self.dispatched.load(Ordering::Relaxed) != dispatched;
@@ -147,7 +156,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         if earlier {
             guarded.armed = timeout;
         }
-        let home = earlier || guarded.admission.has_events();
+        let has_grown =
+            self.weight.as_ref().is_some_and(|weight| weight.put_down(&guarded.admission));
+        if has_grown {
+            self.weigh();
+        }
+        let home = earlier || has_grown || guarded.admission.has_events();
         (
             answer,
             After {

@@ -22,7 +22,7 @@ pub(super) struct Accounts<M> {
     /// Whether the host has been told that the room has ended.
     is_end_told: bool,
     /// The profiles that travel with messages that wait, in bytes.
-    waiting_profiles: u64,
+    waiting_profiles: PerLevel<u64>,
     drops: DeferredDrops<M>,
 }
 
@@ -86,7 +86,7 @@ impl<M> Accounts<M> {
             submitted: 0,
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
             is_end_told: false,
-            waiting_profiles: 0,
+            waiting_profiles: PerLevel::default(),
             drops: DeferredDrops::default(),
         }
     }
@@ -162,23 +162,28 @@ impl<M> Accounts<M> {
 
     /// Books that a message waits with this profile, or goes out at once with it.
     #[inline]
-    pub(super) fn carry_profile(&mut self, profile: Option<&Profile<M>>) {
+    pub(super) fn carry_profile(&mut self, level: Priority, profile: Option<&Profile<M>>) {
         if let Some(profile) = profile {
-            self.waiting_profiles += u64::from(profile.size);
+            self.waiting_profiles[level] += u64::from(profile.size);
         }
     }
 
     /// Books that it waits no more.
     #[inline]
-    pub(super) fn leave_profile(&mut self, profile: Option<&Profile<M>>) {
+    pub(super) fn leave_profile(&mut self, level: Priority, profile: Option<&Profile<M>>) {
         if let Some(profile) = profile {
-            self.waiting_profiles -= u64::from(profile.size);
+            self.waiting_profiles[level] -= u64::from(profile.size);
         }
     }
 
     /// Returns what the profiles hold that travel with messages that wait, in bytes.
     pub(super) fn waiting_profiles(&self) -> u64 {
-        self.waiting_profiles
+        self.waiting_profiles.values().sum()
+    }
+
+    /// Returns what those of one level hold.
+    pub(super) fn waiting_profiles_of(&self, level: Priority) -> u64 {
+        self.waiting_profiles[level]
     }
 
     /// Returns the ledger.

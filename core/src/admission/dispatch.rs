@@ -86,7 +86,7 @@ impl<M: Payload> Admission<M> {
             return;
         }
         self.accounts.queue(level, 1);
-        self.accounts.carry_profile(profile.as_ref());
+        self.accounts.carry_profile(level, profile.as_ref());
         let outcome_sink = OutcomeSink::CountedOnly;
         let (session, ext) = (None, None);
         let size = size as u32;
@@ -150,7 +150,7 @@ impl<M: Payload> Admission<M> {
         let subject = popped.item.subject(popped.priority);
         self.accounts.leave_queue(subject.level, subject.units);
         self.accounts.dispatch(subject.level, subject.units);
-        self.accounts.leave_profile(popped.item.profile.as_ref());
+        self.accounts.leave_profile(subject.level, popped.item.profile.as_ref());
         let seq = self.pipeline.send(now, popped);
         match seq {
             Some(seq) if own != Some(subject.id) => {
@@ -189,7 +189,7 @@ impl<M: Payload> Admission<M> {
         limit: Option<Limit>,
     ) {
         let (subject, ext) = (waiting.subject(lane.level), waiting.ext());
-        self.accounts.leave_profile(waiting.profile.as_ref());
+        self.accounts.leave_profile(lane.level, waiting.profile.as_ref());
         let drops = self.accounts.drops();
         drops.add_payload(waiting.payload);
         drops.add_profile(waiting.profile);

@@ -82,7 +82,7 @@ impl<M: Payload> Admission<M> {
             }
             Source::Host => (None, None),
         };
-        self.accounts.carry_profile(profile.as_ref());
+        self.accounts.carry_profile(level, profile.as_ref());
         let Publish { kind, merge_key, dedup_key, counter, urgency, payload, .. } = publish;
         let ext = QueuedExt::of(units, merge_key, dedup_key, counter, urgency);
         // It is not above the limit.
@@ -154,7 +154,7 @@ impl<M: Payload> Admission<M> {
             }
             Err(back) => {
                 self.accounts.release_outcome(lane.level, outcome_sink);
-                self.accounts.leave_profile(back.profile.as_ref());
+                self.accounts.leave_profile(lane.level, back.profile.as_ref());
                 let denied = Denied::by(RefusalReason::ReviewsFull, limit)
                     .until(self.reviews.next_deadline());
                 Err(self.refuse(now, (lane.level, units), denied, back.payload, work))
@@ -196,7 +196,7 @@ impl<M: Payload> Admission<M> {
     ) -> Result<Receipt, Refused<M>> {
         let (level, units) = (lane.level, item.units());
         self.accounts.release_outcome(level, item.outcome_sink);
-        self.accounts.leave_profile(item.profile.as_ref());
+        self.accounts.leave_profile(level, item.profile.as_ref());
         self.do_due(now, work);
         if item.counter().is_some() {
             let drops = self.accounts.drops();
@@ -382,7 +382,7 @@ impl<M: Payload> Admission<M> {
     ) -> MessageId {
         let QueuedExt { units, dedup_key, .. } = waiting.ext();
         self.accounts.merge(lane.level, units);
-        self.accounts.leave_profile(waiting.profile.as_ref());
+        self.accounts.leave_profile(lane.level, waiting.profile.as_ref());
         let (carrier, place) = self.pipeline.merge(slot, lane.sender, units);
         if let Some(key) = dedup_key {
             if is_new {

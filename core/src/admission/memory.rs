@@ -2,6 +2,7 @@
 //! [clause B25](crate::rulebook#b25-memory-of-all-rooms).
 
 use super::Admission;
+use crate::ids::Seq;
 use crate::ledger::{DropReason, RefusalReason};
 use crate::memory::{Memory, RoomBytes, Trimmed};
 use crate::message::{Limit, Payload};
@@ -14,12 +15,24 @@ impl<M: Payload> Admission<M> {
             queued: self.pipeline.bytes(),
             under_review: self.reviews.bytes(),
             waiting_profiles: self.accounts.waiting_profiles(),
-            at_seam: self.pipeline.bytes_at_seam(),
+            high_waiting: self.high_waiting(),
             profiles: self.people.profile_bytes(),
             data: self.data.bytes(),
             keys: self.intake.key_bytes(),
             ..RoomBytes::default()
         }
+    }
+
+    fn high_waiting(&self) -> u64 {
+        let high = Priority::High;
+        let payloads = self.pipeline.level_bytes(high) + self.reviews.level_bytes(high);
+        payloads + self.accounts.waiting_profiles_of(high)
+    }
+
+    /// Payload and profile bytes of what was dispatched after `seq` and waits at the seam, for
+    /// whoever puts each half under a lock of its own. O(messages after `seq`).
+    pub fn seam_bytes(&self, seq: Seq) -> u64 {
+        self.pipeline.seam_bytes(seq)
     }
 
     /// How much is left of the memory that all rooms share, as this one was told last.

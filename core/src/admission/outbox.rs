@@ -19,13 +19,11 @@ pub(super) struct Outbox<M> {
     limit: u32,
     /// Messages that the running call has added.
     added: u32,
-    /// Payload and profile bytes of what is here.
-    bytes: u64,
 }
 
 impl<M> Outbox<M> {
     pub(super) fn new(last: Seq, limit: u32) -> Self {
-        Self { messages: Deque::new(), last, limit, added: 0, bytes: 0 }
+        Self { messages: Deque::new(), last, limit, added: 0 }
     }
 
     /// A call begins: what nobody has picked up and is over the limit goes, the oldest first. What
@@ -42,13 +40,8 @@ impl<M> Outbox<M> {
     fn shed(&mut self, deferred: &mut DeferredDrops<M>) {
         let most = self.limit.max(self.added) as usize;
         while self.messages.len() > most {
-            deferred.add_messages(self.pop_counted());
+            deferred.add_messages(self.messages.pop_front());
         }
-    }
-
-    /// Payload and profile bytes of what is here.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// The last message that was dispatched.
@@ -61,7 +54,6 @@ impl<M> Outbox<M> {
     pub(super) fn push(&mut self, message: Arc<Message<M>>) {
         self.last = message.seq;
         self.added += 1;
-        self.bytes += message.bytes;
         self.messages.push_back(message);
     }
 
@@ -72,28 +64,17 @@ impl<M> Outbox<M> {
         (read..self.messages.len()).filter_map(|at| self.messages.get(at))
     }
 
-    /// Hands the oldest over to the only audience, until there are none left: what they hold is
-    /// counted until then.
+    /// Hands the oldest over.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Arc<Message<M>>> {
-        let oldest = self.messages.pop_front();
-        if oldest.is_none() {
-            self.bytes = 0;
-        }
-        oldest
-    }
-
-    fn pop_counted(&mut self) -> Option<Arc<Message<M>>> {
-        let oldest = self.messages.pop_front()?;
-        self.bytes -= oldest.bytes;
-        Some(oldest)
+        self.messages.pop_front()
     }
 
     /// Lets go of what every audience has taken over: all up to and with `seq`.
     #[inline]
     pub(super) fn trim(&mut self, seq: Seq) {
         while self.messages.front().is_some_and(|message| message.seq <= seq) {
-            self.pop_counted();
+            self.messages.pop_front();
         }
     }
 }

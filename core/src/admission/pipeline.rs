@@ -337,14 +337,19 @@ impl<M> Pipeline<M> {
         Some(popped)
     }
 
-    /// Returns the payload and profile bytes of what went out and an audience has yet to take over.
-    pub(super) fn bytes_at_seam(&self) -> u64 {
-        self.outbox.bytes()
+    /// Returns the payload and profile bytes of what went out after `seq` and is still here.
+    pub(super) fn seam_bytes(&self, seq: Seq) -> u64 {
+        self.outbox.after(seq).map(|message| message.bytes).sum()
     }
 
     /// Returns the payload bytes in the queue.
     pub(super) fn bytes(&self) -> u64 {
         self.queue.bytes()
+    }
+
+    /// Returns those of one level.
+    pub(super) fn level_bytes(&self, level: Priority) -> u64 {
+        self.queue.level_bytes(level)
     }
 
     /// Returns the slots of the messages of some senders, each with its sender's place in the list.

@@ -136,6 +136,11 @@ impl<M> Reviews<M> {
         self.pending.bytes()
     }
 
+    /// Returns those of one level.
+    pub(super) fn level_bytes(&self, level: Priority) -> u64 {
+        self.pending.level_bytes(level)
+    }
+
     /// Takes out one of a level that gives way: of whoever has most there, the newest.
     pub(super) fn give_way(&mut self, level: Priority) -> Option<Reviewed<M>> {
         self.pending.give_way(level).map(Reviewed::from)

@@ -12,6 +12,7 @@ impl<M: Payload> Audience<M> {
         let log = self.feed.log();
         RoomBytes {
             logged: Priority::ALL.into_iter().map(|level| log.bytes(level)).sum(),
+            high_logged: log.bytes(Priority::High),
             directs: self.crowd.direct_bytes(),
             ..RoomBytes::default()
         }

@@ -14,10 +14,13 @@ use core::cmp::Reverse;
 #[derive(Debug)]
 pub(super) struct Shared {
     uses: MemoryUse,
-    /// The rooms in which something can give way, by how much; of those that hold equally much, the
-    /// one with the lowest id comes last. With each its slot.
-    by_size: BTreeSet<(u64, Reverse<u64>, u32)>,
+    /// The rooms in which something can give way, the first to do so last.
+    by_size: BTreeSet<Place>,
 }
+
+/// By how much below High can give way in a room, and where that is nothing, by how much of High; of
+/// rooms that hold equally much, the one with the lowest id comes last. With each its slot.
+type Place = (u64, u64, Reverse<u64>, u32);
 
 /// What a room adds to that.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,21 +36,25 @@ impl Shared {
         self.uses.held = self.uses.held + new.total() - old.total();
         self.uses.kept = self.uses.kept + new.kept() - old.kept();
         self.uses.refused += after.refused - before.refused;
-        let (old, new) = (old.yielding(), new.yielding());
-        if old != new {
-            let place = |size| (size, Reverse(id.0), slot);
+        let place = |bytes: RoomBytes| {
+            let first = bytes.yielding_first();
+            let high = if first > 0 { 0 } else { bytes.yielding() };
+            (first, high, Reverse(id.0), slot)
+        };
+        if place(old) != place(new) {
             self.by_size.remove(&place(old));
-            if new > 0 {
+            if new.yielding() > 0 {
                 self.by_size.insert(place(new));
             }
         }
     }
 
-    /// By how much too much is held, and the slot of the room that gives way first, if any can.
+    /// By how much the room gives way that is the first to do so, and its slot, if too much is held
+    /// and any can: no more of a room than what is below High, as long as there is any.
     fn excess(&self) -> Option<(u64, u32)> {
         let excess = self.uses.excess();
-        let &(.., slot) = self.by_size.last().filter(|_| excess > 0)?;
-        Some((excess, slot))
+        let &(first, .., slot) = self.by_size.last().filter(|_| excess > 0)?;
+        Some((if first > 0 { excess.min(first) } else { excess }, slot))
     }
 }
 
@@ -56,8 +63,9 @@ impl<M: Payload> Engine<M> {
     /// [`RoomBytes::total`]. Default none: then each room has its own bounds, and those times the
     /// number of rooms is the bound of all.
     ///
-    /// As soon as the rooms hold more, the room gives way in which most can; of those that hold
-    /// equally much, the one with the lowest id. What gives way there, and in which order, is told
+    /// As soon as the rooms hold more, the room gives way in which most below High can, and where
+    /// nothing is left but High, most of that; of those that hold equally much, the one with the
+    /// lowest id. What gives way there, and in which order, is told
     /// at [`RoomState::trim`](crate::RoomState::trim). That is done when the
     /// [`RoomMut`](super::RoomMut) is dropped by which a room was called: at most 4,096 messages
     /// then, and as many in each [`handle_timeout`](Self::handle_timeout), for which

@@ -153,6 +153,7 @@ fn common() -> Arc<Common> {
         outcome_waiters: Arc::default(),
         hook: None,
         fence: Arc::default(),
+        memory: None,
     })
 }
 

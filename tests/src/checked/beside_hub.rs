@@ -72,7 +72,7 @@ impl Checked {
         let books = |mut books: RoomSnapshot| {
             if is_ended {
                 (books.audience.log, books.audience.log_bytes) = Default::default();
-                books.audience.bytes.logged = 0;
+                (books.audience.bytes.logged, books.audience.bytes.high_logged) = (0, 0);
             }
             books
         };

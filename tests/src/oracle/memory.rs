@@ -1,9 +1,9 @@
 //! What a room holds in bytes, reckoned by walking, and what gives way (clause B25).
 
-use super::Oracle;
 use super::line::Line;
 use super::messages::Offer;
 use super::victims::Squeeze;
+use super::{Oracle, Waiting};
 use crate::violation::{Check, Law, same};
 use roomcast_core::ledger::DropReason;
 use roomcast_core::memory::Trimmed;
@@ -63,7 +63,12 @@ impl Oracle {
         let waiting = self.waiting.values().chain(reviews().map(|pending| &pending.waiting));
         let profiles = waiting.filter_map(|waiting| waiting.profile);
         bytes.waiting_profiles = profiles.map(|(_, size)| size as u64).sum();
+        let waiting = self.line.entries.iter().map(|entry| (entry, self.waiting.get(&entry.id)));
+        let reviewed = reviews().map(|pending| (&pending.entry, Some(&pending.waiting)));
+        let high = waiting.chain(reviewed).filter(|(entry, _)| entry.level == Priority::High);
+        bytes.high_waiting = high.map(|(entry, waiting)| entry.size + profile_of(waiting)).sum();
         bytes.logged = self.listeners.log_bytes().values().sum();
+        bytes.high_logged = self.listeners.log_bytes()[Priority::High];
         let directs =
             self.listeners.here.values().flat_map(|listener| listener.directs.values().flatten());
         bytes.directs = directs.map(|waits| waits.bytes).sum();
@@ -105,12 +110,10 @@ impl Oracle {
         let of_level = |line: &Line, id: &u64| line.find(*id).is_some_and(|at| at.level == level);
         let mut victims = self.lost()?;
         victims.retain(|id| of_level(&self.line, id));
-        let profiles =
-            |waiting: &super::Waiting| waiting.profile.map_or(0, |(_, size)| size as u64);
         let sizes = self
             .line
             .level(level)
-            .map(|entry| (entry.id, entry.size + self.waiting.get(&entry.id).map_or(0, profiles)));
+            .map(|entry| (entry.id, entry.size + profile_of(self.waiting.get(&entry.id))));
         let sizes: BTreeMap<u64, u64> = sizes.collect();
         give_way(&self.line, level, &sizes, &victims, way)?;
         let limit = Some(Limit::Memory { max: way.limit });
@@ -125,8 +128,9 @@ impl Oracle {
         let is_gone = |pending: &&super::reviews::Pending| !pending.waiting.held[0].is_held();
         let victims: BTreeSet<u64> =
             here().filter(is_gone).map(|pending| pending.entry.id).collect();
-        let sizes = here()
-            .map(|pending| (pending.entry.id, pending.entry.size + profiles(&pending.waiting)));
+        let sizes = here().map(|pending| {
+            (pending.entry.id, pending.entry.size + profile_of(Some(&pending.waiting)))
+        });
         let sizes: BTreeMap<u64, u64> = sizes.collect();
         give_way(&table, level, &sizes, &victims, way)?;
         self.inbox.decide();
@@ -138,6 +142,11 @@ impl Oracle {
         }
         Ok(())
     }
+}
+
+/// The bytes of the profile that a message carries.
+fn profile_of(waiting: Option<&Waiting>) -> u64 {
+    waiting.and_then(|waiting| waiting.profile).map_or(0, |(_, size)| size as u64)
 }
 
 /// These of a level give way: as the policy says, as many as are needed, and none more.

@@ -191,6 +191,20 @@ fn b25_the_biggest_room_gives_way() {
     assert_eq!(engine.memory().map(|uses| uses.held), Some(50));
 }
 
+/// The room that holds most has little but High: that stays while others have anything else.
+#[test]
+fn b25_high_goes_after_all_else_of_all_rooms() {
+    let mut engine = engine(100, 2);
+    for (room, level) in [(0, Priority::High), (0, Priority::Low), (1, Priority::Normal)] {
+        assert!(publish(&mut engine, room, level, if room == 0 { 40 } else { 20 }));
+    }
+    assert_eq!(held(&engine), [80, 20]);
+    assert!(publish(&mut engine, 1, Priority::High, 60));
+    assert_eq!(held(&engine), [40, 60], "of both rooms nothing but High is left");
+    assert!(publish(&mut engine, 0, Priority::High, 10));
+    assert_eq!(held(&engine), [50, 0], "and then the biggest gives way");
+}
+
 /// A room that holds much and cannot give way is no reason to trim nobody.
 #[test]
 fn b25_who_cannot_give_way_is_passed_over() {
