@@ -6,36 +6,36 @@
 #![allow(dead_code, unused_imports)]
 #![deny(unsafe_code)]
 
-#[path = "../../async-adapter/src/drive/mod.rs"]
+#[path = "../../../async-adapter/src/drive/mod.rs"]
 mod drive;
-#[path = "../../async-adapter/src/hub/mod.rs"]
+#[path = "../../../async-adapter/src/hub/mod.rs"]
 mod hub;
-#[path = "../../async-adapter/src/pump/mod.rs"]
+#[path = "../../../async-adapter/src/pump/mod.rs"]
 pub mod pump;
-#[path = "../../async-adapter/src/reading/mod.rs"]
+#[path = "../../../async-adapter/src/reading/mod.rs"]
 mod reading;
-#[path = "../../async-adapter/src/room/mod.rs"]
+#[path = "../../../async-adapter/src/room/mod.rs"]
 mod room;
 mod sync;
 
 // The facades, as in the adapter's own `lib.rs`.
-#[path = "../../async-adapter/src/config.rs"]
+#[path = "../../../async-adapter/src/config.rs"]
 pub mod config;
-#[path = "../../async-adapter/src/error.rs"]
+#[path = "../../../async-adapter/src/error.rs"]
 pub mod error;
-#[path = "../../async-adapter/src/event.rs"]
+#[path = "../../../async-adapter/src/event.rs"]
 pub mod event;
-#[path = "../../async-adapter/src/message.rs"]
+#[path = "../../../async-adapter/src/message.rs"]
 pub mod message;
-#[path = "../../async-adapter/src/moderation.rs"]
+#[path = "../../../async-adapter/src/moderation.rs"]
 pub mod moderation;
-#[path = "../../async-adapter/src/names.rs"]
+#[path = "../../../async-adapter/src/names.rs"]
 pub mod names;
-#[path = "../../async-adapter/src/session.rs"]
+#[path = "../../../async-adapter/src/session.rs"]
 pub mod session;
-#[path = "../../async-adapter/src/stats.rs"]
+#[path = "../../../async-adapter/src/stats.rs"]
 pub mod stats;
-#[path = "../../async-adapter/src/time.rs"]
+#[path = "../../../async-adapter/src/time.rs"]
 pub mod time;
 
 pub use bytes::Bytes;
