@@ -1,8 +1,8 @@
 //! The clock as all rooms of a hub see it: between two readings it moves one step at most.
 //! [Clause B13](roomcast_core::rulebook#b13-virtual-time).
 //!
-//! A room cannot tell a clock that has gone astray from a long rest in which nobody called it, and a
-//! step that is cut must not fall upon a room for having rested. So the hub looks at its clock
+//! A room cannot tell a clock that has gone astray from a long rest in which nobody called it, and
+//! a step that is cut must not fall upon a room for having rested. So the hub looks at its clock
 //! itself, for all rooms at once: its workers read it at least twice in the time of a step, whether
 //! or not there is anything to do, and so a step that is longer is the clock's doing.
 

@@ -105,11 +105,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         self
     }
 
-    /// How far ahead of the last reading the clock may be: what is further ahead counts as this long,
-    /// and [`Hub::clock_steps_cut`] counts it. So one reading that is far off holds the rooms up for
-    /// this long at most, and not for good; and where the clock is right, as after the machine has
-    /// slept, the rooms are a few readings later where it is. Default an hour; less than a second
-    /// counts as a second; `None` believes whatever the clock says.
+    /// How far ahead of the last reading the clock may be: what is further ahead counts as this
+    /// long, and [`Hub::clock_steps_cut`] counts it. So one reading that is far off holds the rooms
+    /// up for this long at most, and not for good; and where the clock is right, as after the
+    /// machine has slept, the rooms are a few readings later where it is. Default an hour; less
+    /// than a second counts as a second; `None` believes whatever the clock says.
     ///
     /// Each worker reads the clock twice in that time at least, so a room in which nothing
     /// happens for days is cut nothing. A room's own
@@ -177,15 +177,15 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     /// A limit on the bytes that all rooms hold together, by the sum of
     /// [`RoomBytes::total`](crate::stats::RoomBytes::total): what counts, who gives way and what is
     /// refused is [clause B25](roomcast_core::rulebook#b25-memory-of-all-rooms). Default none: then
-    /// each room has its own bounds, and those times the number of rooms is the bound of all, which no
-    /// machine has. A server that anybody can open rooms in sets it, to about half of the memory that
-    /// it may take: sessions, connections, the envelopes of messages and what the allocator does not
-    /// use come on top. [`Hub::memory`] tells how much is taken.
+    /// each room has its own bounds, and those times the number of rooms is the bound of all, which
+    /// no machine has. A server that anybody can open rooms in sets it, to about half of the memory
+    /// that it may take: sessions, connections, the envelopes of messages and what the allocator
+    /// does not use come on top. [`Hub::memory`] tells how much is taken.
     ///
     /// The workers bring the sum up to date as they look after the rooms, and a room that grows by
-    /// more than 16 KiB calls for it; so publishing pays for no sum. While more is held than may be,
-    /// the worker with the biggest room trims it, with that room locked and no other, at most 4,096
-    /// messages at a time.
+    /// more than 16 KiB calls for it; so publishing pays for no sum. While more is held than may
+    /// be, the worker with the biggest room trims it, with that room locked and no other, at most
+    /// 4,096 messages at a time.
     ///
     /// ```
     /// # use roomcast::{Hub, RoomConfig, RoomId};

@@ -109,10 +109,10 @@ impl<'a, M: Payload + Send + Sync + 'static, U: Name> RoomData<'a, M, U> {
 
     /// Returns what the room carries over a restart, or to another machine: everything about people
     /// and data, and the keys of what has gone out; nothing about sessions, and no message. Mutes
-    /// and bans end, and keys begin, at instants of the hub's [`Clock`](crate::Clock): those of a clock of your own must mean the same to
-    /// whoever imports them, as those of the hub's default clock do. Users are told by numbers;
-    /// those of names mean nobody elsewhere, so a host that has names calls
-    /// [`export_named`](Self::export_named).
+    /// and bans end, and keys begin, at instants of the hub's [`Clock`](crate::Clock): those of a
+    /// clock of your own must mean the same to whoever imports them, as those of the hub's default
+    /// clock do. Users are told by numbers; those of names mean nobody elsewhere, so a host that
+    /// has names calls [`export_named`](Self::export_named).
     pub fn export(&self) -> PersistedState {
         self.shared.peek(|admission| admission.export(self.shared.now()))
     }

@@ -75,7 +75,8 @@ impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
 
     /// Returns what the session has skipped since it joined, by level and cause; `None` when it is
     /// not in. Whoever is behind a narrow link skips for [`Age`](crate::GapCause::Age), whoever is
-    /// away for long is also [overrun](crate::GapCause::Overrun). O(1); takes the lock of its shard.
+    /// away for long is also [overrun](crate::GapCause::Overrun). O(1); takes the lock of its
+    /// shard.
     pub fn skips(&self) -> Option<PerLevel<Skips>> {
         self.shared.skips(self.id)
     }

@@ -26,8 +26,8 @@ pub(crate) struct Trimmer<M> {
     peers: Peers<M>,
     /// By their addresses, which nobody else has while they are here.
     rooms: BTreeMap<usize, Known<M>>,
-    /// The first to give way last: by how much can below High, and where that is nothing, by how much
-    /// of High; of those that hold equally much, the one with the lowest id.
+    /// The first to give way last: by how much can below High, and where that is nothing, by how
+    /// much of High; of those that hold equally much, the one with the lowest id.
     by_size: BTreeSet<(Size, Reverse<u64>, usize)>,
     /// Where to look next whether rooms are still there.
     suspect: usize,

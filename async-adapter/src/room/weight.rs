@@ -1,7 +1,8 @@
 //! What a room adds to what all rooms of its hub hold, where that has a limit.
 //!
 //! Each half puts down what it holds while its own lock is held. A worker that looks after the room
-//! adds both up and brings the hub's sums up to date, and so does whoever makes the room grow by much.
+//! adds both up and brings the hub's sums up to date, and so does whoever makes the room grow by
+//! much.
 
 use super::SharedRoom;
 use crate::drive::memory::{HubMemory, Weight};
@@ -19,8 +20,8 @@ pub(super) const SLACK: u64 = 16 << 10;
 pub(super) struct RoomWeight {
     hub: Arc<HubMemory>,
     admission: Half,
-    /// What was dispatched and a shard has yet to take over, in bytes, and the last message that this
-    /// counts. Written under the admission's lock.
+    /// What was dispatched and a shard has yet to take over, in bytes, and the last message that
+    /// this counts. Written under the admission's lock.
     at_seam: AtomicU64,
     counted: AtomicU64,
     /// What the hub's sums have of this room.

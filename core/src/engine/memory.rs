@@ -18,8 +18,8 @@ pub(super) struct Shared {
     by_size: BTreeSet<Place>,
 }
 
-/// By how much below High can give way in a room, and where that is nothing, by how much of High; of
-/// rooms that hold equally much, the one with the lowest id comes last. With each its slot.
+/// By how much below High can give way in a room, and where that is nothing, by how much of High;
+/// of rooms that hold equally much, the one with the lowest id comes last. With each its slot.
 type Place = (u64, u64, Reverse<u64>, u32);
 
 /// What a room adds to that.

@@ -56,8 +56,9 @@ impl<M: Payload> RoomState<M> {
     ///
     /// # Errors
     /// Nobody got it, and the payload comes back. Checked in this order: the room is closed, the
-    /// payload is too large, the memory that all rooms share lets no more in, nobody by that name is in, the queues of all their sessions are full.
-    /// When only some are, the receipt counts them.
+    /// payload is too large, the memory that all rooms share lets no more in, nobody by that name
+    /// is in, the queues of all their sessions are full. When only some are, the receipt counts
+    /// them.
     pub fn send_direct(
         &mut self,
         now: Instant,

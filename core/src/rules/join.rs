@@ -154,7 +154,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
     /// # Errors
     /// Checked in this order: the room is closed, the user is banned, the connection has a session
     /// that is in, the user has as many sessions as one may have, the room is full, the profile is
-    /// too large, there is no memory for it, this audience is full. The profile stays in `join` then.
+    /// too large, there is no memory for it, this audience is full. The profile stays in `join`
+    /// then.
     ///
     /// A full room in which a session ends already is not full: the one whose grace is over first
     /// gives its place up, and what it had not read is abandoned. That takes all audiences: who

@@ -145,8 +145,8 @@ pub fn life() {
     assert_eq!(payload::alive(), 0, "payloads are left");
 }
 
-/// Lives of hubs that are scheduled by chance, and as many by priorities that change at a few places
-/// (PCT). `ROOMCAST_LIVES` says how many.
+/// Lives of hubs that are scheduled by chance, and as many by priorities that change at a few
+/// places (PCT). `ROOMCAST_LIVES` says how many.
 pub fn lives(scheduled: Scheduled) {
     let lives = std::env::var("ROOMCAST_LIVES").ok();
     let lives = lives.map_or(2_000, |lives| lives.parse().expect("ROOMCAST_LIVES is a number"));

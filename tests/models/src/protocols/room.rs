@@ -23,8 +23,8 @@ fn session(number: u128) -> SessionId {
     SessionId::from_bits(number)
 }
 
-/// Two subscriptions are dropped while somebody counts sessions: each is taken out once, by the time
-/// that whoever dropped it looks, and the worker is told of what nobody takes out.
+/// Two subscriptions are dropped while somebody counts sessions: each is taken out once, by the
+/// time that whoever dropped it looks, and the worker is told of what nobody takes out.
 pub fn gone() {
     check(3, || {
         let shared = Arc::new((Gone::default(), Mutex::new(Vec::new())));
@@ -277,8 +277,8 @@ pub fn pump_news() {
     });
 }
 
-/// A connection that is sent to a pump's task as it ends is obeyed by the task, or found to come too
-/// late by who sends it.
+/// A connection that is sent to a pump's task as it ends is obeyed by the task, or found to come
+/// too late by who sends it.
 pub fn pump_end() {
     check(3, || {
         let notify = Arc::<PumpNotify>::default();

@@ -1,5 +1,5 @@
-//! The time of a run, which goes on when somebody waits for it. One for each thread of the operating
-//! system, and a run of `shuttle` has one.
+//! The time of a run, which goes on when somebody waits for it. One for each thread of the
+//! operating system, and a run of `shuttle` has one.
 
 use roomcast_core::Instant;
 use std::cell::Cell;
