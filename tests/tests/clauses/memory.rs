@@ -6,9 +6,10 @@ use roomcast_core::direct::DirectReason;
 use roomcast_core::error::{JoinError, ProfileError};
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::{DedupKey, Limit};
+use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Budget, Direct, Engine, GapCause, Instant, Item, Join, Memory, Outcome, Priority,
-    Publish, Recipient, RoomConfig, RoomId, Source,
+    Actor, Budget, Direct, Engine, GapCause, Instant, Item, Join, Memory, Outcome, PerLevel,
+    Priority, Publish, Recipient, RoomConfig, RoomId, Source,
 };
 
 const TEN: &str = "ten bytes!";
@@ -244,6 +245,25 @@ fn b25_above_110_percent_only_high_is_let_in() {
     assert!(engine.poll_timeout() > Some(NOW), "there is nothing left to do at once");
     let books = engine.snapshot(NOW, RoomId(0)).unwrap();
     assert!(books.balances() && books.admission.queued[Priority::High] == 1);
+}
+
+/// What had become too old before it gave way was missed for its age, though nobody had called the
+/// audience since.
+#[test]
+fn b25_what_was_stale_before_goes_by_age() {
+    let within = Duration::from_secs(2);
+    let mut scene = Scene::with(|builder| builder.deliver_within(PerLevel([Some(within); 4])));
+    let reader = scene.guest();
+    assert!(scene.host(Priority::Normal, TEN).is_ok());
+    scene.now = scene.now + within;
+    // The time moves on in the admission alone.
+    scene.room.mute(scene.now, Actor::Host, &[ANN], None).unwrap();
+    assert_eq!(scene.room.trim(10, 1_000).messages, 1);
+    let batch = scene.next(reader).unwrap().expect("a gap");
+    let items: Vec<_> = batch.items().collect();
+    let [Item::Gap { count: 1, cause: GapCause::Age, .. }] = items[..] else {
+        panic!("it was too old: {items:?}")
+    };
 }
 
 #[test]
