@@ -1,7 +1,7 @@
 //! Transports that are slow and that lie: they say that they can take more and take nothing, take a
 //! byte, none, or more than they are offered, are interrupted, wake for nothing, and break in the
-//! middle. Peers whose transport comes to reason get every line whole and in order, or are told what
-//! they missed; the others are let go; and nobody else waits for them.
+//! middle. Peers whose transport comes to reason get every line whole and in order, or are told
+//! what they missed; the others are let go; and nobody else waits for them.
 #![cfg(feature = "tokio")]
 // What is drawn is small.
 #![allow(clippy::cast_possible_truncation)]

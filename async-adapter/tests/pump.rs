@@ -1,4 +1,5 @@
-//! The pump: shared frames, connections that take nothing, ends, control frames, and the books of it all.
+//! The pump: shared frames, connections that take nothing, ends, control frames, and the books of
+//! it all.
 #![cfg(feature = "tokio")]
 
 mod lines;

@@ -151,8 +151,8 @@ pub enum DirectReason {
         /// The most it may be.
         max: u64,
     },
-    /// It is not High, and what rooms hold that does not give way takes more than half of the memory
-    /// that all may take, or the memory is full.
+    /// It is not High, and what rooms hold that does not give way takes more than half of the
+    /// memory that all may take, or the memory is full.
     #[error("{limit}")]
     MemoryFull {
         /// The limit that decided.

@@ -175,8 +175,8 @@ impl<M: Payload> Engine<M> {
     }
 
     /// The books of a room, with what was broadcast and it has yet to hear
-    /// ([`broadcasts_pending`](crate::admission::AdmissionSnapshot::broadcasts_pending)). It changes
-    /// nothing.
+    /// ([`broadcasts_pending`](crate::admission::AdmissionSnapshot::broadcasts_pending)). It
+    /// changes nothing.
     pub fn snapshot(&self, now: Instant, id: RoomId) -> Result<RoomSnapshot, NoSuchRoom> {
         let room = self.room(id)?;
         let mut snapshot = room.snapshot(now);

@@ -42,8 +42,8 @@ pub enum JoinError {
         /// The most.
         max: usize,
     },
-    /// The user brings a profile, and what rooms hold that does not give way takes more than half of
-    /// the memory that all may take, or the memory is full. Without a profile the user may join.
+    /// The user brings a profile, and what rooms hold that does not give way takes more than half
+    /// of the memory that all may take, or the memory is full. Without a profile the user may join.
     #[error("memory of all rooms full (limit {limit} bytes): join without a profile")]
     MemoryFull {
         /// How many bytes all rooms may hold.

@@ -102,8 +102,8 @@ reasons! {
 reasons! {
     /// Why a message that had been let in was never dispatched.
     DropReason {
-        /// The queue was full, or as many waited for a verdict as may, and a message of the same or a
-        /// higher level took the place; or the message is counted and found none itself.
+        /// The queue was full, or as many waited for a verdict as may, and a message of the same or
+        /// a higher level took the place; or the message is counted and found none itself.
         Evicted = "evicted",
         /// It waited longer than its level may.
         Expired = "expired",

@@ -122,8 +122,8 @@ impl<T: Transport> Connections<T> {
     }
 
     /// A connection that is served by itself: returns how many bytes more it may have in flight. If
-    /// there are none, it is held back and looked at again by itself. `None`: it is gone, or nothing
-    /// of what it has in flight has drained for as long as the `patience`.
+    /// there are none, it is held back and looked at again by itself. `None`: it is gone, or
+    /// nothing of what it has in flight has drained for as long as the `patience`.
     pub(super) fn space(
         &mut self,
         place: u32,

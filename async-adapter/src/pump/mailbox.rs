@@ -9,8 +9,8 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-/// Bytes of the host's own for one connection, for [`Pumped::control`](crate::pump::Pumped::control).
-/// Plain [`Bytes`] are a [`Frame`](Self::Frame).
+/// Bytes of the host's own for one connection, for
+/// [`Pumped::control`](crate::pump::Pumped::control). Plain [`Bytes`] are a [`Frame`](Self::Frame).
 ///
 /// They go before the room's messages: next but for the message that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +23,10 @@ pub enum Control {
     /// that sends many pings gets the answer to the newest, which is all that RFC 6455 (section
     /// 5.5.3) asks for. Written behind the frames that wait.
     Pong(Bytes),
-    /// A close, or the answer to one. It has a place of its own and is written behind the frames and
-    /// the pong that wait; nothing follows it, of the room's or of the host's, and the connection
-    /// goes once it is out (RFC 6455, section 5.5.1). What of the room's messages has not begun by
-    /// then is unsent, and comes again to who resumes. The first one counts.
+    /// A close, or the answer to one. It has a place of its own and is written behind the frames
+    /// and the pong that wait; nothing follows it, of the room's or of the host's, and the
+    /// connection goes once it is out (RFC 6455, section 5.5.1). What of the room's messages has
+    /// not begun by then is unsent, and comes again to who resumes. The first one counts.
     Close(Bytes),
 }
 
@@ -42,8 +42,8 @@ impl From<Bytes> for Control {
     }
 }
 
-/// Why [`Pumped::control`](crate::pump::Pumped::control) did not take something. It is dropped; a host
-/// that means to try again keeps a clone, which costs nothing.
+/// Why [`Pumped::control`](crate::pump::Pumped::control) did not take something. It is dropped; a
+/// host that means to try again keeps a clone, which costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlRefused {
@@ -96,8 +96,8 @@ pub(crate) struct Posted {
     pub(crate) replaced: bool,
 }
 
-/// What waits for one connection, and what the host hears of it. Readers post, the pump's task takes.
-/// Nothing is dropped under its lock: that may run foreign code.
+/// What waits for one connection, and what the host hears of it. Readers post, the pump's task
+/// takes. Nothing is dropped under its lock: that may run foreign code.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     inside: Mutex<Inside>,

@@ -345,8 +345,8 @@ impl<M: Payload + Send + Sync + 'static, T: Transport, U> fmt::Debug for Pump<M,
 }
 
 impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
-    /// Returns a pump for this room. Its tasks run on the current tokio runtime, from the first connection
-    /// of a shard on; each has a clone of `encoder`.
+    /// Returns a pump for this room. Its tasks run on the current tokio runtime, from the first
+    /// connection of a shard on; each has a clone of `encoder`.
     ///
     /// # Errors
     /// The room has [`Group::MAX`] pumps already.
@@ -394,8 +394,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
 
 impl<M: Payload + Send + Sync + 'static, T: Transport, U: Name> Pump<M, T, U> {
     /// Lets a session in and gives its connection to the pump. Dropping the returned handle leaves,
-    /// and drops the transport. Who joins is a name, a [`Joining`] or a [`Join`](crate::Join), as for
-    /// [`Room::join`].
+    /// and drops the transport. Who joins is a name, a [`Joining`] or a [`Join`](crate::Join), as
+    /// for [`Room::join`].
     ///
     /// # Errors
     /// As [`Room::join`], or the pump's task has ended; the transport comes back.

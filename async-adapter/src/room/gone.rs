@@ -47,8 +47,8 @@ impl Gone {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
-    /// Takes some, and `take` takes each out. Another thread that does so is waited for. `None` when
-    /// there is none.
+    /// Takes some, and `take` takes each out. Another thread that does so is waited for. `None`
+    /// when there is none.
     pub(crate) fn take_some<T>(&self, take: impl FnMut(SessionId) -> Option<T>) -> Option<Vec<T>> {
         let (_, receiver) = self.queue.get()?;
         let receiver = receiver.lock();

@@ -266,8 +266,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         answer
     }
 
-    /// A message that waits for a verdict is shown to whoever reviews; one that was refused for want
-    /// of memory is counted.
+    /// A message that waits for a verdict is shown to whoever reviews; one that was refused for
+    /// want of memory is counted.
     #[inline]
     fn follow_up(self: &Arc<Self>, answer: &Result<Receipt, Refused<M>>) {
         match (answer, &self.weight) {
@@ -475,8 +475,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             Some((pump_notifies, gone, state.audience.has_liveness(), next))
         });
         let Some((pump_notifies, gone, has_found, next)) = found else {
-            // Another thread's visit has found who is gone and is about to pass it on. This one would
-            // forget them, so it passes them on first.
+            // Another thread's visit has found who is gone and is about to pass it on. This one
+            // would forget them, so it passes them on first.
             self.settle(shard);
             return self.visit(index);
         };

@@ -114,7 +114,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let handed = admission.hand_over(applied);
         shard.picked.store(admission.dispatched().0, Ordering::Relaxed);
         if self.weight.is_some() {
-            shard.half.expect(handed.bytes());
+            shard.half.announce(handed.bytes());
         }
         // Written and read under the admission's lock, and so is the number of open shards.
         let all_have = self.shards().map(|shard| shard.picked.load(Ordering::Relaxed)).min();

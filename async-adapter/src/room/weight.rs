@@ -49,7 +49,7 @@ impl Half {
 
     /// So many bytes come from the seam, under the lock. They are put down before they leave it, so
     /// that nobody sees them nowhere.
-    pub(crate) fn expect(&self, bytes: u64) {
+    pub(crate) fn announce(&self, bytes: u64) {
         self.lower.fetch_add(bytes, Ordering::Relaxed);
     }
 

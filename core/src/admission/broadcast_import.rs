@@ -9,8 +9,8 @@ use crate::time::Instant;
 impl<M: Payload> Admission<M> {
     /// Takes over what was broadcast since the last time: each goes out now, as a notice of the
     /// host's beside the room's rate. What the log no longer holds is counted as missed
-    /// ([`AdmissionSnapshot::broadcasts_missed`](crate::admission::AdmissionSnapshot::broadcasts_missed)). A
-    /// room that takes nothing any more hears nothing, nor does an [edge](crate::Edge): its room
+    /// ([`AdmissionSnapshot::broadcasts_missed`](crate::admission::AdmissionSnapshot::broadcasts_missed)).
+    /// A room that takes nothing any more hears nothing, nor does an [edge](crate::Edge): its room
     /// does. O(what it takes over), at most what the log keeps.
     ///
     /// # Panics

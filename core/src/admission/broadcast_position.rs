@@ -13,8 +13,8 @@ pub(super) struct BroadcastPosition {
 
 impl BroadcastPosition {
     /// Passes on to the next broadcast that the room has not heard, if there is one. What the log
-    /// no longer holds is counted as missed, and so is this one until [`hear`](Self::hear): what the
-    /// host's code does on the way may panic.
+    /// no longer holds is counted as missed, and so is this one until [`hear`](Self::hear): what
+    /// the host's code does on the way may panic.
     pub(super) fn next<'a, M: Payload>(
         &mut self,
         broadcasts: &'a Broadcasts<M>,

@@ -30,8 +30,8 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// The sessions that a payload of a level and of so many bytes is for. Whether a session is in, its audience
-    /// says.
+    /// The sessions that a payload of a level and of so many bytes is for. Whether a session is in,
+    /// its audience says.
     fn recipients(
         &self,
         to: Recipient,

@@ -128,8 +128,8 @@ impl<M: Payload> Feed<M> {
         }
     }
 
-    /// Returns when the log has to be looked at for its age, if nothing comes before: once all in it
-    /// has become too old, or at once where one call could not let go of all.
+    /// Returns when the log has to be looked at for its age, if nothing comes before: once all in
+    /// it has become too old, or at once where one call could not let go of all.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         if self.is_expiring {
             return Some(Instant::ZERO);

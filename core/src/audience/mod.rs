@@ -296,9 +296,9 @@ impl<M: Payload> Audience<M> {
         self.wakeups.told();
     }
 
-    /// Ends the sessions whose grace is over, at most 1,024 in one call; looks for silent ones, if a
-    /// look is due: at no more than 8,192 slots, of which at most 1,024 are found silent; and lets
-    /// go of what has become too old for the log, at most 4,096 messages. If more is due,
+    /// Ends the sessions whose grace is over, at most 1,024 in one call; looks for silent ones, if
+    /// a look is due: at no more than 8,192 slots, of which at most 1,024 are found silent; and
+    /// lets go of what has become too old for the log, at most 4,096 messages. If more is due,
     /// [`poll_timeout`](Self::poll_timeout) asks for the next call at once.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);

@@ -29,8 +29,8 @@ impl<T> Queue<T> {
         self.take(victim)
     }
 
-    /// Takes out one of a level that gives way, whatever the budget and whatever the level keeps for
-    /// itself.
+    /// Takes out one of a level that gives way, whatever the budget and whatever the level keeps
+    /// for itself.
     pub(crate) fn give_way(&mut self, level: Priority) -> Option<Popped<T>> {
         self.enter();
         let victim = self.victim_of(level)?;

@@ -61,7 +61,8 @@ impl Checked {
         }
         // A hub's calls tell what they have brought about before its workers come by.
         self.told_the_same(room, "what the host is told by the call")?;
-        // Whenever it is due and no more often, as a worker does: what one call brings about may be due in the next.
+        // Whenever it is due and no more often, as a worker does: what one call brings about may be
+        // due in the next.
         while room.poll_timeout().is_some_and(|due| due <= self.oracle.clock().max(now)) {
             self.handle_timeout(room, now)?;
         }

@@ -268,7 +268,8 @@ impl Op {
                 let resume = resume.map(|(which, twist)| (which, twist % 160));
                 Self::Join { user, known, mask, resume, profile }
             }
-            // Not how many outcomes and changes of presence may wait; and a hub looks at its own clock.
+            // Not how many outcomes and changes of presence may wait; and a hub looks at its own
+            // clock.
             Self::Reconfigure { what: (what, fixed), to } => {
                 Self::Reconfigure { what: (what & !(1 << 17 | 1 << 24), fixed), to }
             }

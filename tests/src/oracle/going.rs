@@ -208,8 +208,8 @@ impl Oracle {
         *row.dropped.entry(reason).or_default() += 1;
         row.units_dropped = row.units_dropped.wrapping_add(waiting.units);
         self.unsay(waiting.id);
-        // Whoever was taken out has to come back first; what has been counted must not come twice; no
-        // time frees memory.
+        // Whoever was taken out has to come back first; what has been counted must not come twice;
+        // no time frees memory.
         let is_final = !self.is_open()
             || matches!(reason, DropReason::SenderOut | DropReason::MemoryFull)
             || waiting.counter.is_some();

@@ -64,9 +64,9 @@ impl Listener {
         })
     }
 
-    /// Whether it needs, for now, more than where it stands: messages of its own lie behind one that
-    /// it is due, it is yet to be told that it missed some, or to take what was there before it came,
-    /// something waits for it alone, it has masked a level, or it ends.
+    /// Whether it needs, for now, more than where it stands: messages of its own lie behind one
+    /// that it is due, it is yet to be told that it missed some, or to take what was there before
+    /// it came, something waits for it alone, it has masked a level, or it ends.
     pub fn needs_more(&self) -> bool {
         let own_ahead = |level| {
             let (first, own) = (self.pending[level].front(), self.own[level].last());

@@ -22,8 +22,9 @@ where
     E: Encoder<M>,
     T: Transport,
 {
-    /// Lets what a blocked session is due of High go next but for the message that has begun. Returns
-    /// whether the connection goes once it was offered that, for it tells that some was missed.
+    /// Lets what a blocked session is due of High go next but for the message that has begun.
+    /// Returns whether the connection goes once it was offered that, for it tells that some was
+    /// missed.
     pub(super) fn overtake(&mut self, place: u32, session: SessionId, now: Instant) -> bool {
         let Some(space) = self.connections.overtaking(place, session) else { return false };
         let mut budget = self.budget(space);
