@@ -1,5 +1,4 @@
-//! The pump: shared frames, connections that take nothing, ends, control frames, and the books of
-//! it all.
+//! The pump: shared frames, connections that take nothing, ends, control frames, and the books.
 #![cfg(feature = "tokio")]
 
 mod lines;

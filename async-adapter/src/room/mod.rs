@@ -17,14 +17,17 @@ pub(crate) mod mentions;
 pub(crate) mod outcome_waiters;
 pub(crate) mod pending_review;
 mod personal;
+mod publishing;
 // Without tokio there are no pumps to notify.
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) mod pump_notify;
 pub(crate) mod round_robin;
 mod seam;
+mod taking_out;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
+mod visiting;
 pub(crate) mod waiters;
 pub(crate) mod weight;
 
@@ -36,8 +39,6 @@ use crate::room::hooks::Hooks;
 use crate::room::outcome_waiters::OutcomeWaiters;
 #[cfg(feature = "tokio")]
 use crate::room::pump_notify::Groups;
-use crate::room::pump_notify::PumpNotify;
-use crate::room::waiters::DisplacedWaker;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, OnceLock};
@@ -49,12 +50,12 @@ use roomcast_core::deferred_drops::DeferredDrops;
 use roomcast_core::error::{CloseError, LeaveError, ModerationError, ReconfigureError};
 use roomcast_core::event::EndReason;
 use roomcast_core::{
-    Actor, Admission, Audience, Event, Instant, Payload, Publish, Receipt, Refused, RoomConfig,
-    RoomId, SessionId, Sharding, UserId,
+    Actor, Admission, Audience, Event, Instant, Payload, RoomConfig, RoomId, SessionId, Sharding,
+    UserId,
 };
-use seam::Aftermath;
 use smallvec::SmallVec;
 use token::TokenKey;
+pub(crate) use visiting::Visited;
 use weight::RoomWeight;
 
 /// Events that leave one lock together.
@@ -62,8 +63,6 @@ pub(crate) type Events = SmallVec<[Event; 2]>;
 
 /// The maximum number of events that leave under one lock.
 const MAX_EVENTS: usize = 256;
-/// The maximum number of messages that are published under one lock.
-const MANY: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct SharedRoom<M> {
@@ -133,23 +132,6 @@ pub(crate) struct After<M> {
     deferred: Option<DeferredDrops<M>>,
     /// The same, of what was broadcast; seldom any.
     imported: Option<Box<DeferredDrops<M>>>,
-}
-
-/// A session that was taken out, and what that leaves to be done outside the locks.
-struct TakenOut<M> {
-    session: SessionId,
-    was_in: bool,
-    waker: Option<DisplacedWaker>,
-    pumps: SmallVec<[Arc<PumpNotify>; 1]>,
-    aftermath: Option<Aftermath<M>>,
-}
-
-/// What a visit leaves.
-pub(crate) struct Visited {
-    /// Readers that were woken.
-    pub(crate) woken: usize,
-    /// When to come again; `None` when nothing is due.
-    pub(crate) next: Option<Instant>,
 }
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
@@ -259,56 +241,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         self.shard(0).part.at(session.slot()).index()
     }
 
-    pub(crate) fn publish(self: &Arc<Self>, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
-        self.note_life(&publish);
-        let answer = self.admit(|admission, now| admission.publish(now, publish));
-        self.follow_up(&answer);
-        answer
-    }
-
-    /// A message that waits for a verdict is shown to whoever reviews; one that was refused for
-    /// want of memory is counted.
-    #[inline]
-    fn follow_up(self: &Arc<Self>, answer: &Result<Receipt, Refused<M>>) {
-        match (answer, &self.weight) {
-            (Ok(Receipt { review: Some(ticket), .. }), _) => self.hooks.review(self, *ticket),
-            (Err(refused), Some(weight)) => weight.count_refusal(refused.reason),
-            _ => {}
-        }
-    }
-
-    /// As [`publish`](Self::publish), one after the other at one instant; the lock is taken once
-    /// for so many.
-    pub(crate) fn publish_many(
-        self: &Arc<Self>,
-        many: Vec<Publish<M>>,
-    ) -> Vec<Result<Receipt, Refused<M>>> {
-        // Where somebody else comes in between, at a later instant, the room goes on at that one.
-        let now = self.now();
-        let mut outcome_waiters = Vec::with_capacity(many.len());
-        for publish in &many {
-            self.note_life(publish);
-        }
-        let mut many = many.into_iter();
-        while many.len() > 0 {
-            // What each is done with is dropped outside, as always.
-            let (deferred, after) = self.in_admission(|admission| {
-                let mut deferred = Vec::new();
-                for publish in many.by_ref().take(MANY) {
-                    outcome_waiters.push(admission.publish(now, publish));
-                    deferred.extend(admission.take_deferred_drops());
-                }
-                deferred
-            });
-            self.fence().drop_deferred(deferred);
-            self.finish(after);
-        }
-        for answer in &outcome_waiters {
-            self.follow_up(answer);
-        }
-        outcome_waiters
-    }
-
     /// A room that may not stay empty for long wants to be looked after from its beginning.
     pub(crate) fn begin(self: &Arc<Self>) {
         let owner = self.settings.lock().owner();
@@ -371,47 +303,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         answer
     }
 
-    /// Takes a session out at once. Returns whether it was in. Whoever waits for it learns of it.
-    pub(crate) fn close_session(self: &Arc<Self>, session: SessionId) -> bool {
-        self.take_out(session).is_some_and(|taken| self.finish_taking_out(taken))
-    }
-
-    /// Takes a session out, and tells nobody yet.
-    fn take_out(&self, session: SessionId) -> Option<TakenOut<M>> {
-        let number = self.shard_of(session)?.part.index();
-        let (mut taken, aftermath) = self.in_shards_untold(&[number], |halves, now| {
-            let was_in = halves.close_session(now, session);
-            let mut taken =
-                TakenOut { session, was_in, waker: None, pumps: SmallVec::new(), aftermath: None };
-            if let Some((shard, state)) = halves.audiences.shard(number) {
-                // Before it is woken, which may be as soon as the lock is free.
-                shard.advance();
-                taken.waker = shard
-                    .place(session)
-                    .and_then(|place| state.waiters.remove(place, session.key()));
-                if was_in {
-                    taken.pumps.clone_from(&state.pump_notifies);
-                }
-            }
-            taken
-        });
-        taken.aftermath = Some(aftermath);
-        Some(taken)
-    }
-
-    /// Tells that a session was taken out. Returns whether it was in.
-    fn finish_taking_out(self: &Arc<Self>, taken: TakenOut<M>) -> bool {
-        let TakenOut { session, was_in, waker, pumps, aftermath } = taken;
-        if let Some(waker) = waker {
-            waker.settle(self.fence());
-        }
-        pumps.iter().for_each(|pump| pump.notify_gone(session));
-        if let Some(aftermath) = aftermath {
-            self.settle_aftermath(aftermath);
-        }
-        was_in
-    }
-
     pub(crate) fn close(self: &Arc<Self>, actor: Actor) -> Result<(), CloseError> {
         self.in_all(|halves, now| halves.close(now, actor))
     }
@@ -448,78 +339,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         self.unsent.fetch_add(messages, Ordering::Relaxed);
     }
 
-    /// A worker's visit to a shard: does what is due, and wakes some of those who are ready.
-    pub(crate) fn visit(self: &Arc<Self>, index: u32) -> Visited {
-        let shard = self.shard(index);
-        shard.called.answer();
-        let now = self.now();
-        let timeout = if index == 0 { self.visit_admission(now) } else { None };
-        let found = shard.enter(|state| {
-            if state.audience.gone().len() > 0 {
-                return None;
-            }
-            self.catch_up(shard, &mut state.audience);
-            self.take_signs(shard, state);
-            state.audience.handle_timeout(now);
-            let gone: Vec<SessionId> = state.audience.gone().collect();
-            let pump_notifies = if state.audience.wake(now) || !gone.is_empty() {
-                state.begin_waking();
-                state.pump_notifies.clone()
-            } else {
-                SmallVec::new()
-            };
-            if !gone.is_empty() {
-                shard.advance();
-            }
-            let next = shard.arm(state);
-            Some((pump_notifies, gone, state.audience.has_liveness(), next))
-        });
-        let Some((pump_notifies, gone, has_found, next)) = found else {
-            // Another thread's visit has found who is gone and is about to pass it on. This one
-            // would forget them, so it passes them on first.
-            self.settle(shard);
-            return self.visit(index);
-        };
-        if has_found || !gone.is_empty() {
-            self.settle(shard);
-        }
-        for pump_notify in &pump_notifies {
-            pump_notify.notify_expired(&gone);
-            pump_notify.notify_data();
-        }
-        let (woken, left) = shard.wake_some();
-        if left {
-            self.call(shard);
-        }
-        Visited { woken, next: timeout.into_iter().chain(next).min() }
-    }
-
-    /// Does what is due in the admission; returns when to come again.
-    fn visit_admission(self: &Arc<Self>, now: Instant) -> Option<Instant> {
-        // This visit says when the worker comes next: until then nothing is sooner.
-        self.admission.lock().armed = Some(Instant::ZERO);
-        let is_vacant = self.admit(|admission, _| {
-            // One that has ended asks for no call, and its clock stands still.
-            if admission.is_ended() {
-                return false;
-            }
-            admission.handle_timeout(now);
-            // The room's clock stands where that has moved it.
-            admission.is_vacant(Instant::ZERO)
-        });
-        if is_vacant {
-            // Under all locks, nobody joins.
-            self.in_all(|halves, _| {
-                if halves.close_vacant(Instant::ZERO) {
-                    self.expiry.expire();
-                }
-            });
-        }
-        let mut guarded = self.admission.lock();
-        guarded.armed = guarded.admission.poll_timeout();
-        guarded.armed
-    }
-
     /// What every call does last, outside the locks.
     pub(crate) fn finish(self: &Arc<Self>, after: After<M>) {
         let After { events, news, home, deferred, imported } = after;
@@ -534,14 +353,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             self.shards().for_each(|shard| self.call(shard));
         } else if home {
             self.call(self.shard(0));
-        }
-    }
-
-    /// Asks a shard's worker to look after it.
-    fn call(self: &Arc<Self>, shard: &AudienceShard<M>) {
-        if shard.called.call() {
-            let index = shard.part.index();
-            self.workers[index as usize].send(Job::Poll(Arc::clone(self), index));
         }
     }
 }

@@ -5,7 +5,7 @@ use roomcast_core::broadcasts::Broadcast;
 use roomcast_core::config::Heartbeat;
 use roomcast_core::ids::{CorrelationId, SessionKey};
 use roomcast_core::message::{DedupKey, OutcomeSink};
-use roomcast_core::{Join, Source};
+use roomcast_core::{Join, Publish, Source};
 use std::sync::mpsc;
 use std::time::Duration;
 

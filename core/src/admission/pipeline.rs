@@ -1,23 +1,23 @@
 //! The messages that wait in the queue, whose turn it is, and what has gone out.
 
+mod merging;
+mod sending;
+
 use super::edge_outbox::EdgeOutbox;
 use super::merge_index::MergeIndex;
 use super::outbox::Outbox;
 use super::queued::{Lane, Queued};
 use super::scheduler::Scheduler;
 use crate::config::{QueueConfig, RoomConfig, Settings, WhenLate};
-use crate::dedup::CarriedKeys;
 use crate::deferred_drops::DeferredDrops;
-use crate::handover::HandOver;
 use crate::ids::{MessageId, Seq};
 use crate::index::Hasher;
-use crate::message::{EdgeMessage, Limit, MergeKey, Message, Sender, Urgency};
+use crate::message::{Limit, Sender, Urgency};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Full, Popped, Queue, Space, Victims};
 use crate::time::{Duration, Instant, saturating_nanos};
 use crate::work::WorkLimit;
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// From the queue to the seam. Whatever leaves the queue leaves the merge index with it: a message
@@ -223,54 +223,6 @@ impl<M> Pipeline<M> {
         Some(popped)
     }
 
-    /// Returns the slot of the message that waits at a level under a key.
-    #[inline]
-    pub(super) fn find_carrier(&self, level: Priority, key: MergeKey) -> Option<u32> {
-        self.merge_index.find(level, key)
-    }
-
-    /// Others may be merged into the message in a slot from now on.
-    pub(super) fn make_carrier(&mut self, slot: u32, level: Priority, key: MergeKey) {
-        let place = self.merge_index.add(level, key, slot);
-        if let Some(ext) = self.queue.get_mut(slot).and_then(|waiting| waiting.ext.as_mut()) {
-            ext.carrier = place;
-        }
-    }
-
-    /// The message in a slot carries another one, of so many units. From now on it excludes nobody.
-    /// Returns its number, and where the keys are of those that it carries.
-    pub(super) fn merge(
-        &mut self,
-        slot: u32,
-        sender: Sender,
-        units: u64,
-    ) -> (MessageId, CarriedKeys) {
-        let is_anothers = self.queue.sender(slot) != Some(sender);
-        let carrier = self
-            .queue
-            .get_mut(slot)
-            .unwrap_or_else(|| unreachable!("a carrier waits until it is forgotten"));
-        if let Some(ext) = &mut carrier.ext {
-            ext.units = ext.units.wrapping_add(units);
-            ext.messages = ext.messages.saturating_add(1);
-            ext.carries_others |= is_anothers;
-        }
-        carrier.session = None;
-        (carrier.id, carrier.ext().carried_keys)
-    }
-
-    /// The keys of those that the message in a slot carries are in this place from now on.
-    pub(super) fn set_carried_keys(&mut self, slot: u32, place: CarriedKeys) {
-        if let Some(ext) = self.queue.get_mut(slot).and_then(|carrier| carrier.ext.as_mut()) {
-            ext.carried_keys = place;
-        }
-    }
-
-    /// Returns whether the message in a slot carries any of another sender.
-    pub(super) fn carries_others(&self, slot: u32) -> bool {
-        self.queue.get(slot).is_some_and(|waiting| waiting.ext().carries_others)
-    }
-
     /// Takes out the message whose turn it is, if it may go now; the room's tokens and its level's
     /// are taken with it.
     #[inline]
@@ -337,11 +289,6 @@ impl<M> Pipeline<M> {
         Some(popped)
     }
 
-    /// Returns the payload and profile bytes of what went out after `seq` and is still here.
-    pub(super) fn seam_bytes(&self, seq: Seq) -> u64 {
-        self.outbox.after(seq).map(|message| message.bytes).sum()
-    }
-
     /// Returns the payload bytes in the queue.
     pub(super) fn bytes(&self) -> u64 {
         self.queue.bytes()
@@ -362,41 +309,6 @@ impl<M> Pipeline<M> {
         let popped = self.queue.take(slot)?;
         self.forget_carrier(&popped);
         Some(popped)
-    }
-
-    /// A message goes out: over the seam, with a number, or at an edge to the room, where it gets
-    /// one.
-    #[inline]
-    pub(super) fn send(&mut self, now: Instant, popped: Left<M>) -> Option<Seq> {
-        if let Some(outbox) = &mut self.edge_outbox {
-            outbox.push(popped);
-            return None;
-        }
-        let Popped { item, priority, sender, entered, .. } = popped;
-        let (messages, units) = (item.messages(), item.units());
-        let Queued { kind, session, profile, size, payload, .. } = item;
-        let profile_bytes = profile.as_ref().map_or(0, |profile| profile.size);
-        let seq = Seq(self.outbox.last().0 + 1);
-        let position = self.heads[priority];
-        self.heads[priority] += 1;
-        let (admitted_at, dispatched_at) = (entered, now);
-        let message = Message {
-            seq,
-            position,
-            priority,
-            kind,
-            sender,
-            session,
-            units,
-            messages,
-            admitted_at,
-            dispatched_at,
-            profile: profile.map(|profile| profile.content),
-            payload,
-            bytes: u64::from(size) + u64::from(profile_bytes),
-        };
-        self.outbox.push(Arc::new(message));
-        Some(seq)
     }
 
     /// Returns when the next message may go out, or expires.
@@ -421,40 +333,6 @@ impl<M> Pipeline<M> {
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Instant> {
         self.scheduler.next_for(now, lane.level, lane.sender, is_staff)
-    }
-
-    /// Returns what went out after `seq` and is still here, and how far each level has come.
-    pub(super) fn hand_over(&self, seq: Seq) -> HandOver<M> {
-        HandOver { messages: self.outbox.after(seq).cloned().collect(), heads: self.heads }
-    }
-
-    /// Hands the oldest message over that went out.
-    #[inline]
-    pub(super) fn pop_sent(&mut self) -> Option<Arc<Message<M>>> {
-        self.outbox.pop()
-    }
-
-    /// Hands the oldest message over that waits for the room.
-    pub(super) fn pop_for_room(&mut self) -> Option<EdgeMessage<M>> {
-        self.edge_outbox.as_mut()?.pop()
-    }
-
-    /// Lets go of the messages up to and with `seq`: every audience has taken them over.
-    #[inline]
-    pub(super) fn release_through(&mut self, seq: Seq) {
-        self.outbox.trim(seq);
-    }
-
-    /// Returns how many messages of each level have gone out.
-    #[inline]
-    pub(super) fn heads(&self) -> PerLevel<u64> {
-        self.heads
-    }
-
-    /// Returns the last message that went out.
-    #[inline]
-    pub(super) fn last_sent(&self) -> Seq {
-        self.outbox.last()
     }
 
     /// Returns the whole tokens of the room.
@@ -490,14 +368,6 @@ impl<M> Pipeline<M> {
         let queued = self.queue.items().filter(|waiting| waiting.ext.is_some());
         let at_edge = self.edge_outbox.iter().flat_map(|outbox| outbox.ids());
         queued.map(|waiting| waiting.id).chain(at_edge)
-    }
-
-    /// A message has left the queue: nobody is merged into it any more.
-    #[inline]
-    fn forget_carrier(&mut self, left: &Left<M>) {
-        if let Some(ext) = &left.item.ext {
-            self.merge_index.remove(ext.carrier);
-        }
     }
 }
 

@@ -3,8 +3,10 @@
 //! Every number is small and taken modulo what there is, so that any bytes make a sequence and
 //! limits are hit often.
 
+mod astray;
 mod biased;
 mod numbers;
+mod offers;
 mod op;
 mod reconfigure;
 mod setup;
@@ -13,7 +15,7 @@ pub use biased::{Crowd, Journey, Rush, journey_setup, rush_setup, shards_setup};
 pub use op::Op;
 pub use setup::{Limits, Setup};
 
-use crate::checked::{Checked, LIFE, Say};
+use crate::checked::{Checked, LIFE};
 use crate::oracle::data::Count;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
@@ -23,14 +25,11 @@ use numbers::{
 };
 use reconfigure::Change;
 use roomcast_core::admission::RoomStatus;
-use roomcast_core::broadcasts::{Broadcast, Broadcasts};
+use roomcast_core::broadcasts::Broadcasts;
 use roomcast_core::config::ConfigError;
-use roomcast_core::ids::{CorrelationId, Seq, SessionKey, Ticket};
-use roomcast_core::message::{DedupKey, OutcomeSink, Urgency};
+use roomcast_core::ids::{Seq, SessionKey, Ticket};
 use roomcast_core::resume::ResumeToken;
-use roomcast_core::{
-    Actor, Budget, Instant, Join, Kind, Recipient, RoomState, SessionId, Source, UserId,
-};
+use roomcast_core::{Actor, Instant, Join, Recipient, RoomState, SessionId, UserId};
 use std::collections::{HashMap, VecDeque};
 
 /// Runs the operations on a room with these settings and checks every law after each; then lets the
@@ -270,61 +269,6 @@ impl Player {
         Ok(())
     }
 
-    fn broadcast(&mut self, (at, size): (u8, u8), times: u8) -> Check {
-        let (now, size) = (self.now(), usize::from(size % 72));
-        for _ in 0..times % 128 % 71 {
-            // Apart from all that is offered, and from tips.
-            let id = 1 << 62 | self.broadcasts.count();
-            let broadcast = Broadcast::new(DedupKey(id), Probe::new(id, size)).priority(level(at));
-            if self.broadcasts.publish(now, broadcast).is_ok() {
-                self.checked.broadcast(now, level(at), id, size)?;
-            }
-        }
-        if times >= 128 {
-            self.checked.import_broadcasts(&mut self.room, now, &self.broadcasts)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// A call that offers a message, or decides on one.
-    fn play_offer(&mut self, op: Op) -> Check {
-        let now = self.now();
-        match op {
-            Op::Speak { who, level, size, outcome_sink, more } => {
-                self.publish(
-                    Source::Session(self.session(who)),
-                    (level, size, outcome_sink),
-                    more,
-                )?;
-            }
-            Op::Host { level, size, outcome_sink, more } => {
-                self.publish(Source::Host, (level, size, outcome_sink), more)?;
-            }
-            Op::Forward { user, who, what, more } => {
-                let session = who.filter(|_| !self.sessions.is_empty()).map(|who| match who {
-                    240.. => of_another_life(self.session(who), who),
-                    _ => self.session(who),
-                });
-                self.publish(
-                    Source::Edge { user: UserId(u64::from(user % 6)), session },
-                    what,
-                    more,
-                )?;
-            }
-            Op::Broadcast { level, size, times } => self.broadcast((level, size), times)?,
-            Op::Decide { which, verdict } => {
-                if let Some(&ticket) =
-                    self.tickets.get(usize::from(which) % self.tickets.len().max(1))
-                {
-                    self.checked.review(&mut self.room, now, ticket, &numbers::verdict(verdict))?;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// A call of the room's own data.
     fn play_data(&mut self, op: Op) -> Check {
         let now = self.now();
@@ -347,45 +291,6 @@ impl Player {
                 self.checked.count(&mut self.room, &key(of), count)?;
             }
             _ => {}
-        }
-        Ok(())
-    }
-
-    fn publish(
-        &mut self,
-        source: Source,
-        (at, size, outcome_sink): (u8, u8, u8),
-        more: (u8, u8),
-    ) -> Check {
-        let urgency = if outcome_sink < 224 { Urgency::Plain } else { Urgency::Urgent };
-        let outcome_sink = match outcome_sink % 8 {
-            0..4 => None,
-            4 => Some(OutcomeSink::CountedOnly),
-            5 => Some(OutcomeSink::Waiter(CorrelationId(u64::from(size)))),
-            _ => Some(OutcomeSink::Event(CorrelationId(u64::from(size)))),
-        };
-        let kind = pick(&[Kind::Text, Kind::Custom, Kind::System, Kind::Notice], size);
-        let (merge, units, key, counter) = numbers::more(more);
-        let say = Say {
-            source,
-            level: level(at),
-            kind,
-            urgency,
-            outcome_sink,
-            merge,
-            units,
-            key,
-            counter,
-            size: usize::from(size % 72),
-        };
-        let now = self.now();
-        if let Some(ticket) =
-            self.checked.publish(&mut self.room, now, say)?.ok().and_then(|receipt| receipt.review)
-        {
-            self.tickets.push(ticket);
-            if self.tickets.len() > 16 {
-                self.tickets.remove(0);
-            }
         }
         Ok(())
     }
@@ -450,55 +355,5 @@ impl Player {
             self.now = self.in_time(due);
         }
         self.tick()
-    }
-
-    /// One call at a time that is far off.
-    fn astray(&mut self, call: u8, far: u8) -> Check {
-        const SECOND: u64 = 1_000_000_000;
-        let far = pick(&[SECOND, 60 * SECOND, 86_400 * SECOND, u64::MAX], far);
-        let right = self.now;
-        self.now = right.saturating_add(far);
-        let (who, now) = (call / 8, self.now());
-        match call % 8 {
-            0 => self.play(Op::Speak { who, level: who, size: 1, outcome_sink: who, more: (0, 0) }),
-            1 => self.play(Op::Host { level: who, size: 1, outcome_sink: who, more: (0, 0) }),
-            2 => self.play(Op::Tick),
-            3 => self.play(Op::Batch { who, messages: 128, bytes: 0 }),
-            4 => self.play(Op::Touch { who }),
-            5 => self.play(Op::Leave { user: who }),
-            6 => self.play(Op::Stranger { call: who, bits: (call, u32::from(call)) }),
-            _ => self.checked.wake(&mut self.room, now),
-        }?;
-        self.now = right;
-        Ok(())
-    }
-
-    fn stranger(&mut self, call: u8, id: SessionId) -> Check {
-        if self.sessions.contains(&id) {
-            return Ok(());
-        }
-        let now = self.now();
-        match call % 8 {
-            0 => self.publish(Source::Session(id), (call, call, call), (call, call)),
-            1 => self.checked.close_session(&mut self.room, now, id),
-            2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
-            3 => self.checked.send_direct(
-                &mut self.room,
-                now,
-                Recipient::Session(id),
-                level(call),
-                1,
-            ),
-            4 => self.checked.touch(&mut self.room, now, id),
-            5 => self.checked.set_masked_levels(&mut self.room, now, id, mask(call)),
-            6 => {
-                self.checked.ack(&mut self.room, id, level(call / 8), Seq(u64::MAX))?;
-                let at = token_at(call >= 128);
-                self.checked.resume_token(&mut self.room, now, id, at).map(drop)
-            }
-            _ => self.checked.join(&mut self.room, now, &Join::guest().on(id)).map(|joined| {
-                self.sessions.extend(joined.ok().map(|joined| joined.session));
-            }),
-        }
     }
 }

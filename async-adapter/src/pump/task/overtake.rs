@@ -1,7 +1,8 @@
 //! High messages that go before what a connection has yet to take and has not begun with.
 //! [Decision D49](roomcast_core::design#d49-no-more-in-flight-than-drains-in-a-short-time).
 
-use super::{Prepared, Pumper};
+use super::Pumper;
+use super::sweeping::Prepared;
 use crate::pump::frames::{Encoder, Frame};
 use crate::pump::transport::Transport;
 use roomcast_core::audience::{BatchKey, Delivery};
