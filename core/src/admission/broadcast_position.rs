@@ -30,6 +30,16 @@ impl BroadcastPosition {
         self.missed -= 1;
     }
 
+    /// Goes on where another one stood.
+    pub(super) fn go_on(&mut self, heard: u64) {
+        self.heard = heard;
+    }
+
+    /// Returns how many broadcasts the room has heard, missed ones included.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard
+    }
+
     /// Passes over what has been broadcast so far.
     pub(super) fn skip_all<M: Payload>(&mut self, broadcasts: &Broadcasts<M>) {
         self.heard = broadcasts.count();

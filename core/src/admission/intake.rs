@@ -8,7 +8,7 @@ use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
 use crate::message::{DedupKey, Sender};
 use crate::priority::{PerLevel, Priority};
-use crate::quota::{NotYet, Quota, Rate, TokenBucket};
+use crate::quota::{LimitLeft, NotYet, Quota, Rate, TokenBucket};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -97,6 +97,18 @@ impl Intake {
             return Err(NotYet { retry_at: self.notices.next_at(now, 0) });
         }
         Ok(())
+    }
+
+    /// Goes on at `now` with what another one's notices had left, where that is known.
+    pub(super) fn go_on(&mut self, now: Instant, notices: Option<LimitLeft>) {
+        if let Some(left) = notices {
+            self.notices.go_on(now, left);
+        }
+    }
+
+    /// Returns what the quota of the notices has left.
+    pub(super) fn notices_left(&self) -> LimitLeft {
+        self.notices.left()
     }
 
     /// Takes a notice's token.

@@ -16,6 +16,7 @@ mod attendance;
 mod broadcast_import;
 mod broadcast_position;
 mod checks;
+mod continuing;
 mod data;
 #[cfg(feature = "internals")]
 mod digest;
@@ -48,6 +49,7 @@ mod system_messages;
 #[cfg(test)]
 mod tests;
 
+pub use continuing::Continued;
 pub use moderation::{Actor, ModerationCounts};
 pub use persisted::{ImportError, PersistedState};
 pub use reviews::{PendingReview, ReviewDecision, ReviewError};

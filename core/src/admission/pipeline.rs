@@ -15,6 +15,7 @@ use crate::index::Hasher;
 use crate::message::{Limit, Sender, Urgency};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Full, Popped, Queue, Space, Victims};
+use crate::quota::LimitLeft;
 use crate::time::{Duration, Instant, saturating_nanos};
 use crate::work::WorkLimit;
 use alloc::boxed::Box;
@@ -63,6 +64,21 @@ impl<M> Pipeline<M> {
         if let Some(outbox) = &mut self.edge_outbox {
             outbox.set_life(life);
         }
+    }
+
+    /// Goes on at `now` with what another one's limits had left, where that is known.
+    pub(super) fn go_on(
+        &mut self,
+        now: Instant,
+        rate: Option<LimitLeft>,
+        level_quotas: &PerLevel<Option<LimitLeft>>,
+    ) {
+        self.scheduler.go_on(now, rate, level_quotas);
+    }
+
+    /// Returns what the room's rate has left, and each level's own quota.
+    pub(super) fn limits_left(&self) -> (Option<LimitLeft>, PerLevel<Option<LimitLeft>>) {
+        self.scheduler.left()
     }
 
     /// From now on other quotas and bounds, for what waits as well.

@@ -7,7 +7,7 @@ use crate::config::{Exempt, RoomConfig};
 use crate::message::Sender;
 use crate::priority::{PerLevel, Priority};
 use crate::queue::Queue;
-use crate::quota::Limiter;
+use crate::quota::{LimitLeft, Limiter};
 use crate::time::Instant;
 use core::cmp::Reverse;
 
@@ -83,6 +83,29 @@ impl Scheduler {
         }
         (self.kept, self.by_level, self.exempt, self.min_share) =
             (new.kept, new.by_level, new.exempt, new.min_share);
+    }
+
+    /// Goes on at `now` with what another one's limits had left, where that is known.
+    pub(super) fn go_on(
+        &mut self,
+        now: Instant,
+        rate: Option<LimitLeft>,
+        level_quotas: &PerLevel<Option<LimitLeft>>,
+    ) {
+        if let Some(left) = rate {
+            self.room.go_on(now, left);
+        }
+        for (limiter, left) in self.levels.0.iter_mut().zip(&level_quotas.0) {
+            if let (Some(limiter), &Some(left)) = (limiter, left) {
+                limiter.go_on(now, left);
+            }
+        }
+    }
+
+    /// Returns what the room's rate has left, and each level's own quota.
+    pub(super) fn left(&self) -> (Option<LimitLeft>, PerLevel<Option<LimitLeft>>) {
+        let of_level = |level| self.levels[level].as_ref().and_then(Limiter::left);
+        (self.room.left(), PerLevel::from_fn(of_level))
     }
 
     /// Which level has its turn, of those that wait and have not used up their own quota or have

@@ -1,10 +1,12 @@
 //! Rates, quotas and the token bucket: [law L5](crate::design#l5-rate).
 
+mod left;
 mod limiter;
 #[cfg(test)]
 mod tests;
 mod window;
 
+pub use left::LimitLeft;
 pub(crate) use limiter::Limiter;
 pub use limiter::RateLimit;
 

@@ -1,7 +1,7 @@
 //! Aligned windows, the way some services count:
 //! [decision D14](crate::design#d14-two-kinds-of-quota).
 
-use super::Rate;
+use super::{LimitLeft, Rate};
 use crate::time::Instant;
 
 /// At most [`Rate::count`] in each window of [`Rate::period`], windows beginning at whole multiples
@@ -40,6 +40,24 @@ impl Window {
         } else {
             *self = Self::used_up(self.last.max(now), rate);
         }
+    }
+
+    /// What is left.
+    pub(crate) fn left(&self) -> LimitLeft {
+        let is_current = self.number_at(self.last) == self.number;
+        LimitLeft::Passed { count: if is_current { self.used } else { 0 }, at: self.last }
+    }
+
+    /// Goes on at `now` where another one stopped: so many have passed in the window of that
+    /// instant, and none in a later one. One in a window to come counts as of this one.
+    pub(crate) fn go_on(&mut self, now: Instant, used: u32, at: Instant) {
+        *self = Self { rate: self.rate, number: 0, used, last: at.min(now) };
+        self.number = self.number_at(at.min(now));
+    }
+
+    /// Nothing more passes in the window of `now`.
+    pub(crate) fn use_up(&mut self, now: Instant) {
+        *self = Self::used_up(now, self.rate);
     }
 
     /// How many may still pass in the window of `now`.
