@@ -2,14 +2,14 @@
 //! room, and the ledgers add up.
 
 use proptest::prelude::*;
-use roomcast_core::ids::{CorrelationId, SessionKind};
+use roomcast_core::ids::{CorrelationId, Seq, SessionKind};
 use roomcast_core::ledger::{DropReason, RefusalReason};
-use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Urgency};
+use roomcast_core::message::{DedupKey, Limit, MergeKey, MessageParts, OutcomeSink, Urgency};
 use roomcast_core::shard_index::ShardIndex;
 use roomcast_core::time::Duration;
 use roomcast_core::{
-    Actor, Admission, Audience, Budget, Edge, Event, Group, Instant, Kind, Outcome, PerLevel,
-    Priority, Publish, RoomConfig, SessionId, Source, UserId,
+    Actor, Admission, Audience, Budget, Edge, Event, Group, Instant, Kind, Message, Outcome,
+    PerLevel, Priority, Publish, RoomConfig, SessionId, Source, UserId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -249,6 +249,28 @@ fn b17_all_that_was_published_is_forwarded() {
         (RefusalReason::TooLarge, Some(Limit::ProfileBytes { size: 22, max: 8 }))
     );
     assert_eq!(refused.to_string(), "refused: profile too large: 22 bytes (limit 8)");
+}
+
+/// With its size, by which logs are bounded; whoever reads it cannot tell.
+#[test]
+fn b17_a_message_from_a_wire_is_the_very_message() {
+    let config = RoomConfig::builder(OWNER).build().unwrap();
+    let mut room = Admission::<String>::new(&config);
+    let now = Instant::from_secs(100);
+    let mut publish = Publish::gift_combo(
+        Source::Edge { user: UserId(7), session: Some(SessionId::from_bits(1 << 40 | 1)) },
+        UserId(7),
+        3,
+        5,
+        "a rocket".to_owned(),
+    );
+    publish.profile = Some(Arc::new("ann, 31".into()));
+    let _ = room.publish(now, publish).unwrap();
+    let handed = room.hand_over(Seq::default());
+    let [message] = handed.messages() else { panic!("one went out") };
+    let parts = MessageParts::from((**message).clone());
+    assert_eq!(parts.clone(), MessageParts { units: 5, ..parts.clone() });
+    assert_eq!(Message::assemble(parts), **message);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::memory::RoomBytes;
 use crate::priority::PerLevel;
 
 /// What admission's books say at one instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdmissionSnapshot {
     /// The life of the room, as its host numbers them.

@@ -1,10 +1,11 @@
 //! How far a room's life has come.
 
 /// What a room still does with messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoomStatus {
     /// Takes messages and members.
+    #[default]
     Open,
     /// Takes nothing more; what waits still goes out at the room's rate.
     Draining,

@@ -8,7 +8,7 @@ use crate::memory::RoomBytes;
 use crate::priority::PerLevel;
 
 /// What the audience's books say once it has applied the messages up to [`applied`](Self::applied).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AudienceSnapshot {
     /// Calls of an audience by itself whose `now` was further ahead than one step may go, and that

@@ -4,10 +4,12 @@
 
 mod edge_message;
 mod outcome;
+mod parts;
 mod publish;
 
 pub use edge_message::{EdgeMessage, Forwarded};
 pub use outcome::{Limit, Outcome, Receipt, Refused};
+pub use parts::MessageParts;
 pub use publish::{DedupKey, MergeKey, OutcomeSink, Publish, Urgency};
 
 use crate::ids::{Seq, SessionId, SessionKey, UserId};
