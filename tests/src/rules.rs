@@ -90,6 +90,8 @@ pub struct Rules {
     pub direct_bytes: u64,
     /// At what age a token is no good any more.
     pub resume_within: Duration,
+    /// How far ahead a token's time may be.
+    pub resume_skew: Duration,
     /// How many messages of a level it reaches back at the most.
     pub resume_messages: u32,
     /// How long those who wait may be left waiting; nothing for High.
@@ -165,6 +167,7 @@ impl Default for Rules {
             shards: 1,
             grace: Duration::from_secs(10),
             resume_within: Duration::from_secs(60),
+            resume_skew: Duration::from_secs(5),
             resume_messages: 4_096,
             direct_messages: 64,
             direct_bytes: 64 << 10,
@@ -238,6 +241,7 @@ impl Rules {
             .presence_events(self.presence_events)
             .grace(self.grace)
             .resume_within(self.resume_within)
+            .resume_skew(self.resume_skew)
             .resume_messages(self.resume_messages)
             .direct_messages(self.direct_messages)
             .direct_bytes(self.direct_bytes)

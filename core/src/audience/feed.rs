@@ -33,6 +33,8 @@ pub(super) struct Feed<M> {
     late: Option<Box<Replay>>,
     /// How old a token may be that a session goes on with, and what it reads.
     resume_within: Duration,
+    /// How far ahead its time may be.
+    resume_skew: Duration,
     /// How many messages of each level such a session may be behind.
     resume_messages: u32,
 }
@@ -51,6 +53,7 @@ impl<M: Payload> Feed<M> {
             is_expiring: false,
             late: Replay::new(settings.replay_on_join),
             resume_within: settings.resume_within,
+            resume_skew: settings.resume_skew,
             resume_messages: settings.resume_messages,
         }
     }
@@ -62,6 +65,7 @@ impl<M: Payload> Feed<M> {
             log: self.log.newest(),
             late: self.late.clone(),
             resume_within: settings.resume_within,
+            resume_skew: settings.resume_skew,
             resume_messages: settings.resume_messages,
             ..*self
         }
@@ -71,6 +75,7 @@ impl<M: Payload> Feed<M> {
     /// [`trim`](Self::trim), which has to follow.
     pub(super) fn reconfigure(&mut self, settings: &Settings) {
         self.resume_within = settings.resume_within;
+        self.resume_skew = settings.resume_skew;
         self.resume_messages = settings.resume_messages;
         self.late = Replay::change(self.late.take(), settings.replay_on_join);
         self.log.reconfigure(settings);
@@ -219,11 +224,11 @@ impl<M: Payload> Feed<M> {
         }
     }
 
-    /// Returns whether a session may go on with a token: it is neither too old nor from the future,
-    /// and at no level so far behind that the low half of its position would soon mean another.
+    /// Returns whether a session may go on with a token: it is neither too old nor too far ahead of
+    /// the time, and at no level so far behind that the low half of its position would soon mean another.
     pub(super) fn honours(&self, now: Instant, token: &ResumeToken) -> bool {
         let age = now.saturating_since(token.taken_at);
-        let is_fresh = token.taken_at <= now && age < self.resume_within;
+        let is_fresh = token.taken_at <= now + self.resume_skew && age < self.resume_within;
         let mut positions = token.positions.iter();
         is_fresh
             && positions.all(|(level, &position)| {

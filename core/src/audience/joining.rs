@@ -96,9 +96,9 @@ impl<M: Payload> Audience<M> {
     /// fresh session would get it. What it reads that was there before it came is
     /// [history](crate::Batch::is_history), and is handed over however old.
     ///
-    /// A token that is as old as `resume_within` or older, that is from the future (of time, or of
-    /// a level's positions), or that is more than 2³⁰ messages of a level behind, is not
-    /// honoured: the session joins as any other, and so it does with one of another life of the
+    /// A token that is as old as `resume_within` or older, that is from the future (of time, by more
+    /// than [`resume_skew`](crate::config::RoomConfigBuilder::resume_skew), or of a level's
+    /// positions), or that is more than 2³⁰ messages of a level behind, is not honoured: the session joins as any other, and so it does with one of another life of the
     /// room. [`Joined::start`] tells which it was.
     ///
     /// # Errors

@@ -174,6 +174,10 @@ impl RoomConfigBuilder {
         /// For how long a [`ResumeToken`](crate::resume::ResumeToken) is good: at this age it no longer is.
         /// Default 60 s; zero honours none.
         resume_within: Duration => resume_within;
+        /// How far ahead of this room's time that of a [`ResumeToken`](crate::resume::ResumeToken)
+        /// may be: one that was taken on another machine has that one's time. Such a token counts as
+        /// taken now. Default 5 s; zero honours none from the future.
+        resume_skew: Duration => resume_skew;
         /// How many messages of each level, counted back from the newest, a session may read that
         /// comes with a [`ResumeToken`](crate::resume::ResumeToken): each is looked at whether it is
         /// the session's own. What lies further back is a gap. Default 4,096.

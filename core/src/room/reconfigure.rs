@@ -37,7 +37,7 @@ impl<M: Payload> RoomState<M> {
     /// | `sessions`, `sessions_per_user`, `admins`, `mutes`, `bans`, `direct_messages`, `direct_bytes`, the other data limits, `outcomes`, `presence_events` | what is there stays; new ones are refused until there is room, and changes of presence counted as lost |
     /// | `recent_users` | the oldest are forgotten; at most 4,096 are carried over |
     /// | `system_messages` | what is not told yet is told as the new ones say; of a kind that is off, never |
-    /// | `outcome_sink`, `grace`, `resume_within`, `resume_messages`, `coalesce` | for what comes, and for who ends, from now on |
+    /// | `outcome_sink`, `grace`, `resume_within`, `resume_skew`, `resume_messages`, `coalesce` | for what comes, and for who ends, from now on |
     /// | `max_step` | from the next call on |
     /// | `idle_timeout` | from now on; where it was not set, a room that nobody is in counts from `now` |
     ///

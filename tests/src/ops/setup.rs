@@ -129,6 +129,11 @@ impl Limits {
     }
 }
 
+/// How far ahead a token's time may be: a tampered one is 40 ms ahead.
+fn resume_skew(at: u8) -> Duration {
+    pick(&[Duration::from_secs(5), Duration::from_millis(39), Duration::ZERO, Duration::MAX], at)
+}
+
 impl Setup {
     /// How long turns are remembered.
     fn memory(&self) -> Duration {
@@ -255,6 +260,7 @@ impl Setup {
                 ],
                 self.resume,
             ),
+            resume_skew: resume_skew(self.resume / 8),
             resume_messages: pick(&[4_096, 4_096, 2, 1, 3, 0], self.resume / 4),
             coalesce: {
                 let window = |at| {

@@ -119,8 +119,11 @@ impl Oracle {
             let (listener, after, _) = self.comes();
             return Some((listener, after, StartPosition::Unknown));
         }
-        let age =
-            Duration::from_nanos(self.clock.as_nanos().checked_sub(token.taken_at.as_nanos())?);
+        // Another machine's clock may be ahead of this room's by so much.
+        if token.taken_at > self.clock + self.rules.resume_skew {
+            return None;
+        }
+        let age = self.clock.saturating_since(token.taken_at);
         let behind =
             PerLevel::from_fn(|level| self.heads[level].checked_sub(token.positions[level]));
         if age >= self.rules.resume_within

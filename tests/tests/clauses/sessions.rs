@@ -2,6 +2,7 @@
 
 use crate::scene::{ANN, BOB, Scene, texts};
 use Priority::{High, Low, Lowest, Normal};
+use roomcast_core::config::RoomConfigBuilder;
 use roomcast_core::error::{JoinError, SessionEnd};
 use roomcast_core::event::{EndReason, StartPosition};
 use roomcast_core::ledger::Deliveries;
@@ -206,6 +207,31 @@ fn b18_what_the_log_no_longer_holds_is_a_gap() {
     assert_eq!((batch.gap(Normal), texts(&batch)), (3, vec!["3".into(), "4".into()]));
 }
 
+/// A token of another machine goes on, unless that one's clock is further ahead than is allowed.
+#[test]
+fn b18_a_token_of_a_clock_that_is_ahead_goes_on() {
+    let second = Duration::from_secs(1);
+    for (skew, ahead, start) in [
+        (None, Duration::from_millis(1), StartPosition::Resumed),
+        (None, 5 * second, StartPosition::Resumed),
+        (Some(second), second, StartPosition::Resumed),
+        (Some(second), second + Duration::from_nanos(1), StartPosition::Head),
+        (Some(Duration::ZERO), Duration::from_nanos(1), StartPosition::Head),
+    ] {
+        let mut scene =
+            Scene::with(|builder| skew.into_iter().fold(builder, RoomConfigBuilder::resume_skew));
+        let ann = scene.user(ANN);
+        let _ = scene.host(Normal, "unread").unwrap();
+        let token = token(&scene, ann);
+        assert!(scene.room.close_session(scene.now, ann));
+        let taken_at = scene.now + ahead;
+        let joined = back(&mut scene, &ResumeToken { taken_at, ..token });
+        assert_eq!(joined.start, start, "{ahead:?} ahead of {skew:?}");
+        let read = if start == StartPosition::Resumed { vec!["unread".to_owned()] } else { vec![] };
+        assert_eq!(scene.read(joined.session), read);
+    }
+}
+
 /// It is too old, or of no such position.
 #[test]
 fn b18_a_bad_token_makes_a_plain_join() {
@@ -216,8 +242,9 @@ fn b18_a_bad_token_makes_a_plain_join() {
     assert!(scene.room.close_session(scene.now, ann));
     let ahead = ResumeToken { positions: PerLevel([0, 2, 0, 0]), ..token.clone() };
     assert_eq!(back(&mut scene, &ahead).start, StartPosition::Head);
-    let later =
-        ResumeToken { taken_at: Instant::from_nanos(scene.now.as_nanos() + 1), ..token.clone() };
+    let skew = Duration::from_secs(5);
+    let later = scene.now + skew + Duration::from_nanos(1);
+    let later = ResumeToken { taken_at: later, ..token.clone() };
     assert_eq!(back(&mut scene, &later).start, StartPosition::Head);
     scene.now = Instant::from_nanos(scene.now.as_nanos() + 4_999_999_999);
     let joined = back(&mut scene, &token);
