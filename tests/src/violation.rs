@@ -58,14 +58,14 @@ impl Violation {
     /// A broken promise; [`at`](Self::at) tells the operation.
     pub fn new(
         law: Law,
-        what: impl Into<String>,
+        what: impl fmt::Display,
         expected: impl fmt::Debug,
         found: impl fmt::Debug,
     ) -> Self {
         Self {
             law,
             step: 0,
-            what: what.into(),
+            what: what.to_string(),
             expected: format!("{expected:?}"),
             found: format!("{found:?}"),
         }
@@ -96,10 +96,24 @@ impl fmt::Debug for Violation {
 
 impl std::error::Error for Violation {}
 
-/// Whether two values are the same.
+/// What is looked at, put into words only where a promise is broken.
+pub fn in_words(words: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> impl fmt::Display {
+    InWords(words)
+}
+
+struct InWords<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for InWords<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0(f)
+    }
+}
+
+/// Whether two values are the same. `what` is put into words only if they are not: there are
+/// thousands of these for each operation.
 pub fn same<T: PartialEq + fmt::Debug>(
     law: Law,
-    what: impl Into<String>,
+    what: impl fmt::Display,
     expected: T,
     found: T,
 ) -> Check {

@@ -48,7 +48,7 @@ impl Oracle {
         let Some(m) = sent.next() else {
             return Err(Violation::new(
                 Law::L5Rate,
-                format!("{what} goes out"),
+                format_args!("{what} goes out"),
                 expected,
                 "nothing sent",
             ));
@@ -86,6 +86,6 @@ impl Oracle {
 
     /// Nothing that is left went out.
     pub(super) fn nothing_beside(what: &str, sent: &Sent<'_>) -> Check {
-        same(Law::L5Rate, format!("what goes out beside {what}"), 0, sent.len())
+        same(Law::L5Rate, format_args!("what goes out beside {what}"), 0, sent.len())
     }
 }

@@ -208,7 +208,7 @@ impl Oracle {
                 Count::Add(delta) => drop(self.data.counters.insert(key.to_owned(), value + delta)),
             }
         }
-        same(Law::L7Bounded, format!("{count:?} of counter {key}"), expected, answer)
+        same(Law::L7Bounded, format_args!("{count:?} of counter {key}"), expected, answer)
     }
 
     /// What can be read.

@@ -3,7 +3,7 @@
 use super::Oracle;
 use super::listeners::Listeners;
 use crate::payload::{Probe, Watch};
-use crate::violation::{Check, Law, same};
+use crate::violation::{Check, Law, in_words, same};
 use roomcast_core::direct::{DirectReason, DirectReceipt, DirectRefused, Directs};
 use roomcast_core::message::Limit;
 use roomcast_core::room::RoomSnapshot;
@@ -161,7 +161,7 @@ impl Oracle {
         )?;
         for (session, listener) in &self.listeners.here {
             let waiting = || listener.directs.values().flatten();
-            let of = |what: &str| format!("{what} of {session}");
+            let of = |what: &'static str| in_words(move |f| write!(f, "{what} of {session}"));
             self.eased(
                 of("direct messages"),
                 self.rules.direct_messages,

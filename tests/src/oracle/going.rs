@@ -126,7 +126,7 @@ impl Oracle {
         let tokens = self.turns.room.whole(now.as_nanos());
         Err(Violation::new(
             Law::L5Rate,
-            format!("no more goes out with {tokens} tokens"),
+            format_args!("no more goes out with {tokens} tokens"),
             "nothing sent",
             message,
         ))
@@ -228,7 +228,7 @@ impl Oracle {
         let allowed = self.squeezed(newcomer, |squeeze| squeeze.may_evict(&victims));
         same(
             Law::L7Bounded,
-            format!("whether {victims:?} may give way to {newcomer}"),
+            format_args!("whether {victims:?} may give way to {newcomer}"),
             true,
             allowed,
         )?;

@@ -2,11 +2,12 @@
 
 use super::Oracle;
 use crate::payload::Probe;
-use crate::violation::{Check, Law, Violation, same};
+use crate::violation::{Check, Law, Violation, in_words, same};
 use roomcast_core::admission::RoomStatus;
 use roomcast_core::ledger::{Deliveries, Reason};
 use roomcast_core::room::RoomSnapshot;
 use roomcast_core::{Instant, PerLevel, Priority, RoomState};
+use std::fmt::Display;
 
 impl Oracle {
     /// Compares everything that a look at the room shows, save the sessions one by one.
@@ -51,26 +52,26 @@ impl Oracle {
             let balance = books.is_some_and(|books| books.values().all(Deliveries::balances));
             same(
                 Law::L2Deliveries,
-                format!("the books of {session}"),
+                format_args!("the books of {session}"),
                 Some(listener.deliveries()),
                 books,
             )?;
             let (own, skips) = (listener.skipped, room.skips(session));
             same(
                 Law::L2Deliveries,
-                format!("{own:?} missed by {session}, by cause"),
+                format_args!("{own:?} missed by {session}, by cause"),
                 Some(true),
                 skips.map(|skips| own.0 == skips.0),
             )?;
             same(
                 Law::Members,
-                format!("the mask of {session}"),
+                format_args!("the mask of {session}"),
                 Some(listener.mask),
                 room.masked_levels(session),
             )?;
             same(
                 Law::L2Deliveries,
-                format!("whether the books of {session} balance"),
+                format_args!("whether the books of {session} balance"),
                 true,
                 balance,
             )?;
@@ -81,10 +82,10 @@ impl Oracle {
             let mut found = room.sessions_of(user).to_vec();
             expected.sort_unstable();
             found.sort_unstable();
-            same(Law::Members, format!("the sessions of {user}"), expected, found)?;
+            same(Law::Members, format_args!("the sessions of {user}"), expected, found)?;
             same(
                 Law::Members,
-                format!("whether {user} is online"),
+                format_args!("whether {user} is online"),
                 self.is_online(user),
                 room.is_online(user),
             )?;
@@ -98,7 +99,7 @@ impl Oracle {
         for level in Priority::ALL {
             let (own, row) = (&self.books[level], &admission.ledger.levels[level]);
             let queued = self.line.level(level).count() as u64;
-            let name = |what: &str| format!("{what} {level} messages");
+            let name = |what: &'static str| in_words(move |f| write!(f, "{what} {level} messages"));
             same(Law::L1Messages, name("submitted"), own.submitted, row.submitted)?;
             same(Law::L1Messages, name("dispatched"), own.dispatched, row.dispatched)?;
             same(Law::L1Messages, name("queued"), queued, row.queued)?;
@@ -133,8 +134,8 @@ impl Oracle {
                 [found.queued, found.under_review],
             )?;
             same(Law::L1Messages, name("counted"), queued, u64::from(admission.queued[level]))?;
-            reasons(&name("refused"), &own.refused, row.refused.iter())?;
-            reasons(&name("dropped"), &own.dropped, row.dropped.iter())?;
+            reasons(name("refused"), &own.refused, row.refused.iter())?;
+            reasons(name("dropped"), &own.dropped, row.dropped.iter())?;
             let bytes: u64 = self.line.level(level).map(|entry| entry.size).sum();
             same(Law::L7Bounded, name("bytes of queued"), bytes, admission.queued_bytes[level])?;
         }
@@ -185,8 +186,8 @@ impl Oracle {
             audience.deliveries,
         )?;
         let own = self.listeners.skips();
-        let what = || format!("{own:?} missed over all sessions, by cause");
-        same(Law::L2Deliveries, what(), true, own.0 == audience.skips.0)?;
+        let what = format_args!("{own:?} missed over all sessions, by cause");
+        same(Law::L2Deliveries, what, true, own.0 == audience.skips.0)?;
         same(
             Law::L2Deliveries,
             "the last number applied",
@@ -216,7 +217,7 @@ impl Oracle {
             )?;
             Self::within("bytes in the log", rules.log_bytes[level], audience.log_bytes[level])?;
             self.eased(
-                format!("outcome slots of {level}"),
+                format_args!("outcome slots of {level}"),
                 rules.outcomes[level],
                 admission.outcomes[level],
             )?;
@@ -238,7 +239,7 @@ impl Oracle {
 }
 
 fn reasons<R: Reason + Eq + std::hash::Hash>(
-    what: &str,
+    what: impl Display,
     own: &std::collections::HashMap<R, u64>,
     found: impl Iterator<Item = (R, u64)>,
 ) -> Check {
@@ -247,7 +248,7 @@ fn reasons<R: Reason + Eq + std::hash::Hash>(
         if expected != count {
             return Err(Violation::new(
                 Law::L1Messages,
-                format!("{what}, {}", reason.name()),
+                format_args!("{what}, {}", reason.name()),
                 expected,
                 count,
             ));

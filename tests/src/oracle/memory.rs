@@ -167,10 +167,10 @@ fn give_way(
         way.take(sizes[id]);
     }
     let is_enough = was_over || way.is_over() || victims.len() == sizes.len();
-    same(Law::L7Bounded, format!("whether enough of {level} gave way"), true, is_enough)?;
+    same(Law::L7Bounded, format_args!("whether enough of {level} gave way"), true, is_enough)?;
     // The last that went was needed, whichever that was.
     let gone = way.gone.bytes - before;
     let is_needed = |id: &u64| before + gone - sizes[id] < way.bytes;
     let none_more = was_over || victims.is_empty() || victims.iter().any(is_needed);
-    same(Law::L7Bounded, format!("whether too much of {level} gave way"), true, none_more)
+    same(Law::L7Bounded, format_args!("whether too much of {level} gave way"), true, none_more)
 }

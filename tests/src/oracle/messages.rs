@@ -338,7 +338,7 @@ impl Oracle {
             Some((id, _)) => Err(Violation::new(
                 Law::L8NothingLost,
                 "a waiting payload",
-                format!("{id} waits"),
+                format_args!("{id} waits"),
                 "it is gone",
             )),
             None => Ok(()),

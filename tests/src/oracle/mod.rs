@@ -60,6 +60,7 @@ use roomcast_core::rights::Action;
 use roomcast_core::system_messages::SystemMessageKind;
 use roomcast_core::{Actor, Event, Instant, Kind, Memory, PerLevel, Priority, SessionId, UserId};
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
 use tips::Happened;
 use tokens::Tokens;
 use turns::Turns;
@@ -335,7 +336,7 @@ impl Oracle {
     }
 
     /// A promise was broken if this is more than it may be.
-    fn within(what: &str, most: u64, found: u64) -> Check {
+    fn within(what: impl Display, most: u64, found: u64) -> Check {
         if found <= most { Ok(()) } else { Err(Violation::new(Law::L7Bounded, what, most, found)) }
     }
 }

@@ -260,16 +260,21 @@ impl Oracle {
     /// What can be asked of each user.
     pub fn inspect_moderation(&self, room: &RoomState<Probe>) -> Check {
         for user in (0..6).map(UserId) {
-            same(Law::Members, format!("the role of {user}"), self.role(user), room.role_of(user))?;
             same(
                 Law::Members,
-                format!("the mute of {user}"),
+                format_args!("the role of {user}"),
+                self.role(user),
+                room.role_of(user),
+            )?;
+            same(
+                Law::Members,
+                format_args!("the mute of {user}"),
                 self.muted(user),
                 room.muted_until(self.clock, user),
             )?;
             same(
                 Law::Members,
-                format!("the ban of {user}"),
+                format_args!("the ban of {user}"),
                 self.banned(user),
                 room.banned_until(self.clock, user),
             )?;

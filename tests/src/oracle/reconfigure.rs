@@ -13,6 +13,7 @@ use roomcast_core::ledger::DropReason;
 use roomcast_core::{Instant, PerLevel, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -124,7 +125,7 @@ impl Oracle {
         let allowed = Squeeze::of_old(&self.line).may_shed(&victims);
         same(
             Law::L7Bounded,
-            format!("whether {victims:?} may give way to a smaller queue"),
+            format_args!("whether {victims:?} may give way to a smaller queue"),
             true,
             allowed,
         )?;
@@ -141,15 +142,14 @@ impl Oracle {
     /// As `within`, for what stays where it is when its bound shrinks.
     pub(super) fn eased(
         &self,
-        what: impl Into<String>,
+        what: impl Display,
         most: impl Into<u64>,
         found: impl Into<u64>,
     ) -> Check {
-        let (what, most, found) = (what.into(), most.into(), found.into());
-        let seen = self
-            .eased
-            .has_changed
-            .then(|| self.eased.seen.borrow_mut().insert(what.clone(), found).unwrap_or(u64::MAX));
-        Self::within(&what, most.max(seen.unwrap_or(0)), found)
+        let (most, found) = (most.into(), found.into());
+        let seen = self.eased.has_changed.then(|| {
+            self.eased.seen.borrow_mut().insert(what.to_string(), found).unwrap_or(u64::MAX)
+        });
+        Self::within(what, most.max(seen.unwrap_or(0)), found)
     }
 }

@@ -42,7 +42,12 @@ impl Oracle {
             let (from, head) =
                 (token.positions[level] + listener.missed[level].total(), self.heads[level]);
             if listener.mask.contains(level) {
-                same(Law::L2Deliveries, format!("where the masked {level} stands"), head, from)?;
+                same(
+                    Law::L2Deliveries,
+                    format_args!("where the masked {level} stands"),
+                    head,
+                    from,
+                )?;
             }
             let pending = &listener.pending[level];
             let fits =
@@ -53,7 +58,7 @@ impl Oracle {
             {
                 return Err(Violation::new(
                     Law::L2Deliveries,
-                    format!("where {level} stands"),
+                    format_args!("where {level} stands"),
                     (pending, head),
                     from,
                 ));

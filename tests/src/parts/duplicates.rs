@@ -271,7 +271,7 @@ impl Pair {
             for key in (0..16).map(DedupKey) {
                 same(
                     Law::Events,
-                    format!("until when {key:?} of {sender:?} is refused at {now}"),
+                    format_args!("until when {key:?} of {sender:?} is refused at {now}"),
                     self.refused_until(sender, key),
                     self.table.refused_until(now, sender, key),
                 )?;
@@ -280,7 +280,7 @@ impl Pair {
         let (kept, forgotten) = self.table.counts();
         same(Law::L7Bounded, "keys that were forgotten", self.forgotten, forgotten)?;
         let fits = kept <= self.limits.keys;
-        same(Law::L7Bounded, format!("whether {kept} keys are too many"), true, fits)
+        same(Law::L7Bounded, format_args!("whether {kept} keys are too many"), true, fits)
     }
 }
 

@@ -434,7 +434,12 @@ pub fn run(sequence: &Sequence) -> Check {
     same(Law::Batches, "what a peer has said", seen, found)?;
     let is_corrected = matches!(&end, End::Closed(said) if said.starts_with(&[0x03, 0xea]));
     let may_end = ends.contains(&end) || is_corrected && ends.contains(&End::Corrected);
-    same(Law::Events, format!("whether it may end as {end:?}, and not {ends:?}"), true, may_end)?;
+    same(
+        Law::Events,
+        format_args!("whether it may end as {end:?}, and not {ends:?}"),
+        true,
+        may_end,
+    )?;
     // What a server frames itself reads back, whatever it is.
     for piece in &sequence.pieces {
         if let Piece::Raw(raw) = piece {

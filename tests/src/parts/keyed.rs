@@ -1,7 +1,7 @@
 //! A limit for any key (clause B16), beside the oracle's quotas of single senders.
 
 use crate::oracle::quotas::Quotas;
-use crate::violation::{Check, Law, same};
+use crate::violation::{Check, Law, in_words, same};
 use roomcast_core::quota::{NotYet, Quota, Rate};
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, KeyedLimit, UserId};
@@ -82,7 +82,7 @@ impl Pair {
     fn take(&mut self, key: u64) -> Check {
         let (now, user) = (Instant::from_nanos(self.now), UserId(key));
         let expected = self.expected(key).map_err(|retry_at| NotYet { retry_at });
-        let name = |what: &str| format!("{what} for {key} at {now}");
+        let name = |what: &'static str| in_words(move |f| write!(f, "{what} for {key} at {now}"));
         same(Law::L5Rate, name("a look"), expected, self.limit.check(now, key))?;
         let apart = self.model.is_apart(now, user);
         same(Law::L5Rate, name("a place"), apart, self.limit.has_place_for(now, key))?;

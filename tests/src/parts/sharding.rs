@@ -71,7 +71,7 @@ fn come(room: &mut Room, sharding: Sharding) -> Check {
         Err(JoinError::RoomFull { .. }) => None,
         Err(error) => return Err(Violation::new(Law::Members, "a join", expected, error)),
     };
-    same(Law::Members, format!("where to, of {:?}", room.loads), expected, found)
+    same(Law::Members, format_args!("where to, of {:?}", room.loads), expected, found)
 }
 
 /// Lets them come and go.
@@ -87,7 +87,7 @@ pub fn run(sequence: &Sequence) -> Check {
             .collect();
         let (index, round) = (slot / 1_024 % shards, slot / 1_024 / shards);
         let place = round * 1_024 + slot % 1_024;
-        same(Law::Members, format!("where slot {slot} is"), vec![(index, place)], homes)?;
+        same(Law::Members, format_args!("where slot {slot} is"), vec![(index, place)], homes)?;
         let at = sharding.part(shards - 1).at(slot);
         same(Law::Members, "which part says so", Some(at), ShardIndex::new(index, shards))?;
     }

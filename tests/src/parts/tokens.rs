@@ -101,7 +101,7 @@ fn round_trips(token: &ResumeToken) -> Check {
     same(Law::L8NothingLost, "a token by its text", Ok(token.clone()), by_text)?;
     let bytes = token.as_bytes().len();
     let is_a_length = bytes >= 73 && (bytes - 73).is_multiple_of(8) && bytes <= 73 + 64 * 8;
-    same(Law::L7Bounded, format!("whether a token has {bytes} bytes"), true, is_a_length)
+    same(Law::L7Bounded, format_args!("whether a token has {bytes} bytes"), true, is_a_length)
 }
 
 fn parse(bytes: &[u8], text: &str) -> Check {
