@@ -301,6 +301,8 @@ struct Counter {
     value: i64,
     /// Since it was told last.
     changed: bool,
+    /// How much of it the room knows, at an edge.
+    handed_on: i64,
 }
 
 impl Counters {
@@ -343,7 +345,8 @@ impl Counters {
     /// Sets a counter; returns what it said before.
     pub(crate) fn set(&mut self, key: &str, value: i64) -> Result<Option<i64>, DataError> {
         let before = self.get(key);
-        *self.entry(key)? = Counter { value, changed: true };
+        let counter = self.entry(key)?;
+        (counter.value, counter.changed) = (value, true);
         Ok(before)
     }
 
@@ -351,7 +354,8 @@ impl Counters {
     pub(crate) fn add(&mut self, key: &str, delta: i64) -> Result<i64, DataError> {
         let value = self.get(key).unwrap_or(0);
         let sum = value.checked_add(delta).ok_or(DataError::Overflow { value, delta })?;
-        *self.entry(key)? = Counter { value: sum, changed: true };
+        let counter = self.entry(key)?;
+        (counter.value, counter.changed) = (sum, true);
         Ok(sum)
     }
 
@@ -367,6 +371,16 @@ impl Counters {
             }
             None => Ok(()),
         }
+    }
+
+    /// What a counter has gained since the last time, one counter after the other; `None` when the
+    /// room knows all.
+    pub(crate) fn hand_on(&mut self) -> Option<(Box<str>, i64)> {
+        let is_ahead = |(_, counter): &&mut (_, Counter)| counter.value != counter.handed_on;
+        let (key, counter) = self.entries.iter_mut().find(is_ahead)?;
+        let gained = counter.value.saturating_sub(counter.handed_on);
+        counter.handed_on += gained;
+        Some((key.clone(), gained))
     }
 
     pub(crate) fn remove(&mut self, key: &str) -> Option<i64> {
@@ -390,7 +404,7 @@ impl Counters {
         self.bytes = entries.iter().map(|(key, _)| counter_bytes(key)).sum();
         self.entries = entries
             .into_iter()
-            .map(|(key, value)| (key, Counter { value, changed: false }))
+            .map(|(key, value)| (key, Counter { value, changed: false, handed_on: value }))
             .collect();
         Ok(())
     }

@@ -1,10 +1,14 @@
 //! An admission at an edge, in front of the room's own:
 //! [clause B17](crate::rulebook#b17-admission-at-an-edge).
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Received};
 use crate::config::RoomConfig;
+use crate::handover::HandOver;
+use crate::ids::Seq;
 use crate::message::{EdgeMessage, Forwarded, Payload};
-use core::ops::{Deref, DerefMut};
+use crate::priority::PerLevel;
+use alloc::boxed::Box;
+use core::ops::{Deref, DerefMut, RangeInclusive};
 
 /// The admission of a room at an edge: the same gate, queue and rate, in front of the room's own.
 ///
@@ -13,13 +17,14 @@ use core::ops::{Deref, DerefMut};
 /// dispatched but [forwarded](Self::poll_message): its ledger reads "forwarded" where a room's
 /// reads "dispatched", and the outcome is the room's to tell. What it sheds has its outcome here.
 /// So every message has one, and the books of the edges and of the room add up
-/// ([`Ledger::merged_with_edges`](crate::ledger::Ledger::merged_with_edges)).
+/// ([`Ledger::with_edges`](crate::ledger::Ledger::with_edges)).
 ///
 /// The sessions are registered at the edge, with [`add_session`](Admission::add_session), fresh
 /// from a shard ([`ShardIndex`](crate::shard_index::ShardIndex)) of the room's audience that the
 /// edge holds: then no two edges give out the same ids, and the room's messages exclude the very
 /// session that sent them. Mutes and bans come by [`import`](Admission::import), and hold at the
-/// room in any case. Counters count at the edge; a host adds them up. Tips and broadcasts are the
+/// room in any case. Counters count at the edge, whatever becomes of the message then, and
+/// [`poll_count`](Self::poll_count) hands on what the room's are to gain. Tips and broadcasts are the
 /// room's: an edge gives none and hears none. What is not taken by `poll_message` is at most the
 /// configured `outbox_capacity`; then the queue holds the rest back, and notices are refused as
 /// `QueueFull`.
@@ -36,8 +41,8 @@ use core::ops::{Deref, DerefMut};
 ///     let receipt = room.publish(now, forward.into_publish())?;
 ///     assert!(receipt.outcome.is_some());
 /// }
-/// let whole = room.snapshot(now).ledger.merged_with_edges([edge.snapshot(now).ledger]);
-/// assert!(whole.balances() && whole.total().submitted == 1);
+/// let whole = room.snapshot(now).ledger.with_edges([edge.snapshot(now).ledger]);
+/// assert!(whole.balances() && whole.ledger.total().submitted == 1);
 /// # Ok::<(), roomcast_core::Refused<&str>>(())
 /// ```
 #[derive(Debug)]
@@ -48,7 +53,13 @@ pub struct Edge<M> {
 impl<M: Payload> Edge<M> {
     /// An edge of a room with this configuration.
     pub fn new(config: &RoomConfig) -> Self {
-        Self { admission: Admission::at_edge(config) }
+        Self::opened_at(config, PerLevel::default())
+    }
+
+    /// An edge that is opened when the room has dispatched so many messages of each level: it
+    /// [receives](Self::receive) those that follow.
+    pub fn opened_at(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
+        Self { admission: Admission::at_edge(config, heads) }
     }
 
     /// The same for a room in this life: see [`RoomState::with_life`](crate::RoomState::with_life).
@@ -62,6 +73,77 @@ impl<M: Payload> Edge<M> {
     /// After this, [`poll_timeout`](Admission::poll_timeout) may have changed.
     pub fn poll_message(&mut self) -> Option<EdgeMessage<M>> {
         self.admission.pop_edge_message()
+    }
+
+    /// Takes what the room has dispatched, for the audience at this edge to take over as if it had
+    /// been dispatched here ([`hand_over`](Admission::hand_over), [`heads`](Admission::heads)). It
+    /// may come late, twice, and in any order: what comes behind a hole is held, at most as many
+    /// messages as the configured `outbox_capacity`, so that what fills the hole comes before
+    /// anything newer. O(messages), and O(log held) for each hand-over that is held.
+    ///
+    /// ```
+    /// use roomcast_core::admission::Received;
+    /// use roomcast_core::ids::Seq;
+    /// use roomcast_core::{Admission, Edge, Instant, Publish, RoomConfig, Source, UserId};
+    ///
+    /// let config = RoomConfig::av_chat_room(UserId(1));
+    /// let (mut edge, mut room) = (Edge::new(&config), Admission::new(&config));
+    /// let mut flights = Vec::new();
+    /// for text in ["one", "two", "three"] {
+    ///     let sent = room.dispatched();
+    ///     let _ = room.publish(Instant::ZERO, Publish::new(Source::Host, text))?;
+    ///     flights.push(room.hand_over(sent));
+    /// }
+    /// assert_eq!(edge.receive(flights[1].clone()), Received::Held);
+    /// assert_eq!(edge.missing(), Some(Seq(1)..=Seq(1)));
+    /// assert_eq!(edge.receive(flights[0].clone()), Received::Taken(2));
+    /// assert_eq!(edge.receive(flights[1].clone()), Received::Known);
+    /// assert_eq!(edge.receive(flights[2].clone()), Received::Taken(1));
+    /// assert_eq!(edge.hand_over(Seq(0)).messages().len(), 3);
+    /// # Ok::<(), roomcast_core::Refused<&str>>(())
+    /// ```
+    pub fn receive(&mut self, handed: HandOver<M>) -> Received {
+        self.admission.receive(handed)
+    }
+
+    /// The messages that are missing before the first that is held; `None` while nothing is held. A
+    /// host asks for them where they are kept.
+    pub fn missing(&self) -> Option<RangeInclusive<Seq>> {
+        self.admission.missing()
+    }
+
+    /// What is [missing](Self::missing) will not come any more: what is held goes on behind it, up to
+    /// the next hole. Returns how many messages are lost with it; every session that was to get them
+    /// is told a gap. What has come before and no audience has taken over is lost to it as well.
+    pub fn give_up_missing(&mut self) -> u64 {
+        self.admission.give_up_missing()
+    }
+
+    /// How many messages of each level were given up, by the host or for want of space.
+    pub fn lost(&self) -> PerLevel<u64> {
+        self.admission.lost()
+    }
+
+    /// What one of the counters here has gained since this last returned it, for the room's to be
+    /// added to it ([`Admission::add_counter`]); `None` when there is nothing more. So what counts
+    /// is exact, though messages are merged and shed here. What another room carried
+    /// ([`import`](Admission::import)) is no gain; a counter that is taken away takes along what was
+    /// not handed on. O(counters), of which there are few.
+    ///
+    /// ```
+    /// use roomcast_core::{Admission, Edge, Instant, Publish, RoomConfig, Source, UserId};
+    ///
+    /// let config = RoomConfig::av_chat_room(UserId(1));
+    /// let (mut edge, mut room) = (Edge::new(&config), Admission::<&str>::new(&config));
+    /// let _ = edge.publish(Instant::ZERO, Publish::like(Source::Host, "like").units(5))?;
+    /// while let Some((key, gained)) = edge.poll_count() {
+    ///     let _ = room.add_counter(&key, gained);
+    /// }
+    /// assert_eq!(room.counter("likes"), Some(5));
+    /// # Ok::<(), roomcast_core::Refused<&str>>(())
+    /// ```
+    pub fn poll_count(&mut self) -> Option<(Box<str>, i64)> {
+        self.admission.hand_on_count()
     }
 
     /// Frees the keys of a message that the room refused, or dropped later, and of those that it

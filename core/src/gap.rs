@@ -15,17 +15,20 @@ pub enum GapCause {
     /// [`deliver_within`](crate::config::RoomConfigBuilder::deliver_within) of their level, or as
     /// the log keeps messages at all.
     Age,
+    /// They were dispatched on another machine, and never came to this one.
+    Bus,
 }
 
 impl GapCause {
     /// All of them, in the order in which gaps of one level are told.
-    pub const ALL: [Self; 2] = [Self::Overrun, Self::Age];
+    pub const ALL: [Self; 3] = [Self::Overrun, Self::Age, Self::Bus];
 
     /// The cause in one lowercase word, for logs and wires.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Overrun => "overrun",
             Self::Age => "age",
+            Self::Bus => "bus",
         }
     }
 }
@@ -44,22 +47,31 @@ pub struct Skips {
     pub overrun: u64,
     /// Skipped as [`GapCause::Age`].
     pub age: u64,
+    /// Skipped as [`GapCause::Bus`].
+    pub bus: u64,
 }
 
 impl Skips {
-    pub(crate) const NONE: Self = Self { overrun: 0, age: 0 };
+    pub(crate) const NONE: Self = Self { overrun: 0, age: 0, bus: 0 };
+
+    /// Of those that count as overrun so many never came to this machine.
+    pub(crate) const fn with_lost(self, lost: u64) -> Self {
+        let lost = if lost < self.overrun { lost } else { self.overrun };
+        Self { overrun: self.overrun - lost, age: self.age, bus: self.bus + lost }
+    }
 
     /// How many were skipped for one cause.
     pub const fn of(self, cause: GapCause) -> u64 {
         match cause {
             GapCause::Overrun => self.overrun,
             GapCause::Age => self.age,
+            GapCause::Bus => self.bus,
         }
     }
 
     /// How many were skipped in all.
     pub const fn total(self) -> u64 {
-        self.overrun + self.age
+        self.overrun + self.age + self.bus
     }
 }
 
@@ -67,7 +79,8 @@ impl Add for Skips {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { overrun: self.overrun + other.overrun, age: self.age + other.age }
+        let (overrun, age) = (self.overrun + other.overrun, self.age + other.age);
+        Self { overrun, age, bus: self.bus + other.bus }
     }
 }
 
@@ -81,6 +94,7 @@ impl Sub for Skips {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        Self { overrun: self.overrun - other.overrun, age: self.age - other.age }
+        let (overrun, age) = (self.overrun - other.overrun, self.age - other.age);
+        Self { overrun, age, bus: self.bus - other.bus }
     }
 }

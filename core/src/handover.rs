@@ -28,7 +28,73 @@ impl<M> Clone for HandOver<M> {
     }
 }
 
+/// Why messages and heads are no hand-over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandOverError {
+    /// A message is not the one that is next by the heads: they follow each other without a hole, and
+    /// the heads are those behind the last.
+    #[error(
+        "message {} at position {position} is out of place (next is {} at {next})", .found.0, .seq.0
+    )]
+    OutOfPlace {
+        /// Its number.
+        found: Seq,
+        /// Its position in its level.
+        position: u64,
+        /// The number that is next.
+        seq: Seq,
+        /// The position that is next in its level.
+        next: u64,
+    },
+    /// The heads are fewer than the messages, or more than can be counted.
+    #[error("heads of {heads:?} do not fit {messages} messages")]
+    Heads {
+        /// The heads.
+        heads: PerLevel<u64>,
+        /// How many messages there are.
+        messages: usize,
+    },
+}
+
 impl<M> HandOver<M> {
+    /// Puts a hand-over together that came over a wire: messages that were dispatched one after the
+    /// other, and how many of each level had been when the last of them was. Without messages, it
+    /// tells how far the room has come. O(messages).
+    ///
+    /// # Errors
+    /// The messages do not follow each other up to the heads.
+    pub fn assemble(
+        messages: impl IntoIterator<Item = Arc<Message<M>>>,
+        heads: PerLevel<u64>,
+    ) -> Result<Self, HandOverError> {
+        let messages: SmallVec<[Arc<Message<M>>; 16]> = messages.into_iter().collect();
+        let wrong = HandOverError::Heads { heads, messages: messages.len() };
+        let mut next = heads;
+        for message in &messages {
+            let head = &mut next[message.priority];
+            *head = head.checked_sub(1).ok_or(wrong)?;
+        }
+        let mut seq =
+            next.values().try_fold(0_u64, |sum, head| sum.checked_add(*head)).ok_or(wrong)?;
+        heads.values().try_fold(0_u64, |sum, head| sum.checked_add(*head)).ok_or(wrong)?;
+        for message in &messages {
+            let next = &mut next[message.priority];
+            seq += 1;
+            if (message.seq, message.position) != (Seq(seq), *next) {
+                let (found, position) = (message.seq, message.position);
+                return Err(HandOverError::OutOfPlace {
+                    found,
+                    position,
+                    seq: Seq(seq),
+                    next: *next,
+                });
+            }
+            *next += 1;
+        }
+        Ok(Self { messages, heads })
+    }
+
     /// The messages, in order of their sequence numbers. Those that no longer waited at the seam
     /// are missing at the front.
     pub fn messages(&self) -> &[Arc<Message<M>>] {

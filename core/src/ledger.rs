@@ -22,6 +22,8 @@ use core::ops::Add;
 pub struct LevelLedger {
     /// Publish calls.
     pub submitted: u64,
+    /// Of those, what came from edges ([`EdgeMessage`](crate::message::EdgeMessage)).
+    pub from_edges: u64,
     /// Not let in, by reason.
     pub refused: Tally<RefusalReason>,
     /// Let in and never dispatched, by reason.
@@ -45,6 +47,8 @@ pub struct LevelLedger {
 pub struct Units {
     /// Of all publish calls.
     pub submitted: u64,
+    /// Of those that came from edges.
+    pub from_edges: u64,
     /// Of those not let in.
     pub refused: u64,
     /// Of those let in and never dispatched, what they carried included.
@@ -71,6 +75,7 @@ impl Add for Units {
     fn add(self, other: Self) -> Self {
         Self {
             submitted: self.submitted.wrapping_add(other.submitted),
+            from_edges: self.from_edges.wrapping_add(other.from_edges),
             refused: self.refused.wrapping_add(other.refused),
             dropped: self.dropped.wrapping_add(other.dropped),
             dispatched: self.dispatched.wrapping_add(other.dispatched),
@@ -101,6 +106,12 @@ impl LevelLedger {
     pub(crate) fn submit(&mut self, units: u64) {
         self.submitted += 1;
         self.units.submitted = self.units.submitted.wrapping_add(units);
+    }
+
+    /// It comes from an edge.
+    pub(crate) fn receive(&mut self, units: u64) {
+        self.from_edges += 1;
+        self.units.from_edges = self.units.from_edges.wrapping_add(units);
     }
 
     /// It is not let in.
@@ -157,6 +168,7 @@ impl Add for LevelLedger {
 
     fn add(mut self, other: Self) -> Self {
         self.submitted += other.submitted;
+        self.from_edges += other.from_edges;
         self.refused += other.refused;
         self.dropped += other.dropped;
         self.merged += other.merged;
@@ -188,27 +200,55 @@ impl Ledger {
     }
 
     /// The books of a room and of the edges in front of it, as of one: what the edges shed is
-    /// added, and what they forwarded was submitted there. They add up when nothing is on its way
-    /// from an edge to the room.
-    #[must_use]
-    pub fn merged_with_edges(&self, edges: impl IntoIterator<Item = Self>) -> Self {
+    /// added, and what they forwarded counts where it was published. What was lost between an edge
+    /// and the room, or came there twice, shows.
+    pub fn with_edges(&self, edges: impl IntoIterator<Item = Self>) -> WithEdges {
         let edges = edges.into_iter().fold(Self::default(), Add::add);
-        Self {
-            levels: PerLevel::from_fn(|level| {
-                let (mut edges, forwarded) = (edges.levels[level], edges.levels[level].dispatched);
-                let units = core::mem::take(&mut edges.units.dispatched);
-                edges.dispatched = 0;
-                let mut whole = edges + self.levels[level];
-                whole.submitted = whole.submitted.wrapping_sub(forwarded);
-                whole.units.submitted = whole.units.submitted.wrapping_sub(units);
-                whole
-            }),
+        let mut whole = WithEdges::default();
+        for level in Priority::ALL {
+            let (room, edges) = (self.levels[level], edges.levels[level]);
+            let (forwarded, units) = (edges.dispatched, edges.units.dispatched);
+            let ledger = &mut whole.ledger.levels[level];
+            *ledger = edges + room;
+            ledger.dispatched -= forwarded;
+            ledger.submitted = ledger.submitted.wrapping_sub(room.from_edges);
+            // From an edge of edges.
+            ledger.from_edges = edges.from_edges;
+            ledger.units.dispatched = ledger.units.dispatched.wrapping_sub(units);
+            ledger.units.submitted = ledger.units.submitted.wrapping_sub(room.units.from_edges);
+            ledger.units.from_edges = edges.units.from_edges;
+            whole.missing[level] = forwarded.saturating_sub(room.from_edges);
+            whole.surplus[level] = room.from_edges.saturating_sub(forwarded);
         }
+        whole
     }
 
     /// Whether each row balances.
     pub fn balances(&self) -> bool {
         self.levels.values().all(LevelLedger::balances)
+    }
+}
+
+/// The books of a room and of the edges in front of it, as of one: [`Ledger::with_edges`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WithEdges {
+    /// What became of every message, each counted where it was published. Its rows balance where
+    /// nothing is missing and nothing too many.
+    pub ledger: Ledger,
+    /// What the edges forwarded and the room was never offered, by level: it is on its way, or lost.
+    pub missing: PerLevel<u64>,
+    /// What the room was offered more than the edges forwarded, by level: it came twice. Where some
+    /// of a level are lost and others come twice, the two make up for each other.
+    pub surplus: PerLevel<u64>,
+}
+
+impl WithEdges {
+    /// Whether every message that was published anywhere has its one fate: nothing is on its way,
+    /// lost, or there twice, and all rows balance.
+    pub fn balances(&self) -> bool {
+        let is_none = |counts: &PerLevel<u64>| counts.values().all(|&count| count == 0);
+        is_none(&self.missing) && is_none(&self.surplus) && self.ledger.balances()
     }
 }
 

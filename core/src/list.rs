@@ -64,6 +64,27 @@ impl List {
         self.tail = at;
     }
 
+    /// Puts an entry in behind another one, or first.
+    pub(crate) fn insert_behind<E>(
+        &mut self,
+        slots: &mut impl IndexMut<u32, Output = E>,
+        before: Option<u32>,
+        at: u32,
+        thread: Thread<E>,
+    ) {
+        let next = match before {
+            Some(before) => thread(&mut slots[before]).next,
+            None => self.head,
+        };
+        *thread(&mut slots[at]) = Links { prev: before.unwrap_or(NIL), next };
+        self.relink(slots, at, thread);
+    }
+
+    /// The entry before another one.
+    pub(crate) fn before(links: Links) -> Option<u32> {
+        (links.prev != NIL).then_some(links.prev)
+    }
+
     /// Takes an entry out. Its own links stay as they were, for [`relink`](Self::relink).
     pub(crate) fn unlink<E>(
         &mut self,
@@ -159,5 +180,20 @@ mod tests {
         }
         assert_eq!(read(list, &slab), ['a', 'b', 'c', 'd', 'e']);
         assert_eq!(list.back(), Some(slots[4]));
+        // Elsewhere: first, in the middle, last.
+        for (at, before, wanted) in [
+            (slots[4], None, ['e', 'a', 'b', 'c', 'd']),
+            (slots[3], Some(slots[0]), ['e', 'a', 'd', 'b', 'c']),
+            (slots[4], Some(slots[2]), ['a', 'd', 'b', 'c', 'e']),
+        ] {
+            list.unlink(&mut slab, at, links);
+            list.insert_behind(&mut slab, before, at, links);
+            assert_eq!(read(list, &slab), wanted);
+            assert_eq!(
+                (list.front().map(|at| slab[at].0), list.back().map(|at| slab[at].0)),
+                (Some(wanted[0]), Some(wanted[4]))
+            );
+        }
+        assert_eq!(List::before(slab[slots[3]].1), Some(slots[0]));
     }
 }

@@ -14,7 +14,10 @@ use crate::message::{Message, Payload};
 use crate::priority::{PerLevel, Priority};
 use crate::time::Instant;
 use ages::{Ages, RingAges};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::ops::Range;
+use smallvec::SmallVec;
 
 /// The maximum number of messages of each level that one call takes over from another log, and
 /// those of all levels that one lets go of.
@@ -24,7 +27,14 @@ pub(crate) const MOVED: u32 = 4_096;
 pub(crate) struct Log<M> {
     rings: PerLevel<Ring<M>>,
     ages: Ages,
+    lost: Option<Box<PerLevel<Lost>>>,
 }
+
+/// The positions of a level that never came to this machine, the latest few stretches of them.
+type Lost = SmallVec<[Range<u64>; MAX_LOST]>;
+
+/// Stretches that are remembered of each level; older ones count as overrun.
+const MAX_LOST: usize = 8;
 
 /// The newest messages of one level. Positions count from the level's first message and never wrap.
 #[derive(Debug)]
@@ -56,7 +66,7 @@ impl<M: Payload> Log<M> {
                 ages: RingAges::new(settings, level),
             }
         };
-        Self { rings: PerLevel::from_fn(ring), ages }
+        Self { rings: PerLevel::from_fn(ring), ages, lost: None }
     }
 
     /// From now on other bounds. What is more than they allow goes at [`trim`](Self::trim), and
@@ -110,7 +120,8 @@ impl<M: Payload> Log<M> {
 
     /// A log of the newest messages in this one, as many as one call may take over.
     pub(crate) fn newest(&self) -> Self {
-        Self { rings: PerLevel::from_fn(|level| self.rings[level].newest()), ages: self.ages }
+        let rings = PerLevel::from_fn(|level| self.rings[level].newest());
+        Self { rings, ages: self.ages, lost: self.lost.clone() }
     }
 
     /// The position that the next message of a level gets.
@@ -169,6 +180,29 @@ impl<M: Payload> Log<M> {
             ring.head = head;
             ring.ages.overrun(head);
         }
+    }
+
+    /// As [`pass_over`](Self::pass_over), of what was dispatched on another machine and never came to
+    /// this one.
+    pub(crate) fn lose(&mut self, level: Priority, head: u64, deferred: &mut DeferredDrops<M>) {
+        let lost = self.head(level)..head;
+        if !lost.is_empty() {
+            let stretches = &mut self.lost.get_or_insert_default()[level];
+            if stretches.len() == MAX_LOST {
+                stretches.remove(0);
+            }
+            stretches.push(lost);
+        }
+        self.pass_over(level, head, deferred);
+    }
+
+    /// How many positions of a range never came to this machine.
+    #[cold]
+    pub(crate) fn lost_in(&self, level: Priority, range: &Range<u64>) -> u64 {
+        let Some(lost) = &self.lost else { return 0 };
+        let inside =
+            |lost: &Range<u64>| lost.end.min(range.end).saturating_sub(lost.start.max(range.start));
+        lost[level].iter().map(inside).sum()
     }
 
     /// The message at a position, if the log still holds it.

@@ -47,6 +47,11 @@ impl Instant {
         self.0
     }
 
+    /// The instant so long before this one, or the epoch when that is later.
+    pub const fn saturating_sub(self, before: Duration) -> Self {
+        Self(self.0.saturating_sub(saturating_nanos(before)))
+    }
+
     /// The time since `earlier`, or zero when `earlier` is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -204,6 +209,11 @@ mod tests {
         assert_eq!(Instant::MAX + Duration::from_secs(1), Instant::MAX);
         assert_eq!(Instant::ZERO + Duration::MAX, Instant::MAX);
         assert_eq!(Instant::ZERO.saturating_since(Instant::MAX), Duration::ZERO);
+        assert_eq!(Instant::MAX.saturating_sub(Duration::MAX), Instant::ZERO);
+        assert_eq!(
+            Instant::from_secs(9).saturating_sub(Duration::from_secs(2)),
+            Instant::from_secs(7)
+        );
         assert_eq!(Instant::from_secs(u64::MAX), Instant::MAX);
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Which promise was broken. `L1` to `L9` are the laws of DESIGN.
+/// Which promise was broken. Those with a number are the laws of DESIGN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Law {
     /// The books of the messages balance.
@@ -21,6 +21,14 @@ pub enum Law {
     L8NothingLost,
     /// The same calls, the same answers.
     L9Deterministic,
+    /// Nothing goes out that is older than it may be.
+    L11Age,
+    /// Every message has one fate, however many owners its room has had.
+    L12OneFate,
+    /// Numbers and positions have no hole over all owners.
+    L13NoHole,
+    /// No member gets what its sender was not told as dispatched.
+    L14Told,
     /// A call that was refused or was wrong changes nothing but the clock and the books of what was
     /// refused.
     Unchanged,

@@ -2,9 +2,14 @@
 //! room, and the ledgers add up.
 
 use proptest::prelude::*;
-use roomcast_core::ids::{CorrelationId, Seq, SessionKind};
+use roomcast_core::admission::ReviewDecision;
+use roomcast_core::config::{ReviewConfig, WhenLate};
+use roomcast_core::ids::{CorrelationId, MessageId, Seq, SessionKey, SessionKind};
 use roomcast_core::ledger::{DropReason, RefusalReason};
-use roomcast_core::message::{DedupKey, Limit, MergeKey, MessageParts, OutcomeSink, Urgency};
+use roomcast_core::message::{
+    DedupKey, EdgeMessage, Limit, MergeKey, MessageParts, OutcomeSink, Relayed, Reviewed, Sender,
+    Urgency,
+};
 use roomcast_core::shard_index::ShardIndex;
 use roomcast_core::time::Duration;
 use roomcast_core::{
@@ -146,8 +151,9 @@ impl World {
             (forwarded, self.forwarded.len() as u64),
             (room.total().submitted, room.total().submitted)
         );
-        let whole = room.merged_with_edges(snapshots.iter().copied());
+        let whole = room.with_edges(snapshots.iter().copied());
         assert!(whole.balances());
+        let whole = whole.ledger;
         let submitted: u64 = snapshots.iter().map(|ledger| ledger.total().submitted).sum();
         let units: u64 = snapshots.iter().map(|ledger| ledger.total().units.submitted).sum();
         assert_eq!((whole.total().submitted, whole.total().units.submitted), (submitted, units));
@@ -229,7 +235,9 @@ fn b17_all_that_was_published_is_forwarded() {
         .dedup_key(DedupKey(5))
         .outcome_sink(OutcomeSink::Event(CorrelationId(6)));
     let _ = edge.publish(now, publish).unwrap();
-    let mut publish = edge.poll_message().expect("it goes on").into_publish();
+    let message = edge.poll_message().expect("it goes on");
+    assert_eq!((message.admitted_at, message.reviewed), (now, Reviewed::NotYet));
+    let mut publish = message.into_publish();
     assert_eq!(publish.source, Source::Edge { user: ann, session: Some(session) });
     assert_eq!((publish.kind, publish.priority, publish.units), (Kind::Custom, Priority::High, 3));
     assert_eq!(publish.urgency, Urgency::Urgent);
@@ -241,8 +249,10 @@ fn b17_all_that_was_published_is_forwarded() {
         (publish.outcome_sink, &*publish.payload),
         (Some(OutcomeSink::Event(CorrelationId(6))), "a rocket")
     );
-    assert_eq!(publish.profile.as_deref().map(String::as_str), Some("ann, 31"));
-    publish.profile = Some(Arc::new("ann, 31, likes rockets".into()));
+    let relayed = publish.relayed.as_deref_mut().expect("it comes from an edge");
+    assert_eq!(relayed.admitted_at, Some(now));
+    assert_eq!(relayed.profile.as_deref().map(String::as_str), Some("ann, 31"));
+    relayed.profile = Some(Arc::new("ann, 31, likes rockets".into()));
     let refused = room.publish(now, publish).unwrap_err();
     assert_eq!(
         (refused.reason, refused.limit),
@@ -257,15 +267,16 @@ fn b17_a_message_from_a_wire_is_the_very_message() {
     let config = RoomConfig::builder(OWNER).build().unwrap();
     let mut room = Admission::<String>::new(&config);
     let now = Instant::from_secs(100);
-    let mut publish = Publish::gift_combo(
+    let publish = Publish::gift_combo(
         Source::Edge { user: UserId(7), session: Some(SessionId::from_bits(1 << 40 | 1)) },
         UserId(7),
         3,
         5,
         "a rocket".to_owned(),
     );
-    publish.profile = Some(Arc::new("ann, 31".into()));
-    let _ = room.publish(now, publish).unwrap();
+    let mut relayed = Relayed::default();
+    relayed.profile = Some(Arc::new("ann, 31".into()));
+    let _ = room.publish(now, publish.relayed(relayed)).unwrap();
     let handed = room.hand_over(Seq::default());
     let [message] = handed.messages() else { panic!("one went out") };
     let parts = MessageParts::from((**message).clone());
@@ -287,6 +298,153 @@ fn b17_the_rooms_bans_and_mutes_stop_edge_users() {
     }
     let refused = world.room.snapshot(world.now).ledger.total().refused;
     assert_eq!((refused.count(RefusalReason::Banned), refused.count(RefusalReason::Muted)), (1, 1));
+}
+
+/// A user's text that an edge let in then.
+fn aged(at: Instant, text: &str) -> EdgeMessage<String> {
+    EdgeMessage::new(MessageId(1), Sender::User(UserId(7)), at, text.to_owned())
+}
+
+/// A text that may wait for two seconds has waited for one and a half at its edge.
+#[test]
+fn b17_a_deadline_counts_from_the_edge() {
+    let secs = Duration::from_secs;
+    let config = RoomConfig::builder(OWNER).rate(1).burst(1);
+    let config = config.fresh_within(PerLevel([None, Some(secs(2)), None, None])).build().unwrap();
+    let start = Instant::from_secs(100);
+    let mut room = Admission::<String>::new(&config);
+    let _ =
+        room.publish(start, Publish::new(Source::Host, "the one of this second".into())).unwrap();
+    let waits = aged(start.saturating_sub(Duration::from_millis(1_500)), "waits").into_publish();
+    let young = room.publish(start, Publish::new(Source::Host, "young".into())).unwrap();
+    let receipt = room.publish(start, waits).unwrap();
+    assert_eq!((young.outcome, receipt.outcome), (None, None));
+    // It stands before what came to the room first, and is let in, since then it would have.
+    let deadline = start + Duration::from_millis(500);
+    assert_eq!(room.poll_timeout(), Some(deadline));
+    room.handle_timeout(deadline);
+    assert_eq!(room.snapshot(deadline).ledger.total().dropped.count(DropReason::Expired), 1);
+    room.handle_timeout(start + secs(1));
+    let handed = room.hand_over(Seq(1));
+    let payloads: Vec<_> = handed.messages().iter().map(|message| &*message.payload).collect();
+    assert_eq!(payloads, ["young"]);
+    // The message's own time is that of the edge.
+    let (now, at) = (start + secs(3), start + Duration::from_millis(2_500));
+    let receipt = room.publish(now, aged(at, "on time").into_publish()).unwrap();
+    assert!(matches!(receipt.outcome, Some(Outcome::Dispatched { .. })));
+    let handed = room.hand_over(Seq(2));
+    assert_eq!((handed.messages()[0].admitted_at, handed.messages()[0].dispatched_at), (at, now));
+}
+
+/// Its sender was told that it is in, so it is not refused.
+#[test]
+fn b17_what_the_room_finds_too_late_is_dropped() {
+    let within = Duration::from_millis(200);
+    let config = RoomConfig::builder(OWNER).rate(1).burst(1).when_late(WhenLate::RefuseAtOnce);
+    let config = config.fresh_within(PerLevel([Some(within); 4])).build().unwrap();
+    let now = Instant::from_secs(100);
+    let mut room = Admission::<String>::new(&config);
+    let expired = room.publish(now, aged(now.saturating_sub(within), "old").into_publish());
+    let dropped = |reason| {
+        let limit = Some(Limit::FreshWithin { max: within });
+        Some(Outcome::Dropped { reason, limit, retry_at: None })
+    };
+    assert_eq!(expired.unwrap().outcome, dropped(DropReason::Expired));
+    let fresh = || aged(now.saturating_sub(Duration::from_millis(100)), "fresh").into_publish();
+    let receipt = room.publish(now, fresh()).unwrap();
+    assert!(matches!(receipt.outcome, Some(Outcome::Dispatched { .. })));
+    assert_eq!(room.publish(now, fresh()).unwrap().outcome, dropped(DropReason::Congested));
+    // What comes here first is asked to come again.
+    let here = room.publish(now, Publish::new(Source::Host, "here".into())).unwrap_err();
+    assert_eq!(here.reason, RefusalReason::Congested);
+    let books = room.snapshot(now).ledger;
+    assert_eq!((books.total().submitted, books.total().from_edges), (4, 3));
+    assert!(books.balances());
+}
+
+/// What an edge has had reviewed goes on; what another one has not is reviewed at the room.
+#[test]
+fn b17_what_an_edge_reviewed_is_reviewed_once() {
+    let mut review = ReviewConfig::default();
+    review.levels = PerLevel([true; 4]);
+    let builder = RoomConfig::builder(OWNER).rate(10).burst(10);
+    let (open, reviewed) =
+        (builder.clone().build().unwrap(), builder.review(review).build().unwrap());
+    let now = Instant::from_secs(100);
+    for (config, reviews) in [(&reviewed, 0), (&open, 1)] {
+        let mut edge = Edge::<String>::new(config);
+        let mut room = Admission::<String>::new(&reviewed);
+        let session = SessionKey::from_bits(1).in_life(0);
+        edge.add_session(now, UserId(7), session);
+        let receipt = edge.publish(now, Publish::new(Source::Session(session), "text".into()));
+        if let Some(ticket) = receipt.unwrap().review {
+            assert!(edge.poll_message().is_none(), "it waits for a verdict");
+            edge.review(now, ticket, ReviewDecision::Allow).unwrap();
+        }
+        let message = edge.poll_message().expect("it goes on");
+        assert_eq!(message.reviewed == Reviewed::AtEdge, reviews == 0);
+        let receipt = room.publish(now, message.into_publish()).unwrap();
+        assert_eq!(
+            (receipt.review.is_some(), receipt.outcome.is_some()),
+            (reviews == 1, reviews == 0)
+        );
+    }
+}
+
+/// Likes count once, at the edge, whatever becomes of them; the room's counter gains as much.
+#[test]
+fn b17_what_counts_at_an_edge_counts_at_the_room() {
+    let config = RoomConfig::builder(OWNER).rate(1).burst(1).queue_messages(1);
+    let config = config.build().unwrap();
+    let (mut edge, mut room) = (Edge::<String>::new(&config), Admission::<String>::new(&config));
+    let now = Instant::from_secs(100);
+    let vote = |key| Publish::new(Source::Host, "vote".to_owned()).units(3).counted(key);
+    for key in ["a", "b", "a", "b", "a"] {
+        let _ = edge.publish(now, vote(key)).unwrap();
+    }
+    assert!(edge.snapshot(now).ledger.total().dropped.total() > 0, "some are shed");
+    let hand_on = |edge: &mut Edge<String>, room: &mut Admission<String>| {
+        while let Some((key, gained)) = edge.poll_count() {
+            room.add_counter(&key, gained).unwrap();
+        }
+    };
+    hand_on(&mut edge, &mut room);
+    while let Some(message) = edge.poll_message() {
+        let _ = room.publish(now, message.into_publish()).unwrap();
+    }
+    assert_eq!((room.counter("a"), room.counter("b")), (Some(9), Some(6)));
+    let _ = edge.publish(now, vote("a")).unwrap();
+    hand_on(&mut edge, &mut room);
+    assert_eq!((room.counter("a"), edge.poll_count()), (Some(12), None));
+    // What the room carried is no gain.
+    edge.import(now, room.export(now)).unwrap();
+    assert_eq!((edge.counter("a"), edge.poll_count()), (Some(12), None));
+}
+
+/// A seam that loses some and repeats others: each shows.
+#[test]
+fn b17_the_books_see_what_the_seam_loses() {
+    let config = RoomConfig::builder(OWNER).rate(100).burst(100).build().unwrap();
+    let now = Instant::from_secs(100);
+    for (lost, twice) in [(0, 0), (4, 0), (0, 5), (10, 0)] {
+        let (mut edge, mut room) =
+            (Edge::<String>::new(&config), Admission::<String>::new(&config));
+        let _ = room.publish(now, Publish::new(Source::Host, "its own".into())).unwrap();
+        for n in 0..10 {
+            let _ = edge.publish(now, Publish::new(Source::Host, n.to_string()).units(2)).unwrap();
+        }
+        let mut forwards: Vec<_> = std::iter::from_fn(|| edge.poll_message()).skip(lost).collect();
+        forwards.extend_from_within(..twice);
+        for forward in forwards {
+            let _ = room.publish(now, forward.into_publish()).unwrap();
+        }
+        let whole = room.snapshot(now).ledger.with_edges([edge.snapshot(now).ledger]);
+        assert_eq!(whole.ledger.total().submitted, 11, "what was published");
+        assert_eq!(whole.ledger.total().units.submitted, 21);
+        assert_eq!(whole.missing.values().sum::<u64>(), lost as u64);
+        assert_eq!(whole.surplus.values().sum::<u64>(), twice as u64);
+        assert_eq!(whole.balances(), lost + twice == 0);
+    }
 }
 
 proptest! {

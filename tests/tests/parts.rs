@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use roomcast_tests::ops::{
     self, Crowd, Journey, Op, Rush, journey_setup, rush_setup, shards_setup,
 };
-use roomcast_tests::parts::{duplicates, frames, keyed, sharding, tokens};
+use roomcast_tests::parts::{duplicates, edges, frames, keyed, sharding, tokens};
 
 // `laws` uses the rest.
 #[allow(dead_code)]
@@ -122,6 +122,22 @@ fn frames() -> impl Strategy<Value = frames::Sequence> {
     (prop::collection::vec(piece, 0..12), cuts).prop_map(|(pieces, cuts)| Sequence { pieces, cuts })
 }
 
+fn edges() -> impl Strategy<Value = edges::Sequence> {
+    use edges::{Call, Sequence};
+    let call = prop_oneof![
+        8 => (n(), n(), prop_oneof![1 => 0_u8..8, 3 => 8_u8..]).prop_map(|(who, level, key)| Call::Say { who, level, key }),
+        2 => n().prop_map(|level| Call::Host { level }),
+        8 => n().prop_map(|edge| Call::Forward { edge }),
+        8 => (n(), 0_u8..6).prop_map(|(edge, back)| Call::Fly { edge, back }),
+        1 => (n(), n()).prop_map(|(edge, back)| Call::Fly { edge, back }),
+        1 => n().prop_map(|edge| Call::GiveUp { edge }),
+        4 => (n(), n()).prop_map(|(edge, messages)| Call::Read { edge, messages }),
+        1 => Just(Call::Takeover),
+        5 => n().prop_map(|millis| Call::Wait { millis }),
+    ];
+    (n(), prop::collection::vec(call, 1..160)).prop_map(|(rate, calls)| Sequence { rate, calls })
+}
+
 fn journeys() -> impl Strategy<Value = Journey> {
     (n(), n(), any::<[u8; 3]>()).prop_map(|(what, who, mut numbers)| {
         // Most come with a token as it was given out.
@@ -169,6 +185,11 @@ proptest! {
     #[test]
     fn b11_the_table_of_keys_is_as_the_list_says(sequence in duplicates()) {
         duplicates::run(&sequence)?;
+    }
+
+    #[test]
+    fn b17_edges_and_owners_lose_nothing_in_silence(sequence in edges()) {
+        edges::run(&sequence)?;
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl<M> Accounts<M> {
         MessageId(self.submitted)
     }
 
+    /// Books that a message that is offered comes from an edge.
+    pub(super) fn receive(&mut self, level: Priority, units: u64) {
+        self.ledger.levels[level].receive(units);
+    }
+
     /// Books that a message is not let in, and hands its payload back.
     pub(super) fn refuse(
         &mut self,

@@ -3,8 +3,7 @@
 
 use super::Admission;
 use crate::ledger::RefusalReason;
-use crate::message::Payload;
-use crate::priority::Priority;
+use crate::message::{Payload, Publish};
 use crate::time::Instant;
 use alloc::string::String;
 use core::fmt::Write;
@@ -24,9 +23,12 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Books that a message was offered and not let in.
-    pub(crate) fn book_refusal(&mut self, level: Priority, units: u64, reason: RefusalReason) {
-        let level = self.settings.levels.level(level);
+    pub(crate) fn book_refusal(&mut self, publish: &Publish<M>, reason: RefusalReason) {
+        let (level, units) = (self.settings.levels.level(publish.priority), publish.units);
         self.accounts.submit(level, units);
+        if publish.relayed.is_some() {
+            self.accounts.receive(level, units);
+        }
         self.accounts.book_refusal(level, units, reason);
     }
 

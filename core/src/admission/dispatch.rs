@@ -14,7 +14,7 @@ use crate::message::{
 use crate::priority::Priority;
 use crate::profile::Profile;
 use crate::queue::Popped;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::work::WorkLimit;
 
 impl<M: Payload> Admission<M> {
@@ -22,7 +22,7 @@ impl<M: Payload> Admission<M> {
     pub(super) fn send_notice(
         &mut self,
         now: Instant,
-        id: MessageId,
+        (id, age): (MessageId, u64),
         publish: Publish<M>,
         size: usize,
         work: &mut WorkLimit,
@@ -57,7 +57,8 @@ impl<M: Payload> Admission<M> {
         let (session, profile) = (None, None);
         let size = size as u32;
         let item = Queued { id, kind, session, profile, outcome_sink, ext, size, payload };
-        let popped = Popped { item, priority: level, sender: Sender::Host, entered: now };
+        let entered = now.saturating_sub(Duration::from_nanos(age));
+        let popped = Popped { item, priority: level, sender: Sender::Host, entered };
         let seq = self.send(now, popped, Some(id));
         self.dispatch(now, work, None);
         Ok(Receipt {

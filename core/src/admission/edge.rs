@@ -4,12 +4,14 @@ use super::Admission;
 use super::room_data::RoomData;
 use crate::config::RoomConfig;
 use crate::message::{EdgeMessage, Forwarded, Payload};
+use crate::priority::PerLevel;
 use crate::system_messages::SystemMessages;
+use alloc::boxed::Box;
 
 impl<M: Payload> Admission<M> {
     /// One whose messages are forwarded. Tips are the room's to give.
-    pub(crate) fn at_edge(config: &RoomConfig) -> Self {
-        let room = Self::new(config);
+    pub(crate) fn at_edge(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
+        let room = Self::starting_at(config, heads);
         Self {
             data: RoomData::new(&room.settings, SystemMessages::NONE),
             pipeline: room.pipeline.at_edge(room.settings.outbox_capacity),
@@ -19,6 +21,10 @@ impl<M: Payload> Admission<M> {
 
     pub(crate) fn pop_edge_message(&mut self) -> Option<EdgeMessage<M>> {
         self.pipeline.pop_for_room()
+    }
+
+    pub(crate) fn hand_on_count(&mut self) -> Option<(Box<str>, i64)> {
+        self.data.hand_on_count()
     }
 
     /// A message that was forwarded has not gone out: it may be said again, and so may those that

@@ -45,7 +45,9 @@ impl<M> EdgeOutbox<M> {
     /// Adds a message that has left the queue.
     pub(super) fn push(&mut self, popped: Popped<Queued<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;
-        let QueuedExt { units, merge_key, dedup_key, carried_keys, urgency, .. } = item.ext();
+        let QueuedExt { units, merge_key, dedup_key, carried_keys, .. } = item.ext();
+        let QueuedExt { urgency, reviewed, .. } = item.ext();
+        let (.., admitted_at) = item.stands_for(entered);
         let Queued { id, kind, session, profile, outcome_sink, payload, .. } = item;
         self.messages.push_back(EdgeMessage {
             id,
@@ -58,7 +60,8 @@ impl<M> EdgeOutbox<M> {
             units,
             dedup_key,
             outcome_sink,
-            admitted_at: entered,
+            admitted_at,
+            reviewed,
             profile: profile.map(|profile| profile.content),
             carried_keys,
             payload,

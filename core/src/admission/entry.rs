@@ -10,12 +10,12 @@ use crate::config::Settings;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
 use crate::message::{
-    DedupKey, Limit, Outcome, Payload, Publish, Receipt, Refused, Sender, Source,
+    DedupKey, Limit, Outcome, Payload, Publish, Receipt, Refused, Relayed, Reviewed, Sender, Source,
 };
 use crate::priority::Priority;
 use crate::profile::Profile;
 use crate::queue::{Full, Popped};
-use crate::time::Instant;
+use crate::time::{Instant, saturating_nanos};
 use crate::work::WorkLimit;
 
 /// What became of a message that entered.
@@ -40,14 +40,27 @@ impl<M: Payload> Admission<M> {
     /// # Errors
     /// The refusal says why, which limit decided, when to try again, and hands the payload back.
     #[inline]
-    pub fn publish(
+    pub fn publish(&mut self, now: Instant, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        if publish.relayed.is_some() {
+            return self.publish_relayed(now, publish);
+        }
+        self.offer::<false>(now, publish)
+    }
+
+    /// Offers a message that an edge has let in, or one that comes here first: made twice, so that
+    /// the latter, which all are in most rooms, is asked nothing that concerns the others.
+    #[allow(clippy::inline_always)]
+    #[inline(always)]
+    pub(super) fn offer<const RELAYED: bool>(
         &mut self,
         now: Instant,
         mut publish: Publish<M>,
     ) -> Result<Receipt, Refused<M>> {
+        let relayed = if RELAYED { publish.relayed.take().map(|relayed| *relayed) } else { None };
+        let Relayed { admitted_at, reviewed, profile } = relayed.unwrap_or_default();
         // To ask runs code of the host's.
         let size = publish.payload.size();
-        let profile_size = publish.profile.as_ref().map(|profile| profile.size());
+        let profile_size = profile.as_ref().map(|profile| profile.size());
         let speaker = self.speaker(&publish.source);
         if speaker == Speaker::Stranger {
             return Err(self.refuse_stranger(publish));
@@ -62,14 +75,18 @@ impl<M: Payload> Admission<M> {
         publish.priority = self.settings.levels.level(publish.priority);
         let (level, units) = (publish.priority, publish.units);
         let id = self.accounts.submit(level, units);
+        if RELAYED {
+            self.accounts.receive(level, units);
+        }
         let sender = match self.checks().check(now, speaker, &publish, size, profile_size) {
             Ok(sender) => sender,
             Err(denied) => {
                 return Err(self.refuse(now, (level, units), denied, publish.payload, &mut work));
             }
         };
+        let age = saturating_nanos(now.saturating_since(admitted_at.unwrap_or(now)));
         if checks::is_notice(sender, &publish) {
-            return self.send_notice(now, id, publish, size, &mut work);
+            return self.send_notice(now, (id, age), publish, size, &mut work);
         }
         let lane = Lane { level, sender };
         let outcome_sink = checks::outcome_sink(&self.settings, &publish);
@@ -77,7 +94,7 @@ impl<M: Payload> Admission<M> {
             // Whoever may speak is of this life.
             Source::Session(session) => (Some(session.key()), self.profile_of(sender)),
             Source::Edge { session, .. } => {
-                let profile = publish.profile.take().zip(profile_size);
+                let profile = profile.zip(profile_size);
                 (session.and_then(|id| id.key_in(self.people.life())), profile.map(Profile::from))
             }
             Source::Host => (None, None),
@@ -87,12 +104,20 @@ impl<M: Payload> Admission<M> {
         let ext = QueuedExt::of(units, merge_key, dedup_key, counter, urgency);
         // It is not above the limit.
         let size = size as u32;
-        let waiting = Queued { id, kind, session, profile, outcome_sink, ext, size, payload };
-        self.accounts.promise_outcome(level, outcome_sink);
-        let answer = if self.is_reviewed(lane) {
-            self.have_reviewed(now, lane, waiting, &mut work)
+        let mut waiting = Queued { id, kind, session, profile, outcome_sink, ext, size, payload };
+        if RELAYED {
+            let ext = waiting.ext_mut();
+            (ext.age, ext.reviewed) = (age, reviewed);
+        }
+        let answer = if RELAYED && self.is_too_late(level, age) {
+            Ok(self.drop_too_late(now, lane, waiting, &mut work))
         } else {
-            self.let_in(now, lane, waiting, &mut work)
+            self.accounts.promise_outcome(level, outcome_sink);
+            if self.is_reviewed(lane) && !(RELAYED && reviewed == Reviewed::AtEdge) {
+                self.have_reviewed(now, lane, waiting, &mut work)
+            } else {
+                self.let_in::<RELAYED>(now, lane, waiting, &mut work)
+            }
         };
         if let Ok(receipt) = &answer {
             self.intake.pay(now, lane);
@@ -163,8 +188,9 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Past the gate and the review, into the queue.
-    #[inline]
-    fn let_in(
+    #[allow(clippy::inline_always)]
+    #[inline(always)]
+    fn let_in<const RELAYED: bool>(
         &mut self,
         now: Instant,
         lane: Lane,
@@ -172,33 +198,38 @@ impl<M: Payload> Admission<M> {
         work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (id, outcome_sink) = (waiting.id, waiting.outcome_sink);
-        let outcome = match self.enter(now, lane, waiting, Some(id), work) {
+        let age = if RELAYED { waiting.age() } else { 0 };
+        let outcome = match self.enter(now, lane, waiting, age, Some(id), work) {
             Entered::Waits => None,
             Entered::Sent(seq) => seq.map(|seq| Outcome::Dispatched { seq, at: now }),
             Entered::Merged { carrier } => {
                 self.accounts.release_outcome(lane.level, outcome_sink);
                 Some(Outcome::Merged { carrier })
             }
-            Entered::Full(full) => return self.turn_away(now, lane, full, work),
+            Entered::Full(full) => {
+                let is_in = RELAYED || full.item.counter().is_some();
+                return self.turn_away(now, lane, full, is_in, work);
+            }
         };
         Ok(Receipt { id, outcome, review: None })
     }
 
-    /// A message found no room. It is refused; but one that is counted is in, and gives way itself:
-    /// nobody is asked to send it again, which would count it twice.
+    /// A message found no room. It is refused; but one that is in already gives way itself: it is
+    /// counted, and whoever sent it again would have it counted twice, or it was let in at an edge.
     #[cold]
     fn turn_away(
         &mut self,
         now: Instant,
         lane: Lane,
         Full { item, limit }: Full<Queued<M>>,
+        is_in: bool,
         work: &mut WorkLimit,
     ) -> Result<Receipt, Refused<M>> {
         let (level, units) = (lane.level, item.units());
         self.accounts.release_outcome(level, item.outcome_sink);
         self.accounts.leave_profile(level, item.profile.as_ref());
         self.do_due(now, work);
-        if item.counter().is_some() {
+        if is_in {
             let drops = self.accounts.drops();
             drops.add_payload(item.payload);
             drops.add_profile(item.profile);
@@ -290,8 +321,9 @@ impl<M: Payload> Admission<M> {
         }
     }
 
-    /// A message enters; then what is due goes out. If it is its `own`, its fate is told by the
-    /// running call, else by an event. What has waited too long must be gone before.
+    /// A message enters that is so many nanoseconds old; then what is due goes out. If it is its
+    /// `own`, its fate is told by the running call, else by an event. What has waited too long must be
+    /// gone before.
     // A message is large, and this is on every message's way: inlined, it is not copied once more.
     #[allow(clippy::inline_always)]
     #[inline(always)]
@@ -300,6 +332,7 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         lane: Lane,
         waiting: Queued<M>,
+        age: u64,
         own: Option<MessageId>,
         work: &mut WorkLimit,
     ) -> Entered<M> {
@@ -343,6 +376,9 @@ impl<M: Payload> Admission<M> {
                 if let Some(merge_key) = merge_key {
                     self.pipeline.make_carrier(slot, level, merge_key);
                 }
+                if age > 0 {
+                    self.pipeline.backdate(now, slot, age);
+                }
                 Entered::Waits
             }
             Err(full) => {
@@ -355,6 +391,7 @@ impl<M: Payload> Admission<M> {
     /// A message enters that was due before: it waits among the others.
     pub(super) fn enter_due(&mut self, now: Instant, lane: Lane, waiting: Queued<M>) {
         let (level, units, merge_key) = (lane.level, waiting.units(), waiting.merge_key());
+        let age = waiting.age();
         if let Some(slot) = merge_key.and_then(|key| self.pipeline.find_carrier(level, key)) {
             let subject = waiting.subject(level);
             let carrier = self.merge(now, slot, lane, waiting, false);
@@ -367,6 +404,9 @@ impl<M: Payload> Admission<M> {
         self.accounts.queue(level, units);
         if let Some(merge_key) = merge_key {
             self.pipeline.make_carrier(slot, level, merge_key);
+        }
+        if age > 0 {
+            self.pipeline.backdate(now, slot, age);
         }
     }
 

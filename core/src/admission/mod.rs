@@ -27,6 +27,7 @@ mod edge;
 mod edge_outbox;
 mod entry;
 mod export;
+mod inflow;
 mod intake;
 mod members;
 mod memory;
@@ -38,6 +39,7 @@ mod persisted;
 mod pipeline;
 mod queued;
 mod reconfigure;
+mod relayed;
 mod review;
 mod reviews;
 mod room_data;
@@ -50,6 +52,7 @@ mod system_messages;
 mod tests;
 
 pub use continuing::Continued;
+pub use inflow::Received;
 pub use moderation::{Actor, ModerationCounts};
 pub use persisted::{ImportError, PersistedState};
 pub use reviews::{PendingReview, ReviewDecision, ReviewError};
@@ -70,8 +73,10 @@ use crate::rights::Action;
 use crate::time::{Instant, RoomClock};
 use crate::work::WorkLimit;
 use accounts::Accounts;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use broadcast_position::BroadcastPosition;
+use inflow::Inflow;
 use intake::Intake;
 use moderation::Moderation;
 use people::People;
@@ -98,6 +103,8 @@ pub struct Admission<M> {
     accounts: Accounts<M>,
     broadcasts: BroadcastPosition,
     memory: Memory,
+    /// At an edge, what has come from the room too early.
+    inflow: Option<Box<Inflow<M>>>,
 }
 
 impl<M: Payload> Admission<M> {
@@ -122,6 +129,7 @@ impl<M: Payload> Admission<M> {
             accounts: Accounts::new(&settings, hasher),
             broadcasts: BroadcastPosition::default(),
             memory: Memory::Free,
+            inflow: None,
             settings,
         }
     }

@@ -57,6 +57,14 @@ impl<M> Outbox<M> {
         self.messages.push_back(message);
     }
 
+    /// Goes on behind `seq`: what is here was before a hole.
+    pub(super) fn pass_over(&mut self, seq: Seq, deferred: &mut DeferredDrops<M>) {
+        while !self.messages.is_empty() {
+            deferred.add_messages(self.messages.pop_front());
+        }
+        self.last = seq;
+    }
+
     /// The messages after `seq` that are still here, the oldest first.
     pub(super) fn after(&self, seq: Seq) -> impl Iterator<Item = &Arc<Message<M>>> {
         let first = self.last.0 - self.messages.len() as u64;

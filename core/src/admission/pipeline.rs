@@ -189,6 +189,16 @@ impl<M> Pipeline<M> {
         slot
     }
 
+    /// The message in a slot, which has just come there, was so old already: it stands where it
+    /// would if it had come then.
+    #[cold]
+    pub(super) fn backdate(&mut self, now: Instant, slot: u32, age: u64) {
+        self.queue.backdate(slot, now.saturating_sub(Duration::from_nanos(age)));
+        if let Some(waiting) = self.queue.get_mut(slot) {
+            waiting.ext_mut().age = 0;
+        }
+    }
+
     /// Returns whether a message still waits in the slot it was given.
     #[inline]
     pub(super) fn waits_at(&mut self, slot: u32, id: MessageId) -> bool {

@@ -4,9 +4,10 @@ use super::accounts::Subject;
 use super::merge_index::CarrierPlace;
 use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, SessionKey};
-use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink, Sender, Urgency};
+use crate::message::{DedupKey, Kind, MergeKey, OutcomeSink, Reviewed, Sender, Urgency};
 use crate::priority::Priority;
 use crate::profile::Profile;
+use crate::time::{Duration, Instant};
 use alloc::boxed::Box;
 
 /// Where a message queues: what its turn, its quotas and its limits are looked up by.
@@ -48,6 +49,10 @@ pub(super) struct QueuedExt {
     pub(super) counter: Option<&'static str>,
     /// What its publisher asked for.
     pub(super) urgency: Urgency,
+    /// By how many nanoseconds more it has waited than since it entered the queue.
+    pub(super) age: u64,
+    /// Whether a host has decided on it, where it comes from an edge or is at one.
+    pub(super) reviewed: Reviewed,
 }
 
 impl QueuedExt {
@@ -61,6 +66,8 @@ impl QueuedExt {
         carried_keys: CarriedKeys::NONE,
         counter: None,
         urgency: Urgency::Plain,
+        age: 0,
+        reviewed: Reviewed::NotYet,
     };
 
     /// Those of a message, if it has any.
@@ -82,6 +89,16 @@ impl QueuedExt {
 }
 
 impl<M> Queued<M> {
+    /// Returns what few messages have, made where there is none.
+    pub(super) fn ext_mut(&mut self) -> &mut QueuedExt {
+        self.ext.get_or_insert_with(|| Box::new(QueuedExt::NONE))
+    }
+
+    /// Returns by how many nanoseconds more it has waited than since it entered the queue.
+    pub(super) fn age(&self) -> u64 {
+        self.ext.as_ref().map_or(0, |ext| ext.age)
+    }
+
     #[inline]
     pub(super) fn ext(&self) -> QueuedExt {
         self.ext.as_deref().copied().unwrap_or(QueuedExt::NONE)
@@ -121,5 +138,15 @@ impl<M> Queued<M> {
     #[inline]
     pub(super) fn units(&self) -> u64 {
         self.ext.as_ref().map_or(1, |ext| ext.units)
+    }
+
+    /// Returns how many messages it is, what they stand for, and when it was let in that entered the
+    /// queue then.
+    #[inline]
+    pub(super) fn stands_for(&self, entered: Instant) -> (u32, u64, Instant) {
+        self.ext.as_ref().map_or((1, 1, entered), |ext| {
+            let age = Duration::from_nanos(ext.age);
+            (ext.messages, ext.units, entered.saturating_sub(age))
+        })
     }
 }

@@ -11,7 +11,7 @@ use super::{Admission, PendingReview, ReviewDecision, ReviewError, RoomStatus, c
 use crate::config::{ReviewConfig, ReviewTimeout};
 use crate::ids::Ticket;
 use crate::ledger::DropReason;
-use crate::message::{Limit, Outcome, Payload, Sender};
+use crate::message::{self, Limit, Outcome, Payload, Sender};
 use crate::time::Instant;
 use crate::work::WorkLimit;
 
@@ -129,7 +129,8 @@ impl<M: Payload> Admission<M> {
     fn go_on(&mut self, now: Instant, reviewed: Reviewed<M>, work: &mut WorkLimit) {
         let Some((lane, waiting)) = self.pass_review(now, reviewed) else { return };
         let subject = waiting.subject(lane.level);
-        match self.enter(now, lane, waiting, None, work) {
+        let age = waiting.age();
+        match self.enter(now, lane, waiting, age, None, work) {
             Entered::Merged { carrier } => self.accounts.tell(subject, Outcome::Merged { carrier }),
             Entered::Full(full) => {
                 let (reason, limit) = (drop_reason(full.limit), Some(full.limit));
@@ -158,8 +159,12 @@ impl<M: Payload> Admission<M> {
             self.drop_reviewed(now, reviewed, DropReason::Counter, limit);
             return None;
         }
-        let Reviewed { lane, waiting } = reviewed;
+        let Reviewed { lane, mut waiting } = reviewed;
         self.accounts.leave_review(lane.level, units);
+        if self.pipeline.is_at_edge() {
+            // The room asks for no other verdict.
+            waiting.ext_mut().reviewed = message::Reviewed::AtEdge;
+        }
         Some((lane, waiting))
     }
 

@@ -11,6 +11,7 @@ use crate::priority::Priority;
 use crate::profile::Profile;
 use crate::system_messages::{Fold, Folds, SystemMessage, SystemMessageKind, SystemMessages};
 use crate::time::Instant;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
@@ -133,6 +134,11 @@ impl<M> RoomData<M> {
         let sum = self.counters.add(key, delta)?;
         self.note(now, SystemMessageKind::Counters, None);
         Ok(sum)
+    }
+
+    /// Returns what a counter has gained that the room does not know of.
+    pub(super) fn hand_on_count(&mut self) -> Option<(Box<str>, i64)> {
+        self.counters.hand_on()
     }
 
     /// Takes a counter away; returns what it said.

@@ -64,7 +64,7 @@ impl OwnLost {
         if overrun == before {
             return self;
         }
-        Self { counts: Skips { overrun: counts.total(), age: 0 }, overrun }
+        Self { counts: Skips { overrun: counts.total(), ..Skips::NONE }, overrun }
     }
 }
 
@@ -114,7 +114,7 @@ impl AsideLevel {
         let end = range.start + all.overrun;
         let lost = self.own_lost.seen_from(overrun).counts;
         let own = lost.overrun + self.own.partition_point(|&own| own < end) as u64;
-        all - Skips { overrun: own, age: self.own_below(range.end) - own }
+        all - Skips { overrun: own, age: self.own_below(range.end) - own, ..Skips::NONE }
     }
 
     /// The session passes all positions below `to`, which is at or past the log's tail or the
@@ -155,7 +155,7 @@ impl AsideLevel {
 /// ends at `overrun`.
 pub(super) fn split(range: &Range<u64>, overrun: u64) -> Skips {
     let end = overrun.clamp(range.start, range.end);
-    Skips { overrun: end - range.start, age: range.end - end }
+    Skips { overrun: end - range.start, age: range.end - end, ..Skips::NONE }
 }
 
 /// A session that was closed from outside: it takes what it is due up to here, then the reason.
@@ -403,11 +403,11 @@ mod tests {
             level.add_own(position, position.saturating_sub(3), 5.min(position.saturating_sub(3)));
         }
         assert!(level.own.len() < own.len(), "some are only counted");
-        assert_eq!(level.skips(&(0..9), 5), Skips { overrun: 2, age: 2 });
+        assert_eq!(level.skips(&(0..9), 5), Skips { overrun: 2, age: 2, bus: 0 });
         // Up to 9 now: all that had fallen out before lies below.
-        assert_eq!(level.skips(&(0..9), 9), Skips { overrun: 4, age: 0 });
+        assert_eq!(level.skips(&(0..9), 9), Skips { overrun: 4, age: 0, bus: 0 });
         assert_eq!((level.pass(9), level.own_unread()), (5, 3));
-        assert_eq!(level.skips(&(9..12), 11), Skips { overrun: 0, age: 1 });
+        assert_eq!(level.skips(&(9..12), 11), Skips { overrun: 0, age: 1, bus: 0 });
     }
 
     /// The log holds eight messages; the session reads nothing, then some, then all.
@@ -430,7 +430,11 @@ mod tests {
     fn d47_what_is_needed_no_more_takes_no_memory() {
         let mut states = ColdStates::<()>::new(InboxLimits { messages: 1, bytes: 1 });
         for slot in (0..10_000).rev() {
-            states.get_or_insert(slot).level_mut(Priority::Low).miss(Skips { overrun: 1, age: 0 });
+            states.get_or_insert(slot).level_mut(Priority::Low).miss(Skips {
+                overrun: 1,
+                age: 0,
+                bus: 0,
+            });
         }
         let ending = |until| Ending {
             reason: EndReason::Left,

@@ -5,6 +5,7 @@ use super::replay::Replay;
 use crate::config::Settings;
 use crate::deferred_drops::DeferredDrops;
 use crate::event::StartPosition;
+use crate::gap::GapCause;
 use crate::ids::Seq;
 use crate::log::{Log, MOVED};
 use crate::message::{Message, Payload};
@@ -179,10 +180,19 @@ impl<M: Payload> Feed<M> {
     }
 
     /// So many messages of each level have been dispatched, and will not come here any more where
-    /// they have not yet.
-    pub(super) fn pass_over(&mut self, heads: PerLevel<u64>, deferred: &mut DeferredDrops<M>) {
+    /// they have not yet, for this cause.
+    pub(super) fn pass_over(
+        &mut self,
+        heads: PerLevel<u64>,
+        cause: GapCause,
+        deferred: &mut DeferredDrops<M>,
+    ) {
         for level in Priority::ALL {
-            self.log.pass_over(level, heads[level], deferred);
+            if cause == GapCause::Bus {
+                self.log.lose(level, heads[level], deferred);
+            } else {
+                self.log.pass_over(level, heads[level], deferred);
+            }
             self.low_heads[level.index()] = self.log.head(level) as u32;
         }
         self.applied = Seq(self.log.heads().values().sum());

@@ -17,9 +17,10 @@ type Column = Chunked<[u16; Priority::NUM]>;
 /// The counts of all sessions, by slot.
 #[derive(Debug)]
 pub(super) struct LifeCounters {
-    /// Skipped as overrun, and for their age.
+    /// Skipped as overrun, for their age, and because they never came to this machine.
     overrun: Column,
     aged: Column,
+    lost: Column,
     excluded: Column,
     /// What the columns are too narrow for, and what the hand has folded.
     wide: BTreeMap<u32, PerLevel<Counts>>,
@@ -76,6 +77,7 @@ impl LifeCounters {
         Self {
             overrun: Chunked::new(),
             aged: Chunked::new(),
+            lost: Chunked::new(),
             excluded: Chunked::new(),
             wide: BTreeMap::new(),
         }
@@ -86,17 +88,21 @@ impl LifeCounters {
         let wide = if self.wide.is_empty() { None } else { self.wide.get(&slot) };
         let mut counts = wide.map_or_else(Counts::default, |wide| wide[level]);
         let of = |column: &Column| column.get(slot).map_or(0, |row| row[level.index()].into());
-        counts.skipped += Skips { overrun: of(&self.overrun), age: of(&self.aged) };
+        let (overrun, age) = (of(&self.overrun), of(&self.aged));
+        counts.skipped += Skips { overrun, age, bus: of(&self.lost) };
         counts.excluded += of(&self.excluded);
         counts
     }
 
     /// A session has missed so many messages.
-    pub(super) fn skip(&mut self, slot: u32, level: Priority, Skips { overrun, age }: Skips) {
-        let overrun = count(&mut self.overrun, slot, level, overrun);
-        let age = count(&mut self.aged, slot, level, age);
-        if overrun + age > 0 {
-            self.wide.entry(slot).or_default()[level].skipped += Skips { overrun, age };
+    pub(super) fn skip(&mut self, slot: u32, level: Priority, skips: Skips) {
+        let more = Skips {
+            overrun: count(&mut self.overrun, slot, level, skips.overrun),
+            age: count(&mut self.aged, slot, level, skips.age),
+            bus: count(&mut self.lost, slot, level, skips.bus),
+        };
+        if more != Skips::NONE {
+            self.wide.entry(slot).or_default()[level].skipped += more;
         }
     }
 
@@ -117,7 +123,7 @@ impl LifeCounters {
     /// A session is gone: whoever takes its slot begins with nothing.
     #[inline]
     pub(super) fn clear(&mut self, slot: u32) {
-        for column in [&mut self.overrun, &mut self.aged, &mut self.excluded] {
+        for column in [&mut self.overrun, &mut self.aged, &mut self.lost, &mut self.excluded] {
             if let Some(row) = column.get_mut(slot) {
                 *row = [0; Priority::NUM];
             }
@@ -150,8 +156,9 @@ mod tests {
     const NONE: (u64, u64, u64, u64) = (0, 0, 0, 0);
 
     fn counts(counters: &LifeCounters, slot: u32) -> (u64, u64, u64, u64) {
-        let Counts { skipped: Skips { overrun, age }, excluded, folded } =
+        let Counts { skipped: Skips { overrun, age, bus }, excluded, folded } =
             counters.get(slot, LEVEL);
+        assert_eq!(bus, age / 7, "as it is counted below");
         (overrun, age, excluded, folded)
     }
 
@@ -161,7 +168,8 @@ mod tests {
         let (mut overrun, mut age, mut excluded) = (0, 0, 0);
         let steps = [1, 65_534, 1, 65_535, 65_536, u64::from(u32::MAX), 1, 1 << 40, 3, 65_532];
         for step in steps.into_iter().cycle().take(1_000) {
-            counters.skip(5, LEVEL, Skips { overrun: step, age: step / 3 });
+            let bus = (age + step / 3) / 7 - age / 7;
+            counters.skip(5, LEVEL, Skips { overrun: step, age: step / 3, bus });
             counters.exclude(5, LEVEL, step / 2);
             (overrun, age, excluded) = (overrun + step, age + step / 3, excluded + step / 2);
             assert_eq!(counts(&counters, 5), (overrun, age, excluded, 0));
@@ -180,12 +188,14 @@ mod tests {
         assert_eq!((counts(&counters, 1_029), counters.wide.len()), (NONE, 0));
     }
 
-    /// Eight more are the place of cold state.
+    /// Eight more are the place of cold state, and eight where a machine has lost messages of another
+    /// one's.
     #[test]
     fn d47_a_session_has_at_most_24_bytes_of_counts() {
         let mut counters = LifeCounters::new();
         counters.exclude(3, LEVEL, 1);
-        counters.skip(3, LEVEL, Skips { overrun: 0, age: 1 });
+        counters.skip(3, LEVEL, Skips { overrun: 0, age: 1, bus: 0 });
+        assert_eq!(counters.lost.len(), 0, "nothing is lost on one machine");
         let columns = [&counters.excluded, &counters.aged, &counters.overrun];
         assert_eq!(columns.map(Chunked::len), [4, 4, 0], "made when needed");
         assert_eq!(3 * size_of_val(&counters.excluded[3]), 24);

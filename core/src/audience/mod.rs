@@ -46,7 +46,7 @@ pub use snapshot::AudienceSnapshot;
 use crate::config::{RoomConfig, Settings};
 use crate::deferred_drops::DeferredDrops;
 use crate::event::EndReason;
-use crate::gap::Skips;
+use crate::gap::{GapCause, Skips};
 use crate::handover::HandOver;
 use crate::ids::{Seq, SessionId};
 use crate::ledger::Deliveries;
@@ -233,16 +233,35 @@ impl<M: Payload> Audience<M> {
         if self.closing.is_closed() {
             return;
         }
-        let before = handed.heads_before();
-        if before.values().sum::<u64>() > self.feed.applied().0 {
-            self.pass_over(before);
-        }
+        self.pass_over_before(&handed, GapCause::Overrun);
         // What was dispatched tells what the time was.
         if let Some(last) = handed.messages.last() {
             self.clock.follow(last.dispatched_at);
         }
         for message in handed.messages {
             self.apply(message);
+        }
+    }
+
+    /// As [`take_over`](Self::take_over), of what was dispatched on another machine and came here at
+    /// `now`: those who wait are told by this machine's clock, however far the other one's is off, and
+    /// what is missing has been lost on the way ([`GapCause::Bus`]).
+    pub fn take_over_at(&mut self, now: Instant, handed: HandOver<M>) {
+        if self.closing.is_closed() {
+            return;
+        }
+        let now = self.clock.advance(now);
+        self.pass_over_before(&handed, GapCause::Bus);
+        for message in handed.messages {
+            self.apply_at(now, message);
+        }
+    }
+
+    /// What stands before a hand-over and has not come will not come any more.
+    fn pass_over_before(&mut self, handed: &HandOver<M>, cause: GapCause) {
+        let before = handed.heads_before();
+        if before.values().sum::<u64>() > self.feed.applied().0 {
+            self.pass_over(before, cause);
         }
     }
 
@@ -254,19 +273,26 @@ impl<M: Payload> Audience<M> {
     /// So many messages of each level have been dispatched, and will not come here any more where
     /// they have not yet.
     #[cold]
-    fn pass_over(&mut self, heads: PerLevel<u64>) {
+    fn pass_over(&mut self, heads: PerLevel<u64>, cause: GapCause) {
         self.shared.forget(&mut self.deferred);
-        self.feed.pass_over(heads, &mut self.deferred);
+        self.feed.pass_over(heads, cause, &mut self.deferred);
         self.wakeups.by(self.clock.at());
     }
 
     /// Takes over the next dispatched message, in order of the sequence numbers.
+    #[inline]
     pub(crate) fn apply(&mut self, message: Arc<Message<M>>) {
+        self.apply_at(message.dispatched_at, message);
+    }
+
+    /// As [`apply`](Self::apply), of a message that came here at that instant.
+    #[inline]
+    fn apply_at(&mut self, came_at: Instant, message: Arc<Message<M>>) {
         if message.seq <= self.feed.applied() || self.closing.is_closed() {
             return;
         }
         let (level, position, session) = (message.priority, message.position, message.session);
-        self.wakeups.by_message(level, message.dispatched_at);
+        self.wakeups.by_message(level, came_at);
         self.shared.forget(&mut self.deferred);
         self.feed.append(message, &mut self.deferred);
         self.crowd.exclude_sender(self.feed.log(), level, position, session);

@@ -33,7 +33,7 @@ pub(super) struct LevelRange {
     /// What it is to be told that it missed.
     pub(super) gap: Skips,
     /// Messages of its own from `from` to `to`.
-    pub(super) own: u64,
+    pub(super) own: u32,
     /// Direct messages.
     pub(super) directs: u32,
 }
@@ -94,12 +94,12 @@ impl Plan {
     /// it alone, or something from before it came.
     fn shared_key<M>(&self, cold: Option<&ColdState<M>>) -> Option<BatchKey> {
         let levels = &self.levels.0;
-        let is_alone = |level: &LevelRange| {
-            level.gap != Skips::NONE || level.own > 0 || level.from != level.cursor
-        };
+        // Only whoever has cold state can be told of a gap and stand where it stood.
+        let is_alone = |level: &LevelRange| level.own > 0 || level.from != level.cursor;
+        let is_told = || levels.iter().any(|level| level.gap != Skips::NONE);
         if self.directs > 0
             || levels.iter().any(is_alone)
-            || cold.is_some_and(|cold| self.has_history(cold))
+            || cold.is_some_and(|cold| is_told() || self.has_history(cold))
         {
             return None;
         }
@@ -179,10 +179,11 @@ impl<M: Payload> Planner<'_, M> {
         let mut gap = untold;
         if from > cursor {
             let (missed, overrun) = (cursor..from, log.overrun(level));
-            gap += match cold {
+            let skips = match cold {
                 Some(cold) => cold.level(level).skips(&missed, overrun),
                 None => split(&missed, overrun),
             };
+            gap += skips.with_lost(log.lost_in(level, &missed));
         }
         let (mut to, mut own, mut directs) = (from, 0, 0);
         loop {

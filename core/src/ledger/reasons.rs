@@ -13,6 +13,12 @@ pub trait Reason: Copy + fmt::Debug + 'static {
     fn index(self) -> usize;
     /// The name in snake case, as metrics and tables want it.
     fn name(self) -> &'static str;
+
+    /// The reason of this name: the one way to write counters down that stays right as reasons are
+    /// added.
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.name() == name)
+    }
 }
 
 macro_rules! reasons {
@@ -148,6 +154,26 @@ impl<R: Reason> Tally<R> {
 
     pub(crate) fn add(&mut self, reason: R) {
         self.0.as_mut()[reason.index()] += 1;
+    }
+}
+
+impl<R: Reason> FromIterator<(R, u64)> for Tally<R> {
+    /// Adds up what falls to each reason, as it was written down.
+    ///
+    /// ```
+    /// use roomcast_core::ledger::{DropReason, Reason, Tally};
+    ///
+    /// let counts = [("expired", 3), ("evicted", 2), ("unheard_of", 9)];
+    /// let named = |(name, count)| Some((DropReason::named(name)?, count));
+    /// let tally: Tally<DropReason> = counts.into_iter().filter_map(named).collect();
+    /// assert_eq!((tally.count(DropReason::Expired), tally.total()), (3, 5));
+    /// ```
+    fn from_iter<I: IntoIterator<Item = (R, u64)>>(counts: I) -> Self {
+        let mut tally = Self::default();
+        for (reason, count) in counts {
+            tally.0.as_mut()[reason.index()] += count;
+        }
+        tally
     }
 }
 

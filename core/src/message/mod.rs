@@ -6,11 +6,13 @@ mod edge_message;
 mod outcome;
 mod parts;
 mod publish;
+mod relayed;
 
 pub use edge_message::{EdgeMessage, Forwarded};
 pub use outcome::{Limit, Outcome, Receipt, Refused};
 pub use parts::MessageParts;
 pub use publish::{DedupKey, MergeKey, OutcomeSink, Publish, Urgency};
+pub use relayed::{Relayed, Reviewed};
 
 use crate::ids::{Seq, SessionId, SessionKey, UserId};
 use crate::priority::Priority;
@@ -128,7 +130,7 @@ pub struct Message<M> {
     pub units: u64,
     /// Itself and the messages that were merged into it.
     pub messages: u32,
-    /// When it entered the queue.
+    /// When it entered the queue, or was let in at the edge that it came from.
     pub admitted_at: Instant,
     /// When it went out.
     pub dispatched_at: Instant,

@@ -1,9 +1,9 @@
 //! The message as a host offers it to a room.
 
-use super::{Kind, Source};
+use super::{Kind, Relayed, Source};
 use crate::ids::{CorrelationId, UserId};
 use crate::priority::Priority;
-use alloc::sync::Arc;
+use alloc::boxed::Box;
 
 /// How the publisher wants to hear of the outcome when the call itself cannot tell it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +88,8 @@ pub struct Publish<M> {
     pub counter: Option<&'static str>,
     /// Whether it goes before others of its level, as what the owner and the admins say does.
     pub urgency: Urgency,
-    /// The profile that travels with a [`Source::Edge`] message, within the room's
-    /// `profile_bytes`; that of a session's user the room knows.
-    pub profile: Option<Arc<M>>,
+    /// What comes with it from the edge that has let it in; `None`: it comes from no edge.
+    pub relayed: Option<Box<Relayed<M>>>,
     /// What it carries.
     pub payload: M,
 }
@@ -108,7 +107,7 @@ impl<M> Publish<M> {
             dedup_key: None,
             counter: None,
             urgency: Urgency::Plain,
-            profile: None,
+            relayed: None,
             payload,
         }
     }
@@ -200,6 +199,13 @@ impl<M> Publish<M> {
     #[must_use]
     pub fn dedup_key(mut self, key: DedupKey) -> Self {
         self.dedup_key = Some(key);
+        self
+    }
+
+    /// Coming from an edge, which has let it in: see [`EdgeMessage`](super::EdgeMessage).
+    #[must_use]
+    pub fn relayed(mut self, relayed: Relayed<M>) -> Self {
+        self.relayed = Some(Box::new(relayed));
         self
     }
 

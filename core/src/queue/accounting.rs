@@ -5,7 +5,7 @@ use super::senders::{Rank, Senders};
 use crate::chunked::{Chunked, NIL};
 use crate::config::{EvictionPolicy, QueueConfig, QueueDiscipline};
 use crate::index::Hasher;
-use crate::list::Links;
+use crate::list::{Links, List};
 use crate::message::Sender;
 
 #[derive(Debug)]
@@ -127,6 +127,20 @@ impl Books {
                 pages[moved].dense = len;
             }
         }
+    }
+
+    /// The entry that entered last stands before those of its sender that are later.
+    pub(super) fn move_up(&mut self, pages: &mut Pages, key: u32, is_later: impl Fn(u32) -> bool) {
+        if !self.by_sender {
+            return;
+        }
+        let messages = &mut self.senders.queue_mut(pages[key].sender).messages;
+        messages.unlink(pages, key, peers);
+        let mut before = messages.back();
+        while let Some(other) = before.filter(|&other| is_later(other)) {
+            before = List::before(pages[other].peers);
+        }
+        messages.insert_behind(pages, before, key, peers);
     }
 
     /// Takes the entry out that entered last, as if it never had: the ranks are what they were. Its

@@ -2,6 +2,7 @@
 //! [Clause B8](crate::rulebook#b8-eviction-is-a-setting).
 
 mod accounting;
+mod aged;
 mod eviction;
 mod ladder;
 mod senders;

@@ -29,6 +29,10 @@ impl Urgent {
         self.order
     }
 
+    pub(super) fn order_mut(&mut self) -> &mut List {
+        &mut self.order
+    }
+
     /// How many there are, one that has just come included.
     pub(super) fn len(&self) -> u32 {
         self.len

@@ -3,8 +3,7 @@
 
 use super::RoomState;
 use crate::ledger::RefusalReason;
-use crate::message::{Payload, Source};
-use crate::priority::Priority;
+use crate::message::{Payload, Publish, Source};
 use crate::time::Instant;
 use alloc::string::String;
 
@@ -18,15 +17,9 @@ impl<M: Payload> RoomState<M> {
 
     /// What a publish that was refused leaves behind: what was due is done, it was a sign of life,
     /// and the refusal is booked.
-    pub fn book_refusal(
-        &mut self,
-        now: Instant,
-        source: &Source,
-        (level, units): (Priority, u64),
-        reason: RefusalReason,
-    ) {
+    pub fn book_refusal(&mut self, now: Instant, publish: &Publish<M>, reason: RefusalReason) {
         let (mut now, mut is_known) = (now, true);
-        if let Source::Session(session) = *source {
+        if let Source::Session(session) = publish.source {
             if self.shards.has_heartbeat() {
                 now = self.show_life(now, session);
             }
@@ -36,7 +29,7 @@ impl<M: Payload> RoomState<M> {
         if is_known {
             self.do_due(now);
         }
-        self.admission.book_refusal(level, units, reason);
+        self.admission.book_refusal(publish, reason);
     }
 
     /// The time is what it is there, as after a call that changed nothing.

@@ -2,7 +2,7 @@
 
 use super::Checked;
 use crate::oracle::directs::Note;
-use crate::oracle::messages::Offer;
+use crate::oracle::messages::{Hop, Offer};
 use crate::oracle::reviews::Said;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, Violation, same};
@@ -11,7 +11,7 @@ use roomcast_core::broadcasts::{Broadcast, Broadcasts};
 use roomcast_core::direct::{DirectReceipt, DirectRefused};
 use roomcast_core::ids::Ticket;
 use roomcast_core::ledger::RefusalReason;
-use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink, Urgency};
+use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink, Relayed, Urgency};
 use roomcast_core::{
     Direct, Instant, Kind, Priority, Publish, Receipt, Recipient, RoomState, Source,
 };
@@ -37,6 +37,8 @@ pub struct Say {
     pub key: Option<DedupKey>,
     /// Where it is counted.
     pub counter: Option<&'static str>,
+    /// What comes with it from an edge, if it comes from one.
+    pub hop: Option<Hop>,
     /// Its size.
     pub size: usize,
 }
@@ -54,6 +56,7 @@ impl Say {
             units: 1,
             key: None,
             counter: None,
+            hop: None,
             size,
         }
     }
@@ -71,7 +74,7 @@ impl Checked {
         let pair = [Probe::new(self.payloads, say.size), Probe::new(self.payloads, say.size)];
         let held = [pair[0].watch(), pair[1].watch()];
         let Say { source, level, kind, outcome_sink, urgency, .. } = say;
-        let Say { merge, units, key, counter, size, .. } = say;
+        let Say { merge, units, key, counter, hop, size, .. } = say;
         let offer = Offer {
             source,
             level: self.oracle.counts_as(level),
@@ -82,6 +85,7 @@ impl Checked {
             units,
             key,
             counter,
+            hop,
             payload: self.payloads,
             size,
             held,
@@ -90,6 +94,12 @@ impl Checked {
             let mut publish = Publish::new(source, payload).priority(level).kind(kind).units(units);
             (publish.merge_key, publish.dedup_key, publish.counter) = (merge, key, counter);
             publish.urgency = urgency;
+            let relayed = |Hop { admitted_at, reviewed }| {
+                let mut relayed = Relayed::default();
+                (relayed.admitted_at, relayed.reviewed) = (admitted_at, reviewed);
+                relayed
+            };
+            let publish = hop.map(relayed).into_iter().fold(publish, Publish::relayed);
             outcome_sink.into_iter().fold(publish, Publish::outcome_sink)
         };
         let [first, second] = pair.map(publish);
@@ -106,7 +116,7 @@ impl Checked {
                 same(Law::L9Deterministic, "publish", Ok(*receipt), twin)?;
             }
             Err(refused) => {
-                self.twin.book_refusal(now, &source, (level, units), refused.reason);
+                self.twin.book_refusal(now, &second, refused.reason);
                 self.is_unchanged(room)?;
             }
         }

@@ -34,7 +34,7 @@ impl Player {
         }
         let now = self.now();
         match call % 8 {
-            0 => self.publish(Source::Session(id), (call, call, call), (call, call)),
+            0 => self.publish(Source::Session(id), (call, call, call), (call, call), None),
             1 => self.checked.close_session(&mut self.room, now, id),
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
             3 => self.checked.send_direct(

@@ -23,7 +23,13 @@ impl From<Journey> for Op {
                 Self::Speak { who, level: a, size: b % 24, outcome_sink: 0, more: (c % 16, c / 16) }
             }
             6 => Self::Host { level: a, size: b % 24, outcome_sink: 0, more: (0, 0) },
-            7 => Self::Forward { user: who, who: Some(a), what: (b, c % 24, 0), more: (0, 0) },
+            7 => Self::Forward {
+                user: who,
+                who: Some(a),
+                what: (b, c % 24, 0),
+                more: (0, 0),
+                hop: (c, a),
+            },
             8..10 => Self::Token { who, acked: a < 128 },
             10..16 => Self::Return { who, acked: a < 128, twist: b },
             16..19 => Self::Join {

@@ -2,6 +2,7 @@
 
 use crate::checked::LIFE;
 use crate::moderation::Act;
+use crate::oracle::messages::Hop;
 use crate::payload::Probe;
 use roomcast_core::admission::ReviewDecision;
 use roomcast_core::broadcasts::{BroadcastLimits, Broadcasts};
@@ -10,12 +11,12 @@ use roomcast_core::data::DataLimits;
 use roomcast_core::dedup::DedupWindow;
 use roomcast_core::ids::SessionKey;
 use roomcast_core::level_set::LevelSet;
-use roomcast_core::message::{DedupKey, MergeKey};
+use roomcast_core::message::{DedupKey, MergeKey, Reviewed};
 use roomcast_core::quota::{Quota, Rate};
 use roomcast_core::resume::{ResumeToken, TokenAt};
 use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
 use roomcast_core::time::Duration;
-use roomcast_core::{Actor, Budget, Group, Memory, Priority, SessionId, UserId};
+use roomcast_core::{Actor, Budget, Group, Instant, Memory, Priority, SessionId, UserId};
 use std::num::NonZeroU32;
 
 pub(super) fn pick<T: Copy>(table: &[T], at: u8) -> T {
@@ -93,6 +94,24 @@ pub(super) fn tampered(token: &ResumeToken, twist: u8) -> Option<ResumeToken> {
 /// One whose slot and generation are the same, so that the life alone tells it from this one.
 pub(super) fn of_another_life(session: SessionId, which: u8) -> SessionId {
     session.key().in_life(pick(&[0, LIFE - 1, LIFE ^ 1 << 63, !LIFE], which))
+}
+
+/// What comes with a message from an edge: it is up to a quarter of a second old, by a clock that may
+/// be ahead, or as old as deadlines are.
+pub(super) fn hop(now: Instant, age: u8, how: u8) -> Hop {
+    let age = match age {
+        0..200 => Duration::from_millis(age.into()),
+        200..232 => Duration::from_millis(u64::from(age - 200) * 100),
+        232..248 => Duration::from_nanos(u64::from(age - 232)),
+        _ => Duration::MAX,
+    };
+    let admitted_at = match how % 8 {
+        0 => None,
+        1 => Some(now + age),
+        _ => Some(now.saturating_sub(age)),
+    };
+    let reviewed = if how.is_multiple_of(2) { Reviewed::NotYet } else { Reviewed::AtEdge };
+    Hop { admitted_at, reviewed }
 }
 
 pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {

@@ -3,6 +3,7 @@
 use super::numbers::{self, level, of_another_life, pick};
 use super::{Op, Player};
 use crate::checked::Say;
+use crate::oracle::messages::Hop;
 use crate::payload::Probe;
 use crate::violation::Check;
 use roomcast_core::broadcasts::Broadcast;
@@ -20,21 +21,23 @@ impl Player {
                     Source::Session(self.session(who)),
                     (level, size, outcome_sink),
                     more,
+                    None,
                 )?;
             }
             Op::Host { level, size, outcome_sink, more } => {
-                self.publish(Source::Host, (level, size, outcome_sink), more)?;
+                self.publish(Source::Host, (level, size, outcome_sink), more, None)?;
             }
-            Op::Forward { user, who, what, more } => {
+            Op::Forward { user, who, what, more, hop: (age, hop) } => {
                 let session = who.filter(|_| !self.sessions.is_empty()).map(|who| match who {
                     240.. => of_another_life(self.session(who), who),
                     _ => self.session(who),
                 });
-                self.publish(
-                    Source::Edge { user: UserId(u64::from(user % 6)), session },
-                    what,
-                    more,
-                )?;
+                let source = match hop % 128 {
+                    0..8 => Source::Host,
+                    _ => Source::Edge { user: UserId(u64::from(user % 6)), session },
+                };
+                let hop = (hop < 128).then(|| numbers::hop(now, age, hop));
+                self.publish(source, what, more, hop)?;
             }
             Op::Broadcast { level, size, times } => self.broadcast((level, size), times)?,
             Op::Decide { which, verdict } => {
@@ -54,6 +57,7 @@ impl Player {
         source: Source,
         (at, size, outcome_sink): (u8, u8, u8),
         more: (u8, u8),
+        hop: Option<Hop>,
     ) -> Check {
         let urgency = if outcome_sink < 224 { Urgency::Plain } else { Urgency::Urgent };
         let outcome_sink = match outcome_sink % 8 {
@@ -74,6 +78,7 @@ impl Player {
             units,
             key,
             counter,
+            hop,
             size: usize::from(size % 72),
         };
         let now = self.now();

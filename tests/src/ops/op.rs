@@ -38,6 +38,8 @@ pub enum Op {
         what: (u8, u8, u8),
         /// As when somebody speaks.
         more: (u8, u8),
+        /// How old it is, and what else comes with it: from 128 on nothing does.
+        hop: (u8, u8),
     },
     /// Something is broadcast to every room, up to 70 times; then this one hears it, or not yet.
     Broadcast {

@@ -45,7 +45,7 @@ impl AddAssign for Missed {
 
 impl PartialEq<Skips> for Missed {
     fn eq(&self, skips: &Skips) -> bool {
-        (self.overrun, self.age) == (skips.overrun, skips.age)
+        (self.overrun, self.age, 0) == (skips.overrun, skips.age, skips.bus)
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct AtOnce {
     pub(super) level: Priority,
     pub(super) kind: Kind,
     pub(super) units: u64,
+    /// When it was let in.
+    pub(super) admitted_at: Instant,
 }
 
 impl Oracle {
@@ -35,7 +37,7 @@ impl Oracle {
         fits
     }
 
-    /// The next message that went out is this one: it came at this instant, and takes the next
+    /// The next message that went out is this one: it goes out at this instant, and takes the next
     /// number of the room and the next place of its level.
     pub(super) fn goes_at_once<'a>(
         &mut self,
@@ -44,7 +46,7 @@ impl Oracle {
         expected: AtOnce,
         sent: &mut Sent<'a>,
     ) -> Result<(&'a Crossed, Seq), Violation> {
-        let AtOnce { payload, level, kind, units } = expected;
+        let AtOnce { payload, level, kind, units, admitted_at } = expected;
         let Some(m) = sent.next() else {
             return Err(Violation::new(
                 Law::L5Rate,
@@ -60,7 +62,17 @@ impl Oracle {
         same(
             Law::L4Order,
             what,
-            (payload, seq, position, level, kind, Sender::Host, None::<SessionKey>, now, now),
+            (
+                payload,
+                seq,
+                position,
+                level,
+                kind,
+                Sender::Host,
+                None::<SessionKey>,
+                admitted_at,
+                now,
+            ),
             (
                 m.payload.id(),
                 m.seq,

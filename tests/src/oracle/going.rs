@@ -149,7 +149,7 @@ impl Oracle {
         self.books[level].units_dispatched =
             self.books[level].units_dispatched.wrapping_add(waiting.units);
         let expected =
-            (seq, position, waiting.kind, entry.sender, waiting.session, entry.entered, now);
+            (seq, position, waiting.kind, entry.sender, waiting.session, waiting.admitted_at, now);
         let m = message;
         let session = m.session.map(|key| key.in_life(self.life));
         let found = (m.seq, m.position, m.kind, m.sender, session, m.admitted_at, m.dispatched_at);

@@ -48,7 +48,8 @@ impl Oracle {
             if !self.host_offers(level, size) {
                 continue;
             }
-            let broadcast = AtOnce { payload: id, level, kind: Kind::Notice, units: 1 };
+            let broadcast =
+                AtOnce { payload: id, level, kind: Kind::Notice, units: 1, admitted_at: now };
             let (m, _) = self.goes_at_once(now, "a broadcast", broadcast, &mut sent)?;
             self.listeners.dispatched(&self.rules, m, size as u64);
         }

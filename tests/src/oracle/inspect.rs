@@ -101,6 +101,9 @@ impl Oracle {
             let queued = self.line.level(level).count() as u64;
             let name = |what: &'static str| in_words(move |f| write!(f, "{what} {level} messages"));
             same(Law::L1Messages, name("submitted"), own.submitted, row.submitted)?;
+            let from_edges = [own.from_edges, own.units_from_edges];
+            let found = [row.from_edges, row.units.from_edges];
+            same(Law::L1Messages, name("from edges"), from_edges, found)?;
             same(Law::L1Messages, name("dispatched"), own.dispatched, row.dispatched)?;
             same(Law::L1Messages, name("queued"), queued, row.queued)?;
             let reviewed =

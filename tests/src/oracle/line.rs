@@ -131,6 +131,17 @@ impl Line {
         self.entries.push(entry);
     }
 
+    /// One that has just come was let in elsewhere at this instant: it stands as if it had come then.
+    pub fn backdate(&mut self, id: u64, to: Instant) {
+        let Some(place) = self.entries.iter().position(|entry| entry.id == id) else { return };
+        if to >= self.entries[place].entered {
+            return;
+        }
+        let entry = Entry { entered: to, ..self.entries.remove(place) };
+        let place = self.entries.iter().position(|other| other.entered > to);
+        self.entries.insert(place.unwrap_or(self.entries.len()), entry);
+    }
+
     /// Those that may be the next of their level to go, by the configured tie-break.
     pub fn may_go(&self, level: Priority) -> Vec<u64> {
         if let Some(first) = self.lane(level, Urgency::Urgent).next() {

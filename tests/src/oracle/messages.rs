@@ -10,7 +10,8 @@ use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::data::DataError;
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::{DropReason, RefusalReason};
-use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Sender, Urgency};
+use roomcast_core::message::{DedupKey, Limit, MergeKey, OutcomeSink, Reviewed, Sender, Urgency};
+use roomcast_core::time::Duration;
 use roomcast_core::{Instant, Kind, Outcome, Priority, Receipt, Refused, Source};
 
 /// A message as it was offered, in so far as the oracle needs to know it.
@@ -34,12 +35,23 @@ pub struct Offer {
     pub key: Option<DedupKey>,
     /// Where it is counted.
     pub counter: Option<&'static str>,
+    /// What comes with it from an edge, if it comes from one.
+    pub hop: Option<Hop>,
     /// The number of its payload.
     pub payload: u64,
     /// The size of its payload.
     pub size: usize,
     /// Its payload in the room and in its twin.
     pub held: [Watch; 2],
+}
+
+/// What an edge says of a message that it has let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop {
+    /// When it did.
+    pub admitted_at: Option<Instant>,
+    /// Whether it has had it reviewed.
+    pub reviewed: Reviewed,
 }
 
 type Answer = Result<Receipt, Refused<Probe>>;
@@ -80,6 +92,11 @@ impl Oracle {
         self.books[offer.level].submitted += 1;
         self.books[offer.level].units_submitted =
             self.books[offer.level].units_submitted.wrapping_add(offer.units);
+        if offer.hop.is_some() {
+            let row = &mut self.books[offer.level];
+            row.from_edges += 1;
+            row.units_from_edges = row.units_from_edges.wrapping_add(offer.units);
+        }
         let sender = match self.gate(offer) {
             Ok(sender) => sender,
             Err((reason, limit, retry_at)) => {
@@ -96,13 +113,19 @@ impl Oracle {
             return self.notified(now, (offer, number), answer, sent);
         }
         let waiting = self.waiting(number, offer, sender);
+        let age = waiting.age;
+        let bound = self.rules.queue.fresh_within[offer.level];
+        if bound.is_some_and(|bound| !age.is_zero() && age >= bound) {
+            return self.too_late((offer, number), sender, answer, sent);
+        }
         let outcome_sink = waiting.outcome_sink;
         self.inbox.reserve(offer.level, outcome_sink);
         let (id, size) = (offer.payload, offer.size as u64);
         let Offer { level, urgency, .. } = *offer;
         let entry = Entry { id, level, urgency, sender, size, entered: now };
         let mut receipt = Receipt { id: number, outcome: None, review: None };
-        if self.is_reviewed(offer.level, sender) {
+        let has_passed = offer.hop.is_some_and(|hop| hop.reviewed == Reviewed::AtEdge);
+        if self.is_reviewed(offer.level, sender) && !has_passed {
             if let Some(ticket) = self.put_under_review(entry, waiting, answer)? {
                 self.pay(now, (offer, number), sender, None)?;
                 self.dispatch(now, &mut sent, None)?;
@@ -133,7 +156,8 @@ impl Oracle {
                 self.waiting.remove(&id);
                 self.inbox.release(offer.level, outcome_sink);
                 self.dispatch(now, &mut sent, None)?;
-                if offer.counter.is_none() {
+                // What an edge has let in is not refused for want of a place.
+                if offer.counter.is_none() && offer.hop.is_none() {
                     let (reason, retry_at) = if reason == DropReason::Congested {
                         let says = answer.as_ref().err().and_then(|refused| refused.retry_at);
                         let at = refused.and_then(|refused| self.uncongested(&refused, says));
@@ -146,13 +170,16 @@ impl Oracle {
                     self.no_more(now, sent)?;
                     return self.check_held();
                 }
-                // It has been counted, so nobody is to send it again: it is in, and gives way.
+                // Nobody is to send it again: it is in, and gives way.
                 let row = &mut self.books[offer.level];
                 *row.dropped.entry(reason).or_default() += 1;
                 row.units_dropped = row.units_dropped.wrapping_add(offer.units);
                 receipt.outcome = Some(Outcome::Dropped { reason, limit, retry_at: None });
             }
-            Entered::Waits => self.evicted(id)?,
+            Entered::Waits => {
+                self.evicted(id)?;
+                self.line.backdate(id, now.saturating_sub(age));
+            }
             Entered::Sent(outcome) => {
                 self.inbox.release(offer.level, outcome_sink);
                 receipt.outcome = outcome;
@@ -199,8 +226,40 @@ impl Oracle {
             messages: 1,
             carries_others: false,
             counter: offer.counter,
+            age: self.age(offer),
+            admitted_at: self.clock.saturating_sub(self.age(offer)),
             held: offer.held.clone(),
         }
+    }
+
+    /// How old a message is as it comes: by the time of the room, and never younger than new.
+    fn age(&self, offer: &Offer) -> Duration {
+        let at = offer.hop.and_then(|hop| hop.admitted_at).unwrap_or(self.clock);
+        self.clock.saturating_since(at)
+    }
+
+    /// A message that its edge let in too long ago for its level is in, and expires.
+    fn too_late(
+        &mut self,
+        (offer, number): (&Offer, MessageId),
+        sender: Sender,
+        answer: &Answer,
+        mut sent: Sent<'_>,
+    ) -> Check {
+        let (now, reason) = (self.clock, DropReason::Expired);
+        self.dispatch(now, &mut sent, None)?;
+        self.no_more(now, sent)?;
+        let row = &mut self.books[offer.level];
+        *row.dropped.entry(reason).or_default() += 1;
+        row.units_dropped = row.units_dropped.wrapping_add(offer.units);
+        self.gone.push((offer.payload, offer.held.clone()));
+        let limit = self.bound(offer.level);
+        let outcome = Some(Outcome::Dropped { reason, limit, retry_at: None });
+        self.count(offer)?;
+        self.pay(now, (offer, number), sender, outcome)?;
+        let receipt = Receipt { id: number, outcome, review: None };
+        same(Law::Events, "a receipt", Some(receipt), answer.as_ref().ok().copied())?;
+        self.check_held()
     }
 
     /// What the message stands for is counted.
@@ -252,7 +311,8 @@ impl Oracle {
         self.count(offer)?;
         self.pay(now, (offer, number), Sender::Host, None)?;
         let Offer { payload, level, units, .. } = *offer;
-        let expected = AtOnce { payload, level, kind: Kind::Notice, units };
+        let admitted_at = now.saturating_sub(self.age(offer));
+        let expected = AtOnce { payload, level, kind: Kind::Notice, units, admitted_at };
         let (notice, seq) = self.goes_at_once(now, "the notice", expected, &mut sent)?;
         self.listeners.dispatched(&self.rules, notice, offer.size as u64);
         self.dispatch(now, &mut sent, None)?;

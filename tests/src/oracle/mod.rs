@@ -58,6 +58,7 @@ use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::{MergeKey, OutcomeSink};
 use roomcast_core::rights::Action;
 use roomcast_core::system_messages::SystemMessageKind;
+use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Event, Instant, Kind, Memory, PerLevel, Priority, SessionId, UserId};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
@@ -125,6 +126,10 @@ struct Waiting {
     carries_others: bool,
     /// Where it is counted.
     counter: Option<&'static str>,
+    /// How old it was when it came, from an edge.
+    age: Duration,
+    /// When it was let in, here or there.
+    admitted_at: Instant,
     held: [Watch; 2],
 }
 
@@ -137,6 +142,8 @@ struct Row {
     dispatched: u64,
     merged: u64,
     units_submitted: u64,
+    from_edges: u64,
+    units_from_edges: u64,
     units_refused: u64,
     units_dropped: u64,
     units_dispatched: u64,

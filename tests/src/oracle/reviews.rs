@@ -156,6 +156,7 @@ impl Oracle {
                 let limit = Limit::ReviewTime { max: self.rules.review.timeout };
                 self.drop_uncounted(pending, DropReason::ReviewTimeout, Some(limit));
             } else if let Some((entry, waiting)) = self.passes(now, pending) {
+                let age = waiting.age;
                 if let Some(carrier) = self.merge(&entry, &waiting) {
                     self.is_carried(waiting.id, carrier);
                     self.conclude(&waiting, entry.level, Outcome::Merged { carrier });
@@ -163,7 +164,9 @@ impl Oracle {
                 } else {
                     self.waiting.insert(entry.id, waiting);
                     let urgency = self.stands(&entry);
+                    let id = entry.id;
                     self.line.enter(Entry { urgency, ..entry });
+                    self.line.backdate(id, now.saturating_sub(age));
                 }
             }
         }
@@ -196,7 +199,10 @@ impl Oracle {
             self.drop_uncounted(pending, DropReason::Counter, Some(Limit::Counter { error }));
             return None;
         }
-        Some((Entry { entered: now, ..pending.entry }, pending.waiting))
+        // The time that a verdict took does not count.
+        let admitted_at = now.saturating_sub(pending.waiting.age);
+        let waiting = Waiting { admitted_at, ..pending.waiting };
+        Some((Entry { entered: now, ..pending.entry }, waiting))
     }
 
     /// Into the line, unless it may not.
@@ -221,6 +227,7 @@ impl Oracle {
                     }
                 } else {
                     self.evicted(id)?;
+                    self.line.backdate(id, now.saturating_sub(waiting.age));
                 }
             }
             Entered::Sent(_) => {}

@@ -122,7 +122,8 @@ impl Oracle {
         if !self.host_offers(level, payload.size()) {
             return Ok(());
         }
-        let told = AtOnce { payload: payload.id(), level, kind: Kind::System, units: 1 };
+        let told =
+            AtOnce { payload: payload.id(), level, kind: Kind::System, units: 1, admitted_at: now };
         let (message, _) = self.goes_at_once(now, &format!("the tip {tip:?}"), told, sent)?;
         let is_of_one = count == 1 && matches!(tip, SystemMessage::Users { .. });
         let had = |user: &UserId| self.happened.profiles.get(&(kind, *user));

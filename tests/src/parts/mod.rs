@@ -4,6 +4,7 @@
 //! bytes make a sequence and limits are hit often.
 
 pub mod duplicates;
+pub mod edges;
 pub mod frames;
 pub mod keyed;
 pub mod sharding;

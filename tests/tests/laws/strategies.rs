@@ -109,8 +109,8 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
                 Op::Speak { who, level, size, outcome_sink, more }
             }),
         6 => (n(), n()).prop_map(|(which, verdict)| Op::Decide { which, verdict }),
-        5 => (n(), prop::option::of(n()), (n(), n(), n()), (n(), n()))
-            .prop_map(|(user, who, what, more)| Op::Forward { user, who, what, more }),
+        8 => (n(), prop::option::of(n()), (n(), n(), n()), (n(), n()), (n(), n()))
+            .prop_map(|(user, who, what, more, hop)| Op::Forward { user, who, what, more, hop }),
         3 => (n(), n(), n()).prop_map(|(level, size, times)| Op::Broadcast { level, size, times }),
         8 => (n(), n(), n(), (n(), n())).prop_map(|(level, size, outcome_sink, more)| {
             Op::Host { level, size, outcome_sink, more }

@@ -3,6 +3,7 @@
 
 use super::{Left, Pipeline};
 use crate::admission::queued::Queued;
+use crate::deferred_drops::DeferredDrops;
 use crate::handover::HandOver;
 use crate::ids::Seq;
 use crate::message::{EdgeMessage, Message};
@@ -21,13 +22,12 @@ impl<M> Pipeline<M> {
             return None;
         }
         let Popped { item, priority, sender, entered, .. } = popped;
-        let (messages, units) = (item.messages(), item.units());
+        let (messages, units, admitted_at) = item.stands_for(entered);
         let Queued { kind, session, profile, size, payload, .. } = item;
         let profile_bytes = profile.as_ref().map_or(0, |profile| profile.size);
         let seq = Seq(self.outbox.last().0 + 1);
         let position = self.heads[priority];
         self.heads[priority] += 1;
-        let (admitted_at, dispatched_at) = (entered, now);
         let message = Message {
             seq,
             position,
@@ -38,13 +38,30 @@ impl<M> Pipeline<M> {
             units,
             messages,
             admitted_at,
-            dispatched_at,
+            dispatched_at: now,
             profile: profile.map(|profile| profile.content),
             payload,
             bytes: u64::from(size) + u64::from(profile_bytes),
         };
         self.outbox.push(Arc::new(message));
         Some(seq)
+    }
+
+    /// What the room has dispatched comes to its edge.
+    pub(in crate::admission) fn take_in(&mut self, message: Arc<Message<M>>) {
+        self.heads[message.priority] = message.position + 1;
+        self.outbox.push(message);
+    }
+
+    /// So many of each level have been dispatched by the room, and will not come to its edge any
+    /// more where they have not yet; nor will anybody read what came before and was not read.
+    pub(in crate::admission) fn pass_over(
+        &mut self,
+        heads: PerLevel<u64>,
+        drops: &mut DeferredDrops<M>,
+    ) {
+        self.heads = heads;
+        self.outbox.pass_over(Seq(heads.values().sum()), drops);
     }
 
     /// Returns what went out after `seq` and is still here, and how far each level has come.

@@ -103,7 +103,7 @@ impl<M: Payload> Crowd<M> {
             if is_far(cursor) && self.is_masked(slot, level) {
                 self.settle_mask(log, slot, level);
             } else if is_far(cursor) && cursor < tail {
-                self.skip(slot, level, cursor..tail, log.overrun(level));
+                self.skip(log, slot, level, cursor..tail, log.overrun(level));
             }
             let Span { start, cursor, .. } = self.sessions.span(slot, level, head);
             if is_far(start) && cursor > start {

@@ -54,12 +54,12 @@ impl<M: Payload> Crowd<M> {
         let end = ending.map_or(head, |ending| ending.ends[level]);
         let cursor = self.sessions.cursor(slot, level, end);
         let (from, stop) = readable(log, self.cold(slot), level, cursor..end);
-        self.skip(slot, level, cursor..from, log.overrun(level));
+        self.skip(log, slot, level, cursor..from, log.overrun(level));
         let mut unread = self.pass(slot, level, from..stop);
         if stop < end {
             // Behind history it could read on only from where messages are young enough.
             let from = log.floor(level).min(end);
-            self.skip(slot, level, stop..from, log.overrun(level));
+            self.skip(log, slot, level, stop..from, log.overrun(level));
             unread += self.pass(slot, level, from..end);
         }
         self.add_excluded(slot, level, unread);

@@ -118,7 +118,14 @@ impl<M: Payload> Crowd<M> {
 
     /// Books what a session has missed from its cursor on, where the log's overrun ends at
     /// `overrun`, and that it is to be told.
-    pub(super) fn skip(&mut self, slot: u32, level: Priority, missed: Range<u64>, overrun: u64) {
+    pub(super) fn skip(
+        &mut self,
+        log: &Log<M>,
+        slot: u32,
+        level: Priority,
+        missed: Range<u64>,
+        overrun: u64,
+    ) {
         if missed.is_empty() {
             return;
         }
@@ -126,6 +133,7 @@ impl<M: Payload> Crowd<M> {
             Some(cold) => cold.level(level).skips(&missed, overrun),
             None => split(&missed, overrun),
         };
+        let skips = skips.with_lost(log.lost_in(level, &missed));
         self.pass(slot, level, missed);
         if skips != Skips::NONE {
             self.book_skips(slot, level, skips);

@@ -40,7 +40,7 @@ impl<M: Payload> Crowd<M> {
             Echo::On => Vec::new(),
         };
         for level in Priority::ALL {
-            self.skip(slot, level, positions[level]..floors[level], overruns[level]);
+            self.skip(log, slot, level, positions[level]..floors[level], overruns[level]);
         }
         for (level, position) in own {
             self.exclude_own(log, slot, level, position);
