@@ -25,7 +25,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use roomcast_replay::recording::Recording;
+use roomcast_replay::recording::Words;
 
 use lab::{Lab, LabError};
 use options::Options;
@@ -57,11 +57,8 @@ fn main() -> ExitCode {
 
 /// Runs the lab, draws the picture if one is wanted, and answers what to print.
 fn run(options: &Options) -> Result<String, LabError> {
-    let recording = match &options.replay {
-        Some(path) => Recording::open(path),
-        None => Recording::premiere(),
-    };
-    let recording = recording.map_err(|error| LabError::Setup(error.to_string()))?;
+    // Only how long a text is matters here.
+    let recording = options.recording.open("lab", Words::Count).map_err(LabError::Setup)?;
     let lab = Lab::run(&recording, options, &progress_bar())?;
     if let Some(path) = &options.plot {
         let failed =

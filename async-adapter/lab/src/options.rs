@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use roomcast_replay::complaint::Stop;
+use roomcast_replay::options::ReplayOptions;
 
 use crate::load::Settings;
 use crate::preset::MergeLikes;
@@ -69,10 +71,8 @@ not, and 2 if the command line or a file is wrong.";
 #[derive(Debug, Clone, PartialEq, Parser)]
 #[command(name = "lab", version, max_term_width = 120, after_long_help = COLUMNS)]
 pub(crate) struct Options {
-    /// The recording to replay: a CSV (`offset_us,sender,bytes`) or the XML of a danmaku recorder
-    /// [default: a premiere]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) replay: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) recording: ReplayOptions,
 
     /// How many times faster than recorded, 0.1 to 100
     #[arg(
@@ -142,7 +142,12 @@ impl Options {
     pub(crate) fn read(
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, Stop> {
-        Self::try_parse_from(arguments).map_err(|error| Stop::from_clap(&Self::command(), &error))
+        Self::try_parse_from(arguments).map_err(|error| match error.kind() {
+            ErrorKind::MissingRequiredArgument => {
+                ReplayOptions::without_recording(&Self::command())
+            }
+            _ => Stop::from_clap(&Self::command(), &error),
+        })
     }
 
     /// The load that they ask for.

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use roomcast_replay::recording::Recording;
+use roomcast_replay::recording::Words;
 use tokio::runtime::Runtime;
 
 use books::Books;
@@ -51,11 +51,7 @@ fn main() -> ExitCode {
 
 /// Runs the room to its end. The error is one line for the person who started it.
 fn run(options: &Options) -> Result<Books, String> {
-    let recording = match &options.replay {
-        Some(path) => Recording::open(path),
-        None => Recording::premiere(),
-    };
-    let recording = Arc::new(recording.map_err(|error| error.to_string())?);
+    let recording = Arc::new(options.recording.open("live_room", Words::Keep)?);
     if options.virtual_time {
         return virtual_time::run(&recording, options, &progress_bar())
             .map_err(|error| error.to_string());

@@ -4,12 +4,12 @@ mod values;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use roomcast_replay::complaint::Stop;
+use roomcast_replay::options::ReplayOptions;
 
 use crate::crowd::{MAX_GIFTS_PER_MINUTE, MAX_LIKES_PER_SECOND, Settings, Speed};
 pub(crate) use values::SlowViewers;
@@ -30,9 +30,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
-    /// The recording to replay: a CSV (`offset_us,sender,bytes`) or the XML of a danmaku recorder [default: a premiere]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) replay: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) recording: ReplayOptions,
 
     /// How many times faster than recorded, 1 to 100
     #[arg(
@@ -133,6 +132,9 @@ impl Options {
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, Stop> {
         Self::try_parse_from(arguments).map_err(|error| match error.kind() {
+            ErrorKind::MissingRequiredArgument if misses(&error, "--replay") => {
+                ReplayOptions::without_recording(&Self::command())
+            }
             ErrorKind::MissingRequiredArgument => {
                 Stop::wrong(&Self::command(), "--virtual needs --headless: give both, or neither")
             }
@@ -144,6 +146,12 @@ impl Options {
     pub(crate) fn settings(&self) -> Settings {
         Settings { speed: self.speed, likes_per_second: self.likes, gifts_per_minute: self.gifts }
     }
+}
+
+/// Whether the error is that an option is missing, which is shown as `--replay <FILE>`.
+fn misses(error: &clap::Error, option: &str) -> bool {
+    let missing = error.get(ContextKind::InvalidArg);
+    matches!(missing, Some(ContextValue::Strings(names)) if names.iter().any(|name| name.starts_with(option)))
 }
 
 #[cfg(test)]

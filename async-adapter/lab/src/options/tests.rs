@@ -1,3 +1,5 @@
+use roomcast_replay::recording::Format;
+
 use super::*;
 
 fn read(arguments: &[&str]) -> Result<Options, Stop> {
@@ -27,14 +29,14 @@ fn the_default_load_is_the_premiere() {
         Settings { speed: Speed::new(1.0).unwrap(), gifts: 5, likes: 100, flood: 0, seed: 1 };
     assert_eq!(options.settings(), settings);
     assert_eq!(
-        (options.replay, options.merge_likes, options.json, options.plot),
-        (None, MergeLikes::Tuned, false, None)
+        (options.recording, options.merge_likes, options.json, options.plot),
+        (ReplayOptions::default(), MergeLikes::Tuned, false, None)
     );
 }
 
 #[test]
 fn all_options_are_read() {
-    let line = "--replay a.xml --speed 2.5 --gifts=0 --likes 100000 --flood 7 --merge-likes always \
+    let line = "--replay a.xml --format danmaku --lenient --speed 2.5 --gifts=0 --likes 100000 --flood 7 --merge-likes always \
                 --seed 18446744073709551615 --json --plot a.SVG";
     let options = read(&line.split_whitespace().collect::<Vec<_>>()).unwrap();
     let settings = Settings {
@@ -45,7 +47,9 @@ fn all_options_are_read() {
         seed: u64::MAX,
     };
     assert_eq!(options.settings(), settings);
-    assert_eq!((options.replay, options.plot), (Some("a.xml".into()), Some("a.SVG".into())));
+    let replay = Some("a.xml".into());
+    let recording = ReplayOptions { replay, format: Some(Format::Danmaku), lenient: true };
+    assert_eq!((options.recording, options.plot), (recording, Some("a.SVG".into())));
     assert!(options.json && options.merge_likes == MergeLikes::Always);
 }
 
@@ -93,6 +97,13 @@ fn what_is_no_option_is_named() {
     assert_eq!(wrong(&["room.csv"]), r#""room.csv" belongs to no option: --help lists them"#);
     assert_eq!(wrong(&["--seed", "1", "--seed", "2"]), "--seed is given twice: want it once");
     assert!(wrong(&["--replay"]).starts_with("--replay has no value: want "));
+    let without = "--format and --lenient say how to read a recording: want --replay FILE as well";
+    assert_eq!(wrong(&["--lenient"]), without);
+    assert_eq!(wrong(&["--format", "irc"]), without);
+    let formats = "trace, csv, danmaku, niconico, twitch-downloader, chat-downloader, youtube, \
+                   twitch-irc, irc";
+    let want = format!(r#"--format is "xml": want one of {formats}"#);
+    assert_eq!(wrong(&["--replay", "a", "--format", "xml"]), want);
     assert!(wrong(&["--merge-likes"]).starts_with("--merge-likes has no value: want "));
     assert_eq!(wrong(&["--json=yes"]), r#"--json takes no value, and was given "yes""#);
 }

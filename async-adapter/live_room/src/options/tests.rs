@@ -29,8 +29,8 @@ fn the_default_room_is_the_premiere() {
         Settings { speed: Speed::MIN, likes_per_second: 0, gifts_per_minute: 6 }
     );
     assert_eq!(
-        (options.rate, options.replay, options.headless, options.duration),
-        (40, None, false, None)
+        (options.rate, options.recording, options.headless, options.duration),
+        (40, ReplayOptions::default(), false, None)
     );
 }
 
@@ -113,6 +113,9 @@ fn what_is_no_option_is_named() {
 #[test]
 fn options_that_do_not_fit_together_are_named() {
     assert_eq!(wrong(&["--virtual"]), "--virtual needs --headless: give both, or neither");
+    let without = "--format and --lenient say how to read a recording: want --replay FILE as well";
+    assert_eq!(wrong(&["--lenient"]), without);
+    assert_eq!(wrong(&["--format", "irc"]), without);
     assert_eq!(wrong(&["--rate", "1", "--rate", "2"]), "--rate is given twice: want it once");
     assert_eq!(wrong(&["--headless=yes"]), r#"--headless takes no value, and was given "yes""#);
     assert!(wrong(&["--rate"]).starts_with("--rate has no value: want "));

@@ -74,16 +74,19 @@ fn a_broken_line_of_a_trace_is_named() {
 
 #[test]
 fn what_is_no_recording_is_refused() {
-    assert_eq!(refuse(""), "room: is empty: want a CSV trace or the XML of a danmaku recorder");
+    let formats = "trace, csv, danmaku, niconico, twitch-downloader, chat-downloader, youtube, \
+                   twitch-irc, irc";
+    assert_eq!(refuse(""), format!("room: is empty: want a recording, one of {formats}"));
     assert_eq!(refuse("offset_us,sender,bytes\n"), "room: has no messages: want at least one");
     assert_eq!(refuse("<i></i>"), "room: has no messages: want at least one");
-    assert_eq!(
-        refuse("time,user\n1,2\n"),
-        r#"room:1: header is "time,user": want "offset_us,sender,bytes", or the XML of a danmaku recorder"#
-    );
+    let found = r#"room: is of no known format, it begins with "time,user""#;
+    let want = format!("{found}: want one of {formats}; --format says which");
+    assert_eq!(refuse("time,user\n1,2\n"), want);
     let not_utf8 = Recording::parse("room", b"offset_us,sender,bytes\n1,\xff,3").unwrap_err();
     assert_eq!(not_utf8.to_string(), "room:2: byte 0xff is not UTF-8: want a text file in UTF-8");
-    let missing = Recording::open(Path::new("/no/such/room.xml")).unwrap_err().to_string();
+    let missing = Recording::open(Path::new("/no/such/room.xml"), Reading::default())
+        .unwrap_err()
+        .to_string();
     assert!(missing.starts_with("/no/such/room.xml: cannot be read: "), "{missing}");
 }
 
@@ -122,8 +125,9 @@ fn an_open_root_and_plain_gifts_are_read() {
 #[test]
 fn a_broken_line_of_an_xml_is_named() {
     let broken = |line: &str| refuse(&format!("<i>\n<d p=\"1,1\">ok</d>\n{line}\n</i>"));
-    for seconds in ["-1", "NaN", "inf", "1e300", "abc", ""] {
-        let want = format!("room:3: the time in p is \"{seconds}\": want seconds, 0 to 2592000");
+    for seconds in ["-2592001", "NaN", "inf", "1e300", "abc", ""] {
+        let found = format!("room:3: the time in p is \"{seconds}\"");
+        let want = format!("{found}: want seconds, -2592000 to 2592000");
         assert_eq!(broken(&format!("<d p=\"{seconds},1,25\">x</d>")), want);
     }
     assert_eq!(
@@ -175,4 +179,99 @@ fn long_silences_are_cut_down_and_all_else_stays() {
     };
     assert_eq!(at(&recording.clone().without_silences(100)), [10, 110, 160, 260]);
     assert_eq!(at(&recording.clone().without_silences(1_000)), at(&recording));
+}
+
+fn lenient(text: &str) -> Recording {
+    let reading = Reading { damage: Damage::LeaveOut, ..Reading::default() };
+    Recording::read("room", text.as_bytes(), reading).unwrap()
+}
+
+fn names(recording: &Recording) -> Vec<&str> {
+    recording.senders().iter().map(AsRef::as_ref).collect()
+}
+
+/// The id tells them apart, and the names do too.
+#[test]
+fn two_of_one_name_stay_two() {
+    let recording = read(concat!(
+        "<i><d p=\"1,1,25,1,1,0,11,0\" user=\"kim\">a</d>",
+        "<d p=\"2,1,25,1,1,0,12,0\" user=\"kim\">b</d>",
+        "<d p=\"3,1,25,1,1,0,11,0\" user=\"kim\">c</d></i>",
+    ));
+    assert_eq!(names(&recording), ["kim", "kim (12)"]);
+    let senders: Vec<_> = recording.entries().iter().map(|entry| entry.sender).collect();
+    assert_eq!(senders, [0, 1, 0]);
+}
+
+/// A gift that only names its sender is of the one who has this name, whichever comes first.
+#[test]
+fn a_name_without_an_id_is_who_has_the_name() {
+    let text = "<d p=\"1,1,25,1,1,0,11,0\" user=\"kim\">a</d>";
+    let gift = "<gift ts=\"2\" user=\"kim\"/>";
+    for xml in [[text, gift], [gift, text]] {
+        assert_eq!(names(&read(&xml.concat())), ["kim"]);
+    }
+}
+
+#[test]
+fn what_names_no_sender_is_told() {
+    let recording = read("<i><d p=\"1\">a</d><d p=\"2,1,25,1,1,0,0,0\">b</d></i>");
+    assert_eq!(names(&recording), ["someone"]);
+    assert_eq!(recording.remarks(), ["without a sender: 2, which count as of one, \"someone\""]);
+}
+
+/// A text whose quote was lost ends at its line.
+#[test]
+fn a_broken_record_of_json_costs_itself_alone() {
+    let message = |at: u32| format!("{{\"time_in_seconds\":{at},\"message\":\"a\"}}");
+    let broken = "{\"time_in_seconds\":2,\"message\":\"b";
+    let text = format!("[{},\n{broken}\n,\n{},\n7,\n{}]", message(1), message(3), message(4));
+    let recording = lenient(&text);
+    assert_eq!(times(&recording), [1_000_000, 3_000_000, 4_000_000]);
+    let left_out = "left out 2: 2 of broken JSON (the first at line 2)";
+    assert_eq!(recording.remarks()[0], left_out);
+    let error = refuse(&text);
+    assert!(error.starts_with("room:2: record 2: \"{\\\"time_in_seconds"), "{error}");
+    let half = lenient(&format!("[{},{},", message(1), message(2)));
+    assert_eq!((half.entries().len(), half.remarks().len()), (2, 2));
+    assert_eq!(half.remarks()[0], "the file ends inside the array: want ]");
+    let two = format!("[{}]\n[{}]", message(1), message(2));
+    assert!(refuse(&two).starts_with("room:2: after the array comes \"[{"), "{}", refuse(&two));
+    assert_eq!(lenient(&two).entries().len(), 2);
+}
+
+/// One says what it looked for, and where.
+#[test]
+fn a_value_that_is_missing_in_json_is_named() {
+    let comment = "{\"comments\":[{\"content_offset_seconds\":1,\"message\":{\"body\":\"a\"}},";
+    let broken = |record: &str| refuse(&format!("{comment}\n{record}]}}"));
+    assert_eq!(
+        broken("{\"message\":{\"body\":\"a\"}}"),
+        "room:2: record 2: there is no content_offset_seconds: want seconds since the video began"
+    );
+    assert_eq!(
+        broken("{\"content_offset_seconds\":\"soon\",\"message\":{\"body\":\"a\"}}"),
+        "room:2: record 2: content_offset_seconds is \"soon\": want seconds, -2592000 to 2592000, \
+         or a date"
+    );
+    assert_eq!(
+        broken("{\"content_offset_seconds\":1}"),
+        "room:2: record 2: there is no message: want an object with a body"
+    );
+}
+
+#[test]
+fn dates_need_a_start_beside_seconds() {
+    let xml = "<i>\n<d p=\"1\">a</d>\n<gift ts=\"1700000000\"/>\n</i>";
+    let error = refuse(xml);
+    assert!(error.starts_with("room:3: the time is 2023-11-14T22:13:20Z, others are"), "{error}");
+    assert_eq!(lenient(xml).entries().len(), 1);
+    let start = "<BililiveRecorderRecordInfo start_time=\"2023-11-15T06:13:10+08:00\"/>";
+    assert_eq!(times(&read(&[xml, start].concat())), [1_000_000, 10_000_000]);
+    let far = "<video_start_time>1800000000</video_start_time>";
+    assert!(refuse(&[xml, far].concat()).contains("is over 30 days from 2027-01-15T08:00:00Z"));
+    // Where all are dates, the first of them is the start.
+    let irc = "[2021-07-15 02:01:48] <a> b\n[2021-09-15 02:01:48] <a> c\n";
+    let want = "want at most 30 days from 2021-07-15T02:01:48Z";
+    assert!(refuse(irc).ends_with(want), "{}", refuse(irc));
 }
