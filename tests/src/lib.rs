@@ -6,7 +6,8 @@
 //!   oracle; compares them after every call.
 //! - [`hub_room`]: a room of a hub beside that, called the same by one thread in virtual time.
 //! - [`ops`]: sequences of operations as data, for proptest and for the fuzzers.
-//! - [`parts`]: keyed limits, duplicates, tokens and WebSocket frames, each beside a model of its own.
+//! - [`parts`]: keyed limits, duplicates, tokens, WebSocket frames and recordings, each beside a model of
+//!   its own.
 //! - [`sim`]: an evening of chat in virtual time, through the engine.
 //!
 //! `cargo test -p roomcast-tests` runs everything in less than a minute; `PROPTEST_CASES=20000

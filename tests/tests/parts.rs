@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use roomcast_tests::ops::{
     self, Crowd, Journey, Op, Rush, journey_setup, rush_setup, shards_setup,
 };
-use roomcast_tests::parts::{duplicates, edges, frames, keyed, sharding, tokens};
+use roomcast_tests::parts::{duplicates, edges, frames, keyed, recordings, sharding, tokens};
 
 // `laws` uses the rest.
 #[allow(dead_code)]
@@ -138,6 +138,30 @@ fn edges() -> impl Strategy<Value = edges::Sequence> {
     (n(), prop::collection::vec(call, 1..160)).prop_map(|(rate, calls)| Sequence { rate, calls })
 }
 
+fn recordings() -> impl Strategy<Value = recordings::Sequence> {
+    use recordings::{Said, Sequence};
+    let text = prop::collection::vec(n(), 0..12);
+    let wait = prop_oneof![0_u16..2_000, any::<u16>()];
+    let said = (wait, n(), text).prop_map(|(wait, who, text)| Said { wait, who, text });
+    let bytes = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        "[\\[{<@\\]}>/!0-9a-z:,.\"' \n-]{0,200}".prop_map(String::into_bytes),
+    ];
+    let edits = prop::collection::vec((any::<u16>(), n()), 0..4);
+    let said = prop::collection::vec(said, 0..12);
+    (n(), said, any::<u16>(), any::<u16>(), edits, n(), bytes).prop_map(
+        |(format, said, broken, cut, edits, chunk, bytes)| Sequence {
+            format,
+            said,
+            broken,
+            cut,
+            edits,
+            chunk,
+            bytes,
+        },
+    )
+}
+
 fn journeys() -> impl Strategy<Value = Journey> {
     (n(), n(), any::<[u8; 3]>()).prop_map(|(what, who, mut numbers)| {
         // Most come with a token as it was given out.
@@ -195,6 +219,11 @@ proptest! {
     #[test]
     fn b23_a_token_is_what_it_was_or_void(sequence in tokens()) {
         tokens::run(&sequence)?;
+    }
+
+    #[test]
+    fn a_recording_is_read_as_it_was_written(sequence in recordings()) {
+        recordings::run(&sequence)?;
     }
 
     #[test]

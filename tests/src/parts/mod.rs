@@ -7,5 +7,6 @@ pub mod duplicates;
 pub mod edges;
 pub mod frames;
 pub mod keyed;
+pub mod recordings;
 pub mod sharding;
 pub mod tokens;
