@@ -40,11 +40,9 @@ impl TokenBucket {
     /// Holds as much at `now` as one does that is full at that instant, and nothing if that is
     /// later than an empty one would be full.
     fn fill_by(&mut self, now: Instant, full_at: Instant) {
-        let (full, count) =
-            (Self::cost(self.rate, self.burst.get()), u128::from(self.rate.count.get()));
-        let empty = Self { units: 0, last: now, ..*self };
-        let full_at = full_at.min(empty.full_at());
-        let missing = u128::from(full_at.as_nanos().saturating_sub(now.as_nanos())) * count;
+        let (full, count) = (Self::cost(self.rate, self.burst.get()), self.rate.count.get());
+        let wait = full_at.as_nanos().saturating_sub(now.as_nanos());
+        let missing = u128::from(wait) * u128::from(count);
         (self.units, self.last) = (full.saturating_sub(missing), now);
     }
 }
