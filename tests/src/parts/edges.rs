@@ -58,7 +58,7 @@ pub enum Call {
     Fly {
         /// At which edge.
         edge: u8,
-        /// Which, counted back from the newest.
+        /// Which, counted back from the newest; from 64 on with those that follow it, as one.
         back: u8,
     },
     /// An edge gives up what is missing.
@@ -117,6 +117,8 @@ struct World {
     hosts: BTreeSet<Tag>,
     said: BTreeSet<(Sender, u64)>,
     keys: BTreeMap<String, (Sender, u64)>,
+    /// When each message was let in, here or there.
+    let_in: BTreeMap<String, Instant>,
     now: u64,
     tags: Tag,
 }
@@ -159,6 +161,7 @@ impl World {
             hosts: BTreeSet::new(),
             said: BTreeSet::new(),
             keys: BTreeMap::new(),
+            let_in: BTreeMap::new(),
             now: 10_000,
             tags: 0,
             config,
@@ -201,6 +204,7 @@ impl World {
             };
             self.keys.insert(tag.to_string(), (user, key.into()));
         }
+        self.let_in.insert(tag.to_string(), now);
         let answer = match at {
             Some(place) => self.places[place].edge.publish(now, publish),
             None => self.owner.publish(now, publish),
@@ -296,6 +300,8 @@ impl World {
         same(Law::L13NoHole, "the next place", place, (message.seq, message.position))?;
         let at = message.dispatched_at;
         same(Law::L5Rate, "every window holds", true, self.rate.pass(at.as_nanos()))?;
+        let let_in = self.let_in.get(&*message.payload).copied();
+        same(Law::L4Order, "when it was let in", let_in, Some(message.admitted_at))?;
         let age = at.saturating_since(message.admitted_at);
         same(Law::L11Age, format_args!("whether {age:?} is in time"), true, age < WITHIN)?;
         if let Some(&said) = self.keys.get(&*message.payload) {
@@ -306,8 +312,13 @@ impl World {
         Ok(())
     }
 
-    fn fly(&mut self, place: usize, flight: usize) -> Check {
-        let Some(flight) = self.flights.get(flight) else { return Ok(()) };
+    fn fly(&mut self, place: usize, first: usize, more: usize) -> Check {
+        let flights = self.flights.iter().skip(first).take(more + 1);
+        let Some(heads) = flights.clone().next_back().map(HandOver::heads) else { return Ok(()) };
+        let messages = flights.flat_map(HandOver::messages).cloned();
+        let Ok(flight) = HandOver::assemble(messages, heads) else {
+            return Err(Violation::new(Law::L4Order, "flights as one", "fit", heads));
+        };
         let Place { edge, audience, holes, .. } = &mut self.places[place];
         let (before, lost) = (edge.dispatched().0, edge.lost());
         let received = edge.receive(flight.clone());
@@ -405,8 +416,9 @@ impl World {
                 }
             }
             Call::Fly { edge: at, back } => {
-                let back = usize::from(back) % self.flights.len().max(1);
-                self.fly(edge(at), self.flights.len().wrapping_sub(back + 1))?;
+                let (more, back) = (usize::from(back / 64), usize::from(back % 64));
+                let back = back % self.flights.len().max(1);
+                self.fly(edge(at), self.flights.len().wrapping_sub(back + 1), more)?;
             }
             Call::GiveUp { edge: at } => {
                 let now = self.now();
@@ -448,7 +460,7 @@ impl World {
         same(Law::L14Told, "what was told to have gone out", self.stream.len(), told)?;
         for place in 0..2 {
             for flight in 0..self.flights.len() {
-                self.fly(place, flight)?;
+                self.fly(place, flight, 0)?;
             }
             while self.places[place].edge.give_up_missing() > 0 {}
             let now = self.now();
