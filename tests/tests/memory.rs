@@ -168,3 +168,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_room_is_asked_for_no_more_than_it_has() {
+    let config =
+        RoomConfig::builder(OWNER).rate(1).burst(1).build().expect("a valid configuration");
+    let (mut engine, now) = (Engine::new(10, 0).memory_limit(10), Instant::from_secs(1));
+    engine.create_room(RoomId(1), &config).unwrap();
+    let mut room = engine.room_mut(RoomId(1)).unwrap();
+    let changes: &[(&str, Option<&[u8]>)] = &[("topic", Some(&[0; 20]))];
+    room.write_attributes(now, None, changes).unwrap();
+    drop(room);
+    // The first goes out; the others wait, and only the last has anything to give.
+    for size in [0, 0, 0, 0, 4] {
+        let publish = Publish::new(Source::Host, text(size)).priority(Priority::High);
+        let _ = engine.room_mut(RoomId(1)).unwrap().publish(now, publish).unwrap();
+    }
+    let room = engine.room(RoomId(1)).unwrap();
+    assert_eq!(room.snapshot(now).admission.queued[Priority::High], 3);
+}

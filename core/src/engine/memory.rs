@@ -50,11 +50,12 @@ impl Shared {
     }
 
     /// By how much the room gives way that is the first to do so, and its slot, if too much is held
-    /// and any can: no more of a room than what is below High, as long as there is any.
+    /// and any can: no more of a room than what is below High, as long as there is any, and no more
+    /// than it has. Asked for more, it would let go of messages without a byte.
     fn excess(&self) -> Option<(u64, u32)> {
         let excess = self.uses.excess();
-        let &(first, .., slot) = self.by_size.last().filter(|_| excess > 0)?;
-        Some((if first > 0 { excess.min(first) } else { excess }, slot))
+        let &(first, high, _, slot) = self.by_size.last().filter(|_| excess > 0)?;
+        Some((excess.min(if first > 0 { first } else { high }), slot))
     }
 }
 
