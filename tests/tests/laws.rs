@@ -39,6 +39,15 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(settings(50))]
+
+    #[test]
+    fn every_law_holds_past_what_one_call_does(setup in strategies::big(), ops in strategies::ops_at_once(20)) {
+        run(&setup, &ops)?;
+    }
+}
+
 #[test]
 fn the_sequences_that_once_failed_hold() {
     for (name, setup, ops) in kept::sequences() {

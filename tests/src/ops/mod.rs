@@ -4,6 +4,7 @@
 //! limits are hit often.
 
 mod astray;
+mod at_once;
 mod biased;
 mod numbers;
 mod offers;
@@ -198,6 +199,7 @@ impl Player {
                 };
                 self.checked.sweep(&mut self.room, now, group(first), &slots, budget, busy)?;
             }
+            Op::Throng { .. } | Op::Burst { .. } | Op::SweepAll { .. } => self.at_once(op)?,
             Op::Leave { user } => {
                 self.checked.leave(&mut self.room, now, UserId(u64::from(user % 6)))?;
             }
@@ -317,8 +319,12 @@ impl Player {
         let join = known.into_iter().fold(join, |join, who| join.on(self.session(who)));
         let profile = profile.map(|size| self.checked.probe(usize::from(size % 20)));
         let join = profile.into_iter().fold(join, Join::profile);
+        self.come(&join)
+    }
+
+    fn come(&mut self, join: &Join<Probe>) -> Check {
         let now = self.now();
-        if let Ok(joined) = self.checked.join(&mut self.room, now, &join)? {
+        if let Ok(joined) = self.checked.join(&mut self.room, now, join)? {
             self.given_to.insert(joined.session, join.as_user());
             self.sessions.push(joined.session);
             if self.sessions.len() > 16 {

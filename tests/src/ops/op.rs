@@ -245,6 +245,38 @@ pub enum Op {
         /// The id.
         bits: (u8, u32),
     },
+    /// `join` by so many, one after the other: guests, or from 128 on each another user.
+    Throng {
+        /// Who is the first; from 64 to 127 and from 192 on to be swept in group 1.
+        user: u8,
+        /// How many.
+        count: u8,
+    },
+    /// `publish` by one session, by the newest sixteen in turn, or from 128 on by other users at an
+    /// edge: four times so many, one after the other.
+    Burst {
+        /// By whom: below 64 all by one.
+        who: u8,
+        /// The priority.
+        level: u8,
+        /// The size.
+        size: u8,
+        /// How to report.
+        outcome_sink: u8,
+        /// A quarter of how many.
+        quarter: u8,
+    },
+    /// `sweep` of all slots of one group.
+    SweepAll {
+        /// Group 1 from 128 on.
+        first: u8,
+        /// Messages for each at the most: 0 to 7; from 128 on the usual budget.
+        messages: u8,
+        /// Bytes for each at the most.
+        bytes: u8,
+        /// Which slots take nothing, a bit for each of eight; below 128 none.
+        busy: u8,
+    },
 }
 
 impl Op {
@@ -258,6 +290,9 @@ impl Op {
             // Where a clock runs backwards, each half of a hub's room counts that by itself as
             // standing still.
             // And it tells its rooms itself what memory is left, and has all of them give way.
+            Self::SweepAll { first, messages, bytes, .. } => {
+                Self::Batch { who: first, messages, bytes }
+            }
             Self::Wake
             | Self::Back { .. }
             | Self::Astray { .. }

@@ -92,6 +92,10 @@ pub struct Setup {
     pub heads: u8,
     /// When it begins: a second after the epoch, at the epoch, or shortly before the end of time.
     pub start: u8,
+    /// How often each bound above holds of the queue, the log, the sessions, the outcomes and the
+    /// senders: mostly once; from 208 on 16 times, and from 240 on 300 times, which is more than
+    /// any call does at once.
+    pub size: u8,
 }
 
 /// More settings of what may pass, in small numbers.
@@ -134,6 +138,18 @@ fn resume_skew(at: u8) -> Duration {
     pick(&[Duration::from_secs(5), Duration::from_millis(39), Duration::ZERO, Duration::MAX], at)
 }
 
+/// How long those who wait may be left waiting at each level.
+fn coalesce(at: [u8; 3]) -> PerLevel<Duration> {
+    let windows = [
+        Duration::ZERO,
+        Duration::from_millis(250),
+        Duration::from_nanos(1),
+        Duration::from_secs(60),
+    ];
+    let [normal, low, lowest] = at.map(|at| pick(&windows, at));
+    PerLevel([Duration::ZERO, normal, low, lowest])
+}
+
 impl Setup {
     /// How long turns are remembered.
     fn memory(&self) -> Duration {
@@ -145,8 +161,18 @@ impl Setup {
         pick(&memories, self.discipline / 3)
     }
 
+    /// How often each bound holds.
+    fn scale(&self) -> u32 {
+        match self.size {
+            0..208 => 1,
+            208..240 => 16,
+            240.. => 300,
+        }
+    }
+
     /// The settings that these numbers stand for.
     pub fn rules(&self) -> Rules {
+        let scale = self.scale();
         let burst = u32::from(self.burst % 8) + 1;
         let rate_algorithm = match self.limits.rate_algorithm {
             0..192 => RateAlgorithm::TokenBucket,
@@ -205,12 +231,12 @@ impl Setup {
             min_share: pick(&[None, Some(2), None, Some(3), Some(7)], self.min_share.0),
             notices: u32::from(self.min_share.1 % 4) + 1,
             sender_quota: PerLevel(self.sender_quota.0.map(sender_quota)),
-            senders: u32::from(self.sender_quota.1 % 4),
+            senders: u32::from(self.sender_quota.1 % 4) * scale,
             duplicates: duplicates(self.limits.duplicates),
             review,
             queue: queue(
-                u32::from(self.queue % 8) + 1,
-                u64::from(self.queue_bytes % 128) + 64,
+                (u32::from(self.queue % 8) + 1) * scale,
+                (u64::from(self.queue_bytes % 128) + 64) * u64::from(scale),
                 discipline,
                 // With reviews, one that leaves no choice: so it is known who gave way to whom
                 // when several enter in one call.
@@ -224,20 +250,20 @@ impl Setup {
             ),
             payload_bytes: 64,
             profile_bytes: 16,
-            log_messages: PerLevel(self.log.map(|n| u32::from(n % 4) + 1)),
-            log_bytes: PerLevel([u64::from(self.log_bytes % 64) + 80; 4]),
+            log_messages: PerLevel(self.log.map(|n| (u32::from(n % 4) + 1) * scale)),
+            log_bytes: PerLevel([(u64::from(self.log_bytes % 64) + 80) * u64::from(scale); 4]),
             deliver_within: PerLevel(self.ages.0.map(age)),
             log_age: age(self.ages.1),
             echo: if self.echo { Echo::On } else { Echo::Off },
             replay_on_join: pick(&[0, 1, 3, 5, 40], self.late),
-            sessions: u32::from(self.sessions.0 % 12) + 1,
+            sessions: (u32::from(self.sessions.0 % 12) + 1) * scale,
             sessions_per_user: u32::from(self.sessions.1 % 3) + 1,
             admins: u32::from(self.moderation % 3),
             mutes: u32::from(self.moderation / 3 % 4),
             bans: u32::from(self.moderation / 12 % 4),
             data: data_limits(),
             tips: tips(self.limits.tips),
-            outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4))),
+            outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4) * scale)),
             outcome_sink: PerLevel::from_fn(outcome_sink),
             presence_events: if self.presence == MANY { 1_024 } else { (self.presence % 4).into() },
             grace: pick(
@@ -262,21 +288,7 @@ impl Setup {
             ),
             resume_skew: resume_skew(self.resume / 8),
             resume_messages: pick(&[4_096, 4_096, 2, 1, 3, 0], self.resume / 4),
-            coalesce: {
-                let window = |at| {
-                    pick(
-                        &[
-                            Duration::ZERO,
-                            Duration::from_millis(250),
-                            Duration::from_nanos(1),
-                            Duration::from_secs(60),
-                        ],
-                        at,
-                    )
-                };
-                let [normal, low, lowest] = self.coalesce.map(window);
-                PerLevel([Duration::ZERO, normal, low, lowest])
-            },
+            coalesce: coalesce(self.coalesce),
             heartbeat: heartbeat(self.heartbeat.0),
             recent_users: pick(&[1_000, 0, 1, 2, 3], self.heartbeat.1),
             idle_timeout: pick(

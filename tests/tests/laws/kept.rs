@@ -44,6 +44,7 @@ const CALM: Setup = Setup {
     seed: 0,
     heads: 0,
     start: 0,
+    size: 0,
 };
 
 const fn speak(who: u8, level: u8, size: u8) -> Op {

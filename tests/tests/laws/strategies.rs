@@ -92,9 +92,34 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
                 seed,
                 heads,
                 start,
+                size: 0,
             }
         },
     )
+}
+
+/// Rooms that hold hundreds, and of each bound most.
+pub(crate) fn big() -> impl Strategy<Value = Setup> {
+    (setup(), 208_u8.., any::<bool>()).prop_map(|(setup, size, is_open)| {
+        let rate_algorithm = if is_open { 255 } else { setup.limits.rate_algorithm };
+        let limits = Limits { rate_algorithm, quotas: [0; 4], ..setup.limits };
+        Setup { size, limits, expire: 0, step: 0, ..setup }
+    })
+}
+
+/// Operations of which some are hundreds of calls.
+pub(crate) fn ops_at_once(most: usize) -> impl Strategy<Value = Vec<Op>> {
+    let n = any::<u8>;
+    let at_once = prop_oneof![
+        2 => (n(), n()).prop_map(|(user, count)| Op::Throng { user, count }),
+        3 => (n(), n(), 0_u8..8, n(), n()).prop_map(|(who, level, size, outcome_sink, quarter)| {
+            Op::Burst { who, level, size, outcome_sink, quarter }
+        }),
+        2 => (n(), n(), n(), n()).prop_map(|(first, messages, bytes, busy)| {
+            Op::SweepAll { first, messages, bytes, busy }
+        }),
+    ];
+    prop::collection::vec(prop_oneof![2 => at_once, 3 => op()], 1..most)
 }
 
 pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {

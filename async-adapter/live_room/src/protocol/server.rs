@@ -123,7 +123,7 @@ pub(crate) enum Item {
         level: Level,
         /// How many.
         count: u64,
-        /// Why, in one word: `overrun`, `age`.
+        /// Why, in one word: `overrun`, `age`, `bus`.
         cause: String,
     },
 }
