@@ -144,3 +144,22 @@ fn b25_a_room_that_is_gone_holds_nothing() {
         thread::yield_now();
     }
 }
+
+/// What is too much cannot all be had there: a message without a byte would go for nothing.
+#[test]
+fn b25_a_room_is_asked_for_no_more_than_it_has() {
+    let hub: Hub<String> =
+        Hub::builder().workers(1).memory_limit(10).spawn_threads().expect("there are threads");
+    let config = RoomConfig::builder(OWNER).rate(1).burst(1).build().expect("a valid one");
+    let room = hub.open_room(RoomId(1), &config).expect("a new room");
+    let changes: &[(&str, Option<&[u8]>)] = &[("topic", Some(&[0; 20]))];
+    room.data().write_attributes(None, changes).expect("nothing is held yet");
+    for text in ["", "", "", "", "four"] {
+        let publish = Publish::new(Source::Host, text.to_owned()).priority(Priority::High);
+        let _ = room.try_publish(publish).expect("High is let in");
+    }
+    while hub.memory().is_some_and(|uses| uses.trimmed_bytes == 0) {
+        thread::yield_now();
+    }
+    assert_eq!(room.stats().dropped(Priority::High, DropReason::MemoryFull), 1);
+}

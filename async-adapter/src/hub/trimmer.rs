@@ -76,7 +76,7 @@ impl<M: Payload + Send + Sync + 'static> Trimmer<M> {
                 self.call(worker);
                 return false;
             }
-            let Some(&((lower, _), _, key)) = self.by_size.last() else {
+            let Some(&((lower, high), _, key)) = self.by_size.last() else {
                 self.tell_first();
                 continue;
             };
@@ -84,7 +84,7 @@ impl<M: Payload + Send + Sync + 'static> Trimmer<M> {
             let shared = self.remove(key).and_then(|known| known.shared.upgrade());
             if let Some(shared) = shared {
                 // No more of it than what is below High, as long as there is any.
-                let most = if lower > 0 { lower } else { u64::MAX };
+                let most = if lower > 0 { lower } else { high };
                 let (bytes, limit) = (self.memory.excess().min(most), self.memory.limit());
                 let trimmed = fence.call(|| shared.trim(bytes, limit)).unwrap_or_default();
                 self.memory.count_trimmed(trimmed);

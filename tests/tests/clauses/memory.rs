@@ -279,3 +279,19 @@ fn b25_a_read_log_goes_without_a_gap() {
     assert_eq!(next(&mut engine).unwrap().map(|batch| batch.messages().len()), Some(1));
     assert!(next(&mut engine).unwrap().is_none());
 }
+
+/// What gives way frees something: where the rest of what is too much cannot, a message without a
+/// size stays.
+#[test]
+fn b25_what_frees_nothing_stays() {
+    let mut engine = engine(20, 1);
+    for (level, size) in [(Priority::High, 10), (Priority::High, 0)] {
+        assert!(publish(&mut engine, 0, level, size));
+    }
+    engine.room_mut(RoomId(0)).unwrap().join(NOW, Join::user(ANN)).unwrap();
+    engine.room_mut(RoomId(0)).unwrap().set_profile(ANN, Some("x".repeat(30))).unwrap();
+    assert_eq!(held(&engine), [30]);
+    let books = engine.snapshot(NOW, RoomId(0)).unwrap();
+    let left = books.audience.log[Priority::High] + books.admission.queued[Priority::High];
+    assert_eq!(left, 1, "the one of no size");
+}
