@@ -15,7 +15,7 @@ fn settings(one_in: u32) -> ProptestConfig {
     let cases = u32::div_ceil(cases, one_in);
     ProptestConfig {
         cases,
-        max_shrink_iters: 20_000,
+        max_shrink_iters: ProptestConfig::default().max_shrink_iters.min(20_000),
         failure_persistence: None,
         ..ProptestConfig::default()
     }

@@ -18,7 +18,7 @@ fn settings(one_in: u32) -> ProptestConfig {
         std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400);
     ProptestConfig {
         cases: u32::div_ceil(cases, one_in),
-        max_shrink_iters: 20_000,
+        max_shrink_iters: ProptestConfig::default().max_shrink_iters.min(20_000),
         failure_persistence: None,
         ..ProptestConfig::default()
     }
