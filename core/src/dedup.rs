@@ -453,4 +453,56 @@ mod tests {
         seen.free_carried(MessageId(20_001), places[1]);
         assert_eq!((seen.counts(), seen.carriers.len()), ((10, 0), 0));
     }
+
+    /// What has lapsed goes first, and counts among them.
+    #[test]
+    fn no_call_forgets_more_than_it_may() {
+        let at = Instant::from_secs;
+        let filled = |lapsed: u64| {
+            let mut seen = duplicates(10_000);
+            for key in 0..6_000 {
+                let said_at = at(if key < lapsed { 1 } else { 5 });
+                seen.note(said_at, Normal, ANN, DedupKey(key), MessageId(key));
+            }
+            seen
+        };
+        let limits = |keys| DedupWindow { window: Duration::from_secs(10), keys };
+        let mut seen = filled(2_000);
+        seen.reconfigure(at(12), limits(5));
+        assert_eq!(seen.counts(), (6_000 - 4_096, 4_096 - 2_000));
+        let mut seen = filled(6_000);
+        seen.reconfigure(at(12), limits(10_000));
+        assert_eq!(seen.counts(), (6_000 - 4_096, 0));
+        seen.note(at(12), Normal, ANN, DedupKey(9_999), MessageId(9_999));
+        assert_eq!(seen.counts(), (6_000 - 4_096 - 64 + 1, 0));
+    }
+
+    #[test]
+    fn carriers_that_were_dropped_together_are_all_freed() {
+        let (mut seen, now) = (duplicates(20_000), Instant::from_secs(5));
+        let mut places = [CarriedKeys::NONE; 2];
+        for id in 0..10_000 {
+            let (key, of) = (DedupKey(id), id as usize % 2);
+            seen.note(now, Low, ANN, key, MessageId(id));
+            let carrier = MessageId(20_000 + of as u64);
+            places[of] = seen.carry(carrier, places[of], (ANN, key, MessageId(id)));
+        }
+        seen.free_carried(MessageId(20_000), places[0]);
+        seen.free_carried(MessageId(20_001), places[1]);
+        assert_eq!(seen.counts(), (10_000 - 2 * 4_096, 0));
+        for id in 0..40 {
+            seen.note(now, Low, Sender::Host, DedupKey(id), MessageId(30_000 + id));
+        }
+        assert_eq!((seen.counts(), seen.carriers.len(), seen.dropped.len()), ((40, 0), 0, 0));
+    }
+
+    #[test]
+    fn hashes_tell_senders_and_keys_apart() {
+        let (hasher, mut hashes) = (Hasher::new(3), alloc::collections::BTreeSet::new());
+        for key in (0..100).map(DedupKey) {
+            hashes.insert(hash(hasher, Sender::Host, key));
+            hashes.extend((0..100).map(|user| hash(hasher, Sender::User(UserId(user)), key)));
+        }
+        assert_eq!(hashes.len(), 100 * 101);
+    }
 }

@@ -233,3 +233,15 @@ impl Add for Directs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_that_miss_one_do_not_balance() {
+        let books = Directs { sent: 10, refused: 1, delivered: 2, pending: 3, abandoned: 4 };
+        assert!(books.balances());
+        assert!(!Directs { sent: 9, ..books }.balances());
+    }
+}

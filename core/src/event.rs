@@ -402,7 +402,7 @@ mod tests {
     fn changes_fold_while_others_are_polled() {
         let mut events = queue(1_000);
         let mut waiting: std::vec::Vec<(u64, u32)> = std::vec::Vec::new();
-        let mut draw = 7_u64;
+        let (mut draw, mut is_indexed) = (7_u64, false);
         for _ in 0..20_000 {
             draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let user = draw >> 33 & 63;
@@ -420,6 +420,11 @@ mod tests {
                 });
                 assert_eq!(found, first);
             }
+            // An index once more than a few wait, and until none does; it keeps nothing else.
+            is_indexed = waiting.len() > FEW || is_indexed && !waiting.is_empty();
+            let PresenceQueue { index, is_indexed: found, .. } = &events.presence;
+            let indexed = if is_indexed { waiting.len() } else { 0 };
+            assert_eq!((*found, index.len()), (is_indexed, indexed));
         }
         assert!(waiting.len() > FEW, "the index was in use");
     }

@@ -390,4 +390,45 @@ mod tests {
         assert_eq!((0..100).filter(|&key| limit.take(now, key).is_ok()).count(), 2);
         assert!(limit.is_empty());
     }
+
+    #[test]
+    fn fewer_keys_than_there_are_lose_their_places_in_turn() {
+        let (mut limit, at) = (limit(100), Instant::from_millis);
+        assert!(limit.is_empty());
+        assert!((0..70).all(|key| limit.take(at(1_000), key).is_ok()) && !limit.is_empty());
+        // All are full again after half a second, but one call lets no more than 64 go.
+        limit.set_max_keys(6);
+        assert!(!limit.has_place_for(at(1_500), 100));
+        limit.set_max_keys(7);
+        assert!(limit.has_place_for(at(1_500), 100) && limit.has_place_for(at(1_500), 69));
+        assert!(limit.take(at(1_500), 100).is_ok());
+        assert_eq!(limit.len(), 7);
+        assert!(limit.take(at(1_500), 101).is_ok());
+        assert_eq!(limit.len(), 7, "one goes for one that comes");
+        // Those two are full again at two seconds; until then nobody has a place who is full.
+        limit.set_max_keys(1);
+        assert!(!limit.has_place_for(at(1_600), 69) && limit.has_place_for(at(1_600), 100));
+    }
+
+    #[test]
+    fn who_waits_to_be_taken_over_keeps_what_is_left() {
+        let (mut limit, at) = (limit(20_000), Instant::from_secs);
+        assert!((0..10_000).all(|key| limit.take(at(1), key).is_ok()));
+        limit.change(at(9), Quota::per_second(NonZeroU32::new(3).unwrap()));
+        // The last of those that are still to follow.
+        assert!((0..3).all(|_| limit.take(at(9), 9_999).is_ok()));
+        assert!((20_000..20_100).all(|key| limit.take(at(9), key).is_ok()));
+        assert!(limit.take(at(9), 9_999).is_err(), "all of them have followed");
+    }
+
+    #[test]
+    fn who_waits_to_be_taken_over_keeps_a_place() {
+        let (mut limit, at) = (limit(10_000), Instant::from_millis);
+        assert!((0..10_000).all(|key| limit.take(at(1_000), key).is_ok()));
+        let rate = crate::quota::Rate::new(NonZeroU32::MIN, crate::time::Duration::from_secs(10));
+        let quota = Quota { rate: rate.unwrap(), burst: NonZeroU32::new(2).unwrap() };
+        limit.change(at(1_100), quota);
+        // By the quota that held, it would be full by now.
+        assert!(limit.has_place_for(at(2_000), 9_999) && !limit.has_place_for(at(2_000), 10_000));
+    }
 }

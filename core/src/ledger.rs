@@ -322,5 +322,48 @@ mod tests {
         assert_eq!(ledger.total().submitted, 2);
         let table = ledger.to_string();
         assert!(table.contains("low     dropped as expired"), "{table}");
+        assert!(!table.contains("evicted"), "{table}");
+    }
+
+    #[test]
+    fn units_that_miss_one_do_not_balance() {
+        let units = Units {
+            submitted: 15,
+            from_edges: 6,
+            refused: 1,
+            dropped: 2,
+            dispatched: 3,
+            queued: 4,
+            under_review: 5,
+        };
+        assert!(units.balances() && !Units { submitted: 14, ..units }.balances());
+        let ledger = LevelLedger { units, ..LevelLedger::default() };
+        assert!(!LevelLedger { submitted: 1, ..ledger }.balances());
+    }
+
+    /// The books of several audiences, levels and edges are summed, column by column.
+    #[test]
+    fn a_sum_has_every_column() {
+        let row = |n: u64| LevelLedger {
+            submitted: 21 * n,
+            from_edges: 2 * n,
+            refused: Tally::default(),
+            dropped: Tally::default(),
+            merged: 3 * n,
+            dispatched: 4 * n,
+            queued: 5 * n,
+            under_review: 9 * n,
+            units: Units {
+                submitted: 15 * n,
+                from_edges: 6 * n,
+                refused: n,
+                dropped: 2 * n,
+                dispatched: 3 * n,
+                queued: 4 * n,
+                under_review: 5 * n,
+            },
+        };
+        assert_eq!(row(2) + row(5), row(7));
+        assert!(row(7).balances());
     }
 }

@@ -43,6 +43,25 @@ fn no_insertion_moves_more_than_a_few_hundred() {
     assert!(most <= 4_096, "one insertion looked at {most} entries");
 }
 
+/// One bucket for eight entries; what overflows is little, and is used again.
+#[test]
+fn the_table_is_as_large_as_its_entries_need() {
+    let hasher = Hasher::new(5);
+    let mut index = Index::new();
+    let hash_of = |slot: u32| hasher.hash(u64::from(slot));
+    for slot in 0..20_000 {
+        index.insert(hash_of(slot), slot, hash_of);
+        assert_eq!(index.buckets.len(), 1 + slot as usize / TARGET);
+    }
+    let overflows = index.overflows.len();
+    assert!(overflows < index.buckets.len() / 2, "{overflows} overflows");
+    for _ in 0..3 {
+        assert!((0..20_000).all(|slot| index.remove(hash_of(slot), slot)));
+        (0..20_000).for_each(|slot| index.insert(hash_of(slot), slot, hash_of));
+    }
+    assert!(index.overflows.len() <= overflows + overflows / 4);
+}
+
 /// What `mix` makes this of: every step of it can be taken back.
 const fn unmix(mut z: u64) -> u64 {
     z = z ^ (z >> 31) ^ (z >> 62);

@@ -77,6 +77,9 @@ fn the_newest_is_taken_over_and_goes_on() {
         other.get(Priority::Normal, 5_000).unwrap(),
         log.get(Priority::Normal, 5_000).unwrap()
     ));
+    // What was not taken over was never seen there.
+    let overruns = [&log, &other].map(|log| log.overrun(Priority::Normal));
+    assert_eq!(overruns, [0, 5_005 - 4_096]);
 }
 
 /// A repetition changes nothing.
@@ -91,6 +94,11 @@ fn a_hole_empties_the_ring_and_a_repeat_does_not() {
         (log.tail(Priority::Normal), log.head(Priority::Normal), log.bytes(Priority::Normal)),
         (8, 9, 1)
     );
+    log.pass_over(Priority::Normal, 9, &mut DeferredDrops::default());
+    assert_eq!((log.len(Priority::Normal), log.overrun(Priority::Normal)), (1, 8));
+    log.hold_nothing();
+    assert!(!log.trim(Instant::ZERO, &mut MOVED.clone(), &mut DeferredDrops::default()));
+    assert_eq!((log.len(Priority::Normal), log.head(Priority::Normal)), (0, 9));
 }
 
 /// Three thousand messages, one each millisecond from a second on, within these ages.
@@ -145,7 +153,8 @@ fn b21_a_log_that_is_empty_for_its_age_keeps_no_memory() {
     // As much as one call may, and no more than is that old.
     assert_eq!(expire(&mut log, Instant::from_millis(3_000), 600), (true, 2_400));
     assert_eq!(expire(&mut log, Instant::from_millis(3_000), 600), (false, 1_999));
-    assert_eq!(log.overrun(Priority::Normal), 0, "nobody has missed what was fresh");
+    let overruns = [&log, &log.newest()].map(|log| log.overrun(Priority::Normal));
+    assert_eq!(overruns, [0, 0], "nobody has missed what was fresh");
     assert_eq!(expire(&mut log, last + age, MOVED), (false, 0));
     assert_eq!(log.all_old_at(last, &kept), None);
     log.shrink();

@@ -20,6 +20,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "clauses", cases: 0 },
     Step { name: CORE, cases: 0 },
+    Step { name: "words", cases: 0 },
     Step { name: "edges", cases: 0 },
     Step { name: "fickle", cases: 0 },
     Step { name: "memory", cases: 20 },
@@ -109,7 +110,7 @@ impl Checks {
     fn steps(&self, steps: &[Step], mutant: Option<usize>) -> Result<Outcome, String> {
         for step in steps {
             let usual = self.usual.get(step).copied().unwrap_or_default();
-            let outcome = self.step(step, mutant, usual * 5 + Duration::from_secs(10))?;
+            let outcome = self.step(step, mutant, usual * 4 + Duration::from_secs(4))?;
             if outcome != Outcome::Survived {
                 return Ok(outcome);
             }

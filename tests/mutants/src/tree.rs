@@ -115,7 +115,7 @@ impl Tree {
         let mut command = self.cargo("test");
         command.args(["--package", "roomcast-core", "--package", "roomcast-tests"]);
         command.args(["--lib", "--no-run"]);
-        tests.iter().for_each(|test| _ = command.args(["--test", test]));
+        command.args(tests.iter().flat_map(|test| ["--test", test]));
         let (done, messages) = messages(command)?;
         Ok(done.then(|| messages.iter().filter_map(program).collect()))
     }

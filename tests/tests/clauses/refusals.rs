@@ -396,3 +396,16 @@ fn a29_a_counted_notice_at_an_edge_counts_once() {
     assert_eq!(edge.counter("notices"), Some(1));
     assert!(edge.snapshot(now).ledger.balances());
 }
+
+/// A refusal changes nothing: what is compared for that has in it all that decides.
+#[test]
+fn b11_what_is_compared_has_all_that_decides() {
+    let mut scene = Scene::busy(|builder| slow_mode(builder, 5));
+    let ann = scene.user(ANN);
+    let keyed = Publish::new(Source::Session(ann), "text".into()).dedup_key(DedupKey(5));
+    assert!(scene.publish(keyed).is_ok());
+    let digest = scene.room.digest(scene.now);
+    for part in ["said ", "DedupKey(5)", "quotas [(", "turns [", "tokens (0", "notices ("] {
+        assert!(digest.contains(part), "no {part:?} in {digest}");
+    }
+}
