@@ -357,4 +357,17 @@ mod tests {
         wheel.touch(Instant::from_secs(3), 0, guest);
         assert_eq!((wheel.silent, wheel.expired.len()), (0, 0));
     }
+
+    #[test]
+    fn between_two_looks_nobody_is_looked_at() {
+        let (mut wheel, at) = (wheel(1_000 * MILLI, 100 * MILLI), Instant::from_millis);
+        let scan = |wheel: &mut HeartbeatWheel, now| {
+            wheel.scan(now, |slot| Some(session(slot)));
+            wheel.left.get(0).copied()
+        };
+        assert_eq!(scan(&mut wheel, at(1_000)), None);
+        wheel.come(0);
+        assert_eq!(scan(&mut wheel, at(1_050)), Some(FRESH));
+        assert_eq!(scan(&mut wheel, at(1_100)), Some(wheel.count(at(1_100), 11)));
+    }
 }

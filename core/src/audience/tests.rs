@@ -308,3 +308,35 @@ fn any_slot_may_be_named_where_64_are_looked_at() {
     let ready = scene.audience.ready_among(0, u64::MAX);
     assert!([1, 5, 63].iter().all(|&first| scene.audience.ready_among(first, u64::MAX) == ready));
 }
+
+#[test]
+fn a_look_for_silence_is_for_good() {
+    let config = |silence: Option<u64>| {
+        let heartbeat = silence.map(|silence| crate::config::Heartbeat {
+            silence: Duration::from_secs(silence),
+            every: Duration::from_secs(1),
+        });
+        RoomConfig::builder(UserId(1)).heartbeat(heartbeat).build().unwrap()
+    };
+    for had in [None, Some(30)] {
+        let mut audience: Audience<&str> = Audience::new(&config(had));
+        for other in [None, Some(30), Some(40)] {
+            let fixed = crate::error::ReconfigureError::Fixed { setting: "heartbeat" };
+            let expected = if had == other { Ok(()) } else { Err(fixed) };
+            assert_eq!(audience.reconfigure(NOW, &config(other)), expected);
+        }
+    }
+}
+
+#[test]
+fn a_log_that_nobody_can_read_any_more_is_let_go() {
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        scene.apply(1, None);
+    }
+    assert!(!scene.audience.release_log());
+    assert_eq!(scene.audience.snapshot().log[LEVEL], 3);
+    scene.audience.close(NOW, EndReason::RoomClosed);
+    assert!(!scene.audience.release_log());
+    assert_eq!(scene.audience.snapshot().log[LEVEL], 0);
+}

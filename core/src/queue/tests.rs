@@ -324,3 +324,34 @@ fn no_more_turns_are_remembered_than_so_many() {
     queue.advance(Instant::from_secs(3_600));
     assert!(!queue.has_memory);
 }
+
+/// Whether or not a policy asks who sent what.
+#[test]
+fn what_a_sender_has_waiting_is_found() {
+    for eviction in [EvictionPolicy::Oldest, EvictionPolicy::BiggestSender] {
+        let mut queue = Queue::new(QueueConfig { eviction, ..config(20) }, 0);
+        assert_eq!((queue.lowest(), queue.pop_of(user(1)).is_none()), (None, true));
+        for (item, (level, sender)) in
+            (0..).zip([(Low, 1), (Normal, 2), (Normal, 1), (Normal, 1), (Low, 2), (Normal, 5)])
+        {
+            assert_eq!(push(&mut queue, level, sender, item), Ok(Vec::new()));
+        }
+        for (item, sender) in [(6, 3), (7, 1)] {
+            let pushed = queue.push(Instant::ZERO, High, Urgency::Urgent, user(sender), 1, item);
+            assert!(pushed.is_ok());
+        }
+        assert_eq!((queue.highest(), queue.lowest()), (Some(High), Some(Low)));
+        let all = queue.all_of(&[user(2), user(4), user(1), user(3)]);
+        let all: Vec<_> = all.into_iter().map(|(at, key)| (at, queue.entries[key].item)).collect();
+        assert_eq!(all, [(0, 1), (0, 4), (2, 7), (2, 2), (2, 3), (2, 0), (3, 6)]);
+        let mut of = |sender| {
+            let popped = core::iter::from_fn(|| queue.pop_of(user(sender)));
+            popped.map(|popped| popped.item).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (of(1), of(3), of(4), of(2)),
+            ([7, 2, 3, 0].into(), [6].into(), [].into(), [1, 4].into())
+        );
+        assert_eq!((queue.highest(), queue.lowest(), queue.len()), (Some(Normal), Some(Normal), 1));
+    }
+}

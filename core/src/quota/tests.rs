@@ -268,3 +268,27 @@ fn the_law_holds_across_random_changes() {
         assert!(grants.len() > 50, "only {}", grants.len());
     }
 }
+
+/// What is foretold is what comes about where each is taken as soon as it may.
+#[test]
+fn what_will_pass_is_what_passes_one_by_one() {
+    for (rate, burst, keep) in
+        [(3, 1, 0), (3, 2, 1), (7, 3, 2), (7, 3, 0), (3, 5, 2), (40, 2, 0), (1_000, 9, 8)]
+    {
+        let mut bucket = bucket(rate, burst);
+        assert_eq!(bucket.burst().get(), burst);
+        while bucket.try_take_keeping(at(5), keep).is_ok() {}
+        let (mut taken, last) = (bucket, at(5 + 2 * SECOND));
+        let mut times = Vec::new();
+        while let Some(next) = taken.next_at(at(5), keep).filter(|&next| next <= last) {
+            assert!(taken.take_keeping(next, keep));
+            times.push(next);
+        }
+        let case = (rate, burst, keep);
+        assert_eq!(bucket.passing(at(5), last, keep) as usize, times.len(), "{case:?}");
+        for (count, time) in (1..).zip(times) {
+            assert_eq!(bucket.passed_at(at(5), keep, count), Some(time), "{count} of {case:?}");
+        }
+        assert_eq!(bucket.passing(at(5), last, burst), 0, "{case:?}");
+    }
+}
