@@ -48,7 +48,7 @@ pub fn run_beside_hub(setup: &Setup, ops: &[Op]) -> Check {
     // A hub's rooms start where rooms start. How many changes of presence wait depends on how often
     // the host takes them: a hub does so several times in some calls.
     // A hub looks at its own clock, for all its rooms.
-    let setup = &Setup { heads: 0, presence: setup::MANY, step: 0, ..*setup };
+    let setup = &Setup { heads: 0, presence: setup::MANY, step: 0, size: 0, ..*setup };
     let change = Change::new(*setup);
     let now = Instant::from_nanos(Player::start(setup));
     let made = Checked::beside_hub(change.rules(), numbers::broadcast_limits(), now);

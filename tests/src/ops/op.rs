@@ -290,6 +290,13 @@ impl Op {
             // Where a clock runs backwards, each half of a hub's room counts that by itself as
             // standing still.
             // And it tells its rooms itself what memory is left, and has all of them give way.
+            // One call for what is hundreds elsewhere: a hub tells what it has to tell in each.
+            Self::Throng { user, .. } => {
+                Self::Join { user, known: None, mask: 0, resume: None, profile: None }
+            }
+            Self::Burst { who, level, size, outcome_sink, .. } => {
+                Self::Speak { who, level, size, outcome_sink, more: (0, 0) }
+            }
             Self::SweepAll { first, messages, bytes, .. } => {
                 Self::Batch { who: first, messages, bytes }
             }
