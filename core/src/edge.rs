@@ -78,8 +78,9 @@ impl<M: Payload> Edge<M> {
     /// Takes what the room has dispatched, for the audience at this edge to take over as if it had
     /// been dispatched here ([`hand_over`](Admission::hand_over), [`heads`](Admission::heads)). It
     /// may come late, twice, and in any order: what comes behind a hole is held, at most as many
-    /// messages as the configured `outbox_capacity`, so that what fills the hole comes before
-    /// anything newer. O(messages), and O(log held) for each hand-over that is held.
+    /// messages as the configured `outbox_capacity`, of which a hand-over without any counts as
+    /// one, so that what fills the hole comes before anything newer. O(messages), and O(log held)
+    /// for each hand-over that is held.
     ///
     /// ```
     /// use roomcast_core::admission::Received;

@@ -127,6 +127,20 @@ fn b17_what_is_held_is_bounded() {
 
 /// What contradicts itself is no hand-over, and what contradicts what came before is foreign.
 #[test]
+fn b17_held_flights_without_messages_are_bounded() {
+    let config = RoomConfig::builder(OWNER).build().unwrap();
+    let (mut edge, _, _) = listening(&config);
+    let empty = |n: u64| HandOver::assemble([], PerLevel([n, 0, 0, 0])).unwrap();
+    for n in 1..=1_024 {
+        assert_eq!(edge.receive(empty(2 * n)), Received::Held);
+    }
+    assert_eq!(edge.missing(), Some(Seq(1)..=Seq(2)));
+    let _ = edge.receive(empty(2 * 1_025));
+    assert_eq!(edge.dispatched(), Seq(2), "the first hole is given up");
+    assert_eq!(edge.missing(), Some(Seq(3)..=Seq(4)));
+}
+
+#[test]
 fn b17_what_a_wire_makes_up_changes_nothing() {
     let flights = flights(4);
     let messages = |range: std::ops::Range<usize>| {

@@ -351,6 +351,7 @@ impl<M: Payload> Admission<M> {
             return Entered::Merged { carrier };
         }
         let (settings, moderation) = (&self.settings, &self.moderation);
+        let is_alone = self.pipeline.is_alone(level);
         let slot = self
             .pipeline
             .insert(now, lane, waiting, || is_urgent(settings, moderation, lane.sender));
@@ -361,7 +362,8 @@ impl<M: Payload> Admission<M> {
         }
         let (settings, moderation) = (&self.settings, &self.moderation);
         let is_staff = |sender| moderation.is_staff(settings, sender);
-        if is_urgent(settings, moderation, lane.sender) {
+        // How it stands was asked where others of its level waited, whoever has gone since.
+        if is_alone && is_urgent(settings, moderation, lane.sender) {
             self.pipeline.make_urgent(slot, lane);
         }
         match self.pipeline.settle(now, slot, lane, &settings.queue, is_staff) {

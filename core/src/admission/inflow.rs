@@ -32,14 +32,15 @@ pub enum Received {
 #[derive(Debug)]
 pub(super) struct Inflow<M> {
     held: BTreeMap<u64, HandOver<M>>,
-    messages: u32,
+    /// What is held: messages, and hand-overs without any.
+    places: u32,
     /// Messages that were given up.
     lost: PerLevel<u64>,
 }
 
 impl<M> Default for Inflow<M> {
     fn default() -> Self {
-        Self { held: BTreeMap::new(), messages: 0, lost: PerLevel::default() }
+        Self { held: BTreeMap::new(), places: 0, lost: PerLevel::default() }
     }
 }
 
@@ -48,11 +49,16 @@ impl<M> Inflow<M> {
         let more = handed.messages().len();
         let is_longer = |known: &HandOver<M>| known.messages().len() < more;
         if self.held.get(&before).is_none_or(is_longer) {
-            self.messages += more as u32;
+            self.places += Self::places(&handed);
             if let Some(known) = self.held.insert(before, handed) {
-                self.messages -= known.messages().len() as u32;
+                self.places -= Self::places(&known);
             }
         }
+    }
+
+    /// What it takes to hold a hand-over.
+    fn places(handed: &HandOver<M>) -> u32 {
+        handed.messages().len().max(1) as u32
     }
 
     /// The first that is held, if nothing is missing before it at `last`, or at all events.
@@ -62,7 +68,7 @@ impl<M> Inflow<M> {
             return None;
         }
         let handed = entry.remove();
-        self.messages -= handed.messages().len() as u32;
+        self.places -= Self::places(&handed);
         Some(handed)
     }
 }
@@ -80,7 +86,7 @@ impl<M: Payload> Admission<M> {
             }
             self.inflow_mut().hold(before, handed);
             let mut taken = 0;
-            while self.inflow_mut().messages > self.settings.outbox_capacity {
+            while self.inflow_mut().places > self.settings.outbox_capacity {
                 taken += self.go_on_behind_hole();
             }
             return if taken > 0 { Received::Taken(taken) } else { Received::Held };

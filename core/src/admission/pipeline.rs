@@ -130,6 +130,12 @@ impl<M> Pipeline<M> {
             && work.take()
     }
 
+    /// Returns whether a message that comes to a level now waits there alone.
+    #[inline]
+    pub(super) fn is_alone(&self, level: Priority) -> bool {
+        self.queue.level_len(level) == 0
+    }
+
     /// Puts a message into the queue, over the budget if need be, and returns its slot. Unless it
     /// goes out at once, [`settle`](Self::settle) must follow.
     #[inline]
@@ -142,10 +148,10 @@ impl<M> Pipeline<M> {
     ) -> u32 {
         let Lane { level, sender } = lane;
         // Where nobody waits, nobody goes before anybody.
-        let urgency = if self.queue.level_len(level) > 0 {
-            self.stands(lane, waiting.urgency(), is_urgent)
-        } else {
+        let urgency = if self.is_alone(level) {
             waiting.urgency()
+        } else {
+            self.stands(lane, waiting.urgency(), is_urgent)
         };
         let size = u64::from(waiting.size);
         self.queue.insert(now, (level, urgency), sender, size, waiting)

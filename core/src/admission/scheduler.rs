@@ -2,6 +2,7 @@
 //! the floor. [Decision D15](crate::design#d15-reserve-floor-level-quota).
 
 mod look_ahead;
+mod rehearsal;
 
 use crate::config::{Exempt, RoomConfig};
 use crate::message::Sender;
@@ -11,7 +12,7 @@ use crate::quota::{LimitLeft, Limiter};
 use crate::time::Instant;
 use core::cmp::Reverse;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scheduler {
     room: Limiter,
     /// Tokens that a message of each level must leave behind.
@@ -145,8 +146,13 @@ impl Scheduler {
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Pick> {
         let occupied = || queue.occupied().filter(|&level| Some(level) != without);
-        let open =
-            || occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff));
+        self.pick_among(|| {
+            occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff))
+        })
+    }
+
+    /// Which of the levels that may go is served next.
+    fn pick_among<I: Iterator<Item = Priority>>(&self, open: impl Fn() -> I) -> Option<Pick> {
         let highest = open().next()?;
         Some(self.between(highest, open().last().unwrap_or(highest), || {
             self.longest_ago(open(), highest)
@@ -216,10 +222,13 @@ impl Scheduler {
         sender: Sender,
         is_staff: impl Fn(Sender) -> bool,
     ) {
-        if self.by_level
-            && !self.is_exempt(sender, is_staff)
-            && let Some(meter) = &mut self.levels[level]
-        {
+        if self.by_level && !self.is_exempt(sender, is_staff) {
+            self.take_own(now, level);
+        }
+    }
+
+    fn take_own(&mut self, now: Instant, level: Priority) {
+        if let Some(meter) = &mut self.levels[level] {
             meter.take_keeping(now, 0);
         }
     }
@@ -246,21 +255,31 @@ impl Scheduler {
         queue: &Queue<T>,
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Instant> {
-        let pick =
-            self.pick(now, queue, &is_staff).and_then(|pick| self.room.next_at(now, pick.kept));
+        let pick = |at| self.pick(at, queue, &is_staff);
+        self.turn_after(now, pick, || {
+            queue.occupied().filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff))
+        })
+    }
+
+    /// When the next turn comes, of those that can be picked and of those that are blocked by their
+    /// level's own quota.
+    fn turn_after<I: Iterator<Item = Priority>>(
+        &self,
+        now: Instant,
+        pick: impl Fn(Instant) -> Option<Pick>,
+        blocked: impl FnOnce() -> I,
+    ) -> Option<Instant> {
+        let at_once = pick(now).and_then(|pick| self.room.next_at(now, pick.kept));
         if !self.by_level {
-            return pick;
+            return at_once;
         }
-        let blocked = queue
-            .occupied()
-            .filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff));
-        let opens = blocked.filter_map(|level| {
+        let opens = blocked().filter_map(|level| {
             let at = self.levels[level].as_ref()?.next_at(now, 0)?;
             // Whose turn it will be when this level may go again is not said by whether it may go
             // alone.
-            self.room.next_at(at, self.pick(at, queue, &is_staff)?.kept)
+            self.room.next_at(at, pick(at)?.kept)
         });
-        opens.chain(pick).min()
+        opens.chain(at_once).min()
     }
 
     /// The earliest instant at which a message could go out if nothing else wanted to.

@@ -68,7 +68,7 @@ impl<T> Queue<T> {
     }
 
     /// How many of a level stand so.
-    fn lane_len(&self, (level, urgency): (Priority, Urgency)) -> u32 {
+    pub(crate) fn lane_len(&self, (level, urgency): (Priority, Urgency)) -> u32 {
         let Level { len, urgent, .. } = &self.levels[level];
         match urgency {
             Urgency::Plain => len - urgent.len(),

@@ -76,6 +76,11 @@ impl Limiter {
         }
     }
 
+    /// Whether it counts in aligned windows.
+    pub(crate) const fn is_window(&self) -> bool {
+        matches!(self, Self::Window(_))
+    }
+
     /// How many may pass at `now`.
     #[inline]
     pub(crate) fn available(&self, now: Instant) -> u32 {

@@ -211,6 +211,54 @@ fn b21_windows_are_reckoned_with_as_they_open() {
     assert_eq!(texts(&mut scene), (3, Some(next)));
 }
 
+/// Gifts that their own quota holds back leave their turns to texts, though it had more for them
+/// before there was a turn.
+#[test]
+fn b21_what_a_higher_level_s_quota_leaves_is_reckoned_with() {
+    let two = Rate::new(NonZeroU32::new(2).unwrap(), millis(300)).unwrap();
+    let levels = PerLevel([Some(RateLimit::Window(two)), None, None, None]);
+    let mut scene = looking_ahead(|builder| {
+        let builder = builder.rate(4).rate_period(millis(200));
+        builder
+            .rate_algorithm(RateAlgorithm::FixedWindow)
+            .level_quotas(LevelQuotas { levels, ..LevelQuotas::NONE })
+    });
+    for _ in 0..3 {
+        assert!(scene.host(Normal, "news").unwrap().outcome.is_some());
+    }
+    for _ in 0..3 {
+        assert_eq!(scene.host(High, "gift").unwrap().outcome, None);
+    }
+    // Of the four of the next window two are theirs.
+    assert_eq!(texts(&mut scene).0, 2);
+    scene.wait_millis(200);
+    let ledger = scene.room.snapshot(scene.now).admission.ledger;
+    assert_eq!((ledger.levels[High].queued, ledger.levels[Normal].queued), (1, 0));
+}
+
+/// In a window the higher levels have what is kept back for them, and take less of the rest.
+#[test]
+fn b21_what_a_window_keeps_is_reckoned_with_for_whom_it_is_kept() {
+    let bounds = PerLevel([2_000, 450, 450, 450].map(|bound| Some(millis(bound))));
+    let mut scene = looking_ahead(|builder| {
+        let builder = builder.rate(3).rate_period(millis(200)).reserve(PerLevel([1, 0, 0, 0]));
+        builder.rate_algorithm(RateAlgorithm::FixedWindow).fresh_within(bounds)
+    });
+    for _ in 0..2 {
+        assert!(scene.host(High, "gift").unwrap().outcome.is_some());
+    }
+    for _ in 0..4 {
+        assert_eq!(scene.host(High, "gift").unwrap().outcome, None);
+    }
+    // Three gifts in the next window; in the one after it a gift, a text, and what is kept.
+    assert_eq!(texts(&mut scene).0, 1);
+    scene.wait_millis(200);
+    scene.wait_millis(200);
+    let ledger = scene.room.snapshot(scene.now).admission.ledger;
+    assert_eq!((ledger.levels[High].queued, ledger.levels[Normal].queued), (0, 0));
+    assert_eq!(ledger.levels[Normal].dispatched, 1);
+}
+
 #[test]
 fn b21_the_turns_of_a_floor_are_reckoned_with() {
     let mut scene = looking_ahead(|builder| builder.min_share(Some(2)));
@@ -350,6 +398,28 @@ fn b22_nobody_overtakes_himself() {
     let _ = scene.say(ann, "ann 4").unwrap();
     hear(&mut scene, 3);
     assert_eq!(heard, ["bob 1", "ann 1", "ann 2", "ann 3", "ann 4", "bob 2"]);
+}
+
+/// What waited as it came decides, though that has gone by the end of the call.
+#[test]
+fn b22_how_a_message_stands_is_decided_as_it_comes() {
+    let mut scene = Scene::busy(|builder| {
+        let builder = builder.fresh_within(PerLevel([None; 4]));
+        builder.discipline(QueueDiscipline::RoundRobin).turn_memory(Duration::from_secs(60))
+    });
+    let (ann, bob, guest) = (scene.user(ANN), scene.user(BOB), scene.guest());
+    let _ = scene.say(ann, "ann 1").unwrap();
+    assert_eq!(scene.room.add_admin(scene.now, Actor::User(OWNER), ANN), Ok(true));
+    // The token is there that takes her first.
+    scene.now = scene.now + Duration::from_secs(1);
+    let _ = (scene.say(ann, "ann 2").unwrap(), scene.say(bob, "bob").unwrap());
+    assert_eq!(scene.read(guest), ["ann 1"]);
+    let mut heard = Vec::new();
+    for _ in 0..2 {
+        scene.wait_millis(1_000);
+        heard.extend(scene.read(guest));
+    }
+    assert_eq!(heard, ["bob", "ann 2"]);
 }
 
 /// Each level below High keeps a third of what the floor gives it of the turns.

@@ -4,13 +4,14 @@
 //! Behind all that waits at higher levels, by the room's rate and what is kept back for others.
 //! Where neither a floor nor a level's own quota is set, this is exact, but for the fraction of a
 //! nanosecond that each token may be late; with a floor, to within a round of it; with a quota it
-//! may hope for more than goes. O(1), but where somebody is exempt from a level's quota.
+//! may hope for more than goes. O(1), but where somebody is exempt from a level's quota, and where
+//! one would be turned away by a sum that is [rough](Scheduler::is_rough).
 
 use super::Scheduler;
 use crate::admission::queued::Lane;
 use crate::config::Exempt;
 use crate::message::{Sender, Urgency};
-use crate::priority::Priority;
+use crate::priority::{PerLevel, Priority};
 use crate::queue::Queue;
 use crate::time::Instant;
 use core::cmp::Reverse;
@@ -32,6 +33,27 @@ impl Scheduler {
         else {
             return 0;
         };
+        let lane = (Lane { level, sender }, urgency);
+        let places = self.reckon((now, last), lane, queue, &is_staff);
+        if places >= queue.lane_len((level, urgency)) || !self.is_rough(level) {
+            return places;
+        }
+        let is_exempt = self.is_exempt(sender, &is_staff);
+        let waiting = PerLevel::from_fn(|level| queue.level_len(level));
+        let gone = self.rehearse((now, last), level, is_exempt, waiting);
+        let exempt = if is_exempt { 0 } else { self.exempt_in(queue, (level, urgency), is_staff) };
+        let rehearsed = gone.saturating_sub(first(queue, level, urgency)).saturating_add(exempt);
+        places.max(rehearsed)
+    }
+
+    /// The same by sums.
+    fn reckon<T>(
+        &self,
+        (now, last): (Instant, Instant),
+        (Lane { level, sender }, urgency): (Lane, Urgency),
+        queue: &Queue<T>,
+        is_staff: impl Fn(Sender) -> bool,
+    ) -> u32 {
         let may_pass = |level: Priority| {
             self.levels[level].as_ref().map_or(u32::MAX, |meter| meter.passing(now, last, 0))
         };
