@@ -10,7 +10,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use roomcast::{Batch, Hub, Item, Room, RoomConfig};
+use roomcast::encode::Text;
+use roomcast::{Hub, Room, RoomConfig};
 use std::time::Duration;
 
 #[derive(Clone)]
@@ -50,7 +51,7 @@ async fn visit(socket: WebSocket, user: String, room: Room<String>) {
     let (sink, mut stream) = socket.split();
     let (say, hear) = member.split();
     // Ends when the sink does, or when `say` is dropped.
-    tokio::spawn(hear.forward(sink, lines));
+    tokio::spawn(hear.forward(sink, Text));
     while let Some(Ok(message)) = stream.next().await {
         let Message::Text(text) = message else { continue };
         if let Err(refused) = say.send(format!("{user}: {text}")) {
@@ -58,13 +59,4 @@ async fn visit(socket: WebSocket, user: String, room: Room<String>) {
             let _ = say.reply(format!("not sent, {refused}"));
         }
     }
-}
-
-fn lines(batch: &Batch<String>) -> Vec<Message> {
-    let line = |item: Item<'_, String>| match item {
-        Item::Message(message) => message.payload.clone(),
-        Item::Direct(direct) => direct.payload.clone(),
-        Item::Gap { count, priority, cause } => format!("({count} {priority} missed: {cause})"),
-    };
-    batch.items().map(line).map(Message::text).collect()
 }

@@ -24,21 +24,22 @@ use tokio::time::timeout;
 struct Lines;
 
 impl Encoder<Bytes> for Lines {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&message.payload);
+    type Frame = Bytes;
+
+    fn message(&mut self, message: &Message<Bytes>) -> Bytes {
+        message.payload.clone()
     }
 
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(b"(to you) ");
-        frame.extend_from_slice(&direct.payload);
+    fn direct(&mut self, direct: &Direct<Bytes>) -> Bytes {
+        [b"(to you) ", &*direct.payload].concat().into()
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("({count} {priority} missed: {cause})").as_bytes());
+    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause) -> Option<Bytes> {
+        Some(format!("({count} {priority} missed: {cause})").into())
     }
 
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("(goodbye: {reason})").as_bytes());
+    fn end(&mut self, reason: EndReason) -> Option<Bytes> {
+        Some(format!("(goodbye: {reason})").into())
     }
 }
 

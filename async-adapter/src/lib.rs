@@ -4,37 +4,35 @@
 //! ```no_run
 //! # #[cfg(feature = "tokio")] mod embedding {
 //! # use futures_util::{Sink, Stream, StreamExt};
-//! # use roomcast::{Batch, Bytes, Hub, Room, RoomConfig};
+//! # use roomcast::encode::Text;
+//! # use roomcast::{Hub, Room, RoomConfig};
 //! # async fn open() -> Result<(), Box<dyn std::error::Error>> {
-//! let hub = Hub::<Bytes>::start(); // one worker for each processor
+//! let hub = Hub::<String>::start(); // one worker for each processor
 //! let room = hub.open_room("stream-42", &RoomConfig::default())?; // makes it, or returns it
 //! # Ok(()) }
 //!
 //! // For each connection, in a task of its own.
-//! async fn serve<S, I>(room: Room<Bytes>, name: &str, out: S, mut inp: I)
+//! async fn serve<S, I>(room: Room<String>, name: &str, out: S, mut inp: I)
 //! # where
-//! #     S: Sink<Bytes> + Send + 'static,
+//! #     S: Sink<String> + Send + 'static,
 //! #     S::Error: Send,
-//! #     I: Stream<Item = Bytes> + Unpin,
+//! #     I: Stream<Item = String> + Unpin,
 //! {
 //!     let Ok(member) = room.join(name) else { return };
 //!     let (say, hear) = member.split(); // either dropped: the session has left
-//!     tokio::spawn(hear.forward(out, encode)); // ends with the sink, or when `say` is dropped
+//!     tokio::spawn(hear.forward(out, Text)); // ends with the sink, or when `say` is dropped
 //!     while let Some(frame) = inp.next().await {
 //!         if let Err(refused) = say.send(frame) {
-//!             let _ = say.reply(refused.to_string().into()); // to this session only, in order
+//!             let _ = say.reply(refused.to_string()); // to this session only, in order
 //!         }
 //!     }
 //! }
-//! # fn encode(batch: &Batch<Bytes>) -> Vec<Bytes> {
-//! #     batch.messages().iter().map(|message| message.payload.clone()).collect()
-//! # }
 //! # }
 //! ```
 //!
 //! A [`Hub`] holds rooms. A [`Room`] is joined and published to. A [`Subscription`] takes batches,
 //! High first, and tells what the session was too slow for as a gap; a [`Speaker`] offers messages;
-//! [`forward`] writes batches to a sink, and a [`Pump`] writes to very many connections without a
+//! [`forward`] writes to a sink what an [`Encoder`] makes of them, and a [`Pump`] writes to very many connections without a
 //! task for each. Every message that is let in ends in exactly one [`Outcome`]; one that is not
 //! comes back in [`Refused`]. [`Room::stats`] is the books.
 //!
@@ -45,7 +43,7 @@
 //!
 //! # Layout
 //!
-//! The root has what most hosts need; [`config`], [`error`], [`event`], [`message`],
+//! The root has what most hosts need; [`config`], [`encode`], [`error`], [`event`], [`message`],
 //! [`moderation`], [`names`], [`session`], [`stats`] and [`time`] have the rest, [`core`]
 //! everything of the core.
 //!
@@ -71,6 +69,7 @@
 //! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `Hub::review_with`, `forward`, the pump,
 //!   and a clock that tests can pause. Without it the crate does not depend on tokio;
 //!   `Room::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+//! - `json`: [`encode`] has an encoder for whatever serde serializes.
 //! - `net`: `TcpTransport`, for the pump.
 //! - `websocket`: WebSocket connections for the pump, on the server side.
 
@@ -91,13 +90,12 @@ mod sync;
 
 pub use bytes::Bytes;
 pub use drive::clock::Clock;
+pub use encode::Encoder;
 pub use event::Event;
 pub use hub::room::Room;
 pub use hub::{Hub, HubBuilder};
 #[cfg(feature = "tokio")]
 pub use pump::Pump;
-#[cfg(feature = "tokio")]
-pub use pump::frames::Encoder;
 #[cfg(feature = "tokio")]
 pub use pump::transport::Transport;
 #[cfg(feature = "tokio")]
@@ -114,6 +112,7 @@ pub use roomcast_core::{
 pub type Join<M, T = session::ResumeToken> = roomcast_core::Join<M, T>;
 
 pub mod config;
+pub mod encode;
 pub mod error;
 pub mod event;
 pub mod message;

@@ -2,7 +2,7 @@
 
 pub use crate::hub::session::Session;
 #[cfg(feature = "tokio")]
-pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded};
+pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded, forward_batches};
 #[cfg(feature = "tokio")]
 pub use crate::reading::when_high_lost::WhenHighLost;
 pub use crate::room::token::ResumeToken;

@@ -185,17 +185,19 @@ async fn several_segments_of_one_shard_are_all_woken() {
 struct Raw;
 
 impl Encoder<Word> for Raw {
-    fn message(&mut self, message: &Message<Word>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&message.payload);
+    type Frame = Vec<u8>;
+
+    fn message(&mut self, message: &Message<Word>) -> Vec<u8> {
+        message.payload.to_vec()
     }
 
-    fn direct(&mut self, direct: &Direct<Word>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&direct.payload);
+    fn direct(&mut self, direct: &Direct<Word>) -> Vec<u8> {
+        direct.payload.to_vec()
     }
 
-    fn gap(&mut self, _: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
+    fn gap(&mut self, _: Priority, count: u64, _: GapCause) -> Option<Vec<u8>> {
         // The top bit marks a gap.
-        frame.extend_from_slice(&(count | 1 << 63).to_be_bytes());
+        Some((count | 1 << 63).to_be_bytes().into())
     }
 }
 

@@ -4,10 +4,10 @@
 use futures_sink::Sink;
 use roomcast::error::SessionEnd;
 use roomcast::event::{EndReason, StartPosition};
-use roomcast::session::{ForwardEnd, ForwardOptions};
+use roomcast::session::{ForwardEnd, ForwardOptions, forward_batches};
 use roomcast::{
     Actor, Batch, Budget, Direct, Hub, Item, Join, PerLevel, Priority, Publish, Recipient, Room,
-    RoomConfig, RoomId, Source, UserId, forward,
+    RoomConfig, RoomId, Source, UserId,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -116,7 +116,7 @@ async fn a_batch_is_flushed_once_and_the_end_is_told() {
     let peer = Peer::new(Mood::Ready);
     publish(&room, &["a", "b", "c"]);
     room.close(Actor::Host).unwrap();
-    let done = forward(reader, peer.clone(), encode, within(1)).await;
+    let done = forward_batches(reader, peer.clone(), encode, within(1)).await;
     assert!(matches!(done.end, ForwardEnd::Session(SessionEnd::Closed(EndReason::RoomClosed))));
     assert_eq!((done.batches, done.messages, done.unsent), (2, 3, 0));
     assert_eq!(peer.seen(), "ab|c|");
@@ -128,7 +128,7 @@ async fn messages_of_a_stuck_peer_count_as_unsent() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
     let reader = room.join(Join::guest()).unwrap();
     publish(&room, &["a", "b"]);
-    let done = forward(reader, Peer::new(Mood::Stuck), encode, within(1)).await;
+    let done = forward_batches(reader, Peer::new(Mood::Stuck), encode, within(1)).await;
     assert!(matches!(done.end, ForwardEnd::Stalled));
     assert_eq!(done.unsent, 2);
     sleep(Duration::from_millis(1)).await;
@@ -156,10 +156,10 @@ async fn what_a_sink_took_before_it_stuck_is_told() {
         publish(&room, &["a", "b", "c", "d", "e", "f"]);
         reader
     };
-    let done = forward(hear(), stuck_after(3), items, within(1)).await;
+    let done = forward_batches(hear(), stuck_after(3), items, within(1)).await;
     assert!(matches!(done.end, ForwardEnd::Stalled));
     assert_eq!((done.messages, done.unsent, done.taken), (0, 4, 2));
-    let done = forward(hear(), stuck_after(2), joined, within(1)).await;
+    let done = forward_batches(hear(), stuck_after(2), joined, within(1)).await;
     assert_eq!((done.messages, done.unsent, done.taken), (0, 4, 0));
 }
 
@@ -168,7 +168,7 @@ async fn a_broken_peer_ends_it_with_the_sinks_error() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
     let reader = room.join(Join::guest()).unwrap();
     publish(&room, &["a"]);
-    let done = forward(reader, Peer::new(Mood::Broken), encode, within(1)).await;
+    let done = forward_batches(reader, Peer::new(Mood::Broken), encode, within(1)).await;
     assert!(matches!(done.end, ForwardEnd::Sink("broken pipe")));
     assert_eq!(room.stats().unsent, 1);
 }
@@ -179,7 +179,7 @@ async fn dropping_the_future_counts_what_is_underway() {
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
     let reader = room.join(Join::guest()).unwrap();
     publish(&room, &["a", "b", "c"]);
-    let writing = forward(reader, Peer::new(Mood::Stuck), encode, within(60));
+    let writing = forward_batches(reader, Peer::new(Mood::Stuck), encode, within(60));
     assert!(tokio::time::timeout(Duration::from_secs(1), writing).await.is_err());
     assert_eq!(room.stats().unsent, 3);
 }
@@ -192,7 +192,7 @@ async fn what_a_busy_peer_misses_is_a_gap() {
     let reader = room.join(Join::guest()).unwrap();
     let peer = Peer::new(Mood::Stuck);
     publish(&room, &["a"]);
-    let writing = tokio::spawn(forward(reader, peer.clone(), encode, within(60)));
+    let writing = tokio::spawn(forward_batches(reader, peer.clone(), encode, within(60)));
     sleep(Duration::from_millis(10)).await;
     publish(&room, &["b", "c", "d", "e"]);
     peer.becomes(Mood::Ready);
@@ -219,7 +219,7 @@ async fn d50_a_kick_is_told_behind_what_is_due() {
         publish(&room, &["too late"]);
     };
     let (done, ()) =
-        tokio::join!(forward(reader, &mut slow, encode, ForwardOptions::default()), said);
+        tokio::join!(forward_batches(reader, &mut slow, encode, ForwardOptions::default()), said);
     let ForwardEnd::Session(end) = done.end else { panic!("{:?}", done.end) };
     assert_eq!(end, SessionEnd::Closed(EndReason::Kicked));
     assert_eq!((done.messages, done.unsent, done.token), (7, 0, None));
@@ -238,14 +238,14 @@ async fn d50_who_was_given_up_is_told_what_it_missed() {
         let (_hub, room) = room(&config);
         let reader = room.join(Join::user(UserId(7))).unwrap();
         publish(&room, &["a", "b"]);
-        let done = forward(reader, Peer::new(Mood::Stuck), encode, within(1)).await;
+        let done = forward_batches(reader, Peer::new(Mood::Stuck), encode, within(1)).await;
         assert!(matches!(done.end, ForwardEnd::Stalled));
         publish(&room, later);
         let back = room.join(Join::user(UserId(7)).resume(done.token.unwrap())).unwrap();
         assert_eq!(back.start(), StartPosition::Resumed);
         room.close(Actor::Host).unwrap();
         let peer = Peer::new(Mood::Ready);
-        let done = forward(back, peer.clone(), encode, within(1)).await;
+        let done = forward_batches(back, peer.clone(), encode, within(1)).await;
         assert!(matches!(done.end, ForwardEnd::Session(SessionEnd::Closed(EndReason::RoomClosed))));
         assert_eq!(peer.seen(), right);
     }
@@ -309,7 +309,7 @@ async fn d49_a_gift_waits_for_what_a_sink_takes_in_reach() {
         publish(&room, &["text"; 400]);
         let reach = if reach == u64::MAX { Duration::MAX } else { Duration::from_millis(reach) };
         let options = ForwardOptions { reach, ..ForwardOptions::default() };
-        let writing = tokio::spawn(forward(reader, slow, encode, options));
+        let writing = tokio::spawn(forward_batches(reader, slow, encode, options));
         sleep(Duration::from_millis(100)).await;
         let said = began.elapsed();
         let gift = Publish::new(Source::Host, "gift").priority(Priority::High);
@@ -333,7 +333,7 @@ async fn d50_a_sink_that_goes_on_is_not_given_up() {
     let slow = Slow::new(Duration::from_secs(1));
     let seen = Arc::clone(&slow.seen);
     let options = ForwardOptions { reach: Duration::MAX, ..within(2) };
-    let writing = tokio::spawn(forward(reader, slow, encode, options));
+    let writing = tokio::spawn(forward_batches(reader, slow, encode, options));
     sleep(Duration::from_secs(60)).await;
     assert_eq!(seen.lock().unwrap().len(), 40);
     assert!(!writing.is_finished());
@@ -352,7 +352,7 @@ async fn in_a_quiet_room(
     let (_hub, room) = room(&RoomConfig::av_chat_room(UserId(1)));
     let reader = room.join(Join::guest()).unwrap();
     let start = Instant::now();
-    let writing = tokio::spawn(forward(reader, peer.clone(), encode, options));
+    let writing = tokio::spawn(forward_batches(reader, peer.clone(), encode, options));
     sleep(Duration::from_secs(3)).await;
     peer.becomes(becomes);
     let done =
@@ -395,7 +395,7 @@ async fn a_sink_is_looked_at_only_if_it_may_be_asked() {
             ..ForwardOptions::default()
         };
         let peer = Peer::new(Mood::Ready);
-        let writing = tokio::spawn(forward(reader, peer.clone(), encode, options));
+        let writing = tokio::spawn(forward_batches(reader, peer.clone(), encode, options));
         sleep(Duration::from_secs(105)).await;
         assert_eq!(peer.seen(), "|".repeat(looks));
         if every.is_none() {

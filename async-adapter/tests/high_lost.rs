@@ -6,10 +6,8 @@ mod wire;
 
 use lines::Lines;
 use roomcast::pump::PumpOptions;
-use roomcast::session::{ForwardEnd, ForwardOptions, WhenHighLost};
-use roomcast::{
-    Batch, Hub, Join, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source, forward,
-};
+use roomcast::session::{ForwardEnd, ForwardOptions, WhenHighLost, forward_batches};
+use roomcast::{Batch, Hub, Join, PerLevel, Priority, Publish, Room, RoomConfig, RoomId, Source};
 use std::time::Duration;
 use wire::Wire;
 
@@ -97,14 +95,14 @@ async fn d50_forward_ends_where_it_is_told_to() {
         let listener = room.join(Join::guest()).unwrap();
         say(&room, Priority::Normal, &["one", "two", "three"]).await;
         let sink = futures_util::sink::drain();
-        let mut writing = tokio::spawn(forward(listener, sink, encode, options));
+        let mut writing = tokio::spawn(forward_batches(listener, sink, encode, options));
         assert!(tokio::time::timeout(Duration::from_secs(1), &mut writing).await.is_err());
         writing.abort();
 
         let listener = room.join(Join::guest()).unwrap();
         say(&room, Priority::High, &["one", "two", "three"]).await;
         let sink = futures_util::sink::drain();
-        let writing = forward(listener, sink, encode, options);
+        let writing = forward_batches(listener, sink, encode, options);
         match tokio::time::timeout(Duration::from_secs(1), writing).await {
             Ok(done) => {
                 assert!(matches!(done.end, ForwardEnd::HighLost) && done.token.is_some());

@@ -8,15 +8,16 @@ mod wire;
 
 use lines::Lines;
 use roomcast::event::StartPosition;
-use roomcast::pump::{Control, PumpOptions};
+use roomcast::pump::{Control, PumpEncoder, PumpOptions};
 use roomcast::{
-    Actor, Bytes, Encoder, Hub, Join, Priority, Publish, Pump, Room, RoomConfig, RoomId, Source,
-    UserId,
+    Actor, Bytes, Hub, Join, Priority, Publish, Pump, Room, RoomConfig, RoomId, Source, UserId,
 };
 use std::time::Duration;
 use wire::{End, Wire};
 
-fn pump_of(encoder: impl Encoder<String> + Sync) -> (Hub<String>, Room<String>, Pump<String, End>) {
+fn pump_of(
+    encoder: impl PumpEncoder<String> + Sync,
+) -> (Hub<String>, Room<String>, Pump<String, End>) {
     let hub = Hub::<String>::builder().workers(1).spawn();
     let config = RoomConfig::builder(UserId(1)).rate(1_000).burst(1_000).build().unwrap();
     let room = hub.create_room(RoomId(1), &config).unwrap();
@@ -42,7 +43,7 @@ async fn settle() {
 
 /// What is written of four texts, of which the first has begun, when two gifts and a pong come.
 async fn written(
-    encoder: impl Encoder<String> + Sync,
+    encoder: impl PumpEncoder<String> + Sync,
     pong: &'static [u8],
     a_time: usize,
 ) -> Vec<u8> {

@@ -28,9 +28,16 @@ const WORDS: [Word; 5] = ["a", "b", "c", "d", "e"];
 struct Nothing;
 
 impl Encoder<Word> for Nothing {
-    fn message(&mut self, _: &Message<Word>, _: &mut Vec<u8>) {}
-    fn direct(&mut self, _: &Direct<Word>, _: &mut Vec<u8>) {}
-    fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
+    type Frame = &'static str;
+    fn message(&mut self, _: &Message<Word>) -> &'static str {
+        ""
+    }
+    fn direct(&mut self, _: &Direct<Word>) -> &'static str {
+        ""
+    }
+    fn gap(&mut self, _: Priority, _: u64, _: GapCause) -> Option<&'static str> {
+        None
+    }
 }
 
 impl Transport for Nothing {
@@ -282,7 +289,7 @@ async fn b23_forward_hands_out_where_the_client_goes_on() {
     for text in WORDS {
         say(&room, text);
     }
-    let done = listener.forward(breaks_after(3), payloads).await;
+    let done = listener.forward_batches(breaks_after(3), payloads).await;
     assert_eq!((done.batches, done.unsent, done.taken), (1, 2, 2));
     assert!(matches!(done.end, ForwardEnd::Sink(_)));
     let mut back = room.join(Join::user(ANN).resume(done.token.unwrap())).unwrap();
@@ -299,7 +306,7 @@ async fn b23_forward_hands_out_where_the_client_goes_on() {
         assert!(speaker.ack(second.priority, second.seq));
         payloads(batch)
     };
-    let done = listener.forward(breaks_after(5), acks);
+    let done = listener.forward_batches(breaks_after(5), acks);
     let token = tokio::select! {
         done = done => panic!("{done:?}"),
         () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {
@@ -313,7 +320,7 @@ async fn b23_forward_hands_out_where_the_client_goes_on() {
     // A session that ended has nothing to come back to.
     let listener = room.join(Join::user(BOB)).unwrap();
     room.session(listener.session()).close();
-    let done = listener.forward(breaks_after(5), payloads).await;
+    let done = listener.forward_batches(breaks_after(5), payloads).await;
     assert!(done.token.is_none() && matches!(done.end, ForwardEnd::Session(_)));
 }
 
@@ -350,11 +357,16 @@ async fn b23_acks_reach_one_session_by_every_handle() {
 struct Plain;
 
 impl Encoder<Word> for Plain {
-    fn message(&mut self, message: &Message<Word>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(message.payload.as_bytes());
+    type Frame = &'static str;
+    fn message(&mut self, message: &Message<Word>) -> &'static str {
+        message.payload
     }
-    fn direct(&mut self, _: &Direct<Word>, _: &mut Vec<u8>) {}
-    fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
+    fn direct(&mut self, _: &Direct<Word>) -> &'static str {
+        ""
+    }
+    fn gap(&mut self, _: Priority, _: u64, _: GapCause) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Takes so many bytes, and then answers this.

@@ -52,17 +52,23 @@ pub enum Record {
 pub struct Records;
 
 impl Encoder<Bytes> for Records {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        put_numbered(&message.payload, message.position, frame);
+    type Frame = Vec<u8>;
+
+    fn message(&mut self, message: &Message<Bytes>) -> Vec<u8> {
+        let mut frame = Vec::with_capacity(MESSAGE);
+        put_numbered(&message.payload, message.position, &mut frame);
+        frame
     }
 
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
+    fn direct(&mut self, direct: &Direct<Bytes>) -> Vec<u8> {
         // Nobody sends any here; a record of the room has a number.
-        frame.extend_from_slice(&direct.payload);
+        direct.payload.to_vec()
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
-        put_gap(Some(priority), count, frame);
+    fn gap(&mut self, priority: Priority, count: u64, _: GapCause) -> Option<Vec<u8>> {
+        let mut frame = Vec::with_capacity(HEAD);
+        put_gap(Some(priority), count, &mut frame);
+        Some(frame)
     }
 }
 

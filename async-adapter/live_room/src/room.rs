@@ -33,7 +33,7 @@ pub(crate) struct Said {
     /// What is said.
     pub(crate) what: What,
     /// What the page gets, made by the first connection that needs it.
-    pub(crate) encoded: OnceLock<Box<str>>,
+    pub(crate) encoded: OnceLock<Arc<str>>,
 }
 
 impl Payload for Said {

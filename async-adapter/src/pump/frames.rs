@@ -1,79 +1,21 @@
 //! Encoding: batches become bytes once for all connections that read the same.
 //! [Decision D29](roomcast_core::design#d29-frames-are-made-once).
 
+use crate::encode::Encoder;
 use crate::sync::Arc;
 use bytes::{Buf, Bytes};
 use roomcast_core::audience::BatchKey;
 use roomcast_core::event::EndReason;
 use roomcast_core::ids::Seq;
 use roomcast_core::resume::Rewind;
-use roomcast_core::{Batch, Direct, GapCause, Item, Message, Priority};
+use roomcast_core::{Batch, Item, Message, Priority};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Writes messages as bytes of the host's protocol, for a [`Pump`](crate::Pump).
-///
-/// Each call appends to a frame; a connection gets its frame whole, in one write where the
-/// transport takes it. A message is encoded once and its bytes are copied into the frames of those
-/// who read different ranges; a range that many read is framed once for all of them. So the same
-/// message has to give the same bytes.
-///
-/// What one call appends goes out in one piece. Between two of them, where a transport took only a
-/// part of a frame, a word of the host's may go, or a High message that came later.
-///
-/// If a call panics, what it had appended is taken back, the message goes without, and the pump
-/// counts it ([`PumpStats::panics`](crate::stats::PumpStats::panics)).
-///
-/// ```
-/// use roomcast::{Bytes, Direct, Encoder, GapCause, Message, Priority};
-///
-/// /// A line for each message, a number for each gap.
-/// #[derive(Clone)]
-/// struct Lines;
-///
-/// impl Encoder<Bytes> for Lines {
-///     fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-///         frame.extend_from_slice(&message.payload);
-///         frame.push(b'\n');
-///     }
-///
-///     fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-///         frame.extend_from_slice(b"to you: ");
-///         frame.extend_from_slice(&direct.payload);
-///         frame.push(b'\n');
-///     }
-///
-///     fn gap(&mut self, level: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>) {
-///         frame.extend_from_slice(format!("{count} of {level} missed: {cause}\n").as_bytes());
-///     }
-/// }
-/// # let mut frame = Vec::new();
-/// # Lines.gap(Priority::Low, 3, GapCause::Age, &mut frame);
-/// # assert_eq!(frame, b"3 of low missed: age\n");
-/// ```
-pub trait Encoder<M>: Clone + Send + 'static {
-    /// Appends a message.
-    fn message(&mut self, message: &Message<M>, frame: &mut Vec<u8>);
+/// An [`Encoder`] that a pump can use: its frames are bytes, and each task of the pump has a clone.
+pub trait PumpEncoder<M>: Encoder<M, Frame: Into<Bytes>> + Clone + Send + 'static {}
 
-    /// Appends a direct message: it goes to this connection's frame alone.
-    fn direct(&mut self, direct: &Direct<M>, frame: &mut Vec<u8>);
-
-    /// Appends a message that was there before the session came, and that a resume or a late join
-    /// asked for: see [`Batch::is_history`]. Default: as any [`message`](Self::message).
-    fn history(&mut self, message: &Message<M>, frame: &mut Vec<u8>) {
-        self.message(message, frame);
-    }
-
-    /// Appends that the connection missed so many messages of a priority, and why, just before
-    /// those that follow.
-    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>);
-
-    /// Appends the last words to a connection whose session has ended. Then its transport is
-    /// dropped. Default: nothing.
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        let _ = (reason, frame);
-    }
-}
+impl<M, E: Encoder<M, Frame: Into<Bytes>> + Clone + Send + 'static> PumpEncoder<M> for E {}
 
 /// What one write hands a connection.
 #[derive(Clone, Debug)]
@@ -193,7 +135,7 @@ impl<E> Frames<E> {
     /// The frame of a batch, which covers the range `key`, if others may have the same.
     pub(crate) fn frame<M>(&mut self, key: Option<&BatchKey>, batch: &Batch<M>) -> Frame
     where
-        E: Encoder<M>,
+        E: PumpEncoder<M>,
     {
         if let Some(frame) = key.and_then(|key| self.kept(key)) {
             return frame;
@@ -203,21 +145,17 @@ impl<E> Frames<E> {
         let mut ends = std::mem::take(&mut self.ends);
         for item in batch.items() {
             let level = match item {
-                Item::Gap { priority, count, cause } => {
-                    self.guarded(&mut bytes, |encoder, frame| {
-                        encoder.gap(priority, count, cause, frame);
-                    });
+                Item::Gap { priority, .. } => {
+                    bytes.extend_from_slice(&self.item(batch, item));
                     priority
                 }
                 Item::Message(message) => {
-                    let is_history = batch.is_history(message);
-                    let encoded = self.message(message, is_history);
-                    bytes.extend_from_slice(&encoded);
+                    bytes.extend_from_slice(&self.message(batch, message));
                     message.priority
                 }
                 Item::Direct(direct) => {
                     self.encoded += 1;
-                    self.guarded(&mut bytes, |encoder, frame| encoder.direct(direct, frame));
+                    bytes.extend_from_slice(&self.item(batch, item));
                     direct.priority
                 }
             };
@@ -249,35 +187,32 @@ impl<E> Frames<E> {
     /// The last words.
     pub(crate) fn end<M>(&mut self, reason: EndReason) -> Bytes
     where
-        E: Encoder<M>,
+        E: PumpEncoder<M>,
     {
-        let mut bytes = Vec::new();
-        self.guarded(&mut bytes, |encoder, frame| encoder.end(reason, frame));
-        bytes.into()
+        self.guarded(|encoder| encoder.end(reason))
     }
 
     /// The bytes of one message, which is history or not to whoever gets it.
-    fn message<M>(&mut self, message: &Message<M>, is_history: bool) -> Bytes
+    fn message<M>(&mut self, batch: &Batch<M>, message: &Arc<Message<M>>) -> Bytes
     where
-        E: Encoder<M>,
+        E: PumpEncoder<M>,
     {
         // In order of their numbers, but for what a late reader asked for again.
-        let key = (message.seq, is_history);
+        let key = (message.seq, batch.is_history(message));
         if let Ok(place) = self.messages.binary_search_by_key(&key, |(key, _)| *key) {
             return self.messages[place].1.clone();
         }
         self.encoded += 1;
-        let mut bytes = Vec::new();
-        self.guarded(&mut bytes, |encoder, frame| {
-            if is_history {
-                encoder.history(message, frame);
-            } else {
-                encoder.message(message, frame);
-            }
-        });
-        let bytes = Bytes::from(bytes);
+        let bytes = self.item(batch, Item::Message(message));
         self.keep(key, bytes.clone());
         bytes
+    }
+
+    fn item<M>(&mut self, batch: &Batch<M>, item: Item<'_, M>) -> Bytes
+    where
+        E: PumpEncoder<M>,
+    {
+        self.guarded(|encoder| encoder.item(batch, item))
     }
 
     fn keep(&mut self, key: (Seq, bool), bytes: Bytes) {
@@ -293,12 +228,10 @@ impl<E> Frames<E> {
         }
     }
 
-    fn guarded(&mut self, frame: &mut Vec<u8>, call: impl FnOnce(&mut E, &mut Vec<u8>)) {
-        let length = frame.len();
-        if catch_unwind(AssertUnwindSafe(|| call(&mut self.encoder, frame))).is_err() {
-            frame.truncate(length);
-            self.panics += 1;
-        }
+    /// What a call of the encoder gives; nothing if it panics.
+    fn guarded<F: Into<Bytes>>(&mut self, call: impl FnOnce(&mut E) -> Option<F>) -> Bytes {
+        let encoded = AssertUnwindSafe(|| call(&mut self.encoder).map(Into::into));
+        catch_unwind(encoded).inspect_err(|_| self.panics += 1).ok().flatten().unwrap_or_default()
     }
 }
 
@@ -307,31 +240,31 @@ mod tests {
     use super::*;
     use roomcast_core::audience::Delivery;
     use roomcast_core::{
-        Budget, Group, Handoff, Instant, Join, Publish, Recipient, RoomConfig, RoomState, Source,
-        UserId,
+        Budget, Direct, GapCause, Group, Handoff, Instant, Join, Publish, Recipient, RoomConfig,
+        RoomState, Source, UserId,
     };
 
     #[derive(Clone)]
     struct Lines;
 
     impl Encoder<&'static str> for Lines {
-        fn message(&mut self, message: &Message<&'static str>, frame: &mut Vec<u8>) {
-            frame.extend_from_slice(message.payload.as_bytes());
+        type Frame = String;
+
+        fn message(&mut self, message: &Message<&'static str>) -> String {
             assert_ne!(message.payload, "bad", "this encoder has a bug");
-            frame.push(b'\n');
+            format!("{}\n", message.payload)
         }
 
-        fn history(&mut self, message: &Message<&'static str>, frame: &mut Vec<u8>) {
-            frame.extend_from_slice(b"before: ");
-            self.message(message, frame);
+        fn history(&mut self, message: &Message<&'static str>) -> String {
+            format!("before: {}", self.message(message))
         }
 
-        fn direct(&mut self, direct: &Direct<&'static str>, frame: &mut Vec<u8>) {
-            frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
+        fn direct(&mut self, direct: &Direct<&'static str>) -> String {
+            format!("to you: {}\n", direct.payload)
         }
 
-        fn gap(&mut self, priority: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
-            frame.extend_from_slice(format!("-{count} {priority:?}\n").as_bytes());
+        fn gap(&mut self, priority: Priority, count: u64, _: GapCause) -> Option<String> {
+            Some(format!("-{count} {priority:?}\n"))
         }
     }
 

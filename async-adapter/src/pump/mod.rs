@@ -14,7 +14,7 @@ mod tests;
 pub(crate) mod transport;
 pub(crate) mod writable;
 
-pub use frames::Encoder;
+pub use frames::PumpEncoder;
 pub use mailbox::{Control, ControlRefused};
 pub use pumped::Pumped;
 pub use transport::{InFlight, Transport};
@@ -296,20 +296,23 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Drop for Inner<M, T> {
 /// # #[derive(Clone)]
 /// # struct Lines;
 /// # impl Encoder<Bytes> for Lines {
-/// #     fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-/// #         frame.extend_from_slice(&message.payload);
+/// #     type Frame = Bytes;
+/// #     fn message(&mut self, message: &Message<Bytes>) -> Bytes {
+/// #         message.payload.clone()
 /// #     }
-/// #     fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-/// #         frame.extend_from_slice(&direct.payload);
+/// #     fn direct(&mut self, direct: &Direct<Bytes>) -> Bytes {
+/// #         direct.payload.clone()
 /// #     }
-/// #     fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
+/// #     fn gap(&mut self, _: Priority, _: u64, _: GapCause) -> Option<Bytes> {
+/// #         None
+/// #     }
 /// # }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::<Bytes>::start();
 /// let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
-/// // `Lines` is an `Encoder<Bytes>`.
+/// // `Lines` is an `Encoder<Bytes>` whose frames are bytes.
 /// let pump: Pump<Bytes, TcpTransport> = room.pump(Lines, PumpOptions::default())?;
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -353,7 +356,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     ///
     /// # Panics
     /// Outside a tokio runtime, as `tokio::spawn` does.
-    pub fn pump<T: Transport, E: Encoder<M> + Sync>(
+    pub fn pump<T: Transport, E: PumpEncoder<M> + Sync>(
         &self,
         encoder: E,
         options: PumpOptions,

@@ -9,7 +9,7 @@ use super::connections::Connections;
 use super::mailbox::Inbox;
 use super::writable::Writable;
 use super::{Command, Counters, PumpLease, PumpOptions, PumpStats};
-use crate::pump::frames::{Encoder, Frames};
+use crate::pump::frames::{Frames, PumpEncoder};
 use crate::pump::transport::Transport;
 use crate::room::SharedRoom;
 use crate::room::audience_shard::AudienceShard;
@@ -43,7 +43,7 @@ enum Next {
 pub(super) struct Pumper<M, E, T>
 where
     M: Payload + Send + Sync + 'static,
-    E: Encoder<M>,
+    E: PumpEncoder<M>,
     T: Transport,
 {
     shared: Arc<SharedRoom<M>>,
@@ -79,7 +79,7 @@ where
 impl<M, E, T> Pumper<M, E, T>
 where
     M: Payload + Send + Sync + 'static,
-    E: Encoder<M>,
+    E: PumpEncoder<M>,
     T: Transport,
 {
     pub(super) fn new(
@@ -355,7 +355,7 @@ where
 impl<M, E, T> Drop for Pumper<M, E, T>
 where
     M: Payload + Send + Sync + 'static,
-    E: Encoder<M>,
+    E: PumpEncoder<M>,
     T: Transport,
 {
     /// The pump is gone, or its runtime: so are its connections and their sessions.

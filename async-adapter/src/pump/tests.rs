@@ -1,4 +1,5 @@
 use super::*;
+use crate::encode::Encoder;
 use crate::hub::Hub;
 use bytes::Bytes;
 use roomcast_core::{Direct, GapCause, Join, Message, Priority, RoomConfig, RoomId, UserId};
@@ -8,9 +9,16 @@ use std::task::{Context, Poll};
 struct Nothing;
 
 impl Encoder<&'static str> for Nothing {
-    fn message(&mut self, _: &Message<&'static str>, _: &mut Vec<u8>) {}
-    fn direct(&mut self, _: &Direct<&'static str>, _: &mut Vec<u8>) {}
-    fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
+    type Frame = Bytes;
+    fn message(&mut self, _: &Message<&'static str>) -> Bytes {
+        Bytes::new()
+    }
+    fn direct(&mut self, _: &Direct<&'static str>) -> Bytes {
+        Bytes::new()
+    }
+    fn gap(&mut self, _: Priority, _: u64, _: GapCause) -> Option<Bytes> {
+        None
+    }
 }
 
 impl Transport for Arc<()> {

@@ -1,5 +1,6 @@
 //! The loop that writes a subscription to a sink.
 
+use crate::encode::Encoder;
 use crate::reading::sink_pace::SinkPace;
 use crate::reading::subscription::Subscription;
 use crate::reading::when_high_lost::WhenHighLost;
@@ -67,8 +68,9 @@ pub struct Forwarded<E> {
     /// Messages that may not have arrived: those of a batch that was not written and flushed as a
     /// whole. They count as `unsent` in the room's [`RoomStats`](crate::stats::RoomStats).
     pub unsent: u64,
-    /// Of the unsent, those that the sink took. It is known where `encode` yields one item for each
-    /// of the batch's, and says so by its `size_hint`, as a `Vec` does; else 0.
+    /// Of the unsent, those that the sink took. It is known where there is one for each item of the
+    /// batch (an encoder that tells gaps; of [`forward_batches`], an `encode` that says so by its
+    /// `size_hint`, as with a `Vec`); else 0.
     pub taken: u64,
     /// Where the client goes on when it comes back, if its session was in to the last: behind the
     /// batches that were written and flushed, or behind what it has acknowledged
@@ -94,17 +96,20 @@ pub enum ForwardEnd<E> {
     HighLost,
 }
 
-/// Writes a session's batches to a sink until one of them ends: feeds what `encode` makes of a
-/// batch, flushes once, takes the next.
+/// Writes what a session gets to a sink until either ends: feeds what `encoder` makes of each item
+/// of a batch, flushes once, takes the next.
 ///
 /// While the sink is busy nothing is taken from the room: a slow peer costs no memory, what it
 /// misses is skipped and told in its next batch, and what it gets is fresh. A session that ends gets
-/// what it is due, as long as its grace lasts, before this returns; the subscription leaves when it
-/// does. Lend the sink (`&mut sink`) to write last words to it and to close it afterwards.
+/// what it is due, as long as its grace lasts, and the encoder's last words
+/// ([`Encoder::end`]), if the sink takes them within
+/// [`stalled_after`](ForwardOptions::stalled_after), before this returns; the subscription leaves
+/// when it does. Lend the sink (`&mut sink`) to close it afterwards.
 ///
 /// ```
+/// use roomcast::encode::Text;
 /// use roomcast::session::{ForwardEnd, ForwardOptions};
-/// use roomcast::{Batch, Hub, Join, Publish, RoomConfig, RoomId, Source, forward};
+/// use roomcast::{Hub, Join, Publish, RoomConfig, RoomId, Source, forward};
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -115,11 +120,8 @@ pub enum ForwardEnd<E> {
 /// let _ = room.try_publish(Publish::new(Source::Host, "hello".to_owned()))?;
 ///
 /// // A server has the write half of its connection here.
-/// let sink = futures_util::sink::drain();
-/// let encode = |batch: &Batch<String>| {
-///     batch.messages().iter().map(|message| message.payload.clone()).collect::<Vec<_>>()
-/// };
-/// let writer = tokio::spawn(forward(guest, sink, encode, ForwardOptions::default()));
+/// let sink = futures_util::sink::drain::<String>();
+/// let writer = tokio::spawn(forward(guest, sink, Text, ForwardOptions::default()));
 /// hub.drain(Duration::from_secs(5)).await;
 ///
 /// let done = writer.await?;
@@ -144,7 +146,58 @@ pub enum ForwardEnd<E> {
 /// # Cancel safety
 /// Dropping the future leaves the room; a batch that was being written counts as `unsent`.
 #[cfg(feature = "tokio")]
-pub async fn forward<M, S, T, I>(
+pub async fn forward<M, S, T, E>(
+    subscription: Subscription<M>,
+    sink: S,
+    mut encoder: E,
+    options: ForwardOptions,
+) -> Forwarded<S::Error>
+where
+    M: Payload + Send + Sync + 'static,
+    S: Sink<T>,
+    E: Encoder<M>,
+    T: From<E::Frame>,
+{
+    let mut sink = pin!(sink);
+    let encode = |batch: &Batch<M>| encoder.batch(batch).into_iter().map(T::from);
+    let done = forward_batches(subscription, sink.as_mut(), encode, options).await;
+    if let ForwardEnd::Session(SessionEnd::Closed(reason)) = done.end
+        && let Some(last) = encoder.end(reason)
+    {
+        // Whether they arrived is known to nobody: the session is gone either way.
+        let last = std::iter::once(T::from(last));
+        let _ = write_all(sink, last, options.stalled_after, || ()).await;
+    }
+    done
+}
+
+/// As [`forward`], for a host that makes frames of whole batches, or of a part of what is in them:
+/// feeds what `encode` makes of a batch, flushes once, takes the next. The sink gets no last words.
+///
+/// ```
+/// use roomcast::session::{ForwardOptions, forward_batches};
+/// use roomcast::{Batch, Hub, Join, RoomConfig, RoomId};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let hub = Hub::<String>::start();
+/// # let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+/// # let (guest, sink) = (room.join(Join::guest())?, futures_util::sink::drain());
+/// // One frame a batch.
+/// let encode = |batch: &Batch<String>| {
+///     let texts: Vec<&str> = batch.messages().iter().map(|message| &*message.payload).collect();
+///     [texts.join("\n")]
+/// };
+/// tokio::spawn(forward_batches(guest, sink, encode, ForwardOptions::default()));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cancel safety
+/// As [`forward`].
+#[cfg(feature = "tokio")]
+pub async fn forward_batches<M, S, T, I>(
     mut subscription: Subscription<M>,
     sink: S,
     mut encode: impl FnMut(&Batch<M>) -> I,
@@ -301,12 +354,26 @@ async fn within<E>(
 }
 
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {
-    /// Writes the session's batches to a sink until either ends, as [`forward`] does with its
+    /// Writes what the session gets to a sink until either ends, as [`forward`] does with its
     /// default options.
     ///
     /// # Cancel safety
     /// As [`forward`].
-    pub async fn forward<S, T, I>(
+    pub async fn forward<S, T, E>(self, sink: S, encoder: E) -> Forwarded<S::Error>
+    where
+        S: Sink<T>,
+        E: Encoder<M>,
+        T: From<E::Frame>,
+    {
+        forward(self, sink, encoder, ForwardOptions::default()).await
+    }
+
+    /// Writes what `encode` makes of whole batches to a sink until either ends, as
+    /// [`forward_batches`] does with its default options.
+    ///
+    /// # Cancel safety
+    /// As [`forward`].
+    pub async fn forward_batches<S, T, I>(
         self,
         sink: S,
         encode: impl FnMut(&Batch<M>) -> I,
@@ -315,6 +382,6 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         S: Sink<T>,
         I: IntoIterator<Item = T>,
     {
-        forward(self, sink, encode, ForwardOptions::default()).await
+        forward_batches(self, sink, encode, ForwardOptions::default()).await
     }
 }

@@ -8,20 +8,21 @@ use roomcast::{Direct, Encoder, GapCause, Message, Priority};
 pub(crate) struct Lines;
 
 impl Encoder<String> for Lines {
-    fn message(&mut self, message: &Message<String>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(message.payload.as_bytes());
-        frame.push(b'\n');
+    type Frame = String;
+
+    fn message(&mut self, message: &Message<String>) -> String {
+        format!("{}\n", message.payload)
     }
 
-    fn direct(&mut self, direct: &Direct<String>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("to you: {}\n", direct.payload).as_bytes());
+    fn direct(&mut self, direct: &Direct<String>) -> String {
+        format!("to you: {}\n", direct.payload)
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("missed {count} {priority:?}\n").as_bytes());
+    fn gap(&mut self, priority: Priority, count: u64, _: GapCause) -> Option<String> {
+        Some(format!("missed {count} {priority:?}\n"))
     }
 
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("end: {reason}\n").as_bytes());
+    fn end(&mut self, reason: EndReason) -> Option<String> {
+        Some(format!("end: {reason}\n"))
     }
 }

@@ -7,19 +7,21 @@ use roomcast::{Bytes, Direct, Encoder, GapCause, Message, Priority};
 pub(crate) struct Plain;
 
 impl Encoder<Bytes> for Plain {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&message.payload);
+    type Frame = Bytes;
+
+    fn message(&mut self, message: &Message<Bytes>) -> Bytes {
+        message.payload.clone()
     }
 
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&direct.payload);
+    fn direct(&mut self, direct: &Direct<Bytes>) -> Bytes {
+        direct.payload.clone()
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, _: GapCause, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(format!("missed {count} {priority:?}").as_bytes());
+    fn gap(&mut self, priority: Priority, count: u64, _: GapCause) -> Option<Bytes> {
+        Some(format!("missed {count} {priority:?}").into())
     }
 
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(reason.to_string().as_bytes());
+    fn end(&mut self, reason: EndReason) -> Option<Bytes> {
+        Some(reason.to_string().into())
     }
 }

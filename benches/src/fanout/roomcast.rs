@@ -128,16 +128,20 @@ impl Transport for Counts {
 struct Payloads;
 
 impl Encoder<Bytes> for Payloads {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&message.payload);
+    type Frame = Bytes;
+
+    fn message(&mut self, message: &Message<Bytes>) -> Bytes {
+        message.payload.clone()
     }
 
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-        frame.extend_from_slice(&direct.payload);
+    fn direct(&mut self, direct: &Direct<Bytes>) -> Bytes {
+        direct.payload.clone()
     }
 
     /// Nothing: what was missed is not handed over, and whoever counts finds out.
-    fn gap(&mut self, _: Priority, _: u64, _: GapCause, _: &mut Vec<u8>) {}
+    fn gap(&mut self, _: Priority, _: u64, _: GapCause) -> Option<Bytes> {
+        None
+    }
 }
 
 impl Fanout for Pumped {

@@ -8,6 +8,8 @@
 
 #[path = "../../../async-adapter/src/drive/mod.rs"]
 mod drive;
+#[path = "../../../async-adapter/src/encode/mod.rs"]
+pub mod encode;
 #[path = "../../../async-adapter/src/hub/mod.rs"]
 mod hub;
 #[path = "../../../async-adapter/src/pump/mod.rs"]
@@ -44,7 +46,7 @@ pub use event::Event;
 pub use hub::room::Room;
 pub use hub::{Hub, HubBuilder};
 pub use pump::Pump;
-pub use pump::frames::Encoder;
+pub use encode::Encoder;
 pub use pump::transport::Transport;
 pub use reading::speaker::Speaker;
 pub use reading::subscription::Subscription;

@@ -3,7 +3,6 @@
 //! A batch is taken from the room only when the one before it has been written, so a page that is too slow skips and is told
 //! so; one that takes nothing at all for a while is let go.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +20,10 @@ use roomcast::moderation::Until;
 use roomcast::session::ResumeToken;
 use roomcast::stats::Reason;
 use roomcast::time::Instant;
-use roomcast::{Batch, Clock, Item, Join, Message, Outcome, Refused, Source, Subscription, UserId};
+use roomcast::{
+    Batch, Clock, Direct, Encoder, GapCause, Join, Message, Outcome, Priority, Refused, Source,
+    Subscription, UserId,
+};
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
@@ -339,25 +341,38 @@ async fn write(socket: &mut WebSocket, text: impl Into<Utf8Bytes>) -> Result<(),
     }
 }
 
-/// The frame of a batch; each message is encoded once, whoever gets it, but for those who came later.
+/// The frame of a batch.
 fn encode(batch: &Batch<Said>, token: Option<ResumeToken>) -> String {
-    let items = batch.items().map(|item| match item {
-        Item::Message(message) if batch.is_history(message) => show(message, true).to_json().into(),
-        Item::Message(message) => {
-            let encoded = &message.payload.encoded;
-            Cow::from(&**encoded.get_or_init(|| show(message, false).to_json().into()))
-        }
-        Item::Direct(direct) => {
-            let Said { nick, what, .. } = &direct.payload;
-            let level = Level::from(direct.priority);
-            let (nick, what) = (nick.to_string(), what.clone());
-            Shown::Message { seq: 0, level, nick, history: false, what }.to_json().into()
-        }
-        Item::Gap { priority, count, cause } => {
-            Shown::Gap { level: priority.into(), count, cause: cause.to_string() }.to_json().into()
-        }
-    });
-    batch_frame(items, token.map(|token| token.to_string()).as_deref())
+    batch_frame(Page.batch(batch).iter(), token.map(|token| token.to_string()).as_deref())
+}
+
+/// How the page is told what the room says; each message is encoded once, whoever gets it, but for
+/// those who came later.
+struct Page;
+
+impl Encoder<Said> for Page {
+    type Frame = Arc<str>;
+
+    fn message(&mut self, message: &Message<Said>) -> Arc<str> {
+        let encoded = &message.payload.encoded;
+        Arc::clone(encoded.get_or_init(|| show(message, false).to_json().into()))
+    }
+
+    fn history(&mut self, message: &Message<Said>) -> Arc<str> {
+        show(message, true).to_json().into()
+    }
+
+    fn direct(&mut self, direct: &Direct<Said>) -> Arc<str> {
+        let Said { nick, what, .. } = &direct.payload;
+        let level = Level::from(direct.priority);
+        let (nick, what) = (nick.to_string(), what.clone());
+        Shown::Message { seq: 0, level, nick, history: false, what }.to_json().into()
+    }
+
+    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause) -> Option<Arc<str>> {
+        let cause = cause.to_string();
+        Some(Shown::Gap { level: priority.into(), count, cause }.to_json().into())
+    }
 }
 
 fn show(message: &Message<Said>, history: bool) -> Shown {

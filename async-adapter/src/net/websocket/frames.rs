@@ -1,6 +1,6 @@
 //! Frames of the server side, for the pump's encoder.
 
-use crate::pump::frames::Encoder;
+use crate::encode::Encoder;
 use roomcast_core::event::EndReason;
 use roomcast_core::{Direct, GapCause, Message, Priority};
 
@@ -13,7 +13,6 @@ use roomcast_core::{Direct, GapCause, Message, Priority};
 pub struct WebSocketFrames<E> {
     encoder: E,
     opcode: u8,
-    scratch: Vec<u8>,
 }
 
 const TEXT: u8 = 1;
@@ -24,6 +23,8 @@ pub(super) const FIN: u8 = 0x80;
 const GOING_AWAY: u16 = 1001;
 /// Bytes of a reason in a close frame: a control frame has at most 125, of which two are the code.
 const MAX_REASON: usize = 123;
+/// Bytes before the longest payload of a frame that is not masked.
+const MAX_HEADER: usize = 10;
 
 impl WebSocketFrames<()> {
     /// Appends one text frame: something of the host's own, for
@@ -59,46 +60,59 @@ impl WebSocketFrames<()> {
 }
 
 impl<E> WebSocketFrames<E> {
-    /// Text frames: the encoder writes UTF-8.
+    /// Text frames: what the encoder makes is UTF-8.
     pub fn text(encoder: E) -> Self {
-        Self { encoder, opcode: TEXT, scratch: Vec::new() }
+        Self { encoder, opcode: TEXT }
     }
 
     /// Binary frames.
     pub fn binary(encoder: E) -> Self {
-        Self { encoder, opcode: BINARY, scratch: Vec::new() }
+        Self { encoder, opcode: BINARY }
     }
 
-    /// What `call` has the encoder write, as one frame; nothing when that is nothing.
-    fn framed(&mut self, frame: &mut Vec<u8>, call: impl FnOnce(&mut E, &mut Vec<u8>)) {
-        self.scratch.clear();
-        call(&mut self.encoder, &mut self.scratch);
-        if !self.scratch.is_empty() {
-            put_frame(self.opcode, &self.scratch, frame);
+    /// A message as one frame; nothing when it is empty.
+    fn framed(&self, message: impl AsRef<[u8]>) -> Vec<u8> {
+        let (message, mut frame) = (message.as_ref(), Vec::new());
+        if !message.is_empty() {
+            frame.reserve(MAX_HEADER + message.len());
+            put_frame(self.opcode, message, &mut frame);
         }
+        frame
     }
 }
 
-impl<M, E: Encoder<M>> Encoder<M> for WebSocketFrames<E> {
-    fn message(&mut self, message: &Message<M>, frame: &mut Vec<u8>) {
-        self.framed(frame, |encoder, scratch| encoder.message(message, scratch));
+impl<M, E: Encoder<M, Frame: AsRef<[u8]>>> Encoder<M> for WebSocketFrames<E> {
+    type Frame = Vec<u8>;
+
+    fn message(&mut self, message: &Message<M>) -> Vec<u8> {
+        let message = self.encoder.message(message);
+        self.framed(message)
     }
 
-    fn direct(&mut self, direct: &Direct<M>, frame: &mut Vec<u8>) {
-        self.framed(frame, |encoder, scratch| encoder.direct(direct, scratch));
+    fn direct(&mut self, direct: &Direct<M>) -> Vec<u8> {
+        let direct = self.encoder.direct(direct);
+        self.framed(direct)
     }
 
-    fn history(&mut self, message: &Message<M>, frame: &mut Vec<u8>) {
-        self.framed(frame, |encoder, scratch| encoder.history(message, scratch));
+    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause) -> Option<Vec<u8>> {
+        let gap = self.encoder.gap(priority, count, cause)?;
+        Some(self.framed(gap))
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>) {
-        self.framed(frame, |encoder, scratch| encoder.gap(priority, count, cause, scratch));
+    fn tip(&mut self, message: &Message<M>) -> Vec<u8> {
+        let tip = self.encoder.tip(message);
+        self.framed(tip)
     }
 
-    fn end(&mut self, reason: EndReason, frame: &mut Vec<u8>) {
-        self.framed(frame, |encoder, scratch| encoder.end(reason, scratch));
-        put_frame(CLOSE, &GOING_AWAY.to_be_bytes(), frame);
+    fn history(&mut self, message: &Message<M>) -> Vec<u8> {
+        let history = self.encoder.history(message);
+        self.framed(history)
+    }
+
+    fn end(&mut self, reason: EndReason) -> Option<Vec<u8>> {
+        let mut frame = self.encoder.end(reason).map_or_else(Vec::new, |end| self.framed(end));
+        put_frame(CLOSE, &GOING_AWAY.to_be_bytes(), &mut frame);
+        Some(frame)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Pumper;
 use super::sweeping::Prepared;
-use crate::pump::frames::{Encoder, Frame};
+use crate::pump::frames::{Frame, PumpEncoder};
 use crate::pump::transport::Transport;
 use roomcast_core::audience::{BatchKey, Delivery};
 use roomcast_core::{Budget, Handoff, Item, Payload, Priority, SessionId};
@@ -20,7 +20,7 @@ enum High<M> {
 impl<M, E, T> Pumper<M, E, T>
 where
     M: Payload + Send + Sync + 'static,
-    E: Encoder<M>,
+    E: PumpEncoder<M>,
     T: Transport,
 {
     /// Lets what a blocked session is due of High go next but for the message that has begun.

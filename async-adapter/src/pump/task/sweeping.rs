@@ -3,7 +3,7 @@
 use super::Pumper;
 use crate::pump::connection::Written;
 use crate::pump::connections::Takes;
-use crate::pump::frames::{Encoder, Frame};
+use crate::pump::frames::{Frame, PumpEncoder};
 use crate::pump::transport::Transport;
 use crate::reading::when_high_lost::WhenHighLost;
 use roomcast_core::audience::{BatchKey, Delivery};
@@ -21,7 +21,7 @@ pub(super) enum Prepared<M> {
 impl<M, E, T> Pumper<M, E, T>
 where
     M: Payload + Send + Sync + 'static,
-    E: Encoder<M>,
+    E: PumpEncoder<M>,
     T: Transport,
 {
     /// Takes what the sessions of some slots are due, under the lock, and writes it, outside: of so

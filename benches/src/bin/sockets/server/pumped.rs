@@ -5,7 +5,7 @@ use super::{Site, accept_each, greet, read_on};
 use crate::load::Load;
 use crate::orders::{Counts, Fates};
 use roomcast::net::{TcpTransport, WebSocketFrames, WebSocketOptions, WebSocketReader};
-use roomcast::pump::PumpOptions;
+use roomcast::pump::{PumpEncoder, PumpOptions};
 use roomcast::{Bytes, Direct, Encoder, GapCause, Join, Message, Priority, Pump};
 use roomcast_benches::record::{self, Records};
 use std::sync::Arc;
@@ -21,23 +21,29 @@ struct Pumped {
 struct Lengths(Records);
 
 impl Encoder<Bytes> for Lengths {
-    fn message(&mut self, message: &Message<Bytes>, frame: &mut Vec<u8>) {
-        record::with_length(frame, |body| self.0.message(message, body));
+    type Frame = Vec<u8>;
+
+    fn message(&mut self, message: &Message<Bytes>) -> Vec<u8> {
+        behind_length(&self.0.message(message))
     }
 
-    fn direct(&mut self, direct: &Direct<Bytes>, frame: &mut Vec<u8>) {
-        record::with_length(frame, |body| self.0.direct(direct, body));
+    fn direct(&mut self, direct: &Direct<Bytes>) -> Vec<u8> {
+        behind_length(&self.0.direct(direct))
     }
 
-    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause, frame: &mut Vec<u8>) {
-        record::with_length(frame, |body| {
-            Encoder::<Bytes>::gap(&mut self.0, priority, count, cause, body);
-        });
+    fn gap(&mut self, priority: Priority, count: u64, cause: GapCause) -> Option<Vec<u8>> {
+        Encoder::<Bytes>::gap(&mut self.0, priority, count, cause).map(|gap| behind_length(&gap))
     }
 }
 
+fn behind_length(record: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(4 + record.len());
+    record::with_length(&mut frame, |body| body.extend_from_slice(record));
+    frame
+}
+
 impl Pumped {
-    fn new(load: &Load, encoder: impl Encoder<Bytes> + Sync) -> Result<Self, String> {
+    fn new(load: &Load, encoder: impl PumpEncoder<Bytes> + Sync) -> Result<Self, String> {
         let hall = Hall::open(load)?;
         let mut options = PumpOptions::default();
         options.budget = hall.budget;

@@ -12,9 +12,9 @@ use axum::response::Response;
 use axum::routing::get;
 use futures_util::StreamExt;
 use roomcast::net::TcpTransport;
-use roomcast::session::ForwardOptions;
-use roomcast::{Batch, Bytes, Item, Join, Priority, Subscription, forward};
-use roomcast_benches::record;
+use roomcast::session::{ForwardOptions, forward_batches};
+use roomcast::{Batch, Bytes, Encoder, Join, Priority, Subscription};
+use roomcast_benches::record::Records;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -44,7 +44,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, State(site): State<Arc<Subscribed>>)
 async fn member(socket: WebSocket, subscription: Subscription<Bytes>, written: &Written) {
     let (sink, mut said) = socket.split();
     let encode = |batch: &Batch<Bytes>| {
-        let records: Vec<Vec<u8>> = batch.items().map(|item| encoded(&item)).collect();
+        let records = Records.batch(batch);
         let bytes: u64 = records.iter().map(|record| HEAD + record.len() as u64).sum();
         // Counted before it is written; what is not written in the end is `unsent` in the room's
         // books.
@@ -52,21 +52,9 @@ async fn member(socket: WebSocket, subscription: Subscription<Bytes>, written: &
         records.into_iter().map(|record| Message::Binary(record.into()))
     };
     tokio::select! {
-        _ = forward(subscription, sink, encode, ForwardOptions::default()) => {}
+        _ = forward_batches(subscription, sink, encode, ForwardOptions::default()) => {}
         () = async { while let Some(Ok(_)) = said.next().await {} } => {}
     }
-}
-
-fn encoded(item: &Item<'_, Bytes>) -> Vec<u8> {
-    let mut record = Vec::new();
-    match item {
-        Item::Message(message) => {
-            record::put_numbered(&message.payload, message.position, &mut record);
-        }
-        Item::Direct(direct) => record.extend_from_slice(&direct.payload),
-        Item::Gap { priority, count, .. } => record::put_gap(Some(*priority), *count, &mut record),
-    }
-    record
 }
 
 impl Site for Subscribed {
