@@ -1,0 +1,314 @@
+//! Forwards: what an edge has for the owner of a room.
+
+use super::host::{HostIds, Wire};
+use super::message::{
+    blob_of, kind_number, kind_of, level_number, level_of, sender_blob, sender_of,
+};
+use super::record::{
+    AttributeRecord, Blob, CommandRecord, CounterRecord, ForwardRecord, ForwardsRecord,
+    MergeRecord, OfferRecord,
+};
+use super::{Record, VERSION, WireError, contradiction, read, write};
+use roomcast_core::ids::{MessageId, SessionKey};
+use roomcast_core::message::{DedupKey, EdgeMessage, MergeKey, OutcomeSink, Reviewed, Urgency};
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, Instant, PerLevel, UserId};
+use std::sync::Arc;
+
+/// What an edge has for the owner of a room: forwards that follow each other. Without any, it says
+/// that somebody is in, and how far the edge has come.
+#[derive(Clone, Debug)]
+pub struct Forwards<M> {
+    /// The incarnation of the edge's node.
+    pub edge: u64,
+    /// The epoch that they are for: another owner passes them over.
+    pub epoch: u64,
+    /// The last forward before these that the edge has sent in this epoch; 0: none.
+    pub after: u64,
+    /// How many messages of each level have come to the edge.
+    pub heads: PerLevel<u64>,
+    /// The forwards, by rising numbers.
+    pub forwards: Vec<Forward<M>>,
+}
+
+/// One thing that an edge has for the owner, and that has one fate.
+#[derive(Clone, Debug)]
+pub struct Forward<M> {
+    /// Its number: the next higher one at this edge, whatever it is.
+    pub number: u64,
+    /// What it is.
+    pub what: What<M>,
+}
+
+/// What an edge has for the owner.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum What<M> {
+    /// A message that the edge has let in. Its session has no life on the wire, and its id is none
+    /// of the room's.
+    Message(EdgeMessage<M>),
+    /// What a counter has gained at the edge.
+    Count {
+        /// The counter.
+        key: Box<str>,
+        /// How much.
+        gained: i64,
+    },
+    /// Something that only the owner can do.
+    Command {
+        /// Who asks for it.
+        actor: Actor,
+        /// What is to be done.
+        command: Command,
+    },
+    /// Something of a later version, which has to be told that this one does not know it.
+    Unknown,
+}
+
+/// Something that only the owner of a room can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Mutes a user for a time; `None`: for good.
+    Mute(UserId, Option<Duration>),
+    /// Ends a mute.
+    Unmute(UserId),
+    /// Bans a user for a time; `None`: for good.
+    Ban(UserId, Option<Duration>),
+    /// Ends a ban.
+    Unban(UserId),
+    /// Takes a user out.
+    Kick(UserId),
+    /// Names an admin.
+    AddAdmin(UserId),
+    /// Makes an admin a member.
+    RemoveAdmin(UserId),
+    /// Mutes the room, or ends that.
+    MuteRoom(bool),
+    /// Writes an attribute, or takes it away.
+    WriteAttribute {
+        /// Its key.
+        key: Box<str>,
+        /// Its value; `None`: it is taken away.
+        value: Option<Arc<[u8]>>,
+        /// The version of the attributes that the writer has seen; `None`: whatever is there.
+        based_on: Option<u64>,
+    },
+}
+
+impl Record for ForwardsRecord<'_> {
+    const NAME: &'static str = "forwards";
+    const MARK: u64 = 2;
+}
+
+impl<M: Wire> Forwards<M> {
+    /// Returns the bytes, as they are sent at `now` by the edge's clock: ages cross, not instants.
+    pub fn encode(&self, now: Instant, ids: &impl HostIds) -> Vec<u8> {
+        write(&ForwardsRecord {
+            version: VERSION,
+            mark: ForwardsRecord::MARK,
+            edge: self.edge,
+            epoch: self.epoch,
+            after: self.after,
+            heads: self.heads.0,
+            forwards: self.forwards.iter().map(|forward| forward.record(now, ids)).collect(),
+        })
+    }
+
+    /// Reads what [`encode`](Self::encode) returned, as it arrives at `now` by the owner's clock. The
+    /// session of a message is of life 0; how its publisher hears of it is the edge's matter.
+    ///
+    /// # Errors
+    /// The bytes are no forwards of a version that is read here, or their numbers do not rise.
+    pub fn decode(bytes: &[u8], now: Instant, ids: &mut impl HostIds) -> Result<Self, WireError> {
+        type R<'b> = ForwardsRecord<'b>;
+        let record: R<'_> = read(bytes)?;
+        let forwards = record.forwards.0.iter().map(|forward| Forward::read(forward, now, ids));
+        let forwards: Vec<Forward<M>> =
+            forwards.collect::<Result<_, _>>().map_err(contradiction::<R<'_>>)?;
+        let mut after = record.after;
+        for forward in &forwards {
+            if forward.number <= after {
+                let what = format_args!("forward {} behind {after}", forward.number);
+                return Err(contradiction::<R<'_>>(what));
+            }
+            after = forward.number;
+        }
+        Ok(Self {
+            edge: record.edge,
+            epoch: record.epoch,
+            after: record.after,
+            heads: PerLevel(record.heads),
+            forwards,
+        })
+    }
+}
+
+impl<M: Wire> Forward<M> {
+    fn record<'a>(&'a self, now: Instant, ids: &'a impl HostIds) -> ForwardRecord<'a> {
+        let (message, count, command) = (None, None, None);
+        let none = ForwardRecord { number: self.number, message, count, command };
+        match &self.what {
+            What::Message(message) => {
+                ForwardRecord { message: Some(offer(message, now, ids)), ..none }
+            }
+            What::Count { key, gained } => {
+                ForwardRecord { count: Some(CounterRecord { key, value: Some(*gained) }), ..none }
+            }
+            What::Command { actor, command } => {
+                ForwardRecord { command: Some(asked(*actor, command, ids)), ..none }
+            }
+            What::Unknown => none,
+        }
+    }
+
+    fn read(
+        record: &ForwardRecord<'_>,
+        now: Instant,
+        ids: &mut impl HostIds,
+    ) -> Result<Self, String> {
+        let what = if let Some(message) = &record.message {
+            What::Message(offered(message, record.number, now, ids)?)
+        } else if let Some(CounterRecord { key, value: Some(gained) }) = record.count {
+            What::Count { key: key.into(), gained }
+        } else if let Some(command) = &record.command {
+            to_do(command, ids)?
+        } else {
+            What::Unknown
+        };
+        Ok(Self { number: record.number, what })
+    }
+}
+
+fn offer<'a, M: Wire>(
+    message: &'a EdgeMessage<M>,
+    now: Instant,
+    ids: &'a impl HostIds,
+) -> OfferRecord<'a> {
+    let merge = |key: MergeKey| {
+        let (number, user) = (None, None);
+        match key {
+            MergeKey::Likes => Some(MergeRecord { by: 0, number, user }),
+            MergeKey::Follows => Some(MergeRecord { by: 1, number, user }),
+            MergeKey::Combo { user, gift } => {
+                let user = Some(Blob(ids.encode(user)));
+                Some(MergeRecord { by: 2, number: Some(gift.into()), user })
+            }
+            MergeKey::Number(number) => Some(MergeRecord { by: 3, number: Some(number), user }),
+            // One that is newer than this wire: it is not merged at the room.
+            _ => None,
+        }
+    };
+    let age = now.saturating_since(message.admitted_at);
+    OfferRecord {
+        level: level_number(message.priority),
+        kind: kind_number(message.kind),
+        sender: sender_blob(message.sender, ids),
+        session: message.session.map(|session| session.key().to_bits()),
+        units: (message.units != 1).then_some(message.units),
+        age: age.as_nanos().try_into().unwrap_or(u64::MAX),
+        urgent: (message.urgency == Urgency::Urgent).then_some(true),
+        reviewed: (message.reviewed == Reviewed::AtEdge).then_some(true),
+        dedup_key: message.dedup_key.map(|key| key.0),
+        merge_key: message.merge_key.and_then(merge),
+        profile: message.profile.as_deref().map(blob_of),
+        payload: blob_of(&message.payload),
+    }
+}
+
+fn offered<M: Wire>(
+    record: &OfferRecord<'_>,
+    number: u64,
+    now: Instant,
+    ids: &mut impl HostIds,
+) -> Result<EdgeMessage<M>, String> {
+    let payload = |blob: &Blob<'_>| M::decode(&blob.0).map_err(|error| error.to_string());
+    let sender = sender_of(record.sender.as_ref(), ids).map_err(|error| error.to_string())?;
+    let admitted_at = now.saturating_sub(Duration::from_nanos(record.age));
+    let mut message =
+        EdgeMessage::new(MessageId(number), sender, admitted_at, payload(&record.payload)?);
+    message.session = record.session.map(|bits| SessionKey::from_bits(bits).in_life(0));
+    message.priority = level_of(record.level)?;
+    message.kind = kind_of(record.kind);
+    message.urgency = if record.urgent == Some(true) { Urgency::Urgent } else { Urgency::Plain };
+    message.units = record.units.unwrap_or(1);
+    message.dedup_key = record.dedup_key.map(DedupKey);
+    message.reviewed =
+        if record.reviewed == Some(true) { Reviewed::AtEdge } else { Reviewed::NotYet };
+    message.profile = record.profile.as_ref().map(payload).transpose()?.map(Arc::new);
+    message.outcome_sink = OutcomeSink::CountedOnly;
+    if let Some(MergeRecord { by, number, user }) = &record.merge_key {
+        let number = number.unwrap_or(0);
+        message.merge_key = match (by, user) {
+            (0, _) => Some(MergeKey::Likes),
+            (1, _) => Some(MergeKey::Follows),
+            (2, Some(user)) => {
+                let user = ids.decode(&user.0).map_err(|error| error.to_string())?;
+                let gift = number.try_into().map_err(|_| format!("gift {number}"))?;
+                Some(MergeKey::Combo { user, gift })
+            }
+            (3, _) => Some(MergeKey::Number(number)),
+            // Of a later version: it stays for itself.
+            _ => None,
+        };
+    }
+    Ok(message)
+}
+
+fn asked<'a>(actor: Actor, command: &'a Command, ids: &'a impl HostIds) -> CommandRecord<'a> {
+    let blob = |user: UserId| Some(Blob(ids.encode(user)));
+    let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
+    let by = match actor {
+        Actor::Host => None,
+        Actor::User(user) => blob(user),
+    };
+    let (user, time, attribute, based_on) = (None, None, None, None);
+    let none = CommandRecord { what: 0, user, time, actor: by, attribute, based_on };
+    match command {
+        Command::Mute(user, time) => {
+            CommandRecord { what: 0, user: blob(*user), time: time.map(nanos), ..none }
+        }
+        Command::Unmute(user) => CommandRecord { what: 1, user: blob(*user), ..none },
+        Command::Ban(user, time) => {
+            CommandRecord { what: 2, user: blob(*user), time: time.map(nanos), ..none }
+        }
+        Command::Unban(user) => CommandRecord { what: 3, user: blob(*user), ..none },
+        Command::Kick(user) => CommandRecord { what: 4, user: blob(*user), ..none },
+        Command::AddAdmin(user) => CommandRecord { what: 5, user: blob(*user), ..none },
+        Command::RemoveAdmin(user) => CommandRecord { what: 6, user: blob(*user), ..none },
+        Command::MuteRoom(true) => CommandRecord { what: 7, ..none },
+        Command::MuteRoom(false) => CommandRecord { what: 8, ..none },
+        Command::WriteAttribute { key, value, based_on } => {
+            let value = value.as_deref().map(|value| Blob(value.into()));
+            let attribute = Some(AttributeRecord { key, value });
+            CommandRecord { what: 9, attribute, based_on: *based_on, ..none }
+        }
+    }
+}
+
+fn to_do<M>(record: &CommandRecord<'_>, ids: &mut impl HostIds) -> Result<What<M>, String> {
+    let mut user_of = |blob: &Blob<'_>| ids.decode(&blob.0).map_err(|error| error.to_string());
+    let actor = record.actor.as_ref().map(&mut user_of).transpose()?;
+    let actor = actor.map_or(Actor::Host, Actor::User);
+    let user = record.user.as_ref().map(&mut user_of).transpose()?;
+    let time = record.time.map(Duration::from_nanos);
+    let command = match (record.what, user, &record.attribute) {
+        (0, Some(user), _) => Command::Mute(user, time),
+        (1, Some(user), _) => Command::Unmute(user),
+        (2, Some(user), _) => Command::Ban(user, time),
+        (3, Some(user), _) => Command::Unban(user),
+        (4, Some(user), _) => Command::Kick(user),
+        (5, Some(user), _) => Command::AddAdmin(user),
+        (6, Some(user), _) => Command::RemoveAdmin(user),
+        (7, ..) => Command::MuteRoom(true),
+        (8, ..) => Command::MuteRoom(false),
+        (9, _, Some(AttributeRecord { key, value })) => Command::WriteAttribute {
+            key: (*key).into(),
+            value: value.as_ref().map(|value| Arc::from(&*value.0)),
+            based_on: record.based_on,
+        },
+        (0..=9, ..) => return Err(format!("command {} without its user or key", record.what)),
+        _ => return Ok(What::Unknown),
+    };
+    Ok(What::Command { actor, command })
+}

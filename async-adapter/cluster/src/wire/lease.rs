@@ -1,0 +1,69 @@
+//! Who lives, and who owns a room: the values of the two kinds of keys on the bus.
+
+use super::record::{LeaseRecord, RoomRecord};
+use super::{Record, VERSION, WireError, read, write};
+
+/// A node that lives: the value of its lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeLease {
+    /// The node's name.
+    pub node: u64,
+    /// What tells this start of it from others; 0 where the lease is new, and its first revision is
+    /// the incarnation.
+    pub incarnation: u64,
+    /// The latest version of the wire that it reads: what is written is the lowest of all that live.
+    pub reads: u32,
+}
+
+/// Who owns a room: the value of the room's key. The key's revision is the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomKey {
+    /// The name of the owner's node.
+    pub owner: u64,
+    /// The incarnation of that node: the room is free when no lease has it.
+    pub incarnation: u64,
+}
+
+impl Record for LeaseRecord {
+    const NAME: &'static str = "node lease";
+    const MARK: u64 = 3;
+}
+
+impl Record for RoomRecord {
+    const NAME: &'static str = "room key";
+    const MARK: u64 = 4;
+}
+
+impl NodeLease {
+    /// Returns the bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let &Self { node, incarnation, reads } = self;
+        write(&LeaseRecord { version: VERSION, mark: LeaseRecord::MARK, node, incarnation, reads })
+    }
+
+    /// Reads what [`encode`](Self::encode) returned.
+    ///
+    /// # Errors
+    /// The bytes are no such record of a version that is read here.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let LeaseRecord { node, incarnation, reads, .. } = read(bytes)?;
+        Ok(Self { node, incarnation, reads })
+    }
+}
+
+impl RoomKey {
+    /// Returns the bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let &Self { owner, incarnation } = self;
+        write(&RoomRecord { version: VERSION, mark: RoomRecord::MARK, owner, incarnation })
+    }
+
+    /// Reads what [`encode`](Self::encode) returned.
+    ///
+    /// # Errors
+    /// The bytes are no such record of a version that is read here.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let RoomRecord { owner, incarnation, .. } = read(bytes)?;
+        Ok(Self { owner, incarnation })
+    }
+}

@@ -1,0 +1,402 @@
+//! The fields of the records, with their numbers. A number that was once given out keeps its meaning.
+
+use minicbor::decode::Error;
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use std::borrow::Cow;
+
+/// Bytes of the host's, borrowed from the record while it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Blob<'b>(pub(super) Cow<'b, [u8]>);
+
+impl<C> Encode<C> for Blob<'_> {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.bytes(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Blob<'b> {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, Error> {
+        Ok(Self(Cow::Borrowed(d.bytes()?)))
+    }
+}
+
+/// The most entries that a list has room for while it is read, however few bytes each takes.
+const MAX_ENTRIES: usize = 1 << 16;
+
+/// A list that is left out where it is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> FromIterator<T> for List<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self(items.into_iter().collect())
+    }
+}
+
+fn is_empty<T>(list: &List<T>) -> bool {
+    list.0.is_empty()
+}
+
+impl<C, T: Encode<C>> Encode<C> for List<T> {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        self.0.encode(e, context)
+    }
+}
+
+impl<'b, C, T: Decode<'b, C>> Decode<'b, C> for List<T> {
+    fn decode(d: &mut Decoder<'b>, context: &mut C) -> Result<Self, Error> {
+        let at = d.position();
+        // Nothing is set aside for what the length claims.
+        let mut items = Vec::new();
+        for item in d.array_iter_with(context)? {
+            if items.len() == MAX_ENTRIES {
+                return Err(Error::message(format!("more than {MAX_ENTRIES} entries")).at(at));
+            }
+            items.push(item?);
+        }
+        Ok(Self(items))
+    }
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct FlightRecord<'b> {
+    #[n(0)]
+    pub(super) version: u32,
+    #[n(1)]
+    pub(super) mark: u64,
+    #[n(2)]
+    pub(super) incarnation: u64,
+    #[n(3)]
+    pub(super) epoch: u64,
+    #[n(4)]
+    pub(super) owner: u64,
+    #[n(5)]
+    pub(super) number: u64,
+    #[n(6)]
+    pub(super) sent_at: u64,
+    #[n(7)]
+    pub(super) life: u64,
+    #[n(8)]
+    pub(super) heads: [u64; 4],
+    #[cbor(n(9), skip_if = "is_empty")]
+    pub(super) limits: List<LimitRecord>,
+    #[n(10)]
+    pub(super) heard: u64,
+    #[cbor(b(11), skip_if = "is_empty")]
+    pub(super) messages: List<MessageRecord<'b>>,
+    #[cbor(b(12), skip_if = "is_empty")]
+    pub(super) fates: List<FateRecord<'b>>,
+    #[cbor(n(13), skip_if = "is_empty")]
+    pub(super) edges: List<EdgeRecord>,
+    #[b(14)]
+    pub(super) change: Option<ChangeRecord<'b>>,
+    #[b(15)]
+    pub(super) state: Option<ChangeRecord<'b>>,
+    #[n(16)]
+    pub(super) checkpoint: u64,
+    #[n(17)]
+    pub(super) books: [[u64; 3]; 4],
+    #[n(18)]
+    pub(super) handed_to: Option<u64>,
+    #[n(19)]
+    pub(super) gathering: Option<bool>,
+}
+
+/// What one of the room's limits has left.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct LimitRecord {
+    /// 0 the room's rate, 1 to 4 a level's own quota, 5 that of notices.
+    #[n(0)]
+    pub(super) which: u8,
+    /// When it is full, or an instant in the window.
+    #[n(1)]
+    pub(super) at: u64,
+    /// How many have passed in that window.
+    #[n(2)]
+    pub(super) passed: Option<u32>,
+}
+
+/// Its number and its position follow from the flight's heads.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct MessageRecord<'b> {
+    #[n(0)]
+    pub(super) level: u8,
+    #[n(1)]
+    pub(super) kind: u8,
+    #[b(2)]
+    pub(super) sender: Option<Blob<'b>>,
+    #[n(3)]
+    pub(super) origin: Option<OriginRecord>,
+    /// Left out: one.
+    #[n(4)]
+    pub(super) units: Option<u64>,
+    /// Left out: one.
+    #[n(5)]
+    pub(super) messages: Option<u64>,
+    #[n(6)]
+    pub(super) admitted_at: u64,
+    #[n(7)]
+    pub(super) dispatched_at: u64,
+    #[b(8)]
+    pub(super) profile: Option<Blob<'b>>,
+    #[b(9)]
+    pub(super) payload: Blob<'b>,
+    #[n(10)]
+    pub(super) dedup_key: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+pub(super) struct OriginRecord {
+    #[n(0)]
+    pub(super) edge: u64,
+    #[n(1)]
+    pub(super) session: u64,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct FateRecord<'b> {
+    /// The place of the edge in the flight's list.
+    #[n(0)]
+    pub(super) edge: u64,
+    #[n(1)]
+    pub(super) number: u64,
+    #[n(2)]
+    pub(super) fate: u8,
+    /// Of what went out.
+    #[n(3)]
+    pub(super) seq: Option<u64>,
+    /// By its name: one that a reader does not know is still a reason.
+    #[b(4)]
+    pub(super) reason: Option<&'b str>,
+    /// In nanoseconds from when the flight was sent.
+    #[n(5)]
+    pub(super) retry_after: Option<u64>,
+    /// What it was merged into, if that came from the same edge.
+    #[n(6)]
+    pub(super) carrier: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct EdgeRecord {
+    #[n(0)]
+    pub(super) edge: u64,
+    #[n(1)]
+    pub(super) seen: u64,
+    #[n(2)]
+    pub(super) settled_below: u64,
+}
+
+#[derive(Clone, Debug, Default, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ChangeRecord<'b> {
+    #[cbor(b(0), skip_if = "is_empty")]
+    pub(super) admins: List<Blob<'b>>,
+    #[cbor(b(1), skip_if = "is_empty")]
+    pub(super) no_admins: List<Blob<'b>>,
+    #[cbor(b(2), skip_if = "is_empty")]
+    pub(super) muted: List<UntilRecord<'b>>,
+    #[cbor(b(3), skip_if = "is_empty")]
+    pub(super) unmuted: List<Blob<'b>>,
+    #[cbor(b(4), skip_if = "is_empty")]
+    pub(super) banned: List<UntilRecord<'b>>,
+    #[cbor(b(5), skip_if = "is_empty")]
+    pub(super) unbanned: List<Blob<'b>>,
+    #[n(6)]
+    pub(super) room_muted: Option<bool>,
+    #[cbor(b(7), skip_if = "is_empty")]
+    pub(super) attributes: List<AttributeRecord<'b>>,
+    #[n(8)]
+    pub(super) attributes_version: Option<u64>,
+    #[cbor(b(9), skip_if = "is_empty")]
+    pub(super) counters: List<CounterRecord<'b>>,
+    #[cbor(b(10), skip_if = "is_empty")]
+    pub(super) said: List<SaidRecord<'b>>,
+    #[cbor(b(11), skip_if = "is_empty")]
+    pub(super) kicked: List<Blob<'b>>,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct UntilRecord<'b> {
+    #[b(0)]
+    pub(super) user: Blob<'b>,
+    /// By the owner's clock; left out: for good.
+    #[n(1)]
+    pub(super) until: Option<u64>,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct AttributeRecord<'b> {
+    #[b(0)]
+    pub(super) key: &'b str,
+    /// Left out: taken away.
+    #[b(1)]
+    pub(super) value: Option<Blob<'b>>,
+}
+
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct CounterRecord<'b> {
+    #[b(0)]
+    pub(super) key: &'b str,
+    /// Left out: taken away.
+    #[n(1)]
+    pub(super) value: Option<i64>,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct SaidRecord<'b> {
+    #[b(0)]
+    pub(super) sender: Option<Blob<'b>>,
+    #[n(1)]
+    pub(super) key: u64,
+    #[n(2)]
+    pub(super) level: u8,
+    #[n(3)]
+    pub(super) said_at: u64,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ForwardsRecord<'b> {
+    #[n(0)]
+    pub(super) version: u32,
+    #[n(1)]
+    pub(super) mark: u64,
+    #[n(2)]
+    pub(super) edge: u64,
+    #[n(3)]
+    pub(super) epoch: u64,
+    #[n(4)]
+    pub(super) after: u64,
+    #[n(5)]
+    pub(super) heads: [u64; 4],
+    #[cbor(b(6), skip_if = "is_empty")]
+    pub(super) forwards: List<ForwardRecord<'b>>,
+}
+
+/// One of the last three is there.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ForwardRecord<'b> {
+    #[n(0)]
+    pub(super) number: u64,
+    #[b(1)]
+    pub(super) message: Option<OfferRecord<'b>>,
+    #[b(2)]
+    pub(super) count: Option<CounterRecord<'b>>,
+    #[b(3)]
+    pub(super) command: Option<CommandRecord<'b>>,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct OfferRecord<'b> {
+    #[n(0)]
+    pub(super) level: u8,
+    #[n(1)]
+    pub(super) kind: u8,
+    #[b(2)]
+    pub(super) sender: Option<Blob<'b>>,
+    #[n(3)]
+    pub(super) session: Option<u64>,
+    /// Left out: one.
+    #[n(4)]
+    pub(super) units: Option<u64>,
+    /// Its age when it was sent, in nanoseconds.
+    #[n(5)]
+    pub(super) age: u64,
+    #[n(6)]
+    pub(super) urgent: Option<bool>,
+    #[n(7)]
+    pub(super) reviewed: Option<bool>,
+    #[n(8)]
+    pub(super) dedup_key: Option<u64>,
+    #[b(9)]
+    pub(super) merge_key: Option<MergeRecord<'b>>,
+    #[b(10)]
+    pub(super) profile: Option<Blob<'b>>,
+    #[b(11)]
+    pub(super) payload: Blob<'b>,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct MergeRecord<'b> {
+    /// 0 likes, 1 follows, 2 a combo, 3 a number.
+    #[n(0)]
+    pub(super) by: u8,
+    /// The gift, or the number.
+    #[n(1)]
+    pub(super) number: Option<u64>,
+    #[b(2)]
+    pub(super) user: Option<Blob<'b>>,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct CommandRecord<'b> {
+    #[n(0)]
+    pub(super) what: u8,
+    #[b(1)]
+    pub(super) user: Option<Blob<'b>>,
+    /// Nanoseconds; left out: for good.
+    #[n(2)]
+    pub(super) time: Option<u64>,
+    /// The user who asks for it; left out: the host.
+    #[b(3)]
+    pub(super) actor: Option<Blob<'b>>,
+    #[b(4)]
+    pub(super) attribute: Option<AttributeRecord<'b>>,
+    #[n(5)]
+    pub(super) based_on: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct LeaseRecord {
+    #[n(0)]
+    pub(super) version: u32,
+    #[n(1)]
+    pub(super) mark: u64,
+    #[n(2)]
+    pub(super) node: u64,
+    #[n(3)]
+    pub(super) incarnation: u64,
+    #[n(4)]
+    pub(super) reads: u32,
+}
+
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct RoomRecord {
+    #[n(0)]
+    pub(super) version: u32,
+    #[n(1)]
+    pub(super) mark: u64,
+    #[n(2)]
+    pub(super) owner: u64,
+    #[n(3)]
+    pub(super) incarnation: u64,
+}

@@ -1,0 +1,199 @@
+//! Records of every kind, for the tests of the wire.
+
+use roomcast_cluster::wire::{
+    Books, Change, Command, Decided, EdgeSeen, Fate, Flight, Forward, Forwards, NotDone, Origin,
+    Sent, What,
+};
+use roomcast_core::admission::Continued;
+use roomcast_core::dedup::SaidKey;
+use roomcast_core::ids::{MessageId, Seq, SessionKey};
+use roomcast_core::ledger::{DropReason, RefusalReason};
+use roomcast_core::message::{
+    DedupKey, EdgeMessage, MergeKey, MessageParts, Reviewed, Sender, Urgency,
+};
+use roomcast_core::quota::LimitLeft;
+use roomcast_core::time::Duration;
+use roomcast_core::timed::Until;
+use roomcast_core::{Actor, Instant, Kind, PerLevel, Priority, UserId};
+use std::sync::Arc;
+
+pub(crate) type Text = Arc<str>;
+
+/// When the records are made, by the clock of whoever makes them.
+pub(crate) const NOW: Instant = Instant::from_millis(1_700_000_000_123);
+
+fn message(seq: u64, position: u64, priority: Priority) -> MessageParts<Text> {
+    MessageParts {
+        seq: Seq(seq),
+        position,
+        priority,
+        kind: Kind::Text,
+        sender: Sender::User(UserId(7)),
+        session: None,
+        units: 1,
+        messages: 1,
+        admitted_at: NOW.saturating_sub(Duration::from_millis(40)),
+        dispatched_at: NOW,
+        profile: None,
+        payload: "hello".into(),
+    }
+}
+
+/// One with something in every field.
+pub(crate) fn full_flight() -> Flight<Text> {
+    let mut continued = Continued::default();
+    continued.life = 0xfeed;
+    continued.heads = PerLevel([3, 12, 0, 1]);
+    continued.rate = Some(LimitLeft::FullAt(NOW + Duration::from_millis(700)));
+    continued.level_quotas =
+        PerLevel([None, Some(LimitLeft::Passed { count: 3, at: NOW }), None, None]);
+    continued.notices = Some(LimitLeft::FullAt(NOW));
+    continued.heard = 4;
+    let gift = MessageParts {
+        kind: Kind::Custom,
+        sender: Sender::Host,
+        units: 99,
+        messages: 3,
+        profile: Some(Arc::new("profile".into())),
+        payload: "rocket".into(),
+        ..message(15, 2, Priority::High)
+    };
+    let messages = vec![
+        Sent {
+            parts: message(14, 10, Priority::Normal),
+            origin: Some(Origin { edge: 900, session: 5 << 32 | 1 }),
+            dedup_key: Some(DedupKey(77)),
+        },
+        Sent { parts: gift, origin: None, dedup_key: None },
+        Sent { parts: message(16, 11, Priority::Normal), origin: None, dedup_key: None },
+    ];
+    let retry_at = Some(NOW + Duration::from_secs(1));
+    let decided = [
+        Decided::Dispatched { seq: Seq(14) },
+        Decided::Dropped { reason: Some(DropReason::Expired), retry_at: None },
+        Decided::Refused { reason: Some(RefusalReason::Muted), retry_at },
+        Decided::Merged { carrier: Some(40) },
+        Decided::Done,
+        Decided::NotDone(NotDone::NotAllowed),
+    ];
+    let fate = |(number, decided)| Fate { edge: 900, number, decided };
+    let said = SaidKey { key: DedupKey(5), priority: Priority::Low, said_at: NOW };
+    let change = Change {
+        admins: vec![UserId(1)],
+        no_admins: vec![UserId(2)],
+        muted: vec![(UserId(3), Until::At(NOW + Duration::from_secs(60)))],
+        unmuted: vec![UserId(4)],
+        banned: vec![(UserId(5), Until::Forever)],
+        unbanned: vec![UserId(6)],
+        kicked: vec![UserId(8)],
+        room_muted: Some(true),
+        attributes: vec![("topic".into(), Some(Arc::from(*b"\x00\xff"))), ("old".into(), None)],
+        attributes_version: Some(9),
+        counters: vec![("likes".into(), Some(-3)), ("old".into(), None)],
+        said: vec![(Sender::Host, said), (Sender::User(UserId(9)), said)],
+    };
+    Flight {
+        incarnation: 1_700_000_000_000_000,
+        epoch: 31,
+        owner: 900,
+        number: 12,
+        sent_at: NOW,
+        continued,
+        messages,
+        fates: (41..).zip(decided).map(fate).collect(),
+        edges: vec![
+            EdgeSeen { edge: 901, seen: 3, settled_below: 4 },
+            EdgeSeen { edge: 900, seen: 46, settled_below: 44 },
+        ],
+        state: Some(Change { kicked: vec![], ..change.clone() }),
+        change,
+        checkpoint: 1_700_000_000_000_040,
+        books: Books {
+            dropped: PerLevel([1, 2, 3, 4]),
+            refused: PerLevel([0, 1, 0, 0]),
+            merged: PerLevel([0, 0, 900, 0]),
+        },
+        handed_to: Some(3),
+        gathering: true,
+    }
+}
+
+/// What an owner sends each second where nothing happens.
+pub(crate) fn empty_flight() -> Flight<Text> {
+    let mut continued = Continued::default();
+    continued.heads = PerLevel([0, 7, 0, 0]);
+    Flight {
+        incarnation: 5,
+        epoch: 1,
+        owner: 900,
+        number: 2,
+        sent_at: NOW,
+        continued,
+        messages: vec![],
+        fates: vec![],
+        edges: vec![],
+        change: Change::default(),
+        state: None,
+        checkpoint: 5,
+        books: Books::default(),
+        handed_to: None,
+        gathering: false,
+    }
+}
+
+/// One of every kind.
+pub(crate) fn forwards() -> Forwards<Text> {
+    let sender = Sender::User(UserId(7));
+    let mut full = EdgeMessage::new(
+        MessageId(3),
+        sender,
+        NOW.saturating_sub(Duration::from_secs(1)),
+        "hi".into(),
+    );
+    full.session = Some(SessionKey::from_bits(5 << 32 | 1).in_life(0));
+    full.priority = Priority::Low;
+    full.kind = Kind::Custom;
+    full.urgency = Urgency::Urgent;
+    full.units = 12;
+    full.dedup_key = Some(DedupKey(77));
+    full.merge_key = Some(MergeKey::Combo { user: UserId(7), gift: 2 });
+    full.reviewed = Reviewed::AtEdge;
+    full.profile = Some(Arc::new("profile".into()));
+    let plain = EdgeMessage::new(MessageId(4), Sender::Host, NOW, "plain".into());
+    let merging = [MergeKey::Likes, MergeKey::Follows, MergeKey::Number(3)].map(|key| {
+        let mut message = plain.clone();
+        message.merge_key = Some(key);
+        What::Message(message)
+    });
+    let (user, minute) = (UserId(8), Some(Duration::from_secs(60)));
+    let attribute = |value: Option<&[u8]>, based_on| Command::WriteAttribute {
+        key: "topic".into(),
+        value: value.map(Arc::from),
+        based_on,
+    };
+    let commands = [
+        Command::Mute(user, minute),
+        Command::Unmute(user),
+        Command::Ban(user, None),
+        Command::Unban(user),
+        Command::Kick(user),
+        Command::AddAdmin(user),
+        Command::RemoveAdmin(user),
+        Command::MuteRoom(true),
+        Command::MuteRoom(false),
+        attribute(Some(b"x"), Some(3)),
+        attribute(None, None),
+    ];
+    let commands = commands.map(|command| What::Command { actor: Actor::User(UserId(1)), command });
+    let count = What::Count { key: "likes".into(), gained: 5 };
+    let all = [What::Message(full), What::Message(plain), count].into_iter();
+    let all = all.chain(merging).chain(commands);
+    let all = all.chain([What::Command { actor: Actor::Host, command: Command::Kick(user) }]);
+    Forwards {
+        edge: 900,
+        epoch: 31,
+        after: 40,
+        heads: PerLevel([3, 12, 0, 1]),
+        forwards: (42..).zip(all).map(|(number, what)| Forward { number, what }).collect(),
+    }
+}
