@@ -3,7 +3,7 @@
 use super::Oracle;
 use super::line::Entry;
 use super::victims::Squeeze;
-use roomcast_core::config::WhenLate;
+use roomcast_core::config::{Exempt, WhenLate};
 use roomcast_core::ledger::DropReason;
 use roomcast_core::message::{Limit, Urgency};
 use roomcast_core::{Instant, Priority};
@@ -13,8 +13,7 @@ impl Oracle {
     /// How many of those that wait at a level can go out before those that come now are too old;
     /// `None` where nobody looks ahead, or all can.
     ///
-    /// With a floor, or where a level has a quota of its own, the room may reckon a little
-    /// differently.
+    /// Where somebody is exempt from a level's own quota, the room may hope for more.
     pub(super) fn places(
         &self,
         level: Priority,
@@ -29,10 +28,8 @@ impl Oracle {
         let [least, most] = [end.saturating_sub(ROUNDING), end.saturating_add(ROUNDING)]
             .map(|end| self.go_before(Instant::from_nanos(end), level, urgency));
         let has_quota = self.rules.level_quotas.levels.values().any(Option::is_some);
-        let floor = if self.rules.min_share.is_some() { FLOOR } else { 0 };
-        // A quota of some level's own may only make it hope for more.
-        let most = if has_quota { all } else { (most + floor).min(all) };
-        Some(least.saturating_sub(floor)..=most)
+        let is_exact = !has_quota || self.rules.level_quotas.exempt == Exempt::Nobody;
+        Some(least..=if is_exact { most } else { all })
     }
 
     /// How many of a level go before an instant, if nothing comes and nothing expires.
@@ -107,7 +104,5 @@ impl Oracle {
     }
 }
 
-/// How far the room may be off with a floor, in messages.
-const FLOOR: usize = 2;
 /// How far it may be off in time, in nanoseconds: a token is there at a whole one.
 const ROUNDING: u64 = 16;

@@ -3,9 +3,9 @@
 //!
 //! Behind all that waits at higher levels, by the room's rate and what is kept back for others.
 //! Where neither a floor nor a level's own quota is set, this is exact, but for the fraction of a
-//! nanosecond that each token may be late; with a floor, to within a round of it; with a quota it
-//! may hope for more than goes. O(1), but where somebody is exempt from a level's quota, and where
-//! one would be turned away by a sum that is [rough](Scheduler::is_rough).
+//! nanosecond that each token may be late; where somebody is exempt from a level's quota, it may
+//! hope for more than goes. O(1), but where that is so, and where a sum would be
+//! [rough](Scheduler::is_rough).
 
 use super::Scheduler;
 use crate::admission::queued::Lane;
@@ -33,17 +33,21 @@ impl Scheduler {
         else {
             return 0;
         };
-        let lane = (Lane { level, sender }, urgency);
-        let places = self.reckon((now, last), lane, queue, &is_staff);
-        if places >= queue.lane_len((level, urgency)) || !self.is_rough(level) {
-            return places;
+        let reckon =
+            || self.reckon((now, last), (Lane { level, sender }, urgency), queue, &is_staff);
+        if !self.is_rough(level) {
+            return reckon();
         }
-        let is_exempt = self.is_exempt(sender, &is_staff);
         let waiting = PerLevel::from_fn(|level| queue.level_len(level));
-        let gone = self.rehearse((now, last), level, is_exempt, waiting);
-        let exempt = if is_exempt { 0 } else { self.exempt_in(queue, (level, urgency), is_staff) };
-        let rehearsed = gone.saturating_sub(first(queue, level, urgency)).saturating_add(exempt);
-        places.max(rehearsed)
+        let first = first(queue, level, urgency);
+        let enough = first.saturating_add(queue.lane_len((level, urgency)));
+        let Some(gone) = self.rehearse((now, last), level, enough, waiting) else {
+            return reckon();
+        };
+        let places = gone.saturating_sub(first);
+        // Whose message comes up when, and passes a quota that others have used up, is not rehearsed.
+        let is_exact = !self.by_level || self.exempt == Exempt::Nobody;
+        if is_exact { places } else { places.max(reckon()) }
     }
 
     /// The same by sums.
