@@ -37,9 +37,8 @@ impl Scheduler {
             let pick = |at| rehearsed.pick_among(|| occupied().filter(|&level| is_open(at, level)));
             let blocked = || occupied().filter(|&level| !is_open(at, level));
             let turn = rehearsed.turn_after(at, pick, blocked).filter(|&turn| turn <= last);
-            let (turn, pick) = match turn.and_then(|turn| Some((turn, pick(turn)?))) {
-                Some(next) => next,
-                None => return Some(gone),
+            let Some((turn, pick)) = turn.and_then(|turn| Some((turn, pick(turn)?))) else {
+                return Some(gone);
             };
             at = turn;
             if !rehearsed.take(at, pick) {
