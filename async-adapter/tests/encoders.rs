@@ -171,3 +171,35 @@ async fn the_last_words_are_offered_once() {
     assert!(matches!(done.end, ForwardEnd::Session(_)));
     assert_eq!(before.elapsed(), Duration::from_secs(3));
 }
+
+/// Both ways to write tell the last words, and then the end.
+#[tokio::test(start_paused = true)]
+async fn a6_a_session_that_is_ended_hears_the_last_words() {
+    let (_hub, room) = room();
+    let farewell = || Direct::new("come again".to_owned()).priority(Priority::High);
+    let expected = "direct 0;direct 1;message a;direct come again;end: the session was ended;";
+    let greet = |session| {
+        for n in 0..2 {
+            let greeting = Direct::new(n.to_string()).priority(Priority::High);
+            let _ = room.send_direct(Recipient::Session(session), greeting).unwrap();
+        }
+        say(&room, Kind::Text, "a");
+    };
+
+    let (said, seen) = (Arc::default(), Arc::default());
+    let (say_ann, hear) = room.join(Join::user(UserId(7))).unwrap().split();
+    greet(say_ann.session());
+    say_ann.end(farewell()).unwrap();
+    forward(hear, Box::pin(collects(&said)), Named, ForwardOptions::default()).await;
+    assert_eq!(*said.lock().unwrap(), expected);
+
+    let pump = room.pump(Named, PumpOptions::default()).unwrap();
+    let pumped = pump.join(Join::guest(), Takes(Arc::clone(&seen))).unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    seen.lock().unwrap().clear();
+    greet(pumped.session());
+    room.session(pumped.session()).end(farewell()).unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(*seen.lock().unwrap(), expected);
+    assert!(room.end_session(pumped.session(), None).is_err(), "it has ended");
+}

@@ -109,6 +109,8 @@ pub enum EndReason {
     Banned,
     /// The user joined another room, where a user is in one at a time.
     JoinedElsewhere,
+    /// The host ended this session: [`RoomState::end_session`](crate::RoomState::end_session).
+    Ended,
 }
 
 impl core::fmt::Display for EndReason {
@@ -119,6 +121,7 @@ impl core::fmt::Display for EndReason {
             Self::Kicked => "the user was kicked",
             Self::Banned => "the user was banned",
             Self::JoinedElsewhere => "the user joined another room",
+            Self::Ended => "the session was ended",
         })
     }
 }

@@ -152,6 +152,16 @@ impl HubRoom {
         self.at(now).session(session).close()
     }
 
+    /// `Room::end_session`; tells whether it ends.
+    pub fn end_session(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        farewell: Option<Direct<Probe>>,
+    ) -> bool {
+        self.at(now).end_session(session, farewell).is_ok()
+    }
+
     /// `Session::touch`.
     pub fn touch(&mut self, now: Instant, session: SessionId) -> bool {
         self.at(now).session(session).touch()

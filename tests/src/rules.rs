@@ -169,8 +169,8 @@ impl Default for Rules {
             resume_within: Duration::from_secs(60),
             resume_skew: Duration::from_secs(5),
             resume_messages: 4_096,
-            direct_messages: 64,
-            direct_bytes: 64 << 10,
+            direct_messages: 256,
+            direct_bytes: 256 << 10,
             seed: 0,
             heads: PerLevel::default(),
         }

@@ -20,6 +20,7 @@ fn an_end_says_why() {
         (EndReason::Kicked, "the user was kicked"),
         (EndReason::Banned, "the user was banned"),
         (EndReason::JoinedElsewhere, "the user joined another room"),
+        (EndReason::Ended, "the session was ended"),
     ];
     for (end, says) in ends {
         assert_eq!(end.to_string(), says);

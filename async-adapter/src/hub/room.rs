@@ -313,6 +313,44 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         self.current().send_direct(to, direct)
     }
 
+    /// Ends one session, as when the host shows somebody out: it still takes what it is due, then
+    /// the last words, if there are any, then
+    /// [`EndReason::Ended`](crate::event::EndReason::Ended). They come behind everything else, and
+    /// find a place where as many direct messages wait as may. To take a session out at once, see
+    /// [`Session::close`].
+    ///
+    /// ```
+    /// # use roomcast::error::SessionEnd;
+    /// # use roomcast::event::EndReason;
+    /// # use roomcast::{Direct, Hub, Join, Publish, RoomConfig, RoomId, Source};
+    /// # let hub = Hub::<&str>::builder().spawn_threads()?;
+    /// # let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+    /// let mut guest = room.join(Join::guest())?;
+    /// let _ = room.try_publish(Publish::new(Source::Host, "hello"))?;
+    /// room.end_session(guest.session(), Direct::new("you have been away for long"))?;
+    ///
+    /// let batch = guest.try_next_batch()?.expect("what is due");
+    /// assert_eq!(batch.messages()[0].payload, "hello");
+    /// let farewell = batch.directs().next().map(|direct| direct.payload);
+    /// assert_eq!(farewell, Some("you have been away for long"));
+    /// assert_eq!(guest.try_next_batch().unwrap_err(), SessionEnd::Closed(EndReason::Ended));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The room is closed, the last words are larger than a direct message may be, or the session
+    /// is not in or ends already. Nothing has ended then, and the last words come back.
+    ///
+    /// # Cost
+    /// O(sessions of the user). It takes the locks of the session's shard and of the admission.
+    pub fn end_session(
+        &self,
+        session: SessionId,
+        farewell: impl Into<Option<Direct<M>>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
+        self.current().end_session(session, farewell.into())
+    }
+
     /// Returns the users who came online last by a join and are online now, the newest first: of
     /// the last 1,000 arrivals, or as many as
     /// [`recent_users`](crate::config::RoomConfigBuilder::recent_users) says.

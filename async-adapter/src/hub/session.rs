@@ -2,11 +2,12 @@
 
 use super::current::Current;
 use crate::room::token::ResumeToken;
+use roomcast_core::direct::DirectRefused;
 use roomcast_core::ids::Seq;
 use roomcast_core::ledger::{Deliveries, Skips};
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::TokenAt;
-use roomcast_core::{Payload, PerLevel, Priority, SessionId};
+use roomcast_core::{Direct, Payload, PerLevel, Priority, SessionId};
 
 /// One session of a room: [`Room::session`](crate::Room::session).
 ///
@@ -35,6 +36,19 @@ impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
     /// was in. O(1); takes the locks of its shard and of the admission.
     pub fn close(&self) -> bool {
         self.shared.close_session(self.id)
+    }
+
+    /// Ends the session: it still takes what it is due, then the last words, then
+    /// [`EndReason::Ended`](crate::event::EndReason::Ended). See
+    /// [`Room::end_session`](crate::Room::end_session).
+    ///
+    /// # Errors
+    /// As [`Room::end_session`](crate::Room::end_session).
+    pub fn end(
+        &self,
+        farewell: impl Into<Option<Direct<M>>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
+        self.shared.end_session(self.id, farewell.into())
     }
 
     /// Sets the levels that a session does not want, from the next message on; returns whether it

@@ -38,6 +38,8 @@ pub struct Speaker<M: Payload + Send + Sync + 'static> {
     /// Keeps the workers alive.
     _workers: Arc<Workers<Job<M>>>,
     session: SessionId,
+    /// Whether the session has left when this is dropped.
+    leaves: bool,
 }
 
 impl<M: Payload + Send + Sync + 'static> Speaker<M> {
@@ -46,7 +48,7 @@ impl<M: Payload + Send + Sync + 'static> Speaker<M> {
         workers: Arc<Workers<Job<M>>>,
         session: SessionId,
     ) -> Self {
-        Self { shared, _workers: workers, session }
+        Self { shared, _workers: workers, session, leaves: true }
     }
 
     /// Returns the session that speaks.
@@ -104,6 +106,21 @@ impl<M: Payload + Send + Sync + 'static> Speaker<M> {
         self.shared.send_direct(Recipient::Session(self.session), Direct::new(payload))
     }
 
+    /// Ends the session from this side, as when the peer said goodbye: the half that hears still
+    /// takes what is due, then the last words, then
+    /// [`EndReason::Ended`](crate::event::EndReason::Ended).
+    ///
+    /// # Errors
+    /// As [`Room::end_session`](crate::Room::end_session); then the session has left at once.
+    pub fn end(
+        mut self,
+        farewell: impl Into<Option<Direct<M>>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
+        self.shared.end_session(self.session, farewell.into())?;
+        self.leaves = false;
+        Ok(())
+    }
+
     /// Shows life: the peer has said something that is no message. Returns whether the session is
     /// in and nothing has closed it.
     pub fn touch(&self) -> bool {
@@ -135,6 +152,8 @@ impl<M: Payload + Send + Sync + 'static> Speaker<M> {
 
 impl<M: Payload + Send + Sync + 'static> Drop for Speaker<M> {
     fn drop(&mut self) {
-        self.shared.abandon(self.session);
+        if self.leaves {
+            self.shared.abandon(self.session);
+        }
     }
 }

@@ -87,6 +87,18 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         self.resume_token_over(session, at, unsent)
     }
 
+    /// Ends a session: it takes what it is due, then the last words, then the reason.
+    pub(crate) fn end_session(
+        self: &Arc<Self>,
+        session: SessionId,
+        farewell: Option<Direct<M>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
+        self.settle_gone();
+        self.in_shards(&[self.shard_number(session)], |halves, now| {
+            halves.end_session(now, session, farewell)
+        })
+    }
+
     /// Sends a message to one session or to one user: behind all that was dispatched before the
     /// call. Those who wait for it are woken.
     pub(crate) fn send_direct(

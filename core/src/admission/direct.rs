@@ -30,6 +30,11 @@ impl<M: Payload> Admission<M> {
         }
     }
 
+    /// Whether last words of so many bytes may be said. Where memory gives way, they are as High.
+    pub(crate) fn check_farewell(&self, size: usize) -> Result<(), DirectReason> {
+        self.check_direct(Priority::High, size)
+    }
+
     /// The sessions that a payload of a level and of so many bytes is for. Whether a session is in,
     /// its audience says.
     fn recipients(
@@ -38,6 +43,14 @@ impl<M: Payload> Admission<M> {
         level: Priority,
         size: usize,
     ) -> Result<UserSessions, DirectReason> {
+        self.check_direct(level, size)?;
+        Ok(match to {
+            Recipient::User(user) => self.sessions_of(user),
+            Recipient::Session(session) => UserSessions::from_elem(session, 1),
+        })
+    }
+
+    fn check_direct(&self, level: Priority, size: usize) -> Result<(), DirectReason> {
         if self.status == RoomStatus::Closed {
             return Err(DirectReason::RoomClosed);
         }
@@ -48,9 +61,6 @@ impl<M: Payload> Admission<M> {
         if let Some(max) = self.memory.keeps_out().filter(|_| level != Priority::High) {
             return Err(DirectReason::MemoryFull { limit: Limit::Memory { max } });
         }
-        Ok(match to {
-            Recipient::User(user) => self.sessions_of(user),
-            Recipient::Session(session) => UserSessions::from_elem(session, 1),
-        })
+        Ok(())
     }
 }

@@ -2,9 +2,11 @@
 
 use super::Audience;
 use crate::direct::{Direct, DirectReason, Recipient};
+use crate::event::EndReason;
 use crate::ids::SessionId;
 use crate::level_set::LevelSet;
 use crate::message::Payload;
+use crate::priority::Priority;
 use crate::time::Instant;
 use alloc::sync::Arc;
 
@@ -36,6 +38,24 @@ impl<M: Payload> Audience<M> {
         sent.map_err(|limit| DirectReason::QueueFull { limit })?;
         self.wakeups.by(now);
         Ok(())
+    }
+
+    /// As [`end`](Self::end), with last words behind all that the session is due: they come at
+    /// `Lowest`, whatever they say, and have a place of their own.
+    pub fn end_with(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        reason: EndReason,
+        farewell: Direct<M>,
+    ) {
+        let live = self.live_slot(session).filter(|_| !self.closing.is_closed());
+        if let Some(slot) = live {
+            let farewell = farewell.priority(Priority::Lowest);
+            let head = self.feed.log().head(farewell.priority);
+            self.crowd.send_farewell(slot, head, farewell);
+        }
+        self.end(now, session, reason);
     }
 
     /// Sets the levels that a session does not want, in place of those it did not want before.

@@ -164,10 +164,11 @@ impl RoomConfigBuilder {
         /// Changes of presence that may wait to be polled; more are folded and counted. Default
         /// 1,024.
         presence_events: u32 => presence_events;
-        /// Direct messages that may wait for one session. Default 64; with 0 none is sent.
+        /// Direct messages that may wait for one session: as many as a host hands to one that comes,
+        /// such as a history, and some more. Default 256; with 0 none is sent but last words.
         direct_messages: u32 => direct_messages;
         /// Payload bytes of the direct messages that may wait for one session; a larger one is
-        /// refused. Default 64 KiB.
+        /// refused. Default 256 KiB.
         direct_bytes: u64 => direct_bytes;
         /// How long a session that was closed may still take what it is due. Default 10 s.
         grace: Duration => grace;

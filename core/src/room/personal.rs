@@ -69,6 +69,30 @@ impl<M: Payload> RoomState<M> {
         self.halves().send_direct(now, to, direct)
     }
 
+    /// Ends one session, as when the host shows somebody out: it still takes what it is due, High
+    /// first, then the last words, if there are any, then [`EndReason::Ended`](crate::event::EndReason::Ended). From now on it is
+    /// none of its user's sessions and nothing more becomes due for it; after the
+    /// [grace](crate::config::RoomConfigBuilder::grace) it is gone. O(sessions of the user).
+    ///
+    /// The last words come at `Lowest`, behind everything else, whatever priority they have; they
+    /// find a place where as many direct messages wait as may. See
+    /// [`close_session`](Self::close_session) for a connection that is gone already.
+    ///
+    /// # Errors
+    /// The room is closed, the last words are larger than a direct message may be, or the session is
+    /// not in or ends already, checked in this order. Nothing has ended then, and the last words
+    /// come back.
+    pub fn end_session(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        farewell: Option<Direct<M>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
+        let answer = self.halves().end_session(now, session, farewell);
+        self.clear_deferred_drops();
+        answer
+    }
+
     /// The levels that a session does not want; `None` when it is not in. O(1).
     pub fn masked_levels(&self, session: SessionId) -> Option<LevelSet> {
         self.shards.get(session)?.masked_levels(session)

@@ -3,6 +3,7 @@
 
 use super::{Audiences, Halves};
 use crate::admission::Actor;
+use crate::direct::{Direct, DirectReason, DirectRefused, Recipient};
 use crate::error::{CloseError, LeaveError, ModerationError};
 use crate::event::EndReason;
 use crate::ids::{SessionId, UserId};
@@ -67,6 +68,42 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             self.admission.gone(now, session);
         }
         was_in
+    }
+
+    /// Ends one session: it still takes what it is due, then the last words, then
+    /// [`EndReason::Ended`]. The audience that it is in has to be held. See
+    /// [`RoomState::end_session`](crate::RoomState::end_session).
+    ///
+    /// # Errors
+    /// The session is not in or ends already, the room is closed, or the last words are too large.
+    /// Nothing has ended then, and the last words come back.
+    pub fn end_session(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        farewell: Option<Direct<M>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
+        let is_in = self.audiences.of(session).is_some_and(|audience| audience.is_in(session));
+        let now = if is_in { self.advance(now) } else { self.admission.time() };
+        let size = farewell.as_ref().map_or(0, |farewell| farewell.payload.size());
+        let allowed = self.admission.check_farewell(size);
+        let audience = self.audiences.of(session).filter(|audience| audience.is_live(session));
+        let audience = allowed.and_then(|()| {
+            audience.ok_or(DirectReason::NoRecipient { to: Recipient::Session(session) })
+        });
+        let audience = match audience {
+            Ok(audience) => audience,
+            Err(reason) => {
+                let payload = farewell.map(|farewell| farewell.payload);
+                return Err(DirectRefused { reason, payload });
+            }
+        };
+        self.admission.remove_session(now, session);
+        match farewell {
+            Some(farewell) => audience.end_with(now, session, EndReason::Ended, farewell),
+            None => audience.end(now, session, EndReason::Ended),
+        }
+        Ok(())
     }
 
     /// Closes the room: nothing more is accepted, what waits is dropped, every session gets what it

@@ -17,9 +17,11 @@ use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::config::ConfigError;
+use roomcast_core::direct::DirectRefused;
 use roomcast_core::error::JoinError;
 use roomcast_core::{
-    Actor, Budget, Event, Instant, Join, Joined, Message, RoomState, SessionId, Sharding, UserId,
+    Actor, Budget, Direct, Event, Instant, Join, Joined, Message, Payload, RoomState, SessionId,
+    Sharding, UserId,
 };
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -148,6 +150,30 @@ impl Checked {
         self.on_hub("close_session", &answer, |hub| hub.close_session(now, session))?;
         same(Law::L9Deterministic, "close_session", answer, self.twin.close_session(now, session))?;
         self.oracle.session_closed(now, session, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::end_session`, with last words of this size.
+    pub fn end_session(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        session: SessionId,
+        farewell: Option<usize>,
+    ) -> Check {
+        let words =
+            |checked: &Self| farewell.map(|size| Direct::new(Probe::new(checked.payloads, size)));
+        self.payloads += u64::from(farewell.is_some());
+        let bare = |answer: Result<(), DirectRefused<Option<Probe>>>| {
+            answer.map_err(|refused| (refused.reason, refused.payload.map(|words| words.size())))
+        };
+        let answer = bare(room.end_session(now, session, words(self)));
+        let third = words(self);
+        self.on_hub("end_session", &answer.is_ok(), |hub| hub.end_session(now, session, third))?;
+        let twin = bare(self.twin.end_session(now, session, words(self)));
+        same(Law::L9Deterministic, "end_session", answer, twin)?;
+        let words = farewell.map(|size| (self.payloads, size));
+        self.oracle.session_ended(now, session, words, answer)?;
         self.inspect(room)
     }
 

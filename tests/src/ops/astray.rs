@@ -35,7 +35,8 @@ impl Player {
         let now = self.now();
         match call % 8 {
             0 => self.publish(Source::Session(id), (call, call, call), (call, call), None),
-            1 => self.checked.close_session(&mut self.room, now, id),
+            1 if call < 128 => self.checked.close_session(&mut self.room, now, id),
+            1 => self.checked.end_session(&mut self.room, now, id, Some(usize::from(call))),
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
             3 => self.checked.send_direct(
                 &mut self.room,

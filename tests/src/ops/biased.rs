@@ -44,6 +44,7 @@ impl From<Journey> for Op {
             23..25 => Self::Ack { who, level: a, back: b },
             25 => Self::Direct { to: who, level: a, size: b % 24 },
             26 => Self::LevelSet { who, levels: a },
+            27 if a < 64 => Self::End { who, farewell: b },
             27 => Self::Gone { who },
             28 => Self::Leave { user: who },
             29 => Self::Moderate { act: a, actor: b, user: who, time: c },

@@ -207,6 +207,7 @@ impl Player {
                 let session = self.session(who);
                 self.checked.close_session(&mut self.room, now, session)?;
             }
+            Op::End { who, farewell } => self.end(who, farewell)?,
             Op::Touch { who } => {
                 let session = self.session(who);
                 self.checked.touch(&mut self.room, now, session)?;
@@ -332,6 +333,12 @@ impl Player {
             }
         }
         Ok(())
+    }
+
+    fn end(&mut self, who: u8, farewell: u8) -> Check {
+        let (now, session) = (self.now(), self.session(who));
+        let farewell = (farewell < 128).then(|| usize::from(farewell % 72));
+        self.checked.end_session(&mut self.room, now, session, farewell)
     }
 
     fn tick(&mut self) -> Check {

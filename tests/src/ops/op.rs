@@ -142,6 +142,13 @@ pub enum Op {
         /// Which session.
         who: u8,
     },
+    /// `end_session`.
+    End {
+        /// Which session.
+        who: u8,
+        /// The size of the last words: 0 to 71, of which 64 are allowed; from 128 on there are none.
+        farewell: u8,
+    },
     /// `touch`.
     Touch {
         /// Which session.

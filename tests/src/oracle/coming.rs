@@ -3,10 +3,11 @@
 use super::Oracle;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
+use roomcast_core::direct::DirectReason;
 use roomcast_core::error::{JoinError, LeaveError};
 use roomcast_core::event::{EndReason, Presence, PresenceCause, StartPosition};
 use roomcast_core::system_messages::SystemMessageKind;
-use roomcast_core::{Instant, Join, Joined, Payload, PerLevel, SessionId, UserId};
+use roomcast_core::{Instant, Join, Joined, Payload, PerLevel, Recipient, SessionId, UserId};
 
 impl Oracle {
     /// `RoomState::join` answered this.
@@ -195,6 +196,42 @@ impl Oracle {
                 self.listeners.news.push(now);
             }
         }
+    }
+
+    /// `RoomState::end_session` answered this; the last words are told by number and size.
+    pub fn session_ended(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        farewell: Option<(u64, usize)>,
+        answer: Result<(), (DirectReason, Option<usize>)>,
+    ) -> Check {
+        let now = self.advance_if(self.is_in(session), now);
+        let size = farewell.map_or(0, |(_, size)| size);
+        let max = u64::from(self.rules.payload_bytes).min(self.rules.direct_bytes);
+        let listener = self.listeners.here.get(&session);
+        let ends = listener.is_some_and(|listener| listener.end.is_none());
+        let expected = if !self.is_open() {
+            Err(DirectReason::RoomClosed)
+        } else if size as u64 > max {
+            Err(DirectReason::TooLarge { size, max })
+        } else if !ends {
+            Err(DirectReason::NoRecipient { to: Recipient::Session(session) })
+        } else {
+            Ok(())
+        };
+        if expected.is_ok() {
+            if let Some((id, size)) = farewell {
+                self.say_farewell(session, id, size as u64);
+            }
+            self.go(session);
+            if let Some(listener) = self.listeners.here.get_mut(&session) {
+                listener.end = Some((EndReason::Ended, now + self.rules.grace));
+            }
+            self.listeners.news.push(now);
+        }
+        let expected = expected.map_err(|reason| (reason, farewell.map(|(_, size)| size)));
+        same(Law::Members, "ending a session", expected, answer)
     }
 
     /// `RoomState::close_session` answered this.

@@ -18,6 +18,8 @@ pub struct Waits {
     pub bytes: u64,
     /// How many messages of its level had been dispatched before it.
     pub follows: u64,
+    /// Whether it is the last words to its session, which have a place of their own.
+    pub is_farewell: bool,
 }
 
 /// A direct message as it was offered.
@@ -139,10 +141,21 @@ impl Oracle {
                     id: note.payload,
                     bytes,
                     follows: self.heads[level],
+                    is_farewell: false,
                 });
             }
         }
         if receipt.sessions > 0 { Ok(receipt) } else { Err(reason) }
+    }
+
+    /// The last words, behind all that there is.
+    pub(super) fn say_farewell(&mut self, session: SessionId, id: u64, bytes: u64) {
+        let level = Priority::Lowest;
+        let follows = self.heads[level];
+        self.listeners.directs[level].sent += 1;
+        if let Some(listener) = self.listeners.here.get_mut(&session) {
+            listener.directs[level].push_back(Waits { id, bytes, follows, is_farewell: true });
+        }
     }
 
     pub(super) fn inspect_directs(&self, snapshot: &RoomSnapshot) -> Check {
@@ -160,7 +173,7 @@ impl Oracle {
             books.values().all(Directs::balances),
         )?;
         for (session, listener) in &self.listeners.here {
-            let waiting = || listener.directs.values().flatten();
+            let waiting = || listener.directs.values().flatten().filter(|waits| !waits.is_farewell);
             let of = |what: &'static str| in_words(move |f| write!(f, "{what} of {session}"));
             self.eased(
                 of("direct messages"),

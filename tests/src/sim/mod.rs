@@ -266,6 +266,11 @@ impl Stage {
                 self.call(person.room, |watcher, room| watcher.close_session(room, now, session))?;
                 self.people[n].session = None;
             }
+            people::Act::ShownOut { size } => {
+                self.call(person.room, |watcher, room| {
+                    watcher.end_session(room, now, session, Some(size))
+                })?;
+            }
             people::Act::Leave => {
                 if let Some(user) = person.user {
                     self.call(person.room, |watcher, room| watcher.leave(room, now, user))?;

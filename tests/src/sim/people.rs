@@ -82,6 +82,10 @@ pub(super) enum Act {
     Touch,
     HangUp,
     Leave,
+    /// The host shows somebody out.
+    ShownOut {
+        size: usize,
+    },
 }
 
 impl Person {
@@ -127,7 +131,8 @@ impl Person {
             Act::Read { messages: 100 }
         };
         match (chance, self.habit) {
-            (0..4, _) => Act::HangUp,
+            (0..3, _) => Act::HangUp,
+            (3, _) => Act::ShownOut { size },
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
             (930..950, _) => Act::Direct {

@@ -1,10 +1,11 @@
 //! What is sent to one session or one user: decisions D21, D26 and D37, and what clause A9 needs of
-//! them.
+//! them; how a session is ended in words (A6).
 
 use crate::scene::{ANN, BOB, Scene};
-use Priority::{High, Low, Normal};
+use Priority::{High, Low, Lowest, Normal};
 use roomcast_core::direct::{DirectReason, DirectReceipt, DirectRefused};
 use roomcast_core::error::SessionEnd;
+use roomcast_core::event::EndReason;
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::message::{Limit, Sender};
 use roomcast_core::{
@@ -213,4 +214,74 @@ fn a9_a_farewell_is_read_before_the_reason() {
     scene.wait_millis(10_000);
     let row = scene.room.snapshot(scene.now).audience.directs[High];
     assert_eq!((row.sent, row.delivered, row.abandoned), (2, 1, 1));
+}
+
+fn farewell(text: &str) -> Direct<String> {
+    Direct::new(text.to_owned()).priority(High)
+}
+
+/// Whatever their priority; only this session ends.
+#[test]
+fn a6_last_words_come_behind_all_that_is_due() {
+    let mut scene = Scene::new();
+    let (ann, phone) = (scene.user(ANN), scene.user(ANN));
+    for (level, text) in [(Lowest, "seen"), (Normal, "text"), (High, "gift")] {
+        let _ = scene.host(level, text).unwrap();
+    }
+    to_session(&mut scene, ann, Lowest, "a hint");
+    scene.room.end_session(scene.now, ann, Some(farewell("goodbye"))).unwrap();
+    let _ = scene.host(High, "too late").unwrap();
+    assert_eq!(scene.room.sessions_of(ANN)[..], [phone]);
+    assert!(scene.room.is_online(ANN));
+    let due = ["gift", "text", "seen", "to you: a hint", "to you: goodbye"];
+    let two = Budget { messages: 2, ..Budget::default() };
+    let mut read = Vec::new();
+    let end = loop {
+        match scene.room.next_batch(scene.now, ann, two) {
+            Ok(batch) => read.extend(batch.as_ref().map_or_else(Vec::new, told)),
+            Err(end) => break end,
+        }
+    };
+    assert_eq!((read, end), (due.map(String::from).into(), SessionEnd::Closed(EndReason::Ended)));
+    assert_eq!(told(&scene.next(phone).unwrap().unwrap()), ["gift", "too late", "text", "seen"]);
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+/// A queue that is full keeps nobody from being shown out in words; one that ends already is ended
+/// by nobody, and the words come back.
+#[test]
+fn a6_last_words_have_a_place_of_their_own() {
+    let mut scene = Scene::with(|builder| builder.direct_messages(1).direct_bytes(10));
+    let guest = scene.guest();
+    to_session(&mut scene, guest, Normal, "0123456789");
+    let refused =
+        scene.room.end_session(scene.now, guest, Some(farewell("12 letters.."))).unwrap_err();
+    assert_eq!(refused.reason, DirectReason::TooLarge { size: 12, max: 10 });
+    assert_eq!(refused.payload.as_deref(), Some("12 letters.."));
+    assert!(scene.room.touch(scene.now, guest), "nothing has ended");
+
+    scene.room.end_session(scene.now, guest, Some(farewell("goodbye"))).unwrap();
+    let again = scene.room.end_session(scene.now, guest, Some(farewell("goodbye"))).unwrap_err();
+    assert_eq!(again.reason, DirectReason::NoRecipient { to: Recipient::Session(guest) });
+    let silent = scene.guest();
+    scene.room.end_session(scene.now, silent, None).unwrap();
+    assert_eq!(scene.next(silent).unwrap_err(), SessionEnd::Closed(EndReason::Ended));
+    assert_eq!(read(&mut scene, guest), ["to you: 0123456789", "to you: goodbye"]);
+    assert_eq!(scene.next(guest).unwrap_err(), SessionEnd::Closed(EndReason::Ended));
+    assert!(scene.room.snapshot(scene.now).balances());
+}
+
+/// As a host hands one over to a session that has just come and not read yet.
+#[test]
+fn d21_a_history_of_200_is_not_cut() {
+    let mut scene = Scene::new();
+    let ann = scene.user(ANN);
+    for number in 0..200 {
+        to_session(&mut scene, ann, Normal, &format!("{number}: {}", "x".repeat(1_000)));
+    }
+    let mut read_in_all = 0;
+    while let Some(batch) = scene.next(ann).unwrap() {
+        read_in_all += batch.directs().len();
+    }
+    assert_eq!(read_in_all, 200);
 }

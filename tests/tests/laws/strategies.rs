@@ -162,6 +162,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         }),
         2 => n().prop_map(|user| Op::Leave { user }),
         2 => n().prop_map(|who| Op::Gone { who }),
+        2 => (n(), n()).prop_map(|(who, farewell)| Op::End { who, farewell }),
         8 => n().prop_map(|who| Op::Touch { who }),
         8 => (n(), n(), n(), n()).prop_map(|(act, actor, user, time)| {
             Op::Moderate { act, actor, user, time }

@@ -20,17 +20,26 @@ impl<M: Payload> Crowd<M> {
         head: u64,
         direct: &Arc<Direct<M>>,
     ) -> Result<(), Limit> {
-        let level = direct.priority;
         let inbox = self.cold(slot).and_then(ColdState::inbox);
         let bytes = direct.bytes();
         if let Some(limit) = self.cold_states.inbox_limits().refuse(inbox, bytes) {
-            self.accounts.refuse_direct(level);
+            self.accounts.refuse_direct(direct.priority);
             return Err(limit);
         }
-        let held = Held { follows: head, direct: Arc::clone(direct), bytes };
-        self.cold_mut(slot).inbox_mut().push(held);
-        self.accounts.keep_direct(level, bytes);
+        self.keep_direct(slot, head, Arc::clone(direct), bytes);
         Ok(())
+    }
+
+    /// A live session is sent its last words, behind what has been dispatched at their level up to
+    /// `head`. They have a place beside those of others, for nothing comes after them.
+    pub(in crate::audience) fn send_farewell(&mut self, slot: u32, head: u64, farewell: Direct<M>) {
+        let bytes = farewell.bytes();
+        self.keep_direct(slot, head, Arc::new(farewell), bytes);
+    }
+
+    fn keep_direct(&mut self, slot: u32, follows: u64, direct: Arc<Direct<M>>, bytes: u64) {
+        self.accounts.keep_direct(direct.priority, bytes);
+        self.cold_mut(slot).inbox_mut().push(Held { follows, direct, bytes });
     }
 
     /// Books the next of a level as handed over. The session lets go of them; what that drops is
