@@ -41,13 +41,19 @@ impl Scheduler {
         let waiting = PerLevel::from_fn(|level| queue.level_len(level));
         let first = first(queue, level, urgency);
         let enough = first.saturating_add(queue.lane_len((level, urgency)));
-        let Some(gone) = self.rehearse((now, last), level, enough, waiting) else {
+        // Whose message comes up when, and passes a quota that others have used up, is not rehearsed.
+        let is_bound = self.exempt == Exempt::Nobody;
+        let Some(gone) = self.rehearse((now, last), level, is_bound, enough, waiting) else {
             return reckon();
         };
         let places = gone.saturating_sub(first);
-        // Whose message comes up when, and passes a quota that others have used up, is not rehearsed.
-        let is_exact = !self.by_level || self.exempt == Exempt::Nobody;
-        if is_exact { places } else { places.max(reckon()) }
+        match &self.levels[level] {
+            Some(meter) if !is_bound && !self.is_exempt(sender, &is_staff) => {
+                let exempt = self.exempt_in(queue, (level, urgency), &is_staff);
+                places.min(meter.passing(now, last, 0).saturating_add(exempt))
+            }
+            _ => places,
+        }
     }
 
     /// The same by sums.

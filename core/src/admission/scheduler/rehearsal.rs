@@ -16,16 +16,20 @@ impl Scheduler {
 
     /// How many messages of a level go out up to and with `last` if it always has another one and
     /// at the other levels only those go that wait, or `enough` of them; `None` when more turns than
-    /// one call does would have to be gone through. A level's own quota binds all that wait there.
-    /// O(turns).
+    /// one call does would have to be gone through. A level's own quota binds all that wait there,
+    /// and this level's only if it `is_bound`. O(turns).
     pub(super) fn rehearse(
         &self,
         (now, last): (Instant, Instant),
         level: Priority,
+        is_bound: bool,
         enough: u32,
         waiting: PerLevel<u32>,
     ) -> Option<u32> {
         let (mut rehearsed, mut waiting) = (self.clone(), waiting);
+        if !is_bound {
+            rehearsed.levels[level] = None;
+        }
         waiting[level] = u32::MAX;
         let (mut at, mut gone) = (now, 0);
         for _ in 0..MAX_WORK {
