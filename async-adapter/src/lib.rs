@@ -43,7 +43,7 @@
 //!
 //! # Layout
 //!
-//! The root has what most hosts need; [`config`], [`encode`], [`error`], [`event`], [`message`],
+//! The root has what most hosts need; [`config`], [`edge`], [`encode`], [`error`], [`event`], [`message`],
 //! [`moderation`], [`names`], [`session`], [`stats`] and [`time`] have the rest, [`core`]
 //! everything of the core.
 //!
@@ -112,6 +112,7 @@ pub use roomcast_core::{
 pub type Join<M, T = session::ResumeToken> = roomcast_core::Join<M, T>;
 
 pub mod config;
+pub mod edge;
 pub mod encode;
 pub mod error;
 pub mod event;

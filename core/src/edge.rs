@@ -5,7 +5,7 @@ use crate::admission::{Admission, Received};
 use crate::config::RoomConfig;
 use crate::handover::HandOver;
 use crate::ids::Seq;
-use crate::message::{EdgeMessage, Forwarded, Payload};
+use crate::message::{EdgeMessage, Forwarded, Outcome, Payload};
 use crate::priority::PerLevel;
 use alloc::boxed::Box;
 use core::ops::{Deref, DerefMut, RangeInclusive};
@@ -73,6 +73,11 @@ impl<M: Payload> Edge<M> {
     /// After this, [`poll_timeout`](Admission::poll_timeout) may have changed.
     pub fn poll_message(&mut self) -> Option<EdgeMessage<M>> {
         self.admission.pop_edge_message()
+    }
+
+    /// Whether [`poll_message`](Self::poll_message) has one.
+    pub fn has_messages(&self) -> bool {
+        self.admission.has_edge_messages()
     }
 
     /// Takes what the room has dispatched, for the audience at this edge to take over as if it had
@@ -147,10 +152,37 @@ impl<M: Payload> Edge<M> {
         self.admission.hand_on_count()
     }
 
+    /// Tells what became at the room of a message that this edge handed out, for hosts whose room
+    /// is elsewhere: its publisher hears of it by an event, as asked for at this edge, and unless it
+    /// went out it may be said again here ([`not_dispatched`](Self::not_dispatched)). To be told
+    /// once. A host keeps [`EdgeMessage::forwarded`] until then.
+    ///
+    /// The event takes one of the slots for outcomes that wait to be polled: where those are used
+    /// up, messages that are to be told are refused as `OutcomesFull`, until the host polls.
+    ///
+    /// ```
+    /// use roomcast_core::ids::{CorrelationId, Seq};
+    /// use roomcast_core::message::OutcomeSink;
+    /// use roomcast_core::{Edge, Event, Instant, Outcome, Publish, RoomConfig, Source, UserId};
+    ///
+    /// let mut edge = Edge::new(&RoomConfig::av_chat_room(UserId(1)));
+    /// let now = Instant::from_secs(1);
+    /// let sink = OutcomeSink::Event(CorrelationId(7));
+    /// let _ = edge.publish(now, Publish::new(Source::Host, "hello").outcome_sink(sink))?;
+    /// let forwarded = edge.poll_message().expect("it has passed").forwarded();
+    /// edge.resolve(&forwarded, Outcome::Dispatched { seq: Seq(1), at: now });
+    /// assert!(matches!(edge.poll_event(), Some(Event::Outcome { outcome_sink, .. }) if outcome_sink == sink));
+    /// # Ok::<(), roomcast_core::Refused<&str>>(())
+    /// ```
+    pub fn resolve(&mut self, forwarded: &Forwarded, outcome: Outcome) {
+        self.admission.resolve_forwarded(forwarded, outcome);
+    }
+
     /// Frees the keys of a message that the room refused, or dropped later, and of those that it
-    /// carried: they may be said again at this edge. A host keeps
-    /// [`EdgeMessage::forwarded`] until it knows the fate. Harmless when told twice. At most 4,096
-    /// keys are freed in this call, the others in the next ones.
+    /// carried: they may be said again at this edge. For hosts whose room tells the publishers
+    /// itself; others call [`resolve`](Self::resolve). A host keeps [`EdgeMessage::forwarded`] until
+    /// it knows the fate. Harmless when told twice. At most 4,096 keys are freed in this call, the
+    /// others in the next ones.
     ///
     /// ```
     /// use roomcast_core::{Edge, Instant, Publish, RoomConfig, Source, UserId};
@@ -160,10 +192,10 @@ impl<M: Payload> Edge<M> {
     /// let now = Instant::from_secs(1);
     /// let said = || Publish::new(Source::Host, "hello").dedup_key(DedupKey(1));
     /// let _ = edge.publish(now, said())?;
-    /// let forwarded = edge.poll_message().and_then(|message| message.forwarded());
+    /// let forwarded = edge.poll_message().expect("it has passed").forwarded();
     /// assert!(edge.publish(now, said()).is_err(), "it has been said");
     /// // The room has refused it.
-    /// edge.not_dispatched(&forwarded.expect("it has a key"));
+    /// edge.not_dispatched(&forwarded);
     /// assert!(edge.publish(now, said()).is_ok());
     /// # Ok::<(), roomcast_core::Refused<&str>>(())
     /// ```

@@ -6,6 +6,7 @@ pub(crate) mod by_hand;
 mod current;
 pub(crate) mod data;
 pub(crate) mod drain;
+pub(crate) mod edge_port;
 pub(crate) mod keys;
 pub(crate) mod moderation;
 pub(crate) mod name;
@@ -26,6 +27,7 @@ pub use builder::HubBuilder;
 use crate::drive::clock::Clock;
 use crate::drive::worker::{Common, Workers};
 use crate::room::broadcast_log::BroadcastLog;
+use crate::room::gate::Stands;
 use crate::room::hooks::Hooks;
 use crate::room::mentions::FIRST_NAMED;
 #[cfg(feature = "tokio")]
@@ -35,6 +37,7 @@ use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use current::WhenExpired;
 use drain::{Drain, DrainReport};
+use edge_port::EdgePort;
 use keys::RoomKey;
 use name::Name;
 use names::Names;
@@ -43,7 +46,7 @@ use room::Room;
 use roomcast_core::broadcasts::{Broadcast, BroadcastRefused};
 use roomcast_core::engine::CreateRoomError;
 use roomcast_core::memory::MemoryUse;
-use roomcast_core::{Instant, Payload, RoomConfig, RoomId, Sharding, UserId};
+use roomcast_core::{Instant, Payload, PerLevel, RoomConfig, RoomId, Sharding, UserId};
 use seeds::Seeds;
 
 /// Many rooms, callable from every task and thread; cheap to clone.
@@ -126,7 +129,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         config: &RoomConfig,
     ) -> Result<Room<M, U>, CreateRoomError> {
         let key = room.into();
-        self.inner.open(key, config).map(|opened| self.handle(opened, WhenExpired::OpensAnew))
+        let opened = self.inner.open(key, config, Stands::AtRoom)?;
+        Ok(self.handle(opened, WhenExpired::OpensAnew))
     }
 
     /// Makes a room. Where its configuration has no seed it gets one of its own: see
@@ -140,7 +144,71 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         room: impl Into<RoomKey<U>>,
         config: &RoomConfig,
     ) -> Result<Room<M, U>, CreateRoomError> {
-        let opened = self.inner.open(room.into(), config)?;
+        self.create(room.into(), config, Stands::AtRoom)
+    }
+
+    /// Makes an edge of a room that is elsewhere, on another machine say, and returns it with the
+    /// [port](EdgePort) by which the host connects it to that room, over a bus of its own. It is
+    /// opened when that room has dispatched so many messages of each level
+    /// ([`HandOver::heads`](crate::edge::HandOver::heads)): those that follow come here.
+    ///
+    /// The handle is that of any room: sessions join, take batches, resume and leave as ever, and
+    /// messages are let in by the rules of the configuration, so that a flood ends here. What is the
+    /// room's is different:
+    ///
+    /// - What is let in waits for the port to take it, and its outcome is what the port is
+    ///   [told](EdgePort::resolve): a receipt here holds none, unless the message was merged or
+    ///   dropped here. [`Room::publish`] waits for it.
+    /// - Kicks, mutes, bans, admins, attributes, counters and closing are those of this edge. The
+    ///   room's own come over the host's bus, by [`Room::moderation`] and [`Room::data`] here.
+    /// - It gives no tips and hears no broadcasts: those come with what the room dispatches.
+    /// - [`Room::stats`] is the books of this edge; they add up with the room's by
+    ///   [`Ledger::with_edges`](crate::stats::Ledger::with_edges).
+    ///
+    /// ```
+    /// use roomcast::core::Admission;
+    /// use roomcast::{Hub, Instant, Join, Outcome, PerLevel, Publish, RoomConfig, Source};
+    /// # use std::time::Duration;
+    ///
+    /// // The room is anywhere; here it stands beside its edge.
+    /// let config = RoomConfig::fan_out();
+    /// let mut owner = Admission::new(&config);
+    /// let hub = Hub::<String>::builder().spawn_threads()?;
+    /// let (edge, port) = hub.create_edge_room("stream-42", &config, PerLevel::default())?;
+    /// let mut guest = edge.join(Join::guest())?;
+    /// let receipt = edge.try_publish(Publish::new(Source::Host, "hello".to_owned()))?;
+    /// assert_eq!(receipt.outcome, None, "the outcome is the room's");
+    ///
+    /// let message = port.try_next_message().expect("one was let in");
+    /// let (id, sent) = (message.id, owner.dispatched());
+    /// let outcome = owner.publish(Instant::from_secs(1), message.into_publish())?.outcome;
+    /// port.resolve(id, outcome.expect("it went out at once"));
+    /// let _ = port.receive(owner.hand_over(sent));
+    /// let batch = guest.next_batch_timeout(Duration::from_secs(5))?.expect("a message is due");
+    /// assert_eq!(batch.messages()[0].payload, "hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`create_room`](Self::create_room).
+    pub fn create_edge_room(
+        &self,
+        room: impl Into<RoomKey<U>>,
+        config: &RoomConfig,
+        heads: PerLevel<u64>,
+    ) -> Result<(Room<M, U>, EdgePort<M>), CreateRoomError> {
+        let room = self.create(room.into(), config, Stands::AtEdge { heads })?;
+        let port = EdgePort::new(room.edge());
+        Ok((room, port))
+    }
+
+    fn create(
+        &self,
+        key: RoomKey<U>,
+        config: &RoomConfig,
+        stands: Stands,
+    ) -> Result<Room<M, U>, CreateRoomError> {
+        let opened = self.inner.open(key, config, stands)?;
         if !opened.is_new {
             return Err(CreateRoomError::Exists(opened.shared.id()));
         }

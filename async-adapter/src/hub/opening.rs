@@ -7,6 +7,7 @@ use super::room_names::Sought;
 use super::seeds::{Use, next_life};
 use super::{FIRST_NAMED, Inner};
 use crate::room::SharedRoom;
+use crate::room::gate::Stands;
 use crate::room::mentions::Mentions;
 use crate::sync::Arc;
 use roomcast_core::engine::CreateRoomError;
@@ -19,13 +20,14 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
         &self,
         key: RoomKey<U>,
         config: &RoomConfig,
+        stands: Stands,
     ) -> Result<Opened<M, Option<Arc<U>>>, CreateRoomError> {
         let names = self.names.rooms();
         let opened = self.settled(key, |sought| {
             self.registry.open(
                 || names.find(sought),
                 || names.begin(sought),
-                |id, beginning| self.make(id, beginning, config),
+                |id, beginning| self.make(id, beginning, config, stands),
                 |id| names.name_of(id),
             )
         })?;
@@ -40,6 +42,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
         id: RoomId,
         Beginning { made, worker }: Beginning,
         config: &RoomConfig,
+        stands: Stands,
     ) -> Arc<SharedRoom<M>> {
         // It begins at one worker and may grow over so many more.
         let workers = self.workers.0.iter().cycle().skip(worker);
@@ -48,7 +51,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
         let (log, hooks) = (Arc::clone(&self.broadcast_log), Arc::clone(&self.hooks));
         let mentions = Arc::clone(&self.names) as Arc<dyn Mentions>;
         let (life, key) = (next_life(), Arc::clone(&self.token_key));
-        SharedRoom::new((id, life), &config, (self.sharding, workers), log, hooks, mentions, key)
+        let spread = (self.sharding, workers);
+        SharedRoom::new((id, life), &config, stands, spread, log, hooks, mentions, key)
     }
 
     /// Returns the room that a key stands for, if there is one, and its name.

@@ -9,6 +9,7 @@ use super::name::Name;
 use super::session::Session;
 use crate::reading::subscription::Subscription;
 use crate::room::SharedRoom;
+use crate::room::gate::Stands;
 use crate::room::pending_review::PendingReview;
 use crate::stats::RoomStats;
 use crate::sync::Arc;
@@ -115,7 +116,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         }
         for _ in 0..WAITS_FOR_END {
             if current.is_ended() {
-                let opened = self.hub.open(self.key(), &current.settings());
+                let opened = self.hub.open(self.key(), &current.settings(), Stands::AtRoom);
                 return opened.map_or_else(|_| Arc::clone(&current), |opened| opened.shared);
             }
             // Another thread is telling the host of the end, or the host joins as it is told.
@@ -438,6 +439,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     #[cfg(any(feature = "tokio", test))]
     pub(crate) fn registry(&self) -> &Arc<super::registry::RoomRegistry<M>> {
         &self.hub.registry
+    }
+
+    /// The edge that the room is, for its port.
+    pub(super) fn edge(&self) -> Arc<SharedRoom<M>> {
+        Arc::clone(&self.shared)
     }
 
     #[cfg(feature = "tokio")]

@@ -80,6 +80,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     fn tell_end(self: &Arc<Self>) {
         self.workers[0].deliver(self.id, &[Event::RoomEnded]);
         self.telling.end();
+        if let Some(news) = &self.edge_news {
+            news.note();
+        }
+        self.tell_edge_news();
         // Nobody is to read it any more; and whoever drops the room itself drops no payloads.
         for shard in self.shards() {
             while shard.enter(|state| state.audience.release_log()) {}

@@ -106,7 +106,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
                 return first;
             }
             // The first shard holds back at the seam what it has not picked up itself.
-            audience.take_over(guarded.admission.hand_over(audience.applied()));
+            let handed = guarded.admission.hand_over(audience.applied());
+            self.take_over(&mut audience, handed);
             let shard = self.shards[index as usize]
                 .get_or_init(|| Arc::new(AudienceShard::new(part, audience, self.fence())));
             self.open.fetch_max(index + 1, Ordering::AcqRel);

@@ -6,8 +6,10 @@
 
 pub(crate) mod audience_shard;
 pub(crate) mod broadcast_log;
+mod edge;
 pub(crate) mod ending;
 pub(crate) mod expiry;
+pub(crate) mod gate;
 pub(crate) mod gone;
 pub(crate) mod hooks;
 mod join;
@@ -44,6 +46,7 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, OnceLock};
 use ending::Telling;
 use expiry::Expiry;
+use gate::{EdgeNews, Gate, Stands};
 use gone::Gone;
 use mentions::Mentions;
 use roomcast_core::deferred_drops::DeferredDrops;
@@ -91,6 +94,8 @@ pub(crate) struct SharedRoom<M> {
     telling: Telling,
     expiry: Expiry,
     gone: Gone,
+    /// Tells the host what waits for the room, where the admission is one at an edge.
+    edge_news: Option<Box<EdgeNews>>,
     /// Messages that were handed over and that a transport could not send.
     unsent: AtomicU64,
     /// What it adds to what all rooms hold, where that has a limit.
@@ -102,7 +107,7 @@ pub(crate) struct SharedRoom<M> {
 /// What the admission's lock guards.
 #[derive(Debug)]
 struct AdmissionState<M> {
-    admission: Admission<M>,
+    admission: Gate<M>,
     /// When the worker means to come by.
     armed: Option<Instant>,
     /// Broadcasts that the room has heard.
@@ -135,20 +140,23 @@ pub(crate) struct After<M> {
 }
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn new(
         (id, life): (RoomId, u64),
         config: &RoomConfig,
+        stands: Stands,
         (sharding, workers): (Sharding, RoomWorkers<M>),
         broadcast_log: Arc<BroadcastLog<M>>,
         hooks: Arc<Hooks<Arc<Self>>>,
         mentions: Arc<dyn Mentions>,
         token_key: Arc<TokenKey>,
     ) -> Arc<Self> {
-        let mut admission = Admission::new(config).with_life(life);
+        let mut admission = Gate::new(stands, config, life);
         let imported = broadcast_log.with(|broadcasts| {
             admission.skip_broadcasts(broadcasts);
             broadcasts.count()
         });
+        let dispatched = admission.dispatched().0;
         let audience = Audience::shard(config, sharding.part(0), admission.heads()).with_life(life);
         let has_heartbeat = audience.has_heartbeat();
         let first = Arc::new(AudienceShard::new(sharding.part(0), audience, workers[0].fence()));
@@ -171,10 +179,11 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             admission: Mutex::new(AdmissionState { admission, armed: None, imported }),
             shards,
             open: AtomicU32::new(1),
-            dispatched: AtomicU64::new(0),
+            dispatched: AtomicU64::new(dispatched),
             telling: Telling::default(),
             expiry: Expiry::default(),
             gone: Gone::default(),
+            edge_news: matches!(stands, Stands::AtEdge { .. }).then(Box::default),
             unsent: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
@@ -349,6 +358,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             self.fence().drop_deferred([*imported]);
         }
         self.emit_events(&events);
+        self.tell_edge_news();
         if news {
             self.shards().for_each(|shard| self.call(shard));
         } else if home {

@@ -1,6 +1,7 @@
 //! The seam between a room's admission and its shards, and the calls that hold their locks
 //! together: take the locks, call the rules, then, outside, wake and drop.
 
+use super::gate::{EdgeNews, Gate};
 use super::{AdmissionState, After, Events, MAX_EVENTS, SharedRoom};
 use crate::room::audience_shard::{AudienceShard, ShardState};
 use crate::sync::Arc;
@@ -81,7 +82,7 @@ impl<M: Payload + Send + Sync + 'static> Audiences<M> for Held<'_, M> {
         for (shard, state) in &mut self.shards {
             if admission.dispatched() != state.audience.applied() {
                 let handed = self.shared.pick_up(shard, admission, state.audience.applied());
-                state.audience.take_over(handed);
+                self.shared.take_over(&mut state.audience, handed);
             }
         }
     }
@@ -100,7 +101,17 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     #[inline(never)]
     fn bring_up(&self, shard: &AudienceShard<M>, audience: &mut Audience<M>) {
         let handed = self.pick_up(shard, &mut self.admission.lock().admission, audience.applied());
-        audience.take_over(handed);
+        self.take_over(audience, handed);
+    }
+
+    /// An audience takes over what was picked up for it: at an edge by this machine's clock, since
+    /// another one's has dispatched it.
+    pub(super) fn take_over(&self, audience: &mut Audience<M>, handed: HandOver<M>) {
+        if self.edge_news.is_some() {
+            audience.take_over_at(self.now(), handed);
+        } else {
+            audience.take_over(handed);
+        }
     }
 
     /// Takes what was dispatched after `applied` from the seam, and lets go there of what every
@@ -127,10 +138,16 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Runs a call of the admission under its lock. What is to be done outside comes back, for
     /// [`finish`](Self::finish).
+    #[inline]
     pub(super) fn in_admission<R>(
         &self,
         call: impl FnOnce(&mut Admission<M>) -> R,
     ) -> (R, After<M>) {
+        self.in_gate(|gate| call(gate))
+    }
+
+    /// The same, wherever the admission stands.
+    pub(super) fn in_gate<R>(&self, call: impl FnOnce(&mut Gate<M>) -> R) -> (R, After<M>) {
         let mut guarded = self.admission.lock();
         let imported = if guarded.imported == self.broadcast_log.count() {
             None
@@ -141,6 +158,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             weight.tell(&mut guarded.admission);
         }
         let answer = call(&mut guarded.admission);
+        if let Some(news) = &self.edge_news {
+            look_at_edge(&mut guarded.admission, news);
+        }
         let dispatched = guarded.admission.dispatched().0;
         let news = self.dispatched.load(Ordering::Relaxed) != dispatched;
         if news {
@@ -283,7 +303,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             (books, handed)
         };
         for ((_, state), handed) in held.shards.iter_mut().zip(handed) {
-            state.audience.take_over(handed);
+            self.take_over(&mut state.audience, handed);
         }
         let audiences = held.shards.iter().map(|(_, state)| state.audience.snapshot());
         let audience = audiences
@@ -291,5 +311,17 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             .unwrap_or_else(|| unreachable!("the first shard is held"));
         self.settle_left(held.let_go());
         RoomSnapshot::new(admission, audience)
+    }
+}
+
+/// What a call has left to be done for the host of an edge.
+fn look_at_edge<M: Payload>(gate: &mut Gate<M>, news: &EdgeNews) {
+    let Some(at) = gate.edge() else { return };
+    if at.has_messages() {
+        news.note();
+    }
+    // The room's end is told last, so every fate before.
+    if at.edge.is_ended() {
+        at.give_up();
     }
 }

@@ -32,6 +32,11 @@ impl<M> EdgeOutbox<M> {
         self.messages.len() >= self.capacity as usize
     }
 
+    /// Returns whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.len() == 0
+    }
+
     /// The messages that wait.
     pub(super) fn ids(&self) -> impl Iterator<Item = MessageId> + '_ {
         (0..self.messages.len()).filter_map(|at| Some(self.messages.get(at)?.id))
@@ -45,7 +50,7 @@ impl<M> EdgeOutbox<M> {
     /// Adds a message that has left the queue.
     pub(super) fn push(&mut self, popped: Popped<Queued<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;
-        let QueuedExt { units, merge_key, dedup_key, carried_keys, .. } = item.ext();
+        let QueuedExt { messages, units, merge_key, dedup_key, carried_keys, .. } = item.ext();
         let QueuedExt { urgency, reviewed, .. } = item.ext();
         let (.., admitted_at) = item.stands_for(entered);
         let Queued { id, kind, session, profile, outcome_sink, payload, .. } = item;
@@ -57,6 +62,7 @@ impl<M> EdgeOutbox<M> {
             kind,
             urgency,
             merge_key,
+            messages,
             units,
             dedup_key,
             outcome_sink,

@@ -230,6 +230,11 @@ impl RoomConfig {
         self.settings.owner
     }
 
+    /// The most messages that wait at the seam, or of an edge for the room.
+    pub fn outbox_capacity(&self) -> u32 {
+        self.settings.outbox_capacity
+    }
+
     /// The room's rate; `None` where it is unlimited.
     pub fn rate(&self) -> Option<Rate> {
         self.rate_limit.rate()

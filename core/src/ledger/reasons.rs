@@ -123,6 +123,12 @@ reasons! {
         SenderOut = "sender_out",
         /// The room was closed while it waited.
         RoomClosed = "room_closed",
+        /// The room refused what an edge had let in: the room's books say why. An edge tells it, and
+        /// books it as forwarded.
+        RoomRefused = "room_refused",
+        /// An edge was taken off its room before it learned what became of this message: it may have
+        /// gone out. An edge tells it, and books it as forwarded.
+        EdgeLost = "edge_lost",
     }
 }
 

@@ -48,6 +48,8 @@ pub struct EdgeMessage<M> {
     pub urgency: Urgency,
     /// What it may be merged by at the room, too.
     pub merge_key: Option<MergeKey>,
+    /// Itself and those that were merged into it at the edge.
+    pub messages: u32,
     /// What it stands for, with all that it carries.
     pub units: u64,
     /// What tells it from its repetition.
@@ -67,12 +69,16 @@ pub struct EdgeMessage<M> {
     pub payload: M,
 }
 
-/// What an edge has to be shown of a message that the room did not let in or dropped, so that it
-/// may be said again there: see [`Edge::not_dispatched`](crate::Edge::not_dispatched).
+/// What a host keeps of a message that has left an edge until its fate at the room is known: see
+/// [`Edge::resolve`](crate::Edge::resolve) and [`Edge::not_dispatched`](crate::Edge::not_dispatched).
 #[derive(Clone, Copy, Debug)]
 pub struct Forwarded {
     pub(crate) id: MessageId,
     pub(crate) sender: Sender,
+    pub(crate) priority: Priority,
+    pub(crate) messages: u32,
+    pub(crate) units: u64,
+    pub(crate) outcome_sink: OutcomeSink,
     pub(crate) dedup_key: Option<DedupKey>,
     pub(crate) carried_keys: CarriedKeys,
 }
@@ -89,6 +95,7 @@ impl<M> EdgeMessage<M> {
             kind: Kind::Text,
             urgency: Urgency::Plain,
             merge_key: None,
+            messages: 1,
             units: 1,
             dedup_key: None,
             outcome_sink: OutcomeSink::CountedOnly,
@@ -100,16 +107,11 @@ impl<M> EdgeMessage<M> {
         }
     }
 
-    /// Returns what to keep of this message until its fate at the room is known, if it, or one that
-    /// it carries, has a [`dedup_key`](Self::dedup_key) at the edge.
-    pub fn forwarded(&self) -> Option<Forwarded> {
-        let &Self { id, sender, dedup_key, carried_keys, .. } = self;
-        (dedup_key.is_some() || carried_keys != CarriedKeys::NONE).then_some(Forwarded {
-            id,
-            sender,
-            dedup_key,
-            carried_keys,
-        })
+    /// Returns what to keep of this message until its fate at the room is known.
+    pub const fn forwarded(&self) -> Forwarded {
+        let &Self { id, sender, priority, messages, units, outcome_sink, .. } = self;
+        let &Self { dedup_key, carried_keys, .. } = self;
+        Forwarded { id, sender, priority, messages, units, outcome_sink, dedup_key, carried_keys }
     }
 
     /// What the room is offered. Sender, mutes and bans are looked at there once more; that the

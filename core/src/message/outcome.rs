@@ -208,6 +208,8 @@ impl fmt::Display for Outcome {
                     DropReason::Counter => "dropped",
                     DropReason::SenderOut => "dropped: the sender was kicked or banned",
                     DropReason::RoomClosed => "dropped: the room was closed",
+                    DropReason::RoomRefused => "dropped: the room refused it",
+                    DropReason::EdgeLost => "unknown: its edge was taken off the room",
                 })?;
                 write_limit(f, limit.as_ref())?;
                 write_retry(f, *retry_at)

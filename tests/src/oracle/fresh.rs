@@ -29,7 +29,9 @@ impl Oracle {
             .map(|end| self.go_before(Instant::from_nanos(end), level, urgency));
         let has_quota = self.rules.level_quotas.levels.values().any(Option::is_some);
         let is_exact = !has_quota || self.rules.level_quotas.exempt == Exempt::Nobody;
-        Some(least..=if is_exact { most } else { all })
+        // And with a floor, whom they pass over.
+        let floor = if is_exact || self.rules.min_share.is_none() { 0 } else { FLOOR };
+        Some(least.saturating_sub(floor)..=if is_exact { most } else { all })
     }
 
     /// How many of a level go before an instant, if nothing comes and nothing expires.
@@ -96,6 +98,10 @@ impl Oracle {
             goes = room.next(goes, self.rules.kept(level))?;
             room.pass(goes);
         }
+        // What goes at the end of time may be rounded to after it.
+        if says.is_none() && goes >= u64::MAX - ROUNDING {
+            return None;
+        }
         // One that is as old as its bound does not go.
         let early = u64::try_from(bound).unwrap_or(u64::MAX).saturating_sub(1);
         let at = Instant::from_nanos(goes.saturating_sub(early)).max(self.clock);
@@ -104,5 +110,7 @@ impl Oracle {
     }
 }
 
+/// How far the room may be off with a floor where somebody is exempt, in messages.
+const FLOOR: usize = 2;
 /// How far it may be off in time, in nanoseconds: a token is there at a whole one.
 const ROUNDING: u64 = 16;

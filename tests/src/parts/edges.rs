@@ -234,9 +234,7 @@ impl World {
             Err(refused) => {
                 let is_known = refused.reason == RefusalReason::Duplicate;
                 same(Law::L8NothingLost, "why the room refuses", true, is_known)?;
-                if let Some(forwarded) = forwarded {
-                    self.places[place].edge.not_dispatched(&forwarded);
-                }
+                self.places[place].edge.not_dispatched(&forwarded);
                 let reason = DropReason::Denied;
                 self.decide(tag, Outcome::Dropped { reason, limit: None, retry_at: None })?;
             }

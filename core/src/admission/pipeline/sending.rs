@@ -75,6 +75,11 @@ impl<M> Pipeline<M> {
         self.outbox.pop()
     }
 
+    /// Returns whether a message waits for the room.
+    pub(in crate::admission) fn has_for_room(&self) -> bool {
+        self.edge_outbox.as_ref().is_some_and(|outbox| !outbox.is_empty())
+    }
+
     /// Hands the oldest message over that waits for the room.
     pub(in crate::admission) fn pop_for_room(&mut self) -> Option<EdgeMessage<M>> {
         self.edge_outbox.as_mut()?.pop()
