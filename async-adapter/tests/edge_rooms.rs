@@ -84,7 +84,7 @@ async fn b17_an_edge_of_a_hub_is_a_room_as_any() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hub = {
         let told = Arc::clone(&told);
-        let hear = move |_: RoomId, event: &Event| told.lock().unwrap().push(event.clone());
+        let hear = move |_: RoomId, event: &Event| told.lock().unwrap().push(*event);
         Hub::<String>::builder().on_event(hear).workers(2).spawn()
     };
     let (room, port) = edge(&hub, &config());
@@ -250,7 +250,7 @@ async fn b17_an_edge_that_is_closed_tells_each_fate_before_its_end() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hub = {
         let told = Arc::clone(&told);
-        let hear = move |_: RoomId, event: &Event| told.lock().unwrap().push(event.clone());
+        let hear = move |_: RoomId, event: &Event| told.lock().unwrap().push(*event);
         Hub::<String>::builder().on_event(hear).workers(2).spawn()
     };
     let (room, port) = edge(&hub, &config());

@@ -7,7 +7,7 @@ use roomcast_core::admission::Received;
 use roomcast_core::handover::HandOver;
 use roomcast_core::ids::{MessageId, Seq};
 use roomcast_core::message::EdgeMessage;
-use roomcast_core::{Outcome, Payload, PerLevel, RoomId};
+use roomcast_core::{Admission, Outcome, Payload, PerLevel, RoomId};
 use std::ops::RangeInclusive;
 use std::task::{Context, Poll};
 
@@ -85,6 +85,11 @@ impl<M: Payload + Send + Sync + 'static> EdgePort<M> {
     /// Takes what the room has dispatched. It may come late, twice and in any order; who waits here
     /// is woken as for any message, by the clock of this hub. See
     /// [`Edge::receive`](crate::core::Edge::receive).
+    ///
+    /// How old a message is when it is handed over is told by
+    /// [`dispatched_at`](crate::Message::dispatched_at), so a host that carries it over a wire
+    /// carries its age, and [assembles](crate::Message::assemble) it here in the time of this
+    /// [hub](crate::Hub::now): another machine's clock may be seconds off.
     pub fn receive(&self, handed: HandOver<M>) -> Received {
         self.shared.at_edge(|at| at.edge.receive(handed)).unwrap_or(Received::Foreign)
     }
@@ -109,7 +114,7 @@ impl<M: Payload + Send + Sync + 'static> EdgePort<M> {
 
     /// Returns how many messages of each level the room has dispatched, as far as they came here.
     pub fn heads(&self) -> PerLevel<u64> {
-        self.shared.peek(|admission| admission.heads())
+        self.shared.peek(Admission::heads)
     }
 
     /// Returns what one of the counters here has gained since this last returned it, for the room's

@@ -167,7 +167,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     ///
     /// ```
     /// use roomcast::core::Admission;
-    /// use roomcast::{Hub, Instant, Join, Outcome, PerLevel, Publish, RoomConfig, Source};
+    /// use roomcast::{Hub, Join, PerLevel, Publish, RoomConfig, Source};
     /// # use std::time::Duration;
     ///
     /// // The room is anywhere; here it stands beside its edge.
@@ -181,7 +181,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     ///
     /// let message = port.try_next_message().expect("one was let in");
     /// let (id, sent) = (message.id, owner.dispatched());
-    /// let outcome = owner.publish(Instant::from_secs(1), message.into_publish())?.outcome;
+    /// let outcome = owner.publish(hub.now(), message.into_publish())?.outcome;
     /// port.resolve(id, outcome.expect("it went out at once"));
     /// let _ = port.receive(owner.hand_over(sent));
     /// let batch = guest.next_batch_timeout(Duration::from_secs(5))?.expect("a message is due");

@@ -4,83 +4,27 @@
 //! older than it may, what was said once is not said twice, and a member gets what went out, in
 //! order, or is told how much not.
 
+mod call;
+mod side;
+
+pub use call::{Call, Sequence};
+
 use crate::oracle::tokens::Tokens;
 use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::admission::Received;
 use roomcast_core::config::RoomConfigBuilder;
 use roomcast_core::handover::HandOver;
-use roomcast_core::ids::{CorrelationId, Seq, SessionKind};
-use roomcast_core::ledger::{Deliveries, DropReason, Ledger, RefusalReason};
+use roomcast_core::ids::{CorrelationId, Seq};
+use roomcast_core::ledger::{DropReason, Ledger, RefusalReason};
 use roomcast_core::message::{DedupKey, EdgeMessage, MessageParts, OutcomeSink, Sender};
-use roomcast_core::shard_index::ShardIndex;
 use roomcast_core::time::Duration;
 use roomcast_core::{
-    Admission, Audience, Budget, Edge, Event, Group, Instant, Item, Message, Outcome, PerLevel,
-    Priority, Publish, RoomConfig, SessionId, Source, UserId,
+    Admission, Budget, Event, Instant, Item, Message, Outcome, PerLevel, Priority, Publish,
+    RoomConfig, SessionId, Source, UserId,
 };
+use side::Side;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-
-/// A room with two edges, and what happens to it.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub struct Sequence {
-    /// Messages a second: 1 to 8; as many at once.
-    pub rate: u8,
-    /// What happens.
-    pub calls: Vec<Call>,
-}
-
-/// One call, in small numbers.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Call {
-    /// Somebody at an edge says something.
-    Say {
-        /// At which edge, and below 128 by whoever sits at both.
-        who: u8,
-        /// The level.
-        level: u8,
-        /// Under which key: from 8 on none.
-        key: u8,
-    },
-    /// The host says something at the room.
-    Host {
-        /// The level.
-        level: u8,
-    },
-    /// The first that waits at an edge comes to the room.
-    Forward {
-        /// At which edge.
-        edge: u8,
-    },
-    /// One of the flights, of those that an edge has received perhaps, comes there.
-    Fly {
-        /// At which edge.
-        edge: u8,
-        /// Which, counted back from the newest; from 64 on with those that follow it, as one.
-        back: u8,
-    },
-    /// An edge gives up what is missing.
-    GiveUp {
-        /// At which edge.
-        edge: u8,
-    },
-    /// Everyone at an edge reads something.
-    Read {
-        /// At which edge.
-        edge: u8,
-        /// How much.
-        messages: u8,
-    },
-    /// The owner dies, and another one goes on.
-    Takeover,
-    /// So many milliseconds later.
-    Wait {
-        /// How many.
-        millis: u8,
-    },
-}
 
 /// How long a message may wait, at its edge and at the room together.
 const WITHIN: Duration = Duration::from_millis(700);
@@ -89,10 +33,7 @@ const WITHIN: Duration = Duration::from_millis(700);
 type Tag = u64;
 
 struct Place {
-    edge: Edge<Arc<str>>,
-    audience: Audience<Arc<str>>,
-    /// A user of this edge alone, and one who sits at both.
-    sessions: [SessionId; 2],
+    side: Side,
     /// What waits for the room, and what the room has and has not decided on.
     waiting: VecDeque<EdgeMessage<Arc<str>>>,
     undecided: BTreeMap<Tag, EdgeMessage<Arc<str>>>,
@@ -119,6 +60,8 @@ struct World {
     keys: BTreeMap<String, (Sender, u64)>,
     /// When each message was let in, here or there.
     let_in: BTreeMap<String, Instant>,
+    /// By whom it was said, of those who sit at an edge.
+    speakers: BTreeMap<String, (usize, SessionId)>,
     now: u64,
     tags: Tag,
 }
@@ -128,19 +71,16 @@ fn level(at: u8) -> Priority {
 }
 
 impl Place {
-    fn new(config: &RoomConfig, index: u32, now: Instant) -> Option<Self> {
-        let part = ShardIndex::new(index, 2)?;
-        let (mut edge, mut audience) =
-            (Edge::new(config), Audience::shard(config, part, PerLevel::default()));
-        let mut join = |user| {
-            let joined = audience.join(SessionKind::User, Group::default(), None).ok()?;
-            edge.add_session(now, user, joined.session);
-            Some(joined.session)
+    fn new(config: &RoomConfig, index: u32, is_hub: bool, now: Instant) -> Option<Self> {
+        let users = [UserId(10 + u64::from(index)), UserId(1)];
+        let side = if is_hub {
+            Side::hub(config, now, users)?
+        } else {
+            Side::halves(config, index, now, users)?
         };
-        let sessions = [join(UserId(10 + u64::from(index)))?, join(UserId(1))?];
         let (waiting, undecided) = (VecDeque::new(), BTreeMap::new());
         let (read, missed) = ([PerLevel::default(); 2], [PerLevel::default(); 2]);
-        Some(Self { edge, audience, sessions, waiting, undecided, read, missed, holes: 0 })
+        Some(Self { side, waiting, undecided, read, missed, holes: 0 })
     }
 }
 
@@ -153,7 +93,10 @@ impl World {
         Some(Self {
             owner: Admission::new(&config),
             owners: 1,
-            places: vec![Place::new(&config, 0, now)?, Place::new(&config, 1, now)?],
+            places: vec![
+                Place::new(&config, 0, false, now)?,
+                Place::new(&config, 1, sequence.rate >= 128, now)?,
+            ],
             flights: Vec::new(),
             stream: Vec::new(),
             rate: Tokens::new(rate, 1_000_000_000, rate),
@@ -162,6 +105,7 @@ impl World {
             said: BTreeSet::new(),
             keys: BTreeMap::new(),
             let_in: BTreeMap::new(),
+            speakers: BTreeMap::new(),
             now: 10_000,
             tags: 0,
             config,
@@ -181,8 +125,13 @@ impl World {
             Some(None),
             before,
         )?;
+        let now = self.now();
         for place in &mut self.places {
-            place.undecided.remove(&tag);
+            let Some(message) = place.undecided.remove(&tag) else { continue };
+            // Whoever said it hears of it at its edge, once.
+            let told = place.side.resolve(now, &message, outcome);
+            let told: Vec<_> = told.into_iter().filter_map(outcome_of).collect();
+            same(Law::L12OneFate, "what an edge tells of it", vec![(tag, outcome)], told)?;
         }
         Ok(())
     }
@@ -192,7 +141,7 @@ impl World {
         self.tags += 1;
         let tag = self.tags;
         let source =
-            at.map_or(Source::Host, |place| Source::Session(self.places[place].sessions[who]));
+            at.map_or(Source::Host, |place| Source::Session(self.places[place].side.session(who)));
         let mut publish = Publish::new(source, Arc::from(tag.to_string())).priority(at_level);
         publish = publish.outcome_sink(OutcomeSink::Event(CorrelationId(tag)));
         if key < 8 {
@@ -205,8 +154,11 @@ impl World {
             self.keys.insert(tag.to_string(), (user, key.into()));
         }
         self.let_in.insert(tag.to_string(), now);
+        if let (Some(place), Source::Session(session)) = (at, publish.source) {
+            self.speakers.insert(tag.to_string(), (place, session));
+        }
         let answer = match at {
-            Some(place) => self.places[place].edge.publish(now, publish),
+            Some(place) => self.places[place].side.publish(now, publish),
             None => self.owner.publish(now, publish),
         };
         if let Ok(receipt) = answer {
@@ -223,7 +175,6 @@ impl World {
     fn offer(&mut self, place: usize, message: EdgeMessage<Arc<str>>) -> Check {
         let now = self.now();
         let OutcomeSink::Event(CorrelationId(tag)) = message.outcome_sink else { return Ok(()) };
-        let forwarded = message.forwarded();
         self.places[place].undecided.insert(tag, message.clone());
         match self.owner.publish(now, message.into_publish()) {
             Ok(receipt) => {
@@ -234,8 +185,7 @@ impl World {
             Err(refused) => {
                 let is_known = refused.reason == RefusalReason::Duplicate;
                 same(Law::L8NothingLost, "why the room refuses", true, is_known)?;
-                self.places[place].edge.not_dispatched(&forwarded);
-                let reason = DropReason::Denied;
+                let reason = DropReason::RoomRefused;
                 self.decide(tag, Outcome::Dropped { reason, limit: None, retry_at: None })?;
             }
         }
@@ -250,13 +200,11 @@ impl World {
             self.hear(event, true)?;
         }
         for place in 0..2 {
-            self.places[place].edge.handle_timeout(now);
-            while let Some(event) = self.places[place].edge.poll_event() {
+            let (events, messages) = self.places[place].side.settle(now);
+            for event in events {
                 self.hear(event, false)?;
             }
-            while let Some(message) = self.places[place].edge.poll_message() {
-                self.places[place].waiting.push_back(message);
-            }
+            self.places[place].waiting.extend(messages);
         }
         let handed = self.owner.hand_over(Seq(self.stream.len() as u64));
         let heads = handed.heads();
@@ -280,14 +228,10 @@ impl World {
     }
 
     fn hear(&mut self, event: Event, is_room: bool) -> Check {
-        if let Event::Outcome { outcome_sink, outcome, .. } = event
-            && let OutcomeSink::Event(CorrelationId(tag)) = outcome_sink
-        {
-            let says = is_room || !matches!(outcome, Outcome::Dispatched { .. });
-            same(Law::Events, "who tells that something went out", true, says)?;
-            return self.decide(tag, outcome);
-        }
-        Ok(())
+        let Some((tag, outcome)) = outcome_of(event) else { return Ok(()) };
+        let says = is_room || !matches!(outcome, Outcome::Dispatched { .. });
+        same(Law::Events, "who tells that something went out", true, says)?;
+        self.decide(tag, outcome)
     }
 
     fn went_out(&mut self, message: &Arc<Message<Arc<str>>>) -> Check {
@@ -317,14 +261,17 @@ impl World {
         let Ok(flight) = HandOver::assemble(messages, heads) else {
             return Err(Violation::new(Law::L4Order, "flights as one", "fit", heads));
         };
-        let Place { edge, audience, holes, .. } = &mut self.places[place];
-        let (before, lost) = (edge.dispatched().0, edge.lost());
-        let received = edge.receive(flight.clone());
+        let flight = self.as_at(place, &flight)?;
+        let now = self.now();
+        let Place { side, holes, .. } = &mut self.places[place];
+        let dispatched = |side: &Side| side.heads().0.values().sum::<u64>();
+        let (before, lost) = (dispatched(side), side.lost());
+        let received = side.receive(now, flight.clone());
         let first = flight.through().0 - flight.messages().len() as u64;
         let fits = match received {
             Received::Known => flight.through().0 <= before,
             Received::Held => first > before,
-            Received::Taken(_) => edge.dispatched().0 > before,
+            Received::Taken(_) => dispatched(side) > before,
             Received::Foreign => false,
         };
         same(
@@ -333,23 +280,42 @@ impl World {
             true,
             fits,
         )?;
-        *holes += usize::from(edge.lost() != lost);
-        audience.take_over_at(Instant::from_millis(self.now), edge.hand_over(audience.applied()));
-        same(Law::L4Order, "what the audience has", edge.heads(), audience.snapshot().heads)
+        *holes += usize::from(side.lost() != lost);
+        let (admission, audience) = side.heads();
+        same(Law::L4Order, "what the audience has", admission, audience)
+    }
+
+    /// A flight as an edge makes it of what comes over the wire: of sessions it knows its own.
+    fn as_at(
+        &self,
+        place: usize,
+        flight: &HandOver<Arc<str>>,
+    ) -> Result<HandOver<Arc<str>>, Violation> {
+        let messages = flight.messages().iter().map(|message| {
+            let speaker = self.speakers.get(&*message.payload);
+            let session = speaker.filter(|(at, _)| *at == place).map(|(_, session)| session.key());
+            let parts = MessageParts { session, ..MessageParts::from(Message::clone(message)) };
+            Arc::new(Message::assemble(parts))
+        });
+        HandOver::assemble(messages, flight.heads()).map_err(|error| {
+            Violation::new(Law::L4Order, "a flight at an edge", "what can be handed over", error)
+        })
     }
 
     fn read(&mut self, place: usize, messages: u32) -> Check {
         let budget = Budget { messages, bytes: 1 << 20 };
-        let Place { audience, sessions, read, missed, .. } = &mut self.places[place];
-        for (who, &session) in sessions.iter().enumerate() {
-            let Ok(Some(batch)) = audience.next_batch(Instant::ZERO, session, budget) else {
-                continue;
-            };
+        let now = self.now();
+        let Place { side, read, missed, .. } = &mut self.places[place];
+        for who in 0..2 {
+            let Some(batch) = side.next_batch(now, who, budget) else { continue };
             for item in batch.items() {
                 match item {
                     Item::Gap { priority, count, .. } => missed[who][priority] += count,
                     Item::Message(message) => {
-                        let is_it = self.stream.contains(message);
+                        let is_it = self.stream.iter().any(|other| {
+                            (other.seq, other.position, &other.payload)
+                                == (message.seq, message.position, &message.payload)
+                        });
                         same(Law::L14Told, "whether a member gets what went out", true, is_it)?;
                         let reached = &mut read[who][message.priority];
                         let is_next = message.position >= *reached;
@@ -360,9 +326,7 @@ impl World {
                 }
             }
         }
-        let snapshot = audience.snapshot();
-        let balances = snapshot.deliveries.values().all(Deliveries::balances);
-        same(Law::L2Deliveries, "whether deliveries balance", true, balances)
+        same(Law::L2Deliveries, "whether deliveries balance", true, side.balances())
     }
 
     fn take_over(&mut self) -> Check {
@@ -386,7 +350,7 @@ impl World {
 
     fn books(&self) -> Check {
         let now = self.now();
-        let edges = self.places.iter().map(|place| place.edge.snapshot(now).ledger);
+        let edges = self.places.iter().map(|place| place.side.ledger(now));
         let edges: Vec<Ledger> = edges.collect();
         let room = self.owner.snapshot(now).ledger;
         let balance = room.balances() && edges.iter().all(Ledger::balances);
@@ -420,13 +384,11 @@ impl World {
             }
             Call::GiveUp { edge: at } => {
                 let now = self.now();
-                let Place { edge, audience, holes, .. } = &mut self.places[edge(at)];
-                let missing = edge.missing();
+                let Place { side, holes, .. } = &mut self.places[edge(at)];
+                let (missing, given_up) = side.give_up(now);
                 let wanted = missing.map_or(0, |missing| missing.end().0 + 1 - missing.start().0);
-                let given_up = edge.give_up_missing();
                 same(Law::L4Order, "what is given up", wanted, given_up)?;
                 *holes += usize::from(given_up > 0);
-                audience.take_over_at(now, edge.hand_over(audience.applied()));
             }
             Call::Read { edge: at, messages } => {
                 self.read(edge(at), u32::from(messages % 8))?;
@@ -460,31 +422,44 @@ impl World {
             for flight in 0..self.flights.len() {
                 self.fly(place, flight, 0)?;
             }
-            while self.places[place].edge.give_up_missing() > 0 {}
             let now = self.now();
-            let Place { edge, audience, .. } = &mut self.places[place];
-            audience.take_over_at(now, edge.hand_over(audience.applied()));
-            same(Law::L13NoHole, "how far an edge comes", self.owner.heads(), edge.heads())?;
+            while self.places[place].side.give_up(now).1 > 0 {}
+            let heads = self.places[place].side.heads();
+            same(
+                Law::L13NoHole,
+                "how far an edge comes",
+                (self.owner.heads(), self.owner.heads()),
+                heads,
+            )?;
             for _ in 0..=self.stream.len() {
                 self.read(place, 8)?;
             }
-            let Place { edge, audience, sessions, missed, holes, .. } = &self.places[place];
-            for (who, &session) in sessions.iter().enumerate() {
-                let books = audience.deliveries(session).unwrap_or_default();
+            let Place { side, missed, holes, .. } = &self.places[place];
+            for (who, missed) in missed.iter().enumerate() {
+                let (books, skips) = side.deliveries(who);
                 for at in Priority::ALL {
                     let (row, head) = (books[at], self.owner.heads()[at]);
                     let all = row.delivered + row.skipped + row.excluded;
                     same(Law::L2Deliveries, "what was due is had or told", head, all)?;
-                    same(Law::L2Deliveries, "gaps told", row.skipped, missed[who][at])?;
+                    same(Law::L2Deliveries, "gaps told", row.skipped, missed[at])?;
                     // Whoever reads rarely is told of the latest holes only, and that others are.
-                    let bus = audience.skips(session).map_or(0, |skips| skips[at].bus);
-                    let lost = edge.lost()[at];
+                    let (bus, lost) = (skips[at].bus, side.lost()[at]);
                     let fits = bus == lost || (*holes > 8 && bus < lost);
                     same(Law::L2Deliveries, format_args!("{bus} of {lost} lost"), true, fits)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// The outcome that an event tells, and the tag.
+fn outcome_of(event: Event) -> Option<(Tag, Outcome)> {
+    match event {
+        Event::Outcome {
+            outcome_sink: OutcomeSink::Event(CorrelationId(tag)), outcome, ..
+        } => Some((tag, outcome)),
+        _ => None,
     }
 }
 
