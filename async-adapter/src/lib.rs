@@ -69,6 +69,7 @@
 //! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `Hub::review_with`, `forward`, the pump,
 //!   and a clock that tests can pause. Without it the crate does not depend on tokio;
 //!   `Room::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+//! - `axum`: an extractor that hands a connection to the pump once axum has done the handshake.
 //! - `json`: [`encode`] has an encoder for whatever serde serializes.
 //! - `net`: `TcpTransport`, for the pump.
 //! - `websocket`: WebSocket connections for the pump, on the server side.

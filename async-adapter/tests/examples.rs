@@ -1,9 +1,11 @@
-//! The examples, run as they are built.
+//! The examples, run as they are built, each with a client of its protocol that others have made.
 #![cfg(feature = "tokio")]
 
 use futures_util::{SinkExt, StreamExt};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -46,25 +48,39 @@ fn sans_io() {
     assert_eq!(run("sans_io"), printed, "virtual time is the same each time");
 }
 
-/// The chat server, which ends with its test.
+/// A chat server, which ends with its test.
 struct Server {
     process: Child,
     address: String,
 }
 
 impl Server {
-    fn start() -> Self {
-        let mut command = example("axum_chat");
-        let mut process = command.arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut command = example(name);
+        let command = command.args(arguments).arg("127.0.0.1:0").stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("ws://").unwrap().to_owned();
-        Self { process, address }
+        Self { process, address: line.trim().to_owned() }
+    }
+
+    /// Where it listens, without the scheme.
+    fn authority(&self) -> &str {
+        self.address.split_once("://").unwrap().1
+    }
+
+    /// Has a client of the protocol talk to it.
+    fn is_talked_to_by(&self, client: &mut Command) {
+        let output = client.arg(&self.address).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{client:?}: {printed}{complaint}");
+        assert_eq!(printed.trim(), "they have talked");
     }
 
     async fn visit(&self, user: &str) -> Visitor {
-        let stream = TcpStream::connect(&self.address).await.unwrap();
-        let url = format!("ws://{}/lobby/{user}", self.address);
+        let stream = TcpStream::connect(self.authority()).await.unwrap();
+        let url = format!("{}/lobby/{user}", self.address);
         let (socket, _) = client_async(url, stream).await.unwrap();
         Visitor(socket)
     }
@@ -90,9 +106,133 @@ impl Visitor {
     }
 }
 
+/// A file beside this one.
+fn client(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
+}
+
+/// The client of a test; `None`, and loudly, where it is not installed.
+fn installed(program: impl AsRef<OsStr>, needs: &Path, script: Option<&str>) -> Option<Command> {
+    let mut command = Command::new(program);
+    let runs = Command::new(command.get_program()).arg("-h").output().is_ok();
+    if !runs || !needs.exists() {
+        let missing = if runs { needs.display().to_string() } else { format!("{command:?}") };
+        eprintln!(
+            "SKIPPED: {missing} is missing; async-adapter/tests/clients/install.sh installs it"
+        );
+        return None;
+    }
+    command.args(script.map(client));
+    Some(command)
+}
+
+fn node(script: &str, package: &str) -> Option<Command> {
+    installed("node", &client("node_modules").join(package), Some(script))
+}
+
+fn python(script: &str) -> Option<Command> {
+    let python = client("venv/bin/python3");
+    installed(&python, &python, Some(script))
+}
+
+#[test]
+fn axum_chat_and_websockets_of_python() {
+    let Some(mut client) = python("websocket.py") else { return };
+    let mut server = Server::start("axum_chat", &[]);
+    server.address.push_str("/lobby");
+    server.is_talked_to_by(&mut client);
+}
+
+#[test]
+#[cfg(feature = "net")]
+fn tungstenite() {
+    let Some(mut client) = node("ws.mjs", "ws") else { return };
+    Server::start("tungstenite", &[]).is_talked_to_by(&mut client);
+}
+
+#[test]
+fn socketioxide() {
+    let Some(mut client) = node("socket_io.mjs", "socket.io-client") else { return };
+    Server::start("socketioxide", &[]).is_talked_to_by(&mut client);
+}
+
+#[test]
+#[cfg(feature = "axum")]
+fn pump_axum() {
+    let Some(mut client) = python("websocket.py") else { return };
+    let server = Server::start("pump_axum", &[]);
+    server.is_talked_to_by(&mut client);
+}
+
+#[test]
+#[cfg(feature = "websocket")]
+fn pump_tls() {
+    let Some(mut client) = node("ws.mjs", "ws") else { return };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let [certificates, key] = ["cert.pem", "key.pem"].map(|file| folder.join(file));
+    let request =
+        ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"];
+    let Some(mut openssl) = installed("openssl", folder, None) else { return };
+    let made = openssl.args(request).arg("-out").arg(&certificates).arg("-keyout").arg(&key);
+    assert!(made.output().unwrap().status.success());
+    let files = [&certificates, &key].map(|file| file.to_str().unwrap());
+    Server::start("pump_tls", &files).is_talked_to_by(&mut client);
+}
+
+/// Somebody at a terminal.
+struct Terminal {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Terminal {
+    fn open(mut nc: Command, address: &str, name: &str) -> Self {
+        let (host, port) = address.rsplit_once(':').unwrap();
+        let command = nc.args([host, port]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut terminal = Self { process, lines };
+        terminal.says(name);
+        // Whoever is told of a refusal is in the room by then.
+        terminal.says(&"x".repeat(20_000));
+        let note = terminal.hears();
+        assert!(note.starts_with("not sent, refused: "), "{note}");
+        terminal
+    }
+
+    fn says(&mut self, line: &str) {
+        writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn hears(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+#[cfg(feature = "net")]
+fn tcp_lines() {
+    let nc = || installed("nc", Path::new("/"), None);
+    let (Some(first), Some(second)) = (nc(), nc()) else { return };
+    let server = Server::start("tcp_lines", &[]);
+    let mut ann = Terminal::open(first, server.authority(), "ann");
+    let mut bob = Terminal::open(second, server.authority(), "bob");
+    ann.says("hello");
+    assert_eq!(bob.hears(), "ann: hello");
+    bob.says("hi");
+    assert_eq!(ann.hears(), "bob: hi");
+}
+
 #[tokio::test]
 async fn axum_chat() {
-    let server = Server::start();
+    let server = Server::start("axum_chat", &[]);
     let (mut ann, mut bob) = (server.visit("ann").await, server.visit("bob").await);
     // Whoever is told of a refusal is in the room by then.
     for visitor in [&mut ann, &mut bob] {

@@ -1,5 +1,7 @@
 //! Ready transports for the pump: TCP, and WebSocket on the server side over TCP or anything else.
 
+#[cfg(feature = "axum")]
+mod axum;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 mod kernel;
 mod link;
@@ -9,6 +11,8 @@ pub(crate) mod tcp;
 #[cfg(feature = "websocket")]
 pub(crate) mod websocket;
 
+#[cfg(feature = "axum")]
+pub use axum::{HttpTransport, PumpUpgrade, PumpUpgradeRejection};
 pub use listen::accept;
 pub use stream::{StreamReader, StreamTransport};
 pub use tcp::{TcpReader, TcpTransport};

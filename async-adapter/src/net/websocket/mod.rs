@@ -10,6 +10,8 @@ mod request;
 
 pub use frames::WebSocketFrames;
 pub use reader::{FromPeer, WebSocketReader};
+#[cfg(feature = "axum")]
+pub(super) use request::HandshakeError;
 pub use request::WebSocketRequest;
 
 use crate::net::tcp::TcpTransport;

@@ -193,7 +193,7 @@ impl WebSocketReader {
 
 /// Why a request is none.
 #[derive(Debug, thiserror::Error)]
-enum HandshakeError {
+pub(in crate::net) enum HandshakeError {
     #[error("not a WebSocket handshake: {0}")]
     Request(#[from] tungstenite::Error),
     #[error("request too large: want at most {MAX_REQUEST} bytes")]
@@ -206,7 +206,9 @@ enum HandshakeError {
 
 impl HandshakeError {
     /// What the peer is told; `None` if it is gone.
-    fn status(&self) -> Option<(StatusCode, &'static [(HeaderName, &'static str)])> {
+    pub(in crate::net) fn status(
+        &self,
+    ) -> Option<(StatusCode, &'static [(HeaderName, &'static str)])> {
         use ProtocolError::{
             MissingConnectionUpgradeHeader, MissingSecWebSocketVersionHeader,
             MissingUpgradeWebSocketHeader, WrongHttpMethod,
