@@ -267,9 +267,12 @@ impl<M> Pipeline<M> {
         if !self.scheduler.take(now, pick) {
             return None;
         }
-        let is_open = self.scheduler.is_open(now, pick.level);
-        let popped =
-            if is_open { self.queue.pop(pick.level) } else { self.queue.pop_head(pick.level) }?;
+        let popped = if self.scheduler.is_open(now, pick.level) {
+            self.queue.pop(pick.level)?
+        } else {
+            let is_exempt = |head| self.scheduler.is_exempt(head, is_staff);
+            self.queue.pop_head(pick.level, is_exempt)?
+        };
         self.scheduler.take_of_level(now, pick.level, popped.sender, is_staff);
         self.forget_carrier(&popped);
         Some(popped)

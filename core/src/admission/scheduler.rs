@@ -146,9 +146,7 @@ impl Scheduler {
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Pick> {
         let occupied = || queue.occupied().filter(|&level| Some(level) != without);
-        self.pick_among(|| {
-            occupied().filter(|&level| self.may_go(now, level, queue.head(level), &is_staff))
-        })
+        self.pick_among(|| occupied().filter(|&level| self.may_go(now, level, queue, &is_staff)))
     }
 
     /// Which of the levels that may go is served next.
@@ -233,18 +231,19 @@ impl Scheduler {
         }
     }
 
-    fn is_exempt(&self, sender: Sender, is_staff: impl Fn(Sender) -> bool) -> bool {
+    pub(super) fn is_exempt(&self, sender: Sender, is_staff: impl Fn(Sender) -> bool) -> bool {
         self.exempt == Exempt::OwnerAndAdmins && is_staff(sender)
     }
 
-    fn may_go(
+    fn may_go<T>(
         &self,
         now: Instant,
         level: Priority,
-        head: Option<Sender>,
+        queue: &Queue<T>,
         is_staff: impl Fn(Sender) -> bool,
     ) -> bool {
-        self.is_open(now, level) || head.is_some_and(|head| self.is_exempt(head, is_staff))
+        let is_exempt = |head| self.is_exempt(head, &is_staff);
+        self.is_open(now, level) || queue.has_head(level, is_exempt)
     }
 
     /// When the next turn comes, as far as tokens decide; `None` when nothing that waits can ever
@@ -257,7 +256,7 @@ impl Scheduler {
     ) -> Option<Instant> {
         let pick = |at| self.pick(at, queue, &is_staff);
         self.turn_after(now, pick, || {
-            queue.occupied().filter(|&level| !self.may_go(now, level, queue.head(level), &is_staff))
+            queue.occupied().filter(|&level| !self.may_go(now, level, queue, &is_staff))
         })
     }
 

@@ -80,36 +80,41 @@ impl<T> Queue<T> {
         (self.levels[level].len == 1).then_some(level)
     }
 
-    /// Whose message is at the head of a level: the one whose turn it is, and where turns are drawn
-    /// at random, the oldest.
-    pub(crate) fn head(&self, level: Priority) -> Option<Sender> {
-        self.head_key(level).map(|key| self.entries[key].sender)
+    /// Whether somebody passes whose message is at the head of a level: the one whose turn it is,
+    /// and where turns are drawn at random, the oldest. An urgent one that may still be turned away
+    /// is there beside whoever would be without it.
+    pub(crate) fn has_head(&self, level: Priority, passes: impl Fn(Sender) -> bool) -> bool {
+        self.head_key(level, passes).is_some()
     }
 
-    /// Takes out the message at the [`head`](Self::head) of a level.
-    pub(crate) fn pop_head(&mut self, level: Priority) -> Option<Popped<T>> {
-        if self.config.discipline == QueueDiscipline::RoundRobin {
-            return self.pop(level);
-        }
-        let key = self.head_key(level)?;
+    /// Takes out the message at the [head](Self::has_head) of a level, if it passes.
+    pub(crate) fn pop_head(
+        &mut self,
+        level: Priority,
+        passes: impl Fn(Sender) -> bool,
+    ) -> Option<Popped<T>> {
+        let key = self.head_key(level, passes)?;
         self.end_turn(key);
         self.take(key)
     }
 
-    fn head_key(&self, level: Priority) -> Option<u32> {
-        let Level { order, len, .. } = self.levels[level];
-        if let Some(key) = self.first_urgent(level) {
-            return Some(key);
+    fn head_key(&self, level: Priority, passes: impl Fn(Sender) -> bool) -> Option<u32> {
+        let Level { order, urgent, .. } = &self.levels[level];
+        let passes = |key: &u32| self.entries.get(*key).is_some_and(|entry| passes(entry.sender));
+        if let Some(first) = urgent.order().front() {
+            return Some(first).filter(passes);
         }
-        if len == 0 {
-            return None;
+        let newcomer = self.entries.get(self.newcomer).filter(|entry| entry.priority == level);
+        let first = newcomer.filter(|entry| entry.urgency == Urgency::Urgent);
+        if let Some(newcomer) = first.map(|_| self.newcomer).filter(passes) {
+            return Some(newcomer);
         }
         let turn = match self.config.discipline {
-            // The newcomer, in no list yet, is behind everyone who is.
             QueueDiscipline::RoundRobin => self.next_turn(level),
             QueueDiscipline::Fifo | QueueDiscipline::Random => order.front(),
         };
-        Some(turn.unwrap_or(self.newcomer))
+        // The newcomer, in no list yet, is behind everyone who is.
+        turn.or(newcomer.map(|_| self.newcomer)).filter(passes)
     }
 
     /// The oldest message of the sender whose turn it is.

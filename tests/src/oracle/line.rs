@@ -86,6 +86,11 @@ impl Line {
         self.newcomer.is_some() && self.level(level).all(|entry| Some(entry.id) == self.newcomer)
     }
 
+    /// Whether this is the one that came last, while it is open whether it stays.
+    pub fn is_newcomer(&self, id: u64) -> bool {
+        self.newcomer == Some(id)
+    }
+
     /// One comes, behind all that wait.
     pub fn arrive(&mut self, entry: Entry) {
         self.newcomer = Some(entry.id);
@@ -144,9 +149,14 @@ impl Line {
 
     /// Those that may be the next of their level to go, by the configured tie-break.
     pub fn may_go(&self, level: Priority) -> Vec<u64> {
-        if let Some(first) = self.lane(level, Urgency::Urgent).next() {
-            return vec![first.id];
+        match self.lane(level, Urgency::Urgent).next() {
+            Some(first) => vec![first.id],
+            None => self.may_go_in_turn(level),
         }
+    }
+
+    /// The same of those that are not urgent.
+    pub fn may_go_in_turn(&self, level: Priority) -> Vec<u64> {
         let settled = || self.level(level).filter(|entry| Some(entry.id) != self.newcomer);
         if settled().next().is_none() {
             return self.level(level).map(|entry| entry.id).collect();

@@ -58,16 +58,22 @@ impl Turns {
 }
 
 impl Oracle {
-    /// Who goes next while a level's own quota is used up: the one whose turn it is, or the oldest
-    /// where that is left to chance.
+    /// Who goes next while a level's own quota is used up, if it does not bind its sender: the one
+    /// whose turn it is, or the oldest where that is left to chance. Whoever has just come and may
+    /// still be refused stands in nobody's way.
     fn head(&self, level: Priority) -> Option<&Entry> {
-        match self.rules.queue.discipline {
-            QueueDiscipline::Random => {
-                let urgent = self.line.lane(level, Urgency::Urgent).next();
-                urgent.or_else(|| self.line.level(level).next())
-            }
-            _ => self.line.find(*self.line.may_go(level).first()?),
+        let is_exempt = |entry: &&Entry| self.is_exempt(entry.sender);
+        let urgent = self.line.lane(level, Urgency::Urgent).next();
+        if let Some(first) = urgent
+            && (is_exempt(&first) || !self.line.is_newcomer(first.id))
+        {
+            return Some(first).filter(is_exempt);
         }
+        let next = match self.rules.queue.discipline {
+            QueueDiscipline::Random => self.line.lane(level, Urgency::Plain).next(),
+            _ => self.line.find(*self.line.may_go_in_turn(level).first()?),
+        };
+        next.filter(is_exempt)
     }
 
     fn is_exempt(&self, sender: Sender) -> bool {
@@ -85,8 +91,8 @@ impl Oracle {
     /// The levels that wait and that their own quota lets go at an instant, the highest first.
     fn ready(&self, at: u64) -> Vec<Priority> {
         let may_go = |level| {
-            self.head(level)
-                .is_some_and(|head| self.has_own(at, level) || self.is_exempt(head.sender))
+            let waits = self.line.level(level).next().is_some();
+            waits && (self.has_own(at, level) || self.head(level).is_some())
         };
         Priority::ALL.into_iter().filter(|&level| may_go(level)).collect()
     }

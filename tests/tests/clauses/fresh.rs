@@ -422,6 +422,27 @@ fn b22_how_a_message_stands_is_decided_as_it_comes() {
     assert_eq!(heard, ["bob", "ann 2"]);
 }
 
+/// What is urgent and is turned away has taken nobody's turn, though its level's quota binds it and
+/// not who waits there.
+#[test]
+fn b22_an_urgent_one_that_is_refused_stands_in_nobody_s_way() {
+    let one = Rate::new(NonZeroU32::MIN, Duration::from_secs(10)).unwrap();
+    let quota = Quota { rate: one, burst: NonZeroU32::MIN };
+    let levels = PerLevel([Some(RateLimit::Bucket(quota)), None, None, None]);
+    let quotas = LevelQuotas { levels, exempt: Exempt::OwnerAndAdmins };
+    let mut scene = looking_ahead(|builder| builder.level_quotas(quotas));
+    let (ann, bob, guest) = (scene.user(ANN), scene.user(BOB), scene.guest());
+    scene.wait_millis(100);
+    let gift = |session, text: &str| Publish::gift(Source::Session(session), text.to_owned());
+    assert!(scene.publish(gift(ann, "the level's only one")).unwrap().outcome.is_some());
+    let _ = (scene.host(High, "from the host").unwrap(), scene.say(bob, "text").unwrap());
+    // The token is there as the urgent one comes, and is refused.
+    scene.now = scene.now + millis(100);
+    let refused = scene.publish(gift(ann, "late").urgent()).unwrap_err();
+    assert_eq!(refused.reason, RefusalReason::Congested);
+    assert_eq!(scene.read(guest), ["the level's only one", "from the host"]);
+}
+
 /// Each level below High keeps a third of what the floor gives it of the turns.
 #[test]
 fn b22_the_floor_keeps_places_in_a_queue_full_of_gifts() {
