@@ -11,9 +11,22 @@ use roomcast_core::{Actor, Instant, Memory, RoomState, UserId};
 impl Checked {
     /// `RoomState::close`.
     pub fn close(&mut self, room: &mut RoomState<Probe>, now: Instant, actor: Actor) -> Check {
+        let waiting = |room: &RoomState<Probe>| {
+            let books = room.snapshot(now).admission.ledger.total();
+            books.queued + books.under_review
+        };
+        let mut waited = waiting(room);
         let answer = room.close(now, actor);
         self.on_hub("close", &answer, |hub| hub.close(now, actor))?;
         self.mirrored(room, "close", answer, |twin| twin.close(now, actor))?;
+        // One call drops 1,024 of those that wait; the next ones drop the rest.
+        while answer.is_ok() && waiting(room) > 0 {
+            let rest = waited.saturating_sub(1_024);
+            same(Law::L7Bounded, "what one call leaves", rest, waiting(room))?;
+            waited = rest;
+            room.handle_timeout(now);
+            self.twin.handle_timeout(now);
+        }
         self.oracle.closed(now, actor, answer)?;
         self.inspect(room)
     }
