@@ -41,6 +41,8 @@
 //!
 //! This crate adds tasks, wakers and a clock to [`roomcast_core`], and nothing of the rules.
 //!
+//! The [`guide`] leads from the first room to running many: linking in, limits, operations, slow readers.
+//!
 //! # Layout
 //!
 //! The root has what most hosts need; [`config`], [`edge`], [`encode`], [`error`], [`event`], [`message`],
@@ -117,6 +119,8 @@ pub mod edge;
 pub mod encode;
 pub mod error;
 pub mod event;
+#[cfg(feature = "tokio")]
+pub mod guide;
 pub mod message;
 pub mod moderation;
 pub mod names;
