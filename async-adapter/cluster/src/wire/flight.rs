@@ -7,6 +7,8 @@ use super::persisted::Change;
 use super::record::{EdgeRecord, FlightRecord, LimitRecord};
 use super::{Record, VERSION, WireError, contradiction, read, write};
 use roomcast_core::admission::Continued;
+use roomcast_core::dedup::SaidKey;
+use roomcast_core::message::Sender;
 use roomcast_core::quota::LimitLeft;
 use roomcast_core::{Instant, PerLevel, Priority};
 
@@ -197,13 +199,7 @@ impl<M: Wire> Flight<M> {
     #[must_use]
     pub fn arrived(mut self, now: Instant) -> Self {
         let sent_at = self.sent_at;
-        let to = |at: Instant| {
-            if at >= sent_at {
-                now + at.saturating_since(sent_at)
-            } else {
-                now.saturating_sub(sent_at.saturating_since(at))
-            }
-        };
+        let to = |at| moved(at, sent_at, now);
         self.change.move_instants(to);
         if let Some(state) = &mut self.state {
             state.move_instants(to);
@@ -249,4 +245,30 @@ fn continued(record: &FlightRecord<'_>) -> Continued {
         }
     }
     continued
+}
+
+/// An instant as far from `there` as it was from `here`.
+fn moved(at: Instant, here: Instant, there: Instant) -> Instant {
+    if at >= here {
+        there + at.saturating_since(here)
+    } else {
+        there.saturating_sub(here.saturating_since(at))
+    }
+}
+
+impl<M> Flight<M> {
+    /// The keys of what went out, with their instants by the clock by which the flight arrived at
+    /// `now`.
+    pub(crate) fn said(&self, now: Instant) -> impl Iterator<Item = (Sender, SaidKey)> + '_ {
+        self.messages.iter().filter_map(move |sent| {
+            let (key, parts) = (sent.dedup_key?, &sent.parts);
+            let said_at = moved(parts.admitted_at, self.sent_at, now);
+            Some((parts.sender, SaidKey { key, priority: parts.priority, said_at }))
+        })
+    }
+
+    /// The incarnation of the log that this flight lies in at a place.
+    pub fn incarnation_at(&self, at: u64) -> u64 {
+        if self.incarnation == 0 { at } else { self.incarnation }
+    }
 }

@@ -93,6 +93,31 @@ impl Change {
         state.said.extend_from_slice(&self.said);
     }
 
+    /// Adds what changed after this.
+    pub(crate) fn add(&mut self, later: Self) {
+        fn is_other<T>(list: &[(UserId, T)], user: UserId) -> bool {
+            list.iter().all(|(other, _)| *other != user)
+        }
+        self.admins.retain(|user| !later.no_admins.contains(user));
+        self.no_admins.retain(|user| !later.admins.contains(user));
+        self.muted.retain(|(user, _)| !later.unmuted.contains(user));
+        self.unmuted.retain(|user| is_other(&later.muted, *user));
+        self.banned.retain(|(user, _)| !later.unbanned.contains(user));
+        self.unbanned.retain(|user| is_other(&later.banned, *user));
+        self.admins.extend(later.admins);
+        self.no_admins.extend(later.no_admins);
+        self.muted.extend(later.muted);
+        self.unmuted.extend(later.unmuted);
+        self.banned.extend(later.banned);
+        self.unbanned.extend(later.unbanned);
+        self.kicked.extend(later.kicked);
+        self.room_muted = later.room_muted.or(self.room_muted);
+        self.attributes.extend(later.attributes);
+        self.attributes_version = later.attributes_version.or(self.attributes_version);
+        self.counters.extend(later.counters);
+        self.said.extend(later.said);
+    }
+
     /// Moves the instants from one clock to another.
     pub(super) fn move_instants(&mut self, to: impl Fn(Instant) -> Instant) {
         for (_, until) in self.muted.iter_mut().chain(&mut self.banned) {

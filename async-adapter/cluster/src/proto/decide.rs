@@ -1,0 +1,196 @@
+//! What an owner does with what edges forward, and what becomes of it.
+
+use super::owner::{Offered, Owner};
+use crate::wire::{Command, Decided, Fate, Forward, NotDone, Origin, What, Wire};
+use roomcast_core::data::DataError;
+use roomcast_core::dedup::SaidKey;
+use roomcast_core::error::ModerationError;
+use roomcast_core::ids::CorrelationId;
+use roomcast_core::message::{EdgeMessage, OutcomeSink, Payload};
+use roomcast_core::timed::Until;
+use roomcast_core::{Actor, Event, Instant, Outcome};
+
+impl<M: Payload + Wire + Clone> Owner<M> {
+    /// A forward has come, in its turn.
+    pub(super) fn accept(&mut self, now: Instant, edge: u64, forward: Forward<M>) {
+        let Forward { number, what } = forward;
+        let decided = match what {
+            What::Message(message) => {
+                self.offer(now, edge, number, message);
+                self.pick_up();
+                return;
+            }
+            What::Count { key, gained } => self.count(&key, gained),
+            What::Command { actor, command } => {
+                let done = self.carry_out(now, actor, command);
+                self.pick_up();
+                done
+            }
+            What::Unknown => Err(NotDone::Unknown),
+        };
+        let decided = decided.map_or_else(Decided::NotDone, |()| Decided::Done);
+        self.fates.push_back((Fate { edge, number, decided }, None));
+    }
+
+    fn offer(&mut self, now: Instant, edge: u64, number: u64, mut message: EdgeMessage<M>) {
+        self.tags += 1;
+        let tag = self.tags;
+        // The key of a session says something at its own edge only.
+        let session = message.session.take();
+        let offered = Offered {
+            edge,
+            number,
+            origin: session.map(|session| Origin { edge, session: session.key().to_bits() }),
+            key: message.dedup_key,
+            sender: message.sender,
+            priority: message.priority,
+            id: None,
+            admitted_at: message.admitted_at,
+        };
+        message.outcome_sink = OutcomeSink::Event(CorrelationId(tag));
+        self.offered.insert(tag, offered);
+        match self.admission.publish(now, message.into_publish()) {
+            Ok(receipt) => {
+                if let Some(outcome) = receipt.outcome {
+                    self.decide(tag, outcome);
+                } else if let Some(offered) = self.offered.get_mut(&tag) {
+                    offered.id = Some(receipt.id);
+                    self.by_id.insert(receipt.id, tag);
+                }
+            }
+            Err(refused) => {
+                let (reason, retry_at) = (Some(refused.reason), refused.retry_at);
+                self.have_decided(tag, Decided::Refused { reason, retry_at });
+            }
+        }
+    }
+
+    /// An event of the admission. Nobody is in here, so there is nothing else to be heard.
+    pub(super) fn hear_outcome(&mut self, event: &Event) {
+        if let Event::Outcome {
+            outcome_sink: OutcomeSink::Event(CorrelationId(tag)),
+            outcome,
+            ..
+        } = event
+        {
+            self.decide(*tag, *outcome);
+        }
+    }
+
+    fn decide(&mut self, tag: u64, outcome: Outcome) {
+        let decided = match outcome {
+            Outcome::Dispatched { seq, .. } => Decided::Dispatched { seq },
+            Outcome::Dropped { reason, retry_at, .. } => {
+                Decided::Dropped { reason: Some(reason), retry_at }
+            }
+            Outcome::Merged { carrier } => {
+                let carrier = self.by_id.get(&carrier).and_then(|tag| self.offered.get(tag));
+                let edge = self.offered.get(&tag).map(|offered| offered.edge);
+                let carrier = carrier.filter(|carrier| Some(carrier.edge) == edge);
+                Decided::Merged { carrier: carrier.map(|carrier| carrier.number) }
+            }
+            // One that this version has not heard of.
+            _ => Decided::Dropped { reason: None, retry_at: None },
+        };
+        self.have_decided(tag, decided);
+    }
+
+    fn have_decided(&mut self, tag: u64, decided: Decided) {
+        let Some(offered) = self.offered.remove(&tag) else { return };
+        let Offered { edge, number, origin, key, sender, priority, id, admitted_at } = offered;
+        if let Some(id) = id {
+            self.by_id.remove(&id);
+        }
+        match decided {
+            Decided::Dispatched { seq } => {
+                self.origins.insert(seq, (origin, key));
+            }
+            // It is said again by no one, whatever becomes of what carries it.
+            Decided::Merged { .. } => {
+                let said = key.map(|key| SaidKey { key, priority, said_at: admitted_at });
+                self.change.said.extend(said.map(|said| (sender, said)));
+            }
+            _ => {}
+        }
+        self.fates.push_back((Fate { edge, number, decided }, Some(priority)));
+    }
+
+    fn count(&mut self, key: &str, gained: i64) -> Result<(), NotDone> {
+        let sum = self.admission.add_counter(key, gained).map_err(not_done_data)?;
+        self.change.counters.push((key.into(), Some(sum)));
+        Ok(())
+    }
+
+    fn carry_out(&mut self, now: Instant, actor: Actor, command: Command) -> Result<(), NotDone> {
+        let room = &mut self.admission;
+        let (change, wrong) = (&mut self.change, not_done);
+        match command {
+            Command::Mute(user, time) => {
+                room.mute(now, actor, &[user], time).map_err(wrong)?;
+                let until = room.muted_until(now, user);
+                change.unmuted.retain(|other| *other != user);
+                change.muted.extend(until.map(|until| (user, until)));
+            }
+            Command::Unmute(user) => {
+                room.unmute(now, actor, &[user]).map_err(wrong)?;
+                change.muted.retain(|(other, _)| *other != user);
+                change.unmuted.push(user);
+            }
+            Command::Ban(user, time) => {
+                room.ban(now, actor, &[user], time).map_err(wrong)?;
+                let until = room.banned_until(now, user).unwrap_or(Until::Forever);
+                change.unbanned.retain(|other| *other != user);
+                change.banned.push((user, until));
+            }
+            Command::Unban(user) => {
+                room.unban(now, actor, &[user]).map_err(wrong)?;
+                change.banned.retain(|(other, _)| *other != user);
+                change.unbanned.push(user);
+            }
+            Command::Kick(user) => {
+                room.kick(now, actor, &[user]).map_err(wrong)?;
+                change.kicked.push(user);
+            }
+            Command::AddAdmin(user) => {
+                room.add_admin(now, actor, user).map_err(wrong)?;
+                change.no_admins.retain(|other| *other != user);
+                change.admins.push(user);
+            }
+            Command::RemoveAdmin(user) => {
+                room.remove_admin(now, actor, user).map_err(wrong)?;
+                change.admins.retain(|other| *other != user);
+                change.no_admins.push(user);
+            }
+            Command::MuteRoom(true) => {
+                room.mute_room(now, actor).map_err(wrong)?;
+                change.room_muted = Some(true);
+            }
+            Command::MuteRoom(false) => {
+                room.unmute_room(now, actor).map_err(wrong)?;
+                change.room_muted = Some(false);
+            }
+            Command::WriteAttribute { key, value, based_on } => {
+                let written = room.write_attributes(now, based_on, &[(&*key, value.as_deref())]);
+                change.attributes_version = Some(written.map_err(not_done_data)?);
+                change.attributes.push((key, value));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn not_done(error: ModerationError) -> NotDone {
+    match error {
+        ModerationError::RoomClosed => NotDone::RoomClosed,
+        ModerationError::NotAllowed(_) => NotDone::NotAllowed,
+        _ => NotDone::Limit,
+    }
+}
+
+fn not_done_data(error: DataError) -> NotDone {
+    match error {
+        DataError::RoomClosed => NotDone::RoomClosed,
+        DataError::Conflict { .. } => NotDone::Conflict,
+        _ => NotDone::Limit,
+    }
+}

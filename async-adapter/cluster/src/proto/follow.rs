@@ -1,0 +1,122 @@
+//! A room as its log says that it is, up to the last flight that has been read.
+
+use crate::wire::{Books, Change, Flight};
+use roomcast_core::admission::{Continued, PersistedState};
+use roomcast_core::{Instant, PerLevel};
+
+/// A room as its log says that it is.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    /// The place of the last flight.
+    pub(super) applied: u64,
+    pub(super) incarnation: u64,
+    pub(super) epoch: u64,
+    pub(super) owner: u64,
+    /// How far the edge here has been brought.
+    pub(super) heads: PerLevel<u64>,
+    pub(super) continued: Continued,
+    pub(super) state: PersistedState,
+    pub(super) books: Books,
+    pub(super) checkpoint: u64,
+    pub(super) gathering: bool,
+    /// To whom the owner has handed the room, and when that was heard.
+    pub(super) handed_to: Option<(u64, Instant)>,
+    /// The incarnations of the nodes at which the room is open, as the last flight says.
+    pub(super) open_at: Vec<u64>,
+    /// Something before this was lost or unreadable.
+    pub(super) torn: bool,
+}
+
+impl Follower {
+    /// Begins with a flight that has all that is known.
+    pub(super) fn begin<M>(at: u64, now: Instant, flight: &Flight<M>) -> Option<Self> {
+        let mut follower = Self {
+            applied: 0,
+            incarnation: 0,
+            epoch: 0,
+            owner: 0,
+            heads: flight.continued.heads,
+            continued: flight.continued,
+            state: PersistedState::default(),
+            books: Books::default(),
+            checkpoint: at,
+            gathering: true,
+            handed_to: None,
+            open_at: Vec::new(),
+            torn: false,
+        };
+        flight.state.as_ref()?;
+        follower.apply(at, now, flight);
+        Some(follower)
+    }
+
+    /// Takes over what a flight says, but for what the edge is brought.
+    pub(super) fn apply<M>(&mut self, at: u64, now: Instant, flight: &Flight<M>) {
+        self.applied = at;
+        self.incarnation = flight.incarnation_at(at);
+        if flight.epoch != self.epoch {
+            self.handed_to = None;
+        }
+        (self.epoch, self.owner) = (flight.epoch, flight.owner);
+        self.continued = flight.continued;
+        self.books = flight.books;
+        self.checkpoint = if flight.checkpoint == 0 { at } else { flight.checkpoint };
+        self.gathering = flight.gathering;
+        if let Some(to) = flight.handed_to {
+            self.handed_to = Some((to, now));
+        }
+        self.open_at = flight.edges.iter().map(|seen| seen.edge).collect();
+        if let Some(state) = &flight.state {
+            self.state = PersistedState::default();
+            state.apply(&mut self.state);
+        } else {
+            flight.change.apply(&mut self.state);
+            self.state.said.extend(flight.said(now));
+        }
+    }
+
+    /// The place in the log of the last flight that was read.
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// The place of the first flight of this log.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// The revision of the room's key that made the last writer its owner.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The incarnation of the owner's node.
+    pub fn owner(&self) -> u64 {
+        self.owner
+    }
+
+    /// How many messages of each level have been dispatched, as far as has been heard.
+    pub fn heads(&self) -> PerLevel<u64> {
+        self.heads
+    }
+
+    /// What is known of people and data.
+    pub fn state(&self) -> &PersistedState {
+        &self.state
+    }
+
+    /// What became of all that edges forwarded, since the log began.
+    pub fn books(&self) -> Books {
+        self.books
+    }
+}
+
+/// What a host's edge is to know: all but the keys, of which it has its own.
+pub(super) fn for_edge(state: &PersistedState) -> PersistedState {
+    PersistedState { said: Vec::new(), ..state.clone() }
+}
+
+/// Whether an edge has to be told of a change.
+pub(super) fn concerns_edge(change: &Change) -> bool {
+    !Change { said: Vec::new(), ..change.clone() }.is_empty()
+}

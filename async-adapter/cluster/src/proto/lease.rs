@@ -1,0 +1,75 @@
+//! The lease of a node: that it lives, and until when it may take itself for an owner.
+
+use super::Event;
+use super::shared::{Purpose, Shared};
+use crate::bus::{Answer, Key, Request};
+use crate::wire::{NodeLease, VERSION};
+use roomcast_core::Instant;
+
+/// The lease of this node.
+#[derive(Debug, Default)]
+pub(super) struct Lease {
+    /// Its revision, as far as is known.
+    revision: u64,
+    /// When the attempt was sent that is on its way.
+    sent: Option<Instant>,
+    /// When to try next.
+    next: Instant,
+    name_taken: bool,
+}
+
+impl Lease {
+    /// Renews it, if that is due.
+    pub(super) fn tick<M, I>(&mut self, shared: &mut Shared<M, I>) {
+        if self.sent.is_some() || shared.now < self.next {
+            return;
+        }
+        let options = shared.options;
+        let lease =
+            NodeLease { node: options.name, incarnation: shared.incarnation, reads: VERSION };
+        self.sent = Some(shared.now);
+        let (key, value) = (Key::Node(options.name), lease.encode().into());
+        let (expected, ttl) = (self.revision, Some(options.lease));
+        shared.call(Purpose::Lease, Request::Put { key, expected, value, ttl });
+    }
+
+    /// An attempt is answered.
+    pub(super) fn answered<M, I>(&mut self, shared: &mut Shared<M, I>, answer: &Answer) {
+        let Some(sent) = self.sent.take() else { return };
+        let (name, soon) = (shared.options.name, shared.options.lease / 30);
+        self.next = shared.now + soon;
+        match *answer {
+            Answer::Done(revision) => {
+                self.revision = revision;
+                // Counted from before the bus began to count.
+                shared.lease_until = sent + shared.options.lease;
+                self.next = sent + shared.options.lease / 3;
+                if shared.incarnation == 0 {
+                    shared.incarnation = revision;
+                    shared.tell(Event::Started { incarnation: revision });
+                }
+                self.name_taken = false;
+            }
+            // Perhaps it was done, and the answer lost: then the key says so. Of the very first lease
+            // nobody can tell whose it is; it lapses, and is taken anew.
+            Answer::Refused => match shared.keys.node(name) {
+                Some((revision, its)) if its == shared.incarnation && its != 0 => {
+                    self.revision = revision;
+                }
+                Some(_) => {
+                    self.revision = 0;
+                    if !core::mem::replace(&mut self.name_taken, true) {
+                        shared.tell(Event::NameTaken);
+                    }
+                }
+                None => self.revision = 0,
+            },
+            Answer::Unknown | Answer::Read(_) => {}
+        }
+    }
+
+    /// When [`tick`](Self::tick) does something.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.sent.is_none().then_some(self.next)
+    }
+}

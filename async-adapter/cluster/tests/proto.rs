@@ -1,0 +1,555 @@
+//! Nodes over a bus in memory, one thing after the other: what each kind of trouble comes to.
+
+use roomcast_cluster::bus::{
+    Answer, Bus, CallId, ClientId, FromBus, Key, MemoryBus, Push, Request,
+};
+use roomcast_cluster::proto::{Event, Follower, Input, Node, NodeOptions, Outcome, Output};
+use roomcast_cluster::wire::{Command, Decided, Flight, NotDone, Numbers};
+use roomcast_core::handover::HandOver;
+use roomcast_core::ids::{MessageId, Seq};
+use roomcast_core::ledger::RefusalReason;
+use roomcast_core::message::{DedupKey, EdgeMessage, Sender};
+use roomcast_core::time::Duration;
+use roomcast_core::timed::Until;
+use roomcast_core::{Actor, Instant, PerLevel, RoomConfig, RoomId, UserId};
+
+const ROOM: RoomId = RoomId(42);
+const MILLI: Duration = Duration::from_millis(1);
+
+/// What reaches the bus of a node's requests, and the node of what the bus says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Open,
+    /// Nothing, either way.
+    Cut,
+    /// Requests arrive; that something was appended is not heard.
+    Deaf,
+    /// Records that are pushed do not.
+    NoPushes,
+}
+
+struct Cluster {
+    now: Instant,
+    bus: MemoryBus,
+    nodes: Vec<Option<Node<String>>>,
+    ways: Vec<Way>,
+    told: Vec<Vec<Output<String>>>,
+    appends: usize,
+}
+
+impl Cluster {
+    /// So many nodes, at which the room is open.
+    fn new(nodes: u64) -> Self {
+        let now = Instant::from_secs(1_000);
+        let mut cluster = Self {
+            now,
+            bus: MemoryBus::new(now),
+            nodes: Vec::new(),
+            ways: Vec::new(),
+            told: Vec::new(),
+            appends: 0,
+        };
+        for name in 1..=nodes {
+            cluster.start(name);
+            cluster.wait(50);
+        }
+        cluster.told.iter_mut().for_each(Vec::clear);
+        cluster
+    }
+
+    fn start(&mut self, name: u64) -> usize {
+        let mut node = Node::new(NodeOptions::new(name));
+        // Nothing is too old, however long nobody owns the room.
+        let builder = RoomConfig::builder(UserId(1)).rate(100).burst(100);
+        let config = builder.fresh_within(PerLevel([None; 4])).build().expect("valid");
+        node.handle(self.now, Input::Open { room: ROOM, config: Box::new(config) });
+        self.nodes.push(Some(node));
+        self.ways.push(Way::Open);
+        self.told.push(Vec::new());
+        self.settle();
+        self.nodes.len() - 1
+    }
+
+    fn node(&mut self, at: usize) -> &mut Node<String> {
+        self.nodes[at].as_mut().expect("it lives")
+    }
+
+    fn handle(&mut self, at: usize, input: Input<String>) {
+        let now = self.now;
+        self.node(at).handle(now, input);
+        self.settle();
+    }
+
+    /// Everything that is wanted now is done.
+    fn settle(&mut self) {
+        loop {
+            let mut is_done = true;
+            for at in 0..self.nodes.len() {
+                let Some(node) = &mut self.nodes[at] else { continue };
+                while let Some(output) = node.poll_output() {
+                    is_done = false;
+                    match output {
+                        Output::Bus(call, request) => {
+                            self.appends += usize::from(matches!(request, Request::Append { .. }));
+                            if self.ways[at] != Way::Cut {
+                                let client = ClientId(at as u64);
+                                self.bus.request(self.now, client, call, request);
+                            }
+                        }
+                        other => self.told[at].push(other),
+                    }
+                }
+            }
+            while let Some((client, from)) = self.bus.poll() {
+                is_done = false;
+                let at = usize::try_from(client.0).expect("small");
+                let is_lost = match (self.ways[at], &from) {
+                    (Way::Cut, _)
+                    | (Way::Deaf | Way::NoPushes, FromBus::Push(Push::Record { .. })) => true,
+                    (Way::Deaf, FromBus::Answer(_, Answer::Done(at))) => *at > 1_000_000,
+                    _ => false,
+                };
+                if let (Some(node), false) = (&mut self.nodes[at], is_lost) {
+                    node.handle(self.now, Input::Bus(from));
+                }
+            }
+            if is_done {
+                return;
+            }
+        }
+    }
+
+    fn wait(&mut self, millis: u32) {
+        for _ in 0..millis {
+            self.now = self.now + MILLI;
+            self.bus.handle_timeout(self.now);
+            for at in 0..self.nodes.len() {
+                let now = self.now;
+                let due = self.nodes[at]
+                    .as_mut()
+                    .filter(|node| node.poll_timeout().is_some_and(|at| at <= now));
+                if let Some(node) = due {
+                    node.handle(now, Input::Timeout);
+                }
+            }
+            self.settle();
+        }
+    }
+
+    fn message(&self, text: &str) -> EdgeMessage<String> {
+        EdgeMessage::new(MessageId(0), Sender::User(UserId(7)), self.now, text.to_owned())
+    }
+
+    fn forward(&mut self, at: usize, message: EdgeMessage<String>) {
+        self.handle(at, Input::Forward { room: ROOM, message: Box::new(message) });
+    }
+
+    fn say(&mut self, at: usize, text: &str) {
+        let message = self.message(text);
+        self.forward(at, message);
+    }
+
+    fn owner(&self) -> Option<usize> {
+        let owns = |node: &Node<String>| node.owner(ROOM).is_some();
+        self.nodes.iter().position(|node| node.as_ref().is_some_and(owns))
+    }
+
+    fn kill(&mut self, at: usize) {
+        self.nodes[at] = None;
+        self.bus.disconnect(ClientId(at as u64));
+    }
+
+    /// The numbers and texts that came to an edge, in order.
+    fn texts(&self, at: usize) -> Vec<(u64, String)> {
+        let flights = self.told[at].iter().filter_map(|output| match output {
+            Output::Flight { handed, .. } => Some(handed),
+            _ => None,
+        });
+        let messages = flights.flat_map(HandOver::messages);
+        messages.map(|message| (message.seq.0, message.payload.clone())).collect()
+    }
+
+    fn fates(&self, at: usize) -> Vec<(String, Outcome)> {
+        let fates = self.told[at].iter().filter_map(|output| match output {
+            Output::Fate { message, outcome, .. } => Some((message.payload.clone(), *outcome)),
+            _ => None,
+        });
+        fates.collect()
+    }
+
+    fn commanded(&self, at: usize) -> Vec<(u64, Outcome)> {
+        let all = self.told[at].iter().filter_map(|output| match output {
+            Output::Commanded { tag, outcome, .. } => Some((*tag, *outcome)),
+            _ => None,
+        });
+        all.collect()
+    }
+
+    fn events(&self, at: usize) -> Vec<Event> {
+        let events = self.told[at].iter().filter_map(|output| match output {
+            Output::Event(event) => Some(*event),
+            _ => None,
+        });
+        events.collect()
+    }
+
+    fn command(&mut self, at: usize, tag: u64, actor: Actor, command: Command) {
+        self.handle(at, Input::Command { room: ROOM, tag, actor, command });
+    }
+}
+
+fn out(seq: u64) -> Outcome {
+    Outcome::Decided(Decided::Dispatched { seq: Seq(seq) })
+}
+
+fn numbered(texts: &[&str]) -> Vec<(u64, String)> {
+    (1..).zip(texts.iter().map(|text| (*text).to_owned())).collect()
+}
+
+#[test]
+fn what_is_said_anywhere_comes_to_every_edge_and_has_its_fate_where_it_was_said() {
+    let mut cluster = Cluster::new(3);
+    for (at, text) in [(0, "a"), (1, "b"), (2, "c"), (1, "d")] {
+        cluster.say(at, text);
+    }
+    for at in 0..3 {
+        assert_eq!(cluster.texts(at), numbered(&["a", "b", "c", "d"]));
+        assert_eq!(cluster.node(at).undecided(ROOM), 0);
+    }
+    let fates = [("b".to_owned(), out(2)), ("d".to_owned(), out(4))];
+    assert_eq!(cluster.fates(1), fates);
+}
+
+/// However long the answer takes, and although the members of other nodes have it already.
+#[test]
+fn nobody_at_the_owners_node_is_told_before_the_log_has_it() {
+    let mut cluster = Cluster::new(2);
+    let owner = cluster.owner().expect("one owns it");
+    cluster.ways[owner] = Way::Cut;
+    cluster.say(owner, "a");
+    cluster.wait(500);
+    assert_eq!((cluster.texts(owner), cluster.fates(owner)), (vec![], vec![]));
+    cluster.ways[owner] = Way::Open;
+    cluster.wait(2_000);
+    assert_eq!(cluster.texts(owner), numbered(&["a"]));
+    assert_eq!(cluster.fates(owner), [("a".to_owned(), out(1))]);
+}
+
+/// It was accepted, and the answer lost: the log says so, and nothing is written twice.
+#[test]
+fn an_unknown_append_is_found_in_the_log() {
+    let mut cluster = Cluster::new(2);
+    let owner = cluster.owner().expect("one owns it");
+    cluster.ways[owner] = Way::Deaf;
+    cluster.say(owner, "a");
+    let appends = cluster.appends;
+    cluster.wait(500);
+    assert_eq!(cluster.fates(owner), [], "it does not know");
+    cluster.ways[owner] = Way::Open;
+    cluster.wait(900);
+    assert_eq!(cluster.fates(owner), [("a".to_owned(), out(1))]);
+    assert_eq!(cluster.texts(1 - owner), numbered(&["a"]));
+    cluster.say(1 - owner, "b");
+    assert_eq!(cluster.texts(owner), numbered(&["a", "b"]));
+    // That of "b", and one that says that the owner lives.
+    assert!(cluster.appends <= appends + 2, "{} after {appends}", cluster.appends);
+}
+
+/// Found by a life of the simulator: the answer to the flight before counted for the next one.
+#[test]
+fn an_answer_that_comes_after_the_log_was_asked_says_nothing_of_the_next_flight() {
+    let mut node = Node::<String>::new(NodeOptions::new(1));
+    let (mut now, mut bus) = (Instant::from_secs(1_000), MemoryBus::new(Instant::from_secs(1_000)));
+    let (mut late, mut flights) = (Vec::new(), Vec::new());
+    let config = Box::new(RoomConfig::default());
+    node.handle(now, Input::Open { room: ROOM, config });
+    let mut said = 0;
+    for _ in 0..10_000 {
+        now = now + MILLI;
+        node.handle(now, Input::Timeout);
+        while let Some(output) = node.poll_output() {
+            let Output::Bus(call, request) = output else { continue };
+            if let Request::Append { expected, bytes, .. } = &request {
+                let flight = Flight::<String>::decode(bytes, &mut Numbers).expect("a flight");
+                flights.push((*expected, flight.epoch, flight.number, flight.continued.heads));
+            }
+            bus.request(now, ClientId(1), call, request);
+            while let Some((_, from)) = bus.poll() {
+                // Each answer to an append comes only after the log was asked what became of it.
+                match from {
+                    FromBus::Answer(_, Answer::Done(at)) if at > 1_000_000 => late.push(from),
+                    FromBus::Answer(_, Answer::Read(Some(_))) => {
+                        node.handle(now, Input::Bus(from));
+                        for from in late.drain(..) {
+                            node.handle(now, Input::Bus(from));
+                        }
+                    }
+                    from => node.handle(now, Input::Bus(from)),
+                }
+            }
+        }
+        if node.window(ROOM) > 0 && said < 5 {
+            said += 1;
+            let sender = Sender::User(UserId(7));
+            let message = EdgeMessage::new(MessageId(0), sender, now, said.to_string());
+            node.handle(now, Input::Forward { room: ROOM, message: Box::new(message) });
+        }
+    }
+    assert!(flights.len() > 4, "{flights:?}");
+    // One behind the other, but for those that were sent again as they were.
+    for pair in flights.windows(2) {
+        let [(behind, _, number, _), (next, _, later, _)] = pair else { continue };
+        assert!(pair[0] == pair[1] || (next > behind && later > number) || later == &1, "{pair:?}");
+    }
+    assert_eq!(node.follower(ROOM).map(Follower::heads), Some(PerLevel([0, 5, 0, 0])));
+}
+
+#[test]
+fn another_node_goes_on_when_the_owner_dies_and_nothing_is_lost_or_repeated() {
+    let mut cluster = Cluster::new(3);
+    cluster.say(0, "a");
+    cluster.wait(10);
+    let owner = cluster.owner().expect("one owns it");
+    let others: Vec<usize> = (0..3).filter(|at| *at != owner).collect();
+    cluster.kill(owner);
+    cluster.say(others[0], "b");
+    let died = cluster.now;
+    while cluster.owner().is_none() {
+        cluster.wait(1);
+    }
+    let silence = cluster.now.saturating_since(died);
+    assert!(silence <= Duration::from_millis(3_200), "{silence:?}");
+    cluster.wait(10);
+    cluster.say(others[1], "c");
+    for at in others {
+        assert_eq!(cluster.texts(at), numbered(&["a", "b", "c"]), "node {at}");
+        assert_eq!(cluster.node(at).undecided(ROOM), 0);
+    }
+}
+
+/// It wakes up, and takes itself for the owner still: its append is refused.
+#[test]
+fn an_owner_that_was_cut_off_tells_nobody_what_nobody_gets() {
+    let mut cluster = Cluster::new(2);
+    let owner = cluster.owner().expect("one owns it");
+    let other = 1 - owner;
+    cluster.ways[owner] = Way::Cut;
+    cluster.say(owner, "a");
+    cluster.wait(2_000);
+    cluster.say(owner, "b");
+    cluster.wait(3_000);
+    assert_eq!(cluster.owner(), Some(other));
+    assert_eq!(cluster.node(owner).window(ROOM), 0, "the edge keeps what comes now");
+    cluster.say(other, "c");
+    cluster.ways[owner] = Way::Open;
+    cluster.handle(owner, Input::Reconnected);
+    cluster.wait(3_000);
+    assert_eq!(cluster.owner(), Some(other));
+    for at in [owner, other] {
+        assert_eq!(cluster.texts(at), numbered(&["c", "a", "b"]), "node {at}");
+    }
+    assert_eq!(cluster.fates(owner), [("a".to_owned(), out(2)), ("b".to_owned(), out(3))]);
+    let deposed = |event: &Event| matches!(event, Event::Deposed { .. });
+    assert!(cluster.events(owner).iter().any(deposed));
+}
+
+#[test]
+fn a_room_is_handed_over_without_a_pause() {
+    let mut cluster = Cluster::new(3);
+    cluster.say(0, "a");
+    let owner = cluster.owner().expect("one owns it");
+    let to = (owner + 1) % 3;
+    let key = cluster.node(0).keys().room(ROOM);
+    cluster.handle(owner, Input::HandOver { room: ROOM, to: to as u64 + 1 });
+    cluster.wait(2);
+    assert_eq!(cluster.owner(), Some(to));
+    assert_ne!(cluster.node(0).keys().room(ROOM), key);
+    cluster.say(owner, "b");
+    for at in 0..3 {
+        assert_eq!(cluster.texts(at), numbered(&["a", "b"]), "node {at}");
+    }
+    cluster.wait(5_000);
+    assert_eq!(cluster.owner(), Some(to), "and there it stays");
+}
+
+/// A hole is filled before anything newer is told.
+#[test]
+fn what_an_edge_has_not_heard_it_reads_in_the_log() {
+    let mut cluster = Cluster::new(3);
+    let owner = cluster.owner().expect("one owns it");
+    let edge = (owner + 1) % 3;
+    cluster.ways[edge] = Way::NoPushes;
+    for text in ["a", "b", "c"] {
+        cluster.say(owner, text);
+    }
+    assert_eq!(cluster.texts(edge), []);
+    cluster.ways[edge] = Way::Open;
+    cluster.say(owner, "d");
+    assert_eq!(cluster.texts(edge), numbered(&["a", "b", "c", "d"]));
+    // The last one is missed, and nothing follows but word that the owner lives.
+    cluster.ways[edge] = Way::NoPushes;
+    cluster.say(owner, "e");
+    cluster.ways[edge] = Way::Open;
+    cluster.wait(1_100);
+    assert_eq!(cluster.texts(edge), numbered(&["a", "b", "c", "d", "e"]));
+}
+
+/// The owner knows everything that was lost, and begins the new log with it.
+#[test]
+fn a_log_that_is_lost_under_its_owner_costs_nothing() {
+    let mut cluster = Cluster::new(2);
+    cluster.say(0, "a");
+    cluster.bus.lose_logs(cluster.now);
+    cluster.say(1, "b");
+    cluster.wait(1_500);
+    for at in 0..2 {
+        assert_eq!(cluster.texts(at), numbered(&["a", "b"]));
+        assert!(cluster.events(at).contains(&Event::Incarnation { room: ROOM }));
+    }
+    assert_eq!(cluster.fates(1), [("b".to_owned(), out(2))]);
+}
+
+/// Nobody knows what there was: one message is missing for everybody, and what may have gone out is
+/// not sent again.
+#[test]
+fn a_log_that_is_lost_with_its_owner_is_one_gap() {
+    let mut cluster = Cluster::new(3);
+    cluster.say(0, "a");
+    cluster.command(1, 1, Actor::Host, Command::Mute(UserId(50), None));
+    let owner = cluster.owner().expect("one owns it");
+    let (one, two) = ((owner + 1) % 3, (owner + 2) % 3);
+    cluster.kill(owner);
+    // It is sent to nobody.
+    cluster.say(one, "b");
+    cluster.bus.lose_logs(cluster.now);
+    cluster.wait(6_000);
+    cluster.say(two, "c");
+    for at in [one, two] {
+        let wanted = [(1, "a".to_owned()), (3, "c".to_owned())];
+        assert_eq!(cluster.texts(at), wanted, "node {at}");
+        let state = cluster.node(at).follower(ROOM).expect("it is read").state().clone();
+        assert_eq!(state.mutes, [(UserId(50), Until::Forever)]);
+    }
+    assert_eq!(cluster.fates(one), [("b".to_owned(), Outcome::Lost)]);
+}
+
+#[test]
+fn what_is_known_of_people_and_data_outlives_the_owner() {
+    let mut cluster = Cluster::new(2);
+    let (host, user) = (Actor::Host, UserId(50));
+    let attribute = Command::WriteAttribute {
+        key: "topic".into(),
+        value: Some(std::sync::Arc::from(*b"x")),
+        based_on: None,
+    };
+    for (tag, command) in (1..).zip([
+        Command::Mute(UserId(7), Some(Duration::from_secs(60))),
+        Command::Ban(user, None),
+        Command::AddAdmin(UserId(3)),
+        attribute.clone(),
+    ]) {
+        cluster.command(1, tag, host, command);
+    }
+    // Not by a user who may not, and not over what somebody else wrote.
+    cluster.command(0, 9, Actor::User(UserId(4)), Command::Unban(user));
+    let Command::WriteAttribute { key, value, .. } = attribute else { panic!() };
+    let stale = Command::WriteAttribute { key, value, based_on: Some(0) };
+    cluster.command(0, 10, host, stale);
+    for gained in [3, 4] {
+        let key = "likes".into();
+        cluster.handle(0, Input::Count { room: ROOM, key, gained });
+    }
+    let mut keyed = cluster.message("once");
+    (keyed.sender, keyed.dedup_key) = (Sender::User(UserId(8)), Some(DedupKey(5)));
+    cluster.forward(1, keyed.clone());
+    let done = Outcome::Decided(Decided::Done);
+    assert_eq!(cluster.commanded(1), [1, 2, 3, 4].map(|tag| (tag, done)));
+    let not = |why| Outcome::Decided(Decided::NotDone(why));
+    assert_eq!(cluster.commanded(0), [(9, not(NotDone::NotAllowed)), (10, not(NotDone::Conflict))]);
+    let owner = cluster.owner().expect("one owns it");
+    let other = 1 - owner;
+    cluster.kill(owner);
+    cluster.wait(4_000);
+    assert_eq!(cluster.owner(), Some(other));
+    cluster.told[other].clear();
+    keyed.admitted_at = cluster.now;
+    cluster.forward(other, keyed);
+    cluster.say(other, "muted");
+    let now = cluster.now;
+    let room = cluster.node(other).owner(ROOM).expect("it owns it");
+    assert_eq!(room.banned_until(now, user), Some(Until::Forever));
+    assert_eq!((room.counter("likes"), room.attribute("topic").is_some()), (Some(7), true));
+    assert!(room.muted_until(now, UserId(7)).is_some());
+    let refused = |fate: &(String, Outcome)| match fate.1 {
+        Outcome::Decided(Decided::Refused { reason, .. }) => reason,
+        _ => None,
+    };
+    let reasons: Vec<_> = cluster.fates(other).iter().map(refused).collect();
+    assert_eq!(reasons, [Some(RefusalReason::Duplicate), Some(RefusalReason::Muted)]);
+}
+
+#[test]
+fn two_nodes_of_one_name_do_not_live_together() {
+    let mut cluster = Cluster::new(1);
+    let second = cluster.start(1);
+    cluster.wait(5_000);
+    assert_eq!(
+        (cluster.events(second), cluster.node(second).incarnation()),
+        (vec![Event::NameTaken], 0)
+    );
+    // The first is gone, and its name is free when its lease has lapsed.
+    cluster.kill(0);
+    cluster.wait(4_000);
+    assert_ne!(cluster.node(second).incarnation(), 0);
+    assert_eq!(cluster.owner(), Some(second));
+}
+
+/// Whatever comes on any subject: it is refused, told, and the room goes on.
+#[test]
+fn what_is_none_of_the_wire_changes_nothing() {
+    let mut cluster = Cluster::new(2);
+    let owner = cluster.owner().expect("one owns it");
+    let other = 1 - owner;
+    let stranger = ClientId(9);
+    for junk in [&b""[..], b"\x00", b"{}", &[0xbf; 64], &[0x9b; 9], &vec![7; 2 << 20]] {
+        let bytes = bytes::Bytes::copy_from_slice(junk);
+        cluster.bus.request(cluster.now, stranger, None, Request::Send { room: ROOM, bytes });
+        cluster.settle();
+        for key in [Key::Node(77), Key::Room(RoomId(77))] {
+            let value = bytes::Bytes::copy_from_slice(junk);
+            let put = Request::Put { key, expected: 0, value, ttl: None };
+            cluster.bus.request(cluster.now, stranger, Some(CallId(1)), put);
+        }
+        for (client, from) in std::iter::from_fn(|| cluster.bus.poll()).collect::<Vec<_>>() {
+            if client != stranger {
+                let at = usize::try_from(client.0).expect("small");
+                cluster.handle(at, Input::Bus(from));
+            }
+        }
+    }
+    assert!(cluster.events(owner).contains(&Event::Unreadable { room: ROOM }));
+    cluster.say(other, "a");
+    assert_eq!(cluster.texts(owner), numbered(&["a"]));
+    // Even if it is in the log: it counts as lost, and the owner, whose number was taken, goes on.
+    let last = cluster.node(other).follower(ROOM).expect("it is read").applied();
+    let bytes = bytes::Bytes::from_static(b"junk");
+    let append = Request::Append { room: ROOM, expected: last, bytes };
+    cluster.bus.request(cluster.now, stranger, Some(CallId(1)), append);
+    let pushed: Vec<_> = std::iter::from_fn(|| cluster.bus.poll()).collect();
+    assert!(pushed.contains(&(stranger, FromBus::Answer(CallId(1), Answer::Done(last + 1)))));
+    for (client, from) in pushed.into_iter().filter(|(client, _)| *client != stranger) {
+        cluster.handle(usize::try_from(client.0).expect("small"), Input::Bus(from));
+    }
+    cluster.say(other, "b");
+    cluster.wait(8_000);
+    cluster.say(other, "c");
+    // Whatever the record was: perhaps it said that "b" went out.
+    assert_eq!(
+        cluster.fates(other)[1..],
+        [("b".to_owned(), Outcome::Lost), ("c".to_owned(), out(2))]
+    );
+    for at in 0..2 {
+        assert_eq!(cluster.texts(at), numbered(&["a", "c"]), "node {at}");
+        assert!(cluster.events(at).contains(&Event::Unreadable { room: ROOM }));
+    }
+}

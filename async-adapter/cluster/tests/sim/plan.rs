@@ -1,0 +1,66 @@
+//! What is going to happen in a life.
+
+use super::place::Words;
+use super::{Due, MILLI, SECOND, TROUBLE, World};
+use roomcast_cluster::wire::Command;
+use roomcast_core::{Priority, UserId};
+use std::sync::Arc;
+
+impl World {
+    /// What is going to happen, but for what follows from it.
+    pub(super) fn plan(&mut self) {
+        let count = self.machines.len();
+        for machine in 0..self.machines.len() {
+            let at = self.random.below(2 * SECOND);
+            self.later(at, Due::Boot(machine));
+        }
+        let words = self.random.between(20, 200);
+        for tag in 1..=words {
+            let machine = self.random.place(count);
+            let words = Words {
+                tag,
+                is_common: self.random.per_mille(300),
+                level: Priority::ALL[self.random.place(4)],
+                key: self.random.per_mille(300).then(|| self.random.below(6)),
+                is_like: false,
+            };
+            let is_like = words.key.is_none() && self.random.per_mille(150);
+            let at = self.random.between(SECOND, TROUBLE);
+            self.later(at, Due::Say(machine, Words { is_like, ..words }));
+        }
+        for _ in 0..self.random.below(8) {
+            let machine = self.random.place(count);
+            let user = UserId(50 + self.random.below(3));
+            let command = match self.random.below(6) {
+                0 => Command::Mute(user, None),
+                1 => Command::Unmute(user),
+                2 => Command::Ban(user, None),
+                3 => Command::AddAdmin(user),
+                4 => Command::RemoveAdmin(user),
+                _ => Command::WriteAttribute {
+                    key: format!("key{}", self.random.below(3)).into(),
+                    value: self.random.per_mille(700).then(|| Arc::from(*b"value")),
+                    based_on: None,
+                },
+            };
+            let at = self.random.between(SECOND, TROUBLE);
+            self.later(at, Due::Command(machine, command));
+        }
+        for _ in 0..self.random.below(5) {
+            let machine = self.random.place(count);
+            let at = self.random.between(3 * SECOND, TROUBLE - 5 * SECOND);
+            let time = self.random.between(100 * MILLI, 5 * SECOND);
+            let due = match self.random.below(5) {
+                0 => Due::Cut(machine, at + time),
+                1 => Due::Pause(machine, at + time),
+                2 | 3 => Due::Kill(machine, at + time),
+                _ => Due::HandOver(machine),
+            };
+            self.later(at, due);
+        }
+        if self.random.per_mille(150) {
+            let at = self.random.between(3 * SECOND, TROUBLE - 2 * SECOND);
+            self.later(at, Due::LoseLogs);
+        }
+    }
+}
