@@ -389,10 +389,8 @@ impl World {
                     outcome,
                     Outcome::Decided(Decided::Dispatched { .. } | Decided::Merged { .. })
                 );
-                if let (Some(place), Some(forwarded), false) =
-                    (&mut its.place, message.forwarded(), went_out)
-                {
-                    place.edge.not_dispatched(&forwarded);
+                if let (Some(place), false) = (&mut its.place, went_out) {
+                    place.edge.not_dispatched(&message.forwarded());
                 }
             }
             Output::Event(Event::Owns { .. }) => self.seen.owners += 1,
