@@ -24,6 +24,8 @@ enum Way {
     Cut,
     /// Requests arrive; that something was appended is not heard.
     Deaf,
+    /// Answers to appends do not arrive; records that are pushed do.
+    NoAnswers,
     /// Records that are pushed do not.
     NoPushes,
 }
@@ -106,7 +108,9 @@ impl Cluster {
                 let is_lost = match (self.ways[at], &from) {
                     (Way::Cut, _)
                     | (Way::Deaf | Way::NoPushes, FromBus::Push(Push::Record { .. })) => true,
-                    (Way::Deaf, FromBus::Answer(_, Answer::Done(at))) => *at > 1_000_000,
+                    (Way::Deaf | Way::NoAnswers, FromBus::Answer(_, Answer::Done(at))) => {
+                        *at > 1_000_000
+                    }
                     _ => false,
                 };
                 if let (Some(node), false) = (&mut self.nodes[at], is_lost) {
@@ -243,16 +247,29 @@ fn an_unknown_append_is_found_in_the_log() {
     cluster.ways[owner] = Way::Deaf;
     cluster.say(owner, "a");
     let appends = cluster.appends;
-    cluster.wait(500);
     assert_eq!(cluster.fates(owner), [], "it does not know");
+    cluster.wait(50);
     cluster.ways[owner] = Way::Open;
-    cluster.wait(900);
+    cluster.wait(1_100);
     assert_eq!(cluster.fates(owner), [("a".to_owned(), out(1))]);
     assert_eq!(cluster.texts(1 - owner), numbered(&["a"]));
     cluster.say(1 - owner, "b");
     assert_eq!(cluster.texts(owner), numbered(&["a", "b"]));
     // That of "b", and one that says that the owner lives.
     assert!(cluster.appends <= appends + 2, "{} after {appends}", cluster.appends);
+}
+
+/// It hears its own flight as everyone does.
+#[test]
+fn an_owner_needs_no_answer_where_the_bus_hands_on_what_it_wrote() {
+    let mut cluster = Cluster::new(2);
+    let owner = cluster.owner().expect("one owns it");
+    cluster.ways[owner] = Way::NoAnswers;
+    for text in ["a", "b", "c"] {
+        cluster.say(1 - owner, text);
+    }
+    assert_eq!(cluster.texts(owner), numbered(&["a", "b", "c"]));
+    assert_eq!(cluster.fates(1 - owner).len(), 3);
 }
 
 /// Found by a life of the simulator: the answer to the flight before counted for the next one.
@@ -407,6 +424,29 @@ fn a_log_that_is_lost_under_its_owner_costs_nothing() {
         assert!(cluster.events(at).contains(&Event::Incarnation { room: ROOM }));
     }
     assert_eq!(cluster.fates(1), [("b".to_owned(), out(2))]);
+}
+
+/// The owner had dispatched it, and no flight had said so: it never went out, and is no repetition.
+#[test]
+fn a_key_that_is_in_no_flight_may_be_said_to_the_next_owner() {
+    let mut cluster = Cluster::new(2);
+    let owner = cluster.owner().expect("one owns it");
+    let other = 1 - owner;
+    cluster.ways[owner] = Way::Deaf;
+    cluster.say(owner, "a");
+    let mut keyed = cluster.message("once");
+    (keyed.sender, keyed.dedup_key) = (Sender::User(UserId(8)), Some(DedupKey(5)));
+    cluster.forward(other, keyed);
+    // The log is lost while the owner does not know whether it has "a", and begins anew with that.
+    cluster.bus.lose_logs(cluster.now);
+    cluster.wait(1_500);
+    assert_eq!(cluster.texts(other), numbered(&["a"]));
+    assert!(cluster.events(other).contains(&Event::Incarnation { room: ROOM }));
+    cluster.kill(owner);
+    cluster.wait(4_000);
+    assert_eq!(cluster.owner(), Some(other));
+    assert_eq!(cluster.fates(other), [("once".to_owned(), out(2))]);
+    assert_eq!(cluster.texts(other), numbered(&["a", "once"]));
 }
 
 /// Nobody knows what there was: one message is missing for everybody, and what may have gone out is

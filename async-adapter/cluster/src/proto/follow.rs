@@ -113,10 +113,20 @@ impl Follower {
 
 /// What a host's edge is to know: all but the keys, of which it has its own.
 pub(super) fn for_edge(state: &PersistedState) -> PersistedState {
-    PersistedState { said: Vec::new(), ..state.clone() }
+    PersistedState {
+        admins: state.admins.clone(),
+        mutes: state.mutes.clone(),
+        bans: state.bans.clone(),
+        room_muted: state.room_muted,
+        attributes: state.attributes.clone(),
+        attributes_version: state.attributes_version,
+        counters: state.counters.clone(),
+        said: Vec::new(),
+    }
 }
 
 /// Whether an edge has to be told of a change.
 pub(super) fn concerns_edge(change: &Change) -> bool {
-    !Change { said: Vec::new(), ..change.clone() }.is_empty()
+    let said = &change.said;
+    *change != Change { said: said.clone(), ..Change::default() }
 }

@@ -166,6 +166,11 @@ impl<M: Payload + Wire + Clone> Room<M> {
 
     /// A record has come, from whoever passes them on or out of the log.
     pub(super) fn receive<I: HostIds>(&mut self, shared: &mut Shared<M, I>, record: Record) {
+        if self.owner.as_ref().is_some_and(|owner| owner.writes(&record)) {
+            // Its own flight, before the answer to the append.
+            self.have_written(shared, record.at);
+            return;
+        }
         if self.follower.is_none() {
             // Reading begins with the last of the log.
             self.read_at = shared.now;
@@ -199,6 +204,13 @@ impl<M: Payload + Wire + Clone> Room<M> {
     /// The log says what follows what was read: what is held before that is in no log any more, and
     /// neither is what is missing before it.
     fn fill<I: HostIds>(&mut self, shared: &mut Shared<M, I>, record: Option<Record>) {
+        let own = record
+            .as_ref()
+            .filter(|record| self.owner.as_ref().is_some_and(|owner| owner.writes(record)));
+        if let Some(at) = own.map(|record| record.at) {
+            self.have_written(shared, at);
+            return;
+        }
         let Some(follower) = &self.follower else { return };
         let applied = follower.applied;
         self.held.retain(|&at, _| at > applied);

@@ -6,7 +6,7 @@ use super::room::{Reading, Room};
 use super::shared::{Purpose, Shared};
 use super::{Event, Follower};
 use crate::bus::{Answer, CallId, Record, Request};
-use crate::wire::{Change, Decided, EdgeSeen, Fate, Flight, HostIds, Sent, Wire};
+use crate::wire::{Change, Decided, EdgeSeen, Fate, Flight, HostIds, MAX_BYTES, Sent, Wire};
 use bytes::Bytes;
 use roomcast_core::message::{MessageParts, Payload};
 use roomcast_core::{Instant, Message, Priority, RoomId};
@@ -14,13 +14,13 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// The most messages in a flight, and about the most bytes of payloads.
 const MAX_MESSAGES: usize = 256;
-const MAX_PAYLOADS: u64 = 512 << 10;
+const MAX_PAYLOADS: u64 = 256 << 10;
 
 /// The most fates in a flight.
 const MAX_FATES: usize = 4_096;
 
-/// The most keys of what was said in a flight: those that were said last.
-const MAX_SAID: usize = 16_384;
+/// The most keys in what is written down whole: those of what was said last.
+const MAX_SAID: usize = 8_192;
 
 /// A flight on its way to the log.
 #[derive(Debug)]
@@ -63,8 +63,18 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         })
     }
 
-    fn append<I: HostIds>(&mut self, shared: &mut Shared<M, I>, room: RoomId, flight: Flight<M>) {
-        let bytes = Bytes::from(flight.encode(&shared.ids));
+    fn append<I: HostIds>(
+        &mut self,
+        shared: &mut Shared<M, I>,
+        room: RoomId,
+        mut flight: Flight<M>,
+    ) {
+        let mut bytes = Bytes::from(flight.encode(&shared.ids));
+        if let Some(state) = flight.state.as_mut().filter(|_| bytes.len() > MAX_BYTES) {
+            // Rather forget what was said than stand still: people and data have bounds of their own.
+            state.said.clear();
+            bytes = flight.encode(&shared.ids).into();
+        }
         self.wrote_at = shared.now;
         self.writing = Some(Writing { flight, bytes, call: None, ask_at: None });
         self.send(shared, room);
@@ -188,6 +198,12 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         messages
     }
 
+    /// Whether this is the flight that is on its way, in the log.
+    pub(super) fn writes(&self, record: &Record) -> bool {
+        let writing = self.writing.as_ref();
+        record.previous == self.tail && writing.is_some_and(|its| its.bytes == record.bytes)
+    }
+
     /// The log has the flight, at this place.
     fn acked(&mut self, at: u64) -> Option<Record> {
         let Writing { flight, bytes, .. } = self.writing.take()?;
@@ -251,7 +267,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
     }
 
     /// The log has the owner's flight: it is told to everyone here, as it is everywhere.
-    fn have_written<I: HostIds>(&mut self, shared: &mut Shared<M, I>, at: u64) {
+    pub(super) fn have_written<I: HostIds>(&mut self, shared: &mut Shared<M, I>, at: u64) {
         let Some(owner) = &mut self.owner else { return };
         let leaves =
             owner.writing.as_ref().is_some_and(|writing| writing.flight.handed_to.is_some());
