@@ -42,11 +42,11 @@ pub mod time;
 
 pub use bytes::Bytes;
 pub use drive::clock::Clock;
+pub use encode::Encoder;
 pub use event::Event;
 pub use hub::room::Room;
 pub use hub::{Hub, HubBuilder};
 pub use pump::Pump;
-pub use encode::Encoder;
 pub use pump::transport::Transport;
 pub use reading::speaker::Speaker;
 pub use reading::subscription::Subscription;
