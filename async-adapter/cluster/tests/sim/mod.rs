@@ -10,7 +10,7 @@ mod random;
 mod way;
 
 use machine::Machine;
-use oracle::{Oracle, WITHIN};
+use oracle::{Oracle, Rate, WITHIN};
 use place::{Place, ROOM, Words};
 use random::Random;
 use roomcast_cluster::bus::{Bus, CallId, ClientId, FromBus, MemoryBus, Request};
@@ -150,7 +150,7 @@ impl World {
             at: 0,
             numbers: 0,
             due: BTreeMap::new(),
-            oracle: Oracle::default(),
+            oracle: Oracle::new(Rate::new(rate, !is_skewed)),
             said_at: BTreeMap::new(),
             gained_by_dead: 0,
             seen: Seen::default(),

@@ -9,7 +9,7 @@ use roomcast_cluster::wire::{Decided, Flight, Numbers};
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::message::{EdgeMessage, Sender};
 use roomcast_core::time::Duration;
-use roomcast_core::{Message, Outcome, PerLevel, Priority, UserId};
+use roomcast_core::{Instant, Message, Outcome, PerLevel, Priority, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How old a message may be when it goes out.
@@ -26,6 +26,38 @@ pub(crate) enum Told {
     Lost,
 }
 
+/// The room's rate, over all owners where they have one clock, and for each by its own otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rate {
+    per_second: u64,
+    is_one_clock: bool,
+    epoch: u64,
+    at: Instant,
+    /// Billionths of a message that may go out.
+    left: u128,
+}
+
+impl Rate {
+    pub(crate) fn new(per_second: u32, is_one_clock: bool) -> Self {
+        Self { per_second: per_second.into(), is_one_clock, ..Self::default() }
+    }
+
+    /// Whether a message may go out.
+    fn pass(&mut self, epoch: u64, at: Instant, is_known: bool) -> bool {
+        const ONE: u128 = 1_000_000_000;
+        let full = u128::from(self.per_second) * ONE;
+        if self.epoch == 0 || (epoch != self.epoch && !(self.is_one_clock && is_known)) {
+            (self.left, self.at) = (full, at);
+        }
+        self.epoch = epoch;
+        let more = at.saturating_since(self.at).as_nanos() * u128::from(self.per_second);
+        (self.left, self.at) = (full.min(self.left + more), self.at.max(at));
+        let passes = self.left >= ONE;
+        self.left = self.left.saturating_sub(ONE);
+        passes
+    }
+}
+
 /// What must hold.
 #[derive(Default)]
 pub(crate) struct Oracle {
@@ -39,6 +71,7 @@ pub(crate) struct Oracle {
     /// What the logs say of each forward.
     fates: BTreeMap<(u64, u64), Decided>,
     keys: BTreeSet<(UserId, u64)>,
+    rate: Rate,
     heads: PerLevel<u64>,
     last: Option<(u64, u64)>,
     pub(crate) flights: u64,
@@ -48,6 +81,10 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, ..Self::default() }
+    }
+
     pub(crate) fn said(&mut self, words: Words, user: UserId) {
         self.words.insert(words.tag, (words, user));
     }
@@ -126,8 +163,17 @@ impl Oracle {
             if self.sent.insert(seq, tag).is_some_and(|other| other != tag) && self.losses == 0 {
                 return Err(format!("L13: two messages are #{seq}"));
             }
-            if self.sent_as.insert(tag, seq).is_some_and(|other| other != seq) {
+            let before = self.sent_as.insert(tag, seq);
+            if before.is_some_and(|other| other != seq) {
                 return Err(format!("L12: message {tag} goes out twice"));
+            }
+            let is_known = self.losses == 0;
+            let at = parts.dispatched_at;
+            if before.is_none() && !self.rate.pass(flight.epoch, at, is_known) {
+                return Err(format!(
+                    "L5: #{seq} goes out beyond the rate, at {at}: {:?}",
+                    self.rate
+                ));
             }
             let Some((words, user)) = self.words.get(&tag) else {
                 return Err(format!("nobody said {tag}"));
