@@ -128,7 +128,8 @@ impl<M: Payload + Wire + Clone> Room<M> {
             (Reading::Begin, Ok(Some(record))) => self.begin(shared, &record),
             (Reading::Checkpoint, Ok(record)) => {
                 self.read_at = shared.now;
-                if let Some(record) = record {
+                // Asked for twice, it is answered twice; reading never goes back.
+                if let (Some(record), None) = (record, &self.follower) {
                     self.start(shared, &record);
                 }
             }
