@@ -1,21 +1,28 @@
 //! Bytes a session of the core, by resident memory, keys included: guests and users, 1,000,000 and
 //! 10,000,000 of them; what stays for each of 1,000,000 users that were once too slow, or have said
-//! something, and have caught up; and bytes a room of a hub, with one guest in it.
+//! something, and have caught up; bytes a room of a hub, with one guest in it; and bytes a key of a
+//! limit, beside `governor`'s over a `DashMap`.
 //!
 //! Each figure is taken in a process of its own, so that nothing that was freed before is counted
 //! in or out.
 #![allow(missing_docs)]
 
 use bytes::Bytes;
-use roomcast::core::RoomState;
+use governor::{Quota as PeerQuota, RateLimiter};
+use roomcast::core::quota::Quota;
+use roomcast::core::{KeyedLimit, RoomState};
 use roomcast::time::Instant;
 use roomcast::{Hub, Join, RoomId, UserId};
 use roomcast_benches::past::{Past, fill};
 use roomcast_benches::{is_test_run, resident, room_of, unlimited};
+use std::num::NonZeroU32;
 use std::process::Command;
 
 /// Asks the program to take one figure: who, and how many.
 const TAKE: &str = "--take";
+/// The keys of a limit, and those of one of `governor`'s.
+const KEYS: &str = "keys";
+const KEYS_OF_PEER: &str = "keys of governor's";
 
 /// Joins so many sessions and prints the growth of resident memory for each.
 fn take(who: &str, sessions: u32) {
@@ -76,6 +83,29 @@ fn take_rooms(rooms: u32) {
     }
 }
 
+/// Lets so many keys take a token and prints the growth of resident memory for each: of a limit of
+/// roomcast's, or of `governor`'s.
+fn take_keys(whose: &str, keys: u32) {
+    let mut limit = KeyedLimit::new(Quota::per_second(NonZeroU32::MIN), keys, 7);
+    let peer = RateLimiter::dashmap(PeerQuota::per_second(NonZeroU32::MIN));
+    let before = resident();
+    for key in 0..u64::from(keys) {
+        if whose == KEYS {
+            let _ = limit.take(Instant::from_secs(1), key);
+        } else {
+            let _ = peer.check_key(&key);
+        }
+    }
+    let after = resident();
+    assert_eq!(limit.len() as usize + peer.len(), keys as usize, "all of them are there");
+    match before.zip(after) {
+        Some((before, after)) => {
+            println!("{:.1} bytes a key", after.saturating_sub(before) as f64 / f64::from(keys));
+        }
+        None => println!("not measured: this system does not tell resident memory"),
+    }
+}
+
 /// Starts this program once for each figure.
 fn all() {
     let program = std::env::current_exe().expect("the program knows where it is");
@@ -84,7 +114,8 @@ fn all() {
     let sessions =
         sizes.into_iter().flat_map(|sessions| ["guests", "users"].map(|who| (who, sessions)));
     let after = Past::ALL.map(|past| (past.name(), sizes[0]));
-    for (who, sessions) in sessions.chain(after).chain([("rooms", rooms)]) {
+    let keys = [(KEYS, sizes[0]), (KEYS_OF_PEER, sizes[0])];
+    for (who, sessions) in sessions.chain(after).chain([("rooms", rooms)]).chain(keys) {
         let child = Command::new(&program)
             .args([TAKE, who, &sessions.to_string()])
             .output()
@@ -102,6 +133,11 @@ fn main() {
     match arguments.as_slice() {
         [take_one, who, rooms] if take_one == TAKE && who == "rooms" => {
             take_rooms(rooms.parse().expect("a number of rooms"));
+        }
+        [take_one, who, keys]
+            if take_one == TAKE && [KEYS, KEYS_OF_PEER].contains(&who.as_str()) =>
+        {
+            take_keys(who, keys.parse().expect("a number of keys"));
         }
         [take_one, who, sessions] if take_one == TAKE => {
             let sessions = sessions.parse().expect("a number of sessions");

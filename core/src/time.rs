@@ -95,6 +95,12 @@ impl Watermark {
     pub(crate) fn at(self) -> Instant {
         self.0
     }
+
+    /// Where it would move.
+    #[inline]
+    pub(crate) fn peek(self, now: Instant) -> Instant {
+        self.0.max(now)
+    }
 }
 
 /// The clock of a room, or of one half of it: it only moves forward, and one call moves it no

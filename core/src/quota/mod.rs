@@ -74,6 +74,14 @@ impl Quota {
         Self { rate: Rate::per_second(count), burst: count }
     }
 
+    /// A bucket that at `now` lacks so many units of being full: a token is as many as the period
+    /// has nanoseconds.
+    pub(crate) fn missing(self, now: Instant, units: u128) -> TokenBucket {
+        let full = TokenBucket::cost(self.rate, self.burst.get());
+        let units = full.saturating_sub(units);
+        TokenBucket { rate: self.rate, burst: self.burst, units, last: now }
+    }
+
     /// A bucket that is empty at `now`.
     pub(crate) const fn empty(self, now: Instant) -> TokenBucket {
         TokenBucket { rate: self.rate, burst: self.burst, units: 0, last: now }
@@ -260,6 +268,11 @@ impl TokenBucket {
         self.units = converted.min(Self::cost(quota.rate, quota.burst.get()));
         self.last = self.last.max(now);
         (self.rate, self.burst) = (quota.rate, quota.burst);
+    }
+
+    /// How many units it lacks of being full.
+    pub(crate) fn missing_at(&self, now: Instant) -> u128 {
+        Self::cost(self.rate, self.burst.get()) - self.units_at(now)
     }
 
     fn units_at(&self, now: Instant) -> u128 {
