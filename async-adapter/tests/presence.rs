@@ -2,7 +2,8 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::config::Heartbeat;
-use roomcast::event::{Presence, PresenceCause};
+use roomcast::error::SessionEnd;
+use roomcast::event::{EndReason, Presence, PresenceCause};
 use roomcast::time::{Instant, TokioClock};
 use roomcast::{
     Clock, Event, Hub, Join, Publish, Room, RoomConfig, RoomId, Source, Subscription, UserId,
@@ -82,7 +83,11 @@ async fn a7_a_silent_session_is_offline_until_touched() {
 #[tokio::test(start_paused = true)]
 async fn a7_the_touched_stay_online_in_every_shard() {
     let (hub, told) = hub();
-    let heartbeat = Heartbeat { silence: Duration::from_secs(3), every: Duration::from_secs(1) };
+    let heartbeat = Heartbeat {
+        silence: Duration::from_secs(3),
+        every: Duration::from_secs(1),
+        leave_after: None,
+    };
     let config = RoomConfig::builder(OWNER)
         .heartbeat(Some(heartbeat))
         .presence_events(10_000)
@@ -127,8 +132,11 @@ impl Clock for Hurried {
 /// They agree in the end, whatever order threads touch in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a7_admission_and_shards_agree_on_touches() {
-    let heartbeat =
-        Heartbeat { silence: Duration::from_millis(2), every: Duration::from_millis(1) };
+    let heartbeat = Heartbeat {
+        silence: Duration::from_millis(2),
+        every: Duration::from_millis(1),
+        leave_after: None,
+    };
     let config = RoomConfig::builder(OWNER).heartbeat(Some(heartbeat)).build().unwrap();
     let hub = Hub::<&'static str>::builder().workers(2).clock(Hurried::default()).spawn();
     let room = hub.create_room(RoomId(1), &config).unwrap();
@@ -178,4 +186,32 @@ async fn a12_the_newest_are_named_in_order() {
     assert!(room.recent_users() == expected);
     drop((again, sessions));
     assert!(room.recent_users().is_empty());
+}
+
+/// Whoever waits is woken to be told, and the hub hears of the going once.
+#[tokio::test(start_paused = true)]
+async fn c6_a_silent_session_is_shown_out() {
+    let hub = Hub::<&'static str>::builder().workers(2).clock(TokioClock::default()).spawn();
+    let heartbeat = Heartbeat {
+        silence: Duration::from_secs(3),
+        every: Duration::from_secs(1),
+        leave_after: Some(Duration::from_secs(5)),
+    };
+    let config = RoomConfig::builder(UserId(1)).heartbeat(Some(heartbeat)).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let (mut ann, guest) = (room.join(Join::user(ANN)).unwrap(), room.join(Join::guest()).unwrap());
+    let started = tokio::time::Instant::now();
+    let waiting = tokio::spawn(async move { (ann.next_batch().await.err(), started.elapsed()) });
+    // The guest shows life all the time.
+    for _ in 0..20 {
+        sleep(Duration::from_secs(1)).await;
+        assert!(guest.touch());
+    }
+    let (end, after) = waiting.await.unwrap();
+    assert_eq!(end, Some(SessionEnd::Closed(EndReason::Silent)));
+    // Found by the look after 3 s, or the next, and out by one 5 s later.
+    assert!((8..=10).contains(&after.as_secs()), "{after:?}");
+    assert_eq!(room.stats().users_online(), 0);
+    assert_eq!(room.stats().sessions(), 1);
+    assert!(room.stats().balances());
 }

@@ -93,6 +93,8 @@ pub enum Liveness {
     Silent,
     /// It shows life again.
     Alive,
+    /// It was silent for so long that it ends.
+    Left,
 }
 
 /// Why a session ended, as the session itself is told.
@@ -111,6 +113,9 @@ pub enum EndReason {
     JoinedElsewhere,
     /// The host ended this session: [`RoomState::end_session`](crate::RoomState::end_session).
     Ended,
+    /// The session has shown no sign of life for so long that it ends:
+    /// [`Heartbeat::leave_after`](crate::config::Heartbeat::leave_after).
+    Silent,
 }
 
 impl core::fmt::Display for EndReason {
@@ -122,6 +127,7 @@ impl core::fmt::Display for EndReason {
             Self::Banned => "the user was banned",
             Self::JoinedElsewhere => "the user joined another room",
             Self::Ended => "the session was ended",
+            Self::Silent => "the session was silent for too long",
         })
     }
 }

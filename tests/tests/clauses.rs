@@ -47,6 +47,8 @@ mod review;
 mod scene;
 #[path = "clauses/sessions.rs"]
 mod sessions;
+#[path = "clauses/silent.rs"]
+mod silent;
 #[path = "clauses/tips.rs"]
 mod tips;
 #[path = "clauses/vacancy.rs"]

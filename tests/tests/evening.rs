@@ -36,6 +36,7 @@ fn evening(seed: u64) -> Evening {
         heartbeat: Some(Heartbeat {
             silence: Duration::from_secs(3),
             every: Duration::from_secs(2),
+            leave_after: None,
         }),
         ..Rules::default()
     };
@@ -63,6 +64,7 @@ fn evening(seed: u64) -> Evening {
         heartbeat: Some(Heartbeat {
             silence: Duration::from_millis(500),
             every: Duration::from_millis(70),
+            leave_after: Some(Duration::from_millis(300)),
         }),
         seed,
         ..Rules::default()

@@ -21,6 +21,7 @@ fn an_end_says_why() {
         (EndReason::Banned, "the user was banned"),
         (EndReason::JoinedElsewhere, "the user joined another room"),
         (EndReason::Ended, "the session was ended"),
+        (EndReason::Silent, "the session was silent for too long"),
     ];
     for (end, says) in ends {
         assert_eq!(end.to_string(), says);

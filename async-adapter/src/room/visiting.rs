@@ -31,13 +31,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             let gone: Vec<SessionId> = state.audience.gone().collect();
             let pump_notifies = if state.audience.wake(now) || !gone.is_empty() {
                 state.begin_waking();
+                // Also for those whom the time has ended: they look once more.
+                shard.advance();
                 state.pump_notifies.clone()
             } else {
                 SmallVec::new()
             };
-            if !gone.is_empty() {
-                shard.advance();
-            }
             let next = shard.arm(state);
             Some((pump_notifies, gone, state.audience.has_liveness(), next))
         });

@@ -227,7 +227,8 @@ impl<M: Payload> Admission<M> {
 
     /// Notes what an audience found out about a session: a user whose sessions are all silent goes
     /// offline as [`HeartbeatInterrupt`](PresenceCause::HeartbeatInterrupt), and online as
-    /// [`HeartbeatRecover`](PresenceCause::HeartbeatRecover) when one of them shows life. Harmless
+    /// [`HeartbeatRecover`](PresenceCause::HeartbeatRecover) when one of them shows life; a session
+    /// that was silent for too long is none of its user's any more. Harmless
     /// when the session is not registered, or when it is no news. O(sessions of the user).
     ///
     /// An audience's findings come in its own order; whoever passes them on from several threads
@@ -237,7 +238,11 @@ impl<M: Payload> Admission<M> {
         if self.people.user_of(key).is_none() {
             return;
         }
-        self.clock.advance(now);
+        let now = self.clock.advance(now);
+        if liveness == Liveness::Left {
+            // Its audience lets it take what it is due, and says when it has gone.
+            return self.let_go(now, key, SystemMessageKind::Left);
+        }
         let change = self.people.note_liveness(key, liveness);
         let Some(change) = change else { return };
         if self.status != RoomStatus::Closed {

@@ -146,7 +146,8 @@ impl<M> People<M> {
         })
     }
 
-    /// Notes that a session is silent, or shows life; returns what that changes for its user.
+    /// Notes that a session is silent, or shows life; returns what that changes for its user. That
+    /// one goes is no news here.
     /// O(sessions of the user).
     pub(super) fn note_liveness(
         &mut self,
@@ -158,6 +159,7 @@ impl<M> People<M> {
         let is_news = match liveness {
             Liveness::Silent => self.silent_sessions.insert(session),
             Liveness::Alive => self.silent_sessions.remove(session),
+            Liveness::Left => false,
         };
         let is_online = !self.has_silent_only(user);
         if !is_news || was_online == is_online {

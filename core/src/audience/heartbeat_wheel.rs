@@ -11,6 +11,7 @@ use crate::event::Liveness;
 use crate::ids::SessionKey;
 use crate::time::Instant;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// The maximum number of slots that one call looks at.
 const MAX_SCANNED: u32 = 8_192;
@@ -41,7 +42,12 @@ pub(super) struct HeartbeatWheel {
     /// Sessions that a look may find silent.
     watched: u32,
     silent: u32,
+    /// For each slot, the number of the look that found its session silent: only where silent
+    /// sessions leave.
+    silent_since: Chunked<u64>,
     expired: Deque<(SessionKey, Liveness)>,
+    /// Sessions that the last looks found to be silent for too long.
+    leaving: Vec<SessionKey>,
 }
 
 /// A look on its way.
@@ -56,22 +62,36 @@ struct Walk {
 impl HeartbeatWheel {
     pub(super) fn new(settings: &Settings) -> Option<Box<Self>> {
         let scans = Scans::new(settings)?;
-        let (left, expired) = (Chunked::new(), Deque::new());
-        Some(Box::new(Self { scans, left, done: 0, walk: None, watched: 0, silent: 0, expired }))
+        Some(Box::new(Self::starting_at(scans, 0)))
     }
 
     /// That of another part of the room, with nobody in it yet: it looks when this one does.
     pub(super) fn beside(&self) -> Box<Self> {
-        let (left, expired) = (Chunked::new(), Deque::new());
-        Box::new(Self {
-            scans: self.scans,
-            left,
-            done: self.done,
+        Box::new(Self::starting_at(self.scans, self.done))
+    }
+
+    fn starting_at(scans: Scans, done: u64) -> Self {
+        Self {
+            scans,
+            left: Chunked::new(),
+            done,
             walk: None,
             watched: 0,
             silent: 0,
-            expired,
-        })
+            silent_since: Chunked::new(),
+            expired: Deque::new(),
+            leaving: Vec::new(),
+        }
+    }
+
+    /// Whether there is anybody to look at.
+    fn has_any(&self) -> bool {
+        self.watched > 0 || self.silent > 0 && self.scans.leaves_after().is_some()
+    }
+
+    /// Takes out those whom the looks since the last call found to be silent for too long.
+    pub(super) fn take_leaving(&mut self) -> Vec<SessionKey> {
+        core::mem::take(&mut self.leaving)
     }
 
     /// Whether a room of these settings looks as this one does, or as this one does not.
@@ -134,7 +154,7 @@ impl HeartbeatWheel {
             (MAX_SCANNED, MAX_EXPIRED.saturating_sub(self.expired.len()));
         while may_scan > 0 && may_expire > 0 {
             let number = self.scans.until(now);
-            if self.watched == 0 {
+            if !self.has_any() {
                 (self.done, self.walk) = (number, None);
                 return;
             }
@@ -171,10 +191,12 @@ impl HeartbeatWheel {
         let block = &mut chunk[..len];
         // A free slot and a silent one wrap round to more than the most.
         let is_over = |left: u8| left.wrapping_sub(1) < missed;
-        if block
-            .iter()
-            .fold(0, |any, &left| any | u8::from(is_over(left)) | u8::from(left == FRESH))
-            == 0
+        let leaves_after = self.scans.leaves_after();
+        // What else asks for a look at each.
+        let special = if leaves_after.is_some() { SILENT } else { FRESH };
+        if block.iter().fold(0, |any, &left| {
+            any | u8::from(is_over(left)) | u8::from(left == FRESH) | u8::from(left == special)
+        }) == 0
         {
             for left in block {
                 *left -= if left.wrapping_sub(1) < MOST { missed } else { 0 };
@@ -190,7 +212,22 @@ impl HeartbeatWheel {
             let left = self.left[slot];
             if left == FRESH {
                 self.left[slot] = self.count(now, walk.number);
+            } else if left == SILENT {
+                let silent_for = |since: &u64| walk.number - since;
+                let looks = self.silent_since.get(slot).map(silent_for);
+                // One that has been found is taken out by the same call.
+                if leaves_after.is_some_and(|most| looks.is_some_and(|looks| looks >= most))
+                    && let Some(session) = holder(slot)
+                {
+                    *may_expire -= 1;
+                    self.leaving.push(session);
+                    self.tell(session, Liveness::Left);
+                }
             } else if is_over(left) {
+                if leaves_after.is_some() {
+                    self.silent_since.touch(slot, 0);
+                    self.silent_since[slot] = walk.number;
+                }
                 self.left[slot] = SILENT;
                 self.watched -= 1;
                 self.silent += 1;
@@ -217,7 +254,7 @@ impl HeartbeatWheel {
 
     /// When the next look is due, if there is anybody to look at.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.scans.at(self.done + 1).filter(|_| self.watched > 0)
+        self.scans.at(self.done + 1).filter(|_| self.has_any())
     }
 }
 
@@ -229,14 +266,13 @@ mod tests {
     use crate::index::Rng;
     use crate::time::Duration;
     use alloc::vec;
-    use alloc::vec::Vec;
 
     const MILLI: u64 = 1_000_000;
 
     fn wheel(silence: u64, every: u64) -> HeartbeatWheel {
         let (silence, every) = (Duration::from_nanos(silence), Duration::from_nanos(every));
         let config = RoomConfig::builder(UserId(3))
-            .heartbeat(Some(Heartbeat { silence, every }))
+            .heartbeat(Some(Heartbeat { silence, every, leave_after: None }))
             .build()
             .unwrap();
         *HeartbeatWheel::new(&config.settings).unwrap()

@@ -351,6 +351,9 @@ impl<M: Payload> Audience<M> {
         }
         if let Some(wheel) = self.wheel.as_mut().filter(|_| !self.closing.is_closed()) {
             wheel.scan(now, |slot| self.crowd.sessions().holder(slot));
+            for session in wheel.take_leaving() {
+                self.end(now, session.in_life(self.life), EndReason::Silent);
+            }
         }
     }
 

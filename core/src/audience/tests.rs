@@ -315,6 +315,7 @@ fn a_look_for_silence_is_for_good() {
         let heartbeat = silence.map(|silence| crate::config::Heartbeat {
             silence: Duration::from_secs(silence),
             every: Duration::from_secs(1),
+            leave_after: None,
         });
         RoomConfig::builder(UserId(1)).heartbeat(heartbeat).build().unwrap()
     };

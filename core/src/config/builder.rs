@@ -378,7 +378,7 @@ mod tests {
             message(builder().recent_users(65_537)),
             "recent_users must be at most 65536, not 65537"
         );
-        let beat = |silence, every| Some(Heartbeat { silence, every });
+        let beat = |silence, every| Some(Heartbeat { silence, every, leave_after: None });
         let second = Duration::from_secs(1);
         assert_eq!(
             message(builder().heartbeat(beat(Duration::ZERO, second))),
@@ -395,6 +395,11 @@ mod tests {
         assert_eq!(
             message(builder().heartbeat(beat(second, Duration::from_nanos(999_999)))),
             too_often
+        );
+        let at_once = Heartbeat { leave_after: Some(Duration::ZERO), ..Heartbeat::AV_CHAT_ROOM };
+        assert_eq!(
+            message(builder().heartbeat(Some(at_once))),
+            "heartbeat.leave_after must not be zero"
         );
         assert!(builder().heartbeat(Some(Heartbeat::AV_CHAT_ROOM)).build().is_ok());
     }

@@ -47,8 +47,12 @@ pub fn run(setup: &Setup, ops: &[Op]) -> Check {
 pub fn run_beside_hub(setup: &Setup, ops: &[Op]) -> Check {
     // A hub's rooms start where rooms start. How many changes of presence wait depends on how often
     // the host takes them: a hub does so several times in some calls.
-    // A hub looks at its own clock, for all its rooms.
-    let setup = &Setup { heads: 0, presence: setup::MANY, step: 0, size: 0, ..*setup };
+    // A hub looks at its own clock, for all its rooms. Of those who leave at one look, each shard tells
+    // its own: where there are several, a tip that waits for nobody else names fewer.
+    let leaves =
+        numbers::heartbeat(setup.heartbeat.0).is_some_and(|beat| beat.leave_after.is_some());
+    let shards = if leaves { 0 } else { setup.shards };
+    let setup = &Setup { heads: 0, presence: setup::MANY, step: 0, size: 0, shards, ..*setup };
     let change = Change::new(*setup);
     let now = Instant::from_nanos(Player::start(setup));
     let made = Checked::beside_hub(change.rules(), numbers::broadcast_limits(), now);

@@ -239,15 +239,17 @@ pub(super) fn tips((kinds, more): (u16, u8)) -> SystemMessages {
 pub(super) fn heartbeat(at: u8) -> Option<Heartbeat> {
     let table = [
         None,
-        Some((30_000, 20_000)),
-        Some((5_000, 1_000)),
+        Some((30_000, 20_000, None)),
+        Some((5_000, 1_000, Some(7_500))),
         None,
-        Some((1, 7_000)),
-        Some((100_000, 1_000)),
-        Some((60_000_000, 20_000_000)),
+        Some((1, 7_000, Some(1))),
+        Some((100_000, 1_000, None)),
+        Some((60_000_000, 20_000_000, Some(30_000_000))),
+        Some((30_000, 20_000, Some(40_000))),
     ];
-    let (silence, every) = pick(&table, at)?;
-    Some(Heartbeat { silence: Duration::from_micros(silence), every: Duration::from_micros(every) })
+    let (silence, every, leave_after) = pick(&table, at)?;
+    let [silence, every] = [silence, every].map(Duration::from_micros);
+    Some(Heartbeat { silence, every, leave_after: leave_after.map(Duration::from_micros) })
 }
 
 /// With a quota that lets them all through, so that rooms miss some.

@@ -4,7 +4,7 @@
 use super::Oracle;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, same};
-use roomcast_core::event::{Presence, PresenceCause};
+use roomcast_core::event::{EndReason, Presence, PresenceCause};
 use roomcast_core::room::RoomSnapshot;
 use roomcast_core::{Instant, SessionId, UserId};
 use std::collections::BTreeMap;
@@ -18,7 +18,8 @@ enum Life {
     At(Instant),
     /// So late after the last look that it counts as given at the next.
     Fresh,
-    Silent,
+    /// Since that look.
+    Silent(u128),
 }
 
 /// The signs of life of all sessions; nothing in a room without heartbeat.
@@ -31,7 +32,7 @@ pub struct Lives {
 
 impl Lives {
     fn is_silent(&self, session: SessionId) -> bool {
-        self.last.get(&session) == Some(&Life::Silent)
+        matches!(self.last.get(&session), Some(Life::Silent(_)))
     }
 
     /// A session has gone or begins to end.
@@ -46,6 +47,7 @@ struct Looks {
     first: u128,
     every: u128,
     silence: u128,
+    leave_after: Option<u128>,
 }
 
 impl Looks {
@@ -53,7 +55,8 @@ impl Looks {
         let heartbeat = rules.heartbeat?;
         let first = rules.config().ok()?.first_scan()?;
         let (every, silence) = (heartbeat.every.as_nanos(), heartbeat.silence.as_nanos());
-        Some(Self { first: first.as_nanos().into(), every, silence })
+        let leave_after = heartbeat.leave_after.map(|time| time.as_nanos());
+        Some(Self { first: first.as_nanos().into(), every, silence, leave_after })
     }
 
     /// The instant of a look, from number 1 on.
@@ -135,12 +138,18 @@ impl Oracle {
             self.listeners.here.keys().copied().filter(|&session| self.is_live(session)).collect();
         for session in live {
             match self.lives.last.get(&session).copied() {
+                Some(Life::Silent(since)) => {
+                    let silent_for = looks.at(number) - looks.at(since);
+                    if looks.leave_after.is_some_and(|most| silent_for >= most) {
+                        self.leaves_silently(now, session);
+                    }
+                }
                 Some(Life::Fresh) => _ = self.lives.last.insert(session, Life::At(now)),
                 Some(Life::At(life))
                     if u128::from(life.as_nanos()) + looks.silence <= looks.at(number) =>
                 {
                     let user = self.members.user_of(session);
-                    self.lives.last.insert(session, Life::Silent);
+                    self.lives.last.insert(session, Life::Silent(number));
                     if let Some(user) = user.filter(|&user| !self.is_online(user)) {
                         self.inbox.presence(
                             &self.rules,
@@ -155,11 +164,22 @@ impl Oracle {
         }
     }
 
-    /// When the next look is due: only where somebody could be found silent.
+    /// A session was silent for too long: it may take what it is due, then the reason.
+    fn leaves_silently(&mut self, now: Instant, session: SessionId) {
+        self.go(session);
+        if let Some(listener) = self.listeners.here.get_mut(&session) {
+            listener.end = Some((EndReason::Silent, now + self.rules.grace));
+        }
+        self.listeners.news.push(now);
+    }
+
+    /// When the next look is due: only where somebody could be found silent, or leaves for it.
     pub(super) fn next_look(&self) -> Option<Instant> {
         let looks = Looks::of(&self.rules)?;
-        let could_fall_silent =
-            |&session: &SessionId| self.is_live(session) && !self.lives.is_silent(session);
+        let could_fall_silent = |&session: &SessionId| {
+            let leaves = looks.leave_after.is_some();
+            self.is_live(session) && (leaves || !self.lives.is_silent(session))
+        };
         self.listeners.here.keys().copied().find(could_fall_silent)?;
         u64::try_from(looks.at(self.lives.looks + 1)).ok().map(Instant::from_nanos)
     }
