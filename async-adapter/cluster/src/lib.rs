@@ -2,13 +2,15 @@
 //! of which owns it, and when that one dies another goes on with the next sequence number.
 //!
 //! It stands on an engine that can append to a log by compare and set, and hands on what it accepted:
-//! the append is the fence, a lease says only when somebody else may try. So far this crate is the part
-//! without I/O:
+//! the append is the fence, a lease says only when somebody else may try. By itself this crate is the
+//! part without I/O:
 //!
 //! - [`wire`]: what nodes say to each other, in CBOR with numbered fields and a version.
 //! - [`bus`]: what is wanted of the engine, as calls and answers, and one in memory.
 //! - [`proto`]: a [node](proto::Node) as a synchronous state machine in the host's time. The rules of a
 //!   room are those of [`roomcast_core`], at the owner and at each edge.
+//!
+//! The feature `nats` adds, on tokio, a bus over NATS with `JetStream`, and what drives a node over it.
 //!
 //! # What holds, whatever goes wrong
 //!
@@ -34,5 +36,8 @@
 #![deny(missing_docs)]
 
 pub mod bus;
+#[cfg(feature = "nats")]
+#[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
+pub mod drive;
 pub mod proto;
 pub mod wire;

@@ -3,7 +3,7 @@
 //! It is said in calls and answers, without I/O, so that a simulator can drive it, and so that any
 //! engine that can do these few things can be one: a log for each room with **compare-and-set
 //! append**, which hands on what it accepted and nothing else, and keys with revisions, which lapse
-//! unless they are renewed. [`MemoryBus`] is one in memory.
+//! unless they are renewed. [`MemoryBus`] is one in memory; the feature `nats` has one over NATS.
 //!
 //! What a bus has to promise:
 //!
@@ -21,8 +21,13 @@
 //! which asks until it knows.
 
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 
 pub use memory::MemoryBus;
+#[cfg(feature = "nats")]
+#[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
+pub use nats::{NatsBus, NatsError, NatsOptions, Said, Storage};
 
 use bytes::Bytes;
 use roomcast_core::time::Duration;
