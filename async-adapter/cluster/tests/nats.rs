@@ -5,6 +5,7 @@ mod server;
 use bytes::Bytes;
 use roomcast_cluster::bus::{
     Answer, CallId, FromBus, Key, NatsBus, NatsError, NatsOptions, Push, Record, Request, Said,
+    Storage,
 };
 use roomcast_core::RoomId;
 use server::Server;
@@ -236,12 +237,81 @@ async fn a_lease_that_is_not_renewed_lapses_and_a_watcher_is_told() {
     assert_eq!(other.key().await, (key, taken, true));
 }
 
+#[tokio::test]
+async fn a_server_that_starts_again_has_what_it_had_on_disk() {
+    let Some(mut server) = Server::start() else { return };
+    let mut client = Client::new(&server).await;
+    let last = client.appended(0, "a").await;
+    server.down();
+    server.up();
+    while client.told_within(LONG).await != Some(Said::Reconnected) {}
+    let read = client.call(Request::Last { room: ROOM }).await;
+    assert_eq!(read, Answer::Read(Some(record(last, 0, "a"))));
+    assert_eq!(client.append(last, "b").await, Answer::Done(last + 1));
+}
+
+/// One after the other, and so the leader as well. What was acknowledged is in the log, and once.
+#[tokio::test]
+async fn three_servers_go_on_when_any_of_them_dies() {
+    let Some(mut servers) = Server::start_three() else { return };
+    let addresses = servers.each_ref().map(Server::address).join(",");
+    let options = NatsOptions::new().replicas(3);
+    let refused = NatsBus::connect(&addresses, options.clone().log(Storage::Memory)).await;
+    let Err(NatsError::Stream { why, .. }) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("Storage::File"), "{why}");
+    let begun = std::time::Instant::now();
+    let bus = loop {
+        match NatsBus::connect(&addresses, options.clone()).await {
+            Ok(bus) => break bus,
+            // They have not found each other.
+            Err(error) => assert!(begun.elapsed() < LONG, "{error}"),
+        }
+        tokio::time::sleep(SHORT).await;
+    };
+    let mut client = Client { bus, told: VecDeque::new(), calls: 0 };
+    let (mut last, mut appended) = (0, Vec::new());
+    for n in 0..30 {
+        if n % 10 == 5 {
+            servers[n / 10].down();
+        }
+        // As a node does: it asks until it knows.
+        while appended.len() == n {
+            match client.append(last, "x").await {
+                Answer::Done(at) => appended.push(record(at, last, "x")),
+                Answer::Refused | Answer::Unknown => {
+                    let read = client.call(Request::Last { room: ROOM }).await;
+                    match read {
+                        Answer::Read(Some(read)) if read.at != last => {
+                            assert_eq!(read.previous, last);
+                            appended.push(read);
+                        }
+                        _ => assert!(begun.elapsed() < LONG * 4, "{n}: {read:?}"),
+                    }
+                }
+                other @ Answer::Read(_) => panic!("{other:?}"),
+            }
+        }
+        last = appended[n].at;
+        if n % 10 == 9 {
+            servers[n / 10].up();
+            tokio::time::sleep(SHORT * 10).await;
+        }
+    }
+    let mut behind = 0;
+    for wanted in appended {
+        let at = wanted.at;
+        let read = client.call(Request::After { room: ROOM, at: behind }).await;
+        assert_eq!(read, Answer::Read(Some(wanted)));
+        behind = at;
+    }
+}
+
 /// It has the logs in memory, and the keys on disk.
 #[tokio::test]
 async fn a_server_that_starts_again_has_the_keys_and_logs_that_fit_no_place_of_before() {
     let Some(mut server) = Server::start() else { return };
-    let answer = Duration::from_millis(300);
-    let mut client = Client::with(&server, NatsOptions::new().answer(answer)).await;
+    let options = NatsOptions::new().log(Storage::Memory).answer(Duration::from_millis(300));
+    let mut client = Client::with(&server, options).await;
     client.bus.request(None, Request::Watch);
     client.bus.request(None, Request::Subscribe { room: ROOM });
     client.settle().await;

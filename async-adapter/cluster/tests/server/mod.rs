@@ -1,5 +1,8 @@
 //! A NATS server of a test's own: a process with a port and a directory, which end with it.
 
+// Each test takes what it needs.
+#![allow(dead_code)]
+
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -11,6 +14,8 @@ pub(crate) struct Server {
     program: PathBuf,
     at: SocketAddr,
     directory: PathBuf,
+    /// What else it is told: of the cluster that it is in.
+    more: Vec<String>,
     process: Option<Child>,
 }
 
@@ -18,29 +23,30 @@ impl Server {
     /// Starts one, found by `ROOMCAST_NATS_SERVER` or on `PATH`; without any it says so, and the test
     /// is skipped.
     pub(crate) fn start() -> Option<Self> {
-        let program =
-            std::env::var_os("ROOMCAST_NATS_SERVER").map_or("nats-server".into(), PathBuf::from);
-        if let Err(error) = Command::new(&program).arg("--version").stdout(Stdio::null()).status() {
-            assert!(
-                std::env::var_os("ROOMCAST_NATS_SERVER").is_none(),
-                "ROOMCAST_NATS_SERVER is {}: {error}",
-                program.display()
-            );
-            // Past what the harness captures.
-            let _ = writeln!(std::io::stderr(), "\n*** skipped: no nats-server ***\n");
-            return None;
-        }
-        // Nobody else is given the port soon after.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        let at = free.expect("a free port");
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
-            "nats-{}-{}",
-            std::process::id(),
-            at.port()
-        ));
-        let mut server = Self { program, at, directory, process: None };
+        let mut server = Self::new(program()?, free_port());
         server.up();
         Some(server)
+    }
+
+    /// Starts three in a cluster.
+    pub(crate) fn start_three() -> Option<[Self; 3]> {
+        let program = program()?;
+        let routes = [free_port(), free_port(), free_port()].map(|at| format!("nats://{at}"));
+        let mut servers = routes.clone().map(|route| {
+            let mut server = Self::new(program.clone(), free_port());
+            let more = ["--name", &route[7..], "--cluster_name", "three", "--cluster", &route];
+            server.more = more.map(str::to_owned).to_vec();
+            server.more.extend(["--routes".to_owned(), routes.join(",")]);
+            server
+        });
+        servers.iter_mut().for_each(Self::up);
+        Some(servers)
+    }
+
+    fn new(program: PathBuf, at: SocketAddr) -> Self {
+        let directory = format!("nats-{}-{}", std::process::id(), at.port());
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(directory);
+        Self { program, at, directory, more: Vec::new(), process: None }
     }
 
     /// Starts it again, with what it has on disk.
@@ -48,7 +54,7 @@ impl Server {
         let mut command = Command::new(&self.program);
         command.args(["--addr", "127.0.0.1", "--jetstream"]);
         command.args(["--port", &self.at.port().to_string()]);
-        command.arg("--store_dir").arg(&self.directory);
+        command.arg("--store_dir").arg(&self.directory).args(&self.more);
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.process = Some(process.expect("it can be started"));
         let begun = Instant::now();
@@ -69,6 +75,24 @@ impl Server {
     pub(crate) fn address(&self) -> String {
         format!("nats://{}", self.at)
     }
+}
+
+fn program() -> Option<PathBuf> {
+    let given = std::env::var_os("ROOMCAST_NATS_SERVER");
+    let program = given.as_ref().map_or("nats-server".into(), PathBuf::from);
+    if let Err(error) = Command::new(&program).arg("--version").stdout(Stdio::null()).status() {
+        assert!(given.is_none(), "ROOMCAST_NATS_SERVER is {}: {error}", program.display());
+        // Past what the harness captures.
+        let _ = writeln!(std::io::stderr(), "\n*** skipped: no nats-server ***\n");
+        return None;
+    }
+    Some(program)
+}
+
+/// Nobody else is given it soon after.
+fn free_port() -> SocketAddr {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    free.expect("a free port")
 }
 
 impl Drop for Server {

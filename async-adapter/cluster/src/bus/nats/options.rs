@@ -4,11 +4,16 @@ use async_nats::ConnectOptions;
 use std::time::Duration;
 
 /// Where a server keeps a stream.
+///
+/// The places of a log have to rise even if it is lost, or a number from before would fit again. A log
+/// in memory of a single server is made anew by a node, and begins with the time then. Servers in a
+/// cluster make it anew themselves, and begin where the first one began; so there it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// In its memory: it is lost when all servers with a copy of it are.
+    /// In the memory of a server that is in no cluster: it is lost when the server ends.
     Memory,
-    /// On its disk.
+    /// On disk. A server hands it to the operating system before it answers, and that writes it down
+    /// some time later: what a power failure takes from all copies is gone.
     File,
 }
 
@@ -18,7 +23,7 @@ pub enum Storage {
 /// ```
 /// use roomcast_cluster::bus::{NatsOptions, Storage};
 ///
-/// let options = NatsOptions::new().prefix("chat").replicas(3).log(Storage::Memory);
+/// let options = NatsOptions::new().prefix("chat").log(Storage::Memory);
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug)]
@@ -39,14 +44,14 @@ impl Default for NatsOptions {
 }
 
 impl NatsOptions {
-    /// The settings as they are where nothing is said: one copy, the logs in memory, the keys on disk.
+    /// The settings as they are where nothing is said: one copy, on disk.
     pub fn new() -> Self {
         // A connection that says nothing for so long three times is lost.
         let connection = ConnectOptions::new().ping_interval(Duration::from_secs(2));
         Self {
             prefix: "rc".into(),
             replicas: 1,
-            log: Storage::Memory,
+            log: Storage::File,
             keys: Storage::File,
             kept: 1_024,
             answer: Duration::from_secs(1),
@@ -62,14 +67,14 @@ impl NatsOptions {
         self
     }
 
-    /// On how many servers the streams are kept: 1, 3 or 5. 1, with which a server that dies takes the
-    /// logs with it that it has in memory.
+    /// On how many servers the streams are kept: 1, 3 or 5. 1, with which nothing goes on while that
+    /// server is down.
     pub fn replicas(mut self, servers: usize) -> Self {
         self.replicas = servers;
         self
     }
 
-    /// Where the logs are kept. In memory.
+    /// Where the logs are kept. On disk.
     pub fn log(mut self, storage: Storage) -> Self {
         self.log = storage;
         self

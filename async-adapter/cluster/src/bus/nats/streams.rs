@@ -133,6 +133,7 @@ fn micros_now() -> u64 {
 
 /// The stream, which another node may make at the same time: whose is made is everyone's.
 async fn ensure(context: &Context, config: Config) -> Result<Stream<()>, NatsError> {
+    check_storage(context, &config.name, config.storage)?;
     if let Some(found) = find(context, &config).await? {
         return Ok(found);
     }
@@ -146,6 +147,22 @@ async fn ensure(context: &Context, config: Config) -> Result<Stream<()>, NatsErr
     }
     let why = "it was made, and is gone again".to_owned();
     find(context, &config).await?.ok_or(NatsError::Stream { name: config.name, why })
+}
+
+/// Servers in a cluster remember what a stream in memory begins with, and when it is lost they begin
+/// there again: then the number of the last record that is lost fits once more.
+fn check_storage(
+    context: &Context,
+    name: &str,
+    storage: stream::StorageType,
+) -> Result<(), NatsError> {
+    let is_clustered = context.client().server_info().cluster.is_some();
+    if is_clustered && storage == stream::StorageType::Memory {
+        let why = "in a cluster of servers it has to be on disk (Storage::File): in memory it would \
+                   begin again, when it is lost, at the same place as before";
+        return Err(NatsError::Stream { name: name.into(), why: why.into() });
+    }
+    Ok(())
 }
 
 /// The stream if it is there. It may keep more or less, elsewhere, but has to do the same.
@@ -162,6 +179,7 @@ async fn find(context: &Context, wanted: &Config) -> Result<Option<Stream<()>>, 
             _ => return Err(refused(error.to_string())),
         },
     };
+    check_storage(context, &wanted.name, found.storage)?;
     if found.subjects != wanted.subjects {
         let (is, want) = (found.subjects, &wanted.subjects);
         return Err(refused(format!("its subjects are {is:?}, and have to be {want:?}")));
