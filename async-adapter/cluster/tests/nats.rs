@@ -193,21 +193,22 @@ async fn a_key_is_put_by_its_revision_and_watched() {
     assert_eq!(one.put(room, first + 1, None).await, Answer::Refused);
     assert_eq!(one.put(node, 0, Some(LONG)).await, Answer::Done(first + 1));
     assert_eq!(one.put(room, first, None).await, Answer::Done(first + 2));
+    assert_eq!(one.put(node, first + 1, Some(LONG)).await, Answer::Done(first + 3));
 
-    // Who begins to watch is told what there is, and then each change.
+    // Who begins to watch is told what there is, the nodes first, and then each change.
     let mut watcher = Client::new(&server).await;
     watcher.bus.request(None, Request::Watch);
-    assert_eq!(watcher.key().await, (node, first + 1, true));
+    assert_eq!(watcher.key().await, (node, first + 3, true));
     assert_eq!(watcher.key().await, (room, first + 2, true));
     let delete = |expected| Request::Delete { key: room, expected };
     assert_eq!(one.call(delete(first)).await, Answer::Refused);
-    assert_eq!(one.call(delete(first + 2)).await, Answer::Done(first + 3));
-    assert_eq!(watcher.key().await, (room, first + 3, false));
+    assert_eq!(one.call(delete(first + 2)).await, Answer::Done(first + 4));
+    assert_eq!(watcher.key().await, (room, first + 4, false));
     // It can be had again by whoever takes it for new, once.
     assert_eq!(one.put(room, first + 2, None).await, Answer::Refused);
-    assert_eq!(one.put(room, 0, None).await, Answer::Done(first + 4));
+    assert_eq!(one.put(room, 0, None).await, Answer::Done(first + 5));
     assert_eq!(one.put(room, 0, None).await, Answer::Refused);
-    assert_eq!(watcher.key().await, (room, first + 4, true));
+    assert_eq!(watcher.key().await, (room, first + 5, true));
 }
 
 #[tokio::test]

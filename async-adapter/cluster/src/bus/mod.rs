@@ -15,7 +15,7 @@
 //!   hole shows. They may come late, twice, in any order, or not at all.
 //! - [`Last`](Request::Last) and [`After`](Request::After) are answered by whoever decides on
 //!   appends, never by a copy that lags behind.
-//! - A key that is watched is told as it is, and then each change, in order.
+//! - A key that is watched is told as it is, nodes before rooms, and then each change, in order.
 //!
 //! An answer may be lost; then what it would have said is [`Unknown`](Answer::Unknown) to the node,
 //! which asks until it knows.

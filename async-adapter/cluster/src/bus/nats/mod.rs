@@ -11,7 +11,7 @@ mod streams;
 
 pub use options::{NatsError, NatsOptions, Storage};
 
-use super::{Answer, CallId, FromBus, Push, Request};
+use super::{Answer, CallId, FromBus, Key, Push, Request};
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig, OrderedError};
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
@@ -68,6 +68,9 @@ pub struct NatsBus {
     flying: FuturesUnordered<BoxFuture<'static, Done>>,
     heard: Heard,
     watch: Option<Box<Ordered>>,
+    /// The keys that a watch has begun with, until all have come; then they are told.
+    first_keys: Option<Vec<Push>>,
+    ready: VecDeque<Push>,
     connected: mpsc::UnboundedReceiver<bool>,
     is_connected: bool,
     /// There is a connection, and the streams were seen over it.
@@ -134,6 +137,8 @@ impl NatsBus {
             flying: FuturesUnordered::new(),
             heard: Heard::default(),
             watch: None,
+            first_keys: None,
+            ready: VecDeque::new(),
             connected,
             is_connected: true,
             is_ready: true,
@@ -152,6 +157,9 @@ impl NatsBus {
         loop {
             while let Some((call, request)) = self.waiting.pop_front() {
                 self.begin(call, request);
+            }
+            if let Some(push) = self.ready.pop_front() {
+                return Some(Said::Bus(FromBus::Push(push)));
             }
             let said = tokio::select! {
                 connected = self.connected.recv() => self.connection(connected?),
@@ -249,6 +257,8 @@ impl NatsBus {
         self.life += 1;
         self.heard = Heard::default();
         self.watch = None;
+        self.first_keys = None;
+        self.ready.clear();
     }
 
     fn connection(&mut self, is_there: bool) -> Option<Said> {
@@ -277,6 +287,7 @@ impl NatsBus {
             Done::Watching(life, _) | Done::Opened(life, _) if life != self.life => None,
             Done::Watching(_, Ok(watch)) => {
                 self.watch = Some(watch);
+                self.first_keys = Some(Vec::new());
                 None
             }
             Done::Watching(_, Err(_)) => {
@@ -301,11 +312,23 @@ impl NatsBus {
             self.open(AGAIN);
             return None;
         };
-        let key = self.streams.names.key_of(&message.subject)?;
-        let revision = message.info().ok()?.stream_sequence;
+        let info = message.info().ok()?;
+        let (revision, is_last) = (info.stream_sequence, info.pending == 0);
         let is_gone = message.headers.as_ref().is_some_and(calls::is_gone);
         let value = (!is_gone).then(|| message.payload.clone());
-        Some(Said::Bus(FromBus::Push(Push::Key { key, revision, value })))
+        let key = self.streams.names.key_of(&message.subject);
+        let push = key.map(|key| Push::Key { key, revision, value });
+        let Some(first) = &mut self.first_keys else {
+            return push.map(|push| Said::Bus(FromBus::Push(push)));
+        };
+        first.extend(push);
+        if is_last {
+            let mut first = self.first_keys.take().unwrap_or_default();
+            // Who lives, before who owns what: a lease that was renewed is younger than what it is for.
+            first.sort_by_key(|push| matches!(push, Push::Key { key: Key::Room(_), .. }));
+            self.ready.extend(first);
+        }
+        None
     }
 }
 
