@@ -61,6 +61,14 @@ fn edge(hub: &Hub<String>, config: &RoomConfig) -> (Room<String>, EdgePort<Strin
     hub.create_edge_room(RoomId(1), config, PerLevel::default()).unwrap()
 }
 
+/// A hub, and what it tells its host.
+fn telling() -> (Hub<String>, Arc<Mutex<Vec<Event>>>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hook = Arc::clone(&told);
+    let hear = move |_: RoomId, event: &Event| hook.lock().unwrap().push(*event);
+    (Hub::builder().on_event(hear).workers(2).spawn(), told)
+}
+
 /// The texts that a session is due by now, and how many it is told that it missed on the bus.
 async fn read(session: &mut Subscription<String>) -> (Vec<String>, u64) {
     let (mut texts, mut missed) = (Vec::new(), 0);
@@ -81,12 +89,7 @@ async fn read(session: &mut Subscription<String>) -> (Vec<String>, u64) {
 
 #[tokio::test(start_paused = true)]
 async fn b17_an_edge_of_a_hub_is_a_room_as_any() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let hub = {
-        let told = Arc::clone(&told);
-        let hear = move |_: RoomId, event: &Event| told.lock().unwrap().push(*event);
-        Hub::<String>::builder().on_event(hear).workers(2).spawn()
-    };
+    let (hub, told) = telling();
     let (room, port) = edge(&hub, &config());
     let (mut ann, mut guest) =
         (room.join(Join::user(ANN)).unwrap(), room.join(Join::guest()).unwrap());
@@ -247,12 +250,7 @@ async fn b17_an_edge_that_is_taken_off_tells_everybody() {
 /// What an edge's room tells last is that it has ended.
 #[tokio::test(start_paused = true)]
 async fn b17_an_edge_that_is_closed_tells_each_fate_before_its_end() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let hub = {
-        let told = Arc::clone(&told);
-        let hear = move |_: RoomId, event: &Event| told.lock().unwrap().push(*event);
-        Hub::<String>::builder().on_event(hear).workers(2).spawn()
-    };
+    let (hub, told) = telling();
     let (room, port) = edge(&hub, &config());
     let sink = |tag| OutcomeSink::Event(CorrelationId(tag));
     for tag in 0..3 {
@@ -284,4 +282,28 @@ async fn b17_moderation_and_counters_cross_by_the_host() {
     let _ = room.try_publish(Publish::like(Source::Host, "like".to_owned()).units(5)).unwrap();
     assert_eq!(port.next_count(), Some(("likes".into(), 5)));
     assert_eq!(port.next_count(), None);
+}
+
+/// What is on its way has the time of the drain to come to its fate.
+#[tokio::test(start_paused = true)]
+async fn b14_a_drain_waits_for_what_an_edge_has_on_its_way() {
+    let (hub, told) = telling();
+    let (room, port) = edge(&hub, &config());
+    let sink = OutcomeSink::Event(CorrelationId(1));
+    let publish = Publish::new(Source::Host, "last".to_owned()).outcome_sink(sink);
+    let _ = room.try_publish(publish).unwrap();
+    let drain = tokio::spawn(async move { hub.drain(Duration::from_secs(60)).await });
+    sleep(Duration::from_secs(1)).await;
+    let message = port.try_next_message().unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert!(!drain.is_finished());
+    let outcome = Outcome::Dispatched { seq: Seq(1), at: Instant::ZERO };
+    assert!(port.resolve(message.id, outcome), "it is still awaited");
+    drain.await.unwrap();
+    let told = told.lock().unwrap();
+    let fate = told.iter().find_map(|event| match event {
+        Event::Outcome { outcome, .. } => Some(*outcome),
+        _ => None,
+    });
+    assert_eq!((fate, told.last()), (Some(outcome), Some(&Event::RoomEnded)));
 }

@@ -65,8 +65,8 @@ pub trait Encoder<M> {
     /// just before those that follow. `None`: the protocol has no word for it.
     fn gap(&mut self, priority: Priority, count: u64, cause: GapCause) -> Option<Self::Frame>;
 
-    /// Returns the frame of a [system message](Kind::System), a tip: of what happened in the room. Default: that of any
-    /// [`message`](Self::message).
+    /// Returns the frame of a [system message](Kind::System), a tip: of what happened in the room.
+    /// Default: that of any [`message`](Self::message).
     fn tip(&mut self, message: &Message<M>) -> Self::Frame {
         self.message(message)
     }

@@ -90,6 +90,11 @@ impl<M: Payload> AtEdge<M> {
         }
     }
 
+    /// Whether something was let in that has no fate yet and is not in the queue any more.
+    pub(super) fn awaits_fates(&self) -> bool {
+        !self.in_flight.is_empty() || self.edge.has_messages()
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.len()
     }

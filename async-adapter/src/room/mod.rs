@@ -330,9 +330,11 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         }
     }
 
-    /// Whether nothing waits to be dispatched.
+    /// Whether nothing waits to be dispatched, nor at an edge for its fate.
     pub(crate) fn is_idle(&self) -> bool {
-        self.admission.lock().admission.is_idle()
+        let mut guarded = self.admission.lock();
+        let awaits_fates = guarded.admission.edge().is_some_and(|at| at.awaits_fates());
+        guarded.admission.is_idle() && !awaits_fates
     }
 
     /// A session has told its end and is gone from its audience.

@@ -70,7 +70,7 @@ impl Table {
     #[inline]
     pub(super) fn put_off(&mut self, at: u32, full_at: FullAt) {
         self.heap[at].full_at = full_at;
-        if at * CHILDREN + 1 < self.len() {
+        if children(at).next().is_some_and(|child| child < self.len()) {
             self.sink(at);
         }
     }

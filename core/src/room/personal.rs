@@ -70,8 +70,9 @@ impl<M: Payload> RoomState<M> {
     }
 
     /// Ends one session, as when the host shows somebody out: it still takes what it is due, High
-    /// first, then the last words, if there are any, then [`EndReason::Ended`](crate::event::EndReason::Ended). From now on it is
-    /// none of its user's sessions and nothing more becomes due for it; after the
+    /// first, then the last words, if there are any, then
+    /// [`EndReason::Ended`](crate::event::EndReason::Ended). From now on it is none of its user's
+    /// sessions and nothing more becomes due for it; after the
     /// [grace](crate::config::RoomConfigBuilder::grace) it is gone. O(sessions of the user).
     ///
     /// The last words come at `Lowest`, behind everything else, whatever priority they have; they

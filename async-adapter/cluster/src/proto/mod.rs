@@ -24,7 +24,9 @@
 //! - **A lease is for liveness.** It says when somebody else may try. Who is the owner is what the log
 //!   says.
 
+mod appending;
 mod claim;
+mod claiming;
 mod decide;
 mod follow;
 mod keys;
