@@ -10,7 +10,9 @@ use crate::priority::{PerLevel, Priority};
 use crate::queue::Queue;
 use crate::quota::{LimitLeft, Limiter};
 use crate::time::Instant;
+use alloc::boxed::Box;
 use core::cmp::Reverse;
+use rehearsal::Rehearsed;
 
 #[derive(Clone, Debug)]
 pub(super) struct Scheduler {
@@ -30,6 +32,8 @@ pub(super) struct Scheduler {
     dispatches: u64,
     /// At which of them each level was served last.
     served: PerLevel<u64>,
+    /// What was rehearsed since a token was taken; nothing before the first time.
+    rehearsed: Option<Box<PerLevel<Option<Rehearsed>>>>,
 }
 
 /// Which level is served next.
@@ -62,12 +66,14 @@ impl Scheduler {
             passed_over: 0,
             dispatches: 0,
             served: PerLevel::default(),
+            rehearsed: None,
         }
     }
 
     /// Goes on under other settings. A level's quota that is new starts unused.
     pub(super) fn reconfigure(&mut self, now: Instant, config: &RoomConfig) {
         let new = Self::new(config);
+        self.forget_rehearsed();
         self.room.change(now, config.rate_limit());
         for level in Priority::ALL {
             let quota = config.settings.level_quotas.levels[level];
@@ -93,6 +99,7 @@ impl Scheduler {
         rate: Option<LimitLeft>,
         level_quotas: &PerLevel<Option<LimitLeft>>,
     ) {
+        self.forget_rehearsed();
         if let Some(left) = rate {
             self.room.go_on(now, left);
         }
@@ -184,7 +191,13 @@ impl Scheduler {
     /// is all that decides.
     #[inline]
     pub(super) fn take_alone(&mut self, now: Instant, level: Priority) -> bool {
-        !self.by_level && self.min_share.is_none() && self.room.take_keeping(now, self.kept[level])
+        // A window may have been rehearsed.
+        let may = !self.by_level && self.min_share.is_none();
+        let is_taken = may && self.room.take_keeping(now, self.kept[level]);
+        if is_taken {
+            self.forget_rehearsed();
+        }
+        is_taken
     }
 
     /// Takes the room's token for a turn, if it is there.
@@ -193,6 +206,7 @@ impl Scheduler {
         if !self.room.take_keeping(now, pick.kept) {
             return false;
         }
+        self.forget_rehearsed();
         if self.min_share.is_some() {
             self.dispatches += 1;
             self.served[pick.level] = self.dispatches;
@@ -226,6 +240,7 @@ impl Scheduler {
     }
 
     fn take_own(&mut self, now: Instant, level: Priority) {
+        self.forget_rehearsed();
         if let Some(meter) = &mut self.levels[level] {
             meter.take_keeping(now, 0);
         }

@@ -20,7 +20,7 @@ impl Scheduler {
     /// How many messages of a level that stand so can go out, one of a sender's the last of them,
     /// before those that come now are so old.
     pub(in crate::admission) fn places<T>(
-        &self,
+        &mut self,
         now: Instant,
         (Lane { level, sender }, urgency): (Lane, Urgency),
         within: u64,
@@ -33,10 +33,9 @@ impl Scheduler {
         else {
             return 0;
         };
-        let reckon =
-            || self.reckon((now, last), (Lane { level, sender }, urgency), queue, &is_staff);
+        let lane = (Lane { level, sender }, urgency);
         if !self.is_rough(level) {
-            return reckon();
+            return self.reckon((now, last), lane, queue, is_staff);
         }
         let waiting = PerLevel::from_fn(|level| queue.level_len(level));
         let first = first(queue, level, urgency);
@@ -44,7 +43,7 @@ impl Scheduler {
         // Whose message comes up when, and passes a quota that others have used up, is not rehearsed.
         let is_bound = self.exempt == Exempt::Nobody;
         let Some(gone) = self.rehearse((now, last), level, is_bound, enough, waiting) else {
-            return reckon();
+            return self.reckon((now, last), lane, queue, is_staff);
         };
         let places = gone.saturating_sub(first);
         match &self.levels[level] {
