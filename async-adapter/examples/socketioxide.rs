@@ -9,7 +9,10 @@ use futures_util::{Sink, sink};
 use roomcast::encode::Text;
 use roomcast::{Hub, Room, RoomConfig, Speaker};
 use socketioxide::extract::{Data, Extension, SocketRef, State};
+use socketioxide::handler::ConnectHandler;
 use socketioxide::{SendError, SocketError, SocketIo};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,17 +29,28 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hub = Hub::<String>::start();
     let room = hub.open_room("lobby", &RoomConfig::default())?;
     let (layer, io) = SocketIo::builder().with_state(room).build_layer();
-    io.ns("/", async |socket: SocketRef| {
-        socket.on("join", join);
-        socket.on("say", say);
-        socket.on_disconnect(async |socket: SocketRef| drop(socket.extensions.remove::<Member>()));
-    });
+    io.ns("/", (async || ()).with(listen));
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, axum::Router::new().layer(layer)).await?)
 }
 
-async fn join(socket: SocketRef, Data(name): Data<String>, State(room): State<Room<String>>) {
+/// Has a socket's handlers in place before its client hears that it is connected: an event that comes
+/// before its handler is lost.
+async fn listen(socket: SocketRef) -> Result<(), Infallible> {
+    socket.on("join", join);
+    socket.on("say", say);
+    socket.on_disconnect(async |socket: SocketRef| drop(socket.extensions.remove::<Member>()));
+    Ok(())
+}
+
+/// Does all its work as it is called, and so does [`say`]: what a handler leaves to its future is run
+/// as a task, and a `say` could overtake another or the `join` ahead of it.
+fn join(
+    socket: SocketRef,
+    Data(name): Data<String>,
+    State(room): State<Room<String>>,
+) -> Ready<()> {
     let name = Arc::<str>::from(name);
     match room.join(&*name) {
         Ok(member) => {
@@ -46,13 +60,15 @@ async fn join(socket: SocketRef, Data(name): Data<String>, State(room): State<Ro
         }
         Err(error) => drop(socket.emit("chat", &format!("not in, {error}"))),
     }
+    ready(())
 }
 
-async fn say(Data(text): Data<String>, Extension(Member { name, say }): Extension<Member>) {
+fn say(Data(text): Data<String>, Extension(Member { name, say }): Extension<Member>) -> Ready<()> {
     if let Err(refused) = say.send(format!("{name}: {text}")) {
         // Only the one who spoke is told, in its place among the messages.
         let _ = say.reply(format!("not sent, {refused}"));
     }
+    ready(())
 }
 
 /// A sink of `chat` events. While the packets of a socket find no place, nothing is taken from the

@@ -3,15 +3,17 @@
 
 use futures_util::{SinkExt, StreamExt};
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Lines, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// An example of this package: cargo builds them all before it runs a package's tests.
 fn example(name: &str) -> Command {
@@ -48,6 +50,14 @@ fn sans_io() {
     assert_eq!(run("sans_io"), printed, "virtual time is the same each time");
 }
 
+/// The lines that `process` prints, as they come.
+fn lines(process: &mut Child) -> Receiver<String> {
+    let (put, lines) = mpsc::channel();
+    let printed = BufReader::new(process.stdout.take().unwrap()).lines();
+    thread::spawn(move || printed.map_while(Result::ok).try_for_each(|line| put.send(line)));
+    lines
+}
+
 /// A chat server, which ends with its test.
 struct Server {
     process: Child,
@@ -59,9 +69,8 @@ impl Server {
         let mut command = example(name);
         let command = command.args(arguments).arg("127.0.0.1:0").stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { process, address: line.trim().to_owned() }
+        let address = lines(&mut process).recv_timeout(SOON).expect("it says where it listens");
+        Self { process, address }
     }
 
     /// Where it listens, without the scheme.
@@ -182,7 +191,7 @@ fn pump_tls() {
 /// Somebody at a terminal.
 struct Terminal {
     process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
 }
 
 impl Terminal {
@@ -190,7 +199,7 @@ impl Terminal {
         let (host, port) = address.rsplit_once(':').unwrap();
         let command = nc.args([host, port]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let lines = lines(&mut process);
         let mut terminal = Self { process, lines };
         terminal.says(name);
         // Whoever is told of a refusal is in the room by then.
@@ -205,7 +214,7 @@ impl Terminal {
     }
 
     fn hears(&mut self) -> String {
-        self.lines.next().unwrap().unwrap()
+        self.lines.recv_timeout(SOON).expect("a line is to be heard")
     }
 }
 
