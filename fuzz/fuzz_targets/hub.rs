@@ -2,18 +2,12 @@
 
 #![no_main]
 
-use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use roomcast_tests::ops::{Op, Setup, run_beside_hub};
-
-#[derive(Arbitrary, Debug)]
-struct Sequence {
-    setup: Setup,
-    ops: Vec<Op>,
-}
+use roomcast_tests::fuzzed::Sequence;
+use roomcast_tests::ops::run_beside_hub;
 
 fuzz_target!(|sequence: Sequence| {
     if let Err(violation) = run_beside_hub(&sequence.setup, &sequence.ops) {
-        panic!("{violation}");
+        panic!("{sequence:?}\n{violation}");
     }
 });

@@ -6,7 +6,8 @@
 //!   oracle; compares them after every call.
 //! - [`hub_room`]: a room of a hub beside that, called the same by one thread in virtual time.
 //! - [`ops`]: sequences of operations as data, for proptest and for the fuzzers.
-//! - [`parts`]: keyed limits, duplicates, tokens, WebSocket frames and recordings, each beside a model of
+//! - `fuzzed` (feature `arbitrary`): those sequences out of a fuzzer's bytes, and back.
+//! - [`parts`]: buckets, the queue, keyed limits, duplicates, tokens, WebSocket frames and recordings, each beside a model of
 //!   its own.
 //! - [`sim`]: an evening of chat in virtual time, through the engine.
 //!
@@ -16,6 +17,8 @@
 //! operations under the same oracle: `cargo +nightly fuzz run room`.
 
 pub mod checked;
+#[cfg(feature = "arbitrary")]
+pub mod fuzzed;
 pub mod hub_room;
 pub mod moderation;
 pub mod ops;

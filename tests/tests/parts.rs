@@ -5,7 +5,10 @@ use proptest::prelude::*;
 use roomcast_tests::ops::{
     self, Crowd, Journey, Op, Rush, journey_setup, rush_setup, shards_setup,
 };
-use roomcast_tests::parts::{duplicates, edges, frames, keyed, recordings, sharding, tokens};
+use roomcast_tests::parts::{
+    bucket, duplicates, edges, frames, keyed, queue, recordings, sharding, tokens,
+};
+use std::num::{NonZeroU32, NonZeroU64};
 
 // `laws` uses the rest.
 #[allow(dead_code)]
@@ -26,6 +29,66 @@ fn settings(one_in: u32) -> ProptestConfig {
 
 fn n() -> impl Strategy<Value = u8> {
     any::<u8>()
+}
+
+fn bucket() -> impl Strategy<Value = bucket::Sequence> {
+    use bucket::{Call, Clock, Sequence};
+    let clock = prop_oneof![
+        3 => Just(Clock::Stays),
+        3 => n().prop_map(Clock::Nanos),
+        2 => any::<u32>().prop_map(Clock::Later),
+        6 => (prop_oneof![3 => Just(0_u8), 1 => n()], any::<bool>())
+            .prop_map(|(keep, early)| Clock::Next { keep, early }),
+        1 => any::<u64>().prop_map(Clock::Jumps),
+    ];
+    let call = prop_oneof![
+        6 => Just(Call::Take),
+        2 => n().prop_map(Call::TakeKeeping),
+        1 => any::<u32>().prop_map(Call::TakeKeepingMany),
+    ];
+    // From one in all time to a billion in a nanosecond, and most often between 1 ns and 1 µs a token.
+    let rate = prop_oneof![
+        3 => (1_u32..2_000, 1_u64..1_000_000),
+        2 => (1_u32..2_000, Just(1_000_000_000)),
+        1 => (1_u32.., 1_u64..),
+    ];
+    let burst = prop_oneof![4 => 1_u32..8, 1 => 1_u32..];
+    (rate, burst, prop::collection::vec((clock, call), 1..120)).prop_map(
+        |((rate, period), burst, calls)| {
+            let least = NonZeroU32::MIN;
+            let [rate, burst] = [rate, burst].map(|n| NonZeroU32::new(n).unwrap_or(least));
+            let period = NonZeroU64::new(period).unwrap_or(NonZeroU64::MIN);
+            Sequence { rate, period, burst, calls }
+        },
+    )
+}
+
+fn queue() -> impl Strategy<Value = queue::Sequence> {
+    use queue::{Call, Sequence};
+    let call = prop_oneof![
+        12 => (n(), n(), n(), prop::bool::weighted(0.2)).prop_map(|(level, sender, size, is_urgent)| {
+            Call::Push { level, sender, size, is_urgent }
+        }),
+        1 => (n(), n(), n()).prop_map(|(level, sender, count)| Call::Flood { level, sender, count }),
+        4 => n().prop_map(|level| Call::Pop { level }),
+        4 => Just(Call::PopHighest),
+        1 => Just(Call::PopExpired),
+        3 => n().prop_map(|millis| Call::Wait { millis }),
+        1 => n().prop_map(|millis| Call::Back { millis }),
+    ];
+    let wait = prop_oneof![2 => Just([None; 4]), 3 => any::<[Option<u8>; 4]>()];
+    (n(), n(), (n(), n()), wait, n(), any::<u64>(), prop::collection::vec(call, 1..120)).prop_map(
+        |(messages, bytes, (discipline, eviction), wait, memory, seed, calls)| Sequence {
+            messages,
+            bytes,
+            discipline,
+            eviction,
+            wait,
+            memory,
+            seed,
+            calls,
+        },
+    )
 }
 
 fn keyed() -> impl Strategy<Value = keyed::Sequence> {
@@ -200,6 +263,16 @@ proptest! {
 
 proptest! {
     #![proptest_config(settings(1))]
+
+    #[test]
+    fn a14_a_bucket_is_as_the_law_says(sequence in bucket()) {
+        bucket::run(&sequence)?;
+    }
+
+    #[test]
+    fn b8_the_queue_is_as_the_line_says(sequence in queue()) {
+        queue::run(&sequence)?;
+    }
 
     #[test]
     fn b16_a_keyed_limit_is_as_the_quotas_say(sequence in keyed()) {

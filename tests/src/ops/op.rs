@@ -2,7 +2,7 @@
 
 /// One call, in small numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary, serde::Serialize))]
 pub enum Op {
     /// `publish` by a session that was given out, most often one that is in.
     Speak {

@@ -21,7 +21,7 @@ const WAITS: [Option<u64>; 8] =
 
 /// A room's settings in small numbers. Any value is a valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary, serde::Serialize))]
 pub struct Setup {
     /// The rate, by a table from 1 to 1,000 a second and a few odd ones.
     pub rate: u8,
@@ -100,7 +100,7 @@ pub struct Setup {
 
 /// More settings of what may pass, in small numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary, serde::Serialize))]
 pub struct Limits {
     /// Buckets, from 192 on windows, and from 240 on no limit.
     pub rate_algorithm: u8,
@@ -151,6 +151,51 @@ fn coalesce(at: [u8; 3]) -> PerLevel<Duration> {
 }
 
 impl Setup {
+    /// A calm room: no reserve, no echo, everything reported, everything at its least.
+    pub const CALM: Self = Self {
+        rate: 2,
+        burst: 0,
+        reserve: [0; 3],
+        limits: Limits {
+            rate_algorithm: 0,
+            levels: 0,
+            quotas: [0; 4],
+            exempt: false,
+            duplicates: 12,
+            review: (0, 0),
+            tips: (0, 0),
+        },
+        min_share: (0, 3),
+        sender_quota: ([0; 4], 3),
+        queue: 3,
+        queue_bytes: 127,
+        discipline: 0,
+        eviction: 0,
+        wait: [0; 4],
+        log: [3; 4],
+        log_bytes: 63,
+        ages: ([0; 4], 0),
+        echo: false,
+        late: 0,
+        resume: 0,
+        directs: (0, 127),
+        sessions: (11, 2),
+        moderation: 47,
+        outcomes: [3; 4],
+        outcome_sink: 15,
+        presence: 3,
+        grace: 0,
+        step: 0,
+        coalesce: [0; 3],
+        heartbeat: (0, 0),
+        expire: 0,
+        shards: 0,
+        seed: 0,
+        heads: 0,
+        start: 0,
+        size: 0,
+    };
+
     /// How long turns are remembered.
     fn memory(&self) -> Duration {
         if self.queue_bytes < 128 {
@@ -188,6 +233,9 @@ impl Setup {
                 (1_000, 1_000_000_000),
                 (1_000, 7),
                 (1, u64::MAX),
+                // Between a nanosecond and a microsecond a token.
+                (3, 1_000),
+                (1, 37),
             ],
             self.rate,
         );

@@ -3,10 +3,12 @@
 //! As in [`ops`](crate::ops), every number is small and taken modulo what there is, so that any
 //! bytes make a sequence and limits are hit often.
 
+pub mod bucket;
 pub mod duplicates;
 pub mod edges;
 pub mod frames;
 pub mod keyed;
+pub mod queue;
 pub mod recordings;
 pub mod sharding;
 pub mod tokens;

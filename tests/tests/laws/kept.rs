@@ -2,50 +2,7 @@
 
 use roomcast_tests::ops::{Limits, Op, Setup};
 
-/// A calm room: no reserve, no echo, everything reported, everything at its least.
-const CALM: Setup = Setup {
-    rate: 2,
-    burst: 0,
-    reserve: [0; 3],
-    limits: Limits {
-        rate_algorithm: 0,
-        levels: 0,
-        quotas: [0; 4],
-        exempt: false,
-        duplicates: 12,
-        review: (0, 0),
-        tips: (0, 0),
-    },
-    min_share: (0, 3),
-    sender_quota: ([0; 4], 3),
-    queue: 3,
-    queue_bytes: 127,
-    discipline: 0,
-    eviction: 0,
-    wait: [0; 4],
-    log: [3; 4],
-    log_bytes: 63,
-    ages: ([0; 4], 0),
-    echo: false,
-    late: 0,
-    resume: 0,
-    directs: (0, 127),
-    sessions: (11, 2),
-    moderation: 47,
-    outcomes: [3; 4],
-    outcome_sink: 15,
-    presence: 3,
-    grace: 0,
-    step: 0,
-    coalesce: [0; 3],
-    heartbeat: (0, 0),
-    expire: 0,
-    shards: 0,
-    seed: 0,
-    heads: 0,
-    start: 0,
-    size: 0,
-};
+const CALM: Setup = Setup::CALM;
 
 const fn speak(who: u8, level: u8, size: u8) -> Op {
     Op::Speak { who, level, size, outcome_sink: 0, more: (0, 0) }
