@@ -11,7 +11,8 @@ use roomcast::core::Join;
 use roomcast::core::RoomState;
 use roomcast::time::Instant;
 use roomcast::{SessionId, UserId};
-use roomcast_benches::{Draws, is_test_run, unlimited};
+use roomcast_benches::suite::{is_test_run, wants_bench, wants_figure};
+use roomcast_benches::{Draws, unlimited};
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
@@ -118,6 +119,9 @@ fn leave_and_join(c: &mut Criterion) {
     let mut group = c.benchmark_group("churn/leave_and_join");
     group.throughput(Throughput::Elements(1));
     for who in Who::ALL {
+        if !wants_bench(&format!("churn/leave_and_join/{}", who.name())) {
+            continue;
+        }
         let mut crowd = Crowd::new(who, sessions(), |join| join());
         group.bench_function(BenchmarkId::from_parameter(who.name()), |b| b.iter(|| crowd.pair()));
         let books = crowd.room.snapshot(Instant::ZERO);
@@ -209,5 +213,8 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     leave_and_join(&mut criterion);
     criterion.final_summary();
-    figures();
+    // Small ones, in a test run.
+    if is_test_run() || wants_figure("churn/figures") {
+        figures();
+    }
 }

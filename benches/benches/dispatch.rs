@@ -12,7 +12,8 @@ use roomcast::core::RoomState;
 use roomcast::message::OutcomeSink;
 use roomcast::time::Instant;
 use roomcast::{Budget, Join, PerLevel, Priority, Publish, RoomConfig, SessionId, Source};
-use roomcast_benches::{Draws, OWNER, is_test_run, payload, room_of};
+use roomcast_benches::suite::is_test_run;
+use roomcast_benches::{Draws, OWNER, payload, room_of};
 use std::hint::black_box;
 use std::time::Duration;
 

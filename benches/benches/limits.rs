@@ -16,7 +16,8 @@ use governor::{Quota as PeerQuota, RateLimiter};
 use roomcast::core::KeyedLimit;
 use roomcast::core::quota::{Quota, Rate, TokenBucket};
 use roomcast::time::Instant;
-use roomcast_benches::{Draws, is_test_run};
+use roomcast_benches::Draws;
+use roomcast_benches::suite::{is_test_run, wants_bench};
 use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -60,6 +61,12 @@ fn bucket(criterion: &mut Criterion) {
 
 /// Each key gets a token in the time in which all of them ask once.
 fn keyed(criterion: &mut Criterion, keys: u32) {
+    // Seconds of filling, for a million.
+    if !wants_bench(&format!(
+        "keyed/roomcast/{keys} keyed/governor, HashMap/{keys} keyed/governor, DashMap/{keys}"
+    )) {
+        return;
+    }
     let period = STEP * keys;
     let mut group = criterion.benchmark_group("keyed");
     group.bench_function(BenchmarkId::new("roomcast", keys), |bencher| {

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use roomcast::message::OutcomeSink;
 use roomcast::{Hub, Join, Publish, Room, RoomId, Source, Subscription};
-use roomcast_benches::{Draws, is_test_run, payload, unlimited};
+use roomcast_benches::suite::{is_test_run, wants_bench};
+use roomcast_benches::{Draws, payload, unlimited};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
@@ -77,9 +78,12 @@ fn publishers(c: &mut Criterion) {
     let mut group = c.benchmark_group("many_rooms/publish");
     group.throughput(Throughput::Elements(1)).sample_size(20);
     for rooms in [1, 100, 10_000] {
+        let names = [1, 2].map(|threads| (threads, format!("{rooms}_rooms_{threads}_threads")));
+        if !names.iter().any(|(_, name)| wants_bench(&format!("many_rooms/publish/{name}"))) {
+            continue;
+        }
         let hub = Rooms::new(if is_test_run() { rooms.min(10) } else { rooms });
-        for threads in [1, 2] {
-            let name = format!("{rooms}_rooms_{threads}_threads");
+        for (threads, name) in names {
             group.bench_function(BenchmarkId::from_parameter(name), |b| {
                 b.iter_custom(|messages| hub.publish_on(threads, messages));
             });

@@ -14,7 +14,8 @@ use roomcast::core::{KeyedLimit, RoomState};
 use roomcast::time::Instant;
 use roomcast::{Hub, Join, RoomId, UserId};
 use roomcast_benches::past::{Past, fill};
-use roomcast_benches::{is_test_run, resident, room_of, unlimited};
+use roomcast_benches::suite::{is_test_run, wants_figure};
+use roomcast_benches::{resident, room_of, unlimited};
 use std::num::NonZeroU32;
 use std::process::Command;
 
@@ -116,6 +117,9 @@ fn all() {
     let after = Past::ALL.map(|past| (past.name(), sizes[0]));
     let keys = [(KEYS, sizes[0]), (KEYS_OF_PEER, sizes[0])];
     for (who, sessions) in sessions.chain(after).chain([("rooms", rooms)]).chain(keys) {
+        if !is_test_run() && !wants_figure(&format!("memory/{who}")) {
+            continue;
+        }
         let child = Command::new(&program)
             .args([TAKE, who, &sessions.to_string()])
             .output()

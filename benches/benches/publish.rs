@@ -12,15 +12,24 @@ use roomcast::core::RoomState;
 use roomcast::message::OutcomeSink;
 use roomcast::time::Instant;
 use roomcast::{Hub, Join, Priority, Publish, Room, RoomConfig, RoomId, SessionId, Source};
-use roomcast_benches::{Draws, OWNER, is_test_run, median, payload, room_of, unlimited};
+use roomcast_benches::suite::{is_test_run, wants_bench, wants_figure};
+use roomcast_benches::{Draws, OWNER, median, payload, room_of, unlimited};
 use std::hint::black_box;
 
 const AUDIENCES: [u32; 4] = [1, 1_000, 100_000, 1_000_000];
 /// Senders that take turns where a warm set is asked for (decision D3).
 const ACTIVE: usize = 1_000;
 
+/// Whether what a message carries is made for it: 100 bytes that are copied once, as off a socket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    Shared,
+    MadeAnew,
+}
+
 struct Load {
     room: RoomState<Bytes>,
+    carries: Carries,
     senders: Vec<SessionId>,
     draws: Draws,
     now: u64,
@@ -31,13 +40,18 @@ impl Load {
     fn new(config: &RoomConfig, audience: u32, active: usize, priority: Priority) -> Self {
         let (room, mut senders) = room_of(config, audience);
         senders.truncate(active);
-        Self { room, senders, draws: Draws::default(), now: 0, priority }
+        let carries = Carries::Shared;
+        Self { room, carries, senders, draws: Draws::default(), now: 0, priority }
     }
 
     fn publish(&mut self) {
         self.now += 1_000;
         let sender = self.senders[self.draws.below(self.senders.len())];
-        let publish = Publish::new(Source::Session(sender), payload())
+        let payload = match self.carries {
+            Carries::Shared => payload(),
+            Carries::MadeAnew => Bytes::copy_from_slice(&payload()),
+        };
+        let publish = Publish::new(Source::Session(sender), payload)
             .priority(self.priority)
             .outcome_sink(OutcomeSink::CountedOnly);
         let _ = black_box(self.room.publish(Instant::from_nanos(self.now), publish));
@@ -47,20 +61,26 @@ impl Load {
 fn against_audience(c: &mut Criterion) {
     let dispatched = unlimited().build().expect("a valid configuration");
     let shed = RoomConfig::av_chat_room(OWNER);
-    for (name, config, active, priority) in [
-        ("publish/dispatched", &dispatched, ACTIVE, Priority::Normal),
-        ("publish/dispatched_uniform_senders", &dispatched, usize::MAX, Priority::Normal),
-        ("publish/shed", &shed, ACTIVE, Priority::Low),
+    let shared = Carries::Shared;
+    for (name, config, active, priority, carries) in [
+        ("publish/dispatched", &dispatched, ACTIVE, Priority::Normal, shared),
+        ("publish/dispatched_made_anew", &dispatched, ACTIVE, Priority::Normal, Carries::MadeAnew),
+        ("publish/dispatched_uniform_senders", &dispatched, usize::MAX, Priority::Normal, shared),
+        ("publish/shed", &shed, ACTIVE, Priority::Low, shared),
     ] {
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Elements(1));
         for audience in AUDIENCES {
+            if !wants_bench(&format!("{name}/{audience}")) {
+                continue;
+            }
             let mut load = Load::new(
                 config,
                 if is_test_run() { audience.min(1_000) } else { audience },
                 active,
                 priority,
             );
+            load.carries = carries;
             group.bench_function(BenchmarkId::from_parameter(audience), |b| {
                 b.iter(|| load.publish());
             });
@@ -69,33 +89,37 @@ fn against_audience(c: &mut Criterion) {
     }
 }
 
-/// The figure that the README quotes: both sizes in turn, in one process, the medians, their ratio.
-fn ratio() {
+/// The figures that the README quotes: a room of one, and a large one of whose sessions one, a thousand
+/// or any speak; all in turn, in one process, the medians, their ratios. With more senders it is finding
+/// the sender that costs more, and memory that is not in a cache.
+fn ratios() {
     const CALLS: u32 = 1_000;
     const LARGE: u32 = 10_000_000;
     let config = unlimited().build().expect("a valid configuration");
-    // The same number of senders on both sides: what differs is the audience.
-    let (mut small, mut large) = (
-        Load::new(&config, 1, 1, Priority::Normal),
-        Load::new(&config, LARGE, 1, Priority::Normal),
-    );
-    let time = |load: &mut Load| {
-        let start = std::time::Instant::now();
-        for _ in 0..CALLS {
-            load.publish();
-        }
-        start.elapsed().as_nanos() as f64 / f64::from(CALLS)
-    };
-    let (mut of_small, mut of_large) = (Vec::new(), Vec::new());
+    let mut loads: Vec<(&str, Load)> = [
+        ("1 session", 1, 1),
+        ("10,000,000 sessions, one speaks", LARGE, 1),
+        ("10,000,000 sessions, 1,000 speak", LARGE, ACTIVE),
+        ("10,000,000 sessions, all speak", LARGE, usize::MAX),
+    ]
+    .into_iter()
+    .map(|(name, audience, active)| (name, Load::new(&config, audience, active, Priority::Normal)))
+    .collect();
+    let mut times = vec![Vec::new(); loads.len()];
     for _ in 0..501 {
-        of_small.push(time(&mut small));
-        of_large.push(time(&mut large));
+        for ((_, load), times) in loads.iter_mut().zip(&mut times) {
+            let start = std::time::Instant::now();
+            for _ in 0..CALLS {
+                load.publish();
+            }
+            times.push(start.elapsed().as_nanos() as f64 / f64::from(CALLS));
+        }
     }
-    let (small, large) = (median(of_small), median(of_large));
-    println!(
-        "publish, median of 501 x {CALLS} calls in turn: {small:.1} ns with 1 session, {large:.1} ns with {LARGE}; ratio {:.2}",
-        large / small
-    );
+    let medians: Vec<f64> = times.into_iter().map(median).collect();
+    println!("publish, median of 501 x {CALLS} calls in turn, and against 1 session:");
+    for ((name, _), time) in loads.iter().zip(&medians) {
+        println!("  {name}: {time:.1} ns, {:.2}", time / medians[0]);
+    }
 }
 
 /// Likes that come at once (clause B19).
@@ -133,7 +157,7 @@ fn bursts(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new(way, BURST), |b| b.iter(|| burst(&room)));
         }
         group.finish();
-        if !is_test_run() {
+        if wants_figure(&format!("publish_many/{name}/ratio")) {
             let mut times = [const { Vec::new() }; 2];
             for turn in 0..20_000 {
                 let start = std::time::Instant::now();
@@ -155,7 +179,7 @@ fn main() {
     against_audience(&mut criterion);
     bursts(&mut criterion);
     criterion.final_summary();
-    if !is_test_run() {
-        ratio();
+    if wants_figure("publish/ratios") {
+        ratios();
     }
 }

@@ -10,7 +10,8 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use roomcast_benches::fanout::peers::TokioBroadcast;
 use roomcast_benches::fanout::roomcast::Subscriptions;
 use roomcast_benches::fanout::{Crowd, Fanout, Round, check_handed, run, runtime, tally};
-use roomcast_benches::{is_test_run, median};
+use roomcast_benches::median;
+use roomcast_benches::suite::{is_test_run, wants_bench, wants_figure};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -144,13 +145,22 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     for threads in [1, 2] {
         for size in SIZES {
+            let has_name = |whose: &&str| {
+                let on = if threads == 1 { "1_thread" } else { "2_threads" };
+                ["send", "delivery"].iter().any(|what| {
+                    wants_bench(&format!("subscription/{what}_on_{on}/{whose}/{}", size.receivers))
+                })
+            };
+            if !["tokio", "roomcast"].iter().any(has_name) {
+                continue;
+            }
             let runtime = runtime(threads).expect("a runtime");
             let receivers = if is_test_run() { 10 } else { size.receivers };
             let mut theirs = Peer::<TokioBroadcast>::new(&runtime, receivers);
             theirs.bench(&mut criterion, threads, "tokio", size);
             let mut ours = Peer::<Subscriptions>::new(&runtime, receivers);
             ours.bench(&mut criterion, threads, "roomcast", size);
-            if !is_test_run() {
+            if wants_figure("subscription/ratios") {
                 ratios(&mut ours, &mut theirs, threads, size);
             }
         }

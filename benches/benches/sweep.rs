@@ -1,7 +1,8 @@
 //! Handing two messages to every session of a room in one sweep, beside a bare sweep over the same
 //! 16 bytes a session.
 //!
-//! The sink counts what it is handed. The bare sweep compares each session's 16 bytes and writes
+//! What a session is handed is a range of the log, and the sink counts what is in it; where it `read`s, it
+//! goes through the range and looks at what each message carries. The bare sweep compares each session's 16 bytes and writes
 //! them, and counts too: it is the floor. And the same where every tenth session, or each, was once
 //! too slow, or has said something, and has caught up: beside one in which nothing has happened.
 #![allow(missing_docs)]
@@ -11,16 +12,26 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use roomcast::core::audience::Delivery;
 use roomcast::core::{Group, Handoff, RoomState};
 use roomcast::time::Instant;
-use roomcast::{Budget, Publish, Source};
+use roomcast::{Budget, Item, Publish, Source};
 use roomcast_benches::past::Past;
-use roomcast_benches::{is_test_run, median, payload, room_of, unlimited};
+use roomcast_benches::suite::{is_test_run, wants_bench, wants_figure};
+use roomcast_benches::{median, payload, room_of, unlimited};
 use std::hint::black_box;
 use std::time::Duration;
 
 const MESSAGES: u32 = 2;
 
+/// What a sink does with what it is handed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sink {
+    /// It counts the messages of the range.
+    Counts,
+    /// It reads each message, and the last byte of what it carries.
+    Reads,
+}
+
 /// Publishes and sweeps; answers the time of the sweep alone.
-fn roomcast(room: &mut RoomState<Bytes>, sessions: u32) -> Duration {
+fn roomcast(room: &mut RoomState<Bytes>, sessions: u32, sink: Sink) -> Duration {
     for _ in 0..MESSAGES {
         let _ = room.publish(Instant::ZERO, Publish::new(Source::Host, payload()));
     }
@@ -34,7 +45,10 @@ fn roomcast(room: &mut RoomState<Bytes>, sessions: u32) -> Duration {
             Budget::default(),
             |session, due| {
                 if let Delivery::Batch(reading) = due {
-                    handed += u64::from(reading.messages());
+                    handed += match sink {
+                        Sink::Counts => u64::from(reading.messages()),
+                        Sink::Reads => reading.items().map(|item| u64::from(is_read(&item))).sum(),
+                    };
                     black_box((session, reading.key()));
                 }
                 Handoff::Taken
@@ -48,6 +62,12 @@ fn roomcast(room: &mut RoomState<Bytes>, sessions: u32) -> Duration {
         "every session was handed every message"
     );
     time
+}
+
+/// Whether it is a message, whose last byte is looked at.
+fn is_read(item: &Item<'_, Bytes>) -> bool {
+    let Item::Message(message) = item else { return false };
+    black_box(message.payload.last()).is_some()
 }
 
 /// The floor: every session's cursors are compared with where they should stand and moved on.
@@ -73,9 +93,22 @@ fn side_by_side(c: &mut Criterion) {
     for sessions in [1_000, 100_000, 1_000_000] {
         let count = if is_test_run() { 1_000 } else { sessions };
         group.throughput(Throughput::Elements(u64::from(count) * u64::from(MESSAGES)));
+        if !["roomcast", "bare", "read"]
+            .iter()
+            .any(|way| wants_bench(&format!("sweep/{way}/{sessions}")))
+        {
+            continue;
+        }
         let (mut room, _) = room_of(&unlimited().build().expect("a valid configuration"), count);
         group.bench_function(BenchmarkId::new("roomcast", sessions), |b| {
-            b.iter_custom(|rounds| (0..rounds).map(|_| roomcast(&mut room, count)).sum());
+            b.iter_custom(|rounds| {
+                (0..rounds).map(|_| roomcast(&mut room, count, Sink::Counts)).sum()
+            });
+        });
+        group.bench_function(BenchmarkId::new("read", sessions), |b| {
+            b.iter_custom(|rounds| {
+                (0..rounds).map(|_| roomcast(&mut room, count, Sink::Reads)).sum()
+            });
         });
         let (mut cursors, mut here) = (vec![[0; 4]; count as usize], 0);
         group.bench_function(BenchmarkId::new("bare", sessions), |b| {
@@ -92,9 +125,14 @@ fn after(c: &mut Criterion) {
     let count = if is_test_run() { 1_000 } else { 1_000_000 };
     group.throughput(Throughput::Elements(u64::from(count) * u64::from(MESSAGES)));
     for past in Past::ALL {
+        if !wants_bench(&format!("sweep/after/{}", past.name())) {
+            continue;
+        }
         let mut room = room_after(past, count);
         group.bench_function(past.name(), |b| {
-            b.iter_custom(|rounds| (0..rounds).map(|_| roomcast(&mut room, count)).sum());
+            b.iter_custom(|rounds| {
+                (0..rounds).map(|_| roomcast(&mut room, count, Sink::Counts)).sum()
+            });
         });
     }
     group.finish();
@@ -114,7 +152,7 @@ fn ratio_after() {
     let mut rooms = Past::ALL.map(|past| (past, room_after(past, SESSIONS), Vec::new()));
     for _ in 0..51 {
         for (_, room, times) in &mut rooms {
-            times.push(roomcast(room, SESSIONS).as_nanos() as f64);
+            times.push(roomcast(room, SESSIONS, Sink::Counts).as_nanos() as f64);
         }
     }
     let medians = rooms.map(|(past, _, times)| (past, median(times)));
@@ -133,19 +171,23 @@ fn ratio() {
     const SESSIONS: u32 = 1_000_000;
     let (mut room, _) = room_of(&unlimited().build().expect("a valid configuration"), SESSIONS);
     let (mut cursors, mut here) = (vec![[0; 4]; SESSIONS as usize], 0);
-    let (mut ours, mut floor) = (Vec::new(), Vec::new());
+    let (mut ours, mut reading, mut floor) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..101 {
-        ours.push(roomcast(&mut room, SESSIONS).as_nanos() as f64);
+        reading.push(roomcast(&mut room, SESSIONS, Sink::Reads).as_nanos() as f64);
+        ours.push(roomcast(&mut room, SESSIONS, Sink::Counts).as_nanos() as f64);
         floor.push(bare(&mut cursors, &mut here).as_nanos() as f64);
     }
-    let (ours, floor) = (median(ours), median(floor));
+    let (ours, reading, floor) = (median(ours), median(reading), median(floor));
     let deliveries = f64::from(SESSIONS * MESSAGES);
     println!(
-        "sweep of 1,000,000 sessions with 2 messages, median of 101 in turn: {:.2} ms, {:.2} ns a delivery; bare sweep {:.2} ms; ratio {:.2}",
+        "sweep of 1,000,000 sessions with 2 messages, median of 101 in turn: {:.2} ms, {:.2} ns a delivery, a range handed over; {:.2} ms, {:.2} ns where the sink reads each message; bare sweep {:.2} ms; ratios {:.2}, {:.2}",
         ours / 1e6,
         ours / deliveries,
+        reading / 1e6,
+        reading / deliveries,
         floor / 1e6,
-        ours / floor
+        ours / floor,
+        reading / floor
     );
 }
 
@@ -154,8 +196,10 @@ fn main() {
     side_by_side(&mut criterion);
     after(&mut criterion);
     criterion.final_summary();
-    if !is_test_run() {
+    if wants_figure("sweep/ratio") {
         ratio();
+    }
+    if wants_figure("sweep/ratio_after") {
         ratio_after();
     }
 }

@@ -7,6 +7,7 @@ pub mod fanout;
 pub mod machine;
 pub mod past;
 pub mod record;
+pub mod suite;
 pub mod text;
 pub mod websocket;
 
@@ -86,9 +87,4 @@ pub fn resident_of(process: u32) -> Option<u64> {
 pub fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// Whether the suite only checks that its benches run (`cargo bench -- --test`).
-pub fn is_test_run() -> bool {
-    std::env::args().any(|arg| arg == "--test")
 }

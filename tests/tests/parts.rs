@@ -58,7 +58,7 @@ fn bucket() -> impl Strategy<Value = bucket::Sequence> {
             let least = NonZeroU32::MIN;
             let [rate, burst] = [rate, burst].map(|n| NonZeroU32::new(n).unwrap_or(least));
             let period = NonZeroU64::new(period).unwrap_or(NonZeroU64::MIN);
-            Sequence { rate, period, burst, calls }
+            Sequence { rate, period, smaller: (0, 0), burst, calls }
         },
     )
 }

@@ -68,9 +68,25 @@ pub(crate) struct Checks {
 impl Checks {
     /// Of a tree whose tests pass as it is; sees whether they do.
     pub(crate) fn new(programs: Vec<Program>) -> Result<Self, String> {
-        let mut checks = Self { programs, usual: HashMap::new() };
+        let mut checks = Self::of(programs);
         checks.time(STEPS)?;
         Ok(checks)
+    }
+
+    /// Of a tree about whose tests nothing is known.
+    pub(crate) fn of(programs: Vec<Program>) -> Self {
+        Self { programs, usual: HashMap::new() }
+    }
+
+    /// Runs one program, whose properties try so many sequences, for so long at the most.
+    pub(crate) fn program(
+        &self,
+        name: &'static str,
+        cases: u32,
+        mutant: Option<usize>,
+        limit: Duration,
+    ) -> Result<Outcome, String> {
+        self.step(&Step { name, cases }, mutant, limit)
     }
 
     /// Sees that these pass where nothing is changed, and how long they take.

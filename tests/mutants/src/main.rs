@@ -5,6 +5,7 @@ mod checks;
 mod explained;
 mod mutant;
 mod place;
+mod planted;
 mod report;
 mod run;
 mod source;
@@ -15,6 +16,7 @@ mod woven;
 use clap::Parser;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 /// Changes the core in one place after another, and sees whether a test fails.
 ///
@@ -36,9 +38,19 @@ struct Options {
     /// Only say what is known
     #[arg(long)]
     report: bool,
-    /// Only mutants whose name contains this
+    /// Only mutants, or planted faults, whose name contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Instead of mutants, plant faults that people might make, one after the other, and say which
+    /// layer of the checks finds each, in how long; fails if neither proptest nor fuzzing does
+    #[arg(long, conflicts_with_all = ["subjects", "anew", "report"])]
+    planted: bool,
+    /// Sequences that each property tries of a planted fault
+    #[arg(long, value_name = "COUNT", default_value_t = 400, requires = "planted")]
+    cases: u32,
+    /// Seconds that all fuzzers together get for each planted fault; 0 leaves them out
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "planted")]
+    fuzz_seconds: u64,
 }
 
 fn main() -> ExitCode {
@@ -56,6 +68,14 @@ fn main() -> ExitCode {
 fn all(options: &Options) -> Result<bool, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = root.canonicalize().map_err(|error| error.to_string())?;
+    if options.planted {
+        let wanted = planted::Wanted {
+            cases: options.cases,
+            fuzzing: Duration::from_secs(options.fuzz_seconds),
+            only: options.only.clone(),
+        };
+        return planted::run(&root, &wanted);
+    }
     install()?;
     let explained = explained::Explained::read(&root.join("tests/mutants/explained"))?;
     let mut place = place::Place::open(&root.join("target/mutants/place"), options.anew)?;

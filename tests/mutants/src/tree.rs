@@ -53,6 +53,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes the sources of the core as they are.
     pub(crate) fn restore(&self) -> Result<(), String> {
         self.files_of_the_core().try_for_each(|file| self.write(file, &self.original(file)?))

@@ -16,6 +16,9 @@ pub struct Sequence {
     pub rate: NonZeroU32,
     /// The period, in nanoseconds.
     pub period: NonZeroU64,
+    /// How many of their low bits are left out of each, so that any bytes are small numbers as often
+    /// as large ones.
+    pub smaller: (u8, u8),
     /// How many it holds.
     pub burst: NonZeroU32,
     /// The calls, and how the clock moves before each.
@@ -57,8 +60,10 @@ pub enum Call {
 
 /// Asks the same of the bucket and of the law.
 pub fn run(sequence: &Sequence) -> Check {
-    let Sequence { rate, period, burst, calls } = sequence;
-    let Some(every) = Rate::new(*rate, Duration::from_nanos(period.get())) else {
+    let Sequence { rate, period, smaller, burst, calls } = sequence;
+    let rate = NonZeroU32::new(rate.get() >> (smaller.0 % 32)).unwrap_or(NonZeroU32::MIN);
+    let period = NonZeroU64::new(period.get() >> (smaller.1 % 64)).unwrap_or(NonZeroU64::MIN);
+    let Some(every) = Rate::new(rate, Duration::from_nanos(period.get())) else {
         return same(Law::L5Rate, "whether a period above zero makes a rate", true, false);
     };
     let mut bucket = TokenBucket::new(every, *burst);

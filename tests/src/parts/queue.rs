@@ -18,7 +18,7 @@ pub struct Sequence {
     /// How many fit: 0 to 10; from 192 on 30 times as many, so that one that enters can have more give
     /// way than one call may.
     pub messages: u8,
-    /// How many bytes fit, or 16 times as many.
+    /// How many bytes fit; where many messages do, 64 more.
     pub bytes: u8,
     /// Whose turn it is.
     pub discipline: u8,
@@ -44,12 +44,13 @@ pub enum Call {
         level: u8,
         /// By the host, or one of four users.
         sender: u8,
-        /// Its size: 0 to 99 bytes; where many fit 0 to 3, and from 192 on up to 1,008.
+        /// Its size: 0 to 99 bytes; where many fit 0 to 3, and from 192 on about as many as one call
+        /// may have give way, if each has one byte.
         size: u8,
         /// Whether it goes first.
         is_urgent: bool,
     },
-    /// So many small ones enter, one after the other.
+    /// So many of one byte enter, one after the other.
     Flood {
         /// At which level.
         level: u8,
@@ -95,10 +96,10 @@ impl Sequence {
             EvictionPolicy::Random,
         ];
         let (policies, messages, bytes) =
-            if self.is_large() { (&policies[..3], 30, 16) } else { (&policies[..], 1, 1) };
+            if self.is_large() { (&policies[..3], 30, 64) } else { (&policies[..], 1, 0) };
         rules::queue(
             u32::from(self.messages % 11) * messages,
-            u64::from(self.bytes) * bytes,
+            u64::from(self.bytes) + bytes,
             disciplines[usize::from(self.discipline) % disciplines.len()],
             policies[usize::from(self.eviction) % policies.len()],
             (self.wait.map(|millis| millis.map(u64::from)), WhenLate::Wait),
@@ -109,7 +110,7 @@ impl Sequence {
     fn size(&self, size: u8) -> u64 {
         match size {
             0..192 if self.is_large() => u64::from(size % 4),
-            192.. if self.is_large() => u64::from(size - 192) * 16,
+            192.. if self.is_large() => 58 + u64::from(size % 16),
             _ => u64::from(size % 100),
         }
     }
@@ -233,9 +234,8 @@ pub fn run(sequence: &Sequence) -> Check {
                 let urgency = if is_urgent { Urgency::Urgent } else { Urgency::Plain };
                 pair.push(level(at), urgency, sender(of), sequence.size(size))
             }
-            Call::Flood { level: at, sender: of, count } => (0..count % 96).try_for_each(|more| {
-                pair.push(level(at), Urgency::Plain, sender(of), u64::from(more % 3))
-            }),
+            Call::Flood { level: at, sender: of, count } => (0..count % 96)
+                .try_for_each(|_| pair.push(level(at), Urgency::Plain, sender(of), 1)),
             Call::Pop { level: at } => {
                 let popped = pair.queue.pop(level(at));
                 pair.pop(Some(level(at)), popped)
