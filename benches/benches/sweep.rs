@@ -9,10 +9,10 @@
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use roomcast::core::audience::Delivery;
+use roomcast::core::audience::{BatchRef, Delivery};
 use roomcast::core::{Group, Handoff, RoomState};
 use roomcast::time::Instant;
-use roomcast::{Budget, Item, Publish, Source};
+use roomcast::{Budget, Item, PerLevel, Publish, Source};
 use roomcast_benches::past::Past;
 use roomcast_benches::suite::{is_test_run, wants_bench, wants_figure};
 use roomcast_benches::{median, payload, room_of, unlimited};
@@ -37,24 +37,13 @@ fn roomcast(room: &mut RoomState<Bytes>, sessions: u32, sink: Sink) -> Duration 
     }
     let mut handed = 0_u64;
     let start = std::time::Instant::now();
-    for first in (0..room.slots()).step_by(1_024) {
-        room.sweep(
-            Instant::ZERO,
-            Group::DEFAULT,
-            first..first + 1_024,
-            Budget::default(),
-            |session, due| {
-                if let Delivery::Batch(reading) = due {
-                    handed += match sink {
-                        Sink::Counts => u64::from(reading.messages()),
-                        Sink::Reads => reading.items().map(|item| u64::from(is_read(&item))).sum(),
-                    };
-                    black_box((session, reading.key()));
-                }
-                Handoff::Taken
-            },
-        );
-    }
+    sweep(room, |reading| {
+        handed += match sink {
+            Sink::Counts => u64::from(reading.messages()),
+            Sink::Reads => reading.items().map(|item| u64::from(is_read(&item))).sum(),
+        };
+        black_box(reading.key());
+    });
     let time = start.elapsed();
     assert_eq!(
         handed,
@@ -116,6 +105,64 @@ fn side_by_side(c: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// Messages of the level in the log of a room to which all come back.
+const HELD: u32 = 16;
+
+/// Sweeps in which every session comes back: it was away while twice as much was said as the log holds,
+/// and is handed a gap and what there is.
+fn coming_back(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sweep/coming_back");
+    group.sample_size(10);
+    for sessions in [100_000, 1_000_000] {
+        if !wants_bench(&format!("sweep/coming_back/{sessions}")) {
+            continue;
+        }
+        let count = if is_test_run() { 1_000 } else { sessions };
+        let mut room = room_to_come_back_to(count);
+        group.throughput(Throughput::Elements(u64::from(count) * u64::from(HELD)));
+        group.bench_function(BenchmarkId::from_parameter(sessions), |b| {
+            b.iter_custom(|rounds| (0..rounds).map(|_| come_back(&mut room, count)).sum());
+        });
+        assert!(room.snapshot(Instant::ZERO).balances(), "the books balance");
+    }
+    group.finish();
+}
+
+fn room_to_come_back_to(count: u32) -> RoomState<Bytes> {
+    let config = unlimited().log_messages(PerLevel([HELD; 4])).build();
+    room_of(&config.expect("a valid configuration"), count).0
+}
+
+/// Says twice what the log holds, and sweeps; answers the time of the sweep alone.
+fn come_back(room: &mut RoomState<Bytes>, count: u32) -> Duration {
+    for _ in 0..2 * HELD {
+        let _ = room.publish(Instant::ZERO, Publish::new(Source::Host, payload()));
+    }
+    let (mut handed, mut skipped) = (0, 0);
+    let start = std::time::Instant::now();
+    sweep(room, |reading| {
+        handed += u64::from(reading.messages());
+        skipped += reading.items().take(1).filter(|item| matches!(item, Item::Gap { .. })).count();
+    });
+    let time = start.elapsed();
+    assert_eq!((handed, skipped), (u64::from(count) * u64::from(HELD), count as usize));
+    time
+}
+
+/// Sweeps all of a room; `look` is shown what each session is handed.
+fn sweep(room: &mut RoomState<Bytes>, mut look: impl FnMut(BatchRef<'_, Bytes>)) {
+    for first in (0..room.slots()).step_by(1_024) {
+        let slots = first..first + 1_024;
+        room.sweep(Instant::ZERO, Group::DEFAULT, slots, Budget::default(), |session, due| {
+            if let Delivery::Batch(reading) = due {
+                look(reading);
+                black_box(session);
+            }
+            Handoff::Taken
+        });
+    }
 }
 
 /// Sweeps of sessions that have caught up, whatever they have been through.
@@ -194,6 +241,7 @@ fn ratio() {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     side_by_side(&mut criterion);
+    coming_back(&mut criterion);
     after(&mut criterion);
     criterion.final_summary();
     if wants_figure("sweep/ratio") {

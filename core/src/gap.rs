@@ -60,6 +60,16 @@ impl Skips {
         Self { overrun: self.overrun - lost, age: self.age, bus: self.bus + lost }
     }
 
+    /// The same for each of so many sessions.
+    pub(crate) const fn times(self, sessions: u32) -> Self {
+        let sessions = sessions as u64;
+        Self {
+            overrun: self.overrun * sessions,
+            age: self.age * sessions,
+            bus: self.bus * sessions,
+        }
+    }
+
     /// How many were skipped for one cause.
     pub const fn of(self, cause: GapCause) -> u64 {
         match cause {

@@ -69,7 +69,7 @@ fn queue() -> impl Strategy<Value = queue::Sequence> {
         12 => (n(), n(), n(), prop::bool::weighted(0.2)).prop_map(|(level, sender, size, is_urgent)| {
             Call::Push { level, sender, size, is_urgent }
         }),
-        1 => (n(), n(), n()).prop_map(|(level, sender, count)| Call::Flood { level, sender, count }),
+        3 => (n(), n(), n()).prop_map(|(level, sender, count)| Call::Flood { level, sender, count }),
         4 => n().prop_map(|level| Call::Pop { level }),
         4 => Just(Call::PopHighest),
         1 => Just(Call::PopExpired),

@@ -132,6 +132,14 @@ impl Accounts {
         self.sums[level].skipped += skips;
     }
 
+    /// So many live sessions without cold state have each passed these messages and not got them.
+    pub(super) fn miss(&mut self, level: Priority, skips: Skips, sessions: u32) {
+        let sums = &mut self.sums[level];
+        let of_all = skips.times(sessions);
+        sums.cursors = sums.cursors.wrapping_add(of_all.total());
+        sums.skipped += of_all;
+    }
+
     /// Returns what was skipped of each level, by cause.
     pub(super) fn skips(&self) -> PerLevel<Skips> {
         PerLevel::from_fn(|level| self.sums[level].skipped)

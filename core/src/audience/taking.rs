@@ -4,6 +4,7 @@
 use super::Audience;
 use super::batch::{Batch, Budget, Handoff};
 use super::crowd::Path;
+use super::plan::Plan;
 use super::reading::{BatchRef, Delivery};
 use super::session::CursorState;
 use crate::error::SessionEnd;
@@ -197,13 +198,30 @@ impl<M: Payload> Audience<M> {
         }
         let log = self.feed.log();
         let plan = self.crowd.plan(log, first, budget);
+        let slots = first..slots.end;
         if plan.levels.values().any(|level| level.from != level.cursor) {
-            return (first, 0);
+            return self.sweep_past_gap(group, slots, &plan, sink);
         }
-        let (slots, step) = (first..slots.end, plan.step());
-        let reading = BatchRef::new(log, None, &plan);
-        let life = self.life;
+        let (reading, step, life) = (BatchRef::new(log, None, &plan), plan.step(), self.life);
         let swept = self.crowd.sweep_step(slots, group, &step, heads, |key| {
+            sink(key.in_life(life), Delivery::Batch(reading.again()))
+        });
+        (swept.stopped, swept.handed)
+    }
+
+    /// The same where all that stand there have missed something first. Not inlined, and through a sink
+    /// that it does not know: a sink that is called in one place only is inlined there.
+    #[inline(never)]
+    fn sweep_past_gap(
+        &mut self,
+        group: Group,
+        slots: Range<u32>,
+        plan: &Plan,
+        sink: &mut dyn FnMut(SessionId, Delivery<'_, M>) -> Handoff,
+    ) -> (u32, u32) {
+        let (reading, life) = (BatchRef::new(self.feed.log(), None, plan), self.life);
+        let heads = self.feed.low_heads();
+        let swept = self.crowd.sweep_past_gap(slots, group, plan, heads, |key| {
             sink(key.in_life(life), Delivery::Batch(reading.again()))
         });
         (swept.stopped, swept.handed)

@@ -15,10 +15,10 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Sequence {
-    /// How many fit: 0 to 10; from 192 on 30 times as many, so that one that enters can have more give
-    /// way than one call may.
+    /// How many fit: 0 to 10; from 192 on 300, so that one that enters can have more give way than one
+    /// call may.
     pub messages: u8,
-    /// How many bytes fit; where many messages do, 64 more.
+    /// How many bytes fit; where many messages do, 64 to 191.
     pub bytes: u8,
     /// Whose turn it is.
     pub discipline: u8,
@@ -44,8 +44,8 @@ pub enum Call {
         level: u8,
         /// By the host, or one of four users.
         sender: u8,
-        /// Its size: 0 to 99 bytes; where many fit 0 to 3, and from 192 on about as many as one call
-        /// may have give way, if each has one byte.
+        /// Its size: 0 to 99 bytes; where many fit 1, and from 192 on about as many as one call may have
+        /// give way.
         size: u8,
         /// Whether it goes first.
         is_urgent: bool,
@@ -95,11 +95,14 @@ impl Sequence {
             EvictionPolicy::Oldest,
             EvictionPolicy::Random,
         ];
-        let (policies, messages, bytes) =
-            if self.is_large() { (&policies[..3], 30, 64) } else { (&policies[..], 1, 0) };
+        let (policies, messages, bytes) = if self.is_large() {
+            (&policies[..3], 300, 64 + u64::from(self.bytes / 2))
+        } else {
+            (&policies[..], u32::from(self.messages % 11), u64::from(self.bytes))
+        };
         rules::queue(
-            u32::from(self.messages % 11) * messages,
-            u64::from(self.bytes) + bytes,
+            messages,
+            bytes,
             disciplines[usize::from(self.discipline) % disciplines.len()],
             policies[usize::from(self.eviction) % policies.len()],
             (self.wait.map(|millis| millis.map(u64::from)), WhenLate::Wait),
@@ -109,7 +112,7 @@ impl Sequence {
 
     fn size(&self, size: u8) -> u64 {
         match size {
-            0..192 if self.is_large() => u64::from(size % 4),
+            0..192 if self.is_large() => 1,
             192.. if self.is_large() => 58 + u64::from(size % 16),
             _ => u64::from(size % 100),
         }

@@ -89,6 +89,34 @@ impl<M: Payload> Crowd<M> {
         swept
     }
 
+    /// The same for a plan that begins with messages which whoever stands there has missed: each one
+    /// that takes it is told the same gap.
+    pub(in crate::audience) fn sweep_past_gap(
+        &mut self,
+        slots: Range<u32>,
+        group: Group,
+        plan: &Plan,
+        low_heads: Positions,
+        mut take: impl FnMut(SessionKey) -> Handoff,
+    ) -> Swept {
+        let (step, part) = (plan.step(), self.sessions.part());
+        let Self { sessions, life_counters, accounts, .. } = self;
+        let gaps = || plan.levels.iter().filter(|(_, level)| level.gap != Skips::NONE);
+        let places = [step.here, step.there, low_heads];
+        let swept = sessions.sweep(slots, group, places, |session| {
+            let handoff = take(session);
+            if handoff == Handoff::Taken
+                && let Some(slot) = part.place(session.slot())
+            {
+                gaps().for_each(|(level, missed)| life_counters.skip(slot, level, missed.gap));
+            }
+            handoff
+        });
+        gaps().for_each(|(level, missed)| accounts.miss(level, missed.gap, swept.taken));
+        accounts.read(&step.counts, swept.taken);
+        swept
+    }
+
     /// Moves a session's cursors as planned and books what that means. Returns how the session is
     /// read from here on.
     pub(in crate::audience) fn commit(

@@ -92,10 +92,16 @@ pub(super) const FAULTS: &[Fault] = &[
         to: "false && is_own(cold, level, to)",
     },
     Fault {
-        name: "a sweep passes a gap on its fast path",
-        file: "core/src/audience/taking.rs",
-        from: "plan.levels.values().any(|level| level.from != level.cursor)",
-        to: "false",
+        name: "a gap that a sweep hands to many is booked once",
+        file: "core/src/audience/crowd/reading.rs",
+        from: "accounts.miss(level, missed.gap, swept.taken)",
+        to: "accounts.miss(level, missed.gap, 1)",
+    },
+    Fault {
+        name: "a gap that a sweep hands over is told to each of many, and counted for none",
+        file: "core/src/audience/crowd/reading.rs",
+        from: "gaps().for_each(|(level, missed)| life_counters.skip(slot, level, missed.gap));",
+        to: "let _ = slot;",
     },
     Fault {
         name: "an inbox holds one direct message more",
