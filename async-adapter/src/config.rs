@@ -3,8 +3,9 @@
 pub use roomcast_core::RoomConfig;
 pub use roomcast_core::broadcasts::BroadcastLimits;
 pub use roomcast_core::config::{
-    DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, Heartbeat, LevelQuotas, Levels, QueueConfig,
-    QueueDiscipline, RateAlgorithm, ReviewConfig, ReviewTimeout, RoomConfigBuilder, WhenLate,
+    AuditConfig, AuditOverflow, DefaultOutcomeSink, Echo, EvictionPolicy, Exempt, Heartbeat,
+    LevelQuotas, Levels, QueueConfig, QueueDiscipline, RateAlgorithm, ReviewConfig, ReviewTimeout,
+    RoomConfigBuilder, WhenLate,
 };
 pub use roomcast_core::data::DataLimits;
 pub use roomcast_core::dedup::DedupWindow;

@@ -45,7 +45,7 @@
 //!
 //! # Layout
 //!
-//! The root has what most hosts need; [`config`], [`edge`], [`encode`], [`error`], [`event`], [`message`],
+//! The root has what most hosts need; [`audit`], [`config`], [`edge`], [`encode`], [`error`], [`event`], [`message`],
 //! [`moderation`], [`names`], [`session`], [`stats`] and [`time`] have the rest, [`core`]
 //! everything of the core.
 //!
@@ -114,6 +114,7 @@ pub use roomcast_core::{
 /// Who joins: [`roomcast_core::Join`], with a token of the hub's where a session comes back.
 pub type Join<M, T = session::ResumeToken> = roomcast_core::Join<M, T>;
 
+pub mod audit;
 pub mod config;
 pub mod edge;
 pub mod encode;

@@ -65,6 +65,7 @@ extern crate std;
 
 pub mod admission;
 pub mod audience;
+pub mod audit;
 pub mod broadcasts;
 mod chunked;
 pub mod config;

@@ -33,6 +33,9 @@ pub struct RoomBytes {
     pub profiles: u64,
     /// Attributes, keys and values, and counters: their keys, and 8 bytes each.
     pub data: u64,
+    /// Payloads, and the profiles of what was dispatched, in the records of the audit. What the log
+    /// holds as well counts twice.
+    pub audited: u64,
     /// Keys of messages that are remembered, [`PER_KEY`](Self::PER_KEY) bytes each.
     pub keys: u64,
 }
@@ -51,9 +54,10 @@ impl RoomBytes {
         self.yielding() - self.high_waiting - self.high_logged
     }
 
-    /// Returns what does not give way: direct messages, profiles, attributes and counters, keys.
+    /// Returns what does not give way: direct messages, profiles, attributes and counters, keys,
+    /// what the audit holds.
     pub const fn kept(&self) -> u64 {
-        self.directs + self.profiles + self.data + self.keys
+        self.directs + self.profiles + self.data + self.keys + self.audited
     }
 
     /// Returns all of it.
@@ -75,6 +79,7 @@ impl RoomBytes {
             profiles: self.profiles + other.profiles,
             data: self.data + other.data,
             keys: self.keys + other.keys,
+            audited: self.audited + other.audited,
         }
     }
 }

@@ -9,6 +9,7 @@ use roomcast::internals::{ByHand, by_hand};
 use roomcast::session::ResumeToken;
 use roomcast::{Clock, Hub, Room, Subscription};
 use roomcast_core::admission::{ImportError, ReviewDecision};
+use roomcast_core::audit::AuditRecord;
 use roomcast_core::broadcasts::{Broadcast, BroadcastLimits};
 use roomcast_core::data::DataError;
 use roomcast_core::direct::DirectReceipt;
@@ -112,6 +113,11 @@ impl HubRoom {
     /// What the host was told since it was asked last.
     pub fn take_told(&mut self) -> VecDeque<Event> {
         std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// `Room::take_audit`.
+    pub fn take_audit(&self, now: Instant, most: usize) -> Vec<AuditRecord<Probe>> {
+        self.at(now).take_audit(most)
     }
 
     /// The books.

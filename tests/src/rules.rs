@@ -2,8 +2,8 @@
 //! them.
 
 use roomcast_core::config::{
-    ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels,
-    QueueConfig, QueueDiscipline, RateAlgorithm, ReviewConfig, WhenLate,
+    AuditConfig, ConfigError, DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas,
+    Levels, QueueConfig, QueueDiscipline, RateAlgorithm, ReviewConfig, WhenLate,
 };
 use roomcast_core::data::DataLimits;
 use roomcast_core::dedup::DedupWindow;
@@ -82,6 +82,8 @@ pub struct Rules {
     pub outcome_sink: PerLevel<DefaultOutcomeSink>,
     /// Changes of presence that may wait.
     pub presence_events: u32,
+    /// The audit.
+    pub audit: Option<AuditConfig>,
     /// How long a closed session may still read.
     pub grace: Duration,
     /// Direct messages that may wait for a session.
@@ -159,6 +161,7 @@ impl Default for Rules {
             outcomes: PerLevel([2_048; 4]),
             outcome_sink: PerLevel([Event, Event, CountedOnly, CountedOnly]),
             presence_events: 1_024,
+            audit: None,
             coalesce: PerLevel([Duration::ZERO; 4]),
             heartbeat: None,
             recent_users: 1_000,
@@ -239,6 +242,7 @@ impl Rules {
             .outcomes(self.outcomes)
             .outcome_sink(self.outcome_sink)
             .presence_events(self.presence_events)
+            .audit(self.audit)
             .grace(self.grace)
             .resume_within(self.resume_within)
             .resume_skew(self.resume_skew)

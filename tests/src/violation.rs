@@ -40,6 +40,8 @@ pub enum Law {
     Batches,
     /// When the room wants to be called.
     Timeouts,
+    /// Each message that was offered has exactly one record in the audit, or is counted as missed.
+    Audit,
     /// A hub's room answers, tells and books as the core's does.
     Hub,
 }

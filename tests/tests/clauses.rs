@@ -3,6 +3,8 @@
 
 #[path = "clauses/age.rs"]
 mod age;
+#[path = "clauses/audit.rs"]
+mod audit;
 #[path = "clauses/beyond.rs"]
 mod beyond;
 #[path = "clauses/clock.rs"]

@@ -1,10 +1,18 @@
 //! Evenings of chat in virtual time, through the engine, with the oracle watching every room.
 
-use roomcast_core::config::{Echo, EvictionPolicy, Heartbeat, QueueDiscipline, WhenLate};
+use roomcast_core::config::{
+    AuditConfig, AuditOverflow, Echo, EvictionPolicy, Heartbeat, QueueDiscipline, WhenLate,
+};
 use roomcast_core::time::Duration;
 use roomcast_core::{PerLevel, UserId};
 use roomcast_tests::rules::{Rules, queue};
 use roomcast_tests::sim::{Evening, Report, play};
+
+fn audit(records: u32, when_full: AuditOverflow) -> AuditConfig {
+    let mut audit = AuditConfig::default();
+    (audit.records, audit.when_full) = (records, when_full);
+    audit
+}
 
 fn evening(seed: u64) -> Evening {
     let calm = Rules {
@@ -32,6 +40,7 @@ fn evening(seed: u64) -> Evening {
         reserve: PerLevel([3, 3, 0, 0]),
         log_messages: PerLevel([20, 20, 4, 4]),
         replay_on_join: 6,
+        audit: Some(audit(12, AuditOverflow::Refuse)),
         grace: Duration::from_secs(2),
         heartbeat: Some(Heartbeat {
             silence: Duration::from_secs(3),
@@ -60,6 +69,7 @@ fn evening(seed: u64) -> Evening {
         sessions_per_user: 1,
         outcomes: PerLevel([2, 5, 0, 0]),
         presence_events: 1,
+        audit: Some(audit(9, AuditOverflow::Count)),
         owner: UserId(100),
         heartbeat: Some(Heartbeat {
             silence: Duration::from_millis(500),

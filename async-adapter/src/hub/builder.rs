@@ -49,6 +49,7 @@ pub struct HubBuilder<M, U = Arc<str>> {
     broadcasts: BroadcastLimits,
     seed: Option<u64>,
     token_key: Option<TokenKey>,
+    audit_copy: Option<fn(&M) -> M>,
     types: PhantomData<fn() -> (M, U)>,
 }
 
@@ -80,6 +81,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             broadcasts: BroadcastLimits::default(),
             seed: None,
             token_key: None,
+            audit_copy: None,
             types: PhantomData,
         }
     }
@@ -153,6 +155,18 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
     /// ```
     pub fn on_event(mut self, hook: impl Fn(RoomId, &Event) + Send + Sync + 'static) -> Self {
         self.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// Has the records of every room's audit keep what messages carry: see
+    /// [`Room::take_audit`](crate::Room::take_audit). A payload that is refused is cloned for it, under
+    /// the room's lock, so `clone` should be quick, as that of an `Arc` or of `Bytes` is. Default: records
+    /// have none.
+    pub fn audit_payloads(mut self) -> Self
+    where
+        M: Clone,
+    {
+        self.audit_copy = Some(M::clone);
         self
     }
 
@@ -337,6 +351,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             broadcast_log,
             seeds,
             token_key: Arc::new(token_key),
+            audit_copy: self.audit_copy,
             hooks: Arc::new(Hooks::default()),
             sharding: Sharding::new(shards_per_room as u32, self.sessions_per_shard)
                 .unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The hub: many rooms, spread over workers, called from anywhere.
 
+mod audit;
 mod builder;
 #[cfg(feature = "internals")]
 pub(crate) mod by_hand;
@@ -92,6 +93,8 @@ struct Inner<M, U> {
     hooks: Arc<Hooks<Arc<SharedRoom<M>>>>,
     seeds: Seeds,
     token_key: Arc<TokenKey>,
+    /// How payloads are copied for the audits, where those keep them.
+    audit_copy: Option<fn(&M) -> M>,
     /// How the sessions of a room are spread over workers.
     sharding: Sharding,
 }

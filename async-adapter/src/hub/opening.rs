@@ -52,7 +52,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
         let mentions = Arc::clone(&self.names) as Arc<dyn Mentions>;
         let (life, key) = (next_life(), Arc::clone(&self.token_key));
         let spread = (self.sharding, workers);
-        SharedRoom::new((id, life), &config, stands, spread, log, hooks, mentions, key)
+        let shared =
+            SharedRoom::new((id, life), &config, stands, spread, log, hooks, mentions, key);
+        if let Some(copy) = self.audit_copy {
+            shared.keep_audit_payloads(copy);
+        }
+        shared
     }
 
     /// Returns the room that a key stands for, if there is one, and its name.

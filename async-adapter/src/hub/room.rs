@@ -441,6 +441,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         &self.hub.registry
     }
 
+    /// The room that the handle was made for, and the one that it stands for.
+    pub(super) fn own_and_current(&self) -> (&Arc<SharedRoom<M>>, Current<'_, M>) {
+        (&self.shared, self.current())
+    }
+
     /// The edge that the room is, for its port.
     pub(super) fn edge(&self) -> Arc<SharedRoom<M>> {
         Arc::clone(&self.shared)

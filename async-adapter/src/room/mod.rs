@@ -5,6 +5,7 @@
 //! locked under it. No hook, waker or channel is touched under a lock.
 
 pub(crate) mod audience_shard;
+mod audit;
 pub(crate) mod broadcast_log;
 mod edge;
 pub(crate) mod ending;

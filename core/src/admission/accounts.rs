@@ -1,15 +1,18 @@
 //! What became of every message, what the host has yet to hear of it, and what is done with.
 
+use crate::audit::{Audit, AuditRecord, AuditSnapshot, Audited, Fate, Kept};
 use crate::config::Settings;
 use crate::deferred_drops::DeferredDrops;
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, UserId};
 use crate::index::Hasher;
 use crate::ledger::{DropReason, Ledger, RefusalReason};
-use crate::message::{Limit, Outcome, OutcomeSink, Refused};
+use crate::message::{Limit, Message, Outcome, OutcomeSink, Refused};
 use crate::priority::{PerLevel, Priority};
 use crate::profile::Profile;
 use crate::time::Instant;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 /// The books of an admission. Nobody else changes a row of the ledger: each step that a message
 /// takes has its method here, and so has everything that the host is told.
@@ -24,6 +27,18 @@ pub(super) struct Accounts<M> {
     /// The profiles that travel with messages that wait, in bytes.
     waiting_profiles: PerLevel<u64>,
     drops: DeferredDrops<M>,
+    /// One record for each row that a message comes to, where the room is asked for them.
+    audit: Option<Box<Audit<M>>>,
+}
+
+/// What is left of a message whose fate is decided.
+#[derive(Debug)]
+pub(super) struct Remains<M> {
+    /// The message as the audit names it, where there is one.
+    pub(super) audited: Option<Audited>,
+    pub(super) payload: M,
+    /// The size of the payload.
+    pub(super) size: u32,
 }
 
 /// A refusal that has not got its payload back yet.
@@ -88,6 +103,7 @@ impl<M> Accounts<M> {
             is_end_told: false,
             waiting_profiles: PerLevel::default(),
             drops: DeferredDrops::default(),
+            audit: settings.audit.map(|config| Box::new(Audit::new(config))),
         }
     }
 
@@ -112,19 +128,136 @@ impl<M> Accounts<M> {
     /// Books that a message is not let in, and hands its payload back.
     pub(super) fn refuse(
         &mut self,
-        level: Priority,
-        units: u64,
+        now: Instant,
+        (level, units): (Priority, u64),
         denied: Denied,
-        payload: M,
+        remains: Remains<M>,
     ) -> Refused<M> {
         let Denied { reason, limit, retry_at } = denied;
-        self.book_refusal(level, units, reason);
+        let Remains { audited, payload, size } = remains;
+        self.ledger.levels[level].refuse(reason, units);
+        if let Some(audited) = audited {
+            self.record_refusal(now, audited, Fate::Refused { reason, limit }, (&payload, size));
+        }
         Refused { reason, limit, retry_at, payload }
     }
 
-    /// Books that a message is not let in.
-    pub(super) fn book_refusal(&mut self, level: Priority, units: u64, reason: RefusalReason) {
-        self.ledger.levels[level].refuse(reason, units);
+    #[cold]
+    #[inline(never)]
+    fn record_refusal(
+        &mut self,
+        now: Instant,
+        audited: Audited,
+        fate: Fate,
+        (payload, size): (&M, u32),
+    ) {
+        let waiting = self.waiting();
+        let Some(audit) = &mut self.audit else { return };
+        if audit.record(now, audited, fate, waiting)
+            && audit.wants_payload(size)
+            && let Some(copy) = audit.copies()
+        {
+            // That runs code of the host's: all else is done.
+            audit.attach(Kept::Own(copy(payload)), size);
+        }
+    }
+
+    /// Writes down what became of a message, if it is audited; the payload is kept there, or dropped
+    /// later.
+    #[inline]
+    fn conclude(&mut self, now: Instant, fate: Fate, remains: Remains<M>) {
+        let Remains { audited, payload, size } = remains;
+        match audited {
+            Some(audited) => self.record_own(now, audited, fate, (payload, size)),
+            None => self.drops.add_payload(payload),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_own(
+        &mut self,
+        now: Instant,
+        audited: Audited,
+        fate: Fate,
+        (payload, size): (M, u32),
+    ) {
+        let waiting = self.waiting();
+        if let Some(audit) = &mut self.audit
+            && audit.record(now, audited, fate, waiting)
+            && audit.wants_payload(size)
+        {
+            audit.attach(Kept::Own(payload), size);
+        } else {
+            self.drops.add_payload(payload);
+        }
+    }
+
+    /// Writes down that a message went out, or to the room of this edge: then without what it
+    /// carries.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn record_sent(
+        &mut self,
+        now: Instant,
+        audited: Audited,
+        fate: Fate,
+        message: Option<Arc<Message<M>>>,
+    ) {
+        let waiting = self.waiting();
+        let Some(audit) = &mut self.audit else { return };
+        if audit.record(now, audited, fate, waiting)
+            && let Some(message) = message
+        {
+            let size = u32::try_from(message.bytes).unwrap_or(u32::MAX);
+            if audit.wants_payload(size) {
+                audit.attach(Kept::Shared(message), size);
+            }
+        }
+    }
+
+    /// Returns how many messages wait, whose records are to come.
+    fn waiting(&self) -> u64 {
+        self.ledger.levels.values().map(|row| row.queued + row.under_review).sum()
+    }
+
+    /// Returns whether records are written.
+    #[inline]
+    pub(super) fn is_audited(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    /// From now on records have the payload, copied so where it goes back to its sender.
+    pub(super) fn keep_payloads(&mut self, copy: fn(&M) -> M) {
+        if let Some(audit) = &mut self.audit {
+            audit.keep_payloads(copy);
+        }
+    }
+
+    /// Returns the limit of the audit that lets no more messages in, if one does.
+    #[inline]
+    pub(super) fn audit_keeps_out(&self) -> Option<Limit> {
+        self.audit.as_ref()?.keeps_out(self.waiting())
+    }
+
+    /// Hands the oldest record over.
+    pub(super) fn take_record(&mut self) -> Option<AuditRecord<M>> {
+        self.audit.as_mut()?.pop()
+    }
+
+    /// Returns how many records wait.
+    pub(super) fn records(&self) -> usize {
+        self.audit.as_ref().map_or(0, |audit| audit.len())
+    }
+
+    /// Returns the payload bytes in the records.
+    pub(super) fn audit_bytes(&self) -> u64 {
+        self.audit.as_ref().map_or(0, |audit| audit.bytes())
+    }
+
+    /// Returns what the audit holds and has missed.
+    pub(super) fn audit(&self) -> Option<AuditSnapshot> {
+        self.audit.as_ref().map(|audit| audit.snapshot())
     }
 
     /// Books that a message waits in the queue.
@@ -150,16 +283,31 @@ impl<M> Accounts<M> {
     }
 
     /// Books that a message became one with another that waits.
-    pub(super) fn merge(&mut self, level: Priority, units: u64) {
+    pub(super) fn merge(
+        &mut self,
+        now: Instant,
+        (level, units): (Priority, u64),
+        carrier: MessageId,
+        remains: Remains<M>,
+    ) {
         self.ledger.levels[level].merge(units);
+        self.conclude(now, Fate::Merged { carrier }, remains);
     }
 
     /// Books that a message is dropped, with all that it carries.
-    pub(super) fn drop(&mut self, level: Priority, reason: DropReason, units: u64) {
+    pub(super) fn drop(
+        &mut self,
+        now: Instant,
+        (level, units): (Priority, u64),
+        (reason, limit): (DropReason, Option<Limit>),
+        remains: Remains<M>,
+    ) {
         self.ledger.levels[level].drop(reason, units);
+        self.conclude(now, Fate::Dropped { reason, limit }, remains);
     }
 
-    /// Books that a message goes out.
+    /// Books that a message goes out; [`record_sent`](Self::record_sent) is to follow where it is
+    /// audited.
     #[inline]
     pub(super) fn dispatch(&mut self, level: Priority, units: u64) {
         self.ledger.levels[level].dispatch(units);

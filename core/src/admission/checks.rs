@@ -117,6 +117,9 @@ impl<M: Payload> Checks<'_, M> {
             let max = self.settings.outcomes[publish.priority];
             return Err(Denied::by(RefusalReason::OutcomesFull, Limit::Outcomes { max }));
         }
+        if let Some(limit) = self.accounts.audit_keeps_out() {
+            return Err(Denied::by(RefusalReason::AuditFull, limit));
+        }
         if self.memory != Memory::Free
             && let Some(limit) = self.lacks_memory(publish)
         {

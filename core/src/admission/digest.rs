@@ -2,6 +2,7 @@
 //! changes nothing. Promises nothing.
 
 use super::Admission;
+use super::accounts::Denied;
 use crate::ledger::RefusalReason;
 use crate::message::{Payload, Publish};
 use crate::time::Instant;
@@ -23,13 +24,16 @@ impl<M: Payload> Admission<M> {
     }
 
     /// Books that a message was offered and not let in.
-    pub(crate) fn book_refusal(&mut self, publish: &Publish<M>, reason: RefusalReason) {
+    pub(crate) fn book_refusal(&mut self, publish: Publish<M>, reason: RefusalReason) {
+        let size = publish.payload.size();
         let (level, units) = (self.settings.levels.level(publish.priority), publish.units);
-        self.accounts.submit(level, units);
+        let id = self.accounts.submit(level, units);
         if publish.relayed.is_some() {
             self.accounts.receive(level, units);
         }
-        self.accounts.book_refusal(level, units, reason);
+        let remains = self.remains_of_offer(id, publish, size);
+        let denied = Denied::because(reason);
+        drop(self.accounts.refuse(self.clock.at(), (level, units), denied, remains));
     }
 
     /// The time is what it is there.

@@ -9,7 +9,7 @@ use crate::dedup::CarriedKeys;
 use crate::ids::{MessageId, Seq};
 use crate::ledger::{DropReason, RefusalReason};
 use crate::message::{
-    Kind, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender,
+    Kind, Limit, Outcome, OutcomeSink, Payload, Publish, Receipt, Refused, Sender, Source,
 };
 use crate::priority::Priority;
 use crate::profile::Profile;
@@ -33,11 +33,12 @@ impl<M: Payload> Admission<M> {
             if publish.counter.is_some() {
                 self.intake.take_notice(now);
                 self.count(now, publish.counter, units);
-                self.accounts.drops().add_payload(publish.payload);
-                return Ok(self.drop_at_once(id, level, units, limit));
+                let remains = self.remains_of_offer(id, publish, size);
+                return Ok(self.drop_at_once(now, (id, level, units), limit, remains));
             }
             let denied = Denied::by(RefusalReason::QueueFull, limit);
-            return Err(self.refuse(now, (level, units), denied, publish.payload, work));
+            let remains = self.remains_of_offer(id, publish, size);
+            return Err(self.refuse(now, (level, units), denied, remains, work));
         }
         self.intake.take_notice(now);
         self.count(now, publish.counter, units);
@@ -82,7 +83,9 @@ impl<M: Payload> Admission<M> {
         let id = self.accounts.submit(level, 1);
         if size > self.settings.payload_bytes as usize {
             let denied = Denied::because(RefusalReason::TooLarge);
-            let Refused { payload, .. } = self.accounts.refuse(level, 1, denied, payload);
+            let publish = Publish::new(Source::Host, payload).priority(level).kind(kind);
+            let remains = self.remains_of_offer(id, publish, size);
+            let Refused { payload, .. } = self.accounts.refuse(now, (level, 1), denied, remains);
             self.accounts.drops().add_payload(payload);
             return;
         }
@@ -153,6 +156,9 @@ impl<M: Payload> Admission<M> {
         self.accounts.dispatch(subject.level, subject.units);
         self.accounts.leave_profile(subject.level, popped.item.profile.as_ref());
         let seq = self.pipeline.send(now, popped);
+        if self.accounts.is_audited() {
+            self.audit_sent(now, subject.id, seq);
+        }
         match seq {
             Some(seq) if own != Some(subject.id) => {
                 self.accounts.tell(subject, Outcome::Dispatched { seq, at: now });
@@ -191,10 +197,8 @@ impl<M: Payload> Admission<M> {
     ) {
         let (subject, ext) = (waiting.subject(lane.level), waiting.ext());
         self.accounts.leave_profile(lane.level, waiting.profile.as_ref());
-        let drops = self.accounts.drops();
-        drops.add_payload(waiting.payload);
-        drops.add_profile(waiting.profile);
-        self.accounts.drop(lane.level, reason, subject.units);
+        let remains = self.remains(lane, waiting);
+        self.accounts.drop(now, (lane.level, subject.units), (reason, limit), remains);
         if let Some(dedup_key) = ext.dedup_key {
             self.intake.free(lane.sender, dedup_key, subject.id);
         }

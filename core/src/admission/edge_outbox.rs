@@ -47,6 +47,11 @@ impl<M> EdgeOutbox<M> {
         self.messages.pop_front()
     }
 
+    /// Returns the message that was added last, while it is here.
+    pub(super) fn newest(&self) -> Option<&EdgeMessage<M>> {
+        self.messages.get(self.messages.len().checked_sub(1)?)
+    }
+
     /// Adds a message that has left the queue.
     pub(super) fn push(&mut self, popped: Popped<Queued<M>>) {
         let Popped { item, priority, sender, entered, .. } = popped;

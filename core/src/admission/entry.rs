@@ -1,7 +1,7 @@
 //! The way in: past checks and review, a message merges with one that waits, goes out, or waits
 //! itself. [Decision D13](crate::design#d13-one-path).
 
-use super::accounts::Denied;
+use super::accounts::{Denied, Remains};
 use super::checks::Speaker;
 use super::moderation::Moderation;
 use super::queued::{Lane, Queued, QueuedExt};
@@ -63,7 +63,7 @@ impl<M: Payload> Admission<M> {
         let profile_size = profile.as_ref().map(|profile| profile.size());
         let speaker = self.speaker(&publish.source);
         if speaker == Speaker::Stranger {
-            return Err(self.refuse_stranger(publish));
+            return Err(self.refuse_stranger(now, publish, size));
         }
         let now = self.begin_call(now);
         let mut work = WorkLimit::per_call();
@@ -81,7 +81,8 @@ impl<M: Payload> Admission<M> {
         let sender = match self.checks().check(now, speaker, &publish, size, profile_size) {
             Ok(sender) => sender,
             Err(denied) => {
-                return Err(self.refuse(now, (level, units), denied, publish.payload, &mut work));
+                let remains = self.remains_of_offer(id, publish, size);
+                return Err(self.refuse(now, (level, units), denied, remains, &mut work));
             }
         };
         let age = saturating_nanos(now.saturating_since(admitted_at.unwrap_or(now)));
@@ -131,11 +132,12 @@ impl<M: Payload> Admission<M> {
     /// Whoever speaks by no user's session moves no clock, and nothing falls due by it.
     #[cold]
     #[inline(never)]
-    fn refuse_stranger(&mut self, publish: Publish<M>) -> Refused<M> {
-        let level = self.settings.levels.level(publish.priority);
-        let _ = self.accounts.submit(level, publish.units);
+    fn refuse_stranger(&mut self, now: Instant, publish: Publish<M>, size: usize) -> Refused<M> {
+        let (level, units) = (self.settings.levels.level(publish.priority), publish.units);
+        let id = self.accounts.submit(level, units);
         let denied = self.checks().stranger(&publish.source);
-        self.accounts.refuse(level, publish.units, denied, publish.payload)
+        let remains = self.remains_of_offer(id, publish, size);
+        self.accounts.refuse(self.clock.peek(now), (level, units), denied, remains)
     }
 
     /// What only an admitted message leaves: it is counted, where no verdict is waited for, and its
@@ -182,7 +184,8 @@ impl<M: Payload> Admission<M> {
                 self.accounts.leave_profile(lane.level, back.profile.as_ref());
                 let denied = Denied::by(RefusalReason::ReviewsFull, limit)
                     .until(self.reviews.next_deadline());
-                Err(self.refuse(now, (lane.level, units), denied, back.payload, work))
+                let remains = self.remains(lane, back);
+                Err(self.refuse(now, (lane.level, units), denied, remains, work))
             }
         }
     }
@@ -230,10 +233,8 @@ impl<M: Payload> Admission<M> {
         self.accounts.leave_profile(level, item.profile.as_ref());
         self.do_due(now, work);
         if is_in {
-            let drops = self.accounts.drops();
-            drops.add_payload(item.payload);
-            drops.add_profile(item.profile);
-            return Ok(self.drop_at_once(item.id, level, units, limit));
+            let (id, remains) = (item.id, self.remains(lane, item));
+            return Ok(self.drop_at_once(now, (id, level, units), limit, remains));
         }
         let is_staff = |sender| self.is_staff(sender);
         let is_urgent = || is_urgent(&self.settings, &self.moderation, lane.sender);
@@ -245,19 +246,20 @@ impl<M: Payload> Admission<M> {
             let next = self.pipeline.next_due(now, is_staff);
             Denied::by(RefusalReason::QueueFull, limit).until(next)
         };
-        Err(self.refuse(now, (level, units), denied, item.payload, work))
+        let remains = self.remains(lane, item);
+        Err(self.refuse(now, (level, units), denied, remains, work))
     }
 
     /// A message that was let in and finds no room is dropped by the call that tells it.
     pub(super) fn drop_at_once(
         &mut self,
-        id: MessageId,
-        level: Priority,
-        units: u64,
+        now: Instant,
+        (id, level, units): (MessageId, Priority, u64),
         limit: Limit,
+        remains: Remains<M>,
     ) -> Receipt {
         let reason = drop_reason(limit);
-        self.accounts.drop(level, reason, units);
+        self.accounts.drop(now, (level, units), (reason, Some(limit)), remains);
         let outcome = Outcome::Dropped { reason, limit: Some(limit), retry_at: None };
         Receipt { id, outcome: Some(outcome), review: None }
     }
@@ -269,13 +271,13 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         (level, units): (Priority, u64),
         denied: Denied,
-        payload: M,
+        remains: Remains<M>,
         work: &mut WorkLimit,
     ) -> Refused<M> {
         if self.status != RoomStatus::Closed {
             self.do_due(now, work);
         }
-        self.accounts.refuse(level, units, denied, payload)
+        self.accounts.refuse(now, (level, units), denied, remains)
     }
 
     /// A message was let in under a key, which is free again when it is dropped. One that merged
@@ -423,7 +425,6 @@ impl<M: Payload> Admission<M> {
         is_new: bool,
     ) -> MessageId {
         let QueuedExt { units, dedup_key, .. } = waiting.ext();
-        self.accounts.merge(lane.level, units);
         self.accounts.leave_profile(lane.level, waiting.profile.as_ref());
         let (carrier, place) = self.pipeline.merge(slot, lane.sender, units);
         if let Some(key) = dedup_key {
@@ -434,9 +435,8 @@ impl<M: Payload> Admission<M> {
             let place = self.intake.carry(carrier, place, carried);
             self.pipeline.set_carried_keys(slot, place);
         }
-        let drops = self.accounts.drops();
-        drops.add_payload(waiting.payload);
-        drops.add_profile(waiting.profile);
+        let remains = self.remains(lane, waiting);
+        self.accounts.merge(now, (lane.level, units), carrier, remains);
         carrier
     }
 

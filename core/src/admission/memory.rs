@@ -19,6 +19,7 @@ impl<M: Payload> Admission<M> {
             profiles: self.people.profile_bytes(),
             data: self.data.bytes(),
             keys: self.intake.key_bytes(),
+            audited: self.accounts.audit_bytes(),
             ..RoomBytes::default()
         }
     }

@@ -13,6 +13,7 @@
 
 mod accounts;
 mod attendance;
+mod audit;
 mod broadcast_import;
 mod broadcast_position;
 mod checks;
@@ -334,6 +335,7 @@ impl<M: Payload> Admission<M> {
             user_sessions: self.people.user_sessions(),
             moderation: self.moderation.counts(),
             bytes: self.bytes(),
+            audit: self.accounts.audit(),
         }
     }
 }

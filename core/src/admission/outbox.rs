@@ -49,6 +49,11 @@ impl<M> Outbox<M> {
         self.last
     }
 
+    /// Returns the message that was added last, while it is here.
+    pub(super) fn newest(&self) -> Option<&Arc<Message<M>>> {
+        self.messages.get(self.messages.len().checked_sub(1)?)
+    }
+
     /// Adds a message.
     #[inline]
     pub(super) fn push(&mut self, message: Arc<Message<M>>) {

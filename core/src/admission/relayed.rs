@@ -37,13 +37,11 @@ impl<M: Payload> Admission<M> {
     ) -> Receipt {
         let (id, units, level) = (waiting.id, waiting.units(), lane.level);
         self.accounts.leave_profile(level, waiting.profile.as_ref());
-        let drops = self.accounts.drops();
-        drops.add_payload(waiting.payload);
-        drops.add_profile(waiting.profile);
         self.do_due(now, work);
-        let reason = DropReason::Expired;
-        self.accounts.drop(level, reason, units);
-        let outcome = Outcome::Dropped { reason, limit: self.fresh_within(level), retry_at: None };
+        let (reason, limit) = (DropReason::Expired, self.fresh_within(level));
+        let remains = self.remains(lane, waiting);
+        self.accounts.drop(now, (level, units), (reason, limit), remains);
+        let outcome = Outcome::Dropped { reason, limit, retry_at: None };
         Receipt { id, outcome: Some(outcome), review: None }
     }
 }

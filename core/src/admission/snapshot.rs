@@ -2,6 +2,7 @@
 
 use super::moderation::ModerationCounts;
 use super::status::RoomStatus;
+use crate::audit::AuditSnapshot;
 use crate::ids::Seq;
 use crate::ledger::Ledger;
 use crate::memory::RoomBytes;
@@ -57,4 +58,6 @@ pub struct AdmissionSnapshot {
     pub moderation: ModerationCounts,
     /// What this half holds, in bytes.
     pub bytes: RoomBytes,
+    /// What the audit holds and what it has missed, where the room has one.
+    pub audit: Option<AuditSnapshot>,
 }

@@ -2,9 +2,9 @@
 
 use super::error::{ConfigError, at_least, at_most};
 use super::{
-    DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels, MAX_LOG,
-    MAX_RECENT_USERS, MAX_REPLAY, MAX_SESSIONS, MAX_SLOTS, QueueDiscipline, RateAlgorithm,
-    ReviewConfig, RoomConfig, Settings, WhenLate,
+    AuditConfig, DefaultOutcomeSink, Echo, EvictionPolicy, Heartbeat, LevelQuotas, Levels,
+    MAX_AUDIT, MAX_LOG, MAX_RECENT_USERS, MAX_REPLAY, MAX_SESSIONS, MAX_SLOTS, QueueDiscipline,
+    RateAlgorithm, ReviewConfig, RoomConfig, Settings, WhenLate,
 };
 use crate::data::DataLimits;
 use crate::dedup::DedupWindow;
@@ -164,6 +164,10 @@ impl RoomConfigBuilder {
         /// Changes of presence that may wait to be polled; more are folded and counted. Default
         /// 1,024.
         presence_events: u32 => presence_events;
+        /// The audit: one record of each message and what became of it, to be taken with
+        /// [`take_audit_record`](crate::RoomState::take_audit_record). Default `None`: the books count, and
+        /// nothing is written.
+        audit: Option<AuditConfig> => audit;
         /// Direct messages that may wait for one session: as many as a host hands to one that comes,
         /// such as a history, and some more. Default 256; with 0 none is sent but last words.
         direct_messages: u32 => direct_messages;
@@ -290,6 +294,11 @@ impl RoomConfigBuilder {
         if let Some(heartbeat) = &s.heartbeat {
             heartbeat.check()?;
         }
+        if let Some(audit) = s.audit {
+            let records = u64::from(audit.records);
+            at_least("audit.records", records, 1, "an audit without records is none")?;
+            at_most("audit.records", records, u64::from(MAX_AUDIT))?;
+        }
         at_least(
             "outbox_capacity",
             u64::from(s.outbox_capacity),
@@ -363,6 +372,15 @@ mod tests {
         let min_share = "min_share must be at least 2, not 1: with 1, every dispatch would go to \
                          the lowest level";
         assert_eq!(message(builder().min_share(Some(1))), min_share);
+        let audit = |records| Some(AuditConfig { records, ..AuditConfig::default() });
+        assert_eq!(
+            message(builder().audit(audit(0))),
+            "audit.records must be at least 1, not 0: an audit without records is none"
+        );
+        assert_eq!(
+            message(builder().audit(audit((1 << 24) + 1))),
+            "audit.records must be at most 16777216, not 16777217"
+        );
         assert_eq!(message(builder().sessions(0)), "sessions must not be zero");
         assert_eq!(
             message(builder().idle_timeout(Some(Duration::ZERO))),

@@ -15,6 +15,7 @@ impl Settings {
             ("echo", self.echo == new.echo),
             ("levels", self.levels == new.levels),
             ("heartbeat", self.heartbeat == new.heartbeat),
+            ("audit", self.audit == new.audit),
             ("outbox_capacity", self.outbox_capacity == new.outbox_capacity),
         ];
         match fixed.into_iter().find(|(_, is_same)| !is_same) {

@@ -1,5 +1,6 @@
 //! The configuration of a room: valid by construction.
 
+mod audit;
 mod builder;
 mod change;
 mod error;
@@ -8,6 +9,7 @@ mod policy;
 mod presets;
 mod review;
 
+pub use audit::{AuditConfig, AuditOverflow};
 pub use builder::RoomConfigBuilder;
 pub use error::ConfigError;
 pub use heartbeat::Heartbeat;
@@ -118,6 +120,7 @@ pub(crate) struct Settings {
     pub(crate) outcomes: PerLevel<u32>,
     pub(crate) outcome_sink: PerLevel<DefaultOutcomeSink>,
     pub(crate) presence_events: u32,
+    pub(crate) audit: Option<AuditConfig>,
     pub(crate) direct_messages: u32,
     pub(crate) direct_bytes: u64,
     pub(crate) grace: Duration,
@@ -154,6 +157,8 @@ const MAX_SLOTS: u32 = u32::MAX - 1;
 const MAX_SESSIONS: u32 = 1 << 30;
 /// Whoever asks for the newest users goes over all of them at once.
 const MAX_RECENT_USERS: u32 = 1 << 16;
+/// Records that an audit may hold.
+const MAX_AUDIT: u32 = 1 << 24;
 /// Half of what the 32 bits of a cursor can tell apart, less what may arrive between two looks at a
 /// session.
 const MAX_LOG: u32 = 1 << 24;
@@ -203,6 +208,7 @@ impl RoomConfig {
                 outcomes: PerLevel([2_048; 4]),
                 outcome_sink: PerLevel([Event, Event, CountedOnly, CountedOnly]),
                 presence_events: 1_024,
+                audit: None,
                 direct_messages: 256,
                 direct_bytes: 256 << 10,
                 grace: Duration::from_secs(10),
@@ -256,6 +262,11 @@ impl RoomConfig {
     /// What may pass, from every source together.
     pub fn rate_limit(&self) -> RateLimit {
         self.rate_limit
+    }
+
+    /// The audit, if the room writes one.
+    pub fn audit(&self) -> Option<AuditConfig> {
+        self.settings.audit
     }
 
     /// The queue's settings.

@@ -85,6 +85,9 @@ reasons! {
         Counter = "counter",
         /// Too many outcomes of this level wait to be polled.
         OutcomesFull = "outcomes_full",
+        /// The audit holds as many records as it may, those of messages that wait included, and the
+        /// host takes none.
+        AuditFull = "audit_full",
         /// All rooms together hold more than they may, or the message has a key and what does not
         /// give way takes more than half; it is not High.
         MemoryFull = "memory_full",

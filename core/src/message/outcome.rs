@@ -87,6 +87,16 @@ pub enum Limit {
         /// The most there may be.
         max: u32,
     },
+    /// The records that the audit may hold, one for each message that waits included.
+    AuditRecords {
+        /// The most there may be.
+        max: u32,
+    },
+    /// The payload bytes in the records of the audit.
+    AuditBytes {
+        /// The most there may be.
+        max: u64,
+    },
     /// What one sender may say at a level.
     SenderQuota {
         /// The rate and the burst.
@@ -167,6 +177,8 @@ impl fmt::Display for Limit {
             Self::Outcomes { max } => {
                 write!(f, "too many outcomes of this priority to be polled (limit {max})")
             }
+            Self::AuditRecords { max } => write!(f, "audit full (limit {max} records)"),
+            Self::AuditBytes { max } => write!(f, "audit full (limit {max} bytes)"),
             Self::SenderQuota { quota } => {
                 write!(f, "sender quota exceeded (limit {}, burst {})", quota.rate, quota.burst)
             }
@@ -261,6 +273,7 @@ impl<M> fmt::Display for Refused<M> {
             | RefusalReason::NoticeQuota
             | RefusalReason::TooLarge
             | RefusalReason::OutcomesFull
+            | RefusalReason::AuditFull
             | RefusalReason::MemoryFull
             | RefusalReason::QueueFull => "refused",
         })?;

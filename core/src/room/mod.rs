@@ -1,5 +1,6 @@
 //! One room, whole: an admission and its audiences behind one owner, under the rules of [`Halves`].
 
+mod audit;
 mod life;
 mod memory;
 mod people;

@@ -17,7 +17,7 @@ impl<M: Payload> RoomState<M> {
     ///
     /// | settings | what happens |
     /// | --- | --- |
-    /// | `owner`, `seed`, `discipline`, `eviction`, `echo`, `levels`, `heartbeat`, `outbox_capacity` | fixed for the room's life; where `seed` is not set, the room keeps its own |
+    /// | `owner`, `seed`, `discipline`, `eviction`, `echo`, `levels`, `heartbeat`, `audit`, `outbox_capacity` | fixed for the room's life; where `seed` is not set, the room keeps its own |
     /// | `rate`, `rate_period`, `burst`, level quotas, `notices`, `attribute_writes` as buckets | what was gained up to `now` counts, as far as the new burst holds it; then it goes on at the new rate. A fraction of a token is rounded down where the new period cannot say it. So in every span at most what was there, or the burst at its beginning, and what each rate brings |
     /// | the same as windows | of the same period: what has passed in the running window counts. Of another period: the running window of the new kind counts as used up |
     /// | `rate_algorithm`, or a level quota of the other kind | nothing is there: an empty bucket, a used-up window |

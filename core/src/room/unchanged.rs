@@ -17,7 +17,7 @@ impl<M: Payload> RoomState<M> {
 
     /// What a publish that was refused leaves behind: what was due is done, it was a sign of life,
     /// and the refusal is booked.
-    pub fn book_refusal(&mut self, now: Instant, publish: &Publish<M>, reason: RefusalReason) {
+    pub fn book_refusal(&mut self, now: Instant, publish: Publish<M>, reason: RefusalReason) {
         let (mut now, mut is_known) = (now, true);
         if let Source::Session(session) = publish.source {
             if self.shards.has_heartbeat() {

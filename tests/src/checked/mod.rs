@@ -4,6 +4,7 @@
 //! nothing; and what crosses the seam: so the oracle knows what went out even when nobody is told
 //! and no log holds it for long.
 
+mod auditing;
 mod beside_hub;
 mod offers;
 mod reading;
@@ -251,6 +252,7 @@ impl Checked {
             last = Some(event);
         }
         self.look_again(room)?;
+        self.finish_audit(room, now)?;
         let (promised, told) = self.oracle.outcomes();
         same(Law::Events, "outcomes told", promised, told)?;
         same(Law::Timeouts, "when an ended room wants to be called", None, room.poll_timeout())?;

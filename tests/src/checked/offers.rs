@@ -116,7 +116,7 @@ impl Checked {
                 same(Law::L9Deterministic, "publish", Ok(*receipt), twin)?;
             }
             Err(refused) => {
-                self.twin.book_refusal(now, &second, refused.reason);
+                self.twin.book_refusal(now, second, refused.reason);
                 self.is_unchanged(room)?;
             }
         }

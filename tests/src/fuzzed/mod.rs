@@ -14,7 +14,7 @@ use std::fmt;
 
 /// How often each operation comes, in the order in which [`Op`] has them: often what makes a room live,
 /// seldom what ends it or is hundreds of calls.
-const WEIGHTS: [(&str, u32); 37] = [
+const WEIGHTS: [(&str, u32); 38] = [
     ("Speak", 24),
     ("Host", 8),
     ("Forward", 8),
@@ -38,6 +38,7 @@ const WEIGHTS: [(&str, u32); 37] = [
     ("Restart", 1),
     ("Profile", 3),
     ("Poll", 6),
+    ("Audit", 4),
     ("Wake", 5),
     ("Tick", 5),
     ("OnTime", 6),

@@ -48,7 +48,8 @@ impl From<Journey> for Op {
             27 => Self::Gone { who },
             28 => Self::Leave { user: who },
             29 => Self::Moderate { act: a, actor: b, user: who, time: c },
-            30 => Self::OnTime,
+            30 if a < 128 => Self::OnTime,
+            30 => Self::Audit { times: b },
             _ => Self::Wait { count: a, unit: b % 3 },
         }
     }

@@ -52,7 +52,10 @@ pub fn run_beside_hub(setup: &Setup, ops: &[Op]) -> Check {
     let leaves =
         numbers::heartbeat(setup.heartbeat.0).is_some_and(|beat| beat.leave_after.is_some());
     let shards = if leaves { 0 } else { setup.shards };
-    let setup = &Setup { heads: 0, presence: setup::MANY, step: 0, size: 0, shards, ..*setup };
+    // What an audit misses that is full depends on what a call does first.
+    let limits = Limits { audit: setup.limits.audit.min(1), ..setup.limits };
+    let setup =
+        &Setup { heads: 0, presence: setup::MANY, step: 0, size: 0, shards, limits, ..*setup };
     let change = Change::new(*setup);
     let now = Instant::from_nanos(Player::start(setup));
     let made = Checked::beside_hub(change.rules(), numbers::broadcast_limits(), now);
@@ -220,7 +223,7 @@ impl Player {
                 let (actor, act) = (by(actor), moderation(act, user, time));
                 self.checked.moderate(&mut self.room, now, actor, &act)?;
             }
-            Op::Attribute { .. } | Op::Count { .. } => self.play_data(op)?,
+            Op::Attribute { .. } | Op::Count { .. } | Op::Audit { .. } => self.play_data(op)?,
             Op::Profile { user, size } => {
                 let size = size.map(|size| usize::from(size % 20));
                 self.checked.set_profile(&mut self.room, UserId(u64::from(user % 6)), size)?;
@@ -276,7 +279,7 @@ impl Player {
         Ok(())
     }
 
-    /// A call of the room's own data.
+    /// A call of the room's own data, or of its audit.
     fn play_data(&mut self, op: Op) -> Check {
         let now = self.now();
         match op {
@@ -296,6 +299,9 @@ impl Player {
                     act,
                 );
                 self.checked.count(&mut self.room, &key(of), count)?;
+            }
+            Op::Audit { times } => {
+                self.checked.take_audit(&mut self.room, now, usize::from(times % 16))?;
             }
             _ => {}
         }

@@ -6,7 +6,7 @@ use crate::oracle::messages::Hop;
 use crate::payload::Probe;
 use roomcast_core::admission::ReviewDecision;
 use roomcast_core::broadcasts::{BroadcastLimits, Broadcasts};
-use roomcast_core::config::{Heartbeat, ReviewConfig, ReviewTimeout};
+use roomcast_core::config::{AuditConfig, AuditOverflow, Heartbeat, ReviewConfig, ReviewTimeout};
 use roomcast_core::data::DataLimits;
 use roomcast_core::dedup::DedupWindow;
 use roomcast_core::ids::SessionKey;
@@ -284,4 +284,16 @@ pub(super) fn age(at: u8) -> Option<Duration> {
 pub(super) fn max_step(at: u8) -> Option<Duration> {
     let millis = pick(&[None, None, Some(1_000), None, Some(50), Some(3_600_000), None, None], at);
     millis.map(Duration::from_millis)
+}
+
+/// The audit: none, one that is never full, and some that are.
+pub(super) fn audit(at: u8) -> Option<AuditConfig> {
+    use AuditOverflow::{Count, Refuse};
+    let tables =
+        [None, Some((1 << 20, Count)), Some((3, Count)), Some((1, Refuse)), Some((8, Refuse))];
+    pick(&tables, at).map(|(records, when_full)| {
+        let mut audit = AuditConfig::default();
+        (audit.records, audit.when_full) = (records, when_full);
+        audit
+    })
 }

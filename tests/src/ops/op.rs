@@ -195,6 +195,11 @@ pub enum Op {
         /// How many times: 0 to 15.
         times: u8,
     },
+    /// `take_audit_record`, so many times.
+    Audit {
+        /// How many times: 0 to 15.
+        times: u8,
+    },
     /// `wake`.
     Wake,
     /// `handle_timeout` now, whether or not it is due.

@@ -1,7 +1,7 @@
 //! What a running room's settings become.
 
 use super::Setup;
-use super::numbers::{heartbeat, pick};
+use super::numbers::{audit, heartbeat, pick};
 use crate::rules::Rules;
 use roomcast_core::UserId;
 use roomcast_core::config::{Echo, EvictionPolicy, Levels, QueueDiscipline};
@@ -106,6 +106,7 @@ impl Change {
                 rules.levels = if rules.levels == Levels::Four { Levels::Two } else { Levels::Four }
             }
             6 => rules.heartbeat = if rules.heartbeat.is_some() { None } else { heartbeat(1) },
+            7 => rules.audit = if rules.audit.is_some() { None } else { audit(1) },
             _ => {}
         }
         rules

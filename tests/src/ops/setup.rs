@@ -1,7 +1,7 @@
 //! A room's settings as data.
 
 use super::numbers::{
-    age, data_limits, duplicates, heartbeat, max_step, pick, review, sender_quota, tips,
+    age, audit, data_limits, duplicates, heartbeat, max_step, pick, review, sender_quota, tips,
 };
 use crate::rules::{Rules, queue};
 use roomcast_core::config::{
@@ -116,6 +116,8 @@ pub struct Limits {
     pub review: (u8, u8),
     /// Which tips are given, none for 0, and how they are folded.
     pub tips: (u16, u8),
+    /// How many records the audit holds, none for 0, and what happens when it is full: by a table.
+    pub audit: u8,
 }
 
 impl Limits {
@@ -164,6 +166,7 @@ impl Setup {
             duplicates: 12,
             review: (0, 0),
             tips: (0, 0),
+            audit: 0,
         },
         min_share: (0, 3),
         sender_quota: ([0; 4], 3),
@@ -345,6 +348,7 @@ impl Setup {
             )
             .map(Duration::from_millis),
             max_step: max_step(self.step),
+            audit: audit(self.limits.audit),
             shards: 1 << (self.shards % 3),
             seed: u64::from(self.seed),
             heads: PerLevel([pick(&[0, (1 << 32) - 3, (1 << 40) - 2], self.heads); 4]),

@@ -5,6 +5,7 @@ use super::Oracle;
 use super::going::Sent;
 use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::audit::Fate;
 use roomcast_core::ids::{Seq, SessionKey};
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::message::Sender;
@@ -24,7 +25,7 @@ pub(super) struct AtOnce {
 
 impl Oracle {
     /// The host offers one message that stands for itself; returns whether its size lets it in.
-    pub(super) fn host_offers(&mut self, level: Priority, size: usize) -> bool {
+    pub(super) fn host_offers(&mut self, level: Priority, kind: Kind, size: usize) -> bool {
         let fits = size <= self.rules.payload_bytes as usize;
         self.submitted += 1;
         let row = &mut self.books[level];
@@ -33,6 +34,8 @@ impl Oracle {
         if !fits {
             *row.refused.entry(RefusalReason::TooLarge).or_default() += 1;
             row.units_refused = row.units_refused.wrapping_add(1);
+            let fate = Fate::Refused { reason: RefusalReason::TooLarge, limit: None };
+            self.own_fated(level, kind, 1, fate);
         }
         fits
     }
@@ -59,6 +62,7 @@ impl Oracle {
         let row = &mut self.books[level];
         row.dispatched += 1;
         row.units_dispatched = row.units_dispatched.wrapping_add(units);
+        self.own_fated(level, kind, units, Fate::Dispatched { seq });
         same(
             Law::L4Order,
             what,

@@ -43,6 +43,7 @@ impl Oracle {
                 Err((
                     RefusalReason::Counter
                     | RefusalReason::OutcomesFull
+                    | RefusalReason::AuditFull
                     | RefusalReason::MemoryFull,
                     ..,
                 ))
@@ -71,7 +72,7 @@ impl Oracle {
     }
 
     /// Room open, member, muted, room muted, size, said already, the sender's quota or the
-    /// notices', the counter, a slot for the outcome, memory.
+    /// notices', the counter, a slot for the outcome, a place in the audit, memory.
     fn looked_at(&self, offer: &Offer) -> Result<Sender, Denied> {
         if !self.is_open() {
             return Err((RefusalReason::RoomClosed, None, None));
@@ -134,6 +135,9 @@ impl Oracle {
             && self.inbox.held[offer.level] >= max
         {
             return Err((RefusalReason::OutcomesFull, Some(Limit::Outcomes { max }), None));
+        }
+        if let Some(limit) = self.audit_keeps_out() {
+            return Err((RefusalReason::AuditFull, Some(limit), None));
         }
         if let Some(max) = self.lacks_memory(offer) {
             return Err((RefusalReason::MemoryFull, Some(Limit::Memory { max }), None));

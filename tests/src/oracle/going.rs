@@ -4,6 +4,7 @@ use super::line::Entry;
 use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::audit::Fate;
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::DropReason;
 use roomcast_core::message::{Limit, OutcomeSink, Sender, Urgency};
@@ -72,6 +73,8 @@ impl Oracle {
         carrier.carries_others |= is_others;
         let carrier = carrier.id;
         self.books[entry.level].merged += 1;
+        let lane = (entry.level, entry.sender);
+        self.waiting_fated(lane, waiting, Fate::Merged { carrier });
         Some(carrier)
     }
 
@@ -148,6 +151,7 @@ impl Oracle {
         self.books[level].dispatched += 1;
         self.books[level].units_dispatched =
             self.books[level].units_dispatched.wrapping_add(waiting.units);
+        self.waiting_fated((level, entry.sender), &waiting, Fate::Dispatched { seq });
         let expected =
             (seq, position, waiting.kind, entry.sender, waiting.session, waiting.admitted_at, now);
         let m = message;
@@ -207,6 +211,8 @@ impl Oracle {
         let row = &mut self.books[entry.level];
         *row.dropped.entry(reason).or_default() += 1;
         row.units_dropped = row.units_dropped.wrapping_add(waiting.units);
+        let lane = (entry.level, entry.sender);
+        self.waiting_fated(lane, &waiting, Fate::Dropped { reason, limit });
         self.unsay(waiting.id);
         // Whoever was taken out has to come back first; what has been counted must not come twice;
         // no time frees memory.

@@ -45,7 +45,7 @@ impl Oracle {
         self.heard.all.extend_from_slice(&news);
         for (level, id, size) in news {
             let level = self.counts_as(level);
-            if !self.host_offers(level, size) {
+            if !self.host_offers(level, Kind::Notice, size) {
                 continue;
             }
             let broadcast =

@@ -22,6 +22,7 @@ impl Oracle {
         self.inspect_directs(&snapshot)?;
         self.inspect_lives(&snapshot)?;
         self.bounds(&snapshot)?;
+        self.inspect_audit(snapshot.admission.audit.as_ref())?;
         let bytes = [snapshot.bytes(), room.bytes()];
         same(Law::L7Bounded, "what the room holds, in bytes", [self.bytes(); 2], bytes)?;
         let expected = self.next_timeout().map(|at| at.max(self.clock));

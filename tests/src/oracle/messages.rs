@@ -7,6 +7,7 @@ use super::{Oracle, Waiting};
 use crate::checked::Crossed;
 use crate::payload::{Probe, Watch};
 use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::audit::Fate;
 use roomcast_core::data::DataError;
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::{DropReason, RefusalReason};
@@ -171,6 +172,7 @@ impl Oracle {
                     return self.check_held();
                 }
                 // Nobody is to send it again: it is in, and gives way.
+                self.offer_fated(number, offer, Fate::Dropped { reason, limit });
                 let row = &mut self.books[offer.level];
                 *row.dropped.entry(reason).or_default() += 1;
                 row.units_dropped = row.units_dropped.wrapping_add(offer.units);
@@ -247,13 +249,14 @@ impl Oracle {
         mut sent: Sent<'_>,
     ) -> Check {
         let (now, reason) = (self.clock, DropReason::Expired);
+        let limit = self.bound(offer.level);
         self.dispatch(now, &mut sent, None)?;
         self.no_more(now, sent)?;
         let row = &mut self.books[offer.level];
         *row.dropped.entry(reason).or_default() += 1;
         row.units_dropped = row.units_dropped.wrapping_add(offer.units);
         self.gone.push((offer.payload, offer.held.clone()));
-        let limit = self.bound(offer.level);
+        self.offer_fated(number, offer, Fate::Dropped { reason, limit });
         let outcome = Some(Outcome::Dropped { reason, limit, retry_at: None });
         self.count(offer)?;
         self.pay(now, (offer, number), sender, outcome)?;
@@ -362,6 +365,8 @@ impl Oracle {
         limit: Option<Limit>,
         retry_at: Option<Instant>,
     ) -> Check {
+        let number = MessageId(self.submitted);
+        self.offer_fated(number, offer, Fate::Refused { reason, limit });
         let row = &mut self.books[offer.level];
         *row.refused.entry(reason).or_default() += 1;
         row.units_refused = row.units_refused.wrapping_add(offer.units);

@@ -4,6 +4,7 @@
 
 mod ages;
 mod at_once;
+mod audit;
 mod clock;
 mod coming;
 pub mod data;
@@ -103,6 +104,8 @@ pub struct Oracle {
     heard: Heard,
     /// What has yet to be told to the room.
     happened: Happened,
+    /// What the audit owes.
+    audit: audit::Audit,
     /// How much is left of what all rooms may hold.
     memory: Memory,
     /// What may be over its bound, since there was room for more once.
@@ -188,6 +191,7 @@ impl Oracle {
             reviews: Reviews::default(),
             heard: Heard::default(),
             happened: Happened::default(),
+            audit: audit::Audit::default(),
             memory: Memory::Free,
             eased: reconfigure::Eased::default(),
             gone: Vec::new(),

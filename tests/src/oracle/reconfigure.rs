@@ -43,6 +43,7 @@ impl Oracle {
             (old.echo != new.echo, "echo"),
             (old.levels != new.levels, "levels"),
             (old.heartbeat != new.heartbeat, "heartbeat"),
+            (old.audit != new.audit, "audit"),
         ];
         settings.into_iter().find(|(changes, _)| *changes).map(|(_, setting)| setting)
     }

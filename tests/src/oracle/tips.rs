@@ -119,7 +119,7 @@ impl Oracle {
         let Some(level) = self.rules.tips.level(kind).map(|level| self.counts_as(level)) else {
             return Ok(());
         };
-        if !self.host_offers(level, payload.size()) {
+        if !self.host_offers(level, Kind::System, payload.size()) {
             return Ok(());
         }
         let told =

@@ -64,6 +64,7 @@ pub fn play(evening: &Evening) -> Result<Report, Violation> {
             None => stage.timeout(now)?,
         }
         stage.events()?;
+        stage.take_audits(now)?;
     }
     stage.finish(end)
 }
@@ -78,6 +79,7 @@ struct Stage {
     /// Who does something next, and when.
     diary: BTreeSet<(Instant, usize)>,
     random: Random,
+    steps: u64,
     report: Report,
 }
 
@@ -117,6 +119,7 @@ impl Stage {
             people,
             diary,
             random,
+            steps: 0,
             report,
         })
     }
@@ -378,6 +381,17 @@ impl Stage {
             let looked_at = self.engine.room(RoomId(id)).map_err(trouble)?;
             self.watchers[room].polled(looked_at, Some(event))?;
             self.note((id, event));
+        }
+        Ok(())
+    }
+
+    /// A host that comes by now and then takes a few records of each room's audit.
+    fn take_audits(&mut self, now: Instant) -> Check {
+        self.steps += 1;
+        if self.steps.is_multiple_of(16) {
+            for room in 0..self.watchers.len() {
+                self.call(room, |watcher, room| watcher.take_audit(room, now, 12))?;
+            }
         }
         Ok(())
     }

@@ -25,15 +25,11 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let quotas = prop_oneof![2 => Just([0; 4]), 1 => any::<[u8; 4]>()];
     let review = prop_oneof![1 => Just((0, 0)), 1 => any::<(u8, u8)>()];
     let tips = prop_oneof![2 => Just((0, 0)), 1 => any::<(u16, u8)>()];
-    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>(), any::<u8>(), review, tips)
-        .prop_map(|(rate_algorithm, levels, quotas, exempt, duplicates, review, tips)| Limits {
-            rate_algorithm,
-            levels,
-            quotas,
-            exempt,
-            duplicates,
-            review,
-            tips,
+    let audit = prop_oneof![3 => Just(0), 2 => any::<u8>()];
+    let duplicates = (any::<u8>(), audit);
+    let limits = (any::<u8>(), any::<u8>(), quotas, any::<bool>(), duplicates, review, tips)
+        .prop_map(|(rate_algorithm, levels, quotas, exempt, (duplicates, audit), review, tips)| {
+            Limits { rate_algorithm, levels, quotas, exempt, duplicates, review, tips, audit }
         });
     let place =
         (any::<u8>(), prop_oneof![4 => Just(0), 1 => 1_u8..3], any::<[u8; 3]>(), any::<u8>());
@@ -173,6 +169,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         3 => (n(), prop::option::weighted(0.8, n())).prop_map(|(user, size)| Op::Profile { user, size }),
         6 => n().prop_map(|times| Op::Poll { times }),
         1 => Just(Op::Restart),
+        6 => n().prop_map(|times| Op::Audit { times }),
         5 => Just(Op::Wake),
         3 => n().prop_map(|bytes| Op::Trim { bytes }),
         2 => n().prop_map(|left| Op::Memory { left }),

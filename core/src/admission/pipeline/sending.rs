@@ -75,6 +75,16 @@ impl<M> Pipeline<M> {
         self.outbox.pop()
     }
 
+    /// Returns the message that went out last, while it is here.
+    pub(in crate::admission) fn last_message(&self) -> Option<&Arc<Message<M>>> {
+        self.outbox.newest()
+    }
+
+    /// Returns the message that went to the room last, while it is here.
+    pub(in crate::admission) fn last_for_room(&self) -> Option<&EdgeMessage<M>> {
+        self.edge_outbox.as_ref()?.newest()
+    }
+
     /// Returns whether a message waits for the room.
     pub(in crate::admission) fn has_for_room(&self) -> bool {
         self.edge_outbox.as_ref().is_some_and(|outbox| !outbox.is_empty())
