@@ -31,9 +31,9 @@ export async function until(what, condition, patienceMs = PATIENCE_MS) {
   }
 }
 
-/** A page, in a browser of its own, that remembers what it was told over its WebSocket. */
-export async function open(browser, url, viewport) {
-  const page = await (await browser.newContext({ viewport })).newPage();
+/** A page, in a browser of its own with these preferences, that remembers what it was told over its WebSocket. */
+export async function open(browser, url, viewport, preferences = {}) {
+  const page = await (await browser.newContext({ viewport, ...preferences })).newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   page.heard = [];
   page.byes = [];

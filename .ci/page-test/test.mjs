@@ -1,5 +1,5 @@
 // The page of `live_room` in a real browser: three people in a room that is ten times too hot,
-// then one who comes late, then a host and his guests.
+// then one who comes late, then a host and his guests, then the page as different people see it.
 //
 // usage: node test.mjs PATH_OF_LIVE_ROOM
 
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
+import { access } from './access.mjs';
 import { history } from './history.mjs';
 import { moderation } from './moderation.mjs';
 import { counts, expect, isOpen, open, test, until } from './pages.mjs';
@@ -208,6 +209,7 @@ server.kill();
 for (const page of everyone) await page.context().close();
 await history(browser, process.argv[2], pictures);
 await moderation(browser, process.argv[2], pictures);
+await access(browser, process.argv[2], pictures);
 await browser.close();
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

@@ -13,6 +13,7 @@
 //   #online  #like-total  #tips li[data-tip]  #banner  #banner-text  #sanction  #door-host   what happens in the room
 //   #host  #mute-room  #notice-text  #notice-send  #name-text  #name-open   for the host and the admins
 //   #person [data-act]   what can be done to whoever was chosen, by the field or by a click on [data-nick]
+//   #theme  #language  #transcript-list li  #aloud   light or dark, English or Japanese, what was said
 //   #speed  #likes  #gift-rate  #slow  #reset  #steering  #recording  #progress[aria-valuenow]
 //
 // In the address: ?name=kim or ?guest enters at once; ?demo shows made-up data without a server.
@@ -22,17 +23,31 @@ import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { Earlier } from './earlier.js';
 import { Host } from './host.js';
+import { switchLanguage, t, translatePage } from './language.js';
 import { Panel } from './panel.js';
 import { Social, clock } from './social.js';
 import { Stage } from './stage.js';
+import { bindTheme } from './theme.js';
+import { Transcript } from './transcript.js';
 
 /** So many numbers of shown messages are remembered, so that one's own is shown once. */
 const REMEMBERED = 2_000;
 /** What is said about the room, and not in it. */
 const SOCIAL = new Set(['tip', 'notice', 'total']);
 
+/** What of it is read in the transcript; likes are not. */
+const READ = {
+  text: ({ text }) => text,
+  notice: ({ text }) => t('notice: {text}', { text }),
+  superchat: ({ text }) => `💬 ${text}`,
+  guard: () => t('joins the guard'),
+  gift: ({ name, count }) => `${t('sends {name}', { name: t(name) })} ×${count}`,
+};
+
 const address = new URLSearchParams(location.search);
 const find = (id) => document.getElementById(id);
+translatePage();
+const transcript = new Transcript(find('transcript-list'), find('aloud'));
 const stage = new Stage(find('lanes'), find('unseen'));
 const cards = new Cards(find('cards'), find('finale'));
 const hearts = new Hearts(find('hearts'));
@@ -80,6 +95,13 @@ const host = new Host(
   { post: (request, text) => composer.post(request, text) },
 );
 const social = new Social(document, { onRole: setRole });
+bindTheme(find('theme'), () => panel.recolour());
+find('language').addEventListener('click', () => {
+  switchLanguage();
+  // Whoever is in the room already comes back as who they are.
+  if (find('join').hidden) location.search = nick === null ? 'guest' : `name=${encodeURIComponent(nick)}`;
+  else location.reload();
+});
 
 const handlers = {
   hello(hello) {
@@ -124,7 +146,7 @@ const handlers = {
   bye({ reason, retry, until_ms: ms }) {
     if (retry) return;
     setRole('guest');
-    openDoor(ms ? `${reason} until ${clock(ms)}` : reason);
+    openDoor(ms ? t('{reason} until {time}', { reason: t(reason), time: clock(ms) }) : t(reason));
   },
 };
 
@@ -134,8 +156,8 @@ function setRole(role) {
 }
 
 function showRoom({ host: owner, room_muted: muted }) {
-  const first = 'Nobody hosts this room yet: the first to join by name does, and may mute, kick and ban.';
-  const words = owner ? `${owner} hosts this room.` : first;
+  const first = t('Nobody hosts this room yet: the first to join by name does, and may mute, kick and ban.');
+  const words = owner ? t('{name} hosts this room.', { name: owner }) : first;
   if (find('door-host').textContent !== words) find('door-host').textContent = words;
   host.setMuted(muted);
   composer.setMuted(muted && !['owner', 'admin'].includes(find('who').dataset.role));
@@ -153,6 +175,8 @@ function isNew({ seq }) {
 function showOnce(item) {
   if (!isNew(item)) return;
   const own = item.own || (nick !== null && item.nick === nick);
+  const read = READ[item.what]?.(item);
+  if (read) transcript.add({ nick: item.nick, text: read });
   if (item.what === 'text') stage.fly({ nick: item.nick, text: item.text, kind: own ? 'own' : '', who: item.nick });
   else if (SOCIAL.has(item.what)) social[item.what](item);
   else if (item.what === 'like') { if (!item.own) hearts.rise(item.count); }
@@ -160,8 +184,10 @@ function showOnce(item) {
 }
 
 function showGap({ level, count, cause }) {
-  const why = cause === 'age' ? ', too old by now' : '';
-  stage.fly({ nick: '', text: `${count.toLocaleString('en')} ${level} missed here${why}`, kind: 'gap' });
+  const values = { count: count.toLocaleString('en'), level: t(level) };
+  const text = cause === 'age' ? t('{count} {level} missed here, too old by now', values) : t('{count} {level} missed here', values);
+  stage.fly({ nick: '', text, kind: 'gap' });
+  transcript.add({ nick: '', text });
 }
 
 function openDoor(reason = '') {
@@ -180,7 +206,7 @@ function enter(name) {
 find('join').addEventListener('submit', (event) => {
   event.preventDefault();
   const name = find('nick').value.trim();
-  if (name === '') openDoor('Choose a name, or just watch.');
+  if (name === '') openDoor(t('Choose a name, or just watch.'));
   else enter(name);
 });
 find('join-guest').addEventListener('click', () => enter(null));

@@ -1,5 +1,7 @@
 // What stands out from the chat: gifts and paid messages on cards, likes as hearts, the dearest gifts across the stage.
 
+import { t } from './language.js';
+
 const MOST_CARDS = 4;
 const MOST_HEARTS = 36;
 const CARD_MS = 5_200;
@@ -25,7 +27,7 @@ export class Cards {
     const kind = this.#gifts.get(name);
     const grand = (kind?.price ?? 0) >= GRAND_PRICE;
     const card = this.#card(`gift ${nick} ${name}`, 'gift-card', {
-      glyph: kind?.glyph ?? '🎁', nick, what: `sends ${name}`, count,
+      glyph: kind?.glyph ?? '🎁', nick, what: t('sends {name}', { name: t(name) }), count,
     });
     card.dataset.gift = name;
     card.toggleAttribute('data-grand', grand);
@@ -37,7 +39,7 @@ export class Cards {
   }
 
   guard({ nick }) {
-    this.#card(`guard ${nick}`, 'guard-card', { glyph: '🛡️', nick, what: 'joins the guard', tag: '' });
+    this.#card(`guard ${nick}`, 'guard-card', { glyph: '🛡️', nick, what: t('joins the guard'), tag: '' });
   }
 
   /** Shows a card; the same again while it is there counts up on it. */

@@ -1,6 +1,8 @@
 // The last minute of traffic: for each level what was offered, dispatched and shed in a second, on a scale where
 // 40 and 10,000 can be seen together.
 
+import { t } from './language.js';
+
 const SPAN_MS = 60_000;
 const RATE_MS = 1_000;
 const SERIES = ['offered', 'dispatched', 'shed'];
@@ -12,15 +14,23 @@ export class Chart {
   constructor(canvas, levels) {
     this.#canvas = canvas;
     this.#levels = levels;
-    const style = getComputedStyle(document.documentElement);
-    for (const tone of [...levels.map(({ key }) => key), 'bad', 'faint', 'soft']) {
-      this.#tones[tone] = style.getPropertyValue(`--${tone}`).trim();
-    }
+    this.recolour();
     new ResizeObserver(() => {
       // Asked for once: whoever asks while the page has changed lays all of it out.
       this.#size = { width: canvas.clientWidth, height: canvas.clientHeight };
       this.draw();
     }).observe(canvas);
+  }
+
+  /** Takes the colours of the style sheet anew. */
+  recolour() {
+    for (const tone of [...this.#levels.map(({ key }) => key), 'bad', 'soft', 'ink', 'tile']) {
+      // A colour may depend on the theme: the browser says what it comes to here.
+      this.#canvas.style.color = `var(--${tone})`;
+      this.#tones[tone] = getComputedStyle(this.#canvas).color;
+    }
+    this.#canvas.style.color = '';
+    this.draw();
   }
 
   clear() {
@@ -73,14 +83,14 @@ export class Chart {
     const x = (atMs) => width - ((now - atMs) / SPAN_MS) * width;
     const y = (rate) => bottom - 1 - (Math.log1p(rate) / scale) * (height - 15);
 
-    context.fillStyle = '#ffffff08';
+    context.fillStyle = this.#tones.tile;
     context.beginPath();
     context.roundRect(0, top, width, height, 6);
     context.fill();
     context.save();
     context.clip();
     this.#line(context, 'dispatched', key, x, y, bottom, this.#tones[key]);
-    this.#line(context, 'offered', key, x, y, null, '#ffffffb8');
+    this.#line(context, 'offered', key, x, y, null, this.#tones.ink);
     this.#line(context, 'shed', key, x, y, null, this.#tones.bad);
     context.restore();
 
@@ -97,7 +107,7 @@ export class Chart {
       context.fillText(text, right, top + 4);
       right -= context.measureText(text).width + 8;
     };
-    if (rates.shed >= 0.5) write(`${short(rates.shed)} shed`, this.#tones.bad);
+    if (rates.shed >= 0.5) write(t('{count} shed', { count: short(rates.shed) }), this.#tones.bad);
     write(`${short(rates.offered)} → ${short(rates.dispatched)}`, this.#tones.soft);
   }
 

@@ -1,5 +1,6 @@
 // The bar below the stage: who you are, what you send, and what became of it.
 
+import { t } from './language.js';
 import { clock } from './social.js';
 
 const SHOWN = 5;
@@ -11,20 +12,21 @@ const FLUSH_MS = 250;
 
 /** What the engine says where there was no place in time, at once or after all. */
 const BUSY = new Set(['congested', 'expired', 'evicted', 'queue_full']);
-const busy = (ms = 0) => `busy, again in ${ms > 1_000 ? `${Math.ceil(ms / 1_000)} s` : 'a second'}`;
+const busy = (ms = 0) => (ms > 1_000 ? t('busy, again in {seconds} s', { seconds: Math.ceil(ms / 1_000) }) : t('busy, again in a second'));
 
 const OUTCOMES = {
-  waiting: () => 'waiting…',
-  dispatched: ({ seq }) => `sent #${seq.toLocaleString('en')}`,
-  dropped: ({ reason, code }) => (BUSY.has(code) ? busy() : `dropped: ${reason}`),
+  waiting: () => t('waiting…'),
+  dispatched: ({ seq }) => t('sent #{seq}', { seq: seq.toLocaleString('en') }),
+  dropped: ({ reason, code }) => (BUSY.has(code) ? busy() : t('dropped: {reason}', { reason: t(reason) })),
   refused: ({ reason, code, retry_ms: ms }) => {
     if (BUSY.has(code)) return busy(ms);
-    return `refused: ${reason}${ms > SOON_MS ? ` until ${clock(ms)}` : ''}`;
+    if (ms > SOON_MS) return t('refused: {reason} until {time}', { reason: t(reason), time: clock(ms) });
+    return t('refused: {reason}', { reason: t(reason) });
   },
-  merged: () => 'merged into others',
-  counted: () => 'let in, counted',
-  done: () => 'done',
-  unknown: () => 'connection lost',
+  merged: () => t('merged into others'),
+  counted: () => t('let in, counted'),
+  done: () => t('done'),
+  unknown: () => t('connection lost'),
 };
 
 export class Composer {
@@ -50,7 +52,7 @@ export class Composer {
     this.#named = nick !== null;
     this.#limits = { likes: max_likes };
     text.maxLength = max_text;
-    who.firstElementChild.textContent = nick ?? 'guest';
+    who.firstElementChild.textContent = nick ?? t('guest');
     who.toggleAttribute('data-named', this.#named);
     notice.hidden = this.#named;
     buttons.replaceChildren(...gifts.map((gift) => this.#giftButton(gift)));
@@ -77,8 +79,8 @@ export class Composer {
   }
 
   #place() {
-    const spoken = this.#muted ? 'The room is muted' : 'Say something to the room';
-    this.#elements.text.placeholder = this.#named ? spoken : 'Join by name to speak';
+    const spoken = this.#muted ? t('The room is muted') : t('Say something to the room');
+    this.#elements.text.placeholder = this.#named ? spoken : t('Join by name to speak');
   }
 
   #enable(can) {
@@ -97,7 +99,7 @@ export class Composer {
     const button = document.createElement('button');
     button.type = 'button';
     button.dataset.gift = name;
-    button.title = `Send ${name} (${price} coins)`;
+    button.title = t('Send {name} ({price} coins)', { name: t(name), price });
     button.setAttribute('aria-label', button.title);
     const shown = document.createElement('span');
     shown.className = 'glyph';
@@ -105,7 +107,7 @@ export class Composer {
     const cost = document.createElement('small');
     cost.textContent = price;
     button.append(shown, cost);
-    button.addEventListener('click', () => this.post({ type: 'gift', name, count: 1 }, `${glyph} ${name}`));
+    button.addEventListener('click', () => this.post({ type: 'gift', name, count: 1 }, `${glyph} ${t(name)}`));
     return button;
   }
 

@@ -1,5 +1,7 @@
 // The connection to the room: opens the WebSocket, and opens it again, with growing pauses, when it breaks.
 
+import { t } from './language.js';
+
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 8_000;
 const KEY = 'roomcast-key';
@@ -57,7 +59,7 @@ export class Connection {
   }
 
   #connect() {
-    this.#onState('connecting', 'connecting…');
+    this.#onState('connecting', t('connecting…'));
     // Whoever comes back is told what went out since, as far as the room still has it.
     const socket = this.#open(this.#token === null ? this.#query : `${this.#query}&token=${encodeURIComponent(this.#token)}`);
     this.#socket = socket;
@@ -69,14 +71,14 @@ export class Connection {
       if (message.token) this.#token = message.token;
       if (message.type === 'hello') {
         this.#pause = FIRST_PAUSE_MS;
-        this.#onState('open', 'connected');
+        this.#onState('open', t('connected'));
       }
       this.#onMessage(message);
     };
     socket.onclose = ({ reason }) => {
       if (socket !== this.#socket) return;
       this.#socket = null;
-      const why = farewell?.reason || reason || 'no connection';
+      const why = t(farewell?.reason || reason || t('no connection'));
       if (farewell && !farewell.retry) this.#onState('closed', why);
       else this.#retry(why);
     };
@@ -86,7 +88,7 @@ export class Connection {
     // Spread out, so that a thousand pages do not come back in the same instant.
     const pause = this.#pause * (0.75 + Math.random() / 2);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
-    this.#onState('waiting', `${why} · again in ${Math.max(1, Math.round(pause / 1000))} s`);
+    this.#onState('waiting', t('{why} · again in {seconds} s', { why, seconds: Math.max(1, Math.round(pause / 1000)) }));
     this.#timer = setTimeout(() => this.#connect(), pause);
   }
 }

@@ -1,14 +1,16 @@
 // What went out before one came, or while one was away: a list of its own that says so, and goes when it has been read.
 
+import { t } from './language.js';
+
 const SHOWN = 6;
 const READ_MS = 15_000;
 
 const WORDS = {
   text: ({ text }) => text,
-  notice: ({ text }) => `notice: ${text}`,
+  notice: ({ text }) => t('notice: {text}', { text }),
   superchat: ({ text }) => `💬 ${text}`,
-  guard: () => '🛡️ joins the guard',
-  gift: ({ name, count }, gifts) => `${gifts.get(name) ?? '🎁'} sends ${name} ×${count}`,
+  guard: () => `🛡️ ${t('joins the guard')}`,
+  gift: ({ name, count }, gifts) => `${gifts.get(name) ?? '🎁'} ${t('sends {name}', { name: t(name) })} ×${count}`,
 };
 
 export class Earlier {
@@ -25,7 +27,7 @@ export class Earlier {
   /** Greeted by the server: what follows begins anew. */
   greet({ resumed, gifts }) {
     this.#gifts = new Map(gifts.map(({ name, glyph }) => [name, glyph]));
-    this.#title.textContent = resumed ? 'while you were away' : 'earlier';
+    this.#title.textContent = resumed ? t('while you were away') : t('earlier');
     this.#items = [];
     this.#hide();
   }
@@ -36,7 +38,7 @@ export class Earlier {
     if (news.length === 0) return;
     this.#items = [...this.#items, ...news].sort((a, b) => a.seq - b.seq);
     const last = this.#items.slice(-SHOWN);
-    this.#count.textContent = last.length < this.#items.length ? `the last ${last.length} of ${this.#items.length}` : '';
+    this.#count.textContent = last.length < this.#items.length ? t('the last {shown} of {all}', { shown: last.length, all: this.#items.length }) : '';
     this.#list.replaceChildren(...last.map((item) => line(item, this.#gifts)));
     this.#root.hidden = false;
     clearTimeout(this.#timer);

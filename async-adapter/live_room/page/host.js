@@ -1,6 +1,8 @@
 // What the host and the admins have: the choices for a name, the switch that mutes the room, and the field for a notice.
 // What is allowed is the engine's to say: the page offers, and shows what the engine answers.
 
+import { t } from './language.js';
+
 /** For so long after a touch the switch does not follow the server. */
 const HANDS_OFF_MS = 1_500;
 const MODERATORS = new Set(['owner', 'admin']);
@@ -21,9 +23,9 @@ export class Host {
     muteRoom.addEventListener('change', () => {
       const muted = muteRoom.checked;
       this.#touched = performance.now();
-      this.#post({ type: 'mute-room', muted }, muted ? 'mute the room' : 'unmute the room');
+      this.#post({ type: 'mute-room', muted }, muted ? t('mute the room') : t('unmute the room'));
     });
-    submitted(noticeForm, noticeText, (text) => this.#post({ type: 'notice', text }, `notice: ${text}`));
+    submitted(noticeForm, noticeText, (text) => this.#post({ type: 'notice', text }, t('notice: {text}', { text })));
     submitted(nameForm, nameText, (name) => {
       this.open(name);
       return true;
@@ -36,7 +38,7 @@ export class Host {
     const { panel, room, title } = this.#elements;
     panel.hidden = !MODERATORS.has(role);
     room.toggleAttribute('data-moderates', this.#moderates);
-    title.textContent = role === 'owner' ? 'You host this room' : 'You are an admin';
+    title.textContent = role === 'owner' ? t('You host this room') : t('You are an admin');
   }
 
   /** Whether the room is muted, as the server says. */

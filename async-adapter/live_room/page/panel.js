@@ -1,6 +1,7 @@
 // The engine's panel: what the room is doing, whether its books balance, and the crowd's controls.
 
 import { Chart, short } from './chart.js';
+import { t } from './language.js';
 
 const LEVELS = [
   { key: 'high', name: 'high', what: 'gifts' },
@@ -28,16 +29,21 @@ export class Panel {
   /** `onControls(change)` is told new settings of the crowd, `onReset()` to start again. */
   constructor(root, { onControls, onReset }) {
     this.#find = (id) => root.querySelector(`#${id}`);
-    this.#chart = new Chart(this.#find('chart'), LEVELS.map(({ key, name, what }) => ({ key, name: what || name })));
+    this.#chart = new Chart(this.#find('chart'), LEVELS.map(({ key, name, what }) => ({ key, name: t(what || name) })));
     this.#build();
     this.#bindControls(onControls);
     this.#find('reset').addEventListener('click', onReset);
   }
 
+  /** Light and dark have each their own colours. */
+  recolour() {
+    this.#chart.recolour();
+  }
+
   greet({ rate, queue_capacity }) {
     this.#limits = { rate, queue_capacity };
-    this.#find('rate').textContent = `of ${full(rate)}`;
-    this.#find('rate').title = `the room sends ${full(rate)} messages a second`;
+    this.#find('rate').textContent = t('of {count}', { count: full(rate) });
+    this.#find('rate').title = t('the room sends {count} messages a second', { count: full(rate) });
   }
 
   /** Shows how the engine is doing, when the page has a moment: what people say comes first. */
@@ -61,7 +67,7 @@ export class Panel {
     this.#showLedger(stats.ledger);
     this.#showDeliveries(stats.deliveries);
     this.#showControls(stats.crowd.controls);
-    write(this.#find('steering'), stats.visitors > 1 ? `shared by the ${full(stats.visitors)} people here` : '');
+    write(this.#find('steering'), stats.visitors > 1 ? t('shared by the {count} people here', { count: full(stats.visitors) }) : '');
     this.#chart.add(stats.at_ms, Object.fromEntries(LEVELS.map(({ key }) => {
       const row = totals(stats.ledger[key]);
       return [key, { offered: row.submitted, dispatched: row.dispatched, shed: row.refused + row.dropped }];
@@ -88,14 +94,14 @@ export class Panel {
     }
     const foot = this.#find('ledger').createTFoot().insertRow();
     const head = make('th', {});
-    head.textContent = 'all';
+    head.textContent = t('all');
     head.scope = 'row';
     foot.append(head);
     this.#foot = cells(foot);
     for (const column of DELIVERIES) {
       const pair = make('div', { column });
       const [term, value] = [make('dt', {}), make('dd', {})];
-      term.textContent = column;
+      term.textContent = t(column);
       pair.append(term, value);
       this.#find('deliveries').append(pair);
       this.#deliveries[column] = { pair, value };
@@ -104,7 +110,7 @@ export class Panel {
 
   #showQueue(queue) {
     const total = sum(LEVELS.map(({ key }) => queue[key]));
-    write(this.#find('queue-total'), `${full(total)} of ${full(this.#limits.queue_capacity)}`);
+    write(this.#find('queue-total'), t('{some} of {all}', { some: full(total), all: full(this.#limits.queue_capacity) }));
     for (const { key } of LEVELS) {
       this.#queue[key].fill.style.transform = `scaleX(${clamp(queue[key] / this.#limits.queue_capacity)})`;
       write(this.#queue[key].number, full(queue[key]));
@@ -128,13 +134,13 @@ export class Panel {
     const balance = this.#find('balance');
     balance.dataset.balanced = balanced ? 'yes' : 'no';
     write(balance, balanced
-      ? `books balance: ${full(all.submitted)} = ${full(sum(parts(all)))} ✓`
-      : `books do not balance: ${full(all.submitted)} ≠ ${full(sum(parts(all)))}`);
-    balance.title = 'submitted = refused + dropped + merged + dispatched + queued + under review, on each level';
+      ? t('books balance: {left} = {right} ✓', { left: full(all.submitted), right: full(sum(parts(all))) })
+      : t('books do not balance: {left} ≠ {right}', { left: full(all.submitted), right: full(sum(parts(all))) }));
+    balance.title = t('submitted = refused + dropped + merged + dispatched + queued + under review, on each level');
     const shed = [...reasons].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
     write(this.#find('reasons'), shed.length === 0
-      ? 'nothing was shed'
-      : `shed: ${shed.map(([reason, count]) => `${reason} ${full(count)}`).join(' · ')}`);
+      ? t('nothing was shed')
+      : t('shed: {reasons}', { reasons: shed.map(([reason, count]) => `${t(reason)} ${full(count)}`).join(' · ') }));
   }
 
   #showDeliveries(deliveries) {
@@ -153,7 +159,7 @@ export class Panel {
     }
     const balance = this.#find('delivery-balance');
     balance.dataset.balanced = balanced ? 'yes' : 'no';
-    write(balance, balanced ? `each accounted for: ${full(all.due)} ✓` : `${full(all.due)} due, and not all accounted for`);
+    write(balance, balanced ? t('each accounted for: {count} ✓', { count: full(all.due) }) : t('{count} due, and not all accounted for', { count: full(all.due) }));
   }
 
   #bindControls(onControls) {
@@ -233,10 +239,10 @@ function make(tag, data, className = '') {
 
 function levelName(tag, { name, what }) {
   const element = make(tag, {}, 'level');
-  element.textContent = what ? `${what} ` : name;
+  element.textContent = what ? `${t(what)} ` : t(name);
   if (what) {
     const small = document.createElement('small');
-    small.textContent = name;
+    small.textContent = t(name);
     element.append(small);
   }
   return element;

@@ -1,5 +1,7 @@
 // What goes on around the chat: who is here and how often the room was liked, what happened, the host's notices, and one's own mute.
 
+import { language, t } from './language.js';
+
 const TIP_MS = 7_000;
 const MOST_TIPS = 3;
 const BANNER_MS = 30_000;
@@ -8,24 +10,24 @@ const full = (number) => number.toLocaleString('en');
 
 /** A time of day: so far in the future. */
 export function clock(ms) {
-  return new Date(Date.now() + ms).toLocaleTimeString('en-GB');
+  return new Date(Date.now() + ms).toLocaleTimeString(language === 'ja' ? 'ja' : 'en-GB');
 }
 
 const TIPS = {
   joined: ({ count, first }) => {
-    if (!first) return `${full(count)} joined`;
-    if (count === 1) return `${first} joined`;
-    return `${first} and ${full(count - 1)} more joined`;
+    if (!first) return t('{count} joined', { count: full(count) });
+    if (count === 1) return t('{name} joined', { name: first });
+    return t('{name} and {count} more joined', { name: first, count: full(count - 1) });
   },
-  muted: ({ name, seconds }) => `${name} was muted${lasting(seconds)}`,
-  unmuted: ({ name }) => `${name} may speak again`,
-  kicked: ({ name }) => `${name} was kicked`,
-  banned: ({ name, seconds }) => `${name} was banned${lasting(seconds)}`,
-  unbanned: ({ name }) => `${name} may come again`,
-  'admin-set': ({ name }) => `${name} is an admin now`,
-  'admin-removed': ({ name }) => `${name} is no admin any more`,
-  'room-muted': () => 'the room was muted',
-  'room-unmuted': () => 'everyone may speak again',
+  muted: ({ name, seconds }) => t('{name} was muted {lasting}', { name, lasting: lasting(seconds) }),
+  unmuted: ({ name }) => t('{name} may speak again', { name }),
+  kicked: ({ name }) => t('{name} was kicked', { name }),
+  banned: ({ name, seconds }) => t('{name} was banned {lasting}', { name, lasting: lasting(seconds) }),
+  unbanned: ({ name }) => t('{name} may come again', { name }),
+  'admin-set': ({ name }) => t('{name} is an admin now', { name }),
+  'admin-removed': ({ name }) => t('{name} is no longer an admin', { name }),
+  'room-muted': () => t('the room was muted'),
+  'room-unmuted': () => t('everyone may speak again'),
 };
 
 export class Social {
@@ -46,7 +48,7 @@ export class Social {
   }
 
   stats({ audience, users }) {
-    const words = `${full(audience)} watching · ${full(users)} online`;
+    const words = t('{watching} watching · {online} online', { watching: full(audience), online: full(users) });
     if (this.#find('online').textContent !== words) this.#find('online').textContent = words;
   }
 
@@ -71,7 +73,7 @@ export class Social {
     const line = document.createElement('li');
     line.textContent = words;
     line.dataset.tip = tip.tip;
-    if (tip.nick) line.title = `by ${tip.nick}`;
+    if (tip.nick) line.title = t('by {name}', { name: tip.nick });
     const tips = this.#find('tips');
     tips.append(line);
     while (tips.childElementCount > MOST_TIPS) tips.firstElementChild.remove();
@@ -83,12 +85,15 @@ export class Social {
   outcome({ state, code, reason, retry_ms: ms }) {
     if (state !== 'refused') return;
     if (code === 'muted') this.#silence(ms);
-    if (code === 'room_muted') this.#setSanction(reason);
+    if (code === 'room_muted') {
+      this.#setSanction(t(reason));
+      this.#find('sanction').dataset.of = 'room';
+    }
   }
 
   /** The room is muted, or not any more. */
   roomMuted(muted) {
-    if (!muted && this.#find('sanction').textContent.includes('the room is muted')) this.#setSanction('');
+    if (!muted && this.#find('sanction').dataset.of === 'room') this.#setSanction('');
   }
 
   #aboutMe({ tip, seconds }) {
@@ -99,12 +104,13 @@ export class Social {
   }
 
   #silence(ms) {
-    this.#setSanction(ms ? `you are muted until ${clock(ms)}` : 'you are muted for good', ms);
+    this.#setSanction(ms ? t('you are muted until {time}', { time: clock(ms) }) : t('you are muted for good'), ms);
   }
 
   #setSanction(text, ms) {
     const sanction = this.#find('sanction');
     sanction.textContent = text;
+    sanction.dataset.of = 'me';
     sanction.hidden = text === '';
     clearTimeout(this.#sanction);
     if (ms) this.#sanction = setTimeout(() => this.#setSanction(''), ms);
@@ -112,7 +118,7 @@ export class Social {
 }
 
 function lasting(seconds) {
-  if (!seconds) return ' for good';
-  if (seconds === 60) return ' for a minute';
-  return seconds % 60 === 0 ? ` for ${seconds / 60} minutes` : ` for ${seconds} s`;
+  if (!seconds) return t('for good');
+  if (seconds === 60) return t('for a minute');
+  return seconds % 60 === 0 ? t('for {minutes} minutes', { minutes: seconds / 60 }) : t('for {seconds} s', { seconds });
 }

@@ -1,9 +1,15 @@
 // The stage: messages fly over it in lanes, and never over one another.
 
+import { t } from './language.js';
+
 const LANE_PX = 29;
 const GAP_PX = 22;
 const CALM_SECONDS = 9.5;
 const FASTEST = 3.8;
+/** Where motion is to be reduced, a message stands so long in its lane instead. */
+const STILL_MS = 4_000;
+const STILL_LEFT_PX = 16;
+const still = matchMedia('(prefers-reduced-motion: reduce)');
 const MOST_FLYING = 240;
 const MOST_WAITING = 24;
 /** What finds no lane in so long is shown no more: the chat is live. */
@@ -57,7 +63,7 @@ export class Stage {
 
   #second() {
     this.#unseenLabel.hidden = this.#unseen === 0;
-    this.#unseenLabel.textContent = `stage full: ${this.#unseen}/s not shown`;
+    this.#unseenLabel.textContent = t('stage full: {count}/s not shown', { count: this.#unseen });
     this.#unseen = 0;
     this.#recent *= 0.5;
   }
@@ -87,17 +93,17 @@ export class Stage {
     else delete flyer.dataset.nick;
     flyer.dataset.tint = Math.floor(Math.random() * TINTS);
     const [nick, words] = flyer.children;
-    // With the stage crowded, who said it gives way to what was said.
-    nick.textContent = message.nick && (pressure < 0.45 || message.kind) ? message.nick : '';
+    nick.textContent = message.nick;
     nick.hidden = nick.textContent === '';
     words.textContent = message.text;
     this.#root.append(flyer);
     this.#ruler ??= new Ruler(flyer, this.#width);
     const length = this.#ruler.length(nick.textContent, message.text, message.kind);
     const top = 14 + lane * LANE_PX;
-    const duration = (this.#width + length) / speed;
+    const duration = still.matches ? STILL_MS : (this.#width + length) / speed;
+    const [from, to] = still.matches ? [STILL_LEFT_PX, STILL_LEFT_PX] : [this.#width, -length];
     const flight = flyer.animate(
-      [{ transform: `translate3d(${this.#width}px, ${top}px, 0)` }, { transform: `translate3d(${-length}px, ${top}px, 0)` }],
+      [{ transform: `translate3d(${from}px, ${top}px, 0)` }, { transform: `translate3d(${to}px, ${top}px, 0)` }],
       { duration, fill: 'both' },
     );
     flight.startTime = now;
@@ -108,7 +114,7 @@ export class Stage {
       this.#pool.push(flyer);
       this.#flying -= 1;
     };
-    this.#lanes[lane] = { tailIn: now + (length + GAP_PX) / speed, gone: now + duration };
+    this.#lanes[lane] = { tailIn: now + (still.matches ? duration : (length + GAP_PX) / speed), gone: now + duration };
     return true;
   }
 

@@ -22,6 +22,25 @@ struct Wait {
     longest: Duration,
 }
 
+impl Wait {
+    fn record(&mut self, waited: Duration) {
+        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        self.histogram.saturating_record(micros);
+        self.longest = self.longest.max(waited);
+    }
+
+    /// What this share of the waits did not exceed, in milliseconds; never more than the longest of them.
+    fn quantile_ms(&self, share: f64) -> f64 {
+        // The histogram answers the top of a bucket, which may lie above all that was recorded in it.
+        let micros = self.histogram.value_at_quantile(share) as f64;
+        (micros / 1e3).min(self.longest_ms())
+    }
+
+    fn longest_ms(&self) -> f64 {
+        self.longest.as_secs_f64() * 1e3
+    }
+}
+
 impl Default for Wait {
     fn default() -> Self {
         let histogram =
@@ -44,10 +63,7 @@ impl Heard {
             match item {
                 Item::Message(message) => {
                     let waited = message.dispatched_at.saturating_since(message.admitted_at);
-                    let wait = &mut self.waits[message.priority];
-                    wait.histogram
-                        .saturating_record(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
-                    wait.longest = wait.longest.max(waited);
+                    self.waits[message.priority].record(waited);
                 }
                 // This server sends nobody anything alone.
                 Item::Direct(_) => {}
@@ -136,15 +152,32 @@ fn write_deliveries(f: &mut fmt::Formatter<'_>, levels: &PerLevel<Deliveries>) -
 fn write_waits(f: &mut fmt::Formatter<'_>, heard: &Heard) -> fmt::Result {
     writeln!(f, "\nWAIT OF DISPATCHED MESSAGES, in milliseconds")?;
     writeln!(f, "{:<10}{:>12}{:>12}{:>12}{:>12}", "", "messages", "p50", "p99", "longest")?;
-    for (level, Wait { histogram, longest }) in heard.waits.iter() {
-        let quantile = |q| histogram.value_at_quantile(q) as f64 / 1e3;
-        let longest = longest.as_secs_f64() * 1e3;
-        let (p50, p99) = (quantile(0.5), quantile(0.99));
-        writeln!(f, "{level:<10}{:>12}{p50:>12.1}{p99:>12.1}{longest:>12.1}", histogram.len())?;
+    for (level, wait) in heard.waits.iter() {
+        let (p50, p99) = (wait.quantile_ms(0.5), wait.quantile_ms(0.99));
+        let (count, longest) = (wait.histogram.len(), wait.longest_ms());
+        writeln!(f, "{level:<10}{count:>12}{p50:>12.1}{p99:>12.1}{longest:>12.1}")?;
     }
     let missed: u64 = heard.missed.values().sum();
     if missed > 0 {
         writeln!(f, "not measured: {missed}, which the measuring session skipped")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_share_of_the_waits_is_longer_than_the_longest() {
+        for micros in [0, 1, 999, 2_999, 59_973, 2_998_765, MOST_MICROS] {
+            let mut wait = Wait::default();
+            wait.record(Duration::from_micros(micros / 2));
+            wait.record(Duration::from_micros(micros));
+            for share in [0.5, 0.99, 1.0] {
+                let (at, longest) = (wait.quantile_ms(share), wait.longest_ms());
+                assert!(at <= longest, "{share} of the waits up to {longest} ms: {at} ms");
+            }
+        }
+    }
 }

@@ -32,6 +32,10 @@ pub(crate) fn asset(path: &str) -> Option<Asset> {
         "/chart.js" => (JS, include_str!("../page/chart.js")),
         "/social.js" => (JS, include_str!("../page/social.js")),
         "/host.js" => (JS, include_str!("../page/host.js")),
+        "/transcript.js" => (JS, include_str!("../page/transcript.js")),
+        "/language.js" => (JS, include_str!("../page/language.js")),
+        "/words.js" => (JS, include_str!("../page/words.js")),
+        "/theme.js" => (JS, include_str!("../page/theme.js")),
         "/demo.js" => (JS, include_str!("../page/demo.js")),
         _ => return None,
     };
@@ -76,6 +80,10 @@ mod tests {
             "social",
             "host",
             "earlier",
+            "transcript",
+            "language",
+            "words",
+            "theme",
         ];
         for path in
             scripts.map(|name| format!("/{name}.js")).iter().map(String::as_str).chain(["/"])
