@@ -6,7 +6,7 @@ use roomcast_tests::ops::{
     self, Crowd, Journey, Op, Rush, journey_setup, rush_setup, shards_setup,
 };
 use roomcast_tests::parts::{
-    bucket, duplicates, edges, frames, keyed, queue, recordings, sharding, tokens,
+    bucket, duplicates, edges, engine, frames, keyed, queue, recordings, sharding, tokens,
 };
 use std::num::{NonZeroU32, NonZeroU64};
 
@@ -201,6 +201,27 @@ fn edges() -> impl Strategy<Value = edges::Sequence> {
     (n(), prop::collection::vec(call, 1..160)).prop_map(|(rate, calls)| Sequence { rate, calls })
 }
 
+fn engine() -> impl Strategy<Value = engine::Sequence> {
+    use engine::{Call, Sequence};
+    let call = prop_oneof![
+        4 => (n(), n()).prop_map(|(room, rules)| Call::Create { room, rules }),
+        1 => n().prop_map(|room| Call::Remove { room }),
+        8 => (n(), n()).prop_map(|(room, user)| Call::Join { room, user }),
+        10 => (n(), n(), n()).prop_map(|(room, who, level)| Call::Say { room, who, level }),
+        5 => (n(), n()).prop_map(|(room, who)| Call::Read { room, who }),
+        2 => (n(), n()).prop_map(|(room, user)| Call::Leave { room, user }),
+        1 => n().prop_map(|room| Call::Close { room }),
+        3 => n().prop_map(|key| Call::Broadcast { key }),
+        4 => n().prop_map(|times| Call::Poll { times }),
+        3 => Just(Call::Tick),
+        4 => Just(Call::OnTime),
+        4 => (0_u16..2_000).prop_map(|millis| Call::Wait { millis }),
+    ];
+    (n(), any::<bool>(), any::<u64>(), any::<u64>(), prop::collection::vec(call, 1..150)).prop_map(
+        |(rooms, one_room, life, seed, calls)| Sequence { rooms, one_room, life, seed, calls },
+    )
+}
+
 fn recordings() -> impl Strategy<Value = recordings::Sequence> {
     use recordings::{Said, Sequence};
     let text = prop::collection::vec(n(), 0..12);
@@ -272,6 +293,11 @@ proptest! {
     #[test]
     fn b8_the_queue_is_as_the_line_says(sequence in queue()) {
         queue::run(&sequence)?;
+    }
+
+    #[test]
+    fn a8_a_room_of_an_engine_answers_as_one_by_itself(sequence in engine()) {
+        engine::run(&sequence)?;
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod bucket;
 pub mod duplicates;
 pub mod edges;
+pub mod engine;
 pub mod frames;
 pub mod keyed;
 pub mod queue;
