@@ -42,9 +42,8 @@ struct Bytes {
 }
 
 impl Bytes {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Unwritable> {
+    fn put(&mut self, bytes: &[u8]) {
         self.written.extend_from_slice(bytes);
-        Ok(())
     }
 
     fn enters(&mut self, variant: &'static str) -> Result<(), Unwritable> {
@@ -58,7 +57,8 @@ impl Bytes {
 macro_rules! numbers {
     ($($method:ident: $number:ty),*) => {$(
         fn $method(self, value: $number) -> Result<(), Unwritable> {
-            self.put(&value.to_le_bytes())
+            self.put(&value.to_le_bytes());
+            Ok(())
         }
     )*};
 }
@@ -102,7 +102,8 @@ impl Serializer for &mut Bytes {
     );
 
     fn serialize_bool(self, value: bool) -> Result<(), Unwritable> {
-        self.put(&[value.into()])
+        self.put(&[value.into()]);
+        Ok(())
     }
 
     fn serialize_none(self) -> Result<(), Unwritable> {
@@ -110,7 +111,7 @@ impl Serializer for &mut Bytes {
     }
 
     fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Result<(), Unwritable> {
-        self.put(&[1])?;
+        self.put(&[1]);
         value.serialize(self)
     }
 

@@ -153,8 +153,8 @@ fn op(u: &mut Unstructured<'_>) -> Result<Op> {
     let kind = kind(u.arbitrary()?);
     let there = u.peek_bytes(LONGEST.min(u.len())).unwrap_or_default();
     // What `arbitrary` derives multiplies four bytes by the number of variants to choose between them.
-    let chosen = ((kind as u64) << 32).div_ceil(WEIGHTS.len() as u64) as u32;
-    let mut fields = chosen.to_le_bytes().to_vec();
+    let chosen = ((kind as u64) << 32).div_ceil(WEIGHTS.len() as u64);
+    let mut fields = chosen.to_le_bytes()[..4].to_vec();
     fields.extend_from_slice(there);
     fields.resize(4 + LONGEST, 0);
     let mut fields = Unstructured::new(&fields);

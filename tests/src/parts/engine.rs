@@ -6,6 +6,7 @@ use crate::violation::{Check, Law, in_words, same};
 use roomcast_core::broadcasts::{Broadcast, BroadcastLimits, Broadcasts};
 use roomcast_core::engine::{CreateRoomError, NoSuchRoom};
 use roomcast_core::message::DedupKey;
+use roomcast_core::room::RoomSnapshot;
 use roomcast_core::time::Duration;
 use roomcast_core::{
     Actor, Budget, Engine, Instant, Join, Priority, Publish, RoomConfig, RoomId, RoomState,
@@ -202,7 +203,7 @@ impl Pair {
         let expected =
             self.alone.remove(&room.0).map(|alone| words(alone.state.snapshot(self.now)));
         let found = self.engine.remove_room(self.now, room).ok();
-        let balances = found.as_ref().is_none_or(|books| books.balances());
+        let balances = found.as_ref().is_none_or(RoomSnapshot::balances);
         same(Law::L1Messages, "whether the books of a room that goes balance", true, balances)?;
         same(Law::Hub, "the books of a room that goes", expected, found.map(words))
     }
@@ -253,7 +254,9 @@ impl Pair {
         // A call looks after more rooms than there are here.
         if self.pending.take().is_some() {
             let rooms: Vec<u64> = self.alone.keys().copied().collect();
-            rooms.into_iter().for_each(|room| self.hear(RoomId(room)));
+            for room in rooms {
+                self.hear(RoomId(room));
+            }
         }
         for alone in self.alone.values_mut() {
             if alone.state.poll_timeout().is_some_and(|at| at <= self.now) {
