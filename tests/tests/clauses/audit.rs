@@ -122,6 +122,19 @@ fn b24_a_full_audit_counts_what_it_misses() {
     assert_eq!(fates(&mut scene), [(7, Fate::Dispatched { seq: Seq(4) })]);
 }
 
+#[test]
+fn b24_a_full_audit_counts_merged_messages_too() {
+    let mut scene = Scene::busy(|builder| builder.audit(Some(audit(1, AuditOverflow::Count))));
+    let ann = scene.user(ANN);
+    for _ in 0..3 {
+        let _ = scene.publish(like(Source::Session(ann))).unwrap();
+    }
+    scene.wait_millis(1_000);
+    let missed = scene.room.snapshot(scene.now).admission.audit.unwrap().missed.total();
+    assert_eq!((missed.merged, missed.dispatched), (2, 1));
+    assert_eq!(fates(&mut scene), [(1, Fate::Dispatched { seq: Seq(1) })]);
+}
+
 /// Each that was let in has a place for its record.
 #[test]
 fn b24_a_full_audit_refuses_if_told_so() {
