@@ -1,6 +1,6 @@
 //! A node over a bus, on tokio.
 
-use crate::bus::{NatsBus, Said};
+use crate::bus::{Connection, Said};
 use crate::proto::{Input, Node, Output};
 use crate::wire::{HostIds, Numbers, Wire};
 use roomcast_core::Instant;
@@ -17,15 +17,16 @@ use tokio::time::sleep;
 /// others take the rooms when the lease has lapsed.
 ///
 /// ```no_run
-/// use roomcast_cluster::bus::{NatsBus, NatsOptions};
+/// use roomcast_cluster::bus::LocalBus;
 /// use roomcast_cluster::drive::Driver;
 /// use roomcast_cluster::proto::{Input, Node, NodeOptions, Output};
 /// use roomcast_core::{RoomConfig, RoomId};
 /// use tokio::sync::mpsc;
 ///
 /// # async fn run(mut inputs: mpsc::Receiver<Input<String>>) -> Result<(), Box<dyn std::error::Error>> {
-/// let bus = NatsBus::connect("nats://10.0.0.1:4222", NatsOptions::new()).await?;
-/// let mut driver = Driver::new(Node::<String>::new(NodeOptions::new(7)), bus);
+/// // Over several machines: `NatsBus::connect("nats://10.0.0.1:4222", NatsOptions::new()).await?`.
+/// let bus = LocalBus::new();
+/// let mut driver = Driver::new(Node::<String>::new(NodeOptions::new(7)), bus.connect());
 /// driver.handle(Input::Open { room: RoomId(42), config: Box::new(RoomConfig::default()) });
 /// loop {
 ///     tokio::select! {
@@ -39,16 +40,16 @@ use tokio::time::sleep;
 /// }
 /// # }
 /// ```
-pub struct Driver<M, I = Numbers> {
+pub struct Driver<M, B, I = Numbers> {
     node: Node<M, I>,
-    bus: NatsBus,
+    bus: B,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
-impl<M: Payload + Wire + Clone, I: HostIds> Driver<M, I> {
+impl<M: Payload + Wire + Clone, B: Connection, I: HostIds> Driver<M, B, I> {
     /// A node over a connection, in the time since 1970: as the system said when this was called, and
     /// as nothing has set since.
-    pub fn new(node: Node<M, I>, bus: NatsBus) -> Self {
+    pub fn new(node: Node<M, I>, bus: B) -> Self {
         let start = tokio::time::Instant::now();
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let at = Instant::ZERO + since;
@@ -59,7 +60,7 @@ impl<M: Payload + Wire + Clone, I: HostIds> Driver<M, I> {
     /// fast as tokio's.
     pub fn with_clock(
         node: Node<M, I>,
-        bus: NatsBus,
+        bus: B,
         clock: impl Fn() -> Instant + Send + Sync + 'static,
     ) -> Self {
         Self { node, bus, clock: Box::new(clock) }
@@ -115,7 +116,7 @@ async fn wait(due: Option<Duration>) {
     }
 }
 
-impl<M: fmt::Debug, I: fmt::Debug> fmt::Debug for Driver<M, I> {
+impl<M: fmt::Debug, B: fmt::Debug, I: fmt::Debug> fmt::Debug for Driver<M, B, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
             .field("node", &self.node)

@@ -10,7 +10,8 @@
 //! - [`proto`]: a [node](proto::Node) as a synchronous state machine in the host's time. The rules of a
 //!   room are those of [`roomcast_core`], at the owner and at each edge.
 //!
-//! The feature `nats` adds, on tokio, a bus over NATS with `JetStream`, and what drives a node over it.
+//! The feature `tokio` adds what drives a node, and a bus for nodes of one process; the feature `nats` a bus
+//! over NATS with `JetStream`.
 //!
 //! # What holds, whatever goes wrong
 //!
@@ -36,8 +37,8 @@
 #![deny(missing_docs)]
 
 pub mod bus;
-#[cfg(feature = "nats")]
-#[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub mod drive;
 pub mod proto;
 pub mod wire;

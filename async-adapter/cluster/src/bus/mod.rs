@@ -3,7 +3,8 @@
 //! It is said in calls and answers, without I/O, so that a simulator can drive it, and so that any
 //! engine that can do these few things can be one: a log for each room with **compare-and-set
 //! append**, which hands on what it accepted and nothing else, and keys with revisions, which lapse
-//! unless they are renewed. [`MemoryBus`] is one in memory; the feature `nats` has one over NATS.
+//! unless they are renewed. [`MemoryBus`] is one in memory; the feature `tokio` has one for nodes of one
+//! process, and the feature `nats` one over NATS.
 //!
 //! What a bus has to promise:
 //!
@@ -20,14 +21,19 @@
 //! An answer may be lost; then what it would have said is [`Unknown`](Answer::Unknown) to the node,
 //! which asks until it knows.
 
+#[cfg(feature = "tokio")]
+mod local;
 mod memory;
 #[cfg(feature = "nats")]
 mod nats;
 
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub use local::{LocalBus, LocalConnection};
 pub use memory::MemoryBus;
 #[cfg(feature = "nats")]
 #[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
-pub use nats::{NatsBus, NatsError, NatsOptions, Said, Storage};
+pub use nats::{NatsBus, NatsError, NatsOptions, Storage};
 
 use bytes::Bytes;
 use roomcast_core::time::Duration;
@@ -185,6 +191,34 @@ pub enum FromBus {
     Answer(CallId, Answer),
     /// Something else.
     Push(Push),
+}
+
+/// What comes from a connection to the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// What a bus says.
+    Bus(FromBus),
+    /// The connection, or a stream, was lost and is there again: what was subscribed to, listened to
+    /// and watched is not any more.
+    Reconnected,
+}
+
+/// A node's connection to a bus, in async Rust: what [`Driver`](crate::drive::Driver) drives a node over.
+///
+/// Where it is lost, calls are answered as [`Unknown`](Answer::Unknown), and when it is there again,
+/// [`Said::Reconnected`] says that everything is to be subscribed to anew.
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub trait Connection {
+    /// Puts in a request, without waiting. One that is answered has a number, which comes back with the
+    /// answer.
+    fn request(&mut self, call: Option<CallId>, request: Request);
+
+    /// Returns the next thing that the bus says; `None` if the connection is closed for good.
+    ///
+    /// # Cancel safety
+    /// To drop the future loses nothing.
+    fn next(&mut self) -> impl Future<Output = Option<Said>> + Send;
 }
 
 /// Something that nodes can take for their bus. Requests go in, answers and pushes are polled.

@@ -11,7 +11,7 @@ mod streams;
 
 pub use options::{NatsError, NatsOptions, Storage};
 
-use super::{Answer, CallId, FromBus, Key, Push, Request};
+use super::{Answer, CallId, Connection, FromBus, Key, Push, Request, Said};
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig, OrderedError};
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
@@ -79,21 +79,21 @@ pub struct NatsBus {
     life: u64,
 }
 
-/// What comes from a connection to the bus.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// What a bus says.
-    Bus(FromBus),
-    /// The connection, or a stream, was lost and is there again: what was subscribed to, listened to
-    /// and watched is not any more.
-    Reconnected,
-}
-
 /// Something that was on its way has come to an end.
 enum Done {
     Called(CallId, Called),
     Watching(u64, Result<Box<Ordered>, String>),
     Opened(u64, Result<Arc<Streams>, NatsError>),
+}
+
+impl Connection for NatsBus {
+    fn request(&mut self, call: Option<CallId>, request: Request) {
+        Self::request(self, call, request);
+    }
+
+    fn next(&mut self) -> impl Future<Output = Option<Said>> + Send {
+        Self::next(self)
+    }
 }
 
 impl NatsBus {

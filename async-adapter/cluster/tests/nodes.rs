@@ -1,7 +1,11 @@
-//! Nodes over a real server: what the protocol promises, with the engine that it was made for.
+//! Nodes that chat through the death of the owner: over a bus of one process, and over a real server, the
+//! engine that the protocol was made for.
 
+#[cfg(feature = "nats")]
 mod server;
 
+use roomcast_cluster::bus::{Connection, LocalBus};
+#[cfg(feature = "nats")]
 use roomcast_cluster::bus::{NatsBus, NatsOptions};
 use roomcast_cluster::drive::Driver;
 use roomcast_cluster::proto::{Event, Input, Node, NodeOptions, Outcome, Output};
@@ -12,6 +16,7 @@ use roomcast_core::{
     Audience, Budget, Edge, Group, Item, PerLevel, Publish, RoomConfig, RoomId, SessionId, Source,
     UserId,
 };
+#[cfg(feature = "nats")]
 use server::Server;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -51,9 +56,16 @@ struct Machine {
     say: mpsc::UnboundedSender<String>,
 }
 
+/// What the nodes talk over.
+enum Over {
+    Local(LocalBus),
+    #[cfg(feature = "nats")]
+    Nats(String),
+}
+
 /// The machines, and what has been heard of them.
 struct Cluster {
-    address: String,
+    over: Over,
     tell: mpsc::UnboundedSender<(u64, Heard)>,
     hear: mpsc::UnboundedReceiver<(u64, Heard)>,
     machines: BTreeMap<u64, Machine>,
@@ -64,10 +76,10 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn new(server: &Server, nodes: u64) -> Self {
+    async fn new(over: Over, nodes: u64) -> Self {
         let (tell, hear) = mpsc::unbounded_channel();
         let mut cluster = Self {
-            address: server.address(),
+            over,
             tell,
             hear,
             machines: BTreeMap::new(),
@@ -83,12 +95,16 @@ impl Cluster {
 
     /// Starts a node, and waits until the room is open there.
     async fn start(&mut self, name: u64) {
-        let bus = NatsBus::connect(&self.address, NatsOptions::new()).await.expect("a server");
-        let mut options = NodeOptions::new(name);
-        options.lease = LEASE;
-        let driver = Driver::new(Node::new(options), bus);
         let (say, said) = mpsc::unbounded_channel();
-        let task = tokio::spawn(live(name, driver, said, self.tell.clone()));
+        let tell = self.tell.clone();
+        let task = match &self.over {
+            Over::Local(bus) => tokio::spawn(live(name, driver(name, bus.connect()), said, tell)),
+            #[cfg(feature = "nats")]
+            Over::Nats(address) => {
+                let bus = NatsBus::connect(address, NatsOptions::new()).await.expect("a server");
+                tokio::spawn(live(name, driver(name, bus), said, tell))
+            }
+        };
         self.machines.insert(name, Machine { task, say });
         while !matches!(self.next().await, (its, Heard::Open) if its == name) {}
     }
@@ -136,10 +152,16 @@ impl Cluster {
     }
 }
 
+fn driver<B: Connection>(name: u64, bus: B) -> Driver<String, B> {
+    let mut options = NodeOptions::new(name);
+    options.lease = LEASE;
+    Driver::new(Node::new(options), bus)
+}
+
 /// What a node does, and its edge, and the members at it.
-async fn live(
+async fn live<B: Connection>(
     name: u64,
-    mut driver: Driver<String>,
+    mut driver: Driver<String, B>,
     mut said: mpsc::UnboundedReceiver<String>,
     tell: mpsc::UnboundedSender<(u64, Heard)>,
 ) {
@@ -216,11 +238,21 @@ async fn live(
     }
 }
 
-/// Members at two nodes, of which one owns the room and dies while they talk, and a third one comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_of_one_process_chat_through_the_death_of_the_owner() {
+    chat_through_the_death_of_the_owner(Over::Local(LocalBus::new())).await;
+}
+
+#[cfg(feature = "nats")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_chat_through_the_death_of_the_owner() {
     let Some(server) = Server::start() else { return };
-    let mut cluster = Cluster::new(&server, 2).await;
+    chat_through_the_death_of_the_owner(Over::Nats(server.address())).await;
+}
+
+/// Members at two nodes, of which one owns the room and dies while they talk, and a third one comes.
+async fn chat_through_the_death_of_the_owner(over: Over) {
+    let mut cluster = Cluster::new(over, 2).await;
     for n in 0..20 {
         cluster.say(1 + n % 2, &format!("before {n}"));
     }

@@ -1,0 +1,237 @@
+//! A bus for the nodes of one process, on tokio.
+
+use super::{Bus, CallId, ClientId, Connection, FromBus, MemoryBus, Request, Said};
+use roomcast_core::Instant;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep_until;
+
+/// What waits for a connection that nobody calls [`next`](Connection::next) on: with more it is cut off, as
+/// a server does with a slow consumer.
+const WAITING: usize = 65_536;
+
+/// A bus for nodes that live in one process: for tests, for a try, and for a server that may grow over
+/// several machines one day. It holds the last 1,024 records of each room as long as the process lives;
+/// there is nothing behind it that would outlive that.
+///
+/// ```
+/// use roomcast_cluster::bus::{Answer, CallId, Connection, FromBus, LocalBus, Request, Said};
+/// use roomcast_core::RoomId;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let bus = LocalBus::new();
+/// let mut node = bus.connect();
+/// node.request(Some(CallId(1)), Request::Last { room: RoomId(42) });
+/// let nothing = FromBus::Answer(CallId(1), Answer::Read(None));
+/// assert_eq!(node.next().await, Some(Said::Bus(nothing)));
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct LocalBus {
+    shared: Arc<Shared>,
+}
+
+/// A node's connection to a [`LocalBus`]. To drop it ends what it has subscribed to.
+pub struct LocalConnection {
+    shared: Arc<Shared>,
+    client: ClientId,
+    heard: mpsc::Receiver<FromBus>,
+    lapses: watch::Receiver<Option<Instant>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    start: tokio::time::Instant,
+    at: Instant,
+    /// When the next key lapses. Whoever waits for something from the bus waits for that as well.
+    lapses: watch::Sender<Option<Instant>>,
+}
+
+struct State {
+    bus: MemoryBus,
+    clients: BTreeMap<ClientId, mpsc::Sender<FromBus>>,
+    next_client: u64,
+}
+
+impl LocalBus {
+    /// Returns a bus that is made now, in the time since 1970: as the system says it now, and as nothing
+    /// sets it afterwards.
+    pub fn new() -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let at = Instant::ZERO + since;
+        let state = State { bus: MemoryBus::new(at), clients: BTreeMap::new(), next_client: 0 };
+        let (lapses, _) = watch::channel(None);
+        let start = tokio::time::Instant::now();
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), start, at, lapses }) }
+    }
+
+    /// Returns a connection for one node.
+    pub fn connect(&self) -> LocalConnection {
+        let mut state = self.shared.lock();
+        let client = ClientId(state.next_client);
+        state.next_client += 1;
+        let heard = state.enter(client);
+        let lapses = self.shared.lapses.subscribe();
+        drop(state);
+        LocalConnection { shared: self.shared.clone(), client, heard, lapses }
+    }
+}
+
+impl Default for LocalBus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing of the host's runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Instant {
+        self.at + self.start.elapsed()
+    }
+
+    /// Does something with the bus, and hands out what comes of it.
+    fn with(&self, act: impl FnOnce(&mut MemoryBus, Instant)) {
+        let mut state = self.lock();
+        let now = self.now();
+        state.bus.handle_timeout(now);
+        act(&mut state.bus, now);
+        state.hand_out();
+        let next = state.bus.poll_timeout();
+        drop(state);
+        self.lapses.send_if_modified(|lapses| std::mem::replace(lapses, next) != next);
+    }
+}
+
+impl State {
+    fn enter(&mut self, client: ClientId) -> mpsc::Receiver<FromBus> {
+        let (tell, heard) = mpsc::channel(WAITING);
+        self.clients.insert(client, tell);
+        heard
+    }
+
+    fn hand_out(&mut self) {
+        while let Some((client, said)) = self.bus.poll() {
+            let is_heard =
+                self.clients.get(&client).is_some_and(|client| client.try_send(said).is_ok());
+            if !is_heard {
+                // Its channel ends with what has come so far.
+                self.clients.remove(&client);
+                self.bus.disconnect(client);
+            }
+        }
+    }
+}
+
+impl LocalConnection {
+    /// What the bus says next; `None`: it has been cut off.
+    async fn hear(&mut self) -> Option<FromBus> {
+        loop {
+            let due = *self.lapses.borrow_and_update();
+            let due = due.map(|at| self.shared.start + at.saturating_since(self.shared.at));
+            tokio::select! {
+                biased;
+                said = self.heard.recv() => return said,
+                Ok(()) = self.lapses.changed() => {}
+                () = async { sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await },
+                    if due.is_some() => self.shared.with(|_, _| {}),
+            }
+        }
+    }
+}
+
+impl Connection for LocalConnection {
+    fn request(&mut self, call: Option<CallId>, request: Request) {
+        let client = self.client;
+        self.shared.with(|bus, now| bus.request(now, client, call, request));
+    }
+
+    async fn next(&mut self) -> Option<Said> {
+        if let Some(said) = self.hear().await {
+            return Some(Said::Bus(said));
+        }
+        self.heard = self.shared.lock().enter(self.client);
+        Some(Said::Reconnected)
+    }
+}
+
+impl Drop for LocalConnection {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.clients.remove(&self.client);
+        state.bus.disconnect(self.client);
+    }
+}
+
+impl fmt::Debug for LocalBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalBus").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LocalConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalConnection").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::{Answer, Key, Push};
+    use bytes::Bytes;
+    use roomcast_core::RoomId;
+    use std::time::Duration;
+
+    /// Nobody asks anything at that time: who waits is woken by the key itself.
+    #[tokio::test(start_paused = true)]
+    async fn a_key_lapses_for_who_waits_though_its_owner_is_gone() {
+        let bus = LocalBus::new();
+        let (mut watcher, mut owner) = (bus.connect(), bus.connect());
+        watcher.request(None, Request::Watch);
+        let wait = tokio::spawn(async move {
+            let mut told = Vec::new();
+            for _ in 0..2 {
+                told.push(watcher.next().await);
+            }
+            told
+        });
+        tokio::task::yield_now().await;
+        let (key, value) = (Key::Node(7), Bytes::from_static(b"me"));
+        let ttl = Some(Duration::from_secs(3));
+        let start = tokio::time::Instant::now();
+        owner
+            .request(Some(CallId(1)), Request::Put { key, expected: 0, value: value.clone(), ttl });
+        let done = FromBus::Answer(CallId(1), Answer::Done(1));
+        assert_eq!(owner.next().await, Some(Said::Bus(done)));
+        drop(owner);
+        let told =
+            |revision, value| Some(Said::Bus(FromBus::Push(Push::Key { key, revision, value })));
+        assert_eq!(wait.await.unwrap(), [told(1, Some(value)), told(2, None)]);
+        assert!(start.elapsed() >= Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn who_never_listens_is_cut_off_and_told() {
+        let bus = LocalBus::new();
+        let (mut slow, mut fast) = (bus.connect(), bus.connect());
+        let room = RoomId(1);
+        slow.request(None, Request::Listen { room });
+        let send = || Request::Send { room, bytes: Bytes::from_static(b"x") };
+        (0..=WAITING).for_each(|_| fast.request(None, send()));
+        for _ in 0..WAITING {
+            assert!(matches!(slow.next().await, Some(Said::Bus(FromBus::Push(Push::Sent { .. })))));
+        }
+        assert_eq!(slow.next().await, Some(Said::Reconnected));
+        slow.request(None, Request::Listen { room });
+        fast.request(None, send());
+        assert!(matches!(slow.next().await, Some(Said::Bus(FromBus::Push(Push::Sent { .. })))));
+    }
+}
