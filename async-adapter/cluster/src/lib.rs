@@ -11,7 +11,8 @@
 //!   room are those of [`roomcast_core`], at the owner and at each edge.
 //!
 //! The feature `tokio` adds what drives a node, and a bus for nodes of one process; the feature `nats` a bus
-//! over NATS with `JetStream`.
+//! over NATS with `JetStream`; and the feature `hub` what a server links in: a `ClusterHub`, whose rooms are
+//! those of a hub.
 //!
 //! # What holds, whatever goes wrong
 //!
@@ -28,7 +29,7 @@
 //!
 //! # What does not
 //!
-//! What an edge's node had not handed on dies with it. The age of a message counts from its edge, without
+//! What an edge's node had not handed on dies with it; its publishers, if they live, are told so. The age of a message counts from its edge, without
 //! the time that it is on its way to the owner. What a sender's own quota had left is the edge's and the
 //! owner's, and begins anew at another one.
 
@@ -40,5 +41,12 @@ pub mod bus;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub mod drive;
+#[cfg(feature = "hub")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hub")))]
+pub mod hub;
 pub mod proto;
 pub mod wire;
+
+#[cfg(feature = "hub")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hub")))]
+pub use hub::{ClusterHub, ClusterRoom};

@@ -69,6 +69,12 @@ impl LocalBus {
         Self { shared: Arc::new(Shared { state: Mutex::new(state), start, at, lapses }) }
     }
 
+    /// All logs are lost, as of a server without copies that dies, and made anew: for tests of what a
+    /// cluster does then. The keys are elsewhere, and stay.
+    pub fn lose_logs(&self) {
+        self.shared.with(MemoryBus::lose_logs);
+    }
+
     /// Returns a connection for one node.
     pub fn connect(&self) -> LocalConnection {
         let mut state = self.shared.lock();

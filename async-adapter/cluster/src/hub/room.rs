@@ -1,0 +1,204 @@
+//! A room of a cluster, as one of its nodes has it.
+
+use super::task::Order;
+use crate::wire::{Command, Decided, NotDone};
+use roomcast::error::{JoinError, LeaveError};
+use roomcast::stats::RoomStats;
+use roomcast::{
+    Actor, Join, Outcome, Payload, Publish, Receipt, Refused, Room, RoomId, SessionId,
+    Subscription, UserId,
+};
+use roomcast_core::timed::Until;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// A room of a [`ClusterHub`](super::ClusterHub), for the members of this node; cheap to clone.
+///
+/// What concerns a session is done here, at once, as in a room of a [`Hub`](roomcast::Hub). What
+/// concerns the room is done by its owner, wherever that is: so [`moderation`](Self::moderation) is
+/// awaited, and a message's outcome comes later, never with its receipt.
+pub struct ClusterRoom<M: Payload + Send + Sync + 'static> {
+    id: RoomId,
+    /// Another one once the log of the room was lost and made anew.
+    pub(super) edge: Arc<RwLock<Room<M>>>,
+    orders: mpsc::WeakSender<Order<M>>,
+}
+
+/// Why something that the owner does was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The owner did not do it: [`NotDone`] says why.
+    #[error("the owner did not do it: {}", .0.name())]
+    NotDone(NotDone),
+    /// The log was lost after it had been sent: nobody knows whether it was done.
+    #[error("the room's log was lost: nobody knows whether it was done")]
+    Lost,
+    /// The node has ended, or the room is closed here.
+    #[error("the node has ended, or the room is closed here")]
+    NodeEnded,
+}
+
+impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
+    pub(super) fn new(id: RoomId, edge: Room<M>, orders: mpsc::WeakSender<Order<M>>) -> Self {
+        Self { id, edge: Arc::new(RwLock::new(edge)), orders }
+    }
+
+    /// Returns the number of the room.
+    pub fn id(&self) -> RoomId {
+        self.id
+    }
+
+    /// Returns the room of this node's hub: for whatever concerns its sessions alone, and is not offered
+    /// here. Its moderation and data are those of this node, and say nothing to the room.
+    pub fn here(&self) -> Room<M> {
+        self.edge.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets a session in, as [`Room::join`] does: it gets what the room dispatches from now on.
+    ///
+    /// # Errors
+    /// As there: a banned user, a full room.
+    pub fn join(&self, join: impl Into<Join<M>>) -> Result<Subscription<M>, JoinError> {
+        self.here().join(join.into())
+    }
+
+    /// Takes a user's sessions out, as [`Room::leave`] does: those of this node.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn leave(&self, user: UserId) -> Result<(), LeaveError> {
+        self.here().leave(user)
+    }
+
+    /// Takes a message on its way to the owner. Never waits for the bus; the receipt holds no outcome,
+    /// which comes as [`Publish::outcome_sink`] says.
+    ///
+    /// # Errors
+    /// This node does not let it in, by the room's rules: nothing was sent.
+    pub fn try_publish(&self, publish: Publish<M>) -> Result<Receipt, Refused<M>> {
+        self.here().try_publish(publish)
+    }
+
+    /// Publishes, and returns what became of it once the owner has decided and the log has it. Of a message
+    /// that was merged at the owner the carrier's number is not known here: it is 0.
+    ///
+    /// # Errors
+    /// As [`try_publish`](Self::try_publish).
+    ///
+    /// # Cancel safety
+    /// The message goes on; its outcome is told to nobody.
+    pub async fn publish(&self, publish: Publish<M>) -> Result<Outcome, Refused<M>> {
+        self.here().publish(publish).await
+    }
+
+    /// Returns until when a user is banned, as far as this node knows.
+    pub fn banned_until(&self, user: UserId) -> Option<Until> {
+        self.here().banned_until(user)
+    }
+
+    /// Returns until when a user is muted, as far as this node knows.
+    pub fn muted_until(&self, user: UserId) -> Option<Until> {
+        self.here().muted_until(user)
+    }
+
+    /// Ends a session of this node at once. Returns whether it was in.
+    pub fn close_session(&self, session: SessionId) -> bool {
+        self.here().session(session).close()
+    }
+
+    /// Returns the books of this node's edge. With those of the others they add up to the room's
+    /// ([`Ledger::with_edges`](roomcast::stats::Ledger::with_edges)).
+    pub fn stats(&self) -> RoomStats {
+        self.here().stats()
+    }
+
+    /// Returns what the owner does on behalf of `actor`.
+    pub fn moderation(&self, actor: Actor) -> ClusterModeration<'_, M> {
+        ClusterModeration { room: self, actor }
+    }
+
+    /// Hands the room over to another node, if this one owns it: one pause of about two round trips to the
+    /// bus, and nothing is sent twice. `to` is the name of a node at which the room is open.
+    pub async fn hand_over(&self, to: u64) {
+        if let Some(orders) = self.orders.upgrade() {
+            let _ = orders.send(Order::HandOver { room: self.id, to }).await;
+        }
+    }
+
+    async fn command(&self, actor: Actor, command: Command) -> Result<(), CommandError> {
+        let orders = self.orders.upgrade().ok_or(CommandError::NodeEnded)?;
+        let (tell, told) = oneshot::channel();
+        let order = Order::Command { room: self.id, actor, command, tell };
+        orders.send(order).await.map_err(|_| CommandError::NodeEnded)?;
+        drop(orders);
+        match told.await.map_err(|_| CommandError::NodeEnded)? {
+            crate::proto::Outcome::Decided(Decided::NotDone(why)) => {
+                Err(CommandError::NotDone(why))
+            }
+            crate::proto::Outcome::Decided(_) => Ok(()),
+            crate::proto::Outcome::Lost => Err(CommandError::Lost),
+        }
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Clone for ClusterRoom<M> {
+    fn clone(&self) -> Self {
+        let (edge, orders) = (Arc::clone(&self.edge), self.orders.clone());
+        Self { id: self.id, edge, orders }
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> fmt::Debug for ClusterRoom<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterRoom").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What a room's owner does on behalf of somebody: [`ClusterRoom::moderation`]. Each call returns when the
+/// room's log has it, and every node hears of it in order with the messages.
+#[derive(Debug)]
+pub struct ClusterModeration<'a, M: Payload + Send + Sync + 'static> {
+    room: &'a ClusterRoom<M>,
+    actor: Actor,
+}
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) => $command:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// [`CommandError`]: the actor may not, a list is full, the room is closed, or nobody knows.
+        ///
+        /// # Cancel safety
+        /// It is done all the same, once the call has been polled.
+        pub async fn $name(&self, $($argument: $kind),*) -> Result<(), CommandError> {
+            self.room.command(self.actor, $command).await
+        }
+    )*};
+}
+
+impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
+    commands! {
+        /// Takes a user out at every node.
+        kick(user: UserId) => Command::Kick(user);
+        /// Takes a user out at every node and keeps him or her out for a time (`None`: for good).
+        ban(user: UserId, time: Option<Duration>) => Command::Ban(user, time);
+        /// Lets a banned user in again.
+        unban(user: UserId) => Command::Unban(user);
+        /// Mutes a user for a time (`None`: for good).
+        mute(user: UserId, time: Option<Duration>) => Command::Mute(user, time);
+        /// Ends a mute.
+        unmute(user: UserId) => Command::Unmute(user);
+        /// Makes a user an admin.
+        add_admin(user: UserId) => Command::AddAdmin(user);
+        /// Makes an admin a member.
+        remove_admin(user: UserId) => Command::RemoveAdmin(user);
+        /// Mutes all but the owner and the admins.
+        mute_room() => Command::MuteRoom(true);
+        /// Ends that.
+        unmute_room() => Command::MuteRoom(false);
+    }
+}

@@ -1,0 +1,308 @@
+//! The task that drives a node, and carries what it says to the edges of its hub.
+
+use super::{ClusterRoom, OpenRoomError};
+use crate::bus::Connection;
+use crate::drive::Driver;
+use crate::proto::{Event, Input, Outcome as Fate, Output};
+use crate::wire::{Command, Decided, Wire};
+use roomcast::edge::{EdgeMessage, EdgePort};
+use roomcast::error::DropReason;
+use roomcast::message::MessageId;
+use roomcast::{Actor, Hub, Outcome, Payload, RoomConfig, RoomId, UserId};
+use roomcast_core::admission::PersistedState;
+use roomcast_core::timed::Until;
+use roomcast_core::{Instant, PerLevel};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// What is asked of the node.
+pub(super) enum Order<M: Payload + Send + Sync + 'static> {
+    Open { room: RoomId, config: Box<RoomConfig>, tell: oneshot::Sender<Opened<M>> },
+    Close { room: RoomId },
+    Forward { room: RoomId, message: Box<EdgeMessage<M>> },
+    Command { room: RoomId, actor: Actor, command: Command, tell: oneshot::Sender<Fate> },
+    HandOver { room: RoomId, to: u64 },
+}
+
+type Opened<M> = Result<ClusterRoom<M>, OpenRoomError>;
+
+/// The task.
+pub(super) struct Task<M: Payload + Send + Sync + 'static, B> {
+    hub: Hub<M>,
+    driver: Driver<M, B>,
+    orders: mpsc::WeakSender<Order<M>>,
+    /// How many messages of a room may be on their way.
+    window: usize,
+    tell: Box<dyn FnMut(Event) + Send>,
+    rooms: BTreeMap<RoomId, Place<M>>,
+    commands: BTreeMap<u64, oneshot::Sender<Fate>>,
+    next_tag: u64,
+}
+
+/// A room here.
+struct Place<M: Payload + Send + Sync + 'static> {
+    config: Box<RoomConfig>,
+    edge: Option<Edge<M>>,
+    /// Those who wait for it to be open.
+    waiting: Vec<oneshot::Sender<Opened<M>>>,
+}
+
+struct Edge<M: Payload + Send + Sync + 'static> {
+    room: ClusterRoom<M>,
+    port: Arc<EdgePort<M>>,
+    /// One for each message that may be on its way.
+    permits: Arc<Semaphore>,
+    carrier: JoinHandle<()>,
+}
+
+impl<M: Payload + Send + Sync + 'static> Drop for Edge<M> {
+    fn drop(&mut self) {
+        self.carrier.abort();
+    }
+}
+
+impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B> {
+    pub(super) fn new(
+        hub: Hub<M>,
+        driver: Driver<M, B>,
+        orders: mpsc::WeakSender<Order<M>>,
+        window: usize,
+        tell: impl FnMut(Event) + Send + 'static,
+    ) -> Self {
+        Self {
+            hub,
+            driver,
+            orders,
+            window,
+            tell: Box::new(tell),
+            rooms: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            next_tag: 1,
+        }
+    }
+
+    /// Goes on until the connection to the bus is closed for good, or the hub is dropped.
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order<M>>) {
+        loop {
+            tokio::select! {
+                output = self.driver.next() => match output {
+                    Some(output) => self.output(output),
+                    None => return,
+                },
+                order = orders.recv() => match order {
+                    Some(order) => self.order(order),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order<M>) {
+        match order {
+            Order::Open { room, config, tell } => self.open(room, config, tell),
+            Order::Close { room } => {
+                if self.rooms.remove(&room).is_some() {
+                    self.driver.handle(Input::Close { room });
+                }
+            }
+            Order::Forward { room, message } => {
+                if self.rooms.contains_key(&room) {
+                    self.driver.handle(Input::Forward { room, message });
+                }
+            }
+            Order::Command { room, actor, command, tell } => {
+                let is_open = self.rooms.get(&room).is_some_and(|place| place.edge.is_some());
+                // Else it is dropped, which says that.
+                if is_open {
+                    let tag = self.next_tag;
+                    self.next_tag += 1;
+                    self.commands.insert(tag, tell);
+                    self.driver.handle(Input::Command { room, tag, actor, command });
+                }
+            }
+            Order::HandOver { room, to } => self.driver.handle(Input::HandOver { room, to }),
+        }
+    }
+
+    fn open(&mut self, room: RoomId, config: Box<RoomConfig>, tell: oneshot::Sender<Opened<M>>) {
+        if let Some(place) = self.rooms.get_mut(&room) {
+            match &place.edge {
+                Some(edge) => drop(tell.send(Ok(edge.room.clone()))),
+                None => place.waiting.push(tell),
+            }
+            return;
+        }
+        let place = Place { config: config.clone(), edge: None, waiting: vec![tell] };
+        self.rooms.insert(room, place);
+        self.driver.handle(Input::Open { room, config });
+    }
+
+    fn output(&mut self, output: Output<M>) {
+        match output {
+            Output::Opened { room, heads, state, .. } => self.opened(room, heads, state),
+            Output::Flight { room, handed } => {
+                let Some(edge) = self.edge(room) else { return };
+                let _ = edge.port.receive(handed);
+                // The node has looked for it: it is gone.
+                while edge.port.missing().is_some() {
+                    edge.port.give_up_missing();
+                }
+            }
+            Output::Known { room, state, kicked, banned } => {
+                self.known(room, state, &kicked, &banned);
+            }
+            Output::Fate { room, message, outcome } => {
+                let Some(edge) = self.edge(room) else { return };
+                edge.port.resolve(message.id, told(outcome, self.hub.now()));
+                edge.permits.add_permits(1);
+            }
+            Output::Commanded { tag, outcome, .. } => {
+                if let Some(tell) = self.commands.remove(&tag) {
+                    let _ = tell.send(outcome);
+                }
+            }
+            Output::Event(event) => (self.tell)(event),
+            Output::Bus(..) => {}
+        }
+    }
+
+    fn edge(&self, room: RoomId) -> Option<&Edge<M>> {
+        self.rooms.get(&room)?.edge.as_ref()
+    }
+
+    /// The room is open here; or its log was lost, and it is open anew: what was on its way has no fate,
+    /// and its sessions end.
+    fn opened(&mut self, id: RoomId, heads: PerLevel<u64>, state: PersistedState) {
+        let Some(place) = self.rooms.get_mut(&id) else { return };
+        let before = place.edge.take().map(|edge| edge.room.clone());
+        if before.is_some() {
+            drop(self.hub.remove_room(id));
+        }
+        let made = self.hub.create_edge_room(id, &place.config, heads);
+        let (room, port) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                for tell in place.waiting.drain(..) {
+                    let _ = tell.send(Err(error.into()));
+                }
+                self.rooms.remove(&id);
+                self.driver.handle(Input::Close { room: id });
+                return;
+            }
+        };
+        // It fits: it is of a room with the same limits, or with larger ones.
+        let _ = room.data().import(state);
+        let room = match before {
+            Some(before) => {
+                *before.edge.write().unwrap_or_else(PoisonError::into_inner) = room;
+                before
+            }
+            None => ClusterRoom::new(id, room, self.orders.clone()),
+        };
+        let (port, permits) = (Arc::new(port), Arc::new(Semaphore::new(self.window)));
+        let carrier =
+            tokio::spawn(carry(id, Arc::clone(&port), Arc::clone(&permits), self.orders.clone()));
+        for tell in place.waiting.drain(..) {
+            let _ = tell.send(Ok(room.clone()));
+        }
+        place.edge = Some(Edge { room, port, permits, carrier });
+    }
+
+    /// What is known of people and data has changed.
+    fn known(&mut self, id: RoomId, state: PersistedState, kicked: &[UserId], banned: &[UserId]) {
+        let Some(edge) = self.rooms.get(&id).and_then(|place| place.edge.as_ref()) else { return };
+        while let Some((key, gained)) = edge.port.next_count() {
+            self.driver.handle(Input::Count { room: id, key, gained });
+        }
+        let room = edge.room.here();
+        let _ = room.data().import(state);
+        let host = room.moderation(Actor::Host);
+        // A room that is closed has nobody to take out, and more than a call takes are not named at once.
+        for &user in kicked {
+            let _ = host.kick(&[user]);
+        }
+        for &user in banned {
+            let left = match room.banned_until(user) {
+                Some(Until::At(end)) => Some(end.saturating_since(self.hub.now())),
+                Some(Until::Forever) => None,
+                None => continue,
+            };
+            let _ = host.ban(&[user], left);
+        }
+    }
+}
+
+/// Carries what an edge lets in to the node, as long as not too much is on its way.
+async fn carry<M: Payload + Send + Sync + 'static>(
+    room: RoomId,
+    port: Arc<EdgePort<M>>,
+    permits: Arc<Semaphore>,
+    orders: mpsc::WeakSender<Order<M>>,
+) {
+    // The permit comes back with the fate.
+    while let Ok(permit) = permits.acquire().await {
+        let Some(message) = port.next_message().await else { return };
+        permit.forget();
+        let Some(orders) = orders.upgrade() else { return };
+        if orders.send(Order::Forward { room, message: Box::new(message) }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a publisher is told, at `now`: that is when it is known here that a message went out.
+fn told(outcome: Fate, now: Instant) -> Outcome {
+    let dropped = |reason, retry_at| Outcome::Dropped { reason, limit: None, retry_at };
+    match outcome {
+        Fate::Decided(Decided::Dispatched { seq }) => Outcome::Dispatched { seq, at: now },
+        Fate::Decided(Decided::Dropped { reason, retry_at }) => {
+            dropped(reason.unwrap_or(DropReason::RoomRefused), retry_at)
+        }
+        Fate::Decided(Decided::Merged { .. }) => Outcome::Merged { carrier: MessageId(0) },
+        Fate::Decided(Decided::Refused { retry_at, .. }) => {
+            dropped(DropReason::RoomRefused, retry_at)
+        }
+        Fate::Decided(Decided::Done | Decided::NotDone(_)) => {
+            dropped(DropReason::RoomRefused, None)
+        }
+        Fate::Lost => dropped(DropReason::EdgeLost, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::LocalBus;
+    use crate::proto::{Node, NodeOptions};
+    use roomcast::{Join, Publish, Source};
+
+    const ROOM: RoomId = RoomId(42);
+
+    /// As where the log was lost with its owner, and the new one has not heard of this node.
+    #[tokio::test]
+    async fn a_room_that_is_opened_again_is_there_for_the_handles_of_before() {
+        let hub = Hub::<String>::start();
+        let driver = Driver::new(Node::new(NodeOptions::new(1)), LocalBus::new().connect());
+        let (orders, mut taken) = mpsc::channel(8);
+        let mut task = Task::new(hub, driver, orders.downgrade(), 8, |_| {});
+        let (tell, told) = oneshot::channel();
+        task.open(ROOM, Box::new(RoomConfig::default()), tell);
+        task.opened(ROOM, PerLevel([0, 5, 0, 0]), PersistedState::default());
+        let room = told.await.unwrap().unwrap();
+        let mut before = room.join(Join::guest()).unwrap();
+        let say = |text: &str| room.try_publish(Publish::new(Source::Host, text.to_owned()));
+        let _ = say("into the old one").unwrap();
+        let Some(Order::Forward { message, .. }) = taken.recv().await else { panic!() };
+        assert_eq!(message.payload, "into the old one");
+
+        task.opened(ROOM, PerLevel::default(), PersistedState::default());
+        assert!(before.next_batch().await.is_err());
+        assert_eq!(room.here().stats().room.audience.heads, PerLevel::default());
+        let _guest = room.join(Join::guest()).unwrap();
+        let _ = say("into the new one").unwrap();
+        let Some(Order::Forward { message, .. }) = taken.recv().await else { panic!() };
+        assert_eq!(message.payload, "into the new one");
+    }
+}

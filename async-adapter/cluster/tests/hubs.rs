@@ -1,0 +1,265 @@
+//! Hubs that are nodes of a cluster, as a server has them: over a bus of one process, and over NATS.
+
+#[cfg(feature = "nats")]
+mod server;
+
+use roomcast::error::{DropReason, JoinError};
+use roomcast::event::EndReason;
+use roomcast::{
+    Actor, Hub, Item, Join, Outcome, PerLevel, Publish, RoomConfig, RoomId, Source, Subscription,
+    UserId,
+};
+use roomcast_cluster::bus::{Connection, LocalBus};
+#[cfg(feature = "nats")]
+use roomcast_cluster::bus::{NatsBus, NatsOptions};
+use roomcast_cluster::hub::CommandError;
+use roomcast_cluster::proto::{Event, NodeOptions};
+use roomcast_cluster::wire::NotDone;
+use roomcast_cluster::{ClusterHub, ClusterRoom};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::timeout;
+
+const ROOM: RoomId = RoomId(42);
+const OWNER: UserId = UserId(1);
+const LEASE: Duration = Duration::from_secs(1);
+/// For what has to come, however busy the machine.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A node, and which rooms it has been told that it owns or heard of an owner of.
+struct Place {
+    hub: ClusterHub<String>,
+    room: ClusterRoom<String>,
+    told: Arc<Mutex<Vec<Event>>>,
+}
+
+impl Place {
+    async fn new(name: u64, bus: impl Connection + Send + 'static) -> Self {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hear = Arc::clone(&told);
+        let mut options = NodeOptions::new(name);
+        options.lease = LEASE;
+        let hub = ClusterHub::join_telling(Hub::start(), bus, options, move |event| {
+            hear.lock().unwrap().push(event);
+        });
+        // Nothing is too old, however long nobody owns the room.
+        let config = RoomConfig::builder(OWNER).rate(1_000).burst(1_000);
+        let config = config.fresh_within(PerLevel([None; 4])).build().unwrap();
+        let room = timeout(LONG, hub.open_room(ROOM, &config)).await.unwrap().unwrap();
+        Self { hub, room, told }
+    }
+
+    fn owns(&self) -> bool {
+        let told = self.told.lock().unwrap();
+        let mine = told.iter().rev().find_map(|event| match event {
+            Event::Owns { .. } => Some(true),
+            Event::Deposed { .. } => Some(false),
+            _ => None,
+        });
+        mine.unwrap_or_default()
+    }
+
+    async fn says(&self, text: &str) -> Outcome {
+        let publish = Publish::new(Source::Host, text.to_owned());
+        timeout(LONG, self.room.publish(publish)).await.unwrap().unwrap()
+    }
+}
+
+/// The next message that somebody reads; nothing may be missing.
+async fn hears(session: &mut Subscription<String>, messages: usize) -> Vec<String> {
+    let mut heard = Vec::new();
+    while heard.len() < messages {
+        let batch = timeout(LONG, session.next_batch()).await.unwrap().unwrap();
+        heard.extend(batch.items().map(|item| match item {
+            Item::Message(message) => message.payload.clone(),
+            other => panic!("{other:?}"),
+        }));
+    }
+    heard
+}
+
+async fn ends(session: &mut Subscription<String>) -> EndReason {
+    loop {
+        match timeout(LONG, session.next_batch()).await.unwrap() {
+            Ok(_) => {}
+            Err(roomcast::error::SessionEnd::Closed(reason)) => return reason,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+async fn two(bus: &LocalBus) -> [Place; 2] {
+    [Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_of_two_hubs_chat_through_the_death_of_the_owner() {
+    let bus = LocalBus::new();
+    chat_through_the_death_of_the_owner(two(&bus).await).await;
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_of_two_hubs_over_nats_chat_through_the_death_of_the_owner() {
+    let Some(server) = server::Server::start() else { return };
+    let connect =
+        async || NatsBus::connect(&server.address(), NatsOptions::new()).await.expect("a server");
+    let places = [Place::new(1, connect().await).await, Place::new(2, connect().await).await];
+    chat_through_the_death_of_the_owner(places).await;
+}
+
+async fn chat_through_the_death_of_the_owner(places: [Place; 2]) {
+    let mut sessions = Vec::new();
+    for place in &places {
+        sessions.push(place.room.join(Join::guest()).unwrap());
+    }
+    for (n, place) in [0, 1, 0, 1].map(|at| &places[at]).into_iter().enumerate() {
+        let outcome = place.says(&n.to_string()).await;
+        assert!(matches!(outcome, Outcome::Dispatched { seq, .. } if seq.0 == n as u64 + 1));
+    }
+    for session in &mut sessions {
+        assert_eq!(hears(session, 4).await, ["0", "1", "2", "3"]);
+    }
+    let owner = places.iter().position(Place::owns).expect("one of them");
+    let [first, second] = places;
+    let (dies, lives) = if owner == 0 { (first, second) } else { (second, first) };
+    let mut reader = sessions.remove(1 - owner);
+    // What is said at its death is not lost, and not said twice.
+    let speaking = {
+        let room = lives.room.clone();
+        tokio::spawn(async move {
+            let mut numbers = Vec::new();
+            for n in 4..24 {
+                let publish = Publish::new(Source::Host, n.to_string());
+                match room.publish(publish).await.unwrap() {
+                    Outcome::Dispatched { seq, .. } => numbers.push(seq.0),
+                    other => panic!("{other:?}"),
+                }
+            }
+            numbers
+        })
+    };
+    drop(dies);
+    let numbers = timeout(LONG, speaking).await.unwrap().unwrap();
+    assert_eq!(numbers, (5..25).collect::<Vec<_>>());
+    let expected: Vec<String> = (4..24).map(|n| n.to_string()).collect();
+    assert_eq!(hears(&mut reader, 20).await, expected);
+    assert!(lives.owns());
+    assert!(lives.room.stats().room.balances());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moderation_is_the_owner_s_and_holds_at_every_node() {
+    let bus = LocalBus::new();
+    let [here, there] = two(&bus).await;
+    let (ann, bob, eve) = (UserId(7), UserId(8), UserId(9));
+    let mut session = there.room.join(Join::user(ann)).unwrap();
+    let host = here.room.moderation(Actor::Host);
+    host.kick(ann).await.unwrap();
+    assert_eq!(ends(&mut session).await, EndReason::Kicked);
+    let mut session = there.room.join(Join::user(bob)).unwrap();
+    host.ban(bob, Some(Duration::from_secs(600))).await.unwrap();
+    assert_eq!(ends(&mut session).await, EndReason::Banned);
+    let refused = there.room.join(Join::user(bob)).unwrap_err();
+    assert!(matches!(refused, JoinError::Banned { .. }), "{refused}");
+    host.unban(bob).await.unwrap();
+    // Who has been told has been heard at the owner; the other node hears of it with the log.
+    timeout(LONG, async {
+        while there.room.join(Join::user(bob)).is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+    // Nobody moderates who may not.
+    let stranger = here.room.moderation(Actor::User(eve));
+    let refused = stranger.kick(bob).await.unwrap_err();
+    assert_eq!(refused, CommandError::NotDone(NotDone::NotAllowed));
+    assert_eq!(refused.to_string(), "the owner did not do it: not_allowed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_that_is_handed_over_goes_on_at_once() {
+    let bus = LocalBus::new();
+    let places = two(&bus).await;
+    assert!(matches!(places[0].says("one").await, Outcome::Dispatched { .. }));
+    let owner = places.iter().position(Place::owns).expect("one of them");
+    let (from, to) = (&places[owner], &places[1 - owner]);
+    from.room.hand_over(2 - owner as u64).await;
+    let mut seq = 1;
+    timeout(LONG, async {
+        while !to.owns() {
+            let Outcome::Dispatched { seq: next, .. } = from.says("more").await else { panic!() };
+            assert_eq!(next.0, seq + 1);
+            seq = next.0;
+        }
+    })
+    .await
+    .unwrap();
+    assert!(!from.owns());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_whose_log_is_lost_goes_on_for_the_handles_there_are() {
+    let bus = LocalBus::new();
+    let places = two(&bus).await;
+    let _ = places[0].says("before").await;
+    bus.lose_logs();
+    timeout(LONG, async {
+        loop {
+            let told = places.iter().map(|place| place.told.lock().unwrap().clone());
+            if told.flatten().any(|event| matches!(event, Event::Incarnation { .. })) {
+                return;
+            }
+            // An owner notices when it writes.
+            let _ = places[0].room.try_publish(Publish::new(Source::Host, "lost?".to_owned()));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap();
+    // A message may be lost while the room is found anew; then one goes through.
+    timeout(LONG, async {
+        for place in &places {
+            while !matches!(place.says("after").await, Outcome::Dispatched { .. }) {}
+            let mut session = place.room.join(Join::guest()).unwrap();
+            while !matches!(places[0].says("heard").await, Outcome::Dispatched { .. }) {}
+            assert!(!hears(&mut session, 1).await.is_empty());
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_that_is_closed_here_goes_on_there() {
+    let bus = LocalBus::new();
+    let [here, there] = two(&bus).await;
+    let mut session = here.room.join(Join::guest()).unwrap();
+    here.hub.close_room(ROOM).await;
+    assert_eq!(ends(&mut session).await, EndReason::RoomClosed);
+    assert!(here.room.try_publish(Publish::new(Source::Host, "gone".to_owned())).is_err());
+    let gone = here.room.moderation(Actor::Host).kick(OWNER).await;
+    assert_eq!(gone, Err(CommandError::NodeEnded));
+    assert!(matches!(there.says("still here").await, Outcome::Dispatched { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_fate_when_the_node_dies_is_told_so() {
+    let bus = LocalBus::new();
+    let [here, there] = two(&bus).await;
+    // Neither owns the room while it speaks: the one that did is gone.
+    let (dies, lives) = if here.owns() { (here, there) } else { (there, here) };
+    drop(dies);
+    let room = lives.room.clone();
+    let speaking = tokio::spawn(async move {
+        room.publish(Publish::new(Source::Host, "into the void".to_owned())).await.unwrap()
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(lives);
+    let outcome = timeout(LONG, speaking).await.unwrap().unwrap();
+    assert!(
+        matches!(outcome, Outcome::Dropped { reason: DropReason::EdgeLost, .. }),
+        "{outcome:?}"
+    );
+}
