@@ -69,9 +69,10 @@ export async function moderation(browser, program, pictures) {
   await test('a click on a name in the chat offers what can be done', async () => {
     // Found and stopped in one step of the page: on a busy machine, it would fly on before the click.
     const stopped = () => {
+      const stage = document.querySelector('#stage').getBoundingClientRect();
       for (const flyer of document.querySelectorAll('.flyer[data-nick=bob]')) {
         const { left, right, top, bottom } = flyer.getBoundingClientRect();
-        if (left <= 0 || right >= 880) continue;
+        if (left <= stage.left || right >= stage.right) continue;
         for (const flight of flyer.getAnimations()) flight.pause();
         return { x: (left + right) / 2, y: (top + bottom) / 2 };
       }
