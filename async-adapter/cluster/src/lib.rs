@@ -2,8 +2,8 @@
 //! of which owns it, and when that one dies another goes on with the next sequence number.
 //!
 //! It stands on an engine that can append to a log by compare and set, and hands on what it accepted:
-//! the append is the fence, a lease says only when somebody else may try. By itself this crate is the
-//! part without I/O:
+//! the append is the fence, a lease says only when somebody else may try. Without its default
+//! features this crate is the part without I/O:
 //!
 //! - [`wire`]: what nodes say to each other, in CBOR with numbered fields and a version.
 //! - [`bus`]: what is wanted of the engine, as calls and answers, and one in memory.

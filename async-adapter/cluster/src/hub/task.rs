@@ -12,7 +12,7 @@ use roomcast::{Actor, Hub, Outcome, Payload, RoomConfig, RoomId, UserId};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::timed::Until;
 use roomcast_core::{Instant, PerLevel};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 pub(super) enum Order<M: Payload + Send + Sync + 'static> {
     Open { room: RoomId, config: Box<RoomConfig>, tell: oneshot::Sender<Opened<M>> },
     Close { room: RoomId },
-    Forward { room: RoomId, message: Box<EdgeMessage<M>> },
+    Forward { room: RoomId, opening: u64, message: Box<EdgeMessage<M>> },
     Command { room: RoomId, actor: Actor, command: Command, tell: oneshot::Sender<Fate> },
     HandOver { room: RoomId, to: u64 },
 }
@@ -39,6 +39,12 @@ pub(super) struct Task<M: Payload + Send + Sync + 'static, B> {
     rooms: BTreeMap<RoomId, Place<M>>,
     commands: BTreeMap<u64, oneshot::Sender<Fate>>,
     next_tag: u64,
+    /// How many edges have been opened.
+    openings: u64,
+    /// Messages on their way, by a number of the task's own: of which edge, and which there. An edge that is
+    /// opened anew begins to number anew.
+    on_their_way: BTreeMap<MessageId, (u64, MessageId)>,
+    next_number: u64,
 }
 
 /// A room here.
@@ -50,6 +56,8 @@ struct Place<M: Payload + Send + Sync + 'static> {
 }
 
 struct Edge<M: Payload + Send + Sync + 'static> {
+    /// Which of all that have been opened.
+    opening: u64,
     room: ClusterRoom<M>,
     port: Arc<EdgePort<M>>,
     /// One for each message that may be on its way.
@@ -80,6 +88,9 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             rooms: BTreeMap::new(),
             commands: BTreeMap::new(),
             next_tag: 1,
+            openings: 0,
+            on_their_way: BTreeMap::new(),
+            next_number: 1,
         }
     }
 
@@ -104,14 +115,13 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             Order::Open { room, config, tell } => self.open(room, config, tell),
             Order::Close { room } => {
                 if self.rooms.remove(&room).is_some() {
+                    // What it lets go of is not to be found under its number any more.
+                    drop(self.hub.remove_room(room));
                     self.driver.handle(Input::Close { room });
+                    self.forget_gone();
                 }
             }
-            Order::Forward { room, message } => {
-                if self.rooms.contains_key(&room) {
-                    self.driver.handle(Input::Forward { room, message });
-                }
-            }
+            Order::Forward { room, opening, message } => self.forward(room, opening, message),
             Order::Command { room, actor, command, tell } => {
                 let is_open = self.rooms.get(&room).is_some_and(|place| place.edge.is_some());
                 // Else it is dropped, which says that.
@@ -124,6 +134,33 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             }
             Order::HandOver { room, to } => self.driver.handle(Input::HandOver { room, to }),
         }
+    }
+
+    /// Sends a message on its way, unless its edge is gone.
+    fn forward(&mut self, room: RoomId, opening: u64, mut message: Box<EdgeMessage<M>>) {
+        if self.edge(room).is_none_or(|edge| edge.opening != opening) {
+            return;
+        }
+        let number = MessageId(self.next_number);
+        self.next_number += 1;
+        let own = std::mem::replace(&mut message.id, number);
+        self.on_their_way.insert(number, (opening, own));
+        self.driver.handle(Input::Forward { room, message });
+    }
+
+    /// Nobody is told any more what became of messages whose edge is gone.
+    fn forget_gone(&mut self) {
+        let edges = self.rooms.values().filter_map(|place| place.edge.as_ref());
+        let here: BTreeSet<u64> = edges.map(|edge| edge.opening).collect();
+        self.on_their_way.retain(|_, (opening, _)| here.contains(opening));
+    }
+
+    /// Tells the edge that a message came from what became of it, if that edge is still there.
+    fn resolve(&mut self, room: RoomId, number: MessageId, outcome: Fate) {
+        let Some((opening, own)) = self.on_their_way.remove(&number) else { return };
+        let Some(edge) = self.edge(room).filter(|edge| edge.opening == opening) else { return };
+        edge.port.resolve(own, told(outcome, self.hub.now()));
+        edge.permits.add_permits(1);
     }
 
     fn open(&mut self, room: RoomId, config: Box<RoomConfig>, tell: oneshot::Sender<Opened<M>>) {
@@ -153,11 +190,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             Output::Known { room, state, kicked, banned } => {
                 self.known(room, state, &kicked, &banned);
             }
-            Output::Fate { room, message, outcome } => {
-                let Some(edge) = self.edge(room) else { return };
-                edge.port.resolve(message.id, told(outcome, self.hub.now()));
-                edge.permits.add_permits(1);
-            }
+            Output::Fate { room, message, outcome } => self.resolve(room, message.id, outcome),
             Output::Commanded { tag, outcome, .. } => {
                 if let Some(tell) = self.commands.remove(&tag) {
                     let _ = tell.send(outcome);
@@ -202,12 +235,16 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             None => ClusterRoom::new(id, room, self.orders.clone()),
         };
         let (port, permits) = (Arc::new(port), Arc::new(Semaphore::new(self.window)));
+        self.openings += 1;
+        let opening = self.openings;
+        let orders = self.orders.clone();
         let carrier =
-            tokio::spawn(carry(id, Arc::clone(&port), Arc::clone(&permits), self.orders.clone()));
+            tokio::spawn(carry((id, opening), Arc::clone(&port), Arc::clone(&permits), orders));
         for tell in place.waiting.drain(..) {
             let _ = tell.send(Ok(room.clone()));
         }
-        place.edge = Some(Edge { room, port, permits, carrier });
+        place.edge = Some(Edge { opening, room, port, permits, carrier });
+        self.forget_gone();
     }
 
     /// What is known of people and data has changed.
@@ -236,7 +273,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
 
 /// Carries what an edge lets in to the node, as long as not too much is on its way.
 async fn carry<M: Payload + Send + Sync + 'static>(
-    room: RoomId,
+    (room, opening): (RoomId, u64),
     port: Arc<EdgePort<M>>,
     permits: Arc<Semaphore>,
     orders: mpsc::WeakSender<Order<M>>,
@@ -246,7 +283,8 @@ async fn carry<M: Payload + Send + Sync + 'static>(
         let Some(message) = port.next_message().await else { return };
         permit.forget();
         let Some(orders) = orders.upgrade() else { return };
-        if orders.send(Order::Forward { room, message: Box::new(message) }).await.is_err() {
+        if orders.send(Order::Forward { room, opening, message: Box::new(message) }).await.is_err()
+        {
             return;
         }
     }
@@ -276,6 +314,7 @@ mod tests {
     use super::*;
     use crate::bus::LocalBus;
     use crate::proto::{Node, NodeOptions};
+    use roomcast::message::Seq;
     use roomcast::{Join, Publish, Source};
 
     const ROOM: RoomId = RoomId(42);
@@ -294,15 +333,30 @@ mod tests {
         let mut before = room.join(Join::guest()).unwrap();
         let say = |text: &str| room.try_publish(Publish::new(Source::Host, text.to_owned()));
         let _ = say("into the old one").unwrap();
-        let Some(Order::Forward { message, .. }) = taken.recv().await else { panic!() };
+        let Some(Order::Forward { opening, message, .. }) = taken.recv().await else { panic!() };
         assert_eq!(message.payload, "into the old one");
+        task.forward(ROOM, opening, message.clone());
 
         task.opened(ROOM, PerLevel::default(), PersistedState::default());
         assert!(before.next_batch().await.is_err());
         assert_eq!(room.here().stats().room.audience.heads, PerLevel::default());
         let _guest = room.join(Join::guest()).unwrap();
-        let _ = say("into the new one").unwrap();
-        let Some(Order::Forward { message, .. }) = taken.recv().await else { panic!() };
-        assert_eq!(message.payload, "into the new one");
+        let speaking = {
+            let room = room.clone();
+            let publish = Publish::new(Source::Host, "into the new one".to_owned());
+            tokio::spawn(async move { room.publish(publish).await.unwrap() })
+        };
+        let Some(Order::Forward { opening: newer, message: new, .. }) = taken.recv().await else {
+            panic!()
+        };
+        assert_eq!((&*new.payload, new.id), ("into the new one", message.id));
+        // What was on its way from the old one is told to nobody, and comes too late to go on its way.
+        let fate = |seq| Fate::Decided(Decided::Dispatched { seq: Seq(seq) });
+        task.resolve(ROOM, MessageId(1), fate(777));
+        task.forward(ROOM, opening, message);
+        task.forward(ROOM, newer, new);
+        task.resolve(ROOM, MessageId(2), fate(5));
+        let outcome = speaking.await.unwrap();
+        assert!(matches!(outcome, Outcome::Dispatched { seq: Seq(5), .. }), "{outcome:?}");
     }
 }
