@@ -10,8 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::StreamExt;
 use roomcast::encode::Text;
-use roomcast::{Join, UserId};
-use roomcast_cluster::ClusterRoom;
+use roomcast::{Join, Subscription, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,17 +39,20 @@ async fn kill(State((_, nodes)): State<Here>) -> Response {
 }
 
 async fn enter(State((name, nodes)): State<Here>, ws: WebSocketUpgrade) -> Response {
-    match nodes.room(name) {
-        Some(room) => ws.on_upgrade(move |socket| visit(socket, room)),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "this node is dead just now").into_response(),
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let Some(room) = nodes.room(name) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "this node is dead just now").into_response();
+    };
+    let user = NEXT.fetch_add(1, Ordering::Relaxed);
+    // Before the handshake is answered: whoever is connected is in.
+    match room.join(Join::user(UserId(user))) {
+        Ok(member) => ws.on_upgrade(move |socket| visit(socket, user, member)),
+        Err(error) => (StatusCode::FORBIDDEN, error.to_string()).into_response(),
     }
 }
 
 /// Serves one connection until either side ends it.
-async fn visit(socket: WebSocket, room: ClusterRoom<String>) {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let user = NEXT.fetch_add(1, Ordering::Relaxed);
-    let Ok(member) = room.join(Join::user(UserId(user))) else { return };
+async fn visit(socket: WebSocket, user: u64, member: Subscription<String>) {
     let (sink, mut stream) = socket.split();
     let (say, hear) = member.split();
     tokio::spawn(hear.forward(sink, Text));
