@@ -40,15 +40,16 @@ pub struct LocalConnection {
     shared: Arc<Shared>,
     client: ClientId,
     heard: mpsc::Receiver<FromBus>,
-    lapses: watch::Receiver<Option<Instant>>,
+    lapses: watch::Receiver<()>,
 }
 
 struct Shared {
     state: Mutex<State>,
     start: tokio::time::Instant,
     at: Instant,
-    /// When the next key lapses. Whoever waits for something from the bus waits for that as well.
-    lapses: watch::Sender<Option<Instant>>,
+    /// Tells that the next key lapses at another time than before. Whoever waits for something from the bus
+    /// waits for that key as well.
+    lapses: watch::Sender<()>,
 }
 
 struct State {
@@ -64,7 +65,7 @@ impl LocalBus {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let at = Instant::ZERO + since;
         let state = State { bus: MemoryBus::new(at), clients: BTreeMap::new(), next_client: 0 };
-        let (lapses, _) = watch::channel(None);
+        let (lapses, _) = watch::channel(());
         let start = tokio::time::Instant::now();
         Self { shared: Arc::new(Shared { state: Mutex::new(state), start, at, lapses }) }
     }
@@ -106,13 +107,15 @@ impl Shared {
     /// Does something with the bus, and hands out what comes of it.
     fn with(&self, act: impl FnOnce(&mut MemoryBus, Instant)) {
         let mut state = self.lock();
-        let now = self.now();
+        let (now, before) = (self.now(), state.bus.poll_timeout());
         state.bus.handle_timeout(now);
         act(&mut state.bus, now);
         state.hand_out();
-        let next = state.bus.poll_timeout();
+        let is_another = state.bus.poll_timeout() != before;
         drop(state);
-        self.lapses.send_if_modified(|lapses| std::mem::replace(lapses, next) != next);
+        if is_another {
+            self.lapses.send_replace(());
+        }
     }
 }
 
@@ -140,7 +143,9 @@ impl LocalConnection {
     /// What the bus says next; `None`: it has been cut off.
     async fn hear(&mut self) -> Option<FromBus> {
         loop {
-            let due = *self.lapses.borrow_and_update();
+            // In this order: what changes after the look is told.
+            self.lapses.mark_unchanged();
+            let due = self.shared.lock().bus.poll_timeout();
             let due = due.map(|at| self.shared.start + at.saturating_since(self.shared.at));
             tokio::select! {
                 biased;

@@ -37,7 +37,8 @@ pub(super) struct Task<M: Payload + Send + Sync + 'static, B> {
     window: usize,
     tell: Box<dyn FnMut(Event) + Send>,
     rooms: BTreeMap<RoomId, Place<M>>,
-    commands: BTreeMap<u64, oneshot::Sender<Fate>>,
+    /// Those who wait for the owner to do something, and in which room.
+    commands: BTreeMap<u64, (RoomId, oneshot::Sender<Fate>)>,
     next_tag: u64,
     /// How many edges have been opened.
     openings: u64,
@@ -119,6 +120,8 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                     drop(self.hub.remove_room(room));
                     self.driver.handle(Input::Close { room });
                     self.forget_gone();
+                    // The node gives up what is on its way, and says nothing more of it.
+                    self.commands.retain(|_, (of, _)| *of != room);
                 }
             }
             Order::Forward { room, opening, message } => self.forward(room, opening, message),
@@ -128,7 +131,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                 if is_open {
                     let tag = self.next_tag;
                     self.next_tag += 1;
-                    self.commands.insert(tag, tell);
+                    self.commands.insert(tag, (room, tell));
                     self.driver.handle(Input::Command { room, tag, actor, command });
                 }
             }
@@ -192,7 +195,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             }
             Output::Fate { room, message, outcome } => self.resolve(room, message.id, outcome),
             Output::Commanded { tag, outcome, .. } => {
-                if let Some(tell) = self.commands.remove(&tag) {
+                if let Some((_, tell)) = self.commands.remove(&tag) {
                     let _ = tell.send(outcome);
                 }
             }
@@ -358,5 +361,22 @@ mod tests {
         task.resolve(ROOM, MessageId(2), fate(5));
         let outcome = speaking.await.unwrap();
         assert!(matches!(outcome, Outcome::Dispatched { seq: Seq(5), .. }), "{outcome:?}");
+    }
+
+    /// Nobody drives the node here, so the command has no answer but that.
+    #[tokio::test]
+    async fn who_waits_for_the_owner_is_told_when_the_room_is_closed_here() {
+        let driver = Driver::new(Node::new(NodeOptions::new(1)), LocalBus::new().connect());
+        let (orders, _taken) = mpsc::channel(8);
+        let mut task = Task::new(Hub::<String>::start(), driver, orders.downgrade(), 8, |_| {});
+        let (tell, _told) = oneshot::channel();
+        task.open(ROOM, Box::new(RoomConfig::default()), tell);
+        task.opened(ROOM, PerLevel::default(), PersistedState::default());
+        let (tell, told) = oneshot::channel();
+        let command = Command::Kick(UserId(7));
+        task.order(Order::Command { room: ROOM, actor: Actor::Host, command, tell });
+        assert_eq!(task.commands.len(), 1);
+        task.order(Order::Close { room: ROOM });
+        assert!(told.await.is_err());
     }
 }
