@@ -5,6 +5,7 @@ pub use crate::hub::session::Session;
 pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded, forward_batches};
 #[cfg(feature = "tokio")]
 pub use crate::reading::when_high_lost::WhenHighLost;
+pub use crate::room::personal::Moved;
 pub use crate::room::token::ResumeToken;
 pub use roomcast_core::ids::SessionKey;
 pub use roomcast_core::resume::TokenAt;

@@ -116,6 +116,9 @@ pub enum EndReason {
     /// The session has shown no sign of life for so long that it ends:
     /// [`Heartbeat::leave_after`](crate::config::Heartbeat::leave_after).
     Silent,
+    /// The session is to go on at another server, and its client to come back there:
+    /// [`RoomState::move_session`](crate::RoomState::move_session).
+    Moved,
 }
 
 impl core::fmt::Display for EndReason {
@@ -128,6 +131,7 @@ impl core::fmt::Display for EndReason {
             Self::JoinedElsewhere => "the user joined another room",
             Self::Ended => "the session was ended",
             Self::Silent => "the session was silent for too long",
+            Self::Moved => "the session goes on at another server",
         })
     }
 }

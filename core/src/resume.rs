@@ -24,6 +24,9 @@ pub enum TokenAt {
     /// has acknowledged nothing of, nothing since it joined. Whatever was on its way comes
     /// again, and the client drops what it has by [`Message::seq`](crate::Message::seq).
     Acknowledged,
+    /// All that is due to it by now lies before, as if it had taken that: for last words, which come
+    /// behind it ([`RoomState::move_session`](crate::RoomState::move_session)).
+    Due,
 }
 
 /// Where a session stood before it took a batch: [`Batch::rewind`](crate::Batch::rewind).

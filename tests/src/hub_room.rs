@@ -158,14 +158,17 @@ impl HubRoom {
         self.at(now).session(session).close()
     }
 
-    /// `Room::end_session`; tells whether it ends.
+    /// `Session::end` or `move_away`; tells whether it ends.
     pub fn end_session(
         &mut self,
         now: Instant,
         session: SessionId,
         farewell: Option<Direct<Probe>>,
+        is_moved: bool,
     ) -> bool {
-        self.at(now).end_session(session, farewell).is_ok()
+        let session = self.at(now).session(session);
+        let answer = if is_moved { session.move_away(farewell) } else { session.end(farewell) };
+        answer.is_ok()
     }
 
     /// `Session::touch`.

@@ -69,7 +69,10 @@ fn goldens() -> [(&'static str, Vec<u8>); 5] {
         ("flight.v1.cbor", full_flight().encode(&Numbers)),
         ("flight-empty.v1.cbor", empty_flight().encode(&Numbers)),
         ("forwards.v1.cbor", forwards().encode(NOW, &Numbers)),
-        ("lease.v1.cbor", NodeLease { node: 7, incarnation: 900, reads: 1 }.encode()),
+        (
+            "lease.v1.cbor",
+            NodeLease { node: 7, incarnation: 900, reads: 1, retires: false }.encode(),
+        ),
         ("room.v1.cbor", RoomKey { owner: 7, incarnation: 900 }.encode()),
     ]
 }

@@ -28,7 +28,7 @@ pub use builder::HubBuilder;
 use crate::drive::clock::Clock;
 use crate::drive::worker::{Common, Workers};
 use crate::room::broadcast_log::BroadcastLog;
-use crate::room::gate::Stands;
+use crate::room::gate::{EdgeStart, Stands};
 use crate::room::hooks::Hooks;
 use crate::room::mentions::FIRST_NAMED;
 #[cfg(feature = "tokio")]
@@ -47,7 +47,7 @@ use room::Room;
 use roomcast_core::broadcasts::{Broadcast, BroadcastRefused};
 use roomcast_core::engine::CreateRoomError;
 use roomcast_core::memory::MemoryUse;
-use roomcast_core::{Instant, Payload, PerLevel, RoomConfig, RoomId, Sharding, UserId};
+use roomcast_core::{Instant, Payload, RoomConfig, RoomId, Sharding, UserId};
 use seeds::Seeds;
 
 /// Many rooms, callable from every task and thread; cheap to clone.
@@ -153,7 +153,9 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// Makes an edge of a room that is elsewhere, on another machine say, and returns it with the
     /// [port](EdgePort) by which the host connects it to that room, over a bus of its own. It is
     /// opened when that room has dispatched so many messages of each level
-    /// ([`HandOver::heads`](crate::edge::HandOver::heads)): those that follow come here.
+    /// ([`HandOver::heads`](crate::edge::HandOver::heads)): those that follow come here. With the
+    /// room's own life ([`EdgeStart`](crate::edge::EdgeStart)), sessions resume here that were at another
+    /// edge of it.
     ///
     /// The handle is that of any room: sessions join, take batches, resume and leave as ever, and
     /// messages are let in by the rules of the configuration, so that a flood ends here. What is the
@@ -198,9 +200,9 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         &self,
         room: impl Into<RoomKey<U>>,
         config: &RoomConfig,
-        heads: PerLevel<u64>,
+        start: impl Into<EdgeStart>,
     ) -> Result<(Room<M, U>, EdgePort<M>), CreateRoomError> {
-        let room = self.create(room.into(), config, Stands::AtEdge { heads })?;
+        let room = self.create(room.into(), config, Stands::AtEdge(start.into()))?;
         let port = EdgePort::new(room.edge());
         Ok((room, port))
     }

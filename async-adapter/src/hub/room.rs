@@ -11,6 +11,8 @@ use crate::reading::subscription::Subscription;
 use crate::room::SharedRoom;
 use crate::room::gate::Stands;
 use crate::room::pending_review::PendingReview;
+use crate::room::personal::Moved;
+use crate::room::token::ResumeToken;
 use crate::stats::RoomStats;
 use crate::sync::Arc;
 use roomcast_core::admission::{ReviewDecision, ReviewError};
@@ -350,6 +352,40 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         farewell: impl Into<Option<Direct<M>>>,
     ) -> Result<(), DirectRefused<Option<M>>> {
         self.current().end_session(session, farewell.into())
+    }
+
+    /// Ends up to `most` sessions that are to go on at another server: each still takes what it is due,
+    /// then what `farewell` makes of its token, then [`EndReason::Moved`](crate::event::EndReason::Moved).
+    /// The token is one of behind the last words, and good where the room's log is the same
+    /// ([`EdgeStart`](crate::edge::EdgeStart)); what went out between the two is due to it as well, so a
+    /// client drops what it has by number. Called again and again, it goes round all sessions: a server
+    /// that stops spreads its members over some time, lest all come back at once.
+    ///
+    /// ```
+    /// # use roomcast::error::SessionEnd;
+    /// # use roomcast::event::EndReason;
+    /// # use roomcast::{Direct, Hub, Join, RoomConfig, RoomId};
+    /// # let hub = Hub::<String>::builder().spawn_threads()?;
+    /// # let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
+    /// let mut guest = room.join(Join::guest())?;
+    /// let moved = room.move_sessions(100, |_, token| Some(Direct::new(format!("come back with {token}"))));
+    /// assert_eq!((moved.sessions, moved.unsaid), (1, 0));
+    ///
+    /// let batch = guest.try_next_batch()?.expect("the last words are due");
+    /// assert!(batch.directs().next().is_some_and(|words| words.payload.starts_with("come back")));
+    /// assert_eq!(guest.try_next_batch().unwrap_err(), SessionEnd::Closed(EndReason::Moved));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// For each session two locks of its shard and one of the admission, none held in between; a walk
+    /// over the slots of the room, which the next call continues.
+    pub fn move_sessions(
+        &self,
+        most: usize,
+        farewell: impl FnMut(SessionId, ResumeToken) -> Option<Direct<M>>,
+    ) -> Moved {
+        self.current().move_sessions(most, farewell)
     }
 
     /// Returns the users who came online last by a join and are online now, the newest first: of

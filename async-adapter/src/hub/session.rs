@@ -3,6 +3,7 @@
 use super::current::Current;
 use crate::room::token::ResumeToken;
 use roomcast_core::direct::DirectRefused;
+use roomcast_core::event::EndReason;
 use roomcast_core::ids::Seq;
 use roomcast_core::ledger::{Deliveries, Skips};
 use roomcast_core::level_set::LevelSet;
@@ -49,6 +50,19 @@ impl<'a, M: Payload + Send + Sync + 'static> Session<'a, M> {
         farewell: impl Into<Option<Direct<M>>>,
     ) -> Result<(), DirectRefused<Option<M>>> {
         self.shared.end_session(self.id, farewell.into())
+    }
+
+    /// Ends the session as [`end`](Self::end) does, but as
+    /// [`EndReason::Moved`](crate::event::EndReason::Moved): its client is to come back at another
+    /// server. See [`Room::move_sessions`](crate::Room::move_sessions).
+    ///
+    /// # Errors
+    /// As [`end`](Self::end).
+    pub fn move_away(
+        &self,
+        farewell: impl Into<Option<Direct<M>>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
+        self.shared.end_as(EndReason::Moved, self.id, farewell.into())
     }
 
     /// Sets the levels that a session does not want, from the next message on; returns whether it

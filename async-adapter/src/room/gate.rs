@@ -15,8 +15,60 @@ use std::ops::{Deref, DerefMut};
 pub(crate) enum Stands {
     /// It is the room's.
     AtRoom,
-    /// At an edge that is opened when the room has dispatched so many messages of each level.
-    AtEdge { heads: PerLevel<u64> },
+    /// At an edge that begins there.
+    AtEdge(EdgeStart),
+}
+
+/// Where an edge begins in the log of its room:
+/// [`Hub::create_edge_room`](crate::Hub::create_edge_room).
+///
+/// ```
+/// use roomcast::edge::EdgeStart;
+/// use roomcast::{Hub, Join, PerLevel, RoomConfig};
+///
+/// // Two servers with one key, each with an edge of a room elsewhere, which is in its life 7.
+/// let server = || Hub::<&str>::builder().token_key(&[9; 32]).spawn_threads();
+/// let (paris, tokyo) = (server()?, server()?);
+/// let start = EdgeStart::at(PerLevel([0; 4])).of_life(7);
+/// let (there, _port) = paris.create_edge_room("stream-42", &RoomConfig::fan_out(), start)?;
+/// let (here, _port) = tokyo.create_edge_room("stream-42", &RoomConfig::fan_out(), start)?;
+///
+/// let token = there.join(Join::guest())?.resume_token().expect("it is in");
+/// let guest = here.join(Join::guest().resume(token))?;
+/// assert_eq!(guest.start(), roomcast::event::StartPosition::Resumed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeStart {
+    /// How many messages of each level the room had dispatched.
+    pub(crate) heads: PerLevel<u64>,
+    /// The life of the room, if the host has one for it.
+    pub(crate) life: Option<u64>,
+}
+
+impl EdgeStart {
+    /// Behind so many messages of each level.
+    pub fn at(heads: PerLevel<u64>) -> Self {
+        Self { heads, life: None }
+    }
+
+    /// The same in this life of the room: a number that all edges of it are given, and that no other
+    /// room has, nor this one once its positions begin anew. A [token](crate::session::ResumeToken) that
+    /// one of them gave is good at all whose hubs have the same
+    /// [key](crate::HubBuilder::token_key), and as long as their clocks agree to within
+    /// [`resume_skew`](crate::config::RoomConfigBuilder::resume_skew). At another edge than its own, a
+    /// session gets what it has said itself and not yet read as anybody's. Without a life, a token is
+    /// good at its own edge alone.
+    #[must_use]
+    pub fn of_life(self, life: u64) -> Self {
+        Self { life: Some(life), ..self }
+    }
+}
+
+impl From<PerLevel<u64>> for EdgeStart {
+    fn from(heads: PerLevel<u64>) -> Self {
+        Self::at(heads)
+    }
 }
 
 /// The admission of a room.
@@ -39,8 +91,8 @@ impl<M: Payload> Gate<M> {
     pub(super) fn new(stands: Stands, config: &RoomConfig, life: u64) -> Self {
         match stands {
             Stands::AtRoom => Self::Room(Admission::new(config).with_life(life)),
-            Stands::AtEdge { heads } => Self::Edge(AtEdge {
-                edge: Edge::opened_at(config, heads).with_life(life),
+            Stands::AtEdge(start) => Self::Edge(AtEdge {
+                edge: Edge::opened_at(config, start.heads).with_life(life),
                 in_flight: BTreeMap::new(),
                 max_in_flight: config.outbox_capacity() as usize,
             }),

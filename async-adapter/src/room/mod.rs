@@ -19,7 +19,7 @@ mod looks;
 pub(crate) mod mentions;
 pub(crate) mod outcome_waiters;
 pub(crate) mod pending_review;
-mod personal;
+pub(crate) mod personal;
 mod publishing;
 // Without tokio there are no pumps to notify.
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
@@ -47,7 +47,7 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, OnceLock};
 use ending::Telling;
 use expiry::Expiry;
-use gate::{EdgeNews, Gate, Stands};
+use gate::{EdgeNews, EdgeStart, Gate, Stands};
 use gone::Gone;
 use mentions::Mentions;
 use roomcast_core::deferred_drops::DeferredDrops;
@@ -73,6 +73,8 @@ pub(crate) struct SharedRoom<M> {
     id: RoomId,
     /// What tells it from another room that had or will have its id.
     life: u64,
+    /// The life that its positions are of: of an edge, that of its room.
+    log_life: u64,
     /// The configuration by now. Changed under the locks of all shards and of the admission.
     settings: Mutex<Box<RoomConfig>>,
     /// The seed, for the room's life.
@@ -166,6 +168,10 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         Arc::new(Self {
             id,
             life,
+            log_life: match stands {
+                Stands::AtEdge(EdgeStart { life: Some(of_room), .. }) => of_room,
+                _ => life,
+            },
             broadcast_log,
             hooks,
             mentions,
@@ -184,7 +190,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             telling: Telling::default(),
             expiry: Expiry::default(),
             gone: Gone::default(),
-            edge_news: matches!(stands, Stands::AtEdge { .. }).then(Box::default),
+            edge_news: matches!(stands, Stands::AtEdge(_)).then(Box::default),
             unsent: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),

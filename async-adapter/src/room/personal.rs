@@ -3,12 +3,23 @@
 use super::SharedRoom;
 use super::token;
 use crate::sync::Arc;
-use roomcast_core::direct::{DirectReceipt, DirectRefused};
+use roomcast_core::direct::{DirectReason, DirectReceipt, DirectRefused};
+use roomcast_core::event::EndReason;
 use roomcast_core::ids::Seq;
 use roomcast_core::ledger::{Deliveries, Skips};
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::{ResumeToken, Rewind, TokenAt};
 use roomcast_core::{Direct, Payload, PerLevel, Priority, Recipient, SessionId};
+
+/// What [`Room::move_sessions`](crate::Room::move_sessions) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moved {
+    /// Sessions that end, as moved.
+    pub sessions: usize,
+    /// Those of them whose last words were larger than a direct message may be, and were left out.
+    pub unsaid: usize,
+}
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Sets the levels that a session does not want; what was dispatched before the call is settled
@@ -93,10 +104,64 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         session: SessionId,
         farewell: Option<Direct<M>>,
     ) -> Result<(), DirectRefused<Option<M>>> {
+        self.end_as(EndReason::Ended, session, farewell)
+    }
+
+    /// As [`end_session`](Self::end_session), for this reason.
+    pub(crate) fn end_as(
+        self: &Arc<Self>,
+        reason: EndReason,
+        session: SessionId,
+        farewell: Option<Direct<M>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
         self.settle_gone();
         self.in_shards(&[self.shard_number(session)], |halves, now| {
-            halves.end_session(now, session, farewell)
+            halves.end_session_as(reason, now, session, farewell)
         })
+    }
+
+    /// Ends up to `most` sessions as moved, each with what `farewell` says to its token.
+    pub(crate) fn move_sessions(
+        self: &Arc<Self>,
+        most: usize,
+        mut farewell: impl FnMut(SessionId, token::ResumeToken) -> Option<Direct<M>>,
+    ) -> Moved {
+        self.settle_gone();
+        let mut moved = Moved::default();
+        let shards: Vec<_> = self.shards().cloned().collect();
+        for shard in &shards {
+            loop {
+                let before = moved.sessions;
+                let found = shard.enter(|state| state.audience.walk(most - before));
+                for session in found {
+                    // One without a token is about to go.
+                    let token = self.resume_token(session, TokenAt::Due);
+                    let farewell = token.and_then(|token| farewell(session, token));
+                    self.move_session(session, farewell, &mut moved);
+                }
+                if moved.sessions == before {
+                    break;
+                }
+            }
+        }
+        moved
+    }
+
+    fn move_session(
+        self: &Arc<Self>,
+        session: SessionId,
+        farewell: Option<Direct<M>>,
+        moved: &mut Moved,
+    ) {
+        let end = |farewell| self.end_as(EndReason::Moved, session, farewell);
+        let answer = match end(farewell) {
+            Err(DirectRefused { reason: DirectReason::TooLarge { .. }, .. }) => {
+                moved.unsaid += 1;
+                end(None)
+            }
+            answer => answer,
+        };
+        moved.sessions += usize::from(answer.is_ok());
     }
 
     /// Sends a message to one session or to one user: behind all that was dispatched before the

@@ -193,9 +193,10 @@ impl TokenKey {
         Ok(Self::new(&key))
     }
 
-    fn mac(&self, bytes: &[u8], bearer: Bearer) -> Hmac<Sha256> {
+    fn mac(&self, bytes: &[u8], log_life: u64, bearer: Bearer) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
         mac.update(DOMAIN);
+        mac.update(&log_life.to_le_bytes());
         match bearer {
             Bearer::Anyone => mac.update(&[0]),
             Bearer::User(user) => {
@@ -207,7 +208,8 @@ impl TokenKey {
         mac
     }
 
-    fn seal(&self, token: &resume::ResumeToken, bearer: Bearer) -> ResumeToken {
+    /// Seals a token of a log in this life for a bearer.
+    fn seal(&self, token: &resume::ResumeToken, log_life: u64, bearer: Bearer) -> ResumeToken {
         let mut bytes = Vec::with_capacity(SHORTEST + token.formers.len() * FORMER);
         bytes.push(VERSION);
         let numbers = [token.session.life(), token.session.key().to_bits()];
@@ -217,15 +219,17 @@ impl TokenKey {
         for number in all.chain(formers) {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        let tag = self.mac(&bytes, bearer).finalize().into_bytes();
+        let tag = self.mac(&bytes, log_life, bearer).finalize().into_bytes();
         bytes.extend_from_slice(&tag[..TAG]);
         ResumeToken(bytes.into())
     }
 
-    /// Returns what a token says, if this key sealed it for whoever has it now.
+    /// Returns what a token says, if this key sealed it for a log in this life and for whoever has it
+    /// now.
     fn open(
         &self,
         token: &ResumeToken,
+        log_life: u64,
         bearer: impl FnOnce() -> Bearer,
     ) -> Option<resume::ResumeToken> {
         let (bytes, tag) = token.0.split_at_checked(token.0.len().checked_sub(TAG)?)?;
@@ -237,7 +241,7 @@ impl TokenKey {
         let mut next = || numbers.next().unwrap_or_default();
         let (life, session) = (next(), SessionKey::from_bits(next()));
         let bearer = if session.is_guest() { Bearer::Anyone } else { bearer() };
-        self.mac(bytes, bearer).verify_truncated_left(tag).ok()?;
+        self.mac(bytes, log_life, bearer).verify_truncated_left(tag).ok()?;
         let positions = PerLevel([(); 4].map(|()| next()));
         let taken_at = Instant::from_nanos(next());
         let formers = numbers.map(SessionKey::from_bits).collect();
@@ -258,15 +262,26 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Looks at the token that somebody joins with. Locks a leaf for a moment.
     pub(crate) fn unseal(&self, join: Join<M, ResumeToken>) -> Unsealed<M> {
         let bearer = || join.as_user().map_or(Bearer::Anyone, |user| self.bearer(user));
-        let opened = join.token().map(|token| self.token_key.open(token, bearer));
+        let opened = join.token().map(|token| self.token_key.open(token, self.log_life, bearer));
         let has_void_token = opened == Some(None);
-        Unsealed { join: join.with_token(opened.flatten()), has_void_token }
+        let token = opened.flatten().map(|token| self.at_this_edge(token));
+        Unsealed { join: join.with_token(token), has_void_token }
     }
 
     /// Makes a token for the client of a session. Nothing is locked.
     pub(super) fn seal(&self, token: &resume::ResumeToken, user: Option<UserId>) -> ResumeToken {
         let bearer = user.map_or(Bearer::Anyone, |user| self.bearer(user));
-        self.token_key.seal(token, bearer)
+        self.token_key.seal(token, self.log_life, bearer)
+    }
+
+    /// One that another edge of the room gave names sessions that nobody here had.
+    fn at_this_edge(&self, token: resume::ResumeToken) -> resume::ResumeToken {
+        if token.session.life() == self.life {
+            return token;
+        }
+        // Generations begin at 1.
+        let session = SessionKey::from_bits(0).in_life(self.life);
+        resume::ResumeToken { session, formers: Vec::new(), ..token }
     }
 
     fn bearer(&self, user: UserId) -> Bearer {
@@ -282,6 +297,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LIFE: u64 = 5;
 
     const USER: Bearer = Bearer::User(7);
 
@@ -301,14 +318,19 @@ mod tests {
         let key = TokenKey::new(&[1; 32]);
         for formers in [0, 1, MAX_FORMERS] {
             let (users, guests) = (token(false, formers), token(true, formers));
-            let sealed = key.seal(&users, USER);
-            assert_eq!(key.open(&sealed, || USER).as_ref(), Some(&users));
-            assert_eq!(key.open(&sealed, || Bearer::User(8)), None);
-            assert_eq!(key.open(&sealed, || Bearer::Anyone), None);
-            assert_eq!(TokenKey::new(&[2; 32]).open(&sealed, || USER), None);
-            assert_eq!(TokenKey::random().unwrap().open(&sealed, || USER), None);
-            let sealed = key.seal(&guests, Bearer::Anyone);
-            assert_eq!(key.open(&sealed, || USER).as_ref(), Some(&guests), "she has logged in");
+            let sealed = key.seal(&users, LIFE, USER);
+            assert_eq!(key.open(&sealed, LIFE, || USER).as_ref(), Some(&users));
+            assert_eq!(key.open(&sealed, LIFE, || Bearer::User(8)), None);
+            assert_eq!(key.open(&sealed, LIFE + 1, || USER), None);
+            assert_eq!(key.open(&sealed, LIFE, || Bearer::Anyone), None);
+            assert_eq!(TokenKey::new(&[2; 32]).open(&sealed, LIFE, || USER), None);
+            assert_eq!(TokenKey::random().unwrap().open(&sealed, LIFE, || USER), None);
+            let sealed = key.seal(&guests, LIFE, Bearer::Anyone);
+            assert_eq!(
+                key.open(&sealed, LIFE, || USER).as_ref(),
+                Some(&guests),
+                "she has logged in"
+            );
             // By bytes and by text, it comes back as it was.
             assert_eq!(ResumeToken::try_from(sealed.as_bytes()), Ok(sealed.clone()));
             assert_eq!(sealed.to_string().parse(), Ok(sealed.clone()));
@@ -323,9 +345,10 @@ mod tests {
         let key = TokenKey::new(&[1; 32]);
         for is_guest in [false, true] {
             let bearer = if is_guest { Bearer::Anyone } else { USER };
-            let sealed = key.seal(&token(is_guest, 2), bearer).to_vec();
+            let sealed = key.seal(&token(is_guest, 2), LIFE, bearer).to_vec();
             let opens = |bytes: &[u8]| {
-                ResumeToken::try_from(bytes).is_ok_and(|token| key.open(&token, || USER).is_some())
+                ResumeToken::try_from(bytes)
+                    .is_ok_and(|token| key.open(&token, LIFE, || USER).is_some())
             };
             assert!(opens(&sealed));
             for at in 0..sealed.len() {
@@ -369,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_token_that_is_printed_tells_nothing() {
-        let sealed = TokenKey::new(&[1; 32]).seal(&token(false, 0), USER);
+        let sealed = TokenKey::new(&[1; 32]).seal(&token(false, 0), LIFE, USER);
         assert_eq!(format!("{sealed:?}"), "ResumeToken { version: 1, bytes: 73, .. }");
         assert_eq!(format!("{:?}", TokenKey::random().unwrap()), "TokenKey { .. }");
     }

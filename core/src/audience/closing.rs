@@ -13,12 +13,14 @@ pub(super) struct Closing {
     grace: Duration,
     /// Whose grace was over in the last call.
     gone: Vec<SessionKey>,
+    /// Where the last walk over the sessions stopped.
+    pub(super) walked_to: u32,
 }
 
 impl Closing {
     /// Open, with such a grace.
     pub(super) fn new(grace: Duration) -> Self {
-        Self { closed: None, grace, gone: Vec::new() }
+        Self { closed: None, grace, gone: Vec::new(), walked_to: 0 }
     }
 
     /// That of an audience that is opened beside this one's: closed where this one is.

@@ -62,6 +62,7 @@ impl<M: Payload> Audience<M> {
         let positions = match at {
             TokenAt::HandedOver => self.crowd.reached(self.feed.log(), slot),
             TokenAt::Acknowledged => self.crowd.acknowledged(self.feed.log(), slot),
+            TokenAt::Due => self.feed.log().heads(),
         };
         let formers = self.crowd.formers(slot).to_vec();
         Some(ResumeToken { session, formers, positions, taken_at })

@@ -37,6 +37,7 @@ mod taking;
 #[cfg(test)]
 mod tests;
 mod wakeups;
+mod walking;
 
 pub use batch::{Batch, Budget, Handoff, Item};
 pub use plan::BatchKey;

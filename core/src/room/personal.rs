@@ -2,6 +2,7 @@
 
 use super::RoomState;
 use crate::direct::{Direct, DirectReceipt, DirectRefused, Recipient};
+use crate::event::EndReason;
 use crate::ids::{Seq, SessionId};
 use crate::level_set::LevelSet;
 use crate::message::Payload;
@@ -89,7 +90,26 @@ impl<M: Payload> RoomState<M> {
         session: SessionId,
         farewell: Option<Direct<M>>,
     ) -> Result<(), DirectRefused<Option<M>>> {
-        let answer = self.halves().end_session(now, session, farewell);
+        let answer = self.halves().end_session_as(EndReason::Ended, now, session, farewell);
+        self.clear_deferred_drops();
+        answer
+    }
+
+    /// Ends one session that is to go on at another server, which has the same log of the room: as
+    /// [`end_session`](Self::end_session), but for the reason, which is
+    /// [`EndReason::Moved`](crate::event::EndReason::Moved). A [token](Self::resume_token_at) that is
+    /// taken just before, at what is [due](TokenAt::Due), and goes with the last words is good for
+    /// what comes after them.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn move_session(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        farewell: Option<Direct<M>>,
+    ) -> Result<(), DirectRefused<Option<M>>> {
+        let answer = self.halves().end_session_as(EndReason::Moved, now, session, farewell);
         self.clear_deferred_drops();
         answer
     }

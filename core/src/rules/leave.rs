@@ -70,15 +70,16 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         was_in
     }
 
-    /// Ends one session: it still takes what it is due, then the last words, then
-    /// [`EndReason::Ended`]. The audience that it is in has to be held. See
+    /// Ends one session: it still takes what it is due, then the last words, then the reason, which is
+    /// [`EndReason::Ended`] or [`EndReason::Moved`]. The audience that it is in has to be held. See
     /// [`RoomState::end_session`](crate::RoomState::end_session).
     ///
     /// # Errors
     /// The session is not in or ends already, the room is closed, or the last words are too large.
     /// Nothing has ended then, and the last words come back.
-    pub fn end_session(
+    pub fn end_session_as(
         &mut self,
+        reason: EndReason,
         now: Instant,
         session: SessionId,
         farewell: Option<Direct<M>>,
@@ -100,8 +101,8 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         };
         self.admission.remove_session(now, session);
         match farewell {
-            Some(farewell) => audience.end_with(now, session, EndReason::Ended, farewell),
-            None => audience.end(now, session, EndReason::Ended),
+            Some(farewell) => audience.end_with(now, session, reason, farewell),
+            None => audience.end(now, session, reason),
         }
         Ok(())
     }

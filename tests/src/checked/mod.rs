@@ -20,6 +20,7 @@ use crate::violation::{Check, Law, Violation, same};
 use roomcast_core::config::ConfigError;
 use roomcast_core::direct::DirectRefused;
 use roomcast_core::error::JoinError;
+use roomcast_core::event::EndReason;
 use roomcast_core::{
     Actor, Budget, Direct, Event, Instant, Join, Joined, Message, Payload, RoomState, SessionId,
     Sharding, UserId,
@@ -154,13 +155,14 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// `RoomState::end_session`, with last words of this size.
+    /// `RoomState::end_session` or `move_session`, with last words of this size.
     pub fn end_session(
         &mut self,
         room: &mut RoomState<Probe>,
         now: Instant,
         session: SessionId,
         farewell: Option<usize>,
+        is_moved: bool,
     ) -> Check {
         let words =
             |checked: &Self| farewell.map(|size| Direct::new(Probe::new(checked.payloads, size)));
@@ -168,13 +170,24 @@ impl Checked {
         let bare = |answer: Result<(), DirectRefused<Option<Probe>>>| {
             answer.map_err(|refused| (refused.reason, refused.payload.map(|words| words.size())))
         };
-        let answer = bare(room.end_session(now, session, words(self)));
+        let end = |room: &mut RoomState<Probe>, words| {
+            if is_moved {
+                room.move_session(now, session, words)
+            } else {
+                room.end_session(now, session, words)
+            }
+        };
+        let answer = bare(end(room, words(self)));
         let third = words(self);
-        self.on_hub("end_session", &answer.is_ok(), |hub| hub.end_session(now, session, third))?;
-        let twin = bare(self.twin.end_session(now, session, words(self)));
+        self.on_hub("end_session", &answer.is_ok(), |hub| {
+            hub.end_session(now, session, third, is_moved)
+        })?;
+        let fourth = words(self);
+        let twin = bare(end(&mut self.twin, fourth));
         same(Law::L9Deterministic, "end_session", answer, twin)?;
         let words = farewell.map(|size| (self.payloads, size));
-        self.oracle.session_ended(now, session, words, answer)?;
+        let reason = if is_moved { EndReason::Moved } else { EndReason::Ended };
+        self.oracle.session_ended((now, reason), session, words, answer)?;
         self.inspect(room)
     }
 

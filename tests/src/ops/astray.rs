@@ -36,7 +36,10 @@ impl Player {
         match call % 8 {
             0 => self.publish(Source::Session(id), (call, call, call), (call, call), None),
             1 if call < 128 => self.checked.close_session(&mut self.room, now, id),
-            1 => self.checked.end_session(&mut self.room, now, id, Some(usize::from(call))),
+            1 => {
+                let (words, is_moved) = (Some(usize::from(call)), call % 16 == 1);
+                self.checked.end_session(&mut self.room, now, id, words, is_moved)
+            }
             2 => self.checked.next_batch(&mut self.room, now, id, Budget::default()).map(drop),
             3 => self.checked.send_direct(
                 &mut self.room,
@@ -49,7 +52,7 @@ impl Player {
             5 => self.checked.set_masked_levels(&mut self.room, now, id, mask(call)),
             6 => {
                 self.checked.ack(&mut self.room, id, level(call / 8), Seq(u64::MAX))?;
-                let at = token_at(call >= 128);
+                let at = token_at(call / 64);
                 self.checked.resume_token(&mut self.room, now, id, at).map(drop)
             }
             _ => self.checked.join(&mut self.room, now, &Join::guest().on(id)).map(|joined| {

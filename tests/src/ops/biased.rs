@@ -30,8 +30,8 @@ impl From<Journey> for Op {
                 more: (0, 0),
                 hop: (c, a),
             },
-            8..10 => Self::Token { who, acked: a < 128 },
-            10..16 => Self::Return { who, acked: a < 128, twist: b },
+            8..10 => Self::Token { who, at: a },
+            10..16 => Self::Return { who, at: a, twist: b },
             16..19 => Self::Join {
                 user: who,
                 known: (c < 64).then_some(c),

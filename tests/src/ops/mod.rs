@@ -171,15 +171,15 @@ impl Player {
                 let seq = Seq((last + 1).saturating_sub(u64::from(back % 16)));
                 self.checked.ack(&mut self.room, session, level(at), seq)?;
             }
-            Op::Token { who, acked } => {
-                let (session, at) = (self.session(who), token_at(acked));
+            Op::Token { who, at } => {
+                let (session, at) = (self.session(who), token_at(at));
                 if let Some(token) = self.checked.resume_token(&mut self.room, now, session, at)? {
                     self.tokens.push_front(token);
                     self.tokens.truncate(16);
                 }
             }
-            Op::Return { who, acked, twist } => {
-                let (session, at) = (self.session(who), token_at(acked));
+            Op::Return { who, at, twist } => {
+                let (session, at) = (self.session(who), token_at(at));
                 let token = self.checked.resume_token(&mut self.room, now, session, at)?;
                 self.checked.close_session(&mut self.room, now, session)?;
                 self.settle()?;
@@ -347,8 +347,9 @@ impl Player {
 
     fn end(&mut self, who: u8, farewell: u8) -> Check {
         let (now, session) = (self.now(), self.session(who));
+        let is_moved = farewell % 2 == 1;
         let farewell = (farewell < 128).then(|| usize::from(farewell % 72));
-        self.checked.end_session(&mut self.room, now, session, farewell)
+        self.checked.end_session(&mut self.room, now, session, farewell, is_moved)
     }
 
     fn tick(&mut self) -> Check {

@@ -69,8 +69,8 @@ pub(super) fn mask(at: u8) -> LevelSet {
     }
 }
 
-pub(super) fn token_at(acked: bool) -> TokenAt {
-    if acked { TokenAt::Acknowledged } else { TokenAt::HandedOver }
+pub(super) fn token_at(at: u8) -> TokenAt {
+    pick(&[TokenAt::HandedOver, TokenAt::Acknowledged, TokenAt::HandedOver, TokenAt::Due], at)
 }
 
 /// As it is, or somewhat elsewhere and at another time.

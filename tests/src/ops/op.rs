@@ -104,8 +104,8 @@ pub enum Op {
     Token {
         /// Of which session.
         who: u8,
-        /// At what it was handed, or what it has acknowledged.
-        acked: bool,
+        /// At what it was handed, what it has acknowledged or what is due: one of four.
+        at: u8,
     },
     /// `ack`.
     Ack {
@@ -120,8 +120,8 @@ pub enum Op {
     Return {
         /// Which session.
         who: u8,
-        /// At what it was handed, or what it has acknowledged.
-        acked: bool,
+        /// At what it was handed, what it has acknowledged or what is due: one of four.
+        at: u8,
         /// In which way the token was tampered with: from 160 on.
         twist: u8,
     },
@@ -142,11 +142,12 @@ pub enum Op {
         /// Which session.
         who: u8,
     },
-    /// `end_session`.
+    /// `end_session` or `move_session`.
     End {
         /// Which session.
         who: u8,
         /// The size of the last words: 0 to 71, of which 64 are allowed; from 128 on there are none.
+        /// Odd: it is moved.
         farewell: u8,
     },
     /// `touch`.
@@ -329,7 +330,7 @@ impl Op {
             Self::Reconfigure { what: (what, fixed), to } => {
                 Self::Reconfigure { what: (what & !(1 << 17 | 1 << 24), fixed), to }
             }
-            Self::Return { who, acked, twist } => Self::Return { who, acked, twist: twist % 160 },
+            Self::Return { who, at, twist } => Self::Return { who, at, twist: twist % 160 },
             other => other,
         }
     }

@@ -198,10 +198,11 @@ impl Oracle {
         }
     }
 
-    /// `RoomState::end_session` answered this; the last words are told by number and size.
+    /// `RoomState::end_session` answered this, or `move_session`, by the reason; the last words are told
+    /// by number and size.
     pub fn session_ended(
         &mut self,
-        now: Instant,
+        (now, reason): (Instant, EndReason),
         session: SessionId,
         farewell: Option<(u64, usize)>,
         answer: Result<(), (DirectReason, Option<usize>)>,
@@ -226,7 +227,7 @@ impl Oracle {
             }
             self.go(session);
             if let Some(listener) = self.listeners.here.get_mut(&session) {
-                listener.end = Some((EndReason::Ended, now + self.rules.grace));
+                listener.end = Some((reason, now + self.rules.grace));
             }
             self.listeners.news.push(now);
         }

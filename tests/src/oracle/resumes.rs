@@ -37,6 +37,9 @@ impl Oracle {
         if at == TokenAt::Acknowledged {
             return self.stands_acknowledged(listener, token);
         }
+        if at == TokenAt::Due {
+            return same(Law::Members, "where all that is due ends", self.heads, token.positions);
+        }
         for level in Priority::ALL {
             // What it missed before a mask and was not told of lies before it, too.
             let (from, head) =

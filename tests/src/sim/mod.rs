@@ -271,7 +271,7 @@ impl Stage {
             }
             people::Act::ShownOut { size } => {
                 self.call(person.room, |watcher, room| {
-                    watcher.end_session(room, now, session, Some(size))
+                    watcher.end_session(room, now, session, Some(size), size % 2 == 1)
                 })?;
             }
             people::Act::Leave => {

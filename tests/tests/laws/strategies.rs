@@ -146,10 +146,10 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(user, known, mask, resume, profile)| {
                 Op::Join { user, known, mask, resume, profile }
             }),
-        6 => (n(), any::<bool>()).prop_map(|(who, acked)| Op::Token { who, acked }),
+        6 => (n(), n()).prop_map(|(who, at)| Op::Token { who, at }),
         8 => (n(), n(), n()).prop_map(|(who, level, back)| Op::Ack { who, level, back }),
-        8 => (n(), any::<bool>(), prop_oneof![4 => Just(0), 1 => n()])
-            .prop_map(|(who, acked, twist)| Op::Return { who, acked, twist }),
+        8 => (n(), n(), prop_oneof![4 => Just(0), 1 => n()])
+            .prop_map(|(who, at, twist)| Op::Return { who, at, twist }),
         12 => (n(), n(), n()).prop_map(|(to, level, size)| Op::Direct { to, level, size }),
         4 => (n(), n()).prop_map(|(who, levels)| Op::LevelSet { who, levels }),
         16 => (n(), n(), n()).prop_map(|(who, messages, bytes)| Op::Batch { who, messages, bytes }),

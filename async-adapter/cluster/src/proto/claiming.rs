@@ -25,7 +25,9 @@ impl<M: Payload + Wire + Clone> Room<M> {
 
     /// Claims the room, if it is free and others had their time.
     pub(super) fn tick_claim<I: HostIds>(&mut self, shared: &mut Shared<M, I>) {
-        if self.owner.is_some() || !shared.lease_holds() {
+        let waits = matches!(self.claim, Claim::None(_) | Claim::Waiting(_));
+        let is_heir_elsewhere = waits && shared.retires && self.heir(shared).is_some();
+        if self.owner.is_some() || !shared.lease_holds() || is_heir_elsewhere {
             if matches!(self.claim, Claim::Waiting(_) | Claim::Reading { .. }) {
                 self.claim = Claim::default();
             }
@@ -68,6 +70,32 @@ impl<M: Payload + Wire + Clone> Room<M> {
                     }
                 }
             }
+        }
+    }
+
+    /// The node that is to own the room if this one is not: the first in line of those at which it is
+    /// open.
+    pub(super) fn heir<I>(&self, shared: &Shared<M, I>) -> Option<u64> {
+        match (&self.owner, &self.follower) {
+            (Some(owner), _) => {
+                shared.heir(self.id, |incarnation| owner.edges.contains_key(&incarnation))
+            }
+            (None, Some(follower)) => {
+                shared.heir(self.id, |incarnation| follower.open_at.contains(&incarnation))
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// Hands the room over, if this node is about to stop and another has it open.
+    pub(super) fn tick_retiring<I>(&mut self, shared: &Shared<M, I>) {
+        let leaves = |owner: &Owner<M>| !owner.is_active || owner.leaving.is_some();
+        if !shared.retires || self.owner.as_ref().is_none_or(leaves) {
+            return;
+        }
+        let heir = self.heir(shared);
+        if let (Some(heir), Some(owner)) = (heir, &mut self.owner) {
+            owner.leaving = Some((heir, shared.now + shared.options.answer));
         }
     }
 

@@ -8,10 +8,18 @@ use std::collections::BTreeMap;
 /// What is known of the keys. It may be late: whoever acts on it is refused by the bus if it is.
 #[derive(Debug, Default)]
 pub struct LiveKeys {
-    nodes: BTreeMap<u64, (u64, u64)>,
+    nodes: BTreeMap<u64, Living>,
     rooms: BTreeMap<RoomId, (u64, RoomKey)>,
     /// The latest revision of each key that was heard of, so that nothing older counts.
     heard: BTreeMap<Key, u64>,
+}
+
+/// A node's lease as it was last heard of.
+#[derive(Clone, Copy, Debug)]
+struct Living {
+    revision: u64,
+    incarnation: u64,
+    retires: bool,
 }
 
 impl LiveKeys {
@@ -29,9 +37,10 @@ impl LiveKeys {
                 if let Some(lease) = lease {
                     let incarnation =
                         if lease.incarnation == 0 { revision } else { lease.incarnation };
-                    self.nodes.insert(name, (revision, incarnation));
+                    let retires = lease.retires;
+                    self.nodes.insert(name, Living { revision, incarnation, retires });
                 }
-                let gone = before.map(|(_, incarnation)| incarnation);
+                let gone = before.map(|before| before.incarnation);
                 gone.filter(|incarnation| !self.lives(*incarnation))
             }
             Key::Room(room) => {
@@ -51,17 +60,23 @@ impl LiveKeys {
 
     /// Whether a node with this incarnation has a lease.
     pub fn lives(&self, incarnation: u64) -> bool {
-        self.nodes.values().any(|(_, its)| *its == incarnation)
+        self.nodes.values().any(|its| its.incarnation == incarnation)
     }
 
     /// The revision and the incarnation of the lease with this name.
     pub fn node(&self, name: u64) -> Option<(u64, u64)> {
-        self.nodes.get(&name).copied()
+        self.nodes.get(&name).map(|its| (its.revision, its.incarnation))
     }
 
     /// The names of the nodes that live, with their incarnations.
     pub fn nodes(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.nodes.iter().map(|(name, (_, incarnation))| (*name, *incarnation))
+        self.nodes.iter().map(|(name, its)| (*name, its.incarnation))
+    }
+
+    /// Those of them that do not retire, and so may take a room.
+    pub fn takers(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let takers = self.nodes.iter().filter(|(_, its)| !its.retires);
+        takers.map(|(name, its)| (*name, its.incarnation))
     }
 
     /// The revision and the value of a room's key.

@@ -16,26 +16,55 @@ pub(super) struct Lease {
     /// When to try next.
     next: Instant,
     name_taken: bool,
+    /// It is given back.
+    pub(super) has_left: bool,
 }
 
 impl Lease {
     /// Renews it, if that is due.
     pub(super) fn tick<M, I>(&mut self, shared: &mut Shared<M, I>) {
-        if self.sent.is_some() || shared.now < self.next {
+        if self.sent.is_some() || shared.now < self.next || self.has_left {
             return;
         }
         let options = shared.options;
-        let lease =
-            NodeLease { node: options.name, incarnation: shared.incarnation, reads: VERSION };
+        let lease = NodeLease {
+            node: options.name,
+            incarnation: shared.incarnation,
+            reads: VERSION,
+            retires: shared.retires,
+        };
         self.sent = Some(shared.now);
         let (key, value) = (Key::Node(options.name), lease.encode().into());
         let (expected, ttl) = (self.revision, Some(options.lease));
         shared.call(Purpose::Lease, Request::Put { key, expected, value, ttl });
     }
 
+    /// Others are to hear at once of what it says now.
+    pub(super) fn renew_now(&mut self) {
+        self.next = Instant::ZERO;
+    }
+
+    /// Gives it back, so that nobody waits for it to lapse.
+    pub(super) fn leave<M, I>(&mut self, shared: &mut Shared<M, I>) {
+        self.has_left = true;
+        shared.lease_until = Instant::ZERO;
+        if self.revision != 0 {
+            let (key, expected) = (Key::Node(shared.options.name), self.revision);
+            shared.call(Purpose::Release, Request::Delete { key, expected });
+        }
+    }
+
     /// An attempt is answered.
     pub(super) fn answered<M, I>(&mut self, shared: &mut Shared<M, I>, answer: &Answer) {
         let Some(sent) = self.sent.take() else { return };
+        if self.has_left {
+            if let Answer::Done(revision) = *answer {
+                // It was renewed on the way out.
+                self.revision = revision;
+                self.leave(shared);
+            }
+            return;
+        }
         let (name, soon) = (shared.options.name, shared.options.lease / 30);
         self.next = shared.now + soon;
         match *answer {
@@ -70,6 +99,6 @@ impl Lease {
 
     /// When [`tick`](Self::tick) does something.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.sent.is_none().then_some(self.next)
+        (self.sent.is_none() && !self.has_left).then_some(self.next)
     }
 }

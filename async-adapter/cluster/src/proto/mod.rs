@@ -156,6 +156,12 @@ pub enum Input<M> {
         /// The name of that node, at which the room is open.
         to: u64,
     },
+    /// The node is about to stop: it hands over the rooms that it owns to others at which they are
+    /// open, and takes none that others may take. Its edges stay, until they are closed.
+    Retire,
+    /// The node stops: it gives back its lease, so that nobody waits for it to lapse, and does no more
+    /// than that. Its rooms are closed before.
+    Leave,
 }
 
 /// What a node wants done.

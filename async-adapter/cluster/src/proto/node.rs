@@ -117,6 +117,12 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
                     self.wake(room);
                 }
             }
+            Input::Retire => {
+                self.shared.retires = true;
+                self.lease.renew_now();
+                self.wake_all();
+            }
+            Input::Leave => self.lease.leave(&mut self.shared),
         }
         self.run();
     }
@@ -167,6 +173,17 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
     pub fn owner(&self, room: RoomId) -> Option<&Admission<M>> {
         let owner = self.rooms.get(&room)?.owner.as_ref()?;
         owner.is_active.then_some(&owner.admission)
+    }
+
+    /// Whether it [retires](Input::Retire), and owns no room that another may take.
+    pub fn is_retired(&self) -> bool {
+        let may_stay = |its: &Room<M>| its.owner.is_none() || its.heir(&self.shared).is_none();
+        self.shared.retires && self.rooms.values().all(may_stay)
+    }
+
+    /// Whether it [leaves](Input::Leave), and the bus has answered all that it was asked.
+    pub fn has_left(&self) -> bool {
+        self.lease.has_left && self.shared.next_overdue().is_none()
     }
 
     /// Who lives, and who owns what, as far as has been heard here.

@@ -380,6 +380,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
         }
         self.tick_claim(shared);
         self.send(shared);
+        self.tick_retiring(shared);
         self.tick_owner(shared);
     }
 

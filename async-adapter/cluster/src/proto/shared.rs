@@ -31,6 +31,8 @@ pub(super) struct Shared<M, I> {
     pub(super) incarnation: u64,
     /// Until when the lease holds, by this clock; after that, others may have taken the rooms.
     pub(super) lease_until: Instant,
+    /// It is about to stop: it hands over what it owns, and takes nothing.
+    pub(super) retires: bool,
     pub(super) keys: LiveKeys,
     pub(super) outputs: VecDeque<Output<M>>,
     calls: BTreeMap<CallId, (Instant, Purpose)>,
@@ -46,6 +48,7 @@ impl<M, I> Shared<M, I> {
             now: Instant::ZERO,
             incarnation: 0,
             lease_until: Instant::ZERO,
+            retires: false,
             keys: LiveKeys::default(),
             outputs: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -99,10 +102,19 @@ impl<M, I> Shared<M, I> {
     /// it by a hash that all reckon alike.
     pub(super) fn wait_for_rank(&self, room: RoomId, open_at: impl Fn(u64) -> bool) -> Duration {
         let mine = weight(room, self.options.name);
-        let before = self.keys.nodes().filter(|&(name, incarnation)| {
-            name != self.options.name && open_at(incarnation) && weight(room, name) > mine
-        });
+        let before = self.takers(open_at).filter(|&name| weight(room, name) > mine);
         self.options.rank.saturating_mul(u32::try_from(before.count()).unwrap_or(u32::MAX))
+    }
+
+    /// The other nodes that may take a room, of those at which it is open.
+    fn takers(&self, open_at: impl Fn(u64) -> bool) -> impl Iterator<Item = u64> {
+        let others = self.keys.takers().filter(|(name, _)| *name != self.options.name);
+        others.filter(move |&(_, incarnation)| open_at(incarnation)).map(|(name, _)| name)
+    }
+
+    /// The first in line of those.
+    pub(super) fn heir(&self, room: RoomId, open_at: impl Fn(u64) -> bool) -> Option<u64> {
+        self.takers(open_at).max_by_key(|&name| weight(room, name))
     }
 }
 

@@ -13,6 +13,8 @@ pub struct NodeLease {
     pub incarnation: u64,
     /// The latest version of the wire that it reads: what is written is the lowest of all that live.
     pub reads: u32,
+    /// It is about to stop, and takes no room.
+    pub retires: bool,
 }
 
 /// Who owns a room: the value of the room's key. The key's revision is the epoch.
@@ -37,8 +39,10 @@ impl Record for RoomRecord {
 impl NodeLease {
     /// Returns the bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let &Self { node, incarnation, reads } = self;
-        write(&LeaseRecord { version: VERSION, mark: LeaseRecord::MARK, node, incarnation, reads })
+        let &Self { node, incarnation, reads, retires } = self;
+        let (version, mark) = (VERSION, LeaseRecord::MARK);
+        let retires = retires.then_some(true);
+        write(&LeaseRecord { version, mark, node, incarnation, reads, retires })
     }
 
     /// Reads what [`encode`](Self::encode) returned.
@@ -46,8 +50,8 @@ impl NodeLease {
     /// # Errors
     /// The bytes are no such record of a version that is read here.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let LeaseRecord { node, incarnation, reads, .. } = read(bytes)?;
-        Ok(Self { node, incarnation, reads })
+        let LeaseRecord { node, incarnation, reads, retires, .. } = read(bytes)?;
+        Ok(Self { node, incarnation, reads, retires: retires.unwrap_or(false) })
     }
 }
 

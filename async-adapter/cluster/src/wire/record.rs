@@ -386,6 +386,8 @@ pub(super) struct LeaseRecord {
     pub(super) incarnation: u64,
     #[n(4)]
     pub(super) reads: u32,
+    #[n(5)]
+    pub(super) retires: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]
