@@ -2,14 +2,14 @@
 #![cfg(feature = "tokio")]
 
 use roomcast::core::{Admission, RoomState};
-use roomcast::edge::{EdgeMessage, EdgePort, HandOver, MessageParts, Received};
+use roomcast::edge::{EdgeMessage, EdgePort, EdgeStart, HandOver, MessageParts, Received};
 use roomcast::error::{DropReason, RefusalReason, SessionEnd};
-use roomcast::event::EndReason;
+use roomcast::event::{EndReason, StartPosition};
 use roomcast::message::{CorrelationId, DedupKey, OutcomeSink, Seq};
 use roomcast::time::Instant;
 use roomcast::{
-    Actor, Event, GapCause, Hub, Item, Join, Message, Outcome, PerLevel, Priority, Publish, Room,
-    RoomConfig, RoomId, SessionId, Source, Subscription, UserId,
+    Actor, Direct, Event, GapCause, Hub, Item, Join, Message, Outcome, PerLevel, Priority, Publish,
+    Room, RoomConfig, RoomId, SessionId, Source, Subscription, UserId,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -306,4 +306,91 @@ async fn b14_a_drain_waits_for_what_an_edge_has_on_its_way() {
         _ => None,
     });
     assert_eq!((fate, told.last()), (Some(outcome), Some(&Event::RoomEnded)));
+}
+
+/// Both sessions have the first slot of their edges; the hubs and the life of the room say whether a token
+/// of one is anything at the other.
+#[tokio::test(start_paused = true)]
+async fn b23_a_token_of_one_edge_goes_on_at_another_and_names_nobody_there() {
+    let mut room = Elsewhere::new();
+    let at = |key: u8, life: u64| {
+        let hub = Hub::<String>::builder().token_key(&[key; 32]).spawn();
+        let start = EdgeStart::at(PerLevel::default()).of_life(life);
+        let (edge, port) = hub.create_edge_room(RoomId(1), &RoomConfig::fan_out(), start).unwrap();
+        (hub, edge, port)
+    };
+    let (hub, here, port) = at(1, 7);
+    room.now = hub.now();
+    let mut ann = here.join(Join::user(ANN)).unwrap();
+    let flights: Vec<_> =
+        ["one", "two", "three"].map(|text| room.say(text, Priority::Normal)).into();
+    for flight in &flights[..2] {
+        let _ = port.receive(flight.clone());
+    }
+    assert_eq!(read(&mut ann).await, (vec!["one".into(), "two".into()], 0));
+    let token = ann.resume_token().unwrap();
+    for (key, life, start) in [
+        (1, 7, StartPosition::Resumed),
+        (2, 7, StartPosition::Unknown),
+        (1, 8, StartPosition::Unknown),
+    ] {
+        let (_hub, there, port) = at(key, life);
+        let bob = there.join(Join::user(BOB)).unwrap();
+        assert_eq!(bob.session().key(), ann.session().key());
+        for flight in &flights {
+            let _ = port.receive(flight.clone());
+        }
+        let mut again = there.join(Join::user(ANN).resume(token.clone())).unwrap();
+        assert_eq!(again.start(), start, "key {key}, life {life}");
+        let due = if start == StartPosition::Resumed { vec!["three".to_owned()] } else { vec![] };
+        assert_eq!(read(&mut again).await, (due, 0));
+        assert!(bob.touch(), "he is not taken for her");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn b14_sessions_are_moved_some_at_a_time_and_nobody_joins_any_more() {
+    let hub = Hub::<String>::builder().workers(3).shards_per_room(3).spawn();
+    let room = hub.create_room(RoomId(1), &RoomConfig::fan_out()).unwrap();
+    let mut guests: Vec<_> = (0..100).map(|_| room.join(Join::guest()).unwrap()).collect();
+    let _ = room.try_publish(Publish::new(Source::Host, "due".to_owned())).unwrap();
+    room.refuse_joins();
+    let refused = room.join(Join::guest()).unwrap_err();
+    assert_eq!(refused.to_string(), "the server is shutting down: join at another");
+    let mut moved = 0;
+    for _ in 0..3 {
+        let now = room.move_sessions(40, |_, token| Some(Direct::new(token.to_string())));
+        moved += now.sessions;
+        assert_eq!((now.sessions, now.unsaid), (40.min(100 - (moved - now.sessions)), 0));
+        assert_eq!(room.sessions(), 100, "they take what they are due");
+    }
+    assert_eq!(room.move_sessions(40, |_, _| None).sessions, 0, "none twice");
+    for guest in &mut guests {
+        let mut texts = Vec::new();
+        let end = loop {
+            match guest.next_batch().await {
+                Ok(batch) => texts.extend(batch.items().map(|item| match item {
+                    Item::Message(message) => message.payload.clone(),
+                    Item::Direct(words) => words.payload.clone(),
+                    gap @ Item::Gap { .. } => panic!("{gap:?}"),
+                })),
+                Err(end) => break end,
+            }
+        };
+        assert_eq!(end, SessionEnd::Closed(EndReason::Moved));
+        assert_eq!((&*texts[0], texts.len()), ("due", 2));
+    }
+    assert_eq!(room.sessions(), 0);
+    assert!(room.stats().room.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn b14_last_words_that_are_too_large_are_left_out_and_counted() {
+    let hub = Hub::<String>::builder().spawn();
+    let config = RoomConfig::builder(OWNER).payload_bytes(100).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let mut guest = room.join(Join::guest()).unwrap();
+    let moved = room.move_sessions(10, |_, _| Some(Direct::new("x".repeat(101))));
+    assert_eq!((moved.sessions, moved.unsaid), (1, 1));
+    assert_eq!(guest.next_batch().await.unwrap_err(), SessionEnd::Closed(EndReason::Moved));
 }

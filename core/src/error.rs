@@ -55,6 +55,9 @@ pub enum JoinError {
         /// The most.
         max: u32,
     },
+    /// The server is shutting down and takes nobody any more: another one may.
+    #[error("the server is shutting down: join at another")]
+    ShuttingDown,
 }
 
 /// Why a room was not reconfigured. Nothing has changed.

@@ -34,7 +34,10 @@ fn what_must_hold_over_machines_holds_whatever_goes_wrong() {
     // That it was tried.
     assert!(all.dispatched > 50 * LIVES && all.owners > LIVES, "{all:?}");
     assert!(
-        all.kills > LIVES / 2 && all.losses > LIVES / 20 && all.handed_over > LIVES / 10,
+        all.kills > LIVES / 2
+            && all.losses > LIVES / 20
+            && all.handed_over > LIVES / 10
+            && all.retired > LIVES / 10,
         "{all:?}"
     );
 }

@@ -1,92 +1,22 @@
 //! Hubs that are nodes of a cluster, as a server has them: over a bus of one process, and over NATS.
 
+mod place;
 #[cfg(feature = "nats")]
 mod server;
 
+use place::{LONG, OWNER, Place, ROOM, ends, hears};
 use roomcast::error::{DropReason, JoinError};
 use roomcast::event::EndReason;
-use roomcast::{
-    Actor, Hub, Item, Join, Outcome, PerLevel, Publish, RoomConfig, RoomId, Source, Subscription,
-    UserId,
-};
-use roomcast_cluster::bus::{Connection, LocalBus};
+use roomcast::{Actor, Hub, Join, Outcome, Publish, RoomConfig, Source, UserId};
+use roomcast_cluster::ClusterHub;
+use roomcast_cluster::bus::LocalBus;
 #[cfg(feature = "nats")]
 use roomcast_cluster::bus::{NatsBus, NatsOptions};
 use roomcast_cluster::hub::CommandError;
 use roomcast_cluster::proto::{Event, NodeOptions};
 use roomcast_cluster::wire::NotDone;
-use roomcast_cluster::{ClusterHub, ClusterRoom};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::timeout;
-
-const ROOM: RoomId = RoomId(42);
-const OWNER: UserId = UserId(1);
-const LEASE: Duration = Duration::from_secs(1);
-/// For what has to come, however busy the machine.
-const LONG: Duration = Duration::from_secs(60);
-
-/// A node, and which rooms it has been told that it owns or heard of an owner of.
-struct Place {
-    hub: ClusterHub<String>,
-    room: ClusterRoom<String>,
-    told: Arc<Mutex<Vec<Event>>>,
-}
-
-impl Place {
-    async fn new(name: u64, bus: impl Connection + Send + 'static) -> Self {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let hear = Arc::clone(&told);
-        let mut options = NodeOptions::new(name);
-        options.lease = LEASE;
-        let hub = ClusterHub::join_telling(Hub::start(), bus, options, move |event| {
-            hear.lock().unwrap().push(event);
-        });
-        // Nothing is too old, however long nobody owns the room.
-        let config = RoomConfig::builder(OWNER).rate(1_000).burst(1_000);
-        let config = config.fresh_within(PerLevel([None; 4])).build().unwrap();
-        let room = timeout(LONG, hub.open_room(ROOM, &config)).await.unwrap().unwrap();
-        Self { hub, room, told }
-    }
-
-    fn owns(&self) -> bool {
-        let told = self.told.lock().unwrap();
-        let mine = told.iter().rev().find_map(|event| match event {
-            Event::Owns { .. } => Some(true),
-            Event::Deposed { .. } => Some(false),
-            _ => None,
-        });
-        mine.unwrap_or_default()
-    }
-
-    async fn says(&self, text: &str) -> Outcome {
-        let publish = Publish::new(Source::Host, text.to_owned());
-        timeout(LONG, self.room.publish(publish)).await.unwrap().unwrap()
-    }
-}
-
-/// The next message that somebody reads; nothing may be missing.
-async fn hears(session: &mut Subscription<String>, messages: usize) -> Vec<String> {
-    let mut heard = Vec::new();
-    while heard.len() < messages {
-        let batch = timeout(LONG, session.next_batch()).await.unwrap().unwrap();
-        heard.extend(batch.items().map(|item| match item {
-            Item::Message(message) => message.payload.clone(),
-            other => panic!("{other:?}"),
-        }));
-    }
-    heard
-}
-
-async fn ends(session: &mut Subscription<String>) -> EndReason {
-    loop {
-        match timeout(LONG, session.next_batch()).await.unwrap() {
-            Ok(_) => {}
-            Err(roomcast::error::SessionEnd::Closed(reason)) => return reason,
-            Err(other) => panic!("{other}"),
-        }
-    }
-}
 
 async fn two(bus: &LocalBus) -> [Place; 2] {
     [Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]

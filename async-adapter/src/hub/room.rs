@@ -354,6 +354,13 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         self.current().end_session(session, farewell.into())
     }
 
+    /// From now on nobody joins the room: [`JoinError::ShuttingDown`]. Those who are in stay, and what
+    /// they say is let in as ever; before [`move_sessions`](Self::move_sessions), lest those come back
+    /// here. There is no way back.
+    pub fn refuse_joins(&self) {
+        self.current().refuse_joins();
+    }
+
     /// Ends up to `most` sessions that are to go on at another server: each still takes what it is due,
     /// then what `farewell` makes of its token, then [`EndReason::Moved`](crate::event::EndReason::Moved).
     /// The token is one of behind the last words, and good where the room's log is the same
@@ -368,6 +375,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// # let hub = Hub::<String>::builder().spawn_threads()?;
     /// # let room = hub.open_room(RoomId(42), &RoomConfig::default())?;
     /// let mut guest = room.join(Join::guest())?;
+    /// room.refuse_joins();
     /// let moved = room.move_sessions(100, |_, token| Some(Direct::new(format!("come back with {token}"))));
     /// assert_eq!((moved.sessions, moved.unsaid), (1, 0));
     ///
@@ -461,6 +469,12 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// One session of the room, whether or not it is in.
     pub fn session(&self, session: SessionId) -> Session<'_, M> {
         Session::new(self.current(), session)
+    }
+
+    /// Returns how many sessions are in, those among them that are about to end. O(shards), and no lock
+    /// is taken; [`stats`](Self::stats) has it with the rest of the books.
+    pub fn sessions(&self) -> u64 {
+        self.current().sessions()
     }
 
     /// Returns the books, both halves at one instant.

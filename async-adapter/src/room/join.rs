@@ -17,6 +17,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         join: &mut Join<M>,
         note: &mut impl FnMut(UserId),
     ) -> Result<Joined, JoinError> {
+        if self.refuses_joins.load(Ordering::Relaxed) {
+            return Err(JoinError::ShuttingDown);
+        }
         self.settle_gone();
         let loads = |shared: &Arc<Self>| {
             shared.shards().map(|shard| shard.sessions.load(Ordering::Relaxed)).collect()

@@ -43,7 +43,7 @@ use crate::room::outcome_waiters::OutcomeWaiters;
 #[cfg(feature = "tokio")]
 use crate::room::pump_notify::Groups;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, OnceLock};
 use ending::Telling;
 use expiry::Expiry;
@@ -101,6 +101,8 @@ pub(crate) struct SharedRoom<M> {
     edge_news: Option<Box<EdgeNews>>,
     /// Messages that were handed over and that a transport could not send.
     unsent: AtomicU64,
+    /// The server is shutting down: nobody joins any more.
+    refuses_joins: AtomicBool,
     /// What it adds to what all rooms hold, where that has a limit.
     weight: Option<Box<RoomWeight>>,
     #[cfg(feature = "tokio")]
@@ -192,6 +194,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             gone: Gone::default(),
             edge_news: matches!(stands, Stands::AtEdge(_)).then(Box::default),
             unsent: AtomicU64::new(0),
+            refuses_joins: AtomicBool::new(false),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
         })
@@ -342,6 +345,16 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let mut guarded = self.admission.lock();
         let awaits_fates = guarded.admission.edge().is_some_and(|at| at.awaits_fates());
         guarded.admission.is_idle() && !awaits_fates
+    }
+
+    /// Sessions that are in.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.shards().map(|shard| u64::from(shard.sessions.load(Ordering::Relaxed))).sum()
+    }
+
+    /// Nobody joins any more.
+    pub(crate) fn refuse_joins(&self) {
+        self.refuses_joins.store(true, Ordering::Relaxed);
     }
 
     /// A session has told its end and is gone from its audience.

@@ -1,8 +1,10 @@
 //! A hub whose rooms stand on several machines.
 
+mod drain;
 mod room;
 mod task;
 
+pub use drain::ClusterDrainReport;
 pub use room::{ClusterModeration, ClusterRoom, CommandError};
 
 use crate::bus::Connection;
@@ -63,6 +65,9 @@ pub enum OpenRoomError {
     /// The node has [ended](ClusterHub::ended).
     #[error("the node has ended")]
     NodeEnded,
+    /// The node is [drained](ClusterHub::drain): another one may open it.
+    #[error("the node is shutting down: open the room at another")]
+    ShuttingDown,
 }
 
 impl<M: Payload + Wire + Clone + Send + Sync + 'static> ClusterHub<M> {
@@ -105,7 +110,8 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static> ClusterHub<M> {
     ///
     /// # Errors
     /// [`OpenRoomError::Create`], if the hub of this node has a room of that number that is not one of the
-    /// cluster, or has too many; [`OpenRoomError::NodeEnded`].
+    /// cluster, or has too many; [`OpenRoomError::NodeEnded`] and
+    /// [`OpenRoomError::ShuttingDown`].
     ///
     /// # Cancel safety
     /// The room is opened all the same.

@@ -5,13 +5,13 @@ use crate::bus::Connection;
 use crate::drive::Driver;
 use crate::proto::{Event, Input, Outcome as Fate, Output};
 use crate::wire::{Command, Decided, Wire};
-use roomcast::edge::{EdgeMessage, EdgePort};
+use roomcast::edge::{EdgeMessage, EdgePort, EdgeStart};
 use roomcast::error::DropReason;
 use roomcast::message::MessageId;
 use roomcast::{Actor, Hub, Outcome, Payload, RoomConfig, RoomId, UserId};
+use roomcast_core::Instant;
 use roomcast_core::admission::PersistedState;
 use roomcast_core::timed::Until;
-use roomcast_core::{Instant, PerLevel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -19,11 +19,41 @@ use tokio::task::JoinHandle;
 
 /// What is asked of the node.
 pub(super) enum Order<M: Payload + Send + Sync + 'static> {
-    Open { room: RoomId, config: Box<RoomConfig>, tell: oneshot::Sender<Opened<M>> },
-    Close { room: RoomId },
-    Forward { room: RoomId, opening: u64, message: Box<EdgeMessage<M>> },
-    Command { room: RoomId, actor: Actor, command: Command, tell: oneshot::Sender<Fate> },
-    HandOver { room: RoomId, to: u64 },
+    Open {
+        room: RoomId,
+        config: Box<RoomConfig>,
+        tell: oneshot::Sender<Opened<M>>,
+    },
+    Close {
+        room: RoomId,
+    },
+    Forward {
+        room: RoomId,
+        opening: u64,
+        message: Box<EdgeMessage<M>>,
+    },
+    Command {
+        room: RoomId,
+        actor: Actor,
+        command: Command,
+        tell: oneshot::Sender<Fate>,
+    },
+    HandOver {
+        room: RoomId,
+        to: u64,
+    },
+    /// The node is about to stop. Told when it owns nothing that another may own, with its rooms.
+    Retire {
+        tell: oneshot::Sender<Vec<ClusterRoom<M>>>,
+    },
+    /// Which rooms are open here?
+    Rooms {
+        tell: oneshot::Sender<Vec<ClusterRoom<M>>>,
+    },
+    /// It stops. Told when the bus has heard that.
+    Leave {
+        tell: oneshot::Sender<()>,
+    },
 }
 
 type Opened<M> = Result<ClusterRoom<M>, OpenRoomError>;
@@ -46,6 +76,11 @@ pub(super) struct Task<M: Payload + Send + Sync + 'static, B> {
     /// opened anew begins to number anew.
     on_their_way: BTreeMap<MessageId, (u64, MessageId)>,
     next_number: u64,
+    /// Those who wait for the node to have retired.
+    retiring: Vec<oneshot::Sender<Vec<ClusterRoom<M>>>>,
+    retires: bool,
+    /// Those who wait for it to have left.
+    leaving: Vec<oneshot::Sender<()>>,
 }
 
 /// A room here.
@@ -92,6 +127,9 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             openings: 0,
             on_their_way: BTreeMap::new(),
             next_number: 1,
+            retiring: Vec::new(),
+            retires: false,
+            leaving: Vec::new(),
         }
     }
 
@@ -108,22 +146,34 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                     None => return,
                 },
             }
+            self.tell_progress();
+        }
+    }
+
+    fn open_rooms(&self) -> Vec<ClusterRoom<M>> {
+        let edges = self.rooms.values().filter_map(|place| place.edge.as_ref());
+        edges.map(|edge| edge.room.clone()).collect()
+    }
+
+    /// Tells those who wait for the node to stop how far it is.
+    fn tell_progress(&mut self) {
+        if !self.retiring.is_empty() && self.driver.node().is_retired() {
+            let rooms = self.open_rooms();
+            for tell in self.retiring.drain(..) {
+                let _ = tell.send(rooms.clone());
+            }
+        }
+        if !self.leaving.is_empty() && self.driver.node().has_left() {
+            for tell in self.leaving.drain(..) {
+                let _ = tell.send(());
+            }
         }
     }
 
     fn order(&mut self, order: Order<M>) {
         match order {
             Order::Open { room, config, tell } => self.open(room, config, tell),
-            Order::Close { room } => {
-                if self.rooms.remove(&room).is_some() {
-                    // What it lets go of is not to be found under its number any more.
-                    drop(self.hub.remove_room(room));
-                    self.driver.handle(Input::Close { room });
-                    self.forget_gone();
-                    // The node gives up what is on its way, and says nothing more of it.
-                    self.commands.retain(|_, (of, _)| *of != room);
-                }
-            }
+            Order::Close { room } => self.close(room),
             Order::Forward { room, opening, message } => self.forward(room, opening, message),
             Order::Command { room, actor, command, tell } => {
                 let is_open = self.rooms.get(&room).is_some_and(|place| place.edge.is_some());
@@ -136,6 +186,34 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                 }
             }
             Order::HandOver { room, to } => self.driver.handle(Input::HandOver { room, to }),
+            Order::Retire { tell } => {
+                self.retires = true;
+                for edge in self.rooms.values().filter_map(|place| place.edge.as_ref()) {
+                    edge.room.here().refuse_joins();
+                }
+                self.driver.handle(Input::Retire);
+                self.retiring.push(tell);
+            }
+            Order::Rooms { tell } => drop(tell.send(self.open_rooms())),
+            Order::Leave { tell } => {
+                let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+                for room in rooms {
+                    self.close(room);
+                }
+                self.driver.handle(Input::Leave);
+                self.leaving.push(tell);
+            }
+        }
+    }
+
+    fn close(&mut self, room: RoomId) {
+        if self.rooms.remove(&room).is_some() {
+            // What it lets go of is not to be found under its number any more.
+            drop(self.hub.remove_room(room));
+            self.driver.handle(Input::Close { room });
+            self.forget_gone();
+            // The node gives up what is on its way, and says nothing more of it.
+            self.commands.retain(|_, (of, _)| *of != room);
         }
     }
 
@@ -174,6 +252,10 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             }
             return;
         }
+        if self.retires {
+            let _ = tell.send(Err(OpenRoomError::ShuttingDown));
+            return;
+        }
         let place = Place { config: config.clone(), edge: None, waiting: vec![tell] };
         self.rooms.insert(room, place);
         self.driver.handle(Input::Open { room, config });
@@ -181,7 +263,9 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
 
     fn output(&mut self, output: Output<M>) {
         match output {
-            Output::Opened { room, heads, state, .. } => self.opened(room, heads, state),
+            Output::Opened { room, heads, life, state, .. } => {
+                self.opened(room, EdgeStart::at(heads).of_life(life), state);
+            }
             Output::Flight { room, handed } => {
                 let Some(edge) = self.edge(room) else { return };
                 let _ = edge.port.receive(handed);
@@ -210,13 +294,13 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
 
     /// The room is open here; or its log was lost, and it is open anew: what was on its way has no fate,
     /// and its sessions end.
-    fn opened(&mut self, id: RoomId, heads: PerLevel<u64>, state: PersistedState) {
+    fn opened(&mut self, id: RoomId, start: EdgeStart, state: PersistedState) {
         let Some(place) = self.rooms.get_mut(&id) else { return };
         let before = place.edge.take().map(|edge| edge.room.clone());
         if before.is_some() {
             drop(self.hub.remove_room(id));
         }
-        let made = self.hub.create_edge_room(id, &place.config, heads);
+        let made = self.hub.create_edge_room(id, &place.config, start);
         let (room, port) = match made {
             Ok(made) => made,
             Err(error) => {
@@ -228,6 +312,9 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                 return;
             }
         };
+        if self.retires {
+            room.refuse_joins();
+        }
         // It fits: it is of a room with the same limits, or with larger ones.
         let _ = room.data().import(state);
         let room = match before {
@@ -319,6 +406,7 @@ mod tests {
     use crate::proto::{Node, NodeOptions};
     use roomcast::message::Seq;
     use roomcast::{Join, Publish, Source};
+    use roomcast_core::PerLevel;
 
     const ROOM: RoomId = RoomId(42);
 
@@ -331,7 +419,7 @@ mod tests {
         let mut task = Task::new(hub, driver, orders.downgrade(), 8, |_| {});
         let (tell, told) = oneshot::channel();
         task.open(ROOM, Box::new(RoomConfig::default()), tell);
-        task.opened(ROOM, PerLevel([0, 5, 0, 0]), PersistedState::default());
+        task.opened(ROOM, PerLevel([0, 5, 0, 0]).into(), PersistedState::default());
         let room = told.await.unwrap().unwrap();
         let mut before = room.join(Join::guest()).unwrap();
         let say = |text: &str| room.try_publish(Publish::new(Source::Host, text.to_owned()));
@@ -340,7 +428,7 @@ mod tests {
         assert_eq!(message.payload, "into the old one");
         task.forward(ROOM, opening, message.clone());
 
-        task.opened(ROOM, PerLevel::default(), PersistedState::default());
+        task.opened(ROOM, PerLevel::default().into(), PersistedState::default());
         assert!(before.next_batch().await.is_err());
         assert_eq!(room.here().stats().room.audience.heads, PerLevel::default());
         let _guest = room.join(Join::guest()).unwrap();
@@ -371,7 +459,7 @@ mod tests {
         let mut task = Task::new(Hub::<String>::start(), driver, orders.downgrade(), 8, |_| {});
         let (tell, _told) = oneshot::channel();
         task.open(ROOM, Box::new(RoomConfig::default()), tell);
-        task.opened(ROOM, PerLevel::default(), PersistedState::default());
+        task.opened(ROOM, PerLevel::default().into(), PersistedState::default());
         let (tell, told) = oneshot::channel();
         let command = Command::Kick(UserId(7));
         task.order(Order::Command { room: ROOM, actor: Actor::Host, command, tell });

@@ -16,14 +16,16 @@ pub(super) struct Lease {
     /// When to try next.
     next: Instant,
     name_taken: bool,
-    /// It is given back.
+    /// It is to be given back.
+    leaves: bool,
+    /// It was.
     pub(super) has_left: bool,
 }
 
 impl Lease {
     /// Renews it, if that is due.
     pub(super) fn tick<M, I>(&mut self, shared: &mut Shared<M, I>) {
-        if self.sent.is_some() || shared.now < self.next || self.has_left {
+        if self.sent.is_some() || shared.now < self.next || self.leaves {
             return;
         }
         let options = shared.options;
@@ -46,23 +48,31 @@ impl Lease {
 
     /// Gives it back, so that nobody waits for it to lapse.
     pub(super) fn leave<M, I>(&mut self, shared: &mut Shared<M, I>) {
-        self.has_left = true;
+        self.leaves = true;
         shared.lease_until = Instant::ZERO;
-        if self.revision != 0 {
-            let (key, expected) = (Key::Node(shared.options.name), self.revision);
-            shared.call(Purpose::Release, Request::Delete { key, expected });
+        let (key, expected) = (Key::Node(shared.options.name), self.revision);
+        shared.call(Purpose::Leave, Request::Delete { key, expected });
+    }
+
+    /// The bus has heard that, or has not.
+    pub(super) fn left<M, I>(&mut self, shared: &mut Shared<M, I>, answer: &Answer) {
+        match answer {
+            Answer::Unknown => self.leave(shared),
+            // What is on its way is a renewal, and what it does is undone.
+            _ if self.sent.is_some() => {}
+            _ if !core::mem::replace(&mut self.has_left, true) => shared.tell(Event::Left),
+            _ => {}
         }
     }
 
     /// An attempt is answered.
     pub(super) fn answered<M, I>(&mut self, shared: &mut Shared<M, I>, answer: &Answer) {
         let Some(sent) = self.sent.take() else { return };
-        if self.has_left {
+        if self.leaves {
             if let Answer::Done(revision) = *answer {
-                // It was renewed on the way out.
                 self.revision = revision;
-                self.leave(shared);
             }
+            self.leave(shared);
             return;
         }
         let (name, soon) = (shared.options.name, shared.options.lease / 30);
@@ -99,6 +109,6 @@ impl Lease {
 
     /// When [`tick`](Self::tick) does something.
     pub(super) fn due(&self) -> Option<Instant> {
-        (self.sent.is_none() && !self.has_left).then_some(self.next)
+        (self.sent.is_none() && !self.leaves).then_some(self.next)
     }
 }

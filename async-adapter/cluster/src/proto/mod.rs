@@ -247,6 +247,10 @@ pub enum Event {
         /// The revision of the lease's first record.
         incarnation: u64,
     },
+    /// The node [retires](Input::Retire), and owns no room that another may take.
+    Retired,
+    /// The node has [left](Input::Leave).
+    Left,
     /// Another node has the name of this one. It is tried again.
     NameTaken,
     /// This node owns a room.

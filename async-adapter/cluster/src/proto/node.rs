@@ -50,6 +50,8 @@ pub struct Node<M, I = Numbers> {
     due: BTreeMap<RoomId, Instant>,
     queue: BTreeSet<(Instant, RoomId)>,
     is_watching: bool,
+    /// The host was told that it has retired.
+    told_retired: bool,
 }
 
 impl<M: Payload + Wire + Clone> Node<M> {
@@ -69,6 +71,7 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
             due: BTreeMap::new(),
             queue: BTreeSet::new(),
             is_watching: false,
+            told_retired: false,
         }
     }
 
@@ -125,6 +128,10 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
             Input::Leave => self.lease.leave(&mut self.shared),
         }
         self.run();
+        if self.shared.retires && !self.told_retired && self.is_retired() {
+            self.told_retired = true;
+            self.shared.tell(Event::Retired);
+        }
     }
 
     /// The next thing that is wanted; `None` when there is nothing more until the next call of
@@ -181,9 +188,9 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
         self.shared.retires && self.rooms.values().all(may_stay)
     }
 
-    /// Whether it [leaves](Input::Leave), and the bus has answered all that it was asked.
+    /// Whether it has [left](Input::Leave), and the bus has heard that.
     pub fn has_left(&self) -> bool {
-        self.lease.has_left && self.shared.next_overdue().is_none()
+        self.lease.has_left
     }
 
     /// Who lives, and who owns what, as far as has been heard here.
@@ -226,6 +233,7 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
                 }
                 return;
             }
+            Purpose::Leave => return self.lease.left(&mut self.shared, &answer),
             Purpose::Release => return,
             Purpose::Read(room) | Purpose::Claim(room) | Purpose::Write(room) => {
                 (room, &mut self.shared)
@@ -335,6 +343,8 @@ impl core::fmt::Display for Event {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Started { incarnation } => write!(f, "started as {incarnation}"),
+            Self::Retired => f.write_str("owns nothing that another may own"),
+            Self::Left => f.write_str("has given its lease back"),
             Self::NameTaken => f.write_str("another node has this name"),
             Self::Owns { room, epoch } => write!(f, "owns {room} in epoch {epoch}"),
             Self::Deposed { room, epoch } => write!(f, "owns {room} no more (epoch {epoch})"),

@@ -19,6 +19,8 @@ pub(super) enum Purpose {
     Write(RoomId),
     /// Its key is given back.
     Release,
+    /// The lease is given back.
+    Leave,
 }
 
 /// What all rooms of a node share.

@@ -194,6 +194,39 @@ fn a_room_is_handed_over_without_a_pause() {
 
 /// A hole is filled before anything newer is told.
 #[test]
+fn a_node_that_retires_hands_its_rooms_over_and_takes_none() {
+    let mut cluster = Cluster::new(3);
+    cluster.say(0, "a");
+    let first = cluster.owner().expect("one owns it");
+    cluster.handle(first, Input::Retire);
+    cluster.wait(2);
+    let second = cluster.owner().expect("another owns it");
+    assert!(first != second && cluster.node(first).is_retired());
+    // The next to go does not give it back.
+    cluster.handle(second, Input::Retire);
+    cluster.wait(2);
+    let third = cluster.owner().expect("the third owns it");
+    assert!(third != first && third != second && cluster.node(second).is_retired());
+    cluster.say(first, "b");
+    // The last keeps it, and is not waited for.
+    cluster.handle(third, Input::Retire);
+    cluster.wait(5_000);
+    assert_eq!(cluster.owner(), Some(third));
+    assert!(cluster.node(third).is_retired());
+    for at in 0..3 {
+        assert_eq!(cluster.texts(at), numbered(&["a", "b"]), "node {at}");
+    }
+    // It stops. Those that are left, though they retire, are all there is.
+    cluster.handle(third, Input::Close { room: ROOM });
+    cluster.handle(third, Input::Leave);
+    cluster.wait(2);
+    assert!(cluster.node(third).has_left());
+    assert_eq!(cluster.node(first).keys().node(third as u64 + 1), None, "nobody waits for it");
+    cluster.wait(1_000);
+    assert!(cluster.owner().is_some_and(|owner| owner != third));
+}
+
+#[test]
 fn what_an_edge_has_not_heard_it_reads_in_the_log() {
     let mut cluster = Cluster::new(3);
     let owner = cluster.owner().expect("one owns it");

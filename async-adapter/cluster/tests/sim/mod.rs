@@ -38,6 +38,7 @@ pub(crate) struct Seen {
     pub(crate) kills: u64,
     pub(crate) losses: u64,
     pub(crate) handed_over: u64,
+    pub(crate) retired: u64,
     pub(crate) again: u64,
     pub(crate) lost: u64,
     pub(crate) gaps: u64,
@@ -52,6 +53,7 @@ impl Seen {
         self.kills += other.kills;
         self.losses += other.losses;
         self.handed_over += other.handed_over;
+        self.retired += other.retired;
         self.again += other.again;
         self.lost += other.lost;
         self.gaps += other.gaps;
@@ -83,6 +85,9 @@ enum Due {
     Kill(usize, u64),
     Boot(usize),
     HandOver(usize),
+    /// It retires, leaves, stops, and is started again at that time.
+    Retire(usize, u64),
+    Leave(usize, u64, u64),
     LoseLogs,
     BusTimer,
 }
@@ -227,6 +232,27 @@ impl World {
                         self.seen.handed_over += 1;
                         self.call(owner, Input::HandOver { room: ROOM, to })?;
                     }
+                }
+            }
+            Due::Retire(machine, until) => {
+                let start = self.machines[machine].start;
+                if self.machines[machine].node.is_some() && !self.is_paused(machine) {
+                    self.seen.retired += 1;
+                    self.call(machine, Input::Retire)?;
+                    let at = self.at + self.random.between(5 * MILLI, SECOND);
+                    self.later(at, Due::Leave(machine, start, until));
+                }
+            }
+            Due::Leave(machine, start, until) => {
+                if self.machines[machine].start == start && !self.is_paused(machine) {
+                    // Its edge is closed with what waits there.
+                    if let Some(place) = self.machines[machine].place.take() {
+                        self.gained_by_dead += place.gained;
+                        self.call(machine, Input::Close { room: ROOM })?;
+                    }
+                    self.call(machine, Input::Leave)?;
+                    let at = self.at + 100 * MILLI;
+                    self.later(at, Due::Kill(machine, until.max(at)));
                 }
             }
             Due::LoseLogs => {

@@ -50,10 +50,11 @@ impl World {
             let machine = self.random.place(count);
             let at = self.random.between(3 * SECOND, TROUBLE - 5 * SECOND);
             let time = self.random.between(100 * MILLI, 5 * SECOND);
-            let due = match self.random.below(5) {
+            let due = match self.random.below(6) {
                 0 => Due::Cut(machine, at + time),
                 1 => Due::Pause(machine, at + time),
                 2 | 3 => Due::Kill(machine, at + time),
+                4 => Due::Retire(machine, at + time),
                 _ => Due::HandOver(machine),
             };
             self.later(at, due);
