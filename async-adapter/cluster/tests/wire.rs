@@ -13,7 +13,10 @@ use roomcast_core::message::{DedupKey, EdgeMessage, MessageParts, Sender};
 use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
 use roomcast_core::{Instant, Kind, PerLevel, Priority, UserId};
-use samples::{NOW, Text, empty_flight, forwards, full_flight};
+use samples::{
+    NOW, Text, empty_flight, flight_with_books, forwards, forwards_with_books, full_flight,
+    node_books,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -64,10 +67,16 @@ fn read_forwards(bytes: &[u8]) -> Result<Forwards<Text>, WireError> {
 }
 
 /// Each record with its golden file.
-fn goldens() -> [(&'static str, Vec<u8>); 5] {
+fn goldens() -> [(&'static str, Vec<u8>); 8] {
     [
         ("flight.v1.cbor", full_flight().encode(&Numbers)),
         ("flight-empty.v1.cbor", empty_flight().encode(&Numbers)),
+        ("flight-books.v1.cbor", flight_with_books().encode(&Numbers)),
+        ("forwards-books.v1.cbor", forwards_with_books().encode(NOW, &Numbers)),
+        (
+            "lease-retires.v1.cbor",
+            NodeLease { node: 7, incarnation: 900, reads: 1, retires: true }.encode(),
+        ),
         ("forwards.v1.cbor", forwards().encode(NOW, &Numbers)),
         (
             "lease.v1.cbor",
@@ -111,6 +120,9 @@ fn what_was_written_is_read() {
     assert_eq!((read.change, read.state), (flight.change, flight.state));
     assert_eq!((read.checkpoint, read.books), (flight.checkpoint, flight.books));
     assert_eq!((read.handed_to, read.gathering), (flight.handed_to, flight.gathering));
+    assert_eq!(read_flight(&flight_with_books().encode(&Numbers)).unwrap().rows, [node_books()]);
+    let read = read_forwards(&forwards_with_books().encode(NOW, &Numbers)).unwrap();
+    assert_eq!(read.books, Some(node_books()));
     let read = read_forwards(&forwards().encode(NOW, &Numbers)).unwrap();
     assert_eq!(format!("{:?}", read.forwards.len()), forwards().forwards.len().to_string());
     let What::Message(message) = &read.forwards[0].what else { panic!("{:?}", read.forwards[0]) };
@@ -266,7 +278,7 @@ fn records_that_are_cut_or_changed_never_panic() {
 #[test]
 fn nothing_is_set_aside_for_a_claim() {
     let base = empty_flight().encode(&Numbers);
-    for field in [9, 11, 12, 13, 14, 15] {
+    for field in [9, 11, 12, 13, 14, 15, 20] {
         let mut bytes = base.clone();
         bytes[0] += 1;
         bytes.extend([field, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
@@ -395,7 +407,12 @@ proptest! {
             Forward { number, what: What::Message(message) }
         });
         let all = Forwards {
-            edge: 3, epoch, after: 0, heads: PerLevel([1; 4]), forwards: forwards.collect(),
+            edge: 3,
+            epoch,
+            after: 0,
+            heads: PerLevel([1; 4]),
+            forwards: forwards.collect(),
+            books: None,
         };
         let bytes = all.encode(NOW, &Numbers);
         let read = Forwards::<String>::decode(&bytes, NOW, &mut Numbers).unwrap();

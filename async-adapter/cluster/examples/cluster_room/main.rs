@@ -53,7 +53,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tokio::select! {
         ended = first => ended?,
         ended = second => ended?,
-        signal = tokio::signal::ctrl_c() => signal?,
+        signal = stop() => signal?,
     }
     Ok(())
+}
+
+/// Ctrl-C, or what a supervisor sends.
+async fn stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::select! {
+            signal = tokio::signal::ctrl_c() => signal,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }

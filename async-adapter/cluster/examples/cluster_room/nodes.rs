@@ -4,7 +4,9 @@ use crate::engine::Engine;
 use roomcast::config::Echo;
 use roomcast::{Hub, RoomConfig, RoomId};
 use roomcast_cluster::bus::NatsBus;
+use roomcast_cluster::hub::ClusterBooks;
 use roomcast_cluster::proto::{Event, NodeOptions};
+use roomcast_cluster::wire::EdgeBooks;
 use roomcast_cluster::{ClusterHub, ClusterRoom};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -39,6 +41,8 @@ struct Seen {
     epoch: u64,
     takeovers: u32,
     last_silence: Duration,
+    longest_silence: Duration,
+    filled: u64,
 }
 
 impl Nodes {
@@ -117,30 +121,57 @@ impl Nodes {
     }
 
     /// What the panel shows.
-    pub(crate) fn state(&self) -> Value {
-        let nodes: Vec<Value> = {
+    pub(crate) async fn state(&self, here: u64) -> Value {
+        // As any node that lives reads them in the log.
+        let room = {
             let alive = self.alive();
-            let node = |name| {
-                let books = alive.get(&name).map(|node| node.room.stats().room);
-                json!({
-                    "name": name,
-                    "alive": books.is_some(),
-                    "members": books.as_ref().map(|books| books.audience.sessions),
-                    "submitted": books.as_ref().map(|books| books.admission.ledger.total().submitted),
-                    "balances": books.as_ref().map(roomcast::stats::RoomSnapshot::balances),
-                })
-            };
-            (1..=3).map(node).collect()
+            alive.get(&here).or_else(|| alive.values().next()).map(|node| node.room.clone())
         };
+        let books = match room {
+            Some(room) => room.books().await.unwrap_or_default(),
+            None => ClusterBooks::default(),
+        };
+        let nodes: Vec<Value> = (1..=3).map(|name| self.row(&books, name)).collect();
+        let total = books.total();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         json!({
             "owner": seen.owner,
             "epoch": seen.epoch,
             "takeovers": seen.takeovers,
-            "silence_ms": u64::try_from(seen.last_silence.as_millis()).unwrap_or(u64::MAX),
+            "silence_ms": millis(seen.last_silence),
+            "longest_ms": millis(seen.longest_silence),
+            "filled": seen.filled,
+            "online": total.sessions,
+            "submitted": submitted(&total),
+            "dispatched": books.dispatched.values().sum::<u64>(),
+            "balance": books.balance(),
             "nodes": nodes,
         })
     }
+
+    /// The row of a node: the last of its lives, and what all of them said.
+    fn row(&self, books: &ClusterBooks, name: u64) -> Value {
+        let is_alive = self.alive().contains_key(&name);
+        let mut rows: Vec<_> = books.rows.iter().filter(|row| row.node == name).collect();
+        rows.sort_by_key(|row| row.incarnation);
+        let last = rows.last();
+        json!({
+            "name": name,
+            "alive": is_alive,
+            "members": last.filter(|row| row.lives).map(|row| row.books.sessions),
+            "submitted": rows.iter().map(|row| submitted(&row.books)).sum::<u64>(),
+            "balances": rows.iter().all(|row| row.books.balances()),
+            "age_ms": last.map(|row| millis(row.age)),
+        })
+    }
+}
+
+fn submitted(books: &EdgeBooks) -> u64 {
+    books.messages.values().map(|messages| messages.submitted).sum()
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Seen {
@@ -150,7 +181,14 @@ impl Seen {
                 self.takeovers += u32::from(self.owner.is_some());
                 (self.owner, self.epoch) = (Some(name), epoch);
             }
-            Event::Owner { silence, .. } => self.last_silence = silence,
+            Event::Owner { silence, .. } => {
+                self.last_silence = silence;
+                self.longest_silence = self.longest_silence.max(silence);
+            }
+            Event::Caught { silence, filled, .. } => {
+                self.longest_silence = self.longest_silence.max(silence);
+                self.filled += filled;
+            }
             _ => {}
         }
     }

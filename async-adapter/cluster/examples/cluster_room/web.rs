@@ -26,7 +26,7 @@ pub(crate) fn page(name: u64, nodes: Arc<Nodes>) -> Router {
 }
 
 async fn state(State((name, nodes)): State<Here>) -> impl IntoResponse {
-    let mut state = nodes.state();
+    let mut state = nodes.state(name).await;
     state["here"] = name.into();
     ([(CONTENT_TYPE, "application/json")], state.to_string())
 }

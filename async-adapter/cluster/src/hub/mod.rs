@@ -1,9 +1,12 @@
 //! A hub whose rooms stand on several machines.
 
+mod books;
 mod drain;
+mod edge;
 mod room;
 mod task;
 
+pub use books::{ClusterBooks, NodeRow};
 pub use drain::ClusterDrainReport;
 pub use room::{ClusterModeration, ClusterRoom, CommandError};
 
@@ -96,10 +99,10 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static> ClusterHub<M> {
         tell: impl FnMut(Event) + Send + 'static,
     ) -> Self {
         let (orders, taken) = mpsc::channel(ORDERS);
-        let window = options.window;
+        let (window, beat) = (options.window, options.beat);
         let clock = hub.clone();
         let driver = Driver::with_clock(Node::new(options), bus, move || clock.now());
-        let task = Task::new(hub.clone(), driver, orders.downgrade(), window, tell);
+        let task = Task::new(hub.clone(), driver, orders.downgrade(), (window, beat), tell);
         let task = tokio::spawn(task.run(taken));
         Self { hub, orders, task }
     }

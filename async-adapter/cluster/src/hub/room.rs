@@ -1,5 +1,6 @@
 //! A room of a cluster, as one of its nodes has it.
 
+use super::ClusterBooks;
 use super::task::Order;
 use crate::wire::{Command, Decided, NotDone};
 use roomcast::error::{JoinError, LeaveError};
@@ -113,6 +114,44 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
     /// ([`Ledger::with_edges`](roomcast::stats::Ledger::with_edges)).
     pub fn stats(&self) -> RoomStats {
         self.here().stats()
+    }
+
+    /// Returns the books of the room by node, as this node reads them in the room's log.
+    ///
+    /// ```
+    /// # use roomcast::{Hub, Join, RoomConfig, RoomId};
+    /// # use roomcast_cluster::ClusterHub;
+    /// # use roomcast_cluster::bus::LocalBus;
+    /// # use roomcast_cluster::proto::NodeOptions;
+    /// # use std::time::Duration;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = LocalBus::new();
+    /// # let node = |name| ClusterHub::<String>::join(Hub::start(), bus.connect(), NodeOptions::new(name));
+    /// # let (paris, tokyo) = (node(1), node(2));
+    /// # let here = paris.open_room(RoomId(42), &RoomConfig::default()).await?;
+    /// # let there = tokyo.open_room(RoomId(42), &RoomConfig::default()).await?;
+    /// let (ann, bob) = (here.join(Join::guest())?, there.join(Join::guest())?);
+    /// // Within a second or two, every node reads of both.
+    /// while here.books().await?.sessions() < 2 || there.books().await?.sessions() < 2 {
+    ///     tokio::time::sleep(Duration::from_millis(20)).await;
+    /// }
+    /// assert!(here.books().await?.balance());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`CommandError::NodeEnded`].
+    ///
+    /// # Cost
+    /// A copy of one row for each node, made by the task that drives this one.
+    pub async fn books(&self) -> Result<ClusterBooks, CommandError> {
+        let orders = self.orders.upgrade().ok_or(CommandError::NodeEnded)?;
+        let (tell, told) = oneshot::channel();
+        let order = Order::Books { room: self.id, tell };
+        orders.send(order).await.map_err(|_| CommandError::NodeEnded)?;
+        told.await.map_err(|_| CommandError::NodeEnded)
     }
 
     /// Returns what the owner does on behalf of `actor`.

@@ -1,11 +1,12 @@
 //! The task that drives a node, and carries what it says to the edges of its hub.
 
-use super::{ClusterRoom, OpenRoomError};
+use super::edge::Edge;
+use super::{ClusterBooks, ClusterRoom, OpenRoomError};
 use crate::bus::Connection;
 use crate::drive::Driver;
 use crate::proto::{Event, Input, Outcome as Fate, Output};
-use crate::wire::{Command, Decided, Wire};
-use roomcast::edge::{EdgeMessage, EdgePort, EdgeStart};
+use crate::wire::{Command, Decided, EdgeBooks, Wire};
+use roomcast::edge::{EdgeMessage, EdgeStart};
 use roomcast::error::DropReason;
 use roomcast::message::MessageId;
 use roomcast::{Actor, Hub, Outcome, Payload, RoomConfig, RoomId, UserId};
@@ -13,9 +14,10 @@ use roomcast_core::Instant;
 use roomcast_core::admission::PersistedState;
 use roomcast_core::timed::Until;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 
 /// What is asked of the node.
 pub(super) enum Order<M: Payload + Send + Sync + 'static> {
@@ -46,6 +48,11 @@ pub(super) enum Order<M: Payload + Send + Sync + 'static> {
     Retire {
         tell: oneshot::Sender<Vec<ClusterRoom<M>>>,
     },
+    /// What are the books of the room, over all nodes?
+    Books {
+        room: RoomId,
+        tell: oneshot::Sender<ClusterBooks>,
+    },
     /// Which rooms are open here?
     Rooms {
         tell: oneshot::Sender<Vec<ClusterRoom<M>>>,
@@ -65,6 +72,8 @@ pub(super) struct Task<M: Payload + Send + Sync + 'static, B> {
     orders: mpsc::WeakSender<Order<M>>,
     /// How many messages of a room may be on their way.
     window: usize,
+    /// How often the node is told the books of its edges.
+    beat: Duration,
     tell: Box<dyn FnMut(Event) + Send>,
     rooms: BTreeMap<RoomId, Place<M>>,
     /// Those who wait for the owner to do something, and in which room.
@@ -89,22 +98,8 @@ struct Place<M: Payload + Send + Sync + 'static> {
     edge: Option<Edge<M>>,
     /// Those who wait for it to be open.
     waiting: Vec<oneshot::Sender<Opened<M>>>,
-}
-
-struct Edge<M: Payload + Send + Sync + 'static> {
-    /// Which of all that have been opened.
-    opening: u64,
-    room: ClusterRoom<M>,
-    port: Arc<EdgePort<M>>,
-    /// One for each message that may be on its way.
-    permits: Arc<Semaphore>,
-    carrier: JoinHandle<()>,
-}
-
-impl<M: Payload + Send + Sync + 'static> Drop for Edge<M> {
-    fn drop(&mut self) {
-        self.carrier.abort();
-    }
+    /// The books of the edges that were here before this one.
+    before: EdgeBooks,
 }
 
 impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B> {
@@ -112,7 +107,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
         hub: Hub<M>,
         driver: Driver<M, B>,
         orders: mpsc::WeakSender<Order<M>>,
-        window: usize,
+        (window, beat): (usize, Duration),
         tell: impl FnMut(Event) + Send + 'static,
     ) -> Self {
         Self {
@@ -120,6 +115,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             driver,
             orders,
             window,
+            beat,
             tell: Box::new(tell),
             rooms: BTreeMap::new(),
             commands: BTreeMap::new(),
@@ -135,8 +131,11 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
 
     /// Goes on until the connection to the bus is closed for good, or the hub is dropped.
     pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order<M>>) {
+        let mut beat = tokio::time::interval(self.beat);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = beat.tick() => self.tell_books(),
                 output = self.driver.next() => match output {
                     Some(output) => self.output(output),
                     None => return,
@@ -147,6 +146,17 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                 },
             }
             self.tell_progress();
+        }
+    }
+
+    /// The node is told the books of the edges at which something happens.
+    fn tell_books(&mut self) {
+        for (&room, place) in &mut self.rooms {
+            let Some(edge) = &mut place.edge else { continue };
+            if edge.is_worth_a_look() {
+                let books = edge.books(&place.before);
+                self.driver.handle(Input::Books { room, books: Box::new(books) });
+            }
         }
     }
 
@@ -194,6 +204,14 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                 self.driver.handle(Input::Retire);
                 self.retiring.push(tell);
             }
+            Order::Books { room, tell } => {
+                // A room that is closed here is dropped, which says that.
+                if let Some(follower) = self.driver.node().follower(room) {
+                    let node = self.driver.node();
+                    let (here, now) = (node.incarnation(), self.driver.now());
+                    let _ = tell.send(ClusterBooks::new(follower, node.keys(), here, now));
+                }
+            }
             Order::Rooms { tell } => drop(tell.send(self.open_rooms())),
             Order::Leave { tell } => {
                 let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
@@ -207,9 +225,13 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
     }
 
     fn close(&mut self, room: RoomId) {
-        if self.rooms.remove(&room).is_some() {
+        if let Some(place) = self.rooms.remove(&room) {
             // What it lets go of is not to be found under its number any more.
             drop(self.hub.remove_room(room));
+            let before = place.before;
+            if let Some(books) = place.edge.map(|edge| edge.last_books(&before)) {
+                self.driver.handle(Input::Books { room, books: Box::new(books) });
+            }
             self.driver.handle(Input::Close { room });
             self.forget_gone();
             // The node gives up what is on its way, and says nothing more of it.
@@ -256,7 +278,12 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             let _ = tell.send(Err(OpenRoomError::ShuttingDown));
             return;
         }
-        let place = Place { config: config.clone(), edge: None, waiting: vec![tell] };
+        let place = Place {
+            config: config.clone(),
+            edge: None,
+            waiting: vec![tell],
+            before: EdgeBooks::default(),
+        };
         self.rooms.insert(room, place);
         self.driver.handle(Input::Open { room, config });
     }
@@ -296,9 +323,11 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
     /// and its sessions end.
     fn opened(&mut self, id: RoomId, start: EdgeStart, state: PersistedState) {
         let Some(place) = self.rooms.get_mut(&id) else { return };
-        let before = place.edge.take().map(|edge| edge.room.clone());
-        if before.is_some() {
+        let edge = place.edge.take();
+        let before = edge.as_ref().map(|edge| edge.room.clone());
+        if let Some(edge) = edge {
             drop(self.hub.remove_room(id));
+            place.before = edge.last_books(&place.before);
         }
         let made = self.hub.create_edge_room(id, &place.config, start);
         let (room, port) = match made {
@@ -324,16 +353,12 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             }
             None => ClusterRoom::new(id, room, self.orders.clone()),
         };
-        let (port, permits) = (Arc::new(port), Arc::new(Semaphore::new(self.window)));
         self.openings += 1;
-        let opening = self.openings;
-        let orders = self.orders.clone();
-        let carrier =
-            tokio::spawn(carry((id, opening), Arc::clone(&port), Arc::clone(&permits), orders));
         for tell in place.waiting.drain(..) {
             let _ = tell.send(Ok(room.clone()));
         }
-        place.edge = Some(Edge { opening, room, port, permits, carrier });
+        let orders = self.orders.clone();
+        place.edge = Some(Edge::new(self.openings, room, port, self.window, orders));
         self.forget_gone();
     }
 
@@ -357,25 +382,6 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                 None => continue,
             };
             let _ = host.ban(&[user], left);
-        }
-    }
-}
-
-/// Carries what an edge lets in to the node, as long as not too much is on its way.
-async fn carry<M: Payload + Send + Sync + 'static>(
-    (room, opening): (RoomId, u64),
-    port: Arc<EdgePort<M>>,
-    permits: Arc<Semaphore>,
-    orders: mpsc::WeakSender<Order<M>>,
-) {
-    // The permit comes back with the fate.
-    while let Ok(permit) = permits.acquire().await {
-        let Some(message) = port.next_message().await else { return };
-        permit.forget();
-        let Some(orders) = orders.upgrade() else { return };
-        if orders.send(Order::Forward { room, opening, message: Box::new(message) }).await.is_err()
-        {
-            return;
         }
     }
 }
@@ -416,7 +422,8 @@ mod tests {
         let hub = Hub::<String>::start();
         let driver = Driver::new(Node::new(NodeOptions::new(1)), LocalBus::new().connect());
         let (orders, mut taken) = mpsc::channel(8);
-        let mut task = Task::new(hub, driver, orders.downgrade(), 8, |_| {});
+        let mut task =
+            Task::new(hub, driver, orders.downgrade(), (8, Duration::from_secs(1)), |_| {});
         let (tell, told) = oneshot::channel();
         task.open(ROOM, Box::new(RoomConfig::default()), tell);
         task.opened(ROOM, PerLevel([0, 5, 0, 0]).into(), PersistedState::default());
@@ -456,7 +463,13 @@ mod tests {
     async fn who_waits_for_the_owner_is_told_when_the_room_is_closed_here() {
         let driver = Driver::new(Node::new(NodeOptions::new(1)), LocalBus::new().connect());
         let (orders, _taken) = mpsc::channel(8);
-        let mut task = Task::new(Hub::<String>::start(), driver, orders.downgrade(), 8, |_| {});
+        let mut task = Task::new(
+            Hub::<String>::start(),
+            driver,
+            orders.downgrade(),
+            (8, Duration::from_secs(1)),
+            |_| {},
+        );
         let (tell, _told) = oneshot::channel();
         task.open(ROOM, Box::new(RoomConfig::default()), tell);
         task.opened(ROOM, PerLevel::default().into(), PersistedState::default());

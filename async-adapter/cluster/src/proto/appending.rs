@@ -83,6 +83,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         self.since_checkpoint += 1;
         let is_whole = self.checkpoint == 0 || self.since_checkpoint >= shared.options.checkpoint;
         let state = is_whole.then(|| self.whole(shared.now));
+        let rows = self.rows.take(shared, is_whole);
         let handed_to = self.leaving.filter(|_| self.leaves(shared.now)).map(|(to, _)| to);
         Flight {
             incarnation: self.incarnation,
@@ -98,6 +99,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             checkpoint: if is_whole { 0 } else { self.checkpoint },
             state,
             books: self.books,
+            rows,
             handed_to,
             gathering: self.gathering.is_some(),
         }
@@ -210,6 +212,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         flight.fates.extend(self.take_fates());
         (flight.edges, flight.books) = (self.edges_seen(), self.books);
         let state = self.whole(shared.now);
+        flight.rows = self.rows.take(shared, true);
         (flight.incarnation, flight.checkpoint, flight.state) = (0, 0, Some(state));
         (self.tail, self.incarnation) = (0, 0);
         self.append(shared, room, flight);

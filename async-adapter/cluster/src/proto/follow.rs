@@ -1,8 +1,9 @@
 //! A room as its log says that it is, up to the last flight that has been read.
 
-use crate::wire::{Books, Change, Flight};
+use crate::wire::{Books, Change, Flight, NodeBooks};
 use roomcast_core::admission::{Continued, PersistedState};
 use roomcast_core::{Instant, PerLevel};
+use std::collections::BTreeMap;
 
 /// A room as its log says that it is.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ pub struct Follower {
     pub(super) continued: Continued,
     pub(super) state: PersistedState,
     pub(super) books: Books,
+    pub(super) rows: BTreeMap<u64, NodeBooks>,
     pub(super) checkpoint: u64,
     pub(super) gathering: bool,
     /// To whom the owner has handed the room, and when that was heard.
@@ -39,6 +41,7 @@ impl Follower {
             continued: flight.continued,
             state: PersistedState::default(),
             books: Books::default(),
+            rows: BTreeMap::new(),
             checkpoint: at,
             gathering: true,
             handed_to: None,
@@ -66,6 +69,10 @@ impl Follower {
             self.handed_to = Some((to, now));
         }
         self.open_at = flight.edges.iter().map(|seen| seen.edge).collect();
+        if flight.state.is_some() {
+            self.rows.clear();
+        }
+        self.rows.extend(flight.rows.iter().map(|row| (row.edge, row.clone())));
         if let Some(state) = &flight.state {
             self.state = PersistedState::default();
             state.apply(&mut self.state);
@@ -103,6 +110,11 @@ impl Follower {
     /// What is known of people and data.
     pub fn state(&self) -> &PersistedState {
         &self.state
+    }
+
+    /// The books of each edge, as its node last had them: of those that are gone as well.
+    pub fn rows(&self) -> impl Iterator<Item = &NodeBooks> {
+        self.rows.values()
     }
 
     /// What became of all that edges forwarded, since the log began.

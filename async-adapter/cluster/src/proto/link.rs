@@ -1,7 +1,7 @@
 //! The link of an edge to the owner: what has no fate yet, in the order of its numbers.
 
 use super::Undecided;
-use crate::wire::{Forward, Forwards, What};
+use crate::wire::{Forward, Forwards, NodeBooks, What};
 use roomcast_core::message::Payload;
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, PerLevel};
@@ -25,6 +25,8 @@ pub(super) struct Link<M> {
     /// When what the owner has not seen is sent again.
     resend_at: Option<Instant>,
     beat_at: Instant,
+    /// The books of the edge, as long as the log does not have them.
+    books: Option<NodeBooks>,
 }
 
 impl<M> Default for Link<M> {
@@ -37,6 +39,7 @@ impl<M> Default for Link<M> {
             seen: 0,
             resend_at: None,
             beat_at: Instant::ZERO,
+            books: None,
         }
     }
 }
@@ -70,6 +73,25 @@ impl<M: Payload + Clone> Link<M> {
             }
         }
         self.push(What::Count { key: key.into(), gained }, 0);
+    }
+
+    /// The books of the edge go with the next beat.
+    pub(super) fn keep_books(&mut self, books: NodeBooks) {
+        self.books = Some(books);
+    }
+
+    /// The log has these of this edge.
+    pub(super) fn booked(&mut self, row: &NodeBooks) {
+        if self.books.as_ref().is_some_and(|books| books.books == row.books) {
+            self.books = None;
+        }
+    }
+
+    /// The books that the log does not have, with nothing else: the edge is closed.
+    pub(super) fn last_books(&mut self, edge: u64, heads: PerLevel<u64>) -> Option<Forwards<M>> {
+        let books = Some(self.books.take()?);
+        let (epoch, after) = (self.epoch, self.sent);
+        (epoch != 0).then_some(Forwards { edge, epoch, after, heads, forwards: Vec::new(), books })
     }
 
     /// Another owner has taken over: it is sent all that has no fate.
@@ -136,14 +158,18 @@ impl<M: Payload + Clone> Link<M> {
             self.sent = number;
             forwards.push(Forward { number, what: one.what.clone() });
         }
-        if forwards.is_empty() && now < self.beat_at {
+        let is_beat = now >= self.beat_at;
+        if forwards.is_empty() && !is_beat {
             return None;
         }
         if self.sent > self.seen && self.resend_at.is_none() {
             self.resend_at = Some(now + resend);
         }
-        self.beat_at = now + beat;
-        Some(Forwards { edge, epoch: self.epoch, after, heads, forwards })
+        let books = if is_beat { self.books.clone() } else { None };
+        if is_beat || self.books.is_none() {
+            self.beat_at = now + beat;
+        }
+        Some(Forwards { edge, epoch: self.epoch, after, heads, forwards, books })
     }
 
     /// When [`poll`](Self::poll) has something, unless it has already.

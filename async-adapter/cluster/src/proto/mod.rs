@@ -35,7 +35,9 @@ mod link;
 mod node;
 mod owner;
 mod room;
+mod rows;
 mod shared;
+mod silence;
 mod writing;
 
 pub use follow::Follower;
@@ -43,7 +45,7 @@ pub use keys::LiveKeys;
 pub use node::Node;
 
 use crate::bus::{CallId, FromBus, Request};
-use crate::wire::{Command, Decided, What};
+use crate::wire::{Command, Decided, EdgeBooks, What};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::handover::HandOver;
 use roomcast_core::message::EdgeMessage;
@@ -137,6 +139,14 @@ pub enum Input<M> {
         key: Box<str>,
         /// How much.
         gained: i64,
+    },
+    /// The books of the edge: now and then, once a [beat](NodeOptions::beat) is often enough. Every node
+    /// reads them in the log ([`Follower::rows`]).
+    Books {
+        /// The room.
+        room: RoomId,
+        /// The books, whole.
+        books: Box<EdgeBooks>,
     },
     /// Somebody here wants something that only the owner can do. [`Output::Commanded`] follows.
     Command {
@@ -276,6 +286,21 @@ pub enum Event {
         epoch: u64,
         /// How long nothing had been heard before.
         silence: Duration,
+    },
+    /// The edge here has heard nothing of its room for as long as a lease lasts: its owner is gone, or the
+    /// bus. Its sessions stay, what they say waits, and nobody is told that it went out.
+    Stale {
+        /// The room.
+        room: RoomId,
+    },
+    /// The edge here has all that there is again.
+    Caught {
+        /// The room.
+        room: RoomId,
+        /// How long nothing had been heard; short, where only some of it was missing.
+        silence: Duration,
+        /// Records that had not come by themselves, and were read in the log.
+        filled: u64,
     },
     /// The log of a room was lost and made anew.
     Incarnation {

@@ -6,7 +6,7 @@ use super::room::Room;
 use super::shared::{Purpose, Shared};
 use super::{Event, Input, LiveKeys, NodeOptions, Output};
 use crate::bus::{Answer, CallId, FromBus, Push, Request};
-use crate::wire::{HostIds, Numbers, What, Wire};
+use crate::wire::{HostIds, NodeBooks, Numbers, What, Wire};
 use roomcast_core::message::Payload;
 use roomcast_core::{Admission, Instant, RoomId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,6 +109,17 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
                     self.wake(room);
                 }
             }
+            Input::Books { room, books } => {
+                let (edge, node) = (self.shared.incarnation, self.shared.options.name);
+                if let Some(its) = self.rooms.get_mut(&room).filter(|_| edge != 0) {
+                    its.link.keep_books(NodeBooks {
+                        edge,
+                        node,
+                        as_of: self.shared.now,
+                        books: *books,
+                    });
+                }
+            }
             Input::Command { room, tag, actor, command } => {
                 self.push(room, What::Command { actor, command }, tag);
             }
@@ -207,6 +218,7 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
 
     fn close(&mut self, room: RoomId) {
         let Some(mut its) = self.rooms.remove(&room) else { return };
+        its.send_last(&mut self.shared);
         self.shared.ask(Request::Unsubscribe { room });
         if its.owner.is_some() {
             its.depose(&mut self.shared);
@@ -350,6 +362,10 @@ impl core::fmt::Display for Event {
             Self::Deposed { room, epoch } => write!(f, "owns {room} no more (epoch {epoch})"),
             Self::Owner { room, epoch, silence } => {
                 write!(f, "{room} has a new owner (epoch {epoch}, after {silence:?})")
+            }
+            Self::Stale { room } => write!(f, "hears nothing of {room}"),
+            Self::Caught { room, silence, filled } => {
+                write!(f, "has all of {room} again (silent for {silence:?}, {filled} records read)")
             }
             Self::Incarnation { room } => write!(f, "the log of {room} was lost and begins anew"),
             Self::Unreadable { room } => write!(f, "a record of {room} cannot be read"),

@@ -2,6 +2,7 @@
 //! each edge has come.
 
 use super::follow::Follower;
+use super::rows::Rows;
 use super::shared::Shared;
 use super::writing::Writing;
 use crate::wire::{Books, Change, Fate, Forwards, Origin, Wire};
@@ -41,6 +42,7 @@ pub(super) struct Owner<M> {
     pub(super) fates: VecDeque<(Fate, Option<Priority>)>,
     pub(super) change: Change,
     pub(super) books: Books,
+    pub(super) rows: Rows,
     /// Where what has gone out came from, by its number.
     pub(super) origins: BTreeMap<Seq, (Option<Origin>, Option<DedupKey>)>,
     pub(super) edges: BTreeMap<u64, EdgeAtOwner>,
@@ -126,6 +128,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             fates: VecDeque::new(),
             change: Change::default(),
             books: follower.filter(|_| end > 0).map_or_else(Books::default, |all| all.books),
+            rows: Rows::new(follower),
             origins: BTreeMap::new(),
             edges: BTreeMap::new(),
             offered: BTreeMap::new(),
@@ -157,7 +160,10 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         if forwards.epoch != self.epoch {
             return;
         }
-        let Forwards { edge, after, heads, forwards, .. } = forwards;
+        let Forwards { edge, after, heads, forwards, books, .. } = forwards;
+        if let Some(books) = books.filter(|books| books.edge == edge) {
+            self.rows.hear(books);
+        }
         let known = self.edges.entry(edge).or_default();
         if let Some(gathering) = &mut self.gathering {
             for level in Priority::ALL {

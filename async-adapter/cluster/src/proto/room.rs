@@ -5,6 +5,7 @@ use super::follow::{Follower, concerns_edge, for_edge};
 use super::link::Link;
 use super::owner::Owner;
 use super::shared::{Purpose, Shared};
+use super::silence::Silence;
 use super::{Event, Outcome, Output};
 use crate::bus::{Answer, CallId, Record, Request};
 use crate::wire::{Decided, Flight, Forwards, HostIds, What, Wire};
@@ -51,6 +52,8 @@ pub(super) struct Room<M> {
     pub(super) heard_at: Instant,
     /// It is long ago, and the log has nothing newer.
     pub(super) is_stale: bool,
+    /// What the host is told of that.
+    silence: Silence,
     /// When to read on, if nothing comes before.
     read_at: Instant,
     /// Where the log ended when it was first asked: with that, the host can have an edge.
@@ -75,6 +78,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
             readings: Vec::new(),
             heard_at: shared.now,
             is_stale: false,
+            silence: Silence::default(),
             read_at: shared.now,
             opens_at: 0,
             held_when_asked: 0,
@@ -181,6 +185,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
             self.held.insert(record.at, record);
         }
         self.drain(shared);
+        self.tell_caught(shared);
     }
 
     /// Takes what follows what was read, and asks for what is missing before the rest.
@@ -202,6 +207,21 @@ impl<M: Payload + Wire + Clone> Room<M> {
         }
     }
 
+    /// What came follows what was read, or there is nothing more in the log.
+    fn tell_caught<I>(&mut self, shared: &mut Shared<M, I>) {
+        if self.held.is_empty()
+            && let Some(event) = self.silence.caught(self.id)
+        {
+            shared.tell(event);
+        }
+    }
+
+    /// When the host is to be told that nothing is heard.
+    fn stale_at<I>(&self, shared: &Shared<M, I>) -> Option<Instant> {
+        let may = self.opened && !self.silence.is_told;
+        may.then(|| self.heard_at + shared.options.lease)
+    }
+
     /// The log says what follows what was read: what is held before that is in no log any more, and
     /// neither is what is missing before it.
     fn fill<I: HostIds>(&mut self, shared: &mut Shared<M, I>, record: Option<Record>) {
@@ -216,13 +236,17 @@ impl<M: Payload + Wire + Clone> Room<M> {
         let applied = follower.applied;
         self.held.retain(|&at, _| at > applied);
         if record.is_none() && self.held.is_empty() {
+            self.tell_caught(shared);
             self.is_stale = shared.now >= self.heard_at + shared.options.stale;
         }
         let is_known = match record {
             // What came after it was asked may follow something that it did not have yet.
             None => self.held.keys().next().is_some_and(|at| *at <= self.held_when_asked),
             Some(record) if record.at > applied => {
-                self.held.insert(record.at, record);
+                let had_come = self.held.insert(record.at, record).is_some();
+                if self.opened && !had_come {
+                    self.silence.filled();
+                }
                 true
             }
             // It has come meanwhile, and what follows is not known.
@@ -263,6 +287,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
         let silence = now.saturating_since(self.heard_at);
         (self.heard_at, self.read_at) = (now, now + shared.options.beat * 2);
         self.is_stale = false;
+        self.silence.ends(silence);
         if is_other_log {
             shared.tell(Event::Incarnation { room: self.id });
         }
@@ -335,6 +360,9 @@ impl<M: Payload + Wire + Clone> Room<M> {
                 tell_fate(shared, self.id, one.what, one.tag, outcome);
             }
         }
+        for row in flight.rows.iter().filter(|row| row.edge == mine) {
+            self.link.booked(row);
+        }
         let seen = flight.edges.iter().find(|seen| seen.edge == mine);
         let below = seen.map_or(0, |seen| seen.settled_below);
         let is_lost = |number: u64, sent_in: u64| {
@@ -378,6 +406,10 @@ impl<M: Payload + Wire + Clone> Room<M> {
             let what = if self.follower.is_some() { Reading::Next } else { Reading::Begin };
             self.read(shared, what);
         }
+        if self.stale_at(shared).is_some_and(|at| at <= shared.now) {
+            self.silence.is_told = true;
+            shared.tell(Event::Stale { room: self.id });
+        }
         self.tick_claim(shared);
         self.send(shared);
         self.tick_retiring(shared);
@@ -390,7 +422,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
         let link = self.opened.then(|| self.link.due()).flatten();
         let claim = self.claim.due();
         let others = owner.into_iter().chain(link).chain(claim);
-        others.chain([self.read_at]).min().unwrap_or_default()
+        others.chain(self.stale_at(shared)).chain([self.read_at]).min().unwrap_or_default()
     }
 
     /// What the link has goes to the owner.
@@ -408,6 +440,16 @@ impl<M: Payload + Wire + Clone> Room<M> {
                 let bytes = forwards.encode(shared.now, &shared.ids).into();
                 shared.ask(Request::Send { room: self.id, bytes });
             }
+        }
+    }
+
+    /// The edge is closed. If the owner is elsewhere, it is told the last of its books.
+    pub(super) fn send_last<I: HostIds>(&mut self, shared: &mut Shared<M, I>) {
+        let heads = self.follower.as_ref().map_or_else(PerLevel::default, |all| all.heads);
+        let last = self.link.last_books(shared.incarnation, heads);
+        if let Some(last) = last.filter(|_| self.owner.is_none()) {
+            let bytes = last.encode(shared.now, &shared.ids).into();
+            shared.ask(Request::Send { room: self.id, bytes });
         }
     }
 

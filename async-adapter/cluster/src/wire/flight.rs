@@ -1,5 +1,6 @@
 //! A flight: everything that the owner of a room has decided since the last one, in one record.
 
+use super::books::NodeBooks;
 use super::host::{HostIds, Wire};
 use super::message::Sent;
 use super::outcome::Decided;
@@ -45,6 +46,9 @@ pub struct Flight<M> {
     pub checkpoint: u64,
     /// What became of all forwards of this log so far.
     pub books: Books,
+    /// The books of edges that have said something of theirs since the last flight that had any; where
+    /// people and data are written down whole, of all.
+    pub rows: Vec<NodeBooks>,
     /// The owner gives the room up to the node of this name.
     pub handed_to: Option<u64>,
     /// The log is new and its owner does not know yet how far the edges have come: nothing goes out,
@@ -129,6 +133,7 @@ impl<M: Wire> Flight<M> {
             books,
             handed_to: self.handed_to,
             gathering: self.gathering.then_some(true),
+            rows: self.rows.iter().map(|row| row.record(self.sent_at)).collect(),
         })
     }
 
@@ -171,6 +176,8 @@ impl<M: Wire> Flight<M> {
         };
         let (changed, state) =
             (change(&record.change)?.unwrap_or_default(), change(&record.state)?);
+        let rows = record.rows.0.iter().map(|row| NodeBooks::read(row, sent_at));
+        let rows = rows.collect::<Result<_, _>>().map_err(contradiction::<R<'_>>)?;
         let column = |column: usize| PerLevel(record.books.map(|row| row[column]));
         Ok(Self {
             incarnation: record.incarnation,
@@ -188,6 +195,7 @@ impl<M: Wire> Flight<M> {
             books: Books { dropped: column(0), refused: column(1), merged: column(2) },
             handed_to: record.handed_to,
             gathering: record.gathering.unwrap_or(false),
+            rows,
         })
     }
 
@@ -203,6 +211,9 @@ impl<M: Wire> Flight<M> {
         self.change.move_instants(to);
         if let Some(state) = &mut self.state {
             state.move_instants(to);
+        }
+        for row in &mut self.rows {
+            row.as_of = to(row.as_of);
         }
         let continued = &mut self.continued;
         let limits = continued.level_quotas.0.iter_mut();

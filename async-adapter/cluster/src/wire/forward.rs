@@ -1,5 +1,6 @@
 //! Forwards: what an edge has for the owner of a room.
 
+use super::books::NodeBooks;
 use super::host::{HostIds, Wire};
 use super::message::{
     blob_of, kind_number, kind_of, level_number, level_of, sender_blob, sender_of,
@@ -29,6 +30,8 @@ pub struct Forwards<M> {
     pub heads: PerLevel<u64>,
     /// The forwards, by rising numbers.
     pub forwards: Vec<Forward<M>>,
+    /// The edge's books, now and then.
+    pub books: Option<NodeBooks>,
 }
 
 /// One thing that an edge has for the owner, and that has one fate.
@@ -112,6 +115,7 @@ impl<M: Wire> Forwards<M> {
             after: self.after,
             heads: self.heads.0,
             forwards: self.forwards.iter().map(|forward| forward.record(now, ids)).collect(),
+            books: self.books.as_ref().map(|books| books.record(now)),
         })
     }
 
@@ -126,6 +130,7 @@ impl<M: Wire> Forwards<M> {
         let forwards = record.forwards.0.iter().map(|forward| Forward::read(forward, now, ids));
         let forwards: Vec<Forward<M>> =
             forwards.collect::<Result<_, _>>().map_err(contradiction::<R<'_>>)?;
+        let books = record.books.as_ref().map(|books| NodeBooks::read(books, now));
         let mut after = record.after;
         for forward in &forwards {
             if forward.number <= after {
@@ -140,6 +145,7 @@ impl<M: Wire> Forwards<M> {
             after: record.after,
             heads: PerLevel(record.heads),
             forwards,
+            books: books.transpose().map_err(contradiction::<R<'_>>)?,
         })
     }
 }

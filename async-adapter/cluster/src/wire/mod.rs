@@ -9,6 +9,7 @@
 //! Reading never panics and never sets aside memory by what a record claims: what is held while it is
 //! read is at most [64 times](READ_FACTOR) the bytes that came.
 
+mod books;
 mod flight;
 mod forward;
 mod host;
@@ -18,6 +19,7 @@ mod outcome;
 mod persisted;
 mod record;
 
+pub use books::{EdgeBooks, EdgeMessages, NodeBooks};
 pub use flight::{Books, EdgeSeen, Fate, Flight};
 pub use forward::{Command, Forward, Forwards, What};
 pub use host::{HostIds, Numbers, PayloadError, Wire};

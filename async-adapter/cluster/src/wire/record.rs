@@ -115,6 +115,45 @@ pub(super) struct FlightRecord<'b> {
     pub(super) handed_to: Option<u64>,
     #[n(19)]
     pub(super) gathering: Option<bool>,
+    #[cbor(b(20), skip_if = "is_empty")]
+    pub(super) rows: List<EdgeBooksRecord<'b>>,
+}
+
+/// The books of an edge.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct EdgeBooksRecord<'b> {
+    #[n(0)]
+    pub(super) edge: u64,
+    #[n(1)]
+    pub(super) node: u64,
+    /// In nanoseconds, when it was sent.
+    #[n(2)]
+    pub(super) age: u64,
+    #[n(3)]
+    pub(super) sessions: u64,
+    #[n(4)]
+    pub(super) users: u64,
+    /// By level: submitted, forwarded, merged, waiting.
+    #[n(5)]
+    pub(super) messages: [[u64; 4]; 4],
+    #[cbor(b(6), skip_if = "is_empty")]
+    pub(super) refused: List<ReasonRecord<'b>>,
+    #[cbor(b(7), skip_if = "is_empty")]
+    pub(super) dropped: List<ReasonRecord<'b>>,
+    /// By level: due, delivered, skipped, pending, excluded, abandoned.
+    #[n(8)]
+    pub(super) deliveries: [[u64; 6]; 4],
+}
+
+/// How many messages of each level there were for a reason, by its name.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ReasonRecord<'b> {
+    #[b(0)]
+    pub(super) reason: &'b str,
+    #[n(1)]
+    pub(super) counts: [u64; 4],
 }
 
 /// What one of the room's limits has left.
@@ -294,6 +333,8 @@ pub(super) struct ForwardsRecord<'b> {
     pub(super) heads: [u64; 4],
     #[cbor(b(6), skip_if = "is_empty")]
     pub(super) forwards: List<ForwardRecord<'b>>,
+    #[b(7)]
+    pub(super) books: Option<EdgeBooksRecord<'b>>,
 }
 
 /// One of the last three is there.

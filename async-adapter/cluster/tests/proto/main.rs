@@ -249,6 +249,35 @@ fn what_an_edge_has_not_heard_it_reads_in_the_log() {
 
 /// The owner knows everything that was lost, and begins the new log with it.
 #[test]
+fn an_edge_that_hears_nothing_says_so_and_what_it_had_to_read() {
+    let mut cluster = Cluster::new(3);
+    let owner = cluster.owner().expect("one owns it");
+    let edge = (owner + 1) % 3;
+    let of_silence = |cluster: &mut Cluster| {
+        let events = cluster.events(edge);
+        let told = events
+            .into_iter()
+            .filter(|event| matches!(event, Event::Stale { .. } | Event::Caught { .. }));
+        told.collect::<Vec<_>>()
+    };
+    cluster.wait(10_000);
+    assert_eq!(of_silence(&mut cluster), [], "it is quiet, and nobody is missing");
+    cluster.ways[edge] = Way::Cut;
+    cluster.say(owner, "a");
+    cluster.wait(1_900);
+    cluster.say(owner, "b");
+    assert_eq!(of_silence(&mut cluster), []);
+    cluster.wait(3_000);
+    assert_eq!(of_silence(&mut cluster), [Event::Stale { room: ROOM }], "once");
+    cluster.ways[edge] = Way::Open;
+    cluster.wait(3_000);
+    let told = of_silence(&mut cluster);
+    let [_, Event::Caught { silence, filled, .. }] = told[..] else { panic!("{told:?}") };
+    assert!(silence >= 4_900 * MILLI && filled >= 3, "{silence:?}, {filled}");
+    assert_eq!(cluster.texts(edge), numbered(&["a", "b"]));
+}
+
+#[test]
 fn a_log_that_is_lost_under_its_owner_costs_nothing() {
     let mut cluster = Cluster::new(2);
     cluster.say(0, "a");

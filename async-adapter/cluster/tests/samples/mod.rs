@@ -1,8 +1,8 @@
 //! Records of every kind, for the tests of the wire.
 
 use roomcast_cluster::wire::{
-    Books, Change, Command, Decided, EdgeSeen, Fate, Flight, Forward, Forwards, NotDone, Origin,
-    Sent, What,
+    Books, Change, Command, Decided, EdgeBooks, EdgeMessages, EdgeSeen, Fate, Flight, Forward,
+    Forwards, NodeBooks, NotDone, Origin, Sent, What,
 };
 use roomcast_core::admission::Continued;
 use roomcast_core::dedup::SaidKey;
@@ -115,6 +115,7 @@ pub(crate) fn full_flight() -> Flight<Text> {
         },
         handed_to: Some(3),
         gathering: true,
+        rows: Vec::new(),
     }
 }
 
@@ -138,6 +139,7 @@ pub(crate) fn empty_flight() -> Flight<Text> {
         books: Books::default(),
         handed_to: None,
         gathering: false,
+        rows: Vec::new(),
     }
 }
 
@@ -195,5 +197,31 @@ pub(crate) fn forwards() -> Forwards<Text> {
         after: 40,
         heads: PerLevel([3, 12, 0, 1]),
         forwards: (42..).zip(all).map(|(number, what)| Forward { number, what }).collect(),
+        books: None,
     }
+}
+
+/// The books of an edge.
+pub(crate) fn node_books() -> NodeBooks {
+    let mut books = EdgeBooks::default();
+    (books.sessions, books.users) = (1_002, 950);
+    books.messages[Priority::Normal] =
+        EdgeMessages { submitted: 100, forwarded: 80, merged: 2, waiting: 3 };
+    books.refused.insert("queue_full".into(), PerLevel([0, 10, 0, 0]));
+    books.dropped.insert("expired".into(), PerLevel([0, 5, 0, 0]));
+    let due = &mut books.deliveries[Priority::High];
+    (due.due, due.delivered, due.skipped) = (60, 40, 10);
+    (due.pending, due.excluded, due.abandoned) = (7, 2, 1);
+    assert!(books.balances());
+    NodeBooks { edge: 900, node: 7, as_of: NOW.saturating_sub(Duration::from_millis(300)), books }
+}
+
+/// A flight that tells of nothing but the books of edges.
+pub(crate) fn flight_with_books() -> Flight<Text> {
+    Flight { rows: vec![node_books()], ..empty_flight() }
+}
+
+/// An edge's books, and nothing else.
+pub(crate) fn forwards_with_books() -> Forwards<Text> {
+    Forwards { books: Some(node_books()), forwards: Vec::new(), ..forwards() }
 }

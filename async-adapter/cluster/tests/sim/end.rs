@@ -2,8 +2,10 @@
 
 use super::place::ROOM;
 use super::{Seen, World};
+use roomcast_cluster::wire::EdgeBooks;
 use roomcast_core::PerLevel;
 use roomcast_core::admission::PersistedState;
+use std::collections::BTreeMap;
 
 impl World {
     /// Nothing has gone wrong for long: everything has come to its end, everywhere the same.
@@ -12,6 +14,7 @@ impl World {
         let heads = self.oracle.heads();
         let mut state = None;
         let mut gained = 0;
+        let mut rows = BTreeMap::new();
         for at in 0..self.machines.len() {
             let its = &mut self.machines[at];
             let now = its.now(self.at);
@@ -35,6 +38,7 @@ impl World {
                 ));
             }
             self.seen.gaps += gaps;
+            rows.insert(node.incarnation(), place.edge_books(now));
             let known = (follower.state().clone(), follower.books(), follower.epoch());
             let known = (sorted(known.0), known.1, known.2);
             if *state.get_or_insert_with(|| known.clone()) != known {
@@ -61,6 +65,7 @@ impl World {
                 return Err(format!("node {name} was told more than the log says"));
             }
         }
+        self.check_rows(&rows)?;
         let machines = &self.machines;
         let lives = |tag: u64| {
             self.said_at.get(&tag).is_some_and(|&(at, start, again)| {
@@ -99,6 +104,42 @@ impl World {
         self.seen.in_limbo = (most - likes).unsigned_abs();
         self.seen.dispatched = sum(heads);
         Ok(self.seen)
+    }
+}
+
+impl World {
+    /// L1 and L2 over all nodes, as each of them reads it in the log: the books of all that live, to the
+    /// message, and those of the dead as they were last heard.
+    fn check_rows(&self, of: &BTreeMap<u64, EdgeBooks>) -> Result<(), String> {
+        for its in &self.machines {
+            let Some(follower) = its.node.as_ref().and_then(|node| node.follower(ROOM)) else {
+                return Err("a node without a log".into());
+            };
+            let mut seen = 0;
+            for row in follower.rows() {
+                if !row.books.balances() {
+                    return Err(format!("L1: a row in the log does not balance: {row:?}"));
+                }
+                match of.get(&row.edge) {
+                    Some(books) if *books == row.books => seen += 1,
+                    Some(books) => {
+                        return Err(format!(
+                            "L1: node {} has {:?} of an edge whose books are {books:?}",
+                            its.name, row.books
+                        ));
+                    }
+                    None => {}
+                }
+            }
+            if seen != of.len() {
+                return Err(format!(
+                    "L1: node {} has rows of {seen} of {} nodes",
+                    its.name,
+                    of.len()
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

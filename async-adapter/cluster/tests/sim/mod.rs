@@ -323,6 +323,8 @@ impl World {
             place.run(now, node, &mut self.oracle);
             place.read(now, &mut self.oracle)?;
             place.books(now)?;
+            let books = Box::new(place.edge_books(now));
+            node.handle(now, Input::Books { room: ROOM, books });
             self.after(machine)?;
         }
         self.later(self.at + 40 * MILLI, Due::Look(machine));

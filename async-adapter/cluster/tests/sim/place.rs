@@ -3,6 +3,7 @@
 use super::Text;
 use super::oracle::Oracle;
 use roomcast_cluster::proto::{Input, Node};
+use roomcast_cluster::wire::EdgeBooks;
 use roomcast_core::admission::PersistedState;
 use roomcast_core::handover::HandOver;
 use roomcast_core::ids::{CorrelationId, SessionKind};
@@ -61,6 +62,13 @@ impl Place {
         }
         let none = vec![PerLevel::default(); sessions.len()];
         Self { edge, audience, read: none.clone(), missed: none, sessions, gained: 0 }
+    }
+
+    /// The books, as a host tells its node.
+    pub(crate) fn edge_books(&self, now: Instant) -> EdgeBooks {
+        let (edge, audience) = (self.edge.snapshot(now), self.audience.snapshot());
+        let who = (u64::from(audience.sessions), u64::from(edge.online));
+        EdgeBooks::new(who, &edge.ledger, audience.deliveries)
     }
 
     /// Somebody says something.
