@@ -73,7 +73,10 @@
 //!   `Room::publish` and `Subscription::next_batch` are plain futures and work on any executor.
 //! - `axum`: an extractor that hands a connection to the pump once axum has done the handshake.
 //! - `json`: [`encode`] has an encoder for whatever serde serializes.
+//! - `metrics`: what the rooms count, for the recorder that the host installs: `observe`.
 //! - `net`: `TcpTransport`, for the pump.
+//! - `tracing`: rare events, such as a room that starts or stops to shed messages, for the host's log:
+//!   `observe`.
 //! - `websocket`: WebSocket connections for the pump, on the server side.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -90,6 +93,7 @@ pub mod net;
 mod reading;
 mod room;
 mod sync;
+mod trace;
 
 pub use bytes::Bytes;
 pub use drive::clock::Clock;
@@ -125,6 +129,8 @@ pub mod guide;
 pub mod message;
 pub mod moderation;
 pub mod names;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+pub mod observe;
 #[cfg(feature = "tokio")]
 pub mod pump;
 pub mod session;

@@ -24,7 +24,7 @@ pub(crate) async fn run(
     options: &Options,
     progress: &ProgressBar,
 ) -> Result<Books, String> {
-    let live = LiveRoom::open(recording, options, AtEnd::Stop)?;
+    let live = LiveRoom::open(recording, options, AtEnd::Stop, None)?;
     let mut looks = tokio::time::interval(LOOK);
     let mut lines = tokio::time::interval(LINE);
     // One future for the whole run: a signal between two looks is not lost.

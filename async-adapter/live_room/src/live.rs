@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use roomcast::event::Presence;
+use roomcast::observe::ObserveOptions;
 use roomcast::time::Instant;
 use roomcast::{Clock, Event, Hub, Join, PerLevel, Room, RoomId, Subscription};
 use roomcast_replay::recording::Recording;
@@ -59,7 +60,8 @@ impl Clock for RoomClock {
 /// A room that lives: its crowd speaks and its viewers read.
 #[derive(Debug)]
 pub(crate) struct LiveRoom {
-    hub: Hub<Said>,
+    /// The hub of this one room.
+    pub(crate) hub: Hub<Said>,
     /// The room.
     pub(crate) room: Room<Said>,
     /// The room's time.
@@ -77,11 +79,12 @@ pub(crate) struct LiveRoom {
 }
 
 impl LiveRoom {
-    /// Opens the room. The error is a line for the person who started it.
+    /// Opens the room, in a hub that is observed if `observe` says how. The error is a line for the person who started it.
     pub(crate) fn open(
         recording: &Arc<Recording>,
         options: &Options,
         at_end: AtEnd,
+        observe: Option<ObserveOptions>,
     ) -> Result<Self, String> {
         let clock = RoomClock::start();
         let joins = Arc::new(AtomicU64::new(0));
@@ -91,7 +94,11 @@ impl LiveRoom {
                 counted.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let hub: Hub<Said> = Hub::<Said>::builder().workers(1).clock(clock).on_event(count).spawn();
+        let mut hub = Hub::<Said>::builder().workers(1).clock(clock).on_event(count);
+        if let Some(observe) = observe {
+            hub = hub.observe(observe);
+        }
+        let hub = hub.spawn();
         let config = config(options).map_err(|error| error.to_string())?;
         let room = hub.create_room(ROOM, &config).map_err(|error| error.to_string())?;
         let witness = room.join(Join::guest()).map_err(|error| error.to_string())?;

@@ -2,6 +2,7 @@
 
 mod announcer;
 mod connections;
+mod metrics;
 mod moderation;
 mod nicks;
 mod stats;
@@ -17,6 +18,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use roomcast::Room;
+use roomcast::observe::ObserveOptions;
 use roomcast_replay::recording::Recording;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -29,6 +31,7 @@ use crate::page::{CONTENT_SECURITY_POLICY, asset};
 use crate::protocol::{MAX_FRAME_BYTES, Visitor, token_of};
 use crate::room::Said;
 use crate::stop;
+use metrics::Metrics;
 use nicks::Nicks;
 use stats::StatsFrame;
 
@@ -63,7 +66,9 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
         .map_err(|error| cannot_listen(options.listen, &error))?;
     let address = listener.local_addr().map_err(|error| cannot_listen(options.listen, &error))?;
     let recording = &Arc::new(Recording::clone(recording).without_silences(LONGEST_SILENCE_US));
-    let mut live = LiveRoom::open(recording, options, AtEnd::Repeat)?;
+    let recorder = metrics::install()?;
+    let observe = Some(ObserveOptions::default());
+    let mut live = LiveRoom::open(recording, options, AtEnd::Repeat, observe)?;
     let (stats_sender, stats) = watch::channel(StatsFrame::default());
     let nicks = Arc::new(Nicks::new(recording.senders()));
     // Each visit holds one end, so that the server can count them and wait for the last one.
@@ -91,10 +96,15 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
         queue: options.queue,
         doors,
     });
-    let routes =
-        Router::new().route("/ws", get(enter)).fallback(page).with_state(Arc::clone(&house));
+    let metrics = Metrics { hub: live.hub.clone(), recorder };
+    let routes = Router::new()
+        .route("/ws", get(enter))
+        .route("/metrics", get(metrics::metrics).with_state(metrics))
+        .fallback(page)
+        .with_state(Arc::clone(&house));
     let server = tokio::spawn(connections::serve(listener, routes));
     println!("the room is open at http://{address} · Ctrl-C closes it and prints the ledger");
+    println!("what it counts is at http://{address}/metrics, for Prometheus");
     println!("the first to join by name is its host, who may mute, kick and ban");
     tokio::select! {
         () = stop::requested() => {}

@@ -1,10 +1,11 @@
-//! The server in a process of its own: how its WebSockets end.
+//! The server in a process of its own: how its WebSockets end, and what it counts.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use roomcast::observe::{METRICS, MetricKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -144,6 +145,39 @@ async fn bad_handshakes_get_an_http_answer() {
         timeout(SOON, peer.read_to_string(&mut answer)).await.unwrap().unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
     }
+}
+
+/// What is at `/metrics`.
+async fn metrics(server: &Server) -> String {
+    let mut peer = TcpStream::connect(&server.address).await.unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n";
+    peer.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(SOON, peer.read_to_string(&mut answer)).await.unwrap().unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    body.to_owned()
+}
+
+/// In the text format, with the type of each, and as it is at this moment.
+#[tokio::test]
+async fn prometheus_gets_every_metric() {
+    let server = Server::start();
+    let first = metrics(&server).await;
+    for metric in METRICS {
+        let kind = if metric.kind == MetricKind::Counter { "counter" } else { "gauge" };
+        let kind = format!("# TYPE {} {kind}\n", metric.name);
+        assert_eq!(first.matches(&kind).count(), 1, "{kind}{first}");
+        assert!(first.contains(&format!("# HELP {} ", metric.name)), "{}", metric.name);
+    }
+    let sessions = |text: &str| -> u64 {
+        let line = text.lines().find_map(|line| line.strip_prefix("roomcast_sessions "));
+        line.unwrap().parse().unwrap()
+    };
+    let before = sessions(&first);
+    let pages = [server.enter().await, server.enter().await];
+    assert_eq!(sessions(&metrics(&server).await), before + pages.len() as u64);
 }
 
 /// Every page hears the goodbye and a close, and the process says that all went well.

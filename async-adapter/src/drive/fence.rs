@@ -2,7 +2,9 @@
 //! [Decision D45](roomcast_core::design#d45-foreign-code-is-fenced).
 
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::trace;
 use roomcast_core::deferred_drops::DeferredDrops;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Counts the panics that it keeps from what called.
@@ -19,11 +21,20 @@ impl Fence {
     /// foreign code.
     #[inline]
     pub(crate) fn call<R>(&self, call: impl FnOnce() -> R) -> Option<R> {
-        let answer = catch_unwind(AssertUnwindSafe(call)).ok();
-        if answer.is_none() {
-            self.0.fetch_add(1, Ordering::Relaxed);
+        match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(answer) => Some(answer),
+            Err(panic) => {
+                self.note(&*panic);
+                None
+            }
         }
-        answer
+    }
+
+    #[cold]
+    fn note(&self, panic: &(dyn Any + Send)) {
+        let panics = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        // A subscriber is foreign, too.
+        let _ = catch_unwind(AssertUnwindSafe(|| trace::panic_caught(panics, panic)));
     }
 
     /// Drops what a half of a room is done with. One that panics keeps none of the others.
@@ -34,7 +45,7 @@ impl Fence {
     }
 
     /// Drops what may be the last of a payload, one after the other.
-    #[cfg(any(feature = "tokio", test))]
+    #[cfg(any(feature = "tokio", feature = "metrics", feature = "tracing", test))]
     pub(crate) fn drop_each<T>(&self, things: impl IntoIterator<Item = T>) {
         for thing in things {
             self.call(|| drop(thing));

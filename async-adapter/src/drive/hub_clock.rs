@@ -8,6 +8,7 @@
 
 use super::clock::Clock;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::trace;
 use roomcast_core::Instant;
 use std::time::Duration;
 
@@ -67,7 +68,10 @@ impl HubClock {
             );
             match taken {
                 Ok(_) => {
-                    self.cut.fetch_add(u64::from(at < now), Ordering::Relaxed);
+                    if at < now {
+                        let cut = self.cut.fetch_add(1, Ordering::Relaxed) + 1;
+                        trace::clock_step_cut(cut, now.saturating_since(at));
+                    }
                     return at;
                 }
                 Err(other) => last = other,

@@ -12,6 +12,8 @@ use crate::drive::clock::{Clock, SystemClock};
 use crate::drive::hub_clock::HubClock;
 use crate::drive::memory::HubMemory;
 use crate::drive::worker::{Common, Hook, Worker, Workers};
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+use crate::observe::{ObserveOptions, Observer};
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::hooks::Hooks;
 use crate::room::mentions::Mentions;
@@ -50,6 +52,8 @@ pub struct HubBuilder<M, U = Arc<str>> {
     seed: Option<u64>,
     token_key: Option<TokenKey>,
     audit_copy: Option<fn(&M) -> M>,
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    observe: Option<ObserveOptions>,
     types: PhantomData<fn() -> (M, U)>,
 }
 
@@ -82,6 +86,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             seed: None,
             token_key: None,
             audit_copy: None,
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            observe: None,
             types: PhantomData,
         }
     }
@@ -167,6 +173,18 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         M: Clone,
     {
         self.audit_copy = Some(M::clone);
+        self
+    }
+
+    /// Has the hub look at the books of its rooms every so often: for metrics (feature `metrics`), and for
+    /// the events of rooms that start and stop to shed messages (feature `tracing`). What is told, and
+    /// how it is decided, is in [`observe`](crate::observe). Default it does not look.
+    ///
+    /// One worker looks, at 64 rooms at a time, and locks each as [`Room::stats`](crate::Room::stats)
+    /// does; publishing and reading do nothing for it.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub fn observe(mut self, options: ObserveOptions) -> Self {
+        self.observe = Some(options);
         self
     }
 
@@ -317,12 +335,19 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         let seeds = Seeds::new(self.seed);
         let user_rooms = self.exclusive_membership.then(|| seeds.of(Use::UserRooms));
         let names = Arc::new(Names::new());
-        let registry = Arc::new(RoomRegistry::new(
+        let registry = RoomRegistry::new(
             self.max_rooms,
             self.workers,
             user_rooms,
             Arc::clone(&names) as Arc<dyn Mentions>,
-        ));
+        );
+        #[cfg(any(feature = "metrics", feature = "tracing"))]
+        let registry = registry.keeping_removed(self.observe.is_some());
+        let registry = Arc::new(registry);
+        #[cfg(any(feature = "metrics", feature = "tracing"))]
+        let observer = self.observe.map(|options| {
+            Arc::new(Observer::new(&options, Arc::clone(&common), Arc::downgrade(&registry)))
+        });
         let broadcast_log = Arc::new(BroadcastLog::new(self.broadcasts, seeds.of(Use::Broadcasts)));
         let pairs = (0..self.workers).map(|number| {
             let (worker, inbox) = Worker::new(Arc::clone(&common));
@@ -335,6 +360,14 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             (worker, driver.with_trimmer(trimmer))
         });
         let (workers, drivers): (Vec<_>, Vec<_>) = pairs.unzip();
+        #[cfg(any(feature = "metrics", feature = "tracing"))]
+        let drivers = drivers
+            .into_iter()
+            .enumerate()
+            .map(|(number, driver)| {
+                driver.with_observer(if number == 0 { observer.clone() } else { None })
+            })
+            .collect();
         peers.get_or_init(|| workers.iter().map(Arc::downgrade).collect());
         // A power of two; where that is more than there are workers, some look after two parts.
         let shards_per_room = self
@@ -352,6 +385,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             seeds,
             token_key: Arc::new(token_key),
             audit_copy: self.audit_copy,
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            observer,
             hooks: Arc::new(Hooks::default()),
             sharding: Sharding::new(shards_per_room as u32, self.sessions_per_shard)
                 .unwrap_or_default(),

@@ -3,6 +3,7 @@
 use crate::drive::clock::Clock;
 use crate::room::SharedRoom;
 use crate::sync::Arc;
+use crate::trace;
 use roomcast_core::ledger::{Deliveries, DropReason, LevelLedger};
 use roomcast_core::room::RoomSnapshot;
 use roomcast_core::{Actor, Instant, Payload};
@@ -78,6 +79,7 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
         clock: &dyn Clock,
         deadline: Duration,
     ) -> Self {
+        trace::drain_begun(rooms.len());
         Self {
             report: DrainReport { rooms: rooms.len(), ..DrainReport::default() },
             rooms,
@@ -99,7 +101,10 @@ impl<M: Payload + Send + Sync + 'static> Drain<M> {
         }
         for _ in 0..ROOMS_A_STEP {
             let Some(room) = self.rooms.get(self.at) else {
-                let next = self.next_phase()?;
+                let Some(next) = self.next_phase() else {
+                    trace::drain_ended(&self.report());
+                    return None;
+                };
                 self.enter(next);
                 return Some(Duration::ZERO);
             };

@@ -27,6 +27,8 @@ pub use builder::HubBuilder;
 
 use crate::drive::clock::Clock;
 use crate::drive::worker::{Common, Workers};
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+use crate::observe::Observer;
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::gate::{EdgeStart, Stands};
 use crate::room::hooks::Hooks;
@@ -84,7 +86,7 @@ impl<M: Payload + Send + Sync + 'static, U> Clone for Hub<M, U> {
 
 /// What all handles of a hub and of its rooms share.
 #[derive(Debug)]
-struct Inner<M, U> {
+struct Inner<M: Payload + Send + Sync + 'static, U> {
     common: Arc<Common>,
     workers: Arc<Workers<Job<M>>>,
     registry: Arc<RoomRegistry<M>>,
@@ -95,6 +97,9 @@ struct Inner<M, U> {
     token_key: Arc<TokenKey>,
     /// How payloads are copied for the audits, where those keep them.
     audit_copy: Option<fn(&M) -> M>,
+    /// Looks at the rooms, where the host wants that.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    observer: Option<Arc<Observer<M>>>,
     /// How the sessions of a room are spread over workers.
     sharding: Sharding,
 }
@@ -333,6 +338,18 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// dropped. What else was to be told, woken or dropped was.
     pub fn caught_panics(&self) -> u64 {
         self.inner.common.fence.caught()
+    }
+
+    /// Looks at all rooms now, beside the times that [`HubBuilder::observe`] sets: before metrics are
+    /// fetched, so that they are of this moment, and after a drain, so that nothing is missing in them.
+    /// Returns whether it did; not in a hub that is not observed, and not when a recorder or a
+    /// subscriber calls it that is told what a look has found. Waits for a look that is under way.
+    ///
+    /// # Cost
+    /// O(rooms): about a microsecond each.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub fn observe_now(&self) -> bool {
+        self.inner.observer.as_ref().is_some_and(|observer| observer.look(self.now()))
     }
 
     /// Ends the server in order: no room is opened and none takes anything more, what waits goes

@@ -10,6 +10,7 @@ use crate::room::SharedRoom;
 use crate::room::gate::Stands;
 use crate::room::mentions::Mentions;
 use crate::sync::Arc;
+use crate::trace;
 use roomcast_core::engine::CreateRoomError;
 use roomcast_core::{Payload, RoomConfig, RoomId};
 
@@ -32,6 +33,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
             )
         })?;
         if opened.is_new {
+            trace::room_opened(opened.shared.id());
             opened.shared.begin();
         }
         Ok(opened)

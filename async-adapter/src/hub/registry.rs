@@ -29,6 +29,9 @@ pub(crate) struct RoomRegistry<M> {
     max_rooms: u32,
     user_rooms: Option<Stripes>,
     names: Arc<dyn Mentions>,
+    /// Rooms that are here no more and that are still counted, where somebody counts.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    removed: Option<Mutex<Vec<Arc<SharedRoom<M>>>>>,
 }
 
 /// Rooms by places that stay, so that a broadcast can go from one to the next, and by their ids.
@@ -152,7 +155,53 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
             is_shutting_down: false,
         };
         let user_rooms = user_rooms.map(Stripes::new);
-        Self { rooms: RwLock::new(rooms), max_rooms, user_rooms, names }
+        Self {
+            rooms: RwLock::new(rooms),
+            max_rooms,
+            user_rooms,
+            names,
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            removed: None,
+        }
+    }
+
+    /// The same; rooms that are removed are kept for who counts.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(crate) fn keeping_removed(mut self, keeps: bool) -> Self {
+        self.removed = keeps.then(Mutex::default);
+        self
+    }
+
+    /// Returns the rooms that are here no more; [`keep_removed`](Self::keep_removed) is to follow for those
+    /// that still count.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(crate) fn take_removed(&self) -> Vec<Arc<SharedRoom<M>>> {
+        self.removed
+            .as_ref()
+            .map(|removed| std::mem::take(&mut *removed.lock()))
+            .unwrap_or_default()
+    }
+
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(crate) fn keep_removed(&self, rooms: impl IntoIterator<Item = Arc<SharedRoom<M>>>) {
+        if let Some(removed) = &self.removed {
+            removed.lock().extend(rooms);
+        }
+    }
+
+    /// Returns how many rooms were ever made.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(crate) fn made(&self) -> usize {
+        self.rooms.read().made
+    }
+
+    /// Takes a room out; whoever counts finds it from now on among those that are here no more.
+    #[cfg_attr(not(any(feature = "metrics", feature = "tracing")), allow(clippy::unused_self))]
+    fn take_out(&self, rooms: &mut Rooms<M>, id: RoomId) -> Option<Arc<SharedRoom<M>>> {
+        let removed = rooms.remove(id)?;
+        #[cfg(any(feature = "metrics", feature = "tracing"))]
+        self.keep_removed([Arc::clone(&removed)]);
+        Some(removed)
     }
 
     /// Returns the room with this id.
@@ -209,7 +258,8 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
                 let shared = Arc::clone(shared);
                 return Ok(Ok(Opened { shared, is_new: false, note: note(id) }));
             }
-            displaced = rooms.remove(id).map(|ended| (ended, self.names.forget_room(id)));
+            displaced =
+                self.take_out(&mut rooms, id).map(|ended| (ended, self.names.forget_room(id)));
         }
         let made = if rooms.is_shutting_down {
             Err(CreateRoomError::ShuttingDown)
@@ -235,7 +285,7 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     ) -> Result<Looked<M, N>, Changed> {
         let mut rooms = self.rooms.write();
         let Some(id) = find().settled()? else { return Ok(None) };
-        let Some(removed) = rooms.remove(id) else { return Ok(None) };
+        let Some(removed) = self.take_out(&mut rooms, id) else { return Ok(None) };
         removed.stay_closed();
         let note = note(id);
         let name = self.names.forget_room(id);
@@ -248,7 +298,7 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
     pub(crate) fn forget(&self, shared: &Arc<SharedRoom<M>>) {
         let mut rooms = self.rooms.write();
         let is_it = rooms.get(shared.id()).is_some_and(|other| Arc::ptr_eq(other, shared));
-        let removed = if is_it { rooms.remove(shared.id()) } else { None };
+        let removed = if is_it { self.take_out(&mut rooms, shared.id()) } else { None };
         let displaced = removed.map(|removed| (self.names.forget_room(removed.id()), removed));
         drop(rooms);
         drop(displaced);

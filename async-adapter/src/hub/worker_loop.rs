@@ -5,10 +5,13 @@ use super::spread::Spread;
 use super::trimmer::Trimmer;
 use crate::drive::signal::Signal;
 use crate::drive::worker::Worker;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+use crate::observe::Observer;
 use crate::room::broadcast_log::BroadcastLog;
 use crate::room::{Job, SharedRoom, Visited};
 use crate::sync::channel::Receiver;
 use crate::sync::{Arc, Weak};
+use crate::trace;
 use roomcast_core::{Instant, Payload};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -43,6 +46,9 @@ pub(crate) struct WorkerLoop<M: Payload + Send + Sync + 'static> {
     spread: Spread,
     /// What gives way, where memory has a limit.
     trimmer: Option<Trimmer<M>>,
+    /// Who looks at the books of all rooms, if it is this worker's to.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    observer: Option<Arc<Observer<M>>>,
     /// The rooms of the hub, which lives as long as its handles do.
     registry: Weak<RoomRegistry<M>>,
     /// When which shard wants a visit; shards by their addresses, since a room that is removed may
@@ -60,14 +66,44 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         spread: Spread,
     ) -> Self {
         let (timers, shards) = (BTreeSet::new(), HashMap::new());
-        let trimmer = None;
-        Self { worker, inbox, broadcast_log, spread, trimmer, registry, timers, shards }
+        Self {
+            worker,
+            inbox,
+            broadcast_log,
+            spread,
+            trimmer: None,
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            observer: None,
+            registry,
+            timers,
+            shards,
+        }
     }
 
     /// The same, which sees to it that memory keeps its limit.
     pub(crate) fn with_trimmer(mut self, trimmer: Option<Trimmer<M>>) -> Self {
         self.trimmer = trimmer;
         self
+    }
+
+    /// The same, which looks at the books of all rooms.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(crate) fn with_observer(mut self, observer: Option<Arc<Observer<M>>>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Looks at the books of some rooms, if it is time to; returns how long until there is more to
+    /// look at.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    fn observe(&self) -> Option<Duration> {
+        self.observer.as_ref().map(|observer| observer.step(self.worker.now()))
+    }
+
+    #[cfg(not(any(feature = "metrics", feature = "tracing")))]
+    #[allow(clippy::unused_self)]
+    fn observe(&self) -> Option<Duration> {
+        None
     }
 
     /// Whether somebody has asked for something that a turn would do.
@@ -106,13 +142,14 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
             }
         }
         let fence = self.worker.fence();
+        let looks = self.observe();
         let trims = self.trimmer.as_mut().is_some_and(|trimmer| trimmer.step(fence));
         if trims || work_left == 0 || !self.inbox.is_empty() || self.spread.is_under_way() {
             return Next::Now;
         }
-        let rest = self.worker.rest();
+        let rest = self.worker.rest().into_iter().chain(looks).min();
         if rest.is_some_and(|rest| rest.is_zero()) {
-            // The next turn lets time go on.
+            // The next turn lets time go on, or looks at more rooms.
             return Next::Now;
         }
         let timer = self.timers.first().map(|(at, _)| at.saturating_since(self.worker.now()));
@@ -136,8 +173,10 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
     fn visit(&mut self, shared: &Arc<SharedRoom<M>>, shard: u32) -> usize {
         let visited = self.worker.fence().call(|| shared.visit(shard));
         // A room whose visit panics is looked after again, and keeps nobody else from being.
-        let visited = visited
-            .unwrap_or_else(|| Visited { woken: 0, next: Some(self.worker.now() + RETRY_AFTER) });
+        let visited = visited.unwrap_or_else(|| {
+            trace::visit_panicked(shared.id());
+            Visited { woken: 0, next: Some(self.worker.now() + RETRY_AFTER) }
+        });
         if let Some(trimmer) = &mut self.trimmer {
             trimmer.note(shared, shard);
         }
@@ -168,11 +207,12 @@ impl<M: Payload + Send + Sync + 'static> Drop for WorkerLoop<M> {
             return;
         }
         let Some(registry) = self.registry.upgrade() else { return };
-        for shared in registry.shut_down() {
-            if shared.is_worked_by(&self.worker) {
-                self.worker.fence().call(|| shared.close_unattended());
-                self.forget_if_ended(&registry, &shared);
-            }
+        let mut rooms = registry.shut_down();
+        rooms.retain(|shared| shared.is_worked_by(&self.worker));
+        self.worker.fence().call(|| trace::worker_ended(rooms.len()));
+        for shared in rooms {
+            self.worker.fence().call(|| shared.close_unattended());
+            self.forget_if_ended(&registry, &shared);
         }
     }
 }

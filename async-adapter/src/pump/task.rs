@@ -17,6 +17,7 @@ use crate::room::pump_notify::PumpNotify;
 use crate::room::round_robin::RoundRobin;
 use crate::sync::Arc;
 use crate::sync::channel::{Receiver, TryRecvError};
+use crate::trace;
 use roomcast_core::event::EndReason;
 use roomcast_core::{Payload, SessionId};
 use std::collections::{HashMap, VecDeque};
@@ -29,6 +30,10 @@ use tokio::time::Instant;
 const SLICE: u32 = 256;
 /// The maximum number of commands that one turn obeys.
 const COMMANDS: usize = 1_024;
+
+/// Why a connection is let go, for the log.
+const FAILED: &str = "failed";
+const HIGH_LOST: &str = "a High message was missed";
 
 /// What a turn leaves.
 enum Next {
@@ -172,7 +177,7 @@ where
             self.connections.watch(now.into_std(), self.options.stalled_after, &mut stalled);
         for (place, session) in stalled {
             self.stats.stalled += 1;
-            self.lose(place, session);
+            self.lose(place, session, "stalled");
         }
         self.put_down();
         let is_idle = self.fresh.is_empty() && self.unblocked.is_empty();
@@ -211,7 +216,8 @@ where
             None => self.fresh.push_back(place),
             // Its peer takes it later, or is given up.
             Some(Written::Blocked) => {}
-            Some(Written::All | Written::Gone) => self.lose(place, session),
+            Some(Written::All) => self.lose(place, session, "closed by the host"),
+            Some(Written::Gone) => self.lose(place, session, FAILED),
         }
     }
 
@@ -238,11 +244,11 @@ where
             match self.connections.unblock(place, session, now.into_std(), &mut self.stats) {
                 Written::All | Written::Blocked if lost_high => {
                     self.stats.high_lost += 1;
-                    self.lose(place, session);
+                    self.lose(place, session, HIGH_LOST);
                 }
                 Written::All => self.fresh.push_back(place),
                 Written::Blocked => {}
-                Written::Gone => self.lose(place, session),
+                Written::Gone => self.lose(place, session, FAILED),
             }
         }
     }
@@ -272,7 +278,7 @@ where
                 // What waits follows the rest.
                 Some(Written::Blocked) => continue,
                 Some(Written::Gone) => {
-                    self.lose(place, session);
+                    self.lose(place, session, FAILED);
                     continue;
                 }
             }
@@ -280,7 +286,7 @@ where
             let patience = self.options.stalled_after;
             let space = self.connections.space(place, session, now_std, patience, &mut self.stats);
             let Some(space) = space else {
-                self.lose(place, session);
+                self.lose(place, session, FAILED);
                 continue;
             };
             if space == 0 {
@@ -305,8 +311,9 @@ where
         }
     }
 
-    /// A connection is gone or given up: so is its session.
-    fn lose(&mut self, place: u32, session: SessionId) {
+    /// A connection is gone or given up, for this reason: so is its session.
+    fn lose(&mut self, place: u32, session: SessionId, reason: &'static str) {
+        self.shared.fence().call(|| trace::connection_lost(self.shared.id(), session, reason));
         self.hand_out(place, session);
         self.connections.remove(place, session, &mut self.stats);
     }
@@ -375,6 +382,10 @@ where
             }
         }
         let sessions: Vec<SessionId> = self.connections.sessions().collect();
+        if !sessions.is_empty() {
+            let (room, shard) = (self.shared.id(), self.shard.part.index());
+            self.shared.fence().call(|| trace::pump_ended(room, shard, sessions.len()));
+        }
         for session in sessions {
             self.drop_connection(session);
             self.shared.close_session(session);

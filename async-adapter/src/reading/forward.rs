@@ -5,6 +5,7 @@ use crate::reading::sink_pace::SinkPace;
 use crate::reading::subscription::Subscription;
 use crate::reading::when_high_lost::WhenHighLost;
 use crate::room::token::ResumeToken;
+use crate::trace;
 use futures_sink::Sink;
 use roomcast_core::error::SessionEnd;
 use roomcast_core::{Batch, Item, Payload, Priority};
@@ -229,7 +230,7 @@ where
             Err(end) => {
                 done.token = subscription.end_token(None);
                 done.end = end;
-                return done;
+                break;
             }
         };
         let count = (batch.messages().len() + batch.directs().len()) as u64;
@@ -254,15 +255,17 @@ where
                 drop(unsent);
                 done.token = subscription.end_token(None);
                 done.end = ForwardEnd::HighLost;
-                return done;
+                break;
             }
             Err(end) => done.end = end,
         }
         (done.unsent, done.taken) = (count, taken);
         drop(unsent);
         done.token = subscription.end_token(Some(&batch));
-        return done;
+        break;
     }
+    trace::forward_ended(subscription.room_id(), subscription.session(), &done);
+    done
 }
 
 /// Whether these are known to be one for each item of a batch.

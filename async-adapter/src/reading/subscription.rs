@@ -9,6 +9,8 @@ use crate::room::token::ResumeToken;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use futures_core::Stream;
+#[cfg(feature = "tokio")]
+use roomcast_core::RoomId;
 use roomcast_core::error::SessionEnd;
 use roomcast_core::event::{EndReason, StartPosition};
 use roomcast_core::ids::Seq;
@@ -97,6 +99,11 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn room_id(&self) -> RoomId {
+        self.shared.id()
     }
 
     /// What its batches hold at most.

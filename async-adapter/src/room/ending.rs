@@ -5,6 +5,7 @@ use crate::drive::worker::Worker;
 use crate::room::audience_shard::AudienceShard;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::trace;
 use roomcast_core::{Actor, Event, Payload};
 
 /// What an event counts that was polled and has yet to be told.
@@ -79,6 +80,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     #[cold]
     fn tell_end(self: &Arc<Self>) {
         self.workers[0].deliver(self.id, &[Event::RoomEnded]);
+        trace::room_ended(self.id);
         self.telling.end();
         if let Some(news) = &self.edge_news {
             news.note();

@@ -105,6 +105,9 @@ pub(crate) struct SharedRoom<M> {
     refuses_joins: AtomicBool,
     /// What it adds to what all rooms hold, where that has a limit.
     weight: Option<Box<RoomWeight>>,
+    /// The number of the last look that has counted it.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(crate) looked_at: AtomicU64,
     #[cfg(feature = "tokio")]
     pub(crate) groups: Groups,
 }
@@ -195,6 +198,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             edge_news: matches!(stands, Stands::AtEdge(_)).then(Box::default),
             unsent: AtomicU64::new(0),
             refuses_joins: AtomicBool::new(false),
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            looked_at: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
         })

@@ -19,6 +19,8 @@ mod reading;
 #[path = "../../../async-adapter/src/room/mod.rs"]
 mod room;
 mod sync;
+#[path = "../../../async-adapter/src/trace.rs"]
+mod trace;
 
 // The facades, as in the adapter's own `lib.rs`.
 #[path = "../../../async-adapter/src/config.rs"]

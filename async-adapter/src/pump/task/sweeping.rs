@@ -1,6 +1,6 @@
 //! What the sessions of some slots are due: taken under the lock, written outside.
 
-use super::Pumper;
+use super::{FAILED, HIGH_LOST, Pumper};
 use crate::pump::connection::Written;
 use crate::pump::connections::Takes;
 use crate::pump::frames::{Frame, PumpEncoder};
@@ -146,7 +146,8 @@ where
                 && let Some(session) = self.connections.session_at(place)
             {
                 self.stats.high_lost += u64::from(written != Written::Gone);
-                self.lose(place, session);
+                let reason = if written == Written::Gone { FAILED } else { HIGH_LOST };
+                self.lose(place, session, reason);
             }
         }
     }
