@@ -12,7 +12,7 @@
 //!
 //! The feature `tokio` adds what drives a node, and a bus for nodes of one process; the feature `nats` a bus
 //! over NATS with `JetStream`; and the feature `hub` what a server links in: a `ClusterHub`, whose rooms are
-//! those of a hub.
+//! those of a hub. The page `running` is for whoever runs it: servers, streams, replicas, permissions, deploys.
 //!
 //! # What holds, whatever goes wrong
 //!
@@ -44,6 +44,10 @@ pub mod drive;
 #[cfg(feature = "hub")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hub")))]
 pub mod hub;
+#[cfg(all(feature = "hub", feature = "nats"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "hub", feature = "nats"))))]
+#[doc = include_str!("../docs/running.md")]
+pub mod running {}
 pub mod proto;
 pub mod wire;
 

@@ -4,8 +4,8 @@ mod server;
 
 use bytes::Bytes;
 use roomcast_cluster::bus::{
-    Answer, CallId, FromBus, Key, NatsBus, NatsError, NatsOptions, Push, Record, Request, Said,
-    Storage,
+    Answer, CallId, ConnectOptions, FromBus, Key, NatsBus, NatsError, NatsOptions, Push, Record,
+    Request, Said, Storage,
 };
 use roomcast_core::RoomId;
 use server::Server;
@@ -369,4 +369,41 @@ async fn what_cannot_be_used_is_said() {
     assert!(why.contains("republish"), "{why}");
     let refused = NatsBus::connect("nats://127.0.0.1:1", NatsOptions::new()).await;
     assert!(matches!(refused, Err(NatsError::Connect(_))), "{refused:?}");
+}
+
+/// As the page on running it has it.
+#[tokio::test]
+async fn a_server_with_users_lets_nodes_do_what_they_do_and_nobody_else() {
+    let page = include_str!("../docs/running.md");
+    let (_, rest) = page.split_once("```text\n").expect("a configuration");
+    let (configuration, _) = rest.split_once("```").expect("its end");
+    let Some(server) = Server::start_with(configuration) else { return };
+    let node = || ConnectOptions::with_user_and_password("roomcast".into(), "a secret".into());
+    let options = || NatsOptions::new().connection(node());
+    let mut first = Client::with(&server, options()).await;
+    let mut second = Client::with(&server, options()).await;
+    second.settle().await;
+    second.bus.request(None, Request::Subscribe { room: ROOM });
+    second.bus.request(None, Request::Listen { room: ROOM });
+    second.bus.request(None, Request::Watch);
+    second.settle().await;
+    first.bus.request(None, Request::Send { room: ROOM, bytes: Bytes::from_static(b"forward") });
+    let at = first.appended(0, "hello").await;
+    assert!(matches!(first.put(Key::Node(7), 0, Some(LONG)).await, Answer::Done(_)));
+    assert!(matches!(first.call(Request::Last { room: ROOM }).await, Answer::Read(Some(_))));
+    let (mut record, mut key, mut sent) = (false, false, false);
+    while !(record && key && sent) {
+        match second.push().await {
+            Push::Record { record: its, .. } => record |= its.at == at,
+            Push::Key { key: its, .. } => key |= its == Key::Node(7),
+            Push::Sent { room, .. } => sent |= room == ROOM,
+        }
+    }
+    let refused = NatsBus::connect(&server.address(), NatsOptions::new()).await;
+    assert!(matches!(refused, Err(NatsError::Connect(_))), "{refused:?}");
+    // Nor may a node put words into a room past its log.
+    let client = node().connect(server.address()).await.expect("a server");
+    client.publish("rc.out.42", "forged".into()).await.expect("a connection");
+    client.flush().await.expect("a connection");
+    assert_eq!(second.told_within(SHORT).await, None);
 }

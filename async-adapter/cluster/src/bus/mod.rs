@@ -33,7 +33,7 @@ pub use local::{LocalBus, LocalConnection};
 pub use memory::MemoryBus;
 #[cfg(feature = "nats")]
 #[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
-pub use nats::{NatsBus, NatsError, NatsOptions, Storage};
+pub use nats::{ConnectOptions, NatsBus, NatsError, NatsOptions, Storage};
 
 use bytes::Bytes;
 use roomcast_core::time::Duration;

@@ -1,4 +1,5 @@
-//! A NATS server of a test's own: a process with a port and a directory, which end with it.
+//! A NATS server of one's own, for tests and figures: a process with a port and a directory, which end
+//! with it.
 
 // Each test takes what it needs.
 #![allow(dead_code)]
@@ -28,6 +29,17 @@ impl Server {
         Some(server)
     }
 
+    /// Starts one with this configuration, beside its address and its directory.
+    pub(crate) fn start_with(configuration: &str) -> Option<Self> {
+        let mut server = Self::new(program()?, free_port());
+        let path = server.directory.with_extension("conf");
+        std::fs::write(&path, configuration).expect("a file that can be written");
+        server.more = vec!["--config".to_owned(), path.display().to_string()];
+        server.up();
+        let _ = std::fs::remove_file(path);
+        Some(server)
+    }
+
     /// Starts three in a cluster.
     pub(crate) fn start_three() -> Option<[Self; 3]> {
         let program = program()?;
@@ -45,7 +57,7 @@ impl Server {
 
     fn new(program: PathBuf, at: SocketAddr) -> Self {
         let directory = format!("nats-{}-{}", std::process::id(), at.port());
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(directory);
+        let directory = std::env::temp_dir().join(directory);
         Self { program, at, directory, more: Vec::new(), process: None }
     }
 
@@ -70,6 +82,11 @@ impl Server {
             let _ = process.kill();
             let _ = process.wait();
         }
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     pub(crate) fn address(&self) -> String {

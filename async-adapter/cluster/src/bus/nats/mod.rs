@@ -9,6 +9,7 @@ mod heard;
 mod options;
 mod streams;
 
+pub use async_nats::ConnectOptions;
 pub use options::{NatsError, NatsOptions, Storage};
 
 use super::{Answer, CallId, Connection, FromBus, Key, Push, Request, Said};

@@ -17,6 +17,9 @@ pub enum Storage {
     File,
 }
 
+/// Records of a subscription that wait. What is more gets lost on the way, and is read from the log.
+const CAPACITY: usize = 1_024;
+
 /// The settings of a bus over NATS. All nodes of a cluster have the same; those of the streams count
 /// for the node that makes them.
 ///
@@ -55,8 +58,7 @@ impl NatsOptions {
             keys: Storage::File,
             kept: 1_024,
             answer: Duration::from_secs(1),
-            // What is more gets lost on the way, and is read from the log.
-            connection: connection.subscription_capacity(1_024),
+            connection: connection.subscription_capacity(CAPACITY),
         }
     }
 
@@ -100,9 +102,10 @@ impl NatsOptions {
         self
     }
 
-    /// How to connect: credentials, TLS, intervals. Its callback for events is not called.
+    /// How to connect: credentials, TLS, intervals. Its callback for events is not called, and how much may
+    /// wait of a subscription stays as it is. Where nothing is said, a ping goes out every 2 s.
     pub fn connection(mut self, connection: ConnectOptions) -> Self {
-        self.connection = connection;
+        self.connection = connection.subscription_capacity(CAPACITY);
         self
     }
 
