@@ -5,13 +5,17 @@
 use metrics::Unit;
 use metrics_util::MetricKind as Kind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use roomcast::encode::Text;
 use roomcast::observe::{METRICS, MetricKind, ObserveOptions};
-use roomcast::stats::{DropReason, Reason, RefusalReason, RoomStats, Skips};
+use roomcast::pump::PumpOptions;
+use roomcast::stats::{Deliveries, DropReason, Reason, RefusalReason, RoomStats, Skips};
 use roomcast::{
     Actor, Direct, GapCause, Hub, HubBuilder, Join, PerLevel, Priority, Publish, Recipient, Room,
-    RoomConfig, Source, Subscription, UserId,
+    RoomConfig, Source, Subscription, Transport, UserId,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -186,7 +190,8 @@ async fn counts_are_those_of_the_books() {
     let [red, _] = &rooms;
     let mut guests: Vec<_> =
         rooms.iter().flat_map(|room| [0; 3].map(|_| room.join(Join::guest()).unwrap())).collect();
-    let _ann = red.join("ann").unwrap();
+    let ann = red.join("ann").unwrap();
+    let mut leaver = Some(red.join(Join::guest()).unwrap());
     let direct = |text| red.send_direct(Recipient::Session(guests[0].session()), Direct::new(text));
     let sent = [direct("first"), direct("second")];
     assert!(sent.iter().all(Result::is_ok));
@@ -196,7 +201,11 @@ async fn counts_are_those_of_the_books() {
                 say(room, Priority::ALL[number % 4]);
             }
         }
+        let own = Publish::new(Source::Session(ann.session()), "mine").priority(Priority::High);
+        let _ = red.try_publish(own);
         sleep(Duration::from_secs(1)).await;
+        // One leaves with all that it was due.
+        drop(leaver.take());
         // The second of each room is too slow, and the third never reads.
         for guest in guests.iter_mut().step_by(3) {
             read(guest);
@@ -210,6 +219,16 @@ async fn counts_are_those_of_the_books() {
     }
     let stats = rooms.each_ref().map(Room::stats);
     // There is something of each kind.
+    let kinds: [fn(Deliveries) -> u64; 3] =
+        [|row| row.excluded, |row| row.abandoned, |row| row.pending];
+    for kind in kinds {
+        let count = |stats: &RoomStats| kind(stats.deliveries(Priority::High));
+        assert!(
+            sum(&stats, count) > 0,
+            "{:?}",
+            stats.map(|stats| stats.deliveries(Priority::High))
+        );
+    }
     assert!(sum(&stats, |stats| stats.dropped(Priority::Lowest, DropReason::Evicted)) > 0);
     let skipped = |stats: &RoomStats| stats.deliveries(Priority::High).skipped;
     assert!(sum(&stats, skipped) > 0, "{:?}", stats.map(|stats| stats.deliveries(Priority::High)));
@@ -325,6 +344,49 @@ async fn rooms_that_shed_are_counted() {
         assert_eq!(now(&mut told), (1, storm));
         sleep(Duration::from_secs(60)).await;
         assert_eq!(now(&mut told), (0, storm));
+    }
+}
+
+/// A connection that takes all.
+struct Wire;
+
+impl Transport for Wire {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pumps_are_counted_also_when_they_are_gone() {
+    let recorder = DebuggingRecorder::new();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let mut told = Told::new(&recorder);
+    let hub = Hub::<String>::builder().workers(1).observe(ObserveOptions::default()).spawn();
+    let room = hub.open_room("stream-42", &RoomConfig::fan_out()).unwrap();
+    let now = |told: &mut Told| {
+        assert!(hub.observe_now());
+        told.take();
+        ["connections", "messages_total", "encoded_total", "sent_bytes_total"]
+            .map(|name| told.get(&format!("pump_{name}"), &[]))
+    };
+    assert_eq!(now(&mut told), [0; 4]);
+    for (round, messages, encoded, bytes) in [(1, 5, 1, 25), (2, 10, 2, 50)] {
+        let pump = room.pump::<Wire, _>(Text, PumpOptions::default()).unwrap();
+        let peers = [0; 5].map(|_| pump.join(Join::guest(), Wire).unwrap());
+        let say = |text: &str| room.try_publish(Publish::new(Source::Host, text.to_owned()));
+        assert!(say("hello").is_ok());
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(now(&mut told), [5, messages, encoded, bytes], "{round}");
+        drop(peers);
+        drop(pump);
+        sleep(Duration::from_secs(1)).await;
+        for _ in 0..2 {
+            assert_eq!(now(&mut told), [0, messages, encoded, bytes], "{round}");
+        }
     }
 }
 

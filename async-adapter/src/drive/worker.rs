@@ -6,6 +6,8 @@ use crate::drive::fence::Fence;
 use crate::drive::hub_clock::HubClock;
 use crate::drive::memory::HubMemory;
 use crate::drive::signal::Signal;
+#[cfg(all(feature = "metrics", feature = "tokio"))]
+use crate::observe::pumps::PumpBooks;
 use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +30,9 @@ pub(crate) struct Common {
     pub(crate) fence: Arc<Fence>,
     /// What all rooms hold together, where that has a limit.
     pub(crate) memory: Option<Arc<HubMemory>>,
+    /// What the pumps do, where somebody counts.
+    #[cfg(all(feature = "metrics", feature = "tokio"))]
+    pub(crate) pumps: Option<PumpBooks>,
 }
 
 impl std::fmt::Debug for Common {
@@ -75,6 +80,12 @@ impl<W> Worker<W> {
 
     pub(crate) fn fence(&self) -> &Arc<Fence> {
         &self.common.fence
+    }
+
+    /// What the pumps do, where somebody counts.
+    #[cfg(all(feature = "metrics", feature = "tokio"))]
+    pub(crate) fn pumps(&self) -> Option<&PumpBooks> {
+        self.common.pumps.as_ref()
     }
 
     /// What all rooms hold together, where that has a limit.

@@ -12,6 +12,8 @@ use crate::drive::clock::{Clock, SystemClock};
 use crate::drive::hub_clock::HubClock;
 use crate::drive::memory::HubMemory;
 use crate::drive::worker::{Common, Hook, Worker, Workers};
+#[cfg(all(feature = "metrics", feature = "tokio"))]
+use crate::observe::pumps::PumpBooks;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 use crate::observe::{ObserveOptions, Observer};
 use crate::room::broadcast_log::BroadcastLog;
@@ -331,7 +333,15 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         let clock = HubClock::new(clock, self.max_step);
         let memory = self.memory_limit.map(|limit| Arc::new(HubMemory::new(limit, self.workers)));
         let (hook, fence, peers) = (self.hook, Arc::default(), Peers::default());
-        let common = Arc::new(Common { clock, outcome_waiters, hook, fence, memory });
+        let common = Arc::new(Common {
+            clock,
+            outcome_waiters,
+            hook,
+            fence,
+            memory,
+            #[cfg(all(feature = "metrics", feature = "tokio"))]
+            pumps: self.observe.is_some().then(PumpBooks::default),
+        });
         let seeds = Seeds::new(self.seed);
         let user_rooms = self.exclusive_membership.then(|| seeds.of(Use::UserRooms));
         let names = Arc::new(Names::new());

@@ -346,7 +346,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
     /// subscriber calls it that is told what a look has found. Waits for a look that is under way.
     ///
     /// # Cost
-    /// O(rooms): about a microsecond each.
+    /// O(rooms): one to two microseconds each.
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     pub fn observe_now(&self) -> bool {
         self.inner.observer.as_ref().is_some_and(|observer| observer.look(self.now()))

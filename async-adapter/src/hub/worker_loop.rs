@@ -93,6 +93,11 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
         self
     }
 
+    #[cfg(all(test, feature = "metrics"))]
+    pub(crate) fn observer(&self) -> Option<&Arc<Observer<M>>> {
+        self.observer.as_ref()
+    }
+
     /// Looks at the books of some rooms, if it is time to; returns how long until there is more to
     /// look at.
     #[cfg(any(feature = "metrics", feature = "tracing"))]

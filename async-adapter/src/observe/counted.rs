@@ -57,6 +57,27 @@ impl Counted {
         self.now.add(Id::SheddingStarted, started);
     }
 
+    #[cfg(feature = "tokio")]
+    pub(super) fn add_pumps(&mut self, stats: &crate::stats::PumpStats) {
+        for (id, count) in [
+            (Id::PumpConnections, stats.connections),
+            (Id::PumpBlocked, stats.blocked),
+            (Id::PumpHeldBack, stats.held_back),
+            (Id::PumpWrites, stats.writes),
+            (Id::PumpBytes, stats.bytes),
+            (Id::PumpMessages, stats.messages),
+            (Id::PumpEncoded, stats.encoded),
+            (Id::PumpFramed, stats.framed),
+            (Id::PumpStalled, stats.stalled),
+            (Id::PumpHighLost, stats.high_lost),
+            (Id::PumpControlsDropped, stats.controls_dropped),
+            (Id::PumpControlsReplaced, stats.controls_replaced),
+            (Id::PumpPanics, stats.panics),
+        ] {
+            self.now.add(id, count);
+        }
+    }
+
     /// Tells the recorder.
     pub(super) fn tell(&mut self) {
         self.now.add_counters(&self.gone);

@@ -165,6 +165,10 @@ impl<M: Payload + Send + Sync + 'static> Observer<M> {
         looks.counted.add_memory(&uses);
         looks.counted.add_hub(registry.made(), fence.caught(), self.common.clock.cut());
         looks.counted.add_sheds(looks.sheds.count(), looks.sheds.started);
+        #[cfg(all(feature = "metrics", feature = "tokio"))]
+        if let Some(pumps) = &self.common.pumps {
+            looks.counted.add_pumps(&pumps.stats());
+        }
         looks.counted.tell();
     }
 }
@@ -255,5 +259,57 @@ impl Sheds {
     /// How many shed now.
     fn count(&self) -> usize {
         self.rooms.values().filter(|seen| seen.shedding.is_shedding()).count()
+    }
+}
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use super::*;
+    use crate::hub::Hub;
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+    use roomcast_core::{Publish, RoomConfig, Source};
+
+    /// What was dispatched since this was asked last, as the recorder knows it.
+    fn dispatched(recorder: &Snapshotter) -> u64 {
+        let counts = recorder.snapshot().into_vec().into_iter();
+        let counts = counts
+            .filter(|(key, ..)| key.key().name() == "roomcast_messages_dispatched_total")
+            .map(|(.., value)| match value {
+                DebugValue::Counter(more) => more,
+                other => panic!("{other:?} is no counter"),
+            });
+        counts.sum()
+    }
+
+    /// While a look is under way some rooms have been seen, and others have yet to be.
+    #[test]
+    fn a_room_that_is_removed_meanwhile_counts_once() {
+        const ROOMS: u64 = 300;
+        let recorder = DebuggingRecorder::new();
+        let told = recorder.snapshotter();
+        let _installed = metrics::set_default_local_recorder(&recorder);
+        let options = ObserveOptions { every: Duration::ZERO, ..ObserveOptions::default() };
+        let (hub, mut workers) = Hub::<&str>::builder().workers(1).observe(options).by_hand();
+        let rooms = (0..ROOMS).map(RoomId);
+        for id in rooms.clone() {
+            let room = hub.create_room(id, &RoomConfig::fan_out()).unwrap();
+            let _ = room.try_publish(Publish::new(Source::Host, "hello")).unwrap();
+        }
+        let observer = Arc::clone(workers[0].observer().unwrap());
+        let later = hub.now() + Duration::from_secs(1);
+        // The first slice.
+        assert!(observer.step(later).is_zero());
+        for id in rooms.filter(|id| id.0 % 3 == 0) {
+            hub.remove_room(id).unwrap();
+        }
+        while observer.step(later).is_zero() {}
+        let (seen, number) = (dispatched(&told), observer.looks.lock().number);
+        assert_eq!((seen, number), (ROOMS, 1));
+        // Nobody has them any more, when the worker has let go of them.
+        while matches!(workers[0].turn(), crate::hub::worker_loop::Next::Now) {}
+        for _ in 0..3 {
+            assert!(hub.observe_now());
+            assert_eq!(dispatched(&told), 0);
+        }
     }
 }

@@ -40,8 +40,9 @@ impl Recorder {
                 for ((key, before), &count) in told.series.iter_mut().zip(counts) {
                     match told.metric.kind {
                         MetricKind::Counter => {
-                            // Told before it is called: it is foreign, and may panic.
-                            let more = count.saturating_sub(std::mem::replace(before, count));
+                            let more = count.saturating_sub(*before);
+                            // Put down before it is called: it is foreign, and may panic.
+                            *before += more;
                             recorder.register_counter(key, &METADATA).increment(more);
                         }
                         MetricKind::Gauge => {

@@ -110,6 +110,8 @@ macro_rules! metrics {
     ($($id:ident: $kind:ident $name:literal, $unit:literal, $labels:ident, $meaning:literal;)*) => {
         /// The metrics by their places in the list.
         #[derive(Clone, Copy, Debug)]
+        // Without tokio there are no pumps.
+        #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
         pub(super) enum Id {
             $($id),*
         }
@@ -204,6 +206,32 @@ metrics! {
         "of the host's code, kept from doing harm";
     ClockStepsCut: Counter "roomcast_clock_steps_cut_total", "readings", None,
         "of the clock that were too far ahead";
+    PumpConnections: Gauge "roomcast_pump_connections", "connections", None,
+        "served by pumps";
+    PumpBlocked: Gauge "roomcast_pump_connections_blocked", "connections", None,
+        "of those, waited for: they could not take all that they were offered";
+    PumpHeldBack: Gauge "roomcast_pump_connections_held_back", "connections", None,
+        "of those, held back: they have as much in flight as they drain in `reach`";
+    PumpWrites: Counter "roomcast_pump_writes_total", "calls", None,
+        "of `Transport::try_write`";
+    PumpBytes: Counter "roomcast_pump_sent_bytes_total", "bytes", None,
+        "that transports took";
+    PumpMessages: Counter "roomcast_pump_messages_total", "messages", None,
+        "that transports took to the last byte, direct ones too";
+    PumpEncoded: Counter "roomcast_pump_encoded_total", "messages", None,
+        "that were encoded; once for all who share them";
+    PumpFramed: Counter "roomcast_pump_framed_total", "frames", None,
+        "that were put together; every other one was shared";
+    PumpStalled: Counter "roomcast_pump_stalled_total", "connections", None,
+        "dropped because they took nothing for `stalled_after`";
+    PumpHighLost: Counter "roomcast_pump_high_lost_total", "connections", None,
+        "closed because their sessions had missed a High message";
+    PumpControlsDropped: Counter "roomcast_pump_controls_dropped_total", "frames", None,
+        "of the host's that found no place at a connection, or were too large";
+    PumpControlsReplaced: Counter "roomcast_pump_controls_replaced_total", "frames", None,
+        "pongs that a newer one took the place of";
+    PumpPanics: Counter "roomcast_pump_panics_total", "panics", None,
+        "of encoders and transports";
 }
 
 #[cfg(test)]

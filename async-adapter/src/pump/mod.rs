@@ -3,6 +3,7 @@
 
 mod connection;
 mod connections;
+pub(crate) mod counters;
 pub(crate) mod frames;
 pub(crate) mod mailbox;
 mod pace;
@@ -28,9 +29,9 @@ use crate::hub::room::Room;
 use crate::reading::when_high_lost::WhenHighLost;
 use crate::room::pump_notify::PumpNotify;
 use crate::room::{Job, SharedRoom};
-use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, SendError, Sender};
 use crate::sync::{Arc, OnceLock};
+use counters::Counters;
 use mailbox::{Inbox, Limits, Mailbox};
 use roomcast_core::error::JoinError;
 use roomcast_core::{Budget, Group, Joined, Payload, SessionId};
@@ -123,40 +124,6 @@ pub struct PumpStats {
     pub panics: u64,
 }
 
-macro_rules! counters {
-    ($($name:ident),*) => {
-        /// The stats of one task, for all to read.
-        #[derive(Debug, Default)]
-        struct Counters {
-            $($name: AtomicU64,)*
-        }
-
-        impl Counters {
-            fn set(&self, stats: &PumpStats) {
-                $(self.$name.store(stats.$name, Ordering::Relaxed);)*
-            }
-
-            fn add_to(&self, stats: &mut PumpStats) {
-                $(stats.$name += self.$name.load(Ordering::Relaxed);)*
-            }
-        }
-    };
-}
-counters!(
-    connections,
-    blocked,
-    held_back,
-    writes,
-    bytes,
-    messages,
-    unsent,
-    encoded,
-    framed,
-    stalled,
-    high_lost,
-    panics
-);
-
 /// Why a pump lets nobody in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -216,9 +183,6 @@ struct PumpShard<T> {
     commands: Sender<Command<T>>,
     pump_notify: Arc<PumpNotify>,
     counters: Arc<Counters>,
-    /// Control frames that did not find a place, and those that were replaced.
-    refused: AtomicU64,
-    replaced: AtomicU64,
 }
 
 impl<T> PumpShard<T> {
@@ -452,8 +416,6 @@ impl<M: Payload + Send + Sync + 'static, T: Transport, U> Pump<M, T, U> {
         let mut stats = PumpStats::default();
         for pump_shard in self.inner.pump_shards.iter().filter_map(OnceLock::get) {
             pump_shard.counters.add_to(&mut stats);
-            stats.controls_dropped += pump_shard.refused.load(Ordering::Relaxed);
-            stats.controls_replaced += pump_shard.replaced.load(Ordering::Relaxed);
         }
         stats
     }
@@ -473,13 +435,9 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Inner<M, T> {
                 Arc::clone(&pump_notify),
                 Arc::clone(&counters),
             );
-            PumpShard {
-                commands,
-                pump_notify,
-                counters,
-                refused: AtomicU64::new(0),
-                replaced: AtomicU64::new(0),
-            }
+            #[cfg(feature = "metrics")]
+            self.lease.shared.count_pump(&counters);
+            PumpShard { commands, pump_notify, counters }
         })
     }
 }

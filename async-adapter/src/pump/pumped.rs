@@ -133,12 +133,13 @@ impl<M: Payload + Send + Sync + 'static, T: Transport> Pumped<M, T> {
     /// a close. Nothing was kept of it then. The first two are counted in [`PumpStats::controls_dropped`](super::PumpStats::controls_dropped).
     pub fn control(&self, control: impl Into<Control>) -> Result<(), ControlRefused> {
         let pump_shard = self.inner.pump_shard(self.shard);
+        let counters = &pump_shard.counters;
         let posted =
             self.mailbox.post(control.into(), self.inner.limits).inspect_err(|refused| {
                 let counts = !matches!(refused, ControlRefused::Ended);
-                pump_shard.refused.fetch_add(u64::from(counts), Ordering::Relaxed);
+                counters.controls_dropped.fetch_add(u64::from(counts), Ordering::Relaxed);
             })?;
-        pump_shard.replaced.fetch_add(u64::from(posted.replaced), Ordering::Relaxed);
+        counters.controls_replaced.fetch_add(u64::from(posted.replaced), Ordering::Relaxed);
         if posted.tell && pump_shard.send(Command::Mail(self.session)).is_err() {
             return Err(ControlRefused::Ended);
         }

@@ -226,6 +226,14 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         self.workers[0].fence()
     }
 
+    /// A task of a pump counts, where somebody wants to know.
+    #[cfg(all(feature = "metrics", feature = "tokio"))]
+    pub(crate) fn count_pump(&self, counters: &Arc<crate::pump::counters::Counters>) {
+        if let Some(pumps) = self.workers[0].pumps() {
+            pumps.add(counters);
+        }
+    }
+
     /// The callers that await outcomes.
     pub(crate) fn outcome_waiters(&self) -> &Arc<OutcomeWaiters> {
         self.workers[0].outcome_waiters()
