@@ -15,7 +15,7 @@ impl<M: Payload> Admission<M> {
     /// [`RoomState::reconfigure`](crate::RoomState::reconfigure). The audiences are told with
     /// [`Audience::reconfigure`](crate::Audience::reconfigure), once they have applied what was
     /// dispatched. Costs what falls due, and what the tables let go of: at most 1,024 messages, and
-    /// 4,096 entries of a table.
+    /// 4,096 entries of a table; with another discipline or eviction, O(what waits) besides.
     ///
     /// # Errors
     /// The room is closed, or the new configuration changes what is fixed for a room's life.

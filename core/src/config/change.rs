@@ -1,4 +1,5 @@
-//! Which settings may change while a room runs: quotas and bounds may, policies may not.
+//! Which settings may change while a room runs: quotas, bounds, whose turn it is and
+//! who gives way may; what sessions were promised may not.
 //! [Clause B15](crate::rulebook#b15-reconfiguring-a-running-room).
 
 use super::Settings;
@@ -10,8 +11,6 @@ impl Settings {
         let fixed = [
             ("owner", self.owner == new.owner),
             ("seed", new.seed.is_none_or(|seed| seed == self.seed())),
-            ("discipline", self.queue.discipline == new.queue.discipline),
-            ("eviction", self.queue.eviction == new.queue.eviction),
             ("echo", self.echo == new.echo),
             ("levels", self.levels == new.levels),
             ("heartbeat", self.heartbeat == new.heartbeat),

@@ -48,12 +48,20 @@ impl Books {
     pub(super) fn new(config: &QueueConfig, hasher: Hasher) -> Self {
         Self {
             senders: Senders::new(hasher),
-            by_sender: config.discipline != QueueDiscipline::Fifo
-                || config.eviction == EvictionPolicy::BiggestSender,
+            by_sender: asks_who(config),
             dense: Chunked::new(),
-            by_draw: config.discipline == QueueDiscipline::Random
-                || config.eviction == EvictionPolicy::Random,
+            by_draw: draws(config),
         }
+    }
+
+    /// Starts again as the policies of `config` ask, with nothing entered. The senders stay as they
+    /// are where that is said; what they hold is not to be entered again.
+    pub(super) fn start_again(&mut self, config: &QueueConfig, keeps_senders: bool) {
+        if !keeps_senders {
+            self.senders.start_again();
+            self.by_sender = asks_who(config);
+        }
+        (self.dense, self.by_draw) = (Chunked::new(), draws(config));
     }
 
     /// Adds an entry.
@@ -62,15 +70,42 @@ impl Books {
             pages.reach(key, Page::NONE);
         }
         if self.by_sender {
-            let slot = self.senders.enter(sender);
-            pages[key].sender = slot;
-            self.senders.queue_mut(slot).messages.push_back(pages, key, peers);
-            pages[key].rank = self.senders.add_one(slot);
+            self.enter_for(pages, key, sender);
         }
         if self.by_draw {
-            pages[key].dense = self.dense.len() as u32;
-            self.dense.push(key);
+            self.enter_to_draw(pages, key);
         }
+    }
+
+    /// Adds an entry that waits to books that [started again](Self::start_again).
+    pub(super) fn enter_again(
+        &mut self,
+        pages: &mut Pages,
+        key: u32,
+        sender: Sender,
+        keeps_senders: bool,
+    ) {
+        if !keeps_senders {
+            return self.enter(pages, key, sender);
+        }
+        if self.by_draw {
+            pages.reach(key, Page::NONE);
+            self.enter_to_draw(pages, key);
+        }
+    }
+
+    #[inline]
+    fn enter_for(&mut self, pages: &mut Pages, key: u32, sender: Sender) {
+        let slot = self.senders.enter(sender);
+        pages[key].sender = slot;
+        self.senders.queue_mut(slot).messages.push_back(pages, key, peers);
+        pages[key].rank = self.senders.add_one(slot);
+    }
+
+    #[inline]
+    fn enter_to_draw(&mut self, pages: &mut Pages, key: u32) {
+        pages[key].dense = self.dense.len() as u32;
+        self.dense.push(key);
     }
 
     /// Whether [`oldest_of`](Self::oldest_of) knows.
@@ -163,4 +198,14 @@ impl Books {
             self.senders.leave_if_empty(pages[key].sender);
         }
     }
+}
+
+/// Whether a policy asks who sent what.
+pub(super) fn asks_who(config: &QueueConfig) -> bool {
+    config.discipline != QueueDiscipline::Fifo || config.eviction == EvictionPolicy::BiggestSender
+}
+
+/// Whether a policy draws at random.
+fn draws(config: &QueueConfig) -> bool {
+    config.discipline == QueueDiscipline::Random || config.eviction == EvictionPolicy::Random
 }

@@ -5,6 +5,7 @@ mod accounting;
 mod aged;
 mod eviction;
 mod ladder;
+mod policies;
 mod senders;
 #[cfg(test)]
 mod tests;
@@ -169,12 +170,14 @@ impl<T> Queue<T> {
         }
     }
 
-    /// From now on another budget and other deadlines, for what waits as well. Whose turn it is,
-    /// and who gives way, stays as it is; [`shed`](Self::shed) takes out what is over the budget.
+    /// From now on other settings, for what waits as well: it keeps its place in the order of entry,
+    /// and [`shed`](Self::shed) takes out what is over the budget. O(1), and where whose turn it is or
+    /// who gives way is decided in another way, O(what waits).
     pub(crate) fn reconfigure(&mut self, config: &QueueConfig) {
-        (self.config.messages, self.config.bytes) = (config.messages, config.bytes);
-        (self.config.fresh_within, self.config.turn_memory) =
-            (config.fresh_within, config.turn_memory);
+        let old = core::mem::replace(&mut self.config, *config);
+        if (old.discipline, old.eviction) != (config.discipline, config.eviction) {
+            self.change_policies(&old);
+        }
         for level in Priority::ALL {
             self.levels[level].fresh_within = config.fresh_within[level].map(saturating_nanos);
         }

@@ -78,6 +78,11 @@ impl Senders {
         }
     }
 
+    /// Forgets all senders and their turns. How many turns were forgotten before their time stays.
+    pub(super) fn start_again(&mut self) {
+        *self = Self { forgotten: self.forgotten, ..Self::new(self.hasher) };
+    }
+
     pub(super) fn queue_mut(&mut self, slot: u32) -> &mut SenderQueue {
         &mut self.queues[slot]
     }

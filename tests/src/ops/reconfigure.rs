@@ -4,7 +4,7 @@ use super::Setup;
 use super::numbers::{audit, heartbeat, pick};
 use crate::rules::Rules;
 use roomcast_core::UserId;
-use roomcast_core::config::{Echo, EvictionPolicy, Levels, QueueDiscipline};
+use roomcast_core::config::{Echo, EvictionPolicy, Levels};
 use std::num::NonZeroU32;
 
 /// The settings of a room that may change while it runs, in small numbers.
@@ -28,7 +28,7 @@ impl Change {
     pub(super) fn apply(self, what: u32, to: [u8; 4]) -> Self {
         let mut new = self;
         let [a, b, c, d] = to;
-        for group in (0..26).filter(|group| what >> group & 1 != 0) {
+        for group in (0..28).filter(|group| what >> group & 1 != 0) {
             let setup = &mut new.setup;
             match group {
                 0 => setup.rate = a,
@@ -58,7 +58,9 @@ impl Change {
                 22 => new.payload = a,
                 23 => new.data = to,
                 24 => setup.step = b,
-                _ => setup.ages = (to, a ^ d),
+                25 => setup.ages = (to, a ^ d),
+                26 => setup.discipline = c,
+                _ => setup.eviction = b,
             }
         }
         new
@@ -67,10 +69,11 @@ impl Change {
     /// The rules that these numbers stand for; what is fixed is as at the beginning.
     pub(super) fn rules(self) -> Rules {
         let (first, mut rules) = (self.first.rules(), self.setup.rules());
-        rules.queue.eviction = first.queue.eviction;
+        // A room that may review has a policy that leaves no choice: see `Setup::rules`.
         if !first.review.levels.values().any(|&is| is) {
-            // Its policy may leave a choice: see `Setup::rules`.
             rules.review.levels = first.review.levels;
+        } else if !matches!(rules.queue.eviction, EvictionPolicy::Newest | EvictionPolicy::Oldest) {
+            rules.queue.eviction = first.queue.eviction;
         }
         (rules.payload_bytes, rules.profile_bytes) =
             pick(&[(64, 16), (40, 16), (64, 3)], self.payload);
@@ -91,16 +94,6 @@ impl Change {
         match at {
             0 => rules.owner = UserId(5),
             1 => rules.seed += 1,
-            2 => {
-                let is_fifo = rules.queue.discipline == QueueDiscipline::Fifo;
-                rules.queue.discipline =
-                    if is_fifo { QueueDiscipline::Random } else { QueueDiscipline::Fifo };
-            }
-            3 => {
-                let is_newest = rules.queue.eviction == EvictionPolicy::Newest;
-                rules.queue.eviction =
-                    if is_newest { EvictionPolicy::Oldest } else { EvictionPolicy::Newest };
-            }
             4 => rules.echo = if rules.echo == Echo::Off { Echo::On } else { Echo::Off },
             5 => {
                 rules.levels = if rules.levels == Levels::Four { Levels::Two } else { Levels::Four }

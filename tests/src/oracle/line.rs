@@ -1,7 +1,7 @@
 //! Who waits: the queue as one vector in order of entry, and for each level the senders in order of
 //! their turns.
 
-use roomcast_core::config::{QueueConfig, QueueDiscipline};
+use roomcast_core::config::{EvictionPolicy, QueueConfig, QueueDiscipline};
 use roomcast_core::message::{Limit, Sender, Urgency};
 use roomcast_core::{Instant, PerLevel, Priority};
 
@@ -59,6 +59,26 @@ impl Line {
     #[must_use]
     pub fn keeping(self, kept: PerLevel<(u64, u64)>) -> Self {
         Self { kept, ..self }
+    }
+
+    /// Under other settings. With another discipline the turns begin anew, in order of each sender's
+    /// oldest message; they do as well where it has not been asked so far who sent what, and now is.
+    pub fn reconfigure(&mut self, new: QueueConfig) {
+        let asks_who = |config: &QueueConfig| {
+            config.discipline != QueueDiscipline::Fifo
+                || config.eviction == EvictionPolicy::BiggestSender
+        };
+        let old = std::mem::replace(&mut self.config, new);
+        if old.discipline == new.discipline && (asks_who(&old) || !asks_who(&new)) {
+            return;
+        }
+        (self.turns, self.had) = (PerLevel::default(), PerLevel::default());
+        for Entry { level, sender, urgency, .. } in &self.entries {
+            let turns = &mut self.turns[*level];
+            if *urgency == Urgency::Plain && !turns.contains(sender) {
+                turns.push(*sender);
+            }
+        }
     }
 
     /// Those of one level, in order of entry.

@@ -38,8 +38,6 @@ impl Oracle {
         let settings = [
             (old.owner != new.owner, "owner"),
             (old.seed != new.seed, "seed"),
-            (old.queue.discipline != new.queue.discipline, "discipline"),
-            (old.queue.eviction != new.queue.eviction, "eviction"),
             (old.echo != new.echo, "echo"),
             (old.levels != new.levels, "levels"),
             (old.heartbeat != new.heartbeat, "heartbeat"),
@@ -97,7 +95,8 @@ impl Oracle {
             Some(quotas)
         });
         self.quotas = quotas;
-        (self.line.config, self.line.kept) = (new.queue, new.kept_places());
+        self.line.reconfigure(new.queue);
+        self.line.kept = new.kept_places();
         for level in Priority::ALL {
             self.listeners.trim(new, level, now);
         }

@@ -2,6 +2,7 @@
 
 use super::random::Random;
 use crate::rules::Rules;
+use roomcast_core::config::{EvictionPolicy, QueueDiscipline};
 
 /// Half to one and a half of so many, at least one.
 fn about(random: &mut Random, count: u32) -> u32 {
@@ -23,6 +24,13 @@ pub(super) fn changed(first: &Rules, draw: u64) -> Rules {
     rules.queue.messages = about(&mut random, first.queue.messages);
     rules.queue.bytes =
         first.queue.bytes - random.below(first.queue.bytes - u64::from(first.payload_bytes));
+    rules.queue.discipline =
+        random.of(&[first.queue.discipline, QueueDiscipline::RoundRobin, QueueDiscipline::Random]);
+    // With reviews, one that leaves no choice: see `Setup::rules`.
+    rules.queue.eviction = random.of(&[EvictionPolicy::Newest, EvictionPolicy::Oldest]);
+    if !first.review.levels.values().any(|&is| is) {
+        rules.queue.eviction = random.of(&[first.queue.eviction, rules.queue.eviction]);
+    }
     for messages in &mut rules.log_messages.0 {
         *messages = about(&mut random, *messages);
     }

@@ -1,7 +1,9 @@
-//! Other quotas and bounds while the room runs: B15.
+//! Other quotas, bounds and policies while the room runs: B15.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
-use roomcast_core::config::{Echo, EvictionPolicy, LevelQuotas, RateAlgorithm, RoomConfigBuilder};
+use roomcast_core::config::{
+    Echo, EvictionPolicy, LevelQuotas, QueueDiscipline, RateAlgorithm, RoomConfigBuilder,
+};
 use roomcast_core::error::{JoinError, ReconfigureError};
 use roomcast_core::ledger::DropReason;
 use roomcast_core::message::Limit;
@@ -31,13 +33,9 @@ fn per_second(count: u32) -> Quota {
 #[test]
 fn b15_policies_are_fixed_and_a_closed_room_refuses() {
     let mut scene = Scene::new();
-    let fixed: [(&str, Change); 8] = [
+    let fixed: [(&str, Change); 6] = [
         ("owner", |_| RoomConfig::builder(UserId(9))),
         ("seed", |builder| builder.seed(1)),
-        ("discipline", |builder| {
-            builder.discipline(roomcast_core::config::QueueDiscipline::Random)
-        }),
-        ("eviction", |builder| builder.eviction(EvictionPolicy::Oldest)),
         ("echo", |builder| builder.echo(Echo::On)),
         ("levels", |builder| builder.levels(roomcast_core::config::Levels::Two)),
         ("heartbeat", |builder| {
@@ -178,6 +176,96 @@ fn b15_what_is_due_goes_out_under_the_old_settings() {
     .unwrap();
     assert!(matches!(scene.outcomes()[..], [(5, Outcome::Dispatched { .. })]));
     assert_eq!(tokens(&scene), 0);
+}
+
+/// A flood comes, and the room switches to turns: what waits stays and takes its turn.
+#[test]
+fn b15_a_room_switches_to_turns_and_back() {
+    let slow: Change = |builder| builder.rate(10).burst(1).fresh_within(PerLevel([None; 4]));
+    let mut scene = Scene::with(slow);
+    let (ann, bob, guest) = (scene.user(ANN), scene.user(BOB), scene.guest());
+    let _ = scene.host(Priority::Normal, "the first token").unwrap();
+    for text in ["a1", "a2", "a3", "a4", "a5", "a6"] {
+        let _ = scene.say(ann, text).unwrap();
+    }
+    for text in ["b1", "b2", "b3"] {
+        let _ = scene.say(bob, text).unwrap();
+    }
+    let hear = |scene: &mut Scene| {
+        for _ in 0..2 {
+            scene.wait_millis(100);
+        }
+        scene.read(guest)
+    };
+    assert_eq!(hear(&mut scene), ["the first token", "a1", "a2"]);
+    let turns: Change = |builder| {
+        let builder = builder.rate(10).burst(1).fresh_within(PerLevel([None; 4]));
+        builder.discipline(QueueDiscipline::RoundRobin)
+    };
+    reconfigure(&mut scene, turns).unwrap();
+    assert_eq!(hear(&mut scene), ["a3", "b1"]);
+    assert_eq!(hear(&mut scene), ["a4", "b2"]);
+    reconfigure(&mut scene, slow).unwrap();
+    assert_eq!(hear(&mut scene), ["a5", "a6"]);
+    assert_eq!(hear(&mut scene), ["b3"]);
+    let books = scene.room.snapshot(scene.now);
+    assert!(books.balances());
+    assert_eq!(books.admission.queued.values().sum::<u32>(), 0);
+}
+
+/// Whose turns were remembered is known as long as whose turn it is stays.
+#[test]
+fn b15_another_eviction_forgets_no_turns() {
+    let by = |eviction: EvictionPolicy, discipline: QueueDiscipline| {
+        let builder = RoomConfig::builder(OWNER).rate(10).burst(1).eviction(eviction);
+        let builder = builder.fresh_within(PerLevel([None; 4])).discipline(discipline);
+        builder.turn_memory(Duration::from_secs(60)).build().unwrap()
+    };
+    let first = |between: &[RoomConfig]| {
+        let mut scene = Scene::with(|builder| builder);
+        let (ann, bob, guest) = (scene.user(ANN), scene.user(BOB), scene.guest());
+        let turns = by(EvictionPolicy::BiggestSender, QueueDiscipline::RoundRobin);
+        scene.room.reconfigure(scene.now, &turns).unwrap();
+        let _ = scene.host(Priority::Normal, "the first token").unwrap();
+        let _ = scene.say(ann, "ann's turn").unwrap();
+        scene.wait_millis(100);
+        let _ = (scene.say(ann, "ann").unwrap(), scene.say(bob, "bob").unwrap());
+        for config in between {
+            scene.room.reconfigure(scene.now, config).unwrap();
+        }
+        scene.wait_millis(100);
+        scene.read(guest).pop().unwrap()
+    };
+    let random = |discipline| by(EvictionPolicy::Random, discipline);
+    assert_eq!(first(&[]), "bob");
+    assert_eq!(first(&[random(QueueDiscipline::RoundRobin)]), "bob");
+    // In between nobody asked who sent what.
+    let there_and_back = [random(QueueDiscipline::Fifo), random(QueueDiscipline::RoundRobin)];
+    assert_eq!(first(&there_and_back), "ann");
+}
+
+/// Who gives way to a budget that shrinks in the same call is whom the new policy names.
+#[test]
+fn b15_another_eviction_holds_for_what_waits() {
+    let gone = |eviction: EvictionPolicy| {
+        let mut scene = Scene::busy(|builder| builder.eviction(EvictionPolicy::Newest));
+        let (ann, bob) = (scene.user(ANN), scene.user(BOB));
+        for (tag, who) in (1..).zip([bob, ann, ann, bob, ann, bob, bob, ann, ann]) {
+            assert_eq!(scene.send(who, Priority::Low, "text", tag), None);
+        }
+        let builder = RoomConfig::builder(OWNER).rate(1).burst(1).eviction(eviction);
+        let config = builder.queue_messages(7).build().unwrap();
+        scene.room.reconfigure(scene.now, &config).unwrap();
+        assert!(scene.room.snapshot(scene.now).balances());
+        let mut tags: Vec<u64> = scene.outcomes().iter().map(|&(tag, _)| tag).collect();
+        tags.sort_unstable();
+        tags
+    };
+    assert_eq!(gone(EvictionPolicy::Newest), [8, 9]);
+    assert_eq!(gone(EvictionPolicy::Oldest), [1, 2]);
+    // Of two who hold four each, the one who has been there for longest.
+    assert_eq!(gone(EvictionPolicy::BiggestSender), [7, 9]);
+    assert_eq!(gone(EvictionPolicy::Random).len(), 2);
 }
 
 /// The victim policy chooses, and the outcome says which limit it was.

@@ -181,7 +181,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         2 => (n(), n()).prop_map(|(call, far)| Op::Astray { call, far }),
         1 => n().prop_map(|by| Op::Close { by }),
         6 => (
-            prop_oneof![3 => (0..25_u32).prop_map(|group| 1 << group), 1 => any::<u32>()],
+            prop_oneof![3 => (0..28_u32).prop_map(|group| 1 << group), 1 => any::<u32>()],
             0_u8..60,
             any::<[u8; 4]>(),
         )
