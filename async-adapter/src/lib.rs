@@ -120,6 +120,7 @@ pub type Join<M, T = session::ResumeToken> = roomcast_core::Join<M, T>;
 
 pub mod audit;
 pub mod config;
+pub mod connection;
 pub mod edge;
 pub mod encode;
 pub mod error;

@@ -16,7 +16,7 @@ use roomcast_core::event::{EndReason, StartPosition};
 use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::TokenAt;
-use roomcast_core::{Batch, Budget, Joined, Payload, Priority, SessionId};
+use roomcast_core::{Batch, Budget, Instant, Joined, Payload, Priority, SessionId};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -115,6 +115,11 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     #[cfg(feature = "tokio")]
     pub(crate) fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
+    }
+
+    /// The time of the room.
+    pub(crate) fn now(&self) -> Instant {
+        self.shared.now()
     }
 
     /// Returns the session, to publish from.
