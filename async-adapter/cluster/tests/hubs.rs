@@ -101,6 +101,26 @@ async fn moderation_is_the_owner_s_and_holds_at_every_node() {
     })
     .await
     .unwrap();
+    // What is written at one node is read at the other.
+    host.write_attribute("topic", Some(b"birds"), None).await.unwrap();
+    let topic = |place: &Place| {
+        let attributes = place.room.here().data().attributes();
+        attributes
+            .entries
+            .iter()
+            .find(|(key, _)| **key == *"topic")
+            .map(|(_, value)| value.to_vec())
+    };
+    timeout(LONG, async {
+        while topic(&there).is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(topic(&there).unwrap(), b"birds");
+    let behind = host.write_attribute("topic", None, Some(0)).await.unwrap_err();
+    assert_eq!(behind, CommandError::NotDone(NotDone::Conflict));
     // Nobody moderates who may not.
     let stranger = here.room.moderation(Actor::User(eve));
     let refused = stranger.kick(bob).await.unwrap_err();

@@ -265,10 +265,32 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
         self
     }
 
+    /// As [`spawn`](Self::spawn), with tasks on this runtime, from wherever it is called: for processes that
+    /// have several runtimes, or begin outside any.
+    ///
+    /// ```
+    /// use roomcast::Hub;
+    ///
+    /// let runtime = tokio::runtime::Runtime::new()?;
+    /// let hub: Hub<String> = Hub::builder().spawn_on(runtime.handle());
+    /// # drop(hub);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// The runtime has no time enabled; or as [`spawn`](Self::spawn) does for want of randomness.
+    #[cfg(feature = "tokio")]
+    #[track_caller]
+    pub fn spawn_on(self, runtime: &tokio::runtime::Handle) -> Hub<M, U> {
+        let _entered = runtime.enter();
+        self.spawn()
+    }
+
     /// Starts the hub with a tokio task for each worker.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled, as `tokio::spawn` does; and where the operating
+    /// Outside a tokio runtime with time enabled, as `tokio::spawn` does ([`spawn_on`](Self::spawn_on) names
+    /// one); and where the operating
     /// system gives no randomness and there is no [`token_key`](Self::token_key).
     #[cfg(feature = "tokio")]
     #[track_caller]

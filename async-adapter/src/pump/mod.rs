@@ -319,15 +319,30 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// The room has [`Group::MAX`] pumps already.
     ///
     /// # Panics
-    /// Outside a tokio runtime, as `tokio::spawn` does.
+    /// Outside a tokio runtime, as `tokio::spawn` does; [`pump_on`](Self::pump_on) names one.
+    #[track_caller]
     pub fn pump<T: Transport, E: PumpEncoder<M> + Sync>(
         &self,
         encoder: E,
         options: PumpOptions,
     ) -> Result<Pump<M, T, U>, TooManyPumps> {
+        self.pump_on(&Handle::current(), encoder, options)
+    }
+
+    /// As [`pump`](Self::pump), with tasks on this runtime, from wherever it is called: for processes that
+    /// have several runtimes, or begin outside any.
+    ///
+    /// # Errors
+    /// As [`pump`](Self::pump).
+    pub fn pump_on<T: Transport, E: PumpEncoder<M> + Sync>(
+        &self,
+        runtime: &Handle,
+        encoder: E,
+        options: PumpOptions,
+    ) -> Result<Pump<M, T, U>, TooManyPumps> {
         let shared = self.current_or_anew();
         let group = shared.groups.take().ok_or(TooManyPumps)?;
-        let runtime = Handle::current();
+        let runtime = runtime.clone();
         let start = move |lease, shard, commands, pump_notify, counters| {
             runtime.spawn(
                 task::Pumper::new(

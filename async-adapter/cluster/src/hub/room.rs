@@ -220,6 +220,47 @@ macro_rules! commands {
 }
 
 impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
+    /// Writes an attribute of the room, or with `None` takes it away; every node reads it by
+    /// [`RoomData::attributes`](roomcast::moderation::RoomData::attributes) of [`here`](ClusterRoom::here).
+    /// `based_on` is the version of the attributes that was seen; `None`: whatever is there.
+    ///
+    /// ```
+    /// # use roomcast::{Actor, Hub, RoomConfig, RoomId};
+    /// # use roomcast_cluster::ClusterHub;
+    /// # use roomcast_cluster::bus::LocalBus;
+    /// # use roomcast_cluster::hub::CommandError;
+    /// # use roomcast_cluster::proto::NodeOptions;
+    /// # use roomcast_cluster::wire::NotDone;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let hub = ClusterHub::<String>::join(Hub::start(), LocalBus::new().connect(), NodeOptions::new(1));
+    /// # let room = hub.open_room(RoomId(42), &RoomConfig::default()).await?;
+    /// let host = room.moderation(Actor::Host);
+    /// let seen = room.here().data().attributes().version;
+    /// host.write_attribute("topic", Some(b"birds"), Some(seen)).await?;
+    /// let late = host.write_attribute("topic", Some(b"cats"), Some(seen)).await;
+    /// assert_eq!(late, Err(CommandError::NotDone(NotDone::Conflict)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`CommandError`]: somebody else wrote first, it is too large or too many, the actor may not, the room is
+    /// closed, or nobody knows.
+    ///
+    /// # Cancel safety
+    /// It is done all the same, once the call has been polled.
+    pub async fn write_attribute(
+        &self,
+        key: &str,
+        value: Option<&[u8]>,
+        based_on: Option<u64>,
+    ) -> Result<(), CommandError> {
+        let (key, value) = (key.into(), value.map(Arc::from));
+        let command = Command::WriteAttribute { key, value, based_on };
+        self.room.command(self.actor, command).await
+    }
+
     commands! {
         /// Takes a user out at every node.
         kick(user: UserId) => Command::Kick(user);
