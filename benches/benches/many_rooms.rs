@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use roomcast::message::OutcomeSink;
-use roomcast::{Hub, Join, Publish, Room, RoomId, Source, Subscription};
+use roomcast::{Hub, HubBuilder, Join, Publish, Room, RoomId, Source, Subscription};
 use roomcast_benches::suite::{is_test_run, wants_bench};
 use roomcast_benches::{Draws, payload, unlimited};
 use std::sync::Barrier;
@@ -17,12 +17,13 @@ use std::time::{Duration, Instant};
 struct Rooms {
     handles: Vec<Room<Bytes>>,
     _guests: Vec<Subscription<Bytes>>,
-    _hub: Hub<Bytes>,
+    #[cfg_attr(not(feature = "observe"), allow(dead_code))]
+    hub: Hub<Bytes>,
 }
 
 impl Rooms {
-    fn new(count: u64) -> Self {
-        let hub = Hub::<Bytes>::builder().spawn_threads().expect("threads for the shards");
+    fn new(count: u64, builder: HubBuilder<Bytes>) -> Self {
+        let hub = builder.spawn_threads().expect("threads for the shards");
         let config = unlimited().build().expect("a valid configuration");
         let handles: Vec<_> = (0..count)
             .map(|id| hub.create_room(RoomId(id), &config).expect("a new room"))
@@ -31,7 +32,7 @@ impl Rooms {
             .iter()
             .map(|room| room.join(Join::guest()).expect("the room takes a guest"))
             .collect();
-        Self { handles, _guests: guests, _hub: hub }
+        Self { handles, _guests: guests, hub }
     }
 
     /// Publishes so many messages, each into a room drawn at random.
@@ -82,7 +83,8 @@ fn publishers(c: &mut Criterion) {
         if !names.iter().any(|(_, name)| wants_bench(&format!("many_rooms/publish/{name}"))) {
             continue;
         }
-        let hub = Rooms::new(if is_test_run() { rooms.min(10) } else { rooms });
+        let count = if is_test_run() { rooms.min(10) } else { rooms };
+        let hub = Rooms::new(count, Hub::builder());
         for (threads, name) in names {
             group.bench_function(BenchmarkId::from_parameter(name), |b| {
                 b.iter_custom(|messages| hub.publish_on(threads, messages));
@@ -92,5 +94,29 @@ fn publishers(c: &mut Criterion) {
     group.finish();
 }
 
+/// What one look of the hub at the books of its rooms costs, with no recorder.
+#[cfg(feature = "observe")]
+fn looks(c: &mut Criterion) {
+    let mut group = c.benchmark_group("many_rooms/look");
+    group.sample_size(20);
+    for rooms in [1, 10_000] {
+        if !wants_bench(&format!("many_rooms/look/{rooms}_rooms")) {
+            continue;
+        }
+        let count = if is_test_run() { rooms.min(10) } else { rooms };
+        let mut options = roomcast::observe::ObserveOptions::default();
+        options.every = Duration::from_secs(3_600);
+        let hub = Rooms::new(count, Hub::builder().observe(options));
+        group.throughput(Throughput::Elements(count));
+        group.bench_function(BenchmarkId::from_parameter(format!("{rooms}_rooms")), |b| {
+            b.iter(|| assert!(hub.hub.observe_now()));
+        });
+    }
+    group.finish();
+}
+
+#[cfg(not(feature = "observe"))]
 criterion_group!(benches, publishers);
+#[cfg(feature = "observe")]
+criterion_group!(benches, publishers, looks);
 criterion_main!(benches);
