@@ -10,6 +10,7 @@ pub(crate) mod drain;
 pub(crate) mod edge_port;
 pub(crate) mod keys;
 pub(crate) mod moderation;
+mod moving;
 pub(crate) mod name;
 pub(crate) mod named_state;
 pub(crate) mod names;
