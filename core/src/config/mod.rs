@@ -4,6 +4,8 @@ mod audit;
 mod builder;
 mod change;
 mod error;
+#[cfg(feature = "serde")]
+mod file;
 mod heartbeat;
 mod policy;
 mod presets;
