@@ -72,7 +72,7 @@ impl<M: Payload> RoomState<M> {
 
     /// Ends one session, as when the host shows somebody out: it still takes what it is due, High
     /// first, then the last words, if there are any, then
-    /// [`EndReason::Ended`](crate::event::EndReason::Ended). From now on it is none of its user's
+    /// [`EndReason::Ended`]. From now on it is none of its user's
     /// sessions and nothing more becomes due for it; after the
     /// [grace](crate::config::RoomConfigBuilder::grace) it is gone. O(sessions of the user).
     ///
@@ -97,7 +97,7 @@ impl<M: Payload> RoomState<M> {
 
     /// Ends one session that is to go on at another server, which has the same log of the room: as
     /// [`end_session`](Self::end_session), but for the reason, which is
-    /// [`EndReason::Moved`](crate::event::EndReason::Moved). A [token](Self::resume_token_at) that is
+    /// [`EndReason::Moved`]. A [token](Self::resume_token_at) that is
     /// taken just before, at what is [due](TokenAt::Due), and goes with the last words is good for
     /// what comes after them.
     ///
