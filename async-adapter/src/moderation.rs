@@ -5,4 +5,5 @@ pub use crate::hub::moderation::Moderation;
 pub use roomcast_core::admission::PersistedState;
 pub use roomcast_core::dedup::SaidKey;
 pub use roomcast_core::rights::{Action, Role, Rule};
+pub use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
 pub use roomcast_core::timed::Until;

@@ -3,12 +3,13 @@
 
 use roomcast::event::Presence;
 use roomcast::message::DedupKey;
-use roomcast::moderation::Role;
+use roomcast::moderation::{MaySpeak, Role, SpeakMode};
 use roomcast::names::Joining;
 use roomcast::stats::RefusalReason;
 use roomcast::time::Instant;
 use roomcast::{
-    Actor, Clock, Direct, Event, Hub, Join, Publish, Recipient, RoomConfig, RoomId, Source, UserId,
+    Actor, Clock, Direct, Event, Hub, Join, Publish, Recipient, RoomConfig, RoomId, SessionId,
+    Source, UserId,
 };
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -229,6 +230,9 @@ fn what_is_carried_over_goes_by_name() {
     by_host.add_admin(room.user_id("ann")).unwrap();
     by_host.mute(&[room.user_id("bob"), UserId(7)], None).unwrap();
     by_host.ban(&[room.user_id("eve"), UserId(8)], Some(MINUTE)).unwrap();
+    by_host.mark(&[room.user_id("dan"), UserId(9)]).unwrap();
+    let mode = SpeakMode::new(MaySpeak::Marked);
+    assert_eq!(by_host.set_speak_mode(mode), Ok(true));
     let by = |source| Publish::new(source, "hello").dedup_key(DedupKey(1));
     let said = || by(Source::Host);
     let ann = room.join("ann").unwrap();
@@ -238,6 +242,10 @@ fn what_is_carried_over_goes_by_name() {
     let carried = room.data().export_named();
     assert_eq!((carried.said.len(), carried.rest.said.len()), (1, 1));
     assert_eq!(carried.admins, [Arc::from("ann")]);
+    assert_eq!(
+        (&carried.marks[..], &carried.rest.marks[..]),
+        (&["dan".into()][..], &[UserId(9)][..])
+    );
     assert_eq!((carried.rest.mutes.len(), carried.rest.bans.len()), (1, 1));
 
     let (new, hand) = hub();
@@ -247,6 +255,13 @@ fn what_is_carried_over_goes_by_name() {
     assert_eq!(room.role_of(new.user_id("ann")), Role::Admin);
     assert!(room.muted_until(new.user_id("bob")).is_some());
     assert!(room.muted_until(UserId(7)).is_some());
+    assert_eq!(room.speak_mode(), mode);
+    let dan = room.join("dan").unwrap();
+    let says = |by: SessionId| room.try_publish(Publish::new(Source::Session(by), "hi"));
+    assert!(says(dan.session()).is_ok());
+    let fay = room.join("fay").unwrap();
+    assert_eq!(says(fay.session()).unwrap_err().reason, RefusalReason::NotMarked);
+    drop((dan, fay));
     assert!(room.join("eve").is_err());
     assert_ne!(new.user_id("bob"), old.user_id("bob"));
     // She tries again.
@@ -257,6 +272,7 @@ fn what_is_carried_over_goes_by_name() {
     // Held as long as the room holds it to them.
     visitors(&new, &hand, 0, 1_000);
     assert!(room.muted_until(new.user_id("bob")).is_some());
+    assert!(room.is_marked(new.user_id("dan")));
     assert!(room.join("eve").is_ok());
 }
 

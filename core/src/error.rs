@@ -142,6 +142,12 @@ pub enum ModerationError {
         /// The most.
         max: u32,
     },
+    /// As many users are marked as may be.
+    #[error("too many marked users (limit {max}); unmark some first")]
+    MarksFull {
+        /// The most.
+        max: u32,
+    },
 }
 
 /// Why a profile was not taken over. It hands the profile back.

@@ -99,6 +99,7 @@ pub mod room;
 pub mod roster;
 pub mod rules;
 pub mod shard_index;
+pub mod speak_mode;
 pub mod system_messages;
 pub mod time;
 pub mod timed;

@@ -39,6 +39,12 @@ pub enum Action {
     MuteRoom,
     /// Let everyone speak again.
     UnmuteRoom,
+    /// Set what the room asks of those who speak.
+    SetSpeakMode,
+    /// Mark a user.
+    Mark,
+    /// Take a user's mark away.
+    Unmark,
 }
 
 /// The rule that forbids an action.
@@ -79,7 +85,10 @@ pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>)
         | Action::Mute
         | Action::Unmute
         | Action::MuteRoom
-        | Action::UnmuteRoom => Role::Admin,
+        | Action::UnmuteRoom
+        | Action::SetSpeakMode
+        | Action::Mark
+        | Action::Unmark => Role::Admin,
     };
     match (actor, target) {
         (Some(actor), _) if actor < least => {
@@ -108,6 +117,9 @@ impl fmt::Display for Action {
             Self::Unban => "unban",
             Self::Mute | Self::MuteRoom => "mute",
             Self::Unmute | Self::UnmuteRoom => "unmute",
+            Self::SetSpeakMode => "set the speak mode of",
+            Self::Mark => "mark",
+            Self::Unmark => "unmark",
         })
     }
 }
@@ -165,7 +177,15 @@ mod tests {
             let admins: [String; 4] = row(action);
             assert_eq!(admins, ["yyyy", "yyy-", "yy--", "----"]);
         }
-        for action in [Action::Ban, Action::Unban, Action::MuteRoom, Action::UnmuteRoom] {
+        for action in [
+            Action::Ban,
+            Action::Unban,
+            Action::MuteRoom,
+            Action::UnmuteRoom,
+            Action::SetSpeakMode,
+            Action::Mark,
+            Action::Unmark,
+        ] {
             let admins: [String; 4] = row(action);
             assert_eq!(admins, ["yyy-", "yyy-", "yy--", "----"]);
         }

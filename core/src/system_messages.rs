@@ -3,6 +3,7 @@
 
 use crate::ids::UserId;
 use crate::priority::Priority;
+use crate::speak_mode::SpeakMode;
 use crate::time::{Duration, Instant};
 use alloc::boxed::Box;
 use smallvec::SmallVec;
@@ -31,11 +32,13 @@ pub enum SystemMessageKind {
     AttributesChanged,
     /// Counters changed: likes and follows above all.
     Counters,
+    /// What the room asks of those who speak changed.
+    SpeakModeSet,
 }
 
 impl SystemMessageKind {
     /// How many kinds there are.
-    pub const NUM: usize = 10;
+    pub const NUM: usize = 11;
     /// All of them, in the order in which they go out at one instant.
     pub const ALL: [Self; Self::NUM] = [
         Self::Joined,
@@ -48,6 +51,7 @@ impl SystemMessageKind {
         Self::ProfileChanged,
         Self::AttributesChanged,
         Self::Counters,
+        Self::SpeakModeSet,
     ];
 
     const fn index(self) -> usize {
@@ -81,6 +85,13 @@ pub enum SystemMessage<'a> {
     Counters {
         /// Keys and values.
         changed: &'a [(&'a str, i64)],
+    },
+    /// What the room asks of those who speak changed.
+    SpeakMode {
+        /// How often since the last tip of this kind.
+        count: u64,
+        /// What it asks now.
+        mode: SpeakMode,
     },
 }
 
@@ -116,7 +127,7 @@ impl SystemMessages {
         names: 3,
     };
     /// All of them: coming, going and profiles at `Lowest`, counters at `Low`, what is done to
-    /// users and attributes at `Normal`.
+    /// users, attributes and speak modes at `Normal`.
     pub const ALL: Self = {
         use Priority::{Low, Lowest, Normal};
         let [little, normal] = [Some(Lowest), Some(Normal)];
@@ -132,6 +143,7 @@ impl SystemMessages {
                 little,
                 normal,
                 Some(Low),
+                normal,
             ],
             ..Self::NONE
         }

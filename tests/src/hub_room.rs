@@ -284,6 +284,9 @@ impl HubRoom {
             Act::Kick(users) => moderation.kick(users).map(|()| true),
             Act::Ban(users, time) => moderation.ban(users, *time).map(|()| true),
             Act::Unban(users) => moderation.unban(users).map(|()| true),
+            Act::SpeakMode(mode) => moderation.set_speak_mode(*mode),
+            Act::Mark(users) => moderation.mark(users).map(|()| true),
+            Act::Unmark(users) => moderation.unmark(users).map(|()| true),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::payload::Probe;
 use roomcast_core::error::ModerationError;
+use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Instant, RoomState, UserId};
 
@@ -26,6 +27,12 @@ pub enum Act {
     Ban(Vec<UserId>, Option<Duration>),
     /// `unban`.
     Unban(Vec<UserId>),
+    /// `set_speak_mode`.
+    SpeakMode(SpeakMode),
+    /// `mark`.
+    Mark(Vec<UserId>),
+    /// `unmark`.
+    Unmark(Vec<UserId>),
 }
 
 impl Act {
@@ -46,6 +53,9 @@ impl Act {
             Self::Kick(users) => room.kick(now, actor, users).map(|()| true),
             Self::Ban(users, time) => room.ban(now, actor, users, *time).map(|()| true),
             Self::Unban(users) => room.unban(now, actor, users).map(|()| true),
+            Self::SpeakMode(mode) => room.set_speak_mode(now, actor, *mode),
+            Self::Mark(users) => room.mark(now, actor, users).map(|()| true),
+            Self::Unmark(users) => room.unmark(now, actor, users).map(|()| true),
         }
     }
 }

@@ -70,6 +70,8 @@ pub struct Rules {
     pub admins: u32,
     /// Mutes at the most.
     pub mutes: u32,
+    /// Marks at the most.
+    pub marks: u32,
     /// Bans at the most.
     pub bans: u32,
     /// How much of its own data it holds.
@@ -155,6 +157,7 @@ impl Default for Rules {
             sessions_per_user: 16,
             admins: 5,
             mutes: 10_000,
+            marks: 10_000,
             bans: 10_000,
             data: DataLimits::default(),
             tips: SystemMessages::NONE,
@@ -236,6 +239,7 @@ impl Rules {
             .sessions_per_user(self.sessions_per_user)
             .admins(self.admins)
             .mutes(self.mutes)
+            .marks(self.marks)
             .bans(self.bans)
             .data(self.data)
             .system_messages(self.tips)

@@ -51,6 +51,8 @@ mod scene;
 mod sessions;
 #[path = "clauses/silent.rs"]
 mod silent;
+#[path = "clauses/speaking.rs"]
+mod speaking;
 #[path = "clauses/tips.rs"]
 mod tips;
 #[path = "clauses/vacancy.rs"]

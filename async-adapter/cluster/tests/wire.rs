@@ -14,8 +14,8 @@ use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
 use roomcast_core::{Instant, Kind, PerLevel, Priority, UserId};
 use samples::{
-    NOW, Text, empty_flight, flight_with_books, forwards, forwards_with_books, full_flight,
-    node_books,
+    NOW, Text, empty_flight, flight_with_books, flight_with_speech, forwards, forwards_with_books,
+    forwards_with_speech, full_flight, node_books,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::borrow::Cow;
@@ -67,11 +67,13 @@ fn read_forwards(bytes: &[u8]) -> Result<Forwards<Text>, WireError> {
 }
 
 /// Each record with its golden file.
-fn goldens() -> [(&'static str, Vec<u8>); 8] {
+fn goldens() -> [(&'static str, Vec<u8>); 10] {
     [
         ("flight.v1.cbor", full_flight().encode(&Numbers)),
         ("flight-empty.v1.cbor", empty_flight().encode(&Numbers)),
         ("flight-books.v1.cbor", flight_with_books().encode(&Numbers)),
+        ("flight-speech.v1.cbor", flight_with_speech().encode(&Numbers)),
+        ("forwards-speech.v1.cbor", forwards_with_speech().encode(NOW, &Numbers)),
         ("forwards-books.v1.cbor", forwards_with_books().encode(NOW, &Numbers)),
         (
             "lease-retires.v1.cbor",
@@ -120,6 +122,11 @@ fn what_was_written_is_read() {
     assert_eq!((read.change, read.state), (flight.change, flight.state));
     assert_eq!((read.checkpoint, read.books), (flight.checkpoint, flight.books));
     assert_eq!((read.handed_to, read.gathering), (flight.handed_to, flight.gathering));
+    let (speech, read) =
+        (flight_with_speech(), read_flight(&flight_with_speech().encode(&Numbers)).unwrap());
+    assert_eq!((read.change, read.state), (speech.change, speech.state));
+    let read = read_forwards(&forwards_with_speech().encode(NOW, &Numbers)).unwrap();
+    assert_eq!(format!("{:?}", read.forwards), format!("{:?}", forwards_with_speech().forwards));
     assert_eq!(read_flight(&flight_with_books().encode(&Numbers)).unwrap().rows, [node_books()]);
     let read = read_forwards(&forwards_with_books().encode(NOW, &Numbers)).unwrap();
     assert_eq!(read.books, Some(node_books()));

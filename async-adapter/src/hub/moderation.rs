@@ -1,9 +1,12 @@
-//! The moderation of one room: admins, mutes, kicks and bans.
+//! The moderation of one room: admins, mutes, speak modes, marks, kicks and bans.
 
 use super::current::Current;
+use super::name::Name;
+use super::room::Room;
 use roomcast_core::error::ModerationError;
+use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
-use roomcast_core::{Actor, Payload, UserId};
+use roomcast_core::{Actor, Admission, Payload, UserId};
 
 /// The moderation of one room in somebody's name: [`Room::moderation`](crate::Room::moderation).
 ///
@@ -82,6 +85,47 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
         self.shared.admit(|admission, now| admission.unmute_room(now, self.actor))
     }
 
+    /// Sets what the room asks of those who speak from now on. Returns whether that changed anything;
+    /// if so, a tip says so.
+    ///
+    /// ```
+    /// # use roomcast::moderation::{MaySpeak, SpeakMode};
+    /// # use roomcast::{Actor, Hub, RoomConfig};
+    /// # use std::time::Duration;
+    /// let hub = Hub::<&str>::builder().spawn_threads()?;
+    /// let room = hub.open_room("stream-42", &RoomConfig::default())?;
+    /// // Only whoever has been in for ten minutes, and nobody what was said within thirty seconds.
+    /// let mode = SpeakMode::new(MaySpeak::MembersFor(Duration::from_secs(600)))
+    ///     .unique_within(Duration::from_secs(30));
+    /// room.moderation(Actor::Host).set_speak_mode(mode)?;
+    /// assert_eq!(room.speak_mode(), mode);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The room is closed, or the actor may not do that.
+    pub fn set_speak_mode(&self, mode: SpeakMode) -> Result<bool, ModerationError> {
+        self.shared.admit(|admission, now| admission.set_speak_mode(now, self.actor, mode))
+    }
+
+    /// Marks users, in or not, through leave and rejoin: they may speak where only marked users may.
+    /// At most 256 in one call.
+    ///
+    /// # Errors
+    /// The room is closed, the call names too many, the actor may not do that to one of them, or
+    /// there are as many marks as there may be. Nobody is marked then.
+    pub fn mark(&self, users: &[UserId]) -> Result<(), ModerationError> {
+        self.shared.mark(self.actor, users)
+    }
+
+    /// Takes the marks of users away.
+    ///
+    /// # Errors
+    /// The room is closed, the call names too many, or the actor may not do that to one of them.
+    pub fn unmark(&self, users: &[UserId]) -> Result<(), ModerationError> {
+        self.shared.admit(|admission, now| admission.unmark(now, self.actor, users))
+    }
+
     /// Takes users out: their sessions still get what they are due, then the reason; what they have
     /// in the queue is dropped.
     ///
@@ -112,5 +156,17 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
     /// The room is closed, the call names too many, or the actor may not do that.
     pub fn unban(&self, users: &[UserId]) -> Result<(), ModerationError> {
         self.shared.admit(|admission, now| admission.unban(now, self.actor, users))
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
+    /// Returns what the room asks of those who speak.
+    pub fn speak_mode(&self) -> SpeakMode {
+        self.current().peek(Admission::speak_mode)
+    }
+
+    /// Returns whether a user is marked.
+    pub fn is_marked(&self, user: UserId) -> bool {
+        self.current().peek(|admission| admission.is_marked(user))
     }
 }

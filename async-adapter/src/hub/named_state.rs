@@ -21,6 +21,8 @@ pub struct NamedState<U = Arc<str>> {
     pub mutes: Vec<(U, Until)>,
     /// Which of those who have a name are banned, and until when.
     pub bans: Vec<(U, Until)>,
+    /// Which of those who have a name are marked.
+    pub marks: Vec<U>,
     /// The keys of what those have said who have a name.
     pub said: Vec<(U, SaidKey)>,
     /// All else: attributes, counters, and the users who go by numbers of the host's own.
@@ -30,8 +32,8 @@ pub struct NamedState<U = Arc<str>> {
 impl<U> NamedState<U> {
     /// Nobody by name yet, and all this else.
     pub fn new(rest: PersistedState) -> Self {
-        let (admins, mutes, bans, said) = Default::default();
-        Self { admins, mutes, bans, said, rest }
+        let (admins, mutes, bans, marks, said) = Default::default();
+        Self { admins, mutes, bans, marks, said, rest }
     }
 }
 
@@ -60,6 +62,7 @@ impl<M: Payload + Send + Sync + 'static, U: Name> RoomData<'_, M, U> {
         rest.mutes
             .retain(|&(user, until)| self.keeps(user, |name| state.mutes.push((name, until))));
         rest.bans.retain(|&(user, until)| self.keeps(user, |name| state.bans.push((name, until))));
+        rest.marks.retain(|&user| self.keeps(user, |name| state.marks.push(name)));
         rest.said.retain(|&(sender, key)| match sender {
             Sender::Host => true,
             Sender::User(user) => self.keeps(user, |name| state.said.push((name, key))),
@@ -73,8 +76,9 @@ impl<M: Payload + Send + Sync + 'static, U: Name> RoomData<'_, M, U> {
     /// # Errors
     /// As [`import`](Self::import).
     pub fn import_named(&self, carried: NamedState<U>) -> Result<(), ImportError> {
-        let NamedState { admins, mutes, bans, said, rest: mut state } = carried;
+        let NamedState { admins, mutes, bans, marks, said, rest: mut state } = carried;
         state.admins.extend(admins.into_iter().map(|name| self.number(name)));
+        state.marks.extend(marks.into_iter().map(|name| self.number(name)));
         let timed = |(name, until)| (self.number(name), until);
         state.mutes.extend(mutes.into_iter().map(timed));
         state.bans.extend(bans.into_iter().map(timed));

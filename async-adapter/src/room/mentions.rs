@@ -108,6 +108,18 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         })
     }
 
+    /// Marks users.
+    pub(crate) fn mark(
+        self: &Arc<Self>,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
+        self.admit(|admission, now| {
+            let answer = admission.mark(now, actor, users);
+            self.mention_all(now, answer, users)
+        })
+    }
+
     /// Takes users out and keeps them out.
     pub(crate) fn ban(
         self: &Arc<Self>,
@@ -124,7 +136,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Takes over what a room carried.
     pub(crate) fn import(self: &Arc<Self>, carried: PersistedState) -> Result<(), ImportError> {
         let timed = carried.mutes.iter().chain(&carried.bans).map(|&(user, _)| user);
-        let users: Vec<UserId> = carried.admins.iter().copied().chain(timed).collect();
+        let users: Vec<UserId> =
+            carried.admins.iter().chain(&carried.marks).copied().chain(timed).collect();
         self.admit(|admission, now| {
             let answer = admission.import(now, carried);
             self.mention_all(now, answer, &users)

@@ -10,6 +10,7 @@ use super::moderation::{Moderation, MuteReason};
 use super::people::People;
 use super::queued::Lane;
 use super::room_data::RoomData;
+use super::speech::Unheard;
 use super::status::RoomStatus;
 use crate::config::Settings;
 use crate::ids::UserId;
@@ -17,7 +18,7 @@ use crate::ledger::RefusalReason;
 use crate::memory::Memory;
 use crate::message::{Kind, Limit, OutcomeSink, Payload, Publish, Sender, Source};
 use crate::quota::NotYet;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Who offers a message, as far as the room knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +54,13 @@ impl<M: Payload> Checks<'_, M> {
         now: Instant,
         speaker: Speaker,
         publish: &Publish<M>,
-        size: usize,
+        (size, content): (usize, Option<u64>),
         profile: Option<usize>,
     ) -> Result<Sender, Denied> {
-        self.decide(now, speaker, publish, size, profile).map_err(|denied| match denied.retry_at {
-            Some(_) => denied.until(self.agree_at(now, speaker, publish, size, profile)),
+        self.decide(now, speaker, publish, (size, content), profile).map_err(|denied| match denied
+            .retry_at
+        {
+            Some(_) => denied.until(self.agree_at(now, speaker, publish, (size, content), profile)),
             None => denied,
         })
     }
@@ -80,7 +83,7 @@ impl<M: Payload> Checks<'_, M> {
         now: Instant,
         speaker: Speaker,
         publish: &Publish<M>,
-        size: usize,
+        (size, content): (usize, Option<u64>),
         profile: Option<usize>,
     ) -> Result<Sender, Denied> {
         if self.status != RoomStatus::Open {
@@ -94,6 +97,12 @@ impl<M: Payload> Checks<'_, M> {
         {
             let limit = Limit::Duplicates { window: self.settings.dedup_window.window };
             return Err(Denied::by(RefusalReason::Duplicate, limit).until(Some(until)));
+        }
+        if let Some((window, until)) =
+            content.and_then(|content| self.content_said_until(now, sender, content))
+        {
+            let limit = Limit::Unique { window };
+            return Err(Denied::by(RefusalReason::NotUnique, limit).until(Some(until)));
         }
         let lane = Lane { level: publish.priority, sender };
         if let Err(over) = self.intake.check_sender(now, lane) {
@@ -159,7 +168,7 @@ impl<M: Payload> Checks<'_, M> {
         now: Instant,
         speaker: Speaker,
         publish: &Publish<M>,
-        size: usize,
+        (size, content): (usize, Option<u64>),
         profile: Option<usize>,
     ) -> Option<Instant> {
         let (sender, banned) = match speaker {
@@ -174,6 +183,11 @@ impl<M: Payload> Checks<'_, M> {
         if let Some(key) = publish.dedup_key {
             at = at.max(self.intake.said_until(now, sender, key).unwrap_or(now));
         }
+        if let Some((_, until)) =
+            content.and_then(|content| self.content_said_until(now, sender, content))
+        {
+            at = at.max(until);
+        }
         if is_notice(sender, publish)
             && let Err(NotYet { retry_at }) = self.intake.check_notice(now)
         {
@@ -183,8 +197,18 @@ impl<M: Payload> Checks<'_, M> {
         Some(at.max(self.may_speak_at(now, lane)?))
     }
 
-    /// Returns the first instant at which neither a mute nor a quota of its own keeps a sender from
-    /// saying something at a level; `None` when that is never.
+    #[cold]
+    fn content_said_until(
+        &self,
+        now: Instant,
+        sender: Sender,
+        content: u64,
+    ) -> Option<(Duration, Instant)> {
+        self.moderation.content_said_until(self.settings, now, sender, content)
+    }
+
+    /// Returns the first instant at which neither a mute, the room's speak mode nor a quota of its
+    /// own keeps a sender from saying something at a level; `None` when that is never.
     pub(super) fn may_speak_at(&self, now: Instant, lane: Lane) -> Option<Instant> {
         let Sender::User(user) = lane.sender else { return Some(now) };
         let unmuted = match self.moderation.mute_reason(self.settings, now, user) {
@@ -197,9 +221,14 @@ impl<M: Payload> Checks<'_, M> {
             Some(MuteReason::RoomMuted) => return None,
             None => now,
         };
+        let heard = match self.unheard(now, user) {
+            Some(Unheard::TooNew { until, .. }) => unmuted.max(until),
+            Some(Unheard::NotMarked | Unheard::NotStaff) => return None,
+            None => unmuted,
+        };
         match self.intake.check_sender(now, lane) {
-            Ok(()) => Some(unmuted),
-            Err(OverQuota { retry_at, .. }) => Some(unmuted.max(retry_at?)),
+            Ok(()) => Some(heard),
+            Err(OverQuota { retry_at, .. }) => Some(heard.max(retry_at?)),
         }
     }
 
@@ -225,8 +254,29 @@ impl<M: Payload> Checks<'_, M> {
                 Err(Denied::because(RefusalReason::Muted).until(until.instant()))
             }
             Some(MuteReason::RoomMuted) => Err(Denied::because(RefusalReason::RoomMuted)),
-            None => Ok(()),
+            None => match self.unheard(now, user) {
+                Some(unheard) => Err(denied(unheard)),
+                None => Ok(()),
+            },
         }
+    }
+
+    /// Why the room's speak mode keeps a user from speaking, if so. Whoever has no session here is at
+    /// an edge, which has looked how long that user has been in.
+    #[inline]
+    fn unheard(&self, now: Instant, user: UserId) -> Option<Unheard> {
+        self.moderation.keeps_from_speaking(self.settings, now, user, || self.people.came_at(user))
+    }
+}
+
+#[cold]
+fn denied(unheard: Unheard) -> Denied {
+    match unheard {
+        Unheard::TooNew { min, until } => {
+            Denied::by(RefusalReason::TooNew, Limit::MemberFor { min }).until(Some(until))
+        }
+        Unheard::NotMarked => Denied::because(RefusalReason::NotMarked),
+        Unheard::NotStaff => Denied::because(RefusalReason::NotStaff),
     }
 }
 

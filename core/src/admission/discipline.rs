@@ -149,7 +149,7 @@ impl<M: Payload> Admission<M> {
 
     /// Whether somebody may do something to all of these users, or with none, to the room. Moves
     /// the clock and returns where it stands; but who may not moves no clock.
-    fn allows(
+    pub(super) fn allows(
         &mut self,
         now: Instant,
         actor: Actor,

@@ -199,6 +199,7 @@ impl<M: Payload> Admission<M> {
         self.accounts.leave_profile(lane.level, waiting.profile.as_ref());
         let remains = self.remains(lane, waiting);
         self.accounts.drop(now, (lane.level, subject.units), (reason, limit), remains);
+        self.moderation.free_content(subject.id);
         if let Some(dedup_key) = ext.dedup_key {
             self.intake.free(lane.sender, dedup_key, subject.id);
         }

@@ -46,6 +46,7 @@ impl<M: Payload> Admission<M> {
     /// it carried.
     pub(crate) fn free_forwarded(&mut self, forwarded: &Forwarded) {
         let &Forwarded { id, sender, dedup_key, carried_keys, .. } = forwarded;
+        self.moderation.free_content(id);
         if let Some(key) = dedup_key {
             self.intake.free(sender, key, id);
         }

@@ -61,6 +61,7 @@ impl<M: Payload> Admission<M> {
         // To ask runs code of the host's.
         let size = publish.payload.size();
         let profile_size = profile.as_ref().map(|profile| profile.size());
+        let content = self.compared_content(&publish);
         let speaker = self.speaker(&publish.source);
         if speaker == Speaker::Stranger {
             return Err(self.refuse_stranger(now, publish, size));
@@ -78,13 +79,14 @@ impl<M: Payload> Admission<M> {
         if RELAYED {
             self.accounts.receive(level, units);
         }
-        let sender = match self.checks().check(now, speaker, &publish, size, profile_size) {
-            Ok(sender) => sender,
-            Err(denied) => {
-                let remains = self.remains_of_offer(id, publish, size);
-                return Err(self.refuse(now, (level, units), denied, remains, &mut work));
-            }
-        };
+        let sender =
+            match self.checks().check(now, speaker, &publish, (size, content), profile_size) {
+                Ok(sender) => sender,
+                Err(denied) => {
+                    let remains = self.remains_of_offer(id, publish, size);
+                    return Err(self.refuse(now, (level, units), denied, remains, &mut work));
+                }
+            };
         let age = saturating_nanos(now.saturating_since(admitted_at.unwrap_or(now)));
         if checks::is_notice(sender, &publish) {
             return self.send_notice(now, (id, age), publish, size, &mut work);
@@ -124,6 +126,9 @@ impl<M: Payload> Admission<M> {
             self.intake.pay(now, lane);
             if counter.is_some() || dedup_key.is_some() {
                 self.keep(now, lane, (counter, units), dedup_key, receipt);
+            }
+            if content.is_some() {
+                self.note_content(now, sender, content, receipt);
             }
         }
         answer

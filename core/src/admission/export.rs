@@ -4,6 +4,7 @@ use super::moderation::Moderation;
 use super::{Admission, ImportError, PersistedState};
 use crate::index::Hasher;
 use crate::message::Payload;
+use crate::speak_mode::MaySpeak;
 use crate::time::Instant;
 
 impl<M: Payload> Admission<M> {
@@ -29,10 +30,15 @@ impl<M: Payload> Admission<M> {
         carried.check_people(settings)?;
         let mut moderation = Moderation::new(settings, Hasher::new(settings.seed()));
         moderation.import(settings, now, &carried);
+        let who = carried.speak_mode.who;
         let said = core::mem::take(&mut carried.said);
         self.data.import(settings, carried)?;
         self.intake.import(now, &said);
+        self.moderation.hand_on_contents(&mut moderation);
         self.moderation = moderation;
+        if matches!(who, MaySpeak::MembersFor(_)) {
+            self.people.note_comings();
+        }
         Ok(())
     }
 }

@@ -41,7 +41,7 @@ impl<M: Payload> Admission<M> {
         if let Some(holder) = self.people.holder(key.slot()) {
             self.let_go(now, holder, SystemMessageKind::Left);
         }
-        let arrival = self.people.register(user, key);
+        let arrival = self.people.register(now, user, key);
         if arrival == Arrival::First {
             self.data.note(now, SystemMessageKind::Joined, Some(user));
         }
@@ -126,14 +126,15 @@ impl<M: Payload> Admission<M> {
         in_life(&self.people.sessions_of(user), self.people.life())
     }
 
-    /// Whether the room has anything to remember a user for: a session, a role, a mute or a ban
-    /// that holds at `now`. Changes nothing. O(1).
+    /// Whether the room has anything to remember a user for: a session, a role, a mark, a mute or a
+    /// ban that holds at `now`. Changes nothing. O(1).
     ///
     /// A host that gives out the numbers of its users itself asks this before it takes one back.
     pub fn knows(&self, now: Instant, user: UserId) -> bool {
         let now = self.clock.peek(now);
         self.people.is_in(user)
             || self.moderation.role(&self.settings, user) != Role::Member
+            || self.moderation.is_marked(user)
             || self.moderation.muted(now, user).is_some()
             || self.moderation.banned(now, user).is_some()
     }

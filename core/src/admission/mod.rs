@@ -47,6 +47,8 @@ mod room_data;
 mod scheduler;
 mod silent_sessions;
 mod snapshot;
+mod speak_mode;
+mod speech;
 mod status;
 mod system_messages;
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! Whom the room's owner and admins have dealt with, and who may do what.
 
 use super::persisted::PersistedState;
+use super::speech::{Speech, Unheard};
 use crate::config::Settings;
 use crate::error::ModerationError;
-use crate::ids::UserId;
+use crate::ids::{MessageId, UserId};
 use crate::index::Hasher;
 use crate::message::Sender;
 use crate::rights::{Action, NotAllowed, Role, forbids};
+use crate::speak_mode::SpeakMode;
 use crate::time::{Duration, Instant};
 use crate::timed::{Timed, Until};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 
@@ -32,6 +35,8 @@ pub(super) struct Moderation {
     mutes: Timed,
     bans: Timed,
     room_muted: bool,
+    /// None while the room asks nothing of those who speak, and nobody is marked.
+    speech: Option<Box<Speech>>,
 }
 
 /// What a room's moderation holds, as plain counts.
@@ -46,6 +51,10 @@ pub struct ModerationCounts {
     pub bans: u32,
     /// Whether the whole room is muted.
     pub room_muted: bool,
+    /// Marked users.
+    pub marks: u32,
+    /// What the room asks of those who speak.
+    pub speak_mode: SpeakMode,
 }
 
 /// Why somebody may not speak.
@@ -63,6 +72,7 @@ impl Moderation {
             mutes: Timed::new(settings.mutes, hasher),
             bans: Timed::new(settings.bans, hasher),
             room_muted: false,
+            speech: None,
         }
     }
 
@@ -235,6 +245,120 @@ impl Moderation {
         self.room_muted = room_muted;
     }
 
+    /// Returns what the room asks of those who speak.
+    pub(super) fn speak_mode(&self) -> SpeakMode {
+        self.speech.as_ref().map_or(SpeakMode::EVERYONE, |speech| speech.mode)
+    }
+
+    /// Asks this of those who speak from now on. Returns whether that changed anything.
+    pub(super) fn set_speak_mode(&mut self, mode: SpeakMode) -> bool {
+        let is_new = self.speak_mode() != mode;
+        self.in_speech(|speech| speech.set_mode(mode));
+        is_new
+    }
+
+    /// Returns whether a user is marked.
+    pub(super) fn is_marked(&self, user: UserId) -> bool {
+        self.speech.as_ref().is_some_and(|speech| speech.marks.contains(&user))
+    }
+
+    /// Marks users; if there is no room for all, none of them.
+    pub(super) fn mark(
+        &mut self,
+        settings: &Settings,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
+        let mut new: Vec<UserId> =
+            users.iter().copied().filter(|&user| !self.is_marked(user)).collect();
+        new.sort_unstable();
+        new.dedup();
+        let held = self.speech.as_ref().map_or(0, |speech| speech.marks.len());
+        if !new.is_empty() && held + new.len() > settings.marks as usize {
+            return Err(ModerationError::MarksFull { max: settings.marks });
+        }
+        self.in_speech(|speech| speech.marks.extend(new));
+        Ok(())
+    }
+
+    /// Takes the marks of users away.
+    pub(super) fn unmark(&mut self, users: &[UserId]) {
+        self.in_speech(|speech| speech.marks.retain(|user| !users.contains(user)));
+    }
+
+    /// Changes what is asked, and keeps nothing if that is nothing.
+    fn in_speech(&mut self, change: impl FnOnce(&mut Speech)) {
+        let mut speech = self.speech.take().unwrap_or_default();
+        change(&mut speech);
+        self.speech = Some(speech).filter(|speech| !speech.is_default());
+    }
+
+    /// Returns why a user may not speak by the room's mode, if so; staff always may. `since` is asked
+    /// when the user came, where that matters.
+    #[inline]
+    pub(super) fn keeps_from_speaking(
+        &self,
+        settings: &Settings,
+        now: Instant,
+        user: UserId,
+        since: impl FnOnce() -> Option<Instant>,
+    ) -> Option<Unheard> {
+        let speech = self.speech.as_ref()?;
+        if self.role(settings, user) != Role::Member {
+            return None;
+        }
+        speech.keeps_out(now, user, since)
+    }
+
+    /// Returns whether the contents of messages are compared.
+    #[inline]
+    pub(super) fn compares_contents(&self) -> bool {
+        self.speech.as_ref().is_some_and(|speech| speech.mode.unique_within.is_some())
+    }
+
+    /// Returns the window, and until when a content may not be said, if so; staff always may.
+    pub(super) fn content_said_until(
+        &self,
+        settings: &Settings,
+        now: Instant,
+        sender: Sender,
+        content: u64,
+    ) -> Option<(Duration, Instant)> {
+        if self.is_staff(settings, sender) {
+            return None;
+        }
+        self.speech.as_ref()?.said_until(now, content)
+    }
+
+    /// A message with this content was let in; staff's are not compared.
+    pub(super) fn note_content(
+        &mut self,
+        settings: &Settings,
+        now: Instant,
+        sender: Sender,
+        (content, id): (u64, MessageId),
+    ) {
+        if !self.is_staff(settings, sender)
+            && let Some(speech) = &mut self.speech
+        {
+            speech.note(now, content, id);
+        }
+    }
+
+    /// A message was dropped: its content may be said again.
+    #[inline]
+    pub(super) fn free_content(&mut self, id: MessageId) {
+        if let Some(speech) = &mut self.speech {
+            speech.free(id);
+        }
+    }
+
+    /// What was said stays said in another one that takes this one's place.
+    pub(super) fn hand_on_contents(&mut self, to: &mut Self) {
+        if let (Some(mine), Some(theirs)) = (&mut self.speech, &mut to.speech) {
+            mine.hand_on_contents(theirs);
+        }
+    }
+
     /// Adds to what a room carries over what holds at `now`, in an order that no hash decides.
     pub(super) fn export(&self, now: Instant, to: &mut PersistedState) {
         let sorted = |timed: &Timed| {
@@ -245,6 +369,8 @@ impl Moderation {
         to.admins = self.admins.to_vec();
         (to.mutes, to.bans) = (sorted(&self.mutes), sorted(&self.bans));
         to.room_muted = self.room_muted;
+        to.speak_mode = self.speak_mode();
+        to.marks = self.speech.iter().flat_map(|speech| speech.marks.iter().copied()).collect();
     }
 
     /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner where it
@@ -267,6 +393,10 @@ impl Moderation {
             self.bans.set(user, until);
         }
         self.room_muted = carried.room_muted;
+        self.in_speech(|speech| {
+            speech.set_mode(carried.speak_mode);
+            speech.marks.extend(carried.marks.iter().copied());
+        });
     }
 
     /// Returns what is held, as plain counts.
@@ -276,6 +406,8 @@ impl Moderation {
             mutes: self.mutes.len(),
             bans: self.bans.len(),
             room_muted: self.room_muted,
+            marks: self.speech.as_ref().map_or(0, |speech| speech.marks.len() as u32),
+            speak_mode: self.speak_mode(),
         }
     }
 }

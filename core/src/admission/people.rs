@@ -11,6 +11,7 @@ use crate::recent_users::RecentUsers;
 use crate::roster::{Gone, Roster, UserKeys};
 use crate::shard_index::ShardIndex;
 use crate::time::Instant;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// The people of a room: its sessions, the users they speak for, and those users' profiles.
@@ -26,6 +27,8 @@ pub(super) struct People<M> {
     /// Users all of whose sessions are silent.
     silent_users: u32,
     recent: RecentUsers,
+    /// When those came who have come since somebody wanted to know.
+    comings: Option<BTreeMap<UserId, Instant>>,
     /// One more than the last slot that an audience has given out under any of the room's
     /// configurations.
     slots: u32,
@@ -71,6 +74,7 @@ impl<M> People<M> {
             silent_sessions: SilentSessions::new(),
             silent_users: 0,
             recent: RecentUsers::new(settings.recent_users),
+            comings: None,
             slots: ShardIndex::slots(settings.sessions),
         }
     }
@@ -110,10 +114,23 @@ impl<M> People<M> {
         !session.is_guest() && session.generation() != 0 && session.slot() < self.slots
     }
 
+    /// Notes from now on when users come.
+    pub(super) fn note_comings(&mut self) {
+        self.comings.get_or_insert_default();
+    }
+
+    /// Returns when a user came who is in and has come since that is noted.
+    pub(super) fn came_at(&self, user: UserId) -> Option<Instant> {
+        self.comings.as_ref()?.get(&user).copied()
+    }
+
     /// Registers a session of a user in a slot that nobody holds.
     #[inline]
-    pub(super) fn register(&mut self, user: UserId, session: SessionKey) -> Arrival {
+    pub(super) fn register(&mut self, now: Instant, user: UserId, session: SessionKey) -> Arrival {
         let arrival = if self.roster.add(user, session) {
+            if let Some(comings) = &mut self.comings {
+                comings.insert(user, now);
+            }
             Arrival::First
         } else if self.is_back(user, session) {
             Arrival::Back
@@ -131,6 +148,9 @@ impl<M> People<M> {
         let was_silent = self.silent_sessions.remove(session);
         Some(match gone {
             Gone::Last(user) => {
+                if let Some(comings) = &mut self.comings {
+                    comings.remove(&user);
+                }
                 self.silent_users -= u32::from(was_silent);
                 let profile = self.roster.take_profile(user);
                 Departure { user, is_last: true, goes_offline: !was_silent, profile }

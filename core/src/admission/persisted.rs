@@ -7,6 +7,7 @@ use crate::data::DataError;
 use crate::dedup::SaidKey;
 use crate::ids::UserId;
 use crate::message::Sender;
+use crate::speak_mode::SpeakMode;
 use crate::timed::Until;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -24,6 +25,11 @@ pub struct PersistedState {
     pub bans: Vec<(UserId, Until)>,
     /// Whether the whole room is muted.
     pub room_muted: bool,
+    /// Who is marked.
+    pub marks: Vec<UserId>,
+    /// What the room asks of those who speak. What was said, and since when who is in, are not
+    /// carried.
+    pub speak_mode: SpeakMode,
     /// The attributes, by key.
     pub attributes: Vec<(Box<str>, Arc<[u8]>)>,
     /// Their version.
@@ -61,6 +67,7 @@ impl PersistedState {
             ("admins", self.admins.len(), settings.admins),
             ("mutes", self.mutes.len(), settings.mutes),
             ("bans", self.bans.len(), settings.bans),
+            ("marks", self.marks.len(), settings.marks),
         ] {
             if count > max as usize {
                 return Err(ImportError::TooMany { list, count, max });

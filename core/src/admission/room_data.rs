@@ -9,6 +9,7 @@ use crate::ids::UserId;
 use crate::message::Payload;
 use crate::priority::Priority;
 use crate::profile::Profile;
+use crate::speak_mode::SpeakMode;
 use crate::system_messages::{Fold, Folds, SystemMessage, SystemMessageKind, SystemMessages};
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -197,10 +198,11 @@ impl<M: Payload> RoomData<M> {
         &mut self,
         now: Instant,
         people: &People<M>,
+        mode: SpeakMode,
         drops: &mut DeferredDrops<M>,
     ) -> Option<DueSystemMessage<M>> {
         let (kind, level, fold) = self.system_messages.take(now)?;
-        let payload = self.payload_of(kind, &fold);
+        let payload = self.payload_of(kind, &fold, mode);
         let kept = self.take_kept(kind);
         let profile =
             subject(kind, &fold).and_then(|user| people.profile(user).or(kept.as_ref()).cloned());
@@ -209,7 +211,7 @@ impl<M: Payload> RoomData<M> {
     }
 
     /// Returns what the host says of something that happened, if it has words for it.
-    fn payload_of(&mut self, kind: SystemMessageKind, fold: &Fold) -> Option<M> {
+    fn payload_of(&mut self, kind: SystemMessageKind, fold: &Fold, mode: SpeakMode) -> Option<M> {
         match kind {
             SystemMessageKind::AttributesChanged => M::system_message(&SystemMessage::Attributes {
                 count: fold.count,
@@ -226,6 +228,9 @@ impl<M: Payload> RoomData<M> {
                 self.counters.told();
                 payload
             }
+            SystemMessageKind::SpeakModeSet => {
+                M::system_message(&SystemMessage::SpeakMode { count: fold.count, mode })
+            }
             _ => M::system_message(&SystemMessage::Users {
                 kind,
                 count: fold.count,
@@ -239,7 +244,12 @@ impl<M: Payload> RoomData<M> {
 /// profile, the one that the user has now, or had when going.
 fn subject(kind: SystemMessageKind, fold: &Fold) -> Option<UserId> {
     match (kind, fold.count, &fold.first[..]) {
-        (SystemMessageKind::AttributesChanged | SystemMessageKind::Counters, ..) => None,
+        (
+            SystemMessageKind::AttributesChanged
+            | SystemMessageKind::Counters
+            | SystemMessageKind::SpeakModeSet,
+            ..,
+        ) => None,
         (_, 1, &[user]) => Some(user),
         _ => None,
     }

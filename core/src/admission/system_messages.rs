@@ -13,8 +13,9 @@ impl<M: Payload> Admission<M> {
         if self.status != RoomStatus::Open {
             return;
         }
+        let mode = self.moderation.speak_mode();
         while let Some(due) =
-            self.data.take_system_message(now, &self.people, self.accounts.drops())
+            self.data.take_system_message(now, &self.people, mode, self.accounts.drops())
         {
             let DueSystemMessage { level, payload, profile } = due;
             let level = self.settings.levels.level(level);

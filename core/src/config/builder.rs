@@ -147,6 +147,8 @@ impl RoomConfigBuilder {
         /// The maximum number of users who are muted at one time. Default 10,000; a full table
         /// refuses.
         mutes: u32 => mutes;
+        /// The maximum number of marked users. Default 10,000.
+        marks: u32 => marks;
         /// The maximum number of users who are banned at one time. Default 10,000; a full table
         /// refuses.
         bans: u32 => bans;

@@ -69,11 +69,19 @@ reasons! {
         Muted = "muted",
         /// The room is muted and the sender is neither its owner nor an admin.
         RoomMuted = "room_muted",
+        /// The sender has not been in the room for as long as its speak mode asks.
+        TooNew = "too_new",
+        /// Only marked users may speak, and the sender is not marked.
+        NotMarked = "not_marked",
+        /// Only the owner and the admins may speak, by the room's speak mode.
+        NotStaff = "not_staff",
         /// The payload is over the room's limit, or the profile that comes with a forwarded message
         /// is.
         TooLarge = "too_large",
         /// The sender has said the same within the room's window.
         Duplicate = "duplicate",
+        /// Somebody has said the same within the window of the room's speak mode.
+        NotUnique = "not_unique",
         /// The sender has said as much as one may.
         SenderQuota = "sender_quota",
         /// More senders speak than the room tells apart, and those that are more have said as much

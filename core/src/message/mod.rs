@@ -23,13 +23,24 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What a host sends. The engine never looks inside; it asks for the size and nothing else.
+/// What a host sends. The engine never looks inside; it asks for the size, and in a room where what
+/// was said may not be said again, for the content's key.
 ///
 /// A payload is stored once and never copied, whatever the size of the audience.
 pub trait Payload {
     /// The size in bytes, as the limits count it. It is asked by the call that offers the payload,
     /// before anything of the room changes, and not again.
     fn size(&self) -> usize;
+
+    /// Returns a number that is the same for contents that count as the same: a hash of the text, say,
+    /// without the sender and without case. `None`, as by default: it is compared with nothing.
+    ///
+    /// Only a room whose [speak mode](crate::speak_mode::SpeakMode::unique_within) compares contents
+    /// asks for it, by the call that offers the payload, before anything of the room changes.
+    /// Payloads of plain bytes and text have the [key of their bytes](content_key).
+    fn content_key(&self) -> Option<u64> {
+        None
+    }
 
     /// What tells the room of something that happened in it, for types that can; `None`: nothing is
     /// told.
@@ -45,11 +56,31 @@ pub trait Payload {
     }
 }
 
+/// Returns a key of these bytes for [`Payload::content_key`]: the same on every machine, in every
+/// version. O(bytes).
+///
+/// ```
+/// use roomcast_core::message::content_key;
+///
+/// assert_eq!(content_key(b"hello"), content_key("hello"));
+/// assert_ne!(content_key(b"hello"), content_key(b"hello!"));
+/// ```
+pub fn content_key(bytes: &(impl AsRef<[u8]> + ?Sized)) -> u64 {
+    // FNV-1a.
+    bytes.as_ref().iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 macro_rules! payload_by_len {
     ($($type:ty),*) => {$(
         impl Payload for $type {
             fn size(&self) -> usize {
                 self.len()
+            }
+
+            fn content_key(&self) -> Option<u64> {
+                Some(content_key(&self[..]))
             }
         }
     )*};

@@ -129,6 +129,16 @@ pub enum Limit {
         /// The window.
         window: Duration,
     },
+    /// How long a user has to have been in before speaking.
+    MemberFor {
+        /// The least.
+        min: Duration,
+    },
+    /// How long what somebody has said is refused, whoever says it.
+    Unique {
+        /// The window.
+        window: Duration,
+    },
     /// The counter that a message would have been counted in.
     Counter {
         /// What it says.
@@ -194,6 +204,8 @@ impl fmt::Display for Limit {
             }
             Self::DirectBytes { max } => write!(f, "direct message queue full (limit {max} bytes)"),
             Self::Duplicates { window } => write!(f, "duplicate message (window {window:?})"),
+            Self::MemberFor { min } => write!(f, "in the room for less than {min:?}"),
+            Self::Unique { window } => write!(f, "said before (window {window:?})"),
             Self::Counter { error } => write!(f, "counter not updated: {error}"),
             Self::Reviews { max } => write!(f, "too many messages under review (limit {max})"),
             Self::ReviewTime { max } => write!(f, "no review decision within {max:?}"),
@@ -263,9 +275,13 @@ impl<M> fmt::Display for Refused<M> {
             RefusalReason::RoomMuted => {
                 "refused: the room is muted; only the owner and the admins may speak"
             }
+            RefusalReason::NotMarked => "refused: only marked users may speak",
+            RefusalReason::NotStaff => "refused: only the owner and the admins may speak",
             RefusalReason::Congested => "refused: the room is congested",
             // What these say is the limit that decided.
-            RefusalReason::Duplicate
+            RefusalReason::TooNew
+            | RefusalReason::Duplicate
+            | RefusalReason::NotUnique
             | RefusalReason::SenderQuota
             | RefusalReason::SendersFull
             | RefusalReason::Counter

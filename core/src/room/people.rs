@@ -8,6 +8,7 @@ use crate::error::{ModerationError, ProfileError};
 use crate::ids::UserId;
 use crate::message::Payload;
 use crate::rights::Role;
+use crate::speak_mode::SpeakMode;
 use crate::time::{Duration, Instant};
 use crate::timed::Until;
 use alloc::sync::Arc;
@@ -72,6 +73,47 @@ impl<M: Payload> RoomState<M> {
     /// [`Admission::unmute_room`](crate::Admission::unmute_room).
     pub fn unmute_room(&mut self, now: Instant, actor: Actor) -> Result<(), ModerationError> {
         self.admission.unmute_room(now, actor)
+    }
+
+    /// What the room asks of those who speak.
+    pub fn speak_mode(&self) -> SpeakMode {
+        self.admission.speak_mode()
+    }
+
+    /// Sets what the room asks of those who speak from now on. See
+    /// [`Admission::set_speak_mode`](crate::Admission::set_speak_mode).
+    pub fn set_speak_mode(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        mode: SpeakMode,
+    ) -> Result<bool, ModerationError> {
+        self.admission.set_speak_mode(now, actor, mode)
+    }
+
+    /// Whether a user is marked.
+    pub fn is_marked(&self, user: UserId) -> bool {
+        self.admission.is_marked(user)
+    }
+
+    /// Marks users. See [`Admission::mark`](crate::Admission::mark).
+    pub fn mark(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
+        self.admission.mark(now, actor, users)
+    }
+
+    /// Takes the marks of users away. See [`Admission::unmark`](crate::Admission::unmark).
+    pub fn unmark(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        users: &[UserId],
+    ) -> Result<(), ModerationError> {
+        self.admission.unmark(now, actor, users)
     }
 
     /// Takes users out. Their sessions still take what they are due, then the reason. See

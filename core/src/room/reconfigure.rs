@@ -38,7 +38,7 @@ impl<M: Payload> RoomState<M> {
     /// | `log_messages`, `log_bytes` | the oldest go, and who had not read them has skipped them: at most 4,096 messages in this call and in each next one of `handle_timeout`. A larger log fills from now on |
     /// | `log_age`, `deliver_within` | for what the log holds as well: what is too old for it goes as above, and what is not too old any more is handed over to whoever has not passed it |
     /// | `replay_on_join` | fewer at once; more as they are dispatched |
-    /// | `sessions`, `sessions_per_user`, `admins`, `mutes`, `bans`, `direct_messages`, `direct_bytes`, the other data limits, `outcomes`, `presence_events` | what is there stays; new ones are refused until there is room, and changes of presence counted as lost |
+    /// | `sessions`, `sessions_per_user`, `admins`, `mutes`, `bans`, `marks`, `direct_messages`, `direct_bytes`, the other data limits, `outcomes`, `presence_events` | what is there stays; new ones are refused until there is room, and changes of presence counted as lost |
     /// | `recent_users` | the oldest are forgotten; at most 4,096 are carried over |
     /// | `system_messages` | what is not told yet is told as the new ones say; of a kind that is off, never |
     /// | `outcome_sink`, `grace`, `resume_within`, `resume_skew`, `resume_messages`, `coalesce` | for what comes, and for who ends, from now on |

@@ -14,6 +14,7 @@ use roomcast_core::level_set::LevelSet;
 use roomcast_core::message::{DedupKey, MergeKey, Reviewed};
 use roomcast_core::quota::{Quota, Rate};
 use roomcast_core::resume::{ResumeToken, TokenAt};
+use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
 use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Budget, Group, Instant, Memory, Priority, SessionId, UserId};
@@ -134,8 +135,28 @@ pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {
         4 => Act::UnmuteRoom,
         5 => Act::Kick(users),
         6 => Act::Ban(users, time),
-        _ => Act::Unban(users),
+        7 => Act::Unban(users),
+        _ => match act / 9 % 4 {
+            0 => Act::Mark(users),
+            1 => Act::Unmark(users),
+            _ => Act::SpeakMode(speak_mode(user, time)),
+        },
     }
+}
+
+/// Everyone, members of an age, marked users, admins; mostly what is said is compared, too.
+fn speak_mode(at: u8, time: Option<Duration>) -> SpeakMode {
+    let age = time.unwrap_or(Duration::from_millis(40));
+    let who = [
+        MaySpeak::Everyone,
+        MaySpeak::MembersFor(age),
+        MaySpeak::Everyone,
+        MaySpeak::Marked,
+        MaySpeak::MembersFor(Duration::from_millis(5)),
+        MaySpeak::Admins,
+    ];
+    let mode = SpeakMode::new(pick(&who, at));
+    if (at / 6).is_multiple_of(4) { mode } else { mode.unique_within(age) }
 }
 
 /// One of seven keys: one is empty, one is too long.

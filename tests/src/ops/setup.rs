@@ -64,7 +64,7 @@ pub struct Setup {
     pub directs: (u8, u8),
     /// Sessions: 1 to 12, and 1 to 3 a user.
     pub sessions: (u8, u8),
-    /// Admins at the most, 0 to 2; mutes and bans, 0 to 3.
+    /// Admins at the most, 0 to 2; mutes, bans and marks, 0 to 3.
     pub moderation: u8,
     /// Outcomes that may wait: 0 to 3 a level.
     pub outcomes: [u8; 4],
@@ -312,6 +312,7 @@ impl Setup {
             admins: u32::from(self.moderation % 3),
             mutes: u32::from(self.moderation / 3 % 4),
             bans: u32::from(self.moderation / 12 % 4),
+            marks: u32::from(3 - self.moderation / 48 % 4),
             data: data_limits(),
             tips: tips(self.limits.tips),
             outcomes: PerLevel(self.outcomes.map(|n| u32::from(n % 4) * scale)),

@@ -70,6 +70,7 @@ impl Oracle {
                 if let Some(user) = join.as_user() {
                     let was_online = self.is_online(user);
                     if self.members.count(user) == 0 {
+                        self.speaking.comes(self.clock, user);
                         self.happens(SystemMessageKind::Joined, Some(user));
                     }
                     self.members.come(user, session);
@@ -111,6 +112,9 @@ impl Oracle {
         let profile = user.and_then(|user| self.members.profiles.get(&user)).copied();
         self.members.go(session);
         self.lives.forget(session);
+        if let Some(user) = user.filter(|&user| self.members.count(user) == 0) {
+            self.speaking.goes(user);
+        }
         if let Some(user) = user.filter(|&user| self.is_open() && self.members.count(user) == 0) {
             self.goes_with(tip, user, profile);
         }

@@ -53,13 +53,13 @@ impl Oracle {
         }
     }
 
-    /// When a sender may say something at a level again, as far as mutes and a quota of its own
-    /// decide.
+    /// When a sender may say something at a level again, as far as mutes, the mode and a quota of
+    /// its own decide.
     pub(super) fn may_speak_at(&self, level: Priority, sender: Sender) -> Option<Instant> {
         let Sender::User(user) = sender else { return Some(self.clock) };
         let mut later = self.clone();
         loop {
-            if let Some((_, _, until)) = later.silence(sender) {
+            if let Some((_, _, until)) = later.silence(sender).or_else(|| later.unheard(sender)) {
                 later.clock = until?;
             } else if let Some(quotas) = &later.quotas[level]
                 && let Err(retry_at) = quotas.check(later.clock, user)
@@ -71,8 +71,8 @@ impl Oracle {
         }
     }
 
-    /// Room open, member, muted, room muted, size, said already, the sender's quota or the
-    /// notices', the counter, a slot for the outcome, a place in the audit, memory.
+    /// Room open, member, muted, room muted, the mode, size, said already, by anybody, the sender's
+    /// quota or the notices', the counter, a slot for the outcome, a place in the audit, memory.
     fn looked_at(&self, offer: &Offer) -> Result<Sender, Denied> {
         if !self.is_open() {
             return Err((RefusalReason::RoomClosed, None, None));
@@ -95,6 +95,9 @@ impl Oracle {
         if let Some(silence) = self.silence(sender) {
             return Err(silence);
         }
+        if let Some(unheard) = self.unheard(sender) {
+            return Err(unheard);
+        }
         let (size, max) = (offer.size, self.rules.payload_bytes as usize);
         if size > max {
             return Err((RefusalReason::TooLarge, Some(Limit::PayloadBytes { size, max }), None));
@@ -102,6 +105,9 @@ impl Oracle {
         if let Some(until) = offer.key.and_then(|key| self.said_until(sender, key)) {
             let limit = Limit::Duplicates { window: self.rules.duplicates.window };
             return Err((RefusalReason::Duplicate, Some(limit), Some(until)));
+        }
+        if let Some(repeated) = self.is_repeated(offer, sender) {
+            return Err(repeated);
         }
         if let (Sender::User(user), Some(quotas)) = (sender, &self.quotas[offer.level])
             && let Err(retry_at) = quotas.check(self.clock, user)
@@ -238,5 +244,6 @@ impl Oracle {
     /// A message was dropped: its key is free, and so are those of all that it carried.
     pub(super) fn unsay(&mut self, id: MessageId) {
         self.said.retain(|said| said.id != id && said.carrier != Some(id));
+        self.speaking.unsay(id);
     }
 }

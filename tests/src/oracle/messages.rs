@@ -290,6 +290,9 @@ impl Oracle {
                 quotas.pass(now, user),
             )?;
         }
+        if !matches!(outcome, Some(Outcome::Dropped { .. })) {
+            self.note_content(offer, sender, id);
+        }
         match (offer.key, outcome) {
             (None, _) | (_, Some(Outcome::Dropped { .. })) => {}
             (Some(key), Some(Outcome::Merged { carrier })) => {

@@ -31,6 +31,7 @@ mod reading;
 mod reconfigure;
 mod resumes;
 pub mod reviews;
+pub mod speaking;
 pub mod tips;
 pub mod tokens;
 pub mod turns;
@@ -61,6 +62,7 @@ use roomcast_core::rights::Action;
 use roomcast_core::system_messages::SystemMessageKind;
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Event, Instant, Kind, Memory, PerLevel, Priority, SessionId, UserId};
+use speaking::Speaking;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
 use tips::Happened;
@@ -89,6 +91,7 @@ pub struct Oracle {
     inbox: Inbox,
     members: Members,
     moderation: Moderation,
+    speaking: Speaking,
     listeners: Listeners,
     lives: Lives,
     /// Every user who came online by a join, in order; nobody for one who has gone since.
@@ -181,6 +184,7 @@ impl Oracle {
             inbox: Inbox::default(),
             members: Members::default(),
             moderation: Moderation::default(),
+            speaking: Speaking::default(),
             listeners: Listeners::default(),
             lives: Lives::default(),
             arrivals: Vec::new(),

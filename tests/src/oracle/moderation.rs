@@ -97,6 +97,9 @@ impl Oracle {
             Act::Kick(users) => (Action::Kick, users),
             Act::Ban(users, _) => (Action::Ban, users),
             Act::Unban(users) => (Action::Unban, users),
+            Act::SpeakMode(_) => (Action::SetSpeakMode, &[]),
+            Act::Mark(users) => (Action::Mark, users),
+            Act::Unmark(users) => (Action::Unmark, users),
         };
         let room = users.is_empty().then_some(None);
         for target in users.iter().copied().map(Some).chain(room) {
@@ -132,6 +135,10 @@ impl Oracle {
             }
             Act::Ban(users, _) if full(&self.moderation.bans, users, self.rules.bans) => {
                 Err(ModerationError::BansFull { max: self.rules.bans })
+            }
+            Act::SpeakMode(mode) => Ok(*mode != self.speaking.mode),
+            Act::Mark(users) if !self.speaking.has_place_for(users, self.rules.marks) => {
+                Err(ModerationError::MarksFull { max: self.rules.marks })
             }
             _ => Ok(true),
         }
@@ -194,6 +201,14 @@ impl Oracle {
                 self.take_out(now, users, EndReason::Banned);
             }
             Act::Unban(users) => self.moderation.bans.retain(|user, _| !users.contains(user)),
+            Act::SpeakMode(mode) => {
+                self.speaking.set_mode(*mode);
+                if answer == Ok(true) {
+                    self.happens(SystemMessageKind::SpeakModeSet, None);
+                }
+            }
+            Act::Mark(users) => self.speaking.marks.extend(users),
+            Act::Unmark(users) => self.speaking.marks.retain(|user| !users.contains(user)),
         }
         self.check_held()
     }
@@ -212,8 +227,8 @@ impl Oracle {
             table.values().filter(|until| until.holds(now)).count()
         };
         let Moderation { admins, mutes, bans, .. } = &self.moderation;
-        let counts = [admins.len(), held(mutes), held(bans)];
-        let limits = [self.rules.admins, self.rules.mutes, self.rules.bans];
+        let counts = [admins.len(), held(mutes), held(bans), self.speaking.marks.len()];
+        let limits = [self.rules.admins, self.rules.mutes, self.rules.bans, self.rules.marks];
         let fits = counts.iter().zip(limits).all(|(&count, max)| count as u64 <= u64::from(max))
             && self.data_fits();
         same(Law::L7Bounded, "whether what is exported can be imported", fits, is_imported)?;
@@ -280,6 +295,7 @@ impl Oracle {
             )?;
         }
         let counts = room.snapshot(self.clock).admission.moderation;
+        self.inspect_speaking(room)?;
         self.eased("mutes", self.rules.mutes, counts.mutes)?;
         self.eased("bans", self.rules.bans, counts.bans)?;
         same(Law::Members, "admins", self.moderation.admins.len() as u64, u64::from(counts.admins))

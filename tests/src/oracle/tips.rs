@@ -112,6 +112,9 @@ impl Oracle {
             }
             SystemMessageKind::Counters if changed.is_empty() => return Ok(()),
             SystemMessageKind::Counters => SystemMessage::Counters { changed: &changed },
+            SystemMessageKind::SpeakModeSet => {
+                SystemMessage::SpeakMode { count, mode: self.speaking.mode }
+            }
             _ => SystemMessage::Users { kind, count, first: &first },
         };
         // The payload that anybody would make of it.

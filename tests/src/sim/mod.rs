@@ -208,6 +208,8 @@ impl Stage {
                     3 => Act::Kick(users),
                     4 => Act::Ban(users, time),
                     5 => Act::Unban(users),
+                    7 => Act::SpeakMode(people::speak_mode(user)),
+                    8 => Act::Mark(users),
                     _ => Act::RemoveAdmin(user),
                 };
                 self.call(person.room, |watcher, room| {

@@ -2,6 +2,7 @@
 
 use super::random::Random;
 use roomcast_core::resume::ResumeToken;
+use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
 use roomcast_core::time::Duration;
 use roomcast_core::{Group, Priority, SessionId, UserId};
 
@@ -143,7 +144,7 @@ impl Person {
             (950..960, _) => Act::LevelSet { off: random.below(2) == 0 },
             (960..965, _) => Act::Note { size },
             (965..970, _) => Act::Moderate {
-                act: u8::try_from(random.below(7)).unwrap_or(0),
+                act: u8::try_from(random.below(9)).unwrap_or(0),
                 user: UserId(100 + random.below(40)),
             },
             (970..972, _) => {
@@ -160,5 +161,16 @@ impl Person {
             (20..600, Habit::Gives) => Act::Speak { level: Priority::High, size: 40 },
             _ => read,
         }
+    }
+}
+
+/// What is asked of those who speak, by whose name the host thinks of it: not of all of them much.
+pub(super) fn speak_mode(user: UserId) -> SpeakMode {
+    let second = Duration::from_secs(1);
+    match user.0 % 5 {
+        0 => SpeakMode::new(MaySpeak::MembersFor(second)),
+        1 => SpeakMode::EVERYONE.unique_within(second),
+        2 => SpeakMode::new(MaySpeak::Marked),
+        _ => SpeakMode::EVERYONE,
     }
 }

@@ -3,8 +3,8 @@
 use crate::scene::{ANN, BOB, OWNER, Scene};
 use Priority::{High, Lowest, Normal};
 use RefusalReason::{
-    Banned, Counter, Duplicate, Guest, Muted, NotMember, NoticeQuota, OutcomesFull, QueueFull,
-    ReviewsFull, RoomClosed, RoomMuted, SenderQuota, TooLarge,
+    Banned, Counter, Duplicate, Guest, Muted, NotMarked, NotMember, NotUnique, NoticeQuota,
+    OutcomesFull, QueueFull, ReviewsFull, RoomClosed, RoomMuted, SenderQuota, TooLarge,
 };
 use roomcast_core::admission::{ReviewDecision, ReviewError};
 use roomcast_core::config::{ReviewConfig, ReviewTimeout, RoomConfigBuilder};
@@ -12,6 +12,7 @@ use roomcast_core::ids::{CorrelationId, Ticket};
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::{DedupKey, Limit, OutcomeSink};
 use roomcast_core::quota::Quota;
+use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Kind, Outcome, PerLevel, Priority, Publish, Source};
 use std::num::NonZeroU32;
@@ -345,6 +346,10 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
             .counted("likes");
         publish.outcome_sink(OutcomeSink::Event(CorrelationId(0)))
     };
+    // Who is marked speaks, and says what nobody has said.
+    let mode = SpeakMode::new(MaySpeak::Marked).unique_within(Duration::from_secs(60));
+    scene.room.set_speak_mode(scene.now, Actor::Host, mode).unwrap();
+    scene.room.mark(scene.now, Actor::Host, &[ANN, BOB]).unwrap();
     // Ann has said it, and her quota is used up. The room's token is gone.
     let _ = scene.publish(said("first")).unwrap();
     // Bob takes the only slot for an outcome; the host fills the queue with what nothing of Ann's
@@ -389,8 +394,12 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
     scene.room.unmute(scene.now, Actor::Host, &[ANN]).unwrap();
     try_it(&mut scene, said("far too long"));
     scene.room.unmute_room(scene.now, Actor::Host).unwrap();
+    scene.room.unmark(scene.now, Actor::Host, &[ANN]).unwrap();
     try_it(&mut scene, said("far too long"));
-    try_it(&mut scene, said("again"));
+    scene.room.mark(scene.now, Actor::Host, &[ANN]).unwrap();
+    try_it(&mut scene, said("far too long"));
+    try_it(&mut scene, said("first"));
+    try_it(&mut scene, without_key("first", Some("likes")));
     try_it(&mut scene, without_key("again", Some("likes")));
     try_it(&mut scene, notice(Some("likes")));
     // The host has no quota for what is no notice.
@@ -413,8 +422,10 @@ fn b11_the_order_of_the_checks_is_the_documented_one() {
             Banned,
             Muted,
             RoomMuted,
+            NotMarked,
             TooLarge,
             Duplicate,
+            NotUnique,
             SenderQuota,
             NoticeQuota,
             Counter,

@@ -9,6 +9,7 @@ use roomcast::{
     Actor, Join, Outcome, Payload, Publish, Receipt, Refused, Room, RoomId, SessionId,
     Subscription, UserId,
 };
+use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::timed::Until;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -276,6 +277,13 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         add_admin(user: UserId) => Command::AddAdmin(user);
         /// Makes an admin a member.
         remove_admin(user: UserId) => Command::RemoveAdmin(user);
+        /// Sets what is asked of those who speak, at every node. How long a user has been in is looked at
+        /// by the user's node, and what was said by the owner.
+        set_speak_mode(mode: SpeakMode) => Command::SetSpeakMode(mode);
+        /// Marks a user.
+        mark(user: UserId) => Command::Mark(user);
+        /// Takes a user's mark away.
+        unmark(user: UserId) => Command::Unmark(user);
         /// Mutes all but the owner and the admins.
         mute_room() => Command::MuteRoom(true);
         /// Ends that.

@@ -169,6 +169,20 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                 room.unmute_room(now, actor).map_err(wrong)?;
                 change.room_muted = Some(false);
             }
+            Command::SetSpeakMode(mode) => {
+                room.set_speak_mode(now, actor, mode).map_err(wrong)?;
+                change.speak_mode = Some(mode);
+            }
+            Command::Mark(user) => {
+                room.mark(now, actor, &[user]).map_err(wrong)?;
+                change.unmarked.retain(|other| *other != user);
+                change.marked.push(user);
+            }
+            Command::Unmark(user) => {
+                room.unmark(now, actor, &[user]).map_err(wrong)?;
+                change.marked.retain(|other| *other != user);
+                change.unmarked.push(user);
+            }
             Command::WriteAttribute { key, value, based_on } => {
                 let written = room.write_attributes(now, based_on, &[(&*key, value.as_deref())]);
                 change.attributes_version = Some(written.map_err(not_done_data)?);

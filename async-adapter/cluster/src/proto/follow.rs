@@ -130,6 +130,8 @@ pub(super) fn for_edge(state: &PersistedState) -> PersistedState {
         mutes: state.mutes.clone(),
         bans: state.bans.clone(),
         room_muted: state.room_muted,
+        marks: state.marks.clone(),
+        speak_mode: state.speak_mode,
         attributes: state.attributes.clone(),
         attributes_version: state.attributes_version,
         counters: state.counters.clone(),

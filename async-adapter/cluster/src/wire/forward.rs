@@ -5,6 +5,7 @@ use super::host::{HostIds, Wire};
 use super::message::{
     blob_of, kind_number, kind_of, level_number, level_of, sender_blob, sender_of,
 };
+use super::persisted::{mode_of, mode_record};
 use super::record::{
     AttributeRecord, Blob, CommandRecord, CounterRecord, ForwardRecord, ForwardsRecord,
     MergeRecord, OfferRecord,
@@ -12,6 +13,7 @@ use super::record::{
 use super::{Record, VERSION, WireError, contradiction, read, write};
 use roomcast_core::ids::{MessageId, SessionKey};
 use roomcast_core::message::{DedupKey, EdgeMessage, MergeKey, OutcomeSink, Reviewed, Urgency};
+use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Instant, PerLevel, UserId};
 use std::sync::Arc;
@@ -88,6 +90,12 @@ pub enum Command {
     RemoveAdmin(UserId),
     /// Mutes the room, or ends that.
     MuteRoom(bool),
+    /// Sets what is asked of those who speak.
+    SetSpeakMode(SpeakMode),
+    /// Marks a user.
+    Mark(UserId),
+    /// Takes a user's mark away.
+    Unmark(UserId),
     /// Writes an attribute, or takes it away.
     WriteAttribute {
         /// Its key.
@@ -268,8 +276,8 @@ fn asked<'a>(actor: Actor, command: &'a Command, ids: &'a impl HostIds) -> Comma
         Actor::Host => None,
         Actor::User(user) => blob(user),
     };
-    let (user, time, attribute, based_on) = (None, None, None, None);
-    let none = CommandRecord { what: 0, user, time, actor: by, attribute, based_on };
+    let (user, time, attribute, based_on, speak_mode) = Default::default();
+    let none = CommandRecord { what: 0, user, time, actor: by, attribute, based_on, speak_mode };
     match command {
         Command::Mute(user, time) => {
             CommandRecord { what: 0, user: blob(*user), time: time.map(nanos), ..none }
@@ -284,6 +292,11 @@ fn asked<'a>(actor: Actor, command: &'a Command, ids: &'a impl HostIds) -> Comma
         Command::RemoveAdmin(user) => CommandRecord { what: 6, user: blob(*user), ..none },
         Command::MuteRoom(true) => CommandRecord { what: 7, ..none },
         Command::MuteRoom(false) => CommandRecord { what: 8, ..none },
+        Command::SetSpeakMode(mode) => {
+            CommandRecord { what: 10, speak_mode: Some(mode_record(*mode)), ..none }
+        }
+        Command::Mark(user) => CommandRecord { what: 11, user: blob(*user), ..none },
+        Command::Unmark(user) => CommandRecord { what: 12, user: blob(*user), ..none },
         Command::WriteAttribute { key, value, based_on } => {
             let value = value.as_deref().map(|value| Blob(value.into()));
             let attribute = Some(AttributeRecord { key, value });
@@ -298,7 +311,9 @@ fn to_do<M>(record: &CommandRecord<'_>, ids: &mut impl HostIds) -> Result<What<M
     let actor = actor.map_or(Actor::Host, Actor::User);
     let user = record.user.as_ref().map(&mut user_of).transpose()?;
     let time = record.time.map(Duration::from_nanos);
+    let mode = record.speak_mode.map(mode_of);
     let command = match (record.what, user, &record.attribute) {
+        (10, ..) if mode.is_some() => Command::SetSpeakMode(mode.unwrap_or_default()),
         (0, Some(user), _) => Command::Mute(user, time),
         (1, Some(user), _) => Command::Unmute(user),
         (2, Some(user), _) => Command::Ban(user, time),
@@ -313,7 +328,11 @@ fn to_do<M>(record: &CommandRecord<'_>, ids: &mut impl HostIds) -> Result<What<M
             value: value.as_ref().map(|value| Arc::from(&*value.0)),
             based_on: record.based_on,
         },
-        (0..=9, ..) => return Err(format!("command {} without its user or key", record.what)),
+        (11, Some(user), _) => Command::Mark(user),
+        (12, Some(user), _) => Command::Unmark(user),
+        (0..=12, ..) => {
+            return Err(format!("command {} without its user, key or mode", record.what));
+        }
         _ => return Ok(What::Unknown),
     };
     Ok(What::Command { actor, command })

@@ -3,11 +3,14 @@
 use super::host::HostIds;
 use super::message::{level_number, level_of, sender_blob, sender_of};
 use super::record::{
-    AttributeRecord, Blob, ChangeRecord, CounterRecord, List, SaidRecord, UntilRecord,
+    AttributeRecord, Blob, ChangeRecord, CounterRecord, List, SaidRecord, SpeakModeRecord,
+    UntilRecord,
 };
 use roomcast_core::admission::PersistedState;
 use roomcast_core::dedup::SaidKey;
 use roomcast_core::message::{DedupKey, Sender};
+use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
+use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
 use roomcast_core::{Instant, UserId};
 use std::sync::Arc;
@@ -38,6 +41,12 @@ pub struct Change {
     pub kicked: Vec<UserId>,
     /// Whether the whole room is muted.
     pub room_muted: Option<bool>,
+    /// Marked.
+    pub marked: Vec<UserId>,
+    /// Marked no more.
+    pub unmarked: Vec<UserId>,
+    /// What is asked of those who speak.
+    pub speak_mode: Option<SpeakMode>,
     /// Attributes; `None`: taken away.
     pub attributes: Vec<Attribute>,
     /// Their version.
@@ -56,6 +65,9 @@ impl Change {
             muted: state.mutes,
             banned: state.bans,
             room_muted: Some(state.room_muted),
+            marked: state.marks,
+            // Most rooms ask nothing; where nothing is said, it is as it was at first.
+            speak_mode: (state.speak_mode != SpeakMode::EVERYONE).then_some(state.speak_mode),
             attributes: state
                 .attributes
                 .into_iter()
@@ -87,6 +99,13 @@ impl Change {
         put_each(&mut state.bans, self.banned.iter().map(|&(user, until)| (user, Some(until))));
         state.bans.retain(|(user, _)| !self.unbanned.contains(user));
         state.room_muted = self.room_muted.unwrap_or(state.room_muted);
+        for &user in &self.marked {
+            if !state.marks.contains(&user) {
+                state.marks.push(user);
+            }
+        }
+        state.marks.retain(|user| !self.unmarked.contains(user));
+        state.speak_mode = self.speak_mode.unwrap_or(state.speak_mode);
         put_each(&mut state.attributes, self.attributes.iter().cloned());
         state.attributes_version = self.attributes_version.unwrap_or(state.attributes_version);
         put_each(&mut state.counters, self.counters.iter().cloned());
@@ -104,6 +123,8 @@ impl Change {
         self.unmuted.retain(|user| is_other(&later.muted, *user));
         self.banned.retain(|(user, _)| !later.unbanned.contains(user));
         self.unbanned.retain(|user| is_other(&later.banned, *user));
+        self.marked.retain(|user| !later.unmarked.contains(user));
+        self.unmarked.retain(|user| !later.marked.contains(user));
         self.admins.extend(later.admins);
         self.no_admins.extend(later.no_admins);
         self.muted.extend(later.muted);
@@ -112,6 +133,9 @@ impl Change {
         self.unbanned.extend(later.unbanned);
         self.kicked.extend(later.kicked);
         self.room_muted = later.room_muted.or(self.room_muted);
+        self.marked.extend(later.marked);
+        self.unmarked.extend(later.unmarked);
+        self.speak_mode = later.speak_mode.or(self.speak_mode);
         self.attributes.extend(later.attributes);
         self.attributes_version = later.attributes_version.or(self.attributes_version);
         self.counters.extend(later.counters);
@@ -161,6 +185,9 @@ impl Change {
             unbanned: users(&self.unbanned),
             kicked: users(&self.kicked),
             room_muted: self.room_muted,
+            marked: users(&self.marked),
+            unmarked: users(&self.unmarked),
+            speak_mode: self.speak_mode.map(mode_record),
             attributes: self.attributes.iter().map(attribute).collect(),
             attributes_version: self.attributes_version,
             counters: self.counters.iter().map(counter).collect(),
@@ -176,6 +203,7 @@ impl Change {
         let (admins, no_admins) = (users(&record.admins)?, users(&record.no_admins)?);
         let (unmuted, unbanned) = (users(&record.unmuted)?, users(&record.unbanned)?);
         let kicked = users(&record.kicked)?;
+        let (marked, unmarked) = (users(&record.marked)?, users(&record.unmarked)?);
         let mut end = |record: &UntilRecord<'_>| -> Result<(UserId, Until), String> {
             let until =
                 record.until.map_or(Until::Forever, |at| Until::At(Instant::from_nanos(at)));
@@ -202,12 +230,39 @@ impl Change {
             unbanned,
             kicked,
             room_muted: record.room_muted,
+            marked,
+            unmarked,
+            speak_mode: record.speak_mode.map(mode_of),
             attributes: record.attributes.0.iter().map(attribute).collect(),
             attributes_version: record.attributes_version,
             counters: record.counters.0.iter().map(|one| (one.key.into(), one.value)).collect(),
             said: record.said.0.iter().map(said).collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// What a speak mode is on the wire.
+pub(super) fn mode_record(mode: SpeakMode) -> SpeakModeRecord {
+    let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
+    let (who, age) = match mode.who {
+        MaySpeak::MembersFor(age) => (1, Some(nanos(age))),
+        MaySpeak::Marked => (2, None),
+        MaySpeak::Admins => (3, None),
+        _ => (0, None),
+    };
+    SpeakModeRecord { who, age, unique_within: mode.unique_within.map(nanos) }
+}
+
+/// One of a later version that is not known here lets everyone speak: its owner refuses.
+pub(super) fn mode_of(record: SpeakModeRecord) -> SpeakMode {
+    let who = match record.who {
+        1 => MaySpeak::MembersFor(Duration::from_nanos(record.age.unwrap_or(0))),
+        2 => MaySpeak::Marked,
+        3 => MaySpeak::Admins,
+        _ => MaySpeak::Everyone,
+    };
+    let mode = SpeakMode::new(who);
+    record.unique_within.map_or(mode, |window| mode.unique_within(Duration::from_nanos(window)))
 }
 
 /// Puts each value in its place by its key, and takes it away where there is none.

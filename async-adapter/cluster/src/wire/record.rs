@@ -271,6 +271,26 @@ pub(super) struct ChangeRecord<'b> {
     pub(super) said: List<SaidRecord<'b>>,
     #[cbor(b(11), skip_if = "is_empty")]
     pub(super) kicked: List<Blob<'b>>,
+    #[cbor(b(12), skip_if = "is_empty")]
+    pub(super) marked: List<Blob<'b>>,
+    #[cbor(b(13), skip_if = "is_empty")]
+    pub(super) unmarked: List<Blob<'b>>,
+    #[n(14)]
+    pub(super) speak_mode: Option<SpeakModeRecord>,
+}
+
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct SpeakModeRecord {
+    /// 0 everyone, 1 members of an age, 2 marked users, 3 admins.
+    #[n(0)]
+    pub(super) who: u8,
+    /// The age, in nanoseconds.
+    #[n(1)]
+    pub(super) age: Option<u64>,
+    /// In nanoseconds; left out: nothing is compared.
+    #[n(2)]
+    pub(super) unique_within: Option<u64>,
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -412,6 +432,8 @@ pub(super) struct CommandRecord<'b> {
     pub(super) attribute: Option<AttributeRecord<'b>>,
     #[n(5)]
     pub(super) based_on: Option<u64>,
+    #[n(6)]
+    pub(super) speak_mode: Option<SpeakModeRecord>,
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]

@@ -9,6 +9,7 @@ use roomcast_cluster::wire::{Command, Decided, Flight, NotDone, Numbers};
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::message::{DedupKey, EdgeMessage, Sender};
+use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
 use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
 use roomcast_core::{Actor, Instant, PerLevel, RoomConfig, RoomId, UserId};
@@ -342,6 +343,7 @@ fn a_log_that_is_lost_with_its_owner_is_one_gap() {
 fn what_is_known_of_people_and_data_outlives_the_owner() {
     let mut cluster = Cluster::new(2);
     let (host, user) = (Actor::Host, UserId(50));
+    let mode = SpeakMode::new(MaySpeak::Marked);
     let attribute = Command::WriteAttribute {
         key: "topic".into(),
         value: Some(std::sync::Arc::from(*b"x")),
@@ -352,14 +354,18 @@ fn what_is_known_of_people_and_data_outlives_the_owner() {
         Command::Ban(user, None),
         Command::AddAdmin(UserId(3)),
         attribute.clone(),
+        Command::Mark(UserId(8)),
+        Command::Mark(UserId(9)),
+        Command::Unmark(UserId(9)),
+        Command::SetSpeakMode(mode),
     ]) {
         cluster.command(1, tag, host, command);
     }
     // Not by a user who may not, and not over what somebody else wrote.
-    cluster.command(0, 9, Actor::User(UserId(4)), Command::Unban(user));
+    cluster.command(0, 19, Actor::User(UserId(4)), Command::Unban(user));
     let Command::WriteAttribute { key, value, .. } = attribute else { panic!() };
     let stale = Command::WriteAttribute { key, value, based_on: Some(0) };
-    cluster.command(0, 10, host, stale);
+    cluster.command(0, 20, host, stale);
     for gained in [3, 4] {
         let key = "likes".into();
         cluster.handle(0, Input::Count { room: ROOM, key, gained });
@@ -368,9 +374,12 @@ fn what_is_known_of_people_and_data_outlives_the_owner() {
     (keyed.sender, keyed.dedup_key) = (Sender::User(UserId(8)), Some(DedupKey(5)));
     cluster.forward(1, keyed.clone());
     let done = Outcome::Decided(Decided::Done);
-    assert_eq!(cluster.commanded(1), [1, 2, 3, 4].map(|tag| (tag, done)));
+    assert_eq!(cluster.commanded(1), [1, 2, 3, 4, 5, 6, 7, 8].map(|tag| (tag, done)));
     let not = |why| Outcome::Decided(Decided::NotDone(why));
-    assert_eq!(cluster.commanded(0), [(9, not(NotDone::NotAllowed)), (10, not(NotDone::Conflict))]);
+    assert_eq!(
+        cluster.commanded(0),
+        [(19, not(NotDone::NotAllowed)), (20, not(NotDone::Conflict))]
+    );
     let owner = cluster.owner().expect("one owns it");
     let other = 1 - owner;
     cluster.kill(owner);
@@ -380,17 +389,25 @@ fn what_is_known_of_people_and_data_outlives_the_owner() {
     keyed.admitted_at = cluster.now;
     cluster.forward(other, keyed);
     cluster.say(other, "muted");
+    let mut unmarked = cluster.message("not marked");
+    unmarked.sender = Sender::User(UserId(9));
+    cluster.forward(other, unmarked);
     let now = cluster.now;
     let room = cluster.node(other).owner(ROOM).expect("it owns it");
     assert_eq!(room.banned_until(now, user), Some(Until::Forever));
     assert_eq!((room.counter("likes"), room.attribute("topic").is_some()), (Some(7), true));
     assert!(room.muted_until(now, UserId(7)).is_some());
+    assert_eq!((room.speak_mode(), room.is_marked(UserId(8))), (mode, true));
     let refused = |fate: &(String, Outcome)| match fate.1 {
         Outcome::Decided(Decided::Refused { reason, .. }) => reason,
         _ => None,
     };
     let reasons: Vec<_> = cluster.fates(other).iter().map(refused).collect();
-    assert_eq!(reasons, [Some(RefusalReason::Duplicate), Some(RefusalReason::Muted)]);
+    let wanted = [RefusalReason::Duplicate, RefusalReason::Muted, RefusalReason::NotMarked];
+    assert_eq!(reasons, wanted.map(Some));
+    // The edges know it, too.
+    let state = cluster.node(other).follower(ROOM).expect("it is read").state().clone();
+    assert_eq!((state.speak_mode, &state.marks[..]), (mode, &[UserId(8)][..]));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use roomcast_core::message::{
     DedupKey, EdgeMessage, MergeKey, MessageParts, Reviewed, Sender, Urgency,
 };
 use roomcast_core::quota::LimitLeft;
+use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
 use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
 use roomcast_core::{Actor, Instant, Kind, PerLevel, Priority, UserId};
@@ -91,6 +92,7 @@ pub(crate) fn full_flight() -> Flight<Text> {
         attributes_version: Some(9),
         counters: vec![("likes".into(), Some(-3)), ("old".into(), None)],
         said: vec![(Sender::Host, said), (Sender::User(UserId(9)), said)],
+        ..Change::default()
     };
     Flight {
         incarnation: 1_700_000_000_000_000,
@@ -117,6 +119,34 @@ pub(crate) fn full_flight() -> Flight<Text> {
         gathering: true,
         rows: Vec::new(),
     }
+}
+
+/// What came to the wire with speak modes.
+pub(crate) fn flight_with_speech() -> Flight<Text> {
+    let mut flight = empty_flight();
+    let mode = SpeakMode::new(MaySpeak::MembersFor(Duration::from_secs(600)));
+    flight.change = Change {
+        marked: vec![UserId(1), UserId(2)],
+        unmarked: vec![UserId(3)],
+        speak_mode: Some(mode.unique_within(Duration::from_secs(30))),
+        ..Change::default()
+    };
+    let speak_mode = Some(SpeakMode::new(MaySpeak::Marked));
+    flight.state = Some(Change { speak_mode, ..Change::default() });
+    flight
+}
+
+/// Commands that came to the wire with speak modes.
+pub(crate) fn forwards_with_speech() -> Forwards<Text> {
+    let commands = [
+        Command::SetSpeakMode(SpeakMode::new(MaySpeak::Admins)),
+        Command::SetSpeakMode(SpeakMode::EVERYONE.unique_within(Duration::from_secs(30))),
+        Command::Mark(UserId(8)),
+        Command::Unmark(UserId(8)),
+    ];
+    let commands = commands.map(|command| What::Command { actor: Actor::Host, command });
+    let numbered = (42..).zip(commands).map(|(number, what)| Forward { number, what });
+    Forwards { forwards: numbered.collect(), ..forwards() }
 }
 
 /// What an owner sends each second where nothing happens.

@@ -3,6 +3,8 @@
 use super::place::Words;
 use super::{Due, MILLI, SECOND, TROUBLE, World};
 use roomcast_cluster::wire::Command;
+use roomcast_core::speak_mode::SpeakMode;
+use roomcast_core::time::Duration;
 use roomcast_core::{Priority, UserId};
 use std::sync::Arc;
 
@@ -31,12 +33,17 @@ impl World {
         for _ in 0..self.random.below(8) {
             let machine = self.random.place(count);
             let user = UserId(50 + self.random.below(3));
-            let command = match self.random.below(6) {
+            let command = match self.random.below(9) {
                 0 => Command::Mute(user, None),
                 1 => Command::Unmute(user),
                 2 => Command::Ban(user, None),
                 3 => Command::AddAdmin(user),
                 4 => Command::RemoveAdmin(user),
+                5 => Command::Mark(user),
+                6 => Command::Unmark(user),
+                7 => {
+                    Command::SetSpeakMode(SpeakMode::EVERYONE.unique_within(Duration::from_secs(1)))
+                }
                 _ => Command::WriteAttribute {
                     key: format!("key{}", self.random.below(3)).into(),
                     value: self.random.per_mille(700).then(|| Arc::from(*b"value")),

@@ -55,7 +55,7 @@ settings! {
     owner, seed, burst, rate_algorithm, reserve, level_quotas, levels, min_share, sender_quota,
     sender_table_size, dedup_window, review, notices, payload_bytes, profile_bytes, log_messages,
     log_bytes, log_age, deliver_within, outbox_capacity, echo, replay_on_join, sessions,
-    sessions_per_user, admins, mutes, bans, data, system_messages, outcomes, outcome_sink,
+    sessions_per_user, admins, mutes, bans, marks, data, system_messages, outcomes, outcome_sink,
     presence_events, audit, direct_messages, direct_bytes, grace, resume_within, resume_skew,
     resume_messages, coalesce, heartbeat, recent_users, idle_timeout, max_step;
     of the queue:

@@ -61,6 +61,7 @@ const TIPS: [&str; SystemMessageKind::NUM + 3] = [
     "profile_changed",
     "attributes_changed",
     "counters",
+    "speak_mode_set",
     "window",
     "counters_every",
     "names",
