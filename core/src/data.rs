@@ -1,6 +1,7 @@
 //! Attributes with versions, and counters: few, small, bounded.
 //! [Clause A27](crate::rulebook#a27-attributes).
 
+use crate::ids::UserId;
 use crate::quota::{Quota, Rate, TokenBucket};
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -54,6 +55,12 @@ pub enum DataError {
     /// The room is closed.
     #[error("the room is closed")]
     RoomClosed,
+    /// Attributes that end with a user were to be written, and that user is not in.
+    #[error("{user} is not in the room")]
+    NotMember {
+        /// The user.
+        user: UserId,
+    },
     /// A key is too long, or empty.
     #[error("key length must be 1 to {max} bytes, not {bytes}")]
     KeyLength {
@@ -122,6 +129,8 @@ pub enum DataError {
 pub(crate) struct Attributes {
     /// By key, in order.
     entries: Vec<(Box<str>, Arc<[u8]>)>,
+    /// Which of them end with a user's last session.
+    owned: Vec<(Box<str>, UserId)>,
     /// Keys and values together.
     bytes: u64,
     version: u64,
@@ -133,7 +142,8 @@ impl Attributes {
     pub(crate) fn new(limits: DataLimits) -> Self {
         let bucket =
             TokenBucket::new(Rate::per_second(limits.attribute_writes), limits.attribute_writes);
-        Self { entries: Vec::new(), bytes: 0, version: 0, bucket, limits }
+        let (entries, owned) = (Vec::new(), Vec::new());
+        Self { entries, owned, bytes: 0, version: 0, bucket, limits }
     }
 
     /// From now on other limits; what is there stays. The rate of the writes changes as every
@@ -162,11 +172,38 @@ impl Attributes {
         self.entries.iter().map(|(key, value)| (&**key, value))
     }
 
-    /// Makes all changes or none; `None` takes a key away. Returns the new version. Where nothing
+    /// Returns those that end with no user, and the version that the attributes have without the
+    /// others.
+    pub(crate) fn lasting(&self) -> (impl Iterator<Item = (&str, &Arc<[u8]>)>, u64) {
+        let lasts = |key: &str| self.owned.iter().all(|(owned, _)| **owned != *key);
+        let version = self.version.wrapping_add(u64::from(!self.owned.is_empty()));
+        (self.iter().filter(move |(key, _)| lasts(key)), version)
+    }
+
+    /// Takes away what ends with this user, whose last session has gone. Returns whether anything
+    /// did; no quota counts it.
+    pub(crate) fn end_with(&mut self, user: UserId) -> bool {
+        let Self { entries, owned, .. } = self;
+        let before = entries.len();
+        for (key, _) in owned.iter().filter(|&&(_, owner)| owner == user) {
+            entries.retain(|(other, _)| other != key);
+        }
+        owned.retain(|&(_, owner)| owner != user);
+        let ends = entries.len() < before;
+        if ends {
+            self.bytes = bytes_of(&self.entries);
+            self.version = self.version.wrapping_add(1);
+        }
+        ends
+    }
+
+    /// Makes all changes or none; `None` takes a key away. What is written ends with `owner`, if
+    /// there is one. Returns the new version. Where nothing
     /// is written and nothing taken away the version stays, and no quota counts it.
     pub(crate) fn write(
         &mut self,
         now: Instant,
+        owner: Option<UserId>,
         based_on: Option<u64>,
         changes: &[(&str, Option<&[u8]>)],
     ) -> Result<u64, DataError> {
@@ -209,6 +246,10 @@ impl Attributes {
             return Err(DataError::Quota { max: limits.attribute_writes.get(), retry_at });
         }
         (self.entries, self.bytes) = (entries, bytes);
+        for &(key, value) in changes {
+            self.owned.retain(|(owned, _)| **owned != *key);
+            self.owned.extend(owner.filter(|_| value.is_some()).map(|owner| (key.into(), owner)));
+        }
         // Only an import can have brought it near its end.
         self.version = self.version.wrapping_add(1);
         Ok(self.version)
@@ -217,6 +258,7 @@ impl Attributes {
     /// Takes the entries and the version of others; the quota stays.
     pub(crate) fn replace(&mut self, other: Self) {
         (self.entries, self.bytes, self.version) = (other.entries, other.bytes, other.version);
+        self.owned.clear();
     }
 
     /// Takes over what another room's attributes held, in so far as it is within the limits.

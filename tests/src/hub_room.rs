@@ -290,14 +290,19 @@ impl HubRoom {
         }
     }
 
-    /// `RoomData::write_attributes`.
+    /// `RoomData::write_attributes`, or `write_attributes_of` an owner.
     pub fn write_attributes(
         &mut self,
         now: Instant,
+        owner: Option<UserId>,
         based_on: Option<u64>,
         changes: &[(&str, Option<&[u8]>)],
     ) -> Result<u64, DataError> {
-        self.at(now).data().write_attributes(based_on, changes)
+        let data = self.at(now).data();
+        match owner {
+            Some(owner) => data.write_attributes_of(owner, based_on, changes),
+            None => data.write_attributes(based_on, changes),
+        }
     }
 
     /// `RoomData::export` and `RoomData::import` of the same.

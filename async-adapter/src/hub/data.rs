@@ -64,6 +64,34 @@ impl<'a, M: Payload + Send + Sync + 'static, U: Name> RoomData<'a, M, U> {
         self.shared.admit(|admission, now| admission.write_attributes(now, based_on, changes))
     }
 
+    /// As [`write_attributes`](Self::write_attributes), and what is written ends with the last session
+    /// of `owner`, who is in. A tip tells that as any other change.
+    ///
+    /// ```
+    /// # use roomcast::{Hub, RoomConfig};
+    /// let hub = Hub::<&str>::builder().spawn_threads()?;
+    /// let room = hub.open_room("stream-42", &RoomConfig::default())?;
+    /// let ann = room.join("ann")?;
+    /// let owner = room.user_id("ann");
+    /// room.data().write_attributes_of(owner, None, &[("on stage", Some(b"ann"))])?;
+    /// room.leave(owner)?;
+    /// assert!(room.data().attributes().entries.is_empty());
+    /// # drop(ann);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The user is not in, or as [`write_attributes`](Self::write_attributes).
+    pub fn write_attributes_of(
+        &self,
+        owner: UserId,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        self.shared
+            .admit(|admission, now| admission.write_attributes_of(now, owner, based_on, changes))
+    }
+
     /// Returns all attributes, at one version. It copies the keys and shares the values.
     pub fn attributes(&self) -> AttributesSnapshot {
         self.shared.peek(|admission| {

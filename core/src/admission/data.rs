@@ -2,6 +2,7 @@
 
 use super::{Admission, RoomStatus};
 use crate::data::DataError;
+use crate::ids::UserId;
 use crate::message::Payload;
 use crate::time::Instant;
 use alloc::sync::Arc;
@@ -20,14 +21,56 @@ impl<M: Payload> Admission<M> {
         based_on: Option<u64>,
         changes: &[(&str, Option<&[u8]>)],
     ) -> Result<u64, DataError> {
+        self.write(now, None, based_on, changes)
+    }
+
+    /// As [`write_attributes`](Self::write_attributes), and what is written ends with `owner`, who is
+    /// in: when that user's last session goes, it is taken away, as one change that no quota counts and
+    /// that a tip tells. Whoever writes over it makes it last as that write says. What ends with
+    /// somebody is not part of what a room carries over a restart.
+    ///
+    /// # Errors
+    /// The user is not in, or as for any other write. Nothing has changed then.
+    ///
+    /// ```
+    /// use roomcast_core::{Instant, Join, RoomConfig, RoomState, UserId};
+    ///
+    /// let mut room: RoomState<&str> = RoomState::new(&RoomConfig::av_chat_room(UserId(1)));
+    /// let (now, ann) = (Instant::ZERO, UserId(7));
+    /// room.join(now, Join::user(ann))?;
+    /// room.write_attributes_of(now, ann, None, &[("on stage", Some(b"ann"))])?;
+    /// room.leave(now, ann)?;
+    /// assert!(room.attribute("on stage").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write_attributes_of(
+        &mut self,
+        now: Instant,
+        owner: UserId,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        self.write(now, Some(owner), based_on, changes)
+    }
+
+    fn write(
+        &mut self,
+        now: Instant,
+        owner: Option<UserId>,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
         let now = self.clock.advance(now);
         self.is_open_for_data()?;
+        if let Some(user) = owner.filter(|&user| !self.people.is_in(user)) {
+            return Err(DataError::NotMember { user });
+        }
         if let Some(limit) = self.memory.keeps_out()
             && changes.iter().any(|(_, value)| value.is_some())
         {
             return Err(DataError::MemoryFull { limit });
         }
-        self.data.write_attributes(now, based_on, changes)
+        self.data.write_attributes(now, owner, based_on, changes)
     }
 
     /// The version of the attributes: how many changes have been made.

@@ -70,6 +70,7 @@ impl<M: Payload> Admission<M> {
         }
         if is_last {
             self.data.note_going(now, tip, user, profile, self.accounts.drops());
+            self.data.end_attributes_of(now, user);
         }
         if goes_offline {
             self.accounts.tell_presence(user, Presence::Offline, PresenceCause::Quit);

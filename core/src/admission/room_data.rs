@@ -92,15 +92,23 @@ impl<M> RoomData<M> {
     pub(super) fn write_attributes(
         &mut self,
         now: Instant,
+        owner: Option<UserId>,
         based_on: Option<u64>,
         changes: &[(&str, Option<&[u8]>)],
     ) -> Result<u64, DataError> {
         let before = self.attributes.version();
-        let version = self.attributes.write(now, based_on, changes)?;
+        let version = self.attributes.write(now, owner, based_on, changes)?;
         if version != before {
             self.note(now, SystemMessageKind::AttributesChanged, None);
         }
         Ok(version)
+    }
+
+    /// The last session of a user has gone, and with it the attributes that end with that user.
+    pub(super) fn end_attributes_of(&mut self, now: Instant, user: UserId) {
+        if self.attributes.end_with(user) {
+            self.note(now, SystemMessageKind::AttributesChanged, None);
+        }
     }
 
     /// Returns what attributes and counters hold, in bytes.
@@ -155,11 +163,10 @@ impl<M> RoomData<M> {
 
     /// Adds the data to what a room carries over.
     pub(super) fn export(&self, to: &mut PersistedState) {
-        let (attributes, counters) = (&self.attributes, &self.counters);
-        to.attributes =
-            attributes.iter().map(|(key, value)| (key.into(), Arc::clone(value))).collect();
-        to.attributes_version = attributes.version();
-        to.counters = counters.iter().map(|(key, value)| (key.into(), value)).collect();
+        let (attributes, version) = self.attributes.lasting();
+        to.attributes = attributes.map(|(key, value)| (key.into(), Arc::clone(value))).collect();
+        to.attributes_version = version;
+        to.counters = self.counters.iter().map(|(key, value)| (key.into(), value)).collect();
     }
 
     /// Takes over the data that a room carried, in place of what is here: all of it, or with an

@@ -178,6 +178,18 @@ impl<M: Payload> RoomState<M> {
         self.admission.write_attributes(now, based_on, changes)
     }
 
+    /// Writes attributes that end with their owner's last session. See
+    /// [`Admission::write_attributes_of`](crate::Admission::write_attributes_of).
+    pub fn write_attributes_of(
+        &mut self,
+        now: Instant,
+        owner: UserId,
+        based_on: Option<u64>,
+        changes: &[(&str, Option<&[u8]>)],
+    ) -> Result<u64, DataError> {
+        self.admission.write_attributes_of(now, owner, based_on, changes)
+    }
+
     /// The version of the attributes: how many changes have been made.
     pub fn attributes_version(&self) -> u64 {
         self.admission.attributes_version()

@@ -78,12 +78,12 @@ impl Checked {
         self.inspect(room)
     }
 
-    /// `RoomState::write_attributes`, each value filled with `fill`.
+    /// `RoomState::write_attributes`, or `write_attributes_of` an owner, each value filled with `fill`.
     pub fn write_attributes(
         &mut self,
         room: &mut RoomState<Probe>,
         now: Instant,
-        based_on: Option<u64>,
+        (owner, based_on): (Option<UserId>, Option<u64>),
         changes: &[Change],
         fill: u8,
     ) -> Check {
@@ -94,14 +94,16 @@ impl Checked {
             .zip(&values)
             .map(|((key, _), value)| (key.as_str(), value.as_deref()))
             .collect();
-        let answer = room.write_attributes(now, based_on, &borrowed);
+        let call = |room: &mut RoomState<Probe>| match owner {
+            Some(owner) => room.write_attributes_of(now, owner, based_on, &borrowed),
+            None => room.write_attributes(now, based_on, &borrowed),
+        };
+        let answer = call(room);
         self.on_hub("write_attributes", &answer, |hub| {
-            hub.write_attributes(now, based_on, &borrowed)
+            hub.write_attributes(now, owner, based_on, &borrowed)
         })?;
-        self.mirrored(room, "write_attributes", answer, |twin| {
-            twin.write_attributes(now, based_on, &borrowed)
-        })?;
-        self.oracle.attributes_written(now, based_on, changes, fill, answer)?;
+        self.mirrored(room, "write_attributes", answer, call)?;
+        self.oracle.attributes_written(now, (owner, based_on), changes, fill, answer)?;
         self.inspect(room)
     }
 

@@ -290,7 +290,9 @@ impl Player {
                 let version = self.room.attributes_version();
                 let based_on =
                     (behind < 128).then(|| version.saturating_sub(u64::from(behind / 64)));
-                self.checked.write_attributes(&mut self.room, now, based_on, &changes, keys.0)?;
+                let owner = (behind >= 160).then(|| UserId(u64::from(behind % 6)));
+                let how = (owner, based_on);
+                self.checked.write_attributes(&mut self.room, now, how, &changes, keys.0)?;
             }
             Op::Count { key: of, act } => {
                 let number = pick(&[1, -1, 5, i64::MAX, i64::MIN], act / 4);

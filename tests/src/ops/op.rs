@@ -166,13 +166,13 @@ pub enum Op {
         /// For how long, by a table from no time to for good.
         time: u8,
     },
-    /// `write_attributes`, one change or two.
+    /// `write_attributes` or `write_attributes_of`, one change or two.
     Attribute {
         /// Which keys: two of seven, one of which is too long.
         keys: (u8, u8),
         /// The sizes of the values; `None` takes the key away.
         sizes: (Option<u8>, Option<u8>),
-        /// Based on a version so far behind, or on none.
+        /// Based on a version so far behind, or on none; from 160 on a user's.
         behind: u8,
     },
     /// A call of a counter.

@@ -117,6 +117,7 @@ impl Oracle {
         }
         if let Some(user) = user.filter(|&user| self.is_open() && self.members.count(user) == 0) {
             self.goes_with(tip, user, profile);
+            self.attributes_end_with(user);
         }
         let gone = was_online.filter(|&user| !self.is_online(user));
         for arrival in

@@ -5,13 +5,15 @@ use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
 use roomcast_core::data::DataError;
 use roomcast_core::system_messages::SystemMessageKind;
-use roomcast_core::{Instant, RoomState};
+use roomcast_core::{Instant, RoomState, UserId};
 use std::collections::BTreeMap;
 
 /// The room's own data.
 #[derive(Clone, Debug, Default)]
 pub struct Data {
     attributes: BTreeMap<String, Vec<u8>>,
+    /// Whose going takes some of them away.
+    ends_with: BTreeMap<String, UserId>,
     version: u64,
     counters: BTreeMap<String, i64>,
 }
@@ -58,7 +60,8 @@ fn bytes_of(attributes: &BTreeMap<String, Vec<u8>>) -> u64 {
 impl Oracle {
     /// Whether all of it could be imported by a room of these rules.
     pub(super) fn data_fits(&self) -> bool {
-        let (limits, data) = (self.rules.data, &self.data);
+        let (limits, mut data) = (self.rules.data, self.data.clone());
+        data.attributes.retain(|key, _| !data.ends_with.contains_key(key));
         let fits = |key: &str, max: u32| key_error(key, max).is_none();
         let is_small = |value: &Vec<u8>| value.len() <= limits.attribute_value_bytes as usize;
         data.attributes
@@ -77,13 +80,16 @@ impl Oracle {
 
     fn attribute_error(
         &self,
-        based_on: Option<u64>,
+        (owner, based_on): (Option<UserId>, Option<u64>),
         changes: &[Change],
         after: &BTreeMap<String, Vec<u8>>,
     ) -> Option<DataError> {
         let limits = self.rules.data;
         if !self.is_open() {
             return Some(DataError::RoomClosed);
+        }
+        if let Some(user) = owner.filter(|&user| self.members.count(user) == 0) {
+            return Some(DataError::NotMember { user });
         }
         if let Some(limit) = self.kept_out()
             && changes.iter().any(|(_, size)| size.is_some())
@@ -128,7 +134,7 @@ impl Oracle {
     pub fn attributes_written(
         &mut self,
         now: Instant,
-        based_on: Option<u64>,
+        (owner, based_on): (Option<UserId>, Option<u64>),
         changes: &[Change],
         fill: u8,
         answer: Result<u64, DataError>,
@@ -141,7 +147,7 @@ impl Oracle {
                 None => after.remove(key),
             };
         }
-        if let Some(error) = self.attribute_error(based_on, changes, &after) {
+        if let Some(error) = self.attribute_error((owner, based_on), changes, &after) {
             return same(Law::L7Bounded, "writing attributes", Err(error), answer);
         }
         if self.is_empty_write(changes) {
@@ -151,8 +157,38 @@ impl Oracle {
         same(Law::L5Rate, "every window of the writes holds", true, self.writes.pass(nanos))?;
         self.data.attributes = after;
         self.data.version += 1;
+        // The last who wrote it says how long it lasts.
+        for (key, size) in changes {
+            match owner.filter(|_| size.is_some()) {
+                Some(owner) => self.data.ends_with.insert(key.clone(), owner),
+                None => self.data.ends_with.remove(key),
+            };
+        }
         self.happens(SystemMessageKind::AttributesChanged, None);
         same(Law::L7Bounded, "writing attributes", Ok(self.data.version), answer)
+    }
+
+    /// Nobody of a user's is in any more: what lasts as long as that user stays goes, told as a deletion
+    /// by hand is.
+    pub(super) fn attributes_end_with(&mut self, user: UserId) {
+        if self.take_attributes(|owner| owner == user) {
+            self.happens(SystemMessageKind::AttributesChanged, None);
+        }
+    }
+
+    /// What lasts as long as somebody stays does not last over a restart.
+    pub(super) fn attributes_restart(&mut self) {
+        self.take_attributes(|_| true);
+    }
+
+    fn take_attributes(&mut self, of: impl Fn(UserId) -> bool) -> bool {
+        let (gone, stay) =
+            std::mem::take(&mut self.data.ends_with).into_iter().partition(|&(_, owner)| of(owner));
+        self.data.ends_with = stay;
+        let gone: BTreeMap<String, UserId> = gone;
+        self.data.attributes.retain(|key, _| !gone.contains_key(key));
+        self.data.version += u64::from(!gone.is_empty());
+        !gone.is_empty()
     }
 
     /// What a message stands for is added to a counter.

@@ -235,7 +235,8 @@ impl Oracle {
         if !fits {
             return Ok(());
         }
-        // What was imported has changed nothing.
+        // What was imported has changed nothing else.
+        self.attributes_restart();
         self.happened.counters.clear();
         self.moderation.mutes.retain(|_, until| until.holds(now));
         self.moderation.bans.retain(|_, until| until.holds(now));

@@ -219,11 +219,13 @@ impl Stage {
             }
             people::Act::Note { size } => {
                 let changes = [(format!("key {}", size % 5), Some(size))];
+                // Every second one is about who is there.
+                let owner = person.user.filter(|_| size.is_multiple_of(2));
                 self.call(person.room, |watcher, room| {
                     watcher.write_attributes(
                         room,
                         now,
-                        Some(room.attributes_version()),
+                        (owner, Some(room.attributes_version())),
                         &changes,
                         7,
                     )?;

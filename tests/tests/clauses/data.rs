@@ -127,6 +127,48 @@ fn a27_an_empty_write_changes_no_version() {
     );
 }
 
+/// With the last of them, whatever ends it; and a write over it decides anew.
+#[test]
+fn c6_an_attribute_ends_with_its_owners_last_session() {
+    let mut scene = Scene::new();
+    let refused = scene.room.write_attributes_of(scene.now, ANN, None, &[("stage", Some(b"ann"))]);
+    assert_eq!(refused, Err(DataError::NotMember { user: ANN }));
+    let (first, second) = (scene.user(ANN), scene.user(ANN));
+    scene.user(BOB);
+    let write = |scene: &mut Scene, owner: Option<UserId>, key| {
+        scene.wait_millis(1_000);
+        let changes: &[(&str, Option<&[u8]>)] = &[(key, Some(b"x"))];
+        match owner {
+            Some(owner) => scene.room.write_attributes_of(scene.now, owner, None, changes),
+            None => scene.room.write_attributes(scene.now, None, changes),
+        }
+        .unwrap()
+    };
+    for (owner, key) in [(Some(ANN), "stage"), (Some(ANN), "kept"), (Some(ANN), "bob's")] {
+        write(&mut scene, owner, key);
+    }
+    write(&mut scene, None, "kept");
+    write(&mut scene, Some(BOB), "bob's");
+    write(&mut scene, None, "topic");
+    let version = write(&mut scene, Some(ANN), "topic");
+    let keys =
+        |scene: &Scene| scene.room.attributes().map(|(key, _)| key.to_owned()).collect::<Vec<_>>();
+    // What lasts as long as somebody stays is not carried.
+    let carried = scene.room.export(scene.now);
+    let lasting: Vec<&str> = carried.attributes.iter().map(|(key, _)| &**key).collect();
+    assert_eq!((lasting, carried.attributes_version), (vec!["kept"], version + 1));
+    scene.room.close_session(scene.now, first);
+    assert_eq!(keys(&scene), ["bob's", "kept", "stage", "topic"]);
+    scene.room.close_session(scene.now, second);
+    assert_eq!(keys(&scene), ["bob's", "kept"]);
+    assert_eq!(scene.room.attributes_version(), version + 1, "one change");
+    scene.room.kick(scene.now, Actor::Host, &[BOB]).unwrap();
+    assert_eq!(keys(&scene), ["kept"]);
+    // Who comes back does not bring them back.
+    scene.user(ANN);
+    assert_eq!(keys(&scene), ["kept"]);
+}
+
 /// These are bans, mutes, roles, attributes and counters.
 #[test]
 fn b20_the_rooms_data_survives_a_restart() {
