@@ -40,7 +40,7 @@ impl<M: Payload> Admission<M> {
     /// room.join(now, Join::user(ann))?;
     /// room.write_attributes_of(now, ann, None, &[("on stage", Some(b"ann"))])?;
     /// room.leave(now, ann)?;
-    /// assert!(room.attribute("on stage").is_none());
+    /// assert!(room.attributes().next().is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_attributes_of(
