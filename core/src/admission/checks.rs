@@ -54,13 +54,11 @@ impl<M: Payload> Checks<'_, M> {
         now: Instant,
         speaker: Speaker,
         publish: &Publish<M>,
-        (size, content): (usize, Option<u64>),
+        size: usize,
         profile: Option<usize>,
     ) -> Result<Sender, Denied> {
-        self.decide(now, speaker, publish, (size, content), profile).map_err(|denied| match denied
-            .retry_at
-        {
-            Some(_) => denied.until(self.agree_at(now, speaker, publish, (size, content), profile)),
+        self.decide(now, speaker, publish, size, profile).map_err(|denied| match denied.retry_at {
+            Some(_) => denied.until(self.agree_at(now, speaker, publish, size, profile)),
             None => denied,
         })
     }
@@ -83,7 +81,7 @@ impl<M: Payload> Checks<'_, M> {
         now: Instant,
         speaker: Speaker,
         publish: &Publish<M>,
-        (size, content): (usize, Option<u64>),
+        size: usize,
         profile: Option<usize>,
     ) -> Result<Sender, Denied> {
         if self.status != RoomStatus::Open {
@@ -98,8 +96,8 @@ impl<M: Payload> Checks<'_, M> {
             let limit = Limit::Duplicates { window: self.settings.dedup_window.window };
             return Err(Denied::by(RefusalReason::Duplicate, limit).until(Some(until)));
         }
-        if let Some((window, until)) =
-            content.and_then(|content| self.content_said_until(now, sender, content))
+        if self.moderation.asks_of_speech()
+            && let Some((window, until)) = self.content_said_until(now, sender)
         {
             let limit = Limit::Unique { window };
             return Err(Denied::by(RefusalReason::NotUnique, limit).until(Some(until)));
@@ -168,7 +166,7 @@ impl<M: Payload> Checks<'_, M> {
         now: Instant,
         speaker: Speaker,
         publish: &Publish<M>,
-        (size, content): (usize, Option<u64>),
+        size: usize,
         profile: Option<usize>,
     ) -> Option<Instant> {
         let (sender, banned) = match speaker {
@@ -183,9 +181,7 @@ impl<M: Payload> Checks<'_, M> {
         if let Some(key) = publish.dedup_key {
             at = at.max(self.intake.said_until(now, sender, key).unwrap_or(now));
         }
-        if let Some((_, until)) =
-            content.and_then(|content| self.content_said_until(now, sender, content))
-        {
+        if let Some((_, until)) = self.content_said_until(now, sender) {
             at = at.max(until);
         }
         if is_notice(sender, publish)
@@ -198,13 +194,8 @@ impl<M: Payload> Checks<'_, M> {
     }
 
     #[cold]
-    fn content_said_until(
-        &self,
-        now: Instant,
-        sender: Sender,
-        content: u64,
-    ) -> Option<(Duration, Instant)> {
-        self.moderation.content_said_until(self.settings, now, sender, content)
+    fn content_said_until(&self, now: Instant, sender: Sender) -> Option<(Duration, Instant)> {
+        self.moderation.content_said_until(self.settings, now, sender)
     }
 
     /// Returns the first instant at which neither a mute, the room's speak mode nor a quota of its

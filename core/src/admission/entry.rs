@@ -44,14 +44,18 @@ impl<M: Payload> Admission<M> {
         if publish.relayed.is_some() {
             return self.publish_relayed(now, publish);
         }
-        self.offer::<false>(now, publish)
+        if self.moderation.asks_of_speech() {
+            return self.publish_compared(now, publish);
+        }
+        self.offer::<false, false>(now, publish)
     }
 
-    /// Offers a message that an edge has let in, or one that comes here first: made twice, so that
-    /// the latter, which all are in most rooms, is asked nothing that concerns the others.
+    /// Offers a message that an edge has let in, or one that comes here first, in a room that may
+    /// compare contents, or one that does not: made for each, so that what comes here first in a room
+    /// that asks nothing, which all do in most rooms, is asked nothing that concerns the others.
     #[allow(clippy::inline_always)]
     #[inline(always)]
-    pub(super) fn offer<const RELAYED: bool>(
+    pub(super) fn offer<const RELAYED: bool, const COMPARED: bool>(
         &mut self,
         now: Instant,
         mut publish: Publish<M>,
@@ -61,7 +65,9 @@ impl<M: Payload> Admission<M> {
         // To ask runs code of the host's.
         let size = publish.payload.size();
         let profile_size = profile.as_ref().map(|profile| profile.size());
-        let content = self.compared_content(&publish);
+        if COMPARED {
+            self.offer_content(&publish);
+        }
         let speaker = self.speaker(&publish.source);
         if speaker == Speaker::Stranger {
             return Err(self.refuse_stranger(now, publish, size));
@@ -79,14 +85,13 @@ impl<M: Payload> Admission<M> {
         if RELAYED {
             self.accounts.receive(level, units);
         }
-        let sender =
-            match self.checks().check(now, speaker, &publish, (size, content), profile_size) {
-                Ok(sender) => sender,
-                Err(denied) => {
-                    let remains = self.remains_of_offer(id, publish, size);
-                    return Err(self.refuse(now, (level, units), denied, remains, &mut work));
-                }
-            };
+        let sender = match self.checks().check(now, speaker, &publish, size, profile_size) {
+            Ok(sender) => sender,
+            Err(denied) => {
+                let remains = self.remains_of_offer(id, publish, size);
+                return Err(self.refuse(now, (level, units), denied, remains, &mut work));
+            }
+        };
         let age = saturating_nanos(now.saturating_since(admitted_at.unwrap_or(now)));
         if checks::is_notice(sender, &publish) {
             return self.send_notice(now, (id, age), publish, size, &mut work);
@@ -127,8 +132,8 @@ impl<M: Payload> Admission<M> {
             if counter.is_some() || dedup_key.is_some() {
                 self.keep(now, lane, (counter, units), dedup_key, receipt);
             }
-            if content.is_some() {
-                self.note_content(now, sender, content, receipt);
+            if COMPARED {
+                self.note_content(now, sender, receipt);
             }
         }
         answer

@@ -309,36 +309,49 @@ impl Moderation {
         speech.keeps_out(now, user, since)
     }
 
-    /// Returns whether the contents of messages are compared.
+    /// Returns whether more is asked of those who speak than that they are not muted, or anyone is marked.
     #[inline]
+    pub(super) fn asks_of_speech(&self) -> bool {
+        self.speech.is_some()
+    }
+
+    /// Returns whether the contents of messages are compared.
     pub(super) fn compares_contents(&self) -> bool {
         self.speech.as_ref().is_some_and(|speech| speech.mode.unique_within.is_some())
     }
 
-    /// Returns the window, and until when a content may not be said, if so; staff always may.
+    /// The message that is offered now has this content, if it is compared by any.
+    pub(super) fn offer_content(&mut self, content: Option<u64>) {
+        if let Some(speech) = &mut self.speech {
+            speech.offered = content;
+        }
+    }
+
+    /// Returns the window, and until when the content that is offered may not be said, if so; staff
+    /// always may.
     pub(super) fn content_said_until(
         &self,
         settings: &Settings,
         now: Instant,
         sender: Sender,
-        content: u64,
     ) -> Option<(Duration, Instant)> {
-        if self.is_staff(settings, sender) {
-            return None;
-        }
-        self.speech.as_ref()?.said_until(now, content)
+        let speech = self.speech.as_ref()?;
+        let content = speech.offered?;
+        if self.is_staff(settings, sender) { None } else { speech.said_until(now, content) }
     }
 
-    /// A message with this content was let in; staff's are not compared.
+    /// The message with the content that was offered was let in; staff's are not compared.
     pub(super) fn note_content(
         &mut self,
         settings: &Settings,
         now: Instant,
         sender: Sender,
-        (content, id): (u64, MessageId),
+        id: MessageId,
     ) {
-        if !self.is_staff(settings, sender)
-            && let Some(speech) = &mut self.speech
+        let is_staff = self.is_staff(settings, sender);
+        if let Some(speech) = &mut self.speech
+            && let Some(content) = speech.offered.take()
+            && !is_staff
         {
             speech.note(now, content, id);
         }

@@ -17,7 +17,9 @@ impl<M: Payload> Admission<M> {
         now: Instant,
         publish: Publish<M>,
     ) -> Result<Receipt, Refused<M>> {
-        self.offer::<true>(now, publish)
+        let answer = self.offer::<true, true>(now, publish);
+        self.moderation.offer_content(None);
+        answer
     }
 
     /// Whether a message of a level that is so many nanoseconds old may go out no more.

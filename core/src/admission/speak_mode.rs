@@ -3,7 +3,7 @@
 use super::{Actor, Admission};
 use crate::error::ModerationError;
 use crate::ids::UserId;
-use crate::message::{Outcome, Payload, Publish, Receipt, Sender};
+use crate::message::{Outcome, Payload, Publish, Receipt, Refused, Sender};
 use crate::rights::Action;
 use crate::speak_mode::{MaySpeak, SpeakMode};
 use crate::system_messages::SystemMessageKind;
@@ -74,30 +74,34 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// What a message is compared by with what was said, where contents are compared. What merges is
-    /// the same again by design.
-    #[inline]
-    pub(super) fn compared_content(&self, publish: &Publish<M>) -> Option<u64> {
-        if self.moderation.compares_contents() && publish.merge_key.is_none() {
-            publish.payload.content_key()
-        } else {
-            None
-        }
-    }
-
-    /// A message with this content was let in; if it is still in, nobody may say the same.
+    /// Offers a message in a room that has a speak mode, or marks.
     #[cold]
-    pub(super) fn note_content(
+    #[inline(never)]
+    pub(super) fn publish_compared(
         &mut self,
         now: Instant,
-        sender: Sender,
-        content: Option<u64>,
-        receipt: &Receipt,
-    ) {
-        if let Some(content) = content
-            && !matches!(receipt.outcome, Some(Outcome::Dropped { .. }))
-        {
-            self.moderation.note_content(&self.settings, now, sender, (content, receipt.id));
+        publish: Publish<M>,
+    ) -> Result<Receipt, Refused<M>> {
+        let answer = self.offer::<false, true>(now, publish);
+        self.moderation.offer_content(None);
+        answer
+    }
+
+    /// What a message is compared by with what was said, where contents are compared. What merges is
+    /// the same again by design.
+    #[cold]
+    pub(super) fn offer_content(&mut self, publish: &Publish<M>) {
+        let is_compared = self.moderation.compares_contents() && publish.merge_key.is_none();
+        // To ask runs code of the host's.
+        let content = if is_compared { publish.payload.content_key() } else { None };
+        self.moderation.offer_content(content);
+    }
+
+    /// The message that was offered was let in; if it is still in, nobody may say the same.
+    #[cold]
+    pub(super) fn note_content(&mut self, now: Instant, sender: Sender, receipt: &Receipt) {
+        if !matches!(receipt.outcome, Some(Outcome::Dropped { .. })) {
+            self.moderation.note_content(&self.settings, now, sender, receipt.id);
         }
     }
 }

@@ -11,6 +11,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub(super) struct Speech {
     pub(super) mode: SpeakMode,
     pub(super) marks: BTreeSet<UserId>,
+    /// The content of the message that is being offered, where it is compared.
+    pub(super) offered: Option<u64>,
     contents: Contents,
 }
 
