@@ -114,21 +114,12 @@ pub(crate) fn pump_ended(room: RoomId, shard: u32, connections: usize) {
     tell!(WARN, room = room.0, shard, connections, "a pump's task has ended with connections");
 }
 
-#[cfg(feature = "tokio")]
-pub(crate) fn forward_ended<E>(
+pub(crate) fn forward_ended(
     room: RoomId,
     session: SessionId,
-    done: &crate::reading::forward::Forwarded<E>,
+    reason: &'static str,
+    [batches, messages, unsent]: [u64; 3],
 ) {
-    use crate::reading::forward::ForwardEnd;
-
-    let reason = match done.end {
-        ForwardEnd::Session(_) => "the session ended",
-        ForwardEnd::Sink(_) => "failed",
-        ForwardEnd::Stalled => "stalled",
-        ForwardEnd::HighLost => "a High message was missed",
-    };
-    let (batches, messages, unsent) = (done.batches, done.messages, done.unsent);
     tell!(DEBUG, room = room.0, %session, reason, batches, messages, unsent, "a forward has ended");
 }
 

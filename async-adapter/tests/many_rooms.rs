@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 use roomcast::connection::{Connection, ConnectionItem, ItemKind, Order};
+use roomcast::core::Admission;
 use roomcast::error::{JoinError, SessionEnd};
 use roomcast::event::EndReason;
 use roomcast::time::Instant;
@@ -201,6 +202,24 @@ async fn d35_what_does_not_fit_comes_next_and_gives_way() {
     assert!(connection.leave(RoomId(1)));
     assert_eq!(next(&mut connection, 1).await, ["still here"]);
     assert!(connection.try_next_items().is_empty());
+}
+
+/// An edge's messages carry the time of another machine, which may be ahead: they are not held back for it,
+/// and nobody spins until then.
+#[tokio::test(start_paused = true)]
+async fn d35_a_clock_that_is_ahead_holds_nothing_back() {
+    let hub = hub();
+    let start = roomcast::edge::EdgeStart::at(PerLevel::default());
+    let (edge, port) = hub.create_edge_room(RoomId(1), &RoomConfig::fan_out(), start).unwrap();
+    let mut elsewhere = Admission::<String>::new(&RoomConfig::fan_out());
+    let ahead = hub.now() + Duration::from_secs(5);
+    let _ = elsewhere.publish(ahead, Publish::new(Source::Host, "hello".to_owned())).unwrap();
+    let mut connection = Connection::new(Order::Dispatch);
+    connection.join(&edge, Join::guest()).unwrap();
+    let _ = port.receive(elsewhere.hand_over(roomcast::message::Seq(0)));
+    let items = connection.try_next_items();
+    assert_eq!(items.iter().map(text).collect::<Vec<_>>(), ["hello"]);
+    assert!(items[0].at <= hub.now());
 }
 
 /// However it is read, in parts and with others who write at the same time: everything once, each room in its

@@ -10,12 +10,12 @@ use roomcast::error::{JoinError, SessionEnd};
 use roomcast::event::{EndReason, StartPosition};
 use roomcast::session::ResumeToken;
 use roomcast::{Direct, Item, Join, Outcome, Publish, RoomConfig, Source, Subscription, UserId};
-use roomcast_cluster::ClusterRoom;
 use roomcast_cluster::bus::LocalBus;
 #[cfg(feature = "nats")]
 use roomcast_cluster::bus::{NatsBus, NatsOptions};
 use roomcast_cluster::hub::{ClusterDrainReport, OpenRoomError};
-use roomcast_cluster::proto::Event;
+use roomcast_cluster::proto::{Event, NodeOptions};
+use roomcast_cluster::{ClusterHub, ClusterRoom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -174,4 +174,15 @@ async fn the_last_node_keeps_its_rooms_until_it_goes() {
     assert_eq!((report.rooms, report.moved, report.handed_over), (1, 1, true), "{report:?}");
     assert_eq!(timeout(LONG, reading).await.unwrap().unwrap(), EndReason::Moved);
     assert!(room.try_publish(Publish::new(Source::Host, "too late".to_owned())).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_ended_hands_nothing_over() {
+    let bus = LocalBus::new().connect();
+    let hub = roomcast::Hub::<String>::start();
+    let options = NodeOptions::new(1);
+    let hub = ClusterHub::join_telling(hub, bus, options, |_| panic!("a host that panics"));
+    timeout(LONG, hub.ended()).await.unwrap();
+    let report = hub.drain(Duration::from_millis(200), |_, _, _| None).await;
+    assert_eq!((report.rooms, report.handed_over, report.has_left), (0, false, false));
 }

@@ -22,7 +22,7 @@ pub enum Order {
 pub struct ConnectionItem<M> {
     /// The room that it is of; `None`: it is for the connection alone.
     pub room: Option<RoomId>,
-    /// When it was dispatched, by the hub's clock. Of a direct message or a gap, when what stands before it,
+    /// When it was dispatched, by the hub's clock, and no later than it was read. Of a direct message or a gap, when what stands before it,
     /// or behind it, at its priority was.
     pub at: Instant,
     /// What it is.
@@ -59,8 +59,14 @@ pub enum ItemKind<M> {
 }
 
 impl<M> ConnectionItem<M> {
-    /// The items of a room's batch, in its order; `now` is for those that stand alone.
-    pub(super) fn of_batch(room: RoomId, now: Instant, batch: &Batch<M>) -> Vec<Self> {
+    /// The items of a room's batch that was read at `read_at`, in its order; `now` is for those that stand
+    /// alone.
+    pub(super) fn of_batch(
+        room: RoomId,
+        now: Instant,
+        read_at: Instant,
+        batch: &Batch<M>,
+    ) -> Vec<Self> {
         let mut items: Vec<Self> = Vec::new();
         // What stands before the first message of its level, and waits for that.
         let mut before: Vec<Self> = Vec::new();
@@ -85,7 +91,7 @@ impl<M> ConnectionItem<M> {
                     before.push(alone(ItemKind::Gap { priority, count, cause }, 0));
                 }
                 Item::Message(message) => {
-                    let (seq, at) = (message.seq.0, message.dispatched_at);
+                    let (seq, at) = (message.seq.0, message.dispatched_at.min(read_at));
                     items.extend(before.drain(..).map(|item| Self {
                         at,
                         place: (level, seq, 0),

@@ -197,7 +197,9 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         loop {
             match joined.session.poll_next_batch(&mut cx) {
                 Poll::Ready(Ok(batch)) => {
-                    came.extend(ConnectionItem::of_batch(room, now, &batch));
+                    // What is read has been dispatched, whatever another machine's clock says of that.
+                    let read_at = joined.session.now();
+                    came.extend(ConnectionItem::of_batch(room, now, read_at, &batch));
                 }
                 Poll::Ready(Err(end)) => {
                     came.push(ConnectionItem::end(room, now, end));

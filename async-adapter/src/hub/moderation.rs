@@ -1,12 +1,10 @@
 //! The moderation of one room: admins, mutes, speak modes, marks, kicks and bans.
 
 use super::current::Current;
-use super::name::Name;
-use super::room::Room;
 use roomcast_core::error::ModerationError;
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
-use roomcast_core::{Actor, Admission, Payload, UserId};
+use roomcast_core::{Actor, Payload, UserId};
 
 /// The moderation of one room in somebody's name: [`Room::moderation`](crate::Room::moderation).
 ///
@@ -156,17 +154,5 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
     /// The room is closed, the call names too many, or the actor may not do that.
     pub fn unban(&self, users: &[UserId]) -> Result<(), ModerationError> {
         self.shared.admit(|admission, now| admission.unban(now, self.actor, users))
-    }
-}
-
-impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
-    /// Returns what the room asks of those who speak.
-    pub fn speak_mode(&self) -> SpeakMode {
-        self.current().peek(Admission::speak_mode)
-    }
-
-    /// Returns whether a user is marked.
-    pub fn is_marked(&self, user: UserId) -> bool {
-        self.current().peek(|admission| admission.is_marked(user))
     }
 }

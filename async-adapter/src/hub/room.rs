@@ -20,10 +20,11 @@ use roomcast_core::event::EndReason;
 use roomcast_core::ids::Ticket;
 use roomcast_core::message::OutcomeSink;
 use roomcast_core::rights::Role;
+use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::timed::Until;
 use roomcast_core::{
-    Actor, Direct, Group, Outcome, Payload, Publish, Receipt, Recipient, Refused, RoomConfig,
-    RoomId, SessionId, UserId,
+    Actor, Admission, Direct, Group, Outcome, Payload, Publish, Receipt, Recipient, Refused,
+    RoomConfig, RoomId, SessionId, UserId,
 };
 
 /// How often a join lets other threads run while the host is told of the end of an expired room.
@@ -392,6 +393,16 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     pub fn banned_until(&self, user: UserId) -> Option<Until> {
         let shared = self.current();
         shared.peek(|admission| admission.banned_until(shared.now(), user))
+    }
+
+    /// Returns what the room asks of those who speak.
+    pub fn speak_mode(&self) -> SpeakMode {
+        self.current().peek(Admission::speak_mode)
+    }
+
+    /// Returns whether a user is marked.
+    pub fn is_marked(&self, user: UserId) -> bool {
+        self.current().peek(|admission| admission.is_marked(user))
     }
 
     /// Returns what a user is in this room, present or not.

@@ -264,7 +264,14 @@ where
         done.token = subscription.end_token(Some(&batch));
         break;
     }
-    trace::forward_ended(subscription.room_id(), subscription.session(), &done);
+    let reason = match done.end {
+        ForwardEnd::Session(_) => "the session ended",
+        ForwardEnd::Sink(_) => "failed",
+        ForwardEnd::Stalled => "stalled",
+        ForwardEnd::HighLost => "a High message was missed",
+    };
+    let counts = [done.batches, done.messages, done.unsent];
+    trace::forward_ended(subscription.room_id(), subscription.session(), reason, counts);
     done
 }
 

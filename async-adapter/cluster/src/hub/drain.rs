@@ -1,6 +1,6 @@
 //! The orderly end of a node: its rooms go to other nodes, and so do its members.
 
-use super::task::Order;
+use super::order::Order;
 use super::{ClusterHub, ClusterRoom};
 use crate::wire::Wire;
 use roomcast::session::ResumeToken;
@@ -117,7 +117,9 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static> ClusterHub<M> {
             return (Vec::new(), false);
         }
         match timeout_at(until, &mut told).await {
-            Ok(told) => (told.unwrap_or_default(), true),
+            Ok(Ok(rooms)) => (rooms, true),
+            // The node has ended.
+            Ok(Err(_)) => (Vec::new(), false),
             Err(_) => (self.open_rooms().await, false),
         }
     }

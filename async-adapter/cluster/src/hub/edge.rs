@@ -1,7 +1,7 @@
 //! An edge of a room here, as the task has it.
 
 use super::ClusterRoom;
-use super::task::Order;
+use super::order::Order;
 use crate::wire::EdgeBooks;
 use roomcast::edge::EdgePort;
 use roomcast::{Payload, Room, RoomId};

@@ -3,6 +3,7 @@
 mod books;
 mod drain;
 mod edge;
+mod order;
 mod room;
 mod task;
 
@@ -14,10 +15,11 @@ use crate::bus::Connection;
 use crate::drive::Driver;
 use crate::proto::{Event, Node, NodeOptions};
 use crate::wire::Wire;
+use order::Order;
 use roomcast::error::CreateRoomError;
 use roomcast::{Hub, Payload, RoomConfig, RoomId};
 use std::fmt;
-use task::{Order, Task};
+use task::Task;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 

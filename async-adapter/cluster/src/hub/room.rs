@@ -1,7 +1,7 @@
 //! A room of a cluster, as one of its nodes has it.
 
 use super::ClusterBooks;
-use super::task::Order;
+use super::order::Order;
 use crate::wire::{Command, Decided, NotDone};
 use roomcast::error::{JoinError, LeaveError};
 use roomcast::stats::RoomStats;

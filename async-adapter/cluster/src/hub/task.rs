@@ -1,11 +1,12 @@
 //! The task that drives a node, and carries what it says to the edges of its hub.
 
 use super::edge::Edge;
+use super::order::{Opened, Order};
 use super::{ClusterBooks, ClusterRoom, OpenRoomError};
 use crate::bus::Connection;
 use crate::drive::Driver;
 use crate::proto::{Event, Input, Outcome as Fate, Output};
-use crate::wire::{Command, Decided, EdgeBooks, Wire};
+use crate::wire::{Decided, EdgeBooks, Wire};
 use roomcast::edge::{EdgeMessage, EdgeStart};
 use roomcast::error::DropReason;
 use roomcast::message::MessageId;
@@ -18,52 +19,6 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
-
-/// What is asked of the node.
-pub(super) enum Order<M: Payload + Send + Sync + 'static> {
-    Open {
-        room: RoomId,
-        config: Box<RoomConfig>,
-        tell: oneshot::Sender<Opened<M>>,
-    },
-    Close {
-        room: RoomId,
-    },
-    Forward {
-        room: RoomId,
-        opening: u64,
-        message: Box<EdgeMessage<M>>,
-    },
-    Command {
-        room: RoomId,
-        actor: Actor,
-        command: Command,
-        tell: oneshot::Sender<Fate>,
-    },
-    HandOver {
-        room: RoomId,
-        to: u64,
-    },
-    /// The node is about to stop. Told when it owns nothing that another may own, with its rooms.
-    Retire {
-        tell: oneshot::Sender<Vec<ClusterRoom<M>>>,
-    },
-    /// What are the books of the room, over all nodes?
-    Books {
-        room: RoomId,
-        tell: oneshot::Sender<ClusterBooks>,
-    },
-    /// Which rooms are open here?
-    Rooms {
-        tell: oneshot::Sender<Vec<ClusterRoom<M>>>,
-    },
-    /// It stops. Told when the bus has heard that.
-    Leave {
-        tell: oneshot::Sender<()>,
-    },
-}
-
-type Opened<M> = Result<ClusterRoom<M>, OpenRoomError>;
 
 /// The task.
 pub(super) struct Task<M: Payload + Send + Sync + 'static, B> {
@@ -410,6 +365,7 @@ mod tests {
     use super::*;
     use crate::bus::LocalBus;
     use crate::proto::{Node, NodeOptions};
+    use crate::wire::Command;
     use roomcast::message::Seq;
     use roomcast::{Join, Publish, Source};
     use roomcast_core::PerLevel;

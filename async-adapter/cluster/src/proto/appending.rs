@@ -54,6 +54,11 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         mut flight: Flight<M>,
     ) {
         let mut bytes = Bytes::from(flight.encode(&shared.ids));
+        if bytes.len() > MAX_BYTES && !flight.rows.is_empty() {
+            // Rather without the books of others than not at all: they come again.
+            flight.rows.clear();
+            bytes = flight.encode(&shared.ids).into();
+        }
         if let Some(state) = flight.state.as_mut().filter(|_| bytes.len() > MAX_BYTES) {
             // Rather forget what was said than stand still: people and data have bounds of their own.
             state.said.clear();

@@ -25,7 +25,11 @@ pub(super) struct Lease {
 impl Lease {
     /// Renews it, if that is due.
     pub(super) fn tick<M, I>(&mut self, shared: &mut Shared<M, I>) {
-        if self.sent.is_some() || shared.now < self.next || self.leaves {
+        if self.sent.is_some() || shared.now < self.next || self.has_left {
+            return;
+        }
+        if self.leaves {
+            self.give_back(shared);
             return;
         }
         let options = shared.options;
@@ -50,18 +54,25 @@ impl Lease {
     pub(super) fn leave<M, I>(&mut self, shared: &mut Shared<M, I>) {
         self.leaves = true;
         shared.lease_until = Instant::ZERO;
+        if self.sent.is_none() {
+            self.give_back(shared);
+        }
+    }
+
+    fn give_back<M, I>(&mut self, shared: &mut Shared<M, I>) {
+        self.sent = Some(shared.now);
         let (key, expected) = (Key::Node(shared.options.name), self.revision);
         shared.call(Purpose::Leave, Request::Delete { key, expected });
     }
 
     /// The bus has heard that, or has not.
     pub(super) fn left<M, I>(&mut self, shared: &mut Shared<M, I>, answer: &Answer) {
-        match answer {
-            Answer::Unknown => self.leave(shared),
-            // What is on its way is a renewal, and what it does is undone.
-            _ if self.sent.is_some() => {}
-            _ if !core::mem::replace(&mut self.has_left, true) => shared.tell(Event::Left),
-            _ => {}
+        self.sent = None;
+        if matches!(answer, Answer::Unknown) {
+            // As with any attempt: soon again, and not at once.
+            self.next = shared.now + shared.options.lease / 30;
+        } else if !core::mem::replace(&mut self.has_left, true) {
+            shared.tell(Event::Left);
         }
     }
 
@@ -72,7 +83,8 @@ impl Lease {
             if let Answer::Done(revision) = *answer {
                 self.revision = revision;
             }
-            self.leave(shared);
+            // It was renewed on the way out.
+            self.give_back(shared);
             return;
         }
         let (name, soon) = (shared.options.name, shared.options.lease / 30);
@@ -109,6 +121,6 @@ impl Lease {
 
     /// When [`tick`](Self::tick) does something.
     pub(super) fn due(&self) -> Option<Instant> {
-        (self.sent.is_none() && !self.leaves).then_some(self.next)
+        (self.sent.is_none() && !self.has_left).then_some(self.next)
     }
 }

@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Of edges whose nodes are gone, as many have rows of their own; the oldest beyond are one row.
 const MAX_GONE: usize = 64;
 
+/// The most rows there are between two such foldings: who says more has made them up.
+const MAX_ROWS: usize = 1_024;
+
 /// The books of the edges, by incarnation.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -27,6 +30,9 @@ impl Rows {
 
     /// An edge has said what its books are.
     pub(super) fn hear(&mut self, row: NodeBooks) {
+        if self.by_edge.len() >= MAX_ROWS && !self.by_edge.contains_key(&row.edge) {
+            return;
+        }
         let is_new = self.by_edge.get(&row.edge).is_none_or(|before| before.books != row.books);
         if is_new {
             self.untold.insert(row.edge);
@@ -63,5 +69,32 @@ impl Rows {
             all.as_of = all.as_of.max(row.as_of);
             all.books.add(&EdgeBooks { sessions: 0, users: 0, ..row.books });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::NodeOptions;
+    use crate::wire::Numbers;
+    use roomcast_core::Priority;
+
+    /// However many say that they are edges; and what is folded stays in the sum.
+    #[test]
+    fn rows_are_bounded_and_what_is_folded_stays_counted() {
+        let mut rows = Rows::new(None);
+        for edge in 1..=5_000 {
+            let mut books = EdgeBooks { sessions: 1, ..EdgeBooks::default() };
+            books.messages[Priority::Normal].submitted = 1;
+            rows.hear(NodeBooks { edge, node: edge, as_of: Instant::ZERO, books });
+        }
+        assert_eq!(rows.by_edge.len(), MAX_ROWS);
+        let shared = Shared::<String, Numbers>::new(NodeOptions::new(1), Numbers);
+        let told = rows.take(&shared, true);
+        assert_eq!(told.len(), MAX_GONE + 1);
+        let said: u64 = told.iter().map(|row| row.books.messages[Priority::Normal].submitted).sum();
+        assert_eq!(said, MAX_ROWS as u64);
+        assert_eq!(told.iter().map(|row| row.books.sessions).sum::<u64>(), MAX_GONE as u64);
+        assert!(rows.take(&shared, false).is_empty(), "nothing is new");
     }
 }

@@ -5,7 +5,9 @@ mod cluster;
 use cluster::{Cluster, MILLI, ROOM, Way, numbered, out};
 use roomcast_cluster::bus::{Answer, Bus, CallId, ClientId, FromBus, Key, MemoryBus, Request};
 use roomcast_cluster::proto::{Event, Follower, Input, Node, NodeOptions, Outcome, Output};
-use roomcast_cluster::wire::{Command, Decided, Flight, NotDone, Numbers};
+use roomcast_cluster::wire::{
+    Command, Decided, EdgeBooks, Flight, Forwards, NodeBooks, NotDone, Numbers,
+};
 use roomcast_core::ids::MessageId;
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::message::{DedupKey, EdgeMessage, Sender};
@@ -225,6 +227,83 @@ fn a_node_that_retires_hands_its_rooms_over_and_takes_none() {
     assert_eq!(cluster.node(first).keys().node(third as u64 + 1), None, "nobody waits for it");
     cluster.wait(1_000);
     assert!(cluster.owner().is_some_and(|owner| owner != third));
+}
+
+/// With the bus away each attempt fails at once, and a node that stops does not spin on that.
+#[test]
+fn a_lease_that_the_bus_does_not_take_back_is_offered_again_and_not_at_once() {
+    let (mut now, options) = (Instant::from_secs(1_000), NodeOptions::new(1));
+    let mut node = Node::<String>::new(options);
+    let call = |node: &mut Node<String>, is_wanted: fn(&Request) -> bool| {
+        std::iter::from_fn(|| node.poll_output()).find_map(|output| match output {
+            Output::Bus(call, request) if is_wanted(&request) => call,
+            _ => None,
+        })
+    };
+    let answer = |node: &mut Node<String>, now, call, answer| {
+        node.handle(now, Input::Bus(FromBus::Answer(call, answer)));
+    };
+    node.handle(now, Input::Timeout);
+    let put = call(&mut node, |request| matches!(request, Request::Put { .. })).expect("a lease");
+    answer(&mut node, now, put, Answer::Done(5));
+    node.handle(now, Input::Leave);
+    let is_delete = |request: &Request| matches!(request, Request::Delete { expected: 5, .. });
+    for _ in 0..3 {
+        let delete = call(&mut node, is_delete).expect("it is given back");
+        answer(&mut node, now, delete, Answer::Unknown);
+        assert_eq!(call(&mut node, is_delete), None);
+        assert!(!node.has_left());
+        let next = node.poll_timeout().expect("it is tried again");
+        assert!(next > now && next <= now + options.lease / 30, "{:?}", next.saturating_since(now));
+        now = next;
+        node.handle(now, Input::Timeout);
+    }
+    let delete = call(&mut node, is_delete).expect("again");
+    answer(&mut node, now, delete, Answer::Done(6));
+    assert!(node.has_left());
+    let told = std::iter::from_fn(|| node.poll_output())
+        .any(|output| matches!(output, Output::Event(Event::Left)));
+    assert!(told);
+}
+
+/// Somebody makes up the books of many nodes, and fills them: the room goes on.
+#[test]
+fn books_that_are_made_up_stop_no_room() {
+    let mut cluster = Cluster::new(2);
+    let owner = cluster.owner().expect("one owns it");
+    let epoch = cluster.node(owner).follower(ROOM).expect("its log").epoch();
+    for edge in 1..=2_000 {
+        let mut books = EdgeBooks::default();
+        for reason in 0..200 {
+            let name = format!("{reason:060}").into();
+            books.refused.insert(name, PerLevel([u64::MAX; 4]));
+        }
+        let books = NodeBooks { edge, node: 9, as_of: cluster.now, books };
+        let forwards = Forwards::<String> {
+            edge,
+            epoch,
+            after: 0,
+            heads: PerLevel::default(),
+            forwards: Vec::new(),
+            books: Some(books),
+        };
+        let bytes = forwards.encode(cluster.now, &Numbers).into();
+        let (now, room) = (cluster.now, ROOM);
+        cluster.bus.request(now, ClientId(99), None, Request::Send { room, bytes });
+        cluster.settle();
+    }
+    // Past the next flight that has all that is known.
+    for text in ["a", "b"] {
+        cluster.say(owner, text);
+        cluster.wait(70_000);
+    }
+    let other = 1 - owner;
+    assert_eq!(cluster.texts(other), numbered(&["a", "b"]));
+    assert_eq!(cluster.owner(), Some(owner), "and its owner is who it was");
+    let follower = cluster.node(other).follower(ROOM).expect("its log");
+    assert!(follower.rows().count() <= 67, "{}", follower.rows().count());
+    let events = cluster.events(other);
+    assert!(!events.iter().any(|event| matches!(event, Event::Unreadable { .. })), "{events:?}");
 }
 
 #[test]
