@@ -52,6 +52,7 @@ impl<R> Linked<R> {
     }
 
     /// Whether the transport has gone.
+    #[cfg(feature = "websocket")]
     pub(super) fn is_gone(&self) -> bool {
         self.transport_end.get().is_some()
     }
