@@ -74,7 +74,8 @@
 //! - `axum`: an extractor that hands a connection to the pump once axum has done the handshake.
 //! - `json`: [`encode`] has an encoder for whatever serde serializes.
 //! - `serde`: `RoomConfig` is `Serialize` and `Deserialize`, with durations and rates as people
-//!   write them.
+//!   write them; so are books ([`stats`]), outcomes and refusals, and what a room carries over a
+//!   restart ([`NamedState`](names::NamedState)), with a version.
 //! - `metrics`: what the rooms count, for the recorder that the host installs: `observe`.
 //! - `net`: `TcpTransport`, for the pump.
 //! - `tracing`: rare events, such as a room that starts or stops to shed messages, for the host's log:

@@ -16,6 +16,7 @@ use roomcast_core::Priority;
 
 /// The books of a room and of its transports at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RoomStats {
     /// The books of the room.

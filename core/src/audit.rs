@@ -93,6 +93,7 @@ impl<M> AuditRecord<M> {
 
 /// What an audit holds and what it has missed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct AuditSnapshot {
     /// Records that wait to be taken.

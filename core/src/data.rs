@@ -50,6 +50,11 @@ impl Default for DataLimits {
 
 /// Why an attribute or a counter was not written. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum DataError {
     /// The room is closed.

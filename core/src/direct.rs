@@ -199,6 +199,7 @@ impl<M> core::error::Error for DirectRefused<M> {}
 /// The books of direct messages, each counted once for each session that it was for. What was
 /// refused before any session was found is not in them: the error tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Directs {
     /// Offered to a session.
@@ -216,7 +217,8 @@ pub struct Directs {
 impl Directs {
     /// Whether `sent = refused + delivered + pending + abandoned`.
     pub fn balances(&self) -> bool {
-        self.sent == self.refused + self.delivered + self.pending + self.abandoned
+        let fates = [self.refused, self.delivered, self.pending, self.abandoned];
+        self.sent == fates.into_iter().fold(0, u64::wrapping_add)
     }
 }
 

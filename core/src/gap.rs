@@ -6,6 +6,11 @@ use core::ops::{Add, AddAssign, Sub};
 
 /// Why a session missed messages that were dispatched while it was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum GapCause {
     /// The log gave them up, or something before the session did, while they were still fresh: more
@@ -41,6 +46,7 @@ impl fmt::Display for GapCause {
 
 /// Messages that were skipped, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Skips {
     /// Skipped as [`GapCause::Overrun`].

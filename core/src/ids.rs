@@ -4,10 +4,12 @@ use core::fmt;
 
 /// A room, as the host numbers its rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RoomId(pub u64);
 
 /// A user, as the host numbers its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct UserId(pub u64);
 
 /// One session of one life of a room: a slot, the generation of that slot, and the life.
@@ -170,11 +172,13 @@ impl Group {
 /// An accepted message of one room: the count of publish calls at the time, so later messages have
 /// larger ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MessageId(pub u64);
 
 /// A message that waits for the host's verdict, as the verdict must name it. Nobody else's verdict
 /// can hit it: a ticket is never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ticket {
     pub(crate) id: MessageId,
     /// Its place among those that wait.
@@ -196,10 +200,12 @@ impl fmt::Display for Ticket {
 
 /// The sequence number of a dispatched message: 1 for a room's first, without holes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Seq(pub u64);
 
 /// A number of the caller's own that comes back with the outcome of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CorrelationId(pub u64);
 
 macro_rules! display {

@@ -18,6 +18,7 @@ use core::ops::Add;
 
 /// The messages of one priority, from publish to their fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct LevelLedger {
     /// Publish calls.
@@ -43,6 +44,7 @@ pub struct LevelLedger {
 /// The units of the messages of one priority, modulo 2⁶⁴. What is merged stays in it, with the
 /// message that carries it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Units {
     /// Of all publish calls.
@@ -88,12 +90,9 @@ impl Add for Units {
 impl LevelLedger {
     /// The right side of law L1: everything that a submitted message can have come to.
     pub fn accounted(&self) -> u64 {
-        self.refused.total()
-            + self.dropped.total()
-            + self.merged
-            + self.dispatched
-            + self.queued
-            + self.under_review
+        let fates = [self.merged, self.dispatched, self.queued, self.under_review];
+        let given_up = self.refused.total().wrapping_add(self.dropped.total());
+        fates.into_iter().fold(given_up, u64::wrapping_add)
     }
 
     /// Law L1: `submitted = refused + dropped + merged + dispatched + queued + under_review`, in
@@ -188,6 +187,7 @@ impl Sum for LevelLedger {
 
 /// The messages of a room by priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct Ledger {
     /// One row for each priority.
     pub levels: PerLevel<LevelLedger>,
@@ -231,6 +231,7 @@ impl Ledger {
 
 /// The books of a room and of the edges in front of it, as of one: [`Ledger::with_edges`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct WithEdges {
     /// What became of every message, each counted where it was published. Its rows balance where

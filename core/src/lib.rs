@@ -50,6 +50,8 @@
 //! # Features
 //!
 //! - `bytes`: [`Payload`] for `bytes::Bytes`.
+//! - `serde`: configurations as people write them in files ([`RoomConfig`]), books, outcomes, and
+//!   what a room carries over a restart ([`PersistedState`](admission::PersistedState)).
 //! - `internals`: for this workspace's tests and benches; promises nothing.
 
 #![no_std]
@@ -101,6 +103,8 @@ pub mod rules;
 pub mod shard_index;
 pub mod speak_mode;
 pub mod system_messages;
+#[cfg(feature = "serde")]
+mod text;
 pub mod time;
 pub mod timed;
 pub mod user_rooms;

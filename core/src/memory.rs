@@ -12,6 +12,7 @@ use crate::priority::Priority;
 /// payload and its profile is bounded by the counts that are configured, and is not in here; nor is
 /// what crosses the seam between the halves, which is there for one call, or one visit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct RoomBytes {
     /// Payloads of the messages in the queue.
@@ -150,6 +151,7 @@ pub struct Trimmed {
 
 /// How much memory all rooms take together, and what came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct MemoryUse {
     /// How many bytes they may hold.

@@ -10,6 +10,11 @@ use core::ops::{Index, IndexMut};
 /// `High` compares greater than `Lowest`. Gifts, red packets and kicks belong to `High`, text to
 /// `Normal`, likes and follows to `Low`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[repr(u8)]
 pub enum Priority {
     /// Gifts, red packets, kicks: what must get through.
@@ -85,6 +90,34 @@ impl<T> PerLevel<T> {
     /// The values by themselves, the highest level's first.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.0.iter()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<T: serde::Serialize> serde::Serialize for PerLevel<T> {
+    /// Writes a table of `high`, `normal`, `low` and `lowest`.
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.iter().map(|(level, value)| (level.name(), value)))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de, T: serde::Deserialize<'de> + Default> serde::Deserialize<'de> for PerLevel<T> {
+    /// Reads a table of `high`, `normal`, `low` and `lowest`; what it does not say is as by default.
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Levels<T> {
+            #[serde(default)]
+            high: T,
+            #[serde(default)]
+            normal: T,
+            #[serde(default)]
+            low: T,
+            #[serde(default)]
+            lowest: T,
+        }
+        let Levels { high, normal, low, lowest } = Levels::deserialize(from)?;
+        Ok(Self([high, normal, low, lowest]))
     }
 }
 

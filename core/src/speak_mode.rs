@@ -20,6 +20,7 @@ use crate::time::Duration;
 /// # Ok::<(), roomcast_core::error::ModerationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct SpeakMode {
     /// Who may speak. Default everyone.
@@ -27,11 +28,17 @@ pub struct SpeakMode {
     /// How long what somebody has said may be said by nobody, whoever it is: contents are compared
     /// by [`Payload::content_key`](crate::Payload::content_key), those of the last
     /// [`MAX_COMPARED`](Self::MAX_COMPARED) messages that were let in. Default `None`: not at all.
+    #[cfg_attr(feature = "serde", serde(with = "crate::text::option"))]
     pub unique_within: Option<Duration>,
 }
 
 /// Who may speak, beside the host, the owner and the admins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum MaySpeak {
     /// Every member.
@@ -41,7 +48,7 @@ pub enum MaySpeak {
     ///
     /// A room notes when users come from the first time on that it is set to this, be it with no
     /// time at all; whoever was in by then counts as old enough.
-    MembersFor(Duration),
+    MembersFor(#[cfg_attr(feature = "serde", serde(with = "crate::text"))] Duration),
     /// Whoever was marked: [`RoomState::mark`](crate::RoomState::mark).
     Marked,
     /// Nobody else.

@@ -14,6 +14,7 @@ pub use core::time::Duration;
 /// what a room exports for another process names instants, so there the epoch has to outlive the
 /// process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Instant(u64);
 
 impl Instant {

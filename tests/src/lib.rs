@@ -7,7 +7,7 @@
 //! - [`hub_room`]: a room of a hub beside that, called the same by one thread in virtual time.
 //! - [`ops`]: sequences of operations as data, for proptest and for the fuzzers.
 //! - `fuzzed` (feature `arbitrary`): those sequences out of a fuzzer's bytes, and back.
-//! - [`parts`]: buckets, the queue, an engine, keyed limits, duplicates, tokens, WebSocket frames and recordings, each beside a model of
+//! - [`parts`]: buckets, the queue, an engine, keyed limits, duplicates, tokens, WebSocket frames, recordings, configurations and exports, each beside a model of
 //!   its own.
 //! - [`sim`]: an evening of chat in virtual time, through the engine.
 //!

@@ -6,7 +6,8 @@ use roomcast_tests::ops::{
     self, Crowd, Journey, Op, Rush, journey_setup, rush_setup, shards_setup,
 };
 use roomcast_tests::parts::{
-    bucket, duplicates, edges, engine, frames, keyed, queue, recordings, sharding, tokens,
+    bucket, configs, duplicates, edges, engine, exports, frames, keyed, queue, recordings,
+    sharding, tokens,
 };
 use std::num::{NonZeroU32, NonZeroU64};
 
@@ -246,6 +247,67 @@ fn recordings() -> impl Strategy<Value = recordings::Sequence> {
     )
 }
 
+fn exports() -> impl Strategy<Value = exports::Sequence> {
+    use exports::{Call, Sequence};
+    let user = || 0_u8..6;
+    let actor = || prop_oneof![0_u8..6, Just(128)];
+    let time = || prop::option::of(any::<u16>());
+    let key = || prop_oneof![3 => "[ab]", 1 => any::<String>()];
+    let value = prop_oneof![
+        2 => any::<String>().prop_map(String::into_bytes),
+        2 => prop::collection::vec(any::<u8>(), 0..6),
+    ];
+    let call = prop_oneof![
+        1 => user().prop_map(Call::Appoint),
+        3 => (actor(), user(), time()).prop_map(|(actor, user, millis)| Call::Mute { actor, user, millis }),
+        2 => (user(), time()).prop_map(|(user, millis)| Call::Ban { user, millis }),
+        1 => user().prop_map(Call::Mark),
+        1 => any::<bool>().prop_map(Call::MuteRoom),
+        1 => (n(), prop::option::of(n())).prop_map(|(who, unique)| Call::SpeakMode { who, unique }),
+        2 => (key(), prop::option::weighted(0.8, value))
+            .prop_map(|(key, value)| Call::Attribute { key, value }),
+        2 => (key(), prop_oneof![-9_i64..9, any::<i64>()])
+            .prop_map(|(key, delta)| Call::Count { key, delta }),
+        6 => (actor(), n(), prop::option::weighted(0.7, n()))
+            .prop_map(|(who, level, key)| Call::Say { who, level, key }),
+        3 => prop_oneof![0_u16..3_000, any::<u16>()].prop_map(Call::Wait),
+    ];
+    let calls = || prop::collection::vec(call.clone(), 0..40);
+    let edits = prop::collection::vec((any::<u16>(), n()), 0..4);
+    let bytes = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..100),
+        "[\\[{}\\]\":,a-z0-9 ]{0,100}".prop_map(String::into_bytes),
+    ];
+    (calls(), calls(), edits, bytes).prop_map(|(before, after, edits, bytes)| Sequence {
+        before,
+        after,
+        edits,
+        bytes,
+    })
+}
+
+/// A file that says something, and then anything.
+fn configs() -> impl Strategy<Value = Vec<u8>> {
+    let key = prop_oneof![
+        6 => prop::sample::select(vec![
+            "rate", "burst", "owner", "reserve", "level_quotas", "sender_quota", "review", "grace",
+            "queue_bytes", "log_age", "heartbeat", "audit", "data", "echo", "seed", "discipline",
+        ]).prop_map(str::to_owned),
+        1 => "[a-z_]{1,9}",
+    ];
+    let value = prop_oneof![
+        2 => any::<i64>().prop_map(|n| n.to_string()),
+        2 => (0_u32..9, prop::sample::select(vec!["s", "ms", "/s", "/s burst 2", "/s window", ""]))
+            .prop_map(|(n, unit)| format!("\"{n} {unit}\"")),
+        1 => prop::sample::select(vec!["off", "on", "fifo", "unlimited"]).prop_map(|it| format!("\"{it}\"")),
+        1 => (0_u32..9).prop_map(|n| format!("{{ high = {n}, low = \"{n} s\" }}")),
+        1 => "[ -~]{0,12}",
+    ];
+    let line = (key, value).prop_map(|(key, value)| format!("{key} = {value}\n"));
+    let lines = prop::collection::vec(line, 0..6).prop_map(|lines| lines.concat().into_bytes());
+    prop_oneof![8 => lines, 1 => prop::collection::vec(any::<u8>(), 0..60)]
+}
+
 fn journeys() -> impl Strategy<Value = Journey> {
     (n(), n(), any::<[u8; 3]>()).prop_map(|(what, who, mut numbers)| {
         // Most come with a token as it was given out.
@@ -323,6 +385,16 @@ proptest! {
     #[test]
     fn a_recording_is_read_as_it_was_written(sequence in recordings()) {
         recordings::run(&sequence)?;
+    }
+
+    #[test]
+    fn b20_a_room_goes_on_with_what_was_written(sequence in exports()) {
+        exports::run(&sequence)?;
+    }
+
+    #[test]
+    fn a_configuration_is_read_as_it_is_written_or_refused_in_words(bytes in configs()) {
+        configs::run(&bytes)?;
     }
 
     #[test]

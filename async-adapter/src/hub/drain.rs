@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// What became of everything while a hub was drained: the difference that the drain made to the
 /// books of its rooms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct DrainReport {
     /// Rooms that were drained.

@@ -1,5 +1,8 @@
 //! What a room of names carries over a restart, by names.
 
+#[cfg(feature = "serde")]
+mod written;
+
 use super::data::RoomData;
 use super::name::Name;
 use crate::room::mentions::FIRST_NAMED;
@@ -12,6 +15,10 @@ use std::sync::Arc;
 
 /// What a room carries over, with names in place of the numbers that stand for them in one process:
 /// [`RoomData::export_named`](crate::moderation::RoomData::export_named).
+///
+/// With feature `serde` it is written as [`PersistedState`] is, with its version, and whoever has a
+/// name stands under the key `names`. Numbers that stand for names are neither written nor read:
+/// they mean nobody elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NamedState<U = Arc<str>> {

@@ -41,6 +41,7 @@ pub(super) struct Moderation {
 
 /// What a room's moderation holds, as plain counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct ModerationCounts {
     /// Admins.

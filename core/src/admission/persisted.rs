@@ -2,6 +2,9 @@
 //! data, and the keys of what was said; nothing about sessions and messages.
 //! [Clause B20](crate::rulebook#b20-restart-move-expiry).
 
+#[cfg(feature = "serde")]
+mod written;
+
 use crate::config::Settings;
 use crate::data::DataError;
 use crate::dedup::SaidKey;
@@ -15,6 +18,33 @@ use alloc::vec::Vec;
 
 /// What a room carries over. Plain lists, so that a host can write them as it likes; instants are
 /// those of the host's clock.
+///
+/// With feature `serde` it is written with a [`VERSION`](Self::VERSION), to any format that says
+/// itself what comes next, as JSON and CBOR do. What a reader does not know it leaves out, what
+/// is not said is as in an empty room, and what a newer version wrote is refused. Users go by their
+/// numbers.
+///
+/// ```
+/// # #[cfg(feature = "serde")] {
+/// use roomcast_core::admission::PersistedState;
+/// use roomcast_core::{Actor, Instant, RoomConfig, RoomState, UserId};
+///
+/// let config = RoomConfig::av_chat_room(UserId(1));
+/// let mut old: RoomState<&str> = RoomState::new(&config);
+/// let now = Instant::from_secs(1);
+/// old.ban(now, Actor::Host, &[UserId(7)], None)?;
+/// let file = serde_json::to_string(&old.export(now))?;
+///
+/// let mut new: RoomState<&str> = RoomState::new(&config);
+/// new.import(now, serde_json::from_str(&file)?)?;
+/// assert!(new.banned_until(now, UserId(7)).is_some());
+///
+/// let newer = r#"{"version": 2, "banned": []}"#;
+/// let error = serde_json::from_str::<PersistedState>(newer).unwrap_err();
+/// assert!(error.to_string().contains("written by version 2, and this reads up to version 1"));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersistedState {
     /// Admins.

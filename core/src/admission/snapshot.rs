@@ -10,6 +10,7 @@ use crate::priority::PerLevel;
 
 /// What admission's books say at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct AdmissionSnapshot {
     /// The life of the room, as its host numbers them.

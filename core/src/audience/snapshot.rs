@@ -9,6 +9,7 @@ use crate::priority::PerLevel;
 
 /// What the audience's books say once it has applied the messages up to [`applied`](Self::applied).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct AudienceSnapshot {
     /// Calls of an audience by itself whose `now` was further ahead than one step may go, and that

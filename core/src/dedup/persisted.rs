@@ -16,6 +16,7 @@ const ELSEWHERE: MessageId = MessageId(u64::MAX);
 
 /// The key of a message that has gone out, for as long as it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SaidKey {
     /// The key.
     pub key: DedupKey,

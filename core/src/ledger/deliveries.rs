@@ -7,6 +7,7 @@ use core::ops::Add;
 ///
 /// A delivery is one dispatched message to one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Deliveries {
     /// Dispatched while the session was in.
@@ -29,7 +30,9 @@ pub struct Deliveries {
 impl Deliveries {
     /// The right side of law L2: everything that a due delivery can have come to.
     pub fn accounted(&self) -> u64 {
-        self.delivered + self.skipped + self.pending + self.excluded + self.abandoned
+        [self.skipped, self.pending, self.excluded, self.abandoned]
+            .into_iter()
+            .fold(self.delivered, u64::wrapping_add)
     }
 
     /// Law L2: `due = delivered + skipped + pending + excluded + abandoned`.

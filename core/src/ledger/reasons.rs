@@ -3,6 +3,9 @@
 use core::fmt;
 use core::ops::AddAssign;
 
+#[cfg(feature = "serde")]
+mod written;
+
 /// A list of reasons that the ledger counts by.
 pub trait Reason: Copy + fmt::Debug + 'static {
     /// One counter for each reason.
@@ -48,6 +51,20 @@ macro_rules! reasons {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(self.name())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.name())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                from.deserialize_str(written::Name($name::named, &[$($text),*]))
             }
         }
     };
@@ -161,7 +178,7 @@ impl<R: Reason> Tally<R> {
 
     /// How many in all.
     pub fn total(&self) -> u64 {
-        self.0.as_ref().iter().sum()
+        self.0.as_ref().iter().copied().fold(0, u64::wrapping_add)
     }
 
     /// Each reason with its count.

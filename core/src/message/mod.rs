@@ -133,6 +133,11 @@ pub enum Source {
 
 /// Who speaks, as the audience sees it. All sessions of a user are one sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Sender {
     /// The host.
     Host,

@@ -10,6 +10,7 @@ use core::fmt;
 
 /// What `publish` returns for a message that was let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use = "a receipt may already hold the outcome, and a decided outcome is told only here"]
 pub struct Receipt {
     /// The message.
@@ -23,6 +24,11 @@ pub struct Receipt {
 
 /// The one final fate of a message that was let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It went out to the audience.
@@ -51,6 +57,11 @@ pub enum Outcome {
 
 /// A limit that decided against a message, with its configured value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Limit {
     /// The size of a payload.
@@ -100,6 +111,7 @@ pub enum Limit {
     /// What one sender may say at a level.
     SenderQuota {
         /// The rate and the burst.
+        #[cfg_attr(feature = "serde", serde(with = "crate::text"))]
         quota: Quota,
     },
     /// The senders of a level that are told apart. Those that are more share one quota.
@@ -107,6 +119,7 @@ pub enum Limit {
         /// The most there may be.
         max: u32,
         /// The rate and the burst that they share.
+        #[cfg_attr(feature = "serde", serde(with = "crate::text"))]
         quota: Quota,
     },
     /// The host's notices.
@@ -127,16 +140,19 @@ pub enum Limit {
     /// How long the same message of one sender is refused.
     Duplicates {
         /// The window.
+        #[cfg_attr(feature = "serde", serde(with = "crate::text"))]
         window: Duration,
     },
     /// How long a user has to have been in before speaking.
     MemberFor {
         /// The least.
+        #[cfg_attr(feature = "serde", serde(with = "crate::text"))]
         min: Duration,
     },
     /// How long what somebody has said is refused, whoever says it.
     Unique {
         /// The window.
+        #[cfg_attr(feature = "serde", serde(with = "crate::text"))]
         window: Duration,
     },
     /// The counter that a message would have been counted in.
@@ -152,6 +168,7 @@ pub enum Limit {
     /// How long a verdict may take.
     ReviewTime {
         /// The longest.
+        #[cfg_attr(feature = "serde", serde(with = "crate::text"))]
         max: Duration,
     },
     /// The host's verdict.
@@ -167,6 +184,7 @@ pub enum Limit {
     /// The age at which a message of its level is dispatched no more.
     FreshWithin {
         /// That age.
+        #[cfg_attr(feature = "serde", serde(with = "crate::text"))]
         max: Duration,
     },
 }
@@ -252,6 +270,7 @@ fn write_retry(f: &mut fmt::Formatter<'_>, retry_at: Option<Instant>) -> fmt::Re
 
 /// A message that was not let in. It hands the payload back.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Refused<M> {
     /// Why.
     pub reason: RefusalReason,

@@ -44,6 +44,7 @@ pub enum MergeKey {
 /// What tells a message from its own repetition, by a number of the sender's choosing: the number
 /// that a client gives to what it sends. Two senders may use the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DedupKey(pub u64);
 
 /// Whether a message goes before the others of its level.

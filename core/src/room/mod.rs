@@ -71,6 +71,7 @@ pub struct RoomState<M> {
 
 /// The books of a room at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RoomSnapshot {
     /// The books of the messages.

@@ -4,9 +4,11 @@
 //! bytes make a sequence and limits are hit often.
 
 pub mod bucket;
+pub mod configs;
 pub mod duplicates;
 pub mod edges;
 pub mod engine;
+pub mod exports;
 pub mod frames;
 pub mod keyed;
 pub mod queue;

@@ -7,8 +7,8 @@ use crate::config::{
 };
 use crate::priority::Priority;
 use core::fmt;
-use serde_core::de::{Deserializer, Error, Visitor};
-use serde_core::ser::Serializer;
+use serde::de::{Deserializer, Error, Visitor};
+use serde::ser::Serializer;
 
 /// One of several words.
 struct Word(&'static [&'static str]);

@@ -13,8 +13,8 @@ mod values;
 use alloc::string::ToString;
 use core::fmt;
 use core::marker::PhantomData;
-use serde_core::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// What stands in a file.
 pub(super) trait OnFile: Sized {

@@ -4,8 +4,8 @@ use super::{Table, Written, read_table, read_value, write_table};
 use crate::config::{QueueConfig, RoomConfig, RoomConfigBuilder, Settings};
 use crate::quota::Rate;
 use core::num::NonZeroU32;
-use serde_core::de::{Deserialize, Deserializer, Error, MapAccess};
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A setting that is missing here does not compile: both types are taken apart whole.
 macro_rules! settings {

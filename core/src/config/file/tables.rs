@@ -7,8 +7,8 @@ use crate::dedup::DedupWindow;
 use crate::quota::RateLimit;
 use crate::system_messages::{SystemMessageKind, SystemMessages};
 use crate::{PerLevel, Priority};
-use serde_core::de::{Deserializer, MapAccess};
-use serde_core::ser::{SerializeMap, Serializer};
+use serde::de::{Deserializer, MapAccess};
+use serde::ser::{SerializeMap, Serializer};
 
 table!(DedupWindow, "a table of window and keys", Self::default(); window, keys);
 table!(

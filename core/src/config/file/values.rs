@@ -5,11 +5,11 @@ use crate::ids::UserId;
 use crate::priority::PerLevel;
 use core::fmt;
 use core::num::NonZeroU32;
-use serde_core::de::value::{MapAccessDeserializer, StrDeserializer, U64Deserializer};
-use serde_core::de::{
+use serde::de::value::{MapAccessDeserializer, StrDeserializer, U64Deserializer};
+use serde::de::{
     DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Unexpected, Visitor,
 };
-use serde_core::ser::{SerializeMap, Serializer};
+use serde::ser::{SerializeMap, Serializer};
 
 /// A whole number in a range. One that a format cannot say as a number may be a text.
 struct Number {
@@ -120,7 +120,7 @@ impl OnFile for bool {
     }
 
     fn read<'de, D: Deserializer<'de>>(from: D, _: &Self) -> Result<Self, D::Error> {
-        <Self as serde_core::Deserialize>::deserialize(from)
+        <Self as serde::Deserialize>::deserialize(from)
     }
 
     fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
