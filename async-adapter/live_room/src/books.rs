@@ -109,14 +109,17 @@ pub(crate) fn heading(options: &Options, recording: &Recording) -> String {
     let Options { rate, queue, likes, gifts, viewers, seed, .. } = options;
     let seconds = recording.length_us() as f64 / 1e6;
     let slow = options.slow_viewers.of(*viewers);
+    let over =
+        options.config.as_deref().map(|file| format!(", over which {} goes", file.display()));
     format!(
         "recording  {}: {} messages of {} senders in {seconds:.1} s, at speed {}\n\
          crowd      {likes} likes a second, {gifts} gifts a minute, {viewers} viewers ({slow} slow), seed {seed}\n\
-         room       {rate} messages a second, a queue of {queue}\n",
+         room       {rate} messages a second, a queue of {queue}{}\n",
         recording.name(),
         recording.entries().len(),
         recording.senders().len(),
         options.speed,
+        over.unwrap_or_default(),
     )
 }
 

@@ -11,16 +11,17 @@ use std::time::Duration;
 use roomcast::event::Presence;
 use roomcast::observe::ObserveOptions;
 use roomcast::time::Instant;
-use roomcast::{Clock, Event, Hub, Join, PerLevel, Room, RoomId, Subscription};
+use roomcast::{Clock, Event, Hub, Join, PerLevel, Room, RoomConfig, RoomId, Subscription};
 use roomcast_replay::recording::Recording;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::books::{Books, Heard, heading};
+use crate::config_file;
 use crate::crowd::{AtEnd, Crowd};
 use crate::options::Options;
 use crate::protocol::CrowdState;
-use crate::room::{Said, config};
+use crate::room::Said;
 pub(crate) use feeder::Change;
 use feeder::Feeder;
 use viewers::Pace;
@@ -72,6 +73,9 @@ pub(crate) struct LiveRoom {
     pub(crate) crowd: watch::Receiver<CrowdState>,
     /// How many users have come online so far.
     pub(crate) joins: Arc<AtomicU64>,
+    /// The room's configuration.
+    pub(crate) config: watch::Receiver<RoomConfig>,
+    following: Option<JoinHandle<()>>,
     pace: watch::Sender<Pace>,
     feeder: JoinHandle<PerLevel<u64>>,
     heard: JoinHandle<Heard>,
@@ -99,7 +103,7 @@ impl LiveRoom {
             hub = hub.observe(observe);
         }
         let hub = hub.spawn();
-        let config = config(options).map_err(|error| error.to_string())?;
+        let config = config_file::config(options)?;
         let room = hub.create_room(ROOM, &config).map_err(|error| error.to_string())?;
         let witness = room.join(Join::guest()).map_err(|error| error.to_string())?;
         let slow = options.slow_viewers.of(options.viewers);
@@ -110,6 +114,10 @@ impl LiveRoom {
         let (changes, changes_seen) = mpsc::channel(CHANGES);
         let feeder = Feeder::new(&room, clock, crowd, options, changes_seen, pace.clone());
         let state = feeder.state();
+        let (configs, config) = watch::channel(config);
+        let following = options.config.as_ref().map(|file| {
+            tokio::spawn(config_file::follow(file.clone(), options.clone(), room.clone(), configs))
+        });
         Ok(Self {
             hub,
             room,
@@ -117,6 +125,8 @@ impl LiveRoom {
             changes,
             crowd: state,
             joins,
+            config,
+            following,
             pace,
             feeder: tokio::spawn(feeder.run(options.duration)),
             heard: tokio::spawn(listen(witness)),
@@ -132,6 +142,9 @@ impl LiveRoom {
     /// Ends the room in order: the crowd stops, what waits goes out, everyone takes what is due. `hurry` ends that early.
     pub(crate) async fn end(self, hurry: impl Future) -> Books {
         let lasted = self.clock.elapsed();
+        if let Some(following) = self.following {
+            following.abort();
+        }
         // It fails if the crowd is gone already.
         let _ = self.changes.send(Change::Stop).await;
         self.pace.send_modify(|pace| pace.ending = true);

@@ -4,6 +4,7 @@
 //! else it can do.
 
 mod books;
+mod config_file;
 mod crowd;
 mod gifts;
 mod headless;

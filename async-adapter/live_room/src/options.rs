@@ -4,6 +4,7 @@ mod values;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -102,6 +103,11 @@ pub(crate) struct Options {
         allow_hyphen_values = true
     )]
     pub(crate) queue: u32,
+
+    /// A TOML file with the room's configuration, read over all that the other options say; it is read again when it
+    /// changes, and on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// The seed of all that is made up: phrases, likes, gifts
     #[arg(

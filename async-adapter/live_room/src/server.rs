@@ -17,8 +17,8 @@ use axum::extract::{RawQuery, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use roomcast::Room;
 use roomcast::observe::ObserveOptions;
+use roomcast::{Room, RoomConfig};
 use roomcast_replay::recording::Recording;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -53,8 +53,7 @@ struct House {
     nicks: Arc<Nicks>,
     stats: watch::Receiver<StatsFrame>,
     recording: String,
-    rate: u32,
-    queue: u32,
+    config: watch::Receiver<RoomConfig>,
     /// Each visit holds one end.
     doors: watch::Sender<()>,
 }
@@ -92,8 +91,7 @@ pub(crate) async fn run(recording: &Arc<Recording>, options: &Options) -> Result
         nicks,
         stats,
         recording: recording.name().to_owned(),
-        rate: options.rate,
-        queue: options.queue,
+        config: live.config.clone(),
         doors,
     });
     let metrics = Metrics { hub: live.hub.clone(), recorder };

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use roomcast::core::RoomState;
-use roomcast::error::{ConfigError, JoinError};
+use roomcast::error::JoinError;
 use roomcast::message::{OutcomeSink, Seq};
 use roomcast::time::Instant;
 use roomcast::{Actor, Budget, Join, PerLevel, SessionId, Source};
 use roomcast_replay::recording::Recording;
 
 use crate::books::{Books, Heard, heading};
+use crate::config_file;
 use crate::crowd::Crowd;
 use crate::options::Options;
-use crate::room::{Said, config, level, nap, offer, sender, viewer};
+use crate::room::{Said, level, nap, offer, sender, viewer};
 
 /// How often the fast viewers look, if there is anything to see.
 const LOOK: Duration = Duration::from_millis(100);
@@ -29,7 +30,7 @@ const STEPS_PER_SIGN: u64 = 16_384;
 #[derive(Debug)]
 pub(crate) enum RunError {
     /// The room cannot be as it should.
-    Config(ConfigError),
+    Config(String),
     /// Someone could not get in.
     Join(JoinError),
 }
@@ -40,12 +41,6 @@ impl std::fmt::Display for RunError {
             Self::Config(error) => error.fmt(f),
             Self::Join(error) => error.fmt(f),
         }
-    }
-}
-
-impl From<ConfigError> for RunError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
     }
 }
 
@@ -97,7 +92,7 @@ struct Simulation {
 
 impl Simulation {
     fn new(recording: &Arc<Recording>, options: &Options) -> Result<Self, RunError> {
-        let mut room = RoomState::new(&config(options)?);
+        let mut room = RoomState::new(&config_file::config(options).map_err(RunError::Config)?);
         let witness = room.join(Instant::ZERO, Join::guest())?.session;
         let slow_viewers = options.slow_viewers.of(options.viewers);
         let (mut fast, mut slow, mut slow_looks) = (Vec::new(), Vec::new(), BinaryHeap::new());

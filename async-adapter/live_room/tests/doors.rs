@@ -1,85 +1,17 @@
 //! The server in a process of its own: how its WebSockets end, and what it counts.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+mod process;
 
+use std::process::Command;
+
+use process::{SOON, Server, frame};
 use roomcast::observe::{METRICS, MetricKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-const SOON: Duration = Duration::from_secs(20);
 const CLOSE: u8 = 8;
-
-struct Server {
-    process: Child,
-    address: String,
-    /// Open as long as it runs: it prints when it ends.
-    _printed: BufReader<ChildStdout>,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_live_room"))
-            .args(["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut printed = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        printed.read_line(&mut line).unwrap();
-        let (_, rest) = line.split_once("http://").unwrap();
-        let address = rest.split_whitespace().next().unwrap().to_owned();
-        Self { process, address, _printed: printed }
-    }
-
-    async fn asks(&self, method: &str, headers: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).await.unwrap();
-        let request = format!("{method} /ws?guest HTTP/1.1\r\nHost: here\r\n{headers}\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        stream
-    }
-
-    async fn enter(&self) -> TcpStream {
-        let headers = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-        let mut stream = self.asks("GET", headers).await;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "));
-        let (opcode, hello) = frame(&mut stream).await;
-        assert!(opcode == 1 && hello.starts_with(br#"{"type":"hello""#));
-        stream
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Reads one frame: its opcode, and what it carries.
-async fn frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
-    let read = async {
-        let opcode = stream.read_u8().await.unwrap() & 0xf;
-        let length = match stream.read_u8().await.unwrap() {
-            126 => u64::from(stream.read_u16().await.unwrap()),
-            127 => stream.read_u64().await.unwrap(),
-            length => length.into(),
-        };
-        let mut payload = vec![0; usize::try_from(length).unwrap()];
-        stream.read_exact(&mut payload).await.unwrap();
-        (opcode, payload)
-    };
-    timeout(SOON, read).await.unwrap()
-}
 
 /// Reads up to the close: returns its code and the text before it. Nothing follows, and no reset.
 async fn end(stream: &mut TcpStream, what: &str) -> (u16, String) {
@@ -106,7 +38,7 @@ fn masked(first: u8, length: u16, payload: &[u8]) -> Vec<u8> {
 /// page has heard nothing but that.
 #[tokio::test]
 async fn every_end_has_its_close_code() {
-    let server = Server::start();
+    let server = Server::start(&[]);
     let ends = [
         ("an unmasked frame", vec![0x81, 1, b'x'], 1002),
         ("a reserved bit", masked(0xf1, 200, &[b'x'; 200]), 1002),
@@ -130,7 +62,7 @@ async fn every_end_has_its_close_code() {
 
 #[tokio::test]
 async fn bad_handshakes_get_an_http_answer() {
-    let server = Server::start();
+    let server = Server::start(&[]);
     for (method, headers, status) in [
         ("POST", "", "405 "),
         ("GET", "", "400 "),
@@ -163,7 +95,7 @@ async fn metrics(server: &Server) -> String {
 /// In the text format, with the type of each, and as it is at this moment.
 #[tokio::test]
 async fn prometheus_gets_every_metric() {
-    let server = Server::start();
+    let server = Server::start(&[]);
     let first = metrics(&server).await;
     for metric in METRICS {
         let kind = if metric.kind == MetricKind::Counter { "counter" } else { "gauge" };
@@ -183,7 +115,7 @@ async fn prometheus_gets_every_metric() {
 /// Every page hears the goodbye and a close, and the process says that all went well.
 #[tokio::test]
 async fn it_ends_in_order_when_told_to() {
-    let mut server = Server::start();
+    let mut server = Server::start(&[]);
     let mut pages = [server.enter().await, server.enter().await];
     let told = Command::new("kill").arg(server.process.id().to_string()).status();
     assert!(told.unwrap().success());

@@ -14,6 +14,7 @@ use axum::extract::ws::{
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use roomcast::config::Rate;
 use roomcast::error::{JoinError, SessionEnd};
 use roomcast::event::{EndReason, StartPosition};
 use roomcast::moderation::Until;
@@ -21,8 +22,8 @@ use roomcast::session::ResumeToken;
 use roomcast::stats::Reason;
 use roomcast::time::Instant;
 use roomcast::{
-    Batch, Clock, Direct, Encoder, GapCause, Join, Message, Outcome, Priority, Refused, Source,
-    Subscription, UserId,
+    Batch, Clock, Direct, Encoder, GapCause, Join, Message, Outcome, Priority, Refused, RoomConfig,
+    Source, Subscription, UserId,
 };
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -119,13 +120,24 @@ async fn visit(
         role,
         likes(&house.room),
         &house.recording,
-        (house.rate, house.queue),
+        limits(&house.config.borrow()),
     );
     write(socket, Reply::Hello(hello).to_json()).await?;
     let nick = nick.unwrap_or_default();
     let source = Source::Session(subscription.session());
     let mut visit = Visit { house, nick, user, source, outcomes: FuturesUnordered::new() };
     visit.serve(socket, subscription).await
+}
+
+/// How many messages a second the room dispatches, and how many may wait.
+fn limits(config: &RoomConfig) -> (u32, u32) {
+    let a_second = |rate: Rate| {
+        let seconds = rate.period().as_secs_f64();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+        let rounded = (f64::from(rate.count().get()) / seconds).round() as u32;
+        rounded
+    };
+    (config.rate().map_or(u32::MAX, a_second), config.queue().messages)
 }
 
 /// Joins the room, where the token says if it can be honoured.
