@@ -96,6 +96,7 @@ pub mod queue;
 pub mod quota;
 mod recent_users;
 pub mod resume;
+pub mod retraction;
 pub mod rights;
 pub mod room;
 pub mod roster;

@@ -6,6 +6,7 @@
 //! become in it is in `ages.rs`.
 
 mod ages;
+mod withdrawn;
 
 use crate::chunked::Deque;
 use crate::config::Settings;
@@ -18,6 +19,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ops::Range;
 use smallvec::SmallVec;
+use withdrawn::Withdrawn;
 
 /// The maximum number of messages of each level that one call takes over from another log, and
 /// those of all levels that one lets go of.
@@ -28,6 +30,7 @@ pub(crate) struct Log<M> {
     rings: PerLevel<Ring<M>>,
     ages: Ages,
     lost: Option<Box<PerLevel<Lost>>>,
+    withdrawn: Withdrawn,
 }
 
 /// The positions of a level that never came to this machine, the latest few stretches of them.
@@ -66,7 +69,7 @@ impl<M: Payload> Log<M> {
                 ages: RingAges::new(settings, level),
             }
         };
-        Self { rings: PerLevel::from_fn(ring), ages, lost: None }
+        Self { rings: PerLevel::from_fn(ring), ages, lost: None, withdrawn: None }
     }
 
     /// From now on other bounds. What is more than they allow goes at [`trim`](Self::trim), and
@@ -121,7 +124,8 @@ impl<M: Payload> Log<M> {
     /// A log of the newest messages in this one, as many as one call may take over.
     pub(crate) fn newest(&self) -> Self {
         let rings = PerLevel::from_fn(|level| self.rings[level].newest());
-        Self { rings, ages: self.ages, lost: self.lost.clone() }
+        let (lost, withdrawn) = (self.lost.clone(), self.withdrawn.clone());
+        Self { rings, ages: self.ages, lost, withdrawn }
     }
 
     /// The position that the next message of a level gets.

@@ -45,17 +45,22 @@ pub enum Action {
     Mark,
     /// Take a user's mark away.
     Unmark,
+    /// Take back what somebody has said.
+    Retract,
 }
 
 /// The rule that forbids an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
+    /// Only the host may.
+    HostOnly,
     /// Only the host and the owner may.
     OwnerOnly,
     /// Only the host, the owner and the admins may.
     AdminsOnly,
-    /// Nobody may do this to the owner. The host may kick and mute the owner, and nobody else may.
+    /// Nobody may do this to the owner. The host may kick and mute the owner and take back what the
+    /// owner has said, and nobody else may.
     NotToTheOwner,
     /// Admins may not do this to each other, or to themselves.
     NotToAnAdmin,
@@ -88,7 +93,8 @@ pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>)
         | Action::UnmuteRoom
         | Action::SetSpeakMode
         | Action::Mark
-        | Action::Unmark => Role::Admin,
+        | Action::Unmark
+        | Action::Retract => Role::Admin,
     };
     match (actor, target) {
         (Some(actor), _) if actor < least => {
@@ -96,7 +102,7 @@ pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>)
         }
         // The host may quiet the owner, or take the owner out, and take nothing away for good.
         (None, Some(Role::Owner))
-            if matches!(action, Action::Kick | Action::Mute | Action::Unmute) =>
+            if matches!(action, Action::Kick | Action::Mute | Action::Unmute | Action::Retract) =>
         {
             None
         }
@@ -120,6 +126,7 @@ impl fmt::Display for Action {
             Self::SetSpeakMode => "set the speak mode of",
             Self::Mark => "mark",
             Self::Unmark => "unmark",
+            Self::Retract => "retract messages of",
         })
     }
 }
@@ -127,6 +134,7 @@ impl fmt::Display for Action {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::HostOnly => "only the host may",
             Self::OwnerOnly => "only the host and the owner may",
             Self::AdminsOnly => "only the host, the owner and the admins may",
             Self::NotToTheOwner => "nobody may do that to the owner",
@@ -173,7 +181,7 @@ mod tests {
             let owners: [String; 4] = row(action);
             assert_eq!(owners, ["yyy-", "yyy-", "----", "----"]);
         }
-        for action in [Action::Kick, Action::Mute, Action::Unmute] {
+        for action in [Action::Kick, Action::Mute, Action::Unmute, Action::Retract] {
             let admins: [String; 4] = row(action);
             assert_eq!(admins, ["yyyy", "yyy-", "yy--", "----"]);
         }

@@ -1,7 +1,7 @@
 //! Tips: what happened in the room, told to the room. A storm is folded into one message of each
 //! kind in a window. [Clause A26](crate::rulebook#a26-tips).
 
-use crate::ids::UserId;
+use crate::ids::{Seq, UserId};
 use crate::priority::Priority;
 use crate::speak_mode::SpeakMode;
 use crate::time::{Duration, Instant};
@@ -34,11 +34,13 @@ pub enum SystemMessageKind {
     Counters,
     /// What the room asks of those who speak changed.
     SpeakModeSet,
+    /// Messages were taken back.
+    Retracted,
 }
 
 impl SystemMessageKind {
     /// How many kinds there are.
-    pub const NUM: usize = 11;
+    pub const NUM: usize = 12;
     /// All of them, in the order in which they go out at one instant.
     pub const ALL: [Self; Self::NUM] = [
         Self::Joined,
@@ -52,6 +54,7 @@ impl SystemMessageKind {
         Self::AttributesChanged,
         Self::Counters,
         Self::SpeakModeSet,
+        Self::Retracted,
     ];
 
     const fn index(self) -> usize {
@@ -93,6 +96,12 @@ pub enum SystemMessage<'a> {
         /// What it asks now.
         mode: SpeakMode,
     },
+    /// Messages were taken back: whoever has got one shows it no more.
+    Retracted {
+        /// Their numbers, in order of the calls and within one rising: at most 256. What is more
+        /// follows a [window](SystemMessages::window) later.
+        seqs: &'a [Seq],
+    },
 }
 
 /// Which tips a room gives, and how they are folded.
@@ -118,6 +127,9 @@ pub struct SystemMessages {
 /// Users that a tip may name.
 pub(crate) const MAX_NAMES: u32 = 16;
 
+/// Retracted messages that a tip may name.
+pub(crate) const MAX_RETRACTED: usize = 256;
+
 impl SystemMessages {
     /// No tips.
     pub const NONE: Self = Self {
@@ -127,9 +139,9 @@ impl SystemMessages {
         names: 3,
     };
     /// All of them: coming, going and profiles at `Lowest`, counters at `Low`, what is done to
-    /// users, attributes and speak modes at `Normal`.
+    /// users, attributes and speak modes at `Normal`, what is taken back at `High`.
     pub const ALL: Self = {
-        use Priority::{Low, Lowest, Normal};
+        use Priority::{High, Low, Lowest, Normal};
         let [little, normal] = [Some(Lowest), Some(Normal)];
         Self {
             levels: [
@@ -144,6 +156,7 @@ impl SystemMessages {
                 normal,
                 Some(Low),
                 normal,
+                Some(High),
             ],
             ..Self::NONE
         }
@@ -243,6 +256,11 @@ impl Folds {
         if let Some(due) = self.due(kind) {
             self.next = Some(self.next.map_or(due, |next| next.min(due)));
         }
+    }
+
+    /// Whether the room gives tips of a kind.
+    pub(crate) fn tells(&self, kind: SystemMessageKind) -> bool {
+        self.system_messages.level(kind).is_some()
     }
 
     /// What has happened of a kind and has not been told yet.

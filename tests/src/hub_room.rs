@@ -19,6 +19,7 @@ use roomcast_core::error::{
 use roomcast_core::ids::{Seq, Ticket};
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::TokenAt;
+use roomcast_core::retraction::{Retracted, Retraction};
 use roomcast_core::room::RoomSnapshot;
 use roomcast_core::{
     Actor, Batch, Budget, Direct, Event, Instant, Join, Joined, Priority, Publish, Receipt,
@@ -288,6 +289,16 @@ impl HubRoom {
             Act::Mark(users) => moderation.mark(users).map(|()| true),
             Act::Unmark(users) => moderation.unmark(users).map(|()| true),
         }
+    }
+
+    /// `Moderation::retract`.
+    pub fn retract(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        what: Retraction,
+    ) -> Result<Retracted, ModerationError> {
+        self.at(now).moderation(actor).retract(what)
     }
 
     /// `RoomData::write_attributes`, or `write_attributes_of` an owner.

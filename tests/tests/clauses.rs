@@ -43,6 +43,8 @@ mod reconfigure;
 mod refusals;
 #[path = "clauses/resuming.rs"]
 mod resuming;
+#[path = "clauses/retract.rs"]
+mod retract;
 #[path = "clauses/review.rs"]
 mod review;
 #[path = "clauses/scene.rs"]

@@ -1,7 +1,8 @@
-//! The moderation of one room: admins, mutes, speak modes, marks, kicks and bans.
+//! The moderation of one room: admins, mutes, speak modes, marks, kicks, bans and retractions.
 
 use super::current::Current;
 use roomcast_core::error::ModerationError;
+use roomcast_core::retraction::{Retracted, Retraction};
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Payload, UserId};
@@ -146,6 +147,41 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
     /// As [`kick`](Self::kick).
     pub fn ban(&self, users: &[UserId], time: Option<Duration>) -> Result<(), ModerationError> {
         self.shared.ban(self.actor, users, time)
+    }
+
+    /// Takes messages back: one, or all of a user's. Returns what there was.
+    ///
+    /// What waits is dropped. What has gone out and is in the room's log nobody gets who has not got
+    /// it, late joiners and resumers included: it is excluded in their books. Those who have got it are
+    /// told its number by a [tip](crate::event::SystemMessage::Retracted), if the room gives such and
+    /// its payloads have words for it ([`Payload::system_message`]); what was handed to a transport
+    /// counts as got. The host may take back anything, whoever has said something that, and the owner
+    /// and the admins what those say whom they may kick. What is not there any more is no error.
+    ///
+    /// ```
+    /// use roomcast::moderation::Retraction;
+    /// use roomcast::{Actor, Hub, Outcome, Publish, RoomConfig, Source};
+    ///
+    /// let hub = Hub::<&str>::builder().spawn_threads()?;
+    /// let room = hub.open_room("stream-42", &RoomConfig::default())?;
+    /// let (ann, mut bob) = (room.join("ann")?, room.join("bob")?);
+    /// let receipt = room.try_publish(Publish::new(Source::Session(ann.session()), "oh no"))?;
+    /// let Some(Outcome::Dispatched { seq, .. }) = receipt.outcome else { unreachable!() };
+    ///
+    /// let by_ann = room.moderation(Actor::User(room.user_id("ann")));
+    /// assert_eq!(by_ann.retract(Retraction::Sent(seq))?.seqs, [seq]);
+    /// assert!(bob.try_next_batch()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The room is closed, or the actor may not do that. Nothing has changed then.
+    ///
+    /// # Cost
+    /// O(log messages) for one that went out, O(what waits) for one that waits, O(messages of the log)
+    /// for all of a user's. It takes all of the room's locks.
+    pub fn retract(&self, what: Retraction) -> Result<Retracted, ModerationError> {
+        self.shared.in_all(|halves, now| halves.retract(now, self.actor, what))
     }
 
     /// Lets banned users in again.

@@ -207,10 +207,13 @@ impl<M: Payload> Admission<M> {
             self.intake.free_carried(subject.id, ext.carried_keys);
         }
         if subject.is_told() {
-            // Nobody is asked to send again what has been counted, whoever was taken out would have
-            // to come back first, and no time frees memory.
+            // Nobody is asked to send again what has been counted or taken back, whoever was taken
+            // out would have to come back first, and no time frees memory.
             let is_final = ext.counter.is_some()
-                || matches!(reason, DropReason::SenderOut | DropReason::MemoryFull)
+                || matches!(
+                    reason,
+                    DropReason::SenderOut | DropReason::Retracted | DropReason::MemoryFull
+                )
                 || self.status != RoomStatus::Open;
             let retry_at = if is_final { None } else { self.next_for(now, lane) };
             self.accounts.tell(subject, Outcome::Dropped { reason, limit, retry_at });

@@ -41,6 +41,7 @@ mod pipeline;
 mod queued;
 mod reconfigure;
 mod relayed;
+mod retract;
 mod review;
 mod reviews;
 mod room_data;

@@ -339,6 +339,12 @@ impl<M> Pipeline<M> {
         self.queue.all_of(senders)
     }
 
+    /// Returns the slot of the message with this number, its sender, and how many it is.
+    pub(super) fn find(&self, id: MessageId) -> Option<(u32, Sender, u32)> {
+        let slot = self.queue.find(|waiting| waiting.id == id)?;
+        Some((slot, self.queue.sender(slot)?, self.queue.get(slot)?.messages()))
+    }
+
     /// Takes out the message in a slot.
     pub(super) fn take(&mut self, slot: u32) -> Option<Left<M>> {
         let popped = self.queue.take(slot)?;

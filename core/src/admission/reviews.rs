@@ -200,6 +200,12 @@ impl<M> Reviews<M> {
         self.pending.take(slot).map(Reviewed::from)
     }
 
+    /// Returns the slot of the message with this number, its sender, and how many it is.
+    pub(super) fn find(&self, id: MessageId) -> Option<(u32, Sender, u32)> {
+        let slot = self.pending.find(|waiting| waiting.id == id)?;
+        Some((slot, self.pending.sender(slot)?, self.pending.get(slot)?.messages()))
+    }
+
     /// Takes out a message: of the highest level that has one, the oldest.
     pub(super) fn take_highest(&mut self) -> Option<Reviewed<M>> {
         self.pending.pop_highest().map(Reviewed::from)

@@ -5,12 +5,14 @@ use super::persisted::{ImportError, PersistedState};
 use crate::config::Settings;
 use crate::data::{Attributes, Counters, DataError};
 use crate::deferred_drops::DeferredDrops;
-use crate::ids::UserId;
+use crate::ids::{Seq, UserId};
 use crate::message::Payload;
 use crate::priority::Priority;
 use crate::profile::Profile;
 use crate::speak_mode::SpeakMode;
-use crate::system_messages::{Fold, Folds, SystemMessage, SystemMessageKind, SystemMessages};
+use crate::system_messages::{
+    Fold, Folds, MAX_RETRACTED, SystemMessage, SystemMessageKind, SystemMessages,
+};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -26,7 +28,13 @@ pub(super) struct RoomData<M> {
     /// Profiles of users who are gone, for tips that are still to tell it: at most one of each
     /// kind.
     kept_profiles: Vec<(SystemMessageKind, Profile<M>)>,
+    /// The numbers of messages that were taken back, for tips that are still to tell them.
+    retracted: Option<Box<Retractions>>,
 }
+
+/// The numbers of messages that were taken back, in order of the calls.
+#[derive(Debug, Default)]
+struct Retractions(Vec<Seq>);
 
 /// A tip that is to be told now.
 pub(super) struct DueSystemMessage<M> {
@@ -45,6 +53,7 @@ impl<M> RoomData<M> {
             counters: Counters::new(settings.data),
             system_messages: Folds::new(system_messages),
             kept_profiles: Vec::new(),
+            retracted: None,
         }
     }
 
@@ -58,6 +67,18 @@ impl<M> RoomData<M> {
         self.attributes.reconfigure(now, settings.data);
         self.counters.reconfigure(settings.data);
         self.system_messages.reconfigure(system_messages);
+        if system_messages.level(SystemMessageKind::Retracted).is_none() {
+            self.retracted = None;
+        }
+    }
+
+    /// Messages with these numbers were taken back.
+    pub(super) fn note_retracted(&mut self, now: Instant, seqs: &[Seq]) {
+        let kind = SystemMessageKind::Retracted;
+        if !seqs.is_empty() && self.system_messages.tells(kind) {
+            self.retracted.get_or_insert_default().0.extend_from_slice(seqs);
+            self.note(now, kind, None);
+        }
     }
 
     /// Something happened, to a user or to the room.
@@ -209,7 +230,7 @@ impl<M: Payload> RoomData<M> {
         drops: &mut DeferredDrops<M>,
     ) -> Option<DueSystemMessage<M>> {
         let (kind, level, fold) = self.system_messages.take(now)?;
-        let payload = self.payload_of(kind, &fold, mode);
+        let payload = self.payload_of(now, kind, &fold, mode);
         let kept = self.take_kept(kind);
         let profile =
             subject(kind, &fold).and_then(|user| people.profile(user).or(kept.as_ref()).cloned());
@@ -218,7 +239,13 @@ impl<M: Payload> RoomData<M> {
     }
 
     /// Returns what the host says of something that happened, if it has words for it.
-    fn payload_of(&mut self, kind: SystemMessageKind, fold: &Fold, mode: SpeakMode) -> Option<M> {
+    fn payload_of(
+        &mut self,
+        now: Instant,
+        kind: SystemMessageKind,
+        fold: &Fold,
+        mode: SpeakMode,
+    ) -> Option<M> {
         match kind {
             SystemMessageKind::AttributesChanged => M::system_message(&SystemMessage::Attributes {
                 count: fold.count,
@@ -238,12 +265,27 @@ impl<M: Payload> RoomData<M> {
             SystemMessageKind::SpeakModeSet => {
                 M::system_message(&SystemMessage::SpeakMode { count: fold.count, mode })
             }
+            SystemMessageKind::Retracted => self.retracted_payload(now),
             _ => M::system_message(&SystemMessage::Users {
                 kind,
                 count: fold.count,
                 first: &fold.first,
             }),
         }
+    }
+}
+
+impl<M: Payload> RoomData<M> {
+    /// Returns what the host says of messages that were taken back. What is more than one tip may tell
+    /// waits for the next.
+    #[cold]
+    fn retracted_payload(&mut self, now: Instant) -> Option<M> {
+        let Retractions(mut seqs) = *self.retracted.take()?;
+        let told = seqs.len().min(MAX_RETRACTED);
+        let payload = M::system_message(&SystemMessage::Retracted { seqs: &seqs[..told] });
+        drop(seqs.drain(..told));
+        self.note_retracted(now, &seqs);
+        payload
     }
 }
 
@@ -254,7 +296,8 @@ fn subject(kind: SystemMessageKind, fold: &Fold) -> Option<UserId> {
         (
             SystemMessageKind::AttributesChanged
             | SystemMessageKind::Counters
-            | SystemMessageKind::SpeakModeSet,
+            | SystemMessageKind::SpeakModeSet
+            | SystemMessageKind::Retracted,
             ..,
         ) => None,
         (_, 1, &[user]) => Some(user),

@@ -115,6 +115,23 @@ impl<M: Payload> Feed<M> {
         }
     }
 
+    /// Nobody reads the message of a level at a position any more. Returns whether it is here and was
+    /// not withdrawn before. Where more are withdrawn than are remembered, the log gives up all up to
+    /// the oldest of them.
+    pub(super) fn withdraw(
+        &mut self,
+        now: Instant,
+        level: Priority,
+        position: u64,
+        deferred: &mut DeferredDrops<M>,
+    ) -> bool {
+        let is_new = self.log.withdraw(level, position);
+        if let Some(below) = self.log.withdrawn_too_many(level) {
+            self.give_up(now, level, below, deferred);
+        }
+        is_new
+    }
+
     /// Returns whether [`trim`](Self::trim) has left something to do.
     pub(super) fn is_trimming(&self) -> bool {
         self.is_trimming

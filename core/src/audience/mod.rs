@@ -30,6 +30,7 @@ mod positions;
 mod reading;
 mod reconfigure;
 mod replay;
+mod retract;
 mod session;
 mod shared;
 mod snapshot;

@@ -34,12 +34,14 @@ pub(super) struct LevelRange {
     pub(super) gap: Skips,
     /// Messages of its own from `from` to `to`.
     pub(super) own: u32,
+    /// Messages of others there that were taken back.
+    pub(super) withdrawn: u32,
     /// Direct messages.
     pub(super) directs: u32,
 }
 
-/// Where a session stands and where it will stand, and the messages of each level between the two:
-/// all that has to be known to move one without cold state.
+/// Where a session stands and where it will stand, and the messages of each level between the two
+/// that it gets: all that has to be known to move one without cold state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) here: Positions,
@@ -64,7 +66,8 @@ impl BatchKey {
 impl LevelRange {
     /// Nothing is taken.
     const fn standing(cursor: u64) -> Self {
-        Self { cursor, from: cursor, to: cursor, gap: Skips::NONE, own: 0, directs: 0 }
+        let gap = Skips::NONE;
+        Self { cursor, from: cursor, to: cursor, gap, own: 0, withdrawn: 0, directs: 0 }
     }
 }
 
@@ -80,7 +83,7 @@ impl Plan {
             here: levels.map(|level| level.cursor as u32),
             there: levels.map(|level| level.to as u32),
             // No log holds more than 32 bits count.
-            counts: PerLevel(levels.map(|level| (level.to - level.from) as u32)),
+            counts: PerLevel(levels.map(|level| (level.to - level.from) as u32 - level.withdrawn)),
         }
     }
 
@@ -90,12 +93,13 @@ impl Plan {
             && self.levels.values().all(|level| level.gap == Skips::NONE)
     }
 
-    /// The key, unless there is a gap, something of the session's own, something that was sent to
-    /// it alone, or something from before it came.
+    /// The key, unless there is a gap, something of the session's own, something that was taken back,
+    /// something that was sent to it alone, or something from before it came.
     fn shared_key<M>(&self, cold: Option<&ColdState<M>>) -> Option<BatchKey> {
         let levels = &self.levels.0;
         // Only whoever has cold state can be told of a gap and stand where it stood.
-        let is_alone = |level: &LevelRange| level.own > 0 || level.from != level.cursor;
+        let is_alone =
+            |level: &LevelRange| level.own > 0 || level.withdrawn > 0 || level.from != level.cursor;
         let is_told = || levels.iter().any(|level| level.gap != Skips::NONE);
         if self.directs > 0
             || levels.iter().any(is_alone)
@@ -185,7 +189,7 @@ impl<M: Payload> Planner<'_, M> {
             };
             gap += skips.with_lost(log.lost_in(level, &missed));
         }
-        let (mut to, mut own, mut directs) = (from, 0, 0);
+        let (mut to, mut own, mut withdrawn, mut directs) = (from, 0, 0, 0);
         loop {
             let direct = waiting.and_then(|waiting| waiting.get(directs as usize));
             let direct = direct.filter(|held| held.follows <= to || to == end);
@@ -196,6 +200,11 @@ impl<M: Payload> Planner<'_, M> {
                 let Some(message) = message else { break };
                 if is_own(cold, level, to) {
                     own += 1;
+                    to += 1;
+                    continue;
+                }
+                if log.is_withdrawn(level, to) {
+                    withdrawn += 1;
                     to += 1;
                     continue;
                 }
@@ -222,7 +231,7 @@ impl<M: Payload> Planner<'_, M> {
             left.messages = 0;
             plan.more = true;
         }
-        LevelRange { cursor, from, to, gap, own, directs }
+        LevelRange { cursor, from, to, gap, own, withdrawn, directs }
     }
 }
 

@@ -81,7 +81,7 @@ impl<'a, M: Payload> BatchRef<'a, M> {
             contents.history = Some(Box::new(PerLevel::from_fn(|level| cold.history(level))));
         }
         for (level, plan) in self.plan.levels.iter() {
-            if self.cold.is_none() {
+            if self.cold.is_none() && plan.withdrawn == 0 {
                 let messages = (plan.from..plan.to).filter_map(|at| self.log.get(level, at));
                 contents.messages.extend(messages.map(Arc::clone));
                 continue;
@@ -135,7 +135,7 @@ fn level_items<'a, M: Payload>(
 ) -> impl Iterator<Item = Item<'a, M>> + use<'a, M> {
     let waiting = cold.filter(|_| plan.directs > 0).and_then(ColdState::inbox);
     let waiting = waiting.map(|inbox| inbox.at(level));
-    let (mut position, mut directs) = (plan.from, 0);
+    let (mut position, mut directs, withdrawn) = (plan.from, 0, plan.withdrawn);
     core::iter::from_fn(move || {
         loop {
             if directs < plan.directs
@@ -151,6 +151,7 @@ fn level_items<'a, M: Payload>(
             let at = position;
             position += 1;
             if !is_own(cold, level, at)
+                && (withdrawn == 0 || !log.is_withdrawn(level, at))
                 && let Some(message) = log.get(level, at)
             {
                 return Some(Item::Message(message));

@@ -4,7 +4,7 @@
 use super::Audience;
 use super::batch::{Batch, Budget, Handoff};
 use super::crowd::Path;
-use super::plan::Plan;
+use super::plan::{LevelRange, Plan};
 use super::reading::{BatchRef, Delivery};
 use super::session::CursorState;
 use crate::error::SessionEnd;
@@ -62,7 +62,7 @@ impl<M: Payload> Audience<M> {
         if is_plain && sessions.is_caught_up(slot, self.feed.low_heads()) {
             return Ok(None);
         }
-        let plan = self.crowd.plan(self.feed.log(), slot, budget);
+        let plan = self.plan_due(slot, budget);
         if plan.is_empty() {
             self.crowd.commit(slot, &plan, &mut self.deferred);
             return self.end_of(slot).map_or(Ok(None), |reason| {
@@ -80,6 +80,18 @@ impl<M: Payload> Audience<M> {
             }
         }
         Ok(Some(batch))
+    }
+
+    /// What a session would take now: nothing only where nothing is due. History of which all was
+    /// taken back is passed on the way to the gap behind it.
+    fn plan_due(&mut self, slot: u32, budget: Budget) -> Plan {
+        loop {
+            let plan = self.crowd.plan(self.feed.log(), slot, budget);
+            if !plan.is_empty() || !plan.more {
+                return plan;
+            }
+            self.crowd.commit(slot, &plan, &mut self.deferred);
+        }
     }
 
     /// The batch that another session took last, if this one has no cold state and stands where
@@ -199,7 +211,8 @@ impl<M: Payload> Audience<M> {
         let log = self.feed.log();
         let plan = self.crowd.plan(log, first, budget);
         let slots = first..slots.end;
-        if plan.levels.values().any(|level| level.from != level.cursor) {
+        let is_told_apart = |level: &LevelRange| level.from != level.cursor || level.withdrawn > 0;
+        if plan.levels.values().any(is_told_apart) {
             return self.sweep_past_gap(group, slots, &plan, sink);
         }
         let (reading, step, life) = (BatchRef::new(log, None, &plan), plan.step(), self.life);
@@ -209,8 +222,9 @@ impl<M: Payload> Audience<M> {
         (swept.stopped, swept.handed)
     }
 
-    /// The same where all that stand there have missed something first. Not inlined, and through a sink
-    /// that it does not know: a sink that is called in one place only is inlined there.
+    /// The same where all that stand there have missed something first, or something was taken back.
+    /// Not inlined, and through a sink that it does not know: a sink that is called in one place only
+    /// is inlined there.
     #[inline(never)]
     fn sweep_past_gap(
         &mut self,
@@ -220,11 +234,14 @@ impl<M: Payload> Audience<M> {
         sink: &mut dyn FnMut(SessionId, Delivery<'_, M>) -> Handoff,
     ) -> (u32, u32) {
         let (reading, life) = (BatchRef::new(self.feed.log(), None, plan), self.life);
-        let heads = self.feed.low_heads();
+        let (heads, is_empty) = (self.feed.low_heads(), plan.is_empty());
         let swept = self.crowd.sweep_past_gap(slots, group, plan, heads, |key| {
+            if is_empty {
+                return Handoff::Taken;
+            }
             sink(key.in_life(life), Delivery::Batch(reading.again()))
         });
-        (swept.stopped, swept.handed)
+        (swept.stopped, if is_empty { 0 } else { swept.handed })
     }
 
     /// Hands one session what it is due. Returns whether that was anything.
@@ -237,7 +254,7 @@ impl<M: Payload> Audience<M> {
     ) -> bool {
         let Some(key) = self.crowd.sessions().holder(slot) else { return false };
         let session = key.in_life(self.life);
-        let plan = self.crowd.plan(self.feed.log(), slot, budget);
+        let plan = self.plan_due(slot, budget);
         if plan.is_empty() {
             self.crowd.commit(slot, &plan, &mut self.deferred);
             let Some(reason) = self.end_of(slot) else { return false };

@@ -149,6 +149,8 @@ reasons! {
         Counter = "counter",
         /// Its sender was kicked or banned while it waited.
         SenderOut = "sender_out",
+        /// It was taken back while it waited.
+        Retracted = "retracted",
         /// The room was closed while it waited.
         RoomClosed = "room_closed",
         /// The room refused what an edge had let in: the room's books say why. An edge tells it, and

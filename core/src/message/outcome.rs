@@ -249,6 +249,7 @@ impl fmt::Display for Outcome {
                     DropReason::Muted => "dropped: the sender or the room was muted",
                     DropReason::Counter => "dropped",
                     DropReason::SenderOut => "dropped: the sender was kicked or banned",
+                    DropReason::Retracted => "dropped: taken back",
                     DropReason::RoomClosed => "dropped: the room was closed",
                     DropReason::RoomRefused => "dropped: the room refused it",
                     DropReason::EdgeLost => "unknown: its edge was taken off the room",

@@ -10,6 +10,12 @@ impl<T> Queue<T> {
         slots.map(|key| &self.entries[key].item)
     }
 
+    /// Returns the slot of the first of those of which `is_it` holds. O(what waits).
+    pub(crate) fn find(&self, is_it: impl Fn(&T) -> bool) -> Option<u32> {
+        let mut slots = Priority::ALL.into_iter().flat_map(|level| self.slots(level));
+        slots.find(|&key| is_it(&self.entries[key].item))
+    }
+
     fn slots(&self, level: Priority) -> impl Iterator<Item = u32> + '_ {
         let Level { urgent, order, .. } = &self.levels[level];
         [urgent.order(), *order]

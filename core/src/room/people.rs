@@ -7,6 +7,7 @@ use crate::data::DataError;
 use crate::error::{ModerationError, ProfileError};
 use crate::ids::UserId;
 use crate::message::Payload;
+use crate::retraction::{Retracted, Retraction};
 use crate::rights::Role;
 use crate::speak_mode::SpeakMode;
 use crate::time::{Duration, Instant};
@@ -139,6 +140,48 @@ impl<M: Payload> RoomState<M> {
         time: Option<Duration>,
     ) -> Result<(), ModerationError> {
         let answer = self.halves().ban(now, actor, users, time);
+        self.clear_deferred_drops();
+        answer
+    }
+
+    /// Takes messages back: one, or all of a user's. What waits is dropped as
+    /// [`Retracted`](crate::ledger::DropReason::Retracted). What has gone out and is in the log nobody
+    /// gets who has not got it: it is excluded for whoever passes it from now on, late joiners and
+    /// resumers too. Whoever has got it is told its number by a
+    /// [tip](crate::system_messages::SystemMessage::Retracted), if the room gives such and its payloads
+    /// can. The host may take back anything, whoever has said something that alone, and the owner and
+    /// the admins what those say whom they may kick. What is not there, or not any more, is no error.
+    ///
+    /// O(log messages) for one that went out, O(what waits) for one that waits; for all of a user's
+    /// O(messages of the log), of which at most the newest 4,096 of each level are looked at.
+    ///
+    /// ```
+    /// use roomcast_core::retraction::Retraction;
+    /// use roomcast_core::{Actor, Budget, Instant, Join, Outcome, Publish, RoomConfig, RoomState, Source, UserId};
+    ///
+    /// let (now, ann) = (Instant::from_secs(1), UserId(7));
+    /// let mut room = RoomState::new(&RoomConfig::av_chat_room(UserId(1)));
+    /// let by = Source::Session(room.join(now, Join::user(ann))?.session);
+    /// let guest = room.join(now, Join::guest())?.session;
+    /// let receipt = room.publish(now, Publish::new(by, "oh no"))?;
+    /// let Some(Outcome::Dispatched { seq, .. }) = receipt.outcome else { unreachable!() };
+    ///
+    /// let retracted = room.retract(now, Actor::User(ann), Retraction::Sent(seq))?;
+    /// assert_eq!(retracted.seqs, [seq]);
+    /// assert!(room.next_batch(now, guest, Budget::default())?.is_none());
+    /// assert!(room.snapshot(now).balances());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The room is closed, or the actor may not do that. Nothing has changed then.
+    pub fn retract(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        what: Retraction,
+    ) -> Result<Retracted, ModerationError> {
+        let answer = self.halves().retract(now, actor, what);
         self.clear_deferred_drops();
         answer
     }

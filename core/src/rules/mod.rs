@@ -10,6 +10,7 @@ mod join;
 mod leave;
 mod memory;
 mod personal;
+mod retract;
 mod settle;
 mod sharding;
 

@@ -68,7 +68,10 @@ impl Checked {
         self.on_hub("next_batch", &bare(&answer), |hub| {
             bare(&hub.next_batch(now, session, budget))
         })?;
-        same(Law::Batches, "whether a session is ready", !matches!(answer, Ok(None)), ready)?;
+        // Whoever has yet to pass something that was taken back is called ready, and gets nothing.
+        let is_passing = ready && self.oracle.passes_withdrawn(session);
+        let gets = is_passing || !matches!(answer, Ok(None));
+        same(Law::Batches, "whether a session is ready", gets, ready)?;
         self.oracle.took(now, session, budget, &answer)?;
         self.inspect(room).map(|()| answer)
     }

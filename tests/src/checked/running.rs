@@ -6,6 +6,7 @@ use crate::oracle::data::{Change, Count};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::retraction::Retraction;
 use roomcast_core::{Actor, Instant, Memory, RoomState, UserId};
 
 impl Checked {
@@ -28,6 +29,21 @@ impl Checked {
             self.twin.handle_timeout(now);
         }
         self.oracle.closed(now, actor, answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::retract`.
+    pub fn retract(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        actor: Actor,
+        what: Retraction,
+    ) -> Check {
+        let answer = room.retract(now, actor, what);
+        self.on_hub("retract", &answer, |hub| hub.retract(now, actor, what))?;
+        self.mirrored(room, "retract", answer.clone(), |twin| twin.retract(now, actor, what))?;
+        self.oracle.retracted(now, actor, what, &answer)?;
         self.inspect(room)
     }
 

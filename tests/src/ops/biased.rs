@@ -47,6 +47,7 @@ impl From<Journey> for Op {
             27 if a < 64 => Self::End { who, farewell: b },
             27 => Self::Gone { who },
             28 => Self::Leave { user: who },
+            29 if c < 128 => Self::Retract { what: a, of: b, actor: 6 },
             29 => Self::Moderate { act: a, actor: b, user: who, time: c },
             30 if a < 128 => Self::OnTime,
             30 => Self::Audit { times: b },

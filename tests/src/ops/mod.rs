@@ -219,10 +219,7 @@ impl Player {
                 let session = self.session(who);
                 self.checked.touch(&mut self.room, now, session)?;
             }
-            Op::Moderate { act, actor, user, time } => {
-                let (actor, act) = (by(actor), moderation(act, user, time));
-                self.checked.moderate(&mut self.room, now, actor, &act)?;
-            }
+            Op::Moderate { .. } | Op::Retract { .. } => self.play_moderation(op)?,
             Op::Attribute { .. } | Op::Count { .. } | Op::Audit { .. } => self.play_data(op)?,
             Op::Profile { user, size } => {
                 let size = size.map(|size| usize::from(size % 20));
@@ -277,6 +274,23 @@ impl Player {
             }
         }
         Ok(())
+    }
+
+    /// What the owner, an admin or the host does, or who would be one.
+    fn play_moderation(&mut self, op: Op) -> Check {
+        let now = self.now();
+        match op {
+            Op::Moderate { act, actor, user, time } => {
+                let (actor, act) = (by(actor), moderation(act, user, time));
+                self.checked.moderate(&mut self.room, now, actor, &act)
+            }
+            Op::Retract { what, of, actor } => {
+                let books = self.room.snapshot(now);
+                let what = numbers::retraction(what, of, &books);
+                self.checked.retract(&mut self.room, now, by(actor), what)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A call of the room's own data, or of its audit.

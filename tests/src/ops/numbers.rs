@@ -10,10 +10,13 @@ use roomcast_core::config::{AuditConfig, AuditOverflow, Heartbeat, ReviewConfig,
 use roomcast_core::data::DataLimits;
 use roomcast_core::dedup::DedupWindow;
 use roomcast_core::ids::SessionKey;
+use roomcast_core::ids::{MessageId, Seq};
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::message::{DedupKey, MergeKey, Reviewed};
 use roomcast_core::quota::{Quota, Rate};
 use roomcast_core::resume::{ResumeToken, TokenAt};
+use roomcast_core::retraction::Retraction;
+use roomcast_core::room::RoomSnapshot;
 use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
 use roomcast_core::system_messages::{SystemMessageKind, SystemMessages};
 use roomcast_core::time::Duration;
@@ -141,6 +144,19 @@ pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {
             1 => Act::Unmark(users),
             _ => Act::SpeakMode(speak_mode(user, time)),
         },
+    }
+}
+
+/// One of the last that have gone out or were let in, or all of one of six users.
+pub(super) fn retraction(what: u8, of: u8, books: &RoomSnapshot) -> Retraction {
+    let back = |last: u64| (last + 1).saturating_sub(u64::from(of % 16));
+    match what % 4 {
+        0 | 1 => Retraction::Sent(Seq(back(books.audience.applied.0))),
+        2 => {
+            let submitted = books.admission.ledger.total().submitted;
+            Retraction::Waiting(MessageId(back(submitted)))
+        }
+        _ => Retraction::AllOf(UserId(u64::from(of % 6))),
     }
 }
 

@@ -166,6 +166,15 @@ pub enum Op {
         /// For how long, by a table from no time to for good.
         time: u8,
     },
+    /// `retract`, of what has gone out, of what waits, or of all of a user's.
+    Retract {
+        /// Which of these: one of four.
+        what: u8,
+        /// How many before the last number that there is, or whose.
+        of: u8,
+        /// By whom: a user, or from 6 on the host.
+        actor: u8,
+    },
     /// `write_attributes` or `write_attributes_of`, one change or two.
     Attribute {
         /// Which keys: two of seven, one of which is too long.

@@ -214,10 +214,14 @@ impl Oracle {
         let lane = (entry.level, entry.sender);
         self.waiting_fated(lane, &waiting, Fate::Dropped { reason, limit });
         self.unsay(waiting.id);
-        // Whoever was taken out has to come back first; what has been counted must not come twice;
+        // Whoever was taken out has to come back first; what has been counted must not come twice, nor
+        // what was taken back;
         // no time frees memory.
         let is_final = !self.is_open()
-            || matches!(reason, DropReason::SenderOut | DropReason::MemoryFull)
+            || matches!(
+                reason,
+                DropReason::SenderOut | DropReason::Retracted | DropReason::MemoryFull
+            )
             || waiting.counter.is_some();
         let may_go = || {
             let turn = self.next_chance(self.clock, entry.level, entry.sender)?;

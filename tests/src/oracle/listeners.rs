@@ -13,8 +13,9 @@ use roomcast_core::event::EndReason;
 use roomcast_core::ids::{Seq, SessionKey};
 use roomcast_core::ledger::Deliveries;
 use roomcast_core::level_set::LevelSet;
+use roomcast_core::message::Sender;
 use roomcast_core::{Batch, Budget, GapCause, Group, Instant, Item, PerLevel, Priority, SessionId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A session's own counts and what it is due.
 #[derive(Clone, Debug, Default)]
@@ -93,8 +94,11 @@ impl Listener {
 pub(super) struct Logged {
     pub(super) position: u64,
     session: Option<SessionKey>,
+    pub(super) sender: Sender,
+    /// Itself and those that were merged into it.
+    pub(super) messages: u32,
     id: u64,
-    seq: Seq,
+    pub(super) seq: Seq,
     pub(super) bytes: u64,
     pub(super) dispatched_at: Instant,
 }
@@ -111,6 +115,8 @@ pub struct Listeners {
     /// What those had missed that are gone.
     gone_skips: PerLevel<Missed>,
     pub(super) log: PerLevel<Vec<Logged>>,
+    /// The positions of messages that were taken back.
+    pub(super) withdrawn: PerLevel<BTreeSet<u64>>,
     /// Behind the last message of each level that the log gave up while it was fresh.
     pub(super) overrun: PerLevel<u64>,
     /// When the last message was dispatched.
@@ -150,6 +156,8 @@ impl Listeners {
         log.push(Logged {
             position: message.position,
             session: message.session,
+            sender: message.sender,
+            messages: message.messages,
             id: message.payload.id(),
             seq: message.seq,
             bytes,
@@ -280,6 +288,23 @@ impl Listeners {
         session: SessionId,
         budget: Budget,
     ) -> (Vec<Taken>, bool) {
+        loop {
+            let (taken, more) = self.take_or_pass(rules, now, session, budget);
+            if !taken.is_empty() || !more {
+                return (taken, more);
+            }
+        }
+    }
+
+    /// As [`take`](Self::take); but what it takes is empty, and more is due, where it has passed
+    /// history of which all was taken back, and a gap follows.
+    pub(super) fn take_or_pass(
+        &mut self,
+        rules: &Rules,
+        now: Instant,
+        session: SessionId,
+        budget: Budget,
+    ) -> (Vec<Taken>, bool) {
         let Some(mut listener) = self.here.get(&session).cloned() else {
             return (Vec::new(), false);
         };
@@ -301,11 +326,11 @@ impl Listeners {
                 listener.skip(level, cause);
                 gap.add(cause);
             }
-            let pending = &mut listener.pending[level];
             taken.extend(gap.told().map(|(cause, count)| Taken::Gap(level, count, cause)));
-            let directs = &mut listener.directs[level];
             let history = listener.history[level];
             loop {
+                let pending = &mut listener.pending[level];
+                let directs = &mut listener.directs[level];
                 let next = pending.front().and_then(|&at| self.find(level, at));
                 let is_gap = next.is_some_and(|next| {
                     lost.iter().any(|&(position, _)| position == next.position)
@@ -318,6 +343,12 @@ impl Listeners {
                     // The next batch begins with it, and nothing lower comes before.
                     messages = 0;
                     break;
+                }
+                if direct.is_none()
+                    && next.is_some_and(|next| self.withdrawn[level].contains(&next.position))
+                {
+                    listener.pass_withdrawn(level);
+                    continue;
                 }
                 let Some(size) = direct.map(|waits| waits.bytes).or(next.map(|next| next.bytes))
                 else {

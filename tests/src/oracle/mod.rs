@@ -30,6 +30,7 @@ pub mod quotas;
 mod reading;
 mod reconfigure;
 mod resumes;
+mod retracted;
 pub mod reviews;
 pub mod speaking;
 pub mod tips;

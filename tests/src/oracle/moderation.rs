@@ -51,7 +51,7 @@ impl Oracle {
 
     /// The rules in prose: the owner alone names admins; the owner and the admins do the rest;
     /// nobody touches the owner; admins leave each other alone; the host may do what the owner
-    /// may, and kick and mute the owner.
+    /// may, and kick and mute the owner, and take back what the owner said.
     pub(super) fn rule(
         &self,
         actor: Actor,
@@ -64,8 +64,8 @@ impl Oracle {
             Actor::User(user) if self.banned(user).is_some() => (Some(user), Role::Member),
             Actor::User(user) => (Some(user), self.role(user)),
         };
-        let may_host =
-            actor.is_none() && matches!(action, Action::Kick | Action::Mute | Action::Unmute);
+        let may_host = actor.is_none()
+            && matches!(action, Action::Kick | Action::Mute | Action::Unmute | Action::Retract);
         let target_role = target.map(|target| self.role(target));
         let rule = if matches!(action, Action::AddAdmin | Action::RemoveAdmin | Action::Close)
             && as_role != Role::Owner

@@ -72,9 +72,14 @@ impl Oracle {
         let inside: Vec<SessionId> = inside.map(|(&session, _)| session).collect();
         let mut expected = Vec::new();
         for session in inside {
-            let before = self.listeners.here[&session].clone();
-            let directs = self.listeners.directs;
-            let (taken, more) = self.listeners.take(&self.rules, now, session, budget);
+            let (before, directs, taken, more) = loop {
+                let before = self.listeners.here[&session].clone();
+                let directs = self.listeners.directs;
+                let (taken, more) = self.listeners.take_or_pass(&self.rules, now, session, budget);
+                if !taken.is_empty() || !more {
+                    break (before, directs, taken, more);
+                }
+            };
             if !taken.is_empty() {
                 expected.push((session, Swept::Batch(taken, more)));
                 if busy(session) {

@@ -6,6 +6,7 @@ use super::at_once::AtOnce;
 use super::going::Sent;
 use crate::payload::Probe;
 use crate::violation::{Check, Law, same};
+use roomcast_core::ids::Seq;
 use roomcast_core::system_messages::{SystemMessage, SystemMessageKind, SystemMessages};
 use roomcast_core::{Instant, Kind, Payload, UserId};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub struct Happened {
     told: BTreeMap<SystemMessageKind, Instant>,
     /// Counters that changed since they were told.
     pub(super) counters: Vec<String>,
+    /// Numbers of messages that were taken back.
+    pub(super) retracted: Vec<Seq>,
 }
 
 impl Oracle {
@@ -55,6 +58,9 @@ impl Oracle {
     /// by now stay so, and all who come after them.
     pub(super) fn change_tips(&mut self, old: &SystemMessages, new: &SystemMessages) {
         self.happened.waiting.retain(|&kind, _| new.level(kind).is_some());
+        if new.level(SystemMessageKind::Retracted).is_none() {
+            self.happened.retracted.clear();
+        }
         self.happened.profiles.retain(|&(kind, _), _| new.level(kind).is_some());
         for all in self.happened.waiting.values_mut() {
             let named = old.names.min(new.names) as usize;
@@ -106,7 +112,17 @@ impl Oracle {
         keys.sort_unstable();
         let changed: Vec<(&str, i64)> =
             keys.iter().filter_map(|key| Some((key.as_str(), self.data.counter(key)?))).collect();
+        let mut seqs = Vec::new();
+        if kind == SystemMessageKind::Retracted {
+            seqs = std::mem::take(&mut self.happened.retracted);
+            // What is more is told a window later.
+            self.happened.retracted = seqs.split_off(seqs.len().min(256));
+            if !self.happened.retracted.is_empty() {
+                self.happens(kind, None);
+            }
+        }
         let tip = match kind {
+            SystemMessageKind::Retracted => SystemMessage::Retracted { seqs: &seqs },
             SystemMessageKind::AttributesChanged => {
                 SystemMessage::Attributes { count, version: self.data.version() }
             }

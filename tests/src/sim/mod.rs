@@ -16,9 +16,11 @@ use people::Person;
 pub use random::Random;
 use roomcast_core::broadcasts::Broadcast;
 use roomcast_core::engine::EngineJoinError;
+use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::message::DedupKey;
 use roomcast_core::resume::TokenAt;
+use roomcast_core::retraction::Retraction;
 use roomcast_core::time::Duration;
 use roomcast_core::{
     Actor, Budget, Engine, Instant, Join, Priority, Recipient, RoomId, RoomState, SessionId,
@@ -217,6 +219,7 @@ impl Stage {
                 })?;
                 self.note((now, act));
             }
+            people::Act::Retract { draw } => self.retract(now, person.room, draw)?,
             people::Act::Note { size } => {
                 let changes = [(format!("key {}", size % 5), Some(size))];
                 // Every second one is about who is there.
@@ -285,6 +288,19 @@ impl Stage {
             }
         }
         self.again(now, n);
+        Ok(())
+    }
+
+    /// The host takes back all of a user's, or one of the last messages.
+    fn retract(&mut self, now: Instant, at: usize, draw: u64) -> Check {
+        let last = self.call(at, |_, room| Ok(room.snapshot(now).audience.applied.0))?;
+        let what = if draw < 40 {
+            Retraction::AllOf(UserId(100 + draw))
+        } else {
+            Retraction::Sent(Seq(last.saturating_sub(draw - 40)))
+        };
+        self.call(at, |watcher, room| watcher.retract(room, now, Actor::Host, what))?;
+        self.note((now, what));
         Ok(())
     }
 

@@ -75,6 +75,10 @@ pub(super) enum Act {
         act: u8,
         user: UserId,
     },
+    /// The host takes back one of the last messages, or all of a user's: by this number.
+    Retract {
+        draw: u64,
+    },
     /// The host changes the room's rules: by this number.
     Reconfigure {
         draw: u64,
@@ -134,6 +138,7 @@ impl Person {
         match (chance, self.habit) {
             (0..3, _) => Act::HangUp,
             (3, _) => Act::ShownOut { size },
+            (4, Habit::Dawdles | Habit::Talks) => Act::Retract { draw: random.below(64) },
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
             (930..950, _) => Act::Direct {

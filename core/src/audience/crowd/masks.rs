@@ -85,7 +85,7 @@ impl<M: Payload> Crowd<M> {
         self.add_excluded(slot, level, passed);
     }
 
-    fn add_excluded(&mut self, slot: u32, level: Priority, count: u64) {
+    pub(super) fn add_excluded(&mut self, slot: u32, level: Priority, count: u64) {
         if count > 0 {
             self.life_counters.exclude(slot, level, count);
             self.accounts.exclude(level, count);

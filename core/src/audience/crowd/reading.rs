@@ -89,8 +89,8 @@ impl<M: Payload> Crowd<M> {
         swept
     }
 
-    /// The same for a plan that begins with messages which whoever stands there has missed: each one
-    /// that takes it is told the same gap.
+    /// The same for a plan that begins with messages which whoever stands there has missed, or that has
+    /// some which were taken back: each one that takes it is told the same gap, and they are nobody's.
     pub(in crate::audience) fn sweep_past_gap(
         &mut self,
         slots: Range<u32>,
@@ -102,6 +102,7 @@ impl<M: Payload> Crowd<M> {
         let (step, part) = (plan.step(), self.sessions.part());
         let Self { sessions, life_counters, accounts, .. } = self;
         let gaps = || plan.levels.iter().filter(|(_, level)| level.gap != Skips::NONE);
+        let withdrawn = || plan.levels.iter().filter(|(_, level)| level.withdrawn > 0);
         let places = [step.here, step.there, low_heads];
         let swept = sessions.sweep(slots, group, places, |session| {
             let handoff = take(session);
@@ -109,10 +110,18 @@ impl<M: Payload> Crowd<M> {
                 && let Some(slot) = part.place(session.slot())
             {
                 gaps().for_each(|(level, missed)| life_counters.skip(slot, level, missed.gap));
+                withdrawn().for_each(|(level, plan)| {
+                    life_counters.exclude(slot, level, plan.withdrawn.into());
+                });
             }
             handoff
         });
         gaps().for_each(|(level, missed)| accounts.miss(level, missed.gap, swept.taken));
+        for (level, plan) in withdrawn() {
+            let messages = u64::from(plan.withdrawn) * u64::from(swept.taken);
+            accounts.pass(level, Stage::Live, messages, 0);
+            accounts.exclude(level, messages);
+        }
         accounts.read(&step.counts, swept.taken);
         swept
     }
@@ -137,8 +146,10 @@ impl<M: Payload> Crowd<M> {
             if plan.from > plan.cursor {
                 self.pass(slot, level, plan.cursor..plan.from);
             }
-            let read = self.pass(slot, level, plan.from..plan.to);
+            let withdrawn = u64::from(plan.withdrawn);
+            let read = self.pass(slot, level, plan.from..plan.to) - withdrawn;
             self.accounts.deliver(level, read);
+            self.add_excluded(slot, level, withdrawn);
             self.deliver_directs(slot, level, plan.directs, deferred);
         }
         self.drop_blank_aside(slot)

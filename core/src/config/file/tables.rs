@@ -62,6 +62,7 @@ const TIPS: [&str; SystemMessageKind::NUM + 3] = [
     "attributes_changed",
     "counters",
     "speak_mode_set",
+    "retracted",
     "window",
     "counters_every",
     "names",
