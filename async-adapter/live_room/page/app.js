@@ -6,6 +6,7 @@
 //   #text  #send  [data-gift="rocket"] (in #gifts)  #like  #notice (shown to guests)
 //   #mine li  .sent-text  .outcome[data-state=waiting|dispatched|dropped|refused|merged|counted|done|unknown]
 //   #earlier li[data-seq]  .divider   what went out before one came
+//   .flyer, #transcript-list li and cards have data-seq, until they are taken back
 //   #stage  .flyer (.own, .gap)  .gift-card[data-gift]  .superchat-card  .guard-card  .heart  #unseen
 //   #audience  #users  #tokens  #queue [data-level] .number  #chart
 //   #ledger [data-level] [data-column]  #reasons  #balance[data-balanced=yes|no]
@@ -121,6 +122,7 @@ const handlers = {
     earlier.add(items.filter((item) => item.history && isNew(item)));
     for (const item of items) {
       if (item.kind === 'gap') showGap(item);
+      else if (item.what === 'retracted') item.seqs.forEach(takeBack);
       else if (!item.history) showOnce(item);
     }
   },
@@ -176,11 +178,18 @@ function showOnce(item) {
   if (!isNew(item)) return;
   const own = item.own || (nick !== null && item.nick === nick);
   const read = READ[item.what]?.(item);
-  if (read) transcript.add({ nick: item.nick, text: read });
-  if (item.what === 'text') stage.fly({ nick: item.nick, text: item.text, kind: own ? 'own' : '', who: item.nick });
+  const { nick: name, seq } = item;
+  if (read) transcript.add({ nick: name, text: read, seq });
+  if (item.what === 'text') stage.fly({ nick: name, text: item.text, kind: own ? 'own' : '', who: name, seq });
   else if (SOCIAL.has(item.what)) social[item.what](item);
   else if (item.what === 'like') { if (!item.own) hearts.rise(item.count); }
   else cards[item.what]?.(item);
+}
+
+/** A message was taken back: it is shown nowhere any more. */
+function takeBack(seq) {
+  shown.add(seq);
+  for (const place of [transcript, stage, cards, earlier]) place.remove(seq);
 }
 
 function showGap({ level, count, cause }) {

@@ -23,27 +23,32 @@ export class Cards {
     this.#gifts = new Map(gifts.map((gift) => [gift.name, gift]));
   }
 
-  gift({ nick, name, count }) {
+  gift({ nick, name, count, seq }) {
     const kind = this.#gifts.get(name);
     const grand = (kind?.price ?? 0) >= GRAND_PRICE;
     const card = this.#card(`gift ${nick} ${name}`, 'gift-card', {
-      glyph: kind?.glyph ?? '🎁', nick, what: t('sends {name}', { name: t(name) }), count,
+      glyph: kind?.glyph ?? '🎁', nick, what: t('sends {name}', { name: t(name) }), count, seq,
     });
     card.dataset.gift = name;
     card.toggleAttribute('data-grand', grand);
     if (grand) this.#cross(kind.glyph);
   }
 
-  superchat({ nick, text, price }) {
-    this.#card(`superchat ${nick} ${text}`, 'superchat-card', { glyph: '💬', nick, what: text, tag: price > 0 ? String(price) : '' });
+  superchat({ nick, text, price, seq }) {
+    this.#card(`superchat ${nick} ${text}`, 'superchat-card', { glyph: '💬', nick, what: text, tag: price > 0 ? String(price) : '', seq });
   }
 
-  guard({ nick }) {
-    this.#card(`guard ${nick}`, 'guard-card', { glyph: '🛡️', nick, what: t('joins the guard'), tag: '' });
+  guard({ nick, seq }) {
+    this.#card(`guard ${nick}`, 'guard-card', { glyph: '🛡️', nick, what: t('joins the guard'), tag: '', seq });
+  }
+
+  /** What was taken back is on no card any more. */
+  remove(seq) {
+    for (const [key, { card }] of [...this.#shown]) if (card.dataset.seq === String(seq)) this.#remove(key);
   }
 
   /** Shows a card; the same again while it is there counts up on it. */
-  #card(key, className, { glyph, nick, what, count = 0, tag }) {
+  #card(key, className, { glyph, nick, what, count = 0, tag, seq }) {
     let shown = this.#shown.get(key);
     if (shown) {
       shown.count += count;
@@ -57,6 +62,7 @@ export class Cards {
       this.#list.append(card);
     }
     shown.card.dataset.nick = nick;
+    shown.card.dataset.seq = seq;
     const [glyphAt, nickAt, whatAt, countAt] = shown.card.children;
     glyphAt.textContent = glyph;
     nickAt.textContent = nick;

@@ -45,6 +45,12 @@ export class Earlier {
     this.#timer = setTimeout(() => this.#hide(), READ_MS);
   }
 
+  /** What was taken back is there no more. */
+  remove(seq) {
+    this.#items = this.#items.filter((item) => item.seq !== seq);
+    this.#list.querySelector(`[data-seq="${seq}"]`)?.remove();
+  }
+
   #hide() {
     clearTimeout(this.#timer);
     this.#root.hidden = true;

@@ -8,7 +8,7 @@ const HANDS_OFF_MS = 1_500;
 const MODERATORS = new Set(['owner', 'admin']);
 
 export class Host {
-  #elements; #post; #name = ''; #touched = -HANDS_OFF_MS;
+  #elements; #post; #name = ''; #seq; #touched = -HANDS_OFF_MS;
 
   /** `post(request, shown)` sends a request and shows what became of it. */
   constructor(elements, { post }) {
@@ -17,7 +17,7 @@ export class Host {
     const { room, person, panel, muteRoom, noticeForm, noticeText, nameForm, nameText } = elements;
     room.addEventListener('click', ({ target }) => {
       const name = target.closest?.('[data-nick]')?.dataset.nick;
-      if (name && this.#moderates) this.open(name);
+      if (name && this.#moderates) this.open(name, target.closest('[data-seq]')?.dataset.seq);
     });
     for (const button of person.querySelectorAll('[data-act]')) button.addEventListener('click', () => this.#order(button));
     muteRoom.addEventListener('change', () => {
@@ -46,10 +46,12 @@ export class Host {
     if (performance.now() - this.#touched >= HANDS_OFF_MS) this.#elements.muteRoom.checked = muted;
   }
 
-  /** Offers what can be done to someone. */
-  open(name) {
+  /** Offers what can be done to someone, and to the message with this number, if one was chosen. */
+  open(name, seq) {
     this.#name = name;
+    this.#seq = seq;
     const { person, personName } = this.#elements;
+    person.querySelector('[data-act=retract-one]').hidden = !seq;
     personName.textContent = name;
     if (!person.open) person.showModal();
   }
@@ -59,7 +61,8 @@ export class Host {
   }
 
   #order({ dataset: { act, seconds }, textContent }) {
-    const order = { type: 'moderate', act, name: this.#name };
+    const one = act === 'retract-one';
+    const order = one ? { type: 'retract', seq: Number(this.#seq) } : { type: 'moderate', act, name: this.#name };
     if (seconds) order.seconds = Number(seconds);
     this.#post(order, `${this.#name}: ${textContent.toLowerCase()}`);
     this.#elements.person.close();

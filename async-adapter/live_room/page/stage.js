@@ -36,7 +36,7 @@ export class Stage {
     setInterval(() => this.#second(), 1_000);
   }
 
-  /** Lets a message fly: `{ nick, text, kind, who }`, kind being '', 'own' or 'gap', and `who` whoever can be chosen by it. */
+  /** Lets a message fly: `{ nick, text, kind, who, seq }`, kind being '', 'own' or 'gap', and `who` whoever can be chosen by it. */
   fly(message) {
     this.#recent += 1;
     if (document.hidden) return;
@@ -45,6 +45,12 @@ export class Stage {
     this.#waiting.splice(first < 0 ? this.#waiting.length : first, 0, { ...message, at: performance.now() });
     if (this.#waiting.length > MOST_WAITING) this.#shed(this.#waiting.slice(0, MOST_WAITING));
     this.#place();
+  }
+
+  /** What was taken back flies no more. */
+  remove(seq) {
+    this.#waiting = this.#waiting.filter((message) => message.seq !== seq);
+    for (const flight of this.#root.querySelector(`[data-seq="${seq}"]`)?.getAnimations() ?? []) flight.finish();
   }
 
   /** Keeps these of what waits. What is shed here was delivered: it is only not shown, and that is told. */
@@ -91,6 +97,8 @@ export class Stage {
     flyer.className = `flyer ${message.kind}`;
     if (message.who) flyer.dataset.nick = message.who;
     else delete flyer.dataset.nick;
+    if (message.seq) flyer.dataset.seq = message.seq;
+    else delete flyer.dataset.seq;
     flyer.dataset.tint = Math.floor(Math.random() * TINTS);
     const [nick, words] = flyer.children;
     nick.textContent = message.nick;

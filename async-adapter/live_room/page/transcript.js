@@ -21,12 +21,18 @@ export class Transcript {
     setInterval(() => this.#say(), ALOUD_MS);
   }
 
-  /** Adds what someone said, or what there is to say of the room if `nick` is empty. */
-  add({ nick, text }) {
-    this.#new.push({ nick, text });
+  /** Adds what someone said under this number, or what there is to say of the room if `nick` is empty. */
+  add({ nick, text, seq }) {
+    this.#new.push({ nick, text, seq });
     if (this.#new.length > SHOWN) this.#new.shift();
     this.#unsaid += 1;
     this.#last = nick ? `${nick}: ${text}` : text;
+  }
+
+  /** What was taken back is there no more. */
+  remove(seq) {
+    this.#new = this.#new.filter((said) => said.seq !== seq);
+    this.#list.querySelector(`[data-seq="${seq}"]`)?.remove();
   }
 
   #flush() {
@@ -48,8 +54,9 @@ export class Transcript {
   }
 }
 
-function row({ nick, text }) {
+function row({ nick, text, seq }) {
   const row = document.createElement('li');
+  if (seq) row.dataset.seq = seq;
   if (nick) {
     const name = document.createElement('b');
     name.className = 'nick';

@@ -91,6 +91,8 @@ export const JA = {
   'Ban for 10 minutes': '10分間入室禁止',
   'Ban for good': '無期限の入室禁止',
   Unban: '入室禁止を解除',
+  'Take this message back': 'このメッセージを取り消す',
+  'Take all messages back': 'すべてのメッセージを取り消す',
   'Make admin': '管理者にする',
   'Remove as admin': '管理者から外す',
   Cancel: 'キャンセル',

@@ -44,6 +44,11 @@ pub(crate) enum What {
         /// The words.
         text: String,
     },
+    /// Messages were taken back: nobody shows them any more.
+    Retracted {
+        /// Their numbers.
+        seqs: Vec<u64>,
+    },
     /// How often the room was liked in all.
     Total {
         /// Every like that was offered by someone who may speak, shed or not.

@@ -3,7 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use roomcast::config::SystemMessages;
 use roomcast::error::ConfigError;
+use roomcast::event::{SystemMessage, SystemMessageKind};
 use roomcast::{Kind, Payload, PerLevel, Priority, Publish, RoomConfig, Source, UserId};
 
 use crate::message::What;
@@ -45,8 +47,17 @@ impl Payload for Said {
                 }
                 What::Tip(tip) => tip.size(),
                 What::Gift { name, .. } => name.len(),
+                What::Retracted { seqs } => size_of_val(&**seqs),
                 What::Like { .. } | What::Guard { .. } | What::Total { .. } => 0,
             }
+    }
+
+    /// Of what the engine can tell, this room leaves to it what was taken back; the rest it says itself,
+    /// with the names of those who did it.
+    fn system_message(tip: &SystemMessage<'_>) -> Option<Self> {
+        let SystemMessage::Retracted { seqs } = tip else { return None };
+        let what = What::Retracted { seqs: seqs.iter().map(|seq| seq.0).collect() };
+        Some(Self { nick: "".into(), what, encoded: OnceLock::new() })
     }
 }
 
@@ -60,6 +71,7 @@ pub(crate) fn level(what: &What) -> Priority {
         | What::Guard { .. }
         | What::Notice { .. }
         | What::Total { .. }
+        | What::Retracted { .. }
         | What::Tip(_) => Priority::High,
     }
 }
@@ -70,7 +82,7 @@ pub(crate) fn offer(source: Source, nick: Arc<str>, what: What) -> Publish<Said>
     let kind = match what {
         What::Text { .. } | What::SuperChat { .. } => Kind::Text,
         What::Gift { .. } | What::Like { .. } | What::Guard { .. } => Kind::Custom,
-        What::Tip(_) => Kind::System,
+        What::Tip(_) | What::Retracted { .. } => Kind::System,
         // Beside the room's rate: they reach everyone, however hot the room is.
         What::Notice { .. } | What::Total { .. } => Kind::Notice,
     };
@@ -107,6 +119,7 @@ pub(crate) fn nap(viewer: u32) -> Duration {
 /// - What cannot go out in time is refused at once: chat and likes within 200 ms, gifts within 3 s; and nobody is handed what is
 ///   older than 2 s, a gift than a minute. All that, and the memory of turns, is `RoomConfig::default()`.
 /// - Whoever comes sees what was said just before.
+/// - What is taken back is told, so that pages show it no more.
 pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
     let recent = options.rate.saturating_mul(LOG_SECONDS).max(64);
     let config = RoomConfig::default()
@@ -119,6 +132,9 @@ pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
         .queue_bytes((u64::from(options.queue) * 256).max(4 << 20))
         .log_messages(PerLevel([recent.max(512), recent, recent, recent]))
         .replay_on_join(EARLIER)
+        .system_messages(
+            SystemMessages::NONE.with(SystemMessageKind::Retracted, Some(Priority::High)),
+        )
         .seed(options.seed);
     config.build()
 }

@@ -73,6 +73,13 @@ pub(crate) enum Request {
         /// The words: 1 to 500 characters that are not all blank.
         text: String,
     },
+    /// Takes a message back: one's own, or for the owner and the admins.
+    Retract {
+        /// The page's number.
+        id: u64,
+        /// The message's number in the room.
+        seq: u64,
+    },
     /// Changes the crowd.
     Controls(ControlsChange),
     /// Starts the recording again.
@@ -147,6 +154,7 @@ impl Request {
             | Self::Like { id, .. }
             | Self::MuteRoom { id, .. }
             | Self::Notice { id, .. }
+            | Self::Retract { id, .. }
             | Self::Moderate(Order { id, .. }) => Some(*id),
             Self::Controls(_) | Self::Reset => None,
         }
@@ -171,7 +179,7 @@ impl Request {
             Self::Like { count, .. } => out_of("the number of likes", *count, 1, MAX_LIKE_COUNT),
             Self::Moderate(order) => order.flaw(),
             Self::Controls(change) => change.flaw(),
-            Self::MuteRoom { .. } | Self::Reset => None,
+            Self::MuteRoom { .. } | Self::Retract { .. } | Self::Reset => None,
         }
     }
 }

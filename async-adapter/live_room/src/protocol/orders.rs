@@ -38,6 +38,8 @@ pub(crate) enum Act {
     SetAdmin,
     /// Take back being admin.
     RemoveAdmin,
+    /// Take back all that they have said, as far as the room still has it.
+    Retract,
 }
 
 impl Order {

@@ -56,6 +56,7 @@ fn orders_are_read() {
         ("unban", Act::Unban),
         ("set-admin", Act::SetAdmin),
         ("remove-admin", Act::RemoveAdmin),
+        ("retract", Act::Retract),
     ] {
         assert_eq!(
             read(json!({"type": "moderate", "id": 1, "act": word, "name": "ann"})),
@@ -69,6 +70,10 @@ fn orders_are_read() {
     assert_eq!(
         read(json!({"type": "notice", "id": 3, "text": "hi"})),
         Request::Notice { id: 3, text: "hi".into() }
+    );
+    assert_eq!(
+        read(json!({"type": "retract", "id": 4, "seq": 17})),
+        Request::Retract { id: 4, seq: 17 }
     );
 
     let invalid_order = |act, seconds| {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomcast::error::ModerationError;
-use roomcast::moderation::Role;
+use roomcast::error::{ModerationError, NotAllowed};
+use roomcast::message::Seq;
+use roomcast::moderation::{Retraction, Role};
 use roomcast::{Actor, Room, Source, UserId};
 
 use super::nicks::Nicks;
 use crate::message::What;
 use crate::protocol::{Act, Order};
-use crate::room::{Said, offer};
+use crate::room::{OWNER, Said, offer};
 use crate::tip::Tip;
 
 /// Someone who wants something done.
@@ -62,6 +63,8 @@ impl Moderator<'_> {
                 .moderation(actor)
                 .add_admin(user)
                 .map(|changed| changed.then(|| Tip::AdminSet { name: name.clone() })),
+            // The engine tells the pages.
+            Act::Retract => room.moderation(actor).retract(Retraction::AllOf(user)).map(|_| None),
             Act::RemoveAdmin => room
                 .moderation(actor)
                 .remove_admin(user)
@@ -72,6 +75,20 @@ impl Moderator<'_> {
             self.tell(tip);
         }
         Ok(())
+    }
+
+    /// Takes a message back, if they may, and it is still there. The engine tells the pages.
+    pub(super) fn retract(self, seq: Seq) -> Result<(), String> {
+        let retracted = self.room.moderation(self.actor()?).retract(Retraction::Sent(seq));
+        let retracted = retracted.map_err(|error| match error {
+            ModerationError::NotAllowed(NotAllowed { target: Some(user), .. }) => {
+                let name =
+                    if user == OWNER { self.nicks.owner() } else { self.room.user_name(user) };
+                self.words(&error, name.as_deref().unwrap_or("somebody"))
+            }
+            other => self.words(&other, "the host"),
+        })?;
+        if retracted.is_empty() { Err("it is not there any more".to_owned()) } else { Ok(()) }
     }
 
     /// Mutes the room, or no longer, and tells everyone.
@@ -118,7 +135,6 @@ mod tests {
     use roomcast::{Clock, Hub, Item, Join, RoomConfig, RoomId};
 
     use super::*;
-    use crate::room::OWNER;
 
     struct Still;
 

@@ -17,6 +17,7 @@ use futures_util::{FutureExt, StreamExt};
 use roomcast::config::Rate;
 use roomcast::error::{JoinError, SessionEnd};
 use roomcast::event::{EndReason, StartPosition};
+use roomcast::message::Seq;
 use roomcast::moderation::Until;
 use roomcast::session::ResumeToken;
 use roomcast::stats::Reason;
@@ -252,6 +253,10 @@ impl Visit<'_> {
             }
             Request::MuteRoom { id, muted } => {
                 let done = self.as_moderator().mute_room(muted);
+                self.answer(id, done.map_or_else(refused, |()| Fate::Done));
+            }
+            Request::Retract { id, seq } => {
+                let done = self.as_moderator().retract(Seq(seq));
                 self.answer(id, done.map_or_else(refused, |()| Fate::Done));
             }
             // They fail when the crowd is gone: then there is nothing to change.
