@@ -88,6 +88,7 @@ pub mod ledger;
 pub mod level_set;
 mod list;
 mod log;
+pub mod member;
 pub mod memory;
 pub mod message;
 mod priority;

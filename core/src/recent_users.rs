@@ -3,6 +3,7 @@
 
 use crate::chunked::Chunked;
 use crate::ids::UserId;
+use crate::time::Instant;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
@@ -12,8 +13,8 @@ const MAX_MOVED: usize = 4_096;
 /// The last arrivals, so many of them.
 #[derive(Debug)]
 pub(crate) struct RecentUsers {
-    /// `None` for one who has gone since.
-    ring: Chunked<Option<UserId>>,
+    /// Who came, and when; `None` for one who has gone since.
+    ring: Chunked<Option<(UserId, Instant)>>,
     /// The place of the oldest once the ring is full, which the next arrival takes.
     next: u32,
     limit: u32,
@@ -36,7 +37,7 @@ impl RecentUsers {
     }
 
     /// All that are kept, the newest first.
-    fn newest_first(&self) -> impl Iterator<Item = Option<UserId>> {
+    fn newest_first(&self) -> impl Iterator<Item = Option<(UserId, Instant)>> {
         let len = self.ring.len() as u32;
         (0..self.next).rev().chain((self.next..len).rev()).map(|place| self.ring[place])
     }
@@ -44,8 +45,8 @@ impl RecentUsers {
     /// A user arrives. One store, whoever it is: who left since and who is named twice is seen when
     /// somebody asks.
     #[inline]
-    pub(crate) fn push(&mut self, user: UserId) {
-        self.add(Some(user));
+    pub(crate) fn push(&mut self, now: Instant, user: UserId) {
+        self.add(Some((user, now)));
     }
 
     /// A user has gone who has still sessions here, all of them silent: none of the arrivals so far
@@ -53,14 +54,14 @@ impl RecentUsers {
     #[cold]
     pub(crate) fn forget(&mut self, user: UserId) {
         for place in 0..self.ring.len() as u32 {
-            if self.ring[place] == Some(user) {
+            if self.ring[place].is_some_and(|(other, _)| other == user) {
                 self.ring[place] = None;
             }
         }
     }
 
     #[inline]
-    fn add(&mut self, user: Option<UserId>) {
+    fn add(&mut self, user: Option<(UserId, Instant)>) {
         if let Some(oldest) = self.ring.get_mut(self.next) {
             *oldest = user;
         } else if self.next < self.limit {
@@ -72,8 +73,8 @@ impl RecentUsers {
         self.next = if self.next + 1 < self.limit { self.next + 1 } else { 0 };
     }
 
-    /// The last arrivals, the newest first, each as often as it came. O(n).
-    pub(crate) fn arrivals(&self) -> impl Iterator<Item = UserId> {
+    /// The last arrivals with their times, the newest first, each as often as it came. O(n).
+    pub(crate) fn arrivals(&self) -> impl Iterator<Item = (UserId, Instant)> {
         self.newest_first().flatten()
     }
 
@@ -81,7 +82,8 @@ impl RecentUsers {
     /// log n).
     pub(crate) fn users(&self, is_in: impl Fn(UserId) -> bool) -> Vec<UserId> {
         let mut seen = BTreeSet::new();
-        self.arrivals().filter(|&user| seen.insert(user) && is_in(user)).collect()
+        let users = self.arrivals().map(|(user, _)| user);
+        users.filter(|&user| seen.insert(user) && is_in(user)).collect()
     }
 }
 
@@ -96,7 +98,7 @@ mod tests {
             let (mut newest, mut all) = (RecentUsers::new(limit), Vec::new());
             for step in 0..7_000_u64 {
                 let user = UserId(step * step % 11);
-                newest.push(user);
+                newest.push(Instant::ZERO, user);
                 all.push(user);
                 if step % 997 == 0 || step < 12 {
                     let mut expected = Vec::new();
@@ -117,19 +119,19 @@ mod tests {
     fn a_new_size_keeps_the_newest_in_their_order() {
         let users = |range: core::ops::Range<u64>| range.rev().map(UserId).collect::<Vec<_>>();
         let mut newest = RecentUsers::new(10);
-        (0..14).for_each(|user| newest.push(UserId(user)));
+        (0..14).for_each(|user| newest.push(Instant::ZERO, UserId(user)));
         newest.reconfigure(4);
         assert_eq!(newest.users(|_| true), users(10..14));
-        newest.push(UserId(14));
+        newest.push(Instant::ZERO, UserId(14));
         newest.reconfigure(6);
         assert_eq!(newest.users(|_| true), users(11..15));
-        (15..18).for_each(|user| newest.push(UserId(user)));
+        (15..18).for_each(|user| newest.push(Instant::ZERO, UserId(user)));
         assert_eq!(newest.users(|_| true), users(12..18));
         newest.reconfigure(0);
-        newest.push(UserId(18));
+        newest.push(Instant::ZERO, UserId(18));
         assert_eq!(newest.users(|_| true), []);
         let mut newest = RecentUsers::new(9_000);
-        (0..20_000).for_each(|user| newest.push(UserId(user)));
+        (0..20_000).for_each(|user| newest.push(Instant::ZERO, UserId(user)));
         newest.reconfigure(8_000);
         assert_eq!(newest.users(|_| true), users(20_000 - 4_096..20_000));
     }

@@ -3,6 +3,7 @@
 
 use super::SharedRoom;
 use crate::sync::Arc;
+use roomcast_core::member::{Member, MemberList};
 use roomcast_core::{Admission, Payload, UserId};
 use std::collections::HashSet;
 
@@ -29,5 +30,18 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             })
         });
         online.flatten().collect()
+    }
+
+    /// Returns the members of a list who are online.
+    pub(crate) fn members(self: &Arc<Self>, list: MemberList) -> Vec<Member<M>> {
+        self.settle_gone();
+        let candidates = self.peek(|admission| admission.member_candidates(list));
+        let members = candidates.chunks(LOOKED_UP).map(|some| {
+            self.peek(|admission| {
+                let member = |&(user, came)| admission.member(list, user, came);
+                some.iter().filter_map(member).collect::<Vec<_>>()
+            })
+        });
+        members.flatten().collect()
     }
 }

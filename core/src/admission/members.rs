@@ -271,6 +271,6 @@ impl<M: Payload> Admission<M> {
     /// there as often as he or she came, and may have gone. For who holds a lock for no longer than
     /// a copy, and asks afterwards who [is online](Self::is_online). O(n).
     pub fn recent_arrivals(&self) -> Vec<UserId> {
-        self.people.recent_arrivals()
+        self.people.recent_arrivals().map(|(user, _)| user).collect()
     }
 }

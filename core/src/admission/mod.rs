@@ -30,6 +30,7 @@ mod entry;
 mod export;
 mod inflow;
 mod intake;
+mod lists;
 mod members;
 mod memory;
 mod merge_index;

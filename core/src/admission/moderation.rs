@@ -94,6 +94,16 @@ impl Moderation {
         }
     }
 
+    /// Returns the admins, in the order in which they were named.
+    pub(super) fn admins(&self) -> &[UserId] {
+        &self.admins
+    }
+
+    /// Returns who is marked, by id.
+    pub(super) fn marked(&self) -> impl Iterator<Item = UserId> {
+        self.speech.iter().flat_map(|speech| speech.marks.iter().copied())
+    }
+
     /// Returns whether it is the host, the owner or an admin who speaks.
     pub(super) fn is_staff(&self, settings: &Settings, sender: Sender) -> bool {
         match sender {
@@ -384,7 +394,7 @@ impl Moderation {
         (to.mutes, to.bans) = (sorted(&self.mutes), sorted(&self.bans));
         to.room_muted = self.room_muted;
         to.speak_mode = self.speak_mode();
-        to.marks = self.speech.iter().flat_map(|speech| speech.marks.iter().copied()).collect();
+        to.marks = self.marked().collect();
     }
 
     /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner where it

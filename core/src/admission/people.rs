@@ -137,7 +137,7 @@ impl<M> People<M> {
         } else {
             return Arrival::Another;
         };
-        self.recent.push(user);
+        self.recent.push(now, user);
         arrival
     }
 
@@ -206,8 +206,8 @@ impl<M> People<M> {
     }
 
     /// Returns the users who came online last by a join, the newest first, as often as they came.
-    pub(super) fn recent_arrivals(&self) -> Vec<UserId> {
-        self.recent.arrivals().collect()
+    pub(super) fn recent_arrivals(&self) -> impl Iterator<Item = (UserId, Instant)> {
+        self.recent.arrivals()
     }
 
     /// Returns the user whom a session speaks for. O(1), without hashing.

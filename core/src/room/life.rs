@@ -3,6 +3,7 @@
 
 use super::RoomState;
 use crate::ids::{SessionId, UserId};
+use crate::member::{Member, MemberList};
 use crate::message::Payload;
 use crate::time::Instant;
 use alloc::vec::Vec;
@@ -23,5 +24,26 @@ impl<M: Payload> RoomState<M> {
     /// [`Admission::recent_users`](crate::Admission::recent_users).
     pub fn recent_users(&self) -> Vec<UserId> {
         self.admission.recent_users()
+    }
+
+    /// The members of a list who are online: the newest, those of a role, or who is marked. See
+    /// [`Admission::members`](crate::Admission::members).
+    ///
+    /// ```
+    /// use roomcast_core::member::MemberList;
+    /// use roomcast_core::rights::Role;
+    /// use roomcast_core::{Actor, Instant, Join, RoomConfig, RoomState, UserId};
+    ///
+    /// let mut room: RoomState<&str> = RoomState::new(&RoomConfig::av_chat_room(UserId(1)));
+    /// let now = Instant::from_secs(5);
+    /// room.join(now, Join::user(UserId(7)).profile("Ann"))?;
+    /// room.add_admin(now, Actor::Host, UserId(7))?;
+    /// let admins = room.members(MemberList::Role(Role::Admin));
+    /// assert_eq!((admins[0].user, admins[0].joined_at), (UserId(7), Some(now)));
+    /// assert_eq!(admins[0].profile.as_deref(), Some(&"Ann"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn members(&self, list: MemberList) -> Vec<Member<M>> {
+        self.admission.members(list)
     }
 }

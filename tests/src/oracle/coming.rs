@@ -78,7 +78,7 @@ impl Oracle {
                         self.members.profiles.insert(user, (profile.id(), profile.size()));
                     }
                     if !was_online {
-                        self.arrivals.push(Some(user));
+                        self.arrivals.push(Some((user, self.clock)));
                         self.inbox.presence(
                             &self.rules,
                             user,
@@ -120,10 +120,8 @@ impl Oracle {
             self.attributes_end_with(user);
         }
         let gone = was_online.filter(|&user| !self.is_online(user));
-        for arrival in
-            self.arrivals.iter_mut().filter(|arrival| gone.is_some() && **arrival == gone)
-        {
-            *arrival = None;
+        for arrival in &mut self.arrivals {
+            arrival.take_if(|(user, _)| gone == Some(*user));
         }
         if let Some(user) = gone.filter(|_| self.is_open()) {
             self.inbox.presence(&self.rules, user, Presence::Offline, PresenceCause::Quit);

@@ -78,6 +78,7 @@ impl Oracle {
             )?;
         }
         same(Law::Members, "the newest users", self.recent_users(), room.recent_users())?;
+        self.inspect_lists(room)?;
         for (&user, sessions) in &self.members.sessions {
             let mut expected = sessions.clone();
             let mut found = room.sessions_of(user).to_vec();

@@ -196,11 +196,15 @@ impl Oracle {
         same(Law::Members, "sessions online", sessions.count(), snapshot.audience.online as usize)
     }
 
+    /// The last arrivals, the newest first.
+    pub(super) fn remembered(&self) -> impl Iterator<Item = (UserId, Instant)> {
+        self.arrivals.iter().rev().take(self.rules.recent_users as usize).copied().flatten()
+    }
+
     /// Of the last arrivals, those who are online, the newest first and once.
     pub(super) fn recent_users(&self) -> Vec<UserId> {
-        let remembered = self.arrivals.iter().rev().take(self.rules.recent_users as usize);
         let mut newest = Vec::new();
-        for user in remembered.copied().flatten().filter(|&user| self.is_online(user)) {
+        for (user, _) in self.remembered().filter(|&(user, _)| self.is_online(user)) {
             if !newest.contains(&user) {
                 newest.push(user);
             }

@@ -95,8 +95,8 @@ pub struct Oracle {
     speaking: Speaking,
     listeners: Listeners,
     lives: Lives,
-    /// Every user who came online by a join, in order; nobody for one who has gone since.
-    arrivals: Vec<Option<UserId>>,
+    /// Every user who came online by a join, in order, and when; nobody for one who has gone since.
+    arrivals: Vec<Option<(UserId, Instant)>>,
     vacancy: Vacancy,
     sessions_ever: BTreeSet<SessionId>,
     /// Who has said what under a key.

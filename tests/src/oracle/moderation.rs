@@ -9,6 +9,7 @@ use roomcast_core::dedup::SaidKey;
 use roomcast_core::error::ModerationError;
 use roomcast_core::event::EndReason;
 use roomcast_core::ledger::DropReason;
+use roomcast_core::member::MemberList;
 use roomcast_core::message::Sender;
 use roomcast_core::rights::{Action, NotAllowed, Role, Rule};
 use roomcast_core::system_messages::SystemMessageKind;
@@ -271,6 +272,36 @@ impl Oracle {
             }
             self.all_end(now, user, reason);
         }
+    }
+
+    /// The lists of who is online, one user after the other.
+    pub fn inspect_lists(&self, room: &RoomState<Probe>) -> Check {
+        let newest = self.recent_users();
+        let lists = [
+            (MemberList::Newest, newest.clone()),
+            (MemberList::Role(Role::Owner), vec![self.rules.owner]),
+            (MemberList::Role(Role::Admin), self.moderation.admins.clone()),
+            (MemberList::Role(Role::Member), newest),
+            (MemberList::Marked, self.speaking.marks.iter().copied().collect()),
+        ];
+        for (list, mut users) in lists {
+            users.retain(|&user| self.is_online(user));
+            if let MemberList::Role(role) = list {
+                users.retain(|&user| self.role(user) == role);
+            }
+            let expected = users.into_iter().map(|user| {
+                let came = self.remembered().find(|&(other, _)| other == user).map(|(_, at)| at);
+                let profile = self.members.profiles.get(&user).map(|&(id, _)| id);
+                (user, came, self.role(user), profile, self.speaking.marks.contains(&user))
+            });
+            let found = room.members(list).into_iter().map(|member| {
+                let profile = member.profile.map(|profile| profile.id());
+                (member.user, member.joined_at, member.role, profile, member.is_marked)
+            });
+            let (expected, found): (Vec<_>, Vec<_>) = (expected.collect(), found.collect());
+            same(Law::Members, format_args!("the members of {list:?}"), expected, found)?;
+        }
+        Ok(())
     }
 
     /// What can be asked of each user.

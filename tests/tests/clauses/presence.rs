@@ -5,6 +5,8 @@ use roomcast_core::config::Heartbeat;
 use roomcast_core::error::SessionEnd;
 use roomcast_core::event::{Presence, PresenceCause};
 use roomcast_core::ledger::RefusalReason;
+use roomcast_core::member::MemberList;
+use roomcast_core::rights::Role;
 use roomcast_core::time::Duration;
 use roomcast_core::{
     Actor, Event, Instant, Publish, RoomConfig, RoomState, SessionId, Source, UserId,
@@ -275,6 +277,46 @@ fn a12_the_newest_users_are_the_last_still_online() {
     scene.user(UserId(4));
     scene.user(UserId(3));
     assert_eq!(ids(&scene), [3, 4], "each once, as of the last arrival");
+}
+
+/// With when they came, what they are, their profile and their mark; and by role and by mark, in
+/// the room and online.
+#[test]
+fn a12_members_are_listed_by_role_and_by_mark() {
+    let mut scene =
+        Scene::with(|builder| builder.recent_users(3).heartbeat(Some(Heartbeat::AV_CHAT_ROOM)));
+    let [first, second, third, away] = [4, 5, 6, 7].map(UserId);
+    let ids = |scene: &Scene, list| {
+        scene.room.members(list).iter().map(|member| member.user.0).collect::<Vec<_>>()
+    };
+    let began = scene.now;
+    for user in [OWNER, first, second, third] {
+        scene.user(user);
+        scene.wait_millis(1_000);
+    }
+    let now = scene.now;
+    for user in [away, third, first] {
+        scene.room.add_admin(now, Actor::Host, user).unwrap();
+    }
+    scene.room.mark(now, Actor::Host, &[second, away, first]).unwrap();
+    scene.room.set_profile(second, Some("Sue".to_owned())).unwrap();
+    assert_eq!(ids(&scene, MemberList::Newest), [6, 5, 4]);
+    assert_eq!(ids(&scene, MemberList::Role(Role::Owner)), [OWNER.0]);
+    assert_eq!(ids(&scene, MemberList::Role(Role::Admin)), [6, 4], "as they were named, and in");
+    assert_eq!(ids(&scene, MemberList::Role(Role::Member)), [5], "of the newest");
+    assert_eq!(ids(&scene, MemberList::Marked), [4, 5], "by id, and in");
+
+    let of = |list| scene.room.members(list).into_iter().next().unwrap();
+    let sue = of(MemberList::Role(Role::Member));
+    assert_eq!((sue.joined_at, sue.role), (Some(began + Duration::from_secs(2)), Role::Member));
+    assert!(sue.is_marked && sue.profile.as_deref().is_some_and(|profile| profile == "Sue"));
+    let owner = of(MemberList::Role(Role::Owner));
+    assert_eq!((owner.joined_at, owner.profile), (None, None), "it remembers three arrivals");
+    let third = of(MemberList::Newest);
+    assert_eq!((third.role, third.is_marked), (Role::Admin, false));
+
+    scene.wait_millis(60_000);
+    assert_eq!(ids(&scene, MemberList::Marked), [] as [u64; 0], "silent users are not online");
 }
 
 #[test]
