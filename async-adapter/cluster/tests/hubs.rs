@@ -7,13 +7,14 @@ mod server;
 use place::{LONG, OWNER, Place, ROOM, ends, hears};
 use roomcast::error::{DropReason, JoinError};
 use roomcast::event::EndReason;
-use roomcast::{Actor, Hub, Join, Outcome, Publish, RoomConfig, Source, UserId};
+use roomcast::time::{Clock, Instant, SystemClock};
+use roomcast::{Actor, Hub, Join, Outcome, PerLevel, Publish, RoomConfig, Source, UserId};
 use roomcast_cluster::ClusterHub;
 use roomcast_cluster::bus::LocalBus;
 #[cfg(feature = "nats")]
 use roomcast_cluster::bus::{NatsBus, NatsOptions};
 use roomcast_cluster::hub::CommandError;
-use roomcast_cluster::proto::{Event, NodeOptions};
+use roomcast_cluster::proto::{ClockOffset, Event, NodeOptions};
 use roomcast_cluster::wire::NotDone;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -76,6 +77,46 @@ async fn chat_through_the_death_of_the_owner(places: [Place; 2]) {
     assert_eq!(hears(&mut reader, 20).await, expected);
     assert!(lives.owns());
     assert!(lives.room.stats().room.balances());
+}
+
+/// A clock that is as far ahead as it says.
+struct Ahead(SystemClock, Duration);
+
+impl Clock for Ahead {
+    fn now(&self) -> Instant {
+        self.0.now() + self.1
+    }
+}
+
+/// Nobody gets what is older than two seconds, and the one who listens has a clock that is ten ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_as_old_as_it_is_whatever_the_clocks_say() {
+    let bus = LocalBus::new();
+    let within = Some(Duration::from_secs(2));
+    let config = RoomConfig::builder(OWNER).deliver_within(PerLevel([within; 4])).build().unwrap();
+    let owner = Place::of(Hub::start(), &config, 1, bus.connect()).await;
+    let clock = Ahead(SystemClock::default(), Duration::from_secs(10));
+    let other = Place::of(Hub::builder().clock(clock).spawn(), &config, 2, bus.connect()).await;
+    assert!(owner.owns());
+    let mut session = other.room.join(Join::guest()).unwrap();
+    for text in ["a", "b"] {
+        assert!(matches!(owner.says(text).await, Outcome::Dispatched { .. }));
+        assert!(matches!(other.says(text).await, Outcome::Dispatched { .. }));
+    }
+    assert_eq!(hears(&mut session, 4).await, ["a", "a", "b", "b"]);
+    timeout(LONG, async {
+        loop {
+            let books = other.room.books().await.unwrap();
+            let row = books.rows.iter().find(|row| row.node == 1);
+            if let Some(ClockOffset::Behind(by)) = row.and_then(|row| row.clock) {
+                assert!(by > Duration::from_secs(9), "{by:?}");
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

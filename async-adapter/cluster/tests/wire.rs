@@ -67,7 +67,8 @@ fn read_forwards(bytes: &[u8]) -> Result<Forwards<Text>, WireError> {
 }
 
 /// Each record with its golden file.
-fn goldens() -> [(&'static str, Vec<u8>); 10] {
+fn goldens() -> [(&'static str, Vec<u8>); 11] {
+    let lease = NodeLease { node: 7, incarnation: 900, reads: 1, retires: false, sent_at: None };
     [
         ("flight.v1.cbor", full_flight().encode(&Numbers)),
         ("flight-empty.v1.cbor", empty_flight().encode(&Numbers)),
@@ -75,15 +76,10 @@ fn goldens() -> [(&'static str, Vec<u8>); 10] {
         ("flight-speech.v1.cbor", flight_with_speech().encode(&Numbers)),
         ("forwards-speech.v1.cbor", forwards_with_speech().encode(NOW, &Numbers)),
         ("forwards-books.v1.cbor", forwards_with_books().encode(NOW, &Numbers)),
-        (
-            "lease-retires.v1.cbor",
-            NodeLease { node: 7, incarnation: 900, reads: 1, retires: true }.encode(),
-        ),
+        ("lease-retires.v1.cbor", NodeLease { retires: true, ..lease }.encode()),
         ("forwards.v1.cbor", forwards().encode(NOW, &Numbers)),
-        (
-            "lease.v1.cbor",
-            NodeLease { node: 7, incarnation: 900, reads: 1, retires: false }.encode(),
-        ),
+        ("lease.v1.cbor", lease.encode()),
+        ("lease-sent.v1.cbor", NodeLease { sent_at: Some(NOW), ..lease }.encode()),
         ("room.v1.cbor", RoomKey { owner: 7, incarnation: 900 }.encode()),
     ]
 }
@@ -153,11 +149,22 @@ fn what_crosses_ends_by_the_clock_of_whoever_reads() {
     let read = Forwards::<Text>::decode(&sent, there, &mut Numbers).unwrap();
     let What::Message(message) = &read.forwards[0].what else { panic!() };
     assert_eq!(message.admitted_at, Instant::from_secs(89));
-    let flight = full_flight().arrived(there);
+    let flight = full_flight().arrived(there.saturating_sub(Duration::from_secs(2)), there);
     assert_eq!(flight.change.muted[0].1, Until::At(Instant::from_secs(150)));
     let full_at = there + Duration::from_millis(700);
     assert_eq!(flight.continued.rate, Some(roomcast_core::quota::LimitLeft::FullAt(full_at)));
-    assert_eq!(flight.messages[0].parts.dispatched_at, NOW, "the owner's, as it was");
+    // It was two seconds on the way, so its messages are so much older.
+    assert_eq!(flight.messages[0].parts.dispatched_at, Instant::from_secs(88));
+    let left = |flight: &Flight<Text>, from: Instant| {
+        let again = flight.fates.iter().filter_map(|fate| match fate.decided {
+            Decided::Dropped { retry_at, .. } | Decided::Refused { retry_at, .. } => retry_at,
+            _ => None,
+        });
+        again.map(|at| at.saturating_since(from)).collect::<Vec<_>>()
+    };
+    let sent = full_flight();
+    assert!(!left(&sent, sent.sent_at).is_empty());
+    assert_eq!(left(&flight, Instant::from_secs(88)), left(&sent, sent.sent_at));
 }
 
 /// A field and a record that a later version adds are passed over.
@@ -257,7 +264,7 @@ impl HostIds for Nobody {
 fn read_as_all(bytes: &[u8]) {
     let bound = READ_FACTOR * bytes.len() + 4_096;
     let ((), held) = peak(|| {
-        let _ = read_flight(bytes).map(|flight| flight.arrived(NOW));
+        let _ = read_flight(bytes).map(|flight| flight.arrived(NOW, NOW));
         let _ = read_forwards(bytes);
         let _ = NodeLease::decode(bytes);
         let _ = RoomKey::decode(bytes);

@@ -2,6 +2,7 @@
 
 use super::{Answer, Bus, CallId, ClientId, FromBus, Key, Push, Record, Request};
 use bytes::Bytes;
+use roomcast_core::time::Duration;
 use roomcast_core::{Instant, RoomId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -36,6 +37,7 @@ pub struct MemoryBus {
     watchers: BTreeSet<ClientId>,
     out: VecDeque<(ClientId, FromBus)>,
     kept: usize,
+    late: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +76,15 @@ impl MemoryBus {
             watchers: BTreeSet::new(),
             out: VecDeque::new(),
             kept: records.max(1),
+            late: Duration::ZERO,
         }
+    }
+
+    /// The same, but keys lapse so much later than they should: nats-server looks for those that have
+    /// lapsed no sooner than 250 ms after it looked last.
+    #[must_use]
+    pub fn lapsing_late(self, late: Duration) -> Self {
+        Self { late, ..self }
     }
 
     /// All logs are lost, as of a server without copies that dies, and made anew at `now`. The keys
@@ -145,7 +155,7 @@ impl Bus for MemoryBus {
                 Some(Answer::Read(first.cloned()))
             }
             Request::Put { key, expected, value, ttl } => {
-                let lapses_at = ttl.map(|ttl| now + ttl);
+                let lapses_at = ttl.map(|ttl| now + ttl + self.late);
                 let value = Value { revision: 0, bytes: value, lapses_at };
                 Some(self.put(now, key, expected, Some(value)))
             }
@@ -226,7 +236,6 @@ fn among(all: &BTreeSet<(RoomId, ClientId)>, room: RoomId) -> impl Iterator<Item
 #[cfg(test)]
 mod tests {
     use super::*;
-    use roomcast_core::time::Duration;
 
     const ROOM: RoomId = RoomId(1);
     const ONE: ClientId = ClientId(1);

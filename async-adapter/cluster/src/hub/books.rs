@@ -1,8 +1,9 @@
 //! The books of a room, over all of its nodes.
 
-use crate::proto::{Follower, LiveKeys};
-use crate::wire::{Books, EdgeBooks, NodeBooks};
-use roomcast::PerLevel;
+use crate::proto::{ClockOffset, Follower, Node};
+use crate::wire::{Books, EdgeBooks, NodeBooks, Wire};
+use roomcast::{Payload, PerLevel};
+use roomcast_core::Instant;
 use std::time::Duration;
 
 /// The books of a room of a cluster, by node, as this node reads them in the room's log:
@@ -37,23 +38,27 @@ pub struct NodeRow {
     /// How long ago it said so, without the time that it was on its way: up to about two
     /// [beats](crate::proto::NodeOptions::beat) of a node that lives, or more where nothing changes.
     pub age: Duration,
+    /// How far its clock is from the one here; `None`: it is here, or nothing of it was heard. Ages are
+    /// reckoned by that, so nobody's clock has to be right; resume tokens are not.
+    pub clock: Option<ClockOffset>,
     /// The books.
     pub books: EdgeBooks,
 }
 
 impl ClusterBooks {
-    pub(super) fn new(
+    pub(super) fn new<M: Payload + Wire + Clone>(
+        node: &Node<M>,
         follower: &Follower,
-        keys: &LiveKeys,
-        here: u64,
-        now: roomcast_core::Instant,
+        now: Instant,
     ) -> Self {
+        let (keys, here) = (node.keys(), node.incarnation());
         let row = |row: &NodeBooks| NodeRow {
             node: row.node,
             incarnation: row.edge,
             is_here: row.edge == here,
             lives: row.edge == here || keys.lives(row.edge),
             age: now.saturating_since(row.as_of),
+            clock: node.clock_offset(row.edge),
             books: row.books.clone(),
         };
         Self {

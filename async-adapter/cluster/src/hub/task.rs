@@ -162,9 +162,8 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             Order::Books { room, tell } => {
                 // A room that is closed here is dropped, which says that.
                 if let Some(follower) = self.driver.node().follower(room) {
-                    let node = self.driver.node();
-                    let (here, now) = (node.incarnation(), self.driver.now());
-                    let _ = tell.send(ClusterBooks::new(follower, node.keys(), here, now));
+                    let (node, now) = (self.driver.node(), self.driver.now());
+                    let _ = tell.send(ClusterBooks::new(node, follower, now));
                 }
             }
             Order::Rooms { tell } => drop(tell.send(self.open_rooms())),

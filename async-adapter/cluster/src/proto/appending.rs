@@ -318,7 +318,8 @@ impl<M: Payload + Wire + Clone> Room<M> {
     /// The room's first flight is this node's own.
     fn start_with<I: HostIds>(&mut self, shared: &mut Shared<M, I>, record: &Record) {
         let Ok(flight) = Flight::<M>::decode(&record.bytes, &mut shared.ids) else { return };
-        self.follower = Follower::begin(record.at, shared.now, &flight.arrived(shared.now));
+        let flight = shared.arrived(flight);
+        self.follower = Follower::begin(record.at, shared.now, &flight);
         (self.is_new, self.heard_at) = (false, shared.now);
         self.open(shared);
     }

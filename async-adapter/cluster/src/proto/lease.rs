@@ -38,6 +38,7 @@ impl Lease {
             incarnation: shared.incarnation,
             reads: VERSION,
             retires: shared.retires,
+            sent_at: Some(shared.now),
         };
         self.sent = Some(shared.now);
         let (key, value) = (Key::Node(options.name), lease.encode().into());
@@ -94,6 +95,7 @@ impl Lease {
                 self.revision = revision;
                 // Counted from before the bus began to count.
                 shared.lease_until = sent + shared.options.lease;
+                shared.renewed_at = sent;
                 self.next = sent + shared.options.lease / 3;
                 if shared.incarnation == 0 {
                     shared.incarnation = revision;

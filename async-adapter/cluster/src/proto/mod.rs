@@ -27,6 +27,7 @@
 mod appending;
 mod claim;
 mod claiming;
+mod clocks;
 mod decide;
 mod follow;
 mod keys;
@@ -40,6 +41,7 @@ mod shared;
 mod silence;
 mod writing;
 
+pub use clocks::ClockOffset;
 pub use follow::Follower;
 pub use keys::LiveKeys;
 pub use node::Node;

@@ -4,7 +4,7 @@ use super::follow::Follower;
 use super::lease::Lease;
 use super::room::Room;
 use super::shared::{Purpose, Shared};
-use super::{Event, Input, LiveKeys, NodeOptions, Output};
+use super::{ClockOffset, Event, Input, LiveKeys, NodeOptions, Output};
 use crate::bus::{Answer, CallId, FromBus, Push, Request};
 use crate::wire::{HostIds, NodeBooks, Numbers, What, Wire};
 use roomcast_core::message::Payload;
@@ -157,7 +157,8 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
         // Nothing is done before there is a lease.
         let room = self.queue.first().filter(|_| self.shared.incarnation != 0).map(|(at, _)| *at);
         let call = self.shared.next_overdue();
-        self.lease.due().into_iter().chain(room).chain(call).min()
+        let lapse = self.shared.next_lapse().filter(|_| self.shared.incarnation != 0);
+        self.lease.due().into_iter().chain(room).chain(call).chain(lapse).min()
     }
 
     /// What tells this start of the node from all others; 0: it has no lease yet.
@@ -207,6 +208,12 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
     /// Who lives, and who owns what, as far as has been heard here.
     pub fn keys(&self) -> &LiveKeys {
         &self.shared.keys
+    }
+
+    /// How far the clock of a node is from the one here, by the node's incarnation; `None`: nothing was heard
+    /// of it. Ages are reckoned by that, and nobody's clock has to be right.
+    pub fn clock_offset(&self, incarnation: u64) -> Option<ClockOffset> {
+        self.shared.clocks.offset(incarnation, self.shared.now)
     }
 
     fn push(&mut self, room: RoomId, what: What<M>, tag: u64) {
@@ -275,16 +282,8 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
                 }
             }
             Push::Key { key, revision, value } => {
-                let gone = self.shared.keys.heard(key, revision, value.as_deref());
-                if let Some(gone) = gone {
-                    let keys = &self.shared.keys;
-                    let free = self.rooms.keys().filter(|room| {
-                        keys.room(**room).is_some_and(|(_, key)| key.incarnation == gone)
-                    });
-                    let free: Vec<RoomId> = free.copied().collect();
-                    for room in free {
-                        self.wake(room);
-                    }
+                if let Some(gone) = self.shared.heard(key, revision, value.as_deref()) {
+                    self.wake_rooms_of(gone);
                 }
                 if let crate::bus::Key::Room(room) = key {
                     self.overtaken(room);
@@ -308,6 +307,19 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
 
     fn wake(&mut self, room: RoomId) {
         self.set_due(room, Instant::ZERO);
+    }
+
+    /// A node is gone: what it owned is free.
+    fn wake_rooms_of(&mut self, gone: u64) {
+        let keys = &self.shared.keys;
+        let free = self
+            .rooms
+            .keys()
+            .filter(|room| keys.room(**room).is_some_and(|(_, key)| key.incarnation == gone));
+        let free: Vec<RoomId> = free.copied().collect();
+        for room in free {
+            self.wake(room);
+        }
     }
 
     fn wake_all(&mut self) {
@@ -335,6 +347,9 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
         self.lease.tick(&mut self.shared);
         if self.shared.incarnation == 0 {
             return;
+        }
+        while let Some(gone) = self.shared.lapsed() {
+            self.wake_rooms_of(gone);
         }
         while let Some(&(_, room)) = self.queue.first().filter(|(at, _)| *at <= self.shared.now) {
             let Some(its) = self.rooms.get_mut(&room) else {

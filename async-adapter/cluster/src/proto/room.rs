@@ -156,7 +156,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
     /// Follows the log from this record on, if it has all that is known.
     fn start<I: HostIds>(&mut self, shared: &mut Shared<M, I>, record: &Record) -> bool {
         let Ok(flight) = Flight::<M>::decode(&record.bytes, &mut shared.ids) else { return false };
-        let flight = flight.arrived(shared.now);
+        let flight = shared.arrived(flight);
         self.follower = Follower::begin(record.at, shared.now, &flight);
         if self.follower.is_none() {
             return false;
@@ -273,7 +273,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
             shared.tell(Event::Unreadable { room: self.id });
             return;
         };
-        let mut flight = flight.arrived(now);
+        let mut flight = shared.arrived(flight);
         if flight.epoch < follower.epoch {
             // A log was made anew, and somebody whose time is over has written to it first.
             follower.applied = record.at;

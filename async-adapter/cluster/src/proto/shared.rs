@@ -1,7 +1,9 @@
 //! What all rooms of a node share: the time, the keys, and the calls to the bus.
 
+use super::clocks::Clocks;
 use super::{Event, LiveKeys, NodeOptions, Output};
-use crate::bus::{CallId, Request};
+use crate::bus::{CallId, Key, Request};
+use crate::wire::Flight;
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, RoomId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -33,9 +35,12 @@ pub(super) struct Shared<M, I> {
     pub(super) incarnation: u64,
     /// Until when the lease holds, by this clock; after that, others may have taken the rooms.
     pub(super) lease_until: Instant,
+    /// When the attempt to renew it was sent that was answered last.
+    pub(super) renewed_at: Instant,
     /// It is about to stop: it hands over what it owns, and takes nothing.
     pub(super) retires: bool,
     pub(super) keys: LiveKeys,
+    pub(super) clocks: Clocks,
     pub(super) outputs: VecDeque<Output<M>>,
     calls: BTreeMap<CallId, (Instant, Purpose)>,
     deadlines: BTreeSet<(Instant, CallId)>,
@@ -50,8 +55,10 @@ impl<M, I> Shared<M, I> {
             now: Instant::ZERO,
             incarnation: 0,
             lease_until: Instant::ZERO,
+            renewed_at: Instant::ZERO,
             retires: false,
             keys: LiveKeys::default(),
+            clocks: Clocks::default(),
             outputs: VecDeque::new(),
             calls: BTreeMap::new(),
             deadlines: BTreeSet::new(),
@@ -93,6 +100,42 @@ impl<M, I> Shared<M, I> {
 
     pub(super) fn next_overdue(&self) -> Option<Instant> {
         self.deadlines.first().map(|(until, _)| *until)
+    }
+
+    /// A key of the bus has changed. Returns the incarnation of a node that is gone, if this says so.
+    pub(super) fn heard(&mut self, key: Key, revision: u64, value: Option<&[u8]>) -> Option<u64> {
+        let heard = self.keys.heard(self.now, key, revision, value);
+        if let Some((node, sent_at)) = heard.sent {
+            self.clocks.lives(node, sent_at, self.now);
+        }
+        if let Some(gone) = heard.gone {
+            self.clocks.gone(gone);
+        }
+        heard.gone
+    }
+
+    /// The incarnation of a node whose lease has lapsed by the clock here, once.
+    pub(super) fn lapsed(&mut self) -> Option<u64> {
+        let renewed = (self.renewed_at, self.options.lease);
+        let gone = self.keys.lapsed(self.now, self.options.name, renewed)?;
+        self.clocks.gone(gone);
+        Some(gone)
+    }
+
+    /// When [`lapsed`](Self::lapsed) says something.
+    pub(super) fn next_lapse(&self) -> Option<Instant> {
+        self.keys.next_lapse(self.options.name, (self.renewed_at, self.options.lease))
+    }
+
+    /// A flight as it arrives here, by the clock here.
+    pub(super) fn arrived(&mut self, flight: Flight<M>) -> Flight<M> {
+        let (owner, sent_at, now) = (flight.owner, flight.sent_at, self.now);
+        if owner == self.incarnation {
+            // By this very clock.
+            return flight.arrived(sent_at, now);
+        }
+        self.clocks.heard(owner, sent_at, now);
+        flight.arrived(self.clocks.here(owner, sent_at, now).unwrap_or(now), now)
     }
 
     /// Whether this node may take itself for the owner of anything.

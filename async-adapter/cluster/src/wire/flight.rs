@@ -9,7 +9,7 @@ use super::record::{EdgeRecord, FlightRecord, LimitRecord};
 use super::{Record, VERSION, WireError, contradiction, read, write};
 use roomcast_core::admission::Continued;
 use roomcast_core::dedup::SaidKey;
-use roomcast_core::message::Sender;
+use roomcast_core::message::{MessageParts, Sender};
 use roomcast_core::quota::LimitLeft;
 use roomcast_core::{Instant, PerLevel, Priority};
 
@@ -28,7 +28,8 @@ pub struct Flight<M> {
     pub owner: u64,
     /// Its number in the epoch: 1 for the one by which the owner takes over.
     pub number: u64,
-    /// When it was made, by the owner's clock. All instants in it are that clock's.
+    /// When it was made, by the owner's clock, or by that of a node at which it has
+    /// [arrived](Self::arrived). All instants in it are that clock's.
     pub sent_at: Instant,
     /// Where the room stands behind it.
     pub continued: Continued,
@@ -198,32 +199,6 @@ impl<M: Wire> Flight<M> {
             rows,
         })
     }
-
-    /// The same as it arrives at `now` by another clock: what its limits have left, mutes, bans and
-    /// keys end as long after `now` as they ended after it was sent. Messages keep the owner's times.
-    ///
-    /// What was on the way, or lay in the log, for a while ends that much later: rather a mute too
-    /// long than a limit that grants twice.
-    #[must_use]
-    pub fn arrived(mut self, now: Instant) -> Self {
-        let sent_at = self.sent_at;
-        let to = |at| moved(at, sent_at, now);
-        self.change.move_instants(to);
-        if let Some(state) = &mut self.state {
-            state.move_instants(to);
-        }
-        for row in &mut self.rows {
-            row.as_of = to(row.as_of);
-        }
-        let continued = &mut self.continued;
-        let limits = continued.level_quotas.0.iter_mut();
-        for limit in limits.chain([&mut continued.rate, &mut continued.notices]).flatten() {
-            match limit {
-                LimitLeft::FullAt(at) | LimitLeft::Passed { at, .. } => *at = to(*at),
-            }
-        }
-        self
-    }
 }
 
 fn limits(continued: &Continued) -> impl Iterator<Item = LimitRecord> {
@@ -268,6 +243,43 @@ fn moved(at: Instant, here: Instant, there: Instant) -> Instant {
 }
 
 impl<M> Flight<M> {
+    /// The same as it arrives at `now` by another clock, by which it was sent at `sent_at`: as long before
+    /// that as they were by the owner's clock, its messages were let in and dispatched, and that long after
+    /// it something refused can be tried again. What its limits have left, mutes, bans and keys end as long
+    /// after `now` as they ended after it was sent.
+    ///
+    /// What was on the way, or lay in the log, for a while ends that much later: rather a mute too
+    /// long than a limit that grants twice.
+    #[must_use]
+    pub fn arrived(mut self, sent_at: Instant, now: Instant) -> Self {
+        let theirs = core::mem::replace(&mut self.sent_at, sent_at);
+        for MessageParts { admitted_at, dispatched_at, .. } in
+            self.messages.iter_mut().map(|sent| &mut sent.parts)
+        {
+            *admitted_at = moved(*admitted_at, theirs, sent_at);
+            *dispatched_at = moved(*dispatched_at, theirs, sent_at);
+        }
+        for fate in &mut self.fates {
+            fate.decided.move_instants(|at| moved(at, theirs, sent_at));
+        }
+        let to = |at| moved(at, theirs, now);
+        self.change.move_instants(to);
+        if let Some(state) = &mut self.state {
+            state.move_instants(to);
+        }
+        for row in &mut self.rows {
+            row.as_of = to(row.as_of);
+        }
+        let continued = &mut self.continued;
+        let limits = continued.level_quotas.0.iter_mut();
+        for limit in limits.chain([&mut continued.rate, &mut continued.notices]).flatten() {
+            match limit {
+                LimitLeft::FullAt(at) | LimitLeft::Passed { at, .. } => *at = to(*at),
+            }
+        }
+        self
+    }
+
     /// The keys of what went out, with their instants by the clock by which the flight arrived at
     /// `now`.
     pub(crate) fn said(&self, now: Instant) -> impl Iterator<Item = (Sender, SaidKey)> + '_ {

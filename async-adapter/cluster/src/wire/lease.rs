@@ -2,6 +2,7 @@
 
 use super::record::{LeaseRecord, RoomRecord};
 use super::{Record, VERSION, WireError, read, write};
+use roomcast_core::Instant;
 
 /// A node that lives: the value of its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct NodeLease {
     pub reads: u32,
     /// It is about to stop, and takes no room.
     pub retires: bool,
+    /// When it was sent, by the node's clock; `None`: its version does not say that.
+    pub sent_at: Option<Instant>,
 }
 
 /// Who owns a room: the value of the room's key. The key's revision is the epoch.
@@ -39,10 +42,10 @@ impl Record for RoomRecord {
 impl NodeLease {
     /// Returns the bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let &Self { node, incarnation, reads, retires } = self;
+        let &Self { node, incarnation, reads, retires, sent_at } = self;
         let (version, mark) = (VERSION, LeaseRecord::MARK);
-        let retires = retires.then_some(true);
-        write(&LeaseRecord { version, mark, node, incarnation, reads, retires })
+        let (retires, sent_at) = (retires.then_some(true), sent_at.map(Instant::as_nanos));
+        write(&LeaseRecord { version, mark, node, incarnation, reads, retires, sent_at })
     }
 
     /// Reads what [`encode`](Self::encode) returned.
@@ -50,8 +53,9 @@ impl NodeLease {
     /// # Errors
     /// The bytes are no such record of a version that is read here.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let LeaseRecord { node, incarnation, reads, retires, .. } = read(bytes)?;
-        Ok(Self { node, incarnation, reads, retires: retires.unwrap_or(false) })
+        let LeaseRecord { node, incarnation, reads, retires, sent_at, .. } = read(bytes)?;
+        let (retires, sent_at) = (retires.unwrap_or(false), sent_at.map(Instant::from_nanos));
+        Ok(Self { node, incarnation, reads, retires, sent_at })
     }
 }
 

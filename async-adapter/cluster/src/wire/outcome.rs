@@ -19,14 +19,16 @@ pub enum Decided {
     Dropped {
         /// Why; `None`: for a reason that the owner's version knows and this one does not.
         reason: Option<DropReason>,
-        /// The earliest instant at which the same could go out, by the owner's clock.
+        /// The earliest instant at which the same could go out, by the clock of the
+        /// [flight](super::Flight::sent_at) that says so.
         retry_at: Option<Instant>,
     },
     /// The room did not let it in.
     Refused {
         /// Why; `None`: for a reason that the owner's version knows and this one does not.
         reason: Option<RefusalReason>,
-        /// The first instant at which every limit would agree, by the owner's clock.
+        /// The first instant at which every limit would agree, by the clock of the
+        /// [flight](super::Flight::sent_at) that says so.
         retry_at: Option<Instant>,
     },
     /// It became one with a message that waited, and shares its fate.
@@ -76,6 +78,13 @@ impl NotDone {
 }
 
 impl Decided {
+    /// Its instant becomes that of another clock.
+    pub(super) fn move_instants(&mut self, to: impl Fn(Instant) -> Instant) {
+        if let Self::Dropped { retry_at, .. } | Self::Refused { retry_at, .. } = self {
+            *retry_at = retry_at.map(to);
+        }
+    }
+
     pub(super) fn record(self, edge: u64, number: u64, sent_at: Instant) -> FateRecord<'static> {
         let after = |at: Option<Instant>| at.map(|at| nanos(at.saturating_since(sent_at)));
         let (seq, reason, retry_after, carrier) = (None, None, None, None);

@@ -451,6 +451,8 @@ pub(super) struct LeaseRecord {
     pub(super) reads: u32,
     #[n(5)]
     pub(super) retires: Option<bool>,
+    #[n(6)]
+    pub(super) sent_at: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]

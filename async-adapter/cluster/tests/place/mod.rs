@@ -27,19 +27,28 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn new(name: u64, bus: impl Connection + Send + 'static) -> Self {
+        // Nothing is too old, however long nobody owns the room.
+        let config = RoomConfig::builder(OWNER).rate(1_000).burst(1_000);
+        let config = config.fresh_within(PerLevel([None; 4])).build().unwrap();
+        // The nodes share a key, so that a token of one is good at all.
+        Self::of(Hub::builder().token_key(&[7; 32]).spawn(), &config, name, bus).await
+    }
+
+    /// One of a certain hub, with a room that is configured like this.
+    pub(crate) async fn of(
+        hub: Hub<String>,
+        config: &RoomConfig,
+        name: u64,
+        bus: impl Connection + Send + 'static,
+    ) -> Self {
         let told = Arc::new(Mutex::new(Vec::new()));
         let hear = Arc::clone(&told);
         let mut options = NodeOptions::new(name);
         options.lease = LEASE;
-        // The nodes share a key, so that a token of one is good at all.
-        let hub = Hub::builder().token_key(&[7; 32]).spawn();
         let hub = ClusterHub::join_telling(hub, bus, options, move |event| {
             hear.lock().unwrap().push(event);
         });
-        // Nothing is too old, however long nobody owns the room.
-        let config = RoomConfig::builder(OWNER).rate(1_000).burst(1_000);
-        let config = config.fresh_within(PerLevel([None; 4])).build().unwrap();
-        let room = timeout(LONG, hub.open_room(ROOM, &config)).await.unwrap().unwrap();
+        let room = timeout(LONG, hub.open_room(ROOM, config)).await.unwrap().unwrap();
         Self { hub, room, told }
     }
 

@@ -38,10 +38,15 @@ pub(super) struct Cluster {
 impl Cluster {
     /// So many nodes, at which the room is open.
     pub(super) fn new(nodes: u64) -> Self {
+        Self::over(nodes, |bus| bus)
+    }
+
+    /// The same over a bus that is somehow different.
+    pub(super) fn over(nodes: u64, change: impl Fn(MemoryBus) -> MemoryBus) -> Self {
         let now = Instant::from_secs(1_000);
         let mut cluster = Self {
             now,
-            bus: MemoryBus::new(now),
+            bus: change(MemoryBus::new(now)),
             nodes: Vec::new(),
             ways: Vec::new(),
             told: Vec::new(),

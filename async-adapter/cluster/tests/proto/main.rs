@@ -1,5 +1,6 @@
 //! Nodes over a bus in memory, one thing after the other: what each kind of trouble comes to.
 
+mod clocks;
 mod cluster;
 
 use cluster::{Cluster, MILLI, ROOM, Way, numbered, out};

@@ -31,11 +31,11 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// One whose clock is up to five seconds off, and up to one in a hundred too fast or too slow.
+    /// One whose clock is up to five seconds off, and up to four in a thousand too fast or too slow.
     pub(crate) fn new(name: u64, random: &mut Random, is_skewed: bool) -> Self {
-        let (offset, drift) = (random.below(10_000_000_001), random.below(20_001));
+        let (offset, drift) = (random.below(10_000_000_001), random.below(8_001));
         let (offset, drift_ppm) = if is_skewed {
-            (i128::from(offset) - 5_000_000_000, i128::from(drift) - 10_000)
+            (i128::from(offset) - 5_000_000_000, i128::from(drift) - 4_000)
         } else {
             (0, 0)
         };

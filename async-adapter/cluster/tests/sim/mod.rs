@@ -1,6 +1,7 @@
 //! Nodes of a cluster over a bus in memory, in virtual time, with everything that goes wrong on the
 //! way between them: drawn from a number, and the same for the same number on every machine.
 
+mod ages;
 mod end;
 mod machine;
 mod oracle;
@@ -9,13 +10,15 @@ mod plan;
 mod random;
 mod way;
 
+use ages::Ages;
 use machine::Machine;
 use oracle::{Oracle, Rate, WITHIN};
 use place::{Place, ROOM, Words};
 use random::Random;
-use roomcast_cluster::bus::{Bus, CallId, ClientId, FromBus, MemoryBus, Request};
+use roomcast_cluster::bus::{Bus, CallId, ClientId, FromBus, MemoryBus, Push, Request};
 use roomcast_cluster::proto::{Event, Input, Node, Outcome, Output};
 use roomcast_cluster::wire::{Command, Decided};
+use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Instant, PerLevel, RoomConfig, UserId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -102,6 +105,7 @@ struct World {
     numbers: u64,
     due: BTreeMap<(u64, u64), Due>,
     oracle: Oracle,
+    ages: Ages,
     /// At which machine, start and edge each message was said.
     said_at: BTreeMap<u64, (usize, u64, u64)>,
     /// Edges that died, by their node's incarnation, with what the node had not heard the fate of.
@@ -140,6 +144,7 @@ impl World {
             held: most(&mut random, 6),
             delay: random.between(1, 30) * MILLI,
         };
+        let late = Duration::from_nanos(random.below(3) * random.below(SECOND));
         let machines = random.between(2, 4);
         let is_skewed = random.per_mille(700);
         let machines = (1..=machines).map(|name| Machine::new(name, &mut random, is_skewed));
@@ -149,13 +154,14 @@ impl World {
         let config = builder.fresh_within(PerLevel([Some(WITHIN); 4])).build();
         Self {
             net,
-            bus: MemoryBus::new(Instant::from_nanos(0)),
+            bus: MemoryBus::new(Instant::from_nanos(0)).lapsing_late(late),
             machines,
             config: config.expect("valid settings"),
             at: 0,
             numbers: 0,
             due: BTreeMap::new(),
             oracle: Oracle::new(Rate::new(rate, !is_skewed)),
+            ages: Ages::default(),
             said_at: BTreeMap::new(),
             gained_by_dead: 0,
             seen: Seen::default(),
@@ -193,6 +199,7 @@ impl World {
                     if paused_until > self.at {
                         self.later(paused_until, Due::ToNode(machine, client, from));
                     } else {
+                        self.hears(machine, &from);
                         self.call(machine, Input::Bus(from))?;
                     }
                 }
@@ -274,6 +281,7 @@ impl World {
 
     fn boot(&mut self, machine: usize) -> Result<(), String> {
         self.machines[machine].boot();
+        self.ages.forgets(machine);
         let config = Box::new(self.config.clone());
         self.call(machine, Input::Open { room: ROOM, config })?;
         self.later(self.at + 20 * MILLI, Due::Look(machine));
@@ -329,6 +337,15 @@ impl World {
         }
         self.later(self.at + 40 * MILLI, Due::Look(machine));
         Ok(())
+    }
+
+    /// What a node hears of another's lease says how far its clock is from its own.
+    fn hears(&mut self, machine: usize, from: &FromBus) {
+        if let FromBus::Push(Push::Key { key, value, .. }) = from {
+            let machines = &self.machines;
+            let at = |its: usize, now| machines[its].at(now);
+            self.ages.heard(machine, (*key, value.as_deref()), self.at, at);
+        }
     }
 
     /// Something comes to a node.
@@ -396,6 +413,7 @@ impl World {
                 its.place = Some(Place::open(&self.config, now, its.name, heads, life, state));
             }
             Output::Flight { handed, .. } => {
+                self.ages.handed_on(machine, &handed, (self.at, now))?;
                 let place = its.place.as_mut().ok_or("a flight for no edge")?;
                 let lost = place.take(now, handed)?;
                 // However much comes at once, nobody falls out of the edge's own log.
@@ -420,6 +438,9 @@ impl World {
                 if let (Some(place), false) = (&mut its.place, went_out) {
                     place.edge.not_dispatched(&message.forwarded());
                 }
+            }
+            Output::Event(Event::Started { incarnation }) => {
+                self.ages.started(incarnation, machine);
             }
             Output::Event(Event::Owns { .. }) => self.seen.owners += 1,
             Output::Event(Event::Unreadable { .. }) => return Err("a record is unreadable".into()),

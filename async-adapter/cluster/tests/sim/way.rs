@@ -70,7 +70,9 @@ impl World {
                 (append, &from, &bytes)
             {
                 let (at, previous, bytes) = (*at, *previous, bytes.clone());
-                self.oracle.accepted(&Record { at, previous, bytes })?;
+                let (record, machines) = (Record { at, previous, bytes }, &self.machines);
+                self.ages.accepted(&record, |its, now| machines[its].at(now));
+                self.oracle.accepted(&record)?;
             }
             pushed.push((client, from));
         }
