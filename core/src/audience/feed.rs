@@ -253,14 +253,15 @@ impl<M: Payload> Feed<M> {
 
     /// Returns whether a session may go on with a token: it is neither too old nor too far ahead of
     /// the time, and at no level so far behind that the low half of its position would soon mean another.
+    /// Positions may be ahead: of what this audience has not got yet.
     pub(super) fn honours(&self, now: Instant, token: &ResumeToken) -> bool {
         let age = now.saturating_since(token.taken_at);
         let is_fresh = token.taken_at <= now + self.resume_skew && age < self.resume_within;
         let mut positions = token.positions.iter();
         is_fresh
             && positions.all(|(level, &position)| {
-                let behind = self.log.head(level).checked_sub(position);
-                behind.is_some_and(|behind| behind <= u64::from(MAX_LAG))
+                let behind = self.log.head(level).saturating_sub(position);
+                behind <= u64::from(MAX_LAG)
             })
     }
 

@@ -97,10 +97,14 @@ impl<M: Payload> Audience<M> {
     /// fresh session would get it. What it reads that was there before it came is
     /// [history](crate::Batch::is_history), and is handed over however old.
     ///
-    /// A token that is as old as `resume_within` or older, that is from the future (of time, by more
-    /// than [`resume_skew`](crate::config::RoomConfigBuilder::resume_skew), or of a level's
-    /// positions), or that is more than 2³⁰ messages of a level behind, is not honoured: the session joins as any other, and so it does with one of another life of the
-    /// room. [`Joined::start`] tells which it was.
+    /// An audience of another machine may be further on than this one, and a token of it ahead: then the
+    /// session reads from the head, and gets again, once it is dispatched here, what its client drops by
+    /// number.
+    ///
+    /// A token that is as old as `resume_within` or older, that is from the future by more than
+    /// [`resume_skew`](crate::config::RoomConfigBuilder::resume_skew), or that is more than 2³⁰ messages
+    /// of a level behind, is not honoured: the session joins as any other, and so it does with one of
+    /// another life of the room. [`Joined::start`] tells which it was.
     ///
     /// # Errors
     /// As [`join`](Self::join); also when the session that the token names is still in.
@@ -122,7 +126,8 @@ impl<M: Payload> Audience<M> {
         if !self.feed.honours(now, token) {
             return self.join(kind, group, None);
         }
-        let positions = &token.positions;
+        let heads = self.feed.log().heads();
+        let positions = &PerLevel::from_fn(|level| token.positions[level].min(heads[level]));
         let key = self.enter(kind, group, positions);
         let first = token.formers.len().saturating_sub(MAX_FORMERS);
         let mut formers = token.formers[first..].to_vec();

@@ -272,6 +272,22 @@ fn a_second_audience_gives_late_joiners_the_same() {
     }
 }
 
+/// It is of another machine, which has got more: nothing is missing, and what comes again has its number.
+#[test]
+fn a_token_may_be_ahead_of_what_has_come_here() {
+    let mut scene = Scene::new();
+    let silent = scene.join();
+    scene.apply(3, None);
+    let mut token = scene.audience.resume_token(NOW, silent).unwrap();
+    assert!(scene.audience.leave(silent));
+    token.positions[LEVEL] = 5;
+    let resumed =
+        scene.audience.resume(NOW, SessionKind::User, Group::default(), None, &token).unwrap();
+    assert_eq!((resumed.start, resumed.starts_after), (StartPosition::Resumed, Seq(3)));
+    scene.apply(1, None);
+    assert_eq!(scene.read(resumed.session), (0, 1));
+}
+
 /// It is good while 32 bits reach.
 #[test]
 fn a_token_tells_what_was_missed_and_not_told() {

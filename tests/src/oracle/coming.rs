@@ -58,7 +58,7 @@ impl Oracle {
                 )?;
                 listener.group = join.in_group();
                 listener.starts = match (start, join.token()) {
-                    (StartPosition::Resumed, Some(token)) => token.positions,
+                    (StartPosition::Resumed, Some(token)) => self.goes_on_at(token),
                     _ => PerLevel::from_fn(|level| {
                         listener.pending[level].front().copied().unwrap_or(self.heads[level])
                     }),

@@ -115,6 +115,11 @@ impl Oracle {
         Ok(())
     }
 
+    /// Where a session goes on with a token: one of another machine may name what has yet to come here.
+    pub(super) fn goes_on_at(&self, token: &ResumeToken) -> PerLevel<u64> {
+        PerLevel::from_fn(|level| token.positions[level].min(self.heads[level]))
+    }
+
     /// What a session that joins with this token finds, if the token is honoured; with the last
     /// number that it does not get.
     pub(super) fn resumed(
@@ -132,14 +137,13 @@ impl Oracle {
             return None;
         }
         let age = self.clock.saturating_since(token.taken_at);
-        let behind =
-            PerLevel::from_fn(|level| self.heads[level].checked_sub(token.positions[level]));
-        if age >= self.rules.resume_within
-            || behind.values().any(|behind| behind.is_none_or(|behind| behind > 1 << 30))
-        {
+        let from = self.goes_on_at(token);
+        let is_far =
+            Priority::ALL.into_iter().any(|level| self.heads[level] - from[level] > 1 << 30);
+        if age >= self.rules.resume_within || is_far {
             return None;
         }
-        let mut reach = PerLevel::from_fn(|level| token.positions[level].max(self.reach(level)));
+        let mut reach = PerLevel::from_fn(|level| from[level].max(self.reach(level)));
         // The last that count, and of these whom the room has reason to remember.
         let last = token.formers.iter().rev().take(MAX_FORMERS).rev().copied();
         let formers: Vec<SessionKey> = last.chain([token.session.key()]).collect();
@@ -176,7 +180,7 @@ impl Oracle {
         }
         let mut listener = Listener { formers: remembered, ..Listener::default() };
         for level in Priority::ALL {
-            for position in token.positions[level]..self.heads[level] {
+            for position in from[level]..self.heads[level] {
                 let sender = self.listeners.sender(level, position);
                 let is_own = sender.is_some_and(|sender| listener.formers.contains(&sender));
                 if position < reach[level] {
@@ -190,7 +194,7 @@ impl Oracle {
                 }
             }
         }
-        Some((listener, token.positions.values().sum(), StartPosition::Resumed))
+        Some((listener, from.values().sum(), StartPosition::Resumed))
     }
 
     /// The first position of a level behind the last that the log holds and that nobody may read
