@@ -84,6 +84,14 @@ impl Server {
         }
     }
 
+    /// Sends it a signal: `STOP` and it stands still, `CONT` and it goes on.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.process().expect("it is up").to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &process]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {process}");
+    }
+
     /// The number of its process.
     pub(crate) fn process(&self) -> Option<u32> {
         self.process.as_ref().map(Child::id)
