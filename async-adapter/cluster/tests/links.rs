@@ -91,8 +91,8 @@ async fn chat_through(trouble: impl AsyncFnOnce(&Proxy, &Proxy, &Server)) -> Opt
     }
     let went_out: BTreeMap<u64, String> = fates
         .iter()
-        .filter_map(|(text, outcome)| match outcome {
-            Outcome::Dispatched { seq, .. } => Some((seq.0, text.clone())),
+        .map(|(text, outcome)| match outcome {
+            Outcome::Dispatched { seq, .. } => (seq.0, text.clone()),
             other => panic!("{text}: {other:?}"),
         })
         .collect();
