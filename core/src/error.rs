@@ -124,6 +124,14 @@ pub enum ModerationError {
         /// The most.
         max: usize,
     },
+    /// Whoever is to own the room is banned.
+    #[error("{user} is banned {until} and may not own the room; unban first")]
+    Banned {
+        /// Who.
+        user: UserId,
+        /// Until when.
+        until: Until,
+    },
     /// The room has as many admins as it may have.
     #[error("too many admins (limit {max})")]
     TooManyAdmins {

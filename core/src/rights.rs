@@ -25,6 +25,8 @@ pub enum Action {
     AddAdmin,
     /// Make an admin a member again.
     RemoveAdmin,
+    /// Hand the room over to another owner.
+    SetOwner,
     /// Take a user out.
     Kick,
     /// Take a user out and keep them out.
@@ -83,7 +85,7 @@ pub struct NotAllowed {
 /// room), if one does.
 pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>) -> Option<Rule> {
     let least = match action {
-        Action::Close | Action::AddAdmin | Action::RemoveAdmin => Role::Owner,
+        Action::Close | Action::AddAdmin | Action::RemoveAdmin | Action::SetOwner => Role::Owner,
         Action::Kick
         | Action::Ban
         | Action::Unban
@@ -117,6 +119,7 @@ impl fmt::Display for Action {
         f.write_str(match self {
             Self::Close => "close",
             Self::AddAdmin => "make an admin of",
+            Self::SetOwner => "hand the room over to",
             Self::RemoveAdmin => "take the admin rights of",
             Self::Kick => "kick",
             Self::Ban => "ban",
@@ -177,7 +180,7 @@ mod tests {
                     .collect()
             })
         };
-        for action in [Action::AddAdmin, Action::RemoveAdmin] {
+        for action in [Action::AddAdmin, Action::RemoveAdmin, Action::SetOwner] {
             let owners: [String; 4] = row(action);
             assert_eq!(owners, ["yyy-", "yyy-", "----", "----"]);
         }

@@ -36,11 +36,13 @@ pub enum SystemMessageKind {
     SpeakModeSet,
     /// Messages were taken back.
     Retracted,
+    /// The room was handed over to these, one after the other.
+    OwnerSet,
 }
 
 impl SystemMessageKind {
     /// How many kinds there are.
-    pub const NUM: usize = 12;
+    pub const NUM: usize = 13;
     /// All of them, in the order in which they go out at one instant.
     pub const ALL: [Self; Self::NUM] = [
         Self::Joined,
@@ -55,6 +57,7 @@ impl SystemMessageKind {
         Self::Counters,
         Self::SpeakModeSet,
         Self::Retracted,
+        Self::OwnerSet,
     ];
 
     const fn index(self) -> usize {
@@ -157,6 +160,7 @@ impl SystemMessages {
                 Some(Low),
                 normal,
                 Some(High),
+                normal,
             ],
             ..Self::NONE
         }

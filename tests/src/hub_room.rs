@@ -278,6 +278,7 @@ impl HubRoom {
         match act {
             Act::AddAdmin(user) => moderation.add_admin(*user),
             Act::RemoveAdmin(user) => moderation.remove_admin(*user),
+            Act::SetOwner(user) => moderation.set_owner(*user).map(|()| true),
             Act::Mute(users, time) => moderation.mute(users, *time).map(|()| true),
             Act::Unmute(users) => moderation.unmute(users).map(|()| true),
             Act::MuteRoom => moderation.mute_room().map(|()| true),

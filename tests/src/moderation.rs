@@ -13,6 +13,8 @@ pub enum Act {
     AddAdmin(UserId),
     /// `remove_admin`.
     RemoveAdmin(UserId),
+    /// `set_owner`.
+    SetOwner(UserId),
     /// `mute`.
     Mute(Vec<UserId>, Option<Duration>),
     /// `unmute`.
@@ -46,6 +48,7 @@ impl Act {
         match self {
             Self::AddAdmin(user) => room.add_admin(now, actor, *user),
             Self::RemoveAdmin(user) => room.remove_admin(now, actor, *user),
+            Self::SetOwner(user) => room.set_owner(now, actor, *user).map(|()| true),
             Self::Mute(users, time) => room.mute(now, actor, users, *time).map(|()| true),
             Self::Unmute(users) => room.unmute(now, actor, users).map(|()| true),
             Self::MuteRoom => room.mute_room(now, actor).map(|()| true),

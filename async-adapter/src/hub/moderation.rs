@@ -50,6 +50,31 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
         self.shared.admit(|admission, now| admission.remove_admin(now, self.actor, user))
     }
 
+    /// Hands the room over to another owner, in or not, and tells it by a tip. Who was the owner is a
+    /// member, and may leave; a new owner who was an admin is none any more, and a mute stays. To
+    /// [reconfigure](crate::Room::reconfigure) the room afterwards, name the owner that there is
+    /// ([`RoomConfig::with_owner`](crate::RoomConfig::with_owner)).
+    ///
+    /// ```
+    /// # use roomcast::{Actor, Hub, RoomConfig};
+    /// let hub = Hub::<&str>::builder().spawn_threads()?;
+    /// let room = hub.open_room("stream-42", &RoomConfig::default())?;
+    /// let (ann, bob) = (room.user_id("ann"), room.user_id("bob"));
+    /// room.moderation(Actor::Host).set_owner(ann)?;
+    /// room.moderation(Actor::User(ann)).set_owner(bob)?;
+    /// assert_eq!(room.owner(), Some(bob));
+    /// let config = RoomConfig::default().with_owner(room.owner());
+    /// room.reconfigure(&config.to_builder().rate(60).build()?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The room is closed, the actor is neither the host nor the owner, the user is the owner
+    /// already, or is banned. Nothing has changed then.
+    pub fn set_owner(&self, user: UserId) -> Result<(), ModerationError> {
+        self.shared.set_owner(self.actor, user)
+    }
+
     /// Keeps users from speaking for a time (`None`: for good), through leave and rejoin. At most
     /// 256 in one call.
     ///

@@ -420,6 +420,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         shared.peek(|admission| admission.banned_until(shared.now(), user))
     }
 
+    /// Returns whose room it is, if anybody's.
+    pub fn owner(&self) -> Option<UserId> {
+        self.current().peek(Admission::owner)
+    }
+
     /// Returns what the room asks of those who speak.
     pub fn speak_mode(&self) -> SpeakMode {
         self.current().peek(Admission::speak_mode)

@@ -95,6 +95,22 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         })
     }
 
+    /// Hands the room over to another owner; it opens anew for that one, too.
+    pub(crate) fn set_owner(
+        self: &Arc<Self>,
+        actor: Actor,
+        user: UserId,
+    ) -> Result<(), ModerationError> {
+        self.admit(|admission, now| {
+            admission.set_owner(now, actor, user)?;
+            let mut settings = self.settings.lock();
+            **settings = settings.clone().with_owner(Some(user));
+            drop(settings);
+            self.mention(now, user);
+            Ok(())
+        })
+    }
+
     /// Keeps users from speaking.
     pub(crate) fn mute(
         self: &Arc<Self>,

@@ -61,6 +61,38 @@ impl<M: Payload> Admission<M> {
         Ok(was_admin)
     }
 
+    /// Hands the room over to another owner, in or not, and tells it by a tip. Who was the owner is a
+    /// member, and may leave; a new owner who was an admin is none any more, and a mute stays. The
+    /// configuration that the room was made with names the first owner: one that it is to be
+    /// [reconfigured](Self::reconfigure) to names the [owner](Self::owner) that there is. O(admins).
+    ///
+    /// # Errors
+    /// The room is closed, the actor is neither the host nor the owner, the user is the owner
+    /// already, or is banned. Nothing has changed then.
+    pub fn set_owner(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        user: UserId,
+    ) -> Result<(), ModerationError> {
+        let until = self.banned_until(now, user);
+        if let Some(until) = until.filter(|_| self.status != RoomStatus::Closed) {
+            let at = self.clock.peek(now);
+            self.moderation.check(&self.settings, at, actor, Action::SetOwner, &[user])?;
+            return Err(ModerationError::Banned { user, until });
+        }
+        let now = self.allows(now, actor, Action::SetOwner, &[user])?;
+        self.moderation.remove_admin(user);
+        self.settings.owner = Some(user);
+        self.data.note(now, SystemMessageKind::OwnerSet, Some(user));
+        Ok(())
+    }
+
+    /// Whose room it is, if anybody's.
+    pub fn owner(&self) -> Option<UserId> {
+        self.settings.owner
+    }
+
     /// Keeps users from speaking for a time (`None`: for good), whether they are in or not, through
     /// leave and rejoin; a mute that holds longer stays. What they have in the queue still goes
     /// out.

@@ -96,7 +96,11 @@ impl HeartbeatWheel {
 
     /// Whether a room of these settings looks as this one does, or as this one does not.
     pub(super) fn is_as(wheel: Option<&Self>, settings: &Settings) -> bool {
-        wheel.map(|wheel| wheel.scans) == Scans::new(settings)
+        match (wheel, Scans::new(settings)) {
+            (Some(wheel), Some(scans)) => wheel.scans.is_like(scans),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
     /// Sessions that were found silent and have shown no life since.

@@ -79,6 +79,12 @@ impl Scans {
         Some(Self { silence: saturating_nanos(silence), every, first, leaves_after })
     }
 
+    /// Whether these looks are as those, but for the instant of the first: a room that is handed
+    /// over looks when it did before.
+    pub(crate) fn is_like(self, other: Self) -> bool {
+        Self { first: other.first, ..self } == other
+    }
+
     /// After how many looks a session leaves that is silent all the time; `None` is never.
     pub(crate) fn leaves_after(&self) -> Option<u64> {
         self.leaves_after
@@ -112,7 +118,7 @@ impl RoomConfig {
     }
 
     /// The instant at which the room first looks for silent sessions; the others follow it at the
-    /// heartbeat's `every`. It follows from the owner and the seed and is less than `every` after
+    /// heartbeat's `every`. It follows from the seed and the owner that the room is made for, and is less than `every` after
     /// the epoch, so that many rooms do not look all at once. `None` without a heartbeat. Where no
     /// seed is set, a room that a hub makes has one of its own: see [`or_seed`](Self::or_seed).
     pub fn first_scan(&self) -> Option<Instant> {

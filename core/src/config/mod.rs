@@ -240,6 +240,14 @@ impl RoomConfig {
         self.settings.owner
     }
 
+    /// This configuration for another owner, or for none: for whoever
+    /// [reconfigures](crate::RoomState::reconfigure) a room that was handed over.
+    #[must_use]
+    pub fn with_owner(mut self, owner: Option<UserId>) -> Self {
+        self.settings.owner = owner;
+        self
+    }
+
     /// The most messages that wait at the seam, or of an edge for the room.
     pub fn outbox_capacity(&self) -> u32 {
         self.settings.outbox_capacity

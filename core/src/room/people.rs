@@ -43,6 +43,32 @@ impl<M: Payload> RoomState<M> {
         self.admission.remove_admin(now, actor, user)
     }
 
+    /// Hands the room over to another owner. See [`Admission::set_owner`](crate::Admission::set_owner).
+    ///
+    /// ```
+    /// use roomcast_core::rights::Role;
+    /// use roomcast_core::{Actor, Instant, RoomConfig, RoomState, UserId};
+    ///
+    /// let mut room: RoomState<&str> = RoomState::new(&RoomConfig::av_chat_room(UserId(1)));
+    /// room.set_owner(Instant::ZERO, Actor::User(UserId(1)), UserId(7))?;
+    /// assert_eq!(room.owner(), Some(UserId(7)));
+    /// assert_eq!(room.role_of(UserId(1)), Role::Member);
+    /// # Ok::<(), roomcast_core::error::ModerationError>(())
+    /// ```
+    pub fn set_owner(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        user: UserId,
+    ) -> Result<(), ModerationError> {
+        self.admission.set_owner(now, actor, user)
+    }
+
+    /// Whose room it is, if anybody's.
+    pub fn owner(&self) -> Option<UserId> {
+        self.admission.owner()
+    }
+
     /// Keeps users from speaking for a time. See [`Admission::mute`](crate::Admission::mute).
     pub fn mute(
         &mut self,

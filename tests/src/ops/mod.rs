@@ -257,11 +257,15 @@ impl Player {
             }
             Op::Reconfigure { what: (what, fixed), to } => {
                 let change = self.change.apply(what, to);
-                let rules = change.fixed(fixed);
+                let (mut rules, mut wanted) = (change.fixed(fixed), change.rules());
+                // Who is the owner is as it is by now, unless that is what is wrong.
+                let owner = self.checked.oracle().owner();
+                if rules.owner == wanted.owner {
+                    rules.owner = owner;
+                }
+                wanted.owner = owner;
                 self.checked.reconfigure(&mut self.room, now, &rules)?;
-                if rules == change.rules()
-                    && self.room.snapshot(now).admission.state == RoomStatus::Open
-                {
+                if rules == wanted && self.room.snapshot(now).admission.state == RoomStatus::Open {
                     self.change = change;
                 }
             }

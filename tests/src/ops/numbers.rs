@@ -142,6 +142,7 @@ pub(super) fn moderation(act: u8, user: u8, time: u8) -> Act {
         _ => match act / 9 % 4 {
             0 => Act::Mark(users),
             1 => Act::Unmark(users),
+            2 if user.is_multiple_of(3) => Act::SetOwner(first),
             _ => Act::SpeakMode(speak_mode(user, time)),
         },
     }

@@ -51,9 +51,11 @@ struct Looks {
 }
 
 impl Looks {
-    fn of(rules: &Rules) -> Option<Self> {
+    /// Those of a room that was made for this owner, whoever owns it by now.
+    fn of(rules: &Rules, first_owner: UserId) -> Option<Self> {
         let heartbeat = rules.heartbeat?;
-        let first = rules.config().ok()?.first_scan()?;
+        let config = rules.config().ok()?.with_owner(Some(first_owner));
+        let first = config.first_scan()?;
         let (every, silence) = (heartbeat.every.as_nanos(), heartbeat.silence.as_nanos());
         let leave_after = heartbeat.leave_after.map(|time| time.as_nanos());
         Some(Self { first: first.as_nanos().into(), every, silence, leave_after })
@@ -99,7 +101,11 @@ impl Oracle {
     /// A session shows life: it joins, publishes, or is touched. Who comes online by it is told
     /// why.
     pub(super) fn shows_life(&mut self, session: SessionId) {
-        let Some(looks) = Looks::of(&self.rules).filter(|_| self.is_live(session)) else { return };
+        let Some(looks) =
+            Looks::of(&self.rules, self.first_owner).filter(|_| self.is_live(session))
+        else {
+            return;
+        };
         let user = self.members.user_of(session);
         let was_online = user.is_some_and(|user| self.is_online(user));
         let is_late = looks.finds(self.clock) - self.lives.looks > MOST;
@@ -128,7 +134,10 @@ impl Oracle {
 
     /// Makes the look that is due, if one is.
     pub(super) fn look(&mut self, now: Instant) {
-        let Some(looks) = Looks::of(&self.rules).filter(|_| self.is_open()) else { return };
+        let Some(looks) = Looks::of(&self.rules, self.first_owner).filter(|_| self.is_open())
+        else {
+            return;
+        };
         let number = looks.last(now);
         if number <= self.lives.looks {
             return;
@@ -175,7 +184,7 @@ impl Oracle {
 
     /// When the next look is due: only where somebody could be found silent, or leaves for it.
     pub(super) fn next_look(&self) -> Option<Instant> {
-        let looks = Looks::of(&self.rules)?;
+        let looks = Looks::of(&self.rules, self.first_owner)?;
         let could_fall_silent = |&session: &SessionId| {
             let leaves = looks.leave_after.is_some();
             self.is_live(session) && (leaves || !self.lives.is_silent(session))

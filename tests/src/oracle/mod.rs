@@ -97,6 +97,8 @@ pub struct Oracle {
     lives: Lives,
     /// Every user who came online by a join, in order, and when; nobody for one who has gone since.
     arrivals: Vec<Option<(UserId, Instant)>>,
+    /// Whom the room was made for.
+    first_owner: UserId,
     vacancy: Vacancy,
     sessions_ever: BTreeSet<SessionId>,
     /// Who has said what under a key.
@@ -157,6 +159,11 @@ struct Row {
 }
 
 impl Oracle {
+    /// Whose room it is.
+    pub fn owner(&self) -> UserId {
+        self.rules.owner
+    }
+
     /// The model of a fresh room under these rules, in this life.
     pub fn new(rules: Rules, life: u64) -> Self {
         Self {
@@ -189,6 +196,7 @@ impl Oracle {
             listeners: Listeners::default(),
             lives: Lives::default(),
             arrivals: Vec::new(),
+            first_owner: rules.owner,
             vacancy: Vacancy::default(),
             sessions_ever: BTreeSet::new(),
             said: Vec::new(),

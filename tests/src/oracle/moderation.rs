@@ -68,8 +68,10 @@ impl Oracle {
         let may_host = actor.is_none()
             && matches!(action, Action::Kick | Action::Mute | Action::Unmute | Action::Retract);
         let target_role = target.map(|target| self.role(target));
-        let rule = if matches!(action, Action::AddAdmin | Action::RemoveAdmin | Action::Close)
-            && as_role != Role::Owner
+        let rule = if matches!(
+            action,
+            Action::AddAdmin | Action::RemoveAdmin | Action::SetOwner | Action::Close
+        ) && as_role != Role::Owner
         {
             Rule::OwnerOnly
         } else if as_role == Role::Member {
@@ -91,6 +93,7 @@ impl Oracle {
         let (action, users): (Action, &[UserId]) = match act {
             Act::AddAdmin(user) => (Action::AddAdmin, std::slice::from_ref(user)),
             Act::RemoveAdmin(user) => (Action::RemoveAdmin, std::slice::from_ref(user)),
+            Act::SetOwner(user) => (Action::SetOwner, std::slice::from_ref(user)),
             Act::Mute(users, _) => (Action::Mute, users),
             Act::Unmute(users) => (Action::Unmute, users),
             Act::MuteRoom => (Action::MuteRoom, &[]),
@@ -131,6 +134,10 @@ impl Oracle {
                 Err(ModerationError::TooManyAdmins { max: self.rules.admins })
             }
             Act::RemoveAdmin(user) => Ok(self.moderation.admins.contains(user)),
+            &Act::SetOwner(user) => match self.banned(user) {
+                Some(until) => Err(ModerationError::Banned { user, until }),
+                None => Ok(true),
+            },
             Act::Mute(users, _) if full(&self.moderation.mutes, users, self.rules.mutes) => {
                 Err(ModerationError::MutesFull { max: self.rules.mutes })
             }
@@ -156,7 +163,12 @@ impl Oracle {
         let before = (self.clock, self.steps);
         let now = self.advance(now);
         same(Law::Members, "who may do what to whom", self.expected(actor, act), answer)?;
-        if matches!(answer, Err(ModerationError::NotAllowed(_) | ModerationError::RoomClosed)) {
+        if matches!(
+            answer,
+            Err(ModerationError::NotAllowed(_)
+                | ModerationError::Banned { .. }
+                | ModerationError::RoomClosed)
+        ) {
             // Who may not do it moves no clock, and nobody does in a closed room.
             (self.clock, self.steps) = before;
         }
@@ -178,6 +190,11 @@ impl Oracle {
                     self.happens(SystemMessageKind::AdminRemoved, Some(*user));
                 }
                 self.moderation.admins.retain(|other| other != user);
+            }
+            Act::SetOwner(user) => {
+                self.rules.owner = *user;
+                self.moderation.admins.retain(|other| other != user);
+                self.happens(SystemMessageKind::OwnerSet, Some(*user));
             }
             Act::Mute(users, time) => {
                 for &user in users {
@@ -326,6 +343,7 @@ impl Oracle {
                 room.banned_until(self.clock, user),
             )?;
         }
+        same(Law::Members, "the owner", Some(self.rules.owner), room.owner())?;
         let counts = room.snapshot(self.clock).admission.moderation;
         self.inspect_speaking(room)?;
         self.eased("mutes", self.rules.mutes, counts.mutes)?;

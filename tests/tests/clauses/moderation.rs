@@ -1,13 +1,15 @@
 //! Who deals with whom: A5, A9 to A11.
 
 use crate::scene::{ANN, BOB, OWNER, Scene};
-use roomcast_core::error::{JoinError, ModerationError, SessionEnd};
+use roomcast_core::error::{
+    CloseError, JoinError, LeaveError, ModerationError, ReconfigureError, SessionEnd,
+};
 use roomcast_core::event::EndReason;
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::rights::{Action, NotAllowed, Role, Rule};
 use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
-use roomcast_core::{Actor, Instant, Join, Outcome, Priority, UserId};
+use roomcast_core::{Actor, Instant, Join, Outcome, Priority, RoomConfig, UserId};
 
 const CAT: UserId = UserId(9);
 
@@ -47,6 +49,53 @@ fn a5_the_owner_names_up_to_five_lasting_admins() {
     assert_eq!(scene.room.remove_admin(now, owner, ANN), Ok(true));
     assert_eq!((scene.room.role_of(ANN), scene.room.role_of(OWNER)), (Role::Member, Role::Owner));
     assert_eq!(scene.room.add_admin(now, owner, BOB), Ok(true));
+}
+
+/// With all that an owner may, and may not.
+#[test]
+fn a4_the_owner_hands_the_room_over() {
+    let mut scene = Scene::new();
+    let (now, owner) = (scene.now, Actor::User(OWNER));
+    scene.user(OWNER);
+    scene.user(ANN);
+    scene.room.add_admin(now, owner, ANN).unwrap();
+    scene.room.ban(now, owner, &[CAT], Some(seconds(60))).unwrap();
+    let refused = not_allowed(ANN, Action::SetOwner, Some(ANN), Rule::OwnerOnly);
+    assert_eq!(scene.room.set_owner(now, Actor::User(ANN), ANN), Err(refused));
+    let refused = not_allowed(OWNER, Action::SetOwner, Some(OWNER), Rule::NotToTheOwner);
+    assert_eq!(scene.room.set_owner(now, owner, OWNER), Err(refused));
+    let until = Until::At(now + seconds(60));
+    let error = scene.room.set_owner(now, owner, CAT).unwrap_err();
+    assert_eq!(error, ModerationError::Banned { user: CAT, until });
+    assert!(error.to_string().starts_with("user 9 is banned until "), "{error}");
+    assert_eq!(scene.room.owner(), Some(OWNER));
+
+    assert_eq!(scene.room.set_owner(now, owner, ANN), Ok(()));
+    assert_eq!((scene.room.role_of(ANN), scene.room.role_of(OWNER)), (Role::Owner, Role::Member));
+    // She is no admin any more, so five others may be.
+    for id in 20..25 {
+        assert_eq!(scene.room.add_admin(now, Actor::User(ANN), UserId(id)), Ok(true));
+    }
+    let refused = not_allowed(OWNER, Action::Close, None, Rule::OwnerOnly);
+    assert_eq!(
+        scene.room.close(now, owner),
+        Err(CloseError::NotAllowed(match refused {
+            ModerationError::NotAllowed(error) => error,
+            other => panic!("{other}"),
+        }))
+    );
+    assert_eq!(scene.room.leave(now, ANN), Err(LeaveError::OwnerCannotLeave { owner: ANN }));
+    assert_eq!(scene.room.leave(now, OWNER), Ok(()));
+    // What the room is reconfigured to names the owner that there is.
+    let config = RoomConfig::av_chat_room(ANN).to_builder().rate(9).burst(9).build().unwrap();
+    assert_eq!(scene.room.reconfigure(now, &config), Ok(()));
+    let fixed = Err(ReconfigureError::Fixed { setting: "owner" });
+    assert_eq!(scene.room.reconfigure(now, &config.clone().with_owner(Some(OWNER))), fixed);
+    // The host may as well, and nobody but the owner closes it.
+    assert_eq!(scene.room.set_owner(now, Actor::Host, BOB), Ok(()));
+    assert_eq!(scene.room.close(now, Actor::User(BOB)), Ok(()));
+    let closed = scene.room.set_owner(now, Actor::Host, CAT);
+    assert_eq!(closed, Err(ModerationError::RoomClosed));
 }
 
 /// What waits of theirs is dropped.

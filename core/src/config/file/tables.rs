@@ -63,6 +63,7 @@ const TIPS: [&str; SystemMessageKind::NUM + 3] = [
     "counters",
     "speak_mode_set",
     "retracted",
+    "owner_set",
     "window",
     "counters_every",
     "names",
