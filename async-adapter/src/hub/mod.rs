@@ -9,6 +9,7 @@ pub(crate) mod data;
 pub(crate) mod drain;
 pub(crate) mod edge_port;
 pub(crate) mod keys;
+mod members;
 pub(crate) mod moderation;
 mod moving;
 pub(crate) mod name;

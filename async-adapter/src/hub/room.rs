@@ -18,7 +18,6 @@ use roomcast_core::direct::{DirectReceipt, DirectRefused};
 use roomcast_core::error::{CloseError, JoinError, LeaveError, ReconfigureError};
 use roomcast_core::event::EndReason;
 use roomcast_core::ids::Ticket;
-use roomcast_core::member::{Member, MemberList};
 use roomcast_core::message::OutcomeSink;
 use roomcast_core::rights::Role;
 use roomcast_core::speak_mode::SpeakMode;
@@ -354,47 +353,6 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
         self.current().end_session(session, farewell.into())
     }
 
-    /// Returns the users who came online last by a join and are online now, the newest first: of
-    /// the last 1,000 arrivals, or as many as
-    /// [`recent_users`](crate::config::RoomConfigBuilder::recent_users) says.
-    ///
-    /// # Cost
-    /// O(n log n) of the arrivals. Publishers wait while those are copied, and for a few of them at
-    /// a time while it is looked up who is still online.
-    pub fn recent_users(&self) -> Vec<UserId> {
-        self.current().recent_users()
-    }
-
-    /// As [`recent_users`](Self::recent_users), the names of those who have one.
-    pub fn recent_names(&self) -> Vec<U> {
-        let users = self.recent_users();
-        users.into_iter().filter_map(|user| self.hub.names.user_name(user)).collect()
-    }
-
-    /// Returns the members of a list who are online: the newest, those of a role, or who is marked;
-    /// when each joined, the role, the profile and the mark. [`user_name`](Self::user_name) has the
-    /// names.
-    ///
-    /// ```
-    /// # use roomcast::moderation::{MemberList, Role};
-    /// # use roomcast::{Actor, Hub, RoomConfig};
-    /// let hub = Hub::<&str>::builder().spawn_threads()?;
-    /// let room = hub.open_room("stream-42", &RoomConfig::default())?;
-    /// let (ann, bob) = (room.join("ann")?, room.join("bob")?);
-    /// room.moderation(Actor::Host).mark(&[room.user_id("ann")])?;
-    /// let marked = room.members(MemberList::Marked);
-    /// assert_eq!(room.user_name(marked[0].user).as_deref(), Some("ann"));
-    /// assert_eq!(room.members(MemberList::Role(Role::Member)).len(), 2);
-    /// # drop((ann, bob));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Cost
-    /// As [`recent_users`](Self::recent_users); and O(the marks) where they are asked for.
-    pub fn members(&self, list: MemberList) -> Vec<Member<M>> {
-        self.current().members(list)
-    }
-
     /// Closes the room for good: nothing more is accepted, what waits is dropped, every session
     /// gets what it is still due, then the reason.
     /// [`Event::RoomEnded`](crate::Event::RoomEnded) says when everyone has gone.
@@ -418,11 +376,6 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     pub fn banned_until(&self, user: UserId) -> Option<Until> {
         let shared = self.current();
         shared.peek(|admission| admission.banned_until(shared.now(), user))
-    }
-
-    /// Returns whose room it is, if anybody's.
-    pub fn owner(&self) -> Option<UserId> {
-        self.current().peek(Admission::owner)
     }
 
     /// Returns what the room asks of those who speak.
