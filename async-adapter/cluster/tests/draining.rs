@@ -5,7 +5,7 @@ mod place;
 #[cfg(feature = "nats")]
 mod server;
 
-use place::{LONG, Place, ROOM, ends};
+use place::{Closed, LONG, Place, ROOM, ends};
 use roomcast::error::{JoinError, SessionEnd};
 use roomcast::event::{EndReason, StartPosition};
 use roomcast::session::ResumeToken;
@@ -178,10 +178,8 @@ async fn the_last_node_keeps_its_rooms_until_it_goes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_has_ended_hands_nothing_over() {
-    let bus = LocalBus::new().connect();
     let hub = roomcast::Hub::<String>::start();
-    let options = NodeOptions::new(1);
-    let hub = ClusterHub::join_telling(hub, bus, options, |_| panic!("a host that panics"));
+    let hub = ClusterHub::join(hub, Closed, NodeOptions::new(1));
     timeout(LONG, hub.ended()).await.unwrap();
     let report = hub.drain(Duration::from_millis(200), |_, _, _| None).await;
     assert_eq!((report.rooms, report.handed_over, report.has_left), (0, false, false));

@@ -4,7 +4,7 @@ mod place;
 #[cfg(feature = "nats")]
 mod server;
 
-use place::{LONG, OWNER, Place, ROOM, ends, hears};
+use place::{Closed, LONG, OWNER, Place, ROOM, ends, hears};
 use roomcast::error::{DropReason, JoinError};
 use roomcast::event::EndReason;
 use roomcast::time::{Clock, Instant, SystemClock};
@@ -241,12 +241,21 @@ async fn a_room_that_is_closed_here_goes_on_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_the_end_of_a_node_is_told() {
+async fn a_host_that_panics_at_what_it_is_told_keeps_its_node() {
     let options = NodeOptions::new(1);
     let bus = LocalBus::new().connect();
     let hub = ClusterHub::<String>::join_telling(Hub::start(), bus, options, |event| {
         panic!("a host that panics at {event:?}");
     });
+    let room = timeout(LONG, hub.open_room(ROOM, &RoomConfig::default())).await.unwrap().unwrap();
+    let said = room.publish(Publish::new(Source::Host, "and goes on".to_owned())).await.unwrap();
+    assert!(matches!(said, Outcome::Dispatched { .. }), "{said:?}");
+    assert!(!hub.has_ended() && hub.caught_panics() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_the_end_of_a_node_is_told() {
+    let hub = ClusterHub::<String>::join(Hub::start(), Closed, NodeOptions::new(1));
     timeout(LONG, hub.ended()).await.unwrap();
     let refused = hub.open_room(ROOM, &RoomConfig::default()).await.unwrap_err();
     assert_eq!(refused.to_string(), "the node has ended");

@@ -2,11 +2,13 @@
 
 use super::{Bus, CallId, ClientId, Connection, FromBus, MemoryBus, Request, Said};
 use roomcast_core::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::SystemTime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 /// What waits for a connection that nobody calls [`next`](Connection::next) on: with more it is cut off, as
@@ -39,7 +41,6 @@ pub struct LocalBus {
 pub struct LocalConnection {
     shared: Arc<Shared>,
     client: ClientId,
-    heard: mpsc::Receiver<FromBus>,
     lapses: watch::Receiver<()>,
 }
 
@@ -54,8 +55,17 @@ struct Shared {
 
 struct State {
     bus: MemoryBus,
-    clients: BTreeMap<ClientId, mpsc::Sender<FromBus>>,
+    clients: BTreeMap<ClientId, Client>,
     next_client: u64,
+}
+
+/// What the bus has said to a connection, and who waits for more.
+#[derive(Default)]
+struct Client {
+    waiting: VecDeque<FromBus>,
+    waker: Option<Waker>,
+    /// Too much waited: nothing comes behind what does.
+    is_cut: bool,
 }
 
 impl LocalBus {
@@ -81,10 +91,10 @@ impl LocalBus {
         let mut state = self.shared.lock();
         let client = ClientId(state.next_client);
         state.next_client += 1;
-        let heard = state.enter(client);
+        state.clients.insert(client, Client::default());
         let lapses = self.shared.lapses.subscribe();
         drop(state);
-        LocalConnection { shared: self.shared.clone(), client, heard, lapses }
+        LocalConnection { shared: self.shared.clone(), client, lapses }
     }
 }
 
@@ -96,7 +106,7 @@ impl Default for LocalBus {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing of the host's runs under the lock.
+        // Nothing of the host's runs under the lock: wakers are called behind it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -110,9 +120,10 @@ impl Shared {
         let (now, before) = (self.now(), state.bus.poll_timeout());
         state.bus.handle_timeout(now);
         act(&mut state.bus, now);
-        state.hand_out();
+        let wakers = state.hand_out();
         let is_another = state.bus.poll_timeout() != before;
         drop(state);
+        wakers.into_iter().for_each(Waker::wake);
         if is_another {
             self.lapses.send_replace(());
         }
@@ -120,22 +131,33 @@ impl Shared {
 }
 
 impl State {
-    fn enter(&mut self, client: ClientId) -> mpsc::Receiver<FromBus> {
-        let (tell, heard) = mpsc::channel(WAITING);
-        self.clients.insert(client, tell);
-        heard
+    /// Gives everyone what the bus says; returns whom to wake.
+    fn hand_out(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        while let Some((name, said)) = self.bus.poll() {
+            let Some(client) = self.clients.get_mut(&name) else { continue };
+            if client.waiting.len() < WAITING {
+                client.waiting.push_back(said);
+            } else {
+                client.is_cut = true;
+                self.bus.disconnect(name);
+            }
+            wakers.extend(client.waker.take());
+        }
+        wakers
     }
 
-    fn hand_out(&mut self) {
-        while let Some((client, said)) = self.bus.poll() {
-            let is_heard =
-                self.clients.get(&client).is_some_and(|client| client.try_send(said).is_ok());
-            if !is_heard {
-                // Its channel ends with what has come so far.
-                self.clients.remove(&client);
-                self.bus.disconnect(client);
-            }
+    /// What a connection hears next; `None`, once: it has been cut off.
+    fn poll(&mut self, client: ClientId, waker: &Waker) -> Poll<Option<FromBus>> {
+        let client = self.clients.entry(client).or_default();
+        if let Some(said) = client.waiting.pop_front() {
+            return Poll::Ready(Some(said));
         }
+        if std::mem::take(&mut client.is_cut) {
+            return Poll::Ready(None);
+        }
+        client.waker = Some(waker.clone());
+        Poll::Pending
     }
 }
 
@@ -149,7 +171,7 @@ impl LocalConnection {
             let due = due.map(|at| self.shared.start + at.saturating_since(self.shared.at));
             tokio::select! {
                 biased;
-                said = self.heard.recv() => return said,
+                said = poll_fn(|its| self.shared.lock().poll(self.client, its.waker())) => return said,
                 Ok(()) = self.lapses.changed() => {}
                 () = async { sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await },
                     if due.is_some() => self.shared.with(|_, _| {}),
@@ -168,7 +190,6 @@ impl Connection for LocalConnection {
         if let Some(said) = self.hear().await {
             return Some(Said::Bus(said));
         }
-        self.heard = self.shared.lock().enter(self.client);
         Some(Said::Reconnected)
     }
 }
@@ -176,8 +197,10 @@ impl Connection for LocalConnection {
 impl Drop for LocalConnection {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        state.clients.remove(&self.client);
+        let client = state.clients.remove(&self.client);
         state.bus.disconnect(self.client);
+        drop(state);
+        drop(client);
     }
 }
 
@@ -227,6 +250,30 @@ mod tests {
             |revision, value| Some(Said::Bus(FromBus::Push(Push::Key { key, revision, value })));
         assert_eq!(wait.await.unwrap(), [told(1, Some(value)), told(2, None)]);
         assert!(start.elapsed() >= Duration::from_secs(3));
+    }
+
+    /// A waker may do whatever its host wants, and so drop, ask, or look.
+    #[test]
+    fn who_is_woken_may_use_the_bus_at_once() {
+        struct Asks(Mutex<LocalConnection>);
+        impl std::task::Wake for Asks {
+            fn wake(self: Arc<Self>) {
+                let ask = Request::Last { room: RoomId(1) };
+                self.0.lock().unwrap().request(Some(CallId(2)), ask);
+            }
+        }
+        let bus = LocalBus::new();
+        let (mut waits, speaks) = (bus.connect(), bus.connect());
+        let asks = Arc::new(Asks(Mutex::new(bus.connect())));
+        waits.request(None, Request::Listen { room: RoomId(1) });
+        let waker = Waker::from(Arc::clone(&asks));
+        let heard = |waits: &LocalConnection| waits.shared.lock().poll(waits.client, &waker);
+        assert_eq!(heard(&waits), Poll::Pending);
+        let mut speaks = speaks;
+        speaks.request(None, Request::Send { room: RoomId(1), bytes: Bytes::from_static(b"x") });
+        assert!(matches!(heard(&waits), Poll::Ready(Some(FromBus::Push(Push::Sent { .. })))));
+        let answer = FromBus::Answer(CallId(2), Answer::Read(None));
+        assert_eq!(heard(&asks.0.lock().unwrap()), Poll::Ready(Some(answer)));
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ use order::Order;
 use roomcast::error::CreateRoomError;
 use roomcast::{Hub, Payload, RoomConfig, RoomId};
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use task::Task;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -58,6 +60,8 @@ pub struct ClusterHub<M: Payload + Send + Sync + 'static> {
     hub: Hub<M>,
     orders: mpsc::Sender<Order<M>>,
     task: JoinHandle<()>,
+    /// How often what is told of events has panicked.
+    caught: Arc<AtomicU64>,
 }
 
 /// Why a room was not opened.
@@ -89,7 +93,8 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static> ClusterHub<M> {
 
     /// As [`join`](Self::join), and `tell` is told what happens in the cluster: who owns a room, how long
     /// it was silent, that a log was lost. It is called by the task that drives the node, and should
-    /// return soon.
+    /// return soon. If it panics, [`caught_panics`](Self::caught_panics) counts one, and nothing else
+    /// is lost.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -105,8 +110,9 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static> ClusterHub<M> {
         let clock = hub.clone();
         let driver = Driver::with_clock(Node::new(options), bus, move || clock.now());
         let task = Task::new(hub.clone(), driver, orders.downgrade(), (window, beat), tell);
+        let caught = task.caught();
         let task = tokio::spawn(task.run(taken));
-        Self { hub, orders, task }
+        Self { hub, orders, task, caught }
     }
 
     /// Returns the room of this number, which is opened here if it is not yet: as soon as its log has been
@@ -144,13 +150,18 @@ impl<M: Payload + Send + Sync + 'static> ClusterHub<M> {
         &self.hub
     }
 
-    /// Waits until the node has ended: its connection to the bus is closed for good, or what is told of
-    /// events has panicked. Its rooms are closed then.
+    /// Waits until the node has ended: its connection to the bus is closed for good. Its rooms are closed
+    /// then.
     ///
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn ended(&self) {
         self.orders.closed().await;
+    }
+
+    /// Returns how often what is told of events ([`join_telling`](Self::join_telling)) has panicked.
+    pub fn caught_panics(&self) -> u64 {
+        self.caught.load(Ordering::Relaxed)
     }
 
     /// Returns whether the node has [ended](Self::ended).

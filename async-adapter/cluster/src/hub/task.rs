@@ -15,7 +15,9 @@ use roomcast_core::Instant;
 use roomcast_core::admission::PersistedState;
 use roomcast_core::timed::Until;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
@@ -30,6 +32,8 @@ pub(super) struct Task<M: Payload + Send + Sync + 'static, B> {
     /// How often the node is told the books of its edges.
     beat: Duration,
     tell: Box<dyn FnMut(Event) + Send>,
+    /// How often that has panicked.
+    caught: Arc<AtomicU64>,
     rooms: BTreeMap<RoomId, Place<M>>,
     /// Those who wait for the owner to do something, and in which room.
     commands: BTreeMap<u64, (RoomId, oneshot::Sender<Fate>)>,
@@ -72,6 +76,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             window,
             beat,
             tell: Box::new(tell),
+            caught: Arc::default(),
             rooms: BTreeMap::new(),
             commands: BTreeMap::new(),
             next_tag: 1,
@@ -264,9 +269,21 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                     let _ = tell.send(outcome);
                 }
             }
-            Output::Event(event) => (self.tell)(event),
+            Output::Event(event) => self.tell(event),
             Output::Bus(..) => {}
         }
+    }
+
+    /// The host is told something; if that panics, the node goes on.
+    fn tell(&mut self, event: Event) {
+        if catch_unwind(AssertUnwindSafe(|| (self.tell)(event))).is_err() {
+            self.caught.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the host has panicked when it was told something.
+    pub(super) fn caught(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.caught)
     }
 
     fn edge(&self, room: RoomId) -> Option<&Edge<M>> {

@@ -5,7 +5,7 @@ use roomcast::event::EndReason;
 use roomcast::{
     Hub, Item, Outcome, PerLevel, Publish, RoomConfig, RoomId, Source, Subscription, UserId,
 };
-use roomcast_cluster::bus::Connection;
+use roomcast_cluster::bus::{CallId, Connection, Request, Said};
 use roomcast_cluster::proto::{Event, NodeOptions};
 use roomcast_cluster::{ClusterHub, ClusterRoom};
 use std::sync::{Arc, Mutex};
@@ -17,6 +17,17 @@ pub(crate) const OWNER: UserId = UserId(1);
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
 /// For what has to come, however busy the machine.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// A connection that is closed for good.
+pub(crate) struct Closed;
+
+impl Connection for Closed {
+    fn request(&mut self, _: Option<CallId>, _: Request) {}
+
+    async fn next(&mut self) -> Option<Said> {
+        None
+    }
+}
 
 /// A node, and which rooms it has been told that it owns or heard of an owner of.
 pub(crate) struct Place {
