@@ -5,6 +5,7 @@ pub use crate::hub::moderation::Moderation;
 pub use roomcast_core::admission::PersistedState;
 pub use roomcast_core::dedup::SaidKey;
 pub use roomcast_core::member::{Member, MemberList};
+pub use roomcast_core::pins::{MAX_PINS, PinId, PinReason, PinRefused};
 pub use roomcast_core::retraction::{Retracted, Retraction};
 pub use roomcast_core::rights::{Action, Role, Rule};
 pub use roomcast_core::speak_mode::{MaySpeak, SpeakMode};

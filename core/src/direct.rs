@@ -3,6 +3,7 @@
 
 use crate::ids::{SessionId, UserId};
 use crate::message::{Kind, Limit, Payload, Sender};
+use crate::pins::PinId;
 use crate::priority::Priority;
 use alloc::sync::Arc;
 use core::fmt;
@@ -50,6 +51,8 @@ pub struct Direct<M> {
     pub kind: Kind,
     /// Who speaks; the host unless said.
     pub sender: Sender,
+    /// Under which number it is pinned, if it comes because it is.
+    pub pin: Option<PinId>,
     /// What it carries.
     pub payload: M,
 }
@@ -57,7 +60,8 @@ pub struct Direct<M> {
 impl<M> Direct<M> {
     /// A text of `Normal` priority, by the host.
     pub const fn new(payload: M) -> Self {
-        Self { priority: Priority::Normal, kind: Kind::Text, sender: Sender::Host, payload }
+        let (priority, kind, sender) = (Priority::Normal, Kind::Text, Sender::Host);
+        Self { priority, kind, sender, pin: None, payload }
     }
 
     /// With this priority.

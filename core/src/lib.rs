@@ -91,6 +91,7 @@ mod log;
 pub mod member;
 pub mod memory;
 pub mod message;
+pub mod pins;
 mod priority;
 mod profile;
 pub mod queue;

@@ -32,7 +32,7 @@ pub struct RoomBytes {
     pub directs: u64,
     /// Profiles of the users who are in.
     pub profiles: u64,
-    /// Attributes, keys and values, and counters: their keys, and 8 bytes each.
+    /// Attributes, keys and values, and counters: their keys, and 8 bytes each; and what is pinned.
     pub data: u64,
     /// Payloads, and the profiles of what was dispatched, in the records of the audit. What the log
     /// holds as well counts twice.

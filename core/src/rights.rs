@@ -49,6 +49,8 @@ pub enum Action {
     Unmark,
     /// Take back what somebody has said.
     Retract,
+    /// Pin a message, or unpin one.
+    Pin,
 }
 
 /// The rule that forbids an action.
@@ -96,7 +98,8 @@ pub(crate) fn forbids(actor: Option<Role>, action: Action, target: Option<Role>)
         | Action::SetSpeakMode
         | Action::Mark
         | Action::Unmark
-        | Action::Retract => Role::Admin,
+        | Action::Retract
+        | Action::Pin => Role::Admin,
     };
     match (actor, target) {
         (Some(actor), _) if actor < least => {
@@ -130,6 +133,7 @@ impl fmt::Display for Action {
             Self::Mark => "mark",
             Self::Unmark => "unmark",
             Self::Retract => "retract messages of",
+            Self::Pin => "pin messages in",
         })
     }
 }
@@ -196,6 +200,7 @@ mod tests {
             Action::SetSpeakMode,
             Action::Mark,
             Action::Unmark,
+            Action::Pin,
         ] {
             let admins: [String; 4] = row(action);
             assert_eq!(admins, ["yyy-", "yyy-", "yy--", "----"]);

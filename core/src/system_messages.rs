@@ -2,6 +2,7 @@
 //! kind in a window. [Clause A26](crate::rulebook#a26-tips).
 
 use crate::ids::{Seq, UserId};
+use crate::pins::PinId;
 use crate::priority::Priority;
 use crate::speak_mode::SpeakMode;
 use crate::time::{Duration, Instant};
@@ -38,11 +39,13 @@ pub enum SystemMessageKind {
     Retracted,
     /// The room was handed over to these, one after the other.
     OwnerSet,
+    /// What is pinned changed.
+    Pinned,
 }
 
 impl SystemMessageKind {
     /// How many kinds there are.
-    pub const NUM: usize = 13;
+    pub const NUM: usize = 14;
     /// All of them, in the order in which they go out at one instant.
     pub const ALL: [Self; Self::NUM] = [
         Self::Joined,
@@ -58,6 +61,7 @@ impl SystemMessageKind {
         Self::SpeakModeSet,
         Self::Retracted,
         Self::OwnerSet,
+        Self::Pinned,
     ];
 
     const fn index(self) -> usize {
@@ -105,6 +109,13 @@ pub enum SystemMessage<'a> {
         /// follows a [window](SystemMessages::window) later.
         seqs: &'a [Seq],
     },
+    /// Messages were pinned, replaced or unpinned.
+    Pinned {
+        /// How often since the last tip of this kind.
+        count: u64,
+        /// The numbers of what is pinned now, in the order in which it was.
+        pinned: &'a [PinId],
+    },
 }
 
 /// Which tips a room gives, and how they are folded.
@@ -142,7 +153,7 @@ impl SystemMessages {
         names: 3,
     };
     /// All of them: coming, going and profiles at `Lowest`, counters at `Low`, what is done to
-    /// users, attributes and speak modes at `Normal`, what is taken back at `High`.
+    /// users, attributes, speak modes and pins at `Normal`, what is taken back at `High`.
     pub const ALL: Self = {
         use Priority::{High, Low, Lowest, Normal};
         let [little, normal] = [Some(Lowest), Some(Normal)];
@@ -160,6 +171,7 @@ impl SystemMessages {
                 Some(Low),
                 normal,
                 Some(High),
+                normal,
                 normal,
             ],
             ..Self::NONE

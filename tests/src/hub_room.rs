@@ -18,6 +18,7 @@ use roomcast_core::error::{
 };
 use roomcast_core::ids::{Seq, Ticket};
 use roomcast_core::level_set::LevelSet;
+use roomcast_core::pins::{PinId, PinRefused};
 use roomcast_core::resume::TokenAt;
 use roomcast_core::retraction::{Retracted, Retraction};
 use roomcast_core::room::RoomSnapshot;
@@ -300,6 +301,27 @@ impl HubRoom {
         what: Retraction,
     ) -> Result<Retracted, ModerationError> {
         self.at(now).moderation(actor).retract(what)
+    }
+
+    /// `Moderation::pin`.
+    pub fn pin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        id: PinId,
+        direct: Direct<Probe>,
+    ) -> Result<(), PinRefused<Probe>> {
+        self.at(now).moderation(actor).pin(id, direct)
+    }
+
+    /// `Moderation::unpin`.
+    pub fn unpin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        id: PinId,
+    ) -> Result<bool, ModerationError> {
+        self.at(now).moderation(actor).unpin(id)
     }
 
     /// `RoomData::write_attributes`, or `write_attributes_of` an owner.

@@ -35,6 +35,8 @@ mod messages;
 mod moderation;
 #[path = "clauses/one_room.rs"]
 mod one_room;
+#[path = "clauses/pins.rs"]
+mod pins;
 #[path = "clauses/presence.rs"]
 mod presence;
 #[path = "clauses/reconfigure.rs"]

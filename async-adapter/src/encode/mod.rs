@@ -61,6 +61,12 @@ pub trait Encoder<M> {
     /// Returns the frame of a direct message, which goes to this session alone.
     fn direct(&mut self, direct: &Direct<M>) -> Self::Frame;
 
+    /// Returns the frame of a message that is [pinned](Direct::pin), which goes to whoever joins. Default:
+    /// that of any [`direct`](Self::direct) message.
+    fn pinned(&mut self, direct: &Direct<M>) -> Self::Frame {
+        self.direct(direct)
+    }
+
     /// Returns the frame that says that the session missed so many messages of a priority, and why,
     /// just before those that follow. `None`: the protocol has no word for it.
     fn gap(&mut self, priority: Priority, count: u64, cause: GapCause) -> Option<Self::Frame>;
@@ -93,6 +99,7 @@ pub trait Encoder<M> {
             Item::Message(message) if batch.is_history(message) => Some(self.history(message)),
             Item::Message(message) if message.kind == Kind::System => Some(self.tip(message)),
             Item::Message(message) => Some(self.message(message)),
+            Item::Direct(direct) if direct.pin.is_some() => Some(self.pinned(direct)),
             Item::Direct(direct) => Some(self.direct(direct)),
             Item::Gap { priority, count, cause } => self.gap(priority, count, cause),
         }
@@ -113,6 +120,10 @@ impl<M, E: Encoder<M> + ?Sized> Encoder<M> for &mut E {
 
     fn direct(&mut self, direct: &Direct<M>) -> Self::Frame {
         (**self).direct(direct)
+    }
+
+    fn pinned(&mut self, direct: &Direct<M>) -> Self::Frame {
+        (**self).pinned(direct)
     }
 
     fn gap(&mut self, priority: Priority, count: u64, cause: GapCause) -> Option<Self::Frame> {

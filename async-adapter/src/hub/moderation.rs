@@ -2,10 +2,11 @@
 
 use super::current::Current;
 use roomcast_core::error::ModerationError;
+use roomcast_core::pins::{PinId, PinRefused};
 use roomcast_core::retraction::{Retracted, Retraction};
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
-use roomcast_core::{Actor, Payload, UserId};
+use roomcast_core::{Actor, Direct, Payload, UserId};
 
 /// The moderation of one room in somebody's name: [`Room::moderation`](crate::Room::moderation).
 ///
@@ -207,6 +208,41 @@ impl<'a, M: Payload + Send + Sync + 'static> Moderation<'a, M> {
     /// for all of a user's. It takes all of the room's locks.
     pub fn retract(&self, what: Retraction) -> Result<Retracted, ModerationError> {
         self.shared.in_all(|halves, now| halves.retract(now, self.actor, what))
+    }
+
+    /// Pins a message under a number of the host's: everyone who joins from now on gets it before all
+    /// else, as a direct message of priority High that [says so](Direct::pin), which
+    /// [`Encoder::pinned`](crate::Encoder::pinned) writes. What has that number is replaced; at most
+    /// [three](crate::moderation::MAX_PINS) are pinned at one time. A tip tells those who are in which
+    /// numbers are pinned now, if the room gives such.
+    ///
+    /// ```
+    /// use roomcast::moderation::PinId;
+    /// use roomcast::{Actor, Direct, Hub, RoomConfig};
+    ///
+    /// let hub = Hub::<&str>::builder().spawn_threads()?;
+    /// let room = hub.open_room("stream-42", &RoomConfig::default())?;
+    /// room.moderation(Actor::Host).pin(PinId(1), Direct::new("no spoilers"))?;
+    /// let mut ann = room.join("ann")?;
+    /// let batch = ann.try_next_batch()?.expect("it is due");
+    /// assert_eq!(batch.directs().next().map(|pinned| pinned.payload), Some("no spoilers"));
+    /// assert_eq!(room.pinned(), [PinId(1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The actor may not do that, the payload is too large, three others are pinned, or the memory that
+    /// all rooms share lets no more in. The payload comes back, and nothing has changed.
+    pub fn pin(&self, id: PinId, direct: Direct<M>) -> Result<(), PinRefused<M>> {
+        self.shared.admit(|admission, now| admission.pin(now, self.actor, id, direct))
+    }
+
+    /// Unpins what has this number. Returns whether there was any; if so, a tip says so.
+    ///
+    /// # Errors
+    /// The room is closed, or the actor may not do that.
+    pub fn unpin(&self, id: PinId) -> Result<bool, ModerationError> {
+        self.shared.admit(|admission, now| admission.unpin(now, self.actor, id))
     }
 
     /// Lets banned users in again.

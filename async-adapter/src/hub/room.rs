@@ -19,6 +19,7 @@ use roomcast_core::error::{CloseError, JoinError, LeaveError, ReconfigureError};
 use roomcast_core::event::EndReason;
 use roomcast_core::ids::Ticket;
 use roomcast_core::message::OutcomeSink;
+use roomcast_core::pins::PinId;
 use roomcast_core::rights::Role;
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::timed::Until;
@@ -381,6 +382,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Room<M, U> {
     /// Returns what the room asks of those who speak.
     pub fn speak_mode(&self) -> SpeakMode {
         self.current().peek(Admission::speak_mode)
+    }
+
+    /// Returns the numbers of what is pinned, in the order in which it was.
+    pub fn pinned(&self) -> Vec<PinId> {
+        self.current().peek(Admission::pinned)
     }
 
     /// Returns whether a user is marked.

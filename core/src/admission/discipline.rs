@@ -179,6 +179,20 @@ impl<M: Payload> Admission<M> {
         Ok(self.take_out(now, users, SystemMessageKind::Kicked))
     }
 
+    /// Whether somebody may do something to the room at `now`. Moves no clock.
+    pub(super) fn allows_at(
+        &self,
+        now: Instant,
+        actor: Actor,
+        action: Action,
+    ) -> Result<(), ModerationError> {
+        if self.status == RoomStatus::Closed {
+            return Err(ModerationError::RoomClosed);
+        }
+        let at = self.clock.peek(now);
+        self.moderation.check(&self.settings, at, actor, action, &[])
+    }
+
     /// Whether somebody may do something to all of these users, or with none, to the room. Moves
     /// the clock and returns where it stands; but who may not moves no clock.
     pub(super) fn allows(

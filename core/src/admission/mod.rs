@@ -38,6 +38,7 @@ mod moderation;
 mod outbox;
 mod people;
 mod persisted;
+mod pins;
 mod pipeline;
 mod queued;
 mod reconfigure;

@@ -5,8 +5,10 @@ use super::persisted::{ImportError, PersistedState};
 use crate::config::Settings;
 use crate::data::{Attributes, Counters, DataError};
 use crate::deferred_drops::DeferredDrops;
+use crate::direct::Direct;
 use crate::ids::{Seq, UserId};
 use crate::message::Payload;
+use crate::pins::{MAX_PINS, PinId, Pins};
 use crate::priority::Priority;
 use crate::profile::Profile;
 use crate::speak_mode::SpeakMode;
@@ -30,6 +32,8 @@ pub(super) struct RoomData<M> {
     kept_profiles: Vec<(SystemMessageKind, Profile<M>)>,
     /// The numbers of messages that were taken back, for tips that are still to tell them.
     retracted: Option<Box<Retractions>>,
+    /// What is pinned; none where nothing is.
+    pins: Option<Box<Pins<M>>>,
 }
 
 /// The numbers of messages that were taken back, in order of the calls.
@@ -54,6 +58,7 @@ impl<M> RoomData<M> {
             system_messages: Folds::new(system_messages),
             kept_profiles: Vec::new(),
             retracted: None,
+            pins: None,
         }
     }
 
@@ -132,9 +137,38 @@ impl<M> RoomData<M> {
         }
     }
 
-    /// Returns what attributes and counters hold, in bytes.
+    /// Returns what attributes, counters and pinned messages hold, in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        self.attributes.bytes() + self.counters.bytes()
+        let pinned = self.pins.as_ref().map_or(0, |pins| pins.bytes());
+        self.attributes.bytes() + self.counters.bytes() + pinned
+    }
+
+    /// Returns what is pinned, if anything is.
+    #[inline]
+    pub(super) fn pins(&self) -> Option<&Pins<M>> {
+        self.pins.as_deref()
+    }
+
+    /// Returns whether one more may be pinned under this number, or takes the place of what is.
+    pub(super) fn has_place_for_pin(&self, id: PinId) -> bool {
+        self.pins.as_ref().is_none_or(|pins| pins.has_place_for(id))
+    }
+
+    /// Pins a message; returns what it takes the place of.
+    pub(super) fn pin(
+        &mut self,
+        id: PinId,
+        direct: Direct<M>,
+        size: u64,
+    ) -> Option<Arc<Direct<M>>> {
+        self.pins.get_or_insert_default().pin(id, direct, size)
+    }
+
+    /// Takes out what is pinned under a number.
+    pub(super) fn unpin(&mut self, id: PinId) -> Option<Arc<Direct<M>>> {
+        let old = self.pins.as_mut()?.unpin(id);
+        self.pins.take_if(|pins| pins.is_empty());
+        old
     }
 
     /// Returns the attributes, to read them.
@@ -266,6 +300,12 @@ impl<M: Payload> RoomData<M> {
                 M::system_message(&SystemMessage::SpeakMode { count: fold.count, mode })
             }
             SystemMessageKind::Retracted => self.retracted_payload(now),
+            SystemMessageKind::Pinned => {
+                let pins = self.pins.iter().flat_map(|pins| pins.ids());
+                let pinned: SmallVec<[PinId; MAX_PINS as usize]> = pins.collect();
+                let count = fold.count;
+                M::system_message(&SystemMessage::Pinned { count, pinned: &pinned })
+            }
             _ => M::system_message(&SystemMessage::Users {
                 kind,
                 count: fold.count,
@@ -297,7 +337,8 @@ fn subject(kind: SystemMessageKind, fold: &Fold) -> Option<UserId> {
             SystemMessageKind::AttributesChanged
             | SystemMessageKind::Counters
             | SystemMessageKind::SpeakModeSet
-            | SystemMessageKind::Retracted,
+            | SystemMessageKind::Retracted
+            | SystemMessageKind::Pinned,
             ..,
         ) => None,
         (_, 1, &[user]) => Some(user),

@@ -40,6 +40,13 @@ impl<M: Payload> Audience<M> {
         Ok(())
     }
 
+    /// A session that has just joined gets a pinned message before all else.
+    pub(crate) fn welcome(&mut self, session: SessionId, pin: &Arc<Direct<M>>) {
+        if let Some(slot) = self.live_slot(session) {
+            self.crowd.welcome(slot, Arc::clone(pin));
+        }
+    }
+
     /// As [`end`](Self::end), with last words behind all that the session is due: they come at
     /// `Lowest`, whatever they say, and have a place of their own.
     pub fn end_with(

@@ -4,15 +4,18 @@
 use super::RoomState;
 use crate::admission::{Actor, ImportError, PersistedState};
 use crate::data::DataError;
+use crate::direct::Direct;
 use crate::error::{ModerationError, ProfileError};
 use crate::ids::UserId;
 use crate::message::Payload;
+use crate::pins::{PinId, PinRefused};
 use crate::retraction::{Retracted, Retraction};
 use crate::rights::Role;
 use crate::speak_mode::SpeakMode;
 use crate::time::{Duration, Instant};
 use crate::timed::Until;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 impl<M: Payload> RoomState<M> {
     /// Sets what travels with a user's messages from the next one on; `None` takes it away.
@@ -210,6 +213,60 @@ impl<M: Payload> RoomState<M> {
         let answer = self.halves().retract(now, actor, what);
         self.clear_deferred_drops();
         answer
+    }
+
+    /// Pins a message under a number of the host's: everyone who joins from now on gets it before all
+    /// else, resumers too, as a [direct message](Direct) of priority High that [says so](Direct::pin).
+    /// What has that number is replaced, in its place; else it comes behind the others, of which there
+    /// are at most [three](crate::pins::MAX_PINS) in all. Those who are in get a
+    /// [tip](crate::system_messages::SystemMessage::Pinned) that tells what is pinned now, if the room
+    /// gives such. Who has joined before gets what was pinned then. O(pins).
+    ///
+    /// ```
+    /// use roomcast_core::pins::PinId;
+    /// use roomcast_core::{Actor, Budget, Direct, Instant, Join, RoomConfig, RoomState, UserId};
+    ///
+    /// let mut room = RoomState::new(&RoomConfig::av_chat_room(UserId(1)));
+    /// let now = Instant::from_secs(1);
+    /// room.pin(now, Actor::Host, PinId(1), Direct::new("no spoilers"))?;
+    /// let guest = room.join(now, Join::guest())?.session;
+    /// let batch = room.next_batch(now, guest, Budget::default())?.expect("it is due");
+    /// let first = batch.directs().next().expect("it is pinned");
+    /// assert_eq!((first.payload, first.pin), ("no spoilers", Some(PinId(1))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The actor may not do that, the payload is too large, three others are pinned, or the memory that
+    /// all rooms share lets no more in. The payload comes back, and nothing has changed.
+    pub fn pin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        id: PinId,
+        direct: Direct<M>,
+    ) -> Result<(), PinRefused<M>> {
+        let answer = self.admission.pin(now, actor, id, direct);
+        self.admission.clear_deferred_drops();
+        answer
+    }
+
+    /// Unpins what has this number. Returns whether there was any. See
+    /// [`Admission::unpin`](crate::Admission::unpin).
+    pub fn unpin(
+        &mut self,
+        now: Instant,
+        actor: Actor,
+        id: PinId,
+    ) -> Result<bool, ModerationError> {
+        let answer = self.admission.unpin(now, actor, id);
+        self.admission.clear_deferred_drops();
+        answer
+    }
+
+    /// The numbers of what is pinned, in the order in which it was.
+    pub fn pinned(&self) -> Vec<PinId> {
+        self.admission.pinned()
     }
 
     /// Lets banned users in again. See [`Admission::unban`](crate::Admission::unban).

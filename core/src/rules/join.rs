@@ -188,6 +188,9 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         if !join.mask.is_empty() {
             audience.set_masked_levels(now, joined.session, join.mask);
         }
+        for pin in self.admission.pins() {
+            audience.welcome(joined.session, pin);
+        }
         if audience.has_heartbeat() {
             audience.touch(now, joined.session);
         }

@@ -6,8 +6,9 @@ use crate::oracle::data::{Change, Count};
 use crate::payload::Probe;
 use crate::rules::Rules;
 use crate::violation::{Check, Law, Violation, same};
+use roomcast_core::pins::{PinId, PinRefused};
 use roomcast_core::retraction::Retraction;
-use roomcast_core::{Actor, Instant, Memory, RoomState, UserId};
+use roomcast_core::{Actor, Direct, Instant, Memory, RoomState, UserId};
 
 impl Checked {
     /// `RoomState::close`.
@@ -44,6 +45,38 @@ impl Checked {
         self.on_hub("retract", &answer, |hub| hub.retract(now, actor, what))?;
         self.mirrored(room, "retract", answer.clone(), |twin| twin.retract(now, actor, what))?;
         self.oracle.retracted(now, actor, what, &answer)?;
+        self.inspect(room)
+    }
+
+    /// `RoomState::pin`, of a new payload of this size, or with none `RoomState::unpin`.
+    pub fn pin(
+        &mut self,
+        room: &mut RoomState<Probe>,
+        now: Instant,
+        actor: Actor,
+        id: PinId,
+        size: Option<usize>,
+    ) -> Check {
+        let Some(size) = size else {
+            let answer = room.unpin(now, actor, id);
+            self.on_hub("unpin", &answer, |hub| hub.unpin(now, actor, id))?;
+            self.mirrored(room, "unpin", answer, |twin| twin.unpin(now, actor, id))?;
+            self.oracle.unpinned(now, actor, id, answer)?;
+            return self.inspect(room);
+        };
+        self.payloads += 1;
+        let payload = self.payloads;
+        let direct = || Direct::new(Probe::new(payload, size));
+        let bare = |answer: Result<(), PinRefused<Probe>>| {
+            answer.map_err(|refused| (refused.reason, refused.payload.id()))
+        };
+        let answer = bare(room.pin(now, actor, id, direct()));
+        self.on_hub("pin", &answer, |hub| bare(hub.pin(now, actor, id, direct())))?;
+        self.mirrored(room, "pin", answer, |twin| bare(twin.pin(now, actor, id, direct())))?;
+        let back = answer.err().map_or(payload, |(_, payload)| payload);
+        same(Law::L8NothingLost, "the payload that was not pinned", payload, back)?;
+        let answer = answer.map_err(|(reason, _)| reason);
+        self.oracle.pinned(now, actor, id, (payload, size), answer)?;
         self.inspect(room)
     }
 

@@ -14,7 +14,7 @@ use std::fmt;
 
 /// How often each operation comes, in the order in which [`Op`] has them: often what makes a room live,
 /// seldom what ends it or is hundreds of calls.
-const WEIGHTS: [(&str, u32); 39] = [
+const WEIGHTS: [(&str, u32); 40] = [
     ("Speak", 24),
     ("Host", 8),
     ("Forward", 8),
@@ -34,6 +34,7 @@ const WEIGHTS: [(&str, u32); 39] = [
     ("Touch", 6),
     ("Moderate", 8),
     ("Retract", 8),
+    ("Pin", 3),
     ("Attribute", 4),
     ("Count", 4),
     ("Restart", 1),

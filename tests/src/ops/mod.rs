@@ -29,6 +29,7 @@ use roomcast_core::admission::RoomStatus;
 use roomcast_core::broadcasts::Broadcasts;
 use roomcast_core::config::ConfigError;
 use roomcast_core::ids::{Seq, SessionKey, Ticket};
+use roomcast_core::pins::PinId;
 use roomcast_core::resume::ResumeToken;
 use roomcast_core::{Actor, Instant, Join, Recipient, RoomState, SessionId, UserId};
 use std::collections::{HashMap, VecDeque};
@@ -219,7 +220,7 @@ impl Player {
                 let session = self.session(who);
                 self.checked.touch(&mut self.room, now, session)?;
             }
-            Op::Moderate { .. } | Op::Retract { .. } => self.play_moderation(op)?,
+            Op::Moderate { .. } | Op::Retract { .. } | Op::Pin { .. } => self.moderate(op)?,
             Op::Attribute { .. } | Op::Count { .. } | Op::Audit { .. } => self.play_data(op)?,
             Op::Profile { user, size } => {
                 let size = size.map(|size| usize::from(size % 20));
@@ -281,7 +282,7 @@ impl Player {
     }
 
     /// What the owner, an admin or the host does, or who would be one.
-    fn play_moderation(&mut self, op: Op) -> Check {
+    fn moderate(&mut self, op: Op) -> Check {
         let now = self.now();
         match op {
             Op::Moderate { act, actor, user, time } => {
@@ -292,6 +293,11 @@ impl Player {
                 let books = self.room.snapshot(now);
                 let what = numbers::retraction(what, of, &books);
                 self.checked.retract(&mut self.room, now, by(actor), what)
+            }
+            Op::Pin { id, size, actor } => {
+                let (id, actor) = (PinId(u64::from(id % 5)), by(actor));
+                let size = (size < 160).then(|| usize::from(size % 72));
+                self.checked.pin(&mut self.room, now, actor, id, size)
             }
             _ => Ok(()),
         }

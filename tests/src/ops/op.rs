@@ -175,6 +175,15 @@ pub enum Op {
         /// By whom: a user, or from 6 on the host.
         actor: u8,
     },
+    /// `pin`, or from 160 on `unpin`.
+    Pin {
+        /// Under which of five numbers.
+        id: u8,
+        /// The size: 0 to 71, of which 64 are allowed.
+        size: u8,
+        /// By whom: a user, or from 6 on the host.
+        actor: u8,
+    },
     /// `write_attributes` or `write_attributes_of`, one change or two.
     Attribute {
         /// Which keys: two of seven, one of which is too long.

@@ -64,6 +64,7 @@ impl Oracle {
                     }),
                 };
                 listener.history = self.heads;
+                self.welcome(&mut listener);
                 self.listeners.here.insert(session, listener);
                 let (now, mask) = (self.clock, join.masked_levels());
                 self.listeners.set_masked_levels(&self.rules, now, session, mask);

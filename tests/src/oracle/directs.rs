@@ -18,8 +18,8 @@ pub struct Waits {
     pub bytes: u64,
     /// How many messages of its level had been dispatched before it.
     pub follows: u64,
-    /// Whether it is the last words to its session, which have a place of their own.
-    pub is_farewell: bool,
+    /// Whether it has a place of its own: it is the last words to its session, or pinned.
+    pub has_place: bool,
 }
 
 /// A direct message as it was offered.
@@ -141,7 +141,7 @@ impl Oracle {
                     id: note.payload,
                     bytes,
                     follows: self.heads[level],
-                    is_farewell: false,
+                    has_place: false,
                 });
             }
         }
@@ -154,7 +154,7 @@ impl Oracle {
         let follows = self.heads[level];
         self.listeners.directs[level].sent += 1;
         if let Some(listener) = self.listeners.here.get_mut(&session) {
-            listener.directs[level].push_back(Waits { id, bytes, follows, is_farewell: true });
+            listener.directs[level].push_back(Waits { id, bytes, follows, has_place: true });
         }
     }
 
@@ -173,7 +173,7 @@ impl Oracle {
             books.values().all(Directs::balances),
         )?;
         for (session, listener) in &self.listeners.here {
-            let waiting = || listener.directs.values().flatten().filter(|waits| !waits.is_farewell);
+            let waiting = || listener.directs.values().flatten().filter(|waits| !waits.has_place);
             let of = |what: &'static str| in_words(move |f| write!(f, "{what} of {session}"));
             self.eased(
                 of("direct messages"),

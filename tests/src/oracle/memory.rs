@@ -73,7 +73,7 @@ impl Oracle {
             self.listeners.here.values().flat_map(|listener| listener.directs.values().flatten());
         bytes.directs = directs.map(|waits| waits.bytes).sum();
         bytes.profiles = self.members.profiles.values().map(|&(_, size)| size as u64).sum();
-        bytes.data = self.data.bytes();
+        bytes.data = self.data.bytes() + self.pins.bytes();
         bytes.keys = self.said.len() as u64 * 64;
         bytes
     }

@@ -26,6 +26,7 @@ pub mod messages;
 pub mod meters;
 pub mod moderation;
 mod one_room;
+pub mod pins;
 pub mod quotas;
 mod reading;
 mod reconfigure;
@@ -51,6 +52,7 @@ use listeners::{Listener, Listeners};
 use liveness::Lives;
 use members::Members;
 use moderation::Moderation;
+use pins::Pins;
 use quotas::Quotas;
 use reviews::Reviews;
 use roomcast_core::config::Levels;
@@ -108,6 +110,8 @@ pub struct Oracle {
     pub reviews: Reviews,
     /// What was broadcast to every room.
     heard: Heard,
+    /// What whoever joins gets first.
+    pins: Pins,
     /// What has yet to be told to the room.
     happened: Happened,
     /// What the audit owes.
@@ -203,6 +207,7 @@ impl Oracle {
             forgotten: 0,
             reviews: Reviews::default(),
             heard: Heard::default(),
+            pins: Pins::default(),
             happened: Happened::default(),
             audit: audit::Audit::default(),
             memory: Memory::Free,

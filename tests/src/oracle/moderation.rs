@@ -346,6 +346,7 @@ impl Oracle {
         same(Law::Members, "the owner", Some(self.rules.owner), room.owner())?;
         let counts = room.snapshot(self.clock).admission.moderation;
         self.inspect_speaking(room)?;
+        same(Law::Members, "what is pinned", self.pins.ids(), room.pinned())?;
         self.eased("mutes", self.rules.mutes, counts.mutes)?;
         self.eased("bans", self.rules.bans, counts.bans)?;
         same(Law::Members, "admins", self.moderation.admins.len() as u64, u64::from(counts.admins))

@@ -112,7 +112,7 @@ impl Oracle {
         keys.sort_unstable();
         let changed: Vec<(&str, i64)> =
             keys.iter().filter_map(|key| Some((key.as_str(), self.data.counter(key)?))).collect();
-        let mut seqs = Vec::new();
+        let (mut seqs, pinned) = (Vec::new(), self.pins.ids());
         if kind == SystemMessageKind::Retracted {
             seqs = std::mem::take(&mut self.happened.retracted);
             // What is more is told a window later.
@@ -123,6 +123,7 @@ impl Oracle {
         }
         let tip = match kind {
             SystemMessageKind::Retracted => SystemMessage::Retracted { seqs: &seqs },
+            SystemMessageKind::Pinned => SystemMessage::Pinned { count, pinned: &pinned },
             SystemMessageKind::AttributesChanged => {
                 SystemMessage::Attributes { count, version: self.data.version() }
             }

@@ -164,6 +164,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
             Op::Moderate { act, actor, user, time }
         }),
         8 => (n(), n(), n()).prop_map(|(what, of, actor)| Op::Retract { what, of, actor }),
+        4 => (n(), n(), n()).prop_map(|(id, size, actor)| Op::Pin { id, size, actor }),
         4 => ((n(), n()), (prop::option::weighted(0.8, n()), prop::option::weighted(0.8, n())), n())
             .prop_map(|(keys, sizes, behind)| Op::Attribute { keys, sizes, behind }),
         4 => (n(), n()).prop_map(|(key, act)| Op::Count { key, act }),

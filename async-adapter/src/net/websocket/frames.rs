@@ -94,6 +94,11 @@ impl<M, E: Encoder<M, Frame: AsRef<[u8]>>> Encoder<M> for WebSocketFrames<E> {
         self.framed(direct)
     }
 
+    fn pinned(&mut self, direct: &Direct<M>) -> Vec<u8> {
+        let pinned = self.encoder.pinned(direct);
+        self.framed(pinned)
+    }
+
     fn gap(&mut self, priority: Priority, count: u64, cause: GapCause) -> Option<Vec<u8>> {
         let gap = self.encoder.gap(priority, count, cause)?;
         Some(self.framed(gap))

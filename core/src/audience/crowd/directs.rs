@@ -37,6 +37,13 @@ impl<M: Payload> Crowd<M> {
         self.keep_direct(slot, head, Arc::new(farewell), bytes);
     }
 
+    /// A session that has just come is handed what is pinned before all that it is due. It has a place
+    /// beside those of others, for there are few.
+    pub(in crate::audience) fn welcome(&mut self, slot: u32, pin: Arc<Direct<M>>) {
+        let bytes = pin.bytes();
+        self.keep_direct(slot, 0, pin, bytes);
+    }
+
     fn keep_direct(&mut self, slot: u32, follows: u64, direct: Arc<Direct<M>>, bytes: u64) {
         self.accounts.keep_direct(direct.priority, bytes);
         self.cold_mut(slot).inbox_mut().push(Held { follows, direct, bytes });

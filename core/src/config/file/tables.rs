@@ -64,6 +64,7 @@ const TIPS: [&str; SystemMessageKind::NUM + 3] = [
     "speak_mode_set",
     "retracted",
     "owner_set",
+    "pinned",
     "window",
     "counters_every",
     "names",

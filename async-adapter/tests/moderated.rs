@@ -1,10 +1,9 @@
-//! Messages that are taken back: whoever has not got one never gets it, and whoever has gets a tip,
-//! through a loop to a sink and through a pump alike.
+//! Messages that are taken back, and such as are pinned, through a loop to a sink and through a pump alike.
 #![cfg(feature = "tokio")]
 
 use roomcast::config::SystemMessages;
 use roomcast::event::{SystemMessage, SystemMessageKind};
-use roomcast::moderation::Retraction;
+use roomcast::moderation::{PinId, Retraction};
 use roomcast::pump::PumpOptions;
 use roomcast::session::ForwardOptions;
 use roomcast::{
@@ -43,6 +42,10 @@ impl Encoder<Line> for Lines {
 
     fn direct(&mut self, direct: &Direct<Line>) -> String {
         format!("direct {};", direct.payload.0)
+    }
+
+    fn pinned(&mut self, direct: &Direct<Line>) -> String {
+        format!("pinned {};", direct.payload.0)
     }
 
     fn gap(&mut self, _: Priority, count: u64, cause: GapCause) -> Option<String> {
@@ -150,4 +153,33 @@ async fn c1_who_was_to_get_nothing_else_waits_on() {
     assert_eq!(texts, [format!("[{seq:?}]")]);
     let waits = tokio::time::timeout(Duration::from_secs(5), guest.next_batch()).await;
     assert!(waits.is_err());
+}
+
+/// Nothing else is due to them: still they get it at once.
+#[tokio::test(start_paused = true)]
+async fn c4_whoever_joins_gets_first_what_is_pinned() {
+    let (_hub, room) = open(2);
+    let pump = room.pump(Lines, PumpOptions::default()).unwrap();
+    let by_host = room.moderation(Actor::Host);
+    for (id, text) in [(1, "one"), (2, "two")] {
+        by_host.pin(PinId(id), Direct::new(Line(text.to_owned()))).unwrap();
+    }
+    assert_eq!(room.pinned(), [PinId(1), PinId(2)]);
+    let (by_pump, by_forward) = (Seen::default(), Seen::default());
+    let _pumped = pump.join(Join::guest(), Takes(Arc::clone(&by_pump))).unwrap();
+    let guest = room.join(Join::guest()).unwrap();
+    let sink = Box::pin(collects(&by_forward));
+    let forwarding = tokio::spawn(forward(guest, sink, Lines, ForwardOptions::default()));
+    a_moment().await;
+    for seen in [&by_pump, &by_forward] {
+        assert_eq!(*seen.lock().unwrap(), "pinned one;pinned two;");
+    }
+    say(&room, "three");
+    a_moment().await;
+    for seen in [&by_pump, &by_forward] {
+        assert_eq!(*seen.lock().unwrap(), "pinned one;pinned two;1: three;");
+    }
+    assert_eq!(by_host.unpin(PinId(1)), Ok(true));
+    assert!(room.stats().room.balances());
+    forwarding.abort();
 }
