@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         let written = flight.encode(&Numbers);
         let again = Flight::<Vec<u8>>::decode(&written, &mut Numbers).expect("it was just written");
         assert_eq!(again.encode(&Numbers), written);
-        let _ = flight.arrived(NOW);
+        let _ = flight.arrived(NOW, NOW);
     }
     if let Ok(forwards) = Forwards::<String>::decode(bytes, NOW, &mut Numbers) {
         let written = forwards.encode(NOW, &Numbers);

@@ -430,3 +430,26 @@ proptest! {
         ops::run(&shards_setup(setup), &ops(crowds))?;
     }
 }
+
+/// A user was in a room that is gone: one that is made anew under its id is not called, whether or not
+/// the engine has found out by then.
+#[test]
+fn a8_a_room_under_an_id_of_before_is_another() {
+    use engine::{Call, Sequence};
+    let calls = vec![
+        Call::Create { room: 4, rules: 0 },
+        Call::Join { room: 4, user: 3 },
+        Call::Remove { room: 4 },
+        Call::Create { room: 3, rules: 0 },
+        Call::Create { room: 4, rules: 0 },
+        Call::Broadcast { key: 0 },
+        Call::Join { room: 3, user: 3 },
+    ];
+    let run = |calls| {
+        engine::run(&Sequence { rooms: 1, one_room: true, life: 0, seed: 0, calls }).unwrap();
+    };
+    run(calls.clone());
+    let mut found_out = calls;
+    found_out.insert(4, Call::Join { room: 3, user: 0 });
+    run(found_out);
+}

@@ -67,8 +67,10 @@ impl<M: Payload> Engine<M> {
     fn settle(&mut self, now: Instant, id: RoomId, user: UserId) {
         let Some(user_rooms) = &mut self.user_rooms else { return };
         let before = user_rooms.enter(user, id);
+        // A room that the user is not in any more, or that was made anew under its id, is left alone.
+        let before = before.filter(|&before| self.is_in(before, user));
         if let Some(mut room) = before.and_then(|before| self.room_mut(before).ok()) {
-            // Who is not in, and the owner, do not leave.
+            // The owner does not leave.
             let _ = room.leave_for_another(now, user);
         }
         for _ in 0..SUSPECTS {
@@ -77,11 +79,16 @@ impl<M: Payload> Engine<M> {
             else {
                 continue;
             };
-            let is_there = self.room(room).is_ok_and(|room| !room.sessions_of(user).is_empty());
+            let is_there = self.is_in(room, user);
             if let Some(user_rooms) = self.user_rooms.as_mut().filter(|_| !is_there) {
                 user_rooms.forget(user, room);
             }
         }
+    }
+
+    /// Whether there is such a room, and the user has a session in it that does not end.
+    fn is_in(&self, room: RoomId, user: UserId) -> bool {
+        self.room(room).is_ok_and(|room| !room.sessions_of(user).is_empty())
     }
 }
 

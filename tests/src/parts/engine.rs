@@ -116,7 +116,7 @@ struct Alone {
 struct Pair {
     engine: Engine<&'static str>,
     alone: BTreeMap<u64, Alone>,
-    /// Where each user was let in last, and the life of that room.
+    /// Where each user was let in last.
     places: BTreeMap<u64, u64>,
     one_room: bool,
     most: u32,
@@ -228,7 +228,10 @@ impl Pair {
         same(Law::Members, "who is let in", words(&expected), words(&found))?;
         if let Some(user) = user.filter(|_| is_in && self.one_room) {
             let before = self.places.insert(user.0, room.0).filter(|&before| before != room.0);
-            if let Some(before) = before {
+            // Only a room that he is in is called.
+            let is_in = |alone: &Alone| !alone.state.sessions_of(user).is_empty();
+            if let Some(before) = before.filter(|before| self.alone.get(before).is_some_and(is_in))
+            {
                 self.hear(RoomId(before));
                 if let Some(other) = self.alone.get_mut(&before) {
                     let _ = other.state.leave_for_another(self.now, user);
