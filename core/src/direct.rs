@@ -1,9 +1,8 @@
 //! Direct messages: what a host sends to one session, or to the sessions of one user, in the stream
 //! that they read anyhow. [Decision D37](crate::design#d37-personal-messages-are-in-the-stream).
 
-use crate::ids::{SessionId, UserId};
+use crate::ids::{PinId, SessionId, UserId};
 use crate::message::{Kind, Limit, Payload, Sender};
-use crate::pins::PinId;
 use crate::priority::Priority;
 use alloc::sync::Arc;
 use core::fmt;

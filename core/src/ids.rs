@@ -175,6 +175,16 @@ impl Group {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MessageId(pub u64);
 
+/// The host's own number for a [pinned](crate::pins) message: that of the message in the room, say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PinId(pub u64);
+
+impl fmt::Display for PinId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pin {}", self.0)
+    }
+}
+
 /// A message that waits for the host's verdict, as the verdict must name it. Nobody else's verdict
 /// can hit it: a ticket is never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,22 +2,13 @@
 
 use crate::direct::Direct;
 use crate::error::ModerationError;
+pub use crate::ids::PinId;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 /// How many messages may be pinned in a room at one time.
 pub const MAX_PINS: u32 = 3;
-
-/// The host's own number for a pinned message: that of the message in the room, say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PinId(pub u64);
-
-impl fmt::Display for PinId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pin {}", self.0)
-    }
-}
 
 /// Why a message was not pinned. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,7 @@
 //! Tips: what happened in the room, told to the room. A storm is folded into one message of each
 //! kind in a window. [Clause A26](crate::rulebook#a26-tips).
 
-use crate::ids::{Seq, UserId};
-use crate::pins::PinId;
+use crate::ids::{PinId, Seq, UserId};
 use crate::priority::Priority;
 use crate::speak_mode::SpeakMode;
 use crate::time::{Duration, Instant};
@@ -106,7 +105,7 @@ pub enum SystemMessage<'a> {
     /// Messages were taken back: whoever has got one shows it no more.
     Retracted {
         /// Their numbers, in order of the calls and within one rising: at most 256. What is more
-        /// follows a [window](SystemMessages::window) later.
+        /// follows a [window](SystemMessages::window) later. At most 16,384 wait: of more, the newest.
         seqs: &'a [Seq],
     },
     /// Messages were pinned, replaced or unpinned.
@@ -143,6 +142,9 @@ pub(crate) const MAX_NAMES: u32 = 16;
 
 /// Retracted messages that a tip may name.
 pub(crate) const MAX_RETRACTED: usize = 256;
+
+/// Retracted messages whose numbers wait for a tip: as many as a log remembers of all levels.
+pub(crate) const MAX_UNTOLD: usize = 4 * 4_096;
 
 impl SystemMessages {
     /// No tips.

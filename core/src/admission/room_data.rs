@@ -13,7 +13,7 @@ use crate::priority::Priority;
 use crate::profile::Profile;
 use crate::speak_mode::SpeakMode;
 use crate::system_messages::{
-    Fold, Folds, MAX_RETRACTED, SystemMessage, SystemMessageKind, SystemMessages,
+    Fold, Folds, MAX_RETRACTED, MAX_UNTOLD, SystemMessage, SystemMessageKind, SystemMessages,
 };
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -81,7 +81,10 @@ impl<M> RoomData<M> {
     pub(super) fn note_retracted(&mut self, now: Instant, seqs: &[Seq]) {
         let kind = SystemMessageKind::Retracted;
         if !seqs.is_empty() && self.system_messages.tells(kind) {
-            self.retracted.get_or_insert_default().0.extend_from_slice(seqs);
+            let Retractions(untold) = &mut **self.retracted.get_or_insert_default();
+            untold.extend_from_slice(seqs);
+            // Of more than a log remembers the oldest are long out of it.
+            drop(untold.drain(..untold.len().saturating_sub(MAX_UNTOLD)));
             self.note(now, kind, None);
         }
     }

@@ -39,7 +39,10 @@ impl Oracle {
         }
         let seqs = self.listeners.withdraw(what);
         if !seqs.is_empty() && self.rules.tips.level(SystemMessageKind::Retracted).is_some() {
-            self.happened.retracted.extend(&seqs);
+            let untold = &mut self.happened.retracted;
+            untold.extend(&seqs);
+            // The newest of more than may wait.
+            drop(untold.drain(..untold.len().saturating_sub(16_384)));
             self.happens(SystemMessageKind::Retracted, None);
         }
         let expected = (waiting.len(), seqs);

@@ -19,6 +19,7 @@ use roomcast_core::engine::EngineJoinError;
 use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::message::DedupKey;
+use roomcast_core::pins::PinId;
 use roomcast_core::resume::TokenAt;
 use roomcast_core::retraction::Retraction;
 use roomcast_core::time::Duration;
@@ -220,6 +221,13 @@ impl Stage {
                 self.note((now, act));
             }
             people::Act::Retract { draw } => self.retract(now, person.room, draw)?,
+            people::Act::Pin { draw } => {
+                let (id, size) = (PinId(draw % 5), (draw < 12).then_some(8));
+                self.call(person.room, |watcher, room| {
+                    watcher.pin(room, now, Actor::Host, id, size)
+                })?;
+                self.note((now, "pin", draw));
+            }
             people::Act::Note { size } => {
                 let changes = [(format!("key {}", size % 5), Some(size))];
                 // Every second one is about who is there.

@@ -79,6 +79,10 @@ pub(super) enum Act {
     Retract {
         draw: u64,
     },
+    /// The host pins something, or unpins it: by this number.
+    Pin {
+        draw: u64,
+    },
     /// The host changes the room's rules: by this number.
     Reconfigure {
         draw: u64,
@@ -139,6 +143,7 @@ impl Person {
             (0..3, _) => Act::HangUp,
             (3, _) => Act::ShownOut { size },
             (4, Habit::Dawdles | Habit::Talks) => Act::Retract { draw: random.below(64) },
+            (4, Habit::Gives | Habit::Watches) => Act::Pin { draw: random.below(16) },
             (4..7, _) => Act::Leave,
             (7..20, _) => Act::Rename { size },
             (930..950, _) => Act::Direct {

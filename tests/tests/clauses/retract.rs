@@ -314,6 +314,31 @@ fn c1_a_marker_is_bounded() {
     assert_eq!(tips, ["256 from #1 on", "256 from #257 on", "88 from #513 on"]);
 }
 
+/// However many are taken back within a window: so many numbers wait for a tip, the newest.
+#[test]
+fn c1_numbers_that_wait_for_a_marker_are_bounded() {
+    let most = 20_000;
+    let (mut room, guest, now) = hall(|builder| builder.rate(most).burst(most), 0);
+    let mut last = Seq(0);
+    for _ in 0..most {
+        let text = Publish::new(Source::Host, Words("text".into()));
+        let Some(Outcome::Dispatched { seq, .. }) = room.publish(now, text).unwrap().outcome else {
+            panic!("it waits");
+        };
+        last = seq;
+        let what = Retraction::Sent(seq);
+        assert_eq!(room.retract(now, Actor::Host, what).unwrap().seqs, [seq]);
+    }
+    let tips: Vec<String> = (0..100)
+        .flat_map(|second| told(&mut room, now + Duration::from_secs(second), guest))
+        .collect();
+    let numbers = |tip: &String| tip.split(' ').next().unwrap().parse::<u64>().unwrap();
+    // One was told at once.
+    assert_eq!(tips.iter().map(numbers).sum::<u64>(), 1 + 16_384);
+    let newest = format!("256 from #{} on", last.0 - 255);
+    assert_eq!(tips.last(), Some(&newest));
+}
+
 /// So many withdrawn positions of a level are remembered; beyond, the log lets go of the oldest and all
 /// before it. Nobody gets what was taken back.
 #[test]

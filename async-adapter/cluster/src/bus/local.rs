@@ -5,6 +5,7 @@ use roomcast_core::Instant;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::SystemTime;
@@ -114,6 +115,14 @@ impl Shared {
         self.at + self.start.elapsed()
     }
 
+    /// What a connection hears next; else its task is woken when there is something.
+    fn poll(&self, client: ClientId, waker: &Waker) -> Poll<Option<FromBus>> {
+        let mut waker = Some(waker.clone());
+        let polled = self.lock().poll(client, &mut waker);
+        drop(waker);
+        polled
+    }
+
     /// Does something with the bus, and hands out what comes of it.
     fn with(&self, act: impl FnOnce(&mut MemoryBus, Instant)) {
         let mut state = self.lock();
@@ -123,7 +132,10 @@ impl Shared {
         let wakers = state.hand_out();
         let is_another = state.bus.poll_timeout() != before;
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
+        for waker in wakers {
+            // One that panics keeps nobody else from being woken, and whoever asked from going on.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
         if is_another {
             self.lapses.send_replace(());
         }
@@ -148,7 +160,9 @@ impl State {
     }
 
     /// What a connection hears next; `None`, once: it has been cut off.
-    fn poll(&mut self, client: ClientId, waker: &Waker) -> Poll<Option<FromBus>> {
+    /// `waker` changes places with the one that waited before: both are the host's, and neither is to be
+    /// cloned or dropped under the lock.
+    fn poll(&mut self, client: ClientId, waker: &mut Option<Waker>) -> Poll<Option<FromBus>> {
         let client = self.clients.entry(client).or_default();
         if let Some(said) = client.waiting.pop_front() {
             return Poll::Ready(Some(said));
@@ -156,7 +170,7 @@ impl State {
         if std::mem::take(&mut client.is_cut) {
             return Poll::Ready(None);
         }
-        client.waker = Some(waker.clone());
+        std::mem::swap(&mut client.waker, waker);
         Poll::Pending
     }
 }
@@ -171,7 +185,7 @@ impl LocalConnection {
             let due = due.map(|at| self.shared.start + at.saturating_since(self.shared.at));
             tokio::select! {
                 biased;
-                said = poll_fn(|its| self.shared.lock().poll(self.client, its.waker())) => return said,
+                said = poll_fn(|its| self.shared.poll(self.client, its.waker())) => return said,
                 Ok(()) = self.lapses.changed() => {}
                 () = async { sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await },
                     if due.is_some() => self.shared.with(|_, _| {}),
@@ -267,13 +281,39 @@ mod tests {
         let asks = Arc::new(Asks(Mutex::new(bus.connect())));
         waits.request(None, Request::Listen { room: RoomId(1) });
         let waker = Waker::from(Arc::clone(&asks));
-        let heard = |waits: &LocalConnection| waits.shared.lock().poll(waits.client, &waker);
+        let heard = |waits: &LocalConnection| waits.shared.poll(waits.client, &waker);
         assert_eq!(heard(&waits), Poll::Pending);
         let mut speaks = speaks;
         speaks.request(None, Request::Send { room: RoomId(1), bytes: Bytes::from_static(b"x") });
         assert!(matches!(heard(&waits), Poll::Ready(Some(FromBus::Push(Push::Sent { .. })))));
         let answer = FromBus::Answer(CallId(2), Answer::Read(None));
         assert_eq!(heard(&asks.0.lock().unwrap()), Poll::Ready(Some(answer)));
+    }
+
+    /// Neither is a waker's panic the matter of whoever asks.
+    #[test]
+    fn a_waker_that_panics_keeps_nobody_from_being_woken() {
+        struct Panics;
+        impl std::task::Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("as wanted");
+            }
+        }
+        struct Counts(std::sync::atomic::AtomicU32);
+        impl std::task::Wake for Counts {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let bus = LocalBus::new();
+        let [mut first, mut second, mut speaks] = [bus.connect(), bus.connect(), bus.connect()];
+        let room = RoomId(1);
+        [&mut first, &mut second].map(|waits| waits.request(None, Request::Listen { room }));
+        let counts = Arc::new(Counts(0.into()));
+        assert!(first.shared.poll(first.client, &Waker::from(Arc::new(Panics))).is_pending());
+        assert!(second.shared.poll(second.client, &Waker::from(Arc::clone(&counts))).is_pending());
+        speaks.request(None, Request::Send { room, bytes: Bytes::from_static(b"x") });
+        assert_eq!(counts.0.load(std::sync::atomic::Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// time drift by less than 0.0001, and are slewed by no more than 0.0005 (Linux, `adjtimex(2)`).
 const DRIFT: i128 = 100;
 
+/// Of how many nodes it is known: whoever names more has made them up.
+const MAX_NODES: usize = 1_024;
+
 /// How long a node of which nothing is heard is remembered: what it wrote last may be read late.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
@@ -45,6 +48,9 @@ impl Clocks {
         let nanos = i128::from(now.as_nanos()) - i128::from(sent_at.as_nanos());
         if !self.lags.contains_key(&node) {
             self.lags.retain(|_, lag| now.saturating_since(lag.at) < REMEMBERED);
+        }
+        if self.lags.len() >= MAX_NODES && !self.lags.contains_key(&node) {
+            return;
         }
         let new = Lag { nanos, at: now, is_over: false };
         let lag = self.lags.entry(node).or_insert(new);
@@ -173,5 +179,7 @@ mod tests {
         }
         clocks.heard(10, millis(700_000), millis(700_000));
         assert_eq!(clocks.lags.len(), 1);
+        (0..5_000).for_each(|node| clocks.heard(node, millis(700_000), millis(700_001)));
+        assert_eq!(clocks.lags.len(), MAX_NODES, "and of those who are made up, few are known");
     }
 }
