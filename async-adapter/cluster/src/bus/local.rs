@@ -308,7 +308,9 @@ mod tests {
         let bus = LocalBus::new();
         let [mut first, mut second, mut speaks] = [bus.connect(), bus.connect(), bus.connect()];
         let room = RoomId(1);
-        [&mut first, &mut second].map(|waits| waits.request(None, Request::Listen { room }));
+        for waits in [&mut first, &mut second] {
+            waits.request(None, Request::Listen { room });
+        }
         let counts = Arc::new(Counts(0.into()));
         assert!(first.shared.poll(first.client, &Waker::from(Arc::new(Panics))).is_pending());
         assert!(second.shared.poll(second.client, &Waker::from(Arc::clone(&counts))).is_pending());
