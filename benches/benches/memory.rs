@@ -1,7 +1,7 @@
 //! Bytes a session of the core, by resident memory, keys included: guests and users, 1,000,000 and
 //! 10,000,000 of them; what stays for each of 1,000,000 users that were once too slow, or have said
-//! something, and have caught up; bytes a room of a hub, with one guest in it; and bytes a key of a
-//! limit, beside `governor`'s over a `DashMap`.
+//! something, and have caught up; bytes a room of a hub, with one guest in it and never used, and
+//! how long it takes to make one; and bytes a key of a limit, beside `governor`'s over a `DashMap`.
 //!
 //! Each figure is taken in a process of its own, so that nothing that was freed before is counted
 //! in or out.
@@ -63,23 +63,32 @@ fn take_after(past: Past, sessions: u32) {
     }
 }
 
-/// Makes so many rooms in a hub, each with one guest who reads nothing, and prints the growth of
-/// resident memory for each.
-fn take_rooms(rooms: u32) {
+/// Rooms that nobody has called.
+const UNUSED: &str = "rooms never used";
+
+/// Makes so many rooms in a hub, with one guest in each who reads nothing or never used, and prints
+/// the growth of resident memory for each, and how long it took.
+fn take_rooms(who: &str, rooms: u32) {
     let hub: Hub<Bytes> = Hub::<Bytes>::builder().spawn_threads().expect("threads for the shards");
     let config = unlimited().build().expect("a valid configuration");
     let before = resident();
-    let make = |id: u32| {
+    let start = std::time::Instant::now();
+    let mut guests = Vec::new();
+    for id in 0..rooms {
         let room = hub.create_room(RoomId(id.into()), &config).expect("a new room");
-        room.join(Join::guest()).expect("the room takes a guest")
-    };
-    let guests: Vec<_> = (0..rooms).map(make).collect();
-    let after = resident();
-    assert_eq!(guests.len(), rooms as usize, "all of them are there");
-    match before.zip(after) {
-        Some((before, after)) => {
-            println!("{:.0} bytes a room", after.saturating_sub(before) as f64 / f64::from(rooms));
+        if who != UNUSED {
+            guests.push(room.join(Join::guest()).expect("the room takes a guest"));
         }
+    }
+    let took = start.elapsed();
+    let after = resident();
+    assert_eq!(hub.rooms().len(), rooms as usize, "all of them are there");
+    match before.zip(after) {
+        Some((before, after)) => println!(
+            "{:.0} bytes a room, {:.2} µs each",
+            after.saturating_sub(before) as f64 / f64::from(rooms),
+            took.as_secs_f64() * 1e6 / f64::from(rooms)
+        ),
         None => println!("not measured: this system does not tell resident memory"),
     }
 }
@@ -116,7 +125,9 @@ fn all() {
         sizes.into_iter().flat_map(|sessions| ["guests", "users"].map(|who| (who, sessions)));
     let after = Past::ALL.map(|past| (past.name(), sizes[0]));
     let keys = [(KEYS, sizes[0]), (KEYS_OF_PEER, sizes[0])];
-    for (who, sessions) in sessions.chain(after).chain([("rooms", rooms)]).chain(keys) {
+    for (who, sessions) in
+        sessions.chain(after).chain([("rooms", rooms), (UNUSED, rooms)]).chain(keys)
+    {
         if !is_test_run() && !wants_figure(&format!("memory/{who}")) {
             continue;
         }
@@ -135,8 +146,8 @@ fn all() {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [take_one, who, rooms] if take_one == TAKE && who == "rooms" => {
-            take_rooms(rooms.parse().expect("a number of rooms"));
+        [take_one, who, rooms] if take_one == TAKE && who.starts_with("rooms") => {
+            take_rooms(who, rooms.parse().expect("a number of rooms"));
         }
         [take_one, who, keys]
             if take_one == TAKE && [KEYS, KEYS_OF_PEER].contains(&who.as_str()) =>

@@ -1,6 +1,7 @@
 //! Storage that grows without stalling: no call moves more than one chunk's worth of values.
 //! [Decision D2](crate::design#d2-no-stalls).
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
@@ -9,10 +10,21 @@ use core::ops::{Index, IndexMut};
 pub(crate) const CHUNK: usize = 1 << SHIFT;
 const SHIFT: u32 = 10;
 
+/// Values that an array has room for which has just begun: four, or of large ones one.
+const fn small<T>() -> usize {
+    if size_of::<T>() <= 32 { 4 } else { 1 }
+}
+
 /// A growable array in chunks of 1,024: a push never moves what earlier chunks hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunked<T> {
     chunks: Vec<Vec<T>>,
+}
+
+impl<T> Default for Chunked<T> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<T> Chunked<T> {
@@ -51,8 +63,12 @@ impl<T> Chunked<T> {
             // The first chunk grows as a vector does, for the many small rooms; the others are made
             // whole.
             first => {
-                let mut chunk = Vec::with_capacity(if first.is_none() { 4 } else { CHUNK });
+                let mut chunk =
+                    Vec::with_capacity(if first.is_none() { small::<T>() } else { CHUNK });
                 chunk.push(value);
+                if self.chunks.is_empty() {
+                    self.chunks.reserve_exact(1);
+                }
                 self.chunks.push(chunk);
             }
         }
@@ -144,49 +160,61 @@ const BLOCK: usize = 4_096;
 /// ring, as in a `VecDeque`.
 #[derive(Clone, Debug)]
 pub(crate) struct Deque<T> {
-    /// The older values in blocks, none of them empty. All but the first are full.
-    older: VecDeque<VecDeque<T>>,
+    /// The older values in blocks, none of them empty. All but the first are full. Made when there
+    /// is more than one block.
+    #[allow(clippy::box_collection, reason = "most queues have none, and are small so")]
+    older: Option<Box<VecDeque<VecDeque<T>>>>,
     /// The newest values, at most a block.
     newest: VecDeque<T>,
 }
 
 impl<T> Deque<T> {
     pub(crate) const fn new() -> Self {
-        Self { older: VecDeque::new(), newest: VecDeque::new() }
+        Self { older: None, newest: VecDeque::new() }
+    }
+
+    /// The older blocks, while there are any.
+    #[inline]
+    fn older(&self) -> Option<&VecDeque<VecDeque<T>>> {
+        self.older.as_deref().filter(|older| !older.is_empty())
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.newest.len()
-            + self.older.front().map_or(0, |first| first.len() + (self.older.len() - 1) * BLOCK)
+        let first = self.older().and_then(VecDeque::front).map_or(0, VecDeque::len);
+        self.newest.len() + first + self.older().map_or(0, |older| (older.len() - 1) * BLOCK)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.newest.is_empty() && self.older.is_empty()
+        self.newest.is_empty() && self.older().is_none()
     }
 
     #[inline]
     pub(crate) fn push_back(&mut self, value: T) {
         if self.newest.len() == BLOCK {
-            self.older.push_back(core::mem::take(&mut self.newest));
+            self.older.get_or_insert_default().push_back(core::mem::take(&mut self.newest));
         }
         self.newest.push_back(value);
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
-        let Some(first) = self.older.front_mut() else { return self.newest.pop_front() };
+        let Some(older) = self.older.as_deref_mut() else { return self.newest.pop_front() };
+        let Some(first) = older.front_mut() else { return self.newest.pop_front() };
         let value = first.pop_front();
         if first.is_empty() {
-            self.older.pop_front();
+            older.pop_front();
         }
         value
     }
 
     /// Gives back the memory that is not needed for what is left. Moves at most two blocks.
     pub(crate) fn shrink(&mut self) {
-        self.older.shrink_to_fit();
-        if let Some(first) = self.older.front_mut() {
-            first.shrink_to_fit();
+        match &mut self.older {
+            Some(older) if !older.is_empty() => {
+                older.shrink_to_fit();
+                older[0].shrink_to_fit();
+            }
+            _ => self.older = None,
         }
         self.newest.shrink_to_fit();
     }
@@ -194,11 +222,12 @@ impl<T> Deque<T> {
     /// For how many values there is memory.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
-        self.older.iter().chain([&self.newest]).map(VecDeque::capacity).sum()
+        let older = self.older.iter().flat_map(|older| older.iter());
+        older.chain([&self.newest]).map(VecDeque::capacity).sum()
     }
 
     pub(crate) fn front(&self) -> Option<&T> {
-        self.older.front().unwrap_or(&self.newest).front()
+        self.older().and_then(VecDeque::front).unwrap_or(&self.newest).front()
     }
 
     /// The value that so many stand before.
@@ -206,7 +235,7 @@ impl<T> Deque<T> {
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
         match self.block_of(at) {
             None => self.newest.get(at),
-            Some((block, at)) => self.older.get(block).unwrap_or(&self.newest).get(at),
+            Some((block, at)) => self.older()?.get(block).unwrap_or(&self.newest).get(at),
         }
     }
 
@@ -214,7 +243,9 @@ impl<T> Deque<T> {
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         match self.block_of(at) {
             None => self.newest.get_mut(at),
-            Some((block, at)) => self.older.get_mut(block).unwrap_or(&mut self.newest).get_mut(at),
+            Some((block, at)) => {
+                self.older.as_mut()?.get_mut(block).unwrap_or(&mut self.newest).get_mut(at)
+            }
         }
     }
 
@@ -222,11 +253,12 @@ impl<T> Deque<T> {
     /// others. `None` when there is only that.
     #[inline]
     fn block_of(&self, at: usize) -> Option<(usize, usize)> {
-        let first = self.older.front()?.len();
+        let older = self.older()?;
+        let first = older.front()?.len();
         Some(match at.checked_sub(first) {
             None => (0, at),
             Some(at) => {
-                let block = (1 + at / BLOCK).min(self.older.len());
+                let block = (1 + at / BLOCK).min(older.len());
                 (block, at - (block - 1) * BLOCK)
             }
         })
@@ -386,7 +418,7 @@ mod tests {
         }
         assert_eq!((queue.len(), queue.pop_front()), (0, None));
         queue.shrink();
-        assert_eq!((queue.capacity(), queue.older.capacity()), (0, 0));
+        assert!(queue.capacity() == 0 && queue.older.is_none());
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use crate::direct::Direct;
 use crate::message::Message;
 use crate::profile::Profile;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 /// What a half of a room is done with: payloads, profiles, messages that fell out of the log,
@@ -17,12 +19,24 @@ use smallvec::SmallVec;
 #[derive(Debug)]
 #[must_use = "take it to drop it outside the lock"]
 pub struct DeferredDrops<M> {
-    payloads: SmallVec<[M; 2]>,
-    profiles: SmallVec<[Arc<M>; 1]>,
+    payloads: SmallVec<[M; 1]>,
     messages: SmallVec<[Arc<Message<M>>; 2]>,
-    directs: SmallVec<[Arc<Direct<M>>; 1]>,
+    rare: Option<Box<Rare<M>>>,
     /// How many there are: every call asks.
     things: u32,
+}
+
+/// What few calls leave.
+#[derive(Debug)]
+struct Rare<M> {
+    profiles: Vec<Arc<M>>,
+    directs: Vec<Arc<Direct<M>>>,
+}
+
+impl<M> Default for Rare<M> {
+    fn default() -> Self {
+        Self { profiles: Vec::new(), directs: Vec::new() }
+    }
 }
 
 /// The maximum number of things that wait to be taken; more are dropped where they come up. No call
@@ -31,13 +45,7 @@ const MOST: u32 = 8_192;
 
 impl<M> Default for DeferredDrops<M> {
     fn default() -> Self {
-        Self {
-            payloads: SmallVec::new(),
-            profiles: SmallVec::new(),
-            messages: SmallVec::new(),
-            directs: SmallVec::new(),
-            things: 0,
-        }
+        Self { payloads: SmallVec::new(), messages: SmallVec::new(), rare: None, things: 0 }
     }
 }
 
@@ -65,7 +73,7 @@ impl<M> DeferredDrops<M> {
     pub(crate) fn add_profile(&mut self, profile: Option<Profile<M>>) {
         if let Some(profile) = profile {
             self.count();
-            self.profiles.push(profile.content);
+            self.rare.get_or_insert_default().profiles.push(profile.content);
         }
     }
 
@@ -85,7 +93,7 @@ impl<M> DeferredDrops<M> {
     pub(crate) fn add_directs(&mut self, directs: impl IntoIterator<Item = Arc<Direct<M>>>) {
         for direct in directs {
             self.count();
-            self.directs.push(direct);
+            self.rare.get_or_insert_default().directs.push(direct);
         }
     }
 
@@ -96,11 +104,11 @@ impl<M> DeferredDrops<M> {
         self.things = self.things.saturating_sub(1);
         if let Some(payload) = self.payloads.pop() {
             drop(payload);
-        } else if let Some(profile) = self.profiles.pop() {
-            drop(profile);
         } else if let Some(message) = self.messages.pop() {
             drop(message);
-        } else if let Some(direct) = self.directs.pop() {
+        } else if let Some(profile) = self.rare.as_mut().and_then(|rare| rare.profiles.pop()) {
+            drop(profile);
+        } else if let Some(direct) = self.rare.as_mut().and_then(|rare| rare.directs.pop()) {
             drop(direct);
         } else {
             return false;
@@ -123,9 +131,8 @@ impl<M> DeferredDrops<M> {
     fn empty(&mut self) {
         self.things = 0;
         self.payloads.clear();
-        self.profiles.clear();
         self.messages.clear();
-        self.directs.clear();
+        self.rare = None;
     }
 }
 
@@ -141,7 +148,10 @@ mod tests {
             deferred.add_profile(Some(Profile::from((Arc::clone(&profile), 2))));
         }
         assert_eq!(Arc::strong_count(&profile), 1 + MOST as usize);
-        assert_eq!(deferred.take().map(|taken| taken.profiles.len()), Some(MOST as usize));
+        assert_eq!(
+            deferred.take().map(|taken| taken.rare.unwrap().profiles.len()),
+            Some(MOST as usize)
+        );
         assert!(deferred.is_empty());
     }
 }

@@ -9,6 +9,7 @@ use crate::ids::{CorrelationId, MessageId, SessionId, UserId};
 use crate::index::{Hasher, Index};
 use crate::message::{Outcome, OutcomeSink};
 use crate::priority::{PerLevel, Priority};
+use alloc::boxed::Box;
 
 /// What `poll_event` hands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +174,11 @@ pub(crate) struct EventQueue {
     /// Slots of each level that are promised or filled.
     held: PerLevel<u32>,
     limits: PerLevel<u32>,
-    presence: PresenceQueue,
+    /// None while nobody has come.
+    presence: Option<Box<PresenceQueue>>,
+    /// The most changes that wait.
+    max_presence: u32,
+    hasher: Hasher,
     closed: bool,
 }
 
@@ -183,22 +188,19 @@ impl EventQueue {
             outcomes: Deque::new(),
             held: PerLevel::default(),
             limits: outcomes,
-            presence: PresenceQueue {
-                changes: Deque::new(),
-                base: 0,
-                index: Index::new(),
-                is_indexed: false,
-                limit: presence,
-                lost: 0,
-                hasher,
-            },
+            presence: None,
+            max_presence: presence,
+            hasher,
             closed: false,
         }
     }
 
     /// From now on other limits; what was promised and what waits stays.
     pub(crate) fn reconfigure(&mut self, outcomes: PerLevel<u32>, presence: u32) {
-        (self.limits, self.presence.limit) = (outcomes, presence);
+        (self.limits, self.max_presence) = (outcomes, presence);
+        if let Some(queue) = &mut self.presence {
+            queue.limit = presence;
+        }
     }
 
     /// Whether a message of this level can be promised that its outcome will be told.
@@ -236,7 +238,9 @@ impl EventQueue {
     }
 
     pub(crate) fn presence(&mut self, user: UserId, presence: Presence, cause: PresenceCause) {
-        self.presence.push(Change { user, presence, cause, folded: 0 });
+        let fresh = || Box::new(PresenceQueue::new(self.max_presence, self.hasher));
+        let queue = self.presence.get_or_insert_with(fresh);
+        queue.push(Change { user, presence, cause, folded: 0 });
     }
 
     pub(crate) fn closed(&mut self) {
@@ -250,20 +254,19 @@ impl EventQueue {
             }
             return Some(event);
         }
-        if let Some(change) = self.presence.pop() {
+        if let Some(change) = self.presence.as_mut().and_then(|queue| queue.pop()) {
             let Change { user, presence, cause, folded } = change;
             return Some(Event::Presence { user, presence, cause, folded });
         }
-        if self.presence.lost > 0 {
-            return Some(Event::PresenceLost { count: core::mem::take(&mut self.presence.lost) });
+        if let Some(queue) = self.presence.as_mut().filter(|queue| queue.lost > 0) {
+            return Some(Event::PresenceLost { count: core::mem::take(&mut queue.lost) });
         }
         core::mem::take(&mut self.closed).then_some(Event::RoomClosed)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.outcomes.is_empty()
-            && self.presence.changes.is_empty()
-            && self.presence.lost == 0
+            && self.presence.as_ref().is_none_or(|queue| queue.is_empty())
             && !self.closed
     }
 
@@ -301,6 +304,22 @@ struct PresenceQueue {
 const FEW: usize = 8;
 
 impl PresenceQueue {
+    fn new(limit: u32, hasher: Hasher) -> Self {
+        Self {
+            changes: Deque::new(),
+            base: 0,
+            index: Index::new(),
+            is_indexed: false,
+            limit,
+            lost: 0,
+            hasher,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.lost == 0
+    }
+
     fn push(&mut self, change: Change) {
         let place = self.find(change.user);
         if let Some(waiting) = place.and_then(|place| self.changes.get_mut(place)) {
@@ -435,9 +454,9 @@ mod tests {
             }
             // An index once more than a few wait, and until none does; it keeps nothing else.
             is_indexed = waiting.len() > FEW || is_indexed && !waiting.is_empty();
-            let PresenceQueue { index, is_indexed: found, .. } = &events.presence;
-            let indexed = if is_indexed { waiting.len() } else { 0 };
-            assert_eq!((*found, index.len()), (is_indexed, indexed));
+            let queue = events.presence.as_deref();
+            let found = queue.map_or((false, 0), |queue| (queue.is_indexed, queue.index.len()));
+            assert_eq!(found, (is_indexed, if is_indexed { waiting.len() } else { 0 }));
         }
         assert!(waiting.len() > FEW, "the index was in use");
     }

@@ -192,6 +192,11 @@ impl SystemMessages {
         self.levels[kind.index()]
     }
 
+    /// Whether tips of some kind are given.
+    pub(crate) fn are_any(&self) -> bool {
+        self.levels.iter().any(Option::is_some)
+    }
+
     const fn window_of(&self, kind: SystemMessageKind) -> Duration {
         match kind {
             SystemMessageKind::Counters => self.counters_every,

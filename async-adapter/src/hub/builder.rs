@@ -21,7 +21,7 @@ use crate::room::hooks::Hooks;
 use crate::room::mentions::Mentions;
 use crate::room::outcome_waiters::OutcomeWaiters;
 use crate::room::token::TokenKey;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex};
 use roomcast_core::broadcasts::BroadcastLimits;
 use roomcast_core::shard_index::ShardIndex;
 use roomcast_core::{Event, Payload, RoomId, Sharding};
@@ -407,21 +407,27 @@ impl<M: Payload + Send + Sync + 'static, U: Name> HubBuilder<M, U> {
             .min(workers.len())
             .next_power_of_two()
             .min(ShardIndex::MAX as usize);
+        let sharding = Sharding::new(shards_per_room as u32, self.sessions_per_shard);
+        let sharding = sharding.unwrap_or_default();
+        // A room begins at one worker and may grow over so many more.
+        let from = |first| workers.iter().cycle().skip(first).take(sharding.shards() as usize);
+        let workers_from = (0..workers.len()).map(|first| from(first).cloned().collect()).collect();
         let workers = Arc::new(Workers(workers.into()));
         let inner = Inner {
             common,
             workers,
+            workers_from,
             registry,
             names,
             broadcast_log,
             seeds,
+            last_config: Mutex::default(),
             token_key: Arc::new(token_key),
             audit_copy: self.audit_copy,
             #[cfg(any(feature = "metrics", feature = "tracing"))]
             observer,
             hooks: Arc::new(Hooks::default()),
-            sharding: Sharding::new(shards_per_room as u32, self.sessions_per_shard)
-                .unwrap_or_default(),
+            sharding,
         };
         Ok((Hub { inner: Arc::new(inner) }, drivers))
     }

@@ -38,8 +38,8 @@ use crate::room::mentions::FIRST_NAMED;
 #[cfg(feature = "tokio")]
 use crate::room::pending_review::by_tasks;
 use crate::room::token::TokenKey;
-use crate::room::{Job, SharedRoom};
-use crate::sync::Arc;
+use crate::room::{Job, RoomWorkers, SharedRoom};
+use crate::sync::{Arc, Mutex};
 use current::WhenExpired;
 use drain::{Drain, DrainReport};
 use edge_port::EdgePort;
@@ -91,11 +91,15 @@ impl<M: Payload + Send + Sync + 'static, U> Clone for Hub<M, U> {
 struct Inner<M: Payload + Send + Sync + 'static, U> {
     common: Arc<Common>,
     workers: Arc<Workers<Job<M>>>,
+    /// For each worker those that a room may use which begins there.
+    workers_from: Box<[RoomWorkers<M>]>,
     registry: Arc<RoomRegistry<M>>,
     names: Arc<Names<U>>,
     broadcast_log: Arc<BroadcastLog<M>>,
     hooks: Arc<Hooks<Arc<SharedRoom<M>>>>,
     seeds: Seeds,
+    /// That of the room made last: rooms that are configured alike share it.
+    last_config: Mutex<Option<RoomConfig>>,
     token_key: Arc<TokenKey>,
     /// How payloads are copied for the audits, where those keep them.
     audit_copy: Option<fn(&M) -> M>,

@@ -46,10 +46,8 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
         config: &RoomConfig,
         stands: Stands,
     ) -> Arc<SharedRoom<M>> {
-        // It begins at one worker and may grow over so many more.
-        let workers = self.workers.0.iter().cycle().skip(worker);
-        let workers = workers.take(self.sharding.shards() as usize).cloned().collect();
-        let config = config.clone().or_seed(self.seeds.of(Use::Room(seeded_by(id, made))));
+        let workers = Arc::clone(&self.workers_from[worker]);
+        let config = self.share(config).or_seed(self.seeds.of(Use::Room(seeded_by(id, made))));
         let (log, hooks) = (Arc::clone(&self.broadcast_log), Arc::clone(&self.hooks));
         let mentions = Arc::clone(&self.names) as Arc<dyn Mentions>;
         let (life, key) = (next_life(), Arc::clone(&self.token_key));
@@ -60,6 +58,17 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Inner<M, U> {
             shared.keep_audit_payloads(copy);
         }
         shared
+    }
+
+    /// Rooms that are configured alike one after the other share what says so.
+    fn share(&self, config: &RoomConfig) -> RoomConfig {
+        let mut last = self.last_config.lock();
+        let config = match &*last {
+            Some(last) => config.clone().sharing(last),
+            None => config.clone(),
+        };
+        *last = Some(config.clone());
+        config
     }
 
     /// Returns the room that a key stands for, if there is one, and its name.

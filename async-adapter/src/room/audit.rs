@@ -11,7 +11,7 @@ const MANY: usize = 256;
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// From now on the records have what messages carry, where the room has an audit.
     pub(crate) fn keep_audit_payloads(&self, copy: fn(&M) -> M) {
-        self.admission.lock().admission.keep_audit_payloads_by(copy);
+        self.body().admission.lock().admission.keep_audit_payloads_by(copy);
     }
 
     /// Takes the oldest records, at most so many; publishers come in between.

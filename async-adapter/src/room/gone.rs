@@ -12,11 +12,14 @@ use roomcast_core::{Payload, SessionId};
 /// Sessions that are taken out before any of it is told.
 const SOME: usize = 64;
 
+/// Both ends of a channel.
+type Queue = (Sender<SessionId>, Mutex<Receiver<SessionId>>);
+
 /// The sessions that were dropped and have yet to be taken out.
 #[derive(Debug, Default)]
 pub(crate) struct Gone {
     /// Made when the first is dropped.
-    queue: OnceLock<(Sender<SessionId>, Mutex<Receiver<SessionId>>)>,
+    queue: OnceLock<Box<Queue>>,
     /// How many there may be.
     waiting: AtomicUsize,
     /// Whether the worker has been asked to take them out.
@@ -26,13 +29,13 @@ pub(crate) struct Gone {
 impl Gone {
     /// Puts a session down. Returns whether the worker has to be told.
     pub(crate) fn put(&self, session: SessionId) -> bool {
-        let (sender, _) = self.queue.get_or_init(|| {
+        let queue = self.queue.get_or_init(|| {
             let (sender, receiver) = unbounded();
-            (sender, Mutex::new(receiver))
+            Box::new((sender, Mutex::new(receiver)))
         });
         self.waiting.fetch_add(1, Ordering::AcqRel);
         // The other end is here, too.
-        let _ = sender.send(session);
+        let _ = queue.0.send(session);
         self.called.call()
     }
 
@@ -50,7 +53,7 @@ impl Gone {
     /// Takes some, and `take` takes each out. Another thread that does so is waited for. `None`
     /// when there is none.
     pub(crate) fn take_some<T>(&self, take: impl FnMut(SessionId) -> Option<T>) -> Option<Vec<T>> {
-        let (_, receiver) = self.queue.get()?;
+        let (_, receiver) = &**self.queue.get()?;
         let receiver = receiver.lock();
         let some: Vec<SessionId> = receiver.try_iter().take(SOME).collect();
         let count = some.len();

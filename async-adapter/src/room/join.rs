@@ -91,29 +91,30 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// It takes over what the first shard's log holds, for late joiners and for those who resume;
     /// publishers wait only for what came since.
     pub(super) fn open_shard(&self, index: u32) -> &AudienceShard<M> {
-        if let Some(shard) = self.shards[index as usize].get() {
+        let body = self.body();
+        if let Some(shard) = body.shards[index as usize].get() {
             return shard;
         }
         let first = self.shard(0);
         first.enter(|state| {
             // No other is opened while the first shard is locked.
-            let index = self.open.load(Ordering::Acquire).min(index);
-            if let Some(shard) = self.shards[index as usize].get() {
+            let index = body.open.load(Ordering::Acquire).min(index);
+            if let Some(shard) = body.shards[index as usize].get() {
                 return shard;
             }
             self.catch_up(first, &mut state.audience);
             let part = self.sharding.part(index);
             let mut audience = Audience::new_shard(&self.settings.lock(), part, &state.audience);
-            let guarded = self.admission.lock();
+            let guarded = body.admission.lock();
             if guarded.admission.state() != RoomStatus::Open {
                 return first;
             }
             // The first shard holds back at the seam what it has not picked up itself.
             let handed = guarded.admission.hand_over(audience.applied());
             self.take_over(&mut audience, handed);
-            let shard = self.shards[index as usize]
+            let shard = body.shards[index as usize]
                 .get_or_init(|| Arc::new(AudienceShard::new(part, audience, self.fence())));
-            self.open.fetch_max(index + 1, Ordering::AcqRel);
+            body.open.fetch_max(index + 1, Ordering::AcqRel);
             shard
         })
     }

@@ -12,10 +12,6 @@ const LOOKED_UP: usize = 256;
 
 impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Looks at the admission, changing nothing.
-    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Admission<M>) -> R) -> R {
-        look(&self.admission.lock().admission)
-    }
-
     /// Returns the users who came online last by a join and are online, the newest first, nobody
     /// twice.
     pub(crate) fn recent_users(self: &Arc<Self>) -> Vec<UserId> {

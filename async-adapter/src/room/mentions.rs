@@ -104,7 +104,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         self.admit(|admission, now| {
             admission.set_owner(now, actor, user)?;
             let mut settings = self.settings.lock();
-            **settings = settings.clone().with_owner(Some(user));
+            *settings = settings.clone().with_owner(Some(user));
             drop(settings);
             self.mention(now, user);
             Ok(())

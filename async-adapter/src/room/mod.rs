@@ -6,6 +6,7 @@
 
 pub(crate) mod audience_shard;
 mod audit;
+mod body;
 pub(crate) mod broadcast_log;
 mod edge;
 pub(crate) mod ending;
@@ -43,19 +44,20 @@ use crate::room::outcome_waiters::OutcomeWaiters;
 #[cfg(feature = "tokio")]
 use crate::room::pump_notify::Groups;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, OnceLock};
+use body::Body;
 use ending::Telling;
 use expiry::Expiry;
 use gate::{EdgeNews, EdgeStart, Gate, Stands};
 use gone::Gone;
 use mentions::Mentions;
+use roomcast_core::broadcasts::Broadcasts;
 use roomcast_core::deferred_drops::DeferredDrops;
 use roomcast_core::error::{CloseError, LeaveError, ModerationError, ReconfigureError};
 use roomcast_core::event::EndReason;
 use roomcast_core::{
-    Actor, Admission, Audience, Event, Instant, Payload, RoomConfig, RoomId, SessionId, Sharding,
-    UserId,
+    Actor, Admission, Event, Instant, Payload, RoomConfig, RoomId, SessionId, Sharding, UserId,
 };
 use smallvec::SmallVec;
 use token::TokenKey;
@@ -76,7 +78,7 @@ pub(crate) struct SharedRoom<M> {
     /// The life that its positions are of: of an edge, that of its room.
     log_life: u64,
     /// The configuration by now. Changed under the locks of all shards and of the admission.
-    settings: Mutex<Box<RoomConfig>>,
+    settings: Mutex<RoomConfig>,
     /// The seed, for the room's life.
     seed: u64,
     sharding: Sharding,
@@ -87,10 +89,10 @@ pub(crate) struct SharedRoom<M> {
     token_key: Arc<TokenKey>,
     /// The worker of each shard.
     workers: RoomWorkers<M>,
-    admission: Mutex<AdmissionState<M>>,
-    /// One for each worker that the room may use; opened in order, as the audience grows.
-    shards: Box<[OnceLock<Arc<AudienceShard<M>>>]>,
-    open: AtomicU32,
+    /// None while nobody has called the room.
+    body: OnceLock<Box<Body<M>>>,
+    /// How much had been broadcast to all rooms when this one was made: that it does not hear.
+    first_broadcast: u64,
     /// The last message dispatched, so that a reader can tell without the admission's lock whether
     /// it is up to date.
     dispatched: AtomicU64,
@@ -123,7 +125,7 @@ struct AdmissionState<M> {
 }
 
 /// Who looks after the shards of a room.
-type RoomWorkers<M> = Box<[Arc<Worker<Job<M>>>]>;
+pub(crate) type RoomWorkers<M> = Arc<[Arc<Worker<Job<M>>>]>;
 
 /// What a room asks of a worker's driver.
 #[derive(Debug)]
@@ -159,18 +161,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         mentions: Arc<dyn Mentions>,
         token_key: Arc<TokenKey>,
     ) -> Arc<Self> {
-        let mut admission = Gate::new(stands, config, life);
-        let imported = broadcast_log.with(|broadcasts| {
-            admission.skip_broadcasts(broadcasts);
-            broadcasts.count()
-        });
-        let dispatched = admission.dispatched().0;
-        let audience = Audience::shard(config, sharding.part(0), admission.heads()).with_life(life);
-        let has_heartbeat = audience.has_heartbeat();
-        let first = Arc::new(AudienceShard::new(sharding.part(0), audience, workers[0].fence()));
-        let others = workers.iter().skip(1).map(|_| OnceLock::new());
-        let shards = std::iter::once(OnceLock::from(first)).chain(others).collect();
-        Arc::new(Self {
+        let first_broadcast = broadcast_log.with(Broadcasts::count);
+        let mut shared = Self {
             id,
             life,
             log_life: match stands {
@@ -181,17 +173,16 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             hooks,
             mentions,
             token_key,
-            settings: Mutex::new(Box::new(config.clone())),
+            settings: Mutex::new(config.clone()),
             // The hub has given it one.
             seed: config.seed().unwrap_or_default(),
             sharding,
-            has_heartbeat,
+            has_heartbeat: config.heartbeat().is_some(),
             weight: workers[0].memory().map(|hub| Box::new(RoomWeight::new(hub))),
             workers,
-            admission: Mutex::new(AdmissionState { admission, armed: None, imported }),
-            shards,
-            open: AtomicU32::new(1),
-            dispatched: AtomicU64::new(dispatched),
+            body: OnceLock::new(),
+            first_broadcast,
+            dispatched: AtomicU64::new(0),
             telling: Telling::default(),
             expiry: Expiry::default(),
             gone: Gone::default(),
@@ -202,7 +193,13 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
             looked_at: AtomicU64::new(0),
             #[cfg(feature = "tokio")]
             groups: Groups::default(),
-        })
+        };
+        if let Stands::AtEdge(_) = stands {
+            let body = shared.fresh_body(stands);
+            shared.dispatched = AtomicU64::new(body.admission.lock().admission.dispatched().0);
+            shared.body = OnceLock::from(body);
+        }
+        Arc::new(shared)
     }
 
     /// The seed of the room's hashes and random choices.
@@ -212,7 +209,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// The configuration by now.
     pub(crate) fn settings(&self) -> RoomConfig {
-        RoomConfig::clone(&self.settings.lock())
+        self.settings.lock().clone()
     }
 
     /// Who looks after its first shard.
@@ -249,12 +246,15 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// The shards that are open.
     pub(crate) fn shards(&self) -> impl Iterator<Item = &Arc<AudienceShard<M>>> {
-        self.shards[..self.open.load(Ordering::Acquire) as usize].iter().filter_map(OnceLock::get)
+        let body = self.body.get();
+        let open =
+            body.map_or(&[][..], |body| &body.shards[..body.open.load(Ordering::Acquire) as usize]);
+        open.iter().filter_map(OnceLock::get)
     }
 
     /// An open shard.
     pub(crate) fn shard(&self, index: u32) -> &Arc<AudienceShard<M>> {
-        self.shards[index as usize]
+        self.body().shards[index as usize]
             .get()
             .unwrap_or_else(|| unreachable!("shard {index} is not open"))
     }
@@ -265,12 +265,12 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         if session.life() != self.life {
             return None;
         }
-        self.shards.get(self.shard_number(session) as usize)?.get()
+        self.body.get()?.shards.get(self.shard_number(session) as usize)?.get()
     }
 
     /// The number of the shard that a session is in.
     pub(crate) fn shard_number(&self, session: SessionId) -> u32 {
-        self.shard(0).part.at(session.slot()).index()
+        self.sharding.part(0).at(session.slot()).index()
     }
 
     /// A room that may not stay empty for long wants to be looked after from its beginning.
@@ -279,7 +279,9 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         if let Some(owner) = owner {
             self.mention(self.now(), owner);
         }
-        if self.peek(|admission| admission.poll_timeout().is_some()) {
+        // Nothing else is due in a room that nobody has called.
+        let is_watched = self.settings.lock().idle_timeout().is_some();
+        if is_watched || self.body.get().is_some() {
             self.call(self.shard(0));
         }
     }
@@ -311,14 +313,14 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         let config = &config.clone().or_seed(self.seed);
         self.in_all(|halves, now| {
             halves.reconfigure(now, config)?;
-            **self.settings.lock() = config.clone();
+            *self.settings.lock() = config.clone();
             Ok(())
         })
     }
 
     /// Calls, under the admission's lock, if a user is not in.
     pub(crate) fn unless_in(&self, user: UserId, call: impl FnOnce()) {
-        let guarded = self.admission.lock();
+        let guarded = self.body().admission.lock();
         if guarded.admission.sessions_of(user).is_empty() {
             call();
         }
@@ -341,7 +343,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Takes nothing more; what waits still goes out.
     pub(crate) fn stop(&self) {
-        self.admission.lock().admission.stop();
+        self.body().admission.lock().admission.stop();
     }
 
     /// Ends the grace of a closed room.
@@ -355,7 +357,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Whether nothing waits to be dispatched, nor at an edge for its fate.
     pub(crate) fn is_idle(&self) -> bool {
-        let mut guarded = self.admission.lock();
+        let Some(body) = self.body.get() else { return true };
+        let mut guarded = body.admission.lock();
         let awaits_fates = guarded.admission.edge().is_some_and(|at| at.awaits_fates());
         guarded.admission.is_idle() && !awaits_fates
     }

@@ -100,7 +100,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     #[inline(never)]
     fn bring_up(&self, shard: &AudienceShard<M>, audience: &mut Audience<M>) {
-        let handed = self.pick_up(shard, &mut self.admission.lock().admission, audience.applied());
+        let handed =
+            self.pick_up(shard, &mut self.body().admission.lock().admission, audience.applied());
         self.take_over(audience, handed);
     }
 
@@ -148,7 +149,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// The same, wherever the admission stands.
     pub(super) fn in_gate<R>(&self, call: impl FnOnce(&mut Gate<M>) -> R) -> (R, After<M>) {
-        let mut guarded = self.admission.lock();
+        let mut guarded = self.body().admission.lock();
         let imported = if guarded.imported == self.broadcast_log.count() {
             None
         } else {
@@ -238,7 +239,8 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         numbers: &[u32],
         call: impl FnOnce(&mut Halves<'_, M, Held<'_, M>>, Instant) -> R,
     ) -> (R, Aftermath<M>) {
-        let shards = numbers.iter().filter_map(|&number| self.shards.get(number as usize)?.get());
+        let body = self.body();
+        let shards = numbers.iter().filter_map(|&number| body.shards.get(number as usize)?.get());
         let shards = shards.map(|shard| (shard, shard.lock())).collect();
         self.in_held(Held { shared: self, shards }, call)
     }
@@ -289,10 +291,13 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// copied and what the shards have yet to apply is picked up; readers of this room wait until
     /// the shards' books are added up.
     pub(crate) fn snapshot(self: &Arc<Self>) -> RoomSnapshot {
+        if self.body.get().is_none() {
+            return self.fresh_snapshot();
+        }
         self.settle_gone();
         let mut held = self.hold_all();
         let (admission, handed) = {
-            let mut guarded = self.admission.lock();
+            let mut guarded = self.body().admission.lock();
             let picked = held.shards.iter().map(|(shard, state)| {
                 self.pick_up(shard, &mut guarded.admission, state.audience.applied())
             });

@@ -39,7 +39,7 @@ fn what_is_polled_as_a_shard_opens_is_told() {
         let all = scope.spawn(|| shared.in_all(|_, _| ()));
         std::thread::sleep(A_WHILE);
         // Something is to be told.
-        shared.admission.lock().admission.add_session(now, UserId(7), session);
+        shared.body().admission.lock().admission.add_session(now, UserId(7), session);
         drop(first);
         all.join().unwrap();
     });
@@ -49,6 +49,21 @@ fn what_is_polled_as_a_shard_opens_is_told() {
         "{:?}",
         told.lock()
     );
+}
+
+#[test]
+fn a_room_has_no_halves_until_it_is_called() {
+    let (hub, _drivers) = Hub::<&'static str>::builder().workers(2).by_hand();
+    let config = RoomConfig::builder(UserId(1)).build().unwrap();
+    let room = hub.create_room(RoomId(1), &config).unwrap();
+    let shared = room.shared();
+    // Whoever only looks calls nobody.
+    let (fresh, now) = (room.stats(), hub.now());
+    assert!(shared.peek(|admission| admission.knows(now, UserId(1))));
+    assert!(shared.is_idle() && shared.shards().count() == 0);
+    assert!(shared.body.get().is_none());
+    shared.in_all(|_, _| ());
+    assert_eq!((room.stats(), shared.shards().count()), (fresh, 1));
 }
 
 /// Another thread is about to tell it.

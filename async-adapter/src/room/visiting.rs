@@ -63,7 +63,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Does what is due in the admission; returns when to come again.
     fn visit_admission(self: &Arc<Self>, now: Instant) -> Option<Instant> {
         // This visit says when the worker comes next: until then nothing is sooner.
-        self.admission.lock().armed = Some(Instant::ZERO);
+        self.body().admission.lock().armed = Some(Instant::ZERO);
         let is_vacant = self.admit(|admission, _| {
             // One that has ended asks for no call, and its clock stands still.
             if admission.is_ended() {
@@ -81,7 +81,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
                 }
             });
         }
-        let mut guarded = self.admission.lock();
+        let mut guarded = self.body().admission.lock();
         guarded.armed = guarded.admission.poll_timeout();
         guarded.armed
     }

@@ -6,7 +6,7 @@ use crate::deferred_drops::DeferredDrops;
 use crate::event::{Event, EventQueue, Presence, PresenceCause};
 use crate::ids::{MessageId, UserId};
 use crate::index::Hasher;
-use crate::ledger::{DropReason, Ledger, RefusalReason};
+use crate::ledger::{DropReason, Ledger, LevelLedger, RefusalReason};
 use crate::message::{Limit, Message, Outcome, OutcomeSink, Refused};
 use crate::priority::{PerLevel, Priority};
 use crate::profile::Profile;
@@ -18,7 +18,8 @@ use alloc::sync::Arc;
 /// takes has its method here, and so has everything that the host is told.
 #[derive(Debug)]
 pub(super) struct Accounts<M> {
-    ledger: Ledger,
+    /// A level's row is made when the first message is offered there.
+    ledger: PerLevel<Option<Box<LevelLedger>>>,
     /// Publish calls so far; the last one's number.
     submitted: u64,
     events: EventQueue,
@@ -94,10 +95,17 @@ pub(super) fn is_told(outcome_sink: OutcomeSink) -> bool {
     outcome_sink != OutcomeSink::CountedOnly
 }
 
+/// The first message is offered at a level.
+#[cold]
+#[inline(never)]
+fn begin(row: &mut Option<Box<LevelLedger>>) -> &mut LevelLedger {
+    row.insert(Box::default())
+}
+
 impl<M> Accounts<M> {
     pub(super) fn new(settings: &Settings, hasher: Hasher) -> Self {
         Self {
-            ledger: Ledger::default(),
+            ledger: PerLevel::default(),
             submitted: 0,
             events: EventQueue::new(settings.outcomes, settings.presence_events, hasher),
             is_end_told: false,
@@ -116,13 +124,13 @@ impl<M> Accounts<M> {
     #[inline]
     pub(super) fn submit(&mut self, level: Priority, units: u64) -> MessageId {
         self.submitted += 1;
-        self.ledger.levels[level].submit(units);
+        self.row(level).submit(units);
         MessageId(self.submitted)
     }
 
     /// Books that a message that is offered comes from an edge.
     pub(super) fn receive(&mut self, level: Priority, units: u64) {
-        self.ledger.levels[level].receive(units);
+        self.row(level).receive(units);
     }
 
     /// Books that a message is not let in, and hands its payload back.
@@ -135,7 +143,7 @@ impl<M> Accounts<M> {
     ) -> Refused<M> {
         let Denied { reason, limit, retry_at } = denied;
         let Remains { audited, payload, size } = remains;
-        self.ledger.levels[level].refuse(reason, units);
+        self.row(level).refuse(reason, units);
         if let Some(audited) = audited {
             self.record_refusal(now, audited, Fate::Refused { reason, limit }, (&payload, size));
         }
@@ -218,7 +226,8 @@ impl<M> Accounts<M> {
 
     /// Returns how many messages wait, whose records are to come.
     fn waiting(&self) -> u64 {
-        self.ledger.levels.values().map(|row| row.queued + row.under_review).sum()
+        let rows = self.ledger.values().flatten();
+        rows.map(|row| row.queued + row.under_review).sum()
     }
 
     /// Returns whether records are written.
@@ -263,23 +272,23 @@ impl<M> Accounts<M> {
     /// Books that a message waits in the queue.
     #[inline]
     pub(super) fn queue(&mut self, level: Priority, units: u64) {
-        self.ledger.levels[level].queue(units);
+        self.row(level).queue(units);
     }
 
     /// Books that it waits in the queue no more.
     #[inline]
     pub(super) fn leave_queue(&mut self, level: Priority, units: u64) {
-        self.ledger.levels[level].leave_queue(units);
+        self.row(level).leave_queue(units);
     }
 
     /// Books that a message waits for a verdict.
     pub(super) fn review(&mut self, level: Priority, units: u64) {
-        self.ledger.levels[level].review(units);
+        self.row(level).review(units);
     }
 
     /// Books that it waits for a verdict no more.
     pub(super) fn leave_review(&mut self, level: Priority, units: u64) {
-        self.ledger.levels[level].leave_review(units);
+        self.row(level).leave_review(units);
     }
 
     /// Books that a message became one with another that waits.
@@ -290,7 +299,7 @@ impl<M> Accounts<M> {
         carrier: MessageId,
         remains: Remains<M>,
     ) {
-        self.ledger.levels[level].merge(units);
+        self.row(level).merge(units);
         self.conclude(now, Fate::Merged { carrier }, remains);
     }
 
@@ -302,15 +311,17 @@ impl<M> Accounts<M> {
         (reason, limit): (DropReason, Option<Limit>),
         remains: Remains<M>,
     ) {
-        self.ledger.levels[level].drop(reason, units);
+        self.row(level).drop(reason, units);
         self.conclude(now, Fate::Dropped { reason, limit }, remains);
     }
 
-    /// Books that a message goes out; [`record_sent`](Self::record_sent) is to follow where it is
+    /// Books that a message that waits in the queue goes out; [`record_sent`](Self::record_sent) is to follow where it is
     /// audited.
     #[inline]
     pub(super) fn dispatch(&mut self, level: Priority, units: u64) {
-        self.ledger.levels[level].dispatch(units);
+        let row = self.row(level);
+        row.leave_queue(units);
+        row.dispatch(units);
     }
 
     /// Books that a message waits with this profile, or goes out at once with it.
@@ -341,7 +352,16 @@ impl<M> Accounts<M> {
 
     /// Returns the ledger.
     pub(super) fn ledger(&self) -> Ledger {
-        self.ledger
+        let row = |level| self.ledger[level].as_deref().copied().unwrap_or_default();
+        Ledger { levels: PerLevel::from_fn(row) }
+    }
+
+    #[inline]
+    fn row(&mut self, level: Priority) -> &mut LevelLedger {
+        match &mut self.ledger[level] {
+            Some(row) => row,
+            unused => begin(unused),
+        }
     }
 
     /// Returns whether a message ever had this number.

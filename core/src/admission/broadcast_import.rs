@@ -33,6 +33,12 @@ impl<M: Payload> Admission<M> {
         self.broadcasts.skip_all(broadcasts);
     }
 
+    /// Starts behind so many broadcasts ([`Broadcasts::count`]): a room that was opened when there
+    /// had been so many, and whose admission is made later, has nothing to hear of those.
+    pub fn skip_first_broadcasts(&mut self, count: u64) {
+        self.broadcasts.go_on(count);
+    }
+
     /// Whether there is something that the room has not heard. O(1).
     pub fn has_broadcasts_to_import(&self, broadcasts: &Broadcasts<M>) -> bool {
         self.broadcasts.behind(broadcasts.count()) > 0

@@ -113,7 +113,7 @@ impl<M: Payload> Checks<'_, M> {
             return Err(Denied::by(RefusalReason::NoticeQuota, limit).until(retry_at));
         }
         if let Some(counter) = publish.counter
-            && let Err(error) = self.data.counters().check_add(counter, as_delta(publish.units))
+            && let Err(error) = self.data.check_add(counter, as_delta(publish.units))
         {
             return Err(Denied::by(RefusalReason::Counter, Limit::Counter { error }));
         }

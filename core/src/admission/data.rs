@@ -1,7 +1,7 @@
 //! The room's own data, attributes and counters: [clause A27](crate::rulebook#a27-attributes).
 
 use super::{Admission, RoomStatus};
-use crate::data::DataError;
+use crate::data::{Attributes, Counters, DataError};
 use crate::ids::UserId;
 use crate::message::Payload;
 use crate::time::Instant;
@@ -75,17 +75,17 @@ impl<M: Payload> Admission<M> {
 
     /// The version of the attributes: how many changes have been made.
     pub fn attributes_version(&self) -> u64 {
-        self.data.attributes().version()
+        self.data.attributes_version()
     }
 
     /// The value of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&Arc<[u8]>> {
-        self.data.attributes().get(key)
+        self.data.attributes()?.get(key)
     }
 
     /// All attributes, by key.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
-        self.data.attributes().iter()
+        self.data.attributes().into_iter().flat_map(Attributes::iter)
     }
 
     /// Sets a counter, whatever it said; returns what that was.
@@ -111,12 +111,12 @@ impl<M: Payload> Admission<M> {
 
     /// What a counter says.
     pub fn counter(&self, key: &str) -> Option<i64> {
-        self.data.counters().get(key)
+        self.data.counters()?.get(key)
     }
 
     /// All counters, by key.
     pub fn counters(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.data.counters().iter()
+        self.data.counters().into_iter().flat_map(Counters::iter)
     }
 
     fn is_open_for_data(&self) -> Result<(), DataError> {

@@ -12,6 +12,7 @@ use crate::roster::{UserSessions, in_life};
 use crate::system_messages::SystemMessageKind;
 use crate::time::{Duration, Instant};
 use crate::timed::Until;
+use alloc::sync::Arc;
 use smallvec::SmallVec;
 
 impl<M: Payload> Admission<M> {
@@ -83,7 +84,7 @@ impl<M: Payload> Admission<M> {
         }
         let now = self.allows(now, actor, Action::SetOwner, &[user])?;
         self.moderation.remove_admin(user);
-        self.settings.owner = Some(user);
+        Arc::make_mut(&mut self.settings).set_owner(Some(user));
         self.data.note(now, SystemMessageKind::OwnerSet, Some(user));
         Ok(())
     }

@@ -152,7 +152,6 @@ impl<M: Payload> Admission<M> {
         own: Option<MessageId>,
     ) -> Option<Seq> {
         let subject = popped.item.subject(popped.priority);
-        self.accounts.leave_queue(subject.level, subject.units);
         self.accounts.dispatch(subject.level, subject.units);
         self.accounts.leave_profile(subject.level, popped.item.profile.as_ref());
         let seq = self.pipeline.send(now, popped);

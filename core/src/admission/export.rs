@@ -28,7 +28,7 @@ impl<M: Payload> Admission<M> {
         let now = self.clock.advance(now);
         let settings = &self.settings;
         carried.check_people(settings)?;
-        let mut moderation = Moderation::new(settings, Hasher::new(settings.seed()));
+        let mut moderation = Moderation::new(Hasher::new(self.seed));
         moderation.import(settings, now, &carried);
         let who = carried.speak_mode.who;
         let said = core::mem::take(&mut carried.said);

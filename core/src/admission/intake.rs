@@ -2,7 +2,7 @@
 
 use super::queued::Lane;
 use crate::config::Settings;
-use crate::dedup::{CarriedKeys, Dedup, SaidKey};
+use crate::dedup::{CarriedKeys, Dedup, DedupWindow, SaidKey};
 use crate::ids::MessageId;
 use crate::index::Hasher;
 use crate::keyed::KeyedLimit;
@@ -22,7 +22,10 @@ pub(super) struct Intake {
     /// The host's notices have a bucket of their own.
     notices: TokenBucket,
     sender_quotas: PerLevel<Option<Box<KeyedLimit>>>,
-    duplicates: Dedup,
+    /// None while no message has come under a key.
+    duplicates: Option<Box<Dedup>>,
+    dedup_window: DedupWindow,
+    hasher: Hasher,
 }
 
 /// A sender has said as much as one may.
@@ -35,17 +38,25 @@ pub(super) struct OverQuota {
 }
 
 impl Intake {
-    pub(super) fn new(settings: &Settings, hasher: Hasher) -> Self {
+    pub(super) fn new(settings: &Settings, seed: u64) -> Self {
         Self {
             notices: TokenBucket::new(Rate::per_second(settings.notices), settings.notices),
             sender_quotas: PerLevel(
                 settings
                     .sender_quota
                     .0
-                    .map(|quota| quota.map(|quota| keyed_limit(quota, settings, settings.seed()))),
+                    .map(|quota| quota.map(|quota| keyed_limit(quota, settings, seed))),
             ),
-            duplicates: Dedup::new(settings.dedup_window, hasher),
+            duplicates: None,
+            dedup_window: settings.dedup_window,
+            hasher: Hasher::new(seed),
         }
+    }
+
+    #[inline(never)]
+    fn duplicates_mut(&mut self) -> &mut Dedup {
+        let fresh = || Box::new(Dedup::new(self.dedup_window, self.hasher));
+        self.duplicates.get_or_insert_with(fresh)
     }
 
     /// From now on other quotas and another window. Nobody starts anew but at a level that had no
@@ -64,7 +75,10 @@ impl Intake {
                 _ => *limit = quota.map(|quota| keyed_limit(quota, new, seed)),
             }
         }
-        self.duplicates.reconfigure(now, new.dedup_window);
+        if let Some(duplicates) = &mut self.duplicates {
+            duplicates.reconfigure(now, new.dedup_window);
+        }
+        self.dedup_window = new.dedup_window;
     }
 
     /// Returns until when a message is refused as said already, if so.
@@ -75,7 +89,7 @@ impl Intake {
         sender: Sender,
         key: DedupKey,
     ) -> Option<Instant> {
-        self.duplicates.refused_until(now, sender, key)
+        self.duplicates.as_ref()?.refused_until(now, sender, key)
     }
 
     /// Checks that a sender may say one more at a level.
@@ -130,7 +144,7 @@ impl Intake {
 
     /// A message has been let in under a key.
     pub(super) fn note(&mut self, now: Instant, lane: Lane, key: DedupKey, id: MessageId) {
-        self.duplicates.note(now, lane.level, lane.sender, key, id);
+        self.duplicates_mut().note(now, lane.level, lane.sender, key, id);
     }
 
     /// A message that was let in under a key is carried by another one.
@@ -140,17 +154,21 @@ impl Intake {
         place: CarriedKeys,
         carried: (Sender, DedupKey, MessageId),
     ) -> CarriedKeys {
-        self.duplicates.carry(carrier, place, carried)
+        self.duplicates_mut().carry(carrier, place, carried)
     }
 
     /// A message was dropped: it may be said again.
     pub(super) fn free(&mut self, sender: Sender, key: DedupKey, id: MessageId) {
-        self.duplicates.free(sender, key, id);
+        if let Some(duplicates) = &mut self.duplicates {
+            duplicates.free(sender, key, id);
+        }
     }
 
     /// A message was dropped that carried others: they may be said again.
     pub(super) fn free_carried(&mut self, carrier: MessageId, place: CarriedKeys) {
-        self.duplicates.free_carried(carrier, place);
+        if let Some(duplicates) = &mut self.duplicates {
+            duplicates.free_carried(carrier, place);
+        }
     }
 
     /// The keys of what has gone out; `waiting` has not.
@@ -159,12 +177,15 @@ impl Intake {
         now: Instant,
         waiting: &BTreeSet<MessageId>,
     ) -> Vec<(Sender, SaidKey)> {
-        self.duplicates.export(now, waiting)
+        let duplicates = self.duplicates.as_ref();
+        duplicates.map_or_else(Vec::new, |duplicates| duplicates.export(now, waiting))
     }
 
     /// Adds keys of what was said elsewhere.
     pub(super) fn import(&mut self, now: Instant, said: &[(Sender, SaidKey)]) {
-        self.duplicates.import(now, said);
+        if !said.is_empty() {
+            self.duplicates_mut().import(now, said);
+        }
     }
 
     /// Writes what is left of the quotas at `now`, and what has been said.
@@ -174,17 +195,17 @@ impl Intake {
         let notices = (self.notices.available(now), self.notices.next_at(now, 0));
         let _ = writeln!(to, "notices {notices:?}");
         self.sender_quotas.values().flatten().for_each(|quota| quota.digest(now, to));
-        self.duplicates.digest(to);
+        self.duplicates.iter().for_each(|duplicates| duplicates.digest(to));
     }
 
     /// Returns what the keys hold that are kept, in bytes.
     pub(super) fn key_bytes(&self) -> u64 {
-        self.duplicates.bytes()
+        self.duplicates.as_ref().map_or(0, |duplicates| duplicates.bytes())
     }
 
     /// Returns how many keys are kept, and how many were forgotten within their window.
     pub(super) fn duplicate_keys(&self) -> (u32, u64) {
-        self.duplicates.counts()
+        self.duplicates.as_ref().map_or((0, 0), |duplicates| duplicates.counts())
     }
 }
 

@@ -65,7 +65,7 @@ pub use reviews::{PendingReview, ReviewDecision, ReviewError};
 pub use snapshot::AdmissionSnapshot;
 pub use status::RoomStatus;
 
-use crate::config::{RoomConfig, Settings};
+use crate::config::{Checked, RoomConfig};
 use crate::deferred_drops::DeferredDrops;
 use crate::error::CloseError;
 use crate::event::Event;
@@ -97,7 +97,9 @@ use room_data::RoomData;
 /// dispatches is picked up with [`hand_over`](Self::hand_over).
 #[derive(Debug)]
 pub struct Admission<M> {
-    settings: Settings,
+    settings: Arc<Checked>,
+    /// That of its random choices and hashes.
+    seed: u64,
     status: RoomStatus,
     clock: RoomClock,
     people: People<M>,
@@ -121,22 +123,24 @@ impl<M: Payload> Admission<M> {
 
     /// As [`new`](Self::new), as if so many messages of each level had been dispatched before.
     pub(crate) fn starting_at(config: &RoomConfig, heads: PerLevel<u64>) -> Self {
-        let settings = config.settings.clone();
-        let hasher = Hasher::new(settings.seed());
+        let settings = Arc::clone(&config.settings);
+        let seed = config.own_seed();
+        let hasher = Hasher::new(seed);
         Self {
             status: RoomStatus::Open,
             clock: RoomClock::new(settings.max_step),
             people: People::new(&settings, hasher),
-            moderation: Moderation::new(&settings, hasher),
+            moderation: Moderation::new(hasher),
             data: RoomData::new(&settings, settings.system_messages),
-            intake: Intake::new(&settings, hasher),
-            reviews: Reviews::new(&settings),
-            pipeline: Pipeline::new(config, hasher, heads),
+            intake: Intake::new(&settings, seed),
+            reviews: Reviews::new(&settings, seed),
+            pipeline: Pipeline::new(config, heads),
             accounts: Accounts::new(&settings, hasher),
             broadcasts: BroadcastPosition::default(),
             memory: Memory::Free,
             inflow: None,
             settings,
+            seed,
         }
     }
 

@@ -31,12 +31,19 @@ pub enum Actor {
 /// everyone's sessions.
 #[derive(Debug)]
 pub(super) struct Moderation {
-    admins: SmallVec<[UserId; 5]>,
-    mutes: Timed,
-    bans: Timed,
+    /// None while there never was an admin, a mute or a ban.
+    lists: Option<Box<Lists>>,
+    hasher: Hasher,
     room_muted: bool,
     /// None while the room asks nothing of those who speak, and nobody is marked.
     speech: Option<Box<Speech>>,
+}
+
+#[derive(Debug)]
+struct Lists {
+    admins: SmallVec<[UserId; 5]>,
+    mutes: Timed,
+    bans: Timed,
 }
 
 /// What a room's moderation holds, as plain counts.
@@ -67,27 +74,46 @@ pub(super) enum MuteReason {
 }
 
 impl Moderation {
-    pub(super) fn new(settings: &Settings, hasher: Hasher) -> Self {
-        Self {
-            admins: SmallVec::new(),
-            mutes: Timed::new(settings.mutes, hasher),
-            bans: Timed::new(settings.bans, hasher),
-            room_muted: false,
-            speech: None,
+    pub(super) fn new(hasher: Hasher) -> Self {
+        Self { lists: None, hasher, room_muted: false, speech: None }
+    }
+
+    /// The lists, to change them.
+    #[inline(never)]
+    fn lists_mut(&mut self, settings: &Settings) -> &mut Lists {
+        let hasher = self.hasher;
+        self.lists.get_or_insert_with(|| {
+            Box::new(Lists {
+                admins: SmallVec::new(),
+                mutes: Timed::new(settings.mutes, hasher),
+                bans: Timed::new(settings.bans, hasher),
+            })
+        })
+    }
+
+    /// Puts users on a list; returns whether there was room. If not, nothing is left behind.
+    fn put(&mut self, settings: &Settings, put: impl FnOnce(&mut Lists) -> bool) -> bool {
+        let has_lists = self.lists.is_some();
+        let has_room = put(self.lists_mut(settings));
+        if !has_room && !has_lists {
+            self.lists = None;
         }
+        has_room
     }
 
     /// From now on other limits; nobody is let off.
     pub(super) fn reconfigure(&mut self, settings: &Settings) {
-        self.mutes.set_limit(settings.mutes);
-        self.bans.set_limit(settings.bans);
+        if let Some(lists) = &mut self.lists {
+            lists.mutes.set_limit(settings.mutes);
+            lists.bans.set_limit(settings.bans);
+        }
     }
 
     /// Returns what a user is in this room, present or not.
     pub(super) fn role(&self, settings: &Settings, user: UserId) -> Role {
         if Some(user) == settings.owner {
             Role::Owner
-        } else if self.admins.contains(&user) {
+        } else if self.admins().contains(&user) {
             Role::Admin
         } else {
             Role::Member
@@ -96,7 +122,7 @@ impl Moderation {
 
     /// Returns the admins, in the order in which they were named.
     pub(super) fn admins(&self) -> &[UserId] {
-        &self.admins
+        self.lists.as_ref().map_or(&[], |lists| &lists.admins)
     }
 
     /// Returns who is marked, by id.
@@ -120,7 +146,7 @@ impl Moderation {
         now: Instant,
         user: UserId,
     ) -> Option<MuteReason> {
-        if let Some(until) = self.mutes.get(now, user) {
+        if let Some(until) = self.muted(now, user) {
             return Some(MuteReason::Muted(until));
         }
         self.is_silenced_with_the_room(settings, user).then_some(MuteReason::RoomMuted)
@@ -133,13 +159,14 @@ impl Moderation {
     }
 
     /// Returns until when a user is muted, if so.
+    #[inline]
     pub(super) fn muted(&self, now: Instant, user: UserId) -> Option<Until> {
-        self.mutes.get(now, user)
+        self.lists.as_ref()?.mutes.get(now, user)
     }
 
     /// Returns until when a user is banned, if so.
     pub(super) fn banned(&self, now: Instant, user: UserId) -> Option<Until> {
-        self.bans.get(now, user)
+        self.lists.as_ref()?.bans.get(now, user)
     }
 
     /// Checks that somebody may do something to all of these users, or with none, to the room.
@@ -191,20 +218,21 @@ impl Moderation {
         user: UserId,
     ) -> Result<bool, ModerationError> {
         let max = settings.admins;
-        if self.admins.contains(&user) {
+        if self.admins().contains(&user) {
             return Ok(false);
         }
-        if self.admins.len() >= max as usize {
+        if self.admins().len() >= max as usize {
             return Err(ModerationError::TooManyAdmins { max });
         }
-        self.admins.push(user);
+        self.lists_mut(settings).admins.push(user);
         Ok(true)
     }
 
     /// Names a user admin no longer. Returns whether that changed anything.
     pub(super) fn remove_admin(&mut self, user: UserId) -> bool {
-        let place = self.admins.iter().position(|&other| other == user);
-        place.map(|place| self.admins.remove(place)).is_some()
+        let Some(lists) = &mut self.lists else { return false };
+        let place = lists.admins.iter().position(|&other| other == user);
+        place.map(|place| lists.admins.remove(place)).is_some()
     }
 
     /// Mutes users for a time or for good; if there is no room for all, none of them.
@@ -215,7 +243,8 @@ impl Moderation {
         users: &[UserId],
         time: Option<Duration>,
     ) -> Result<(), ModerationError> {
-        if put_under(&mut self.mutes, now, users, time) {
+        let mutes = |lists: &mut Lists| put_under(&mut lists.mutes, now, users, time);
+        if self.put(settings, mutes) {
             Ok(())
         } else {
             Err(ModerationError::MutesFull { max: settings.mutes })
@@ -224,8 +253,10 @@ impl Moderation {
 
     /// Lets users speak again.
     pub(super) fn unmute(&mut self, users: &[UserId]) {
-        for &user in users {
-            self.mutes.lift(user);
+        if let Some(lists) = &mut self.lists {
+            for &user in users {
+                lists.mutes.lift(user);
+            }
         }
     }
 
@@ -237,7 +268,8 @@ impl Moderation {
         users: &[UserId],
         time: Option<Duration>,
     ) -> Result<(), ModerationError> {
-        if put_under(&mut self.bans, now, users, time) {
+        let bans = |lists: &mut Lists| put_under(&mut lists.bans, now, users, time);
+        if self.put(settings, bans) {
             Ok(())
         } else {
             Err(ModerationError::BansFull { max: settings.bans })
@@ -246,8 +278,10 @@ impl Moderation {
 
     /// Lets users in again.
     pub(super) fn unban(&mut self, users: &[UserId]) {
-        for &user in users {
-            self.bans.lift(user);
+        if let Some(lists) = &mut self.lists {
+            for &user in users {
+                lists.bans.lift(user);
+            }
         }
     }
 
@@ -390,8 +424,10 @@ impl Moderation {
             list.sort_unstable();
             list
         };
-        to.admins = self.admins.to_vec();
-        (to.mutes, to.bans) = (sorted(&self.mutes), sorted(&self.bans));
+        to.admins = self.admins().to_vec();
+        if let Some(lists) = &self.lists {
+            (to.mutes, to.bans) = (sorted(&lists.mutes), sorted(&lists.bans));
+        }
         to.room_muted = self.room_muted;
         to.speak_mode = self.speak_mode();
         to.marks = self.marked().collect();
@@ -400,13 +436,14 @@ impl Moderation {
     /// Takes lists over that fit. What has lapsed, whoever is named twice, and the owner where it
     /// is no mute are passed over.
     pub(super) fn import(&mut self, settings: &Settings, now: Instant, carried: &PersistedState) {
+        let lists = self.lists_mut(settings);
         for &admin in carried.admins.iter().filter(|&&admin| Some(admin) != settings.owner) {
-            if !self.admins.contains(&admin) {
-                self.admins.push(admin);
+            if !lists.admins.contains(&admin) {
+                lists.admins.push(admin);
             }
         }
         for &(user, until) in carried.mutes.iter().filter(|(_, until)| until.holds(now)) {
-            self.mutes.set(user, until);
+            lists.mutes.set(user, until);
         }
         // Nobody bans the owner.
         for &(user, until) in carried
@@ -414,7 +451,7 @@ impl Moderation {
             .iter()
             .filter(|(user, until)| until.holds(now) && Some(*user) != settings.owner)
         {
-            self.bans.set(user, until);
+            lists.bans.set(user, until);
         }
         self.room_muted = carried.room_muted;
         self.in_speech(|speech| {
@@ -426,9 +463,9 @@ impl Moderation {
     /// Returns what is held, as plain counts.
     pub(super) fn counts(&self) -> ModerationCounts {
         ModerationCounts {
-            admins: self.admins.len() as u32,
-            mutes: self.mutes.len(),
-            bans: self.bans.len(),
+            admins: self.admins().len() as u32,
+            mutes: self.lists.as_ref().map_or(0, |lists| lists.mutes.len()),
+            bans: self.lists.as_ref().map_or(0, |lists| lists.bans.len()),
             room_muted: self.room_muted,
             marks: self.speech.as_ref().map_or(0, |speech| speech.marks.len() as u32),
             speak_mode: self.speak_mode(),

@@ -11,6 +11,7 @@ use crate::recent_users::RecentUsers;
 use crate::roster::{Gone, Roster, UserKeys};
 use crate::shard_index::ShardIndex;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -22,16 +23,26 @@ pub(super) struct People<M> {
     /// The life of the room: sessions of another one are strangers.
     life: u64,
     attendance: Attendance,
-    roster: Roster<M>,
-    silent_sessions: SilentSessions,
-    /// Users all of whose sessions are silent.
-    silent_users: u32,
-    recent: RecentUsers,
+    /// None while no user has been in.
+    users: Option<Box<Users<M>>>,
     /// When those came who have come since somebody wanted to know.
     comings: Option<BTreeMap<UserId, Instant>>,
+    hasher: Hasher,
+    /// Users that are told as the newest.
+    recent_users: u32,
     /// One more than the last slot that an audience has given out under any of the room's
     /// configurations.
     slots: u32,
+}
+
+/// The users who are in or were, and their sessions.
+#[derive(Debug)]
+struct Users<M> {
+    roster: Roster<M>,
+    silent_sessions: SilentSessions,
+    /// Users all of whose sessions are silent.
+    silent: u32,
+    recent: RecentUsers,
 }
 
 /// What a new session means for its user.
@@ -70,11 +81,10 @@ impl<M> People<M> {
         Self {
             life: 0,
             attendance: Attendance::new(settings.idle_timeout),
-            roster: Roster::new(hasher),
-            silent_sessions: SilentSessions::new(),
-            silent_users: 0,
-            recent: RecentUsers::new(settings.recent_users),
+            users: None,
             comings: None,
+            hasher,
+            recent_users: settings.recent_users,
             slots: ShardIndex::slots(settings.sessions),
         }
     }
@@ -92,7 +102,10 @@ impl<M> People<M> {
 
     /// From now on other bounds; whoever is in stays.
     pub(super) fn reconfigure(&mut self, now: Instant, settings: &Settings) {
-        self.recent.reconfigure(settings.recent_users);
+        if let Some(users) = &mut self.users {
+            users.recent.reconfigure(settings.recent_users);
+        }
+        self.recent_users = settings.recent_users;
         self.attendance.reconfigure(now, settings.idle_timeout);
         self.slots = self.slots.max(ShardIndex::slots(settings.sessions));
     }
@@ -127,39 +140,49 @@ impl<M> People<M> {
     /// Registers a session of a user in a slot that nobody holds.
     #[inline]
     pub(super) fn register(&mut self, now: Instant, user: UserId, session: SessionKey) -> Arrival {
-        let arrival = if self.roster.add(user, session) {
+        let (hasher, recent_users) = (self.hasher, self.recent_users);
+        let users = self.users.get_or_insert_with(|| {
+            Box::new(Users {
+                roster: Roster::new(hasher),
+                silent_sessions: SilentSessions::new(),
+                silent: 0,
+                recent: RecentUsers::new(recent_users),
+            })
+        });
+        let arrival = if users.roster.add(user, session) {
             if let Some(comings) = &mut self.comings {
                 comings.insert(user, now);
             }
             Arrival::First
-        } else if self.is_back(user, session) {
+        } else if users.is_back(user, session) {
             Arrival::Back
         } else {
             return Arrival::Another;
         };
-        self.recent.push(now, user);
+        users.recent.push(now, user);
         arrival
     }
 
     /// Takes a session out; `None` when it is not registered. O(sessions of the user).
     #[inline]
     pub(super) fn unregister(&mut self, session: SessionKey) -> Option<Departure<M>> {
-        let gone = self.roster.remove(session)?;
-        let was_silent = self.silent_sessions.remove(session);
+        let users = self.users.as_mut()?;
+        let gone = users.roster.remove(session)?;
+        let was_silent = users.silent_sessions.remove(session);
         Some(match gone {
             Gone::Last(user) => {
                 if let Some(comings) = &mut self.comings {
                     comings.remove(&user);
                 }
-                self.silent_users -= u32::from(was_silent);
-                let profile = self.roster.take_profile(user);
+                users.silent -= u32::from(was_silent);
+                let profile = users.roster.take_profile(user);
                 Departure { user, is_last: true, goes_offline: !was_silent, profile }
             }
             Gone::OneOf(user) => {
-                let goes_offline = !was_silent && self.has_silent_only(user);
+                let goes_offline = !was_silent && users.has_silent_only(user);
                 if goes_offline {
-                    self.silent_users += 1;
-                    self.recent.forget(user);
+                    users.silent += 1;
+                    users.recent.forget(user);
                 }
                 Departure { user, is_last: false, goes_offline, profile: None }
             }
@@ -174,22 +197,23 @@ impl<M> People<M> {
         session: SessionKey,
         liveness: Liveness,
     ) -> Option<PresenceChange> {
-        let user = self.roster.user_of(session)?;
-        let was_online = !self.has_silent_only(user);
+        let users = self.users.as_mut()?;
+        let user = users.roster.user_of(session)?;
+        let was_online = !users.has_silent_only(user);
         let is_news = match liveness {
-            Liveness::Silent => self.silent_sessions.insert(session),
-            Liveness::Alive => self.silent_sessions.remove(session),
+            Liveness::Silent => users.silent_sessions.insert(session),
+            Liveness::Alive => users.silent_sessions.remove(session),
             Liveness::Left => false,
         };
-        let is_online = !self.has_silent_only(user);
+        let is_online = !users.has_silent_only(user);
         if !is_news || was_online == is_online {
             return None;
         }
         let (presence, cause) = if is_online {
-            self.silent_users -= 1;
+            users.silent -= 1;
             (Presence::Online, PresenceCause::HeartbeatRecover)
         } else {
-            self.silent_users += 1;
+            users.silent += 1;
             (Presence::Offline, PresenceCause::HeartbeatInterrupt)
         };
         Some(PresenceChange { user, presence, cause })
@@ -197,76 +221,81 @@ impl<M> People<M> {
 
     /// Returns whether a user has sessions that are not silent. O(sessions of the user).
     pub(super) fn is_online(&self, user: UserId) -> bool {
-        self.roster.is_in(user) && !self.has_silent_only(user)
+        self.users
+            .as_ref()
+            .is_some_and(|users| users.roster.is_in(user) && !users.has_silent_only(user))
     }
 
     /// Returns the users who came online last by a join and are online now, the newest first.
     pub(super) fn recent_users(&self) -> Vec<UserId> {
-        self.recent.users(|user| self.is_online(user))
+        let users = self.users.as_ref();
+        users.map_or_else(Vec::new, |users| users.recent.users(|user| self.is_online(user)))
     }
 
     /// Returns the users who came online last by a join, the newest first, as often as they came.
     pub(super) fn recent_arrivals(&self) -> impl Iterator<Item = (UserId, Instant)> {
-        self.recent.arrivals()
+        self.users.iter().flat_map(|users| users.recent.arrivals())
     }
 
     /// Returns the user whom a session speaks for. O(1), without hashing.
     #[inline]
     pub(super) fn user_of(&self, session: SessionKey) -> Option<UserId> {
-        self.roster.user_of(session)
+        self.users.as_ref()?.roster.user_of(session)
     }
 
     /// Returns the sessions of a user.
     pub(super) fn sessions_of(&self, user: UserId) -> UserKeys {
-        self.roster.sessions_of(user)
+        self.users.as_ref().map_or_else(UserKeys::new, |users| users.roster.sessions_of(user))
     }
 
     /// Returns whether a user has a session.
     pub(super) fn is_in(&self, user: UserId) -> bool {
-        self.roster.is_in(user)
+        self.users.as_ref().is_some_and(|users| users.roster.is_in(user))
     }
 
     /// Returns the user's session that holds a slot.
     pub(super) fn holder(&self, slot: u32) -> Option<SessionKey> {
-        self.roster.holder(slot)
+        self.users.as_ref()?.roster.holder(slot)
     }
 
     /// Returns what travels with a user's messages.
     #[inline]
     pub(super) fn profile(&self, user: UserId) -> Option<&Profile<M>> {
-        self.roster.profile(user)
+        self.users.as_ref()?.roster.profile(user)
     }
 
     /// Returns what the profiles hold, in bytes.
     pub(super) fn profile_bytes(&self) -> u64 {
-        self.roster.profile_bytes()
+        self.users.as_ref().map_or(0, |users| users.roster.profile_bytes())
     }
 
-    /// Sets a user's profile; returns the one before.
+    /// Sets the profile of a user who is in; returns the one before.
     pub(super) fn set_profile(&mut self, user: UserId, profile: Profile<M>) -> Option<Profile<M>> {
-        self.roster.set_profile(user, profile)
+        self.users.as_mut()?.roster.set_profile(user, profile)
     }
 
     /// Takes a user's profile away.
     pub(super) fn take_profile(&mut self, user: UserId) -> Option<Profile<M>> {
-        self.roster.take_profile(user)
+        self.users.as_mut()?.roster.take_profile(user)
     }
 
     /// Returns how many users have a session.
     pub(super) fn users(&self) -> u32 {
-        self.roster.users()
+        self.users.as_ref().map_or(0, |users| users.roster.users())
     }
 
     /// Returns how many users are online.
     pub(super) fn online(&self) -> u32 {
-        self.roster.users() - self.silent_users
+        self.users.as_ref().map_or(0, |users| users.roster.users() - users.silent)
     }
 
     /// Returns how many sessions users have.
     pub(super) fn user_sessions(&self) -> u32 {
-        self.roster.sessions()
+        self.users.as_ref().map_or(0, |users| users.roster.sessions())
     }
+}
 
+impl<M> Users<M> {
     /// Returns whether all sessions that a user has are silent.
     #[inline]
     fn has_silent_only(&self, user: UserId) -> bool {
@@ -282,7 +311,7 @@ impl<M> People<M> {
     /// one, and counts that user so.
     #[inline]
     fn is_back(&mut self, user: UserId, session: SessionKey) -> bool {
-        if self.silent_users == 0 {
+        if self.silent == 0 {
             return false;
         }
         let others_are_silent = self
@@ -290,7 +319,7 @@ impl<M> People<M> {
             .sessions_of(user)
             .iter()
             .all(|&other| other == session || self.silent_sessions.contains(other));
-        self.silent_users -= u32::from(others_are_silent);
+        self.silent -= u32::from(others_are_silent);
         others_are_silent
     }
 }

@@ -2,12 +2,13 @@
 //! [clause B15](crate::rulebook#b15-reconfiguring-a-running-room).
 
 use super::{Admission, RoomStatus};
-use crate::config::{RoomConfig, Settings};
+use crate::config::RoomConfig;
 use crate::error::ReconfigureError;
 use crate::message::Payload;
 use crate::system_messages::SystemMessages;
 use crate::time::Instant;
 use crate::work::WorkLimit;
+use alloc::sync::Arc;
 
 impl<M: Payload> Admission<M> {
     /// Goes on under another configuration: first what is due at `now` is done under the old one,
@@ -29,6 +30,10 @@ impl<M: Payload> Admission<M> {
         if self.status == RoomStatus::Closed {
             return Err(ReconfigureError::RoomClosed);
         }
+        // One without a seed leaves the room its own.
+        if config.seed.is_some_and(|seed| seed != self.seed) {
+            return Err(ReconfigureError::Fixed { setting: "seed" });
+        }
         self.settings.may_become(&config.settings)?;
         let mut work = WorkLimit::per_call();
         self.fall_due(now, &mut work);
@@ -48,12 +53,11 @@ impl<M: Payload> Admission<M> {
         self.people.reconfigure(now, new);
         self.moderation.reconfigure(new);
         self.data.reconfigure(now, new, system_messages);
-        self.intake.reconfigure(now, new, self.settings.seed());
+        self.intake.reconfigure(now, new, self.seed);
         self.reviews.reconfigure(new.review);
         self.pipeline.reconfigure(now, config);
         self.accounts.reconfigure(new);
         self.clock.set_max_step(new.max_step);
-        // A configuration without a seed leaves the room its own.
-        self.settings = Settings { seed: self.settings.seed, ..new.clone() };
+        self.settings = Arc::clone(new);
     }
 }

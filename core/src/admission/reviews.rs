@@ -9,6 +9,7 @@ use crate::message::{Kind, Sender, Urgency};
 use crate::priority::{PerLevel, Priority};
 use crate::queue::{Popped, Queue};
 use crate::time::{Duration, Instant};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use smallvec::SmallVec;
 
@@ -87,8 +88,10 @@ pub struct PendingReview<'a, M> {
 /// those of the review. When it is full, whoever has most of the lowest level there gives way.
 #[derive(Debug)]
 pub(super) struct Reviews<M> {
-    pending: Queue<Queued<M>>,
-    tickets: u32,
+    /// None while no message has waited for a verdict.
+    pending: Option<Box<Queue<Queued<M>>>>,
+    review: ReviewConfig,
+    seed: u64,
 }
 
 /// A message that waits for a verdict no more.
@@ -114,36 +117,37 @@ fn config(review: ReviewConfig) -> QueueConfig {
 }
 
 impl<M> Reviews<M> {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let review = settings.review;
-        Self { pending: Queue::new(config(review), settings.seed()), tickets: review.tickets }
+    pub(super) fn new(settings: &Settings, seed: u64) -> Self {
+        Self { pending: None, review: settings.review, seed }
     }
 
     /// From now on another time, for what waits as well, and another number of tickets. Nobody
     /// gives way to a smaller one: they become fewer.
     pub(super) fn reconfigure(&mut self, review: ReviewConfig) {
-        self.pending.reconfigure(&config(review));
-        self.tickets = review.tickets;
+        if let Some(pending) = &mut self.pending {
+            pending.reconfigure(&config(review));
+        }
+        self.review = review;
     }
 
     #[inline]
     pub(super) fn len(&self) -> u32 {
-        self.pending.len()
+        self.pending.as_ref().map_or(0, |pending| pending.len())
     }
 
     /// Returns the payload bytes of those that wait.
     pub(super) fn bytes(&self) -> u64 {
-        self.pending.bytes()
+        self.pending.as_ref().map_or(0, |pending| pending.bytes())
     }
 
     /// Returns those of one level.
     pub(super) fn level_bytes(&self, level: Priority) -> u64 {
-        self.pending.level_bytes(level)
+        self.pending.as_ref().map_or(0, |pending| pending.level_bytes(level))
     }
 
     /// Takes out one of a level that gives way: of whoever has most there, the newest.
     pub(super) fn give_way(&mut self, level: Priority) -> Option<Reviewed<M>> {
-        self.pending.give_way(level).map(Reviewed::from)
+        self.pending.as_mut()?.give_way(level).map(Reviewed::from)
     }
 
     /// Adds a message; returns the ticket that a verdict on it must name, and those that give way
@@ -154,16 +158,18 @@ impl<M> Reviews<M> {
         lane: Lane,
         waiting: Queued<M>,
     ) -> Result<(Ticket, Victims<M>), Queued<M>> {
-        if self.len() > self.tickets {
+        if self.len() > self.review.tickets {
             return Err(waiting);
         }
         let id = waiting.id;
         let Lane { level, sender } = lane;
         // No budget of bytes keeps it out.
         let size = u64::from(waiting.size);
-        let slot = self.pending.insert(now, (level, Urgency::Plain), sender, size, waiting);
-        let victims = self.pending.settle(slot, u32::MAX).map_err(|full| full.item)?;
-        let victims = victims.slots.into_iter().filter_map(|slot| self.pending.release(slot));
+        let fresh = || Box::new(Queue::new(config(self.review), self.seed));
+        let pending = self.pending.get_or_insert_with(fresh);
+        let slot = pending.insert(now, (level, Urgency::Plain), sender, size, waiting);
+        let victims = pending.settle(slot, u32::MAX).map_err(|full| full.item)?;
+        let victims = victims.slots.into_iter().filter_map(|slot| pending.release(slot));
         Ok((Ticket { id, slot }, victims.map(Reviewed::from).collect()))
     }
 
@@ -179,10 +185,10 @@ impl<M> Reviews<M> {
         life: u64,
         timeout: Duration,
     ) -> Option<PendingReview<'_, M>> {
-        let waiting = self.get(ticket)?;
-        let (priority, came) = self.pending.place(ticket.slot)?;
+        let (waiting, pending) = (self.get(ticket)?, self.pending.as_ref()?);
+        let (priority, came) = pending.place(ticket.slot)?;
         Some(PendingReview {
-            sender: self.pending.sender(ticket.slot)?,
+            sender: pending.sender(ticket.slot)?,
             session: waiting.session.map(|key| key.in_life(life)),
             priority,
             kind: waiting.kind,
@@ -192,50 +198,56 @@ impl<M> Reviews<M> {
     }
 
     fn get(&self, ticket: Ticket) -> Option<&Queued<M>> {
-        self.pending.get(ticket.slot).filter(|waiting| waiting.id == ticket.id)
+        self.pending.as_ref()?.get(ticket.slot).filter(|waiting| waiting.id == ticket.id)
     }
 
     /// Takes out the message in a slot.
     pub(super) fn take(&mut self, slot: u32) -> Option<Reviewed<M>> {
-        self.pending.take(slot).map(Reviewed::from)
+        self.pending.as_mut()?.take(slot).map(Reviewed::from)
     }
 
     /// Returns the slot of the message with this number, its sender, and how many it is.
     pub(super) fn find(&self, id: MessageId) -> Option<(u32, Sender, u32)> {
-        let slot = self.pending.find(|waiting| waiting.id == id)?;
-        Some((slot, self.pending.sender(slot)?, self.pending.get(slot)?.messages()))
+        let pending = self.pending.as_ref()?;
+        let slot = pending.find(|waiting| waiting.id == id)?;
+        Some((slot, pending.sender(slot)?, pending.get(slot)?.messages()))
     }
 
     /// Takes out a message: of the highest level that has one, the oldest.
     pub(super) fn take_highest(&mut self) -> Option<Reviewed<M>> {
-        self.pending.pop_highest().map(Reviewed::from)
+        self.pending.as_mut()?.pop_highest().map(Reviewed::from)
     }
 
     /// Takes out a message that has waited too long for a verdict.
     pub(super) fn take_overdue(&mut self, now: Instant) -> Option<Reviewed<M>> {
-        self.pending.pop_expired(now).map(Reviewed::from)
+        self.pending.as_mut()?.pop_expired(now).map(Reviewed::from)
     }
 
     /// Returns when the first of those that wait will have waited too long.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.pending.next_deadline()
+        self.pending.as_ref()?.next_deadline()
     }
 
     /// Writes what waits.
     #[cfg(feature = "internals")]
     pub(super) fn digest(&self, to: &mut alloc::string::String) {
-        self.pending.digest(|waiting| waiting.id, to);
+        match &self.pending {
+            Some(pending) => pending.digest(|waiting| waiting.id, to),
+            None => Queue::new(config(self.review), self.seed)
+                .digest(|waiting: &Queued<M>| waiting.id, to),
+        }
     }
 
     /// Those that have a key.
     pub(super) fn keyed(&self) -> impl Iterator<Item = MessageId> + '_ {
-        self.pending.items().filter(|waiting| waiting.ext.is_some()).map(|waiting| waiting.id)
+        let pending = self.pending.iter().flat_map(|pending| pending.items());
+        pending.filter(|waiting| waiting.ext.is_some()).map(|waiting| waiting.id)
     }
 
     /// Returns those of some senders, each with its sender's place in the list: in the order of the
     /// list, of each sender the highest level first, of each level the oldest first.
     pub(super) fn all_of(&mut self, senders: &[Sender]) -> Vec<(usize, u32)> {
-        self.pending.all_of(senders)
+        self.pending.as_mut().map_or_else(Vec::new, |pending| pending.all_of(senders))
     }
 }
 

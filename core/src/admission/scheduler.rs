@@ -8,7 +8,7 @@ use crate::config::{Exempt, RoomConfig};
 use crate::message::Sender;
 use crate::priority::{PerLevel, Priority};
 use crate::queue::Queue;
-use crate::quota::{LimitLeft, Limiter};
+use crate::quota::{LimitLeft, Limiter, RateLimit};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::cmp::Reverse;
@@ -19,10 +19,8 @@ pub(super) struct Scheduler {
     room: Limiter,
     /// Tokens that a message of each level must leave behind.
     kept: PerLevel<u32>,
-    /// The second limit.
-    levels: PerLevel<Option<Limiter>>,
-    /// Whether any level has one.
-    by_level: bool,
+    /// The second limit, where any level has one.
+    levels: Option<Box<PerLevel<Option<Limiter>>>>,
     exempt: Exempt,
     /// One dispatch in so many goes to a level that the highest passes over.
     min_share: Option<u32>,
@@ -53,14 +51,10 @@ impl Scheduler {
         Self {
             room: config.rate_limit().limiter(),
             kept: PerLevel::from_fn(|level| config.reserved_above(level)),
-            levels: PerLevel(
-                settings
-                    .level_quotas
-                    .levels
-                    .0
-                    .map(|quota| quota.map(crate::quota::RateLimit::limiter)),
-            ),
-            by_level: settings.level_quotas.any(),
+            levels: settings.level_quotas.any().then(|| {
+                let quotas = settings.level_quotas.levels.0;
+                Box::new(PerLevel(quotas.map(|quota| quota.map(RateLimit::limiter))))
+            }),
             exempt: settings.level_quotas.exempt,
             min_share: settings.min_share,
             passed_over: 0,
@@ -75,21 +69,32 @@ impl Scheduler {
         let new = Self::new(config);
         self.forget_rehearsed();
         self.room.change(now, config.rate_limit());
-        for level in Priority::ALL {
+        let mut levels = new.levels;
+        let fresh = levels.iter_mut().flat_map(|levels| &mut levels.0);
+        for (level, fresh) in Priority::ALL.into_iter().zip(fresh) {
             let quota = config.settings.level_quotas.levels[level];
-            self.levels[level] = match (self.levels[level], quota) {
-                (Some(mut meter), Some(quota)) => {
-                    meter.change(now, quota);
-                    Some(meter)
-                }
-                _ => new.levels[level],
-            };
+            if let (Some(mut meter), Some(quota)) = (self.own(level).copied(), quota) {
+                meter.change(now, quota);
+                *fresh = Some(meter);
+            }
         }
+        self.levels = levels;
         if self.min_share != new.min_share {
             (self.passed_over, self.dispatches, self.served) = (0, 0, new.served);
         }
-        (self.kept, self.by_level, self.exempt, self.min_share) =
-            (new.kept, new.by_level, new.exempt, new.min_share);
+        (self.kept, self.exempt, self.min_share) = (new.kept, new.exempt, new.min_share);
+    }
+
+    /// Whether any level has a limit of its own.
+    #[inline]
+    fn by_level(&self) -> bool {
+        self.levels.is_some()
+    }
+
+    /// A level's own limit, if it has one.
+    #[inline]
+    fn own(&self, level: Priority) -> Option<&Limiter> {
+        self.levels.as_ref()?[level].as_ref()
     }
 
     /// Goes on at `now` with what another one's limits had left, where that is known.
@@ -103,7 +108,8 @@ impl Scheduler {
         if let Some(left) = rate {
             self.room.go_on(now, left);
         }
-        for (limiter, left) in self.levels.0.iter_mut().zip(&level_quotas.0) {
+        let levels = self.levels.iter_mut().flat_map(|levels| &mut levels.0);
+        for (limiter, left) in levels.zip(&level_quotas.0) {
             if let (Some(limiter), &Some(left)) = (limiter, left) {
                 limiter.go_on(now, left);
             }
@@ -112,7 +118,7 @@ impl Scheduler {
 
     /// Returns what the room's rate has left, and each level's own quota.
     pub(super) fn left(&self) -> (Option<LimitLeft>, PerLevel<Option<LimitLeft>>) {
-        let of_level = |level| self.levels[level].as_ref().and_then(Limiter::left);
+        let of_level = |level| self.own(level).and_then(Limiter::left);
         (self.room.left(), PerLevel::from_fn(of_level))
     }
 
@@ -132,7 +138,7 @@ impl Scheduler {
         queue: &Queue<T>,
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Pick> {
-        if !self.by_level && self.min_share.is_none() {
+        if !self.by_level() && self.min_share.is_none() {
             let level = queue.highest()?;
             return Some(Pick { level, kept: self.kept[level], highest: level, lowest: level });
         }
@@ -192,7 +198,7 @@ impl Scheduler {
     #[inline]
     pub(super) fn take_alone(&mut self, now: Instant, level: Priority) -> bool {
         // A window may have been rehearsed.
-        let may = !self.by_level && self.min_share.is_none();
+        let may = !self.by_level() && self.min_share.is_none();
         let is_taken = may && self.room.take_keeping(now, self.kept[level]);
         if is_taken {
             self.forget_rehearsed();
@@ -222,7 +228,7 @@ impl Scheduler {
     /// Whether a level has a token of its own left, or needs none.
     #[inline]
     pub(super) fn is_open(&self, now: Instant, level: Priority) -> bool {
-        !self.by_level || self.levels[level].as_ref().is_none_or(|meter| meter.available(now) > 0)
+        !self.by_level() || self.own(level).is_none_or(|meter| meter.available(now) > 0)
     }
 
     /// Takes the level's own token for a message that goes out, unless its sender is exempt.
@@ -234,14 +240,14 @@ impl Scheduler {
         sender: Sender,
         is_staff: impl Fn(Sender) -> bool,
     ) {
-        if self.by_level && !self.is_exempt(sender, is_staff) {
+        if self.by_level() && !self.is_exempt(sender, is_staff) {
             self.take_own(now, level);
         }
     }
 
     fn take_own(&mut self, now: Instant, level: Priority) {
         self.forget_rehearsed();
-        if let Some(meter) = &mut self.levels[level] {
+        if let Some(meter) = self.levels.as_mut().and_then(|levels| levels[level].as_mut()) {
             meter.take_keeping(now, 0);
         }
     }
@@ -284,11 +290,11 @@ impl Scheduler {
         blocked: impl FnOnce() -> I,
     ) -> Option<Instant> {
         let at_once = pick(now).and_then(|pick| self.room.next_at(now, pick.kept));
-        if !self.by_level {
+        if !self.by_level() {
             return at_once;
         }
         let opens = blocked().filter_map(|level| {
-            let at = self.levels[level].as_ref()?.next_at(now, 0)?;
+            let at = self.own(level)?.next_at(now, 0)?;
             // Whose turn it will be when this level may go again is not said by whether it may go
             // alone.
             self.room.next_at(at, pick(at)?.kept)
@@ -305,7 +311,7 @@ impl Scheduler {
         is_staff: impl Fn(Sender) -> bool,
     ) -> Option<Instant> {
         let room = self.room.next_at(now, self.kept[level])?;
-        match &self.levels[level] {
+        match self.own(level) {
             Some(meter) if !self.is_exempt(sender, is_staff) => {
                 meter.next_at(now, 0).map(|own| own.max(room))
             }
@@ -318,7 +324,7 @@ impl Scheduler {
     pub(super) fn digest(&self, now: Instant, to: &mut alloc::string::String) {
         use core::fmt::Write;
         let left = |limiter: &Limiter| (limiter.available(now), limiter.next_at(now, 0));
-        let levels = PerLevel::from_fn(|level| self.levels[level].as_ref().map(left));
+        let levels = PerLevel::from_fn(|level| self.own(level).map(left));
         let floor = (self.passed_over, self.dispatches, self.served);
         let _ = writeln!(to, "tokens {:?} {levels:?}, floor {floor:?}", left(&self.room));
     }

@@ -5,6 +5,7 @@ use crate::direct::Directs;
 use crate::gap::Skips;
 use crate::ledger::Deliveries;
 use crate::priority::{PerLevel, Priority};
+use alloc::boxed::Box;
 
 /// The books over all sessions that are and were in. Each method books one thing that happens, at
 /// every sum that it concerns: what balances before balances after.
@@ -12,10 +13,18 @@ use crate::priority::{PerLevel, Priority};
 pub(super) struct Accounts {
     /// Sessions that are in and not ending: those for which `due` grows.
     live: u32,
-    sums: PerLevel<Sums>,
-    directs: PerLevel<Directs>,
-    /// What the direct messages hold that wait.
-    direct_bytes: u64,
+    /// None while all of them are nothing.
+    sums: Option<Box<PerLevel<Sums>>>,
+    /// None while no direct message was sent.
+    directs: Option<Box<DirectBooks>>,
+}
+
+/// The books of the direct messages.
+#[derive(Debug, Default)]
+struct DirectBooks {
+    levels: PerLevel<Directs>,
+    /// What those hold that wait.
+    bytes: u64,
 }
 
 /// The books of one level over all sessions.
@@ -42,6 +51,13 @@ struct Sums {
     abandoned: u64,
 }
 
+/// Something is to be booked for the first time.
+#[cold]
+#[inline(never)]
+fn begin(sums: &mut Option<Box<PerLevel<Sums>>>) -> &mut PerLevel<Sums> {
+    sums.insert(Box::default())
+}
+
 /// Whether more becomes due for a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -52,11 +68,35 @@ pub(super) enum Stage {
 }
 
 impl Accounts {
+    #[inline]
+    fn sums_mut(&mut self) -> &mut PerLevel<Sums> {
+        match &mut self.sums {
+            Some(sums) => sums,
+            none => begin(none),
+        }
+    }
+
+    #[inline]
+    fn sums_of(&mut self, level: Priority) -> &mut Sums {
+        &mut self.sums_mut()[level]
+    }
+
+    fn directs_mut(&mut self) -> &mut DirectBooks {
+        self.directs.get_or_insert_default()
+    }
+
+    fn direct_of(&mut self, level: Priority) -> &mut Directs {
+        &mut self.directs_mut().levels[level]
+    }
+
     /// A session comes that starts here.
     #[inline]
     pub(super) fn come(&mut self, starts: &PerLevel<u64>) {
         self.live += 1;
-        for (sums, &start) in self.sums.0.iter_mut().zip(&starts.0) {
+        if self.sums.is_none() && *starts == PerLevel::default() {
+            return;
+        }
+        for (sums, &start) in self.sums_mut().0.iter_mut().zip(&starts.0) {
             sums.starts = sums.starts.wrapping_add(start);
             sums.cursors = sums.cursors.wrapping_add(start);
         }
@@ -66,9 +106,13 @@ impl Accounts {
     #[inline]
     pub(super) fn go(&mut self, span: impl Fn(Priority) -> Span) {
         self.live -= 1;
+        // A session stands nowhere behind the head, and where that is the beginning, nothing changes.
+        if self.sums.is_none() && Priority::ALL.into_iter().all(|level| span(level).end == 0) {
+            return;
+        }
         for level in Priority::ALL {
             let Span { start, cursor, end } = span(level);
-            let sums = &mut self.sums[level];
+            let sums = self.sums_of(level);
             sums.leave_live(start, cursor);
             sums.settled_due += end - start;
             sums.abandoned += end - cursor;
@@ -81,7 +125,7 @@ impl Accounts {
         self.live -= 1;
         for level in Priority::ALL {
             let (Span { start, cursor, end }, own_unread) = books(level);
-            let sums = &mut self.sums[level];
+            let sums = self.sums_of(level);
             sums.leave_live(start, cursor);
             sums.own_unread -= own_unread;
             sums.settled_due += end - start;
@@ -91,14 +135,14 @@ impl Accounts {
 
     /// An ending session is gone that had so much left to read.
     pub(super) fn abandon(&mut self, level: Priority, pending: u64) {
-        self.sums[level].ending_pending -= pending;
-        self.sums[level].abandoned += pending;
+        self.sums_of(level).ending_pending -= pending;
+        self.sums_of(level).abandoned += pending;
     }
 
     /// So many live sessions without cold state have each read these numbers of messages.
     #[inline]
     pub(super) fn read(&mut self, counts: &PerLevel<u32>, sessions: u32) {
-        for (sums, &count) in self.sums.0.iter_mut().zip(&counts.0) {
+        for (sums, &count) in self.sums_mut().0.iter_mut().zip(&counts.0) {
             if count > 0 {
                 let messages = u64::from(count) * u64::from(sessions);
                 sums.cursors = sums.cursors.wrapping_add(messages);
@@ -111,7 +155,7 @@ impl Accounts {
     /// What became of the others is booked besides: delivered, skipped, or excluded.
     #[inline]
     pub(super) fn pass(&mut self, level: Priority, stage: Stage, positions: u64, own: u64) {
-        let sums = &mut self.sums[level];
+        let sums = self.sums_of(level);
         match stage {
             Stage::Live => {
                 sums.cursors = sums.cursors.wrapping_add(positions);
@@ -124,17 +168,17 @@ impl Accounts {
     /// Of what a session passed, so many messages were handed to it.
     #[inline]
     pub(super) fn deliver(&mut self, level: Priority, messages: u64) {
-        self.sums[level].delivered += messages;
+        self.sums_of(level).delivered += messages;
     }
 
     /// Of what a session passed, so many messages had fallen out of the log, or were too old.
     pub(super) fn skip(&mut self, level: Priority, skips: Skips) {
-        self.sums[level].skipped += skips;
+        self.sums_of(level).skipped += skips;
     }
 
     /// So many live sessions without cold state have each passed these messages and not got them.
     pub(super) fn miss(&mut self, level: Priority, skips: Skips, sessions: u32) {
-        let sums = &mut self.sums[level];
+        let sums = self.sums_of(level);
         let of_all = skips.times(sessions);
         sums.cursors = sums.cursors.wrapping_add(of_all.total());
         sums.skipped += of_all;
@@ -142,46 +186,47 @@ impl Accounts {
 
     /// Returns what was skipped of each level, by cause.
     pub(super) fn skips(&self) -> PerLevel<Skips> {
-        PerLevel::from_fn(|level| self.sums[level].skipped)
+        let sums = self.sums.as_deref().copied().unwrap_or_default();
+        PerLevel::from_fn(|level| sums[level].skipped)
     }
 
     /// Of what a session passed, so many messages were not meant for it: it has masked the level.
     pub(super) fn exclude(&mut self, level: Priority, messages: u64) {
-        self.sums[level].excluded += messages;
+        self.sums_of(level).excluded += messages;
     }
 
     /// A message ahead of a live session is its own.
     #[inline]
     pub(super) fn exclude_own(&mut self, level: Priority) {
-        self.sums[level].own_unread += 1;
-        self.sums[level].excluded += 1;
+        self.sums_of(level).own_unread += 1;
+        self.sums_of(level).excluded += 1;
     }
 
     /// The next message of a live session is its own, and it passes it at once.
     #[inline]
     pub(super) fn pass_own(&mut self, level: Priority) {
-        let sums = &mut self.sums[level];
+        let sums = self.sums_of(level);
         sums.cursors = sums.cursors.wrapping_add(1);
         sums.excluded += 1;
     }
 
     /// The start position of a live session moves on: so much of its `due` is settled.
     pub(super) fn fold(&mut self, level: Priority, positions: u64) {
-        let sums = &mut self.sums[level];
+        let sums = self.sums_of(level);
         sums.starts = sums.starts.wrapping_add(positions);
         sums.settled_due += positions;
     }
 
     /// A live session masks the level, with its cursor at `head`.
     pub(super) fn mask(&mut self, level: Priority, head: u64) {
-        let sums = &mut self.sums[level];
+        let sums = self.sums_of(level);
         sums.masked += 1;
         sums.masked_cursors = sums.masked_cursors.wrapping_add(head);
     }
 
     /// A live session masks the level no longer, with its cursor at `head`.
     pub(super) fn unmask(&mut self, level: Priority, head: u64) {
-        let sums = &mut self.sums[level];
+        let sums = self.sums_of(level);
         sums.masked -= 1;
         sums.masked_cursors = sums.masked_cursors.wrapping_sub(head);
     }
@@ -189,14 +234,14 @@ impl Accounts {
     /// The cursor of a level that a live session has masked moves on: what it passes is excluded
     /// for good, and is booked as that besides.
     pub(super) fn move_masked(&mut self, level: Priority, positions: u64) {
-        let sums = &mut self.sums[level];
+        let sums = self.sums_of(level);
         sums.cursors = sums.cursors.wrapping_add(positions);
         sums.masked_cursors = sums.masked_cursors.wrapping_add(positions);
     }
 
     /// Returns the books of one level, whose head stands here.
     pub(super) fn sum_of(&self, level: Priority, head: u64) -> Deliveries {
-        let sums = &self.sums[level];
+        let sums = self.sums.as_ref().map_or_else(Sums::default, |sums| sums[level]);
         let reached = u64::from(self.live).wrapping_mul(head);
         let masked = sums.masked.wrapping_mul(head).wrapping_sub(sums.masked_cursors);
         let behind = reached.wrapping_sub(sums.cursors);
@@ -214,39 +259,39 @@ impl Accounts {
 impl Accounts {
     /// A direct message of so many bytes waits for a session.
     pub(super) fn keep_direct(&mut self, level: Priority, bytes: u64) {
-        self.direct_bytes += bytes;
-        self.directs[level].sent += 1;
-        self.directs[level].pending += 1;
+        self.directs_mut().bytes += bytes;
+        self.direct_of(level).sent += 1;
+        self.direct_of(level).pending += 1;
     }
 
     /// A direct message was offered to a session for which as much waits as may.
     pub(super) fn refuse_direct(&mut self, level: Priority) {
-        self.directs[level].sent += 1;
-        self.directs[level].refused += 1;
+        self.direct_of(level).sent += 1;
+        self.direct_of(level).refused += 1;
     }
 
     /// A session took so many direct messages, of so many bytes.
     pub(super) fn deliver_directs(&mut self, level: Priority, count: u32, bytes: u64) {
-        self.direct_bytes -= bytes;
-        self.directs[level].pending -= u64::from(count);
-        self.directs[level].delivered += u64::from(count);
+        self.directs_mut().bytes -= bytes;
+        self.direct_of(level).pending -= u64::from(count);
+        self.direct_of(level).delivered += u64::from(count);
     }
 
     /// A session is gone for which a direct message of so many bytes waited.
     pub(super) fn abandon_direct(&mut self, level: Priority, bytes: u64) {
-        self.direct_bytes -= bytes;
-        self.directs[level].pending -= 1;
-        self.directs[level].abandoned += 1;
+        self.directs_mut().bytes -= bytes;
+        self.direct_of(level).pending -= 1;
+        self.direct_of(level).abandoned += 1;
     }
 
     /// Returns the bytes of the direct messages that wait.
     pub(super) fn direct_bytes(&self) -> u64 {
-        self.direct_bytes
+        self.directs.as_ref().map_or(0, |directs| directs.bytes)
     }
 
     /// Returns what became of every direct message, by level.
     pub(super) fn directs(&self) -> PerLevel<Directs> {
-        self.directs
+        self.directs.as_ref().map_or_else(PerLevel::default, |directs| directs.levels)
     }
 }
 

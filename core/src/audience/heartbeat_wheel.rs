@@ -6,7 +6,7 @@
 //! put down as the number of the look that finds it too old.
 
 use crate::chunked::{Chunked, Deque};
-use crate::config::{Scans, Settings};
+use crate::config::{RoomConfig, Scans};
 use crate::event::Liveness;
 use crate::ids::SessionKey;
 use crate::time::Instant;
@@ -60,8 +60,8 @@ struct Walk {
 }
 
 impl HeartbeatWheel {
-    pub(super) fn new(settings: &Settings) -> Option<Box<Self>> {
-        let scans = Scans::new(settings)?;
+    pub(super) fn new(config: &RoomConfig) -> Option<Box<Self>> {
+        let scans = Scans::new(config)?;
         Some(Box::new(Self::starting_at(scans, 0)))
     }
 
@@ -94,9 +94,9 @@ impl HeartbeatWheel {
         core::mem::take(&mut self.leaving)
     }
 
-    /// Whether a room of these settings looks as this one does, or as this one does not.
-    pub(super) fn is_as(wheel: Option<&Self>, settings: &Settings) -> bool {
-        match (wheel, Scans::new(settings)) {
+    /// Whether a room of this configuration looks as this one does, or as this one does not.
+    pub(super) fn is_as(wheel: Option<&Self>, config: &RoomConfig) -> bool {
+        match (wheel, Scans::new(config)) {
             (Some(wheel), Some(scans)) => wheel.scans.is_like(scans),
             (None, None) => true,
             _ => false,
@@ -279,7 +279,7 @@ mod tests {
             .heartbeat(Some(Heartbeat { silence, every, leave_after: None }))
             .build()
             .unwrap();
-        *HeartbeatWheel::new(&config.settings).unwrap()
+        *HeartbeatWheel::new(&config).unwrap()
     }
 
     fn session(slot: u32) -> SessionKey {

@@ -9,6 +9,7 @@ use crate::chunked::Chunked;
 use crate::gap::Skips;
 use crate::ledger::Deliveries;
 use crate::priority::{PerLevel, Priority};
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
 /// One count of each session, by slot.
@@ -17,6 +18,12 @@ type Column = Chunked<[u16; Priority::NUM]>;
 /// The counts of all sessions, by slot.
 #[derive(Debug)]
 pub(super) struct LifeCounters {
+    /// None while nobody has counted anything.
+    columns: Option<Box<Columns>>,
+}
+
+#[derive(Debug, Default)]
+struct Columns {
     /// Skipped as overrun, for their age, and because they never came to this machine.
     overrun: Column,
     aged: Column,
@@ -74,62 +81,74 @@ impl Counts {
 impl LifeCounters {
     /// With nothing counted.
     pub(super) const fn new() -> Self {
-        Self {
-            overrun: Chunked::new(),
-            aged: Chunked::new(),
-            lost: Chunked::new(),
-            excluded: Chunked::new(),
-            wide: BTreeMap::new(),
-        }
+        Self { columns: None }
+    }
+
+    fn columns_mut(&mut self) -> &mut Columns {
+        self.columns.get_or_insert_default()
     }
 
     /// Returns the counts of a session.
     pub(super) fn get(&self, slot: u32, level: Priority) -> Counts {
-        let wide = if self.wide.is_empty() { None } else { self.wide.get(&slot) };
+        let Some(Columns { overrun, aged, lost, excluded, wide }) = self.columns.as_deref() else {
+            return Counts::default();
+        };
+        let wide = if wide.is_empty() { None } else { wide.get(&slot) };
         let mut counts = wide.map_or_else(Counts::default, |wide| wide[level]);
         let of = |column: &Column| column.get(slot).map_or(0, |row| row[level.index()].into());
-        let (overrun, age) = (of(&self.overrun), of(&self.aged));
-        counts.skipped += Skips { overrun, age, bus: of(&self.lost) };
-        counts.excluded += of(&self.excluded);
+        counts.skipped += Skips { overrun: of(overrun), age: of(aged), bus: of(lost) };
+        counts.excluded += of(excluded);
         counts
     }
 
     /// A session has missed so many messages.
     pub(super) fn skip(&mut self, slot: u32, level: Priority, skips: Skips) {
+        if skips == Skips::NONE {
+            return;
+        }
+        let columns = self.columns_mut();
         let more = Skips {
-            overrun: count(&mut self.overrun, slot, level, skips.overrun),
-            age: count(&mut self.aged, slot, level, skips.age),
-            bus: count(&mut self.lost, slot, level, skips.bus),
+            overrun: count(&mut columns.overrun, slot, level, skips.overrun),
+            age: count(&mut columns.aged, slot, level, skips.age),
+            bus: count(&mut columns.lost, slot, level, skips.bus),
         };
         if more != Skips::NONE {
-            self.wide.entry(slot).or_default()[level].skipped += more;
+            columns.wide.entry(slot).or_default()[level].skipped += more;
         }
     }
 
     /// So many messages are not meant for a session.
     #[inline]
     pub(super) fn exclude(&mut self, slot: u32, level: Priority, messages: u64) {
-        let more = count(&mut self.excluded, slot, level, messages);
+        if messages == 0 {
+            return;
+        }
+        let columns = self.columns_mut();
+        let more = count(&mut columns.excluded, slot, level, messages);
         if more > 0 {
-            self.wide.entry(slot).or_default()[level].excluded += more;
+            columns.wide.entry(slot).or_default()[level].excluded += more;
         }
     }
 
     /// The start position that a session keeps moves on so far.
     pub(super) fn fold(&mut self, slot: u32, level: Priority, positions: u64) {
-        self.wide.entry(slot).or_default()[level].folded += positions;
+        self.columns_mut().wide.entry(slot).or_default()[level].folded += positions;
     }
 
     /// A session is gone: whoever takes its slot begins with nothing.
     #[inline]
     pub(super) fn clear(&mut self, slot: u32) {
-        for column in [&mut self.overrun, &mut self.aged, &mut self.lost, &mut self.excluded] {
+        let Some(Columns { overrun, aged, lost, excluded, wide }) = self.columns.as_deref_mut()
+        else {
+            return;
+        };
+        for column in [overrun, aged, lost, excluded] {
             if let Some(row) = column.get_mut(slot) {
                 *row = [0; Priority::NUM];
             }
         }
-        if !self.wide.is_empty() {
-            self.wide.remove(&slot);
+        if !wide.is_empty() {
+            wide.remove(&slot);
         }
     }
 }
@@ -185,7 +204,7 @@ mod tests {
         counters.clear(5);
         assert_eq!((counts(&counters, 5), counts(&counters, 1_029)), (NONE, (0, 0, 70_000, 9)));
         counters.clear(1_029);
-        assert_eq!((counts(&counters, 1_029), counters.wide.len()), (NONE, 0));
+        assert_eq!((counts(&counters, 1_029), counters.columns_mut().wide.len()), (NONE, 0));
     }
 
     /// Eight more are the place of cold state, and eight where a machine has lost messages of another
@@ -195,6 +214,7 @@ mod tests {
         let mut counters = LifeCounters::new();
         counters.exclude(3, LEVEL, 1);
         counters.skip(3, LEVEL, Skips { overrun: 0, age: 1, bus: 0 });
+        let counters = counters.columns_mut();
         assert_eq!(counters.lost.len(), 0, "nothing is lost on one machine");
         let columns = [&counters.excluded, &counters.aged, &counters.overrun];
         assert_eq!(columns.map(Chunked::len), [4, 4, 0], "made when needed");

@@ -45,7 +45,7 @@ pub use plan::BatchKey;
 pub use reading::{BatchRef, Delivery};
 pub use snapshot::AudienceSnapshot;
 
-use crate::config::{RoomConfig, Settings};
+use crate::config::RoomConfig;
 use crate::deferred_drops::DeferredDrops;
 use crate::event::EndReason;
 use crate::gap::{GapCause, Skips};
@@ -91,25 +91,26 @@ pub struct Audience<M> {
 impl<M: Payload> Audience<M> {
     /// The audience of a room that nobody is in yet.
     pub fn new(config: &RoomConfig) -> Self {
-        Self::starting_at(&config.settings, ShardIndex::WHOLE, PerLevel::default())
+        Self::starting_at(config, ShardIndex::WHOLE, PerLevel::default())
     }
 
     /// One of several audiences that share a room, opened when so many messages of each level have
     /// been dispatched: it gets those that follow. See [`ShardIndex`] for which sessions it gives
     /// out, and how many.
     pub fn shard(config: &RoomConfig, part: ShardIndex, heads: PerLevel<u64>) -> Self {
-        Self::starting_at(&config.settings, part, heads)
+        Self::starting_at(config, part, heads)
     }
 
     /// One of the audiences of a room, as if so many messages of each level had been applied
     /// before.
-    pub(crate) fn starting_at(settings: &Settings, part: ShardIndex, heads: PerLevel<u64>) -> Self {
+    pub(crate) fn starting_at(config: &RoomConfig, part: ShardIndex, heads: PerLevel<u64>) -> Self {
+        let settings = &config.settings;
         Self {
             life: 0,
             clock: RoomClock::new(settings.max_step),
             feed: Feed::new(settings, heads),
             crowd: Crowd::new(settings, part),
-            wheel: HeartbeatWheel::new(settings),
+            wheel: HeartbeatWheel::new(config),
             wakeups: Wakeups::new(settings.coalesce),
             closing: Closing::new(settings.grace),
             shared: Shared::default(),
@@ -129,7 +130,7 @@ impl<M: Payload> Audience<M> {
             feed: other.feed.beside(settings),
             wheel: other.wheel.as_ref().map(|wheel| wheel.beside()),
             closing: other.closing.beside(settings.grace),
-            ..Self::starting_at(settings, part, other.feed.log().heads())
+            ..Self::starting_at(config, part, other.feed.log().heads())
         }
     }
 

@@ -35,7 +35,7 @@ impl<M: Payload> Audience<M> {
         if self.crowd.echo() != settings.echo {
             return Err(ReconfigureError::Fixed { setting: "echo" });
         }
-        if !HeartbeatWheel::is_as(self.wheel.as_deref(), settings) {
+        if !HeartbeatWheel::is_as(self.wheel.as_deref(), config) {
             return Err(ReconfigureError::Fixed { setting: "heartbeat" });
         }
         self.clock.set_max_step(settings.max_step);

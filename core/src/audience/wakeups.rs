@@ -2,6 +2,7 @@
 
 use crate::priority::{PerLevel, Priority};
 use crate::time::{Duration, Instant};
+use alloc::boxed::Box;
 
 /// The next time that those who wait are to be told.
 #[derive(Debug)]
@@ -9,18 +10,19 @@ pub(super) struct Wakeups {
     /// `None` once they have been.
     wake: Option<Instant>,
     /// How long a message of each level may wait for others to share its wake-up.
-    coalesce: PerLevel<Duration>,
+    /// None where none waits.
+    coalesce: Option<Box<PerLevel<Duration>>>,
 }
 
 impl Wakeups {
     /// With nothing to tell yet.
     pub(super) fn new(coalesce: PerLevel<Duration>) -> Self {
-        Self { wake: None, coalesce }
+        Self { wake: None, coalesce: waits(coalesce) }
     }
 
     /// What comes from now on waits so long.
     pub(super) fn reconfigure(&mut self, coalesce: PerLevel<Duration>) {
-        self.coalesce = coalesce;
+        self.coalesce = waits(coalesce);
     }
 
     /// Something came that is to be told then, or before.
@@ -32,7 +34,8 @@ impl Wakeups {
     /// A message came, which may wait for others.
     #[inline]
     pub(super) fn by_message(&mut self, level: Priority, dispatched_at: Instant) {
-        self.by(dispatched_at + self.coalesce[level]);
+        let window = self.coalesce.as_ref().map_or(Duration::ZERO, |coalesce| coalesce[level]);
+        self.by(dispatched_at + window);
     }
 
     /// Returns when the next wake-up is due.
@@ -49,4 +52,9 @@ impl Wakeups {
     pub(super) fn told(&mut self) {
         self.wake = None;
     }
+}
+
+/// How long messages wait, if any do.
+fn waits(coalesce: PerLevel<Duration>) -> Option<Box<PerLevel<Duration>>> {
+    coalesce.values().any(|window| !window.is_zero()).then(|| Box::new(coalesce))
 }

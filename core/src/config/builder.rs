@@ -324,7 +324,7 @@ impl RoomConfigBuilder {
             at_least("log_messages", u64::from(messages), 1, "a message passes through the log")?;
             at_most("log_messages", u64::from(messages), u64::from(MAX_LOG))?;
         }
-        Ok(RoomConfig { rate_limit, settings: self.settings })
+        Ok(RoomConfig::of(self.settings, rate_limit))
     }
 }
 

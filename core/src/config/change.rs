@@ -10,7 +10,6 @@ impl Settings {
     pub(crate) fn may_become(&self, new: &Self) -> Result<(), ReconfigureError> {
         let fixed = [
             ("owner", self.owner == new.owner),
-            ("seed", new.seed.is_none_or(|seed| seed == self.seed())),
             ("echo", self.echo == new.echo),
             ("levels", self.levels == new.levels),
             ("heartbeat", self.heartbeat == new.heartbeat),

@@ -1,8 +1,8 @@
 //! The settings of heartbeats, which tell silence from slow reading:
 //! [clause A7](crate::rulebook#a7-heartbeats).
 
+use super::RoomConfig;
 use super::error::{ConfigError, at_least, at_most};
-use super::{RoomConfig, Settings};
 use crate::index::Hasher;
 use crate::time::{Duration, Instant, saturating_nanos};
 
@@ -69,13 +69,13 @@ pub(crate) struct Scans {
 }
 
 impl Scans {
-    pub(crate) fn new(settings: &Settings) -> Option<Self> {
-        let Heartbeat { silence, every, leave_after } = settings.heartbeat?;
+    pub(crate) fn new(config: &RoomConfig) -> Option<Self> {
+        let Heartbeat { silence, every, leave_after } = config.settings.heartbeat?;
         let every = saturating_nanos(every);
         let leaves_after = leave_after.map(|time| saturating_nanos(time).div_ceil(every));
         // Rooms of one configuration but of different owners do not look all at once.
         let first =
-            Hasher::new(settings.seed()).hash(settings.owner.map_or(0, |owner| owner.0)) % every;
+            Hasher::new(config.own_seed()).hash(config.owner().map_or(0, |owner| owner.0)) % every;
         Some(Self { silence: saturating_nanos(silence), every, first, leaves_after })
     }
 
@@ -122,7 +122,7 @@ impl RoomConfig {
     /// the epoch, so that many rooms do not look all at once. `None` without a heartbeat. Where no
     /// seed is set, a room that a hub makes has one of its own: see [`or_seed`](Self::or_seed).
     pub fn first_scan(&self) -> Option<Instant> {
-        Scans::new(&self.settings).and_then(|scans| scans.at(1))
+        Scans::new(self).and_then(|scans| scans.at(1))
     }
 }
 

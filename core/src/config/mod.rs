@@ -29,7 +29,9 @@ use crate::priority::{PerLevel, Priority};
 use crate::quota::{Quota, Rate, RateLimit};
 use crate::system_messages::SystemMessages;
 use crate::time::Duration;
+use alloc::sync::Arc;
 use core::num::NonZeroU32;
+use core::ops::Deref;
 
 /// The configuration of one room. [`RoomConfig::builder`] makes one; every value in it has been
 /// checked.
@@ -53,8 +55,32 @@ use core::num::NonZeroU32;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomConfig {
-    pub(crate) settings: Settings,
-    pub(crate) rate_limit: RateLimit,
+    /// Rooms made from one configuration, and from its clones, share them.
+    pub(crate) settings: Arc<Checked>,
+    pub(crate) seed: Option<u64>,
+}
+
+/// Settings that have been checked together, but for the seed: that is a room's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Checked {
+    settings: Settings,
+    rate_limit: RateLimit,
+}
+
+impl Checked {
+    /// The owner is another one from now on: none is invalid.
+    pub(crate) fn set_owner(&mut self, owner: Option<UserId>) {
+        self.settings.owner = owner;
+    }
+}
+
+impl Deref for Checked {
+    type Target = Settings;
+
+    #[inline]
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
 }
 
 impl Default for RoomConfig {
@@ -71,17 +97,17 @@ impl Default for RoomConfig {
     ///   nothing that is older than a minute ([`deliver_within`](RoomConfigBuilder::deliver_within),
     ///   [`log_age`](RoomConfigBuilder::log_age)).
     fn default() -> Self {
-        let mut config = Self::av_chat_room(None);
-        let queue = &mut config.settings.queue;
+        let mut settings = Self::builder(None).settings;
+        let queue = &mut settings.queue;
         let [high, rest] = [3_000, 200].map(|millis| Some(Duration::from_millis(millis)));
         (queue.fresh_within, queue.when_late) =
             (PerLevel([high, rest, rest, rest]), WhenLate::RefuseAtOnce);
         (queue.discipline, queue.turn_memory) =
             (QueueDiscipline::RoundRobin, Duration::from_secs(5));
         let (minute, text) = (Some(Duration::from_secs(60)), Some(Duration::from_secs(2)));
-        config.settings.deliver_within = PerLevel([minute, text, text, text]);
-        config.settings.log_age = minute;
-        config
+        settings.deliver_within = PerLevel([minute, text, text, text]);
+        settings.log_age = minute;
+        Self::of(settings, RateLimit::Bucket(presets::FORTY_A_SECOND))
     }
 }
 
@@ -135,16 +161,11 @@ pub(crate) struct Settings {
     pub(crate) recent_users: u32,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) max_step: Option<Duration>,
-    pub(crate) seed: Option<u64>,
+    /// None in a configuration, which keeps it beside.
+    seed: Option<u64>,
 }
 
 impl Settings {
-    /// The seed of the room's random choices and hashes. The core draws none itself: where the host
-    /// set none, it is 0.
-    pub(crate) fn seed(&self) -> u64 {
-        self.seed.unwrap_or(0)
-    }
-
     /// At what age the log lets go of messages: never before sessions that were in, or that resume,
     /// get them no more.
     pub(crate) fn effective_log_age(&self) -> Option<Duration> {
@@ -172,6 +193,23 @@ const MAX_REPLAY: u32 = 4_096;
 /// The notices of an `AVChatRoom`.
 const TWO_HUNDRED: NonZeroU32 = NonZeroU32::new(200).unwrap();
 impl RoomConfig {
+    /// That of settings which are valid together.
+    fn of(mut settings: Settings, rate_limit: RateLimit) -> Self {
+        let seed = settings.seed.take();
+        Self { settings: Arc::new(Checked { settings, rate_limit }), seed }
+    }
+
+    /// The settings as a builder has them.
+    fn to_settings(&self) -> Settings {
+        Settings { seed: self.seed, ..self.settings.settings.clone() }
+    }
+
+    /// The seed of the room's random choices and hashes. The core draws none itself: where the host
+    /// set none, it is 0.
+    pub(crate) fn own_seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
+
     /// Starts from the defaults of [`av_chat_room`](Self::av_chat_room), with this owner or none.
     pub fn builder(owner: impl Into<Option<UserId>>) -> RoomConfigBuilder {
         use DefaultOutcomeSink::{CountedOnly, Event};
@@ -231,7 +269,7 @@ impl RoomConfig {
 
     /// A builder that starts from this configuration.
     pub fn to_builder(&self) -> RoomConfigBuilder {
-        RoomConfigBuilder { settings: self.settings.clone() }
+        RoomConfigBuilder { settings: self.to_settings() }
     }
 
     /// The owner, if the room has one. One without is the host's: nobody else may close it or name
@@ -244,7 +282,7 @@ impl RoomConfig {
     /// [reconfigures](crate::RoomState::reconfigure) a room that was handed over.
     #[must_use]
     pub fn with_owner(mut self, owner: Option<UserId>) -> Self {
-        self.settings.owner = owner;
+        Arc::make_mut(&mut self.settings).set_owner(owner);
         self
     }
 
@@ -255,25 +293,44 @@ impl RoomConfig {
 
     /// The room's rate; `None` where it is unlimited.
     pub fn rate(&self) -> Option<Rate> {
-        self.rate_limit.rate()
+        self.rate_limit().rate()
     }
 
     /// The seed, where one was set. See [`RoomConfigBuilder::seed`].
     pub fn seed(&self) -> Option<u64> {
-        self.settings.seed
+        self.seed
     }
 
     /// This configuration with a seed, unless one was set: for whoever makes rooms of
     /// configurations that others wrote.
     #[must_use]
     pub fn or_seed(mut self, seed: u64) -> Self {
-        self.settings.seed.get_or_insert(seed);
+        self.seed.get_or_insert(seed);
+        self
+    }
+
+    /// This configuration, in the memory of another one that says the same but for the seed; as it
+    /// is where that says anything else. For whoever makes many rooms of configurations that were
+    /// each built anew. O(1) where they share their memory already.
+    ///
+    /// ```
+    /// use roomcast_core::RoomConfig;
+    ///
+    /// let first = RoomConfig::default();
+    /// let next = RoomConfig::default().or_seed(7).sharing(&first);
+    /// assert_eq!((next.seed(), &next), (Some(7), &first.clone().or_seed(7)));
+    /// ```
+    #[must_use]
+    pub fn sharing(mut self, other: &Self) -> Self {
+        if self.settings == other.settings {
+            self.settings = Arc::clone(&other.settings);
+        }
         self
     }
 
     /// What may pass, from every source together.
     pub fn rate_limit(&self) -> RateLimit {
-        self.rate_limit
+        self.settings.rate_limit
     }
 
     /// The audit, if the room writes one.

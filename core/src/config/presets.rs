@@ -13,6 +13,7 @@ use core::num::NonZeroU32;
 
 /// The rate and the burst of an `AVChatRoom`.
 const FORTY: NonZeroU32 = NonZeroU32::new(40).unwrap();
+pub(super) const FORTY_A_SECOND: Quota = Quota::per_second(FORTY);
 
 impl RoomConfig {
     /// A room that only fans out: without a rate and an owner, in which a message comes back to the
@@ -33,12 +34,12 @@ impl RoomConfig {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn fan_out() -> Self {
-        let mut settings = Self::default().settings;
+        let mut settings = Self::default().to_settings();
         settings.rate_algorithm = RateAlgorithm::Unlimited;
         settings.echo = Echo::On;
         settings.log_messages = PerLevel([4_096; 4]);
         settings.outbox_capacity = 4_096;
-        Self { settings, rate_limit: RateLimit::Unlimited }
+        Self::of(settings, RateLimit::Unlimited)
     }
 
     /// A room as Tencent's `AVChatRoom` documents it: 40 messages a second from every source
@@ -50,8 +51,7 @@ impl RoomConfig {
     /// 40: whoever raises the rate sets [`level_quotas`](RoomConfigBuilder::level_quotas), to
     /// [`LevelQuotas::HIGH_AND_STAFF_EXEMPT`] or [`LevelQuotas::NOBODY_EXEMPT`].
     pub fn av_chat_room(owner: impl Into<Option<UserId>>) -> Self {
-        let settings = Self::builder(owner).settings;
-        Self { settings, rate_limit: RateLimit::Bucket(Quota::per_second(FORTY)) }
+        Self::of(Self::builder(owner).settings, RateLimit::Bucket(FORTY_A_SECOND))
     }
 
     /// An `AVChatRoom` that tells three priorities apart, as the same documentation describes it
@@ -61,7 +61,7 @@ impl RoomConfig {
     pub fn av_chat_room_three_levels(owner: impl Into<Option<UserId>>) -> Self {
         let builder =
             Self::builder(owner).levels(Levels::Three).level_quotas(LevelQuotas::NOBODY_EXEMPT);
-        Self { settings: builder.settings, rate_limit: RateLimit::Bucket(Quota::per_second(FORTY)) }
+        Self::of(builder.settings, RateLimit::Bucket(FORTY_A_SECOND))
     }
 
     /// A chatroom of `RongCloud`: 40 messages in each 200 ms, of which those of low priority take
@@ -137,7 +137,7 @@ fn by_windows(owner: impl Into<Option<UserId>>, count: u32, period: Duration) ->
 
 /// What the builder would make of it; a preset is known to be valid, and a test says so.
 fn built(builder: RoomConfigBuilder, count: u32, period: Duration) -> RoomConfig {
-    RoomConfig { settings: builder.settings, rate_limit: windows(count, period) }
+    RoomConfig::of(builder.settings, windows(count, period))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Scheduler {
             return self.reckon((now, last), lane, queue, is_staff);
         };
         let places = gone.saturating_sub(first);
-        match &self.levels[level] {
+        match self.own(level) {
             Some(meter) if !is_bound && !self.is_exempt(sender, &is_staff) => {
                 let exempt = self.exempt_in(queue, (level, urgency), &is_staff);
                 places.min(meter.passing(now, last, 0).saturating_add(exempt))
@@ -63,9 +63,8 @@ impl Scheduler {
         queue: &Queue<T>,
         is_staff: impl Fn(Sender) -> bool,
     ) -> u32 {
-        let may_pass = |level: Priority| {
-            self.levels[level].as_ref().map_or(u32::MAX, |meter| meter.passing(now, last, 0))
-        };
+        let may_pass =
+            |level: Priority| self.own(level).map_or(u32::MAX, |meter| meter.passing(now, last, 0));
         let waiting = |level: Priority| queue.level_len(level).min(may_pass(level));
         let (above, behind) = around(level, waiting);
         let first = first(queue, level, urgency);
@@ -83,7 +82,7 @@ impl Scheduler {
             return places;
         }
         // Its own quota gains nothing beyond the burst before its first turn comes.
-        let own = self.levels[level].as_ref().map_or(u32::MAX, |meter| {
+        let own = self.own(level).map_or(u32::MAX, |meter| {
             let turn = self.first_turn(now, level, above);
             turn.map_or(0, |turn| meter.passing(turn, last, 0))
         });
@@ -120,7 +119,7 @@ impl Scheduler {
             self.room.passed_at(now, 0, turns.saturating_sub(self.passed_over).max(1))
         });
         let mut goes = turn.into_iter().chain(floors).min()?;
-        if let Some(meter) = &self.levels[level]
+        if let Some(meter) = self.own(level)
             && !self.is_exempt(sender, &is_staff)
         {
             let exempt = first - self.bound(first);
@@ -145,7 +144,7 @@ impl Scheduler {
         (level, urgency): (Priority, Urgency),
         is_staff: impl Fn(Sender) -> bool,
     ) -> u32 {
-        if self.exempt == Exempt::Nobody || self.levels[level].is_none() {
+        if self.exempt == Exempt::Nobody || self.own(level).is_none() {
             return 0;
         }
         let exempt = |sender: &Sender| self.is_exempt(*sender, &is_staff);

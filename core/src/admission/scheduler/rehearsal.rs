@@ -29,7 +29,9 @@ impl Scheduler {
     /// counts as that level's, a floor gives it turns that wait for others to be passed over, or a
     /// window lets a higher level have what is kept back from this one.
     pub(super) fn is_rough(&self, level: Priority) -> bool {
-        self.by_level || self.min_share.is_some() || (self.kept[level] > 0 && self.room.is_window())
+        self.by_level()
+            || self.min_share.is_some()
+            || (self.kept[level] > 0 && self.room.is_window())
     }
 
     /// How many messages of a level go out up to and with `last` if it always has another one and
@@ -72,8 +74,8 @@ impl Scheduler {
     ) -> Rehearsed {
         let (level, is_bound, enough, mut waiting) = asked;
         let mut rehearsed = self.clone();
-        if !is_bound {
-            rehearsed.levels[level] = None;
+        if let Some(levels) = rehearsed.levels.as_mut().filter(|_| !is_bound) {
+            levels[level] = None;
         }
         waiting[level] = u32::MAX;
         let (mut at, mut gone, mut first) = (now, 0, Instant::MAX);

@@ -100,7 +100,7 @@ impl RoomConfig {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn deserialize_over<'de, D: Deserializer<'de>>(&self, from: D) -> Result<Self, D::Error> {
-        let settings = read_table(from, &self.settings)?;
+        let settings = read_table(from, &self.to_settings())?;
         RoomConfigBuilder { settings }.build().map_err(D::Error::custom)
     }
 }
@@ -115,6 +115,6 @@ impl<'de> Deserialize<'de> for RoomConfig {
 impl Serialize for RoomConfig {
     /// Writes every setting, the seed included where one is set.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        write_table(&self.settings, to)
+        write_table(&self.to_settings(), to)
     }
 }
