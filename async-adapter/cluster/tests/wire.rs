@@ -4,7 +4,7 @@ mod samples;
 
 use proptest::prelude::*;
 use roomcast_cluster::wire::{
-    Change, Decided, EdgeSeen, Fate, Flight, Forward, Forwards, Found, HostIds, MAX_BYTES,
+    Change, Decided, EdgeSeen, Fate, Flight, Forward, Forwards, Found, HostIds, Lasting, MAX_BYTES,
     NodeLease, Numbers, Origin, PayloadError, READ_FACTOR, RoomKey, Sent, What, Wire, WireError,
 };
 use roomcast_core::admission::PersistedState;
@@ -14,8 +14,8 @@ use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
 use roomcast_core::{Instant, Kind, PerLevel, Priority, UserId};
 use samples::{
-    NOW, Text, empty_flight, flight_with_books, flight_with_speech, forwards, forwards_with_books,
-    forwards_with_speech, full_flight, node_books,
+    NOW, Text, empty_flight, flight_with_books, flight_with_owner, flight_with_speech, forwards,
+    forwards_with_books, forwards_with_owner, forwards_with_speech, full_flight, node_books,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::borrow::Cow;
@@ -67,13 +67,15 @@ fn read_forwards(bytes: &[u8]) -> Result<Forwards<Text>, WireError> {
 }
 
 /// Each record with its golden file.
-fn goldens() -> [(&'static str, Vec<u8>); 11] {
+fn goldens() -> [(&'static str, Vec<u8>); 13] {
     let lease = NodeLease { node: 7, incarnation: 900, reads: 1, retires: false, sent_at: None };
     [
         ("flight.v1.cbor", full_flight().encode(&Numbers)),
         ("flight-empty.v1.cbor", empty_flight().encode(&Numbers)),
         ("flight-books.v1.cbor", flight_with_books().encode(&Numbers)),
         ("flight-speech.v1.cbor", flight_with_speech().encode(&Numbers)),
+        ("flight-owner.v1.cbor", flight_with_owner().encode(&Numbers)),
+        ("forwards-owner.v1.cbor", forwards_with_owner().encode(NOW, &Numbers)),
         ("forwards-speech.v1.cbor", forwards_with_speech().encode(NOW, &Numbers)),
         ("forwards-books.v1.cbor", forwards_with_books().encode(NOW, &Numbers)),
         ("lease-retires.v1.cbor", NodeLease { retires: true, ..lease }.encode()),
@@ -118,11 +120,14 @@ fn what_was_written_is_read() {
     assert_eq!((read.change, read.state), (flight.change, flight.state));
     assert_eq!((read.checkpoint, read.books), (flight.checkpoint, flight.books));
     assert_eq!((read.handed_to, read.gathering), (flight.handed_to, flight.gathering));
-    let (speech, read) =
-        (flight_with_speech(), read_flight(&flight_with_speech().encode(&Numbers)).unwrap());
-    assert_eq!((read.change, read.state), (speech.change, speech.state));
-    let read = read_forwards(&forwards_with_speech().encode(NOW, &Numbers)).unwrap();
-    assert_eq!(format!("{:?}", read.forwards), format!("{:?}", forwards_with_speech().forwards));
+    for flight in [flight_with_speech(), flight_with_owner()] {
+        let read = read_flight(&flight.encode(&Numbers)).unwrap();
+        assert_eq!((read.change, read.state), (flight.change, flight.state));
+    }
+    for forwards in [forwards_with_speech(), forwards_with_owner()] {
+        let read = read_forwards(&forwards.encode(NOW, &Numbers)).unwrap();
+        assert_eq!(format!("{:?}", read.forwards), format!("{:?}", forwards.forwards));
+    }
     assert_eq!(read_flight(&flight_with_books().encode(&Numbers)).unwrap().rows, [node_books()]);
     let read = read_forwards(&forwards_with_books().encode(NOW, &Numbers)).unwrap();
     assert_eq!(read.books, Some(node_books()));
@@ -351,7 +356,7 @@ fn changes_make_up_the_state() {
     assert_eq!(state.counters, [("likes".into(), -3)]);
     assert_eq!(state.said, change.said);
     let mut again = PersistedState::default();
-    Change::whole(state.clone()).apply(&mut again);
+    Change::whole(state.clone(), &Lasting::default()).apply(&mut again);
     assert_eq!(again, state);
 }
 

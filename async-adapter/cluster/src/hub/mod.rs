@@ -3,6 +3,7 @@
 mod books;
 mod drain;
 mod edge;
+mod known;
 mod order;
 mod room;
 mod task;

@@ -262,6 +262,30 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         self.room.command(self.actor, command).await
     }
 
+    /// Sets a counter of the room, or with `None` takes it away; every node reads it by
+    /// [`RoomData::counters`](roomcast::moderation::RoomData::counters) of [`here`](ClusterRoom::here). What is
+    /// counted at nodes meanwhile is added to it.
+    ///
+    /// # Errors
+    /// [`CommandError`]: the key is too long, there are too many, the room is closed, or nobody knows.
+    ///
+    /// # Cancel safety
+    /// It is done all the same, once the call has been polled.
+    pub async fn set_counter(&self, key: &str, value: Option<i64>) -> Result<(), CommandError> {
+        self.room.command(self.actor, Command::SetCounter { key: key.into(), value }).await
+    }
+
+    /// Adds to a counter of the room, which begins at 0.
+    ///
+    /// # Errors
+    /// As [`set_counter`](Self::set_counter), or the sum is out of range.
+    ///
+    /// # Cancel safety
+    /// As [`set_counter`](Self::set_counter).
+    pub async fn add_counter(&self, key: &str, delta: i64) -> Result<(), CommandError> {
+        self.room.command(self.actor, Command::AddCounter { key: key.into(), delta }).await
+    }
+
     commands! {
         /// Takes a user out at every node.
         kick(user: UserId) => Command::Kick(user);
@@ -273,6 +297,10 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         mute(user: UserId, time: Option<Duration>) => Command::Mute(user, time);
         /// Ends a mute.
         unmute(user: UserId) => Command::Unmute(user);
+        /// Hands the room over to another owner, in or not, at every node. Who was the owner is a member;
+        /// a new owner who was an admin is none any more. A node that opens the room later, by whatever
+        /// configuration, opens it for the owner that there is.
+        set_owner(user: UserId) => Command::SetOwner(user);
         /// Makes a user an admin.
         add_admin(user: UserId) => Command::AddAdmin(user);
         /// Makes an admin a member.

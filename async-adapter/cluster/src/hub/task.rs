@@ -1,19 +1,19 @@
 //! The task that drives a node, and carries what it says to the edges of its hub.
 
 use super::edge::Edge;
+use super::known::Known;
 use super::order::{Opened, Order};
 use super::{ClusterBooks, ClusterRoom, OpenRoomError};
 use crate::bus::Connection;
 use crate::drive::Driver;
 use crate::proto::{Event, Input, Outcome as Fate, Output};
-use crate::wire::{Decided, EdgeBooks, Wire};
+use crate::wire::{Decided, EdgeBooks, Lasting, Wire};
 use roomcast::edge::{EdgeMessage, EdgeStart};
 use roomcast::error::DropReason;
 use roomcast::message::MessageId;
-use roomcast::{Actor, Hub, Outcome, Payload, RoomConfig, RoomId, UserId};
+use roomcast::{Hub, Outcome, Payload, RoomConfig, RoomId};
 use roomcast_core::Instant;
 use roomcast_core::admission::PersistedState;
-use roomcast_core::timed::Until;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,7 +95,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = beat.tick() => self.tell_books(),
+                _ = beat.tick() => self.tell_edges(),
                 output = self.driver.next() => match output {
                     Some(output) => self.output(output),
                     None => return,
@@ -109,8 +109,23 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
         }
     }
 
-    /// The node is told the books of the edges at which something happens.
-    fn tell_books(&mut self) {
+    /// The node is told what the counters of an edge gained.
+    fn hand_on_counts(&mut self, room: RoomId) {
+        let Some(edge) = self.rooms.get(&room).and_then(|place| place.edge.as_ref()) else {
+            return;
+        };
+        while let Some((key, gained)) = edge.port.next_count() {
+            self.driver.handle(Input::Count { room, key, gained });
+        }
+    }
+
+    /// The node is told what the counters of the edges gained, and the books of those at which something
+    /// happens.
+    fn tell_edges(&mut self) {
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            self.hand_on_counts(room);
+        }
         for (&room, place) in &mut self.rooms {
             let Some(edge) = &mut place.edge else { continue };
             if edge.is_worth_a_look() {
@@ -249,8 +264,8 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
 
     fn output(&mut self, output: Output<M>) {
         match output {
-            Output::Opened { room, heads, life, state, .. } => {
-                self.opened(room, EdgeStart::at(heads).of_life(life), state);
+            Output::Opened { room, heads, life, state, lasting, .. } => {
+                self.opened(room, EdgeStart::at(heads).of_life(life), state, &lasting);
             }
             Output::Flight { room, handed } => {
                 let Some(edge) = self.edge(room) else { return };
@@ -260,8 +275,13 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                     edge.port.give_up_missing();
                 }
             }
-            Output::Known { room, state, kicked, banned } => {
-                self.known(room, state, &kicked, &banned);
+            Output::Known { room, state, lasting, kicked, banned } => {
+                // What its counters gained is handed on before they are overwritten.
+                self.hand_on_counts(room);
+                if let Some(edge) = self.edge(room) {
+                    let known = Known { state, lasting, kicked, banned };
+                    known.take_over(&edge.room.here(), self.hub.now());
+                }
             }
             Output::Fate { room, message, outcome } => self.resolve(room, message.id, outcome),
             Output::Commanded { tag, outcome, .. } => {
@@ -292,7 +312,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
 
     /// The room is open here; or its log was lost, and it is open anew: what was on its way has no fate,
     /// and its sessions end.
-    fn opened(&mut self, id: RoomId, start: EdgeStart, state: PersistedState) {
+    fn opened(&mut self, id: RoomId, start: EdgeStart, state: PersistedState, lasting: &Lasting) {
         let Some(place) = self.rooms.get_mut(&id) else { return };
         let edge = place.edge.take();
         let before = edge.as_ref().map(|edge| edge.room.clone());
@@ -300,7 +320,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             drop(self.hub.remove_room(id));
             place.before = edge.last_books(&place.before);
         }
-        let made = self.hub.create_edge_room(id, &place.config, start);
+        let made = self.hub.create_edge_room(id, &lasting.configuration(&place.config), start);
         let (room, port) = match made {
             Ok(made) => made,
             Err(error) => {
@@ -332,29 +352,6 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
         place.edge = Some(Edge::new(self.openings, room, port, self.window, orders));
         self.forget_gone();
     }
-
-    /// What is known of people and data has changed.
-    fn known(&mut self, id: RoomId, state: PersistedState, kicked: &[UserId], banned: &[UserId]) {
-        let Some(edge) = self.rooms.get(&id).and_then(|place| place.edge.as_ref()) else { return };
-        while let Some((key, gained)) = edge.port.next_count() {
-            self.driver.handle(Input::Count { room: id, key, gained });
-        }
-        let room = edge.room.here();
-        let _ = room.data().import(state);
-        let host = room.moderation(Actor::Host);
-        // A room that is closed has nobody to take out, and more than a call takes are not named at once.
-        for &user in kicked {
-            let _ = host.kick(&[user]);
-        }
-        for &user in banned {
-            let left = match room.banned_until(user) {
-                Some(Until::At(end)) => Some(end.saturating_since(self.hub.now())),
-                Some(Until::Forever) => None,
-                None => continue,
-            };
-            let _ = host.ban(&[user], left);
-        }
-    }
 }
 
 /// What a publisher is told, at `now`: that is when it is known here that a message went out.
@@ -383,7 +380,7 @@ mod tests {
     use crate::proto::{Node, NodeOptions};
     use crate::wire::Command;
     use roomcast::message::Seq;
-    use roomcast::{Join, Publish, Source};
+    use roomcast::{Actor, Join, Publish, Source, UserId};
     use roomcast_core::PerLevel;
 
     const ROOM: RoomId = RoomId(42);
@@ -396,9 +393,9 @@ mod tests {
         let (orders, mut taken) = mpsc::channel(8);
         let mut task =
             Task::new(hub, driver, orders.downgrade(), (8, Duration::from_secs(1)), |_| {});
-        let (tell, told) = oneshot::channel();
+        let (none, (tell, told)) = (Lasting::default(), oneshot::channel());
         task.open(ROOM, Box::new(RoomConfig::default()), tell);
-        task.opened(ROOM, PerLevel([0, 5, 0, 0]).into(), PersistedState::default());
+        task.opened(ROOM, PerLevel([0, 5, 0, 0]).into(), PersistedState::default(), &none);
         let room = told.await.unwrap().unwrap();
         let mut before = room.join(Join::guest()).unwrap();
         let say = |text: &str| room.try_publish(Publish::new(Source::Host, text.to_owned()));
@@ -407,7 +404,7 @@ mod tests {
         assert_eq!(message.payload, "into the old one");
         task.forward(ROOM, opening, message.clone());
 
-        task.opened(ROOM, PerLevel::default().into(), PersistedState::default());
+        task.opened(ROOM, PerLevel::default().into(), PersistedState::default(), &none);
         assert!(before.next_batch().await.is_err());
         assert_eq!(room.here().stats().room.audience.heads, PerLevel::default());
         let _guest = room.join(Join::guest()).unwrap();
@@ -442,9 +439,9 @@ mod tests {
             (8, Duration::from_secs(1)),
             |_| {},
         );
-        let (tell, _told) = oneshot::channel();
+        let (none, (tell, _told)) = (Lasting::default(), oneshot::channel());
         task.open(ROOM, Box::new(RoomConfig::default()), tell);
-        task.opened(ROOM, PerLevel::default().into(), PersistedState::default());
+        task.opened(ROOM, PerLevel::default().into(), PersistedState::default(), &none);
         let (tell, told) = oneshot::channel();
         let command = Command::Kick(UserId(7));
         task.order(Order::Command { room: ROOM, actor: Actor::Host, command, tell });

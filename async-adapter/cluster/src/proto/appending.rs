@@ -163,7 +163,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         state.said.retain(|(sender, said)| !untold.contains(&(*sender, said.key)));
         state.said.sort_by_key(|(_, said)| core::cmp::Reverse(said.said_at));
         state.said.truncate(MAX_SAID);
-        Change::whole(state)
+        Change::whole(state, &self.lasting)
     }
 
     fn take_messages(&mut self) -> Vec<Sent<M>> {

@@ -188,6 +188,22 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                 change.attributes_version = Some(written.map_err(not_done_data)?);
                 change.attributes.push((key, value));
             }
+            Command::SetOwner(user) => {
+                room.set_owner(now, actor, user).map_err(wrong)?;
+                // Who was an admin is none any more.
+                change.admins.retain(|other| *other != user);
+                change.no_admins.push(user);
+                change.owner = Some(user);
+                self.lasting.owner = Some(user);
+            }
+            Command::SetCounter { key, value } => {
+                match value {
+                    Some(value) => room.set_counter(&key, value).map_err(not_done_data)?,
+                    None => room.remove_counter(&key).map_err(not_done_data)?,
+                };
+                change.counters.push((key, value));
+            }
+            Command::AddCounter { key, delta } => return self.count(&key, delta),
         }
         Ok(())
     }
@@ -197,6 +213,7 @@ fn not_done(error: ModerationError) -> NotDone {
     match error {
         ModerationError::RoomClosed => NotDone::RoomClosed,
         ModerationError::NotAllowed(_) => NotDone::NotAllowed,
+        ModerationError::Banned { .. } => NotDone::Banned,
         _ => NotDone::Limit,
     }
 }

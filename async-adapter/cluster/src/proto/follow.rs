@@ -1,6 +1,6 @@
 //! A room as its log says that it is, up to the last flight that has been read.
 
-use crate::wire::{Books, Change, Flight, NodeBooks};
+use crate::wire::{Books, Change, Flight, Lasting, NodeBooks};
 use roomcast_core::admission::{Continued, PersistedState};
 use roomcast_core::{Instant, PerLevel};
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ pub struct Follower {
     pub(super) heads: PerLevel<u64>,
     pub(super) continued: Continued,
     pub(super) state: PersistedState,
+    pub(super) lasting: Lasting,
     pub(super) books: Books,
     pub(super) rows: BTreeMap<u64, NodeBooks>,
     pub(super) checkpoint: u64,
@@ -40,6 +41,7 @@ impl Follower {
             heads: flight.continued.heads,
             continued: flight.continued,
             state: PersistedState::default(),
+            lasting: Lasting::default(),
             books: Books::default(),
             rows: BTreeMap::new(),
             checkpoint: at,
@@ -76,8 +78,11 @@ impl Follower {
         if let Some(state) = &flight.state {
             self.state = PersistedState::default();
             state.apply(&mut self.state);
+            self.lasting = Lasting::default();
+            self.lasting.apply(state);
         } else {
             flight.change.apply(&mut self.state);
+            self.lasting.apply(&flight.change);
             self.state.said.extend(flight.said(now));
         }
     }
@@ -110,6 +115,11 @@ impl Follower {
     /// What is known of people and data.
     pub fn state(&self) -> &PersistedState {
         &self.state
+    }
+
+    /// What else lasts of the room.
+    pub fn lasting(&self) -> &Lasting {
+        &self.lasting
     }
 
     /// The books of each edge, as its node last had them: of those that are gone as well.

@@ -148,6 +148,7 @@ impl<M: Payload + Clone> Link<M> {
                     let profile = message.profile.as_ref().map_or(0, |profile| profile.size());
                     message.payload.size().saturating_add(profile)
                 }
+                What::Command { command, .. } => command.bytes(),
                 _ => 0,
             };
             if !forwards.is_empty() && (forwards.len() == BATCH || bytes + size > BATCH_BYTES) {

@@ -39,6 +39,7 @@ mod room;
 mod rows;
 mod shared;
 mod silence;
+mod telling;
 mod writing;
 
 pub use clocks::ClockOffset;
@@ -47,7 +48,7 @@ pub use keys::LiveKeys;
 pub use node::Node;
 
 use crate::bus::{CallId, FromBus, Request};
-use crate::wire::{Command, Decided, EdgeBooks, What};
+use crate::wire::{Command, Decided, EdgeBooks, Lasting, What};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::handover::HandOver;
 use roomcast_core::message::EdgeMessage;
@@ -193,6 +194,9 @@ pub enum Output<M> {
         life: u64,
         /// What is known of people and data, to be imported.
         state: PersistedState,
+        /// What else lasts: the edge is made by the [configuration](Lasting::configuration) that
+        /// follows.
+        lasting: Box<Lasting>,
         /// There is an edge already, which the room can tell nothing any more: what it has been told
         /// is of a log that is lost, and contradicts the new one. Its sessions end.
         again: bool,
@@ -212,6 +216,9 @@ pub enum Output<M> {
         room: RoomId,
         /// All of it, but the keys of what was said.
         state: PersistedState,
+        /// What else lasts of the room, where that has changed. The room is handed over to an owner
+        /// that it does not have.
+        lasting: Option<Box<Lasting>>,
         /// Whose sessions end, as kicked.
         kicked: Vec<UserId>,
         /// Whose sessions end, as banned.

@@ -5,7 +5,7 @@ use super::follow::Follower;
 use super::rows::Rows;
 use super::shared::Shared;
 use super::writing::Writing;
-use crate::wire::{Books, Change, Fate, Forwards, Origin, Wire};
+use crate::wire::{Books, Change, Fate, Forwards, Lasting, Origin, Wire};
 use roomcast_core::admission::Continued;
 use roomcast_core::ids::{MessageId, Seq};
 use roomcast_core::message::{DedupKey, Payload, Sender};
@@ -41,6 +41,8 @@ pub(super) struct Owner<M> {
     pub(super) told: PerLevel<u64>,
     pub(super) fates: VecDeque<(Fate, Option<Priority>)>,
     pub(super) change: Change,
+    /// What lasts beside people and data, with what has changed.
+    pub(super) lasting: Lasting,
     pub(super) books: Books,
     pub(super) rows: Rows,
     /// Where what has gone out came from, by its number.
@@ -98,6 +100,8 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         is_new: bool,
     ) -> Self {
         let now = shared.now;
+        let lasting = follower.map(|follower| follower.lasting.clone()).unwrap_or_default();
+        let config = &lasting.configuration(config);
         let mut from = follower.map_or_else(Continued::default, |follower| follower.continued);
         // Where the log is lost, the heads of its last flight may say nothing.
         from.heads = follower.map_or_else(PerLevel::default, |follower| follower.heads);
@@ -127,6 +131,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             told: from.heads,
             fates: VecDeque::new(),
             change: Change::default(),
+            lasting,
             books: follower.filter(|_| end > 0).map_or_else(Books::default, |all| all.books),
             rows: Rows::new(follower),
             origins: BTreeMap::new(),
@@ -231,7 +236,8 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         let mut from = self.admission.continued();
         from.heads = heads;
         let state = self.admission.export(now);
-        self.admission = Admission::continuing(&self.config, now, &from);
+        let config = self.lasting.configuration(&self.config);
+        self.admission = Admission::continuing(&config, now, &from);
         // It has just come from such a room.
         let _ = self.admission.import(now, state);
         self.told = heads;

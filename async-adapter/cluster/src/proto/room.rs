@@ -1,20 +1,17 @@
 //! A room at a node: its edge's link, its log as it is read, and perhaps its owner.
 
+use super::Event;
 use super::claim::Claim;
-use super::follow::{Follower, concerns_edge, for_edge};
+use super::follow::{Follower, concerns_edge};
 use super::link::Link;
 use super::owner::Owner;
 use super::shared::{Purpose, Shared};
 use super::silence::Silence;
-use super::{Event, Outcome, Output};
 use crate::bus::{Answer, CallId, Record, Request};
-use crate::wire::{Decided, Flight, Forwards, HostIds, What, Wire};
-use roomcast_core::handover::HandOver;
-use roomcast_core::ids::SessionKey;
+use crate::wire::{Flight, Forwards, HostIds, Wire};
 use roomcast_core::message::Payload;
-use roomcast_core::{Instant, Message, PerLevel, Priority, RoomConfig, RoomId};
+use roomcast_core::{Instant, PerLevel, RoomConfig, RoomId};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The most records that wait behind a hole; what is more is read from the log when its turn comes.
 const MAX_HELD: usize = 1_024;
@@ -298,8 +295,9 @@ impl<M: Payload + Wire + Clone> Room<M> {
             if is_other_owner {
                 shared.tell(Event::Owner { room: self.id, epoch: flight.epoch, silence });
             }
-            if concerns_edge(&flight.change) || (state && (is_torn || is_other_log)) {
-                self.tell_known(shared, &flight);
+            let is_anew = state && (is_torn || is_other_log);
+            if concerns_edge(&flight.change) || is_anew {
+                self.tell_known(shared, &flight, is_anew);
             }
             self.hand_on(shared, &mut flight);
             self.settle(shared, &flight, is_other_owner && (is_torn || is_other_log));
@@ -308,72 +306,6 @@ impl<M: Payload + Wire + Clone> Room<M> {
             self.link.begin(flight.epoch);
         }
         self.open(shared);
-    }
-
-    /// The host's edge is told what is known of people and data.
-    fn tell_known<I>(&self, shared: &mut Shared<M, I>, flight: &Flight<M>) {
-        let Some(follower) = &self.follower else { return };
-        shared.outputs.push_back(Output::Known {
-            room: self.id,
-            state: for_edge(&follower.state),
-            kicked: flight.change.kicked.clone(),
-            banned: flight.change.banned.iter().map(|(user, _)| *user).collect(),
-        });
-    }
-
-    /// The host's edge gets the messages of a flight.
-    fn hand_on<I>(&mut self, shared: &mut Shared<M, I>, flight: &mut Flight<M>) {
-        let Some(follower) = &mut self.follower else { return };
-        if flight.gathering {
-            return;
-        }
-        let (own, heads) = (follower.heads, flight.continued.heads);
-        if Priority::ALL.into_iter().any(|level| heads[level] < own[level]) {
-            // The log was lost with its owner, and the new one has not heard from this node.
-            follower.heads = heads;
-            self.tell_opened(shared, true);
-            return;
-        }
-        if heads == own {
-            return;
-        }
-        follower.heads = heads;
-        let messages = flight.messages.drain(..).map(|mut sent| {
-            let is_own = |origin: &crate::wire::Origin| origin.edge == shared.incarnation;
-            let own = sent.origin.filter(is_own);
-            sent.parts.session = own.map(|origin| SessionKey::from_bits(origin.session));
-            Arc::new(Message::assemble(sent.parts))
-        });
-        // A flight that was read has its messages in place.
-        if let Ok(handed) = HandOver::assemble(messages, heads) {
-            shared.outputs.push_back(Output::Flight { room: self.id, handed });
-        }
-    }
-
-    /// Forwards of this edge have their fates. `is_unsure`: what was sent to owners before this one
-    /// may have gone out, and nobody knows.
-    fn settle<I>(&mut self, shared: &mut Shared<M, I>, flight: &Flight<M>, is_unsure: bool) {
-        let mine = shared.incarnation;
-        for fate in flight.fates.iter().filter(|fate| fate.edge == mine) {
-            if let Some(one) = self.link.decided(fate.number) {
-                let outcome = Outcome::Decided(fate.decided);
-                tell_fate(shared, self.id, one.what, one.tag, outcome);
-            }
-        }
-        for row in flight.rows.iter().filter(|row| row.edge == mine) {
-            self.link.booked(row);
-        }
-        let seen = flight.edges.iter().find(|seen| seen.edge == mine);
-        let below = seen.map_or(0, |seen| seen.settled_below);
-        let is_lost = |number: u64, sent_in: u64| {
-            if sent_in == flight.epoch { number < below } else { is_unsure }
-        };
-        for one in self.link.lost(is_lost) {
-            tell_fate(shared, self.id, one.what, one.tag, Outcome::Lost);
-        }
-        if let Some(seen) = seen {
-            self.link.seen(flight.epoch, seen.seen);
-        }
     }
 
     /// The host can open its edge, if the log has been read to its end.
@@ -387,13 +319,6 @@ impl<M: Payload + Wire + Clone> Room<M> {
         self.opened = true;
         self.tell_opened(shared, false);
         self.link.begin(epoch);
-    }
-
-    fn tell_opened<I>(&self, shared: &mut Shared<M, I>, again: bool) {
-        let Some(follower) = &self.follower else { return };
-        let (heads, life) = (follower.heads, follower.continued.life);
-        let state = for_edge(&follower.state);
-        shared.outputs.push_back(Output::Opened { room: self.id, heads, life, state, again });
     }
 
     /// Does what is due.
@@ -469,30 +394,5 @@ impl<M: Payload + Wire + Clone> Room<M> {
             shared.ask(Request::Listen { room: self.id });
         }
         self.read_at = shared.now;
-    }
-}
-
-/// What became of something is told to whoever gave it.
-fn tell_fate<M, I>(
-    shared: &mut Shared<M, I>,
-    room: RoomId,
-    what: What<M>,
-    tag: u64,
-    outcome: Outcome,
-) {
-    match what {
-        What::Message(message) => {
-            shared.outputs.push_back(Output::Fate { room, message: Box::new(message), outcome });
-        }
-        What::Command { .. } => {
-            shared.outputs.push_back(Output::Commanded { room, tag, outcome });
-        }
-        // What was counted here and could not be there is counted here all the same.
-        What::Count { .. } | What::Unknown => {
-            debug_assert!(matches!(
-                outcome,
-                Outcome::Lost | Outcome::Decided(Decided::Done | Decided::NotDone(_))
-            ));
-        }
     }
 }

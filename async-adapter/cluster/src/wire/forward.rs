@@ -1,21 +1,17 @@
 //! Forwards: what an edge has for the owner of a room.
 
 use super::books::NodeBooks;
+use super::command::{Command, asked, to_do};
 use super::host::{HostIds, Wire};
 use super::message::{
     blob_of, kind_number, kind_of, level_number, level_of, sender_blob, sender_of,
 };
-use super::persisted::{mode_of, mode_record};
-use super::record::{
-    AttributeRecord, Blob, CommandRecord, CounterRecord, ForwardRecord, ForwardsRecord,
-    MergeRecord, OfferRecord,
-};
+use super::record::{Blob, CounterRecord, ForwardRecord, ForwardsRecord, MergeRecord, OfferRecord};
 use super::{Record, VERSION, WireError, contradiction, read, write};
 use roomcast_core::ids::{MessageId, SessionKey};
 use roomcast_core::message::{DedupKey, EdgeMessage, MergeKey, OutcomeSink, Reviewed, Urgency};
-use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
-use roomcast_core::{Actor, Instant, PerLevel, UserId};
+use roomcast_core::{Actor, Instant, PerLevel};
 use std::sync::Arc;
 
 /// What an edge has for the owner of a room: forwards that follow each other. Without any, it says
@@ -68,43 +64,6 @@ pub enum What<M> {
     },
     /// Something of a later version, which has to be told that this one does not know it.
     Unknown,
-}
-
-/// Something that only the owner of a room can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Command {
-    /// Mutes a user for a time; `None`: for good.
-    Mute(UserId, Option<Duration>),
-    /// Ends a mute.
-    Unmute(UserId),
-    /// Bans a user for a time; `None`: for good.
-    Ban(UserId, Option<Duration>),
-    /// Ends a ban.
-    Unban(UserId),
-    /// Takes a user out.
-    Kick(UserId),
-    /// Names an admin.
-    AddAdmin(UserId),
-    /// Makes an admin a member.
-    RemoveAdmin(UserId),
-    /// Mutes the room, or ends that.
-    MuteRoom(bool),
-    /// Sets what is asked of those who speak.
-    SetSpeakMode(SpeakMode),
-    /// Marks a user.
-    Mark(UserId),
-    /// Takes a user's mark away.
-    Unmark(UserId),
-    /// Writes an attribute, or takes it away.
-    WriteAttribute {
-        /// Its key.
-        key: Box<str>,
-        /// Its value; `None`: it is taken away.
-        value: Option<Arc<[u8]>>,
-        /// The version of the attributes that the writer has seen; `None`: whatever is there.
-        based_on: Option<u64>,
-    },
 }
 
 impl Record for ForwardsRecord<'_> {
@@ -267,73 +226,4 @@ fn offered<M: Wire>(
         };
     }
     Ok(message)
-}
-
-fn asked<'a>(actor: Actor, command: &'a Command, ids: &'a impl HostIds) -> CommandRecord<'a> {
-    let blob = |user: UserId| Some(Blob(ids.encode(user)));
-    let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
-    let by = match actor {
-        Actor::Host => None,
-        Actor::User(user) => blob(user),
-    };
-    let (user, time, attribute, based_on, speak_mode) = Default::default();
-    let none = CommandRecord { what: 0, user, time, actor: by, attribute, based_on, speak_mode };
-    match command {
-        Command::Mute(user, time) => {
-            CommandRecord { what: 0, user: blob(*user), time: time.map(nanos), ..none }
-        }
-        Command::Unmute(user) => CommandRecord { what: 1, user: blob(*user), ..none },
-        Command::Ban(user, time) => {
-            CommandRecord { what: 2, user: blob(*user), time: time.map(nanos), ..none }
-        }
-        Command::Unban(user) => CommandRecord { what: 3, user: blob(*user), ..none },
-        Command::Kick(user) => CommandRecord { what: 4, user: blob(*user), ..none },
-        Command::AddAdmin(user) => CommandRecord { what: 5, user: blob(*user), ..none },
-        Command::RemoveAdmin(user) => CommandRecord { what: 6, user: blob(*user), ..none },
-        Command::MuteRoom(true) => CommandRecord { what: 7, ..none },
-        Command::MuteRoom(false) => CommandRecord { what: 8, ..none },
-        Command::SetSpeakMode(mode) => {
-            CommandRecord { what: 10, speak_mode: Some(mode_record(*mode)), ..none }
-        }
-        Command::Mark(user) => CommandRecord { what: 11, user: blob(*user), ..none },
-        Command::Unmark(user) => CommandRecord { what: 12, user: blob(*user), ..none },
-        Command::WriteAttribute { key, value, based_on } => {
-            let value = value.as_deref().map(|value| Blob(value.into()));
-            let attribute = Some(AttributeRecord { key, value });
-            CommandRecord { what: 9, attribute, based_on: *based_on, ..none }
-        }
-    }
-}
-
-fn to_do<M>(record: &CommandRecord<'_>, ids: &mut impl HostIds) -> Result<What<M>, String> {
-    let mut user_of = |blob: &Blob<'_>| ids.decode(&blob.0).map_err(|error| error.to_string());
-    let actor = record.actor.as_ref().map(&mut user_of).transpose()?;
-    let actor = actor.map_or(Actor::Host, Actor::User);
-    let user = record.user.as_ref().map(&mut user_of).transpose()?;
-    let time = record.time.map(Duration::from_nanos);
-    let mode = record.speak_mode.map(mode_of);
-    let command = match (record.what, user, &record.attribute) {
-        (10, ..) if mode.is_some() => Command::SetSpeakMode(mode.unwrap_or_default()),
-        (0, Some(user), _) => Command::Mute(user, time),
-        (1, Some(user), _) => Command::Unmute(user),
-        (2, Some(user), _) => Command::Ban(user, time),
-        (3, Some(user), _) => Command::Unban(user),
-        (4, Some(user), _) => Command::Kick(user),
-        (5, Some(user), _) => Command::AddAdmin(user),
-        (6, Some(user), _) => Command::RemoveAdmin(user),
-        (7, ..) => Command::MuteRoom(true),
-        (8, ..) => Command::MuteRoom(false),
-        (9, _, Some(AttributeRecord { key, value })) => Command::WriteAttribute {
-            key: (*key).into(),
-            value: value.as_ref().map(|value| Arc::from(&*value.0)),
-            based_on: record.based_on,
-        },
-        (11, Some(user), _) => Command::Mark(user),
-        (12, Some(user), _) => Command::Unmark(user),
-        (0..=12, ..) => {
-            return Err(format!("command {} without its user, key or mode", record.what));
-        }
-        _ => return Ok(What::Unknown),
-    };
-    Ok(What::Command { actor, command })
 }

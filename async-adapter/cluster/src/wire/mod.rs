@@ -10,9 +10,11 @@
 //! read is at most [64 times](READ_FACTOR) the bytes that came.
 
 mod books;
+mod command;
 mod flight;
 mod forward;
 mod host;
+mod lasting;
 mod lease;
 mod message;
 mod outcome;
@@ -20,9 +22,11 @@ mod persisted;
 mod record;
 
 pub use books::{EdgeBooks, EdgeMessages, NodeBooks};
+pub use command::Command;
 pub use flight::{Books, EdgeSeen, Fate, Flight};
-pub use forward::{Command, Forward, Forwards, What};
+pub use forward::{Forward, Forwards, What};
 pub use host::{HostIds, Numbers, PayloadError, Wire};
+pub use lasting::Lasting;
 pub use lease::{NodeLease, RoomKey};
 pub use message::{Origin, Sent};
 pub use outcome::{Decided, NotDone};

@@ -54,16 +54,19 @@ pub enum NotDone {
     Conflict,
     /// The room is closed.
     RoomClosed,
+    /// Whoever is to own the room is banned.
+    Banned,
     /// The owner's version does not know it, or this version does not know the reason.
     Unknown,
 }
 
 impl NotDone {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 6] = [
         (Self::NotAllowed, "not_allowed"),
         (Self::Limit, "limit"),
         (Self::Conflict, "conflict"),
         (Self::RoomClosed, "room_closed"),
+        (Self::Banned, "banned"),
         (Self::Unknown, "unknown"),
     ];
 

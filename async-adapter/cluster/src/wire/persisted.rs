@@ -1,6 +1,7 @@
 //! What is known of a room's people and data: all of it, or what has changed.
 
 use super::host::HostIds;
+use super::lasting::Lasting;
 use super::message::{level_number, level_of, sender_blob, sender_of};
 use super::record::{
     AttributeRecord, Blob, ChangeRecord, CounterRecord, List, SaidRecord, SpeakModeRecord,
@@ -47,6 +48,8 @@ pub struct Change {
     pub unmarked: Vec<UserId>,
     /// What is asked of those who speak.
     pub speak_mode: Option<SpeakMode>,
+    /// Whose the room is from now on.
+    pub owner: Option<UserId>,
     /// Attributes; `None`: taken away.
     pub attributes: Vec<Attribute>,
     /// Their version.
@@ -59,8 +62,9 @@ pub struct Change {
 
 impl Change {
     /// The change from nothing to this.
-    pub fn whole(state: PersistedState) -> Self {
+    pub fn whole(state: PersistedState, lasting: &Lasting) -> Self {
         Self {
+            owner: lasting.owner,
             admins: state.admins,
             muted: state.mutes,
             banned: state.bans,
@@ -85,7 +89,7 @@ impl Change {
         *self == Self::default()
     }
 
-    /// Makes this change to what is known. O(what is known × what changes), but for keys, which are
+    /// Makes this change to what is known, but for what is [`Lasting`]. O(what is known × what changes), but for keys, which are
     /// added.
     pub fn apply(&self, state: &mut PersistedState) {
         for &user in &self.admins {
@@ -136,6 +140,7 @@ impl Change {
         self.marked.extend(later.marked);
         self.unmarked.extend(later.unmarked);
         self.speak_mode = later.speak_mode.or(self.speak_mode);
+        self.owner = later.owner.or(self.owner);
         self.attributes.extend(later.attributes);
         self.attributes_version = later.attributes_version.or(self.attributes_version);
         self.counters.extend(later.counters);
@@ -188,6 +193,7 @@ impl Change {
             marked: users(&self.marked),
             unmarked: users(&self.unmarked),
             speak_mode: self.speak_mode.map(mode_record),
+            owner: self.owner.map(|owner| Blob(ids.encode(owner))),
             attributes: self.attributes.iter().map(attribute).collect(),
             attributes_version: self.attributes_version,
             counters: self.counters.iter().map(counter).collect(),
@@ -203,6 +209,7 @@ impl Change {
         let (admins, no_admins) = (users(&record.admins)?, users(&record.no_admins)?);
         let (unmuted, unbanned) = (users(&record.unmuted)?, users(&record.unbanned)?);
         let kicked = users(&record.kicked)?;
+        let owner = users(&record.owner.iter().cloned().collect())?.pop();
         let (marked, unmarked) = (users(&record.marked)?, users(&record.unmarked)?);
         let mut end = |record: &UntilRecord<'_>| -> Result<(UserId, Until), String> {
             let until =
@@ -233,6 +240,7 @@ impl Change {
             marked,
             unmarked,
             speak_mode: record.speak_mode.map(mode_of),
+            owner,
             attributes: record.attributes.0.iter().map(attribute).collect(),
             attributes_version: record.attributes_version,
             counters: record.counters.0.iter().map(|one| (one.key.into(), one.value)).collect(),

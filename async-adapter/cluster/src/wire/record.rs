@@ -1,5 +1,6 @@
 //! The fields of the records, with their numbers. A number that was once given out keeps its meaning.
 
+use super::command::CommandRecord;
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use std::borrow::Cow;
@@ -277,6 +278,8 @@ pub(super) struct ChangeRecord<'b> {
     pub(super) unmarked: List<Blob<'b>>,
     #[n(14)]
     pub(super) speak_mode: Option<SpeakModeRecord>,
+    #[b(15)]
+    pub(super) owner: Option<Blob<'b>>,
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]
@@ -413,27 +416,6 @@ pub(super) struct MergeRecord<'b> {
     pub(super) number: Option<u64>,
     #[b(2)]
     pub(super) user: Option<Blob<'b>>,
-}
-
-#[derive(Clone, Debug, Encode, Decode)]
-#[cbor(map)]
-pub(super) struct CommandRecord<'b> {
-    #[n(0)]
-    pub(super) what: u8,
-    #[b(1)]
-    pub(super) user: Option<Blob<'b>>,
-    /// Nanoseconds; left out: for good.
-    #[n(2)]
-    pub(super) time: Option<u64>,
-    /// The user who asks for it; left out: the host.
-    #[b(3)]
-    pub(super) actor: Option<Blob<'b>>,
-    #[b(4)]
-    pub(super) attribute: Option<AttributeRecord<'b>>,
-    #[n(5)]
-    pub(super) based_on: Option<u64>,
-    #[n(6)]
-    pub(super) speak_mode: Option<SpeakModeRecord>,
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]

@@ -255,3 +255,21 @@ pub(crate) fn flight_with_books() -> Flight<Text> {
 pub(crate) fn forwards_with_books() -> Forwards<Text> {
     Forwards { books: Some(node_books()), forwards: Vec::new(), ..forwards() }
 }
+
+/// What came to the wire with owners that change and counters that are set.
+pub(crate) fn flight_with_owner() -> Flight<Text> {
+    let mut flight = empty_flight();
+    flight.change.owner = Some(UserId(7));
+    flight.state = Some(flight.change.clone());
+    flight
+}
+
+/// Commands that came to the wire with them.
+pub(crate) fn forwards_with_owner() -> Forwards<Text> {
+    let counter = |value| Command::SetCounter { key: "votes".into(), value };
+    let add = Command::AddCounter { key: "votes".into(), delta: -2 };
+    let commands = [Command::SetOwner(UserId(8)), counter(Some(5)), counter(None), add];
+    let commands = commands.map(|command| What::Command { actor: Actor::User(UserId(1)), command });
+    let numbered = (42..).zip(commands).map(|(number, what)| Forward { number, what });
+    Forwards { forwards: numbered.collect(), ..forwards() }
+}

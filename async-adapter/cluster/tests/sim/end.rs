@@ -1,5 +1,6 @@
 //! What must hold when everything has come to its end.
 
+use super::orders::VOTES;
 use super::place::ROOM;
 use super::{Seen, World};
 use roomcast_cluster::wire::EdgeBooks;
@@ -39,8 +40,13 @@ impl World {
             }
             self.seen.gaps += gaps;
             rows.insert(node.incarnation(), place.edge_books(now));
-            let known = (follower.state().clone(), follower.books(), follower.epoch());
-            let known = (sorted(known.0), known.1, known.2);
+            let lasting = follower.lasting().clone();
+            let owner = lasting.configuration(&self.config).owner();
+            if place.edge.owner() != owner {
+                return Err(format!("node {name} is {:?}'s, want {owner:?}", place.edge.owner()));
+            }
+            let known =
+                (sorted(follower.state().clone()), follower.books(), follower.epoch(), lasting);
             if *state.get_or_insert_with(|| known.clone()) != known {
                 return Err(format!("nodes know different things: {state:?}, {known:?}"));
             }
@@ -80,7 +86,7 @@ impl World {
         if owners != 1 {
             return Err(format!("{owners} nodes take themselves for the owner"));
         }
-        let (state, books, _) = state.ok_or("no node at all")?;
+        let (state, books, ..) = state.ok_or("no node at all")?;
         // L1 over all nodes: what the log says of all forwards is what its flights summed up.
         let [dispatched, dropped, refused, merged] = self.oracle.decided();
         let sum = |levels: PerLevel<u64>| levels.values().sum::<u64>();
@@ -94,9 +100,11 @@ impl World {
                 [dispatched, dropped, refused, merged]
             ));
         }
+        let counted = |key: &str| state.counters.iter().find(|(its, _)| **its == *key);
+        self.orders
+            .check_votes(counted(VOTES).map_or(0, |(_, votes)| *votes), self.oracle.losses)?;
         // What was counted at an edge that lives is in the room's counter; what died may be.
-        let likes = state.counters.iter().find(|(key, _)| **key == *"likes");
-        let likes = likes.map_or(0, |(_, likes)| *likes);
+        let likes = counted("likes").map_or(0, |(_, likes)| *likes);
         let most = gained + self.gained_by_dead;
         if likes > most || (likes < gained && self.oracle.losses == 0) {
             return Err(format!("{likes} likes of {gained} to {most}"));

@@ -5,6 +5,7 @@ mod ages;
 mod end;
 mod machine;
 mod oracle;
+mod orders;
 mod place;
 mod plan;
 mod random;
@@ -13,6 +14,7 @@ mod way;
 use ages::Ages;
 use machine::Machine;
 use oracle::{Oracle, Rate, WITHIN};
+use orders::Orders;
 use place::{Place, ROOM, Words};
 use random::Random;
 use roomcast_cluster::bus::{Bus, CallId, ClientId, FromBus, MemoryBus, Push, Request};
@@ -106,6 +108,7 @@ struct World {
     due: BTreeMap<(u64, u64), Due>,
     oracle: Oracle,
     ages: Ages,
+    orders: Orders,
     /// At which machine, start and edge each message was said.
     said_at: BTreeMap<u64, (usize, u64, u64)>,
     /// Edges that died, by their node's incarnation, with what the node had not heard the fate of.
@@ -162,6 +165,7 @@ impl World {
             due: BTreeMap::new(),
             oracle: Oracle::new(Rate::new(rate, !is_skewed)),
             ages: Ages::default(),
+            orders: Orders::default(),
             said_at: BTreeMap::new(),
             gained_by_dead: 0,
             seen: Seen::default(),
@@ -218,8 +222,9 @@ impl World {
             Due::Look(machine) => self.look(machine)?,
             Due::Say(machine, words) => self.say(machine, words)?,
             Due::Command(machine, command) => {
-                let (room, tag, actor) = (ROOM, 0, Actor::Host);
+                let (room, tag, actor) = (ROOM, self.numbers, Actor::Host);
                 if self.machines[machine].place.is_some() && !self.is_paused(machine) {
+                    self.orders.given(tag, &command);
                     self.call(machine, Input::Command { room, tag, actor, command })?;
                 }
             }
@@ -398,7 +403,7 @@ impl World {
         let now = its.now(self.at);
         match output {
             Output::Bus(call, request) => self.send(machine, call, &request),
-            Output::Opened { heads, life, state, again, .. } => {
+            Output::Opened { heads, life, state, lasting, again, .. } => {
                 if again != its.place.is_some() {
                     return Err(format!("an edge is opened, again: {again}"));
                 }
@@ -410,7 +415,8 @@ impl World {
                     self.seen.again += 1;
                     self.gained_by_dead += its.place.as_ref().map_or(0, |place| place.gained);
                 }
-                its.place = Some(Place::open(&self.config, now, its.name, heads, life, state));
+                let config = lasting.configuration(&self.config);
+                its.place = Some(Place::open(&config, now, its.name, heads, life, state));
             }
             Output::Flight { handed, .. } => {
                 self.ages.handed_on(machine, &handed, (self.at, now))?;
@@ -422,12 +428,13 @@ impl World {
                     self.trace(format_args!("{machine} misses {lost}"));
                 }
             }
-            Output::Known { state, .. } => {
+            Output::Known { state, lasting, .. } => {
                 if let (Some(place), Some(node)) = (&mut its.place, &mut its.node) {
                     place.hand_on_counts(now, node);
-                    place.edge.import(now, state).map_err(|error| error.to_string())?;
+                    place.know(now, state, lasting.as_deref())?;
                 }
             }
+            Output::Commanded { tag, outcome, .. } => self.orders.told(tag, outcome)?,
             Output::Fate { message, outcome, .. } => {
                 self.oracle.told_by_room(&message, outcome);
                 self.seen.lost += u64::from(outcome == Outcome::Lost);

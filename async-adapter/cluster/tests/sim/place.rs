@@ -3,14 +3,14 @@
 use super::Text;
 use super::oracle::Oracle;
 use roomcast_cluster::proto::{Input, Node};
-use roomcast_cluster::wire::EdgeBooks;
+use roomcast_cluster::wire::{EdgeBooks, Lasting};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::handover::HandOver;
 use roomcast_core::ids::{CorrelationId, SessionKind};
 use roomcast_core::ledger::Ledger;
 use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink};
 use roomcast_core::{
-    Audience, Budget, Edge, Event, GapCause, Group, Instant, Item, Kind, Outcome, PerLevel,
+    Actor, Audience, Budget, Edge, Event, GapCause, Group, Instant, Item, Kind, Outcome, PerLevel,
     Priority, Publish, RoomConfig, RoomId, SessionId, Source, UserId,
 };
 
@@ -62,6 +62,22 @@ impl Place {
         }
         let none = vec![PerLevel::default(); sessions.len()];
         Self { edge, audience, read: none.clone(), missed: none, sessions, gained: 0 }
+    }
+
+    /// What is known of people and data has changed, as a hub takes it over.
+    pub(crate) fn know(
+        &mut self,
+        now: Instant,
+        state: PersistedState,
+        lasting: Option<&Lasting>,
+    ) -> Result<(), String> {
+        let owner = lasting.and_then(|lasting| lasting.owner);
+        self.edge.import(now, state.clone()).map_err(|error| error.to_string())?;
+        if let Some(owner) = owner.filter(|&owner| self.edge.owner() != Some(owner)) {
+            self.edge.set_owner(now, Actor::Host, owner).map_err(|error| error.to_string())?;
+            self.edge.import(now, state).map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// The books, as a host tells its node.

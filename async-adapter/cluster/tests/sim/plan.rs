@@ -1,5 +1,6 @@
 //! What is going to happen in a life.
 
+use super::orders::VOTES;
 use super::place::Words;
 use super::{Due, MILLI, SECOND, TROUBLE, World};
 use roomcast_cluster::wire::Command;
@@ -33,7 +34,7 @@ impl World {
         for _ in 0..self.random.below(8) {
             let machine = self.random.place(count);
             let user = UserId(50 + self.random.below(3));
-            let command = match self.random.below(9) {
+            let command = match self.random.below(11) {
                 0 => Command::Mute(user, None),
                 1 => Command::Unmute(user),
                 2 => Command::Ban(user, None),
@@ -44,6 +45,8 @@ impl World {
                 7 => {
                     Command::SetSpeakMode(SpeakMode::EVERYONE.unique_within(Duration::from_secs(1)))
                 }
+                8 => Command::SetOwner(user),
+                9 => Command::AddCounter { key: VOTES.into(), delta: 1 },
                 _ => Command::WriteAttribute {
                     key: format!("key{}", self.random.below(3)).into(),
                     value: self.random.per_mille(700).then(|| Arc::from(*b"value")),

@@ -1,0 +1,46 @@
+//! What a node knows of a room, as the room of its hub takes it over.
+
+use crate::wire::Lasting;
+use roomcast::{Actor, Payload, Room, UserId};
+use roomcast_core::Instant;
+use roomcast_core::admission::PersistedState;
+use roomcast_core::timed::Until;
+
+/// What is known of people and data, as [`Output::Known`](crate::proto::Output::Known) says it.
+pub(super) struct Known {
+    pub(super) state: PersistedState,
+    pub(super) lasting: Option<Box<Lasting>>,
+    pub(super) kicked: Vec<UserId>,
+    pub(super) banned: Vec<UserId>,
+}
+
+impl Known {
+    /// The room of this node takes it over. One that is closed has nobody to take out, and more than a
+    /// call takes are not named at once.
+    pub(super) fn take_over<M: Payload + Send + Sync + 'static>(
+        self,
+        room: &Room<M>,
+        now: Instant,
+    ) {
+        let host = room.moderation(Actor::Host);
+        let owner = self.lasting.and_then(|lasting| lasting.owner);
+        let owner = owner.filter(|&owner| room.owner() != Some(owner));
+        let _ = room.data().import(self.state.clone());
+        if let Some(owner) = owner {
+            let _ = host.set_owner(owner);
+            // Whoever was the owner may be an admin now, or banned.
+            let _ = room.data().import(self.state);
+        }
+        for &user in &self.kicked {
+            let _ = host.kick(&[user]);
+        }
+        for &user in &self.banned {
+            let left = match room.banned_until(user) {
+                Some(Until::At(end)) => Some(end.saturating_since(now)),
+                Some(Until::Forever) => None,
+                None => continue,
+            };
+            let _ = host.ban(&[user], left);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Commands: what only the owner of a room can do, as an edge asks for it.
+
+use super::forward::What;
+use super::host::HostIds;
+use super::persisted::{mode_of, mode_record};
+use super::record::{AttributeRecord, Blob, CounterRecord, SpeakModeRecord};
+use minicbor::{Decode, Encode};
+use roomcast_core::speak_mode::SpeakMode;
+use roomcast_core::time::Duration;
+use roomcast_core::{Actor, UserId};
+use std::sync::Arc;
+
+/// Something that only the owner of a room can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Mutes a user for a time; `None`: for good.
+    Mute(UserId, Option<Duration>),
+    /// Ends a mute.
+    Unmute(UserId),
+    /// Bans a user for a time; `None`: for good.
+    Ban(UserId, Option<Duration>),
+    /// Ends a ban.
+    Unban(UserId),
+    /// Takes a user out.
+    Kick(UserId),
+    /// Names an admin.
+    AddAdmin(UserId),
+    /// Makes an admin a member.
+    RemoveAdmin(UserId),
+    /// Mutes the room, or ends that.
+    MuteRoom(bool),
+    /// Sets what is asked of those who speak.
+    SetSpeakMode(SpeakMode),
+    /// Marks a user.
+    Mark(UserId),
+    /// Takes a user's mark away.
+    Unmark(UserId),
+    /// Writes an attribute, or takes it away.
+    WriteAttribute {
+        /// Its key.
+        key: Box<str>,
+        /// Its value; `None`: it is taken away.
+        value: Option<Arc<[u8]>>,
+        /// The version of the attributes that the writer has seen; `None`: whatever is there.
+        based_on: Option<u64>,
+    },
+    /// Hands the room over to another owner.
+    SetOwner(UserId),
+    /// Sets a counter, or takes it away.
+    SetCounter {
+        /// Its key.
+        key: Box<str>,
+        /// Its value; `None`: it is taken away.
+        value: Option<i64>,
+    },
+    /// Adds to a counter.
+    AddCounter {
+        /// Its key.
+        key: Box<str>,
+        /// How much.
+        delta: i64,
+    },
+}
+
+impl Command {
+    /// About how many bytes it takes on the way, beside a few dozen.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::WriteAttribute { value, .. } => value.as_ref().map_or(0, |value| value.len()),
+            _ => 0,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct CommandRecord<'b> {
+    #[n(0)]
+    pub(super) what: u8,
+    #[b(1)]
+    pub(super) user: Option<Blob<'b>>,
+    /// Nanoseconds; left out: for good.
+    #[n(2)]
+    pub(super) time: Option<u64>,
+    /// The user who asks for it; left out: the host.
+    #[b(3)]
+    pub(super) actor: Option<Blob<'b>>,
+    #[b(4)]
+    pub(super) attribute: Option<AttributeRecord<'b>>,
+    #[n(5)]
+    pub(super) based_on: Option<u64>,
+    #[n(6)]
+    pub(super) speak_mode: Option<SpeakModeRecord>,
+    #[b(7)]
+    pub(super) counter: Option<CounterRecord<'b>>,
+}
+
+pub(super) fn asked<'a>(
+    actor: Actor,
+    command: &'a Command,
+    ids: &'a impl HostIds,
+) -> CommandRecord<'a> {
+    let blob = |user: UserId| Some(Blob(ids.encode(user)));
+    let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
+    let by = match actor {
+        Actor::Host => None,
+        Actor::User(user) => blob(user),
+    };
+    let none = CommandRecord { actor: by, ..CommandRecord::default() };
+    match command {
+        Command::Mute(user, time) => {
+            CommandRecord { what: 0, user: blob(*user), time: time.map(nanos), ..none }
+        }
+        Command::Unmute(user) => CommandRecord { what: 1, user: blob(*user), ..none },
+        Command::Ban(user, time) => {
+            CommandRecord { what: 2, user: blob(*user), time: time.map(nanos), ..none }
+        }
+        Command::Unban(user) => CommandRecord { what: 3, user: blob(*user), ..none },
+        Command::Kick(user) => CommandRecord { what: 4, user: blob(*user), ..none },
+        Command::AddAdmin(user) => CommandRecord { what: 5, user: blob(*user), ..none },
+        Command::RemoveAdmin(user) => CommandRecord { what: 6, user: blob(*user), ..none },
+        Command::MuteRoom(true) => CommandRecord { what: 7, ..none },
+        Command::MuteRoom(false) => CommandRecord { what: 8, ..none },
+        Command::SetSpeakMode(mode) => {
+            CommandRecord { what: 10, speak_mode: Some(mode_record(*mode)), ..none }
+        }
+        Command::Mark(user) => CommandRecord { what: 11, user: blob(*user), ..none },
+        Command::Unmark(user) => CommandRecord { what: 12, user: blob(*user), ..none },
+        Command::WriteAttribute { key, value, based_on } => {
+            let value = value.as_deref().map(|value| Blob(value.into()));
+            let attribute = Some(AttributeRecord { key, value });
+            CommandRecord { what: 9, attribute, based_on: *based_on, ..none }
+        }
+        Command::SetOwner(user) => CommandRecord { what: 13, user: blob(*user), ..none },
+        Command::SetCounter { key, value } => {
+            let counter = Some(CounterRecord { key, value: *value });
+            CommandRecord { what: 14, counter, ..none }
+        }
+        Command::AddCounter { key, delta } => {
+            let counter = Some(CounterRecord { key, value: Some(*delta) });
+            CommandRecord { what: 15, counter, ..none }
+        }
+    }
+}
+
+pub(super) fn to_do<M>(
+    record: &CommandRecord<'_>,
+    ids: &mut impl HostIds,
+) -> Result<What<M>, String> {
+    let mut user_of = |blob: &Blob<'_>| ids.decode(&blob.0).map_err(|error| error.to_string());
+    let actor = record.actor.as_ref().map(&mut user_of).transpose()?;
+    let actor = actor.map_or(Actor::Host, Actor::User);
+    let user = record.user.as_ref().map(&mut user_of).transpose()?;
+    let time = record.time.map(Duration::from_nanos);
+    let command = match record {
+        CommandRecord { what: 7, .. } => Command::MuteRoom(true),
+        CommandRecord { what: 8, .. } => Command::MuteRoom(false),
+        CommandRecord { what: 9, attribute: Some(AttributeRecord { key, value }), .. } => {
+            let value = value.as_ref().map(|value| Arc::from(&*value.0));
+            Command::WriteAttribute { key: (*key).into(), value, based_on: record.based_on }
+        }
+        CommandRecord { what: 10, speak_mode: Some(mode), .. } => {
+            Command::SetSpeakMode(mode_of(*mode))
+        }
+        CommandRecord { what: 14, counter: Some(CounterRecord { key, value }), .. } => {
+            Command::SetCounter { key: (*key).into(), value: *value }
+        }
+        CommandRecord {
+            what: 15,
+            counter: Some(CounterRecord { key, value: Some(delta) }),
+            ..
+        } => Command::AddCounter { key: (*key).into(), delta: *delta },
+        &CommandRecord { what, .. } => match user.and_then(|user| of_user(what, user, time)) {
+            Some(command) => command,
+            None if what <= LAST => {
+                return Err(format!("command {what} without what it is about"));
+            }
+            None => return Ok(What::Unknown),
+        },
+    };
+    Ok(What::Command { actor, command })
+}
+
+/// The last command that this version knows.
+const LAST: u8 = 15;
+
+/// A command that is about a user.
+fn of_user(what: u8, user: UserId, time: Option<Duration>) -> Option<Command> {
+    Some(match what {
+        0 => Command::Mute(user, time),
+        1 => Command::Unmute(user),
+        2 => Command::Ban(user, time),
+        3 => Command::Unban(user),
+        4 => Command::Kick(user),
+        5 => Command::AddAdmin(user),
+        6 => Command::RemoveAdmin(user),
+        11 => Command::Mark(user),
+        12 => Command::Unmark(user),
+        13 => Command::SetOwner(user),
+        _ => return None,
+    })
+}
