@@ -68,9 +68,10 @@
 //!
 //! # Features
 //!
-//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `Hub::review_with`, `forward`, the pump,
-//!   and a clock that tests can pause. Without it the crate does not depend on tokio;
-//!   `Room::publish` and `Subscription::next_batch` are plain futures and work on any executor.
+//! - `tokio` (default): `HubBuilder::spawn`, `Hub::drain`, `Hub::review_with`, the pump, and a
+//!   clock that tests can pause. Without it the crate does not depend on tokio;
+//!   `Room::publish`, `Subscription::next_batch` and `forward` are plain futures and work on any
+//!   executor.
 //! - `axum`: an extractor that hands a connection to the pump once axum has done the handshake.
 //! - `json`: [`encode`] has an encoder for whatever serde serializes.
 //! - `serde`: `RoomConfig` is `Serialize` and `Deserialize`, with durations and rates as people
@@ -108,7 +109,6 @@ pub use hub::{Hub, HubBuilder};
 pub use pump::Pump;
 #[cfg(feature = "tokio")]
 pub use pump::transport::Transport;
-#[cfg(feature = "tokio")]
 pub use reading::forward::forward;
 pub use reading::speaker::Speaker;
 pub use reading::subscription::Subscription;

@@ -1,9 +1,7 @@
 //! Types of one session: where it stands, and how its batches get to a sink.
 
 pub use crate::hub::session::Session;
-#[cfg(feature = "tokio")]
 pub use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded, forward_batches};
-#[cfg(feature = "tokio")]
 pub use crate::reading::when_high_lost::WhenHighLost;
 pub use crate::room::personal::Moved;
 pub use crate::room::token::ResumeToken;

@@ -8,4 +8,5 @@ pub(crate) mod hub_clock;
 pub(crate) mod latch;
 pub(crate) mod memory;
 pub(crate) mod signal;
+pub(crate) mod timers;
 pub(crate) mod worker;

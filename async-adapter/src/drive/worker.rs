@@ -6,6 +6,7 @@ use crate::drive::fence::Fence;
 use crate::drive::hub_clock::HubClock;
 use crate::drive::memory::HubMemory;
 use crate::drive::signal::Signal;
+use crate::drive::timers::Timers;
 #[cfg(all(feature = "metrics", feature = "tokio"))]
 use crate::observe::pumps::PumpBooks;
 use crate::room::outcome_waiters::OutcomeWaiters;
@@ -47,6 +48,7 @@ pub(crate) struct Worker<W> {
     common: Arc<Common>,
     work: Sender<W>,
     signal: Signal,
+    timers: Timers,
     stopped: AtomicBool,
 }
 
@@ -59,6 +61,7 @@ impl<W> Worker<W> {
                 common,
                 work,
                 signal: Signal::default(),
+                timers: Timers::default(),
                 stopped: AtomicBool::new(false),
             }),
             inbox,
@@ -95,6 +98,11 @@ impl<W> Worker<W> {
 
     pub(crate) fn signal(&self) -> &Signal {
         &self.signal
+    }
+
+    /// The timers that it keeps.
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     /// Tells the awaiting callers and the host. Called outside the locks.

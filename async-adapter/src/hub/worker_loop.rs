@@ -146,6 +146,7 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
                 work_left = work_left.saturating_sub(self.visit(&shared, shard));
             }
         }
+        work_left = work_left.saturating_sub(self.ring(work_left * WAKES_A_PIECE));
         let fence = self.worker.fence();
         let looks = self.observe();
         let trims = self.trimmer.as_mut().is_some_and(|trimmer| trimmer.step(fence));
@@ -157,8 +158,21 @@ impl<M: Payload + Send + Sync + 'static> WorkerLoop<M> {
             // The next turn lets time go on, or looks at more rooms.
             return Next::Now;
         }
-        let timer = self.timers.first().map(|(at, _)| at.saturating_since(self.worker.now()));
+        let visit = self.timers.first().map(|(at, _)| *at);
+        let due = visit.into_iter().chain(self.worker.timers().arm()).min();
+        let timer = due.map(|at| at.saturating_since(self.worker.now()));
         timer.into_iter().chain(rest).min().map_or(Next::Idle, Next::After)
+    }
+
+    /// Lets timers go off whose time has come, at most so many. Returns how many pieces of work that
+    /// was.
+    fn ring(&self, most: usize) -> usize {
+        let due = self.worker.timers().take_due(self.worker.now(), most);
+        for signal in &due {
+            // A waker is the host's.
+            self.worker.fence().call(|| signal.raise());
+        }
+        due.len().div_ceil(WAKES_A_PIECE)
     }
 
     fn forget_if_ended(&self, registry: &RoomRegistry<M>, shared: &Arc<SharedRoom<M>>) {
@@ -208,6 +222,9 @@ impl<M: Payload + Send + Sync + 'static> Drop for WorkerLoop<M> {
     /// It goes with its hub, or with the runtime or the thread that turned it. Then nobody looks
     /// after its rooms any more: they close.
     fn drop(&mut self) {
+        for signal in self.worker.timers().end().into_values() {
+            self.worker.fence().call(|| signal.raise());
+        }
         if self.worker.is_stopped() {
             return;
         }

@@ -2,18 +2,18 @@
 
 use crate::encode::Encoder;
 use crate::reading::sink_pace::SinkPace;
+use crate::reading::sink_writer::SinkWriter;
 use crate::reading::subscription::Subscription;
 use crate::reading::when_high_lost::WhenHighLost;
+use crate::room::Job;
 use crate::room::token::ResumeToken;
 use crate::trace;
 use futures_sink::Sink;
 use roomcast_core::error::SessionEnd;
 use roomcast_core::{Batch, Item, Payload, Priority};
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
-use tokio::time::{Instant, Sleep};
 
 /// How [`forward`] treats a sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,6 @@ pub struct ForwardOptions {
     /// on.
     pub when_high_lost: WhenHighLost,
 }
-
-/// The shortest and the longest time between two looks at a sink.
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 impl Default for ForwardOptions {
     fn default() -> Self {
@@ -82,6 +78,14 @@ pub struct Forwarded<E> {
     pub end: ForwardEnd<E>,
 }
 
+impl<E> Forwarded<E> {
+    /// Nothing yet.
+    fn new() -> Self {
+        let end = ForwardEnd::Stalled;
+        Self { batches: 0, messages: 0, unsent: 0, taken: 0, token: None, end }
+    }
+}
+
 /// Why [`forward`] stopped.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -106,6 +110,9 @@ pub enum ForwardEnd<E> {
 /// ([`Encoder::end`]), if the sink takes them within
 /// [`stalled_after`](ForwardOptions::stalled_after), before this returns; the subscription leaves
 /// when it does. Lend the sink (`&mut sink`) to close it afterwards.
+///
+/// It runs on any executor: the worker that looks after the session wakes it when the times of
+/// [`ForwardOptions`] are over, by the hub's clock.
 ///
 /// ```
 /// use roomcast::encode::Text;
@@ -146,7 +153,6 @@ pub enum ForwardEnd<E> {
 ///
 /// # Cancel safety
 /// Dropping the future leaves the room; a batch that was being written counts as `unsent`.
-#[cfg(feature = "tokio")]
 pub async fn forward<M, S, T, E>(
     subscription: Subscription<M>,
     sink: S,
@@ -159,15 +165,15 @@ where
     E: Encoder<M>,
     T: From<E::Frame>,
 {
-    let mut sink = pin!(sink);
+    let sink = pin!(sink);
+    let mut writer = SinkWriter::new(sink, subscription.worker(), options);
     let encode = |batch: &Batch<M>| encoder.batch(batch).into_iter().map(T::from);
-    let done = forward_batches(subscription, sink.as_mut(), encode, options).await;
+    let done = write_batches(subscription, &mut writer, encode, options.when_high_lost).await;
     if let ForwardEnd::Session(SessionEnd::Closed(reason)) = done.end
         && let Some(last) = encoder.end(reason)
     {
         // Whether they arrived is known to nobody: the session is gone either way.
-        let last = std::iter::once(T::from(last));
-        let _ = write_all(sink, last, options.stalled_after, || ()).await;
+        let _ = writer.write_all(std::iter::once(T::from(last)), || ()).await;
     }
     done
 }
@@ -197,11 +203,10 @@ where
 ///
 /// # Cancel safety
 /// As [`forward`].
-#[cfg(feature = "tokio")]
 pub async fn forward_batches<M, S, T, I>(
-    mut subscription: Subscription<M>,
+    subscription: Subscription<M>,
     sink: S,
-    mut encode: impl FnMut(&Batch<M>) -> I,
+    encode: impl FnMut(&Batch<M>) -> I,
     options: ForwardOptions,
 ) -> Forwarded<S::Error>
 where
@@ -209,21 +214,30 @@ where
     S: Sink<T>,
     I: IntoIterator<Item = T>,
 {
-    let mut sink = pin!(sink);
-    let end = ForwardEnd::Stalled;
-    let mut done = Forwarded { batches: 0, messages: 0, unsent: 0, taken: 0, token: None, end };
-    let mut watch = options.check_sink_every.map(Watch::new);
-    let mut pace = SinkPace::new(subscription.budget(), options.reach);
+    let sink = pin!(sink);
+    let mut writer = SinkWriter::new(sink, subscription.worker(), options);
+    write_batches(subscription, &mut writer, encode, options.when_high_lost).await
+}
+
+/// The loop of both.
+async fn write_batches<M, S, T, I>(
+    mut subscription: Subscription<M>,
+    writer: &mut SinkWriter<'_, S, Job<M>>,
+    mut encode: impl FnMut(&Batch<M>) -> I,
+    when_high_lost: WhenHighLost,
+) -> Forwarded<S::Error>
+where
+    M: Payload + Send + Sync + 'static,
+    S: Sink<T>,
+    I: IntoIterator<Item = T>,
+{
+    let mut done = Forwarded::new();
+    let mut pace = SinkPace::new(subscription.budget(), writer.options().reach);
     loop {
         subscription.set_budget(pace.budget());
-        let next = poll_fn(|cx| match subscription.poll_next_batch(cx) {
+        let next = writer.next(|cx| match subscription.poll_next_batch(cx) {
             Poll::Ready(batch) => Poll::Ready(batch.map_err(ForwardEnd::Session)),
-            Poll::Pending => match &mut watch {
-                Some(watch) => {
-                    watch.poll_failure(sink.as_mut(), cx).map(|error| Err(ForwardEnd::Sink(error)))
-                }
-                None => Poll::Pending,
-            },
+            Poll::Pending => Poll::Pending,
         });
         let batch = match next.await {
             Ok(batch) => batch,
@@ -235,7 +249,7 @@ where
         };
         let count = (batch.messages().len() + batch.directs().len()) as u64;
         let mut unsent = Unsent { subscription: &subscription, messages: count };
-        let began = Instant::now();
+        let began = subscription.now();
         let items = encode(&batch).into_iter();
         let mut each = has_one_for_each(&items, &batch).then(|| batch.items());
         let mut taken = 0;
@@ -243,13 +257,13 @@ where
             let item = each.as_mut().and_then(Iterator::next);
             taken += u64::from(matches!(item, Some(Item::Message(_) | Item::Direct(_))));
         };
-        match write_all(sink.as_mut(), items, options.stalled_after, take).await {
+        match writer.write_all(items, take).await {
             Ok(()) => {
-                pace.took(count, batch.more(), began.elapsed());
+                pace.took(count, batch.more(), subscription.now().saturating_since(began));
                 unsent.messages = 0;
                 done.batches += 1;
                 done.messages += count;
-                if options.when_high_lost == WhenHighLost::Tell || batch.gap(Priority::High) == 0 {
+                if when_high_lost == WhenHighLost::Tell || batch.gap(Priority::High) == 0 {
                     continue;
                 }
                 drop(unsent);
@@ -294,75 +308,6 @@ impl<M: Payload + Send + Sync + 'static> Drop for Unsent<'_, M> {
     }
 }
 
-/// Looks at a sink while there is nothing to write.
-struct Watch {
-    /// The next look. It is not set anew with each batch: in a busy room it costs nothing.
-    next: Pin<Box<Sleep>>,
-    every: Duration,
-    /// Whether the last look found that the sink has still to flush.
-    flushes: bool,
-}
-
-impl Watch {
-    fn new(every: Duration) -> Self {
-        let every = every.clamp(SHORTEST, LONGEST);
-        Self { next: Box::pin(tokio::time::sleep(every)), every, flushes: false }
-    }
-
-    /// The sink's error, once it tells one. As long as it does not, the task is woken for the next
-    /// look at the latest.
-    fn poll_failure<T, S: Sink<T>>(
-        &mut self,
-        mut sink: Pin<&mut S>,
-        cx: &mut Context<'_>,
-    ) -> Poll<S::Error> {
-        if let Poll::Ready(Err(error)) = sink.as_mut().poll_ready(cx) {
-            return Poll::Ready(error);
-        }
-        while self.next.as_mut().poll(cx).is_ready() {
-            self.flushes = true;
-            self.next.as_mut().reset(Instant::now() + self.every);
-        }
-        if self.flushes {
-            match sink.poll_flush(cx) {
-                Poll::Ready(Err(error)) => return Poll::Ready(error),
-                Poll::Ready(Ok(())) => self.flushes = false,
-                Poll::Pending => {}
-            }
-        }
-        Poll::Pending
-    }
-}
-
-/// Feeds every item, telling of each that it is taken, then flushes once. Each of these may take
-/// `patience`.
-async fn write_all<T, S: Sink<T>>(
-    mut sink: Pin<&mut S>,
-    items: impl Iterator<Item = T>,
-    patience: Duration,
-    mut take: impl FnMut(),
-) -> Result<(), ForwardEnd<S::Error>> {
-    for item in items {
-        within(patience, |cx| sink.as_mut().poll_ready(cx)).await?;
-        sink.as_mut().start_send(item).map_err(ForwardEnd::Sink)?;
-        take();
-    }
-    within(patience, |cx| sink.as_mut().poll_flush(cx)).await
-}
-
-/// One step of a sink, which has so much time.
-async fn within<E>(
-    patience: Duration,
-    mut step: impl FnMut(&mut Context<'_>) -> Poll<Result<(), E>>,
-) -> Result<(), ForwardEnd<E>> {
-    // Most steps are done at once: no clock is read for them.
-    if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(step(cx))).await {
-        return answer.map_err(ForwardEnd::Sink);
-    }
-    let answer = tokio::time::timeout(patience, poll_fn(step)).await;
-    answer.map_err(|_| ForwardEnd::Stalled)?.map_err(ForwardEnd::Sink)
-}
-
 impl<M: Payload + Send + Sync + 'static> Subscription<M> {
     /// Writes what the session gets to a sink until either ends, as [`forward`] does with its
     /// default options.
@@ -395,3 +340,6 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         forward_batches(self, sink, encode, ForwardOptions::default()).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,21 +2,19 @@
 
 use super::speaker::Speaker;
 use crate::drive::signal::{park_until, thread_waker};
-use crate::drive::worker::Workers;
+use crate::drive::worker::{Worker, Workers};
 use crate::reading::reader::ReaderState;
 use crate::room::audience_shard::AudienceShard;
 use crate::room::token::ResumeToken;
 use crate::room::{Job, SharedRoom};
 use crate::sync::Arc;
 use futures_core::Stream;
-#[cfg(feature = "tokio")]
-use roomcast_core::RoomId;
 use roomcast_core::error::SessionEnd;
 use roomcast_core::event::{EndReason, StartPosition};
 use roomcast_core::ids::Seq;
 use roomcast_core::level_set::LevelSet;
 use roomcast_core::resume::TokenAt;
-use roomcast_core::{Batch, Budget, Instant, Joined, Payload, Priority, SessionId};
+use roomcast_core::{Batch, Budget, Instant, Joined, Payload, Priority, RoomId, SessionId};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -101,20 +99,22 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
         self
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn room_id(&self) -> RoomId {
         self.shared.id()
     }
 
     /// What its batches hold at most.
-    #[cfg(feature = "tokio")]
     pub(crate) fn budget(&self) -> Budget {
         self.budget
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
+    }
+
+    /// Who looks after the session, and keeps timers.
+    pub(crate) fn worker(&self) -> &Arc<Worker<Job<M>>> {
+        self.shared.worker(&self.shard)
     }
 
     /// The time of the room.
@@ -170,7 +170,6 @@ impl<M: Payload + Send + Sync + 'static> Subscription<M> {
 
     /// Where the client goes on once its connection has broken: behind what it has acknowledged, if
     /// it acknowledges, or else before the batch that could not be sent.
-    #[cfg(feature = "tokio")]
     pub(crate) fn end_token(&self, unsent: Option<&Batch<M>>) -> Option<ResumeToken> {
         let unsent = unsent.map(Batch::rewind);
         self.shared.end_token(self.reader.session, unsent.as_ref())

@@ -218,6 +218,11 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         &self.workers[0]
     }
 
+    /// Who looks after a shard.
+    pub(crate) fn worker(&self, shard: &AudienceShard<M>) -> &Arc<Worker<Job<M>>> {
+        &self.workers[shard.part.index() as usize]
+    }
+
     /// The fence around code of the host's.
     pub(crate) fn fence(&self) -> &Arc<Fence> {
         self.workers[0].fence()

@@ -86,7 +86,6 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
 
     /// Where the client of a session goes on whose connection has broken: behind what it has
     /// acknowledged, if it acknowledges, or else before what could not be sent.
-    #[cfg(feature = "tokio")]
     pub(crate) fn end_token(
         &self,
         session: SessionId,

@@ -89,8 +89,7 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
     /// Asks a shard's worker to look after it.
     pub(super) fn call(self: &Arc<Self>, shard: &AudienceShard<M>) {
         if shard.called.call() {
-            let index = shard.part.index();
-            self.workers[index as usize].send(Job::Poll(Arc::clone(self), index));
+            self.worker(shard).send(Job::Poll(Arc::clone(self), shard.part.index()));
         }
     }
 }

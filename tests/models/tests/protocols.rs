@@ -39,6 +39,7 @@ models!(
     signal,
     signal_brings_what_was_before,
     signal_of_a_thread,
+    timers,
     worker,
     writable,
 );

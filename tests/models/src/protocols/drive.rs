@@ -6,6 +6,7 @@ use crate::drive::called::Called;
 use crate::drive::hub_clock::HubClock;
 use crate::drive::latch::Latch;
 use crate::drive::signal::Signal;
+use crate::drive::timers::Timer;
 use crate::drive::worker::{Common, Worker, Workers};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -185,6 +186,32 @@ pub fn worker() {
         };
         assert_eq!(stopped, 3);
         join(senders);
+    });
+}
+
+/// A worker that rests comes for a timer that is started meanwhile.
+pub fn timers() {
+    check(2, || {
+        let (worker, _inbox) = Worker::<()>::new(common());
+        let shared = Arc::new((worker, AtomicUsize::new(0)));
+        let starter = |millis: u64| {
+            spawn(&shared, move |(worker, gone_off)| {
+                let timer = Timer::start(worker, Duration::from_millis(millis));
+                wait(|cx| timer.poll(cx));
+                gone_off.fetch_add(1, Ordering::Release);
+                worker.signal().raise();
+            })
+        };
+        let starters = [starter(20), starter(10)];
+        let (worker, gone_off) = &*shared;
+        // As the loop of a worker, for which time passes while it rests.
+        while gone_off.load(Ordering::Acquire) < 2 {
+            match worker.timers().arm() {
+                Some(at) => worker.timers().take_due(at, 1).iter().for_each(|due| due.raise()),
+                None => wait(|cx| worker.signal().poll(cx)),
+            }
+        }
+        join(starters);
     });
 }
 

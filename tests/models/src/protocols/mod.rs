@@ -6,6 +6,7 @@
 //! | a call stands until it is answered: shards, dropped sessions, transports that can take more | `drive/called.rs` | `called` |
 //! | a flag that one task or thread waits for | `drive/signal.rs` | `signal` |
 //! | a value that is set once, and who waits for it: the end of a connection, of a transport | `drive/latch.rs` | `latch` |
+//! | timers that are started while their worker rests | `drive/timers.rs` | `timers` |
 //! | the way to a worker, and its end | `drive/worker.rs` | `worker` |
 //! | the clock that makes one step at most | `drive/hub_clock.rs` | `hub_clock` |
 //! | news, sessions that went, and commands for a pump's task; its end | `room/pump_notify.rs` | `pump_notify` |
