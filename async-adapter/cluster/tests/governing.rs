@@ -1,14 +1,20 @@
-//! What the owner of a room over several machines decides for all of them: whose the room is, and what its
-//! counters say.
+//! What the owner of a room over several machines decides for all of them: whose the room is, how it is
+//! run and when it ends, what its counters say, and what one user gets wherever he or she is.
 
 mod place;
 
-use place::{LONG, OWNER, Place, ROOM};
+use place::{LONG, OWNER, Place, ROOM, ends, hears};
+use roomcast::error::RefusalReason;
+use roomcast::event::EndReason;
+use roomcast::message::Seq;
 use roomcast::moderation::Role;
-use roomcast::{Actor, RoomConfig, UserId};
+use roomcast::{
+    Actor, Direct, Hub, Item, Join, Outcome, Priority, Publish, RoomConfig, Source, UserId,
+};
 use roomcast_cluster::bus::LocalBus;
 use roomcast_cluster::hub::CommandError;
-use roomcast_cluster::wire::NotDone;
+use roomcast_cluster::proto::Event;
+use roomcast_cluster::wire::{Command, NotDone};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -60,7 +66,7 @@ async fn a_room_that_is_handed_over_to_another_owner_stays_that_owner_s() {
     drop(dies);
     let refused = by(&lives, OWNER).await;
     assert_eq!(refused, Err(CommandError::NotDone(NotDone::NotAllowed)));
-    assert!(lives.owns());
+    until(|| lives.owns()).await;
     let late = Place::new(3, bus.connect()).await;
     assert_eq!(late.room.here().owner(), Some(ANN));
     assert!(late.room.here().banned_until(OWNER).is_some());
@@ -102,4 +108,118 @@ async fn counters_are_the_room_s_whoever_sets_them_and_wherever_it_is_counted() 
     }
     let full = host.add_counter("likes", i64::MAX).await;
     assert_eq!(full, Err(CommandError::NotDone(NotDone::Limit)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_that_is_closed_is_closed_at_every_node_and_begins_anew() {
+    let bus = LocalBus::new();
+    let places = two(&bus).await;
+    let host = places[0].room.moderation(Actor::Host);
+    host.add_admin(ANN).await.unwrap();
+    host.ban(BOB, None).await.unwrap();
+    assert!(matches!(places[1].says("before").await, Outcome::Dispatched { seq: Seq(1), .. }));
+    let mut sessions = Vec::new();
+    for place in &places {
+        sessions.push(place.room.join(Join::user(ANN)).unwrap());
+    }
+    let refused = places[1].room.close(Actor::User(ANN)).await;
+    assert_eq!(refused, Err(CommandError::NotDone(NotDone::NotAllowed)));
+    // By whichever does not own it.
+    let other = places.iter().find(|place| !place.owns()).expect("one of them");
+    timeout(LONG, other.room.close(Actor::User(OWNER))).await.unwrap().unwrap();
+    for session in &mut sessions {
+        assert_eq!(ends(session).await, EndReason::RoomClosed);
+    }
+    for place in &places {
+        until(|| place.told.lock().unwrap().contains(&Event::Closed { room: ROOM })).await;
+        assert!(place.room.try_publish(Publish::new(Source::Host, "late".to_owned())).is_err());
+        assert_eq!(place.room.close(Actor::Host).await, Err(CommandError::NodeEnded));
+    }
+    // Opened by another configuration, at the same nodes and by a new one.
+    let config = RoomConfig::builder(BOB).build().unwrap();
+    let late = Place::of(Hub::start(), &config, 3, bus.connect()).await;
+    let mut heard = late.room.join(Join::user(BOB)).unwrap();
+    for place in &places {
+        let room = timeout(LONG, place.hub.open_room(ROOM, &config)).await.unwrap().unwrap();
+        assert_eq!(room.here().owner(), Some(BOB));
+        assert!(room.here().data().export().admins.is_empty());
+        let said = room.publish(Publish::new(Source::Host, "anew".to_owned()));
+        let said = timeout(LONG, said).await.unwrap().unwrap();
+        assert!(matches!(said, Outcome::Dispatched { seq, .. } if seq > Seq(1)), "{said:?}");
+    }
+    assert_eq!(hears(&mut heard, 2).await, ["anew", "anew"]);
+    // The numbers of forwards go on as well, where a room is closed at one node and opened again.
+    places[0].hub.close_room(ROOM).await;
+    let again = timeout(LONG, places[0].hub.open_room(ROOM, &config)).await.unwrap().unwrap();
+    let said = again.publish(Publish::new(Source::Host, "again".to_owned()));
+    let said = timeout(LONG, said).await.unwrap().unwrap();
+    assert!(matches!(said, Outcome::Dispatched { .. }), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_direct_message_finds_its_user_at_whatever_nodes() {
+    let bus = LocalBus::new();
+    let places = two(&bus).await;
+    let mut sessions = Vec::new();
+    for place in &places {
+        sessions.push(place.room.join(Join::user(ANN)).unwrap());
+    }
+    let mut other = places[0].room.join(Join::user(BOB)).unwrap();
+    assert!(matches!(places[0].says("first").await, Outcome::Dispatched { .. }));
+    let warning = Direct::new("warned".to_owned()).priority(Priority::High);
+    places[0].room.send_direct(ANN, warning).await.unwrap();
+    assert!(matches!(places[0].says("then").await, Outcome::Dispatched { .. }));
+    for session in &mut sessions {
+        let mut got = Vec::new();
+        while got.len() < 3 {
+            let batch = timeout(LONG, session.next_batch()).await.unwrap().unwrap();
+            got.extend(batch.items().map(|item| match item {
+                Item::Message(message) => message.payload.clone(),
+                Item::Direct(direct) => format!("direct: {}", direct.payload),
+                Item::Gap { .. } => panic!("something is missing"),
+            }));
+        }
+        // High comes first, where nothing was read between.
+        assert!(got.contains(&"direct: warned".to_owned()), "{got:?}");
+    }
+    assert_eq!(hears(&mut other, 2).await, ["first", "then"]);
+    let long = places[0].room.send_direct(ANN, Direct::new("x".repeat(20_000))).await;
+    assert_eq!(long, Err(CommandError::NotDone(NotDone::Limit)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_holds_at_every_node_and_for_who_comes_later() {
+    let bus = LocalBus::new();
+    let places = two(&bus).await;
+    let short = RoomConfig::builder(None).payload_bytes(5).build().unwrap();
+    // It names no owner: whose the room is stays as it is.
+    places[0].room.reconfigure(&short).await.unwrap();
+    let is_refused = |place: &Place| {
+        let publish = Publish::new(Source::Host, "too long".to_owned());
+        place
+            .room
+            .try_publish(publish)
+            .is_err_and(|refused| refused.reason == RefusalReason::TooLarge)
+    };
+    for place in &places {
+        until(|| is_refused(place)).await;
+        assert_eq!(place.room.here().owner(), Some(OWNER));
+    }
+    let fixed = RoomConfig::builder(None).outbox_capacity(2_048).build().unwrap();
+    let refused = places[0].room.reconfigure(&fixed).await;
+    assert_eq!(refused, Err(CommandError::NotDone(NotDone::Fixed)));
+    // Whoever comes later, and whoever owns it next.
+    let late = Place::new(3, bus.connect()).await;
+    assert!(is_refused(&late));
+    let owner = places.iter().position(Place::owns).expect("one of them");
+    let [first, second] = places;
+    drop(if owner == 0 { first } else { second });
+    let long = late.room.send_direct(ANN, Direct::new("too long".to_owned()));
+    let long = timeout(LONG, long).await.unwrap();
+    assert_eq!(long, Err(CommandError::NotDone(NotDone::Limit)));
+    // Its successor has written down all that is known.
+    assert!(is_refused(&Place::new(4, bus.connect()).await));
+    // On the wire it is a file of some kilobytes.
+    let Command::Reconfigure(text) = Command::reconfigure(&RoomConfig::default()) else { panic!() };
+    assert!((1_000..8_000).contains(&text.len()), "{} bytes", text.len());
 }

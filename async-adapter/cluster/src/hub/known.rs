@@ -23,7 +23,12 @@ impl Known {
         now: Instant,
     ) {
         let host = room.moderation(Actor::Host);
-        let owner = self.lasting.and_then(|lasting| lasting.owner);
+        let lasting = self.lasting.unwrap_or_default();
+        if let Some(config) = lasting.reconfigured() {
+            // Where this node opened it otherwise in what is fixed, it goes on as it is.
+            let _ = room.reconfigure(&config.with_owner(room.owner()));
+        }
+        let owner = lasting.owner;
         let owner = owner.filter(|&owner| room.owner() != Some(owner));
         let _ = room.data().import(self.state.clone());
         if let Some(owner) = owner {

@@ -2,12 +2,12 @@
 
 use super::ClusterBooks;
 use super::order::Order;
-use crate::wire::{Command, Decided, NotDone};
+use crate::wire::{Command, Decided, EncodedDirect, NotDone, Wire};
 use roomcast::error::{JoinError, LeaveError};
 use roomcast::stats::RoomStats;
 use roomcast::{
-    Actor, Join, Outcome, Payload, Publish, Receipt, Refused, Room, RoomId, SessionId,
-    Subscription, UserId,
+    Actor, Direct, Join, Outcome, Payload, Publish, Receipt, Refused, Room, RoomConfig, RoomId,
+    SessionId, Subscription, UserId,
 };
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::timed::Until;
@@ -158,6 +158,54 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
     /// Returns what the owner does on behalf of `actor`.
     pub fn moderation(&self, actor: Actor) -> ClusterModeration<'_, M> {
         ClusterModeration { room: self, actor }
+    }
+
+    /// Goes on under another configuration, at every node: those at which the room is open, those that open it
+    /// later, by whatever configuration, and whoever comes to own it. The owner that it names is passed over
+    /// ([`set_owner`](ClusterModeration::set_owner)). What changes, and what may not, is as
+    /// [`Room::reconfigure`] has it; a node at which the room was opened otherwise in what may not change goes
+    /// on as it is.
+    ///
+    /// # Errors
+    /// [`CommandError`]: something changes that may not ([`NotDone::Fixed`]), the room is closed, the version of
+    /// the owner does not know all of it, or nobody knows.
+    ///
+    /// # Cancel safety
+    /// It is done all the same, once the call has been polled.
+    pub async fn reconfigure(&self, config: &RoomConfig) -> Result<(), CommandError> {
+        self.command(Actor::Host, Command::reconfigure(config)).await
+    }
+
+    /// Closes the room for good, at every node: what waits is dropped, and every session gets what it is still
+    /// due, then [`EndReason::RoomClosed`](roomcast::event::EndReason::RoomClosed). Whoever
+    /// [opens](super::ClusterHub::open_room) it afterwards begins anew: nobody is an admin, muted or banned, and
+    /// it is run by the configuration that it is opened by. Only its sequence numbers go on, so that a number
+    /// stands for one message. [`ClusterHub::close_room`](super::ClusterHub::close_room) closes it at one node.
+    ///
+    /// # Errors
+    /// [`CommandError`]: the actor is neither the host nor the owner, it is closed already, or nobody knows.
+    ///
+    /// # Cancel safety
+    /// It is done all the same, once the call has been polled.
+    pub async fn close(&self, actor: Actor) -> Result<(), CommandError> {
+        self.command(actor, Command::Close).await
+    }
+
+    /// Sends a direct message to all sessions of a user, at whatever nodes they are: each gets it behind what the
+    /// room had dispatched. Returns when the log has it; whether the user is in anywhere is not known. For one
+    /// session of this node there is [`Room::send_direct`] of [`here`](Self::here).
+    ///
+    /// # Errors
+    /// [`CommandError`]: it is larger than a payload of this room may be, the room is closed, or nobody knows.
+    ///
+    /// # Cancel safety
+    /// It is sent all the same, once the call has been polled.
+    pub async fn send_direct(&self, user: UserId, direct: Direct<M>) -> Result<(), CommandError>
+    where
+        M: Wire,
+    {
+        let command = Command::SendDirect(user, EncodedDirect::new(&direct));
+        self.command(Actor::Host, command).await
     }
 
     /// Hands the room over to another node, if this one owns it: one pause of about two round trips to the

@@ -11,7 +11,7 @@ use crate::wire::{Decided, EdgeBooks, Lasting, Wire};
 use roomcast::edge::{EdgeMessage, EdgeStart};
 use roomcast::error::DropReason;
 use roomcast::message::MessageId;
-use roomcast::{Hub, Outcome, Payload, RoomConfig, RoomId};
+use roomcast::{Actor, Hub, Outcome, Payload, Recipient, RoomConfig, RoomId};
 use roomcast_core::Instant;
 use roomcast_core::admission::PersistedState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -283,6 +283,20 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                     known.take_over(&edge.room.here(), self.hub.now());
                 }
             }
+            Output::Direct { room, to, direct } => {
+                let room = self.edge(room).map(|edge| edge.room.here());
+                if let (Some(room), Ok(direct)) = (room, direct.decode()) {
+                    // Nobody by that name may be in here.
+                    let _ = room.send_direct(Recipient::User(to), direct);
+                }
+            }
+            Output::Closed { room } => {
+                if let Some(edge) = self.rooms.remove(&room).and_then(|place| place.edge) {
+                    drop(self.hub.remove_room(room));
+                    let _ = edge.room.here().close(Actor::Host);
+                }
+                self.forget_gone();
+            }
             Output::Fate { room, message, outcome } => self.resolve(room, message.id, outcome),
             Output::Commanded { tag, outcome, .. } => {
                 if let Some((_, tell)) = self.commands.remove(&tag) {
@@ -380,7 +394,7 @@ mod tests {
     use crate::proto::{Node, NodeOptions};
     use crate::wire::Command;
     use roomcast::message::Seq;
-    use roomcast::{Actor, Join, Publish, Source, UserId};
+    use roomcast::{Join, Publish, Source, UserId};
     use roomcast_core::PerLevel;
 
     const ROOM: RoomId = RoomId(42);

@@ -7,7 +7,9 @@ use super::shared::{Purpose, Shared};
 use super::writing::Writing;
 use super::{Event, Follower};
 use crate::bus::{Answer, CallId, Record, Request};
-use crate::wire::{Change, Decided, EdgeSeen, Fate, Flight, HostIds, MAX_BYTES, Sent, Wire};
+use crate::wire::{
+    Change, Decided, EdgeSeen, Fate, Flight, HostIds, MAX_BYTES, Sent, ToUser, Wire,
+};
 use bytes::Bytes;
 use roomcast_core::message::{MessageParts, Payload};
 use roomcast_core::{Instant, Message, Priority, RoomId};
@@ -80,13 +82,17 @@ impl<M: Payload + Wire + Clone> Owner<M> {
 
     fn make_flight<I>(&mut self, shared: &Shared<M, I>) -> Flight<M> {
         let mut continued = self.admission.continued();
-        let messages = self.take_messages();
+        let (messages, bytes) = self.take_messages();
         continued.heads = self.told;
+        let directs = self.take_directs(bytes);
+        let closed = self.closes();
         let fates = self.take_fates();
         let edges = self.edges_seen();
         self.number += 1;
         self.since_checkpoint += 1;
-        let is_whole = self.checkpoint == 0 || self.since_checkpoint >= shared.options.checkpoint;
+        // Whoever opens a closed room begins with its last flight.
+        let is_whole =
+            closed || self.checkpoint == 0 || self.since_checkpoint >= shared.options.checkpoint;
         let state = is_whole.then(|| self.whole(shared.now));
         let rows = self.rows.take(shared, is_whole);
         let handed_to = self.leaving.filter(|_| self.leaves(shared.now)).map(|(to, _)| to);
@@ -107,6 +113,8 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             rows,
             handed_to,
             gathering: self.gathering.is_some(),
+            directs,
+            closed,
         }
     }
 
@@ -166,7 +174,8 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         Change::whole(state, &self.lasting)
     }
 
-    fn take_messages(&mut self) -> Vec<Sent<M>> {
+    /// The messages that go with a flight, and how many bytes they have.
+    fn take_messages(&mut self) -> (Vec<Sent<M>>, u64) {
         let (mut messages, mut bytes) = (Vec::new(), 0);
         while let Some(next) = self.untold.front() {
             let profile = next.profile.as_ref().map_or(0, |profile| profile.size());
@@ -186,7 +195,23 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                 dedup_key,
             });
         }
-        messages
+        (messages, bytes)
+    }
+
+    /// The direct messages that go with a flight that has messages of so many bytes.
+    fn take_directs(&mut self, mut bytes: u64) -> Vec<ToUser> {
+        let mut directs = Vec::new();
+        while let Some((_, next)) = self.directs.front() {
+            bytes += next.direct.payload.len() as u64;
+            let is_full = directs.len() == MAX_MESSAGES || bytes > MAX_PAYLOADS;
+            if is_full && !(directs.is_empty() && self.untold.is_empty()) {
+                break;
+            }
+            let Some((fate, direct)) = self.directs.pop_front() else { break };
+            self.fates.push_back((fate, None));
+            directs.push(direct);
+        }
+        directs
     }
 
     /// Whether this is the flight that is on its way, in the log.
@@ -261,8 +286,8 @@ impl<M: Payload + Wire + Clone> Room<M> {
     /// The log has the owner's flight: it is told to everyone here, as it is everywhere.
     pub(super) fn have_written<I: HostIds>(&mut self, shared: &mut Shared<M, I>, at: u64) {
         let Some(owner) = &mut self.owner else { return };
-        let leaves =
-            owner.writing.as_ref().is_some_and(|writing| writing.flight.handed_to.is_some());
+        let is_last = |flight: &Flight<M>| flight.handed_to.is_some() || flight.closed;
+        let leaves = owner.writing.as_ref().is_some_and(|writing| is_last(&writing.flight));
         let Some(record) = owner.acked(at) else { return };
         if !core::mem::replace(&mut owner.is_active, true) {
             if let Some(gathering) = &mut owner.gathering {

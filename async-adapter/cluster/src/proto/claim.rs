@@ -23,6 +23,8 @@ pub(super) enum Claim {
         /// Where the log ended when it was asked; `None`: that is not known.
         end: Option<u64>,
     },
+    /// The room was closed for all nodes, and there will be none.
+    Over,
 }
 
 impl Default for Claim {
@@ -35,7 +37,7 @@ impl Claim {
     pub(super) fn due(self) -> Option<Instant> {
         match self {
             Self::Waiting(until) => Some(until),
-            Self::None(_) | Self::Claiming { .. } | Self::Reading { .. } => None,
+            Self::None(_) | Self::Claiming { .. } | Self::Reading { .. } | Self::Over => None,
         }
     }
 }

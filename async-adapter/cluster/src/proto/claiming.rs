@@ -15,6 +15,9 @@ impl<M: Payload + Wire + Clone> Room<M> {
     fn is_free<I>(&self, shared: &Shared<M, I>) -> bool {
         let Some((revision, key)) = shared.keys.room(self.id) else { return true };
         let follower = self.follower.as_ref().filter(|follower| follower.epoch >= revision);
+        if follower.is_some_and(|follower| follower.closed) {
+            return true;
+        }
         let is_its = key.incarnation == shared.incarnation || !shared.keys.lives(key.incarnation);
         match follower.and_then(|follower| follower.handed_to) {
             Some((to, _)) if to == shared.options.name => true,
@@ -52,7 +55,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
                 shared.call(Purpose::Claim(self.id), request);
                 self.claim = Claim::Claiming { is_first };
             }
-            Claim::Waiting(_) | Claim::Claiming { .. } => {}
+            Claim::Waiting(_) | Claim::Claiming { .. } | Claim::Over => {}
             Claim::Reading { epoch, is_first, end } => {
                 let other = shared.keys.room(self.id).is_some_and(|(revision, _)| revision > epoch);
                 if other {

@@ -1,14 +1,17 @@
 //! What an owner does with what edges forward, and what becomes of it.
 
 use super::owner::{Offered, Owner};
-use crate::wire::{Command, Decided, Fate, Forward, NotDone, Origin, What, Wire};
+use crate::wire::{
+    Command, Decided, EncodedDirect, Fate, Forward, NotDone, Origin, ToUser, What, Wire,
+};
+use roomcast_core::admission::RoomStatus;
 use roomcast_core::data::DataError;
 use roomcast_core::dedup::SaidKey;
-use roomcast_core::error::ModerationError;
+use roomcast_core::error::{CloseError, ModerationError, ReconfigureError};
 use roomcast_core::ids::CorrelationId;
 use roomcast_core::message::{EdgeMessage, OutcomeSink, Payload};
 use roomcast_core::timed::Until;
-use roomcast_core::{Actor, Event, Instant, Outcome};
+use roomcast_core::{Actor, Event, Instant, Outcome, RoomConfig};
 
 impl<M: Payload + Wire + Clone> Owner<M> {
     /// A forward has come, in its turn.
@@ -21,6 +24,17 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                 return;
             }
             What::Count { key, gained } => self.count(&key, gained),
+            What::Command { actor, command: Command::SendDirect(user, direct) } => {
+                match self.may_send(actor, &direct) {
+                    Ok(()) => {
+                        // It is done when the log has it.
+                        let fate = Fate { edge, number, decided: Decided::Done };
+                        self.directs.push_back((fate, ToUser { user, direct }));
+                        return;
+                    }
+                    refused => refused,
+                }
+            }
             What::Command { actor, command } => {
                 let done = self.carry_out(now, actor, command);
                 self.pick_up();
@@ -115,6 +129,36 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         self.fates.push_back((Fate { edge, number, decided }, Some(priority)));
     }
 
+    /// Whether a direct message may go to whoever it is for.
+    fn may_send(&self, actor: Actor, direct: &EncodedDirect) -> Result<(), NotDone> {
+        if self.admission.state() == RoomStatus::Closed {
+            return Err(NotDone::RoomClosed);
+        }
+        if actor != Actor::Host {
+            return Err(NotDone::NotAllowed);
+        }
+        let payload = M::decode(&direct.payload).map_err(|_| NotDone::Unknown)?;
+        let max = self.config.payload_bytes();
+        if payload.size() > max as usize { Err(NotDone::Limit) } else { Ok(()) }
+    }
+
+    /// Goes on under another configuration.
+    fn reconfigure(&mut self, now: Instant, actor: Actor, text: Box<str>) -> Result<(), NotDone> {
+        if actor != Actor::Host {
+            return Err(NotDone::NotAllowed);
+        }
+        let config: RoomConfig = serde_json::from_str(&text).map_err(|_| NotDone::Unknown)?;
+        let config = config.with_owner(self.admission.owner());
+        self.admission.reconfigure(now, &config).map_err(|error| match error {
+            ReconfigureError::RoomClosed => NotDone::RoomClosed,
+            _ => NotDone::Fixed,
+        })?;
+        self.config = config;
+        self.lasting.config = Some(text.clone());
+        self.change.config = Some(text);
+        Ok(())
+    }
+
     fn count(&mut self, key: &str, gained: i64) -> Result<(), NotDone> {
         let sum = self.admission.add_counter(key, gained).map_err(not_done_data)?;
         self.change.counters.push((key.into(), Some(sum)));
@@ -195,6 +239,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                 change.no_admins.push(user);
                 change.owner = Some(user);
                 self.lasting.owner = Some(user);
+                self.config = self.config.clone().with_owner(Some(user));
             }
             Command::SetCounter { key, value } => {
                 match value {
@@ -204,6 +249,13 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                 change.counters.push((key, value));
             }
             Command::AddCounter { key, delta } => return self.count(&key, delta),
+            Command::Reconfigure(config) => return self.reconfigure(now, actor, config),
+            Command::Close => room.close(now, actor).map_err(|error| match error {
+                CloseError::NotAllowed(_) => NotDone::NotAllowed,
+                _ => NotDone::RoomClosed,
+            })?,
+            // It has a fate of its own.
+            Command::SendDirect(..) => return Err(NotDone::Unknown),
         }
         Ok(())
     }

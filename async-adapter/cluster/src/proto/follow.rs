@@ -22,6 +22,8 @@ pub struct Follower {
     pub(super) rows: BTreeMap<u64, NodeBooks>,
     pub(super) checkpoint: u64,
     pub(super) gathering: bool,
+    /// The room was closed, and whoever owns it next begins anew.
+    pub(super) closed: bool,
     /// To whom the owner has handed the room, and when that was heard.
     pub(super) handed_to: Option<(u64, Instant)>,
     /// The incarnations of the nodes at which the room is open, as the last flight says.
@@ -46,6 +48,7 @@ impl Follower {
             rows: BTreeMap::new(),
             checkpoint: at,
             gathering: true,
+            closed: false,
             handed_to: None,
             open_at: Vec::new(),
             torn: false,
@@ -71,6 +74,15 @@ impl Follower {
             self.handed_to = Some((to, now));
         }
         self.open_at = flight.edges.iter().map(|seen| seen.edge).collect();
+        self.closed = flight.closed;
+        if flight.closed {
+            (self.state, self.lasting) = (PersistedState::default(), Lasting::default());
+            self.continued = Continued::default();
+            self.continued.heads = flight.continued.heads;
+            self.rows.clear();
+            self.open_at.clear();
+            return;
+        }
         if flight.state.is_some() {
             self.rows.clear();
         }

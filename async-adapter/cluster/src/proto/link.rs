@@ -29,10 +29,11 @@ pub(super) struct Link<M> {
     books: Option<NodeBooks>,
 }
 
-impl<M> Default for Link<M> {
-    fn default() -> Self {
+impl<M> Link<M> {
+    /// One whose numbers follow this one.
+    pub(super) fn behind(last: u64) -> Self {
         Self {
-            last: 0,
+            last,
             undecided: BTreeMap::new(),
             epoch: 0,
             sent: 0,
@@ -48,6 +49,11 @@ impl<M: Payload + Clone> Link<M> {
     /// How many have no fate.
     pub(super) fn len(&self) -> usize {
         self.undecided.len()
+    }
+
+    /// The last number that was given out.
+    pub(super) fn last(&self) -> u64 {
+        self.last
     }
 
     pub(super) fn epoch(&self) -> u64 {
@@ -121,6 +127,12 @@ impl<M: Payload + Clone> Link<M> {
             .filter(|(number, one)| one.sent_in != 0 && is_lost(**number, one.sent_in));
         let lost: Vec<u64> = lost.map(|(number, _)| *number).collect();
         lost.iter().filter_map(|number| self.undecided.remove(number)).collect()
+    }
+
+    /// The room is closed: nothing is sent any more. Returns what has no fate.
+    pub(super) fn end(&mut self) -> impl Iterator<Item = Undecided<M>> + use<M> {
+        (self.epoch, self.books) = (0, None);
+        core::mem::take(&mut self.undecided).into_values()
     }
 
     /// What is to be sent at `now`: what is new, what the owner has not seen for long, or only that

@@ -29,6 +29,7 @@ mod claim;
 mod claiming;
 mod clocks;
 mod decide;
+mod ending;
 mod follow;
 mod keys;
 mod lease;
@@ -48,7 +49,7 @@ pub use keys::LiveKeys;
 pub use node::Node;
 
 use crate::bus::{CallId, FromBus, Request};
-use crate::wire::{Command, Decided, EdgeBooks, Lasting, What};
+use crate::wire::{Command, Decided, EdgeBooks, EncodedDirect, Lasting, What};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::handover::HandOver;
 use roomcast_core::message::EdgeMessage;
@@ -224,6 +225,21 @@ pub enum Output<M> {
         /// Whose sessions end, as banned.
         banned: Vec<UserId>,
     },
+    /// A direct message to all sessions of a user that are at the edge, behind what it has received.
+    Direct {
+        /// The room.
+        room: RoomId,
+        /// Whom it is for.
+        to: UserId,
+        /// What.
+        direct: EncodedDirect,
+    },
+    /// The room was [closed](Command::Close), for all nodes. Everything that the edge forwarded has its
+    /// fate; its sessions end, and the node has closed the room. It may be opened, and begins anew.
+    Closed {
+        /// The room.
+        room: RoomId,
+    },
     /// A message that the edge forwarded has its fate. Where that is not "dispatched" or "merged",
     /// the edge is shown it ([`Edge::not_dispatched`](roomcast_core::Edge::not_dispatched)).
     Fate {
@@ -310,6 +326,11 @@ pub enum Event {
         silence: Duration,
         /// Records that had not come by themselves, and were read in the log.
         filled: u64,
+    },
+    /// A room was closed for all nodes, and is not open here any more.
+    Closed {
+        /// The room.
+        room: RoomId,
     },
     /// The log of a room was lost and made anew.
     Incarnation {

@@ -226,8 +226,9 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
     fn close(&mut self, room: RoomId) {
         let Some(mut its) = self.rooms.remove(&room) else { return };
         its.send_last(&mut self.shared);
+        self.shared.forwards = self.shared.forwards.max(its.link.last());
         self.shared.ask(Request::Unsubscribe { room });
-        if its.owner.is_some() {
+        if its.owner.is_some() || its.is_over() {
             its.depose(&mut self.shared);
             self.shared.release(room);
         }
@@ -356,7 +357,15 @@ impl<M: Payload + Wire + Clone, I: HostIds> Node<M, I> {
                 self.queue.pop_first();
                 continue;
             };
+            if its.is_over() {
+                self.close(room);
+                continue;
+            }
             its.tick(&mut self.shared);
+            if its.is_over() {
+                self.close(room);
+                continue;
+            }
             // Once in a call: what is due at once is done in the next one.
             let at =
                 its.due(&self.shared).max(self.shared.now + core::time::Duration::from_nanos(1));
@@ -382,6 +391,7 @@ impl core::fmt::Display for Event {
             Self::Caught { room, silence, filled } => {
                 write!(f, "has all of {room} again (silent for {silence:?}, {filled} records read)")
             }
+            Self::Closed { room } => write!(f, "{room} is closed at every node"),
             Self::Incarnation { room } => write!(f, "the log of {room} was lost and begins anew"),
             Self::Unreadable { room } => write!(f, "a record of {room} cannot be read"),
         }

@@ -5,7 +5,7 @@ use super::follow::Follower;
 use super::rows::Rows;
 use super::shared::Shared;
 use super::writing::Writing;
-use crate::wire::{Books, Change, Fate, Forwards, Lasting, Origin, Wire};
+use crate::wire::{Books, Change, Fate, Forwards, Lasting, Origin, ToUser, Wire};
 use roomcast_core::admission::Continued;
 use roomcast_core::ids::{MessageId, Seq};
 use roomcast_core::message::{DedupKey, Payload, Sender};
@@ -22,7 +22,8 @@ const MAX_UNTOLD: usize = 1_024;
 pub(super) struct Owner<M> {
     pub(super) epoch: u64,
     pub(super) admission: Admission<M>,
-    config: Box<RoomConfig>,
+    /// By which the room is run now.
+    pub(super) config: RoomConfig,
     /// The log has this epoch's first flight: this node is the owner.
     pub(super) is_active: bool,
     /// The place of the last flight of the log; 0: the log is empty.
@@ -40,6 +41,8 @@ pub(super) struct Owner<M> {
     /// How many of each level are in flights.
     pub(super) told: PerLevel<u64>,
     pub(super) fates: VecDeque<(Fate, Option<Priority>)>,
+    /// Direct messages that are in no flight yet, each with the fate that goes with it.
+    pub(super) directs: VecDeque<(Fate, ToUser)>,
     pub(super) change: Change,
     /// What lasts beside people and data, with what has changed.
     pub(super) lasting: Lasting,
@@ -105,7 +108,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         let mut from = follower.map_or_else(Continued::default, |follower| follower.continued);
         // Where the log is lost, the heads of its last flight may say nothing.
         from.heads = follower.map_or_else(PerLevel::default, |follower| follower.heads);
-        if follower.is_none() {
+        if follower.is_none_or(|follower| follower.closed) {
             from.life = epoch;
         }
         let is_gathering = if end == 0 {
@@ -118,7 +121,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         let mut owner = Self {
             epoch,
             admission: Admission::continuing(config, now, &from),
-            config: Box::new(config.clone()),
+            config: config.clone(),
             is_active: false,
             tail: end,
             incarnation: if end == 0 { 0 } else { follower.map_or(0, |all| all.incarnation) },
@@ -130,6 +133,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             untold: VecDeque::new(),
             told: from.heads,
             fates: VecDeque::new(),
+            directs: VecDeque::new(),
             change: Change::default(),
             lasting,
             books: follower.filter(|_| end > 0).map_or_else(Books::default, |all| all.books),
@@ -196,7 +200,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
     }
 
     fn is_full(&self) -> bool {
-        self.untold.len() >= MAX_UNTOLD
+        self.untold.len() >= MAX_UNTOLD || self.directs.len() >= MAX_UNTOLD
     }
 
     /// What is due in the admission is done.
@@ -236,8 +240,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         let mut from = self.admission.continued();
         from.heads = heads;
         let state = self.admission.export(now);
-        let config = self.lasting.configuration(&self.config);
-        self.admission = Admission::continuing(&config, now, &from);
+        self.admission = Admission::continuing(&self.config, now, &from);
         // It has just come from such a room.
         let _ = self.admission.import(now, state);
         self.told = heads;
@@ -261,6 +264,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
 
     /// Whether a flight has something to tell.
     pub(super) fn has_news(&self) -> bool {
-        !self.untold.is_empty() || !self.fates.is_empty() || !self.change.is_empty()
+        let has_told = self.untold.is_empty() && self.fates.is_empty() && self.directs.is_empty();
+        !has_told || !self.change.is_empty()
     }
 }

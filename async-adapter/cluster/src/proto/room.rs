@@ -67,7 +67,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
         Self {
             id,
             config,
-            link: Link::default(),
+            link: Link::behind(shared.forwards),
             follower: None,
             opened: false,
             is_new: false,
@@ -264,7 +264,10 @@ impl<M: Payload + Wire + Clone> Room<M> {
     /// The next flight. What came before it and was not read is lost, if `is_lost`.
     fn take<I: HostIds>(&mut self, shared: &mut Shared<M, I>, record: &Record, is_lost: bool) {
         let now = shared.now;
-        let Some(follower) = &mut self.follower else { return };
+        // What follows the end is of the room that begins anew.
+        let Some(follower) = self.follower.as_mut().filter(|_| self.claim != Claim::Over) else {
+            return;
+        };
         let Ok(flight) = Flight::<M>::decode(&record.bytes, &mut shared.ids) else {
             (follower.applied, follower.torn) = (record.at, true);
             shared.tell(Event::Unreadable { room: self.id });
@@ -300,7 +303,12 @@ impl<M: Payload + Wire + Clone> Room<M> {
                 self.tell_known(shared, &flight, is_anew);
             }
             self.hand_on(shared, &mut flight);
+            self.tell_directs(shared, &mut flight);
             self.settle(shared, &flight, is_other_owner && (is_torn || is_other_log));
+        }
+        if flight.closed && self.opened {
+            self.end(shared, is_torn || is_other_log);
+            return;
         }
         if is_other_owner {
             self.link.begin(flight.epoch);
@@ -311,7 +319,8 @@ impl<M: Payload + Wire + Clone> Room<M> {
     /// The host can open its edge, if the log has been read to its end.
     pub(super) fn open<I>(&mut self, shared: &mut Shared<M, I>) {
         let Some(follower) = &mut self.follower else { return };
-        if self.opened || follower.gathering || follower.applied < self.opens_at {
+        if self.opened || follower.gathering || follower.closed || follower.applied < self.opens_at
+        {
             return;
         }
         follower.heads = follower.continued.heads;

@@ -42,6 +42,9 @@ pub(super) struct Shared<M, I> {
     pub(super) keys: LiveKeys,
     pub(super) clocks: Clocks,
     pub(super) outputs: VecDeque<Output<M>>,
+    /// The highest number that a forward of a closed room had: an owner that knew the edge passes over what
+    /// it has seen, and a room that is opened again goes on behind it.
+    pub(super) forwards: u64,
     calls: BTreeMap<CallId, (Instant, Purpose)>,
     deadlines: BTreeSet<(Instant, CallId)>,
     next_call: u64,
@@ -60,6 +63,7 @@ impl<M, I> Shared<M, I> {
             keys: LiveKeys::default(),
             clocks: Clocks::default(),
             outputs: VecDeque::new(),
+            forwards: 0,
             calls: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             next_call: 0,

@@ -4,7 +4,7 @@ use super::follow::for_edge;
 use super::room::Room;
 use super::shared::Shared;
 use super::{Outcome, Output};
-use crate::wire::{Decided, Flight, Lasting, What, Wire};
+use crate::wire::{Decided, Flight, Lasting, ToUser, What, Wire};
 use roomcast_core::handover::HandOver;
 use roomcast_core::ids::SessionKey;
 use roomcast_core::message::Payload;
@@ -59,6 +59,13 @@ impl<M: Payload + Wire + Clone> Room<M> {
         }
     }
 
+    /// The host's edge gets the direct messages of a flight.
+    pub(super) fn tell_directs<I>(&self, shared: &mut Shared<M, I>, flight: &mut Flight<M>) {
+        for ToUser { user, direct } in flight.directs.drain(..) {
+            shared.outputs.push_back(Output::Direct { room: self.id, to: user, direct });
+        }
+    }
+
     /// Forwards of this edge have their fates. `is_unsure`: what was sent to owners before this one
     /// may have gone out, and nobody knows.
     pub(super) fn settle<I>(
@@ -100,7 +107,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
 }
 
 /// What became of something is told to whoever gave it.
-fn tell_fate<M, I>(
+pub(super) fn tell_fate<M, I>(
     shared: &mut Shared<M, I>,
     room: RoomId,
     what: What<M>,

@@ -1,5 +1,6 @@
 //! Commands: what only the owner of a room can do, as an edge asks for it.
 
+use super::direct::{DirectRecord, EncodedDirect};
 use super::forward::What;
 use super::host::HostIds;
 use super::persisted::{mode_of, mode_record};
@@ -7,7 +8,7 @@ use super::record::{AttributeRecord, Blob, CounterRecord, SpeakModeRecord};
 use minicbor::{Decode, Encode};
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
-use roomcast_core::{Actor, UserId};
+use roomcast_core::{Actor, RoomConfig, UserId};
 use std::sync::Arc;
 
 /// Something that only the owner of a room can do.
@@ -61,13 +62,30 @@ pub enum Command {
         /// How much.
         delta: i64,
     },
+    /// Goes on under another configuration, as [`reconfigure`](Self::reconfigure) has it.
+    Reconfigure(Box<str>),
+    /// Sends a direct message to all sessions of a user.
+    SendDirect(UserId, EncodedDirect),
+    /// Closes the room, at every node.
+    Close,
 }
 
 impl Command {
+    /// A configuration crosses as a file in JSON, with the names that people write: a version that does not
+    /// know all of them goes on by its own. Its owner does not cross:
+    /// [`SetOwner`](Self::SetOwner) says whose the room is.
+    pub fn reconfigure(config: &RoomConfig) -> Self {
+        let config = config.clone().with_owner(None);
+        // Its tables have keys that are text, and values that every format has.
+        Self::Reconfigure(serde_json::to_string(&config).unwrap_or_default().into())
+    }
+
     /// About how many bytes it takes on the way, beside a few dozen.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::WriteAttribute { value, .. } => value.as_ref().map_or(0, |value| value.len()),
+            Self::Reconfigure(config) => config.len(),
+            Self::SendDirect(_, direct) => direct.payload.len(),
             _ => 0,
         }
     }
@@ -94,6 +112,10 @@ pub(super) struct CommandRecord<'b> {
     pub(super) speak_mode: Option<SpeakModeRecord>,
     #[b(7)]
     pub(super) counter: Option<CounterRecord<'b>>,
+    #[b(8)]
+    pub(super) config: Option<&'b str>,
+    #[b(9)]
+    pub(super) direct: Option<DirectRecord<'b>>,
 }
 
 pub(super) fn asked<'a>(
@@ -141,6 +163,12 @@ pub(super) fn asked<'a>(
             let counter = Some(CounterRecord { key, value: Some(*delta) });
             CommandRecord { what: 15, counter, ..none }
         }
+        Command::Reconfigure(config) => CommandRecord { what: 16, config: Some(config), ..none },
+        Command::SendDirect(user, direct) => {
+            let direct = Some(direct.record(ids));
+            CommandRecord { what: 17, user: blob(*user), direct, ..none }
+        }
+        Command::Close => CommandRecord { what: 18, ..none },
     }
 }
 
@@ -171,6 +199,14 @@ pub(super) fn to_do<M>(
             counter: Some(CounterRecord { key, value: Some(delta) }),
             ..
         } => Command::AddCounter { key: (*key).into(), delta: *delta },
+        CommandRecord { what: 16, config: Some(config), .. } => {
+            Command::Reconfigure((*config).into())
+        }
+        CommandRecord { what: 17, direct: Some(direct), .. } if user.is_some() => {
+            let direct = EncodedDirect::read(direct, ids)?;
+            Command::SendDirect(user.unwrap_or(UserId(0)), direct)
+        }
+        CommandRecord { what: 18, .. } => Command::Close,
         &CommandRecord { what, .. } => match user.and_then(|user| of_user(what, user, time)) {
             Some(command) => command,
             None if what <= LAST => {
@@ -183,7 +219,7 @@ pub(super) fn to_do<M>(
 }
 
 /// The last command that this version knows.
-const LAST: u8 = 15;
+const LAST: u8 = 18;
 
 /// A command that is about a user.
 fn of_user(what: u8, user: UserId, time: Option<Duration>) -> Option<Command> {

@@ -1,6 +1,7 @@
 //! A flight: everything that the owner of a room has decided since the last one, in one record.
 
 use super::books::NodeBooks;
+use super::direct::ToUser;
 use super::host::{HostIds, Wire};
 use super::message::Sent;
 use super::outcome::Decided;
@@ -50,11 +51,16 @@ pub struct Flight<M> {
     /// The books of edges that have said something of theirs since the last flight that had any; where
     /// people and data are written down whole, of all.
     pub rows: Vec<NodeBooks>,
+    /// Direct messages to users, behind what went out.
+    pub directs: Vec<ToUser>,
     /// The owner gives the room up to the node of this name.
     pub handed_to: Option<u64>,
     /// The log is new and its owner does not know yet how far the edges have come: nothing goes out,
     /// and the heads say nothing.
     pub gathering: bool,
+    /// The room is closed, and nothing follows: whoever opens it afterwards begins anew, behind the numbers
+    /// of this one.
+    pub closed: bool,
 }
 
 /// What became of one forward.
@@ -135,6 +141,8 @@ impl<M: Wire> Flight<M> {
             handed_to: self.handed_to,
             gathering: self.gathering.then_some(true),
             rows: self.rows.iter().map(|row| row.record(self.sent_at)).collect(),
+            directs: self.directs.iter().map(|direct| direct.record(ids)).collect(),
+            closed: self.closed.then_some(true),
         })
     }
 
@@ -179,6 +187,8 @@ impl<M: Wire> Flight<M> {
             (change(&record.change)?.unwrap_or_default(), change(&record.state)?);
         let rows = record.rows.0.iter().map(|row| NodeBooks::read(row, sent_at));
         let rows = rows.collect::<Result<_, _>>().map_err(contradiction::<R<'_>>)?;
+        let directs = record.directs.0.iter().map(|direct| ToUser::read(direct, ids));
+        let directs = directs.collect::<Result<_, _>>().map_err(contradiction::<R<'_>>)?;
         let column = |column: usize| PerLevel(record.books.map(|row| row[column]));
         Ok(Self {
             incarnation: record.incarnation,
@@ -197,6 +207,8 @@ impl<M: Wire> Flight<M> {
             handed_to: record.handed_to,
             gathering: record.gathering.unwrap_or(false),
             rows,
+            directs,
+            closed: record.closed.unwrap_or(false),
         })
     }
 }

@@ -10,23 +10,38 @@ use roomcast_core::{RoomConfig, UserId};
 pub struct Lasting {
     /// To whom the room was handed over; `None`: it was not, and is whose the configuration says.
     pub owner: Option<UserId>,
+    /// The configuration that the room was given while it ran, as a file in JSON; `None`: it was not, and
+    /// is run by those of its nodes.
+    pub config: Option<Box<str>>,
 }
 
 impl Lasting {
     /// Takes over what a change says.
     pub(crate) fn apply(&mut self, change: &Change) {
         self.owner = change.owner.or(self.owner);
+        if change.config.is_some() {
+            self.config.clone_from(&change.config);
+        }
     }
 
     /// Returns whether a change says something of it.
     pub(crate) fn is_changed_by(change: &Change) -> bool {
-        change.owner.is_some()
+        change.owner.is_some() || change.config.is_some()
     }
 
-    /// Returns the configuration by which a room is run that a node opens with `given`.
+    /// Returns the configuration that the room was given while it ran, which names no owner; `None`: it was
+    /// not, or this version cannot read it.
+    #[must_use]
+    pub fn reconfigured(&self) -> Option<RoomConfig> {
+        serde_json::from_str(self.config.as_ref()?).ok()
+    }
+
+    /// Returns the configuration by which a room is run that a node opens with `given`: the one that it was
+    /// given while it ran, if this version can read it, for the owner that there is.
     #[must_use]
     pub fn configuration(&self, given: &RoomConfig) -> RoomConfig {
-        let config = given.clone();
+        let config = self.reconfigured().unwrap_or_else(|| given.clone());
+        let config = config.with_owner(given.owner());
         let owner = self.owner.or(config.owner());
         config.with_owner(owner)
     }

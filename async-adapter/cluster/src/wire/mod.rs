@@ -11,6 +11,7 @@
 
 mod books;
 mod command;
+mod direct;
 mod flight;
 mod forward;
 mod host;
@@ -23,6 +24,7 @@ mod record;
 
 pub use books::{EdgeBooks, EdgeMessages, NodeBooks};
 pub use command::Command;
+pub use direct::{EncodedDirect, ToUser};
 pub use flight::{Books, EdgeSeen, Fate, Flight};
 pub use forward::{Forward, Forwards, What};
 pub use host::{HostIds, Numbers, PayloadError, Wire};

@@ -56,17 +56,20 @@ pub enum NotDone {
     RoomClosed,
     /// Whoever is to own the room is banned.
     Banned,
+    /// A setting cannot change while the room runs.
+    Fixed,
     /// The owner's version does not know it, or this version does not know the reason.
     Unknown,
 }
 
 impl NotDone {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::NotAllowed, "not_allowed"),
         (Self::Limit, "limit"),
         (Self::Conflict, "conflict"),
         (Self::RoomClosed, "room_closed"),
         (Self::Banned, "banned"),
+        (Self::Fixed, "fixed"),
         (Self::Unknown, "unknown"),
     ];
 

@@ -50,6 +50,8 @@ pub struct Change {
     pub speak_mode: Option<SpeakMode>,
     /// Whose the room is from now on.
     pub owner: Option<UserId>,
+    /// By what the room is run from now on: [`Command::Reconfigure`](super::Command::Reconfigure).
+    pub config: Option<Box<str>>,
     /// Attributes; `None`: taken away.
     pub attributes: Vec<Attribute>,
     /// Their version.
@@ -65,6 +67,7 @@ impl Change {
     pub fn whole(state: PersistedState, lasting: &Lasting) -> Self {
         Self {
             owner: lasting.owner,
+            config: lasting.config.clone(),
             admins: state.admins,
             muted: state.mutes,
             banned: state.bans,
@@ -141,6 +144,7 @@ impl Change {
         self.unmarked.extend(later.unmarked);
         self.speak_mode = later.speak_mode.or(self.speak_mode);
         self.owner = later.owner.or(self.owner);
+        self.config = later.config.or(self.config.take());
         self.attributes.extend(later.attributes);
         self.attributes_version = later.attributes_version.or(self.attributes_version);
         self.counters.extend(later.counters);
@@ -194,6 +198,7 @@ impl Change {
             unmarked: users(&self.unmarked),
             speak_mode: self.speak_mode.map(mode_record),
             owner: self.owner.map(|owner| Blob(ids.encode(owner))),
+            config: self.config.as_deref(),
             attributes: self.attributes.iter().map(attribute).collect(),
             attributes_version: self.attributes_version,
             counters: self.counters.iter().map(counter).collect(),
@@ -241,6 +246,7 @@ impl Change {
             unmarked,
             speak_mode: record.speak_mode.map(mode_of),
             owner,
+            config: record.config.map(Into::into),
             attributes: record.attributes.0.iter().map(attribute).collect(),
             attributes_version: record.attributes_version,
             counters: record.counters.0.iter().map(|one| (one.key.into(), one.value)).collect(),

@@ -1,6 +1,7 @@
 //! The fields of the records, with their numbers. A number that was once given out keeps its meaning.
 
 use super::command::CommandRecord;
+use super::direct::ToUserRecord;
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use std::borrow::Cow;
@@ -118,6 +119,10 @@ pub(super) struct FlightRecord<'b> {
     pub(super) gathering: Option<bool>,
     #[cbor(b(20), skip_if = "is_empty")]
     pub(super) rows: List<EdgeBooksRecord<'b>>,
+    #[cbor(b(21), skip_if = "is_empty")]
+    pub(super) directs: List<ToUserRecord<'b>>,
+    #[n(22)]
+    pub(super) closed: Option<bool>,
 }
 
 /// The books of an edge.
@@ -280,6 +285,8 @@ pub(super) struct ChangeRecord<'b> {
     pub(super) speak_mode: Option<SpeakModeRecord>,
     #[b(15)]
     pub(super) owner: Option<Blob<'b>>,
+    #[b(16)]
+    pub(super) config: Option<&'b str>,
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]

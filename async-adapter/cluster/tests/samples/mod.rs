@@ -1,8 +1,8 @@
 //! Records of every kind, for the tests of the wire.
 
 use roomcast_cluster::wire::{
-    Books, Change, Command, Decided, EdgeBooks, EdgeMessages, EdgeSeen, Fate, Flight, Forward,
-    Forwards, NodeBooks, NotDone, Origin, Sent, What,
+    Books, Change, Command, Decided, EdgeBooks, EdgeMessages, EdgeSeen, EncodedDirect, Fate,
+    Flight, Forward, Forwards, NodeBooks, NotDone, Origin, Sent, ToUser, What,
 };
 use roomcast_core::admission::Continued;
 use roomcast_core::dedup::SaidKey;
@@ -15,7 +15,7 @@ use roomcast_core::quota::LimitLeft;
 use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
 use roomcast_core::time::Duration;
 use roomcast_core::timed::Until;
-use roomcast_core::{Actor, Instant, Kind, PerLevel, Priority, UserId};
+use roomcast_core::{Actor, Direct, Instant, Kind, PerLevel, Priority, UserId};
 use std::sync::Arc;
 
 pub(crate) type Text = Arc<str>;
@@ -118,6 +118,8 @@ pub(crate) fn full_flight() -> Flight<Text> {
         handed_to: Some(3),
         gathering: true,
         rows: Vec::new(),
+        directs: Vec::new(),
+        closed: false,
     }
 }
 
@@ -170,6 +172,8 @@ pub(crate) fn empty_flight() -> Flight<Text> {
         handed_to: None,
         gathering: false,
         rows: Vec::new(),
+        directs: Vec::new(),
+        closed: false,
     }
 }
 
@@ -270,6 +274,35 @@ pub(crate) fn forwards_with_owner() -> Forwards<Text> {
     let add = Command::AddCounter { key: "votes".into(), delta: -2 };
     let commands = [Command::SetOwner(UserId(8)), counter(Some(5)), counter(None), add];
     let commands = commands.map(|command| What::Command { actor: Actor::User(UserId(1)), command });
+    let numbered = (42..).zip(commands).map(|(number, what)| Forward { number, what });
+    Forwards { forwards: numbered.collect(), ..forwards() }
+}
+
+/// What a direct message is on the wire.
+fn direct() -> EncodedDirect {
+    let direct = Direct::new(Text::from("warned")).priority(Priority::High).kind(Kind::Custom);
+    EncodedDirect::new(&direct.sender(Sender::User(UserId(7))))
+}
+
+/// What came to the wire with rooms that are reconfigured and closed, and with direct messages.
+pub(crate) fn flight_with_end() -> Flight<Text> {
+    let mut flight = empty_flight();
+    flight.change.config = Some(r#"{"rate":"60/s"}"#.into());
+    flight.state = Some(flight.change.clone());
+    let plain = EncodedDirect::new(&Direct::new(Text::from("hello")));
+    flight.directs = vec![
+        ToUser { user: UserId(8), direct: direct() },
+        ToUser { user: UserId(9), direct: plain },
+    ];
+    flight.closed = true;
+    flight
+}
+
+/// Commands that came to the wire with them.
+pub(crate) fn forwards_with_end() -> Forwards<Text> {
+    let config = Command::Reconfigure(r#"{"rate":"60/s"}"#.into());
+    let commands = [config, Command::SendDirect(UserId(8), direct()), Command::Close];
+    let commands = commands.map(|command| What::Command { actor: Actor::Host, command });
     let numbered = (42..).zip(commands).map(|(number, what)| Forward { number, what });
     Forwards { forwards: numbered.collect(), ..forwards() }
 }

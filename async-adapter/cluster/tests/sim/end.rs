@@ -39,6 +39,7 @@ impl World {
                 ));
             }
             self.seen.gaps += gaps;
+            self.orders.check_directs((at, its.start, its.again), &place.directs)?;
             rows.insert(node.incarnation(), place.edge_books(now));
             let lasting = follower.lasting().clone();
             let owner = lasting.configuration(&self.config).owner();
@@ -101,8 +102,8 @@ impl World {
             ));
         }
         let counted = |key: &str| state.counters.iter().find(|(its, _)| **its == *key);
-        self.orders
-            .check_votes(counted(VOTES).map_or(0, |(_, votes)| *votes), self.oracle.losses)?;
+        let votes = counted(VOTES).map_or(0, |(_, votes)| *votes);
+        self.orders.check_votes(votes, self.oracle.losses + self.oracle.closes)?;
         // What was counted at an edge that lives is in the room's counter; what died may be.
         let likes = counted("likes").map_or(0, |(_, likes)| *likes);
         let most = gained + self.gained_by_dead;

@@ -3,12 +3,14 @@
 
 mod ages;
 mod end;
+mod halves;
 mod machine;
 mod oracle;
 mod orders;
 mod place;
 mod plan;
 mod random;
+mod seen;
 mod way;
 
 use ages::Ages;
@@ -22,6 +24,7 @@ use roomcast_cluster::proto::{Event, Input, Node, Outcome, Output};
 use roomcast_cluster::wire::{Command, Decided};
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, Instant, PerLevel, RoomConfig, UserId};
+pub(crate) use seen::Seen;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,38 +36,6 @@ const SECOND: u64 = 1_000 * MILLI;
 /// Until when things go wrong, and until when everything has come to its end.
 const TROUBLE: u64 = 16 * SECOND;
 const END: u64 = TROUBLE + 16 * SECOND;
-
-/// What a life had.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen {
-    pub(crate) said: u64,
-    pub(crate) dispatched: u64,
-    pub(crate) owners: u64,
-    pub(crate) kills: u64,
-    pub(crate) losses: u64,
-    pub(crate) handed_over: u64,
-    pub(crate) retired: u64,
-    pub(crate) again: u64,
-    pub(crate) lost: u64,
-    pub(crate) gaps: u64,
-    pub(crate) in_limbo: u64,
-}
-
-impl Seen {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.said += other.said;
-        self.dispatched += other.dispatched;
-        self.owners += other.owners;
-        self.kills += other.kills;
-        self.losses += other.losses;
-        self.handed_over += other.handed_over;
-        self.retired += other.retired;
-        self.again += other.again;
-        self.lost += other.lost;
-        self.gaps += other.gaps;
-        self.in_limbo += other.in_limbo;
-    }
-}
 
 /// How bad the way to the bus is, in thousands, and in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +60,8 @@ enum Due {
     Pause(usize, u64),
     Kill(usize, u64),
     Boot(usize),
+    /// The room is opened again at a machine.
+    Open(usize),
     HandOver(usize),
     /// It retires, leaves, stops, and is started again at that time.
     Retire(usize, u64),
@@ -224,7 +197,8 @@ impl World {
             Due::Command(machine, command) => {
                 let (room, tag, actor) = (ROOM, self.numbers, Actor::Host);
                 if self.machines[machine].place.is_some() && !self.is_paused(machine) {
-                    self.orders.given(tag, &command);
+                    let its = &self.machines[machine];
+                    self.orders.given(tag, &command, (machine, its.start, its.again));
                     self.call(machine, Input::Command { room, tag, actor, command })?;
                 }
             }
@@ -232,6 +206,7 @@ impl World {
             Due::Pause(machine, until) => self.machines[machine].paused_until = until,
             Due::Kill(machine, until) => self.kill(machine, until)?,
             Due::Boot(machine) => self.boot(machine)?,
+            Due::Open(machine) => self.open(machine)?,
             Due::HandOver(machine) => {
                 let others = self.machines.iter().filter(|other| {
                     other.place.is_some() && other.name != self.machines[machine].name
@@ -287,10 +262,14 @@ impl World {
     fn boot(&mut self, machine: usize) -> Result<(), String> {
         self.machines[machine].boot();
         self.ages.forgets(machine);
-        let config = Box::new(self.config.clone());
-        self.call(machine, Input::Open { room: ROOM, config })?;
+        self.open(machine)?;
         self.later(self.at + 20 * MILLI, Due::Look(machine));
         Ok(())
+    }
+
+    fn open(&mut self, machine: usize) -> Result<(), String> {
+        let config = Box::new(self.config.clone());
+        self.call(machine, Input::Open { room: ROOM, config })
     }
 
     fn kill(&mut self, machine: usize, until: u64) -> Result<(), String> {
@@ -433,6 +412,19 @@ impl World {
                     place.hand_on_counts(now, node);
                     place.know(now, state, lasting.as_deref())?;
                 }
+            }
+            Output::Direct { to, direct, .. } => {
+                let place = its.place.as_mut().ok_or("a direct message for no edge")?;
+                place.send_direct(now, to, &direct)?;
+                place.read(now, &mut self.oracle)?;
+            }
+            Output::Closed { .. } => {
+                let place = its.place.take().ok_or("no edge is closed")?;
+                // What has not gone to the node ends with the edge.
+                (its.again, self.seen.closed) = (its.again + 1, self.seen.closed + 1);
+                self.gained_by_dead += place.gained;
+                let at = self.at + self.random.below(SECOND);
+                self.later(at, Due::Open(machine));
             }
             Output::Commanded { tag, outcome, .. } => self.orders.told(tag, outcome)?,
             Output::Fate { message, outcome, .. } => {

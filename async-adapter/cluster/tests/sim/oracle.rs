@@ -76,6 +76,8 @@ pub(crate) struct Oracle {
     last: Option<(u64, u64)>,
     pub(crate) flights: u64,
     pub(crate) losses: u64,
+    /// How often the room was closed.
+    pub(crate) closes: u64,
     /// The first thing that was found in a call that returns nothing.
     wrong: Option<String>,
 }
@@ -211,6 +213,12 @@ impl Oracle {
             {
                 return Err(format!("the key {} of {user} is said twice", key.0));
             }
+        }
+        if flight.closed {
+            // Whoever goes on begins anew.
+            self.closes += 1;
+            self.keys.clear();
+            self.rate.epoch = 0;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use roomcast_cluster::proto::Outcome;
 use roomcast_cluster::wire::{Command, Decided};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The counter to which commands add.
 pub(crate) const VOTES: &str = "votes";
@@ -11,12 +11,18 @@ pub(crate) const VOTES: &str = "votes";
 #[derive(Default)]
 pub(crate) struct Orders {
     votes: BTreeMap<u64, i64>,
+    /// Direct messages, and by which start of which machine, and which of its edges.
+    directs: BTreeMap<u64, (u64, (usize, u64, u64))>,
     told: BTreeMap<u64, Outcome>,
 }
 
 impl Orders {
     /// Somebody asks for something.
-    pub(crate) fn given(&mut self, tag: u64, command: &Command) {
+    pub(crate) fn given(&mut self, tag: u64, command: &Command, by: (usize, u64, u64)) {
+        if let Command::SendDirect(_, direct) = command {
+            let number = str::from_utf8(&direct.payload).ok().and_then(|text| text.parse().ok());
+            self.directs.insert(tag, (number.unwrap_or_default(), by));
+        }
         if let Command::AddCounter { delta, .. } = command {
             self.votes.insert(tag, *delta);
         }
@@ -30,6 +36,24 @@ impl Orders {
             }
             None => Ok(()),
         }
+    }
+
+    /// In the end: whoever asks that a user gets something at an edge that lives, and is told that it is done,
+    /// finds that it was had there. `had` is what was had at an edge.
+    pub(crate) fn check_directs(
+        &self,
+        edge: (usize, u64, u64),
+        had: &BTreeSet<u64>,
+    ) -> Result<(), String> {
+        for (tag, (number, by)) in &self.directs {
+            let is_done = self.told.get(tag) == Some(&Outcome::Decided(Decided::Done));
+            if is_done && *by == edge && !had.contains(number) {
+                return Err(format!(
+                    "L14: direct message {number} is told to be sent, and was not had"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// In the end: what was told to be done was done once, and what nobody was told of may have been.

@@ -1,18 +1,20 @@
 //! A host's edge of the room at a node: what `Hub` would do with a node's outputs.
 
 use super::Text;
+use super::halves::Only;
 use super::oracle::Oracle;
 use roomcast_cluster::proto::{Input, Node};
-use roomcast_cluster::wire::{EdgeBooks, Lasting};
+use roomcast_cluster::wire::{EdgeBooks, EncodedDirect, Lasting};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::handover::HandOver;
 use roomcast_core::ids::{CorrelationId, SessionKind};
 use roomcast_core::ledger::Ledger;
 use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink};
 use roomcast_core::{
-    Actor, Audience, Budget, Edge, Event, GapCause, Group, Instant, Item, Kind, Outcome, PerLevel,
-    Priority, Publish, RoomConfig, RoomId, SessionId, Source, UserId,
+    Actor, Audience, Budget, Edge, Event, GapCause, Group, Halves, Instant, Item, Kind, Outcome,
+    PerLevel, Priority, Publish, Recipient, RoomConfig, RoomId, SessionId, Source, UserId,
 };
+use std::collections::BTreeSet;
 
 pub(crate) const ROOM: RoomId = RoomId(42);
 
@@ -37,6 +39,8 @@ pub(crate) struct Place {
     /// Where each session has come, and how much it was told that it missed.
     read: Vec<PerLevel<u64>>,
     missed: Vec<PerLevel<u64>>,
+    /// Direct messages that the common user got here.
+    pub(crate) directs: BTreeSet<u64>,
     /// Counters' gains that were handed on.
     pub(crate) gained: i64,
 }
@@ -61,7 +65,15 @@ impl Place {
             sessions.push((user, joined.session, heads));
         }
         let none = vec![PerLevel::default(); sessions.len()];
-        Self { edge, audience, read: none.clone(), missed: none, sessions, gained: 0 }
+        Self {
+            edge,
+            audience,
+            read: none.clone(),
+            missed: none,
+            sessions,
+            directs: BTreeSet::new(),
+            gained: 0,
+        }
     }
 
     /// What is known of people and data has changed, as a hub takes it over.
@@ -72,12 +84,34 @@ impl Place {
         lasting: Option<&Lasting>,
     ) -> Result<(), String> {
         let owner = lasting.and_then(|lasting| lasting.owner);
+        if let Some(config) = lasting.and_then(Lasting::reconfigured) {
+            let config = config.with_owner(self.edge.owner());
+            let mut audiences = Only(&mut self.audience);
+            let mut halves = Halves::new(&mut self.edge, &mut audiences);
+            halves.reconfigure(now, &config).map_err(|error| error.to_string())?;
+        }
         self.edge.import(now, state.clone()).map_err(|error| error.to_string())?;
         if let Some(owner) = owner.filter(|&owner| self.edge.owner() != Some(owner)) {
             self.edge.set_owner(now, Actor::Host, owner).map_err(|error| error.to_string())?;
             self.edge.import(now, state).map_err(|error| error.to_string())?;
         }
         Ok(())
+    }
+
+    /// A direct message to a user has come.
+    pub(crate) fn send_direct(
+        &mut self,
+        now: Instant,
+        to: UserId,
+        direct: &EncodedDirect,
+    ) -> Result<(), String> {
+        let direct = direct.decode().map_err(|error| error.to_string())?;
+        let mut audiences = Only(&mut self.audience);
+        let mut halves = Halves::new(&mut self.edge, &mut audiences);
+        match halves.send_direct(now, Recipient::User(to), direct) {
+            Ok(receipt) if receipt.refused == 0 => Ok(()),
+            other => Err(format!("a direct message is not had: {other:?}")),
+        }
     }
 
     /// The books, as a host tells its node.
@@ -179,7 +213,12 @@ impl Place {
                             }
                             self.missed[at][priority] += count;
                         }
-                        Item::Direct(_) => {}
+                        Item::Direct(direct) => {
+                            let tag = direct.payload.parse().map_err(|_| "none of ours")?;
+                            if user != COMMON || !self.directs.insert(tag) {
+                                return Err(format!("{user} gets direct message {tag} again"));
+                            }
+                        }
                     }
                 }
             }

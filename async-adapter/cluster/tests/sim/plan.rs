@@ -1,12 +1,12 @@
 //! What is going to happen in a life.
 
 use super::orders::VOTES;
-use super::place::Words;
-use super::{Due, MILLI, SECOND, TROUBLE, World};
-use roomcast_cluster::wire::Command;
+use super::place::{COMMON, Words};
+use super::{Due, MILLI, SECOND, TROUBLE, Text, World};
+use roomcast_cluster::wire::{Command, EncodedDirect};
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
-use roomcast_core::{Priority, UserId};
+use roomcast_core::{Direct, Priority, RoomConfig, UserId};
 use std::sync::Arc;
 
 impl World {
@@ -34,7 +34,7 @@ impl World {
         for _ in 0..self.random.below(8) {
             let machine = self.random.place(count);
             let user = UserId(50 + self.random.below(3));
-            let command = match self.random.below(11) {
+            let command = match self.random.below(13) {
                 0 => Command::Mute(user, None),
                 1 => Command::Unmute(user),
                 2 => Command::Ban(user, None),
@@ -47,6 +47,12 @@ impl World {
                 }
                 8 => Command::SetOwner(user),
                 9 => Command::AddCounter { key: VOTES.into(), delta: 1 },
+                10 => Command::reconfigure(&self.reconfigured()),
+                11 => {
+                    self.numbers += 1;
+                    let direct: Direct<Text> = Direct::new(self.numbers.to_string().into());
+                    Command::SendDirect(COMMON, EncodedDirect::new(&direct))
+                }
                 _ => Command::WriteAttribute {
                     key: format!("key{}", self.random.below(3)).into(),
                     value: self.random.per_mille(700).then(|| Arc::from(*b"value")),
@@ -55,6 +61,11 @@ impl World {
             };
             let at = self.random.between(SECOND, TROUBLE);
             self.later(at, Due::Command(machine, command));
+        }
+        if self.random.per_mille(250) {
+            let machine = self.random.place(count);
+            let at = self.random.between(3 * SECOND, TROUBLE);
+            self.later(at, Due::Command(machine, Command::Close));
         }
         for _ in 0..self.random.below(5) {
             let machine = self.random.place(count);
@@ -73,5 +84,12 @@ impl World {
             let at = self.random.between(3 * SECOND, TROUBLE - 2 * SECOND);
             self.later(at, Due::LoseLogs);
         }
+    }
+
+    /// Another configuration, in which more waits.
+    fn reconfigured(&mut self) -> RoomConfig {
+        let waits = 1_024 + u32::try_from(self.random.below(1_000)).unwrap_or(0);
+        let builder = self.config.to_builder().queue_messages(waits);
+        builder.build().expect("valid settings")
     }
 }
